@@ -1,0 +1,3 @@
+//! The gateway's binary: parse, wire, run.
+
+fn main() {}

@@ -1,0 +1,391 @@
+//! How records change: a command is decided against the current record and yields the new record,
+//! the kind of event and the exact difference. Pure, so that every rule can be tested without a store.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::activity::TaskStatus;
+use crate::case::{Confidentiality, File, RecordStatus, Version};
+use crate::exchange::{Exchange, ExchangeMessage, ExchangeStatus, ImportResult};
+use crate::record::Record;
+use crate::{Error, EventKind, Id, RecordKind, Timestamp, patch};
+
+/// Largest JSON form of a record, in bytes. What is larger belongs into documents.
+pub const RECORD_BYTES: usize = 256 * 1024;
+
+/// A change that somebody wants.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    /// Kind of record.
+    pub kind: RecordKind,
+    /// The record.
+    pub id: Id,
+    /// The version the caller has seen (If-Match); `None` accepts any.
+    pub expected: Option<u64>,
+    /// What is to happen.
+    pub change: Change,
+}
+
+/// What is to happen to a record.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Change {
+    /// It comes into being; its `meta` is complete but for version and times.
+    Create(Box<Record>),
+    /// A JSON merge patch on the fields that callers may change.
+    Amend(Value),
+    /// The record-keeping system assigns the Aktenzeichen.
+    AssignReference(String),
+    /// A document receives a file; the version is created if it is new.
+    AddContent {
+        /// Number of the document's version.
+        version: String,
+        /// The file with its content.
+        file: Box<File>,
+    },
+    /// Work is done (zu den Akten).
+    Close,
+    /// Work goes on.
+    Reopen,
+    /// The record-keeping system has imported what was received.
+    ConfirmReceived,
+    /// Read-only after a confirmed hand-over. The broker has checked the confirmation.
+    Lock,
+    /// Somebody takes the task.
+    AssignTask(String),
+    /// The task is done, with its result.
+    CompleteTask(Option<String>),
+    /// The task is not needed any more.
+    CancelTask,
+    /// A message of the exchange went or came, and the exchange stands there now.
+    ExchangeMessage(ExchangeMessage, ExchangeStatus),
+    /// The receiver's record-keeping system reports, by the objects' UUIDs.
+    ImportResults(Vec<(Id, ImportResult)>),
+}
+
+/// What the rules need to know beyond the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Whether "VS - Nur für den Dienstgebrauch" may be carried.
+    pub allow_restricted: bool,
+}
+
+/// Outcome of a command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decided {
+    /// The record as it is now.
+    pub record: Record,
+    /// What happened.
+    pub event: EventKind,
+    /// The difference to the record before, as a JSON merge patch.
+    pub changes: Value,
+}
+
+/// Decides `command` against the `current` record.
+///
+/// # Errors
+/// Every refusal of [`Error`] except `Forbidden`; rights are looked at before.
+pub fn decide(
+    current: Option<&Record>,
+    command: &Command,
+    rules: Rules,
+    now: Timestamp,
+) -> Result<Decided, Error> {
+    let (mut record, event) = match (&command.change, current) {
+        (Change::Create(_), Some(_)) => return Err(Error::Exists),
+        (Change::Create(record), None) => ((**record).clone(), EventKind::RecordCreated),
+        (_, None) => return Err(Error::NotFound { kind: command.kind.name() }),
+        (change, Some(current)) => {
+            if command.expected.is_some_and(|version| version != current.meta().version) {
+                return Err(Error::VersionConflict);
+            }
+            changed(current, change)?
+        }
+    };
+    let meta = record.meta_mut();
+    meta.version = current.map_or(1, |record| record.meta().version + 1);
+    meta.updated_at = now;
+    if current.is_none() {
+        meta.created_at = now;
+    }
+    let json = record.to_json();
+    validate(&record, &json, rules)?;
+    let before = current.map_or(Value::Object(serde_json::Map::new()), Record::to_json);
+    let changes = patch::diff(&before, &json);
+    Ok(Decided { record, event, changes })
+}
+
+fn changed(current: &Record, change: &Change) -> Result<(Record, EventKind), Error> {
+    let mut record = current.clone();
+    let event = match (&mut record, change) {
+        (Record::Exchange(exchange), Change::ExchangeMessage(message, status)) => {
+            exchange.messages.push(message.clone());
+            exchange.status = *status;
+            exchange_event(*status)
+        }
+        (Record::Exchange(exchange), Change::ImportResults(results)) => {
+            record_results(exchange, results)?;
+            EventKind::ImportConfirmed
+        }
+        (Record::Task(task), change) => {
+            let (allowed, next): (&[TaskStatus], _) = match change {
+                Change::AssignTask(person) => {
+                    task.assignee = Some(person.clone());
+                    (&[TaskStatus::Open, TaskStatus::Assigned], TaskStatus::Assigned)
+                }
+                Change::CompleteTask(result) => {
+                    task.result.clone_from(result);
+                    (&[TaskStatus::Open, TaskStatus::Assigned], TaskStatus::Done)
+                }
+                Change::CancelTask => (&[TaskStatus::Open, TaskStatus::Assigned], TaskStatus::Cancelled),
+                Change::Amend(patch) => return amended(current, patch),
+                _ => return Err(Error::WrongState { state: task.status.name() }),
+            };
+            if !allowed.contains(&task.status) {
+                return Err(Error::WrongState { state: task.status.name() });
+            }
+            task.status = next;
+            EventKind::RecordChanged
+        }
+        (record, change) => return changed_file(current, record.clone(), change),
+    };
+    Ok((record, event))
+}
+
+/// Changes of case files, cases and documents.
+fn changed_file(current: &Record, mut record: Record, change: &Change) -> Result<(Record, EventKind), Error> {
+    let status = match &mut record {
+        Record::CaseFile(file) => Some(&mut file.status),
+        Record::Case(case) => Some(&mut case.status),
+        _ => None,
+    };
+    let before = status.as_deref().copied();
+    if before == Some(RecordStatus::Locked) {
+        return Err(Error::Locked);
+    }
+    let wrong = || Error::WrongState { state: before.map_or("", RecordStatus::name) };
+    let (next, event) = match (change, before) {
+        (Change::Amend(patch), _) => return amended(current, patch),
+        (Change::AssignReference(reference), _) => return with_reference(record, reference),
+        (Change::AddContent { version, file }, _) => return with_content(record, version, file),
+        (Change::Close, Some(RecordStatus::Open)) => (RecordStatus::Closed, EventKind::RecordChanged),
+        (Change::Reopen, Some(RecordStatus::Closed)) => (RecordStatus::Open, EventKind::RecordChanged),
+        (Change::ConfirmReceived, Some(RecordStatus::Received)) => {
+            (RecordStatus::Open, EventKind::RecordChanged)
+        }
+        (Change::Lock, Some(RecordStatus::Open | RecordStatus::Closed)) => {
+            (RecordStatus::Locked, EventKind::RecordLocked)
+        }
+        _ => return Err(wrong()),
+    };
+    if let Some(status) = status {
+        *status = next;
+    }
+    Ok((record, event))
+}
+
+/// Fields that a caller may change by a merge patch.
+const AMENDABLE: &[&str] = &[
+    "title",
+    "references",
+    "lead",
+    "keeper",
+    "filePlanUnit",
+    "note",
+    "confidentiality",
+    "medium",
+    "period",
+    "retention",
+    "parties",
+    "relations",
+    "position",
+    "priority",
+    "locations",
+    "kind",
+    "dates",
+    "due",
+];
+
+fn amended(current: &Record, patch: &Value) -> Result<(Record, EventKind), Error> {
+    let fields = patch.as_object().ok_or(Error::Invalid { field: "body" })?;
+    if fields.keys().any(|name| !AMENDABLE.contains(&name.as_str())) {
+        return Err(Error::Invalid { field: "body" });
+    }
+    let mut json = current.to_json();
+    patch::apply(&mut json, patch);
+    Ok((Record::from_json(current.kind(), json)?, EventKind::RecordChanged))
+}
+
+fn with_reference(mut record: Record, reference: &str) -> Result<(Record, EventKind), Error> {
+    let description = match &mut record {
+        Record::CaseFile(file) => &mut file.description,
+        Record::Case(case) => &mut case.description,
+        Record::Document(document) => &mut document.description,
+        _ => return Err(Error::Invalid { field: "recordReference" }),
+    };
+    if reference.trim().is_empty() || reference.chars().count() > 200 {
+        return Err(Error::Invalid { field: "recordReference" });
+    }
+    description.record_reference = Some(reference.to_owned());
+    Ok((record, EventKind::ReferenceAssigned))
+}
+
+fn with_content(mut record: Record, number: &str, file: &File) -> Result<(Record, EventKind), Error> {
+    let Record::Document(document) = &mut record else {
+        return Err(Error::Invalid { field: "content" });
+    };
+    match document.versions.iter_mut().find(|version| version.number == number) {
+        Some(version) if version.files.iter().any(|known| known.name == file.name) => {
+            // Bytes are never replaced: a changed file is a new version.
+            return Err(Error::Exists);
+        }
+        Some(version) => version.files.push(file.clone()),
+        None => document.versions.push(Version { number: number.to_owned(), files: vec![file.clone()] }),
+    }
+    Ok((record, EventKind::ContentAdded))
+}
+
+fn exchange_event(status: ExchangeStatus) -> EventKind {
+    match status {
+        ExchangeStatus::Received => EventKind::ExchangeReceived,
+        _ => EventKind::RecordChanged,
+    }
+}
+
+fn record_results(exchange: &mut Exchange, results: &[(Id, ImportResult)]) -> Result<(), Error> {
+    for (object_id, result) in results {
+        let object = exchange
+            .objects
+            .iter_mut()
+            .find(|object| object.object_id == *object_id)
+            .ok_or(Error::NotFound { kind: "object" })?;
+        match &object.result {
+            // A confirmed import stays confirmed: the source may already have locked or deleted.
+            Some(known) if known.successful && !result.successful => {
+                return Err(Error::WrongState { state: "confirmed" });
+            }
+            _ => object.result = Some(result.clone()),
+        }
+    }
+    exchange.status = exchange.status_by_results();
+    Ok(())
+}
+
+fn validate(record: &Record, json: &Value, rules: Rules) -> Result<(), Error> {
+    if json.to_string().len() > RECORD_BYTES {
+        return Err(Error::Invalid { field: "body" });
+    }
+    let title = match record {
+        Record::Task(task) => Some(&task.title),
+        _ => record.description().map(|description| &description.title),
+    };
+    if title.is_some_and(|title| title.chars().count() > 2_000) {
+        return Err(Error::Invalid { field: "title" });
+    }
+    match record.description().and_then(|description| description.confidentiality) {
+        Some(level) if level >= Confidentiality::Confidential => Err(Error::Classified),
+        Some(Confidentiality::Restricted) if !rules.allow_restricted => Err(Error::Classified),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testkit::a_case;
+
+    const RULES: Rules = Rules { allow_restricted: false };
+    const NOW: Timestamp = Timestamp::from_micros(1_000_000);
+
+    fn run(current: Option<&Record>, change: Change) -> Result<Decided, Error> {
+        let id = current.map_or_else(crate::ids::new_id, |record| record.meta().id);
+        decide(current, &Command { kind: RecordKind::Case, id, expected: None, change }, RULES, NOW)
+    }
+
+    fn case() -> Record {
+        run(None, Change::Create(Box::new(a_case("Neubau")))).unwrap().record
+    }
+
+    #[test]
+    fn an_old_version_is_a_conflict() {
+        let record = case();
+        let command = Command {
+            kind: RecordKind::Case,
+            id: record.meta().id,
+            expected: Some(9),
+            change: Change::Close,
+        };
+        assert_eq!(decide(Some(&record), &command, RULES, NOW), Err(Error::VersionConflict));
+    }
+
+    #[test]
+    fn a_locked_record_takes_no_change() {
+        let locked = run(Some(&case()), Change::Lock).unwrap().record;
+        for change in
+            [Change::Amend(json!({"title": "x"})), Change::Reopen, Change::AssignReference("1".into())]
+        {
+            assert_eq!(run(Some(&locked), change), Err(Error::Locked));
+        }
+    }
+
+    #[test]
+    fn identity_ownership_and_status_are_not_amendable() {
+        for field in ["id", "tenant", "unit", "version", "status", "createdAt", "extensions", "root"] {
+            let change = Change::Amend(json!({ field: "x" }));
+            assert_eq!(run(Some(&case()), change), Err(Error::Invalid { field: "body" }), "{field}");
+        }
+    }
+
+    #[test]
+    fn classified_content_is_refused() {
+        for level in ["restricted", "confidential", "secret", "topSecret"] {
+            let change = Change::Amend(json!({ "confidentiality": level }));
+            assert_eq!(run(Some(&case()), change), Err(Error::Classified), "{level}");
+        }
+    }
+
+    #[test]
+    fn a_confirmed_import_cannot_be_taken_back() {
+        let object = crate::ids::new_id();
+        let yes = ImportResult { successful: true, messages: vec![], record_reference: None };
+        let no = ImportResult { successful: false, ..yes.clone() };
+        let mut exchange = crate::testkit::an_exchange(object);
+        record_results(&mut exchange, &[(object, no.clone())]).unwrap();
+        assert_eq!(exchange.status, ExchangeStatus::Refused);
+        record_results(&mut exchange, &[(object, yes)]).unwrap();
+        assert_eq!(exchange.status, ExchangeStatus::Confirmed);
+        assert!(record_results(&mut exchange, &[(object, no)]).is_err());
+    }
+
+    fn changes() -> impl Strategy<Value = Change> {
+        prop_oneof![
+            "[a-z]{1,8}".prop_map(|title| Change::Amend(json!({ "title": title }))),
+            "[0-9]{1,4}".prop_map(Change::AssignReference),
+            Just(Change::Close),
+            Just(Change::Reopen),
+            Just(Change::ConfirmReceived),
+            any::<u16>().prop_map(|years| Change::Amend(json!({ "retention": { "years": years } }))),
+            Just(Change::Amend(json!({ "retention": null }))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn replaying_the_events_gives_the_record(all in prop::collection::vec(changes(), 0..20)) {
+            let created = run(None, Change::Create(Box::new(a_case("Neubau")))).unwrap();
+            let mut replayed = json!({});
+            patch::apply(&mut replayed, &created.changes);
+            let mut record = created.record;
+            for change in all {
+                let Ok(decided) = run(Some(&record), change) else { continue };
+                patch::apply(&mut replayed, &decided.changes);
+                prop_assert_eq!(decided.record.meta().version, record.meta().version + 1);
+                record = decided.record;
+            }
+            prop_assert_eq!(replayed, record.to_json());
+        }
+    }
+}

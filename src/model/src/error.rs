@@ -1,0 +1,110 @@
+//! Errors of the model, and [`Failure`]: what a channel or standard reports back to the broker.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a command or value was refused.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A field has a value outside its rules.
+    #[error("the field {field} has a value that its rules do not allow")]
+    Invalid {
+        /// Name of the field in the JSON form.
+        field: &'static str,
+    },
+    /// The record is not there, or not visible to the caller: the two are never told apart.
+    #[error("there is no such {kind}")]
+    NotFound {
+        /// Kind of record.
+        kind: &'static str,
+    },
+    /// The record exists already.
+    #[error("the record exists already")]
+    Exists,
+    /// The record's version is not the one that the command was made for.
+    #[error("the record was changed meanwhile: read it again")]
+    VersionConflict,
+    /// The record's state does not allow the command.
+    #[error("the state {state} does not allow this")]
+    WrongState {
+        /// State the record is in.
+        state: &'static str,
+    },
+    /// The record is locked because it was handed over to another authority.
+    #[error("the record was handed over and is locked")]
+    Locked,
+    /// The receiving authority has not confirmed the import of the object.
+    #[error("the receiver has not confirmed the import of this object")]
+    NotConfirmed,
+    /// Classified above what the gateway may carry (Verschlusssache).
+    #[error("classified content of this level is not accepted")]
+    Classified,
+    /// The caller's rights do not cover the command.
+    #[error("the caller may not do this")]
+    Forbidden,
+}
+
+impl Error {
+    /// Stable code, documented under `docs/errors/`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Invalid { .. } => "model.invalid",
+            Error::NotFound { .. } => "model.not-found",
+            Error::Exists => "model.exists",
+            Error::VersionConflict => "model.version-conflict",
+            Error::WrongState { .. } => "model.wrong-state",
+            Error::Locked => "model.locked",
+            Error::NotConfirmed => "model.not-confirmed",
+            Error::Classified => "model.classified",
+            Error::Forbidden => "model.forbidden",
+        }
+    }
+}
+
+/// What an adapter, a standard or a transport reports when it could not do its work. The broker
+/// decides by [`kind`](Failure::kind) alone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{kind:?}: {code}")]
+pub struct Failure {
+    /// What may be done about it.
+    pub kind: FailureKind,
+    /// Stable code, documented under `docs/errors/`.
+    pub code: Cow<'static, str>,
+    /// Words for the operator, free of content and personal data.
+    pub detail: String,
+}
+
+/// Kinds of failure; each has exactly one treatment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FailureKind {
+    /// Passing trouble: tried again with growing pauses.
+    Transient,
+    /// Will fail again the same way: parked for a human.
+    Permanent,
+    /// The other side refused the content: returned to its sender.
+    Rejected,
+    /// Credentials or rights are wrong: parked for the operator.
+    Unauthorised,
+    /// Nobody knows whether it happened: asked by `reconcile`, never repeated blindly.
+    Uncertain,
+}
+
+impl Failure {
+    /// A failure of `kind` with a documented `code`.
+    pub fn new(kind: FailureKind, code: &'static str, detail: impl Into<String>) -> Self {
+        Failure { kind, code: Cow::Borrowed(code), detail: detail.into() }
+    }
+
+    /// Passing trouble.
+    pub fn transient(code: &'static str, detail: impl Into<String>) -> Self {
+        Failure::new(FailureKind::Transient, code, detail)
+    }
+
+    /// Will fail again the same way.
+    pub fn permanent(code: &'static str, detail: impl Into<String>) -> Self {
+        Failure::new(FailureKind::Permanent, code, detail)
+    }
+}

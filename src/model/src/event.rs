@@ -1,0 +1,151 @@
+//! Events: the append-only account of what happened. The evidence chain holds a digest of each.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Id, RecordKind, Timestamp};
+
+/// Who did something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Actor {
+    /// `system`, `person`, `partner` or `gateway`.
+    pub kind: String,
+    /// Token id, account or authority: never a name of a person.
+    pub id: String,
+}
+
+impl Actor {
+    /// The gateway itself.
+    pub fn gateway() -> Self {
+        Actor { kind: "gateway".into(), id: "amtsbote".into() }
+    }
+}
+
+/// Bytes kept by the gateway, with what proves them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PayloadRef {
+    /// Identifier of the payload.
+    pub id: Id,
+    /// Size in bytes.
+    pub size: u64,
+    /// SHA-256 of the bytes, lower-case hex.
+    pub sha256: String,
+    /// Merkle root over the SHA-256 digests of its 64 KiB chunks, lower-case hex.
+    pub chunk_root: String,
+}
+
+/// What happened; the JSON form is `subject.verb`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A record came into being.
+    #[serde(rename = "record.created")]
+    RecordCreated,
+    /// A record was changed.
+    #[serde(rename = "record.changed")]
+    RecordChanged,
+    /// The record-keeping system assigned the Aktenzeichen.
+    #[serde(rename = "record.reference-assigned")]
+    ReferenceAssigned,
+    /// A record was locked after its hand-over was confirmed.
+    #[serde(rename = "record.locked")]
+    RecordLocked,
+    /// A document received a file.
+    #[serde(rename = "document.content-added")]
+    ContentAdded,
+    /// A message was durably taken in.
+    #[serde(rename = "message.accepted")]
+    MessageAccepted,
+    /// A message was refused at the door; nothing of it was kept.
+    #[serde(rename = "message.refused")]
+    MessageRefused,
+    /// A message was checked and translated into the case model.
+    #[serde(rename = "message.processed")]
+    MessageProcessed,
+    /// A message was built by us.
+    #[serde(rename = "message.prepared")]
+    MessagePrepared,
+    /// A message was handed to its recipient's mailbox or transport.
+    #[serde(rename = "message.delivered")]
+    MessageDelivered,
+    /// The recipient has confirmed a message.
+    #[serde(rename = "message.confirmed")]
+    MessageConfirmed,
+    /// A message went back to its sender with a reason.
+    #[serde(rename = "message.returned")]
+    MessageReturned,
+    /// A message waits for a human decision.
+    #[serde(rename = "message.parked")]
+    MessageParked,
+    /// A message was sent again.
+    #[serde(rename = "message.resent")]
+    MessageResent,
+    /// The receiver has durably taken in the exchange's message.
+    #[serde(rename = "exchange.received")]
+    ExchangeReceived,
+    /// The receiver's record-keeping system has reported on the import.
+    #[serde(rename = "exchange.import-confirmed")]
+    ImportConfirmed,
+    /// Bytes were erased; their digests stay.
+    #[serde(rename = "payload.erased")]
+    PayloadErased,
+    /// A partner was created or changed.
+    #[serde(rename = "partner.changed")]
+    PartnerChanged,
+    /// A token was created or revoked.
+    #[serde(rename = "token.changed")]
+    TokenChanged,
+}
+
+/// One thing that happened. The canonical JSON of this type is what the evidence chain digests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Identifier, time-ordered.
+    pub id: Id,
+    /// Tenant.
+    pub tenant: String,
+    /// Unit that may see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// Public service it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_service: Option<String>,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: EventKind,
+    /// Who did it.
+    pub actor: Actor,
+    /// Record it happened to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+    /// Case or case file under which it is proved; the root of the subject's tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case_id: Option<Id>,
+    /// Message that caused it or that it happened to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<Id>,
+    /// What changed, as a JSON merge patch on the record's JSON form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Value>,
+    /// Bytes that came or went with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payloads: Vec<PayloadRef>,
+    /// Further facts: type and state of the message, digests of findings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Value>,
+}
+
+/// A record by kind and identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Subject {
+    /// Kind of record.
+    pub kind: RecordKind,
+    /// Its identifier.
+    pub id: Id,
+}

@@ -1,0 +1,139 @@
+//! An exchange of records with another authority, and the process its messages belong to.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Meta, RecordKind};
+use crate::{Authority, Id, Timestamp};
+
+/// What an exchange is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ExchangeKind {
+    /// Abgabe (xdomea 0401): the file moves; the source locks what was confirmed.
+    Handover,
+    /// Aktenvorlage (xdomea 0101): the file stays.
+    Submission,
+}
+
+/// Which side of the exchange this record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Side {
+    /// Ours goes out.
+    Sender,
+    /// Theirs came in.
+    Receiver,
+}
+
+/// An exchange with another authority (Austausch). Each side has its own record; the process id
+/// (ProzessID) is common to both and to all messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Exchange {
+    /// Identity and ownership.
+    #[serde(flatten)]
+    pub meta: Meta,
+    /// What it is for.
+    pub kind: ExchangeKind,
+    /// Which side we are.
+    pub side: Side,
+    /// The other authority.
+    pub partner: Authority,
+    /// ProzessID.
+    pub process_id: Id,
+    /// Message standard and version, such as `xdomea` and `3.1.0`.
+    pub standard: String,
+    /// Version of the standard.
+    pub version: String,
+    /// Where it stands.
+    #[serde(default)]
+    pub status: ExchangeStatus,
+    /// The root objects and what became of each.
+    pub objects: Vec<ExchangeObject>,
+    /// Messages of the process in the order in which they came or went.
+    #[serde(default)]
+    pub messages: Vec<ExchangeMessage>,
+}
+
+/// State of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ExchangeStatus {
+    /// The message is being built or is on its way.
+    #[default]
+    Sending,
+    /// Handed to the receiver's mailbox or transport.
+    Sent,
+    /// The receiver has durably taken it in (0403, 0102).
+    Received,
+    /// The receiver's record-keeping system has imported every object (0402).
+    Confirmed,
+    /// It has imported some objects and refused others.
+    PartlyConfirmed,
+    /// It has refused all objects.
+    Refused,
+    /// The message came back for a technical reason.
+    Returned,
+}
+
+/// A root object of an exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExchangeObject {
+    /// Kind of record.
+    pub kind: RecordKind,
+    /// The record here.
+    pub id: Id,
+    /// Its UUID in the messages.
+    pub object_id: Id,
+    /// What the receiving record-keeping system said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<ImportResult>,
+}
+
+/// What the record-keeping system said of one imported object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ImportResult {
+    /// Whether the import succeeded.
+    pub successful: bool,
+    /// Reasons if not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<String>,
+    /// The receiver's own record reference, if it gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record_reference: Option<String>,
+}
+
+/// A message of an exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExchangeMessage {
+    /// The message.
+    pub id: Id,
+    /// Its type, such as `0401`.
+    #[serde(rename = "type")]
+    pub message_type: String,
+    /// When it went or came.
+    pub at: Timestamp,
+}
+
+impl Exchange {
+    /// The state that the objects' results add up to; unchanged while any is missing.
+    pub fn status_by_results(&self) -> ExchangeStatus {
+        let results: Option<Vec<bool>> =
+            self.objects.iter().map(|object| object.result.as_ref().map(|r| r.successful)).collect();
+        match results {
+            None => self.status,
+            Some(all) if all.iter().all(|ok| *ok) => ExchangeStatus::Confirmed,
+            Some(all) if all.iter().any(|ok| *ok) => ExchangeStatus::PartlyConfirmed,
+            Some(_) => ExchangeStatus::Refused,
+        }
+    }
+
+    /// Whether the receiver has confirmed the import of the root object `id`.
+    pub fn is_confirmed(&self, id: Id) -> bool {
+        self.objects.iter().any(|o| o.id == id && o.result.as_ref().is_some_and(|r| r.successful))
+    }
+}

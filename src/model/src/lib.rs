@@ -1,0 +1,41 @@
+//! The common case model: what every channel and every standard is translated into and out of.
+//!
+//! Nothing here does I/O. The crate holds
+//! * [`case`], [`party`], [`activity`], [`exchange`]: the records a county works with;
+//! * [`command`]: how records change. A command is decided against the current record and yields the
+//!   new record and an [`Event`] whose `changes` are exactly the difference;
+//! * [`message`]: the envelope of whatever comes in or goes out, its states and its findings;
+//! * [`rights`]: who may do what, and the [`Scope`] every query is confined to;
+//! * [`standard`], [`adapter`], [`directory`]: the traits that message standards, channels and
+//!   directories implement;
+//! * [`testkit`]: one behaviour suite per trait.
+//!
+//! English is spoken here; each type's doc comment gives the German term once.
+
+pub mod activity;
+pub mod adapter;
+pub mod case;
+pub mod command;
+pub mod directory;
+mod error;
+pub mod event;
+pub mod exchange;
+pub mod ids;
+pub mod message;
+pub mod party;
+pub mod patch;
+pub mod record;
+pub mod rights;
+pub mod schema;
+pub mod standard;
+pub mod testkit;
+pub mod time;
+
+pub use command::{Command, Decided, decide};
+pub use error::{Error, Failure, FailureKind};
+pub use event::{Actor, Event, EventKind, PayloadRef};
+pub use ids::{Authority, Id};
+pub use message::{Finding, Message, MessageState, Report, Severity};
+pub use record::{Record, RecordKind};
+pub use rights::{Action, Caller, Role, Scope};
+pub use time::{Clock, SystemClock, Timestamp};

@@ -1,0 +1,216 @@
+//! Who may do what: role × action × tenant × organisational unit × public service.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::event::Actor;
+use crate::{Authority, Error};
+
+/// What a caller wants to do. Every route and every command names exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Action {
+    /// See case files, cases, documents and their metadata.
+    ReadCases,
+    /// Create and change them.
+    WriteCases,
+    /// Read the bytes of documents and messages.
+    ReadContent,
+    /// See and work on tasks.
+    WorkTasks,
+    /// Start an exchange with another authority, lock what was handed over.
+    Exchange,
+    /// Fetch from and confirm in the authority's mailbox.
+    UseInbox,
+    /// Say that the record-keeping system has imported an object.
+    ConfirmImport,
+    /// Bring in a raw message.
+    SendMessages,
+    /// See messages: metadata, states, findings.
+    ReadMessages,
+    /// Resend, park, return messages.
+    RepairMessages,
+    /// Read the event feed.
+    ReadEvents,
+    /// Export and verify evidence.
+    ReadEvidence,
+    /// See partners.
+    ReadPartners,
+    /// Change partners.
+    ManagePartners,
+    /// Create and revoke tokens.
+    ManageTokens,
+}
+
+/// What somebody is in the house.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Case worker (Sachbearbeitung).
+    Clerk,
+    /// A county system such as a portal or a line-of-business system (Fachverfahren).
+    System,
+    /// The system that keeps the records (aktenführendes System, DMS).
+    RecordKeeping,
+    /// Runs the gateway: sees metadata, never content.
+    Operator,
+    /// Reads evidence.
+    Auditor,
+    /// Manages partners and tokens.
+    Admin,
+}
+
+impl Role {
+    /// The actions that the role allows.
+    pub fn actions(self) -> &'static [Action] {
+        use Action::*;
+        match self {
+            Role::Clerk => &[
+                ReadCases,
+                WriteCases,
+                ReadContent,
+                WorkTasks,
+                Exchange,
+                ReadMessages,
+                ReadEvents,
+                ReadPartners,
+            ],
+            Role::System => &[
+                ReadCases,
+                WriteCases,
+                ReadContent,
+                WorkTasks,
+                Exchange,
+                UseInbox,
+                SendMessages,
+                ReadMessages,
+                ReadEvents,
+                ReadPartners,
+            ],
+            Role::RecordKeeping => &[
+                ReadCases,
+                WriteCases,
+                ReadContent,
+                WorkTasks,
+                Exchange,
+                UseInbox,
+                ConfirmImport,
+                ReadMessages,
+                ReadEvents,
+                ReadPartners,
+            ],
+            Role::Operator => &[ReadMessages, RepairMessages, ReadEvents, ReadPartners],
+            Role::Auditor => &[ReadCases, ReadMessages, ReadEvents, ReadEvidence],
+            Role::Admin => &[ReadPartners, ManagePartners, ManageTokens],
+        }
+    }
+}
+
+/// Which units or services somebody may see: all of the tenant, or the named ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Within {
+    /// All of the tenant.
+    All,
+    /// Only these.
+    Only(BTreeSet<String>),
+}
+
+impl Within {
+    /// Only the one named.
+    pub fn one(name: &str) -> Self {
+        Within::Only(BTreeSet::from([name.to_owned()]))
+    }
+
+    /// Whether `name` is covered. Something without a name is covered by `All` alone.
+    pub fn covers(&self, name: Option<&str>) -> bool {
+        match (self, name) {
+            (Within::All, _) => true,
+            (Within::Only(names), Some(name)) => names.contains(name),
+            (Within::Only(_), None) => false,
+        }
+    }
+
+    /// The form the store's SQL compares with: `*`, or the names between bars (`|63|70|`). Names hold
+    /// no bar and no wildcard ([`is_name`](crate::ids::is_name)).
+    pub fn pattern(&self) -> String {
+        match self {
+            Within::All => "*".to_owned(),
+            Within::Only(names) => names.iter().fold("|".to_owned(), |all, name| all + name + "|"),
+        }
+    }
+}
+
+/// The part of the world a query sees. Every call of the store takes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// Tenant (Mandant).
+    pub tenant: String,
+    /// Organisational units (Organisationseinheiten).
+    pub units: Within,
+    /// Public services (Leistungen).
+    pub services: Within,
+}
+
+impl Scope {
+    /// The whole tenant: for the gateway's own work.
+    pub fn tenant(tenant: &str) -> Self {
+        Scope { tenant: tenant.to_owned(), units: Within::All, services: Within::All }
+    }
+
+    /// Whether something of this tenant, unit and service lies within.
+    pub fn covers(&self, tenant: &str, unit: &str, service: Option<&str>) -> bool {
+        self.tenant == tenant && self.units.covers(Some(unit)) && self.services.covers(service)
+    }
+}
+
+/// Somebody who was recognised: who, in which roles, within which scope, for which authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Recorded with everything the caller does.
+    pub actor: Actor,
+    /// Roles held.
+    pub roles: Vec<Role>,
+    /// Where they are held.
+    pub scope: Scope,
+    /// The authority the caller acts for; its mailbox is the caller's inbox.
+    pub authority: Option<Authority>,
+}
+
+impl Caller {
+    /// The scope in which the caller may do `action`.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] if none of the roles allows it.
+    pub fn may(&self, action: Action) -> Result<&Scope, Error> {
+        let allowed = self.roles.iter().any(|role| role.actions().contains(&action));
+        if allowed { Ok(&self.scope) } else { Err(Error::Forbidden) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_covers_its_own_tenant_unit_and_service_only() {
+        let scope = Scope {
+            tenant: "soest".into(),
+            units: Within::one("63"),
+            services: Within::one("baugenehmigung"),
+        };
+        assert!(scope.covers("soest", "63", Some("baugenehmigung")));
+        assert!(!scope.covers("unna", "63", Some("baugenehmigung")));
+        assert!(!scope.covers("soest", "70", Some("baugenehmigung")));
+        assert!(!scope.covers("soest", "63", Some("abfall")));
+        assert!(!scope.covers("soest", "63", None));
+    }
+
+    #[test]
+    fn an_operator_never_reads_content() {
+        assert!(!Role::Operator.actions().contains(&Action::ReadContent));
+        assert!(!Role::Operator.actions().contains(&Action::ReadCases));
+    }
+}

@@ -1,0 +1,28 @@
+//! JSON Schema of the records, for those who integrate by REST.
+
+use schemars::{Schema, schema_for};
+
+use crate::activity::{Claim, Decision, Dispatch, Interaction, Payment, Task};
+use crate::case::{Case, CaseFile, Document, FilePlan};
+use crate::event::Event;
+use crate::exchange::Exchange;
+use crate::message::Message;
+
+/// Name and JSON Schema (2020-12) of every type of the model that leaves the gateway.
+pub fn all() -> Vec<(&'static str, Schema)> {
+    vec![
+        ("FilePlan", schema_for!(FilePlan)),
+        ("CaseFile", schema_for!(CaseFile)),
+        ("Case", schema_for!(Case)),
+        ("Document", schema_for!(Document)),
+        ("Exchange", schema_for!(Exchange)),
+        ("Task", schema_for!(Task)),
+        ("Interaction", schema_for!(Interaction)),
+        ("Dispatch", schema_for!(Dispatch)),
+        ("Decision", schema_for!(Decision)),
+        ("Claim", schema_for!(Claim)),
+        ("Payment", schema_for!(Payment)),
+        ("Message", schema_for!(Message)),
+        ("Event", schema_for!(Event)),
+    ]
+}

@@ -1,0 +1,222 @@
+//! What a message standard (xdomea, XBau …) does for the broker: identify, check, read, write.
+//!
+//! The calls are synchronous and may take long: the broker runs them on threads kept for that.
+
+use std::io::{Read, Seek, Write};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::event::PayloadRef;
+use crate::exchange::{ExchangeKind, ImportResult};
+use crate::message::Report;
+use crate::record::Record;
+use crate::{Authority, Failure, Id, RecordKind};
+
+/// Bytes of a message or container: readable, and seekable because a ZIP's directory is at its end.
+pub trait Source: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Source for T {}
+
+/// What a message says it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    /// Standard, such as `xdomea`.
+    pub standard: String,
+    /// Its version.
+    pub version: String,
+    /// Type of the message, such as `0401`.
+    #[serde(rename = "type")]
+    pub message_type: String,
+    /// Full name of the type, such as `Abgabe.Abgabe.0401`.
+    pub name: String,
+    /// Process it belongs to (ProzessID).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process_id: Option<Id>,
+    /// Who says to have sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<Endpoint>,
+    /// Whom it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipient: Option<Endpoint>,
+    /// Whether the sender asks for a receipt (Empfangsbestätigung).
+    #[serde(default)]
+    pub wants_receipt: bool,
+    /// Whether it came in a container (ZIP).
+    #[serde(default)]
+    pub container: bool,
+}
+
+/// An authority as a message names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// Behördenkennung, if given in a usable form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<Authority>,
+    /// Name of the institution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Organisational unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+}
+
+/// What a checked message means for the case model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Meaning {
+    /// Records come in; they went to the [`Intake`].
+    Records(ExchangeKind),
+    /// The receiver has durably taken in our message.
+    Receipt,
+    /// The receiver's record-keeping system reports on each object, by the object's UUID.
+    ImportResults(Vec<(Id, ImportResult)>),
+    /// Understood as far as it can be carried on, but it changes no case.
+    CarryOn,
+}
+
+/// Where a standard puts what it reads. Nothing is kept in memory beyond the object in hand.
+pub trait Intake {
+    /// Takes one file of the container in; called for every file before the objects that name it.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    fn file(&mut self, name: &str, content: &mut dyn Read) -> Result<PayloadRef, Failure>;
+
+    /// Takes one object in. Children come before their parents.
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    fn object(&mut self, object: Object) -> Result<(), Failure>;
+}
+
+/// A record as it stands in a message: identified by the message's own UUIDs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// UUID in the message.
+    pub object_id: Id,
+    /// UUID of the object it lies in; `None` for a root object.
+    pub parent: Option<(RecordKind, Id)>,
+    /// The record. Its `meta` is a placeholder (see [`placeholder`]) that the broker fills in; links to
+    /// parents are set by the broker too.
+    pub record: Record,
+}
+
+/// The `meta` that a standard puts into the records it reads: the nil id, to be filled in.
+pub fn placeholder() -> crate::record::Meta {
+    crate::record::Meta {
+        id: Id::nil(),
+        tenant: String::new(),
+        authority: Authority::nobody(),
+        unit: String::new(),
+        public_service: None,
+        root: Id::nil(),
+        version: 0,
+        created_at: crate::Timestamp::default(),
+        updated_at: crate::Timestamp::default(),
+    }
+}
+
+/// A message that is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// What it says.
+    pub content: OutgoingContent,
+    /// Version of the standard to write.
+    pub version: String,
+    /// Process it belongs to.
+    pub process_id: Id,
+    /// Who sends it.
+    pub sender: Endpoint,
+    /// Whom it is for.
+    pub recipient: Endpoint,
+    /// When it was created.
+    pub created_at: crate::Timestamp,
+    /// Whether a receipt is asked for.
+    pub wants_receipt: bool,
+    /// Type of the message answered, such as `0401`, for receipts and import results.
+    pub answers: Option<String>,
+}
+
+/// What an outgoing message says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutgoingContent {
+    /// The records of the [`Records`] given beside it.
+    Records(ExchangeKind),
+    /// The receipt of the message named by `answers`.
+    Receipt,
+    /// The result of the import, by the object's UUID.
+    ImportResults(Vec<(Id, ImportResult)>),
+}
+
+/// The records of an outgoing message, fetched one at a time.
+pub trait Records {
+    /// The root objects, in order.
+    fn roots(&mut self) -> Vec<Id>;
+
+    /// One record.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn record(&mut self, id: Id) -> Result<Record, Failure>;
+
+    /// What lies directly in it, by kind and then position.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn children(&mut self, id: Id) -> Result<Vec<(RecordKind, Id)>, Failure>;
+
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn open(&mut self, payload: &PayloadRef) -> Result<Box<dyn Read + '_>, Failure>;
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// What the message says it is.
+    pub identity: Identity,
+    /// The name that the standard prescribes for the file or container.
+    pub file_name: String,
+}
+
+/// A message standard.
+pub trait Standard: Send + Sync {
+    /// Name, such as `xdomea`.
+    fn name(&self) -> &'static str;
+
+    /// Versions that can be written, newest first.
+    fn writes(&self) -> &'static [&'static str];
+
+    /// Identifies and checks a message or container; every finding goes into `report`. `None` if the
+    /// bytes are not of this standard (nothing is reported then).
+    ///
+    /// # Errors
+    /// Only if the bytes cannot be read from their store; whatever is wrong with them is a finding.
+    fn check(
+        &self,
+        source: &mut dyn Source,
+        file_name: Option<&str>,
+        report: &mut Report,
+    ) -> Result<Option<Identity>, Failure>;
+
+    /// Reads a message that [`check`](Standard::check) found acceptable into `intake`.
+    ///
+    /// # Errors
+    /// If reading or storing fails.
+    fn read(&self, source: &mut dyn Source, intake: &mut dyn Intake) -> Result<Meaning, Failure>;
+
+    /// Writes a message or container.
+    ///
+    /// # Errors
+    /// If the version is not written, or reading or writing fails.
+    fn write(
+        &self,
+        message: &Outgoing,
+        records: &mut dyn Records,
+        out: &mut dyn Write,
+    ) -> Result<Written, Failure>;
+}

@@ -1,0 +1,188 @@
+//! Behaviour suites that every implementation of a trait runs, and builders for tests.
+
+use std::sync::Arc;
+
+use crate::activity::Task;
+use crate::adapter::{Adapter, Capability, Delivery};
+use crate::case::{Case, Description, Priority, RecordStatus};
+use crate::exchange::{Exchange, ExchangeKind, ExchangeObject, ExchangeStatus, Side};
+use crate::record::{Meta, Record};
+use crate::{Authority, FailureKind, Id, RecordKind, Timestamp, ids};
+
+/// Complete ownership for a record of tests: tenant `soest`, unit `63`, service `baugenehmigung`.
+pub fn a_meta() -> Meta {
+    let id = ids::new_id();
+    Meta {
+        id,
+        tenant: "soest".into(),
+        authority: "bab:05974000".parse().unwrap_or_else(|_| Authority::nobody()),
+        unit: "63".into(),
+        public_service: Some("baugenehmigung".into()),
+        root: id,
+        version: 0,
+        created_at: Timestamp::default(),
+        updated_at: Timestamp::default(),
+    }
+}
+
+/// A case with a title.
+pub fn a_case(title: &str) -> Record {
+    Record::Case(Case {
+        meta: a_meta(),
+        description: Description { title: title.into(), ..Description::default() },
+        case_file: None,
+        parent: None,
+        status: RecordStatus::Open,
+        priority: Priority::Normal,
+        locations: vec![],
+    })
+}
+
+/// An open task.
+pub fn a_task(title: &str) -> Record {
+    Record::Task(Task {
+        meta: a_meta(),
+        case_id: None,
+        message_id: None,
+        title: title.into(),
+        kind: "test".into(),
+        requested_by: None,
+        assignee: None,
+        due: None,
+        status: crate::activity::TaskStatus::Open,
+        result: None,
+    })
+}
+
+/// A hand-over of one object.
+pub fn an_exchange(object: Id) -> Exchange {
+    Exchange {
+        meta: a_meta(),
+        kind: ExchangeKind::Handover,
+        side: Side::Sender,
+        partner: Authority::nobody(),
+        process_id: ids::new_id(),
+        standard: "xdomea".into(),
+        version: "3.1.0".into(),
+        status: ExchangeStatus::Sending,
+        objects: vec![ExchangeObject { kind: RecordKind::Case, id: object, object_id: object, result: None }],
+        messages: vec![],
+    }
+}
+
+/// The contract of every adapter. `delivery` is one that the adapter can carry out.
+///
+/// # Panics
+/// If the adapter breaks the contract.
+pub async fn adapter_contract(adapter: Arc<dyn Adapter>, delivery: Delivery) {
+    let descriptor = adapter.descriptor();
+    assert!(ids::is_name(&descriptor.id), "the id is a name");
+    assert!(descriptor.config_schema.is_object(), "the configuration has a JSON Schema");
+    assert!(adapter.check().await.ok, "the other side can be reached");
+
+    let offers = |capability| descriptor.capabilities.contains(&capability);
+    if offers(Capability::Deliver) {
+        let first = adapter.deliver(&delivery, None).await.expect("it delivers");
+        let again = adapter.deliver(&delivery, None).await.expect("it delivers again");
+        assert_eq!(first, again, "the same delivery twice has one effect and one receipt");
+    } else {
+        let refused = adapter.deliver(&delivery, None).await.expect_err("it offers no delivery");
+        assert_eq!(refused.kind, FailureKind::Permanent);
+    }
+    if offers(Capability::Reconcile) {
+        let known = adapter.reconcile(delivery.id).await.expect("it can be asked");
+        assert!(known.is_some(), "a delivery made is known");
+        let unknown = adapter.reconcile(ids::new_id()).await.expect("it can be asked");
+        assert!(unknown.is_none(), "a delivery never made is not");
+    }
+    if offers(Capability::Poll) {
+        let batch = adapter.poll(None).await.expect("it polls");
+        let next = adapter.poll(Some(&batch.cursor)).await.expect("it polls on");
+        let repeated =
+            next.commands.iter().any(|(key, _)| batch.commands.iter().any(|(known, _)| known == key));
+        assert!(!repeated, "what was polled does not come again after its cursor");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use serde_json::json;
+
+    use super::*;
+    use crate::Failure;
+    use crate::adapter::{Batch, Content, Descriptor, Health, Receipt};
+
+    /// Remembers deliveries, or forgets that it did.
+    struct Memory {
+        descriptor: Descriptor,
+        idempotent: bool,
+        made: Mutex<HashMap<Id, u32>>,
+    }
+
+    impl Memory {
+        fn new(idempotent: bool) -> Arc<Self> {
+            let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Poll];
+            let descriptor = Descriptor {
+                id: "memory".into(),
+                channel: "dms".into(),
+                capabilities,
+                config_schema: json!({}),
+            };
+            Arc::new(Memory { descriptor, idempotent, made: Mutex::default() })
+        }
+    }
+
+    #[async_trait]
+    impl Adapter for Memory {
+        fn descriptor(&self) -> &Descriptor {
+            &self.descriptor
+        }
+
+        async fn deliver(&self, delivery: &Delivery, _: Option<Content>) -> Result<Receipt, Failure> {
+            let mut made = self.made.lock().unwrap();
+            let times = made.entry(delivery.id).or_default();
+            if !self.idempotent || *times == 0 {
+                *times += 1;
+            }
+            Ok(Receipt { reference: Some(times.to_string()), data: json!(null) })
+        }
+
+        async fn reconcile(&self, delivery: Id) -> Result<Option<Receipt>, Failure> {
+            let known = self.made.lock().unwrap().contains_key(&delivery);
+            Ok(known.then_some(Receipt { reference: None, data: json!(null) }))
+        }
+
+        async fn poll(&self, _: Option<&str>) -> Result<Batch, Failure> {
+            Ok(Batch { commands: vec![], cursor: "1".into() })
+        }
+
+        async fn check(&self) -> Health {
+            Health { ok: true, detail: String::new() }
+        }
+    }
+
+    fn a_delivery() -> Delivery {
+        Delivery {
+            id: ids::new_id(),
+            tenant: "soest".into(),
+            kind: "case.created".into(),
+            record: None,
+            detail: json!({}),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_contract_accepts_an_idempotent_adapter() {
+        adapter_contract(Memory::new(true), a_delivery()).await;
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "one effect")]
+    async fn the_contract_rejects_an_adapter_that_delivers_twice() {
+        adapter_contract(Memory::new(false), a_delivery()).await;
+    }
+}

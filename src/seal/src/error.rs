@@ -1,0 +1,102 @@
+//! The one error type of this crate. No text holds key material or content.
+
+use crate::keys::KeyId;
+
+/// `Result` of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong while sealing, opening, signing or writing evidence.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// OpenSSL failed for a reason that is not the input's fault (memory, entropy, provider).
+    #[error("OpenSSL failed: {0}")]
+    Crypto(#[from] openssl::error::ErrorStack),
+    /// A chunk's length breaks the format: only the last one may be short, only an only one empty.
+    #[error("chunk {index} has a length that the format does not allow")]
+    ChunkLength {
+        /// Index of the chunk, from 0.
+        index: u64,
+    },
+    /// A chunk index was sealed twice or out of order: its nonce would repeat.
+    #[error("chunk {index} comes out of order, {expected} or later was expected")]
+    ChunkOrder {
+        /// Index of the refused chunk.
+        index: u64,
+        /// The lowest index that may still be sealed under this data key.
+        expected: u64,
+    },
+    /// The authentication tag does not fit: changed, truncated, reordered or foreign bytes.
+    #[error("sealed bytes are not authentic")]
+    NotAuthentic,
+    /// A key reference is neither `file:PATH` nor `env:NAME`, or the variable is not set.
+    #[error("the key reference must be file:PATH or env:NAME of a set variable")]
+    KeyReference,
+    /// A key file can be read by others than its owner.
+    #[error("the key file must be readable by its owner only (mode 0600)")]
+    KeyPermissions,
+    /// A key is not of the expected form (32 bytes as hex or base64; PEM of an EC P-256 key).
+    #[error("the key does not have the expected form")]
+    KeyFormat,
+    /// A key file could not be read or written.
+    #[error("the key file cannot be read or written: {0}")]
+    KeyFile(#[source] std::io::Error),
+    /// A data key was wrapped by a master key that is not in the key ring.
+    #[error("master key {0} is not in the key ring")]
+    KeyUnknown(KeyId),
+    /// A wrapped data key is not of a known form, or not of this tenant and payload.
+    #[error("the wrapped data key does not belong to this tenant and payload")]
+    KeyWrap,
+    /// A number in a JSON value is not an integer within ±(2^53 − 1).
+    #[error("canonical JSON holds integers within ±(2^53 - 1) only")]
+    NotInteger,
+    /// A value cannot be expressed as JSON.
+    #[error("not expressible as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The entries of a batch are empty or do not continue the chain without a gap.
+    #[error("the entries do not continue the evidence chain without a gap")]
+    ChainGap,
+    /// Parts of a bundle were written in the wrong order, twice, or not at all.
+    #[error("the bundle's parts were written in the wrong order")]
+    BundleOrder,
+    /// A bundle would exceed the limits that its verifier enforces.
+    #[error("the bundle would exceed the limits of its verifier")]
+    BundleLimit,
+    /// The content written into a bundle is not the one that its digest names.
+    #[error("the content of payload {0} does not have its recorded digest")]
+    BundleContent(uuid::Uuid),
+    /// The sink of a bundle failed.
+    #[error("writing the bundle failed: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl Error {
+    /// The stable code of this error; `docs/errors/<code>.md` explains it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Crypto(_) => "seal.crypto",
+            Error::ChunkLength { .. } => "seal.chunk_length",
+            Error::ChunkOrder { .. } => "seal.chunk_order",
+            Error::NotAuthentic => "seal.not_authentic",
+            Error::KeyReference => "key.reference",
+            Error::KeyPermissions => "key.permissions",
+            Error::KeyFormat => "key.format",
+            Error::KeyFile(_) => "key.file",
+            Error::KeyUnknown(_) => "key.unknown",
+            Error::KeyWrap => "key.wrap",
+            Error::NotInteger => "json.not_integer",
+            Error::Json(_) => "json.not_expressible",
+            Error::ChainGap => "evidence.chain_gap",
+            Error::BundleOrder => "evidence.bundle_order",
+            Error::BundleLimit => "evidence.bundle_limit",
+            Error::BundleContent(_) => "evidence.bundle_content",
+            Error::Io(_) => "evidence.bundle_write",
+        }
+    }
+}
+
+impl From<zip::result::ZipError> for Error {
+    fn from(error: zip::result::ZipError) -> Self {
+        Error::Io(error.into())
+    }
+}

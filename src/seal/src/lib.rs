@@ -1,0 +1,29 @@
+//! All cryptography of the gateway, over OpenSSL. So far: what the store and the evidence need.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`payload`] | the sealed payload format (AES-256-GCM chunks) and hashing while writing |
+//! | [`keys`] | master keys, tenant keys, wrapped data keys |
+//! | [`merkle`] | the Merkle tree of RFC 6962 / RFC 9162 |
+//! | [`canonical`] | canonical JSON (a subset of RFC 8785) |
+//! | [`chain`] | the evidence chain of a tenant: event digests, batches, heads |
+//! | [`evidence_key`] | the gateway's signing key for heads and manifests |
+//! | [`bundle`] | the evidence bundle of a case: writer and offline verifier |
+//!
+//! Everything here is CPU work and blocking file access on small files; callers move long work
+//! (a bundle) to a blocking thread.
+
+pub mod bundle;
+pub mod canonical;
+pub mod chain;
+mod digest;
+mod error;
+pub mod evidence_key;
+mod gcm;
+pub mod keys;
+pub mod merkle;
+pub mod payload;
+mod secret_file;
+
+pub use digest::{Digest, Sha256Writer, sha256};
+pub use error::{Error, Result};

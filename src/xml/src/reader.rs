@@ -1,0 +1,490 @@
+//! The pull reader. quick-xml finds the tokens of markup; this file adds what well-formedness
+//! (XML 1.0, 5th edition) and namespaces ask for beyond that, and reads text by itself, piece by
+//! piece, since quick-xml would collect a whole text node in memory.
+
+use crate::observer::{Observer, Place};
+use crate::source::{Position, Source};
+use crate::state::State;
+use crate::tag::{Start, next_attribute, resolve_reference};
+use crate::{Error, names};
+use quick_xml::errors::{Error as TokenError, IllFormedError};
+use quick_xml::events::Event as Token;
+use std::any::Any;
+use std::io::BufRead;
+
+/// Longest comment, processing instruction or reference, in bytes.
+const OTHER_TOKEN_BYTES: usize = 1 << 20;
+const CDATA_START: &[u8] = b"<![CDATA[";
+const CDATA_END: &[u8] = b"]]>";
+
+/// How large a document and its parts may be. More is refused with [`Error::Limit`], except text,
+/// which comes in pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Elements within elements.
+    pub depth: usize,
+    /// Attributes and namespace declarations of one element.
+    pub attributes: usize,
+    /// Bytes of one start tag.
+    pub attribute_bytes: usize,
+    /// Bytes of one [`Event::Text`]; a longer text comes as several events.
+    pub text_bytes: usize,
+    /// Bytes of the document.
+    pub total_bytes: u64,
+    /// Distinct names and namespaces of the document.
+    pub names: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            depth: 200,
+            attributes: 256,
+            attribute_bytes: 64 * 1024,
+            text_bytes: 64 * 1024,
+            total_bytes: 16 << 30,
+            names: 10_000,
+        }
+    }
+}
+
+/// A part of a document. Comments and processing instructions are left out; an empty-element tag
+/// is a start and an end.
+pub enum Event<'a> {
+    /// An element begins.
+    Start(Start<'a>),
+    /// The innermost open element ends.
+    End,
+    /// Text between two tags, in one piece up to [`Limits::text_bytes`]: references resolved, line
+    /// ends normalised, CDATA sections merged.
+    Text(&'a str),
+    /// The document has ended well. Further calls yield the same.
+    Eof,
+}
+
+/// What the current event is; its data stands in the reader.
+#[derive(Clone, Copy)]
+enum Kind {
+    Start,
+    End,
+    /// Text that still lies in the source: its length.
+    TextInSource(usize),
+    TextCollected,
+    Eof,
+}
+
+/// A strict, streaming reader of XML 1.0 with namespaces.
+pub struct Reader<R: BufRead> {
+    tokens: quick_xml::Reader<Source<R>>,
+    token: Vec<u8>,
+    text: String,
+    state: State,
+    limits: Limits,
+    observer: Option<Box<dyn Observer>>,
+    /// Bytes of the source that the last event lent out.
+    lent: usize,
+    in_cdata: bool,
+    /// Literal `]` at the end of the text just read, at most two: a `>` must not follow.
+    brackets: usize,
+    /// The last tag was an empty-element tag: its end comes next.
+    end_is_due: bool,
+    started: bool,
+    failed: bool,
+    finished: bool,
+}
+
+impl<R: BufRead> Reader<R> {
+    /// A reader over a document.
+    pub fn new(input: R, mut limits: Limits) -> Self {
+        // A piece has room for one character of four bytes.
+        limits.text_bytes = limits.text_bytes.max(4);
+        let mut tokens = quick_xml::Reader::from_reader(Source::new(input, limits.total_bytes));
+        tokens.config_mut().check_comments = true;
+        Reader {
+            tokens,
+            token: Vec::new(),
+            text: String::new(),
+            state: State::new(limits.names),
+            limits,
+            observer: None,
+            lent: 0,
+            in_cdata: false,
+            brackets: 0,
+            end_is_due: false,
+            started: false,
+            failed: false,
+            finished: false,
+        }
+    }
+
+    /// Lets `observer` see every event from now on, before the caller does.
+    pub fn observe(&mut self, observer: Box<dyn Observer>) {
+        self.observer = Some(observer);
+    }
+
+    /// Takes the observer back.
+    pub fn take_observer<O: Observer>(&mut self) -> Option<Box<O>> {
+        let observer: Box<dyn Any> = self.observer.take()?;
+        observer.downcast().ok()
+    }
+
+    /// The next event. After an error every call fails.
+    #[allow(clippy::should_implement_trait)] // An Iterator cannot lend.
+    pub fn next(&mut self) -> Result<Event<'_>, Error> {
+        if self.failed {
+            let line = self.position().line;
+            return Err(Error::Syntax { line, rule: "reading went on after an error" });
+        }
+        let kind = match self.advance() {
+            Ok(kind) => kind,
+            Err(error) => {
+                self.failed = true;
+                return Err(error);
+            }
+        };
+        if self.observer.is_some() {
+            self.tell_observer(kind);
+        }
+        Ok(match kind {
+            Kind::Start => Event::Start(Start::new(&self.state)),
+            Kind::End => Event::End,
+            Kind::TextInSource(length) => Event::Text(lent_text(self.tokens.get_ref(), length)),
+            Kind::TextCollected => Event::Text(&self.text),
+            Kind::Eof => Event::Eof,
+        })
+    }
+
+    /// Where the last event begins.
+    pub fn position(&self) -> Position {
+        self.tokens.get_ref().position()
+    }
+
+    /// Number of open elements: the one just begun counts, the one just ended does not.
+    pub fn depth(&self) -> usize {
+        self.state.depth()
+    }
+
+    /// Path of the innermost element, such as `/a/b[2]/c` (the second `b`, by local name). Right
+    /// after an end it is still that element's. Beyond 64 distinct names among siblings the number
+    /// is left out.
+    pub fn path(&self) -> String {
+        self.state.path()
+    }
+
+    /// The start tag that was read last, as [`Reader::next`] gave it.
+    pub(crate) fn last_start(&self) -> Start<'_> {
+        Start::new(&self.state)
+    }
+
+    fn source(&mut self) -> &mut Source<R> {
+        self.tokens.get_mut()
+    }
+
+    fn tell_observer(&mut self, kind: Kind) {
+        let line = self.position().line;
+        let Some(observer) = self.observer.as_mut() else { return };
+        let place = Place { line, state: &self.state };
+        match kind {
+            Kind::Start => observer.start(&Start::new(&self.state), place),
+            Kind::End => observer.end(place),
+            Kind::TextInSource(length) => observer.text(lent_text(self.tokens.get_ref(), length), place),
+            Kind::TextCollected => observer.text(&self.text, place),
+            Kind::Eof if !std::mem::replace(&mut self.finished, true) => observer.finish(),
+            Kind::Eof => {}
+        }
+    }
+
+    fn advance(&mut self) -> Result<Kind, Error> {
+        if !self.started {
+            self.begin()?;
+        }
+        let lent = std::mem::take(&mut self.lent);
+        self.source().skip(lent);
+        self.state.leave();
+        if std::mem::take(&mut self.end_is_due) {
+            self.state.closing = true;
+            return Ok(Kind::End);
+        }
+        self.source().set_mark();
+        if let Some(kind) = self.read_text_run()? {
+            return Ok(kind);
+        }
+        self.source().set_mark();
+        if self.source().ready()?.is_empty() {
+            return self.end_of_document();
+        }
+        self.read_tag()
+    }
+
+    fn end_of_document(&mut self) -> Result<Kind, Error> {
+        let line = self.source().line();
+        if self.state.depth() > 0 {
+            return Err(Error::Truncated { line });
+        }
+        if !self.state.seen_root {
+            return Err(Error::Syntax { line, rule: "there is no root element" });
+        }
+        Ok(Kind::Eof)
+    }
+
+    /// Text up to the next tag, over comments, references and CDATA sections. `None` if there is
+    /// none.
+    fn read_text_run(&mut self) -> Result<Option<Kind>, Error> {
+        self.text.clear();
+        loop {
+            if self.text.len() >= self.limits.text_bytes {
+                return Ok(Some(Kind::TextCollected));
+            }
+            let brackets = std::mem::take(&mut self.brackets);
+            if self.in_cdata {
+                self.collect_cdata()?;
+                continue;
+            }
+            match self.source().at_least(2)? {
+                [] => break,
+                [b'<', b'!', ..] => self.read_declaration()?,
+                [b'<', b'?', ..] => self.read_instruction()?,
+                [b'<', ..] => break,
+                [b'&', ..] => self.collect_reference()?,
+                _ => {
+                    if let Some(length) = self.collect_text(brackets)? {
+                        self.lent = length;
+                        return Ok(Some(Kind::TextInSource(length)));
+                    }
+                }
+            }
+        }
+        Ok((!self.text.is_empty()).then_some(Kind::TextCollected))
+    }
+
+    /// Takes plain text up to the next `<`, `&` or the end of what is buffered. If that is a whole
+    /// text node, its length is returned and it stays where it is. `brackets` end the text before.
+    fn collect_text(&mut self, brackets: usize) -> Result<Option<usize>, Error> {
+        let inside = self.state.depth() > 0;
+        let room = self.limits.text_bytes - self.text.len();
+        let source = self.tokens.get_mut();
+        let bytes = source.buffered();
+        let Some(length) = plain_length(bytes, brackets) else {
+            return Err(Error::Syntax { line: source.line(), rule: "]]> in text" });
+        };
+        if !inside {
+            if !bytes[..length].iter().all(u8::is_ascii_whitespace) {
+                return Err(outside_root(source.line()));
+            }
+            source.skip(length);
+            return Ok(None);
+        }
+        let is_whole = matches!(bytes[length..], [b'<', next, ..] if next != b'!' && next != b'?');
+        if self.text.is_empty() && is_whole && length <= room {
+            return Ok(Some(length));
+        }
+        let text = lent_text(source, length);
+        let piece = &text[..text.floor_char_boundary(room.max(4))];
+        let trailing = piece.bytes().rev().take(2).take_while(|b| *b == b']').count();
+        self.brackets = if trailing == piece.len() { (brackets + trailing).min(2) } else { trailing };
+        self.text.push_str(piece);
+        let taken = piece.len();
+        source.skip(taken);
+        Ok(None)
+    }
+
+    fn collect_reference(&mut self) -> Result<(), Error> {
+        let line = self.source().line();
+        if self.state.depth() == 0 {
+            return Err(outside_root(line));
+        }
+        match self.next_token(OTHER_TOKEN_BYTES)? {
+            Token::GeneralRef(reference) => {
+                let character = resolve_reference(&reference, line)?;
+                self.text.push(character);
+                Ok(())
+            }
+            _ => Err(Error::Entity { line }),
+        }
+    }
+
+    fn collect_cdata(&mut self) -> Result<(), Error> {
+        let source = self.tokens.get_mut();
+        let bytes = source.at_least(CDATA_END.len())?;
+        let (length, behind) = match memchr::memmem::find(bytes, CDATA_END) {
+            Some(index) => (index, CDATA_END.len()),
+            None if bytes.len() < CDATA_END.len() => {
+                return Err(Error::Truncated { line: source.line() });
+            }
+            // The last two bytes may be the beginning of the end.
+            None => (bytes.len() - bytes.iter().rev().take(2).take_while(|b| **b == b']').count(), 0),
+        };
+        let room = self.limits.text_bytes.saturating_sub(self.text.len()).max(4);
+        let text = lent_text(source, length);
+        let piece = &text[..text.floor_char_boundary(room)];
+        let taken = piece.len();
+        self.text.push_str(piece);
+        if taken == length {
+            source.skip(length + behind);
+            self.in_cdata = behind == 0;
+        } else {
+            source.skip(taken);
+        }
+        Ok(())
+    }
+
+    /// A comment, the beginning of a CDATA section, or a DOCTYPE, which is refused before it is read.
+    fn read_declaration(&mut self) -> Result<(), Error> {
+        let inside = self.state.depth() > 0;
+        let source = self.tokens.get_mut();
+        let line = source.line();
+        let bytes = source.at_least(CDATA_START.len())?;
+        if bytes.starts_with(CDATA_START) {
+            if !inside {
+                return Err(outside_root(line));
+            }
+            source.skip(CDATA_START.len());
+            self.in_cdata = true;
+            return Ok(());
+        }
+        if bytes.len() >= 3 && bytes[2].eq_ignore_ascii_case(&b'D') {
+            return Err(Error::Doctype { line });
+        }
+        match self.next_token(OTHER_TOKEN_BYTES)? {
+            Token::Comment(_) => Ok(()),
+            _ => Err(Error::Syntax { line, rule: "unknown markup" }),
+        }
+    }
+
+    fn read_instruction(&mut self) -> Result<(), Error> {
+        let line = self.source().line();
+        match self.next_token(OTHER_TOKEN_BYTES)? {
+            Token::PI(instruction) => {
+                let target = instruction.target();
+                let is_name = names::is_ncname(target) && !target.eq_ignore_ascii_case("xml");
+                if is_name {
+                    Ok(())
+                } else {
+                    Err(Error::Syntax { line, rule: "a processing instruction has a bad name" })
+                }
+            }
+            _ => Err(Error::Syntax { line, rule: "an XML declaration that is not at the beginning" }),
+        }
+    }
+
+    /// The beginning of the document: byte order mark and XML declaration (XML 1.0 section 2.8).
+    fn begin(&mut self) -> Result<(), Error> {
+        self.started = true;
+        self.source().skip_bom()?;
+        let bytes = self.source().at_least(6)?;
+        if !bytes.starts_with(b"<?xml") || !bytes[5..].first().is_some_and(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        match self.next_token(OTHER_TOKEN_BYTES)? {
+            Token::Decl(declaration) => check_declaration(&declaration[3..]),
+            _ => Err(Error::Syntax { line: 1, rule: "the XML declaration is malformed" }),
+        }
+    }
+
+    fn read_tag(&mut self) -> Result<Kind, Error> {
+        let line = self.source().line();
+        self.token.clear();
+        self.tokens.get_mut().allow_token(self.limits.attribute_bytes.max(1));
+        let token = self.tokens.read_event_into(&mut self.token);
+        let (tag, is_empty) = match token {
+            Ok(Token::Start(tag)) => (tag, false),
+            Ok(Token::Empty(tag)) => (tag, true),
+            Ok(Token::End(_)) => {
+                self.state.closing = true;
+                return Ok(Kind::End);
+            }
+            Ok(_) => return Err(Error::Syntax { line, rule: "unknown markup" }),
+            Err(error) => return Err(token_error(error, self.tokens.get_mut(), line)),
+        };
+        if self.state.seen_root && self.state.depth() == 0 {
+            return Err(Error::Syntax { line, rule: "there is more than one root element" });
+        }
+        if tag.len() > self.limits.attribute_bytes {
+            return Err(Error::Limit { line, limit: "size of a tag or comment" });
+        }
+        self.state.read_tag(tag.name().as_ref(), tag.attributes_raw(), &self.limits, line)?;
+        self.end_is_due = is_empty;
+        Ok(Kind::Start)
+    }
+
+    fn next_token(&mut self, limit: usize) -> Result<Token<'_>, Error> {
+        let line = self.source().line();
+        self.token.clear();
+        self.tokens.get_mut().allow_token(limit);
+        match self.tokens.read_event_into(&mut self.token) {
+            Ok(token) => Ok(token),
+            Err(error) => Err(token_error(error, self.tokens.get_mut(), line)),
+        }
+    }
+}
+
+/// Text that was checked by the source: a part of its buffer that ends at a character's end.
+fn lent_text<R: BufRead>(source: &Source<R>, length: usize) -> &str {
+    std::str::from_utf8(&source.buffered()[..length]).unwrap_or_default()
+}
+
+/// Length of the text up to `<`, `&` or the end; `None` at a literal `]]>` (XML 1.0 section 2.4).
+/// `brackets` stand before `bytes`.
+fn plain_length(bytes: &[u8], brackets: usize) -> Option<usize> {
+    let completes = match brackets {
+        0 => false,
+        1 => bytes.starts_with(b"]>"),
+        _ => bytes.starts_with(b">") || bytes.starts_with(b"]>"),
+    };
+    if completes {
+        return None;
+    }
+    let mut from = 0;
+    while let Some(index) = memchr::memchr3(b'<', b'&', b'>', &bytes[from..]) {
+        let index = from + index;
+        if bytes[index] != b'>' {
+            return Some(index);
+        }
+        if bytes[..index].ends_with(b"]]") {
+            return None;
+        }
+        from = index + 1;
+    }
+    Some(bytes.len())
+}
+
+fn outside_root(line: u64) -> Error {
+    Error::Syntax { line, rule: "text outside the root element" }
+}
+
+/// `VersionInfo EncodingDecl? SDDecl?`: version 1.0, UTF-8.
+fn check_declaration(raw: &str) -> Result<(), Error> {
+    let syntax = |rule| Error::Syntax { line: 1, rule };
+    let mut allowed: &[&str] = &["version", "encoding", "standalone"];
+    let mut rest = raw;
+    let mut has_version = false;
+    while let Some((name, value, after)) = next_attribute(rest).map_err(syntax)? {
+        rest = after;
+        let index = allowed.iter().position(|other| *other == name);
+        let index = index.ok_or(syntax("the XML declaration is malformed"))?;
+        allowed = &allowed[index + 1..];
+        match name {
+            "version" if value == "1.0" => has_version = true,
+            "version" => return Err(syntax("the only accepted version is XML 1.0")),
+            "encoding" if !value.eq_ignore_ascii_case("utf-8") => return Err(Error::Encoding { line: 1 }),
+            "standalone" if value != "yes" && value != "no" => {
+                return Err(syntax("standalone must be yes or no"));
+            }
+            _ => {}
+        }
+    }
+    if has_version { Ok(()) } else { Err(syntax("the XML declaration has no version")) }
+}
+
+fn token_error<R: BufRead>(error: TokenError, source: &mut Source<R>, line: u64) -> Error {
+    let syntax = |rule| Error::Syntax { line, rule };
+    match error {
+        TokenError::Io(_) => source.take_fault(),
+        TokenError::Encoding(_) => Error::Encoding { line },
+        TokenError::IllFormed(IllFormedError::UnclosedReference) => Error::Entity { line },
+        TokenError::IllFormed(IllFormedError::DoubleHyphenInComment) => syntax("-- in a comment"),
+        TokenError::IllFormed(_) => syntax("an end tag does not match the open element"),
+        TokenError::Syntax(_) if source.buffered().is_empty() => Error::Truncated { line },
+        _ => syntax("malformed markup"),
+    }
+}

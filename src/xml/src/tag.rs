@@ -1,0 +1,314 @@
+//! Start tags: attributes (XML 1.0 section 3.1, 3.3.3) and their namespaces (Namespaces in XML 1.0).
+
+use crate::names::{BadName, QName, Symbol, is_character};
+use crate::state::State;
+use crate::{Error, Limits};
+use std::ops::Range;
+
+/// The start tag that was read last. Its vectors are reused, so that a tag costs no allocation.
+pub(crate) struct Tag {
+    pub(crate) name: QName,
+    pub(crate) namespace: Option<Symbol>,
+    attributes: Vec<Entry>,
+    /// (prefix, namespace); the empty symbol is the default namespace or none.
+    declarations: Vec<(Symbol, Symbol)>,
+    /// All attribute values, normalised, one behind the other.
+    values: String,
+}
+
+struct Entry {
+    name: QName,
+    namespace: Option<Symbol>,
+    value: Range<usize>,
+}
+
+impl Default for Tag {
+    fn default() -> Self {
+        let name = QName { raw: Symbol::EMPTY, prefix: Symbol::EMPTY, local: Symbol::EMPTY };
+        let (attributes, declarations) = (Vec::new(), Vec::new());
+        Tag { name, namespace: None, attributes, declarations, values: String::new() }
+    }
+}
+
+/// The start of an element.
+#[derive(Clone, Copy)]
+pub struct Start<'a> {
+    state: &'a State,
+}
+
+/// An attribute; namespace declarations are not among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attribute<'a> {
+    /// Namespace, if the name has a prefix.
+    pub namespace: Option<&'a str>,
+    /// Prefix as written.
+    pub prefix: Option<&'a str>,
+    /// Local name.
+    pub local: &'a str,
+    /// Value: references resolved, white space normalised.
+    pub value: &'a str,
+    symbols: [Symbol; 3],
+}
+
+impl Attribute<'_> {
+    /// Symbols of local name, prefix and namespace.
+    pub fn symbols(&self) -> [Symbol; 3] {
+        self.symbols
+    }
+}
+
+impl<'a> Start<'a> {
+    pub(crate) fn new(state: &'a State) -> Self {
+        Start { state }
+    }
+
+    /// Namespace of the element.
+    pub fn namespace(&self) -> Option<&'a str> {
+        self.state.tag.namespace.map(|namespace| self.state.names.text(namespace))
+    }
+
+    /// Local name of the element.
+    pub fn local(&self) -> &'a str {
+        self.state.names.text(self.state.tag.name.local)
+    }
+
+    /// Prefix as written.
+    pub fn prefix(&self) -> Option<&'a str> {
+        not_empty(self.state.names.text(self.state.tag.name.prefix))
+    }
+
+    /// Whether the element has this namespace and this local name.
+    pub fn is(&self, namespace: &str, local: &str) -> bool {
+        self.local() == local && self.namespace() == Some(namespace)
+    }
+
+    /// Symbols of local name, prefix and namespace.
+    pub fn symbols(&self) -> [Symbol; 3] {
+        let tag = &self.state.tag;
+        [tag.name.local, tag.name.prefix, tag.namespace.unwrap_or(Symbol::EMPTY)]
+    }
+
+    /// The attributes in document order.
+    pub fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        let state = self.state;
+        state.tag.attributes.iter().map(|entry| entry.attribute(state))
+    }
+
+    /// Value of the attribute with this name and no namespace.
+    pub fn attribute(&self, local: &str) -> Option<&'a str> {
+        self.attributes().find(|a| a.namespace.is_none() && a.local == local).map(|a| a.value)
+    }
+
+    /// Value of the attribute with this namespace and local name.
+    pub fn attribute_ns(&self, namespace: &str, local: &str) -> Option<&'a str> {
+        self.attributes().find(|a| a.namespace == Some(namespace) && a.local == local).map(|a| a.value)
+    }
+
+    /// The namespace declarations of this tag: prefix (`None`: default namespace) and URI (empty:
+    /// the default namespace is taken back).
+    pub fn declarations(&self) -> impl Iterator<Item = (Option<&'a str>, &'a str)> + use<'a> {
+        let state = self.state;
+        let text =
+            |(prefix, uri): &(Symbol, Symbol)| (not_empty(state.names.text(*prefix)), state.names.text(*uri));
+        state.tag.declarations.iter().map(text)
+    }
+
+    /// Symbols (prefix, namespace) of [`Start::declarations`].
+    pub fn declaration_symbols(&self) -> &'a [(Symbol, Symbol)] {
+        &self.state.tag.declarations
+    }
+
+    /// Every namespace in scope, declared here or above: prefix (`None`: default) and URI, sorted.
+    pub fn namespaces(&self) -> Vec<(Option<&'a str>, &'a str)> {
+        let names = &self.state.names;
+        let text = |(prefix, uri): (Symbol, Symbol)| (not_empty(names.text(prefix)), names.text(uri));
+        let mut all: Vec<_> = self.state.scope.bindings().into_iter().map(text).collect();
+        all.sort_unstable();
+        all
+    }
+}
+
+impl Entry {
+    fn attribute<'a>(&self, state: &'a State) -> Attribute<'a> {
+        Attribute {
+            namespace: self.namespace.map(|namespace| state.names.text(namespace)),
+            prefix: not_empty(state.names.text(self.name.prefix)),
+            local: state.names.text(self.name.local),
+            value: &state.tag.values[self.value.clone()],
+            symbols: [self.name.local, self.name.prefix, self.namespace.unwrap_or(Symbol::EMPTY)],
+        }
+    }
+}
+
+fn not_empty(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+impl State {
+    /// Reads a start tag: `name` and the raw text between it and the end of the tag.
+    pub(crate) fn read_tag(
+        &mut self,
+        name: &str,
+        raw: &str,
+        limits: &Limits,
+        line: u64,
+    ) -> Result<(), Error> {
+        if self.open.len() >= limits.depth {
+            return Err(Error::Limit { line, limit: "depth of nesting" });
+        }
+        let scope = self.scope.mark();
+        self.tag.name = self.names.qname(name).map_err(|bad| bad_name(bad, line))?;
+        self.tag.attributes.clear();
+        self.tag.declarations.clear();
+        self.tag.values.clear();
+        if !raw.is_empty() {
+            self.read_attributes(raw, limits, line)?;
+        }
+        self.resolve(line)?;
+        self.enter(scope);
+        Ok(())
+    }
+
+    fn read_attributes(&mut self, raw: &str, limits: &Limits, line: u64) -> Result<(), Error> {
+        let mut rest = raw;
+        while let Some((name, value, after)) =
+            next_attribute(rest).map_err(|rule| Error::Syntax { line, rule })?
+        {
+            rest = after;
+            if self.tag.attributes.len() + self.tag.declarations.len() >= limits.attributes {
+                return Err(Error::Limit { line, limit: "attributes of an element" });
+            }
+            let name = self.names.qname(name).map_err(|bad| bad_name(bad, line))?;
+            let from = self.tag.values.len();
+            normalise_value(value, &mut self.tag.values, line)?;
+            let value = from..self.tag.values.len();
+            if name.raw == Symbol::XMLNS {
+                self.declare(Symbol::EMPTY, value, line)?;
+            } else if name.prefix == Symbol::XMLNS {
+                self.declare(name.local, value, line)?;
+            } else {
+                self.tag.attributes.push(Entry { name, namespace: None, value });
+            }
+        }
+        Ok(())
+    }
+
+    fn declare(&mut self, prefix: Symbol, uri: Range<usize>, line: u64) -> Result<(), Error> {
+        let wrong = |rule| Err(Error::Namespace { line, rule });
+        let uri = self.names.intern(&self.tag.values[uri]).map_err(|bad| bad_name(bad, line))?;
+        if self.tag.declarations.iter().any(|(other, _)| *other == prefix) {
+            return Err(Error::Syntax { line, rule: "a prefix is declared twice in one tag" });
+        }
+        if prefix == Symbol::XMLNS || uri == Symbol::XMLNS_NAMESPACE {
+            return wrong("the prefix xmlns and its namespace must not be declared");
+        }
+        if (prefix == Symbol::XML) != (uri == Symbol::XML_NAMESPACE) {
+            return wrong("the prefix xml and its namespace belong together");
+        }
+        if prefix != Symbol::EMPTY && uri == Symbol::EMPTY {
+            return wrong("a prefix must not be declared as empty");
+        }
+        self.tag.declarations.push((prefix, uri));
+        self.scope.bind(prefix, uri);
+        Ok(())
+    }
+
+    /// Looks up the prefixes of the element and its attributes, and refuses duplicates.
+    fn resolve(&mut self, line: u64) -> Result<(), Error> {
+        let undeclared = Error::Namespace { line, rule: "a prefix is used but not declared" };
+        let prefix = self.tag.name.prefix;
+        self.tag.namespace = self.scope.namespace(prefix);
+        if prefix != Symbol::EMPTY && self.tag.namespace.is_none() {
+            return Err(undeclared);
+        }
+        for index in 0..self.tag.attributes.len() {
+            let (earlier, rest) = self.tag.attributes.split_at_mut(index);
+            let entry = &mut rest[0];
+            if entry.name.prefix != Symbol::EMPTY {
+                entry.namespace = self.scope.namespace(entry.name.prefix);
+                if entry.namespace.is_none() {
+                    return Err(undeclared);
+                }
+            }
+            let same = |e: &Entry| e.name.local == entry.name.local && e.namespace == entry.namespace;
+            if earlier.iter().any(same) {
+                return Err(Error::Syntax { line, rule: "an attribute stands twice in one tag" });
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn bad_name(bad: BadName, line: u64) -> Error {
+    match bad {
+        BadName::Syntax => Error::Syntax { line, rule: "not a qualified name" },
+        BadName::TooMany => Error::Limit { line, limit: "distinct names" },
+    }
+}
+
+/// Splits the next attribute off: name, raw value, rest. `None` at the end of the tag.
+pub(crate) fn next_attribute(rest: &str) -> Result<Option<(&str, &str, &str)>, &'static str> {
+    let is_space = |c| matches!(c, ' ' | '\t' | '\n');
+    let trimmed = rest.trim_start_matches(is_space);
+    if trimmed.is_empty() {
+        return Ok(None);
+    }
+    if trimmed.len() == rest.len() {
+        return Err("white space is missing before an attribute");
+    }
+    let (name, after) = trimmed.split_once('=').ok_or("an attribute has no value")?;
+    let after = after.trim_start_matches(is_space);
+    let quote = match after.as_bytes().first() {
+        Some(b'"') => '"',
+        Some(b'\'') => '\'',
+        _ => return Err("an attribute value has no quotes"),
+    };
+    let (value, rest) = after[1..].split_once(quote).ok_or("an attribute value is not closed")?;
+    Ok(Some((name.trim_end_matches(is_space), value, rest)))
+}
+
+/// Attribute-value normalisation for the type CDATA (XML 1.0 section 3.3.3).
+fn normalise_value(raw: &str, target: &mut String, line: u64) -> Result<(), Error> {
+    let special = |c| matches!(c, '&' | '<' | '\t' | '\n');
+    let mut rest = raw;
+    while let Some(index) = rest.find(special) {
+        target.push_str(&rest[..index]);
+        let after = &rest[index + 1..];
+        match rest.as_bytes()[index] {
+            b'<' => return Err(Error::Syntax { line, rule: "an attribute value contains <" }),
+            b'&' => {
+                let (name, behind) = after.split_once(';').ok_or(Error::Entity { line })?;
+                target.push(resolve_reference(name, line)?);
+                rest = behind;
+            }
+            _ => {
+                target.push(' ');
+                rest = after;
+            }
+        }
+    }
+    target.push_str(rest);
+    Ok(())
+}
+
+/// The character behind a reference, given without `&` and `;` (XML 1.0 sections 4.1 and 4.6).
+pub(crate) fn resolve_reference(name: &str, line: u64) -> Result<char, Error> {
+    match name {
+        "amp" => return Ok('&'),
+        "lt" => return Ok('<'),
+        "gt" => return Ok('>'),
+        "apos" => return Ok('\''),
+        "quot" => return Ok('"'),
+        _ => {}
+    }
+    let digits = name.strip_prefix('#').ok_or(Error::Entity { line })?;
+    let (digits, radix) = match digits.strip_prefix('x') {
+        Some(hexadecimal) => (hexadecimal, 16),
+        None => (digits, 10),
+    };
+    if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+        return Err(Error::Syntax { line, rule: "a character reference is malformed" });
+    }
+    let number = u32::from_str_radix(digits, radix).map_err(|_| Error::Character { line })?;
+    char::from_u32(number).filter(|c| is_character(*c)).ok_or(Error::Character { line })
+}
