@@ -191,6 +191,13 @@ pub trait Standard: Send + Sync {
     /// Versions that can be written, newest first.
     fn writes(&self) -> &'static [&'static str];
 
+    /// Identifies a message or container by its head alone; `None` if it is not of this standard or
+    /// cannot be read so far. Cheap: doors call it before they answer, to find the message's own id.
+    ///
+    /// # Errors
+    /// Only if the bytes cannot be read from their store.
+    fn identify(&self, source: &mut dyn Source, file_name: Option<&str>) -> Result<Option<Identity>, Failure>;
+
     /// Identifies and checks a message or container; every finding goes into `report`. `None` if the
     /// bytes are not of this standard (nothing is reported then).
     ///

@@ -62,11 +62,7 @@ impl MasterKey {
     /// Loads a key from `file:PATH` (mode 0600; 32 raw bytes, hex or base64) or `env:NAME` (hex or base64).
     pub fn load(reference: &str) -> Result<Self> {
         if let Some(path) = reference.strip_prefix("file:") {
-            let bytes = secret_file::read(Path::new(path))?;
-            if let Ok(raw) = <[u8; KEY]>::try_from(bytes.as_slice()) {
-                return Ok(Self::from_bytes(Zeroizing::new(raw)));
-            }
-            return std::str::from_utf8(&bytes).map_err(|_| Error::KeyFormat)?.parse();
+            return Self::read(Path::new(path));
         }
         let name = reference.strip_prefix("env:").ok_or(Error::KeyReference)?;
         Zeroizing::new(std::env::var(name).map_err(|_| Error::KeyReference)?).parse()
@@ -81,7 +77,15 @@ impl MasterKey {
                 return Ok(key);
             }
         }
-        std::str::from_utf8(&secret_file::read(path)?).map_err(|_| Error::KeyFormat)?.parse()
+        Self::read(path)
+    }
+
+    fn read(path: &Path) -> Result<Self> {
+        let bytes = secret_file::read(path)?;
+        if let Ok(raw) = <[u8; KEY]>::try_from(bytes.as_slice()) {
+            return Ok(Self::from_bytes(Zeroizing::new(raw)));
+        }
+        std::str::from_utf8(&bytes).map_err(|_| Error::KeyFormat)?.parse()
     }
 
     /// The id that wrapped keys carry.

@@ -46,6 +46,10 @@ fn create_synced(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(format!(".{}.new", std::process::id()));
     let aside = Path::new(&aside);
+    // Left by a crashed start with the same process id, as in a container.
+    if aside.exists() {
+        std::fs::remove_file(aside)?;
+    }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -232,7 +232,8 @@ impl<R: BufRead> Reader<R> {
     fn read_text_run(&mut self) -> Result<Option<Kind>, Error> {
         self.text.clear();
         loop {
-            if self.text.len() >= self.limits.text_bytes {
+            // Less than one character may need.
+            if self.limits.text_bytes - self.text.len() < 4 {
                 return Ok(Some(Kind::TextCollected));
             }
             let brackets = std::mem::take(&mut self.brackets);
@@ -279,7 +280,7 @@ impl<R: BufRead> Reader<R> {
             return Ok(Some(length));
         }
         let text = lent_text(source, length);
-        let piece = &text[..text.floor_char_boundary(room.max(4))];
+        let piece = &text[..text.floor_char_boundary(room)];
         let trailing = piece.bytes().rev().take(2).take_while(|b| *b == b']').count();
         self.brackets = if trailing == piece.len() { (brackets + trailing).min(2) } else { trailing };
         self.text.push_str(piece);
@@ -314,7 +315,7 @@ impl<R: BufRead> Reader<R> {
             // The last two bytes may be the beginning of the end.
             None => (bytes.len() - bytes.iter().rev().take(2).take_while(|b| **b == b']').count(), 0),
         };
-        let room = self.limits.text_bytes.saturating_sub(self.text.len()).max(4);
+        let room = self.limits.text_bytes - self.text.len();
         let text = lent_text(source, length);
         let piece = &text[..text.floor_char_boundary(room)];
         let taken = piece.len();

@@ -26,7 +26,7 @@ fn lines_and_offsets_are_those_of_the_input() {
         ("text", 3, 18),
         ("c", 4, 19),
         ("end", 4, 19),
-        ("end", 5, 29),
+        ("end", 5, 30),
     ];
     assert_eq!(places, expected);
 }

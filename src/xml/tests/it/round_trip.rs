@@ -23,7 +23,8 @@ fn text() -> impl Strategy<Value = String> {
 fn element() -> impl Strategy<Value = Node> {
     let name = "[a-z_\u{E4}][a-z0-9.-]{0,8}";
     let attributes =
-        proptest::collection::btree_map(name.prop_filter("not xmlns", |n| n != "xmlns"), text(), 0..4);
+        proptest::collection::btree_map(name.prop_filter("not xmlns", |n| n != "xmlns"), text(), 0..4)
+            .boxed();
     let leaf = text().prop_map(Node::Text);
     let tree = leaf.prop_recursive(4, 40, 6, move |inner| {
         (name, attributes.clone(), proptest::collection::vec(inner, 0..6)).prop_map(
