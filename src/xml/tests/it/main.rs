@@ -1,4 +1,6 @@
 //! Behaviour of the reader, the writer and the values, seen from outside.
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests.
+
 mod agreement;
 mod observing;
 mod places;
