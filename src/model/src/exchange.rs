@@ -85,6 +85,8 @@ pub struct ExchangeObject {
     pub kind: RecordKind,
     /// The record here.
     pub id: Id,
+    /// Topmost record of the tree it lies in.
+    pub root: Id,
     /// Its UUID in the messages.
     pub object_id: Id,
     /// What the receiving record-keeping system said of it.

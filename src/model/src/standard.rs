@@ -96,8 +96,8 @@ pub trait Intake {
 pub struct Object {
     /// UUID in the message.
     pub object_id: Id,
-    /// UUID of the object it lies in; `None` for a root object.
-    pub parent: Option<(RecordKind, Id)>,
+    /// UUIDs of the objects it lies in, outermost first; empty for a root object.
+    pub ancestors: Vec<(RecordKind, Id)>,
     /// The record. Its `meta` is a placeholder (see [`placeholder`]) that the broker fills in; links to
     /// parents are set by the broker too.
     pub record: Record,
@@ -196,7 +196,8 @@ pub trait Standard: Send + Sync {
     ///
     /// # Errors
     /// Only if the bytes cannot be read from their store.
-    fn identify(&self, source: &mut dyn Source, file_name: Option<&str>) -> Result<Option<Identity>, Failure>;
+    fn identify(&self, source: &mut dyn Source, file_name: Option<&str>)
+    -> Result<Option<Identity>, Failure>;
 
     /// Identifies and checks a message or container; every finding goes into `report`. `None` if the
     /// bytes are not of this standard (nothing is reported then).

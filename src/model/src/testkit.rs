@@ -65,7 +65,13 @@ pub fn an_exchange(object: Id) -> Exchange {
         standard: "xdomea".into(),
         version: "3.1.0".into(),
         status: ExchangeStatus::Sending,
-        objects: vec![ExchangeObject { kind: RecordKind::Case, id: object, object_id: object, result: None }],
+        objects: vec![ExchangeObject {
+            kind: RecordKind::Case,
+            id: object,
+            root: object,
+            object_id: object,
+            result: None,
+        }],
         messages: vec![],
     }
 }
