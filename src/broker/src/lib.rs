@@ -1,1 +1,124 @@
-//! broker
+//! The broker: takes in, checks, translates into cases, routes and delivers.
+//!
+//! ```text
+//! accept    transaction 1: message, dedup key, event   (intake)
+//! process   transaction 2: state, records, events, mailbox, replies   (process, translate)
+//! prepare   an outgoing message is written and checked like anyone's   (prepare)
+//! deliver   into the recipient's mailbox   (deliver)
+//! ```
+//! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
+//! again; every step is written so that doing it again changes nothing.
+//!
+//! The broker knows standards, directories and adapters by their traits alone.
+
+mod access;
+mod content;
+mod deliver;
+mod error;
+mod evidence;
+mod exchange;
+pub mod house;
+mod inbox;
+mod intake;
+mod messages;
+mod notes;
+mod once;
+mod prepare;
+mod process;
+mod records;
+mod translate;
+mod worker;
+
+use std::sync::Arc;
+
+use model::command::Rules;
+use model::standard::Standard;
+use model::{Clock, directory::Directory};
+use seal::evidence_key::EvidenceKey;
+use store::Store;
+
+pub use access::{NewToken, TokenSecret};
+pub use content::Upload;
+pub use error::Error;
+pub use exchange::NewExchange;
+pub use inbox::InboxItem;
+pub use intake::{Checked, Incoming};
+pub use once::Once;
+pub use worker::Workers;
+
+use house::House;
+
+/// What the broker is put together from.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Store,
+    /// Message standards; the first that recognises a message reads it.
+    pub standards: Vec<Arc<dyn Standard>>,
+    /// The house it serves.
+    pub house: Arc<House>,
+    /// Where other authorities are found.
+    pub directory: Arc<dyn Directory>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Signs the heads of the evidence chain.
+    pub evidence_key: Arc<EvidenceKey>,
+    /// Rules of the case model.
+    pub rules: Rules,
+    /// Limits.
+    pub limits: Limits,
+    /// Stable name of this node: jobs it held when it died are its own again.
+    pub node: String,
+}
+
+/// Limits on what comes in.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Largest message or file, in bytes.
+    pub most_bytes: u64,
+}
+
+/// The broker. Cheap to clone.
+#[derive(Clone)]
+pub struct Broker {
+    parts: Arc<Parts>,
+}
+
+impl Broker {
+    /// A broker of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Broker { parts: Arc::new(parts) }
+    }
+
+    /// The house it serves.
+    pub fn house(&self) -> &House {
+        &self.parts.house
+    }
+
+    /// The largest message or file taken, in bytes.
+    pub fn most_bytes(&self) -> u64 {
+        self.parts.limits.most_bytes
+    }
+
+    /// Figures for metrics and health.
+    ///
+    /// # Errors
+    /// If the store cannot be asked: the gateway is not ready then.
+    pub async fn stats(&self) -> Result<store::Stats, Error> {
+        Ok(self.parts.store.stats().await?)
+    }
+
+    fn store(&self) -> &Store {
+        &self.parts.store
+    }
+
+    fn now(&self) -> model::Timestamp {
+        self.parts.clock.now()
+    }
+}
+
+/// Runs long or blocking work on a thread kept for that.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Internal)?
+}

@@ -59,6 +59,8 @@ pub enum Change {
     CancelTask,
     /// A message of the exchange went or came, and the exchange stands there now.
     ExchangeMessage(ExchangeMessage, ExchangeStatus),
+    /// The exchange stands there now, without a new message.
+    ExchangeStatus(ExchangeStatus),
     /// The receiver's record-keeping system reports, by the objects' UUIDs.
     ImportResults(Vec<(Id, ImportResult)>),
 }
@@ -120,6 +122,10 @@ fn changed(current: &Record, change: &Change) -> Result<(Record, EventKind), Err
     let event = match (&mut record, change) {
         (Record::Exchange(exchange), Change::ExchangeMessage(message, status)) => {
             exchange.messages.push(message.clone());
+            exchange.status = *status;
+            exchange_event(*status)
+        }
+        (Record::Exchange(exchange), Change::ExchangeStatus(status)) => {
             exchange.status = *status;
             exchange_event(*status)
         }

@@ -121,7 +121,21 @@ pub struct ExchangeMessage {
     pub at: Timestamp,
 }
 
+/// How an exchange is looked up: by its process and our side of it.
+pub fn process_name(process_id: Id, side: Side) -> (String, String) {
+    let kind = match side {
+        Side::Sender => "process-sent",
+        Side::Receiver => "process-received",
+    };
+    (kind.to_owned(), process_id.to_string())
+}
+
 impl Exchange {
+    /// See [`process_name`].
+    pub fn name(&self) -> (String, String) {
+        process_name(self.process_id, self.side)
+    }
+
     /// The state that the objects' results add up to; unchanged while any is missing.
     pub fn status_by_results(&self) -> ExchangeStatus {
         let results: Option<Vec<bool>> =

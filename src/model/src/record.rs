@@ -188,6 +188,18 @@ impl Record {
         }
     }
 
+    /// Names by which the record is looked up besides its id, as kind and value: the references of
+    /// case files, cases and documents; the process of an exchange. The store indexes them.
+    pub fn names(&self) -> Vec<(String, String)> {
+        match self {
+            Record::Exchange(exchange) => vec![exchange.name()],
+            record => {
+                let references = record.description().map_or(&[][..], |d| &d.references);
+                references.iter().map(|r| (r.kind.clone(), r.value.clone())).collect()
+            }
+        }
+    }
+
     /// JSON form.
     pub fn to_json(&self) -> Value {
         let json = match self {

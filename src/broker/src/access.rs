@@ -1,0 +1,200 @@
+//! Who is calling: scoped API tokens, kept as digests. And the partners that tokens and messages name.
+
+use model::rights::{Action, Within};
+use model::{Actor, Authority, Caller, Event, EventKind, Id, Role, Scope, Timestamp, ids};
+use serde_json::{Value, json};
+use store::{Partner, TokenRow, Work};
+
+use crate::{Broker, Error};
+
+/// A token that an administrator wants.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// Name for people: the system, never a person.
+    pub name: String,
+    /// Roles.
+    pub roles: Vec<Role>,
+    /// Units.
+    pub units: Within,
+    /// Services.
+    pub services: Within,
+    /// Authority whose mailbox it may use.
+    pub authority: Option<Authority>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A token as it is shown once.
+#[derive(Debug, Clone)]
+pub struct TokenSecret {
+    /// Its row, without the secret.
+    pub row: TokenRow,
+    /// `amt_` and 43 characters of base64url: 256 random bits.
+    pub secret: String,
+}
+
+impl Broker {
+    /// The caller that a token stands for; `None` if it is unknown, revoked or has ended.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    pub async fn authenticate(&self, secret: &str) -> Result<Option<Caller>, Error> {
+        if secret.len() != 47 || !secret.starts_with("amt_") {
+            return Ok(None);
+        }
+        let Some(row) = self.store().token_by_hash(&hash(secret)).await? else { return Ok(None) };
+        let ended = row.expires_at.is_some_and(|end| end <= self.now());
+        if ended || row.revoked_at.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Caller {
+            actor: Actor { kind: "system".to_owned(), id: row.id.to_string() },
+            roles: row.roles,
+            scope: Scope { tenant: row.tenant, units: row.units, services: row.services },
+            authority: row.authority,
+        }))
+    }
+
+    /// Creates a token for a tenant. The command line calls this without a caller: whoever reaches the
+    /// store's keys may do everything.
+    ///
+    /// # Errors
+    /// If the tenant, a unit or the authority is not of the house.
+    pub async fn create_token(&self, tenant: &str, new: NewToken, by: &Actor) -> Result<TokenSecret, Error> {
+        self.check_token(tenant, &new)?;
+        let secret = new_secret()?;
+        let row = TokenRow {
+            id: ids::new_id(),
+            tenant: tenant.to_owned(),
+            name: new.name,
+            hash: hash(&secret),
+            roles: new.roles,
+            units: new.units,
+            services: new.services,
+            authority: new.authority,
+            created_at: self.now(),
+            expires_at: new.expires_at,
+            revoked_at: None,
+        };
+        let mut work = Work::new();
+        work.put_token(&row);
+        work.insert_event(&self.audit(tenant, EventKind::TokenChanged, by, json!({ "token": row.id, "name": row.name })));
+        self.store().commit(work).await?;
+        Ok(TokenSecret { row, secret })
+    }
+
+    /// Ends a token at once.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn revoke_token(&self, tenant: &str, id: Id, by: &Actor) -> Result<(), Error> {
+        let mut work = Work::new();
+        work.revoke_token(tenant, id, self.now());
+        work.insert_event(&self.audit(tenant, EventKind::TokenChanged, by, json!({ "token": id, "revoked": true })));
+        Ok(self.store().commit(work).await?)
+    }
+
+    /// All tokens of a tenant, without their secrets.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    pub async fn tokens(&self, tenant: &str) -> Result<Vec<TokenRow>, Error> {
+        Ok(self.store().tokens(tenant).await?)
+    }
+
+    /// Partners: those configured in the store for the caller's tenant.
+    ///
+    /// # Errors
+    /// If the caller may not read partners.
+    pub async fn partners(&self, caller: &Caller) -> Result<Vec<Partner>, Error> {
+        let scope = caller.may(Action::ReadPartners)?;
+        Ok(self.store().partners(&scope.tenant).await?)
+    }
+
+    /// Creates or changes a partner.
+    ///
+    /// # Errors
+    /// If the caller may not, the id is no name, or the version is not the one seen.
+    pub async fn put_partner(&self, caller: &Caller, partner: Partner) -> Result<Partner, Error> {
+        let scope = caller.may(Action::ManagePartners)?;
+        if !ids::is_name(&partner.id) {
+            return Err(model::Error::Invalid { field: "id" }.into());
+        }
+        let partner = Partner { tenant: scope.tenant.clone(), updated_at: self.now(), ..partner };
+        let mut work = Work::new();
+        work.put_partner(&partner);
+        let detail = json!({ "partner": partner.id, "version": partner.version });
+        work.insert_event(&self.audit(&scope.tenant, EventKind::PartnerChanged, &caller.actor, detail));
+        match self.store().commit(work).await.map_err(Error::from) {
+            Err(error) if error.is_conflict("version") => Err(model::Error::VersionConflict.into()),
+            outcome => outcome.map(|()| partner),
+        }
+    }
+
+    /// What an authority reads and how it is reached.
+    ///
+    /// # Errors
+    /// `UnknownAuthority` if no directory knows it.
+    pub async fn capabilities(&self, caller: &Caller, key: &Authority) -> Result<model::directory::Reach, Error> {
+        caller.may(Action::ReadPartners)?;
+        self.parts.directory.find(key).await?.ok_or(Error::UnknownAuthority)
+    }
+
+    /// Leaves an audit event of a refusal at a door: who, which digest, which rule.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn note_refusal(&self, caller: &Caller, code: &str) -> Result<(), Error> {
+        let detail = json!({ "code": code });
+        let event = self.audit(&caller.scope.tenant, EventKind::MessageRefused, &caller.actor, detail);
+        let mut work = Work::new();
+        work.insert_event(&event);
+        Ok(self.store().commit(work).await?)
+    }
+
+    fn check_token(&self, tenant: &str, new: &NewToken) -> Result<(), Error> {
+        if !self.house().tenants().any(|known| known.id == tenant) {
+            return Err(model::Error::NotFound { kind: "tenant" }.into());
+        }
+        if let Within::Only(units) = &new.units
+            && !units.iter().all(|unit| self.house().has_unit(tenant, unit))
+        {
+            return Err(Error::UnknownUnit);
+        }
+        if let Within::Only(services) = &new.services
+            && !services.iter().all(|service| ids::is_name(service))
+        {
+            return Err(model::Error::Invalid { field: "services" }.into());
+        }
+        match &new.authority {
+            Some(key) if self.house().authority(tenant, key).is_none() => Err(Error::UnknownAuthority),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn audit(&self, tenant: &str, kind: EventKind, by: &Actor, detail: Value) -> Event {
+        Event {
+            id: ids::new_id(),
+            tenant: tenant.to_owned(),
+            unit: None,
+            public_service: None,
+            at: self.now(),
+            kind,
+            actor: by.clone(),
+            subject: None,
+            case_id: None,
+            message_id: None,
+            changes: None,
+            payloads: vec![],
+            detail: Some(detail),
+        }
+    }
+}
+
+fn hash(secret: &str) -> String {
+    seal::sha256(&[secret.as_bytes()]).to_string()
+}
+
+fn new_secret() -> Result<String, Error> {
+    Ok(format!("amt_{}", seal::keys::random_text()?))
+}

@@ -1,0 +1,139 @@
+//! The bytes of documents and messages.
+
+use bytes::Bytes;
+use futures::Stream;
+use model::case::File;
+use model::command::{Change, Command};
+use model::rights::Action;
+use model::{Caller, Id, MessageState, PayloadRef, Record, RecordKind};
+use store::{Payload, Work};
+
+use crate::{Broker, Error, Once};
+
+/// What is known of a file before its bytes are read.
+#[derive(Debug, Clone, Default)]
+pub struct Upload {
+    /// Name of the file; unique within its version.
+    pub file_name: String,
+    /// Version of the document it belongs to.
+    pub version: String,
+    /// Media type.
+    pub media_type: Option<String>,
+    /// SHA-256 that the sender announces, hex.
+    pub digest: Option<String>,
+    /// Version of the record the caller has seen.
+    pub expected: Option<u64>,
+    /// Key that makes the request idempotent.
+    pub key: Option<String>,
+}
+
+impl Broker {
+    /// Adds a file to a document. Returns once it is durable. The same file again changes nothing.
+    ///
+    /// # Errors
+    /// `Exists` if other bytes stand under that name and version: a changed file is a new version.
+    pub async fn add_content(
+        &self,
+        caller: &Caller,
+        document: Id,
+        upload: Upload,
+        body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
+    ) -> Result<Record, Error> {
+        let scope = caller.may(Action::WriteCases)?;
+        let before = self.owned(scope, RecordKind::Document, document).await?;
+        let stored = self.stage(&scope.tenant, body).await?;
+        let payload = stored.reference();
+        if upload.digest.as_ref().is_some_and(|announced| !announced.eq_ignore_ascii_case(&payload.sha256)) {
+            stored.discard();
+            return Err(Error::DigestMismatch);
+        }
+        if let Some(known) = file_of(&before, &upload.version, &upload.file_name) {
+            let same = known.content.as_ref().is_some_and(|content| content.sha256 == payload.sha256);
+            stored.discard();
+            return if same { Ok(before) } else { Err(model::Error::Exists.into()) };
+        }
+        // The payload's row comes first: a record never names bytes that are not there. If the command
+        // is refused, nothing names the payload.
+        let mut work = Work::new();
+        work.insert_payload(&scope.tenant, &stored);
+        self.store().commit(work).await?;
+        let once = upload.key.clone().map(|key| Once { key, digest: payload.sha256.clone() });
+        let file = File {
+            name: upload.file_name,
+            media_type: upload.media_type,
+            content: Some(payload.clone()),
+            ..File::default()
+        };
+        let change = Change::AddContent { version: upload.version, file: Box::new(file) };
+        let command = Command { kind: RecordKind::Document, id: document, expected: upload.expected, change };
+        let outcome = self.submit(caller, command, once.as_ref()).await;
+        let is_named = |record: &Record| names(record, payload.id);
+        if !outcome.as_ref().is_ok_and(is_named) {
+            self.store().erase_payload(&scope.tenant, payload.id).await?;
+        }
+        outcome
+    }
+
+    /// The bytes of a document's newest file, or of the one named.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none.
+    pub async fn content(
+        &self,
+        caller: &Caller,
+        document: Id,
+        version: Option<&str>,
+        name: Option<&str>,
+    ) -> Result<(File, Payload), Error> {
+        caller.may(Action::ReadContent)?;
+        let record = self.record(caller, RecordKind::Document, document).await?;
+        let file = newest_file(&record, version, name).ok_or(model::Error::NotFound { kind: "content" })?;
+        let content = file.content.clone().ok_or(model::Error::NotFound { kind: "content" })?;
+        let payload = self.store().open_payload(&caller.scope.tenant, content.id).await?;
+        Ok((file, payload))
+    }
+
+    /// The bytes of a message. Those of a returned message are quarantined.
+    ///
+    /// # Errors
+    /// `ContentUnavailable` if they are quarantined, erased or not built yet.
+    pub async fn message_content(
+        &self,
+        caller: &Caller,
+        id: Id,
+    ) -> Result<(model::Message, PayloadRef, Payload), Error> {
+        let scope = caller.may(Action::ReadContent)?;
+        let message = self.store().message(scope, id).await?;
+        let message = message.ok_or(model::Error::NotFound { kind: "message" })?;
+        if message.state == MessageState::Returned {
+            return Err(Error::ContentUnavailable);
+        }
+        let reference = message.payload.clone().ok_or(Error::ContentUnavailable)?;
+        let payload = self.store().open_payload(&scope.tenant, reference.id).await?;
+        Ok((message, reference, payload))
+    }
+}
+
+fn file_of<'a>(record: &'a Record, version: &str, name: &str) -> Option<&'a File> {
+    let Record::Document(document) = record else { return None };
+    let version = document.versions.iter().find(|known| known.number == version)?;
+    version.files.iter().find(|file| file.name == name)
+}
+
+fn newest_file(record: &Record, version: Option<&str>, name: Option<&str>) -> Option<File> {
+    let Record::Document(document) = record else { return None };
+    let version = match version {
+        Some(number) => document.versions.iter().find(|known| known.number == number)?,
+        None => document.versions.last()?,
+    };
+    match name {
+        Some(name) => version.files.iter().find(|file| file.name == name).cloned(),
+        None => version.files.last().cloned(),
+    }
+}
+
+fn names(record: &Record, payload: Id) -> bool {
+    let Record::Document(document) = record else { return false };
+    let files = document.versions.iter().flat_map(|version| &version.files);
+    files.filter_map(|file| file.content.as_ref()).any(|content| content.id == payload)
+}

@@ -1,0 +1,153 @@
+//! Step 5, delivering: an authority of this gateway gets the message into its own keeping, by the same
+//! first transaction as from any door. Delivered means confirmed by the recipient, later.
+
+use bytes::Bytes;
+use futures::StreamExt;
+use model::directory::Transport;
+use model::exchange::{Exchange, ExchangeStatus, Side};
+use model::message::{Direction, Door};
+use model::{Actor, Authority, EventKind, Message, MessageState, Record, RecordKind, Scope, command::Change, ids};
+use store::{Job, StoredPayload, Work};
+
+use crate::intake::Known;
+use crate::process::with_finding;
+use crate::{Broker, Error, notes};
+
+impl Broker {
+    /// Delivers a message that is ready. Doing it again after an interruption delivers it once.
+    pub(crate) async fn deliver(&self, job: &Job) -> Result<(), Error> {
+        let scope = Scope::tenant(&job.tenant);
+        let message = self.store().message(&scope, job.subject).await?;
+        let Some(message) = message.filter(|message| message.state == MessageState::Ready) else {
+            return self.finish(job, Work::new()).await;
+        };
+        let recipient: Authority = message.partner.parse()?;
+        let reach = self.parts.directory.find(&recipient).await?.ok_or(Error::UnknownAuthority)?;
+        let Transport::Local { tenant, unit } = reach.transport else { return Err(Error::UnknownAuthority) };
+        let stored = self.copy_payload(&message, &tenant).await?;
+        let received = self.received_copy(&message, &recipient, &tenant, unit, &stored)?;
+        self.hand_over(job, message, received, stored).await
+    }
+
+    /// Both sides in one transaction: sent here, taken in there.
+    async fn hand_over(
+        &self,
+        job: &Job,
+        mut message: Message,
+        received: Message,
+        stored: StoredPayload,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        message.state = MessageState::Delivered;
+        message.updated_at = now;
+        let mut supersedes = None;
+        for _ in 0..4 {
+            let mut work = self.transaction_one(&received, &stored, supersedes);
+            let actor = Actor { kind: "partner".to_owned(), id: received.partner.clone() };
+            work.insert_event(&notes::of_message(EventKind::MessageAccepted, &received, &actor, now));
+            work.update_message(&message, MessageState::Ready);
+            work.insert_event(&notes::of_message(EventKind::MessageDelivered, &message, &Actor::gateway(), now));
+            self.note_sent(&mut work, &message).await?;
+            match self.finish(job, work).await {
+                Err(error) if error.is_conflict("dedup") => {}
+                outcome => return outcome,
+            }
+            match self.known(&received).await? {
+                Known::Failed(first) => supersedes = Some(first),
+                Known::Nothing => supersedes = None,
+                Known::Same(_) | Known::Other => break,
+            }
+        }
+        // The recipient has another message under this id: ours is wrong, and stays here.
+        stored.discard();
+        message.state = MessageState::Ready;
+        message.report = Some(with_finding(message.report.take(), "broker.id-reused"));
+        self.park(job, message).await
+    }
+
+    /// The exchange's first message has gone.
+    async fn note_sent(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
+        let Some(exchange) = self.sending_exchange(message).await? else { return Ok(()) };
+        self.set_status(work, exchange, ExchangeStatus::Sent, message)
+    }
+
+    /// The exchange that `message` opens, while it has gone no further than sending.
+    pub(crate) async fn sending_exchange(&self, message: &Message) -> Result<Option<Exchange>, Error> {
+        let Some(id) = message.exchange else { return Ok(None) };
+        let scope = Scope::tenant(&message.tenant);
+        let Some(Record::Exchange(exchange)) = self.store().record(&scope, RecordKind::Exchange, id).await? else {
+            return Ok(None);
+        };
+        let opens = exchange.messages.first().is_some_and(|first| first.id == message.id);
+        let early = matches!(exchange.status, ExchangeStatus::Sending | ExchangeStatus::Sent);
+        Ok(Some(exchange).filter(|exchange| opens && early && exchange.side == Side::Sender))
+    }
+
+    pub(crate) fn set_status(
+        &self,
+        work: &mut Work,
+        exchange: Exchange,
+        status: ExchangeStatus,
+        message: &Message,
+    ) -> Result<(), Error> {
+        let change = Change::ExchangeStatus(status);
+        self.apply(work, &Record::Exchange(exchange), change, &Actor::gateway(), Some(message.id))?;
+        Ok(())
+    }
+
+    /// The bytes once more, sealed with a key of the recipient's tenant: erasing the one leaves the other.
+    async fn copy_payload(&self, message: &Message, tenant: &str) -> Result<StoredPayload, Error> {
+        let reference = message.payload.as_ref().ok_or(Error::ContentUnavailable)?;
+        let payload = self.store().open_payload(&message.tenant, reference.id).await?;
+        let mut chunks = std::pin::pin!(payload.stream(0..payload.size()));
+        let mut writer = self.store().payload_writer(tenant);
+        while let Some(bytes) = chunks.next().await {
+            let bytes: Bytes = bytes.map_err(|_| Error::ContentUnavailable)?;
+            writer.write(&bytes).await?;
+        }
+        let stored = writer.finish().await?;
+        if stored.reference().sha256 != reference.sha256 {
+            stored.discard();
+            return Err(Error::DigestMismatch);
+        }
+        Ok(stored)
+    }
+
+    fn received_copy(
+        &self,
+        message: &Message,
+        recipient: &Authority,
+        tenant: &str,
+        default_unit: String,
+        stored: &StoredPayload,
+    ) -> Result<Message, Error> {
+        let identity = message.identity.clone().ok_or(Error::Internal)?;
+        let sender = message.authority.to_string();
+        let (unit, public_service) = self
+            .house()
+            .route(tenant, recipient, &identity.standard, &identity.message_type, &sender)
+            .unwrap_or((default_unit, None));
+        let now = self.now();
+        Ok(Message {
+            id: ids::derived_id(message.id, "received"),
+            tenant: tenant.to_owned(),
+            authority: recipient.clone(),
+            unit,
+            public_service,
+            direction: Direction::In,
+            door: Door::Local,
+            partner: sender,
+            identity: Some(identity),
+            dedup_key: message.dedup_key.clone(),
+            payload: Some(stored.reference()),
+            file_name: message.file_name.clone(),
+            test: message.test,
+            state: MessageState::Accepted,
+            received_at: now,
+            updated_at: now,
+            report: None,
+            related: Some(message.id),
+            exchange: None,
+        })
+    }
+}

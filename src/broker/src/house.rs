@@ -1,0 +1,180 @@
+//! The house that the gateway serves: tenants, their authorities and units, and the rules by which
+//! what comes in finds its unit. Read from the configuration; never changed while running.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use model::directory::{Directory, Reach, Transport};
+use model::{Authority, Failure};
+use serde::{Deserialize, Serialize};
+
+/// A tenant (Mandant): usually one county.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenant {
+    /// Short name, used in tokens and lanes.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// Its authorities.
+    #[serde(default, rename = "authority")]
+    pub authorities: Vec<AuthorityEntry>,
+    /// Its organisational units.
+    #[serde(default, rename = "unit")]
+    pub units: Vec<Unit>,
+    /// Where incoming messages go; the first that fits wins.
+    #[serde(default, rename = "route")]
+    pub routes: Vec<Route>,
+}
+
+/// An authority (Behörde) of a tenant, with its mailbox.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorityEntry {
+    /// Behördenkennung.
+    pub key: Authority,
+    /// Name as it stands in messages.
+    pub name: String,
+    /// Unit that receives what no route claims.
+    pub unit: String,
+}
+
+/// An organisational unit (Organisationseinheit).
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unit {
+    /// Short name, such as `63`.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+}
+
+/// A rule for incoming messages. What is not named fits everything.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Route {
+    /// Receiving authority.
+    pub authority: Option<Authority>,
+    /// Standard, such as `xdomea`.
+    pub standard: Option<String>,
+    /// Type of the message, such as `0401`.
+    #[serde(rename = "type")]
+    pub message_type: Option<String>,
+    /// Sending authority or system.
+    pub from: Option<String>,
+    /// Unit that receives it.
+    pub unit: Option<String>,
+    /// Public service it then belongs to.
+    pub service: Option<String>,
+}
+
+/// Standards and the versions of each that this gateway reads, newest first.
+pub type Reads = Vec<(String, String)>;
+
+/// The whole house.
+#[derive(Debug)]
+pub struct House {
+    tenants: BTreeMap<String, Tenant>,
+    reads: Reads,
+    most_bytes: u64,
+}
+
+impl House {
+    /// The house as configured. `most_bytes` is the largest message taken, in bytes.
+    pub fn new(tenants: Vec<Tenant>, reads: Reads, most_bytes: u64) -> Self {
+        let tenants = tenants.into_iter().map(|tenant| (tenant.id.clone(), tenant)).collect();
+        House { tenants, reads, most_bytes }
+    }
+
+    /// All tenants.
+    pub fn tenants(&self) -> impl Iterator<Item = &Tenant> {
+        self.tenants.values()
+    }
+
+    /// A tenant's authority.
+    pub fn authority(&self, tenant: &str, key: &Authority) -> Option<&AuthorityEntry> {
+        self.tenants.get(tenant)?.authorities.iter().find(|authority| authority.key == *key)
+    }
+
+    /// Whether the tenant has this unit.
+    pub fn has_unit(&self, tenant: &str, unit: &str) -> bool {
+        self.tenants.get(tenant).is_some_and(|tenant| tenant.units.iter().any(|known| known.id == unit))
+    }
+
+    /// Unit and service for a message that came in for `authority`.
+    pub fn route(
+        &self,
+        tenant: &str,
+        authority: &Authority,
+        standard: &str,
+        message_type: &str,
+        from: &str,
+    ) -> Option<(String, Option<String>)> {
+        let entry = self.authority(tenant, authority)?;
+        let fits = |wanted: &Option<String>, given: &str| wanted.as_deref().is_none_or(|wanted| wanted == given);
+        let route = self.tenants.get(tenant)?.routes.iter().find(|route| {
+            route.authority.as_ref().is_none_or(|wanted| wanted == authority)
+                && fits(&route.standard, standard)
+                && fits(&route.message_type, message_type)
+                && fits(&route.from, from)
+        });
+        let unit = route.and_then(|route| route.unit.clone()).unwrap_or_else(|| entry.unit.clone());
+        Some((unit, route.and_then(|route| route.service.clone())))
+    }
+}
+
+/// Knows the authorities that have a mailbox in this gateway.
+#[async_trait]
+impl Directory for House {
+    async fn find(&self, authority: &Authority) -> Result<Option<Reach>, Failure> {
+        Ok(self.all().await?.into_iter().find(|reach| reach.authority == *authority))
+    }
+
+    async fn all(&self) -> Result<Vec<Reach>, Failure> {
+        let reach = |tenant: &Tenant, entry: &AuthorityEntry| Reach {
+            authority: entry.key.clone(),
+            name: entry.name.clone(),
+            transport: Transport::Local { tenant: tenant.id.clone(), unit: entry.unit.clone() },
+            reads: self.reads.clone(),
+            most_bytes: self.most_bytes,
+        };
+        Ok(self
+            .tenants
+            .values()
+            .flat_map(|tenant| tenant.authorities.iter().map(move |entry| reach(tenant, entry)))
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn house() -> House {
+        let bauamt: Authority = "bab:05974000".parse().unwrap();
+        let tenant = Tenant {
+            id: "soest".into(),
+            name: "Kreis Soest".into(),
+            authorities: vec![AuthorityEntry { key: bauamt.clone(), name: "Bauaufsicht".into(), unit: "10".into() }],
+            units: vec![Unit { id: "63".into(), name: "Bauordnung".into() }],
+            routes: vec![Route {
+                authority: Some(bauamt),
+                message_type: Some("0401".into()),
+                unit: Some("63".into()),
+                service: Some("baugenehmigung".into()),
+                ..Route::default()
+            }],
+        };
+        House::new(vec![tenant], vec![("xdomea".into(), "3.1.0".into())], 1_000)
+    }
+
+    #[test]
+    fn the_first_fitting_route_wins_and_the_authority_s_unit_is_the_default() {
+        let house = house();
+        let key = "bab:05974000".parse().unwrap();
+        let routed = house.route("soest", &key, "xdomea", "0401", "x");
+        assert_eq!(routed, Some(("63".into(), Some("baugenehmigung".into()))));
+        assert_eq!(house.route("soest", &key, "xdomea", "0101", "x"), Some(("10".into(), None)));
+        assert_eq!(house.route("unna", &key, "xdomea", "0101", "x"), None);
+    }
+}

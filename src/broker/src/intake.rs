@@ -1,0 +1,314 @@
+//! Step 1, taking in: stream into the payload store, find the message's own id, and commit message,
+//! dedup key and event in one transaction before anything is acknowledged. And the dry run, which
+//! does the same checks and commits nothing.
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use model::message::{Direction, Door, Message};
+use model::rights::Action;
+use model::standard::{Identity, Standard};
+use model::{Authority, Caller, EventKind, Finding, Id, MessageState, Report, ids};
+use serde_json::json;
+use store::{NewJob, Payload, StoredPayload, Work};
+
+use crate::{Broker, Error, Once, blocking, notes};
+
+/// What is known of a message before its bytes are read.
+#[derive(Debug, Clone, Default)]
+pub struct Incoming {
+    /// Name of the file or container.
+    pub file_name: Option<String>,
+    /// Key that makes the request idempotent.
+    pub key: Option<String>,
+    /// SHA-256 that the sender announces, hex.
+    pub digest: Option<String>,
+    /// A test message: never touches productive cases.
+    pub test: bool,
+}
+
+/// Outcome of a check without effect.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// What the content says it is.
+    pub identity: Option<Identity>,
+    /// Everything found.
+    pub report: Report,
+}
+
+impl Broker {
+    /// Takes a raw message in for the caller's authority. Returns once it is durable; checking and
+    /// translating follow. The same message again gets the first answer.
+    ///
+    /// # Errors
+    /// Refusals leave nothing behind but an audit event.
+    pub async fn accept(
+        &self,
+        caller: &Caller,
+        incoming: Incoming,
+        body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
+    ) -> Result<Message, Error> {
+        caller.may(Action::SendMessages)?;
+        let authority = caller.authority.clone().ok_or(Error::NoAuthority)?;
+        let stored = self.stage(&caller.scope.tenant, body).await?;
+        let payload = stored.reference();
+        if incoming.digest.as_ref().is_some_and(|announced| !announced.eq_ignore_ascii_case(&payload.sha256)) {
+            stored.discard();
+            return Err(Error::DigestMismatch);
+        }
+        let once = incoming.key.clone().map(|key| Once { key, digest: payload.sha256.clone() });
+        if let Some(answer) = self.answered(caller, once.as_ref()).await? {
+            stored.discard();
+            return read_message(answer);
+        }
+        let content = self.store().open_stored(&caller.scope.tenant, &stored);
+        let identity = self.identify(content, incoming.file_name.clone()).await?;
+        let message = self.new_message(caller, &authority, incoming, &identity, &stored)?;
+        self.commit_incoming(caller, message, stored, once).await
+    }
+
+    /// Checks a message or container without any effect. The report is that of the real path.
+    ///
+    /// # Errors
+    /// Only if the bytes cannot be read; what is wrong with them is in the report.
+    pub async fn check(
+        &self,
+        caller: &Caller,
+        file_name: Option<String>,
+        body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
+    ) -> Result<Checked, Error> {
+        let tenant = &caller.may(Action::SendMessages)?.tenant;
+        let stored = self.stage(tenant, body).await?;
+        let checked = self.check_content(self.store().open_stored(tenant, &stored), file_name).await;
+        stored.discard();
+        checked
+    }
+
+    /// Streams a body into the payload store. Nothing refers to it yet: if it is not committed, it is
+    /// swept.
+    pub(crate) async fn stage(
+        &self,
+        tenant: &str,
+        mut body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
+    ) -> Result<StoredPayload, Error> {
+        let limit = self.parts.limits.most_bytes;
+        let mut writer = self.store().payload_writer(tenant);
+        let mut size = 0_u64;
+        while let Some(bytes) = body.next().await {
+            let bytes = bytes.map_err(|_| Error::Interrupted)?;
+            size += bytes.len() as u64;
+            if size > limit {
+                return Err(Error::TooLarge { limit });
+            }
+            writer.write(&bytes).await?;
+        }
+        Ok(writer.finish().await?)
+    }
+
+    pub(crate) async fn identify(
+        &self,
+        content: Payload,
+        file_name: Option<String>,
+    ) -> Result<Option<Identity>, Error> {
+        let standards = self.parts.standards.clone();
+        blocking(move || {
+            let mut source = content.blocking();
+            for standard in &standards {
+                if let Some(identity) = standard.identify(&mut source, file_name.as_deref())? {
+                    return Ok(Some(identity));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    pub(crate) async fn check_content(
+        &self,
+        content: Payload,
+        file_name: Option<String>,
+    ) -> Result<Checked, Error> {
+        let standards = self.parts.standards.clone();
+        blocking(move || {
+            let mut report = Report::default();
+            let mut source = content.blocking();
+            for standard in &standards {
+                if let Some(identity) = standard.check(&mut source, file_name.as_deref(), &mut report)? {
+                    return Ok(Checked { identity: Some(identity), report });
+                }
+                if !report.is_acceptable() {
+                    // The standard recognised the bytes as its own but could not make out what they say.
+                    return Ok(Checked { identity: None, report });
+                }
+            }
+            report.add(Finding::error("message.unknown"));
+            Ok(Checked { identity: None, report })
+        })
+        .await
+    }
+
+    fn new_message(
+        &self,
+        caller: &Caller,
+        authority: &Authority,
+        incoming: Incoming,
+        identity: &Option<Identity>,
+        stored: &StoredPayload,
+    ) -> Result<Message, Error> {
+        let tenant = &caller.scope.tenant;
+        let (standard, message_type) =
+            identity.as_ref().map_or(("", ""), |i| (i.standard.as_str(), i.message_type.as_str()));
+        let (unit, public_service) = self
+            .house()
+            .route(tenant, authority, standard, message_type, &caller.actor.id)
+            .ok_or(Error::UnknownAuthority)?;
+        let now = self.now();
+        Ok(Message {
+            id: ids::new_id(),
+            tenant: tenant.clone(),
+            authority: authority.clone(),
+            unit,
+            public_service,
+            direction: Direction::In,
+            door: Door::Rest,
+            partner: caller.actor.id.clone(),
+            identity: identity.clone(),
+            dedup_key: dedup_key(identity.as_ref(), &stored.reference().sha256),
+            payload: Some(stored.reference()),
+            file_name: incoming.file_name,
+            test: incoming.test,
+            state: MessageState::Accepted,
+            received_at: now,
+            updated_at: now,
+            report: None,
+            related: None,
+            exchange: None,
+        })
+    }
+
+    async fn commit_incoming(
+        &self,
+        caller: &Caller,
+        message: Message,
+        stored: StoredPayload,
+        once: Option<Once>,
+    ) -> Result<Message, Error> {
+        let mut supersedes = None;
+        // A second round comes only from a message that was known by its own id.
+        for _ in 0..4 {
+            let mut work = self.transaction_one(&message, &stored, supersedes);
+            work.insert_event(&notes::of_message(EventKind::MessageAccepted, &message, &caller.actor, self.now()));
+            if let Some(once) = &once {
+                once.claim(&mut work, caller, message.id, &json!(message));
+            }
+            match self.store().commit(work).await.map_err(Error::from) {
+                Ok(()) => return Ok(message),
+                Err(error) if error.is_conflict("dedup") => {}
+                Err(error) => return Err(error),
+            }
+            if let Some(answer) = self.answered(caller, once.as_ref()).await? {
+                stored.discard();
+                return read_message(answer);
+            }
+            match self.known(&message).await? {
+                Known::Failed(first) => supersedes = Some(first),
+                Known::Same(first) => {
+                    stored.discard();
+                    return Ok(*first);
+                }
+                Known::Other => {
+                    stored.discard();
+                    return Err(Error::IdReused);
+                }
+                Known::Nothing => supersedes = None,
+            }
+        }
+        Err(Error::IdReused)
+    }
+
+    /// Message, dedup key and the job that processes it, in one transaction. `supersedes` is an earlier
+    /// message of the same id that failed.
+    pub(crate) fn transaction_one(
+        &self,
+        message: &Message,
+        stored: &StoredPayload,
+        supersedes: Option<Id>,
+    ) -> Work {
+        let (tenant, space) = (&message.tenant, dedup_space(&message.authority));
+        let digest = &stored.reference().sha256;
+        let mut work = Work::new();
+        match supersedes {
+            None => work.claim_dedup(tenant, &space, &message.dedup_key, message.id, digest, None),
+            Some(first) => {
+                work.replace_dedup(tenant, &space, &message.dedup_key, first, message.id, digest, None)
+            }
+        };
+        work.insert_payload(tenant, stored);
+        work.insert_message(message);
+        work.enqueue(&NewJob {
+            id: message.id,
+            tenant: tenant.clone(),
+            lane: format!("in:{}", message.partner),
+            kind: "process".to_owned(),
+            subject: message.id,
+            detail: json!(null),
+            next_at: message.received_at,
+            fifo_key: None,
+        });
+        work
+    }
+
+    /// What is known of a message with the same id as `message`.
+    pub(crate) async fn known(&self, message: &Message) -> Result<Known, Error> {
+        let space = dedup_space(&message.authority);
+        let Some(dedup) = self.store().dedup(&message.tenant, &space, &message.dedup_key).await? else {
+            return Ok(Known::Nothing);
+        };
+        let scope = model::Scope::tenant(&message.tenant);
+        let Some(first) = self.store().message(&scope, dedup.subject).await? else {
+            return Ok(Known::Failed(dedup.subject));
+        };
+        if first.state == MessageState::Returned {
+            return Ok(Known::Failed(first.id));
+        }
+        let same = message.payload.as_ref().is_some_and(|payload| payload.sha256 == dedup.digest);
+        Ok(if same { Known::Same(Box::new(first)) } else { Known::Other })
+    }
+}
+
+/// What is known of a message's id.
+pub(crate) enum Known {
+    /// Nothing (any more).
+    Nothing,
+    /// The same message was taken in.
+    Same(Box<Message>),
+    /// Other bytes were taken in under this id.
+    Other,
+    /// A message of this id came to nothing: its repetition is a message of its own.
+    Failed(Id),
+}
+
+/// Dedup keys are unique within an authority's incoming messages.
+fn dedup_space(authority: &Authority) -> String {
+    format!("in:{authority}")
+}
+
+/// The message's own id: process and type, as xdomea up to 3.x prescribes; the digest of the bytes if
+/// the content names no process.
+pub(crate) fn dedup_key(identity: Option<&Identity>, sha256: &str) -> String {
+    let by_content = || format!("sha256:{sha256}");
+    let Some(identity) = identity else { return by_content() };
+    let Some(process) = identity.process_id else { return by_content() };
+    format!("{}:{process}:{}", identity.standard, identity.message_type)
+}
+
+fn read_message(answer: serde_json::Value) -> Result<Message, Error> {
+    serde_json::from_value(answer).map_err(|_| Error::KeyReused)
+}
+
+/// The standard of that name.
+pub(crate) fn standard<'a>(
+    standards: &'a [std::sync::Arc<dyn Standard>],
+    name: &str,
+) -> Option<&'a std::sync::Arc<dyn Standard>> {
+    standards.iter().find(|standard| standard.name() == name)
+}

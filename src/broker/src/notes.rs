@@ -1,0 +1,78 @@
+//! Events as the broker writes them.
+
+use model::event::Subject;
+use model::{Actor, Decided, Event, EventKind, Id, Message, Record, Timestamp, ids};
+use serde_json::{Value, json};
+
+/// What happened to a record.
+pub(crate) fn of_record(decided: &Decided, actor: &Actor, now: Timestamp, message: Option<Id>) -> Event {
+    let record = &decided.record;
+    let meta = record.meta();
+    Event {
+        id: ids::new_id(),
+        tenant: meta.tenant.clone(),
+        unit: Some(meta.unit.clone()),
+        public_service: meta.public_service.clone(),
+        at: now,
+        kind: decided.event,
+        actor: actor.clone(),
+        subject: Some(Subject { kind: record.kind(), id: meta.id }),
+        case_id: Some(meta.root),
+        message_id: message,
+        changes: Some(decided.changes.clone()),
+        payloads: vec![],
+        detail: None,
+    }
+}
+
+/// What happened to an exchange: one event for each tree it moves, so that each one's evidence is
+/// whole. The first carries the changes.
+pub(crate) fn of_exchange(decided: &Decided, actor: &Actor, now: Timestamp, message: Id) -> Vec<Event> {
+    let Record::Exchange(exchange) = &decided.record else { return vec![] };
+    let mut roots: Vec<Id> = exchange.objects.iter().map(|object| object.root).collect();
+    roots.sort_unstable();
+    roots.dedup();
+    let mut changes = Some(decided.changes.clone());
+    let event = |root| {
+        let first = of_record(decided, actor, now, Some(message));
+        Event { case_id: Some(root), changes: changes.take(), ..first }
+    };
+    roots.into_iter().map(event).collect()
+}
+
+/// What happened to a message.
+pub(crate) fn of_message(kind: EventKind, message: &Message, actor: &Actor, now: Timestamp) -> Event {
+    Event {
+        id: ids::new_id(),
+        tenant: message.tenant.clone(),
+        unit: Some(message.unit.clone()),
+        public_service: message.public_service.clone(),
+        at: now,
+        kind,
+        actor: actor.clone(),
+        subject: None,
+        case_id: None,
+        message_id: Some(message.id),
+        changes: None,
+        payloads: message.payload.clone().into_iter().collect(),
+        detail: Some(message_facts(message)),
+    }
+}
+
+/// Type, state and the other side: what proves a message's way without its content.
+fn message_facts(message: &Message) -> Value {
+    let identity = message.identity.as_ref();
+    let rules: Vec<&str> =
+        message.report.iter().flat_map(|report| &report.findings).map(|f| f.rule.as_str()).take(100).collect();
+    json!({
+        "state": message.state.name(),
+        "direction": message.direction,
+        "door": message.door,
+        "partner": message.partner,
+        "authority": message.authority,
+        "standard": identity.map(|i| &i.standard),
+        "type": identity.map(|i| &i.message_type),
+        "processId": identity.and_then(|i| i.process_id),
+        "rules": rules,
+    })
+}

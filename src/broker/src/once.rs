@@ -1,0 +1,63 @@
+//! Doing once what is asked twice: the key of a request, its digest, and the first answer.
+
+use model::Caller;
+use serde_json::Value;
+use store::{Dedup, Work};
+
+use crate::{Broker, Error};
+
+/// A request that may come again. The same key with the same digest gets the first answer; with
+/// another digest it is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// Chosen by the caller (`Idempotency-Key`).
+    pub key: String,
+    /// SHA-256 over what is asked for, hex.
+    pub digest: String,
+}
+
+impl Once {
+    /// Keys of different callers never meet.
+    fn space(caller: &Caller) -> String {
+        format!("rest:{}", caller.actor.id)
+    }
+
+    /// Claims the key in `work`, together with the answer to be given again.
+    pub(crate) fn claim(&self, work: &mut Work, caller: &Caller, subject: model::Id, answer: &Value) {
+        let space = Self::space(caller);
+        work.claim_dedup(&caller.scope.tenant, &space, &self.key, subject, &self.digest, Some(answer));
+    }
+}
+
+impl Broker {
+    /// The first answer to this request, if it was made before.
+    pub(crate) async fn answered(&self, caller: &Caller, once: Option<&Once>) -> Result<Option<Value>, Error> {
+        let Some(once) = once else { return Ok(None) };
+        let space = Once::space(caller);
+        let Some(known) = self.store().dedup(&caller.scope.tenant, &space, &once.key).await? else {
+            return Ok(None);
+        };
+        first_answer(known, once).map(Some)
+    }
+
+    /// Commits `work`. If another request with the same key was quicker, gives its answer instead.
+    pub(crate) async fn commit_once(
+        &self,
+        caller: &Caller,
+        once: Option<&Once>,
+        work: Work,
+    ) -> Result<Option<Value>, Error> {
+        match self.store().commit(work).await.map_err(Error::from) {
+            Ok(()) => Ok(None),
+            Err(error) if error.is_conflict("dedup") && once.is_some() => self.answered(caller, once).await,
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn first_answer(known: Dedup, once: &Once) -> Result<Value, Error> {
+    if known.digest != once.digest {
+        return Err(Error::KeyReused);
+    }
+    Ok(known.answer.unwrap_or(Value::Null))
+}

@@ -1,0 +1,141 @@
+//! Building an outgoing message: written by its standard into the payload store, then checked like
+//! anyone's before it may leave.
+
+use std::io::Read;
+
+use model::exchange::Exchange;
+use model::standard::{Outgoing, OutgoingContent, Records, Written};
+use model::{Actor, EventKind, Failure, Finding, Id, Message, MessageState, PayloadRef, Record, RecordKind, Scope};
+use serde_json::json;
+use store::{Job, NewJob, Store, StoredPayload, Work};
+use tokio::runtime::Handle;
+
+use crate::exchange::exchange;
+use crate::{Broker, Error, blocking, intake, notes};
+
+impl Broker {
+    /// Builds a message. Doing it again after an interruption builds it anew; the row changes once.
+    pub(crate) async fn prepare(&self, job: &Job) -> Result<(), Error> {
+        let scope = Scope::tenant(&job.tenant);
+        let message = self.store().message(&scope, job.subject).await?;
+        let Some(mut message) = message.filter(|message| message.state == MessageState::Preparing) else {
+            return self.finish(job, Work::new()).await;
+        };
+        let exchange_id = message.exchange.ok_or(Error::Internal)?;
+        let exchange = exchange(self.owned(&scope, RecordKind::Exchange, exchange_id).await?)?;
+        let (stored, written) = self.write(&message, &exchange).await?;
+        let content = self.store().open_stored(&job.tenant, &stored);
+        let mut report = self.check_content(content, Some(written.file_name.clone())).await?.report;
+        let reach = self.parts.directory.find(&exchange.partner).await?.ok_or(Error::UnknownAuthority)?;
+        if stored.reference().size > reach.most_bytes {
+            report.add(Finding::error("message.too-large-for-recipient"));
+        }
+        let now = self.now();
+        message.updated_at = now;
+        message.payload = Some(stored.reference());
+        message.file_name = Some(written.file_name);
+        message.identity = Some(written.identity);
+        let acceptable = report.is_acceptable();
+        message.report = (!report.findings.is_empty()).then_some(report);
+
+        let mut work = Work::new();
+        work.insert_payload(&job.tenant, &stored);
+        if !acceptable {
+            self.parked(&mut work, message, &Actor::gateway())?;
+            return self.finish(job, work).await;
+        }
+        message.state = MessageState::Ready;
+        work.update_message(&message, MessageState::Preparing);
+        work.insert_event(&notes::of_message(EventKind::MessagePrepared, &message, &Actor::gateway(), now));
+        self.enqueue_delivery(&mut work, &message);
+        self.finish(job, work).await
+    }
+
+    /// The job that delivers a message which is ready.
+    pub(crate) fn enqueue_delivery(&self, work: &mut Work, message: &Message) {
+        work.enqueue(&NewJob {
+            id: model::ids::new_id(),
+            tenant: message.tenant.clone(),
+            lane: format!("to:{}", message.partner),
+            kind: "deliver".to_owned(),
+            subject: message.id,
+            detail: json!(null),
+            next_at: self.now(),
+            // The receipt must not overtake the import result, nor anything its own process.
+            fifo_key: message.exchange.map(|exchange| format!("exchange:{exchange}")),
+        });
+    }
+
+    async fn write(&self, message: &Message, exchange: &Exchange) -> Result<(StoredPayload, Written), Error> {
+        let identity = message.identity.clone().ok_or(Error::Internal)?;
+        let content = match identity.message_type.as_str() {
+            "0402" => OutgoingContent::ImportResults(
+                exchange.objects.iter().filter_map(|o| Some((o.object_id, o.result.clone()?))).collect(),
+            ),
+            "0403" | "0102" => OutgoingContent::Receipt,
+            _ => OutgoingContent::Records(exchange.kind),
+        };
+        let answered = exchange.messages.first().map(|first| first.message_type.clone());
+        let reply = !matches!(content, OutgoingContent::Records(_));
+        let mut recipient = identity.recipient.unwrap_or_default();
+        if let Some(reach) = self.parts.directory.find(&exchange.partner).await? {
+            recipient.name = Some(reach.name);
+        }
+        let outgoing = Outgoing {
+            content,
+            version: exchange.version.clone(),
+            process_id: exchange.process_id,
+            sender: identity.sender.unwrap_or_default(),
+            recipient,
+            created_at: message.received_at,
+            wants_receipt: identity.wants_receipt,
+            answers: answered.filter(|_| reply),
+        };
+        let standard = intake::standard(&self.parts.standards, &exchange.standard).ok_or(Error::NoCommonStandard)?;
+        let standard = standard.clone();
+        let mut records = Tree {
+            store: self.store().clone(),
+            runtime: Handle::current(),
+            scope: Scope::tenant(&message.tenant),
+            roots: exchange.objects.iter().map(|object| object.id).collect(),
+        };
+        blocking(move || {
+            let mut writer = records.store.payload_writer_blocking(&records.scope.tenant);
+            let written = standard.write(&outgoing, &mut records, &mut writer)?;
+            Ok((writer.finish()?, written))
+        })
+        .await
+    }
+}
+
+/// The records of an exchange, fetched from the store one at a time.
+struct Tree {
+    store: Store,
+    runtime: Handle,
+    scope: Scope,
+    roots: Vec<Id>,
+}
+
+impl Records for Tree {
+    fn roots(&mut self) -> Vec<Id> {
+        self.roots.clone()
+    }
+
+    fn record(&mut self, id: Id) -> Result<Record, Failure> {
+        let found = self.runtime.block_on(self.store.record_any(&self.scope, id)).map_err(failure)?;
+        found.ok_or_else(|| Failure::permanent("model.not-found", "a record of the exchange is gone"))
+    }
+
+    fn children(&mut self, id: Id) -> Result<Vec<(RecordKind, Id)>, Failure> {
+        self.runtime.block_on(self.store.children(&self.scope, id)).map_err(failure)
+    }
+
+    fn open(&mut self, payload: &PayloadRef) -> Result<Box<dyn Read + '_>, Failure> {
+        let opened = self.store.open_payload(&self.scope.tenant, payload.id);
+        Ok(Box::new(self.runtime.block_on(opened).map_err(failure)?.blocking()))
+    }
+}
+
+fn failure(error: store::Error) -> Failure {
+    Error::from(error).into_failure()
+}

@@ -1,0 +1,340 @@
+//! Steps 2 to 4 for what came in: check, translate, route; and the second transaction, which commits
+//! state, events, mailbox and replies together.
+
+use model::command::{Change, Command};
+use model::exchange::{Exchange, ExchangeKind, ExchangeMessage, ExchangeStatus, ImportResult, Side, process_name};
+use model::message::Direction;
+use model::record::Meta;
+use model::standard::{Identity, Meaning};
+use model::{
+    Actor, Authority, Decided, EventKind, Finding, Id, Message, MessageState, Record, RecordKind, Report, Scope,
+    decide, ids,
+};
+use store::{InboxEntry, InboxState, Job, RecordFilter, Work};
+use tokio::runtime::Handle;
+
+use crate::translate::Translator;
+use crate::{Broker, Error, blocking, intake, notes};
+
+impl Broker {
+    /// Processes an accepted message. Doing it again after an interruption changes nothing.
+    pub(crate) async fn process(&self, job: &Job) -> Result<(), Error> {
+        let scope = Scope::tenant(&job.tenant);
+        let Some(mut message) = self.store().message(&scope, job.subject).await? else {
+            return self.finish(job, Work::new()).await;
+        };
+        if message.state != MessageState::Accepted {
+            return self.finish(job, Work::new()).await;
+        }
+        let Some(payload) = message.payload.clone() else { return Err(Error::ContentUnavailable) };
+        let content = self.store().open_payload(&job.tenant, payload.id).await?;
+        let checked = self.check_content(content, message.file_name.clone()).await?;
+        message.identity = checked.identity;
+        message.report = Some(checked.report);
+        let acceptable = message.report.as_ref().is_some_and(Report::is_acceptable);
+        let Some(identity) = message.identity.clone().filter(|_| acceptable) else {
+            return self.return_message(job, message).await;
+        };
+        let (meaning, translator) = self.translate(&message, &identity).await?;
+        match meaning {
+            Meaning::Records(kind) => self.take_records(job, message, identity, kind, translator).await,
+            Meaning::Receipt => self.take_reply(job, message, identity, None).await,
+            Meaning::ImportResults(results) => self.take_reply(job, message, identity, Some(results)).await,
+            _ => self.carry_on(job, message).await,
+        }
+    }
+
+    async fn translate(&self, message: &Message, identity: &Identity) -> Result<(Meaning, Translator), Error> {
+        let payload = message.payload.clone().ok_or(Error::ContentUnavailable)?;
+        let content = self.store().open_payload(&message.tenant, payload.id).await?;
+        let (broker, message, name) = (self.clone(), message.clone(), identity.standard.clone());
+        let runtime = Handle::current();
+        blocking(move || {
+            let standard = intake::standard(&broker.parts.standards, &name).ok_or(Error::Internal)?;
+            let mut translator = Translator::begin(broker.store().clone(), runtime, &message, broker.now())?;
+            let meaning = standard.read(&mut content.blocking(), &mut translator)?;
+            translator.finish()?;
+            Ok((meaning, translator))
+        })
+        .await
+    }
+
+    /// The records of a hand-over or submission: revealed, put into the mailbox, receipted if asked.
+    async fn take_records(
+        &self,
+        job: &Job,
+        mut message: Message,
+        identity: Identity,
+        kind: ExchangeKind,
+        translator: Translator,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        let actor = Actor::gateway();
+        let (unit, service) = self.unit_for(&message, &identity)?;
+        let exchange = self.received_exchange(&message, &identity, kind, &translator);
+        message.state = MessageState::Processed;
+        message.updated_at = now;
+        message.exchange = Some(exchange.meta.id);
+
+        let mut work = Work::new();
+        work.update_message(&message, MessageState::Accepted);
+        work.reveal(&message.tenant, message.id);
+        for decided in &translator.decided {
+            work.insert_event(&notes::of_record(decided, &actor, now, Some(message.id)));
+        }
+        self.create(&mut work, Record::Exchange(exchange.clone()), &actor, message.id)?;
+        work.insert_inbox(&InboxEntry {
+            id: message.id,
+            tenant: message.tenant.clone(),
+            authority: message.authority.clone(),
+            unit,
+            public_service: service,
+            message_id: message.id,
+            state: InboxState::Available,
+            lease_until: None,
+            holder: None,
+            created_at: now,
+        });
+        work.insert_event(&notes::of_message(EventKind::MessageProcessed, &message, &actor, now));
+        if identity.wants_receipt && !message.test {
+            self.prepare_receipt(&mut work, &exchange, &identity, &message)?;
+        }
+        self.finish(job, work).await
+    }
+
+    /// A receipt or import result: noted on the exchange that it answers.
+    async fn take_reply(
+        &self,
+        job: &Job,
+        mut message: Message,
+        identity: Identity,
+        results: Option<Vec<(Id, ImportResult)>>,
+    ) -> Result<(), Error> {
+        let Some(current) = self.exchange_of(&message, identity.process_id, Side::Sender).await? else {
+            message.report = Some(with_finding(message.report.take(), "exchange.unknown-process"));
+            return self.park(job, message).await;
+        };
+        let now = self.now();
+        let actor = Actor { kind: "partner".to_owned(), id: message.partner.clone() };
+        let status = if results.is_some() { exchange_status(&current) } else { received(exchange_status(&current)) };
+        let noted = ExchangeMessage { id: message.id, message_type: identity.message_type.clone(), at: now };
+        let mut changes = vec![Change::ExchangeMessage(noted, status)];
+        changes.extend(results.map(Change::ImportResults));
+
+        let mut work = Work::new();
+        let mut record = current;
+        for change in changes {
+            let command = Command { kind: RecordKind::Exchange, id: record.meta().id, expected: None, change };
+            let decided = match decide(Some(&record), &command, self.parts.rules, now) {
+                Ok(decided) => decided,
+                Err(_) => {
+                    message.report = Some(with_finding(message.report.take(), "exchange.contradiction"));
+                    return self.park(job, message).await;
+                }
+            };
+            work.put_record(&decided.record, None);
+            for event in notes::of_exchange(&decided, &actor, now, message.id) {
+                work.insert_event(&event);
+            }
+            record = decided.record;
+        }
+        message.state = MessageState::Confirmed;
+        message.updated_at = now;
+        message.exchange = Some(record.meta().id);
+        work.update_message(&message, MessageState::Accepted);
+        work.insert_event(&notes::of_message(EventKind::MessageConfirmed, &message, &actor, now));
+        self.confirm_sender(&mut work, &message).await?;
+        self.finish(job, work).await
+    }
+
+    /// Something that changes no case: it waits in the mailbox as it is.
+    async fn carry_on(&self, job: &Job, mut message: Message) -> Result<(), Error> {
+        let now = self.now();
+        message.state = MessageState::Processed;
+        message.updated_at = now;
+        let mut work = Work::new();
+        work.update_message(&message, MessageState::Accepted);
+        work.insert_inbox(&InboxEntry {
+            id: message.id,
+            tenant: message.tenant.clone(),
+            authority: message.authority.clone(),
+            unit: message.unit.clone(),
+            public_service: message.public_service.clone(),
+            message_id: message.id,
+            state: InboxState::Available,
+            lease_until: None,
+            holder: None,
+            created_at: now,
+        });
+        work.insert_event(&notes::of_message(EventKind::MessageProcessed, &message, &Actor::gateway(), now));
+        self.finish(job, work).await
+    }
+
+    /// Sends the message back with its report. Its bytes stay, quarantined: nobody is handed them as
+    /// content. A return is technical and is never itself returned.
+    pub(crate) async fn return_message(&self, job: &Job, message: Message) -> Result<(), Error> {
+        let mut work = Work::new();
+        self.returned(&mut work, message, &Actor::gateway()).await?;
+        self.finish(job, work).await
+    }
+
+    /// Waits for a human. The task appears on the desk of the message's unit.
+    pub(crate) async fn park(&self, job: &Job, message: Message) -> Result<(), Error> {
+        let mut work = Work::new();
+        self.parked(&mut work, message, &Actor::gateway())?;
+        self.finish(job, work).await
+    }
+
+    /// Commits `work` together with the end of the job.
+    pub(crate) async fn finish(&self, job: &Job, mut work: Work) -> Result<(), Error> {
+        work.finish_job(job.id, job.epoch);
+        Ok(self.store().commit(work).await?)
+    }
+
+    /// A record that comes into being by a message of ours.
+    pub(crate) fn create(
+        &self,
+        work: &mut Work,
+        record: Record,
+        actor: &Actor,
+        message: Id,
+    ) -> Result<Decided, Error> {
+        let command = Command {
+            kind: record.kind(),
+            id: record.meta().id,
+            expected: None,
+            change: Change::Create(Box::new(record)),
+        };
+        let now = self.now();
+        let decided = decide(None, &command, self.parts.rules, now)?;
+        work.put_record(&decided.record, None);
+        match &decided.record {
+            Record::Exchange(_) => {
+                for event in notes::of_exchange(&decided, actor, now, message) {
+                    work.insert_event(&event);
+                }
+            }
+            _ => {
+                work.insert_event(&notes::of_record(&decided, actor, now, Some(message)));
+            }
+        }
+        Ok(decided)
+    }
+
+    /// The exchange of a process on one side, as the authority of `message` knows it.
+    pub(crate) async fn exchange_of(
+        &self,
+        message: &Message,
+        process: Option<Id>,
+        side: Side,
+    ) -> Result<Option<Record>, Error> {
+        let Some(process) = process else { return Ok(None) };
+        let filter = RecordFilter {
+            authority: Some(message.authority.clone()),
+            reference: Some(process_name(process, side)),
+            ..RecordFilter::of(RecordKind::Exchange)
+        };
+        let scope = Scope::tenant(&message.tenant);
+        let found = self.store().records(&scope, &filter, &store::Page { after: None, limit: 1 }).await?;
+        Ok(found.items.into_iter().next())
+    }
+
+    fn received_exchange(
+        &self,
+        message: &Message,
+        identity: &Identity,
+        kind: ExchangeKind,
+        translator: &Translator,
+    ) -> Exchange {
+        let id = ids::derived_id(message.id, "exchange");
+        let now = self.now();
+        Exchange {
+            meta: Meta {
+                id,
+                tenant: message.tenant.clone(),
+                authority: message.authority.clone(),
+                unit: message.unit.clone(),
+                public_service: message.public_service.clone(),
+                root: id,
+                version: 0,
+                created_at: now,
+                updated_at: now,
+            },
+            kind,
+            side: Side::Receiver,
+            partner: partner(message, identity),
+            process_id: identity.process_id.unwrap_or(message.id),
+            standard: identity.standard.clone(),
+            version: identity.version.clone(),
+            status: ExchangeStatus::Received,
+            objects: translator.roots.clone(),
+            messages: vec![ExchangeMessage {
+                id: message.id,
+                message_type: identity.message_type.clone(),
+                at: message.received_at,
+            }],
+        }
+    }
+
+    fn unit_for(&self, message: &Message, identity: &Identity) -> Result<(String, Option<String>), Error> {
+        self.house()
+            .route(&message.tenant, &message.authority, &identity.standard, &identity.message_type, &message.partner)
+            .ok_or(Error::UnknownAuthority)
+    }
+
+    /// A local sender's message is confirmed when its copy at the recipient is.
+    pub(crate) async fn confirm_sender(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
+        let Some(mut sent) = self.sent_copy(message).await? else { return Ok(()) };
+        if sent.state != MessageState::Delivered {
+            return Ok(());
+        }
+        sent.state = MessageState::Confirmed;
+        sent.updated_at = self.now();
+        work.update_message(&sent, MessageState::Delivered);
+        let actor = Actor { kind: "partner".to_owned(), id: sent.partner.clone() };
+        work.insert_event(&notes::of_message(EventKind::MessageConfirmed, &sent, &actor, sent.updated_at));
+        Ok(())
+    }
+
+    /// The sender's side of a message that came from another authority of this gateway.
+    pub(crate) async fn sent_copy(&self, message: &Message) -> Result<Option<Message>, Error> {
+        if message.direction != Direction::In {
+            return Ok(None);
+        }
+        let Some((related, partner)) = message.related.zip(message.partner.parse::<Authority>().ok()) else {
+            return Ok(None);
+        };
+        let Some(reach) = model::directory::Directory::find(self.house(), &partner).await? else {
+            return Ok(None);
+        };
+        let model::directory::Transport::Local { tenant, .. } = reach.transport else { return Ok(None) };
+        Ok(self.store().message(&Scope::tenant(&tenant), related).await?)
+    }
+}
+
+fn partner(message: &Message, identity: &Identity) -> Authority {
+    let by_door = message.partner.parse().ok();
+    let by_content = identity.sender.as_ref().and_then(|sender| sender.authority.clone());
+    by_door.or(by_content).unwrap_or_else(Authority::nobody)
+}
+
+fn exchange_status(record: &Record) -> ExchangeStatus {
+    match record {
+        Record::Exchange(exchange) => exchange.status,
+        _ => ExchangeStatus::default(),
+    }
+}
+
+/// A receipt that comes late does not undo what is known already.
+fn received(status: ExchangeStatus) -> ExchangeStatus {
+    match status {
+        ExchangeStatus::Sending | ExchangeStatus::Sent => ExchangeStatus::Received,
+        known => known,
+    }
+}
+
+pub(crate) fn with_finding(report: Option<Report>, rule: &str) -> Report {
+    let mut report = report.unwrap_or_default();
+    report.add(Finding::error(rule));
+    report
+}

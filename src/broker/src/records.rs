@@ -1,0 +1,251 @@
+//! Records: what callers see and how their commands take effect.
+
+use model::activity::TaskStatus;
+use model::case::RecordStatus;
+use model::command::{Change, Command};
+use model::rights::Action;
+use model::{Actor, Caller, Id, Record, RecordKind, Scope, decide};
+use store::{Listed, Page, RecordFilter, SealedEvent, Work};
+
+use crate::{Broker, Error, Once, notes};
+
+/// How often a command is decided anew because its record changed in between.
+const ATTEMPTS: usize = 5;
+
+impl Broker {
+    /// One record.
+    ///
+    /// # Errors
+    /// `NotFound` also if it is outside the caller's scope.
+    pub async fn record(&self, caller: &Caller, kind: RecordKind, id: Id) -> Result<Record, Error> {
+        let scope = caller.may(read_action(kind))?;
+        self.visible(scope, kind, id).await
+    }
+
+    /// Records of a kind within the caller's scope.
+    ///
+    /// # Errors
+    /// If the caller may not read such records.
+    pub async fn records(
+        &self,
+        caller: &Caller,
+        filter: &RecordFilter,
+        page: &Page,
+    ) -> Result<Listed<Record>, Error> {
+        let scope = caller.may(read_action(filter.kind))?;
+        if let Some(parent) = filter.parent {
+            self.visible_any(scope, parent).await?;
+        }
+        Ok(self.store().records(scope, filter, page).await?)
+    }
+
+    /// Carries a command out. The same `once` again gets the first answer.
+    ///
+    /// # Errors
+    /// Refusals of the model, missing rights, a unit that does not exist.
+    pub async fn submit(
+        &self,
+        caller: &Caller,
+        command: Command,
+        once: Option<&Once>,
+    ) -> Result<Record, Error> {
+        let scope = caller.may(write_action(&command))?;
+        self.check_place(scope, &command).await?;
+        if let Some(answer) = self.answered(caller, once).await? {
+            return Ok(Record::from_json(command.kind, answer)?);
+        }
+        for _ in 0..ATTEMPTS {
+            match self.attempt(caller, scope, &command, once).await {
+                Err(error) if error.is_conflict("version") && command.expected.is_none() => {}
+                Err(error) if error.is_conflict("version") => return Err(model::Error::VersionConflict.into()),
+                Err(error) if error.is_conflict("exists") => return Err(model::Error::Exists.into()),
+                outcome => return outcome,
+            }
+        }
+        Err(model::Error::VersionConflict.into())
+    }
+
+    async fn attempt(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        command: &Command,
+        once: Option<&Once>,
+    ) -> Result<Record, Error> {
+        let now = self.now();
+        let current = match &command.change {
+            Change::Create(_) => None,
+            _ => Some(self.owned(scope, command.kind, command.id).await?),
+        };
+        let mut work = Work::new();
+        let place = current.as_ref().or(match &command.change {
+            Change::Create(record) => Some(&**record),
+            _ => None,
+        });
+        if let Some(root) = self.root_of(place).await? {
+            if status_of(&root) == Some(RecordStatus::Locked) {
+                return Err(model::Error::Locked.into());
+            }
+            // The root must not be locked between this look and the commit.
+            work.require_version(&scope.tenant, root.meta().id, root.meta().version);
+        }
+        let decided = decide(current.as_ref(), command, self.parts.rules, now)?;
+        work.put_record(&decided.record, None);
+        let mut event = notes::of_record(&decided, &caller.actor, now, None);
+        if let Change::AddContent { file, .. } = &command.change {
+            event.payloads.extend(file.content.clone());
+        }
+        work.insert_event(&event);
+        if let Some(once) = once {
+            once.claim(&mut work, caller, decided.record.meta().id, &decided.record.to_json());
+        }
+        match self.commit_once(caller, once, work).await? {
+            None => Ok(decided.record),
+            Some(answer) => Ok(Record::from_json(command.kind, answer)?),
+        }
+    }
+
+    /// Adds to `work` what a command of the gateway's own leads to.
+    pub(crate) fn apply(
+        &self,
+        work: &mut Work,
+        current: &Record,
+        change: Change,
+        actor: &Actor,
+        message: Option<Id>,
+    ) -> Result<Record, Error> {
+        let command = Command { kind: current.kind(), id: current.meta().id, expected: None, change };
+        let now = self.now();
+        let decided = decide(Some(current), &command, self.parts.rules, now)?;
+        work.put_record(&decided.record, None);
+        match (&decided.record, message) {
+            (Record::Exchange(_), Some(message)) => {
+                for event in notes::of_exchange(&decided, actor, now, message) {
+                    work.insert_event(&event);
+                }
+            }
+            _ => {
+                work.insert_event(&notes::of_record(&decided, actor, now, message));
+            }
+        }
+        Ok(decided.record)
+    }
+
+    /// A created record lies in a unit of the house, within the caller's scope, under a parent that the
+    /// caller may change. A task may be given to any unit of the tenant: that is how units work together.
+    async fn check_place(&self, scope: &Scope, command: &Command) -> Result<(), Error> {
+        let Change::Create(record) = &command.change else { return Ok(()) };
+        let meta = record.meta();
+        if meta.tenant != scope.tenant || !self.house().has_unit(&scope.tenant, &meta.unit) {
+            return Err(Error::UnknownUnit);
+        }
+        if self.house().authority(&scope.tenant, &meta.authority).is_none() {
+            return Err(Error::UnknownAuthority);
+        }
+        if record.kind() != RecordKind::Task
+            && !scope.covers(&meta.tenant, &meta.unit, meta.public_service.as_deref())
+        {
+            return Err(model::Error::Forbidden.into());
+        }
+        if let Some(parent) = record.parent() {
+            self.owned_any(scope, parent).await?;
+        }
+        Ok(())
+    }
+
+    /// The root of the tree that a record lies in, if the record is not the root itself.
+    async fn root_of(&self, record: Option<&Record>) -> Result<Option<Record>, Error> {
+        let Some(meta) = record.map(Record::meta).filter(|meta| meta.root != meta.id) else { return Ok(None) };
+        Ok(self.store().record_any(&Scope::tenant(&meta.tenant), meta.root).await?)
+    }
+
+    /// A record that the scope itself covers.
+    pub(crate) async fn owned(&self, scope: &Scope, kind: RecordKind, id: Id) -> Result<Record, Error> {
+        let found = self.store().record(scope, kind, id).await?;
+        found.ok_or_else(|| model::Error::NotFound { kind: kind.name() }.into())
+    }
+
+    pub(crate) async fn owned_any(&self, scope: &Scope, id: Id) -> Result<Record, Error> {
+        let found = self.store().record_any(scope, id).await?;
+        found.ok_or_else(|| model::Error::NotFound { kind: "record" }.into())
+    }
+
+    /// A record that the scope covers, or that it was given to read by an open task, or a task that one
+    /// of its units asked another for.
+    async fn visible(&self, scope: &Scope, kind: RecordKind, id: Id) -> Result<Record, Error> {
+        if let Some(record) = self.store().record(scope, kind, id).await? {
+            return Ok(record);
+        }
+        let not_found = || Error::from(model::Error::NotFound { kind: kind.name() });
+        let whole = Scope::tenant(&scope.tenant);
+        let record = self.store().record(&whole, kind, id).await?.ok_or_else(not_found)?;
+        let may = match &record {
+            Record::Task(task) => task.requested_by.as_deref().is_some_and(|unit| scope.units.covers(Some(unit))),
+            Record::CaseFile(_) | Record::Case(_) | Record::Document(_) => {
+                self.is_asked(scope, record.meta().root).await? || self.is_asked(scope, id).await?
+            }
+            _ => false,
+        };
+        if may { Ok(record) } else { Err(not_found()) }
+    }
+
+    async fn visible_any(&self, scope: &Scope, id: Id) -> Result<Record, Error> {
+        let not_found = || Error::from(model::Error::NotFound { kind: "record" });
+        let whole = Scope::tenant(&scope.tenant);
+        let record = self.store().record_any(&whole, id).await?.ok_or_else(not_found)?;
+        self.visible(scope, record.kind(), id).await.map_err(|_| not_found())
+    }
+
+    /// Whether a unit of the scope has an open task about the record.
+    async fn is_asked(&self, scope: &Scope, about: Id) -> Result<bool, Error> {
+        let filter = RecordFilter { parent: Some(about), ..RecordFilter::of(RecordKind::Task) };
+        let tasks = self.store().records(scope, &filter, &Page { after: None, limit: 50 }).await?;
+        let open = |record: &Record| match record {
+            Record::Task(task) => matches!(task.status, TaskStatus::Open | TaskStatus::Assigned),
+            _ => false,
+        };
+        Ok(tasks.items.iter().any(open))
+    }
+
+    /// Whether `root` is the id of a record the caller may see; used before anything below it is shown.
+    ///
+    /// # Errors
+    /// `NotFound` if not.
+    pub async fn require_visible(&self, caller: &Caller, id: Id) -> Result<Record, Error> {
+        let scope = caller.may(Action::ReadCases)?;
+        self.visible_any(scope, id).await
+    }
+
+    /// Sealed events after a number, ascending. No later commit is ever skipped.
+    ///
+    /// # Errors
+    /// If the caller may not read events.
+    pub async fn events(&self, caller: &Caller, after: u64, limit: u32) -> Result<Vec<SealedEvent>, Error> {
+        let scope = caller.may(Action::ReadEvents)?;
+        Ok(self.store().events(scope, after, limit).await?)
+    }
+}
+
+fn read_action(kind: RecordKind) -> Action {
+    match kind {
+        RecordKind::Task => Action::WorkTasks,
+        _ => Action::ReadCases,
+    }
+}
+
+fn write_action(command: &Command) -> Action {
+    match (command.kind, &command.change) {
+        (RecordKind::Task, _) => Action::WorkTasks,
+        (RecordKind::Exchange, _) | (_, Change::Lock) => Action::Exchange,
+        (_, Change::ConfirmReceived) => Action::ConfirmImport,
+        _ => Action::WriteCases,
+    }
+}
+
+fn status_of(record: &Record) -> Option<RecordStatus> {
+    match record {
+        Record::CaseFile(file) => Some(file.status),
+        Record::Case(case) => Some(case.status),
+        _ => None,
+    }
+}
