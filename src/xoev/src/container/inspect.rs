@@ -1,0 +1,254 @@
+//! Checks the central directory and the local headers of a container (APPNOTE 4.3).
+
+use std::cell::RefCell;
+use std::io::{self, SeekFrom};
+
+use model::standard::Source;
+use model::{Finding, Report};
+use rawzip::{CompressionMethod, ErrorKind, ReaderAt, ZipArchive, ZipFileHeaderRecord, ZipLocator};
+
+use super::names::{decode, fault, shown};
+use super::{Entry, Limits};
+
+/// The end of the directory with a comment of the largest size, and its ZIP64 parts.
+const SEARCHED_BYTES: u64 = 70_000;
+/// An entry's name, extra fields and comment have at most 64 KiB each.
+const RECORD_BYTES: usize = 256 * 1024;
+
+/// Reads at any place of a source.
+struct At<'a>(RefCell<&'a mut dyn Source>);
+
+impl ReaderAt for At<'_> {
+    fn read_at(&self, target: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut source = self.0.borrow_mut();
+        source.seek(SeekFrom::Start(offset))?;
+        source.read(target)
+    }
+}
+
+type Archive<'a> = ZipArchive<At<'a>>;
+
+/// Where an entry lies: from its local header to the end of its data.
+struct Extent {
+    start: u64,
+    end: u64,
+    has_descriptor: bool,
+}
+
+/// Findings with a memory of whether any of them forbids to use the container.
+struct Findings<'a> {
+    report: &'a mut Report,
+    refused: bool,
+}
+
+impl Findings<'_> {
+    fn refuse(&mut self, rule: &str, name: Option<&str>) {
+        let finding = Finding::error(rule);
+        self.report.add(match name {
+            Some(name) => finding.in_file(shown(name)),
+            None => finding,
+        });
+        self.refused = true;
+    }
+}
+
+/// The entries sorted by name; `None` if the container is refused.
+pub(super) fn inspect(
+    source: &mut dyn Source,
+    limits: &Limits,
+    report: &mut Report,
+) -> io::Result<Option<Vec<Entry>>> {
+    let mut findings = Findings { report, refused: false };
+    let length = source.seek(SeekFrom::End(0))?;
+    let mut buffer = vec![0; RECORD_BYTES];
+    let reader = At(RefCell::new(source));
+    let located =
+        ZipLocator::new().max_search_space(SEARCHED_BYTES).locate_in_reader(reader, &mut buffer, length);
+    let archive = match located {
+        Ok(archive) => archive,
+        Err((_, error)) => return broken(error, &mut findings),
+    };
+    if archive.end_offset() > length {
+        findings.refuse("container.broken", None);
+        return Ok(None);
+    }
+    if archive.end_offset() < length {
+        findings.refuse("container.extra-data", None);
+    }
+    let (mut entries, mut extents) = match directory(&archive, limits, &mut buffer, &mut findings) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(None),
+        Err(error) => return broken(error, &mut findings),
+    };
+    check_extents(&mut extents, archive.directory_offset(), &mut findings);
+    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    check_duplicates(&entries, &mut findings);
+    Ok((!findings.refused).then_some(entries))
+}
+
+/// Tells a container that is broken from a source that cannot be read.
+fn broken<T>(error: rawzip::Error, findings: &mut Findings<'_>) -> io::Result<Option<T>> {
+    match error.into_kind() {
+        ErrorKind::IO(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
+        _ => {
+            findings.refuse("container.broken", None);
+            Ok(None)
+        }
+    }
+}
+
+/// Reads the central directory; `None` if it is too large to be kept.
+fn directory(
+    archive: &Archive<'_>,
+    limits: &Limits,
+    buffer: &mut [u8],
+    findings: &mut Findings<'_>,
+) -> Result<Option<(Vec<Entry>, Vec<Extent>)>, rawzip::Error> {
+    let (mut entries, mut extents) = (Vec::new(), Vec::new());
+    let (mut name_bytes, mut size, mut compressed) = (0_usize, 0_u64, 0_u64);
+    let mut local = vec![0; 2 * usize::from(u16::MAX)];
+    let mut records = archive.entries(buffer);
+    while let Some(record) = records.next_entry()? {
+        if entries.len() >= limits.entries {
+            findings.refuse("container.too-many-files", None);
+            return Ok(None);
+        }
+        let (entry, extent) = read_record(archive, &record, &mut local, findings)?;
+        name_bytes += entry.name.len();
+        size = size.saturating_add(entry.size);
+        compressed = compressed.saturating_add(entry.compressed);
+        if name_bytes > limits.name_bytes {
+            findings.refuse("container.too-many-files", None);
+            return Ok(None);
+        }
+        if exceeds_ratio(entry.size, entry.compressed, limits) {
+            findings.refuse("container.ratio", Some(&entry.name));
+        }
+        entries.push(entry);
+        extents.push(extent);
+    }
+    if entries.len() as u64 != archive.entries_hint() {
+        findings.refuse("container.broken", None);
+    }
+    if size > limits.total_bytes {
+        findings.refuse("container.too-large", None);
+    }
+    if exceeds_ratio(size, compressed, limits) {
+        findings.refuse("container.ratio", None);
+    }
+    Ok(Some((entries, extents)))
+}
+
+fn exceeds_ratio(size: u64, compressed: u64, limits: &Limits) -> bool {
+    size > limits.ratio_free_bytes && size / limits.ratio > compressed
+}
+
+/// One entry by its record in the central directory and its local header, which must agree.
+fn read_record(
+    archive: &Archive<'_>,
+    record: &ZipFileHeaderRecord<'_>,
+    buffer: &mut [u8],
+    findings: &mut Findings<'_>,
+) -> Result<(Entry, Extent), rawzip::Error> {
+    let path = record.file_path();
+    let raw = path.as_bytes();
+    let name = entry_name(raw, record.flags().is_utf8(), findings);
+    let (size, compressed) = (record.uncompressed_size_hint(), record.compressed_size_hint());
+    let method = record.compression_method();
+    let is_known = method == CompressionMethod::STORE || method == CompressionMethod::DEFLATE;
+    let flags = record.flags();
+    if flags.is_encrypted() || flags.has_strong_encryption() || flags.is_masked() {
+        findings.refuse("container.encrypted", Some(&name));
+    } else if !is_known {
+        findings.refuse("container.method", Some(&name));
+    } else if method == CompressionMethod::STORE && size != compressed {
+        findings.refuse("container.header-mismatch", Some(&name));
+    }
+    if is_special(record) {
+        findings.refuse("container.special-file", Some(&name));
+    }
+
+    let place = archive.get_entry(record.wayfinder())?;
+    let (data_start, end) = place.compressed_data_range();
+    let local = place.local_header(buffer)?;
+    let same_numbers = local.crc32() == record.crc32()
+        && local.compressed_size_hint() == compressed
+        && local.uncompressed_size_hint() == size;
+    // With a data descriptor the local header may leave the numbers open.
+    let left_open = flags.has_data_descriptor()
+        && [0, u64::from(record.crc32())].contains(&u64::from(local.crc32()))
+        && [0, compressed].contains(&local.compressed_size_hint())
+        && [0, size].contains(&local.uncompressed_size_hint());
+    let agrees = local.file_path().as_bytes() == raw
+        && local.compression_method() == method
+        && local.flags().bits() == flags.bits()
+        && (same_numbers || left_open);
+    if !agrees {
+        findings.refuse("container.header-mismatch", Some(&name));
+    }
+
+    let start = record.local_header_offset();
+    let extent = Extent { start, end, has_descriptor: flags.has_data_descriptor() };
+    let deflated = method == CompressionMethod::DEFLATE;
+    let entry = Entry { name: name.into(), data_start, compressed, size, crc: record.crc32(), deflated };
+    Ok((entry, extent))
+}
+
+/// The decoded name, with a finding if it is not one that may be used.
+fn entry_name(raw: &[u8], is_utf8: bool, findings: &mut Findings<'_>) -> String {
+    let Some(decoded) = decode(raw, is_utf8) else {
+        let name = String::from_utf8_lossy(raw).into_owned();
+        findings.refuse("container.name-encoding", Some(&name));
+        return name;
+    };
+    if let Some(rule) = fault(&decoded.name) {
+        findings.refuse(rule, Some(&decoded.name));
+    }
+    if decoded.flag_is_missing {
+        findings.report.add(Finding::warning("container.name-encoding").in_file(shown(&decoded.name)));
+    }
+    decoded.name
+}
+
+/// Whether the attributes say that the entry is not a plain file.
+fn is_special(record: &ZipFileHeaderRecord<'_>) -> bool {
+    const FILE_TYPE: u32 = 0o170_000;
+    const PLAIN: u32 = 0o100_000;
+    const MSDOS_FOLDER: u32 = 0x10;
+    let attributes = record.external_attributes();
+    let unix_type = (attributes >> 16) & FILE_TYPE;
+    (unix_type != 0 && unix_type != PLAIN) || attributes & MSDOS_FOLDER != 0
+}
+
+/// Entries must follow each other without gaps, from the first byte to the central directory: what
+/// lies between them or in two of them at once, another program might take for something else.
+fn check_extents(extents: &mut [Extent], directory: u64, findings: &mut Findings<'_>) {
+    extents.sort_unstable_by_key(|extent| extent.start);
+    let starts = extents.iter().map(|extent| extent.start).chain([directory]);
+    let ends = std::iter::once((0, false)).chain(extents.iter().map(|e| (e.end, e.has_descriptor)));
+    let (mut overlaps, mut gaps) = (false, false);
+    for ((end, has_descriptor), start) in ends.zip(starts) {
+        match start.checked_sub(end) {
+            None => overlaps = true,
+            // A data descriptor has 32 or 64 bit numbers, with or without its signature.
+            Some(12 | 16 | 20 | 24) if has_descriptor => {}
+            Some(gap) => gaps |= gap != 0 || has_descriptor,
+        }
+    }
+    if overlaps {
+        findings.refuse("container.overlap", None);
+    }
+    if gaps {
+        findings.refuse("container.extra-data", None);
+    }
+}
+
+/// Names must differ by more than case, else a file could take another's place.
+fn check_duplicates(entries: &[Entry], findings: &mut Findings<'_>) {
+    let mut seen = std::collections::HashSet::with_capacity(entries.len());
+    for entry in entries {
+        if !seen.insert(entry.name.to_lowercase()) {
+            findings.refuse("container.duplicate-name", Some(&entry.name));
+        }
+    }
+}
