@@ -44,7 +44,7 @@ impl<R: BufRead> Reader<R> {
         let depth = self.depth();
         let mut copy = String::new();
         let mut open = Vec::new();
-        let start = self.last_start();
+        let start = self.current();
         open.push(write_start(&mut copy, &start, &start.namespaces()));
         loop {
             if copy.len() > max_bytes {

@@ -1,6 +1,7 @@
 //! A second pair of eyes on the same pass: who observes a reader sees every event before the
 //! caller does, also those that the caller skips. A validator is one.
 
+use crate::names::Symbol;
 use crate::state::State;
 use crate::tag::Start;
 use std::any::Any;
@@ -29,6 +30,12 @@ impl<'a> Place<'a> {
     /// Path of the innermost element, such as `/a/b[2]/c`; see [`crate::Reader::path`].
     pub fn path(&self) -> String {
         self.state.path()
+    }
+
+    /// Symbols of local name, prefix and namespace of the innermost element.
+    pub fn symbols(&self) -> [Symbol; 3] {
+        let Some(open) = self.state.open.last() else { return [Symbol::EMPTY; 3] };
+        [open.name.local, open.name.prefix, open.namespace.unwrap_or(Symbol::EMPTY)]
     }
 
     /// Local name of the innermost element.

@@ -172,7 +172,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// The start tag that was read last, as [`Reader::next`] gave it.
-    pub(crate) fn last_start(&self) -> Start<'_> {
+    pub fn current(&self) -> Start<'_> {
         Start::new(&self.state)
     }
 

@@ -1,0 +1,149 @@
+//! A set of schema files that belong together: a pack, or our own. Files are compiled when a
+//! message first asks for them, once, and shared.
+
+use crate::codelists::{self, CodeList};
+use crate::ffi::{Compilation, Resolver, Schema};
+use crate::index::Outline;
+use crate::{Error, own};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+/// Scheme of the made-up URLs under which libxml2 sees the files of a set.
+const SCHEME: &str = "mem:///";
+
+/// What is known about the files of a set without reading them again.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Index {
+    /// Order of import: a later pack takes precedence.
+    pub(crate) sequence: u64,
+    pub(crate) name: String,
+    pub(crate) schemas: BTreeMap<String, Outline>,
+    /// File → list and version.
+    pub(crate) code_lists: BTreeMap<String, (String, String)>,
+    /// Locations that the pack's own catalogues map to a file.
+    pub(crate) locations: BTreeMap<String, String>,
+}
+
+/// Where the files are.
+pub(crate) enum Files {
+    Memory(BTreeMap<String, Arc<[u8]>>),
+    Folder(PathBuf),
+}
+
+pub(crate) struct Set {
+    pub(crate) index: Index,
+    files: Files,
+    /// (namespace, local name) of a root element → file.
+    roots: HashMap<(String, String), String>,
+    compiled: HashMap<String, OnceLock<Arc<Schema>>>,
+}
+
+impl Set {
+    pub(crate) fn new(index: Index, files: Files) -> Self {
+        let mut roots = HashMap::new();
+        for (file, outline) in &index.schemas {
+            for element in &outline.elements {
+                let root = (outline.namespace.clone(), element.clone());
+                roots.entry(root).or_insert_with(|| file.clone());
+            }
+        }
+        let compiled = index.schemas.keys().map(|file| (file.clone(), OnceLock::new())).collect();
+        Set { index, files, roots, compiled }
+    }
+
+    /// Namespaces that have root elements, sorted.
+    pub(crate) fn namespaces(&self) -> Vec<String> {
+        let with_elements = self.index.schemas.values().filter(|outline| !outline.elements.is_empty());
+        let mut namespaces: Vec<String> = with_elements.map(|outline| outline.namespace.clone()).collect();
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        namespaces
+    }
+
+    /// The file that declares a root element.
+    pub(crate) fn file_of(&self, namespace: &str, local: &str) -> Option<&str> {
+        self.roots.get(&(namespace.to_owned(), local.to_owned())).map(String::as_str)
+    }
+
+    pub(crate) fn schema_files(&self) -> impl Iterator<Item = &str> {
+        self.index.schemas.keys().map(String::as_str)
+    }
+
+    pub(crate) fn code_lists(&self) -> Vec<CodeList> {
+        let read = |file: &String| codelists::parse(&self.read(file)?).ok();
+        self.index.code_lists.keys().filter_map(read).collect()
+    }
+
+    fn read(&self, file: &str) -> Option<Arc<[u8]>> {
+        match &self.files {
+            Files::Memory(files) => files.get(file).cloned(),
+            Files::Folder(folder)
+                if self.index.schemas.contains_key(file) || self.index.code_lists.contains_key(file) =>
+            {
+                fs::read(folder.join(file)).ok().map(Arc::from)
+            }
+            Files::Folder(_) => None,
+        }
+    }
+
+    /// The one schema file with this name, in whatever folder; files of the same content are one.
+    fn read_by_name(&self, name: &str) -> Option<Arc<[u8]>> {
+        let has_name = |file: &&String| file.rsplit('/').next() == Some(name);
+        let mut found = self.index.schemas.keys().filter(has_name).filter_map(|file| self.read(file));
+        let first = found.next()?;
+        found.all(|other| other == first).then_some(first)
+    }
+}
+
+/// The compiled schema of a file of `set`; `others` help out with files that it imports from
+/// outside of itself.
+pub(crate) fn compile(set: &Arc<Set>, others: &[Arc<Set>], file: &str) -> Result<Arc<Schema>, Error> {
+    let slot = set.compiled.get(file).ok_or(Error::BadLocation)?;
+    if let Some(schema) = slot.get() {
+        return Ok(Arc::clone(schema));
+    }
+    let compiled = compile_anew(set, others, file)?;
+    Ok(Arc::clone(slot.get_or_init(|| Arc::new(compiled))))
+}
+
+/// Like [`compile`], whatever was compiled before.
+pub(crate) fn compile_anew(set: &Arc<Set>, others: &[Arc<Set>], file: &str) -> Result<Schema, Error> {
+    let resolver = Arc::new(Lookup { set: Arc::clone(set), others: others.to_vec() });
+    Compilation { root: format!("{SCHEME}{file}"), resolver }.run().map_err(plain_names)
+}
+
+/// Files are told apart by their place in the pack, not by our URL.
+fn plain_names(error: Error) -> Error {
+    let plain = |url: String| url.strip_prefix(SCHEME).map_or(url.clone(), str::to_owned);
+    match error {
+        Error::Missing { url } => Error::Missing { url: plain(url) },
+        Error::Defect { file, line } => Error::Defect { file: plain(file), line },
+        other => other,
+    }
+}
+
+struct Lookup {
+    set: Arc<Set>,
+    others: Vec<Arc<Set>>,
+}
+
+impl Resolver for Lookup {
+    /// In this order: the very file; what the pack's catalogue says; a file of that name in the
+    /// pack, then in the others. libxml2 checks that its namespace is the one imported.
+    fn resolve(&self, url: &str) -> Option<Arc<[u8]>> {
+        let set = &self.set;
+        if let Some(found) = url.strip_prefix(SCHEME).and_then(|file| set.read(file)) {
+            return Some(found);
+        }
+        if let Some(found) = set.index.locations.get(url).and_then(|file| set.read(file)) {
+            return Some(found);
+        }
+        let name = own::catalogued(url).unwrap_or(url.rsplit('/').next()?);
+        let sets = std::iter::once(set).chain(&self.others);
+        sets.filter_map(|set| set.read_by_name(name)).next()
+    }
+}
