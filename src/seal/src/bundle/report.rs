@@ -1,0 +1,141 @@
+//! What the verifier found.
+
+use std::fmt;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{BundleFile, Counts};
+use crate::Digest;
+
+/// Findings beyond this number are counted, not kept.
+const MAX_FINDINGS: usize = 200;
+
+/// The verdict on a bundle.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Whether nothing was found: the bundle is whole and unchanged since it was signed.
+    pub ok: bool,
+    /// Whether the key was compared with one that the auditor trusts. `false` with `ok` means: consistent in itself,
+    /// but anybody could have made it.
+    pub key_trusted: bool,
+    /// SHA-256 of the public key in the bundle (DER), to be compared with what the authority published.
+    pub key_fingerprint: Option<Digest>,
+    /// The tenant's id.
+    pub tenant: Option<String>,
+    /// The case's id.
+    pub case_id: Option<Uuid>,
+    /// When the bundle was made, in microseconds since 1970-01-01 UTC.
+    pub created_at_micros: Option<i64>,
+    /// Number of the last batch that the bundle holds.
+    pub last_batch: u64,
+    /// What was read and verified.
+    pub counts: Counts,
+    /// Inclusion proofs that were read.
+    pub proofs: u64,
+    /// What was found, the first 200.
+    pub findings: Vec<Finding>,
+    /// How many more were found.
+    pub more_findings: u64,
+}
+
+/// Something that an unchanged bundle does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Stable code; `docs/errors/<code>.md` explains it.
+    pub code: &'static str,
+    /// Where.
+    pub place: Place,
+    /// What, in a short English phrase without any content of the bundle.
+    pub message: String,
+}
+
+/// Where a finding is; what does not apply is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file in the bundle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<BundleFile>,
+    /// Line of that file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Number of the event in the tenant's chain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<u64>,
+    /// Number of the batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u64>,
+    /// Index of the payload's 64 KiB chunk, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<u64>,
+    /// Where that chunk begins in the payload, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+}
+
+impl Place {
+    pub(super) fn file(file: BundleFile) -> Self {
+        Self { file: Some(file), ..Self::default() }
+    }
+
+    pub(super) fn line(file: BundleFile, line: u64) -> Self {
+        Self { line: Some(line), ..Self::file(file) }
+    }
+
+    pub(super) fn event(self, number: u64) -> Self {
+        Self { event: Some(number), ..self }
+    }
+
+    pub(super) fn batch(self, no: u64) -> Self {
+        Self { batch: Some(no), ..self }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.file {
+            Some(file) => write!(f, "{file}")?,
+            None => f.write_str("bundle")?,
+        }
+        let numbers = [
+            ("line", self.line),
+            ("event", self.event),
+            ("batch", self.batch),
+            ("chunk", self.chunk),
+            ("byte", self.offset),
+        ];
+        for (name, number) in numbers {
+            if let Some(number) = number {
+                write!(f, ", {name} {number}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} [{}]", self.place, self.message, self.code)
+    }
+}
+
+impl Report {
+    pub(super) fn find(&mut self, code: &'static str, place: Place, message: impl Into<String>) {
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push(Finding { code, place, message: message.into() });
+        } else {
+            self.more_findings += 1;
+        }
+    }
+
+    /// Whether something was found in this file already.
+    pub(super) fn blames(&self, file: BundleFile) -> bool {
+        self.findings.iter().any(|finding| finding.place.file == Some(file))
+    }
+
+    pub(super) fn close(mut self) -> Self {
+        self.ok = self.findings.is_empty();
+        self
+    }
+}

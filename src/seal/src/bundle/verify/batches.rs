@@ -1,0 +1,128 @@
+//! Walks the tenant's batches: each continues the one before, has its own head, and is signed.
+
+use std::io::{Read, Seek};
+
+use super::Verification;
+use crate::{
+    Digest,
+    bundle::{BundleFile, Place, SignedBatch, archive::Content, lines::Records},
+    chain::Batch,
+};
+
+const FILE: BundleFile = BundleFile::Batches;
+
+/// The batches from 1 on, one at a time.
+pub(super) struct BatchWalk<'a, R> {
+    records: Option<Records<Content<'a, R>, SignedBatch>>,
+    /// The batch read last; `None` before the first and after an unreadable line.
+    current: Option<Batch>,
+    /// Whether the current batch's root can be relied on.
+    sound: bool,
+    /// The number that the next batch must have.
+    expected: u64,
+}
+
+/// What the walk can say about a batch.
+pub(super) enum Found<'b> {
+    /// The batch; its root can be relied on.
+    Batch(&'b Batch),
+    /// There is something wrong with the batches, which was named already.
+    Broken,
+    /// The chain is whole so far and has no such batch (any more).
+    Absent,
+}
+
+impl<'a, R: Read + Seek> BatchWalk<'a, R> {
+    pub(super) fn new(run: &Verification<'a, R>) -> Self {
+        Self { records: run.read(FILE).map(Records::new), current: None, sound: false, expected: 1 }
+    }
+
+    /// Goes on to the batch with this number; numbers must ascend from call to call.
+    pub(super) fn find(&mut self, run: &mut Verification<'a, R>, no: u64) -> Found<'_> {
+        while self.current.as_ref().is_none_or(|batch| batch.no < no) && self.step(run) {}
+        match &self.current {
+            Some(batch) if batch.no == no && self.sound => Found::Batch(batch),
+            _ if self.records.is_none() || run.report.blames(FILE) => Found::Broken,
+            _ => Found::Absent,
+        }
+    }
+
+    /// Reads all batches that are left and compares the last one with the manifest.
+    pub(super) fn finish(mut self, run: &mut Verification<'a, R>) {
+        if self.records.is_none() {
+            return;
+        }
+        while self.step(run) {}
+        let tip = run.manifest.chain;
+        let (no, head) = self.current.map_or((0, Digest::ZERO), |batch| (batch.no, batch.head));
+        run.report.last_batch = no;
+        let whole = run.report.counts.batches == run.manifest.counts.batches;
+        if whole && (no, head) != (tip.last_batch, tip.head) && !run.report.blames(FILE) {
+            let place = Place::line(FILE, run.report.counts.batches).batch(no);
+            run.report.find(
+                "evidence.batch_changed",
+                place,
+                "the last batch is not the one that the manifest names",
+            );
+        }
+    }
+
+    /// Reads and checks one batch; `false` at the end.
+    fn step(&mut self, run: &mut Verification<'a, R>) -> bool {
+        let Some(line) = self.records.as_mut().and_then(Records::next) else {
+            return false;
+        };
+        run.report.counts.batches += 1;
+        run.tick();
+        let previous = self.current.take();
+        let place = Place::line(FILE, line.number);
+        match line.record {
+            Ok(signed) => {
+                let fault = self.judge(run, previous.as_ref(), &signed);
+                if let Some((code, what)) = fault {
+                    run.report.find(code, place.batch(signed.batch.no), what);
+                }
+                self.sound = fault.is_none();
+                self.expected = signed.batch.no.saturating_add(1);
+                self.current = Some(signed.batch);
+            }
+            Err(fault) => {
+                run.report.find(fault.code(), place.batch(self.expected), "the line is not a batch's record");
+                self.expected += 1;
+            }
+        }
+        true
+    }
+
+    /// What is wrong with a batch: code and message.
+    fn judge(
+        &self,
+        run: &Verification<'a, R>,
+        previous: Option<&Batch>,
+        signed: &SignedBatch,
+    ) -> Option<(&'static str, &'static str)> {
+        let batch = &signed.batch;
+        if batch.no != self.expected {
+            return Some(("evidence.batch_gap", "the batch does not follow the one before"));
+        }
+        if batch.computed_head() != batch.head || batch.tenant != run.manifest.tenant || batch.size() == 0 {
+            return Some(("evidence.batch_changed", "the head does not belong to the batch"));
+        }
+        if !run.key.verifies(&batch.head.0, &signed.signature) {
+            return Some(("evidence.batch_signature", "the signature does not belong to the head"));
+        }
+        let (first, previous_head) = match previous {
+            Some(previous) => (previous.last.saturating_add(1), previous.head),
+            None if batch.no == 1 => (1, Digest::ZERO),
+            // The line before was unreadable and is named already.
+            None => return None,
+        };
+        if batch.first != first {
+            return Some(("evidence.batch_gap", "event numbers are missing or doubled between two batches"));
+        }
+        if batch.previous_head != previous_head && self.sound {
+            return Some(("evidence.batch_changed", "the batch continues another one than stands before it"));
+        }
+        None
+    }
+}

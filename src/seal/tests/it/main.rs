@@ -1,0 +1,10 @@
+//! The evidence bundle from outside: written, verified, tampered with, and judged by independent tools.
+
+// The lint's exception for tests does not reach their helper functions.
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+mod hostile;
+mod judges;
+mod tampered;
+mod whole;
