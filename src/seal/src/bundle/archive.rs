@@ -117,7 +117,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// A file's content. Several may be read in turns.
-    pub(super) fn read(&self, file: BundleFile) -> Option<Content<'_, R>> {
+    pub(super) fn read(&self, file: BundleFile) -> Option<EntryReader<'_, R>> {
         let span = *self.entries.get(&file)?;
         let window = Window { archive: self, position: span.start, left: span.size };
         Some(BufReader::with_capacity(BUFFER.min(span.size as usize), window))
@@ -130,7 +130,7 @@ impl<R: Read + Seek> Archive<R> {
 }
 
 /// The content of one entry, buffered.
-pub(super) type Content<'a, R> = BufReader<Window<'a, R>>;
+pub(super) type EntryReader<'a, R> = BufReader<Window<'a, R>>;
 
 /// A part of the file.
 pub(super) struct Window<'a, R> {

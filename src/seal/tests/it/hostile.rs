@@ -61,20 +61,28 @@ fn a_false_count_or_place_of_the_directory_is_refused() {
     }
 }
 
-#[test]
-fn a_zip64_count_of_billions_is_refused_before_it_is_believed() {
+/// The bundle with a ZIP64 end record that says `entries`, as ZIP has it from 65,535 entries on.
+fn with_zip64_end(entries: u64) -> Vec<u8> {
     let mut bytes = BUNDLE.clone();
     let end = end_record(&bytes);
-    let mut record = vec![0; 56];
-    record[..4].copy_from_slice(b"PK\x06\x06");
-    record[32..40].copy_from_slice(&u64::MAX.to_le_bytes());
-    let mut locator = vec![0; 20];
-    locator[..4].copy_from_slice(b"PK\x06\x07");
-    locator[8..16].copy_from_slice(&(end as u64).to_le_bytes());
     let mut tail = bytes.split_off(end);
-    tail[10..12].copy_from_slice(&[0xff; 2]);
-    let report = verdict(&[bytes, record, locator, tail].concat());
-    assert_eq!(report.findings[0].message, "it has too many entries");
+    let narrow = |at: usize| u64::from(u32::from_le_bytes(tail[at..at + 4].try_into().unwrap()));
+    let mut record = b"PK\x06\x06".to_vec();
+    record.resize(32, 0);
+    [entries, narrow(12), narrow(16)].iter().for_each(|value| record.extend(value.to_le_bytes()));
+    let mut locator = b"PK\x06\x07\0\0\0\0".to_vec();
+    locator.extend((end as u64).to_le_bytes());
+    locator.extend([1, 0, 0, 0]);
+    tail[10..12].fill(0xff);
+    [bytes, record, locator, tail].concat()
+}
+
+#[test]
+fn a_zip64_count_of_billions_is_refused_before_it_is_believed() {
+    assert!(verdict(&with_zip64_end(8)).ok);
+    for entries in [100_001, u64::MAX] {
+        assert_eq!(verdict(&with_zip64_end(entries)).findings[0].message, "it has too many entries");
+    }
 }
 
 #[test]

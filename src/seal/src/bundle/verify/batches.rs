@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use super::Verification;
 use crate::{
     Digest,
-    bundle::{BundleFile, Place, SignedBatch, archive::Content, lines::Records},
+    bundle::{BundleFile, Place, SignedBatch, archive::EntryReader, lines::Records},
     chain::Batch,
 };
 
@@ -13,7 +13,7 @@ const FILE: BundleFile = BundleFile::Batches;
 
 /// The batches from 1 on, one at a time.
 pub(super) struct BatchWalk<'a, R> {
-    records: Option<Records<Content<'a, R>, SignedBatch>>,
+    records: Option<Records<EntryReader<'a, R>, SignedBatch>>,
     /// The batch read last; `None` before the first and after an unreadable line.
     current: Option<Batch>,
     /// Whether the current batch's root can be relied on.

@@ -138,7 +138,7 @@ fn check_payloads<R>(
 
 /// The proofs, one at a time.
 struct ProofWalk<'a, R> {
-    records: Option<Records<archive::Content<'a, R>, ProofRecord>>,
+    records: Option<Records<archive::EntryReader<'a, R>, ProofRecord>>,
     next: Option<(u64, ProofRecord)>,
     last: u64,
     /// Proof lines that were named as wrong; the events that they belonged to will have no proof.

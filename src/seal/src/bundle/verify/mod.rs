@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     BundleFile, FileRecord, MAX_MANIFEST, MAX_SIGNATURE, Manifest, Place, Report,
-    archive::{Archive, Content, Fault},
+    archive::{Archive, EntryReader, Fault},
     format::{FORMAT, VERSION},
 };
 use crate::{
@@ -104,7 +104,7 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
     }
 
     /// The content of a file that is both there and listed.
-    fn read(&self, file: BundleFile) -> Option<Content<'a, R>> {
+    fn read(&self, file: BundleFile) -> Option<EntryReader<'a, R>> {
         self.manifest.files.get(&file)?;
         self.archive.read(file)
     }
