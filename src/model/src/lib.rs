@@ -15,6 +15,7 @@
 pub mod activity;
 pub mod adapter;
 pub mod case;
+pub mod catalog;
 pub mod command;
 pub mod directory;
 mod error;

@@ -1,0 +1,65 @@
+//! What every code means, in English and German: the sentences of the pages under `docs/errors`.
+//!
+//! A page begins with `# code`, and holds one line `en: …` and one line `de: …`; the prose below is for
+//! people. Whoever answers a foreign system (problems of the REST interface, findings of a check) takes
+//! the sentence from here, so that it stands in exactly one place.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+#[derive(rust_embed::RustEmbed)]
+#[folder = "../../docs/errors"]
+struct Pages;
+
+/// What a code means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentence {
+    /// In English.
+    pub en: String,
+    /// In German.
+    pub de: String,
+}
+
+/// The sentence of a code; `None` if no page explains it.
+pub fn sentence(code: &str) -> Option<&'static Sentence> {
+    catalog().get(code)
+}
+
+/// Every code that a page explains.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    catalog().keys().map(String::as_str)
+}
+
+fn catalog() -> &'static HashMap<String, Sentence> {
+    static CATALOG: OnceLock<HashMap<String, Sentence>> = OnceLock::new();
+    CATALOG.get_or_init(|| Pages::iter().filter_map(|name| read(&name)).collect())
+}
+
+fn read(file_name: &str) -> Option<(String, Sentence)> {
+    let page = Pages::get(file_name)?;
+    let text = std::str::from_utf8(&page.data).ok()?;
+    let line = |start: &str| text.lines().find_map(|line| line.strip_prefix(start)).map(str::to_owned);
+    let code = line("# ")?;
+    Some((code, Sentence { en: line("en: ")?, de: line("de: ")? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_has_its_code_as_name_and_a_sentence_in_both_languages() {
+        for file_name in Pages::iter() {
+            let (code, sentence) = read(&file_name).unwrap_or_else(|| panic!("{file_name} is not well-formed"));
+            assert_eq!(format!("{code}.md"), file_name);
+            for text in [&sentence.en, &sentence.de] {
+                assert!(text.len() > 10 && text.ends_with('.'), "{file_name}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_without_a_page_has_no_sentence() {
+        assert_eq!(sentence("no.such-code"), None);
+    }
+}
