@@ -116,7 +116,7 @@ mod tests {
             ["1.5", "1.0", "1e3", "-0", "9007199254740992", "-9007199254740992", "18446744073709551615"]
         {
             let value: Value = serde_json::from_str(&format!("[{number}]")).unwrap();
-            assert_eq!(to_vec(&value).unwrap_err().code(), "json.not_integer", "{number}");
+            assert_eq!(to_vec(&value).unwrap_err().code(), "json.not-integer", "{number}");
         }
         assert_eq!(
             text(&json!([9_007_199_254_740_991_i64, -9_007_199_254_740_991_i64, 0])),

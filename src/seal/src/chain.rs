@@ -237,7 +237,7 @@ mod tests {
             ("stadt", Some(&first), entries(6..=6)),
         ] {
             let error = Batch::seal(tenant, previous, &entries, 1).unwrap_err();
-            assert_eq!(error.code(), "evidence.chain_gap");
+            assert_eq!(error.code(), "evidence.chain-gap");
         }
     }
 

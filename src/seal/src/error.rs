@@ -75,22 +75,22 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Error::Crypto(_) => "seal.crypto",
-            Error::ChunkLength { .. } => "seal.chunk_length",
-            Error::ChunkOrder { .. } => "seal.chunk_order",
-            Error::NotAuthentic => "seal.not_authentic",
+            Error::ChunkLength { .. } => "seal.chunk-length",
+            Error::ChunkOrder { .. } => "seal.chunk-order",
+            Error::NotAuthentic => "seal.not-authentic",
             Error::KeyReference => "key.reference",
             Error::KeyPermissions => "key.permissions",
             Error::KeyFormat => "key.format",
             Error::KeyFile(_) => "key.file",
             Error::KeyUnknown(_) => "key.unknown",
             Error::KeyWrap => "key.wrap",
-            Error::NotInteger => "json.not_integer",
-            Error::Json(_) => "json.not_expressible",
-            Error::ChainGap => "evidence.chain_gap",
-            Error::BundleOrder => "evidence.bundle_order",
-            Error::BundleLimit => "evidence.bundle_limit",
-            Error::BundleContent(_) => "evidence.bundle_content",
-            Error::Io(_) => "evidence.bundle_write",
+            Error::NotInteger => "json.not-integer",
+            Error::Json(_) => "json.not-expressible",
+            Error::ChainGap => "evidence.chain-gap",
+            Error::BundleOrder => "evidence.bundle-order",
+            Error::BundleLimit => "evidence.bundle-limit",
+            Error::BundleContent(_) => "evidence.bundle-content",
+            Error::Io(_) => "evidence.bundle-write",
         }
     }
 }

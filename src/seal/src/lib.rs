@@ -24,6 +24,8 @@ pub mod keys;
 pub mod merkle;
 pub mod payload;
 mod secret_file;
+mod token;
 
 pub use digest::{Digest, Sha256Writer, sha256};
 pub use error::{Error, Result};
+pub use token::random_secret;

@@ -331,7 +331,7 @@ mod tests {
         bytes[0] ^= 1;
         let mut out = b"before".to_vec();
         let error = Opener::new(&key, payload(1)).unwrap().open_chunk(0, true, &bytes, &mut out).unwrap_err();
-        assert_eq!((error.code(), out.as_slice()), ("seal.not_authentic", &b"before"[..]));
+        assert_eq!((error.code(), out.as_slice()), ("seal.not-authentic", &b"before"[..]));
     }
 
     #[test]
@@ -352,9 +352,9 @@ mod tests {
         let key = DataKey::random().unwrap();
         let mut sealer = Sealer::starting_at(&key, payload(1), 5).unwrap();
         let (chunk, mut out) = (vec![0; CHUNK], Vec::new());
-        assert_eq!(sealer.seal_chunk(4, false, &chunk, &mut out).unwrap_err().code(), "seal.chunk_order");
+        assert_eq!(sealer.seal_chunk(4, false, &chunk, &mut out).unwrap_err().code(), "seal.chunk-order");
         sealer.seal_chunk(5, false, &chunk, &mut out).unwrap();
-        assert_eq!(sealer.seal_chunk(5, false, &chunk, &mut out).unwrap_err().code(), "seal.chunk_order");
+        assert_eq!(sealer.seal_chunk(5, false, &chunk, &mut out).unwrap_err().code(), "seal.chunk-order");
         assert_eq!(out.len(), SEALED_CHUNK);
     }
 
@@ -363,10 +363,10 @@ mod tests {
         let key = DataKey::random().unwrap();
         let mut sealer = Sealer::new(&key, payload(1)).unwrap();
         let mut out = Vec::new();
-        assert_eq!(sealer.seal_chunk(0, false, b"x", &mut out).unwrap_err().code(), "seal.chunk_length");
-        assert_eq!(sealer.seal_chunk(1, true, b"", &mut out).unwrap_err().code(), "seal.chunk_length");
+        assert_eq!(sealer.seal_chunk(0, false, b"x", &mut out).unwrap_err().code(), "seal.chunk-length");
+        assert_eq!(sealer.seal_chunk(1, true, b"", &mut out).unwrap_err().code(), "seal.chunk-length");
         let long = vec![0; CHUNK + 1];
-        assert_eq!(sealer.seal_chunk(0, true, &long, &mut out).unwrap_err().code(), "seal.chunk_length");
+        assert_eq!(sealer.seal_chunk(0, true, &long, &mut out).unwrap_err().code(), "seal.chunk-length");
         sealer.seal_chunk(0, true, b"", &mut out).unwrap();
     }
 

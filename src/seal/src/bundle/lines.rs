@@ -22,7 +22,7 @@ impl LineFault {
     pub(super) fn code(self) -> &'static str {
         match self {
             LineFault::Unreadable => "evidence.unreadable",
-            LineFault::Unbounded | LineFault::Malformed => "evidence.line_invalid",
+            LineFault::Unbounded | LineFault::Malformed => "evidence.line-invalid",
         }
     }
 }

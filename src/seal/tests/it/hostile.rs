@@ -23,7 +23,7 @@ fn end_record(bytes: &[u8]) -> usize {
 fn what_is_no_zip_is_no_bundle() {
     let junk = vec![b'x'; 100_000];
     for bytes in [&b""[..], b"PK", &junk, &BUNDLE[..BUNDLE.len() - 1], &BUNDLE[..1000]] {
-        assert_eq!(codes(&verdict(bytes)), ["evidence.not_a_bundle"]);
+        assert_eq!(codes(&verdict(bytes)), ["evidence.not-a-bundle"]);
     }
 }
 
@@ -33,7 +33,7 @@ fn compressed_entries_are_refused() {
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     zip.start_file("events.jsonl", options).unwrap();
     zip.write_all(&[b'0'; 10_000_000]).unwrap();
-    assert_eq!(codes(&verdict(&zip.finish().unwrap().into_inner())), ["evidence.not_a_bundle"]);
+    assert_eq!(codes(&verdict(&zip.finish().unwrap().into_inner())), ["evidence.not-a-bundle"]);
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn an_entry_that_comes_twice_is_refused() {
             bytes[at + 11] = b'l';
         }
     }
-    assert_eq!(codes(&verdict(&bytes)), ["evidence.not_a_bundle"]);
+    assert_eq!(codes(&verdict(&bytes)), ["evidence.not-a-bundle"]);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_false_count_or_place_of_the_directory_is_refused() {
         let at = end_record(&bytes) + offset;
         bytes[at] = value;
         let found = codes(&verdict(&bytes));
-        assert!(["evidence.not_a_bundle", "evidence.unreadable"].contains(&found[0]), "{offset}: {found:?}");
+        assert!(["evidence.not-a-bundle", "evidence.unreadable"].contains(&found[0]), "{offset}: {found:?}");
     }
 }
 
@@ -97,7 +97,7 @@ fn overlapping_entries_are_refused() {
         directory + 4 + bytes[directory + 4..].windows(4).position(|four| four == b"PK\x01\x02").unwrap();
     let mut forged = bytes.clone();
     forged[second + 20..second + 28].copy_from_slice(&bytes[directory + 20..directory + 28]);
-    assert_eq!(codes(&verdict(&forged)), ["evidence.not_a_bundle"]);
+    assert_eq!(codes(&verdict(&forged)), ["evidence.not-a-bundle"]);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn endless_lines_and_deep_nesting_are_refused() {
             *bytes_of(&mut entries, file) = content.clone();
             let report = verdict_on(&entries);
             let first = &report.findings[0];
-            assert_eq!((first.code, first.place.line), ("evidence.line_invalid", Some(1)));
+            assert_eq!((first.code, first.place.line), ("evidence.line-invalid", Some(1)));
         }
     }
 }
@@ -127,7 +127,7 @@ fn a_manifest_of_another_kind_is_refused() {
         let mut entries = entries();
         let manifest = bytes_of(&mut entries, BundleFile::Manifest);
         *manifest = String::from_utf8(manifest.clone()).unwrap().replace(from, to).into_bytes();
-        assert_eq!(codes(&verdict_on(&entries)), ["evidence.manifest_invalid"], "{from}");
+        assert_eq!(codes(&verdict_on(&entries)), ["evidence.manifest-invalid"], "{from}");
     }
 }
 

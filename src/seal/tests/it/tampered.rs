@@ -50,7 +50,7 @@ proptest! {
         let mut entries = entries();
         bytes_of(&mut entries, BundleFile::PayloadContent(LARGE))[at] ^= mask;
         let report = verdict_on(&entries);
-        prop_assert_eq!(codes(&report), ["evidence.chunk_changed"]);
+        prop_assert_eq!(codes(&report), ["evidence.chunk-changed"]);
         let (place, chunk) = (report.findings[0].place, (at / CHUNK) as u64);
         prop_assert_eq!((place.chunk, place.offset), (Some(chunk), Some(chunk * CHUNK as u64)));
     }
@@ -75,7 +75,7 @@ proptest! {
         let (report, _) = flip(file, at, mask);
         prop_assert!(!report.ok);
         let first = report.findings[0].code;
-        prop_assert!(["evidence.manifest_invalid", "evidence.manifest_signature"].contains(&first), "{}", first);
+        prop_assert!(["evidence.manifest-invalid", "evidence.manifest-signature"].contains(&first), "{}", first);
     }
 }
 
@@ -94,7 +94,7 @@ fn a_cut_tail_is_named() {
     for (file, lines) in [(EVENTS, 50), (PROOFS, 50), (BATCHES, 3)] {
         for cut in [1, 2, lines] {
             let report = with_lines(file, |all| all.truncate(lines - cut));
-            let finding = report.findings.iter().find(|finding| finding.code == "evidence.tail_cut").unwrap();
+            let finding = report.findings.iter().find(|finding| finding.code == "evidence.tail-cut").unwrap();
             assert_eq!(finding.place.file, Some(file));
             assert_eq!(finding.place.line, Some((lines - cut + 1) as u64));
         }
@@ -104,14 +104,14 @@ fn a_cut_tail_is_named() {
 #[test]
 fn a_lost_line_is_named() {
     for (file, line, code) in [
-        (EVENTS, 7, "evidence.event_missing"),
-        (PROOFS, 7, "evidence.proof_missing"),
-        (BATCHES, 2, "evidence.batch_gap"),
+        (EVENTS, 7, "evidence.event-missing"),
+        (PROOFS, 7, "evidence.proof-missing"),
+        (BATCHES, 2, "evidence.batch-gap"),
     ] {
         let report = with_lines(file, |lines| drop(lines.remove(line - 1)));
         let first = &report.findings[0];
         assert_eq!((first.code, first.place.file, first.place.line), (code, Some(file), Some(line as u64)));
-        assert!(codes(&report).contains(&"evidence.tail_cut"), "{:?}", report.findings);
+        assert!(codes(&report).contains(&"evidence.tail-cut"), "{:?}", report.findings);
     }
 }
 
@@ -130,7 +130,7 @@ fn doubled_and_added_lines_are_named() {
         let report = with_lines(file, |lines| lines.insert(line, lines[line - 1].clone()));
         let place = report.findings[0].place;
         assert_eq!((place.file, place.line), (Some(file), Some(line as u64 + 1)), "{:?}", report.findings);
-        assert!(codes(&report).contains(&"evidence.count_differs"));
+        assert!(codes(&report).contains(&"evidence.count-differs"));
     }
 }
 
@@ -142,7 +142,7 @@ fn content_exchanged_between_two_events_is_named() {
         let event = |line: &str| line.split_once(",\"eventId\"").unwrap().0.to_owned();
         lines[5] = sixth.replace(&event(&sixth), &event(&seventh)).into_bytes();
     });
-    assert_eq!(codes(&report), ["evidence.event_changed"]);
+    assert_eq!(codes(&report), ["evidence.event-changed"]);
     assert_eq!((report.findings[0].place.line, report.findings[0].place.event), (Some(6), Some(12)));
 }
 
@@ -153,7 +153,7 @@ fn a_missing_file_is_named() {
         entries.retain(|(other, _)| *other != name);
         let report = verdict_on(&entries);
         let first = &report.findings[0];
-        assert_eq!(first.code, "evidence.file_missing", "{name}: {:?}", report.findings);
+        assert_eq!(first.code, "evidence.file-missing", "{name}: {:?}", report.findings);
         assert_eq!(first.place.file, BundleFile::parse(&name));
     }
 }
@@ -165,7 +165,7 @@ fn an_added_file_is_named() {
     let mut with_stranger = entries();
     with_stranger.push(("../../etc/passwd".to_owned(), b"x".to_vec()));
     for entries in [with_payload, with_stranger] {
-        assert_eq!(codes(&verdict_on(&entries)), ["evidence.file_extra"]);
+        assert_eq!(codes(&verdict_on(&entries)), ["evidence.file-extra"]);
     }
 }
 
@@ -183,7 +183,7 @@ fn lost_and_added_content_is_named_by_chunk() {
         let mut entries = entries();
         change(bytes_of(&mut entries, BundleFile::PayloadContent(LARGE)));
         let report = verdict_on(&entries);
-        assert_eq!(codes(&report), ["evidence.chunk_changed"], "{chunk}");
+        assert_eq!(codes(&report), ["evidence.chunk-changed"], "{chunk}");
         assert_eq!(report.findings[0].place.chunk, Some(chunk));
     }
 }
@@ -205,7 +205,7 @@ fn forged() -> Vec<u8> {
 fn a_manifest_signed_by_somebody_else_is_found() {
     let report = verify(Cursor::new(forged()), Some(&THE_CASE.public()), |_| {});
     assert!(!report.ok && !report.key_trusted);
-    assert_eq!(codes(&report)[..2], ["evidence.key_untrusted", "evidence.batch_signature"]);
+    assert_eq!(codes(&report)[..2], ["evidence.key-untrusted", "evidence.batch-signature"]);
     assert!(!verify(Cursor::new(forged()), None, |_| {}).ok);
 }
 
@@ -213,7 +213,7 @@ fn a_manifest_signed_by_somebody_else_is_found() {
 fn a_whole_bundle_of_another_key_is_not_trusted() {
     let other = EvidenceKey::random().unwrap().public().unwrap();
     let report = verify(Cursor::new(&*BUNDLE), Some(&other), |_| {});
-    assert_eq!(codes(&report), ["evidence.key_untrusted"]);
+    assert_eq!(codes(&report), ["evidence.key-untrusted"]);
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn changes_signed_anew_by_the_exporter_are_still_found_in_the_chain() {
     let signature = THE_CASE.key.sign(manifest).unwrap();
     *bytes_of(&mut entries, BundleFile::Signature) = signature.0;
     let report = verdict_on(&entries);
-    assert_eq!(codes(&report), ["evidence.event_changed"]);
+    assert_eq!(codes(&report), ["evidence.event-changed"]);
     assert_eq!(report.findings[0].place.line, Some(1));
 }
 

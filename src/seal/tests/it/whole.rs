@@ -143,7 +143,7 @@ fn the_writer_refuses_a_wrong_order() {
         writer().batch(&case.batches[1]).unwrap_err(),
         writer().content(LARGE).err().unwrap(),
     ] {
-        assert_eq!(error.code(), "evidence.bundle_order");
+        assert_eq!(error.code(), "evidence.bundle-order");
     }
 }
 
@@ -154,9 +154,9 @@ fn the_writer_refuses_foreign_content_and_long_lines() {
     let event = json!({ "note": "x".repeat(MAX_LINE) });
     let content = Content::Full { salt: Salt([1; 16]), event };
     let long = EventRecord { number: 1, event_id: Uuid::nil(), content };
-    assert_eq!(writer.event(&long).unwrap_err().code(), "evidence.bundle_limit");
+    assert_eq!(writer.event(&long).unwrap_err().code(), "evidence.bundle-limit");
     writer.payload(&case.large.info, case.large.chunks.iter().copied()).unwrap();
     let mut content = writer.content(LARGE).unwrap();
     content.write_all(b"something else").unwrap();
-    assert_eq!(content.close().unwrap_err().code(), "evidence.bundle_content");
+    assert_eq!(content.close().unwrap_err().code(), "evidence.bundle-content");
 }

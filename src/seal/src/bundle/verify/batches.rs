@@ -60,7 +60,7 @@ impl<'a, R: Read + Seek> BatchWalk<'a, R> {
         if whole && (no, head) != (tip.last_batch, tip.head) && !run.report.blames(FILE) {
             let place = Place::line(FILE, run.report.counts.batches).batch(no);
             run.report.find(
-                "evidence.batch_changed",
+                "evidence.batch-changed",
                 place,
                 "the last batch is not the one that the manifest names",
             );
@@ -103,13 +103,13 @@ impl<'a, R: Read + Seek> BatchWalk<'a, R> {
     ) -> Option<(&'static str, &'static str)> {
         let batch = &signed.batch;
         if batch.no != self.expected {
-            return Some(("evidence.batch_gap", "the batch does not follow the one before"));
+            return Some(("evidence.batch-gap", "the batch does not follow the one before"));
         }
         if batch.computed_head() != batch.head || batch.tenant != run.manifest.tenant || batch.size() == 0 {
-            return Some(("evidence.batch_changed", "the head does not belong to the batch"));
+            return Some(("evidence.batch-changed", "the head does not belong to the batch"));
         }
         if !run.key.verifies(&batch.head.0, &signed.signature) {
-            return Some(("evidence.batch_signature", "the signature does not belong to the head"));
+            return Some(("evidence.batch-signature", "the signature does not belong to the head"));
         }
         let (first, previous_head) = match previous {
             Some(previous) => (previous.last.saturating_add(1), previous.head),
@@ -118,10 +118,10 @@ impl<'a, R: Read + Seek> BatchWalk<'a, R> {
             None => return None,
         };
         if batch.first != first {
-            return Some(("evidence.batch_gap", "event numbers are missing or doubled between two batches"));
+            return Some(("evidence.batch-gap", "event numbers are missing or doubled between two batches"));
         }
         if batch.previous_head != previous_head && self.sound {
-            return Some(("evidence.batch_changed", "the batch continues another one than stands before it"));
+            return Some(("evidence.batch-changed", "the batch continues another one than stands before it"));
         }
         None
     }

@@ -73,14 +73,14 @@ fn is_proven<'a, R: Read + Seek>(
         Found::Batch(batch) => batch,
         Found::Broken => return true,
         Found::Absent => {
-            run.report.find("evidence.proof_wrong", proof_place, "the proof names a batch that is not there");
+            run.report.find("evidence.proof-wrong", proof_place, "the proof names a batch that is not there");
             return false;
         }
     };
     let fits = event.number.checked_sub(batch.first) == Some(proof.index) && event.number <= batch.last;
     if !fits {
         let what = "the event's number does not stand at this place of the batch";
-        run.report.find("evidence.proof_wrong", proof_place.batch(proof.batch), what);
+        run.report.find("evidence.proof-wrong", proof_place.batch(proof.batch), what);
         return false;
     }
     let leaf = event.entry().map(|entry| entry.leaf());
@@ -90,10 +90,10 @@ fn is_proven<'a, R: Read + Seek>(
     }
     if run.only_changed(PROOFS) {
         let what = "the proof does not lead from the event to the batch's root";
-        run.report.find("evidence.proof_wrong", proof_place.batch(proof.batch), what);
+        run.report.find("evidence.proof-wrong", proof_place.batch(proof.batch), what);
     } else {
         let what = "the event is not the one that was sealed";
-        run.report.find("evidence.event_changed", place.batch(proof.batch), what);
+        run.report.find("evidence.event-changed", place.batch(proof.batch), what);
     }
     false
 }
@@ -110,13 +110,13 @@ fn check_payloads<R>(
         return;
     };
     let Some(named) = payloads_of(event) else {
-        run.report.find("evidence.payload_invalid", place, "the event names a payload without its digests");
+        run.report.find("evidence.payload-invalid", place, "the event names a payload without its digests");
         return;
     };
     for info in named {
         match payloads.get_mut(&info.id) {
             None => {
-                run.report.find("evidence.payload_missing", place, "the event names a payload without a file")
+                run.report.find("evidence.payload-missing", place, "the event names a payload without a file")
             }
             // Its file is damaged, which was named already.
             Some(None) => {}
@@ -126,7 +126,7 @@ fn check_payloads<R>(
                     // The event is proven, so the payload's file is the wrong one.
                     let place = Place::line(BundleFile::PayloadInfo(info.id), 1).event(number);
                     run.report.find(
-                        "evidence.payload_differs",
+                        "evidence.payload-differs",
                         place,
                         "the event names other digests of this payload",
                     );
@@ -183,14 +183,14 @@ impl<'a, R: Read + Seek> ProofWalk<'a, R> {
             self.unmatched_proofs -= 1;
         } else if run.only_changed(EVENTS) {
             run.report.find(
-                "evidence.event_changed",
+                "evidence.event-changed",
                 place,
                 "no event of this number was sealed for the case",
             );
             self.unmatched_events += 1;
         } else {
             let place = Place { file: Some(PROOFS), line: Some(line), ..place };
-            run.report.find("evidence.proof_missing", place, "the event's proof should stand here");
+            run.report.find("evidence.proof-missing", place, "the event's proof should stand here");
         }
     }
 
@@ -200,10 +200,10 @@ impl<'a, R: Read + Seek> ProofWalk<'a, R> {
             self.unmatched_events -= 1;
         } else if run.only_changed(PROOFS) {
             let place = Place { file: Some(PROOFS), line: Some(line), ..place };
-            run.report.find("evidence.proof_wrong", place, "the proof belongs to no event of the case");
+            run.report.find("evidence.proof-wrong", place, "the proof belongs to no event of the case");
             self.unmatched_proofs += 1;
         } else {
-            run.report.find("evidence.event_missing", place, "an event that has a proof should stand here");
+            run.report.find("evidence.event-missing", place, "an event that has a proof should stand here");
         }
     }
 

@@ -52,7 +52,7 @@ pub fn verify(
         Err(Fault::Unreadable) => {
             report.find("evidence.unreadable", Place::default(), "the file cannot be read to its end");
         }
-        Err(Fault::Form(what)) => report.find("evidence.not_a_bundle", Place::default(), what),
+        Err(Fault::Form(what)) => report.find("evidence.not-a-bundle", Place::default(), what),
     }
     report.close()
 }
@@ -112,13 +112,13 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
     fn check_presence(&mut self) {
         for index in &self.archive.strangers {
             let what = format!("entry {index} of the ZIP is no file of a bundle");
-            self.report.find("evidence.file_extra", Place::default(), what);
+            self.report.find("evidence.file-extra", Place::default(), what);
         }
         let signed = |file| matches!(file, BundleFile::Manifest | BundleFile::Signature);
         for (file, _) in self.archive.files() {
             if !signed(file) && !self.manifest.files.contains_key(&file) {
                 self.report.find(
-                    "evidence.file_extra",
+                    "evidence.file-extra",
                     Place::file(file),
                     "the manifest does not list this file",
                 );
@@ -126,7 +126,7 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
         }
         for file in self.manifest.files.keys() {
             if self.archive.size(*file).is_none() {
-                self.report.find("evidence.file_missing", Place::file(*file), "the manifest lists this file");
+                self.report.find("evidence.file-missing", Place::file(*file), "the manifest lists this file");
             }
         }
     }
@@ -167,8 +167,8 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
             }
             let place = Place::line(file, found.min(signed) + 1);
             let (code, verb) = match found < signed {
-                true => ("evidence.tail_cut", "ends early"),
-                false => ("evidence.count_differs", "goes on"),
+                true => ("evidence.tail-cut", "ends early"),
+                false => ("evidence.count-differs", "goes on"),
             };
             self.report.find(code, place, format!("the file {verb}: {signed} {what} signed, {found} found"));
         }
@@ -190,7 +190,7 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
             signed.erased == self.report.counts.erased || self.report.blames(BundleFile::Events);
         if (payloads, contents) != (signed.payloads, signed.contents) || !erased_fits {
             let place = Place::file(BundleFile::Manifest);
-            self.report.find("evidence.count_differs", place, "the counts do not fit the files");
+            self.report.find("evidence.count-differs", place, "the counts do not fit the files");
         }
     }
 
@@ -198,7 +198,7 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
         for file in std::mem::take(&mut self.changed) {
             if !self.report.blames(file) {
                 let what = "the file's bytes are not the ones that were signed";
-                self.report.find("evidence.file_changed", Place::file(file), what);
+                self.report.find("evidence.file-changed", Place::file(file), what);
             }
         }
     }
@@ -226,19 +226,19 @@ fn read_manifest<R: Read + Seek>(
     });
     let Some((manifest, key)) = keyed else {
         let what = "this is no manifest of version 1";
-        report.find("evidence.manifest_invalid", Place::file(BundleFile::Manifest), what);
+        report.find("evidence.manifest-invalid", Place::file(BundleFile::Manifest), what);
         return None;
     };
     let signature = read_small(archive, BundleFile::Signature, MAX_SIGNATURE, report)?;
     if !key.verifies(&bytes, &Signature(signature)) {
         let what = "the signature does not belong to the manifest";
-        report.find("evidence.manifest_signature", Place::file(BundleFile::Signature), what);
+        report.find("evidence.manifest-signature", Place::file(BundleFile::Signature), what);
     }
     if let Some(trusted) = trusted {
         report.key_trusted = trusted.fingerprint() == key.fingerprint();
         if !report.key_trusted {
             let what = "the bundle was signed with another key than the trusted one";
-            report.find("evidence.key_untrusted", Place::file(BundleFile::Manifest), what);
+            report.find("evidence.key-untrusted", Place::file(BundleFile::Manifest), what);
         }
     }
     report.key_fingerprint = Some(key.fingerprint());
@@ -268,11 +268,11 @@ fn read_small<R: Read + Seek>(
     report: &mut Report,
 ) -> Option<Vec<u8>> {
     let Some(content) = archive.read(file) else {
-        report.find("evidence.file_missing", Place::file(file), "a bundle without this file proves nothing");
+        report.find("evidence.file-missing", Place::file(file), "a bundle without this file proves nothing");
         return None;
     };
     if archive.size(file) > Some(limit) {
-        report.find("evidence.manifest_invalid", Place::file(file), "the file is too long");
+        report.find("evidence.manifest-invalid", Place::file(file), "the file is too long");
         return None;
     }
     let mut bytes = Vec::new();

@@ -53,7 +53,7 @@ fn read_info<R: Read + Seek>(run: &mut Verification<'_, R>, id: Uuid) -> Option<
         Ok((info, root)) => Some(Payload { info, is_named: false, root_fits: root == info.chunk_root }),
         Err(fault) => {
             let place = Place::line(file, list.lines.number());
-            let code = if fault == LineFault::Unreadable { fault.code() } else { "evidence.payload_invalid" };
+            let code = if fault == LineFault::Unreadable { fault.code() } else { "evidence.payload-invalid" };
             run.report.find(code, place, "the line is not the one that belongs here");
             None
         }
@@ -76,14 +76,14 @@ pub(super) fn check<R: Read + Seek>(run: &mut Verification<'_, R>, payloads: &Pa
         };
         if events_are_whole && !payload.is_named {
             let what = "no event names this payload";
-            run.report.find("evidence.payload_unreferenced", Place::file(info_file), what);
+            run.report.find("evidence.payload-unreferenced", Place::file(info_file), what);
         }
         if has_content {
             check_content(run, payload);
         }
         if !payload.root_fits && !run.report.blames(info_file) {
             let what = "the chunk root does not belong to the chunk digests";
-            run.report.find("evidence.payload_invalid", Place::line(info_file, 1), what);
+            run.report.find("evidence.payload-invalid", Place::line(info_file, 1), what);
         }
     }
 }
@@ -111,17 +111,17 @@ fn check_content<R: Read + Seek>(run: &mut Verification<'_, R>, payload: &Payloa
     let Some(chunk) = first_wrong else {
         if (found.size, found.sha256) != (payload.info.size, payload.info.sha256) {
             let what = "size or digest do not belong to the content, though each chunk's does";
-            run.report.find("evidence.payload_invalid", Place::line(info_file, 1), what);
+            run.report.find("evidence.payload-invalid", Place::line(info_file, 1), what);
         }
         return;
     };
     if run.changed.contains(&content_file) || !run.changed.contains(&info_file) {
         let offset = chunk.saturating_mul(CHUNK as u64);
         let place = Place { chunk: Some(chunk), offset: Some(offset), ..Place::file(content_file) };
-        run.report.find("evidence.chunk_changed", place, "this chunk is not the one that was taken in");
+        run.report.find("evidence.chunk-changed", place, "this chunk is not the one that was taken in");
     } else {
         let what = "this digest is not the one of the payload's chunk";
-        run.report.find("evidence.payload_invalid", Place::line(info_file, chunk + 2), what);
+        run.report.find("evidence.payload-invalid", Place::line(info_file, chunk + 2), what);
     }
 }
 
