@@ -1,1 +1,179 @@
-//! store
+//! Rows in SQLite or PostgreSQL, payloads in sealed segments, the queue, mailboxes and the evidence chain.
+//!
+//! * Everything written goes through [`Store::commit`]: a [`Work`] is rows and preconditions as data, written whole or not
+//!   at all, and answered after the sync.
+//! * Everything read about cases, messages, events and mailboxes is confined by a [`Scope`](model::Scope), in SQL.
+//! * Payloads are written before the row that names them, see [`payload`].
+//! * A failed commit or sync stops the process: see `error.rs`.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `sql`, `unit`, `db`, `sqlite`, `postgres` | one SQL text for two engines, and how each commits |
+//! | `migrate`, `partition` | the schema, its way forwards, and partitions of months |
+//! | [`Work`] | what can be written |
+//! | `records`, `messages`, `events`, `inbox`, `queue`, `sealer`, `desk`, `stats` | what can be read and claimed |
+//! | [`payload`] | bytes |
+
+mod db;
+mod desk;
+mod error;
+mod events;
+mod inbox;
+mod messages;
+mod migrate;
+mod partition;
+pub mod payload;
+mod postgres;
+mod queue;
+mod records;
+mod sealer;
+mod sql;
+mod sqlite;
+mod stats;
+mod unit;
+mod work;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::{Clock, Id};
+use tokio::sync::Notify;
+
+use crate::db::Db;
+use crate::payload::files::Files;
+use crate::sql::Select;
+use crate::unit::Unit;
+use crate::work::Wakes;
+
+pub use desk::{Partner, TokenRow};
+pub use error::Error;
+pub use events::{SealedEvent, TimelineOf};
+pub use inbox::{InboxEntry, InboxFilter, InboxState};
+pub use messages::{Dedup, MessageFilter};
+pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};
+pub use queue::{Job, LANE_CAP, LaneCount, NewJob};
+pub use records::RecordFilter;
+pub use seal::bundle::EventRecord;
+pub use seal::chain::{Entry, SignedBatch};
+pub use seal::evidence_key::EvidenceKey;
+pub use stats::Stats;
+pub use work::Work;
+
+/// Where the store keeps what it keeps.
+pub struct Config {
+    /// `sqlite:<path>` or `postgres://…`.
+    pub database: String,
+    /// Folder of the payload segments; created if missing, for the owner only.
+    pub payloads: PathBuf,
+    /// Master keys that wrap the payloads' data keys.
+    pub keys: Arc<seal::keys::KeyRing>,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The store. Cheap to clone; all clones are the same store.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    files: Files,
+    keys: Arc<seal::keys::KeyRing>,
+    clock: Arc<dyn Clock>,
+    /// Woken when a job may have become due.
+    jobs: Arc<Notify>,
+}
+
+impl Store {
+    /// Opens the store: brings the schema forwards and makes the folders of payloads.
+    ///
+    /// # Errors
+    /// [`Error::NewerSchema`], [`Error::UnsafeSetting`], [`Error::Config`], or whatever keeps it from being opened.
+    pub async fn open(config: Config) -> Result<Store, Error> {
+        let Config { database, payloads, keys, clock } = config;
+        let files = Files::open(payloads).await?;
+        let jobs = Arc::new(Notify::new());
+        let db = Db::open(&database, Arc::clone(&clock), Arc::clone(&jobs)).await?;
+        Ok(Store(Arc::new(Inner { db, files, keys, clock, jobs })))
+    }
+
+    /// Commits what waits and closes the database, for all clones. Calls after it fail with [`Error::Closed`].
+    pub async fn close(self) {
+        self.0.db.close().await;
+    }
+
+    /// Writes a unit of work: all of it or nothing. Returns after the sync. It is written even if the caller stops
+    /// waiting.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if a precondition does not hold; [`Error::Uncertain`] if nobody knows whether it was written.
+    pub async fn commit(&self, work: Work) -> Result<(), Error> {
+        let wakes = work.wakes();
+        let steps = work.into_steps()?;
+        if steps.is_empty() {
+            return Ok(());
+        }
+        self.0.db.commit(Unit::Steps(steps)).await?;
+        if wakes >= Wakes::ThisNode {
+            self.0.jobs.notify_one();
+        }
+        if let (Wakes::AllNodes, Db::Postgres(engine)) = (wakes, &self.0.db) {
+            engine.notify().await;
+        }
+        Ok(())
+    }
+
+    fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    fn wake(&self) -> &Notify {
+        &self.0.jobs
+    }
+}
+
+/// A page of a list that is ordered by id.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Begin behind this id; absent: at the start.
+    pub after: Option<Id>,
+    /// Most items; at most [`Page::MOST`] are given.
+    pub limit: u32,
+}
+
+impl Page {
+    /// Most items of a page.
+    pub const MOST: u32 = 1_000;
+
+    /// The first `limit` items.
+    pub fn first(limit: u32) -> Self {
+        Page { after: None, limit }
+    }
+
+    fn size(&self) -> usize {
+        self.limit.min(Self::MOST) as usize
+    }
+
+    /// Confines a select to the page; one more row is fetched, which tells whether there is a next page.
+    fn apply(&self, select: Select, behind: &'static str, order_and_limit: &'static str) -> Select {
+        select.and_if(behind, self.after).sql(order_and_limit).bind(self.size() as u64 + 1)
+    }
+
+    /// The page made of the rows that the select gave, each with the id that it is ordered by.
+    fn listed<T>(&self, rows: impl Iterator<Item = Result<(Id, T), Error>>) -> Result<Listed<T>, Error> {
+        let mut rows = rows.collect::<Result<Vec<_>, Error>>()?;
+        let more = rows.len() > self.size();
+        rows.truncate(self.size());
+        let next = if more { rows.last().map(|(id, _)| *id) } else { None };
+        Ok(Listed { items: rows.into_iter().map(|(_, item)| item).collect(), next })
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// [`Page::after`] of the next page; absent at the end.
+    pub next: Option<Id>,
+}

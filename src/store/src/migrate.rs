@@ -1,0 +1,68 @@
+//! Brings the schema forwards at start: each migration in one transaction, its number recorded with it.
+//!
+//! A migration must leave a schema that the version before can still work with (rolling upgrades on PostgreSQL): add
+//! columns and tables, drop them one version later. A database newer than this program is refused.
+
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection, SqlSafeStr, raw_sql};
+
+use crate::Error;
+use crate::sql::Conn;
+
+struct Migration {
+    version: i64,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+/// In ascending order without gaps.
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    sqlite: include_str!("../migrations/sqlite/0001_start.sql"),
+    postgres: include_str!("../migrations/postgres/0001_start.sql"),
+}];
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS amtsbote_schema (version BIGINT NOT NULL PRIMARY KEY)";
+/// Keeps two starting nodes from migrating at the same time.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7237898)";
+
+pub(crate) async fn sqlite(conn: &mut SqliteConnection) -> Result<(), Error> {
+    for migration in MIGRATIONS {
+        let mut transaction = conn.begin_with("BEGIN IMMEDIATE").await?;
+        if begin(&mut Conn::Sqlite(&mut transaction), migration).await? {
+            raw_sql(migration.sqlite).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn postgres(pool: &PgPool) -> Result<(), Error> {
+    for migration in MIGRATIONS {
+        let mut transaction = pool.begin().await?;
+        raw_sql(LOCK).execute(&mut *transaction).await?;
+        let conn: &mut PgConnection = &mut transaction;
+        if begin(&mut Conn::Postgres(conn), migration).await? {
+            raw_sql(migration.postgres.into_sql_str()).execute(&mut *transaction).await?;
+            transaction.commit().await?;
+        }
+    }
+    Ok(())
+}
+
+/// Records the migration; `false` if it was done before.
+async fn begin(conn: &mut Conn<'_>, migration: &Migration) -> Result<bool, Error> {
+    conn.execute(TABLE, &[]).await?;
+    let rows = conn.rows("SELECT COALESCE(MAX(version), 0) FROM amtsbote_schema", &[]).await?;
+    let found = rows.first().map_or(Ok(0), |row| row.int(0))?;
+    let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    if found > known {
+        return Err(Error::NewerSchema { found, known });
+    }
+    if found >= migration.version {
+        return Ok(false);
+    }
+    conn.execute("INSERT INTO amtsbote_schema (version) VALUES ($1)", &[migration.version.into()]).await?;
+    Ok(true)
+}

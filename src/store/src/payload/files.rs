@@ -1,0 +1,118 @@
+//! The files of payloads: names, syncs, removal. Every function blocks.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use model::Id;
+
+use crate::Error;
+use crate::error::stop_the_process;
+
+/// The folder of payloads; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Files(Arc<Path>);
+
+/// A part of a payload's name in the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Segment(u64),
+    Digests,
+}
+
+impl Files {
+    /// Makes the folder and its 256 subfolders durable, so that a writer has to sync its subfolder alone.
+    pub(crate) async fn open(root: PathBuf) -> Result<Files, Error> {
+        let files = Files(root.into());
+        let opened = files.clone();
+        tokio::task::spawn_blocking(move || opened.create_folders()).await.map_err(super::stopped)??;
+        Ok(files)
+    }
+
+    fn create_folders(&self) -> io::Result<()> {
+        make_folder(&self.0, true)?;
+        for number in 0..=u8::MAX {
+            make_folder(&self.0.join(hex::encode([number])), false)?;
+        }
+        sync_folder(&self.0);
+        if let Some(parent) = self.0.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_folder(parent);
+        }
+        Ok(())
+    }
+
+    /// All subfolders.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = PathBuf> {
+        (0..=u8::MAX).map(|number| self.0.join(hex::encode([number])))
+    }
+
+    /// By the id's last byte: the first ones of a UUIDv7 hardly change.
+    pub(crate) fn folder_of(&self, id: Id) -> PathBuf {
+        self.0.join(hex::encode(&id.as_bytes()[15..]))
+    }
+
+    pub(crate) fn path(&self, id: Id, part: Part) -> PathBuf {
+        self.folder_of(id).join(match part {
+            Part::Segment(number) => format!("{id}.{number}"),
+            Part::Digests => format!("{id}.digests"),
+        })
+    }
+
+    pub(crate) fn create(&self, id: Id, part: Part) -> io::Result<File> {
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path(id, part))
+    }
+
+    pub(crate) fn read_digests(&self, id: Id) -> Result<Vec<[u8; 32]>, Error> {
+        let bytes = fs::read(self.path(id, Part::Digests)).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::Corrupt { what: "digests" },
+            _ => error.into(),
+        })?;
+        let (digests, rest) = bytes.as_chunks::<32>();
+        if rest.is_empty() { Ok(digests.to_vec()) } else { Err(Error::Corrupt { what: "digests" }) }
+    }
+
+    /// Removes the payload's segments and keeps its digests.
+    pub(crate) fn remove_segments(&self, id: Id) -> io::Result<()> {
+        for number in 0.. {
+            match fs::remove_file(self.path(id, Part::Segment(number))) {
+                Err(error) if error.kind() == ErrorKind::NotFound => break,
+                outcome => outcome?,
+            }
+        }
+        sync_folder(&self.folder_of(id));
+        Ok(())
+    }
+}
+
+/// Which payload and part a file's name stands for; `None` if it is none of ours.
+pub(crate) fn parse(name: &str) -> Option<(Id, Part)> {
+    let (id, part) = name.rsplit_once('.')?;
+    let part = match part {
+        "digests" => Part::Digests,
+        number => Part::Segment(number.parse().ok()?),
+    };
+    Some((id.parse().ok()?, part))
+}
+
+fn make_folder(path: &Path, with_parents: bool) -> io::Result<()> {
+    match DirBuilder::new().recursive(with_parents).mode(0o700).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Makes a file's bytes durable; if that fails, the process stops.
+pub(crate) fn sync_file(file: &File) {
+    if let Err(error) = file.sync_all() {
+        stop_the_process("payload segment", &error.kind().to_string());
+    }
+}
+
+/// Makes the names in a folder durable; if that fails, the process stops.
+pub(crate) fn sync_folder(path: &Path) {
+    if let Err(error) = File::open(path).and_then(|folder| folder.sync_all()) {
+        stop_the_process("payload folder", &error.kind().to_string());
+    }
+}

@@ -1,0 +1,141 @@
+//! Payloads: bytes of any size, sealed under a data key of their own.
+//!
+//! The format is [`seal::payload`]. Up to [`INLINE`] bytes lie sealed in the payload's row. Larger ones lie in immutable
+//! segment files of 8 MiB of plaintext each, under the folder of payloads:
+//!
+//! ```text
+//! <last 2 hex digits of the id>/<id>.<n>       segment n, from 0
+//! <last 2 hex digits of the id>/<id>.digests   SHA-256 of each 64 KiB chunk, 32 bytes each; stays after erasure
+//! ```
+//! Files and folder are synced before [`PayloadWriter::finish`] returns; the row follows with
+//! [`Work::insert_payload`](crate::Work::insert_payload). Files without a row are removed by [`Store::sweep`].
+//! A payload of one chunk has no digest file: its only chunk digest is that of the payload.
+
+pub(crate) mod files;
+mod reader;
+mod sweep;
+mod writer;
+
+use model::{Id, PayloadRef};
+use seal::keys::KeyWrap;
+use seal::payload::chunk_count;
+use seal::{Digest, merkle};
+use tokio::task::spawn_blocking;
+
+use crate::sql::{Expect, Row, Select, Step};
+use crate::unit::Unit;
+use crate::{Error, Store};
+
+pub use reader::{Payload, PayloadReader};
+pub use sweep::SweepReport;
+pub use writer::{PayloadWriter, PayloadWriterBlocking};
+
+use reader::{Place, Sealed};
+
+/// Largest payload in bytes that is kept in its row. Rows go through the WAL and are written twice, files once.
+pub const INLINE: usize = 16 * 1024;
+
+/// A payload whose bytes are durable, or lie here sealed; its row is still to be written.
+#[derive(Debug)]
+pub struct StoredPayload {
+    pub(crate) reference: PayloadRef,
+    pub(crate) wrapped_key: Vec<u8>,
+    /// The sealed bytes of a small payload.
+    pub(crate) sealed: Option<Vec<u8>>,
+}
+
+impl StoredPayload {
+    /// Names the payload and what proves it.
+    pub fn reference(&self) -> &PayloadRef {
+        &self.reference
+    }
+}
+
+impl Store {
+    /// Begins a payload of `tenant`. Dropped without `finish`, it leaves nothing behind.
+    pub fn payload_writer(&self, tenant: &str) -> PayloadWriter {
+        PayloadWriter::new(self.payload_writer_blocking(tenant))
+    }
+
+    /// The same for threads that may block.
+    pub fn payload_writer_blocking(&self, tenant: &str) -> PayloadWriterBlocking {
+        PayloadWriterBlocking::new(self.0.files.clone(), self.0.keys.clone(), tenant)
+    }
+
+    /// Opens a payload for reading.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::Erased`].
+    pub async fn open_payload(&self, tenant: &str, id: Id) -> Result<Payload, Error> {
+        let row = self.payload_row(tenant, id).await?;
+        let reference = reference(&row)?;
+        let wrapped = row.opt_bytes(4)?.ok_or(Error::Erased)?;
+        let key = self.0.keys.open(tenant, id, &wrapped)?;
+        let place = match row.opt_bytes(5)? {
+            Some(sealed) => Place::Row(sealed),
+            None => Place::Files(self.0.files.clone()),
+        };
+        Ok(Payload::new(reference, Sealed { key, place }))
+    }
+
+    /// The SHA-256 digests of the payload's 64 KiB chunks, in order, as they were recorded when it was written. They
+    /// outlive its erasure.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Corrupt`] if they do not add up to the recorded Merkle root.
+    pub async fn chunk_digests(&self, tenant: &str, id: Id) -> Result<Vec<[u8; 32]>, Error> {
+        let reference = reference(&self.payload_row(tenant, id).await?)?;
+        let files = self.0.files.clone();
+        let corrupt = Error::Corrupt { what: "digests" };
+        let digests = if chunk_count(reference.size) == 1 {
+            let Ok(Digest(digest)) = reference.sha256.parse() else { return Err(corrupt) };
+            vec![digest]
+        } else {
+            spawn_blocking(move || files.read_digests(id)).await.map_err(stopped)??
+        };
+        let mut root = merkle::RootBuilder::new();
+        digests.iter().for_each(|digest| root.push(merkle::leaf_hash(digest)));
+        if root.count() != chunk_count(reference.size) || root.root().to_string() != reference.chunk_root {
+            return Err(corrupt);
+        }
+        Ok(digests)
+    }
+
+    /// Erases a payload: destroys its wrapped data key, which makes the bytes unreadable wherever copies of them lie,
+    /// then its segments. Digests stay. Erasing again is harmless.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn erase_payload(&self, tenant: &str, id: Id) -> Result<(), Error> {
+        let erase = Step::new(
+            "UPDATE payload SET wrapped_key = NULL, sealed = NULL WHERE id = $1 AND tenant = $2",
+            vec![id.into(), tenant.into()],
+            "payload",
+            Expect::Rows(1),
+        );
+        match self.db().commit(Unit::Steps(vec![erase])).await {
+            Err(Error::Conflict { .. }) => return Err(Error::NotFound { what: "payload" }),
+            outcome => outcome?,
+        };
+        let files = self.0.files.clone();
+        spawn_blocking(move || files.remove_segments(id)).await.map_err(stopped)??;
+        Ok(())
+    }
+
+    async fn payload_row(&self, tenant: &str, id: Id) -> Result<Row, Error> {
+        let select =
+            Select::new("SELECT id, size, sha256, chunk_root, wrapped_key, sealed FROM payload WHERE id = ")
+                .bind(id)
+                .and("tenant =", tenant);
+        self.db().read_one(select).await?.ok_or(Error::NotFound { what: "payload" })
+    }
+}
+
+fn reference(row: &Row) -> Result<PayloadRef, Error> {
+    Ok(PayloadRef { id: row.id(0)?, size: row.number(1)?, sha256: row.text(2)?, chunk_root: row.text(3)? })
+}
+
+/// A blocking task panicked or the runtime is shutting down.
+pub(crate) fn stopped(_: tokio::task::JoinError) -> Error {
+    Error::Closed
+}

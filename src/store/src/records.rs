@@ -1,0 +1,130 @@
+//! Reading records: case files, cases, documents, tasks, exchanges and so on.
+
+use model::rights::Scope;
+use model::{Authority, Id, Record, RecordKind};
+
+use crate::sql::{Row, Select, Table};
+use crate::{Error, Listed, Page, Store};
+
+/// Which records; what is absent does not filter.
+#[derive(Debug, Clone)]
+pub struct RecordFilter {
+    /// Of this kind.
+    pub kind: RecordKind,
+    /// Directly below this record.
+    pub parent: Option<Id>,
+    /// In the tree of this topmost record.
+    pub root: Option<Id>,
+    /// With this state, as [`Record::status`] names it.
+    pub status: Option<String>,
+    /// Owned by this authority.
+    pub authority: Option<Authority>,
+    /// With this Aktenzeichen.
+    pub record_reference: Option<String>,
+    /// With this other identifier: its kind and value.
+    pub reference: Option<(String, String)>,
+    /// Owned by this unit.
+    pub owner_unit: Option<String>,
+    /// Of this public service.
+    pub service: Option<String>,
+}
+
+impl RecordFilter {
+    /// All of a kind.
+    pub fn of(kind: RecordKind) -> Self {
+        RecordFilter {
+            kind,
+            parent: None,
+            root: None,
+            status: None,
+            authority: None,
+            record_reference: None,
+            reference: None,
+            owner_unit: None,
+            service: None,
+        }
+    }
+}
+
+/// What was staged for a message is seen once the message is revealed.
+const VISIBLE: &str = " AND (record.staged_by IS NULL OR NOT EXISTS \
+     (SELECT 1 FROM staging WHERE staging.message = record.staged_by AND staging.revealed = 0))";
+
+fn visible(columns: &'static str, scope: &Scope) -> Select {
+    Select::new(columns).sql(" FROM record WHERE ").within(scope, Table::Record).sql(VISIBLE)
+}
+
+const SELECT: &str = "SELECT record.kind, record.body, record.id";
+
+impl Store {
+    /// The record `id` if it is of this kind.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn record(&self, scope: &Scope, kind: RecordKind, id: Id) -> Result<Option<Record>, Error> {
+        let select = visible(SELECT, scope).and("record.id =", id).and("record.kind =", kind.name());
+        self.db().read_one(select).await?.as_ref().map(record).transpose()
+    }
+
+    /// The record `id`, of whatever kind.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn record_any(&self, scope: &Scope, id: Id) -> Result<Option<Record>, Error> {
+        let select = visible(SELECT, scope).and("record.id =", id);
+        self.db().read_one(select).await?.as_ref().map(record).transpose()
+    }
+
+    /// Records of a kind, by id.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn records(
+        &self,
+        scope: &Scope,
+        filter: &RecordFilter,
+        page: &Page,
+    ) -> Result<Listed<Record>, Error> {
+        let mut select = visible(SELECT, scope)
+            .and("record.kind =", filter.kind.name())
+            .and_if("record.parent =", filter.parent)
+            .and_if("record.root =", filter.root)
+            .and_if("record.status =", filter.status.as_deref())
+            .and_if("record.authority =", filter.authority.as_ref().map(Authority::as_str))
+            .and_if("record.record_reference =", filter.record_reference.as_deref())
+            .and_if("record.unit =", filter.owner_unit.as_deref())
+            .and_if("record.public_service =", filter.service.as_deref());
+        if let Some((kind, value)) = &filter.reference {
+            select = select
+                .sql(" AND record.id IN (SELECT record FROM record_alias WHERE tenant = ")
+                .bind(scope.tenant.as_str())
+                .and("kind =", kind.as_str())
+                .and("value =", value.as_str())
+                .sql(")");
+        }
+        let rows = self.db().read(page.apply(select, "record.id >", " ORDER BY record.id LIMIT ")).await?;
+        page.listed(rows.iter().map(|row| Ok((row.id(2)?, record(row)?))))
+    }
+
+    /// What lies directly below a case file or case: documents, cases, then case files; each by position (absent last),
+    /// then id.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn children(&self, scope: &Scope, parent: Id) -> Result<Vec<(RecordKind, Id)>, Error> {
+        let select = visible("SELECT record.kind, record.id", scope).and("record.parent =", parent).sql(
+            " AND record.kind IN ('document', 'case', 'caseFile') \
+             ORDER BY CASE record.kind WHEN 'document' THEN 1 WHEN 'case' THEN 2 ELSE 3 END, \
+                      CASE WHEN record.place IS NULL THEN 1 ELSE 0 END, record.place, record.id",
+        );
+        self.db().read(select).await?.iter().map(|row| Ok((kind(row, 0)?, row.id(1)?))).collect()
+    }
+}
+
+fn kind(row: &Row, column: usize) -> Result<RecordKind, Error> {
+    serde_json::from_value(row.text(column)?.into()).map_err(|_| Error::Corrupt { what: "record" })
+}
+
+fn record(row: &Row) -> Result<Record, Error> {
+    Record::from_json(kind(row, 0)?, row.json(1)?).map_err(|_| Error::Corrupt { what: "record" })
+}

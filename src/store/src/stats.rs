@@ -1,0 +1,42 @@
+//! Figures for metrics and health. None of them reads more than what is unfinished.
+
+use std::collections::BTreeMap;
+
+use crate::sql::Select;
+use crate::{Error, LaneCount, Store};
+
+/// How the store stands, over all tenants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stats {
+    /// `sqlite` or `postgres`.
+    pub engine: &'static str,
+    /// Messages by state; those confirmed or returned are not counted, there are too many of them.
+    pub messages: BTreeMap<String, u64>,
+    /// Lanes with unfinished jobs, each with the time of its oldest.
+    pub lanes: Vec<LaneCount>,
+    /// Events without a number.
+    pub unsealed_events: u64,
+}
+
+impl Store {
+    /// See [`Stats`].
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn stats(&self) -> Result<Stats, Error> {
+        let messages = Select::new(
+            "SELECT state, count(*) FROM message WHERE state NOT IN ('confirmed', 'returned') GROUP BY state",
+        );
+        let messages = self.db().read(messages).await?;
+        let unsealed = self.db().read_one(Select::new("SELECT count(*) FROM unsealed")).await?;
+        Ok(Stats {
+            engine: self.db().name(),
+            messages: messages
+                .iter()
+                .map(|row| Ok((row.text(0)?, row.number(1)?)))
+                .collect::<Result<_, Error>>()?,
+            lanes: self.lanes().await?,
+            unsealed_events: unsealed.map_or(Ok(0), |row| row.number(0))?,
+        })
+    }
+}
