@@ -1,1 +1,13 @@
-//! conformance
+//! Black-box suites that judge a gateway from outside, over its interfaces alone, and simulated
+//! partners that speak with it. Nothing here uses the gateway's own model, store, broker or API
+//! crates: what they get wrong must show here.
+
+pub mod bench;
+pub mod client;
+pub mod crash;
+pub mod error;
+pub mod gateway;
+pub mod simulate;
+pub mod sync;
+
+pub use error::Error;

@@ -1,0 +1,10 @@
+//! Simulated partners, shipped with the product and called simulators wherever they speak: a portal
+//! that hands in building applications, a record-keeping system, a sender of raw containers. All
+//! they say is made up; they speak with the gateway as any partner does, over HTTP alone.
+
+pub mod containers;
+pub mod files;
+pub mod portal;
+pub mod records;
+
+pub use crate::{Error, client, gateway};
