@@ -126,7 +126,7 @@ fn check_name(name: &str) -> Result<(), Error> {
 }
 
 /// What the files are.
-pub(crate) fn index(files: &Content) -> Index {
+pub(crate) fn index(files: &Content) -> Result<Index, Error> {
     let mut index = Index::default();
     for (place, bytes) in files {
         match index::examine(place, bytes) {
@@ -144,8 +144,11 @@ pub(crate) fn index(files: &Content) -> Index {
             Kind::Other => {}
         }
     }
+    if index.schemas.is_empty() && index.code_lists.is_empty() {
+        return Err(Error::Empty);
+    }
     index.name = name(&index);
-    index
+    Ok(index)
 }
 
 /// A name that is the same for packs of the same namespaces (or, without any, the same lists).

@@ -77,25 +77,32 @@ impl Schemas {
     /// same namespaces is replaced.
     pub fn add_pack(&self, path: &Path) -> Result<PackInfo, Error> {
         let files = pack::collect(path)?;
-        let mut index = pack::index(&files);
-        if index.schemas.is_empty() && index.code_lists.is_empty() {
-            return Err(Error::Empty);
-        }
         let mut packs = self.packs.write().unwrap_or_else(PoisonError::into_inner);
+        let mut index = pack::index(&files)?;
         index.sequence = packs.first().map_or(1, |latest| latest.index.sequence + 1);
-        let checked = Arc::new(Set::new(index.clone(), Files::Memory(files.clone())));
+        let set = Arc::new(Set::new(index, Files::Memory(files.clone())));
         let others: Vec<Arc<Set>> = packs.iter().chain([&self.own]).cloned().collect();
-        for file in checked.schema_files() {
-            compile(&checked, &others, file)?;
+        for file in set.schema_files() {
+            compile(&set, &others, file)?;
         }
         let set = match &self.directory {
-            None => checked,
-            Some(directory) => Arc::new(pack::store(directory, &index, &files)?),
+            None => set,
+            Some(directory) => Arc::new(pack::store(directory, &set.index, &files)?),
         };
         packs.retain(|pack| pack.index.name != set.index.name);
         packs.insert(0, Arc::clone(&set));
         *self.code_lists.write().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(info(&set, Origin::Pack))
+    }
+
+    /// What stands against importing a pack: each schema file that does not compile, and why.
+    pub fn inspect_pack(&self, path: &Path) -> Result<Vec<(String, Error)>, Error> {
+        let files = pack::collect(path)?;
+        let set = Arc::new(Set::new(pack::index(&files)?, Files::Memory(files)));
+        let others = self.sets();
+        let defect =
+            |file: &str| compile_anew(&set, &others, file).err().map(|error| (file.to_owned(), error));
+        Ok(set.schema_files().filter_map(defect).collect())
     }
 
     /// Every set in order of precedence.

@@ -91,11 +91,13 @@ impl Set {
     }
 
     /// The one schema file with this name, in whatever folder; files of the same content are one.
-    fn read_by_name(&self, name: &str) -> Option<Arc<[u8]>> {
-        let has_name = |file: &&String| file.rsplit('/').next() == Some(name);
-        let mut found = self.index.schemas.keys().filter(has_name).filter_map(|file| self.read(file));
-        let first = found.next()?;
-        found.all(|other| other == first).then_some(first)
+    fn find_by_name(&self, name: &str) -> Option<(&str, Arc<[u8]>)> {
+        let names = self.index.schemas.keys().map(String::as_str);
+        let with_name = names.filter(|file| file.rsplit('/').next() == Some(name));
+        let found: Vec<_> = with_name.filter_map(|file| Some((file, self.read(file)?))).collect();
+        let (_, first) = found.first()?;
+        let is_one = found.iter().all(|(_, other)| other == first);
+        if is_one { found.into_iter().next() } else { None }
     }
 }
 
@@ -112,13 +114,25 @@ pub(crate) fn compile(set: &Arc<Set>, others: &[Arc<Set>], file: &str) -> Result
 
 /// Like [`compile`], whatever was compiled before.
 pub(crate) fn compile_anew(set: &Arc<Set>, others: &[Arc<Set>], file: &str) -> Result<Schema, Error> {
-    let resolver = Arc::new(Lookup { set: Arc::clone(set), others: others.to_vec() });
-    Compilation { root: format!("{SCHEME}{file}"), resolver }.run().map_err(plain_names)
+    let sets = std::iter::once(set).chain(others).cloned().collect();
+    let compilation = Compilation { root: url_of(0, file), resolver: Arc::new(Lookup { sets }) };
+    compilation.run().map_err(plain_names)
+}
+
+/// The made-up URL of a file: the number of its set among those of the compilation, and its place.
+fn url_of(set: usize, file: &str) -> String {
+    format!("{SCHEME}{set}/{}", file.replace('%', "%25").replace(' ', "%20"))
+}
+
+/// The other way round; `None` if the URL is not one of ours.
+fn place_of(url: &str) -> Option<(usize, String)> {
+    let (set, file) = url.strip_prefix(SCHEME)?.split_once('/')?;
+    Some((set.parse().ok()?, file.replace("%20", " ").replace("%25", "%")))
 }
 
 /// Files are told apart by their place in the pack, not by our URL.
 fn plain_names(error: Error) -> Error {
-    let plain = |url: String| url.strip_prefix(SCHEME).map_or(url.clone(), str::to_owned);
+    let plain = |url: String| place_of(&url).map_or(url, |(_, file)| file);
     match error {
         Error::Missing { url } => Error::Missing { url: plain(url) },
         Error::Defect { file, line } => Error::Defect { file: plain(file), line },
@@ -126,24 +140,30 @@ fn plain_names(error: Error) -> Error {
     }
 }
 
+/// The set that is compiled, and behind it those that help out.
 struct Lookup {
-    set: Arc<Set>,
-    others: Vec<Arc<Set>>,
+    sets: Vec<Arc<Set>>,
 }
 
 impl Resolver for Lookup {
     /// In this order: the very file; what the pack's catalogue says; a file of that name in the
     /// pack, then in the others. libxml2 checks that its namespace is the one imported.
-    fn resolve(&self, url: &str) -> Option<Arc<[u8]>> {
-        let set = &self.set;
-        if let Some(found) = url.strip_prefix(SCHEME).and_then(|file| set.read(file)) {
-            return Some(found);
+    fn resolve(&self, url: &str) -> Option<(String, Arc<[u8]>)> {
+        if let Some((number, file)) = place_of(url)
+            && let Some(found) = self.sets.get(number).and_then(|set| set.read(&file))
+        {
+            return Some((url.to_owned(), found));
         }
-        if let Some(found) = set.index.locations.get(url).and_then(|file| set.read(file)) {
-            return Some(found);
+        let set = self.sets.first()?;
+        if let Some(file) = set.index.locations.get(url)
+            && let Some(found) = set.read(file)
+        {
+            return Some((url_of(0, file), found));
         }
         let name = own::catalogued(url).unwrap_or(url.rsplit('/').next()?);
-        let sets = std::iter::once(set).chain(&self.others);
-        sets.filter_map(|set| set.read_by_name(name)).next()
+        self.sets.iter().enumerate().find_map(|(number, set)| {
+            let (file, found) = set.find_by_name(name)?;
+            Some((url_of(number, file), found))
+        })
     }
 }

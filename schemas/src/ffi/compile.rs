@@ -9,9 +9,11 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Once};
 
-/// Finds the file behind a URL of the compilation; `None` if there is none.
+/// Finds the file behind a URL that a schema refers to.
 pub(crate) trait Resolver {
-    fn resolve(&self, url: &str) -> Option<Arc<[u8]>>;
+    /// The file's own URL, against which it resolves relative ones, and its bytes; `None` if there
+    /// is no such file.
+    fn resolve(&self, url: &str) -> Option<(String, Arc<[u8]>)>;
 }
 
 /// A compiled schema. Read-only, so that any number of threads can validate with it.
@@ -125,7 +127,8 @@ unsafe extern "C" fn load(
     }
     // SAFETY: libxml2 passes a NUL-terminated string that lives during the call.
     let name = unsafe { CStr::from_ptr(url) }.to_string_lossy();
-    let Some(bytes) = find(&name) else { return ptr::null_mut() };
+    let Some((own_url, bytes)) = find(&name) else { return ptr::null_mut() };
+    let Ok(own_url) = CString::new(own_url) else { return ptr::null_mut() };
     let Ok(size) = c_int::try_from(bytes.len()) else { return ptr::null_mut() };
     // SAFETY: `bytes` lives during the call and is copied by xmlParserInputBufferCreateMem; the
     // buffer belongs to the stream once that exists and is freed here if it does not; the file
@@ -139,13 +142,13 @@ unsafe extern "C" fn load(
         if input.is_null() {
             xmlFreeParserInputBuffer(buffer);
         } else {
-            (*input).filename = xmlStrdup(url);
+            (*input).filename = xmlStrdup(own_url.as_ptr());
         }
         input
     }
 }
 
-fn find(url: &str) -> Option<Arc<[u8]>> {
+fn find(url: &str) -> Option<(String, Arc<[u8]>)> {
     JOB.with_borrow_mut(|job| {
         let job = job.as_mut()?;
         let found = job.resolver.resolve(url);

@@ -21,7 +21,7 @@ pub trait Observer: Any + Send {
 /// Where an event stands.
 #[derive(Clone, Copy)]
 pub struct Place<'a> {
-    /// Line where the event begins, from 1.
+    /// Line where the innermost element begins, from 1.
     pub line: u64,
     pub(crate) state: &'a State,
 }

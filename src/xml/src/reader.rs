@@ -182,7 +182,13 @@ impl<R: BufRead> Reader<R> {
 
     fn tell_observer(&mut self, kind: Kind) {
         let line = self.position().line;
-        let Some(observer) = self.observer.as_mut() else { return };
+        let Some(observer) = self.observer.as_mut() else {
+            return;
+        };
+        if let (Kind::Start, Some(open)) = (kind, self.state.open.last_mut()) {
+            open.line = line;
+        }
+        let line = self.state.open.last().map_or(line, |open| open.line);
         let place = Place { line, state: &self.state };
         match kind {
             Kind::Start => observer.start(&Start::new(&self.state), place),

@@ -12,6 +12,8 @@ const COUNTED_NAMES: usize = 64;
 pub(crate) struct Open {
     pub(crate) name: QName,
     pub(crate) namespace: Option<Symbol>,
+    /// Line of the start tag, if there is an observer to tell it to.
+    pub(crate) line: u64,
     /// Position among siblings of the same local name, from 1; 0 if not counted.
     index: u32,
     /// Where this element's child counters and namespace log begin.
@@ -52,7 +54,7 @@ impl State {
         self.seen_root = true;
         let index = self.count_sibling(self.tag.name.local);
         let (name, namespace) = (self.tag.name, self.tag.namespace);
-        self.open.push(Open { name, namespace, index, counters: self.counters.len(), scope });
+        self.open.push(Open { name, namespace, line: 0, index, counters: self.counters.len(), scope });
     }
 
     /// Forgets the element that the last event closed.

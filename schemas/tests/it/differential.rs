@@ -1,0 +1,41 @@
+//! Our own schemas judge as the official ones do: every sample, and thousands of damaged ones.
+use crate::mutation::{Dice, mutate, parse, write};
+use crate::{check, official, xdomea_samples};
+use schemas::{Origin, Schemas};
+use std::sync::Arc;
+
+const ROUNDS: usize = 2_400;
+
+fn is_covered(document: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(document);
+    text.contains("xdomea:schema:3.0.0") || text.contains("xdomea:schema:3.1.0")
+}
+
+#[test]
+fn own_and_official_schemas_agree() {
+    let Some(official) = official() else { return };
+    let own = Arc::new(Schemas::new());
+    let root = ("urn:xoev-de:xdomea:schema:3.1.0", "Abgabe.Abgabe.0401");
+    assert_eq!(own.knows(root.0, root.1), Some(Origin::Own));
+    assert_eq!(official.knows(root.0, root.1), Some(Origin::Pack));
+    let samples: Vec<_> = xdomea_samples().into_iter().filter(|(_, bytes)| is_covered(bytes)).collect();
+    assert!(samples.len() >= 16);
+    for (name, bytes) in &samples {
+        let (ours, theirs) = (check(&own, bytes), check(&official, bytes));
+        assert_eq!(ours, theirs, "{name}");
+    }
+    let trees: Vec<_> = samples.iter().map(|(_, bytes)| parse(bytes)).collect();
+    let mut dice = Dice::new(3);
+    let (mut invalid, mut same) = (0, 0);
+    for round in 0..ROUNDS {
+        let document = write(&mutate(&trees[round % trees.len()], &mut dice));
+        let (ours, theirs) = (check(&own, &document), check(&official, &document));
+        let name = &samples[round % trees.len()].0;
+        assert_eq!(ours.is_valid(), theirs.is_valid(), "round {round}, {name}: {ours:?} {theirs:?}");
+        invalid += usize::from(!ours.is_valid());
+        same += usize::from(ours == theirs);
+    }
+    eprintln!("{ROUNDS} damaged documents, {invalid} invalid, {same} with the very same findings");
+    // The damage must be neither all harmless nor all fatal.
+    assert!(invalid > ROUNDS / 2 && invalid < ROUNDS);
+}
