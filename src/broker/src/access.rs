@@ -78,7 +78,12 @@ impl Broker {
         };
         let mut work = Work::new();
         work.put_token(&row);
-        work.insert_event(&self.audit(tenant, EventKind::TokenChanged, by, json!({ "token": row.id, "name": row.name })));
+        work.insert_event(&self.audit(
+            tenant,
+            EventKind::TokenChanged,
+            by,
+            json!({ "token": row.id, "name": row.name }),
+        ));
         self.store().commit(work).await?;
         Ok(TokenSecret { row, secret })
     }
@@ -90,7 +95,12 @@ impl Broker {
     pub async fn revoke_token(&self, tenant: &str, id: Id, by: &Actor) -> Result<(), Error> {
         let mut work = Work::new();
         work.revoke_token(tenant, id, self.now());
-        work.insert_event(&self.audit(tenant, EventKind::TokenChanged, by, json!({ "token": id, "revoked": true })));
+        work.insert_event(&self.audit(
+            tenant,
+            EventKind::TokenChanged,
+            by,
+            json!({ "token": id, "revoked": true }),
+        ));
         Ok(self.store().commit(work).await?)
     }
 
@@ -99,7 +109,7 @@ impl Broker {
     /// # Errors
     /// If the store cannot be asked.
     pub async fn tokens(&self, tenant: &str) -> Result<Vec<TokenRow>, Error> {
-        Ok(self.store().tokens(tenant).await?)
+        Ok(self.store().tokens(&Scope::tenant(tenant)).await?)
     }
 
     /// Partners: those configured in the store for the caller's tenant.
@@ -108,7 +118,7 @@ impl Broker {
     /// If the caller may not read partners.
     pub async fn partners(&self, caller: &Caller) -> Result<Vec<Partner>, Error> {
         let scope = caller.may(Action::ReadPartners)?;
-        Ok(self.store().partners(&scope.tenant).await?)
+        Ok(self.store().partners(scope).await?)
     }
 
     /// Creates or changes a partner.
@@ -126,7 +136,7 @@ impl Broker {
         let detail = json!({ "partner": partner.id, "version": partner.version });
         work.insert_event(&self.audit(&scope.tenant, EventKind::PartnerChanged, &caller.actor, detail));
         match self.store().commit(work).await.map_err(Error::from) {
-            Err(error) if error.is_conflict("version") => Err(model::Error::VersionConflict.into()),
+            Err(error) if error.is_conflict("record") => Err(model::Error::VersionConflict.into()),
             outcome => outcome.map(|()| partner),
         }
     }
@@ -135,7 +145,11 @@ impl Broker {
     ///
     /// # Errors
     /// `UnknownAuthority` if no directory knows it.
-    pub async fn capabilities(&self, caller: &Caller, key: &Authority) -> Result<model::directory::Reach, Error> {
+    pub async fn capabilities(
+        &self,
+        caller: &Caller,
+        key: &Authority,
+    ) -> Result<model::directory::Reach, Error> {
         caller.may(Action::ReadPartners)?;
         self.parts.directory.find(key).await?.ok_or(Error::UnknownAuthority)
     }
@@ -196,5 +210,5 @@ fn hash(secret: &str) -> String {
 }
 
 fn new_secret() -> Result<String, Error> {
-    Ok(format!("amt_{}", seal::keys::random_text()?))
+    Ok(format!("amt_{}", seal::random_secret()?))
 }

@@ -42,14 +42,14 @@ impl Broker {
         let scope = caller.may(Action::WriteCases)?;
         let before = self.owned(scope, RecordKind::Document, document).await?;
         let stored = self.stage(&scope.tenant, body).await?;
-        let payload = stored.reference();
+        let payload = stored.reference().clone();
         if upload.digest.as_ref().is_some_and(|announced| !announced.eq_ignore_ascii_case(&payload.sha256)) {
-            stored.discard();
+            self.store().discard(stored).await;
             return Err(Error::DigestMismatch);
         }
         if let Some(known) = file_of(&before, &upload.version, &upload.file_name) {
             let same = known.content.as_ref().is_some_and(|content| content.sha256 == payload.sha256);
-            stored.discard();
+            self.store().discard(stored).await;
             return if same { Ok(before) } else { Err(model::Error::Exists.into()) };
         }
         // The payload's row comes first: a record never names bytes that are not there. If the command

@@ -6,7 +6,9 @@ use futures::StreamExt;
 use model::directory::Transport;
 use model::exchange::{Exchange, ExchangeStatus, Side};
 use model::message::{Direction, Door};
-use model::{Actor, Authority, EventKind, Message, MessageState, Record, RecordKind, Scope, command::Change, ids};
+use model::{
+    Actor, Authority, EventKind, Message, MessageState, Record, RecordKind, Scope, command::Change, ids,
+};
 use store::{Job, StoredPayload, Work};
 
 use crate::intake::Known;
@@ -46,7 +48,12 @@ impl Broker {
             let actor = Actor { kind: "partner".to_owned(), id: received.partner.clone() };
             work.insert_event(&notes::of_message(EventKind::MessageAccepted, &received, &actor, now));
             work.update_message(&message, MessageState::Ready);
-            work.insert_event(&notes::of_message(EventKind::MessageDelivered, &message, &Actor::gateway(), now));
+            work.insert_event(&notes::of_message(
+                EventKind::MessageDelivered,
+                &message,
+                &Actor::gateway(),
+                now,
+            ));
             self.note_sent(&mut work, &message).await?;
             match self.finish(job, work).await {
                 Err(error) if error.is_conflict("dedup") => {}
@@ -59,7 +66,7 @@ impl Broker {
             }
         }
         // The recipient has another message under this id: ours is wrong, and stays here.
-        stored.discard();
+        self.store().discard(stored).await;
         message.state = MessageState::Ready;
         message.report = Some(with_finding(message.report.take(), "broker.id-reused"));
         self.park(job, message).await
@@ -75,7 +82,8 @@ impl Broker {
     pub(crate) async fn sending_exchange(&self, message: &Message) -> Result<Option<Exchange>, Error> {
         let Some(id) = message.exchange else { return Ok(None) };
         let scope = Scope::tenant(&message.tenant);
-        let Some(Record::Exchange(exchange)) = self.store().record(&scope, RecordKind::Exchange, id).await? else {
+        let Some(Record::Exchange(exchange)) = self.store().record(&scope, RecordKind::Exchange, id).await?
+        else {
             return Ok(None);
         };
         let opens = exchange.messages.first().is_some_and(|first| first.id == message.id);
@@ -107,7 +115,7 @@ impl Broker {
         }
         let stored = writer.finish().await?;
         if stored.reference().sha256 != reference.sha256 {
-            stored.discard();
+            self.store().discard(stored).await;
             return Err(Error::DigestMismatch);
         }
         Ok(stored)
@@ -139,7 +147,7 @@ impl Broker {
             partner: sender,
             identity: Some(identity),
             dedup_key: message.dedup_key.clone(),
-            payload: Some(stored.reference()),
+            payload: Some(stored.reference().clone()),
             file_name: message.file_name.clone(),
             test: message.test,
             state: MessageState::Accepted,

@@ -57,7 +57,7 @@ impl Broker {
             partner: wanted.to,
             process_id: ids::new_id(),
             standard,
-            version,
+            standard_version: version,
             status: ExchangeStatus::Sending,
             objects,
             messages: vec![],
@@ -92,7 +92,7 @@ impl Broker {
         let scope = caller.may(Action::ConfirmImport)?;
         for _ in 0..5 {
             match self.try_confirm(caller, scope, id, &results).await {
-                Err(error) if error.is_conflict("version") => {}
+                Err(error) if error.is_conflict("record") => {}
                 outcome => return outcome,
             }
         }
@@ -140,7 +140,10 @@ impl Broker {
         before: &Exchange,
         after: &Exchange,
     ) -> Result<(), Error> {
-        let newly = after.objects.iter().filter(|object| after.is_confirmed(object.id) && !before.is_confirmed(object.id));
+        let newly = after
+            .objects
+            .iter()
+            .filter(|object| after.is_confirmed(object.id) && !before.is_confirmed(object.id));
         for object in newly {
             let record = self.owned_any(scope, object.id).await?;
             if matches!(record.kind(), RecordKind::CaseFile | RecordKind::Case) {
@@ -154,7 +157,13 @@ impl Broker {
     ///
     /// # Errors
     /// `NotConfirmed` before that.
-    pub async fn lock(&self, caller: &Caller, kind: RecordKind, id: Id, exchange_id: Id) -> Result<Record, Error> {
+    pub async fn lock(
+        &self,
+        caller: &Caller,
+        kind: RecordKind,
+        id: Id,
+        exchange_id: Id,
+    ) -> Result<Record, Error> {
         let scope = caller.may(Action::Exchange)?;
         self.owned(scope, kind, id).await?;
         let record = exchange(self.owned(scope, RecordKind::Exchange, exchange_id).await?)?;
@@ -202,7 +211,13 @@ impl Broker {
     }
 
     /// An outgoing message of an exchange, not built yet.
-    fn outgoing(&self, exchange: &Exchange, message_type: &str, wants_receipt: bool, answers: Option<Id>) -> Message {
+    fn outgoing(
+        &self,
+        exchange: &Exchange,
+        message_type: &str,
+        wants_receipt: bool,
+        answers: Option<Id>,
+    ) -> Message {
         let now = self.now();
         let ours = self.house().authority(&exchange.meta.tenant, &exchange.meta.authority);
         let sender = Endpoint {
@@ -222,7 +237,7 @@ impl Broker {
             partner: exchange.partner.to_string(),
             identity: Some(Identity {
                 standard: exchange.standard.clone(),
-                version: exchange.version.clone(),
+                version: exchange.standard_version.clone(),
                 message_type: message_type.to_owned(),
                 name: String::new(),
                 process_id: Some(exchange.process_id),
@@ -302,7 +317,8 @@ impl Broker {
             known.is_some_and(|known| known.writes().contains(&version))
         };
         let fits = |(standard, version): &&(String, String)| {
-            wanted.version.as_ref().is_none_or(|(s, v)| s == standard && v == version) && writes(standard, version)
+            wanted.version.as_ref().is_none_or(|(s, v)| s == standard && v == version)
+                && writes(standard, version)
         };
         reads.iter().find(fits).cloned().ok_or(Error::NoCommonStandard)
     }

@@ -111,7 +111,8 @@ impl House {
         from: &str,
     ) -> Option<(String, Option<String>)> {
         let entry = self.authority(tenant, authority)?;
-        let fits = |wanted: &Option<String>, given: &str| wanted.as_deref().is_none_or(|wanted| wanted == given);
+        let fits =
+            |wanted: &Option<String>, given: &str| wanted.as_deref().is_none_or(|wanted| wanted == given);
         let route = self.tenants.get(tenant)?.routes.iter().find(|route| {
             route.authority.as_ref().is_none_or(|wanted| wanted == authority)
                 && fits(&route.standard, standard)
@@ -155,7 +156,11 @@ mod tests {
         let tenant = Tenant {
             id: "soest".into(),
             name: "Kreis Soest".into(),
-            authorities: vec![AuthorityEntry { key: bauamt.clone(), name: "Bauaufsicht".into(), unit: "10".into() }],
+            authorities: vec![AuthorityEntry {
+                key: bauamt.clone(),
+                name: "Bauaufsicht".into(),
+                unit: "10".into(),
+            }],
             units: vec![Unit { id: "63".into(), name: "Bauordnung".into() }],
             routes: vec![Route {
                 authority: Some(bauamt),

@@ -105,7 +105,7 @@ impl Broker {
 
     async fn commit_inbox(&self, work: Work) -> Result<(), Error> {
         match self.store().commit(work).await.map_err(Error::from) {
-            Err(error) if error.is_conflict("inbox") => Err(Error::NotLeased),
+            Err(error) if error.is_conflict("inbox entry") => Err(Error::NotLeased),
             outcome => outcome,
         }
     }
@@ -126,7 +126,11 @@ impl Broker {
         Ok(InboxItem { entry, message })
     }
 
-    async fn with_messages(&self, caller: &Caller, entries: Vec<InboxEntry>) -> Result<Vec<InboxItem>, Error> {
+    async fn with_messages(
+        &self,
+        caller: &Caller,
+        entries: Vec<InboxEntry>,
+    ) -> Result<Vec<InboxItem>, Error> {
         let mut items = Vec::with_capacity(entries.len());
         for entry in entries {
             if let Some(message) = self.store().message(&caller.scope, entry.message_id).await? {

@@ -50,17 +50,18 @@ impl Broker {
         caller.may(Action::SendMessages)?;
         let authority = caller.authority.clone().ok_or(Error::NoAuthority)?;
         let stored = self.stage(&caller.scope.tenant, body).await?;
-        let payload = stored.reference();
-        if incoming.digest.as_ref().is_some_and(|announced| !announced.eq_ignore_ascii_case(&payload.sha256)) {
-            stored.discard();
+        let payload = stored.reference().clone();
+        if incoming.digest.as_ref().is_some_and(|announced| !announced.eq_ignore_ascii_case(&payload.sha256))
+        {
+            self.store().discard(stored).await;
             return Err(Error::DigestMismatch);
         }
         let once = incoming.key.clone().map(|key| Once { key, digest: payload.sha256.clone() });
         if let Some(answer) = self.answered(caller, once.as_ref()).await? {
-            stored.discard();
+            self.store().discard(stored).await;
             return read_message(answer);
         }
-        let content = self.store().open_stored(&caller.scope.tenant, &stored);
+        let content = self.store().open_stored(&caller.scope.tenant, &stored)?;
         let identity = self.identify(content, incoming.file_name.clone()).await?;
         let message = self.new_message(caller, &authority, incoming, &identity, &stored)?;
         self.commit_incoming(caller, message, stored, once).await
@@ -78,8 +79,8 @@ impl Broker {
     ) -> Result<Checked, Error> {
         let tenant = &caller.may(Action::SendMessages)?.tenant;
         let stored = self.stage(tenant, body).await?;
-        let checked = self.check_content(self.store().open_stored(tenant, &stored), file_name).await;
-        stored.discard();
+        let checked = self.check_content(self.store().open_stored(tenant, &stored)?, file_name).await;
+        self.store().discard(stored).await;
         checked
     }
 
@@ -173,7 +174,7 @@ impl Broker {
             partner: caller.actor.id.clone(),
             identity: identity.clone(),
             dedup_key: dedup_key(identity.as_ref(), &stored.reference().sha256),
-            payload: Some(stored.reference()),
+            payload: Some(stored.reference().clone()),
             file_name: incoming.file_name,
             test: incoming.test,
             state: MessageState::Accepted,
@@ -196,7 +197,12 @@ impl Broker {
         // A second round comes only from a message that was known by its own id.
         for _ in 0..4 {
             let mut work = self.transaction_one(&message, &stored, supersedes);
-            work.insert_event(&notes::of_message(EventKind::MessageAccepted, &message, &caller.actor, self.now()));
+            work.insert_event(&notes::of_message(
+                EventKind::MessageAccepted,
+                &message,
+                &caller.actor,
+                self.now(),
+            ));
             if let Some(once) = &once {
                 once.claim(&mut work, caller, message.id, &json!(message));
             }
@@ -206,17 +212,17 @@ impl Broker {
                 Err(error) => return Err(error),
             }
             if let Some(answer) = self.answered(caller, once.as_ref()).await? {
-                stored.discard();
+                self.store().discard(stored).await;
                 return read_message(answer);
             }
             match self.known(&message).await? {
                 Known::Failed(first) => supersedes = Some(first),
                 Known::Same(first) => {
-                    stored.discard();
+                    self.store().discard(stored).await;
                     return Ok(*first);
                 }
                 Known::Other => {
-                    stored.discard();
+                    self.store().discard(stored).await;
                     return Err(Error::IdReused);
                 }
                 Known::Nothing => supersedes = None,

@@ -44,6 +44,10 @@ pub use exchange::NewExchange;
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming};
 pub use once::Once;
+pub use store::{
+    InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page, Partner, Payload, RecordFilter,
+    SealedEvent, Stats, TokenRow,
+};
 pub use worker::Workers;
 
 use house::House;

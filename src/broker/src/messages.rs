@@ -154,7 +154,9 @@ impl Broker {
         message.updated_at = now;
         work.update_message(&message, before);
         work.insert_event(&notes::of_message(EventKind::MessageReturned, &message, actor, now));
-        if let Some(mut sent) = self.sent_copy(&message).await?.filter(|sent| sent.state == MessageState::Delivered) {
+        if let Some(mut sent) =
+            self.sent_copy(&message).await?.filter(|sent| sent.state == MessageState::Delivered)
+        {
             sent.state = MessageState::Returned;
             sent.updated_at = now;
             sent.report.clone_from(&message.report);
@@ -174,7 +176,12 @@ impl Broker {
     }
 
     /// Rows of a clarification (Klärungsfall): the message, and a task on its unit's desk.
-    pub(crate) fn parked(&self, work: &mut Work, mut message: Message, actor: &Actor) -> Result<Message, Error> {
+    pub(crate) fn parked(
+        &self,
+        work: &mut Work,
+        mut message: Message,
+        actor: &Actor,
+    ) -> Result<Message, Error> {
         let now = self.now();
         let before = message.state;
         message.state = MessageState::Parked;

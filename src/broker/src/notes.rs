@@ -62,8 +62,13 @@ pub(crate) fn of_message(kind: EventKind, message: &Message, actor: &Actor, now:
 /// Type, state and the other side: what proves a message's way without its content.
 fn message_facts(message: &Message) -> Value {
     let identity = message.identity.as_ref();
-    let rules: Vec<&str> =
-        message.report.iter().flat_map(|report| &report.findings).map(|f| f.rule.as_str()).take(100).collect();
+    let rules: Vec<&str> = message
+        .report
+        .iter()
+        .flat_map(|report| &report.findings)
+        .map(|f| f.rule.as_str())
+        .take(100)
+        .collect();
     json!({
         "state": message.state.name(),
         "direction": message.direction,

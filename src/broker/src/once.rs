@@ -31,13 +31,36 @@ impl Once {
 
 impl Broker {
     /// The first answer to this request, if it was made before.
-    pub(crate) async fn answered(&self, caller: &Caller, once: Option<&Once>) -> Result<Option<Value>, Error> {
+    ///
+    /// # Errors
+    /// `KeyReused` if the key was used for another request.
+    pub async fn answered(&self, caller: &Caller, once: Option<&Once>) -> Result<Option<Value>, Error> {
         let Some(once) = once else { return Ok(None) };
         let space = Once::space(caller);
         let Some(known) = self.store().dedup(&caller.scope.tenant, &space, &once.key).await? else {
             return Ok(None);
         };
         first_answer(known, once).map(Some)
+    }
+
+    /// Keeps the answer to a request whose effect is committed already. For effects that change nothing
+    /// when they are repeated: an interruption before this call only costs the repetition.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn remember(
+        &self,
+        caller: &Caller,
+        once: &Once,
+        subject: model::Id,
+        answer: &Value,
+    ) -> Result<(), Error> {
+        let mut work = Work::new();
+        once.claim(&mut work, caller, subject, answer);
+        match self.store().commit(work).await.map_err(Error::from) {
+            Err(error) if error.is_conflict("dedup") => Ok(()),
+            outcome => outcome,
+        }
     }
 
     /// Commits `work`. If another request with the same key was quicker, gives its answer instead.

@@ -5,7 +5,9 @@ use std::io::Read;
 
 use model::exchange::Exchange;
 use model::standard::{Outgoing, OutgoingContent, Records, Written};
-use model::{Actor, EventKind, Failure, Finding, Id, Message, MessageState, PayloadRef, Record, RecordKind, Scope};
+use model::{
+    Actor, EventKind, Failure, Finding, Id, Message, MessageState, PayloadRef, Record, RecordKind, Scope,
+};
 use serde_json::json;
 use store::{Job, NewJob, Store, StoredPayload, Work};
 use tokio::runtime::Handle;
@@ -24,7 +26,7 @@ impl Broker {
         let exchange_id = message.exchange.ok_or(Error::Internal)?;
         let exchange = exchange(self.owned(&scope, RecordKind::Exchange, exchange_id).await?)?;
         let (stored, written) = self.write(&message, &exchange).await?;
-        let content = self.store().open_stored(&job.tenant, &stored);
+        let content = self.store().open_stored(&job.tenant, &stored)?;
         let mut report = self.check_content(content, Some(written.file_name.clone())).await?.report;
         let reach = self.parts.directory.find(&exchange.partner).await?.ok_or(Error::UnknownAuthority)?;
         if stored.reference().size > reach.most_bytes {
@@ -32,7 +34,7 @@ impl Broker {
         }
         let now = self.now();
         message.updated_at = now;
-        message.payload = Some(stored.reference());
+        message.payload = Some(stored.reference().clone());
         message.file_name = Some(written.file_name);
         message.identity = Some(written.identity);
         let acceptable = report.is_acceptable();
@@ -83,7 +85,7 @@ impl Broker {
         }
         let outgoing = Outgoing {
             content,
-            version: exchange.version.clone(),
+            version: exchange.standard_version.clone(),
             process_id: exchange.process_id,
             sender: identity.sender.unwrap_or_default(),
             recipient,
@@ -91,7 +93,8 @@ impl Broker {
             wants_receipt: identity.wants_receipt,
             answers: answered.filter(|_| reply),
         };
-        let standard = intake::standard(&self.parts.standards, &exchange.standard).ok_or(Error::NoCommonStandard)?;
+        let standard =
+            intake::standard(&self.parts.standards, &exchange.standard).ok_or(Error::NoCommonStandard)?;
         let standard = standard.clone();
         let mut records = Tree {
             store: self.store().clone(),

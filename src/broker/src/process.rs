@@ -2,13 +2,15 @@
 //! state, events, mailbox and replies together.
 
 use model::command::{Change, Command};
-use model::exchange::{Exchange, ExchangeKind, ExchangeMessage, ExchangeStatus, ImportResult, Side, process_name};
+use model::exchange::{
+    Exchange, ExchangeKind, ExchangeMessage, ExchangeStatus, ImportResult, Side, process_name,
+};
 use model::message::Direction;
 use model::record::Meta;
 use model::standard::{Identity, Meaning};
 use model::{
-    Actor, Authority, Decided, EventKind, Finding, Id, Message, MessageState, Record, RecordKind, Report, Scope,
-    decide, ids,
+    Actor, Authority, Decided, EventKind, Finding, Id, Message, MessageState, Record, RecordKind, Report,
+    Scope, decide, ids,
 };
 use store::{InboxEntry, InboxState, Job, RecordFilter, Work};
 use tokio::runtime::Handle;
@@ -44,7 +46,11 @@ impl Broker {
         }
     }
 
-    async fn translate(&self, message: &Message, identity: &Identity) -> Result<(Meaning, Translator), Error> {
+    async fn translate(
+        &self,
+        message: &Message,
+        identity: &Identity,
+    ) -> Result<(Meaning, Translator), Error> {
         let payload = message.payload.clone().ok_or(Error::ContentUnavailable)?;
         let content = self.store().open_payload(&message.tenant, payload.id).await?;
         let (broker, message, name) = (self.clone(), message.clone(), identity.standard.clone());
@@ -116,7 +122,8 @@ impl Broker {
         };
         let now = self.now();
         let actor = Actor { kind: "partner".to_owned(), id: message.partner.clone() };
-        let status = if results.is_some() { exchange_status(&current) } else { received(exchange_status(&current)) };
+        let status =
+            if results.is_some() { exchange_status(&current) } else { received(exchange_status(&current)) };
         let noted = ExchangeMessage { id: message.id, message_type: identity.message_type.clone(), at: now };
         let mut changes = vec![Change::ExchangeMessage(noted, status)];
         changes.extend(results.map(Change::ImportResults));
@@ -124,7 +131,8 @@ impl Broker {
         let mut work = Work::new();
         let mut record = current;
         for change in changes {
-            let command = Command { kind: RecordKind::Exchange, id: record.meta().id, expected: None, change };
+            let command =
+                Command { kind: RecordKind::Exchange, id: record.meta().id, expected: None, change };
             let decided = match decide(Some(&record), &command, self.parts.rules, now) {
                 Ok(decided) => decided,
                 Err(_) => {
@@ -265,7 +273,7 @@ impl Broker {
             partner: partner(message, identity),
             process_id: identity.process_id.unwrap_or(message.id),
             standard: identity.standard.clone(),
-            version: identity.version.clone(),
+            standard_version: identity.version.clone(),
             status: ExchangeStatus::Received,
             objects: translator.roots.clone(),
             messages: vec![ExchangeMessage {
@@ -278,7 +286,13 @@ impl Broker {
 
     fn unit_for(&self, message: &Message, identity: &Identity) -> Result<(String, Option<String>), Error> {
         self.house()
-            .route(&message.tenant, &message.authority, &identity.standard, &identity.message_type, &message.partner)
+            .route(
+                &message.tenant,
+                &message.authority,
+                &identity.standard,
+                &identity.message_type,
+                &message.partner,
+            )
             .ok_or(Error::UnknownAuthority)
     }
 

@@ -56,9 +56,14 @@ impl Broker {
         }
         for _ in 0..ATTEMPTS {
             match self.attempt(caller, scope, &command, once).await {
-                Err(error) if error.is_conflict("version") && command.expected.is_none() => {}
-                Err(error) if error.is_conflict("version") => return Err(model::Error::VersionConflict.into()),
-                Err(error) if error.is_conflict("exists") => return Err(model::Error::Exists.into()),
+                Err(error) if error.is_conflict("root") => {}
+                Err(error) if error.is_conflict("record") && is_create(&command) => {
+                    return Err(model::Error::Exists.into());
+                }
+                Err(error) if error.is_conflict("record") && command.expected.is_none() => {}
+                Err(error) if error.is_conflict("record") => {
+                    return Err(model::Error::VersionConflict.into());
+                }
                 outcome => return outcome,
             }
         }
@@ -155,7 +160,9 @@ impl Broker {
 
     /// The root of the tree that a record lies in, if the record is not the root itself.
     async fn root_of(&self, record: Option<&Record>) -> Result<Option<Record>, Error> {
-        let Some(meta) = record.map(Record::meta).filter(|meta| meta.root != meta.id) else { return Ok(None) };
+        let Some(meta) = record.map(Record::meta).filter(|meta| meta.root != meta.id) else {
+            return Ok(None);
+        };
         Ok(self.store().record_any(&Scope::tenant(&meta.tenant), meta.root).await?)
     }
 
@@ -180,7 +187,9 @@ impl Broker {
         let whole = Scope::tenant(&scope.tenant);
         let record = self.store().record(&whole, kind, id).await?.ok_or_else(not_found)?;
         let may = match &record {
-            Record::Task(task) => task.requested_by.as_deref().is_some_and(|unit| scope.units.covers(Some(unit))),
+            Record::Task(task) => {
+                task.requested_by.as_deref().is_some_and(|unit| scope.units.covers(Some(unit)))
+            }
             Record::CaseFile(_) | Record::Case(_) | Record::Document(_) => {
                 self.is_asked(scope, record.meta().root).await? || self.is_asked(scope, id).await?
             }
@@ -240,6 +249,10 @@ fn write_action(command: &Command) -> Action {
         (_, Change::ConfirmReceived) => Action::ConfirmImport,
         _ => Action::WriteCases,
     }
+}
+
+fn is_create(command: &Command) -> bool {
+    matches!(command.change, Change::Create(_))
 }
 
 fn status_of(record: &Record) -> Option<RecordStatus> {

@@ -3,11 +3,13 @@
 
 use std::io::Read;
 
-use model::case::{Reference, RecordStatus};
+use model::case::{RecordStatus, Reference};
 use model::exchange::ExchangeObject;
 use model::record::Meta;
 use model::standard::{Intake, Object};
-use model::{Decided, EventKind, Failure, Id, Message, PayloadRef, Record, RecordKind, Timestamp, ids, patch};
+use model::{
+    Decided, EventKind, Failure, Id, Message, PayloadRef, Record, RecordKind, Timestamp, ids, patch,
+};
 use store::{Store, Work};
 use tokio::runtime::Handle;
 
@@ -34,7 +36,12 @@ pub(crate) struct Translator {
 
 impl Translator {
     /// Begins anew: what an interrupted run left is removed first.
-    pub(crate) fn begin(store: Store, runtime: Handle, message: &Message, now: Timestamp) -> Result<Self, Error> {
+    pub(crate) fn begin(
+        store: Store,
+        runtime: Handle,
+        message: &Message,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         let mut work = Work::new();
         work.begin_staging(&message.tenant, message.id);
         runtime.block_on(store.commit(work))?;
@@ -89,10 +96,11 @@ impl Translator {
 impl Intake for Translator {
     fn file(&mut self, _: &str, content: &mut dyn Read) -> Result<PayloadRef, Failure> {
         let mut writer = self.store.payload_writer_blocking(&self.message.tenant);
-        std::io::copy(content, &mut writer)
-            .map_err(|_| Failure::transient("broker.storage", "a file of the container could not be stored"))?;
+        std::io::copy(content, &mut writer).map_err(|_| {
+            Failure::transient("broker.storage", "a file of the container could not be stored")
+        })?;
         let stored = writer.finish().map_err(failure)?;
-        let reference = stored.reference();
+        let reference = stored.reference().clone();
         self.slice.insert_staged_payload(&self.message.tenant, &stored, self.message.id);
         self.wrote_row()?;
         Ok(reference)

@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn every_page_has_its_code_as_name_and_a_sentence_in_both_languages() {
         for file_name in Pages::iter() {
-            let (code, sentence) = read(&file_name).unwrap_or_else(|| panic!("{file_name} is not well-formed"));
+            let (code, sentence) =
+                read(&file_name).unwrap_or_else(|| panic!("{file_name} is not well-formed"));
             assert_eq!(format!("{code}.md"), file_name);
             for text in [&sentence.en, &sentence.de] {
                 assert!(text.len() > 10 && text.ends_with('.'), "{file_name}: {text}");

@@ -42,10 +42,10 @@ pub struct Exchange {
     pub partner: Authority,
     /// ProzessID.
     pub process_id: Id,
-    /// Message standard and version, such as `xdomea` and `3.1.0`.
+    /// Message standard, such as `xdomea`.
     pub standard: String,
-    /// Version of the standard.
-    pub version: String,
+    /// Version of the standard, such as `3.1.0`. (`version` counts the record's changes.)
+    pub standard_version: String,
     /// Where it stands.
     #[serde(default)]
     pub status: ExchangeStatus,

@@ -237,3 +237,73 @@ impl Record {
         record.map_err(|_| Error::Invalid { field: "record" })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{a_case, a_meta, a_task, an_exchange};
+
+    #[test]
+    fn every_record_reads_its_own_json_form() {
+        let at = Timestamp::from_micros(1);
+        let id = a_meta().id;
+        let records = [
+            a_case("Neubau"),
+            a_task("Stellungnahme"),
+            Record::Exchange(an_exchange(id)),
+            Record::CaseFile(CaseFile {
+                meta: a_meta(),
+                description: Description::default(),
+                parent: Some(id),
+                status: crate::case::RecordStatus::Received,
+            }),
+            Record::Document(Document {
+                meta: a_meta(),
+                description: Description::default(),
+                parent: Some(id),
+                kind: Some("Lageplan".into()),
+                dates: crate::case::DocumentDates::default(),
+                versions: vec![crate::case::Version { number: "1".into(), files: vec![] }],
+            }),
+            Record::Interaction(Interaction {
+                meta: a_meta(),
+                case_id: None,
+                kind: "call".into(),
+                at,
+                subject: None,
+            }),
+            Record::Dispatch(Dispatch {
+                meta: a_meta(),
+                case_id: id,
+                kind: crate::activity::DispatchKind::Disclosure,
+                documents: vec![id],
+                steps: vec![],
+            }),
+            Record::Decision(Decision {
+                meta: a_meta(),
+                case_id: id,
+                outcome: "granted".into(),
+                document: None,
+                at,
+            }),
+            Record::Claim(Claim {
+                meta: a_meta(),
+                case_id: id,
+                amount_cents: 12_345,
+                purpose: "Gebühr".into(),
+                cash_reference: None,
+                due: None,
+            }),
+            Record::Payment(Payment {
+                meta: a_meta(),
+                claim_id: id,
+                amount_cents: 12_345,
+                status: "paid".into(),
+            }),
+        ];
+        for record in records {
+            let json = serde_json::from_str(&record.to_json().to_string()).unwrap();
+            assert_eq!(Record::from_json(record.kind(), json), Ok(record));
+        }
+    }
+}

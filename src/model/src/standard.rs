@@ -89,6 +89,16 @@ pub trait Intake {
     /// # Errors
     /// If it cannot be stored.
     fn object(&mut self, object: Object) -> Result<(), Failure>;
+
+    /// Takes in what the message says beside its objects: header, cover letter, files that no object
+    /// names. Called once, last. Needed only to write the same message again, by [`Records::message`].
+    ///
+    /// # Errors
+    /// If it cannot be stored.
+    fn message(&mut self, extension: serde_json::Value) -> Result<(), Failure> {
+        let _ = extension;
+        Ok(())
+    }
 }
 
 /// A record as it stands in a message: identified by the message's own UUIDs.
@@ -172,6 +182,15 @@ pub trait Records {
     /// # Errors
     /// If they cannot be read.
     fn open(&mut self, payload: &PayloadRef) -> Result<Box<dyn Read + '_>, Failure>;
+
+    /// What [`Intake::message`] was given, if the same message is written again. A new message has none:
+    /// what one sender wrote beside the objects is not for the next receiver.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn message(&mut self) -> Result<Option<serde_json::Value>, Failure> {
+        Ok(None)
+    }
 }
 
 /// What was written.

@@ -63,7 +63,7 @@ pub fn an_exchange(object: Id) -> Exchange {
         partner: Authority::nobody(),
         process_id: ids::new_id(),
         standard: "xdomea".into(),
-        version: "3.1.0".into(),
+        standard_version: "3.1.0".into(),
         status: ExchangeStatus::Sending,
         objects: vec![ExchangeObject {
             kind: RecordKind::Case,

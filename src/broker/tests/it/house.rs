@@ -1,0 +1,129 @@
+//! Two tenants with one authority each, and callers of every kind.
+
+use std::sync::Arc;
+
+use broker::house::{AuthorityEntry, House, Route, Tenant, Unit};
+use broker::{Broker, Incoming, Limits, Parts};
+use bytes::Bytes;
+use model::case::{Case, Description, Priority, RecordStatus};
+use model::command::{Change, Command, Rules};
+use model::rights::Within;
+use model::{Actor, Authority, Caller, Message, Record, RecordKind, Role, Scope, SystemClock};
+use seal::evidence_key::EvidenceKey;
+use seal::keys::{KeyRing, MasterKey};
+use store::Store;
+use tempfile::TempDir;
+
+use crate::toy::Toy;
+
+pub struct Gateway {
+    pub broker: Broker,
+    _folder: TempDir,
+}
+
+pub fn soest() -> Authority {
+    "bab:05974000".parse().unwrap()
+}
+
+pub fn lippstadt() -> Authority {
+    "bab:05974028".parse().unwrap()
+}
+
+fn tenant(id: &str, key: Authority) -> Tenant {
+    let unit = |id: &str| Unit { id: id.into(), name: format!("Amt {id}") };
+    Tenant {
+        id: id.into(),
+        name: id.into(),
+        authorities: vec![AuthorityEntry { key, name: format!("Bauaufsicht {id}"), unit: "63".into() }],
+        units: vec![unit("63"), unit("70")],
+        routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],
+    }
+}
+
+impl Gateway {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(store::Config {
+            database: format!("sqlite:{}", folder.path().join("db").display()),
+            payloads: folder.path().join("payloads"),
+            keys: Arc::new(KeyRing::new(MasterKey::random().unwrap(), vec![])),
+            clock: Arc::new(SystemClock),
+        })
+        .await
+        .unwrap();
+        let tenants = vec![tenant("soest", soest()), tenant("lippstadt", lippstadt())];
+        let house = Arc::new(House::new(tenants, vec![("toy".into(), "1".into())], 1 << 20));
+        let broker = Broker::new(Parts {
+            store,
+            standards: vec![Arc::new(Toy)],
+            directory: house.clone(),
+            house,
+            clock: Arc::new(SystemClock),
+            evidence_key: Arc::new(EvidenceKey::random().unwrap()),
+            rules: Rules { allow_restricted: false },
+            limits: Limits { most_bytes: 1 << 20 },
+            node: "test".into(),
+        });
+        Gateway { broker, _folder: folder }
+    }
+
+    pub async fn accept(&self, caller: &Caller, body: &serde_json::Value) -> Result<Message, broker::Error> {
+        let bytes = Bytes::from(body.to_string());
+        let stream = futures::stream::iter([Ok(bytes)]);
+        self.broker.accept(caller, Incoming::default(), stream).await
+    }
+
+    pub async fn a_case(&self, caller: &Caller, title: &str) -> Case {
+        let Record::Case(case) = new_case(caller, "63", title) else { unreachable!() };
+        let record = self.broker.submit(caller, create(Record::Case(case)), None).await.unwrap();
+        let Record::Case(case) = record else { unreachable!() };
+        case
+    }
+}
+
+/// A system with all roles in one unit.
+pub fn caller(tenant: &str, unit: &str) -> Caller {
+    Caller {
+        actor: Actor { kind: "system".into(), id: format!("{tenant}-{unit}") },
+        roles: vec![Role::System, Role::RecordKeeping, Role::Operator, Role::Auditor, Role::Admin],
+        scope: Scope { tenant: tenant.into(), units: Within::one(unit), services: Within::All },
+        authority: Some(if tenant == "soest" { soest() } else { lippstadt() }),
+    }
+}
+
+pub fn new_case(caller: &Caller, unit: &str, title: &str) -> Record {
+    let id = model::ids::new_id();
+    let meta = model::record::Meta {
+        id,
+        tenant: caller.scope.tenant.clone(),
+        authority: caller.authority.clone().unwrap(),
+        unit: unit.into(),
+        public_service: Some("baugenehmigung".into()),
+        root: id,
+        version: 0,
+        created_at: model::Timestamp::default(),
+        updated_at: model::Timestamp::default(),
+    };
+    Record::Case(Case {
+        meta,
+        description: Description { title: title.into(), ..Description::default() },
+        case_file: None,
+        parent: None,
+        status: RecordStatus::Open,
+        priority: Priority::Normal,
+        locations: vec![],
+    })
+}
+
+pub fn create(record: Record) -> Command {
+    Command {
+        kind: record.kind(),
+        id: record.meta().id,
+        expected: None,
+        change: Change::Create(Box::new(record)),
+    }
+}
+
+pub fn change(kind: RecordKind, id: model::Id, change: Change) -> Command {
+    Command { kind, id, expected: None, change }
+}

@@ -1,0 +1,139 @@
+//! Taking in: once, durable, returned with a reason, parked for a human.
+
+use broker::Error;
+use model::{MessageState, RecordKind, ids};
+use serde_json::json;
+use store::{InboxFilter, Page, RecordFilter};
+
+use crate::house::{Gateway, caller};
+
+fn page() -> Page {
+    Page { after: None, limit: 50 }
+}
+
+#[tokio::test]
+async fn an_acceptable_message_becomes_records_and_waits_in_the_mailbox() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let body = json!({"toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Neubau"]]});
+    let message = gateway.accept(&caller, &body).await.unwrap();
+    assert_eq!(message.state, MessageState::Accepted);
+    gateway.broker.run_due_jobs().await.unwrap();
+
+    let message = gateway.broker.message(&caller, message.id).await.unwrap();
+    assert_eq!(message.state, MessageState::Processed);
+    let cases = gateway.broker.records(&caller, &RecordFilter::of(RecordKind::Case), &page()).await.unwrap();
+    assert_eq!(cases.items.len(), 1);
+    assert_eq!(cases.items[0].status(), "received");
+    let inbox = gateway.broker.inbox(&caller, &InboxFilter::default(), &page()).await.unwrap();
+    assert_eq!(inbox.items.len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_message_twice_has_one_effect_and_the_first_answer() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let body = json!({"toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Neubau"]]});
+    let first = gateway.accept(&caller, &body).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    assert_eq!(gateway.accept(&caller, &body).await.unwrap().id, first.id);
+    assert_eq!(gateway.broker.run_due_jobs().await.unwrap(), 0);
+    let cases = gateway.broker.records(&caller, &RecordFilter::of(RecordKind::Case), &page()).await.unwrap();
+    assert_eq!(cases.items.len(), 1);
+}
+
+#[tokio::test]
+async fn the_same_id_with_other_bytes_is_a_conflict() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let process = ids::new_id();
+    let body = |title: &str| json!({"toy": "0401", "process": process, "objects": [[ids::new_id(), title]]});
+    gateway.accept(&caller, &body("a")).await.unwrap();
+    assert!(matches!(gateway.accept(&caller, &body("b")).await, Err(Error::IdReused)));
+}
+
+#[tokio::test]
+async fn many_copies_at_once_are_one_message() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let body = json!({"toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Neubau"]]});
+    let copies = futures::future::join_all((0..16).map(|_| gateway.accept(&caller, &body))).await;
+    let mut known: Vec<_> = copies.into_iter().map(|copy| copy.unwrap().id).collect();
+    known.dedup();
+    assert_eq!(known.len(), 1);
+}
+
+#[tokio::test]
+async fn a_broken_message_is_returned_with_its_findings_and_quarantined() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let body = json!({"toy": "0401", "process": ids::new_id(), "broken": true});
+    let message = gateway.accept(&caller, &body).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    let message = gateway.broker.message(&caller, message.id).await.unwrap();
+    assert_eq!(message.state, MessageState::Returned);
+    let findings = message.report.unwrap().findings;
+    assert_eq!((findings[0].rule.as_str(), findings[0].line), ("toy.broken", Some(1)));
+    let content = gateway.broker.message_content(&caller, message.id).await;
+    assert!(matches!(content, Err(Error::ContentUnavailable)));
+}
+
+#[tokio::test]
+async fn the_repetition_of_a_returned_message_is_processed() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let process = ids::new_id();
+    let broken = json!({"toy": "0401", "process": process, "broken": true});
+    let first = gateway.accept(&caller, &broken).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    let mended = json!({"toy": "0401", "process": process, "objects": [[ids::new_id(), "Neubau"]]});
+    let second = gateway.accept(&caller, &mended).await.unwrap();
+    assert_ne!(first.id, second.id);
+    gateway.broker.run_due_jobs().await.unwrap();
+    let second = gateway.broker.message(&caller, second.id).await.unwrap();
+    assert_eq!(second.state, MessageState::Processed);
+}
+
+#[tokio::test]
+async fn unknown_content_is_returned_not_dropped() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let message = gateway.accept(&caller, &json!({"something": "else"})).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    let message = gateway.broker.message(&caller, message.id).await.unwrap();
+    assert_eq!(message.state, MessageState::Returned);
+    assert_eq!(message.report.unwrap().findings[0].rule, "message.unknown");
+}
+
+#[tokio::test]
+async fn a_reply_to_an_unknown_process_is_parked_as_a_task() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let message = gateway.accept(&caller, &json!({"toy": "0403", "process": ids::new_id()})).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    let message = gateway.broker.message(&caller, message.id).await.unwrap();
+    assert_eq!(message.state, MessageState::Parked);
+    let tasks = gateway.broker.records(&caller, &RecordFilter::of(RecordKind::Task), &page()).await.unwrap();
+    assert_eq!(tasks.items.len(), 1);
+}
+
+#[tokio::test]
+async fn a_check_has_no_effect() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let body = bytes::Bytes::from(json!({"toy": "0401", "broken": true}).to_string());
+    let checked = gateway.broker.check(&caller, None, futures::stream::iter([Ok(body)])).await.unwrap();
+    assert!(!checked.report.is_acceptable());
+    let messages = gateway.broker.messages(&caller, &store::MessageFilter::default(), &page()).await.unwrap();
+    assert!(messages.items.is_empty());
+}
+
+#[tokio::test]
+async fn more_bytes_than_allowed_are_refused() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let chunk = bytes::Bytes::from(vec![0; 1 << 19]);
+    let body = futures::stream::iter([Ok(chunk.clone()), Ok(chunk.clone()), Ok(chunk)]);
+    let outcome = gateway.broker.accept(&caller, broker::Incoming::default(), body).await;
+    assert!(matches!(outcome, Err(Error::TooLarge { .. })));
+}

@@ -1,0 +1,9 @@
+//! Behaviours of the broker, with the real store and a standard small enough to read at a glance.
+
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod exchange;
+mod house;
+mod intake;
+mod toy;
+mod units;
