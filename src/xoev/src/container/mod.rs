@@ -110,6 +110,11 @@ impl Container {
     }
 }
 
+/// Whether a file of this name may stand in a container and be unpacked anywhere.
+pub fn is_harmless(name: &str) -> bool {
+    names::fault(name).is_none()
+}
+
 /// Whether the bytes begin like a ZIP file. Leaves `source` at its beginning.
 ///
 /// # Errors

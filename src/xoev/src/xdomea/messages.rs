@@ -97,7 +97,8 @@ impl MessageType {
 
     /// The type with this code as 3.0 and 3.1 name it.
     pub fn by_code(code: &str) -> Option<MessageType> {
-        let in_version = |m: &&MessageType| m.versions.0 <= Version::V3_1_0 && Version::V3_1_0 <= m.versions.1;
+        let in_version =
+            |m: &&MessageType| m.versions.0 <= Version::V3_1_0 && Version::V3_1_0 <= m.versions.1;
         TYPES.iter().find(|m| m.code == code && in_version(m)).copied()
     }
 
@@ -265,6 +266,9 @@ mod tests {
         assert!(MessageType::by_root("Abgabe.EmpfangBestaetigen.0403", Version::V2_4_0).is_none());
         assert!(MessageType::by_root("Abgabe.EmpfangBestaetigen.0403", Version::V3_0_0).is_some());
         assert!(MessageType::by_root("Abgabe.Abgabe.0402", Version::V3_0_0).is_none());
-        assert_eq!(MessageType::by_code("0515").unwrap().name, "Aussonderung.BewerteterAktenplanEmpfangBestaetigen");
+        assert_eq!(
+            MessageType::by_code("0515").unwrap().name,
+            "Aussonderung.BewerteterAktenplanEmpfangBestaetigen"
+        );
     }
 }

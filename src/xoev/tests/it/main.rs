@@ -1,4 +1,7 @@
 //! Integration tests of the message standards, judged by independent tools where there are any.
 
 mod containers;
+mod memory;
+mod round_trip;
+mod tools;
 mod zip;

@@ -1,0 +1,114 @@
+//! The beginning of a message: where its XML is, what its root element is, and how to read on.
+
+use std::io::{self, BufReader, Read, SeekFrom};
+
+use model::standard::Source;
+use model::{Finding, Report};
+use xml::{Event, Limits as XmlLimits, Reader};
+
+use crate::container::{self, Container, Limits};
+use crate::xdomea::messages::FileName;
+
+/// Where the XML of a message is.
+pub(crate) enum Place {
+    /// The bytes are the XML.
+    Alone,
+    /// It is this entry of a container.
+    In(Container, usize),
+}
+
+/// Name of an element.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Root {
+    pub(crate) namespace: String,
+    pub(crate) local: String,
+}
+
+/// XML that is read in pieces.
+pub(crate) type XmlReader<'a> = Reader<BufReader<Box<dyn Read + 'a>>>;
+
+impl Place {
+    /// Finds the XML of a message. `None` if there is none, or if the container is refused: then findings
+    /// in `report` say why.
+    pub(crate) fn find(
+        source: &mut dyn Source,
+        limits: &Limits,
+        report: &mut Report,
+    ) -> io::Result<Option<Place>> {
+        if !container::is_container(source)? {
+            return Ok(begins_like_xml(source)?.then_some(Place::Alone));
+        }
+        let Some(container) = Container::open(source, limits, report)? else { return Ok(None) };
+        let index = message_entry(&container, report);
+        Ok(index.map(|index| Place::In(container, index)))
+    }
+
+    /// A reader of the XML from its beginning.
+    pub(crate) fn reader<'a>(&self, source: &'a mut dyn Source) -> io::Result<XmlReader<'a>> {
+        let bytes: Box<dyn Read + 'a> = match self {
+            Place::Alone => {
+                source.seek(SeekFrom::Start(0))?;
+                Box::new(source)
+            }
+            Place::In(container, index) => Box::new(container.read(source, *index)?),
+        };
+        Ok(Reader::new(BufReader::with_capacity(64 * 1024, bytes), XmlLimits::default()))
+    }
+
+    /// The container, if there is one.
+    pub(crate) fn container(&self) -> Option<&Container> {
+        match self {
+            Place::Alone => None,
+            Place::In(container, _) => Some(container),
+        }
+    }
+
+    /// Name of the XML file in the container.
+    pub(crate) fn entry_name(&self) -> Option<&str> {
+        match self {
+            Place::Alone => None,
+            Place::In(container, index) => Some(container.entries()[*index].name()),
+        }
+    }
+}
+
+/// Reads the root's start.
+pub(crate) fn read_root(reader: &mut XmlReader<'_>) -> Result<Root, xml::Error> {
+    match reader.next()? {
+        Event::Start(start) => Ok(Root {
+            namespace: start.namespace().unwrap_or_default().to_owned(),
+            local: start.local().to_owned(),
+        }),
+        // The reader yields nothing else first.
+        _ => Err(xml::Error::Truncated { line: 1 }),
+    }
+}
+
+/// The entry that is the message: the only XML file named like one, else the only XML file at all.
+/// Several are a finding, since nobody could say which of them counts.
+fn message_entry(container: &Container, report: &mut Report) -> Option<usize> {
+    let is_xml = |name: &str| name.len() > 4 && name.to_ascii_lowercase().ends_with(".xml");
+    let indices = |wanted: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        let entries = container.entries().iter().enumerate();
+        entries.filter(|(_, entry)| wanted(entry.name())).map(|(index, _)| index).take(2).collect()
+    };
+    let named = indices(&|name| is_xml(name) && FileName::parse(name).is_some());
+    match (&named[..], &indices(&is_xml)[..]) {
+        ([index], _) | ([], [index]) => Some(*index),
+        ([], _) => None,
+        _ => {
+            report.add(Finding::error("container.several-messages"));
+            None
+        }
+    }
+}
+
+/// Whether the first bytes, after a byte order mark and white space, are those of XML.
+fn begins_like_xml(source: &mut dyn Source) -> io::Result<bool> {
+    source.seek(SeekFrom::Start(0))?;
+    let mut head = Vec::new();
+    (&mut *source).take(1_024).read_to_end(&mut head)?;
+    source.seek(SeekFrom::Start(0))?;
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
+    Ok(text.trim_ascii_start().starts_with(b"<"))
+}

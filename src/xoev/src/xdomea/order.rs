@@ -1,0 +1,137 @@
+//! Order of the children, as the schemas 3.0.0 and 3.1.0 demand it, of every element that is put
+//! together from what came and what the model says.
+
+/// Names of the children of an element in the order of the schema; empty if it is never put together.
+pub(crate) fn order_of(element: &str) -> &'static [&'static str] {
+    match element {
+        "Kopf" => KOPF,
+        "Akte" | "Teilakte" => AKTE,
+        "Vorgang" | "Teilvorgang" => VORGANG,
+        "Dokument" | "Anlage" => DOKUMENT,
+        "Identifikation" => &["ID", "NummerImUebergeordnetenContainer"],
+        "AllgemeineMetadaten" => ALLGEMEINE_METADATEN,
+        "ArchivspezifischeMetadaten" => ARCHIVSPEZIFISCHE_METADATEN,
+        "Aktenplaneinheit" => &["Kennzeichen", "Inhaltsangabe", "BetreffKurz"],
+        "Laufzeit" => &["Beginn", "Ende"],
+        "Verweis" => &["ID", "SGOTyp", "SGOKennzeichen", "Bemerkung"],
+        "Format" => &["Name", "SonstigerName", "Version", "Primaerdokument"],
+        "Primaerdokument" => {
+            &["Dateiname", "DateinameOriginal", "Ersteller", "DatumUhrzeit", "SignaturSiegel"]
+        }
+        "Absender" | "Empfaenger" | "Kontakt" | "WeitererKontakt" => KONTAKT,
+        "Behoerdenkennung" => &["Behoerdenschluessel", "Praefix"],
+        "Institution" => &["Name", "Kurzbezeichnung"],
+        "Name" => &["Anrede", "Titel", "Familienname", "Vorname"],
+        "Anschrift" => ANSCHRIFT,
+        "Kommunikation" => &["IstDienstlich", "Kanal", "Kennung", "Zusatz", "IstInstitution"],
+        "AbgegebenesObjekt" => &["IDSGO", "Erfolgreich", "Fehlermeldung", "FehlermeldungCode"],
+        _ => &[],
+    }
+}
+
+const KOPF: &[&str] = &[
+    "ProzessID",
+    "Nachrichtentyp",
+    "Erstellungszeitpunkt",
+    "Absender",
+    "Empfaenger",
+    "SendendesSystem",
+    "Hinweis",
+    "AnwendungsspezifischeErweiterung",
+    "AnwendungsspezifischeErweiterungXML",
+    "WeitererEmpfaenger",
+    "Importbestaetigung",
+    "Empfangsbestaetigung",
+];
+
+const AKTE: &[&str] = &[
+    "Identifikation",
+    "AllgemeineMetadaten",
+    "ArchivspezifischeMetadaten",
+    "Standort",
+    "Typ",
+    "Laufzeit",
+    "HistorienProtokollInformation",
+    "InternerGeschaeftsgang",
+    "Akteninhalt",
+    "Verweis",
+    "Kontakt",
+    "ZdA",
+    "ZdADatum",
+    "AnwendungsspezifischeErweiterung",
+    "AnwendungsspezifischeErweiterungXML",
+];
+
+const VORGANG: &[&str] = &[
+    "Identifikation",
+    "AllgemeineMetadaten",
+    "ArchivspezifischeMetadaten",
+    "Aktenbetreff",
+    "Typ",
+    "ZdA",
+    "ZdADatum",
+    "Laufzeit",
+    "HistorienProtokollInformation",
+    "InternerGeschaeftsgang",
+    "Dokument",
+    "Verweis",
+    "Kontakt",
+    "Teilvorgang",
+    "AnwendungsspezifischeErweiterung",
+    "AnwendungsspezifischeErweiterungXML",
+];
+
+const DOKUMENT: &[&str] = &[
+    "Identifikation",
+    "AllgemeineMetadaten",
+    "FremdesGeschaeftszeichen",
+    "Posteingangsdatum",
+    "Postausgangsdatum",
+    "DatumDesSchreibens",
+    "Bezug",
+    "Hier",
+    "Bearbeiter",
+    "Typ",
+    "HistorienProtokollInformation",
+    "InternerGeschaeftsgang",
+    "Version",
+    "Verweis",
+    "Anlage",
+    "Absender",
+    "Empfaenger",
+    "WeitererKontakt",
+    "AnwendungsspezifischeErweiterung",
+    "AnwendungsspezifischeErweiterungXML",
+    "Nummer",
+];
+
+const ALLGEMEINE_METADATEN: &[&str] = &[
+    "Betreff",
+    "Kennzeichen",
+    "Federfuehrung",
+    "Aktenfuehrung",
+    "Vertraulichkeitsstufe",
+    "Bemerkung",
+    "Medium",
+    "Aktenplaneinheit",
+];
+
+const ARCHIVSPEZIFISCHE_METADATEN: &[&str] =
+    &["Aufbewahrungsdauer", "Aussonderungsart", "Kennung", "Bewertungsvorschlag", "Aufbewahrungsende"];
+
+const KONTAKT: &[&str] = &[
+    "Behoerdenkennung",
+    "Institution",
+    "Organisationseinheit",
+    "Name",
+    "Taetigkeit",
+    "Zustaendigkeit",
+    "Anschrift",
+    "Kommunikation",
+    "Rolle",
+    "UnstrukturierteAnschrift",
+    "Geburt",
+];
+
+const ANSCHRIFT: &[&str] =
+    &["Staat", "Strasse", "Hausnummer", "Postfach", "Postleitzahl", "Ort", "Zusatz", "Typ"];

@@ -1,0 +1,329 @@
+//! Writes messages 0101, 0102, 0401, 0402 and 0403 of 3.0.0 and 3.1.0 from the case model: records are
+//! fetched one at a time, files are streamed behind the XML.
+
+use std::io::{self, Write};
+
+use model::case::{Description, Document, RecordStatus};
+use model::exchange::{ExchangeKind, ImportResult};
+use model::standard::{Identity, Meaning, Outgoing, OutgoingContent, Records, Written};
+use model::{Id, PayloadRef, Record, RecordKind};
+use serde_json::Value;
+use xml::Writer;
+
+use super::document::{make_document, make_version, read_document};
+use super::header::{Header, make_header, make_result, read_header, read_result, sending_system};
+use super::merge::{merge, sort};
+use super::messages::{MessageType, Version, stem};
+use super::node::{Node, leaf};
+use super::order::order_of;
+use super::placed::Placed;
+use super::read::{DEPTH, Kept, fetch, read_stored};
+use super::record::{UUID, make_description, read_description};
+use crate::Error;
+use crate::container::ContainerWriter;
+
+/// Writes a message in its container.
+pub(crate) fn write(
+    message: &Outgoing,
+    records: &mut dyn Records,
+    out: &mut dyn Write,
+) -> Result<Written, Error> {
+    let version = Version::by_number(&message.version).filter(|version| version.is_translated());
+    let version = version.ok_or(Error::Unsupported { what: "the version" })?;
+    let message_type = type_of(message)?;
+    let stem = stem(message.process_id, message_type);
+    let mut container = ContainerWriter::new(out);
+    let placed = container.entry(&format!("{stem}.xml"), |sink| {
+        let mut buffered = io::BufWriter::with_capacity(64 * 1024, sink);
+        let mut writer =
+            MessageWriter { writer: Writer::new(&mut buffered)?, records, placed: Placed::default() };
+        writer.message(message, message_type, version)?;
+        let placed = writer.placed;
+        writer.writer.finish()?;
+        buffered.flush()?;
+        Ok::<_, Error>(placed)
+    })?;
+    for (name, payload) in placed.files() {
+        let mut content = records.open(&payload)?;
+        container.entry(name, |sink| io::copy(&mut content, sink))?;
+    }
+    container.finish()?;
+    Ok(Written { identity: identity(message, message_type), file_name: format!("{stem}.zip") })
+}
+
+/// The message type that says what is to be said.
+fn type_of(message: &Outgoing) -> Result<MessageType, Error> {
+    let code = match (&message.content, message.answers.as_deref()) {
+        (OutgoingContent::Records(ExchangeKind::Submission), _) => "0101",
+        (OutgoingContent::Records(ExchangeKind::Handover), _) => "0401",
+        (OutgoingContent::Receipt, Some("0101")) => "0102",
+        (OutgoingContent::Receipt, Some("0401")) => "0403",
+        (OutgoingContent::ImportResults(results), Some("0401") | None) if !results.is_empty() => "0402",
+        _ => return Err(Error::Unsupported { what: "the type of message" }),
+    };
+    MessageType::by_code(code).ok_or(Error::Unsupported { what: "the type of message" })
+}
+
+fn identity(message: &Outgoing, message_type: MessageType) -> Identity {
+    Identity {
+        standard: super::NAME.to_owned(),
+        version: message.version.clone(),
+        message_type: message_type.code.to_owned(),
+        name: message_type.root(),
+        process_id: Some(message.process_id),
+        sender: Some(message.sender.clone()),
+        recipient: Some(message.recipient.clone()),
+        wants_receipt: message.wants_receipt && message_type.receipt().is_some(),
+        container: true,
+    }
+}
+
+/// The same message once more, from what was read of it: for conversion to another version.
+///
+/// # Errors
+/// [`Error::Unsupported`] if the message is not one that is written; [`Error::Extension`] if
+/// `extension` is not what [`model::standard::Intake::message`] was given.
+pub fn again(identity: &Identity, meaning: &Meaning, extension: &Value) -> Result<Outgoing, Error> {
+    let unsupported = Error::Unsupported { what: "the type of message" };
+    let content = match meaning {
+        Meaning::Records(kind) => OutgoingContent::Records(*kind),
+        Meaning::Receipt => OutgoingContent::Receipt,
+        Meaning::ImportResults(results) => OutgoingContent::ImportResults(results.clone()),
+        _ => return Err(unsupported),
+    };
+    let kept: Kept = serde_json::from_value(extension.clone()).map_err(|_| Error::Extension)?;
+    let kopf = kept.nodes.iter().find(|node| node.is("Kopf"));
+    let answers = match identity.message_type.as_str() {
+        "0102" => Some("0101"),
+        "0402" | "0403" => Some("0401"),
+        _ => None,
+    };
+    Ok(Outgoing {
+        content,
+        version: identity.version.clone(),
+        process_id: identity.process_id.ok_or(unsupported)?,
+        sender: identity.sender.clone().unwrap_or_default(),
+        recipient: identity.recipient.clone().unwrap_or_default(),
+        created_at: kopf.map(|kopf| read_header(kopf).created_at).unwrap_or_default(),
+        wants_receipt: identity.wants_receipt,
+        answers: answers.map(str::to_owned),
+    })
+}
+
+struct MessageWriter<'a, W: Write> {
+    writer: Writer<W>,
+    records: &'a mut dyn Records,
+    placed: Placed,
+}
+
+impl<W: Write> MessageWriter<'_, W> {
+    fn message(
+        &mut self,
+        message: &Outgoing,
+        message_type: MessageType,
+        version: Version,
+    ) -> Result<(), Error> {
+        let extension = self.records.message()?.filter(|extension| !extension.is_null());
+        let is_copy = extension.is_some();
+        let kept: Kept = match extension {
+            Some(extension) => serde_json::from_value(extension).map_err(|_| Error::Extension)?,
+            None => Kept::default(),
+        };
+        let kept = self.fetch(kept)?;
+        for (name, payload) in &kept.files {
+            self.placed.place(name, payload, true)?;
+        }
+        let root = super::node::qualified(&message_type.root());
+        self.writer.start(&root, &[("xmlns:xdomea", version.namespace())])?;
+        self.header(message, message_type, &kept, is_copy)?;
+        self.beside(&kept, "Anschreiben")?;
+        match &message.content {
+            OutgoingContent::Records(_) => self.roots()?,
+            OutgoingContent::ImportResults(results) => self.results(results, &kept)?,
+            OutgoingContent::Receipt => {}
+        }
+        if message_type.code == "0401" {
+            self.beside(&kept, "Aktenplan")?;
+        }
+        Ok(self.writer.end()?)
+    }
+
+    fn header(
+        &mut self,
+        message: &Outgoing,
+        message_type: MessageType,
+        kept: &Kept,
+        is_copy: bool,
+    ) -> Result<(), Error> {
+        let header = Header {
+            process_id: message.process_id,
+            code: message_type.code.to_owned(),
+            created_at: message.created_at,
+            sender: message.sender.clone(),
+            recipient: message.recipient.clone(),
+            wants_receipt: message.wants_receipt,
+        };
+        let mut made = make_header(&header, message_type);
+        if !is_copy {
+            made.nodes.push(sending_system());
+            sort("Kopf", &mut made.nodes);
+        }
+        let kept = kept.nodes.iter().find(|node| node.is("Kopf")).cloned().unwrap_or_default();
+        let old = make_header(&read_header(&kept), message_type);
+        let nodes = merge("Kopf", &kept.nodes, &old.nodes, &made.nodes);
+        Node { nodes, attributes: kept.attributes, ..made }.write(&mut self.writer)
+    }
+
+    fn beside(&mut self, kept: &Kept, local: &str) -> Result<(), Error> {
+        kept.nodes.iter().filter(|node| node.is(local)).try_for_each(|node| node.write(&mut self.writer))
+    }
+
+    fn results(&mut self, results: &[(Id, ImportResult)], kept: &Kept) -> Result<(), Error> {
+        let made: Vec<Node> = results.iter().map(|(id, result)| make_result(*id, result)).collect();
+        let kept: Vec<Node> =
+            kept.nodes.iter().filter(|node| node.is("AbgegebenesObjekt")).cloned().collect();
+        let old: Vec<Node> =
+            kept.iter().filter_map(read_result).map(|(id, result)| make_result(id, &result)).collect();
+        merge("", &kept, &old, &made).iter().try_for_each(|node| node.write(&mut self.writer))
+    }
+
+    fn roots(&mut self) -> Result<(), Error> {
+        for id in self.records.roots() {
+            let record = self.records.record(id)?;
+            let element = match record.kind() {
+                RecordKind::CaseFile => "Akte",
+                RecordKind::Case => "Vorgang",
+                RecordKind::Document => "Dokument",
+                _ => return Err(Error::Unsupported { what: "a record of this kind" }),
+            };
+            self.writer.start("xdomea:Schriftgutobjekt", &[])?;
+            self.record(record, element, 1)?;
+            self.writer.end()?;
+        }
+        Ok(())
+    }
+
+    /// Writes a record and everything in it.
+    fn record(&mut self, record: Record, element: &str, depth: usize) -> Result<(), Error> {
+        if depth > DEPTH {
+            return Err(Error::TooDeep);
+        }
+        let children = self.records.children(record.meta().id)?;
+        let nodes = self.nodes(&record, element)?;
+        self.writer.start(&super::node::qualified(element), &[])?;
+        for slot in order_of(element) {
+            match (element, *slot) {
+                ("Akte" | "Teilakte", "Akteninhalt") => self.content(&children, &nodes, depth)?,
+                ("Vorgang" | "Teilvorgang", "Dokument") | ("Dokument" | "Anlage", "Anlage") => {
+                    self.children(&children, RecordKind::Document, slot, depth)?;
+                }
+                ("Vorgang" | "Teilvorgang", "Teilvorgang") => {
+                    self.children(&children, RecordKind::Case, slot, depth)?;
+                }
+                _ => nodes
+                    .iter()
+                    .filter(|node| node.is(slot))
+                    .try_for_each(|node| node.write(&mut self.writer))?,
+            }
+        }
+        Ok(self.writer.end()?)
+    }
+
+    fn content(&mut self, children: &[(RecordKind, Id)], nodes: &[Node], depth: usize) -> Result<(), Error> {
+        let is_there = nodes.iter().any(|node| node.is("Akteninhalt"));
+        let is_record = |kind| matches!(kind, RecordKind::CaseFile | RecordKind::Case | RecordKind::Document);
+        if !is_there && !children.iter().any(|(kind, _)| is_record(*kind)) {
+            return Ok(());
+        }
+        self.writer.start("xdomea:Akteninhalt", &[])?;
+        self.children(children, RecordKind::Document, "Dokument", depth)?;
+        self.children(children, RecordKind::Case, "Vorgang", depth)?;
+        self.children(children, RecordKind::CaseFile, "Teilakte", depth)?;
+        Ok(self.writer.end()?)
+    }
+
+    fn children(
+        &mut self,
+        children: &[(RecordKind, Id)],
+        kind: RecordKind,
+        element: &str,
+        depth: usize,
+    ) -> Result<(), Error> {
+        for (_, id) in children.iter().filter(|(child, _)| *child == kind) {
+            let record = self.records.record(*id)?;
+            self.record(record, element, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    /// The elements of a record, put together from the model and what was kept, in the schema's order.
+    fn nodes(&mut self, record: &Record, element: &str) -> Result<Vec<Node>, Error> {
+        let description = record.description().ok_or(Error::Unsupported { what: "a record of this kind" })?;
+        let kept = self.fetch(super::extended(&description.extensions)?)?;
+        for (name, payload) in &kept.files {
+            self.placed.place(name, payload, true)?;
+        }
+        let own_id = record.meta().id.to_string();
+        let uuid = description.reference(UUID).unwrap_or(&own_id);
+        let document = match record {
+            Record::Document(document) => Some(document),
+            _ => None,
+        };
+        let mut new = make_nodes(description, uuid, document);
+        let old = old_nodes(&kept.nodes, document.is_some());
+        if kept.unnumbered {
+            let ids = new.iter_mut().filter(|node| node.is("Identifikation"));
+            ids.for_each(|id| id.nodes.retain(|node| !node.is("NummerImUebergeordnetenContainer")));
+        }
+        let mut nodes = merge(element, &kept.nodes, &old, &new);
+        if kept.empty_content {
+            nodes.push(super::node::group("Akteninhalt", Vec::new()));
+        }
+        let is_closed = match record {
+            Record::CaseFile(file) => file.status == RecordStatus::Closed,
+            Record::Case(case) => case.status == RecordStatus::Closed,
+            _ => false,
+        };
+        if is_closed && !nodes.iter().any(|node| node.is("ZdA")) {
+            nodes.push(leaf("ZdA", "1"));
+        }
+        for version in document.iter().flat_map(|document| &document.versions) {
+            let placed = &mut self.placed;
+            nodes.push(make_version(version, &mut |name, payload, exactly| {
+                placed.place(name, payload, exactly)
+            })?);
+        }
+        Ok(nodes)
+    }
+
+    fn fetch(&mut self, kept: Kept) -> Result<Kept, Error> {
+        let records = &mut self.records;
+        fetch(kept, &mut |payload: &PayloadRef| read_stored(&mut records.open(payload)?))
+    }
+}
+
+fn make_nodes(description: &Description, uuid: &str, document: Option<&Document>) -> Vec<Node> {
+    let mut nodes = make_description(description, uuid, document.is_some());
+    nodes.extend(document.map(make_document).unwrap_or_default());
+    nodes
+}
+
+/// What the kept elements mean to the model.
+fn old_nodes(kept: &[Node], is_document: bool) -> Vec<Node> {
+    let description = read_description(kept);
+    let uuid = description.reference(UUID).unwrap_or_default().to_owned();
+    let mut nodes = make_description(&description, &uuid, is_document);
+    if is_document {
+        let mut document = Document {
+            meta: model::standard::placeholder(),
+            description,
+            parent: None,
+            kind: None,
+            dates: Default::default(),
+            versions: Vec::new(),
+        };
+        read_document(&mut document, kept, &mut |_| None);
+        nodes.extend(make_document(&document));
+    }
+    nodes
+}

@@ -1,0 +1,81 @@
+//! xdomea in, xdomea out loses nothing: every sample, and a message with everything in it.
+
+use model::standard::{Outgoing, Standard};
+use xoev::xdomea::{Xdomea, again};
+
+use crate::memory::{check, read, write};
+use crate::tools::{canonical, mentioned, official, own, pack, shared, unpack, xmllint};
+
+/// Takes a message in and writes it again, and compares.
+fn round_trip(standard: &Xdomea, label: &str, stem: &str, xml: &str) -> (Outgoing, String) {
+    let container = pack(stem, xml);
+    let name = format!("{stem}.zip");
+    let (identity, report) = check(standard, &container, Some(&name));
+    assert!(report.is_acceptable(), "{label}: {report:#?}");
+    let identity = identity.unwrap();
+    let (mut memory, meaning) = read(standard, &container);
+    let outgoing = again(&identity, &meaning, memory.message.as_ref().unwrap()).unwrap();
+    let (bytes, written) = write(standard, &outgoing, &mut memory).unwrap();
+    assert_eq!(written.identity, identity, "{label}");
+    assert_eq!(written.file_name, name, "{label}");
+    let (rewritten, files) = unpack(&bytes);
+    let (was, is) = (canonical(xml), canonical(&rewritten));
+    if was != is {
+        let folder = std::env::temp_dir();
+        std::fs::write(folder.join("was.xml"), &was).unwrap();
+        std::fs::write(folder.join("is.xml"), &is).unwrap();
+        let arguments = [folder.join("was.xml"), folder.join("is.xml")];
+        let output = std::process::Command::new("diff").arg("-u").args(arguments).output().unwrap();
+        panic!("{label}:\n{}", String::from_utf8_lossy(&output.stdout));
+    }
+    let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(names, mentioned(xml), "{label}");
+    assert!(files.iter().all(|(name, content)| *content == format!("content of {name}").as_bytes()));
+    let (_, report) = check(standard, &bytes, Some(&written.file_name));
+    assert!(report.is_acceptable(), "{label}: {report:#?}");
+    (outgoing, rewritten)
+}
+
+#[test]
+fn every_sample_comes_back_as_it_was() {
+    let (Some(samples), Some(packs)) = (shared("samples/xoev/xdomea"), shared("packs")) else { return };
+    let by_pack = official(&packs, &["3.0.0", "3.1.0"]);
+    let mut count = 0;
+    for folder in ["derived-3.0.0", "derived-3.1.0"] {
+        for entry in std::fs::read_dir(samples.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let code = &stem[stem.len() - 4..];
+            if !["0101", "0102", "0401", "0402", "0403"].contains(&code) {
+                continue;
+            }
+            let xml = std::fs::read_to_string(&path).unwrap();
+            for standard in [&own(), &by_pack] {
+                let (_, rewritten) = round_trip(standard, &stem, &stem, &xml);
+                xmllint(&packs, &folder["derived-".len()..], code, &rewritten).unwrap();
+            }
+            count += 1;
+        }
+    }
+    assert_eq!(count, 6);
+}
+
+#[test]
+fn a_message_goes_into_the_other_version() {
+    let (Some(samples), Some(packs)) = (shared("samples/xoev/xdomea"), shared("packs")) else { return };
+    let stem = "11110000-0000-4000-8000-000000000401_Abgabe.Abgabe.0401";
+    let xml = std::fs::read_to_string(samples.join(format!("derived-3.0.0/{stem}.xml"))).unwrap();
+    let standard = own();
+    let container = pack(stem, &xml);
+    let identity = check(&standard, &container, None).0.unwrap();
+    let (mut memory, meaning) = read(&standard, &container);
+    let mut outgoing = again(&identity, &meaning, memory.message.as_ref().unwrap()).unwrap();
+    outgoing.version = "3.1.0".into();
+    let (bytes, _) = write(&standard, &outgoing, &mut memory).unwrap();
+    let rewritten = unpack(&bytes).0;
+    assert_eq!(canonical(&rewritten), canonical(&xml.replace("schema:3.0.0", "schema:3.1.0")));
+    xmllint(&packs, "3.1.0", "0401", &rewritten).unwrap();
+    outgoing.version = "4.0.0".into();
+    assert_eq!(write(&standard, &outgoing, &mut memory).unwrap_err().code, "xdomea.not-written");
+    assert_eq!(standard.writes(), ["3.1.0", "3.0.0"]);
+}

@@ -1,0 +1,119 @@
+//! Official packs, samples and the programs that judge what we do.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use schemas::Schemas;
+use xoev::container::ContainerWriter;
+use xoev::xdomea::{Options, Xdomea};
+
+/// A folder of the shared material, or `None` with a loud word.
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    if !root.is_dir() {
+        println!("SKIPPED: ../shared is absent");
+        return None;
+    }
+    Some(root.join(path))
+}
+
+/// The standard with our own schemas.
+pub(crate) fn own() -> Xdomea {
+    Xdomea::new(Arc::new(Schemas::new()), Options::default())
+}
+
+/// The standard with the official packs of these versions.
+pub(crate) fn official(packs: &Path, versions: &[&str]) -> Xdomea {
+    let schemas = Schemas::new();
+    for version in versions {
+        schemas.add_pack(&packs.join("xdomea").join(version)).unwrap();
+    }
+    Xdomea::new(Arc::new(schemas), Options::default())
+}
+
+/// What a program prints about `input`; fails with what it says if it fails.
+pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, String> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let feeder = std::thread::spawn(move || stdin.write_all(&input));
+    let output = child.wait_with_output().unwrap();
+    let _ = feeder.join();
+    match output.status.success() {
+        true => Ok(output.stdout),
+        false => Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr))),
+    }
+}
+
+/// Canonical form without comments and white space between elements.
+pub(crate) fn canonical(xml: &str) -> String {
+    let mut rest = xml;
+    let mut text = String::new();
+    while let Some((before, comment)) = rest.split_once("<!--") {
+        text.push_str(before);
+        rest = comment.split_once("-->").unwrap().1;
+    }
+    text.push_str(rest);
+    let canonical = run("xmllint", &["--noblanks", "--exc-c14n", "-"], text.as_bytes()).unwrap();
+    String::from_utf8(canonical).unwrap().replace("><", ">\n<")
+}
+
+/// Validates with the official schema through xmllint.
+pub(crate) fn xmllint(packs: &Path, version: &str, code: &str, xml: &str) -> Result<(), String> {
+    let group = match &code[..2] {
+        "01" => "InformationAustauschen",
+        "04" => "AbgabeDurchfuehren",
+        _ => "AussonderungDurchfuehren",
+    };
+    let schema = packs.join(format!("xdomea/{version}/xdomea-Nachrichten-{group}.xsd"));
+    let arguments = ["--nonet", "--noout", "--schema", schema.to_str().unwrap(), "-"];
+    run("xmllint", &arguments, xml.as_bytes()).map(|_| ())
+}
+
+/// Names of the files that a message mentions.
+pub(crate) fn mentioned(xml: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for tag in ["Dateiname", "SignaturSiegelDatei"] {
+        for part in xml.split(&format!("<xdomea:{tag}>")).skip(1) {
+            names.push(part.split('<').next().unwrap().to_owned());
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Packs a message with some bytes for every file that it mentions.
+pub(crate) fn pack(stem: &str, xml: &str) -> Vec<u8> {
+    let mut writer = ContainerWriter::new(Vec::new());
+    let mut add = |name: &str, content: &[u8]| writer.entry(name, |sink| sink.write_all(content)).unwrap();
+    add(&format!("{stem}.xml"), xml.as_bytes());
+    for name in mentioned(xml) {
+        add(&name, format!("content of {name}").as_bytes());
+    }
+    writer.finish().unwrap()
+}
+
+/// The message in a container, and the other files.
+pub(crate) fn unpack(container: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.zip");
+    std::fs::write(&path, container).unwrap();
+    run("unzip", &["-q", path.to_str().unwrap(), "-d", folder.path().to_str().unwrap()], b"").unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    let is_message =
+        |name: &str| name.ends_with(".xml") && name.matches('_').count() == 1 && name.contains(".0");
+    let index = files.iter().position(|(name, _)| is_message(name)).unwrap();
+    let (_, xml) = files.remove(index);
+    (String::from_utf8(xml).unwrap(), files)
+}
