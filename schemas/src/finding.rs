@@ -4,6 +4,8 @@ use serde::Serialize;
 
 /// Findings kept in a [`Report`]; the rest is counted.
 const KEPT: usize = 1_000;
+/// Longest path that is kept.
+const PATH_BYTES: usize = 1_000;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -51,14 +53,33 @@ impl Report {
         self.errors == 0
     }
 
+    /// Whether further findings are only counted.
+    pub fn is_full(&self) -> bool {
+        self.findings.len() >= KEPT
+    }
+
     /// Adds a finding.
-    pub fn add(&mut self, finding: Finding) {
-        match finding.severity {
+    pub fn add(&mut self, mut finding: Finding) {
+        self.count(finding.severity);
+        if !self.is_full() {
+            truncate(&mut finding.path);
+            self.findings.push(finding);
+        }
+    }
+
+    /// Counts a finding without keeping it.
+    pub(crate) fn count(&mut self, severity: Severity) {
+        match severity {
             Severity::Error => self.errors += 1,
             Severity::Warning | Severity::Info => self.notes += 1,
         }
-        if self.findings.len() < KEPT {
-            self.findings.push(finding);
-        }
+    }
+}
+
+/// Cuts a path that was made long on purpose.
+fn truncate(path: &mut String) {
+    if path.len() > PATH_BYTES {
+        path.truncate(path.floor_char_boundary(PATH_BYTES));
+        path.push('\u{2026}');
     }
 }

@@ -103,6 +103,9 @@ impl Validator {
     }
 
     fn note(&mut self, severity: Severity, rule: &str, place: Place<'_>, message: String) {
+        if self.report.is_full() {
+            return self.report.count(severity);
+        }
         let (rule, line, path) = (rule.to_owned(), place.line, place.path());
         self.report.add(Finding { severity, rule, line, path, message });
     }

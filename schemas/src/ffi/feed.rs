@@ -151,12 +151,10 @@ impl Feed {
     }
 
     pub(crate) fn text(&mut self, text: &str) {
-        // libxml2 looks at the first byte whatever the length.
-        if text.is_empty() {
+        // libxml2 looks at the first byte whatever the length, and counts in `int`.
+        let Ok(length @ 1..) = c_int::try_from(text.len()) else {
             return;
-        }
-        // The reader gives text in pieces far below 2 GiB.
-        let length = text.len() as c_int;
+        };
         // SAFETY: handler and context as above; libxml2 copies the text during the call.
         unsafe { (self.characters)(self.user, text.as_ptr(), length) }
         self.stop_if_broken();

@@ -121,6 +121,21 @@ fn a_huge_text_is_validated_in_constant_memory() {
     assert!(resident() - before < 40 << 20, "grew by {} bytes", resident() - before);
 }
 
+#[test]
+fn long_names_do_not_make_a_long_report() {
+    let name = "n".repeat(900);
+    let inside = format!("<{name}/>").repeat(3_000);
+    let open = format!("<{name}>").repeat(150);
+    let close = format!("</{name}>").repeat(150);
+    let document = format!(
+        "<x:{ROOT} xmlns:x='{NAMESPACE}'><x:Kopf><x:AnwendungsspezifischeErweiterungXML>{open}\
+         {inside}{close}</x:AnwendungsspezifischeErweiterungXML>{inside}</x:Kopf></x:{ROOT}>"
+    );
+    let report = check(&Arc::new(Schemas::new()), document.as_bytes());
+    let size: usize = report.findings.iter().map(|f| f.path.len() + f.message.len()).sum();
+    assert!(size < 4 << 20, "{size} bytes");
+}
+
 /// Bytes of memory that the process has had at most.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

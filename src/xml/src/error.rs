@@ -2,6 +2,9 @@
 
 use std::io;
 
+/// In place of a line that only the reader knows: counting lines ahead of errors costs time.
+pub(crate) const HERE: u64 = 0;
+
 /// Why reading or writing stopped. After an error the reader yields nothing more of the document.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -116,5 +119,26 @@ impl Error {
             | Self::Limit { line, .. }
             | Self::UnexpectedElement { line } => Some(*line),
         }
+    }
+
+    /// Puts the line in where it is still [`HERE`].
+    pub(crate) fn at(mut self, here: u64) -> Self {
+        match &mut self {
+            Self::Io(_) | Self::Value { .. } | Self::Write { .. } => {}
+            Self::Doctype { line }
+            | Self::Encoding { line }
+            | Self::Character { line }
+            | Self::Entity { line }
+            | Self::Syntax { line, .. }
+            | Self::Namespace { line, .. }
+            | Self::Truncated { line }
+            | Self::Limit { line, .. }
+            | Self::UnexpectedElement { line } => {
+                if *line == HERE {
+                    *line = here;
+                }
+            }
+        }
+        self
     }
 }

@@ -2,6 +2,7 @@
 //! (XML 1.0, 5th edition) and namespaces ask for beyond that, and reads text by itself, piece by
 //! piece, since quick-xml would collect a whole text node in memory.
 
+use crate::error::HERE;
 use crate::observer::{Observer, Place};
 use crate::source::{Position, Source};
 use crate::state::State;
@@ -139,7 +140,7 @@ impl<R: BufRead> Reader<R> {
             Ok(kind) => kind,
             Err(error) => {
                 self.failed = true;
-                return Err(error);
+                return Err(error.at(self.position().line));
             }
         };
         if self.observer.is_some() {
@@ -148,7 +149,7 @@ impl<R: BufRead> Reader<R> {
         Ok(match kind {
             Kind::Start => Event::Start(Start::new(&self.state)),
             Kind::End => Event::End,
-            Kind::TextInSource(length) => Event::Text(lent_text(self.tokens.get_ref(), length)),
+            Kind::TextInSource(length) => Event::Text(self.tokens.get_ref().buffered_text(length)),
             Kind::TextCollected => Event::Text(&self.text),
             Kind::Eof => Event::Eof,
         })
@@ -181,19 +182,20 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn tell_observer(&mut self, kind: Kind) {
-        let line = self.position().line;
+        // Lines are counted once for each element only.
+        if let Kind::Start = kind {
+            let line = self.position().line;
+            self.state.open.last_mut().into_iter().for_each(|open| open.line = line);
+        }
+        let line = self.state.open.last().map_or(0, |open| open.line);
         let Some(observer) = self.observer.as_mut() else {
             return;
         };
-        if let (Kind::Start, Some(open)) = (kind, self.state.open.last_mut()) {
-            open.line = line;
-        }
-        let line = self.state.open.last().map_or(line, |open| open.line);
         let place = Place { line, state: &self.state };
         match kind {
             Kind::Start => observer.start(&Start::new(&self.state), place),
             Kind::End => observer.end(place),
-            Kind::TextInSource(length) => observer.text(lent_text(self.tokens.get_ref(), length), place),
+            Kind::TextInSource(length) => observer.text(self.tokens.get_ref().buffered_text(length), place),
             Kind::TextCollected => observer.text(&self.text, place),
             Kind::Eof if !std::mem::replace(&mut self.finished, true) => observer.finish(),
             Kind::Eof => {}
@@ -285,7 +287,7 @@ impl<R: BufRead> Reader<R> {
         if self.text.is_empty() && is_whole && length <= room {
             return Ok(Some(length));
         }
-        let text = lent_text(source, length);
+        let text = source.buffered_text(length);
         let piece = &text[..text.floor_char_boundary(room)];
         let trailing = piece.bytes().rev().take(2).take_while(|b| *b == b']').count();
         self.brackets = if trailing == piece.len() { (brackets + trailing).min(2) } else { trailing };
@@ -302,7 +304,7 @@ impl<R: BufRead> Reader<R> {
         }
         match self.next_token(OTHER_TOKEN_BYTES)? {
             Token::GeneralRef(reference) => {
-                let character = resolve_reference(&reference, line)?;
+                let character = resolve_reference(&reference).map_err(|error| error.at(line))?;
                 self.text.push(character);
                 Ok(())
             }
@@ -322,7 +324,7 @@ impl<R: BufRead> Reader<R> {
             None => (bytes.len() - bytes.iter().rev().take(2).take_while(|b| **b == b']').count(), 0),
         };
         let room = self.limits.text_bytes - self.text.len();
-        let text = lent_text(source, length);
+        let text = source.buffered_text(length);
         let piece = &text[..text.floor_char_boundary(room)];
         let taken = piece.len();
         self.text.push_str(piece);
@@ -389,7 +391,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn read_tag(&mut self) -> Result<Kind, Error> {
-        let line = self.source().line();
+        let line = HERE;
         self.token.clear();
         self.tokens.get_mut().allow_token(self.limits.attribute_bytes.max(1));
         let token = self.tokens.read_event_into(&mut self.token);
@@ -409,25 +411,22 @@ impl<R: BufRead> Reader<R> {
         if tag.len() > self.limits.attribute_bytes {
             return Err(Error::Limit { line, limit: "size of a tag or comment" });
         }
-        self.state.read_tag(tag.name().as_ref(), tag.attributes_raw(), &self.limits, line)?;
+        self.state.read_tag(tag.name().as_ref(), tag.attributes_raw(), &self.limits)?;
         self.end_is_due = is_empty;
         Ok(Kind::Start)
     }
 
     fn next_token(&mut self, limit: usize) -> Result<Token<'_>, Error> {
-        let line = self.source().line();
         self.token.clear();
         self.tokens.get_mut().allow_token(limit);
         match self.tokens.read_event_into(&mut self.token) {
             Ok(token) => Ok(token),
-            Err(error) => Err(token_error(error, self.tokens.get_mut(), line)),
+            Err(error) => {
+                let line = self.tokens.get_ref().line();
+                Err(token_error(error, self.tokens.get_mut(), line))
+            }
         }
     }
-}
-
-/// Text that was checked by the source: a part of its buffer that ends at a character's end.
-fn lent_text<R: BufRead>(source: &Source<R>, length: usize) -> &str {
-    std::str::from_utf8(&source.buffered()[..length]).unwrap_or_default()
 }
 
 /// Length of the text up to `<`, `&` or the end; `None` at a literal `]]>` (XML 1.0 section 2.4).

@@ -38,14 +38,15 @@ enum Mark {
 
 pub(crate) struct Source<R> {
     input: R,
-    buffer: Vec<u8>,
-    /// `start..end` is checked and not yet consumed; `end..filled` is not yet checked.
+    /// As read; the first `tail` bytes are the beginning of a character whose rest is to come.
+    raw: Vec<u8>,
+    tail: usize,
+    /// Checked; from `start` on not yet consumed.
+    text: String,
     start: usize,
-    end: usize,
-    filled: usize,
-    /// Offset in the input and line of `buffer[0]`.
+    /// Offset in the input and line of the first byte of `text`.
     base: Position,
-    /// Indices before which a byte of the input was dropped (the CR of a CR LF).
+    /// Indices in `text` before which a byte of the input was dropped (the CR of a CR LF).
     dropped: Vec<usize>,
     after_cr: bool,
     total: u64,
@@ -63,10 +64,10 @@ impl<R: Read> Source<R> {
         let base = Position { line: 1, offset: 0 };
         Source {
             input,
-            buffer: vec![0; PIECE],
+            raw: vec![0; PIECE],
+            tail: 0,
+            text: String::with_capacity(PIECE),
             start: 0,
-            end: 0,
-            filled: 0,
             base,
             dropped: Vec::new(),
             after_cr: false,
@@ -87,16 +88,16 @@ impl<R: Read> Source<R> {
 
     /// What is ready, at least `count` bytes unless the document ends before.
     pub(crate) fn at_least(&mut self, count: usize) -> Result<&[u8], Error> {
-        while self.end - self.start < count && !self.at_end {
+        while self.text.len() - self.start < count && !self.at_end {
             if self.fault.is_some() {
-                if self.end > self.start {
+                if self.text.len() > self.start {
                     break;
                 }
                 return Err(self.take_fault());
             }
             self.refill();
         }
-        Ok(&self.buffer[self.start..self.end])
+        Ok(self.buffered())
     }
 
     /// Skips the byte order mark, which may stand at the very beginning only.
@@ -109,7 +110,12 @@ impl<R: Read> Source<R> {
 
     /// Checked bytes from the current place, without reading on.
     pub(crate) fn buffered(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
+        &self.text.as_bytes()[self.start..]
+    }
+
+    /// The first `length` of the buffered bytes, which must end where a character ends.
+    pub(crate) fn buffered_text(&self, length: usize) -> &str {
+        self.text.get(self.start..self.start + length).unwrap_or_default()
     }
 
     pub(crate) fn skip(&mut self, count: usize) {
@@ -140,7 +146,7 @@ impl<R: Read> Source<R> {
 
     /// The error behind a failed [`BufRead::fill_buf`], if it is one of ours.
     pub(crate) fn take_fault(&mut self) -> Error {
-        let line = self.line_at(self.end);
+        let line = self.line_at(self.text.len());
         match self.fault.take() {
             Some(Fault::Io(error)) => Error::Io(error),
             Some(Fault::Encoding) => Error::Encoding { line },
@@ -152,8 +158,8 @@ impl<R: Read> Source<R> {
     }
 
     fn refill(&mut self) {
-        self.move_to_front();
-        let count = match self.input.read(&mut self.buffer[self.filled..]) {
+        self.drop_consumed();
+        let count = match self.input.read(&mut self.raw[self.tail..]) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return,
             Err(error) => {
@@ -167,15 +173,15 @@ impl<R: Read> Source<R> {
             return;
         }
         if count == 0 {
-            self.at_end = self.end == self.filled;
+            self.at_end = self.tail == 0;
             self.fault = (!self.at_end).then_some(Fault::Encoding);
             return;
         }
-        self.normalise_line_ends(count);
-        self.check();
+        let filled = self.normalise_line_ends(count);
+        self.check(filled);
     }
 
-    fn move_to_front(&mut self) {
+    fn drop_consumed(&mut self) {
         let base = self.position_at(self.start);
         if let Mark::InBuffer(index) = self.mark {
             self.mark = Mark::Past(self.position_at(index));
@@ -184,47 +190,51 @@ impl<R: Read> Source<R> {
         self.dropped.iter_mut().for_each(|index| *index -= self.start);
         self.base = base;
         self.counted.set((0, base.line));
-        self.buffer.copy_within(self.start..self.filled, 0);
-        self.end -= self.start;
-        self.filled -= self.start;
+        self.text.drain(..self.start);
         self.start = 0;
     }
 
-    /// Makes one LF of CR LF and of a lone CR in the `count` bytes just read.
-    fn normalise_line_ends(&mut self, count: usize) {
-        let (from, to) = (self.filled, self.filled + count);
-        if !self.after_cr && memchr::memchr(b'\r', &self.buffer[from..to]).is_none() {
-            self.filled = to;
-            return;
+    /// Makes one LF of CR LF and of a lone CR in the `count` bytes just read. Returns how many
+    /// bytes `raw` holds then.
+    fn normalise_line_ends(&mut self, count: usize) -> usize {
+        let (from, to) = (self.tail, self.tail + count);
+        if !self.after_cr && memchr::memchr(b'\r', &self.raw[from..to]).is_none() {
+            return to;
         }
         let mut write = from;
         for read in from..to {
-            let byte = self.buffer[read];
+            let byte = self.raw[read];
             let second_half = byte == b'\n' && self.after_cr;
             self.after_cr = byte == b'\r';
             if second_half {
-                self.dropped.push(write);
+                self.dropped.push(self.text.len() + write);
                 continue;
             }
-            self.buffer[write] = if byte == b'\r' { b'\n' } else { byte };
+            self.raw[write] = if byte == b'\r' { b'\n' } else { byte };
             write += 1;
         }
-        self.filled = write;
+        write
     }
 
-    /// Moves `end` behind everything that is good and says what is not.
-    fn check(&mut self) {
-        let raw = &self.buffer[self.end..self.filled];
-        let mut good = raw.len();
-        if let Err(error) = std::str::from_utf8(raw) {
-            good = error.valid_up_to();
-            self.fault = error.error_len().map(|_| Fault::Encoding);
+    /// Moves everything that is good from `raw` to `text` and says what is not.
+    fn check(&mut self, filled: usize) {
+        let good = match std::str::from_utf8(&self.raw[..filled]) {
+            Ok(text) => text,
+            Err(error) => {
+                self.fault = error.error_len().map(|_| Fault::Encoding);
+                std::str::from_utf8(&self.raw[..error.valid_up_to()]).unwrap_or_default()
+            }
+        };
+        let taken = good.len();
+        match first_illegal(good.as_bytes()) {
+            None => self.text.push_str(good),
+            Some(index) => {
+                self.text.push_str(&good[..index]);
+                self.fault = Some(Fault::Character);
+            }
         }
-        if let Some(index) = first_illegal(&raw[..good]) {
-            good = index;
-            self.fault = Some(Fault::Character);
-        }
-        self.end += good;
+        self.raw.copy_within(taken..filled, 0);
+        self.tail = filled - taken;
     }
 
     fn position_at(&self, index: usize) -> Position {
@@ -238,7 +248,7 @@ impl<R: Read> Source<R> {
             (from, line) if from <= index => (from, line),
             _ => (0, self.base.line),
         };
-        let newlines = memchr::memchr_iter(b'\n', &self.buffer[from..index]).count();
+        let newlines = memchr::memchr_iter(b'\n', &self.text.as_bytes()[from..index]).count();
         let line = line + newlines as u64;
         self.counted.set((index, line));
         line
@@ -275,13 +285,13 @@ impl<R: Read> BufRead for Source<R> {
             self.fault = Some(Fault::Token);
             return Err(io::Error::other("token too long"));
         }
-        while self.start == self.end && !self.at_end {
+        while self.start == self.text.len() && !self.at_end {
             if self.fault.is_some() {
                 return Err(io::Error::other("bad input"));
             }
             self.refill();
         }
-        Ok(&self.buffer[self.start..self.end])
+        Ok(self.buffered())
     }
 
     fn consume(&mut self, count: usize) {

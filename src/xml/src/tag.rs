@@ -1,5 +1,6 @@
 //! Start tags: attributes (XML 1.0 section 3.1, 3.3.3) and their namespaces (Namespaces in XML 1.0).
 
+use crate::error::HERE;
 use crate::names::{BadName, QName, Symbol, is_character};
 use crate::state::State;
 use crate::{Error, Limits};
@@ -146,46 +147,40 @@ fn not_empty(text: &str) -> Option<&str> {
 
 impl State {
     /// Reads a start tag: `name` and the raw text between it and the end of the tag.
-    pub(crate) fn read_tag(
-        &mut self,
-        name: &str,
-        raw: &str,
-        limits: &Limits,
-        line: u64,
-    ) -> Result<(), Error> {
+    pub(crate) fn read_tag(&mut self, name: &str, raw: &str, limits: &Limits) -> Result<(), Error> {
         if self.open.len() >= limits.depth {
-            return Err(Error::Limit { line, limit: "depth of nesting" });
+            return Err(Error::Limit { line: HERE, limit: "depth of nesting" });
         }
         let scope = self.scope.mark();
-        self.tag.name = self.names.qname(name).map_err(|bad| bad_name(bad, line))?;
+        self.tag.name = self.names.qname(name).map_err(bad_name)?;
         self.tag.attributes.clear();
         self.tag.declarations.clear();
         self.tag.values.clear();
         if !raw.is_empty() {
-            self.read_attributes(raw, limits, line)?;
+            self.read_attributes(raw, limits)?;
         }
-        self.resolve(line)?;
+        self.resolve()?;
         self.enter(scope);
         Ok(())
     }
 
-    fn read_attributes(&mut self, raw: &str, limits: &Limits, line: u64) -> Result<(), Error> {
+    fn read_attributes(&mut self, raw: &str, limits: &Limits) -> Result<(), Error> {
         let mut rest = raw;
         while let Some((name, value, after)) =
-            next_attribute(rest).map_err(|rule| Error::Syntax { line, rule })?
+            next_attribute(rest).map_err(|rule| Error::Syntax { line: HERE, rule })?
         {
             rest = after;
             if self.tag.attributes.len() + self.tag.declarations.len() >= limits.attributes {
-                return Err(Error::Limit { line, limit: "attributes of an element" });
+                return Err(Error::Limit { line: HERE, limit: "attributes of an element" });
             }
-            let name = self.names.qname(name).map_err(|bad| bad_name(bad, line))?;
+            let name = self.names.qname(name).map_err(bad_name)?;
             let from = self.tag.values.len();
-            normalise_value(value, &mut self.tag.values, line)?;
+            normalise_value(value, &mut self.tag.values)?;
             let value = from..self.tag.values.len();
             if name.raw == Symbol::XMLNS {
-                self.declare(Symbol::EMPTY, value, line)?;
+                self.declare(Symbol::EMPTY, value)?;
             } else if name.prefix == Symbol::XMLNS {
-                self.declare(name.local, value, line)?;
+                self.declare(name.local, value)?;
             } else {
                 self.tag.attributes.push(Entry { name, namespace: None, value });
             }
@@ -193,11 +188,11 @@ impl State {
         Ok(())
     }
 
-    fn declare(&mut self, prefix: Symbol, uri: Range<usize>, line: u64) -> Result<(), Error> {
-        let wrong = |rule| Err(Error::Namespace { line, rule });
-        let uri = self.names.intern(&self.tag.values[uri]).map_err(|bad| bad_name(bad, line))?;
+    fn declare(&mut self, prefix: Symbol, uri: Range<usize>) -> Result<(), Error> {
+        let wrong = |rule| Err(Error::Namespace { line: HERE, rule });
+        let uri = self.names.intern(&self.tag.values[uri]).map_err(bad_name)?;
         if self.tag.declarations.iter().any(|(other, _)| *other == prefix) {
-            return Err(Error::Syntax { line, rule: "a prefix is declared twice in one tag" });
+            return Err(Error::Syntax { line: HERE, rule: "a prefix is declared twice in one tag" });
         }
         if prefix == Symbol::XMLNS || uri == Symbol::XMLNS_NAMESPACE {
             return wrong("the prefix xmlns and its namespace must not be declared");
@@ -214,8 +209,8 @@ impl State {
     }
 
     /// Looks up the prefixes of the element and its attributes, and refuses duplicates.
-    fn resolve(&mut self, line: u64) -> Result<(), Error> {
-        let undeclared = Error::Namespace { line, rule: "a prefix is used but not declared" };
+    fn resolve(&mut self) -> Result<(), Error> {
+        let undeclared = Error::Namespace { line: HERE, rule: "a prefix is used but not declared" };
         let prefix = self.tag.name.prefix;
         self.tag.namespace = self.scope.namespace(prefix);
         if prefix != Symbol::EMPTY && self.tag.namespace.is_none() {
@@ -232,17 +227,17 @@ impl State {
             }
             let same = |e: &Entry| e.name.local == entry.name.local && e.namespace == entry.namespace;
             if earlier.iter().any(same) {
-                return Err(Error::Syntax { line, rule: "an attribute stands twice in one tag" });
+                return Err(Error::Syntax { line: HERE, rule: "an attribute stands twice in one tag" });
             }
         }
         Ok(())
     }
 }
 
-pub(crate) fn bad_name(bad: BadName, line: u64) -> Error {
+pub(crate) fn bad_name(bad: BadName) -> Error {
     match bad {
-        BadName::Syntax => Error::Syntax { line, rule: "not a qualified name" },
-        BadName::TooMany => Error::Limit { line, limit: "distinct names" },
+        BadName::Syntax => Error::Syntax { line: HERE, rule: "not a qualified name" },
+        BadName::TooMany => Error::Limit { line: HERE, limit: "distinct names" },
     }
 }
 
@@ -268,17 +263,17 @@ pub(crate) fn next_attribute(rest: &str) -> Result<Option<(&str, &str, &str)>, &
 }
 
 /// Attribute-value normalisation for the type CDATA (XML 1.0 section 3.3.3).
-fn normalise_value(raw: &str, target: &mut String, line: u64) -> Result<(), Error> {
+fn normalise_value(raw: &str, target: &mut String) -> Result<(), Error> {
     let special = |c| matches!(c, '&' | '<' | '\t' | '\n');
     let mut rest = raw;
     while let Some(index) = rest.find(special) {
         target.push_str(&rest[..index]);
         let after = &rest[index + 1..];
         match rest.as_bytes()[index] {
-            b'<' => return Err(Error::Syntax { line, rule: "an attribute value contains <" }),
+            b'<' => return Err(Error::Syntax { line: HERE, rule: "an attribute value contains <" }),
             b'&' => {
-                let (name, behind) = after.split_once(';').ok_or(Error::Entity { line })?;
-                target.push(resolve_reference(name, line)?);
+                let (name, behind) = after.split_once(';').ok_or(Error::Entity { line: HERE })?;
+                target.push(resolve_reference(name)?);
                 rest = behind;
             }
             _ => {
@@ -292,7 +287,7 @@ fn normalise_value(raw: &str, target: &mut String, line: u64) -> Result<(), Erro
 }
 
 /// The character behind a reference, given without `&` and `;` (XML 1.0 sections 4.1 and 4.6).
-pub(crate) fn resolve_reference(name: &str, line: u64) -> Result<char, Error> {
+pub(crate) fn resolve_reference(name: &str) -> Result<char, Error> {
     match name {
         "amp" => return Ok('&'),
         "lt" => return Ok('<'),
@@ -301,14 +296,14 @@ pub(crate) fn resolve_reference(name: &str, line: u64) -> Result<char, Error> {
         "quot" => return Ok('"'),
         _ => {}
     }
-    let digits = name.strip_prefix('#').ok_or(Error::Entity { line })?;
+    let digits = name.strip_prefix('#').ok_or(Error::Entity { line: HERE })?;
     let (digits, radix) = match digits.strip_prefix('x') {
         Some(hexadecimal) => (hexadecimal, 16),
         None => (digits, 10),
     };
     if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
-        return Err(Error::Syntax { line, rule: "a character reference is malformed" });
+        return Err(Error::Syntax { line: HERE, rule: "a character reference is malformed" });
     }
-    let number = u32::from_str_radix(digits, radix).map_err(|_| Error::Character { line })?;
-    char::from_u32(number).filter(|c| is_character(*c)).ok_or(Error::Character { line })
+    let number = u32::from_str_radix(digits, radix).map_err(|_| Error::Character { line: HERE })?;
+    char::from_u32(number).filter(|c| is_character(*c)).ok_or(Error::Character { line: HERE })
 }
