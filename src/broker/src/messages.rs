@@ -20,8 +20,14 @@ impl Broker {
     /// `NotFound` also if it is outside the caller's scope.
     pub async fn message(&self, caller: &Caller, id: Id) -> Result<Message, Error> {
         let scope = caller.may(Action::ReadMessages)?;
-        let found = self.store().message(scope, id).await?;
-        found.ok_or_else(|| model::Error::NotFound { kind: "message" }.into())
+        if let Some(message) = self.store().message(scope, id).await? {
+            return Ok(message);
+        }
+        // Whoever brought a message may follow it, into whichever unit it was routed.
+        let found = self.store().message(&Scope::tenant(&scope.tenant), id).await?;
+        let brought =
+            |message: &Message| message.direction == Direction::In && message.partner == caller.actor.id;
+        found.filter(brought).ok_or_else(|| model::Error::NotFound { kind: "message" }.into())
     }
 
     /// Messages within the caller's scope.
@@ -49,8 +55,8 @@ impl Broker {
         page: &Page,
     ) -> Result<Vec<(Option<u64>, model::Event)>, Error> {
         let message = self.message(caller, id).await?;
-        let scope = &caller.scope;
-        Ok(self.store().timeline(scope, TimelineOf::Message(message.id), page).await?)
+        let scope = Scope::tenant(&message.tenant);
+        Ok(self.store().timeline(&scope, TimelineOf::Message(message.id), page).await?)
     }
 
     /// What happened to a record, oldest first.
@@ -77,11 +83,11 @@ impl Broker {
         let (state, kind) = match (message.direction, &message.payload) {
             (Direction::In, _) => (MessageState::Accepted, "process"),
             (Direction::Out, Some(_)) => (MessageState::Ready, "deliver"),
-            (Direction::Out, None) => return Err(model::Error::WrongState { state: "parked" }.into()),
+            (Direction::Out, None) => (MessageState::Preparing, "prepare"),
         };
         let now = self.now();
         let before = message.state;
-        if !before.may_become(state) {
+        if before != MessageState::Parked || !before.may_become(state) {
             return Err(model::Error::WrongState { state: before.name() }.into());
         }
         message.state = state;

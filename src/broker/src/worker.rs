@@ -17,6 +17,12 @@ const LEASE: Duration = Duration::from_secs(60);
 /// Longest pause between two looks into the queue.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// Pause between two rounds of housekeeping.
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// A payload file without a row is nobody's after this time; longer than any upload may take.
+const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3_600);
+
 /// Attempts at a job that fails transiently before a human is asked.
 const MOST_ATTEMPTS: u32 = 12;
 
@@ -39,7 +45,8 @@ impl Workers {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(work(broker.clone(), stopped.clone()));
-        tasks.spawn(seal(broker, stopped));
+        tasks.spawn(seal(broker.clone(), stopped.clone()));
+        tasks.spawn(keep_house(broker, stopped));
         Ok(Workers { stop, tasks })
     }
 
@@ -99,6 +106,23 @@ async fn seal(broker: Broker, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             _ = stopped.changed() => {}
             () = tokio::time::sleep(Duration::from_millis(200)) => {}
+        }
+    }
+}
+
+/// Removes what interrupted uploads left, and makes room for the coming months. Never on anybody's way.
+async fn keep_house(broker: Broker, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        if let Err(error) = broker.store().maintain().await {
+            tracing::error!(code = error.code(), "partitions could not be made");
+        }
+        match broker.store().sweep(ORPHAN_AGE).await {
+            Ok(report) => tracing::debug!(removed = report.removed, bytes = report.bytes, "swept"),
+            Err(error) => tracing::error!(code = error.code(), "sweeping failed"),
+        }
+        tokio::select! {
+            _ = stopped.changed() => {}
+            () = tokio::time::sleep(HOUR) => {}
         }
     }
 }

@@ -35,6 +35,15 @@ pub enum Transport {
     },
 }
 
+impl Transport {
+    /// Name as in the JSON form. What lies behind it (tenant, unit) is nobody else's business.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Transport::Local { .. } => "local",
+        }
+    }
+}
+
 /// A directory of authorities.
 #[async_trait]
 pub trait Directory: Send + Sync {

@@ -77,7 +77,7 @@ impl MessageState {
             Preparing => matches!(next, Ready | Returned | Parked),
             Ready => matches!(next, Delivered | Confirmed | Returned | Parked),
             Delivered => matches!(next, Confirmed | Returned | Parked),
-            Parked => matches!(next, Accepted | Ready | Returned),
+            Parked => matches!(next, Accepted | Preparing | Ready | Returned),
             Confirmed | Returned => false,
         }
     }

@@ -133,6 +133,15 @@ impl Within {
         }
     }
 
+    /// Whether everything that `other` covers is covered here too.
+    pub fn includes(&self, other: &Within) -> bool {
+        match (self, other) {
+            (Within::All, _) => true,
+            (Within::Only(_), Within::All) => false,
+            (Within::Only(names), Within::Only(others)) => others.is_subset(names),
+        }
+    }
+
     /// The form the store's SQL compares with: `*`, or the names between bars (`|63|70|`). Names hold
     /// no bar and no wildcard ([`is_name`](crate::ids::is_name)).
     pub fn pattern(&self) -> String {
@@ -206,6 +215,14 @@ mod tests {
         assert!(!scope.covers("soest", "70", Some("baugenehmigung")));
         assert!(!scope.covers("soest", "63", Some("abfall")));
         assert!(!scope.covers("soest", "63", None));
+    }
+
+    #[test]
+    fn all_includes_everything_and_names_include_their_subsets() {
+        let (one, both) = (Within::one("63"), Within::Only(BTreeSet::from(["63".into(), "70".into()])));
+        assert!(Within::All.includes(&Within::All) && Within::All.includes(&both));
+        assert!(both.includes(&one) && one.includes(&one));
+        assert!(!one.includes(&both) && !both.includes(&Within::All));
     }
 
     #[test]

@@ -212,3 +212,33 @@ async fn a_clerk_cannot_confirm_an_import() {
         gateway.broker.confirm_import(&theirs, there.meta.id, vec![(case.meta.id, result(true))]).await;
     assert!(matches!(refused, Err(Error::Model(model::Error::Forbidden))));
 }
+
+#[tokio::test]
+async fn a_receipt_for_an_unknown_authority_is_built_and_waits_for_a_human() {
+    let gateway = Gateway::start().await;
+    let ours = caller("soest", "63");
+    let body = json!({
+        "toy": "0401", "process": model::ids::new_id(), "receipt": true, "objects": [[model::ids::new_id(), "x"]],
+    });
+    gateway.accept(&ours, &body).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    let filter = MessageFilter { state: Some(MessageState::Parked), ..MessageFilter::default() };
+    let parked = gateway.broker.messages(&ours, &filter, &page()).await.unwrap().items;
+    assert_eq!(parked.len(), 1);
+    assert_eq!(parked[0].report.as_ref().unwrap().findings[0].rule, "broker.unknown-authority");
+    assert!(gateway.broker.message_content(&ours, parked[0].id).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_evidence_of_a_case_verifies_without_the_gateway() {
+    let gateway = Gateway::start().await;
+    let ours = caller("soest", "63");
+    let case = gateway.a_case(&ours, "Neubau").await;
+    hand_over(&gateway, &ours, vec![case.meta.id]).await;
+    let file = tempfile::tempfile().unwrap();
+    let bundle = gateway.broker.export_evidence(&ours, case.meta.id, file, true).await.unwrap();
+    let report = seal::bundle::verify(bundle, None, |_| {});
+    assert!(report.ok, "{:?}", report.findings);
+    assert!(report.counts.events >= 4, "case, exchange and both messages are in it");
+    assert_eq!(report.counts.contents, report.counts.payloads);
+}

@@ -137,3 +137,30 @@ async fn more_bytes_than_allowed_are_refused() {
     let outcome = gateway.broker.accept(&caller, broker::Incoming::default(), body).await;
     assert!(matches!(outcome, Err(Error::TooLarge { .. })));
 }
+
+#[tokio::test]
+async fn a_test_message_touches_no_case() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let body = json!({"toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Neubau"]], "receipt": true});
+    let incoming = broker::Incoming { test: true, ..broker::Incoming::default() };
+    let stream = futures::stream::iter([Ok(bytes::Bytes::from(body.to_string()))]);
+    let message = gateway.broker.accept(&caller, incoming, stream).await.unwrap();
+    assert_eq!(gateway.broker.run_due_jobs().await.unwrap(), 1);
+    let message = gateway.broker.message(&caller, message.id).await.unwrap();
+    assert_eq!((message.state, message.test), (MessageState::Processed, true));
+    let cases = gateway.broker.records(&caller, &RecordFilter::of(RecordKind::Case), &page()).await.unwrap();
+    assert!(cases.items.is_empty());
+}
+
+#[tokio::test]
+async fn whoever_brought_a_message_may_follow_it_into_another_unit() {
+    let gateway = Gateway::start().await;
+    let mailroom = caller("soest", "70");
+    let message = gateway.accept(&mailroom, &json!({"toy": "0101", "process": ids::new_id()})).await.unwrap();
+    assert_eq!(message.unit, "63");
+    assert!(gateway.broker.message(&mailroom, message.id).await.is_ok());
+    let mut other = mailroom.clone();
+    other.actor.id = "another".into();
+    assert!(gateway.broker.message(&other, message.id).await.is_err());
+}
