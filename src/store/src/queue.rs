@@ -10,7 +10,7 @@ use model::{Id, Timestamp};
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
-use crate::sql::{Conn, Failed, Row, Select};
+use crate::sql::{Conn, Expect, Failed, Row, Select, Step};
 use crate::unit::Unit;
 use crate::{Error, Store};
 
@@ -155,6 +155,41 @@ impl Store {
             rows.iter().map(|row| Ok((row.int(10)?, job(row)?))).collect::<Result<Vec<_>, Error>>()?;
         jobs.sort_by_key(|(seq, _)| *seq);
         Ok(jobs.into_iter().map(|(_, job)| job).collect())
+    }
+
+    /// Gives back what `worker` had leased when it died: its jobs are due at once. Called when it starts again under the
+    /// same name. Returns how many there were.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn release_leases(&self, worker: &str) -> Result<u64, Error> {
+        let now = self.db().now().await?;
+        let release = Step::new(
+            "UPDATE job SET holder = NULL, due_at = $2 WHERE holder = $1 RETURNING id",
+            vec![worker.into(), now.into()],
+            "job",
+            Expect::Returning,
+        );
+        Ok(self.db().commit(Unit::Steps(vec![release])).await?.len() as u64)
+    }
+
+    /// Leases a job for longer. False if its lease was lost to another worker.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn renew_job(&self, id: Id, epoch: i64, lease: Duration) -> Result<bool, Error> {
+        let until = self.db().now().await?.plus(lease);
+        let renew = Step::new(
+            "UPDATE job SET due_at = $3 WHERE id = $1 AND epoch = $2 AND holder IS NOT NULL",
+            vec![id.into(), epoch.into(), until.into()],
+            "job",
+            Expect::Rows(1),
+        );
+        match self.db().commit(Unit::Steps(vec![renew])).await {
+            Ok(_) => Ok(true),
+            Err(Error::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Waits until a job may have become due: something was enqueued here or on another node, or `at_most` is over.

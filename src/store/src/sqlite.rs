@@ -44,8 +44,11 @@ pub(crate) struct Engine {
     checkpoints: JoinHandle<()>,
 }
 
+/// Receives the rows of the unit's returning steps, after the sync.
+type Answer = oneshot::Sender<Result<Vec<Row>, Error>>;
+
 enum Request {
-    Unit { unit: Unit, answer: oneshot::Sender<Result<Vec<Row>, Error>> },
+    Unit { unit: Unit, answer: Answer },
     Close,
 }
 
@@ -152,7 +155,7 @@ async fn write(mut conn: SqliteConnection, mut queue: mpsc::Receiver<Request>, c
     }
 }
 
-async fn commit(conn: &mut SqliteConnection, group: Vec<(Unit, oneshot::Sender<Result<Vec<Row>, Error>>)>) {
+async fn commit(conn: &mut SqliteConnection, group: Vec<(Unit, Answer)>) {
     let (units, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
     // A caller that has gone away does not mind: its unit is committed all the same.
     match transact(conn, &units).await {

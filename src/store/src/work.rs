@@ -43,6 +43,16 @@ impl Work {
 
     /// Adds the row that makes a written payload known. Its files are durable already.
     pub fn insert_payload(&mut self, tenant: &str, stored: &StoredPayload) -> &mut Self {
+        self.payload_row(tenant, stored, None)
+    }
+
+    /// The same for a payload that belongs to what is staged for a message: it goes if that is never revealed.
+    pub fn insert_staged_payload(&mut self, tenant: &str, stored: &StoredPayload, message: Id) -> &mut Self {
+        self.touch_staging(tenant, message);
+        self.payload_row(tenant, stored, Some(message))
+    }
+
+    fn payload_row(&mut self, tenant: &str, stored: &StoredPayload, staged_by: Option<Id>) -> &mut Self {
         let reference = &stored.reference;
         let args = vec![
             reference.id.into(),
@@ -52,10 +62,11 @@ impl Work {
             reference.chunk_root.as_str().into(),
             Some(stored.wrapped_key.as_slice()).into(),
             stored.sealed.as_deref().into(),
+            staged_by.into(),
         ];
         self.one(
-            "INSERT INTO payload (id, tenant, size, sha256, chunk_root, wrapped_key, sealed) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO payload (id, tenant, size, sha256, chunk_root, wrapped_key, sealed, staged_by) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             args,
             "payload",
         )
@@ -155,17 +166,26 @@ impl Work {
         self.put_aliases(record, staged.is_none() && meta.version == 1)
     }
 
+    /// Only a precondition: the record's version is still this one, otherwise the conflict names `root`.
+    pub fn require_version(&mut self, tenant: &str, record: Id, version: u64) -> &mut Self {
+        // Written, not only read: on PostgreSQL the row stays locked until the commit.
+        self.one(
+            "UPDATE record SET version = version WHERE id = $1 AND tenant = $2 AND version = $3",
+            vec![record.into(), tenant.into(), version.into()],
+            "root",
+        )
+    }
+
     fn put_aliases(&mut self, record: &Record, new: bool) -> &mut Self {
-        let Some(description) = record.description() else { return self };
         let meta = record.meta();
         if !new {
             self.any("DELETE FROM record_alias WHERE record = $1", vec![meta.id.into()]);
         }
-        for reference in &description.references {
+        for (kind, value) in record.names() {
             let args = vec![
                 meta.tenant.as_str().into(),
-                reference.kind.as_str().into(),
-                reference.value.as_str().into(),
+                kind.as_str().into(),
+                value.as_str().into(),
                 meta.id.into(),
             ];
             self.any(
@@ -177,9 +197,10 @@ impl Work {
         self
     }
 
-    /// Begins to stage records for a message; harmless if it was begun or even revealed before.
+    /// Begins to stage records for a message anew: what an interrupted run left is removed first. Harmless if the message
+    /// was revealed before.
     pub fn begin_staging(&mut self, tenant: &str, message: Id) -> &mut Self {
-        self.any(
+        self.discard_staged(tenant, message).any(
             "INSERT INTO staging (message, tenant, revealed, slices) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING",
             vec![message.into(), tenant.into()],
         )
@@ -207,10 +228,15 @@ impl Work {
         )
     }
 
-    /// Removes what was staged for a message and never revealed, because the message is returned or parked.
+    /// Removes what was staged for a message and never revealed. The files of its payloads are swept.
     pub fn discard_staged(&mut self, tenant: &str, message: Id) -> &mut Self {
         let args = || vec![message.into(), tenant.into()];
         self.any(
+            "DELETE FROM payload WHERE staged_by = $1 AND tenant = $2 AND EXISTS \
+             (SELECT 1 FROM staging WHERE staging.message = $1 AND staging.revealed = 0)",
+            args(),
+        )
+        .any(
             "DELETE FROM record WHERE staged_by = $1 AND tenant = $2 AND EXISTS \
              (SELECT 1 FROM staging WHERE staging.message = $1 AND staging.revealed = 0)",
             args(),
@@ -298,6 +324,35 @@ impl Work {
         )
     }
 
+    /// Hands a taken key to another subject, because the first came to nothing. Precondition: the first still has it.
+    #[expect(clippy::too_many_arguments, reason = "each is a column of the row")]
+    pub fn replace_dedup(
+        &mut self,
+        tenant: &str,
+        space: &str,
+        key: &str,
+        from: Id,
+        to: Id,
+        digest: &str,
+        answer: Option<&Json>,
+    ) -> &mut Self {
+        let args = vec![
+            tenant.into(),
+            space.into(),
+            key.into(),
+            from.into(),
+            to.into(),
+            digest.into(),
+            answer.map(Json::to_string).as_deref().into(),
+        ];
+        self.one(
+            "UPDATE dedup SET subject = $5, digest = $6, answer = $7 \
+             WHERE tenant = $1 AND space = $2 AND name = $3 AND subject = $4",
+            args,
+            "dedup",
+        )
+    }
+
     /// Enqueues a job. A job of the same id that is not finished yet stays as it is.
     pub fn enqueue(&mut self, job: &NewJob) -> &mut Self {
         self.wakes = Wakes::AllNodes;
@@ -317,6 +372,17 @@ impl Work {
             "INSERT INTO job (id, tenant, lane, kind, subject, detail, fifo_key, attempts, epoch, due_at, created_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9) ON CONFLICT DO NOTHING",
             args,
+        )
+    }
+
+    /// Only a precondition: the job is still leased with this epoch. Belongs into every unit of work that is written in
+    /// the course of a job, so that a worker whose lease has run out does not write between its successor's rows.
+    pub fn hold_job(&mut self, id: Id, epoch: i64) -> &mut Self {
+        // Written, not only read: on PostgreSQL the row stays locked until the commit.
+        self.one(
+            "UPDATE job SET epoch = epoch WHERE id = $1 AND epoch = $2 AND holder IS NOT NULL",
+            vec![id.into(), epoch.into()],
+            "job",
         )
     }
 

@@ -17,8 +17,8 @@ CREATE TABLE record (
     status           TEXT COLLATE "C" NOT NULL,
     record_reference TEXT COLLATE "C",
     version          BIGINT NOT NULL,
-    staged_by        TEXT COLLATE "C",              -- message whose translation made it; see `staging`
-    body             TEXT COLLATE "C" NOT NULL    -- JSON form of the record
+    staged_by        TEXT COLLATE "C",  -- message whose translation made it; see `staging`
+    body             TEXT COLLATE "C" NOT NULL   -- JSON form of the record
 );
 CREATE INDEX record_listed ON record (tenant, kind, id);
 CREATE INDEX record_child ON record (tenant, parent, kind, id) WHERE parent IS NOT NULL;
@@ -135,9 +135,11 @@ CREATE TABLE payload (
     size        BIGINT NOT NULL,        -- bytes
     sha256      TEXT COLLATE "C" NOT NULL,
     chunk_root  TEXT COLLATE "C" NOT NULL,
-    wrapped_key BYTEA,                   -- absent: erased
-    sealed      BYTEA                    -- the sealed bytes of a small payload; larger ones are segment files
+    wrapped_key BYTEA,              -- absent: erased
+    sealed      BYTEA,              -- the sealed bytes of a small payload; larger ones are segment files
+    staged_by   TEXT COLLATE "C"    -- message whose translation stored it; see `staging`
 );
+CREATE INDEX payload_staged ON payload (staged_by) WHERE staged_by IS NOT NULL;
 
 -- Finished jobs are deleted.
 CREATE TABLE job (

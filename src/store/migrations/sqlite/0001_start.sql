@@ -132,8 +132,10 @@ CREATE TABLE payload (
     sha256      TEXT   NOT NULL,
     chunk_root  TEXT   NOT NULL,
     wrapped_key BLOB,                   -- absent: erased
-    sealed      BLOB                    -- the sealed bytes of a small payload; larger ones are segment files
+    sealed      BLOB,                   -- the sealed bytes of a small payload; larger ones are segment files
+    staged_by   TEXT                    -- message whose translation stored it; see `staging`
 );
+CREATE INDEX payload_staged ON payload (staged_by) WHERE staged_by IS NOT NULL;
 
 -- Finished jobs are deleted.
 CREATE TABLE job (

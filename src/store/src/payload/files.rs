@@ -84,6 +84,15 @@ impl Files {
         sync_folder(&self.folder_of(id));
         Ok(())
     }
+
+    /// Removes everything of a payload that will never have a row.
+    pub(crate) fn remove_all(&self, id: Id) -> io::Result<()> {
+        match fs::remove_file(self.path(id, Part::Digests)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.remove_segments(id)
+    }
 }
 
 /// Which payload and part a file's name stands for; `None` if it is none of ours.

@@ -78,6 +78,29 @@ impl Store {
         Ok(Payload::new(reference, Sealed { key, place }))
     }
 
+    /// Opens a finished payload whose row is not written yet.
+    ///
+    /// # Errors
+    /// If the tenant is not the one it was written for.
+    pub fn open_stored(&self, tenant: &str, stored: &StoredPayload) -> Result<Payload, Error> {
+        let key = self.0.keys.open(tenant, stored.reference.id, &stored.wrapped_key)?;
+        let place = match &stored.sealed {
+            Some(sealed) => Place::Row(sealed.clone()),
+            None => Place::Files(self.0.files.clone()),
+        };
+        Ok(Payload::new(stored.reference.clone(), Sealed { key, place }))
+    }
+
+    /// Removes a finished payload whose row will never be written. What cannot be removed now is swept later.
+    pub async fn discard(&self, stored: StoredPayload) {
+        let files = self.0.files.clone();
+        let id = stored.reference.id;
+        let removed = spawn_blocking(move || files.remove_all(id)).await;
+        if !matches!(removed, Ok(Ok(()))) {
+            tracing::warn!(payload = %id, "a discarded payload is left to the sweep");
+        }
+    }
+
     /// The SHA-256 digests of the payload's 64 KiB chunks, in order, as they were recorded when it was written. They
     /// outlive its erasure.
     ///

@@ -63,12 +63,10 @@ impl Store {
         let mut ids: Vec<Id> = found.iter().map(|file| file.id).collect();
         ids.dedup();
         for some in ids.chunks(1_000) {
-            let select = Select::new(
-                "SELECT id, CASE WHEN wrapped_key IS NULL THEN 1 ELSE 0 END FROM payload WHERE id IN ",
-            );
+            let select = Select::new("SELECT id, wrapped_key FROM payload WHERE id IN ");
             let rows = self.db().read(self.db().texts_of(select, serde_json::to_string(some)?)).await?;
             for row in rows {
-                kept.insert(row.id(0)?, row.int(1)? == 1);
+                kept.insert(row.id(0)?, row.opt_bytes(1)?.is_none());
             }
         }
         Ok(kept)
