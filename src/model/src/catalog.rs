@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn every_page_has_its_code_as_name_and_a_sentence_in_both_languages() {
-        for file_name in Pages::iter() {
+        for file_name in Pages::iter().filter(|name| name != "README.md") {
             let (code, sentence) =
                 read(&file_name).unwrap_or_else(|| panic!("{file_name} is not well-formed"));
             assert_eq!(format!("{code}.md"), file_name);

@@ -1,0 +1,176 @@
+//! The rules that hold between keys: names, what is there twice, what is named but not defined, secrets
+//! and addresses.
+
+use std::collections::BTreeSet;
+
+use broker::house::{Route, Tenant};
+use model::ids::is_name;
+
+use crate::places::{Place, Places};
+use crate::{Config, Error, Limits, Store};
+
+/// The rules that hold between keys.
+pub(crate) struct Check<'a> {
+    pub(crate) places: &'a Places,
+}
+
+impl Check<'_> {
+    pub(crate) fn whole(&self, config: &Config) -> Result<(), Error> {
+        self.name("node", &config.node)?;
+        for (key, address) in
+            [("listen.internal", config.listen.internal), ("listen.operations", config.listen.operations)]
+        {
+            if !address.ip().is_loopback() {
+                return Err(Error::PlainHttp(self.place(key)));
+            }
+        }
+        self.store(&config.store)?;
+        self.limits(&config.limits)?;
+        if config.tenants.is_empty() {
+            return Err(self.value("tenant", "at least one tenant is needed"));
+        }
+        let mut authorities = BTreeSet::new();
+        let mut tenants = BTreeSet::new();
+        for (index, tenant) in config.tenants.iter().enumerate() {
+            let key = format!("tenant[{index}]");
+            self.name(&format!("{key}.id"), &tenant.id)?;
+            self.unique(&format!("{key}.id"), tenants.insert(&tenant.id))?;
+            self.tenant(&key, tenant)?;
+            // One authority has one mailbox, so its key is unique over all tenants.
+            for (at, authority) in tenant.authorities.iter().enumerate() {
+                self.unique(&format!("{key}.authority[{at}].key"), authorities.insert(&authority.key))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn store(&self, store: &Store) -> Result<(), Error> {
+        let database = &store.database;
+        let postgres =
+            database.strip_prefix("postgres://").or_else(|| database.strip_prefix("postgresql://"));
+        match postgres {
+            Some(rest) => {
+                let user = rest
+                    .split(['/', '?'])
+                    .next()
+                    .and_then(|authority| authority.rsplit_once('@'))
+                    .map(|(user, _)| user);
+                let parameters = rest.split_once('?').map_or("", |(_, parameters)| parameters);
+                if user.is_some_and(|user| user.contains(':')) || parameters.contains("password") {
+                    return Err(Error::LiteralSecret(self.place("store.database")));
+                }
+                if store.database_password.is_some() && user.is_none() {
+                    return Err(
+                        self.value("store.database", "a password needs a user: postgres://USER@HOST/NAME")
+                    );
+                }
+            }
+            None if database.strip_prefix("sqlite:").is_none_or(str::is_empty) => {
+                return Err(self.value("store.database", "expected sqlite:PATH or postgres://USER@HOST/NAME"));
+            }
+            None if store.database_password.is_some() => {
+                return Err(self.value("store.database_password", "SQLite has no password"));
+            }
+            None => {}
+        }
+        self.secret("store.master_key", &store.master_key)?;
+        for (index, reference) in store.older_master_keys.iter().enumerate() {
+            self.secret(&format!("store.older_master_keys[{index}]"), reference)?;
+        }
+        store
+            .database_password
+            .iter()
+            .try_for_each(|reference| self.secret("store.database_password", reference))
+    }
+
+    fn limits(&self, limits: &Limits) -> Result<(), Error> {
+        for (key, value, least, most) in [
+            ("limits.most_bytes", limits.most_bytes, 1_024, 1 << 40),
+            ("limits.container_entries", limits.container_entries as u64, 1, 1_000_000),
+            ("limits.container_ratio", limits.container_ratio, 1, 10_000),
+            ("limits.depth", limits.depth as u64, 10, 10_000),
+            ("limits.connections", limits.connections as u64, 1, 100_000),
+        ] {
+            if !(least..=most).contains(&value) {
+                return Err(self.value(key, &format!("expected a number from {least} to {most}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn tenant(&self, key: &str, tenant: &Tenant) -> Result<(), Error> {
+        self.title(&format!("{key}.name"), &tenant.name)?;
+        let mut units = BTreeSet::new();
+        for (index, unit) in tenant.units.iter().enumerate() {
+            let key = format!("{key}.unit[{index}]");
+            self.name(&format!("{key}.id"), &unit.id)?;
+            self.title(&format!("{key}.name"), &unit.name)?;
+            self.unique(&format!("{key}.id"), units.insert(unit.id.as_str()))?;
+        }
+        for (index, authority) in tenant.authorities.iter().enumerate() {
+            let key = format!("{key}.authority[{index}]");
+            self.title(&format!("{key}.name"), &authority.name)?;
+            self.defined(&format!("{key}.unit"), "unit", units.contains(authority.unit.as_str()))?;
+        }
+        for (index, route) in tenant.routes.iter().enumerate() {
+            self.route(&format!("{key}.route[{index}]"), tenant, route, &units)?;
+        }
+        Ok(())
+    }
+
+    fn route(&self, key: &str, tenant: &Tenant, route: &Route, units: &BTreeSet<&str>) -> Result<(), Error> {
+        if let Some(authority) = &route.authority {
+            let known = tenant.authorities.iter().any(|entry| entry.key == *authority);
+            self.defined(&format!("{key}.authority"), "authority", known)?;
+        }
+        if let Some(unit) = &route.unit {
+            self.defined(&format!("{key}.unit"), "unit", units.contains(unit.as_str()))?;
+        }
+        for (name, value) in
+            [("standard", &route.standard), ("type", &route.message_type), ("service", &route.service)]
+        {
+            if let Some(value) = value {
+                self.name(&format!("{key}.{name}"), value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self, key: &str, value: &str) -> Result<(), Error> {
+        match is_name(value) {
+            true => Ok(()),
+            false => Err(self.value(key, "expected a short name: 1 to 80 of A-Z a-z 0-9 . : -")),
+        }
+    }
+
+    fn title(&self, key: &str, value: &str) -> Result<(), Error> {
+        match value.trim().is_empty() || value.chars().count() > 200 {
+            true => Err(self.value(key, "expected 1 to 200 characters")),
+            false => Ok(()),
+        }
+    }
+
+    fn unique(&self, key: &str, is_new: bool) -> Result<(), Error> {
+        if is_new { Ok(()) } else { Err(Error::Duplicate(self.place(key))) }
+    }
+
+    fn defined(&self, key: &str, kind: &'static str, is_defined: bool) -> Result<(), Error> {
+        if is_defined { Ok(()) } else { Err(Error::Undefined(self.place(key), kind)) }
+    }
+
+    fn secret(&self, key: &str, reference: &str) -> Result<(), Error> {
+        let target = reference.strip_prefix("file:").or_else(|| reference.strip_prefix("env:"));
+        if target.is_none_or(str::is_empty) {
+            return Err(Error::LiteralSecret(self.place(key)));
+        }
+        Ok(())
+    }
+
+    fn value(&self, key: &str, rule: &str) -> Error {
+        Error::Value(self.place(key), rule.to_owned())
+    }
+
+    fn place(&self, key: &str) -> Place {
+        self.places.of_key(key)
+    }
+}

@@ -1,0 +1,294 @@
+//! `amtsbote.toml`: read strictly, checked as a whole, and named by line and key where it is wrong.
+//!
+//! Unknown keys are refused, so that a slip of the pen never leaves a default in force unseen. Secrets
+//! are references (`file:PATH`, `env:NAME`); a literal one is refused without being shown. Relative
+//! paths are relative to the folder of the file. `amtsbote.example.toml` explains every key.
+
+mod check;
+mod places;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use broker::house::Tenant;
+use serde::{Deserialize, Serialize};
+
+use crate::check::Check;
+pub use crate::places::Place;
+use crate::places::Places;
+
+/// Name of the file that is read when none is named.
+pub const FILE_NAME: &str = "amtsbote.toml";
+
+/// The whole configuration, with defaults filled in and paths made absolute.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Stable name of this node: jobs that it held when it died are its own again.
+    pub node: String,
+    /// Addresses.
+    #[serde(default)]
+    pub listen: Listen,
+    /// Where everything is kept.
+    pub store: Store,
+    /// Limits.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Decisions of the house.
+    #[serde(default)]
+    pub policy: Policy,
+    /// Logging.
+    #[serde(default)]
+    pub log: Log,
+    /// Tenants (Mandanten).
+    #[serde(rename = "tenant")]
+    pub tenants: Vec<Tenant>,
+}
+
+/// `[listen]`: loopback only, since there is no TLS here yet.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// REST.
+    pub internal: SocketAddr,
+    /// Health and metrics.
+    pub operations: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Listen { internal: ([127, 0, 0, 1], 8080).into(), operations: ([127, 0, 0, 1], 8081).into() }
+    }
+}
+
+/// `[store]`.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// `sqlite:PATH`, or `postgres://USER@HOST/NAME` without a password.
+    pub database: String,
+    /// Reference to the password for PostgreSQL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_password: Option<String>,
+    /// Folder of the payload segments.
+    pub payloads: PathBuf,
+    /// Reference to the master key.
+    pub master_key: String,
+    /// References to master keys that still open what they wrapped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub older_master_keys: Vec<String>,
+    /// File of the key that signs evidence.
+    pub evidence_key: PathBuf,
+    /// Folder of imported schema packs.
+    pub schemas: PathBuf,
+    /// Whether missing keys are created on the first start.
+    #[serde(default)]
+    pub create_keys: bool,
+}
+
+/// `[limits]`.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Largest message or file, in bytes.
+    pub most_bytes: u64,
+    /// Files in one container.
+    pub container_entries: usize,
+    /// How many times larger a container may get by inflating.
+    pub container_ratio: u64,
+    /// Elements within elements.
+    pub depth: usize,
+    /// Connections at once, for each address.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            most_bytes: 2 << 30,
+            container_entries: 20_000,
+            container_ratio: 200,
+            depth: 200,
+            connections: 1_024,
+        }
+    }
+}
+
+/// `[policy]`.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Whether "VS - Nur für den Dienstgebrauch" may be carried.
+    pub allow_restricted: bool,
+}
+
+/// `[log]`.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// Form of a line.
+    pub format: LogFormat,
+    /// What is worth a line.
+    pub level: LogLevel,
+}
+
+/// Form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is worth a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogLevel {
+    /// Something failed.
+    Error,
+    /// Something is odd.
+    Warn,
+    /// Something happened.
+    #[default]
+    Info,
+    /// Everything.
+    Debug,
+}
+
+/// Why a configuration is refused. Names keys and lines, never values.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("{file} cannot be read: {reason}")]
+    Unreadable {
+        /// The file asked for.
+        file: PathBuf,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// Not TOML.
+    #[error("{0}: {1}")]
+    Syntax(Place, String),
+    /// A key that does not exist, or one that is missing.
+    #[error("{0}: {1}")]
+    Key(Place, String),
+    /// A value outside of its rule.
+    #[error("{0}: {1}")]
+    Value(Place, String),
+    /// The same name twice.
+    #[error("{0}: is there twice")]
+    Duplicate(Place),
+    /// A unit or authority that is not defined.
+    #[error("{0}: names a {1} that is not defined")]
+    Undefined(Place, &'static str),
+    /// A secret stands in the file itself.
+    #[error("{0}: holds a secret; give it as file:PATH or env:NAME")]
+    LiteralSecret(Place),
+    /// The file or variable of a secret is not there.
+    #[error("{0}: the secret it refers to cannot be read")]
+    SecretMissing(Place),
+    /// Plain HTTP beyond this machine.
+    #[error("{0}: plain HTTP is spoken on loopback addresses only")]
+    PlainHttp(Place),
+}
+
+impl Error {
+    /// Stable code, documented under `docs/errors/`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Unreadable { .. } => "config.unreadable",
+            Error::Syntax(..) => "config.syntax",
+            Error::Key(..) => "config.key",
+            Error::Value(..) => "config.value",
+            Error::Duplicate(_) => "config.duplicate",
+            Error::Undefined(..) => "config.undefined",
+            Error::LiteralSecret(_) => "config.literal-secret",
+            Error::SecretMissing(_) => "config.secret-missing",
+            Error::PlainHttp(_) => "config.plain-http",
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks a file.
+    pub fn load(file: &Path) -> Result<Self, Error> {
+        let unreadable = |reason| Error::Unreadable { file: file.to_owned(), reason };
+        let text = std::fs::read_to_string(file).map_err(unreadable)?;
+        let file = std::path::absolute(file).map_err(unreadable)?;
+        Config::parse(&text, file.parent().unwrap_or(Path::new("/")))
+    }
+
+    /// Reads and checks a text; its relative paths are relative to `folder`.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, Error> {
+        let places = Places::of(text).map_err(|(place, message)| Error::Syntax(place, message))?;
+        let mut config: Config = toml::from_str(text).map_err(|error| refused(&places, &error))?;
+        Check { places: &places }.whole(&config)?;
+        config.store.resolve(folder);
+        Ok(config)
+    }
+
+    /// The database with its password, as the store wants it.
+    pub fn database(&self) -> Result<String, Error> {
+        let Some(reference) = &self.store.database_password else { return Ok(self.store.database.clone()) };
+        let place = || Place::key("store.database_password");
+        let password = read_secret(reference).ok_or_else(|| Error::SecretMissing(place()))?;
+        let (scheme, rest) = self.store.database.split_once("://").unwrap_or_default();
+        let (user, host) = rest.split_once('@').unwrap_or_default();
+        Ok(format!("{scheme}://{user}:{}@{host}", percent_encoded(password.trim_end_matches(['\r', '\n']))))
+    }
+}
+
+impl Store {
+    fn resolve(&mut self, folder: &Path) {
+        for path in [&mut self.payloads, &mut self.evidence_key, &mut self.schemas] {
+            *path = folder.join(&*path);
+        }
+        let references = [&mut self.database, &mut self.master_key];
+        for reference in
+            references.into_iter().chain(&mut self.database_password).chain(&mut self.older_master_keys)
+        {
+            for prefix in ["sqlite:", "file:"] {
+                if let Some(path) = reference.strip_prefix(prefix) {
+                    *reference = format!("{prefix}{}", folder.join(path).display());
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// A refusal by serde, without the value that it may quote.
+fn refused(places: &Places, error: &toml::de::Error) -> Error {
+    let place = error.span().map(|span| places.at(span.start)).unwrap_or_default();
+    let message = error.message();
+    if message.starts_with("unknown field") || message.starts_with("missing field") {
+        return Error::Key(place, message.to_owned());
+    }
+    let quotes = message.starts_with("invalid ") || message.starts_with("unknown variant");
+    let rule = match message.split_once(", expected ").filter(|_| quotes) {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => message.to_owned(),
+    };
+    Error::Value(place, rule)
+}
+
+fn read_secret(reference: &str) -> Option<String> {
+    match reference.strip_prefix("file:") {
+        Some(path) => std::fs::read_to_string(path).ok(),
+        None => std::env::var(reference.strip_prefix("env:")?).ok(),
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte.into()),
+            _ => encoded += &format!("%{byte:02X}"),
+        }
+        encoded
+    })
+}

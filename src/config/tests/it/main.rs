@@ -1,0 +1,221 @@
+//! Configurations that are taken, and those that are refused: by code, line and key.
+
+use std::path::Path;
+
+use config::{Config, Error};
+
+const EXAMPLE: &str = include_str!("../../../../amtsbote.example.toml");
+
+fn refused(text: &str) -> Error {
+    Config::parse(text, Path::new("/srv/amtsbote")).err().unwrap_or_else(|| panic!("accepted:\n{text}"))
+}
+
+/// The example with one passage replaced.
+fn with(passage: &str, replacement: &str) -> String {
+    assert!(EXAMPLE.contains(passage), "the example has no longer: {passage}");
+    EXAMPLE.replacen(passage, replacement, 1)
+}
+
+#[test]
+fn the_example_is_valid_and_its_paths_are_relative_to_its_folder() {
+    let config = Config::parse(EXAMPLE, Path::new("/srv/amtsbote")).unwrap();
+    assert_eq!(config.store.database, "sqlite:/srv/amtsbote/data/amtsbote.db");
+    assert_eq!(config.store.master_key, "file:/srv/amtsbote/data/master.key");
+    assert_eq!(config.store.payloads, Path::new("/srv/amtsbote/data/payloads"));
+    assert_eq!(config.tenants.len(), 2);
+}
+
+#[test]
+fn the_example_names_every_key() {
+    let config = Config::parse(EXAMPLE, Path::new("/srv/amtsbote")).unwrap();
+    for line in toml::to_string(&config).unwrap().lines() {
+        let Some((key, _)) = line.split_once(" = ").filter(|(_, value)| *value != "[]") else { continue };
+        assert!(EXAMPLE.contains(&format!("{key} = ")), "{key} is not explained");
+    }
+}
+
+#[test]
+fn the_defaults_are_those_that_the_example_shows() {
+    let example = Config::parse(EXAMPLE, Path::new("/")).unwrap();
+    let optional = ["[listen]", "[limits]", "[policy]", "[log]"];
+    let mut bare = String::new();
+    let mut skip = false;
+    for line in EXAMPLE.lines() {
+        if line.starts_with('[') {
+            skip = optional.contains(&line);
+        }
+        if !skip {
+            bare += line;
+            bare.push('\n');
+        }
+    }
+    let bare = Config::parse(&bare, Path::new("/")).unwrap();
+    assert_eq!(toml::to_string(&bare).unwrap(), toml::to_string(&example).unwrap());
+}
+
+#[test]
+fn what_is_wrong_is_refused_by_code_line_and_key() {
+    let line_of = |text: &str, passage: &str| {
+        let at = text.find(passage).unwrap_or_else(|| panic!("no {passage}"));
+        text[..at].matches('\n').count() + 1
+    };
+    let table = [
+        ("node = \"gw1\"", "nodes = \"gw1\"", "config.key", "nodes"),
+        ("[limits]", "[limits]\nmost_byte = 5", "config.key", "limits.most_byte"),
+        ("most_bytes = 2_147_483_648", "most_bytes = \"2 GiB\"", "config.value", "limits.most_bytes"),
+        ("most_bytes = 2_147_483_648", "most_bytes = 0", "config.value", "limits.most_bytes"),
+        ("most_bytes = 2_147_483_648", "most_bytes = -1", "config.value", "limits.most_bytes"),
+        ("depth = 200", "depth = 1", "config.value", "limits.depth"),
+        ("connections = 1_024", "connections = 0", "config.value", "limits.connections"),
+        ("node = \"gw1\"", "node = \"a node\"", "config.value", "node"),
+        ("format = \"text\"", "format = \"xml\"", "config.value", "log.format"),
+        ("level = \"info\"", "level = \"trace\"", "config.value", "log.level"),
+        ("internal = \"127.0.0.1:8080\"", "internal = \"localhost\"", "config.value", "listen.internal"),
+        (
+            "internal = \"127.0.0.1:8080\"",
+            "internal = \"0.0.0.0:8080\"",
+            "config.plain-http",
+            "listen.internal",
+        ),
+        ("internal = \"127.0.0.1:8080\"", "internal = \"[::]:8080\"", "config.plain-http", "listen.internal"),
+        (
+            "operations = \"127.0.0.1:8081\"",
+            "operations = \"10.0.0.1:8081\"",
+            "config.plain-http",
+            "listen.operations",
+        ),
+        (
+            "database = \"sqlite:data/amtsbote.db\"",
+            "database = \"mysql://db\"",
+            "config.value",
+            "store.database",
+        ),
+        (
+            "database = \"sqlite:data/amtsbote.db\"",
+            "database = \"sqlite:\"",
+            "config.value",
+            "store.database",
+        ),
+        (
+            "database = \"sqlite:data/amtsbote.db\"",
+            "database = \"postgres://u:geheim@db/x\"",
+            "config.literal-secret",
+            "store.database",
+        ),
+        (
+            "database = \"sqlite:data/amtsbote.db\"",
+            "database = \"postgres://u@db/x?password=geheim\"",
+            "config.literal-secret",
+            "store.database",
+        ),
+        (
+            "database = \"sqlite:data/amtsbote.db\"",
+            "database = \"sqlite:x.db\"\ndatabase_password = \"env:PW\"",
+            "config.value",
+            "store.database_password",
+        ),
+        (
+            "database = \"sqlite:data/amtsbote.db\"",
+            "database = \"postgres://u@db/x\"\ndatabase_password = \"geheim\"",
+            "config.literal-secret",
+            "store.database_password",
+        ),
+        (
+            "master_key = \"file:data/master.key\"",
+            "master_key = \"geheim\"",
+            "config.literal-secret",
+            "store.master_key",
+        ),
+        (
+            "master_key = \"file:data/master.key\"",
+            "master_key = \"env:\"",
+            "config.literal-secret",
+            "store.master_key",
+        ),
+        (
+            "master_key = \"file:data/master.key\"",
+            "master_key = \"env:A\"\nolder_master_keys = [\"env:B\", \"geheim\"]",
+            "config.literal-secret",
+            "store.older_master_keys[1]",
+        ),
+        ("id = \"musterstadt\"", "id = \"musterkreis\"", "config.duplicate", "tenant[1].id"),
+        ("id = \"musterstadt\"", "id = \"Stadt|Kreis\"", "config.value", "tenant[1].id"),
+        ("name = \"Musterstadt\"", "name = \" \"", "config.value", "tenant[1].name"),
+        ("id = \"10\"", "id = \"63\"", "config.duplicate", "tenant[0].unit[1].id"),
+        (
+            "key = \"bab:00000002\"",
+            "key = \"bab:00000001\"",
+            "config.duplicate",
+            "tenant[1].authority[0].key",
+        ),
+        ("key = \"bab:00000002\"", "key = \"00000002\"", "config.value", "tenant[1].authority[0].key"),
+        ("unit = \"10\"", "unit = \"11\"", "config.undefined", "tenant[0].authority[1].unit"),
+        (
+            "authority = \"bab:00000001\"",
+            "authority = \"bab:00000002\"",
+            "config.undefined",
+            "tenant[0].route[0].authority",
+        ),
+        (
+            "service = \"baugenehmigung\"",
+            "service = \"Bau genehmigung\"",
+            "config.value",
+            "tenant[0].route[0].service",
+        ),
+        ("unit = \"63\"\nservice", "unit = \"64\"\nservice", "config.undefined", "tenant[0].route[0].unit"),
+    ];
+    for (passage, replacement, code, key) in table {
+        let text = with(passage, replacement);
+        let error = refused(&text);
+        let said = error.to_string();
+        assert_eq!(error.code(), code, "{replacement}: {said}");
+        assert!(said.contains(&format!(", {key}: ")), "{replacement}: {said}");
+        assert!(!said.contains("geheim"), "{said}");
+        let line: usize = said["line ".len()..].split(',').next().unwrap().parse().unwrap();
+        let lines =
+            line_of(&text, replacement)..=line_of(&text, replacement) + replacement.matches('\n').count();
+        assert!(
+            code == "config.duplicate" || lines.contains(&line),
+            "{replacement}: {said}, not in {lines:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let without_store = with("[store]", "[policy2]");
+    assert_eq!(refused(&without_store).code(), "config.key");
+    assert_eq!(refused("").code(), "config.key");
+    let error = refused(
+        "node = \"gw1\"\ntenant = []\n[store]\ndatabase = \"sqlite:x\"\npayloads = \"p\"\nmaster_key = \"env:K\"\nevidence_key = \"e\"\nschemas = \"s\"\n",
+    );
+    assert_eq!(error.to_string(), "line 2, tenant: at least one tenant is needed");
+}
+
+#[test]
+fn what_is_not_toml_is_refused_by_line() {
+    let error = refused(&with("[listen]", "[listen"));
+    assert_eq!(error.code(), "config.syntax");
+    assert_eq!(error.to_string().split(':').next(), Some("line 12"));
+}
+
+#[test]
+fn a_missing_file_is_refused() {
+    assert_eq!(
+        Config::load(Path::new("/nonexistent/amtsbote.toml")).err().unwrap().code(),
+        "config.unreadable"
+    );
+}
+
+#[test]
+fn the_password_comes_from_its_reference_and_is_encoded() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("password"), "p@ss:/word\n").unwrap();
+    let database =
+        "database = \"postgres://amtsbote@db.example/amtsbote\"\ndatabase_password = \"file:password\"";
+    let text = with("database = \"sqlite:data/amtsbote.db\"", database);
+    let config = Config::parse(&text, folder.path()).unwrap();
+    assert_eq!(config.database().unwrap(), "postgres://amtsbote:p%40ss%3A%2Fword@db.example/amtsbote");
+    std::fs::remove_file(folder.path().join("password")).unwrap();
+    assert_eq!(config.database().unwrap_err().code(), "config.secret-missing");
+}
