@@ -1,1 +1,111 @@
-//! api
+//! The REST interface of the gateway (version 1), its OpenAPI document, and the operations listener with
+//! health and metrics.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `router` | every route, once: the router, the OpenAPI document and the tests are made from this list |
+//! | `auth`, `body`, `json`, `params`, `paging`, `range` | what a request must look like before a handler sees it |
+//! | `problem`, `answer` | what an answer looks like |
+//! | one module per resource | the handlers: each asks the broker one thing |
+//! | `server` | HTTP/1.1 with limits on headers, time and connections |
+//!
+//! Nothing is open without a token but the OpenAPI document. Whatever a client sends is limited and read
+//! strictly; it never leads to a 5xx answer.
+
+mod answer;
+mod auth;
+mod body;
+mod case_files;
+mod cases;
+mod checks;
+mod documents;
+mod events;
+mod evidence;
+mod exchanges;
+mod health;
+mod inbox;
+mod json;
+mod messages;
+mod meter;
+mod openapi;
+mod paging;
+mod params;
+mod partners;
+mod problem;
+mod range;
+mod records;
+mod route;
+mod router;
+mod schemas;
+mod server;
+mod tasks;
+mod tokens;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker::Broker;
+use tokio::sync::Semaphore;
+
+pub use health::operations_router;
+pub use openapi::document;
+pub use route::{Needs, Route};
+pub use router::{router, routes};
+pub use server::{ServerLimits, serve};
+
+/// Path below which every route of this version lies.
+pub const BASE: &str = "/api/v1";
+
+/// Version of the interface, sent with every answer (`API-Version`).
+pub const VERSION: &str = "1.0.0";
+
+/// Event polls that may wait at once; more are answered without waiting.
+const WAITING_POLLS: usize = 256;
+
+/// What may be set for the interface.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Longest pause between two pieces of a body.
+    pub body_pause: Duration,
+    /// Whom the OpenAPI document names for questions.
+    pub contact: Contact,
+}
+
+/// Whom to ask about the interface: a desk, never a person.
+#[derive(Debug, Clone)]
+pub struct Contact {
+    /// Name of the desk.
+    pub name: String,
+    /// Its web page.
+    pub url: String,
+    /// Its mail address.
+    pub email: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            body_pause: Duration::from_secs(30),
+            contact: Contact {
+                name: "Betrieb der Amtsbote-Schnittstelle".to_owned(),
+                url: "https://amtsbote.example".to_owned(),
+                email: "betrieb@amtsbote.example".to_owned(),
+            },
+        }
+    }
+}
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    broker: Broker,
+    settings: Arc<Settings>,
+    polls: Arc<Semaphore>,
+}
+
+impl Api {
+    /// The interface to a broker.
+    pub fn new(broker: Broker, settings: Settings) -> Self {
+        Api { broker, settings: Arc::new(settings), polls: Arc::new(Semaphore::new(WAITING_POLLS)) }
+    }
+}

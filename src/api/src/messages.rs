@@ -1,0 +1,224 @@
+//! Messages: raw in, raw out, what became of them, and their repair.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use broker::{Incoming, Listed, MessageFilter};
+use model::message::{Direction, Finding};
+use model::{Action, Caller, Id, Message, MessageState, catalog};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::answer::{self, Answer};
+use crate::body::{Plain, Raw, require_type};
+use crate::params::{self, Params, PathId};
+use crate::problem::Problem;
+use crate::records::{self, PageQuery};
+use crate::{Api, paging, range};
+
+/// Media types of messages and containers.
+pub(crate) const MEDIA_TYPES: &[&str] =
+    &["application/xml", "text/xml", "application/zip", "application/octet-stream"];
+
+/// What is said of a raw message.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SendQuery {
+    /// Name of the file or container; standards prescribe its form.
+    file_name: Option<String>,
+    /// A test message: never touches productive cases.
+    #[serde(default)]
+    test: bool,
+}
+
+/// Which messages.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct MessageQuery {
+    /// Most items of the page, 1 to 200; 50 if absent.
+    limit: Option<u32>,
+    /// `next` of the page before.
+    after: Option<Id>,
+    /// In or out.
+    direction: Option<Direction>,
+    /// State.
+    state: Option<MessageState>,
+    /// Type, such as `0401`.
+    #[serde(rename = "type")]
+    message_type: Option<String>,
+    /// The other side.
+    partner: Option<String>,
+    /// Exchange it belongs to.
+    exchange: Option<Id>,
+    /// Process it belongs to (ProzessID).
+    process_id: Option<Id>,
+}
+
+/// `POST /messages`: 202 once the message is durable; what becomes of it is seen at its `Location`.
+pub(crate) async fn send(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    Params(query): Params<SendQuery>,
+    headers: HeaderMap,
+    raw: Raw,
+) -> Answer {
+    caller.may(Action::SendMessages)?;
+    require_type(&headers, MEDIA_TYPES)?;
+    let incoming = Incoming {
+        file_name: file_name(query.file_name)?,
+        key: params::idempotency_key(&headers)?,
+        digest: params::repr_digest(&headers)?,
+        test: query.test,
+    };
+    let (body, fault) = raw.split();
+    let accepted = api.broker.accept(&caller, incoming, body).await;
+    let message = accepted.map_err(|error| Raw::explain(&fault, error))?;
+    let path = format!("/messages/{}", message.id);
+    Ok(answer::created(answer::json(&shown(&message)), StatusCode::ACCEPTED, &path))
+}
+
+/// A name that came from outside: kept to show it, never used as a path.
+pub(crate) fn file_name(name: Option<String>) -> Result<Option<String>, Problem> {
+    match name {
+        Some(name) if !(1..=255).contains(&name.len()) => Err(Problem::invalid_query("fileName")),
+        name => Ok(name),
+    }
+}
+
+/// `GET /messages`.
+pub(crate) async fn list(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+    Params(query): Params<MessageQuery>,
+) -> Answer {
+    let filter = MessageFilter {
+        direction: query.direction,
+        state: query.state,
+        partner: query.partner,
+        authority: None,
+        message_type: query.message_type,
+        exchange: query.exchange,
+        process_id: query.process_id,
+    };
+    let page = paging::page(query.limit, query.after)?;
+    let listed = api.broker.messages(&caller, &filter, &page).await?;
+    let items: Vec<Value> = listed.items.iter().map(shown).collect();
+    Ok(paging::answer(&uri, Listed { items, next: listed.next }))
+}
+
+/// `GET /messages/{id}`.
+pub(crate) async fn read(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+) -> Answer {
+    Ok(answer::json(&shown(&api.broker.message(&caller, id).await?)))
+}
+
+/// `GET /messages/{id}/content`.
+pub(crate) async fn content(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    headers: HeaderMap,
+) -> Answer {
+    let (message, reference, payload) = api.broker.message_content(&caller, id).await?;
+    let container = message.identity.as_ref().map(|identity| identity.container);
+    let media_type = match container {
+        Some(true) => "application/zip",
+        Some(false) => "application/xml",
+        None => "application/octet-stream",
+    };
+    let name = message.file_name.unwrap_or_else(|| id.to_string());
+    Ok(range::answer(&headers, &payload, &reference, media_type, &name))
+}
+
+/// `GET /messages/{id}/timeline`.
+pub(crate) async fn timeline(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    uri: Uri,
+    Params(query): Params<PageQuery>,
+) -> Answer {
+    let page = paging::page(query.limit, query.after)?;
+    let events = api.broker.message_timeline(&caller, id, &page).await?;
+    Ok(records::timeline_page(&caller, &uri, events, page.limit))
+}
+
+/// `POST /messages/{id}/resend`.
+pub(crate) async fn resend(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    Plain(once): Plain,
+) -> Answer {
+    repaired(&api, &caller, id, once, api.broker.resend(&caller, id)).await
+}
+
+/// `POST /messages/{id}/park`.
+pub(crate) async fn park(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    Plain(once): Plain,
+) -> Answer {
+    repaired(&api, &caller, id, once, api.broker.park_by_hand(&caller, id)).await
+}
+
+/// `POST /messages/{id}/return`.
+pub(crate) async fn give_back(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    Plain(once): Plain,
+) -> Answer {
+    repaired(&api, &caller, id, once, api.broker.return_by_hand(&caller, id)).await
+}
+
+/// The message after a repair that is carried out only if it was not before. The state forbids each of
+/// them twice, so a repetition whose first answer got lost is known by its key.
+async fn repaired(
+    api: &Api,
+    caller: &Caller,
+    id: Id,
+    once: Option<broker::Once>,
+    repair: impl Future<Output = Result<Message, broker::Error>>,
+) -> Result<Response, Problem> {
+    if let Some(first) = api.first_answer(caller, once.as_ref()).await? {
+        return Ok(answer::replayed(answer::json(&first), true));
+    }
+    let message = shown(&repair.await?);
+    api.remember(caller, once.as_ref(), id, &message).await?;
+    Ok(answer::json(&message))
+}
+
+/// A message as it is shown: every finding with its sentences.
+pub(crate) fn shown(message: &Message) -> Value {
+    let mut json = json!(message);
+    if let Some(report) = &message.report {
+        json["report"]["findings"] = report.findings.iter().map(explained).collect();
+    }
+    json
+}
+
+/// A finding with its sentences.
+pub(crate) fn explained(finding: &Finding) -> Value {
+    let mut json = json!(finding);
+    if let Some(sentence) = catalog::sentence(&finding.rule) {
+        json["en"] = filled(&sentence.en, finding).into();
+        json["de"] = filled(&sentence.de, finding).into();
+    }
+    json
+}
+
+/// Puts the names that a finding brings along into its sentence's places (`{element}`).
+fn filled(sentence: &str, finding: &Finding) -> String {
+    finding
+        .with
+        .iter()
+        .fold(sentence.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}

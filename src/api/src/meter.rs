@@ -1,0 +1,101 @@
+//! What every request leaves behind: a line in the log and figures for Prometheus, by route template,
+//! never by path, query or content.
+
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::header::{CACHE_CONTROL, HeaderName, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::VERSION;
+use crate::auth::CallerId;
+use crate::problem::Problem;
+
+/// Longest request target, in bytes.
+const TARGET_BYTES: usize = 8 * 1024;
+
+/// Largest header section, in bytes.
+const HEADER_BYTES: usize = 16 * 1024;
+
+/// Bounds of the latency histogram, in seconds.
+const SECONDS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+
+/// The process's recorder. There is one, because the `metrics` crate has one.
+static PROMETHEUS: LazyLock<Option<PrometheusHandle>> = LazyLock::new(|| {
+    let builder = PrometheusBuilder::new();
+    let builder = builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS).ok()?;
+    builder.install_recorder().ok()
+});
+
+/// Makes sure that figures are recorded from now on.
+pub(crate) fn start() {
+    LazyLock::force(&PROMETHEUS);
+}
+
+/// All figures in the text form of Prometheus.
+pub(crate) fn render(stats: Option<&broker::Stats>) -> String {
+    let Some(prometheus) = PROMETHEUS.as_ref() else { return String::new() };
+    if let Some(stats) = stats {
+        for (state, count) in &stats.messages {
+            gauge!("amtsbote_messages", "state" => state.clone()).set(*count as f64);
+        }
+        let (waiting, leased) =
+            stats.lanes.iter().fold((0, 0), |(w, l), lane| (w + lane.waiting, l + lane.leased));
+        gauge!("amtsbote_jobs", "state" => "waiting").set(waiting as f64);
+        gauge!("amtsbote_jobs", "state" => "leased").set(leased as f64);
+        let oldest = stats.lanes.iter().map(|lane| lane.oldest.micros()).min();
+        // As Prometheus wants it: the moment, from which the age follows; 0 if nothing waits.
+        gauge!("amtsbote_oldest_job_timestamp_seconds").set(oldest.unwrap_or_default() as f64 / 1e6);
+        gauge!("amtsbote_unsealed_events").set(stats.unsealed_events as f64);
+    }
+    gauge!("amtsbote_store_up").set(if stats.is_some() { 1.0 } else { 0.0 });
+    prometheus.run_upkeep();
+    prometheus.render()
+}
+
+/// Around every request: limits on its head, the fields that every answer has, log and figures.
+pub(crate) async fn around(request: Request, next: Next) -> Response {
+    let begin = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let mut response = match head_fits(request.uri(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("api-version"), HeaderValue::from_static(VERSION));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
+    let status = response.status().as_u16();
+    let took = begin.elapsed();
+    let caller = response.extensions().get::<CallerId>().map_or("-", |caller| caller.0.as_str());
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(%method, route, status, micros, caller, "request");
+    let method = if is_known(&method) { method.to_string() } else { "other".to_owned() };
+    counter!("http_requests_total", "method" => method.clone(), "route" => route.clone(), "status" => status.to_string())
+        .increment(1);
+    histogram!("http_request_seconds", "method" => method, "route" => route).record(took.as_secs_f64());
+    response
+}
+
+/// A client may invent methods; labels must not grow with them.
+fn is_known(method: &axum::http::Method) -> bool {
+    matches!(method.as_str(), "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS")
+}
+
+fn head_fits(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    if uri.path().len() + uri.query().map_or(0, str::len) > TARGET_BYTES {
+        return Err(Problem::new(StatusCode::URI_TOO_LONG, "api.uri-too-long"));
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if bytes > HEADER_BYTES {
+        return Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "api.header-too-large"));
+    }
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! The OpenAPI 3.1 document, built from the list of routes.
+//!
+//! It is a page of code over `serde_json` instead of utoipa: the types of the model describe themselves by
+//! schemars already, and `schemars` puts their schemas where OpenAPI 3.1 wants them (both are JSON Schema
+//! 2020-12). Utoipa would need a second derive on every type of the model and an annotation on every
+//! handler that repeats its path, and could still not be asked by a test which routes there are.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use schemars::generate::SchemaSettings;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use crate::answer::Answer;
+use crate::problem::ProblemDocument;
+use crate::route::{Gives, Needs, Route, Takes};
+use crate::{Api, BASE, Settings, VERSION, router};
+
+/// `GET /openapi.json`.
+pub(crate) async fn serve(State(api): State<Api>) -> Answer {
+    let body = document(&api.settings).to_string();
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// The whole document.
+pub fn document(settings: &Settings) -> Value {
+    let contact = &settings.contact;
+    let style = SchemaSettings::draft2020_12().with(|s| s.definitions_path = "/components/schemas".into());
+    let mut generator = style.into_generator();
+    generator.subschema_for::<ProblemDocument>();
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for route in router::routes() {
+        let method = route.method.as_str().to_ascii_lowercase();
+        paths.entry(route.path).or_default().insert(method, operation(&route, &mut generator));
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Amtsbote",
+            "summary": "Interoperability gateway for German local government",
+            "description": "Case files, cases, documents, exchanges with other authorities, messages and their \
+                evidence. Every answer but this one needs a token.",
+            "version": VERSION,
+            "contact": { "name": contact.name, "url": contact.url, "email": contact.email },
+            "license": { "name": "EUPL-1.2", "identifier": "EUPL-1.2" },
+        },
+        "servers": [{ "url": BASE, "description": "This gateway" }],
+        "security": [{ "token": [] }],
+        "tags": tags(),
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "bearerFormat": "amt_…" } },
+            "schemas": schemas(&mut generator),
+            "responses": { "Problem": problem() },
+            "headers": { "ApiVersion": {
+                "description": "Full version of the interface.",
+                "schema": { "type": "string", "examples": [VERSION] },
+            } },
+        },
+    })
+}
+
+/// Schemas of all types that occur. A finding is sent with its sentences beside it.
+fn schemas(generator: &mut SchemaGenerator) -> Map<String, Value> {
+    let mut all = generator.take_definitions(true);
+    if let Some(properties) = all.get_mut("Finding").and_then(|finding| finding.get_mut("properties")) {
+        let sentence =
+            |language: &str| json!({ "type": "string", "readOnly": true, "description": language });
+        properties["en"] = sentence("What is wrong and what to do, in English.");
+        properties["de"] = sentence("The same in German.");
+    }
+    all
+}
+
+fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
+    let mut operation = json!({
+        "operationId": route.id,
+        "summary": route.summary,
+        "tags": [tag(route.path)],
+        "parameters": parameters(route, generator),
+        "responses": responses(route, generator),
+    });
+    if let Some(roles) = route.needs.roles() {
+        operation["description"] =
+            format!("For tokens with one of the roles {}.", words(&json!(roles))).into();
+    }
+    if route.needs == Needs::Nothing {
+        operation["security"] = json!([]);
+    }
+    if let Some(content) = body(route, generator) {
+        operation["requestBody"] = json!({ "required": true, "content": content });
+    }
+    operation
+}
+
+fn words(names: &Value) -> String {
+    let names = names.as_array().into_iter().flatten().filter_map(Value::as_str);
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
+    let mut all = vec![];
+    for name in route.path.split('/').filter_map(|step| step.strip_prefix('{')?.strip_suffix('}')) {
+        let schema = match name {
+            "id" if route.path.starts_with("/partners") => json!({ "type": "string" }),
+            "id" => json!({ "type": "string", "format": "uuid" }),
+            _ => json!({ "type": "string" }),
+        };
+        all.push(json!({ "name": name, "in": "path", "required": true, "schema": schema }));
+    }
+    if let Some(query) = route.query {
+        all.extend(query_parameters(&query(generator)));
+    }
+    let header = |name: &str, required: bool, description: &str| {
+        let schema = json!({ "type": "string" });
+        json!({ "name": name, "in": "header", "required": required, "description": description, "schema": schema })
+    };
+    match route.method.as_str() {
+        "POST" => all.push(header(
+            "Idempotency-Key",
+            false,
+            "1 to 255 characters; a repetition gets the first answer.",
+        )),
+        "PATCH" => all.push(header("If-Match", true, "`ETag` of the version that is changed.")),
+        "PUT" => all.push(header("If-Match", false, "`ETag` of the version that is changed.")),
+        _ => {}
+    }
+    if matches!(route.takes, Takes::Raw(_)) {
+        all.push(header(
+            "Repr-Digest",
+            false,
+            "`sha-256=:…:` of the body (RFC 9530); refused if it differs.",
+        ));
+    }
+    if matches!(route.gives, Gives::Raw("*/*")) {
+        all.push(header("Range", false, "One range of bytes (RFC 9110)."));
+    }
+    all
+}
+
+/// The members of a query's type, each as a parameter.
+fn query_parameters(schema: &Schema) -> Vec<Value> {
+    let members = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let parameter = |(name, schema): (&String, &Value)| {
+        let mut schema = schema.clone();
+        let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+        json!({
+            "name": name,
+            "in": "query",
+            "required": required.contains(&json!(name)),
+            "description": description,
+            "schema": schema,
+        })
+    };
+    members.map(parameter).collect()
+}
+
+fn body(route: &Route, generator: &mut SchemaGenerator) -> Option<Value> {
+    match route.takes {
+        Takes::Nothing => None,
+        Takes::Json(schema) => Some(json!({ "application/json": { "schema": schema(generator) } })),
+        Takes::Patch(schema) => {
+            let members = schema(generator);
+            let description = "The members to change; null removes one.";
+            let patch = json!({ "type": "object", "description": description, "x-merge-patch-of": members });
+            Some(json!({ "application/merge-patch+json": { "schema": patch } }))
+        }
+        Takes::Raw(types) => Some(types.iter().map(|name| ((*name).to_owned(), json!({}))).collect()),
+    }
+}
+
+fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
+    let content = match route.gives {
+        Gives::Nothing => None,
+        Gives::Json(schema) => Some(json!({ "application/json": { "schema": schema(generator) } })),
+        Gives::Raw(media_type) => Some(json!({ media_type: {} })),
+    };
+    let mut good = json!({
+        "description": "It was done.",
+        "headers": { "API-Version": { "$ref": "#/components/headers/ApiVersion" } },
+    });
+    if let Some(content) = content {
+        good["content"] = content;
+    }
+    let mut all = Map::from_iter([(route.status.to_string(), good.clone())]);
+    if matches!(route.gives, Gives::Raw("*/*")) {
+        all.insert("206".to_owned(), good);
+    } else if route.method == "PUT" {
+        let other = if route.status == 201 { "200" } else { "201" };
+        all.insert(other.to_owned(), good);
+    }
+    for status in problems_of(route) {
+        all.insert(status.to_string(), json!({ "$ref": "#/components/responses/Problem" }));
+    }
+    all.into()
+}
+
+/// Statuses of problems that the route may answer with.
+fn problems_of(route: &Route) -> Vec<u16> {
+    let mut all = vec![400, 431, 500, 503];
+    match route.needs {
+        Needs::Nothing => {}
+        Needs::Token => all.push(401),
+        Needs::Right(_) => all.extend([401, 403]),
+    }
+    if route.path.contains('{') {
+        all.push(404);
+    }
+    match route.method.as_str() {
+        "POST" => all.extend([404, 409, 413, 415, 422]),
+        "PUT" => all.extend([409, 412, 413, 415, 428]),
+        "PATCH" => all.extend([409, 412, 413, 415, 422, 428]),
+        _ => {}
+    }
+    if matches!(route.takes, Takes::Raw(_)) {
+        all.push(408);
+    }
+    if matches!(route.gives, Gives::Raw("*/*")) {
+        all.extend([409, 410, 416]);
+    }
+    all
+}
+
+fn problem() -> Value {
+    json!({
+        "description": "Why it was not done.",
+        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    })
+}
+
+fn tag(path: &str) -> &str {
+    path.trim_start_matches('/').split(['/', '.']).next().unwrap_or_default()
+}
+
+fn tags() -> Vec<Value> {
+    let mut names: Vec<&str> = vec![];
+    for route in router::routes() {
+        if !names.contains(&tag(route.path)) {
+            names.push(tag(route.path));
+        }
+    }
+    names.into_iter().map(|name| json!({ "name": name })).collect()
+}

@@ -1,0 +1,179 @@
+//! Partners of the tenant, and what authorities can take.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use broker::Partner;
+use model::{Action, Authority, Caller, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Api;
+use crate::answer::{self, Answer};
+use crate::body::Json;
+use crate::params::{IfMatch, PathName};
+use crate::problem::Problem;
+
+/// A partner as its administrator states it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "PartnerStatement")]
+pub(crate) struct Stated {
+    /// Authority, if it is one.
+    #[serde(default)]
+    authority: Option<Authority>,
+    /// Name, 1 to 200 characters.
+    name: String,
+    /// How it is reached and what is agreed with it: an object.
+    #[serde(default)]
+    settings: Value,
+}
+
+/// A partner.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Partner")]
+pub(crate) struct ShownPartner {
+    /// Identifier within the tenant.
+    id: String,
+    /// Authority, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authority: Option<Authority>,
+    /// Name.
+    name: String,
+    /// How it is reached and what is agreed with it.
+    settings: Value,
+    /// Counts the changes, from 1.
+    version: u64,
+    /// When it changed last.
+    updated_at: Timestamp,
+}
+
+/// All partners: a county has dozens, not thousands.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct PartnerList {
+    items: Vec<ShownPartner>,
+}
+
+/// What an authority can take, and how much.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Capabilities {
+    /// The authority.
+    authority: Authority,
+    /// Its name.
+    name: String,
+    /// Transport by which it is reached, such as `local`.
+    transport: &'static str,
+    /// Message standards that it reads, newest first.
+    reads: Vec<Reads>,
+    /// Largest message it takes, in bytes.
+    most_bytes: u64,
+}
+
+/// A version of a message standard.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "StandardVersion")]
+pub(crate) struct Reads {
+    /// Name, such as `xdomea`.
+    standard: String,
+    /// Version, such as `3.1.0`.
+    version: String,
+}
+
+/// `GET /partners`.
+pub(crate) async fn list(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Answer {
+    let partners = api.broker.partners(&caller).await?;
+    Ok(answer::json(&PartnerList { items: partners.into_iter().map(shown).collect() }))
+}
+
+/// `GET /partners/{id}`.
+pub(crate) async fn read(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathName(id): PathName,
+) -> Answer {
+    let found = find(&api, &caller, &id).await?.ok_or_else(Problem::not_found)?;
+    Ok(tagged(found))
+}
+
+/// `PUT /partners/{id}`: creates one, or changes the version that `If-Match` names.
+pub(crate) async fn put(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathName(id): PathName,
+    IfMatch(expected): IfMatch,
+    Json(stated): Json<Stated>,
+) -> Answer {
+    caller.may(Action::ManagePartners)?;
+    if !(1..=200).contains(&stated.name.chars().count()) {
+        return Err(model::Error::Invalid { field: "name" }.into());
+    }
+    if !stated.settings.is_object() && !stated.settings.is_null() {
+        return Err(model::Error::Invalid { field: "settings" }.into());
+    }
+    let before = find(&api, &caller, &id).await?;
+    let version = match (&before, expected) {
+        (None, None) => 1,
+        (None, Some(_)) => return Err(Problem::not_found()),
+        (Some(_), None) => {
+            return Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "api.if-match-missing"));
+        }
+        // A version that is not the present one makes the store refuse the next one.
+        (Some(_), Some(seen)) => seen.saturating_add(1),
+    };
+    let partner = Partner {
+        id,
+        tenant: caller.scope.tenant.clone(),
+        authority: stated.authority,
+        name: stated.name,
+        settings: stated.settings,
+        version,
+        updated_at: Timestamp::default(),
+    };
+    let put = api.broker.put_partner(&caller, partner).await;
+    let partner = put.map_err(|error| Problem::from(error).if_expected(expected))?;
+    let path = format!("/partners/{}", partner.id);
+    let response = tagged(partner);
+    Ok(if before.is_none() { answer::created(response, StatusCode::CREATED, &path) } else { response })
+}
+
+/// `GET /capabilities/{authority}`.
+pub(crate) async fn capabilities(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathName(key): PathName,
+) -> Answer {
+    let authority = key.parse().map_err(|_| Problem::not_found())?;
+    let reach = match api.broker.capabilities(&caller, &authority).await {
+        Err(broker::Error::UnknownAuthority) => return Err(Problem::not_found()),
+        outcome => outcome?,
+    };
+    let reads = reach.reads.into_iter().map(|(standard, version)| Reads { standard, version });
+    Ok(answer::json(&Capabilities {
+        authority: reach.authority,
+        name: reach.name,
+        transport: reach.transport.name(),
+        reads: reads.collect(),
+        most_bytes: reach.most_bytes,
+    }))
+}
+
+async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Option<Partner>, Problem> {
+    Ok(api.broker.partners(caller).await?.into_iter().find(|partner| partner.id == id))
+}
+
+fn shown(partner: Partner) -> ShownPartner {
+    let Partner { id, authority, name, settings, version, updated_at, .. } = partner;
+    ShownPartner { id, authority, name, settings, version, updated_at }
+}
+
+fn tagged(partner: Partner) -> Response {
+    let version = partner.version;
+    let mut response = answer::json(&shown(partner));
+    answer::tag(&mut response, version);
+    response
+}

@@ -1,0 +1,79 @@
+//! HTTP/1.1 with limits (RFC 9112): on the size and number of header fields, on the time they may take, and
+//! on connections. `axum::serve` has none of them.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::Semaphore;
+
+/// What one listener bears.
+#[derive(Debug, Clone, Copy)]
+pub struct ServerLimits {
+    /// Open connections; further ones wait to be accepted.
+    pub connections: usize,
+    /// Time for the whole header section, and for the next request on a connection that is kept open.
+    pub header_time: Duration,
+    /// Header fields of a request; 431 beyond.
+    pub header_fields: usize,
+    /// Time that requests in hand have when the gateway stops.
+    pub stop_time: Duration,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        ServerLimits {
+            connections: 1_024,
+            header_time: Duration::from_secs(20),
+            header_fields: 100,
+            stop_time: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Bytes that are buffered of a request before its handler sees it: the header section must fit.
+const BUFFER: usize = 64 * 1024;
+
+/// Serves `router` until `stop` ends; then lets the requests in hand end.
+pub async fn serve<L: Listener>(
+    mut listener: L,
+    router: Router,
+    limits: ServerLimits,
+    stop: impl Future<Output = ()>,
+) {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let open = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await.0)
+        };
+        let (place, io) = tokio::select! {
+            accepted = accepted => accepted,
+            () = &mut stop => break,
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_time)
+            .max_headers(limits.header_fields)
+            .max_buf_size(BUFFER)
+            .serve_connection(TokioIo::new(io), service);
+        let connection = open.watch(connection);
+        tokio::spawn(async move {
+            // A client that goes away is no error of ours.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(limits.stop_time, open.shutdown()).await;
+}

@@ -1,0 +1,145 @@
+//! Tokens of the tenant. Nobody gives away what they do not have: a token sees no more units and services
+//! than the one that made it, and only such tokens are seen.
+
+use axum::Extension;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use broker::{NewToken, TokenRow};
+use model::rights::Within;
+use model::{Action, Authority, Caller, Id, Role, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::Api;
+use crate::answer::{self, Answer};
+use crate::body::Posted;
+use crate::params::PathId;
+use crate::problem::Problem;
+
+/// A token that shall be made.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "NewToken")]
+pub(crate) struct Wanted {
+    /// What it is for: a system, never a person; 1 to 200 characters.
+    name: String,
+    /// Roles that it holds.
+    roles: Vec<Role>,
+    /// Units that it sees.
+    units: Within,
+    /// Public services that it sees.
+    services: Within,
+    /// Authority whose mailbox it uses.
+    #[serde(default)]
+    authority: Option<Authority>,
+    /// When it ends by itself.
+    #[serde(default)]
+    expires_at: Option<Timestamp>,
+}
+
+/// A token.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Token")]
+pub(crate) struct ShownToken {
+    /// Identifier, recorded with everything that is done with the token.
+    id: Id,
+    /// What it is for.
+    name: String,
+    /// Roles that it holds.
+    roles: Vec<Role>,
+    /// Units that it sees.
+    units: Within,
+    /// Public services that it sees.
+    services: Within,
+    /// Authority whose mailbox it uses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authority: Option<Authority>,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<Timestamp>,
+    /// The token itself: shown once, when it is made, and kept nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+/// All tokens that the caller may see.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TokenList {
+    items: Vec<ShownToken>,
+}
+
+/// `GET /tokens`.
+pub(crate) async fn list(State(api): State<Api>, Extension(caller): Extension<Caller>) -> Answer {
+    let items = visible(&api, &caller).await?.into_iter().map(|row| shown(row, None)).collect();
+    Ok(answer::json(&TokenList { items }))
+}
+
+/// `POST /tokens`. A repetition with the same key makes no second token, and does not show the secret again.
+pub(crate) async fn create(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    posted: Posted<Wanted>,
+) -> Answer {
+    caller.may(Action::ManageTokens)?;
+    let once = posted.once.as_ref();
+    if let Some(first) = api.first_answer(&caller, once).await? {
+        let id = first["id"].as_str().unwrap_or_default().to_owned();
+        let response = answer::created(answer::json(&first), StatusCode::CREATED, &format!("/tokens/{id}"));
+        return Ok(answer::replayed(response, true));
+    }
+    let new = wanted(&caller, posted.body)?;
+    let made = api.broker.create_token(&caller.scope.tenant, new, &caller.actor).await?;
+    let id = made.row.id;
+    let without_secret = json!(shown(made.row.clone(), None));
+    api.remember(&caller, once, id, &without_secret).await?;
+    let response = answer::json(&shown(made.row, Some(made.secret)));
+    Ok(answer::created(response, StatusCode::CREATED, &format!("/tokens/{id}")))
+}
+
+fn wanted(caller: &Caller, wanted: Wanted) -> Result<NewToken, Problem> {
+    let Wanted { name, roles, units, services, authority, expires_at } = wanted;
+    if !(1..=200).contains(&name.chars().count()) {
+        return Err(model::Error::Invalid { field: "name" }.into());
+    }
+    if roles.is_empty() {
+        return Err(model::Error::Invalid { field: "roles" }.into());
+    }
+    if !caller.scope.units.includes(&units) || !caller.scope.services.includes(&services) {
+        return Err(model::Error::Forbidden.into());
+    }
+    Ok(NewToken { name, roles, units, services, authority, expires_at })
+}
+
+/// `DELETE /tokens/{id}`: it ends at once.
+pub(crate) async fn revoke(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+) -> Answer {
+    if !visible(&api, &caller).await?.iter().any(|row| row.id == id) {
+        return Err(Problem::not_found());
+    }
+    api.broker.revoke_token(&caller.scope.tenant, id, &caller.actor).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn visible(api: &Api, caller: &Caller) -> Result<Vec<TokenRow>, Problem> {
+    let scope = caller.may(Action::ManageTokens)?;
+    let rows = api.broker.tokens(&scope.tenant).await?;
+    let seen = |row: &TokenRow| scope.units.includes(&row.units) && scope.services.includes(&row.services);
+    Ok(rows.into_iter().filter(seen).collect())
+}
+
+fn shown(row: TokenRow, secret: Option<String>) -> ShownToken {
+    let TokenRow { id, name, roles, units, services, authority, created_at, expires_at, revoked_at, .. } =
+        row;
+    ShownToken { id, name, roles, units, services, authority, created_at, expires_at, revoked_at, secret }
+}
