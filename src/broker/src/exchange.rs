@@ -1,5 +1,6 @@
 //! Exchanges with other authorities: starting one, reporting on the import, locking what was confirmed.
 
+use model::case::Extensions;
 use model::command::{Change, Command};
 use model::exchange::{
     Exchange, ExchangeKind, ExchangeMessage, ExchangeObject, ExchangeStatus, ImportResult, Side,
@@ -61,6 +62,7 @@ impl Broker {
             status: ExchangeStatus::Sending,
             objects,
             messages: vec![],
+            extensions: Extensions::default(),
         };
         let message_type = records_type(record.kind);
         let message = self.outgoing(&record, message_type, wanted.wants_receipt, None);

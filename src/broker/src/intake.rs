@@ -2,12 +2,14 @@
 //! dedup key and event in one transaction before anything is acknowledged. And the dry run, which
 //! does the same checks and commits nothing.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use model::message::{Direction, Door, Message};
 use model::rights::Action;
-use model::standard::{Identity, Standard};
-use model::{Authority, Caller, EventKind, Finding, Id, MessageState, Report, ids};
+use model::standard::{Identity, Source, Standard};
+use model::{Authority, Caller, EventKind, Failure, Finding, Id, MessageState, Report, ids};
 use serde_json::json;
 use store::{NewJob, Payload, StoredPayload, Work};
 
@@ -33,6 +35,29 @@ pub struct Checked {
     pub identity: Option<Identity>,
     /// Everything found.
     pub report: Report,
+}
+
+/// Checks a message or container: by the first standard that recognises it.
+///
+/// # Errors
+/// Only if the bytes cannot be read; what is wrong with them is in the report.
+pub fn check(
+    standards: &[Arc<dyn Standard>],
+    source: &mut dyn Source,
+    file_name: Option<&str>,
+) -> Result<Checked, Failure> {
+    let mut report = Report::default();
+    for standard in standards {
+        if let Some(identity) = standard.check(source, file_name, &mut report)? {
+            return Ok(Checked { identity: Some(identity), report });
+        }
+        if !report.is_acceptable() {
+            // The standard recognised the bytes as its own but could not make out what they say.
+            return Ok(Checked { identity: None, report });
+        }
+    }
+    report.add(Finding::error("message.unknown"));
+    Ok(Checked { identity: None, report })
 }
 
 impl Broker {
@@ -129,22 +154,7 @@ impl Broker {
         file_name: Option<String>,
     ) -> Result<Checked, Error> {
         let standards = self.parts.standards.clone();
-        blocking(move || {
-            let mut report = Report::default();
-            let mut source = content.blocking();
-            for standard in &standards {
-                if let Some(identity) = standard.check(&mut source, file_name.as_deref(), &mut report)? {
-                    return Ok(Checked { identity: Some(identity), report });
-                }
-                if !report.is_acceptable() {
-                    // The standard recognised the bytes as its own but could not make out what they say.
-                    return Ok(Checked { identity: None, report });
-                }
-            }
-            report.add(Finding::error("message.unknown"));
-            Ok(Checked { identity: None, report })
-        })
-        .await
+        blocking(move || Ok(check(&standards, &mut content.blocking(), file_name.as_deref())?)).await
     }
 
     fn new_message(

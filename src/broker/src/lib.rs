@@ -42,7 +42,7 @@ pub use content::Upload;
 pub use error::Error;
 pub use exchange::NewExchange;
 pub use inbox::InboxItem;
-pub use intake::{Checked, Incoming};
+pub use intake::{Checked, Incoming, check};
 pub use once::Once;
 pub use store::{
     InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page, Partner, Payload, RecordFilter,

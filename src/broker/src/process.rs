@@ -284,6 +284,11 @@ impl Broker {
                 message_type: identity.message_type.clone(),
                 at: message.received_at,
             }],
+            extensions: translator
+                .beside
+                .iter()
+                .map(|said| (identity.standard.clone(), said.clone()))
+                .collect(),
         }
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Translator {
     pub(crate) roots: Vec<ExchangeObject>,
     /// What the transaction that reveals the roots has to record of them.
     pub(crate) decided: Vec<Decided>,
+    /// What the message says beside its objects.
+    pub(crate) beside: Option<serde_json::Value>,
     /// Objects put into the store.
     pub(crate) objects: u64,
 }
@@ -54,6 +56,7 @@ impl Translator {
             rows: 0,
             roots: vec![],
             decided: vec![],
+            beside: None,
             objects: 0,
         })
     }
@@ -104,6 +107,11 @@ impl Intake for Translator {
         self.slice.insert_staged_payload(&self.message.tenant, &stored, self.message.id);
         self.wrote_row()?;
         Ok(reference)
+    }
+
+    fn message(&mut self, extension: serde_json::Value) -> Result<(), Failure> {
+        self.beside = Some(extension);
+        Ok(())
     }
 
     fn object(&mut self, object: Object) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::case::Extensions;
 use crate::record::{Meta, RecordKind};
 use crate::{Authority, Id, Timestamp};
 
@@ -54,6 +55,9 @@ pub struct Exchange {
     /// Messages of the process in the order in which they came or went.
     #[serde(default)]
     pub messages: Vec<ExchangeMessage>,
+    /// What the message said beside its objects, such as its header and cover letter, by standard.
+    #[serde(default, skip_serializing_if = "Extensions::is_empty")]
+    pub extensions: Extensions,
 }
 
 /// State of an exchange.

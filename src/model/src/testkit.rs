@@ -73,6 +73,7 @@ pub fn an_exchange(object: Id) -> Exchange {
             result: None,
         }],
         messages: vec![],
+        extensions: crate::case::Extensions::default(),
     }
 }
 
