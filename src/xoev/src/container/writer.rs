@@ -15,6 +15,9 @@ use rawzip::{CompressionMethod, ZipArchiveWriter};
 const COMPRESSED: [&str; 14] =
     ["pdf", "zip", "docx", "xlsx", "pptx", "odt", "ods", "odp", "jpg", "jpeg", "png", "msg", "mp4", "gz"];
 
+/// Attributes of a plain file that everybody may read.
+const PLAIN_FILE: u32 = 0o100_644;
+
 /// Writes entries one after the other.
 pub struct ContainerWriter<W: Write> {
     archive: ZipArchiveWriter<W>,
@@ -36,7 +39,8 @@ impl<W: Write> ContainerWriter<W> {
         content: impl FnOnce(&mut dyn Write) -> Result<T, E>,
     ) -> Result<T, E> {
         let builder = self.archive.new_file(name);
-        let builder = builder.compression_method(CompressionMethod::DEFLATE);
+        // Said to be of Unix, since Info-ZIP mistakes the UTF-8 names of others.
+        let builder = builder.compression_method(CompressionMethod::DEFLATE).unix_permissions(PLAIN_FILE);
         let (mut entry, config) = builder.start().map_err(to_io)?;
         let mut data = config.wrap(DeflateEncoder::new(&mut entry, level(name)));
         let value = content(&mut data)?;

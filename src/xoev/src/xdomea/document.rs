@@ -79,8 +79,8 @@ fn read_format(format: &Node) -> File {
     let primary = format.child("Primaerdokument").unwrap_or(&empty);
     let text = |local| primary.text_of(local).map(str::to_owned);
     let media = match format.code_of("Name") {
-        Some(OTHER) | None => format.text_of("SonstigerName").filter(|name| name.contains('/')),
-        Some(code) => media_type(code),
+        Some(OTHER) => format.text_of("SonstigerName").filter(|name| name.contains('/')),
+        code => code.and_then(media_type),
     };
     File {
         name: text("Dateiname").unwrap_or_default(),

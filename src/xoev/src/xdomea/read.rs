@@ -7,7 +7,7 @@ use std::io::{BufRead, Read};
 use model::case::{Case, CaseFile, Document, Priority, RecordStatus};
 use model::exchange::{ExchangeKind, ImportResult};
 use model::standard::{Intake, Meaning, Object, placeholder};
-use model::{Id, PayloadRef, Record, RecordKind};
+use model::{Id, PayloadRef, Record, RecordKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use xml::{Event, Reader};
 
@@ -17,6 +17,7 @@ use super::merge::prune;
 use super::messages::MessageType;
 use super::node::{Budget, Node};
 use super::record::{make_description, read_description};
+use super::text::moment;
 use crate::Error;
 
 /// Bytes of one record and those that it lies in, and of everything else in the message.
@@ -39,6 +40,9 @@ pub(crate) struct Kept {
     /// Files that the elements name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) files: BTreeMap<String, PayloadRef>,
+    /// When a message was created: written again, it has the time that it had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) created_at: Option<Timestamp>,
     /// The position was not written but counted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) unnumbered: bool,
@@ -111,6 +115,7 @@ pub(crate) struct MessageReader<'a, R: BufRead> {
     files: Files,
     budget: Budget,
     ancestors: Vec<(RecordKind, Id)>,
+    created_at: Option<Timestamp>,
     /// What stands beside the records.
     beside: Vec<Node>,
     results: Vec<(Id, ImportResult)>,
@@ -132,6 +137,7 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
             files,
             budget: Budget(MEMORY_BYTES),
             ancestors: Vec::new(),
+            created_at: None,
             beside: Vec::new(),
             results: Vec::new(),
         }
@@ -140,7 +146,7 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
     /// Reads the message behind its root's start.
     pub(crate) fn read(mut self) -> Result<Meaning, Error> {
         let mut in_wrapper = false;
-        let mut count = 0;
+        let mut last = 0;
         loop {
             let local = match self.reader.next()? {
                 Event::Start(start) => start.local().to_owned(),
@@ -153,7 +159,7 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
                 Event::Eof => return Err(Error::Unreadable),
             };
             match step(None, &local) {
-                Step::Record(kind) if in_wrapper => self.record(kind, &mut count)?,
+                Step::Record(kind) if in_wrapper => self.record(kind, &mut last)?,
                 _ if local == "Schriftgutobjekt" => in_wrapper = true,
                 _ => self.beside(&local)?,
             }
@@ -167,12 +173,9 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
         let node = Node::read(&mut self.reader, self.namespace, &mut self.budget)?;
         if local == "Kopf" {
             let made = make_header(&read_header(&node), self.message);
-            let mut kept = prune(node.nodes.clone(), &made.nodes);
-            // Written again, the message has the time that it had.
-            if !kept.iter().any(|node| node.is("Erstellungszeitpunkt")) {
-                kept.extend(node.child("Erstellungszeitpunkt").cloned());
-            }
-            self.beside.push(Node { nodes: kept, ..node });
+            self.created_at = node.text_of("Erstellungszeitpunkt").and_then(moment);
+            let nodes = prune(node.nodes.clone(), &made.nodes);
+            self.beside.push(Node { nodes, ..node });
         } else if local == "AbgegebenesObjekt" {
             let (id, result) = read_result(&node).ok_or(Error::Unreadable)?;
             if make_result(id, &result) != node {
@@ -185,8 +188,8 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
         Ok(())
     }
 
-    /// Reads a record to its end and everything in it. `count` counts its siblings.
-    fn record(&mut self, kind: RecordKind, count: &mut u32) -> Result<(), Error> {
+    /// Reads a record to its end and everything in it. `last` is the position of the sibling before it.
+    fn record(&mut self, kind: RecordKind, last: &mut u32) -> Result<(), Error> {
         if self.ancestors.len() >= DEPTH {
             return Err(Error::TooDeep);
         }
@@ -194,7 +197,7 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
         let mut nodes: Vec<Node> = Vec::new();
         let mut id = None;
         let mut kept = Kept::default();
-        let mut own_count = 0;
+        let mut own_last = 0;
         let mut in_content = false;
         loop {
             let local = match self.reader.next()? {
@@ -216,7 +219,7 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
                     kept.empty_content = false;
                     // Identifikation comes first.
                     self.ancestors.push((kind, id.ok_or(Error::Unreadable)?));
-                    self.record(child, &mut own_count)?;
+                    self.record(child, &mut own_last)?;
                     self.ancestors.pop();
                 }
                 Step::Part => {
@@ -228,28 +231,27 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
                 }
             }
         }
-        *count += 1;
-        self.emit(kind, id.ok_or(Error::Unreadable)?, nodes, kept, *count)?;
+        *last = self.emit(kind, id.ok_or(Error::Unreadable)?, nodes, kept, *last)?;
         self.budget.0 = left;
         Ok(())
     }
 
-    /// Makes a record of its elements and hands it on. `count` is its place among its siblings.
+    /// Makes a record of its elements, hands it on, and returns its position. `last` is that of the
+    /// sibling before it.
     fn emit(
         &mut self,
         kind: RecordKind,
         object_id: Id,
         nodes: Vec<Node>,
         mut kept: Kept,
-        count: u32,
-    ) -> Result<(), Error> {
+        last: u32,
+    ) -> Result<u32, Error> {
         let mut description = read_description(&nodes);
         let uuid = description.reference(super::record::UUID).unwrap_or_default().to_owned();
         let mut made = make_description(&description, &uuid, kind == RecordKind::Document);
-        if description.position.is_none() {
-            kept.unnumbered = true;
-            description.position = Some(count);
-        }
+        kept.unnumbered = description.position.is_none();
+        // Siblings keep their order also if not all of them are numbered.
+        let position = *description.position.get_or_insert(last.saturating_add(1));
         let meta = placeholder();
         let mut record = match kind {
             RecordKind::CaseFile => {
@@ -286,7 +288,7 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
             description.extensions = extensions;
         }
         self.intake.object(Object { object_id, ancestors: self.ancestors.clone(), record })?;
-        Ok(())
+        Ok(position.max(last))
     }
 
     /// The extension of a record or message; large ones go into a file of their own.
@@ -307,7 +309,8 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
 
     fn finish(mut self) -> Result<Meaning, Error> {
         let nodes = std::mem::take(&mut self.beside);
-        let mut extension = self.kept(Kept { nodes, ..Kept::default() }, "message")?;
+        let mut extension =
+            self.kept(Kept { nodes, created_at: self.created_at, ..Kept::default() }, "message")?;
         let rest = std::mem::take(&mut self.files).rest();
         if !rest.is_empty() {
             let mut kept: Kept = super::extended(&extension)?;

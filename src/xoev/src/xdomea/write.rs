@@ -92,7 +92,6 @@ pub fn again(identity: &Identity, meaning: &Meaning, extension: &Value) -> Resul
         _ => return Err(unsupported),
     };
     let kept: Kept = serde_json::from_value(extension.clone()).map_err(|_| Error::Extension)?;
-    let kopf = kept.nodes.iter().find(|node| node.is("Kopf"));
     let answers = match identity.message_type.as_str() {
         "0102" => Some("0101"),
         "0402" | "0403" => Some("0401"),
@@ -104,7 +103,7 @@ pub fn again(identity: &Identity, meaning: &Meaning, extension: &Value) -> Resul
         process_id: identity.process_id.ok_or(unsupported)?,
         sender: identity.sender.clone().unwrap_or_default(),
         recipient: identity.recipient.clone().unwrap_or_default(),
-        created_at: kopf.map(|kopf| read_header(kopf).created_at).unwrap_or_default(),
+        created_at: kept.created_at.unwrap_or_default(),
         wants_receipt: identity.wants_receipt,
         answers: answers.map(str::to_owned),
     })

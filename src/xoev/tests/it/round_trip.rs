@@ -3,6 +3,7 @@
 use model::standard::{Outgoing, Standard};
 use xoev::xdomea::{Xdomea, again};
 
+use crate::everything::{Maker, Outline};
 use crate::memory::{check, read, write};
 use crate::tools::{canonical, mentioned, official, own, pack, shared, unpack, xmllint};
 
@@ -78,4 +79,49 @@ fn a_message_goes_into_the_other_version() {
     outgoing.version = "4.0.0".into();
     assert_eq!(write(&standard, &outgoing, &mut memory).unwrap_err().code, "xdomea.not-written");
     assert_eq!(standard.writes(), ["3.1.0", "3.0.0"]);
+}
+
+const TYPES: [&str; 5] = [
+    "Abgabe.Abgabe.0401",
+    "Information.Information.0101",
+    "Abgabe.ImportBestaetigen.0402",
+    "Abgabe.EmpfangBestaetigen.0403",
+    "Information.EmpfangBestaetigen.0102",
+];
+
+/// Makes a message, has the official schema confirm that it is valid, and takes it in and out.
+fn made(annex: &std::path::Path, packs: &std::path::Path, seeds: &[Option<u64>]) -> usize {
+    let standard = own();
+    let mut largest = 0;
+    for version in ["3.0.0", "3.1.0"] {
+        let outline = Outline::read(annex, version);
+        for root in TYPES {
+            for seed in seeds {
+                let process = "7BF9473A-b4a7-11ec-a407-005056871b7c";
+                let xml = Maker::make(&outline, root, process, *seed);
+                let label = format!("{root} {version} seed {seed:?}");
+                let stem = format!("{}_{root}", process.to_lowercase());
+                let code = &root[root.len() - 4..];
+                xmllint(packs, version, code, &xml).unwrap_or_else(|error| panic!("{label}: {error}"));
+                let (_, rewritten) = round_trip(&standard, &label, &stem, &xml);
+                xmllint(packs, version, code, &rewritten).unwrap_or_else(|error| panic!("{label}: {error}"));
+                largest = largest.max(xml.len());
+            }
+        }
+    }
+    largest
+}
+
+#[test]
+fn a_message_with_everything_in_it_comes_back_as_it_was() {
+    let (Some(annex), Some(packs)) = (shared("standards/annex"), shared("packs")) else { return };
+    let largest = made(&annex, &packs, &[None]);
+    assert!(largest > 200_000, "{largest} bytes: everything is more");
+}
+
+#[test]
+fn messages_with_anything_in_them_come_back_as_they_were() {
+    let (Some(annex), Some(packs)) = (shared("standards/annex"), shared("packs")) else { return };
+    let seeds: Vec<Option<u64>> = (1..=10).map(Some).collect();
+    made(&annex, &packs, &seeds);
 }

@@ -36,7 +36,12 @@ pub(crate) fn official(packs: &Path, versions: &[&str]) -> Xdomea {
 /// What a program prints about `input`; fails with what it says if it fails.
 pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, String> {
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env("LC_ALL", "C.UTF-8")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
