@@ -1,1 +1,116 @@
-//! x
+//! Measurements side by side with programs that others wrote: pairs interleaved, median of five, CPU
+//! and peak memory as the kernel accounts them to each child.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde::Serialize;
+use wait4::Wait4;
+
+use crate::Error;
+
+/// Size of the document, in bytes: what an export of a county's file of 1,200 cases comes to.
+const DOCUMENT: u64 = 22_000_000;
+
+/// Pairs measured.
+const PAIRS: usize = 5;
+
+/// Outcome of `bench check`.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckFigures {
+    /// CPU of `amtsbote check` divided by that of xmllint; the median of the pairs' ratios.
+    pub vs_xmllint_cpu: f64,
+    /// Most memory of `amtsbote check` in any run, in MB (10⁶ bytes).
+    pub peak_mb: f64,
+    /// CPU seconds of `amtsbote check`, median.
+    pub cpu_s: f64,
+    /// CPU seconds of xmllint, median.
+    pub xmllint_cpu_s: f64,
+    /// Most memory of xmllint, in MB.
+    pub xmllint_peak_mb: f64,
+    /// Size of the document, in MB.
+    pub document_mb: f64,
+    /// What was measured.
+    pub command: String,
+}
+
+/// `amtsbote check` on a large message 0503 against `xmllint --stream --schema` with the official pack.
+/// `packs` is the folder that holds `xdomea/3.0.0` and `catalog.xml`.
+///
+/// # Errors
+/// If xmllint is missing, or one of the two does not find the document valid.
+pub fn check(binary: &Path, packs: &Path) -> Result<CheckFigures, Error> {
+    let folder = tempfile::tempdir()?;
+    let document =
+        folder.path().join("00000000-0000-4000-8000-000000000503_Aussonderung.Aussonderung.0503.xml");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&document)?);
+    schemas::testdata::generate_0503(&mut file, DOCUMENT)?;
+    file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+
+    let schema = packs.join("xdomea/3.0.0/xdomea-Nachrichten-AussonderungDurchfuehren.xsd");
+    let ours = || {
+        let mut command = Command::new(binary);
+        command.arg("check").arg(&document).current_dir(folder.path());
+        command
+    };
+    let theirs = || {
+        let mut command = Command::new("xmllint");
+        command.args(["--stream", "--nonet", "--noout", "--schema"]).arg(&schema).arg(&document);
+        command.env("XML_CATALOG_FILES", packs.join("catalog.xml"));
+        command
+    };
+    let mut pairs = vec![];
+    for _ in 0..PAIRS {
+        pairs.push((measure("amtsbote", ours())?, measure("xmllint", theirs())?));
+    }
+    Ok(CheckFigures {
+        vs_xmllint_cpu: median(pairs.iter().map(|(ours, theirs)| ours.cpu / theirs.cpu)),
+        peak_mb: pairs.iter().map(|(ours, _)| ours.peak).fold(0.0, f64::max),
+        cpu_s: median(pairs.iter().map(|(ours, _)| ours.cpu)),
+        xmllint_cpu_s: median(pairs.iter().map(|(_, theirs)| theirs.cpu)),
+        xmllint_peak_mb: pairs.iter().map(|(_, theirs)| theirs.peak).fold(0.0, f64::max),
+        document_mb: std::fs::metadata(&document)?.len() as f64 / 1e6,
+        command: "amtsbote check 0503.xml | xmllint --stream --nonet --noout --schema \
+                  xdomea/3.0.0/xdomea-Nachrichten-AussonderungDurchfuehren.xsd 0503.xml"
+            .to_owned(),
+    })
+}
+
+/// What a run took: CPU seconds (user and system) and peak memory in MB.
+struct Taken {
+    cpu: f64,
+    peak: f64,
+}
+
+fn measure(tool: &'static str, mut command: Command) -> Result<Taken, Error> {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut child = child.map_err(|error| Error::Tool { tool, detail: error.to_string() })?;
+    let used = child.wait4()?;
+    if !used.status.success() {
+        return Err(Error::Tool { tool, detail: format!("ended with {}", used.status) });
+    }
+    let cpu = (used.rusage.utime + used.rusage.stime).as_secs_f64();
+    Ok(Taken { cpu, peak: used.rusage.maxrss as f64 / 1e6 })
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_does_not_mind_one_odd_value() {
+        assert_eq!(median([1.0, 99.0, 2.0, 3.0, 2.5].into_iter()), 2.5);
+    }
+
+    #[test]
+    fn a_child_s_memory_is_measured_in_bytes() {
+        let taken = measure("sh", Command::new("true")).unwrap();
+        assert!((0.1..100.0).contains(&taken.peak), "{}", taken.peak);
+    }
+}

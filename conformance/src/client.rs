@@ -6,8 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::StreamExt;
 use openssl::sha::Sha256;
+use reqwest::RequestBuilder;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use reqwest::{Method, RequestBuilder};
+pub use reqwest::{Body, Method};
 use serde_json::Value;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
@@ -129,9 +130,15 @@ impl Client {
     ///
     /// # Errors
     /// If no answer came.
-    pub async fn upload(&self, method: Method, path: &str, key: &str, content: &Content) -> Result<Answer, Error> {
+    pub async fn upload(
+        &self,
+        method: Method,
+        path: &str,
+        key: &str,
+        content: &Content,
+    ) -> Result<Answer, Error> {
         let stream = content.stream();
-        self.upload_stream(method, path, key, content, reqwest::Body::wrap_stream(stream)).await
+        self.upload_stream(method, path, key, content, Body::wrap_stream(stream)).await
     }
 
     /// The same with a body that the caller controls, such as one that stops half-way.
@@ -144,7 +151,7 @@ impl Client {
         path: &str,
         key: &str,
         content: &Content,
-        body: reqwest::Body,
+        body: Body,
     ) -> Result<Answer, Error> {
         let request = self
             .request(method, path)
@@ -161,7 +168,11 @@ impl Client {
     ///
     /// # Errors
     /// If the answer did not come whole, or `sink` could not be written.
-    pub async fn download(&self, path: &str, sink: &mut (impl AsyncWrite + Unpin)) -> Result<Downloaded, Error> {
+    pub async fn download(
+        &self,
+        path: &str,
+        sink: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<Downloaded, Error> {
         let response = self.request(Method::GET, path).await?.send().await?;
         let status = response.status().as_u16();
         let mut digest = Sha256::new();
@@ -192,6 +203,42 @@ impl Client {
             }
             let Some(next) = page.get("next").and_then(Value::as_str) else { return Ok(items) };
             after = format!("&after={next}");
+        }
+    }
+
+    /// Sealed events behind number `after`, with their numbers; all that there are.
+    ///
+    /// # Errors
+    /// If a page did not come.
+    pub async fn events(&self, after: u64) -> Result<Vec<(u64, Value)>, Error> {
+        let mut all = vec![];
+        let mut last = after;
+        loop {
+            let page = self.read(&format!("/events?after={last}&limit=200")).await?;
+            let number = |item: &Value| item["number"].as_u64().unwrap_or_default();
+            all.extend(items(&page, "items").iter().map(|item| (number(item), item["event"].clone())));
+            match all.last() {
+                Some((number, _)) if *number > last => last = *number,
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    /// Looks at `path` until its body fits; returns that body.
+    ///
+    /// # Errors
+    /// [`Error::Late`] if it does not within a minute.
+    pub async fn wait_until(&self, path: &str, fits: impl Fn(&Value) -> bool) -> Result<Value, Error> {
+        let begin = Instant::now();
+        loop {
+            let body = self.read(path).await?;
+            if fits(&body) {
+                return Ok(body);
+            }
+            if begin.elapsed() > PATIENCE {
+                return Err(Error::Late(format!("GET {path}")));
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
         }
     }
 
@@ -243,4 +290,9 @@ fn repr_digest(sha256: &str) -> String {
 /// A text member; empty if it is absent or no text.
 pub fn text<'a>(json: &'a Value, member: &str) -> &'a str {
     json.get(member).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// An array member; empty if it is absent or no array.
+pub fn items<'a>(json: &'a Value, member: &str) -> &'a [Value] {
+    json.get(member).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }

@@ -20,6 +20,9 @@ pub enum Error {
     /// Something did not come about in time.
     #[error("not in time: {0}")]
     Late(String),
+    /// Something is not as it has to be.
+    #[error("not so: {0}")]
+    Unverified(String),
     /// The gateway did not start, or ended by itself.
     #[error("the gateway did not start: {0}")]
     Start(String),
@@ -46,6 +49,7 @@ impl Error {
             Error::Unreachable(_) => "conformance.unreachable",
             Error::Unexpected { .. } => "conformance.unexpected",
             Error::Late(_) => "conformance.late",
+            Error::Unverified(_) => "conformance.unverified",
             Error::Start(_) => "conformance.start",
             Error::Tool { .. } => "conformance.tool",
             Error::Io(_) => "conformance.io",

@@ -123,7 +123,8 @@ impl Gateway {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             return Err(tool(format!("{} ended with {}: {said}", arguments.join(" "), output.status)));
         }
-        serde_json::from_slice(&output.stdout).map_err(|_| tool(format!("{} printed no JSON", arguments.join(" "))))
+        serde_json::from_slice(&output.stdout)
+            .map_err(|_| tool(format!("{} printed no JSON", arguments.join(" "))))
     }
 
     /// A token with these rights; returns its secret.
@@ -214,6 +215,15 @@ impl Gateway {
         let Some(mut child) = self.child.take() else { return Ok(None) };
         let ended = tokio::time::timeout(START, child.wait()).await;
         Ok(Some(ended.map_err(|_| Error::Late("the end of the gateway".into()))??))
+    }
+
+    /// Most memory that the running gateway has held, in bytes; 0 where the system does not say.
+    pub fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid().unwrap_or_default());
+        let status = std::fs::read_to_string(path).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+        kibibytes.unwrap_or_default() * 1024
     }
 
     /// Process id of the running gateway or its wrapper.

@@ -1,1 +1,170 @@
-fn main(){}
+//! `conformance`: the suites on the command line. The last line of `--json` is one JSON object.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use conformance::crash::Campaign;
+use conformance::gateway::Engine;
+use conformance::{Error, bench, sync};
+use serde_json::{Value, json};
+
+#[derive(Parser)]
+#[command(name = "conformance", version, about = "Black-box suites against a gateway")]
+struct Cli {
+    /// The gateway's binary; the default is the one beside this program
+    #[arg(long, global = true)]
+    binary: Option<PathBuf>,
+    /// Print the outcome as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    suite: Suite,
+}
+
+#[derive(Subcommand)]
+enum Suite {
+    /// SIGKILL at seeded moments under load: nothing that was acknowledged is lost or doubled
+    Crash {
+        /// Number of seeds for each engine
+        #[arg(long, default_value_t = 500)]
+        seeds: u64,
+        /// First seed
+        #[arg(long, default_value_t = 1)]
+        from: u64,
+        /// Only this engine; PostgreSQL is reached by AMTSBOTE_TEST_POSTGRES
+        #[arg(long)]
+        engine: Option<EngineName>,
+    },
+    /// Under strace, every 2xx answer follows the sync of log, payload and folder
+    Sync,
+    /// Measurements side by side
+    Bench {
+        /// What to measure
+        name: BenchName,
+        /// Folder of the official schema packs
+        #[arg(long, default_value = "../shared/packs")]
+        packs: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum EngineName {
+    Sqlite,
+    Postgres,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BenchName {
+    /// `amtsbote check` against xmllint
+    Check,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match binary(cli.binary) {
+        Ok(binary) => run(cli.suite, &binary, cli.json).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(passed) if passed => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            print(&format!("{error} [{}]", error.code()));
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
+    match suite {
+        Suite::Crash { seeds, from, engine } => {
+            let names = match engine {
+                Some(EngineName::Sqlite) => vec!["sqlite"],
+                Some(EngineName::Postgres) => vec!["postgres"],
+                None => vec!["sqlite", "postgres"],
+            };
+            crash(binary, seeds, from, &names, json).await
+        }
+        Suite::Sync => {
+            let judged = sync::run(binary).await?;
+            let early: Vec<&sync::Judged> =
+                judged.iter().filter(|answer| !answer.problems.is_empty()).collect();
+            for answer in &judged {
+                let verdict =
+                    if answer.problems.is_empty() { "in order".into() } else { answer.problems.join("; ") };
+                say(json, &format!("{} {} ({} files): {verdict}", answer.status, answer.door, answer.files));
+            }
+            say(json, &format!("{} answers judged, {} too early", judged.len(), early.len()));
+            summary(json, &json!({ "answers": judged.len(), "early": early.len() }));
+            Ok(early.is_empty())
+        }
+        Suite::Bench { name: BenchName::Check, packs } => {
+            let figures = bench::check(binary, &packs)?;
+            say(
+                json,
+                &format!(
+                    "CPU against xmllint: {:.2}, peak {:.1} MB",
+                    figures.vs_xmllint_cpu, figures.peak_mb
+                ),
+            );
+            summary(json, &json!(figures));
+            Ok(true)
+        }
+    }
+}
+
+async fn crash(binary: &Path, seeds: u64, from: u64, engines: &[&str], json: bool) -> Result<bool, Error> {
+    let mut summaries = vec![];
+    for name in engines {
+        let campaign = Campaign { binary: binary.to_owned(), engine: Engine::named(name)?, from, seeds };
+        let heard = |seed: u64, found: &[String]| {
+            for discrepancy in found {
+                print(&format!("{name}, seed {seed}: {discrepancy}"));
+            }
+        };
+        let summary = campaign.run(heard).await;
+        say(
+            json,
+            &format!(
+                "{name}: {} seeds, {} kills, {} acknowledged answers compared, {} seeds with discrepancies, {} s",
+                summary.seeds,
+                summary.kills,
+                summary.acknowledged,
+                summary.failures.len(),
+                summary.seconds
+            ),
+        );
+        summaries.push(summary);
+    }
+    let passed = summaries.iter().all(|summary| summary.failures.is_empty());
+    summary(json, &json!({ "passed": passed, "campaigns": summaries }));
+    Ok(passed)
+}
+
+fn binary(given: Option<PathBuf>) -> Result<PathBuf, Error> {
+    let binary = match given {
+        Some(binary) => binary,
+        None => std::env::current_exe()?.with_file_name("amtsbote"),
+    };
+    binary.canonicalize().map_err(|error| Error::Start(format!("{}: {error}", binary.display())))
+}
+
+fn say(json: bool, line: &str) {
+    if !json {
+        print(line);
+    }
+}
+
+fn summary(json: bool, value: &Value) {
+    if json {
+        print(&value.to_string());
+    }
+}
+
+/// Whoever listens may have gone away: that is no failure.
+fn print(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -99,7 +99,8 @@ fn authority(message: &mut Message, element: &str, key: &str, name: &str) {
     message.line("          <code>bab</code>");
     message.line("        </xdomea:Praefix>");
     message.line("      </xdomea:Behoerdenkennung>");
-    message.line(&format!("      <xdomea:Institution><xdomea:Name>{name}</xdomea:Name></xdomea:Institution>"));
+    message
+        .line(&format!("      <xdomea:Institution><xdomea:Name>{name}</xdomea:Name></xdomea:Institution>"));
     message.line(&format!("    </xdomea:{element}>"));
 }
 
@@ -132,15 +133,28 @@ fn write_handover(m: &mut Message, process_id: Uuid, seed: u64, wrong: Option<()
     m.line(&format!("        <xdomea:Betreff>Erfundene Bauakte {seed}</xdomea:Betreff>"));
     m.line(&format!("        <xdomea:Kennzeichen>63-{seed:06}</xdomea:Kennzeichen>"));
     m.line("        <xdomea:Medium listURI=\"urn:xoev-de:xdomea:codeliste:medium\" listVersionID=\"1.0\">");
-    m.either(wrong, "          <code>001</code>", "          <code>999</code>", "Medium steht in keiner Codeliste");
+    m.either(
+        wrong,
+        "          <code>001</code>",
+        "          <code>999</code>",
+        "Medium steht in keiner Codeliste",
+    );
     m.line("        </xdomea:Medium>");
     m.line("      </xdomea:AllgemeineMetadaten>");
     m.line("      <xdomea:Akteninhalt>");
     m.line("        <xdomea:Vorgang>");
-    m.line(&format!("          <xdomea:Identifikation><xdomea:ID>{}</xdomea:ID></xdomea:Identifikation>", id(2)));
+    m.line(&format!(
+        "          <xdomea:Identifikation><xdomea:ID>{}</xdomea:ID></xdomea:Identifikation>",
+        id(2)
+    ));
     m.line("          <xdomea:AllgemeineMetadaten>");
     m.line("            <xdomea:Betreff>Erfundener Bauantrag</xdomea:Betreff>");
-    m.either(wrong, "", "            <xdomea:Hausfarbe>blau</xdomea:Hausfarbe>", "Element ist im Standard unbekannt");
+    m.either(
+        wrong,
+        "",
+        "            <xdomea:Hausfarbe>blau</xdomea:Hausfarbe>",
+        "Element ist im Standard unbekannt",
+    );
     m.line("          </xdomea:AllgemeineMetadaten>");
     m.line("          <xdomea:Dokument>");
     m.line(&format!(
@@ -181,7 +195,7 @@ fn pack(process_id: Uuid, message: Message, file: Option<(String, Vec<u8>)>) -> 
 
 /// A ZIP of stored entries with fixed times, so that the same content is the same bytes.
 #[expect(clippy::expect_used, reason = "a cursor over a vector never fails to be written")]
-fn stored_zip(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(super) fn stored_zip(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(vec![]));
     let options = SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)

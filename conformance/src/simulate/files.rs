@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 use openssl::sha::{Sha256, sha256};
+use tokio::sync::oneshot;
 
 /// Bytes of a large file that are made at a time.
 const BLOCK: u64 = 256 * 1024;
@@ -69,6 +70,26 @@ impl Content {
             }
             Source::Large(pdf) => stream::iter(pdf.blocks().map(Ok)).boxed(),
         }
+    }
+
+    /// The first `bytes` or a little more, and then nothing, as from a sender whose line hangs. The
+    /// receiver hears when they have been handed out.
+    pub fn hanging(
+        &self,
+        bytes: u64,
+    ) -> (BoxStream<'static, Result<Bytes, std::io::Error>>, oneshot::Receiver<()>) {
+        let (handed_out, reached) = oneshot::channel();
+        let mut sent = 0;
+        let first = self.stream().take_while(move |block| {
+            let more = sent < bytes;
+            sent += block.as_ref().map_or(0, |block| block.len() as u64);
+            std::future::ready(more)
+        });
+        let never = stream::once(async move {
+            let _ = handed_out.send(());
+            std::future::pending().await
+        });
+        (first.chain(never).boxed(), reached)
     }
 
     /// The bytes, if they are in memory.
@@ -190,7 +211,8 @@ impl LargePdf {
 
     fn blocks(&self) -> impl Iterator<Item = Bytes> + Send + 'static {
         let pixels = self.pixels;
-        let middle = (0..pixels.div_ceil(BLOCK)).map(move |block| noise(block, BLOCK.min(pixels - block * BLOCK)));
+        let middle =
+            (0..pixels.div_ceil(BLOCK)).map(move |block| noise(block, BLOCK.min(pixels - block * BLOCK)));
         std::iter::once(self.head.clone()).chain(middle).chain(std::iter::once(self.tail.clone()))
     }
 }
@@ -216,7 +238,9 @@ pub fn tiff() -> Vec<u8> {
     const ROW: usize = WIDTH.div_ceil(8) as usize;
     let mut pixels = vec![0_u8; ROW * HEIGHT as usize];
     let mut dot = |x: u32, y: u32| pixels[y as usize * ROW + x as usize / 8] |= 0x80 >> (x % 8);
-    for (left, top, right, bottom) in [(120, 150, 1_120, 1_500), (120, 150, 600, 800), (600, 800, 1_120, 1_500)] {
+    for (left, top, right, bottom) in
+        [(120, 150, 1_120, 1_500), (120, 150, 600, 800), (600, 800, 1_120, 1_500)]
+    {
         for x in left..right {
             (0..4).for_each(|thick| [top, bottom].map(|y| dot(x, y + thick)).into_iter().for_each(drop));
         }

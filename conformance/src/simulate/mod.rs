@@ -6,5 +6,7 @@ pub mod containers;
 pub mod files;
 pub mod portal;
 pub mod records;
+pub mod samples;
+pub mod story;
 
 pub use crate::{Error, client, gateway};

@@ -6,10 +6,7 @@ use tokio::io;
 use uuid::Uuid;
 
 use crate::Error;
-use crate::client::{Client, text};
-
-/// How many seconds it keeps an entry of the mailbox to itself.
-const LEASE_SECONDS: u32 = 60;
+use crate::client::{Client, items, text};
 
 /// The record-keeping system with its token.
 #[derive(Debug, Clone)]
@@ -20,6 +17,8 @@ pub struct RecordKeeping {
     pub prefix: String,
     /// UUIDs of objects whose import it refuses.
     pub refused: Vec<String>,
+    /// How many seconds it keeps an entry of the mailbox to itself.
+    pub lease_seconds: u32,
 }
 
 /// An exchange that was imported.
@@ -56,10 +55,9 @@ impl RecordKeeping {
     /// If the gateway refuses or does not answer.
     pub async fn assign_references(&self, after: u64) -> Result<(u64, Vec<(String, String)>), Error> {
         let page = self.client.read(&format!("/events?after={after}&wait=5&limit=200")).await?;
-        let items = page.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
         let mut last = after;
         let mut assigned = vec![];
-        for item in &items {
+        for item in items(&page, "items") {
             last = item.get("number").and_then(Value::as_u64).unwrap_or(last);
             let event = &item["event"];
             if text(event, "kind") != "record.created" || text(&event["subject"], "kind") != "caseFile" {
@@ -75,32 +73,28 @@ impl RecordKeeping {
         Ok((last, assigned))
     }
 
-    /// Imports what waits in the mailbox: fetches every file, checks it against its digest, reports
-    /// on each object and confirms the entry.
+    /// Takes what waits in the mailbox, for a time.
+    ///
+    /// # Errors
+    /// If the gateway refuses or does not answer.
+    pub async fn lease(&self) -> Result<Vec<Value>, Error> {
+        let body = json!({ "seconds": self.lease_seconds, "limit": 10 });
+        let key = Uuid::now_v7().to_string();
+        let leased =
+            self.client.post("/inbox/leases", &key, &body).await?.expect("POST /inbox/leases", &[200])?;
+        Ok(items(&leased, "items").to_vec())
+    }
+
+    /// Imports the exchange of an entry: fetches every file, checks it against its digest, and reports
+    /// on each object. Doing it again after an interruption changes nothing.
     ///
     /// # Errors
     /// If the gateway refuses, does not answer, or hands out other bytes than it promised.
-    pub async fn import(&self) -> Result<Vec<Imported>, Error> {
-        let body = json!({ "seconds": LEASE_SECONDS, "limit": 10 });
-        let key = Uuid::now_v7().to_string();
-        let leased = self.client.post("/inbox/leases", &key, &body).await?.expect("POST /inbox/leases", &[200])?;
-        let items = leased.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
-        let mut imported = vec![];
-        for item in &items {
-            let exchange = text(&item["message"], "exchange");
-            if !exchange.is_empty() {
-                imported.push(self.import_exchange(exchange).await?);
-            }
-            let path = format!("/inbox/{}/confirm", text(item, "id"));
-            self.client.post(&path, &format!("confirm-{}", text(item, "id")), &json!({})).await?.expect(&path, &[200])?;
-        }
-        Ok(imported)
-    }
-
-    async fn import_exchange(&self, id: &str) -> Result<Imported, Error> {
+    pub async fn import(&self, entry: &Value) -> Result<Imported, Error> {
+        let id = text(&entry["message"], "exchange");
         let exchange = self.client.read(&format!("/exchanges/{id}")).await?;
         let mut objects = vec![];
-        for object in exchange.get("objects").and_then(Value::as_array).into_iter().flatten() {
+        for object in items(&exchange, "objects") {
             objects.push(self.import_object(object).await?);
         }
         let results: Vec<Value> = objects.iter().map(result).collect();
@@ -108,6 +102,17 @@ impl RecordKeeping {
         let body = json!({ "results": results });
         self.client.post(&path, &format!("import-{id}"), &body).await?.expect(&path, &[200])?;
         Ok(Imported { exchange: id.to_owned(), process_id: text(&exchange, "processId").to_owned(), objects })
+    }
+
+    /// Confirms an entry of the mailbox: this system has it.
+    ///
+    /// # Errors
+    /// If the gateway refuses, as it does once the lease has run out, or does not answer.
+    pub async fn confirm(&self, entry: &Value) -> Result<(), Error> {
+        let id = text(entry, "id");
+        let path = format!("/inbox/{id}/confirm");
+        self.client.post(&path, &format!("confirm-{id}"), &json!({})).await?.expect(&path, &[200])?;
+        Ok(())
     }
 
     async fn import_object(&self, object: &Value) -> Result<ImportedObject, Error> {
@@ -137,7 +142,8 @@ impl RecordKeeping {
             "caseFile" => {
                 let mut documents = self.client.list(&format!("/case-files/{id}/documents")).await?;
                 for case in self.client.list(&format!("/cases?caseFile={id}")).await? {
-                    documents.extend(self.client.list(&format!("/cases/{}/documents", text(&case, "id"))).await?);
+                    documents
+                        .extend(self.client.list(&format!("/cases/{}/documents", text(&case, "id"))).await?);
                 }
                 Ok(documents)
             }
@@ -164,12 +170,9 @@ impl RecordKeeping {
 
 /// Files of a document that have content, with the number of their version.
 pub fn files_of(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
-    let versions = document.get("versions").and_then(Value::as_array).into_iter().flatten();
-    versions
-        .flat_map(|version| {
-            let files = version.get("files").and_then(Value::as_array).into_iter().flatten();
-            files.map(|file| (text(version, "number"), file))
-        })
+    items(document, "versions")
+        .iter()
+        .flat_map(|version| items(version, "files").iter().map(|file| (text(version, "number"), file)))
         .filter(|(_, file)| file.get("content").is_some())
 }
 
