@@ -1,3 +1,82 @@
 //! The gateway's binary: parse, wire, run.
 
-fn main() {}
+mod check;
+mod cli;
+mod commands;
+mod demo;
+mod error;
+mod gateway;
+mod output;
+mod registry;
+mod selftest;
+mod serve;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, EvidenceCommand, Language};
+use commands::OnStore;
+use config::{Config, LogFormat, LogLevel};
+use error::Error;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let as_json = cli.json;
+    run(cli).unwrap_or_else(|error| {
+        error.report(as_json);
+        error.exit_code()
+    })
+}
+
+fn run(cli: Cli) -> Result<ExitCode, Error> {
+    let as_json = cli.json;
+    let load = || Config::load(&cli.config);
+    match cli.command {
+        Command::Serve => {
+            let config = load()?;
+            serve::start_logging(config.log.format, config.log.level);
+            wait_for(serve::serve(config)).map(|()| ExitCode::SUCCESS)
+        }
+        Command::Demo(options) => wait_for(async { Ok(demo::run(options, as_json).await) }),
+        Command::Check { files, schemas } => {
+            check::check(&files, schemas, &cli.config, as_json, cli.lang.unwrap_or_else(Language::of_environment))
+        }
+        Command::Schema(command) => commands::schema(command, &load()?, as_json),
+        Command::Partner(command) => on_store(load()?, as_json, async |store| store.partner(command).await),
+        Command::Message(command) => on_store(load()?, as_json, async |store| store.message(command).await),
+        Command::Token(command) => on_store(load()?, as_json, async |store| store.token(command).await),
+        Command::Evidence(EvidenceCommand::Export { case, output, content, of }) => {
+            on_store(load()?, as_json, async |store| store.export(case, &output, content, &of).await)
+        }
+        Command::Evidence(EvidenceCommand::Verify { bundle, key }) => {
+            commands::verify(&bundle, key.as_deref(), as_json)
+        }
+        Command::Evidence(EvidenceCommand::Key) => commands::public_key(&load()?, as_json),
+        Command::Config(command) => commands::config(&command, &load()?, as_json),
+        Command::Openapi => {
+            output::line(&api::document(&api::Settings::default()).to_string());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Selftest => wait_for(selftest::run(as_json)),
+    }
+}
+
+fn on_store(
+    config: Config,
+    as_json: bool,
+    command: impl AsyncFnOnce(&OnStore) -> Result<ExitCode, Error>,
+) -> Result<ExitCode, Error> {
+    serve::start_logging(LogFormat::Text, LogLevel::Warn);
+    wait_for(async {
+        let store = OnStore::open(config, as_json).await?;
+        let outcome = command(&store).await;
+        store.close().await;
+        outcome
+    })
+}
+
+fn wait_for<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}

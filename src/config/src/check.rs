@@ -88,7 +88,7 @@ impl Check<'_> {
             ("limits.most_bytes", limits.most_bytes, 1_024, 1 << 40),
             ("limits.container_entries", limits.container_entries as u64, 1, 1_000_000),
             ("limits.container_ratio", limits.container_ratio, 1, 10_000),
-            ("limits.depth", limits.depth as u64, 10, 10_000),
+            ("limits.depth", limits.depth as u64, 1, 100),
             ("limits.connections", limits.connections as u64, 1, 100_000),
         ] {
             if !(least..=most).contains(&value) {

@@ -96,7 +96,7 @@ pub struct Limits {
     pub container_entries: usize,
     /// How many times larger a container may get by inflating.
     pub container_ratio: u64,
-    /// Elements within elements.
+    /// Levels of case files and cases within each other that are taken without a warning.
     pub depth: usize,
     /// Connections at once, for each address.
     pub connections: usize,
@@ -108,7 +108,7 @@ impl Default for Limits {
             most_bytes: 2 << 30,
             container_entries: 20_000,
             container_ratio: 200,
-            depth: 200,
+            depth: 5,
             connections: 1_024,
         }
     }

@@ -65,7 +65,7 @@ fn what_is_wrong_is_refused_by_code_line_and_key() {
         ("most_bytes = 2_147_483_648", "most_bytes = \"2 GiB\"", "config.value", "limits.most_bytes"),
         ("most_bytes = 2_147_483_648", "most_bytes = 0", "config.value", "limits.most_bytes"),
         ("most_bytes = 2_147_483_648", "most_bytes = -1", "config.value", "limits.most_bytes"),
-        ("depth = 200", "depth = 1", "config.value", "limits.depth"),
+        ("depth = 5", "depth = 0", "config.value", "limits.depth"),
         ("connections = 1_024", "connections = 0", "config.value", "limits.connections"),
         ("node = \"gw1\"", "node = \"a node\"", "config.value", "node"),
         ("format = \"text\"", "format = \"xml\"", "config.value", "log.format"),

@@ -1,0 +1,270 @@
+//! The command line: every command with its help and examples. What they do stands in `commands`,
+//! `check`, `serve` and `selftest`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::{Authority, Id, MessageState, Role, Timestamp};
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 something was found or refused, 2 command line or file \
+    not readable, 3 configuration, store, key or address not available.";
+
+/// Amtsbote, the messenger between public offices: an interoperability gateway for local government.
+#[derive(Parser)]
+#[command(name = "amtsbote", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// Configuration file.
+    #[arg(long, global = true, value_name = "FILE", default_value = config::FILE_NAME)]
+    pub(crate) config: PathBuf,
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Language of findings; the default is that of the environment.
+    #[arg(long, global = true, value_name = "LANGUAGE")]
+    pub(crate) lang: Option<Language>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// A language of findings.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// German.
+    De,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// German where the environment asks for it.
+    pub(crate) fn of_environment() -> Self {
+        let asked = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+        if asked.is_some_and(|value| value.starts_with("de")) { Language::De } else { Language::En }
+    }
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the gateway until SIGTERM or SIGINT.
+    Serve,
+    /// Show the main job: an e-file goes from one authority to another, once, whole, provably.
+    Demo(crate::demo::Options),
+    /// Identify and validate messages or containers; nothing is stored, no configuration is needed.
+    #[command(after_help = "Example: amtsbote check --lang de 0401.zip\n\n\
+        Exit codes: 0 valid, 1 errors found, 2 a file is not readable.")]
+    Check {
+        /// Files: XML or ZIP.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Folder of imported schema packs; the default is the configured one, if there is one.
+        #[arg(long, value_name = "DIR")]
+        schemas: Option<PathBuf>,
+    },
+    /// Official schema packs.
+    #[command(subcommand)]
+    Schema(SchemaCommand),
+    /// The other sides that messages are exchanged with.
+    #[command(subcommand)]
+    Partner(PartnerCommand),
+    /// Messages: see them, and repair what is parked. Never their content.
+    #[command(subcommand)]
+    Message(MessageCommand),
+    /// Evidence: what happened to a case, provable without this gateway.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+    /// Tokens of the county's systems.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the OpenAPI document of the REST interface.
+    Openapi,
+    /// Check that this installation works; needs no configuration and no store.
+    Selftest,
+}
+
+/// Official schema packs.
+#[derive(Subcommand)]
+pub(crate) enum SchemaCommand {
+    /// Import a pack: a folder, a ZIP as the XÖV repository hands it out, or one file.
+    #[command(after_help = "Example: amtsbote schema add xdomea_3.1.0_xsd.zip")]
+    Add {
+        /// The pack.
+        pack: PathBuf,
+    },
+    /// List what is there, in order of precedence.
+    List,
+    /// Compile every schema.
+    Check,
+}
+
+/// The tenant that a command is about.
+#[derive(Args)]
+pub(crate) struct OfTenant {
+    /// Tenant; may be left out if the house has only one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) tenant: Option<String>,
+}
+
+/// Partners.
+#[derive(Subcommand)]
+pub(crate) enum PartnerCommand {
+    /// Add a partner, or change one.
+    #[command(after_help = "Example: amtsbote partner add land-nrw --name \"Land NRW\" --authority bab:05000000")]
+    Add {
+        /// Short name.
+        id: String,
+        /// Name for people.
+        #[arg(long)]
+        name: String,
+        /// Its Behördenkennung, if it is an authority.
+        #[arg(long, value_name = "KEY")]
+        authority: Option<Authority>,
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// List all.
+    List {
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// Say how a partner is reached and what it reads.
+    Check {
+        /// Short name.
+        id: String,
+        #[command(flatten)]
+        of: OfTenant,
+    },
+}
+
+/// Messages.
+#[derive(Subcommand)]
+pub(crate) enum MessageCommand {
+    /// List messages, oldest first.
+    #[command(after_help = "Example: amtsbote message list --state parked")]
+    List {
+        /// Only in this state, such as parked.
+        #[arg(long, value_parser = json_name::<MessageState>)]
+        state: Option<MessageState>,
+        /// Only of this type, such as 0401.
+        #[arg(long, value_name = "TYPE")]
+        message_type: Option<String>,
+        /// Only to or from this partner.
+        #[arg(long)]
+        partner: Option<String>,
+        /// Begin behind this message.
+        #[arg(long, value_name = "ID")]
+        after: Option<Id>,
+        /// Most to list.
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        limit: u32,
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// Show one, its findings and what happened to it.
+    Show(OneMessage),
+    /// Try a parked one again.
+    Resend(OneMessage),
+    /// Put one aside for a human.
+    Park(OneMessage),
+    /// Send one back to its sender.
+    Return(OneMessage),
+}
+
+/// A message.
+#[derive(Args)]
+pub(crate) struct OneMessage {
+    /// The message.
+    pub(crate) id: Id,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
+}
+
+/// Evidence.
+#[derive(Subcommand)]
+pub(crate) enum EvidenceCommand {
+    /// Write the evidence bundle of a case file or case.
+    Export {
+        /// The case file or case.
+        case: Id,
+        /// The file to write.
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+        /// With the bytes of its documents and messages, not only their digests.
+        #[arg(long)]
+        content: bool,
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// Verify a bundle; needs no configuration and no store.
+    #[command(after_help = "Example: amtsbote evidence verify case.zip --key gateway.pem\n\n\
+        Exit codes: 0 whole and unchanged, 1 something was changed, 2 not readable.")]
+    Verify {
+        /// The bundle.
+        bundle: PathBuf,
+        /// The public key that the gateway is known by (PEM); without it anybody could have made the bundle.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Print the public key for auditors (PEM).
+    Key,
+}
+
+/// Tokens.
+#[derive(Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Create one. Its secret is shown once and kept nowhere.
+    #[command(after_help = "Example: amtsbote token create --name Bauportal --role system --unit 63 \
+        --service baugenehmigung --authority bab:00000001")]
+    Create {
+        /// The system that uses it; never a person.
+        #[arg(long)]
+        name: String,
+        /// Roles: clerk, system, record-keeping, operator, auditor, admin.
+        #[arg(long = "role", required = true, value_parser = json_name::<Role>)]
+        roles: Vec<Role>,
+        /// Units that it sees; `*` for all.
+        #[arg(long = "unit", required = true, value_name = "UNIT|*")]
+        units: Vec<String>,
+        /// Public services that it sees; `*` for all.
+        #[arg(long = "service", required = true, value_name = "SERVICE|*")]
+        services: Vec<String>,
+        /// The authority whose mailbox it uses.
+        #[arg(long, value_name = "KEY")]
+        authority: Option<Authority>,
+        /// When it ends, such as 2027-12-31T23:59:59Z.
+        #[arg(long, value_name = "TIME", value_parser = json_name::<Timestamp>)]
+        expires: Option<Timestamp>,
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// List all, without secrets.
+    List {
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// End one at once.
+    Revoke {
+        /// The token's id, not its secret.
+        id: Id,
+        #[command(flatten)]
+        of: OfTenant,
+    },
+}
+
+/// The configuration.
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Say whether it is valid, or line and key of what is not.
+    Check,
+    /// Show it as it holds: defaults filled in, paths absolute. It holds no secrets, only where they are.
+    Show,
+}
+
+/// Reads a value by the name that it has in JSON.
+fn json_name<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+}

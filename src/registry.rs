@@ -1,0 +1,38 @@
+//! Everything that can be plugged in, listed by hand: who reads this file knows what this gateway speaks.
+//!
+//! Standards: xdomea. Adapters to other systems: none yet. Authorities of one gateway reach each other by
+//! its mailboxes, the county's systems come in by REST.
+
+use std::sync::Arc;
+
+use broker::house::Reads;
+use config::Limits;
+use model::standard::Standard;
+use schemas::Schemas;
+use xoev::xdomea::{self, Xdomea};
+
+/// Message standards, in the order in which they are asked whether a message is theirs.
+pub(crate) fn standards(
+    schemas: &Arc<Schemas>,
+    limits: &Limits,
+    allow_restricted: bool,
+) -> Vec<Arc<dyn Standard>> {
+    let container = xoev::container::Limits {
+        entries: limits.container_entries,
+        ratio: limits.container_ratio,
+        // Documents that are compressed already make up most of a container.
+        total_bytes: limits.most_bytes.saturating_mul(2),
+        ..xoev::container::Limits::default()
+    };
+    let options = xdomea::Options { container, depth: limits.depth, allow_restricted };
+    vec![Arc::new(Xdomea::new(Arc::clone(schemas), options))]
+}
+
+/// What an authority of this gateway reads: whatever its standards write, newest first.
+pub(crate) fn reads(standards: &[Arc<dyn Standard>]) -> Reads {
+    let versions = |standard: &Arc<dyn Standard>| {
+        let name = standard.name();
+        standard.writes().iter().map(move |version| (name.to_owned(), (*version).to_owned()))
+    };
+    standards.iter().flat_map(versions).collect()
+}

@@ -1,0 +1,165 @@
+//! `amtsbote selftest`: whether this build works on this machine. In a temporary folder, with its own
+//! keys and store, nothing from outside: schemas compile, a sealed content comes back, an e-file goes
+//! from one authority to another as a checked xdomea 0401, its evidence verifies, and a flipped byte in
+//! it is named.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use broker::{Broker, InboxFilter, MessageFilter, NewExchange, Page, Upload};
+use bytes::Bytes;
+use model::command::{Change, Command};
+use model::exchange::ExchangeKind;
+use model::rights::Scope;
+use model::{Actor, Authority, Caller, Id, Record, RecordKind, Role, ids};
+use schemas::Schemas;
+use serde_json::{Value, json};
+
+use config::Config;
+use crate::error::Error;
+use crate::gateway::Gateway;
+use crate::output;
+
+const HOUSE: &str = r#"
+node = "selftest"
+[store]
+database = "sqlite:test.db"
+payloads = "payloads"
+master_key = "file:master.key"
+evidence_key = "evidence.pem"
+schemas = "schemas"
+create_keys = true
+[[tenant]]
+id = "a"
+name = "Amt A"
+unit = [{ id = "1", name = "Amt 1" }]
+authority = [{ key = "test:a", name = "Behörde A", unit = "1" }]
+[[tenant]]
+id = "b"
+name = "Amt B"
+unit = [{ id = "1", name = "Amt 1" }]
+authority = [{ key = "test:b", name = "Behörde B", unit = "1" }]
+"#;
+
+/// More than one sealed chunk, so that their order counts.
+const CONTENT_BYTES: usize = 200_000;
+
+/// Runs all checks; the first that fails ends it.
+///
+/// # Errors
+/// The check that failed.
+pub(crate) async fn run(as_json: bool) -> Result<ExitCode, Error> {
+    let folder = tempfile::tempdir()?;
+    let start = Instant::now();
+    let mut done = Vec::new();
+    let mut note = |name: &'static str, holds: bool| {
+        if !holds {
+            return Err(Error::Selftest(name));
+        }
+        if !as_json {
+            output::line(&format!("ok  {name}"));
+        }
+        done.push(name);
+        Ok(())
+    };
+    note("schemas compile", Schemas::new().check_all().is_empty())?;
+
+    let gateway = Gateway::open(&Config::parse(HOUSE, folder.path())?).await?;
+    let broker = &gateway.broker;
+    let (sender, receiver) = (caller("a")?, caller("b")?);
+    let (file, document) = records(broker, &sender).await?;
+    note("sealed content", content_comes_back(broker, &sender, document).await?)?;
+
+    hand_over(broker, &sender, file).await?;
+    let inbox = broker.inbox(&receiver, &InboxFilter::default(), &Page::first(2)).await?;
+    note("xdomea 0401 is written, accepted and delivered", inbox.items.len() == 1)?;
+    let filter = MessageFilter { message_type: Some("0403".to_owned()), ..MessageFilter::default() };
+    let receipts = broker.messages(&sender, &filter, &Page::first(2)).await?;
+    note("xdomea 0403 comes back", receipts.items.len() == 1)?;
+
+    let bundle = folder.path().join("evidence.zip");
+    broker.export_evidence(&sender, file, File::create_new(&bundle)?, true).await?;
+    let key = seal::evidence_key::EvidencePublicKey::from_pem(&broker.evidence_public_key()?)?;
+    let verify = || Ok::<_, Error>(seal::bundle::verify(File::open(&bundle)?, Some(&key), |_| {}));
+    let report = verify()?;
+    note("evidence verifies", report.ok && report.key_trusted)?;
+    flip_a_byte(&bundle)?;
+    note("a flipped byte is named", verify()?.findings.iter().any(|finding| finding.code == "evidence.chunk-changed"))?;
+    gateway.close().await;
+
+    if as_json {
+        output::line(&json!({ "passed": done, "seconds": start.elapsed().as_secs_f32() }).to_string());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn caller(tenant: &str) -> Result<Caller, Error> {
+    let authority: Authority = format!("test:{tenant}").parse().map_err(broker::Error::Model)?;
+    Ok(Caller {
+        actor: Actor { kind: "system".to_owned(), id: "selftest".to_owned() },
+        roles: vec![Role::System, Role::RecordKeeping, Role::Auditor],
+        scope: Scope::tenant(tenant),
+        authority: Some(authority),
+    })
+}
+
+/// A case file with a document in it.
+async fn records(broker: &Broker, by: &Caller) -> Result<(Id, Id), Error> {
+    let file = create(broker, by, RecordKind::CaseFile, json!({ "title": "Akte", "recordReference": "1/26" })).await?;
+    let fields = json!({ "title": "Dokument", "parent": { "kind": "caseFile", "id": file } });
+    Ok((file, create(broker, by, RecordKind::Document, fields).await?))
+}
+
+async fn create(broker: &Broker, by: &Caller, kind: RecordKind, fields: Value) -> Result<Id, Error> {
+    let id = ids::new_id();
+    let mut record = json!({
+        "id": id, "tenant": by.scope.tenant, "authority": by.authority, "unit": "1", "root": id,
+        "version": 0, "createdAt": "1970-01-01T00:00:00Z", "updatedAt": "1970-01-01T00:00:00Z",
+    });
+    if let (Some(record), Value::Object(fields)) = (record.as_object_mut(), fields) {
+        record.extend(fields);
+    }
+    let record = Record::from_json(kind, record).map_err(broker::Error::Model)?;
+    let command = Command { kind, id, expected: None, change: Change::Create(Box::new(record)) };
+    Ok(broker.submit(by, command, None).await?.meta().id)
+}
+
+async fn content_comes_back(broker: &Broker, by: &Caller, document: Id) -> Result<bool, Error> {
+    let content: Vec<u8> = (0..CONTENT_BYTES).map(|at| (at % 251) as u8).collect();
+    let upload = Upload {
+        file_name: "plan.bin".to_owned(),
+        version: "1".to_owned(),
+        media_type: Some("application/octet-stream".to_owned()),
+        ..Upload::default()
+    };
+    let body = futures::stream::iter([Ok(Bytes::from(content.clone()))]);
+    broker.add_content(by, document, upload, body).await?;
+    let (_, payload) = broker.content(by, document, None, None).await?;
+    let read = tokio::task::spawn_blocking(move || {
+        let mut read = Vec::new();
+        payload.blocking().read_to_end(&mut read).map(|_| read)
+    });
+    Ok(read.await.map_err(|_| Error::Selftest("sealed content"))?? == content)
+}
+
+async fn hand_over(broker: &Broker, by: &Caller, file: Id) -> Result<(), Error> {
+    let to: Authority = "test:b".parse().map_err(broker::Error::Model)?;
+    let wanted = NewExchange { kind: ExchangeKind::Handover, to, objects: vec![file], version: None, wants_receipt: true };
+    broker.start_exchange(by, wanted, None).await?;
+    while broker.run_due_jobs().await? > 0 {}
+    Ok(())
+}
+
+/// Changes one byte in the middle of the bundle's largest part: the document's content.
+fn flip_a_byte(bundle: &Path) -> Result<(), Error> {
+    let mut file = File::options().read(true).write(true).open(bundle)?;
+    let bytes = std::fs::read(bundle)?;
+    let start = bytes.windows(251).position(|window| window.iter().enumerate().all(|(at, byte)| *byte == at as u8));
+    let at = start.ok_or(Error::Selftest("a flipped byte is named"))? as u64 + 1_000;
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(&[!bytes[at as usize]])?;
+    Ok(file.sync_all()?)
+}

@@ -1,0 +1,125 @@
+//! `amtsbote serve`: runs until it is told to stop, and stops in bounded time.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use broker::Workers;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use config::{Config, LogFormat, LogLevel};
+use crate::error::Error;
+use crate::gateway::Gateway;
+use crate::output;
+
+/// How long jobs in hand may go on after the signal. A job that is cut off is done again at the next start.
+const FAREWELL: Duration = Duration::from_secs(20);
+
+/// Runs the gateway.
+///
+/// # Errors
+/// If it cannot start: address, clock, keys, store.
+pub(crate) async fn serve(config: Config) -> Result<(), Error> {
+    // The addresses come first: if another gateway has them, its store is left alone.
+    let internal = listen(config.listen.internal).await?;
+    let operations = listen(config.listen.operations).await?;
+    let mut signals = Signals::new()?;
+    let gateway = Gateway::open(&config).await?;
+    let workers = Workers::start(gateway.broker.clone()).await?;
+
+    let (stop, stopped) = watch::channel(false);
+    let addresses = (internal.local_addr()?, operations.local_addr()?);
+    let limits = api::ServerLimits { connections: config.limits.connections, ..api::ServerLimits::default() };
+    let interface = api::Api::new(gateway.broker.clone(), api::Settings::default());
+    let router = api::router(interface.clone());
+    let doors = [
+        tokio::spawn(api::serve(internal, router, limits, told(stopped.clone()))),
+        tokio::spawn(api::serve(operations, api::operations_router(interface), limits, told(stopped))),
+    ];
+    announce(config.log.format, addresses);
+
+    signals.first().await;
+    tracing::info!("stopping");
+    let _ = stop.send(true);
+    tokio::select! {
+        () = end(doors, workers, gateway) => tracing::info!("stopped"),
+        // Whoever asks twice does not want to wait: what was acknowledged is durable anyway.
+        () = signals.first() => tracing::warn!("stopped at once"),
+    }
+    Ok(())
+}
+
+async fn end<const N: usize>(doors: [tokio::task::JoinHandle<()>; N], workers: Workers, gateway: Gateway) {
+    for door in doors {
+        let _ = door.await;
+    }
+    if timeout(FAREWELL, workers.stop()).await.is_err() {
+        tracing::warn!("jobs were cut off; they are done again at the next start");
+    }
+    gateway.close().await;
+}
+
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // If the sender is gone, this is the end as well.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// Log lines go to standard error. Other people's crates are heard from warnings on: what they say in
+/// detail may quote content.
+pub(crate) fn start_logging(format: LogFormat, level: LogLevel) {
+    let own = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    let crates = ["amtsbote", "api", "broker", "store", "xoev", "schemas", "seal", "model"];
+    let filter = Targets::new()
+        .with_default(own.min(LevelFilter::WARN))
+        .with_targets(crates.into_iter().map(|name| (name, own)));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    match format {
+        LogFormat::Text => registry.with(lines.with_ansi(false)).init(),
+        LogFormat::Json => registry.with(lines.json()).init(),
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|reason| Error::Address { address, reason })
+}
+
+/// The one line on standard output: from now on both addresses answer.
+fn announce(format: LogFormat, (internal, operations): (SocketAddr, SocketAddr)) {
+    let (internal, operations) = (internal.to_string(), operations.to_string());
+    output::line(&match format {
+        LogFormat::Text => format!("listening internal={internal} operations={operations}"),
+        LogFormat::Json => {
+            json!({ "event": "listening", "internal": internal, "operations": operations }).to_string()
+        }
+    });
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Error> {
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn first(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
