@@ -1,6 +1,8 @@
 //! One suite of behaviours for both engines. SQLite always runs; PostgreSQL runs if `AMTSBOTE_TEST_POSTGRES` is the URL of
 //! a server where databases may be created, such as `postgres://postgres@localhost:5432/postgres`.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 mod events;
 mod inbox;
 mod make;

@@ -1,0 +1,82 @@
+//! Payloads and events.
+
+use model::{Event, Id};
+use seal::canonical;
+use seal::chain::{Salt, event_digest_of_canonical};
+
+use super::Work;
+use crate::{Error, StoredPayload};
+
+impl Work {
+    /// Adds the row that makes a written payload known. Its files are durable already.
+    pub fn insert_payload(&mut self, tenant: &str, stored: &StoredPayload) -> &mut Self {
+        self.payload_row(tenant, stored, None)
+    }
+
+    /// The same for a payload that belongs to what is staged for a message: it goes if that is never revealed.
+    pub fn insert_staged_payload(&mut self, tenant: &str, stored: &StoredPayload, message: Id) -> &mut Self {
+        self.touch_staging(tenant, message);
+        self.payload_row(tenant, stored, Some(message))
+    }
+
+    fn payload_row(&mut self, tenant: &str, stored: &StoredPayload, staged_by: Option<Id>) -> &mut Self {
+        let reference = &stored.reference;
+        let args = vec![
+            reference.id.into(),
+            tenant.into(),
+            reference.size.into(),
+            reference.sha256.as_str().into(),
+            reference.chunk_root.as_str().into(),
+            Some(stored.wrapped_key.as_slice()).into(),
+            stored.sealed.as_deref().into(),
+            staged_by.into(),
+        ];
+        self.one(
+            "INSERT INTO payload (id, tenant, size, sha256, chunk_root, wrapped_key, sealed, staged_by) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            args,
+            "payload",
+        )
+    }
+
+    /// Adds an event; its salt is drawn and its digest computed here. Precondition: its id is new.
+    pub fn insert_event(&mut self, event: &Event) -> &mut Self {
+        match salted(event) {
+            Ok((salt, digest, body)) => {
+                let args = vec![
+                    event.id.into(),
+                    event.tenant.as_str().into(),
+                    event.unit.as_deref().into(),
+                    event.public_service.as_deref().into(),
+                    event.case_id.into(),
+                    event.message_id.into(),
+                    event.subject.map(|subject| subject.id).into(),
+                    digest.as_str().into(),
+                    salt.into(),
+                    body.into(),
+                ];
+                self.one(
+                    "INSERT INTO event (id, tenant, unit, public_service, case_id, message_id, subject_id, digest, \
+                     salt, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                    args,
+                    "event",
+                );
+                self.one(
+                    "INSERT INTO unsealed (tenant, event_id, digest) VALUES ($1, $2, $3)",
+                    vec![event.tenant.as_str().into(), event.id.into(), digest.into()],
+                    "event",
+                )
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+}
+
+/// Salt, digest and canonical JSON of an event.
+fn salted(event: &Event) -> Result<(String, String, String), Error> {
+    let body = canonical::serialize(event)?;
+    let salt = Salt::random()?;
+    let digest = event_digest_of_canonical(&salt, &body);
+    let body = String::from_utf8(body).map_err(|_| Error::Json)?;
+    Ok((salt.to_string(), digest.to_string(), body))
+}

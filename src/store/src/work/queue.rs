@@ -1,0 +1,118 @@
+//! Jobs and mailboxes.
+
+use model::{Id, Timestamp};
+
+use super::{Wakes, Work};
+use crate::sql::{Expect, Select};
+use crate::{InboxEntry, InboxState, NewJob};
+
+impl Work {
+    /// Enqueues a job. A job of the same id that is not finished yet stays as it is.
+    pub fn enqueue(&mut self, job: &NewJob) -> &mut Self {
+        self.wakes = Wakes::AllNodes;
+        let lane = || vec![job.tenant.as_str().into(), job.lane.as_str().into()];
+        self.any("INSERT INTO lane (tenant, lane) VALUES ($1, $2) ON CONFLICT DO NOTHING", lane());
+        let mut args = vec![job.id.into()];
+        args.extend(lane());
+        args.extend([
+            job.kind.as_str().into(),
+            job.subject.into(),
+            job.detail.to_string().into(),
+            job.fifo_key.as_deref().into(),
+            job.next_at.into(),
+            created(job.id).into(),
+        ]);
+        self.any(
+            "INSERT INTO job (id, tenant, lane, kind, subject, detail, fifo_key, attempts, epoch, due_at, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9) ON CONFLICT DO NOTHING",
+            args,
+        )
+    }
+
+    /// Only a precondition: the job is still leased with this epoch. Belongs into every unit of work that is written in
+    /// the course of a job, so that a worker whose lease has run out does not write between its successor's rows.
+    pub fn hold_job(&mut self, id: Id, epoch: i64) -> &mut Self {
+        // Written, not only read: on PostgreSQL the row stays locked until the commit.
+        self.one(
+            "UPDATE job SET epoch = epoch WHERE id = $1 AND epoch = $2 AND holder IS NOT NULL",
+            vec![id.into(), epoch.into()],
+            "job",
+        )
+    }
+
+    /// Finishes a job. Precondition: it is still leased with this epoch.
+    pub fn finish_job(&mut self, id: Id, epoch: i64) -> &mut Self {
+        // Others of the same lane or FIFO key may have become due by this.
+        self.wakes = self.wakes.max(Wakes::ThisNode);
+        self.one(
+            "DELETE FROM job WHERE id = $1 AND epoch = $2 AND holder IS NOT NULL",
+            vec![id.into(), epoch.into()],
+            "job",
+        )
+    }
+
+    /// Puts a job back to be tried again, not before `next_at`. Precondition: it is still leased with this epoch.
+    pub fn retry_job(&mut self, id: Id, epoch: i64, next_at: Timestamp) -> &mut Self {
+        self.one(
+            "UPDATE job SET attempts = attempts + 1, holder = NULL, due_at = $3 \
+             WHERE id = $1 AND epoch = $2 AND holder IS NOT NULL",
+            vec![id.into(), epoch.into(), next_at.into()],
+            "job",
+        )
+    }
+
+    /// Puts a message into a mailbox. Precondition: the entry's id is new.
+    pub fn insert_inbox(&mut self, entry: &InboxEntry) -> &mut Self {
+        let args = vec![
+            entry.id.into(),
+            entry.tenant.as_str().into(),
+            entry.authority.as_str().into(),
+            entry.unit.as_str().into(),
+            entry.public_service.as_deref().into(),
+            entry.message_id.into(),
+            entry.state.name().into(),
+            entry.lease_until.into(),
+            entry.holder.as_deref().into(),
+            entry.created_at.into(),
+        ];
+        self.one(
+            "INSERT INTO inbox (id, tenant, authority, unit, public_service, message_id, state, lease_until, holder, \
+             created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            args,
+            "inbox entry",
+        )
+    }
+
+    /// Moves an entry of a mailbox on. Precondition: it is in one of the states `from`, and held by `holder` if one is
+    /// given. Its lease ends; an entry that becomes available again has no holder.
+    pub fn set_inbox(
+        &mut self,
+        tenant: &str,
+        id: Id,
+        from: &[InboxState],
+        to: InboxState,
+        holder: Option<&str>,
+    ) -> &mut Self {
+        let mut update = Select::new("UPDATE inbox SET lease_until = NULL, state = ").bind(to.name());
+        if to == InboxState::Available {
+            update = update.sql(", holder = NULL");
+        }
+        update = update
+            .sql(" WHERE tenant = ")
+            .bind(tenant)
+            .and("id =", id)
+            .and_if("holder =", holder)
+            .sql(" AND state IN (NULL");
+        for state in from {
+            update = update.sql(", ").bind(state.name());
+        }
+        self.steps.push(update.sql(")").step("inbox entry", Expect::Rows(1)));
+        self
+    }
+}
+
+/// The time in a UUIDv7, to the millisecond; 1970 for any other id.
+fn created(id: Id) -> Timestamp {
+    let (seconds, nanos) = id.get_timestamp().map_or((0, 0), |time| time.to_unix());
+    Timestamp::from_micros(i64::try_from(seconds).unwrap_or(0) * 1_000_000 + i64::from(nanos / 1_000))
+}
