@@ -32,8 +32,6 @@ pub(crate) struct Translator {
     pub(crate) decided: Vec<Decided>,
     /// What the message says beside its objects.
     pub(crate) beside: Option<serde_json::Value>,
-    /// Objects put into the store.
-    pub(crate) objects: u64,
 }
 
 impl Translator {
@@ -57,7 +55,6 @@ impl Translator {
             roots: vec![],
             decided: vec![],
             beside: None,
-            objects: 0,
         })
     }
 
@@ -130,7 +127,6 @@ impl Intake for Translator {
             self.decided.push(Decided { record: record.clone(), event: EventKind::RecordCreated, changes });
         }
         self.slice.put_record(&record, Some(self.message.id));
-        self.objects += 1;
         self.wrote_row()
     }
 }
