@@ -1,1 +1,6 @@
 //! Whole-gateway tests through HTTP.
+
+mod crash;
+mod demo;
+mod edges;
+mod sync;

@@ -1,0 +1,23 @@
+//! The demonstration, with a smaller document: it ends well only if each of its steps was verified.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+#[test]
+fn every_step_of_the_demonstration_is_verified() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples/xoev/xdomea");
+    if !samples.exists() {
+        eprintln!("SKIPPED: ../shared is absent; the real samples are not sent");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_amtsbote"))
+        .args(["demo", "--json", "--big-mb", "20", "--samples"])
+        .arg(samples)
+        .output()
+        .unwrap();
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    assert!(output.status.success(), "{summary:#}");
+    assert_eq!(summary["verified"], true);
+    assert!(summary["steps"].as_array().unwrap().len() >= 17);
+}
