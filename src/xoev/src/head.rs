@@ -87,7 +87,9 @@ pub(crate) fn read_root(reader: &mut XmlReader<'_>) -> Result<Root, xml::Error> 
 /// The entry that is the message: the only XML file named like one, else the only XML file at all.
 /// Several are a finding, since nobody could say which of them counts.
 fn message_entry(container: &Container, report: &mut Report) -> Option<usize> {
-    let is_xml = |name: &str| name.len() > 4 && name.to_ascii_lowercase().ends_with(".xml");
+    // XPlanung calls its messages after the language they are written in.
+    let endings = [".xml", ".gml"];
+    let is_xml = |name: &str| endings.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending));
     let indices = |wanted: &dyn Fn(&str) -> bool| -> Vec<usize> {
         let entries = container.entries().iter().enumerate();
         entries.filter(|(_, entry)| wanted(entry.name())).map(|(index, _)| index).take(2).collect()

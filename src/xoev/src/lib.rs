@@ -1,8 +1,26 @@
-//! Message standards of the XÖV family, foremost xdomea: identify, check, read, write.
+//! Message standards of the XÖV family: xdomea is identified, checked, read and written; others are
+//! recognised and carried on unchanged.
 
+mod carried;
 pub mod container;
 mod error;
+mod findings;
 mod head;
 pub mod xdomea;
 
+use std::sync::Arc;
+
+use model::standard::Standard;
+use schemas::Schemas;
+
 pub use error::Error;
+pub use xdomea::Options;
+
+/// Every message standard that is known. The first one whose `check` knows the bytes owns them; xdomea
+/// comes first, and says what is wrong with a container that cannot be opened.
+pub fn standards(schemas: Arc<Schemas>, options: Options) -> Vec<Box<dyn Standard>> {
+    let carried = carried::all(&schemas, options.container);
+    let mut all: Vec<Box<dyn Standard>> = vec![Box::new(xdomea::Xdomea::new(schemas, options))];
+    all.extend(carried);
+    all
+}

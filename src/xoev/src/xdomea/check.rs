@@ -15,6 +15,7 @@ use super::messages::{FileName, is_xdomea};
 use super::rules::{Named, Rules, Setting};
 use crate::Error;
 use crate::container::{Container, shown};
+use crate::findings::{of_schema, unreadable};
 use crate::head::{Place, Root, read_root};
 
 /// Messages that carry the files they name. Offer lists (0501) name files that come later.
@@ -56,21 +57,6 @@ pub(crate) fn identified(place: &Place, source: &mut dyn Source, root: &Root) ->
     let mut reader = place.reader(source).map_err(Error::from)?;
     let read = read_root(&mut reader).map_err(Error::from).and_then(|_| read_head(&mut reader, root));
     Ok(read.unwrap_or_else(|_| by_root(root)))
-}
-
-/// A finding about XML or a container that cannot be read on, unless it is the source that fails.
-fn unreadable(error: xml::Error) -> Result<Finding, Failure> {
-    match error {
-        xml::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Ok(Finding::error("container.checksum"))
-        }
-        xml::Error::Io(error) => Err(Error::Io(error).into()),
-        error => {
-            let mut finding = Finding::error(error.code()).with("says", error.to_string());
-            finding.line = error.line();
-            Ok(finding)
-        }
-    }
 }
 
 fn check_support(head: &Head, report: &mut Report) -> bool {
@@ -166,19 +152,10 @@ fn check_content(
 fn add_by_line(rules: Report, by_schema: schemas::Report, end: Option<Finding>, report: &mut Report) {
     let schema_kept = by_schema.findings.len() as u64;
     report.more += rules.more + (by_schema.errors + by_schema.notes).saturating_sub(schema_kept);
-    let converted = by_schema.findings.into_iter().map(from_schema);
+    let converted = by_schema.findings.into_iter().map(of_schema);
     let mut all: Vec<Finding> = rules.findings.into_iter().chain(converted).collect();
     all.sort_by_key(|finding| finding.line);
     all.into_iter().chain(end).for_each(|finding| report.add(finding));
-}
-
-fn from_schema(finding: schemas::Finding) -> Finding {
-    let severity = match finding.severity {
-        schemas::Severity::Info => Severity::Info,
-        schemas::Severity::Warning => Severity::Warning,
-        schemas::Severity::Error => Severity::Error,
-    };
-    Finding::new(&finding.rule, severity).at(finding.line, finding.path).with("says", finding.message)
 }
 
 /// Reads every file once: whether it is whole, and whether it begins like what the message says it is.

@@ -24,12 +24,10 @@ pub(crate) fn own() -> Xdomea {
     Xdomea::new(Arc::new(Schemas::new()), Options::default())
 }
 
-/// The standard with the official packs of these versions.
-pub(crate) fn official(packs: &Path, versions: &[&str]) -> Xdomea {
+/// The standard with the official packs of all versions.
+pub(crate) fn official(packs: &Path) -> Xdomea {
     let schemas = Schemas::new();
-    for version in versions {
-        schemas.add_pack(&packs.join("xdomea").join(version)).unwrap();
-    }
+    schemas.add_pack(&packs.join("xdomea")).unwrap();
     Xdomea::new(Arc::new(schemas), Options::default())
 }
 
