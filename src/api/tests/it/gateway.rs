@@ -1,0 +1,229 @@
+//! A gateway for tests: two tenants, their tokens, and requests to the router without a network.
+
+use std::sync::Arc;
+
+use api::{Api, Settings};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use broker::house::{AuthorityEntry, House, Route, Tenant, Unit};
+use broker::{Broker, Limits, NewToken, Parts, Workers};
+use futures::StreamExt;
+use model::command::Rules;
+use model::rights::Within;
+use model::standard::Standard;
+use model::{Actor, Authority, Role, SystemClock};
+use schemas::Schemas;
+use seal::evidence_key::EvidenceKey;
+use seal::keys::{KeyRing, MasterKey};
+use serde_json::Value;
+use store::Store;
+use tempfile::TempDir;
+use tower::ServiceExt;
+use xoev::xdomea::{Options, Xdomea};
+
+/// Largest message of these tests, in bytes.
+pub const MOST_BYTES: u64 = 8 << 20;
+
+/// Every role at once: what such a token cannot do, scope alone forbids.
+pub const ALL_ROLES: &[Role] =
+    &[Role::Clerk, Role::System, Role::RecordKeeping, Role::Operator, Role::Auditor, Role::Admin];
+
+pub struct Gateway {
+    pub router: Router,
+    pub broker: Broker,
+    _folder: TempDir,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The code of a problem, after its shape was looked at.
+    pub fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status.as_u16());
+        for member in ["type", "title", "detail", "detailDe"] {
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
+        }
+        let code = problem["code"].as_str().unwrap().to_owned();
+        let sentence = model::catalog::sentence(&code).unwrap_or_else(|| panic!("{code} has no page"));
+        assert_eq!(problem["detail"], sentence.en);
+        code
+    }
+
+    #[track_caller]
+    pub fn is(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.body));
+        self
+    }
+}
+
+/// A request that is put together.
+pub struct Call {
+    method: Method,
+    uri: String,
+    headers: Vec<(&'static str, String)>,
+    body: Body,
+}
+
+impl Call {
+    pub fn new(method: &str, path: &str) -> Self {
+        let uri = format!("{}{path}", api::BASE);
+        Call { method: method.parse().unwrap(), uri, headers: vec![], body: Body::empty() }
+    }
+
+    pub fn get(path: &str) -> Self {
+        Call::new("GET", path)
+    }
+
+    pub fn post(path: &str) -> Self {
+        Call::new("POST", path)
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub fn json(self, body: Value) -> Self {
+        self.with("content-type", "application/json").bytes(body.to_string())
+    }
+
+    pub fn bytes(self, body: impl Into<Body>) -> Self {
+        Call { body: body.into(), ..self }
+    }
+
+    pub fn request(self, token: &str) -> Request<Body> {
+        let mut request = Request::builder().method(self.method).uri(self.uri);
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        request.body(self.body).unwrap()
+    }
+}
+
+/// Tenants and the key of the one authority that each has.
+const TENANTS: &[(&str, &str)] =
+    &[("soest", "bab:05974000"), ("lippstadt", "bab:05974028"), ("unna", "bab:05978000")];
+
+fn authority(tenant: &str) -> Authority {
+    TENANTS.iter().find(|(id, _)| *id == tenant).unwrap().1.parse().unwrap()
+}
+
+fn tenant(id: &str) -> Tenant {
+    let key = authority(id);
+    let unit = |id: &str| Unit { id: id.into(), name: format!("Amt {id}") };
+    Tenant {
+        id: id.into(),
+        name: id.into(),
+        authorities: vec![AuthorityEntry { key, name: format!("Bauaufsicht {id}"), unit: "63".into() }],
+        units: vec![unit("63"), unit("70")],
+        routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],
+    }
+}
+
+impl Gateway {
+    pub async fn start() -> Self {
+        Gateway::with(Settings::default()).await
+    }
+
+    pub async fn with(settings: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(store::Config {
+            database: format!("sqlite:{}", folder.path().join("db").display()),
+            payloads: folder.path().join("payloads"),
+            keys: Arc::new(KeyRing::new(MasterKey::random().unwrap(), vec![])),
+            clock: Arc::new(SystemClock),
+        })
+        .await
+        .unwrap();
+        let xdomea: Arc<dyn Standard> = Arc::new(Xdomea::new(Arc::new(Schemas::new()), Options::default()));
+        let reads =
+            xdomea.writes().iter().map(|version| ("xdomea".to_owned(), (*version).to_owned())).collect();
+        let tenants = TENANTS.iter().map(|(id, _)| tenant(id)).collect();
+        let house = Arc::new(House::new(tenants, reads, MOST_BYTES));
+        let broker = Broker::new(Parts {
+            store,
+            standards: vec![xdomea],
+            directory: house.clone(),
+            house,
+            clock: Arc::new(SystemClock),
+            evidence_key: Arc::new(EvidenceKey::random().unwrap()),
+            rules: Rules { allow_restricted: false },
+            limits: Limits { most_bytes: MOST_BYTES },
+            node: "test".into(),
+        });
+        let router = api::router(Api::new(broker.clone(), settings));
+        Gateway { router, broker, _folder: folder }
+    }
+
+    pub async fn work(&self) -> Workers {
+        Workers::start(self.broker.clone()).await.unwrap()
+    }
+
+    pub async fn token(&self, tenant: &str, unit: &str, service: &str, roles: &[Role]) -> String {
+        let within = |name: &str| if name == "*" { Within::All } else { Within::one(name) };
+        let new = NewToken {
+            name: format!("{tenant} {unit} {service}"),
+            roles: roles.to_vec(),
+            units: within(unit),
+            services: within(service),
+            authority: Some(authority(tenant)),
+            expires_at: None,
+        };
+        self.broker.create_token(tenant, new, &Actor::gateway()).await.unwrap().secret
+    }
+
+    /// Sends a request and reads the answer to its end.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let mut stream = body.into_data_stream();
+        let mut body = vec![];
+        while let Some(piece) = stream.next().await {
+            body.extend_from_slice(&piece.unwrap());
+        }
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub async fn call(&self, token: &str, call: Call) -> Answer {
+        self.send(call.request(token)).await
+    }
+
+    /// Repeats a GET until its answer satisfies `done`; workers run in the background.
+    pub async fn until(&self, token: &str, path: &str, done: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..600 {
+            let json = self.call(token, Call::get(path)).await.is(200).json();
+            if done(&json) {
+                return json;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("{path} never came to what was waited for");
+    }
+}
+
+/// The digest of bytes as `Repr-Digest` has it.
+pub fn repr_digest(bytes: &[u8]) -> String {
+    use base64::Engine;
+    let sha256 = hex::decode(seal::sha256(&[bytes]).to_string()).unwrap();
+    format!("sha-256=:{}:", base64::engine::general_purpose::STANDARD.encode(sha256))
+}

@@ -1,0 +1,157 @@
+//! Messages and containers with every fault a sender or an attacker may put in. Made in code.
+
+use std::io::{Cursor, Read, Write};
+
+use flate2::write::DeflateEncoder;
+use flate2::{Compression, Crc};
+
+/// An entry of a ZIP file as its headers describe it.
+pub struct Entry {
+    name: Vec<u8>,
+    method: u16,
+    crc: u32,
+    size: u32,
+    data: Vec<u8>,
+    flags: u16,
+}
+
+impl Entry {
+    pub fn stored(name: impl Into<Vec<u8>>, content: &[u8]) -> Entry {
+        let mut crc = Crc::new();
+        crc.update(content);
+        let size = content.len() as u32;
+        Entry { name: name.into(), method: 0, crc: crc.sum(), size, data: content.to_vec(), flags: 0 }
+    }
+
+    pub fn deflated(name: impl Into<Vec<u8>>, content: &[u8]) -> Entry {
+        let mut encoder = DeflateEncoder::new(vec![], Compression::best());
+        encoder.write_all(content).unwrap();
+        Entry { method: 8, data: encoder.finish().unwrap(), ..Entry::stored(name, content) }
+    }
+
+    /// Zeros that take up next to nothing.
+    pub fn bomb(name: &str, mebibytes: usize) -> Entry {
+        Entry::deflated(name, &vec![0; mebibytes << 20])
+    }
+
+    pub fn with_flags(self, flags: u16) -> Entry {
+        Entry { flags, ..self }
+    }
+
+    pub fn with_crc(self, crc: u32) -> Entry {
+        Entry { crc, ..self }
+    }
+
+    pub fn with_size(self, size: u32) -> Entry {
+        Entry { size, ..self }
+    }
+
+    pub fn with_method(self, method: u16) -> Entry {
+        Entry { method, ..self }
+    }
+
+    fn header(&self) -> Vec<u8> {
+        let mut header = vec![];
+        for number in [20, self.flags, self.method, 0, 0x21] {
+            header.extend_from_slice(&number.to_le_bytes());
+        }
+        for number in [self.crc, self.data.len() as u32, self.size] {
+            header.extend_from_slice(&number.to_le_bytes());
+        }
+        header.extend_from_slice(&(self.name.len() as u16).to_le_bytes());
+        header.extend_from_slice(&0_u16.to_le_bytes());
+        header
+    }
+}
+
+/// A ZIP file of these entries (APPNOTE.TXT 4.3).
+pub fn zip(entries: &[Entry]) -> Vec<u8> {
+    let mut file = vec![];
+    let mut directory = vec![];
+    for entry in entries {
+        let offset = file.len() as u32;
+        file.extend_from_slice(b"PK\x03\x04");
+        file.extend_from_slice(&entry.header());
+        file.extend_from_slice(&entry.name);
+        file.extend_from_slice(&entry.data);
+        directory.extend_from_slice(b"PK\x01\x02\x14\x03");
+        directory.extend_from_slice(&entry.header());
+        directory.extend_from_slice(&[0; 10]);
+        directory.extend_from_slice(&offset.to_le_bytes());
+        directory.extend_from_slice(&entry.name);
+    }
+    let (begin, size, count) = (file.len() as u32, directory.len() as u32, entries.len() as u16);
+    file.extend_from_slice(&directory);
+    file.extend_from_slice(b"PK\x05\x06\0\0\0\0");
+    file.extend_from_slice(&[count.to_le_bytes(), count.to_le_bytes()].concat());
+    file.extend_from_slice(&[size.to_le_bytes(), begin.to_le_bytes()].concat());
+    file.extend_from_slice(&[0, 0]);
+    file
+}
+
+/// A sound container, taken apart: what the faulty ones are made from.
+pub struct Sound {
+    /// Name that the standard prescribes for the container.
+    pub file_name: String,
+    /// Name of the message in it.
+    pub xml_name: String,
+    /// The message.
+    pub xml: String,
+    /// The other files.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+impl Sound {
+    pub fn read(file_name: &str, container: Vec<u8>) -> Sound {
+        let mut archive = zip::ZipArchive::new(Cursor::new(container)).unwrap();
+        let (mut message, mut files) = (None, vec![]);
+        for index in 0..archive.len() {
+            let mut entry = archive.by_index(index).unwrap();
+            let name = entry.name().to_owned();
+            let mut content = vec![];
+            entry.read_to_end(&mut content).unwrap();
+            match name.ends_with(".xml") {
+                true => message = Some((name, String::from_utf8(content).unwrap())),
+                false => files.push((name, content)),
+            }
+        }
+        let (xml_name, xml) = message.unwrap();
+        Sound { file_name: file_name.to_owned(), xml_name, xml, files }
+    }
+
+    fn entries(&self, xml: &[u8]) -> Vec<Entry> {
+        let files = self.files.iter().map(|(name, content)| Entry::stored(name.as_str(), content));
+        [Entry::deflated(self.xml_name.as_str(), xml)].into_iter().chain(files).collect()
+    }
+
+    /// The container with another message.
+    pub fn with_xml(&self, xml: impl AsRef<[u8]>) -> Vec<u8> {
+        zip(&self.entries(xml.as_ref()))
+    }
+
+    /// The container with a part of the message replaced.
+    pub fn replaced(&self, from: &str, to: &str) -> Vec<u8> {
+        assert!(self.xml.contains(from), "{from} is not in the message");
+        self.with_xml(self.xml.replace(from, to))
+    }
+
+    /// The container with further entries.
+    pub fn and(&self, more: Vec<Entry>) -> Vec<u8> {
+        let mut entries = self.entries(self.xml.as_bytes());
+        entries.extend(more);
+        zip(&entries)
+    }
+
+    /// The message with something before its root element.
+    pub fn prefixed(&self, text: &str) -> Vec<u8> {
+        let begin = self.xml.find("?>").map_or(0, |end| end + 2);
+        self.with_xml(format!("{}{text}{}", &self.xml[..begin], &self.xml[begin..]))
+    }
+
+    /// The message with something as the first child of its root element.
+    pub fn filled(&self, text: &str) -> Vec<u8> {
+        let begin = self.xml.find("?>").map_or(0, |end| end + 2);
+        let root = begin + self.xml[begin..].find('>').unwrap() + 1;
+        self.with_xml(format!("{}{text}{}", &self.xml[..root], &self.xml[root..]))
+    }
+}

@@ -1,0 +1,98 @@
+//! Nothing is open without a token, and no token does more than its roles allow: for every route.
+
+use api::Needs;
+use model::Role;
+use serde_json::Value;
+
+use crate::gateway::{ALL_ROLES, Call, Gateway};
+use crate::isolation::{Things, plausible};
+
+#[tokio::test]
+async fn every_route_needs_a_token() {
+    let gateway = Gateway::start().await;
+    let id = model::ids::new_id().to_string();
+    let unknown = format!("amt_{}", "A".repeat(43));
+    for route in api::routes() {
+        for token in ["", "x", unknown.as_str(), "amt_", "amt_ä"] {
+            let answer = gateway.call(token, plausible(&route, &id)).await;
+            if route.needs == Needs::Nothing {
+                answer.is(200);
+                continue;
+            }
+            assert_eq!(answer.header("www-authenticate"), "Bearer", "{} {}", route.method, route.path);
+            assert_eq!(answer.is(401).code(), "api.unauthorized");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_taken_from_its_own_header_field_only() {
+    let gateway = Gateway::start().await;
+    let token = gateway.token("soest", "63", "*", ALL_ROLES).await;
+    gateway.call("", Call::get("/cases").with("authorization", format!("bearer {token}"))).await.is(200);
+    for wrong in [
+        Call::get(&format!("/cases?access_token={token}")),
+        Call::get("/cases").with("cookie", format!("token={token}")),
+        Call::get("/cases").with("authorization", format!("Basic {token}")),
+        Call::get("/cases").with("authorization", token.clone()),
+    ] {
+        gateway.call("", wrong).await.is(401);
+    }
+    let twice = Call::get("/cases").with("authorization", format!("Bearer {token}"));
+    gateway.call(&token, twice).await.is(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_does_what_it_allows_and_nothing_else() {
+    let gateway = Gateway::start().await;
+    let owner = gateway.token("soest", "*", "*", ALL_ROLES).await;
+    let there = gateway.token("lippstadt", "*", "*", ALL_ROLES).await;
+    let things = Things::make(&gateway, &owner, &there).await;
+    for route in api::routes() {
+        let Needs::Right(action) = route.needs else { continue };
+        let others: Vec<Role> =
+            ALL_ROLES.iter().copied().filter(|role| !role.actions().contains(&action)).collect();
+        let token = gateway.token("soest", "*", "*", &others).await;
+        let kind = route.path.trim_start_matches('/').split('/').next().unwrap();
+        let id = match kind {
+            "evidence" => things.id("case-files"),
+            "partners" => "archiv",
+            "capabilities" => "bab:05974028",
+            kind if route.path.contains("{id}") => things.id(kind),
+            _ => "",
+        };
+        let answer = gateway.call(&token, plausible(&route, id)).await;
+        assert_eq!(answer.status, 403, "{} {}: {answer:?}", route.method, route.path);
+        assert_eq!(answer.code(), "model.forbidden");
+    }
+}
+
+#[tokio::test]
+async fn answers_carry_the_version_and_are_not_kept_by_caches() {
+    let gateway = Gateway::start().await;
+    let token = gateway.token("soest", "63", "*", ALL_ROLES).await;
+    for path in ["/cases", "/schemas", "/schemas/Case", "/openapi.json"] {
+        let answer = gateway.call(&token, Call::get(path)).await.is(200);
+        assert_eq!(answer.header("api-version"), api::VERSION);
+        assert_eq!(answer.header("cache-control"), "no-store");
+        let _: Value = answer.json();
+    }
+    let wrong = gateway.call(&token, Call::new("DELETE", "/cases")).await.is(405);
+    assert_eq!(wrong.code(), "api.no-method");
+    assert!(wrong.header("allow").contains("POST"), "{wrong:?}");
+    assert_eq!(gateway.call(&token, Call::get("/nothing")).await.is(404).code(), "api.no-route");
+    assert_eq!(gateway.call(&token, Call::get("/cases/")).await.is(404).code(), "api.no-route");
+}
+
+#[tokio::test]
+async fn capabilities_tell_what_an_authority_takes_and_nothing_of_its_tenant() {
+    let gateway = Gateway::start().await;
+    let token = gateway.token("soest", "63", "*", ALL_ROLES).await;
+    let known = gateway.call(&token, Call::get("/capabilities/bab:05974028")).await.is(200);
+    assert_eq!(known.json()["reads"][0]["standard"], "xdomea");
+    assert!(!String::from_utf8_lossy(&known.body).contains("tenant"));
+    for unknown in ["bab:1", "nonsense", "bab:%2e%2e"] {
+        let answer = gateway.call(&token, Call::get(&format!("/capabilities/{unknown}"))).await.is(404);
+        assert_eq!(answer.code(), "model.not-found");
+    }
+}
