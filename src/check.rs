@@ -11,10 +11,10 @@ use schemas::Schemas;
 use serde_json::{Value, json};
 
 use crate::cli::Language;
-use config::{Config, Limits, Policy};
 use crate::error::Error;
 use crate::output;
 use crate::registry;
+use config::{Config, Limits, Policy};
 
 /// Checks files one after the other; the worst decides the exit code.
 ///
@@ -121,8 +121,10 @@ fn in_words(result: &Value, language: Language) -> String {
     let known = ["standard", "version", "name"].iter().filter_map(|member| text(&identity[*member]));
     let known = known.collect::<Vec<_>>().join(" ");
     let counts = match german {
-        true => format!("{errors} Fehler, {warnings} Warnungen"),
-        false => format!("{errors} errors, {warnings} warnings"),
+        true => {
+            format!("{errors} Fehler, {warnings} {}", if warnings == 1 { "Warnung" } else { "Warnungen" })
+        }
+        false => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     };
     let file = text(&result["file"]).unwrap_or_default();
     let mut lines = vec![format!("{file}: {verdict} ({counts}) {known}").trim_end().to_owned()];
@@ -133,6 +135,10 @@ fn in_words(result: &Value, language: Language) -> String {
         lines.push(format!("  … {more} {}", if german { "weitere" } else { "more" }));
     }
     lines.join("\n")
+}
+
+fn counted(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Severity, place, sentence, the names it needs, rule: `error, line 7, /a/b: … (element: c) [xsd.1871]`.
@@ -148,10 +154,12 @@ fn finding_in_words(finding: &Value, german: bool) -> String {
         true => format!("Zeile {line}"),
         false => format!("line {line}"),
     });
-    let place = [Some(severity.to_owned()), Some(text("file").to_owned()), line, Some(text("path").to_owned())];
+    let place =
+        [Some(severity.to_owned()), Some(text("file").to_owned()), line, Some(text("path").to_owned())];
     let place: Vec<String> = place.into_iter().flatten().filter(|part| !part.is_empty()).collect();
     let names = finding["with"].as_object().into_iter().flatten();
-    let names: Vec<String> = names.map(|(key, name)| format!("{key}: {}", name.as_str().unwrap_or_default())).collect();
+    let names: Vec<String> =
+        names.map(|(key, name)| format!("{key}: {}", name.as_str().unwrap_or_default())).collect();
     let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
     let sentence = text(if german { "de" } else { "en" });
     format!("{}: {sentence}{names} [{}]", place.join(", "), text("rule"))

@@ -39,7 +39,9 @@ pub(crate) enum Language {
 impl Language {
     /// German where the environment asks for it.
     pub(crate) fn of_environment() -> Self {
-        let asked = ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+        let asked = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .iter()
+            .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
         if asked.is_some_and(|value| value.starts_with("de")) { Language::De } else { Language::En }
     }
 }
@@ -113,7 +115,9 @@ pub(crate) struct OfTenant {
 #[derive(Subcommand)]
 pub(crate) enum PartnerCommand {
     /// Add a partner, or change one.
-    #[command(after_help = "Example: amtsbote partner add land-nrw --name \"Land NRW\" --authority bab:05000000")]
+    #[command(
+        after_help = "Example: amtsbote partner add land-nrw --name \"Land NRW\" --authority bab:05000000"
+    )]
     Add {
         /// Short name.
         id: String,

@@ -16,10 +16,10 @@ use seal::evidence_key::EvidencePublicKey;
 use serde_json::{Value, json};
 
 use crate::cli::{ConfigCommand, MessageCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
-use config::Config;
 use crate::error::Error;
-use crate::gateway::{self, Gateway, operator};
+use crate::gateway::{Gateway, operator};
 use crate::output::{self, print, table};
+use config::Config;
 
 /// Events shown of a message.
 const TIMELINE: u32 = 1_000;
@@ -52,7 +52,9 @@ impl OnStore {
             (Some(id), _) if known(id) => Ok(operator(id)),
             (Some(_), _) => Err(Error::Usage("the configuration has no such tenant".to_owned())),
             (None, [only]) => Ok(operator(&only.id)),
-            (None, _) => Err(Error::Usage("the house has several tenants: name one with --tenant".to_owned())),
+            (None, _) => {
+                Err(Error::Usage("the house has several tenants: name one with --tenant".to_owned()))
+            }
         }
     }
 
@@ -66,23 +68,37 @@ impl OnStore {
                 let version = known.as_ref().map_or(0, |partner| partner.version) + 1;
                 let settings = known.map_or(json!({}), |partner| partner.settings);
                 let tenant = caller.scope.tenant.clone();
-                let partner =
-                    Partner { id, tenant, authority, name, settings, version, updated_at: Timestamp::default() };
+                let partner = Partner {
+                    id,
+                    tenant,
+                    authority,
+                    name,
+                    settings,
+                    version,
+                    updated_at: Timestamp::default(),
+                };
                 let partner = broker.put_partner(&caller, partner).await?;
-                print(self.as_json, &json!(partner), |_| format!("{}: version {}", partner.id, partner.version));
+                print(self.as_json, &json!(partner), |_| {
+                    format!("{}: version {}", partner.id, partner.version)
+                });
             }
             PartnerCommand::List { of } => {
                 let partners = json!({ "items": broker.partners(&self.caller(&of)?).await? });
-                print(self.as_json, &partners, |list| table(&list["items"], &["id", "authority", "name", "version"]));
+                print(self.as_json, &partners, |list| {
+                    table(&list["items"], &["id", "authority", "name", "version"])
+                });
             }
             PartnerCommand::Check { id, of } => {
                 let caller = self.caller(&of)?;
                 let partners = broker.partners(&caller).await?;
                 let partner = partners.into_iter().find(|partner| partner.id == id);
-                let partner = partner.ok_or(broker::Error::Model(model::Error::NotFound { kind: "partner" }))?;
+                let partner =
+                    partner.ok_or(broker::Error::Model(model::Error::NotFound { kind: "partner" }))?;
                 let authority = partner.authority.ok_or(broker::Error::UnknownAuthority)?;
                 let reach = json!(broker.capabilities(&caller, &authority).await?);
-                print(self.as_json, &reach, |reach| format!("{}: {}\nreads {}", authority, reach["transport"], reach["reads"]));
+                print(self.as_json, &reach, |reach| {
+                    format!("{}: {}\nreads {}", authority, reach["transport"], reach["reads"])
+                });
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -98,7 +114,8 @@ impl OnStore {
                 let listed = broker.messages(&self.caller(&of)?, &filter, &page).await?;
                 let listed = json!({ "items": listed.items, "next": listed.next });
                 print(self.as_json, &listed, |list| {
-                    let columns = ["id", "direction", "state", "identity.name", "partner", "unit", "updatedAt"];
+                    let columns =
+                        ["id", "direction", "state", "identity.name", "partner", "unit", "updatedAt"];
                     table(&list["items"], &columns)
                 });
                 return Ok(ExitCode::SUCCESS);
@@ -113,7 +130,10 @@ impl OnStore {
                 let shown = json!({ "message": message, "timeline": events.collect::<Vec<_>>() });
                 print(self.as_json, &shown, |shown| {
                     let timeline = table(&shown["timeline"], &["at", "kind", "actor.id", "number"]);
-                    format!("{}\n\n{timeline}", serde_json::to_string_pretty(&shown["message"]).unwrap_or_default())
+                    format!(
+                        "{}\n\n{timeline}",
+                        serde_json::to_string_pretty(&shown["message"]).unwrap_or_default()
+                    )
                 });
                 return Ok(ExitCode::SUCCESS);
             }
@@ -126,7 +146,13 @@ impl OnStore {
     }
 
     /// `amtsbote evidence export`
-    pub(crate) async fn export(&self, case: model::Id, output: &Path, content: bool, of: &OfTenant) -> Outcome {
+    pub(crate) async fn export(
+        &self,
+        case: model::Id,
+        output: &Path,
+        content: bool,
+        of: &OfTenant,
+    ) -> Outcome {
         let caller = self.caller(of)?;
         let unwritable = |reason| Error::File { file: output.to_owned(), reason };
         let file = File::create_new(output).map_err(unwritable)?;
@@ -141,7 +167,9 @@ impl OnStore {
         };
         file.sync_all().map_err(unwritable)?;
         let bytes = file.metadata().map_err(unwritable)?.len();
-        print(self.as_json, &json!({ "file": output, "bytes": bytes }), |_| format!("{}: {bytes} bytes", output.display()));
+        print(self.as_json, &json!({ "file": output, "bytes": bytes }), |_| {
+            format!("{}: {bytes} bytes", output.display())
+        });
         Ok(ExitCode::SUCCESS)
     }
 
@@ -162,7 +190,10 @@ impl OnStore {
                 let tokens = broker.tokens(&self.caller(&of)?.scope.tenant).await?;
                 let tokens = json!({ "items": tokens.iter().map(token).collect::<Vec<_>>() });
                 print(self.as_json, &tokens, |list| {
-                    table(&list["items"], &["id", "name", "roles", "units", "services", "authority", "expiresAt", "revokedAt"])
+                    table(
+                        &list["items"],
+                        &["id", "name", "roles", "units", "services", "authority", "expiresAt", "revokedAt"],
+                    )
                 });
             }
             TokenCommand::Revoke { id, of } => {
@@ -212,7 +243,9 @@ pub(crate) fn schema(command: SchemaCommand, config: &Config, as_json: bool) -> 
         }
         SchemaCommand::List => {
             let list = json!({ "items": schemas.list() });
-            print(as_json, &list, |list| table(&list["items"], &["name", "origin", "schemas", "codeLists", "namespaces"]));
+            print(as_json, &list, |list| {
+                table(&list["items"], &["name", "origin", "schemas", "codeLists", "namespaces"])
+            });
         }
         SchemaCommand::Check => {
             let defects = schemas.check_all();
@@ -237,7 +270,9 @@ pub(crate) fn verify(bundle: &Path, key: Option<&Path>, as_json: bool) -> Outcom
         move |reason| Error::File { file, reason }
     };
     let trusted = match key {
-        Some(path) => Some(EvidencePublicKey::from_pem(&std::fs::read_to_string(path).map_err(unreadable(path))?)?),
+        Some(path) => {
+            Some(EvidencePublicKey::from_pem(&std::fs::read_to_string(path).map_err(unreadable(path))?)?)
+        }
         None => None,
     };
     let file = File::open(bundle).map_err(unreadable(bundle))?;
@@ -263,7 +298,7 @@ pub(crate) fn verify(bundle: &Path, key: Option<&Path>, as_json: bool) -> Outcom
 
 /// `amtsbote evidence key`
 pub(crate) fn public_key(config: &Config, as_json: bool) -> Outcome {
-    let public = gateway::evidence_key(&config.store)?.public()?;
+    let public = config.store.evidence_key()?.public()?;
     let shown = json!({ "pem": public.to_pem()?, "fingerprint": public.fingerprint().to_string() });
     print(as_json, &shown, |shown| shown["pem"].as_str().unwrap_or_default().trim_end().to_owned());
     Ok(ExitCode::SUCCESS)
@@ -275,10 +310,14 @@ pub(crate) fn config(command: &ConfigCommand, config: &Config, as_json: bool) ->
         ConfigCommand::Check => {
             let authorities: usize = config.tenants.iter().map(|tenant| tenant.authorities.len()).sum();
             let shown = json!({ "valid": true, "tenants": config.tenants.len(), "authorities": authorities });
-            print(as_json, &shown, |_| format!("valid: {} tenants, {authorities} authorities", config.tenants.len()));
+            print(as_json, &shown, |_| {
+                format!("valid: {} tenants, {authorities} authorities", config.tenants.len())
+            });
         }
         ConfigCommand::Show => {
-            print(as_json, &json!(config), |_| toml::to_string(config).unwrap_or_default().trim_end().to_owned());
+            print(as_json, &json!(config), |_| {
+                toml::to_string(config).unwrap_or_default().trim_end().to_owned()
+            });
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -15,7 +15,6 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {

@@ -1,8 +1,5 @@
 //! Puts the gateway together as it is configured: keys, store, schemas, standards, broker.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use broker::house::House;
@@ -11,13 +8,11 @@ use model::command::Rules;
 use model::rights::Scope;
 use model::{Actor, Caller, Clock, Role, SystemClock, Timestamp};
 use schemas::Schemas;
-use seal::evidence_key::EvidenceKey;
-use seal::keys::{KeyRing, MasterKey};
 use store::Store;
 
-use config::Config;
 use crate::error::Error;
 use crate::registry;
+use config::Config;
 
 /// A clock before this stands on a value that no machine had when this program was written: whatever it
 /// stamps would be worthless as evidence.
@@ -40,7 +35,7 @@ impl Gateway {
         let store = Store::open(store::Config {
             database: config.database()?,
             payloads: config.store.payloads.clone(),
-            keys: Arc::new(master_keys(&config.store)?),
+            keys: Arc::new(config.store.master_keys()?),
             clock: clock.clone(),
         });
         let store = store.await?;
@@ -54,7 +49,7 @@ impl Gateway {
             directory: house.clone(),
             house,
             clock,
-            evidence_key: Arc::new(evidence_key(&config.store)?),
+            evidence_key: Arc::new(config.store.evidence_key()?),
             rules: Rules { allow_restricted: config.policy.allow_restricted },
             limits: broker::Limits { most_bytes },
             node: config.node.clone(),
@@ -77,39 +72,6 @@ pub(crate) fn operator(tenant: &str) -> Caller {
         scope: Scope::tenant(tenant),
         authority: None,
     }
-}
-
-/// The key that signs evidence.
-pub(crate) fn evidence_key(store: &config::Store) -> Result<EvidenceKey, Error> {
-    let path = &store.evidence_key;
-    prepare(path, store.create_keys)?;
-    Ok(EvidenceKey::load_or_create(path)?)
-}
-
-fn master_keys(store: &config::Store) -> Result<KeyRing, Error> {
-    let current = match store.master_key.strip_prefix("file:").map(Path::new) {
-        Some(path) if store.create_keys => {
-            prepare(path, true)?;
-            MasterKey::load_or_create(path)?
-        }
-        _ => MasterKey::load(&store.master_key)?,
-    };
-    let older = store.older_master_keys.iter().map(|reference| MasterKey::load(reference));
-    Ok(KeyRing::new(current, older.collect::<Result<_, _>>()?))
-}
-
-/// Makes the folder of a key that may be created; refuses a missing key that may not.
-fn prepare(key: &Path, create: bool) -> Result<(), Error> {
-    if key.exists() {
-        return Ok(());
-    }
-    if !create {
-        return Err(seal::Error::KeyFile(std::io::ErrorKind::NotFound.into()).into());
-    }
-    if let Some(folder) = key.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(seal::Error::KeyFile)?;
-    }
-    Ok(())
 }
 
 fn check_clock(now: Timestamp) -> Result<(), Error> {

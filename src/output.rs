@@ -29,10 +29,12 @@ pub(crate) fn table(items: &Value, columns: &[&str]) -> String {
             other => other.to_string(),
         }
     };
-    let head = columns.iter().map(|column| column.rsplit('.').next().unwrap_or_default().to_uppercase()).collect();
+    let head =
+        columns.iter().map(|column| column.rsplit('.').next().unwrap_or_default().to_uppercase()).collect();
     let rows = items.as_array().into_iter().flatten();
-    let rows: Vec<Vec<String>> =
-        std::iter::once(head).chain(rows.map(|item| columns.iter().map(|column| cell(item, column)).collect())).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(head)
+        .chain(rows.map(|item| columns.iter().map(|column| cell(item, column)).collect()))
+        .collect();
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();
     let lines = rows.iter().map(|row| {

@@ -18,10 +18,10 @@ use model::{Actor, Authority, Caller, Id, Record, RecordKind, Role, ids};
 use schemas::Schemas;
 use serde_json::{Value, json};
 
-use config::Config;
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::output;
+use config::Config;
 
 const HOUSE: &str = r#"
 node = "selftest"
@@ -87,7 +87,10 @@ pub(crate) async fn run(as_json: bool) -> Result<ExitCode, Error> {
     let report = verify()?;
     note("evidence verifies", report.ok && report.key_trusted)?;
     flip_a_byte(&bundle)?;
-    note("a flipped byte is named", verify()?.findings.iter().any(|finding| finding.code == "evidence.chunk-changed"))?;
+    note(
+        "a flipped byte is named",
+        verify()?.findings.iter().any(|finding| finding.code == "evidence.chunk-changed"),
+    )?;
     gateway.close().await;
 
     if as_json {
@@ -108,8 +111,10 @@ fn caller(tenant: &str) -> Result<Caller, Error> {
 
 /// A case file with a document in it.
 async fn records(broker: &Broker, by: &Caller) -> Result<(Id, Id), Error> {
-    let file = create(broker, by, RecordKind::CaseFile, json!({ "title": "Akte", "recordReference": "1/26" })).await?;
-    let fields = json!({ "title": "Dokument", "parent": { "kind": "caseFile", "id": file } });
+    let file =
+        create(broker, by, RecordKind::CaseFile, json!({ "title": "Akte", "recordReference": "1/26" }))
+            .await?;
+    let fields = json!({ "title": "Dokument", "parent": file, "root": file });
     Ok((file, create(broker, by, RecordKind::Document, fields).await?))
 }
 
@@ -147,7 +152,13 @@ async fn content_comes_back(broker: &Broker, by: &Caller, document: Id) -> Resul
 
 async fn hand_over(broker: &Broker, by: &Caller, file: Id) -> Result<(), Error> {
     let to: Authority = "test:b".parse().map_err(broker::Error::Model)?;
-    let wanted = NewExchange { kind: ExchangeKind::Handover, to, objects: vec![file], version: None, wants_receipt: true };
+    let wanted = NewExchange {
+        kind: ExchangeKind::Handover,
+        to,
+        objects: vec![file],
+        version: None,
+        wants_receipt: true,
+    };
     broker.start_exchange(by, wanted, None).await?;
     while broker.run_due_jobs().await? > 0 {}
     Ok(())
@@ -157,7 +168,8 @@ async fn hand_over(broker: &Broker, by: &Caller, file: Id) -> Result<(), Error> 
 fn flip_a_byte(bundle: &Path) -> Result<(), Error> {
     let mut file = File::options().read(true).write(true).open(bundle)?;
     let bytes = std::fs::read(bundle)?;
-    let start = bytes.windows(251).position(|window| window.iter().enumerate().all(|(at, byte)| *byte == at as u8));
+    let start =
+        bytes.windows(251).position(|window| window.iter().enumerate().all(|(at, byte)| *byte == at as u8));
     let at = start.ok_or(Error::Selftest("a flipped byte is named"))? as u64 + 1_000;
     file.seek(SeekFrom::Start(at))?;
     file.write_all(&[!bytes[at as usize]])?;

@@ -13,10 +13,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use config::{Config, LogFormat, LogLevel};
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::output;
+use config::{Config, LogFormat, LogLevel};
 
 /// How long jobs in hand may go on after the signal. A job that is cut off is done again at the next start.
 const FAREWELL: Duration = Duration::from_secs(20);
@@ -113,7 +113,10 @@ struct Signals {
 
 impl Signals {
     fn new() -> Result<Self, Error> {
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     async fn first(&mut self) {

@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("broker", &["model", "store", "seal"]),
     ("transport", &["broker", "model", "xta", "osci", "xoev", "seal", "net"]),
     ("api", &["model", "broker", "seal", "net"]),
-    ("config", &["model", "broker"]),
+    ("config", &["model", "broker", "seal"]),
     ("conformance", &["xml", "schemas", "seal", "soap", "xoev", "xta", "osci", "net"]),
     ("amtsbote", &["*"]),
 ];
@@ -123,10 +123,12 @@ fn short(name: &str) -> String {
 
 fn packages() -> Vec<Package> {
     let metadata: Value =
-        serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"])).unwrap();
+        serde_json::from_str(&cargo(&["metadata", "--format-version", "1", "--no-deps", "--offline"]))
+            .unwrap();
     let list = |value: &Value| value.as_array().unwrap().clone();
     let package = |package: &Value| {
-        let manifest = Path::new(package["manifest_path"].as_str().unwrap()).strip_prefix(root()).unwrap().to_owned();
+        let manifest =
+            Path::new(package["manifest_path"].as_str().unwrap()).strip_prefix(root()).unwrap().to_owned();
         let normal = |dependency: &&Value| dependency["kind"].is_null();
         Package {
             name: short(package["name"].as_str().unwrap()),
@@ -179,7 +181,10 @@ fn a_forbidden_edge_is_found() {
     assert_eq!(edge(package("broker", "src/broker", &["sqlx"])), ["broker must leave sqlx to others"]);
     assert_eq!(edge(package("dms", "adapters/dms", &["store"])), ["dms must not use store"]);
     assert_eq!(edge(package("extra", "src/extra", &[])), ["extra is not in the plan"]);
-    assert_eq!(edge(Package { links: true, ..package("api", "src/api", &[]) }), ["api links a native library by itself"]);
+    assert_eq!(
+        edge(Package { links: true, ..package("api", "src/api", &[]) }),
+        ["api links a native library by itself"]
+    );
 }
 
 impl Package {
@@ -190,7 +195,16 @@ impl Package {
 
 #[test]
 fn nothing_banned_is_built() {
-    let tree = cargo(&["tree", "--workspace", "--edges", "normal,build", "--prefix", "none", "--offline", "--locked"]);
+    let tree = cargo(&[
+        "tree",
+        "--workspace",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--offline",
+        "--locked",
+    ]);
     let built: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     let banned: Vec<_> = BANNED.iter().filter(|name| built.contains(name)).collect();
     assert!(banned.is_empty(), "{banned:?}");
@@ -199,7 +213,9 @@ fn nothing_banned_is_built() {
 #[test]
 fn only_the_validator_s_bindings_are_unsafe() {
     let is_unsafe = |line: &String| {
-        ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe trait", "#[unsafe"].iter().any(|form| line.contains(form))
+        ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe trait", "#[unsafe"]
+            .iter()
+            .any(|form| line.contains(form))
     };
     let elsewhere: Vec<_> = sources()
         .into_iter()
@@ -210,7 +226,11 @@ fn only_the_validator_s_bindings_are_unsafe() {
 
     for package in packages().iter().filter(|package| package.name != "schemas") {
         let manifest = std::fs::read_to_string(root().join(&package.folder).join("Cargo.toml")).unwrap();
-        assert!(manifest.contains("[lints]\nworkspace = true"), "{} does not take the house's lints", package.name);
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{} does not take the house's lints",
+            package.name
+        );
     }
 }
 
@@ -220,9 +240,11 @@ fn the_binary_stays_small_and_takes_only_simulators_from_conformance() {
         .into_iter()
         .filter(|file| file.strip_prefix("src/").is_some_and(|name| !name.contains('/')))
         .collect();
-    let lines: usize = binary.iter().map(|file| std::fs::read_to_string(root().join(file)).unwrap().lines().count()).sum();
+    let lines: usize =
+        binary.iter().map(|file| std::fs::read_to_string(root().join(file)).unwrap().lines().count()).sum();
     assert!(lines < 2_000, "{lines} lines in {binary:?}");
-    for line in binary.iter().flat_map(|file| code_lines(file)).filter(|line| line.contains("conformance::")) {
+    for line in binary.iter().flat_map(|file| code_lines(file)).filter(|line| line.contains("conformance::"))
+    {
         assert!(line.contains("conformance::simulate"), "{line}");
     }
 }

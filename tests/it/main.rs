@@ -1,6 +1,11 @@
 //! Whole-gateway tests through HTTP.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests.
+
+mod cli;
 mod crash;
 mod demo;
 mod edges;
+mod installation;
+mod serving;
 mod sync;

@@ -5,6 +5,7 @@
 //! paths are relative to the folder of the file. `amtsbote.example.toml` explains every key.
 
 mod check;
+mod keys;
 mod places;
 
 use std::net::SocketAddr;

@@ -219,3 +219,17 @@ fn the_password_comes_from_its_reference_and_is_encoded() {
     std::fs::remove_file(folder.path().join("password")).unwrap();
     assert_eq!(config.database().unwrap_err().code(), "config.secret-missing");
 }
+
+#[test]
+fn keys_are_created_only_where_that_is_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let allowed = Config::parse(EXAMPLE, folder.path()).unwrap().store;
+    let forbidden = with("create_keys = true", "create_keys = false");
+    let forbidden = Config::parse(&forbidden, folder.path()).unwrap().store;
+    assert_eq!(forbidden.master_keys().unwrap_err().code(), "key.file");
+    assert_eq!(forbidden.evidence_key().unwrap_err().code(), "key.file");
+    let created = allowed.master_keys().unwrap().current_id();
+    let signer = allowed.evidence_key().unwrap().public().unwrap().fingerprint();
+    assert_eq!(forbidden.master_keys().unwrap().current_id(), created);
+    assert_eq!(forbidden.evidence_key().unwrap().public().unwrap().fingerprint(), signer);
+}

@@ -1,0 +1,157 @@
+//! The command line: what it prints and what it ends with.
+
+use std::path::{Path, PathBuf};
+
+use crate::installation::{Installation, amtsbote, json, said};
+
+fn sample(name: &str) -> Option<PathBuf> {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples/xoev/xdomea");
+    if !samples.exists() {
+        eprintln!("SKIPPED: ../shared is absent");
+        return None;
+    }
+    Some(samples.join(name))
+}
+
+#[test]
+fn the_self_test_passes() {
+    let output = amtsbote(&["selftest", "--json"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let result = json(&output);
+    assert!(result["passed"].as_array().unwrap().len() >= 6);
+    assert!(result["seconds"].as_f64().unwrap() < 10.0);
+}
+
+#[test]
+fn every_command_has_help_and_a_wrong_one_ends_with_2() {
+    for command in ["serve", "demo", "check", "schema", "partner", "message", "evidence", "token", "config"] {
+        let output = amtsbote(&[command, "--help"]);
+        assert!(output.status.success() && !output.stdout.is_empty(), "{command}");
+    }
+    assert_eq!(amtsbote(&["no-such-command"]).status.code(), Some(2));
+    assert_eq!(amtsbote(&["check"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_valid_message_ends_with_0_and_says_what_it_is() {
+    let name = "derived-3.0.0/11110000-0000-4000-8000-000000000401_Abgabe.EmpfangBestaetigen.0403.xml";
+    let Some(file) = sample(name) else { return };
+    let output = amtsbote(&["check", file.to_str().unwrap(), "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let report = json(&output);
+    assert_eq!(report["acceptable"], true);
+    assert_eq!(report["identity"]["type"], "0403");
+    assert_eq!(report["identity"]["version"], "3.0.0");
+}
+
+#[test]
+fn errors_end_with_1_and_are_named_by_line_and_rule_in_both_languages() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("broken.xml");
+    std::fs::write(&file, "<?xml version=\"1.0\"?>\n<!DOCTYPE a [<!ENTITY x \"geheim\">]>\n<a>&x;</a>\n")
+        .unwrap();
+    let file = file.to_str().unwrap();
+    let output = amtsbote(&["check", file, "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report = json(&output);
+    assert_eq!(report["acceptable"], false);
+    let finding = &report["findings"][0];
+    assert!(
+        finding["rule"].is_string() && finding["en"].is_string() && finding["de"].is_string(),
+        "{report}"
+    );
+
+    let english = String::from_utf8(amtsbote(&["check", file]).stdout).unwrap();
+    assert!(english.contains("not valid") && !english.contains("geheim"), "{english}");
+    let german = String::from_utf8(amtsbote(&["check", "--lang", "de", file]).stdout).unwrap();
+    assert!(german.contains("nicht gültig") && german.contains("Fehler"), "{german}");
+}
+
+#[test]
+fn an_unreadable_file_ends_with_2_whatever_the_others_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("no-message.txt");
+    std::fs::write(&file, "no message").unwrap();
+    let output = amtsbote(&["check", file.to_str().unwrap(), "/nonexistent", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("cli.file"));
+    assert_eq!(json(&output).as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn what_is_no_bundle_does_not_verify_and_a_missing_one_is_unreadable() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bundle.zip");
+    std::fs::write(&file, "no bundle").unwrap();
+    assert_eq!(amtsbote(&["evidence", "verify", file.to_str().unwrap()]).status.code(), Some(1));
+    assert_eq!(amtsbote(&["evidence", "verify", "/nonexistent"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_openapi_document_is_printed_without_a_configuration() {
+    let output = amtsbote(&["openapi"]);
+    assert_eq!(json(&output)["openapi"].as_str().unwrap().split_once('.').unwrap().0, "3");
+}
+
+#[test]
+fn a_configuration_is_checked_and_shown_and_a_wrong_one_ends_with_3() {
+    let installation = Installation::new();
+    assert_eq!(installation.json(&["config", "check", "--json"])["tenants"], 2);
+    let shown = installation.json(&["config", "show", "--json"]);
+    assert_eq!(shown["limits"]["container_entries"], 20_000, "defaults are filled in");
+
+    installation.configure(|example| example.replace("node =", "nodes ="));
+    let output = installation.run(&["config", "check"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = said(&output);
+    assert!(said.contains("line 10, nodes") && said.contains("[config.key]"), "{said}");
+    assert!(
+        said.contains("Ein Schlüssel der Konfiguration") && said.contains("A key of the configuration"),
+        "{said}"
+    );
+    assert_eq!(installation.run(&["--config", "absent.toml", "config", "check"]).status.code(), Some(3));
+}
+
+#[test]
+fn a_token_is_shown_once_and_can_be_ended() {
+    let installation = Installation::new();
+    let create = |more: &[&str]| {
+        let fixed = ["token", "create", "--name", "Portal", "--role", "system", "--service", "*", "--json"];
+        installation.run(&[&fixed, more].concat())
+    };
+    let created = json(&create(&["--tenant", "musterkreis", "--unit", "63"]));
+    assert!(created["secret"].as_str().unwrap().starts_with("amt_"));
+
+    let list = installation.json(&["token", "list", "--tenant", "musterkreis", "--json"]);
+    assert_eq!(list["items"].as_array().unwrap().len(), 1);
+    assert!(list["items"][0]["secret"].is_null() && list["items"][0]["hash"].is_null(), "{list}");
+    let id = created["id"].as_str().unwrap();
+    installation.json(&["token", "revoke", id, "--tenant", "musterkreis", "--json"]);
+    let list = installation.json(&["token", "list", "--tenant", "musterkreis", "--json"]);
+    assert!(list["items"][0]["revokedAt"].is_string());
+
+    assert_eq!(create(&["--unit", "63"]).status.code(), Some(2), "the house has two tenants");
+    assert_eq!(create(&["--tenant", "nowhere", "--unit", "63"]).status.code(), Some(2));
+    let refused = create(&["--tenant", "musterkreis", "--unit", "64"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(said(&refused).contains("broker.unknown-unit"));
+    let elsewhere = ["token", "revoke", id, "--tenant", "musterstadt"];
+    assert_eq!(installation.run(&elsewhere).status.code(), Some(1), "another tenant's token");
+}
+
+#[test]
+fn the_key_for_auditors_is_public_only() {
+    let installation = Installation::new();
+    let output = installation.run(&["evidence", "key"]);
+    let pem = String::from_utf8(output.stdout).unwrap();
+    assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----"), "{pem}");
+}
+
+#[test]
+fn schemas_are_listed_and_compile() {
+    let installation = Installation::new();
+    let list = installation.json(&["schema", "list", "--json"]);
+    assert_eq!(list["items"][0]["origin"], "own");
+    assert_eq!(installation.json(&["schema", "check", "--json"])["defects"].as_array().unwrap().len(), 0);
+    assert_eq!(installation.run(&["schema", "add", "/nonexistent"]).status.code(), Some(2));
+}
