@@ -189,6 +189,7 @@ impl Broker {
         let may = match &record {
             Record::Task(task) => {
                 task.requested_by.as_deref().is_some_and(|unit| scope.units.covers(Some(unit)))
+                    && scope.services.covers(task.meta.public_service.as_deref())
             }
             Record::CaseFile(_) | Record::Case(_) | Record::Document(_) => {
                 self.is_asked(scope, record.meta().root).await? || self.is_asked(scope, id).await?
