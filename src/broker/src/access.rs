@@ -136,7 +136,7 @@ impl Broker {
         let detail = json!({ "partner": partner.id, "version": partner.version });
         work.insert_event(&self.audit(&scope.tenant, EventKind::PartnerChanged, &caller.actor, detail));
         match self.store().commit(work).await.map_err(Error::from) {
-            Err(error) if error.is_conflict("record") => Err(model::Error::VersionConflict.into()),
+            Err(error) if error.is_conflict("partner") => Err(model::Error::VersionConflict.into()),
             outcome => outcome.map(|()| partner),
         }
     }
