@@ -28,6 +28,13 @@ impl ReaderAt for At<'_> {
 
 type Archive<'a> = ZipArchive<At<'a>>;
 
+/// What the central directory names, and where it lies.
+#[derive(Default)]
+struct Directory {
+    entries: Vec<Entry>,
+    extents: Vec<Extent>,
+}
+
 /// Where an entry lies: from its local header to the end of its data.
 struct Extent {
     start: u64,
@@ -75,11 +82,12 @@ pub(super) fn inspect(
     if archive.end_offset() < length {
         findings.refuse("container.extra-data", None);
     }
-    let (mut entries, mut extents) = match directory(&archive, limits, &mut buffer, &mut findings) {
-        Ok(Some(found)) => found,
-        Ok(None) => return Ok(None),
-        Err(error) => return broken(error, &mut findings),
-    };
+    let Directory { mut entries, mut extents } =
+        match read_directory(&archive, limits, &mut buffer, &mut findings) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(None),
+            Err(error) => return broken(error, &mut findings),
+        };
     check_extents(&mut extents, archive.directory_offset(), &mut findings);
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     check_duplicates(&entries, &mut findings);
@@ -98,18 +106,18 @@ fn broken<T>(error: rawzip::Error, findings: &mut Findings<'_>) -> io::Result<Op
 }
 
 /// Reads the central directory; `None` if it is too large to be kept.
-fn directory(
+fn read_directory(
     archive: &Archive<'_>,
     limits: &Limits,
     buffer: &mut [u8],
     findings: &mut Findings<'_>,
-) -> Result<Option<(Vec<Entry>, Vec<Extent>)>, rawzip::Error> {
-    let (mut entries, mut extents) = (Vec::new(), Vec::new());
+) -> Result<Option<Directory>, rawzip::Error> {
+    let mut directory = Directory::default();
     let (mut name_bytes, mut size, mut compressed) = (0_usize, 0_u64, 0_u64);
     let mut local = vec![0; 2 * usize::from(u16::MAX)];
     let mut records = archive.entries(buffer);
     while let Some(record) = records.next_entry()? {
-        if entries.len() >= limits.entries {
+        if directory.entries.len() >= limits.entries {
             findings.refuse("container.too-many-files", None);
             return Ok(None);
         }
@@ -124,10 +132,10 @@ fn directory(
         if exceeds_ratio(entry.size, entry.compressed, limits) {
             findings.refuse("container.ratio", Some(&entry.name));
         }
-        entries.push(entry);
-        extents.push(extent);
+        directory.entries.push(entry);
+        directory.extents.push(extent);
     }
-    if entries.len() as u64 != archive.entries_hint() {
+    if directory.entries.len() as u64 != archive.entries_hint() {
         findings.refuse("container.broken", None);
     }
     if size > limits.total_bytes {
@@ -136,7 +144,7 @@ fn directory(
     if exceeds_ratio(size, compressed, limits) {
         findings.refuse("container.ratio", None);
     }
-    Ok(Some((entries, extents)))
+    Ok(Some(directory))
 }
 
 fn exceeds_ratio(size: u64, compressed: u64, limits: &Limits) -> bool {

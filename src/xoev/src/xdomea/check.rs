@@ -72,12 +72,12 @@ fn check_support(head: &Head, report: &mut Report) -> bool {
 /// The header against the root element and the names of the files.
 fn check_names(head: &Head, file_name: Option<&str>, place: &Place, report: &mut Report) {
     let code = head.message.map_or("", |message| message.code);
+    // What is only carried on is for its receiver to judge.
+    let severity = if head.is_translated() { Severity::Error } else { Severity::Warning };
     if !code.is_empty() && !head.code.is_empty() && head.code != code {
-        report.add(Finding::error("xdomea.type-mismatch"));
+        report.add(Finding::new("xdomea.type-mismatch", severity));
     }
-    let translated =
-        head.version.is_some_and(|v| v.is_translated()) && head.message.is_some_and(|m| m.is_translated());
-    if translated && head.identity.process_id.is_none() {
+    if head.is_translated() && head.identity.process_id.is_none() {
         report.add(Finding::error("xdomea.process-id"));
     }
     for name in file_name.into_iter().chain(place.entry_name()) {
@@ -87,12 +87,12 @@ fn check_names(head: &Head, file_name: Option<&str>, place: &Place, report: &mut
             continue;
         };
         if !code.is_empty() && parsed.code != code {
-            report.add(Finding::error("xdomea.type-mismatch").in_file(shown(name)));
+            report.add(Finding::new("xdomea.type-mismatch", severity).in_file(shown(name)));
         }
         match parsed.process.parse::<model::Id>() {
             Err(_) => report.add(Finding::warning("xdomea.file-name").in_file(shown(name))),
             Ok(id) if head.identity.process_id.is_some_and(|known| known != id) => {
-                report.add(Finding::error("xdomea.process-id").in_file(shown(name)));
+                report.add(Finding::new("xdomea.process-id", severity).in_file(shown(name)));
             }
             Ok(_) => {}
         }
@@ -109,14 +109,11 @@ fn check_content(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let code = head.message.map_or("", |message| message.code);
-    let (version, message) = (head.version, head.message);
-    let is_translated =
-        version.is_some_and(|v| v.is_translated()) && message.is_some_and(|m| m.is_translated());
     let setting = Setting {
         depth: options.depth,
         allow_restricted: options.allow_restricted,
         carries_files: CARRYING.contains(&code),
-        is_translated,
+        is_translated: head.is_translated(),
     };
     let lists = schemas.code_lists();
     let mut rules = Rules::new(setting, &lists, place.container());
@@ -124,7 +121,7 @@ fn check_content(
     match schemas.find(&root.namespace, &root.local) {
         Ok(Some(schema)) => reader.observe(Box::new(Validator::new(schema))),
         Ok(None) => {
-            let must = message.is_some_and(|message| message.is_translated());
+            let must = head.message.is_some_and(|message| message.is_translated());
             let severity = if must { Severity::Error } else { Severity::Warning };
             report.add(Finding::new("schema.absent", severity).with("name", &root.local));
         }

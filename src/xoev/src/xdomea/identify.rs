@@ -25,6 +25,14 @@ pub(crate) struct Head {
     pub(crate) code: String,
 }
 
+impl Head {
+    /// Whether the message is read into the case model.
+    pub(crate) fn is_translated(&self) -> bool {
+        self.version.is_some_and(Version::is_translated)
+            && self.message.is_some_and(MessageType::is_translated)
+    }
+}
+
 /// What the root element alone says.
 pub(crate) fn by_root(root: &Root) -> Head {
     let version = Version::by_namespace(&root.namespace);

@@ -195,9 +195,10 @@ mod tests {
     fn a_changed_code_loses_the_name_of_the_old_one() {
         let mut kept = code("Medium", "l", "1", "001");
         kept.nodes.push(Node { name: "name".into(), text: "paper".into(), ..Node::default() });
-        let (old, new) = (code("Medium", "l", "1", "001"), code("Medium", "l", "1", "002"));
-        assert_eq!(merge("x", &[kept.clone()], &[old.clone()], &[old.clone()]), [kept.clone()]);
-        assert_eq!(merge("x", &[kept], &[old], &[new.clone()]), [new]);
+        let (kept, old) = ([kept], [code("Medium", "l", "1", "001")]);
+        let new = [code("Medium", "l", "1", "002")];
+        assert_eq!(merge("x", &kept, &old, &old), kept);
+        assert_eq!(merge("x", &kept, &old, &new), new);
     }
 
     #[test]

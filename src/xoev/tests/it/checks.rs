@@ -58,9 +58,12 @@ fn container(xml: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-fn good_files() -> Vec<(&'static str, &'static [u8])> {
+fn good_files() -> Files<'static> {
     vec![(FILE, b"%PDF-1.7")]
 }
+
+/// Names and contents of files.
+type Files<'a> = Vec<(&'a str, &'a [u8])>;
 
 /// Rules with their severity.
 fn rules(standard: &dyn Standard, bytes: &[u8], name: &str) -> Vec<(String, Severity)> {
@@ -108,7 +111,7 @@ fn every_rule_finds_what_it_is_for() {
         )
     };
     let pdf: &[u8] = b"%PDF-1.7";
-    let cases: Vec<(&str, String, Vec<(&str, &[u8])>, Severity)> = vec![
+    let cases: Vec<(&str, String, Files<'_>, Severity)> = vec![
         ("xdomea.file-missing", good.clone(), vec![], Error),
         ("xdomea.file-extra", good.clone(), vec![(FILE, pdf), ("a.txt", b"x")], Warning),
         (

@@ -21,14 +21,12 @@ fn round_trip(standard: &Xdomea, label: &str, stem: &str, xml: &str) -> (Outgoin
     assert_eq!(written.file_name, name, "{label}");
     let (rewritten, files) = unpack(&bytes);
     let (was, is) = (canonical(xml), canonical(&rewritten));
-    if was != is {
-        let folder = std::env::temp_dir();
-        std::fs::write(folder.join("was.xml"), &was).unwrap();
-        std::fs::write(folder.join("is.xml"), &is).unwrap();
-        let arguments = [folder.join("was.xml"), folder.join("is.xml")];
-        let output = std::process::Command::new("diff").arg("-u").args(arguments).output().unwrap();
-        panic!("{label}:\n{}", String::from_utf8_lossy(&output.stdout));
+    if let Some(at) = was.lines().zip(is.lines()).position(|(was, is)| was != is) {
+        let around =
+            |text: &str| text.lines().skip(at.saturating_sub(3)).take(7).collect::<Vec<_>>().join("\n");
+        panic!("{label}, canonical line {at}, was:\n{}\nis:\n{}", around(&was), around(&is));
     }
+    assert_eq!(was.len(), is.len(), "{label}");
     let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(names, mentioned(xml), "{label}");
     assert!(files.iter().all(|(name, content)| *content == format!("content of {name}").as_bytes()));
