@@ -88,22 +88,26 @@ impl Store {
         after: u64,
         limit: u32,
     ) -> Result<Vec<EventRecord>, Error> {
+        // The cross joins have SQLite begin with the few events of the case and not with the whole chain.
+        let tenant = scope.tenant.as_str();
         let select = Select::new(
             "SELECT chain_entry.number, event.id, event.digest, event.salt, event.body \
-             FROM chain_entry JOIN event ON event.id = chain_entry.event_id WHERE ",
+             FROM (SELECT id FROM event WHERE tenant = ",
+        )
+        .bind(tenant)
+        .and("case_id =", root)
+        .sql(" UNION SELECT id FROM event WHERE tenant = ")
+        .bind(tenant)
+        .sql(" AND message_id IN (SELECT message_id FROM event WHERE tenant = ")
+        .bind(tenant)
+        .and("case_id =", root)
+        .sql(
+            ")) AS proving CROSS JOIN event CROSS JOIN chain_entry \
+             WHERE event.id = proving.id AND chain_entry.event_id = event.id AND ",
         )
         .within(scope, Table::Event)
-        .and("chain_entry.tenant =", scope.tenant.as_str())
         .and("chain_entry.number >", after)
-        .sql(" AND (event.case_id = ")
-        .bind(root)
-        .sql(
-            " OR event.message_id IN (SELECT of_case.message_id FROM event of_case \
-             WHERE of_case.message_id IS NOT NULL AND of_case.tenant = ",
-        )
-        .bind(scope.tenant.as_str())
-        .and("of_case.case_id =", root)
-        .sql(")) ORDER BY chain_entry.number LIMIT ")
+        .sql(" ORDER BY chain_entry.number LIMIT ")
         .bind(limit.min(Page::MOST));
         self.db().read(select).await?.iter().map(record).collect()
     }

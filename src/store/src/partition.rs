@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use time::{Date, Month, OffsetDateTime};
 
 use crate::db::Db;
+use crate::messages::UNFINISHED;
 use crate::sql::{Expect, Select, Step};
 use crate::unit::Unit;
 use crate::{Error, Store};
@@ -48,8 +49,7 @@ impl Store {
     }
 
     async fn refuse_unfinished(&self, bound: &str) -> Result<(), Error> {
-        let message =
-            Select::new("SELECT id FROM message WHERE state NOT IN ('confirmed', 'returned') AND id <");
+        let message = Select::new("SELECT id FROM message WHERE ").sql(UNFINISHED).sql(" AND id <");
         let event = Select::new("SELECT event_id FROM unsealed WHERE event_id <");
         for (what, select) in [("message", message), ("event", event)] {
             if self.db().read_one(select.sql(" ").bind(bound).sql(" LIMIT 1")).await?.is_some() {

@@ -199,7 +199,7 @@ impl Conn<'_> {
     }
 }
 
-fn for_sqlite(sql: SqlStr, args: &[Value]) -> Query<'static, Sqlite, SqliteArguments> {
+pub(crate) fn for_sqlite(sql: impl SqlSafeStr, args: &[Value]) -> Query<'static, Sqlite, SqliteArguments> {
     args.iter().fold(sqlx::query(sql), |query, arg| match arg {
         Value::Int(value) => query.bind(*value),
         Value::Text(value) => query.bind(value.clone()),
@@ -259,8 +259,7 @@ impl Select {
         }
     }
 
-    /// Confines the rows to a scope. The ONE place where it is done: the statement ends in `WHERE` or in a condition's
-    /// left side is written by the caller as columns `tenant`, `unit`, `public_service` of `table`.
+    /// Confines the rows of a table to a scope: the ONE place where it is done. Comes right behind `WHERE ` or `AND `.
     ///
     /// The names are compared one by one and not as a pattern: SQLite's LIKE takes `a` and `A` for the same.
     pub(crate) fn within(self, scope: &Scope, table: Table) -> Self {
@@ -338,20 +337,24 @@ impl Step {
 
     /// Runs the step; rows come back from a returning one only.
     pub(crate) async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<Row>, Failed> {
-        refuse_nul(&self.args).map_err(Failed::Unit)?;
+        refuse_nul(&self.args)?;
         if self.expect == Expect::Returning {
             return conn.rows(self.sql.clone(), &self.args).await.map_err(|error| self.failed(error));
         }
         let touched = conn.execute(self.sql.clone(), &self.args).await.map_err(|error| self.failed(error))?;
+        self.unmet_by(touched).map_or(Ok(Vec::new()), |error| Err(error.into()))
+    }
+
+    /// The conflict that it is if the step touched so many rows.
+    pub(crate) fn unmet_by(&self, touched: u64) -> Option<Error> {
         match self.expect {
-            Expect::Rows(expected) if expected != touched => {
-                Err(Failed::Unit(Error::Conflict { what: self.what }))
-            }
-            _ => Ok(Vec::new()),
+            Expect::Rows(expected) if expected != touched => Some(Error::Conflict { what: self.what }),
+            _ => None,
         }
     }
 
-    fn failed(&self, error: sqlx::Error) -> Failed {
+    /// A unique key that is taken is a conflict, anything else the database's failure.
+    pub(crate) fn failed(&self, error: sqlx::Error) -> Failed {
         match &error {
             sqlx::Error::Database(database) if database.is_unique_violation() => {
                 Failed::Unit(Error::Conflict { what: self.what })

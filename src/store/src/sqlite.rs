@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -28,12 +28,16 @@ const QUEUE: usize = 1_024;
 const READERS: u32 = 4;
 /// How long a statement waits for a lock that another process or a checkpoint holds.
 const BUSY: Duration = Duration::from_secs(10);
-/// How often the checkpointer looks at the WAL.
+/// How often the checkpointer looks whether there is something to do.
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
-/// A WAL of this size in bytes is copied into the database while the writer goes on.
-const WAL_PASSIVE: u64 = 4 << 20;
-/// One of this size is then emptied, for which the writer waits a moment: else it would grow without end under load.
-const WAL_TRUNCATE: u64 = 32 << 20;
+/// Groups committed before the WAL is copied into the database; the writer goes on meanwhile.
+const COPY_AFTER: u64 = 64;
+/// Pages in the WAL (of 4 KiB) before the writer begins it anew, else it would grow without end under load.
+const RESTART_AFTER: i64 = 16_384;
+/// Pages that may be left to copy then: for so long the writer has to wait.
+const LEFT_AT_RESTART: i64 = 512;
+/// Looks without a commit before the WAL is emptied: with it goes what was erased.
+const IDLE: u32 = 4;
 
 /// A SQLite database.
 pub(crate) struct Engine {
@@ -67,7 +71,7 @@ impl Engine {
         let (sender, queue) = mpsc::channel(QUEUE);
         let commits = Arc::new(AtomicU64::new(0));
         let writing = tokio::spawn(write(writer, queue, Arc::clone(&commits)));
-        let checkpoints = tokio::spawn(checkpoint(checkpointer, wal_of(path), commits));
+        let checkpoints = tokio::spawn(checkpoint(checkpointer, commits));
         Ok(Engine { readers, writer: sender, writing: Mutex::new(Some(writing)), checkpoints })
     }
 
@@ -111,6 +115,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .pragma("wal_autocheckpoint", "0")
         // Erased keys and bodies are overwritten, not only unlinked.
         .pragma("secure_delete", "ON")
+        // Pages that a statement or savepoint sets aside never lie in a file outside the store.
+        .pragma("temp_store", "MEMORY")
         .disable_statement_logging()
 }
 
@@ -124,12 +130,6 @@ fn create(path: &Path) -> Result<(), Error> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     File::open(folder)?.sync_all()?;
     Ok(())
-}
-
-fn wal_of(path: &Path) -> PathBuf {
-    let mut wal = path.as_os_str().to_owned();
-    wal.push("-wal");
-    wal.into()
 }
 
 /// The writer: takes all units that wait, commits them together with one sync, answers them. While a sync runs, the
@@ -176,28 +176,59 @@ async fn commit(conn: &mut SqliteConnection, group: Vec<(Unit, Answer)>) {
     }
 }
 
-/// Runs the units in one transaction, each within its own savepoint, so that a failed one takes back itself alone.
+/// Runs the units in one transaction; the rows of each, or why it failed.
+///
+/// Nearly always none fails, so first they run without savepoints, which cost SQLite a copy of every page it touches. If
+/// one fails, all is rolled back and each runs again within a savepoint, so that a failed one takes back itself alone.
 async fn transact(
     conn: &mut SqliteConnection,
     units: &[Unit],
 ) -> Result<Vec<Result<Vec<Row>, Error>>, sqlx::Error> {
     execute(conn, "BEGIN IMMEDIATE").await?;
+    if let Some(rows) = run_all(conn, units).await {
+        end(conn, true).await?;
+        return Ok(rows.into_iter().map(Ok).collect());
+    }
+    // Where the disk is full, SQLite has rolled back by itself.
+    let _ = execute(conn, "ROLLBACK").await;
+    execute(conn, "BEGIN IMMEDIATE").await?;
     let mut outcomes = Vec::with_capacity(units.len());
     for unit in units {
         execute(conn, "SAVEPOINT unit").await?;
-        let outcome = unit.run(&mut Conn::Sqlite(conn)).await;
-        if outcome.is_err() {
-            execute(conn, "ROLLBACK TO unit").await?;
-        }
+        let outcome = match unit.run(&mut Conn::Sqlite(conn)).await {
+            Ok(rows) => Ok(rows),
+            Err(failed) => match (execute(conn, "ROLLBACK TO unit").await, failed) {
+                (Ok(()), failed) => Err(failed.into()),
+                // It has rolled back all of it by itself: the cause tells more.
+                (Err(_), Failed::Database(cause)) => return Err(cause),
+                (Err(error), Failed::Unit(_)) => return Err(error),
+            },
+        };
         execute(conn, "RELEASE unit").await?;
-        outcomes.push(outcome.map_err(Failed::into));
+        outcomes.push(outcome);
     }
-    if outcomes.iter().all(Result::is_err) {
-        execute(conn, "ROLLBACK").await?;
-    } else if let Err(error) = execute(conn, "COMMIT").await {
+    end(conn, outcomes.iter().any(Result::is_ok)).await?;
+    Ok(outcomes)
+}
+
+/// The rows of each unit; `None` as soon as one fails.
+async fn run_all(conn: &mut SqliteConnection, units: &[Unit]) -> Option<Vec<Vec<Row>>> {
+    let mut all = Vec::with_capacity(units.len());
+    for unit in units {
+        all.push(unit.run(&mut Conn::Sqlite(conn)).await.ok()?);
+    }
+    Some(all)
+}
+
+/// Ends the transaction. A commit that fails stops the process.
+async fn end(conn: &mut SqliteConnection, commit: bool) -> Result<(), sqlx::Error> {
+    if !commit {
+        return execute(conn, "ROLLBACK").await;
+    }
+    if let Err(error) = execute(conn, "COMMIT").await {
         stop_the_process("commit", &code_of(&error));
     }
-    Ok(outcomes)
+    Ok(())
 }
 
 async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
@@ -205,32 +236,57 @@ async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), s
 }
 
 /// Copies the WAL into the database on a connection of its own.
-async fn checkpoint(mut conn: SqliteConnection, wal: PathBuf, commits: Arc<AtomicU64>) {
-    let mut seen = 0;
+async fn checkpoint(mut conn: SqliteConnection, commits: Arc<AtomicU64>) {
+    let (mut seen, mut copied, mut idle) = (0, 0, 0);
     let mut every = tokio::time::interval(CHECKPOINT_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
-        let size = tokio::fs::metadata(&wal).await.map_or(0, |metadata| metadata.len());
         let now = commits.load(Ordering::Relaxed);
-        let idle = now == std::mem::replace(&mut seen, now);
-        if size >= WAL_PASSIVE {
-            run_checkpoint(&mut conn, "PRAGMA wal_checkpoint(PASSIVE)").await;
-        }
-        if size >= WAL_TRUNCATE || (idle && size > 0) {
+        idle = if now == seen { idle + 1 } else { 0 };
+        seen = now;
+        if idle == IDLE {
             run_checkpoint(&mut conn, "PRAGMA wal_checkpoint(TRUNCATE)").await;
+        } else if now - copied >= COPY_AFTER {
+            copied = now;
+            copy(&mut conn).await;
         }
     }
 }
 
-async fn run_checkpoint(conn: &mut SqliteConnection, sql: &'static str) {
-    let Err(error) = sqlx::query(sql).fetch_all(conn).await else { return };
-    let code = code_of(&error);
-    // Low byte 10: the disk failed to read, write or sync. Anything else (a lock) passes.
-    if code.parse::<u32>().is_ok_and(|code| code & 0xff == 10) {
-        stop_the_process("checkpoint", &code);
+/// Copies while the writer goes on; begins a long WAL anew once little is left to copy.
+async fn copy(conn: &mut SqliteConnection) {
+    const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+    let (pages, mut left) = run_checkpoint(conn, PASSIVE).await;
+    if pages < RESTART_AFTER {
+        return;
     }
-    tracing::warn!(code, "a checkpoint of the database did not run");
+    for _ in 0..4 {
+        if left > LEFT_AT_RESTART {
+            (_, left) = run_checkpoint(conn, PASSIVE).await;
+        }
+    }
+    run_checkpoint(conn, "PRAGMA wal_checkpoint(RESTART)").await;
+}
+
+/// Returns how many pages the WAL has, and how many of them are left to copy; nothing if it did not run.
+async fn run_checkpoint(conn: &mut SqliteConnection, sql: &'static str) -> (i64, i64) {
+    match sqlx::query(sql).fetch_one(conn).await {
+        Ok(row) => {
+            let row = Row::Sqlite(row);
+            let (pages, done) = (row.int(1).unwrap_or_default(), row.int(2).unwrap_or_default());
+            (pages, pages - done)
+        }
+        Err(error) => {
+            let code = code_of(&error);
+            // Low byte 10: the disk failed to read, write or sync. Anything else (a lock) passes.
+            if code.parse::<u32>().is_ok_and(|code| code & 0xff == 10) {
+                stop_the_process("checkpoint", &code);
+            }
+            tracing::warn!(code, "a checkpoint of the database did not run");
+            (0, 0)
+        }
+    }
 }
 
 fn code_of(error: &sqlx::Error) -> String {
@@ -261,6 +317,7 @@ mod tests {
             assert_eq!(pragma(conn, "PRAGMA busy_timeout").await, "10000");
             assert_eq!(pragma(conn, "PRAGMA wal_autocheckpoint").await, "0");
             assert_eq!(pragma(conn, "PRAGMA secure_delete").await, "1");
+            assert_eq!(pragma(conn, "PRAGMA temp_store").await, "2", "MEMORY");
         }
         assert!(sqlx::query("DELETE FROM job").execute(&mut *reader).await.is_err());
         drop(reader);

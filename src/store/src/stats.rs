@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::messages::UNFINISHED;
 use crate::sql::Select;
 use crate::{Error, LaneCount, Store};
 
@@ -24,9 +25,8 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn stats(&self) -> Result<Stats, Error> {
-        let messages = Select::new(
-            "SELECT state, count(*) FROM message WHERE state NOT IN ('confirmed', 'returned') GROUP BY state",
-        );
+        let messages = Select::new("SELECT state, count(*) FROM message WHERE ");
+        let messages = messages.sql(UNFINISHED).sql(" GROUP BY state");
         let messages = self.db().read(messages).await?;
         let unsealed = self.db().read_one(Select::new("SELECT count(*) FROM unsealed")).await?;
         Ok(Stats {

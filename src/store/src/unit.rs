@@ -1,7 +1,16 @@
 //! What an engine commits as one: the steps of a [`Work`](crate::Work), or a claim of jobs.
 
+use std::fmt::Write;
+
+use futures::StreamExt;
+use sqlx::{AssertSqlSafe, Either, Executor, SqliteConnection};
+
+use crate::Error;
 use crate::queue::Claim;
-use crate::sql::{Conn, Failed, Row, Step};
+use crate::sql::{Conn, Failed, Row, Step, Value, for_sqlite, refuse_nul};
+
+/// Statements that go to SQLite's thread together.
+const TOGETHER: usize = 16;
 
 /// All or nothing of it is written. It may be run again if a database wants it so.
 pub(crate) enum Unit {
@@ -14,15 +23,82 @@ pub(crate) enum Unit {
 impl Unit {
     /// Runs within a transaction or savepoint that the engine opened. Returns the rows of returning steps.
     pub(crate) async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<Row>, Failed> {
-        match self {
-            Unit::Claim(claim) => claim.run(conn).await,
-            Unit::Steps(steps) => {
-                let mut rows = Vec::new();
+        let steps = match self {
+            Unit::Steps(steps) => steps,
+            Unit::Claim(claim) => return claim.run(conn).await,
+        };
+        let mut rows = Vec::new();
+        match conn {
+            Conn::Sqlite(conn) => {
+                for some in steps.chunks(TOGETHER) {
+                    rows.extend(run_together(conn, some).await?);
+                }
+            }
+            Conn::Postgres(_) => {
                 for step in steps {
                     rows.extend(step.run(conn).await?);
                 }
-                Ok(rows)
             }
         }
+        Ok(rows)
+    }
+}
+
+/// Runs steps as one text of several statements. Handing a statement to SQLite's thread and waiting for it costs several
+/// times what running it does, so small units go there and back once. A step whose expectation is unmet does not keep
+/// those behind it from running, but nothing of the unit is kept then.
+async fn run_together(conn: &mut SqliteConnection, steps: &[Step]) -> Result<Vec<Row>, Failed> {
+    let mut sql = String::new();
+    let mut args: Vec<Value> = Vec::new();
+    for step in steps {
+        refuse_nul(&step.args)?;
+        push_renumbered(&mut sql, step.sql.as_str(), args.len());
+        sql.push(';');
+        args.extend_from_slice(&step.args);
+    }
+    let mut rows = Vec::new();
+    let mut pending = steps.iter();
+    let mut unmet = None;
+    let mut outcomes = conn.fetch_many(for_sqlite(AssertSqlSafe(sql), &args));
+    while let Some(outcome) = outcomes.next().await {
+        match outcome {
+            Ok(Either::Right(row)) => rows.push(Row::Sqlite(row)),
+            Ok(Either::Left(done)) => {
+                let step = pending.next();
+                unmet = unmet.or(step.and_then(|step| step.unmet_by(done.rows_affected())));
+            }
+            Err(error) => {
+                let failed = pending.next().map(|step| step.failed(error));
+                return Err(unmet.map(Failed::Unit).or(failed).unwrap_or(Failed::Unit(Error::Closed)));
+            }
+        }
+    }
+    match unmet {
+        Some(error) => Err(error.into()),
+        None => Ok(rows),
+    }
+}
+
+/// Appends `sql` with its parameters counted from `behind` on: `$2` becomes `$9` behind seven others.
+fn push_renumbered(out: &mut String, sql: &str, behind: usize) {
+    let mut pieces = sql.split('$');
+    out.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+        let number: usize = piece[..digits].parse().unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = write!(out, "${}{}", number + behind, &piece[digits..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_go_on_counting() {
+        let mut sql = String::new();
+        push_renumbered(&mut sql, "UPDATE a SET b = $2, c = $10 WHERE d = $1", 7);
+        assert_eq!(sql, "UPDATE a SET b = $9, c = $17 WHERE d = $8");
     }
 }

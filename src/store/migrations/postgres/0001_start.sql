@@ -62,7 +62,7 @@ CREATE TABLE message (
 ) PARTITION BY RANGE (id);
 CREATE TABLE message_default PARTITION OF message DEFAULT;
 CREATE INDEX message_listed ON message (tenant, id);
-CREATE INDEX message_live ON message (state, tenant, id) WHERE state NOT IN ('confirmed', 'returned');
+CREATE INDEX message_state ON message (state, tenant, id);
 CREATE INDEX message_exchange ON message (tenant, exchange, id) WHERE exchange IS NOT NULL;
 CREATE INDEX message_process ON message (tenant, process_id, id) WHERE process_id IS NOT NULL;
 
@@ -181,7 +181,6 @@ CREATE TABLE inbox (
     created_at     BIGINT NOT NULL
 );
 CREATE INDEX inbox_listed ON inbox (tenant, authority, state, id);
-CREATE INDEX inbox_message ON inbox (tenant, message_id);
 
 CREATE TABLE partner (
     tenant  TEXT COLLATE "C" NOT NULL,

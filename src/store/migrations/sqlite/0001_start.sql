@@ -59,7 +59,7 @@ CREATE TABLE message (
     body           TEXT   NOT NULL
 );
 CREATE INDEX message_listed ON message (tenant, id);
-CREATE INDEX message_live ON message (state, tenant, id) WHERE state NOT IN ('confirmed', 'returned');
+CREATE INDEX message_state ON message (state, tenant, id);
 CREATE INDEX message_exchange ON message (tenant, exchange, id) WHERE exchange IS NOT NULL;
 CREATE INDEX message_process ON message (tenant, process_id, id) WHERE process_id IS NOT NULL;
 
@@ -177,7 +177,6 @@ CREATE TABLE inbox (
     created_at     BIGINT NOT NULL
 );
 CREATE INDEX inbox_listed ON inbox (tenant, authority, state, id);
-CREATE INDEX inbox_message ON inbox (tenant, message_id);
 
 CREATE TABLE partner (
     tenant  TEXT   NOT NULL,

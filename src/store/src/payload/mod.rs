@@ -125,7 +125,8 @@ impl Store {
     }
 
     /// Erases a payload: destroys its wrapped data key, which makes the bytes unreadable wherever copies of them lie,
-    /// then its segments. Digests stay. Erasing again is harmless.
+    /// then its segments. Digests stay. Erasing again is harmless. On PostgreSQL the row's former version, with the
+    /// wrapped key, lies in the table until it is vacuumed, and in its WAL archive as long as that is kept.
     ///
     /// # Errors
     /// [`Error::NotFound`].

@@ -251,6 +251,11 @@ impl PayloadWriter {
     pub async fn finish(mut self) -> Result<StoredPayload, Error> {
         let mut writer = self.writer.take().ok_or(Error::Closed)?;
         let gathered = std::mem::take(&mut self.gathered);
+        if self.size <= INLINE as u64 {
+            // No file is touched.
+            writer.write_some(&gathered)?;
+            return writer.finish();
+        }
         let finished = spawn_blocking(move || {
             writer.write_some(&gathered)?;
             writer.finish()
