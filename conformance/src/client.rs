@@ -117,13 +117,22 @@ impl Client {
         answer(request).await
     }
 
-    /// PATCH with the version that the caller has seen.
+    /// PATCH, PUT or DELETE, with the version that the caller has seen.
     ///
     /// # Errors
     /// If no answer came.
-    pub async fn patch(&self, path: &str, version: u64, body: &Value) -> Result<Answer, Error> {
-        let request = self.request(Method::PATCH, path).await?;
-        answer(request.header("If-Match", format!("\"{version}\"")).json(body)).await
+    pub async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        version: Option<u64>,
+        body: &Value,
+    ) -> Result<Answer, Error> {
+        let mut request = self.request(method, path).await?;
+        if let Some(version) = version {
+            request = request.header("If-Match", format!("\"{version}\""));
+        }
+        answer(if body.is_null() { request } else { request.json(body) }).await
     }
 
     /// Streams `content` to a path that takes raw bodies, announcing its length and digest.

@@ -45,7 +45,7 @@ impl Caller<'_> {
     /// If an answer is not what the contract says.
     pub(super) async fn write(&self, mut random: Rng) -> Result<(), Error> {
         for round in 0..ROUNDS {
-            let key = format!("w{round}");
+            let key = format!("{} w{round}", self.tenant);
             let place = json!({ "unit": UNIT, "publicService": SERVICE });
             let file = self.create("case-files", "/case-files", &format!("{key} Akte"), &place).await?;
             let mut place = place;
@@ -169,7 +169,7 @@ impl Caller<'_> {
     ) -> Result<String, Error> {
         let mut body = fields.clone();
         body["title"] = json!(title);
-        let key = format!("{} {title}", self.tenant);
+        let key = title.replace(' ', "-");
         let answer = self.client.insist(async || self.client.post(path, &key, &body).await).await?;
         let record = answer.expect(&format!("POST {path}"), &[201])?;
         let id = text(&record, "id").to_owned();
@@ -203,7 +203,7 @@ impl Caller<'_> {
     async fn hand_over(&self, file: &str, key: &str) -> Result<(), Error> {
         let to = if self.tenant == COUNTY { TOWN_KEY } else { COUNTY_KEY };
         let body = json!({ "kind": "handover", "to": to, "objects": [file] });
-        let key = format!("{key} Abgabe");
+        let key = format!("{}-abgabe", key.replace(' ', "-"));
         let answer = self.client.insist(async || self.client.post("/exchanges", &key, &body).await).await?;
         let exchange = answer.expect("POST /exchanges", &[202])?;
         let (id, process_id) = (text(&exchange, "id").to_owned(), text(&exchange, "processId").to_owned());

@@ -225,7 +225,7 @@ pub fn noise(seed: u64, length: u64) -> Bytes {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        out.extend(state.to_le_bytes());
+        out.extend_from_slice(&state.to_le_bytes());
     }
     out.truncate(length as usize);
     out.into()

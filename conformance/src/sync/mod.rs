@@ -116,7 +116,8 @@ impl Doors {
         let reopened = self.post(&format!("/cases/{case}/reopen"), json!({})).await?;
         let version = reopened["version"].as_u64().unwrap_or_default();
         let path = format!("/cases/{case}");
-        self.settled(self.county.patch(&path, version, &json!({ "title": "Vorgang" })).await?, &path).await?;
+        let title = json!({ "title": "Vorgang" });
+        self.settled(self.county.change(Method::PATCH, &path, Some(version), &title).await?, &path).await?;
         Ok((file, case))
     }
 
@@ -199,9 +200,14 @@ impl Doors {
     }
 
     async fn administrate(&self) -> Result<(), Error> {
-        let token = json!({ "name": "x", "roles": ["auditor"], "units": "*", "services": "*" });
-        let answer = self.operator.post("/tokens", "token", &token).await?;
-        self.settled(answer, "/tokens").await?;
+        let partner = json!({ "name": "Erfundene Nachbarbehörde", "authority": "bab:05974999" });
+        let answer = self.operator.change(Method::PUT, "/partners/nachbar", None, &partner).await?;
+        self.settled(answer, "PUT /partners").await?;
+        let token = json!({ "name": "x", "roles": ["auditor"], "units": "all", "services": "all" });
+        let token = self.operator.post("/tokens", "token", &token).await?;
+        let token = self.settled(token, "POST /tokens").await?;
+        let path = format!("/tokens/{}", text(&token, "id"));
+        self.settled(self.operator.change(Method::DELETE, &path, None, &Value::Null).await?, &path).await?;
         Ok(())
     }
 
