@@ -78,7 +78,8 @@ pub enum Meaning {
 
 /// Where a standard puts what it reads. Nothing is kept in memory beyond the object in hand.
 pub trait Intake {
-    /// Takes one file of the container in; called for every file before the objects that name it.
+    /// Takes one file of the container in; called for every file before the objects that name it. What
+    /// a standard keeps beside a record comes as a file too where it is too large for the record.
     ///
     /// # Errors
     /// If it cannot be stored.
@@ -219,7 +220,7 @@ pub trait Standard: Send + Sync {
     -> Result<Option<Identity>, Failure>;
 
     /// Identifies and checks a message or container; every finding goes into `report`. `None` if the
-    /// bytes are not of this standard (nothing is reported then).
+    /// bytes are not of this standard, or too broken to tell; then findings say why they are broken.
     ///
     /// # Errors
     /// Only if the bytes cannot be read from their store; whatever is wrong with them is a finding.

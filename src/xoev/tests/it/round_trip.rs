@@ -5,7 +5,7 @@ use xoev::xdomea::{Xdomea, again};
 
 use crate::everything::{Maker, Outline};
 use crate::memory::{check, read, write};
-use crate::tools::{canonical, mentioned, official, own, pack, shared, unpack, xmllint};
+use crate::tools::{canonical, mentioned, official, own, pack, pack_as, shared, unpack, xmllint};
 
 /// Takes a message in and writes it again, and compares.
 fn round_trip(standard: &Xdomea, label: &str, stem: &str, xml: &str) -> (Outgoing, String) {
@@ -77,6 +77,37 @@ fn a_message_goes_into_the_other_version() {
     outgoing.version = "4.0.0".into();
     assert_eq!(write(&standard, &outgoing, &mut memory).unwrap_err().code, "xdomea.not-written");
     assert_eq!(standard.writes(), ["3.1.0", "3.0.0"]);
+}
+
+#[test]
+fn what_docs_xdomea_names_as_exceptions_is_all_that_changes() {
+    let Some(samples) = shared("samples/xoev/xdomea/derived-3.0.0") else { return };
+    let stem = "11110000-0000-4000-8000-000000000401_Abgabe.Abgabe.0401";
+    let xml = std::fs::read_to_string(samples.join(format!("{stem}.xml"))).unwrap();
+    // The message with a document in front of the only one, whose number is larger.
+    let (from, to) = (xml.find("<xdomea:Dokument>").unwrap(), xml.find("</xdomea:Dokument>").unwrap() + 18);
+    let first = &xml[from..to];
+    let second = first
+        .replace("7bf9473a-b4a7-11ec-a407-005056871b7c", "7BF9473A-B4A7-11EC-A407-00000000000B")
+        .replace("f4bcaaf7-d7cb-11ef-a278-005056871b7c", "f4bcaaf7-d7cb-11ef-a278-00000000000b")
+        .replace("Container>1<", "Container>2<");
+    let in_order = xml.replace(first, &format!("{first}{second}"));
+    let other = xml.replace(first, &format!("{second}\n<!-- comment --><?pi?>{first}"));
+    let hint =
+        "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xsi:schemaLocation=\"urn:x /dev/null\"";
+    let other = other
+        .replace("<xdomea:", "<ns2:")
+        .replace("</xdomea:", "</ns2:")
+        .replace(" xmlns:xdomea", &format!(" {hint} xmlns:ns2"))
+        .replace("[Dokumentbetreff]", "<![CDATA[[Dokument]]>betreff&#x5D;");
+    let standard = own();
+    let container = pack_as(stem, &other, &in_order);
+    let (identity, report) = check(&standard, &container, None);
+    assert!(report.is_acceptable(), "{report:#?}");
+    let (mut memory, meaning) = read(&standard, &container);
+    let outgoing = again(&identity.unwrap(), &meaning, memory.message.as_ref().unwrap()).unwrap();
+    let rewritten = unpack(&write(&standard, &outgoing, &mut memory).unwrap().0).0;
+    assert_eq!(canonical(&rewritten), canonical(&in_order));
 }
 
 const TYPES: [&str; 5] = [

@@ -92,10 +92,15 @@ pub(crate) fn mentioned(xml: &str) -> Vec<String> {
 
 /// Packs a message with some bytes for every file that it mentions.
 pub(crate) fn pack(stem: &str, xml: &str) -> Vec<u8> {
+    pack_as(stem, xml, xml)
+}
+
+/// Packs a message with some bytes for every file that `names` mentions.
+pub(crate) fn pack_as(stem: &str, xml: &str, names: &str) -> Vec<u8> {
     let mut writer = ContainerWriter::new(Vec::new());
     let mut add = |name: &str, content: &[u8]| writer.entry(name, |sink| sink.write_all(content)).unwrap();
     add(&format!("{stem}.xml"), xml.as_bytes());
-    for name in mentioned(xml) {
+    for name in mentioned(names) {
         add(&name, format!("content of {name}").as_bytes());
     }
     writer.finish().unwrap()
