@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+mod durable;
 mod events;
 mod inbox;
 mod make;
@@ -13,7 +14,7 @@ mod scopes;
 mod staging;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -34,6 +35,10 @@ impl Clock for TestClock {
 }
 
 impl TestClock {
+    pub(crate) fn now() -> Self {
+        TestClock(AtomicI64::new(model::SystemClock.now().micros()))
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
     }
@@ -56,15 +61,15 @@ impl Bed {
             database.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("rows.db").display()));
         // Later than any id of this test, so that everything enqueued is due; on PostgreSQL the database's own time
         // counts for leases.
-        let clock = Arc::new(TestClock(AtomicI64::new(model::SystemClock.now().micros())));
+        let clock = Arc::new(TestClock::now());
         let keys = Arc::new(KeyRing::new(MasterKey::random().unwrap(), vec![]));
-        let store = open(&database, &folder, &clock, &keys).await.unwrap();
+        let store = open(&database, folder.path(), &clock, &keys).await.unwrap();
         Bed { store, database, folder, clock, keys }
     }
 
     /// Opens the same database and folder again.
     pub(crate) async fn reopen(&self) -> Store {
-        open(&self.database, &self.folder, &self.clock, &self.keys).await.unwrap()
+        open(&self.database, self.folder.path(), &self.clock, &self.keys).await.unwrap()
     }
 
     pub(crate) fn is_sqlite(&self) -> bool {
@@ -87,13 +92,13 @@ impl Bed {
 
 pub(crate) async fn open(
     database: &str,
-    folder: &TempDir,
+    folder: &Path,
     clock: &Arc<TestClock>,
     keys: &Arc<KeyRing>,
 ) -> Result<Store, store::Error> {
     let config = Config {
         database: database.to_owned(),
-        payloads: folder.path().join("payloads"),
+        payloads: folder.join("payloads"),
         keys: Arc::clone(keys),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
     };

@@ -76,7 +76,7 @@ async fn a_newer_database_is_refused_and_left_alone() {
     on_every_engine(|bed| async move {
         bed.store.clone().close().await;
         run(&bed, "INSERT INTO amtsbote_schema (version) VALUES (999)").await;
-        let refused = open(&bed.database, &bed.folder, &bed.clock, &bed.keys).await.err().unwrap();
+        let refused = open(&bed.database, bed.folder.path(), &bed.clock, &bed.keys).await.err().unwrap();
         assert_eq!(refused.code(), "store.newer-schema");
         run(&bed, "DELETE FROM amtsbote_schema WHERE version = 999").await;
         bed.reopen().await.close().await;
@@ -91,7 +91,7 @@ async fn a_database_that_forgets_commits_is_refused() {
             return;
         }
         let forgetful = format!("{}?options=-c%20synchronous_commit%3Doff", bed.database);
-        let refused = open(&forgetful, &bed.folder, &bed.clock, &bed.keys).await.err().unwrap();
+        let refused = open(&forgetful, bed.folder.path(), &bed.clock, &bed.keys).await.err().unwrap();
         assert_eq!(refused.code(), "store.unsafe-setting");
     })
     .await;
@@ -101,7 +101,7 @@ async fn a_database_that_forgets_commits_is_refused() {
 async fn an_unknown_kind_of_database_is_refused() {
     on_every_engine(|bed| async move {
         for database in ["", "mysql://x", "rows.db"] {
-            let refused = open(database, &bed.folder, &bed.clock, &bed.keys).await.err().unwrap();
+            let refused = open(database, bed.folder.path(), &bed.clock, &bed.keys).await.err().unwrap();
             assert_eq!(refused.code(), "store.config");
         }
     })
