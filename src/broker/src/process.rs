@@ -40,7 +40,7 @@ impl Broker {
         if message.test {
             return self.carry_on(job, message).await;
         }
-        let (meaning, translator) = self.translate(&message, &identity).await?;
+        let (meaning, translator) = self.translate(job, &message, &identity).await?;
         match meaning {
             Meaning::Records(kind) => self.take_records(job, message, identity, kind, translator).await,
             Meaning::Receipt => self.take_reply(job, message, identity, None).await,
@@ -51,16 +51,18 @@ impl Broker {
 
     async fn translate(
         &self,
+        job: &Job,
         message: &Message,
         identity: &Identity,
     ) -> Result<(Meaning, Translator), Error> {
         let payload = message.payload.clone().ok_or(Error::ContentUnavailable)?;
         let content = self.store().open_payload(&message.tenant, payload.id).await?;
         let (broker, message, name) = (self.clone(), message.clone(), identity.standard.clone());
-        let runtime = Handle::current();
+        let (runtime, job) = (Handle::current(), (job.id, job.epoch));
         blocking(move || {
             let standard = intake::standard(&broker.parts.standards, &name).ok_or(Error::Internal)?;
-            let mut translator = Translator::begin(broker.store().clone(), runtime, &message, broker.now())?;
+            let mut translator =
+                Translator::begin(broker.store().clone(), runtime, &message, job, broker.now())?;
             let meaning = standard.read(&mut content.blocking(), &mut translator)?;
             translator.finish()?;
             Ok((meaning, translator))

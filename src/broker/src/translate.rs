@@ -23,6 +23,8 @@ pub(crate) struct Translator {
     store: Store,
     runtime: Handle,
     message: Message,
+    /// Id and epoch: a worker that has lost the job cannot write between its successor's slices.
+    job: (Id, i64),
     now: Timestamp,
     slice: Work,
     rows: usize,
@@ -40,15 +42,18 @@ impl Translator {
         store: Store,
         runtime: Handle,
         message: &Message,
+        job: (Id, i64),
         now: Timestamp,
     ) -> Result<Self, Error> {
         let mut work = Work::new();
+        work.hold_job(job.0, job.1);
         work.begin_staging(&message.tenant, message.id);
         runtime.block_on(store.commit(work))?;
         Ok(Translator {
             store,
             runtime,
             message: message.clone(),
+            job,
             now,
             slice: Work::new(),
             rows: 0,
@@ -60,11 +65,12 @@ impl Translator {
 
     /// Writes the last slice.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
-        let slice = std::mem::take(&mut self.slice);
+        let mut slice = std::mem::take(&mut self.slice);
         self.rows = 0;
         if slice.is_empty() {
             return Ok(());
         }
+        slice.hold_job(self.job.0, self.job.1);
         self.runtime.block_on(self.store.commit(slice)).map_err(failure)
     }
 

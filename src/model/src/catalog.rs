@@ -4,6 +4,7 @@
 //! people. Whoever answers a foreign system (problems of the REST interface, findings of a check) takes
 //! the sentence from here, so that it stands in exactly one place.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -32,7 +33,12 @@ pub fn codes() -> impl Iterator<Item = &'static str> {
 
 fn catalog() -> &'static HashMap<String, Sentence> {
     static CATALOG: OnceLock<HashMap<String, Sentence>> = OnceLock::new();
-    CATALOG.get_or_init(|| Pages::iter().filter_map(|name| read(&name)).collect())
+    CATALOG.get_or_init(|| pages().filter_map(|name| read(&name)).collect())
+}
+
+/// The pages, without the one that says how they are written.
+fn pages() -> impl Iterator<Item = Cow<'static, str>> {
+    Pages::iter().filter(|name| name != "README.md")
 }
 
 fn read(file_name: &str) -> Option<(String, Sentence)> {
@@ -49,7 +55,7 @@ mod tests {
 
     #[test]
     fn every_page_has_its_code_as_name_and_a_sentence_in_both_languages() {
-        for file_name in Pages::iter().filter(|name| name != "README.md") {
+        for file_name in pages() {
             let (code, sentence) =
                 read(&file_name).unwrap_or_else(|| panic!("{file_name} is not well-formed"));
             assert_eq!(format!("{code}.md"), file_name);

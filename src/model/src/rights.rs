@@ -141,15 +141,6 @@ impl Within {
             (Within::Only(names), Within::Only(others)) => others.is_subset(names),
         }
     }
-
-    /// The form the store's SQL compares with: `*`, or the names between bars (`|63|70|`). Names hold
-    /// no bar and no wildcard ([`is_name`](crate::ids::is_name)).
-    pub fn pattern(&self) -> String {
-        match self {
-            Within::All => "*".to_owned(),
-            Within::Only(names) => names.iter().fold("|".to_owned(), |all, name| all + name + "|"),
-        }
-    }
 }
 
 /// The part of the world a query sees. Every call of the store takes one.
