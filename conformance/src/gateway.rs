@@ -1,6 +1,9 @@
 //! The gateway as a child process in a temporary folder: configured, started, killed, started again
 //! on the same folder, and cleaned up. Its ports are chosen by the system and read from its ready line.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -148,6 +151,17 @@ impl Gateway {
         }
     }
 
+    /// Writes a token's secret to a file under `tokens/` that only this user can read.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_token(&self, name: &str, secret: &str) -> Result<(), Error> {
+        let folder = self.folder.path().join("tokens");
+        std::fs::create_dir_all(&folder)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(name))?;
+        Ok(file.write_all(secret.as_bytes())?)
+    }
+
     /// A caller with this secret. It follows the gateway through restarts.
     ///
     /// # Errors
@@ -256,7 +270,7 @@ impl Gateway {
     }
 
     fn spawn(&self) -> Result<Child, Error> {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log())?;
+        let log = OpenOptions::new().create(true).append(true).open(self.log())?;
         let mut words = self.wrapper.iter();
         let mut command = match words.next() {
             Some(program) => {

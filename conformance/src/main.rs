@@ -36,6 +36,9 @@ enum Suite {
         /// Only this engine; PostgreSQL is reached by AMTSBOTE_TEST_POSTGRES
         #[arg(long)]
         engine: Option<EngineName>,
+        /// Destroy one acknowledged payload of each seed, to show that the comparison sees it
+        #[arg(long)]
+        forget: bool,
     },
     /// Under strace, every 2xx answer follows the sync of log, payload and folder
     Sync,
@@ -80,13 +83,14 @@ async fn main() -> ExitCode {
 
 async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
     match suite {
-        Suite::Crash { seeds, from, engine } => {
+        Suite::Crash { seeds, from, engine, forget } => {
             let names = match engine {
                 Some(EngineName::Sqlite) => vec!["sqlite"],
                 Some(EngineName::Postgres) => vec!["postgres"],
                 None => vec!["sqlite", "postgres"],
             };
-            crash(binary, seeds, from, &names, json).await
+            let campaign = |engine| Campaign { binary: binary.to_owned(), engine, from, seeds, forget };
+            crash(campaign, &names, json).await
         }
         Suite::Sync => {
             let judged = sync::run(binary).await?;
@@ -116,16 +120,15 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
     }
 }
 
-async fn crash(binary: &Path, seeds: u64, from: u64, engines: &[&str], json: bool) -> Result<bool, Error> {
+async fn crash(campaign: impl Fn(Engine) -> Campaign, engines: &[&str], json: bool) -> Result<bool, Error> {
     let mut summaries = vec![];
     for name in engines {
-        let campaign = Campaign { binary: binary.to_owned(), engine: Engine::named(name)?, from, seeds };
         let heard = |seed: u64, found: &[String]| {
             for discrepancy in found {
                 print(&format!("{name}, seed {seed}: {discrepancy}"));
             }
         };
-        let summary = campaign.run(heard).await;
+        let summary = campaign(Engine::named(name)?).run(heard).await;
         say(
             json,
             &format!(

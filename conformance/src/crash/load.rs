@@ -107,12 +107,7 @@ impl Caller<'_> {
     /// # Errors
     /// If an answer is not what the contract says.
     pub(super) async fn keep(&self) -> Result<(), Error> {
-        let system = RecordKeeping {
-            client: self.client.clone(),
-            prefix: String::new(),
-            refused: vec![],
-            lease_seconds: 1,
-        };
+        let system = RecordKeeping { lease_seconds: 1, ..RecordKeeping::new(&self.client, "63") };
         while !self.done.get() {
             match self.empty_mailbox(&system).await {
                 // The lease may have run out while the gateway was down.

@@ -30,9 +30,6 @@ const AT_ONCE: usize = 2;
 /// Longest time until everything has come to rest.
 const REST: Duration = Duration::from_secs(40);
 
-/// If set, the harness destroys one acknowledged payload before it compares, to show that it sees it.
-pub const FORGET: &str = "AMTSBOTE_CRASH_FORGET";
-
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Campaign {
@@ -44,6 +41,8 @@ pub struct Campaign {
     pub from: u64,
     /// Number of seeds.
     pub seeds: u64,
+    /// Destroy one acknowledged payload before comparing: each seed must then find something.
+    pub forget: bool,
 }
 
 /// What a campaign came to.
@@ -90,7 +89,7 @@ impl Campaign {
 
     async fn seed(&self, seed: u64) -> Result<Outcome, Error> {
         let mut gateway = Gateway::prepare(&self.binary, &self.engine).await?;
-        let outcome = run_seed(&mut gateway, seed).await;
+        let outcome = run_seed(&mut gateway, seed, self.forget).await;
         let outcome = outcome.map_err(|error| match error {
             Error::Unexpected { status: 500.., .. } => {
                 Error::Start(format!("{error}: {}", gateway.last_words()))
@@ -109,7 +108,7 @@ struct Outcome {
     acknowledged: u64,
 }
 
-async fn run_seed(gateway: &mut Gateway, seed: u64) -> Result<Outcome, Error> {
+async fn run_seed(gateway: &mut Gateway, seed: u64, forgets: bool) -> Result<Outcome, Error> {
     let clients = [
         (COUNTY, client(gateway, COUNTY, COUNTY_KEY).await?),
         (TOWN, client(gateway, TOWN, TOWN_KEY).await?),
@@ -137,7 +136,7 @@ async fn run_seed(gateway: &mut Gateway, seed: u64) -> Result<Outcome, Error> {
     };
     let (kills, _) = try_join(work, try_join(keeping, reading)).await?;
 
-    if std::env::var_os(FORGET).is_some() {
+    if forgets {
         gateway.kill().await?;
         forget(&gateway.folder().join("data/payloads"))?;
         gateway.start().await?;

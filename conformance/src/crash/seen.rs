@@ -10,6 +10,7 @@ use super::told::Told;
 use crate::Error;
 use crate::client::{Client, items, text};
 use crate::gateway::{COUNTY, Gateway, TOWN};
+use crate::simulate::auditor::Auditor;
 
 /// How many evidence bundles are verified for each tenant.
 const BUNDLES: usize = 2;
@@ -96,9 +97,10 @@ pub(super) async fn look(
         look_at_records(tenant, client, &mut seen).await?;
         look_at_messages(tenant, client, &mut seen).await?;
         seen.events.insert(tenant, client.events(0).await?);
-        let roots: Vec<String> = roots_of(tenant, told);
-        for root in roots.into_iter().take(BUNDLES) {
-            let whole = verify_evidence(gateway, client, &root).await?;
+        let auditor = Auditor { client: client.clone(), folder: gateway.folder().to_owned() };
+        for root in roots_of(tenant, told).into_iter().take(BUNDLES) {
+            let (bundle, _) = auditor.fetch(&root, true).await?;
+            let (whole, _) = auditor.verify(gateway, &bundle).await?;
             seen.evidence.push((root, whole));
         }
     }
@@ -185,15 +187,6 @@ async fn fetch(client: &Client, path: &str) -> Result<String, Error> {
 fn roots_of(tenant: &str, told: &Told) -> Vec<String> {
     let roots = told.records.iter().filter(|record| record.tenant == tenant && record.route == "case-files");
     roots.map(|record| record.id.clone()).collect()
-}
-
-async fn verify_evidence(gateway: &Gateway, client: &Client, root: &str) -> Result<bool, Error> {
-    let file = gateway.folder().join(format!("{root}.zip"));
-    let mut sink = tokio::fs::File::create(&file).await?;
-    let fetched = client.download(&format!("/evidence/{root}?content=true"), &mut sink).await?;
-    let verified = gateway.command(&["evidence", "verify", "--json"]).arg(&file).output().await?;
-    std::fs::remove_file(&file)?;
-    Ok(fetched.status == 200 && verified.status.success())
 }
 
 /// Whether everything has come to rest: every message has ended, every mailbox is empty.

@@ -72,13 +72,13 @@ impl Content {
         }
     }
 
-    /// The first `bytes` or a little more, and then nothing, as from a sender whose line hangs. The
-    /// receiver hears when they have been handed out.
+    /// The first `bytes` or a little more, and then nothing, as from a sender whose line hangs. `reached`
+    /// hears when they have been handed out.
     pub fn hanging(
         &self,
         bytes: u64,
-    ) -> (BoxStream<'static, Result<Bytes, std::io::Error>>, oneshot::Receiver<()>) {
-        let (handed_out, reached) = oneshot::channel();
+        reached: oneshot::Sender<()>,
+    ) -> BoxStream<'static, Result<Bytes, std::io::Error>> {
         let mut sent = 0;
         let first = self.stream().take_while(move |block| {
             let more = sent < bytes;
@@ -86,10 +86,10 @@ impl Content {
             std::future::ready(more)
         });
         let never = stream::once(async move {
-            let _ = handed_out.send(());
+            let _ = reached.send(());
             std::future::pending().await
         });
-        (first.chain(never).boxed(), reached)
+        first.chain(never).boxed()
     }
 
     /// The bytes, if they are in memory.

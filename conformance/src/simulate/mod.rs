@@ -2,11 +2,14 @@
 //! that hands in building applications, a record-keeping system, a sender of raw containers. All
 //! they say is made up; they speak with the gateway as any partner does, over HTTP alone.
 
+pub mod auditor;
 pub mod containers;
 pub mod files;
 pub mod portal;
 pub mod records;
 pub mod samples;
+pub mod sender;
 pub mod story;
+pub mod tamper;
 
 pub use crate::{Error, client, gateway};

@@ -1,10 +1,14 @@
 //! Simulated portal: hands in a building application (Bauantrag) with its documents, as an online
 //! form of the county would. Applicants are roles, never people.
 
-use reqwest::Method;
+use reqwest::{Body, Method};
 use serde_json::{Value, json};
+use tokio::io::sink;
+use tokio::sync::oneshot;
 
 use super::files::{self, Content};
+use super::records::files_of;
+use super::story::verify;
 use crate::Error;
 use crate::client::{Answer, Client, text};
 
@@ -21,7 +25,7 @@ pub struct Portal {
 }
 
 /// What an application opened in the gateway.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
     /// Id of the case file (Akte).
     pub case_file: String,
@@ -82,13 +86,51 @@ impl Portal {
         Ok(text(&document, "id").to_owned())
     }
 
-    /// Streams the bytes of a document.
+    /// Streams the bytes of a document and compares what the gateway says it got.
     ///
     /// # Errors
-    /// If the gateway does not answer.
-    pub async fn upload(&self, document: &str, content: &Content) -> Result<Answer, Error> {
-        let path = content_path(document, content);
-        self.client.upload(Method::PUT, &path, &upload_key(document, content), content).await
+    /// If the gateway refuses, does not answer, or names another digest.
+    pub async fn upload(&self, document: &str, content: &Content) -> Result<(), Error> {
+        let (path, key) = (content_path(document, content), upload_key(document, content));
+        let answer = self.client.upload(Method::PUT, &path, &key, content).await?;
+        let stored = answer.expect("PUT content", &[200, 201])?;
+        let is_it = |(_, file): (&str, &Value)| text(&file["content"], "sha256") == content.sha256;
+        verify(files_of(&stored).any(is_it), "Prüfsumme des Gateways gleich der des Absenders")
+    }
+
+    /// Streams half of the bytes of a document and then hangs; `half_way` hears of it.
+    ///
+    /// # Errors
+    /// When the line breaks, as it must.
+    pub async fn hang(
+        &self,
+        document: &str,
+        content: &Content,
+        half_way: oneshot::Sender<()>,
+    ) -> Result<Answer, Error> {
+        let (path, key) = (content_path(document, content), upload_key(document, content));
+        let body = Body::wrap_stream(content.hanging(content.size / 2, half_way));
+        self.client.upload_stream(Method::PUT, &path, &key, content, body).await
+    }
+
+    /// Reads every document of a case back and compares number and digests; returns the bytes read.
+    ///
+    /// # Errors
+    /// If one is missing, there twice or changed, or the gateway does not answer.
+    pub async fn read_back(&self, case: &str, documents: &[(String, Content)]) -> Result<u64, Error> {
+        let listed = self.client.list(&format!("/cases/{case}/documents")).await?;
+        verify(listed.len() == documents.len(), "so viele Dokumente wie eingereicht")?;
+        let mut bytes = 0;
+        for (document, content) in documents {
+            let found = listed.iter().find(|known| text(known, "id") == document);
+            let has_one_file = found.is_some_and(|found| files_of(found).count() == 1);
+            verify(has_one_file, "jedes Dokument hat genau eine Datei")?;
+            let fetched =
+                self.client.download(&format!("/documents/{document}/content"), &mut sink()).await?;
+            verify(fetched.sha256 == content.sha256, "jede Datei kommt Byte für Byte zurück")?;
+            bytes += fetched.size;
+        }
+        Ok(bytes)
     }
 
     async fn create(&self, path: &str, key: &str, body: &Value) -> Result<Value, Error> {

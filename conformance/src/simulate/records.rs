@@ -48,6 +48,16 @@ pub struct ImportedObject {
 }
 
 impl RecordKeeping {
+    /// A system that refuses nothing.
+    pub fn new(client: &Client, prefix: &str) -> Self {
+        RecordKeeping {
+            client: client.clone(),
+            prefix: prefix.to_owned(),
+            refused: vec![],
+            lease_seconds: 60,
+        }
+    }
+
     /// Gives each case file that appears in the feed behind event `after` its Aktenzeichen. Returns
     /// the number of the last event seen, and the ids with their references.
     ///
@@ -113,6 +123,17 @@ impl RecordKeeping {
         let path = format!("/inbox/{id}/confirm");
         self.client.post(&path, &format!("confirm-{id}"), &json!({})).await?.expect(&path, &[200])?;
         Ok(())
+    }
+
+    /// Tries to lock a case file that was handed over; the status and the code of a refusal.
+    ///
+    /// # Errors
+    /// If the gateway does not answer.
+    pub async fn lock(&self, case_file: &str, exchange: &str) -> Result<(u16, String), Error> {
+        let path = format!("/case-files/{case_file}/lock");
+        let key = Uuid::now_v7().to_string();
+        let answer = self.client.post(&path, &key, &json!({ "exchange": exchange })).await?;
+        Ok((answer.status, answer.code().to_owned()))
     }
 
     async fn import_object(&self, object: &Value) -> Result<ImportedObject, Error> {

@@ -1,7 +1,7 @@
 //! Sends real samples the way any message comes, and compares what becomes of each with what the dry
 //! run says of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use reqwest::Method;
@@ -23,8 +23,8 @@ pub struct Outcome {
     pub identity: String,
     /// `processed`, `confirmed`, `returned`, `parked`, or the code of a refusal.
     pub state: String,
-    /// Findings of the dry run.
-    pub findings: usize,
+    /// Rules that the dry run names, each once.
+    pub rules: BTreeSet<String>,
 }
 
 /// Sends every message in the folders below `folder`, each once. A folder that holds primary documents
@@ -74,8 +74,8 @@ async fn send(
         state
     };
     let identity = ["standard", "version", "type"].map(|member| text(identity, member)).join(" ");
-    let findings = items(&checked, "findings").len();
-    Ok(Outcome { name, bytes: content.size, identity: identity.trim().to_owned(), state, findings })
+    let rules = items(&checked, "findings").iter().map(|finding| text(finding, "rule").to_owned()).collect();
+    Ok(Outcome { name, bytes: content.size, identity: identity.trim().to_owned(), state, rules })
 }
 
 /// Whether a message that came in has come to rest: ended, or in the mailbox of its recipient.
@@ -131,8 +131,12 @@ fn name_of(path: &Path) -> String {
 /// One line about a sample.
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Outcome { name, identity, state, findings, .. } = self;
-        write!(f, "{name}: {identity}, {} ({findings} Befunde)", in_german(state))
+        let Outcome { name, identity, state, rules, .. } = self;
+        write!(f, "{name}: {identity}, {}", in_german(state))?;
+        if rules.is_empty() {
+            return Ok(());
+        }
+        write!(f, " ({})", rules.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
     }
 }
 

@@ -153,12 +153,7 @@ impl Doors {
         let path = format!("/exchanges/{id}");
         self.county.wait_until(&path, |exchange| text(exchange, "status") == "received").await?;
         self.settle().await?;
-        let keeper = RecordKeeping {
-            client: self.town.clone(),
-            prefix: String::new(),
-            refused: vec![],
-            lease_seconds: 60,
-        };
+        let keeper = RecordKeeping::new(&self.town, "63");
         for entry in keeper.lease().await? {
             self.settle().await?;
             keeper.import(&entry).await?;
@@ -186,12 +181,7 @@ impl Doors {
                 }
             }
         }
-        let keeper = RecordKeeping {
-            client: self.county.clone(),
-            prefix: String::new(),
-            refused: vec![],
-            lease_seconds: 60,
-        };
+        let keeper = RecordKeeping::new(&self.county, "63");
         for entry in keeper.lease().await? {
             self.settle().await?;
             self.post(&format!("/inbox/{}/return", text(&entry, "id")), json!({})).await?;
