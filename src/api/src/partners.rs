@@ -122,8 +122,10 @@ pub(crate) async fn put(
         (Some(_), None) => {
             return Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, "api.if-match-missing"));
         }
-        // A version that is not the present one makes the store refuse the next one.
-        (Some(_), Some(seen)) => seen.saturating_add(1),
+        (Some(known), Some(seen)) if known.version != seen => {
+            return Err(Problem::from(model::Error::VersionConflict).if_expected(expected));
+        }
+        (Some(_), Some(seen)) => seen + 1,
     };
     let partner = Partner {
         id,

@@ -47,7 +47,7 @@ fn looks_like_a_code(literal: &str, rooms: &BTreeSet<&str>) -> bool {
     let Some((room, name)) = literal.split_once('.') else { return false };
     rooms.contains(room)
         && !name.is_empty()
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !ENDINGS.contains(&name)
         && serde_json::from_value::<EventKind>(literal.into()).is_err()
 }
@@ -58,12 +58,14 @@ fn literals(program: &str) -> impl Iterator<Item = &str> {
     lines.flat_map(|line| line.split('"').skip(1).step_by(2))
 }
 
+/// All sources but the one that names columns of tables in the same way.
 fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.is_dir() && path.file_name().is_some_and(|name| name != "tests" && name != "examples") {
             sources(&path, files);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
+        } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("store/src/sql.rs")
+        {
             files.push(path);
         }
     }

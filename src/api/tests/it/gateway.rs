@@ -23,37 +23,37 @@ use tower::ServiceExt;
 use xoev::xdomea::{Options, Xdomea};
 
 /// Largest message of these tests, in bytes.
-pub const MOST_BYTES: u64 = 8 << 20;
+pub(crate) const MOST_BYTES: u64 = 8 << 20;
 
 /// Every role at once: what such a token cannot do, scope alone forbids.
-pub const ALL_ROLES: &[Role] =
+pub(crate) const ALL_ROLES: &[Role] =
     &[Role::Clerk, Role::System, Role::RecordKeeping, Role::Operator, Role::Auditor, Role::Admin];
 
-pub struct Gateway {
-    pub router: Router,
-    pub broker: Broker,
+pub(crate) struct Gateway {
+    pub(crate) router: Router,
+    pub(crate) broker: Broker,
     _folder: TempDir,
 }
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The code of a problem, after its shape was looked at.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
         let problem = self.json();
         assert_eq!(problem["status"], self.status.as_u16());
@@ -67,14 +67,14 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn is(self, status: u16) -> Self {
+    pub(crate) fn is(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.body));
         self
     }
 }
 
 /// A request that is put together.
-pub struct Call {
+pub(crate) struct Call {
     method: Method,
     uri: String,
     headers: Vec<(&'static str, String)>,
@@ -82,33 +82,33 @@ pub struct Call {
 }
 
 impl Call {
-    pub fn new(method: &str, path: &str) -> Self {
+    pub(crate) fn new(method: &str, path: &str) -> Self {
         let uri = format!("{}{path}", api::BASE);
         Call { method: method.parse().unwrap(), uri, headers: vec![], body: Body::empty() }
     }
 
-    pub fn get(path: &str) -> Self {
+    pub(crate) fn get(path: &str) -> Self {
         Call::new("GET", path)
     }
 
-    pub fn post(path: &str) -> Self {
+    pub(crate) fn post(path: &str) -> Self {
         Call::new("POST", path)
     }
 
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    pub fn json(self, body: Value) -> Self {
+    pub(crate) fn json(self, body: Value) -> Self {
         self.with("content-type", "application/json").bytes(body.to_string())
     }
 
-    pub fn bytes(self, body: impl Into<Body>) -> Self {
+    pub(crate) fn bytes(self, body: impl Into<Body>) -> Self {
         Call { body: body.into(), ..self }
     }
 
-    pub fn request(self, token: &str) -> Request<Body> {
+    pub(crate) fn request(self, token: &str) -> Request<Body> {
         let mut request = Request::builder().method(self.method).uri(self.uri);
         if !token.is_empty() {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -141,11 +141,11 @@ fn tenant(id: &str) -> Tenant {
 }
 
 impl Gateway {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Gateway::with(Settings::default()).await
     }
 
-    pub async fn with(settings: Settings) -> Self {
+    pub(crate) async fn with(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(store::Config {
             database: format!("sqlite:{}", folder.path().join("db").display()),
@@ -175,11 +175,11 @@ impl Gateway {
         Gateway { router, broker, _folder: folder }
     }
 
-    pub async fn work(&self) -> Workers {
+    pub(crate) async fn work(&self) -> Workers {
         Workers::start(self.broker.clone()).await.unwrap()
     }
 
-    pub async fn token(&self, tenant: &str, unit: &str, service: &str, roles: &[Role]) -> String {
+    pub(crate) async fn token(&self, tenant: &str, unit: &str, service: &str, roles: &[Role]) -> String {
         let within = |name: &str| if name == "*" { Within::All } else { Within::one(name) };
         let new = NewToken {
             name: format!("{tenant} {unit} {service}"),
@@ -193,7 +193,7 @@ impl Gateway {
     }
 
     /// Sends a request and reads the answer to its end.
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let mut stream = body.into_data_stream();
@@ -204,12 +204,12 @@ impl Gateway {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    pub async fn call(&self, token: &str, call: Call) -> Answer {
+    pub(crate) async fn call(&self, token: &str, call: Call) -> Answer {
         self.send(call.request(token)).await
     }
 
     /// Repeats a GET until its answer satisfies `done`; workers run in the background.
-    pub async fn until(&self, token: &str, path: &str, done: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&self, token: &str, path: &str, done: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..600 {
             let json = self.call(token, Call::get(path)).await.is(200).json();
             if done(&json) {
@@ -222,8 +222,15 @@ impl Gateway {
 }
 
 /// The digest of bytes as `Repr-Digest` has it.
-pub fn repr_digest(bytes: &[u8]) -> String {
+pub(crate) fn repr_digest(bytes: &[u8]) -> String {
     use base64::Engine;
     let sha256 = hex::decode(seal::sha256(&[bytes]).to_string()).unwrap();
     format!("sha-256=:{}:", base64::engine::general_purpose::STANDARD.encode(sha256))
+}
+
+/// Resident memory of this process without mapped files, in MiB.
+pub(crate) fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() / 1_024
 }

@@ -6,7 +6,7 @@ use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 
 /// An entry of a ZIP file as its headers describe it.
-pub struct Entry {
+pub(crate) struct Entry {
     name: Vec<u8>,
     method: u16,
     crc: u32,
@@ -16,37 +16,37 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn stored(name: impl Into<Vec<u8>>, content: &[u8]) -> Entry {
+    pub(crate) fn stored(name: impl Into<Vec<u8>>, content: &[u8]) -> Entry {
         let mut crc = Crc::new();
         crc.update(content);
         let size = content.len() as u32;
         Entry { name: name.into(), method: 0, crc: crc.sum(), size, data: content.to_vec(), flags: 0 }
     }
 
-    pub fn deflated(name: impl Into<Vec<u8>>, content: &[u8]) -> Entry {
+    pub(crate) fn deflated(name: impl Into<Vec<u8>>, content: &[u8]) -> Entry {
         let mut encoder = DeflateEncoder::new(vec![], Compression::best());
         encoder.write_all(content).unwrap();
         Entry { method: 8, data: encoder.finish().unwrap(), ..Entry::stored(name, content) }
     }
 
     /// Zeros that take up next to nothing.
-    pub fn bomb(name: &str, mebibytes: usize) -> Entry {
+    pub(crate) fn bomb(name: &str, mebibytes: usize) -> Entry {
         Entry::deflated(name, &vec![0; mebibytes << 20])
     }
 
-    pub fn with_flags(self, flags: u16) -> Entry {
+    pub(crate) fn with_flags(self, flags: u16) -> Entry {
         Entry { flags, ..self }
     }
 
-    pub fn with_crc(self, crc: u32) -> Entry {
+    pub(crate) fn with_crc(self, crc: u32) -> Entry {
         Entry { crc, ..self }
     }
 
-    pub fn with_size(self, size: u32) -> Entry {
+    pub(crate) fn with_size(self, size: u32) -> Entry {
         Entry { size, ..self }
     }
 
-    pub fn with_method(self, method: u16) -> Entry {
+    pub(crate) fn with_method(self, method: u16) -> Entry {
         Entry { method, ..self }
     }
 
@@ -65,7 +65,7 @@ impl Entry {
 }
 
 /// A ZIP file of these entries (APPNOTE.TXT 4.3).
-pub fn zip(entries: &[Entry]) -> Vec<u8> {
+pub(crate) fn zip(entries: &[Entry]) -> Vec<u8> {
     let mut file = vec![];
     let mut directory = vec![];
     for entry in entries {
@@ -90,19 +90,19 @@ pub fn zip(entries: &[Entry]) -> Vec<u8> {
 }
 
 /// A sound container, taken apart: what the faulty ones are made from.
-pub struct Sound {
+pub(crate) struct Sound {
     /// Name that the standard prescribes for the container.
-    pub file_name: String,
+    pub(crate) file_name: String,
     /// Name of the message in it.
-    pub xml_name: String,
+    pub(crate) xml_name: String,
     /// The message.
-    pub xml: String,
+    pub(crate) xml: String,
     /// The other files.
-    pub files: Vec<(String, Vec<u8>)>,
+    pub(crate) files: Vec<(String, Vec<u8>)>,
 }
 
 impl Sound {
-    pub fn read(file_name: &str, container: Vec<u8>) -> Sound {
+    pub(crate) fn read(file_name: &str, container: Vec<u8>) -> Sound {
         let mut archive = zip::ZipArchive::new(Cursor::new(container)).unwrap();
         let (mut message, mut files) = (None, vec![]);
         for index in 0..archive.len() {
@@ -119,37 +119,44 @@ impl Sound {
         Sound { file_name: file_name.to_owned(), xml_name, xml, files }
     }
 
+    /// The same with another process.
+    pub(crate) fn renamed(self, from: &str, to: &str) -> Sound {
+        let renamed = |text: String| text.replace(from, to);
+        let (file_name, xml_name, xml) = (renamed(self.file_name), renamed(self.xml_name), renamed(self.xml));
+        Sound { file_name, xml_name, xml, files: self.files }
+    }
+
     fn entries(&self, xml: &[u8]) -> Vec<Entry> {
         let files = self.files.iter().map(|(name, content)| Entry::stored(name.as_str(), content));
         [Entry::deflated(self.xml_name.as_str(), xml)].into_iter().chain(files).collect()
     }
 
     /// The container with another message.
-    pub fn with_xml(&self, xml: impl AsRef<[u8]>) -> Vec<u8> {
+    pub(crate) fn with_xml(&self, xml: impl AsRef<[u8]>) -> Vec<u8> {
         zip(&self.entries(xml.as_ref()))
     }
 
     /// The container with a part of the message replaced.
-    pub fn replaced(&self, from: &str, to: &str) -> Vec<u8> {
+    pub(crate) fn replaced(&self, from: &str, to: &str) -> Vec<u8> {
         assert!(self.xml.contains(from), "{from} is not in the message");
         self.with_xml(self.xml.replace(from, to))
     }
 
     /// The container with further entries.
-    pub fn and(&self, more: Vec<Entry>) -> Vec<u8> {
+    pub(crate) fn and(&self, more: Vec<Entry>) -> Vec<u8> {
         let mut entries = self.entries(self.xml.as_bytes());
         entries.extend(more);
         zip(&entries)
     }
 
     /// The message with something before its root element.
-    pub fn prefixed(&self, text: &str) -> Vec<u8> {
+    pub(crate) fn prefixed(&self, text: &str) -> Vec<u8> {
         let begin = self.xml.find("?>").map_or(0, |end| end + 2);
         self.with_xml(format!("{}{text}{}", &self.xml[..begin], &self.xml[begin..]))
     }
 
     /// The message with something as the first child of its root element.
-    pub fn filled(&self, text: &str) -> Vec<u8> {
+    pub(crate) fn filled(&self, text: &str) -> Vec<u8> {
         let begin = self.xml.find("?>").map_or(0, |end| end + 2);
         let root = begin + self.xml[begin..].find('>').unwrap() + 1;
         self.with_xml(format!("{}{text}{}", &self.xml[..root], &self.xml[root..]))

@@ -13,17 +13,17 @@ use crate::gateway::{ALL_ROLES, Answer, Call, Gateway};
 const SECRET: &str = "Vertrauliches Vorhaben";
 
 /// One thing of every kind, owned by unit 63 of tenant soest.
-pub struct Things {
-    pub ids: Vec<(&'static str, String)>,
+pub(crate) struct Things {
+    pub(crate) ids: Vec<(&'static str, String)>,
 }
 
 impl Things {
-    pub fn id(&self, kind: &str) -> &str {
+    pub(crate) fn id(&self, kind: &str) -> &str {
         self.ids.iter().find(|(known, _)| *known == kind).map(|(_, id)| id.as_str()).unwrap()
     }
 
     /// Makes them; `there` is a token of another authority that hands a case file over.
-    pub async fn make(gateway: &Gateway, owner: &str, there: &str) -> Things {
+    pub(crate) async fn make(gateway: &Gateway, owner: &str, there: &str) -> Things {
         let workers = gateway.work().await;
         let create = async |token: &str, path: &str, body: Value| {
             let made = gateway.call(token, Call::post(path).json(body)).await;
@@ -76,7 +76,7 @@ impl Things {
 }
 
 /// A plausible request to a route: with it, a caller who may gets past every check of form.
-pub fn plausible(route: &Route, id: &str) -> Call {
+pub(crate) fn plausible(route: &Route, id: &str) -> Call {
     let path = route.path.replace("{id}", id).replace("{authority}", id).replace("{name}", id);
     let call = Call::new(route.method.as_str(), &path);
     let described = json!({ "title": "Plausibel" });

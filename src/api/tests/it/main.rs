@@ -1,6 +1,9 @@
 //! The REST interface over a real broker and store, in process.
 
-mod bad_input;
+#![allow(clippy::unwrap_used, reason = "test helpers outside of test functions")]
+
+mod bad_messages;
+mod bad_requests;
 mod codes;
 mod content;
 mod documented;
