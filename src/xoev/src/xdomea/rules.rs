@@ -8,7 +8,6 @@ use schemas::{CodeLists, Verdict};
 use xml::{Event, Reader, Start};
 
 use super::formats::OTHER;
-use super::messages::leading_uuid;
 use super::node::Node;
 use super::read::{DEPTH, MEMORY_BYTES};
 use crate::container::{Container, shown};
@@ -83,6 +82,12 @@ impl Word {
             Word::Id | Word::SonstigerName | Word::Code | Word::Dateiname | Word::SignaturSiegelDatei
         )
     }
+}
+
+/// A UUID in its usual form, whatever its case.
+fn uuid(text: &str) -> Option<u128> {
+    let uuid = (text.len() == 36).then(|| text.parse::<model::Id>().ok())??;
+    Some(uuid.as_u128())
 }
 
 /// A record that is open.
@@ -253,10 +258,11 @@ impl<'a> Rules<'a> {
     }
 
     fn end_id<R: std::io::BufRead>(&mut self, reader: &Reader<R>) {
-        let Ok(uuid) = self.text.parse::<xml::value::Uuid>() else { return };
-        let digits: String = uuid.as_str().chars().filter(|c| *c != '-').collect();
-        let Ok(uuid) = u128::from_str_radix(&digits, 16) else {
-            self.add(Finding::error("xdomea.uuid"), reader);
+        let Some(uuid) = uuid(self.text.trim()) else {
+            // Else the schema has said so.
+            if self.text.parse::<xml::value::Uuid>().is_ok() {
+                self.add(Finding::error("xdomea.uuid"), reader);
+            }
             return;
         };
         if let Some(record) = self.records.last_mut() {
@@ -301,8 +307,7 @@ impl<'a> Rules<'a> {
     }
 
     fn end_file_name<R: std::io::BufRead>(&mut self, reader: &Reader<R>) {
-        let leading = leading_uuid(&self.text).map(|uuid| uuid.replace('-', ""));
-        let uuid = leading.as_deref().and_then(|digits| u128::from_str_radix(digits, 16).ok());
+        let uuid = self.text.get(..36).and_then(uuid);
         let of_record = self.records.last().and_then(|record| record.uuid);
         if uuid.is_none() || uuid == of_record {
             self.add(Finding::warning("xdomea.file-uuid"), reader);

@@ -174,7 +174,7 @@ impl<'a> Maker<'a> {
             None => again < 2 && depth < 12,
             Some(_) => again < 3 && self.pick(10) < if depth < 9 { 6 } else { 2 },
         };
-        let most = if many && depth < 5 { 2 } else { 1 };
+        let most = if many && depth < if self.seed.is_none() { 3 } else { 5 } { 2 } else { 1 };
         match (required, goes_on) {
             (true, false) => 1,
             (false, false) => 0,
