@@ -5,6 +5,7 @@
 mod cli;
 mod crash;
 mod demo;
+mod documents;
 mod edges;
 mod installation;
 mod serving;

@@ -1,0 +1,109 @@
+//! What the documents promise, held against the program.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use model::{Action, Role};
+
+use crate::installation::{Installation, said};
+
+const SECURITY: &str = include_str!("../../docs/SECURITY.md");
+const OPERATIONS: &str = include_str!("../../docs/OPERATIONS.md");
+
+/// The words of the table for each action.
+const ACTIONS: &[(&str, &[Action])] = &[
+    ("see cases and documents", &[Action::ReadCases]),
+    ("create and change them", &[Action::WriteCases]),
+    ("read content", &[Action::ReadContent]),
+    ("work on tasks", &[Action::WorkTasks]),
+    ("hand over to other authorities, lock", &[Action::Exchange]),
+    ("use the mailbox", &[Action::UseInbox]),
+    ("confirm an import", &[Action::ConfirmImport]),
+    ("bring in raw messages", &[Action::SendMessages]),
+    ("see messages (metadata, findings)", &[Action::ReadMessages]),
+    ("resend, park, return messages", &[Action::RepairMessages]),
+    ("read the event feed", &[Action::ReadEvents]),
+    ("export evidence", &[Action::ReadEvidence]),
+    ("see partners", &[Action::ReadPartners]),
+    ("change partners, manage tokens", &[Action::ManagePartners, Action::ManageTokens]),
+];
+
+#[test]
+fn the_table_of_rights_is_that_of_the_code() {
+    let roles = [Role::Clerk, Role::System, Role::RecordKeeping, Role::Operator, Role::Auditor, Role::Admin];
+    for (words, actions) in ACTIONS {
+        let row = SECURITY.lines().find(|line| line.starts_with(&format!("| {words} |")));
+        let cells: Vec<&str> =
+            row.unwrap_or_else(|| panic!("no row: {words}")).split('|').skip(2).map(str::trim).collect();
+        for (role, cell) in roles.iter().zip(cells) {
+            let allowed = actions.iter().all(|action| role.actions().contains(action));
+            assert_eq!(cell == "x", allowed, "{words}: {role:?}");
+        }
+    }
+    let written: BTreeSet<Action> = ACTIONS.iter().flat_map(|(_, actions)| actions.iter().copied()).collect();
+    let held: BTreeSet<Action> = roles.iter().flat_map(|role| role.actions().iter().copied()).collect();
+    assert_eq!(written, held);
+}
+
+#[tokio::test]
+async fn every_metric_that_operators_shall_watch_is_there() {
+    let running = Installation::new();
+    let gateway = running.start();
+    let url = format!("{}/metrics", gateway.operations);
+    let metrics = reqwest::Client::new().get(url).send().await.unwrap().text().await.unwrap();
+    let named =
+        OPERATIONS.lines().filter_map(|line| line.strip_prefix("| `amtsbote_")?.split(['{', '`']).next());
+    let named: Vec<&str> = named.collect();
+    assert!(named.len() >= 4, "{named:?}");
+    // Counted by state: nothing to show before the first message.
+    for name in named.into_iter().filter(|name| *name != "messages") {
+        assert!(metrics.contains(&format!("amtsbote_{name}")), "{name}");
+    }
+}
+
+/// The procedure of `docs/OPERATIONS.md` for SQLite: the database first, then the payloads, while the
+/// gateway runs.
+#[test]
+fn a_backup_of_a_running_gateway_can_be_restored() {
+    let installation = Installation::new();
+    let running = installation.start();
+    let token =
+        ["token", "create", "--tenant", "musterkreis", "--role", "system", "--unit", "*", "--service", "*"];
+    installation.json(&[&token[..], &["--name", "before", "--json"]].concat());
+
+    let restored = Installation::new();
+    let script = "import sqlite3,sys; sqlite3.connect(sys.argv[1]).execute('VACUUM INTO ?', [sys.argv[2]])";
+    std::fs::create_dir(restored.folder().join("data")).unwrap();
+    let data = |installation: &Installation, name: &str| installation.folder().join("data").join(name);
+    run(
+        "python3",
+        &[
+            Path::new("-c"),
+            Path::new(script),
+            &data(&installation, "amtsbote.db"),
+            &data(&restored, "amtsbote.db"),
+        ],
+    );
+    installation.json(&[&token[..], &["--name", "after", "--json"]].concat());
+    for name in ["payloads", "master.key", "evidence.pem"] {
+        run("cp", &[Path::new("-a"), &data(&installation, name), &data(&restored, name)]);
+    }
+    assert_eq!(running.stop("-TERM").0, Some(0));
+
+    let running = restored.start();
+    let list = restored.json(&["token", "list", "--tenant", "musterkreis", "--json"]);
+    let names: Vec<&str> =
+        list["items"].as_array().unwrap().iter().map(|token| token["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["before"]);
+    let key = |installation: &Installation| {
+        installation.json(&["evidence", "key", "--json"])["fingerprint"].clone()
+    };
+    assert_eq!(key(&restored), key(&installation));
+    assert_eq!(running.stop("-TERM").0, Some(0));
+}
+
+fn run(program: &str, arguments: &[&Path]) {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program}: {}", said(&output));
+}
