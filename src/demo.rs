@@ -389,11 +389,15 @@ async fn hide_from_stranger(
 async fn prove(scene: &Scene, application: &Application, story: &mut Story) -> Result<(), Error> {
     let Scene { auditor, gateway, .. } = scene;
     let step = story.step("Revision holt die Beweise und prüft sie ohne Datenbank", REAL);
+    // The evidence reaches as far as the feed.
+    auditor.client.wait_for_event("record.locked", &application.main.case_file).await?;
     let (events, some) = auditor.fetch(&application.main.case_file, false).await?;
     let (whole, all) = auditor.fetch(&application.main.case_file, true).await?;
-    for bundle in [&events, &whole] {
+    for (bundle, contents) in [(&events, 0), (&whole, application.documents.len() as u64 + 1)] {
         let (ok, report) = auditor.verify(gateway, bundle).await?;
         verify(ok && report["keyTrusted"] == true, "unversehrt und vom Kreis unterschrieben")?;
+        let holds = report["counts"]["contents"].as_u64();
+        verify(holds >= Some(contents), "jedes Dokument und der Container, mit dem es ging, liegen bei")?;
     }
     story.done(step, some + all, "Ereignisse, Kette, Unterschriften und jeder 64-KiB-Block stimmen");
 

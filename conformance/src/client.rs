@@ -232,6 +232,26 @@ impl Client {
         }
     }
 
+    /// Waits until the feed tells of an event of `kind` about the record `subject`, and with it of all
+    /// that was committed before.
+    ///
+    /// # Errors
+    /// [`Error::Late`] if it does not within a minute.
+    pub async fn wait_for_event(&self, kind: &str, subject: &str) -> Result<(), Error> {
+        let begin = Instant::now();
+        let mut last = 0;
+        while begin.elapsed() < PATIENCE {
+            for (number, event) in self.events(last).await? {
+                last = number;
+                if text(&event, "kind") == kind && text(&event["subject"], "id") == subject {
+                    return Ok(());
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        Err(Error::Late(format!("{kind} in the feed")))
+    }
+
     /// Looks at `path` until its body fits; returns that body.
     ///
     /// # Errors

@@ -181,11 +181,8 @@ async fn rest(clients: &[(&'static str, Client)]) -> Result<(), Error> {
     for (_, client) in clients {
         // Sealing follows the order of commits: when this last event is sealed, all before it are.
         let body = json!({ "unit": UNIT, "title": "Ende" });
-        let marker = client.post("/case-files", "Ende", &body).await?.expect("POST /case-files", &[201])?;
-        let is_sealed = |event: &serde_json::Value| text(&event["subject"], "id") == text(&marker, "id");
-        while !client.events(0).await?.iter().any(|(_, event)| is_sealed(event)) && begin.elapsed() < REST {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let last = client.post("/case-files", "Ende", &body).await?.expect("POST /case-files", &[201])?;
+        client.wait_for_event("record.created", text(&last, "id")).await?;
     }
     Ok(())
 }

@@ -16,8 +16,9 @@ use crate::{Error, Page, Store};
 
 /// Most events of a batch. A power of two, so that the proofs of full batches are short.
 const BATCH: u64 = 4_096;
-/// After this time a sealer that died is replaced.
-const LEASE: Duration = Duration::from_secs(10);
+/// After this time a sealer that died is replaced. Short, because until then no evidence grows; one that is slower
+/// than this loses its batch to the next, nothing else.
+const LEASE: Duration = Duration::from_secs(2);
 
 impl Store {
     /// Numbers the tenant's committed events and seals them in batches until none is left. Returns how many were sealed;
