@@ -8,5 +8,6 @@ mod demo;
 mod documents;
 mod edges;
 mod installation;
+mod operating;
 mod serving;
 mod sync;
