@@ -72,11 +72,16 @@ pub(crate) async fn send(
         digest: params::repr_digest(&headers)?,
         test: query.test,
     };
+    let replayed = match &incoming.key {
+        Some(key) => api.broker.knows_key(&caller, key).await?,
+        None => false,
+    };
     let (body, fault) = raw.split();
     let accepted = api.broker.accept(&caller, incoming, body).await;
     let message = accepted.map_err(|error| Raw::explain(&fault, error))?;
     let path = format!("/messages/{}", message.id);
-    Ok(answer::created(answer::json(&shown(&message)), StatusCode::ACCEPTED, &path))
+    let response = answer::created(answer::json(&shown(&message)), StatusCode::ACCEPTED, &path);
+    Ok(answer::replayed(response, replayed))
 }
 
 /// A name that came from outside: kept to show it, never used as a path.

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
 use crate::problem::ProblemDocument;
-use crate::route::{Gives, Needs, Route, Takes};
+use crate::route::{Gives, IfMatch, Needs, Route, Takes};
 use crate::{Api, BASE, Settings, VERSION, router};
 
 /// `GET /openapi.json`.
@@ -118,15 +118,16 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
         let schema = json!({ "type": "string" });
         json!({ "name": name, "in": "header", "required": required, "description": description, "schema": schema })
     };
-    match route.method.as_str() {
-        "POST" => all.push(header(
+    if route.method == "POST" {
+        all.push(header(
             "Idempotency-Key",
             false,
             "1 to 255 characters; a repetition gets the first answer.",
-        )),
-        "PATCH" => all.push(header("If-Match", true, "`ETag` of the version that is changed.")),
-        "PUT" => all.push(header("If-Match", false, "`ETag` of the version that is changed.")),
-        _ => {}
+        ));
+    }
+    if let Some(if_match) = route.if_match {
+        let required = if_match == IfMatch::Required;
+        all.push(header("If-Match", required, "`ETag` of the version that is changed, or `*`."));
     }
     if matches!(route.takes, Takes::Raw(_)) {
         all.push(header(
@@ -212,9 +213,11 @@ fn problems_of(route: &Route) -> Vec<u16> {
     }
     match route.method.as_str() {
         "POST" => all.extend([404, 409, 413, 415, 422]),
-        "PUT" => all.extend([409, 412, 413, 415, 428]),
-        "PATCH" => all.extend([409, 412, 413, 415, 422, 428]),
+        "PUT" | "PATCH" => all.extend([409, 413, 415, 422]),
         _ => {}
+    }
+    if route.if_match.is_some() {
+        all.extend([412, 428]);
     }
     if matches!(route.takes, Takes::Raw(_)) {
         all.push(408);

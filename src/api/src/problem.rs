@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use model::catalog;
+use model::{FailureKind, catalog};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -164,6 +164,9 @@ impl From<broker::Error> for Problem {
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Interrupted | Error::DigestMismatch => StatusCode::BAD_REQUEST,
             Error::NoAuthority => StatusCode::FORBIDDEN,
+            Error::Failure(failure) if failure.kind == FailureKind::Transient => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             _ => by_code(&code),
         };
         Problem::new(status, code)
@@ -193,6 +196,15 @@ mod tests {
         let problem = Problem::from(broker::Error::Internal).document();
         assert_eq!((problem.status, problem.code.as_str()), (500, "broker.internal"));
         assert!(!problem.detail.contains("task"), "{}", problem.detail);
+    }
+
+    #[test]
+    fn whoever_meets_a_busy_gateway_is_told_when_to_come_back() {
+        for code in ["store.busy", "store.unavailable", "store.uncertain"] {
+            let response = Problem::new(by_code(code), code).into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{code}");
+            assert!(response.headers().contains_key(RETRY_AFTER));
+        }
     }
 
     #[test]

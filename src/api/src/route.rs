@@ -54,6 +54,13 @@ pub(crate) enum Gives {
     Raw(&'static str),
 }
 
+/// What `If-Match` means to a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IfMatch {
+    Optional,
+    Required,
+}
+
 /// One route.
 #[derive(Clone)]
 pub struct Route {
@@ -68,6 +75,8 @@ pub struct Route {
     /// What it does, in one sentence.
     pub(crate) summary: &'static str,
     pub(crate) query: Option<SchemaOf>,
+    /// Whether `If-Match` is looked at, and whether it must be there.
+    pub(crate) if_match: Option<IfMatch>,
     pub(crate) takes: Takes,
     pub(crate) status: u16,
     pub(crate) gives: Gives,
@@ -93,6 +102,7 @@ impl Route {
             id,
             summary: "",
             query: None,
+            if_match: None,
             takes: Takes::Nothing,
             status: 200,
             gives: Gives::Nothing,
@@ -161,7 +171,12 @@ impl Route {
     }
 
     pub(crate) fn patches<R: JsonSchema>(self) -> Self {
-        Route { takes: Takes::Patch(|generator| generator.subschema_for::<R>()), ..self }
+        let takes = Takes::Patch(|generator| generator.subschema_for::<R>());
+        Route { takes, if_match: Some(IfMatch::Required), ..self }
+    }
+
+    pub(crate) fn may_match(self) -> Self {
+        Route { if_match: Some(IfMatch::Optional), ..self }
     }
 
     pub(crate) fn takes_raw(self, media_types: &'static [&'static str]) -> Self {

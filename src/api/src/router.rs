@@ -76,10 +76,13 @@ fn case_file_routes() -> Vec<Route> {
         Route::post("/case-files/{id}/close", "closeCaseFile", case_files::close)
             .says("Closes a case file (zu den Akten).")
             .needs(WriteCases)
+            .may_match()
+            .may_match()
             .gives::<CaseFile>(200),
         Route::post("/case-files/{id}/reopen", "reopenCaseFile", case_files::reopen)
             .says("Reopens a closed case file.")
             .needs(WriteCases)
+            .may_match()
             .gives::<CaseFile>(200),
         Route::post("/case-files/{id}/lock", "lockCaseFile", case_files::lock)
             .says("Locks a case file whose import the receiver has confirmed.")
@@ -128,15 +131,18 @@ fn case_routes() -> Vec<Route> {
         Route::post("/cases/{id}/record-reference", "assignCaseReference", cases::assign_reference)
             .says("Assigns the Aktenzeichen of a case.")
             .needs(WriteCases)
+            .may_match()
             .takes::<NewReference>()
             .gives::<Case>(200),
         Route::post("/cases/{id}/close", "closeCase", cases::close)
             .says("Closes a case (zu den Akten).")
             .needs(WriteCases)
+            .may_match()
             .gives::<Case>(200),
         Route::post("/cases/{id}/reopen", "reopenCase", cases::reopen)
             .says("Reopens a closed case.")
             .needs(WriteCases)
+            .may_match()
             .gives::<Case>(200),
         Route::post("/cases/{id}/lock", "lockCase", cases::lock)
             .says("Locks a case whose import the receiver has confirmed.")
@@ -192,6 +198,7 @@ fn document_routes() -> Vec<Route> {
                 "Adds a file to a document; answers once it is durable. The same file again changes nothing.",
             )
             .needs(WriteCases)
+            .may_match()
             .query::<documents::UploadQuery>()
             .takes_raw(&["*/*"])
             .gives::<Document>(201),
@@ -327,16 +334,19 @@ fn house_routes() -> Vec<Route> {
         Route::post("/tasks/{id}/assign", "assignTask", tasks::assign)
             .says("Says who works on a task.")
             .needs(WorkTasks)
+            .may_match()
             .takes::<tasks::Assignment>()
             .gives::<Task>(200),
         Route::post("/tasks/{id}/complete", "completeTask", tasks::complete)
             .says("Says that a task is done.")
             .needs(WorkTasks)
+            .may_match()
             .takes::<tasks::Completion>()
             .gives::<Task>(200),
         Route::post("/tasks/{id}/cancel", "cancelTask", tasks::cancel)
             .says("Says that a task is not needed any more.")
             .needs(WorkTasks)
+            .may_match()
             .gives::<Task>(200),
         Route::get("/partners", "listPartners", partners::list)
             .says("Lists the partners of the tenant.")
@@ -349,6 +359,7 @@ fn house_routes() -> Vec<Route> {
         Route::put("/partners/{id}", "putPartner", partners::put)
             .says("Creates a partner, or changes the version that If-Match names.")
             .needs(ManagePartners)
+            .may_match()
             .takes::<partners::Stated>()
             .gives::<partners::ShownPartner>(200),
         Route::get("/capabilities/{authority}", "readCapabilities", partners::capabilities)

@@ -43,6 +43,14 @@ impl Broker {
         first_answer(known, once).map(Some)
     }
 
+    /// Whether the caller has used this key before, for requests whose digest is known only at their end.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    pub async fn knows_key(&self, caller: &Caller, key: &str) -> Result<bool, Error> {
+        Ok(self.store().dedup(&caller.scope.tenant, &Once::space(caller), key).await?.is_some())
+    }
+
     /// Keeps the answer to a request whose effect is committed already. For effects that change nothing
     /// when they are repeated: an interruption before this call only costs the repetition.
     ///

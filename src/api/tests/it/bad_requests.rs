@@ -20,6 +20,17 @@ fn requests(case: &str, document: &str) -> Vec<(&'static str, Call, u16, &'stati
         body[name] = value;
         new().json(body)
     };
+    let bytes = |bytes: &'static [u8]| new().with("content-type", "application/json").bytes(bytes);
+    let within_both = json!({ "unit": "63", "title": "x", "caseFile": case, "parent": case });
+    let exchange = |name: &str, value: Value| {
+        let mut body = json!({ "kind": "handover", "to": "bab:05974028", "objects": [case] });
+        body[name] = value;
+        Call::post("/exchanges").json(body)
+    };
+    let task = json!({ "unit": "63", "title": "x", "kind": "x", "due": "2026-01-01T00:00:00" });
+    let token = json!({ "name": "x", "roles": ["king"], "units": "all", "services": "all" });
+    let too_far = json!({ "locations": [{ "latitudeMicro": 9_999_999_999_i64 }] });
+    let announced = (MOST_BYTES + 1).to_string();
     let body = "api.invalid-body";
     vec![
         ("no JSON", raw("{"), 400, body),
@@ -28,7 +39,12 @@ fn requests(case: &str, document: &str) -> Vec<(&'static str, Call, u16, &'stati
         ("two values", raw("{} {}"), 400, body),
         ("a comment", raw("{/* x */}"), 400, body),
         ("a member twice", raw(r#"{"unit": "63", "unit": "70", "title": "x"}"#), 400, body),
-        ("a nested member twice", raw(r#"{"unit": "63", "period": {"begin": "a", "begin": "b"}}"#), 400, body),
+        (
+            "a nested member twice",
+            raw(r#"{"unit": "63", "period": {"begin": "a", "begin": "b"}}"#),
+            400,
+            body,
+        ),
         ("an unknown member", case_with("owner", json!("x")), 400, body),
         ("an unknown nested member", case_with("period", json!({ "start": "x" })), 400, body),
         ("an id of one's own", case_with("id", json!("x")), 400, body),
@@ -44,19 +60,34 @@ fn requests(case: &str, document: &str) -> Vec<(&'static str, Call, u16, &'stati
         ("NUL in a text", case_with("title", json!("a\0b")), 400, body),
         ("a control character", case_with("title", json!("a\u{1}b")), 400, body),
         ("a half surrogate", raw(r#"{"unit": "63", "title": "\ud800"}"#), 400, body),
-        ("UTF-8 that is none", new().with("content-type", "application/json").bytes(&b"{\"title\": \"\xff\"}"[..]), 400, body),
-        ("UTF-16", new().with("content-type", "application/json").bytes(&b"\xff\xfe{\0}\0"[..]), 400, body),
+        ("UTF-8 that is none", bytes(b"{\"title\": \"\xff\"}"), 400, body),
+        ("UTF-16", bytes(b"\xff\xfe{\0}\0"), 400, body),
         ("a byte order mark", raw("\u{feff}{}"), 400, body),
         ("deep arrays", raw(&("[".repeat(5_000) + &"]".repeat(5_000))), 400, body),
         ("deep objects", raw(&("{\"a\":".repeat(200) + "1" + &"}".repeat(200))), 400, body),
         ("unclosed depth", raw(&"[".repeat(100_000)), 400, body),
-        ("a large body", raw(&format!("{{\"title\": \"{}\"}}", "x".repeat(300_000))), 413, "api.body-too-large"),
+        (
+            "a large body",
+            raw(&format!("{{\"title\": \"{}\"}}", "x".repeat(300_000))),
+            413,
+            "api.body-too-large",
+        ),
         ("a large announced body", raw("{}").with("content-length", "999999999"), 413, "api.body-too-large"),
         ("a shorter body than announced", raw("{}").with("content-length", "50"), 400, "api.body-length"),
-        ("a longer body than announced", raw("{\"a\": 1}").with("content-length", "2"), 400, "api.body-length"),
+        (
+            "a longer body than announced",
+            raw("{\"a\": 1}").with("content-length", "2"),
+            400,
+            "api.body-length",
+        ),
         ("a length that is no number", raw("{}").with("content-length", "two"), 400, "api.invalid-header"),
         ("no media type", new().bytes("{}"), 415, "api.media-type"),
-        ("a form", new().with("content-type", "application/x-www-form-urlencoded").bytes("a=b"), 415, "api.media-type"),
+        (
+            "a form",
+            new().with("content-type", "application/x-www-form-urlencoded").bytes("a=b"),
+            415,
+            "api.media-type",
+        ),
         ("a long title", case_with("title", json!("x".repeat(2_001))), 400, "model.invalid"),
         ("a unit that is none", case_with("unit", json!("99")), 422, "broker.unknown-unit"),
         ("a unit of another token", case_with("unit", json!("70")), 403, "model.forbidden"),
@@ -68,11 +99,16 @@ fn requests(case: &str, document: &str) -> Vec<(&'static str, Call, u16, &'stati
         ("a level that is none", case_with("confidentiality", json!("cosmic")), 400, body),
         ("a parent that is none", case_with("caseFile", json!(model::ids::new_id())), 404, "model.not-found"),
         ("a parent of another kind", case_with("caseFile", json!(case)), 404, "model.not-found"),
-        ("two parents", case_with("caseFile", json!(case)).json(json!({ "unit": "63", "title": "x", "caseFile": case, "parent": case })), 400, "model.invalid"),
+        ("two parents", new().json(within_both), 400, "model.invalid"),
         ("a key with a space", raw("{}").with("idempotency-key", "a b"), 400, "api.invalid-header"),
         ("a long key", raw("{}").with("idempotency-key", "k".repeat(256)), 400, "api.invalid-header"),
         ("an empty key", raw("{}").with("idempotency-key", ""), 400, "api.invalid-header"),
-        ("two keys", raw("{}").with("idempotency-key", "a").with("idempotency-key", "b"), 400, "api.invalid-header"),
+        (
+            "two keys",
+            raw("{}").with("idempotency-key", "a").with("idempotency-key", "b"),
+            400,
+            "api.invalid-header",
+        ),
         ("an unknown parameter", Call::get("/cases?owner=x"), 400, "api.invalid-query"),
         ("a parameter twice", Call::get("/cases?limit=1&limit=2"), 400, "api.invalid-query"),
         ("NUL in a parameter", Call::get("/cases?status=%00"), 400, "api.invalid-query"),
@@ -93,30 +129,80 @@ fn requests(case: &str, document: &str) -> Vec<(&'static str, Call, u16, &'stati
         ("a patch of what is not there", patch(json!({ "due": "2026-01-01T00:00:00Z" })), 400, body),
         ("a patch that is no object", patch(json!([1])), 400, body),
         ("a patch to a wrong type", patch(json!({ "title": { "x": 1 } })), 400, "model.invalid"),
-        ("a patch that removes the title", patch(json!({ "locations": [{ "latitudeMicro": 9_999_999_999_i64 }] })), 400, "model.invalid"),
-        ("a body where none belongs", Call::post(&format!("/cases/{case}/close")).json(json!({ "x": 1 })), 400, body),
+        ("a patch to a place that is none", patch(too_far), 400, "model.invalid"),
+        (
+            "a body where none belongs",
+            Call::post(&format!("/cases/{case}/close")).json(json!({ "x": 1 })),
+            400,
+            body,
+        ),
         ("a name with a path", put("?fileName=..%2Fx").bytes("x"), 400, "api.invalid-query"),
         ("a name with NUL", put("?fileName=a%00b").bytes("x"), 400, "api.invalid-query"),
         ("a long name", put(&format!("?fileName={}", "x".repeat(256))).bytes("x"), 400, "api.invalid-query"),
         ("no name", put("").bytes("x"), 400, "api.invalid-query"),
-        ("a media type that is none", put("?fileName=a").with("content-type", "a b").bytes("x"), 415, "api.media-type"),
-        ("a digest that is none", put("?fileName=a").with("repr-digest", "sha-256=:x:").bytes("x"), 400, "api.invalid-header"),
-        ("another digest", put("?fileName=a").with("repr-digest", repr_digest(b"y")).bytes("x"), 400, "broker.digest-mismatch"),
+        (
+            "a media type that is none",
+            put("?fileName=a").with("content-type", "a b").bytes("x"),
+            415,
+            "api.media-type",
+        ),
+        (
+            "a digest that is none",
+            put("?fileName=a").with("repr-digest", "sha-256=:x:").bytes("x"),
+            400,
+            "api.invalid-header",
+        ),
+        (
+            "another digest",
+            put("?fileName=a").with("repr-digest", repr_digest(b"y")).bytes("x"),
+            400,
+            "broker.digest-mismatch",
+        ),
         ("a message without a body", send(), 400, "api.length-missing"),
-        ("a message of another type", Call::post("/messages").with("content-type", "text/html").bytes("x"), 415, "api.media-type"),
-        ("a large announced message", send().with("content-length", (MOST_BYTES + 1).to_string()).bytes("x"), 413, "broker.too-large"),
-        ("an exchange of nothing", Call::post("/exchanges").json(json!({ "kind": "handover", "to": "bab:05974028", "objects": [] })), 400, "model.invalid"),
-        ("an exchange of too much", Call::post("/exchanges").json(json!({ "kind": "handover", "to": "bab:05974028", "objects": vec![case; 1_001] })), 400, "model.invalid"),
-        ("an exchange of the same twice", Call::post("/exchanges").json(json!({ "kind": "handover", "to": "bab:05974028", "objects": [case, case] })), 400, "model.invalid"),
-        ("an exchange with nobody", Call::post("/exchanges").json(json!({ "kind": "handover", "to": "bab:1", "objects": [case] })), 422, "broker.unknown-authority"),
-        ("an exchange in no known version", Call::post("/exchanges").json(json!({ "kind": "handover", "to": "bab:05974028", "objects": [case], "standard": "xdomea", "version": "9" })), 422, "broker.no-common-standard"),
-        ("an exchange of no known kind", Call::post("/exchanges").json(json!({ "kind": "gift", "to": "bab:05974028", "objects": [case] })), 400, body),
-        ("a lease without end", Call::post("/inbox/leases").json(json!({ "seconds": 99_999 })), 400, "model.invalid"),
-        ("a return with odd words", Call::post(&format!("/inbox/{case}/return")).json(json!({ "rule": "a b" })), 400, "model.invalid"),
-        ("a time without a zone", Call::post("/tasks").json(json!({ "unit": "63", "title": "x", "kind": "x", "due": "2026-01-01T00:00:00" })), 400, body),
-        ("an assignment to nobody", Call::post(&format!("/tasks/{case}/assign")).json(json!({ "assignee": "" })), 400, "model.invalid"),
-        ("a role that is none", Call::post("/tokens").json(json!({ "name": "x", "roles": ["king"], "units": "all", "services": "all" })), 400, body),
-        ("a partner with an odd id", Call::new("PUT", "/partners/a%20b").json(json!({ "name": "x" })), 400, "model.invalid"),
+        (
+            "a message of another type",
+            Call::post("/messages").with("content-type", "text/html").bytes("x"),
+            415,
+            "api.media-type",
+        ),
+        (
+            "a large announced message",
+            send().with("content-length", announced).bytes("x"),
+            413,
+            "broker.too-large",
+        ),
+        ("an exchange of nothing", exchange("objects", json!([])), 400, "model.invalid"),
+        ("an exchange of too much", exchange("objects", json!(vec![case; 1_001])), 400, "model.invalid"),
+        ("an exchange of the same twice", exchange("objects", json!([case, case])), 400, "model.invalid"),
+        ("an exchange with nobody", exchange("to", json!("bab:1")), 422, "broker.unknown-authority"),
+        ("an exchange with half a version", exchange("version", json!("9")), 400, "model.invalid"),
+        ("an exchange of no known kind", exchange("kind", json!("gift")), 400, body),
+        (
+            "a lease without end",
+            Call::post("/inbox/leases").json(json!({ "seconds": 99_999 })),
+            400,
+            "model.invalid",
+        ),
+        (
+            "a return with odd words",
+            Call::post(&format!("/inbox/{case}/return")).json(json!({ "rule": "a b" })),
+            400,
+            "model.invalid",
+        ),
+        ("a time without a zone", Call::post("/tasks").json(task), 400, body),
+        (
+            "an assignment to nobody",
+            Call::post(&format!("/tasks/{case}/assign")).json(json!({ "assignee": "" })),
+            400,
+            "model.invalid",
+        ),
+        ("a role that is none", Call::post("/tokens").json(token), 400, body),
+        (
+            "a partner with an odd id",
+            Call::new("PUT", "/partners/a%20b").json(json!({ "name": "x" })),
+            400,
+            "model.invalid",
+        ),
         ("a method that is none", Call::new("BREW", "/cases"), 405, "api.no-method"),
     ]
 }

@@ -29,6 +29,25 @@ async fn the_same_key_gets_the_first_answer_and_another_request_is_refused() {
 }
 
 #[tokio::test]
+async fn a_message_sent_again_is_the_same_message() {
+    let gateway = Gateway::start().await;
+    let token = gateway.token("soest", "63", "*", ALL_ROLES).await;
+    let send = |key: &str, text: &'static str| {
+        let call = Call::post("/messages").with("content-type", "application/xml").bytes(text);
+        if key.is_empty() { call } else { call.with("idempotency-key", key) }
+    };
+    let first = gateway.call(&token, send("k-3", "<a/>")).await.is(202);
+    let again = gateway.call(&token, send("k-3", "<a/>")).await.is(202);
+    assert_eq!(first.body, again.body);
+    assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "true"));
+    assert_eq!(gateway.call(&token, send("k-3", "<b/>")).await.is(422).code(), "broker.key-reused");
+    let without = gateway.call(&token, send("", "<a/>")).await.is(202);
+    assert_eq!(without.json()["id"], first.json()["id"], "known by its own bytes");
+    let all = gateway.call(&token, Call::get("/messages")).await.is(200).json();
+    assert_eq!(all["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_token_is_made_once_and_its_secret_shown_once() {
     let gateway = Gateway::start().await;
     let admin = gateway.token("soest", "*", "*", ALL_ROLES).await;
