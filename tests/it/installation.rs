@@ -97,8 +97,8 @@ impl Installation {
 impl Running {
     /// Sends a signal and waits for the end; returns the exit code and the log.
     pub(crate) fn stop(mut self, signal: &str) -> (Option<i32>, String) {
-        let kill = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(kill.success());
+        let kill = format!("kill {signal} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         let mut log = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
         (self.child.wait().unwrap().code(), log)
