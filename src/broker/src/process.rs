@@ -33,6 +33,7 @@ impl Broker {
         let checked = self.check_content(content, message.file_name.clone()).await?;
         message.identity = checked.identity;
         message.report = Some(checked.report);
+        self.check_recipient(&mut message).await?;
         let acceptable = message.report.as_ref().is_some_and(Report::is_acceptable);
         let Some(identity) = message.identity.clone().filter(|_| acceptable) else {
             return self.return_message(job, message).await;
@@ -68,6 +69,22 @@ impl Broker {
             Ok((meaning, translator))
         })
         .await
+    }
+
+    /// A message that names another authority which is reached elsewhere is not ours to take; one that
+    /// names an unknown authority is taken with a warning, since senders' directories differ.
+    async fn check_recipient(&self, message: &mut Message) -> Result<(), Error> {
+        let recipient = message.identity.as_ref().and_then(|identity| identity.recipient.as_ref());
+        let Some(named) = recipient.and_then(|recipient| recipient.authority.clone()) else { return Ok(()) };
+        if named == message.authority {
+            return Ok(());
+        }
+        let finding = match self.parts.directory.find(&named).await? {
+            Some(_) => Finding::error("message.wrong-recipient"),
+            None => Finding::warning("message.unknown-recipient"),
+        };
+        message.report.get_or_insert_default().add(finding);
+        Ok(())
     }
 
     /// The records of a hand-over or submission: revealed, put into the mailbox, receipted if asked.

@@ -33,9 +33,15 @@ impl Broker {
         page: &Page,
     ) -> Result<Listed<Record>, Error> {
         let scope = caller.may(read_action(filter.kind))?;
-        if let Some(parent) = filter.parent {
-            self.visible_any(scope, parent).await?;
-        }
+        let Some(parent) = filter.parent else {
+            return Ok(self.store().records(scope, filter, page).await?);
+        };
+        self.visible_any(scope, parent).await?;
+        let owns = self.store().record_any(scope, parent).await?.is_some();
+        let is_file = matches!(filter.kind, RecordKind::CaseFile | RecordKind::Case | RecordKind::Document);
+        // Who was given a case to read may read what lies in it, but not what others do about it.
+        let whole = Scope::tenant(&scope.tenant);
+        let scope = if !owns && is_file { &whole } else { scope };
         Ok(self.store().records(scope, filter, page).await?)
     }
 

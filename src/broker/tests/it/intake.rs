@@ -164,3 +164,21 @@ async fn whoever_brought_a_message_may_follow_it_into_another_unit() {
     other.actor.id = "another".into();
     assert!(gateway.broker.message(&other, message.id).await.is_err());
 }
+
+#[tokio::test]
+async fn a_message_for_another_authority_is_returned_and_one_for_an_unknown_authority_is_taken() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let outcome = async |to: &str| {
+        let body = json!({"toy": "0101", "process": ids::new_id(), "to": to});
+        let message = gateway.accept(&caller, &body).await.unwrap();
+        gateway.broker.run_due_jobs().await.unwrap();
+        let message = gateway.broker.message(&caller, message.id).await.unwrap();
+        (message.state, message.report.unwrap().findings.first().map(|finding| finding.rule.clone()))
+    };
+    assert_eq!(outcome("bab:05974000").await, (MessageState::Processed, None));
+    let (state, rule) = outcome("bab:05974028").await;
+    assert_eq!((state, rule.as_deref()), (MessageState::Returned, Some("message.wrong-recipient")));
+    let (state, rule) = outcome("arc:1").await;
+    assert_eq!((state, rule.as_deref()), (MessageState::Processed, Some("message.unknown-recipient")));
+}

@@ -7,8 +7,8 @@ use std::io::Write;
 use model::case::{Case, Description, Priority, RecordStatus};
 use model::exchange::{ExchangeKind, ImportResult};
 use model::standard::{
-    Identity, Intake, Meaning, Object, Outgoing, OutgoingContent, Records, Source, Standard, Written,
-    placeholder,
+    Endpoint, Identity, Intake, Meaning, Object, Outgoing, OutgoingContent, Records, Source, Standard,
+    Written, placeholder,
 };
 use model::{Failure, Finding, Id, Record, Report};
 use serde_json::{Value, json};
@@ -34,7 +34,9 @@ fn identity(message: &Value) -> Option<Identity> {
         message_type,
         process_id: message["process"].as_str().and_then(|id| id.parse().ok()),
         sender: None,
-        recipient: None,
+        recipient: message["to"]
+            .as_str()
+            .map(|to| Endpoint { authority: to.parse().ok(), ..Endpoint::default() }),
         wants_receipt: message["receipt"] == json!(true),
         container: false,
     })

@@ -48,6 +48,9 @@ async fn a_unit_that_is_asked_may_read_the_case_while_the_task_is_open() {
         gateway.broker.submit(&building, create(a_task(&building, "70", case.meta.id)), None).await.unwrap();
     let id = task.meta().id;
     assert!(gateway.broker.record(&waste, RecordKind::Case, case.meta.id).await.is_ok());
+    let within = RecordFilter { parent: Some(case.meta.id), ..RecordFilter::of(RecordKind::Document) };
+    let page = Page { after: None, limit: 10 };
+    assert!(gateway.broker.records(&waste, &within, &page).await.is_ok());
     let write = change(RecordKind::Case, case.meta.id, Change::Amend(json!({"title": "x"})));
     assert_eq!(gateway.broker.submit(&waste, write, None).await.unwrap_err().code(), "model.not-found");
     assert!(

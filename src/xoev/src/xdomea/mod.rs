@@ -19,6 +19,7 @@ mod read;
 mod record;
 mod rules;
 mod text;
+mod unnamed;
 mod write;
 
 use std::io::Write;

@@ -18,6 +18,7 @@ use super::messages::MessageType;
 use super::node::{Budget, Node};
 use super::record::{make_description, read_description};
 use super::text::moment;
+use super::unnamed::{self, Unnamed};
 use crate::Error;
 
 /// Bytes of one record and those that it lies in, and of everything else in the message.
@@ -40,6 +41,9 @@ pub(crate) struct Kept {
     /// Files that the elements name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) files: BTreeMap<String, PayloadRef>,
+    /// Files of the container that no record names; see [`unnamed`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unnamed: Option<PayloadRef>,
     /// When a message was created: written again, it has the time that it had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created_at: Option<Timestamp>,
@@ -74,12 +78,8 @@ impl Files {
     }
 
     /// Those that no record has named.
-    fn rest(self) -> BTreeMap<String, PayloadRef> {
-        self.0
-            .into_iter()
-            .filter(|(_, taken)| !taken.named)
-            .map(|(name, t)| (name.into(), t.payload))
-            .collect()
+    fn rest(self) -> impl Iterator<Item = Unnamed> {
+        self.0.into_iter().filter(|(_, taken)| !taken.named).map(|(name, taken)| (name.into(), taken.payload))
     }
 }
 
@@ -312,9 +312,8 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
         let mut extension =
             self.kept(Kept { nodes, created_at: self.created_at, ..Kept::default() }, "message")?;
         let rest = std::mem::take(&mut self.files).rest();
-        if !rest.is_empty() {
-            let mut kept: Kept = super::extended(&extension)?;
-            kept.files.extend(rest);
+        if let Some(list) = unnamed::store(rest, self.intake)? {
+            let kept = Kept { unnamed: Some(list), ..super::extended(&extension)? };
             extension = super::extension(&kept);
         }
         self.intake.message(extension.remove(super::NAME).unwrap_or_default())?;

@@ -19,6 +19,7 @@ use super::order::order_of;
 use super::placed::Placed;
 use super::read::{DEPTH, Kept, fetch, read_stored};
 use super::record::{UUID, make_description, read_description};
+use super::unnamed;
 use crate::Error;
 use crate::container::ContainerWriter;
 
@@ -131,6 +132,12 @@ impl<W: Write> MessageWriter<'_, W> {
         let kept = self.fetch(kept)?;
         for (name, payload) in &kept.files {
             self.placed.place(name, payload, true)?;
+        }
+        if let Some(list) = &kept.unnamed {
+            let placed = &mut self.placed;
+            unnamed::each(&mut self.records.open(list)?, |(name, payload)| {
+                placed.place(&name, &payload, true).map(|_| ())
+            })?;
         }
         let root = super::node::qualified(&message_type.root());
         self.writer.start(&root, &[("xmlns:xdomea", version.namespace())])?;
