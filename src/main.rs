@@ -40,9 +40,13 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             wait_for(serve::serve(config)).map(|()| ExitCode::SUCCESS)
         }
         Command::Demo(options) => wait_for(async { Ok(demo::run(options, as_json).await) }),
-        Command::Check { files, schemas } => {
-            check::check(&files, schemas, &cli.config, as_json, cli.lang.unwrap_or_else(Language::of_environment))
-        }
+        Command::Check { files, schemas } => check::check(
+            &files,
+            schemas,
+            &cli.config,
+            as_json,
+            cli.lang.unwrap_or_else(Language::of_environment),
+        ),
         Command::Schema(command) => commands::schema(command, &load()?, as_json),
         Command::Partner(command) => on_store(load()?, as_json, async |store| store.partner(command).await),
         Command::Message(command) => on_store(load()?, as_json, async |store| store.message(command).await),
