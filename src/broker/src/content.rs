@@ -5,8 +5,8 @@ use futures::Stream;
 use model::case::File;
 use model::command::{Change, Command};
 use model::rights::Action;
-use model::{Caller, Id, MessageState, PayloadRef, Record, RecordKind};
-use store::{Payload, Work};
+use model::{Caller, Id, MessageState, PayloadRef, Record, RecordKind, Scope};
+use store::Payload;
 
 use crate::{Broker, Error, Once};
 
@@ -52,26 +52,44 @@ impl Broker {
             self.store().discard(stored).await;
             return if same { Ok(before) } else { Err(model::Error::Exists.into()) };
         }
-        // The payload's row comes first: a record never names bytes that are not there. If the command
-        // is refused, nothing names the payload.
-        let mut work = Work::new();
-        work.insert_payload(&scope.tenant, &stored);
-        self.store().commit(work).await?;
         let once = upload.key.clone().map(|key| Once { key, digest: payload.sha256.clone() });
         let file = File {
-            name: upload.file_name,
+            name: upload.file_name.clone(),
             media_type: upload.media_type,
             content: Some(payload.clone()),
             ..File::default()
         };
-        let change = Change::AddContent { version: upload.version, file: Box::new(file) };
+        let change = Change::AddContent { version: upload.version.clone(), file: Box::new(file) };
         let command = Command { kind: RecordKind::Document, id: document, expected: upload.expected, change };
-        let outcome = self.submit(caller, command, once.as_ref()).await;
-        let is_named = |record: &Record| names(record, payload.id);
-        if !outcome.as_ref().is_ok_and(is_named) {
-            self.store().erase_payload(&scope.tenant, payload.id).await?;
+        let place = (upload.version, upload.file_name);
+        match self.submit_with(caller, command, once.as_ref(), Some(&stored)).await {
+            Ok(record) if names(&record, payload.id) => Ok(record),
+            Ok(first_answer) => {
+                self.store().discard(stored).await;
+                Ok(first_answer)
+            }
+            Err(Error::Model(error)) => {
+                self.store().discard(stored).await;
+                self.added_meanwhile(scope, document, &place, &payload).await?.ok_or(error.into())
+            }
+            // Nobody may know whether it was committed: what is not is swept.
+            Err(error) => Err(error),
         }
-        outcome
+    }
+
+    /// The document, if somebody else has added the same bytes under the same name just now.
+    async fn added_meanwhile(
+        &self,
+        scope: &Scope,
+        document: Id,
+        (version, name): &(String, String),
+        payload: &PayloadRef,
+    ) -> Result<Option<Record>, Error> {
+        let now = self.owned(scope, RecordKind::Document, document).await?;
+        let same = file_of(&now, version, name)
+            .and_then(|file| file.content.as_ref())
+            .is_some_and(|content| content.sha256 == payload.sha256);
+        Ok(same.then_some(now))
     }
 
     /// The bytes of a document's newest file, or of the one named.

@@ -91,7 +91,10 @@ impl Error {
     pub(crate) fn into_failure(self) -> Failure {
         let kind = match &self {
             Error::Failure(failure) => return failure.clone(),
-            Error::Store(_) | Error::Interrupted | Error::Internal => FailureKind::Transient,
+            Error::Store(store::Error::Conflict { .. }) | Error::Interrupted | Error::Internal => {
+                FailureKind::Transient
+            }
+            Error::Store(error) if error.is_transient() => FailureKind::Transient,
             _ => FailureKind::Permanent,
         };
         let code = self.code().to_owned();

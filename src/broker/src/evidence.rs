@@ -3,19 +3,24 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use model::rights::Action;
-use model::{Caller, Id, PayloadRef, Scope};
+use model::{Caller, Event, EventKind, Id, PayloadRef, Scope};
 use seal::Digest;
 use seal::bundle::{BundleWriter, Content, EventRecord, PayloadInfo, ProofRecord};
 use seal::chain::{self, SignedBatch};
-use store::Store;
+use store::{Store, Work};
 use tokio::runtime::Handle;
 
 use crate::{Broker, Error, blocking};
 
 /// Rows fetched at once.
 const PAGE: u32 = 200;
+
+/// How long an export waits for another node that seals: at most five seconds.
+const SEAL_ATTEMPTS: u32 = 100;
+const SEAL_PAUSE: Duration = Duration::from_millis(50);
 
 impl Broker {
     /// Writes the evidence bundle of the tree whose topmost record is `root` into `file`. What happened
@@ -33,15 +38,51 @@ impl Broker {
         let scope = caller.may(Action::ReadEvidence)?.clone();
         let root = self.owned_any(&scope, root).await?.meta().root;
         self.owned_any(&scope, root).await?;
-        self.store().seal(&scope.tenant, &self.parts.evidence_key).await?;
+        self.note_export(caller, root, with_content).await?;
+        self.seal_now(&scope.tenant).await?;
+        // Whoever may prove a tree may prove all of it: a bundle never leaves out what another unit did.
+        let scope = Scope::tenant(&scope.tenant);
         let broker = self.clone();
-        let export = Export { store: self.store().clone(), runtime: Handle::current(), scope, root };
+        let (store, runtime) = (self.store().clone(), Handle::current());
+        let export = Export { store, runtime, scope, root, tip: self.tip(&caller.scope.tenant).await? };
         blocking(move || {
             let now = broker.now().micros();
             let writer = BundleWriter::new(file, &export.scope.tenant, root, now)?;
             export.run(writer, with_content)?.finish(&broker.parts.evidence_key).map_err(Error::from)
         })
         .await
+    }
+
+    async fn note_export(&self, caller: &Caller, root: Id, with_content: bool) -> Result<(), Error> {
+        let kind = EventKind::EvidenceExported;
+        let detail = serde_json::json!({ "withContent": with_content });
+        let event = self.audit(&caller.scope.tenant, kind, &caller.actor, detail);
+        let mut work = Work::new();
+        work.insert_event(&Event { case_id: Some(root), ..event });
+        Ok(self.store().commit(work).await?)
+    }
+
+    /// Returns once everything that has happened so far is sealed, by us or by whoever holds the lease.
+    async fn seal_now(&self, tenant: &str) -> Result<(), Error> {
+        for _ in 0..SEAL_ATTEMPTS {
+            self.store().seal(tenant, &self.parts.evidence_key).await?;
+            if !self.store().unsealed_tenants().await?.iter().any(|unsealed| unsealed == tenant) {
+                break;
+            }
+            tokio::time::sleep(SEAL_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    /// The last batch of the chain now, and the number of its last event: what comes later is not in
+    /// the bundle.
+    async fn tip(&self, tenant: &str) -> Result<Tip, Error> {
+        let mut tip = Tip { batch: 0, number: 0 };
+        loop {
+            let batches = self.store().batches(tenant, tip.batch, PAGE).await?;
+            let Some(last) = batches.last() else { return Ok(tip) };
+            tip = Tip { batch: last.batch.no, number: last.batch.last };
+        }
     }
 
     /// The public key that batches and bundles are signed with, as PEM.
@@ -59,6 +100,14 @@ struct Export {
     runtime: Handle,
     scope: Scope,
     root: Id,
+    tip: Tip,
+}
+
+/// How far the chain reaches in a bundle.
+#[derive(Clone, Copy)]
+struct Tip {
+    batch: u64,
+    number: u64,
 }
 
 impl Export {
@@ -85,7 +134,7 @@ impl Export {
             let events = self.runtime.block_on(events)?;
             let Some(last) = events.last() else { return Ok(()) };
             after = last.number;
-            events.iter().try_for_each(&mut then)?;
+            events.iter().filter(|event| event.number <= self.tip.number).try_for_each(&mut then)?;
         }
     }
 
@@ -95,7 +144,7 @@ impl Export {
             let batches = self.runtime.block_on(self.store.batches(&self.scope.tenant, after, PAGE))?;
             let Some(last) = batches.last() else { return Ok(()) };
             after = last.batch.no;
-            batches.iter().try_for_each(&mut then)?;
+            batches.iter().filter(|signed| signed.batch.no <= self.tip.batch).try_for_each(&mut then)?;
         }
     }
 

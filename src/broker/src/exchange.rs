@@ -110,7 +110,8 @@ impl Broker {
     ) -> Result<Exchange, Error> {
         let current = self.owned(scope, RecordKind::Exchange, id).await?;
         let before = exchange(current.clone())?;
-        if before.side != Side::Receiver || before.kind != ExchangeKind::Handover {
+        let returned = before.status == ExchangeStatus::Returned;
+        if before.side != Side::Receiver || before.kind != ExchangeKind::Handover || returned {
             return Err(model::Error::WrongState { state: "not-received" }.into());
         }
         let received = before.messages.first().map_or(id, |message| message.id);
@@ -291,7 +292,8 @@ impl Broker {
             if !matches!(kind, RecordKind::CaseFile | RecordKind::Case | RecordKind::Document) {
                 return Err(model::Error::Invalid { field: "objects" }.into());
             }
-            if matches!(record.status(), "locked" | "received") {
+            let above = self.above(&record).await?;
+            if above.iter().chain([&record]).any(|record| matches!(record.status(), "locked" | "received")) {
                 return Err(model::Error::WrongState { state: "locked or received" }.into());
             }
             let meta = record.meta();

@@ -65,6 +65,9 @@ impl Broker {
         }
         let mut message = item.message;
         let before = message.state;
+        if before != MessageState::Processed {
+            return Err(model::Error::WrongState { state: before.name() }.into());
+        }
         message.state = MessageState::Confirmed;
         message.updated_at = self.now();
         let mut work = self.take_out(caller, &item.entry, InboxState::Confirmed);
@@ -89,6 +92,9 @@ impl Broker {
             return Ok(item);
         }
         let mut message = item.message;
+        if message.state != MessageState::Processed {
+            return Err(model::Error::WrongState { state: message.state.name() }.into());
+        }
         message.report = Some(with_finding(message.report.take(), rule));
         let mut work = self.take_out(caller, &item.entry, InboxState::Returned);
         let message = self.returned(&mut work, message, &caller.actor).await?;

@@ -81,7 +81,9 @@ impl Broker {
             self.store().discard(stored).await;
             return Err(Error::DigestMismatch);
         }
-        let once = incoming.key.clone().map(|key| Once { key, digest: payload.sha256.clone() });
+        let test = if incoming.test { ":test" } else { "" };
+        let digest = format!("{}{test}", payload.sha256);
+        let once = incoming.key.clone().map(|key| Once { key, digest });
         if let Some(answer) = self.answered(caller, once.as_ref()).await? {
             self.store().discard(stored).await;
             return read_message(answer);
@@ -229,7 +231,10 @@ impl Broker {
                 Known::Failed(first) => supersedes = Some(first),
                 Known::Same(first) => {
                     self.store().discard(stored).await;
-                    return Ok(*first);
+                    let brought = first.partner == caller.actor.id;
+                    let service = first.public_service.as_deref();
+                    let seen = brought || caller.scope.covers(&first.tenant, &first.unit, service);
+                    return if seen { Ok(*first) } else { Err(Error::IdReused) };
                 }
                 Known::Other => {
                     self.store().discard(stored).await;
@@ -249,7 +254,7 @@ impl Broker {
         stored: &StoredPayload,
         supersedes: Option<Id>,
     ) -> Work {
-        let (tenant, space) = (&message.tenant, dedup_space(&message.authority));
+        let (tenant, space) = (&message.tenant, dedup_space(message));
         let digest = &stored.reference().sha256;
         let mut work = Work::new();
         match supersedes {
@@ -275,7 +280,7 @@ impl Broker {
 
     /// What is known of a message with the same id as `message`.
     pub(crate) async fn known(&self, message: &Message) -> Result<Known, Error> {
-        let space = dedup_space(&message.authority);
+        let space = dedup_space(message);
         let Some(dedup) = self.store().dedup(&message.tenant, &space, &message.dedup_key).await? else {
             return Ok(Known::Nothing);
         };
@@ -303,9 +308,10 @@ pub(crate) enum Known {
     Failed(Id),
 }
 
-/// Dedup keys are unique within an authority's incoming messages.
-fn dedup_space(authority: &Authority) -> String {
-    format!("in:{authority}")
+/// Dedup keys are unique within an authority's incoming messages. A test takes no productive id.
+fn dedup_space(message: &Message) -> String {
+    let kind = if message.test { "in-test" } else { "in" };
+    format!("{kind}:{}", message.authority)
 }
 
 /// The message's own id: process and type, as xdomea up to 3.x prescribes; the digest of the bytes if

@@ -2,13 +2,13 @@
 //! returned, parked.
 
 use model::activity::{Task, TaskStatus};
-use model::exchange::ExchangeStatus;
+use model::exchange::{ExchangeObject, ExchangeStatus};
 use model::message::Direction;
 use model::record::Meta;
 use model::rights::Action;
-use model::{Actor, Caller, EventKind, Id, Message, MessageState, Record, Scope, ids};
+use model::{Actor, Caller, EventKind, Id, Message, MessageState, Record, RecordKind, Scope, ids};
 use serde_json::json;
-use store::{Listed, MessageFilter, NewJob, Page, TimelineOf, Work};
+use store::{InboxState, Listed, MessageFilter, NewJob, Page, TimelineOf, Work};
 
 use crate::process::with_finding;
 use crate::{Broker, Error, notes};
@@ -56,7 +56,12 @@ impl Broker {
     ) -> Result<Vec<(Option<u64>, model::Event)>, Error> {
         let message = self.message(caller, id).await?;
         let scope = Scope::tenant(&message.tenant);
-        Ok(self.store().timeline(&scope, TimelineOf::Message(message.id), page).await?)
+        let mut events = self.store().timeline(&scope, TimelineOf::Message(message.id), page).await?;
+        if !caller.scope.covers(&message.tenant, &message.unit, message.public_service.as_deref()) {
+            // Who only brought the message sees its way, not the records it led to.
+            events.retain(|(_, event)| event.subject.is_none());
+        }
+        Ok(events)
     }
 
     /// What happened to a record, oldest first.
@@ -80,10 +85,10 @@ impl Broker {
     /// `WrongState` if it is not parked.
     pub async fn resend(&self, caller: &Caller, id: Id) -> Result<Message, Error> {
         let mut message = self.to_repair(caller, id).await?;
-        let (state, kind) = match (message.direction, &message.payload) {
-            (Direction::In, _) => (MessageState::Accepted, "process"),
-            (Direction::Out, Some(_)) => (MessageState::Ready, "deliver"),
-            (Direction::Out, None) => (MessageState::Preparing, "prepare"),
+        // What goes out is built and checked anew: what was wrong may have been mended meanwhile.
+        let (state, kind) = match message.direction {
+            Direction::In => (MessageState::Accepted, "process"),
+            Direction::Out => (MessageState::Preparing, "prepare"),
         };
         let now = self.now();
         let before = message.state;
@@ -92,7 +97,9 @@ impl Broker {
         }
         message.state = state;
         message.updated_at = now;
+        message.report = None;
         let mut work = Work::new();
+        work.cancel_jobs(&message.tenant, message.id);
         work.update_message(&message, before);
         work.insert_event(&notes::of_message(EventKind::MessageResent, &message, &caller.actor, now));
         work.enqueue(&NewJob {
@@ -115,11 +122,15 @@ impl Broker {
     /// `WrongState` if it has ended.
     pub async fn park_by_hand(&self, caller: &Caller, id: Id) -> Result<Message, Error> {
         let mut message = self.to_repair(caller, id).await?;
-        if !message.state.may_become(MessageState::Parked) {
+        // What waits in a mailbox or with its recipient is not ours to put aside.
+        let ours =
+            matches!(message.state, MessageState::Accepted | MessageState::Preparing | MessageState::Ready);
+        if !ours {
             return Err(model::Error::WrongState { state: message.state.name() }.into());
         }
         message.report = Some(with_finding(message.report.take(), "message.parked-by-hand"));
         let mut work = Work::new();
+        work.cancel_jobs(&message.tenant, message.id);
         let message = self.parked(&mut work, message, &caller.actor)?;
         self.store().commit(work).await?;
         Ok(message)
@@ -131,11 +142,18 @@ impl Broker {
     /// `WrongState` if it has ended.
     pub async fn return_by_hand(&self, caller: &Caller, id: Id) -> Result<Message, Error> {
         let mut message = self.to_repair(caller, id).await?;
-        if !message.state.may_become(MessageState::Returned) {
+        // What is with its recipient can only be returned by the recipient.
+        if !message.state.may_become(MessageState::Returned) || message.state == MessageState::Delivered {
             return Err(model::Error::WrongState { state: message.state.name() }.into());
         }
+        let waits = message.state == MessageState::Processed;
         message.report = Some(with_finding(message.report.take(), "message.returned-by-hand"));
         let mut work = Work::new();
+        work.cancel_jobs(&message.tenant, message.id);
+        if waits {
+            let from = [InboxState::Available, InboxState::HandedOut];
+            work.set_inbox(&message.tenant, message.id, &from, InboxState::Returned, None);
+        }
         let message = self.returned(&mut work, message, &caller.actor).await?;
         self.store().commit(work).await?;
         Ok(message)
@@ -156,6 +174,9 @@ impl Broker {
     ) -> Result<Message, Error> {
         let now = self.now();
         let before = message.state;
+        if message.direction == Direction::In {
+            self.take_back(work, &message).await?;
+        }
         message.state = MessageState::Returned;
         message.updated_at = now;
         work.update_message(&message, before);
@@ -181,6 +202,27 @@ impl Broker {
         Ok(message)
     }
 
+    /// What a returned message had led to at its receiver is taken back: its records, and its exchange.
+    /// Nothing is taken back once an object was imported.
+    async fn take_back(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
+        if message.state == MessageState::Processed {
+            let scope = Scope::tenant(&message.tenant);
+            if let Some(id) = message.exchange
+                && let Some(Record::Exchange(exchange)) =
+                    self.store().record(&scope, RecordKind::Exchange, id).await?
+            {
+                let imported = |object: &ExchangeObject| object.result.as_ref().is_some_and(|r| r.successful);
+                if exchange.objects.iter().any(imported) {
+                    return Err(model::Error::WrongState { state: "imported" }.into());
+                }
+                self.set_status(work, exchange, ExchangeStatus::Returned, message)?;
+            }
+            work.unreveal(&message.tenant, message.id);
+        }
+        work.discard_staged(&message.tenant, message.id);
+        Ok(())
+    }
+
     /// Rows of a clarification (Klärungsfall): the message, and a task on its unit's desk.
     pub(crate) fn parked(
         &self,
@@ -190,6 +232,9 @@ impl Broker {
     ) -> Result<Message, Error> {
         let now = self.now();
         let before = message.state;
+        if message.direction == Direction::In {
+            work.discard_staged(&message.tenant, message.id);
+        }
         message.state = MessageState::Parked;
         message.updated_at = now;
         work.update_message(&message, before);

@@ -38,6 +38,8 @@ impl Broker {
         let Some(identity) = message.identity.clone().filter(|_| acceptable) else {
             return self.return_message(job, message).await;
         };
+        // The house may have another route now than when the message came.
+        (message.unit, message.public_service) = self.unit_for(&message, &identity)?;
         if message.test {
             return self.carry_on(job, message).await;
         }
@@ -98,7 +100,6 @@ impl Broker {
     ) -> Result<(), Error> {
         let now = self.now();
         let actor = Actor::gateway();
-        let (unit, service) = self.unit_for(&message, &identity)?;
         let exchange = self.received_exchange(&message, &identity, kind, &translator);
         message.state = MessageState::Processed;
         message.updated_at = now;
@@ -115,8 +116,8 @@ impl Broker {
             id: message.id,
             tenant: message.tenant.clone(),
             authority: message.authority.clone(),
-            unit,
-            public_service: service,
+            unit: message.unit.clone(),
+            public_service: message.public_service.clone(),
             message_id: message.id,
             state: InboxState::Available,
             lease_until: None,
@@ -142,6 +143,12 @@ impl Broker {
             message.report = Some(with_finding(message.report.take(), "exchange.unknown-process"));
             return self.park(job, message).await;
         };
+        // Only the authority that the exchange is with may say what became of it.
+        let from = partner(&message, &identity);
+        if !matches!(&current, Record::Exchange(exchange) if exchange.partner == from) {
+            message.report = Some(with_finding(message.report.take(), "exchange.wrong-partner"));
+            return self.park(job, message).await;
+        }
         let now = self.now();
         let actor = Actor { kind: "partner".to_owned(), id: message.partner.clone() };
         let status =
@@ -172,6 +179,7 @@ impl Broker {
         message.updated_at = now;
         message.exchange = Some(record.meta().id);
         work.update_message(&message, MessageState::Accepted);
+        work.discard_staged(&message.tenant, message.id);
         work.insert_event(&notes::of_message(EventKind::MessageConfirmed, &message, &actor, now));
         self.confirm_sender(&mut work, &message).await?;
         self.finish(job, work).await
@@ -184,6 +192,7 @@ impl Broker {
         message.updated_at = now;
         let mut work = Work::new();
         work.update_message(&message, MessageState::Accepted);
+        work.discard_staged(&message.tenant, message.id);
         work.insert_inbox(&InboxEntry {
             id: message.id,
             tenant: message.tenant.clone(),

@@ -5,12 +5,15 @@ use model::case::RecordStatus;
 use model::command::{Change, Command};
 use model::rights::Action;
 use model::{Actor, Caller, Id, Record, RecordKind, Scope, decide};
-use store::{Listed, Page, RecordFilter, SealedEvent, Work};
+use store::{Listed, Page, RecordFilter, SealedEvent, StoredPayload, Work};
 
 use crate::{Broker, Error, Once, notes};
 
 /// How often a command is decided anew because its record changed in between.
 const ATTEMPTS: usize = 5;
+
+/// Deepest nesting of records.
+const MOST_LEVELS: usize = 60;
 
 impl Broker {
     /// One record.
@@ -55,13 +58,31 @@ impl Broker {
         command: Command,
         once: Option<&Once>,
     ) -> Result<Record, Error> {
+        self.submit_with(caller, command, once, None).await
+    }
+
+    /// The same, committed together with the row of a payload that the record names from then on.
+    pub(crate) async fn submit_with(
+        &self,
+        caller: &Caller,
+        command: Command,
+        once: Option<&Once>,
+        payload: Option<&StoredPayload>,
+    ) -> Result<Record, Error> {
         let scope = caller.may(write_action(&command))?;
         self.check_place(scope, &command).await?;
         if let Some(answer) = self.answered(caller, once).await? {
             return Ok(Record::from_json(command.kind, answer)?);
         }
         for _ in 0..ATTEMPTS {
-            match self.attempt(caller, scope, &command, once).await {
+            let outcome = self.attempt(caller, scope, &command, once, payload).await;
+            // The same request may have been carried out just now: then its answer is this one's.
+            if outcome.is_err()
+                && let Some(answer) = self.answered(caller, once).await?
+            {
+                return Ok(Record::from_json(command.kind, answer)?);
+            }
+            match outcome {
                 Err(error) if error.is_conflict("root") => {}
                 Err(error) if error.is_conflict("record") && is_create(&command) => {
                     return Err(model::Error::Exists.into());
@@ -82,6 +103,7 @@ impl Broker {
         scope: &Scope,
         command: &Command,
         once: Option<&Once>,
+        payload: Option<&StoredPayload>,
     ) -> Result<Record, Error> {
         let now = self.now();
         let current = match &command.change {
@@ -93,12 +115,17 @@ impl Broker {
             Change::Create(record) => Some(&**record),
             _ => None,
         });
-        if let Some(root) = self.root_of(place).await? {
-            if status_of(&root) == Some(RecordStatus::Locked) {
-                return Err(model::Error::Locked.into());
+        if let Some(place) = place.filter(|place| place.kind() != RecordKind::Task) {
+            for above in self.above(place).await? {
+                if above.status() == RecordStatus::Locked.name() {
+                    return Err(model::Error::Locked.into());
+                }
+                // It must not be locked between this look and the commit.
+                work.require_version(&scope.tenant, above.meta().id, above.meta().version);
             }
-            // The root must not be locked between this look and the commit.
-            work.require_version(&scope.tenant, root.meta().id, root.meta().version);
+        }
+        if let Some(payload) = payload {
+            work.insert_payload(&scope.tenant, payload);
         }
         let decided = decide(current.as_ref(), command, self.parts.rules, now)?;
         work.put_record(&decided.record, None);
@@ -164,12 +191,20 @@ impl Broker {
         Ok(())
     }
 
-    /// The root of the tree that a record lies in, if the record is not the root itself.
-    async fn root_of(&self, record: Option<&Record>) -> Result<Option<Record>, Error> {
-        let Some(meta) = record.map(Record::meta).filter(|meta| meta.root != meta.id) else {
-            return Ok(None);
-        };
-        Ok(self.store().record_any(&Scope::tenant(&meta.tenant), meta.root).await?)
+    /// The records that a record lies in, innermost first.
+    pub(crate) async fn above(&self, record: &Record) -> Result<Vec<Record>, Error> {
+        let whole = Scope::tenant(&record.meta().tenant);
+        let mut above = vec![];
+        let mut next = record.parent();
+        while let Some(id) = next {
+            let Some(parent) = self.store().record_any(&whole, id).await? else { break };
+            next = parent.parent();
+            above.push(parent);
+            if above.len() >= MOST_LEVELS {
+                return Err(model::Error::Invalid { field: "parent" }.into());
+            }
+        }
+        Ok(above)
     }
 
     /// A record that the scope itself covers.
@@ -260,12 +295,4 @@ fn write_action(command: &Command) -> Action {
 
 fn is_create(command: &Command) -> bool {
     matches!(command.change, Change::Create(_))
-}
-
-fn status_of(record: &Record) -> Option<RecordStatus> {
-    match record {
-        Record::CaseFile(file) => Some(file.status),
-        Record::Case(case) => Some(case.status),
-        _ => None,
-    }
 }

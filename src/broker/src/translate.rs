@@ -8,12 +8,16 @@ use model::exchange::ExchangeObject;
 use model::record::Meta;
 use model::standard::{Intake, Object};
 use model::{
-    Decided, EventKind, Failure, Id, Message, PayloadRef, Record, RecordKind, Timestamp, ids, patch,
+    Decided, EventKind, Failure, FailureKind, Id, Message, PayloadRef, Record, RecordKind, Timestamp, ids,
+    patch,
 };
 use store::{Store, Work};
 use tokio::runtime::Handle;
 
 use crate::Error;
+
+/// Records at the top of one message: each has events of its own and a place in the exchange.
+const MOST_ROOTS: usize = 5_000;
 
 /// Rows of one slice.
 const SLICE: usize = 500;
@@ -128,6 +132,10 @@ impl Intake for Translator {
         *record.meta_mut() = self.meta(id, root);
         place(&mut record, parent, &object.object_id.to_string());
         if object.ancestors.is_empty() {
+            if self.roots.len() >= MOST_ROOTS {
+                let why = "more records at the top than one exchange may have";
+                return Err(Failure::new(FailureKind::Rejected, "exchange.too-many-objects", why));
+            }
             self.roots.push(ExchangeObject { kind, id, root, object_id: object.object_id, result: None });
             let changes = patch::diff(&serde_json::json!({}), &record.to_json());
             self.decided.push(Decided { record: record.clone(), event: EventKind::RecordCreated, changes });

@@ -158,7 +158,6 @@ impl Broker {
             // Another worker has the job: whatever we did was not committed.
             return;
         }
-        eprintln!("DEBUG {error:?}");
         let failure = error.into_failure();
         tracing::warn!(job = %job.id, kind = job.kind, code = %failure.code, attempts = job.attempts, "job failed");
         if let Err(error) = self.give_up_or_retry(&job, failure).await {
@@ -167,6 +166,10 @@ impl Broker {
     }
 
     async fn do_job(&self, job: &Job) -> Result<(), Error> {
+        if job.attempts >= MOST_ATTEMPTS {
+            let why = "given up after many attempts that ended without a word";
+            return Err(Failure::permanent("broker.given-up", why).into());
+        }
         match job.kind.as_str() {
             "process" => self.process(job).await,
             "prepare" => self.prepare(job).await,

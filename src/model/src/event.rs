@@ -92,6 +92,9 @@ pub enum EventKind {
     /// Bytes were erased; their digests stay.
     #[serde(rename = "payload.erased")]
     PayloadErased,
+    /// The evidence of a case was exported.
+    #[serde(rename = "evidence.exported")]
+    EvidenceExported,
     /// A partner was created or changed.
     #[serde(rename = "partner.changed")]
     PartnerChanged,

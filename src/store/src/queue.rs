@@ -87,19 +87,26 @@ pub(crate) struct Claim {
     skip_locked: &'static str,
 }
 
-/// Lanes that have something due and room, the longest waiting first. On PostgreSQL the lane's row is locked, so that
+/// Lanes that have something claimable and room, the longest waiting first; what waits behind its FIFO key is not claimable,
+/// and must not keep other lanes from being looked at. On PostgreSQL the lane's row is locked, so that
 /// two nodes cannot fill the same lane beyond its cap; lanes that another node is filling are left out.
 const LANES: &str = "SELECT tenant, lane FROM lane \
-     WHERE EXISTS (SELECT 1 FROM job WHERE job.tenant = lane.tenant AND job.lane = lane.lane AND due_at <= $1) \
+     WHERE EXISTS (SELECT 1 FROM job WHERE job.tenant = lane.tenant AND job.lane = lane.lane AND due_at <= $1 \
+           AND (job.fifo_key IS NULL OR NOT EXISTS (SELECT 1 FROM job o \
+                WHERE o.tenant = job.tenant AND o.fifo_key = job.fifo_key AND o.seq < job.seq))) \
        AND (SELECT count(*) FROM job WHERE job.tenant = lane.tenant AND job.lane = lane.lane \
             AND holder IS NOT NULL AND due_at > $1) < $2 \
-     ORDER BY (SELECT min(due_at) FROM job WHERE job.tenant = lane.tenant AND job.lane = lane.lane) LIMIT $3";
+     ORDER BY (SELECT min(due_at) FROM job WHERE job.tenant = lane.tenant AND job.lane = lane.lane \
+               AND (job.fifo_key IS NULL OR NOT EXISTS (SELECT 1 FROM job o \
+                    WHERE o.tenant = job.tenant AND o.fifo_key = job.fifo_key AND o.seq < job.seq))) LIMIT $3";
 
 /// Counted after the lane was locked: the row before may have seen an older state.
 const LEASED: &str =
     "SELECT count(*) FROM job WHERE tenant = $1 AND lane = $2 AND holder IS NOT NULL AND due_at > $3";
 
-const LEASE: &str = "UPDATE job SET holder = $4, due_at = $5, epoch = epoch + 1 \
+/// A job whose holder never came back counts as attempted: it may be the job that ends its workers.
+const LEASE: &str = "UPDATE job SET holder = $4, due_at = $5, epoch = epoch + 1, \
+     attempts = attempts + CASE WHEN holder IS NULL THEN 0 ELSE 1 END \
      WHERE due_at <= $3 AND id IN (SELECT j.id FROM job j \
         WHERE j.tenant = $1 AND j.lane = $2 AND j.due_at <= $3 \
           AND (j.fifo_key IS NULL OR NOT EXISTS (SELECT 1 FROM job o \
@@ -165,7 +172,7 @@ impl Store {
     pub async fn release_leases(&self, worker: &str) -> Result<u64, Error> {
         let now = self.db().now().await?;
         let release = Step::new(
-            "UPDATE job SET holder = NULL, due_at = $2 WHERE holder = $1 RETURNING id",
+            "UPDATE job SET holder = NULL, due_at = $2, attempts = attempts + 1 WHERE holder = $1 RETURNING id",
             vec![worker.into(), now.into()],
             "job",
             Expect::Returning,

@@ -242,3 +242,53 @@ async fn the_evidence_of_a_case_verifies_without_the_gateway() {
     assert!(report.counts.events >= 4, "case, exchange and both messages are in it");
     assert_eq!(report.counts.contents, report.counts.payloads);
 }
+
+#[tokio::test]
+async fn a_reply_counts_only_from_the_authority_that_the_exchange_is_with() {
+    let gateway = Gateway::start().await;
+    let ours = caller("soest", "63");
+    let case = gateway.a_case(&ours, "Neubau").await;
+    let sent = hand_over(&gateway, &ours, vec![case.meta.id]).await;
+    let forged = json!({"toy": "0402", "process": sent.process_id, "results": [[case.meta.id, true]]});
+    let message = gateway.accept(&ours, &forged).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    let message = gateway.broker.message(&ours, message.id).await.unwrap();
+    assert_eq!(message.state, MessageState::Parked);
+    assert_eq!(message.report.unwrap().findings[0].rule, "exchange.wrong-partner");
+    assert_eq!(exchange(&gateway, &ours, sent.meta.id).await.status, ExchangeStatus::Received);
+}
+
+#[tokio::test]
+async fn whatever_lies_in_a_locked_case_is_locked_too() {
+    let gateway = Gateway::start().await;
+    let (ours, theirs) = (caller("soest", "63"), caller("lippstadt", "63"));
+    let file = gateway.a_case(&ours, "oben").await;
+    let Record::Case(mut inner) = crate::house::new_case(&ours, "63", "darin") else { unreachable!() };
+    inner.parent = Some(file.meta.id);
+    inner.meta.root = file.meta.id;
+    let inner = gateway.broker.submit(&ours, crate::house::create(Record::Case(inner)), None).await.unwrap();
+    let Record::Case(mut innermost) = crate::house::new_case(&ours, "63", "ganz darin") else {
+        unreachable!()
+    };
+    innermost.parent = Some(inner.meta().id);
+    innermost.meta.root = file.meta.id;
+    let innermost =
+        gateway.broker.submit(&ours, crate::house::create(Record::Case(innermost)), None).await.unwrap();
+
+    let sent = hand_over(&gateway, &ours, vec![inner.meta().id]).await;
+    let there = received(&gateway, &theirs).await;
+    gateway
+        .broker
+        .confirm_import(&theirs, there.meta.id, vec![(inner.meta().id, result(true))])
+        .await
+        .unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    gateway.broker.lock(&ours, RecordKind::Case, inner.meta().id, sent.meta.id).await.unwrap();
+    let amend = |id| change(RecordKind::Case, id, Change::Amend(json!({"title": "x"})));
+    let refused = gateway.broker.submit(&ours, amend(innermost.meta().id), None).await.unwrap_err();
+    assert_eq!(refused.code(), "model.locked");
+    assert!(
+        gateway.broker.submit(&ours, amend(file.meta.id), None).await.is_ok(),
+        "what lies around it is not"
+    );
+}

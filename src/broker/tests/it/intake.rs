@@ -182,3 +182,63 @@ async fn a_message_for_another_authority_is_returned_and_one_for_an_unknown_auth
     let (state, rule) = outcome("arc:1").await;
     assert_eq!((state, rule.as_deref()), (MessageState::Processed, Some("message.unknown-recipient")));
 }
+
+#[tokio::test]
+async fn a_test_message_does_not_use_up_the_productive_id() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let body = json!({"toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Neubau"]]});
+    let incoming = broker::Incoming { test: true, key: Some("k".into()), ..broker::Incoming::default() };
+    let bytes = bytes::Bytes::from(body.to_string());
+    let test = gateway.broker.accept(&caller, incoming, futures::stream::iter([Ok(bytes)])).await.unwrap();
+    let productive = gateway.accept(&caller, &body).await.unwrap();
+    assert_ne!(test.id, productive.id);
+    gateway.broker.run_due_jobs().await.unwrap();
+    let cases = gateway.broker.records(&caller, &RecordFilter::of(RecordKind::Case), &page()).await.unwrap();
+    assert_eq!(cases.items.len(), 1);
+}
+
+#[tokio::test]
+async fn a_return_takes_back_what_the_message_had_led_to_and_its_repetition_is_one_effect() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let body = json!({"toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Neubau"]]});
+    let message = gateway.accept(&caller, &body).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    gateway.broker.return_by_hand(&caller, message.id).await.unwrap();
+    let count = async || {
+        let cases =
+            gateway.broker.records(&caller, &RecordFilter::of(RecordKind::Case), &page()).await.unwrap();
+        let entries = InboxFilter { state: Some(store::InboxState::Available), ..InboxFilter::default() };
+        let entries = gateway.broker.inbox(&caller, &entries, &page()).await.unwrap();
+        (cases.items.len(), entries.items.len())
+    };
+    assert_eq!(count().await, (0, 0));
+    gateway.accept(&caller, &body).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    assert_eq!(count().await, (1, 1));
+}
+
+#[tokio::test]
+async fn what_waits_in_the_mailbox_cannot_be_parked() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let message = gateway.accept(&caller, &json!({"toy": "0101", "process": ids::new_id()})).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    let refused = gateway.broker.park_by_hand(&caller, message.id).await.unwrap_err();
+    assert_eq!(refused.code(), "model.wrong-state");
+}
+
+#[tokio::test]
+async fn a_message_put_aside_while_it_waits_is_processed_once_when_it_is_sent_again() {
+    let gateway = Gateway::start().await;
+    let caller = caller("soest", "63");
+    let body = json!({"toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Neubau"]]});
+    let message = gateway.accept(&caller, &body).await.unwrap();
+    gateway.broker.park_by_hand(&caller, message.id).await.unwrap();
+    assert_eq!(gateway.broker.run_due_jobs().await.unwrap(), 0);
+    gateway.broker.resend(&caller, message.id).await.unwrap();
+    assert_eq!(gateway.broker.run_due_jobs().await.unwrap(), 1);
+    let message = gateway.broker.message(&caller, message.id).await.unwrap();
+    assert_eq!(message.state, MessageState::Processed);
+}

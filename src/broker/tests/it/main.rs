@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod content;
 mod exchange;
 mod house;
 mod intake;

@@ -29,6 +29,11 @@ impl Work {
         )
     }
 
+    /// Ends every unfinished job about a subject, whoever has it: a worker that is at it cannot commit any more.
+    pub fn cancel_jobs(&mut self, tenant: &str, subject: Id) -> &mut Self {
+        self.any("DELETE FROM job WHERE tenant = $1 AND subject = $2", vec![tenant.into(), subject.into()])
+    }
+
     /// Only a precondition: the job is still leased with this epoch. Belongs into every unit of work that is written in
     /// the course of a job, so that a worker whose lease has run out does not write between its successor's rows.
     pub fn hold_job(&mut self, id: Id, epoch: i64) -> &mut Self {

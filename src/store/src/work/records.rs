@@ -107,6 +107,14 @@ impl Work {
         )
     }
 
+    /// Makes invisible again what was revealed, by the change of one row, so that it can be discarded.
+    pub fn unreveal(&mut self, tenant: &str, message: Id) -> &mut Self {
+        self.any(
+            "UPDATE staging SET revealed = 0 WHERE message = $1 AND tenant = $2",
+            vec![message.into(), tenant.into()],
+        )
+    }
+
     /// Removes what was staged for a message and never revealed. The files of its payloads are swept.
     pub fn discard_staged(&mut self, tenant: &str, message: Id) -> &mut Self {
         let args = || vec![message.into(), tenant.into()];
