@@ -236,3 +236,40 @@ async fn whoever_waits_is_woken_by_an_enqueue_here_or_on_another_node() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_behind_its_key_holds_up_no_other_lane() {
+    on_every_engine(|bed| async move {
+        enqueue(&bed, &[make::job("x", Some("case-1")), make::job("x", Some("case-1"))]).await;
+        assert_eq!(bed.store.claim("w", LONG, 1).await.unwrap()[0].lane, "x");
+        enqueue(&bed, &[make::job("y", None)]).await;
+        let next = bed.store.claim("w", LONG, 1).await.unwrap();
+        assert_eq!(next.iter().map(|job| job.lane.as_str()).collect::<Vec<_>>(), ["y"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_holder_never_came_back_counts_as_tried() {
+    on_every_engine(|bed| async move {
+        enqueue(&bed, &[make::job("x", None)]).await;
+        assert_eq!(bed.store.claim("w", LONG, 1).await.unwrap()[0].attempts, 0);
+        bed.store.release_leases("w").await.unwrap();
+        assert_eq!(bed.store.claim("w", LONG, 1).await.unwrap()[0].attempts, 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_job_cannot_be_finished_by_whoever_has_it() {
+    on_every_engine(|bed| async move {
+        let job = make::job("x", None);
+        enqueue(&bed, std::slice::from_ref(&job)).await;
+        let claimed = bed.store.claim("w", LONG, 1).await.unwrap();
+        let mut work = Work::new();
+        work.cancel_jobs(TENANT, job.subject);
+        bed.store.commit(work).await.unwrap();
+        assert_eq!(conflict(finish(&bed, &claimed[0]).await), "job");
+    })
+    .await;
+}
