@@ -9,6 +9,9 @@ use model::ids::is_name;
 use crate::places::{Place, Places};
 use crate::{Config, Error, Limits, Store};
 
+/// Parameters that the URL of the database may have.
+const DATABASE_PARAMETERS: &[&str] = &["application_name", "host", "port", "sslmode", "sslrootcert"];
+
 /// The rules that hold between keys.
 pub(crate) struct Check<'a> {
     pub(crate) places: &'a Places,
@@ -55,10 +58,11 @@ impl Check<'_> {
                     .next()
                     .and_then(|authority| authority.rsplit_once('@'))
                     .map(|(user, _)| user);
-                let parameters = rest.split_once('?').map_or("", |(_, parameters)| parameters);
-                if user.is_some_and(|user| user.contains(':')) || parameters.contains("password") {
+                if user.is_some_and(|user| user.contains(':')) {
                     return Err(Error::LiteralSecret(self.place("store.database")));
                 }
+                let parameters = rest.split_once('?').map_or("", |(_, parameters)| parameters);
+                self.database_parameters(parameters)?;
                 if store.database_password.is_some() && user.is_none() {
                     return Err(
                         self.value("store.database", "a password needs a user: postgres://USER@HOST/NAME")
@@ -81,6 +85,20 @@ impl Check<'_> {
             .database_password
             .iter()
             .try_for_each(|reference| self.secret("store.database_password", reference))
+    }
+
+    /// What may be said of a connection beside its address. The driver would log what it does not know, with its value.
+    fn database_parameters(&self, query: &str) -> Result<(), Error> {
+        for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+            if name.to_ascii_lowercase().contains("password") {
+                return Err(Error::LiteralSecret(self.place("store.database")));
+            }
+            if !DATABASE_PARAMETERS.contains(&name.as_ref()) {
+                let rule = format!("expected no parameters but {}", DATABASE_PARAMETERS.join(", "));
+                return Err(self.value("store.database", &rule));
+            }
+        }
+        Ok(())
     }
 
     fn limits(&self, limits: &Limits) -> Result<(), Error> {

@@ -8,7 +8,9 @@ mod check;
 mod keys;
 mod places;
 
+use std::fs::File;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use broker::house::Tenant;
@@ -192,6 +194,9 @@ pub enum Error {
     /// The file or variable of a secret is not there.
     #[error("{0}: the secret it refers to cannot be read")]
     SecretMissing(Place),
+    /// Others than the owner can read the file of a secret.
+    #[error("{0}: others can read the file it refers to; set its mode to 0600")]
+    SecretPermissions(Place),
     /// Plain HTTP beyond this machine.
     #[error("{0}: plain HTTP is spoken on loopback addresses only")]
     PlainHttp(Place),
@@ -209,6 +214,7 @@ impl Error {
             Error::Undefined(..) => "config.undefined",
             Error::LiteralSecret(_) => "config.literal-secret",
             Error::SecretMissing(_) => "config.secret-missing",
+            Error::SecretPermissions(_) => "config.secret-permissions",
             Error::PlainHttp(_) => "config.plain-http",
         }
     }
@@ -235,8 +241,7 @@ impl Config {
     /// The database with its password, as the store wants it.
     pub fn database(&self) -> Result<String, Error> {
         let Some(reference) = &self.store.database_password else { return Ok(self.store.database.clone()) };
-        let place = || Place::key("store.database_password");
-        let password = read_secret(reference).ok_or_else(|| Error::SecretMissing(place()))?;
+        let password = read_secret(reference, Place::key("store.database_password"))?;
         let (scheme, rest) = self.store.database.split_once("://").unwrap_or_default();
         let (user, host) = rest.split_once('@').unwrap_or_default();
         Ok(format!("{scheme}://{user}:{}@{host}", percent_encoded(password.trim_end_matches(['\r', '\n']))))
@@ -277,11 +282,18 @@ fn refused(places: &Places, error: &toml::de::Error) -> Error {
     Error::Value(place, rule)
 }
 
-fn read_secret(reference: &str) -> Option<String> {
-    match reference.strip_prefix("file:") {
-        Some(path) => std::fs::read_to_string(path).ok(),
-        None => std::env::var(reference.strip_prefix("env:")?).ok(),
+/// The secret that `place` refers to. A file must be readable by its owner only, like that of a key.
+fn read_secret(reference: &str, place: Place) -> Result<String, Error> {
+    let Some(path) = reference.strip_prefix("file:") else {
+        let name = reference.strip_prefix("env:").unwrap_or_default();
+        return std::env::var(name).map_err(|_| Error::SecretMissing(place));
+    };
+    let Ok(file) = File::open(path) else { return Err(Error::SecretMissing(place)) };
+    let Ok(metadata) = file.metadata() else { return Err(Error::SecretMissing(place)) };
+    if metadata.permissions().mode() & 0o077 != 0 {
+        return Err(Error::SecretPermissions(place));
     }
+    std::io::read_to_string(file).map_err(|_| Error::SecretMissing(place))
 }
 
 fn percent_encoded(text: &str) -> String {

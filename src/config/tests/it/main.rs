@@ -1,5 +1,7 @@
 //! Configurations that are taken, and those that are refused: by code, line and key.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use config::{Config, Error};
@@ -210,14 +212,44 @@ fn a_missing_file_is_refused() {
 #[test]
 fn the_password_comes_from_its_reference_and_is_encoded() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("password"), "p@ss:/word\n").unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "p@ss:/word\n").unwrap();
+    std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     let database =
         "database = \"postgres://amtsbote@db.example/amtsbote\"\ndatabase_password = \"file:password\"";
     let text = with("database = \"sqlite:data/amtsbote.db\"", database);
     let config = Config::parse(&text, folder.path()).unwrap();
     assert_eq!(config.database().unwrap(), "postgres://amtsbote:p%40ss%3A%2Fword@db.example/amtsbote");
-    std::fs::remove_file(folder.path().join("password")).unwrap();
+    for mode in [0o640, 0o604, 0o644] {
+        std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        assert_eq!(config.database().unwrap_err().code(), "config.secret-permissions", "{mode:o}");
+    }
+    std::fs::remove_file(&file).unwrap();
     assert_eq!(config.database().unwrap_err().code(), "config.secret-missing");
+}
+
+#[test]
+fn the_url_of_the_database_has_known_parameters_only() {
+    let parse = |query: &str| {
+        let database = format!("database = \"postgres://u@db/x?{query}\"");
+        Config::parse(&with("database = \"sqlite:data/amtsbote.db\"", &database), Path::new("/"))
+    };
+    assert!(parse("").is_ok() && parse("sslmode=verify-full&sslrootcert=/ca.pem&port=5433").is_ok());
+    assert!(parse("host=/run/postgresql&application_name=gw1").is_ok());
+    for (query, code) in [
+        ("PassWord=geheim", "config.literal-secret"),
+        ("sslmode=require&p%61ssword=geheim", "config.literal-secret"),
+        ("%50ASSWORD=geheim", "config.literal-secret"),
+        ("sslpassword=geheim", "config.literal-secret"),
+        ("passfile=geheim", "config.value"),
+        ("options=geheim", "config.value"),
+        ("user=geheim", "config.value"),
+        ("geheim", "config.value"),
+    ] {
+        let error = parse(query).err().unwrap_or_else(|| panic!("accepted: {query}"));
+        assert_eq!(error.code(), code, "{query}: {error}");
+        assert!(!error.to_string().contains("geheim"), "{error}");
+    }
 }
 
 #[test]
