@@ -81,5 +81,6 @@ fn truncate(path: &mut String) {
     if path.len() > PATH_BYTES {
         path.truncate(path.floor_char_boundary(PATH_BYTES));
         path.push('\u{2026}');
+        path.shrink_to_fit();
     }
 }

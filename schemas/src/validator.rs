@@ -1,7 +1,7 @@
 //! The validator: sees the events of a reader, hands them to libxml2, and turns what it reports
 //! into findings.
 
-use crate::ffi::{Feed, Schema};
+use crate::ffi::{Feed, Schema, Violation};
 use crate::registry::Schemas;
 use crate::rules::describe;
 use crate::{Error, Finding, Report, Severity};
@@ -10,6 +10,9 @@ use xml::{Observer, Place, Start};
 
 /// Bytes of one text that libxml2 gets, since it collects a value before it looks at it.
 const TEXT_BYTES: usize = 4 << 20;
+
+/// White space of XML.
+const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
 
 /// Elements of xdomea whose declared fixed value is the boolean `1` (2.2 to 4.0). libxml2 compares
 /// fixed values by their characters, so that `true`, which is equal, would be refused.
@@ -32,6 +35,8 @@ pub struct Validator {
     fixed: Option<String>,
     /// Bytes of the current text.
     text_bytes: usize,
+    /// The part of the current text that libxml2 does not get is not only white space.
+    has_more_text: bool,
     /// Some violations were dropped, because libxml2 saw a part of a value only.
     dropped: bool,
     started: bool,
@@ -50,7 +55,16 @@ impl Validator {
 
     fn with(choice: Choice) -> Self {
         let report = Report::default();
-        Validator { choice, feed: None, report, fixed: None, text_bytes: 0, dropped: false, started: false }
+        Validator {
+            choice,
+            feed: None,
+            report,
+            fixed: None,
+            text_bytes: 0,
+            has_more_text: false,
+            dropped: false,
+            started: false,
+        }
     }
 
     /// What was found so far.
@@ -83,7 +97,7 @@ impl Validator {
     /// Hands over the text of a fixed boolean, in the form that the schema declares.
     fn flush_fixed(&mut self, place: Place<'_>) {
         let Some(text) = self.fixed.take() else { return };
-        let value = text.trim_matches([' ', '\t', '\n', '\r']);
+        let value = text.trim_matches(BLANKS);
         let is_true = value == "true" || value == "1";
         if is_true && text != "1" {
             let message = format!("Element {} is equal to 1 but not written as 1.", place.local());
@@ -96,8 +110,13 @@ impl Validator {
 
     fn collect(&mut self, place: Place<'_>) {
         let Some(feed) = &mut self.feed else { return };
-        for violation in feed.take_violations() {
-            let (rule, message) = describe(&violation, place.local());
+        let violations = feed.take_violations();
+        self.note_all(&violations, place);
+    }
+
+    fn note_all(&mut self, violations: &[Violation], place: Place<'_>) {
+        for violation in violations {
+            let (rule, message) = describe(violation, place.local());
             self.note(Severity::Error, &rule, place, message);
         }
     }
@@ -117,7 +136,7 @@ impl Observer for Validator {
             self.begin(start, place);
         }
         self.flush_fixed(place);
-        self.text_bytes = 0;
+        (self.text_bytes, self.has_more_text) = (0, false);
         let Some(feed) = &mut self.feed else { return };
         feed.start(start);
         if is_fixed_boolean(start) {
@@ -139,7 +158,14 @@ impl Observer for Validator {
         self.text_bytes = before.saturating_add(text.len());
         if self.text_bytes <= TEXT_BYTES {
             feed.text(text);
-        } else if before <= TEXT_BYTES {
+            return self.collect(place);
+        }
+        if !self.has_more_text && !text.trim_matches(BLANKS).is_empty() {
+            // One character stands for the rest, so that text where none may be is still found.
+            self.has_more_text = true;
+            feed.text("x");
+        }
+        if before <= TEXT_BYTES {
             let message = format!("Element {} is too long for its value to be checked.", place.local());
             self.note(Severity::Warning, "schema.long-text", place, message);
         }
@@ -149,14 +175,17 @@ impl Observer for Validator {
     fn end(&mut self, place: Place<'_>) {
         self.flush_fixed(place);
         let is_cut = std::mem::take(&mut self.text_bytes) > TEXT_BYTES;
+        self.has_more_text = false;
         let Some(feed) = &mut self.feed else { return };
         feed.end(place);
+        let mut violations = feed.take_violations();
         if is_cut {
-            // It judged a part of the value.
-            feed.take_violations();
-            self.dropped = true;
+            // It judged a part of the value; what it says about the elements stands.
+            let all = violations.len();
+            violations.retain(|violation| !violation.is_of_value());
+            self.dropped |= violations.len() < all;
         }
-        self.collect(place);
+        self.note_all(&violations, place);
     }
 
     fn finish(&mut self) {

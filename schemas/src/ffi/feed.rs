@@ -25,6 +25,13 @@ pub(crate) struct Violation {
     pub(crate) text: String,
 }
 
+impl Violation {
+    /// Whether a value breaks its simple type (`XML_SCHEMAV_CVC_DATATYPE_VALID_*` and the facets).
+    pub(crate) fn is_of_value(&self) -> bool {
+        matches!(self.code, 1824..=1826 | 1829..=1840)
+    }
+}
+
 /// What libxml2 holds addresses of: it lives in one place until the feed is dropped.
 struct Shared {
     violations: RefCell<Vec<Violation>>,
@@ -216,7 +223,8 @@ impl Feed {
         let texts = start.declarations();
         for ((prefix, uri), (prefix_text, uri_text)) in start.declaration_symbols().iter().zip(texts) {
             let prefix = self.name(*prefix, prefix_text.unwrap_or_default());
-            let uri = self.name(*uri, uri_text);
+            // The absent prefix is NULL, but libxml2 reads the URI of `xmlns=""`.
+            let uri = if *uri == Symbol::EMPTY { c"".as_ptr().cast() } else { self.name(*uri, uri_text) };
             self.namespaces.extend([prefix, uri]);
         }
     }

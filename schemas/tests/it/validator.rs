@@ -99,6 +99,30 @@ fn a_document_that_is_cut_keeps_the_findings_before() {
 }
 
 #[test]
+fn taking_back_the_default_namespace_is_harmless() {
+    let document = message("1", &case(ID)).replace("<code>", "<code xmlns=\"\">");
+    assert!(check(&own(), document.as_bytes()).is_valid());
+}
+
+#[test]
+fn a_text_that_is_too_long_hides_no_other_fault() {
+    let blanks = "\n".repeat(5 << 20);
+    let rules = |document: String| -> Vec<String> {
+        let report = check(&own(), document.as_bytes());
+        let errors = report.findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+        errors.map(|finding| finding.rule).collect()
+    };
+    let at_the_end = format!("{}{blanks}", case(ID));
+    assert!(rules(message("1", &at_the_end)).is_empty());
+    assert_eq!(rules(message("1", &blanks)), ["xsd.1871"], "an element is missing");
+    let missing_later = message("1", "").replace("<code>", &format!("<code>{blanks}"));
+    assert_eq!(rules(missing_later), ["xsd.1871"], "an element is missing behind it");
+    assert_eq!(rules(message("1", &format!("{at_the_end}text"))), ["xsd.1843"], "text where none may be");
+    let value = message("1", &case(&format!("{ID}{blanks}x")));
+    assert!(rules(value).is_empty(), "the value itself cannot be judged");
+}
+
+#[test]
 fn one_schema_serves_many_threads() {
     let schemas = own();
     let (good, bad) = (message("1", &case(ID)), message("1", &case("x")));
