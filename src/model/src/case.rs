@@ -59,10 +59,12 @@ pub struct FilePlanNode {
 pub struct Description {
     /// Betreff, at most 2,000 characters.
     pub title: String,
-    /// Aktenzeichen or Geschäftszeichen, usually assigned by the record-keeping system.
+    /// Aktenzeichen or Geschäftszeichen, usually assigned by the record-keeping system; at most 200
+    /// characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record_reference: Option<String>,
-    /// Other identifiers of the same thing: application ids, Kassenzeichen, UUIDs of other systems.
+    /// Other identifiers of the same thing: application ids, Kassenzeichen, UUIDs of other systems. At
+    /// most 200; kinds of at most 80 and values of at most 200 characters.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<Reference>,
     /// Who leads the matter (Federführung).

@@ -5,13 +5,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::activity::TaskStatus;
-use crate::case::{Confidentiality, File, RecordStatus, Version};
+use crate::case::{Confidentiality, Description, File, RecordStatus, Reference, Version};
 use crate::exchange::{Exchange, ExchangeMessage, ExchangeStatus, ImportResult};
 use crate::record::Record;
 use crate::{Error, EventKind, Id, RecordKind, Timestamp, patch};
 
 /// Largest JSON form of a record, in bytes. What is larger belongs into documents.
 pub const RECORD_BYTES: usize = 256 * 1024;
+
+/// Longest Aktenzeichen, in characters. What is looked up must fit into a row of an index.
+pub const RECORD_REFERENCE_CHARS: usize = 200;
+
+/// References of one record, and the longest kind and value of one, in characters.
+const REFERENCES: usize = 200;
+const REFERENCE_KIND_CHARS: usize = 80;
+const REFERENCE_VALUE_CHARS: usize = 200;
 
 /// A change that somebody wants.
 #[derive(Debug, Clone, PartialEq)]
@@ -229,7 +237,7 @@ fn with_reference(mut record: Record, reference: &str) -> Result<(Record, EventK
         Record::Document(document) => &mut document.description,
         _ => return Err(Error::Invalid { field: "recordReference" }),
     };
-    if reference.trim().is_empty() || reference.chars().count() > 200 {
+    if reference.trim().is_empty() {
         return Err(Error::Invalid { field: "recordReference" });
     }
     description.record_reference = Some(reference.to_owned());
@@ -289,11 +297,27 @@ fn validate(record: &Record, json: &Value, rules: Rules) -> Result<(), Error> {
     if title.is_some_and(|title| title.chars().count() > 2_000) {
         return Err(Error::Invalid { field: "title" });
     }
+    record.description().map_or(Ok(()), validate_references)?;
     match record.description().and_then(|description| description.confidentiality) {
         Some(level) if level >= Confidentiality::Confidential => Err(Error::Classified),
         Some(Confidentiality::Restricted) if !rules.allow_restricted => Err(Error::Classified),
         _ => Ok(()),
     }
+}
+
+fn validate_references(description: &Description) -> Result<(), Error> {
+    let is_long = |text: &str, most: usize| text.chars().count() > most;
+    if description.record_reference.as_ref().is_some_and(|text| is_long(text, RECORD_REFERENCE_CHARS)) {
+        return Err(Error::Invalid { field: "recordReference" });
+    }
+    let mut references = description.references.iter();
+    let is_too_long = |reference: &Reference| {
+        is_long(&reference.kind, REFERENCE_KIND_CHARS) || is_long(&reference.value, REFERENCE_VALUE_CHARS)
+    };
+    if references.len() > REFERENCES || references.any(is_too_long) {
+        return Err(Error::Invalid { field: "references" });
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -344,6 +368,28 @@ mod tests {
             let change = Change::Amend(json!({ field: "x" }));
             assert_eq!(run(Some(&case()), change), Err(Error::Invalid { field: "body" }), "{field}");
         }
+    }
+
+    #[test]
+    fn what_is_looked_up_fits_into_an_index() {
+        let amended = |kind: usize, value: usize, count: usize| {
+            let one = json!({ "kind": "ü".repeat(kind), "value": "ü".repeat(value) });
+            run(Some(&case()), Change::Amend(json!({ "references": vec![one; count] }))).map(drop)
+        };
+        assert_eq!(amended(80, 200, 200), Ok(()));
+        for (kind, value, count) in [(81, 1, 1), (1, 201, 1), (1, 1, 201)] {
+            assert_eq!(amended(kind, value, count), Err(Error::Invalid { field: "references" }));
+        }
+        let created = |length: usize| {
+            let mut record = a_case("Neubau");
+            let Record::Case(case) = &mut record else { panic!("a case") };
+            case.description.record_reference = Some("ü".repeat(length));
+            run(None, Change::Create(Box::new(record))).map(drop)
+        };
+        assert_eq!(created(200), Ok(()));
+        let too_long = Err(Error::Invalid { field: "recordReference" });
+        assert_eq!(created(201), too_long);
+        assert_eq!(run(Some(&case()), Change::AssignReference("1".repeat(201))).map(drop), too_long);
     }
 
     #[test]

@@ -219,10 +219,23 @@ pub struct Report {
 impl Report {
     /// How many findings are kept.
     pub const MOST: usize = 1_000;
+    /// Longest path that is kept, in bytes. Names of elements come from outside.
+    pub const PATH_BYTES: usize = 1_000;
+    /// Longest name of a file and longest value of [`Finding::with`] that are kept, in bytes.
+    pub const NAME_BYTES: usize = 300;
+
+    /// Whether a further finding of this severity would be kept; if not, it is only counted.
+    pub fn keeps(&self, severity: Severity) -> bool {
+        let has_lesser = || self.findings.iter().any(|finding| finding.severity < Severity::Error);
+        self.findings.len() < Self::MOST || (severity == Severity::Error && has_lesser())
+    }
 
     /// Adds a finding, or counts it once the report is full. Errors push out of a full report what
-    /// is not one, so that a flood of warnings cannot hide them.
-    pub fn add(&mut self, finding: Finding) {
+    /// is not one, so that a flood of warnings cannot hide them. Long texts are cut.
+    pub fn add(&mut self, mut finding: Finding) {
+        finding.path.iter_mut().for_each(|path| cut(path, Self::PATH_BYTES));
+        finding.file.iter_mut().for_each(|file| cut(file, Self::NAME_BYTES));
+        finding.with.values_mut().for_each(|name| cut(name, Self::NAME_BYTES));
         if self.findings.len() < Self::MOST {
             self.findings.push(finding);
             return;
@@ -241,9 +254,44 @@ impl Report {
     }
 }
 
+/// Shortens a text to at most so many bytes, with an ellipsis as its last character.
+fn cut(text: &mut String, bytes: usize) {
+    const ELLIPSIS: char = '…';
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes - ELLIPSIS.len_utf8()));
+        text.push(ELLIPSIS);
+        text.shrink_to_fit();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_texts_of_a_finding_are_cut_between_characters() {
+        let mut report = Report::default();
+        let long = format!("x{}", "ü".repeat(1_000));
+        report.add(Finding::error("a").at(1, long.clone()).in_file(long.clone()).with("name", long));
+        report.add(Finding::error("a").at(1, "x".repeat(Report::PATH_BYTES)).with("name", "short"));
+        let [first, second] = &report.findings[..] else { panic!("two findings") };
+        let (path, file) = (first.path.as_ref().unwrap(), first.file.as_ref().unwrap());
+        assert_eq!((path.len(), file.len(), first.with["name"].len()), (1_000, 300, 300));
+        assert!(path.starts_with("xüü") && path.ends_with("ü…"));
+        assert!(second.path.as_ref().unwrap().ends_with('x'), "what fits stays");
+        assert_eq!(second.with["name"], "short");
+    }
+
+    #[test]
+    fn a_full_report_keeps_errors_as_long_as_there_is_something_lesser() {
+        let mut report = Report::default();
+        assert!(report.keeps(Severity::Warning));
+        (1..Report::MOST).for_each(|_| report.add(Finding::error("a")));
+        report.add(Finding::warning("b"));
+        assert!(!report.keeps(Severity::Warning) && report.keeps(Severity::Error));
+        report.add(Finding::error("a"));
+        assert!(!report.keeps(Severity::Error));
+    }
 
     #[test]
     fn a_flood_of_warnings_does_not_hide_an_error() {
