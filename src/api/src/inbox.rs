@@ -69,7 +69,8 @@ pub(crate) struct InboxEntry {
     /// Until when it is leased.
     #[serde(skip_serializing_if = "Option::is_none")]
     lease_until: Option<Timestamp>,
-    /// The message; its content is fetched at `messages/{id}/content`.
+    /// The message with the first findings of its report; the whole report is at `messages/{id}`, the
+    /// content at `messages/{id}/content`.
     message: Message,
     /// The exchange that the message belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -195,7 +196,7 @@ fn shown(item: &InboxItem) -> Value {
         "id": entry.id,
         "state": entry.state.name(),
         "unit": entry.unit,
-        "message": messages::shown(message),
+        "message": messages::brief(message),
     });
     for (name, value) in [
         ("publicService", json!(entry.public_service)),

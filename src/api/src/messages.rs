@@ -110,7 +110,7 @@ pub(crate) async fn list(
     };
     let page = paging::page(query.limit, query.after)?;
     let listed = api.broker.messages(&caller, &filter, &page).await?;
-    let items: Vec<Value> = listed.items.iter().map(shown).collect();
+    let items: Vec<Value> = listed.items.iter().map(brief).collect();
     Ok(paging::answer(&uri, Listed { items, next: listed.next }))
 }
 
@@ -201,11 +201,25 @@ async fn repaired(
     Ok(answer::json(&message))
 }
 
+/// Findings of a message in a list: a page of whole reports would have up to 200,000.
+const BRIEF_FINDINGS: usize = 10;
+
 /// A message as it is shown: every finding with its sentences.
 pub(crate) fn shown(message: &Message) -> Value {
+    with_findings(message, usize::MAX)
+}
+
+/// A message as it is shown in a list: with the first findings, the others counted in `more`.
+pub(crate) fn brief(message: &Message) -> Value {
+    with_findings(message, BRIEF_FINDINGS)
+}
+
+fn with_findings(message: &Message, most: usize) -> Value {
     let mut json = json!(message);
     if let Some(report) = &message.report {
-        json["report"]["findings"] = report.findings.iter().map(explained).collect();
+        let left_out = report.findings.len().saturating_sub(most) as u64;
+        json["report"]["findings"] = report.findings.iter().take(most).map(explained).collect();
+        json["report"]["more"] = report.more.saturating_add(left_out).into();
     }
     json
 }
@@ -226,4 +240,43 @@ fn filled(sentence: &str, finding: &Finding) -> String {
         .with
         .iter()
         .fold(sentence.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use model::message::{Door, Report};
+    use model::{Timestamp, ids};
+
+    use super::*;
+
+    #[test]
+    fn a_list_has_the_first_findings_and_counts_the_others() {
+        let findings: Vec<Finding> = (0..25).map(|n| Finding::error(&format!("test.{n}"))).collect();
+        let message = Message {
+            id: ids::new_id(),
+            tenant: "soest".to_owned(),
+            authority: "bab:05974000".parse().unwrap(),
+            unit: "63".to_owned(),
+            public_service: None,
+            direction: Direction::In,
+            door: Door::Rest,
+            partner: "fach".to_owned(),
+            identity: None,
+            dedup_key: "1".to_owned(),
+            payload: None,
+            file_name: None,
+            test: false,
+            state: MessageState::Parked,
+            received_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+            report: Some(Report { findings, more: 3 }),
+            related: None,
+            exchange: None,
+        };
+        let (brief, whole) = (brief(&message), shown(&message));
+        let count = |json: &Value| json["report"]["findings"].as_array().map(Vec::len);
+        assert_eq!((count(&brief), &brief["report"]["more"]), (Some(10), &json!(18)));
+        assert_eq!((count(&whole), &whole["report"]["more"]), (Some(25), &json!(3)));
+        assert_eq!(brief["report"]["findings"][9]["rule"], "test.9");
+    }
 }

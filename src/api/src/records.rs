@@ -140,7 +140,8 @@ pub(crate) fn shown(caller: &Caller, event: Event) -> Event {
     Event { changes: None, ..event }
 }
 
-/// Identity and ownership of a new record, which takes from its parent what is not said.
+/// Identity and ownership of a new record, which takes from its parent what is not said. Whoever acts for an
+/// authority names no other one.
 pub(crate) fn new_meta(
     caller: &Caller,
     authority: Option<Authority>,
@@ -148,6 +149,11 @@ pub(crate) fn new_meta(
     public_service: Option<String>,
     parent: Option<&Record>,
 ) -> Result<Meta, Problem> {
+    if let (Some(own), Some(named)) = (&caller.authority, &authority)
+        && own != named
+    {
+        return Err(model::Error::Forbidden.into());
+    }
     let id = ids::new_id();
     let parent = parent.map(Record::meta);
     if let (Some(parent), Some(authority)) = (parent, &authority)

@@ -1,9 +1,14 @@
 //! Every route of the interface, once. The router, the OpenAPI document and the tests that walk all routes
 //! are made from this list, so none of them can forget one.
 
+use std::panic::AssertUnwindSafe;
+
 use axum::Router;
+use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
 use model::Action::{
     ConfirmImport, Exchange as StartExchange, ManagePartners, ManageTokens, ReadCases, ReadContent,
     ReadEvents, ReadEvidence, ReadMessages, ReadPartners, RepairMessages, SendMessages, UseInbox, WorkTasks,
@@ -262,12 +267,12 @@ fn message_routes() -> Vec<Route> {
             .takes_raw(messages::MEDIA_TYPES)
             .gives::<Message>(202),
         Route::get("/messages", "listMessages", messages::list)
-            .says("Lists the messages that the token sees.")
+            .says("Lists the messages that the token sees, each with the first findings of its report.")
             .needs(ReadMessages)
             .query::<messages::MessageQuery>()
             .gives::<PageOf<Message>>(200),
         Route::get("/messages/{id}", "readMessage", messages::read)
-            .says("Gives one message with the report of its check.")
+            .says("Gives one message with the whole report of its check.")
             .needs(ReadMessages)
             .gives::<Message>(200),
         Route::get("/messages/{id}/content", "readMessageContent", messages::content)
@@ -367,11 +372,11 @@ fn house_routes() -> Vec<Route> {
             .needs(ReadPartners)
             .gives::<partners::Capabilities>(200),
         Route::get("/tokens", "listTokens", tokens::list)
-            .says("Lists the tokens that see no more than the caller's.")
+            .says("Lists the tokens that see no more than the caller's and act for the same authority.")
             .needs(ManageTokens)
             .gives::<tokens::TokenList>(200),
         Route::post("/tokens", "createToken", tokens::create)
-            .says("Makes a token that sees no more than the caller's, and shows it once.")
+            .says("Makes a token that has no more rights than the caller's, and shows it once.")
             .needs(ManageTokens)
             .takes::<tokens::Wanted>()
             .gives::<tokens::ShownToken>(201),
@@ -402,8 +407,15 @@ pub fn router(api: Api) -> Router {
         .merge(collect(open))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+        .layer(from_fn(without_panic))
         .layer(from_fn(meter::around))
         .with_state(api)
+}
+
+/// A defect of ours ends one request, with an answer. What the panic says stays inside.
+async fn without_panic(request: Request, next: Next) -> Response {
+    let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    answer.unwrap_or_else(|_| Problem::from(broker::Error::Internal).into_response())
 }
 
 fn collect(routes: Vec<Route>) -> Router<Api> {
@@ -417,4 +429,26 @@ async fn no_route() -> Answer {
 
 async fn no_method() -> Answer {
     Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "api.no-method"))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_and_tells_nothing() {
+        async fn fails() -> StatusCode {
+            panic!("geheim")
+        }
+        let router = Router::new().route("/", get(fails)).layer(from_fn(without_panic));
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains("broker.internal") && !body.contains("geheim"), "{body}");
+    }
 }

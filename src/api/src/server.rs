@@ -1,5 +1,5 @@
-//! HTTP/1.1 with limits (RFC 9112): on the size and number of header fields, on the time they may take, and
-//! on connections. `axum::serve` has none of them.
+//! HTTP/1.1 with limits (RFC 9112): on the size and number of header fields, on the time they may take, on
+//! connections, and on clients that do not read their answers. `axum::serve` has none of them.
 
 use std::future::Future;
 use std::pin::pin;
@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 
 /// What one listener bears.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,8 @@ pub struct ServerLimits {
     pub header_time: Duration,
     /// Header fields of a request; 431 beyond.
     pub header_fields: usize,
+    /// Longest time in which a client takes no byte of its answer; then the connection ends.
+    pub write_pause: Duration,
     /// Time that requests in hand have when the gateway stops.
     pub stop_time: Duration,
 }
@@ -33,6 +36,7 @@ impl Default for ServerLimits {
             connections: 1_024,
             header_time: Duration::from_secs(20),
             header_fields: 100,
+            write_pause: Duration::from_secs(60),
             stop_time: Duration::from_secs(30),
         }
     }
@@ -60,13 +64,15 @@ pub async fn serve<L: Listener>(
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
+        let mut io = TimeoutStream::new(io);
+        io.set_write_timeout(Some(limits.write_pause));
         let service = TowerToHyperService::new(router.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_time)
             .max_headers(limits.header_fields)
             .max_buf_size(BUFFER)
-            .serve_connection(TokioIo::new(io), service);
+            .serve_connection(TokioIo::new(Box::pin(io)), service);
         let connection = open.watch(connection);
         tokio::spawn(async move {
             // A client that goes away is no error of ours.

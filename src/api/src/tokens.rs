@@ -1,5 +1,6 @@
 //! Tokens of the tenant. Nobody gives away what they do not have: a token sees no more units and services
-//! than the one that made it, and only such tokens are seen.
+//! than the one that made it and acts for the same authority, and only such tokens are seen. Whoever sees
+//! all units answers for the whole tenant, and so for each of its authorities.
 
 use axum::Extension;
 use axum::extract::State;
@@ -31,7 +32,7 @@ pub(crate) struct Wanted {
     units: Within,
     /// Public services that it sees.
     services: Within,
-    /// Authority whose mailbox it uses.
+    /// Authority that it acts for: the caller's own, unless the caller sees all units.
     #[serde(default)]
     authority: Option<Authority>,
     /// When it ends by itself.
@@ -112,7 +113,7 @@ fn wanted(caller: &Caller, wanted: Wanted) -> Result<NewToken, Problem> {
     if roles.is_empty() {
         return Err(model::Error::Invalid { field: "roles" }.into());
     }
-    if !caller.scope.units.includes(&units) || !caller.scope.services.includes(&services) {
+    if !has(caller, &units, &services, authority.as_ref()) {
         return Err(model::Error::Forbidden.into());
     }
     Ok(NewToken { name, roles, units, services, authority, expires_at })
@@ -134,8 +135,15 @@ pub(crate) async fn revoke(
 async fn visible(api: &Api, caller: &Caller) -> Result<Vec<TokenRow>, Problem> {
     let scope = caller.may(Action::ManageTokens)?;
     let rows = api.broker.tokens(&scope.tenant).await?;
-    let seen = |row: &TokenRow| scope.units.includes(&row.units) && scope.services.includes(&row.services);
+    let seen = |row: &TokenRow| has(caller, &row.units, &row.services, row.authority.as_ref());
     Ok(rows.into_iter().filter(seen).collect())
+}
+
+/// Whether the caller has the rights of such a token. One without an authority may name any in a record.
+fn has(caller: &Caller, units: &Within, services: &Within, authority: Option<&Authority>) -> bool {
+    let scope = &caller.scope;
+    let acts = scope.units == Within::All || caller.authority.as_ref() == authority;
+    acts && scope.units.includes(units) && scope.services.includes(services)
 }
 
 fn shown(row: TokenRow, secret: Option<String>) -> ShownToken {

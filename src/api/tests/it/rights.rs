@@ -2,7 +2,7 @@
 
 use api::Needs;
 use model::Role;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::gateway::{ALL_ROLES, Call, Gateway};
 use crate::isolation::{Things, plausible};
@@ -82,6 +82,36 @@ async fn answers_carry_the_version_and_are_not_kept_by_caches() {
     assert!(wrong.header("allow").contains("POST"), "{wrong:?}");
     assert_eq!(gateway.call(&token, Call::get("/nothing")).await.is(404).code(), "api.no-route");
     assert_eq!(gateway.call(&token, Call::get("/cases/")).await.is(404).code(), "api.no-route");
+}
+
+#[tokio::test]
+async fn whoever_acts_for_an_authority_names_no_other() {
+    let gateway = Gateway::start().await;
+    let token = gateway.token("soest", "63", "*", ALL_ROLES).await;
+    for (path, title) in [("/case-files", "Akte"), ("/cases", "Vorgang")] {
+        let with = |authority: &str| json!({ "unit": "63", "title": title, "authority": authority });
+        let foreign = gateway.call(&token, Call::post(path).json(with("bab:05974028"))).await.is(403);
+        assert_eq!(foreign.code(), "model.forbidden");
+        gateway.call(&token, Call::post(path).json(with("bab:05974000"))).await.is(201);
+    }
+}
+
+#[tokio::test]
+async fn a_token_acts_for_the_authority_of_its_maker_unless_that_sees_all_units() {
+    let gateway = Gateway::start().await;
+    let one = gateway.token("soest", "63", "*", ALL_ROLES).await;
+    let all = gateway.token("soest", "*", "*", ALL_ROLES).await;
+    let new = json!({ "name": "x", "roles": ["system"], "services": "all", "units": { "only": ["63"] } });
+    let mut own = new.clone();
+    own["authority"] = json!("bab:05974000");
+    let refused = gateway.call(&one, Call::post("/tokens").json(new.clone())).await.is(403);
+    assert_eq!(refused.code(), "model.forbidden");
+    gateway.call(&one, Call::post("/tokens").json(own)).await.is(201);
+    let made = gateway.call(&all, Call::post("/tokens").json(new)).await.is(201).json();
+    let id = made["id"].as_str().unwrap();
+    let seen = gateway.call(&one, Call::get("/tokens")).await.is(200).json();
+    assert!(!seen.to_string().contains(id), "{seen}");
+    gateway.call(&one, Call::new("DELETE", &format!("/tokens/{id}"))).await.is(404);
 }
 
 #[tokio::test]

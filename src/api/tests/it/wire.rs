@@ -1,9 +1,15 @@
-//! What only a real connection shows: header limits, stalled and broken bodies, stopping.
+//! What only a real connection shows: header limits, stalled and broken bodies, clients that do not read, stopping.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use api::{ServerLimits, Settings, serve};
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use bytes::Bytes;
+use futures::stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -135,6 +141,28 @@ async fn a_chunked_body_is_taken() {
         .head("POST /api/v1/messages", "content-type: application/xml\r\ntransfer-encoding: chunked\r\n");
     let answer = server.talk(&format!("{head}4\r\n<a/>\r\n0\r\n\r\n"), false).await;
     assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_gives_its_place_free() {
+    let endless =
+        async || Body::from_stream(stream::repeat(Ok::<_, Infallible>(Bytes::from(vec![0; 65_536]))));
+    let router = Router::new().route("/endless", get(endless)).route("/", get(async || "here"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits =
+        ServerLimits { connections: 1, write_pause: Duration::from_millis(300), ..ServerLimits::default() };
+    tokio::spawn(serve(listener, router, limits, std::future::pending()));
+    let mut deaf = TcpStream::connect(address).await.unwrap();
+    deaf.write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    // The only place is taken as soon as the answer begins.
+    deaf.readable().await.unwrap();
+    let mut next = TcpStream::connect(address).await.unwrap();
+    next.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    next.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("here"), "{answer}");
+    drop(deaf);
 }
 
 #[tokio::test]
