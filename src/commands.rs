@@ -4,7 +4,8 @@
 //! write, one after the other, and the workers of the running one find what was put into the queue here.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -155,7 +156,9 @@ impl OnStore {
     ) -> Outcome {
         let caller = self.caller(of)?;
         let unwritable = |reason| Error::File { file: output.to_owned(), reason };
-        let file = File::create_new(output).map_err(unwritable)?;
+        // What it holds of a case is for the operator's eyes, whatever the umask says.
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(output);
+        let file = file.map_err(unwritable)?;
         let exported = self.gateway.broker.export_evidence(&caller, case, file, content).await;
         let file = match exported {
             Ok(file) => file,

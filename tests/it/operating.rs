@@ -1,5 +1,6 @@
 //! An operator at work on the store of a running gateway: repairing messages, exporting evidence.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use reqwest::{Client, RequestBuilder};
@@ -95,7 +96,9 @@ async fn exported_evidence_verifies_and_a_flipped_byte_does_not() {
     let at = |name: &str| desk.installation.folder().join(name);
     let (bundle, key) = (at("evidence.zip"), at("key.pem"));
     let exported = desk.run(&["evidence", "export", id, "--output", "evidence.zip"]);
-    assert_eq!(exported["bytes"], std::fs::metadata(&bundle).unwrap().len());
+    let metadata = std::fs::metadata(&bundle).unwrap();
+    assert_eq!(exported["bytes"], metadata.len());
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
     std::fs::write(&key, desk.installation.run(&["evidence", "key"]).stdout).unwrap();
 
     let verify = |more: &[&str]| {
