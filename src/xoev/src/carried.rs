@@ -10,7 +10,7 @@ use schemas::{Schemas, Validator};
 use xml::Event;
 
 use crate::Error;
-use crate::container::Limits;
+use crate::container::{Limits, shown};
 use crate::findings::{of_schema, unreadable};
 use crate::head::{Place, Root, XmlReader, read_root};
 
@@ -105,7 +105,7 @@ impl Carried {
         }
         Some(Identity {
             standard: self.family.name.to_owned(),
-            version,
+            version: shown(&version),
             message_type: type_of(&root.local).to_owned(),
             name: root.local.clone(),
             process_id: None,

@@ -5,9 +5,10 @@ use std::io::{self, SeekFrom};
 
 use model::standard::Source;
 use model::{Finding, Report};
+use rawzip::extra_fields::{ExtraFieldId, ExtraFields};
 use rawzip::{CompressionMethod, ErrorKind, ReaderAt, ZipArchive, ZipFileHeaderRecord, ZipLocator};
 
-use super::names::{decode, fault, shown};
+use super::names::{decode, fault, folded, shown};
 use super::{Entry, Limits};
 
 /// The end of the directory with a comment of the largest size, and its ZIP64 parts.
@@ -190,7 +191,9 @@ fn read_record(
     let agrees = local.file_path().as_bytes() == raw
         && local.compression_method() == method
         && local.flags().bits() == flags.bits()
-        && (same_numbers || left_open);
+        && (same_numbers || left_open)
+        && !has_other_name(record.extra_fields())
+        && !has_other_name(local.extra_fields());
     if !agrees {
         findings.refuse("container.header-mismatch", Some(&name));
     }
@@ -200,6 +203,11 @@ fn read_record(
     let deflated = method == CompressionMethod::DEFLATE;
     let entry = Entry { name: name.into(), data_start, compressed, size, crc: record.crc32(), deflated };
     Ok((entry, extent))
+}
+
+/// Whether extra fields hold a name that some programs take instead of the header's (APPNOTE 4.6.9).
+fn has_other_name(mut fields: ExtraFields<'_>) -> bool {
+    fields.any(|(id, _)| id == ExtraFieldId::INFO_ZIP_UNICODE_PATH)
 }
 
 /// The decoded name, with a finding if it is not one that may be used.
@@ -251,11 +259,11 @@ fn check_extents(extents: &mut [Extent], directory: u64, findings: &mut Findings
     }
 }
 
-/// Names must differ by more than case, else a file could take another's place.
+/// Names must differ by more than case and composition, else a file could take another's place.
 fn check_duplicates(entries: &[Entry], findings: &mut Findings<'_>) {
     let mut seen = std::collections::HashSet::with_capacity(entries.len());
     for entry in entries {
-        if !seen.insert(entry.name.to_lowercase()) {
+        if !seen.insert(folded(&entry.name)) {
             findings.refuse("container.duplicate-name", Some(&entry.name));
         }
     }

@@ -15,7 +15,7 @@ use std::io::{self, SeekFrom};
 use model::Report;
 use model::standard::Source;
 
-pub(crate) use names::shown;
+pub(crate) use names::{folded, shown};
 pub use reader::EntryReader;
 pub use writer::ContainerWriter;
 

@@ -1,6 +1,8 @@
 //! Names of files in a container: how they are encoded (APPNOTE 6.3.10, appendix D) and which are
 //! harmless on every file system.
 
+use unicode_normalization::UnicodeNormalization;
+
 /// The upper half of code page 437.
 const CP437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
 
@@ -45,7 +47,8 @@ pub(super) fn fault(name: &str) -> Option<&'static str> {
     if name.contains('/') {
         return Some("container.folder");
     }
-    let is_odd = |c: char| c.is_control() || matches!(c, ':' | '*' | '?' | '"' | '<' | '>' | '|');
+    let is_odd =
+        |c: char| c.is_control() || is_direction(c) || matches!(c, ':' | '*' | '?' | '"' | '<' | '>' | '|');
     let is_bad = name.is_empty()
         || name.len() > NAME_BYTES
         || name.chars().any(is_odd)
@@ -63,6 +66,12 @@ fn is_device(name: &str) -> bool {
     DEVICES.contains(&stem.as_str()) || is_numbered("com") || is_numbered("lpt")
 }
 
+/// What names have in common that a file system may take for the same: they differ by case or by the
+/// composition of letters only (Unicode's NFC).
+pub(crate) fn folded(name: &str) -> String {
+    name.to_lowercase().nfc().collect()
+}
+
 /// A name from outside as a finding may show it: no control characters, at most 120 characters.
 pub(crate) fn shown(name: &str) -> String {
     let harmless = |c: char| if c.is_control() || is_invisible(c) { '\u{fffd}' } else { c };
@@ -71,7 +80,16 @@ pub(crate) fn shown(name: &str) -> String {
 
 /// Characters that turn the reading direction or are not seen.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    is_direction(c) || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}')
+}
+
+/// Characters that turn the reading direction (UAX 9), so that `fdp.exe` reads as `exe.pdf`, and the
+/// byte order mark.
+fn is_direction(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+    )
 }
 
 #[cfg(test)]
@@ -98,6 +116,9 @@ mod tests {
         let long = "x".repeat(256);
         for name in ["", "a\0b", "a\nb", "NUL", "com1.pdf", "Lpt9", "x.", "x ", "ab:c", &long] {
             assert_eq!(fault(name), Some("container.name"), "{name:?}");
+        }
+        for control in ['\u{61c}', '\u{200e}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{feff}'] {
+            assert_eq!(fault(&format!("Plan{control}fdp.exe")), Some("container.name"), "{control:?}");
         }
         for name in ["a.pdf", "7bf9473a-b4a7-11ec-a407-005056871b7c_Prüfung (2).pdf", "console.txt", "com10"]
         {

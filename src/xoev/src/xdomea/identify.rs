@@ -9,6 +9,7 @@ use super::messages::{MessageType, Version};
 use super::node::{Budget, Node};
 use super::text::truth;
 use crate::Error;
+use crate::container::shown;
 use crate::head::{Root, XmlReader};
 
 /// Bytes that a header may have.
@@ -38,7 +39,7 @@ pub(crate) fn by_root(root: &Root) -> Head {
     let version = Version::by_namespace(&root.namespace);
     let number = match version {
         Some(version) => version.number().to_owned(),
-        None => root.namespace.rsplit(':').next().unwrap_or_default().to_owned(),
+        None => shown(root.namespace.rsplit(':').next().unwrap_or_default()),
     };
     let message = version.and_then(|version| MessageType::by_root(&root.local, version));
     let code = message.map_or("", |message| message.code);

@@ -6,6 +6,7 @@ use model::{Id, PayloadRef};
 
 use super::messages::leading_uuid;
 use crate::Error;
+use crate::container::folded;
 
 /// A payload in little memory: there may be thousands.
 #[derive(PartialEq, Eq)]
@@ -18,7 +19,7 @@ struct Compact {
     name: Option<Box<str>>,
 }
 
-/// Files by lower-case name: names that differ by case only would replace each other.
+/// Files by lower-case name: names that differ by case or composition only would replace each other.
 #[derive(Default)]
 pub(crate) struct Placed(BTreeMap<Box<str>, Compact>);
 
@@ -29,7 +30,7 @@ impl Placed {
         let mut number = 1;
         let mut candidate = name.to_owned();
         loop {
-            let key: Box<str> = candidate.to_lowercase().into();
+            let key: Box<str> = folded(&candidate).into();
             let entry = compact(payload, &candidate, &key)?;
             match self.0.get(&key) {
                 None => {

@@ -5,6 +5,7 @@
 use model::case::{
     Confidentiality, Description, Disposition, FilePlanUnit, Medium, Period, Reference, Relation, Retention,
 };
+use model::command::RECORD_REFERENCE_CHARS;
 use model::party::Party;
 
 use super::node::{Node, code, filled, group, leaf};
@@ -46,7 +47,8 @@ pub(crate) fn read_description(nodes: &[Node]) -> Description {
     let text = |local| general.text_of(local).map(str::to_owned);
     Description {
         title: title(general.text_of("Betreff").unwrap_or_default()),
-        record_reference: text("Kennzeichen"),
+        // One that is longer stays with what the model does not know.
+        record_reference: text("Kennzeichen").filter(|text| text.chars().count() <= RECORD_REFERENCE_CHARS),
         references: id
             .text_of("ID")
             .map(|value| Reference { kind: UUID.to_owned(), value: value.to_owned() })
@@ -204,4 +206,19 @@ fn make_any_party(party: &Party, is_document: bool) -> Node {
         _ => "Kontakt",
     };
     make_party(party, element)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_that_is_too_long_to_be_looked_up_is_left_to_what_is_kept() {
+        let read = |length: usize| {
+            let reference = leaf("Kennzeichen", "ü".repeat(length));
+            read_description(&[group("AllgemeineMetadaten", vec![reference])]).record_reference
+        };
+        assert_eq!(read(200), Some("ü".repeat(200)));
+        assert_eq!(read(201), None);
+    }
 }

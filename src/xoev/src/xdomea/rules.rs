@@ -352,7 +352,11 @@ impl<'a> Rules<'a> {
     }
 
     fn add<R: std::io::BufRead>(&mut self, finding: Finding, reader: &Reader<R>) {
-        self.report.add(finding.at(reader.position().line, reader.path()));
+        // A path can be long, so none is made for what is only counted.
+        match self.report.keeps(finding.severity) {
+            true => self.report.add(finding.at(reader.position().line, reader.path())),
+            false => self.report.add(finding),
+        }
     }
 
     /// Adds a finding unless one as bad was already made about the same `subject`.

@@ -12,7 +12,7 @@ const ID: &str = "7bf9473a-b4a7-11ec-a407-005056871b7c";
 const FILE: &str = "f4bcaaf7-d7cb-11ef-a278-005056871b7c_Plan.pdf";
 
 /// A hand-over of a case with one document.
-fn handover() -> String {
+pub(crate) fn handover() -> String {
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <xdomea:Abgabe.Abgabe.0401 xmlns:xdomea="urn:xoev-de:xdomea:schema:3.1.0">
@@ -45,7 +45,7 @@ fn handover() -> String {
     )
 }
 
-fn stem() -> String {
+pub(crate) fn stem() -> String {
     format!("{ID}_Abgabe.Abgabe.0401")
 }
 
@@ -190,6 +190,29 @@ fn findings_have_their_place_and_never_a_value() {
     assert!(!format!("{report:?}").contains("Mustermann"), "{report:?}");
     let lines: Vec<_> = report.findings.iter().filter_map(|finding| finding.line).collect();
     assert!(lines.is_sorted(), "{lines:?}");
+}
+
+#[test]
+fn long_names_of_elements_do_not_make_a_long_report() {
+    let name = format!("xdomea:{}", "x".repeat(500));
+    let (open, close) = (format!("<{name}>").repeat(40), format!("</{name}>").repeat(40));
+    let codes = "<xdomea:Vertraulichkeitsstufe><code>001</code></xdomea:Vertraulichkeitsstufe>".repeat(1_500);
+    let xml = handover().replace(
+        "<xdomea:AllgemeineMetadaten>",
+        &format!("{open}{codes}{close}<xdomea:AllgemeineMetadaten>"),
+    );
+    let report = check(&own(), &container(&xml, &good_files()), None).1;
+    assert!(report.more > 0 && !report.is_acceptable());
+    assert!(report.findings.iter().any(|finding| finding.rule == "xdomea.classified"));
+    let size = serde_json::to_vec(&report).unwrap().len();
+    assert!(size < 2 << 20, "{size} bytes");
+}
+
+#[test]
+fn a_foreign_version_is_shown_without_control_characters() {
+    let xml = handover().replace("schema:3.1.0", "schema:&#x9b;31mEVIL&#10;forged");
+    let identity = check(&own(), &container(&xml, &good_files()), None).0.unwrap();
+    assert_eq!(identity.version, "\u{fffd}31mEVIL\u{fffd}forged");
 }
 
 #[test]

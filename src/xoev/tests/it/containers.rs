@@ -59,6 +59,17 @@ fn quoted() -> Vec<u8> {
     build(&[outer, second])
 }
 
+/// The extra field 0x7075 with another name.
+fn unicode_path() -> Vec<u8> {
+    let name = b"../../evil.sh";
+    let mut field = 0x7075_u16.to_le_bytes().to_vec();
+    field.extend((5 + name.len() as u16).to_le_bytes());
+    field.push(1);
+    field.extend(rawzip::crc32(b"a").to_le_bytes());
+    field.extend(name);
+    field
+}
+
 #[test]
 fn malformed_containers_are_refused_with_their_finding() {
     let plain = build(&[xml(), Entry::stored("a.pdf", b"content")]);
@@ -105,6 +116,7 @@ fn malformed_containers_are_refused_with_their_finding() {
         ("file in a folder", named(b"folder/a.pdf"), "container.folder"),
         ("NUL", named(b"a.pdf\0.exe"), "container.name"),
         ("control character", named(b"a\x1b[31m.pdf"), "container.name"),
+        ("other reading direction", named("Plan\u{202e}fdp.exe".as_bytes()), "container.name"),
         ("reserved device", named(b"AUX.pdf"), "container.name"),
         ("empty name", named(b""), "container.name"),
         ("long name", named(&[b'a'; 256]), "container.name"),
@@ -149,6 +161,21 @@ fn malformed_containers_are_refused_with_their_finding() {
             "other name in the local header",
             with(Entry::stored("a", b"x").local(|h| h.name = b"b".to_vec())),
             "container.header-mismatch",
+        ),
+        (
+            "other name in an extra field of the directory",
+            with(Entry::stored("a", b"x").central(|h| h.extra = unicode_path())),
+            "container.header-mismatch",
+        ),
+        (
+            "other name in an extra field of the local header",
+            with(Entry::stored("a", b"x").local(|h| h.extra = unicode_path())),
+            "container.header-mismatch",
+        ),
+        (
+            "names that differ by composition",
+            build(&[xml(), Entry::stored("Pr\u{fc}f", b"x"), Entry::stored("PRu\u{308}f", b"y")]),
+            "container.duplicate-name",
         ),
         (
             "other size in the local header",

@@ -36,6 +36,16 @@ fn round_trip(standard: &Xdomea, label: &str, stem: &str, xml: &str) -> (Outgoin
 }
 
 #[test]
+fn a_reference_that_is_too_long_to_be_looked_up_comes_back() {
+    let reference = "63/".repeat(100);
+    let subject = "<xdomea:Betreff>Neubau</xdomea:Betreff>";
+    let long = format!("{subject}<xdomea:Kennzeichen>{reference}</xdomea:Kennzeichen>");
+    let xml = crate::checks::handover().replace(subject, &long);
+    let (_, rewritten) = round_trip(&own(), "long reference", &crate::checks::stem(), &xml);
+    assert!(rewritten.contains(&reference));
+}
+
+#[test]
 fn every_sample_comes_back_as_it_was() {
     let (Some(samples), Some(packs)) = (shared("samples/xoev/xdomea"), shared("packs")) else { return };
     let by_pack = official(&packs);

@@ -30,6 +30,8 @@ pub(crate) struct Header {
     pub(crate) size: u64,
     /// Sizes and offset stand in a ZIP64 field.
     pub(crate) zip64: bool,
+    /// Further extra fields.
+    pub(crate) extra: Vec<u8>,
 }
 
 impl Entry {
@@ -52,6 +54,7 @@ impl Entry {
             compressed: data.len() as u64,
             size: content.len() as u64,
             zip64: false,
+            extra: Vec::new(),
         };
         let (central, local) = (header.clone(), header);
         Entry { central, local, data, offset: None, attributes: 0, descriptor: Vec::new() }
@@ -124,7 +127,8 @@ pub(crate) fn with_zip64_end(mut file: Vec<u8>, count: u64) -> Vec<u8> {
 }
 
 fn local_header(header: &Header) -> Vec<u8> {
-    let extra = if header.zip64 { zip64_field(&[header.size, header.compressed]) } else { Vec::new() };
+    let mut extra = if header.zip64 { zip64_field(&[header.size, header.compressed]) } else { Vec::new() };
+    extra.extend(&header.extra);
     let mut bytes = b"PK\x03\x04\x14\0".to_vec();
     common(&mut bytes, header, &extra);
     bytes.extend(&header.name);
@@ -134,10 +138,11 @@ fn local_header(header: &Header) -> Vec<u8> {
 
 fn central_header(entry: &Entry, offset: u64) -> Vec<u8> {
     let header = &entry.central;
-    let extra = match header.zip64 {
+    let mut extra = match header.zip64 {
         true => zip64_field(&[header.size, header.compressed, offset]),
         false => Vec::new(),
     };
+    extra.extend(&header.extra);
     let mut bytes = b"PK\x01\x02\x14\x03\x14\0".to_vec();
     common(&mut bytes, header, &extra);
     bytes.extend([0; 6]);
