@@ -54,7 +54,7 @@ pub(crate) fn check(
     }
     if as_json {
         let whole = if files.len() == 1 { results.remove(0) } else { Value::Array(results) };
-        output::line(&whole.to_string());
+        output::json(&whole);
     }
     Ok(worst.into())
 }
@@ -105,7 +105,7 @@ fn with_sentences(finding: &Finding) -> Value {
 
 fn in_words(result: &Value, language: Language) -> String {
     let german = language == Language::De;
-    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let text = |value: &Value| value.as_str().map(output::harmless);
     let count = |severity: Severity| {
         let findings = result["findings"].as_array().into_iter().flatten();
         findings.filter(|finding| finding["severity"] == json!(severity)).count()
@@ -143,8 +143,8 @@ fn counted(count: usize, word: &str) -> String {
 
 /// Severity, place, sentence, the names it needs, rule: `error, line 7, /a/b: … (element: c) [xsd.1871]`.
 fn finding_in_words(finding: &Value, german: bool) -> String {
-    let text = |name: &str| finding[name].as_str().unwrap_or_default();
-    let severity = match (text("severity"), german) {
+    let text = |name: &str| output::harmless(finding[name].as_str().unwrap_or_default());
+    let severity = match (finding["severity"].as_str().unwrap_or_default(), german) {
         ("error", true) => "Fehler",
         ("warning", true) => "Warnung",
         ("info", true) => "Hinweis",
@@ -154,12 +154,12 @@ fn finding_in_words(finding: &Value, german: bool) -> String {
         true => format!("Zeile {line}"),
         false => format!("line {line}"),
     });
-    let place =
-        [Some(severity.to_owned()), Some(text("file").to_owned()), line, Some(text("path").to_owned())];
+    let place = [Some(severity.to_owned()), Some(text("file")), line, Some(text("path"))];
     let place: Vec<String> = place.into_iter().flatten().filter(|part| !part.is_empty()).collect();
     let names = finding["with"].as_object().into_iter().flatten();
-    let names: Vec<String> =
-        names.map(|(key, name)| format!("{key}: {}", name.as_str().unwrap_or_default())).collect();
+    let names: Vec<String> = names
+        .map(|(key, name)| format!("{key}: {}", output::harmless(name.as_str().unwrap_or_default())))
+        .collect();
     let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
     let sentence = text(if german { "de" } else { "en" });
     format!("{}: {sentence}{names} [{}]", place.join(", "), text("rule"))
