@@ -187,21 +187,23 @@ async fn rest(clients: &[(&'static str, Client)]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Removes the largest payload file.
+/// Removes every payload file. A single one might be what a killed upload left, which nobody misses.
 fn forget(folder: &Path) -> Result<(), Error> {
-    let mut largest: Option<(u64, PathBuf)> = None;
+    let mut forgotten = 0;
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
-            let metadata = entry.metadata()?;
-            if metadata.is_dir() {
+            if entry.metadata()?.is_dir() {
                 folders.push(entry.path());
-            } else if largest.as_ref().is_none_or(|(most, _)| metadata.len() > *most) {
-                largest = Some((metadata.len(), entry.path()));
+            } else {
+                std::fs::remove_file(entry.path())?;
+                forgotten += 1;
             }
         }
     }
-    let (_, path) = largest.ok_or_else(|| Error::Start("there is no payload file to forget".into()))?;
-    Ok(std::fs::remove_file(path)?)
+    if forgotten == 0 {
+        return Err(Error::Start("there is no payload file to forget".into()));
+    }
+    Ok(())
 }
