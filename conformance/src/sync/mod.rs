@@ -174,11 +174,8 @@ impl Doors {
             self.county.wait_until(&path, |message| text(message, "state") == "processed").await?;
             self.settle().await?;
             if number == 1 {
-                for action in ["park", "resend", "park", "return"] {
-                    let key = format!("{action}-{}", uuid::Uuid::now_v7());
-                    let path = format!("{path}/{action}");
-                    self.settled(self.operator.post(&path, &key, &json!({})).await?, &path).await?;
-                }
+                let (key, path) = (uuid::Uuid::now_v7().to_string(), format!("{path}/return"));
+                self.settled(self.operator.post(&path, &key, &json!({})).await?, &path).await?;
             }
         }
         let keeper = RecordKeeping::new(&self.county, "63");

@@ -92,7 +92,7 @@ fn requests(case: &str, document: &str) -> Vec<(&'static str, Call, u16, &'stati
         ("a unit that is none", case_with("unit", json!("99")), 422, "broker.unknown-unit"),
         ("a unit of another token", case_with("unit", json!("70")), 403, "model.forbidden"),
         ("a unit with a wildcard", case_with("unit", json!("%")), 422, "broker.unknown-unit"),
-        ("another authority", case_with("authority", json!("bab:05974028")), 422, "broker.unknown-authority"),
+        ("another authority", case_with("authority", json!("bab:05974028")), 403, "model.forbidden"),
         ("an authority that is none", case_with("authority", json!("x")), 400, body),
         ("a service with a bar", case_with("publicService", json!("a|b")), 400, "model.invalid"),
         ("classified content", case_with("confidentiality", json!("secret")), 422, "model.classified"),
