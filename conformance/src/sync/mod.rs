@@ -178,10 +178,25 @@ impl Doors {
                 self.settled(self.operator.post(&path, &key, &json!({})).await?, &path).await?;
             }
         }
+        self.repair_message().await?;
         let keeper = RecordKeeping::new(&self.county, "63");
         for entry in keeper.lease().await? {
             self.settle().await?;
             self.post(&format!("/inbox/{}/return", text(&entry, "id")), json!({})).await?;
+        }
+        Ok(())
+    }
+
+    /// A receipt that nobody waits for is parked by the gateway itself: it is tried again and sent back.
+    async fn repair_message(&self) -> Result<(), Error> {
+        let stray = Content::new("empfang.xml", "application/xml", STRAY_RECEIPT.as_bytes().to_vec());
+        let message = self.message(&stray).await?;
+        let path = format!("/messages/{}", text(&message, "id"));
+        for action in ["resend", "return"] {
+            self.county.wait_until(&path, |message| text(message, "state") == "parked").await?;
+            self.settle().await?;
+            let (key, path) = (uuid::Uuid::now_v7().to_string(), format!("{path}/{action}"));
+            self.settled(self.operator.post(&path, &key, &json!({})).await?, &path).await?;
         }
         Ok(())
     }
@@ -229,3 +244,14 @@ impl Doors {
         }
     }
 }
+
+/// A receipt (0403) of a process that was never begun.
+const STRAY_RECEIPT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<xdomea:Abgabe.EmpfangBestaetigen.0403 xmlns:xdomea="urn:xoev-de:xdomea:schema:3.1.0"><xdomea:Kopf>
+<xdomea:ProzessID>6f1d1c52-0000-4000-8000-000000000403</xdomea:ProzessID>
+<xdomea:Nachrichtentyp listURI="urn:xoev-de:xdomea:codeliste:nachrichtentyp" listVersionID="2.0"><code>0403</code></xdomea:Nachrichtentyp>
+<xdomea:Erstellungszeitpunkt>2026-11-23T09:15:00+01:00</xdomea:Erstellungszeitpunkt>
+<xdomea:Absender><xdomea:Institution><xdomea:Name>Erfundene Behörde</xdomea:Name></xdomea:Institution></xdomea:Absender>
+<xdomea:Empfaenger><xdomea:Institution><xdomea:Name>Erfundene Behörde</xdomea:Name></xdomea:Institution></xdomea:Empfaenger>
+</xdomea:Kopf></xdomea:Abgabe.EmpfangBestaetigen.0403>
+"#;
