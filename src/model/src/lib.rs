@@ -23,6 +23,7 @@ pub mod event;
 pub mod exchange;
 pub mod ids;
 pub mod message;
+pub mod outbound;
 pub mod party;
 pub mod patch;
 pub mod record;
