@@ -92,6 +92,20 @@ impl Gateway {
         self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
     }
 
+    /// Adds lines to the configuration file; they count from the next start on.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn configure(&self, lines: &str) -> Result<(), Error> {
+        let mut file = OpenOptions::new().append(true).open(self.folder.path().join("amtsbote.toml"))?;
+        Ok(file.write_all(format!("\n{lines}").as_bytes())?)
+    }
+
+    /// URL of the gateway's database, as in its configuration.
+    pub fn database_url(&self) -> String {
+        self.database.url()
+    }
+
     /// The gateway's folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -233,9 +247,18 @@ impl Gateway {
 
     /// Most memory that the running gateway has held, in bytes; 0 where the system does not say.
     pub fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// Memory that the running gateway holds now, in bytes; 0 where the system does not say.
+    pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.pid().unwrap_or_default());
         let status = std::fs::read_to_string(path).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
         kibibytes.unwrap_or_default() * 1024
     }

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use conformance::crash::Campaign;
@@ -42,6 +43,15 @@ enum Suite {
     },
     /// Under strace, every 2xx answer follows the sync of log, payload and folder
     Sync,
+    /// 70 % of what the gateway bears, for long: the last minute must be like the first
+    Soak {
+        /// How long on each engine
+        #[arg(long, default_value_t = 3_600)]
+        seconds: u64,
+        /// Only this engine; PostgreSQL is reached by AMTSBOTE_TEST_POSTGRES
+        #[arg(long)]
+        engine: Option<EngineName>,
+    },
     /// Measurements side by side
     Bench {
         /// What to measure
@@ -49,6 +59,9 @@ enum Suite {
         /// Folder of the official schema packs
         #[arg(long, default_value = "../shared/packs")]
         packs: PathBuf,
+        /// Engine of the gateway; PostgreSQL is reached by AMTSBOTE_TEST_POSTGRES
+        #[arg(long, default_value = "sqlite")]
+        engine: EngineName,
     },
 }
 
@@ -58,10 +71,21 @@ enum EngineName {
     Postgres,
 }
 
+impl EngineName {
+    fn name(self) -> &'static str {
+        match self {
+            EngineName::Sqlite => "sqlite",
+            EngineName::Postgres => "postgres",
+        }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum BenchName {
     /// `amtsbote check` against xmllint
     Check,
+    /// Taking messages in, against PostgreSQL inserting the same rows
+    Ingest,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -84,13 +108,12 @@ async fn main() -> ExitCode {
 async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
     match suite {
         Suite::Crash { seeds, from, engine, forget } => {
-            let names = match engine {
-                Some(EngineName::Sqlite) => vec!["sqlite"],
-                Some(EngineName::Postgres) => vec!["postgres"],
-                None => vec!["sqlite", "postgres"],
-            };
+            let names = engines(engine);
             let campaign = |engine| Campaign { binary: binary.to_owned(), engine, from, seeds, forget };
             crash(campaign, &names, json).await
+        }
+        Suite::Soak { seconds, engine } => {
+            soak(binary, Duration::from_secs(seconds), &engines(engine), json).await
         }
         Suite::Sync => {
             let judged = sync::run(binary).await?;
@@ -105,7 +128,21 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
             summary(json, &json!({ "answers": judged.len(), "early": early.len() }));
             Ok(early.is_empty())
         }
-        Suite::Bench { name: BenchName::Check, packs } => {
+        Suite::Bench { name: BenchName::Ingest, engine, .. } => {
+            let wanted = bench::Ingest {
+                binary: binary.to_owned(),
+                engine: Engine::named(engine.name())?,
+                // Without a server there is nothing to compare with, and the figure is absent.
+                postgres: Engine::named("postgres").ok(),
+            };
+            let figures = json!(bench::ingest(&wanted).await?);
+            for (name, value) in figures.as_object().into_iter().flatten() {
+                say(json, &format!("{name}: {value}"));
+            }
+            summary(json, &figures);
+            Ok(true)
+        }
+        Suite::Bench { name: BenchName::Check, packs, .. } => {
             let figures = bench::check(binary, &packs)?;
             say(
                 json,
@@ -118,6 +155,34 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
             Ok(true)
         }
     }
+}
+
+/// One engine, or both.
+fn engines(only: Option<EngineName>) -> Vec<&'static str> {
+    only.map_or(vec!["sqlite", "postgres"], |engine| vec![engine.name()])
+}
+
+async fn soak(binary: &Path, length: Duration, engines: &[&str], json: bool) -> Result<bool, Error> {
+    let mut all = vec![];
+    for name in engines {
+        let wanted = bench::Soak { binary: binary.to_owned(), engine: Engine::named(name)?, length };
+        let figures = bench::soak(&wanted).await?;
+        for (number, minute) in figures.minutes.iter().enumerate() {
+            let bench::Minute { rps, memory_mb, p99_ms } = minute;
+            say(json, &format!("{name}, minute {number}: {rps:.0}/s, {memory_mb:.0} MB, p99 {p99_ms:.0} ms"));
+        }
+        say(
+            json,
+            &format!(
+                "{name}: last against first minute: throughput {:.2}, memory {:.2}; drained in {:.1} s",
+                figures.throughput, figures.memory, figures.drained_s
+            ),
+        );
+        all.push(figures);
+    }
+    let holds = all.iter().all(|figures| figures.holds);
+    summary(json, &json!({ "passed": holds, "soaks": all }));
+    Ok(holds)
 }
 
 async fn crash(campaign: impl Fn(Engine) -> Campaign, engines: &[&str], json: bool) -> Result<bool, Error> {

@@ -1,0 +1,29 @@
+//! Measurements side by side with programs that others wrote: pairs interleaved in one run, medians, CPU as the
+//! kernel accounts it. The load generator runs on the same machine and takes its share of it.
+
+mod check;
+mod copies;
+mod ingest;
+mod node;
+mod soak;
+mod wire;
+
+pub use check::{CheckFigures, check};
+pub use ingest::{Ingest, IngestFigures, ingest};
+pub use soak::{Minute, Soak, SoakFigures, soak};
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_does_not_mind_one_odd_value() {
+        assert_eq!(median([1.0, 99.0, 2.0, 3.0, 2.5].into_iter()), 2.5);
+    }
+}
