@@ -381,7 +381,7 @@ fn house_routes() -> Vec<Route> {
             .takes::<tokens::Wanted>()
             .gives::<tokens::ShownToken>(201),
         Route::delete("/tokens/{id}", "revokeToken", tokens::revoke)
-            .says("Ends a token at once.")
+            .says("Ends a token: on this node at once, on others within a second.")
             .needs(ManageTokens)
             .gives_nothing(204),
         Route::get("/schemas", "listSchemas", schemas::list)

@@ -88,8 +88,7 @@ impl Broker {
             self.store().discard(stored).await;
             return read_message(answer);
         }
-        let content = self.store().open_stored(&caller.scope.tenant, &stored)?;
-        let identity = self.identify(content, incoming.file_name.clone()).await?;
+        let identity = self.identify(&caller.scope.tenant, &stored, incoming.file_name.clone()).await?;
         let message = self.new_message(caller, &authority, incoming, &identity, &stored)?;
         self.commit_incoming(caller, message, stored, once).await
     }
@@ -132,22 +131,18 @@ impl Broker {
         Ok(writer.finish().await?)
     }
 
-    pub(crate) async fn identify(
+    async fn identify(
         &self,
-        content: Payload,
+        tenant: &str,
+        stored: &StoredPayload,
         file_name: Option<String>,
     ) -> Result<Option<Identity>, Error> {
+        let content = self.store().open_stored(tenant, stored)?;
+        if stored.is_inline() {
+            return identify(&self.parts.standards, &mut content.blocking(), file_name.as_deref());
+        }
         let standards = self.parts.standards.clone();
-        blocking(move || {
-            let mut source = content.blocking();
-            for standard in &standards {
-                if let Some(identity) = standard.identify(&mut source, file_name.as_deref())? {
-                    return Ok(Some(identity));
-                }
-            }
-            Ok(None)
-        })
-        .await
+        blocking(move || identify(&standards, &mut content.blocking(), file_name.as_deref())).await
     }
 
     pub(crate) async fn check_content(
@@ -294,6 +289,20 @@ impl Broker {
         let same = message.payload.as_ref().is_some_and(|payload| payload.sha256 == dedup.digest);
         Ok(if same { Known::Same(Box::new(first)) } else { Known::Other })
     }
+}
+
+/// What the first standard that recognises the bytes says of them.
+fn identify(
+    standards: &[Arc<dyn Standard>],
+    source: &mut dyn Source,
+    file_name: Option<&str>,
+) -> Result<Option<Identity>, Error> {
+    for standard in standards {
+        if let Some(identity) = standard.identify(source, file_name)? {
+            return Ok(Some(identity));
+        }
+    }
+    Ok(None)
 }
 
 /// What is known of a message's id.

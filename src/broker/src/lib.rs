@@ -20,6 +20,7 @@ mod exchange;
 pub mod house;
 mod inbox;
 mod intake;
+mod known;
 mod messages;
 mod notes;
 mod once;
@@ -85,12 +86,13 @@ pub struct Limits {
 #[derive(Clone)]
 pub struct Broker {
     parts: Arc<Parts>,
+    known: Arc<known::Known>,
 }
 
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Self {
-        Broker { parts: Arc::new(parts) }
+        Broker { parts: Arc::new(parts), known: Arc::default() }
     }
 
     /// The house it serves.

@@ -2,12 +2,23 @@
 //!
 //! The OpenSSL context is set up with its key once and reused: expanding the key costs more than a small chunk.
 
-use openssl::{cipher::Cipher, cipher_ctx::CipherCtx, error::ErrorStack};
+use std::sync::LazyLock;
+
+use openssl::cipher::{Cipher, CipherRef};
+use openssl::cipher_ctx::CipherCtx;
+use openssl::error::ErrorStack;
 
 use crate::{Error, Result};
 
 pub(crate) const TAG: usize = 16;
 pub(crate) const NONCE: usize = 12;
+
+/// Fetched once: otherwise OpenSSL 3 looks the algorithm up for each context, which costs more than a small chunk.
+fn aes_256_gcm() -> &'static CipherRef {
+    static FETCHED: LazyLock<Option<Cipher>> =
+        LazyLock::new(|| Cipher::fetch(None, "AES-256-GCM", None).ok());
+    FETCHED.as_deref().unwrap_or_else(|| Cipher::aes_256_gcm())
+}
 
 /// Seals under one key.
 pub(crate) struct Encryptor(CipherCtx);
@@ -18,7 +29,7 @@ pub(crate) struct Decryptor(CipherCtx);
 impl Encryptor {
     pub(crate) fn new(key: &[u8; 32]) -> Result<Self> {
         let mut ctx = CipherCtx::new()?;
-        ctx.encrypt_init(Some(Cipher::aes_256_gcm()), Some(key), None)?;
+        ctx.encrypt_init(Some(aes_256_gcm()), Some(key), None)?;
         Ok(Self(ctx))
     }
 
@@ -59,7 +70,7 @@ impl Encryptor {
 impl Decryptor {
     pub(crate) fn new(key: &[u8; 32]) -> Result<Self> {
         let mut ctx = CipherCtx::new()?;
-        ctx.decrypt_init(Some(Cipher::aes_256_gcm()), Some(key), None)?;
+        ctx.decrypt_init(Some(aes_256_gcm()), Some(key), None)?;
         Ok(Self(ctx))
     }
 

@@ -9,6 +9,8 @@
 //! A [`KeyRing`] wraps with its current master key and opens what older ones wrapped. [`KeyWrap`] is the seam for a
 //! hardware module. All key material is zeroised on drop and never shown.
 
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
 use std::{fmt, path::Path, str::FromStr};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -25,6 +27,8 @@ use crate::{
 const VERSION: u8 = 1;
 const HEADER: usize = 1 + 8;
 const KEY: usize = 32;
+/// Derived keys that are kept; a house has fewer tenants.
+const KEPT: usize = 1_000;
 
 /// Bytes of a wrapped data key.
 pub const WRAPPED_KEY: usize = HEADER + NONCE + KEY + TAG;
@@ -49,7 +53,11 @@ impl fmt::Debug for KeyId {
 pub struct MasterKey {
     key: Zeroizing<[u8; KEY]>,
     id: KeyId,
+    /// By tenant. Deriving one takes longer than sealing a small payload.
+    derived: RwLock<HashMap<String, TenantKey>>,
 }
+
+type TenantKey = Arc<Zeroizing<[u8; KEY]>>;
 
 impl MasterKey {
     /// A new random key.
@@ -96,10 +104,23 @@ impl MasterKey {
     fn from_bytes(key: Zeroizing<[u8; KEY]>) -> Self {
         let mut id = [0; 8];
         id.copy_from_slice(&sha256(&[&*key]).0[..8]);
-        Self { key, id: KeyId(id) }
+        Self { key, id: KeyId(id), derived: RwLock::default() }
     }
 
-    fn tenant_key(&self, tenant: &str) -> Result<Zeroizing<[u8; KEY]>> {
+    fn tenant_key(&self, tenant: &str) -> Result<TenantKey> {
+        if let Some(key) = self.derived.read().ok().and_then(|derived| derived.get(tenant).cloned()) {
+            return Ok(key);
+        }
+        let key = Arc::new(self.derive(tenant)?);
+        if let Ok(mut derived) = self.derived.write()
+            && derived.len() < KEPT
+        {
+            derived.insert(tenant.to_owned(), Arc::clone(&key));
+        }
+        Ok(key)
+    }
+
+    fn derive(&self, tenant: &str) -> Result<Zeroizing<[u8; KEY]>> {
         let mut hkdf = PkeyCtx::new_id(Id::HKDF)?;
         hkdf.derive_init()?;
         hkdf.set_hkdf_md(Md::sha256())?;
@@ -333,6 +354,6 @@ mod tests {
             print(hmac.new(prk,b'amtsbote/tenant/kreis'+b'\\x01',hashlib.sha256).hexdigest())";
         let output = std::process::Command::new("python3").args(["-c", script, HEX]).output().unwrap();
         let key = HEX.parse::<MasterKey>().unwrap().tenant_key("kreis").unwrap();
-        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), hex::encode(*key));
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), hex::encode(**key));
     }
 }

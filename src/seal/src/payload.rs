@@ -189,7 +189,8 @@ pub struct PayloadDigest {
 pub struct Digester {
     total: Sha256,
     size: u64,
-    chunk: Sha256,
+    /// Of the chunk that is being filled; absent in the first one, where it is the total.
+    chunk: Option<Sha256>,
     chunk_fill: usize,
     root: RootBuilder,
     chunks: Vec<Digest>,
@@ -201,7 +202,7 @@ impl Digester {
         Self {
             total: Sha256::new(),
             size: 0,
-            chunk: Sha256::new(),
+            chunk: None,
             chunk_fill: 0,
             root: RootBuilder::new(),
             chunks: Vec::new(),
@@ -210,7 +211,6 @@ impl Digester {
 
     /// Adds plaintext; pieces of any length.
     pub fn update(&mut self, mut plain: &[u8]) {
-        self.total.update(plain);
         self.size += plain.len() as u64;
         while !plain.is_empty() {
             // A full chunk closes only when more follows: the last one may be full, too.
@@ -218,7 +218,10 @@ impl Digester {
                 self.close_chunk();
             }
             let (head, rest) = plain.split_at(plain.len().min(CHUNK - self.chunk_fill));
-            self.chunk.update(head);
+            self.total.update(head);
+            if let Some(chunk) = &mut self.chunk {
+                chunk.update(head);
+            }
             self.chunk_fill += head.len();
             plain = rest;
         }
@@ -246,7 +249,7 @@ impl Digester {
     }
 
     fn close_chunk(&mut self) {
-        let done = std::mem::replace(&mut self.chunk, Sha256::new());
+        let done = self.chunk.replace(Sha256::new()).unwrap_or_else(|| self.total.clone());
         let digest = Digest(done.finish());
         self.chunk_fill = 0;
         self.root.push(leaf_hash(&digest.0));

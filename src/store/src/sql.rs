@@ -199,8 +199,11 @@ impl Conn<'_> {
     }
 }
 
-pub(crate) fn for_sqlite(sql: impl SqlSafeStr, args: &[Value]) -> Query<'static, Sqlite, SqliteArguments> {
-    args.iter().fold(sqlx::query(sql), |query, arg| match arg {
+pub(crate) fn for_sqlite<'v>(
+    sql: impl SqlSafeStr,
+    args: impl IntoIterator<Item = &'v Value>,
+) -> Query<'static, Sqlite, SqliteArguments> {
+    args.into_iter().fold(sqlx::query(sql), |query, arg| match arg {
         Value::Int(value) => query.bind(*value),
         Value::Text(value) => query.bind(value.clone()),
         Value::Bytes(value) => query.bind(value.clone()),

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::error::stop_the_process;
 use crate::sql::{Conn, Failed, Row};
-use crate::unit::Unit;
+use crate::unit::{Unit, alike, run_alike};
 use crate::{Error, migrate};
 
 /// Most units in one commit.
@@ -214,8 +214,16 @@ async fn transact(
 /// The rows of each unit; `None` as soon as one fails.
 async fn run_all(conn: &mut SqliteConnection, units: &[Unit]) -> Option<Vec<Vec<Row>>> {
     let mut all = Vec::with_capacity(units.len());
-    for unit in units {
-        all.push(unit.run(&mut Conn::Sqlite(conn)).await.ok()?);
+    let mut rest = units;
+    while let [first, ..] = rest {
+        let (some, others) = rest.split_at(alike(rest));
+        rest = others;
+        if let [_] = some {
+            all.push(first.run(&mut Conn::Sqlite(conn)).await.ok()?);
+            continue;
+        }
+        run_alike(conn, some).await.ok()?;
+        all.extend(some.iter().map(|_| Vec::new()));
     }
     Some(all)
 }

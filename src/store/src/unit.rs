@@ -7,10 +7,12 @@ use sqlx::{AssertSqlSafe, Either, Executor, SqliteConnection};
 
 use crate::Error;
 use crate::queue::Claim;
-use crate::sql::{Conn, Failed, Row, Step, Value, for_sqlite, refuse_nul};
+use crate::sql::{Conn, Expect, Failed, Row, Step, for_sqlite, refuse_nul};
 
-/// Statements that go to SQLite's thread together.
+/// Statements of a unit that go to SQLite's thread together.
 const TOGETHER: usize = 16;
+/// Units of the same shape that go there together; a power of two.
+const ALIKE: usize = 8;
 
 /// All or nothing of it is written. It may be run again if a database wants it so.
 pub(crate) enum Unit {
@@ -31,7 +33,7 @@ impl Unit {
         match conn {
             Conn::Sqlite(conn) => {
                 for some in steps.chunks(TOGETHER) {
-                    rows.extend(run_together(conn, some).await?);
+                    rows.extend(run_together(conn, some.iter()).await?);
                 }
             }
             Conn::Postgres(_) => {
@@ -44,22 +46,47 @@ impl Unit {
     }
 }
 
+/// How many of the first units can be run by one [`run_alike`]: 1, 2, 4 or 8. Powers of two, so that few different texts
+/// have to be kept prepared.
+pub(crate) fn alike(units: &[Unit]) -> usize {
+    let Some(Unit::Steps(first)) = units.first() else { return 1 };
+    let packs = first.len() <= TOGETHER && first.iter().all(|step| step.expect != Expect::Returning);
+    let same = |unit: &&Unit| {
+        matches!(unit, Unit::Steps(steps) if steps.len() == first.len()
+            && steps.iter().zip(first).all(|(step, first)| step.sql.as_str() == first.sql.as_str()))
+    };
+    let count = if packs { units.iter().take(ALIKE).take_while(same).count() } else { 1 };
+    1 << count.max(1).ilog2()
+}
+
+/// Runs units of the same shape that return no rows, all or none.
+pub(crate) async fn run_alike(conn: &mut SqliteConnection, units: &[Unit]) -> Result<(), Failed> {
+    let steps = units.iter().flat_map(|unit| match unit {
+        Unit::Steps(steps) => steps.as_slice(),
+        Unit::Claim(_) => &[],
+    });
+    run_together(conn, steps).await.map(drop)
+}
+
 /// Runs steps as one text of several statements. Handing a statement to SQLite's thread and waiting for it costs several
 /// times what running it does, so small units go there and back once. A step whose expectation is unmet does not keep
 /// those behind it from running, but nothing of the unit is kept then.
-async fn run_together(conn: &mut SqliteConnection, steps: &[Step]) -> Result<Vec<Row>, Failed> {
-    let mut sql = String::new();
-    let mut args: Vec<Value> = Vec::new();
-    for step in steps {
+async fn run_together<'s>(
+    conn: &mut SqliteConnection,
+    steps: impl Iterator<Item = &'s Step> + Clone,
+) -> Result<Vec<Row>, Failed> {
+    let (mut sql, mut behind) = (String::new(), 0);
+    for step in steps.clone() {
         refuse_nul(&step.args)?;
-        push_renumbered(&mut sql, step.sql.as_str(), args.len());
+        push_renumbered(&mut sql, step.sql.as_str(), behind);
         sql.push(';');
-        args.extend_from_slice(&step.args);
+        behind += step.args.len();
     }
     let mut rows = Vec::new();
-    let mut pending = steps.iter();
+    let args = steps.clone().flat_map(|step| &step.args);
+    let mut pending = steps;
     let mut unmet = None;
-    let mut outcomes = conn.fetch_many(for_sqlite(AssertSqlSafe(sql), &args));
+    let mut outcomes = conn.fetch_many(for_sqlite(AssertSqlSafe(sql), args));
     while let Some(outcome) = outcomes.next().await {
         match outcome {
             Ok(Either::Right(row)) => rows.push(Row::Sqlite(row)),

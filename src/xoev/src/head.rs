@@ -9,6 +9,10 @@ use xml::{Event, Limits as XmlLimits, Reader};
 use crate::container::{self, Container, Limits};
 use crate::xdomea::messages::FileName;
 
+/// Bytes read at once, at most and at least.
+const BUFFER: usize = 64 * 1024;
+const LEAST_BUFFER: usize = 512;
+
 /// Where the XML of a message is.
 pub(crate) enum Place {
     /// The bytes are the XML.
@@ -45,14 +49,18 @@ impl Place {
 
     /// A reader of the XML from its beginning.
     pub(crate) fn reader<'a>(&self, source: &'a mut dyn Source) -> io::Result<XmlReader<'a>> {
-        let bytes: Box<dyn Read + 'a> = match self {
+        let (size, bytes): (u64, Box<dyn Read + 'a>) = match self {
             Place::Alone => {
+                let size = source.seek(SeekFrom::End(0))?;
                 source.seek(SeekFrom::Start(0))?;
-                Box::new(source)
+                (size, Box::new(source))
             }
-            Place::In(container, index) => Box::new(container.read(source, *index)?),
+            Place::In(container, index) => {
+                (container.entries()[*index].size(), Box::new(container.read(source, *index)?))
+            }
         };
-        Ok(Reader::new(BufReader::with_capacity(64 * 1024, bytes), XmlLimits::default()))
+        let buffer = usize::try_from(size).unwrap_or(BUFFER).clamp(LEAST_BUFFER, BUFFER);
+        Ok(Reader::new(BufReader::with_capacity(buffer, bytes), XmlLimits::default()))
     }
 
     /// The container, if there is one.

@@ -16,6 +16,8 @@ mod reader;
 mod sweep;
 mod writer;
 
+use std::sync::Arc;
+
 use model::{Id, PayloadRef};
 use seal::keys::KeyWrap;
 use seal::payload::chunk_count;
@@ -30,7 +32,7 @@ pub use reader::{Payload, PayloadReader};
 pub use sweep::SweepReport;
 pub use writer::{PayloadWriter, PayloadWriterBlocking};
 
-use reader::{Place, Sealed};
+use reader::Place;
 
 /// Largest payload in bytes that is kept in its row. Rows go through the WAL and are written twice, files once.
 pub const INLINE: usize = 16 * 1024;
@@ -40,14 +42,26 @@ pub const INLINE: usize = 16 * 1024;
 pub struct StoredPayload {
     pub(crate) reference: PayloadRef,
     pub(crate) wrapped_key: Vec<u8>,
-    /// The sealed bytes of a small payload.
-    pub(crate) sealed: Option<Vec<u8>>,
+    /// A small payload, which lies in no file.
+    pub(crate) inline: Option<Inline>,
+}
+
+/// A small payload: as it is kept, and as it came, for whoever looks at it before its row is written.
+#[derive(Debug)]
+pub(crate) struct Inline {
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) plain: Arc<[u8]>,
 }
 
 impl StoredPayload {
     /// Names the payload and what proves it.
     pub fn reference(&self) -> &PayloadRef {
         &self.reference
+    }
+
+    /// Whether reading it touches no file, so that no thread that may block is needed.
+    pub fn is_inline(&self) -> bool {
+        self.inline.is_some()
     }
 }
 
@@ -72,10 +86,10 @@ impl Store {
         let wrapped = row.opt_bytes(4)?.ok_or(Error::Erased)?;
         let key = self.0.keys.open(tenant, id, &wrapped)?;
         let place = match row.opt_bytes(5)? {
-            Some(sealed) => Place::Row(sealed),
-            None => Place::Files(self.0.files.clone()),
+            Some(sealed) => Place::Row(key, sealed),
+            None => Place::Files(key, self.0.files.clone()),
         };
-        Ok(Payload::new(reference, Sealed { key, place }))
+        Ok(Payload::new(reference, place))
     }
 
     /// Opens a finished payload whose row is not written yet.
@@ -83,16 +97,21 @@ impl Store {
     /// # Errors
     /// If the tenant is not the one it was written for.
     pub fn open_stored(&self, tenant: &str, stored: &StoredPayload) -> Result<Payload, Error> {
-        let key = self.0.keys.open(tenant, stored.reference.id, &stored.wrapped_key)?;
-        let place = match &stored.sealed {
-            Some(sealed) => Place::Row(sealed.clone()),
-            None => Place::Files(self.0.files.clone()),
+        let place = match &stored.inline {
+            Some(inline) => Place::Memory(Arc::clone(&inline.plain)),
+            None => {
+                let key = self.0.keys.open(tenant, stored.reference.id, &stored.wrapped_key)?;
+                Place::Files(key, self.0.files.clone())
+            }
         };
-        Ok(Payload::new(stored.reference.clone(), Sealed { key, place }))
+        Ok(Payload::new(stored.reference.clone(), place))
     }
 
     /// Removes a finished payload whose row will never be written. What cannot be removed now is swept later.
     pub async fn discard(&self, stored: StoredPayload) {
+        if stored.is_inline() {
+            return;
+        }
         let files = self.0.files.clone();
         let id = stored.reference.id;
         let removed = spawn_blocking(move || files.remove_all(id)).await;

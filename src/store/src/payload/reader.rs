@@ -21,23 +21,22 @@ use crate::Error;
 /// A payload that can be read, at any place and by several readers at once.
 pub struct Payload {
     reference: PayloadRef,
-    sealed: Arc<Sealed>,
+    place: Arc<Place>,
 }
 
-/// Where the sealed bytes lie, and what opens them.
-pub(crate) struct Sealed {
-    pub(crate) key: DataKey,
-    pub(crate) place: Place,
-}
-
+/// Where the bytes lie, and what opens them.
 pub(crate) enum Place {
-    Row(Vec<u8>),
-    Files(Files),
+    /// Sealed in the payload's row.
+    Row(DataKey, Vec<u8>),
+    /// Sealed in files.
+    Files(DataKey, Files),
+    /// Not sealed: a small payload whose row is not written yet.
+    Memory(Arc<[u8]>),
 }
 
 impl Payload {
-    pub(crate) fn new(reference: PayloadRef, sealed: Sealed) -> Self {
-        Payload { reference, sealed: Arc::new(sealed) }
+    pub(crate) fn new(reference: PayloadRef, place: Place) -> Self {
+        Payload { reference, place: Arc::new(place) }
     }
 
     /// Bytes.
@@ -90,7 +89,7 @@ impl Payload {
     pub fn blocking(&self) -> PayloadReader {
         PayloadReader {
             id_size: (self.reference.id, self.reference.size),
-            sealed: Arc::clone(&self.sealed),
+            place: Arc::clone(&self.place),
             at: 0,
             cached: None,
             plain: Vec::new(),
@@ -102,7 +101,7 @@ impl Payload {
 /// Reads a payload from any place on; for threads that may block.
 pub struct PayloadReader {
     id_size: (model::Id, u64),
-    sealed: Arc<Sealed>,
+    place: Arc<Place>,
     /// Position in plaintext bytes.
     at: u64,
     /// Index of the chunk in `plain`.
@@ -148,8 +147,21 @@ impl PayloadReader {
         self.plain.clear();
         let last = index + 1 == chunk_count(size);
         let length = if last { (size - index * CHUNK as u64) as usize + TAG } else { SEALED_CHUNK };
-        let sealed = self.sealed_chunk(index, length)?;
-        let opened = Opener::new(&self.sealed.key, id)?.open_chunk(index, last, &sealed, &mut self.plain);
+        let place = Arc::clone(&self.place);
+        let (key, sealed) = match &*place {
+            Place::Memory(plain) => {
+                self.plain.extend_from_slice(plain);
+                self.cached = Some(index);
+                return Ok(());
+            }
+            Place::Row(key, row) => {
+                let start = sealed_offset(index) as usize;
+                let chunk = row.get(start..start + length).ok_or(Error::Corrupt { what: "payload" })?;
+                (key, chunk.to_vec())
+            }
+            Place::Files(key, files) => (key, self.chunk_of_file(files, index, length)?),
+        };
+        let opened = Opener::new(key, id)?.open_chunk(index, last, &sealed, &mut self.plain);
         opened.map_err(|error| match error {
             seal::Error::NotAuthentic => Error::Corrupt { what: "payload" },
             error => error.into(),
@@ -158,18 +170,10 @@ impl PayloadReader {
         Ok(())
     }
 
-    fn sealed_chunk(&mut self, index: u64, length: usize) -> Result<Vec<u8>, Error> {
+    fn chunk_of_file(&mut self, files: &Files, index: u64, length: usize) -> Result<Vec<u8>, Error> {
         let missing = |error: io::Error| match error.kind() {
             ErrorKind::NotFound | ErrorKind::UnexpectedEof => Error::Corrupt { what: "payload" },
             _ => Error::Io(error),
-        };
-        let files = match &self.sealed.place {
-            Place::Files(files) => files,
-            Place::Row(row) => {
-                let start = sealed_offset(index) as usize;
-                let chunk = row.get(start..start + length).ok_or(Error::Corrupt { what: "payload" })?;
-                return Ok(chunk.to_vec());
-            }
         };
         let (segment, offset) = segment_offset(index);
         let file = match self.file.take() {

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::files::{Files, Part, sync_file, sync_folder};
-use super::{INLINE, StoredPayload, stopped};
+use super::{INLINE, Inline, StoredPayload, stopped};
 use crate::Error;
 
 /// Bytes that the asynchronous writer gathers before it hands them to a thread that may block.
@@ -81,7 +81,7 @@ impl PayloadWriterBlocking {
         sync_folder(&self.files.folder_of(self.id));
         let wrapped_key = self.keys.wrap(&self.tenant, self.id, &segments.key)?;
         segments.created.clear();
-        Ok(StoredPayload { reference: reference(self.id, &digest), wrapped_key, sealed: None })
+        Ok(StoredPayload { reference: reference(self.id, &digest), wrapped_key, inline: None })
     }
 
     fn finish_inline(&mut self) -> Result<StoredPayload, Error> {
@@ -89,7 +89,9 @@ impl PayloadWriterBlocking {
         let sealed = seal_inline(&key, self.id, &self.chunk)?;
         let wrapped_key = self.keys.wrap(&self.tenant, self.id, &key)?;
         let (digest, _) = std::mem::take(&mut self.digester).finish();
-        Ok(StoredPayload { reference: reference(self.id, &digest), wrapped_key, sealed: Some(sealed) })
+        let plain = std::mem::take(&mut self.chunk).into();
+        let inline = Some(Inline { sealed, plain });
+        Ok(StoredPayload { reference: reference(self.id, &digest), wrapped_key, inline })
     }
 
     fn write_some(&mut self, mut bytes: &[u8]) -> Result<(), Error> {

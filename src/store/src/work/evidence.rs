@@ -28,7 +28,7 @@ impl Work {
             reference.sha256.as_str().into(),
             reference.chunk_root.as_str().into(),
             Some(stored.wrapped_key.as_slice()).into(),
-            stored.sealed.as_deref().into(),
+            stored.inline.as_ref().map(|inline| inline.sealed.as_slice()).into(),
             staged_by.into(),
         ];
         self.one(

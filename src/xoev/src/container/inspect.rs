@@ -15,6 +15,8 @@ use super::{Entry, Limits};
 const SEARCHED_BYTES: u64 = 70_000;
 /// An entry's name, extra fields and comment have at most 64 KiB each.
 const RECORD_BYTES: usize = 256 * 1024;
+/// Room for the fixed parts of every record.
+const LEAST_BYTES: usize = 4 * 1024;
 
 /// Reads at any place of a source.
 struct At<'a>(RefCell<&'a mut dyn Source>);
@@ -68,7 +70,7 @@ pub(super) fn inspect(
 ) -> io::Result<Option<Vec<Entry>>> {
     let mut findings = Findings { report, refused: false };
     let length = source.seek(SeekFrom::End(0))?;
-    let mut buffer = vec![0; RECORD_BYTES];
+    let mut buffer = vec![0; record_bytes(length)];
     let reader = At(RefCell::new(source));
     let located =
         ZipLocator::new().max_search_space(SEARCHED_BYTES).locate_in_reader(reader, &mut buffer, length);
@@ -84,7 +86,7 @@ pub(super) fn inspect(
         findings.refuse("container.extra-data", None);
     }
     let Directory { mut entries, mut extents } =
-        match read_directory(&archive, limits, &mut buffer, &mut findings) {
+        match read_directory(&archive, limits, length, &mut buffer, &mut findings) {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(None),
             Err(error) => return broken(error, &mut findings),
@@ -93,6 +95,11 @@ pub(super) fn inspect(
     entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     check_duplicates(&entries, &mut findings);
     Ok((!findings.refused).then_some(entries))
+}
+
+/// Bytes for a record of a container of that length: most containers are far smaller than a record may be.
+fn record_bytes(length: u64) -> usize {
+    RECORD_BYTES.min(usize::try_from(length).unwrap_or(RECORD_BYTES).max(LEAST_BYTES))
 }
 
 /// Tells a container that is broken from a source that cannot be read.
@@ -110,12 +117,13 @@ fn broken<T>(error: rawzip::Error, findings: &mut Findings<'_>) -> io::Result<Op
 fn read_directory(
     archive: &Archive<'_>,
     limits: &Limits,
+    length: u64,
     buffer: &mut [u8],
     findings: &mut Findings<'_>,
 ) -> Result<Option<Directory>, rawzip::Error> {
     let mut directory = Directory::default();
     let (mut name_bytes, mut size, mut compressed) = (0_usize, 0_u64, 0_u64);
-    let mut local = vec![0; 2 * usize::from(u16::MAX)];
+    let mut local = vec![0; (2 * usize::from(u16::MAX)).min(record_bytes(length))];
     let mut records = archive.entries(buffer);
     while let Some(record) = records.next_entry()? {
         if directory.entries.len() >= limits.entries {

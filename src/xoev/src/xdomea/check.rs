@@ -32,8 +32,8 @@ pub(crate) fn check(
     let Some(place) = Place::find(source, &options.container, report).map_err(Error::from)? else {
         return Ok(None);
     };
-    let root = match read_root(&mut place.reader(source).map_err(Error::from)?) {
-        Ok(root) => root,
+    let (root, mut head) = match identified(&place, source)? {
+        Ok(identified) => identified,
         Err(error) => {
             report.add(unreadable(error)?);
             return Ok(None);
@@ -42,7 +42,6 @@ pub(crate) fn check(
     if !is_xdomea(&root.namespace) {
         return Ok(None);
     }
-    let mut head = identified(&place, source, &root)?;
     head.identity.container = place.container().is_some();
     let supported = check_support(&head, report);
     check_names(&head, file_name, &place, report);
@@ -52,11 +51,21 @@ pub(crate) fn check(
     Ok(Some(head.identity))
 }
 
-/// The head, as far as it can be read: what is wrong with it is found by the pass over the whole.
-pub(crate) fn identified(place: &Place, source: &mut dyn Source, root: &Root) -> Result<Head, Failure> {
+/// The root, and the head as far as it can be read: what is wrong with it is found by the pass over the whole.
+pub(crate) fn identified(
+    place: &Place,
+    source: &mut dyn Source,
+) -> Result<Result<(Root, Head), xml::Error>, Failure> {
     let mut reader = place.reader(source).map_err(Error::from)?;
-    let read = read_root(&mut reader).map_err(Error::from).and_then(|_| read_head(&mut reader, root));
-    Ok(read.unwrap_or_else(|_| by_root(root)))
+    let root = match read_root(&mut reader) {
+        Ok(root) => root,
+        Err(error) => return Ok(Err(error)),
+    };
+    let head = match is_xdomea(&root.namespace) {
+        true => read_head(&mut reader, &root).unwrap_or_else(|_| by_root(&root)),
+        false => by_root(&root),
+    };
+    Ok(Ok((root, head)))
 }
 
 fn check_support(head: &Head, report: &mut Report) -> bool {

@@ -109,11 +109,11 @@ impl Standard for Xdomea {
     fn identify(&self, source: &mut dyn Source, _: Option<&str>) -> Result<Option<Identity>, Failure> {
         let found = Place::find(source, &self.options.container, &mut Report::default());
         let Some(place) = found.map_err(Error::from)? else { return Ok(None) };
-        let root = match read_root(&mut place.reader(source).map_err(Error::from)?) {
-            Ok(root) if is_xdomea(&root.namespace) => root,
-            _ => return Ok(None),
-        };
-        let mut identity = check::identified(&place, source, &root)?.identity;
+        let Ok((root, head)) = check::identified(&place, source)? else { return Ok(None) };
+        if !is_xdomea(&root.namespace) {
+            return Ok(None);
+        }
+        let mut identity = head.identity;
         identity.container = place.container().is_some();
         Ok(Some(identity))
     }
