@@ -7,6 +7,7 @@ use broker::{Broker, Parts};
 use model::command::Rules;
 use model::rights::Scope;
 use model::{Actor, Caller, Clock, Role, SystemClock, Timestamp};
+use net::Egress;
 use schemas::Schemas;
 use store::Store;
 
@@ -32,6 +33,8 @@ impl Gateway {
     pub(crate) async fn open(config: &Config) -> Result<Self, Error> {
         let clock = Arc::new(SystemClock);
         check_clock(clock.now())?;
+        let egress = Egress::new(&config.egress.allow)?;
+        let outbound = net::Client::new(egress, net::Settings::default(), clock.clone())?;
         let store = Store::open(store::Config {
             database: config.database()?,
             payloads: config.store.payloads.clone(),
@@ -50,6 +53,7 @@ impl Gateway {
             house,
             clock,
             evidence_key: Arc::new(config.store.evidence_key()?),
+            outbound: Arc::new(outbound),
             rules: Rules { allow_restricted: config.policy.allow_restricted },
             limits: broker::Limits { most_bytes },
             node: config.node.clone(),

@@ -38,6 +38,7 @@ mod route;
 mod router;
 mod schemas;
 mod server;
+mod subscriptions;
 mod tasks;
 mod tokens;
 

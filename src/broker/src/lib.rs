@@ -17,6 +17,7 @@ mod deliver;
 mod error;
 mod evidence;
 mod exchange;
+mod hooks;
 pub mod house;
 mod inbox;
 mod intake;
@@ -33,6 +34,7 @@ mod worker;
 use std::sync::Arc;
 
 use model::command::Rules;
+use model::outbound::Outbound;
 use model::standard::Standard;
 use model::{Clock, directory::Directory};
 use seal::evidence_key::EvidenceKey;
@@ -42,12 +44,13 @@ pub use access::{NewToken, TokenSecret};
 pub use content::Upload;
 pub use error::Error;
 pub use exchange::NewExchange;
+pub use hooks::{LONGEST_OVERLAP, NewSubscription, SubscriptionChange, SubscriptionSecret};
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
 pub use once::Once;
 pub use store::{
-    InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page, Partner, Payload, RecordFilter,
-    SealedEvent, Stats, TokenRow,
+    Delivery, InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page, Partner, Payload,
+    RecordFilter, SealedEvent, Stats, Subscription, Terms, TokenRow,
 };
 pub use worker::Workers;
 
@@ -67,6 +70,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Signs the heads of the evidence chain.
     pub evidence_key: Arc<EvidenceKey>,
+    /// Carries webhooks and other small calls outside.
+    pub outbound: Arc<dyn Outbound>,
     /// Rules of the case model.
     pub rules: Rules,
     /// Limits.

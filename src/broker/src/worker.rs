@@ -17,6 +17,9 @@ const LEASE: Duration = Duration::from_secs(60);
 /// Longest pause between two looks into the queue.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// Pause between two looks for subscriptions that have events before them; of the order of the sealer's.
+const HOOK_PAUSE: Duration = Duration::from_millis(250);
+
 /// Pause between two rounds of housekeeping.
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -46,6 +49,7 @@ impl Workers {
         let mut tasks = JoinSet::new();
         tasks.spawn(work(broker.clone(), stopped.clone()));
         tasks.spawn(seal(broker.clone(), stopped.clone()));
+        tasks.spawn(feed_hooks(broker.clone(), stopped.clone()));
         tasks.spawn(keep_house(broker, stopped));
         Ok(Workers { stop, tasks })
     }
@@ -110,6 +114,19 @@ async fn seal(broker: Broker, mut stopped: watch::Receiver<bool>) {
     }
 }
 
+/// Looks for subscriptions that have events before them.
+async fn feed_hooks(broker: Broker, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        if let Err(error) = broker.feed_hooks().await {
+            tracing::error!(code = error.code(), "subscriptions could not be looked for");
+        }
+        tokio::select! {
+            _ = stopped.changed() => {}
+            () = tokio::time::sleep(HOOK_PAUSE) => {}
+        }
+    }
+}
+
 /// Removes what interrupted uploads left, and makes room for the coming months. Never on anybody's way.
 async fn keep_house(broker: Broker, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
@@ -139,7 +156,9 @@ impl Broker {
             let jobs = self.store().claim(&self.parts.node, LEASE, 1).await?;
             if jobs.is_empty() {
                 self.seal_all().await;
-                return Ok(done);
+                if self.feed_hooks().await? == 0 {
+                    return Ok(done);
+                }
             }
             for job in jobs {
                 self.run(job).await;
@@ -174,6 +193,8 @@ impl Broker {
             "process" => self.process(job).await,
             "prepare" => self.prepare(job).await,
             "deliver" => self.deliver(job).await,
+            "hook" => self.hook(job).await,
+            "hook-test" => self.hook_test(job).await,
             _ => Err(Failure::permanent("broker.unknown-job", "a job of an unknown kind").into()),
         }
     }

@@ -37,6 +37,9 @@ pub struct Config {
     /// Limits.
     #[serde(default)]
     pub limits: Limits,
+    /// Whom the gateway may call.
+    #[serde(default)]
+    pub egress: Egress,
     /// Decisions of the house.
     #[serde(default)]
     pub policy: Policy,
@@ -115,6 +118,14 @@ impl Default for Limits {
             connections: 1_024,
         }
     }
+}
+
+/// `[egress]`: what systems may have called besides public addresses. Its entries are read by the client that obeys them.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Egress {
+    /// Hosts, hosts with a port, and networks.
+    pub allow: Vec<String>,
 }
 
 /// `[policy]`.

@@ -11,13 +11,14 @@
 //! | `sql`, `unit`, `db`, `sqlite`, `postgres` | one SQL text for two engines, and how each commits |
 //! | `migrate`, `partition` | the schema, its way forwards, and partitions of months |
 //! | [`Work`] | what can be written |
-//! | `records`, `messages`, `events`, `inbox`, `queue`, `sealer`, `desk`, `stats` | what can be read and claimed |
+//! | `records`, `messages`, `events`, `hooks`, `inbox`, `queue`, `sealer`, `desk`, `stats` | what can be read and claimed |
 //! | [`payload`] | bytes |
 
 mod db;
 mod desk;
 mod error;
 mod events;
+mod hooks;
 mod inbox;
 mod messages;
 mod migrate;
@@ -48,6 +49,7 @@ use crate::work::Wakes;
 pub use desk::{Partner, TokenRow};
 pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
+pub use hooks::{Delivery, Subscription, Terms};
 pub use inbox::{InboxEntry, InboxFilter, InboxState};
 pub use messages::{Dedup, MessageFilter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};

@@ -1,14 +1,21 @@
 //! Two tenants with one authority each, and callers of every kind.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use broker::house::{AuthorityEntry, House, Route, Tenant, Unit};
 use broker::{Broker, Incoming, Limits, Parts};
 use bytes::Bytes;
 use model::case::{Case, Description, Priority, RecordStatus};
 use model::command::{Change, Command, Rules};
+use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::rights::Within;
-use model::{Actor, Authority, Caller, Message, Record, RecordKind, Role, Scope, SystemClock};
+use model::{
+    Actor, Authority, Caller, Clock, Failure, Message, Record, RecordKind, Role, Scope, SystemClock,
+    Timestamp,
+};
 use seal::evidence_key::EvidenceKey;
 use seal::keys::{KeyRing, MasterKey};
 use store::Store;
@@ -19,6 +26,39 @@ use crate::toy::Toy;
 pub struct Gateway {
     pub broker: Broker,
     _folder: TempDir,
+}
+
+/// A clock that tests set.
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub fn now() -> Self {
+        TestClock(AtomicI64::new(SystemClock.now().micros()))
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// No network.
+struct Nowhere;
+
+#[async_trait]
+impl Outbound for Nowhere {
+    fn permits(&self, _: &str, _: ChosenBy) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn post(&self, _: &Post) -> Result<Reply, Failure> {
+        Err(Failure::transient("net.unreachable", "there is no network"))
+    }
 }
 
 pub fn soest() -> Authority {
@@ -42,12 +82,16 @@ fn tenant(id: &str, key: Authority) -> Tenant {
 
 impl Gateway {
     pub async fn start() -> Self {
+        Gateway::with(Arc::new(SystemClock), Arc::new(Nowhere)).await
+    }
+
+    pub async fn with(clock: Arc<dyn Clock>, outbound: Arc<dyn Outbound>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(store::Config {
             database: format!("sqlite:{}", folder.path().join("db").display()),
             payloads: folder.path().join("payloads"),
             keys: Arc::new(KeyRing::new(MasterKey::random().unwrap(), vec![])),
-            clock: Arc::new(SystemClock),
+            clock: clock.clone(),
         })
         .await
         .unwrap();
@@ -58,8 +102,9 @@ impl Gateway {
             standards: vec![Arc::new(Toy)],
             directory: house.clone(),
             house,
-            clock: Arc::new(SystemClock),
+            clock,
             evidence_key: Arc::new(EvidenceKey::random().unwrap()),
+            outbound,
             rules: Rules { allow_restricted: false },
             limits: Limits { most_bytes: 1 << 20 },
             node: "test".into(),

@@ -4,6 +4,7 @@
 
 mod content;
 mod exchange;
+mod hooks;
 mod house;
 mod intake;
 mod toy;
