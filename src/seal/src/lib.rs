@@ -8,6 +8,7 @@
 //! | [`canonical`] | canonical JSON (a subset of RFC 8785) |
 //! | [`chain`] | the evidence chain of a tenant: event digests, batches, heads |
 //! | [`evidence_key`] | the gateway's signing key for heads and manifests |
+//! | [`timestamp`] | time stamps of a foreign authority (RFC 3161) over heads |
 //! | [`bundle`] | the evidence bundle of a case: writer and offline verifier |
 //!
 //! Everything here is CPU work and blocking file access on small files; callers move long work
@@ -24,6 +25,7 @@ pub mod keys;
 pub mod merkle;
 pub mod payload;
 mod secret_file;
+pub mod timestamp;
 mod token;
 
 pub use digest::{Digest, Sha256Writer, sha256};

@@ -9,7 +9,7 @@ use super::{BundleFile, Counts};
 use crate::Digest;
 
 /// Findings beyond this number are counted, not kept.
-const MAX_FINDINGS: usize = 200;
+pub(super) const MAX_FINDINGS: usize = 200;
 
 /// The verdict on a bundle.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -34,10 +34,37 @@ pub struct Report {
     pub counts: Counts,
     /// Inclusion proofs that were read.
     pub proofs: u64,
+    /// Whether the time stamps were traced to authorities that the auditor trusts. `false` means: anybody could have
+    /// made them.
+    pub stamps_trusted: bool,
+    /// What the time stamps prove, by ascending batch; a wrong one is a finding and not listed here.
+    pub stamps: Vec<Stamped>,
+    /// Events of the case that no time stamp covers.
+    pub unstamped_events: u64,
+    /// Numbers of events whose content was erased, the first 200.
+    pub erased_events: Vec<u64>,
+    /// Payloads that were erased, the first 200.
+    pub erased_payloads: Vec<Uuid>,
     /// What was found, the first 200.
     pub findings: Vec<Finding>,
     /// How many more were found.
     pub more_findings: u64,
+}
+
+/// What a time stamp proves: these events existed before that time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stamped {
+    /// The batch whose head is stamped.
+    pub batch: u64,
+    /// The authority's time plus what its clock may be off, in microseconds since 1970-01-01 UTC.
+    pub before_micros: i64,
+    /// Events of the case that no earlier stamp covers.
+    pub events: u64,
+    /// The first of them by number in the tenant's chain; 0 if there are none.
+    pub first_event: u64,
+    /// The last of them; 0 if there are none.
+    pub last_event: u64,
 }
 
 /// Something that an unchanged bundle does not have.
@@ -126,6 +153,13 @@ impl Report {
             self.findings.push(Finding { code, place, message: message.into() });
         } else {
             self.more_findings += 1;
+        }
+    }
+
+    /// Names an erased event, as long as there are few.
+    pub(super) fn note_erased_event(&mut self, number: u64) {
+        if self.erased_events.len() < MAX_FINDINGS {
+            self.erased_events.push(number);
         }
     }
 
