@@ -10,4 +10,5 @@ mod edges;
 mod installation;
 mod operating;
 mod serving;
+mod stamping;
 mod sync;

@@ -51,6 +51,9 @@ pub enum Error {
     /// An inbox entry is not the caller's to confirm or return (any more).
     #[error("the lease of the inbox entry is not the caller's or has run out")]
     NotLeased,
+    /// Time stamps are overdue, and the house takes nothing in without them.
+    #[error("time stamps over the evidence are overdue")]
+    TimeStampOverdue,
     /// A content has been erased or quarantined.
     #[error("the content is not available")]
     ContentUnavailable,
@@ -77,6 +80,7 @@ impl Error {
             Error::NoAuthority => "broker.no-authority",
             Error::UnknownUnit => "broker.unknown-unit",
             Error::NotLeased => "broker.not-leased",
+            Error::TimeStampOverdue => "broker.time-stamp-overdue",
             Error::ContentUnavailable => "broker.content-unavailable",
             Error::Internal => "broker.internal",
         }

@@ -14,6 +14,7 @@
 mod access;
 mod content;
 mod deliver;
+mod erasure;
 mod error;
 mod evidence;
 mod exchange;
@@ -26,10 +27,12 @@ mod once;
 mod prepare;
 mod process;
 mod records;
+mod stamping;
 mod translate;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use model::command::Rules;
 use model::standard::Standard;
@@ -39,14 +42,16 @@ use store::Store;
 
 pub use access::{NewToken, TokenSecret};
 pub use content::Upload;
+pub use erasure::Erasure;
 pub use error::Error;
 pub use exchange::NewExchange;
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
 pub use once::Once;
+pub use stamping::{StampHealth, Stamping};
 pub use store::{
-    InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page, Partner, Payload, RecordFilter,
-    SealedEvent, Stats, TokenRow,
+    ChainFinding, ChainReport, InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page, Partner,
+    Payload, RecordFilter, SealedEvent, Stats, TokenRow,
 };
 pub use worker::Workers;
 
@@ -72,6 +77,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Stable name of this node: jobs it held when it died are its own again.
     pub node: String,
+    /// Who time-stamps the heads of the evidence chain; absent: nobody.
+    pub stamping: Option<Stamping>,
 }
 
 /// Limits on what comes in.
@@ -85,12 +92,14 @@ pub struct Limits {
 #[derive(Clone)]
 pub struct Broker {
     parts: Arc<Parts>,
+    /// Whether time stamps were overdue at the last look of the workers.
+    stamps_overdue: Arc<AtomicBool>,
 }
 
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Self {
-        Broker { parts: Arc::new(parts) }
+        Broker { parts: Arc::new(parts), stamps_overdue: Arc::default() }
     }
 
     /// The house it serves.

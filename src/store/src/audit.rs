@@ -7,11 +7,14 @@
 
 mod entries;
 
+use std::fmt;
+
 use model::{Id, Timestamp};
 use seal::Digest;
 use seal::chain::{Batch, SignedBatch};
 use seal::evidence_key::EvidencePublicKey;
 use seal::timestamp::{self, Authorities};
+use serde::Serialize;
 
 use crate::sealer::{BATCHES, batch};
 use crate::sql::{Row, Select};
@@ -21,8 +24,11 @@ use crate::{Error, Page, StampRow, Store, stamps};
 const MOST_FINDINGS: usize = 200;
 
 /// The verdict on a tenant's chain.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ChainReport {
+    /// Whether nothing was found.
+    pub ok: bool,
     /// Batches read.
     pub batches: u64,
     /// Sealed events read, erased and dropped ones included.
@@ -42,7 +48,8 @@ pub struct ChainReport {
 }
 
 /// Something that an untouched chain does not have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ChainFinding {
     /// Stable code, documented under `docs/errors/`.
     pub code: &'static str,
@@ -57,11 +64,6 @@ pub struct ChainFinding {
 }
 
 impl ChainReport {
-    /// Whether nothing was found.
-    pub fn is_whole(&self) -> bool {
-        self.findings.is_empty()
-    }
-
     fn find(&mut self, code: &'static str, place: Place, message: impl Into<String>) {
         if self.findings.len() == MOST_FINDINGS {
             self.more_findings += 1;
@@ -69,6 +71,39 @@ impl ChainReport {
         }
         let Place { event, batch, event_id } = place;
         self.findings.push(ChainFinding { code, event, batch, event_id, message: message.into() });
+    }
+}
+
+impl fmt::Display for ChainReport {
+    /// For people: the verdict, then a line for each finding.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.ok { "whole and unchanged" } else { "NOT whole or changed" })?;
+        let ChainReport { events, batches, erased, dropped, unsealed, stamps, .. } = self;
+        write!(
+            f,
+            "; {events} events in {batches} batches ({erased} erased, {dropped} dropped), {unsealed} waiting, "
+        )?;
+        write!(f, "{stamps} time stamps")?;
+        self.findings.iter().try_for_each(|finding| write!(f, "\n  {finding}"))?;
+        match self.more_findings {
+            0 => Ok(()),
+            more => write!(f, "\n  … and {more} further findings"),
+        }
+    }
+}
+
+impl fmt::Display for ChainFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(number) = self.event {
+            write!(f, "event {number}, ")?;
+        }
+        if let Some(id) = self.event_id {
+            write!(f, "event {id}, ")?;
+        }
+        if let Some(no) = self.batch {
+            write!(f, "batch {no}, ")?;
+        }
+        write!(f, "{} [{}]", self.message, self.code)
     }
 }
 
@@ -120,6 +155,7 @@ impl Store {
         audit.stamps_behind(end).await?;
         audit.unnumbered().await?;
         audit.unsealed().await?;
+        audit.report.ok = audit.report.findings.is_empty();
         Ok(audit.report)
     }
 

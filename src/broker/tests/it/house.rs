@@ -1,14 +1,18 @@
 //! Two tenants with one authority each, and callers of every kind.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use broker::house::{AuthorityEntry, House, Route, Tenant, Unit};
-use broker::{Broker, Incoming, Limits, Parts};
+use broker::{Broker, Incoming, Limits, Parts, Stamping};
 use bytes::Bytes;
 use model::case::{Case, Description, Priority, RecordStatus};
 use model::command::{Change, Command, Rules};
 use model::rights::Within;
-use model::{Actor, Authority, Caller, Message, Record, RecordKind, Role, Scope, SystemClock};
+use model::{
+    Actor, Authority, Caller, Clock, Message, Record, RecordKind, Role, Scope, SystemClock, Timestamp,
+};
 use seal::evidence_key::EvidenceKey;
 use seal::keys::{KeyRing, MasterKey};
 use store::Store;
@@ -18,7 +22,28 @@ use crate::toy::Toy;
 
 pub struct Gateway {
     pub broker: Broker,
-    _folder: TempDir,
+    pub folder: TempDir,
+}
+
+/// A clock that tests set.
+pub struct SetClock(AtomicI64);
+
+impl SetClock {
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
+    }
+}
+
+impl Default for SetClock {
+    fn default() -> Self {
+        SetClock(AtomicI64::new(SystemClock.now().micros()))
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
 }
 
 pub fn soest() -> Authority {
@@ -42,12 +67,16 @@ fn tenant(id: &str, key: Authority) -> Tenant {
 
 impl Gateway {
     pub async fn start() -> Self {
+        Self::start_with(Arc::new(SystemClock), None).await
+    }
+
+    pub async fn start_with(clock: Arc<dyn Clock>, stamping: Option<Stamping>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(store::Config {
             database: format!("sqlite:{}", folder.path().join("db").display()),
             payloads: folder.path().join("payloads"),
             keys: Arc::new(KeyRing::new(MasterKey::random().unwrap(), vec![])),
-            clock: Arc::new(SystemClock),
+            clock: clock.clone(),
         })
         .await
         .unwrap();
@@ -58,13 +87,14 @@ impl Gateway {
             standards: vec![Arc::new(Toy)],
             directory: house.clone(),
             house,
-            clock: Arc::new(SystemClock),
+            clock,
             evidence_key: Arc::new(EvidenceKey::random().unwrap()),
             rules: Rules { allow_restricted: false },
             limits: Limits { most_bytes: 1 << 20 },
             node: "test".into(),
+            stamping,
         });
-        Gateway { broker, _folder: folder }
+        Gateway { broker, folder }
     }
 
     pub async fn accept(&self, caller: &Caller, body: &serde_json::Value) -> Result<Message, broker::Error> {

@@ -6,10 +6,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{BundleFile, Counts};
-use crate::Digest;
+use crate::{Digest, timestamp::time_text};
 
 /// Findings beyond this number are counted, not kept.
 pub(super) const MAX_FINDINGS: usize = 200;
+
+/// Stamps shown to people; JSON shows all.
+const STAMPS_SHOWN: usize = 20;
 
 /// The verdict on a bundle.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -144,6 +147,48 @@ impl fmt::Display for Place {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} [{}]", self.place, self.message, self.code)
+    }
+}
+
+impl fmt::Display for Report {
+    /// For people: the verdict, then a line for everything that is proven, erased, missing or found.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.ok { "whole and unchanged" } else { "NOT whole or changed" })?;
+        write!(f, "; {} events, {} payloads", self.counts.events, self.counts.payloads)?;
+        for stamp in self.stamps.iter().take(STAMPS_SHOWN) {
+            write!(f, "\n  {stamp}")?;
+        }
+        if self.stamps.len() > STAMPS_SHOWN {
+            write!(f, "\n  … and {} further time stamps", self.stamps.len() - STAMPS_SHOWN)?;
+        }
+        if !self.stamps.is_empty() && !self.stamps_trusted {
+            f.write_str("\n  the time stamps go back to no trusted authority: anybody could have made them")?;
+        }
+        if self.unstamped_events > 0 {
+            write!(f, "\n  {} events are covered by no time stamp", self.unstamped_events)?;
+        }
+        for number in &self.erased_events {
+            write!(f, "\n  the content of event {number} was erased")?;
+        }
+        for id in &self.erased_payloads {
+            write!(f, "\n  the content of payload {id} was erased")?;
+        }
+        self.findings.iter().try_for_each(|finding| write!(f, "\n  {finding}"))?;
+        match self.more_findings {
+            0 => Ok(()),
+            more => write!(f, "\n  … and {more} further findings"),
+        }
+    }
+}
+
+impl fmt::Display for Stamped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stamped { events, first_event, last_event, batch, .. } = self;
+        let before = time_text(self.before_micros);
+        write!(
+            f,
+            "{events} events (numbers {first_event} to {last_event}) existed before {before}: stamp over batch {batch}"
+        )
     }
 }
 

@@ -253,7 +253,8 @@ impl<W: Write + Seek> ContentWriter<'_, W> {
     /// Ends the content.
     ///
     /// # Errors
-    /// [`Error::BundleContent`] if it was not the one that its description names: do not finish the bundle then.
+    /// [`Error::BundleContent`] if it was not the one that its description names: the bundle is wrong then, unless it is
+    /// said to be [`Absence::Lost`].
     pub fn close(self) -> Result<()> {
         let written = self.bundle.close()?;
         if written.as_ref() == self.bundle.payloads.get(&self.id) {

@@ -151,6 +151,19 @@ impl fmt::Debug for Authorities {
     }
 }
 
+/// A time in microseconds since 1970 as people read it, to the second, rounded up: `2026-11-24T18:27:28Z`.
+pub(crate) fn time_text(micros: i64) -> String {
+    let seconds = micros.div_euclid(1_000_000) + i64::from(micros.rem_euclid(1_000_000) > 0);
+    let (day, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, date) = token::date_of(day);
+    format!(
+        "{year:04}-{month:02}-{date:02}T{:02}:{:02}:{:02}Z",
+        second / 3_600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +173,19 @@ mod tests {
         assert_eq!("1.2.3.4.1".parse::<Policy>().unwrap().0, [0x2a, 3, 4, 1]);
         for wrong in ["", "1", "9.9.9", "sha256", "1.2.x", "1..2"] {
             assert_eq!(wrong.parse::<Policy>().unwrap_err().code(), "timestamp.policy", "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_are_shown_to_the_second_and_never_too_early() {
+        for (micros, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1, "1970-01-01T00:00:01Z"),
+            (951_825_600_000_000, "2000-02-29T12:00:00Z"),
+            (1_795_544_847_250_000, "2026-11-24T18:27:28Z"),
+            (-1_000_000, "1969-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(time_text(micros), text);
         }
     }
 

@@ -1,4 +1,5 @@
-//! A time stamp authority made by openssl for one test run; its keys are random and go with its folder.
+//! A time stamp authority made by openssl for one test run; its keys are random and go with its folder. The tests of the
+//! store and of the broker use this file too.
 
 use std::{path::Path, process::Command};
 
@@ -81,7 +82,12 @@ impl Tsa {
 
     /// Answers a request.
     pub(crate) fn answer(&self, request: &Request) -> Vec<u8> {
-        std::fs::write(self.path().join("query.tsq"), request.to_der()).unwrap();
+        self.answer_der(&request.to_der())
+    }
+
+    /// Answers a request in DER.
+    pub(crate) fn answer_der(&self, request: &[u8]) -> Vec<u8> {
+        std::fs::write(self.path().join("query.tsq"), request).unwrap();
         self.openssl("ts -reply -config tsa.cnf -section authority -queryfile query.tsq -out reply.tsr");
         std::fs::read(self.path().join("reply.tsr")).unwrap()
     }
