@@ -244,10 +244,10 @@ async fn a_bundle_holds_all_hops_of_a_handover_that_its_tenant_knows_and_none_of
         "message.prepared 0401 out",
         "message.delivered 0401 out",
         "message.accepted 0403 in",
-        "message.processed 0403 in",
+        "message.confirmed 0403 in",
         "exchange.received - -",
         "message.accepted 0402 in",
-        "message.processed 0402 in",
+        "message.confirmed 0402 in",
         "exchange.import-confirmed - -",
     ] {
         assert!(hops_sent.iter().any(|found| found == hop), "{hop} is not among {hops_sent:#?}");
