@@ -212,9 +212,49 @@ pub(crate) enum EvidenceCommand {
         /// The public key that the gateway is known by (PEM); without it anybody could have made the bundle.
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
+        /// The certificates of the time stamp authority (PEM); without them anybody could have made the stamps.
+        #[arg(long, value_name = "FILE")]
+        tsa_ca: Option<PathBuf>,
+        /// Whether events that no time stamp covers are a finding.
+        #[arg(long)]
+        require_stamp: bool,
+    },
+    /// Check the whole chain in the store: every event, batch, signature and time stamp.
+    #[command(
+        after_help = "It may run beside a working gateway. Exit codes: 0 whole, 1 something was changed."
+    )]
+    Check {
+        /// The certificates of the time stamp authority (PEM); the default is the configured ones.
+        #[arg(long, value_name = "FILE")]
+        tsa_ca: Option<PathBuf>,
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// Erase what an event says, or the bytes of a payload, for good. What proves it stays.
+    #[command(after_help = "Example: amtsbote evidence erase CASE --payload ID\n\n\
+        Records are not touched: change them through their systems.")]
+    Erase {
+        /// The case file or case to whose evidence it belongs.
+        case: Id,
+        #[command(flatten)]
+        what: Erased,
+        #[command(flatten)]
+        of: OfTenant,
     },
     /// Print the public key for auditors (PEM).
     Key,
+}
+
+/// What is erased: one of the two.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Erased {
+    /// An event's content and salt.
+    #[arg(long, value_name = "ID")]
+    pub(crate) event: Option<Id>,
+    /// A payload's key, and with it its bytes.
+    #[arg(long, value_name = "ID")]
+    pub(crate) payload: Option<Id>,
 }
 
 /// Tokens.

@@ -1,38 +1,34 @@
-//! The short commands: schemas, partners, messages, evidence, tokens, configuration.
+//! The short commands: schemas, partners, messages, tokens, configuration. Those on evidence stand in `evidence`.
 //!
 //! Those on the store open it beside a running gateway: SQLite and PostgreSQL both let two processes
 //! write, one after the other, and the workers of the running one find what was put into the queue here.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::process::ExitCode;
 
 use broker::{MessageFilter, NewToken, Page, Partner, TokenRow};
 use model::rights::Within;
 use model::{Caller, Timestamp};
 use schemas::Schemas;
-use seal::evidence_key::EvidencePublicKey;
 use serde_json::{Value, json};
 
 use crate::cli::{ConfigCommand, MessageCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
-use crate::output::{self, print, table};
+use crate::output::{print, table};
 use config::Config;
 
 /// Events shown of a message.
 const TIMELINE: u32 = 1_000;
 
 /// A command's outcome: done, or something was found.
-type Outcome = Result<ExitCode, Error>;
+pub(crate) type Outcome = Result<ExitCode, Error>;
 
 /// A command on the store of a configured gateway.
 pub(crate) struct OnStore {
     config: Config,
-    gateway: Gateway,
-    as_json: bool,
+    pub(crate) gateway: Gateway,
+    pub(crate) as_json: bool,
 }
 
 impl OnStore {
@@ -47,7 +43,7 @@ impl OnStore {
         self.gateway.close().await;
     }
 
-    fn caller(&self, of: &OfTenant) -> Result<Caller, Error> {
+    pub(crate) fn caller(&self, of: &OfTenant) -> Result<Caller, Error> {
         let known = |id: &str| self.config.tenants.iter().any(|tenant| tenant.id == id);
         match (&of.tenant, self.config.tenants.as_slice()) {
             (Some(id), _) if known(id) => Ok(operator(id)),
@@ -146,36 +142,6 @@ impl OnStore {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// `amtsbote evidence export`
-    pub(crate) async fn export(
-        &self,
-        case: model::Id,
-        output: &Path,
-        content: bool,
-        of: &OfTenant,
-    ) -> Outcome {
-        let caller = self.caller(of)?;
-        let unwritable = |reason| Error::File { file: output.to_owned(), reason };
-        // What it holds of a case is for the operator's eyes, whatever the umask says.
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(output);
-        let file = file.map_err(unwritable)?;
-        let exported = self.gateway.broker.export_evidence(&caller, case, file, content).await;
-        let file = match exported {
-            Ok(file) => file,
-            Err(error) => {
-                // Half a bundle is none.
-                std::fs::remove_file(output).map_err(unwritable)?;
-                return Err(error.into());
-            }
-        };
-        file.sync_all().map_err(unwritable)?;
-        let bytes = file.metadata().map_err(unwritable)?.len();
-        print(self.as_json, &json!({ "file": output, "bytes": bytes }), |_| {
-            format!("{}: {bytes} bytes", output.display())
-        });
-        Ok(ExitCode::SUCCESS)
-    }
-
     /// `amtsbote token …`
     pub(crate) async fn token(&self, command: TokenCommand) -> Outcome {
         let broker = &self.gateway.broker;
@@ -263,47 +229,6 @@ pub(crate) fn schema(command: SchemaCommand, config: &Config, as_json: bool) -> 
             return Ok(u8::from(!defects.is_empty()).into());
         }
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// `amtsbote evidence verify`: needs neither configuration nor store.
-pub(crate) fn verify(bundle: &Path, key: Option<&Path>, as_json: bool) -> Outcome {
-    let unreadable = |file: &Path| {
-        let file = file.to_owned();
-        move |reason| Error::File { file, reason }
-    };
-    let trusted = match key {
-        Some(path) => {
-            Some(EvidencePublicKey::from_pem(&std::fs::read_to_string(path).map_err(unreadable(path))?)?)
-        }
-        None => None,
-    };
-    let file = File::open(bundle).map_err(unreadable(bundle))?;
-    let bar = output::bar(file.metadata().map_err(unreadable(bundle))?.len());
-    let report = seal::bundle::verify(file, trusted.as_ref(), |progress| {
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
-    });
-    bar.finish_and_clear();
-    print(as_json, &json!(report), |_| {
-        let key = match (trusted.is_some(), report.key_trusted) {
-            (true, true) => "signed with the trusted key",
-            (true, false) => "NOT signed with the trusted key",
-            (false, _) => "no key was given: anybody could have made this bundle",
-        };
-        let verdict = if report.ok { "whole and unchanged" } else { "NOT whole or changed" };
-        let counts = format!("{} events, {} payloads", report.counts.events, report.counts.payloads);
-        let findings = report.findings.iter().map(|finding| format!("\n  {finding}"));
-        format!("{}: {verdict}; {key}; {counts}{}", bundle.display(), findings.collect::<String>())
-    });
-    Ok(u8::from(!report.ok).into())
-}
-
-/// `amtsbote evidence key`
-pub(crate) fn public_key(config: &Config, as_json: bool) -> Outcome {
-    let public = config.store.evidence_key()?.public()?;
-    let shown = json!({ "pem": public.to_pem()?, "fingerprint": public.fingerprint().to_string() });
-    print(as_json, &shown, |shown| shown["pem"].as_str().unwrap_or_default().trim_end().to_owned());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,14 +1,16 @@
 //! Puts the gateway together as it is configured: keys, store, schemas, standards, broker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker::house::House;
-use broker::{Broker, Parts};
+use broker::{Broker, Parts, Stamping};
 use model::command::Rules;
 use model::rights::Scope;
 use model::{Actor, Caller, Clock, Role, SystemClock, Timestamp};
 use net::Egress;
 use schemas::Schemas;
+use seal::timestamp::Authorities;
 use store::Store;
 
 use crate::error::Error;
@@ -57,6 +59,7 @@ impl Gateway {
             rules: Rules { allow_restricted: config.policy.allow_restricted },
             limits: broker::Limits { most_bytes },
             node: config.node.clone(),
+            stamping: stamping(&config.evidence)?,
         });
         Ok(Gateway { broker, store })
     }
@@ -65,6 +68,26 @@ impl Gateway {
     pub(crate) async fn close(self) {
         self.store.close().await;
     }
+}
+
+/// Who time-stamps, as configured. It gets a client of its own, so that allowing its address allows it to nobody else; a
+/// stamp is signed, so plain HTTP takes nothing from it.
+fn stamping(config: &config::Evidence) -> Result<Option<Stamping>, Error> {
+    let (Some(url), Some(ca)) = (&config.tsa_url, &config.tsa_ca) else { return Ok(None) };
+    let unreadable = |reason| Error::File { file: ca.clone(), reason };
+    let authorities = Authorities::from_pem(&std::fs::read(ca).map_err(unreadable)?)?;
+    let host = url.split_once("://").unwrap_or_default().1;
+    let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+    let client = net::Client::new(Egress::new(&[host])?, net::Settings::default(), Arc::new(SystemClock))?;
+    Ok(Some(Stamping {
+        outbound: Arc::new(client),
+        url: url.clone(),
+        authorities,
+        policy: config.tsa_policy.as_deref().map(str::parse).transpose()?,
+        every: Duration::from_secs(60 * u64::from(config.stamp_every_minutes)),
+        tolerate: Duration::from_secs(3_600 * u64::from(config.tolerate_hours)),
+        stop_intake: config.stop_intake,
+    }))
 }
 
 /// The command line as a caller: whoever reaches the store's keys may administer a tenant. It never reads

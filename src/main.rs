@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod demo;
 mod error;
+mod evidence;
 mod gateway;
 mod output;
 mod registry;
@@ -54,10 +55,17 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Evidence(EvidenceCommand::Export { case, output, content, of }) => {
             on_store(load()?, as_json, async |store| store.export(case, &output, content, &of).await)
         }
-        Command::Evidence(EvidenceCommand::Verify { bundle, key }) => {
-            commands::verify(&bundle, key.as_deref(), as_json)
+        Command::Evidence(EvidenceCommand::Verify { bundle, key, tsa_ca, require_stamp }) => {
+            let trusted = evidence::Trusted { key, tsa_ca, require_stamp };
+            evidence::verify(&bundle, &trusted, as_json)
         }
-        Command::Evidence(EvidenceCommand::Key) => commands::public_key(&load()?, as_json),
+        Command::Evidence(EvidenceCommand::Check { tsa_ca, of }) => {
+            on_store(load()?, as_json, async |store| store.check_chain(tsa_ca.as_deref(), &of).await)
+        }
+        Command::Evidence(EvidenceCommand::Erase { case, what, of }) => {
+            on_store(load()?, as_json, async |store| store.erase(case, &what, &of).await)
+        }
+        Command::Evidence(EvidenceCommand::Key) => evidence::public_key(&load()?, as_json),
         Command::Config(command) => commands::config(&command, &load()?, as_json),
         Command::Openapi => {
             output::line(&api::document(&api::Settings::default()).to_string());

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use model::{Action, Role};
 
-use crate::installation::{Installation, said};
+use crate::installation::{Installation, on_free_ports, said};
 
 const SECURITY: &str = include_str!("../../docs/SECURITY.md");
 const OPERATIONS: &str = include_str!("../../docs/OPERATIONS.md");
@@ -25,6 +25,7 @@ const ACTIONS: &[(&str, &[Action])] = &[
     ("resend, park, return messages", &[Action::RepairMessages]),
     ("read the event feed", &[Action::ReadEvents]),
     ("export evidence", &[Action::ReadEvidence]),
+    ("erase content and events", &[Action::Erase]),
     ("see partners", &[Action::ReadPartners]),
     ("change partners, manage tokens", &[Action::ManagePartners, Action::ManageTokens]),
 ];
@@ -49,6 +50,12 @@ fn the_table_of_rights_is_that_of_the_code() {
 #[tokio::test]
 async fn every_metric_that_operators_shall_watch_is_there() {
     let running = Installation::new();
+    // With a time stamp authority, so that its figures are there; nobody needs to answer for that.
+    std::fs::write(running.folder().join("tsa-ca.pem"), a_certificate()).unwrap();
+    running.configure(|example| {
+        let stamped = "[evidence]\ntsa_url = \"http://127.0.0.1:9/\"\ntsa_ca = \"tsa-ca.pem\"";
+        on_free_ports(example).replace("[evidence]", stamped)
+    });
     let gateway = running.start();
     let url = format!("{}/metrics", gateway.operations);
     let metrics = reqwest::Client::new().get(url).send().await.unwrap().text().await.unwrap();
@@ -60,6 +67,13 @@ async fn every_metric_that_operators_shall_watch_is_there() {
     for name in named.into_iter().filter(|name| *name != "messages") {
         assert!(metrics.contains(&format!("amtsbote_{name}")), "{name}");
     }
+}
+
+/// Of nobody: made for this run.
+fn a_certificate() -> Vec<u8> {
+    let arguments =
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=Test -keyout /dev/null";
+    Command::new("openssl").args(arguments.split(' ')).output().unwrap().stdout
 }
 
 /// The procedure of `docs/OPERATIONS.md` for SQLite: the database first, then the payloads, while the

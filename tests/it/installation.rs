@@ -22,6 +22,11 @@ pub(crate) struct Running {
     pub(crate) operations: String,
 }
 
+/// The example configuration, but for its ports.
+pub(crate) fn on_free_ports(example: &str) -> String {
+    example.replace(":8080\"", ":0\"").replace(":8081\"", ":0\"")
+}
+
 /// The gateway's program without a configuration.
 pub(crate) fn amtsbote(arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
@@ -51,7 +56,7 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
 impl Installation {
     pub(crate) fn new() -> Self {
         let installation = Installation { folder: tempfile::tempdir().unwrap() };
-        installation.configure(|example| example.replace(":8080\"", ":0\"").replace(":8081\"", ":0\""));
+        installation.configure(on_free_ports);
         installation
     }
 

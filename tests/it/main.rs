@@ -10,5 +10,6 @@ mod edges;
 mod installation;
 mod operating;
 mod serving;
+mod stamping;
 mod sync;
 mod webhooks;

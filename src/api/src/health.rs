@@ -26,8 +26,17 @@ async fn live() -> Response {
 }
 
 async fn ready(State(api): State<Api>) -> Response {
-    match api.broker.stats().await {
-        Ok(stats) => answer::json(&json!({ "ready": true, "store": stats.engine })),
+    let asked: Result<_, broker::Error> =
+        async { Ok((api.broker.stats().await?, api.broker.stamp_health().await?)) }.await;
+    match asked {
+        Ok((stats, stamps)) => {
+            let mut body = json!({ "ready": true, "store": stats.engine });
+            if stamps.is_some_and(|stamps| stamps.overdue) {
+                // Still ready: what it takes in is kept, and stamped later.
+                body["degraded"] = json!([broker::Error::TimeStampOverdue.code()]);
+            }
+            answer::json(&body)
+        }
         Err(error) => {
             tracing::error!(code = error.code(), "the store cannot be asked");
             let body = json!({ "ready": false, "code": error.code() }).to_string();
@@ -38,5 +47,6 @@ async fn ready(State(api): State<Api>) -> Response {
 
 async fn figures(State(api): State<Api>) -> Response {
     let stats = api.broker.stats().await.ok();
+    meter::note_stamps(api.broker.stamp_health().await.ok().flatten());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], meter::render(stats.as_ref())).into_response()
 }

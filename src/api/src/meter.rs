@@ -58,6 +58,16 @@ pub(crate) fn render(stats: Option<&broker::Stats>) -> String {
     prometheus.render()
 }
 
+/// Notes how the time stamps stand, if any are wanted.
+pub(crate) fn note_stamps(health: Option<broker::StampHealth>) {
+    let Some(health) = health else { return };
+    // Moments, from which the ages follow; 0 if there is no such moment.
+    let seconds = |time: Option<model::Timestamp>| time.map_or(0.0, |time| time.micros() as f64 / 1e6);
+    gauge!("amtsbote_last_stamp_timestamp_seconds").set(seconds(health.last));
+    gauge!("amtsbote_oldest_unstamped_timestamp_seconds").set(seconds(health.unstamped_since));
+    gauge!("amtsbote_stamps_overdue").set(if health.overdue { 1.0 } else { 0.0 });
+}
+
 /// Around every request: limits on its head, the fields that every answer has, log and figures.
 pub(crate) async fn around(request: Request, next: Next) -> Response {
     let begin = Instant::now();

@@ -166,6 +166,7 @@ impl From<broker::Error> for Problem {
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Interrupted | Error::DigestMismatch => StatusCode::BAD_REQUEST,
             Error::NoAuthority => StatusCode::FORBIDDEN,
+            Error::TimeStampOverdue => StatusCode::SERVICE_UNAVAILABLE,
             Error::Failure(failure) if failure.kind == FailureKind::Transient => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

@@ -54,6 +54,9 @@ pub enum Error {
     /// The token has as many subscriptions as it may have.
     #[error("the token has too many subscriptions")]
     TooManySubscriptions,
+    /// Time stamps are overdue, and the house takes nothing in without them.
+    #[error("time stamps over the evidence are overdue")]
+    TimeStampOverdue,
     /// A content has been erased or quarantined.
     #[error("the content is not available")]
     ContentUnavailable,
@@ -81,6 +84,7 @@ impl Error {
             Error::UnknownUnit => "broker.unknown-unit",
             Error::NotLeased => "broker.not-leased",
             Error::TooManySubscriptions => "webhook.too-many",
+            Error::TimeStampOverdue => "broker.time-stamp-overdue",
             Error::ContentUnavailable => "broker.content-unavailable",
             Error::Internal => "broker.internal",
         }

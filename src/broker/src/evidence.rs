@@ -2,21 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use model::rights::Action;
 use model::{Caller, Event, EventKind, Id, PayloadRef, Scope};
 use seal::Digest;
-use seal::bundle::{BundleWriter, Content, EventRecord, PayloadInfo, ProofRecord};
+use seal::bundle::{Absence, BundleWriter, Content, EventRecord, PayloadInfo, ProofRecord};
 use seal::chain::{self, SignedBatch};
-use store::{Store, Work};
+use seal::payload::{CHUNK, Digester};
+use seal::timestamp::Authorities;
+use store::{Payload, Store, Work};
 use tokio::runtime::Handle;
 
 use crate::{Broker, Error, blocking};
 
 /// Rows fetched at once.
-const PAGE: u32 = 200;
+pub(crate) const PAGE: u32 = 200;
 
 /// How long an export waits for another node that seals: at most five seconds.
 const SEAL_ATTEMPTS: u32 = 100;
@@ -38,13 +40,16 @@ impl Broker {
         let scope = caller.may(Action::ReadEvidence)?.clone();
         let root = self.owned_any(&scope, root).await?.meta().root;
         self.owned_any(&scope, root).await?;
-        self.note_export(caller, root, with_content).await?;
+        // The export itself comes behind the tip: a bundle that says "somebody is exporting me" could never be covered by
+        // a time stamp.
         self.seal_now(&scope.tenant).await?;
+        let tip = self.tip(&scope.tenant).await?;
+        self.note_export(caller, root, with_content).await?;
         // Whoever may prove a tree may prove all of it: a bundle never leaves out what another unit did.
         let scope = Scope::tenant(&scope.tenant);
         let broker = self.clone();
         let (store, runtime) = (self.store().clone(), Handle::current());
-        let export = Export { store, runtime, scope, root, tip: self.tip(&caller.scope.tenant).await? };
+        let export = Export { store, runtime, scope, root, tip };
         blocking(move || {
             let now = broker.now().micros();
             let writer = BundleWriter::new(file, &export.scope.tenant, root, now)?;
@@ -63,7 +68,7 @@ impl Broker {
     }
 
     /// Returns once everything that has happened so far is sealed, by us or by whoever holds the lease.
-    async fn seal_now(&self, tenant: &str) -> Result<(), Error> {
+    pub(crate) async fn seal_now(&self, tenant: &str) -> Result<(), Error> {
         for _ in 0..SEAL_ATTEMPTS {
             self.store().seal(tenant, &self.parts.evidence_key).await?;
             if !self.store().unsealed_tenants().await?.iter().any(|unsealed| unsealed == tenant) {
@@ -77,12 +82,26 @@ impl Broker {
     /// The last batch of the chain now, and the number of its last event: what comes later is not in
     /// the bundle.
     async fn tip(&self, tenant: &str) -> Result<Tip, Error> {
-        let mut tip = Tip { batch: 0, number: 0 };
-        loop {
-            let batches = self.store().batches(tenant, tip.batch, PAGE).await?;
-            let Some(last) = batches.last() else { return Ok(tip) };
-            tip = Tip { batch: last.batch.no, number: last.batch.last };
-        }
+        let last = self.store().last_batch(tenant).await?;
+        Ok(last.map_or(Tip { batch: 0, number: 0 }, |last| Tip {
+            batch: last.batch.no,
+            number: last.batch.last,
+        }))
+    }
+
+    /// Checks everything that is kept of the tenant's chain, see [`ChainReport`](store::ChainReport).
+    ///
+    /// # Errors
+    /// `Forbidden`, or if the store cannot be asked.
+    pub async fn check_chain(
+        &self,
+        caller: &Caller,
+        authorities: Option<&Authorities>,
+    ) -> Result<store::ChainReport, Error> {
+        let tenant = &caller.may(Action::ReadEvidence)?.tenant;
+        let configured = self.parts.stamping.as_ref().map(|stamping| &stamping.authorities);
+        let key = self.parts.evidence_key.public()?;
+        Ok(self.store().check_chain(tenant, &key, authorities.or(configured)).await?)
     }
 
     /// The public key that batches and bundles are signed with, as PEM.
@@ -119,8 +138,9 @@ impl Export {
             }
             Ok(bundle.event(event)?)
         })?;
-        self.proofs(&mut bundle)?;
+        let batches = self.proofs(&mut bundle)?;
         self.each_batch(|batch| Ok(bundle.batch(batch)?))?;
+        self.stamps(&mut bundle, &batches)?;
         for payload in payloads.values() {
             self.payload(&mut bundle, payload, with_content)?;
         }
@@ -148,9 +168,9 @@ impl Export {
         }
     }
 
-    /// Events and batches both ascend, so one walk over the batches meets every event.
-    fn proofs(&self, bundle: &mut BundleWriter<File>) -> Result<(), Error> {
-        let mut numbers = vec![];
+    /// Events and batches both ascend, so one walk over the batches meets every event. Returns the batches that hold one.
+    fn proofs(&self, bundle: &mut BundleWriter<File>) -> Result<Vec<u64>, Error> {
+        let (mut numbers, mut batches) = (vec![], vec![]);
         self.each_event(|event| {
             numbers.push(event.number);
             Ok(())
@@ -161,6 +181,7 @@ impl Export {
             if numbers.peek().is_none_or(|number| *number > batch.last) {
                 return Ok(());
             }
+            batches.push(batch.no);
             let entries = self.store.chain_entries(&self.scope.tenant, batch.first, batch.last);
             let tree = chain::tree(&self.runtime.block_on(entries)?);
             while let Some(number) = numbers.next_if(|number| *number <= batch.last) {
@@ -169,37 +190,118 @@ impl Export {
                 bundle.proof(&ProofRecord { number, batch: batch.no, index, path })?;
             }
             Ok(())
-        })
+        })?;
+        Ok(batches)
     }
 
+    /// For each of these batches the first stamp that covers it.
+    fn stamps(&self, bundle: &mut BundleWriter<File>, batches: &[u64]) -> Result<(), Error> {
+        let tenant = &self.scope.tenant;
+        let mut covered = 0;
+        for no in batches {
+            if *no <= covered {
+                continue;
+            }
+            let stamps = self.runtime.block_on(self.store.stamps(tenant, *no, 1))?;
+            let Some(stamp) = stamps.first().filter(|stamp| stamp.batch_no <= self.tip.batch) else { break };
+            covered = stamp.batch_no;
+            let batches = self.runtime.block_on(self.store.batches(tenant, covered - 1, 1))?;
+            if let Some(signed) = batches.first().filter(|signed| signed.batch.no == covered) {
+                bundle.stamp(covered, &signed.batch.head, &stamp.response)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What cannot be read any more is said to be lost: evidence that says so is worth more than none.
     fn payload(
         &self,
         bundle: &mut BundleWriter<File>,
         payload: &PayloadInfo,
         with_content: bool,
     ) -> Result<(), Error> {
-        let tenant = &self.scope.tenant;
-        let chunks = self.runtime.block_on(self.store.chunk_digests(tenant, payload.id))?;
-        bundle.payload(payload, chunks.into_iter().map(Digest))?;
-        if !with_content {
-            return Ok(());
-        }
-        let opened = match self.runtime.block_on(self.store.open_payload(tenant, payload.id)) {
+        let opened = match self.runtime.block_on(self.store.open_payload(&self.scope.tenant, payload.id)) {
+            Ok(opened) => Some(opened),
             // Erased content is missing on purpose; its digests still prove what it was.
-            Err(store::Error::Erased) => return Ok(()),
-            opened => opened?,
+            Err(store::Error::Erased) => {
+                bundle.absent(payload.id, Absence::Erased)?;
+                None
+            }
+            Err(error) if is_loss(&error) => None,
+            Err(error) => return Err(error.into()),
         };
+        let Some(chunks) = self.chunks(payload, opened.as_ref())? else {
+            tracing::error!(payload = %payload.id, "the digests of a payload are lost");
+            return Ok(bundle.absent(payload.id, Absence::Lost)?);
+        };
+        bundle.payload(payload, chunks.into_iter().map(Digest))?;
+        let Some(opened) = opened.filter(|_| with_content) else { return Ok(()) };
         let mut content = bundle.content(payload.id)?;
-        copy(&mut opened.blocking(), &mut content)?;
-        Ok(content.close()?)
+        let closed =
+            if copy(&mut opened.blocking(), &mut content)? { content.close() } else { content.break_off() };
+        match closed {
+            // Bytes that can be read but are others than those that were taken in.
+            Err(seal::Error::BundleContent(id)) => Ok(bundle.absent(id, Absence::Lost)?),
+            closed => Ok(closed?),
+        }
+    }
+
+    /// The digests of the payload's chunks as they were recorded; computed anew if the record is lost but the content is
+    /// not. `None` if both are.
+    fn chunks(
+        &self,
+        payload: &PayloadInfo,
+        opened: Option<&Payload>,
+    ) -> Result<Option<Vec<[u8; 32]>>, Error> {
+        match self.runtime.block_on(self.store.chunk_digests(&self.scope.tenant, payload.id)) {
+            Ok(chunks) => return Ok(Some(chunks)),
+            Err(error) if is_loss(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let Some(opened) = opened else { return Ok(None) };
+        let mut digester = Digesting(Digester::new());
+        if !copy(&mut opened.blocking(), &mut digester)? {
+            return Ok(None);
+        }
+        let (digest, chunks) = digester.0.finish();
+        let is_it = digest.chunk_root == payload.chunk_root;
+        Ok(is_it.then(|| chunks.into_iter().map(|digest| digest.0).collect()))
     }
 }
 
-fn copy(from: &mut impl Read, to: &mut impl Write) -> Result<(), Error> {
-    std::io::copy(from, to).map(|_| ()).map_err(|_| Error::Internal)
+/// Takes bytes to be digested.
+struct Digesting(Digester);
+
+impl Write for Digesting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
-fn payloads_of(event: &EventRecord) -> Vec<PayloadInfo> {
+/// Whether the store says that something it should have is gone or damaged.
+fn is_loss(error: &store::Error) -> bool {
+    use store::Error;
+    matches!(error, Error::Corrupt { .. } | Error::NotFound { .. } | Error::Seal(seal::Error::KeyWrap))
+}
+
+/// Copies all that can be read; `false` if that is not all.
+fn copy(from: &mut impl Read, to: &mut impl Write) -> Result<bool, Error> {
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(true),
+            Ok(read) => to.write_all(&buffer[..read]).map_err(|_| Error::Internal)?,
+            Err(_) => return Ok(false),
+        }
+    }
+}
+
+pub(crate) fn payloads_of(event: &EventRecord) -> Vec<PayloadInfo> {
     let Content::Full { event, .. } = &event.content else { return vec![] };
     let named = event.get("payloads").cloned().unwrap_or_default();
     let named: Vec<PayloadRef> = serde_json::from_value(named).unwrap_or_default();

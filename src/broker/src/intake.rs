@@ -73,6 +73,7 @@ impl Broker {
         body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
     ) -> Result<Message, Error> {
         caller.may(Action::SendMessages)?;
+        self.may_take_in()?;
         let authority = caller.authority.clone().ok_or(Error::NoAuthority)?;
         let stored = self.stage(&caller.scope.tenant, body).await?;
         let payload = stored.reference().clone();

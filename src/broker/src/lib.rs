@@ -14,6 +14,7 @@
 mod access;
 mod content;
 mod deliver;
+mod erasure;
 mod error;
 mod evidence;
 mod exchange;
@@ -28,10 +29,12 @@ mod once;
 mod prepare;
 mod process;
 mod records;
+mod stamping;
 mod translate;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use model::command::Rules;
 use model::outbound::Outbound;
@@ -42,15 +45,17 @@ use store::Store;
 
 pub use access::{NewToken, TokenSecret};
 pub use content::Upload;
+pub use erasure::Erasure;
 pub use error::Error;
 pub use exchange::NewExchange;
 pub use hooks::{LONGEST_OVERLAP, NewSubscription, SubscriptionChange, SubscriptionSecret};
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
 pub use once::Once;
+pub use stamping::{StampHealth, Stamping};
 pub use store::{
-    Delivery, InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page, Partner, Payload,
-    RecordFilter, SealedEvent, Stats, Subscription, Terms, TokenRow,
+    ChainFinding, ChainReport, Delivery, InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page,
+    Partner, Payload, RecordFilter, SealedEvent, Stats, Subscription, Terms, TokenRow,
 };
 pub use worker::Workers;
 
@@ -78,6 +83,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Stable name of this node: jobs it held when it died are its own again.
     pub node: String,
+    /// Who time-stamps the heads of the evidence chain; absent: nobody.
+    pub stamping: Option<Stamping>,
 }
 
 /// Limits on what comes in.
@@ -92,12 +99,14 @@ pub struct Limits {
 pub struct Broker {
     parts: Arc<Parts>,
     known: Arc<known::Known>,
+    /// Whether time stamps were overdue at the last look of the workers.
+    stamps_overdue: Arc<AtomicBool>,
 }
 
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Self {
-        Broker { parts: Arc::new(parts), known: Arc::default() }
+        Broker { parts: Arc::new(parts), known: Arc::default(), stamps_overdue: Arc::default() }
     }
 
     /// The house it serves.

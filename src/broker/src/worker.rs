@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::process::with_finding;
+use crate::stamping::keep_stamping;
 use crate::{Broker, Error};
 
 /// Lease of a job; renewed while it runs.
@@ -39,7 +40,7 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts the workers and the sealer.
+    /// Starts the workers, the sealer, and whoever has heads stamped.
     ///
     /// # Errors
     /// If the store cannot be asked.
@@ -50,6 +51,9 @@ impl Workers {
         tasks.spawn(work(broker.clone(), stopped.clone()));
         tasks.spawn(seal(broker.clone(), stopped.clone()));
         tasks.spawn(feed_hooks(broker.clone(), stopped.clone()));
+        if broker.parts.stamping.is_some() {
+            tasks.spawn(keep_stamping(broker.clone(), stopped.clone()));
+        }
         tasks.spawn(keep_house(broker, stopped));
         Ok(Workers { stop, tasks })
     }

@@ -7,7 +7,7 @@ use broker::house::{Route, Tenant};
 use model::ids::is_name;
 
 use crate::places::{Place, Places};
-use crate::{Config, Error, Limits, Store};
+use crate::{Config, Error, Evidence, Limits, Store};
 
 /// Parameters that the URL of the database may have.
 const DATABASE_PARAMETERS: &[&str] = &["application_name", "host", "port", "sslmode", "sslrootcert"];
@@ -29,6 +29,7 @@ impl Check<'_> {
         }
         self.store(&config.store)?;
         self.limits(&config.limits)?;
+        self.evidence(&config.evidence)?;
         if config.tenants.is_empty() {
             return Err(self.value("tenant", "at least one tenant is needed"));
         }
@@ -111,6 +112,40 @@ impl Check<'_> {
         ] {
             if !(least..=most).contains(&value) {
                 return Err(self.value(key, &format!("expected a number from {least} to {most}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn evidence(&self, evidence: &Evidence) -> Result<(), Error> {
+        match (&evidence.tsa_url, &evidence.tsa_ca) {
+            (Some(url), Some(_)) if !url.starts_with("https://") && !url.starts_with("http://") => {
+                return Err(self.value("evidence.tsa_url", "expected https://… or http://…"));
+            }
+            (Some(_), None) => {
+                let rule = "a time stamp authority needs evidence.tsa_ca, the certificates it is known by";
+                return Err(self.value("evidence.tsa_url", rule));
+            }
+            (None, Some(_)) => {
+                return Err(self.value("evidence.tsa_ca", "there is no evidence.tsa_url to use it for"));
+            }
+            _ => {}
+        }
+        if evidence.stop_intake && evidence.tsa_url.is_none() {
+            return Err(self.value("evidence.stop_intake", "there is no evidence.tsa_url to wait for"));
+        }
+        if let Some(policy) = &evidence.tsa_policy
+            && policy.parse::<seal::timestamp::Policy>().is_err()
+        {
+            let rule = "expected an object identifier such as 1.3.6.1.4.1.99999.1";
+            return Err(self.value("evidence.tsa_policy", rule));
+        }
+        for (key, value, most) in [
+            ("evidence.stamp_every_minutes", evidence.stamp_every_minutes, 10_080),
+            ("evidence.tolerate_hours", evidence.tolerate_hours, 8_760),
+        ] {
+            if !(1..=most).contains(&value) {
+                return Err(self.value(key, &format!("expected a number from 1 to {most}")));
             }
         }
         Ok(())

@@ -40,6 +40,9 @@ pub struct Config {
     /// Whom the gateway may call.
     #[serde(default)]
     pub egress: Egress,
+    /// Time stamps over the evidence.
+    #[serde(default)]
+    pub evidence: Evidence,
     /// Decisions of the house.
     #[serde(default)]
     pub policy: Policy,
@@ -126,6 +129,40 @@ impl Default for Limits {
 pub struct Egress {
     /// Hosts, hosts with a port, and networks.
     pub allow: Vec<String>,
+}
+
+/// `[evidence]`: who time-stamps the heads of the evidence chain. Nobody if there is no address.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Evidence {
+    /// Address of the time stamp authority (RFC 3161 over HTTP).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tsa_url: Option<String>,
+    /// PEM file of the certificates that its stamps must go back to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tsa_ca: Option<PathBuf>,
+    /// Policy to stamp under, as object identifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tsa_policy: Option<String>,
+    /// Shortest time between two stamps of a tenant, in minutes.
+    pub stamp_every_minutes: u32,
+    /// How long evidence may be without a stamp before it is called overdue, in hours.
+    pub tolerate_hours: u32,
+    /// Whether no new messages are taken in while stamps are overdue.
+    pub stop_intake: bool,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Evidence {
+            tsa_url: None,
+            tsa_ca: None,
+            tsa_policy: None,
+            stamp_every_minutes: 60,
+            tolerate_hours: 48,
+            stop_intake: false,
+        }
+    }
 }
 
 /// `[policy]`.
@@ -246,6 +283,9 @@ impl Config {
         let mut config: Config = toml::from_str(text).map_err(|error| refused(&places, &error))?;
         Check { places: &places }.whole(&config)?;
         config.store.resolve(folder);
+        if let Some(path) = &mut config.evidence.tsa_ca {
+            *path = folder.join(&*path);
+        }
         Ok(config)
     }
 

@@ -92,6 +92,9 @@ pub enum EventKind {
     /// Bytes were erased; their digests stay.
     #[serde(rename = "payload.erased")]
     PayloadErased,
+    /// What an event said was erased; its digest stays.
+    #[serde(rename = "event.erased")]
+    EventErased,
     /// The evidence of a case was exported.
     #[serde(rename = "evidence.exported")]
     EvidenceExported,

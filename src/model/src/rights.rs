@@ -36,6 +36,8 @@ pub enum Action {
     ReadEvents,
     /// Export and verify evidence.
     ReadEvidence,
+    /// Erase what an event says or the bytes of a payload.
+    Erase,
     /// See partners.
     ReadPartners,
     /// Change partners.
@@ -60,7 +62,7 @@ pub enum Role {
     Operator,
     /// Reads evidence.
     Auditor,
-    /// Manages partners and tokens.
+    /// Manages partners and tokens, and erases.
     Admin,
 }
 
@@ -107,7 +109,7 @@ impl Role {
             ],
             Role::Operator => &[ReadMessages, RepairMessages, ReadEvents, ReadPartners],
             Role::Auditor => &[ReadCases, ReadMessages, ReadEvents, ReadEvidence],
-            Role::Admin => &[ReadPartners, ManagePartners, ManageTokens, Subscribe],
+            Role::Admin => &[Erase, ReadPartners, ManagePartners, ManageTokens, Subscribe],
         }
     }
 }

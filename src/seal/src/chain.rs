@@ -194,7 +194,47 @@ pub struct SignedBatch {
     pub signature: Signature,
 }
 
+impl Batch {
+    /// What is wrong with a batch beside the one before it (`None`: it is the first): code and message. Whether it names
+    /// that one's head is only judged if that one can be `relied` on.
+    pub fn break_after(
+        &self,
+        previous: Option<&Batch>,
+        relied: bool,
+    ) -> Option<(&'static str, &'static str)> {
+        let (first, head) =
+            previous.map_or((1, Digest::ZERO), |batch| (batch.last.saturating_add(1), batch.head));
+        if self.first != first {
+            return Some(("evidence.batch-gap", "event numbers are missing or doubled between two batches"));
+        }
+        if self.previous_head != head && (relied || previous.is_none()) {
+            return Some(("evidence.batch-changed", "the batch continues another one than stands before it"));
+        }
+        None
+    }
+}
+
 impl SignedBatch {
+    /// What is wrong with a batch of the tenant in itself, if it must have the number `expected`: code and message.
+    pub fn fault(
+        &self,
+        tenant: &str,
+        key: &EvidencePublicKey,
+        expected: u64,
+    ) -> Option<(&'static str, &'static str)> {
+        let batch = &self.batch;
+        if batch.no != expected {
+            return Some(("evidence.batch-gap", "the batch does not follow the one before"));
+        }
+        if batch.computed_head() != batch.head || batch.tenant != tenant || batch.size() == 0 {
+            return Some(("evidence.batch-changed", "the head does not belong to the batch"));
+        }
+        if !key.verifies(&batch.head.0, &self.signature) {
+            return Some(("evidence.batch-signature", "the signature does not belong to the head"));
+        }
+        None
+    }
+
     /// Whether the head belongs to the fields and the signature to the head.
     pub fn is_signed_by(&self, key: &EvidencePublicKey) -> bool {
         self.batch.computed_head() == self.batch.head && key.verifies(&self.batch.head.0, &self.signature)

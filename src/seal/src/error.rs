@@ -65,6 +65,30 @@ pub enum Error {
     /// The content written into a bundle is not the one that its digest names.
     #[error("the content of payload {0} does not have its recorded digest")]
     BundleContent(uuid::Uuid),
+    /// A part of a time stamp is not the DER that RFC 3161 prescribes.
+    #[error("the {0} of the time stamp is malformed")]
+    TimestampMalformed(&'static str),
+    /// The authority refused to stamp.
+    #[error("the time stamp authority refused with status {status}")]
+    TimestampRejected {
+        /// PKIStatus of RFC 3161: 2 and above.
+        status: u32,
+    },
+    /// A time stamp is not the one that was asked for.
+    #[error("the time stamp has another {0}")]
+    TimestampDiffers(&'static str),
+    /// The signature is wrong, or its signer is not the one that the signed attributes name.
+    #[error("the signature of the time stamp is wrong")]
+    TimestampSignature,
+    /// The signer is not certified for time stamping by a configured authority at the time of the stamp.
+    #[error("the signer of the time stamp is not certified by a trusted authority")]
+    TimestampUntrusted,
+    /// The file of authorities holds no certificate, or something else.
+    #[error("the certificates of time stamp authorities cannot be read")]
+    TimestampAuthorities,
+    /// A policy is no object identifier.
+    #[error("the policy is no object identifier such as 1.3.6.1.4.1.99999.1")]
+    TimestampPolicy,
     /// The sink of a bundle failed.
     #[error("writing the bundle failed: {0}")]
     Io(#[from] std::io::Error),
@@ -90,6 +114,13 @@ impl Error {
             Error::BundleOrder => "evidence.bundle-order",
             Error::BundleLimit => "evidence.bundle-limit",
             Error::BundleContent(_) => "evidence.bundle-content",
+            Error::TimestampMalformed(_) => "timestamp.malformed",
+            Error::TimestampRejected { .. } => "timestamp.rejected",
+            Error::TimestampDiffers(_) => "timestamp.differs",
+            Error::TimestampSignature => "timestamp.signature",
+            Error::TimestampUntrusted => "timestamp.untrusted",
+            Error::TimestampAuthorities => "timestamp.authorities",
+            Error::TimestampPolicy => "timestamp.policy",
             Error::Io(_) => "evidence.bundle-write",
         }
     }

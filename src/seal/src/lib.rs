@@ -9,6 +9,7 @@
 //! | [`chain`] | the evidence chain of a tenant: event digests, batches, heads |
 //! | [`evidence_key`] | the gateway's signing key for heads and manifests |
 //! | [`webhook`] | secrets and signatures of Standard Webhooks |
+//! | [`timestamp`] | time stamps of a foreign authority (RFC 3161) over heads |
 //! | [`bundle`] | the evidence bundle of a case: writer and offline verifier |
 //!
 //! Everything here is CPU work and blocking file access on small files; callers move long work
@@ -25,6 +26,7 @@ pub mod keys;
 pub mod merkle;
 pub mod payload;
 mod secret_file;
+pub mod timestamp;
 mod token;
 pub mod webhook;
 

@@ -11,9 +11,11 @@
 //! | `sql`, `unit`, `db`, `sqlite`, `postgres` | one SQL text for two engines, and how each commits |
 //! | `migrate`, `partition` | the schema, its way forwards, and partitions of months |
 //! | [`Work`] | what can be written |
-//! | `records`, `messages`, `events`, `hooks`, `inbox`, `queue`, `sealer`, `desk`, `stats` | what can be read and claimed |
+//! | `records`, `messages`, `events`, `hooks`, `inbox`, `queue`, `sealer`, `stamps`, `desk`, `stats` | what can be read and claimed |
+//! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |
 
+mod audit;
 mod db;
 mod desk;
 mod error;
@@ -30,6 +32,7 @@ mod records;
 mod sealer;
 mod sql;
 mod sqlite;
+mod stamps;
 mod stats;
 mod unit;
 mod work;
@@ -46,6 +49,7 @@ use crate::sql::Select;
 use crate::unit::Unit;
 use crate::work::Wakes;
 
+pub use audit::{ChainFinding, ChainReport};
 pub use desk::{Partner, TokenRow};
 pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
@@ -58,6 +62,7 @@ pub use records::RecordFilter;
 pub use seal::bundle::EventRecord;
 pub use seal::chain::{Entry, SignedBatch};
 pub use seal::evidence_key::EvidenceKey;
+pub use stamps::{StampRow, StampState};
 pub use stats::Stats;
 pub use work::Work;
 

@@ -16,7 +16,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-/// In ascending order without gaps.
+/// In ascending order.
 const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
@@ -27,6 +27,11 @@ const MIGRATIONS: &[Migration] = &[
         version: 3,
         sqlite: include_str!("../migrations/sqlite/0003_webhooks.sql"),
         postgres: include_str!("../migrations/postgres/0003_webhooks.sql"),
+    },
+    Migration {
+        version: 4,
+        sqlite: include_str!("../migrations/sqlite/0004_stamps.sql"),
+        postgres: include_str!("../migrations/postgres/0004_stamps.sql"),
     },
 ];
 

@@ -77,7 +77,7 @@ impl Store {
         signer: &EvidenceKey,
         unsealed: &[(Id, Digest)],
     ) -> Result<[Step; 3], Error> {
-        let previous = self.last_batch(tenant).await?;
+        let previous = self.last_batch(tenant).await?.map(|signed| signed.batch);
         let first = previous.as_ref().map_or(1, |batch| batch.last + 1);
         let entries: Vec<Entry> = unsealed
             .iter()
@@ -174,13 +174,17 @@ impl Store {
         rows.iter().map(entry).collect()
     }
 
-    async fn last_batch(&self, tenant: &str) -> Result<Option<Batch>, Error> {
+    /// The tenant's last batch.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn last_batch(&self, tenant: &str) -> Result<Option<SignedBatch>, Error> {
         let select = Select::new(BATCHES).bind(tenant).sql(" ORDER BY no DESC LIMIT 1");
-        Ok(self.db().read_one(select).await?.as_ref().map(batch).transpose()?.map(|signed| signed.batch))
+        self.db().read_one(select).await?.as_ref().map(batch).transpose()
     }
 }
 
-const BATCHES: &str = "SELECT tenant, no, first, last, root, previous_head, head, sealed_at, signature \
+pub(crate) const BATCHES: &str = "SELECT tenant, no, first, last, root, previous_head, head, sealed_at, signature \
      FROM chain_batch WHERE tenant = ";
 
 fn insert_batch(signed: &SignedBatch) -> Step {
@@ -205,7 +209,7 @@ fn insert_batch(signed: &SignedBatch) -> Step {
     )
 }
 
-fn batch(row: &Row) -> Result<SignedBatch, Error> {
+pub(crate) fn batch(row: &Row) -> Result<SignedBatch, Error> {
     let signature = hex::decode(row.text(8)?).map_err(|_| Error::Corrupt { what: "batch" })?;
     let batch = Batch {
         tenant: row.text(0)?,

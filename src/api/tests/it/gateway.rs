@@ -190,6 +190,7 @@ impl Gateway {
             rules: Rules { allow_restricted: false },
             limits: Limits { most_bytes: MOST_BYTES },
             node: "test".into(),
+            stamping: None,
         });
         let router = api::router(Api::new(broker.clone(), settings));
         Gateway { router, broker, _folder: folder }

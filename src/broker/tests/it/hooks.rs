@@ -11,7 +11,7 @@ use model::rights::Within;
 use model::{Actor, Caller, EventKind, Failure, FailureKind, Id, Role};
 use serde_json::Value;
 
-use crate::house::{Gateway, TestClock, caller, create, new_case, soest};
+use crate::house::{Gateway, SetClock, caller, create, new_case, soest};
 
 /// A receiver that answers as it is told, and 204 otherwise.
 #[derive(Default)]
@@ -70,14 +70,14 @@ fn header<'a>(post: &'a Post, name: &str) -> &'a str {
 
 struct Bed {
     gateway: Gateway,
-    clock: Arc<TestClock>,
+    clock: Arc<SetClock>,
     receiver: Arc<Receiver>,
 }
 
 impl Bed {
     async fn new() -> Self {
-        let (clock, receiver) = (Arc::new(TestClock::now()), Arc::new(Receiver::default()));
-        let gateway = Gateway::with(clock.clone(), receiver.clone()).await;
+        let (clock, receiver) = (Arc::new(SetClock::default()), Arc::new(Receiver::default()));
+        let gateway = Gateway::with(clock.clone(), receiver.clone(), None).await;
         Bed { gateway, clock, receiver }
     }
 

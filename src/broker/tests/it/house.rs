@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::house::{AuthorityEntry, House, Route, Tenant, Unit};
-use broker::{Broker, Incoming, Limits, Parts};
+use broker::{Broker, Incoming, Limits, Parts, Stamping};
 use bytes::Bytes;
 use model::case::{Case, Description, Priority, RecordStatus};
 use model::command::{Change, Command, Rules};
@@ -25,30 +25,32 @@ use crate::toy::Toy;
 
 pub struct Gateway {
     pub broker: Broker,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 /// A clock that tests set.
-pub struct TestClock(AtomicI64);
+pub struct SetClock(AtomicI64);
 
-impl TestClock {
-    pub fn now() -> Self {
-        TestClock(AtomicI64::new(SystemClock.now().micros()))
-    }
-
+impl SetClock {
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
     }
 }
 
-impl Clock for TestClock {
+impl Default for SetClock {
+    fn default() -> Self {
+        SetClock(AtomicI64::new(SystemClock.now().micros()))
+    }
+}
+
+impl Clock for SetClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::SeqCst))
     }
 }
 
 /// No network.
-struct Nowhere;
+pub struct Nowhere;
 
 #[async_trait]
 impl Outbound for Nowhere {
@@ -82,10 +84,14 @@ fn tenant(id: &str, key: Authority) -> Tenant {
 
 impl Gateway {
     pub async fn start() -> Self {
-        Gateway::with(Arc::new(SystemClock), Arc::new(Nowhere)).await
+        Gateway::with(Arc::new(SystemClock), Arc::new(Nowhere), None).await
     }
 
-    pub async fn with(clock: Arc<dyn Clock>, outbound: Arc<dyn Outbound>) -> Self {
+    pub async fn with(
+        clock: Arc<dyn Clock>,
+        outbound: Arc<dyn Outbound>,
+        stamping: Option<Stamping>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(store::Config {
             database: format!("sqlite:{}", folder.path().join("db").display()),
@@ -108,8 +114,9 @@ impl Gateway {
             rules: Rules { allow_restricted: false },
             limits: Limits { most_bytes: 1 << 20 },
             node: "test".into(),
+            stamping,
         });
-        Gateway { broker, _folder: folder }
+        Gateway { broker, folder }
     }
 
     pub async fn accept(&self, caller: &Caller, body: &serde_json::Value) -> Result<Message, broker::Error> {

@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod content;
+mod erasure;
+mod evidence;
 mod exchange;
 mod hooks;
 mod house;
 mod intake;
 mod toy;
+#[path = "../../../seal/tests/it/tsa.rs"]
+#[allow(dead_code, reason = "made for other tests")]
+mod tsa;
 mod units;

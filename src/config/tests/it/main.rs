@@ -39,7 +39,7 @@ fn the_example_names_every_key() {
 #[test]
 fn the_defaults_are_those_that_the_example_shows() {
     let example = Config::parse(EXAMPLE, Path::new("/")).unwrap();
-    let optional = ["[listen]", "[limits]", "[policy]", "[log]"];
+    let optional = ["[listen]", "[limits]", "[evidence]", "[policy]", "[log]"];
     let mut bare = String::new();
     let mut skip = false;
     for line in EXAMPLE.lines() {
@@ -139,6 +139,23 @@ fn what_is_wrong_is_refused_by_code_line_and_key() {
             "master_key = \"env:A\"\nolder_master_keys = [\"env:B\", \"geheim\"]",
             "config.literal-secret",
             "store.older_master_keys[1]",
+        ),
+        (
+            "stamp_every_minutes = 60",
+            "stamp_every_minutes = 0",
+            "config.value",
+            "evidence.stamp_every_minutes",
+        ),
+        ("tolerate_hours = 48", "tolerate_hours = 9_000", "config.value", "evidence.tolerate_hours"),
+        ("stop_intake = false", "stop_intake = true", "config.value", "evidence.stop_intake"),
+        ("stop_intake = false", "tsa_url = \"https://tsa.example\"", "config.value", "evidence.tsa_url"),
+        ("stop_intake = false", "tsa_ca = \"ca.pem\"", "config.value", "evidence.tsa_ca"),
+        ("stop_intake = false", "tsa_policy = \"mine\"", "config.value", "evidence.tsa_policy"),
+        (
+            "stop_intake = false",
+            "tsa_ca = \"ca.pem\"\ntsa_url = \"ftp://tsa.example\"",
+            "config.value",
+            "evidence.tsa_url",
         ),
         ("id = \"musterstadt\"", "id = \"musterkreis\"", "config.duplicate", "tenant[1].id"),
         ("id = \"musterstadt\"", "id = \"Stadt|Kreis\"", "config.value", "tenant[1].id"),

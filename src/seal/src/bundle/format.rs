@@ -31,6 +31,10 @@ pub enum BundleFile {
     Proofs,
     /// `batches.jsonl`
     Batches,
+    /// `stamps/<no>.head`
+    StampedHead(u64),
+    /// `stamps/<no>.tsr`
+    Stamp(u64),
     /// `payloads/<uuid>.json`
     PayloadInfo(Uuid),
     /// `payloads/<uuid>.bin`
@@ -48,14 +52,16 @@ impl BundleFile {
             "batches.jsonl" => return Some(Self::Batches),
             _ => {}
         }
-        let (id, kind) = name.strip_prefix("payloads/")?.split_once('.')?;
-        let id = Uuid::try_parse(id).ok()?;
-        let file = match kind {
-            "json" => Self::PayloadInfo(id),
-            "bin" => Self::PayloadContent(id),
+        let (folder, file) = name.split_once('/')?;
+        let (stem, kind) = file.split_once('.')?;
+        let file = match (folder, kind) {
+            ("stamps", "head") => Self::StampedHead(stem.parse().ok()?),
+            ("stamps", "tsr") => Self::Stamp(stem.parse().ok()?),
+            ("payloads", "json") => Self::PayloadInfo(Uuid::try_parse(stem).ok()?),
+            ("payloads", "bin") => Self::PayloadContent(Uuid::try_parse(stem).ok()?),
             _ => return None,
         };
-        // A UUID has several spellings, a file of a bundle only one.
+        // Numbers and UUIDs have several spellings, a file of a bundle only one.
         (file.to_string() == name).then_some(file)
     }
 }
@@ -68,6 +74,8 @@ impl fmt::Display for BundleFile {
             Self::Events => f.write_str("events.jsonl"),
             Self::Proofs => f.write_str("proofs.jsonl"),
             Self::Batches => f.write_str("batches.jsonl"),
+            Self::StampedHead(no) => write!(f, "stamps/{no}.head"),
+            Self::Stamp(no) => write!(f, "stamps/{no}.tsr"),
             Self::PayloadInfo(id) => write!(f, "payloads/{id}.json"),
             Self::PayloadContent(id) => write!(f, "payloads/{id}.bin"),
         }
@@ -106,6 +114,9 @@ pub struct Manifest {
     pub counts: Counts,
     /// The tenant's chain at the time of the export.
     pub chain: ChainTip,
+    /// Payloads whose content, or even whose digests, could not be put in, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absent: BTreeMap<Uuid, Absence>,
     /// PEM of the evidence key that signed the batches and this manifest.
     pub public_key: String,
     /// Every file except the manifest and its signature.
@@ -122,10 +133,28 @@ pub struct Counts {
     pub erased: u64,
     /// Batches of the tenant.
     pub batches: u64,
+    /// Time stamps over heads.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stamps: u64,
     /// Payloads by digest.
     pub payloads: u64,
     /// Payloads whose content is in the bundle.
     pub contents: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// Why the content of a payload is not in a bundle, or not whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Absence {
+    /// It was erased on purpose.
+    Erased,
+    /// The gateway could not read it any more. Its content, if there is any in the bundle, ends at the first chunk that
+    /// was lost; without a digest file, the digests of the chunks are lost too.
+    Lost,
 }
 
 /// The last batch of a chain.
@@ -258,6 +287,8 @@ mod tests {
         for file in [
             BundleFile::Manifest,
             BundleFile::Events,
+            BundleFile::Stamp(1),
+            BundleFile::StampedHead(u64::MAX),
             BundleFile::PayloadInfo(id),
             BundleFile::PayloadContent(id),
         ] {
@@ -270,6 +301,11 @@ mod tests {
             "/manifest.json",
             "payloads/",
             "payloads/x.bin",
+            "stamps/01.tsr",
+            "stamps/+1.tsr",
+            "stamps/1.bin",
+            "stamps/99999999999999999999.head",
+            "stamps/../1.head",
             "payloads/00000000000000000000000000000abc.bin",
             "payloads/00000000-0000-0000-0000-000000000ABC.bin",
             "payloads/{00000000-0000-0000-0000-000000000abc}.bin",

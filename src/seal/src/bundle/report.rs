@@ -6,10 +6,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{BundleFile, Counts};
-use crate::Digest;
+use crate::{Digest, timestamp::time_text};
 
 /// Findings beyond this number are counted, not kept.
-const MAX_FINDINGS: usize = 200;
+pub(super) const MAX_FINDINGS: usize = 200;
+
+/// Stamps shown to people; JSON shows all.
+const STAMPS_SHOWN: usize = 20;
 
 /// The verdict on a bundle.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -34,10 +37,37 @@ pub struct Report {
     pub counts: Counts,
     /// Inclusion proofs that were read.
     pub proofs: u64,
+    /// Whether the time stamps were traced to authorities that the auditor trusts. `false` means: anybody could have
+    /// made them.
+    pub stamps_trusted: bool,
+    /// What the time stamps prove, by ascending batch; a wrong one is a finding and not listed here.
+    pub stamps: Vec<Stamped>,
+    /// Events of the case that no time stamp covers.
+    pub unstamped_events: u64,
+    /// Numbers of events whose content was erased, the first 200.
+    pub erased_events: Vec<u64>,
+    /// Payloads that were erased, the first 200.
+    pub erased_payloads: Vec<Uuid>,
     /// What was found, the first 200.
     pub findings: Vec<Finding>,
     /// How many more were found.
     pub more_findings: u64,
+}
+
+/// What a time stamp proves: these events existed before that time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stamped {
+    /// The batch whose head is stamped.
+    pub batch: u64,
+    /// The authority's time plus what its clock may be off, in microseconds since 1970-01-01 UTC.
+    pub before_micros: i64,
+    /// Events of the case that no earlier stamp covers.
+    pub events: u64,
+    /// The first of them by number in the tenant's chain; 0 if there are none.
+    pub first_event: u64,
+    /// The last of them; 0 if there are none.
+    pub last_event: u64,
 }
 
 /// Something that an unchanged bundle does not have.
@@ -120,12 +150,61 @@ impl fmt::Display for Finding {
     }
 }
 
+impl fmt::Display for Report {
+    /// For people: the verdict, then a line for everything that is proven, erased, missing or found.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.ok { "whole and unchanged" } else { "NOT whole or changed" })?;
+        write!(f, "; {} events, {} payloads", self.counts.events, self.counts.payloads)?;
+        for stamp in self.stamps.iter().take(STAMPS_SHOWN) {
+            write!(f, "\n  {stamp}")?;
+        }
+        if self.stamps.len() > STAMPS_SHOWN {
+            write!(f, "\n  … and {} further time stamps", self.stamps.len() - STAMPS_SHOWN)?;
+        }
+        if !self.stamps.is_empty() && !self.stamps_trusted {
+            f.write_str("\n  the time stamps go back to no trusted authority: anybody could have made them")?;
+        }
+        if self.unstamped_events > 0 {
+            write!(f, "\n  {} events are covered by no time stamp", self.unstamped_events)?;
+        }
+        for number in &self.erased_events {
+            write!(f, "\n  the content of event {number} was erased")?;
+        }
+        for id in &self.erased_payloads {
+            write!(f, "\n  the content of payload {id} was erased")?;
+        }
+        self.findings.iter().try_for_each(|finding| write!(f, "\n  {finding}"))?;
+        match self.more_findings {
+            0 => Ok(()),
+            more => write!(f, "\n  … and {more} further findings"),
+        }
+    }
+}
+
+impl fmt::Display for Stamped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stamped { events, first_event, last_event, batch, .. } = self;
+        let before = time_text(self.before_micros);
+        write!(
+            f,
+            "{events} events (numbers {first_event} to {last_event}) existed before {before}: stamp over batch {batch}"
+        )
+    }
+}
+
 impl Report {
     pub(super) fn find(&mut self, code: &'static str, place: Place, message: impl Into<String>) {
         if self.findings.len() < MAX_FINDINGS {
             self.findings.push(Finding { code, place, message: message.into() });
         } else {
             self.more_findings += 1;
+        }
+    }
+
+    /// Names an erased event, as long as there are few.
+    pub(super) fn note_erased_event(&mut self, number: u64) {
+        if self.erased_events.len() < MAX_FINDINGS {
+            self.erased_events.push(number);
         }
     }
 

@@ -10,13 +10,13 @@ use uuid::Uuid;
 use zip::{CompressionMethod, DateTime, ZipWriter, write::SimpleFileOptions};
 
 use super::{
-    BundleFile, ChainTip, Content, Counts, EventRecord, FileRecord, MAX_ENTRIES, MAX_LINE, MAX_MANIFEST,
-    Manifest, PayloadInfo, ProofRecord, SignedBatch,
+    Absence, BundleFile, ChainTip, Content, Counts, EventRecord, FileRecord, MAX_ENTRIES, MAX_LINE,
+    MAX_MANIFEST, Manifest, PayloadInfo, ProofRecord, SignedBatch,
     format::{CHUNKS_CLOSE, CHUNKS_OPEN, FORMAT, VERSION},
 };
 use crate::{Digest, Error, Result, Sha256Writer, canonical, evidence_key::EvidenceKey};
 
-/// Writes a bundle: all events, then all proofs, then all batches, then the payloads, then [`BundleWriter::finish`].
+/// Writes a bundle: all events, then all proofs, batches, time stamps, payloads, then [`BundleWriter::finish`].
 ///
 /// Records are pushed one by one, so that an asynchronous source needs no adapter.
 pub struct BundleWriter<W: Write + Seek> {
@@ -36,6 +36,7 @@ enum Section {
     Events,
     Proofs,
     Batches,
+    Stamps,
     Payloads,
 }
 
@@ -54,6 +55,7 @@ impl<W: Write + Seek> BundleWriter<W> {
                 created_at_micros,
                 counts: Counts::default(),
                 chain: ChainTip { last_batch: 0, head: Digest::ZERO },
+                absent: BTreeMap::new(),
                 public_key: String::new(),
                 files: BTreeMap::new(),
             },
@@ -96,6 +98,27 @@ impl<W: Write + Seek> BundleWriter<W> {
         self.line(signed)
     }
 
+    /// Adds the time stamp over the head of batch `no`, by ascending number; `response` is what the authority sent.
+    pub fn stamp(&mut self, no: u64, head: &Digest, response: &[u8]) -> Result<()> {
+        self.enter(Section::Stamps)?;
+        self.ascend(no)?;
+        if no > self.manifest.chain.last_batch {
+            return Err(Error::BundleOrder);
+        }
+        self.manifest.counts.stamps += 1;
+        self.start_counted(BundleFile::StampedHead(no))?;
+        self.write(&head.0)?;
+        self.start_counted(BundleFile::Stamp(no))?;
+        self.write(response)
+    }
+
+    /// Says of a payload that neither digests nor content of it can be put in, or no content.
+    pub fn absent(&mut self, id: Uuid, why: Absence) -> Result<()> {
+        self.enter(Section::Payloads)?;
+        self.manifest.absent.insert(id, why);
+        Ok(())
+    }
+
     /// Describes a payload by its digests; `chunks` are the digests of its 64 KiB chunks.
     pub fn payload(&mut self, info: &PayloadInfo, chunks: impl IntoIterator<Item = Digest>) -> Result<()> {
         self.enter(Section::Payloads)?;
@@ -104,7 +127,7 @@ impl<W: Write + Seek> BundleWriter<W> {
             return Err(Error::BundleOrder);
         }
         self.manifest.counts.payloads += 1;
-        self.start_payload(BundleFile::PayloadInfo(info.id))?;
+        self.start_counted(BundleFile::PayloadInfo(info.id))?;
         let mut head = canonical::serialize(info)?;
         head.pop();
         head.extend(CHUNKS_OPEN.as_bytes());
@@ -123,7 +146,7 @@ impl<W: Write + Seek> BundleWriter<W> {
             return Err(Error::BundleOrder);
         }
         self.manifest.counts.contents += 1;
-        self.start_payload(BundleFile::PayloadContent(id))?;
+        self.start_counted(BundleFile::PayloadContent(id))?;
         Ok(ContentWriter { bundle: self, id })
     }
 
@@ -169,7 +192,7 @@ impl<W: Write + Seek> BundleWriter<W> {
         Ok(())
     }
 
-    fn start_payload(&mut self, file: BundleFile) -> Result<()> {
+    fn start_counted(&mut self, file: BundleFile) -> Result<()> {
         self.close()?;
         // This one, the manifest and its signature are still to come.
         if self.manifest.files.len() as u64 + 3 > MAX_ENTRIES {
@@ -218,7 +241,8 @@ impl<W: Write + Seek> BundleWriter<W> {
     }
 }
 
-/// Takes the content of one payload; [`ContentWriter::close`] compares it with what was described.
+/// Takes the content of one payload; [`ContentWriter::close`] compares it with what was described, and
+/// [`ContentWriter::break_off`] says that the rest is lost.
 #[must_use = "close() tells whether the content is the right one"]
 pub struct ContentWriter<'a, W: Write + Seek> {
     bundle: &'a mut BundleWriter<W>,
@@ -229,7 +253,8 @@ impl<W: Write + Seek> ContentWriter<'_, W> {
     /// Ends the content.
     ///
     /// # Errors
-    /// [`Error::BundleContent`] if it was not the one that its description names: do not finish the bundle then.
+    /// [`Error::BundleContent`] if it was not the one that its description names: the bundle is wrong then, unless it is
+    /// said to be [`Absence::Lost`].
     pub fn close(self) -> Result<()> {
         let written = self.bundle.close()?;
         if written.as_ref() == self.bundle.payloads.get(&self.id) {
@@ -237,6 +262,12 @@ impl<W: Write + Seek> ContentWriter<'_, W> {
         } else {
             Err(Error::BundleContent(self.id))
         }
+    }
+
+    /// Ends the content where it cannot be read any more: the bundle says that the rest is [`Absence::Lost`].
+    pub fn break_off(self) -> Result<()> {
+        self.bundle.close()?;
+        self.bundle.absent(self.id, Absence::Lost)
     }
 }
 

@@ -1,18 +1,21 @@
-//! A bundle of a case with 50 events among a tenant's 120, in three batches, and two payloads.
+//! A bundle of a case with 50 events among a tenant's 120, in three batches, two of them stamped, and two payloads.
 
 use std::{
     io::{Cursor, Read, Write},
     sync::LazyLock,
 };
 
+use crate::tsa::Tsa;
 use seal::{
     Digest,
     bundle::{
-        BundleFile, BundleWriter, Content, EventRecord, PayloadInfo, ProofRecord, Report, SignedBatch, verify,
+        BundleFile, BundleWriter, Content, EventRecord, PayloadInfo, ProofRecord, Report, SignedBatch, Trust,
+        verify_with,
     },
     chain::{Batch, Entry, Salt, event_digest, tree},
     evidence_key::{EvidenceKey, EvidencePublicKey},
     payload::Digester,
+    timestamp::Authorities,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -38,6 +41,9 @@ pub(crate) struct Case {
     pub(crate) events: Vec<EventRecord>,
     pub(crate) proofs: Vec<ProofRecord>,
     pub(crate) batches: Vec<SignedBatch>,
+    /// Over the heads of batches 1 and 3.
+    pub(crate) stamps: Vec<(u64, Vec<u8>)>,
+    pub(crate) authorities: Authorities,
     pub(crate) large: Described,
     pub(crate) small: Described,
 }
@@ -66,10 +72,23 @@ impl Case {
             })
             .collect();
         let key = EvidenceKey::random().unwrap();
-        let mut case =
-            Self { key, events: Vec::new(), proofs: Vec::new(), batches: Vec::new(), large, small };
+        let tsa = Tsa::good();
+        let mut case = Self {
+            key,
+            events: Vec::new(),
+            proofs: Vec::new(),
+            batches: Vec::new(),
+            stamps: Vec::new(),
+            authorities: tsa.authorities(),
+            large,
+            small,
+        };
         for entries in [&entries[..37], &entries[37..38], &entries[38..]] {
             case.seal(entries);
+        }
+        for no in [1, 3] {
+            let head = case.batches[no as usize - 1].batch.head;
+            case.stamps.push((no, tsa.stamp(&head.0)));
         }
         for (entry, (number, event)) in entries.iter().zip(tenant_events) {
             if is_ours(number) {
@@ -103,6 +122,9 @@ impl Case {
         self.events.iter().for_each(|event| writer.event(event).unwrap());
         self.proofs.iter().for_each(|proof| writer.proof(proof).unwrap());
         self.batches.iter().for_each(|batch| writer.batch(batch).unwrap());
+        for (no, response) in &self.stamps {
+            writer.stamp(*no, &self.batches[*no as usize - 1].batch.head, response).unwrap();
+        }
         writer.payload(&self.large.info, self.large.chunks.iter().copied()).unwrap();
         let mut content = writer.content(LARGE).unwrap();
         content.write_all(&large_content()).unwrap();
@@ -182,9 +204,11 @@ pub(crate) fn lines_of(bytes: &[u8]) -> Vec<Vec<u8>> {
     bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
 }
 
-/// Verifies against the true key.
+/// Verifies against the true key and the true authority.
 pub(crate) fn verdict(bundle: &[u8]) -> Report {
-    verify(Cursor::new(bundle), Some(&THE_CASE.public()), |_| {})
+    let (key, authorities) = (THE_CASE.public(), &THE_CASE.authorities);
+    let trust = Trust { key: Some(&key), authorities: Some(authorities), require_stamps: false };
+    verify_with(Cursor::new(bundle), trust, |_| {})
 }
 
 pub(crate) fn verdict_on(entries: &Entries) -> Report {

@@ -16,7 +16,9 @@ fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
 
 fn unpacked() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir(folder.path().join("payloads")).unwrap();
+    for part in ["payloads", "stamps"] {
+        std::fs::create_dir(folder.path().join(part)).unwrap();
+    }
     for (name, bytes) in entries() {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
@@ -28,7 +30,7 @@ fn other_zip_tools_read_the_bundle() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("bundle.zip"), &*BUNDLE).unwrap();
     let listing = run("zipinfo", &["-1", "bundle.zip"], folder.path());
-    assert_eq!(listing.lines().count(), 8, "{listing}");
+    assert_eq!(listing.lines().count(), 12, "{listing}");
     run("unzip", &["-tq", "bundle.zip"], folder.path());
     // Packed again by another program, the bundle is still whole.
     let script = "import zipfile\n\

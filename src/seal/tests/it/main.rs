@@ -6,5 +6,9 @@
 mod fixture;
 mod hostile;
 mod judges;
+mod seeded;
+mod stamped;
 mod tampered;
+mod timestamps;
+mod tsa;
 mod whole;

@@ -21,7 +21,10 @@ fn an_unchanged_bundle_verifies() {
     assert_eq!(report.tenant.as_deref(), Some(TENANT));
     assert_eq!(report.case_id, Some(CASE));
     assert_eq!(report.last_batch, 3);
-    assert_eq!(report.counts, Counts { events: 50, erased: 5, batches: 3, payloads: 2, contents: 1 });
+    assert_eq!(
+        report.counts,
+        Counts { events: 50, erased: 5, batches: 3, stamps: 2, payloads: 2, contents: 1 }
+    );
     assert_eq!(report.proofs, 50);
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!((&json["ok"], &json["counts"]["events"]), (&json!(true), &json!(50)));

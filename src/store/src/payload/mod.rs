@@ -24,9 +24,8 @@ use seal::payload::chunk_count;
 use seal::{Digest, merkle};
 use tokio::task::spawn_blocking;
 
-use crate::sql::{Expect, Row, Select, Step};
-use crate::unit::Unit;
-use crate::{Error, Store};
+use crate::sql::{Row, Select};
+use crate::{Error, Store, Work};
 
 pub use reader::{Payload, PayloadReader};
 pub use sweep::SweepReport;
@@ -143,23 +142,25 @@ impl Store {
         Ok(digests)
     }
 
-    /// Erases a payload: destroys its wrapped data key, which makes the bytes unreadable wherever copies of them lie,
-    /// then its segments. Digests stay. Erasing again is harmless. On PostgreSQL the row's former version, with the
-    /// wrapped key, lies in the table until it is vacuumed, and in its WAL archive as long as that is kept.
+    /// Erases a payload, see [`Work::erase_payload`], and removes its segments.
     ///
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn erase_payload(&self, tenant: &str, id: Id) -> Result<(), Error> {
-        let erase = Step::new(
-            "UPDATE payload SET wrapped_key = NULL, sealed = NULL WHERE id = $1 AND tenant = $2",
-            vec![id.into(), tenant.into()],
-            "payload",
-            Expect::Rows(1),
-        );
-        match self.db().commit(Unit::Steps(vec![erase])).await {
+        let mut work = Work::new();
+        work.erase_payload(tenant, id);
+        match self.commit(work).await {
             Err(Error::Conflict { .. }) => return Err(Error::NotFound { what: "payload" }),
             outcome => outcome?,
         };
+        self.remove_erased(id).await
+    }
+
+    /// Removes the segments of a payload whose key was destroyed. What is left of them if this fails is unreadable.
+    ///
+    /// # Errors
+    /// If a file cannot be removed.
+    pub async fn remove_erased(&self, id: Id) -> Result<(), Error> {
         let files = self.0.files.clone();
         spawn_blocking(move || files.remove_segments(id)).await.map_err(stopped)??;
         Ok(())

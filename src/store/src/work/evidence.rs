@@ -39,6 +39,28 @@ impl Work {
         )
     }
 
+    /// Erases what an event says: its content and salt. Number and digest stay, so the chain still verifies, and without
+    /// the salt the digest tells nothing. Erasing again is harmless. Precondition: there is such an event.
+    pub fn erase_event(&mut self, tenant: &str, id: Id) -> &mut Self {
+        self.one(
+            "UPDATE event SET salt = NULL, body = NULL WHERE id = $1 AND tenant = $2",
+            vec![id.into(), tenant.into()],
+            "event",
+        )
+    }
+
+    /// Destroys a payload's data key, which makes its bytes unreadable wherever copies of them lie; digests stay. Its
+    /// files go with [`Store::remove_erased`](crate::Store::remove_erased) afterwards. Erasing again is harmless.
+    /// Precondition: there is such a payload. On PostgreSQL the row's former version, with the wrapped key, lies in the
+    /// table until it is vacuumed, and in its WAL archive as long as that is kept.
+    pub fn erase_payload(&mut self, tenant: &str, id: Id) -> &mut Self {
+        self.one(
+            "UPDATE payload SET wrapped_key = NULL, sealed = NULL WHERE id = $1 AND tenant = $2",
+            vec![id.into(), tenant.into()],
+            "payload",
+        )
+    }
+
     /// Adds an event; its salt is drawn and its digest computed here. Precondition: its id is new.
     pub fn insert_event(&mut self, event: &Event) -> &mut Self {
         match salted(event) {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+mod audit;
 mod durable;
 mod events;
 mod hooks;
@@ -13,6 +14,10 @@ mod payloads;
 mod queue;
 mod scopes;
 mod staging;
+mod stamps;
+#[path = "../../../seal/tests/it/tsa.rs"]
+#[allow(dead_code, reason = "made for other tests")]
+mod tsa;
 mod work;
 
 use std::path::{Path, PathBuf};

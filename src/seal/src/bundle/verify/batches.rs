@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use super::Verification;
+use super::{Verification, stamps::Stamps};
 use crate::{
     Digest,
     bundle::{BundleFile, Place, SignedBatch, archive::EntryReader, lines::Records},
@@ -20,6 +20,8 @@ pub(super) struct BatchWalk<'a, R> {
     sound: bool,
     /// The number that the next batch must have.
     expected: u64,
+    /// The time stamps over heads.
+    pub(super) stamps: Stamps,
 }
 
 /// What the walk can say about a batch.
@@ -34,7 +36,8 @@ pub(super) enum Found<'b> {
 
 impl<'a, R: Read + Seek> BatchWalk<'a, R> {
     pub(super) fn new(run: &Verification<'a, R>) -> Self {
-        Self { records: run.read(FILE).map(Records::new), current: None, sound: false, expected: 1 }
+        let stamps = Stamps::new(run);
+        Self { records: run.read(FILE).map(Records::new), current: None, sound: false, expected: 1, stamps }
     }
 
     /// Goes on to the batch with this number; numbers must ascend from call to call.
@@ -53,6 +56,7 @@ impl<'a, R: Read + Seek> BatchWalk<'a, R> {
             return;
         }
         while self.step(run) {}
+        std::mem::take(&mut self.stamps).finish(run);
         let tip = run.manifest.chain;
         let (no, head) = self.current.map_or((0, Digest::ZERO), |batch| (batch.no, batch.head));
         run.report.last_batch = no;
@@ -83,6 +87,9 @@ impl<'a, R: Read + Seek> BatchWalk<'a, R> {
                     run.report.find(code, place.batch(signed.batch.no), what);
                 }
                 self.sound = fault.is_none();
+                if self.sound {
+                    self.stamps.check(run, &signed.batch);
+                }
                 self.expected = signed.batch.no.saturating_add(1);
                 self.current = Some(signed.batch);
             }
@@ -93,36 +100,21 @@ impl<'a, R: Read + Seek> BatchWalk<'a, R> {
         }
         true
     }
+}
 
+impl<R: Read + Seek> BatchWalk<'_, R> {
     /// What is wrong with a batch: code and message.
     fn judge(
         &self,
-        run: &Verification<'a, R>,
+        run: &Verification<'_, R>,
         previous: Option<&Batch>,
         signed: &SignedBatch,
     ) -> Option<(&'static str, &'static str)> {
-        let batch = &signed.batch;
-        if batch.no != self.expected {
-            return Some(("evidence.batch-gap", "the batch does not follow the one before"));
-        }
-        if batch.computed_head() != batch.head || batch.tenant != run.manifest.tenant || batch.size() == 0 {
-            return Some(("evidence.batch-changed", "the head does not belong to the batch"));
-        }
-        if !run.key.verifies(&batch.head.0, &signed.signature) {
-            return Some(("evidence.batch-signature", "the signature does not belong to the head"));
-        }
-        let (first, previous_head) = match previous {
-            Some(previous) => (previous.last.saturating_add(1), previous.head),
-            None if batch.no == 1 => (1, Digest::ZERO),
-            // The line before was unreadable and is named already.
-            None => return None,
-        };
-        if batch.first != first {
-            return Some(("evidence.batch-gap", "event numbers are missing or doubled between two batches"));
-        }
-        if batch.previous_head != previous_head && self.sound {
-            return Some(("evidence.batch-changed", "the batch continues another one than stands before it"));
-        }
-        None
+        let fault = signed.fault(&run.manifest.tenant, run.key, self.expected);
+        // Where the line before was unreadable, that is named already.
+        fault.or_else(|| match previous {
+            None if self.expected > 1 => None,
+            previous => signed.batch.break_after(previous, self.sound),
+        })
     }
 }

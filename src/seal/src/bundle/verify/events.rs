@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     bundle::{
-        BundleFile, Content, EventRecord, Place, ProofRecord, archive,
+        Absence, BundleFile, Content, EventRecord, Place, ProofRecord, archive,
         format::payloads_of,
         lines::{Line, Records},
     },
@@ -46,7 +46,10 @@ pub(super) fn walk<'a, R: Read + Seek>(run: &mut Verification<'a, R>, payloads: 
                 }
             };
             last = event.number;
-            run.report.counts.erased += u64::from(matches!(event.content, Content::Erased { .. }));
+            if matches!(event.content, Content::Erased { .. }) {
+                run.report.counts.erased += 1;
+                run.report.note_erased_event(event.number);
+            }
             let place = place.event(event.number);
             if is_proven(run, &mut proofs, &mut batches, &event, place) {
                 check_payloads(run, payloads, &event, place);
@@ -86,6 +89,7 @@ fn is_proven<'a, R: Read + Seek>(
     let leaf = event.entry().map(|entry| entry.leaf());
     let size = batch.size();
     if leaf.is_ok_and(|leaf| merkle::proves(&leaf, proof.index, size, &proof.path, &batch.root)) {
+        batches.stamps.count(event.number, proof.batch);
         return true;
     }
     if run.only_changed(PROOFS) {
@@ -115,6 +119,10 @@ fn check_payloads<R>(
     };
     for info in named {
         match payloads.get_mut(&info.id) {
+            None if run.manifest.absent.get(&info.id) == Some(&Absence::Lost) => {
+                let what = "the gateway had lost content and digests of a payload that the event names";
+                run.report.find("evidence.content-lost", place, what);
+            }
             None => {
                 run.report.find("evidence.payload-missing", place, "the event names a payload without a file")
             }

@@ -7,6 +7,7 @@
 mod batches;
 mod events;
 mod payloads;
+mod stamps;
 
 use std::{
     collections::BTreeSet,
@@ -14,13 +15,15 @@ use std::{
 };
 
 use super::{
-    BundleFile, FileRecord, MAX_MANIFEST, MAX_SIGNATURE, Manifest, Place, Report,
+    Absence, BundleFile, FileRecord, MAX_MANIFEST, MAX_SIGNATURE, Manifest, Place, Report,
     archive::{Archive, EntryReader, Fault},
     format::{FORMAT, VERSION},
+    report::MAX_FINDINGS,
 };
 use crate::{
     Sha256Writer,
     evidence_key::{EvidencePublicKey, Signature},
+    timestamp::Authorities,
 };
 
 /// How far the verification is, in bytes to be read (some files are read twice).
@@ -35,18 +38,37 @@ pub struct Progress {
 /// Bytes between two calls of the progress callback.
 const PROGRESS_STEP: u64 = 1024 * 1024;
 
-/// Verifies a bundle. `trusted` is the key that the auditor knows to be the gateway's; without it the report says only
-/// that the bundle is consistent with the key inside (see [`Report::key_trusted`]).
+/// What the auditor knows from elsewhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trust<'a> {
+    /// The key known to be the gateway's; without it the report says only that the bundle is consistent with the key
+    /// inside (see [`Report::key_trusted`]).
+    pub key: Option<&'a EvidencePublicKey>,
+    /// The time stamp authorities; without them the report says only that the stamps are consistent in themselves (see
+    /// [`Report::stamps_trusted`]).
+    pub authorities: Option<&'a Authorities>,
+    /// Whether an event that no time stamp covers is a finding.
+    pub require_stamps: bool,
+}
+
+/// Verifies a bundle against `key`, without authorities of time stamps; see [`verify_with`].
 pub fn verify(
     bundle: impl Read + Seek,
-    trusted: Option<&EvidencePublicKey>,
-    mut progress: impl FnMut(Progress),
+    key: Option<&EvidencePublicKey>,
+    progress: impl FnMut(Progress),
 ) -> Report {
+    verify_with(bundle, Trust { key, ..Trust::default() }, progress)
+}
+
+/// Verifies a bundle against what the auditor trusts.
+pub fn verify_with(bundle: impl Read + Seek, trust: Trust<'_>, mut progress: impl FnMut(Progress)) -> Report {
     let mut report = Report::default();
     match Archive::open(bundle) {
         Ok(archive) => {
-            if let Some((manifest, key)) = read_manifest(&archive, trusted, &mut report) {
-                Verification::new(&archive, &manifest, &key, &mut report, &mut progress).run();
+            if let Some((manifest, key)) = read_manifest(&archive, trust.key, &mut report) {
+                let mut run = Verification::new(&archive, &manifest, &key, &mut report, &mut progress);
+                run.trust = trust;
+                run.run();
             }
         }
         Err(Fault::Unreadable) => {
@@ -62,6 +84,7 @@ struct Verification<'a, R> {
     archive: &'a Archive<R>,
     manifest: &'a Manifest,
     key: &'a EvidencePublicKey,
+    trust: Trust<'a>,
     report: &'a mut Report,
     /// Files whose bytes are not the ones that the manifest lists.
     changed: BTreeSet<BundleFile>,
@@ -79,6 +102,7 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
     ) -> Self {
         let reads = |file| match file {
             BundleFile::Manifest | BundleFile::Signature | BundleFile::PayloadContent(_) => 1,
+            BundleFile::StampedHead(_) | BundleFile::Stamp(_) => 1,
             BundleFile::Events | BundleFile::Proofs | BundleFile::Batches => 2,
             BundleFile::PayloadInfo(id) => {
                 1 + u64::from(archive.size(BundleFile::PayloadContent(id)).is_some())
@@ -87,7 +111,16 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
         let total =
             archive.files().map(|(file, size)| size.saturating_mul(reads(file))).fold(0, u64::saturating_add);
         let reported = Progress { done: 0, total };
-        Self { archive, manifest, key, report, changed: BTreeSet::new(), progress, reported }
+        Self {
+            archive,
+            manifest,
+            key,
+            trust: Trust::default(),
+            report,
+            changed: BTreeSet::new(),
+            progress,
+            reported,
+        }
     }
 
     fn run(mut self) {
@@ -97,6 +130,7 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
             self.check_digest(file);
         }
         events::walk(&mut self, &mut payloads);
+        self.note_erased_payloads();
         payloads::check(&mut self, &payloads);
         self.check_counts();
         self.name_remaining_changes();
@@ -175,11 +209,17 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
         self.check_counts_of_files();
     }
 
+    fn note_erased_payloads(&mut self) {
+        let erased = self.manifest.absent.iter().filter(|(_, why)| **why == Absence::Erased);
+        self.report.erased_payloads = erased.map(|(id, _)| *id).take(MAX_FINDINGS).collect();
+    }
+
     /// Missing and added files were named one by one; here the manifest contradicts itself.
     fn check_counts_of_files(&mut self) {
-        let (mut payloads, mut contents) = (0, 0);
+        let (mut payloads, mut contents, mut stamps) = (0, 0, 0);
         for file in self.manifest.files.keys() {
             match file {
+                BundleFile::Stamp(_) => stamps += 1,
                 BundleFile::PayloadInfo(_) => payloads += 1,
                 BundleFile::PayloadContent(_) => contents += 1,
                 _ => {}
@@ -188,7 +228,8 @@ impl<'a, R: Read + Seek> Verification<'a, R> {
         let signed = self.manifest.counts;
         let erased_fits =
             signed.erased == self.report.counts.erased || self.report.blames(BundleFile::Events);
-        if (payloads, contents) != (signed.payloads, signed.contents) || !erased_fits {
+        let fits = (payloads, contents, stamps) == (signed.payloads, signed.contents, signed.stamps);
+        if !fits || !erased_fits {
             let place = Place::file(BundleFile::Manifest);
             self.report.find("evidence.count-differs", place, "the counts do not fit the files");
         }
@@ -218,7 +259,8 @@ fn read_manifest<R: Read + Seek>(
     trusted: Option<&EvidencePublicKey>,
     report: &mut Report,
 ) -> Option<(Manifest, EvidencePublicKey)> {
-    let bytes = read_small(archive, BundleFile::Manifest, MAX_MANIFEST, report)?;
+    let invalid = "evidence.manifest-invalid";
+    let bytes = read_small(archive, BundleFile::Manifest, MAX_MANIFEST, invalid, report)?;
     let parsed = serde_json::from_slice::<Manifest>(&bytes).ok().filter(is_complete);
     let keyed = parsed.and_then(|manifest| {
         let key = EvidencePublicKey::from_pem(&manifest.public_key).ok()?;
@@ -226,10 +268,10 @@ fn read_manifest<R: Read + Seek>(
     });
     let Some((manifest, key)) = keyed else {
         let what = "this is no manifest of version 1";
-        report.find("evidence.manifest-invalid", Place::file(BundleFile::Manifest), what);
+        report.find(invalid, Place::file(BundleFile::Manifest), what);
         return None;
     };
-    let signature = read_small(archive, BundleFile::Signature, MAX_SIGNATURE, report)?;
+    let signature = read_small(archive, BundleFile::Signature, MAX_SIGNATURE, invalid, report)?;
     if !key.verifies(&bytes, &Signature(signature)) {
         let what = "the signature does not belong to the manifest";
         report.find("evidence.manifest-signature", Place::file(BundleFile::Signature), what);
@@ -252,6 +294,8 @@ fn is_complete(manifest: &Manifest) -> bool {
     let lists = |file: BundleFile| manifest.files.contains_key(&file);
     let described = |file: &BundleFile| match file {
         BundleFile::PayloadContent(id) => lists(BundleFile::PayloadInfo(*id)),
+        BundleFile::Stamp(no) => lists(BundleFile::StampedHead(*no)),
+        BundleFile::StampedHead(no) => lists(BundleFile::Stamp(*no)),
         BundleFile::Manifest | BundleFile::Signature => false,
         _ => true,
     };
@@ -265,6 +309,7 @@ fn read_small<R: Read + Seek>(
     archive: &Archive<R>,
     file: BundleFile,
     limit: u64,
+    too_long: &'static str,
     report: &mut Report,
 ) -> Option<Vec<u8>> {
     let Some(content) = archive.read(file) else {
@@ -272,7 +317,7 @@ fn read_small<R: Read + Seek>(
         return None;
     };
     if archive.size(file) > Some(limit) {
-        report.find("evidence.manifest-invalid", Place::file(file), "the file is too long");
+        report.find(too_long, Place::file(file), "the file is too long");
         return None;
     }
     let mut bytes = Vec::new();

@@ -11,7 +11,7 @@ use super::{Verification, read_full};
 use crate::{
     Digest, Sha256Writer,
     bundle::{
-        BundleFile, FileRecord, PayloadInfo, Place,
+        Absence, BundleFile, FileRecord, PayloadInfo, Place,
         format::{CHUNKS_CLOSE, CHUNKS_OPEN},
         lines::{LineFault, Lines, parse},
     },
@@ -116,9 +116,18 @@ fn check_content<R: Read + Seek>(run: &mut Verification<'_, R>, payload: &Payloa
         return;
     };
     if run.changed.contains(&content_file) || !run.changed.contains(&info_file) {
+        // The exporter's own signed bytes end early, and he says so.
+        let lost =
+            !run.changed.contains(&content_file) && run.manifest.absent.get(&id) == Some(&Absence::Lost);
+        let (code, what) = match lost {
+            true => {
+                ("evidence.content-lost", "the gateway could not read this chunk any more, nor what follows")
+            }
+            false => ("evidence.chunk-changed", "this chunk is not the one that was taken in"),
+        };
         let offset = chunk.saturating_mul(CHUNK as u64);
         let place = Place { chunk: Some(chunk), offset: Some(offset), ..Place::file(content_file) };
-        run.report.find("evidence.chunk-changed", place, "this chunk is not the one that was taken in");
+        run.report.find(code, place, what);
     } else {
         let what = "this digest is not the one of the payload's chunk";
         run.report.find("evidence.payload-invalid", Place::line(info_file, chunk + 2), what);
