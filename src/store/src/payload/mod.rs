@@ -14,6 +14,7 @@
 pub(crate) mod files;
 mod reader;
 mod sweep;
+pub(crate) mod upload;
 mod writer;
 
 use model::{Id, PayloadRef};
@@ -42,6 +43,10 @@ pub struct StoredPayload {
     pub(crate) wrapped_key: Vec<u8>,
     /// The sealed bytes of a small payload.
     pub(crate) sealed: Option<Vec<u8>>,
+    /// First chunks of the runs in which it was sealed, see [`seal::payload`]; most payloads have run 0 alone.
+    pub(crate) runs: Vec<u64>,
+    /// The upload that it comes from and the version of its row: whoever writes the payload's row closes the upload.
+    pub(crate) upload: Option<(Id, u64)>,
 }
 
 impl StoredPayload {
@@ -75,7 +80,7 @@ impl Store {
             Some(sealed) => Place::Row(sealed),
             None => Place::Files(self.0.files.clone()),
         };
-        Ok(Payload::new(reference, Sealed { key, place }))
+        Ok(Payload::new(reference, Sealed { key, runs: runs(&row, 6)?, place }))
     }
 
     /// Opens a finished payload whose row is not written yet.
@@ -88,7 +93,7 @@ impl Store {
             Some(sealed) => Place::Row(sealed.clone()),
             None => Place::Files(self.0.files.clone()),
         };
-        Ok(Payload::new(stored.reference.clone(), Sealed { key, place }))
+        Ok(Payload::new(stored.reference.clone(), Sealed { key, runs: stored.runs.clone(), place }))
     }
 
     /// Removes a finished payload whose row will never be written. What cannot be removed now is swept later.
@@ -147,12 +152,19 @@ impl Store {
     }
 
     async fn payload_row(&self, tenant: &str, id: Id) -> Result<Row, Error> {
-        let select =
-            Select::new("SELECT id, size, sha256, chunk_root, wrapped_key, sealed FROM payload WHERE id = ")
-                .bind(id)
-                .and("tenant =", tenant);
+        let select = Select::new(
+            "SELECT id, size, sha256, chunk_root, wrapped_key, sealed, runs FROM payload WHERE id = ",
+        )
+        .bind(id)
+        .and("tenant =", tenant);
         self.db().read_one(select).await?.ok_or(Error::NotFound { what: "payload" })
     }
+}
+
+/// The runs in a column that is absent for most payloads.
+fn runs(row: &Row, column: usize) -> Result<Vec<u64>, Error> {
+    let Some(text) = row.opt_text(column)? else { return Ok(Vec::new()) };
+    serde_json::from_str(&text).map_err(|_| Error::Corrupt { what: "row" })
 }
 
 fn reference(row: &Row) -> Result<PayloadRef, Error> {

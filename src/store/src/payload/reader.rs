@@ -27,6 +27,8 @@ pub struct Payload {
 /// Where the sealed bytes lie, and what opens them.
 pub(crate) struct Sealed {
     pub(crate) key: DataKey,
+    /// First chunks of the runs in which it was sealed, see [`seal::payload`].
+    pub(crate) runs: Vec<u64>,
     pub(crate) place: Place,
 }
 
@@ -149,7 +151,8 @@ impl PayloadReader {
         let last = index + 1 == chunk_count(size);
         let length = if last { (size - index * CHUNK as u64) as usize + TAG } else { SEALED_CHUNK };
         let sealed = self.sealed_chunk(index, length)?;
-        let opened = Opener::new(&self.sealed.key, id)?.open_chunk(index, last, &sealed, &mut self.plain);
+        let mut opener = Opener::with_runs(&self.sealed.key, id, &self.sealed.runs)?;
+        let opened = opener.open_chunk(index, last, &sealed, &mut self.plain);
         opened.map_err(|error| match error {
             seal::Error::NotAuthentic => Error::Corrupt { what: "payload" },
             error => error.into(),

@@ -12,6 +12,7 @@ mod payloads;
 mod queue;
 mod scopes;
 mod staging;
+mod uploads;
 mod work;
 
 use std::path::{Path, PathBuf};
