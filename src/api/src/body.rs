@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use broker::Once;
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, try_unfold};
@@ -96,7 +96,8 @@ impl FromRequest<Api> for Raw {
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
         let headers = request.headers();
         let empty = request.body().size_hint().exact() == Some(0);
-        if empty && !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
+        let is_meant = [CONTENT_LENGTH, TRANSFER_ENCODING, HeaderName::from_static("upload-complete")];
+        if empty && !is_meant.iter().any(|name| headers.contains_key(name)) {
             return Err(Problem::bad("api.length-missing"));
         }
         let announced = announced(headers)?;

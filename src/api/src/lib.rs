@@ -40,6 +40,7 @@ mod schemas;
 mod server;
 mod tasks;
 mod tokens;
+mod uploads;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::{FailureKind, catalog};
 use schemars::JsonSchema;
@@ -23,6 +23,8 @@ pub(crate) struct Problem {
     code: Cow<'static, str>,
     pointer: Option<String>,
     parameter: Option<String>,
+    /// Header fields that the answer has beside those of its status.
+    headers: Vec<(HeaderName, String)>,
 }
 
 /// A problem as it is sent (RFC 9457).
@@ -53,7 +55,7 @@ pub(crate) struct ProblemDocument {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: impl Into<Cow<'static, str>>) -> Self {
-        Problem { status, code: code.into(), pointer: None, parameter: None }
+        Problem { status, code: code.into(), pointer: None, parameter: None, headers: vec![] }
     }
 
     /// 400.
@@ -87,6 +89,12 @@ impl Problem {
         if expected.is_some() && self.code == "model.version-conflict" {
             return Problem { status: StatusCode::PRECONDITION_FAILED, ..self };
         }
+        self
+    }
+
+    /// The same with one more header field.
+    pub(crate) fn with_header(mut self, name: &HeaderName, value: String) -> Self {
+        self.headers.push((name.clone(), value));
         self
     }
 
@@ -125,6 +133,11 @@ impl IntoResponse for Problem {
             }
             _ => {}
         }
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
         response
     }
 }
@@ -160,9 +173,15 @@ impl From<broker::Error> for Problem {
             Error::KeyReused | Error::UnknownUnit | Error::UnknownAuthority | Error::NoCommonStandard => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Error::IdReused | Error::NotLeased | Error::ContentUnavailable => StatusCode::CONFLICT,
+            Error::IdReused
+            | Error::NotLeased
+            | Error::ContentUnavailable
+            | Error::UploadOffset { .. }
+            | Error::UploadSuperseded => StatusCode::CONFLICT,
+            Error::UploadLost => StatusCode::GONE,
+            Error::UploadQuota => StatusCode::TOO_MANY_REQUESTS,
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Error::Interrupted | Error::DigestMismatch => StatusCode::BAD_REQUEST,
+            Error::Interrupted | Error::DigestMismatch | Error::UploadLength => StatusCode::BAD_REQUEST,
             Error::NoAuthority => StatusCode::FORBIDDEN,
             Error::Failure(failure) if failure.kind == FailureKind::Transient => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -27,7 +27,7 @@ use crate::records::{ListQuery, PageQuery, TimelineEntry};
 use crate::route::{Needs, Route};
 use crate::{
     Api, BASE, auth, case_files, cases, checks, documents, events, evidence, exchanges, inbox, messages,
-    meter, openapi, partners, schemas, tasks, tokens,
+    meter, openapi, partners, schemas, tasks, tokens, uploads,
 };
 
 /// Every route, in the order of the documentation.
@@ -38,6 +38,7 @@ pub fn routes() -> Vec<Route> {
         document_routes(),
         exchange_routes(),
         message_routes(),
+        upload_routes(),
         house_routes(),
     ]
     .concat()
@@ -312,6 +313,21 @@ fn message_routes() -> Vec<Route> {
             .needs(ReadEvidence)
             .query::<evidence::EvidenceQuery>()
             .gives_raw("application/zip"),
+    ]
+}
+
+fn upload_routes() -> Vec<Route> {
+    vec![
+        Route::get("/uploads/{id}", "readUpload", uploads::read)
+            .says("Tells how far an upload has come (resumable uploads; HEAD does, too).")
+            .gives::<uploads::ShownUpload>(200),
+        Route::patch("/uploads/{id}", "appendUpload", uploads::append)
+            .says("Adds a part to an upload; the last part is answered as its target answers.")
+            .takes_raw(&[uploads::PART])
+            .gives_nothing(204),
+        Route::delete("/uploads/{id}", "cancelUpload", uploads::cancel)
+            .says("Gives an upload up.")
+            .gives_nothing(204),
     ]
 }
 

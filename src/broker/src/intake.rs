@@ -10,13 +10,15 @@ use model::message::{Direction, Door, Message};
 use model::rights::Action;
 use model::standard::{Identity, Source, Standard};
 use model::{Authority, Caller, EventKind, Failure, Finding, Id, MessageState, Report, ids};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{NewJob, Payload, StoredPayload, Work};
 
 use crate::{Broker, Error, Once, blocking, notes};
 
 /// What is known of a message before its bytes are read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Incoming {
     /// Name of the file or container.
     pub file_name: Option<String>,
@@ -73,8 +75,20 @@ impl Broker {
         body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
     ) -> Result<Message, Error> {
         caller.may(Action::SendMessages)?;
-        let authority = caller.authority.clone().ok_or(Error::NoAuthority)?;
+        caller.authority.as_ref().ok_or(Error::NoAuthority)?;
         let stored = self.stage(&caller.scope.tenant, body).await?;
+        self.accept_stored(caller, incoming, stored).await
+    }
+
+    /// The same for bytes that are stored already.
+    pub(crate) async fn accept_stored(
+        &self,
+        caller: &Caller,
+        incoming: Incoming,
+        stored: StoredPayload,
+    ) -> Result<Message, Error> {
+        caller.may(Action::SendMessages)?;
+        let authority = caller.authority.clone().ok_or(Error::NoAuthority)?;
         let payload = stored.reference().clone();
         if incoming.digest.as_ref().is_some_and(|announced| !announced.eq_ignore_ascii_case(&payload.sha256))
         {

@@ -27,6 +27,7 @@ mod prepare;
 mod process;
 mod records;
 mod translate;
+mod uploads;
 mod worker;
 
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub use store::{
     InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page, Partner, Payload, RecordFilter,
     SealedEvent, Stats, TokenRow,
 };
+pub use store::{Upload as UploadState, UploadQuota};
+pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
 pub use worker::Workers;
 
 use house::House;
@@ -85,12 +88,20 @@ pub struct Limits {
 #[derive(Clone)]
 pub struct Broker {
     parts: Arc<Parts>,
+    upload_limits: UploadLimits,
+    /// Who is at which upload.
+    turns: Arc<uploads::Turns>,
 }
 
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Self {
-        Broker { parts: Arc::new(parts) }
+        Broker { parts: Arc::new(parts), upload_limits: UploadLimits::default(), turns: Arc::default() }
+    }
+
+    /// The same with other limits on uploads. Before it is cloned.
+    pub fn with_upload_limits(self, upload_limits: UploadLimits) -> Self {
+        Broker { upload_limits, ..self }
     }
 
     /// The house it serves.
@@ -115,7 +126,8 @@ impl Broker {
         &self.parts.store
     }
 
-    fn now(&self) -> model::Timestamp {
+    /// The time by the gateway's clock.
+    pub fn now(&self) -> model::Timestamp {
         self.parts.clock.now()
     }
 }

@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use store::{NewUpload, Upload, UploadQuota, UploadWriter};
 use tokio::sync::{OwnedMutexGuard, watch};
 
-use crate::{Broker, ContentUpload, Error, Incoming};
+use crate::content::Upload as File;
+use crate::{Broker, Error, Incoming};
 
 /// Longest time that a request waits for the one before to end.
 const TURN: Duration = Duration::from_secs(20);
@@ -47,7 +48,7 @@ pub enum UploadTarget {
         /// The document.
         document: Id,
         /// What is known of the file.
-        file: ContentUpload,
+        file: File,
     },
     /// A raw message.
     Message(Incoming),
@@ -91,12 +92,14 @@ pub enum UploadAnswer {
 }
 
 /// What came of a part.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Appended {
     /// The upload goes on.
     Kept(Upload),
     /// The upload is complete.
     Complete(UploadAnswer),
+    /// The upload was complete, and its target has refused it: it is gone.
+    Refused(Error),
 }
 
 /// Who is at which upload in this process.
@@ -199,7 +202,7 @@ impl Broker {
     ///
     /// # Errors
     /// `UploadOffset` with the right one; `UploadLength` if more or less comes than was announced, after which the
-    /// upload is gone, as after every refusal by its target; `Interrupted` after what came was kept.
+    /// upload is gone; `Interrupted` after what came was kept.
     pub async fn append_upload(
         &self,
         caller: &Caller,
@@ -225,7 +228,8 @@ impl Broker {
         others: &mut watch::Receiver<u64>,
     ) -> Result<Appended, Error> {
         let upload = self.find_upload(caller, id).await?;
-        let target: UploadTarget = serde_json::from_value(upload.target.clone()).map_err(|_| Error::Internal)?;
+        let target: UploadTarget =
+            serde_json::from_value(upload.target.clone()).map_err(|_| Error::Internal)?;
         if upload.complete {
             return self.answered_upload(caller, &upload, &target, &part).await;
         }
@@ -288,11 +292,10 @@ impl Broker {
                     UploadAnswer::Content { record: record.to_json(), added }
                 })
             }
-            UploadTarget::Message(incoming) => {
-                self.accept_stored(caller, incoming, stored).await.map(|message: Message| {
-                    UploadAnswer::Message(json!(message))
-                })
-            }
+            UploadTarget::Message(incoming) => self
+                .accept_stored(caller, incoming, stored)
+                .await
+                .map(|message: Message| UploadAnswer::Message(json!(message))),
         };
         match taken {
             Ok(answer) => {
@@ -302,7 +305,7 @@ impl Broker {
             Err(error) if error.is_passing() => Err(superseded_error(error)),
             Err(error) => {
                 self.store().drop_upload(&upload).await?;
-                Err(error)
+                Ok(Appended::Refused(error))
             }
         }
     }
@@ -319,7 +322,9 @@ impl Broker {
             return Err(Error::UploadOffset { offset: upload.size });
         }
         if let Some(answer) = &upload.answer {
-            return serde_json::from_value(answer.clone()).map(Appended::Complete).map_err(|_| Error::Internal);
+            return serde_json::from_value(answer.clone())
+                .map(Appended::Complete)
+                .map_err(|_| Error::Internal);
         }
         // The gateway ended between the commit and this note of it; the answer is kept with the key.
         let key = key_of(target).unwrap_or_else(|| own_key(upload.id));

@@ -116,6 +116,10 @@ async fn keep_house(broker: Broker, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = broker.store().maintain().await {
             tracing::error!(code = error.code(), "partitions could not be made");
         }
+        match broker.store().sweep_uploads().await {
+            Ok(swept) => tracing::debug!(swept, "uploads whose time is over"),
+            Err(error) => tracing::error!(code = error.code(), "uploads could not be swept"),
+        }
         match broker.store().sweep(ORPHAN_AGE).await {
             Ok(report) => tracing::debug!(removed = report.removed, bytes = report.bytes, "swept"),
             Err(error) => tracing::error!(code = error.code(), "sweeping failed"),
