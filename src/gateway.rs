@@ -53,7 +53,9 @@ impl Gateway {
             rules: Rules { allow_restricted: config.policy.allow_restricted },
             limits: broker::Limits { most_bytes },
             node: config.node.clone(),
-        });
+        })
+        .with_quotas(config.limits.quotas())
+        .with_upload_limits(config.limits.uploads());
         Ok(Gateway { broker, store })
     }
 

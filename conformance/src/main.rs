@@ -49,6 +49,18 @@ enum Suite {
         /// Folder of the official schema packs
         #[arg(long, default_value = "../shared/packs")]
         packs: PathBuf,
+        /// Size of the file of `transfer`, in MB
+        #[arg(long, default_value_t = 1_000)]
+        megabytes: u32,
+        /// Documents in the container of `import`
+        #[arg(long, default_value_t = 20_000)]
+        documents: u32,
+        /// Bytes of each of their files
+        #[arg(long, default_value_t = 2_000)]
+        file_bytes: u64,
+        /// Engine of `transfer` and `import`
+        #[arg(long, default_value = "sqlite")]
+        engine: EngineName,
     },
 }
 
@@ -58,10 +70,23 @@ enum EngineName {
     Postgres,
 }
 
+impl EngineName {
+    fn word(self) -> &'static str {
+        match self {
+            EngineName::Sqlite => "sqlite",
+            EngineName::Postgres => "postgres",
+        }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum BenchName {
     /// `amtsbote check` against xmllint
     Check,
+    /// One large file in, handed over, in on the other side
+    Transfer,
+    /// A container of very many documents, while others go on working
+    Import,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -105,7 +130,32 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
             summary(json, &json!({ "answers": judged.len(), "early": early.len() }));
             Ok(early.is_empty())
         }
-        Suite::Bench { name: BenchName::Check, packs } => {
+        Suite::Bench { name: BenchName::Transfer, megabytes, engine, .. } => {
+            let figures = bench::transfer(binary, &Engine::named(engine.word())?, megabytes).await?;
+            say(
+                json,
+                &format!(
+                    "in: {:.0} MB/s ({:.2} of cp and sync); peaks above idle: in {:.1}, out {:.1} MB",
+                    figures.mb_per_s, figures.vs_cp_sync, figures.peak_mb_in, figures.peak_mb_out
+                ),
+            );
+            summary(json, &json!(figures));
+            Ok(true)
+        }
+        Suite::Bench { name: BenchName::Import, documents, file_bytes, engine, .. } => {
+            let engine = Engine::named(engine.word())?;
+            let figures = bench::import(binary, &engine, documents, file_bytes).await?;
+            say(
+                json,
+                &format!(
+                    "{:.0} documents/s, peak {:.1} MB above idle, {} answers meanwhile",
+                    figures.documents_per_s, figures.peak_mb, figures.answers_meanwhile
+                ),
+            );
+            summary(json, &json!(figures));
+            Ok(true)
+        }
+        Suite::Bench { name: BenchName::Check, packs, .. } => {
             let figures = bench::check(binary, &packs)?;
             say(
                 json,

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use broker::Once;
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, try_unfold};
+use model::Caller;
 use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -104,7 +105,13 @@ impl FromRequest<Api> for Raw {
         if announced.is_some_and(|length| length > api.broker.most_bytes()) {
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "broker.too-large"));
         }
-        Ok(watched(request.into_body(), announced, api.settings.body_pause))
+        let caller = request.extensions().get::<Caller>().ok_or_else(Problem::not_found)?;
+        let place = api.broker.body_place(caller, announced)?;
+        let Raw { stream, fault } = watched(request.into_body(), announced, api.settings.body_pause);
+        let stream = stream.inspect(move |_| {
+            let _counts_until_the_stream_goes = &place;
+        });
+        Ok(Raw { stream: stream.boxed(), fault })
     }
 }
 

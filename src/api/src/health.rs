@@ -27,7 +27,13 @@ async fn live() -> Response {
 
 async fn ready(State(api): State<Api>) -> Response {
     match api.broker.stats().await {
-        Ok(stats) => answer::json(&json!({ "ready": true, "store": stats.engine })),
+        // Reading, confirming and small changes go on when the disk is full: that is no reason to take the node away.
+        Ok(stats) if api.broker.pressure().disk_full => {
+            let body =
+                json!({ "ready": true, "store": stats.engine, "bodies": false, "code": "broker.disk-full" });
+            answer::json(&body)
+        }
+        Ok(stats) => answer::json(&json!({ "ready": true, "store": stats.engine, "bodies": true })),
         Err(error) => {
             tracing::error!(code = error.code(), "the store cannot be asked");
             let body = json!({ "ready": false, "code": error.code() }).to_string();
@@ -38,5 +44,6 @@ async fn ready(State(api): State<Api>) -> Response {
 
 async fn figures(State(api): State<Api>) -> Response {
     let stats = api.broker.stats().await.ok();
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], meter::render(stats.as_ref())).into_response()
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], meter::render(stats.as_ref(), &api.broker.pressure()))
+        .into_response()
 }

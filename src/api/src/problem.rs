@@ -16,6 +16,9 @@ use serde::Serialize;
 /// Seconds after which a client may try again when the gateway is busy.
 const RETRY_SECONDS: u32 = 2;
 
+/// The same when the disk is full.
+const RETRY_FULL_SECONDS: u32 = 60;
+
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -128,6 +131,10 @@ impl IntoResponse for Problem {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
             }
+            // Room does not come by itself: somebody has to make it.
+            StatusCode::INSUFFICIENT_STORAGE => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_FULL_SECONDS));
+            }
             StatusCode::UNAUTHORIZED => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
@@ -179,7 +186,10 @@ impl From<broker::Error> for Problem {
             | Error::UploadOffset { .. }
             | Error::UploadSuperseded => StatusCode::CONFLICT,
             Error::UploadLost => StatusCode::GONE,
-            Error::UploadQuota => StatusCode::TOO_MANY_REQUESTS,
+            Error::UploadQuota | Error::TooManyRequests | Error::TooManyBodies | Error::TooManyWaiting => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
+            Error::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Interrupted | Error::DigestMismatch | Error::UploadLength => StatusCode::BAD_REQUEST,
             Error::NoAuthority => StatusCode::FORBIDDEN,
@@ -196,6 +206,7 @@ impl From<broker::Error> for Problem {
 fn by_code(code: &str) -> StatusCode {
     match code {
         "store.not-found" => StatusCode::NOT_FOUND,
+        "store.disk-full" => StatusCode::INSUFFICIENT_STORAGE,
         "store.erased" => StatusCode::GONE,
         "store.conflict" => StatusCode::CONFLICT,
         "store.busy" | "store.unavailable" | "store.uncertain" | "store.closed" => {

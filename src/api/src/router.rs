@@ -386,6 +386,7 @@ fn house_routes() -> Vec<Route> {
         Route::get("/capabilities/{authority}", "readCapabilities", partners::capabilities)
             .says("Tells which standards and sizes an authority takes.")
             .needs(ReadPartners)
+            .query::<partners::CapabilityQuery>()
             .gives::<partners::Capabilities>(200),
         Route::get("/tokens", "listTokens", tokens::list)
             .says("Lists the tokens that see no more than the caller's and act for the same authority.")

@@ -54,6 +54,18 @@ pub enum Error {
     /// A content has been erased or quarantined.
     #[error("the content is not available")]
     ContentUnavailable,
+    /// The disk has no room for the body.
+    #[error("the disk has no room for this")]
+    DiskFull,
+    /// The token or its tenant has too many requests under way.
+    #[error("too many requests are under way")]
+    TooManyRequests,
+    /// Too many bodies, or bytes of them, are under way.
+    #[error("too many bodies are under way")]
+    TooManyBodies,
+    /// Too many accepted messages of the tenant wait for their processing.
+    #[error("too many accepted messages wait")]
+    TooManyWaiting,
     /// A part of an upload does not begin where the upload stands.
     #[error("the upload stands at another offset")]
     UploadOffset {
@@ -96,6 +108,10 @@ impl Error {
             Error::UnknownUnit => "broker.unknown-unit",
             Error::NotLeased => "broker.not-leased",
             Error::ContentUnavailable => "broker.content-unavailable",
+            Error::DiskFull => "broker.disk-full",
+            Error::TooManyRequests => "broker.too-many-requests",
+            Error::TooManyBodies => "broker.too-many-bodies",
+            Error::TooManyWaiting => "broker.too-many-waiting",
             Error::UploadOffset { .. } => "broker.upload-offset",
             Error::UploadLength => "broker.upload-length",
             Error::UploadSuperseded => "broker.upload-superseded",
@@ -114,7 +130,7 @@ impl Error {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Error::Store(store::Error::NotFound { .. } | store::Error::Erased | store::Error::Nul) => false,
-            Error::Store(_) | Error::Internal => true,
+            Error::Store(_) | Error::Internal | Error::TooManyWaiting => true,
             Error::Failure(failure) => failure.kind == FailureKind::Transient,
             _ => false,
         }

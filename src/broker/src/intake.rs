@@ -76,6 +76,7 @@ impl Broker {
     ) -> Result<Message, Error> {
         caller.may(Action::SendMessages)?;
         caller.authority.as_ref().ok_or(Error::NoAuthority)?;
+        self.may_bring_message(&caller.scope.tenant)?;
         let stored = self.stage(&caller.scope.tenant, body).await?;
         self.accept_stored(caller, incoming, stored).await
     }

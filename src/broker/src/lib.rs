@@ -24,7 +24,9 @@ mod messages;
 mod notes;
 mod once;
 mod prepare;
+mod pressure;
 mod process;
+mod reach;
 mod records;
 mod translate;
 mod uploads;
@@ -45,6 +47,7 @@ pub use exchange::NewExchange;
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
 pub use once::Once;
+pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use store::{
     InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page, Partner, Payload, RecordFilter,
     SealedEvent, Stats, TokenRow,
@@ -91,12 +94,23 @@ pub struct Broker {
     upload_limits: UploadLimits,
     /// Who is at which upload.
     turns: Arc<uploads::Turns>,
+    pressure: Arc<pressure::Pressure>,
 }
 
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Self {
-        Broker { parts: Arc::new(parts), upload_limits: UploadLimits::default(), turns: Arc::default() }
+        Broker {
+            parts: Arc::new(parts),
+            upload_limits: UploadLimits::default(),
+            turns: Arc::default(),
+            pressure: Arc::new(pressure::Pressure::new(Quotas::default())),
+        }
+    }
+
+    /// The same with other quotas. Before it is cloned.
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        Broker { pressure: Arc::new(pressure::Pressure::new(quotas)), ..self }
     }
 
     /// The same with other limits on uploads. Before it is cloned.

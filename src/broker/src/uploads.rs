@@ -345,6 +345,7 @@ impl Broker {
             }
             UploadTarget::Message(_) => {
                 caller.authority.as_ref().ok_or(Error::NoAuthority)?;
+                self.may_bring_message(&scope.tenant)?;
             }
         }
         Ok(())

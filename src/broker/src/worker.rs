@@ -8,6 +8,7 @@ use store::{Job, Work};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::pressure::LOOK;
 use crate::process::with_finding;
 use crate::{Broker, Error};
 
@@ -46,6 +47,8 @@ impl Workers {
         let mut tasks = JoinSet::new();
         tasks.spawn(work(broker.clone(), stopped.clone()));
         tasks.spawn(seal(broker.clone(), stopped.clone()));
+        broker.look_at_pressure().await;
+        tasks.spawn(watch_pressure(broker.clone(), stopped.clone()));
         tasks.spawn(keep_house(broker, stopped));
         Ok(Workers { stop, tasks })
     }
@@ -106,6 +109,15 @@ async fn seal(broker: Broker, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             _ = stopped.changed() => {}
             () = tokio::time::sleep(Duration::from_millis(200)) => {}
+        }
+    }
+}
+
+async fn watch_pressure(broker: Broker, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        tokio::select! {
+            _ = stopped.changed() => {}
+            () = tokio::time::sleep(LOOK) => broker.look_at_pressure().await,
         }
     }
 }

@@ -24,6 +24,7 @@ mod migrate;
 mod partition;
 pub mod payload;
 mod postgres;
+mod pressure;
 mod queue;
 mod records;
 mod sealer;

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -26,6 +26,8 @@ const GROUP: usize = 128;
 /// Units that may wait for the writer before callers have to.
 const QUEUE: usize = 1_024;
 const READERS: u32 = 4;
+/// Longest wait for a place in the writer's queue: then the database is busy, and whoever asked hears it.
+const QUEUE_WAIT: Duration = Duration::from_secs(5);
 /// How long a statement waits for a lock that another process or a checkpoint holds.
 const BUSY: Duration = Duration::from_secs(10);
 /// How often the checkpointer looks whether there is something to do.
@@ -46,6 +48,8 @@ pub(crate) struct Engine {
     /// Ends when the writer has committed everything it was given.
     writing: Mutex<Option<JoinHandle<()>>>,
     checkpoints: JoinHandle<()>,
+    /// Where the database lies.
+    folder: PathBuf,
 }
 
 /// Receives the rows of the unit's returning steps, after the sync.
@@ -60,6 +64,7 @@ impl Engine {
     /// Opens or creates the database at `path`, brings its schema up to date and starts the writer.
     pub(crate) async fn open(path: &Path) -> Result<Self, Error> {
         create(path)?;
+        let folder = folder_of(path).to_owned();
         let mut writer = options(path).connect().await?;
         migrate::sqlite(&mut writer).await?;
         let readers = SqlitePoolOptions::new()
@@ -72,7 +77,11 @@ impl Engine {
         let commits = Arc::new(AtomicU64::new(0));
         let writing = tokio::spawn(write(writer, queue, Arc::clone(&commits)));
         let checkpoints = tokio::spawn(checkpoint(checkpointer, commits));
-        Ok(Engine { readers, writer: sender, writing: Mutex::new(Some(writing)), checkpoints })
+        Ok(Engine { readers, writer: sender, writing: Mutex::new(Some(writing)), checkpoints, folder })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn readers(&self) -> &SqlitePool {
@@ -82,7 +91,9 @@ impl Engine {
     /// Has the writer commit `unit`; answers after the sync of its group.
     pub(crate) async fn commit(&self, unit: Unit) -> Result<Vec<Row>, Error> {
         let (answer, outcome) = oneshot::channel();
-        self.writer.send(Request::Unit { unit, answer }).await.map_err(|_| Error::Closed)?;
+        let place = tokio::time::timeout(QUEUE_WAIT, self.writer.reserve()).await;
+        let place = place.map_err(|_| Error::Busy)?.map_err(|_| Error::Closed)?;
+        place.send(Request::Unit { unit, answer });
         outcome.await.map_err(|_| Error::Closed)?
     }
 
@@ -120,12 +131,16 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Creates the database file for its owner only, and makes its name durable.
-fn create(path: &Path) -> Result<(), Error> {
-    let folder = match path.parent() {
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// Creates the database file for its owner only, and makes its name durable.
+fn create(path: &Path) -> Result<(), Error> {
+    let folder = folder_of(path);
     fs::create_dir_all(folder)?;
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     File::open(folder)?.sync_all()?;
@@ -167,9 +182,13 @@ async fn commit(conn: &mut SqliteConnection, group: Vec<(Unit, Answer)>) {
             let _ = execute(conn, "ROLLBACK").await;
             let code = error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned();
             tracing::error!(code, units = units.len(), "a group of units was rolled back");
-            let busy = matches!(Error::from(error), Error::Busy);
+            let cause = Error::from(error);
             for answer in answers {
-                let error = if busy { Error::Busy } else { Error::Database { code: code.clone() } };
+                let error = match cause {
+                    Error::Busy => Error::Busy,
+                    Error::DiskFull => Error::DiskFull,
+                    _ => Error::Database { code: code.clone() },
+                };
                 let _ = answer.send(Err(error));
             }
         }

@@ -11,6 +11,7 @@ mod gateway;
 mod inputs;
 mod isolation;
 mod life;
+mod pressure;
 mod repeated;
 mod rights;
 mod uploads;

@@ -43,6 +43,11 @@ impl Files {
         Ok(())
     }
 
+    /// The folder itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.0
+    }
+
     /// All subfolders.
     pub(crate) fn folders(&self) -> impl Iterator<Item = PathBuf> {
         (0..=u8::MAX).map(|number| self.0.join(hex::encode([number])))

@@ -5,6 +5,7 @@
 
 mod durable;
 mod events;
+mod full_disk;
 mod inbox;
 mod make;
 mod opening;

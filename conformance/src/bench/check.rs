@@ -1,5 +1,4 @@
-//! Measurements side by side with programs that others wrote: pairs interleaved, median of five, CPU
-//! and peak memory as the kernel accounts them to each child.
+//! `amtsbote check` side by side with xmllint: CPU and peak memory as the kernel accounts them to each child.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use wait4::Wait4;
 
+use super::median;
 use crate::Error;
 use crate::client::{items, text};
 use crate::simulate::story::verify;
@@ -108,20 +108,9 @@ fn measure(tool: &'static str, mut command: Command, right: &[i32]) -> Result<Ta
     Ok(Taken { cpu, peak: used.rusage.maxrss as f64 / 1e6 })
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_median_does_not_mind_one_odd_value() {
-        assert_eq!(median([1.0, 99.0, 2.0, 3.0, 2.5].into_iter()), 2.5);
-    }
 
     #[test]
     fn a_child_s_memory_is_measured_in_bytes() {

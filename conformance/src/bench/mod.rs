@@ -1,0 +1,27 @@
+//! Measurements side by side with programs that others wrote: pairs interleaved, medians, and memory as the kernel
+//! accounts it. The load comes from the same machine and takes its share of the processors.
+
+mod check;
+mod import;
+mod memory;
+mod transfer;
+
+pub use check::{CheckFigures, check};
+pub use import::{ImportFigures, import};
+pub use transfer::{TransferFigures, transfer};
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_does_not_mind_one_odd_value() {
+        assert_eq!(median([1.0, 99.0, 2.0, 3.0, 2.5].into_iter()), 2.5);
+    }
+}
