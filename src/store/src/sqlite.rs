@@ -41,6 +41,9 @@ const LEFT_AT_RESTART: i64 = 512;
 /// Looks without a commit before the WAL is emptied: with it goes what was erased.
 const IDLE: u32 = 4;
 
+/// SQLite's code for a full disk.
+const FULL: &str = "13";
+
 /// A SQLite database.
 pub(crate) struct Engine {
     readers: SqlitePool,
@@ -239,13 +242,18 @@ async fn run_all(conn: &mut SqliteConnection, units: &[Unit]) -> Option<Vec<Vec<
     Some(all)
 }
 
-/// Ends the transaction. A commit that fails stops the process.
+/// Ends the transaction. A commit that fails stops the process, unless the disk is full: then the log has not taken it,
+/// nothing was synced, and it is rolled back like any other.
 async fn end(conn: &mut SqliteConnection, commit: bool) -> Result<(), sqlx::Error> {
     if !commit {
         return execute(conn, "ROLLBACK").await;
     }
     if let Err(error) = execute(conn, "COMMIT").await {
-        stop_the_process("commit", &code_of(&error));
+        let code = code_of(&error);
+        if code == FULL {
+            return Err(error);
+        }
+        stop_the_process("commit", &code);
     }
     Ok(())
 }

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::Clock;
 use seal::keys::{KeyRing, MasterKey};
 use serde_json::json;
-use std::sync::Arc;
 use store::{Config, NewUpload, Store, UploadQuota, Work};
 
 use crate::TestClock;
@@ -72,6 +72,9 @@ async fn a_disk_that_fills_up_in_the_middle_refuses_and_loses_nothing() {
         tokio::task::yield_now().await;
     }
 
+    // What an operator can remove afterwards.
+    let filler = folder.path().join("filler");
+    std::fs::write(&filler, vec![0; 2 << 20]).unwrap();
     let quota = UploadQuota { per_owner: 1, per_tenant: 1, tenant_bytes: u64::MAX >> 1 };
     let new = NewUpload {
         tenant: TENANT.to_owned(),
@@ -95,8 +98,6 @@ async fn a_disk_that_fills_up_in_the_middle_refuses_and_loses_nothing() {
     assert!(payload.read_at(0, 4 << 20).await.unwrap().iter().all(|byte| *byte == 7));
 
     // The database meets the full disk, too.
-    let filler = folder.path().join("filler");
-    let _ = std::fs::write(&filler, vec![0; SIZE]);
     let row = vec![1_u8; 12 * 1024];
     let mut refused = None;
     for _ in 0..2_000 {
