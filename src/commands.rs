@@ -92,7 +92,7 @@ impl OnStore {
                 let partner =
                     partner.ok_or(broker::Error::Model(model::Error::NotFound { kind: "partner" }))?;
                 let authority = partner.authority.ok_or(broker::Error::UnknownAuthority)?;
-                let reach = json!(broker.capabilities(&caller, &authority).await?);
+                let reach = json!(broker.capabilities(&caller, &authority, None).await?);
                 print(self.as_json, &reach, |reach| {
                     format!("{}: {}\nreads {}", authority, reach["transport"], reach["reads"])
                 });

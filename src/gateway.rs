@@ -60,7 +60,9 @@ impl Gateway {
             limits: broker::Limits { most_bytes },
             node: config.node.clone(),
             stamping: stamping(&config.evidence)?,
-        });
+        })
+        .with_quotas(config.limits.quotas())
+        .with_upload_limits(config.limits.uploads());
         Ok(Gateway { broker, store })
     }
 

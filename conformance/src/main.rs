@@ -59,6 +59,15 @@ enum Suite {
         /// Folder of the official schema packs
         #[arg(long, default_value = "../shared/packs")]
         packs: PathBuf,
+        /// Size of the file of `transfer`, in MB
+        #[arg(long, default_value_t = 1_000)]
+        megabytes: u32,
+        /// Documents in the container of `import`
+        #[arg(long, default_value_t = 20_000)]
+        documents: u32,
+        /// Bytes of each of their files
+        #[arg(long, default_value_t = 2_000)]
+        file_bytes: u64,
         /// Engine of the gateway; PostgreSQL is reached by AMTSBOTE_TEST_POSTGRES
         #[arg(long, default_value = "sqlite")]
         engine: EngineName,
@@ -86,6 +95,10 @@ enum BenchName {
     Check,
     /// Taking messages in, against PostgreSQL inserting the same rows
     Ingest,
+    /// One large file in, handed over, in on the other side
+    Transfer,
+    /// A container of very many documents, while others go on working
+    Import,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -140,6 +153,31 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
                 say(json, &format!("{name}: {value}"));
             }
             summary(json, &figures);
+            Ok(true)
+        }
+        Suite::Bench { name: BenchName::Transfer, megabytes, engine, .. } => {
+            let figures = bench::transfer(binary, &Engine::named(engine.name())?, megabytes).await?;
+            say(
+                json,
+                &format!(
+                    "in: {:.0} MB/s ({:.2} of cp and sync); peaks above idle: in {:.1}, out {:.1} MB",
+                    figures.mb_per_s, figures.vs_cp_sync, figures.peak_mb_in, figures.peak_mb_out
+                ),
+            );
+            summary(json, &json!(figures));
+            Ok(true)
+        }
+        Suite::Bench { name: BenchName::Import, documents, file_bytes, engine, .. } => {
+            let engine = Engine::named(engine.name())?;
+            let figures = bench::import(binary, &engine, documents, file_bytes).await?;
+            say(
+                json,
+                &format!(
+                    "{:.0} documents/s, peak {:.1} MB above idle, {} answers meanwhile",
+                    figures.documents_per_s, figures.peak_mb, figures.answers_meanwhile
+                ),
+            );
+            summary(json, &json!(figures));
             Ok(true)
         }
         Suite::Bench { name: BenchName::Check, packs, .. } => {

@@ -8,6 +8,7 @@ mod demo;
 mod documents;
 mod edges;
 mod installation;
+mod large;
 mod operating;
 mod serving;
 mod stamping;

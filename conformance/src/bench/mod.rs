@@ -1,16 +1,21 @@
-//! Measurements side by side with programs that others wrote: pairs interleaved in one run, medians, CPU as the
-//! kernel accounts it. The load generator runs on the same machine and takes its share of it.
+//! Measurements side by side with programs that others wrote: pairs interleaved in one run, medians, CPU and memory as
+//! the kernel accounts them. The load generator runs on the same machine and takes its share of it.
 
 mod check;
 mod copies;
+mod import;
 mod ingest;
+mod memory;
 mod node;
 mod soak;
+mod transfer;
 mod wire;
 
 pub use check::{CheckFigures, check};
+pub use import::{ImportFigures, import};
 pub use ingest::{Ingest, IngestFigures, ingest};
 pub use soak::{Minute, Soak, SoakFigures, soak};
+pub use transfer::{TransferFigures, transfer};
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();

@@ -33,15 +33,42 @@ pub struct Mistake {
 pub fn handover(process_id: Uuid, seed: u64, size: u64) -> Container {
     let mut message = Message::default();
     write_handover(&mut message, process_id, seed, None);
-    pack(process_id, message, Some((primary_name(seed), files::noise(seed, size).to_vec())))
+    pack(process_id, message, vec![(primary_name(seed), files::noise(seed, size).to_vec())])
 }
 
-/// The same with mistakes: a code that is in no list, a date that is none, an element that the
+/// A hand-over of one file with `documents` documents of `size` bytes each, a hundred to a case.
+pub fn handover_of_many(process_id: Uuid, seed: u64, documents: u32, size: u64) -> Container {
+    let id = |number: u64| seeded_id(seed, number);
+    let mut m = Message::default();
+    write_head(&mut m, process_id, None);
+    write_file(&mut m, seed, None);
+    let mut files = vec![];
+    for first in (0..documents).step_by(100) {
+        m.line("        <xdomea:Vorgang>");
+        let case = id(1_000_000 + u64::from(first));
+        m.line(&format!(
+            "          <xdomea:Identifikation><xdomea:ID>{case}</xdomea:ID></xdomea:Identifikation>"
+        ));
+        let title = format!("<xdomea:Betreff>Erfundener Vorgang {first}</xdomea:Betreff>");
+        m.line(&format!("          <xdomea:AllgemeineMetadaten>{title}</xdomea:AllgemeineMetadaten>"));
+        for number in first..documents.min(first + 100) {
+            let name = format!("{}_Blatt.bin", id(2_000_000 + u64::from(number)));
+            let document = id(3_000_000 + u64::from(number));
+            write_document(&mut m, document, &format!("Blatt {number}"), &name, None);
+            files.push((name, files::noise(seed + u64::from(number), size).to_vec()));
+        }
+        m.line("        </xdomea:Vorgang>");
+    }
+    write_end(&mut m);
+    pack(process_id, m, files)
+}
+
+/// A hand-over like [`handover`] with mistakes: a code that is in no list, a date that is none, an element that the
 /// standard does not know, and a primary document that is named but not there.
 pub fn broken(process_id: Uuid, seed: u64) -> Container {
     let mut message = Message::default();
     write_handover(&mut message, process_id, seed, Some(()));
-    pack(process_id, message, None)
+    pack(process_id, message, vec![])
 }
 
 /// An id that is the same for the same seed and number.
@@ -105,6 +132,28 @@ fn authority(message: &mut Message, element: &str, key: &str, name: &str) {
 
 fn write_handover(m: &mut Message, process_id: Uuid, seed: u64, wrong: Option<()>) {
     let id = |number| seeded_id(seed, number);
+    write_head(m, process_id, wrong);
+    write_file(m, seed, wrong);
+    m.line("        <xdomea:Vorgang>");
+    m.line(&format!(
+        "          <xdomea:Identifikation><xdomea:ID>{}</xdomea:ID></xdomea:Identifikation>",
+        id(2)
+    ));
+    m.line("          <xdomea:AllgemeineMetadaten>");
+    m.line(&format!("            <xdomea:Betreff>Erfundener Bauantrag {seed}</xdomea:Betreff>"));
+    m.either(
+        wrong,
+        "",
+        "            <xdomea:Hausfarbe>blau</xdomea:Hausfarbe>",
+        "Element ist im Standard unbekannt",
+    );
+    m.line("          </xdomea:AllgemeineMetadaten>");
+    write_document(m, id(3), &format!("Lageplan {seed}"), &primary_name(seed), wrong);
+    m.line("        </xdomea:Vorgang>");
+    write_end(m);
+}
+
+fn write_head(m: &mut Message, process_id: Uuid, wrong: Option<()>) {
     m.line("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
     m.line("<xdomea:Abgabe.Abgabe.0401 xmlns:xdomea=\"urn:xoev-de:xdomea:schema:3.1.0\">");
     m.line("  <xdomea:Kopf>");
@@ -125,9 +174,16 @@ fn write_handover(m: &mut Message, process_id: Uuid, seed: u64, wrong: Option<()
     m.line("    <xdomea:Importbestaetigung>1</xdomea:Importbestaetigung>");
     m.line("    <xdomea:Empfangsbestaetigung>0</xdomea:Empfangsbestaetigung>");
     m.line("  </xdomea:Kopf>");
+}
+
+/// The beginning of the case file, up to its first case.
+fn write_file(m: &mut Message, seed: u64, wrong: Option<()>) {
     m.line("  <xdomea:Schriftgutobjekt>");
     m.line("    <xdomea:Akte>");
-    m.line(&format!("      <xdomea:Identifikation><xdomea:ID>{}</xdomea:ID></xdomea:Identifikation>", id(1)));
+    m.line(&format!(
+        "      <xdomea:Identifikation><xdomea:ID>{}</xdomea:ID></xdomea:Identifikation>",
+        seeded_id(seed, 1)
+    ));
     m.line("      <xdomea:AllgemeineMetadaten>");
     m.line(&format!("        <xdomea:Betreff>Erfundene Bauakte {seed}</xdomea:Betreff>"));
     m.line(&format!("        <xdomea:Kennzeichen>63-{seed:06}</xdomea:Kennzeichen>"));
@@ -141,26 +197,14 @@ fn write_handover(m: &mut Message, process_id: Uuid, seed: u64, wrong: Option<()
     m.line("        </xdomea:Medium>");
     m.line("      </xdomea:AllgemeineMetadaten>");
     m.line("      <xdomea:Akteninhalt>");
-    m.line("        <xdomea:Vorgang>");
-    m.line(&format!(
-        "          <xdomea:Identifikation><xdomea:ID>{}</xdomea:ID></xdomea:Identifikation>",
-        id(2)
-    ));
-    m.line("          <xdomea:AllgemeineMetadaten>");
-    m.line(&format!("            <xdomea:Betreff>Erfundener Bauantrag {seed}</xdomea:Betreff>"));
-    m.either(
-        wrong,
-        "",
-        "            <xdomea:Hausfarbe>blau</xdomea:Hausfarbe>",
-        "Element ist im Standard unbekannt",
-    );
-    m.line("          </xdomea:AllgemeineMetadaten>");
+}
+
+fn write_document(m: &mut Message, id: Uuid, title: &str, file: &str, wrong: Option<()>) {
     m.line("          <xdomea:Dokument>");
     m.line(&format!(
-        "            <xdomea:Identifikation><xdomea:ID>{}</xdomea:ID></xdomea:Identifikation>",
-        id(3)
+        "            <xdomea:Identifikation><xdomea:ID>{id}</xdomea:ID></xdomea:Identifikation>"
     ));
-    let title = format!("<xdomea:Betreff>Lageplan {seed}</xdomea:Betreff>");
+    let title = format!("<xdomea:Betreff>{title}</xdomea:Betreff>");
     m.line(&format!("            <xdomea:AllgemeineMetadaten>{title}</xdomea:AllgemeineMetadaten>"));
     m.line("            <xdomea:Version>");
     m.line("              <xdomea:Nummer>1</xdomea:Nummer>");
@@ -171,23 +215,25 @@ fn write_handover(m: &mut Message, process_id: Uuid, seed: u64, wrong: Option<()
     m.line("                <xdomea:SonstigerName>bin</xdomea:SonstigerName>");
     m.line("                <xdomea:Version>1</xdomea:Version>");
     m.line("                <xdomea:Primaerdokument>");
-    let name = format!("                  <xdomea:Dateiname>{}</xdomea:Dateiname>", primary_name(seed));
+    let name = format!("                  <xdomea:Dateiname>{file}</xdomea:Dateiname>");
     m.either(wrong, &name, &name, "Primärdokument genannt, aber nicht im Container");
     m.line("                </xdomea:Primaerdokument>");
     m.line("              </xdomea:Format>");
     m.line("            </xdomea:Version>");
     m.line("          </xdomea:Dokument>");
-    m.line("        </xdomea:Vorgang>");
+}
+
+fn write_end(m: &mut Message) {
     m.line("      </xdomea:Akteninhalt>");
     m.line("    </xdomea:Akte>");
     m.line("  </xdomea:Schriftgutobjekt>");
     m.line("</xdomea:Abgabe.Abgabe.0401>");
 }
 
-fn pack(process_id: Uuid, message: Message, file: Option<(String, Vec<u8>)>) -> Container {
+fn pack(process_id: Uuid, message: Message, files: Vec<(String, Vec<u8>)>) -> Container {
     let stem = format!("{process_id}_Abgabe.Abgabe.0401");
     let mut entries = vec![(format!("{stem}.xml"), message.xml.into_bytes())];
-    entries.extend(file);
+    entries.extend(files);
     let content = Content::new(&format!("{stem}.zip"), "application/zip", stored_zip(&entries));
     Container { content, process_id, mistakes: message.mistakes }
 }

@@ -21,8 +21,13 @@ pub(crate) async fn require(State(api): State<Api>, mut request: Request, next: 
         Err(problem) => return problem.into_response(),
     };
     let id = CallerId(caller.actor.id.clone());
+    // Counts until the answer begins.
+    let place = api.broker.request_place(&caller);
     request.extensions_mut().insert(caller);
-    let mut response = next.run(request).await;
+    let mut response = match &place {
+        Ok(_) => next.run(request).await,
+        Err(_) => Problem::from(broker::Error::TooManyRequests).into_response(),
+    };
     response.extensions_mut().insert(id);
     response
 }

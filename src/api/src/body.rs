@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use broker::Once;
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, try_unfold};
+use model::Caller;
 use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -96,14 +97,21 @@ impl FromRequest<Api> for Raw {
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
         let headers = request.headers();
         let empty = request.body().size_hint().exact() == Some(0);
-        if empty && !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
+        let is_meant = [CONTENT_LENGTH, TRANSFER_ENCODING, HeaderName::from_static("upload-complete")];
+        if empty && !is_meant.iter().any(|name| headers.contains_key(name)) {
             return Err(Problem::bad("api.length-missing"));
         }
         let announced = announced(headers)?;
         if announced.is_some_and(|length| length > api.broker.most_bytes()) {
             return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "broker.too-large"));
         }
-        Ok(watched(request.into_body(), announced, api.settings.body_pause))
+        let caller = request.extensions().get::<Caller>().ok_or_else(Problem::not_found)?;
+        let place = api.broker.body_place(caller, announced)?;
+        let Raw { stream, fault } = watched(request.into_body(), announced, api.settings.body_pause);
+        let stream = stream.inspect(move |_| {
+            let _counts_until_the_stream_goes = &place;
+        });
+        Ok(Raw { stream: stream.boxed(), fault })
     }
 }
 

@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, Uri};
-use broker::Upload;
+use broker::{Upload, UploadTarget};
 use model::case::{Description, Document, DocumentDates};
 use model::{Caller, Id, Record, RecordKind};
 use schemars::JsonSchema;
@@ -16,8 +16,8 @@ use crate::body::{Patch, Posted, Raw, members_of};
 use crate::case_files::without_extensions;
 use crate::params::{self, IfMatch, MustMatch, Params, PathId};
 use crate::problem::Problem;
-use crate::range;
 use crate::records::{self, PageQuery};
+use crate::{range, uploads};
 
 /// Longest name of a file, in bytes: what common file systems take.
 const NAME_BYTES: usize = 255;
@@ -155,7 +155,8 @@ pub(crate) async fn timeline(
     records::timeline(&api, &caller, &uri, (RecordKind::Document, id), query).await
 }
 
-/// `PUT /documents/{id}/content`: 201 if the file is new, 200 if it was there already.
+/// `PUT /documents/{id}/content`: 201 if the file is new, 200 if it was there already. With `Upload-Complete: ?0` an upload
+/// begins, which goes on elsewhere.
 pub(crate) async fn upload(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -183,6 +184,11 @@ pub(crate) async fn upload(
         expected,
         key: None,
     };
+    if uploads::is_part(&headers)? {
+        let upload = Upload { key: params::idempotency_key(&headers)?, ..upload };
+        let target = UploadTarget::Content { document: id, file: upload };
+        return uploads::begin(&api, &caller, &headers, target, raw).await;
+    }
     let (body, fault) = raw.split();
     let added = api.broker.add_content(&caller, id, upload, body).await;
     let record = added.map_err(|error| Raw::explain(&fault, error).if_expected(expected))?;

@@ -30,12 +30,18 @@ async fn ready(State(api): State<Api>) -> Response {
         async { Ok((api.broker.stats().await?, api.broker.stamp_health().await?)) }.await;
     match asked {
         Ok((stats, stamps)) => {
-            let mut body = json!({ "ready": true, "store": stats.engine });
-            if stamps.is_some_and(|stamps| stamps.overdue) {
-                // Still ready: what it takes in is kept, and stamped later.
-                body["degraded"] = json!([broker::Error::TimeStampOverdue.code()]);
+            // Still ready: what it has is read and confirmed, and what it takes in is stamped later.
+            let bodies = !api.broker.pressure().disk_full;
+            let mut degraded = vec![];
+            if !bodies {
+                degraded.push(broker::Error::DiskFull.code().to_owned());
             }
-            answer::json(&body)
+            if stamps.is_some_and(|stamps| stamps.overdue) {
+                degraded.push(broker::Error::TimeStampOverdue.code().to_owned());
+            }
+            answer::json(&json!({
+                "ready": true, "store": stats.engine, "bodies": bodies, "degraded": degraded,
+            }))
         }
         Err(error) => {
             tracing::error!(code = error.code(), "the store cannot be asked");
@@ -48,5 +54,6 @@ async fn ready(State(api): State<Api>) -> Response {
 async fn figures(State(api): State<Api>) -> Response {
     let stats = api.broker.stats().await.ok();
     meter::note_stamps(api.broker.stamp_health().await.ok().flatten());
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], meter::render(stats.as_ref())).into_response()
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], meter::render(stats.as_ref(), &api.broker.pressure()))
+        .into_response()
 }

@@ -41,6 +41,7 @@ mod server;
 mod subscriptions;
 mod tasks;
 mod tokens;
+mod uploads;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use broker::{Incoming, Listed, MessageFilter};
+use broker::{Incoming, Listed, MessageFilter, UploadTarget};
 use model::message::{Direction, Finding};
 use model::{Action, Caller, Id, Message, MessageState, catalog};
 use schemars::JsonSchema;
@@ -16,7 +16,7 @@ use crate::body::{Plain, Raw, require_type};
 use crate::params::{self, Params, PathId};
 use crate::problem::Problem;
 use crate::records::{self, PageQuery};
-use crate::{Api, paging, range};
+use crate::{Api, paging, range, uploads};
 
 /// Media types of messages and containers.
 pub(crate) const MEDIA_TYPES: &[&str] =
@@ -56,7 +56,8 @@ pub(crate) struct MessageQuery {
     process_id: Option<Id>,
 }
 
-/// `POST /messages`: 202 once the message is durable; what becomes of it is seen at its `Location`.
+/// `POST /messages`: 202 once the message is durable; what becomes of it is seen at its `Location`. With
+/// `Upload-Complete: ?0` an upload begins, which goes on elsewhere.
 pub(crate) async fn send(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
@@ -72,6 +73,9 @@ pub(crate) async fn send(
         digest: params::repr_digest(&headers)?,
         test: query.test,
     };
+    if uploads::is_part(&headers)? {
+        return uploads::begin(&api, &caller, &headers, UploadTarget::Message(incoming), raw).await;
+    }
     let replayed = match &incoming.key {
         Some(key) => api.broker.knows_key(&caller, key).await?,
         None => false,

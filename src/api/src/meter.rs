@@ -38,7 +38,7 @@ pub(crate) fn start() {
 }
 
 /// All figures in the text form of Prometheus.
-pub(crate) fn render(stats: Option<&broker::Stats>) -> String {
+pub(crate) fn render(stats: Option<&broker::Stats>, pressure: &broker::PressureNow) -> String {
     let Some(prometheus) = PROMETHEUS.as_ref() else { return String::new() };
     if let Some(stats) = stats {
         for (state, count) in &stats.messages {
@@ -53,6 +53,11 @@ pub(crate) fn render(stats: Option<&broker::Stats>) -> String {
         gauge!("amtsbote_oldest_job_timestamp_seconds").set(oldest.unwrap_or_default() as f64 / 1e6);
         gauge!("amtsbote_unsealed_events").set(stats.unsealed_events as f64);
     }
+    gauge!("amtsbote_disk_free_bytes").set(pressure.disk_free.unwrap_or_default() as f64);
+    gauge!("amtsbote_disk_full").set(if pressure.disk_full { 1.0 } else { 0.0 });
+    gauge!("amtsbote_requests_in_flight").set(pressure.requests as f64);
+    gauge!("amtsbote_bodies_in_flight").set(pressure.bodies as f64);
+    gauge!("amtsbote_body_bytes_in_flight").set(pressure.bytes as f64);
     gauge!("amtsbote_store_up").set(if stats.is_some() { 1.0 } else { 0.0 });
     prometheus.run_upkeep();
     prometheus.render()

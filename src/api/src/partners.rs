@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::Api;
 use crate::answer::{self, Answer};
 use crate::body::Json;
-use crate::params::{IfMatch, PathName};
+use crate::params::{IfMatch, Params, PathName};
 use crate::problem::Problem;
 
 /// A partner as its administrator states it.
@@ -57,6 +57,14 @@ pub(crate) struct PartnerList {
     items: Vec<ShownPartner>,
 }
 
+/// For what something shall be sent.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CapabilityQuery {
+    /// Public service (Leistung): what is agreed for it counts, too.
+    service: Option<String>,
+}
+
 /// What an authority can take, and how much.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -69,7 +77,8 @@ pub(crate) struct Capabilities {
     transport: &'static str,
     /// Message standards that it reads, newest first.
     reads: Vec<Reads>,
-    /// Largest message it takes, in bytes.
+    /// Largest message that is sent to it, in bytes: what it takes, or less if so agreed with it (`mostBytes` in the settings
+    /// of a partner with its key, also under `services`).
     most_bytes: u64,
 }
 
@@ -148,9 +157,10 @@ pub(crate) async fn capabilities(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
     PathName(key): PathName,
+    Params(query): Params<CapabilityQuery>,
 ) -> Answer {
     let authority = key.parse().map_err(|_| Problem::not_found())?;
-    let reach = match api.broker.capabilities(&caller, &authority).await {
+    let reach = match api.broker.capabilities(&caller, &authority, query.service.as_deref()).await {
         Err(broker::Error::UnknownAuthority) => return Err(Problem::not_found()),
         outcome => outcome?,
     };

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::{FailureKind, catalog};
 use schemars::JsonSchema;
@@ -16,6 +16,9 @@ use serde::Serialize;
 /// Seconds after which a client may try again when the gateway is busy.
 const RETRY_SECONDS: u32 = 2;
 
+/// The same when the disk is full.
+const RETRY_FULL_SECONDS: u32 = 60;
+
 /// Why a request was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -23,6 +26,8 @@ pub(crate) struct Problem {
     code: Cow<'static, str>,
     pointer: Option<String>,
     parameter: Option<String>,
+    /// Header fields that the answer has beside those of its status.
+    headers: Vec<(HeaderName, String)>,
 }
 
 /// A problem as it is sent (RFC 9457).
@@ -53,7 +58,7 @@ pub(crate) struct ProblemDocument {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: impl Into<Cow<'static, str>>) -> Self {
-        Problem { status, code: code.into(), pointer: None, parameter: None }
+        Problem { status, code: code.into(), pointer: None, parameter: None, headers: vec![] }
     }
 
     /// 400.
@@ -90,6 +95,12 @@ impl Problem {
         self
     }
 
+    /// The same with one more header field.
+    pub(crate) fn with_header(mut self, name: &HeaderName, value: String) -> Self {
+        self.headers.push((name.clone(), value));
+        self
+    }
+
     fn document(&self) -> ProblemDocument {
         let title = self.status.canonical_reason().unwrap_or("Problem").to_owned();
         let sentence = catalog::sentence(&self.code);
@@ -120,10 +131,19 @@ impl IntoResponse for Problem {
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
             }
+            // Room does not come by itself: somebody has to make it.
+            StatusCode::INSUFFICIENT_STORAGE => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_FULL_SECONDS));
+            }
             StatusCode::UNAUTHORIZED => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             _ => {}
+        }
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
         }
         response
     }
@@ -160,11 +180,19 @@ impl From<broker::Error> for Problem {
             Error::KeyReused | Error::UnknownUnit | Error::UnknownAuthority | Error::NoCommonStandard => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Error::IdReused | Error::NotLeased | Error::ContentUnavailable | Error::TooManySubscriptions => {
-                StatusCode::CONFLICT
+            Error::IdReused
+            | Error::NotLeased
+            | Error::ContentUnavailable
+            | Error::TooManySubscriptions
+            | Error::UploadOffset { .. }
+            | Error::UploadSuperseded => StatusCode::CONFLICT,
+            Error::UploadLost => StatusCode::GONE,
+            Error::UploadQuota | Error::TooManyRequests | Error::TooManyBodies | Error::TooManyWaiting => {
+                StatusCode::TOO_MANY_REQUESTS
             }
+            Error::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Error::Interrupted | Error::DigestMismatch => StatusCode::BAD_REQUEST,
+            Error::Interrupted | Error::DigestMismatch | Error::UploadLength => StatusCode::BAD_REQUEST,
             Error::NoAuthority => StatusCode::FORBIDDEN,
             Error::TimeStampOverdue => StatusCode::SERVICE_UNAVAILABLE,
             Error::Failure(failure) if failure.kind == FailureKind::Transient => {
@@ -180,6 +208,7 @@ impl From<broker::Error> for Problem {
 fn by_code(code: &str) -> StatusCode {
     match code {
         "store.not-found" => StatusCode::NOT_FOUND,
+        "store.disk-full" => StatusCode::INSUFFICIENT_STORAGE,
         "store.erased" => StatusCode::GONE,
         "store.conflict" => StatusCode::CONFLICT,
         "store.busy" | "store.unavailable" | "store.uncertain" | "store.closed" => {

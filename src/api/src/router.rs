@@ -27,7 +27,7 @@ use crate::records::{ListQuery, PageQuery, TimelineEntry};
 use crate::route::{Needs, Route};
 use crate::{
     Api, BASE, auth, case_files, cases, checks, documents, events, evidence, exchanges, inbox, messages,
-    meter, openapi, partners, schemas, subscriptions, tasks, tokens,
+    meter, openapi, partners, schemas, subscriptions, tasks, tokens, uploads,
 };
 
 /// Every route, in the order of the documentation.
@@ -38,6 +38,7 @@ pub fn routes() -> Vec<Route> {
         document_routes(),
         exchange_routes(),
         message_routes(),
+        upload_routes(),
         house_routes(),
         subscription_routes(),
     ]
@@ -316,6 +317,21 @@ fn message_routes() -> Vec<Route> {
     ]
 }
 
+fn upload_routes() -> Vec<Route> {
+    vec![
+        Route::get("/uploads/{id}", "readUpload", uploads::read)
+            .says("Tells how far an upload has come (resumable uploads; HEAD does, too).")
+            .gives::<uploads::ShownUpload>(200),
+        Route::patch("/uploads/{id}", "appendUpload", uploads::append)
+            .says("Adds a part to an upload; the last part is answered as its target answers.")
+            .takes_raw(&[uploads::PART])
+            .gives_nothing(204),
+        Route::delete("/uploads/{id}", "cancelUpload", uploads::cancel)
+            .says("Gives an upload up.")
+            .gives_nothing(204),
+    ]
+}
+
 fn house_routes() -> Vec<Route> {
     vec![
         Route::post("/tasks", "createTask", tasks::create)
@@ -371,6 +387,7 @@ fn house_routes() -> Vec<Route> {
         Route::get("/capabilities/{authority}", "readCapabilities", partners::capabilities)
             .says("Tells which standards and sizes an authority takes.")
             .needs(ReadPartners)
+            .query::<partners::CapabilityQuery>()
             .gives::<partners::Capabilities>(200),
         Route::get("/tokens", "listTokens", tokens::list)
             .says("Lists the tokens that see no more than the caller's and act for the same authority.")

@@ -12,13 +12,14 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 
 /// What one listener bears.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerLimits {
-    /// Open connections; further ones wait to be accepted.
+    /// Open connections; further ones wait a little to be accepted, and are then answered with 503.
     pub connections: usize,
     /// Time for the whole header section, and for the next request on a connection that is kept open.
     pub header_time: Duration,
@@ -42,6 +43,13 @@ impl Default for ServerLimits {
     }
 }
 
+/// How long a connection waits for a place while all are taken. Once one has waited in vain, none waits until a place is free.
+const PLACE_WAIT: Duration = Duration::from_secs(5);
+
+/// What a connection hears that got no place.
+const BUSY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 /// Bytes that are buffered of a request before its handler sees it: the header section must fit.
 const BUFFER: usize = 64 * 1024;
 
@@ -55,14 +63,21 @@ pub async fn serve<L: Listener>(
     let places = Arc::new(Semaphore::new(limits.connections));
     let open = GracefulShutdown::new();
     let mut stop = pin!(stop);
+    let mut wait = PLACE_WAIT;
     loop {
         let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
+            let place = tokio::time::timeout(wait, Arc::clone(&places).acquire_owned()).await;
             (place, listener.accept().await.0)
         };
-        let (place, io) = tokio::select! {
+        let (place, mut io) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut stop => break,
+        };
+        wait = if place.is_ok() { PLACE_WAIT } else { Duration::ZERO };
+        let Ok(place) = place else {
+            // A socket that was just opened takes so few bytes at once; one that does not is dropped.
+            let _ = tokio::time::timeout(limits.write_pause.min(PLACE_WAIT), io.write_all(BUSY)).await;
+            continue;
         };
         let mut io = TimeoutStream::new(io);
         io.set_write_timeout(Some(limits.write_pause));

@@ -138,6 +138,7 @@ impl Broker {
         if !ids::is_name(&partner.id) {
             return Err(model::Error::Invalid { field: "id" }.into());
         }
+        crate::reach::check_settings(&partner.settings)?;
         let partner = Partner { tenant: scope.tenant.clone(), updated_at: self.now(), ..partner };
         let mut work = Work::new();
         work.put_partner(&partner);
@@ -149,7 +150,7 @@ impl Broker {
         }
     }
 
-    /// What an authority reads and how it is reached.
+    /// What an authority reads and how it is reached from the caller's tenant, for a public service if one is named.
     ///
     /// # Errors
     /// `UnknownAuthority` if no directory knows it.
@@ -157,9 +158,10 @@ impl Broker {
         &self,
         caller: &Caller,
         key: &Authority,
+        service: Option<&str>,
     ) -> Result<model::directory::Reach, Error> {
-        caller.may(Action::ReadPartners)?;
-        self.parts.directory.find(key).await?.ok_or(Error::UnknownAuthority)
+        let scope = caller.may(Action::ReadPartners)?;
+        self.reach(&scope.tenant, key, service).await?.ok_or(Error::UnknownAuthority)
     }
 
     /// Leaves an audit event of a refusal at a door: who, which digest, which rule.

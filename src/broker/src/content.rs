@@ -6,12 +6,14 @@ use model::case::File;
 use model::command::{Change, Command};
 use model::rights::Action;
 use model::{Caller, Id, MessageState, PayloadRef, Record, RecordKind, Scope};
-use store::Payload;
+use serde::{Deserialize, Serialize};
+use store::{Payload, StoredPayload};
 
 use crate::{Broker, Error, Once};
 
 /// What is known of a file before its bytes are read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Upload {
     /// Name of the file; unique within its version.
     pub file_name: String,
@@ -40,8 +42,21 @@ impl Broker {
         body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
     ) -> Result<Record, Error> {
         let scope = caller.may(Action::WriteCases)?;
-        let before = self.owned(scope, RecordKind::Document, document).await?;
+        self.owned(scope, RecordKind::Document, document).await?;
         let stored = self.stage(&scope.tenant, body).await?;
+        self.add_stored(caller, document, upload, stored).await
+    }
+
+    /// The same for bytes that are stored already.
+    pub(crate) async fn add_stored(
+        &self,
+        caller: &Caller,
+        document: Id,
+        upload: Upload,
+        stored: StoredPayload,
+    ) -> Result<Record, Error> {
+        let scope = caller.may(Action::WriteCases)?;
+        let before = self.owned(scope, RecordKind::Document, document).await?;
         let payload = stored.reference().clone();
         if upload.digest.as_ref().is_some_and(|announced| !announced.eq_ignore_ascii_case(&payload.sha256)) {
             self.store().discard(stored).await;

@@ -60,6 +60,36 @@ pub enum Error {
     /// A content has been erased or quarantined.
     #[error("the content is not available")]
     ContentUnavailable,
+    /// The disk has no room for the body.
+    #[error("the disk has no room for this")]
+    DiskFull,
+    /// The token or its tenant has too many requests under way.
+    #[error("too many requests are under way")]
+    TooManyRequests,
+    /// Too many bodies, or bytes of them, are under way.
+    #[error("too many bodies are under way")]
+    TooManyBodies,
+    /// Too many accepted messages of the tenant wait for their processing.
+    #[error("too many accepted messages wait")]
+    TooManyWaiting,
+    /// A part of an upload does not begin where the upload stands.
+    #[error("the upload stands at another offset")]
+    UploadOffset {
+        /// Where it stands, in bytes.
+        offset: u64,
+    },
+    /// An upload has more or fewer bytes than was announced, or was announced differently before.
+    #[error("the upload does not have the announced length")]
+    UploadLength,
+    /// Another request goes on with the upload.
+    #[error("another request goes on with the upload")]
+    UploadSuperseded,
+    /// Too many uploads, or bytes of them, are under way.
+    #[error("too many uploads are under way")]
+    UploadQuota,
+    /// What was kept of an upload is lost.
+    #[error("what was kept of the upload is lost")]
+    UploadLost,
     /// A thread of the gateway ended unexpectedly.
     #[error("an internal task ended unexpectedly")]
     Internal,
@@ -86,6 +116,15 @@ impl Error {
             Error::TooManySubscriptions => "webhook.too-many",
             Error::TimeStampOverdue => "broker.time-stamp-overdue",
             Error::ContentUnavailable => "broker.content-unavailable",
+            Error::DiskFull => "broker.disk-full",
+            Error::TooManyRequests => "broker.too-many-requests",
+            Error::TooManyBodies => "broker.too-many-bodies",
+            Error::TooManyWaiting => "broker.too-many-waiting",
+            Error::UploadOffset { .. } => "broker.upload-offset",
+            Error::UploadLength => "broker.upload-length",
+            Error::UploadSuperseded => "broker.upload-superseded",
+            Error::UploadQuota => "broker.upload-quota",
+            Error::UploadLost => "broker.upload-lost",
             Error::Internal => "broker.internal",
         }
     }
@@ -93,6 +132,16 @@ impl Error {
     /// Whether a precondition named `what` did not hold, that is: somebody else was quicker.
     pub(crate) fn is_conflict(&self, what: &str) -> bool {
         matches!(self, Error::Store(store::Error::Conflict { what: lost }) if *lost == what)
+    }
+
+    /// Whether the same request may succeed later without anybody mending it.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Error::Store(store::Error::NotFound { .. } | store::Error::Erased | store::Error::Nul) => false,
+            Error::Store(_) | Error::Internal | Error::TooManyWaiting => true,
+            Error::Failure(failure) => failure.kind == FailureKind::Transient,
+            _ => false,
+        }
     }
 
     /// How the worker treats it.

@@ -10,13 +10,15 @@ use model::message::{Direction, Door, Message};
 use model::rights::Action;
 use model::standard::{Identity, Source, Standard};
 use model::{Authority, Caller, EventKind, Failure, Finding, Id, MessageState, Report, ids};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{NewJob, Payload, StoredPayload, Work};
 
 use crate::{Broker, Error, Once, blocking, notes};
 
 /// What is known of a message before its bytes are read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Incoming {
     /// Name of the file or container.
     pub file_name: Option<String>,
@@ -74,8 +76,21 @@ impl Broker {
     ) -> Result<Message, Error> {
         caller.may(Action::SendMessages)?;
         self.may_take_in()?;
-        let authority = caller.authority.clone().ok_or(Error::NoAuthority)?;
+        caller.authority.as_ref().ok_or(Error::NoAuthority)?;
+        self.may_bring_message(&caller.scope.tenant)?;
         let stored = self.stage(&caller.scope.tenant, body).await?;
+        self.accept_stored(caller, incoming, stored).await
+    }
+
+    /// The same for bytes that are stored already.
+    pub(crate) async fn accept_stored(
+        &self,
+        caller: &Caller,
+        incoming: Incoming,
+        stored: StoredPayload,
+    ) -> Result<Message, Error> {
+        caller.may(Action::SendMessages)?;
+        let authority = caller.authority.clone().ok_or(Error::NoAuthority)?;
         let payload = stored.reference().clone();
         if incoming.digest.as_ref().is_some_and(|announced| !announced.eq_ignore_ascii_case(&payload.sha256))
         {

@@ -27,10 +27,13 @@ mod messages;
 mod notes;
 mod once;
 mod prepare;
+mod pressure;
 mod process;
+mod reach;
 mod records;
 mod stamping;
 mod translate;
+mod uploads;
 mod worker;
 
 use std::sync::Arc;
@@ -52,11 +55,14 @@ pub use hooks::{LONGEST_OVERLAP, NewSubscription, SubscriptionChange, Subscripti
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
 pub use once::Once;
+pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use stamping::{StampHealth, Stamping};
 pub use store::{
     ChainFinding, ChainReport, Delivery, InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page,
     Partner, Payload, RecordFilter, SealedEvent, Stats, Subscription, Terms, TokenRow,
 };
+pub use store::{Upload as UploadState, UploadQuota};
+pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
 pub use worker::Workers;
 
 use house::House;
@@ -101,12 +107,33 @@ pub struct Broker {
     known: Arc<known::Known>,
     /// Whether time stamps were overdue at the last look of the workers.
     stamps_overdue: Arc<AtomicBool>,
+    upload_limits: UploadLimits,
+    /// Who is at which upload.
+    turns: Arc<uploads::Turns>,
+    pressure: Arc<pressure::Pressure>,
 }
 
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Self {
-        Broker { parts: Arc::new(parts), known: Arc::default(), stamps_overdue: Arc::default() }
+        Broker {
+            parts: Arc::new(parts),
+            known: Arc::default(),
+            stamps_overdue: Arc::default(),
+            upload_limits: UploadLimits::default(),
+            turns: Arc::default(),
+            pressure: Arc::new(pressure::Pressure::new(Quotas::default())),
+        }
+    }
+
+    /// The same with other quotas. Before it is cloned.
+    pub fn with_quotas(self, quotas: Quotas) -> Self {
+        Broker { pressure: Arc::new(pressure::Pressure::new(quotas)), ..self }
+    }
+
+    /// The same with other limits on uploads. Before it is cloned.
+    pub fn with_upload_limits(self, upload_limits: UploadLimits) -> Self {
+        Broker { upload_limits, ..self }
     }
 
     /// The house it serves.
@@ -131,7 +158,8 @@ impl Broker {
         &self.parts.store
     }
 
-    fn now(&self) -> model::Timestamp {
+    /// The time by the gateway's clock.
+    pub fn now(&self) -> model::Timestamp {
         self.parts.clock.now()
     }
 }

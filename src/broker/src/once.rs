@@ -51,6 +51,12 @@ impl Broker {
         Ok(self.store().dedup(&caller.scope.tenant, &Once::space(caller), key).await?.is_some())
     }
 
+    /// The answer that was kept with a key of the caller's.
+    pub(crate) async fn answer_to_key(&self, caller: &Caller, key: &str) -> Result<Option<Value>, Error> {
+        let known = self.store().dedup(&caller.scope.tenant, &Once::space(caller), key).await?;
+        Ok(known.and_then(|known| known.answer))
+    }
+
     /// Keeps the answer to a request whose effect is committed already. For effects that change nothing
     /// when they are repeated: an interruption before this call only costs the repetition.
     ///

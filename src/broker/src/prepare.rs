@@ -28,7 +28,8 @@ impl Broker {
         let (stored, written) = self.write(&message, &exchange).await?;
         let content = self.store().open_stored(&job.tenant, &stored)?;
         let mut report = self.check_content(content, Some(written.file_name.clone())).await?.report;
-        match self.parts.directory.find(&exchange.partner).await? {
+        let service = exchange.meta.public_service.as_deref();
+        match self.reach(&job.tenant, &exchange.partner, service).await? {
             // Built all the same: a clerk can fetch it and see it on its way by hand.
             None => report.add(Finding::error("broker.unknown-authority")),
             Some(reach) if stored.reference().size > reach.most_bytes => {

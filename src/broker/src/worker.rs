@@ -8,6 +8,7 @@ use store::{Job, Work};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::pressure::LOOK;
 use crate::process::with_finding;
 use crate::stamping::keep_stamping;
 use crate::{Broker, Error};
@@ -54,6 +55,8 @@ impl Workers {
         if broker.parts.stamping.is_some() {
             tasks.spawn(keep_stamping(broker.clone(), stopped.clone()));
         }
+        broker.look_at_pressure().await;
+        tasks.spawn(watch_pressure(broker.clone(), stopped.clone()));
         tasks.spawn(keep_house(broker, stopped));
         Ok(Workers { stop, tasks })
     }
@@ -131,11 +134,24 @@ async fn feed_hooks(broker: Broker, mut stopped: watch::Receiver<bool>) {
     }
 }
 
+async fn watch_pressure(broker: Broker, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        tokio::select! {
+            _ = stopped.changed() => {}
+            () = tokio::time::sleep(LOOK) => broker.look_at_pressure().await,
+        }
+    }
+}
+
 /// Removes what interrupted uploads left, and makes room for the coming months. Never on anybody's way.
 async fn keep_house(broker: Broker, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         if let Err(error) = broker.store().maintain().await {
             tracing::error!(code = error.code(), "partitions could not be made");
+        }
+        match broker.store().sweep_uploads().await {
+            Ok(swept) => tracing::debug!(swept, "uploads whose time is over"),
+            Err(error) => tracing::error!(code = error.code(), "uploads could not be swept"),
         }
         match broker.store().sweep(ORPHAN_AGE).await {
             Ok(report) => tracing::debug!(removed = report.removed, bytes = report.bytes, "swept"),

@@ -109,6 +109,16 @@ impl Check<'_> {
             ("limits.container_ratio", limits.container_ratio, 1, 10_000),
             ("limits.depth", limits.depth as u64, 1, 100),
             ("limits.connections", limits.connections as u64, 1, 100_000),
+            ("limits.disk_reserve_mb", limits.disk_reserve_mb, 0, 1 << 30),
+            ("limits.requests_per_token", limits.requests_per_token as u64, 1, 100_000),
+            ("limits.requests_per_tenant", limits.requests_per_tenant as u64, 1, 100_000),
+            ("limits.bodies", limits.bodies as u64, 1, 10_000),
+            ("limits.body_bytes_per_tenant", limits.body_bytes_per_tenant, limits.most_bytes, 1 << 50),
+            ("limits.waiting_per_tenant", limits.waiting_per_tenant, 1, 100_000_000),
+            ("limits.upload_hours", limits.upload_hours, 1, 24 * 31),
+            ("limits.uploads_per_token", limits.uploads_per_token, 1, 100_000),
+            ("limits.uploads_per_tenant", limits.uploads_per_tenant, 1, 100_000),
+            ("limits.upload_bytes_per_tenant", limits.upload_bytes_per_tenant, limits.most_bytes, 1 << 50),
         ] {
             if !(least..=most).contains(&value) {
                 return Err(self.value(key, &format!("expected a number from {least} to {most}")));

@@ -12,8 +12,10 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use broker::house::Tenant;
+use broker::{Quotas, UploadLimits, UploadQuota};
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
@@ -109,6 +111,26 @@ pub struct Limits {
     pub depth: usize,
     /// Connections at once, for each address.
     pub connections: usize,
+    /// Megabytes (MiB) that stay free on the disk.
+    pub disk_reserve_mb: u64,
+    /// Requests at once of one token.
+    pub requests_per_token: usize,
+    /// Requests at once of a tenant.
+    pub requests_per_tenant: usize,
+    /// Large bodies at once, of all callers together.
+    pub bodies: usize,
+    /// Announced bytes of bodies at once, of a tenant.
+    pub body_bytes_per_tenant: u64,
+    /// Accepted messages of a tenant that may wait for their processing.
+    pub waiting_per_tenant: u64,
+    /// Hours that an upload may take.
+    pub upload_hours: u64,
+    /// Uploads under way of one token.
+    pub uploads_per_token: u64,
+    /// Uploads under way of a tenant.
+    pub uploads_per_tenant: u64,
+    /// Bytes of uploads under way of a tenant.
+    pub upload_bytes_per_tenant: u64,
 }
 
 impl Default for Limits {
@@ -119,6 +141,16 @@ impl Default for Limits {
             container_ratio: 200,
             depth: 5,
             connections: 1_024,
+            disk_reserve_mb: 1_024,
+            requests_per_token: 512,
+            requests_per_tenant: 768,
+            bodies: 64,
+            body_bytes_per_tenant: 64 << 30,
+            waiting_per_tenant: 100_000,
+            upload_hours: 24,
+            uploads_per_token: 64,
+            uploads_per_tenant: 256,
+            upload_bytes_per_tenant: 64 << 30,
         }
     }
 }
@@ -162,6 +194,29 @@ impl Default for Evidence {
             tolerate_hours: 48,
             stop_intake: false,
         }
+    }
+}
+impl Limits {
+    /// As the broker wants them.
+    pub fn quotas(&self) -> Quotas {
+        Quotas {
+            disk_reserve: self.disk_reserve_mb << 20,
+            token_requests: self.requests_per_token,
+            tenant_requests: self.requests_per_tenant,
+            bodies: self.bodies,
+            tenant_bytes: self.body_bytes_per_tenant,
+            tenant_waiting: self.waiting_per_tenant,
+        }
+    }
+
+    /// As the broker wants them.
+    pub fn uploads(&self) -> UploadLimits {
+        let quota = UploadQuota {
+            per_owner: self.uploads_per_token,
+            per_tenant: self.uploads_per_tenant,
+            tenant_bytes: self.upload_bytes_per_tenant,
+        };
+        UploadLimits { quota, lifetime: Duration::from_secs(self.upload_hours * 3_600) }
     }
 }
 

@@ -3,16 +3,18 @@
 //! A payload is a sequence of plaintext chunks of [`CHUNK`] bytes; only the last one may be shorter, and the empty
 //! payload is one empty last chunk. Each chunk is sealed on its own with AES-256-GCM under the payload's data key:
 //!
-//! * nonce = 4 zero bytes ‖ chunk index (u64 BE), unique because a data key belongs to one payload;
+//! * nonce = run (u32 BE) ‖ chunk index (u64 BE), unique because a data key belongs to one payload; run 0 unless the
+//!   upload of the payload was interrupted (below);
 //! * AAD = payload id (16 bytes) ‖ chunk index (u64 BE) ‖ last flag (1 byte), so that truncation, reordering and
 //!   splicing between payloads are found;
 //! * sealed chunk = ciphertext ‖ tag (16 bytes).
 //!
 //! [`SEGMENT_CHUNKS`] chunks make an immutable segment (8 MiB of plaintext).
 //!
-//! **A nonce must never meet two plaintexts.** [`Sealer`] refuses to go back; over a restart this is the caller's duty:
-//! a resumed upload continues under a NEW data key with [`Sealer::starting_at`] (the index goes on), unless it can
-//! prove that the bytes it seals again are the same.
+//! **A nonce must never meet two plaintexts.** [`Sealer`] refuses to go back; over an interruption this is the caller's
+//! duty: an upload that may have sealed more chunks than were kept continues as its next *run* with
+//! [`Sealer::resuming`] (the index goes on). The payload's `runs` name the first chunk of run 1, 2, …; they ascend,
+//! and a chunk was sealed in the last run that begins at or before it. No run is ever used for two continuations.
 
 use openssl::sha::{Sha256, sha256};
 use uuid::Uuid;
@@ -71,18 +73,20 @@ pub fn segment_offset(chunk: u64) -> (u64, u64) {
 pub struct Sealer {
     cipher: Encryptor,
     payload: Uuid,
+    run: u32,
     next: u64,
 }
 
 impl Sealer {
     /// A sealer for all chunks of `payload`; `data_key` must be fresh.
     pub fn new(data_key: &DataKey, payload: Uuid) -> Result<Self> {
-        Self::starting_at(data_key, payload, 0)
+        Self::resuming(data_key, payload, 0, 0)
     }
 
-    /// A sealer for the chunks from `first` on, for a resumed upload; `data_key` must be fresh (see the module's text).
-    pub fn starting_at(data_key: &DataKey, payload: Uuid, first: u64) -> Result<Self> {
-        Ok(Self { cipher: Encryptor::new(data_key.bytes())?, payload, next: first })
+    /// A sealer for the chunks from `first` on, for an upload that goes on; no other continuation may have had `run`
+    /// (see the module's text), except one that sealed nothing from `first` on.
+    pub fn resuming(data_key: &DataKey, payload: Uuid, first: u64, run: u32) -> Result<Self> {
+        Ok(Self { cipher: Encryptor::new(data_key.bytes())?, payload, run, next: first })
     }
 
     /// Seals one chunk and appends it to `out` (`plain.len()` + [`TAG`] bytes).
@@ -95,7 +99,7 @@ impl Sealer {
         }
         check_length(index, last, plain.len())?;
         self.next = index + 1;
-        self.cipher.seal(&nonce(index), &aad(self.payload, index, last), plain, out)
+        self.cipher.seal(&nonce(self.run, index), &aad(self.payload, index, last), plain, out)
     }
 }
 
@@ -103,12 +107,18 @@ impl Sealer {
 pub struct Opener {
     cipher: Decryptor,
     payload: Uuid,
+    runs: Vec<u64>,
 }
 
 impl Opener {
     /// An opener for chunks of `payload` that were sealed under `data_key`.
     pub fn new(data_key: &DataKey, payload: Uuid) -> Result<Self> {
-        Ok(Self { cipher: Decryptor::new(data_key.bytes())?, payload })
+        Self::with_runs(data_key, payload, &[])
+    }
+
+    /// The same for a payload whose upload was interrupted: `runs` are the first chunks of run 1, 2, …
+    pub fn with_runs(data_key: &DataKey, payload: Uuid, runs: &[u64]) -> Result<Self> {
+        Ok(Self { cipher: Decryptor::new(data_key.bytes())?, payload, runs: runs.to_vec() })
     }
 
     /// Opens one sealed chunk and appends its plaintext to `out`; on failure `out` is unchanged.
@@ -118,7 +128,9 @@ impl Opener {
     pub fn open_chunk(&mut self, index: u64, last: bool, sealed: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let length = sealed.len().checked_sub(TAG).ok_or(Error::NotAuthentic)?;
         check_length(index, last, length).map_err(|_| Error::NotAuthentic)?;
-        self.cipher.open(&nonce(index), &aad(self.payload, index, last), sealed, out)
+        let run = self.runs.iter().take_while(|first| **first <= index).count();
+        let nonce = nonce(u32::try_from(run).map_err(|_| Error::NotAuthentic)?, index);
+        self.cipher.open(&nonce, &aad(self.payload, index, last), sealed, out)
     }
 }
 
@@ -157,8 +169,9 @@ fn check_length(index: u64, last: bool, length: usize) -> Result<()> {
     if fits { Ok(()) } else { Err(Error::ChunkLength { index }) }
 }
 
-fn nonce(index: u64) -> [u8; NONCE] {
+fn nonce(run: u32, index: u64) -> [u8; NONCE] {
     let mut nonce = [0; NONCE];
+    nonce[..4].copy_from_slice(&run.to_be_bytes());
     nonce[4..].copy_from_slice(&index.to_be_bytes());
     nonce
 }
@@ -353,12 +366,30 @@ mod tests {
     #[test]
     fn a_sealer_never_uses_a_nonce_twice() {
         let key = DataKey::random().unwrap();
-        let mut sealer = Sealer::starting_at(&key, payload(1), 5).unwrap();
+        let mut sealer = Sealer::resuming(&key, payload(1), 5, 0).unwrap();
         let (chunk, mut out) = (vec![0; CHUNK], Vec::new());
         assert_eq!(sealer.seal_chunk(4, false, &chunk, &mut out).unwrap_err().code(), "seal.chunk-order");
         sealer.seal_chunk(5, false, &chunk, &mut out).unwrap();
         assert_eq!(sealer.seal_chunk(5, false, &chunk, &mut out).unwrap_err().code(), "seal.chunk-order");
         assert_eq!(out.len(), SEALED_CHUNK);
+    }
+
+    #[test]
+    fn a_chunk_opens_in_the_last_run_that_begins_before_it() {
+        let key = DataKey::random().unwrap();
+        let chunk = vec![7; CHUNK];
+        // Chunks 0 and 1 in run 0; from 2 on twice interrupted before anything was kept; from 4 on once more.
+        let runs = [2, 2, 4];
+        let mut opener = Opener::with_runs(&key, payload(1), &runs).unwrap();
+        for (index, run) in [(0, 0), (1, 0), (2, 2), (3, 2), (4, 3), (5, 3)] {
+            for other in 0..=3 {
+                let (mut sealed, mut opened) = (Vec::new(), Vec::new());
+                let mut sealer = Sealer::resuming(&key, payload(1), index, other).unwrap();
+                sealer.seal_chunk(index, false, &chunk, &mut sealed).unwrap();
+                let outcome = opener.open_chunk(index, false, &sealed, &mut opened);
+                assert_eq!(outcome.is_ok(), other == run, "chunk {index} sealed in run {other}");
+            }
+        }
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub enum Error {
     /// The database is locked or under too much contention: try again.
     #[error("the database is busy")]
     Busy,
+    /// The disk, or a quota on it, is full: nothing of what was to be written is kept.
+    #[error("the disk is full")]
+    DiskFull,
     /// The database cannot be reached: try again.
     #[error("the database cannot be reached")]
     Unavailable,
@@ -63,7 +66,7 @@ pub enum Error {
     },
     /// A file operation on payload segments failed.
     #[error("a file operation failed: {0}")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
     /// The database refused a statement.
     #[error("the database failed with code {code}")]
     Database {
@@ -86,6 +89,7 @@ impl Error {
             Error::Erased => "store.erased",
             Error::Conflict { .. } => "store.conflict",
             Error::Busy => "store.busy",
+            Error::DiskFull => "store.disk-full",
             Error::Unavailable => "store.unavailable",
             Error::Uncertain => "store.uncertain",
             Error::Closed => "store.closed",
@@ -103,7 +107,17 @@ impl Error {
 
     /// Whether the same call may succeed later without anybody mending anything.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Error::Busy | Error::Unavailable | Error::Uncertain)
+        matches!(self, Error::Busy | Error::DiskFull | Error::Unavailable | Error::Uncertain)
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Error::DiskFull,
+            _ => Error::Io(error),
+        }
     }
 }
 
@@ -129,6 +143,8 @@ impl From<sqlx::Error> for Error {
         match code.as_str() {
             // PostgreSQL: serialization failure, deadlock. SQLite: BUSY, LOCKED and their extended codes.
             "40001" | "40P01" | "5" | "6" | "261" | "262" | "517" => Error::Busy,
+            // PostgreSQL: disk full. SQLite: FULL.
+            "53100" | "13" => Error::DiskFull,
             // PostgreSQL: shutting down, starting, too many connections.
             "57P01" | "57P02" | "57P03" | "53300" => Error::Unavailable,
             "3D000" | "28000" | "28P01" => Error::Config { what: "database" },

@@ -27,6 +27,7 @@ mod migrate;
 mod partition;
 pub mod payload;
 mod postgres;
+mod pressure;
 mod queue;
 mod records;
 mod sealer;
@@ -56,6 +57,7 @@ pub use events::{SealedEvent, TimelineOf};
 pub use hooks::{Delivery, Subscription, Terms};
 pub use inbox::{InboxEntry, InboxFilter, InboxState};
 pub use messages::{Dedup, MessageFilter};
+pub use payload::upload::{NewUpload, Upload, UploadQuota, UploadWriter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};
 pub use queue::{Job, LANE_CAP, LaneCount, NewJob};
 pub use records::RecordFilter;
@@ -89,6 +91,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// Woken when a job may have become due.
     jobs: Arc<Notify>,
+    /// Digests of uploads that may go on.
+    uploads: payload::upload::Remembered,
 }
 
 impl Store {
@@ -101,7 +105,7 @@ impl Store {
         let files = Files::open(payloads).await?;
         let jobs = Arc::new(Notify::new());
         let db = Db::open(&database, Arc::clone(&clock), Arc::clone(&jobs)).await?;
-        Ok(Store(Arc::new(Inner { db, files, keys, clock, jobs })))
+        Ok(Store(Arc::new(Inner { db, files, keys, clock, jobs, uploads: Default::default() })))
     }
 
     /// Commits what waits and closes the database, for all clones. Calls after it fail with [`Error::Closed`].

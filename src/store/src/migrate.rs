@@ -33,6 +33,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0004_stamps.sql"),
         postgres: include_str!("../migrations/postgres/0004_stamps.sql"),
     },
+    Migration {
+        version: 5,
+        sqlite: include_str!("../migrations/sqlite/0005_uploads.sql"),
+        postgres: include_str!("../migrations/postgres/0005_uploads.sql"),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS amtsbote_schema (version BIGINT NOT NULL PRIMARY KEY)";

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -26,6 +26,8 @@ const GROUP: usize = 128;
 /// Units that may wait for the writer before callers have to.
 const QUEUE: usize = 1_024;
 const READERS: u32 = 4;
+/// Longest wait for a place in the writer's queue: then the database is busy, and whoever asked hears it.
+const QUEUE_WAIT: Duration = Duration::from_secs(5);
 /// How long a statement waits for a lock that another process or a checkpoint holds.
 const BUSY: Duration = Duration::from_secs(10);
 /// How often the checkpointer looks whether there is something to do.
@@ -39,6 +41,9 @@ const LEFT_AT_RESTART: i64 = 512;
 /// Looks without a commit before the WAL is emptied: with it goes what was erased.
 const IDLE: u32 = 4;
 
+/// SQLite's code for a full disk.
+const FULL: &str = "13";
+
 /// A SQLite database.
 pub(crate) struct Engine {
     readers: SqlitePool,
@@ -46,6 +51,8 @@ pub(crate) struct Engine {
     /// Ends when the writer has committed everything it was given.
     writing: Mutex<Option<JoinHandle<()>>>,
     checkpoints: JoinHandle<()>,
+    /// Where the database lies.
+    folder: PathBuf,
 }
 
 /// Receives the rows of the unit's returning steps, after the sync.
@@ -60,6 +67,7 @@ impl Engine {
     /// Opens or creates the database at `path`, brings its schema up to date and starts the writer.
     pub(crate) async fn open(path: &Path) -> Result<Self, Error> {
         create(path)?;
+        let folder = folder_of(path).to_owned();
         let mut writer = options(path).connect().await?;
         migrate::sqlite(&mut writer).await?;
         let readers = SqlitePoolOptions::new()
@@ -72,7 +80,11 @@ impl Engine {
         let commits = Arc::new(AtomicU64::new(0));
         let writing = tokio::spawn(write(writer, queue, Arc::clone(&commits)));
         let checkpoints = tokio::spawn(checkpoint(checkpointer, commits));
-        Ok(Engine { readers, writer: sender, writing: Mutex::new(Some(writing)), checkpoints })
+        Ok(Engine { readers, writer: sender, writing: Mutex::new(Some(writing)), checkpoints, folder })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn readers(&self) -> &SqlitePool {
@@ -82,7 +94,9 @@ impl Engine {
     /// Has the writer commit `unit`; answers after the sync of its group.
     pub(crate) async fn commit(&self, unit: Unit) -> Result<Vec<Row>, Error> {
         let (answer, outcome) = oneshot::channel();
-        self.writer.send(Request::Unit { unit, answer }).await.map_err(|_| Error::Closed)?;
+        let place = tokio::time::timeout(QUEUE_WAIT, self.writer.reserve()).await;
+        let place = place.map_err(|_| Error::Busy)?.map_err(|_| Error::Closed)?;
+        place.send(Request::Unit { unit, answer });
         outcome.await.map_err(|_| Error::Closed)?
     }
 
@@ -120,12 +134,16 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Creates the database file for its owner only, and makes its name durable.
-fn create(path: &Path) -> Result<(), Error> {
-    let folder = match path.parent() {
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
+    }
+}
+
+/// Creates the database file for its owner only, and makes its name durable.
+fn create(path: &Path) -> Result<(), Error> {
+    let folder = folder_of(path);
     fs::create_dir_all(folder)?;
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     File::open(folder)?.sync_all()?;
@@ -167,9 +185,13 @@ async fn commit(conn: &mut SqliteConnection, group: Vec<(Unit, Answer)>) {
             let _ = execute(conn, "ROLLBACK").await;
             let code = error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned();
             tracing::error!(code, units = units.len(), "a group of units was rolled back");
-            let busy = matches!(Error::from(error), Error::Busy);
+            let cause = Error::from(error);
             for answer in answers {
-                let error = if busy { Error::Busy } else { Error::Database { code: code.clone() } };
+                let error = match cause {
+                    Error::Busy => Error::Busy,
+                    Error::DiskFull => Error::DiskFull,
+                    _ => Error::Database { code: code.clone() },
+                };
                 let _ = answer.send(Err(error));
             }
         }
@@ -228,13 +250,18 @@ async fn run_all(conn: &mut SqliteConnection, units: &[Unit]) -> Option<Vec<Vec<
     Some(all)
 }
 
-/// Ends the transaction. A commit that fails stops the process.
+/// Ends the transaction. A commit that fails stops the process, unless the disk is full: then the log has not taken it,
+/// nothing was synced, and it is rolled back like any other.
 async fn end(conn: &mut SqliteConnection, commit: bool) -> Result<(), sqlx::Error> {
     if !commit {
         return execute(conn, "ROLLBACK").await;
     }
     if let Err(error) = execute(conn, "COMMIT").await {
-        stop_the_process("commit", &code_of(&error));
+        let code = code_of(&error);
+        if code == FULL {
+            return Err(error);
+        }
+        stop_the_process("commit", &code);
     }
     Ok(())
 }

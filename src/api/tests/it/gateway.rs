@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use broker::house::{AuthorityEntry, House, Route, Tenant, Unit};
-use broker::{Broker, Limits, NewToken, Parts, Workers};
+use broker::{Broker, Limits, NewToken, Parts, Quotas, Workers};
 use futures::StreamExt;
 use model::command::Rules;
 use model::outbound::{ChosenBy, Outbound, Post, Reply};
@@ -165,6 +165,10 @@ impl Gateway {
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
+        Gateway::limited(settings, Quotas::default()).await
+    }
+
+    pub(crate) async fn limited(settings: Settings, quotas: Quotas) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(store::Config {
             database: format!("sqlite:{}", folder.path().join("db").display()),
@@ -191,7 +195,8 @@ impl Gateway {
             limits: Limits { most_bytes: MOST_BYTES },
             node: "test".into(),
             stamping: None,
-        });
+        })
+        .with_quotas(quotas);
         let router = api::router(Api::new(broker.clone(), settings));
         Gateway { router, broker, _folder: folder }
     }

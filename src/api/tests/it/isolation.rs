@@ -38,6 +38,9 @@ impl Things {
             id(&create(owner, &format!("/cases/{case}/documents"), json!({ "title": SECRET })).await);
         let path = format!("/documents/{document}/content?fileName=a.txt");
         gateway.call(owner, Call::new("PUT", &path).bytes(SECRET)).await.is(201);
+        let part = Call::new("PUT", &format!("/documents/{document}/content?fileName={}", "c.txt"));
+        let upload = gateway.call(owner, part.with("upload-complete", "?0").bytes(SECRET)).await.is(201);
+        let upload = id(&upload.json());
         let task = json!({ "unit": "63", "title": SECRET, "kind": "hearing", "case": case });
         let task = id(&create(owner, "/tasks", task).await);
         let handover = json!({ "kind": "submission", "to": "bab:05974028", "objects": [file] });
@@ -75,6 +78,7 @@ impl Things {
                 ("exchanges", received),
                 ("messages", message),
                 ("inbox", entry),
+                ("uploads", upload),
                 ("tokens", token),
             ],
         }
@@ -89,6 +93,11 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
     match (route.method.as_str(), route.path) {
         ("GET" | "DELETE", _) => call,
         ("PATCH", "/subscriptions/{id}") => call.with("if-match", "\"1\"").json(json!({ "enabled": true })),
+        ("PATCH", "/uploads/{id}") => call
+            .with("content-type", "application/partial-upload")
+            .with("upload-complete", "?1")
+            .with("upload-offset", SECRET.len().to_string())
+            .bytes("und mehr"),
         ("PATCH", _) => call.with("if-match", "\"1\"").json(described),
         ("PUT", "/documents/{id}/content") => Call::new("PUT", &format!("{path}?fileName=b.txt"))
             .with("content-type", "text/plain")

@@ -1,7 +1,7 @@
 //! The files of payloads: names, syncs, removal. Every function blocks.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,6 +43,11 @@ impl Files {
         Ok(())
     }
 
+    /// The folder itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.0
+    }
+
     /// All subfolders.
     pub(crate) fn folders(&self) -> impl Iterator<Item = PathBuf> {
         (0..=u8::MAX).map(|number| self.0.join(hex::encode([number])))
@@ -64,6 +69,21 @@ impl Files {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path(id, part))
     }
 
+    /// Opens a part that exists, to be written from `length` bytes on; what lies behind is cut off.
+    pub(crate) fn open_at(&self, id: Id, part: Part, length: u64) -> Result<File, Error> {
+        let opened = OpenOptions::new().write(true).open(self.path(id, part));
+        let mut file = opened.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => Error::Corrupt { what: "upload" },
+            _ => error.into(),
+        })?;
+        if file.metadata()?.len() < length {
+            return Err(Error::Corrupt { what: "upload" });
+        }
+        file.set_len(length)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(file)
+    }
+
     pub(crate) fn read_digests(&self, id: Id) -> Result<Vec<[u8; 32]>, Error> {
         let bytes = fs::read(self.path(id, Part::Digests)).map_err(|error| match error.kind() {
             ErrorKind::NotFound => Error::Corrupt { what: "digests" },
@@ -75,22 +95,32 @@ impl Files {
 
     /// Removes the payload's segments and keeps its digests.
     pub(crate) fn remove_segments(&self, id: Id) -> io::Result<()> {
-        for number in 0.. {
-            match fs::remove_file(self.path(id, Part::Segment(number))) {
-                Err(error) if error.kind() == ErrorKind::NotFound => break,
-                outcome => outcome?,
-            }
-        }
+        self.remove_segments_from(id, 0)?;
         sync_folder(&self.folder_of(id));
         Ok(())
     }
 
+    /// Removes the segments from number `first` on.
+    pub(crate) fn remove_segments_from(&self, id: Id, first: u64) -> io::Result<()> {
+        for number in first.. {
+            if !self.remove(id, Part::Segment(number))? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a part; `false` if it is not there.
+    pub(crate) fn remove(&self, id: Id, part: Part) -> io::Result<bool> {
+        match fs::remove_file(self.path(id, part)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            outcome => outcome.map(|()| true),
+        }
+    }
+
     /// Removes everything of a payload that will never have a row.
     pub(crate) fn remove_all(&self, id: Id) -> io::Result<()> {
-        match fs::remove_file(self.path(id, Part::Digests)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        self.remove(id, Part::Digests)?;
         self.remove_segments(id)
     }
 }

@@ -14,6 +14,7 @@
 pub(crate) mod files;
 mod reader;
 mod sweep;
+pub(crate) mod upload;
 mod writer;
 
 use std::sync::Arc;
@@ -43,6 +44,10 @@ pub struct StoredPayload {
     pub(crate) wrapped_key: Vec<u8>,
     /// A small payload, which lies in no file.
     pub(crate) inline: Option<Inline>,
+    /// First chunks of the runs in which it was sealed, see [`seal::payload`]; most payloads have run 0 alone.
+    pub(crate) runs: Vec<u64>,
+    /// The upload that it comes from and the version of its row: whoever writes the payload's row closes the upload.
+    pub(crate) upload: Option<(Id, u64)>,
 }
 
 /// A small payload: as it is kept, and as it came, for whoever looks at it before its row is written.
@@ -86,7 +91,7 @@ impl Store {
         let key = self.0.keys.open(tenant, id, &wrapped)?;
         let place = match row.opt_bytes(5)? {
             Some(sealed) => Place::Row(key, sealed),
-            None => Place::Files(key, self.0.files.clone()),
+            None => Place::Files(key, runs(&row, 6)?, self.0.files.clone()),
         };
         Ok(Payload::new(reference, place))
     }
@@ -100,7 +105,7 @@ impl Store {
             Some(inline) => Place::Memory(Arc::clone(&inline.plain)),
             None => {
                 let key = self.0.keys.open(tenant, stored.reference.id, &stored.wrapped_key)?;
-                Place::Files(key, self.0.files.clone())
+                Place::Files(key, stored.runs.clone(), self.0.files.clone())
             }
         };
         Ok(Payload::new(stored.reference.clone(), place))
@@ -167,12 +172,19 @@ impl Store {
     }
 
     async fn payload_row(&self, tenant: &str, id: Id) -> Result<Row, Error> {
-        let select =
-            Select::new("SELECT id, size, sha256, chunk_root, wrapped_key, sealed FROM payload WHERE id = ")
-                .bind(id)
-                .and("tenant =", tenant);
+        let select = Select::new(
+            "SELECT id, size, sha256, chunk_root, wrapped_key, sealed, runs FROM payload WHERE id = ",
+        )
+        .bind(id)
+        .and("tenant =", tenant);
         self.db().read_one(select).await?.ok_or(Error::NotFound { what: "payload" })
     }
+}
+
+/// The runs in a column that is absent for most payloads.
+fn runs(row: &Row, column: usize) -> Result<Vec<u64>, Error> {
+    let Some(text) = row.opt_text(column)? else { return Ok(Vec::new()) };
+    serde_json::from_str(&text).map_err(|_| Error::Corrupt { what: "row" })
 }
 
 fn reference(row: &Row) -> Result<PayloadRef, Error> {

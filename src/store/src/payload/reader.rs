@@ -28,8 +28,8 @@ pub struct Payload {
 pub(crate) enum Place {
     /// Sealed in the payload's row.
     Row(DataKey, Vec<u8>),
-    /// Sealed in files.
-    Files(DataKey, Files),
+    /// Sealed in files, in runs that begin with these chunks, see [`seal::payload`].
+    Files(DataKey, Vec<u64>, Files),
     /// Not sealed: a small payload whose row is not written yet.
     Memory(Arc<[u8]>),
 }
@@ -148,7 +148,7 @@ impl PayloadReader {
         let last = index + 1 == chunk_count(size);
         let length = if last { (size - index * CHUNK as u64) as usize + TAG } else { SEALED_CHUNK };
         let place = Arc::clone(&self.place);
-        let (key, sealed) = match &*place {
+        let (mut opener, sealed) = match &*place {
             Place::Memory(plain) => {
                 self.plain.extend_from_slice(plain);
                 self.cached = Some(index);
@@ -157,11 +157,13 @@ impl PayloadReader {
             Place::Row(key, row) => {
                 let start = sealed_offset(index) as usize;
                 let chunk = row.get(start..start + length).ok_or(Error::Corrupt { what: "payload" })?;
-                (key, chunk.to_vec())
+                (Opener::new(key, id)?, chunk.to_vec())
             }
-            Place::Files(key, files) => (key, self.chunk_of_file(files, index, length)?),
+            Place::Files(key, runs, files) => {
+                (Opener::with_runs(key, id, runs)?, self.chunk_of_file(files, index, length)?)
+            }
         };
-        let opened = Opener::new(key, id)?.open_chunk(index, last, &sealed, &mut self.plain);
+        let opened = opener.open_chunk(index, last, &sealed, &mut self.plain);
         opened.map_err(|error| match error {
             seal::Error::NotAuthentic => Error::Corrupt { what: "payload" },
             error => error.into(),

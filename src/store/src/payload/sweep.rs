@@ -57,7 +57,7 @@ impl Store {
         Ok(report)
     }
 
-    /// The payloads among these that have a row, each with whether it was erased.
+    /// The payloads among these that have a row, each with whether it was erased. An upload under way is not.
     async fn kept(&self, found: &[Found]) -> Result<HashMap<Id, bool>, Error> {
         let mut kept = HashMap::new();
         let mut ids: Vec<Id> = found.iter().map(|file| file.id).collect();
@@ -67,6 +67,10 @@ impl Store {
             let rows = self.db().read(self.db().texts_of(select, serde_json::to_string(some)?)).await?;
             for row in rows {
                 kept.insert(row.id(0)?, row.opt_bytes(1)?.is_none());
+            }
+            let select = Select::new("SELECT id FROM upload WHERE wrapped_key IS NOT NULL AND id IN ");
+            for row in self.db().read(self.db().texts_of(select, serde_json::to_string(some)?)).await? {
+                kept.insert(row.id(0)?, false);
             }
         }
         Ok(kept)

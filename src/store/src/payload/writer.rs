@@ -1,17 +1,18 @@
 //! Writing a payload in one pass: hashed, sealed, in segments, synced.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use model::{Id, PayloadRef, ids};
 use seal::Digest;
 use seal::keys::{DataKey, KeyRing, KeyWrap};
-use seal::payload::{CHUNK, Digester, SEALED_CHUNK, SEGMENT_CHUNKS, Sealer, seal_inline};
+use seal::payload::{CHUNK, Digester, SEALED_CHUNK, SEGMENT_CHUNKS, Sealer, seal_inline, segment_offset};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::files::{Files, Part, sync_file, sync_folder};
+use super::reader::PayloadReader;
 use super::{INLINE, Inline, StoredPayload, stopped};
 use crate::Error;
 
@@ -28,6 +29,21 @@ pub struct PayloadWriterBlocking {
     /// The chunk that is being filled. A full one is sealed when more follows: only then it is known not to be the last.
     chunk: Vec<u8>,
     segments: Option<Segments>,
+    /// The files stay when the writer is dropped: they belong to an upload, which has a row of its own.
+    keeps_files: bool,
+}
+
+/// What an upload goes on from. Together, the whole chunks before `next_chunk` and `chunk` are what was kept.
+pub(crate) struct Kept {
+    pub(crate) id: Id,
+    pub(crate) key: DataKey,
+    /// First chunks of the runs that followed interruptions, see [`seal::payload`].
+    pub(crate) runs: Vec<u64>,
+    pub(crate) next_chunk: u64,
+    /// Bytes that are not sealed into a segment yet; empty only if nothing was kept.
+    pub(crate) chunk: Vec<u8>,
+    /// The digest of what was kept, if it is still known from the last request.
+    pub(crate) digester: Option<Digester>,
 }
 
 /// The part of a writer that exists once the payload is too large for its row.
@@ -40,6 +56,9 @@ struct Segments {
     digests: Option<File>,
     /// Parts whose files exist, to be removed unless the payload is finished.
     created: Vec<Part>,
+    /// Parts whose names are durable already.
+    named: usize,
+    runs: Vec<u64>,
 }
 
 impl PayloadWriterBlocking {
@@ -52,7 +71,84 @@ impl PayloadWriterBlocking {
             digester: Digester::new(),
             chunk: Vec::new(),
             segments: None,
+            keeps_files: false,
         }
+    }
+
+    /// Goes on with an upload: what lies behind the kept chunks is cut off. Reads the kept chunks if their digest is not
+    /// known. `read` reads them.
+    pub(crate) fn resume(
+        files: Files,
+        keys: Arc<KeyRing>,
+        tenant: &str,
+        kept: Kept,
+        mut read: PayloadReader,
+    ) -> Result<Self, Error> {
+        let Kept { id, key, runs, next_chunk, chunk, digester } = kept;
+        let known = digester.is_some();
+        let mut digester = digester.unwrap_or_default();
+        let mut digests = match next_chunk {
+            0 | 1 => None,
+            _ => Some(files.open_at(id, Part::Digests, if known { next_chunk * 32 } else { 0 })?),
+        };
+        if !known {
+            let mut plain = vec![0; CHUNK];
+            for _ in 0..next_chunk {
+                read.read_exact(&mut plain)?;
+                digester.update(&plain);
+                if let Some(file) = &mut digests {
+                    write_digests(file, &digester.take_chunks())?;
+                }
+            }
+            digester.update(&chunk);
+            if let Some(file) = &mut digests {
+                write_digests(file, &digester.take_chunks())?;
+            }
+        }
+        let (segment, offset) = segment_offset(next_chunk);
+        let file = match offset {
+            0 => None,
+            offset => Some(files.open_at(id, Part::Segment(segment), offset)?),
+        };
+        files.remove_segments_from(id, segment + u64::from(file.is_some()))?;
+        if digests.is_none() {
+            files.remove(id, Part::Digests)?;
+        }
+        let run = u32::try_from(runs.len()).map_err(|_| Error::Corrupt { what: "upload" })?;
+        let segments = Segments {
+            sealer: Sealer::resuming(&key, id, next_chunk, run)?,
+            next_chunk,
+            file,
+            digests,
+            runs,
+            ..Segments::new(id, key)?
+        };
+        let tenant = tenant.to_owned();
+        let segments = Some(segments);
+        Ok(PayloadWriterBlocking { tenant, keys, files, id, digester, chunk, segments, keeps_files: true })
+    }
+
+    /// Makes what is sealed durable, files and their names; returns the number of whole chunks.
+    pub(crate) fn sync(&mut self) -> Result<u64, Error> {
+        let Some(segments) = &mut self.segments else { return Ok(0) };
+        if let Some(file) = &segments.file {
+            sync_file(file);
+        }
+        if segments.created.len() > segments.named {
+            sync_folder(&self.files.folder_of(self.id));
+            segments.named = segments.created.len();
+        }
+        Ok(segments.next_chunk)
+    }
+
+    /// The bytes behind the whole chunks.
+    pub(crate) fn rest(&self) -> Vec<u8> {
+        self.chunk.clone()
+    }
+
+    /// The bytes behind the whole chunks, and the digest of everything so far. Ends the writer.
+    pub(crate) fn into_rest(mut self) -> (Vec<u8>, Digester) {
+        (std::mem::take(&mut self.chunk), std::mem::take(&mut self.digester))
     }
 
     /// Bytes written so far.
@@ -81,7 +177,9 @@ impl PayloadWriterBlocking {
         sync_folder(&self.files.folder_of(self.id));
         let wrapped_key = self.keys.wrap(&self.tenant, self.id, &segments.key)?;
         segments.created.clear();
-        Ok(StoredPayload { reference: reference(self.id, &digest), wrapped_key, inline: None })
+        let runs = std::mem::take(&mut segments.runs);
+        let reference = reference(self.id, &digest);
+        Ok(StoredPayload { reference, wrapped_key, inline: None, runs, upload: None })
     }
 
     fn finish_inline(&mut self) -> Result<StoredPayload, Error> {
@@ -91,7 +189,8 @@ impl PayloadWriterBlocking {
         let (digest, _) = std::mem::take(&mut self.digester).finish();
         let plain = std::mem::take(&mut self.chunk).into();
         let inline = Some(Inline { sealed, plain });
-        Ok(StoredPayload { reference: reference(self.id, &digest), wrapped_key, inline })
+        let reference = reference(self.id, &digest);
+        Ok(StoredPayload { reference, wrapped_key, inline, runs: Vec::new(), upload: None })
     }
 
     fn write_some(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
@@ -111,7 +210,7 @@ impl PayloadWriterBlocking {
     fn seal_chunk(&mut self, last: bool) -> Result<(), Error> {
         let segments = match &mut self.segments {
             Some(segments) => segments,
-            none => none.insert(Segments::new(self.id)?),
+            none => none.insert(Segments::new(self.id, DataKey::random()?)?),
         };
         let index = segments.next_chunk;
         if index.is_multiple_of(SEGMENT_CHUNKS) {
@@ -141,8 +240,7 @@ impl PayloadWriterBlocking {
 }
 
 impl Segments {
-    fn new(id: Id) -> Result<Self, Error> {
-        let key = DataKey::random()?;
+    fn new(id: Id, key: DataKey) -> Result<Self, Error> {
         Ok(Segments {
             sealer: Sealer::new(&key, id)?,
             key,
@@ -151,6 +249,8 @@ impl Segments {
             file: None,
             digests: None,
             created: Vec::new(),
+            named: 0,
+            runs: Vec::new(),
         })
     }
 }
@@ -169,6 +269,9 @@ impl Write for PayloadWriterBlocking {
 impl Drop for PayloadWriterBlocking {
     /// Removes the files of a payload that was not finished. A file that stays all the same is swept later.
     fn drop(&mut self) {
+        if self.keeps_files {
+            return;
+        }
         for part in self.segments.iter().flat_map(|segments| &segments.created) {
             let _ = fs::remove_file(self.files.path(self.id, *part));
         }
@@ -206,7 +309,8 @@ pub struct PayloadWriter {
 
 impl PayloadWriter {
     pub(crate) fn new(writer: PayloadWriterBlocking) -> Self {
-        PayloadWriter { writer: Some(writer), gathered: Vec::new(), size: 0 }
+        let size = writer.size();
+        PayloadWriter { writer: Some(writer), gathered: Vec::new(), size }
     }
 
     /// Bytes written so far.
@@ -233,17 +337,31 @@ impl PayloadWriter {
     }
 
     async fn hand_over(&mut self) -> Result<(), Error> {
+        self.hand_over_and(|_| Ok(())).await
+    }
+
+    /// Hands over what was gathered and does something more with the writer, on a thread that may block.
+    pub(crate) async fn hand_over_and<T: Send + 'static>(
+        &mut self,
+        then: impl FnOnce(&mut PayloadWriterBlocking) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let mut writer = self.writer.take().ok_or(Error::Closed)?;
         let mut gathered = std::mem::take(&mut self.gathered);
         let written = spawn_blocking(move || {
             writer.write_some(&gathered)?;
             gathered.clear();
-            Ok::<_, Error>((writer, gathered))
+            let outcome = then(&mut writer)?;
+            Ok::<_, Error>((writer, gathered, outcome))
         });
-        let (writer, gathered) = written.await.map_err(stopped)??;
+        let (writer, gathered, outcome) = written.await.map_err(stopped)??;
         self.writer = Some(writer);
         self.gathered = gathered;
-        Ok(())
+        Ok(outcome)
+    }
+
+    /// The writer itself; nothing may be gathered any more.
+    pub(crate) fn into_blocking(mut self) -> Result<PayloadWriterBlocking, Error> {
+        self.writer.take().ok_or(Error::Closed)
     }
 
     /// Ends the payload and makes its files durable. Now its row may be written.
@@ -253,7 +371,7 @@ impl PayloadWriter {
     pub async fn finish(mut self) -> Result<StoredPayload, Error> {
         let mut writer = self.writer.take().ok_or(Error::Closed)?;
         let gathered = std::mem::take(&mut self.gathered);
-        if self.size <= INLINE as u64 {
+        if self.size <= INLINE as u64 && writer.segments.is_none() {
             // No file is touched.
             writer.write_some(&gathered)?;
             return writer.finish();

@@ -21,6 +21,10 @@ impl Work {
 
     fn payload_row(&mut self, tenant: &str, stored: &StoredPayload, staged_by: Option<Id>) -> &mut Self {
         let reference = &stored.reference;
+        if let Some((upload, version)) = stored.upload {
+            self.close_upload(upload, version);
+        }
+        let runs = (!stored.runs.is_empty()).then(|| format!("{:?}", stored.runs));
         let args = vec![
             reference.id.into(),
             tenant.into(),
@@ -30,10 +34,11 @@ impl Work {
             Some(stored.wrapped_key.as_slice()).into(),
             stored.inline.as_ref().map(|inline| inline.sealed.as_slice()).into(),
             staged_by.into(),
+            runs.as_deref().into(),
         ];
         self.one(
-            "INSERT INTO payload (id, tenant, size, sha256, chunk_root, wrapped_key, sealed, staged_by) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO payload (id, tenant, size, sha256, chunk_root, wrapped_key, sealed, staged_by, runs) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             args,
             "payload",
         )
@@ -58,6 +63,16 @@ impl Work {
             "UPDATE payload SET wrapped_key = NULL, sealed = NULL WHERE id = $1 AND tenant = $2",
             vec![id.into(), tenant.into()],
             "payload",
+        )
+    }
+
+    /// The upload that a payload comes from becomes complete with it. Precondition: its row is as it was then.
+    fn close_upload(&mut self, upload: Id, version: u64) -> &mut Self {
+        self.one(
+            "UPDATE upload SET wrapped_key = NULL, tail = NULL, tail_key = NULL, version = version + 1 \
+             WHERE id = $1 AND version = $2 AND wrapped_key IS NOT NULL",
+            vec![upload.into(), version.into()],
+            "upload",
         )
     }
 

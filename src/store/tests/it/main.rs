@@ -6,6 +6,7 @@
 mod audit;
 mod durable;
 mod events;
+mod full_disk;
 mod hooks;
 mod inbox;
 mod make;
@@ -18,6 +19,7 @@ mod stamps;
 #[path = "../../../seal/tests/it/tsa.rs"]
 #[allow(dead_code, reason = "made for other tests")]
 mod tsa;
+mod uploads;
 mod work;
 
 use std::path::{Path, PathBuf};

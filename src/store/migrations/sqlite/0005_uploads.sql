@@ -1,0 +1,25 @@
+-- Uploads that are continued after an interruption. Column names and their order are the same for both engines.
+
+-- First chunks of the runs in which a payload was sealed, as JSON; absent: one run from the first chunk on.
+ALTER TABLE payload ADD COLUMN runs TEXT;
+
+-- The bytes lie in segment files like those of a payload, under the upload's id.
+CREATE TABLE upload (
+    id          TEXT   NOT NULL PRIMARY KEY,
+    tenant      TEXT   NOT NULL,
+    owner       TEXT   NOT NULL,        -- token that began it: nobody else may go on
+    target      TEXT   NOT NULL,        -- JSON: what becomes of it
+    size        BIGINT NOT NULL,        -- bytes that are kept, durably
+    length      BIGINT,                 -- bytes in the end, once that is known
+    wrapped_key BLOB,               -- absent: it is complete
+    runs        TEXT   NOT NULL,        -- JSON, see payload.runs
+    writing     BIGINT NOT NULL,        -- 1: more chunks may have been sealed than `size` says
+    tail        BLOB,               -- the kept bytes behind the last whole chunk, sealed
+    tail_key    BLOB,               -- the wrapped key that opens them
+    answer      TEXT,                   -- JSON: the answer to its completion
+    version     BIGINT NOT NULL,        -- counts the changes: of two writers one loses
+    created_at  BIGINT NOT NULL,
+    expires_at  BIGINT NOT NULL
+);
+CREATE INDEX upload_owned ON upload (tenant, owner);
+CREATE INDEX upload_expired ON upload (expires_at);
