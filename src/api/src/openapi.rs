@@ -91,7 +91,8 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         operation["security"] = json!([]);
     }
     if let Some(content) = body(route, generator) {
-        operation["requestBody"] = json!({ "required": true, "content": content });
+        let required = !matches!(route.takes, Takes::MayJson(_));
+        operation["requestBody"] = json!({ "required": required, "content": content });
     }
     operation
 }
@@ -163,7 +164,9 @@ fn query_parameters(schema: &Schema) -> Vec<Value> {
 fn body(route: &Route, generator: &mut SchemaGenerator) -> Option<Value> {
     match route.takes {
         Takes::Nothing => None,
-        Takes::Json(schema) => Some(json!({ "application/json": { "schema": schema(generator) } })),
+        Takes::Json(schema) | Takes::MayJson(schema) => {
+            Some(json!({ "application/json": { "schema": schema(generator) } }))
+        }
         Takes::Patch(schema) => {
             let members = schema(generator);
             let description = "The members to change; null removes one.";

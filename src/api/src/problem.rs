@@ -157,10 +157,15 @@ impl From<broker::Error> for Problem {
         let code = error.code().to_owned();
         let status = match error {
             Error::Model(error) => return error.into(),
-            Error::KeyReused | Error::UnknownUnit | Error::UnknownAuthority | Error::NoCommonStandard => {
-                StatusCode::UNPROCESSABLE_ENTITY
+            Error::KeyReused
+            | Error::UnknownUnit
+            | Error::UnknownAuthority
+            | Error::NoCommonStandard
+            | Error::OtherMessage
+            | Error::ForwardLoop => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::AnswerNotKept { .. } | Error::IdReused | Error::NotLeased | Error::ContentUnavailable => {
+                StatusCode::CONFLICT
             }
-            Error::IdReused | Error::NotLeased | Error::ContentUnavailable => StatusCode::CONFLICT,
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Interrupted | Error::DigestMismatch => StatusCode::BAD_REQUEST,
             Error::NoAuthority => StatusCode::FORBIDDEN,

@@ -195,6 +195,7 @@ impl Broker {
             report: None,
             related: None,
             exchange: None,
+            forwarding: None,
         })
     }
 
@@ -309,7 +310,7 @@ pub(crate) enum Known {
 }
 
 /// Dedup keys are unique within an authority's incoming messages. A test takes no productive id.
-fn dedup_space(message: &Message) -> String {
+pub(crate) fn dedup_space(message: &Message) -> String {
     let kind = if message.test { "in-test" } else { "in" };
     format!("{kind}:{}", message.authority)
 }

@@ -12,11 +12,13 @@
 //! The broker knows standards, directories and adapters by their traits alone.
 
 mod access;
+mod clarify;
 mod content;
 mod deliver;
 mod error;
 mod evidence;
 mod exchange;
+mod forward;
 pub mod house;
 mod inbox;
 mod intake;
@@ -26,6 +28,8 @@ mod once;
 mod prepare;
 mod process;
 mod records;
+mod redrive;
+mod repairs;
 mod translate;
 mod worker;
 
@@ -44,9 +48,11 @@ pub use exchange::NewExchange;
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
 pub use once::Once;
+pub use redrive::{Redrive, RedriveState};
+pub use repairs::NOTE_CHARS;
 pub use store::{
-    InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page, Partner, Payload, RecordFilter,
-    SealedEvent, Stats, TokenRow,
+    ClarificationFilter, InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page, Partner, Payload,
+    RecordFilter, SealedEvent, Stats, TokenRow,
 };
 pub use worker::Workers;
 

@@ -11,9 +11,10 @@
 //! | `sql`, `unit`, `db`, `sqlite`, `postgres` | one SQL text for two engines, and how each commits |
 //! | `migrate`, `partition` | the schema, its way forwards, and partitions of months |
 //! | [`Work`] | what can be written |
-//! | `records`, `messages`, `events`, `inbox`, `queue`, `sealer`, `desk`, `stats` | what can be read and claimed |
+//! | `records`, `messages`, `clarifications`, `events`, `inbox`, `queue`, `sealer`, `desk`, `stats` | what can be read and claimed |
 //! | [`payload`] | bytes |
 
+mod clarifications;
 mod db;
 mod desk;
 mod error;
@@ -45,10 +46,11 @@ use crate::sql::Select;
 use crate::unit::Unit;
 use crate::work::Wakes;
 
+pub use clarifications::{ClarificationFilter, Operation, OperationState};
 pub use desk::{Partner, TokenRow};
 pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
-pub use inbox::{InboxEntry, InboxFilter, InboxState};
+pub use inbox::{InboxEntry, InboxFilter, InboxState, Lease, LeaseKey};
 pub use messages::{Dedup, MessageFilter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};
 pub use queue::{Job, LANE_CAP, LaneCount, NewJob};

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod clarify;
 mod content;
 mod exchange;
 mod house;
 mod intake;
+mod once;
 mod toy;
 mod units;
