@@ -4,6 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use broker::{Incoming, Listed, MessageFilter};
+use model::clarification::Side;
 use model::message::{Direction, Finding};
 use model::{Action, Caller, Id, Message, MessageState, catalog};
 use schemars::JsonSchema;
@@ -157,7 +158,8 @@ pub(crate) async fn timeline(
 pub(crate) fn shown(message: &Message) -> Value {
     let mut json = json!(message);
     if let Some(report) = &message.report {
-        json["report"]["findings"] = report.findings.iter().map(explained).collect();
+        json["report"]["findings"] =
+            report.findings.iter().map(|finding| explained(finding, message.direction)).collect();
     }
     json
 }
@@ -167,9 +169,10 @@ pub(crate) fn brief(message: &Message) -> Value {
     shown(&message.clone().brief())
 }
 
-/// A finding with its sentences.
-pub(crate) fn explained(finding: &Finding) -> Value {
+/// A finding with its sentences and the side that has to act.
+pub(crate) fn explained(finding: &Finding, direction: Direction) -> Value {
     let mut json = json!(finding);
+    json["side"] = json!(Side::of(&finding.rule, direction));
     if let Some(sentence) = catalog::sentence(&finding.rule) {
         json["en"] = finding.filled(&sentence.en).into();
         json["de"] = finding.filled(&sentence.de).into();

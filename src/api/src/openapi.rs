@@ -63,7 +63,7 @@ pub fn document(settings: &Settings) -> Value {
     })
 }
 
-/// Schemas of all types that occur. A finding is sent with its sentences beside it.
+/// Schemas of all types that occur. A finding is sent with its sentences and who has to act beside it.
 fn schemas(generator: &mut SchemaGenerator) -> Map<String, Value> {
     let mut all = generator.take_definitions(true);
     if let Some(properties) = all.get_mut("Finding").and_then(|finding| finding.get_mut("properties")) {
@@ -71,6 +71,7 @@ fn schemas(generator: &mut SchemaGenerator) -> Map<String, Value> {
             |language: &str| json!({ "type": "string", "readOnly": true, "description": language });
         properties["en"] = sentence("What is wrong and what to do, in English.");
         properties["de"] = sentence("The same in German.");
+        properties["side"] = sentence("Who has to act: `sender`, `recipient` or `us`.");
     }
     all
 }

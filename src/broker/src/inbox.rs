@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use store::{InboxEntry, InboxFilter, InboxState, Lease, LeaseKey, Listed, Page, Work};
 
 use crate::process::with_finding;
-use crate::{Broker, Error, Once, notes};
+use crate::{Broker, Error, Once, notes, once};
 
 /// An entry of the mailbox with its message.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,13 +52,20 @@ impl Broker {
         once: Option<&Once>,
     ) -> Result<Vec<InboxItem>, Error> {
         let scope = caller.may(Action::UseInbox)?;
-        let (authority, space) = (&mailbox(caller)?, &Once::space(caller));
+        let (authority, space, request) = (&mailbox(caller)?, &Once::space(caller), once);
         let entries = self
-            .once(caller, once, move || async move {
-                let once = once.map(|Once { key, digest }| LeaseKey { space, key, digest });
+            .once(caller, request, move || async move {
+                let once = request.map(|Once { key, digest }| LeaseKey { space, key, digest });
                 let holder = &caller.actor.id;
                 let lease = Lease { authority, filter, holder, duration: lease, limit, once };
-                Ok(self.store().lease_inbox(scope, &lease).await?)
+                let entries = self.store().lease_inbox(scope, &lease).await?;
+                // Nothing may be left because the same request has just taken it.
+                if entries.is_empty()
+                    && let Some(first) = self.answered(caller, request).await?
+                {
+                    return once::read(first);
+                }
+                Ok(entries)
             })
             .await?;
         self.with_messages(caller, entries).await

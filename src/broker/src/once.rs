@@ -124,6 +124,7 @@ fn first_answer(known: Dedup, once: &Once) -> Result<Value, Error> {
     Ok(known.answer.unwrap_or(Value::Null))
 }
 
-fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Error> {
+/// A kept answer in its type.
+pub(crate) fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Error> {
     serde_json::from_value(answer).map_err(|_| Error::KeyReused)
 }

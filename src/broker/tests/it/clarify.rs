@@ -358,3 +358,81 @@ async fn many_parked_messages_are_tried_again_once_each_whatever_happens_meanwhi
     }
     assert!(gateway.broker.operation(&caller, some.id).await.unwrap().resent <= 7);
 }
+
+#[tokio::test]
+async fn each_rule_that_parks_a_message_names_the_side_that_must_act() {
+    let gateway = Gateway::start().await;
+    let ours = caller("soest", "63");
+    let (exchange, _) = handed_over(&gateway, &ours).await;
+    let Record::Exchange(exchange) =
+        gateway.broker.record(&ours, RecordKind::Exchange, exchange).await.unwrap()
+    else {
+        panic!("an exchange")
+    };
+    let object = exchange.objects[0].object_id;
+    let process = exchange.process_id;
+    let forged = json!({"toy": "0402", "process": process, "results": [[object, true]]});
+    let unknown_sender =
+        json!({"toy": "0401", "process": ids::new_id(), "receipt": true, "objects": [[ids::new_id(), "x"]]});
+    for body in [json!({"toy": "0403", "process": ids::new_id()}), forged, unknown_sender] {
+        taken(&gateway, &ours, &body).await;
+    }
+    let put_aside = gateway.accept(&ours, &json!({"toy": "0101", "process": ids::new_id()})).await.unwrap();
+    gateway.broker.park_by_hand(&ours, put_aside.id, None, None).await.unwrap();
+    let all = gateway.broker.clarifications(&ours, &ClarificationFilter::default(), &page()).await.unwrap();
+    let mut all: Vec<(&str, Side)> =
+        all.items.iter().map(|found| (found.rule.as_str(), found.side)).collect();
+    all.sort_unstable();
+    assert_eq!(
+        all,
+        [
+            ("broker.unknown-authority", Side::Us),
+            ("exchange.unknown-process", Side::Us),
+            ("exchange.wrong-partner", Side::Us),
+            ("message.parked-by-hand", Side::Us),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_document_that_was_handed_over_alone_is_locked_once_its_import_was_confirmed() {
+    let gateway = Gateway::start().await;
+    let (ours, theirs) = (caller("soest", "63"), caller("lippstadt", "63"));
+    let mut meta = crate::house::new_case(&ours, "63", "").meta().clone();
+    meta.root = meta.id;
+    let id = meta.id;
+    let document = Record::Document(model::case::Document {
+        meta,
+        description: model::case::Description { title: "Lageplan".into(), ..Default::default() },
+        parent: None,
+        kind: None,
+        dates: Default::default(),
+        versions: vec![],
+        status: Default::default(),
+    });
+    gateway.broker.submit(&ours, crate::house::create(document), None).await.unwrap();
+    let wanted = NewExchange {
+        kind: ExchangeKind::Handover,
+        to: lippstadt(),
+        objects: vec![id],
+        version: None,
+        wants_receipt: true,
+    };
+    let sent = gateway.broker.start_exchange(&ours, wanted, None).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    let lock = || gateway.broker.lock(&ours, RecordKind::Document, id, sent.meta.id, None);
+    assert_eq!(lock().await.unwrap_err().code(), "model.not-confirmed");
+    let exchanges = RecordFilter::of(RecordKind::Exchange);
+    let there = gateway.broker.records(&theirs, &exchanges, &page()).await.unwrap().items.remove(0);
+    let Record::Exchange(there) = there else { panic!("an exchange") };
+    let result = model::exchange::ImportResult { successful: true, messages: vec![], record_reference: None };
+    let results = vec![(there.objects[0].object_id, result)];
+    gateway.broker.confirm_import(&theirs, there.meta.id, results, None).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    assert_eq!(lock().await.unwrap().status(), "locked");
+    assert_eq!(lock().await.unwrap().status(), "locked", "locking again changes nothing");
+    let upload = broker::Upload { file_name: "a".into(), version: "1".into(), ..Default::default() };
+    let bytes = futures::stream::iter([Ok(Bytes::from_static(b"x"))]);
+    let refused = gateway.broker.add_content(&ours, id, upload, bytes).await.unwrap_err();
+    assert_eq!(refused.code(), "model.locked");
+}
