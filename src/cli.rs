@@ -148,9 +148,12 @@ pub(crate) enum PartnerCommand {
 #[derive(Subcommand)]
 pub(crate) enum MessageCommand {
     /// List messages, oldest first.
-    #[command(after_help = "Example: amtsbote message list --state parked")]
+    #[command(after_help = "Example: amtsbote message list --parked")]
     List {
-        /// Only in this state, such as parked.
+        /// Only what waits for a human, each with its rule and who has to act.
+        #[arg(long, conflicts_with_all = ["state", "message_type"])]
+        parked: bool,
+        /// Only in this state, such as ready.
         #[arg(long, value_parser = json_name::<MessageState>)]
         state: Option<MessageState>,
         /// Only of this type, such as 0401.
@@ -168,14 +171,64 @@ pub(crate) enum MessageCommand {
         #[command(flatten)]
         of: OfTenant,
     },
-    /// Show one, its findings and what happened to it.
+    /// Show one: why it waits, what may be done, its findings and what happened to it.
     Show(OneMessage),
-    /// Try a parked one again.
-    Resend(OneMessage),
+    /// Try a parked one again, or all of them after an outage.
+    #[command(after_help = "Example: amtsbote message resend --all --rule broker.given-up --dry-run")]
+    Resend(Resend),
     /// Put one aside for a human.
-    Park(OneMessage),
+    Park(NotedMessage),
     /// Send one back to its sender.
-    Return(OneMessage),
+    Return(NotedMessage),
+    /// Hand one to the authority of this gateway that is competent.
+    Forward {
+        #[command(flatten)]
+        one: NotedMessage,
+        /// The competent authority, such as bab:05974000.
+        #[arg(long, value_name = "KEY")]
+        to: Authority,
+    },
+}
+
+/// A message, and why something is done about it.
+#[derive(Args)]
+pub(crate) struct NotedMessage {
+    #[command(flatten)]
+    pub(crate) one: OneMessage,
+    /// Why, for colleagues; without personal data. Never sent to the other side.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+/// One parked message, or all that match.
+#[derive(Args)]
+pub(crate) struct Resend {
+    /// The message.
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) id: Option<Id>,
+    /// All parked messages that match.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Only to or from this partner.
+    #[arg(long, requires = "all")]
+    pub(crate) partner: Option<String>,
+    /// Only those kept by this rule.
+    #[arg(long, requires = "all", value_name = "CODE")]
+    pub(crate) rule: Option<String>,
+    /// Only those waiting since this time or later.
+    #[arg(long, requires = "all", value_name = "TIME", value_parser = json_name::<Timestamp>)]
+    pub(crate) since: Option<Timestamp>,
+    /// Most messages.
+    #[arg(long, requires = "all")]
+    pub(crate) limit: Option<u64>,
+    /// Only say how many there are.
+    #[arg(long, requires = "all")]
+    pub(crate) dry_run: bool,
+    /// Why, for colleagues; without personal data. Never sent to the other side.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) of: OfTenant,
 }
 
 /// A message.

@@ -1,4 +1,4 @@
-//! The short commands: schemas, partners, messages, tokens, configuration. Those on evidence stand in `evidence`.
+//! The short commands: schemas, partners, tokens, configuration. Those on evidence and messages stand beside it.
 //!
 //! Those on the store open it beside a running gateway: SQLite and PostgreSQL both let two processes
 //! write, one after the other, and the workers of the running one find what was put into the queue here.
@@ -6,20 +6,17 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use broker::{MessageFilter, NewToken, Page, Partner, TokenRow};
+use broker::{NewToken, Partner, TokenRow};
 use model::rights::Within;
 use model::{Caller, Timestamp};
 use schemas::Schemas;
 use serde_json::{Value, json};
 
-use crate::cli::{ConfigCommand, MessageCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
+use crate::cli::{ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
 use crate::output::{print, table};
 use config::Config;
-
-/// Events shown of a message.
-const TIMELINE: u32 = 1_000;
 
 /// A command's outcome: done, or something was found.
 pub(crate) type Outcome = Result<ExitCode, Error>;
@@ -98,47 +95,6 @@ impl OnStore {
                 });
             }
         }
-        Ok(ExitCode::SUCCESS)
-    }
-
-    /// `amtsbote message …`
-    pub(crate) async fn message(&self, command: MessageCommand) -> Outcome {
-        let broker = &self.gateway.broker;
-        let message = match command {
-            MessageCommand::List { state, message_type, partner, after, limit, of } => {
-                let filter = MessageFilter { state, message_type, partner, ..MessageFilter::default() };
-                let page = Page { after, limit };
-                let listed = broker.messages(&self.caller(&of)?, &filter, &page).await?;
-                let listed = json!({ "items": listed.items, "next": listed.next });
-                print(self.as_json, &listed, |list| {
-                    let columns =
-                        ["id", "direction", "state", "identity.name", "partner", "unit", "updatedAt"];
-                    table(&list["items"], &columns)
-                });
-                return Ok(ExitCode::SUCCESS);
-            }
-            MessageCommand::Show(one) => {
-                let caller = self.caller(&one.of)?;
-                let message = broker.message(&caller, one.id).await?;
-                let events = broker.message_timeline(&caller, one.id, &Page::first(TIMELINE)).await?;
-                let events = events.iter().map(|(number, event)| {
-                    json!({ "number": number, "at": event.at, "kind": event.kind, "actor": event.actor })
-                });
-                let shown = json!({ "message": message, "timeline": events.collect::<Vec<_>>() });
-                print(self.as_json, &shown, |shown| {
-                    let timeline = table(&shown["timeline"], &["at", "kind", "actor.id", "number"]);
-                    format!(
-                        "{}\n\n{timeline}",
-                        serde_json::to_string_pretty(&shown["message"]).unwrap_or_default()
-                    )
-                });
-                return Ok(ExitCode::SUCCESS);
-            }
-            MessageCommand::Resend(one) => broker.resend(&self.caller(&one.of)?, one.id).await?,
-            MessageCommand::Park(one) => broker.park_by_hand(&self.caller(&one.of)?, one.id).await?,
-            MessageCommand::Return(one) => broker.return_by_hand(&self.caller(&one.of)?, one.id).await?,
-        };
-        print(self.as_json, &json!(message), |_| format!("{}: {}", message.id, message.state.name()));
         Ok(ExitCode::SUCCESS)
     }
 

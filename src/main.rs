@@ -7,6 +7,7 @@ mod demo;
 mod error;
 mod evidence;
 mod gateway;
+mod messages;
 mod output;
 mod registry;
 mod selftest;
@@ -50,7 +51,10 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         ),
         Command::Schema(command) => commands::schema(command, &load()?, as_json),
         Command::Partner(command) => on_store(load()?, as_json, async |store| store.partner(command).await),
-        Command::Message(command) => on_store(load()?, as_json, async |store| store.message(command).await),
+        Command::Message(command) => {
+            let language = cli.lang.unwrap_or_else(Language::of_environment);
+            on_store(load()?, as_json, async |store| store.message(command, language).await)
+        }
         Command::Token(command) => on_store(load()?, as_json, async |store| store.token(command).await),
         Command::Evidence(EvidenceCommand::Export { case, output, content, of }) => {
             on_store(load()?, as_json, async |store| store.export(case, &output, content, &of).await)

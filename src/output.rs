@@ -75,6 +75,13 @@ pub(crate) fn bar(bytes: u64) -> ProgressBar {
     style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }
 
+/// A bar over so many messages; unseen unless standard error is a terminal.
+pub(crate) fn count(messages: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(messages), ProgressDrawTarget::stderr_with_hz(5));
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len}, {per_sec}");
+    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

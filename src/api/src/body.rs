@@ -84,6 +84,26 @@ impl FromRequest<Api> for Plain {
     }
 }
 
+/// A POST whose JSON body may be left out.
+pub(crate) struct MayPost<T> {
+    pub(crate) body: T,
+    pub(crate) once: Option<Once>,
+}
+
+impl<T: DeserializeOwned + JsonSchema + Default + 'static> FromRequest<Api> for MayPost<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let typed = require_type(request.headers(), &["application/json"]);
+        let (bytes, once) = posted(request, api).await?;
+        if bytes.is_empty() {
+            return Ok(MayPost { body: T::default(), once });
+        }
+        typed?;
+        Ok(MayPost { body: read(&bytes)?, once })
+    }
+}
+
 /// A body that is streamed, of one of the media types that messages have.
 pub(crate) struct Raw {
     /// The pieces as they come.

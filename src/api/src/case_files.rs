@@ -9,7 +9,7 @@ use model::command::Change;
 use model::{Authority, Caller, Id, Record, RecordKind};
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Api;
 use crate::answer::{self, Answer};
@@ -212,9 +212,6 @@ pub(crate) async fn lock_record(
 ) -> Answer {
     let once = posted.once.as_ref();
     let replayed = api.first_answer(caller, once).await?.is_some();
-    let record = api.broker.lock(caller, kind, id, posted.body.exchange).await?;
-    if !replayed {
-        api.remember(caller, once, id, &json!({ "locked": id })).await?;
-    }
+    let record = api.broker.lock(caller, kind, id, posted.body.exchange, once).await?;
     Ok(answer::replayed(answer::record(&record), replayed))
 }

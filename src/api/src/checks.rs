@@ -3,6 +3,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use model::message::Direction;
 use model::standard::Identity;
 use model::{Action, Caller, Finding};
 use schemars::JsonSchema;
@@ -53,7 +54,8 @@ pub(crate) async fn run(
     let (body, fault) = raw.split();
     let checked = api.broker.check(&caller, name, body).await;
     let checked = checked.map_err(|error| Raw::explain(&fault, error))?;
-    let findings: Vec<Value> = checked.report.findings.iter().map(explained).collect();
+    let findings: Vec<Value> =
+        checked.report.findings.iter().map(|finding| explained(finding, Direction::In)).collect();
     let mut json = json!({
         "acceptable": checked.report.is_acceptable(),
         "findings": findings,

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use broker::{Upload, UploadTarget};
-use model::case::{Description, Document, DocumentDates};
+use model::case::{Description, Document, DocumentDates, RecordStatus};
 use model::{Caller, Id, Record, RecordKind};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::Api;
 use crate::answer::{self, Answer};
 use crate::body::{Patch, Posted, Raw, members_of};
-use crate::case_files::without_extensions;
+use crate::case_files::{NewLock, lock_record, without_extensions};
 use crate::params::{self, IfMatch, MustMatch, Params, PathId};
 use crate::problem::Problem;
 use crate::records::{self, PageQuery};
@@ -108,8 +108,19 @@ async fn create(
         kind: new.kind,
         dates: new.dates,
         versions: vec![],
+        status: RecordStatus::Open,
     });
     records::create(api, caller, record, posted.once).await
+}
+
+/// `POST /documents/{id}/lock`.
+pub(crate) async fn lock(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    posted: Posted<NewLock>,
+) -> Answer {
+    lock_record(&api, &caller, RecordKind::Document, id, posted).await
 }
 
 /// `GET /documents/{id}`.

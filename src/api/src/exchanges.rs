@@ -8,7 +8,7 @@ use model::exchange::{ExchangeKind, ImportResult};
 use model::{Authority, Caller, Id, Record, RecordKind};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::answer::{self, Answer};
 use crate::body::Posted;
@@ -150,10 +150,7 @@ pub(crate) async fn import_results(
     let once = posted.once.as_ref();
     let replayed = api.first_answer(&caller, once).await?.is_some();
     let results = posted.body.results.into_iter().map(result).collect::<Result<_, Problem>>()?;
-    let exchange = api.broker.confirm_import(&caller, id, results).await?;
-    if !replayed {
-        api.remember(&caller, once, id, &json!({ "reported": id })).await?;
-    }
+    let exchange = api.broker.confirm_import(&caller, id, results, once).await?;
     Ok(answer::replayed(answer::record(&Record::Exchange(exchange)), replayed))
 }
 

@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use crate::answer::{self, Answer};
 use crate::body::{Plain, Posted};
 use crate::params::{Params, PathId};
-use crate::problem::Problem;
 use crate::{Api, messages, paging};
 
 /// Which entries.
@@ -139,17 +138,12 @@ pub(crate) async fn lease(
     }
     let limit = paging::size(new.limit).map_err(|_| model::Error::Invalid { field: "limit" })?;
     caller.may(model::Action::UseInbox)?;
-    if let Some(first) = api.first_answer(&caller, once).await? {
-        return Ok(answer::replayed(answer::json(&first), true));
-    }
+    let replayed = api.first_answer(&caller, once).await?.is_some();
     let filter = InboxFilter { authority: None, service: new.service, unit: new.unit, state: None };
     let lease = Duration::from_secs(new.seconds);
-    let items = api.broker.lease(&caller, &filter, lease, limit).await?;
+    let items = api.broker.lease(&caller, &filter, lease, limit, once).await?;
     let json = json!({ "items": items.iter().map(shown).collect::<Vec<_>>() });
-    if let Some(first) = items.first() {
-        api.remember(&caller, once, first.entry.id, &json).await?;
-    }
-    Ok(answer::json(&json))
+    Ok(answer::replayed(answer::json(&json), replayed))
 }
 
 /// `POST /inbox/{id}/confirm`. Confirming again changes nothing.
@@ -160,8 +154,8 @@ pub(crate) async fn confirm(
     Plain(once): Plain,
 ) -> Answer {
     let replayed = api.first_answer(&caller, once.as_ref()).await?.is_some();
-    let item = api.broker.confirm(&caller, id).await?;
-    ended(&api, &caller, once, replayed, &item).await
+    let item = api.broker.confirm(&caller, id, once.as_ref()).await?;
+    Ok(answer::replayed(answer::json(&shown(&item)), replayed))
 }
 
 /// `POST /inbox/{id}/return`. Returning again changes nothing.
@@ -173,21 +167,8 @@ pub(crate) async fn give_back(
 ) -> Answer {
     let replayed = api.first_answer(&caller, posted.once.as_ref()).await?.is_some();
     let rule = posted.body.rule.as_deref().unwrap_or("message.returned-by-recipient");
-    let item = api.broker.give_back(&caller, id, rule).await?;
-    ended(&api, &caller, posted.once, replayed, &item).await
-}
-
-async fn ended(
-    api: &Api,
-    caller: &Caller,
-    once: Option<broker::Once>,
-    replayed: bool,
-    item: &InboxItem,
-) -> Result<axum::response::Response, Problem> {
-    if !replayed {
-        api.remember(caller, once.as_ref(), item.entry.id, &json!({ "ended": item.entry.id })).await?;
-    }
-    Ok(answer::replayed(answer::json(&shown(item)), replayed))
+    let item = api.broker.give_back(&caller, id, rule, posted.once.as_ref()).await?;
+    Ok(answer::replayed(answer::json(&shown(&item)), replayed))
 }
 
 fn shown(item: &InboxItem) -> Value {

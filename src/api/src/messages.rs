@@ -1,10 +1,10 @@
-//! Messages: raw in, raw out, what became of them, and their repair.
+//! Messages: raw in, raw out, and what became of them. Their repair stands in `repairs`.
 
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::Response;
 use broker::{Incoming, Listed, MessageFilter, UploadTarget};
+use model::clarification::Side;
 use model::message::{Direction, Finding};
 use model::{Action, Caller, Id, Message, MessageState, catalog};
 use schemars::JsonSchema;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::answer::{self, Answer};
-use crate::body::{Plain, Raw, require_type};
+use crate::body::{Raw, require_type};
 use crate::params::{self, Params, PathId};
 use crate::problem::Problem;
 use crate::records::{self, PageQuery};
@@ -158,92 +158,30 @@ pub(crate) async fn timeline(
     Ok(records::timeline_page(&caller, &uri, events, page.limit))
 }
 
-/// `POST /messages/{id}/resend`.
-pub(crate) async fn resend(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    PathId(id): PathId,
-    Plain(once): Plain,
-) -> Answer {
-    repaired(&api, &caller, id, once, api.broker.resend(&caller, id)).await
-}
-
-/// `POST /messages/{id}/park`.
-pub(crate) async fn park(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    PathId(id): PathId,
-    Plain(once): Plain,
-) -> Answer {
-    repaired(&api, &caller, id, once, api.broker.park_by_hand(&caller, id)).await
-}
-
-/// `POST /messages/{id}/return`.
-pub(crate) async fn give_back(
-    State(api): State<Api>,
-    Extension(caller): Extension<Caller>,
-    PathId(id): PathId,
-    Plain(once): Plain,
-) -> Answer {
-    repaired(&api, &caller, id, once, api.broker.return_by_hand(&caller, id)).await
-}
-
-/// The message after a repair that is carried out only if it was not before. The state forbids each of
-/// them twice, so a repetition whose first answer got lost is known by its key.
-async fn repaired(
-    api: &Api,
-    caller: &Caller,
-    id: Id,
-    once: Option<broker::Once>,
-    repair: impl Future<Output = Result<Message, broker::Error>>,
-) -> Result<Response, Problem> {
-    if let Some(first) = api.first_answer(caller, once.as_ref()).await? {
-        return Ok(answer::replayed(answer::json(&first), true));
-    }
-    let message = shown(&repair.await?);
-    api.remember(caller, once.as_ref(), id, &message).await?;
-    Ok(answer::json(&message))
-}
-
-/// Findings of a message in a list: a page of whole reports would have up to 200,000.
-const BRIEF_FINDINGS: usize = 10;
-
 /// A message as it is shown: every finding with its sentences.
 pub(crate) fn shown(message: &Message) -> Value {
-    with_findings(message, usize::MAX)
+    let mut json = json!(message);
+    if let Some(report) = &message.report {
+        json["report"]["findings"] =
+            report.findings.iter().map(|finding| explained(finding, message.direction)).collect();
+    }
+    json
 }
 
 /// A message as it is shown in a list: with the first findings, the others counted in `more`.
 pub(crate) fn brief(message: &Message) -> Value {
-    with_findings(message, BRIEF_FINDINGS)
+    shown(&message.clone().brief())
 }
 
-fn with_findings(message: &Message, most: usize) -> Value {
-    let mut json = json!(message);
-    if let Some(report) = &message.report {
-        let left_out = report.findings.len().saturating_sub(most) as u64;
-        json["report"]["findings"] = report.findings.iter().take(most).map(explained).collect();
-        json["report"]["more"] = report.more.saturating_add(left_out).into();
-    }
-    json
-}
-
-/// A finding with its sentences.
-pub(crate) fn explained(finding: &Finding) -> Value {
+/// A finding with its sentences and the side that has to act.
+pub(crate) fn explained(finding: &Finding, direction: Direction) -> Value {
     let mut json = json!(finding);
+    json["side"] = json!(Side::of(&finding.rule, direction));
     if let Some(sentence) = catalog::sentence(&finding.rule) {
-        json["en"] = filled(&sentence.en, finding).into();
-        json["de"] = filled(&sentence.de, finding).into();
+        json["en"] = finding.filled(&sentence.en).into();
+        json["de"] = finding.filled(&sentence.de).into();
     }
     json
-}
-
-/// Puts the names that a finding brings along into its sentence's places (`{element}`).
-fn filled(sentence: &str, finding: &Finding) -> String {
-    finding
-        .with
-        .iter()
-        .fold(sentence.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
 #[cfg(test)]
@@ -276,6 +214,7 @@ mod tests {
             report: Some(Report { findings, more: 3 }),
             related: None,
             exchange: None,
+            forwarding: None,
         };
         let (brief, whole) = (brief(&message), shown(&message));
         let count = |json: &Value| json["report"]["findings"].as_array().map(Vec::len);

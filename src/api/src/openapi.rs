@@ -63,7 +63,7 @@ pub fn document(settings: &Settings) -> Value {
     })
 }
 
-/// Schemas of all types that occur. A finding is sent with its sentences beside it.
+/// Schemas of all types that occur. A finding is sent with its sentences and who has to act beside it.
 fn schemas(generator: &mut SchemaGenerator) -> Map<String, Value> {
     let mut all = generator.take_definitions(true);
     if let Some(properties) = all.get_mut("Finding").and_then(|finding| finding.get_mut("properties")) {
@@ -71,6 +71,7 @@ fn schemas(generator: &mut SchemaGenerator) -> Map<String, Value> {
             |language: &str| json!({ "type": "string", "readOnly": true, "description": language });
         properties["en"] = sentence("What is wrong and what to do, in English.");
         properties["de"] = sentence("The same in German.");
+        properties["side"] = sentence("Who has to act: `sender`, `recipient` or `us`.");
     }
     all
 }
@@ -91,7 +92,8 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
         operation["security"] = json!([]);
     }
     if let Some(content) = body(route, generator) {
-        operation["requestBody"] = json!({ "required": true, "content": content });
+        let required = !matches!(route.takes, Takes::MayJson(_));
+        operation["requestBody"] = json!({ "required": required, "content": content });
     }
     operation
 }
@@ -163,7 +165,9 @@ fn query_parameters(schema: &Schema) -> Vec<Value> {
 fn body(route: &Route, generator: &mut SchemaGenerator) -> Option<Value> {
     match route.takes {
         Takes::Nothing => None,
-        Takes::Json(schema) => Some(json!({ "application/json": { "schema": schema(generator) } })),
+        Takes::Json(schema) | Takes::MayJson(schema) => {
+            Some(json!({ "application/json": { "schema": schema(generator) } }))
+        }
         Takes::Patch(schema) => {
             let members = schema(generator);
             let description = "The members to change; null removes one.";

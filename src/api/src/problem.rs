@@ -177,10 +177,14 @@ impl From<broker::Error> for Problem {
         let code = error.code().to_owned();
         let status = match error {
             Error::Model(error) => return error.into(),
-            Error::KeyReused | Error::UnknownUnit | Error::UnknownAuthority | Error::NoCommonStandard => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-            Error::IdReused
+            Error::KeyReused
+            | Error::UnknownUnit
+            | Error::UnknownAuthority
+            | Error::NoCommonStandard
+            | Error::OtherMessage
+            | Error::ForwardLoop => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::AnswerNotKept { .. }
+            | Error::IdReused
             | Error::NotLeased
             | Error::ContentUnavailable
             | Error::TooManySubscriptions

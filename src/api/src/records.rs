@@ -247,18 +247,4 @@ impl Api {
             None => Ok(None),
         }
     }
-
-    /// Keeps the answer to a request that has taken effect, to be given again.
-    pub(crate) async fn remember(
-        &self,
-        caller: &Caller,
-        once: Option<&Once>,
-        subject: Id,
-        answer: &Value,
-    ) -> Result<(), Problem> {
-        match once {
-            Some(once) => Ok(self.broker.remember(caller, once, subject, answer).await?),
-            None => Ok(()),
-        }
-    }
 }

@@ -38,6 +38,8 @@ pub(crate) enum Takes {
     Nothing,
     /// JSON of a type.
     Json(SchemaOf),
+    /// The same, or nothing.
+    MayJson(SchemaOf),
     /// A JSON merge patch on a record.
     Patch(SchemaOf),
     /// Bytes of these media types.
@@ -168,6 +170,10 @@ impl Route {
 
     pub(crate) fn takes<B: JsonSchema>(self) -> Self {
         Route { takes: Takes::Json(|generator| generator.subschema_for::<B>()), ..self }
+    }
+
+    pub(crate) fn may_take<B: JsonSchema>(self) -> Self {
+        Route { takes: Takes::MayJson(|generator| generator.subschema_for::<B>()), ..self }
     }
 
     pub(crate) fn patches<R: JsonSchema>(self) -> Self {

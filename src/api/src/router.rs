@@ -26,8 +26,8 @@ use crate::problem::Problem;
 use crate::records::{ListQuery, PageQuery, TimelineEntry};
 use crate::route::{Needs, Route};
 use crate::{
-    Api, BASE, auth, case_files, cases, checks, documents, events, evidence, exchanges, inbox, messages,
-    meter, openapi, partners, schemas, subscriptions, tasks, tokens, uploads,
+    Api, BASE, auth, case_files, cases, checks, clarifications, documents, events, evidence, exchanges,
+    inbox, messages, meter, openapi, partners, repairs, schemas, subscriptions, tasks, tokens, uploads,
 };
 
 /// Every route, in the order of the documentation.
@@ -39,6 +39,7 @@ pub fn routes() -> Vec<Route> {
         exchange_routes(),
         message_routes(),
         upload_routes(),
+        clarification_routes(),
         house_routes(),
         subscription_routes(),
     ]
@@ -195,6 +196,11 @@ fn document_routes() -> Vec<Route> {
             .needs(ReadCases)
             .query::<PageQuery>()
             .gives::<PageOf<Document>>(200),
+        Route::post("/documents/{id}/lock", "lockDocument", documents::lock)
+            .says("Locks a document that was handed over alone and whose import the receiver has confirmed.")
+            .needs(StartExchange)
+            .takes::<NewLock>()
+            .gives::<Document>(200),
         Route::get("/documents/{id}/timeline", "readDocumentTimeline", documents::timeline)
             .says("Tells what happened to a document, oldest first.")
             .needs(ReadCases)
@@ -286,18 +292,6 @@ fn message_routes() -> Vec<Route> {
             .needs(ReadMessages)
             .query::<PageQuery>()
             .gives::<PageOf<TimelineEntry>>(200),
-        Route::post("/messages/{id}/resend", "resendMessage", messages::resend)
-            .says("Tries a parked message again.")
-            .needs(RepairMessages)
-            .gives::<Message>(200),
-        Route::post("/messages/{id}/park", "parkMessage", messages::park)
-            .says("Puts a message aside for a human (Klärungsfall).")
-            .needs(RepairMessages)
-            .gives::<Message>(200),
-        Route::post("/messages/{id}/return", "returnMessage", messages::give_back)
-            .says("Sends a message back to its sender.")
-            .needs(RepairMessages)
-            .gives::<Message>(200),
         Route::post("/checks", "checkMessage", checks::run)
             .says("Checks a message or container without any effect.")
             .needs(SendMessages)
@@ -329,6 +323,60 @@ fn upload_routes() -> Vec<Route> {
         Route::delete("/uploads/{id}", "cancelUpload", uploads::cancel)
             .says("Gives an upload up.")
             .gives_nothing(204),
+    ]
+}
+
+fn clarification_routes() -> Vec<Route> {
+    vec![
+        Route::post("/messages/{id}/resend", "resendMessage", repairs::resend)
+            .says("Tries a parked message again.")
+            .needs(RepairMessages)
+            .may_take::<repairs::Noted>()
+            .gives::<Message>(200),
+        Route::post("/messages/{id}/park", "parkMessage", repairs::park)
+            .says("Puts a message aside for a human (Klärungsfall).")
+            .needs(RepairMessages)
+            .may_take::<repairs::Noted>()
+            .gives::<Message>(200),
+        Route::post("/messages/{id}/return", "returnMessage", repairs::give_back)
+            .says("Sends a message back to its sender.")
+            .needs(RepairMessages)
+            .may_take::<repairs::Returned>()
+            .gives::<Message>(200),
+        Route::post("/messages/{id}/repair", "repairMessage", repairs::repair)
+            .says("Gives a parked incoming message mended bytes and processes it again; the first bytes stay.")
+            .needs(RepairMessages)
+            .query::<repairs::RepairQuery>()
+            .takes_raw(messages::MEDIA_TYPES)
+            .gives::<Message>(200),
+        Route::post("/messages/{id}/forward", "forwardMessage", repairs::forward)
+            .says("Hands an incoming message to the authority that is competent.")
+            .needs(RepairMessages)
+            .takes::<repairs::NewForward>()
+            .gives::<Message>(200),
+        Route::post("/messages/resend", "resendMessages", repairs::resend_many)
+            .says("Tries many parked messages again after an outage, or says how many there are.")
+            .needs(RepairMessages)
+            .takes::<repairs::NewRedrive>()
+            .gives::<repairs::Operation>(202),
+        Route::get("/operations/{id}", "readOperation", repairs::operation)
+            .says("Tells how far an operation on many messages is.")
+            .needs(ReadMessages)
+            .gives::<repairs::Operation>(200),
+        Route::get("/clarifications", "listClarifications", clarifications::list)
+            .says("Lists the messages that wait for a human (Klärungsfälle), each with its rule and who must act.")
+            .needs(ReadMessages)
+            .query::<clarifications::ClarificationQuery>()
+            .gives::<PageOf<clarifications::Clarification>>(200),
+        Route::get("/clarifications/summary", "countClarifications", clarifications::summary)
+            .says("Counts the messages that wait for a human by rule, the most frequent first.")
+            .needs(ReadMessages)
+            .query::<clarifications::SummaryQuery>()
+            .gives::<clarifications::Summary>(200),
+        Route::get("/clarifications/{id}", "readClarification", clarifications::read)
+            .says("Explains why a message waits: rule, place, partner, who must act, what was tried and may be done.")
+            .needs(ReadMessages)
+            .gives::<clarifications::Clarification>(200),
     ]
 }
 

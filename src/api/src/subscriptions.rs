@@ -11,7 +11,6 @@ use broker::{Delivery, NewSubscription, Subscription, SubscriptionChange, Subscr
 use model::{Caller, EventKind, Id, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::Api;
 use crate::answer::{self, Answer};
@@ -144,22 +143,21 @@ pub(crate) struct DeliveryList {
     items: Vec<ShownDelivery>,
 }
 
-/// `POST /subscriptions`. A repetition with the same key makes no second one, and does not show the secret again.
+/// `POST /subscriptions`. A repetition with the same key makes no second one; it cannot be shown the secret again, so it
+/// is answered by a conflict whose `Location` names the subscription.
 pub(crate) async fn create(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
     posted: Posted<Wanted>,
 ) -> Answer {
-    let once = posted.once.as_ref();
-    if let Some(first) = api.first_answer(&caller, once).await? {
-        let id = first["id"].as_str().unwrap_or_default().to_owned();
-        return Ok(answer::replayed(created(answer::json(&first), &id), true));
-    }
     let Wanted { url, types, after } = posted.body;
-    let made = api.broker.subscribe(&caller, NewSubscription { terms: Terms { url, types }, after }).await?;
-    let id = made.subscription.id;
-    api.remember(&caller, once, id, &json!(shown(made.subscription.clone(), None))).await?;
-    Ok(created(with_secret(made), &id.to_string()))
+    let new = NewSubscription { terms: Terms { url, types }, after };
+    let made = match api.broker.subscribe(&caller, new, posted.once.as_ref()).await {
+        Err(error) => return Ok(repeated(error)),
+        Ok(made) => made,
+    };
+    let path = format!("/subscriptions/{}", made.subscription.id);
+    Ok(answer::created(with_secret(made), StatusCode::CREATED, &path))
 }
 
 /// `GET /subscriptions`.
@@ -207,23 +205,17 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `POST /subscriptions/{id}/rotate-secret`. A repetition with the same key makes no other secret, and shows none.
+/// `POST /subscriptions/{id}/rotate-secret`. A repetition with the same key makes no other secret: it is answered by a
+/// conflict.
 pub(crate) async fn rotate(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
     PathId(id): PathId,
     posted: Posted<SecretRotation>,
 ) -> Answer {
-    // Seen before the key is looked at: what is not visible has no first answer either.
-    api.broker.subscription(&caller, id).await?;
-    let once = posted.once.as_ref();
-    if let Some(first) = api.first_answer(&caller, once).await? {
-        return Ok(answer::replayed(answer::json(&first), true));
-    }
     let overlap = Duration::from_secs(posted.body.overlap_seconds.unwrap_or(OVERLAP_SECONDS));
-    let rotated = api.broker.rotate_secret(&caller, id, overlap).await?;
-    api.remember(&caller, once, id, &json!(shown(rotated.subscription.clone(), None))).await?;
-    Ok(with_secret(rotated))
+    let rotated = api.broker.rotate_secret(&caller, id, overlap, posted.once.as_ref()).await;
+    Ok(rotated.map_or_else(repeated, with_secret))
 }
 
 /// `POST /subscriptions/{id}/test`.
@@ -248,8 +240,11 @@ pub(crate) async fn deliveries(
     Ok(answer::json(&DeliveryList { items: all.into_iter().map(shown_delivery).collect() }))
 }
 
-fn created(response: Response, id: &str) -> Response {
-    answer::created(response, StatusCode::CREATED, &format!("/subscriptions/{id}"))
+/// The refusal; a repetition's says where the subscription is.
+fn repeated(error: broker::Error) -> Response {
+    let broker::Error::AnswerNotKept { subject } = error else { return Problem::from(error).into_response() };
+    let response = Problem::from(error).into_response();
+    answer::created(response, StatusCode::CONFLICT, &format!("/subscriptions/{subject}"))
 }
 
 fn with_secret(made: SubscriptionSecret) -> Response {

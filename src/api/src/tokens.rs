@@ -11,7 +11,6 @@ use model::rights::Within;
 use model::{Action, Authority, Caller, Id, Role, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::Api;
 use crate::answer::{self, Answer};
@@ -83,24 +82,23 @@ pub(crate) async fn list(State(api): State<Api>, Extension(caller): Extension<Ca
     Ok(answer::json(&TokenList { items }))
 }
 
-/// `POST /tokens`. A repetition with the same key makes no second token, and does not show the secret again.
+/// `POST /tokens`. A repetition with the same key makes no second token; it cannot be shown the secret again, so it is
+/// answered by a conflict whose `Location` names the token.
 pub(crate) async fn create(
     State(api): State<Api>,
     Extension(caller): Extension<Caller>,
     posted: Posted<Wanted>,
 ) -> Answer {
     caller.may(Action::ManageTokens)?;
-    let once = posted.once.as_ref();
-    if let Some(first) = api.first_answer(&caller, once).await? {
-        let id = first["id"].as_str().unwrap_or_default().to_owned();
-        let response = answer::created(answer::json(&first), StatusCode::CREATED, &format!("/tokens/{id}"));
-        return Ok(answer::replayed(response, true));
-    }
     let new = wanted(&caller, posted.body)?;
-    let made = api.broker.create_token(&caller.scope.tenant, new, &caller.actor).await?;
+    let made = match api.broker.create_token_once(&caller, new, posted.once.as_ref()).await {
+        Err(error @ broker::Error::AnswerNotKept { subject }) => {
+            let response = Problem::from(error).into_response();
+            return Ok(answer::created(response, StatusCode::CONFLICT, &format!("/tokens/{subject}")));
+        }
+        made => made?,
+    };
     let id = made.row.id;
-    let without_secret = json!(shown(made.row.clone(), None));
-    api.remember(&caller, once, id, &without_secret).await?;
     let response = answer::json(&shown(made.row, Some(made.secret)));
     Ok(answer::created(response, StatusCode::CREATED, &format!("/tokens/{id}")))
 }

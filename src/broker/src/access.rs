@@ -5,7 +5,7 @@ use model::{Actor, Authority, Caller, Event, EventKind, Id, Role, Scope, Timesta
 use serde_json::{Value, json};
 use store::{Partner, TokenRow, Work};
 
-use crate::{Broker, Error};
+use crate::{Broker, Error, Once};
 
 /// A token that an administrator wants.
 #[derive(Debug, Clone)]
@@ -67,6 +67,38 @@ impl Broker {
     /// # Errors
     /// If the tenant, a unit or the authority is not of the house.
     pub async fn create_token(&self, tenant: &str, new: NewToken, by: &Actor) -> Result<TokenSecret, Error> {
+        let (token, work) = self.new_token(tenant, new, by)?;
+        self.store().commit(work).await?;
+        Ok(token)
+    }
+
+    /// The same for a caller, once: a repetition makes no second token, and cannot be given the secret again.
+    ///
+    /// # Errors
+    /// `AnswerNotKept` if the same request has made its token before.
+    pub async fn create_token_once(
+        &self,
+        caller: &Caller,
+        new: NewToken,
+        once: Option<&Once>,
+    ) -> Result<TokenSecret, Error> {
+        let tenant = &caller.may(Action::ManageTokens)?.tenant;
+        if let Some(first) = self.answered(caller, once).await? {
+            return Err(not_kept(&first));
+        }
+        let (token, mut work) = self.new_token(tenant, new, &caller.actor)?;
+        let id = token.row.id;
+        if let Some(once) = once {
+            // Who has the database must not have the token: only its id is kept.
+            once.claim(&mut work, caller, id, &json!({ "token": id }));
+        }
+        match self.commit_once(caller, once, work).await? {
+            None => Ok(token),
+            Some(first) => Err(not_kept(&first)),
+        }
+    }
+
+    fn new_token(&self, tenant: &str, new: NewToken, by: &Actor) -> Result<(TokenSecret, Work), Error> {
         self.check_token(tenant, &new)?;
         let secret = new_secret()?;
         let row = TokenRow {
@@ -90,8 +122,7 @@ impl Broker {
             by,
             json!({ "token": row.id, "name": row.name }),
         ));
-        self.store().commit(work).await?;
-        Ok(TokenSecret { row, secret })
+        Ok((TokenSecret { row, secret }, work))
     }
 
     /// Ends a token: on this node at once, on others within a second.
@@ -213,6 +244,11 @@ impl Broker {
             detail: Some(detail),
         }
     }
+}
+
+fn not_kept(first: &Value) -> Error {
+    let id = first["token"].as_str().and_then(|id| id.parse().ok());
+    Error::AnswerNotKept { subject: id.unwrap_or_default() }
 }
 
 fn hash(secret: &str) -> String {

@@ -104,7 +104,7 @@ impl Broker {
     }
 
     /// The bytes once more, sealed with a key of the recipient's tenant: erasing the one leaves the other.
-    async fn copy_payload(&self, message: &Message, tenant: &str) -> Result<StoredPayload, Error> {
+    pub(crate) async fn copy_payload(&self, message: &Message, tenant: &str) -> Result<StoredPayload, Error> {
         let reference = message.payload.as_ref().ok_or(Error::ContentUnavailable)?;
         let payload = self.store().open_payload(&message.tenant, reference.id).await?;
         let mut chunks = std::pin::pin!(payload.stream(0..payload.size()));
@@ -156,6 +156,7 @@ impl Broker {
             report: None,
             related: Some(message.id),
             exchange: None,
+            forwarding: None,
         })
     }
 }

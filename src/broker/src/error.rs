@@ -21,9 +21,21 @@ pub enum Error {
     /// The idempotency key was used for something else.
     #[error("the key was used for another request")]
     KeyReused,
+    /// The same request was carried out before, and its answer was a secret that is kept nowhere.
+    #[error("the answer was given once and is kept nowhere")]
+    AnswerNotKept {
+        /// What had come into being.
+        subject: model::Id,
+    },
     /// The message's own id was used with other bytes.
     #[error("this message id was used with other content")]
     IdReused,
+    /// Mended bytes belong to another message than the one that came.
+    #[error("the content is another message")]
+    OtherMessage,
+    /// The message has been at that authority, or was sent by it.
+    #[error("the message has been at this authority")]
+    ForwardLoop,
     /// More bytes than allowed.
     #[error("more than {limit} bytes")]
     TooLarge {
@@ -104,7 +116,10 @@ impl Error {
             Error::Seal(error) => error.code(),
             Error::Failure(failure) => &failure.code,
             Error::KeyReused => "broker.key-reused",
+            Error::AnswerNotKept { .. } => "broker.answer-not-kept",
             Error::IdReused => "broker.id-reused",
+            Error::OtherMessage => "broker.other-message",
+            Error::ForwardLoop => "broker.forward-loop",
             Error::TooLarge { .. } => "broker.too-large",
             Error::Interrupted => "broker.interrupted",
             Error::DigestMismatch => "broker.digest-mismatch",

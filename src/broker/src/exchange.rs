@@ -1,6 +1,6 @@
 //! Exchanges with other authorities: starting one, reporting on the import, locking what was confirmed.
 
-use model::case::Extensions;
+use model::case::{Extensions, RecordStatus};
 use model::command::{Change, Command};
 use model::exchange::{
     Exchange, ExchangeKind, ExchangeMessage, ExchangeObject, ExchangeStatus, ImportResult, Side,
@@ -90,15 +90,11 @@ impl Broker {
         caller: &Caller,
         id: Id,
         results: Vec<(Id, ImportResult)>,
+        once: Option<&Once>,
     ) -> Result<Exchange, Error> {
         let scope = caller.may(Action::ConfirmImport)?;
-        for _ in 0..5 {
-            match self.try_confirm(caller, scope, id, &results).await {
-                Err(error) if error.is_conflict("record") => {}
-                outcome => return outcome,
-            }
-        }
-        Err(model::Error::VersionConflict.into())
+        let results = &results;
+        self.once(caller, once, move || self.try_confirm(caller, scope, id, results, once)).await
     }
 
     async fn try_confirm(
@@ -107,6 +103,7 @@ impl Broker {
         scope: &Scope,
         id: Id,
         results: &[(Id, ImportResult)],
+        once: Option<&Once>,
     ) -> Result<Exchange, Error> {
         let current = self.owned(scope, RecordKind::Exchange, id).await?;
         let before = exchange(current.clone())?;
@@ -120,18 +117,16 @@ impl Broker {
         let after = self.apply(&mut work, &current, change, &caller.actor, Some(received))?;
         let after = exchange(after)?;
         if after.objects == before.objects {
-            return Ok(before);
+            return self.commit_answer(caller, once, Work::new(), id, before).await;
         }
         self.open_confirmed(scope, &mut work, caller, &before, &after).await?;
         let complete = after.objects.iter().all(|object| object.result.is_some());
         let replied = before.messages.iter().any(|message| message.message_type == "0402");
-        if complete && !replied {
-            let after = self.prepare_reply(&mut work, &after, "0402", received)?;
-            self.store().commit(work).await?;
-            return Ok(after);
-        }
-        self.store().commit(work).await?;
-        Ok(after)
+        let after = match complete && !replied {
+            true => self.prepare_reply(&mut work, &after, "0402", received)?,
+            false => after,
+        };
+        self.commit_answer(caller, once, work, id, after).await
     }
 
     /// What was imported is worked on here from now on.
@@ -149,7 +144,7 @@ impl Broker {
             .filter(|object| after.is_confirmed(object.id) && !before.is_confirmed(object.id));
         for object in newly {
             let record = self.owned_any(scope, object.id).await?;
-            if matches!(record.kind(), RecordKind::CaseFile | RecordKind::Case) {
+            if record.status() == RecordStatus::Received.name() {
                 self.apply(work, &record, Change::ConfirmReceived, &caller.actor, None)?;
             }
         }
@@ -166,6 +161,7 @@ impl Broker {
         kind: RecordKind,
         id: Id,
         exchange_id: Id,
+        once: Option<&Once>,
     ) -> Result<Record, Error> {
         let scope = caller.may(Action::Exchange)?;
         self.owned(scope, kind, id).await?;
@@ -175,9 +171,19 @@ impl Broker {
             return Err(model::Error::NotConfirmed.into());
         }
         let command = Command { kind, id, expected: None, change: Change::Lock };
-        match self.submit(caller, command, None).await {
-            Err(Error::Model(model::Error::Locked)) => self.owned(scope, kind, id).await,
-            outcome => outcome,
+        match self.submit(caller, command, once).await {
+            Err(Error::Model(model::Error::Locked)) => {}
+            outcome => return outcome,
+        }
+        // Locked before: there is nothing to do but to keep the answer.
+        let record = self.owned(scope, kind, id).await?;
+        let mut work = Work::new();
+        if let Some(once) = once {
+            once.claim(&mut work, caller, id, &record.to_json());
+        }
+        match self.commit_once(caller, once, work).await? {
+            None => Ok(record),
+            Some(first) => Ok(Record::from_json(kind, first)?),
         }
     }
 
@@ -259,6 +265,7 @@ impl Broker {
             report: None,
             related: answers,
             exchange: Some(exchange.meta.id),
+            forwarding: None,
         }
     }
 

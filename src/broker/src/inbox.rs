@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use model::rights::Action;
 use model::{Authority, Caller, EventKind, Id, Message, MessageState};
-use store::{InboxEntry, InboxFilter, InboxState, Listed, Page, Work};
+use serde::{Deserialize, Serialize};
+use store::{InboxEntry, InboxFilter, InboxState, Lease, LeaseKey, Listed, Page, Work};
 
 use crate::process::with_finding;
-use crate::{Broker, Error, notes};
+use crate::{Broker, Error, Once, notes, once};
 
 /// An entry of the mailbox with its message.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InboxItem {
     /// The entry.
     pub entry: InboxEntry,
@@ -36,7 +37,9 @@ impl Broker {
         Ok(Listed { items: self.with_messages(caller, listed.items).await?, next: listed.next })
     }
 
-    /// Hands entries out to the caller for a time; nobody else gets them until it has run out.
+    /// Hands entries out to the caller for a time; nobody else gets them until it has run out. The same `once`
+    /// again gets the same entries, as they were handed out, each with its message as it is now; a request that
+    /// found nothing may find something under the same key later.
     ///
     /// # Errors
     /// If the caller has no mailbox.
@@ -46,11 +49,25 @@ impl Broker {
         filter: &InboxFilter,
         lease: Duration,
         limit: u32,
+        once: Option<&Once>,
     ) -> Result<Vec<InboxItem>, Error> {
         let scope = caller.may(Action::UseInbox)?;
-        let authority = mailbox(caller)?;
-        let holder = &caller.actor.id;
-        let entries = self.store().lease_inbox(scope, &authority, filter, holder, lease, limit).await?;
+        let (authority, space, request) = (&mailbox(caller)?, &Once::space(caller), once);
+        let entries = self
+            .once(caller, request, move || async move {
+                let once = request.map(|Once { key, digest }| LeaseKey { space, key, digest });
+                let holder = &caller.actor.id;
+                let lease = Lease { authority, filter, holder, duration: lease, limit, once };
+                let entries = self.store().lease_inbox(scope, &lease).await?;
+                // Nothing may be left because the same request has just taken it.
+                if entries.is_empty()
+                    && let Some(first) = self.answered(caller, request).await?
+                {
+                    return once::read(first);
+                }
+                Ok(entries)
+            })
+            .await?;
         self.with_messages(caller, entries).await
     }
 
@@ -58,10 +75,20 @@ impl Broker {
     ///
     /// # Errors
     /// `NotLeased` if the entry is not the caller's (any more).
-    pub async fn confirm(&self, caller: &Caller, id: Id) -> Result<InboxItem, Error> {
+    pub async fn confirm(&self, caller: &Caller, id: Id, once: Option<&Once>) -> Result<InboxItem, Error> {
+        caller.may(Action::UseInbox)?;
+        self.once(caller, once, move || self.try_confirm_entry(caller, id, once)).await
+    }
+
+    async fn try_confirm_entry(
+        &self,
+        caller: &Caller,
+        id: Id,
+        once: Option<&Once>,
+    ) -> Result<InboxItem, Error> {
         let item = self.leased(caller, id).await?;
         if item.entry.state == InboxState::Confirmed {
-            return Ok(item);
+            return self.commit_inbox(caller, once, Work::new(), item).await;
         }
         let mut message = item.message;
         let before = message.state;
@@ -75,21 +102,38 @@ impl Broker {
         let kind = EventKind::MessageConfirmed;
         work.insert_event(&notes::of_message(kind, &message, &caller.actor, message.updated_at));
         self.confirm_sender(&mut work, &message).await?;
-        self.commit_inbox(work).await?;
-        Ok(InboxItem { entry: InboxEntry { state: InboxState::Confirmed, ..item.entry }, message })
+        let entry = InboxEntry { state: InboxState::Confirmed, lease_until: None, ..item.entry };
+        self.commit_inbox(caller, once, work, InboxItem { entry, message }).await
     }
 
     /// Sends an entry back to its sender, with a rule that says why.
     ///
     /// # Errors
     /// `NotLeased` if the entry is not the caller's (any more).
-    pub async fn give_back(&self, caller: &Caller, id: Id, rule: &str) -> Result<InboxItem, Error> {
+    pub async fn give_back(
+        &self,
+        caller: &Caller,
+        id: Id,
+        rule: &str,
+        once: Option<&Once>,
+    ) -> Result<InboxItem, Error> {
+        caller.may(Action::UseInbox)?;
         if !model::ids::is_name(rule) {
             return Err(model::Error::Invalid { field: "rule" }.into());
         }
+        self.once(caller, once, move || self.try_give_back(caller, id, rule, once)).await
+    }
+
+    async fn try_give_back(
+        &self,
+        caller: &Caller,
+        id: Id,
+        rule: &str,
+        once: Option<&Once>,
+    ) -> Result<InboxItem, Error> {
         let item = self.leased(caller, id).await?;
         if item.entry.state == InboxState::Returned {
-            return Ok(item);
+            return self.commit_inbox(caller, once, Work::new(), item).await;
         }
         let mut message = item.message;
         if message.state != MessageState::Processed {
@@ -97,9 +141,9 @@ impl Broker {
         }
         message.report = Some(with_finding(message.report.take(), rule));
         let mut work = self.take_out(caller, &item.entry, InboxState::Returned);
-        let message = self.returned(&mut work, message, &caller.actor).await?;
-        self.commit_inbox(work).await?;
-        Ok(InboxItem { entry: InboxEntry { state: InboxState::Returned, ..item.entry }, message })
+        let message = self.returned(&mut work, message, &caller.actor, None).await?;
+        let entry = InboxEntry { state: InboxState::Returned, lease_until: None, ..item.entry };
+        self.commit_inbox(caller, once, work, InboxItem { entry, message }).await
     }
 
     fn take_out(&self, caller: &Caller, entry: &InboxEntry, to: InboxState) -> Work {
@@ -109,8 +153,14 @@ impl Broker {
         work
     }
 
-    async fn commit_inbox(&self, work: Work) -> Result<(), Error> {
-        match self.store().commit(work).await.map_err(Error::from) {
+    async fn commit_inbox(
+        &self,
+        caller: &Caller,
+        once: Option<&Once>,
+        work: Work,
+        item: InboxItem,
+    ) -> Result<InboxItem, Error> {
+        match self.commit_answer(caller, once, work, item.entry.id, item).await {
             Err(error) if error.is_conflict("inbox entry") => Err(Error::NotLeased),
             outcome => outcome,
         }

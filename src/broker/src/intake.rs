@@ -147,7 +147,7 @@ impl Broker {
         Ok(writer.finish().await?)
     }
 
-    async fn identify(
+    pub(crate) async fn identify(
         &self,
         tenant: &str,
         stored: &StoredPayload,
@@ -206,6 +206,7 @@ impl Broker {
             report: None,
             related: None,
             exchange: None,
+            forwarding: None,
         })
     }
 
@@ -334,7 +335,7 @@ pub(crate) enum Known {
 }
 
 /// Dedup keys are unique within an authority's incoming messages. A test takes no productive id.
-fn dedup_space(message: &Message) -> String {
+pub(crate) fn dedup_space(message: &Message) -> String {
     let kind = if message.test { "in-test" } else { "in" };
     format!("{kind}:{}", message.authority)
 }

@@ -12,12 +12,14 @@
 //! The broker knows standards, directories and adapters by their traits alone.
 
 mod access;
+mod clarify;
 mod content;
 mod deliver;
 mod erasure;
 mod error;
 mod evidence;
 mod exchange;
+mod forward;
 mod hooks;
 pub mod house;
 mod inbox;
@@ -31,6 +33,8 @@ mod pressure;
 mod process;
 mod reach;
 mod records;
+mod redrive;
+mod repairs;
 mod stamping;
 mod translate;
 mod uploads;
@@ -56,10 +60,12 @@ pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
 pub use once::Once;
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
+pub use redrive::{Redrive, RedriveState};
+pub use repairs::NOTE_CHARS;
 pub use stamping::{StampHealth, Stamping};
 pub use store::{
-    ChainFinding, ChainReport, Delivery, InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page,
-    Partner, Payload, RecordFilter, SealedEvent, Stats, Subscription, Terms, TokenRow,
+    ChainFinding, ChainReport, ClarificationFilter, Delivery, InboxEntry, InboxFilter, InboxState, Listed,
+    MessageFilter, Page, Partner, Payload, RecordFilter, SealedEvent, Stats, Subscription, Terms, TokenRow,
 };
 pub use store::{Upload as UploadState, UploadQuota};
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};

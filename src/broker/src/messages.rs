@@ -1,16 +1,16 @@
-//! Messages as operators and systems see them, and the three places where they end: confirmed,
-//! returned, parked.
+//! Messages as operators and systems see them, and what it takes to return or park one. What operators do
+//! about them stands in `repairs` and `forward`.
 
 use model::activity::{Task, TaskStatus};
+use model::clarification::{self, Clarification, Side};
+use model::command::Change;
 use model::exchange::{ExchangeObject, ExchangeStatus};
 use model::message::Direction;
 use model::record::Meta;
 use model::rights::Action;
 use model::{Actor, Caller, EventKind, Id, Message, MessageState, Record, RecordKind, Scope, ids};
-use serde_json::json;
-use store::{InboxState, Listed, MessageFilter, NewJob, Page, TimelineOf, Work};
+use store::{Listed, MessageFilter, Page, TimelineOf, Work};
 
-use crate::process::with_finding;
 use crate::{Broker, Error, notes};
 
 impl Broker {
@@ -58,8 +58,9 @@ impl Broker {
         let scope = Scope::tenant(&message.tenant);
         let mut events = self.store().timeline(&scope, TimelineOf::Message(message.id), page).await?;
         if !caller.scope.covers(&message.tenant, &message.unit, message.public_service.as_deref()) {
-            // Who only brought the message sees its way, not the records it led to.
+            // Who only brought the message sees its way, not the records it led to nor what operators note.
             events.retain(|(_, event)| event.subject.is_none());
+            events.iter_mut().for_each(|(_, event)| notes::without_note(event));
         }
         Ok(events)
     }
@@ -79,108 +80,27 @@ impl Broker {
         Ok(self.store().timeline(&scope, TimelineOf::Record(id), page).await?)
     }
 
-    /// Tries a parked message again.
-    ///
-    /// # Errors
-    /// `WrongState` if it is not parked.
-    pub async fn resend(&self, caller: &Caller, id: Id) -> Result<Message, Error> {
-        let mut message = self.to_repair(caller, id).await?;
-        // What goes out is built and checked anew: what was wrong may have been mended meanwhile.
-        let (state, kind) = match message.direction {
-            Direction::In => (MessageState::Accepted, "process"),
-            Direction::Out => (MessageState::Preparing, "prepare"),
-        };
-        let now = self.now();
-        let before = message.state;
-        if before != MessageState::Parked || !before.may_become(state) {
-            return Err(model::Error::WrongState { state: before.name() }.into());
-        }
-        message.state = state;
-        message.updated_at = now;
-        message.report = None;
-        let mut work = Work::new();
-        work.cancel_jobs(&message.tenant, message.id);
-        work.update_message(&message, before);
-        work.insert_event(&notes::of_message(EventKind::MessageResent, &message, &caller.actor, now));
-        work.enqueue(&NewJob {
-            id: ids::new_id(),
-            tenant: message.tenant.clone(),
-            lane: format!("again:{}", message.partner),
-            kind: kind.to_owned(),
-            subject: message.id,
-            detail: json!(null),
-            next_at: now,
-            fifo_key: None,
-        });
-        self.store().commit(work).await?;
-        Ok(message)
-    }
-
-    /// Puts a message aside for a human.
-    ///
-    /// # Errors
-    /// `WrongState` if it has ended.
-    pub async fn park_by_hand(&self, caller: &Caller, id: Id) -> Result<Message, Error> {
-        let mut message = self.to_repair(caller, id).await?;
-        // What waits in a mailbox or with its recipient is not ours to put aside.
-        let ours =
-            matches!(message.state, MessageState::Accepted | MessageState::Preparing | MessageState::Ready);
-        if !ours {
-            return Err(model::Error::WrongState { state: message.state.name() }.into());
-        }
-        message.report = Some(with_finding(message.report.take(), "message.parked-by-hand"));
-        let mut work = Work::new();
-        work.cancel_jobs(&message.tenant, message.id);
-        let message = self.parked(&mut work, message, &caller.actor)?;
-        self.store().commit(work).await?;
-        Ok(message)
-    }
-
-    /// Sends a message back to its sender.
-    ///
-    /// # Errors
-    /// `WrongState` if it has ended.
-    pub async fn return_by_hand(&self, caller: &Caller, id: Id) -> Result<Message, Error> {
-        let mut message = self.to_repair(caller, id).await?;
-        // What is with its recipient can only be returned by the recipient.
-        if !message.state.may_become(MessageState::Returned) || message.state == MessageState::Delivered {
-            return Err(model::Error::WrongState { state: message.state.name() }.into());
-        }
-        let waits = message.state == MessageState::Processed;
-        message.report = Some(with_finding(message.report.take(), "message.returned-by-hand"));
-        let mut work = Work::new();
-        work.cancel_jobs(&message.tenant, message.id);
-        if waits {
-            let from = [InboxState::Available, InboxState::HandedOut];
-            work.set_inbox(&message.tenant, message.id, &from, InboxState::Returned, None);
-        }
-        let message = self.returned(&mut work, message, &caller.actor).await?;
-        self.store().commit(work).await?;
-        Ok(message)
-    }
-
-    async fn to_repair(&self, caller: &Caller, id: Id) -> Result<Message, Error> {
-        let scope = caller.may(Action::RepairMessages)?;
-        let found = self.store().message(scope, id).await?;
-        found.ok_or_else(|| model::Error::NotFound { kind: "message" }.into())
-    }
-
     /// Rows of a return: the message, the sender's copy of it and the exchange that it opened.
     pub(crate) async fn returned(
         &self,
         work: &mut Work,
         mut message: Message,
         actor: &Actor,
+        note: Option<&str>,
     ) -> Result<Message, Error> {
         let now = self.now();
         let before = message.state;
         if message.direction == Direction::In {
             self.take_back(work, &message).await?;
         }
+        if before == MessageState::Parked {
+            self.leave_parked(work, &message, actor).await?;
+        }
         message.state = MessageState::Returned;
         message.updated_at = now;
         work.update_message(&message, before);
-        work.insert_event(&notes::of_message(EventKind::MessageReturned, &message, actor, now));
+        let event = notes::of_message(EventKind::MessageReturned, &message, actor, now);
+        work.insert_event(&notes::with_note(event, note));
         if let Some(mut sent) =
             self.sent_copy(&message).await?.filter(|sent| sent.state == MessageState::Delivered)
         {
@@ -204,7 +124,7 @@ impl Broker {
 
     /// What a returned message had led to at its receiver is taken back: its records, and its exchange.
     /// Nothing is taken back once an object was imported.
-    async fn take_back(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
+    pub(crate) async fn take_back(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
         if message.state == MessageState::Processed {
             let scope = Scope::tenant(&message.tenant);
             if let Some(id) = message.exchange
@@ -223,12 +143,13 @@ impl Broker {
         Ok(())
     }
 
-    /// Rows of a clarification (Klärungsfall): the message, and a task on its unit's desk.
+    /// Rows of a clarification (Klärungsfall): the message, why it waits, and a task on its unit's desk.
     pub(crate) fn parked(
         &self,
         work: &mut Work,
         mut message: Message,
         actor: &Actor,
+        note: Option<&str>,
     ) -> Result<Message, Error> {
         let now = self.now();
         let before = message.state;
@@ -238,32 +159,64 @@ impl Broker {
         message.state = MessageState::Parked;
         message.updated_at = now;
         work.update_message(&message, before);
-        work.insert_event(&notes::of_message(EventKind::MessageParked, &message, actor, now));
-        let id = ids::new_id();
-        let meta = Meta {
-            id,
-            tenant: message.tenant.clone(),
-            authority: message.authority.clone(),
-            unit: message.unit.clone(),
-            public_service: message.public_service.clone(),
-            root: id,
-            version: 0,
-            created_at: now,
-            updated_at: now,
-        };
-        let task = Task {
-            meta,
-            case_id: None,
-            message_id: Some(message.id),
-            title: "Klärungsfall".to_owned(),
-            kind: "clarification".to_owned(),
-            requested_by: None,
-            assignee: None,
-            due: None,
-            status: TaskStatus::Open,
-            result: None,
-        };
+        let event = notes::of_message(EventKind::MessageParked, &message, actor, now);
+        work.insert_event(&notes::with_note(event, note));
+        let task = clarification_task(&message);
+        let rule = message.report.as_ref().and_then(clarification::leading);
+        let rule = rule.map_or("message.parked-by-hand", |finding| finding.rule.as_str()).to_owned();
+        work.open_clarification(&Clarification {
+            message: message.clone(),
+            side: Side::of(&rule, message.direction),
+            rule,
+            since: now,
+            task: Some(task.meta.id),
+        });
         self.create(work, Record::Task(task), actor, message.id)?;
         Ok(message)
+    }
+
+    /// Rows of a message's leaving the desk: nobody has to do anything about it any more.
+    pub(crate) async fn leave_parked(
+        &self,
+        work: &mut Work,
+        message: &Message,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let scope = Scope::tenant(&message.tenant);
+        work.close_clarification(&message.tenant, message.id);
+        let known = self.store().clarification(&scope, message.id).await?;
+        let Some(id) = known.and_then(|known| known.task) else { return Ok(()) };
+        let Some(task) = self.store().record(&scope, RecordKind::Task, id).await? else { return Ok(()) };
+        if matches!(&task, Record::Task(task) if task.status.is_open()) {
+            self.apply(work, &task, Change::CompleteTask(None), actor, Some(message.id))?;
+        }
+        Ok(())
+    }
+}
+
+fn clarification_task(message: &Message) -> Task {
+    let id = ids::new_id();
+    let meta = Meta {
+        id,
+        tenant: message.tenant.clone(),
+        authority: message.authority.clone(),
+        unit: message.unit.clone(),
+        public_service: message.public_service.clone(),
+        root: id,
+        version: 0,
+        created_at: message.updated_at,
+        updated_at: message.updated_at,
+    };
+    Task {
+        meta,
+        case_id: None,
+        message_id: Some(message.id),
+        title: "Klärungsfall".to_owned(),
+        kind: "clarification".to_owned(),
+        requested_by: None,
+        assignee: None,
+        due: None,
+        status: TaskStatus::Open,
+        result: None,
     }
 }

@@ -4,6 +4,9 @@ use model::event::Subject;
 use model::{Actor, Decided, Event, EventKind, Id, Message, Record, Timestamp, ids};
 use serde_json::{Value, json};
 
+/// Member of an event's detail that holds what an operator noted.
+pub(crate) const NOTE: &str = "note";
+
 /// What happened to a record.
 pub(crate) fn of_record(decided: &Decided, actor: &Actor, now: Timestamp, message: Option<Id>) -> Event {
     let record = &decided.record;
@@ -57,6 +60,30 @@ pub(crate) fn of_message(kind: EventKind, message: &Message, actor: &Actor, now:
         payloads: message.payload.clone().into_iter().collect(),
         detail: Some(message_facts(message)),
     }
+}
+
+/// The same event with what the operator noted about it: kept as part of the account, shown to those who see the
+/// message in their own scope, never sent to the other side.
+pub(crate) fn with_note(mut event: Event, note: Option<&str>) -> Event {
+    if let (Some(note), Some(Value::Object(detail))) = (note, &mut event.detail) {
+        detail.insert(NOTE.to_owned(), note.into());
+    }
+    event
+}
+
+/// Takes the operator's note out of what others are shown.
+pub(crate) fn without_note(event: &mut Event) {
+    if let Some(Value::Object(detail)) = &mut event.detail {
+        detail.remove(NOTE);
+    }
+}
+
+/// The same event with a further fact.
+pub(crate) fn with_fact(mut event: Event, name: &str, fact: Value) -> Event {
+    if let Some(Value::Object(detail)) = &mut event.detail {
+        detail.insert(name.to_owned(), fact);
+    }
+    event
 }
 
 /// Type, state and the other side: what proves a message's way without its content.

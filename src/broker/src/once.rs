@@ -1,10 +1,15 @@
 //! Doing once what is asked twice: the key of a request, its digest, and the first answer.
 
-use model::Caller;
+use model::{Caller, Id};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use store::{Dedup, Work};
 
 use crate::{Broker, Error};
+
+/// How often an act is decided anew because a record changed in between.
+const ATTEMPTS: usize = 5;
 
 /// A request that may come again. The same key with the same digest gets the first answer; with
 /// another digest it is refused.
@@ -18,12 +23,12 @@ pub struct Once {
 
 impl Once {
     /// Keys of different callers never meet.
-    fn space(caller: &Caller) -> String {
+    pub(crate) fn space(caller: &Caller) -> String {
         format!("rest:{}", caller.actor.id)
     }
 
     /// Claims the key in `work`, together with the answer to be given again.
-    pub(crate) fn claim(&self, work: &mut Work, caller: &Caller, subject: model::Id, answer: &Value) {
+    pub(crate) fn claim(&self, work: &mut Work, caller: &Caller, subject: Id, answer: &Value) {
         let space = Self::space(caller);
         work.claim_dedup(&caller.scope.tenant, &space, &self.key, subject, &self.digest, Some(answer));
     }
@@ -57,24 +62,50 @@ impl Broker {
         Ok(known.and_then(|known| known.answer))
     }
 
-    /// Keeps the answer to a request whose effect is committed already. For effects that change nothing
-    /// when they are repeated: an interruption before this call only costs the repetition.
-    ///
-    /// # Errors
-    /// If the store cannot be written.
-    pub async fn remember(
+    /// Carries `act` out, unless it was carried out before under the same key: then its answer is given again.
+    /// Whatever keeps `act` from succeeding may be that the same request was quicker, so the key is looked at
+    /// again before a failure is told. What others change at the same time has it decided anew.
+    pub(crate) async fn once<T: DeserializeOwned, F: Future<Output = Result<T, Error>>>(
         &self,
         caller: &Caller,
-        once: &Once,
-        subject: model::Id,
-        answer: &Value,
-    ) -> Result<(), Error> {
-        let mut work = Work::new();
-        once.claim(&mut work, caller, subject, answer);
-        match self.store().commit(work).await.map_err(Error::from) {
-            Err(error) if error.is_conflict("dedup") => Ok(()),
-            outcome => outcome,
+        once: Option<&Once>,
+        act: impl Fn() -> F,
+    ) -> Result<T, Error> {
+        if let Some(first) = self.answered(caller, once).await? {
+            return read(first);
         }
+        for attempt in 1.. {
+            let error = match act().await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            if let Some(first) = self.answered(caller, once).await? {
+                return read(first);
+            }
+            match error {
+                error if attempt < ATTEMPTS && error.is_conflict("record") => {}
+                error if error.is_conflict("record") => return Err(model::Error::VersionConflict.into()),
+                error => return Err(error),
+            }
+        }
+        Err(Error::Internal)
+    }
+
+    /// Commits `work` together with the key and its answer. To be called within [`once`](Broker::once).
+    pub(crate) async fn commit_answer<T: Serialize>(
+        &self,
+        caller: &Caller,
+        once: Option<&Once>,
+        mut work: Work,
+        subject: Id,
+        answer: T,
+    ) -> Result<T, Error> {
+        if let Some(once) = once {
+            let json = serde_json::to_value(&answer).map_err(|_| Error::Internal)?;
+            once.claim(&mut work, caller, subject, &json);
+        }
+        self.store().commit(work).await?;
+        Ok(answer)
     }
 
     /// Commits `work`. If another request with the same key was quicker, gives its answer instead.
@@ -97,4 +128,9 @@ fn first_answer(known: Dedup, once: &Once) -> Result<Value, Error> {
         return Err(Error::KeyReused);
     }
     Ok(known.answer.unwrap_or(Value::Null))
+}
+
+/// A kept answer in its type.
+pub(crate) fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Error> {
+    serde_json::from_value(answer).map_err(|_| Error::KeyReused)
 }

@@ -48,7 +48,7 @@ impl Broker {
         let mut work = Work::new();
         work.insert_payload(&job.tenant, &stored);
         if !acceptable {
-            self.parked(&mut work, message, &Actor::gateway())?;
+            self.parked(&mut work, message, &Actor::gateway(), None)?;
             return self.finish(job, work).await;
         }
         message.state = MessageState::Ready;

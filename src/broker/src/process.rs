@@ -78,7 +78,9 @@ impl Broker {
     async fn check_recipient(&self, message: &mut Message) -> Result<(), Error> {
         let recipient = message.identity.as_ref().and_then(|identity| identity.recipient.as_ref());
         let Some(named) = recipient.and_then(|recipient| recipient.authority.clone()) else { return Ok(()) };
-        if named == message.authority {
+        let was_there =
+            message.forwarding.as_ref().is_some_and(|forwarding| forwarding.from.contains(&named));
+        if named == message.authority || was_there {
             return Ok(());
         }
         let finding = match self.parts.directory.find(&named).await? {
@@ -125,7 +127,8 @@ impl Broker {
             created_at: now,
         });
         work.insert_event(&notes::of_message(EventKind::MessageProcessed, &message, &actor, now));
-        if identity.wants_receipt {
+        let receipted = message.forwarding.as_ref().is_some_and(|forwarding| forwarding.receipted);
+        if identity.wants_receipt && !receipted {
             self.prepare_receipt(&mut work, &exchange, &identity, &message)?;
         }
         self.finish(job, work).await
@@ -213,14 +216,14 @@ impl Broker {
     /// content. A return is technical and is never itself returned.
     pub(crate) async fn return_message(&self, job: &Job, message: Message) -> Result<(), Error> {
         let mut work = Work::new();
-        self.returned(&mut work, message, &Actor::gateway()).await?;
+        self.returned(&mut work, message, &Actor::gateway(), None).await?;
         self.finish(job, work).await
     }
 
     /// Waits for a human. The task appears on the desk of the message's unit.
     pub(crate) async fn park(&self, job: &Job, message: Message) -> Result<(), Error> {
         let mut work = Work::new();
-        self.parked(&mut work, message, &Actor::gateway())?;
+        self.parked(&mut work, message, &Actor::gateway(), None)?;
         self.finish(job, work).await
     }
 
@@ -362,7 +365,7 @@ impl Broker {
     }
 }
 
-fn partner(message: &Message, identity: &Identity) -> Authority {
+pub(crate) fn partner(message: &Message, identity: &Identity) -> Authority {
     let by_door = message.partner.parse().ok();
     let by_content = identity.sender.as_ref().and_then(|sender| sender.authority.clone());
     by_door.or(by_content).unwrap_or_else(Authority::nobody)

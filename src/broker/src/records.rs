@@ -1,6 +1,5 @@
 //! Records: what callers see and how their commands take effect.
 
-use model::activity::TaskStatus;
 use model::case::RecordStatus;
 use model::command::{Change, Command};
 use model::rights::Action;
@@ -252,7 +251,7 @@ impl Broker {
         let filter = RecordFilter { parent: Some(about), ..RecordFilter::of(RecordKind::Task) };
         let tasks = self.store().records(scope, &filter, &Page { after: None, limit: 50 }).await?;
         let open = |record: &Record| match record {
-            Record::Task(task) => matches!(task.status, TaskStatus::Open | TaskStatus::Assigned),
+            Record::Task(task) => task.status.is_open(),
             _ => false,
         };
         Ok(tasks.items.iter().any(open))

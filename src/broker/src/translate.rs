@@ -166,6 +166,7 @@ fn place(record: &mut Record, parent: Option<(RecordKind, Id)>, object_id: &str)
         }
         Record::Document(document) => {
             document.parent = parent.map(|(_, id)| id);
+            document.status = status;
             &mut document.description.references
         }
         _ => return,

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{Actor, Failure, FailureKind, Scope};
-use store::{Job, Work};
+use store::{Job, OperationState, Work};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::pressure::LOOK;
 use crate::process::with_finding;
 use crate::stamping::keep_stamping;
-use crate::{Broker, Error};
+use crate::{Broker, Error, redrive};
 
 /// Lease of a job; renewed while it runs.
 const LEASE: Duration = Duration::from_secs(60);
@@ -215,6 +215,7 @@ impl Broker {
             "deliver" => self.deliver(job).await,
             "hook" => self.hook(job).await,
             "hook-test" => self.hook_test(job).await,
+            redrive::JOB => self.redrive(job).await,
             _ => Err(Failure::permanent("broker.unknown-job", "a job of an unknown kind").into()),
         }
     }
@@ -235,6 +236,10 @@ impl Broker {
             work.retry_job(job.id, job.epoch, self.now().plus(pause(job)));
             return Ok(self.store().commit(work).await?);
         }
+        if job.kind == redrive::JOB {
+            work.end_operation(&job.tenant, job.subject, OperationState::Failed);
+            return self.finish(job, work).await;
+        }
         let message = self.store().message(&Scope::tenant(&job.tenant), job.subject).await?;
         let Some(mut message) =
             message.filter(|message| message.state.may_become(model::MessageState::Parked))
@@ -243,8 +248,8 @@ impl Broker {
         };
         message.report = Some(with_finding(message.report.take(), &failure.code));
         match failure.kind {
-            FailureKind::Rejected => self.returned(&mut work, message, &Actor::gateway()).await?,
-            _ => self.parked(&mut work, message, &Actor::gateway())?,
+            FailureKind::Rejected => self.returned(&mut work, message, &Actor::gateway(), None).await?,
+            _ => self.parked(&mut work, message, &Actor::gateway(), None)?,
         };
         self.finish(job, work).await
     }

@@ -56,6 +56,11 @@ pub enum TaskStatus {
 }
 
 impl TaskStatus {
+    /// Whether somebody still has to act.
+    pub fn is_open(self) -> bool {
+        matches!(self, TaskStatus::Open | TaskStatus::Assigned)
+    }
+
     /// Name as in the JSON form.
     pub fn name(self) -> &'static str {
         match self {

@@ -334,6 +334,9 @@ pub struct Document {
     /// Versions, oldest first.
     #[serde(default)]
     pub versions: Vec<Version>,
+    /// Where it stands: received or locked only if it was sent alone, otherwise what it lies in says so.
+    #[serde(default)]
+    pub status: RecordStatus,
 }
 
 /// Dates of a document as calendar days, `YYYY-MM-DD`.

@@ -1,12 +1,14 @@
 //! What every code means, in English and German: the sentences of the pages under `docs/errors`.
 //!
-//! A page begins with `# code`, and holds one line `en: …` and one line `de: …`; the prose below is for
-//! people. Whoever answers a foreign system (problems of the REST interface, findings of a check) takes
+//! A page begins with `# code`, and holds one line `en: …` and one line `de: …`; that of a rule of messages also
+//! `side: sender`, `recipient` or `us`, which says who has to act. The prose below is for people. Whoever answers a foreign system (problems of the REST interface, findings of a check) takes
 //! the sentence from here, so that it stands in exactly one place.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
+
+use crate::clarification::Side;
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "../../docs/errors"]
@@ -19,6 +21,8 @@ pub struct Sentence {
     pub en: String,
     /// In German.
     pub de: String,
+    /// Who has to act, if it is a rule of messages.
+    pub side: Option<Side>,
 }
 
 /// The sentence of a code; `None` if no page explains it.
@@ -46,7 +50,8 @@ fn read(file_name: &str) -> Option<(String, Sentence)> {
     let text = std::str::from_utf8(&page.data).ok()?;
     let line = |start: &str| text.lines().find_map(|line| line.strip_prefix(start)).map(str::to_owned);
     let code = line("# ")?;
-    Some((code, Sentence { en: line("en: ")?, de: line("de: ")? }))
+    let side = line("side: ").and_then(|name| Side::of_name(&name));
+    Some((code, Sentence { en: line("en: ")?, de: line("de: ")?, side }))
 }
 
 #[cfg(test)]
@@ -62,6 +67,21 @@ mod tests {
             for text in [&sentence.en, &sentence.de] {
                 assert!(text.len() > 10 && text.ends_with('.'), "{file_name}: {text}");
             }
+        }
+    }
+
+    /// Pages of rules that a report of a message may hold.
+    const RULES: &[&str] = &["message.", "exchange.", "container.", "xdomea.", "xsd.", "xml."];
+
+    #[test]
+    fn every_rule_of_messages_says_who_has_to_act_and_says_it_once() {
+        for file_name in pages() {
+            let page = Pages::get(&file_name).unwrap();
+            let text = std::str::from_utf8(&page.data).unwrap();
+            let sides: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("side: ")).collect();
+            assert!(sides.iter().all(|side| Side::of_name(side).is_some()), "{file_name}: {sides:?}");
+            let is_rule = RULES.iter().any(|rule| file_name.starts_with(rule));
+            assert!(sides.len() == 1 || (sides.is_empty() && !is_rule), "{file_name}: {sides:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use crate::activity::TaskStatus;
 use crate::case::{Confidentiality, Description, File, RecordStatus, Reference, Version};
 use crate::exchange::{Exchange, ExchangeMessage, ExchangeStatus, ImportResult};
 use crate::record::Record;
-use crate::{Error, EventKind, Id, RecordKind, Timestamp, patch};
+use crate::{Authority, Error, EventKind, Id, RecordKind, Timestamp, patch};
 
 /// Largest JSON form of a record, in bytes. What is larger belongs into documents.
 pub const RECORD_BYTES: usize = 256 * 1024;
@@ -67,6 +67,8 @@ pub enum Change {
     CancelTask,
     /// A message of the exchange went or came, and the exchange stands there now.
     ExchangeMessage(ExchangeMessage, ExchangeStatus),
+    /// The partner has handed the message to this authority, which the exchange is with from now on.
+    ExchangePartner(Authority),
     /// The exchange stands there now, without a new message.
     ExchangeStatus(ExchangeStatus),
     /// The receiver's record-keeping system reports, by the objects' UUIDs.
@@ -133,6 +135,10 @@ fn changed(current: &Record, change: &Change) -> Result<(Record, EventKind), Err
             exchange.status = *status;
             exchange_event(*status)
         }
+        (Record::Exchange(exchange), Change::ExchangePartner(partner)) => {
+            exchange.partner = partner.clone();
+            EventKind::RecordChanged
+        }
         (Record::Exchange(exchange), Change::ExchangeStatus(status)) => {
             exchange.status = *status;
             exchange_event(*status)
@@ -171,6 +177,7 @@ fn changed_file(current: &Record, mut record: Record, change: &Change) -> Result
     let status = match &mut record {
         Record::CaseFile(file) => Some(&mut file.status),
         Record::Case(case) => Some(&mut case.status),
+        Record::Document(document) => Some(&mut document.status),
         _ => None,
     };
     let before = status.as_deref().copied();
@@ -182,6 +189,8 @@ fn changed_file(current: &Record, mut record: Record, change: &Change) -> Result
         (Change::Amend(patch), _) => return amended(current, patch),
         (Change::AssignReference(reference), _) => return with_reference(record, reference),
         (Change::AddContent { version, file }, _) => return with_content(record, version, file),
+        // A document is closed with what it lies in.
+        (Change::Close | Change::Reopen, _) if current.kind() == RecordKind::Document => return Err(wrong()),
         (Change::Close, Some(RecordStatus::Open)) => (RecordStatus::Closed, EventKind::RecordChanged),
         (Change::Reopen, Some(RecordStatus::Closed)) => (RecordStatus::Open, EventKind::RecordChanged),
         (Change::ConfirmReceived, Some(RecordStatus::Received)) => {
@@ -360,6 +369,31 @@ mod tests {
         {
             assert_eq!(run(Some(&locked), change), Err(Error::Locked));
         }
+    }
+
+    #[test]
+    fn a_document_that_was_handed_over_alone_is_locked_and_takes_no_file_any_more() {
+        let document = Record::Document(crate::case::Document {
+            meta: crate::testkit::a_meta(),
+            description: Description { title: "Lageplan".into(), ..Description::default() },
+            parent: None,
+            kind: None,
+            dates: crate::case::DocumentDates::default(),
+            versions: vec![],
+            status: RecordStatus::Open,
+        });
+        let document = run(None, Change::Create(Box::new(document))).unwrap().record;
+        let locked = run(Some(&document), Change::Lock).unwrap();
+        assert_eq!((locked.record.status(), locked.event), ("locked", EventKind::RecordLocked));
+        let file = Box::new(File { name: "a.pdf".into(), ..File::default() });
+        for change in [
+            Change::AddContent { version: "1".into(), file },
+            Change::Amend(json!({ "title": "x" })),
+            Change::AssignReference("1".into()),
+        ] {
+            assert_eq!(run(Some(&locked.record), change), Err(Error::Locked));
+        }
+        assert_eq!(run(Some(&document), Change::Close), Err(Error::WrongState { state: "open" }));
     }
 
     #[test]

@@ -83,6 +83,15 @@ pub enum EventKind {
     /// A message was sent again.
     #[serde(rename = "message.resent")]
     MessageResent,
+    /// A message got mended bytes; those it came with stay as evidence.
+    #[serde(rename = "message.repaired")]
+    MessageRepaired,
+    /// A message was handed to the authority that is competent.
+    #[serde(rename = "message.forwarded")]
+    MessageForwarded,
+    /// Somebody started work on many messages at once.
+    #[serde(rename = "operation.started")]
+    OperationStarted,
     /// The receiver has durably taken in the exchange's message.
     #[serde(rename = "exchange.received")]
     ExchangeReceived,

@@ -5,6 +5,7 @@
 //! * [`command`]: how records change. A command is decided against the current record and yields the
 //!   new record and an [`Event`] whose `changes` are exactly the difference;
 //! * [`message`]: the envelope of whatever comes in or goes out, its states and its findings;
+//! * [`clarification`]: what is told of a message that waits for a human;
 //! * [`rights`]: who may do what, and the [`Scope`] every query is confined to;
 //! * [`standard`], [`adapter`], [`directory`]: the traits that message standards, channels and
 //!   directories implement;
@@ -16,6 +17,7 @@ pub mod activity;
 pub mod adapter;
 pub mod case;
 pub mod catalog;
+pub mod clarification;
 pub mod command;
 pub mod directory;
 mod error;

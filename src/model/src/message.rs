@@ -77,7 +77,8 @@ impl MessageState {
             Preparing => matches!(next, Ready | Returned | Parked),
             Ready => matches!(next, Delivered | Confirmed | Returned | Parked),
             Delivered => matches!(next, Confirmed | Returned | Parked),
-            Parked => matches!(next, Accepted | Preparing | Ready | Returned),
+            // Confirmed: somebody else has it now, see `Forwarding`.
+            Parked => matches!(next, Accepted | Preparing | Ready | Returned | Confirmed),
             Confirmed | Returned => false,
         }
     }
@@ -133,6 +134,39 @@ pub struct Message {
     /// The exchange it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange: Option<Id>,
+    /// Its way between authorities, if one that was not competent (unzuständig) has handed it on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarding: Option<Forwarding>,
+}
+
+impl Message {
+    /// Findings of a message in a list or in an answer that is kept: whole reports would have up to 200,000.
+    const BRIEF_FINDINGS: usize = 10;
+
+    /// The same with the first findings of its report, the others counted.
+    pub fn brief(mut self) -> Message {
+        if let Some(report) = &mut self.report {
+            let left_out = report.findings.len().saturating_sub(Self::BRIEF_FINDINGS) as u64;
+            report.findings.truncate(Self::BRIEF_FINDINGS);
+            report.more = report.more.saturating_add(left_out);
+        }
+        self
+    }
+}
+
+/// How a message was handed from one authority to another (Abgabe wegen Unzuständigkeit).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Forwarding {
+    /// Authorities that it was at before, the first recipient first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<Authority>,
+    /// The authority that has it from this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Authority>,
+    /// Whether one before has sent the receipt already; there is only one.
+    #[serde(default)]
+    pub receipted: bool,
 }
 
 /// How bad a finding is.
@@ -196,6 +230,13 @@ impl Finding {
     pub fn in_file(mut self, file: impl Into<String>) -> Self {
         self.file = Some(file.into());
         self
+    }
+
+    /// A sentence of its rule with the names that it brings along in their places (`{element}`).
+    pub fn filled(&self, sentence: &str) -> String {
+        let put =
+            |text: String, (name, value): (&String, &String)| text.replace(&format!("{{{name}}}"), value);
+        self.with.iter().fold(sentence.to_owned(), put)
     }
 
     /// The same with a name that its sentence needs.

@@ -183,6 +183,7 @@ impl Record {
         match self {
             Record::CaseFile(r) => r.status.name(),
             Record::Case(r) => r.status.name(),
+            Record::Document(r) => r.status.name(),
             Record::Task(r) => r.status.name(),
             _ => "",
         }
@@ -264,6 +265,7 @@ mod tests {
                 kind: Some("Lageplan".into()),
                 dates: crate::case::DocumentDates::default(),
                 versions: vec![crate::case::Version { number: "1".into(), files: vec![] }],
+                status: crate::case::RecordStatus::Open,
             }),
             Record::Interaction(Interaction {
                 meta: a_meta(),

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use model::{Authority, Id, Scope, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use crate::sql::{Row, Select, Table};
+use crate::sql::{Conn, Failed, Row, Select, Table, Value};
+use crate::unit::Unit;
+use crate::work::CLAIM_DEDUP;
 use crate::{Error, Listed, Page, Store};
 
 /// Where an entry of a mailbox stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum InboxState {
     /// Waits to be fetched.
@@ -45,7 +48,8 @@ impl InboxState {
 }
 
 /// An entry of a mailbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct InboxEntry {
     /// Identifier.
     pub id: Id,
@@ -82,6 +86,63 @@ pub struct InboxFilter {
     pub state: Option<InboxState>,
 }
 
+/// What is to be handed out.
+#[derive(Debug)]
+pub struct Lease<'a> {
+    /// Whose mailbox.
+    pub authority: &'a Authority,
+    /// Which entries; its `authority` is not looked at.
+    pub filter: &'a InboxFilter,
+    /// To whom.
+    pub holder: &'a str,
+    /// For how long.
+    pub duration: Duration,
+    /// Most entries.
+    pub limit: u32,
+    /// Key of the request, if it may come again: see [`Work::claim_dedup`](crate::Work::claim_dedup).
+    pub once: Option<LeaseKey<'a>>,
+}
+
+/// The key of a request for a lease.
+#[derive(Debug)]
+pub struct LeaseKey<'a> {
+    /// Keys of different spaces never meet.
+    pub space: &'a str,
+    /// Chosen by whoever asks.
+    pub key: &'a str,
+    /// Of what is asked for.
+    pub digest: &'a str,
+}
+
+/// A lease as a unit of work: which entries it is about is known only when it is written, so the key's answer (the
+/// entries as JSON) is made and written in the same transaction.
+pub(crate) struct LeaseUnit {
+    update: Select,
+    tenant: String,
+    /// Space, key and digest.
+    once: Option<[String; 3]>,
+}
+
+impl LeaseUnit {
+    pub(crate) async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<Row>, Failed> {
+        let (sql, args) = self.update.clone().finish();
+        let rows = conn.rows(sql, &args).await?;
+        let (Some([space, key, digest]), false) = (&self.once, rows.is_empty()) else { return Ok(rows) };
+        let entries = entries(&rows)?;
+        let answer = serde_json::to_string(&entries).map_err(Error::from)?;
+        let text = |text: &str| Value::from(text);
+        let subject = entries.first().map(|entry| entry.id);
+        let args = [text(&self.tenant), text(space), text(key), subject.into(), text(digest), answer.into()];
+        match conn.execute(CLAIM_DEDUP, &args).await {
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                Err(Error::Conflict { what: "dedup" }.into())
+            }
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(rows),
+        }
+    }
+}
+
 const COLUMNS: &str =
     "id, tenant, authority, unit, public_service, message_id, state, lease_until, holder, created_at";
 fn select() -> Select {
@@ -114,42 +175,40 @@ impl Store {
         self.db().read_one(select).await?.as_ref().map(entry).transpose()
     }
 
-    /// Hands out up to `limit` entries of the authority's mailbox to `holder`, the oldest first: available ones, and
-    /// those whose lease has run out. `filter.authority` is not looked at.
+    /// Hands out entries of an authority's mailbox, the oldest first: available ones, and those whose lease has run
+    /// out. A key is taken together with them, its answer being the entries; if there are none, it stays free.
     ///
     /// # Errors
-    /// If the database fails.
-    pub async fn lease_inbox(
-        &self,
-        scope: &Scope,
-        authority: &Authority,
-        filter: &InboxFilter,
-        holder: &str,
-        lease: Duration,
-        limit: u32,
-    ) -> Result<Vec<InboxEntry>, Error> {
+    /// A conflict of `dedup` if the key is taken; otherwise if the database fails.
+    pub async fn lease_inbox(&self, scope: &Scope, lease: &Lease<'_>) -> Result<Vec<InboxEntry>, Error> {
         let now = self.db().now().await?;
         // As a WITH clause, because PostgreSQL may run a locking subquery of IN more than once.
         let picked = Select::new("WITH picked AS (SELECT id FROM inbox WHERE ")
             .within(scope, Table::Inbox)
-            .and("authority =", authority.as_str());
-        let update = filtered(picked, filter)
+            .and("authority =", lease.authority.as_str());
+        let update = filtered(picked, lease.filter)
             .sql(" AND (state = 'available' OR (state = 'handedOut' AND lease_until <= ")
             .bind(now)
             .sql(")) ORDER BY id LIMIT ")
-            .bind(limit)
+            .bind(lease.limit)
             .sql(self.db().skip_locked())
             .sql(") UPDATE inbox SET state = 'handedOut', holder = ")
-            .bind(holder)
+            .bind(lease.holder)
             .sql(", lease_until = ")
-            .bind(now.plus(lease))
+            .bind(now.plus(lease.duration))
             .sql(" WHERE id IN (SELECT id FROM picked) RETURNING ")
             .sql(COLUMNS);
-        let rows = self.db().commit_returning(update, "inbox").await?;
-        let mut entries = rows.iter().map(entry).collect::<Result<Vec<_>, Error>>()?;
-        entries.sort_by_key(|entry| entry.id);
-        Ok(entries)
+        let once = lease.once.as_ref().map(|once| [once.space, once.key, once.digest].map(str::to_owned));
+        let unit = LeaseUnit { update, tenant: scope.tenant.clone(), once };
+        entries(&self.db().commit(Unit::Lease(unit)).await?)
     }
+}
+
+/// The entries in these rows, by id.
+fn entries(rows: &[Row]) -> Result<Vec<InboxEntry>, Error> {
+    let mut entries = rows.iter().map(entry).collect::<Result<Vec<_>, Error>>()?;
+    entries.sort_by_key(|entry| entry.id);
+    Ok(entries)
 }
 
 fn filtered(select: Select, filter: &InboxFilter) -> Select {

@@ -11,11 +11,13 @@
 //! | `sql`, `unit`, `db`, `sqlite`, `postgres` | one SQL text for two engines, and how each commits |
 //! | `migrate`, `partition` | the schema, its way forwards, and partitions of months |
 //! | [`Work`] | what can be written |
-//! | `records`, `messages`, `events`, `hooks`, `inbox`, `queue`, `sealer`, `stamps`, `desk`, `stats` | what can be read and claimed |
+//! | `records`, `messages`, `clarifications`, `events`, `hooks`, `inbox` | what can be read of the house's business |
+//! | `queue`, `sealer`, `stamps`, `desk`, `stats` | what workers claim, and what administrators keep |
 //! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |
 
 mod audit;
+mod clarifications;
 mod db;
 mod desk;
 mod error;
@@ -51,11 +53,12 @@ use crate::unit::Unit;
 use crate::work::Wakes;
 
 pub use audit::{ChainFinding, ChainReport};
+pub use clarifications::{ClarificationFilter, Operation, OperationState};
 pub use desk::{Partner, TokenRow};
 pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
 pub use hooks::{Delivery, Subscription, Terms};
-pub use inbox::{InboxEntry, InboxFilter, InboxState};
+pub use inbox::{InboxEntry, InboxFilter, InboxState, Lease, LeaseKey};
 pub use messages::{Dedup, MessageFilter};
 pub use payload::upload::{NewUpload, Upload, UploadQuota, UploadWriter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};

@@ -16,7 +16,7 @@ struct Migration {
     postgres: &'static str,
 }
 
-/// In ascending order.
+/// In ascending order without gaps.
 const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
@@ -37,6 +37,11 @@ const MIGRATIONS: &[Migration] = &[
         version: 5,
         sqlite: include_str!("../migrations/sqlite/0005_uploads.sql"),
         postgres: include_str!("../migrations/postgres/0005_uploads.sql"),
+    },
+    Migration {
+        version: 6,
+        sqlite: include_str!("../migrations/sqlite/0006_clarifications.sql"),
+        postgres: include_str!("../migrations/postgres/0006_clarifications.sql"),
     },
 ];
 

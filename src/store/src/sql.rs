@@ -231,6 +231,7 @@ pub(crate) fn refuse_nul(args: &[Value]) -> Result<(), Error> {
 }
 
 /// A statement that grows by fixed pieces of SQL and bound values; nothing else can get into its text.
+#[derive(Clone)]
 pub(crate) struct Select {
     sql: String,
     args: Vec<Value>,

@@ -1,4 +1,4 @@
-//! What an engine commits as one: the steps of a [`Work`](crate::Work), or a claim of jobs.
+//! What an engine commits as one: the steps of a [`Work`](crate::Work), a claim of jobs, or a lease of mail.
 
 use std::fmt::Write;
 
@@ -6,6 +6,7 @@ use futures::StreamExt;
 use sqlx::{AssertSqlSafe, Either, Executor, SqliteConnection};
 
 use crate::Error;
+use crate::inbox::LeaseUnit;
 use crate::queue::Claim;
 use crate::sql::{Conn, Expect, Failed, Row, Step, for_sqlite, refuse_nul};
 
@@ -20,6 +21,8 @@ pub(crate) enum Unit {
     Steps(Vec<Step>),
     /// See [`Claim`].
     Claim(Claim),
+    /// See [`LeaseUnit`].
+    Lease(LeaseUnit),
 }
 
 impl Unit {
@@ -28,6 +31,7 @@ impl Unit {
         let steps = match self {
             Unit::Steps(steps) => steps,
             Unit::Claim(claim) => return claim.run(conn).await,
+            Unit::Lease(lease) => return lease.run(conn).await,
         };
         let mut rows = Vec::new();
         match conn {
@@ -63,7 +67,7 @@ pub(crate) fn alike(units: &[Unit]) -> usize {
 pub(crate) async fn run_alike(conn: &mut SqliteConnection, units: &[Unit]) -> Result<(), Failed> {
     let steps = units.iter().flat_map(|unit| match unit {
         Unit::Steps(steps) => steps.as_slice(),
-        Unit::Claim(_) => &[],
+        Unit::Claim(_) | Unit::Lease(_) => &[],
     });
     run_together(conn, steps).await.map(drop)
 }

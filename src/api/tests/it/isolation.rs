@@ -56,6 +56,12 @@ impl Things {
         let entry = id(&inbox["items"][0]);
         let received = inbox["items"][0]["exchange"].as_str().unwrap().to_owned();
         workers.stop().await;
+        let raw =
+            Call::post("/messages").with("content-type", "application/xml").bytes(format!("<b>{SECRET}"));
+        let parked = id(&gateway.call(owner, raw).await.is(202).json());
+        gateway.call(owner, Call::post(&format!("/messages/{parked}/park"))).await.is(200);
+        let many = Call::post("/messages/resend").json(json!({ "rule": "message.returned-by-hand" }));
+        let operation = id(&gateway.call(owner, many).await.is(202).json());
         let new =
             json!({ "name": SECRET, "roles": ["system"], "services": "all", "units": { "only": ["63"] } });
         let token = match gateway.call(owner, Call::post("/tokens").json(new)).await {
@@ -77,6 +83,8 @@ impl Things {
                 ("exchanges", sent),
                 ("exchanges", received),
                 ("messages", message),
+                ("clarifications", parked),
+                ("operations", operation),
                 ("inbox", entry),
                 ("uploads", upload),
                 ("tokens", token),
@@ -108,7 +116,11 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", "/exchanges") => {
             call.json(json!({ "kind": "handover", "to": "bab:05974028", "objects": [Id::now_v7()] }))
         }
-        ("POST", "/messages" | "/checks") => call.with("content-type", "application/xml").bytes("<a/>"),
+        ("POST", "/messages/resend") => call.json(json!({ "rule": "message.parked-by-hand" })),
+        ("POST", "/messages/{id}/forward") => call.json(json!({ "to": "bab:05974028" })),
+        ("POST", "/messages" | "/checks" | "/messages/{id}/repair") => {
+            call.with("content-type", "application/xml").bytes("<a/>")
+        }
         ("POST", "/inbox/leases") => call.json(json!({ "seconds": 1 })),
         ("POST", "/tokens") => {
             let within = json!({ "only": [] });

@@ -4,6 +4,7 @@
 
 mod bad_messages;
 mod bad_requests;
+mod clarifications;
 mod codes;
 mod content;
 mod documented;

@@ -11,7 +11,7 @@ async fn gateway() -> (Gateway, String) {
 }
 
 #[tokio::test]
-async fn a_subscription_shows_its_secret_once() {
+async fn a_subscription_shows_its_secret_once_and_is_made_once() {
     let (gateway, token) = gateway().await;
     let new = json!({ "url": "https://hooks.example/in", "types": ["record.created"] });
     let create = || Call::post("/subscriptions").with("idempotency-key", "one").json(new.clone());
@@ -20,9 +20,9 @@ async fn a_subscription_shows_its_secret_once() {
     let made = made.json();
     let secret = made["secret"].as_str().unwrap();
     assert!(secret.starts_with("whsec_"));
-    let again = gateway.call(&token, create()).await.is(201);
-    assert_eq!(again.header("idempotency-replayed"), "true");
-    assert_eq!((&again.json()["id"], &again.json()["secret"]), (&made["id"], &json!(null)));
+    let again = gateway.call(&token, create()).await.is(409);
+    assert_eq!(again.header("location"), format!("{}{path}", api::BASE));
+    assert_eq!(again.json()["code"], "broker.answer-not-kept");
     let read = gateway.call(&token, Call::get(&path)).await.is(200);
     assert_eq!(read.header("etag"), "\"1\"");
     assert!(!String::from_utf8_lossy(&read.body).contains("whsec_"));
@@ -36,8 +36,9 @@ async fn a_subscription_shows_its_secret_once() {
     let rotated = rotated.json();
     assert_ne!(rotated["secret"], made["secret"]);
     assert!(rotated["oldSecretUntil"].is_string());
-    let again = gateway.call(&token, rotate()).await.is(200).json();
-    assert_eq!((&again["version"], &again["secret"]), (&json!(2), &json!(null)));
+    gateway.call(&token, rotate()).await.is(409);
+    let read = gateway.call(&token, Call::get(&path)).await.is(200).json();
+    assert_eq!(read["version"], 2);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use seal::webhook::Secret;
 use serde_json::{Value, json};
 use store::{Delivery, NewJob, Subscription, Terms, TokenRow, Work};
 
-use crate::{Broker, Error};
+use crate::{Broker, Error, Once};
 
 /// Most subscriptions of a token.
 const MOST: usize = 20;
@@ -59,18 +59,20 @@ pub struct SubscriptionSecret {
 }
 
 impl Broker {
-    /// Makes a subscription for the caller's token.
+    /// Makes a subscription for the caller's token, once: a repetition cannot be given the secret again.
     ///
     /// # Errors
-    /// `Forbidden` if the caller is no token or may not read events; a failure `net.…` if the address may not be called.
+    /// `AnswerNotKept` if the same request has made its subscription before, `Forbidden` if the caller is no token or may not read events; a failure `net.…` if the address may not be called.
     pub async fn subscribe(
         &self,
         caller: &Caller,
         new: NewSubscription,
+        once: Option<&Once>,
     ) -> Result<SubscriptionSecret, Error> {
         let scope = caller.may(Action::Subscribe)?;
         caller.may(Action::ReadEvents)?;
         let token = owner(caller).ok_or(model::Error::Forbidden)?;
+        self.refuse_repetition(caller, once).await?;
         self.check_terms(&new.terms)?;
         let all = self.store().subscriptions(&scope.tenant).await?;
         if all.iter().filter(|(known, _)| known.token == token).count() >= MOST {
@@ -93,7 +95,7 @@ impl Broker {
             terms: new.terms,
             created_at: now,
         };
-        self.put(caller, &subscription, "created", Work::new()).await?;
+        self.put(caller, &subscription, "created", keyed(caller, once, id)).await?;
         Ok(SubscriptionSecret { subscription, secret: secret.text() })
     }
 
@@ -151,25 +153,27 @@ impl Broker {
         Ok(it)
     }
 
-    /// Gives a subscription a new secret. The old one goes on signing beside it for `overlap`.
+    /// Gives a subscription a new secret, once. The old one goes on signing beside it for `overlap`.
     ///
     /// # Errors
-    /// As [`change_subscription`](Broker::change_subscription).
+    /// `AnswerNotKept` if the same request has done so before; as [`change_subscription`](Broker::change_subscription).
     pub async fn rotate_secret(
         &self,
         caller: &Caller,
         id: Id,
         overlap: Duration,
+        once: Option<&Once>,
     ) -> Result<SubscriptionSecret, Error> {
         if overlap > LONGEST_OVERLAP {
             return Err(model::Error::Invalid { field: "overlapSeconds" }.into());
         }
         let mut it = self.own_subscription(caller, id, None).await?;
+        self.refuse_repetition(caller, once).await?;
         let secret = Secret::random()?;
         let wrapped = self.store().wrap_secret(&it.tenant, id, &secret)?;
         it.old_secret = Some((std::mem::replace(&mut it.secret, wrapped), self.now().plus(overlap)));
         it.version += 1;
-        self.put(caller, &it, "secret-rotated", Work::new()).await?;
+        self.put(caller, &it, "secret-rotated", keyed(caller, once, id)).await?;
         Ok(SubscriptionSecret { subscription: it, secret: secret.text() })
     }
 
@@ -238,8 +242,15 @@ impl Broker {
         work.insert_event(&self.subscription_event(caller, it, what));
         match self.store().commit(work).await.map_err(Error::from) {
             Err(error) if error.is_conflict("subscription") => Err(model::Error::VersionConflict.into()),
+            Err(error) if error.is_conflict("dedup") => Err(Error::AnswerNotKept { subject: it.id }),
             outcome => outcome,
         }
+    }
+
+    async fn refuse_repetition(&self, caller: &Caller, once: Option<&Once>) -> Result<(), Error> {
+        let Some(first) = self.answered(caller, once).await? else { return Ok(()) };
+        let subject = first.as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+        Err(Error::AnswerNotKept { subject })
     }
 
     fn subscription_event(&self, caller: &Caller, it: &Subscription, what: &str) -> model::Event {
@@ -283,4 +294,13 @@ fn position(after: Option<u64>, last: u64) -> Result<Option<u64>, Error> {
         Some(after) if after > last => Err(model::Error::Invalid { field: "after" }.into()),
         after => Ok(after),
     }
+}
+
+/// Work that claims the key of a request, if it has one. The secret is shown once: what is kept names the subscription.
+fn keyed(caller: &Caller, once: Option<&Once>, id: Id) -> Work {
+    let mut work = Work::new();
+    if let Some(once) = once {
+        once.claim(&mut work, caller, id, &json!(id));
+    }
+    work
 }

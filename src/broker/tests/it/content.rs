@@ -2,7 +2,7 @@
 
 use broker::Upload;
 use bytes::Bytes;
-use model::case::{Description, Document, DocumentDates};
+use model::case::{Description, Document, DocumentDates, RecordStatus};
 use model::{Caller, Id, Record};
 
 use crate::house::{Gateway, caller, create, new_case};
@@ -18,6 +18,7 @@ async fn a_document(gateway: &Gateway, caller: &Caller) -> Id {
         kind: None,
         dates: DocumentDates::default(),
         versions: vec![],
+        status: RecordStatus::Open,
     };
     gateway.broker.submit(caller, create(Record::Document(document)), None).await.unwrap();
     id

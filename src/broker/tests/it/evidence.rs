@@ -238,7 +238,11 @@ async fn a_bundle_holds_all_hops_of_a_handover_that_its_tenant_knows_and_none_of
     let model::Record::Exchange(there) = &found[0] else { unreachable!() };
     let result = ImportResult { successful: true, messages: vec![], record_reference: None };
     let object = &there.objects[0];
-    gateway.broker.confirm_import(&theirs, there.meta.id, vec![(object.object_id, result)]).await.unwrap();
+    gateway
+        .broker
+        .confirm_import(&theirs, there.meta.id, vec![(object.object_id, result)], None)
+        .await
+        .unwrap();
     gateway.broker.run_due_jobs().await.unwrap();
 
     let (_, sent) = export(&gateway, &ours, case.meta.id).await;

@@ -59,19 +59,20 @@ async fn a_receipt_follows_the_take_in_and_an_import_result_only_the_import() {
     assert_eq!(sent.status, ExchangeStatus::Received);
     assert_eq!(sent.messages.iter().map(|m| m.message_type.as_str()).collect::<Vec<_>>(), ["0401", "0403"]);
 
-    let too_early = gateway.broker.lock(&ours, RecordKind::Case, case.meta.id, sent.meta.id).await;
+    let too_early = gateway.broker.lock(&ours, RecordKind::Case, case.meta.id, sent.meta.id, None).await;
     assert!(matches!(too_early, Err(Error::Model(model::Error::NotConfirmed))));
 
     let there = received(&gateway, &theirs).await;
     let object = there.objects[0].object_id;
-    gateway.broker.confirm_import(&theirs, there.meta.id, vec![(object, result(true))]).await.unwrap();
+    gateway.broker.confirm_import(&theirs, there.meta.id, vec![(object, result(true))], None).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();
     let imported = gateway.broker.record(&theirs, RecordKind::Case, there.objects[0].id).await.unwrap();
     assert_eq!(imported.status(), "open");
 
     let sent = exchange(&gateway, &ours, sent.meta.id).await;
     assert_eq!(sent.status, ExchangeStatus::Confirmed);
-    let locked = gateway.broker.lock(&ours, RecordKind::Case, case.meta.id, sent.meta.id).await.unwrap();
+    let locked =
+        gateway.broker.lock(&ours, RecordKind::Case, case.meta.id, sent.meta.id, None).await.unwrap();
     assert_eq!(locked.status(), "locked");
     let amended = change(RecordKind::Case, case.meta.id, Change::Amend(json!({"title": "x"})));
     let refused = gateway.broker.submit(&ours, amended, None).await;
@@ -87,12 +88,12 @@ async fn only_the_objects_that_were_imported_may_be_locked() {
     let sent = hand_over(&gateway, &ours, vec![one.meta.id, two.meta.id]).await;
     let there = received(&gateway, &theirs).await;
     let results = vec![(one.meta.id, result(true)), (two.meta.id, result(false))];
-    gateway.broker.confirm_import(&theirs, there.meta.id, results).await.unwrap();
+    gateway.broker.confirm_import(&theirs, there.meta.id, results, None).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();
     let sent = exchange(&gateway, &ours, sent.meta.id).await;
     assert_eq!(sent.status, ExchangeStatus::PartlyConfirmed);
-    assert!(gateway.broker.lock(&ours, RecordKind::Case, one.meta.id, sent.meta.id).await.is_ok());
-    let refused = gateway.broker.lock(&ours, RecordKind::Case, two.meta.id, sent.meta.id).await;
+    assert!(gateway.broker.lock(&ours, RecordKind::Case, one.meta.id, sent.meta.id, None).await.is_ok());
+    let refused = gateway.broker.lock(&ours, RecordKind::Case, two.meta.id, sent.meta.id, None).await;
     assert!(matches!(refused, Err(Error::Model(model::Error::NotConfirmed))));
 }
 
@@ -105,7 +106,11 @@ async fn the_import_result_goes_out_once_every_object_has_one() {
     let sent = hand_over(&gateway, &ours, vec![one.meta.id, two.meta.id]).await;
     let there = received(&gateway, &theirs).await;
     for object in [one.meta.id, two.meta.id, two.meta.id] {
-        gateway.broker.confirm_import(&theirs, there.meta.id, vec![(object, result(true))]).await.unwrap();
+        gateway
+            .broker
+            .confirm_import(&theirs, there.meta.id, vec![(object, result(true))], None)
+            .await
+            .unwrap();
         gateway.broker.run_due_jobs().await.unwrap();
     }
     let there = exchange(&gateway, &theirs, there.meta.id).await;
@@ -122,11 +127,14 @@ async fn a_message_is_confirmed_at_its_sender_when_the_recipient_s_system_confir
     let sent = hand_over(&gateway, &ours, vec![case.meta.id]).await;
     let first = sent.messages[0].id;
     assert_eq!(gateway.broker.message(&ours, first).await.unwrap().state, MessageState::Delivered);
-    let leased =
-        gateway.broker.lease(&theirs, &InboxFilter::default(), Duration::from_secs(60), 10).await.unwrap();
+    let leased = gateway
+        .broker
+        .lease(&theirs, &InboxFilter::default(), Duration::from_secs(60), 10, None)
+        .await
+        .unwrap();
     assert_eq!(leased.len(), 1);
-    gateway.broker.confirm(&theirs, leased[0].entry.id).await.unwrap();
-    gateway.broker.confirm(&theirs, leased[0].entry.id).await.unwrap();
+    gateway.broker.confirm(&theirs, leased[0].entry.id, None).await.unwrap();
+    gateway.broker.confirm(&theirs, leased[0].entry.id, None).await.unwrap();
     assert_eq!(gateway.broker.message(&ours, first).await.unwrap().state, MessageState::Confirmed);
 }
 
@@ -136,9 +144,12 @@ async fn what_the_recipient_gives_back_is_returned_at_its_sender() {
     let (ours, theirs) = (caller("soest", "63"), caller("lippstadt", "63"));
     let case = gateway.a_case(&ours, "Neubau").await;
     let sent = hand_over(&gateway, &ours, vec![case.meta.id]).await;
-    let leased =
-        gateway.broker.lease(&theirs, &InboxFilter::default(), Duration::from_secs(60), 10).await.unwrap();
-    gateway.broker.give_back(&theirs, leased[0].entry.id, "message.not-competent").await.unwrap();
+    let leased = gateway
+        .broker
+        .lease(&theirs, &InboxFilter::default(), Duration::from_secs(60), 10, None)
+        .await
+        .unwrap();
+    gateway.broker.give_back(&theirs, leased[0].entry.id, "message.not-competent", None).await.unwrap();
     let first = gateway.broker.message(&ours, sent.messages[0].id).await.unwrap();
     assert_eq!(first.state, MessageState::Returned);
     assert_eq!(first.report.unwrap().findings[0].rule, "message.not-competent");
@@ -150,13 +161,19 @@ async fn an_entry_leased_to_one_system_cannot_be_confirmed_by_another() {
     let (ours, theirs) = (caller("soest", "63"), caller("lippstadt", "63"));
     let case = gateway.a_case(&ours, "Neubau").await;
     hand_over(&gateway, &ours, vec![case.meta.id]).await;
-    let leased =
-        gateway.broker.lease(&theirs, &InboxFilter::default(), Duration::from_secs(60), 10).await.unwrap();
+    let leased = gateway
+        .broker
+        .lease(&theirs, &InboxFilter::default(), Duration::from_secs(60), 10, None)
+        .await
+        .unwrap();
     let mut other = theirs.clone();
     other.actor.id = "another".into();
-    assert!(matches!(gateway.broker.confirm(&other, leased[0].entry.id).await, Err(Error::NotLeased)));
-    let again =
-        gateway.broker.lease(&other, &InboxFilter::default(), Duration::from_secs(60), 10).await.unwrap();
+    assert!(matches!(gateway.broker.confirm(&other, leased[0].entry.id, None).await, Err(Error::NotLeased)));
+    let again = gateway
+        .broker
+        .lease(&other, &InboxFilter::default(), Duration::from_secs(60), 10, None)
+        .await
+        .unwrap();
     assert!(again.is_empty());
 }
 
@@ -209,7 +226,7 @@ async fn a_clerk_cannot_confirm_an_import() {
     let there = received(&gateway, &theirs).await;
     theirs.roles = vec![Role::Clerk];
     let refused =
-        gateway.broker.confirm_import(&theirs, there.meta.id, vec![(case.meta.id, result(true))]).await;
+        gateway.broker.confirm_import(&theirs, there.meta.id, vec![(case.meta.id, result(true))], None).await;
     assert!(matches!(refused, Err(Error::Model(model::Error::Forbidden))));
 }
 
@@ -279,11 +296,11 @@ async fn whatever_lies_in_a_locked_case_is_locked_too() {
     let there = received(&gateway, &theirs).await;
     gateway
         .broker
-        .confirm_import(&theirs, there.meta.id, vec![(inner.meta().id, result(true))])
+        .confirm_import(&theirs, there.meta.id, vec![(inner.meta().id, result(true))], None)
         .await
         .unwrap();
     gateway.broker.run_due_jobs().await.unwrap();
-    gateway.broker.lock(&ours, RecordKind::Case, inner.meta().id, sent.meta.id).await.unwrap();
+    gateway.broker.lock(&ours, RecordKind::Case, inner.meta().id, sent.meta.id, None).await.unwrap();
     let amend = |id| change(RecordKind::Case, id, Change::Amend(json!({"title": "x"})));
     let refused = gateway.broker.submit(&ours, amend(innermost.meta().id), None).await.unwrap_err();
     assert_eq!(refused.code(), "model.locked");

@@ -95,7 +95,7 @@ impl Bed {
     }
 
     async fn subscribe(&self, caller: &Caller, types: &[EventKind]) -> Id {
-        let made = self.gateway.broker.subscribe(caller, wanted(types)).await.unwrap();
+        let made = self.gateway.broker.subscribe(caller, wanted(types), None).await.unwrap();
         made.subscription.id
     }
 
@@ -309,12 +309,12 @@ async fn the_old_secret_signs_beside_the_new_one_until_the_overlap_is_over() {
     };
     assert_eq!(signatures().await, 1);
     let overlap = Duration::from_secs(3_600);
-    let rotated = bed.gateway.broker.rotate_secret(&owner, id, overlap).await.unwrap();
+    let rotated = bed.gateway.broker.rotate_secret(&owner, id, overlap, None).await.unwrap();
     assert!(rotated.secret.starts_with("whsec_"));
     assert_eq!(signatures().await, 2);
     bed.clock.advance(Duration::from_secs(3_601));
     assert_eq!(signatures().await, 1);
-    let too_long = bed.gateway.broker.rotate_secret(&owner, id, overlap * 24 * 8).await;
+    let too_long = bed.gateway.broker.rotate_secret(&owner, id, overlap * 24 * 8, None).await;
     assert!(matches!(too_long, Err(Error::Model(model::Error::Invalid { field: "overlapSeconds" }))));
 }
 
@@ -356,7 +356,7 @@ async fn a_subscription_is_its_token_s_and_administrators_may_see_and_end_it() {
     assert_eq!(broker.subscriptions(&admin).await.unwrap().len(), 1);
     let changed = broker.change_subscription(&admin, id, None, SubscriptionChange::default()).await;
     assert!(matches!(changed, Err(Error::Model(model::Error::Forbidden))), "{changed:?}");
-    let made = broker.subscribe(&admin, wanted(&[])).await;
+    let made = broker.subscribe(&admin, wanted(&[]), None).await;
     assert!(matches!(made, Err(Error::Model(model::Error::Forbidden))), "it may not read events");
     broker.unsubscribe(&admin, id).await.unwrap();
     assert!(broker.subscription(&owner, id).await.is_err());
@@ -371,12 +371,12 @@ async fn addresses_that_must_not_be_called_and_too_many_subscriptions_are_refuse
     let owner = bed.token("63", &[Role::System]).await;
     let mut new = wanted(&[]);
     new.terms.url = "http://169.254.169.254/".into();
-    let refused = bed.gateway.broker.subscribe(&owner, new).await.unwrap_err();
+    let refused = bed.gateway.broker.subscribe(&owner, new, None).await.unwrap_err();
     assert_eq!(refused.code(), "net.forbidden");
     for _ in 0..20 {
         bed.subscribe(&owner, &[]).await;
     }
-    let refused = bed.gateway.broker.subscribe(&owner, wanted(&[])).await.unwrap_err();
+    let refused = bed.gateway.broker.subscribe(&owner, wanted(&[]), None).await.unwrap_err();
     assert_eq!(refused.code(), "webhook.too-many");
 }
 

@@ -1,4 +1,4 @@
-//! Two tenants with one authority each, and callers of every kind.
+//! Three tenants with one authority each, and callers of every kind.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -71,6 +71,10 @@ pub fn lippstadt() -> Authority {
     "bab:05974028".parse().unwrap()
 }
 
+pub fn unna() -> Authority {
+    "bab:05978000".parse().unwrap()
+}
+
 fn tenant(id: &str, key: Authority) -> Tenant {
     let unit = |id: &str| Unit { id: id.into(), name: format!("Amt {id}") };
     Tenant {
@@ -101,7 +105,8 @@ impl Gateway {
         })
         .await
         .unwrap();
-        let tenants = vec![tenant("soest", soest()), tenant("lippstadt", lippstadt())];
+        let tenants =
+            vec![tenant("soest", soest()), tenant("lippstadt", lippstadt()), tenant("unna", unna())];
         let house = Arc::new(House::new(tenants, vec![("toy".into(), "1".into())], 1 << 20));
         let broker = Broker::new(Parts {
             store,
@@ -139,7 +144,11 @@ pub fn caller(tenant: &str, unit: &str) -> Caller {
         actor: Actor { kind: "system".into(), id: format!("{tenant}-{unit}") },
         roles: vec![Role::System, Role::RecordKeeping, Role::Operator, Role::Auditor, Role::Admin],
         scope: Scope { tenant: tenant.into(), units: Within::one(unit), services: Within::All },
-        authority: Some(if tenant == "soest" { soest() } else { lippstadt() }),
+        authority: Some(match tenant {
+            "soest" => soest(),
+            "unna" => unna(),
+            _ => lippstadt(),
+        }),
     }
 }
 

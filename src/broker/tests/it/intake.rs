@@ -205,7 +205,7 @@ async fn a_return_takes_back_what_the_message_had_led_to_and_its_repetition_is_o
     let body = json!({"toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Neubau"]]});
     let message = gateway.accept(&caller, &body).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();
-    gateway.broker.return_by_hand(&caller, message.id).await.unwrap();
+    gateway.broker.return_by_hand(&caller, message.id, None, None, None).await.unwrap();
     let count = async || {
         let cases =
             gateway.broker.records(&caller, &RecordFilter::of(RecordKind::Case), &page()).await.unwrap();
@@ -225,7 +225,7 @@ async fn what_waits_in_the_mailbox_cannot_be_parked() {
     let caller = caller("soest", "63");
     let message = gateway.accept(&caller, &json!({"toy": "0101", "process": ids::new_id()})).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();
-    let refused = gateway.broker.park_by_hand(&caller, message.id).await.unwrap_err();
+    let refused = gateway.broker.park_by_hand(&caller, message.id, None, None).await.unwrap_err();
     assert_eq!(refused.code(), "model.wrong-state");
 }
 
@@ -235,9 +235,9 @@ async fn a_message_put_aside_while_it_waits_is_processed_once_when_it_is_sent_ag
     let caller = caller("soest", "63");
     let body = json!({"toy": "0401", "process": ids::new_id(), "objects": [[ids::new_id(), "Neubau"]]});
     let message = gateway.accept(&caller, &body).await.unwrap();
-    gateway.broker.park_by_hand(&caller, message.id).await.unwrap();
+    gateway.broker.park_by_hand(&caller, message.id, None, None).await.unwrap();
     assert_eq!(gateway.broker.run_due_jobs().await.unwrap(), 0);
-    gateway.broker.resend(&caller, message.id).await.unwrap();
+    gateway.broker.resend(&caller, message.id, None, None).await.unwrap();
     assert_eq!(gateway.broker.run_due_jobs().await.unwrap(), 1);
     let message = gateway.broker.message(&caller, message.id).await.unwrap();
     assert_eq!(message.state, MessageState::Processed);

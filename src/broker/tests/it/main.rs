@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod clarify;
 mod content;
 mod erasure;
 mod evidence;
@@ -9,6 +10,7 @@ mod exchange;
 mod hooks;
 mod house;
 mod intake;
+mod once;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]
 #[allow(dead_code, reason = "made for other tests")]

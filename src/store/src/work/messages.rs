@@ -6,6 +6,10 @@ use serde_json::Value as Json;
 use super::Work;
 use crate::messages::direction;
 
+/// Tenant, space, key, subject, digest and answer.
+pub(crate) const CLAIM_DEDUP: &str =
+    "INSERT INTO dedup (tenant, space, name, subject, digest, answer) VALUES ($1, $2, $3, $4, $5, $6)";
+
 impl Work {
     /// Adds a message. Precondition: its id is new.
     pub fn insert_message(&mut self, message: &Message) -> &mut Self {
@@ -79,11 +83,7 @@ impl Work {
             digest.into(),
             answer.map(Json::to_string).as_deref().into(),
         ];
-        self.one(
-            "INSERT INTO dedup (tenant, space, name, subject, digest, answer) VALUES ($1, $2, $3, $4, $5, $6)",
-            args,
-            "dedup",
-        )
+        self.one(CLAIM_DEDUP, args, "dedup")
     }
 
     /// Records under a taken key what came of it. Precondition: the key is taken.

@@ -1,5 +1,6 @@
 //! A unit of work: rows and preconditions as data, built without touching the database.
 
+mod clarifications;
 mod desk;
 mod evidence;
 mod hooks;
@@ -8,6 +9,8 @@ mod queue;
 mod records;
 
 use model::Id;
+
+pub(crate) use messages::CLAIM_DEDUP;
 
 use crate::Error;
 use crate::sql::{Expect, Step, Value};

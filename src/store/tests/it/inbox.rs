@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::Scope;
 use model::rights::Within;
-use store::{InboxEntry, InboxFilter, InboxState, Page, Work};
+use store::{InboxEntry, InboxFilter, InboxState, Lease, LeaseKey, Page, Work};
 
 use crate::make::{self, TENANT};
 use crate::{Bed, conflict, on_every_engine};
@@ -23,7 +23,9 @@ async fn fill(bed: &Bed, count: usize) -> Vec<InboxEntry> {
 
 async fn lease(bed: &Bed, scope: &Scope, holder: &str, lease: Duration, limit: u32) -> Vec<InboxEntry> {
     let filter = InboxFilter::default();
-    bed.store.lease_inbox(scope, &make::authority(), &filter, holder, lease, limit).await.unwrap()
+    let authority = make::authority();
+    let lease = Lease { authority: &authority, filter: &filter, holder, duration: lease, limit, once: None };
+    bed.store.lease_inbox(scope, &lease).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,12 +82,19 @@ async fn nobody_leases_beyond_his_scope_or_another_authoritys_mailbox() {
         assert!(lease(&bed, &within("lippstadt", "63"), "a", LONG, 9).await.is_empty());
         let other = "bab:05978000".parse().unwrap();
         let scope = Scope::tenant(TENANT);
-        let leased =
-            bed.store.lease_inbox(&scope, &other, &InboxFilter::default(), "a", LONG, 9).await.unwrap();
-        assert!(leased.is_empty());
-        let filter = InboxFilter { service: Some("kfz".into()), ..InboxFilter::default() };
-        let leased = bed.store.lease_inbox(&scope, &make::authority(), &filter, "a", LONG, 9).await.unwrap();
-        assert!(leased.is_empty());
+        let of = |authority, filter| Lease {
+            authority,
+            filter,
+            holder: "a",
+            duration: LONG,
+            limit: 9,
+            once: None,
+        };
+        let all = InboxFilter::default();
+        assert!(bed.store.lease_inbox(&scope, &of(&other, &all)).await.unwrap().is_empty());
+        let cars = InboxFilter { service: Some("kfz".into()), ..InboxFilter::default() };
+        let own = make::authority();
+        assert!(bed.store.lease_inbox(&scope, &of(&own, &cars)).await.unwrap().is_empty());
         assert_eq!(lease(&bed, &within(TENANT, "63"), "a", LONG, 9).await.len(), 2);
     })
     .await;
@@ -110,6 +119,33 @@ async fn concurrent_holders_share_a_mailbox_without_overlap() {
             }
         }
         assert!(ids.len() <= 40);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_takes_its_key_with_the_entries_as_answer_and_leaves_it_free_if_there_are_none() {
+    on_every_engine(|bed| async move {
+        let scope = Scope::tenant(TENANT);
+        let (authority, filter) = (make::authority(), InboxFilter::default());
+        let lease = || Lease {
+            authority: &authority,
+            filter: &filter,
+            holder: "a",
+            duration: LONG,
+            limit: 1,
+            once: Some(LeaseKey { space: "rest:a", key: "k", digest: "d" }),
+        };
+        assert!(bed.store.lease_inbox(&scope, &lease()).await.unwrap().is_empty());
+        assert_eq!(bed.store.dedup(TENANT, "rest:a", "k").await.unwrap(), None);
+        fill(&bed, 2).await;
+        let first = bed.store.lease_inbox(&scope, &lease()).await.unwrap();
+        let known = bed.store.dedup(TENANT, "rest:a", "k").await.unwrap().unwrap();
+        assert_eq!((known.subject, known.digest.as_str()), (first[0].id, "d"));
+        assert_eq!(serde_json::from_value::<Vec<InboxEntry>>(known.answer.unwrap()).unwrap(), first);
+        assert_eq!(conflict(bed.store.lease_inbox(&scope, &lease()).await.map(drop)), "dedup");
+        let waiting = InboxFilter { state: Some(InboxState::Available), ..InboxFilter::default() };
+        assert_eq!(bed.store.inbox(&scope, &waiting, &Page::first(9)).await.unwrap().items.len(), 1);
     })
     .await;
 }

@@ -36,6 +36,7 @@ pub(crate) fn message() -> Message {
         report: None,
         related: None,
         exchange: None,
+        forwarding: None,
     }
 }
 

@@ -275,6 +275,7 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
                     kind: None,
                     dates: Default::default(),
                     versions: Vec::new(),
+                    status: RecordStatus::Received,
                 };
                 read_document(&mut document, &nodes, &mut |name| files.name(name));
                 made.extend(make_document(&document));

@@ -327,6 +327,7 @@ fn old_nodes(kept: &[Node], is_document: bool) -> Vec<Node> {
             kind: None,
             dates: Default::default(),
             versions: Vec::new(),
+            status: Default::default(),
         };
         read_document(&mut document, kept, &mut |_| None);
         nodes.extend(make_document(&document));

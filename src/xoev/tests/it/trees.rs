@@ -47,7 +47,16 @@ fn case(title: &str) -> Record {
 
 fn document(description: Description, versions: Vec<Version>) -> Record {
     let (kind, dates) = (None, DocumentDates::default());
-    Record::Document(Document { meta: placeholder(), description, parent: None, kind, dates, versions })
+    let status = Default::default();
+    Record::Document(Document {
+        meta: placeholder(),
+        description,
+        parent: None,
+        kind,
+        dates,
+        versions,
+        status,
+    })
 }
 
 fn add(memory: &mut Memory, ancestors: &[(RecordKind, Id)], mut record: Record) -> (RecordKind, Id) {

@@ -1,0 +1,26 @@
+-- What is told of a parked message besides itself. Written and deleted together with its state; wins over nothing.
+CREATE TABLE clarification (
+    message TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    tenant  TEXT COLLATE "C" NOT NULL,
+    rule    TEXT COLLATE "C" NOT NULL,     -- the finding that keeps it
+    side    TEXT COLLATE "C" NOT NULL,     -- who has to act
+    since   BIGINT NOT NULL,
+    task    TEXT COLLATE "C"               -- the task on the desk of its unit
+);
+CREATE INDEX clarification_listed ON clarification (tenant, message);
+CREATE INDEX clarification_rule ON clarification (tenant, rule, message);
+
+INSERT INTO clarification (message, tenant, rule, side, since)
+SELECT id, tenant, COALESCE(body::jsonb #>> '{report,findings,0,rule}', 'message.parked-by-hand'), 'us', (extract(epoch FROM (body::jsonb ->> 'updatedAt')::timestamptz) * 1000000)::bigint
+FROM message WHERE state = 'parked';
+
+-- Work on many messages at once, asked for by a caller and done in slices. Outlives its job, to be looked at.
+CREATE TABLE operation (
+    id     TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    tenant TEXT COLLATE "C" NOT NULL,
+    state  TEXT COLLATE "C" NOT NULL,      -- running, done, failed
+    done   BIGINT NOT NULL,      -- messages that were sent again
+    passed BIGINT NOT NULL,      -- messages that others had moved in between
+    behind TEXT COLLATE "C",               -- the last message that was looked at
+    body   TEXT COLLATE "C" NOT NULL       -- who asked for what, and within which scope
+);
