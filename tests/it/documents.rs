@@ -22,7 +22,7 @@ const ACTIONS: &[(&str, &[Action])] = &[
     ("confirm an import", &[Action::ConfirmImport]),
     ("bring in raw messages", &[Action::SendMessages]),
     ("see messages (metadata, findings)", &[Action::ReadMessages]),
-    ("resend, park, return messages", &[Action::RepairMessages]),
+    ("resend, park, return, forward messages, one or many", &[Action::RepairMessages]),
     ("read the event feed", &[Action::ReadEvents]),
     ("export evidence", &[Action::ReadEvidence]),
     ("erase content and events", &[Action::Erase]),
