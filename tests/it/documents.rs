@@ -28,6 +28,7 @@ const ACTIONS: &[(&str, &[Action])] = &[
     ("erase content and events", &[Action::Erase]),
     ("see partners", &[Action::ReadPartners]),
     ("change partners, manage tokens", &[Action::ManagePartners, Action::ManageTokens]),
+    ("have subscriptions to webhooks, see and end them", &[Action::Subscribe]),
 ];
 
 #[test]
