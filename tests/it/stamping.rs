@@ -65,8 +65,8 @@ async fn a_real_authority_stamps_the_heads_and_plain_openssl_verifies_them() {
     let check = || installation.json(&[&["evidence", "check"], &TENANT[..]].concat());
     while check()["stamps"] == 0 {}
     assert_eq!(check()["ok"], true);
-    let metrics =
-        reqwest::get(format!("{}/metrics", running.operations)).await.unwrap().text().await.unwrap();
+    let metrics = reqwest::Client::new().get(format!("{}/metrics", running.operations));
+    let metrics = metrics.send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("amtsbote_oldest_unstamped_timestamp_seconds 0\n"), "{metrics}");
 
     installation.json(&[&["evidence", "export", &id, "--output", "case.zip"], &TENANT[..]].concat());
