@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
 use futures::StreamExt;
 use openssl::sha::Sha256;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
@@ -170,6 +171,53 @@ impl Client {
             .header("Repr-Digest", repr_digest(&content.sha256))
             .body(body);
         answer(request).await
+    }
+
+    /// Uploads bytes in parts of up to `part` bytes (draft-ietf-httpbis-resumable-upload), going on after every
+    /// interruption from where the gateway says. The same `key` again is the same request.
+    ///
+    /// # Errors
+    /// If there is no answer for a minute, or the upload is gone.
+    pub async fn upload_in_parts(
+        &self,
+        method: Method,
+        path: &str,
+        key: &str,
+        (media_type, bytes): (&'static str, &Bytes),
+        part: usize,
+    ) -> Result<Answer, Error> {
+        let begin = async || {
+            let request = self.request(method.clone(), path).await?.header("Idempotency-Key", key);
+            let request = request.header(CONTENT_TYPE, media_type).header("Upload-Complete", "?0");
+            answer(request.header("Upload-Length", bytes.len())).await
+        };
+        let begun = self.insist(begin).await?;
+        let location = begun.headers.get("location").and_then(|value| value.to_str().ok());
+        let Some(upload) = location.and_then(|path| path.strip_prefix("/api/v1")).map(str::to_owned) else {
+            return Ok(begun);
+        };
+        loop {
+            let ask = async || answer(self.request(Method::HEAD, &upload).await?).await;
+            let head = self.insist(ask).await?;
+            let offset =
+                head.headers.get("upload-offset").and_then(|value| value.to_str().ok()?.parse().ok());
+            let Some(offset) = offset.filter(|offset| *offset <= bytes.len()) else { return Ok(head) };
+            let end = bytes.len().min(offset + part);
+            let request = self
+                .request(Method::PATCH, &upload)
+                .await?
+                .header(CONTENT_TYPE, "application/partial-upload")
+                .header("Upload-Complete", if end == bytes.len() { "?1" } else { "?0" })
+                .header("Upload-Offset", offset)
+                .body(bytes.slice(offset..end));
+            match answer(request).await {
+                Ok(kept) if kept.status == 204 || kept.status == 503 => {}
+                // Where it stands now is asked anew.
+                Ok(lost) if matches!(lost.code(), "broker.upload-offset" | "broker.upload-superseded") => {}
+                Err(Error::Unreachable(_)) => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Fetches bytes, hashing while they arrive; they are written to `sink`.

@@ -187,8 +187,18 @@ impl Caller<'_> {
         let content =
             Content::new("datei.bin", "application/octet-stream", noise(random.u64(..), size).to_vec());
         let (path, key) = (content_path(document, &content), upload_key(document, &content));
-        let put = async || self.client.upload(Method::PUT, &path, &key, &content).await;
-        self.client.insist(put).await?.expect("PUT content", &[200, 201])?;
+        let answer = match content.bytes().filter(|_| random.bool()) {
+            Some(bytes) => {
+                let part = random.usize(1..=2 * size as usize);
+                let typed = (content.media_type, bytes);
+                self.client.upload_in_parts(Method::PUT, &path, &key, typed, part.max(100_000)).await?
+            }
+            None => {
+                let put = async || self.client.upload(Method::PUT, &path, &key, &content).await;
+                self.client.insist(put).await?
+            }
+        };
+        answer.expect("PUT content", &[200, 201])?;
         let document = document.to_owned();
         let told = ToldContent { tenant: self.tenant, document, sha256: content.sha256.clone() };
         self.told.borrow_mut().contents.push(told);

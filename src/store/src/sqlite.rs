@@ -360,6 +360,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_finds_the_queue_full_is_told_instead_of_kept_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut engine = Engine::open(&folder.path().join("rows.db")).await.unwrap();
+        // A writer that is stuck: one place, taken, and nobody who takes it out.
+        let (stuck, _queue) = mpsc::channel(1);
+        stuck.send(Request::Close).await.unwrap();
+        let writer = std::mem::replace(&mut engine.writer, stuck);
+        tokio::time::pause();
+        let refused = engine.commit(Unit::Steps(vec![])).await.err().unwrap();
+        assert_eq!((refused.code(), refused.is_transient()), ("store.busy", true));
+        tokio::time::resume();
+        engine.writer = writer;
+        engine.close().await;
+    }
+
+    #[tokio::test]
     async fn the_database_file_is_its_owners_alone() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();

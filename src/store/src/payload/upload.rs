@@ -238,7 +238,7 @@ impl Store {
             }
         }
         let length = length.or(upload.length);
-        let (sealed, wrapped) = self.sealed_tail(&upload, &tail)?;
+        let sealed = self.sealed_tail(&upload, &tail)?;
         let claim = Step::new(
             "UPDATE upload SET writing = 1, runs = $3, length = $4, tail = $5, tail_key = $6, version = version + 1 \
              WHERE id = $1 AND version = $2",
@@ -247,8 +247,8 @@ impl Store {
                 upload.version.into(),
                 serde_json::to_string(&runs)?.into(),
                 length_value(length),
-                sealed.as_deref().into(),
-                wrapped.as_deref().into(),
+                sealed.as_ref().map(|tail| tail.sealed.as_slice()).into(),
+                sealed.as_ref().map(|tail| tail.wrapped_key.as_slice()).into(),
             ],
             "upload",
             Expect::Rows(1),
@@ -260,13 +260,13 @@ impl Store {
     }
 
     /// A tail as it lies in the row, and its wrapped key; nothing if it is empty.
-    fn sealed_tail(&self, upload: &Upload, tail: &[u8]) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), Error> {
+    fn sealed_tail(&self, upload: &Upload, tail: &[u8]) -> Result<Option<SealedTail>, Error> {
         if tail.is_empty() {
-            return Ok((None, None));
+            return Ok(None);
         }
         let key = DataKey::random()?;
         let sealed = seal_inline(&key, upload.id, tail)?;
-        Ok((Some(sealed), Some(self.0.keys.wrap(&upload.tenant, upload.id, &key)?)))
+        Ok(Some(SealedTail { sealed, wrapped_key: self.0.keys.wrap(&upload.tenant, upload.id, &key)? }))
     }
 
     /// Gives an upload up and removes what is kept of it.
@@ -329,6 +329,12 @@ impl Store {
         }
         Ok(swept)
     }
+}
+
+/// The tail as it lies in the row.
+struct SealedTail {
+    sealed: Vec<u8>,
+    wrapped_key: Vec<u8>,
 }
 
 /// An upload that is being written, and what it goes on from.
@@ -410,7 +416,7 @@ async fn note(
     tail: &[u8],
     writing: bool,
 ) -> Result<(), Error> {
-    let (sealed, wrapped) = store.sealed_tail(upload, tail)?;
+    let tail = store.sealed_tail(upload, tail)?;
     let update = Step::new(
         "UPDATE upload SET size = $3, tail = $4, tail_key = $5, writing = $6, version = version + 1 \
          WHERE id = $1 AND version = $2",
@@ -418,8 +424,8 @@ async fn note(
             upload.id.into(),
             upload.version.into(),
             size.into(),
-            sealed.as_deref().into(),
-            wrapped.as_deref().into(),
+            tail.as_ref().map(|tail| tail.sealed.as_slice()).into(),
+            tail.as_ref().map(|tail| tail.wrapped_key.as_slice()).into(),
             writing.into(),
         ],
         "upload",
