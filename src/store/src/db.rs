@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::{Clock, Timestamp};
-use tokio::sync::Notify;
 
+use crate::queue::Bells;
 use crate::sql::{Conn, Expect, Row, Select, Step, refuse_nul};
 use crate::unit::Unit;
 use crate::{Error, postgres, sqlite};
@@ -18,13 +18,13 @@ pub(crate) enum Db {
 
 impl Db {
     /// Opens `sqlite:<path>` or `postgres://…`.
-    pub(crate) async fn open(url: &str, clock: Arc<dyn Clock>, jobs: Arc<Notify>) -> Result<Self, Error> {
+    pub(crate) async fn open(url: &str, clock: Arc<dyn Clock>, bells: Arc<Bells>) -> Result<Self, Error> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             return Ok(Db::Sqlite(sqlite::Engine::open(Path::new(path)).await?, clock));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Ok(Db::Postgres(postgres::Engine::open(url, clock.now(), jobs).await?));
+            return Ok(Db::Postgres(postgres::Engine::open(url, clock.now(), bells).await?));
         }
         Err(Error::Config { what: "database" })
     }
@@ -88,6 +88,14 @@ impl Db {
         match self {
             Db::Sqlite(..) => "",
             Db::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// The same for the claim's select of lanes, which joins a job that another node may be about to finish.
+    pub(crate) fn lock_lanes(&self) -> &'static str {
+        match self {
+            Db::Sqlite(..) => "",
+            Db::Postgres(_) => " FOR UPDATE OF l SKIP LOCKED",
         }
     }
 

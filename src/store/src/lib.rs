@@ -11,14 +11,17 @@
 //! | `sql`, `unit`, `db`, `sqlite`, `postgres` | one SQL text for two engines, and how each commits |
 //! | `migrate`, `partition` | the schema, its way forwards, and partitions of months |
 //! | [`Work`] | what can be written |
-//! | `records`, `messages`, `events`, `inbox`, `queue`, `sealer`, `desk`, `stats` | what can be read and claimed |
+//! | `records`, `messages`, `events`, `inbox`, `queue`, `lanes`, `sealer`, `desk`, `stats` | what can be read and claimed |
+//! | `breaker` | when a lane that fails is left alone |
 //! | [`payload`] | bytes |
 
+mod breaker;
 mod db;
 mod desk;
 mod error;
 mod events;
 mod inbox;
+mod lanes;
 mod messages;
 mod migrate;
 mod partition;
@@ -37,21 +40,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::{Clock, Id};
-use tokio::sync::Notify;
 
 use crate::db::Db;
 use crate::payload::files::Files;
+use crate::queue::Bells;
 use crate::sql::Select;
 use crate::unit::Unit;
-use crate::work::Wakes;
 
+pub use breaker::{Breaker, BreakerState, LaneFailure};
 pub use desk::{Partner, TokenRow};
 pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
 pub use inbox::{InboxEntry, InboxFilter, InboxState};
+pub use lanes::Lane;
 pub use messages::{Dedup, MessageFilter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};
-pub use queue::{Job, LANE_CAP, LaneCount, NewJob};
+pub use queue::{Class, Job, LANE_CAP, NewJob};
 pub use records::RecordFilter;
 pub use seal::bundle::EventRecord;
 pub use seal::chain::{Entry, SignedBatch};
@@ -80,8 +84,8 @@ struct Inner {
     files: Files,
     keys: Arc<seal::keys::KeyRing>,
     clock: Arc<dyn Clock>,
-    /// Woken when a job may have become due.
-    jobs: Arc<Notify>,
+    /// Rung when a job may have become due.
+    bells: Arc<Bells>,
 }
 
 impl Store {
@@ -92,9 +96,9 @@ impl Store {
     pub async fn open(config: Config) -> Result<Store, Error> {
         let Config { database, payloads, keys, clock } = config;
         let files = Files::open(payloads).await?;
-        let jobs = Arc::new(Notify::new());
-        let db = Db::open(&database, Arc::clone(&clock), Arc::clone(&jobs)).await?;
-        Ok(Store(Arc::new(Inner { db, files, keys, clock, jobs })))
+        let bells = Arc::new(Bells::default());
+        let db = Db::open(&database, Arc::clone(&clock), Arc::clone(&bells)).await?;
+        Ok(Store(Arc::new(Inner { db, files, keys, clock, bells })))
     }
 
     /// Commits what waits and closes the database, for all clones. Calls after it fail with [`Error::Closed`].
@@ -108,16 +112,16 @@ impl Store {
     /// # Errors
     /// [`Error::Conflict`] if a precondition does not hold; [`Error::Uncertain`] if nobody knows whether it was written.
     pub async fn commit(&self, work: Work) -> Result<(), Error> {
-        let wakes = work.wakes();
+        let wakes = work.wakes().clone();
         let steps = work.into_steps()?;
         if steps.is_empty() {
             return Ok(());
         }
         self.0.db.commit(Unit::Steps(steps)).await?;
-        if wakes >= Wakes::ThisNode {
-            self.0.jobs.notify_one();
+        for class in wakes.iter().copied() {
+            self.0.bells.of(class).notify_one();
         }
-        if let (Wakes::AllNodes, Db::Postgres(engine)) = (wakes, &self.0.db) {
+        if let (false, Db::Postgres(engine)) = (wakes.is_empty(), &self.0.db) {
             engine.notify().await;
         }
         Ok(())
@@ -127,8 +131,8 @@ impl Store {
         &self.0.db
     }
 
-    fn wake(&self) -> &Notify {
-        &self.0.jobs
+    fn bells(&self) -> &Bells {
+        &self.0.bells
     }
 }
 

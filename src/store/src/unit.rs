@@ -1,4 +1,4 @@
-//! What an engine commits as one: the steps of a [`Work`](crate::Work), or a claim of jobs.
+//! What an engine commits as one: the steps of a [`Work`](crate::Work), a claim of jobs, or a change of a breaker.
 
 use std::fmt::Write;
 
@@ -6,6 +6,7 @@ use futures::StreamExt;
 use sqlx::{AssertSqlSafe, Either, Executor, SqliteConnection};
 
 use crate::Error;
+use crate::lanes::LaneChange;
 use crate::queue::Claim;
 use crate::sql::{Conn, Failed, Row, Step, Value, for_sqlite, refuse_nul};
 
@@ -18,6 +19,8 @@ pub(crate) enum Unit {
     Steps(Vec<Step>),
     /// See [`Claim`].
     Claim(Claim),
+    /// See [`LaneChange`].
+    Lane(LaneChange),
 }
 
 impl Unit {
@@ -26,6 +29,7 @@ impl Unit {
         let steps = match self {
             Unit::Steps(steps) => steps,
             Unit::Claim(claim) => return claim.run(conn).await,
+            Unit::Lane(change) => return change.run(conn).await,
         };
         let mut rows = Vec::new();
         match conn {

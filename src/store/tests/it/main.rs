@@ -6,6 +6,7 @@
 mod durable;
 mod events;
 mod inbox;
+mod lanes;
 mod make;
 mod opening;
 mod payloads;
