@@ -1,0 +1,307 @@
+//! The client: one request, one answer, within a time and a size that are known before. HTTP/1.1 (RFC 9112); `Retry-After`
+//! as in RFC 9110, section 10.2.3.
+
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use model::outbound::{ChosenBy, Outbound, Post, Reply};
+use model::{Clock, Failure, Timestamp};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Method, Response, Url};
+
+use crate::Error;
+use crate::body::{Sent, Watched};
+use crate::egress::{Egress, Reach};
+use crate::resolver::{NoneMayBeReached, Resolver};
+
+/// Sent with every request.
+const USER_AGENT: &str = concat!("Amtsbote/", env!("CARGO_PKG_VERSION"));
+
+/// Most header fields of an answer.
+const MOST_HEADERS: usize = 100;
+
+/// Connections that are kept for the next request, for each host, and for how long.
+const KEPT: (usize, Duration) = (4, Duration::from_secs(20));
+
+/// Pauses that no request has to name.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Longest time for name, connection and TLS.
+    pub connect: Duration,
+    /// Longest silence of the other side, while it sends or should be taking.
+    pub silence: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { connect: Duration::from_secs(10), silence: Duration::from_secs(30) }
+    }
+}
+
+/// A request.
+pub struct Request {
+    /// Method.
+    pub method: Method,
+    /// `https://…`, or `http://…` where the egress rules allow it.
+    pub url: String,
+    /// Who chose the address.
+    pub chosen_by: ChosenBy,
+    /// Header fields, without `Host` and those that describe how the body is sent.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Option<Upload>,
+    /// Longest time for all of it: name, connection, sending, answer.
+    pub within: Duration,
+    /// Most bytes of the answer's body that are read.
+    pub most_answer: usize,
+}
+
+/// A body as a stream: it never stands in memory as a whole.
+pub struct Upload {
+    pieces: crate::body::Pieces,
+    length: Option<u64>,
+}
+
+impl Upload {
+    /// A body of `length` bytes, or of a length that nobody knows before.
+    pub fn new(
+        pieces: impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static,
+        length: Option<u64>,
+    ) -> Self {
+        Upload { pieces: Box::pin(pieces), length }
+    }
+}
+
+impl From<Vec<u8>> for Upload {
+    fn from(bytes: Vec<u8>) -> Self {
+        let length = bytes.len() as u64;
+        Upload::new(futures::stream::iter([Ok(Bytes::from(bytes))]), Some(length))
+    }
+}
+
+/// What was answered, whatever the status says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status. Redirects are never followed.
+    pub status: u16,
+    /// Header fields.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// `Retry-After` as the time from `now` on; a moment that has passed is no time at all.
+    pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
+        let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+        }
+        let at = httpdate::parse_http_date(value).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        let now = Duration::from_micros(u64::try_from(now.micros()).unwrap_or(0));
+        Some(at.saturating_sub(now))
+    }
+
+    fn content_type(&self) -> Option<String> {
+        Some(self.headers.get(CONTENT_TYPE)?.to_str().ok()?.to_owned())
+    }
+}
+
+/// The client. Cheap to clone; all clones share their connections.
+#[derive(Clone)]
+pub struct Client {
+    egress: Arc<Egress>,
+    clock: Arc<dyn Clock>,
+    /// Connections are never shared between those that may reach different networks.
+    anywhere: reqwest::Client,
+    listed: reqwest::Client,
+    public: reqwest::Client,
+}
+
+impl Client {
+    /// A client that obeys `egress`.
+    ///
+    /// # Errors
+    /// [`Error::Setup`] if TLS is not to be had.
+    pub fn new(egress: Egress, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let egress = Arc::new(egress);
+        let client = |reach| http_client(Resolver { egress: Arc::clone(&egress), reach }, settings);
+        Ok(Client {
+            anywhere: client(Reach::Anywhere)?,
+            listed: client(Reach::Listed)?,
+            public: client(Reach::Public)?,
+            egress,
+            clock,
+        })
+    }
+
+    /// Sends a request, once, and reads its answer.
+    ///
+    /// # Errors
+    /// Any but [`Error::Rule`] and [`Error::Setup`]; [`Error::kind`] says whether something may have been sent.
+    pub async fn send(&self, request: Request) -> Result<Answer, Error> {
+        let sent = Arc::new(Sent::default());
+        // Without a body nobody can tell whether the head has left when the time is over.
+        let has_body = request.body.is_some();
+        let (within, most_answer) = (request.within, request.most_answer);
+        let request = self.prepare(request, &sent)?;
+        let answer = async {
+            let response = request.send().await.map_err(|error| reason(&error, &sent))?;
+            read(response, most_answer).await
+        };
+        match tokio::time::timeout(within, answer).await {
+            Ok(answer) => answer,
+            Err(_) if has_body && !sent.begun() => Err(Error::Unreachable),
+            Err(_) => Err(Error::NoAnswer),
+        }
+    }
+
+    fn prepare(&self, request: Request, sent: &Arc<Sent>) -> Result<reqwest::RequestBuilder, Error> {
+        let url = Url::parse(&request.url).map_err(|_| Error::Url)?;
+        let client = match self.egress.judge(&url, request.chosen_by)? {
+            Reach::Anywhere => &self.anywhere,
+            Reach::Listed => &self.listed,
+            Reach::Public => &self.public,
+        };
+        let builder = client.request(request.method, url).headers(headers(&request.headers)?);
+        Ok(match request.body {
+            Some(Upload { pieces, length }) => {
+                builder.body(reqwest::Body::wrap(Watched { pieces, length, sent: Arc::clone(sent) }))
+            }
+            None => builder,
+        })
+    }
+}
+
+#[async_trait]
+impl Outbound for Client {
+    async fn post(&self, post: &Post) -> Result<Reply, Failure> {
+        let request = Request {
+            method: Method::POST,
+            url: post.url.clone(),
+            chosen_by: post.chosen_by,
+            headers: post.headers.clone(),
+            body: Some(post.body.clone().into()),
+            within: post.within,
+            most_answer: post.most_answer,
+        };
+        let answer = self.send(request).await?;
+        Ok(Reply {
+            status: answer.status,
+            content_type: answer.content_type(),
+            retry_after: answer.retry_after(self.clock.now()),
+            body: answer.body,
+        })
+    }
+}
+
+fn http_client(resolver: Resolver, settings: Settings) -> Result<reqwest::Client, Error> {
+    let (kept, kept_for) = KEPT;
+    let builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .dns_resolver(Arc::new(resolver))
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .http1_only()
+        .http1_max_headers(MOST_HEADERS)
+        .pool_max_idle_per_host(kept)
+        .pool_idle_timeout(kept_for)
+        .connect_timeout(settings.connect)
+        .read_timeout(settings.silence);
+    // Ends a connection whose other side takes nothing any more.
+    #[cfg(target_os = "linux")]
+    let builder = builder.tcp_user_timeout(settings.silence);
+    builder.build().map_err(|_| Error::Setup)
+}
+
+fn headers(fields: &[(String, String)]) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        let name = HeaderName::try_from(name).map_err(|_| Error::Header)?;
+        let is_ours = name == HOST || name == CONTENT_LENGTH || name == reqwest::header::TRANSFER_ENCODING;
+        let value = HeaderValue::try_from(value).map_err(|_| Error::Header)?;
+        if is_ours {
+            return Err(Error::Header);
+        }
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+async fn read(response: Response, most: usize) -> Result<Answer, Error> {
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    if response.content_length().is_some_and(|length| length > most as u64) {
+        return Err(Error::AnswerTooLarge);
+    }
+    let mut body = Vec::new();
+    let mut pieces = response.bytes_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| Error::NoAnswer)?;
+        if body.len() + piece.len() > most {
+            return Err(Error::AnswerTooLarge);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(Answer { status, headers, body })
+}
+
+/// Why no answer came. Only the kinds of errors are looked at: their texts quote what others sent.
+fn reason(error: &reqwest::Error, sent: &Sent) -> Error {
+    if !error.is_connect() {
+        return if sent.failed() { Error::Body } else { Error::NoAnswer };
+    }
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if cause.is::<NoneMayBeReached>() {
+            return Error::Forbidden;
+        }
+        if cause.is::<native_tls::Error>() {
+            return Error::Tls;
+        }
+        source = cause.source();
+    }
+    Error::Unreachable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn retry_after(value: &str) -> Option<u64> {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(value).unwrap())]);
+        let now = Timestamp::parse("2026-03-01T12:00:00Z").unwrap();
+        Answer { status: 503, headers, body: vec![] }.retry_after(now).map(|time| time.as_secs())
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after("120"), Some(120));
+        assert_eq!(retry_after(" 0 "), Some(0));
+        assert_eq!(retry_after("Sun, 01 Mar 2026 12:02:00 GMT"), Some(120));
+        assert_eq!(retry_after("Sunday, 01-Mar-26 12:02:00 GMT"), Some(120));
+        assert_eq!(retry_after("Sun, 01 Mar 2026 11:00:00 GMT"), Some(0));
+        assert_eq!(retry_after("99999999999999999999999999"), Some(u64::MAX));
+        for wrong in ["", "-1", "1.5", "soon", "+5", "Sun, 32 Mar 2026 12:02:00 GMT"] {
+            assert_eq!(retry_after(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn header_fields_that_cannot_be_sent_or_are_not_the_caller_s_are_refused() {
+        let one =
+            |name: &str, value: &str| headers(&[(name.to_owned(), value.to_owned())]).map(|all| all.len());
+        assert_eq!(one("x-a", "b"), Ok(1));
+        for (name, value) in
+            [("x a", "b"), ("x-a", "b\r\nx: y"), ("Host", "a"), ("content-length", "1"), ("", "")]
+        {
+            assert_eq!(one(name, value), Err(Error::Header), "{name}");
+        }
+    }
+}

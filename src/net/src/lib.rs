@@ -1,0 +1,22 @@
+//! The one outbound HTTP client. Whatever the gateway calls outside is called through it, so that no call can hang for
+//! ever, fill the memory, be led elsewhere by a redirect, or reach a network that whoever chose the address must not reach.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`egress`] | which hosts and addresses may be reached, by who chose them; rules are data |
+//! | `resolver` | names: only addresses that may be reached are ever connected to |
+//! | [`client`] | requests with a streamed body, a limited answer, and a time-out over all of it |
+//! | `body` | the body of a request; knows whether a byte of it may have left |
+//!
+//! HTTP/1.1 (RFC 9112) over TCP or TLS. No redirects, no proxies, no cookies, no compression, no repetition: what to do
+//! about a failure is decided by its kind, see [`model::FailureKind`].
+
+mod body;
+pub mod client;
+pub mod egress;
+mod error;
+mod resolver;
+
+pub use client::{Answer, Client, Request, Settings, Upload};
+pub use egress::Egress;
+pub use error::Error;

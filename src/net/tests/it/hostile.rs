@@ -1,0 +1,127 @@
+//! Machines that stall, drip, babble and never end. Each test ends because the client ends the call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::outbound::Post;
+use net::Settings;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::server::{answering, client, hold, outcome, post, request, server};
+
+const SHORT: Duration = Duration::from_millis(200);
+
+/// Silence never ends a call here: what does is the time over all.
+fn patient() -> Settings {
+    Settings { connect: Duration::from_secs(600), silence: Duration::from_secs(600) }
+}
+
+fn within(url: &str, within: Duration) -> Post {
+    Post { within, ..post(url) }
+}
+
+#[tokio::test]
+async fn whoever_never_answers_is_left_and_the_outcome_is_uncertain() {
+    for answer in ["", "HTTP/1.1 200 OK\r\ncontent-", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345"] {
+        let url = answering(answer, true).await;
+        let outcome_of_total = outcome(&client(patient()), &within(&url, SHORT)).await;
+        assert_eq!(outcome_of_total.unwrap_err(), "Uncertain net.no-answer", "{answer}");
+        let impatient = client(Settings { silence: SHORT, ..patient() });
+        assert_eq!(
+            outcome(&impatient, &post(&url)).await.unwrap_err(),
+            "Uncertain net.no-answer",
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn whoever_does_not_even_shake_hands_was_sent_nothing() {
+    let url = server(hold).await.replace("http:", "https:");
+    let by_total = outcome(&client(patient()), &within(&url, SHORT)).await;
+    assert_eq!(by_total.unwrap_err(), "Transient net.unreachable");
+    let by_connect = outcome(&client(Settings { connect: SHORT, ..patient() }), &post(&url)).await;
+    assert_eq!(by_connect.unwrap_err(), "Transient net.unreachable");
+}
+
+/// Writes `head` and then `piece` for ever, a pause after each.
+async fn drip(mut stream: TcpStream, head: &'static str, piece: &[u8], pause: Duration) {
+    request(&mut stream).await;
+    let _ = stream.write_all(head.as_bytes()).await;
+    while stream.write_all(piece).await.is_ok() {
+        tokio::time::sleep(pause).await;
+    }
+}
+
+#[tokio::test]
+async fn a_byte_at_a_time_does_not_outlast_the_total_time() {
+    let pause = Duration::from_millis(10);
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n";
+    for head in ["", "HTTP/1.1 200 OK\r\nx: ", head] {
+        let url = server(move |stream| drip(stream, head, b"1", pause)).await;
+        let outcome = outcome(&client(patient()), &within(&url, SHORT)).await;
+        assert_eq!(outcome.unwrap_err(), "Uncertain net.no-answer", "{head}");
+    }
+}
+
+#[tokio::test]
+async fn endless_headers_and_bodies_end_by_their_size() {
+    let cases: [(&str, &[u8], &str); 5] = [
+        ("HTTP/1.1 200 OK\r\n", b"x-endless: yes\r\n", "Uncertain net.no-answer"),
+        ("HTTP/1.1 200 OK\r\nx: ", b"a", "Uncertain net.no-answer"),
+        ("HTTP/1.1 200 OK\r\n\r\n", b"a", "Uncertain net.answer-too-large"),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+            b"2\r\nab\r\n",
+            "Uncertain net.answer-too-large",
+        ),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n", b"", "Uncertain net.answer-too-large"),
+    ];
+    for (head, piece, wanted) in cases {
+        let many = Arc::new(piece.repeat(4_096));
+        let url = server(move |stream| {
+            let many = Arc::clone(&many);
+            async move { drip(stream, head, &many, Duration::ZERO).await }
+        })
+        .await;
+        assert_eq!(outcome(&client(patient()), &post(&url)).await.unwrap_err(), wanted, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_exactly_the_most_is_read() {
+    let answer =
+        |size: usize| format!("HTTP/1.1 200 OK\r\ncontent-length: {size}\r\n\r\n{}", "a".repeat(size));
+    let url = answering(answer(1_024), false).await;
+    assert_eq!(outcome(&client(patient()), &post(&url)).await.unwrap().body.len(), 1_024);
+    let url = answering(answer(1_025), false).await;
+    assert_eq!(outcome(&client(patient()), &post(&url)).await.unwrap_err(), "Uncertain net.answer-too-large");
+}
+
+#[tokio::test]
+async fn garbage_and_cut_answers_are_uncertain() {
+    let answers: [&[u8]; 8] = [
+        b"",
+        b"\0\0\0\0\0\0\0\0\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    ];
+    for answer in answers {
+        let url = answering(answer, false).await;
+        let outcome = outcome(&client(patient()), &post(&url)).await;
+        assert_eq!(outcome.unwrap_err(), "Uncertain net.no-answer", "{:?}", String::from_utf8_lossy(answer));
+    }
+}
+
+#[tokio::test]
+async fn what_is_answered_never_stands_in_the_failure() {
+    let url = answering("SECRET SECRET SECRET\r\n\r\n", false).await;
+    let failure = model::outbound::Outbound::post(&client(patient()), &post(&url)).await.unwrap_err();
+    assert!(!format!("{failure:?} {failure}").contains("SECRET"));
+    assert!(!failure.detail.contains("127.0.0.1"), "{}", failure.detail);
+}

@@ -1,0 +1,8 @@
+//! The client against machines that behave badly, on the loopback.
+
+#![allow(clippy::unwrap_used)]
+
+mod calls;
+mod hostile;
+mod server;
+mod tls;
