@@ -150,8 +150,8 @@ impl Broker {
         caller: &Caller,
         key: &Authority,
     ) -> Result<model::directory::Reach, Error> {
-        caller.may(Action::ReadPartners)?;
-        self.parts.directory.find(key).await?.ok_or(Error::UnknownAuthority)
+        let scope = caller.may(Action::ReadPartners)?;
+        self.reach(&scope.tenant, key).await?.ok_or(Error::UnknownAuthority)
     }
 
     /// Leaves an audit event of a refusal at a door: who, which digest, which rule.

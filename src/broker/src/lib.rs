@@ -4,7 +4,7 @@
 //! accept    transaction 1: message, dedup key, event   (intake)
 //! process   transaction 2: state, records, events, mailbox, replies   (process, translate)
 //! prepare   an outgoing message is written and checked like anyone's   (prepare)
-//! deliver   into the recipient's mailbox   (deliver)
+//! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
 //! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
 //! again; every step is written so that doing it again changes nothing.
@@ -17,20 +17,26 @@ mod deliver;
 mod error;
 mod evidence;
 mod exchange;
+mod expire;
 pub mod house;
 mod inbox;
 mod intake;
+mod lanes;
 mod messages;
 mod notes;
 mod once;
 mod prepare;
 mod process;
 mod records;
+mod retry;
+mod send;
 mod translate;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use model::adapter::Adapter;
 use model::command::Rules;
 use model::standard::Standard;
 use model::{Clock, directory::Directory};
@@ -45,10 +51,10 @@ pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
 pub use once::Once;
 pub use store::{
-    InboxEntry, InboxFilter, InboxState, Listed, MessageFilter, Page, Partner, Payload, RecordFilter,
-    SealedEvent, Stats, TokenRow,
+    Breaker, BreakerState, Class, InboxEntry, InboxFilter, InboxState, Lane, Listed, MessageFilter, Page,
+    Partner, Payload, RecordFilter, SealedEvent, Stats, TokenRow,
 };
-pub use worker::Workers;
+pub use worker::{Places, Workers};
 
 use house::House;
 
@@ -85,12 +91,19 @@ pub struct Limits {
 #[derive(Clone)]
 pub struct Broker {
     parts: Arc<Parts>,
+    adapters: Arc<BTreeMap<String, Arc<dyn Adapter>>>,
 }
 
 impl Broker {
     /// A broker of these parts.
     pub fn new(parts: Parts) -> Self {
-        Broker { parts: Arc::new(parts) }
+        Broker { parts: Arc::new(parts), adapters: Arc::default() }
+    }
+
+    /// The same with channels to the outside, each known by the id in its descriptor.
+    pub fn with_adapters(self, adapters: Vec<Arc<dyn Adapter>>) -> Self {
+        let named = adapters.into_iter().map(|adapter| (adapter.descriptor().id.clone(), adapter));
+        Broker { adapters: Arc::new(named.collect()), ..self }
     }
 
     /// The house it serves.

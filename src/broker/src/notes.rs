@@ -1,7 +1,7 @@
 //! Events as the broker writes them.
 
 use model::event::Subject;
-use model::{Actor, Decided, Event, EventKind, Id, Message, Record, Timestamp, ids};
+use model::{Actor, Decided, Event, EventKind, Failure, Id, Message, Record, Timestamp, ids};
 use serde_json::{Value, json};
 
 /// What happened to a record.
@@ -57,6 +57,27 @@ pub(crate) fn of_message(kind: EventKind, message: &Message, actor: &Actor, now:
         payloads: message.payload.clone().into_iter().collect(),
         detail: Some(message_facts(message)),
     }
+}
+
+/// A delivery of a message was tried and failed. `attempt` counts from 1; `next` is when it is tried again.
+pub(crate) fn of_attempt(
+    message: &Message,
+    failure: &Failure,
+    attempt: u32,
+    next: Option<Timestamp>,
+    now: Timestamp,
+) -> Event {
+    let mut event = of_message(EventKind::DeliveryFailed, message, &Actor::gateway(), now);
+    if let Some(Value::Object(detail)) = &mut event.detail {
+        let tried = json!({
+            "number": attempt,
+            "kind": failure.kind,
+            "code": failure.code,
+            "nextAt": next,
+        });
+        detail.insert("attempt".to_owned(), tried);
+    }
+    event
 }
 
 /// Type, state and the other side: what proves a message's way without its content.

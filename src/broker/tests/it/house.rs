@@ -1,14 +1,19 @@
 //! Two tenants with one authority each, and callers of every kind.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
-use broker::house::{AuthorityEntry, House, Route, Tenant, Unit};
+use broker::house::{AuthorityEntry, House, PartnerEntry, Route, ServiceEntry, Tenant, Unit};
 use broker::{Broker, Incoming, Limits, Parts};
 use bytes::Bytes;
+use model::adapter::Adapter;
 use model::case::{Case, Description, Priority, RecordStatus};
 use model::command::{Change, Command, Rules};
 use model::rights::Within;
-use model::{Actor, Authority, Caller, Message, Record, RecordKind, Role, Scope, SystemClock};
+use model::{
+    Actor, Authority, Caller, Clock, Message, Record, RecordKind, Role, Scope, SystemClock, Timestamp,
+};
 use seal::evidence_key::EvidenceKey;
 use seal::keys::{KeyRing, MasterKey};
 use store::Store;
@@ -18,7 +23,23 @@ use crate::toy::Toy;
 
 pub struct Gateway {
     pub broker: Broker,
+    pub clock: Arc<TestClock>,
     _folder: TempDir,
+}
+
+/// A clock that tests advance.
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(SystemClock.now().micros() + self.0.load(Ordering::SeqCst))
+    }
 }
 
 pub fn soest() -> Authority {
@@ -37,34 +58,42 @@ fn tenant(id: &str, key: Authority) -> Tenant {
         authorities: vec![AuthorityEntry { key, name: format!("Bauaufsicht {id}"), unit: "63".into() }],
         units: vec![unit("63"), unit("70")],
         routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],
+        services: vec![ServiceEntry { id: "baugenehmigung".into(), message_type: None, ttl_hours: 10 }],
     }
 }
 
 impl Gateway {
     pub async fn start() -> Self {
+        Self::start_with(vec![], vec![]).await
+    }
+
+    /// A gateway with partners outside and the adapters that carry messages to them.
+    pub async fn start_with(partners: Vec<PartnerEntry>, adapters: Vec<Arc<dyn Adapter>>) -> Self {
+        let clock = Arc::new(TestClock(AtomicI64::new(0)));
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(store::Config {
             database: format!("sqlite:{}", folder.path().join("db").display()),
             payloads: folder.path().join("payloads"),
             keys: Arc::new(KeyRing::new(MasterKey::random().unwrap(), vec![])),
-            clock: Arc::new(SystemClock),
+            clock: clock.clone(),
         })
         .await
         .unwrap();
         let tenants = vec![tenant("soest", soest()), tenant("lippstadt", lippstadt())];
-        let house = Arc::new(House::new(tenants, vec![("toy".into(), "1".into())], 1 << 20));
+        let house = House::new(tenants, vec![("toy".into(), "1".into())], 1 << 20);
+        let house = Arc::new(house.with_partners(partners));
         let broker = Broker::new(Parts {
             store,
             standards: vec![Arc::new(Toy)],
             directory: house.clone(),
             house,
-            clock: Arc::new(SystemClock),
+            clock: clock.clone(),
             evidence_key: Arc::new(EvidenceKey::random().unwrap()),
             rules: Rules { allow_restricted: false },
             limits: Limits { most_bytes: 1 << 20 },
             node: "test".into(),
         });
-        Gateway { broker, _folder: folder }
+        Gateway { broker: broker.with_adapters(adapters), clock, _folder: folder }
     }
 
     pub async fn accept(&self, caller: &Caller, body: &serde_json::Value) -> Result<Message, broker::Error> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod content;
+mod delivery;
 mod exchange;
 mod house;
 mod intake;
