@@ -311,6 +311,7 @@ pub(crate) fn public_key(config: &Config, as_json: bool) -> Outcome {
 pub(crate) fn config(command: &ConfigCommand, config: &Config, as_json: bool) -> Outcome {
     match command {
         ConfigCommand::Check => {
+            net::Egress::new(&config.egress.allow)?;
             let authorities: usize = config.tenants.iter().map(|tenant| tenant.authorities.len()).sum();
             let shown = json!({ "valid": true, "tenants": config.tenants.len(), "authorities": authorities });
             print(as_json, &shown, |_| {

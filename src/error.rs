@@ -30,6 +30,9 @@ pub(crate) enum Error {
     /// A key cannot be used.
     #[error(transparent)]
     Key(#[from] seal::Error),
+    /// The egress rules cannot be read, or TLS is not to be had.
+    #[error(transparent)]
+    Net(#[from] net::Error),
     /// A schema pack cannot be used.
     #[error(transparent)]
     Schemas(#[from] schemas::Error),
@@ -74,6 +77,7 @@ impl Error {
             Error::Broker(error) => error.code(),
             Error::Store(error) => error.code(),
             Error::Key(error) => error.code(),
+            Error::Net(error) => error.code(),
             Error::Schemas(error) => error.code(),
             Error::Standard(failure) => &failure.code,
             Error::File { .. } => "cli.file",
@@ -89,7 +93,11 @@ impl Error {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Error::File { .. } | Error::Usage(_) => 2,
-            Error::Config(_) | Error::Store(_) | Error::Key(_) | Error::Broker(broker::Error::Store(_)) => 3,
+            Error::Config(_)
+            | Error::Net(_)
+            | Error::Store(_)
+            | Error::Key(_)
+            | Error::Broker(broker::Error::Store(_)) => 3,
             Error::Address { .. } | Error::Clock(_) | Error::System(_) => 3,
             _ => 1,
         }

@@ -1,12 +1,14 @@
 //! Puts the gateway together as it is configured: keys, store, schemas, standards, broker.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker::house::House;
 use broker::{Broker, Parts};
 use model::command::Rules;
 use model::rights::Scope;
 use model::{Actor, Caller, Clock, Role, SystemClock, Timestamp};
+use net::Egress;
 use schemas::Schemas;
 use store::Store;
 
@@ -30,8 +32,10 @@ impl Gateway {
     /// # Errors
     /// If the clock is wrong, a key is missing, or the store cannot be used.
     pub(crate) async fn open(config: &Config) -> Result<Self, Error> {
-        let clock = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         check_clock(clock.now())?;
+        let egress = Egress::new(&config.egress.allow)?;
+        let outbound = net::Client::new(egress, net::Settings::default(), clock.clone())?;
         let store = Store::open(store::Config {
             database: config.database()?,
             payloads: config.store.payloads.clone(),
@@ -42,7 +46,11 @@ impl Gateway {
         let schemas = Arc::new(Schemas::open(&config.store.schemas)?);
         let standards = registry::standards(&schemas, &config.limits, config.policy.allow_restricted);
         let most_bytes = config.limits.most_bytes;
-        let house = Arc::new(House::new(config.tenants.clone(), registry::reads(&standards), most_bytes));
+        let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
+            .with_partners(config.partners.clone())
+            .with_ttl(Duration::from_secs(u64::from(config.limits.ttl_hours) * 3_600));
+        let house = Arc::new(house);
+        let adapters = registry::adapters(config, &outbound, &clock)?;
         let broker = Broker::new(Parts {
             store: store.clone(),
             standards,
@@ -50,10 +58,12 @@ impl Gateway {
             house,
             clock,
             evidence_key: Arc::new(config.store.evidence_key()?),
+            outbound: Arc::new(outbound),
             rules: Rules { allow_restricted: config.policy.allow_restricted },
             limits: broker::Limits { most_bytes },
             node: config.node.clone(),
         });
+        let broker = broker.with_adapters(adapters);
         Ok(Gateway { broker, store })
     }
 

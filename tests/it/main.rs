@@ -11,3 +11,4 @@ mod installation;
 mod operating;
 mod serving;
 mod sync;
+mod webhooks;

@@ -25,6 +25,7 @@ mod exchanges;
 mod health;
 mod inbox;
 mod json;
+mod lanes;
 mod messages;
 mod meter;
 mod openapi;
@@ -38,6 +39,7 @@ mod route;
 mod router;
 mod schemas;
 mod server;
+mod subscriptions;
 mod tasks;
 mod tokens;
 

@@ -160,7 +160,9 @@ impl From<broker::Error> for Problem {
             Error::KeyReused | Error::UnknownUnit | Error::UnknownAuthority | Error::NoCommonStandard => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Error::IdReused | Error::NotLeased | Error::ContentUnavailable => StatusCode::CONFLICT,
+            Error::IdReused | Error::NotLeased | Error::ContentUnavailable | Error::TooManySubscriptions => {
+                StatusCode::CONFLICT
+            }
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Interrupted | Error::DigestMismatch => StatusCode::BAD_REQUEST,
             Error::NoAuthority => StatusCode::FORBIDDEN,
@@ -182,6 +184,7 @@ fn by_code(code: &str) -> StatusCode {
         "store.busy" | "store.unavailable" | "store.uncertain" | "store.closed" => {
             StatusCode::SERVICE_UNAVAILABLE
         }
+        "net.url" | "net.plain-http" | "net.forbidden" => StatusCode::UNPROCESSABLE_ENTITY,
         "store.nul" => StatusCode::BAD_REQUEST,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use model::Action::{
     ConfirmImport, Exchange as StartExchange, ManagePartners, ManageTokens, ReadCases, ReadContent,
-    ReadEvents, ReadEvidence, ReadMessages, ReadPartners, RepairMessages, SendMessages, UseInbox, WorkTasks,
-    WriteCases,
+    ReadEvents, ReadEvidence, ReadMessages, ReadPartners, RepairMessages, SendMessages, Subscribe, UseInbox,
+    WorkTasks, WriteCases,
 };
 use model::activity::Task;
 use model::case::{Case, CaseFile, Document};
@@ -26,8 +26,8 @@ use crate::problem::Problem;
 use crate::records::{ListQuery, PageQuery, TimelineEntry};
 use crate::route::{Needs, Route};
 use crate::{
-    Api, BASE, auth, case_files, cases, checks, documents, events, evidence, exchanges, inbox, messages,
-    meter, openapi, partners, schemas, tasks, tokens,
+    Api, BASE, auth, case_files, cases, checks, documents, events, evidence, exchanges, inbox, lanes,
+    messages, meter, openapi, partners, schemas, subscriptions, tasks, tokens,
 };
 
 /// Every route, in the order of the documentation.
@@ -38,7 +38,9 @@ pub fn routes() -> Vec<Route> {
         document_routes(),
         exchange_routes(),
         message_routes(),
+        lane_routes(),
         house_routes(),
+        subscription_routes(),
     ]
     .concat()
 }
@@ -315,6 +317,19 @@ fn message_routes() -> Vec<Route> {
     ]
 }
 
+fn lane_routes() -> Vec<Route> {
+    vec![
+        Route::get("/lanes", "listLanes", lanes::list)
+            .says("Lists the lanes to partners and of work: what waits, what failed, whether it is tried.")
+            .needs(ReadPartners)
+            .gives::<lanes::LaneList>(200),
+        Route::post("/lanes/{name}/retry", "retryLane", lanes::retry)
+            .says("Tries what waits in a lane again now, one job ahead of the others.")
+            .needs(RepairMessages)
+            .gives::<lanes::ShownLane>(200),
+    ]
+}
+
 fn house_routes() -> Vec<Route> {
     vec![
         Route::post("/tasks", "createTask", tasks::create)
@@ -394,6 +409,48 @@ fn house_routes() -> Vec<Route> {
             .says("Gives this document.")
             .open()
             .gives_raw("application/json"),
+    ]
+}
+
+fn subscription_routes() -> Vec<Route> {
+    vec![
+        Route::post("/subscriptions", "createSubscription", subscriptions::create)
+            .says("Has events sent to an address by webhooks, and shows the secret that signs them once.")
+            .needs(Subscribe)
+            .takes::<subscriptions::Wanted>()
+            .gives::<subscriptions::ShownSubscription>(201),
+        Route::get("/subscriptions", "listSubscriptions", subscriptions::list)
+            .says("Lists the token's subscriptions; for whoever manages tokens, also those of their tokens.")
+            .needs(Subscribe)
+            .gives::<subscriptions::SubscriptionList>(200),
+        Route::get("/subscriptions/{id}", "readSubscription", subscriptions::read)
+            .says("Gives one subscription, and how far it has got.")
+            .needs(Subscribe)
+            .gives::<subscriptions::ShownSubscription>(200),
+        Route::patch("/subscriptions/{id}", "amendSubscription", subscriptions::amend)
+            .says(
+                "Changes address, kinds, position or state; what waits for another attempt is tried at once.",
+            )
+            .needs(Subscribe)
+            .patches::<subscriptions::SubscriptionPatch>()
+            .gives::<subscriptions::ShownSubscription>(200),
+        Route::delete("/subscriptions/{id}", "deleteSubscription", subscriptions::delete)
+            .says("Ends a subscription.")
+            .needs(Subscribe)
+            .gives_nothing(204),
+        Route::post("/subscriptions/{id}/rotate-secret", "rotateSubscriptionSecret", subscriptions::rotate)
+            .says("Makes a new secret and shows it once; the old one signs beside it for a while.")
+            .needs(Subscribe)
+            .takes::<subscriptions::SecretRotation>()
+            .gives::<subscriptions::ShownSubscription>(200),
+        Route::post("/subscriptions/{id}/test", "testSubscription", subscriptions::test)
+            .says("Has a test sent, once; how it went stands among the deliveries.")
+            .needs(Subscribe)
+            .gives::<subscriptions::ShownSubscription>(202),
+        Route::get("/subscriptions/{id}/deliveries", "listDeliveries", subscriptions::deliveries)
+            .says("Tells how the latest events were delivered, newest first.")
+            .needs(Subscribe)
+            .gives::<subscriptions::DeliveryList>(200),
     ]
 }
 

@@ -51,6 +51,9 @@ pub enum Error {
     /// An inbox entry is not the caller's to confirm or return (any more).
     #[error("the lease of the inbox entry is not the caller's or has run out")]
     NotLeased,
+    /// The token has as many subscriptions as it may have.
+    #[error("the token has too many subscriptions")]
+    TooManySubscriptions,
     /// A content has been erased or quarantined.
     #[error("the content is not available")]
     ContentUnavailable,
@@ -77,6 +80,7 @@ impl Error {
             Error::NoAuthority => "broker.no-authority",
             Error::UnknownUnit => "broker.unknown-unit",
             Error::NotLeased => "broker.not-leased",
+            Error::TooManySubscriptions => "webhook.too-many",
             Error::ContentUnavailable => "broker.content-unavailable",
             Error::Internal => "broker.internal",
         }

@@ -18,6 +18,7 @@ mod error;
 mod evidence;
 mod exchange;
 mod expire;
+mod hooks;
 pub mod house;
 mod inbox;
 mod intake;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 
 use model::adapter::Adapter;
 use model::command::Rules;
+use model::outbound::Outbound;
 use model::standard::Standard;
 use model::{Clock, directory::Directory};
 use seal::evidence_key::EvidenceKey;
@@ -47,12 +49,13 @@ pub use access::{NewToken, TokenSecret};
 pub use content::Upload;
 pub use error::Error;
 pub use exchange::NewExchange;
+pub use hooks::{LONGEST_OVERLAP, NewSubscription, SubscriptionChange, SubscriptionSecret};
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
 pub use once::Once;
 pub use store::{
-    Breaker, BreakerState, Class, InboxEntry, InboxFilter, InboxState, Lane, Listed, MessageFilter, Page,
-    Partner, Payload, RecordFilter, SealedEvent, Stats, TokenRow,
+    Breaker, BreakerState, Class, Delivery, InboxEntry, InboxFilter, InboxState, Lane, Listed, MessageFilter,
+    Page, Partner, Payload, RecordFilter, SealedEvent, Stats, Subscription, Terms, TokenRow,
 };
 pub use worker::{Places, Workers};
 
@@ -72,6 +75,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Signs the heads of the evidence chain.
     pub evidence_key: Arc<EvidenceKey>,
+    /// Carries webhooks and other small calls outside.
+    pub outbound: Arc<dyn Outbound>,
     /// Rules of the case model.
     pub rules: Rules,
     /// Limits.

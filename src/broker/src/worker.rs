@@ -19,6 +19,9 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How long ends of jobs are gathered before the queue is looked into again.
 const TOGETHER: Duration = Duration::from_millis(2);
 
+/// Pause between two looks for subscriptions that have events before them; of the order of the sealer's.
+const HOOK_PAUSE: Duration = Duration::from_millis(250);
+
 /// Pause between two rounds of housekeeping.
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -74,6 +77,7 @@ impl Workers {
             tasks.spawn(work(broker.clone(), Class::Work, places.work, stopped.clone()));
             tasks.spawn(work(broker.clone(), Class::Network, places.network, stopped.clone()));
             tasks.spawn(seal(broker.clone(), stopped.clone()));
+            tasks.spawn(feed_hooks(broker.clone(), stopped.clone()));
             tasks.spawn(keep_time(broker.clone(), stopped.clone()));
         }
         tasks.spawn(keep_house(broker, stopped));
@@ -157,6 +161,19 @@ async fn keep_time(broker: Broker, mut stopped: watch::Receiver<bool>) {
     }
 }
 
+/// Looks for subscriptions that have events before them.
+async fn feed_hooks(broker: Broker, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        if let Err(error) = broker.feed_hooks().await {
+            tracing::error!(code = error.code(), "subscriptions could not be looked for");
+        }
+        tokio::select! {
+            _ = stopped.changed() => {}
+            () = tokio::time::sleep(HOOK_PAUSE) => {}
+        }
+    }
+}
+
 /// Removes what interrupted uploads left, and makes room for the coming months. Never on anybody's way.
 async fn keep_house(broker: Broker, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
@@ -187,7 +204,9 @@ impl Broker {
             jobs.extend(self.store().claim(Class::Network, &self.parts.node, LEASE, 1).await?);
             if jobs.is_empty() {
                 self.seal_all().await;
-                return Ok(done);
+                if self.feed_hooks().await? == 0 {
+                    return Ok(done);
+                }
             }
             for job in jobs {
                 self.clone().run(job).await;
@@ -225,6 +244,8 @@ impl Broker {
             "process" => self.process(job).await,
             "prepare" => self.prepare(job).await,
             "deliver" => self.deliver(job).await,
+            "hook" => self.hook(job).await,
+            "hook-test" => self.hook_test(job).await,
             _ => Err(Failure::permanent("broker.unknown-job", "a job of an unknown kind").into()),
         }
     }

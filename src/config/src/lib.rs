@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use broker::house::Tenant;
+use broker::house::{PartnerEntry, Tenant};
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
@@ -37,6 +37,9 @@ pub struct Config {
     /// Limits.
     #[serde(default)]
     pub limits: Limits,
+    /// Whom the gateway may call.
+    #[serde(default)]
+    pub egress: Egress,
     /// Decisions of the house.
     #[serde(default)]
     pub policy: Policy,
@@ -46,6 +49,44 @@ pub struct Config {
     /// Tenants (Mandanten).
     #[serde(rename = "tenant")]
     pub tenants: Vec<Tenant>,
+    /// Channels to the outside.
+    #[serde(default, rename = "adapter", skip_serializing_if = "Vec::is_empty")]
+    pub adapters: Vec<AdapterEntry>,
+    /// Authorities that are reached through them.
+    #[serde(default, rename = "partner", skip_serializing_if = "Vec::is_empty")]
+    pub partners: Vec<PartnerEntry>,
+}
+
+/// `[[adapter]]`.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdapterEntry {
+    /// Id, as partners name it.
+    pub id: String,
+    /// What it speaks.
+    pub kind: AdapterKind,
+    /// Where it is called, without a slash at the end.
+    pub url: String,
+    /// Reference to the secret that both sides were given.
+    pub secret: String,
+    /// Whether it can be asked what became of a delivery.
+    #[serde(default)]
+    pub reconciles: bool,
+    /// Longest time of one delivery, in seconds.
+    #[serde(default = "ten_minutes")]
+    pub within_seconds: u32,
+}
+
+fn ten_minutes() -> u32 {
+    600
+}
+
+/// What an adapter speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdapterKind {
+    /// HTTPS and JSON with a program in any language.
+    Remote,
 }
 
 /// `[listen]`: loopback only, since there is no TLS here yet.
@@ -103,6 +144,13 @@ pub struct Limits {
     pub depth: usize,
     /// Connections at once, for each address.
     pub connections: usize,
+    /// Jobs of processor and disk at once; absent: as many as fit the machine; 0: this node only takes in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<u32>,
+    /// Deliveries to partners outside at once.
+    pub calls: u32,
+    /// Hours until a message that was not delivered or fetched goes back, where its service says nothing.
+    pub ttl_hours: u32,
 }
 
 impl Default for Limits {
@@ -113,8 +161,19 @@ impl Default for Limits {
             container_ratio: 200,
             depth: 5,
             connections: 1_024,
+            workers: None,
+            calls: 64,
+            ttl_hours: 7 * 24,
         }
     }
+}
+
+/// `[egress]`: what systems may have called besides public addresses. Its entries are read by the client that obeys them.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Egress {
+    /// Hosts, hosts with a port, and networks.
+    pub allow: Vec<String>,
 }
 
 /// `[policy]`.
@@ -235,7 +294,14 @@ impl Config {
         let mut config: Config = toml::from_str(text).map_err(|error| refused(&places, &error))?;
         Check { places: &places }.whole(&config)?;
         config.store.resolve(folder);
+        config.adapters.iter_mut().for_each(|adapter| resolve(&mut adapter.secret, folder));
         Ok(config)
+    }
+
+    /// The secret of an adapter.
+    pub fn adapter_secret(&self, entry: &AdapterEntry) -> Result<String, Error> {
+        let index = self.adapters.iter().position(|known| known.id == entry.id).unwrap_or_default();
+        read_secret(&entry.secret, Place::key(&format!("adapter[{index}].secret")))
     }
 
     /// The database with its password, as the store wants it.
@@ -257,12 +323,17 @@ impl Store {
         for reference in
             references.into_iter().chain(&mut self.database_password).chain(&mut self.older_master_keys)
         {
-            for prefix in ["sqlite:", "file:"] {
-                if let Some(path) = reference.strip_prefix(prefix) {
-                    *reference = format!("{prefix}{}", folder.join(path).display());
-                    break;
-                }
-            }
+            resolve(reference, folder);
+        }
+    }
+}
+
+/// Makes the path in a reference absolute.
+fn resolve(reference: &mut String, folder: &Path) {
+    for prefix in ["sqlite:", "file:"] {
+        if let Some(path) = reference.strip_prefix(prefix) {
+            *reference = format!("{prefix}{}", folder.join(path).display());
+            return;
         }
     }
 }

@@ -107,6 +107,9 @@ pub enum EventKind {
     /// A token was created or revoked.
     #[serde(rename = "token.changed")]
     TokenChanged,
+    /// A subscription was created, changed, stopped or deleted.
+    #[serde(rename = "subscription.changed")]
+    SubscriptionChanged,
 }
 
 /// One thing that happened. The canonical JSON of this type is what the evidence chain digests.

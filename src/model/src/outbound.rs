@@ -51,6 +51,13 @@ pub struct Reply {
 /// Carries small calls outside.
 #[async_trait]
 pub trait Outbound: Send + Sync {
+    /// Whether an address could be called at all, as far as it can be told without looking a name up: so that whoever
+    /// states it learns at once what is wrong with it.
+    ///
+    /// # Errors
+    /// [`Permanent`](crate::FailureKind::Permanent) with the reason.
+    fn permits(&self, url: &str, chosen_by: ChosenBy) -> Result<(), Failure>;
+
     /// Posts, once.
     ///
     /// # Errors

@@ -42,6 +42,8 @@ pub enum Action {
     ManagePartners,
     /// Create and revoke tokens.
     ManageTokens,
+    /// Have events sent by webhooks; see and end such subscriptions.
+    Subscribe,
 }
 
 /// What somebody is in the house.
@@ -88,6 +90,7 @@ impl Role {
                 ReadMessages,
                 ReadEvents,
                 ReadPartners,
+                Subscribe,
             ],
             Role::RecordKeeping => &[
                 ReadCases,
@@ -100,10 +103,11 @@ impl Role {
                 ReadMessages,
                 ReadEvents,
                 ReadPartners,
+                Subscribe,
             ],
             Role::Operator => &[ReadMessages, RepairMessages, ReadEvents, ReadPartners],
             Role::Auditor => &[ReadCases, ReadMessages, ReadEvents, ReadEvidence],
-            Role::Admin => &[ReadPartners, ManagePartners, ManageTokens],
+            Role::Admin => &[ReadPartners, ManagePartners, ManageTokens, Subscribe],
         }
     }
 }

@@ -181,6 +181,12 @@ impl Client {
 
 #[async_trait]
 impl Outbound for Client {
+    fn permits(&self, url: &str, chosen_by: ChosenBy) -> Result<(), Failure> {
+        let url = Url::parse(url).map_err(|_| Error::Url)?;
+        self.egress.judge(&url, chosen_by)?;
+        Ok(())
+    }
+
     async fn post(&self, post: &Post) -> Result<Reply, Failure> {
         let request = Request {
             method: Method::POST,

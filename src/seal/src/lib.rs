@@ -8,6 +8,7 @@
 //! | [`canonical`] | canonical JSON (a subset of RFC 8785) |
 //! | [`chain`] | the evidence chain of a tenant: event digests, batches, heads |
 //! | [`evidence_key`] | the gateway's signing key for heads and manifests |
+//! | [`webhook`] | secrets and signatures of Standard Webhooks |
 //! | [`bundle`] | the evidence bundle of a case: writer and offline verifier |
 //!
 //! Everything here is CPU work and blocking file access on small files; callers move long work
@@ -25,6 +26,7 @@ pub mod merkle;
 pub mod payload;
 mod secret_file;
 mod token;
+pub mod webhook;
 
 pub use digest::{Digest, Sha256Writer, sha256};
 pub use error::{Error, Result};

@@ -122,7 +122,7 @@ impl Store {
 
 const TOKEN: &str = "SELECT body, revoked_at FROM token WHERE ";
 
-fn token(row: &Row) -> Result<TokenRow, Error> {
+pub(crate) fn token(row: &Row) -> Result<TokenRow, Error> {
     let mut token: TokenRow = row.json(0)?;
     token.revoked_at = row.opt_time(1)?;
     Ok(token)

@@ -11,7 +11,7 @@
 //! | `sql`, `unit`, `db`, `sqlite`, `postgres` | one SQL text for two engines, and how each commits |
 //! | `migrate`, `partition` | the schema, its way forwards, and partitions of months |
 //! | [`Work`] | what can be written |
-//! | `records`, `messages`, `events`, `inbox`, `queue`, `lanes`, `sealer`, `desk`, `stats` | what can be read and claimed |
+//! | `records`, `messages`, `events`, `hooks`, `inbox`, `queue`, `lanes`, `sealer`, `desk`, `stats` | what can be read and claimed |
 //! | `breaker` | when a lane that fails is left alone |
 //! | [`payload`] | bytes |
 
@@ -20,6 +20,7 @@ mod db;
 mod desk;
 mod error;
 mod events;
+mod hooks;
 mod inbox;
 mod lanes;
 mod messages;
@@ -51,6 +52,7 @@ pub use breaker::{Breaker, BreakerState, LaneFailure};
 pub use desk::{Partner, TokenRow};
 pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
+pub use hooks::{Delivery, Subscription, Terms};
 pub use inbox::{InboxEntry, InboxFilter, InboxState};
 pub use lanes::Lane;
 pub use messages::{Dedup, MessageFilter};

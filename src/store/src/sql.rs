@@ -58,6 +58,12 @@ impl From<Option<Timestamp>> for Value {
     }
 }
 
+impl From<Option<i64>> for Value {
+    fn from(value: Option<i64>) -> Self {
+        Value::Int(value)
+    }
+}
+
 impl From<Option<u32>> for Value {
     fn from(value: Option<u32>) -> Self {
         Value::Int(value.map(i64::from))

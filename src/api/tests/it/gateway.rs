@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use api::{Api, Settings};
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -10,9 +11,10 @@ use broker::house::{AuthorityEntry, House, Route, Tenant, Unit};
 use broker::{Broker, Limits, NewToken, Parts, Workers};
 use futures::StreamExt;
 use model::command::Rules;
+use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::rights::Within;
 use model::standard::Standard;
-use model::{Actor, Authority, Role, SystemClock};
+use model::{Actor, Authority, Failure, Role, SystemClock};
 use schemas::Schemas;
 use seal::evidence_key::EvidenceKey;
 use seal::keys::{KeyRing, MasterKey};
@@ -70,6 +72,23 @@ impl Answer {
     pub(crate) fn is(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.body));
         self
+    }
+}
+
+/// No network; any address but those of this machine would be fine.
+struct Nowhere;
+
+#[async_trait]
+impl Outbound for Nowhere {
+    fn permits(&self, url: &str, _: ChosenBy) -> Result<(), Failure> {
+        if url.contains("127.0.0.1") {
+            return Err(Failure::permanent("net.forbidden", "loopback"));
+        }
+        Ok(())
+    }
+
+    async fn post(&self, _: &Post) -> Result<Reply, Failure> {
+        Err(Failure::transient("net.unreachable", "there is no network"))
     }
 }
 
@@ -137,6 +156,7 @@ fn tenant(id: &str) -> Tenant {
         authorities: vec![AuthorityEntry { key, name: format!("Bauaufsicht {id}"), unit: "63".into() }],
         units: vec![unit("63"), unit("70")],
         routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],
+        services: vec![],
     }
 }
 
@@ -167,6 +187,7 @@ impl Gateway {
             house,
             clock: Arc::new(SystemClock),
             evidence_key: Arc::new(EvidenceKey::random().unwrap()),
+            outbound: Arc::new(Nowhere),
             rules: Rules { allow_restricted: false },
             limits: Limits { most_bytes: MOST_BYTES },
             node: "test".into(),

@@ -59,8 +59,14 @@ impl Things {
             made if made.status == 201 => id(&made.json()),
             _ => Id::now_v7().to_string(),
         };
+        let hook = json!({ "url": "https://hooks.example/" });
+        let hook = match gateway.call(owner, Call::post("/subscriptions").json(hook)).await {
+            made if made.status == 201 => id(&made.json()),
+            _ => Id::now_v7().to_string(),
+        };
         Things {
             ids: vec![
+                ("subscriptions", hook),
                 ("case-files", file),
                 ("cases", case),
                 ("documents", document),
@@ -82,6 +88,7 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
     let described = json!({ "title": "Plausibel" });
     match (route.method.as_str(), route.path) {
         ("GET" | "DELETE", _) => call,
+        ("PATCH", "/subscriptions/{id}") => call.with("if-match", "\"1\"").json(json!({ "enabled": true })),
         ("PATCH", _) => call.with("if-match", "\"1\"").json(described),
         ("PUT", "/documents/{id}/content") => Call::new("PUT", &format!("{path}?fileName=b.txt"))
             .with("content-type", "text/plain")
@@ -107,10 +114,13 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", path) if path.ends_with("/lock") => call.json(json!({ "exchange": Id::now_v7() })),
         ("POST", path) if path.ends_with("/import-results") => call.json(json!({ "results": [] })),
         ("POST", "/inbox/{id}/return") => call.json(json!({})),
+        ("POST", "/subscriptions") => call.json(json!({ "url": "https://hooks.example/" })),
+        ("POST", "/subscriptions/{id}/rotate-secret") => call.json(json!({})),
+        ("POST", "/subscriptions/{id}/test") => call,
         ("POST", path) if path.ends_with("/assign") => call.json(json!({ "assignee": "platz-1" })),
         ("POST", path) if path.ends_with("/complete") => call.json(json!({})),
         ("POST", path)
-            if ["close", "reopen", "confirm", "resend", "park", "return", "cancel"]
+            if ["close", "reopen", "confirm", "resend", "park", "return", "cancel", "retry"]
                 .iter()
                 .any(|step| path.ends_with(&format!("/{step}"))) =>
         {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use store::{InboxFilter, InboxState, Page};
 use tokio::io::AsyncReadExt;
 
-use crate::house::{Gateway, caller, lippstadt};
+use crate::house::{Gateway, TestClock, caller, lippstadt};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -93,6 +93,7 @@ fn unna() -> Authority {
 
 struct Bed {
     gateway: Gateway,
+    clock: Arc<TestClock>,
     ours: Caller,
     fake: Arc<Fake>,
 }
@@ -108,8 +109,9 @@ impl Bed {
             most_bytes: 1 << 20,
             may_repeat,
         };
-        let gateway = Gateway::start_with(vec![partner], vec![fake.clone()]).await;
-        Bed { gateway, ours: caller("soest", "63"), fake }
+        let clock = Arc::new(TestClock::now());
+        let gateway = Gateway::with_partners(clock.clone(), vec![partner], vec![fake.clone()]).await;
+        Bed { gateway, clock, ours: caller("soest", "63"), fake }
     }
 
     /// Hands a case over and returns the id of the message that is on its way.
@@ -132,7 +134,7 @@ impl Bed {
 
     /// Lets time pass, and does what is due then.
     async fn later(&self, by: Duration) {
-        self.gateway.clock.advance(by);
+        self.clock.advance(by);
         self.run().await;
     }
 
@@ -285,7 +287,7 @@ async fn what_cannot_be_delivered_in_time_goes_back_unless_it_may_have_arrived()
         bed.run().await;
         bed.later(9 * HOUR).await;
         assert_eq!(bed.message(id).await.state, MessageState::Ready);
-        bed.gateway.clock.advance(HOUR + HOUR);
+        bed.clock.advance(HOUR + HOUR);
         bed.gateway.broker.expire_due().await.unwrap();
         assert_eq!((bed.message(id).await.state, bed.rule(id).await.as_str()), (state, rule));
         assert_eq!(bed.gateway.broker.expire_due().await.unwrap(), 0);
@@ -350,9 +352,9 @@ async fn a_mailbox_entry_that_nobody_fetches_goes_back_to_its_sender() {
     };
     let sent = bed.gateway.broker.start_exchange(&bed.ours, wanted, None).await.unwrap().messages[0].id;
     bed.run().await;
-    bed.gateway.clock.advance(9 * HOUR);
+    bed.clock.advance(9 * HOUR);
     assert_eq!(bed.gateway.broker.expire_due().await.unwrap(), 0);
-    bed.gateway.clock.advance(2 * HOUR);
+    bed.clock.advance(2 * HOUR);
     assert_eq!(bed.gateway.broker.expire_due().await.unwrap(), 1);
     assert_eq!(bed.message(sent).await.state, MessageState::Returned);
     assert_eq!(bed.rule(sent).await, "message.expired");

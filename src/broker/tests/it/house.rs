@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use broker::house::{AuthorityEntry, House, PartnerEntry, Route, ServiceEntry, Tenant, Unit};
 use broker::{Broker, Incoming, Limits, Parts};
 use bytes::Bytes;
 use model::adapter::Adapter;
 use model::case::{Case, Description, Priority, RecordStatus};
 use model::command::{Change, Command, Rules};
+use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::rights::Within;
 use model::{
-    Actor, Authority, Caller, Clock, Message, Record, RecordKind, Role, Scope, SystemClock, Timestamp,
+    Actor, Authority, Caller, Clock, Failure, Message, Record, RecordKind, Role, Scope, SystemClock,
+    Timestamp,
 };
 use seal::evidence_key::EvidenceKey;
 use seal::keys::{KeyRing, MasterKey};
@@ -23,14 +26,17 @@ use crate::toy::Toy;
 
 pub struct Gateway {
     pub broker: Broker,
-    pub clock: Arc<TestClock>,
     _folder: TempDir,
 }
 
-/// A clock that tests advance.
+/// A clock that tests set.
 pub struct TestClock(AtomicI64);
 
 impl TestClock {
+    pub fn now() -> Self {
+        TestClock(AtomicI64::new(SystemClock.now().micros()))
+    }
+
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
     }
@@ -38,7 +44,21 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(SystemClock.now().micros() + self.0.load(Ordering::SeqCst))
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// No network.
+struct Nowhere;
+
+#[async_trait]
+impl Outbound for Nowhere {
+    fn permits(&self, _: &str, _: ChosenBy) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn post(&self, _: &Post) -> Result<Reply, Failure> {
+        Err(Failure::transient("net.unreachable", "there is no network"))
     }
 }
 
@@ -64,12 +84,24 @@ fn tenant(id: &str, key: Authority) -> Tenant {
 
 impl Gateway {
     pub async fn start() -> Self {
-        Self::start_with(vec![], vec![]).await
+        Gateway::with(Arc::new(SystemClock), Arc::new(Nowhere)).await
+    }
+
+    pub async fn with(clock: Arc<dyn Clock>, outbound: Arc<dyn Outbound>) -> Self {
+        Gateway::build(clock, outbound, vec![]).await
     }
 
     /// A gateway with partners outside and the adapters that carry messages to them.
-    pub async fn start_with(partners: Vec<PartnerEntry>, adapters: Vec<Arc<dyn Adapter>>) -> Self {
-        let clock = Arc::new(TestClock(AtomicI64::new(0)));
+    pub async fn with_partners(
+        clock: Arc<dyn Clock>,
+        partners: Vec<PartnerEntry>,
+        adapters: Vec<Arc<dyn Adapter>>,
+    ) -> Self {
+        let Gateway { broker, _folder } = Gateway::build(clock, Arc::new(Nowhere), partners).await;
+        Gateway { broker: broker.with_adapters(adapters), _folder }
+    }
+
+    async fn build(clock: Arc<dyn Clock>, outbound: Arc<dyn Outbound>, partners: Vec<PartnerEntry>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(store::Config {
             database: format!("sqlite:{}", folder.path().join("db").display()),
@@ -87,13 +119,14 @@ impl Gateway {
             standards: vec![Arc::new(Toy)],
             directory: house.clone(),
             house,
-            clock: clock.clone(),
+            clock,
             evidence_key: Arc::new(EvidenceKey::random().unwrap()),
+            outbound,
             rules: Rules { allow_restricted: false },
             limits: Limits { most_bytes: 1 << 20 },
             node: "test".into(),
         });
-        Gateway { broker: broker.with_adapters(adapters), clock, _folder: folder }
+        Gateway { broker, _folder: folder }
     }
 
     pub async fn accept(&self, caller: &Caller, body: &serde_json::Value) -> Result<Message, broker::Error> {

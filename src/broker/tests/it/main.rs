@@ -5,6 +5,7 @@
 mod content;
 mod delivery;
 mod exchange;
+mod hooks;
 mod house;
 mod intake;
 mod toy;

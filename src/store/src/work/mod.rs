@@ -2,6 +2,7 @@
 
 mod desk;
 mod evidence;
+mod hooks;
 mod messages;
 mod queue;
 mod records;
