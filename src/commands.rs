@@ -9,14 +9,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use broker::{MessageFilter, NewToken, Page, Partner, TokenRow};
+use broker::{Lane, MessageFilter, NewToken, Page, Partner, TokenRow};
 use model::rights::Within;
 use model::{Caller, Timestamp};
 use schemas::Schemas;
 use seal::evidence_key::EvidencePublicKey;
 use serde_json::{Value, json};
 
-use crate::cli::{ConfigCommand, MessageCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
+use crate::cli::{
+    AdapterCommand, ConfigCommand, MessageCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand,
+};
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
 use crate::output::{self, print, table};
@@ -89,6 +91,19 @@ impl OnStore {
                     table(&list["items"], &["id", "authority", "name", "version"])
                 });
             }
+            PartnerCommand::Lanes { of } => {
+                let lanes = broker.lanes(&self.caller(&of)?).await?;
+                let lanes = json!({ "items": lanes.iter().map(lane).collect::<Vec<_>>() });
+                print(self.as_json, &lanes, |list| {
+                    let columns =
+                        ["lane", "waiting", "leased", "oldest", "breaker", "openUntil", "lastFailure"];
+                    table(&list["items"], &columns)
+                });
+            }
+            PartnerCommand::Retry { lane: name, of } => {
+                let retried = broker.retry_lane(&self.caller(&of)?, &name).await?;
+                print(self.as_json, &lane(&retried), |_| format!("{name}: is tried again"));
+            }
             PartnerCommand::Check { id, of } => {
                 let caller = self.caller(&of)?;
                 let partners = broker.partners(&caller).await?;
@@ -103,6 +118,26 @@ impl OnStore {
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// `amtsbote adapter …`
+    pub(crate) async fn adapter(&self, command: AdapterCommand) -> Outcome {
+        let mut all_well = true;
+        let mut items = vec![];
+        for adapter in self.gateway.broker.adapters() {
+            let mut shown = json!(adapter.descriptor());
+            if let AdapterCommand::Check = command {
+                let health = adapter.check().await;
+                all_well &= health.ok;
+                shown["ok"] = json!(health.ok);
+                shown["detail"] = json!(health.detail);
+            }
+            items.push(shown);
+        }
+        print(self.as_json, &json!({ "items": items }), |list| {
+            table(&list["items"], &["id", "channel", "capabilities", "ok", "detail"])
+        });
+        Ok(u8::from(!all_well).into())
     }
 
     /// `amtsbote message …`
@@ -211,6 +246,20 @@ impl OnStore {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A lane as it is shown.
+fn lane(lane: &Lane) -> Value {
+    let known = |time: Timestamp| (time != Timestamp::default()).then_some(time);
+    json!({
+        "lane": lane.lane,
+        "waiting": lane.waiting,
+        "leased": lane.leased,
+        "oldest": lane.oldest,
+        "breaker": lane.breaker.state.name(),
+        "openUntil": known(lane.breaker.open_until),
+        "lastFailure": lane.breaker.last_code,
+    })
 }
 
 /// A token as it is shown: without the digest of its secret.

@@ -49,6 +49,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         ),
         Command::Schema(command) => commands::schema(command, &load()?, as_json),
         Command::Partner(command) => on_store(load()?, as_json, async |store| store.partner(command).await),
+        Command::Adapter(command) => on_store(load()?, as_json, async |store| store.adapter(command).await),
         Command::Message(command) => on_store(load()?, as_json, async |store| store.message(command).await),
         Command::Token(command) => on_store(load()?, as_json, async |store| store.token(command).await),
         Command::Evidence(EvidenceCommand::Export { case, output, content, of }) => {

@@ -87,6 +87,15 @@ impl Gateway {
         })
     }
 
+    /// Adds to the configuration of a gateway that was not started yet.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn configure(&self, more: &str) -> Result<(), Error> {
+        let mut file = OpenOptions::new().append(true).open(self.folder.path().join("amtsbote.toml"))?;
+        Ok(file.write_all(more.as_bytes())?)
+    }
+
     /// Runs the gateway under another program: `wrapper` is put before its command line.
     pub fn wrapped(&mut self, wrapper: &[&str]) {
         self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();

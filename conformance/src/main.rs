@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use conformance::crash::Campaign;
 use conformance::gateway::Engine;
-use conformance::{Error, bench, sync};
+use conformance::{Error, bench, fairness, sync};
 use serde_json::{Value, json};
 
 #[derive(Parser)]
@@ -42,6 +42,15 @@ enum Suite {
     },
     /// Under strace, every 2xx answer follows the sync of log, payload and folder
     Sync,
+    /// Partners that are a burden harm no others
+    Fairness {
+        /// Messages to each partner that is a burden
+        #[arg(long, default_value_t = 100)]
+        burden: usize,
+        /// Hand-overs that are measured
+        #[arg(long, default_value_t = 200)]
+        rounds: usize,
+    },
     /// Measurements side by side
     Bench {
         /// What to measure
@@ -104,6 +113,23 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
             say(json, &format!("{} answers judged, {} too early", judged.len(), early.len()));
             summary(json, &json!({ "answers": judged.len(), "early": early.len() }));
             Ok(early.is_empty())
+        }
+        Suite::Fairness { burden, rounds } => {
+            let figures = fairness::run(binary, fairness::Size { burden, rounds, at_once: 300 }).await?;
+            say(
+                json,
+                &format!(
+                    "p99 with the burden against without: local {:.2}, healthy partner {:.2}; {} of {} at once accepted in {:.0} ms",
+                    figures.local_p99_ratio,
+                    figures.healthy_p99_ratio,
+                    figures.accepted,
+                    figures.at_once,
+                    figures.accepted_ms
+                ),
+            );
+            summary(json, &json!(figures));
+            let fair = figures.local_p99_ratio < 2.0 && figures.healthy_p99_ratio < 2.0;
+            Ok(fair && figures.burden_delivered == 0 && figures.accepted == figures.at_once)
         }
         Suite::Bench { name: BenchName::Check, packs } => {
             let figures = bench::check(binary, &packs)?;

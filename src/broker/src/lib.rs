@@ -111,6 +111,11 @@ impl Broker {
         Broker { adapters: Arc::new(named.collect()), ..self }
     }
 
+    /// Channels to the outside.
+    pub fn adapters(&self) -> impl Iterator<Item = &Arc<dyn Adapter>> {
+        self.adapters.values()
+    }
+
     /// The house it serves.
     pub fn house(&self) -> &House {
         &self.parts.house

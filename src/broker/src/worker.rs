@@ -16,8 +16,8 @@ const LEASE: Duration = Duration::from_secs(60);
 /// Longest pause between two looks into the queue.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// How long ends of jobs are gathered before the queue is looked into again.
-const TOGETHER: Duration = Duration::from_millis(2);
+/// How long ends of jobs are gathered before the queue is looked into again: while little waits, and while much does.
+const TOGETHER: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
 
 /// Pause between two looks for subscriptions that have events before them; of the order of the sealer's.
 const HOOK_PAUSE: Duration = Duration::from_millis(250);
@@ -93,35 +93,31 @@ impl Workers {
 
 async fn work(broker: Broker, class: Class, most: u32, mut stopped: watch::Receiver<bool>) {
     let mut running = JoinSet::new();
+    let mut much_waits = false;
     while !*stopped.borrow() {
         while running.try_join_next().is_some() {}
         let free = most.saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX));
-        let jobs = match free {
-            0 => vec![],
-            _ => claim(&broker, class, free).await,
-        };
-        // A full answer says that there is more. Otherwise what ends here may let others begin.
-        if jobs.len() < free as usize || free == 0 {
+        if free > 0 {
+            let jobs = claim(&broker, class, free).await;
+            much_waits = jobs.len() == free as usize;
             for job in jobs {
                 running.spawn(broker.clone().run(job));
             }
-            tokio::select! {
-                _ = stopped.changed() => {}
-                _ = running.join_next(), if !running.is_empty() => gather(&mut running).await,
-                () = broker.store().wait_for_jobs(class, IDLE), if free > 0 => {}
-            }
-        } else {
-            for job in jobs {
-                running.spawn(broker.clone().run(job));
-            }
+        }
+        // What ends here may let others begin; with a place left, so may what is enqueued.
+        tokio::select! {
+            _ = stopped.changed() => {}
+            _ = running.join_next(), if !running.is_empty() => gather(&mut running, much_waits).await,
+            () = broker.store().wait_for_jobs(class, IDLE), if !much_waits => {}
         }
     }
     while running.join_next().await.is_some() {}
 }
 
 /// Jobs that end together are followed by one claim, not by one each.
-async fn gather(running: &mut JoinSet<()>) {
-    let _ = tokio::time::timeout(TOGETHER, async { while running.join_next().await.is_some() {} }).await;
+async fn gather(running: &mut JoinSet<()>, much_waits: bool) {
+    let all = async { while running.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(TOGETHER[usize::from(much_waits)], all).await;
 }
 
 async fn claim(broker: &Broker, class: Class, most: u32) -> Vec<Job> {

@@ -91,14 +91,6 @@ impl Db {
         }
     }
 
-    /// The same for the claim's select of lanes, which joins a job that another node may be about to finish.
-    pub(crate) fn lock_lanes(&self) -> &'static str {
-        match self {
-            Db::Sqlite(..) => "",
-            Db::Postgres(_) => " FOR UPDATE OF l SKIP LOCKED",
-        }
-    }
-
     /// The texts of a JSON array given as `value`, as a subquery.
     pub(crate) fn texts_of(&self, select: Select, value: String) -> Select {
         match self {

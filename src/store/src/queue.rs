@@ -105,22 +105,27 @@ pub(crate) struct Claim {
     now: Timestamp,
     until: Timestamp,
     limit: u32,
-    /// Appended to the select of the lanes.
-    lock: &'static str,
 }
 
 /// Lanes that have something claimable and room, the longest waiting first; what waits behind its FIFO key is not claimable,
 /// and must not keep other lanes from being looked at. On PostgreSQL the lane's row is locked, so that
 /// two nodes cannot fill the same lane beyond its cap; lanes that another node is filling are left out.
-const LANES: &str = "SELECT l.tenant, l.lane, l.breaker FROM lane l JOIN job j ON j.seq = (\
-       SELECT o.seq FROM job o WHERE o.tenant = l.tenant AND o.lane = l.lane AND o.due_at <= $1 \
-         AND (o.fifo_key IS NULL OR NOT EXISTS (SELECT 1 FROM job p \
-              WHERE p.tenant = o.tenant AND p.fifo_key = o.fifo_key AND p.seq < o.seq)) \
-       ORDER BY o.due_at, o.seq LIMIT 1) \
-     WHERE l.class = $2 AND l.open_until <= $1 \
+const LANES: &str = "SELECT l.tenant, l.lane, l.breaker FROM lane l ";
+const ROOM: &str = " WHERE l.class = $2 AND l.open_until <= $1 \
        AND (SELECT count(*) FROM job r WHERE r.tenant = l.tenant AND r.lane = l.lane \
             AND r.holder IS NOT NULL AND r.due_at > $1) < CASE l.breaker WHEN 'closed' THEN $3 ELSE 1 END \
      ORDER BY j.due_at, j.seq LIMIT $4";
+
+/// The first claimable job `j` of each lane `l`, as each engine looks for it by the index. PostgreSQL would rather read all
+/// jobs to join them; SQLite knows no LATERAL.
+const FIRST_JOB: [&str; 2] = [
+    "JOIN job j ON j.seq = (SELECT o.seq FROM job o ",
+    "CROSS JOIN LATERAL (SELECT o.due_at, o.seq FROM job o ",
+];
+const CLAIMABLE: &str = "WHERE o.tenant = l.tenant AND o.lane = l.lane AND o.due_at <= $1 \
+       AND (o.fifo_key IS NULL OR NOT EXISTS (SELECT 1 FROM job p \
+            WHERE p.tenant = o.tenant AND p.fifo_key = o.fifo_key AND p.seq < o.seq)) \
+     ORDER BY o.due_at, o.seq LIMIT 1)";
 
 /// Counted after the lane was locked: the row before may have seen an older state.
 const LEASED: &str =
@@ -141,7 +146,13 @@ const LEASE: &str = "UPDATE job SET holder = $4, due_at = $5, epoch = epoch + 1,
 impl Claim {
     pub(crate) async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<Row>, Failed> {
         let args = [self.now.into(), self.class.name().into(), LANE_CAP.into(), self.limit.into()];
-        let lanes = conn.rows(AssertSqlSafe(format!("{LANES}{}", self.lock)), &args).await?;
+        let sql = match conn {
+            Conn::Sqlite(_) => format!("{LANES}{}{CLAIMABLE}{ROOM}", FIRST_JOB[0]),
+            Conn::Postgres(_) => {
+                format!("{LANES}{}{CLAIMABLE} j{ROOM} FOR UPDATE OF l SKIP LOCKED", FIRST_JOB[1])
+            }
+        };
+        let lanes = conn.rows(AssertSqlSafe(sql), &args).await?;
         let mut jobs = Vec::new();
         for lane in lanes {
             let left = i64::from(self.limit) - jobs.len() as i64;
@@ -181,14 +192,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Job>, Error> {
         let now = self.db().now().await?;
-        let claim = Claim {
-            class,
-            worker: worker.to_owned(),
-            now,
-            until: now.plus(lease),
-            limit,
-            lock: self.db().lock_lanes(),
-        };
+        let claim = Claim { class, worker: worker.to_owned(), now, until: now.plus(lease), limit };
         let rows = self.db().commit(Unit::Claim(claim)).await?;
         let mut jobs =
             rows.iter().map(|row| Ok((row.int(13)?, job(row)?))).collect::<Result<Vec<_>, Error>>()?;
