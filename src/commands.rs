@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use broker::{Lane, MessageFilter, NewToken, Page, Partner, TokenRow};
 use model::rights::Within;
 use model::{Caller, Timestamp};
+use output::{print, table};
 use schemas::Schemas;
 use seal::evidence_key::EvidencePublicKey;
 use serde_json::{Value, json};
@@ -21,7 +22,6 @@ use crate::cli::{
 };
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
-use crate::output::{self, print, table};
 use config::Config;
 
 /// Events shown of a message.

@@ -6,7 +6,6 @@ mod commands;
 mod demo;
 mod error;
 mod gateway;
-mod output;
 mod registry;
 mod selftest;
 mod serve;

@@ -15,7 +15,6 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::output;
 use config::{Config, LogFormat, LogLevel};
 
 /// How long jobs in hand may go on after the signal. A job that is cut off is done again at the next start.

@@ -162,7 +162,7 @@ impl Bed {
     async fn load(&mut self, count: usize) -> Result<(), Error> {
         for number in 0..count {
             let burdens =
-                PARTNERS[1..].iter().map(|(key, _)| self.hand_over(key, format!("burden {number}")));
+                PARTNERS[1..].iter().map(|(key, _)| self.hand_over(key, format!("burden-{number}")));
             join_all(burdens).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         }
         let burden =
@@ -186,7 +186,7 @@ impl Bed {
         let (healthy, _) = PARTNERS[0];
         let begin = Instant::now();
         let local = async {
-            let message = self.hand_over(TOWN_KEY, format!("local {round}")).await?;
+            let message = self.hand_over(TOWN_KEY, format!("local-{round}")).await?;
             self.until("local", async || {
                 let message = self.client.read(&format!("/messages/{message}")).await?;
                 let waits = matches!(text(&message, "state"), "preparing" | "ready");
@@ -195,7 +195,7 @@ impl Bed {
             .await
         };
         let outside = async {
-            let message = self.hand_over(healthy, format!("healthy {round}")).await?;
+            let message = self.hand_over(healthy, format!("healthy-{round}")).await?;
             self.until("healthy", async || Ok(self.partners[0].taken(&message))).await
         };
         let (local, outside) = try_join(local, outside).await?;
@@ -221,9 +221,9 @@ impl Bed {
 
     /// Opens a case file and hands it over; returns the id of the message.
     async fn hand_over(&self, to: &str, key: String) -> Result<String, Error> {
-        let key = format!("{to} {key}");
+        let key = format!("{to}-{key}");
         let file = json!({ "unit": UNIT, "publicService": SERVICE, "title": "Abgabe (Simulator)" });
-        let file = self.client.post("/case-files", &format!("{key} file"), &file).await?;
+        let file = self.client.post("/case-files", &format!("{key}-file"), &file).await?;
         let file = file.expect("POST /case-files", &[201])?;
         let wanted = json!({ "kind": "handover", "to": to, "objects": [text(&file, "id")] });
         let exchange =
@@ -239,7 +239,7 @@ impl Bed {
             .map(|seed| containers::handover(containers::seeded_id(seed, 77), seed, 4_000))
             .collect();
         let begin = Instant::now();
-        let keyed = made.iter().enumerate().map(|(number, made)| (format!("at once {number}"), made));
+        let keyed = made.iter().enumerate().map(|(number, made)| (format!("at-once-{number}"), made));
         let answers = join_all(keyed.map(async |(key, made)| sender.send(&key, &made.content).await)).await;
         let took = begin.elapsed();
         Ok((answers.iter().filter(|answer| answer.is_ok()).count(), took))

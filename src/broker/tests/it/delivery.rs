@@ -172,7 +172,7 @@ async fn a_message_goes_out_through_the_adapter_and_its_receipt_stays() {
     bed.run().await;
     let message = bed.message(id).await;
     assert_eq!(
-        (message.state, message.door.clone()),
+        (message.state, message.door),
         (MessageState::Delivered, model::message::Door::Adapter)
     );
     assert_eq!(bed.fake.calls.lock().unwrap()[0].0, id);
