@@ -27,6 +27,7 @@ const ACTIONS: &[(&str, &[Action])] = &[
     ("export evidence", &[Action::ReadEvidence]),
     ("see partners", &[Action::ReadPartners]),
     ("change partners, manage tokens", &[Action::ManagePartners, Action::ManageTokens]),
+    ("have subscriptions to webhooks, see and end them", &[Action::Subscribe]),
 ];
 
 #[test]

@@ -375,4 +375,56 @@ mod tests {
             assert_eq!(Egress::new(&["ok.example", entry]).unwrap_err(), Error::Rule { place: 2 }, "{entry}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn an_address_is_the_same_in_every_notation(bits: u32, low: u64) {
+            let address = Ipv4Addr::from(bits);
+            let is_public = is_public(address.into());
+            assert_eq!(super::is_public(address.to_ipv6_mapped().into()), is_public);
+            let hosts = [
+                address.to_string(),
+                bits.to_string(),
+                format!("{bits:#x}"),
+                format!("0{bits:o}"),
+                format!("[{}]", address.to_ipv6_mapped()),
+            ];
+            for host in hosts {
+                let judged = judge(&[], &format!("https://{host}/"), ChosenBy::Citizen);
+                assert_eq!(judged.is_ok(), is_public, "{host}");
+            }
+            // Whatever is behind one of the prefixes that translate into IPv4 or stay on the link.
+            for prefix in [0x0064_ff9b_u128 << 96, 0x2002_u128 << 112, 0xfe80_u128 << 112, 0xfd00_u128 << 112] {
+                assert!(!super::is_public(Ipv6Addr::from(prefix | u128::from(low)).into()));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_of_rules_or_addresses_panic(text: String) {
+            let _ = Egress::new(&[&text]);
+            let _ = judge(&[], &text, ChosenBy::Citizen);
+        }
+    }
+
+    /// Judged by an independent implementation: what we call public, Python calls global.
+    #[test]
+    fn nothing_is_public_that_python_does_not_call_global() {
+        let script = "import ipaddress,random\n\
+            random.seed(1)\n\
+            edges=[int(n.network_address)+d for n in ipaddress._IPv4Constants._private_networks for d in (-1,0,1)]\n\
+            for n in edges+[random.getrandbits(32) for _ in range(3000)]:\n\
+            \x20 a=ipaddress.IPv4Address(n % 2**32); print(a,a.is_global)\n\
+            for _ in range(3000):\n\
+            \x20 a=ipaddress.IPv6Address(random.choice([0x2,0x3,0xf,0x0])<<124 | random.getrandbits(124))\n\
+            \x20 print(a,a.is_global)";
+        let output = std::process::Command::new("python3").args(["-c", script]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut compared = 0;
+        for line in text.lines() {
+            let (address, is_global) = line.split_once(' ').unwrap();
+            assert!(!is_public(address.parse().unwrap()) || is_global == "True", "{address}");
+            compared += 1;
+        }
+        assert!(compared > 6_000, "{compared}");
+    }
 }

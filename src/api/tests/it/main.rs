@@ -13,4 +13,5 @@ mod isolation;
 mod life;
 mod repeated;
 mod rights;
+mod subscriptions;
 mod wire;

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use model::{Id, Scope};
+use model::rights::Within;
+use model::{Event, Id, Scope};
 use seal::bundle::Content;
 use seal::chain::{Batch, event_digest, tree};
 use store::{EvidenceKey, Page, Store, TimelineOf, Work};
@@ -98,6 +99,69 @@ async fn a_reader_misses_nothing_while_eight_writers_commit_and_two_sealers_seal
             assert!(writer.await.unwrap().iter().all(|id| seen.contains(id)));
         }
         assert_eq!(verify(&bed.store, &key).await, 8 * EACH as u64);
+    })
+    .await;
+}
+
+/// Readers of one unit, each with pages of another size, while writers of two units commit several events at once and the
+/// sealer runs between them.
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_of_one_unit_see_each_of_its_events_once_and_in_order_whatever_their_pages() {
+    on_every_engine(|bed| async move {
+        const WORKS: usize = 25;
+        let key = EvidenceKey::random().unwrap();
+        let writers = (0..6_usize).map(|writer| {
+            let store = bed.store.clone();
+            tokio::spawn(async move {
+                let mut own = Vec::new();
+                for number in 0..WORKS {
+                    let mut work = Work::new();
+                    for part in 0..=(writer + number) % 4 {
+                        let unit = if (number + part) % 3 == 0 { "70" } else { "63" };
+                        let event = Event { unit: Some(unit.into()), ..make::event(None) };
+                        own.extend((unit == "63").then_some(event.id));
+                        work.insert_event(&event);
+                    }
+                    store.commit(work).await.unwrap();
+                }
+                own
+            })
+        });
+        let writers: Vec<_> = writers.collect();
+        let (done, over) = tokio::sync::watch::channel(false);
+        let readers = [1, 3, 50].map(|page| {
+            let (store, over) = (bed.store.clone(), over.clone());
+            tokio::spawn(async move {
+                let scope = Scope { units: Within::one("63"), ..Scope::tenant(TENANT) };
+                let (mut seen, mut after) = (Vec::new(), 0);
+                loop {
+                    let is_over = *over.borrow();
+                    let events = store.events(&scope, after, page).await.unwrap();
+                    if events.is_empty() && is_over {
+                        return seen;
+                    }
+                    for sealed in events {
+                        assert!(sealed.number > after, "numbers ascend");
+                        after = sealed.number;
+                        seen.push(sealed.event.id);
+                    }
+                }
+            })
+        });
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            bed.store.seal(TENANT, &key).await.unwrap();
+        }
+        bed.store.seal(TENANT, &key).await.unwrap();
+        done.send(true).unwrap();
+        let mut written = HashSet::new();
+        for writer in writers {
+            written.extend(writer.await.unwrap());
+        }
+        for reader in readers {
+            let seen = reader.await.unwrap();
+            assert_eq!(seen.len(), written.len(), "none twice, none left out");
+            assert_eq!(seen.into_iter().collect::<HashSet<_>>(), written);
+        }
     })
     .await;
 }

@@ -5,6 +5,7 @@
 
 mod durable;
 mod events;
+mod hooks;
 mod inbox;
 mod lanes;
 mod make;
