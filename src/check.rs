@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 
 use crate::cli::Language;
 use crate::error::Error;
-use crate::output;
 use crate::registry;
 use config::{Config, Limits, Policy};
 

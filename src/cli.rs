@@ -70,6 +70,9 @@ pub(crate) enum Command {
     /// The other sides that messages are exchanged with.
     #[command(subcommand)]
     Partner(PartnerCommand),
+    /// Channels to the outside.
+    #[command(subcommand)]
+    Adapter(AdapterCommand),
     /// Messages: see them, and repair what is parked. Never their content.
     #[command(subcommand)]
     Message(MessageCommand),
@@ -111,6 +114,15 @@ pub(crate) struct OfTenant {
     pub(crate) tenant: Option<String>,
 }
 
+/// Channels to the outside.
+#[derive(Subcommand)]
+pub(crate) enum AdapterCommand {
+    /// List those of the configuration.
+    List,
+    /// Try to reach the other side of each.
+    Check,
+}
+
 /// Partners.
 #[derive(Subcommand)]
 pub(crate) enum PartnerCommand {
@@ -132,6 +144,19 @@ pub(crate) enum PartnerCommand {
     },
     /// List all.
     List {
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// Show what waits for partners, what failed last, and whether they are tried.
+    Lanes {
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// Try what waits in a lane again now, one message ahead of the others.
+    #[command(after_help = "Example: amtsbote partner retry to:bab:05000000")]
+    Retry {
+        /// The lane, as `partner lanes` shows it.
+        lane: String,
         #[command(flatten)]
         of: OfTenant,
     },

@@ -6,16 +6,16 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use broker::{NewToken, Partner, TokenRow};
+use broker::{Lane, NewToken, Partner, TokenRow};
 use model::rights::Within;
 use model::{Caller, Timestamp};
+use output::{print, table};
 use schemas::Schemas;
 use serde_json::{Value, json};
 
-use crate::cli::{ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
+use crate::cli::{AdapterCommand, ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
-use crate::output::{print, table};
 use config::Config;
 
 /// A command's outcome: done, or something was found.
@@ -82,6 +82,19 @@ impl OnStore {
                     table(&list["items"], &["id", "authority", "name", "version"])
                 });
             }
+            PartnerCommand::Lanes { of } => {
+                let lanes = broker.lanes(&self.caller(&of)?).await?;
+                let lanes = json!({ "items": lanes.iter().map(lane).collect::<Vec<_>>() });
+                print(self.as_json, &lanes, |list| {
+                    let columns =
+                        ["lane", "waiting", "leased", "oldest", "breaker", "openUntil", "lastFailure"];
+                    table(&list["items"], &columns)
+                });
+            }
+            PartnerCommand::Retry { lane: name, of } => {
+                let retried = broker.retry_lane(&self.caller(&of)?, &name).await?;
+                print(self.as_json, &lane(&retried), |_| format!("{name}: is tried again"));
+            }
             PartnerCommand::Check { id, of } => {
                 let caller = self.caller(&of)?;
                 let partners = broker.partners(&caller).await?;
@@ -96,6 +109,26 @@ impl OnStore {
             }
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// `amtsbote adapter …`
+    pub(crate) async fn adapter(&self, command: AdapterCommand) -> Outcome {
+        let mut all_well = true;
+        let mut items = vec![];
+        for adapter in self.gateway.broker.adapters() {
+            let mut shown = json!(adapter.descriptor());
+            if let AdapterCommand::Check = command {
+                let health = adapter.check().await;
+                all_well &= health.ok;
+                shown["ok"] = json!(health.ok);
+                shown["detail"] = json!(health.detail);
+            }
+            items.push(shown);
+        }
+        print(self.as_json, &json!({ "items": items }), |list| {
+            table(&list["items"], &["id", "channel", "capabilities", "ok", "detail"])
+        });
+        Ok(u8::from(!all_well).into())
     }
 
     /// `amtsbote token …`
@@ -133,6 +166,20 @@ impl OnStore {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A lane as it is shown.
+fn lane(lane: &Lane) -> Value {
+    let known = |time: Timestamp| (time != Timestamp::default()).then_some(time);
+    json!({
+        "lane": lane.lane,
+        "waiting": lane.waiting,
+        "leased": lane.leased,
+        "oldest": lane.oldest,
+        "breaker": lane.breaker.state.name(),
+        "openUntil": known(lane.breaker.open_until),
+        "lastFailure": lane.breaker.last_code,
+    })
 }
 
 /// A token as it is shown: without the digest of its secret.

@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::cli::{Erased, OfTenant};
 use crate::commands::{OnStore, Outcome};
 use crate::error::Error;
-use crate::output::{self, print};
+use output::print;
 
 impl OnStore {
     /// `amtsbote evidence export`

@@ -33,7 +33,7 @@ impl Gateway {
     /// # Errors
     /// If the clock is wrong, a key is missing, or the store cannot be used.
     pub(crate) async fn open(config: &Config) -> Result<Self, Error> {
-        let clock = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         check_clock(clock.now())?;
         let egress = Egress::new(&config.egress.allow)?;
         let outbound = net::Client::new(egress, net::Settings::default(), clock.clone())?;
@@ -47,7 +47,11 @@ impl Gateway {
         let schemas = Arc::new(Schemas::open(&config.store.schemas)?);
         let standards = registry::standards(&schemas, &config.limits, config.policy.allow_restricted);
         let most_bytes = config.limits.most_bytes;
-        let house = Arc::new(House::new(config.tenants.clone(), registry::reads(&standards), most_bytes));
+        let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
+            .with_partners(config.partners.clone())
+            .with_ttl(Duration::from_secs(u64::from(config.limits.ttl_hours) * 3_600));
+        let house = Arc::new(house);
+        let adapters = registry::adapters(config, &outbound, &clock)?;
         let broker = Broker::new(Parts {
             store: store.clone(),
             standards,
@@ -62,7 +66,8 @@ impl Gateway {
             stamping: stamping(&config.evidence)?,
         })
         .with_quotas(config.limits.quotas())
-        .with_upload_limits(config.limits.uploads());
+        .with_upload_limits(config.limits.uploads())
+        .with_adapters(adapters);
         Ok(Gateway { broker, store })
     }
 

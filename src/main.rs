@@ -8,7 +8,6 @@ mod error;
 mod evidence;
 mod gateway;
 mod messages;
-mod output;
 mod registry;
 mod selftest;
 mod serve;
@@ -51,6 +50,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         ),
         Command::Schema(command) => commands::schema(command, &load()?, as_json),
         Command::Partner(command) => on_store(load()?, as_json, async |store| store.partner(command).await),
+        Command::Adapter(command) => on_store(load()?, as_json, async |store| store.adapter(command).await),
         Command::Message(command) => {
             let language = cli.lang.unwrap_or_else(Language::of_environment);
             on_store(load()?, as_json, async |store| store.message(command, language).await)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Language, MessageCommand, OneMessage, Resend};
 use crate::commands::{OnStore, Outcome};
-use crate::output::{self, harmless, print, table};
+use output::{harmless, print, table};
 
 /// Events shown of a message.
 const TIMELINE: u32 = 1_000;

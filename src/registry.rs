@@ -1,15 +1,21 @@
 //! Everything that can be plugged in, listed by hand: who reads this file knows what this gateway speaks.
 //!
-//! Standards: xdomea. Adapters to other systems: none yet. Authorities of one gateway reach each other by
+//! Standards: xdomea. Adapters: remote, for programs in any language. Authorities of one gateway reach each other by
 //! its mailboxes, the county's systems come in by REST.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker::house::Reads;
-use config::Limits;
+use config::{AdapterEntry, AdapterKind, Config, Limits};
+use model::Clock;
+use model::adapter::Adapter;
 use model::standard::Standard;
 use schemas::Schemas;
+use seal::webhook::SharedSecret;
 use xoev::xdomea::{self, Xdomea};
+
+use crate::error::Error;
 
 /// Message standards, in the order in which they are asked whether a message is theirs.
 pub(crate) fn standards(
@@ -35,4 +41,30 @@ pub(crate) fn reads(standards: &[Arc<dyn Standard>]) -> Reads {
         standard.writes().iter().map(move |version| (name.to_owned(), (*version).to_owned()))
     };
     standards.iter().flat_map(versions).collect()
+}
+
+/// Channels to the outside, as configured.
+///
+/// # Errors
+/// If a secret cannot be read.
+pub(crate) fn adapters(
+    config: &Config,
+    client: &net::Client,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Arc<dyn Adapter>>, Error> {
+    let adapter = |entry: &AdapterEntry| -> Result<Arc<dyn Adapter>, Error> {
+        match entry.kind {
+            AdapterKind::Remote => {
+                let settings = adapter_remote::Settings {
+                    id: entry.id.clone(),
+                    url: entry.url.clone(),
+                    secret: SharedSecret::parse(&config.adapter_secret(entry)?)?,
+                    reconciles: entry.reconciles,
+                    within: Duration::from_secs(entry.within_seconds.into()),
+                };
+                Ok(Arc::new(adapter_remote::Remote::new(settings, client.clone(), Arc::clone(clock))))
+            }
+        }
+    };
+    config.adapters.iter().map(adapter).collect()
 }

@@ -20,7 +20,6 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::output;
 use config::Config;
 
 const HOUSE: &str = r#"

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use broker::Workers;
+use broker::{Places, Workers};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,7 +15,6 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::output;
 use config::{Config, LogFormat, LogLevel};
 
 /// How long jobs in hand may go on after the signal. A job that is cut off is done again at the next start.
@@ -31,7 +30,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let operations = listen(config.listen.operations).await?;
     let mut signals = Signals::new()?;
     let gateway = Gateway::open(&config).await?;
-    let workers = Workers::start(gateway.broker.clone()).await?;
+    let workers = Workers::start_in(gateway.broker.clone(), places(&config)).await?;
 
     let (stop, stopped) = watch::channel(false);
     let addresses = (internal.local_addr()?, operations.local_addr()?);
@@ -53,6 +52,11 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
         () = signals.first() => tracing::warn!("stopped at once"),
     }
     Ok(())
+}
+
+fn places(config: &Config) -> Places {
+    let work = config.limits.workers.unwrap_or(Places::default().work);
+    Places { work, network: config.limits.calls }
 }
 
 async fn end<const N: usize>(doors: [tokio::task::JoinHandle<()>; N], workers: Workers, gateway: Gateway) {
@@ -79,7 +83,7 @@ pub(crate) fn start_logging(format: LogFormat, level: LogLevel) {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
-    let crates = ["amtsbote", "api", "broker", "store", "xoev", "schemas", "seal", "model"];
+    let crates = ["adapter_remote", "amtsbote", "api", "broker", "store", "xoev", "schemas", "seal", "model"];
     let filter = Targets::new()
         .with_default(own.min(LevelFilter::WARN))
         .with_targets(crates.into_iter().map(|name| (name, own)));

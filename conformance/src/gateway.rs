@@ -87,18 +87,18 @@ impl Gateway {
         })
     }
 
+    /// Adds to the configuration of a gateway that was not started yet.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn configure(&self, more: &str) -> Result<(), Error> {
+        let mut file = OpenOptions::new().append(true).open(self.folder.path().join("amtsbote.toml"))?;
+        Ok(file.write_all(format!("\n{more}").as_bytes())?)
+    }
+
     /// Runs the gateway under another program: `wrapper` is put before its command line.
     pub fn wrapped(&mut self, wrapper: &[&str]) {
         self.wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
-    }
-
-    /// Adds lines to the configuration file; they count from the next start on.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn configure(&self, lines: &str) -> Result<(), Error> {
-        let mut file = OpenOptions::new().append(true).open(self.folder.path().join("amtsbote.toml"))?;
-        Ok(file.write_all(format!("\n{lines}").as_bytes())?)
     }
 
     /// URL of the gateway's database, as in its configuration.

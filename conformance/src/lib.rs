@@ -6,6 +6,7 @@ pub mod bench;
 pub mod client;
 pub mod crash;
 pub mod error;
+pub mod fairness;
 pub mod gateway;
 pub mod simulate;
 pub mod sync;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use conformance::crash::Campaign;
 use conformance::gateway::Engine;
-use conformance::{Error, bench, sync};
+use conformance::{Error, bench, fairness, sync};
 use serde_json::{Value, json};
 
 #[derive(Parser)]
@@ -51,6 +51,15 @@ enum Suite {
         /// Only this engine; PostgreSQL is reached by AMTSBOTE_TEST_POSTGRES
         #[arg(long)]
         engine: Option<EngineName>,
+    },
+    /// Partners that are a burden harm no others
+    Fairness {
+        /// Messages to each partner that is a burden
+        #[arg(long, default_value_t = 100)]
+        burden: usize,
+        /// Hand-overs that are measured
+        #[arg(long, default_value_t = 200)]
+        rounds: usize,
     },
     /// Measurements side by side
     Bench {
@@ -179,6 +188,23 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
             );
             summary(json, &json!(figures));
             Ok(true)
+        }
+        Suite::Fairness { burden, rounds } => {
+            let figures = fairness::run(binary, fairness::Size { burden, rounds, at_once: 300 }).await?;
+            say(
+                json,
+                &format!(
+                    "p99 with the burden against without: local {:.2}, healthy partner {:.2}; {} of {} at once accepted in {:.0} ms",
+                    figures.local_p99_ratio,
+                    figures.healthy_p99_ratio,
+                    figures.accepted,
+                    figures.at_once,
+                    figures.accepted_ms
+                ),
+            );
+            summary(json, &json!(figures));
+            let fair = figures.local_p99_ratio < 2.0 && figures.healthy_p99_ratio < 2.0;
+            Ok(fair && figures.burden_delivered == 0 && figures.accepted == figures.at_once)
         }
         Suite::Bench { name: BenchName::Check, packs, .. } => {
             let figures = bench::check(binary, &packs)?;

@@ -23,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("transport", &["broker", "model", "xta", "osci", "xoev", "seal", "net"]),
     ("api", &["model", "broker", "seal", "net"]),
     ("config", &["model", "broker", "seal"]),
+    ("output", &[]),
     ("conformance", &["xml", "schemas", "seal", "soap", "xoev", "xta", "osci", "net"]),
     ("amtsbote", &["*"]),
 ];

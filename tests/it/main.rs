@@ -7,6 +7,7 @@ mod crash;
 mod demo;
 mod documents;
 mod edges;
+mod fairness;
 mod installation;
 mod large;
 mod operating;

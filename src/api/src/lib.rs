@@ -26,6 +26,7 @@ mod exchanges;
 mod health;
 mod inbox;
 mod json;
+mod lanes;
 mod messages;
 mod meter;
 mod openapi;

@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use model::Timestamp;
 
 use crate::VERSION;
 use crate::auth::CallerId;
@@ -48,9 +49,10 @@ pub(crate) fn render(stats: Option<&broker::Stats>, pressure: &broker::PressureN
             stats.lanes.iter().fold((0, 0), |(w, l), lane| (w + lane.waiting, l + lane.leased));
         gauge!("amtsbote_jobs", "state" => "waiting").set(waiting as f64);
         gauge!("amtsbote_jobs", "state" => "leased").set(leased as f64);
-        let oldest = stats.lanes.iter().map(|lane| lane.oldest.micros()).min();
+        let oldest = stats.lanes.iter().filter_map(|lane| lane.oldest).map(Timestamp::micros).min();
         // As Prometheus wants it: the moment, from which the age follows; 0 if nothing waits.
         gauge!("amtsbote_oldest_job_timestamp_seconds").set(oldest.unwrap_or_default() as f64 / 1e6);
+        stats.lanes.iter().filter(|lane| lane.lane.starts_with("to:")).for_each(lane_figures);
         gauge!("amtsbote_unsealed_events").set(stats.unsealed_events as f64);
     }
     gauge!("amtsbote_disk_free_bytes").set(pressure.disk_free.unwrap_or_default() as f64);
@@ -71,6 +73,20 @@ pub(crate) fn note_stamps(health: Option<broker::StampHealth>) {
     gauge!("amtsbote_last_stamp_timestamp_seconds").set(seconds(health.last));
     gauge!("amtsbote_oldest_unstamped_timestamp_seconds").set(seconds(health.unstamped_since));
     gauge!("amtsbote_stamps_overdue").set(if health.overdue { 1.0 } else { 0.0 });
+}
+
+/// How a lane to a partner stands. There is one for each authority that is reached outside.
+fn lane_figures(lane: &broker::Lane) {
+    let labels = [("tenant", lane.tenant.clone()), ("lane", lane.lane.clone())];
+    gauge!("amtsbote_lane_waiting", &labels).set((lane.waiting + lane.leased) as f64);
+    let open = match lane.breaker.state {
+        broker::BreakerState::Closed => 0.0,
+        broker::BreakerState::HalfOpen => 1.0,
+        broker::BreakerState::Open => 2.0,
+    };
+    gauge!("amtsbote_lane_breaker", &labels).set(open);
+    let oldest = lane.oldest.map_or(0, Timestamp::micros);
+    gauge!("amtsbote_lane_oldest_timestamp_seconds", &labels).set(oldest as f64 / 1e6);
 }
 
 /// Around every request: limits on its head, the fields that every answer has, log and figures.

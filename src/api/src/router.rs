@@ -27,7 +27,8 @@ use crate::records::{ListQuery, PageQuery, TimelineEntry};
 use crate::route::{Needs, Route};
 use crate::{
     Api, BASE, auth, case_files, cases, checks, clarifications, documents, events, evidence, exchanges,
-    inbox, messages, meter, openapi, partners, repairs, schemas, subscriptions, tasks, tokens, uploads,
+    inbox, lanes, messages, meter, openapi, partners, repairs, schemas, subscriptions, tasks, tokens,
+    uploads,
 };
 
 /// Every route, in the order of the documentation.
@@ -40,6 +41,7 @@ pub fn routes() -> Vec<Route> {
         message_routes(),
         upload_routes(),
         clarification_routes(),
+        lane_routes(),
         house_routes(),
         subscription_routes(),
     ]
@@ -377,6 +379,19 @@ fn clarification_routes() -> Vec<Route> {
             .says("Explains why a message waits: rule, place, partner, who must act, what was tried and may be done.")
             .needs(ReadMessages)
             .gives::<clarifications::Clarification>(200),
+    ]
+}
+
+fn lane_routes() -> Vec<Route> {
+    vec![
+        Route::get("/lanes", "listLanes", lanes::list)
+            .says("Lists the lanes to partners and of work: what waits, what failed, whether it is tried.")
+            .needs(ReadPartners)
+            .gives::<lanes::LaneList>(200),
+        Route::post("/lanes/{name}/retry", "retryLane", lanes::retry)
+            .says("Tries what waits in a lane again now, one job ahead of the others.")
+            .needs(RepairMessages)
+            .gives::<lanes::ShownLane>(200),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! Step 5, delivering: an authority of this gateway gets the message into its own keeping, by the same
+//! Step 5, delivering. Partners outside are reached through adapters, see `send`. An authority of this gateway gets the message into its own keeping, by the same
 //! first transaction as from any door. Delivered means confirmed by the recipient, later.
 
 use bytes::Bytes;
@@ -24,8 +24,17 @@ impl Broker {
             return self.finish(job, Work::new()).await;
         };
         let recipient: Authority = message.partner.parse()?;
-        let reach = self.parts.directory.find(&recipient).await?.ok_or(Error::UnknownAuthority)?;
-        let Transport::Local { tenant, unit } = reach.transport else { return Err(Error::UnknownAuthority) };
+        let reach = self
+            .reach(&job.tenant, &recipient, message.public_service.as_deref())
+            .await?
+            .ok_or(Error::UnknownAuthority)?;
+        let (tenant, unit) = match reach.transport {
+            Transport::Local { tenant, unit } => (tenant, unit),
+            Transport::Adapter { id, may_repeat } => {
+                return self.send_outside(job, message, &id, may_repeat).await;
+            }
+            _ => return Err(Error::UnknownAuthority),
+        };
         let stored = self.copy_payload(&message, &tenant).await?;
         let received = self.received_copy(&message, &recipient, &tenant, unit, &stored)?;
         self.hand_over(job, message, received, stored).await
@@ -73,7 +82,7 @@ impl Broker {
     }
 
     /// The exchange's first message has gone.
-    async fn note_sent(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
+    pub(crate) async fn note_sent(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
         let Some(exchange) = self.sending_exchange(message).await? else { return Ok(()) };
         self.set_status(work, exchange, ExchangeStatus::Sent, message)
     }

@@ -170,6 +170,6 @@ impl Error {
             _ => FailureKind::Permanent,
         };
         let code = self.code().to_owned();
-        Failure { kind, code: code.into(), detail: self.to_string() }
+        Failure { kind, code: code.into(), detail: self.to_string(), retry_after: None }
     }
 }

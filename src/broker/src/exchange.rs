@@ -46,7 +46,10 @@ impl Broker {
             return exchange(Record::from_json(RecordKind::Exchange, answer)?);
         }
         let (objects, first) = self.objects_to_send(scope, &wanted).await?;
-        let reach = self.parts.directory.find(&wanted.to).await?.ok_or(Error::UnknownAuthority)?;
+        let reach = self
+            .reach(&scope.tenant, &wanted.to, first.public_service.as_deref())
+            .await?
+            .ok_or(Error::UnknownAuthority)?;
         let (standard, version) = self.common_version(&wanted, &reach.reads)?;
         let now = self.now();
         let id = ids::new_id();

@@ -2,6 +2,7 @@
 //! what comes in finds its unit. Read from the configuration; never changed while running.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use model::directory::{Directory, Reach, Transport};
@@ -25,6 +26,45 @@ pub struct Tenant {
     /// Where incoming messages go; the first that fits wins.
     #[serde(default, rename = "route")]
     pub routes: Vec<Route>,
+    /// How long messages may take, by public service; the first that fits wins.
+    #[serde(default, rename = "service", skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceEntry>,
+}
+
+/// How long the messages of a public service (Leistung) may take.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceEntry {
+    /// The service, as routes name it.
+    pub id: String,
+    /// Only messages of this type, such as `0401`.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub message_type: Option<String>,
+    /// Hours until a message that was not delivered or fetched goes back to its sender.
+    pub ttl_hours: u32,
+}
+
+/// An authority that is reached through an adapter. Entries of the configuration come before anything else that
+/// knows the authority.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartnerEntry {
+    /// The only tenant that may reach it this way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// Behördenkennung.
+    pub authority: Authority,
+    /// Name as it stands in messages.
+    pub name: String,
+    /// Adapter that carries messages to it.
+    pub adapter: String,
+    /// Standards and versions that it reads, newest first.
+    pub reads: Reads,
+    /// Largest message it takes, in bytes.
+    pub most_bytes: u64,
+    /// Whether the other side knows a delivery by its id, so that the same one may be sent twice.
+    #[serde(default)]
+    pub may_repeat: bool,
 }
 
 /// An authority (Behörde) of a tenant, with its mailbox.
@@ -77,13 +117,41 @@ pub struct House {
     tenants: BTreeMap<String, Tenant>,
     reads: Reads,
     most_bytes: u64,
+    partners: Vec<PartnerEntry>,
+    ttl: Duration,
 }
+
+/// How long a message may take where nothing else is said: a week.
+const TTL: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 impl House {
     /// The house as configured. `most_bytes` is the largest message taken, in bytes.
     pub fn new(tenants: Vec<Tenant>, reads: Reads, most_bytes: u64) -> Self {
         let tenants = tenants.into_iter().map(|tenant| (tenant.id.clone(), tenant)).collect();
-        House { tenants, reads, most_bytes }
+        House { tenants, reads, most_bytes, partners: vec![], ttl: TTL }
+    }
+
+    /// The same with partners that are reached through adapters.
+    pub fn with_partners(mut self, partners: Vec<PartnerEntry>) -> Self {
+        self.partners = partners;
+        self
+    }
+
+    /// The same with another time that messages may take where their service says nothing.
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// How long a message may take until it is delivered, and how long it may lie in a mailbox.
+    pub fn ttl(&self, tenant: &str, service: Option<&str>, message_type: Option<&str>) -> Duration {
+        let services = self.tenants.get(tenant).map_or(&[][..], |tenant| &tenant.services);
+        let fits = |entry: &&ServiceEntry| {
+            let wanted = entry.message_type.as_deref();
+            Some(entry.id.as_str()) == service && (wanted.is_none() || wanted == message_type)
+        };
+        let hours = |entry: &ServiceEntry| Duration::from_secs(u64::from(entry.ttl_hours) * 3_600);
+        services.iter().find(fits).map_or(self.ttl, hours)
     }
 
     /// All tenants.
@@ -124,7 +192,7 @@ impl House {
     }
 }
 
-/// Knows the authorities that have a mailbox in this gateway.
+/// Knows the authorities that have a mailbox in this gateway, and the partners of the configuration.
 #[async_trait]
 impl Directory for House {
     async fn find(&self, authority: &Authority) -> Result<Option<Reach>, Failure> {
@@ -138,12 +206,21 @@ impl Directory for House {
             transport: Transport::Local { tenant: tenant.id.clone(), unit: entry.unit.clone() },
             reads: self.reads.clone(),
             most_bytes: self.most_bytes,
+            tenant: None,
         };
-        Ok(self
+        let local = self
             .tenants
             .values()
-            .flat_map(|tenant| tenant.authorities.iter().map(move |entry| reach(tenant, entry)))
-            .collect())
+            .flat_map(|tenant| tenant.authorities.iter().map(move |entry| reach(tenant, entry)));
+        let partners = self.partners.iter().map(|entry| Reach {
+            authority: entry.authority.clone(),
+            name: entry.name.clone(),
+            transport: Transport::Adapter { id: entry.adapter.clone(), may_repeat: entry.may_repeat },
+            reads: entry.reads.clone(),
+            most_bytes: entry.most_bytes,
+            tenant: entry.tenant.clone(),
+        });
+        Ok(local.chain(partners).collect())
     }
 }
 
@@ -169,6 +246,10 @@ mod tests {
                 service: Some("baugenehmigung".into()),
                 ..Route::default()
             }],
+            services: vec![
+                ServiceEntry { id: "baugenehmigung".into(), message_type: Some("0401".into()), ttl_hours: 2 },
+                ServiceEntry { id: "baugenehmigung".into(), message_type: None, ttl_hours: 3 },
+            ],
         };
         House::new(vec![tenant], vec![("xdomea".into(), "3.1.0".into())], 1_000)
     }
@@ -181,5 +262,33 @@ mod tests {
         assert_eq!(routed, Some(("63".into(), Some("baugenehmigung".into()))));
         assert_eq!(house.route("soest", &key, "xdomea", "0101", "x"), Some(("10".into(), None)));
         assert_eq!(house.route("unna", &key, "xdomea", "0101", "x"), None);
+    }
+
+    #[test]
+    fn the_first_fitting_service_says_how_long_a_message_may_take() {
+        let house = house().with_ttl(Duration::from_secs(60));
+        let hours = |service, message_type| house.ttl("soest", service, message_type).as_secs() / 3_600;
+        assert_eq!(hours(Some("baugenehmigung"), Some("0401")), 2);
+        assert_eq!(hours(Some("baugenehmigung"), Some("0402")), 3);
+        assert_eq!(hours(Some("baugenehmigung"), None), 3);
+        assert_eq!(house.ttl("soest", Some("abfall"), None), Duration::from_secs(60));
+        assert_eq!(house.ttl("unna", Some("baugenehmigung"), None), Duration::from_secs(60));
+    }
+
+    #[tokio::test]
+    async fn partners_of_the_configuration_are_found_like_authorities_of_the_house() {
+        let partner: Authority = "bab:05978000".parse().unwrap();
+        let house = house().with_partners(vec![PartnerEntry {
+            tenant: Some("soest".into()),
+            authority: partner.clone(),
+            name: "Bauaufsicht Unna".into(),
+            adapter: "unna".into(),
+            reads: vec![("xdomea".into(), "3.1.0".into())],
+            most_bytes: 10,
+            may_repeat: true,
+        }]);
+        let reach = house.find(&partner).await.unwrap().unwrap();
+        assert_eq!(reach.transport, Transport::Adapter { id: "unna".into(), may_repeat: true });
+        assert_eq!(reach.tenant.as_deref(), Some("soest"));
     }
 }

@@ -146,6 +146,24 @@ impl Broker {
         self.commit_inbox(caller, once, work, InboxItem { entry, message }).await
     }
 
+    /// Rows of a message that waits for its authority's systems, as long as its service allows.
+    pub(crate) fn put_into_mailbox(&self, work: &mut Work, message: &Message) {
+        let now = self.now();
+        work.insert_inbox(&InboxEntry {
+            id: message.id,
+            tenant: message.tenant.clone(),
+            authority: message.authority.clone(),
+            unit: message.unit.clone(),
+            public_service: message.public_service.clone(),
+            message_id: message.id,
+            state: InboxState::Available,
+            lease_until: None,
+            holder: None,
+            created_at: now,
+        });
+        work.set_inbox_expiry(message.id, Some(now.plus(self.ttl(message))));
+    }
+
     fn take_out(&self, caller: &Caller, entry: &InboxEntry, to: InboxState) -> Work {
         let mut work = Work::new();
         let holder = Some(caller.actor.id.as_str());

@@ -4,7 +4,7 @@
 //! accept    transaction 1: message, dedup key, event   (intake)
 //! process   transaction 2: state, records, events, mailbox, replies   (process, translate)
 //! prepare   an outgoing message is written and checked like anyone's   (prepare)
-//! deliver   into the recipient's mailbox   (deliver)
+//! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
 //! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
 //! again; every step is written so that doing it again changes nothing.
@@ -19,12 +19,14 @@ mod erasure;
 mod error;
 mod evidence;
 mod exchange;
+mod expire;
 mod forward;
 mod hooks;
 pub mod house;
 mod inbox;
 mod intake;
 mod known;
+mod lanes;
 mod messages;
 mod notes;
 mod once;
@@ -35,14 +37,18 @@ mod reach;
 mod records;
 mod redrive;
 mod repairs;
+mod retry;
+mod send;
 mod stamping;
 mod translate;
 mod uploads;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use model::adapter::Adapter;
 use model::command::Rules;
 use model::outbound::Outbound;
 use model::standard::Standard;
@@ -64,12 +70,13 @@ pub use redrive::{Redrive, RedriveState};
 pub use repairs::NOTE_CHARS;
 pub use stamping::{StampHealth, Stamping};
 pub use store::{
-    ChainFinding, ChainReport, ClarificationFilter, Delivery, InboxEntry, InboxFilter, InboxState, Listed,
-    MessageFilter, Page, Partner, Payload, RecordFilter, SealedEvent, Stats, Subscription, Terms, TokenRow,
+    Breaker, BreakerState, ChainFinding, ChainReport, ClarificationFilter, Class, Delivery, InboxEntry,
+    InboxFilter, InboxState, Lane, Listed, MessageFilter, Page, Partner, Payload, RecordFilter, SealedEvent,
+    Stats, Subscription, Terms, TokenRow,
 };
 pub use store::{Upload as UploadState, UploadQuota};
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
-pub use worker::Workers;
+pub use worker::{Places, Workers};
 
 use house::House;
 
@@ -111,6 +118,7 @@ pub struct Limits {
 pub struct Broker {
     parts: Arc<Parts>,
     known: Arc<known::Known>,
+    adapters: Arc<BTreeMap<String, Arc<dyn Adapter>>>,
     /// Whether time stamps were overdue at the last look of the workers.
     stamps_overdue: Arc<AtomicBool>,
     upload_limits: UploadLimits,
@@ -125,6 +133,7 @@ impl Broker {
         Broker {
             parts: Arc::new(parts),
             known: Arc::default(),
+            adapters: Arc::default(),
             stamps_overdue: Arc::default(),
             upload_limits: UploadLimits::default(),
             turns: Arc::default(),
@@ -140,6 +149,17 @@ impl Broker {
     /// The same with other limits on uploads. Before it is cloned.
     pub fn with_upload_limits(self, upload_limits: UploadLimits) -> Self {
         Broker { upload_limits, ..self }
+    }
+
+    /// The same with channels to the outside, each known by the id in its descriptor.
+    pub fn with_adapters(self, adapters: Vec<Arc<dyn Adapter>>) -> Self {
+        let named = adapters.into_iter().map(|adapter| (adapter.descriptor().id.clone(), adapter));
+        Broker { adapters: Arc::new(named.collect()), ..self }
+    }
+
+    /// Channels to the outside.
+    pub fn adapters(&self) -> impl Iterator<Item = &Arc<dyn Adapter>> {
+        self.adapters.values()
     }
 
     /// The house it serves.

@@ -1,7 +1,7 @@
 //! Events as the broker writes them.
 
 use model::event::Subject;
-use model::{Actor, Decided, Event, EventKind, Id, Message, Record, Timestamp, ids};
+use model::{Actor, Decided, Event, EventKind, Failure, Id, Message, Record, Timestamp, ids};
 use serde_json::{Value, json};
 
 /// Member of an event's detail that holds what an operator noted.
@@ -82,6 +82,27 @@ pub(crate) fn without_note(event: &mut Event) {
 pub(crate) fn with_fact(mut event: Event, name: &str, fact: Value) -> Event {
     if let Some(Value::Object(detail)) = &mut event.detail {
         detail.insert(name.to_owned(), fact);
+    }
+    event
+}
+
+/// A delivery of a message was tried and failed. `attempt` counts from 1; `next` is when it is tried again.
+pub(crate) fn of_attempt(
+    message: &Message,
+    failure: &Failure,
+    attempt: u32,
+    next: Option<Timestamp>,
+    now: Timestamp,
+) -> Event {
+    let mut event = of_message(EventKind::DeliveryFailed, message, &Actor::gateway(), now);
+    if let Some(Value::Object(detail)) = &mut event.detail {
+        let tried = json!({
+            "number": attempt,
+            "kind": failure.kind,
+            "code": failure.code,
+            "nextAt": next,
+        });
+        detail.insert("attempt".to_owned(), tried);
     }
     event
 }

@@ -3,7 +3,9 @@
 
 use std::io::Read;
 
+use model::directory::Transport;
 use model::exchange::Exchange;
+use model::message::Door;
 use model::standard::{Outgoing, OutgoingContent, Records, Written};
 use model::{
     Actor, EventKind, Failure, Finding, Id, Message, MessageState, PayloadRef, Record, RecordKind, Scope,
@@ -29,7 +31,8 @@ impl Broker {
         let content = self.store().open_stored(&job.tenant, &stored)?;
         let mut report = self.check_content(content, Some(written.file_name.clone())).await?.report;
         let service = exchange.meta.public_service.as_deref();
-        match self.reach(&job.tenant, &exchange.partner, service).await? {
+        let reach = self.reach(&job.tenant, &exchange.partner, service).await?;
+        match &reach {
             // Built all the same: a clerk can fetch it and see it on its way by hand.
             None => report.add(Finding::error("broker.unknown-authority")),
             Some(reach) if stored.reference().size > reach.most_bytes => {
@@ -42,35 +45,48 @@ impl Broker {
         message.payload = Some(stored.reference().clone());
         message.file_name = Some(written.file_name);
         message.identity = Some(written.identity);
-        let acceptable = report.is_acceptable();
+        let reach = reach.filter(|_| report.is_acceptable());
         message.report = (!report.findings.is_empty()).then_some(report);
 
         let mut work = Work::new();
         work.insert_payload(&job.tenant, &stored);
-        if !acceptable {
+        let Some(reach) = reach else {
             self.parked(&mut work, message, &Actor::gateway(), None)?;
             return self.finish(job, work).await;
-        }
+        };
         message.state = MessageState::Ready;
+        message.door = match reach.transport {
+            Transport::Adapter { .. } => Door::Adapter,
+            _ => Door::Local,
+        };
         work.update_message(&message, MessageState::Preparing);
         work.insert_event(&notes::of_message(EventKind::MessagePrepared, &message, &Actor::gateway(), now));
         self.enqueue_delivery(&mut work, &message);
         self.finish(job, work).await
     }
 
-    /// The job that delivers a message which is ready.
+    /// The job that delivers a message which is ready. What goes outside must be there within the time that its service
+    /// allows.
     pub(crate) fn enqueue_delivery(&self, work: &mut Work, message: &Message) {
-        work.enqueue(&NewJob {
+        let now = self.now();
+        let goes_outside = message.door == Door::Adapter;
+        let lane = if goes_outside { "to" } else { "local" };
+        let job = NewJob {
             id: model::ids::new_id(),
             tenant: message.tenant.clone(),
-            lane: format!("to:{}", message.partner),
+            lane: format!("{lane}:{}", message.partner),
             kind: "deliver".to_owned(),
             subject: message.id,
             detail: json!(null),
-            next_at: self.now(),
+            next_at: now,
             // The receipt must not overtake the import result, nor anything its own process.
             fifo_key: message.exchange.map(|exchange| format!("exchange:{exchange}")),
-        });
+        };
+        if goes_outside {
+            work.enqueue_call(&job, Some(now.plus(self.ttl(message))));
+        } else {
+            work.enqueue(&job);
+        }
     }
 
     async fn write(&self, message: &Message, exchange: &Exchange) -> Result<(StoredPayload, Written), Error> {
@@ -85,7 +101,7 @@ impl Broker {
         let answered = exchange.messages.first().map(|first| first.message_type.clone());
         let reply = !matches!(content, OutgoingContent::Records(_));
         let mut recipient = identity.recipient.unwrap_or_default();
-        if let Some(reach) = self.parts.directory.find(&exchange.partner).await? {
+        if let Some(reach) = self.reach(&message.tenant, &exchange.partner, None).await? {
             recipient.name = Some(reach.name);
         }
         let outgoing = Outgoing {

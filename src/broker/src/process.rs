@@ -12,7 +12,7 @@ use model::{
     Actor, Authority, Decided, EventKind, Finding, Id, Message, MessageState, Record, RecordKind, Report,
     Scope, decide, ids,
 };
-use store::{InboxEntry, InboxState, Job, RecordFilter, Work};
+use store::{Job, RecordFilter, Work};
 use tokio::runtime::Handle;
 
 use crate::translate::Translator;
@@ -114,18 +114,7 @@ impl Broker {
             work.insert_event(&notes::of_record(decided, &actor, now, Some(message.id)));
         }
         self.create(&mut work, Record::Exchange(exchange.clone()), &actor, message.id)?;
-        work.insert_inbox(&InboxEntry {
-            id: message.id,
-            tenant: message.tenant.clone(),
-            authority: message.authority.clone(),
-            unit: message.unit.clone(),
-            public_service: message.public_service.clone(),
-            message_id: message.id,
-            state: InboxState::Available,
-            lease_until: None,
-            holder: None,
-            created_at: now,
-        });
+        self.put_into_mailbox(&mut work, &message);
         work.insert_event(&notes::of_message(EventKind::MessageProcessed, &message, &actor, now));
         let receipted = message.forwarding.as_ref().is_some_and(|forwarding| forwarding.receipted);
         if identity.wants_receipt && !receipted {
@@ -196,18 +185,7 @@ impl Broker {
         let mut work = Work::new();
         work.update_message(&message, MessageState::Accepted);
         work.discard_staged(&message.tenant, message.id);
-        work.insert_inbox(&InboxEntry {
-            id: message.id,
-            tenant: message.tenant.clone(),
-            authority: message.authority.clone(),
-            unit: message.unit.clone(),
-            public_service: message.public_service.clone(),
-            message_id: message.id,
-            state: InboxState::Available,
-            lease_until: None,
-            holder: None,
-            created_at: now,
-        });
+        self.put_into_mailbox(&mut work, &message);
         work.insert_event(&notes::of_message(EventKind::MessageProcessed, &message, &Actor::gateway(), now));
         self.finish(job, work).await
     }

@@ -19,7 +19,9 @@ impl Broker {
         authority: &Authority,
         service: Option<&str>,
     ) -> Result<Option<Reach>, Error> {
-        let Some(mut reach) = self.parts.directory.find(authority).await? else { return Ok(None) };
+        let found = self.parts.directory.find(authority).await?;
+        let ours = found.filter(|reach| reach.tenant.as_deref().is_none_or(|only| only == tenant));
+        let Some(mut reach) = ours else { return Ok(None) };
         let partners = self.store().partners(&Scope::tenant(tenant)).await?;
         let agreed = partners.iter().filter(|partner| partner.authority.as_ref() == Some(authority));
         for limit in agreed.filter_map(|partner| agreed_bytes(&partner.settings, service)) {

@@ -1,23 +1,25 @@
 //! The workers: they claim jobs, do them, and decide by the kind of failure alone what comes next.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Actor, Failure, FailureKind, Scope};
-use store::{Job, OperationState, Work};
-use tokio::sync::{Semaphore, watch};
+use model::{Actor, Failure, FailureKind, Finding, MessageState, Scope};
+use store::{Class, Job, LANE_CAP, OperationState, Work};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::pressure::LOOK;
-use crate::process::with_finding;
+use crate::retry::{self, Next};
 use crate::stamping::keep_stamping;
-use crate::{Broker, Error, redrive};
+use crate::{Broker, Error, notes, redrive};
 
 /// Lease of a job; renewed while it runs.
 const LEASE: Duration = Duration::from_secs(60);
 
 /// Longest pause between two looks into the queue.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// How long ends of jobs are gathered before the queue is looked into again: while little waits, and while much does.
+const TOGETHER: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
 
 /// Pause between two looks for subscriptions that have events before them; of the order of the sealer's.
 const HOOK_PAUSE: Duration = Duration::from_millis(250);
@@ -28,11 +30,27 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// A payload file without a row is nobody's after this time; longer than any upload may take.
 const ORPHAN_AGE: Duration = Duration::from_secs(24 * 3_600);
 
-/// Attempts at a job that fails transiently before a human is asked.
-const MOST_ATTEMPTS: u32 = 12;
+/// Pause between two looks for what is too late.
+const EXPIRY: Duration = Duration::from_secs(30);
 
 /// How many jobs one node does at once.
-const AT_ONCE: usize = 4;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places {
+    /// Jobs of processor and disk; with 0 this node only takes in, and others have to work and seal.
+    pub work: u32,
+    /// Calls outside, which mostly wait.
+    pub network: u32,
+}
+
+impl Default for Places {
+    /// Two jobs of work for each processor, since each also waits for the disk, and in any case more than one lane may
+    /// have; and many calls.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = u32::try_from(cores).unwrap_or(u32::MAX);
+        Places { work: cores.saturating_mul(2).max(LANE_CAP + 2), network: 64 }
+    }
+}
 
 /// The running workers of this node.
 pub struct Workers {
@@ -41,19 +59,31 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts the workers, the sealer, and whoever has heads stamped.
+    /// Starts the workers, the sealer, and whoever has heads stamped, in as many places as are usual.
     ///
     /// # Errors
     /// If the store cannot be asked.
     pub async fn start(broker: Broker) -> Result<Self, Error> {
+        Workers::start_in(broker, Places::default()).await
+    }
+
+    /// Starts the workers and the sealer.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    pub async fn start_in(broker: Broker, places: Places) -> Result<Self, Error> {
         broker.store().release_leases(&broker.parts.node).await?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(work(broker.clone(), stopped.clone()));
-        tasks.spawn(seal(broker.clone(), stopped.clone()));
-        tasks.spawn(feed_hooks(broker.clone(), stopped.clone()));
-        if broker.parts.stamping.is_some() {
-            tasks.spawn(keep_stamping(broker.clone(), stopped.clone()));
+        if places.work > 0 {
+            tasks.spawn(work(broker.clone(), Class::Work, places.work, stopped.clone()));
+            tasks.spawn(work(broker.clone(), Class::Network, places.network, stopped.clone()));
+            tasks.spawn(seal(broker.clone(), stopped.clone()));
+            tasks.spawn(feed_hooks(broker.clone(), stopped.clone()));
+            tasks.spawn(keep_time(broker.clone(), stopped.clone()));
+            if broker.parts.stamping.is_some() {
+                tasks.spawn(keep_stamping(broker.clone(), stopped.clone()));
+            }
         }
         broker.look_at_pressure().await;
         tasks.spawn(watch_pressure(broker.clone(), stopped.clone()));
@@ -68,37 +98,37 @@ impl Workers {
     }
 }
 
-async fn work(broker: Broker, mut stopped: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+async fn work(broker: Broker, class: Class, most: u32, mut stopped: watch::Receiver<bool>) {
     let mut running = JoinSet::new();
+    let mut much_waits = false;
     while !*stopped.borrow() {
         while running.try_join_next().is_some() {}
-        let free = places.available_permits() as u32;
-        let jobs = match free {
-            0 => vec![],
-            _ => claim(&broker, free).await,
-        };
-        if jobs.is_empty() {
-            tokio::select! {
-                _ = stopped.changed() => {}
-                _ = running.join_next(), if free == 0 => {}
-                () = broker.store().wait_for_jobs(IDLE), if free > 0 => {}
+        let free = most.saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX));
+        if free > 0 {
+            let jobs = claim(&broker, class, free).await;
+            much_waits = jobs.len() == free as usize;
+            for job in jobs {
+                running.spawn(broker.clone().run(job));
             }
         }
-        for job in jobs {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
-            let broker = broker.clone();
-            running.spawn(async move {
-                broker.run(job).await;
-                drop(place);
-            });
+        // What ends here may let others begin; with a place left, so may what is enqueued.
+        tokio::select! {
+            _ = stopped.changed() => {}
+            _ = running.join_next(), if !running.is_empty() => gather(&mut running, much_waits).await,
+            () = broker.store().wait_for_jobs(class, IDLE), if !much_waits => {}
         }
     }
     while running.join_next().await.is_some() {}
 }
 
-async fn claim(broker: &Broker, most: u32) -> Vec<Job> {
-    match broker.store().claim(&broker.parts.node, LEASE, most).await {
+/// Jobs that end together are followed by one claim, not by one each.
+async fn gather(running: &mut JoinSet<()>, much_waits: bool) {
+    let all = async { while running.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(TOGETHER[usize::from(much_waits)], all).await;
+}
+
+async fn claim(broker: &Broker, class: Class, most: u32) -> Vec<Job> {
+    match broker.store().claim(class, &broker.parts.node, LEASE, most).await {
         Ok(jobs) => jobs,
         Err(error) => {
             tracing::error!(code = error.code(), "jobs could not be claimed");
@@ -117,6 +147,19 @@ async fn seal(broker: Broker, mut stopped: watch::Receiver<bool>) {
         tokio::select! {
             _ = stopped.changed() => {}
             () = tokio::time::sleep(Duration::from_millis(200)) => {}
+        }
+    }
+}
+
+/// Sends back what is too late.
+async fn keep_time(broker: Broker, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        if let Err(error) = broker.expire_due().await {
+            tracing::error!(code = error.code(), "what is too late could not be looked for");
+        }
+        tokio::select! {
+            _ = stopped.changed() => {}
+            () = tokio::time::sleep(EXPIRY) => {}
         }
     }
 }
@@ -173,7 +216,8 @@ impl Broker {
     pub async fn run_due_jobs(&self) -> Result<usize, Error> {
         let mut done = 0;
         loop {
-            let jobs = self.store().claim(&self.parts.node, LEASE, 1).await?;
+            let mut jobs = self.store().claim(Class::Work, &self.parts.node, LEASE, 1).await?;
+            jobs.extend(self.store().claim(Class::Network, &self.parts.node, LEASE, 1).await?);
             if jobs.is_empty() {
                 self.seal_all().await;
                 if self.feed_hooks().await? == 0 {
@@ -181,13 +225,13 @@ impl Broker {
                 }
             }
             for job in jobs {
-                self.run(job).await;
+                self.clone().run(job).await;
                 done += 1;
             }
         }
     }
 
-    async fn run(&self, job: Job) {
+    async fn run(self, job: Job) {
         let outcome = tokio::select! {
             outcome = self.do_job(&job) => outcome,
             () = self.keep_lease(&job) => return,
@@ -205,9 +249,12 @@ impl Broker {
     }
 
     async fn do_job(&self, job: &Job) -> Result<(), Error> {
-        if job.attempts >= MOST_ATTEMPTS {
-            let why = "given up after many attempts that ended without a word";
-            return Err(Failure::permanent("broker.given-up", why).into());
+        if let Some(failure) = retry::hopeless(job) {
+            return Err(failure.into());
+        }
+        // Whether it has arrived may still be asked.
+        if !job.calling && job.expires_at.is_some_and(|end| end <= self.now()) {
+            return Err(retry::too_late(job).into());
         }
         match job.kind.as_str() {
             "process" => self.process(job).await,
@@ -231,27 +278,54 @@ impl Broker {
     }
 
     async fn give_up_or_retry(&self, job: &Job, failure: Failure) -> Result<(), Error> {
+        let next = retry::next(job, &failure, self.now(), fastrand::f64());
         let mut work = Work::new();
-        if failure.kind == FailureKind::Transient && job.attempts < MOST_ATTEMPTS {
-            work.retry_job(job.id, job.epoch, self.now().plus(pause(job)));
-            return Ok(self.store().commit(work).await?);
-        }
-        if job.kind == redrive::JOB {
-            work.end_operation(&job.tenant, job.subject, OperationState::Failed);
+        let Next::Retry(at) = next else {
+            match job.kind.as_str() {
+                redrive::JOB => {
+                    work.end_operation(&job.tenant, job.subject, OperationState::Failed);
+                }
+                _ => self.end_message(&mut work, job, &failure, next).await?,
+            }
             return self.finish(job, work).await;
+        };
+        let attempt = job.attempts.saturating_add(1);
+        work.retry_job(job.id, job.epoch, at);
+        if job.kind == "deliver" && retry::is_told(attempt) {
+            let message = self.store().message(&Scope::tenant(&job.tenant), job.subject).await?;
+            if let Some(message) = message {
+                work.insert_event(&notes::of_attempt(&message, &failure, attempt, Some(at), self.now()));
+            }
         }
+        Ok(self.store().commit(work).await?)
+    }
+
+    /// Rows of the end of a job that is not tried again: what becomes of its message. A message that has ended
+    /// meanwhile stays as it is.
+    pub(crate) async fn end_message(
+        &self,
+        work: &mut Work,
+        job: &Job,
+        failure: &Failure,
+        next: Next,
+    ) -> Result<(), Error> {
         let message = self.store().message(&Scope::tenant(&job.tenant), job.subject).await?;
-        let Some(mut message) =
-            message.filter(|message| message.state.may_become(model::MessageState::Parked))
+        let Some(mut message) = message.filter(|message| message.state.may_become(MessageState::Parked))
         else {
-            return self.finish(job, work).await;
+            return Ok(());
         };
-        message.report = Some(with_finding(message.report.take(), &failure.code));
-        match failure.kind {
-            FailureKind::Rejected => self.returned(&mut work, message, &Actor::gateway(), None).await?,
-            _ => self.parked(&mut work, message, &Actor::gateway(), None)?,
+        if job.kind == "deliver" {
+            let attempt = job.attempts.saturating_add(1);
+            work.insert_event(&notes::of_attempt(&message, failure, attempt, None, self.now()));
+        }
+        let mut report = message.report.take().unwrap_or_default();
+        report.add(finding(job, failure, next));
+        message.report = Some(report);
+        match next {
+            Next::Return => self.returned(work, message, &Actor::gateway(), None).await?,
+            _ => self.parked(work, message, &Actor::gateway(), None)?,
         };
-        self.finish(job, work).await
+        Ok(())
     }
 
     async fn seal_all(&self) {
@@ -267,10 +341,14 @@ impl Broker {
     }
 }
 
-/// Doubles from one second to about an hour, with up to a quarter of jitter drawn from the job's id so
-/// that jobs that failed together do not come back together.
-fn pause(job: &Job) -> Duration {
-    let seconds = 1_u64 << job.attempts.min(12);
-    let jitter = u64::from(job.id.as_bytes()[15]) * seconds * 1_000 / 4 / 255;
-    Duration::from_millis(seconds * 1_000 + jitter)
+/// Why a message was returned or parked. Whoever reads it must not send again what may have arrived.
+fn finding(job: &Job, failure: &Failure, next: Next) -> Finding {
+    let unclear = failure.kind == FailureKind::Uncertain || (next == Next::Park && job.calling);
+    let expired = next == Next::Return && failure.kind == FailureKind::Transient;
+    let rule = match (unclear, expired) {
+        (true, _) => "broker.uncertain",
+        (_, true) => "message.expired",
+        _ => return Finding::error(&failure.code),
+    };
+    Finding::error(rule).with("code", failure.code.as_ref())
 }

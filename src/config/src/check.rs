@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use broker::house::{Route, Tenant};
+use model::Authority;
 use model::ids::is_name;
 
 use crate::places::{Place, Places};
@@ -11,6 +12,9 @@ use crate::{Config, Error, Evidence, Limits, Store};
 
 /// Parameters that the URL of the database may have.
 const DATABASE_PARAMETERS: &[&str] = &["application_name", "host", "port", "sslmode", "sslrootcert"];
+
+/// Longest time that a message may take: ten years.
+const MOST_TTL_HOURS: u64 = 10 * 366 * 24;
 
 /// The rules that hold between keys.
 pub(crate) struct Check<'a> {
@@ -43,6 +47,43 @@ impl Check<'_> {
             // One authority has one mailbox, so its key is unique over all tenants.
             for (at, authority) in tenant.authorities.iter().enumerate() {
                 self.unique(&format!("{key}.authority[{at}].key"), authorities.insert(&authority.key))?;
+            }
+        }
+        self.outside(config, &tenants, &authorities)
+    }
+
+    /// Adapters, and the partners that they lead to.
+    fn outside(
+        &self,
+        config: &Config,
+        tenants: &BTreeSet<&String>,
+        authorities: &BTreeSet<&Authority>,
+    ) -> Result<(), Error> {
+        let mut adapters = BTreeSet::new();
+        for (index, adapter) in config.adapters.iter().enumerate() {
+            let key = format!("adapter[{index}]");
+            self.name(&format!("{key}.id"), &adapter.id)?;
+            self.unique(&format!("{key}.id"), adapters.insert(adapter.id.as_str()))?;
+            self.secret(&format!("{key}.secret"), &adapter.secret)?;
+            let is_url = adapter.url.starts_with("https://") || adapter.url.starts_with("http://");
+            if !is_url || adapter.url.ends_with('/') {
+                return Err(
+                    self.value(&format!("{key}.url"), "expected https://… without a slash at the end")
+                );
+            }
+            let within = u64::from(adapter.within_seconds);
+            self.number(&format!("{key}.within_seconds"), within, 1, 6 * 3_600)?;
+        }
+        let mut partners = BTreeSet::new();
+        for (index, partner) in config.partners.iter().enumerate() {
+            let key = format!("partner[{index}]");
+            self.title(&format!("{key}.name"), &partner.name)?;
+            let is_new = partners.insert(&partner.authority) && !authorities.contains(&partner.authority);
+            self.unique(&format!("{key}.authority"), is_new)?;
+            let is_known = adapters.contains(partner.adapter.as_str());
+            self.defined(&format!("{key}.adapter"), "adapter", is_known)?;
+            if let Some(tenant) = &partner.tenant {
+                self.defined(&format!("{key}.tenant"), "tenant", tenants.contains(tenant))?;
             }
         }
         Ok(())
@@ -119,10 +160,11 @@ impl Check<'_> {
             ("limits.uploads_per_token", limits.uploads_per_token, 1, 100_000),
             ("limits.uploads_per_tenant", limits.uploads_per_tenant, 1, 100_000),
             ("limits.upload_bytes_per_tenant", limits.upload_bytes_per_tenant, limits.most_bytes, 1 << 50),
+            ("limits.workers", limits.workers.unwrap_or_default().into(), 0, 1_000),
+            ("limits.calls", limits.calls.into(), 1, 10_000),
+            ("limits.ttl_hours", limits.ttl_hours.into(), 1, MOST_TTL_HOURS),
         ] {
-            if !(least..=most).contains(&value) {
-                return Err(self.value(key, &format!("expected a number from {least} to {most}")));
-            }
+            self.number(key, value, least, most)?;
         }
         Ok(())
     }
@@ -150,15 +192,15 @@ impl Check<'_> {
             let rule = "expected an object identifier such as 1.3.6.1.4.1.99999.1";
             return Err(self.value("evidence.tsa_policy", rule));
         }
-        for (key, value, most) in [
-            ("evidence.stamp_every_minutes", evidence.stamp_every_minutes, 10_080),
-            ("evidence.tolerate_hours", evidence.tolerate_hours, 8_760),
-        ] {
-            if !(1..=most).contains(&value) {
-                return Err(self.value(key, &format!("expected a number from 1 to {most}")));
-            }
+        self.number("evidence.stamp_every_minutes", evidence.stamp_every_minutes.into(), 1, 10_080)?;
+        self.number("evidence.tolerate_hours", evidence.tolerate_hours.into(), 1, 8_760)
+    }
+
+    fn number(&self, key: &str, value: u64, least: u64, most: u64) -> Result<(), Error> {
+        match (least..=most).contains(&value) {
+            true => Ok(()),
+            false => Err(self.value(key, &format!("expected a number from {least} to {most}"))),
         }
-        Ok(())
     }
 
     fn tenant(&self, key: &str, tenant: &Tenant) -> Result<(), Error> {
@@ -177,6 +219,14 @@ impl Check<'_> {
         }
         for (index, route) in tenant.routes.iter().enumerate() {
             self.route(&format!("{key}.route[{index}]"), tenant, route, &units)?;
+        }
+        for (index, service) in tenant.services.iter().enumerate() {
+            let key = format!("{key}.service[{index}]");
+            self.name(&format!("{key}.id"), &service.id)?;
+            if let Some(message_type) = &service.message_type {
+                self.name(&format!("{key}.type"), message_type)?;
+            }
+            self.number(&format!("{key}.ttl_hours"), service.ttl_hours.into(), 1, MOST_TTL_HOURS)?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use broker::house::Tenant;
+use broker::house::{PartnerEntry, Tenant};
 use broker::{Quotas, UploadLimits, UploadQuota};
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,44 @@ pub struct Config {
     /// Tenants (Mandanten).
     #[serde(rename = "tenant")]
     pub tenants: Vec<Tenant>,
+    /// Channels to the outside.
+    #[serde(default, rename = "adapter", skip_serializing_if = "Vec::is_empty")]
+    pub adapters: Vec<AdapterEntry>,
+    /// Authorities that are reached through them.
+    #[serde(default, rename = "partner", skip_serializing_if = "Vec::is_empty")]
+    pub partners: Vec<PartnerEntry>,
+}
+
+/// `[[adapter]]`.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdapterEntry {
+    /// Id, as partners name it.
+    pub id: String,
+    /// What it speaks.
+    pub kind: AdapterKind,
+    /// Where it is called, without a slash at the end.
+    pub url: String,
+    /// Reference to the secret that both sides were given.
+    pub secret: String,
+    /// Whether it can be asked what became of a delivery.
+    #[serde(default)]
+    pub reconciles: bool,
+    /// Longest time of one delivery, in seconds.
+    #[serde(default = "ten_minutes")]
+    pub within_seconds: u32,
+}
+
+fn ten_minutes() -> u32 {
+    600
+}
+
+/// What an adapter speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AdapterKind {
+    /// HTTPS and JSON with a program in any language.
+    Remote,
 }
 
 /// `[listen]`: loopback only, since there is no TLS here yet.
@@ -131,6 +169,13 @@ pub struct Limits {
     pub uploads_per_tenant: u64,
     /// Bytes of uploads under way of a tenant.
     pub upload_bytes_per_tenant: u64,
+    /// Jobs of processor and disk at once; absent: as many as fit the machine; 0: this node only takes in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<u32>,
+    /// Deliveries to partners outside at once.
+    pub calls: u32,
+    /// Hours until a message that was not delivered or fetched goes back, where its service says nothing.
+    pub ttl_hours: u32,
 }
 
 impl Default for Limits {
@@ -151,6 +196,9 @@ impl Default for Limits {
             uploads_per_token: 64,
             uploads_per_tenant: 256,
             upload_bytes_per_tenant: 64 << 30,
+            workers: None,
+            calls: 64,
+            ttl_hours: 7 * 24,
         }
     }
 }
@@ -341,7 +389,14 @@ impl Config {
         if let Some(path) = &mut config.evidence.tsa_ca {
             *path = folder.join(&*path);
         }
+        config.adapters.iter_mut().for_each(|adapter| resolve(&mut adapter.secret, folder));
         Ok(config)
+    }
+
+    /// The secret of an adapter.
+    pub fn adapter_secret(&self, entry: &AdapterEntry) -> Result<String, Error> {
+        let index = self.adapters.iter().position(|known| known.id == entry.id).unwrap_or_default();
+        read_secret(&entry.secret, Place::key(&format!("adapter[{index}].secret")))
     }
 
     /// The database with its password, as the store wants it.
@@ -363,12 +418,17 @@ impl Store {
         for reference in
             references.into_iter().chain(&mut self.database_password).chain(&mut self.older_master_keys)
         {
-            for prefix in ["sqlite:", "file:"] {
-                if let Some(path) = reference.strip_prefix(prefix) {
-                    *reference = format!("{prefix}{}", folder.join(path).display());
-                    break;
-                }
-            }
+            resolve(reference, folder);
+        }
+    }
+}
+
+/// Makes the path in a reference absolute.
+fn resolve(reference: &mut String, folder: &Path) {
+    for prefix in ["sqlite:", "file:"] {
+        if let Some(path) = reference.strip_prefix(prefix) {
+            *reference = format!("{prefix}{}", folder.join(path).display());
+            return;
         }
     }
 }

@@ -69,6 +69,9 @@ pub struct Receipt {
     pub reference: Option<String>,
     /// Data for the caller, such as a payment URL.
     pub data: Value,
+    /// Whether the recipient itself has it, so that nothing more is to be waited for. Otherwise it is on its way.
+    #[serde(default)]
+    pub confirmed: bool,
 }
 
 /// What a poll found: commands, and the cursor for the next poll.

@@ -19,6 +19,8 @@ pub struct Reach {
     pub reads: Vec<(String, String)>,
     /// Largest message it takes, in bytes. Checked before anything is sent.
     pub most_bytes: u64,
+    /// The only tenant that may reach it this way; absent: any.
+    pub tenant: Option<String>,
 }
 
 /// Transport to an authority.
@@ -33,6 +35,13 @@ pub enum Transport {
         /// Unit that receives what names none.
         unit: String,
     },
+    /// A channel of ours carries messages to it.
+    Adapter {
+        /// The adapter, as configured.
+        id: String,
+        /// Whether the other side knows a delivery by its id, so that the same one may be sent twice.
+        may_repeat: bool,
+    },
 }
 
 impl Transport {
@@ -40,6 +49,7 @@ impl Transport {
     pub fn name(&self) -> &'static str {
         match self {
             Transport::Local { .. } => "local",
+            Transport::Adapter { .. } => "adapter",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Errors of the model, and [`Failure`]: what a channel or standard reports back to the broker.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,22 @@ pub struct Failure {
     pub code: Cow<'static, str>,
     /// Words for the operator, free of content and personal data.
     pub detail: String,
+    /// How long the other side asks to be left alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Duration>,
+}
+
+impl FailureKind {
+    /// Name as in the JSON form and in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            FailureKind::Transient => "transient",
+            FailureKind::Permanent => "permanent",
+            FailureKind::Rejected => "rejected",
+            FailureKind::Unauthorised => "unauthorised",
+            FailureKind::Uncertain => "uncertain",
+        }
+    }
 }
 
 /// Kinds of failure; each has exactly one treatment.
@@ -95,7 +112,7 @@ pub enum FailureKind {
 impl Failure {
     /// A failure of `kind` with a documented `code`.
     pub fn new(kind: FailureKind, code: &'static str, detail: impl Into<String>) -> Self {
-        Failure { kind, code: Cow::Borrowed(code), detail: detail.into() }
+        Failure { kind, code: Cow::Borrowed(code), detail: detail.into(), retry_after: None }
     }
 
     /// Passing trouble.
@@ -106,5 +123,30 @@ impl Failure {
     /// Will fail again the same way.
     pub fn permanent(code: &'static str, detail: impl Into<String>) -> Self {
         Failure::new(FailureKind::Permanent, code, detail)
+    }
+
+    /// The same, with the pause that the other side asks for.
+    pub fn after(mut self, pause: Option<Duration>) -> Self {
+        self.retry_after = pause;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_failure_have_the_names_of_their_json_form() {
+        let kinds = [
+            FailureKind::Transient,
+            FailureKind::Permanent,
+            FailureKind::Rejected,
+            FailureKind::Unauthorised,
+            FailureKind::Uncertain,
+        ];
+        for kind in kinds {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
     }
 }

@@ -71,6 +71,9 @@ pub enum EventKind {
     /// A message was handed to its recipient's mailbox or transport.
     #[serde(rename = "message.delivered")]
     MessageDelivered,
+    /// A delivery was tried and failed.
+    #[serde(rename = "message.delivery-failed")]
+    DeliveryFailed,
     /// The recipient has confirmed a message.
     #[serde(rename = "message.confirmed")]
     MessageConfirmed,
@@ -107,6 +110,9 @@ pub enum EventKind {
     /// The evidence of a case was exported.
     #[serde(rename = "evidence.exported")]
     EvidenceExported,
+    /// Deliveries to a partner that had failed too often are tried again.
+    #[serde(rename = "partner.retried")]
+    PartnerRetried,
     /// A partner was created or changed.
     #[serde(rename = "partner.changed")]
     PartnerChanged,

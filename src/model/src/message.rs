@@ -28,6 +28,8 @@ pub enum Door {
     Rest,
     /// Another authority of the same gateway.
     Local,
+    /// A channel of ours carried it.
+    Adapter,
 }
 
 /// State of a message. `Confirmed`, `Returned` and `Parked` are the three places where messages end;

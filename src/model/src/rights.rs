@@ -166,6 +166,11 @@ impl Scope {
         Scope { tenant: tenant.to_owned(), units: Within::All, services: Within::All }
     }
 
+    /// Whether it is the whole tenant.
+    pub fn is_whole(&self) -> bool {
+        self.units == Within::All && self.services == Within::All
+    }
+
     /// Whether something of this tenant, unit and service lies within.
     pub fn covers(&self, tenant: &str, unit: &str, service: Option<&str>) -> bool {
         self.tenant == tenant && self.units.covers(Some(unit)) && self.services.covers(service)

@@ -155,12 +155,12 @@ mod tests {
             if !self.idempotent || *times == 0 {
                 *times += 1;
             }
-            Ok(Receipt { reference: Some(times.to_string()), data: json!(null) })
+            Ok(Receipt { reference: Some(times.to_string()), data: json!(null), confirmed: false })
         }
 
         async fn reconcile(&self, delivery: Id) -> Result<Option<Receipt>, Failure> {
             let known = self.made.lock().unwrap().contains_key(&delivery);
-            Ok(known.then_some(Receipt { reference: None, data: json!(null) }))
+            Ok(known.then_some(Receipt { reference: None, data: json!(null), confirmed: false }))
         }
 
         async fn poll(&self, _: Option<&str>) -> Result<Batch, Failure> {

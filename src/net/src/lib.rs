@@ -20,3 +20,4 @@ mod resolver;
 pub use client::{Answer, Client, Request, Settings, Upload};
 pub use egress::Egress;
 pub use error::Error;
+pub use reqwest::Method;

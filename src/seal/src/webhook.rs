@@ -11,9 +11,10 @@ use openssl::hash::MessageDigest;
 use openssl::pkey::PKey;
 use openssl::sign::Signer;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
-use crate::Result;
 use crate::keys::{DataKey, KeyWrap};
+use crate::{Error, Result};
 
 /// The secret that a subscription's webhooks are signed with.
 pub struct Secret(DataKey);
@@ -54,6 +55,32 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A secret that both sides were given, such as that of a remote adapter.
+pub struct SharedSecret(Zeroizing<Vec<u8>>);
+
+impl SharedSecret {
+    /// Reads `whsec_` and the base64 of 24 to 64 bytes; white space around it is left out.
+    ///
+    /// # Errors
+    /// [`Error::KeyFormat`] if it is anything else.
+    pub fn parse(text: &str) -> Result<Self> {
+        let encoded = text.trim().strip_prefix("whsec_").ok_or(Error::KeyFormat)?;
+        let bytes = Zeroizing::new(BASE64_STANDARD.decode(encoded).map_err(|_| Error::KeyFormat)?);
+        if (24..=64).contains(&bytes.len()) { Ok(SharedSecret(bytes)) } else { Err(Error::KeyFormat) }
+    }
+
+    /// As [`Secret::sign`].
+    pub fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> Result<String> {
+        sign(&self.0, id, timestamp, body)
+    }
+}
+
+impl fmt::Debug for SharedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedSecret(…)")
+    }
+}
+
 fn sign(secret: &[u8], id: &str, timestamp: i64, body: &[u8]) -> Result<String> {
     let key = PKey::hmac(secret)?;
     let mut signer = Signer::new(MessageDigest::sha256(), &key)?;
@@ -74,6 +101,17 @@ mod tests {
         let body = br#"{"test": 2432232314}"#;
         let signature = sign(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body).unwrap();
         assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn a_shared_secret_signs_the_same_and_nothing_else_is_taken_for_one() {
+        let secret = SharedSecret::parse(" whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+        let signature =
+            secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
+        assert_eq!(signature.unwrap(), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        for wrong in ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_MfKQ", "whsec_!", ""] {
+            assert_eq!(SharedSecret::parse(wrong).unwrap_err().code(), Error::KeyFormat.code(), "{wrong}");
+        }
     }
 
     #[test]

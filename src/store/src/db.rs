@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::{Clock, Timestamp};
-use tokio::sync::Notify;
 
+use crate::queue::Bells;
 use crate::sql::{Conn, Expect, Row, Select, Step, refuse_nul};
 use crate::unit::Unit;
 use crate::{Error, postgres, sqlite};
@@ -18,13 +18,13 @@ pub(crate) enum Db {
 
 impl Db {
     /// Opens `sqlite:<path>` or `postgres://…`.
-    pub(crate) async fn open(url: &str, clock: Arc<dyn Clock>, jobs: Arc<Notify>) -> Result<Self, Error> {
+    pub(crate) async fn open(url: &str, clock: Arc<dyn Clock>, bells: Arc<Bells>) -> Result<Self, Error> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             return Ok(Db::Sqlite(sqlite::Engine::open(Path::new(path)).await?, clock));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Ok(Db::Postgres(postgres::Engine::open(url, clock.now(), jobs).await?));
+            return Ok(Db::Postgres(postgres::Engine::open(url, clock.now(), bells).await?));
         }
         Err(Error::Config { what: "database" })
     }

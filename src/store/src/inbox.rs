@@ -175,6 +175,22 @@ impl Store {
         self.db().read_one(select).await?.as_ref().map(entry).transpose()
     }
 
+    /// Entries that nobody has fetched in time, the longest expired first, over all tenants.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn expired_inbox(&self, limit: u32) -> Result<Vec<InboxEntry>, Error> {
+        let now = self.db().now().await?;
+        let select = select()
+            .sql("expires_at <= ")
+            .bind(now)
+            .sql(" AND state IN ('available', 'handedOut') AND (lease_until IS NULL OR lease_until <= ")
+            .bind(now)
+            .sql(") ORDER BY expires_at LIMIT ")
+            .bind(limit);
+        self.db().read(select).await?.iter().map(entry).collect()
+    }
+
     /// Hands out entries of an authority's mailbox, the oldest first: available ones, and those whose lease has run
     /// out. A key is taken together with them, its answer being the entries; if there are none, it stays free.
     ///

@@ -12,11 +12,13 @@
 //! | `migrate`, `partition` | the schema, its way forwards, and partitions of months |
 //! | [`Work`] | what can be written |
 //! | `records`, `messages`, `clarifications`, `events`, `hooks`, `inbox` | what can be read of the house's business |
-//! | `queue`, `sealer`, `stamps`, `desk`, `stats` | what workers claim, and what administrators keep |
+//! | `queue`, `lanes`, `sealer`, `stamps`, `desk`, `stats` | what workers claim, and what administrators keep |
+//! | `breaker` | when a lane that fails is left alone |
 //! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |
 
 mod audit;
+mod breaker;
 mod clarifications;
 mod db;
 mod desk;
@@ -24,6 +26,7 @@ mod error;
 mod events;
 mod hooks;
 mod inbox;
+mod lanes;
 mod messages;
 mod migrate;
 mod partition;
@@ -44,25 +47,26 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::{Clock, Id};
-use tokio::sync::Notify;
 
 use crate::db::Db;
 use crate::payload::files::Files;
+use crate::queue::Bells;
 use crate::sql::Select;
 use crate::unit::Unit;
-use crate::work::Wakes;
 
 pub use audit::{ChainFinding, ChainReport};
+pub use breaker::{Breaker, BreakerState, LaneFailure};
 pub use clarifications::{ClarificationFilter, Operation, OperationState};
 pub use desk::{Partner, TokenRow};
 pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
 pub use hooks::{Delivery, Subscription, Terms};
 pub use inbox::{InboxEntry, InboxFilter, InboxState, Lease, LeaseKey};
+pub use lanes::Lane;
 pub use messages::{Dedup, MessageFilter};
 pub use payload::upload::{NewUpload, Upload, UploadQuota, UploadWriter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};
-pub use queue::{Job, LANE_CAP, LaneCount, NewJob};
+pub use queue::{Class, Job, LANE_CAP, NewJob};
 pub use records::RecordFilter;
 pub use seal::bundle::EventRecord;
 pub use seal::chain::{Entry, SignedBatch};
@@ -92,10 +96,10 @@ struct Inner {
     files: Files,
     keys: Arc<seal::keys::KeyRing>,
     clock: Arc<dyn Clock>,
-    /// Woken when a job may have become due.
-    jobs: Arc<Notify>,
     /// Digests of uploads that may go on.
     uploads: payload::upload::Remembered,
+    /// Rung when a job may have become due.
+    bells: Arc<Bells>,
 }
 
 impl Store {
@@ -106,9 +110,9 @@ impl Store {
     pub async fn open(config: Config) -> Result<Store, Error> {
         let Config { database, payloads, keys, clock } = config;
         let files = Files::open(payloads).await?;
-        let jobs = Arc::new(Notify::new());
-        let db = Db::open(&database, Arc::clone(&clock), Arc::clone(&jobs)).await?;
-        Ok(Store(Arc::new(Inner { db, files, keys, clock, jobs, uploads: Default::default() })))
+        let bells = Arc::new(Bells::default());
+        let db = Db::open(&database, Arc::clone(&clock), Arc::clone(&bells)).await?;
+        Ok(Store(Arc::new(Inner { db, files, keys, clock, uploads: Default::default(), bells })))
     }
 
     /// Commits what waits and closes the database, for all clones. Calls after it fail with [`Error::Closed`].
@@ -122,16 +126,16 @@ impl Store {
     /// # Errors
     /// [`Error::Conflict`] if a precondition does not hold; [`Error::Uncertain`] if nobody knows whether it was written.
     pub async fn commit(&self, work: Work) -> Result<(), Error> {
-        let wakes = work.wakes();
+        let wakes = work.wakes().clone();
         let steps = work.into_steps()?;
         if steps.is_empty() {
             return Ok(());
         }
         self.0.db.commit(Unit::Steps(steps)).await?;
-        if wakes >= Wakes::ThisNode {
-            self.0.jobs.notify_one();
+        for class in wakes.iter().copied() {
+            self.0.bells.of(class).notify_one();
         }
-        if let (Wakes::AllNodes, Db::Postgres(engine)) = (wakes, &self.0.db) {
+        if let (false, Db::Postgres(engine)) = (wakes.is_empty(), &self.0.db) {
             engine.notify().await;
         }
         Ok(())
@@ -141,8 +145,8 @@ impl Store {
         &self.0.db
     }
 
-    fn wake(&self) -> &Notify {
-        &self.0.jobs
+    fn bells(&self) -> &Bells {
+        &self.0.bells
     }
 }
 

@@ -24,6 +24,11 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/postgres/0001_start.sql"),
     },
     Migration {
+        version: 2,
+        sqlite: include_str!("../migrations/sqlite/0002_lanes.sql"),
+        postgres: include_str!("../migrations/postgres/0002_lanes.sql"),
+    },
+    Migration {
         version: 3,
         sqlite: include_str!("../migrations/sqlite/0003_webhooks.sql"),
         postgres: include_str!("../migrations/postgres/0003_webhooks.sql"),

@@ -7,9 +7,9 @@ use std::time::Duration;
 use model::Timestamp;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions};
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::queue::Bells;
 use crate::sql::{Conn, Failed, Row};
 use crate::unit::Unit;
 use crate::{Error, migrate, partition};
@@ -28,9 +28,9 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Connects, refuses settings that lose data, brings schema and partitions up to date; `jobs` is woken whenever any
+    /// Connects, refuses settings that lose data, brings schema and partitions up to date; `bells` ring whenever any
     /// node enqueues.
-    pub(crate) async fn open(url: &str, now: Timestamp, jobs: Arc<Notify>) -> Result<Self, Error> {
+    pub(crate) async fn open(url: &str, now: Timestamp, bells: Arc<Bells>) -> Result<Self, Error> {
         let options =
             PgConnectOptions::from_str(url)?.application_name("amtsbote").disable_statement_logging();
         let pool = PgPoolOptions::new()
@@ -41,7 +41,7 @@ impl Engine {
         refuse_unsafe(&pool).await?;
         migrate::postgres(&pool).await?;
         partition::create_ahead(&pool, now).await?;
-        let listener = tokio::spawn(listen(pool.clone(), jobs));
+        let listener = tokio::spawn(listen(pool.clone(), bells));
         Ok(Engine { pool, listener })
     }
 
@@ -109,9 +109,9 @@ async fn refuse_unsafe(pool: &PgPool) -> Result<(), Error> {
     Ok(())
 }
 
-async fn listen(pool: PgPool, jobs: Arc<Notify>) {
+async fn listen(pool: PgPool, bells: Arc<Bells>) {
     loop {
-        if let Err(error) = listen_once(&pool, &jobs).await {
+        if let Err(error) = listen_once(&pool, &bells).await {
             tracing::debug!(code = Error::from(error).code(), "not listening for jobs of other nodes");
         }
         // Meanwhile work is found by time.
@@ -119,12 +119,12 @@ async fn listen(pool: PgPool, jobs: Arc<Notify>) {
     }
 }
 
-async fn listen_once(pool: &PgPool, jobs: &Notify) -> Result<(), sqlx::Error> {
+async fn listen_once(pool: &PgPool, bells: &Bells) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.ignore_pool_close_event(true);
     listener.listen(CHANNEL).await?;
     loop {
         listener.recv().await?;
-        jobs.notify_one();
+        bells.all();
     }
 }

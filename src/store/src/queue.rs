@@ -1,21 +1,50 @@
 //! The queue: jobs in lanes, claimed with leases, fenced by epochs.
 //!
 //! A lane (usually one per partner) has at most [`LANE_CAP`] jobs leased at once, so that a slow partner harms nobody
-//! else. Of the jobs that share a FIFO key only the oldest unfinished one is given out. A lease that has run out is given
-//! out again with a higher epoch; the worker before can then no longer finish the job.
+//! else; one whose [`Breaker`](crate::Breaker) is not closed has none or one. Of the jobs that share a FIFO key only the
+//! oldest unfinished one is given out. A lease that has run out is given out again with a higher epoch; the worker before
+//! can then no longer finish the job.
+//!
+//! A claim looks at each lane once, at the first job that is due there and not behind its FIFO key: what it costs grows
+//! with the lanes and hardly with the jobs.
 
 use std::time::Duration;
 
 use model::{Id, Timestamp};
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
+use tokio::sync::Notify;
 
+use crate::breaker::BreakerState;
+use crate::lanes::LaneKey;
 use crate::sql::{Conn, Expect, Failed, Row, Select, Step};
 use crate::unit::Unit;
 use crate::{Error, Store};
 
 /// Most jobs of a lane that are leased at once.
-pub const LANE_CAP: i64 = 4;
+pub const LANE_CAP: u32 = 4;
+
+/// Which workers take the jobs of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Work for processor and disk.
+    Work,
+    /// Calls outside, which mostly wait.
+    Network,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Class; 2] = [Class::Work, Class::Network];
+
+    /// Name in the store and in the JSON form.
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Work => "work",
+            Class::Network => "network",
+        }
+    }
+}
 
 /// A job to enqueue.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,44 +90,42 @@ pub struct Job {
     pub fifo_key: Option<String>,
     /// The time in its id: that of the message or record that it was derived from.
     pub created_at: Timestamp,
-}
-
-/// How a lane stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LaneCount {
-    /// Tenant.
-    pub tenant: String,
-    /// Lane within the tenant.
-    pub lane: String,
-    /// Jobs that nobody has, due or not.
-    pub waiting: u64,
-    /// Jobs that a worker has or had when its lease ran out.
-    pub leased: u64,
-    /// Smallest [`Job::created_at`] of its unfinished jobs.
-    pub oldest: Timestamp,
+    /// A call outside was begun and its outcome is not known.
+    pub calling: bool,
+    /// How often its holder never came back.
+    pub lost: u32,
+    /// When it is too late for it.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A request for jobs, carried out within one transaction.
 pub(crate) struct Claim {
+    class: Class,
     worker: String,
     now: Timestamp,
     until: Timestamp,
     limit: u32,
-    skip_locked: &'static str,
 }
 
 /// Lanes that have something claimable and room, the longest waiting first; what waits behind its FIFO key is not claimable,
 /// and must not keep other lanes from being looked at. On PostgreSQL the lane's row is locked, so that
 /// two nodes cannot fill the same lane beyond its cap; lanes that another node is filling are left out.
-const LANES: &str = "SELECT tenant, lane FROM lane \
-     WHERE EXISTS (SELECT 1 FROM job WHERE job.tenant = lane.tenant AND job.lane = lane.lane AND due_at <= $1 \
-           AND (job.fifo_key IS NULL OR NOT EXISTS (SELECT 1 FROM job o \
-                WHERE o.tenant = job.tenant AND o.fifo_key = job.fifo_key AND o.seq < job.seq))) \
-       AND (SELECT count(*) FROM job WHERE job.tenant = lane.tenant AND job.lane = lane.lane \
-            AND holder IS NOT NULL AND due_at > $1) < $2 \
-     ORDER BY (SELECT min(due_at) FROM job WHERE job.tenant = lane.tenant AND job.lane = lane.lane \
-               AND (job.fifo_key IS NULL OR NOT EXISTS (SELECT 1 FROM job o \
-                    WHERE o.tenant = job.tenant AND o.fifo_key = job.fifo_key AND o.seq < job.seq))) LIMIT $3";
+const LANES: &str = "SELECT l.tenant, l.lane, l.breaker FROM lane l ";
+const ROOM: &str = " WHERE l.class = $2 AND l.open_until <= $1 \
+       AND (SELECT count(*) FROM job r WHERE r.tenant = l.tenant AND r.lane = l.lane \
+            AND r.holder IS NOT NULL AND r.due_at > $1) < CASE l.breaker WHEN 'closed' THEN $3 ELSE 1 END \
+     ORDER BY j.due_at, j.seq LIMIT $4";
+
+/// The first claimable job `j` of each lane `l`, as each engine looks for it by the index. PostgreSQL would rather read all
+/// jobs to join them; SQLite knows no LATERAL.
+const FIRST_JOB: [&str; 2] = [
+    "JOIN job j ON j.seq = (SELECT o.seq FROM job o ",
+    "CROSS JOIN LATERAL (SELECT o.due_at, o.seq FROM job o ",
+];
+const CLAIMABLE: &str = "WHERE o.tenant = l.tenant AND o.lane = l.lane AND o.due_at <= $1 \
+       AND (o.fifo_key IS NULL OR NOT EXISTS (SELECT 1 FROM job p \
+            WHERE p.tenant = o.tenant AND p.fifo_key = o.fifo_key AND p.seq < o.seq)) \
+     ORDER BY o.due_at, o.seq LIMIT 1)";
 
 /// Counted after the lane was locked: the row before may have seen an older state.
 const LEASED: &str =
@@ -106,60 +133,69 @@ const LEASED: &str =
 
 /// A job whose holder never came back counts as attempted: it may be the job that ends its workers.
 const LEASE: &str = "UPDATE job SET holder = $4, due_at = $5, epoch = epoch + 1, \
-     attempts = attempts + CASE WHEN holder IS NULL THEN 0 ELSE 1 END \
+     attempts = attempts + CASE WHEN holder IS NULL THEN 0 ELSE 1 END, \
+     lost = lost + CASE WHEN holder IS NULL THEN 0 ELSE 1 END \
      WHERE due_at <= $3 AND id IN (SELECT j.id FROM job j \
         WHERE j.tenant = $1 AND j.lane = $2 AND j.due_at <= $3 \
           AND (j.fifo_key IS NULL OR NOT EXISTS (SELECT 1 FROM job o \
                WHERE o.tenant = j.tenant AND o.fifo_key = j.fifo_key AND o.seq < j.seq)) \
         ORDER BY j.due_at, j.seq LIMIT $6) \
-     RETURNING id, tenant, lane, kind, subject, detail, attempts, epoch, fifo_key, created_at, seq";
+     RETURNING id, tenant, lane, kind, subject, detail, attempts, epoch, fifo_key, created_at, calling, lost, \
+        expires_at, seq";
 
 impl Claim {
     pub(crate) async fn run(&self, conn: &mut Conn<'_>) -> Result<Vec<Row>, Failed> {
-        let lanes = conn
-            .rows(
-                AssertSqlSafe(format!("{LANES}{}", self.skip_locked)),
-                &[self.now.into(), LANE_CAP.into(), self.limit.into()],
-            )
-            .await?;
+        let args = [self.now.into(), self.class.name().into(), LANE_CAP.into(), self.limit.into()];
+        let sql = match conn {
+            Conn::Sqlite(_) => format!("{LANES}{}{CLAIMABLE}{ROOM}", FIRST_JOB[0]),
+            Conn::Postgres(_) => {
+                format!("{LANES}{}{CLAIMABLE} j{ROOM} FOR UPDATE OF l SKIP LOCKED", FIRST_JOB[1])
+            }
+        };
+        let lanes = conn.rows(AssertSqlSafe(sql), &args).await?;
         let mut jobs = Vec::new();
         for lane in lanes {
-            let room = i64::from(self.limit) - jobs.len() as i64;
-            if room <= 0 {
+            let left = i64::from(self.limit) - jobs.len() as i64;
+            if left <= 0 {
                 break;
             }
-            let (tenant, lane) = (lane.text(0)?, lane.text(1)?);
-            let key = [tenant.into(), lane.into(), self.now.into()];
-            let leased = conn.rows(LEASED, &key).await?.first().map_or(Ok(0), |row| row.int(0))?;
-            let mut args = key.to_vec();
+            let closed = lane.text(2)? == BreakerState::Closed.name();
+            let most = if closed { i64::from(LANE_CAP) } else { 1 };
+            let lane = LaneKey { tenant: lane.text(0)?, lane: lane.text(1)? };
+            let mut args = vec![lane.tenant.as_str().into(), lane.lane.as_str().into(), self.now.into()];
+            let leased = conn.rows(LEASED, &args).await?.first().map_or(Ok(0), |row| row.int(0))?;
             args.extend([
                 self.worker.as_str().into(),
                 self.until.into(),
-                room.min(LANE_CAP - leased).max(0).into(),
+                left.min(most - leased).max(0).into(),
             ]);
-            jobs.extend(conn.rows(LEASE, &args).await?);
+            let claimed = conn.rows(LEASE, &args).await?;
+            if !closed && !claimed.is_empty() {
+                lane.change(conn, |breaker| breaker.claimed(self.now)).await?;
+            }
+            jobs.extend(claimed);
         }
         Ok(jobs)
     }
 }
 
 impl Store {
-    /// Leases up to `limit` due jobs to `worker` for `lease`, over all tenants.
+    /// Leases up to `limit` due jobs of a class to `worker` for `lease`, over all tenants.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn claim(&self, worker: &str, lease: Duration, limit: u32) -> Result<Vec<Job>, Error> {
+    pub async fn claim(
+        &self,
+        class: Class,
+        worker: &str,
+        lease: Duration,
+        limit: u32,
+    ) -> Result<Vec<Job>, Error> {
         let now = self.db().now().await?;
-        let claim = Claim {
-            worker: worker.to_owned(),
-            now,
-            until: now.plus(lease),
-            limit,
-            skip_locked: self.db().skip_locked(),
-        };
+        let claim = Claim { class, worker: worker.to_owned(), now, until: now.plus(lease), limit };
         let rows = self.db().commit(Unit::Claim(claim)).await?;
         let mut jobs =
-            rows.iter().map(|row| Ok((row.int(10)?, job(row)?))).collect::<Result<Vec<_>, Error>>()?;
+            rows.iter().map(|row| Ok((row.int(13)?, job(row)?))).collect::<Result<Vec<_>, Error>>()?;
         jobs.sort_by_key(|(seq, _)| *seq);
         Ok(jobs.into_iter().map(|(_, job)| job).collect())
     }
@@ -172,7 +208,8 @@ impl Store {
     pub async fn release_leases(&self, worker: &str) -> Result<u64, Error> {
         let now = self.db().now().await?;
         let release = Step::new(
-            "UPDATE job SET holder = NULL, due_at = $2, attempts = attempts + 1 WHERE holder = $1 RETURNING id",
+            "UPDATE job SET holder = NULL, due_at = $2, attempts = attempts + 1, lost = lost + 1 WHERE holder = $1 \
+             RETURNING id",
             vec![worker.into(), now.into()],
             "job",
             Expect::Returning,
@@ -199,37 +236,41 @@ impl Store {
         }
     }
 
-    /// Waits until a job may have become due: something was enqueued here or on another node, or `at_most` is over.
-    pub async fn wait_for_jobs(&self, at_most: Duration) {
-        // Running out of time is as good as being woken.
-        let _ = tokio::time::timeout(at_most, self.wake().notified()).await;
-    }
-
-    /// How the lanes of a tenant stand; empty lanes are left out.
+    /// Jobs that it is too late for and that nobody is at, the longest expired first, over all tenants.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn jobs(&self, tenant: &str) -> Result<Vec<LaneCount>, Error> {
-        let select = Select::new(COUNTS).sql(" WHERE tenant = ").bind(tenant).sql(" GROUP BY tenant, lane");
-        self.db().read(select).await?.iter().map(lane_count).collect()
+    pub async fn expired_jobs(&self, limit: u32) -> Result<Vec<Job>, Error> {
+        let now = self.db().now().await?;
+        let select = Select::new(
+            "SELECT id, tenant, lane, kind, subject, detail, attempts, epoch, fifo_key, created_at, calling, lost, \
+             expires_at FROM job WHERE expires_at <= ",
+        );
+        let select = select.bind(now).sql(" AND (holder IS NULL OR due_at <= ").bind(now);
+        let select = select.sql(") ORDER BY expires_at LIMIT ").bind(limit);
+        self.db().read(select).await?.iter().map(job).collect()
     }
 
-    pub(crate) async fn lanes(&self) -> Result<Vec<LaneCount>, Error> {
-        let select = Select::new(COUNTS).sql(" GROUP BY tenant, lane ORDER BY tenant, lane");
-        self.db().read(select).await?.iter().map(lane_count).collect()
+    /// Waits until a job of the class may have become due: something was enqueued here or on another node, or `at_most`
+    /// is over.
+    pub async fn wait_for_jobs(&self, class: Class, at_most: Duration) {
+        // Running out of time is as good as being woken.
+        let _ = tokio::time::timeout(at_most, self.bells().of(class).notified()).await;
     }
 }
 
-const COUNTS: &str = "SELECT tenant, lane, count(*) - count(holder), count(holder), min(created_at) FROM job";
+/// Wakes the workers of each class.
+#[derive(Debug, Default)]
+pub(crate) struct Bells([Notify; 2]);
 
-fn lane_count(row: &Row) -> Result<LaneCount, Error> {
-    Ok(LaneCount {
-        tenant: row.text(0)?,
-        lane: row.text(1)?,
-        waiting: row.number(2)?,
-        leased: row.number(3)?,
-        oldest: row.time(4)?,
-    })
+impl Bells {
+    pub(crate) fn of(&self, class: Class) -> &Notify {
+        &self.0[class as usize]
+    }
+
+    pub(crate) fn all(&self) {
+        self.0.iter().for_each(Notify::notify_one);
+    }
 }
 
 fn job(row: &Row) -> Result<Job, Error> {
@@ -244,5 +285,8 @@ fn job(row: &Row) -> Result<Job, Error> {
         epoch: row.int(7)?,
         fifo_key: row.opt_text(8)?,
         created_at: row.time(9)?,
+        calling: row.int(10)? != 0,
+        lost: u32::try_from(row.int(11)?).unwrap_or(u32::MAX),
+        expires_at: row.opt_time(12)?,
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::messages::UNFINISHED;
 use crate::sql::Select;
-use crate::{Error, LaneCount, Store};
+use crate::{Error, Lane, Store};
 
 /// How the store stands, over all tenants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub struct Stats {
     pub engine: &'static str,
     /// Messages by state; those confirmed or returned are not counted, there are too many of them.
     pub messages: BTreeMap<String, u64>,
-    /// Lanes with unfinished jobs, each with the time of its oldest.
-    pub lanes: Vec<LaneCount>,
+    /// Lanes with unfinished jobs, and all that call outside.
+    pub lanes: Vec<Lane>,
     /// Events without a number.
     pub unsealed_events: u64,
 }
@@ -35,7 +35,7 @@ impl Store {
                 .iter()
                 .map(|row| Ok((row.text(0)?, row.number(1)?)))
                 .collect::<Result<_, Error>>()?,
-            lanes: self.lanes().await?,
+            lanes: self.all_lanes().await?,
             unsealed_events: unsealed.map_or(Ok(0), |row| row.number(0))?,
         })
     }

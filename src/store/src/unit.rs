@@ -1,4 +1,5 @@
-//! What an engine commits as one: the steps of a [`Work`](crate::Work), a claim of jobs, or a lease of mail.
+//! What an engine commits as one: the steps of a [`Work`](crate::Work), a claim of jobs, a lease of mail, or a change of a
+//! breaker.
 
 use std::fmt::Write;
 
@@ -7,6 +8,7 @@ use sqlx::{AssertSqlSafe, Either, Executor, SqliteConnection};
 
 use crate::Error;
 use crate::inbox::LeaseUnit;
+use crate::lanes::LaneChange;
 use crate::queue::Claim;
 use crate::sql::{Conn, Expect, Failed, Row, Step, for_sqlite, refuse_nul};
 
@@ -23,6 +25,8 @@ pub(crate) enum Unit {
     Claim(Claim),
     /// See [`LeaseUnit`].
     Lease(LeaseUnit),
+    /// See [`LaneChange`].
+    Lane(LaneChange),
 }
 
 impl Unit {
@@ -32,6 +36,7 @@ impl Unit {
             Unit::Steps(steps) => steps,
             Unit::Claim(claim) => return claim.run(conn).await,
             Unit::Lease(lease) => return lease.run(conn).await,
+            Unit::Lane(change) => return change.run(conn).await,
         };
         let mut rows = Vec::new();
         match conn {
@@ -67,7 +72,7 @@ pub(crate) fn alike(units: &[Unit]) -> usize {
 pub(crate) async fn run_alike(conn: &mut SqliteConnection, units: &[Unit]) -> Result<(), Failed> {
     let steps = units.iter().flat_map(|unit| match unit {
         Unit::Steps(steps) => steps.as_slice(),
-        Unit::Claim(_) | Unit::Lease(_) => &[],
+        Unit::Claim(_) | Unit::Lease(_) | Unit::Lane(_) => &[],
     });
     run_together(conn, steps).await.map(drop)
 }

@@ -156,6 +156,7 @@ fn tenant(id: &str) -> Tenant {
         authorities: vec![AuthorityEntry { key, name: format!("Bauaufsicht {id}"), unit: "63".into() }],
         units: vec![unit("63"), unit("70")],
         routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],
+        services: vec![],
     }
 }
 

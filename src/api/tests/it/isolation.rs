@@ -141,7 +141,7 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", path) if path.ends_with("/assign") => call.json(json!({ "assignee": "platz-1" })),
         ("POST", path) if path.ends_with("/complete") => call.json(json!({})),
         ("POST", path)
-            if ["close", "reopen", "confirm", "resend", "park", "return", "cancel"]
+            if ["close", "reopen", "confirm", "resend", "park", "return", "cancel", "retry"]
                 .iter()
                 .any(|step| path.ends_with(&format!("/{step}"))) =>
         {

@@ -70,7 +70,8 @@ impl Broker {
         let mut work = Work::new();
         for (tenant, id) in &due {
             let lane = format!("hook:{id}");
-            work.enqueue(&NewJob { fifo_key: Some(lane), ..self.hook_job(tenant, *id, "hook") });
+            let job = NewJob { fifo_key: Some(lane), ..self.hook_job(tenant, *id, "hook") };
+            work.enqueue_call(&job, None);
         }
         self.store().commit(work).await?;
         Ok(due.len())

@@ -197,10 +197,8 @@ impl Broker {
         let it = self.own_subscription(caller, id, None).await?;
         let mut work = Work::new();
         // The same id as long as one waits: asking often does not have it sent often.
-        work.enqueue(&NewJob {
-            id: ids::derived_id(id, "test"),
-            ..self.hook_job(&it.tenant, id, "hook-test")
-        });
+        let job = NewJob { id: ids::derived_id(id, "test"), ..self.hook_job(&it.tenant, id, "hook-test") };
+        work.enqueue_call(&job, None);
         self.store().commit(work).await?;
         Ok(it)
     }

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use broker::house::{AuthorityEntry, House, Route, Tenant, Unit};
+use broker::house::{AuthorityEntry, House, PartnerEntry, Route, ServiceEntry, Tenant, Unit};
 use broker::{Broker, Incoming, Limits, Parts, Stamping};
 use bytes::Bytes;
+use model::adapter::Adapter;
 use model::case::{Case, Description, Priority, RecordStatus};
 use model::command::{Change, Command, Rules};
 use model::outbound::{ChosenBy, Outbound, Post, Reply};
@@ -83,6 +84,7 @@ fn tenant(id: &str, key: Authority) -> Tenant {
         authorities: vec![AuthorityEntry { key, name: format!("Bauaufsicht {id}"), unit: "63".into() }],
         units: vec![unit("63"), unit("70")],
         routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],
+        services: vec![ServiceEntry { id: "baugenehmigung".into(), message_type: None, ttl_hours: 10 }],
     }
 }
 
@@ -96,6 +98,25 @@ impl Gateway {
         outbound: Arc<dyn Outbound>,
         stamping: Option<Stamping>,
     ) -> Self {
+        Gateway::build(clock, outbound, stamping, vec![]).await
+    }
+
+    /// A gateway with partners outside and the adapters that carry messages to them.
+    pub async fn with_partners(
+        clock: Arc<dyn Clock>,
+        partners: Vec<PartnerEntry>,
+        adapters: Vec<Arc<dyn Adapter>>,
+    ) -> Self {
+        let Gateway { broker, folder } = Gateway::build(clock, Arc::new(Nowhere), None, partners).await;
+        Gateway { broker: broker.with_adapters(adapters), folder }
+    }
+
+    async fn build(
+        clock: Arc<dyn Clock>,
+        outbound: Arc<dyn Outbound>,
+        stamping: Option<Stamping>,
+        partners: Vec<PartnerEntry>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(store::Config {
             database: format!("sqlite:{}", folder.path().join("db").display()),
@@ -107,7 +128,8 @@ impl Gateway {
         .unwrap();
         let tenants =
             vec![tenant("soest", soest()), tenant("lippstadt", lippstadt()), tenant("unna", unna())];
-        let house = Arc::new(House::new(tenants, vec![("toy".into(), "1".into())], 1 << 20));
+        let house = House::new(tenants, vec![("toy".into(), "1".into())], 1 << 20);
+        let house = Arc::new(house.with_partners(partners));
         let broker = Broker::new(Parts {
             store,
             standards: vec![Arc::new(Toy)],

@@ -4,6 +4,7 @@
 
 mod clarify;
 mod content;
+mod delivery;
 mod erasure;
 mod evidence;
 mod exchange;

@@ -69,6 +69,9 @@ fn what_is_wrong_is_refused_by_code_line_and_key() {
         ("most_bytes = 2_147_483_648", "most_bytes = -1", "config.value", "limits.most_bytes"),
         ("depth = 5", "depth = 0", "config.value", "limits.depth"),
         ("connections = 1_024", "connections = 0", "config.value", "limits.connections"),
+        ("calls = 64", "calls = 0", "config.value", "limits.calls"),
+        ("ttl_hours = 168", "ttl_hours = 0", "config.value", "limits.ttl_hours"),
+        ("ttl_hours = 336", "ttl_hours = 0", "config.value", "tenant[0].service[0].ttl_hours"),
         ("node = \"gw1\"", "node = \"a node\"", "config.value", "node"),
         ("format = \"text\"", "format = \"xml\"", "config.value", "log.format"),
         ("level = \"info\"", "level = \"trace\"", "config.value", "log.level"),
@@ -281,4 +284,43 @@ fn keys_are_created_only_where_that_is_allowed() {
     let signer = allowed.evidence_key().unwrap().public().unwrap().fingerprint();
     assert_eq!(forbidden.master_keys().unwrap().current_id(), created);
     assert_eq!(forbidden.evidence_key().unwrap().public().unwrap().fingerprint(), signer);
+}
+
+/// The example with an adapter and a partner behind it, some words of which are replaced.
+fn with_partner(from: &str, to: &str) -> Result<Config, Error> {
+    let more = r#"
+[[adapter]]
+id = "land"
+kind = "remote"
+url = "https://adapter.example"
+secret = "file:land.secret"
+
+[[partner]]
+tenant = "musterkreis"
+authority = "bab:00000009"
+name = "Land"
+adapter = "land"
+reads = [["xdomea", "3.1.0"]]
+most_bytes = 1_000
+"#;
+    let text = EXAMPLE.to_owned() + &more.replacen(from, to, 1);
+    Config::parse(&text, Path::new("/etc/amtsbote"))
+}
+
+#[test]
+fn adapters_and_partners_fit_each_other() {
+    let config = with_partner("", "").unwrap();
+    assert_eq!(config.adapters[0].secret, "file:/etc/amtsbote/land.secret");
+    assert!(!config.partners[0].may_repeat);
+    for (from, to, code) in [
+        ("adapter = \"land\"", "adapter = \"bund\"", "config.undefined"),
+        ("tenant = \"musterkreis\"", "tenant = \"niemand\"", "config.undefined"),
+        ("bab:00000009", "bab:00000001", "config.duplicate"),
+        ("file:land.secret", "whsec_abc", "config.literal-secret"),
+        ("https://adapter.example", "https://adapter.example/", "config.value"),
+        ("https://adapter.example", "ftp://adapter.example", "config.value"),
+        ("kind = \"remote\"", "kind = \"fax\"", "config.value"),
+    ] {
+        assert_eq!(with_partner(from, to).err().unwrap().code(), code, "{to}");
+    }
 }

@@ -8,12 +8,14 @@ mod messages;
 mod queue;
 mod records;
 
+use std::collections::BTreeSet;
+
 use model::Id;
 
 pub(crate) use messages::CLAIM_DEDUP;
 
-use crate::Error;
 use crate::sql::{Expect, Step, Value};
+use crate::{Class, Error};
 
 /// Rows to be written together, and what must hold for it. See [`Store::commit`](crate::Store::commit).
 ///
@@ -22,18 +24,10 @@ use crate::sql::{Expect, Step, Value};
 pub struct Work {
     steps: Vec<Step>,
     failed: Option<Error>,
-    wakes: Wakes,
+    /// Whose workers should look for jobs after the commit.
+    wakes: BTreeSet<Class>,
     /// The message whose staged rows this work adds to.
     slice_of: Option<Id>,
-}
-
-/// Whose workers should look for jobs after the commit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Wakes {
-    #[default]
-    Nobody,
-    ThisNode,
-    AllNodes,
 }
 
 impl Work {
@@ -47,8 +41,8 @@ impl Work {
         self.steps.is_empty() && self.failed.is_none()
     }
 
-    pub(crate) fn wakes(&self) -> Wakes {
-        self.wakes
+    pub(crate) fn wakes(&self) -> &BTreeSet<Class> {
+        &self.wakes
     }
 
     pub(crate) fn into_steps(self) -> Result<Vec<Step>, Error> {

@@ -2,16 +2,28 @@
 
 use model::{Id, Timestamp};
 
-use super::{Wakes, Work};
+use super::Work;
 use crate::sql::{Expect, Select};
-use crate::{InboxEntry, InboxState, NewJob};
+use crate::{Class, InboxEntry, InboxState, NewJob};
 
 impl Work {
-    /// Enqueues a job. A job of the same id that is not finished yet stays as it is.
+    /// Enqueues a job of work. A job of the same id that is not finished yet stays as it is.
     pub fn enqueue(&mut self, job: &NewJob) -> &mut Self {
-        self.wakes = Wakes::AllNodes;
+        self.enqueue_in(Class::Work, job, None)
+    }
+
+    /// Enqueues a job that calls outside, until `expires_at`: then it is one of [`expired_jobs`](crate::Store::expired_jobs).
+    /// Its lane must not hold jobs of work.
+    pub fn enqueue_call(&mut self, job: &NewJob, expires_at: Option<Timestamp>) -> &mut Self {
+        self.enqueue_in(Class::Network, job, expires_at)
+    }
+
+    fn enqueue_in(&mut self, class: Class, job: &NewJob, expires_at: Option<Timestamp>) -> &mut Self {
+        self.wakes.insert(class);
         let lane = || vec![job.tenant.as_str().into(), job.lane.as_str().into()];
-        self.any("INSERT INTO lane (tenant, lane) VALUES ($1, $2) ON CONFLICT DO NOTHING", lane());
+        let mut args = lane();
+        args.push(class.name().into());
+        self.any("INSERT INTO lane (tenant, lane, class) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", args);
         let mut args = vec![job.id.into()];
         args.extend(lane());
         args.extend([
@@ -21,10 +33,11 @@ impl Work {
             job.fifo_key.as_deref().into(),
             job.next_at.into(),
             created(job.id).into(),
+            expires_at.into(),
         ]);
         self.any(
-            "INSERT INTO job (id, tenant, lane, kind, subject, detail, fifo_key, attempts, epoch, due_at, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9) ON CONFLICT DO NOTHING",
+            "INSERT INTO job (id, tenant, lane, kind, subject, detail, fifo_key, attempts, epoch, due_at, created_at, \
+             expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0, $8, $9, $10) ON CONFLICT DO NOTHING",
             args,
         )
     }
@@ -45,10 +58,9 @@ impl Work {
         )
     }
 
-    /// Finishes a job. Precondition: it is still leased with this epoch.
+    /// Finishes a job. Precondition: it is still leased with this epoch. Nobody is woken for those that had to wait for
+    /// it: the worker that had it looks for more by itself.
     pub fn finish_job(&mut self, id: Id, epoch: i64) -> &mut Self {
-        // Others of the same lane or FIFO key may have become due by this.
-        self.wakes = self.wakes.max(Wakes::ThisNode);
         self.one(
             "DELETE FROM job WHERE id = $1 AND epoch = $2 AND holder IS NOT NULL",
             vec![id.into(), epoch.into()],
@@ -64,6 +76,42 @@ impl Work {
             vec![id.into(), epoch.into(), next_at.into()],
             "job",
         )
+    }
+
+    /// Notes that a call outside is begun with unknown outcome, or that its outcome is known. Precondition: the job is still
+    /// leased with this epoch.
+    pub fn mark_call(&mut self, id: Id, epoch: i64, calling: bool) -> &mut Self {
+        self.one(
+            "UPDATE job SET calling = $3 WHERE id = $1 AND epoch = $2 AND holder IS NOT NULL",
+            vec![id.into(), epoch.into(), calling.into()],
+            "job",
+        )
+    }
+
+    /// Ends a job that it is too late for. Precondition: nobody has claimed it since it was seen with this epoch.
+    pub fn expire_job(&mut self, id: Id, epoch: i64) -> &mut Self {
+        self.one("DELETE FROM job WHERE id = $1 AND epoch = $2", vec![id.into(), epoch.into()], "job")
+    }
+
+    /// Makes everything that waits in a lane due at `now`, whatever pause it was given, and has the lane's breaker let the
+    /// next job through. Precondition: there is such a lane.
+    pub fn retry_lane(&mut self, tenant: &str, lane: &str, now: Timestamp) -> &mut Self {
+        self.wakes.insert(Class::Network);
+        self.one(
+            "UPDATE lane SET open_until = 0, openings = CASE breaker WHEN 'closed' THEN 0 ELSE 1 END \
+             WHERE tenant = $1 AND lane = $2",
+            vec![tenant.into(), lane.into()],
+            "lane",
+        )
+        .any(
+            "UPDATE job SET due_at = $3 WHERE tenant = $1 AND lane = $2 AND holder IS NULL AND due_at > $3",
+            vec![tenant.into(), lane.into(), now.into()],
+        )
+    }
+
+    /// Says until when an entry of a mailbox must have been fetched; absent: for ever.
+    pub fn set_inbox_expiry(&mut self, id: Id, at: Option<Timestamp>) -> &mut Self {
+        self.any("UPDATE inbox SET expires_at = $2 WHERE id = $1", vec![id.into(), at.into()])
     }
 
     /// Puts a message into a mailbox. Precondition: the entry's id is new.

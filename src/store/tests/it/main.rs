@@ -10,6 +10,7 @@ mod events;
 mod full_disk;
 mod hooks;
 mod inbox;
+mod lanes;
 mod make;
 mod opening;
 mod payloads;

@@ -40,7 +40,7 @@ async fn everything_is_found_again_after_reopening() {
         assert_eq!(store.message(&Scope::tenant(TENANT), message.id).await.unwrap(), Some(message));
         let payload = store.open_payload(TENANT, stored.reference().id).await.unwrap();
         assert_eq!(payload.read_at(0, 200_000).await.unwrap(), vec![7; 100_000]);
-        assert_eq!(store.claim("w", Duration::from_secs(9), 9).await.unwrap().len(), 1);
+        assert_eq!(store.claim(store::Class::Work, "w", Duration::from_secs(9), 9).await.unwrap().len(), 1);
         store.close().await;
     })
     .await;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use model::Timestamp;
-use store::{Job, LANE_CAP, Work};
+use store::{Class, Job, LANE_CAP, Work};
 
 use crate::make::{self, TENANT};
 use crate::{Bed, conflict, on_every_engine};
@@ -31,10 +31,10 @@ async fn a_lane_has_a_cap_and_does_not_hold_up_others() {
         let slow: Vec<_> = (0..10).map(|_| make::job("slow", None)).collect();
         enqueue(&bed, &slow).await;
         enqueue(&bed, &[make::job("quick", None)]).await;
-        let first = bed.store.claim("w", LONG, 20).await.unwrap();
+        let first = bed.store.claim(Class::Work, "w", LONG, 20).await.unwrap();
         let of = |jobs: &[Job], lane| jobs.iter().filter(|job| job.lane == lane).count();
         assert_eq!((of(&first, "slow"), of(&first, "quick")), (LANE_CAP as usize, 1));
-        assert_eq!(bed.store.claim("w", LONG, 20).await.unwrap(), vec![]);
+        assert_eq!(bed.store.claim(Class::Work, "w", LONG, 20).await.unwrap(), vec![]);
         let known = &slow[0];
         assert_eq!(
             (first[0].id, first[0].subject, &first[0].detail),
@@ -42,11 +42,11 @@ async fn a_lane_has_a_cap_and_does_not_hold_up_others() {
         );
 
         finish(&bed, &first[0]).await.unwrap();
-        assert_eq!(bed.store.claim("w", LONG, 20).await.unwrap().len(), 1);
-        let counts = bed.store.jobs(TENANT).await.unwrap();
+        assert_eq!(bed.store.claim(Class::Work, "w", LONG, 20).await.unwrap().len(), 1);
+        let counts = bed.store.lanes(TENANT).await.unwrap();
         let slow = counts.iter().find(|count| count.lane == "slow").unwrap();
-        assert_eq!((slow.waiting, slow.leased), (5, LANE_CAP as u64));
-        assert!(bed.store.jobs("lippstadt").await.unwrap().is_empty());
+        assert_eq!((slow.waiting, slow.leased), (5, u64::from(LANE_CAP)));
+        assert!(bed.store.lanes("lippstadt").await.unwrap().is_empty());
     })
     .await;
 }
@@ -57,8 +57,8 @@ async fn no_more_than_the_limit_is_claimed() {
         for lane in 0..5 {
             enqueue(&bed, &[make::job(&lane.to_string(), None), make::job(&lane.to_string(), None)]).await;
         }
-        assert_eq!(bed.store.claim("w", LONG, 3).await.unwrap().len(), 3);
-        assert_eq!(bed.store.claim("w", LONG, 0).await.unwrap().len(), 0);
+        assert_eq!(bed.store.claim(Class::Work, "w", LONG, 3).await.unwrap().len(), 3);
+        assert_eq!(bed.store.claim(Class::Work, "w", LONG, 0).await.unwrap().len(), 0);
     })
     .await;
 }
@@ -72,9 +72,12 @@ async fn jobs_of_a_key_are_done_one_after_the_other() {
         jobs.swap(0, 4);
         enqueue(&bed, &jobs).await;
         for expected in &jobs {
-            let claimed = bed.store.claim("w", LONG, 9).await.unwrap();
+            let claimed = bed.store.claim(Class::Work, "w", LONG, 9).await.unwrap();
             assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), vec![expected.id]);
-            assert!(bed.store.claim("w", LONG, 9).await.unwrap().is_empty(), "its successor has to wait");
+            assert!(
+                bed.store.claim(Class::Work, "w", LONG, 9).await.unwrap().is_empty(),
+                "its successor has to wait"
+            );
             finish(&bed, &claimed[0]).await.unwrap();
         }
     })
@@ -86,11 +89,11 @@ async fn a_job_that_is_put_back_keeps_its_place_before_its_successors() {
     on_every_engine(|bed| async move {
         let jobs = [make::job("a", Some("k")), make::job("a", Some("k"))];
         enqueue(&bed, &jobs).await;
-        let claimed = bed.store.claim("w", LONG, 9).await.unwrap();
+        let claimed = bed.store.claim(Class::Work, "w", LONG, 9).await.unwrap();
         let mut later = Work::new();
         later.retry_job(claimed[0].id, claimed[0].epoch, Timestamp::from_micros(i64::MAX));
         bed.store.commit(later).await.unwrap();
-        assert!(bed.store.claim("w", LONG, 9).await.unwrap().is_empty());
+        assert!(bed.store.claim(Class::Work, "w", LONG, 9).await.unwrap().is_empty());
     })
     .await;
 }
@@ -99,17 +102,17 @@ async fn a_job_that_is_put_back_keeps_its_place_before_its_successors() {
 async fn a_retried_job_counts_its_attempts_and_waits_until_it_is_due() {
     on_every_engine(|bed| async move {
         enqueue(&bed, &[make::job("a", None)]).await;
-        let job = bed.store.claim("w", LONG, 1).await.unwrap().remove(0);
+        let job = bed.store.claim(Class::Work, "w", LONG, 1).await.unwrap().remove(0);
         let put_back = |job: &Job, at| {
             let mut work = Work::new();
             work.retry_job(job.id, job.epoch, at);
             work
         };
         bed.store.commit(put_back(&job, Timestamp::default())).await.unwrap();
-        let again = bed.store.claim("w", LONG, 1).await.unwrap().remove(0);
+        let again = bed.store.claim(Class::Work, "w", LONG, 1).await.unwrap().remove(0);
         assert_eq!((again.id, again.attempts, again.epoch), (job.id, 1, job.epoch + 1));
         bed.store.commit(put_back(&again, Timestamp::from_micros(i64::MAX))).await.unwrap();
-        assert!(bed.store.claim("w", LONG, 1).await.unwrap().is_empty());
+        assert!(bed.store.claim(Class::Work, "w", LONG, 1).await.unwrap().is_empty());
     })
     .await;
 }
@@ -119,8 +122,8 @@ async fn a_stale_worker_can_neither_finish_nor_put_back() {
     on_every_engine(|bed| async move {
         enqueue(&bed, &[make::job("a", None)]).await;
         // A lease of no length has run out at once.
-        let stale = bed.store.claim("dead", Duration::ZERO, 1).await.unwrap().remove(0);
-        let fresh = bed.store.claim("alive", LONG, 1).await.unwrap().remove(0);
+        let stale = bed.store.claim(Class::Work, "dead", Duration::ZERO, 1).await.unwrap().remove(0);
+        let fresh = bed.store.claim(Class::Work, "alive", LONG, 1).await.unwrap().remove(0);
         assert_eq!((fresh.id, fresh.epoch), (stale.id, stale.epoch + 1));
         assert_eq!(conflict(finish(&bed, &stale).await), "job");
         let mut back = Work::new();
@@ -128,7 +131,7 @@ async fn a_stale_worker_can_neither_finish_nor_put_back() {
         assert_eq!(conflict(bed.store.commit(back).await), "job");
         finish(&bed, &fresh).await.unwrap();
         assert_eq!(conflict(finish(&bed, &fresh).await), "job");
-        assert!(bed.store.claim("w", LONG, 1).await.unwrap().is_empty());
+        assert!(bed.store.claim(Class::Work, "w", LONG, 1).await.unwrap().is_empty());
     })
     .await;
 }
@@ -137,11 +140,11 @@ async fn a_stale_worker_can_neither_finish_nor_put_back() {
 async fn a_lease_can_be_renewed_by_whoever_has_it() {
     on_every_engine(|bed| async move {
         enqueue(&bed, &[make::job("a", None)]).await;
-        let first = bed.store.claim("a", Duration::ZERO, 1).await.unwrap().remove(0);
+        let first = bed.store.claim(Class::Work, "a", Duration::ZERO, 1).await.unwrap().remove(0);
         assert!(bed.store.renew_job(first.id, first.epoch, LONG).await.unwrap());
-        assert!(bed.store.claim("b", LONG, 1).await.unwrap().is_empty());
+        assert!(bed.store.claim(Class::Work, "b", LONG, 1).await.unwrap().is_empty());
         assert!(bed.store.renew_job(first.id, first.epoch, Duration::ZERO).await.unwrap());
-        let second = bed.store.claim("b", LONG, 1).await.unwrap().remove(0);
+        let second = bed.store.claim(Class::Work, "b", LONG, 1).await.unwrap().remove(0);
         assert!(!bed.store.renew_job(first.id, first.epoch, LONG).await.unwrap());
 
         let hold = |job: &Job| {
@@ -159,11 +162,11 @@ async fn a_lease_can_be_renewed_by_whoever_has_it() {
 async fn a_worker_that_starts_again_gives_back_what_it_had() {
     on_every_engine(|bed| async move {
         enqueue(&bed, &[make::job("a", None), make::job("a", None)]).await;
-        let before = bed.store.claim("a", LONG, 1).await.unwrap().remove(0);
-        bed.store.claim("b", LONG, 1).await.unwrap();
+        let before = bed.store.claim(Class::Work, "a", LONG, 1).await.unwrap().remove(0);
+        bed.store.claim(Class::Work, "b", LONG, 1).await.unwrap();
         assert_eq!(bed.store.release_leases("a").await.unwrap(), 1);
         assert_eq!(conflict(finish(&bed, &before).await), "job");
-        let again = bed.store.claim("a", LONG, 9).await.unwrap();
+        let again = bed.store.claim(Class::Work, "a", LONG, 9).await.unwrap();
         assert_eq!((again.len(), again[0].id, again[0].epoch), (1, before.id, before.epoch + 1));
     })
     .await;
@@ -175,7 +178,7 @@ async fn a_job_in_the_queue_is_not_enqueued_twice() {
         let job = make::job("a", None);
         enqueue(&bed, std::slice::from_ref(&job)).await;
         enqueue(&bed, &[job]).await;
-        assert_eq!(bed.store.claim("w", LONG, 9).await.unwrap().len(), 1);
+        assert_eq!(bed.store.claim(Class::Work, "w", LONG, 9).await.unwrap().len(), 1);
     })
     .await;
 }
@@ -188,7 +191,9 @@ async fn sixteen_workers_never_get_the_same_job_nor_more_than_a_lane_allows() {
         let workers: Vec<_> = (0..16)
             .map(|number| {
                 let bed = bed.clone();
-                tokio::spawn(async move { bed.store.claim(&number.to_string(), LONG, 5).await.unwrap() })
+                tokio::spawn(async move {
+                    bed.store.claim(Class::Work, &number.to_string(), LONG, 5).await.unwrap()
+                })
             })
             .collect();
         let mut claimed = Vec::new();
@@ -210,7 +215,7 @@ async fn sixteen_workers_never_get_the_same_job_nor_more_than_a_lane_allows() {
                 assert!(done.insert(job.id));
                 finish(&bed, job).await.unwrap();
             }
-            todo = bed.store.claim("w", LONG, 50).await.unwrap();
+            todo = bed.store.claim(Class::Work, "w", LONG, 50).await.unwrap();
         }
         assert_eq!(done.len(), 120);
     })
@@ -223,13 +228,13 @@ async fn whoever_waits_is_woken_by_an_enqueue_here_or_on_another_node() {
         let job = make::job("a", None);
         let waiting = tokio::time::Instant::now();
         enqueue(&bed, &[job]).await;
-        bed.store.wait_for_jobs(LONG).await;
+        bed.store.wait_for_jobs(Class::Work, LONG).await;
         if !bed.is_sqlite() {
             let other = bed.reopen().await;
             let mut work = Work::new();
             work.enqueue(&make::job("b", None));
             other.commit(work).await.unwrap();
-            bed.store.wait_for_jobs(LONG).await;
+            bed.store.wait_for_jobs(Class::Work, LONG).await;
             other.close().await;
         }
         assert!(waiting.elapsed() < LONG);
@@ -241,9 +246,9 @@ async fn whoever_waits_is_woken_by_an_enqueue_here_or_on_another_node() {
 async fn what_waits_behind_its_key_holds_up_no_other_lane() {
     on_every_engine(|bed| async move {
         enqueue(&bed, &[make::job("x", Some("case-1")), make::job("x", Some("case-1"))]).await;
-        assert_eq!(bed.store.claim("w", LONG, 1).await.unwrap()[0].lane, "x");
+        assert_eq!(bed.store.claim(Class::Work, "w", LONG, 1).await.unwrap()[0].lane, "x");
         enqueue(&bed, &[make::job("y", None)]).await;
-        let next = bed.store.claim("w", LONG, 1).await.unwrap();
+        let next = bed.store.claim(Class::Work, "w", LONG, 1).await.unwrap();
         assert_eq!(next.iter().map(|job| job.lane.as_str()).collect::<Vec<_>>(), ["y"]);
     })
     .await;
@@ -253,9 +258,9 @@ async fn what_waits_behind_its_key_holds_up_no_other_lane() {
 async fn a_job_whose_holder_never_came_back_counts_as_tried() {
     on_every_engine(|bed| async move {
         enqueue(&bed, &[make::job("x", None)]).await;
-        assert_eq!(bed.store.claim("w", LONG, 1).await.unwrap()[0].attempts, 0);
+        assert_eq!(bed.store.claim(Class::Work, "w", LONG, 1).await.unwrap()[0].attempts, 0);
         bed.store.release_leases("w").await.unwrap();
-        assert_eq!(bed.store.claim("w", LONG, 1).await.unwrap()[0].attempts, 1);
+        assert_eq!(bed.store.claim(Class::Work, "w", LONG, 1).await.unwrap()[0].attempts, 1);
     })
     .await;
 }
@@ -265,7 +270,7 @@ async fn a_cancelled_job_cannot_be_finished_by_whoever_has_it() {
     on_every_engine(|bed| async move {
         let job = make::job("x", None);
         enqueue(&bed, std::slice::from_ref(&job)).await;
-        let claimed = bed.store.claim("w", LONG, 1).await.unwrap();
+        let claimed = bed.store.claim(Class::Work, "w", LONG, 1).await.unwrap();
         let mut work = Work::new();
         work.cancel_jobs(TENANT, job.subject);
         bed.store.commit(work).await.unwrap();

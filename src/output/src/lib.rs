@@ -7,23 +7,23 @@ use serde_json::Value;
 
 /// Prints lines on standard output, without anything that could command a terminal. If nobody reads
 /// them any more, that is no reason to fail.
-pub(crate) fn line(text: &str) {
+pub fn line(text: &str) {
     let lines: Vec<String> = text.split('\n').map(harmless).collect();
     let _ = writeln!(io::stdout().lock(), "{}", lines.join("\n"));
 }
 
 /// Prints JSON, with every control character escaped.
-pub(crate) fn json(value: &Value) {
+pub fn json(value: &Value) {
     let _ = writeln!(io::stdout().lock(), "{}", escaped(&value.to_string()));
 }
 
 /// Prints JSON, or the text made of it.
-pub(crate) fn print(as_json: bool, value: &Value, text: impl FnOnce(&Value) -> String) {
+pub fn print(as_json: bool, value: &Value, text: impl FnOnce(&Value) -> String) {
     if as_json { json(value) } else { line(&text(value)) }
 }
 
 /// A text from outside as it may stand within a line: control characters (C0, DEL, C1) are replaced.
-pub(crate) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
@@ -40,7 +40,7 @@ fn escaped(json: &str) -> String {
 }
 
 /// Prints the named members of each item as columns.
-pub(crate) fn table(items: &Value, columns: &[&str]) -> String {
+pub fn table(items: &Value, columns: &[&str]) -> String {
     let cell = |item: &Value, column: &&str| {
         let value = column.split('.').fold(item, |value, name| &value[name]);
         match value {
@@ -69,14 +69,14 @@ pub(crate) fn table(items: &Value, columns: &[&str]) -> String {
 }
 
 /// A bar over so many bytes; unseen unless standard error is a terminal.
-pub(crate) fn bar(bytes: u64) -> ProgressBar {
+pub fn bar(bytes: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr_with_hz(5));
     let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}");
     style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }
 
 /// A bar over so many messages; unseen unless standard error is a terminal.
-pub(crate) fn count(messages: u64) -> ProgressBar {
+pub fn count(messages: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(messages), ProgressDrawTarget::stderr_with_hz(5));
     let style = ProgressStyle::with_template("{bar:40} {pos} of {len}, {per_sec}");
     style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)

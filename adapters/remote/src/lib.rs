@@ -1,0 +1,154 @@
+//! The remote adapter: describe, deliver, reconcile and check over HTTPS and JSON, so that anybody can write an adapter in any
+//! language. `openapi.yaml` beside this crate is the contract.
+//!
+//! Every request is signed by Standard Webhooks 1.0.0. A delivery's content is streamed and never stands in memory, so
+//! it is not the body that is signed but what describes it: the JSON in the field `Amtsbote-Delivery`, which holds size
+//! and SHA-256 of the content. The same delivery always has the same `webhook-id`.
+
+mod answer;
+mod upload;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt};
+use model::outbound::ChosenBy;
+use model::{Clock, Failure, Id};
+use net::{Answer, Client, Method, Request};
+use seal::webhook::SharedSecret;
+use serde_json::json;
+
+use crate::answer::{Described, described, receipt, refusal};
+
+/// Most bytes of an answer that are read.
+const MOST_ANSWER: usize = 64 * 1024;
+
+/// Longest time of a question, which has no content.
+const QUESTION: Duration = Duration::from_secs(30);
+
+/// How the other side is reached.
+pub struct Settings {
+    /// Id, as partners name it.
+    pub id: String,
+    /// `https://…` without a slash at its end; what is called stands below it.
+    pub url: String,
+    /// Secret that both sides were given.
+    pub secret: SharedSecret,
+    /// Whether it can be asked what became of a delivery.
+    pub reconciles: bool,
+    /// Longest time of a delivery, from the connection to the answer.
+    pub within: Duration,
+}
+
+/// A remote adapter.
+pub struct Remote {
+    descriptor: Descriptor,
+    settings: Settings,
+    client: Client,
+    clock: Arc<dyn Clock>,
+}
+
+impl Remote {
+    /// An adapter that calls through `client`.
+    pub fn new(settings: Settings, client: Client, clock: Arc<dyn Clock>) -> Self {
+        let mut capabilities = vec![Capability::Deliver];
+        capabilities.extend(settings.reconciles.then_some(Capability::Reconcile));
+        let descriptor = Descriptor {
+            id: settings.id.clone(),
+            channel: "remote".to_owned(),
+            capabilities,
+            config_schema: json!({ "type": "object", "required": ["id", "kind", "url", "secret"] }),
+        };
+        Remote { descriptor, settings, client, clock }
+    }
+
+    /// A signed request without a body. `signed` is what the signature covers beside id and time.
+    fn request(&self, method: Method, path: &str, id: &str, signed: &[u8]) -> Result<Request, Failure> {
+        let timestamp = self.clock.now().micros() / 1_000_000;
+        let signature = self.settings.secret.sign(id, timestamp, signed);
+        let signature =
+            signature.map_err(|error| Failure::permanent("adapter.signature", error.to_string()))?;
+        let headers = [
+            ("webhook-id", id.to_owned()),
+            ("webhook-timestamp", timestamp.to_string()),
+            ("webhook-signature", signature),
+        ];
+        Ok(Request {
+            method,
+            url: format!("{}{path}", self.settings.url),
+            chosen_by: ChosenBy::Administrator,
+            headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            body: None,
+            within: QUESTION,
+            most_answer: MOST_ANSWER,
+        })
+    }
+
+    async fn ask(&self, path: &str, id: &str) -> Result<Answer, Failure> {
+        Ok(self.client.send(self.request(Method::GET, path, id, b"")?).await?)
+    }
+
+    async fn describe(&self) -> Result<Described, Failure> {
+        let answer = self.ask("/describe", "describe").await?;
+        match answer.status {
+            200 => described(&answer),
+            _ => Err(refusal(&answer, self.clock.now())),
+        }
+    }
+}
+
+#[async_trait]
+impl Adapter for Remote {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    async fn deliver(&self, delivery: &Delivery, content: Option<Content>) -> Result<Receipt, Failure> {
+        let told = json!(delivery).to_string();
+        let id = delivery.id.to_string();
+        let mut request = self.request(Method::POST, "/deliveries", &id, told.as_bytes())?;
+        request.headers.push(("amtsbote-delivery".to_owned(), BASE64_STANDARD.encode(&told)));
+        request.within = self.settings.within;
+        if let Some(content) = content {
+            request.headers.push(("content-type".to_owned(), "application/octet-stream".to_owned()));
+            request.body = Some(upload::of(content, delivery.detail["size"].as_u64()));
+        }
+        let answer = self.client.send(request).await?;
+        match answer.status {
+            200..=202 => receipt(&answer),
+            _ => Err(refusal(&answer, self.clock.now())),
+        }
+    }
+
+    async fn reconcile(&self, delivery: Id) -> Result<Option<Receipt>, Failure> {
+        let id = delivery.to_string();
+        let answer = self.ask(&format!("/deliveries/{id}"), &id).await?;
+        match answer.status {
+            200 => receipt(&answer).map(Some),
+            404 if answer::is_unknown_delivery(&answer) => Ok(None),
+            _ => Err(refusal(&answer, self.clock.now())),
+        }
+    }
+
+    async fn check(&self) -> Health {
+        let missing = |described: &Described| {
+            self.descriptor
+                .capabilities
+                .iter()
+                .find(|wanted| !described.capabilities.contains(wanted))
+                .copied()
+        };
+        match self.describe().await {
+            Ok(described) => match missing(&described) {
+                None => {
+                    Health { ok: true, detail: format!("it answers; its channel is {}", described.channel) }
+                }
+                Some(wanted) => Health { ok: false, detail: format!("it does not offer {wanted:?}") },
+            },
+            Err(failure) => Health { ok: false, detail: format!("{}: {}", failure.code, failure.detail) },
+        }
+    }
+}

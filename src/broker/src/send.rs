@@ -1,0 +1,159 @@
+//! Deliveries through an adapter, where nobody knows what became of a call that got no answer.
+//!
+//! Before a call its job is marked durably. Whoever finds the mark, after a crash or a lost answer, does not know whether
+//! the message has arrived: where the other side knows deliveries by their id it is sent again, else the other side is
+//! asked ([`reconcile`](model::adapter::Adapter::reconcile)), and where it cannot be asked a human has to.
+
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use model::adapter::{Capability, Content, Delivery, Receipt};
+use model::{Actor, EventKind, Failure, FailureKind, Message, MessageState};
+use serde_json::{Value, json};
+use store::{Job, LaneFailure, Work};
+use tokio::time::timeout;
+use tokio_util::io::StreamReader;
+
+use crate::{Broker, Error, notes, retry};
+
+/// Longest time of one call. Adapters end earlier by themselves; none may hold a place for ever.
+const LONGEST_CALL: Duration = Duration::from_secs(6 * 3_600);
+
+impl Broker {
+    /// Delivers a message that is ready through the adapter `id`.
+    pub(crate) async fn send_outside(
+        &self,
+        job: &Job,
+        message: Message,
+        id: &str,
+        may_repeat: bool,
+    ) -> Result<(), Error> {
+        let Some(adapter) = self.adapters.get(id) else {
+            return Err(Failure::permanent("broker.no-adapter", "the partner's adapter is not there").into());
+        };
+        let offers = |capability| adapter.descriptor().capabilities.contains(&capability);
+        // What an earlier attempt left open, and this one does not answer.
+        let mut unknown = job.calling;
+        if unknown && !may_repeat {
+            if !offers(Capability::Reconcile) {
+                return Err(uncertain().into());
+            }
+            match self.bounded(adapter.reconcile(message.id)).await {
+                Ok(Some(receipt)) => return self.sent(job, message, receipt).await,
+                Ok(None) => unknown = false,
+                Err(failure) => return Err(self.blamed(job, may_be_asked(failure, true)).await?.into()),
+            }
+            if job.expires_at.is_some_and(|end| end <= self.now()) {
+                return Err(retry::too_late(&Job { calling: false, ..job.clone() }).into());
+            }
+        }
+        let content = self.content_of(&message).await?;
+        self.mark_call(job, true).await?;
+        let delivery = delivery(&message);
+        let failure = match self.bounded(adapter.deliver(&delivery, Some(content))).await {
+            Ok(receipt) => return self.sent(job, message, receipt).await,
+            Err(failure) => failure,
+        };
+        if failure.kind != FailureKind::Uncertain && !unknown {
+            self.mark_call(job, false).await?;
+        }
+        let can_ask = may_repeat || offers(Capability::Reconcile);
+        Err(self.blamed(job, may_be_asked(failure, can_ask)).await?.into())
+    }
+
+    async fn bounded<T>(&self, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let too_long = || {
+            let why = "the call took too long";
+            Failure::new(FailureKind::Uncertain, "broker.call-too-long", why)
+        };
+        timeout(LONGEST_CALL, call).await.unwrap_or_else(|_| Err(too_long()))
+    }
+
+    async fn mark_call(&self, job: &Job, calling: bool) -> Result<(), Error> {
+        let mut work = Work::new();
+        work.mark_call(job.id, job.epoch, calling);
+        Ok(self.store().commit(work).await?)
+    }
+
+    /// Notes on the lane that the other side is to blame, unless it gave an answer or we are to blame ourselves.
+    async fn blamed(&self, job: &Job, failure: Failure) -> Result<Failure, Error> {
+        let noted = match failure.kind {
+            FailureKind::Permanent => return Ok(failure),
+            FailureKind::Rejected => None,
+            FailureKind::Transient | FailureKind::Unauthorised | FailureKind::Uncertain => {
+                Some(LaneFailure {
+                    code: failure.code.to_string(),
+                    asked: failure.retry_after,
+                    jitter: fastrand::f64(),
+                })
+            }
+        };
+        self.store().note_lane(&job.tenant, &job.lane, noted).await?;
+        Ok(failure)
+    }
+
+    /// The other side has the message, or is on the way with it.
+    async fn sent(&self, job: &Job, mut message: Message, receipt: Receipt) -> Result<(), Error> {
+        let now = self.now();
+        message.state = MessageState::Delivered;
+        message.updated_at = now;
+        let mut work = Work::new();
+        let mut event = notes::of_message(EventKind::MessageDelivered, &message, &Actor::gateway(), now);
+        if let Some(Value::Object(detail)) = &mut event.detail {
+            detail.insert("receipt".to_owned(), json!(receipt));
+        }
+        work.insert_event(&event);
+        if receipt.confirmed {
+            message.state = MessageState::Confirmed;
+            let partner = Actor { kind: "partner".to_owned(), id: message.partner.clone() };
+            work.insert_event(&notes::of_message(EventKind::MessageConfirmed, &message, &partner, now));
+        }
+        work.update_message(&message, MessageState::Ready);
+        self.note_sent(&mut work, &message).await?;
+        self.finish(job, work).await?;
+        Ok(self.store().note_lane(&job.tenant, &job.lane, None).await?)
+    }
+
+    async fn content_of(&self, message: &Message) -> Result<Content, Error> {
+        let reference = message.payload.as_ref().ok_or(Error::ContentUnavailable)?;
+        let payload = self.store().open_payload(&message.tenant, reference.id).await?;
+        let pieces = Box::pin(payload.stream(0..payload.size()).map_err(std::io::Error::from));
+        Ok(Box::new(StreamReader::new(pieces)))
+    }
+}
+
+fn uncertain() -> Failure {
+    Failure::new(FailureKind::Uncertain, "broker.uncertain", "nobody knows whether the message has arrived")
+}
+
+/// An unclear outcome is passing trouble as long as somebody can be asked about it.
+fn may_be_asked(failure: Failure, can_ask: bool) -> Failure {
+    match failure.kind {
+        FailureKind::Uncertain if can_ask => Failure { kind: FailureKind::Transient, ..failure },
+        _ => failure,
+    }
+}
+
+/// What the adapter is told about the message beside its content.
+fn delivery(message: &Message) -> Delivery {
+    let identity = message.identity.as_ref();
+    let payload = message.payload.as_ref();
+    Delivery {
+        id: message.id,
+        tenant: message.tenant.clone(),
+        kind: "message".to_owned(),
+        record: None,
+        detail: json!({
+            "from": message.authority,
+            "to": message.partner,
+            "standard": identity.map(|identity| &identity.standard),
+            "version": identity.map(|identity| &identity.version),
+            "type": identity.map(|identity| &identity.message_type),
+            "processId": identity.and_then(|identity| identity.process_id),
+            "fileName": message.file_name,
+            "size": payload.map(|payload| payload.size),
+            "sha256": payload.map(|payload| &payload.sha256),
+            "test": message.test,
+        }),
+    }
+}

@@ -1,0 +1,360 @@
+//! Deliveries through an adapter: each kind of failure has its one treatment, nothing with an unclear outcome is sent
+//! again blindly, and what is too late goes back.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use broker::house::PartnerEntry;
+use broker::{BreakerState, NewExchange, Places, Workers};
+use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt};
+use model::exchange::{ExchangeKind, ExchangeStatus};
+use model::{
+    Authority, Caller, EventKind, Failure, FailureKind, Id, Message, MessageState, Record, RecordKind,
+};
+use serde_json::{Value, json};
+use store::{InboxFilter, InboxState, Page};
+use tokio::io::AsyncReadExt;
+
+use crate::house::{Gateway, SetClock, caller, lippstadt};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// An adapter that answers as it was told to.
+struct Fake {
+    descriptor: Descriptor,
+    /// Answers to deliveries; when they are used up, all goes well.
+    script: Mutex<VecDeque<Option<Failure>>>,
+    /// What a question about a delivery is answered.
+    known: Mutex<Result<Option<Receipt>, Failure>>,
+    /// Id and bytes of each call.
+    calls: Mutex<Vec<(Id, Vec<u8>)>>,
+    asked: Mutex<u32>,
+}
+
+fn receipt() -> Receipt {
+    Receipt { reference: Some("r-1".into()), data: json!({}), confirmed: false }
+}
+
+impl Fake {
+    fn new(reconciles: bool, script: Vec<Option<Failure>>) -> Arc<Self> {
+        let mut capabilities = vec![Capability::Deliver];
+        capabilities.extend(reconciles.then_some(Capability::Reconcile));
+        let descriptor =
+            Descriptor { id: "fake".into(), channel: "test".into(), capabilities, config_schema: json!({}) };
+        Arc::new(Fake {
+            descriptor,
+            script: Mutex::new(script.into()),
+            known: Mutex::new(Ok(None)),
+            calls: Mutex::default(),
+            asked: Mutex::default(),
+        })
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.lock().unwrap().len()
+    }
+}
+
+#[async_trait]
+impl Adapter for Fake {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    async fn deliver(&self, delivery: &Delivery, content: Option<Content>) -> Result<Receipt, Failure> {
+        let mut bytes = vec![];
+        content.unwrap().read_to_end(&mut bytes).await.unwrap();
+        assert_eq!(delivery.detail["size"], json!(bytes.len()));
+        self.calls.lock().unwrap().push((delivery.id, bytes));
+        let answer = self.script.lock().unwrap().pop_front().flatten();
+        match answer {
+            // Never answers: as if the process had ended in the middle of the call.
+            Some(failure) if failure.code == "test.hang" => std::future::pending().await,
+            Some(failure) => Err(failure),
+            None => Ok(receipt()),
+        }
+    }
+
+    async fn reconcile(&self, _: Id) -> Result<Option<Receipt>, Failure> {
+        *self.asked.lock().unwrap() += 1;
+        self.known.lock().unwrap().clone()
+    }
+
+    async fn check(&self) -> Health {
+        Health { ok: true, detail: String::new() }
+    }
+}
+
+fn hamm() -> Authority {
+    "bab:05915000".parse().unwrap()
+}
+
+struct Bed {
+    gateway: Gateway,
+    clock: Arc<SetClock>,
+    ours: Caller,
+    fake: Arc<Fake>,
+}
+
+impl Bed {
+    async fn new(fake: Arc<Fake>, may_repeat: bool) -> Bed {
+        let partner = PartnerEntry {
+            tenant: Some("soest".into()),
+            authority: hamm(),
+            name: "Bauaufsicht Unna".into(),
+            adapter: "fake".into(),
+            reads: vec![("toy".into(), "1".into())],
+            most_bytes: 1 << 20,
+            may_repeat,
+        };
+        let clock = Arc::new(SetClock::default());
+        let gateway = Gateway::with_partners(clock.clone(), vec![partner], vec![fake.clone()]).await;
+        Bed { gateway, clock, ours: caller("soest", "63"), fake }
+    }
+
+    /// Hands a case over and returns the id of the message that is on its way.
+    async fn send(&self) -> Id {
+        let case = self.gateway.a_case(&self.ours, "Neubau").await;
+        let wanted = NewExchange {
+            kind: ExchangeKind::Handover,
+            to: hamm(),
+            objects: vec![case.meta.id],
+            version: None,
+            wants_receipt: true,
+        };
+        let exchange = self.gateway.broker.start_exchange(&self.ours, wanted, None).await.unwrap();
+        exchange.messages[0].id
+    }
+
+    async fn run(&self) {
+        self.gateway.broker.run_due_jobs().await.unwrap();
+    }
+
+    /// Lets time pass, and does what is due then.
+    async fn later(&self, by: Duration) {
+        self.clock.advance(by);
+        self.run().await;
+    }
+
+    async fn message(&self, id: Id) -> Message {
+        self.gateway.broker.message(&self.ours, id).await.unwrap()
+    }
+
+    async fn rule(&self, id: Id) -> String {
+        self.message(id).await.report.unwrap().findings[0].rule.clone()
+    }
+
+    /// Details of the attempts that were told of.
+    async fn attempts(&self, id: Id) -> Vec<Value> {
+        let timeline = self.gateway.broker.message_timeline(&self.ours, id, &Page::first(100)).await.unwrap();
+        let failed = timeline.into_iter().filter(|(_, event)| event.kind == EventKind::DeliveryFailed);
+        failed.map(|(_, event)| event.detail.unwrap()["attempt"].clone()).collect()
+    }
+
+    async fn breaker(&self) -> BreakerState {
+        let whole = Caller { scope: model::Scope::tenant("soest"), ..self.ours.clone() };
+        let lanes = self.gateway.broker.lanes(&whole).await.unwrap();
+        let lane = format!("to:{}", hamm());
+        lanes.into_iter().find(|known| known.lane == lane).unwrap().breaker.state
+    }
+}
+
+fn failure(kind: FailureKind) -> Option<Failure> {
+    Some(Failure::new(kind, "test.failed", ""))
+}
+
+#[tokio::test]
+async fn a_message_goes_out_through_the_adapter_and_its_receipt_stays() {
+    let bed = Bed::new(Fake::new(false, vec![]), false).await;
+    let id = bed.send().await;
+    bed.run().await;
+    let message = bed.message(id).await;
+    assert_eq!((message.state, message.door), (MessageState::Delivered, model::message::Door::Adapter));
+    assert_eq!(bed.fake.calls.lock().unwrap()[0].0, id);
+    let timeline = bed.gateway.broker.message_timeline(&bed.ours, id, &Page::first(100)).await.unwrap();
+    let (_, event) = timeline.iter().find(|(_, event)| event.kind == EventKind::MessageDelivered).unwrap();
+    assert_eq!(event.detail.as_ref().unwrap()["receipt"]["reference"], "r-1");
+    let exchange = bed.gateway.broker.record(&bed.ours, RecordKind::Exchange, message.exchange.unwrap());
+    let Record::Exchange(exchange) = exchange.await.unwrap() else { unreachable!() };
+    assert_eq!(exchange.status, ExchangeStatus::Sent);
+}
+
+#[tokio::test]
+async fn passing_trouble_is_tried_again_and_every_doubling_is_told() {
+    let script = (0..4).map(|_| failure(FailureKind::Transient)).collect();
+    let bed = Bed::new(Fake::new(false, script), false).await;
+    let id = bed.send().await;
+    bed.run().await;
+    assert_eq!(bed.message(id).await.state, MessageState::Ready);
+    for _ in 0..4 {
+        bed.later(Duration::from_secs(60)).await;
+    }
+    assert_eq!((bed.fake.calls(), bed.message(id).await.state), (5, MessageState::Delivered));
+    let told: Vec<_> = bed.attempts(id).await.iter().map(|attempt| attempt["number"].clone()).collect();
+    assert_eq!(told, [1, 2, 4]);
+    let first = &bed.attempts(id).await[0];
+    assert_eq!((&first["kind"], &first["code"]), (&json!("transient"), &json!("test.failed")));
+    assert!(first["nextAt"].is_string());
+}
+
+#[tokio::test]
+async fn each_other_kind_ends_at_once() {
+    for (kind, state, rule) in [
+        (FailureKind::Rejected, MessageState::Returned, "test.failed"),
+        (FailureKind::Permanent, MessageState::Parked, "test.failed"),
+        (FailureKind::Unauthorised, MessageState::Parked, "test.failed"),
+        (FailureKind::Uncertain, MessageState::Parked, "broker.uncertain"),
+    ] {
+        let bed = Bed::new(Fake::new(false, vec![failure(kind)]), false).await;
+        let id = bed.send().await;
+        bed.run().await;
+        bed.later(HOUR).await;
+        assert_eq!((bed.message(id).await.state, bed.fake.calls()), (state, 1), "{kind:?}");
+        assert_eq!(bed.rule(id).await, rule);
+        assert_eq!(bed.attempts(id).await[0]["kind"], kind.name());
+    }
+}
+
+#[tokio::test]
+async fn an_unclear_outcome_is_asked_about_before_anything_is_sent_again() {
+    for (known, calls) in [(Some(receipt()), 1), (None, 2)] {
+        let bed = Bed::new(Fake::new(true, vec![failure(FailureKind::Uncertain)]), false).await;
+        *bed.fake.known.lock().unwrap() = Err(Failure::transient("test.away", ""));
+        let id = bed.send().await;
+        bed.run().await;
+        bed.later(HOUR).await;
+        assert_eq!((bed.fake.calls(), bed.message(id).await.state), (1, MessageState::Ready));
+        *bed.fake.known.lock().unwrap() = Ok(known);
+        bed.later(HOUR).await;
+        assert_eq!((bed.fake.calls(), bed.message(id).await.state), (calls, MessageState::Delivered));
+        assert_eq!(*bed.fake.asked.lock().unwrap(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_the_other_side_knows_by_its_id_may_be_sent_again() {
+    let bed = Bed::new(Fake::new(false, vec![failure(FailureKind::Uncertain)]), true).await;
+    let id = bed.send().await;
+    bed.run().await;
+    bed.later(HOUR).await;
+    assert_eq!((bed.fake.calls(), bed.message(id).await.state), (2, MessageState::Delivered));
+    let calls = bed.fake.calls.lock().unwrap();
+    assert_eq!(calls[0], calls[1], "the same bytes under the same id");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_crash_in_the_middle_of_a_call_nothing_is_sent_blindly() {
+    for (may_repeat, calls, state) in [(false, 1, MessageState::Parked), (true, 2, MessageState::Delivered)] {
+        let hang = Failure::new(FailureKind::Transient, "test.hang", "");
+        let bed = Bed::new(Fake::new(false, vec![Some(hang)]), may_repeat).await;
+        let id = bed.send().await;
+        // The call begins and its process "dies": the future is dropped where it stands.
+        let running = tokio::spawn({
+            let broker = bed.gateway.broker.clone();
+            async move { broker.run_due_jobs().await }
+        });
+        while bed.fake.calls() == 0 {
+            tokio::task::yield_now().await;
+        }
+        running.abort();
+        let _ = running.await;
+        // Starting again gives back what the node had.
+        let workers =
+            Workers::start_in(bed.gateway.broker.clone(), Places { work: 0, network: 0 }).await.unwrap();
+        workers.stop().await;
+        bed.run().await;
+        assert_eq!((bed.fake.calls(), bed.message(id).await.state), (calls, state));
+        if !may_repeat {
+            assert_eq!(bed.rule(id).await, "broker.uncertain");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_delivered_in_time_goes_back_unless_it_may_have_arrived() {
+    for (kind, state, rule) in [
+        (FailureKind::Transient, MessageState::Returned, "message.expired"),
+        (FailureKind::Uncertain, MessageState::Parked, "broker.uncertain"),
+    ] {
+        let script = (0..100).map(|_| failure(kind)).collect();
+        let bed = Bed::new(Fake::new(false, script), true).await;
+        let id = bed.send().await;
+        bed.run().await;
+        bed.later(9 * HOUR).await;
+        assert_eq!(bed.message(id).await.state, MessageState::Ready);
+        bed.clock.advance(HOUR + HOUR);
+        bed.gateway.broker.expire_due().await.unwrap();
+        assert_eq!((bed.message(id).await.state, bed.rule(id).await.as_str()), (state, rule));
+        assert_eq!(bed.gateway.broker.expire_due().await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_failing_partner_is_left_alone_and_tried_with_one_message() {
+    let script = (0..5).map(|_| failure(FailureKind::Transient)).collect();
+    let bed = Bed::new(Fake::new(false, script), false).await;
+    for _ in 0..8 {
+        bed.send().await;
+    }
+    bed.run().await;
+    assert_eq!((bed.fake.calls(), bed.breaker().await), (5, BreakerState::Open));
+    bed.later(Duration::from_secs(1)).await;
+    assert_eq!(bed.fake.calls(), 5, "nothing is tried meanwhile");
+    bed.later(HOUR).await;
+    assert_eq!((bed.fake.calls(), bed.breaker().await), (13, BreakerState::Closed));
+}
+
+#[tokio::test]
+async fn an_operator_has_a_partner_tried_again_and_it_is_audited() {
+    let asks = Failure::transient("test.busy", "").after(Some(HOUR));
+    let bed = Bed::new(Fake::new(false, vec![Some(asks)]), false).await;
+    let id = bed.send().await;
+    bed.run().await;
+    assert_eq!(bed.breaker().await, BreakerState::Open);
+    let lane = format!("to:{}", hamm());
+    let refused = bed.gateway.broker.retry_lane(&bed.ours, &lane).await.unwrap_err();
+    assert_eq!(refused.code(), "model.not-found", "a lane is the whole tenant's");
+    let whole = Caller { scope: model::Scope::tenant("soest"), ..bed.ours.clone() };
+    bed.gateway.broker.retry_lane(&whole, &lane).await.unwrap();
+    bed.run().await;
+    assert_eq!(
+        (bed.message(id).await.state, bed.breaker().await),
+        (MessageState::Delivered, BreakerState::Closed)
+    );
+    let events = bed.gateway.broker.events(&whole, 0, 1_000).await.unwrap();
+    let audited = events.iter().filter(|sealed| sealed.event.kind == EventKind::PartnerRetried);
+    assert_eq!(audited.count(), 1);
+}
+
+#[tokio::test]
+async fn another_tenant_does_not_reach_the_partner() {
+    let bed = Bed::new(Fake::new(false, vec![]), false).await;
+    let refused = bed.gateway.broker.capabilities(&caller("lippstadt", "63"), &hamm(), None).await;
+    assert_eq!(refused.unwrap_err().code(), "broker.unknown-authority");
+}
+
+#[tokio::test]
+async fn a_mailbox_entry_that_nobody_fetches_goes_back_to_its_sender() {
+    let bed = Bed::new(Fake::new(false, vec![]), false).await;
+    let theirs = caller("lippstadt", "63");
+    let case = bed.gateway.a_case(&bed.ours, "Neubau").await;
+    let wanted = NewExchange {
+        kind: ExchangeKind::Handover,
+        to: lippstadt(),
+        objects: vec![case.meta.id],
+        version: None,
+        wants_receipt: false,
+    };
+    let sent = bed.gateway.broker.start_exchange(&bed.ours, wanted, None).await.unwrap().messages[0].id;
+    bed.run().await;
+    bed.clock.advance(9 * HOUR);
+    assert_eq!(bed.gateway.broker.expire_due().await.unwrap(), 0);
+    bed.clock.advance(2 * HOUR);
+    assert_eq!(bed.gateway.broker.expire_due().await.unwrap(), 1);
+    assert_eq!(bed.message(sent).await.state, MessageState::Returned);
+    assert_eq!(bed.rule(sent).await, "message.expired");
+    let inbox = bed.gateway.broker.inbox(&theirs, &InboxFilter::default(), &Page::first(10)).await.unwrap();
+    assert_eq!(inbox.items[0].entry.state, InboxState::Expired);
+}
