@@ -171,10 +171,7 @@ async fn a_message_goes_out_through_the_adapter_and_its_receipt_stays() {
     let id = bed.send().await;
     bed.run().await;
     let message = bed.message(id).await;
-    assert_eq!(
-        (message.state, message.door),
-        (MessageState::Delivered, model::message::Door::Adapter)
-    );
+    assert_eq!((message.state, message.door), (MessageState::Delivered, model::message::Door::Adapter));
     assert_eq!(bed.fake.calls.lock().unwrap()[0].0, id);
     let timeline = bed.gateway.broker.message_timeline(&bed.ours, id, &Page::first(100)).await.unwrap();
     let (_, event) = timeline.iter().find(|(_, event)| event.kind == EventKind::MessageDelivered).unwrap();
