@@ -71,8 +71,8 @@ enum Suite {
         /// Size of the file of `transfer`, in MB
         #[arg(long, default_value_t = 1_000)]
         megabytes: u32,
-        /// Documents in the container of `import`
-        #[arg(long, default_value_t = 20_000)]
+        /// Documents in the container of `import`; with the message itself as many files as a container may have
+        #[arg(long, default_value_t = 19_999)]
         documents: u32,
         /// Bytes of each of their files
         #[arg(long, default_value_t = 2_000)]
