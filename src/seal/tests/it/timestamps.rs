@@ -20,6 +20,7 @@ fn code(response: &[u8], data: &[u8], authorities: Option<&Authorities>) -> &'st
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "openssl stamps by the machine's clock")]
 fn a_stamp_that_openssl_makes_is_taken_and_openssl_takes_what_we_take() {
     let tsa = Tsa::good();
     let request = Request::new(DATA, Some("1.2.3.4.2".parse().unwrap())).unwrap();

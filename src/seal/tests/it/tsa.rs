@@ -97,26 +97,6 @@ impl Tsa {
         self.answer(&Request::new(data, None).unwrap())
     }
 
-    /// The TSTInfo within a stamp.
-    pub(crate) fn info_of(&self, stamp: &[u8]) -> Vec<u8> {
-        std::fs::write(self.path().join("stamp.tsr"), stamp).unwrap();
-        self.openssl("ts -reply -in stamp.tsr -token_out -out stamp.token");
-        self.openssl("cms -verify -noverify -inform DER -in stamp.token -binary -out info");
-        std::fs::read(self.path().join("info")).unwrap()
-    }
-
-    /// A response around any TSTInfo, signed with openssl's CMS, which asks no questions.
-    pub(crate) fn sign(&self, info: &[u8], options: &str) -> Vec<u8> {
-        std::fs::write(self.path().join("forged.info"), info).unwrap();
-        self.openssl(&format!(
-            "cms -sign -binary -nodetach -econtent_type 1.2.840.113549.1.9.16.1.4 -md sha256 -in forged.info \
-             -signer tsa.pem -inkey tsa.key -outform DER -out forged.token {options}"
-        ));
-        let token = std::fs::read(self.path().join("forged.token")).unwrap();
-        let length = u16::try_from(token.len() + 5).unwrap().to_be_bytes();
-        [&[0x30, 0x82], &length[..], &[0x30, 3, 2, 1, 0], &token].concat()
-    }
-
     /// The root, as an auditor has it.
     pub(crate) fn authorities(&self) -> Authorities {
         Authorities::from_pem(&std::fs::read(self.path().join("ca.pem")).unwrap()).unwrap()
