@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
 
 use reqwest::Client;
 
@@ -52,11 +53,15 @@ async fn commands_work_beside_the_running_gateway_and_beside_each_other() {
     assert_eq!(tokens.len(), secrets.len());
     let id = tokens[0]["id"].as_str().unwrap();
     installation.json(&["token", "revoke", id, "--tenant", "musterkreis", "--json"]);
+    // The gateway remembers for a second whom it has recognised.
+    let deadline = Instant::now() + Duration::from_secs(30);
     let mut refused = 0;
-    for secret in &secrets {
-        refused += usize::from(status(&client, &url, secret).await == 401);
+    while refused == 0 && Instant::now() < deadline {
+        for secret in &secrets {
+            refused += usize::from(status(&client, &url, secret).await == 401);
+        }
     }
-    assert_eq!(refused, 1, "a revoked token is refused at once");
+    assert_eq!(refused, 1, "the revoked token is refused, and no other");
     assert_eq!(running.stop("-TERM").0, Some(0));
 }
 

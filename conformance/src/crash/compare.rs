@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::outside::{self, Given};
 use super::seen::{Seen, SeenExchange, other};
 use super::told::{Told, ToldExchange};
 
@@ -10,7 +11,7 @@ use super::told::{Told, ToldExchange};
 pub(super) type Discrepancy = String;
 
 /// Everything that does not fit; empty if all is well.
-pub(super) fn compare(told: &Told, seen: &Seen) -> Vec<Discrepancy> {
+pub(super) fn compare(told: &Told, seen: &Seen, given: &Given) -> Vec<Discrepancy> {
     let mut found = vec![];
     records(told, seen, &mut found);
     contents(told, seen, &mut found);
@@ -21,6 +22,12 @@ pub(super) fn compare(told: &Told, seen: &Seen) -> Vec<Discrepancy> {
         exchange_effects(exchange, reported, seen, &mut found);
     }
     events(told, seen, &mut found);
+    deliveries(told, seen, given, &mut found);
+    let numbers = |tenant: &str| -> Vec<u64> {
+        let events = seen.events.iter().filter(|(known, _)| **known == tenant).flat_map(|(_, events)| events);
+        events.map(|(number, _)| *number).collect()
+    };
+    outside::hooks(given, &numbers, &mut found);
     let broken = seen.evidence.iter().filter(|(_, whole)| !whole);
     found.extend(broken.map(|(root, _)| format!("evidence: the bundle of {root} is not whole")));
     found
@@ -85,10 +92,33 @@ fn messages(told: &Told, seen: &Seen, found: &mut Vec<Discrepancy>) {
         }
         match message.state.as_str() {
             "confirmed" | "returned" => {}
-            // Nothing that the load sends is unclear: a clarification is an effect that got lost.
+            // What is sent to authorities outside is looked at by itself.
+            "parked" if told.sent.iter().any(|sent| sent.message == message.id) => {}
+            // Nothing else that the load sends is unclear: a clarification is an effect that got lost.
             "parked" => found.push(format!("parked: message {} ({})", message.id, message.own_id)),
             "processed" if waiting.contains(&message.id) => {}
             state => found.push(format!("stuck: message {} ({}) is {state}", message.id, message.own_id)),
+        }
+    }
+}
+
+/// Each message to an authority outside has arrived as often as it may, or is for a human, with one task.
+fn deliveries(told: &Told, seen: &Seen, given: &Given, found: &mut Vec<Discrepancy>) {
+    for sent in &told.sent {
+        let there =
+            seen.messages.iter().find(|known| known.tenant == sent.tenant && known.id == sent.message);
+        let Some(message) = there else {
+            found.push(format!("lost: message {} to the outside", sent.message));
+            continue;
+        };
+        let wrong = outside::delivery(&sent.message, sent.may_repeat, &message.state, &message.rule, given);
+        found.extend(wrong);
+        let tasks = seen.clarifications.iter().filter(|(_, id)| *id == sent.message).count();
+        if tasks != usize::from(message.state == "parked") {
+            found.push(format!(
+                "effects: message {} is {} and has {tasks} tasks",
+                sent.message, message.state
+            ));
         }
     }
 }
@@ -174,6 +204,7 @@ mod tests {
             contents: vec![ToldContent { tenant: COUNTY, document: "d".into(), sha256: "1".into() }],
             messages: vec![ToldMessage { tenant: COUNTY, id: "m".into(), sha256: "2".into() }],
             exchanges: vec![ToldExchange { tenant: COUNTY, id: "x".into(), process_id: "p".into() }],
+            sent: vec![],
             reported: ["p".to_owned()].into(),
             confirmed: vec![(COUNTY, "m".into())],
             events: [((COUNTY, 1), json!({ "id": "e" }))].into(),
@@ -191,6 +222,7 @@ mod tests {
             direction: "in".into(),
             state: "confirmed".into(),
             own_id: "q:0401".into(),
+            rule: String::new(),
             sha256: "2".into(),
             fetched: "2".into(),
         };
@@ -203,6 +235,7 @@ mod tests {
                 version: 2,
             }],
             contents: [((COUNTY, "d".to_owned()), "1".to_owned())].into(),
+            clarifications: vec![],
             messages: vec![message],
             exchanges: vec![exchange(COUNTY, "sender"), exchange(TOWN, "receiver")],
             inbox: vec![(COUNTY, "m".into(), "confirmed".into())],
@@ -216,13 +249,13 @@ mod tests {
     fn damaged(damage: impl Fn(&mut Seen)) -> String {
         let (told, mut seen) = whole();
         damage(&mut seen);
-        compare(&told, &seen).join("\n")
+        compare(&told, &seen, &Given::default()).join("\n")
     }
 
     #[test]
     fn nothing_is_found_where_everything_is_as_told() {
         let (told, seen) = whole();
-        assert_eq!(compare(&told, &seen), Vec::<String>::new());
+        assert_eq!(compare(&told, &seen, &Given::default()), Vec::<String>::new());
     }
 
     #[test]

@@ -9,7 +9,8 @@ use futures::future::try_join;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::told::{Told, ToldContent, ToldExchange, ToldMessage, ToldRecord};
+use super::outside::{AGAIN_KEY, ONCE_KEY};
+use super::told::{Told, ToldContent, ToldExchange, ToldMessage, ToldRecord, ToldSent};
 use crate::Error;
 use crate::client::{Client, text};
 use crate::gateway::{COUNTY, COUNTY_KEY, TOWN_KEY};
@@ -57,9 +58,11 @@ impl Caller<'_> {
                     self.create("documents", &path, &format!("{key} Dokument {number}"), &json!({})).await?;
                 self.upload(&document, &mut random).await?;
             }
-            match random.u8(0..4) {
+            match random.u8(0..6) {
                 0 | 1 => self.hand_over(&file, &key).await?,
                 2 => self.assign(&file, &key).await?,
+                3 => self.send_out(&file, &key, false).await?,
+                4 => self.send_out(&file, &key, true).await?,
                 _ => {
                     let task = json!({ "unit": UNIT, "kind": "review", "case": case });
                     self.create("tasks", "/tasks", &format!("{key} Aufgabe"), &task).await?;
@@ -207,13 +210,26 @@ impl Caller<'_> {
 
     async fn hand_over(&self, file: &str, key: &str) -> Result<(), Error> {
         let to = if self.tenant == COUNTY { TOWN_KEY } else { COUNTY_KEY };
-        let body = json!({ "kind": "handover", "to": to, "objects": [file] });
-        let key = format!("{}-abgabe", key.replace(' ', "-"));
-        let answer = self.client.insist(async || self.client.post("/exchanges", &key, &body).await).await?;
-        let exchange = answer.expect("POST /exchanges", &[202])?;
+        let exchange = self.start_exchange(to, file, key).await?;
         let (id, process_id) = (text(&exchange, "id").to_owned(), text(&exchange, "processId").to_owned());
         self.told.borrow_mut().exchanges.push(ToldExchange { tenant: self.tenant, id, process_id });
         Ok(())
+    }
+
+    /// Hands over to an authority outside.
+    async fn send_out(&self, file: &str, key: &str, may_repeat: bool) -> Result<(), Error> {
+        let to = if may_repeat { AGAIN_KEY } else { ONCE_KEY };
+        let exchange = self.start_exchange(to, file, key).await?;
+        let message = exchange["messages"][0]["id"].as_str().unwrap_or_default().to_owned();
+        self.told.borrow_mut().sent.push(ToldSent { tenant: self.tenant, message, may_repeat });
+        Ok(())
+    }
+
+    async fn start_exchange(&self, to: &str, file: &str, key: &str) -> Result<Value, Error> {
+        let body = json!({ "kind": "handover", "to": to, "objects": [file] });
+        let key = format!("{}-abgabe", key.replace(' ', "-"));
+        let answer = self.client.insist(async || self.client.post("/exchanges", &key, &body).await).await?;
+        answer.expect("POST /exchanges", &[202])
     }
 
     /// Sends a raw message. With `rivalled` another with the same id may have been quicker.

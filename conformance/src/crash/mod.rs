@@ -18,10 +18,12 @@ use crate::simulate::portal::UNIT;
 
 mod compare;
 mod load;
+mod outside;
 mod seen;
 mod told;
 
 use load::Caller;
+use outside::Outside;
 use told::Told;
 
 /// Seeds that run at once: while one waits for a disk or a restart, the other works.
@@ -113,6 +115,7 @@ async fn run_seed(gateway: &mut Gateway, seed: u64, forgets: bool) -> Result<Out
         (COUNTY, client(gateway, COUNTY, COUNTY_KEY).await?),
         (TOWN, client(gateway, TOWN, TOWN_KEY).await?),
     ];
+    let outside = Outside::start(gateway, clients.len()).await?;
     let (told, done) = (RefCell::new(Told::default()), Cell::new(false));
     let callers: Vec<Caller<'_>> = clients
         .iter()
@@ -122,6 +125,7 @@ async fn run_seed(gateway: &mut Gateway, seed: u64, forgets: bool) -> Result<Out
     let random = |number: u64| Rng::with_seed(seed.wrapping_mul(1_000).wrapping_add(number));
 
     gateway.start().await?;
+    outside.subscribe(&clients).await?;
     let writing = try_join_all(callers.iter().enumerate().map(|(n, caller)| caller.write(random(n as u64))));
     let sending =
         try_join_all(callers.iter().enumerate().map(|(n, caller)| caller.send(random(10 + n as u64))));
@@ -130,7 +134,7 @@ async fn run_seed(gateway: &mut Gateway, seed: u64, forgets: bool) -> Result<Out
     let work = async {
         let ((_, _), kills) =
             try_join(try_join(writing, sending), kill_at_random(gateway, random(20))).await?;
-        rest(&clients).await?;
+        rest(&clients, &outside).await?;
         done.set(true);
         Ok::<u64, Error>(kills)
     };
@@ -142,9 +146,15 @@ async fn run_seed(gateway: &mut Gateway, seed: u64, forgets: bool) -> Result<Out
         gateway.start().await?;
     }
     let told = told.into_inner();
+    // Before anything is looked at: exporting evidence leaves events of its own.
+    let given = outside.given(&clients);
     let seen = seen::look(gateway, &clients, &told).await?;
-    let found = compare::compare(&told, &seen);
-    let acknowledged = told.records.len() + told.contents.len() + told.messages.len() + told.exchanges.len();
+    let found = compare::compare(&told, &seen, &given);
+    let acknowledged = told.sent.len()
+        + told.records.len()
+        + told.contents.len()
+        + told.messages.len()
+        + told.exchanges.len();
     Ok(Outcome { found, kills, acknowledged: (acknowledged + told.confirmed.len()) as u64 })
 }
 
@@ -173,16 +183,21 @@ async fn kill_at_random(gateway: &mut Gateway, mut random: Rng) -> Result<u64, E
 
 /// Waits until all messages have ended and all events are sealed. What never comes to rest is left to
 /// the comparison, which names it.
-async fn rest(clients: &[(&'static str, Client)]) -> Result<(), Error> {
+async fn rest(clients: &[(&'static str, Client)], outside: &Outside) -> Result<(), Error> {
     let begin = Instant::now();
     while !seen::is_quiet(clients).await? && begin.elapsed() < REST {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    for (_, client) in clients {
+    for (index, (_, client)) in clients.iter().enumerate() {
         // Sealing follows the order of commits: when this last event is sealed, all before it are.
         let body = json!({ "unit": UNIT, "title": "Ende" });
         let last = client.post("/case-files", "Ende", &body).await?.expect("POST /case-files", &[201])?;
-        client.wait_for_event("record.created", text(&last, "id")).await?;
+        let id = text(&last, "id");
+        client.wait_for_event("record.created", id).await?;
+        let events = client.events(0).await?;
+        let number =
+            events.iter().find(|(_, event)| text(&event["subject"], "id") == id).map(|(number, _)| *number);
+        outside.wait_for(index, number.unwrap_or_default()).await;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use tokio::io::sink;
 
+use super::outside::parked_as;
 use super::told::Told;
 use crate::Error;
 use crate::client::{Client, items, text};
@@ -22,6 +23,8 @@ pub(super) struct Seen {
     pub(super) records: Vec<SeenRecord>,
     /// SHA-256 of the fetched file, by tenant and document; empty if it could not be fetched.
     pub(super) contents: BTreeMap<(&'static str, String), String>,
+    /// Tasks of clarifications: tenant and message.
+    pub(super) clarifications: Vec<(&'static str, String)>,
     /// Messages of both tenants.
     pub(super) messages: Vec<SeenMessage>,
     /// Exchanges of both tenants.
@@ -62,6 +65,8 @@ pub(super) struct SeenMessage {
     pub(super) state: String,
     /// ProzessID and type; empty if the content says none.
     pub(super) own_id: String,
+    /// The rule for which it was parked or returned.
+    pub(super) rule: String,
     /// SHA-256 as the message's metadata say.
     pub(super) sha256: String,
     /// SHA-256 of the fetched bytes; empty if they were not handed out.
@@ -121,6 +126,10 @@ pub(super) async fn look(
 async fn look_at_records(tenant: &'static str, client: &Client, seen: &mut Seen) -> Result<(), Error> {
     for route in ["case-files", "cases", "tasks"] {
         for record in client.list(&format!("/{route}")).await? {
+            if text(&record, "kind") == "clarification" {
+                seen.clarifications.push((tenant, text(&record, "messageId").to_owned()));
+                continue;
+            }
             seen.records.push(seen_record(tenant, route, &record));
             if route == "cases" {
                 let path = format!("/cases/{}/documents", text(&record, "id"));
@@ -159,7 +168,8 @@ async fn look_at_messages(tenant: &'static str, client: &Client, seen: &mut Seen
         };
         let direction = text(&message, "direction").to_owned();
         let sha256 = text(&message["payload"], "sha256").to_owned();
-        seen.messages.push(SeenMessage { tenant, id, direction, state, own_id, sha256, fetched });
+        let rule = parked_as(&message);
+        seen.messages.push(SeenMessage { tenant, id, direction, state, own_id, rule, sha256, fetched });
     }
     for state in ["available", "handedOut", "confirmed", "returned", "expired"] {
         for entry in client.list(&format!("/inbox?state={state}")).await? {

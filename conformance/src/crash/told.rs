@@ -16,6 +16,8 @@ pub(super) struct Told {
     pub(super) messages: Vec<ToldMessage>,
     /// Hand-overs that were taken on.
     pub(super) exchanges: Vec<ToldExchange>,
+    /// Hand-overs to authorities outside that were taken on.
+    pub(super) sent: Vec<ToldSent>,
     /// Processes whose import results were recorded.
     pub(super) reported: BTreeSet<String>,
     /// Entries of mailboxes that were confirmed: tenant and message.
@@ -70,4 +72,15 @@ pub(super) struct ToldExchange {
     pub(super) id: String,
     /// ProzessID.
     pub(super) process_id: String,
+}
+
+/// A message to an authority outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ToldSent {
+    /// The sender's tenant.
+    pub(super) tenant: &'static str,
+    /// Identifier of the message.
+    pub(super) message: String,
+    /// Whether the authority can be given it again.
+    pub(super) may_repeat: bool,
 }

@@ -1,7 +1,8 @@
-//! Simulated partners behind a remote adapter (`adapters/remote/openapi.yaml`): one that takes what it is given, and three that
-//! are a burden: one that never answers, one that answers a byte a second, one that answers with a web page.
+//! Simulated partners behind a remote adapter (`adapters/remote/openapi.yaml`) or a webhook: one that takes what it is
+//! given, and three that are a burden: one that never answers, one that answers a byte a second, one that answers with a
+//! web page.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ pub const SECRET: &str = "whsec_U2ltdWxhdG9yLCBrZWluIEdlaGVpbW5pcyE=";
 
 /// Most bytes of a request's head.
 const HEAD: usize = 64 * 1024;
+
+/// Bytes kept of a body: a webhook's whole, a container's beginning.
+const KEPT: usize = 16 * 1024;
 
 /// How a partner answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +39,23 @@ pub enum Manner {
 pub struct Partner {
     /// Base URL of its adapter.
     pub url: String,
-    taken: Taken,
+    calls: Calls,
     serving: JoinHandle<()>,
 }
 
-/// When each delivery came first, by its id.
-type Taken = Arc<Mutex<HashMap<String, Instant>>>;
+/// A call as it came, whole.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Id of the delivery (`webhook-id`).
+    pub id: String,
+    /// The body, or its beginning.
+    pub body: Vec<u8>,
+    /// When it had come.
+    pub at: Instant,
+}
+
+/// All calls in the order in which they came.
+type Calls = Arc<Mutex<Vec<Call>>>;
 
 impl Partner {
     /// Listens on a free port of the loopback.
@@ -50,19 +65,28 @@ impl Partner {
     pub async fn start(manner: Manner) -> Result<Self, Error> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let taken = Taken::default();
-        let serving = tokio::spawn(serve(listener, manner, Arc::clone(&taken)));
-        Ok(Partner { url, taken, serving })
+        let calls = Calls::default();
+        let serving = tokio::spawn(serve(listener, manner, Arc::clone(&calls)));
+        Ok(Partner { url, calls, serving })
     }
 
     /// When it was given a delivery for the first time.
     pub fn taken(&self, id: &str) -> Option<Instant> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
+        self.with_calls(|calls| calls.iter().find(|call| call.id == id).map(|call| call.at))
+    }
+
+    /// All calls so far, in their order.
+    pub fn calls(&self) -> Vec<Call> {
+        self.with_calls(|calls| calls.to_vec())
     }
 
     /// How many different deliveries it was given.
     pub fn count(&self) -> usize {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.with_calls(|calls| calls.iter().map(|call| &call.id).collect::<BTreeSet<_>>().len())
+    }
+
+    fn with_calls<T>(&self, look: impl FnOnce(&[Call]) -> T) -> T {
+        look(&self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -72,19 +96,20 @@ impl Drop for Partner {
     }
 }
 
-async fn serve(listener: TcpListener, manner: Manner, taken: Taken) {
-    let mut calls = tokio::task::JoinSet::new();
+async fn serve(listener: TcpListener, manner: Manner, calls: Calls) {
+    let mut talks = tokio::task::JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else { return };
-        calls.spawn(talk(stream, manner, Arc::clone(&taken)));
-        while calls.try_join_next().is_some() {}
+        talks.spawn(talk(stream, manner, Arc::clone(&calls)));
+        while talks.try_join_next().is_some() {}
     }
 }
 
 /// Answers requests until the other side has enough of it; whatever goes wrong ends the connection.
-async fn talk(mut stream: TcpStream, manner: Manner, taken: Taken) {
-    while let Some(id) = request(&mut stream).await {
-        taken.lock().unwrap_or_else(PoisonError::into_inner).entry(id.clone()).or_insert_with(Instant::now);
+async fn talk(mut stream: TcpStream, manner: Manner, calls: Calls) {
+    while let Some(call) = request(&mut stream).await {
+        let id = call.id.clone();
+        calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
         let answer = match manner {
             Manner::Stalled => return std::future::pending().await,
             Manner::Garbage => ok("text/html", "<html><title>Wartung</title></html>"),
@@ -113,8 +138,8 @@ async fn send(stream: &mut TcpStream, answer: &[u8], slowly: bool) -> Option<()>
     Some(())
 }
 
-/// Reads a request with its body and returns the id of its delivery.
-async fn request(stream: &mut TcpStream) -> Option<String> {
+/// Reads a request with its body.
+async fn request(stream: &mut TcpStream) -> Option<Call> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if head.len() > HEAD {
@@ -128,11 +153,13 @@ async fn request(stream: &mut TcpStream) -> Option<String> {
         lines.into_iter().find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value.trim()))
     };
     let mut left: u64 = field("content-length").unwrap_or("0").parse().ok()?;
-    let mut buffer = vec![0; 64 * 1024];
+    let (mut buffer, mut body) = (vec![0; 64 * 1024], vec![]);
     while left > 0 {
         let most = usize::try_from(left).unwrap_or(buffer.len()).min(buffer.len());
         let read = stream.read(&mut buffer[..most]).await.ok().filter(|read| *read > 0)?;
         left -= read as u64;
+        body.extend_from_slice(&buffer[..read.min(KEPT.saturating_sub(body.len()))]);
     }
-    field("webhook-id").map(str::to_owned)
+    let id = field("webhook-id")?.to_owned();
+    Some(Call { id, body, at: Instant::now() })
 }

@@ -53,6 +53,7 @@ pub struct StoredPayload {
 /// A small payload: as it is kept, and as it came, for whoever looks at it before its row is written.
 #[derive(Debug)]
 pub(crate) struct Inline {
+    pub(crate) tenant: String,
     pub(crate) sealed: Vec<u8>,
     pub(crate) plain: Arc<[u8]>,
 }
@@ -102,6 +103,8 @@ impl Store {
     /// If the tenant is not the one it was written for.
     pub fn open_stored(&self, tenant: &str, stored: &StoredPayload) -> Result<Payload, Error> {
         let place = match &stored.inline {
+            // As the key of a sealed one would not open for another tenant.
+            Some(inline) if inline.tenant != tenant => return Err(seal::Error::KeyWrap.into()),
             Some(inline) => Place::Memory(Arc::clone(&inline.plain)),
             None => {
                 let key = self.0.keys.open(tenant, stored.reference.id, &stored.wrapped_key)?;

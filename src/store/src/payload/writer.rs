@@ -188,7 +188,8 @@ impl PayloadWriterBlocking {
         let wrapped_key = self.keys.wrap(&self.tenant, self.id, &key)?;
         let (digest, _) = std::mem::take(&mut self.digester).finish();
         let plain = std::mem::take(&mut self.chunk).into();
-        let inline = Some(Inline { sealed, plain });
+        let tenant = std::mem::take(&mut self.tenant);
+        let inline = Some(Inline { tenant, sealed, plain });
         let reference = reference(self.id, &digest);
         Ok(StoredPayload { reference, wrapped_key, inline, runs: Vec::new(), upload: None })
     }
