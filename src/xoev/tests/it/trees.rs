@@ -353,7 +353,11 @@ fn plant(memory: &mut Memory, tree: &Tree, ancestors: &[(RecordKind, Id)], posit
         });
         let files: Vec<File> = files.collect();
         let versions = if files.is_empty() { vec![] } else { vec![Version { number: "1".into(), files }] };
-        document(description, versions)
+        let mut record = document(description, versions);
+        if let (true, Record::Document(document)) = (ancestors.is_empty(), &mut record) {
+            document.status = RecordStatus::Received;
+        }
+        record
     };
     let mut record = record;
     record.meta_mut().id = uuid;
