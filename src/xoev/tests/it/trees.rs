@@ -47,7 +47,7 @@ fn case(title: &str) -> Record {
 
 fn document(description: Description, versions: Vec<Version>) -> Record {
     let (kind, dates) = (None, DocumentDates::default());
-    let status = Default::default();
+    let status = RecordStatus::Received;
     Record::Document(Document {
         meta: placeholder(),
         description,
@@ -353,11 +353,7 @@ fn plant(memory: &mut Memory, tree: &Tree, ancestors: &[(RecordKind, Id)], posit
         });
         let files: Vec<File> = files.collect();
         let versions = if files.is_empty() { vec![] } else { vec![Version { number: "1".into(), files }] };
-        let mut record = document(description, versions);
-        if let (true, Record::Document(document)) = (ancestors.is_empty(), &mut record) {
-            document.status = RecordStatus::Received;
-        }
-        record
+        document(description, versions)
     };
     let mut record = record;
     record.meta_mut().id = uuid;
