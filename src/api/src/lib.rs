@@ -3,7 +3,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `router` | every route, once: the router, the OpenAPI document and the tests are made from this list |
+//! | `routes`, `router` | every route, once: the router, the OpenAPI document and the tests are made from this list |
 //! | `auth`, `body`, `json`, `params`, `paging`, `range` | what a request must look like before a handler sees it |
 //! | `problem`, `answer` | what an answer looks like |
 //! | one module per resource | the handlers: each asks the broker one thing |
@@ -39,6 +39,7 @@ mod records;
 mod repairs;
 mod route;
 mod router;
+mod routes;
 mod schemas;
 mod server;
 mod subscriptions;
@@ -55,7 +56,8 @@ use tokio::sync::Semaphore;
 pub use health::operations_router;
 pub use openapi::document;
 pub use route::{Needs, Route};
-pub use router::{router, routes};
+pub use router::router;
+pub use routes::routes;
 pub use server::{ServerLimits, serve};
 
 /// Path below which every route of this version lies.

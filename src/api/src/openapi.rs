@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::answer::Answer;
 use crate::problem::ProblemDocument;
 use crate::route::{Gives, IfMatch, Needs, Route, Takes};
-use crate::{Api, BASE, Settings, VERSION, router};
+use crate::{Api, BASE, Settings, VERSION, routes};
 
 /// `GET /openapi.json`.
 pub(crate) async fn serve(State(api): State<Api>) -> Answer {
@@ -32,7 +32,7 @@ pub fn document(settings: &Settings) -> Value {
     let mut generator = style.into_generator();
     generator.subschema_for::<ProblemDocument>();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    for route in router::routes() {
+    for route in routes::routes() {
         let method = route.method.as_str().to_ascii_lowercase();
         paths.entry(route.path).or_default().insert(method, operation(&route, &mut generator));
     }
@@ -245,7 +245,7 @@ fn tag(path: &str) -> &str {
 
 fn tags() -> Vec<Value> {
     let mut names: Vec<&str> = vec![];
-    for route in router::routes() {
+    for route in routes::routes() {
         if !names.contains(&tag(route.path)) {
             names.push(tag(route.path));
         }
