@@ -75,7 +75,6 @@ impl Broker {
         body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
     ) -> Result<Message, Error> {
         caller.may(Action::SendMessages)?;
-        self.may_take_in()?;
         caller.authority.as_ref().ok_or(Error::NoAuthority)?;
         self.may_bring_message(&caller.scope.tenant)?;
         let stored = self.stage(&caller.scope.tenant, body).await?;

@@ -172,11 +172,13 @@ impl Broker {
         Ok(BodyPlace { pressure: Arc::clone(&self.pressure), tenant, bytes, large })
     }
 
-    /// Whether the tenant may bring another message, or has too many waiting.
+    /// Whether the tenant may bring another message, in one piece or as an upload: it has not too many waiting, and the
+    /// house takes something in.
     ///
     /// # Errors
-    /// `TooManyWaiting`.
+    /// `TooManyWaiting`, `TimeStampOverdue`.
     pub(crate) fn may_bring_message(&self, tenant: &str) -> Result<(), Error> {
+        self.may_take_in()?;
         let waiting = self.pressure.waiting.read().unwrap_or_else(PoisonError::into_inner);
         let count = waiting.get(tenant).copied().unwrap_or_default();
         if count < self.pressure.quotas.tenant_waiting { Ok(()) } else { Err(Error::TooManyWaiting) }
