@@ -15,7 +15,10 @@ use crate::Error;
 use crate::gateway::Engine;
 
 /// Messages by which the maximum is found.
-const PROBE: usize = 2_000;
+const PROBE: usize = 1_000;
+
+/// Messages of a portion by which one goes on while others are still probed.
+const PORTION: usize = 100;
 
 /// Connections.
 const CONNECTIONS: usize = 16;
@@ -89,11 +92,11 @@ async fn one(
     heard: Heard<'_>,
 ) -> Result<SoakFigures, Error> {
     let mut node = Node::start(&wanted.binary, engine, "", &[]).await?;
-    let maximum = probe(&mut node).await?;
+    let maximum = probe(&mut node, PROBE).await?;
     probing.set(probing.get() - 1);
     // Goes on, so that a slower one is not probed on a machine that it has for itself.
     while probing.get() > 0 {
-        probe(&mut node).await?;
+        probe(&mut node, PORTION).await?;
     }
     let pace = maximum * SHARE;
     minute(&mut node, pace).await?;
@@ -124,11 +127,11 @@ async fn one(
 }
 
 /// Messages per second from the socket into the mailbox, as fast as they go.
-async fn probe(node: &mut Node) -> Result<f64, Error> {
+async fn probe(node: &mut Node, count: usize) -> Result<f64, Error> {
     let begin = Instant::now();
-    node.send(PROBE, CONNECTIONS).await?;
+    node.send(count, CONNECTIONS).await?;
     node.through().await?;
-    Ok(PROBE as f64 / begin.elapsed().as_secs_f64())
+    Ok(count as f64 / begin.elapsed().as_secs_f64())
 }
 
 /// A minute at so many messages per second.
