@@ -1,19 +1,20 @@
-//! Whether partners that are a burden harm others: two gateways side by side, the one with hundreds of messages waiting for
-//! a stalled, a dripping and a garbling partner, the other without; the same hand-overs go through both, in turns.
+//! Whether partners and receivers of webhooks that are a burden harm others: two gateways side by side, the one with
+//! hundreds of messages waiting for a stalled, a dripping and a garbling partner and with subscriptions of receivers of
+//! such manners, the other without; the same hand-overs go through both, in turns.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures::future::{join_all, try_join};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::Error;
-use crate::client::{Client, items, text};
-use crate::gateway::{COUNTY, COUNTY_KEY, Engine, Gateway, Rights, TOWN_KEY};
+use crate::bed::{Bed, until};
+use crate::client::{items, text};
+use crate::gateway::{Engine, TOWN_KEY};
 use crate::simulate::containers;
-use crate::simulate::partner::{Manner, Partner, SECRET};
-use crate::simulate::portal::{SERVICE, UNIT};
+use crate::simulate::partner::{Manner, Partner};
 use crate::simulate::sender::Sender;
 
 /// Partners, by the keys of their authorities.
@@ -24,8 +25,11 @@ const PARTNERS: [(&str, Manner); 4] = [
     ("bab:00000104", Manner::Garbage),
 ];
 
-/// Longest wait for anything here.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Receivers of webhooks that are a burden. One that answers 200 is none, whatever comes with it.
+const RECEIVERS: [Manner; 3] = [Manner::Stalled, Manner::Dripping, Manner::Noise];
+
+/// Subscriptions of each of these receivers; a token may have twenty in all.
+const SUBSCRIPTIONS: usize = 6;
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -64,6 +68,8 @@ pub struct Figures {
     pub burden_delivered: usize,
     /// Different messages that these partners were offered.
     pub burden_offered: usize,
+    /// Subscriptions whose receivers are a burden; each of these was offered an event before anything was measured.
+    pub hooks: usize,
     /// Messages brought at once while the burden waited.
     pub at_once: usize,
     /// Of those, how many were accepted.
@@ -77,15 +83,18 @@ pub struct Figures {
 /// # Errors
 /// If a gateway does not do what the contract says, or something is not delivered in time.
 pub async fn run(binary: &Path, size: Size) -> Result<Figures, Error> {
-    let mut quiet = Bed::start(binary).await?;
-    let mut loaded = Bed::start(binary).await?;
-    loaded.load(size.burden).await?;
+    let quiet = Bed::start(binary, &Engine::Sqlite, &PARTNERS).await?;
+    let loaded = Bed::start(binary, &Engine::Sqlite, &PARTNERS).await?;
+    let receivers = subscribe(&loaded).await?;
+    load(&loaded, size.burden).await?;
+    let offered = || receivers.iter().all(|receiver| receiver.count() > 0);
+    until("webhooks to receivers that are a burden", PAUSE, async || Ok(offered().then_some(()))).await?;
     let (mut without, mut with) = (Times::default(), Times::default());
     for round in 0..size.rounds {
-        quiet.measure(round, &mut without).await?;
-        loaded.measure(round, &mut with).await?;
+        measure(&quiet, round, &mut without).await?;
+        measure(&loaded, round, &mut with).await?;
     }
-    let (accepted, took) = loaded.bring(size.at_once).await?;
+    let (accepted, took) = bring(&loaded, size.at_once).await;
     let figures = Figures {
         local_p99_ratio: p99(&with.local) / p99(&without.local),
         healthy_p99_ratio: p99(&with.healthy) / p99(&without.healthy),
@@ -95,8 +104,9 @@ pub async fn run(binary: &Path, size: Size) -> Result<Figures, Error> {
         quiet_healthy_p99_ms: p99(&without.healthy),
         delivered: with.local.len() + with.healthy.len() + without.local.len() + without.healthy.len(),
         burden: size.burden * (PARTNERS.len() - 1),
-        burden_delivered: loaded.burden_delivered().await?,
+        burden_delivered: burden_delivered(&loaded).await?,
         burden_offered: loaded.partners[1..].iter().map(Partner::count).sum(),
+        hooks: SUBSCRIPTIONS * RECEIVERS.len(),
         at_once: size.at_once,
         accepted,
         accepted_ms: took.as_secs_f64() * 1e3,
@@ -120,138 +130,80 @@ fn p99(times: &[f64]) -> f64 {
     sorted.get(index).copied().unwrap_or(f64::NAN)
 }
 
-/// A gateway with its four partners.
-struct Bed {
-    gateway: Gateway,
-    partners: Vec<Partner>,
-    client: Client,
+/// Makes subscriptions whose receivers are a burden; returns the receivers.
+async fn subscribe(bed: &Bed) -> Result<Vec<Partner>, Error> {
+    let mut receivers = vec![];
+    for manner in RECEIVERS {
+        let receiver = Partner::start(manner).await?;
+        for number in 0..SUBSCRIPTIONS {
+            bed.subscribe(&receiver, &format!("{manner:?}-{number}"), 0).await?;
+        }
+        receivers.push(receiver);
+    }
+    Ok(receivers)
 }
 
-impl Bed {
-    async fn start(binary: &Path) -> Result<Self, Error> {
-        let mut gateway = Gateway::prepare(binary, &Engine::Sqlite).await?;
-        gateway.write_token("partner", SECRET)?;
-        let mut partners = vec![];
-        let mut config = "\n[egress]\nallow = [\"127.0.0.1\"]\n".to_owned();
-        for (key, manner) in PARTNERS {
-            let partner = Partner::start(manner).await?;
-            let id = format!("{manner:?}").to_lowercase();
-            config += &format!(
-                "\n[[adapter]]\nid = \"{id}\"\nkind = \"remote\"\nurl = \"{}\"\nsecret = \"file:tokens/partner\"\n\
-                 within_seconds = 60\n\n[[partner]]\nauthority = \"{key}\"\nname = \"{id} (Simulator)\"\n\
-                 adapter = \"{id}\"\nreads = [[\"xdomea\", \"3.1.0\"]]\nmost_bytes = 1_000_000_000\nmay_repeat = true\n",
-                partner.url
-            );
-            partners.push(partner);
-        }
-        gateway.configure(&config)?;
-        gateway.start().await?;
-        let rights = Rights {
-            tenant: COUNTY,
-            roles: &["system"],
-            unit: "*",
-            service: "*",
-            authority: Some(COUNTY_KEY),
-        };
-        let secret = gateway.token("fairness", rights).await?;
-        let client = gateway.client(&secret)?;
-        Ok(Bed { gateway, partners, client })
+/// Starts `count` hand-overs to each partner that is a burden and waits until all are built.
+async fn load(bed: &Bed, count: usize) -> Result<(), Error> {
+    for number in 0..count {
+        let burdens = PARTNERS[1..].iter().map(|(key, _)| hand_over(bed, key, format!("burden-{number}")));
+        join_all(burdens).await.into_iter().collect::<Result<Vec<_>, _>>()?;
     }
+    let burden =
+        |lane: &&Value| PARTNERS[1..].iter().any(|(key, _)| text(lane, "lane") == format!("to:{key}"));
+    let jobs = |lane: &Value| lane["waiting"].as_u64().unwrap_or(0) + lane["leased"].as_u64().unwrap_or(0);
+    let wanted = (count * (PARTNERS.len() - 1)) as u64;
+    until("the messages that are a burden", PAUSE * 10, async || {
+        let lanes = bed.client.read("/lanes").await?;
+        let built = items(&lanes, "items").iter().filter(burden).map(jobs).sum::<u64>();
+        Ok((built == wanted).then_some(()))
+    })
+    .await
+}
 
-    /// Starts `count` hand-overs to each partner that is a burden and waits until all are built.
-    async fn load(&mut self, count: usize) -> Result<(), Error> {
-        for number in 0..count {
-            let burdens =
-                PARTNERS[1..].iter().map(|(key, _)| self.hand_over(key, format!("burden-{number}")));
-            join_all(burdens).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        }
-        let burden =
-            |lane: &&Value| PARTNERS[1..].iter().any(|(key, _)| text(lane, "lane") == format!("to:{key}"));
-        let wanted = (count * (PARTNERS.len() - 1)) as u64;
-        let begin = Instant::now();
-        while begin.elapsed() < PATIENCE {
-            let lanes = self.client.read("/lanes").await?;
-            let jobs =
-                |lane: &Value| lane["waiting"].as_u64().unwrap_or(0) + lane["leased"].as_u64().unwrap_or(0);
-            if items(&lanes, "items").iter().filter(burden).map(jobs).sum::<u64>() == wanted {
-                return Ok(());
-            }
-            tokio::time::sleep(PAUSE * 10).await;
-        }
-        Err(Error::Late("the messages that are a burden".to_owned()))
-    }
+/// One hand-over within the gateway and one to the healthy partner, at the same time.
+async fn measure(bed: &Bed, round: usize, times: &mut Times) -> Result<(), Error> {
+    let (healthy, _) = PARTNERS[0];
+    let begin = Instant::now();
+    let local = async {
+        let message = hand_over(bed, TOWN_KEY, format!("local-{round}")).await?;
+        let left = async || Ok(bed.has_left(&message).await?.then(Instant::now));
+        until("a delivery within the gateway", PAUSE, left).await
+    };
+    let outside = async {
+        let message = hand_over(bed, healthy, format!("healthy-{round}")).await?;
+        until("a delivery to the healthy partner", PAUSE, async || Ok(bed.partners[0].taken(&message))).await
+    };
+    let (local, outside) = try_join(local, outside).await?;
+    times.local.push((local - begin).as_secs_f64() * 1e3);
+    times.healthy.push((outside - begin).as_secs_f64() * 1e3);
+    Ok(())
+}
 
-    /// One hand-over within the gateway and one to the healthy partner, at the same time.
-    async fn measure(&mut self, round: usize, times: &mut Times) -> Result<(), Error> {
-        let (healthy, _) = PARTNERS[0];
-        let begin = Instant::now();
-        let local = async {
-            let message = self.hand_over(TOWN_KEY, format!("local-{round}")).await?;
-            self.until("local", async || {
-                let message = self.client.read(&format!("/messages/{message}")).await?;
-                let waits = matches!(text(&message, "state"), "preparing" | "ready");
-                Ok((!waits).then(Instant::now))
-            })
-            .await
-        };
-        let outside = async {
-            let message = self.hand_over(healthy, format!("healthy-{round}")).await?;
-            self.until("healthy", async || Ok(self.partners[0].taken(&message))).await
-        };
-        let (local, outside) = try_join(local, outside).await?;
-        times.local.push((local - begin).as_secs_f64() * 1e3);
-        times.healthy.push((outside - begin).as_secs_f64() * 1e3);
-        Ok(())
-    }
+/// Opens a case file and hands it over; returns the id of the message.
+async fn hand_over(bed: &Bed, to: &str, key: String) -> Result<String, Error> {
+    let key = format!("{to}-{key}");
+    bed.hand_over(to, &bed.open(&key).await?, &key).await
+}
 
-    async fn until(
-        &self,
-        what: &str,
-        look: impl AsyncFn() -> Result<Option<Instant>, Error>,
-    ) -> Result<Instant, Error> {
-        let begin = Instant::now();
-        while begin.elapsed() < PATIENCE {
-            if let Some(at) = look().await? {
-                return Ok(at);
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Err(Error::Late(format!("a delivery: {what}")))
-    }
+/// Brings messages, all at once; returns how many were accepted, and how long it took.
+async fn bring(bed: &Bed, count: usize) -> (usize, Duration) {
+    let sender = Sender { client: bed.client.clone() };
+    let made: Vec<_> = (0..count as u64)
+        .map(|seed| containers::handover(containers::seeded_id(seed, 77), seed, 4_000))
+        .collect();
+    let begin = Instant::now();
+    let keyed = made.iter().enumerate().map(|(number, made)| (format!("at-once-{number}"), made));
+    let answers = join_all(keyed.map(async |(key, made)| sender.send(&key, &made.content).await)).await;
+    (answers.iter().filter(|answer| answer.is_ok()).count(), begin.elapsed())
+}
 
-    /// Opens a case file and hands it over; returns the id of the message.
-    async fn hand_over(&self, to: &str, key: String) -> Result<String, Error> {
-        let key = format!("{to}-{key}");
-        let file = json!({ "unit": UNIT, "publicService": SERVICE, "title": "Abgabe (Simulator)" });
-        let file = self.client.post("/case-files", &format!("{key}-file"), &file).await?;
-        let file = file.expect("POST /case-files", &[201])?;
-        let wanted = json!({ "kind": "handover", "to": to, "objects": [text(&file, "id")] });
-        let exchange =
-            self.client.post("/exchanges", &key, &wanted).await?.expect("POST /exchanges", &[202])?;
-        let first = items(&exchange, "messages").first().cloned().unwrap_or_default();
-        Ok(text(&first, "id").to_owned())
+async fn burden_delivered(bed: &Bed) -> Result<usize, Error> {
+    let mut delivered = 0;
+    for (key, _) in &PARTNERS[1..] {
+        let messages = bed.client.list(&format!("/messages?partner={key}")).await?;
+        let has_gone = |message: &&Value| matches!(text(message, "state"), "delivered" | "confirmed");
+        delivered += messages.iter().filter(has_gone).count();
     }
-
-    /// Brings messages, all at once; returns how many were accepted, and how long it took.
-    async fn bring(&self, count: usize) -> Result<(usize, Duration), Error> {
-        let sender = Sender { client: self.client.clone() };
-        let made: Vec<_> = (0..count as u64)
-            .map(|seed| containers::handover(containers::seeded_id(seed, 77), seed, 4_000))
-            .collect();
-        let begin = Instant::now();
-        let keyed = made.iter().enumerate().map(|(number, made)| (format!("at-once-{number}"), made));
-        let answers = join_all(keyed.map(async |(key, made)| sender.send(&key, &made.content).await)).await;
-        let took = begin.elapsed();
-        Ok((answers.iter().filter(|answer| answer.is_ok()).count(), took))
-    }
-
-    async fn burden_delivered(&self) -> Result<usize, Error> {
-        let mut delivered = 0;
-        for (key, _) in &PARTNERS[1..] {
-            let messages = self.client.list(&format!("/messages?partner={key}")).await?;
-            let has_gone = |message: &&Value| matches!(text(message, "state"), "delivered" | "confirmed");
-            delivered += messages.iter().filter(has_gone).count();
-        }
-        Ok(delivered)
-    }
+    Ok(delivered)
 }

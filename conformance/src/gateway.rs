@@ -26,6 +26,9 @@ pub use house::{COUNTY, COUNTY_KEY, TOWN, TOWN_KEY};
 /// Longest time from the start to the ready line.
 const START: Duration = Duration::from_secs(30);
 
+/// Clock ticks of `/proc/PID/stat` in a second.
+const TICKS: f64 = 100.0;
+
 /// A gateway of ours.
 pub struct Gateway {
     binary: PathBuf,
@@ -255,6 +258,14 @@ impl Gateway {
         self.status("VmRSS:")
     }
 
+    /// CPU that the running gateway has taken, in microseconds: user and system time of all its threads.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    pub fn cpu_us(&self) -> Result<f64, Error> {
+        cpu_us(&self.pid().unwrap_or_default().to_string())
+    }
+
     fn status(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.pid().unwrap_or_default());
         let status = std::fs::read_to_string(path).unwrap_or_default();
@@ -318,6 +329,18 @@ impl Gateway {
         let lines: Vec<&str> = log.lines().rev().take(5).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join(" | ")
     }
+}
+
+/// CPU of a process (its id, or `self`), in microseconds: user and system time of all its threads.
+///
+/// # Errors
+/// If the system does not say.
+pub(crate) fn cpu_us(process: &str) -> Result<f64, Error> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // Behind the name, which may hold anything: state is field 3, user and system time 14 and 15.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+    Ok((ticks(11) + ticks(12)) / TICKS * 1e6)
 }
 
 /// Both base URLs of a line `listening internal=… operations=…`.

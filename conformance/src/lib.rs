@@ -2,6 +2,7 @@
 //! partners that speak with it. Nothing here uses the gateway's own model, store, broker or API
 //! crates: what they get wrong must show here.
 
+mod bed;
 pub mod bench;
 pub mod client;
 pub mod crash;

@@ -43,16 +43,18 @@ enum Suite {
     },
     /// Under strace, every 2xx answer follows the sync of log, payload and folder
     Sync,
-    /// 70 % of what the gateway bears, for long: the last minute must be like the first
+    /// 70 % of what the gateway bears, for long: the last minute must be like the first; both engines at the same time
     Soak {
-        /// How long on each engine
+        /// How long, after a minute of warming up
         #[arg(long, default_value_t = 3_600)]
         seconds: u64,
         /// Only this engine; PostgreSQL is reached by AMTSBOTE_TEST_POSTGRES
         #[arg(long)]
         engine: Option<EngineName>,
     },
-    /// Partners that are a burden harm no others
+    /// CPU of the main ways against hard bounds
+    Guard,
+    /// Partners and receivers of webhooks that are a burden harm no others
     Fairness {
         /// Messages to each partner that is a burden
         #[arg(long, default_value_t = 100)]
@@ -104,6 +106,8 @@ enum BenchName {
     Check,
     /// Taking messages in, against PostgreSQL inserting the same rows
     Ingest,
+    /// Handing over within the gateway and to a partner outside, and webhooks
+    Deliver,
     /// One large file in, handed over, in on the other side
     Transfer,
     /// A container of very many documents, while others go on working
@@ -157,12 +161,22 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
                 // Without a server there is nothing to compare with, and the figure is absent.
                 postgres: Engine::named("postgres").ok(),
             };
-            let figures = json!(bench::ingest(&wanted).await?);
-            for (name, value) in figures.as_object().into_iter().flatten() {
-                say(json, &format!("{name}: {value}"));
-            }
-            summary(json, &figures);
+            each(&json!(bench::ingest(&wanted).await?), json);
             Ok(true)
+        }
+        Suite::Bench { name: BenchName::Deliver, engine, .. } => {
+            each(&json!(bench::deliver(binary, &Engine::named(engine.name())?).await?), json);
+            Ok(true)
+        }
+        Suite::Guard => {
+            let guarded = bench::guard(binary).await?;
+            for bench::Guarded { way, cpu_us, yards, most, holds } in &guarded {
+                let verdict = if *holds { "holds" } else { "BROKEN" };
+                say(json, &format!("{way}: {cpu_us:.0} µs, {yards:.2} yards of at most {most}: {verdict}"));
+            }
+            let holds = guarded.iter().all(|guarded| guarded.holds);
+            summary(json, &json!({ "passed": holds, "ways": guarded }));
+            Ok(holds)
         }
         Suite::Bench { name: BenchName::Transfer, megabytes, engine, .. } => {
             let figures = bench::transfer(binary, &Engine::named(engine.name())?, megabytes).await?;
@@ -226,23 +240,38 @@ fn engines(only: Option<EngineName>) -> Vec<&'static str> {
     only.map_or(vec!["sqlite", "postgres"], |engine| vec![engine.name()])
 }
 
+/// Prints each figure on a line of its own.
+fn each(figures: &Value, json: bool) {
+    for (name, value) in figures.as_object().into_iter().flatten() {
+        say(json, &format!("{name}: {value}"));
+    }
+    summary(json, figures);
+}
+
 async fn soak(binary: &Path, length: Duration, engines: &[&str], json: bool) -> Result<bool, Error> {
-    let mut all = vec![];
-    for name in engines {
-        let wanted = bench::Soak { binary: binary.to_owned(), engine: Engine::named(name)?, length };
-        let figures = bench::soak(&wanted).await?;
-        for (number, minute) in figures.minutes.iter().enumerate() {
-            let bench::Minute { rps, memory_mb, p99_ms } = minute;
-            say(json, &format!("{name}, minute {number}: {rps:.0}/s, {memory_mb:.0} MB, p99 {p99_ms:.0} ms"));
+    let engines = engines.iter().map(|name| Engine::named(name)).collect::<Result<_, _>>()?;
+    let wanted = bench::Soak { binary: binary.to_owned(), engines, length };
+    // With --json this goes to the other stream: a run that is cut off has said something all the same.
+    let heard = |name: &'static str, number: usize, minute: &bench::Minute| {
+        let bench::Minute { rps, memory_mb, p99_ms, cpu_us } = minute;
+        let line = format!(
+            "{name}, minute {number}: {rps:.0}/s, {memory_mb:.0} MB, p99 {p99_ms:.0} ms, {cpu_us:.0} µs of CPU for each"
+        );
+        if json {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        } else {
+            print(&line);
         }
+    };
+    let all = bench::soak(&wanted, &heard).await?;
+    for figures in &all {
         say(
             json,
             &format!(
-                "{name}: last against first minute: throughput {:.2}, memory {:.2}; drained in {:.1} s",
-                figures.throughput, figures.memory, figures.drained_s
+                "{}: last against first minute: throughput {:.2}, memory {:.2}; drained in {:.1} s",
+                figures.engine, figures.throughput, figures.memory, figures.drained_s
             ),
         );
-        all.push(figures);
     }
     let holds = all.iter().all(|figures| figures.holds);
     summary(json, &json!({ "passed": holds, "soaks": all }));

@@ -1,6 +1,6 @@
 //! `amtsbote check` beside xmllint: CPU and peak memory as the kernel accounts them to each child.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::Serialize;
@@ -44,11 +44,7 @@ pub struct CheckFigures {
 /// If xmllint is missing, or one of the two does not find the document valid.
 pub fn check(binary: &Path, packs: &Path) -> Result<CheckFigures, Error> {
     let folder = tempfile::tempdir()?;
-    let document =
-        folder.path().join("00000000-0000-4000-8000-000000000503_Aussonderung.Aussonderung.0503.xml");
-    let mut file = std::io::BufWriter::new(std::fs::File::create(&document)?);
-    schemas::testdata::generate_0503(&mut file, DOCUMENT)?;
-    file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    let document = generate(folder.path(), DOCUMENT)?;
 
     let schema = packs.join("xdomea/3.0.0/xdomea-Nachrichten-AussonderungDurchfuehren.xsd");
     let ours = || {
@@ -65,7 +61,7 @@ pub fn check(binary: &Path, packs: &Path) -> Result<CheckFigures, Error> {
     only_files_are_missing(ours())?;
     let mut pairs = vec![];
     for _ in 0..PAIRS {
-        pairs.push((measure("amtsbote", ours(), &[0, 1])?, measure("xmllint", theirs(), &[0])?));
+        pairs.push((measure("amtsbote", &mut ours(), &[0, 1])?, measure("xmllint", &mut theirs(), &[0])?));
     }
     Ok(CheckFigures {
         vs_xmllint_cpu: median(pairs.iter().map(|(ours, theirs)| ours.cpu / theirs.cpu)),
@@ -80,6 +76,15 @@ pub fn check(binary: &Path, packs: &Path) -> Result<CheckFigures, Error> {
     })
 }
 
+/// A valid message 0503 of at least so many bytes in `folder`.
+pub(super) fn generate(folder: &Path, bytes: u64) -> Result<PathBuf, Error> {
+    let document = folder.join("00000000-0000-4000-8000-000000000503_Aussonderung.Aussonderung.0503.xml");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&document)?);
+    schemas::testdata::generate_0503(&mut file, bytes)?;
+    file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    Ok(document)
+}
+
 /// The document stands alone, without the 18,000 files that it names: that, and nothing else, is what
 /// our check may find, while a schema validator finds nothing.
 fn only_files_are_missing(mut check: Command) -> Result<(), Error> {
@@ -91,13 +96,13 @@ fn only_files_are_missing(mut check: Command) -> Result<(), Error> {
 }
 
 /// What a run took: CPU seconds (user and system) and peak memory in MB.
-struct Taken {
-    cpu: f64,
+pub(super) struct Taken {
+    pub(super) cpu: f64,
     peak: f64,
 }
 
 /// Runs `command`, whose exit code must be one of `right`.
-fn measure(tool: &'static str, mut command: Command, right: &[i32]) -> Result<Taken, Error> {
+pub(super) fn measure(tool: &'static str, command: &mut Command, right: &[i32]) -> Result<Taken, Error> {
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     let mut child = child.map_err(|error| Error::Tool { tool, detail: error.to_string() })?;
     let used = child.wait4()?;
@@ -114,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_child_s_memory_is_measured_in_bytes() {
-        let taken = measure("true", Command::new("true"), &[0]).unwrap();
+        let taken = measure("true", &mut Command::new("true"), &[0]).unwrap();
         assert!((0.1..100.0).contains(&taken.peak), "{}", taken.peak);
     }
 }

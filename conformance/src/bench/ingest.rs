@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::copies::Copies;
-use super::median;
 use super::node::{Node, SIZE, message, sender};
 use super::wire::{self, Run};
+use super::{median, rounded};
 use crate::Error;
 use crate::client::{items, text};
 use crate::gateway::{Engine, Gateway};
@@ -76,10 +76,10 @@ pub async fn ingest(wanted: &Ingest) -> Result<IngestFigures, Error> {
     let (mut runs, mut cpu, mut against, mut evidence) = ([const { vec![] }; 3], vec![], vec![], vec![]);
     for _ in 0..ROUNDS {
         for (runs, (connections, count)) in runs.iter_mut().zip(MESSAGES) {
-            let before = taking.cpu_us()?;
+            let before = taking.gateway.cpu_us()?;
             let run: Run = taking.send(count, connections).await?;
             if connections == 64 {
-                cpu.push((taking.cpu_us()? - before) / count as f64);
+                cpu.push((taking.gateway.cpu_us()? - before) / count as f64);
                 if let Some(rival) = &rival {
                     against.push(run.rate() / rival.whole.write(count, connections).await?);
                     let bare = rival.bare.write(count, connections).await?;
@@ -114,11 +114,6 @@ fn some_median(values: Vec<f64>) -> Option<f64> {
     (!values.is_empty()).then(|| rounded(median(values.into_iter())))
 }
 
-/// Three decimals are more than any machine repeats.
-fn rounded(value: f64) -> f64 {
-    (value * 1e3).round() / 1e3
-}
-
 /// The same rows by themselves.
 struct Rival {
     gateway: Gateway,
@@ -148,10 +143,10 @@ impl Rival {
 /// CPU for each message from the socket into the mailbox.
 async fn delivered(wanted: &Ingest) -> Result<f64, Error> {
     let mut node = Node::start(&wanted.binary, &wanted.engine, "", &[]).await?;
-    let before = node.cpu_us()?;
+    let before = node.gateway.cpu_us()?;
     node.send(DELIVERED, 64).await?;
     node.through().await?;
-    let took = node.cpu_us()? - before;
+    let took = node.gateway.cpu_us()? - before;
     node.gateway.remove().await?;
     Ok(took / DELIVERED as f64)
 }

@@ -3,6 +3,8 @@
 
 mod check;
 mod copies;
+mod deliver;
+mod guard;
 mod import;
 mod ingest;
 mod memory;
@@ -12,15 +14,22 @@ mod transfer;
 mod wire;
 
 pub use check::{CheckFigures, check};
+pub use deliver::{DeliverFigures, deliver};
+pub use guard::{Guarded, guard};
 pub use import::{ImportFigures, import};
 pub use ingest::{Ingest, IngestFigures, ingest};
-pub use soak::{Minute, Soak, SoakFigures, soak};
+pub use soak::{Heard, Minute, Soak, SoakFigures, soak};
 pub use transfer::{TransferFigures, transfer};
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Three decimals are more than any machine repeats.
+fn rounded(value: f64) -> f64 {
+    (value * 1e3).round() / 1e3
 }
 
 #[cfg(test)]

@@ -12,9 +12,6 @@ use crate::simulate::containers;
 /// Size of a message, in bytes.
 pub(super) const SIZE: usize = 10_000;
 
-/// Clock ticks of `/proc/<pid>/stat` in a second.
-const TICKS: f64 = 100.0;
-
 /// Between two looks; each look costs the gateway something, too.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -63,16 +60,6 @@ impl Node {
             }
             tokio::time::sleep(PAUSE).await;
         }
-    }
-
-    /// CPU that the gateway has taken, in microseconds: user and system time of all its threads.
-    pub(super) fn cpu_us(&self) -> Result<f64, Error> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.gateway.pid().unwrap_or_default()))?;
-        // Behind the name, which may hold anything: state is field 3, user and system time 14 and 15.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks =
-            |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
-        Ok((ticks(11) + ticks(12)) / TICKS * 1e6)
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    fn of(begin: Instant, mut latencies: Vec<Duration>) -> Self {
+    pub(super) fn of(begin: Instant, mut latencies: Vec<Duration>) -> Self {
         let took = begin.elapsed();
         latencies.sort_unstable();
         Run { took, latencies }

@@ -52,13 +52,7 @@ impl Outside {
         }
         let mut config = "[egress]\nallow = [\"127.0.0.1\"]\n".to_owned();
         for (id, key, partner) in [("again", AGAIN_KEY, &again), ("once", ONCE_KEY, &once)] {
-            config += &format!(
-                "\n[[adapter]]\nid = \"{id}\"\nkind = \"remote\"\nurl = \"{}\"\nsecret = \"file:tokens/partner\"\n\
-                 \n[[partner]]\nauthority = \"{key}\"\nname = \"{id} (Simulator)\"\nadapter = \"{id}\"\n\
-                 reads = [[\"xdomea\", \"3.1.0\"]]\nmost_bytes = 1_000_000_000\nmay_repeat = {}\n",
-                partner.url,
-                id == "again"
-            );
+            config += &partner.config(id, key, id == "again");
         }
         gateway.configure(&config)?;
         Ok(Outside { again, once, hooks })

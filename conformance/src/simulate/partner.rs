@@ -1,8 +1,8 @@
 //! Simulated partners behind a remote adapter (`adapters/remote/openapi.yaml`) or a webhook: one that takes what it is
-//! given, and three that are a burden: one that never answers, one that answers a byte a second, one that answers with a
-//! web page.
+//! given, and others that are a burden: one that never answers, one that answers a byte a second, one that answers with a
+//! web page, one whose answer is no HTTP.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,8 @@ pub enum Manner {
     Dripping,
     /// With 200 and a web page.
     Garbage,
+    /// With bytes that are no HTTP: a receiver of webhooks may answer 200 with whatever it likes.
+    Noise,
 }
 
 /// A partner that runs until it is dropped.
@@ -54,8 +56,16 @@ pub struct Call {
     pub at: Instant,
 }
 
-/// All calls in the order in which they came.
-type Calls = Arc<Mutex<Vec<Call>>>;
+/// What came.
+#[derive(Debug, Default)]
+struct Log {
+    /// All calls in the order in which they came.
+    calls: Vec<Call>,
+    /// When each delivery came for the first time.
+    first: HashMap<String, Instant>,
+}
+
+type Calls = Arc<Mutex<Log>>;
 
 impl Partner {
     /// Listens on a free port of the loopback.
@@ -72,20 +82,31 @@ impl Partner {
 
     /// When it was given a delivery for the first time.
     pub fn taken(&self, id: &str) -> Option<Instant> {
-        self.with_calls(|calls| calls.iter().find(|call| call.id == id).map(|call| call.at))
+        self.with_log(|log| log.first.get(id).copied())
     }
 
     /// All calls so far, in their order.
     pub fn calls(&self) -> Vec<Call> {
-        self.with_calls(|calls| calls.to_vec())
+        self.with_log(|log| log.calls.clone())
     }
 
     /// How many different deliveries it was given.
     pub fn count(&self) -> usize {
-        self.with_calls(|calls| calls.iter().map(|call| &call.id).collect::<BTreeSet<_>>().len())
+        self.with_log(|log| log.first.len())
     }
 
-    fn with_calls<T>(&self, look: impl FnOnce(&[Call]) -> T) -> T {
+    /// The gateway's configuration for it: the adapter `id`, and the authority `key` behind it.
+    pub fn config(&self, id: &str, key: &str, may_repeat: bool) -> String {
+        format!(
+            "\n[[adapter]]\nid = \"{id}\"\nkind = \"remote\"\nurl = \"{}\"\nsecret = \"file:tokens/partner\"\n\
+             within_seconds = 60\n\n[[partner]]\nauthority = \"{key}\"\nname = \"{id} (Simulator)\"\n\
+             adapter = \"{id}\"\nreads = [[\"xdomea\", \"3.1.0\"]]\nmost_bytes = 1_000_000_000\n\
+             may_repeat = {may_repeat}\n",
+            self.url
+        )
+    }
+
+    fn with_log<T>(&self, look: impl FnOnce(&Log) -> T) -> T {
         look(&self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -109,10 +130,11 @@ async fn serve(listener: TcpListener, manner: Manner, calls: Calls) {
 async fn talk(mut stream: TcpStream, manner: Manner, calls: Calls) {
     while let Some(call) = request(&mut stream).await {
         let id = call.id.clone();
-        calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        note(&mut calls.lock().unwrap_or_else(PoisonError::into_inner), call);
         let answer = match manner {
             Manner::Stalled => return std::future::pending().await,
             Manner::Garbage => ok("text/html", "<html><title>Wartung</title></html>"),
+            Manner::Noise => "\0\u{1}Wartung\r\n\r\n".to_owned(),
             Manner::Healthy | Manner::Dripping => {
                 ok("application/json", &format!(r#"{{"reference":"{id}","data":{{}},"confirmed":true}}"#))
             }
@@ -121,6 +143,11 @@ async fn talk(mut stream: TcpStream, manner: Manner, calls: Calls) {
             return;
         }
     }
+}
+
+fn note(log: &mut Log, call: Call) {
+    log.first.entry(call.id.clone()).or_insert(call.at);
+    log.calls.push(call);
 }
 
 fn ok(media_type: &str, body: &str) -> String {
