@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use broker::{NewExchange, Stamping};
+use broker::{Incoming, NewExchange, Stamping, UploadTarget};
 use model::exchange::{ExchangeKind, ImportResult};
 use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::{Caller, Failure, Id, RecordKind};
@@ -198,6 +198,10 @@ async fn overdue_stamps_are_told_and_stop_intake_only_where_the_house_wants_it()
         let message = json!({ "toy": "0401", "process": model::ids::new_id(), "objects": [] });
         let taken = stamped.gateway.accept(&stamped.ours, &message).await;
         let refused = taken.err().map(|error| error.code().to_owned());
+        assert_eq!(refused.as_deref(), stop_intake.then_some("broker.time-stamp-overdue"));
+        let in_parts = UploadTarget::Message(Incoming::default());
+        let begun = stamped.gateway.broker.begin_upload(&stamped.ours, in_parts, None).await;
+        let refused = begun.err().map(|error| error.code().to_owned());
         assert_eq!(refused.as_deref(), stop_intake.then_some("broker.time-stamp-overdue"));
 
         stamped.set(Mode::Good);

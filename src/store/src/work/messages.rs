@@ -86,29 +86,6 @@ impl Work {
         self.one(CLAIM_DEDUP, args, "dedup")
     }
 
-    /// Records under a taken key what came of it. Precondition: the key is taken.
-    pub fn update_dedup(
-        &mut self,
-        tenant: &str,
-        space: &str,
-        key: &str,
-        subject: Id,
-        answer: Option<&Json>,
-    ) -> &mut Self {
-        let args = vec![
-            tenant.into(),
-            space.into(),
-            key.into(),
-            subject.into(),
-            answer.map(Json::to_string).as_deref().into(),
-        ];
-        self.one(
-            "UPDATE dedup SET subject = $4, answer = $5 WHERE tenant = $1 AND space = $2 AND name = $3",
-            args,
-            "dedup",
-        )
-    }
-
     /// Hands a taken key to another subject, because the first came to nothing. Precondition: the first still has it.
     #[expect(clippy::too_many_arguments, reason = "each is a column of the row")]
     pub fn replace_dedup(

@@ -159,14 +159,11 @@ async fn a_key_is_taken_once_and_remembers_the_answer() {
         let subject = model::ids::new_id();
         let claim = || {
             let mut work = Work::new();
-            work.claim_dedup(TENANT, "in", "k", subject, "digest", None);
+            work.claim_dedup(TENANT, "in", "k", subject, "digest", Some(&json!({ "status": 201 })));
             work
         };
         bed.store.commit(claim()).await.unwrap();
         assert_eq!(conflict(bed.store.commit(claim()).await), "dedup");
-        let mut work = Work::new();
-        work.update_dedup(TENANT, "in", "k", subject, Some(&json!({ "status": 201 })));
-        bed.store.commit(work).await.unwrap();
         let known = Dedup { subject, digest: "digest".into(), answer: Some(json!({ "status": 201 })) };
         assert_eq!(bed.store.dedup(TENANT, "in", "k").await.unwrap(), Some(known));
         let next = model::ids::new_id();
