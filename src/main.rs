@@ -22,11 +22,6 @@ use commands::OnStore;
 use config::{Config, LogFormat, LogLevel};
 use error::Error;
 
-/// Taking a message in allocates a few hundred times, on one thread, and frees on others: glibc's allocator took a fifth
-/// of the CPU for that.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let as_json = cli.json;

@@ -65,9 +65,8 @@ impl Broker {
         blocking(move || {
             let standard = intake::standard(&broker.parts.standards, &name).ok_or(Error::Internal)?;
             let mut translator =
-                Translator::begin(broker.store().clone(), runtime, &message, job, broker.now())?;
+                Translator::begin(broker.store().clone(), runtime, &message, job, broker.now());
             let meaning = standard.read(&mut content.blocking(), &mut translator)?;
-            translator.finish()?;
             Ok((meaning, translator))
         })
         .await
@@ -98,7 +97,7 @@ impl Broker {
         mut message: Message,
         identity: Identity,
         kind: ExchangeKind,
-        translator: Translator,
+        mut translator: Translator,
     ) -> Result<(), Error> {
         let now = self.now();
         let actor = Actor::gateway();
@@ -107,7 +106,7 @@ impl Broker {
         message.updated_at = now;
         message.exchange = Some(exchange.meta.id);
 
-        let mut work = Work::new();
+        let mut work = translator.take_rest();
         work.update_message(&message, MessageState::Accepted);
         work.reveal(&message.tenant, message.id);
         for decided in &translator.decided {

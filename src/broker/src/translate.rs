@@ -1,5 +1,5 @@
-//! Step 3, translating: what a standard reads becomes records of ours, written in slices that stay
-//! invisible until one small transaction reveals them.
+//! Step 3, translating: what a standard reads becomes records of ours, written in slices that stay invisible until one
+//! transaction, which writes the last slice, reveals them. A message of usual size has no other slice.
 
 use std::io::Read;
 
@@ -41,46 +41,45 @@ pub(crate) struct Translator {
 }
 
 impl Translator {
-    /// Begins anew: what an interrupted run left is removed first.
+    /// Begins anew: the first slice removes what an interrupted run left.
     pub(crate) fn begin(
         store: Store,
         runtime: Handle,
         message: &Message,
         job: (Id, i64),
         now: Timestamp,
-    ) -> Result<Self, Error> {
-        let mut work = Work::new();
-        work.hold_job(job.0, job.1);
-        work.begin_staging(&message.tenant, message.id);
-        runtime.block_on(store.commit(work))?;
-        Ok(Translator {
+    ) -> Self {
+        let mut slice = Work::new();
+        slice.begin_staging(&message.tenant, message.id);
+        Translator {
             store,
             runtime,
             message: message.clone(),
             job,
             now,
-            slice: Work::new(),
+            slice,
             rows: 0,
             roots: vec![],
             decided: vec![],
             beside: None,
-        })
+        }
     }
 
-    /// Writes the last slice.
-    pub(crate) fn finish(&mut self) -> Result<(), Failure> {
-        let mut slice = std::mem::take(&mut self.slice);
+    /// What is not written yet: it belongs into the transaction that reveals all.
+    pub(crate) fn take_rest(&mut self) -> Work {
+        std::mem::take(&mut self.slice)
+    }
+
+    fn write_slice(&mut self) -> Result<(), Failure> {
         self.rows = 0;
-        if slice.is_empty() {
-            return Ok(());
-        }
+        let mut slice = self.take_rest();
         slice.hold_job(self.job.0, self.job.1);
         self.runtime.block_on(self.store.commit(slice)).map_err(failure)
     }
 
     fn wrote_row(&mut self) -> Result<(), Failure> {
         self.rows += 1;
-        if self.rows < SLICE { Ok(()) } else { self.finish() }
+        if self.rows < SLICE { Ok(()) } else { self.write_slice() }
     }
 
     /// The record's id here: the same whenever the same message names the same object.

@@ -1,0 +1,1 @@
+-- PostgreSQL. Nothing: its tables are heaps, and what ../sqlite/0007_compact.sql saves there does not exist here.
