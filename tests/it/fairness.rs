@@ -1,5 +1,5 @@
-//! Partners and receivers of webhooks that stall, drip or answer with rubbish: what is not for them goes on. How much it slows down is measured by
-//! `./dev check fairness`; here nothing is timed.
+//! Partners and receivers of webhooks that stall, drip or answer with rubbish: what is not for them goes on. How much it
+//! slows down is measured by `./dev check fairness`; here nothing is timed.
 
 use std::path::Path;
 

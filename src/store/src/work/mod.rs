@@ -36,11 +36,6 @@ impl Work {
         Work::default()
     }
 
-    /// Whether nothing would be written.
-    pub fn is_empty(&self) -> bool {
-        self.steps.is_empty() && self.failed.is_none()
-    }
-
     pub(crate) fn wakes(&self) -> &BTreeSet<Class> {
         &self.wakes
     }
