@@ -89,6 +89,12 @@ pub enum Error {
     /// A policy is no object identifier.
     #[error("the policy is no object identifier such as 1.3.6.1.4.1.99999.1")]
     TimestampPolicy,
+    /// An identifier names no algorithm that is supported.
+    #[error("the algorithm is not supported")]
+    AlgorithmUnknown,
+    /// The policy does not allow an algorithm, or the length of a key.
+    #[error("the algorithm or the length of the key is not allowed")]
+    AlgorithmForbidden,
     /// The sink of a bundle failed.
     #[error("writing the bundle failed: {0}")]
     Io(#[from] std::io::Error),
@@ -121,6 +127,8 @@ impl Error {
             Error::TimestampUntrusted => "timestamp.untrusted",
             Error::TimestampAuthorities => "timestamp.authorities",
             Error::TimestampPolicy => "timestamp.policy",
+            Error::AlgorithmUnknown => "algorithm.unknown",
+            Error::AlgorithmForbidden => "algorithm.forbidden",
             Error::Io(_) => "evidence.bundle-write",
         }
     }

@@ -10,11 +10,13 @@
 //! | [`evidence_key`] | the gateway's signing key for heads and manifests |
 //! | [`webhook`] | secrets and signatures of Standard Webhooks |
 //! | [`timestamp`] | time stamps of a foreign authority (RFC 3161) over heads |
+//! | [`algorithm`] | algorithms of XML security, and the policy on them |
 //! | [`bundle`] | the evidence bundle of a case: writer and offline verifier |
 //!
 //! Everything here is CPU work and blocking file access on small files; callers move long work
 //! (a bundle) to a blocking thread.
 
+pub mod algorithm;
 pub mod bundle;
 pub mod canonical;
 pub mod chain;
