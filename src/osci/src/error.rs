@@ -1,0 +1,46 @@
+//! The one error type of this crate. No text holds anything of a message.
+
+use std::io;
+
+use crate::code::Code;
+
+/// `Result` of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a message was not read, written or carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A source or sink failed.
+    #[error("input or output failed")]
+    Io(#[from] io::Error),
+    /// The XML cannot be read or written.
+    #[error(transparent)]
+    Xml(#[from] xml::Error),
+    /// The MIME package cannot be read or written.
+    #[error(transparent)]
+    Package(#[from] soap::Error),
+    /// A signature, an encryption or a certificate is not in order.
+    #[error(transparent)]
+    Security(#[from] seal::Error),
+    /// The message breaks the schema of its kind.
+    #[error("no valid OSCI message: {0}")]
+    Malformed(&'static str),
+    /// The message is refused with this code of the standard.
+    #[error("refused with code {0}")]
+    Refused(Code),
+}
+
+impl Error {
+    /// The stable code of this error; `docs/errors/<code>.md` explains it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Io(_) => "osci.io",
+            Error::Xml(error) => error.code(),
+            Error::Package(error) => error.code(),
+            Error::Security(error) => error.code(),
+            Error::Malformed(_) => "osci.malformed",
+            Error::Refused(_) => "osci.refused",
+        }
+    }
+}

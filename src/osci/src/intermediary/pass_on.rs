@@ -1,0 +1,298 @@
+//! Passing a delivery on to a passive recipient while the client waits: OSCI-Transport 1.2, sections 4.2.3
+//! (ForwardDelivery, answered by AcceptDelivery's answer) and 4.2.4 (MediateDelivery and ProcessDelivery).
+
+use std::rc::Rc;
+
+use seal::xmlenc::Plaintext;
+use soap::mime::Boundary;
+
+use super::backend::{Backend, Call, Card, NewDelivery, Refusal};
+use super::cards::bundle;
+use super::inspect::Findings;
+use super::reply::Said;
+use super::{Accepted, CIPHER, Intermediary, OAEP, dialog};
+use crate::code::{Code, Level};
+use crate::letter::{Handed, Letter};
+use crate::message::{
+    Body, Certificates, ControlBlock, IntermediaryCertificates, Message, Named,
+};
+use crate::names::{Kind, Order};
+use crate::package::Package;
+use crate::transport::{Sealing, open, seal};
+use crate::{Error, Result};
+
+/// `Id`s of our certificates in an order to a recipient.
+const CIPHER_ID: &str = "intermed_cipher";
+const SIGNER_ID: &str = "intermed_signature";
+
+/// What is to be passed on.
+struct Errand<'a> {
+    receiver: &'a str,
+    message_id: Option<&'a str>,
+    subject: Option<&'a str>,
+    mediates: bool,
+}
+
+impl<'a> Errand<'a> {
+    fn of(body: &'a Body) -> Option<Self> {
+        let (receiver, message_id, subject, mediates) = match body {
+            Body::Forward { receiver, message_id, subject } => (receiver, message_id, subject, false),
+            Body::Mediate { receiver, message_id, subject } => (receiver, message_id, subject, true),
+            _ => return None,
+        };
+        Some(Errand { receiver, message_id: message_id.as_deref(), subject: subject.as_deref(), mediates })
+    }
+}
+
+/// What the recipient said.
+struct Outcome {
+    code: Option<Code>,
+    warnings: Vec<Code>,
+    /// His answer, if it carries a delivery.
+    package: Option<Plaintext>,
+    /// Message id and subject of that delivery.
+    reply: Option<(String, Option<String>)>,
+    reception: i64,
+}
+
+/// Carries a ForwardDelivery or MediateDelivery out.
+pub(super) fn carry_out<B: Backend>(
+    intermediary: &Intermediary<B>,
+    order: &Accepted,
+    said: Said,
+) -> Result<Said> {
+    let Some(errand) = Errand::of(&order.message.body) else { return Ok(said) };
+    // A request without protocol has no id.
+    if errand.message_id.is_none() && !errand.mediates {
+        return Ok(said.and(&[Code::NO_MESSAGE_ID]));
+    }
+    let mut findings = Findings::default();
+    findings.look_at_all(&intermediary.settings.trust, &order.message.certificates, order.at)?;
+    let said = said.and(&findings.codes);
+    if findings.codes.iter().any(|code| code.level() == Level::Error) {
+        return Ok(said);
+    }
+    if let Some(refusal) = take_in(intermediary, order, &errand, &findings)? {
+        return Ok(said.and(&[refusal]));
+    }
+    let forwarding = intermediary.backend.now();
+    let mut card = Card {
+        message_id: errand.message_id.unwrap_or_default().to_owned(),
+        subject: errand.subject.map(str::to_owned),
+        creation: order.at,
+        forwarding: Some(forwarding),
+        reception: None,
+        modification: forwarding,
+        inspections: findings.inspections,
+    };
+    let outcome = deliver(intermediary, order, &errand, &card)?;
+    settle(intermediary, &errand, &outcome, forwarding)?;
+    let mut said = said.and(&outcome.warnings);
+    if let Some(code) = outcome.code {
+        return Ok(said.and(&[code]));
+    }
+    card.reception = Some(outcome.reception);
+    card.modification = outcome.reception;
+    if errand.message_id.is_some() {
+        said.answer.cards.push(bundle(&card)?);
+        said.answer.reply_card = reply_card(&outcome, &card)?;
+    }
+    said.handed = outcome.package.map(|it| Handed::open(it, &intermediary.settings.limits)).transpose()?;
+    Ok(said.and(&[order.done()]))
+}
+
+/// Remembers the delivery before anything leaves, so that it cannot leave twice. Returns why it is refused.
+fn take_in<B: Backend>(
+    intermediary: &Intermediary<B>,
+    order: &Accepted,
+    errand: &Errand<'_>,
+    findings: &Findings,
+) -> Result<Option<Code>> {
+    let (Some(message_id), Some(addressee)) =
+        (errand.message_id, &order.message.certificates.cipher_addressee)
+    else {
+        return Ok(None);
+    };
+    let delivery = NewDelivery {
+        message_id,
+        addressee: &addressee.certificate,
+        originator: order.client.as_ref(),
+        subject: errand.subject,
+        creation: order.at,
+        inspections: &findings.inspections,
+        is_passed_on: true,
+    };
+    Ok(match intermediary.backend.take_in(&delivery, &order.package.raw)? {
+        Ok(()) => None,
+        Err(Refusal::MessageId) => Some(Code::MESSAGE_ID),
+        Err(Refusal::NoMailbox | Refusal::Full) => Some(Code::ORDER_INTERNAL),
+    })
+}
+
+/// Remembers what became of it.
+fn settle<B: Backend>(
+    intermediary: &Intermediary<B>,
+    errand: &Errand<'_>,
+    outcome: &Outcome,
+    forwarding: i64,
+) -> Result<()> {
+    let Some(message_id) = errand.message_id else { return Ok(()) };
+    match outcome.code {
+        None => intermediary.backend.passed_on(message_id, forwarding, outcome.reception),
+        Some(Code::NOT_FORWARDED) => intermediary.backend.withdraw(message_id),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Sends the delivery to the recipient and judges his answer.
+fn deliver<B: Backend>(
+    intermediary: &Intermediary<B>,
+    order: &Accepted,
+    errand: &Errand<'_>,
+    card: &Card,
+) -> Result<Outcome> {
+    let request = request(intermediary, order, errand, card)?;
+    let failed = |code| Outcome {
+        code: Some(code),
+        warnings: Vec::new(),
+        package: None,
+        reply: None,
+        reception: intermediary.backend.now(),
+    };
+    let answer = match intermediary.backend.call(errand.receiver, &request.package)? {
+        Call::Answered(answer) => answer,
+        Call::NotReached => return Ok(failed(Code::NOT_FORWARDED)),
+        Call::Unknown => return Ok(failed(Code::FORWARDED_THEN_FAILED)),
+    };
+    match judge(intermediary, &request, errand, answer) {
+        Ok(outcome) => Ok(outcome),
+        Err(Error::Io(error)) => Err(Error::Io(error)),
+        Err(Error::Refused(code)) => Ok(failed(code)),
+        Err(_) => Ok(failed(Code::RECIPIENT_INTERNAL)),
+    }
+}
+
+/// The order to the recipient.
+struct Request {
+    package: Plaintext,
+    challenge: String,
+    order: Order,
+    is_sealed: bool,
+    is_protocolled: bool,
+}
+
+fn request<B: Backend>(
+    intermediary: &Intermediary<B>,
+    order: &Accepted,
+    errand: &Errand<'_>,
+    card: &Card,
+) -> Result<Request> {
+    let settings = &intermediary.settings;
+    let challenge = dialog::challenge(&intermediary.backend)?;
+    let is_protocolled = errand.message_id.is_some();
+    let (kind, body) = match (errand.mediates, is_protocolled) {
+        (false, _) => (Order::AcceptDelivery, Body::Accept(Box::new(bundle(card)?))),
+        (true, false) => (Order::ProcessDelivery, Body::Process { answer_id: None, card: None }),
+        (true, true) => {
+            let answer_id = Some(intermediary.backend.issue_message_id()?);
+            (Order::ProcessDelivery, Body::Process { answer_id, card: Some(Box::new(bundle(card)?)) })
+        }
+    };
+    let named = |id: &str, certificate: &seal::x509::Certificate| Named {
+        id: id.to_owned(),
+        certificate: certificate.clone(),
+    };
+    let cipher = settings.cipher.first().map(|own| named(CIPHER_ID, own.certificate()));
+    let message = Message {
+        kind: Kind::Order(kind),
+        control: ControlBlock { challenge: Some(challenge.clone()), ..ControlBlock::default() },
+        languages: order.message.languages.clone(),
+        time_stamps: Vec::new(),
+        body,
+        intermediary: IntermediaryCertificates {
+            cipher,
+            signature: Some(named(SIGNER_ID, settings.signer.certificate())),
+        },
+        certificates: Certificates::default(),
+        features: None,
+        custom: Vec::new(),
+        content: None,
+        namespaces: Vec::new(),
+    };
+    let handed = Handed { package: Rc::clone(&order.package), message: order.message.clone() };
+    let letter = Letter {
+        message: &message,
+        handed: Some(&handed),
+        signer: Some((&settings.signer, settings.method, SIGNER_ID)),
+        limits: &settings.limits,
+    };
+    let boundary = || Ok::<_, Error>(Boundary::from_random(intermediary.backend.random()?));
+    let package = letter.write(&settings.policy, boundary()?)?;
+    let receiver = order.message.certificates.cipher_addressee.as_ref();
+    let Some(receiver) = receiver.filter(|_| order.is_sealed) else {
+        return Ok(Request { package, challenge, order: kind, is_sealed: false, is_protocolled });
+    };
+    let sealing =
+        Sealing { receiver: &receiver.certificate, cipher: CIPHER, oaep: OAEP, knows_short_iv: true };
+    let sealed = seal(package.open(), &sealing, &settings.policy, boundary()?, settings.limits.staging())?;
+    Ok(Request { package: sealed.finish(), challenge, order: kind, is_sealed: true, is_protocolled })
+}
+
+/// What the recipient's answer means.
+fn judge<B: Backend>(
+    intermediary: &Intermediary<B>,
+    request: &Request,
+    errand: &Errand<'_>,
+    answer: Plaintext,
+) -> Result<Outcome> {
+    let settings = &intermediary.settings;
+    let opened = open(answer.open(), &settings.cipher, &settings.policy, &settings.limits)
+        .map_err(|_| Error::Refused(Code::RECIPIENT_INTERNAL))?;
+    let mut warnings = Vec::new();
+    if request.is_sealed && opened.protection.is_none() {
+        warnings.push(Code::ANSWER_UNENCRYPTED);
+    }
+    let package = Package::open(opened.package, &settings.limits)?;
+    let unverified = package.read()?;
+    let message = if unverified.is_signed() {
+        unverified.verify(&settings.policy).map_err(|_| Error::Refused(Code::ANSWER_SIGNATURE))?.0
+    } else {
+        warnings.push(Code::ANSWER_UNSIGNED);
+        unverified.unsigned()?
+    };
+    let is_ours = message.kind == Kind::Answer(request.order)
+        && message.control.response.as_deref() == Some(request.challenge.as_str());
+    if !is_ours {
+        return Err(Error::Refused(Code::RECIPIENT_INTERNAL));
+    }
+    let reception = intermediary.backend.now();
+    let code = match (message.was_carried_out(), errand.mediates, &message.content) {
+        (false, ..) => Some(Code::NOT_ACCEPTED),
+        (true, true, None) => Some(Code::NO_DELIVERY_IN_ANSWER),
+        (true, ..) => None,
+    };
+    let reply = match &message.body {
+        Body::Answer(said) if request.is_protocolled => {
+            said.message_id.clone().map(|id| (id, said.subject.clone()))
+        }
+        _ => None,
+    };
+    let has_delivery = message.content.is_some();
+    let package = has_delivery.then_some(package.raw);
+    Ok(Outcome { code, warnings, package, reply, reception })
+}
+
+/// The process card of the delivery that came back.
+fn reply_card(outcome: &Outcome, request: &Card) -> Result<Option<crate::card::ProcessCardBundle>> {
+    let Some((message_id, subject)) = &outcome.reply else { return Ok(None) };
+    bundle(&Card {
+        message_id: message_id.clone(),
+        subject: subject.clone(),
+        creation: outcome.reception,
+        forwarding: Some(outcome.reception),
+        reception: None,
+        modification: outcome.reception,
+        inspections: request.inspections.clone(),
+    })
+    .map(Some)
+}

@@ -1,0 +1,100 @@
+//! The answer to an order: its XML, our signature, and the envelope of encryption if the order came in one
+//! (OSCI-Transport 1.2, sections 3.2, 4.1 and 5).
+
+use std::io::{self, Write};
+
+use seal::xmlenc::Plaintext;
+use soap::fault::Fault;
+use soap::mime::{self, Boundary, NewPart};
+
+use super::backend::{Backend, Dialog};
+use super::{CIPHER, Intermediary, OAEP, Receiver, dialog};
+use crate::Result;
+use crate::code::{Code, Level};
+use crate::letter::{Handed, Letter};
+use crate::message::{Answer, Body, Certificates, Feedback, IntermediaryCertificates, Message, Named};
+use crate::names::{Kind, OSCI};
+use crate::transport::{Limits, Sealing, seal};
+
+/// `Id` of our signature certificate in an answer.
+const SIGNER: &str = "intermed_signature";
+
+/// What is answered.
+pub(super) struct Said {
+    pub(super) answer: Answer,
+    /// A delivery that is handed out.
+    pub(super) handed: Option<Handed>,
+    language: &'static str,
+}
+
+impl Said {
+    pub(super) fn only(codes: &[Code], language: &'static str) -> Self {
+        Said { answer: Answer::default(), handed: None, language }.and(codes)
+    }
+
+    /// The same with further entries of feedback.
+    pub(super) fn and(mut self, codes: &[Code]) -> Self {
+        self.answer.feedback.extend(codes.iter().map(|code| Feedback::of(*code, self.language)));
+        self
+    }
+}
+
+impl<B: Backend> Intermediary<B> {
+    /// The answer as a package, encrypted if there is somebody to encrypt it for.
+    pub(super) fn reply_to(
+        &self,
+        order: &Message,
+        dialog: Option<&Dialog>,
+        receiver: Option<Receiver>,
+        said: Said,
+    ) -> Result<Plaintext> {
+        let settings = &self.settings;
+        let signer = Named { id: SIGNER.to_owned(), certificate: settings.signer.certificate().clone() };
+        let message = Message {
+            kind: order.kind.order().map_or(order.kind, Kind::Answer),
+            control: dialog::answer(&self.backend, order, dialog)?,
+            languages: Vec::new(),
+            time_stamps: Vec::new(),
+            body: Body::Answer(Box::new(said.answer)),
+            intermediary: IntermediaryCertificates { cipher: None, signature: Some(signer) },
+            certificates: Certificates::default(),
+            features: order.features.as_ref().map(|_| settings.features.clone()),
+            custom: Vec::new(),
+            content: None,
+            namespaces: Vec::new(),
+        };
+        let letter = Letter {
+            message: &message,
+            handed: said.handed.as_ref(),
+            signer: Some((&settings.signer, settings.method, SIGNER)),
+            limits: &settings.limits,
+        };
+        let package = letter.write(&settings.policy, Boundary::from_random(self.backend.random()?))?;
+        let Some(receiver) = receiver else { return Ok(package) };
+        let sealing = Sealing {
+            receiver: &receiver.certificate,
+            cipher: CIPHER,
+            oaep: OAEP,
+            knows_short_iv: receiver.knows_short_iv,
+        };
+        let boundary = Boundary::from_random(self.backend.random()?);
+        Ok(seal(package.open(), &sealing, &settings.policy, boundary, settings.limits.staging())?.finish())
+    }
+}
+
+/// A SOAP fault as a package: never encrypted, never signed.
+pub(super) fn fault<B: Backend>(backend: &B, code: Code, limits: &Limits) -> Result<Plaintext> {
+    let whose = match code.level() {
+        Level::ServerFault => soap::fault::Code::Receiver,
+        _ => soap::fault::Code::Sender,
+    };
+    let mut fault = Fault::new(whose, code.text("de"));
+    fault.detail = format!("<osci:Code xmlns:osci=\"{OSCI}\">{code}</osci:Code>");
+    let boundary = Boundary::from_random(backend.random()?);
+    let mut writer = mime::Writer::osci(limits.staging(), boundary)?;
+    writer.begin(&NewPart::osci_message())?;
+    let mut xml = Vec::new();
+    fault.write(soap::envelope::Version::Soap11, &mut xml)?;
+    writer.write_all(&xml).map_err(io::Error::from)?;
+    Ok(writer.finish()?.finish())
+}

@@ -1,0 +1,186 @@
+//! Writing a message as a package: header blocks, signature, body, attachments (OSCI-Transport 1.2, section 4.1).
+//! What is handed on for others keeps its bytes: their author signatures are inclusive, so even the namespaces around
+//! their content stay as they were.
+
+use std::io::{self, Read, Write};
+use std::ops::Range;
+use std::rc::Rc;
+
+use seal::algorithm::{Policy, SignatureMethod};
+use seal::identity::Identity;
+use seal::xmldsig::{NewReference, Signing, Survey, Target, Transform};
+use seal::xmlenc::{Plaintext, Staging};
+use soap::mime::{self, Boundary, NewPart};
+use xml::Form;
+
+use crate::message::Message;
+use crate::names::{ACTOR_NEXT, ENVELOPE, Kind};
+use crate::package::{OWN_DIGEST, Package};
+use crate::transport::Limits;
+use crate::write::{BODY, Block, Envelope, Foreign, Xml, envelope};
+use crate::{Error, Result};
+
+/// A message to be written.
+pub(crate) struct Letter<'a> {
+    /// What it says.
+    pub(crate) message: &'a Message,
+    /// A delivery that it hands on.
+    pub(crate) handed: Option<&'a Handed>,
+    /// Who signs it, how, and the `Id` of the certificate among the message's.
+    pub(crate) signer: Option<(&'a Identity, SignatureMethod, &'a str)>,
+    /// Bounds for what is kept in memory.
+    pub(crate) limits: &'a Limits,
+}
+
+/// A delivery as it was taken in.
+pub(crate) struct Handed {
+    pub(crate) package: Rc<Package>,
+    pub(crate) message: Message,
+}
+
+impl Handed {
+    /// Reads again what was verified when it was taken in.
+    pub(crate) fn open(package: Plaintext, limits: &Limits) -> Result<Self> {
+        let package = Rc::new(Package::open(package, limits)?);
+        let message = package.read()?.unbelieved().clone();
+        Ok(Handed { package, message })
+    }
+
+    /// Certificates and foreign header blocks, as they came.
+    fn blocks(&self) -> Result<Foreign> {
+        let block = |placed: &crate::message::Placed| {
+            Ok::<_, Error>(Block { id: placed.id.clone(), xml: self.text(placed.place.clone())? })
+        };
+        let certificates = self.message.certificates.block.as_ref().map(block).transpose()?;
+        let custom = self.message.custom.iter().map(|custom| block(&custom.block)).collect::<Result<_>>()?;
+        Ok(Foreign { certificates, custom })
+    }
+
+    fn text(&self, place: Range<u64>) -> Result<String> {
+        let mut text = String::new();
+        self.package.xml.open_range(place).read_to_string(&mut text)?;
+        Ok(text)
+    }
+}
+
+impl Letter<'_> {
+    /// Writes the package.
+    ///
+    /// # Errors
+    /// What signing and writing say; [`Error::Malformed`] if what is handed on cannot be.
+    pub(crate) fn write(&self, policy: &Policy, boundary: Boundary) -> Result<Plaintext> {
+        let mut message = self.message.clone();
+        let foreign = match self.handed {
+            Some(handed) => {
+                message.namespaces.clone_from(&handed.message.namespaces);
+                handed.blocks()?
+            }
+            None => Foreign::default(),
+        };
+        let envelope = envelope(&message, foreign);
+        let signature = match self.signer {
+            Some((identity, method, id)) => Some(self.sign(&envelope, identity, method, id, policy)?),
+            None => None,
+        };
+        let mut writer = mime::Writer::osci(self.limits.staging(), boundary)?;
+        writer.begin(&NewPart::osci_message())?;
+        self.put(&envelope, signature.as_deref(), &mut writer)?;
+        if let Some(handed) = self.handed {
+            handed.package.copy_attachments(self.limits, &mut writer)?;
+        }
+        Ok(writer.finish()?.finish())
+    }
+
+    /// Writes the XML, with the signature block behind the first header block.
+    fn put(&self, envelope: &Envelope, signature: Option<&str>, sink: &mut impl Write) -> io::Result<()> {
+        sink.write_all(envelope.head.as_bytes())?;
+        for (index, block) in envelope.blocks.iter().enumerate() {
+            sink.write_all(block.xml.as_bytes())?;
+            if index == 0 {
+                sink.write_all(signature.unwrap_or_default().as_bytes())?;
+            }
+        }
+        sink.write_all(envelope.middle.as_bytes())?;
+        let handed = self.handed.and_then(|handed| Some((handed, handed.message.content.as_ref()?)));
+        match handed {
+            Some((handed, content)) => {
+                io::copy(&mut handed.package.xml.open_range(content.place.clone()), sink)?;
+            }
+            None => sink.write_all(envelope.body.as_bytes())?,
+        }
+        sink.write_all(envelope.tail.as_bytes())
+    }
+
+    /// The signature block.
+    fn sign(
+        &self,
+        envelope: &Envelope,
+        identity: &Identity,
+        method: SignatureMethod,
+        id: &str,
+        policy: &Policy,
+    ) -> Result<String> {
+        let mut unsigned: Staging = self.limits.staging();
+        self.put(envelope, None, &mut unsigned)?;
+        let unsigned = unsigned.finish();
+        let limits = xml::Limits { total_bytes: self.limits.xml, ..xml::Limits::default() };
+        let survey = Survey::read(unsigned.open(), limits)?;
+        let references = self.references(envelope);
+        let key_info = format!("<ds:RetrievalMethod URI=\"#{id}\"></ds:RetrievalMethod>");
+        let scope = scope(envelope);
+        let scope: Vec<(&str, &str)> = scope.iter().map(|(name, uri)| (name.as_str(), uri.as_str())).collect();
+        let signing = Signing {
+            signer: identity,
+            policy: *policy,
+            method,
+            canonicalization: Form::default(),
+            references: &references,
+            key_info: &key_info,
+            scope: &scope,
+            id: None,
+        };
+        let signature = signing.sign(&survey, unsigned.open())?;
+        let (name, id) = match self.message.kind {
+            Kind::Answer(_) => ("osci:SupplierSignature", "suppliersignature"),
+            _ => ("osci:ClientSignature", "clientsignature"),
+        };
+        let mut block = Xml::default();
+        block.block(name, id, ACTOR_NEXT, &[]);
+        block.text.push_str(&signature);
+        block.close(name);
+        Ok(block.text)
+    }
+
+    /// Every header block, the body and every attachment.
+    fn references(&self, envelope: &Envelope) -> Vec<NewReference> {
+        let ids = envelope.blocks.iter().map(|block| block.id.as_str()).chain([BODY]);
+        let inside = ids.map(|id| (Target::Element(id.to_owned()), vec![Transform::Canonical(Form::default())]));
+        let attachments = self.handed.iter().flat_map(|handed| &handed.package.attachments);
+        let outside = attachments
+            .map(|it| (Target::Outside(format!("cid:{}", it.id), it.digest.clone()), Vec::new()));
+        inside
+            .chain(outside)
+            .map(|(target, transforms)| NewReference {
+                target,
+                transforms,
+                digest: OWN_DIGEST,
+                library_form: false,
+            })
+            .collect()
+    }
+}
+
+/// Namespace declarations in scope within the signature block.
+fn scope(envelope: &Envelope) -> Vec<(String, String)> {
+    let name = |prefix: Option<&str>| prefix.map_or("xmlns".to_owned(), |prefix| format!("xmlns:{prefix}"));
+    let mut scope: Vec<(String, String)> =
+        ENVELOPE.iter().map(|(prefix, uri)| (name(Some(prefix)), (*uri).to_owned())).collect();
+    for (prefix, uri) in &envelope.namespaces {
+        let name = name(prefix.as_deref());
+        let is_own = name == "xmlns:xml" || scope.iter().any(|(known, _)| *known == name);
+        if !is_own {
+            scope.push((name, uri.clone()));
+        }
+    }
+    scope
+}

@@ -1,0 +1,30 @@
+//! OSCI-Transport 1.2 (with its corrigenda up to 10 and the supplement of 2017 on large messages): the wire, the
+//! intermediary, and those who speak with one.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`names`] | namespaces, actors, orders |
+//! | [`code`] | feedback codes with their texts |
+//! | [`message`], [`card`] | what a message says |
+//! | [`read`], [`write`] | its XML |
+//! | [`rules`] | what each kind must and must not bring |
+//!
+//! Everything is synchronous and reads and writes streams; who lives in an asynchronous world calls it on a blocking
+//! thread. Memory does not grow with content or attachments.
+
+pub mod card;
+pub mod code;
+mod element;
+mod error;
+pub mod intermediary;
+mod letter;
+pub mod message;
+mod moment;
+pub mod names;
+pub mod package;
+pub mod read;
+pub mod rules;
+pub mod transport;
+pub mod write;
+
+pub use error::{Error, Result};

@@ -1,0 +1,238 @@
+//! A package taken apart: the XML of a message and its attachments, and whether a signature covers them
+//! (OSCI-Transport 1.2, sections 3.1 and 4.1.2).
+//!
+//! A [`Message`] can be had from an [`Unverified`] in two ways only: by verifying the signature, which must then cover
+//! every part, or by saying that there is none.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{BufRead, Write};
+
+use seal::algorithm::{DigestMethod, Policy};
+use seal::x509::Certificate;
+use seal::xmldsig::{Elements, Hasher, Key, OutsideDigests, Survey, Verifier};
+use seal::xmlenc::Plaintext;
+use soap::mime::{self, Multipart, NewPart};
+
+use crate::code::Code;
+use crate::message::{Message, Named};
+use crate::names::{Kind, Order, SOAP};
+use crate::read::assembly::Assembly;
+use crate::transport::{Limits, kind};
+use crate::{Error, Result, rules};
+
+/// The digest under which attachments are known here.
+pub(crate) const OWN_DIGEST: DigestMethod = DigestMethod::Sha256;
+
+/// A package.
+#[derive(Debug)]
+pub struct Package {
+    /// The bytes of the whole package, as it came.
+    pub raw: Plaintext,
+    /// The XML of the message.
+    pub xml: Plaintext,
+    /// The other parts, in their order.
+    pub attachments: Vec<Attachment>,
+    kind: Option<Kind>,
+    survey: Survey,
+    outside: OutsideDigests,
+    limits: xml::Limits,
+}
+
+/// A part beside the XML.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its Content-ID, without angle brackets.
+    pub id: String,
+    /// Length, in bytes, without transfer encoding.
+    pub length: u64,
+    /// SHA-256 of these bytes.
+    pub digest: Vec<u8>,
+}
+
+/// A message that was read, but not released yet.
+#[derive(Debug)]
+pub struct Unverified<'a> {
+    package: &'a Package,
+    message: Message,
+    ordinals: Vec<u64>,
+    signature: Option<u64>,
+}
+
+impl Package {
+    /// Takes a package apart.
+    ///
+    /// # Errors
+    /// If it is no package, its XML no XML, or larger than the limits.
+    pub fn open(raw: Plaintext, limits: &Limits) -> Result<Self> {
+        let mut parts = Multipart::with_inner_headers(raw.open(), limits.mime())?;
+        let mut first = parts.next_part()?.ok_or(Error::Malformed("a package without parts"))?;
+        let mut staging = limits.staging();
+        std::io::copy(&mut first, &mut staging)?;
+        let xml = staging.finish();
+        let xml_limits = xml::Limits { total_bytes: limits.xml, ..xml::Limits::default() };
+        let kind = kind(xml.open())?;
+        let survey = Survey::read(xml.open(), xml_limits)?;
+        let wanted = wanted_digests(&survey);
+        let (mut attachments, mut outside) = (Vec::new(), OutsideDigests::new());
+        while let Some(mut part) = parts.next_part()? {
+            let id = part.content_id().ok_or(Error::Malformed("an attachment has no Content-ID"))?.to_owned();
+            let uri = format!("cid:{id}");
+            let also = wanted.get(uri.as_str()).map_or(&[][..], Vec::as_slice);
+            let (length, digests) = digests(&mut part, also)?;
+            let own = digests.iter().find(|(method, _)| *method == OWN_DIGEST);
+            let digest = own.map(|(_, digest)| digest.clone()).unwrap_or_default();
+            digests.into_iter().for_each(|(method, digest)| outside.insert(&uri, method, digest));
+            attachments.push(Attachment { id, length, digest });
+        }
+        drop(parts);
+        Ok(Package { raw, xml, attachments, kind, survey, outside, limits: xml_limits })
+    }
+
+    /// Reads the message.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it is none, or [`Error::Refused`] with what a request is to be answered.
+    pub fn read(&self) -> Result<Unverified<'_>> {
+        let kind = self.kind.ok_or(Error::Malformed("the envelope does not say what it is"))?;
+        let mut assembly = Assembly::new(kind);
+        let mut elements = Elements::unverified(self.xml.open(), self.limits, |depth, start| {
+            depth == 3 || (depth == 2 && start.is(SOAP, "Body"))
+        });
+        while let Some(mut element) = elements.next()? {
+            let is_soap = |local| {
+                let parent = element.ancestors.last();
+                parent.is_some_and(|it| it.local == local && it.namespace.as_deref() == Some(SOAP))
+            };
+            match (element.place.depth, is_soap("Header")) {
+                (2, _) => assembly.body(element.reader()?)?,
+                (_, true) => assembly.header_block(element.reader()?)?,
+                _ => return Err(Error::Malformed("the envelope has something beside Header and Body")),
+            }
+        }
+        let (ordinals, signature) = (std::mem::take(&mut assembly.ordinals), assembly.signature);
+        let message = assembly.finish()?;
+        rules::check(&message)?;
+        Ok(Unverified { package: self, message, ordinals, signature })
+    }
+
+    /// Copies all attachments into another package.
+    pub(crate) fn copy_attachments<W: Write>(&self, limits: &Limits, writer: &mut mime::Writer<W>) -> Result<()> {
+        let mut parts = Multipart::with_inner_headers(self.raw.open(), limits.mime())?;
+        parts.next_part()?;
+        for attachment in &self.attachments {
+            writer.begin(&NewPart::attachment(&attachment.id).with_length(attachment.length))?;
+            let mut part = parts.next_part()?.ok_or(Error::Malformed("an attachment is missing"))?;
+            std::io::copy(&mut part, writer)?;
+        }
+        Ok(())
+    }
+}
+
+/// The digest methods by which signatures name things outside of the XML.
+fn wanted_digests(survey: &Survey) -> BTreeMap<&str, Vec<DigestMethod>> {
+    let mut wanted: BTreeMap<&str, Vec<DigestMethod>> = BTreeMap::new();
+    for reference in survey.signatures().iter().flat_map(|signature| &signature.references) {
+        let (Some(uri), Some(method)) = (reference.uri.as_deref(), reference.digest_method) else { continue };
+        let methods = wanted.entry(uri).or_default();
+        if uri.starts_with("cid:") && !methods.contains(&method) {
+            methods.push(method);
+        }
+    }
+    wanted
+}
+
+type Digests = Vec<(DigestMethod, Vec<u8>)>;
+
+/// Length and digests of a part, by our own method and by others.
+fn digests(part: &mut impl BufRead, also: &[DigestMethod]) -> Result<(u64, Digests)> {
+    let others = also.iter().filter(|method| **method != OWN_DIGEST);
+    let mut hashers = Vec::new();
+    for method in std::iter::once(&OWN_DIGEST).chain(others) {
+        hashers.push((*method, Hasher::new(*method)?));
+    }
+    let mut length = 0;
+    loop {
+        let piece = part.fill_buf()?;
+        if piece.is_empty() {
+            break;
+        }
+        for (_, hasher) in &mut hashers {
+            hasher.write_all(piece)?;
+        }
+        let count = piece.len();
+        length += count as u64;
+        part.consume(count);
+    }
+    let finished = hashers.into_iter().map(|(method, hasher)| Ok((method, hasher.finish()?)));
+    Ok((length, finished.collect::<Result<_>>()?))
+}
+
+impl Unverified<'_> {
+    /// Whether the message claims to be signed.
+    pub fn is_signed(&self) -> bool {
+        self.signature.is_some()
+    }
+
+    /// What the message says of itself, for answering that it cannot be believed; for nothing else.
+    pub fn unbelieved(&self) -> &Message {
+        &self.message
+    }
+
+    /// The message, if nobody signed it: the caller has decided that this will do.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with 9601 if somebody did.
+    pub fn unsigned(self) -> Result<Message> {
+        if self.is_signed() { Err(Error::Refused(Code::SIGNATURE)) } else { Ok(self.message) }
+    }
+
+    /// The message and who signed it, if the signature is right and covers every header block, the body and every
+    /// attachment. Whether the signer is to be trusted is another question.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with 9600 (unsigned), 9601 (wrong) or 9602 (does not cover everything).
+    pub fn verify(self, policy: &Policy) -> Result<(Message, Certificate)> {
+        let block = self.signature.ok_or(Error::Refused(Code::UNSIGNED))?;
+        let survey = &self.package.survey;
+        let mut within = survey.signatures().iter().filter(|signature| signature.place.parent == Some(block));
+        let (Some(signature), None) = (within.next(), within.next()) else {
+            return Err(Error::Refused(Code::SIGNATURE));
+        };
+        let [retrieval] = signature.key_info.retrieval.as_slice() else {
+            return Err(Error::Refused(Code::SIGNATURE));
+        };
+        let signer = signer(&self.message).ok_or(Error::Refused(Code::SIGNATURE))?;
+        let is_meant = retrieval.uri.strip_prefix('#') == Some(signer.id.as_str());
+        if !is_meant || !signer.certificate.key_usage().may_sign() {
+            return Err(Error::Refused(Code::SIGNATURE));
+        }
+        let verifier = Verifier {
+            survey,
+            key: &Key::Certificate(signer.certificate.clone()),
+            policy: *policy,
+            outside: &self.package.outside,
+            library_form: false,
+        };
+        let verified =
+            verifier.verify(signature, self.package.xml.open()).map_err(|_| Error::Refused(Code::SIGNATURE))?;
+        let covers_blocks = self.ordinals.iter().all(|ordinal| verified.require(*ordinal).is_ok());
+        let outside: HashSet<&str> = verified.outside().iter().filter_map(|uri| uri.strip_prefix("cid:")).collect();
+        let covers_attachments = self.package.attachments.iter().all(|it| outside.contains(it.id.as_str()));
+        if !covers_blocks || !covers_attachments {
+            return Err(Error::Refused(Code::NOT_ALL_SIGNED));
+        }
+        let certificate = signer.certificate.clone();
+        Ok((self.message, certificate))
+    }
+}
+
+/// The certificate that signs this kind of message.
+fn signer(message: &Message) -> Option<&Named> {
+    match message.kind {
+        Kind::Order(Order::AcceptDelivery | Order::ProcessDelivery) => message.intermediary.signature.as_ref(),
+        Kind::Answer(Order::AcceptDelivery) => message.certificates.signature_addressee.as_ref(),
+        Kind::Order(_) | Kind::Answer(Order::ProcessDelivery) => message.certificates.signature_originator.as_ref(),
+        Kind::Answer(_) => message.intermediary.signature.as_ref(),
+        Kind::Encrypted => None,
+    }
+}

@@ -1,0 +1,56 @@
+//! Keys, settings and files of the corpus.
+
+use std::path::PathBuf;
+
+use osci::intermediary::{Intermediary, Settings};
+use osci::message::Features;
+use osci::transport::Limits;
+use seal::algorithm::{DigestMethod, Policy, Scheme, SignatureMethod};
+use seal::identity::Identity;
+use seal::x509::{Certificate, Crl, Trust};
+
+use crate::memory::Memory;
+
+/// Password of the corpus' key files.
+const PIN: &str = "123456";
+
+/// The folder of the corpus.
+pub fn corpus() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/osci");
+    assert!(folder.is_dir(), "the samples must stand beside the project: {}", folder.display());
+    folder
+}
+
+pub fn read(name: &str) -> Vec<u8> {
+    std::fs::read(corpus().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+pub fn certificate(name: &str) -> Certificate {
+    Certificate::from_der(&read(&format!("TEST-ONLY/{name}.cer"))).unwrap()
+}
+
+pub fn identity(name: &str) -> Identity {
+    Identity::from_pkcs12(&read(&format!("TEST-ONLY/{name}.p12")), PIN).unwrap()
+}
+
+pub fn trust() -> Trust {
+    let crl = Crl::from_der(&read("TEST-ONLY/ca.crl")).unwrap();
+    Trust::new(&[certificate("ca")]).unwrap().with_crls(vec![crl])
+}
+
+pub fn settings(policy: Policy) -> Settings {
+    Settings {
+        cipher: vec![identity("intermed_cipher")],
+        signer: identity("intermed_signature"),
+        method: SignatureMethod { scheme: Scheme::RsaPkcs1, digest: DigestMethod::Sha256 },
+        trust: trust(),
+        policy,
+        must_be_signed: false,
+        limits: Limits::default(),
+        features: Features::default(),
+    }
+}
+
+pub fn intermediary(policy: Policy, memory: Memory) -> Intermediary<Memory> {
+    Intermediary::new(settings(policy), memory)
+}

@@ -1,0 +1,5 @@
+//! The intermediary and the wire against messages that another implementation has made.
+
+mod bed;
+mod corpus;
+mod memory;

@@ -1,0 +1,206 @@
+//! A backend that remembers in memory, for tests: it can be told what another intermediary had remembered.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use osci::intermediary::Backend;
+use osci::intermediary::backend::{Card, Cards, Dialog, DialogState, NewDelivery, Refusal, Selection};
+use osci::message::Role;
+use osci::{Error, Result};
+use seal::x509::Certificate;
+use seal::xmlenc::{Plaintext, Staging};
+
+/// What is remembered.
+#[derive(Default)]
+pub struct Memory {
+    pub now: i64,
+    count: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    dialogs: BTreeMap<String, Dialog>,
+    /// Ids that were issued, and whether they were used.
+    ids: BTreeMap<String, bool>,
+    deliveries: Vec<Kept>,
+}
+
+struct Kept {
+    card: Card,
+    addressee: String,
+    originator: Option<String>,
+    package: Vec<u8>,
+}
+
+impl Memory {
+    pub fn at(now: i64) -> Self {
+        Memory { now, ..Memory::default() }
+    }
+
+    /// A dialog that another intermediary had begun.
+    pub fn put_dialog(&self, conversation: &str, state: DialogState) {
+        let dialog = Dialog { conversation: conversation.to_owned(), version: 0, state };
+        self.state.lock().unwrap().dialogs.insert(conversation.to_owned(), dialog);
+    }
+
+    /// An id that another intermediary had issued.
+    pub fn put_id(&self, id: &str) {
+        self.state.lock().unwrap().ids.insert(id.to_owned(), false);
+    }
+
+    pub fn reception_of(&self, id: &str) -> Option<i64> {
+        let state = self.state.lock().unwrap();
+        state.deliveries.iter().find(|it| it.card.message_id == id).and_then(|it| it.card.reception)
+    }
+}
+
+impl State {
+    fn moved(&mut self, was: &Dialog) -> Option<&mut Dialog> {
+        self.dialogs.get_mut(&was.conversation).filter(|dialog| dialog.version == was.version)
+    }
+
+    fn receive(&mut self, ids: &[String], now: i64) {
+        for kept in self.deliveries.iter_mut().filter(|it| ids.contains(&it.card.message_id)) {
+            kept.card.reception.get_or_insert(now);
+            kept.card.modification = now;
+        }
+    }
+}
+
+fn is_meant(card: &Card, selection: &Selection) -> bool {
+    match selection {
+        Selection::Next => card.forwarding.is_none(),
+        Selection::Ids(ids) => ids.contains(&card.message_id),
+        Selection::Since(moment) => card.creation >= *moment,
+        Selection::Modified(moment) => card.modification >= *moment,
+    }
+}
+
+impl Backend for Memory {
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn random(&self) -> Result<[u8; 24]> {
+        let mut bytes = [0; 24];
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        bytes[..8].copy_from_slice(&count.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+        Ok(bytes)
+    }
+
+    fn begin_dialog(&self, conversation: &str, state: &DialogState) -> Result<bool> {
+        let mut all = self.state.lock().unwrap();
+        let is_new = !all.dialogs.contains_key(conversation);
+        let dialog = Dialog { conversation: conversation.to_owned(), version: 0, state: state.clone() };
+        all.dialogs.entry(conversation.to_owned()).or_insert(dialog);
+        Ok(is_new)
+    }
+
+    fn dialog(&self, conversation: &str) -> Result<Option<Dialog>> {
+        Ok(self.state.lock().unwrap().dialogs.get(conversation).cloned())
+    }
+
+    fn advance_dialog(&self, was: &Dialog, next: &DialogState) -> Result<bool> {
+        let mut state = self.state.lock().unwrap();
+        let Some(dialog) = state.moved(was) else { return Ok(false) };
+        dialog.version += 1;
+        dialog.state = next.clone();
+        state.receive(&was.state.handed_out, self.now);
+        Ok(true)
+    }
+
+    fn end_dialog(&self, was: &Dialog) -> Result<bool> {
+        let mut state = self.state.lock().unwrap();
+        if state.moved(was).is_none() {
+            return Ok(false);
+        }
+        state.dialogs.remove(&was.conversation);
+        state.receive(&was.state.handed_out, self.now);
+        Ok(true)
+    }
+
+    fn issue_message_id(&self) -> Result<String> {
+        let id = format!("id-{}", self.count.fetch_add(1, Ordering::Relaxed));
+        self.put_id(&id);
+        Ok(id)
+    }
+
+    fn take_in(
+        &self,
+        delivery: &NewDelivery<'_>,
+        package: &Plaintext,
+    ) -> Result<std::result::Result<(), Refusal>> {
+        let mut state = self.state.lock().unwrap();
+        match state.ids.get_mut(delivery.message_id) {
+            Some(used) if !*used => *used = true,
+            _ => return Ok(Err(Refusal::MessageId)),
+        }
+        let mut bytes = Vec::new();
+        std::io::copy(&mut package.open(), &mut bytes)?;
+        state.deliveries.push(Kept {
+            card: Card {
+                message_id: delivery.message_id.to_owned(),
+                subject: delivery.subject.map(str::to_owned),
+                creation: delivery.creation,
+                forwarding: None,
+                reception: None,
+                modification: delivery.creation,
+                inspections: delivery.inspections.to_vec(),
+            },
+            addressee: delivery.addressee.fingerprint().to_owned(),
+            originator: delivery.originator.map(|it| it.fingerprint().to_owned()),
+            package: bytes,
+        });
+        Ok(Ok(()))
+    }
+
+    fn find_delivery(&self, client: &Certificate, selection: &Selection) -> Result<Option<(Card, bool)>> {
+        let state = self.state.lock().unwrap();
+        let mine = state.deliveries.iter().filter(|it| it.addressee == client.fingerprint());
+        let mut meant = mine.filter(|it| is_meant(&it.card, selection));
+        Ok(meant.next().map(|it| (it.card.clone(), meant.next().is_some())))
+    }
+
+    fn package(&self, message_id: &str) -> Result<Plaintext> {
+        let state = self.state.lock().unwrap();
+        let kept = state.deliveries.iter().find(|it| it.card.message_id == message_id);
+        let kept = kept.ok_or(Error::Malformed("no such delivery"))?;
+        let mut staging = Staging::new(1 << 20, 1 << 30);
+        std::io::copy(&mut kept.package.as_slice(), &mut staging)?;
+        Ok(staging.finish())
+    }
+
+    fn hand_out(&self, was: &Dialog, next: &DialogState, message_id: &str, moment: i64) -> Result<bool> {
+        let mut state = self.state.lock().unwrap();
+        let Some(dialog) = state.moved(was) else { return Ok(false) };
+        dialog.version += 1;
+        dialog.state = next.clone();
+        for kept in state.deliveries.iter_mut().filter(|it| it.card.message_id == message_id) {
+            kept.card.forwarding.get_or_insert(moment);
+            kept.card.modification = moment;
+        }
+        Ok(true)
+    }
+
+    fn cards(&self, client: &Certificate, cards: &Cards) -> Result<(Vec<Card>, bool)> {
+        let state = self.state.lock().unwrap();
+        let is_mine = |kept: &&Kept| {
+            let is_addressee = kept.addressee == client.fingerprint();
+            let is_originator = kept.originator.as_deref() == Some(client.fingerprint());
+            match cards.role {
+                Some(Role::Addressee) => is_addressee,
+                Some(Role::Originator) => is_originator,
+                None => is_addressee || is_originator,
+            }
+        };
+        let open = |kept: &&Kept| !cards.no_reception || kept.card.reception.is_none();
+        let mine = state.deliveries.iter().filter(is_mine).filter(open);
+        let mut found: Vec<Card> =
+            mine.map(|it| it.card.clone()).filter(|card| is_meant(card, &cards.selection)).collect();
+        let more = found.len() > cards.limit;
+        found.truncate(cards.limit);
+        Ok((found, more))
+    }
+}
