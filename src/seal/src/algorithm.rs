@@ -6,6 +6,8 @@
 //! *take* what others made with it (verify, decrypt). Nothing weak is ever made. Weak things are taken
 //! only where the entry of a partner says so ([`Policy::with_legacy`]).
 
+use openssl::md::{Md, MdRef};
+
 use crate::{Error, Result};
 
 /// Digest methods (XML Signature 1.1 section 6.2, RFC 9231 section 2.1).
@@ -129,6 +131,19 @@ impl DigestMethod {
             DigestMethod::Sha512 | DigestMethod::Sha3_512 => 64,
         }
     }
+
+    /// The method as OpenSSL knows it.
+    pub(crate) fn md(self) -> &'static MdRef {
+        match self {
+            DigestMethod::Sha1 => Md::sha1(),
+            DigestMethod::Sha256 => Md::sha256(),
+            DigestMethod::Sha384 => Md::sha384(),
+            DigestMethod::Sha512 => Md::sha512(),
+            DigestMethod::Sha3_256 => Md::sha3_256(),
+            DigestMethod::Sha3_384 => Md::sha3_384(),
+            DigestMethod::Sha3_512 => Md::sha3_512(),
+        }
+    }
 }
 
 impl SignatureMethod {
@@ -163,6 +178,11 @@ impl BlockCipher {
             BlockCipher::Aes192Gcm | BlockCipher::Aes192Cbc | BlockCipher::TripleDesCbc => 24,
             BlockCipher::Aes256Gcm | BlockCipher::Aes256Cbc => 32,
         }
+    }
+
+    /// Length of a block in bytes, which is also the length of the IV in CBC mode.
+    pub fn block_bytes(self) -> usize {
+        if self == BlockCipher::TripleDesCbc { 8 } else { 16 }
     }
 
     /// Whether a tag proves that the plaintext is whole.
@@ -237,9 +257,15 @@ impl Policy {
         self.permit(method.digest != DigestMethod::Sha1 && key_bits >= least)
     }
 
-    /// Refuses an encryption that must not be made.
-    pub fn make_encryption(&self, cipher: BlockCipher, transport: KeyTransport) -> Result<()> {
-        self.permit(cipher.is_authenticated() && transport == KeyTransport::RsaOaep)
+    /// Refuses a cipher that must not be used to encrypt.
+    pub fn make_cipher(&self, cipher: BlockCipher) -> Result<()> {
+        self.permit(cipher.is_authenticated())
+    }
+
+    /// Refuses a way to wrap a content key, by the length of the receiver's key in bits: what the receiver's
+    /// certificate has counts, so that a partner that is allowed weak algorithms gets its messages.
+    pub fn make_transport(&self, transport: KeyTransport, key_bits: u32) -> Result<()> {
+        self.permit(transport == KeyTransport::RsaOaep && key_bits >= self.rsa_bits)
     }
 
     fn least_bits(&self, scheme: Scheme) -> u32 {

@@ -95,6 +95,33 @@ pub enum Error {
     /// The policy does not allow an algorithm, or the length of a key.
     #[error("the algorithm or the length of the key is not allowed")]
     AlgorithmForbidden,
+    /// A PKCS#12 or PEM does not hold a private key and its certificate, or the password is wrong.
+    #[error("key and certificate cannot be read, or do not belong together")]
+    Identity,
+    /// A certificate is not one DER value of the expected form, or larger than any that is used.
+    #[error("the certificate is malformed")]
+    CertificateMalformed,
+    /// A revocation list cannot be read.
+    #[error("the revocation list is malformed")]
+    RevocationList,
+    /// The answer of an OCSP responder is malformed, not signed by whom it must be, too old, or about something else.
+    #[error("the answer about the revocation of a certificate is not usable")]
+    OcspResponse,
+    /// Encrypted data cannot be decrypted: key, ciphertext, tag or padding is wrong; which one is not said.
+    #[error("the encrypted data cannot be decrypted")]
+    Decrypt,
+    /// The XML of an encryption is not what XML Encryption prescribes.
+    #[error("the encryption is malformed: {0}")]
+    EncryptionMalformed(&'static str),
+    /// Decrypted data exceed the limit that the caller set.
+    #[error("the decrypted data exceed the limit")]
+    EncryptionTooLarge,
+    /// The temporary file for decrypted data failed.
+    #[error("the temporary file for decrypted data failed: {0}")]
+    EncryptionStaging(#[source] std::io::Error),
+    /// A document is no XML that is accepted.
+    #[error(transparent)]
+    Xml(#[from] xml::Error),
     /// The sink of a bundle failed.
     #[error("writing the bundle failed: {0}")]
     Io(#[from] std::io::Error),
@@ -129,6 +156,15 @@ impl Error {
             Error::TimestampPolicy => "timestamp.policy",
             Error::AlgorithmUnknown => "algorithm.unknown",
             Error::AlgorithmForbidden => "algorithm.forbidden",
+            Error::Identity => "key.identity",
+            Error::CertificateMalformed => "certificate.malformed",
+            Error::RevocationList => "certificate.revocation-list",
+            Error::OcspResponse => "certificate.ocsp",
+            Error::Decrypt => "encryption.failed",
+            Error::EncryptionMalformed(_) => "encryption.malformed",
+            Error::EncryptionTooLarge => "encryption.too-large",
+            Error::EncryptionStaging(_) => "encryption.staging",
+            Error::Xml(error) => error.code(),
             Error::Io(_) => "evidence.bundle-write",
         }
     }

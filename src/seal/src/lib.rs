@@ -11,6 +11,9 @@
 //! | [`webhook`] | secrets and signatures of Standard Webhooks |
 //! | [`timestamp`] | time stamps of a foreign authority (RFC 3161) over heads |
 //! | [`algorithm`] | algorithms of XML security, and the policy on them |
+//! | [`identity`] | private keys with their certificates: signing, opening content keys |
+//! | [`x509`] | certificates, trust anchors, revocation |
+//! | [`xmlenc`] | XML Encryption, streamed |
 //! | [`bundle`] | the evidence bundle of a case: writer and offline verifier |
 //!
 //! Everything here is CPU work and blocking file access on small files; callers move long work
@@ -20,17 +23,22 @@ pub mod algorithm;
 pub mod bundle;
 pub mod canonical;
 pub mod chain;
+mod der;
 mod digest;
 mod error;
 pub mod evidence_key;
 mod gcm;
+pub mod identity;
 pub mod keys;
 pub mod merkle;
 pub mod payload;
+mod raw_signature;
 mod secret_file;
 pub mod timestamp;
 mod token;
 pub mod webhook;
+pub mod x509;
+pub mod xmlenc;
 
 pub use digest::{Digest, Sha256Writer, sha256};
 pub use error::{Error, Result};

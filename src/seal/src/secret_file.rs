@@ -32,6 +32,16 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
+/// What `file:PATH` (read like [`read`]) or `env:NAME` refers to.
+pub(crate) fn resolve(reference: &str) -> Result<Zeroizing<Vec<u8>>> {
+    if let Some(path) = reference.strip_prefix("file:") {
+        return read(Path::new(path));
+    }
+    let name = reference.strip_prefix("env:").ok_or(Error::KeyReference)?;
+    let text = std::env::var(name).map_err(|_| Error::KeyReference)?;
+    Ok(Zeroizing::new(text.into_bytes()))
+}
+
 /// Creates a key file with mode 0600, synced with its folder. Returns `false`, leaving the file alone, if there is one.
 pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<bool> {
     create_synced(path, bytes).map_err(Error::KeyFile)

@@ -13,7 +13,6 @@
 //!
 //! Revocation is not asked for: that needs the authority's lists, which an auditor adds with tools of his own.
 
-mod der;
 mod response;
 mod token;
 
@@ -21,8 +20,11 @@ use std::fmt;
 
 use openssl::{rand::rand_bytes, x509::X509};
 
-use crate::{Digest, Error, Result, sha256};
-use der::{INTEGER, NULL, OCTET_STRING, SEQUENCE, element, integer};
+use crate::{
+    Digest, Error, Result,
+    der::{self, INTEGER, NULL, OCTET_STRING, SEQUENCE, element, integer},
+    sha256,
+};
 
 /// The longest answer that is looked at, in bytes; real ones have about 5,000.
 pub const MAX_RESPONSE: usize = 64 * 1024;

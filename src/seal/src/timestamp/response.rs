@@ -1,11 +1,10 @@
 //! TimeStampResp (RFC 3161, section 2.4.2) and the CMS SignedData around the token (RFC 5652, section 5).
 
-use super::{
-    MAX_RESPONSE,
+use super::{MAX_RESPONSE, token::Token};
+use crate::{
+    Error, Result,
     der::{OCTET_STRING, OID, Reader, SEQUENCE, SET, context},
-    token::Token,
 };
-use crate::{Error, Result};
 
 /// Content of the OID 1.2.840.113549.1.7.2.
 const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];

@@ -7,12 +7,11 @@ use openssl::{
     x509::{X509, X509PurposeId, X509StoreContext, store::X509StoreBuilder, verify::X509VerifyParam},
 };
 
-use super::{
-    Authorities, SHA256_OID, Timestamp,
+use super::{Authorities, SHA256_OID, Timestamp, response::TST_INFO};
+use crate::{
+    Digest, Error, Result,
     der::{BOOLEAN, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, SET, context},
-    response::TST_INFO,
 };
-use crate::{Digest, Error, Result};
 
 /// Contents of the OIDs 1.2.840.113549.1.9.3 and 1.2.840.113549.1.9.16.2.{12,47}.
 const CONTENT_TYPE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x03];

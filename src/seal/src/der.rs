@@ -1,47 +1,47 @@
-//! A reader and writer for the part of DER (X.690, section 10) that time stamps need.
+//! A reader and writer for the part of DER (X.690, section 10) that time stamps and certificates need.
 //!
 //! Strict: definite and shortest lengths, one-byte tags, no bytes behind the last element. It never recurses, copies
 //! nothing, and whatever it gives out lies within its input, so hostile bytes cost their own length at most.
 
 use crate::{Error, Result};
 
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const BOOLEAN: u8 = 0x01;
-pub(super) const OCTET_STRING: u8 = 0x04;
-pub(super) const NULL: u8 = 0x05;
-pub(super) const OID: u8 = 0x06;
-pub(super) const GENERALIZED_TIME: u8 = 0x18;
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const SET: u8 = 0x31;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BOOLEAN: u8 = 0x01;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const NULL: u8 = 0x05;
+pub(crate) const OID: u8 = 0x06;
+pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
 
 /// The context tag `[number]`, constructed.
-pub(super) const fn context(number: u8) -> u8 {
+pub(crate) const fn context(number: u8) -> u8 {
     0xa0 | number
 }
 
 /// An element: its tag, its content, and both with the length between them.
 #[derive(Clone, Copy)]
-pub(super) struct Element<'a> {
-    pub(super) tag: u8,
-    pub(super) content: &'a [u8],
-    pub(super) whole: &'a [u8],
+pub(crate) struct Element<'a> {
+    pub(crate) tag: u8,
+    pub(crate) content: &'a [u8],
+    pub(crate) whole: &'a [u8],
 }
 
 /// The elements of a constructed one, in order.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     /// What is read, for the error.
     what: &'static str,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8], what: &'static str) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], what: &'static str) -> Self {
         Self { rest: bytes, what }
     }
 
     /// The next element, whatever it is; `None` at the end.
-    pub(super) fn any(&mut self) -> Result<Option<Element<'a>>> {
+    pub(crate) fn any(&mut self) -> Result<Option<Element<'a>>> {
         let [tag, length, ..] = *self.rest else {
             return if self.rest.is_empty() { Ok(None) } else { Err(self.malformed()) };
         };
@@ -64,28 +64,28 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element, which must have this tag.
-    pub(super) fn expect(&mut self, tag: u8) -> Result<Element<'a>> {
+    pub(crate) fn expect(&mut self, tag: u8) -> Result<Element<'a>> {
         self.any()?.filter(|element| element.tag == tag).ok_or_else(|| self.malformed())
     }
 
     /// The next element if it has this tag.
-    pub(super) fn maybe(&mut self, tag: u8) -> Result<Option<Element<'a>>> {
+    pub(crate) fn maybe(&mut self, tag: u8) -> Result<Option<Element<'a>>> {
         if self.rest.first() == Some(&tag) { self.any() } else { Ok(None) }
     }
 
     /// The elements of the next one, which must have this tag.
-    pub(super) fn enter(&mut self, tag: u8) -> Result<Reader<'a>> {
+    pub(crate) fn enter(&mut self, tag: u8) -> Result<Reader<'a>> {
         Ok(Reader { rest: self.expect(tag)?.content, what: self.what })
     }
 
     /// The content of the next element, a number that is not negative, without leading zeros.
-    pub(super) fn unsigned(&mut self) -> Result<&'a [u8]> {
+    pub(crate) fn unsigned(&mut self) -> Result<&'a [u8]> {
         let content = self.expect(INTEGER)?.content;
         self.magnitude(content)
     }
 
     /// The digits of a number that is not negative; the shortest form has no needless zero before them.
-    pub(super) fn magnitude(&self, content: &'a [u8]) -> Result<&'a [u8]> {
+    pub(crate) fn magnitude(&self, content: &'a [u8]) -> Result<&'a [u8]> {
         match content {
             [] => Err(self.malformed()),
             [0] => Ok(content),
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A number that is not negative and small.
-    pub(super) fn small(&mut self) -> Result<u32> {
+    pub(crate) fn small(&mut self) -> Result<u32> {
         let digits = self.unsigned()?;
         if digits.len() > 4 {
             return Err(self.malformed());
@@ -105,17 +105,17 @@ impl<'a> Reader<'a> {
     }
 
     /// The end: nothing may follow.
-    pub(super) fn end(self) -> Result<()> {
+    pub(crate) fn end(self) -> Result<()> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.malformed()) }
     }
 
-    pub(super) fn malformed(&self) -> Error {
+    pub(crate) fn malformed(&self) -> Error {
         Error::TimestampMalformed(self.what)
     }
 }
 
 /// An element of this tag around what is given.
-pub(super) fn element(tag: u8, content: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn element(tag: u8, content: &[&[u8]]) -> Vec<u8> {
     let size: usize = content.iter().map(|part| part.len()).sum();
     let digits = size.to_be_bytes();
     let digits = &digits[digits.iter().take_while(|digit| **digit == 0).count()..];
@@ -131,7 +131,7 @@ pub(super) fn element(tag: u8, content: &[&[u8]]) -> Vec<u8> {
 }
 
 /// An INTEGER with these digits, which stand for a number that is not negative.
-pub(super) fn integer(digits: &[u8]) -> Vec<u8> {
+pub(crate) fn integer(digits: &[u8]) -> Vec<u8> {
     let digits = &digits[digits.iter().take_while(|digit| **digit == 0).count()..];
     match digits.first() {
         Some(first) if *first < 0x80 => element(INTEGER, &[digits]),

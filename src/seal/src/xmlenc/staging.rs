@@ -1,0 +1,106 @@
+//! Where decrypted bytes wait: in memory up to a bound, then in a file that has no name and vanishes with its handle.
+//! [`Staging`] only takes; what it took can be read when a [`super::Decryptor`] has made a [`Plaintext`] of it.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, BufReader, Read, Write},
+    os::unix::fs::FileExt,
+    path::Path,
+};
+
+use tempfile::{SpooledData, SpooledTempFile};
+
+use crate::{Error, Result};
+
+/// Bytes that a reader reads from the file at a time.
+const PIECE: usize = 64 * 1024;
+
+/// Takes decrypted bytes.
+pub struct Staging {
+    file: SpooledTempFile,
+    left: u64,
+    length: u64,
+}
+
+impl Staging {
+    /// Keeps up to `memory` bytes in memory and takes no more than `limit` bytes. The file lies in the system's folder
+    /// for temporary files.
+    pub fn new(memory: usize, limit: u64) -> Self {
+        Staging { file: SpooledTempFile::new(memory), left: limit, length: 0 }
+    }
+
+    /// Like [`Staging::new`], with the file in `folder`.
+    pub fn new_in(folder: &Path, memory: usize, limit: u64) -> Self {
+        Staging { file: SpooledTempFile::new_in(memory, folder), left: limit, length: 0 }
+    }
+
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        let count = bytes.len() as u64;
+        self.left = self.left.checked_sub(count).ok_or(Error::EncryptionTooLarge)?;
+        self.length += count;
+        self.file.write_all(bytes).map_err(Error::EncryptionStaging)
+    }
+
+    pub(super) fn finish(self) -> Plaintext {
+        let kept = match self.file.into_inner() {
+            SpooledData::InMemory(cursor) => Kept::Memory(cursor.into_inner()),
+            SpooledData::OnDisk(file) => Kept::File(file),
+        };
+        Plaintext { kept, length: self.length }
+    }
+}
+
+/// Decrypted bytes whose tag (GCM) or padding (CBC) was right.
+pub struct Plaintext {
+    kept: Kept,
+    length: u64,
+}
+
+enum Kept {
+    Memory(Vec<u8>),
+    File(File),
+}
+
+impl Plaintext {
+    /// Number of bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether the bytes are in a file.
+    pub fn is_in_file(&self) -> bool {
+        matches!(self.kept, Kept::File(_))
+    }
+
+    /// Reads from the beginning; any number of readers may read at the same time.
+    pub fn open(&self) -> BufReader<PlaintextReader<'_>> {
+        BufReader::with_capacity(PIECE, PlaintextReader { plaintext: self, offset: 0 })
+    }
+}
+
+impl fmt::Debug for Plaintext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Plaintext({} bytes)", self.length)
+    }
+}
+
+/// Reads a [`Plaintext`].
+pub struct PlaintextReader<'a> {
+    plaintext: &'a Plaintext,
+    offset: u64,
+}
+
+impl Read for PlaintextReader<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let count = match &self.plaintext.kept {
+            Kept::File(file) => file.read_at(target, self.offset)?,
+            Kept::Memory(bytes) => {
+                let from = usize::try_from(self.offset).unwrap_or(usize::MAX);
+                bytes.get(from..).unwrap_or_default().read(target)?
+            }
+        };
+        self.offset += count as u64;
+        Ok(count)
+    }
+}
