@@ -11,6 +11,7 @@
 //! | [`webhook`] | secrets and signatures of Standard Webhooks |
 //! | [`timestamp`] | time stamps of a foreign authority (RFC 3161) over heads |
 //! | [`algorithm`] | algorithms of XML security, and the policy on them |
+//! | [`xmldsig`] | XML signatures: survey, verification, reading what was covered, signing |
 //! | [`bundle`] | the evidence bundle of a case: writer and offline verifier |
 //!
 //! Everything here is CPU work and blocking file access on small files; callers move long work
@@ -31,6 +32,7 @@ mod secret_file;
 pub mod timestamp;
 mod token;
 pub mod webhook;
+pub mod xmldsig;
 
 pub use digest::{Digest, Sha256Writer, sha256};
 pub use error::{Error, Result};

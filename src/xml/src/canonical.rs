@@ -174,11 +174,12 @@ impl<W: Write> Canonical<W> {
             return Ok(());
         }
         let bytes = text.as_bytes();
-        if bytes.len() >= PIECE && memchr::memchr3(b'<', b'&', b'>', bytes).is_none() {
-            if memchr::memchr(b'\r', bytes).is_none() {
-                self.hand_on(1)?;
-                return self.sink.write_all(bytes);
-            }
+        let is_plain = |bytes| {
+            memchr::memchr3(b'<', b'&', b'>', bytes).is_none() && memchr::memchr(b'\r', bytes).is_none()
+        };
+        if bytes.len() >= PIECE && is_plain(bytes) {
+            self.hand_on(1)?;
+            return self.sink.write_all(bytes);
         }
         escape(bytes, &mut self.ready, |byte| match byte {
             b'&' => Some("&amp;"),
