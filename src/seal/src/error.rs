@@ -119,7 +119,37 @@ pub enum Error {
     /// The temporary file for decrypted data failed.
     #[error("the temporary file for decrypted data failed: {0}")]
     EncryptionStaging(#[source] std::io::Error),
-    /// A document is no XML that is accepted.
+    /// An id stands twice in a document, in whichever of the attributes that are ids.
+    #[error("an id stands twice in the document")]
+    SignatureDuplicateId,
+    /// A signature, or a value in it, is not of the form that XML Signature prescribes.
+    #[error("the signature is malformed: {0}")]
+    SignatureMalformed(&'static str),
+    /// A reference leads to nothing that is there.
+    #[error("reference {index} of the signature leads to nothing that is there")]
+    SignatureReference {
+        /// Index of the reference, from 0.
+        index: usize,
+    },
+    /// A transform, or an order of transforms, that is not supported.
+    #[error("the transforms of a reference are not accepted")]
+    SignatureTransform,
+    /// What a reference covers was changed.
+    #[error("what reference {index} of the signature covers has another digest")]
+    SignatureDigest {
+        /// Index of the reference, from 0.
+        index: usize,
+    },
+    /// The signature value was not made with this key over this `SignedInfo`.
+    #[error("the signature value is wrong")]
+    SignatureValue,
+    /// Something was to be read that the signature does not cover.
+    #[error("the signature does not cover what was to be read")]
+    SignatureNotCovered,
+    /// More of something than a document may have.
+    #[error("too many or too much: {0}")]
+    SignatureLimit(&'static str),
+    /// The document cannot be read.
     #[error(transparent)]
     Xml(#[from] xml::Error),
     /// The sink of a bundle failed.
@@ -164,6 +194,14 @@ impl Error {
             Error::EncryptionMalformed(_) => "encryption.malformed",
             Error::EncryptionTooLarge => "encryption.too-large",
             Error::EncryptionStaging(_) => "encryption.staging",
+            Error::SignatureDuplicateId => "signature.duplicate-id",
+            Error::SignatureMalformed(_) => "signature.malformed",
+            Error::SignatureReference { .. } => "signature.reference",
+            Error::SignatureTransform => "signature.transform",
+            Error::SignatureDigest { .. } => "signature.digest",
+            Error::SignatureValue => "signature.value",
+            Error::SignatureNotCovered => "signature.not-covered",
+            Error::SignatureLimit(_) => "signature.limit",
             Error::Xml(error) => error.code(),
             Error::Io(_) => "evidence.bundle-write",
         }

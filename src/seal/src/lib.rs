@@ -14,6 +14,7 @@
 //! | [`identity`] | private keys with their certificates: signing, opening content keys |
 //! | [`x509`] | certificates, trust anchors, revocation |
 //! | [`xmlenc`] | XML Encryption, streamed |
+//! | [`xmldsig`] | XML signatures: survey, verification, reading what was covered, signing |
 //! | [`bundle`] | the evidence bundle of a case: writer and offline verifier |
 //!
 //! Everything here is CPU work and blocking file access on small files; callers move long work
@@ -39,6 +40,7 @@ mod token;
 pub mod webhook;
 pub mod x509;
 pub mod xmlenc;
+pub mod xmldsig;
 
 pub use digest::{Digest, Sha256Writer, sha256};
 pub use error::{Error, Result};

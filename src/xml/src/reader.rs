@@ -2,16 +2,19 @@
 //! (XML 1.0, 5th edition) and namespaces ask for beyond that, and reads text by itself, piece by
 //! piece, since quick-xml would collect a whole text node in memory.
 
+use crate::declaration::check_declaration;
 use crate::error::HERE;
 use crate::observer::{Observer, Place};
 use crate::source::{Position, Source};
-use crate::state::State;
-use crate::tag::{Start, next_attribute, resolve_reference};
+use crate::state::{OpenElement, State};
+use crate::tag::Start;
 use crate::{Error, names};
 use quick_xml::errors::{Error as TokenError, IllFormedError};
 use quick_xml::events::Event as Token;
 use std::any::Any;
 use std::io::BufRead;
+
+mod text;
 
 /// Longest comment, processing instruction or reference, in bytes.
 const OTHER_TOKEN_BYTES: usize = 1 << 20;
@@ -63,6 +66,32 @@ pub enum Event<'a> {
     Eof,
 }
 
+/// A part of a document, as [`Reader::next_node`] gives it: an [`Event`], or what stands between events.
+pub enum Node<'a> {
+    /// An element begins.
+    Start(Start<'a>),
+    /// The innermost open element ends.
+    End,
+    /// Text between two other nodes, like [`Event::Text`].
+    Text(&'a str),
+    /// A comment, without `<!--` and `-->`.
+    Comment(&'a str),
+    /// A processing instruction.
+    Instruction {
+        /// Its target.
+        target: &'a str,
+        /// What follows the white space behind the target, up to `?>`.
+        data: &'a str,
+    },
+    /// The document has ended well.
+    Eof,
+}
+
+/// A limit that [`Reader::confine`] set; whoever holds it can lift it.
+pub struct Fence {
+    before: usize,
+}
+
 /// What the current event is; its data stands in the reader.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -71,6 +100,9 @@ enum Kind {
     /// Text that still lies in the source: its length.
     TextInSource(usize),
     TextCollected,
+    Comment,
+    /// The length of its target.
+    Instruction(usize),
     Eof,
 }
 
@@ -84,6 +116,12 @@ pub struct Reader<R: BufRead> {
     observer: Option<Box<dyn Observer>>,
     /// Bytes of the source that the last event lent out.
     lent: usize,
+    /// Comments and processing instructions are wanted, too.
+    with_markup: bool,
+    /// Elements less deep have ended for whoever reads; see [`Reader::confine`].
+    floor: usize,
+    /// The element that is passed over; see [`Reader::hiding`].
+    hidden: Option<u64>,
     in_cdata: bool,
     /// Literal `]` at the end of the text just read, at most two: a `>` must not follow.
     brackets: usize,
@@ -109,6 +147,9 @@ impl<R: BufRead> Reader<R> {
             limits,
             observer: None,
             lent: 0,
+            with_markup: false,
+            floor: 0,
+            hidden: None,
             in_cdata: false,
             brackets: 0,
             end_is_due: false,
@@ -132,27 +173,57 @@ impl<R: BufRead> Reader<R> {
     /// The next event. After an error every call fails.
     #[allow(clippy::should_implement_trait)] // An Iterator cannot lend.
     pub fn next(&mut self) -> Result<Event<'_>, Error> {
-        if self.failed {
-            let line = self.position().line;
-            return Err(Error::Syntax { line, rule: "reading went on after an error" });
-        }
-        let kind = match self.advance() {
-            Ok(kind) => kind,
-            Err(error) => {
-                self.failed = true;
-                return Err(error.at(self.position().line));
-            }
-        };
-        if self.observer.is_some() {
-            self.tell_observer(kind);
-        }
+        let kind = self.step(false)?;
         Ok(match kind {
             Kind::Start => Event::Start(Start::new(&self.state)),
             Kind::End => Event::End,
             Kind::TextInSource(length) => Event::Text(self.tokens.get_ref().buffered_text(length)),
             Kind::TextCollected => Event::Text(&self.text),
-            Kind::Eof => Event::Eof,
+            // The other two do not come unless they are asked for.
+            Kind::Eof | Kind::Comment | Kind::Instruction(_) => Event::Eof,
         })
+    }
+
+    /// The next event, comment or processing instruction; these end a text, and come from outside of
+    /// the root element, too.
+    pub fn next_node(&mut self) -> Result<Node<'_>, Error> {
+        let kind = self.step(true)?;
+        Ok(match kind {
+            Kind::Start => Node::Start(Start::new(&self.state)),
+            Kind::End => Node::End,
+            Kind::TextInSource(length) => Node::Text(self.tokens.get_ref().buffered_text(length)),
+            Kind::TextCollected => Node::Text(&self.text),
+            Kind::Comment => Node::Comment(&self.text),
+            Kind::Instruction(length) => {
+                let (target, rest) = self.text.split_at_checked(length).unwrap_or_default();
+                Node::Instruction { target, data: rest.trim_start_matches([' ', '\t', '\n']) }
+            }
+            Kind::Eof => Node::Eof,
+        })
+    }
+
+    /// Makes the end of the innermost open element the end of what can be read: behind it come only
+    /// [`Event::Eof`]s until the fence is given to [`Reader::release`].
+    pub fn confine(&mut self) -> Fence {
+        let depth = self.depth();
+        Fence { before: std::mem::replace(&mut self.floor, depth) }
+    }
+
+    /// Lifts the limit that [`Reader::confine`] set.
+    pub fn release(&mut self, fence: Fence) {
+        self.floor = fence.before;
+    }
+
+    /// This reader, passing over the element with this ordinal (see [`Start::ordinal`]): it is checked
+    /// all the same, but nothing of it comes.
+    pub fn hiding(mut self, ordinal: u64) -> Self {
+        self.hidden = Some(ordinal);
+        self
+    }
+
+    /// The open elements, the root first; right after an end the ended one is not among them.
+    pub fn open_elements(&self) -> impl Iterator<Item = OpenElement<'_>> {
+        self.state.open_elements()
     }
 
     /// Where the last event begins.
@@ -198,7 +269,46 @@ impl<R: BufRead> Reader<R> {
             Kind::TextInSource(length) => observer.text(self.tokens.get_ref().buffered_text(length), place),
             Kind::TextCollected => observer.text(&self.text, place),
             Kind::Eof if !std::mem::replace(&mut self.finished, true) => observer.finish(),
-            Kind::Eof => {}
+            Kind::Eof | Kind::Comment | Kind::Instruction(_) => {}
+        }
+    }
+
+    /// One step within the fence and past what is hidden.
+    fn step(&mut self, with_markup: bool) -> Result<Kind, Error> {
+        if self.failed {
+            let line = self.position().line;
+            return Err(Error::Syntax { line, rule: "reading went on after an error" });
+        }
+        if self.depth() < self.floor {
+            return Ok(Kind::Eof);
+        }
+        self.with_markup = with_markup;
+        let kind = match self.advance_visibly() {
+            Ok(kind) => kind,
+            Err(error) => {
+                self.failed = true;
+                return Err(error.at(self.position().line));
+            }
+        };
+        if self.observer.is_some() {
+            self.tell_observer(kind);
+        }
+        Ok(kind)
+    }
+
+    fn advance_visibly(&mut self) -> Result<Kind, Error> {
+        loop {
+            let kind = self.advance()?;
+            if self.hidden.is_none() || !matches!(kind, Kind::Start) {
+                return Ok(kind);
+            }
+            if self.hidden != Some(self.current().ordinal()) {
+                return Ok(kind);
+            }
+            let depth = self.depth();
+            while self.depth() >= depth {
+                self.advance()?;
+            }
         }
     }
 
@@ -235,110 +345,9 @@ impl<R: BufRead> Reader<R> {
         Ok(Kind::Eof)
     }
 
-    /// Text up to the next tag, over comments, references and CDATA sections. `None` if there is
-    /// none.
-    fn read_text_run(&mut self) -> Result<Option<Kind>, Error> {
-        self.text.clear();
-        loop {
-            // Less than one character may need.
-            if self.limits.text_bytes - self.text.len() < 4 {
-                return Ok(Some(Kind::TextCollected));
-            }
-            let brackets = std::mem::take(&mut self.brackets);
-            if self.in_cdata {
-                self.collect_cdata()?;
-                continue;
-            }
-            match self.source().at_least(2)? {
-                [] => break,
-                [b'<', b'!', ..] => self.read_declaration()?,
-                [b'<', b'?', ..] => self.read_instruction()?,
-                [b'<', ..] => break,
-                [b'&', ..] => self.collect_reference()?,
-                _ => {
-                    if let Some(length) = self.collect_text(brackets)? {
-                        self.lent = length;
-                        return Ok(Some(Kind::TextInSource(length)));
-                    }
-                }
-            }
-        }
-        Ok((!self.text.is_empty()).then_some(Kind::TextCollected))
-    }
-
-    /// Takes plain text up to the next `<`, `&` or the end of what is buffered. If that is a whole
-    /// text node, its length is returned and it stays where it is. `brackets` end the text before.
-    fn collect_text(&mut self, brackets: usize) -> Result<Option<usize>, Error> {
-        let inside = self.state.depth() > 0;
-        let room = self.limits.text_bytes - self.text.len();
-        let source = self.tokens.get_mut();
-        let bytes = source.buffered();
-        let Some(length) = plain_length(bytes, brackets) else {
-            return Err(Error::Syntax { line: source.line(), rule: "]]> in text" });
-        };
-        if !inside {
-            if !bytes[..length].iter().all(u8::is_ascii_whitespace) {
-                return Err(outside_root(source.line()));
-            }
-            source.skip(length);
-            return Ok(None);
-        }
-        let is_whole = matches!(bytes[length..], [b'<', next, ..] if next != b'!' && next != b'?');
-        if self.text.is_empty() && is_whole && length <= room {
-            return Ok(Some(length));
-        }
-        let text = source.buffered_text(length);
-        let piece = &text[..text.floor_char_boundary(room)];
-        let trailing = piece.bytes().rev().take(2).take_while(|b| *b == b']').count();
-        self.brackets = if trailing == piece.len() { (brackets + trailing).min(2) } else { trailing };
-        self.text.push_str(piece);
-        let taken = piece.len();
-        source.skip(taken);
-        Ok(None)
-    }
-
-    fn collect_reference(&mut self) -> Result<(), Error> {
-        let line = self.source().line();
-        if self.state.depth() == 0 {
-            return Err(outside_root(line));
-        }
-        match self.next_token(OTHER_TOKEN_BYTES)? {
-            Token::GeneralRef(reference) => {
-                let character = resolve_reference(&reference).map_err(|error| error.at(line))?;
-                self.text.push(character);
-                Ok(())
-            }
-            _ => Err(Error::Entity { line }),
-        }
-    }
-
-    fn collect_cdata(&mut self) -> Result<(), Error> {
-        let source = self.tokens.get_mut();
-        let bytes = source.at_least(CDATA_END.len())?;
-        let (length, behind) = match memchr::memmem::find(bytes, CDATA_END) {
-            Some(index) => (index, CDATA_END.len()),
-            None if bytes.len() < CDATA_END.len() => {
-                return Err(Error::Truncated { line: source.line() });
-            }
-            // The last two bytes may be the beginning of the end.
-            None => (bytes.len() - bytes.iter().rev().take(2).take_while(|b| **b == b']').count(), 0),
-        };
-        let room = self.limits.text_bytes - self.text.len();
-        let text = source.buffered_text(length);
-        let piece = &text[..text.floor_char_boundary(room)];
-        let taken = piece.len();
-        self.text.push_str(piece);
-        if taken == length {
-            source.skip(length + behind);
-            self.in_cdata = behind == 0;
-        } else {
-            source.skip(taken);
-        }
-        Ok(())
-    }
-
     /// A comment, the beginning of a CDATA section, or a DOCTYPE, which is refused before it is read.
-    fn read_declaration(&mut self) -> Result<(), Error> {
+    /// A comment that is wanted is returned, after the text before it.
+    fn read_declaration(&mut self) -> Result<Option<Kind>, Error> {
         let inside = self.state.depth() > 0;
         let source = self.tokens.get_mut();
         let line = source.line();
@@ -349,31 +358,44 @@ impl<R: BufRead> Reader<R> {
             }
             source.skip(CDATA_START.len());
             self.in_cdata = true;
-            return Ok(());
+            return Ok(None);
         }
         if bytes.len() >= 3 && bytes[2].eq_ignore_ascii_case(&b'D') {
             return Err(Error::Doctype { line });
         }
-        match self.next_token(OTHER_TOKEN_BYTES)? {
-            Token::Comment(_) => Ok(()),
-            _ => Err(Error::Syntax { line, rule: "unknown markup" }),
+        if self.with_markup && !self.text.is_empty() {
+            return Ok(Some(Kind::TextCollected));
         }
+        let with_markup = self.with_markup;
+        let comment = match self.next_token(OTHER_TOKEN_BYTES)? {
+            Token::Comment(comment) => with_markup.then(|| comment.to_string()),
+            _ => return Err(Error::Syntax { line, rule: "unknown markup" }),
+        };
+        let Some(comment) = comment else { return Ok(None) };
+        self.text = comment;
+        Ok(Some(Kind::Comment))
     }
 
-    fn read_instruction(&mut self) -> Result<(), Error> {
+    /// A processing instruction; it is returned like a comment.
+    fn read_instruction(&mut self) -> Result<Option<Kind>, Error> {
         let line = self.source().line();
-        match self.next_token(OTHER_TOKEN_BYTES)? {
+        if self.with_markup && !self.text.is_empty() {
+            return Ok(Some(Kind::TextCollected));
+        }
+        let with_markup = self.with_markup;
+        let wanted = match self.next_token(OTHER_TOKEN_BYTES)? {
             Token::PI(instruction) => {
                 let target = instruction.target();
-                let is_name = names::is_ncname(target) && !target.eq_ignore_ascii_case("xml");
-                if is_name {
-                    Ok(())
-                } else {
-                    Err(Error::Syntax { line, rule: "a processing instruction has a bad name" })
+                if !names::is_ncname(target) || target.eq_ignore_ascii_case("xml") {
+                    return Err(Error::Syntax { line, rule: "a processing instruction has a bad name" });
                 }
+                with_markup.then(|| (instruction.to_string(), target.len()))
             }
-            _ => Err(Error::Syntax { line, rule: "an XML declaration that is not at the beginning" }),
-        }
+            _ => return Err(Error::Syntax { line, rule: "an XML declaration that is not at the beginning" }),
+        };
+        let Some((instruction, target)) = wanted else { return Ok(None) };
+        self.text = instruction;
+        Ok(Some(Kind::Instruction(target)))
     }
 
     /// The beginning of the document: byte order mark and XML declaration (XML 1.0 section 2.8).
@@ -429,57 +451,8 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
-/// Length of the text up to `<`, `&` or the end; `None` at a literal `]]>` (XML 1.0 section 2.4).
-/// `brackets` stand before `bytes`.
-fn plain_length(bytes: &[u8], brackets: usize) -> Option<usize> {
-    let completes = match brackets {
-        0 => false,
-        1 => bytes.starts_with(b"]>"),
-        _ => bytes.starts_with(b">") || bytes.starts_with(b"]>"),
-    };
-    if completes {
-        return None;
-    }
-    let mut from = 0;
-    while let Some(index) = memchr::memchr3(b'<', b'&', b'>', &bytes[from..]) {
-        let index = from + index;
-        if bytes[index] != b'>' {
-            return Some(index);
-        }
-        if bytes[..index].ends_with(b"]]") {
-            return None;
-        }
-        from = index + 1;
-    }
-    Some(bytes.len())
-}
-
 fn outside_root(line: u64) -> Error {
     Error::Syntax { line, rule: "text outside the root element" }
-}
-
-/// `VersionInfo EncodingDecl? SDDecl?`: version 1.0, UTF-8.
-fn check_declaration(raw: &str) -> Result<(), Error> {
-    let syntax = |rule| Error::Syntax { line: 1, rule };
-    let mut allowed: &[&str] = &["version", "encoding", "standalone"];
-    let mut rest = raw;
-    let mut has_version = false;
-    while let Some((name, value, after)) = next_attribute(rest).map_err(syntax)? {
-        rest = after;
-        let index = allowed.iter().position(|other| *other == name);
-        let index = index.ok_or(syntax("the XML declaration is malformed"))?;
-        allowed = &allowed[index + 1..];
-        match name {
-            "version" if value == "1.0" => has_version = true,
-            "version" => return Err(syntax("the only accepted version is XML 1.0")),
-            "encoding" if !value.eq_ignore_ascii_case("utf-8") => return Err(Error::Encoding { line: 1 }),
-            "standalone" if value != "yes" && value != "no" => {
-                return Err(syntax("standalone must be yes or no"));
-            }
-            _ => {}
-        }
-    }
-    if has_version { Ok(()) } else { Err(syntax("the XML declaration has no version")) }
 }
 
 fn token_error<R: BufRead>(error: TokenError, source: &mut Source<R>, line: u64) -> Error {

@@ -1,5 +1,7 @@
 //! Where in the document the reader stands: open elements, namespaces, the current tag.
 
+use crate::Error;
+use crate::error::HERE;
 use crate::names::{Names, QName, Symbol};
 use crate::scope::Scope;
 use crate::tag::Tag;
@@ -12,6 +14,7 @@ const COUNTED_NAMES: usize = 64;
 pub(crate) struct Open {
     pub(crate) name: QName,
     pub(crate) namespace: Option<Symbol>,
+    ordinal: u64,
     /// Line of the start tag, if there is an observer to tell it to.
     pub(crate) line: u64,
     /// Position among siblings of the same local name, from 1; 0 if not counted.
@@ -19,7 +22,29 @@ pub(crate) struct Open {
     /// Where this element's child counters and namespace log begin.
     counters: usize,
     scope: usize,
+    /// The same for the `xml:` attributes.
+    inherited: usize,
 }
+
+/// An element that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenElement<'a> {
+    /// Its start tag is the n-th of the document, from 0.
+    pub ordinal: u64,
+    /// Namespace.
+    pub namespace: Option<&'a str>,
+    /// Local name.
+    pub local: &'a str,
+}
+
+/// An attribute in the namespace of `xml`, which Canonical XML 1.0 hands down to subtrees.
+pub(crate) struct Inherited {
+    pub(crate) local: Symbol,
+    pub(crate) value: String,
+}
+
+/// All `xml:` attributes of the open elements together, in bytes.
+const INHERITED_BYTES: usize = 256 * 1024;
 
 pub(crate) struct State {
     pub(crate) names: Names,
@@ -30,6 +55,10 @@ pub(crate) struct State {
     /// The innermost element was closed by the current event; it goes with the next one.
     pub(crate) closing: bool,
     pub(crate) seen_root: bool,
+    /// Start tags so far.
+    starts: u64,
+    inherited: Vec<Inherited>,
+    inherited_bytes: usize,
 }
 
 impl State {
@@ -42,6 +71,9 @@ impl State {
             tag: Tag::default(),
             closing: false,
             seen_root: false,
+            starts: 0,
+            inherited: Vec::new(),
+            inherited_bytes: 0,
         }
     }
 
@@ -50,11 +82,48 @@ impl State {
     }
 
     /// Takes the element of the current tag as open; `scope` is the mark before its declarations.
-    pub(crate) fn enter(&mut self, scope: usize) {
+    pub(crate) fn enter(&mut self, scope: usize) -> Result<(), Error> {
         self.seen_root = true;
+        let (ordinal, inherited) = (self.starts, self.inherited.len());
+        self.starts += 1;
+        if self.tag.has_xml_attribute {
+            self.hand_down()?;
+        }
         let index = self.count_sibling(self.tag.name.local);
         let (name, namespace) = (self.tag.name, self.tag.namespace);
-        self.open.push(Open { name, namespace, line: 0, index, counters: self.counters.len(), scope });
+        let counters = self.counters.len();
+        self.open.push(Open { name, namespace, ordinal, line: 0, index, counters, scope, inherited });
+        Ok(())
+    }
+
+    /// Keeps the `xml:` attributes of the current tag for the elements below.
+    fn hand_down(&mut self) -> Result<(), Error> {
+        for (local, value) in self.tag.xml_attributes() {
+            self.inherited_bytes += value.len();
+            self.inherited.push(Inherited { local, value: value.to_owned() });
+        }
+        match self.inherited_bytes > INHERITED_BYTES {
+            true => Err(Error::Limit { line: HERE, limit: "attributes that open elements hand down" }),
+            false => Ok(()),
+        }
+    }
+
+    /// The `xml:` attributes of the ancestors of the innermost element, the outermost first.
+    pub(crate) fn inherited(&self) -> &[Inherited] {
+        let own = self.open.last().map_or(0, |open| open.inherited);
+        self.inherited.get(..own).unwrap_or_default()
+    }
+
+    pub(crate) fn ordinal(&self) -> u64 {
+        self.starts.saturating_sub(1)
+    }
+
+    pub(crate) fn open_elements(&self) -> impl Iterator<Item = OpenElement<'_>> {
+        self.open.iter().take(self.depth()).map(|open| OpenElement {
+            ordinal: open.ordinal,
+            namespace: open.namespace.map(|namespace| self.names.text(namespace)),
+            local: self.names.text(open.name.local),
+        })
     }
 
     /// Forgets the element that the last event closed.
@@ -65,6 +134,10 @@ impl State {
         if let Some(closed) = self.open.pop() {
             self.counters.truncate(closed.counters);
             self.scope.restore(closed.scope);
+            if self.inherited.len() > closed.inherited {
+                let gone = self.inherited.drain(closed.inherited..).map(|it| it.value.len()).sum::<usize>();
+                self.inherited_bytes -= gone;
+            }
         }
     }
 

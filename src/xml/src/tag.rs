@@ -1,7 +1,7 @@
 //! Start tags: attributes (XML 1.0 section 3.1, 3.3.3) and their namespaces (Namespaces in XML 1.0).
 
 use crate::error::HERE;
-use crate::names::{BadName, QName, Symbol, is_character};
+use crate::names::{BadName, Names, QName, Symbol, is_character};
 use crate::state::State;
 use crate::{Error, Limits};
 use std::ops::Range;
@@ -15,6 +15,7 @@ pub(crate) struct Tag {
     declarations: Vec<(Symbol, Symbol)>,
     /// All attribute values, normalised, one behind the other.
     values: String,
+    pub(crate) has_xml_attribute: bool,
 }
 
 struct Entry {
@@ -27,14 +28,23 @@ impl Default for Tag {
     fn default() -> Self {
         let name = QName { raw: Symbol::EMPTY, prefix: Symbol::EMPTY, local: Symbol::EMPTY };
         let (attributes, declarations) = (Vec::new(), Vec::new());
-        Tag { name, namespace: None, attributes, declarations, values: String::new() }
+        let values = String::new();
+        Tag { name, namespace: None, attributes, declarations, values, has_xml_attribute: false }
+    }
+}
+
+impl Tag {
+    /// Local names and values of the attributes in the namespace of `xml`.
+    pub(crate) fn xml_attributes(&self) -> impl Iterator<Item = (Symbol, &str)> {
+        let is_xml = |entry: &&Entry| entry.namespace == Some(Symbol::XML_NAMESPACE);
+        self.attributes.iter().filter(is_xml).map(|it| (it.name.local, &self.values[it.value.clone()]))
     }
 }
 
 /// The start of an element.
 #[derive(Clone, Copy)]
 pub struct Start<'a> {
-    state: &'a State,
+    pub(crate) state: &'a State,
 }
 
 /// An attribute; namespace declarations are not among them.
@@ -51,7 +61,19 @@ pub struct Attribute<'a> {
     symbols: [Symbol; 3],
 }
 
-impl Attribute<'_> {
+impl<'a> Attribute<'a> {
+    /// An attribute by the symbols of local name, prefix and namespace.
+    pub(crate) fn new(names: &'a Names, symbols: [Symbol; 3], value: &'a str) -> Self {
+        let [local, prefix, namespace] = symbols;
+        Attribute {
+            namespace: not_empty(names.text(namespace)),
+            prefix: not_empty(names.text(prefix)),
+            local: names.text(local),
+            value,
+            symbols,
+        }
+    }
+
     /// Symbols of local name, prefix and namespace.
     pub fn symbols(&self) -> [Symbol; 3] {
         self.symbols
@@ -83,6 +105,11 @@ impl<'a> Start<'a> {
         self.local() == local && self.namespace() == Some(namespace)
     }
 
+    /// Its place among the start tags of the document, from 0.
+    pub fn ordinal(&self) -> u64 {
+        self.state.ordinal()
+    }
+
     /// Symbols of local name, prefix and namespace.
     pub fn symbols(&self) -> [Symbol; 3] {
         let tag = &self.state.tag;
@@ -93,6 +120,16 @@ impl<'a> Start<'a> {
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
         let state = self.state;
         state.tag.attributes.iter().map(|entry| entry.attribute(state))
+    }
+
+    /// The number of attributes.
+    pub(crate) fn attribute_count(&self) -> usize {
+        self.state.tag.attributes.len()
+    }
+
+    /// The attribute with this index in document order.
+    pub(crate) fn attribute_at(&self, index: usize) -> Attribute<'a> {
+        self.state.tag.attributes[index].attribute(self.state)
     }
 
     /// Value of the attribute with this name and no namespace.
@@ -131,13 +168,8 @@ impl<'a> Start<'a> {
 
 impl Entry {
     fn attribute<'a>(&self, state: &'a State) -> Attribute<'a> {
-        Attribute {
-            namespace: self.namespace.map(|namespace| state.names.text(namespace)),
-            prefix: not_empty(state.names.text(self.name.prefix)),
-            local: state.names.text(self.name.local),
-            value: &state.tag.values[self.value.clone()],
-            symbols: [self.name.local, self.name.prefix, self.namespace.unwrap_or(Symbol::EMPTY)],
-        }
+        let symbols = [self.name.local, self.name.prefix, self.namespace.unwrap_or(Symbol::EMPTY)];
+        Attribute::new(&state.names, symbols, &state.tag.values[self.value.clone()])
     }
 }
 
@@ -156,12 +188,12 @@ impl State {
         self.tag.attributes.clear();
         self.tag.declarations.clear();
         self.tag.values.clear();
+        self.tag.has_xml_attribute = false;
         if !raw.is_empty() {
             self.read_attributes(raw, limits)?;
         }
         self.resolve()?;
-        self.enter(scope);
-        Ok(())
+        self.enter(scope)
     }
 
     fn read_attributes(&mut self, raw: &str, limits: &Limits) -> Result<(), Error> {
@@ -224,6 +256,7 @@ impl State {
                 if entry.namespace.is_none() {
                     return Err(undeclared);
                 }
+                self.tag.has_xml_attribute |= entry.name.prefix == Symbol::XML;
             }
             let same = |e: &Entry| e.name.local == entry.name.local && e.namespace == entry.namespace;
             if earlier.iter().any(same) {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
 mod agreement;
+mod canonical;
 mod observing;
 mod places;
 mod round_trip;
