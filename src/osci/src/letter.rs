@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::rc::Rc;
 
-use seal::algorithm::{Policy, SignatureMethod};
+use seal::algorithm::SignatureMethod;
 use seal::identity::Identity;
 use seal::xmldsig::{NewReference, Signing, Survey, Target, Transform};
 use seal::xmlenc::{Plaintext, Staging};
@@ -68,7 +68,7 @@ impl Letter<'_> {
     ///
     /// # Errors
     /// What signing and writing say; [`Error::Malformed`] if what is handed on cannot be.
-    pub(crate) fn write(&self, policy: &Policy, boundary: Boundary) -> Result<Plaintext> {
+    pub(crate) fn write(&self, boundary: Boundary) -> Result<Plaintext> {
         let mut message = self.message.clone();
         let foreign = match self.handed {
             Some(handed) => {
@@ -79,7 +79,7 @@ impl Letter<'_> {
         };
         let envelope = envelope(&message, foreign);
         let signature = match self.signer {
-            Some((identity, method, id)) => Some(self.sign(&envelope, identity, method, id, policy)?),
+            Some((identity, method, id)) => Some(self.sign(&envelope, identity, method, id)?),
             None => None,
         };
         let mut writer = mime::Writer::osci(self.limits.staging(), boundary)?;
@@ -118,7 +118,6 @@ impl Letter<'_> {
         identity: &Identity,
         method: SignatureMethod,
         id: &str,
-        policy: &Policy,
     ) -> Result<String> {
         let mut unsigned: Staging = self.limits.staging();
         self.put(envelope, None, &mut unsigned)?;
@@ -130,8 +129,7 @@ impl Letter<'_> {
         let scope = scope(envelope);
         let scope: Vec<(&str, &str)> = scope.iter().map(|(name, uri)| (name.as_str(), uri.as_str())).collect();
         let signing = Signing {
-            signer: identity,
-            policy: *policy,
+            key: identity.key(),
             method,
             canonicalization: Form::default(),
             references: &references,

@@ -208,7 +208,7 @@ impl Unverified<'_> {
         }
         let verifier = Verifier {
             survey,
-            key: &Key::Certificate(signer.certificate.clone()),
+            key: &Key::Certificate(signer.certificate.x509().to_owned()),
             policy: *policy,
             outside: &self.package.outside,
             library_form: false,

@@ -81,16 +81,18 @@ pub struct Protection {
 /// [`Error::Io`] if `input` fails.
 pub fn open(input: impl Read, keys: &[Identity], policy: &Policy, limits: &Limits) -> Result<Opened> {
     let copy = RefCell::new(Some(limits.staging()));
-    let tee = Tee { input: input.take(limits.package + 1), copy: &copy };
+    let mut input = input.take(limits.package + 1);
+    let tee = Tee { input: &mut input, copy: &copy };
     let mut parts = Multipart::with_inner_headers(tee, limits.mime()).map_err(no_message)?;
     let mut envelope = Vec::new();
     let first = parts.next_part().map_err(no_message)?.ok_or(Error::Refused(Code::NO_MESSAGE))?;
     // An envelope of encryption is small. If it is something else, reading goes on from the copy.
     first.take(ENVELOPE_BYTES).read_to_end(&mut envelope).map_err(Error::Io)?;
     if kind(&envelope[..]).map_err(no_message)? != Some(Kind::Encrypted) {
-        io::copy(&mut parts.into_inner(), &mut io::sink())?;
-        let package = copy.into_inner().ok_or(Error::Refused(Code::INTERNAL))?.finish();
-        return Ok(Opened { package, protection: None });
+        drop(parts);
+        let mut copy = copy.into_inner().ok_or(Error::Refused(Code::INTERNAL))?;
+        io::copy(&mut input, &mut copy)?;
+        return Ok(Opened { package: copy.finish(), protection: None });
     }
     copy.replace(None);
     let data = encrypted_data(&envelope).map_err(no_message)?;
@@ -127,12 +129,11 @@ fn encrypted_data(envelope: &[u8]) -> Result<EncryptedData> {
     let mut data = None;
     loop {
         match reader.next()? {
-            Event::Start(start) if data.is_none() && start.is(XENC, "EncryptedData") && reader.depth() == 3 => {
-                data = Some(EncryptedData::read(&mut reader)?);
-            }
+            Event::Start(start) if data.is_none() && start.is(XENC, "EncryptedData") => {}
             Event::Eof => return data.ok_or(Error::Malformed("the envelope holds nothing encrypted")),
-            _ => {}
+            _ => continue,
         }
+        data = Some(EncryptedData::read(&mut reader)?);
     }
 }
 

@@ -100,7 +100,8 @@ impl Identity {
         raw_signature::sign(&self.key, method, digest)
     }
 
-    pub(crate) fn key(&self) -> &PKeyRef<Private> {
+    /// The private key itself.
+    pub fn key(&self) -> &PKeyRef<Private> {
         &self.key
     }
 }

@@ -22,10 +22,10 @@ mod writer;
 
 pub use canonical::{Canonical, Form, canonical_document};
 pub use error::Error;
-pub use names::Symbol;
+pub use names::{Symbol, is_character};
 pub use observer::{Observer, Place};
 pub use reader::{Event, Fence, Limits, Node, Reader};
 pub use source::Position;
 pub use state::OpenElement;
 pub use tag::{Attribute, Start};
-pub use writer::Writer;
+pub use writer::{Writer, escape_attribute, escape_text};

@@ -156,6 +156,6 @@ fn is_name_character(c: char) -> bool {
 }
 
 /// `Char` of XML 1.0, section 2.2.
-pub(crate) fn is_character(c: char) -> bool {
+pub fn is_character(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }

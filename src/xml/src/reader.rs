@@ -231,6 +231,11 @@ impl<R: BufRead> Reader<R> {
         self.tokens.get_ref().position()
     }
 
+    /// Byte offset behind the last event that was no text.
+    pub fn consumed(&self) -> u64 {
+        self.tokens.get_ref().consumed()
+    }
+
     /// Number of open elements: the one just begun counts, the one just ended does not.
     pub fn depth(&self) -> usize {
         self.state.depth()

@@ -139,6 +139,11 @@ impl<R: Read> Source<R> {
         }
     }
 
+    /// Byte offset where reading stands now.
+    pub(crate) fn consumed(&self) -> u64 {
+        self.position_at(self.start).offset
+    }
+
     /// The line where reading stands now.
     pub(crate) fn line(&self) -> u64 {
         self.line_at(self.start)

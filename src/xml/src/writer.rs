@@ -154,7 +154,7 @@ fn check_text(text: &str) -> Result<(), Error> {
 }
 
 /// Escapes text as Canonical XML does.
-pub(crate) fn escape_text(text: &str, target: &mut String) {
+pub fn escape_text(text: &str, target: &mut String) {
     escape(text, target, |c| match c {
         '&' => Some("&amp;"),
         '<' => Some("&lt;"),
@@ -165,7 +165,7 @@ pub(crate) fn escape_text(text: &str, target: &mut String) {
 }
 
 /// Escapes an attribute value as Canonical XML does.
-pub(crate) fn escape_attribute(value: &str, target: &mut String) {
+pub fn escape_attribute(value: &str, target: &mut String) {
     escape(value, target, |c| match c {
         '&' => Some("&amp;"),
         '<' => Some("&lt;"),

@@ -11,14 +11,14 @@ pub(super) const MOST: usize = 1_000;
 
 /// A card as it stands in an answer.
 pub(super) fn bundle(card: &Card) -> Result<ProcessCardBundle> {
-    let stamp = |moment: Option<i64>| moment.map(|at| Ok(TimeStamp::Plain(date_time(at)?))).transpose();
+    let stamp = |at: i64| date_time(at).map(TimeStamp::Plain);
     let report = |inspected: &super::inspect::Inspected| inspected.report();
     Ok(ProcessCardBundle {
         message_id: card.message_id.clone(),
         recent_modification: date_time(card.modification)?,
-        creation: stamp(Some(card.creation))?,
-        forwarding: stamp(card.forwarding)?,
-        reception: stamp(card.reception)?,
+        creation: Some(stamp(card.creation)?),
+        forwarding: card.forwarding.map(stamp).transpose()?,
+        reception: card.reception.map(stamp).transpose()?,
         subject: card.subject.clone(),
         inspections: card.inspections.iter().map(report).collect::<Result<_>>()?,
     })

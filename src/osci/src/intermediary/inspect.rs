@@ -131,10 +131,7 @@ fn inspected(certificate: &Certificate, finding: &Finding) -> Result<Inspected> 
 impl Inspected {
     /// As it stands in an inspection report. Which level a certificate has is not looked at.
     pub(super) fn report(&self) -> Result<Inspection> {
-        let online = self.revoked.map(|revoked| {
-            let source = self.crl.map(date_time).transpose()?.map_or(OnlineSource::None, OnlineSource::Crl);
-            Ok(card::OnlineResult { revoked, source })
-        });
+        let source = self.crl.map(date_time).transpose()?.map_or(OnlineSource::None, OnlineSource::Crl);
         Ok(Inspection {
             moment: TimeStamp::Plain(date_time(self.at)?),
             subject: self.subject.clone(),
@@ -151,7 +148,7 @@ impl Inspected {
                 Some(false) => card::OfflineResult::Invalid,
                 None => card::OfflineResult::Indeterminate,
             },
-            online: online.transpose()?,
+            online: self.revoked.map(|revoked| card::OnlineResult { revoked, source }),
         })
     }
 }

@@ -227,7 +227,7 @@ fn request<B: Backend>(
         limits: &settings.limits,
     };
     let boundary = || Ok::<_, Error>(Boundary::from_random(intermediary.backend.random()?));
-    let package = letter.write(&settings.policy, boundary()?)?;
+    let package = letter.write(boundary()?)?;
     let receiver = order.message.certificates.cipher_addressee.as_ref();
     let Some(receiver) = receiver.filter(|_| order.is_sealed) else {
         return Ok(Request { package, challenge, order: kind, is_sealed: false, is_protocolled });

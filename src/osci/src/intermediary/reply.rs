@@ -69,7 +69,7 @@ impl<B: Backend> Intermediary<B> {
             signer: Some((&settings.signer, settings.method, SIGNER)),
             limits: &settings.limits,
         };
-        let package = letter.write(&settings.policy, Boundary::from_random(self.backend.random()?))?;
+        let package = letter.write(Boundary::from_random(self.backend.random()?))?;
         let Some(receiver) = receiver else { return Ok(package) };
         let sealing = Sealing {
             receiver: &receiver.certificate,

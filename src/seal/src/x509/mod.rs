@@ -206,7 +206,8 @@ impl Certificate {
         &self.0.key
     }
 
-    pub(crate) fn x509(&self) -> &X509Ref {
+    /// The certificate as OpenSSL knows it.
+    pub fn x509(&self) -> &X509Ref {
         &self.0.x509
     }
 }

@@ -186,8 +186,8 @@ pub struct Encryptor<W: Write> {
 }
 
 impl<W: Write> Encryptor<W> {
-    /// Makes a random key and IV. `gcm_iv_bytes` is 12, or 16 for old partners. The key is for the receivers, and for
-    /// this content only.
+    /// Encrypts under a key that was made for this content and for nothing else; the IV is random. `gcm_iv_bytes` is 12,
+    /// or 16 for old partners.
     ///
     /// # Errors
     /// [`Error::AlgorithmForbidden`] if the policy does not make the cipher.
@@ -195,10 +195,13 @@ impl<W: Write> Encryptor<W> {
         policy: &Policy,
         cipher: BlockCipher,
         gcm_iv_bytes: usize,
+        key: &ContentKey,
         mut sink: W,
-    ) -> Result<(Self, ContentKey)> {
+    ) -> Result<Self> {
         policy.make_cipher(cipher)?;
-        let key = ContentKey::random(cipher)?;
+        if key.bytes().len() != cipher.key_bytes() {
+            return Err(Error::AlgorithmForbidden);
+        }
         let mut iv = vec![0; iv_bytes(cipher, gcm_iv_bytes)?];
         rand_bytes(&mut iv)?;
         let mut context = CipherCtx::new()?;
@@ -206,7 +209,7 @@ impl<W: Write> Encryptor<W> {
         context.set_iv_length(iv.len())?;
         context.encrypt_init(None, Some(key.bytes()), Some(&iv))?;
         sink.write_all(&iv).map_err(Error::EncryptionStaging)?;
-        Ok((Encryptor { context, sealed: Vec::new(), sink }, key))
+        Ok(Encryptor { context, sealed: Vec::new(), sink })
     }
 
     /// Writes the tag and gives the sink back.

@@ -5,6 +5,7 @@ use std::{
     fmt,
     fs::File,
     io::{self, BufReader, Read, Write},
+    ops::Range,
     os::unix::fs::FileExt,
     path::Path,
 };
@@ -35,19 +36,38 @@ impl Staging {
         Staging { file: SpooledTempFile::new_in(memory, folder), left: limit, length: 0 }
     }
 
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// [`Error::EncryptionTooLarge`] beyond the limit, [`Error::EncryptionStaging`] if the file fails.
+    pub fn take(&mut self, bytes: &[u8]) -> Result<()> {
         let count = bytes.len() as u64;
         self.left = self.left.checked_sub(count).ok_or(Error::EncryptionTooLarge)?;
         self.length += count;
         self.file.write_all(bytes).map_err(Error::EncryptionStaging)
     }
 
-    pub(super) fn finish(self) -> Plaintext {
+    /// What was taken, to be read. A [`super::Decryptor`] does so only if the tag is right.
+    pub fn finish(self) -> Plaintext {
         let kept = match self.file.into_inner() {
             SpooledData::InMemory(cursor) => Kept::Memory(cursor.into_inner()),
             SpooledData::OnDisk(file) => Kept::File(file),
         };
         Plaintext { kept, length: self.length }
+    }
+}
+
+impl Write for Staging {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.take(bytes) {
+            Ok(()) => Ok(bytes.len()),
+            Err(Error::EncryptionStaging(error)) => Err(error),
+            Err(other) => Err(io::Error::other(other)),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -75,7 +95,15 @@ impl Plaintext {
 
     /// Reads from the beginning; any number of readers may read at the same time.
     pub fn open(&self) -> BufReader<PlaintextReader<'_>> {
-        BufReader::with_capacity(PIECE, PlaintextReader { plaintext: self, offset: 0 })
+        self.open_range(0..self.length)
+    }
+
+    /// Reads the bytes of a range, cut to what there is.
+    pub fn open_range(&self, range: Range<u64>) -> BufReader<PlaintextReader<'_>> {
+        let end = range.end.min(self.length);
+        let offset = range.start.min(end);
+        let piece = usize::try_from(end - offset).map_or(PIECE, |length| length.clamp(1, PIECE));
+        BufReader::with_capacity(piece, PlaintextReader { plaintext: self, offset, end })
     }
 }
 
@@ -89,10 +117,14 @@ impl fmt::Debug for Plaintext {
 pub struct PlaintextReader<'a> {
     plaintext: &'a Plaintext,
     offset: u64,
+    end: u64,
 }
 
 impl Read for PlaintextReader<'_> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
+        let wanted = target.len().min(left);
+        let target = &mut target[..wanted];
         let count = match &self.plaintext.kept {
             Kept::File(file) => file.read_at(target, self.offset)?,
             Kept::Memory(bytes) => {

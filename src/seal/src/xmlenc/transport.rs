@@ -34,7 +34,8 @@ pub enum OaepHash {
 }
 
 impl ContentKey {
-    pub(super) fn random(cipher: BlockCipher) -> Result<Self> {
+    /// A new key for one content.
+    pub fn random(cipher: BlockCipher) -> Result<Self> {
         let mut key = Zeroizing::new(vec![0; cipher.key_bytes()]);
         rand_bytes(&mut key)?;
         Ok(ContentKey(key))
