@@ -95,6 +95,11 @@ impl<B: Backend> Intermediary<B> {
         Intermediary { settings, backend }
     }
 
+    /// What it remembers with.
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
     /// Takes a request and gives the answer, a whole package. Whatever is wrong with the request is answered, too.
     ///
     /// # Errors

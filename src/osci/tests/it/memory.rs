@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use osci::intermediary::Backend;
-use osci::intermediary::backend::{Card, Cards, Dialog, DialogState, NewDelivery, Refusal, Selection};
+use osci::intermediary::backend::{Call, Card, Cards, Dialog, DialogState, NewDelivery, Refusal, Selection};
 use osci::message::Role;
 use osci::{Error, Result};
 use seal::x509::Certificate;
@@ -39,15 +39,20 @@ impl Memory {
         Memory { now, ..Memory::default() }
     }
 
-    /// A dialog that another intermediary had begun.
-    pub fn put_dialog(&self, conversation: &str, state: DialogState) {
-        let dialog = Dialog { conversation: conversation.to_owned(), version: 0, state };
-        self.state.lock().unwrap().dialogs.insert(conversation.to_owned(), dialog);
+    /// Where a dialog that another intermediary led stands now. `cipher` is the client's certificate if it is new.
+    pub fn put_dialog(&self, conversation: &str, cipher: Option<Vec<u8>>, next: u32, challenge: &str) {
+        let mut all = self.state.lock().unwrap();
+        let known = all.dialogs.remove(conversation);
+        let Some(cipher) = cipher.or(known.as_ref().map(|dialog| dialog.state.cipher.clone())) else { return };
+        let handed_out = known.map(|dialog| dialog.state.handed_out).unwrap_or_default();
+        let (signer, knows_short_iv, challenge) = (None, true, challenge.to_owned());
+        let state = DialogState { cipher, signer, next, challenge, handed_out, knows_short_iv };
+        all.dialogs.insert(conversation.to_owned(), Dialog { conversation: conversation.to_owned(), version: 0, state });
     }
 
     /// An id that another intermediary had issued.
     pub fn put_id(&self, id: &str) {
-        self.state.lock().unwrap().ids.insert(id.to_owned(), false);
+        self.state.lock().unwrap().ids.entry(id.to_owned()).or_insert(false);
     }
 
     pub fn reception_of(&self, id: &str) -> Option<i64> {
@@ -182,6 +187,27 @@ impl Backend for Memory {
             kept.card.modification = moment;
         }
         Ok(true)
+    }
+
+    fn call(&self, _: &str, _: &Plaintext) -> Result<Call> {
+        Ok(Call::NotReached)
+    }
+
+    fn passed_on(&self, message_id: &str, forwarding: i64, reception: i64) -> Result<()> {
+        let mut state = self.state.lock().unwrap();
+        for kept in state.deliveries.iter_mut().filter(|it| it.card.message_id == message_id) {
+            kept.card.forwarding = Some(forwarding);
+            kept.card.reception = Some(reception);
+            kept.card.modification = reception;
+        }
+        Ok(())
+    }
+
+    fn withdraw(&self, message_id: &str) -> Result<()> {
+        let mut state = self.state.lock().unwrap();
+        state.deliveries.retain(|it| it.card.message_id != message_id);
+        state.ids.insert(message_id.to_owned(), false);
+        Ok(())
     }
 
     fn cards(&self, client: &Certificate, cards: &Cards) -> Result<(Vec<Card>, bool)> {
