@@ -5,6 +5,8 @@
 //! |---|---|
 //! | [`names`] | namespaces, actors, orders |
 //! | [`code`] | feedback codes with their texts |
+//! | [`transport`], [`package`], [`content`] | envelopes of encryption, signed packages, containers |
+//! | [`intermediary`] | the intermediary |
 //! | [`message`], [`card`] | what a message says |
 //! | [`read`], [`write`] | its XML |
 //! | [`rules`] | what each kind must and must not bring |
@@ -14,6 +16,7 @@
 
 pub mod card;
 pub mod code;
+pub mod content;
 mod element;
 mod error;
 pub mod intermediary;

@@ -115,16 +115,30 @@ impl Package {
         Ok(Unverified { package: self, message, ordinals, signature })
     }
 
-    /// Copies all attachments into another package.
-    pub(crate) fn copy_attachments<W: Write>(&self, limits: &Limits, writer: &mut mime::Writer<W>) -> Result<()> {
+    /// Gives each attachment to `take`, one after the other.
+    pub(crate) fn each_attachment(
+        &self,
+        limits: &Limits,
+        mut take: impl FnMut(&str, &mut dyn std::io::Read) -> Result<()>,
+    ) -> Result<()> {
         let mut parts = Multipart::with_inner_headers(self.raw.open(), limits.mime())?;
         parts.next_part()?;
         for attachment in &self.attachments {
-            writer.begin(&NewPart::attachment(&attachment.id).with_length(attachment.length))?;
             let mut part = parts.next_part()?.ok_or(Error::Malformed("an attachment is missing"))?;
-            std::io::copy(&mut part, writer)?;
+            take(&attachment.id, &mut part)?;
         }
         Ok(())
+    }
+
+    /// Copies all attachments into another package.
+    pub(crate) fn copy_attachments<W: Write>(&self, limits: &Limits, writer: &mut mime::Writer<W>) -> Result<()> {
+        let mut lengths = self.attachments.iter().map(|attachment| attachment.length);
+        self.each_attachment(limits, |id, part| {
+            let length = lengths.next().unwrap_or_default();
+            writer.begin(&NewPart::attachment(id).with_length(length))?;
+            std::io::copy(part, writer)?;
+            Ok(())
+        })
     }
 }
 

@@ -31,13 +31,13 @@ fn opened(bytes: &[u8], keys: &[Identity]) -> osci::Result<Message> {
     }
 }
 
-fn keys() -> Vec<Identity> {
+pub fn keys() -> Vec<Identity> {
     ["intermed", "alice", "bob", "carol", "dave", "expired", "revoked", "mallory"]
         .map(|who| identity(&format!("{who}_cipher")))
         .into()
 }
 
-fn scenarios() -> Vec<PathBuf> {
+pub fn scenarios() -> Vec<PathBuf> {
     let listed = std::fs::read_dir(corpus().join("messages")).unwrap();
     let mut folders: Vec<PathBuf> = listed.map(|entry| entry.unwrap().path()).collect();
     folders.sort();
@@ -45,7 +45,7 @@ fn scenarios() -> Vec<PathBuf> {
     folders
 }
 
-fn messages(folder: &Path) -> Vec<PathBuf> {
+pub fn messages(folder: &Path) -> Vec<PathBuf> {
     let listed = std::fs::read_dir(folder).unwrap();
     let mut files: Vec<PathBuf> = listed.map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "osci"));

@@ -1,5 +1,6 @@
 //! The intermediary and the wire against messages that another implementation has made.
 
 mod bed;
+mod content;
 mod corpus;
 mod memory;
