@@ -102,6 +102,18 @@ pub enum Error {
     /// What was kept of an upload is lost.
     #[error("what was kept of the upload is lost")]
     UploadLost,
+    /// A conversation has ended, or another request went on with it.
+    #[error("the conversation is not as the request expects it")]
+    ConversationChanged,
+    /// A chosen id is taken.
+    #[error("this id is taken")]
+    RelayIdTaken,
+    /// A message id was not issued here to whoever uses it, was used before, or its time is over.
+    #[error("this message id may not be used")]
+    TicketRefused,
+    /// Too much waits in the mailbox.
+    #[error("too much waits in the mailbox")]
+    MailboxFull,
     /// A thread of the gateway ended unexpectedly.
     #[error("an internal task ended unexpectedly")]
     Internal,
@@ -140,6 +152,10 @@ impl Error {
             Error::UploadSuperseded => "broker.upload-superseded",
             Error::UploadQuota => "broker.upload-quota",
             Error::UploadLost => "broker.upload-lost",
+            Error::ConversationChanged => "relay.conversation-changed",
+            Error::RelayIdTaken => "relay.id-taken",
+            Error::TicketRefused => "relay.ticket-refused",
+            Error::MailboxFull => "relay.mailbox-full",
             Error::Internal => "broker.internal",
         }
     }

@@ -1,5 +1,5 @@
-//! What comes too late goes back to its sender: outgoing messages that could not be delivered, and mailbox entries that
-//! nobody has fetched.
+//! What comes too late goes back to its sender: outgoing messages that could not be delivered, and mailbox entries and relayed
+//! deliveries that nobody has fetched.
 
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ impl Broker {
         loop {
             let jobs = self.store().expired_jobs(TOGETHER).await?;
             let entries = self.store().expired_inbox(TOGETHER).await?;
+            let deliveries = self.store().expired_deliveries(self.now(), TOGETHER).await?;
+            let found = jobs.len() + entries.len() + deliveries.len();
             let before = done;
             for job in &jobs {
                 done += usize::from(succeeded(self.expire_job(job).await));
@@ -35,8 +37,11 @@ impl Broker {
             for entry in &entries {
                 done += usize::from(succeeded(self.expire_entry(entry).await));
             }
+            for delivery in deliveries {
+                done += usize::from(succeeded(self.expire_delivery(delivery).await));
+            }
             // Without progress the same would come again.
-            if jobs.len() + entries.len() < TOGETHER as usize || done == before {
+            if found < TOGETHER as usize || done == before {
                 return Ok(done);
             }
         }

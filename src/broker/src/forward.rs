@@ -24,7 +24,7 @@ impl Broker {
     ///
     /// # Errors
     /// `UnknownAuthority` if it has no mailbox here, `ForwardLoop` if the message was there before or comes from
-    /// there, `WrongState` if something of it was imported already.
+    /// there, `WrongState` if something of it was imported already, or it waits for somebody who picks it up.
     pub async fn forward(
         &self,
         caller: &Caller,
@@ -50,6 +50,10 @@ impl Broker {
         let waits = matches!(message.state, MessageState::Parked | MessageState::Processed);
         if message.direction != Direction::In || !waits {
             return Err(model::Error::WrongState { state: message.state.name() }.into());
+        }
+        // What was encrypted for one recipient is of no use to another.
+        if self.store().relay_delivery(&Scope::tenant(&message.tenant), id).await?.is_some() {
+            return Err(model::Error::WrongState { state: "relayed" }.into());
         }
         let from = way(&message);
         let sender = message.identity.as_ref().map(|identity| partner(&message, identity));

@@ -265,20 +265,11 @@ impl Broker {
         stored: &StoredPayload,
         supersedes: Option<Id>,
     ) -> Work {
-        let (tenant, space) = (&message.tenant, dedup_space(message));
-        let digest = &stored.reference().sha256;
         let mut work = Work::new();
-        match supersedes {
-            None => work.claim_dedup(tenant, &space, &message.dedup_key, message.id, digest, None),
-            Some(first) => {
-                work.replace_dedup(tenant, &space, &message.dedup_key, first, message.id, digest, None)
-            }
-        };
-        work.insert_payload(tenant, stored);
-        work.insert_message(message);
+        self.take_in_rows(&mut work, message, stored, supersedes);
         work.enqueue(&NewJob {
             id: message.id,
-            tenant: tenant.clone(),
+            tenant: message.tenant.clone(),
             lane: format!("in:{}", message.partner),
             kind: "process".to_owned(),
             subject: message.id,
@@ -287,6 +278,26 @@ impl Broker {
             fifo_key: None,
         });
         work
+    }
+
+    /// Rows of a message that is taken in: its dedup key, payload and itself.
+    pub(crate) fn take_in_rows(
+        &self,
+        work: &mut Work,
+        message: &Message,
+        stored: &StoredPayload,
+        supersedes: Option<Id>,
+    ) {
+        let (tenant, space) = (&message.tenant, dedup_space(message));
+        let digest = &stored.reference().sha256;
+        match supersedes {
+            None => work.claim_dedup(tenant, &space, &message.dedup_key, message.id, digest, None),
+            Some(first) => {
+                work.replace_dedup(tenant, &space, &message.dedup_key, first, message.id, digest, None)
+            }
+        };
+        work.insert_payload(tenant, stored);
+        work.insert_message(message);
     }
 
     /// What is known of a message with the same id as `message`.

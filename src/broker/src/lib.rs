@@ -4,6 +4,7 @@
 //! accept    transaction 1: message, dedup key, event   (intake)
 //! process   transaction 2: state, records, events, mailbox, replies   (process, translate)
 //! prepare   an outgoing message is written and checked like anyone's   (prepare)
+//! relay     takes in, hands out and proves what is not for the gateway (relay)
 //! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
 //! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
@@ -36,6 +37,7 @@ mod process;
 mod reach;
 mod records;
 mod redrive;
+mod relay;
 mod repairs;
 mod retry;
 mod send;
@@ -67,12 +69,17 @@ pub use intake::{Checked, Incoming, check};
 pub use once::Once;
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};
+pub use relay::{NewDelivery, Relay, RelayLimits, Relayed, Turn};
 pub use repairs::NOTE_CHARS;
 pub use stamping::{StampHealth, Stamping};
 pub use store::{
     Breaker, BreakerState, ChainFinding, ChainReport, ClarificationFilter, Class, Delivery, InboxEntry,
     InboxFilter, InboxState, Lane, Listed, MessageFilter, Page, Partner, Payload, RecordFilter, SealedEvent,
     Stats, Subscription, Terms, TokenRow,
+};
+pub use store::{
+    CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery, RelayQuota,
+    RelayStage, StoredPayload,
 };
 pub use store::{Upload as UploadState, UploadQuota};
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
@@ -122,6 +129,7 @@ pub struct Broker {
     /// Whether time stamps were overdue at the last look of the workers.
     stamps_overdue: Arc<AtomicBool>,
     upload_limits: UploadLimits,
+    relay_limits: RelayLimits,
     /// Who is at which upload.
     turns: Arc<uploads::Turns>,
     pressure: Arc<pressure::Pressure>,
@@ -136,6 +144,7 @@ impl Broker {
             adapters: Arc::default(),
             stamps_overdue: Arc::default(),
             upload_limits: UploadLimits::default(),
+            relay_limits: RelayLimits::default(),
             turns: Arc::default(),
             pressure: Arc::new(pressure::Pressure::new(Quotas::default())),
         }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::Stream;
 use model::message::Direction;
 use model::rights::Action;
-use model::{Actor, Caller, Event, EventKind, Id, Message, MessageState, Timestamp, ids};
+use model::{Actor, Caller, Event, EventKind, Id, Message, MessageState, Scope, Timestamp, ids};
 use serde_json::json;
 use store::{InboxState, NewJob, StoredPayload, Work};
 
@@ -97,13 +97,25 @@ impl Broker {
             let mut work = Work::new();
             work.cancel_jobs(&message.tenant, message.id);
             if waits {
-                let from = [InboxState::Available, InboxState::HandedOut];
-                work.set_inbox(&message.tenant, message.id, &from, InboxState::Returned, None);
+                self.take_from_mailbox(&mut work, &message).await?;
             }
             let message = self.returned(&mut work, message, &caller.actor, note).await?;
             self.commit_answer(caller, once, work, id, message.brief()).await
         })
         .await
+    }
+
+    /// Rows of the end of a message's waiting, in the mailbox of its authority or for whoever picks it up.
+    async fn take_from_mailbox(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
+        let scope = Scope::tenant(&message.tenant);
+        if let Some(delivery) = self.store().relay_delivery(&scope, message.id).await? {
+            let from = delivery.stage;
+            work.update_relay_delivery(&delivery.returned(), from);
+            return Ok(());
+        }
+        let from = [InboxState::Available, InboxState::HandedOut];
+        work.set_inbox(&message.tenant, message.id, &from, InboxState::Returned, None);
+        Ok(())
     }
 
     /// Gives a parked incoming message mended bytes and has it processed again. The bytes it came with stay, and the

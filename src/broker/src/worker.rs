@@ -196,6 +196,12 @@ async fn keep_house(broker: Broker, mut stopped: watch::Receiver<bool>) {
             Ok(swept) => tracing::debug!(swept, "uploads whose time is over"),
             Err(error) => tracing::error!(code = error.code(), "uploads could not be swept"),
         }
+        match broker.relay().sweep().await {
+            Ok(swept) => tracing::debug!(swept, "conversations and tickets whose time is over"),
+            Err(error) => {
+                tracing::error!(code = error.code(), "conversations and tickets could not be swept")
+            }
+        }
         match broker.store().sweep(ORPHAN_AGE).await {
             Ok(report) => tracing::debug!(removed = report.removed, bytes = report.bytes, "swept"),
             Err(error) => tracing::error!(code = error.code(), "sweeping failed"),

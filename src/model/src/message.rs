@@ -30,6 +30,8 @@ pub enum Door {
     Local,
     /// A channel of ours carried it.
     Adapter,
+    /// A client brought it by OSCI-Transport.
+    Osci,
 }
 
 /// State of a message. `Confirmed`, `Returned` and `Parked` are the three places where messages end;

@@ -12,6 +12,7 @@
 //! | `migrate`, `partition` | the schema, its way forwards, and partitions of months |
 //! | [`Work`] | what can be written |
 //! | `records`, `messages`, `clarifications`, `events`, `hooks`, `inbox` | what can be read of the house's business |
+//! | `conversations`, `relay` | what a relay remembers: dialogs, issued ids, deliveries that wait for pick-up |
 //! | `queue`, `lanes`, `sealer`, `stamps`, `desk`, `stats` | what workers claim, and what administrators keep |
 //! | `breaker` | when a lane that fails is left alone |
 //! | `audit` | whether what is kept is still what was sealed |
@@ -20,6 +21,7 @@
 mod audit;
 mod breaker;
 mod clarifications;
+mod conversations;
 mod db;
 mod desk;
 mod error;
@@ -35,6 +37,7 @@ mod postgres;
 mod pressure;
 mod queue;
 mod records;
+mod relay;
 mod sealer;
 mod sql;
 mod sqlite;
@@ -57,6 +60,7 @@ use crate::unit::Unit;
 pub use audit::{ChainFinding, ChainReport};
 pub use breaker::{Breaker, BreakerState, LaneFailure};
 pub use clarifications::{ClarificationFilter, Operation, OperationState};
+pub use conversations::{Conversation, Ticket};
 pub use desk::{Partner, TokenRow};
 pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
@@ -68,6 +72,7 @@ pub use payload::upload::{NewUpload, Upload, UploadQuota, UploadWriter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};
 pub use queue::{Class, Job, LANE_CAP, NewJob};
 pub use records::RecordFilter;
+pub use relay::{CardFilter, CardRule, Cards, Pick, RelayDelivery, RelayQuota, RelayStage};
 pub use seal::bundle::EventRecord;
 pub use seal::chain::{Entry, SignedBatch};
 pub use seal::evidence_key::EvidenceKey;

@@ -53,6 +53,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0007_compact.sql"),
         postgres: include_str!("../migrations/postgres/0007_compact.sql"),
     },
+    Migration {
+        version: 8,
+        sqlite: include_str!("../migrations/sqlite/0008_relay.sql"),
+        postgres: include_str!("../migrations/postgres/0008_relay.sql"),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS amtsbote_schema (version BIGINT NOT NULL PRIMARY KEY)";

@@ -32,7 +32,7 @@ impl Store {
     }
 
     /// Removes the messages and events of all months that ended before `before`, over all tenants. The chain keeps their
-    /// digests, and keys of repeated messages stay known.
+    /// digests, and keys of repeated messages stay known. What was relayed goes with its message.
     ///
     /// # Errors
     /// [`Error::Conflict`] if a message among them has not ended or an event is not sealed; nothing is removed then.
@@ -42,7 +42,9 @@ impl Store {
         if let Db::Postgres(engine) = self.db() {
             drop_months(engine.pool(), &bound).await?;
         }
-        for (table, sql) in [("message", DELETE_MESSAGES), ("event", DELETE_EVENTS)] {
+        for (table, sql) in
+            [("message", DELETE_MESSAGES), ("event", DELETE_EVENTS), ("relay delivery", DELETE_RELAYED)]
+        {
             self.delete_below(table, sql, &bound).await?;
         }
         Ok(())
@@ -73,6 +75,8 @@ const DELETE_MESSAGES: &str = "DELETE FROM message WHERE id IN \
      (SELECT id FROM message WHERE id < $1 AND state IN ('confirmed', 'returned') ORDER BY id LIMIT $2) RETURNING id";
 const DELETE_EVENTS: &str =
     "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE id < $1 ORDER BY id LIMIT $2) RETURNING id";
+const DELETE_RELAYED: &str = "DELETE FROM relay_delivery WHERE message IN \
+     (SELECT message FROM relay_delivery WHERE message < $1 AND stage > 1 ORDER BY message LIMIT $2) RETURNING message";
 
 /// Makes the partitions of the month of `now` and of the next ones, where they are missing.
 pub(crate) async fn create_ahead(pool: &PgPool, now: Timestamp) -> Result<(), Error> {

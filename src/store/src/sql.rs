@@ -278,6 +278,9 @@ impl Select {
             Table::Message => ["message.tenant =", "message.unit", "message.public_service"],
             Table::Event => ["event.tenant =", "event.unit", "event.public_service"],
             Table::Inbox => ["inbox.tenant =", "inbox.unit", "inbox.public_service"],
+            Table::Relay => {
+                ["relay_delivery.tenant =", "relay_delivery.unit", "relay_delivery.public_service"]
+            }
         };
         self.sql(tenant)
             .sql(" ")
@@ -317,6 +320,7 @@ pub(crate) enum Table {
     Message,
     Event,
     Inbox,
+    Relay,
 }
 
 /// One statement of a unit of work.

@@ -98,7 +98,7 @@ impl Gateway {
         outbound: Arc<dyn Outbound>,
         stamping: Option<Stamping>,
     ) -> Self {
-        Gateway::build(clock, outbound, stamping, vec![]).await
+        Gateway::build(clock, outbound, stamping, vec![], None).await
     }
 
     /// A gateway with partners outside and the adapters that carry messages to them.
@@ -107,8 +107,13 @@ impl Gateway {
         partners: Vec<PartnerEntry>,
         adapters: Vec<Arc<dyn Adapter>>,
     ) -> Self {
-        let Gateway { broker, folder } = Gateway::build(clock, Arc::new(Nowhere), None, partners).await;
+        let Gateway { broker, folder } = Gateway::build(clock, Arc::new(Nowhere), None, partners, None).await;
         Gateway { broker: broker.with_adapters(adapters), folder }
+    }
+
+    /// A gateway on the database of this URL; on one of its own if there is none.
+    pub async fn on(database: Option<String>, clock: Arc<dyn Clock>) -> Self {
+        Gateway::build(clock, Arc::new(Nowhere), None, vec![], database).await
     }
 
     async fn build(
@@ -116,10 +121,12 @@ impl Gateway {
         outbound: Arc<dyn Outbound>,
         stamping: Option<Stamping>,
         partners: Vec<PartnerEntry>,
+        database: Option<String>,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let own = || format!("sqlite:{}", folder.path().join("db").display());
         let store = Store::open(store::Config {
-            database: format!("sqlite:{}", folder.path().join("db").display()),
+            database: database.unwrap_or_else(own),
             payloads: folder.path().join("payloads"),
             keys: Arc::new(KeyRing::new(MasterKey::random().unwrap(), vec![])),
             clock: clock.clone(),

@@ -5,6 +5,7 @@
 mod clarify;
 mod content;
 mod delivery;
+mod engines;
 mod erasure;
 mod evidence;
 mod exchange;
@@ -12,6 +13,8 @@ mod hooks;
 mod house;
 mod intake;
 mod once;
+mod relay;
+mod relay_model;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]
 #[allow(dead_code, reason = "made for other tests")]

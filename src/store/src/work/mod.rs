@@ -7,6 +7,7 @@ mod hooks;
 mod messages;
 mod queue;
 mod records;
+mod relay;
 
 use std::collections::BTreeSet;
 

@@ -15,6 +15,7 @@ mod make;
 mod opening;
 mod payloads;
 mod queue;
+mod relay;
 mod scopes;
 mod staging;
 mod stamps;

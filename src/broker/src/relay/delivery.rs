@@ -1,0 +1,305 @@
+//! Deliveries: taken in, found, received by those who are called, and sent back.
+
+use model::message::Direction;
+use model::rights::Action;
+use model::{Actor, Caller, EventKind, Id, Message, MessageState, Scope, ids};
+use serde_json::json;
+use store::{CardFilter, CardRule, Cards, Payload, Pick, RelayDelivery, RelayStage, StoredPayload, Work};
+
+use super::{
+    MOST_NAMED, NewDelivery, Relay, Relayed, SUBJECT_BYTES, check_body, is_own, is_ticket, named,
+    no_delivery, refuse, retried,
+};
+use crate::intake::Known;
+use crate::process::with_finding;
+use crate::{Broker, Error, notes};
+
+impl Relay {
+    /// Takes a delivery in: ticket, message, delivery and the room that it needs in its mailbox are one transaction. Returns
+    /// once it is durable. What is refused leaves nothing, and the ticket can still be used.
+    ///
+    /// # Errors
+    /// `TicketRefused`, `MailboxFull`, `IdReused` if another message has its dedup key, `UnknownAuthority`, `TooLarge`.
+    pub async fn take_in(
+        &self,
+        caller: &Caller,
+        new: NewDelivery,
+        stored: StoredPayload,
+    ) -> Result<RelayDelivery, Error> {
+        let outcome = self.try_take_in(caller, new, &stored).await;
+        // Of an unknown outcome nobody may say that the bytes are not needed: what is not is swept.
+        if outcome.as_ref().is_err_and(|error| !matches!(error, Error::Store(store::Error::Uncertain))) {
+            self.0.store().discard(stored).await;
+        }
+        outcome
+    }
+
+    async fn try_take_in(
+        &self,
+        caller: &Caller,
+        new: NewDelivery,
+        stored: &StoredPayload,
+    ) -> Result<RelayDelivery, Error> {
+        let tenant = &caller.may(Action::SendMessages)?.tenant;
+        self.0.may_bring_message(tenant)?;
+        let limit = self.0.most_bytes();
+        if stored.reference().size > limit {
+            return Err(Error::TooLarge { limit });
+        }
+        check(&new)?;
+        let message = self.new_message(caller, &new, stored)?;
+        let delivery = self.new_delivery(caller, new, &message, stored.reference().size);
+        let mut supersedes = None;
+        // A second round comes only from a message of the same key that was returned.
+        for _ in 0..2 {
+            let work = self.first_transaction(caller, &message, &delivery, stored, supersedes);
+            match self.0.store().commit(work).await.map_err(Error::from) {
+                Err(error) if error.is_conflict("dedup") => {}
+                Err(error) if error.is_conflict("relay delivery") => return Err(Error::TicketRefused),
+                outcome => return outcome.map(|()| delivery).map_err(named),
+            }
+            match self.0.known(&message).await? {
+                Known::Failed(first) => supersedes = Some(first),
+                Known::Nothing => supersedes = None,
+                Known::Same(_) | Known::Other => break,
+            }
+        }
+        Err(Error::IdReused)
+    }
+
+    fn new_message(
+        &self,
+        caller: &Caller,
+        new: &NewDelivery,
+        stored: &StoredPayload,
+    ) -> Result<Message, Error> {
+        let tenant = &caller.scope.tenant;
+        let (unit, public_service) = self
+            .0
+            .house()
+            .route(tenant, &new.authority, "", "", &new.partner)
+            .ok_or(Error::UnknownAuthority)?;
+        let now = self.0.now();
+        Ok(Message {
+            id: ids::new_id(),
+            tenant: tenant.clone(),
+            authority: new.authority.clone(),
+            unit,
+            public_service,
+            direction: Direction::In,
+            door: new.door,
+            partner: new.partner.clone(),
+            identity: None,
+            dedup_key: new.dedup_key.clone(),
+            payload: Some(stored.reference().clone()),
+            file_name: None,
+            test: false,
+            // Nothing is to be done about it but to be picked up.
+            state: MessageState::Processed,
+            received_at: now,
+            updated_at: now,
+            report: None,
+            related: None,
+            exchange: None,
+            forwarding: None,
+        })
+    }
+
+    fn new_delivery(&self, caller: &Caller, new: NewDelivery, message: &Message, size: u64) -> RelayDelivery {
+        let now = message.received_at;
+        RelayDelivery {
+            message: message.id,
+            tenant: message.tenant.clone(),
+            unit: message.unit.clone(),
+            public_service: message.public_service.clone(),
+            ticket: new.ticket,
+            mailbox: new.mailbox,
+            originator: caller.actor.id.clone(),
+            addressee: new.addressee,
+            subject: new.subject,
+            size,
+            stage: RelayStage::Waiting,
+            created_at: now,
+            forwarded_at: None,
+            received_at: None,
+            modified_at: now,
+            expires_at: now.plus(self.0.ttl(message)),
+            body: new.body,
+        }
+    }
+
+    fn first_transaction(
+        &self,
+        caller: &Caller,
+        message: &Message,
+        delivery: &RelayDelivery,
+        stored: &StoredPayload,
+        supersedes: Option<Id>,
+    ) -> Work {
+        let mut work = Work::new();
+        work.use_ticket(&message.tenant, &delivery.ticket, &delivery.originator, message.received_at);
+        self.0.take_in_rows(&mut work, message, stored, supersedes);
+        let event =
+            notes::of_message(EventKind::MessageAccepted, message, &caller.actor, message.received_at);
+        let parties = json!({
+            "ticket": delivery.ticket,
+            "mailbox": delivery.mailbox,
+            "originator": delivery.originator,
+            "addressee": delivery.addressee,
+        });
+        work.insert_event(&notes::with_fact(event, "relay", parties));
+        work.insert_relay_delivery(delivery, self.0.relay_limits.mailbox);
+        work
+    }
+
+    /// The delivery that a rule picks from a mailbox of the caller, and whether it picks more. Those in `except` are not
+    /// looked at: whoever goes through a mailbox names what this conversation had before.
+    ///
+    /// # Errors
+    /// `NotFound` if the mailbox is not the caller's.
+    pub async fn next(
+        &self,
+        caller: &Caller,
+        mailbox: &str,
+        pick: Pick<'_>,
+        except: &[Id],
+    ) -> Result<Option<(Relayed, bool)>, Error> {
+        let scope = caller.may(Action::UseInbox)?;
+        if !is_own(caller, mailbox) {
+            return Err(no_delivery());
+        }
+        if matches!(pick, Pick::Ticket(ticket) if !is_ticket(ticket)) {
+            return Ok(None);
+        }
+        let picked = self.0.store().pick_delivery(scope, mailbox, pick, except).await?;
+        let Some((delivery, more)) = picked else { return Ok(None) };
+        let message = self.0.store().message(scope, delivery.message).await?.ok_or_else(no_delivery)?;
+        Ok(Some((Relayed { delivery, message }, more)))
+    }
+
+    /// The bytes of a delivery in a mailbox of the caller.
+    ///
+    /// # Errors
+    /// `NotFound` if it is not there, or was returned.
+    pub async fn content(&self, caller: &Caller, id: Id) -> Result<Payload, Error> {
+        let found = self.own(caller, id).await?;
+        let relayed = found.filter(|it| it.delivery.stage != RelayStage::Returned).ok_or_else(no_delivery)?;
+        let payload = relayed.message.payload.ok_or(Error::ContentUnavailable)?;
+        Ok(self.0.store().open_payload(&relayed.message.tenant, payload.id).await?)
+    }
+
+    /// Notes that a recipient who was called has taken the delivery: handed out and received at once. Once received, it
+    /// stays as it is. Returns it as it is then.
+    ///
+    /// # Errors
+    /// `NotFound` if the caller neither sent it nor has its mailbox, or it was returned.
+    pub async fn receive(&self, caller: &Caller, id: Id) -> Result<RelayDelivery, Error> {
+        retried(move || async move {
+            let relayed = self.of_party(caller, id).await?;
+            match relayed.delivery.stage {
+                RelayStage::Returned => return Err(no_delivery()),
+                RelayStage::Received => return Ok(relayed.delivery),
+                RelayStage::Waiting | RelayStage::HandedOut => {}
+            }
+            let (now, gateway) = (self.0.now(), Actor::gateway());
+            let mut work = Work::new();
+            if relayed.delivery.stage == RelayStage::Waiting {
+                let kind = EventKind::MessageDelivered;
+                work.insert_event(&notes::of_message(kind, &relayed.message, &gateway, now));
+            }
+            let relayed = self.note_received(&mut work, relayed, &gateway, now);
+            self.0.store().commit(work).await?;
+            Ok(relayed.delivery)
+        })
+        .await
+    }
+
+    /// Sends a delivery that waits back to its sender, with a rule that says why: a recipient that was called could not be
+    /// reached or did not take it. Once returned, it stays as it is.
+    ///
+    /// # Errors
+    /// `NotFound` if the caller neither sent it nor has its mailbox; `WrongState` if it was received.
+    pub async fn give_back(&self, caller: &Caller, id: Id, rule: &str) -> Result<(), Error> {
+        refuse("rule", !ids::is_name(rule))?;
+        retried(move || async move {
+            let relayed = self.of_party(caller, id).await?;
+            match relayed.delivery.stage {
+                RelayStage::Returned => Ok(()),
+                RelayStage::Received => {
+                    Err(model::Error::WrongState { state: relayed.message.state.name() }.into())
+                }
+                RelayStage::Waiting | RelayStage::HandedOut => {
+                    self.0.send_back(relayed.delivery, relayed.message, rule, &caller.actor).await
+                }
+            }
+        })
+        .await
+    }
+
+    /// Cards of deliveries to a mailbox of the caller, and of those it sent if the filter names it as their originator.
+    ///
+    /// # Errors
+    /// `NotFound` if mailbox or originator are not the caller's; `Invalid` if too many tickets are named.
+    pub async fn cards(&self, caller: &Caller, filter: &CardFilter<'_>) -> Result<Cards, Error> {
+        let scope = caller.may(Action::ReadMessages)?;
+        let own = filter.mailbox.is_none_or(|mailbox| is_own(caller, mailbox))
+            && filter.originator.is_none_or(|originator| originator == caller.actor.id);
+        if !own {
+            return Err(no_delivery());
+        }
+        let mut filter = filter.clone();
+        if let CardRule::Tickets(tickets) = &mut filter.rule {
+            refuse("tickets", tickets.len() > MOST_NAMED)?;
+            tickets.retain(|ticket| is_ticket(ticket));
+        }
+        Ok(self.0.store().relay_cards(scope, &filter).await?)
+    }
+
+    /// A delivery that the caller sent or has in a mailbox.
+    async fn of_party(&self, caller: &Caller, id: Id) -> Result<Relayed, Error> {
+        if let Some(own) = self.own(caller, id).await? {
+            return Ok(own);
+        }
+        let whole = Scope::tenant(&caller.may(Action::SendMessages)?.tenant);
+        let sent = self.find(&whole, id).await?;
+        sent.filter(|it| it.delivery.originator == caller.actor.id).ok_or_else(no_delivery)
+    }
+}
+
+impl Broker {
+    /// Sends back what nobody fetched in time.
+    pub(crate) async fn expire_delivery(&self, delivery: RelayDelivery) -> Result<(), Error> {
+        let scope = Scope::tenant(&delivery.tenant);
+        let message = self.store().message(&scope, delivery.message).await?.ok_or_else(no_delivery)?;
+        self.send_back(delivery, message, "message.expired", &Actor::gateway()).await
+    }
+
+    async fn send_back(
+        &self,
+        delivery: RelayDelivery,
+        mut message: Message,
+        rule: &str,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        message.report = Some(with_finding(message.report.take(), rule));
+        let mut work = Work::new();
+        let from = delivery.stage;
+        work.update_relay_delivery(&delivery.returned(), from);
+        self.returned(&mut work, message, actor, None).await?;
+        Ok(self.store().commit(work).await?)
+    }
+}
+
+fn check(new: &NewDelivery) -> Result<(), Error> {
+    if !is_ticket(&new.ticket) {
+        return Err(Error::TicketRefused);
+    }
+    for (field, name) in [("mailbox", &new.mailbox), ("partner", &new.partner), ("addressee", &new.addressee)]
+    {
+        refuse(field, !ids::is_name(name))?;
+    }
+    refuse("dedupKey", !is_ticket(&new.dedup_key))?;
+    let too_long = |subject: &String| subject.len() > SUBJECT_BYTES || subject.contains('\0');
+    refuse("subject", new.subject.as_ref().is_some_and(too_long))?;
+    check_body(&new.body)
+}
