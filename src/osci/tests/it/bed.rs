@@ -34,7 +34,7 @@ pub fn identity(name: &str) -> Identity {
 }
 
 pub fn trust() -> Trust {
-    let crl = Crl::from_der(&read("TEST-ONLY/ca.crl")).unwrap();
+    let crl = Crl::read(&read("TEST-ONLY/ca.crl")).unwrap();
     Trust::new(&[certificate("ca")]).unwrap().with_crls(vec![crl])
 }
 
