@@ -15,11 +15,12 @@ use crate::process::with_finding;
 use crate::{Broker, Error, notes};
 
 impl Relay {
-    /// Takes a delivery in: ticket, message, delivery and the room that it needs in its mailbox are one transaction. Returns
-    /// once it is durable. What is refused leaves nothing, and the ticket can still be used.
+    /// Takes a delivery in: ticket, message, delivery and the room that it needs in its mailbox are one transaction.
+    /// Returns once it is durable. What is refused leaves nothing, and the ticket can still be used.
     ///
     /// # Errors
-    /// `TicketRefused`, `MailboxFull`, `IdReused` if another message has its dedup key, `UnknownAuthority`, `TooLarge`.
+    /// `TicketRefused`, `MailboxFull`, `IdReused` if another message has its dedup key, `UnknownAuthority`,
+    /// `TooLarge`.
     pub async fn take_in(
         &self,
         caller: &Caller,
@@ -152,8 +153,8 @@ impl Relay {
         work
     }
 
-    /// The delivery that a rule picks from a mailbox of the caller, and whether it picks more. Those in `except` are not
-    /// looked at: whoever goes through a mailbox names what this conversation had before.
+    /// The delivery that a rule picks from a mailbox of the caller, and whether it picks more. Those in `except` are
+    /// not looked at: whoever goes through a mailbox names what this conversation had before.
     ///
     /// # Errors
     /// `NotFound` if the mailbox is not the caller's.
@@ -188,8 +189,8 @@ impl Relay {
         Ok(self.0.store().open_payload(&relayed.message.tenant, payload.id).await?)
     }
 
-    /// Notes that a recipient who was called has taken the delivery: handed out and received at once. Once received, it
-    /// stays as it is. Returns it as it is then.
+    /// Notes that a recipient who was called has taken the delivery: handed out and received at once. Once received,
+    /// it stays as it is. Returns it as it is then.
     ///
     /// # Errors
     /// `NotFound` if the caller neither sent it nor has its mailbox, or it was returned.
@@ -214,8 +215,8 @@ impl Relay {
         .await
     }
 
-    /// Sends a delivery that waits back to its sender, with a rule that says why: a recipient that was called could not be
-    /// reached or did not take it. Once returned, it stays as it is.
+    /// Sends a delivery that waits back to its sender, with a rule that says why: a recipient that was called could
+    /// not be reached or did not take it. Once returned, it stays as it is.
     ///
     /// # Errors
     /// `NotFound` if the caller neither sent it nor has its mailbox; `WrongState` if it was received.
@@ -236,7 +237,8 @@ impl Relay {
         .await
     }
 
-    /// Cards of deliveries to a mailbox of the caller, and of those it sent if the filter names it as their originator.
+    /// Cards of deliveries to a mailbox of the caller, and of those it sent if the filter names it as their
+    /// originator.
     ///
     /// # Errors
     /// `NotFound` if mailbox or originator are not the caller's; `Invalid` if too many tickets are named.
