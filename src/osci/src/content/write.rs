@@ -146,6 +146,7 @@ impl<'a> Maker<'a> {
             base64::write::EncoderWriter::new(&mut *body, &base64::engine::general_purpose::STANDARD);
         io::copy(bytes, &mut encoder)?;
         encoder.finish()?;
+        drop(encoder);
         body.write_all(b"</osci:Base64Content></osci:Content>")?;
         Ok(id)
     }

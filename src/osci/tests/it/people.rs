@@ -16,26 +16,26 @@ use seal::xmlenc::Plaintext;
 use crate::bed::{certificate, identity};
 use crate::memory::Memory;
 
-pub const METHOD: SignatureMethod = SignatureMethod { scheme: Scheme::RsaPkcs1, digest: DigestMethod::Sha256 };
+pub(crate) const METHOD: SignatureMethod = SignatureMethod { scheme: Scheme::RsaPkcs1, digest: DigestMethod::Sha256 };
 
 /// Keys of somebody in the corpus.
-pub struct Person {
-    pub cipher: Identity,
-    pub signer: Identity,
+pub(crate) struct Person {
+    pub(crate) cipher: Identity,
+    pub(crate) signer: Identity,
 }
 
 impl Person {
-    pub fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         Person { cipher: identity(&format!("{name}_cipher")), signer: identity(&format!("{name}_signature")) }
     }
 
     /// Who signs and encrypts.
-    pub fn client<'a>(&'a self, intermediary: &'a Certificate) -> Client<'a> {
+    pub(crate) fn client<'a>(&'a self, intermediary: &'a Certificate) -> Client<'a> {
         Client { intermediary: Some(intermediary), ..self.in_the_clear() }
     }
 
     /// Who signs only.
-    pub fn in_the_clear(&self) -> Client<'_> {
+    pub(crate) fn in_the_clear(&self) -> Client<'_> {
         Client {
             cipher: &self.cipher,
             signer: Some((&self.signer, METHOD)),
@@ -55,18 +55,18 @@ fn random() -> [u8; 24] {
     bytes
 }
 
-pub fn intermediary_certificate() -> Certificate {
+pub(crate) fn intermediary_certificate() -> Certificate {
     certificate("intermed_cipher")
 }
 
-pub fn all(bytes: &Plaintext) -> Vec<u8> {
+pub(crate) fn all(bytes: &Plaintext) -> Vec<u8> {
     let mut all = Vec::new();
     bytes.open().read_to_end(&mut all).unwrap();
     all
 }
 
 /// Orders, and reads the answer.
-pub fn order(
+pub(crate) fn order(
     at: &Intermediary<Memory>,
     client: &Client<'_>,
     dialog: Option<&Dialog>,
@@ -76,7 +76,7 @@ pub fn order(
 }
 
 /// The same with certificates and content.
-pub fn deliver(
+pub(crate) fn deliver(
     at: &Intermediary<Memory>,
     client: &Client<'_>,
     dialog: Option<&Dialog>,
@@ -89,26 +89,26 @@ pub fn deliver(
     client.answer(&ordered, &answer[..])
 }
 
-pub fn codes(answered: &Answered) -> Vec<String> {
+pub(crate) fn codes(answered: &Answered) -> Vec<String> {
     let Body::Answer(answer) = &answered.message.body else { panic!("an answer") };
     answer.feedback.iter().map(|entry| entry.code.clone()).collect()
 }
 
-pub fn message_id(at: &Intermediary<Memory>, client: &Client<'_>) -> String {
+pub(crate) fn message_id(at: &Intermediary<Memory>, client: &Client<'_>) -> String {
     let answered = order(at, client, None, &NewOrder::GetMessageId).unwrap();
     assert_eq!(codes(&answered), ["0800"]);
     let Body::Answer(answer) = &answered.message.body else { panic!("an answer") };
     answer.message_id.clone().expect("an id")
 }
 
-pub fn addressed_to(name: &str) -> Certificates {
+pub(crate) fn addressed_to(name: &str) -> Certificates {
     let certificate = certificate(&format!("{name}_cipher"));
     let named = Named { id: "addressee_cipher".to_owned(), certificate };
     Certificates { cipher_addressee: Some(named), ..Certificates::default() }
 }
 
 /// A container signed by the client and readable by the addressee, with a text and an attachment.
-pub fn letter(person: &Person, certificates: &Certificates, text: &str) -> NewContent {
+pub(crate) fn letter(person: &Person, certificates: &Certificates, text: &str) -> NewContent {
     let (policy, limits) = (Policy::default(), Limits::default());
     let mut maker = Maker::new(&policy, &limits);
     let (mut inline, mut attached) = (text.as_bytes(), [1_u8, 2, 3].as_slice());
@@ -125,7 +125,7 @@ pub fn letter(person: &Person, certificates: &Certificates, text: &str) -> NewCo
 }
 
 /// Stores a letter for somebody. Returns its id.
-pub fn store(at: &Intermediary<Memory>, from: &Person, to: &str, text: &str) -> String {
+pub(crate) fn store(at: &Intermediary<Memory>, from: &Person, to: &str, text: &str) -> String {
     let intermediary = intermediary_certificate();
     let client = from.client(&intermediary);
     let id = message_id(at, &client);
@@ -137,7 +137,7 @@ pub fn store(at: &Intermediary<Memory>, from: &Person, to: &str, text: &str) -> 
     id
 }
 
-pub fn dialog(at: &Intermediary<Memory>, client: &Client<'_>) -> Dialog {
+pub(crate) fn dialog(at: &Intermediary<Memory>, client: &Client<'_>) -> Dialog {
     let answered = order(at, client, None, &NewOrder::InitDialog).unwrap();
     assert_eq!(codes(&answered), ["0801"]);
     answered.dialog.expect("a dialog")
