@@ -11,9 +11,13 @@ use osci::{Error, Result};
 use seal::x509::Certificate;
 use seal::xmlenc::{Plaintext, Staging};
 
+/// Who is called, by an address and with a package.
+pub(crate) type Recipient = Box<dyn Fn(&str, &Plaintext) -> Result<Call> + Send + Sync>;
+
 /// What is remembered.
 #[derive(Default)]
 pub(crate) struct Memory {
+    pub(crate) recipient: Option<Recipient>,
     pub(crate) now: i64,
     count: AtomicU64,
     state: Mutex<State>,
@@ -189,8 +193,11 @@ impl Backend for Memory {
         Ok(true)
     }
 
-    fn call(&self, _: &str, _: &Plaintext) -> Result<Call> {
-        Ok(Call::NotReached)
+    fn call(&self, receiver: &str, package: &Plaintext) -> Result<Call> {
+        match &self.recipient {
+            Some(recipient) => recipient(receiver, package),
+            None => Ok(Call::NotReached),
+        }
     }
 
     fn passed_on(&self, message_id: &str, forwarding: i64, reception: i64) -> Result<()> {
