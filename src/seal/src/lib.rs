@@ -1,4 +1,4 @@
-//! All cryptography of the gateway, over OpenSSL. So far: what the store and the evidence need.
+//! All cryptography of the gateway, over OpenSSL: what the store and the evidence need, and XML security.
 //!
 //! | module | holds |
 //! |---|---|

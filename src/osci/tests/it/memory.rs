@@ -43,6 +43,11 @@ impl Memory {
         Memory { now, ..Memory::default() }
     }
 
+    /// The same with somebody who can be called.
+    pub(crate) fn calling(now: i64, recipient: Recipient) -> Self {
+        Memory { now, recipient: Some(recipient), ..Memory::default() }
+    }
+
     /// Where a dialog that another intermediary led stands now. `cipher` is the client's certificate if it is new.
     pub(crate) fn put_dialog(&self, conversation: &str, cipher: Option<Vec<u8>>, next: u32, challenge: &str) {
         let mut all = self.state.lock().unwrap();

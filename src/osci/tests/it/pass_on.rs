@@ -45,7 +45,7 @@ fn reaching(code: Code, text: Option<&'static str>) -> Intermediary<Memory> {
         });
         Ok(Call::Answered(recipient.answer(&called, code, reply)?))
     };
-    intermediary(Policy::default(), Memory { recipient: Some(Box::new(called)), ..Memory::at(NOW) })
+    intermediary(Policy::default(), Memory::calling(NOW, Box::new(called)))
 }
 
 /// A container in the clear that nobody signed.
@@ -110,8 +110,7 @@ fn a_recipient_that_is_not_reached_leaves_the_id_to_be_used_again() {
 #[test]
 fn a_call_whose_outcome_nobody_knows_is_told_as_such_and_never_repeated() {
     let call = |_: &str, _: &Plaintext| Ok(Call::Unknown);
-    let memory = Memory { recipient: Some(Box::new(call)), ..Memory::at(NOW) };
-    let at = intermediary(Policy::default(), memory);
+    let at = intermediary(Policy::default(), Memory::calling(NOW, Box::new(call)));
     let (id, answered) = forward(&at);
     assert_eq!(codes(&answered), ["9810"]);
     let alice = Person::of("alice");
