@@ -54,6 +54,9 @@ pub struct Settings {
     pub policy: Policy,
     /// Whether orders must be signed (9600).
     pub must_be_signed: bool,
+    /// Whether orders are taken that came without an envelope of encryption (else 9300). What protects a mailbox is that
+    /// only its owner can read the answers: in the clear, whoever knows the owner's certificate can fetch from it.
+    pub takes_clear: bool,
     /// How much is taken in.
     pub limits: Limits,
     /// What is said of our own abilities.
@@ -116,6 +119,7 @@ impl<B: Backend> Intermediary<B> {
     fn answer_or_fault(&self, request: impl Read) -> Result<Plaintext> {
         let Settings { cipher, policy, limits, .. } = &self.settings;
         let Opened { package, protection } = open(request, cipher, policy, limits)?;
+        let is_refused = protection.is_none() && !self.settings.takes_clear;
         // Within an envelope of encryption, what is no order is told as 9300.
         let code = if protection.is_some() { Code::NO_ORDER } else { Code::NO_MESSAGE };
         let no_order = |error| match error {
@@ -125,7 +129,7 @@ impl<B: Backend> Intermediary<B> {
         let package = Rc::new(Package::open(package, limits).map_err(no_order)?);
         let unverified = package.read().map_err(no_order)?;
         match unverified.unbelieved().kind {
-            Kind::Order(order) if !order.is_for_recipient() => {}
+            Kind::Order(order) if !order.is_for_recipient() && !is_refused => {}
             _ => return Err(Error::Refused(Code::NO_ORDER)),
         }
         let claimed = unverified.unbelieved().clone();
@@ -141,7 +145,8 @@ impl<B: Backend> Intermediary<B> {
         }
     }
 
-    /// Answers an order whose signature is missing or wrong. It moves no dialog.
+    /// Answers an order whose signature is missing or wrong. It moves no dialog, and is told nothing of one: our challenge
+    /// is for those who are believed.
     fn refuse_unbelieved(&self, claimed: &Message, code: Code, protection: Option<&Protection>) -> Result<Plaintext> {
         let dialog = match claimed.control.conversation.as_deref() {
             Some(conversation) => self.backend.dialog(conversation)?,
@@ -149,7 +154,7 @@ impl<B: Backend> Intermediary<B> {
         };
         let receiver = self.receiver(claimed, dialog.as_ref(), protection)?;
         let words = language(claimed.languages.iter().map(String::as_str));
-        self.reply_to(claimed, dialog.as_ref(), receiver, reply::Said::only(&[code], words))
+        self.reply_to(claimed, None, receiver, reply::Said::only(&[code], words))
     }
 
     fn carry_out(
@@ -160,7 +165,7 @@ impl<B: Backend> Intermediary<B> {
         protection: Option<&Protection>,
     ) -> Result<Plaintext> {
         let fingerprint = signer.as_ref().map(|certificate| certificate.fingerprint().to_owned());
-        let dialog = dialog::go_on(&self.backend, &message, fingerprint.as_deref())?;
+        let dialog = dialog::go_on(&self.backend, &message, fingerprint.as_deref(), protection.is_some())?;
         let receiver = self.receiver(&message, dialog.as_ref(), protection)?;
         let at = self.backend.now();
         let mut findings = Findings::default();

@@ -71,7 +71,8 @@ fn init_dialog<B: Backend>(
     let Some(client) = &order.client else { return Ok(said.and(&[Code::NO_CIPHER_CERTIFICATE])) };
     let features = order.message.features.as_ref();
     let knows = features.is_some_and(|it| it.supported.iter().any(|(key, _)| key == "Support96Bit12ByteIV"));
-    let dialog = dialog::begin(&intermediary.backend, client.der(), order.signer.clone(), knows)?;
+    let (signer, is_sealed) = (order.signer.clone(), order.is_sealed);
+    let dialog = dialog::begin(&intermediary.backend, client.der(), signer, knows, is_sealed)?;
     order.dialog = Some(dialog);
     Ok(said.and(&[Code::DIALOG_OPEN]))
 }

@@ -46,6 +46,7 @@ pub(crate) fn settings(policy: Policy) -> Settings {
         trust: trust(),
         policy,
         must_be_signed: false,
+        takes_clear: true,
         limits: Limits::default(),
         features: Features::default(),
     }

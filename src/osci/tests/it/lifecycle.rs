@@ -156,3 +156,46 @@ fn orders_in_the_clear_are_answered_in_the_clear_and_signed() {
     let answered = order(&at, &client, None, &NewOrder::GetMessageId).unwrap();
     assert_eq!(codes(&answered), ["0800"]);
 }
+
+/// Somebody who knows bob's certificate, as everybody does, but has none of his keys, and leads a dialog in the clear.
+fn as_bob_in_the_clear(at: &osci::intermediary::Intermediary<Memory>) -> osci::Result<Vec<String>> {
+    let bob = Person::of("bob");
+    let client = osci::client::Client { signer: None, ..bob.in_the_clear() };
+    let opened = order(at, &client, None, &NewOrder::InitDialog)?;
+    order(at, &client, opened.dialog.as_ref(), &NewOrder::Fetch(None)).map(|fetched| codes(&fetched))
+}
+
+#[test]
+fn mailboxes_are_closed_to_the_clear_unless_the_settings_open_them() {
+    let mut settings = crate::bed::settings(Policy::default());
+    settings.takes_clear = false;
+    let at = osci::intermediary::Intermediary::new(settings, Memory::at(NOW));
+    store(&at, &Person::of("alice"), "bob", "x");
+    let fetched = as_bob_in_the_clear(&at);
+    assert!(matches!(fetched, Err(osci::Error::Refused(Code::NO_ORDER))), "{fetched:?}");
+}
+
+#[test]
+fn a_dialog_that_began_encrypted_does_not_go_on_in_the_clear() {
+    let at = intermediary(Policy::default(), Memory::at(NOW));
+    let bob = Person::of("bob");
+    let certificate = intermediary_certificate();
+    let talk = dialog(&at, &bob.client(&certificate));
+    let fetched = order(&at, &bob.in_the_clear(), Some(&talk), &NewOrder::Fetch(None));
+    assert!(matches!(fetched, Err(osci::Error::Refused(Code::DIALOG))), "{fetched:?}");
+}
+
+#[test]
+fn an_order_that_is_not_believed_is_not_told_the_challenge_of_the_dialog() {
+    let at = intermediary(Policy::default(), Memory::at(NOW));
+    let bob = Person::of("bob");
+    let certificate = intermediary_certificate();
+    let talk = dialog(&at, &bob.client(&certificate));
+    let ordered = bob.in_the_clear().order(Some(&talk), &NewOrder::GetMessageId, Default::default(), None).unwrap();
+    let text = String::from_utf8(all(&ordered.package)).unwrap();
+    let changed = text.replace("LanguagesList=\"de en\"", "LanguagesList=\"de\"");
+    assert_ne!(text, changed);
+    let answer = String::from_utf8(all(&at.answer(changed.as_bytes()).unwrap())).unwrap();
+    assert!(answer.contains("<osci:Code>9601</osci:Code>"), "{answer}");
+    assert!(!answer.contains(&talk.challenge));
+}

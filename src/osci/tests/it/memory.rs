@@ -54,8 +54,9 @@ impl Memory {
         let known = all.dialogs.remove(conversation);
         let Some(cipher) = cipher.or(known.as_ref().map(|dialog| dialog.state.cipher.clone())) else { return };
         let handed_out = known.map(|dialog| dialog.state.handed_out).unwrap_or_default();
-        let (signer, knows_short_iv, challenge) = (None, true, challenge.to_owned());
-        let state = DialogState { cipher, signer, next, challenge, handed_out, knows_short_iv };
+        let (signer, challenge) = (None, challenge.to_owned());
+        let (knows_short_iv, is_sealed) = (true, false);
+        let state = DialogState { cipher, signer, next, challenge, handed_out, knows_short_iv, is_sealed };
         all.dialogs.insert(conversation.to_owned(), Dialog { conversation: conversation.to_owned(), version: 0, state });
     }
 
