@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use broker::{Places, Workers};
+use futures::future::join_all;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,6 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::Error;
 use crate::gateway::Gateway;
+use crate::registry;
 use config::{Config, LogFormat, LogLevel};
 
 /// How long jobs in hand may go on after the signal. A job that is cut off is done again at the next start.
@@ -28,20 +30,28 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     // The addresses come first: if another gateway has them, its store is left alone.
     let internal = listen(config.listen.internal).await?;
     let operations = listen(config.listen.operations).await?;
+    let machines = [("machines", config.listen.machines), ("osci_plain", config.listen.osci_plain)];
+    let machines = join_all(machines.into_iter().filter_map(|(name, at)| Some(listen_as(name, at?))));
+    let machines = machines.await.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut signals = Signals::new()?;
     let gateway = Gateway::open(&config).await?;
     let workers = Workers::start_in(gateway.broker.clone(), places(&config)).await?;
 
     let (stop, stopped) = watch::channel(false);
-    let addresses = (internal.local_addr()?, operations.local_addr()?);
+    let mut addresses = vec![("internal", internal.local_addr()?), ("operations", operations.local_addr()?)];
     let limits = api::ServerLimits { connections: config.limits.connections, ..api::ServerLimits::default() };
     let interface = api::Api::new(gateway.broker.clone(), api::Settings::default());
     let router = api::router(interface.clone());
-    let doors = [
+    let osci = transport::osci::router(registry::osci(&config, &gateway.broker)?);
+    let mut doors = vec![
         tokio::spawn(api::serve(internal, router, limits, told(stopped.clone()))),
-        tokio::spawn(api::serve(operations, api::operations_router(interface), limits, told(stopped))),
+        tokio::spawn(api::serve(operations, api::operations_router(interface), limits, told(stopped.clone()))),
     ];
-    announce(config.log.format, addresses);
+    for (name, listener) in machines {
+        addresses.push((name, listener.local_addr()?));
+        doors.push(tokio::spawn(api::serve(listener, osci.clone(), limits, told(stopped.clone()))));
+    }
+    announce(config.log.format, &addresses);
 
     signals.first().await;
     tracing::info!("stopping");
@@ -59,7 +69,7 @@ fn places(config: &Config) -> Places {
     Places { work, network: config.limits.calls }
 }
 
-async fn end<const N: usize>(doors: [tokio::task::JoinHandle<()>; N], workers: Workers, gateway: Gateway) {
+async fn end(doors: Vec<tokio::task::JoinHandle<()>>, workers: Workers, gateway: Gateway) {
     for door in doors {
         let _ = door.await;
     }
@@ -83,7 +93,9 @@ pub(crate) fn start_logging(format: LogFormat, level: LogLevel) {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
-    let crates = ["adapter_remote", "amtsbote", "api", "broker", "store", "xoev", "schemas", "seal", "model"];
+    let crates = [
+        "adapter_remote", "amtsbote", "api", "broker", "model", "schemas", "seal", "store", "transport", "xoev",
+    ];
     let filter = Targets::new()
         .with_default(own.min(LevelFilter::WARN))
         .with_targets(crates.into_iter().map(|name| (name, own)));
@@ -99,13 +111,18 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|reason| Error::Address { address, reason })
 }
 
-/// The one line on standard output: from now on both addresses answer.
-fn announce(format: LogFormat, (internal, operations): (SocketAddr, SocketAddr)) {
-    let (internal, operations) = (internal.to_string(), operations.to_string());
+async fn listen_as(name: &'static str, address: SocketAddr) -> Result<(&'static str, TcpListener), Error> {
+    Ok((name, listen(address).await?))
+}
+
+/// The one line on standard output: from now on all addresses answer.
+fn announce(format: LogFormat, addresses: &[(&str, SocketAddr)]) {
     output::line(&match format {
-        LogFormat::Text => format!("listening internal={internal} operations={operations}"),
+        LogFormat::Text => addresses.iter().fold("listening".to_owned(), |line, (name, at)| format!("{line} {name}={at}")),
         LogFormat::Json => {
-            json!({ "event": "listening", "internal": internal, "operations": operations }).to_string()
+            let mut line = json!({ "event": "listening" });
+            addresses.iter().for_each(|(name, at)| line[*name] = json!(at.to_string()));
+            line.to_string()
         }
     });
 }

@@ -125,6 +125,7 @@ fn new(ticket: &str) -> NewDelivery {
     NewDelivery {
         door: Door::Osci,
         ticket: ticket.into(),
+        issued_to: None,
         authority: soest(),
         mailbox: soest().to_string(),
         partner: "bab:05978000".into(),
@@ -432,7 +433,7 @@ async fn nobody_else_sees_fetches_or_ends_a_delivery() {
             let handed = bed.relay.hand_out(stranger, turn, &json!({}), id).await.unwrap_err();
             assert_eq!(handed.code(), "model.not-found");
             bed.relay.end(stranger, Turn { received: &[id], ..turn }).await.unwrap();
-            assert_eq!(bed.relay.receive(stranger, id).await.unwrap_err().code(), "model.not-found");
+            assert_eq!(bed.relay.receive(stranger, id, bed.clock.now()).await.unwrap_err().code(), "model.not-found");
             let returned = bed.relay.give_back(stranger, id, "message.returned-by-recipient").await;
             assert_eq!(returned.unwrap_err().code(), "model.not-found");
         }
@@ -458,19 +459,71 @@ async fn nobody_else_sees_fetches_or_ends_a_delivery() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_called_recipient_s_card_tells_when_the_delivery_was_handed_out() {
+    on_every_engine(|database| async move {
+        let bed = Bed::on(database).await;
+        let id = bed.send("a").await.message;
+        bed.clock.advance(HOUR);
+        let forwarded = bed.clock.now();
+        bed.clock.advance(HOUR);
+        let received = bed.relay.receive(&bed.alice, id, forwarded).await.unwrap();
+        assert_eq!((received.forwarded_at, received.received_at), (Some(forwarded), Some(bed.clock.now())));
+
+        let early = bed.send("b").await;
+        let received = bed.relay.receive(&bed.alice, early.message, forwarded).await.unwrap();
+        assert_eq!(received.forwarded_at, Some(early.created_at), "not before it was taken in");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_s_ticket_may_be_used_by_anybody_once_and_again_after_a_withdrawal() {
+    on_every_engine(|database| async move {
+        let bed = Bed::on(database).await;
+        let door = client("lippstadt", "door");
+        bed.relay.issue(&door, "t").await.unwrap();
+        let new = || NewDelivery { issued_to: Some(door.clone()), ..new("t") };
+        let take_in = || async {
+            let stored = bed.write(b"for Bob alone").await;
+            bed.relay.take_in(&bed.alice, new(), stored).await
+        };
+        assert_eq!(bed.try_send("t").await.unwrap_err().code(), "relay.ticket-refused", "it is not Alice's own");
+        let id = take_in().await.unwrap().message;
+        assert_eq!(take_in().await.unwrap_err().code(), "relay.ticket-refused");
+
+        let rule = "message.returned-by-recipient";
+        let eve = client("soest", "eve");
+        assert_eq!(bed.relay.withdraw(&eve, id, &door, rule).await.unwrap_err().code(), "model.not-found");
+        bed.relay.withdraw(&bed.alice, id, &door, rule).await.unwrap();
+        assert_eq!((bed.state(id).await, bed.next().await), (MessageState::Returned, None));
+        let again = bed.relay.withdraw(&bed.alice, id, &door, rule).await;
+        assert_eq!(again.unwrap_err().code(), "model.wrong-state");
+
+        let second = take_in().await.unwrap().message;
+        assert_eq!((bed.next().await, bed.card("t").await.message), (Some(second), second));
+        assert_eq!(take_in().await.unwrap_err().code(), "relay.ticket-refused");
+        bed.begin("1").await;
+        bed.hand_out("1", 1, &[], second).await;
+        let seen = bed.relay.withdraw(&bed.alice, second, &door, rule).await;
+        assert_eq!(seen.unwrap_err().code(), "model.wrong-state");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recipient_that_was_called_has_it_at_once_or_it_goes_back() {
     on_every_engine(|database| async move {
         let bed = Bed::on(database).await;
         use EventKind::{MessageAccepted, MessageConfirmed, MessageDelivered, MessageReturned};
         let id = bed.send("a").await.message;
-        let received = bed.relay.receive(&bed.alice, id).await.unwrap();
+        let received = bed.relay.receive(&bed.alice, id, bed.clock.now()).await.unwrap();
         assert_eq!(received.stage, RelayStage::Received);
         assert_eq!(
             (received.forwarded_at, received.received_at),
             (Some(bed.clock.now()), Some(bed.clock.now()))
         );
         bed.clock.advance(HOUR);
-        assert_eq!(bed.relay.receive(&bed.alice, id).await.unwrap(), received, "the first reception counts");
+        assert_eq!(bed.relay.receive(&bed.alice, id, bed.clock.now()).await.unwrap(), received, "the first reception counts");
         assert_eq!(bed.kinds(id).await, [MessageAccepted, MessageDelivered, MessageConfirmed]);
         let late = bed.relay.give_back(&bed.alice, id, "message.returned-by-recipient").await;
         assert_eq!(late.unwrap_err().code(), "model.wrong-state");
@@ -481,7 +534,7 @@ async fn a_recipient_that_was_called_has_it_at_once_or_it_goes_back() {
         }
         assert_eq!(bed.kinds(id).await, [MessageAccepted, MessageReturned]);
         assert_eq!((bed.state(id).await, bed.next().await), (MessageState::Returned, None));
-        assert_eq!(bed.relay.receive(&bed.alice, id).await.unwrap_err().code(), "model.not-found");
+        assert_eq!(bed.relay.receive(&bed.alice, id, bed.clock.now()).await.unwrap_err().code(), "model.not-found");
         assert_eq!(bed.relay.content(&bed.bob, id).await.err().unwrap().code(), "model.not-found");
     })
     .await;

@@ -46,6 +46,7 @@ pub fn settings(policy: Policy) -> Settings {
         trust: trust(),
         policy,
         must_be_signed: false,
+        must_be_encrypted: false,
         limits: Limits::default(),
         features: Features::default(),
     }
