@@ -1,5 +1,5 @@
-//! What comes too late goes back to its sender: outgoing messages that could not be delivered, and mailbox entries and relayed
-//! deliveries that nobody has fetched.
+//! What comes too late goes back to its sender: outgoing messages that could not be delivered, and mailbox entries
+//! and relayed deliveries that nobody has fetched.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ use crate::message::{Message, Named};
 use crate::names::{Kind, Order, SOAP};
 use crate::read::assembly::Assembly;
 use crate::transport::{Limits, kind};
-use crate::{Error, Result, rules};
+use crate::{Error, Result};
 
 /// The digest under which attachments are known here.
 pub(crate) const OWN_DIGEST: DigestMethod = DigestMethod::Sha256;
@@ -54,6 +54,8 @@ pub struct Attachment {
 pub struct Unverified<'a> {
     package: &'a Package,
     message: Message,
+    /// What is wrong with it beside its signature.
+    defect: Option<Error>,
     ordinals: Vec<u64>,
     signature: Option<u64>,
 }
@@ -110,9 +112,8 @@ impl Package {
             }
         }
         let (ordinals, signature) = (std::mem::take(&mut assembly.ordinals), assembly.signature);
-        let message = assembly.finish()?;
-        rules::check(&message)?;
-        Ok(Unverified { package: self, message, ordinals, signature })
+        let (message, defect) = assembly.finish()?;
+        Ok(Unverified { package: self, message, defect, ordinals, signature })
     }
 
     /// Gives each attachment to `take`, one after the other.
@@ -195,16 +196,20 @@ impl Unverified<'_> {
     /// The message, if nobody signed it: the caller has decided that this will do.
     ///
     /// # Errors
-    /// [`Error::Refused`] with 9601 if somebody did.
+    /// [`Error::Refused`] with 9601 if somebody did; [`Error::Malformed`] if it breaks the rules of its kind.
     pub fn unsigned(self) -> Result<Message> {
-        if self.is_signed() { Err(Error::Refused(Code::SIGNATURE)) } else { Ok(self.message) }
+        if self.is_signed() {
+            return Err(Error::Refused(Code::SIGNATURE));
+        }
+        self.defect.map_or(Ok(self.message), Err)
     }
 
     /// The message and who signed it, if the signature is right and covers every header block, the body and every
     /// attachment. Whether the signer is to be trusted is another question.
     ///
     /// # Errors
-    /// [`Error::Refused`] with 9600 (unsigned), 9601 (wrong) or 9602 (does not cover everything).
+    /// [`Error::Refused`] with 9600 (unsigned), 9601 (wrong) or 9602 (does not cover everything); [`Error::Malformed`] if
+    /// the message breaks the rules of its kind.
     pub fn verify(self, policy: &Policy) -> Result<(Message, Certificate)> {
         let block = self.signature.ok_or(Error::Refused(Code::UNSIGNED))?;
         let survey = &self.package.survey;
@@ -236,7 +241,7 @@ impl Unverified<'_> {
             return Err(Error::Refused(Code::NOT_ALL_SIGNED));
         }
         let certificate = signer.certificate.clone();
-        Ok((self.message, certificate))
+        self.defect.map_or(Ok((self.message, certificate)), Err)
     }
 }
 

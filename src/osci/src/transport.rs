@@ -122,8 +122,12 @@ pub fn receivers(input: impl Read, limits: &Limits) -> Result<Vec<Certificate>> 
     Ok(receivers)
 }
 
-fn no_message<E>(_: E) -> Error {
-    Error::Refused(Code::NO_MESSAGE)
+/// What is no message, unless a better code is known.
+fn no_message(error: impl Into<Error>) -> Error {
+    match error.into() {
+        Error::Refused(code) => Error::Refused(code),
+        _ => Error::Refused(Code::NO_MESSAGE),
+    }
 }
 
 fn not_decrypted<E>(_: E) -> Error {
@@ -191,7 +195,7 @@ fn decrypt<R: Read>(
         return Err(Error::Refused(Code::NO_MESSAGE));
     }
     loop {
-        let piece = part.fill_buf().map_err(no_message)?;
+        let piece = part.fill_buf().map_err(|_| Error::Refused(Code::NO_MESSAGE))?;
         if piece.is_empty() {
             break;
         }

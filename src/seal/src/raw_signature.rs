@@ -6,7 +6,6 @@ use openssl::{
     bn::BigNum,
     ecdsa::EcdsaSig,
     hash::{Hasher, MessageDigest},
-    nid::Nid,
     pkey::{HasPrivate, HasPublic, Id, PKeyRef},
     pkey_ctx::{PkeyCtx, PkeyCtxRef},
     rsa::Padding,
@@ -105,9 +104,4 @@ fn fits<T>(key: &PKeyRef<T>, method: SignatureMethod) -> bool {
 /// Length of r and of s: that of the curve's order.
 fn half_bytes<T: HasPublic>(key: &PKeyRef<T>) -> Result<i32> {
     Ok(key.ec_key()?.group().order_bits().div_ceil(8) as i32)
-}
-
-/// A curve that a certificate names; explicit parameters are no curve.
-pub(crate) fn is_named_curve<T: HasPublic>(key: &PKeyRef<T>) -> bool {
-    key.ec_key().is_ok_and(|key| key.group().curve_name().is_some_and(|name| name != Nid::UNDEF))
 }

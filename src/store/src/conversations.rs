@@ -59,8 +59,8 @@ impl Store {
         self.db().read_one(select).await?.as_ref().map(conversation).transpose()
     }
 
-    /// Removes conversations that have been idle since `idle_since`, and ids that nobody may use any more at `now`, over all
-    /// tenants; returns how many.
+    /// Removes conversations that have been idle since `idle_since`, and ids that nobody may use any more at `now`,
+    /// over all tenants; returns how many.
     ///
     /// # Errors
     /// If the database fails.

@@ -1,5 +1,6 @@
-//! Deliveries that wait until somebody picks them up: one row beside the message of each. What is in them is not for the
-//! gateway, so the row holds only who sent it to whom, the moments of its way, and what its protocol has to remember.
+//! Deliveries that wait until somebody picks them up: one row beside the message of each. What is in them is not for
+//! the gateway, so the row holds only who sent it to whom, the moments of its way, and what its protocol has to
+//! remember.
 
 use model::{Id, Scope, Timestamp};
 use serde_json::Value as Json;
@@ -7,7 +8,8 @@ use serde_json::Value as Json;
 use crate::sql::{Row, Select, Table};
 use crate::{Error, Store};
 
-/// How far a delivery has come. In the store it is a number, because that is the order in which deliveries are picked.
+/// How far a delivery has come. In the store it is a number, because that is the order in which deliveries are
+/// picked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RelayStage {
     /// Waits and was never handed out.
@@ -74,8 +76,8 @@ pub struct RelayDelivery {
 }
 
 impl RelayDelivery {
-    /// The same handed out at `now`, and kept until `held` at least, so that its reception can still be noted. The first
-    /// hand-out is the one that counts.
+    /// The same handed out at `now`, and kept until `held` at least, so that its reception can still be noted. The
+    /// first hand-out is the one that counts.
     pub fn handed_out(mut self, now: Timestamp, held: Timestamp) -> Self {
         if self.stage == RelayStage::Waiting {
             self.stage = RelayStage::HandedOut;
@@ -179,9 +181,9 @@ impl Store {
         self.db().read_one(select).await?.as_ref().map(delivery).transpose()
     }
 
-    /// The delivery of a mailbox that a rule picks, and whether it picks more. Of several: such that were never handed out
-    /// first, so that one which its recipient cannot read does not keep back those behind it; then the oldest. Those in
-    /// `except` are not looked at.
+    /// The delivery of a mailbox that a rule picks, and whether it picks more. Of several: such that were never
+    /// handed out first, so that one which its recipient cannot read does not keep back those behind it; then the
+    /// oldest. Those in `except` are not looked at.
     ///
     /// # Errors
     /// If the database fails.

@@ -22,6 +22,11 @@ impl Symbol {
     pub(crate) const XML_NAMESPACE: Symbol = Symbol(3);
     pub(crate) const XMLNS_NAMESPACE: Symbol = Symbol(4);
 
+    /// The symbol with this number.
+    pub(crate) fn at(index: usize) -> Symbol {
+        Symbol(index as u32)
+    }
+
     /// The number: dense, from 0.
     pub fn index(self) -> usize {
         self.0 as usize

@@ -90,6 +90,7 @@ pub enum Node<'a> {
 /// A limit that [`Reader::confine`] set; whoever holds it can lift it.
 pub struct Fence {
     before: usize,
+    was_observed: bool,
 }
 
 /// What the current event is; its data stands in the reader.
@@ -206,12 +207,16 @@ impl<R: BufRead> Reader<R> {
     /// [`Event::Eof`]s until the fence is given to [`Reader::release`].
     pub fn confine(&mut self) -> Fence {
         let depth = self.depth();
-        Fence { before: std::mem::replace(&mut self.floor, depth) }
+        let was_observed = self.observer.is_some();
+        Fence { before: std::mem::replace(&mut self.floor, depth), was_observed }
     }
 
-    /// Lifts the limit that [`Reader::confine`] set.
+    /// Lifts the limit that [`Reader::confine`] set. An observer that came since then sees no more.
     pub fn release(&mut self, fence: Fence) {
         self.floor = fence.before;
+        if !fence.was_observed {
+            self.observer = None;
+        }
     }
 
     /// This reader, passing over the element with this ordinal (see [`Start::ordinal`]): it is checked
@@ -234,6 +239,11 @@ impl<R: BufRead> Reader<R> {
     /// Byte offset behind the last event that was no text.
     pub fn consumed(&self) -> u64 {
         self.tokens.get_ref().consumed()
+    }
+
+    /// Bytes taken from the input so far; some may not have come as events yet.
+    pub fn bytes_taken(&self) -> u64 {
+        self.tokens.get_ref().taken()
     }
 
     /// Number of open elements: the one just begun counts, the one just ended does not.

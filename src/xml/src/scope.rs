@@ -45,12 +45,9 @@ impl Scope {
         self.bound.get(prefix.index()).copied().flatten()
     }
 
-    /// Every binding in scope, each prefix once.
-    pub(crate) fn bindings(&self) -> Vec<(Symbol, Symbol)> {
-        let mut prefixes: Vec<Symbol> = self.log.iter().map(|(prefix, _)| *prefix).collect();
-        prefixes.sort_unstable();
-        prefixes.dedup();
-        let bound = |prefix: Symbol| self.namespace(prefix).map(|namespace| (prefix, namespace));
-        prefixes.into_iter().filter_map(bound).collect()
+    /// Every binding in scope but that of `xml`, each prefix once.
+    pub(crate) fn bindings(&self) -> impl Iterator<Item = (Symbol, Symbol)> {
+        let bound = |(index, namespace): (usize, &Option<Symbol>)| Some((Symbol::at(index), (*namespace)?));
+        self.bound.iter().enumerate().filter_map(bound).filter(|(prefix, _)| *prefix != Symbol::XML)
     }
 }

@@ -144,6 +144,11 @@ impl<R: Read> Source<R> {
         self.position_at(self.start).offset
     }
 
+    /// Bytes of the input so far.
+    pub(crate) fn taken(&self) -> u64 {
+        self.total
+    }
+
     /// The line where reading stands now.
     pub(crate) fn line(&self) -> u64 {
         self.line_at(self.start)

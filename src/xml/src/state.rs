@@ -43,8 +43,9 @@ pub(crate) struct Inherited {
     pub(crate) value: String,
 }
 
-/// All `xml:` attributes of the open elements together, in bytes.
-const INHERITED_BYTES: usize = 256 * 1024;
+/// All `xml:` attributes of the open elements together, in bytes, each counted with an overhead.
+const INHERITED_BYTES: usize = 16 * 1024;
+const INHERITED_OVERHEAD: usize = 64;
 
 pub(crate) struct State {
     pub(crate) names: Names,
@@ -99,7 +100,7 @@ impl State {
     /// Keeps the `xml:` attributes of the current tag for the elements below.
     fn hand_down(&mut self) -> Result<(), Error> {
         for (local, value) in self.tag.xml_attributes() {
-            self.inherited_bytes += value.len();
+            self.inherited_bytes += value.len() + INHERITED_OVERHEAD;
             self.inherited.push(Inherited { local, value: value.to_owned() });
         }
         match self.inherited_bytes > INHERITED_BYTES {
@@ -135,8 +136,9 @@ impl State {
             self.counters.truncate(closed.counters);
             self.scope.restore(closed.scope);
             if self.inherited.len() > closed.inherited {
-                let gone = self.inherited.drain(closed.inherited..).map(|it| it.value.len()).sum::<usize>();
-                self.inherited_bytes -= gone;
+                let bytes = |it: Inherited| it.value.len() + INHERITED_OVERHEAD;
+                let gone = self.inherited.drain(closed.inherited..).map(bytes).sum();
+                self.inherited_bytes = self.inherited_bytes.saturating_sub(gone);
             }
         }
     }

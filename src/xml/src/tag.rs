@@ -160,7 +160,7 @@ impl<'a> Start<'a> {
     pub fn namespaces(&self) -> Vec<(Option<&'a str>, &'a str)> {
         let names = &self.state.names;
         let text = |(prefix, uri): (Symbol, Symbol)| (not_empty(names.text(prefix)), names.text(uri));
-        let mut all: Vec<_> = self.state.scope.bindings().into_iter().map(text).collect();
+        let mut all: Vec<_> = self.state.scope.bindings().map(text).collect();
         all.sort_unstable();
         all
     }

@@ -78,9 +78,9 @@ impl Relay {
         .await
     }
 
-    /// Hands a delivery out in a conversation, which goes on with that as by [`advance`](Relay::advance). May be done again:
-    /// the first time is the one that its card tells. Until the conversation would be over, it is not too late for it.
-    /// Returns the delivery as it is now.
+    /// Hands a delivery out in a conversation, which goes on with that as by [`advance`](Relay::advance). May be done
+    /// again: the first time is the one that its card tells. Until the conversation would be over, it is not too late
+    /// for it. Returns the delivery as it is now.
     ///
     /// # Errors
     /// As [`advance`](Relay::advance); `NotFound` if it is not in a mailbox of the caller, or was returned.
@@ -127,8 +127,8 @@ impl Relay {
         Ok(delivery)
     }
 
-    /// Rows of what has arrived at the caller. What is not (any more) in a mailbox of the caller, or does not wait, is left
-    /// alone. Returns what was noted, as it is then.
+    /// Rows of what has arrived at the caller. What is not (any more) in a mailbox of the caller, or does not wait,
+    /// is left alone. Returns what was noted, as it is then.
     async fn note_arrived(
         &self,
         work: &mut Work,

@@ -17,11 +17,12 @@ use crate::process::with_finding;
 use crate::{Broker, Error, notes};
 
 impl Relay {
-    /// Takes a delivery in: ticket, message, delivery and the room that it needs in its mailbox are one transaction. Returns
-    /// once it is durable. What is refused leaves nothing, and the ticket can still be used.
+    /// Takes a delivery in: ticket, message, delivery and the room that it needs in its mailbox are one transaction.
+    /// Returns once it is durable. What is refused leaves nothing, and the ticket can still be used.
     ///
     /// # Errors
-    /// `TicketRefused`, `MailboxFull`, `IdReused` if another message has its dedup key, `UnknownAuthority`, `TooLarge`.
+    /// `TicketRefused`, `MailboxFull`, `IdReused` if another message has its dedup key, `UnknownAuthority`,
+    /// `TooLarge`.
     pub async fn take_in(
         &self,
         caller: &Caller,
@@ -156,8 +157,8 @@ impl Relay {
         work
     }
 
-    /// The delivery that a rule picks from a mailbox of the caller, and whether it picks more. Those in `except` are not
-    /// looked at: whoever goes through a mailbox names what this conversation had before.
+    /// The delivery that a rule picks from a mailbox of the caller, and whether it picks more. Those in `except` are
+    /// not looked at: whoever goes through a mailbox names what this conversation had before.
     ///
     /// # Errors
     /// `NotFound` if the mailbox is not the caller's.
@@ -225,8 +226,8 @@ impl Relay {
         .await
     }
 
-    /// Sends a delivery that waits back to its sender, with a rule that says why: a recipient that was called could not be
-    /// reached or did not take it. Once returned, it stays as it is.
+    /// Sends a delivery that waits back to its sender, with a rule that says why: a recipient that was called could
+    /// not be reached or did not take it. Once returned, it stays as it is.
     ///
     /// # Errors
     /// `NotFound` if the caller neither sent it nor has its mailbox; `WrongState` if it was received.

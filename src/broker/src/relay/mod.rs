@@ -1,5 +1,5 @@
-//! The relay: takes an opaque delivery in for somebody who picks it up later, and proves every step. Its content is not for
-//! the gateway, so nothing is checked and no case is touched; a door that speaks a protocol stands on it.
+//! The relay: takes an opaque delivery in for somebody who picks it up later, and proves every step. Its content is
+//! not for the gateway, so nothing is checked and no case is touched; a door that speaks a protocol stands on it.
 //!
 //! ```text
 //! issue     a ticket: the message id that a delivery may use once
@@ -9,8 +9,8 @@
 //! receive   the same at once, for a recipient that was called and has answered
 //! withdraw  a delivery of which its recipient certainly saw nothing: back, and its ticket may be used again
 //! ```
-//! A caller is known by its actor's id, which is the fingerprint of its certificate: that is the originator of what it
-//! brings. Its mailboxes are that of its authority and the one named like that fingerprint.
+//! A caller is known by its actor's id, which is the fingerprint of its certificate: that is the originator of what
+//! it brings. Its mailboxes are that of its authority and the one named like that fingerprint.
 
 mod conversation;
 mod delivery;
@@ -66,8 +66,8 @@ pub struct Turn<'a> {
     pub id: &'a str,
     /// Its version as the request found it.
     pub version: u64,
-    /// Messages that were handed out before and have arrived, as this request shows; at most 100. What is not (any more)
-    /// in a mailbox of the caller, or was received before, changes nothing.
+    /// Messages that were handed out before and have arrived, as this request shows; at most 100. What is not (any
+    /// more) in a mailbox of the caller, or was received before, changes nothing.
     pub received: &'a [Id],
 }
 
@@ -132,7 +132,8 @@ impl Relay {
         Ok(self.0.store().payload_writer_blocking(tenant))
     }
 
-    /// Removes conversations that have been idle for too long, and tickets that nobody used in time; returns how many.
+    /// Removes conversations that have been idle for too long, and tickets that nobody used in time; returns how
+    /// many.
     ///
     /// # Errors
     /// If the store cannot be written.

@@ -14,7 +14,6 @@ mod house;
 mod intake;
 mod once;
 mod relay;
-mod relay_model;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]
 #[allow(dead_code, reason = "made for other tests")]

@@ -152,7 +152,7 @@ impl<B: Backend> Intermediary<B> {
         match verified {
             Ok((message, signer)) => self.carry_out(Rc::clone(&package), message, signer, protection.as_ref()),
             Err(Error::Refused(code)) => self.refuse_unbelieved(&claimed, code, protection.as_ref()),
-            Err(error) => Err(error),
+            Err(error) => Err(no_order(error)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use xml::Reader;
+use xml::{Event, Reader};
 
 use super::{answer, blocks, order};
 use crate::element::{Element, child};
@@ -10,7 +10,7 @@ use crate::message::{
     Body, Certificates, Content, ControlBlock, CustomHeader, IntermediaryCertificates, Message, Placed,
 };
 use crate::names::{Kind, OSCI, OSCI2017, SOAP};
-use crate::{Error, Result};
+use crate::{Error, Result, rules};
 
 /// Most header blocks in foreign namespaces.
 const CUSTOM: usize = 100;
@@ -22,6 +22,9 @@ pub(crate) struct Assembly {
     message: Message,
     has_control: bool,
     statement: Option<Body>,
+    /// The first thing that is wrong with the body. It may be wrong because somebody changed it: that is told by the
+    /// signature, which is looked at before.
+    defect: Option<Error>,
     /// The start tags of what was read are the n-th of the document.
     pub(crate) ordinals: Vec<u64>,
     /// The same of the signature block, if there is one.
@@ -43,7 +46,8 @@ impl Assembly {
             content: None,
             namespaces: Vec::new(),
         };
-        Assembly { message, has_control: false, statement: None, ordinals: Vec::new(), signature: None }
+        let (ordinals, signature) = (Vec::new(), None);
+        Assembly { message, has_control: false, statement: None, defect: None, ordinals, signature }
     }
 
     /// Reads the header block whose start was read last.
@@ -134,6 +138,20 @@ impl Assembly {
         self.ordinals.push(start.ordinal());
         let owned = |(prefix, uri): (Option<&str>, &str)| (prefix.map(str::to_owned), uri.to_owned());
         self.message.namespaces = start.namespaces().into_iter().map(owned).collect();
+        let depth = reader.depth();
+        if let Err(error) = self.body_children(reader) {
+            self.defect.get_or_insert(error);
+        }
+        // The rest counts for nothing, but it must be XML.
+        while reader.depth() >= depth {
+            if let Event::Eof = reader.next()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn body_children<R: BufRead>(&mut self, reader: &mut Reader<R>) -> Result<()> {
         while let Some(element) = child(reader)? {
             if !element.is(OSCI, "ContentPackage") {
                 self.statement(reader, &element)?;
@@ -144,13 +162,17 @@ impl Assembly {
         Ok(())
     }
 
-    /// The message, if it is complete. The order of fetching a delivery may be empty; all others say something.
-    pub(crate) fn finish(mut self) -> Result<Message> {
+    /// The message, and what is wrong with it beside its signature.
+    pub(crate) fn finish(mut self) -> Result<(Message, Option<Error>)> {
         if !self.has_control {
             return Err(Error::Malformed("there is no ControlBlock"));
         }
-        self.message.body = self.statement.ok_or(Error::Malformed("nothing is ordered or answered"))?;
-        Ok(self.message)
+        match self.statement {
+            Some(statement) => self.message.body = statement,
+            None => drop(self.defect.get_or_insert(Error::Malformed("nothing is ordered or answered"))),
+        }
+        let defect = self.defect.or_else(|| rules::check(&self.message).err());
+        Ok((self.message, defect))
     }
 }
 

@@ -27,6 +27,8 @@ fn seen(file: &Path, readers: &[Identity]) -> osci::Result<Vec<String>> {
         Reader { package: &package, message: &message, keys: readers, policy: &policy, limits: &limits };
     let mut lines = Vec::new();
     list(&reader, &reader.read()?, &mut lines);
+    // What is encrypted stands first in a package, and last in the notes.
+    lines.sort();
     Ok(lines)
 }
 
@@ -69,6 +71,7 @@ fn noted(file: &Path) -> Vec<String> {
             lines.push(format!("{id} bytes={bytes} sha256={digest}"));
         }
     }
+    lines.sort();
     lines
 }
 

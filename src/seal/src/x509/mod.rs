@@ -220,7 +220,7 @@ fn parse(der: &[u8]) -> Result<Parsed> {
     let key = x509.public_key()?;
     let known = match key.id() {
         Id::RSA | Id::RSA_PSS => key.bits() <= MAX_RSA_BITS,
-        Id::EC => raw_signature::is_named_curve(&key),
+        Id::EC => is_named_curve(&key.public_key_to_der()?)?,
         _ => false,
     };
     if !known {
@@ -235,6 +235,13 @@ fn parse(der: &[u8]) -> Result<Parsed> {
         usage: x509.key_usage(),
         x509,
     })
+}
+
+/// Whether a SubjectPublicKeyInfo names its curve, instead of bringing parameters of its own (RFC 5480 section 2.1.1).
+fn is_named_curve(key: &[u8]) -> Result<bool> {
+    let mut algorithm = der::Reader::new(key, "key").enter(der::SEQUENCE)?.enter(der::SEQUENCE)?;
+    algorithm.expect(der::OID)?;
+    Ok(algorithm.maybe(der::OID)?.is_some())
 }
 
 /// A time in seconds since 1970-01-01 UTC.

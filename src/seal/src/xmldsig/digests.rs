@@ -4,11 +4,19 @@ use super::base64_text::Base64Writer;
 use super::hasher::Hasher;
 use crate::algorithm::DigestMethod;
 use crate::{Error, Result};
-use std::io::BufRead;
+use std::cell::Cell;
+use std::io::{self, BufRead, Write};
+use std::rc::Rc;
 use xml::{Canonical, Form, Limits, Node, Reader};
 
 /// Parts that lie within each other, and so are digested at the same time.
 const TOGETHER: usize = 32;
+/// Canonical forms may be much longer than what is read: each reference renders the namespaces around it,
+/// an exclusive form even each element. More than this is no honest document: bytes at all, bytes for each
+/// part, and bytes for each byte read and part digested at the same time.
+const OUTPUT_BYTES: u64 = 4 << 20;
+const OUTPUT_PER_JOB: u64 = 4 << 10;
+const OUTPUT_PER_INPUT: u64 = 8;
 
 /// A digest that is to be computed.
 #[derive(Debug)]
@@ -44,13 +52,14 @@ impl Job {
 pub(crate) fn compute(input: impl BufRead, limits: Limits, jobs: &mut [Job]) -> Result<()> {
     let mut order: Vec<usize> = (0..jobs.len()).collect();
     order.sort_by_key(|index| jobs.get(*index).and_then(|job| job.target));
-    let mut pass = Pass { jobs, order, next: 0, running: Vec::new(), depth: 0 };
+    let mut pass = Pass::new(jobs, order);
     let mut reader = Reader::new(input, limits);
     pass.begin(None)?;
     while !pass.is_done() {
         let node = reader.next_node()?;
         let at_end = matches!(node, Node::Eof);
         pass.take(&node)?;
+        pass.check_output(reader.bytes_taken())?;
         if at_end {
             return pass.finish(0);
         }
@@ -64,7 +73,17 @@ struct Pass<'a> {
     order: Vec<usize>,
     next: usize,
     running: Vec<Running>,
+    /// The most that have run at the same time.
+    most: usize,
     depth: usize,
+    /// Bytes of all outputs.
+    written: Rc<Cell<u64>>,
+}
+
+/// Digests and counts.
+struct Metered {
+    hasher: Hasher,
+    written: Rc<Cell<u64>>,
 }
 
 struct Running {
@@ -78,11 +97,40 @@ struct Running {
 }
 
 enum Output {
-    Canonical(Canonical<Hasher>),
-    Base64(Base64Writer<Hasher>),
+    Canonical(Canonical<Metered>),
+    Base64(Base64Writer<Metered>),
 }
 
-impl Pass<'_> {
+impl Write for Metered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.written.set(self.written.get().saturating_add(bytes.len() as u64));
+        self.hasher.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> Pass<'a> {
+    fn new(jobs: &'a mut [Job], order: Vec<usize>) -> Self {
+        let (running, written) = (Vec::new(), Rc::new(Cell::new(0)));
+        Pass { jobs, order, next: 0, running, most: 1, depth: 0, written }
+    }
+
+    fn check_output(&self, input: u64) -> Result<()> {
+        let written = self.written.get();
+        if written <= OUTPUT_BYTES {
+            return Ok(());
+        }
+        let per_input = OUTPUT_PER_INPUT * self.most as u64;
+        let allowed = OUTPUT_BYTES + OUTPUT_PER_JOB * self.next as u64 + input.saturating_mul(per_input);
+        match written <= allowed {
+            true => Ok(()),
+            false => Err(Error::SignatureLimit("canonical forms together")),
+        }
+    }
+
     fn is_done(&self) -> bool {
         self.next >= self.order.len() && self.running.is_empty()
     }
@@ -109,7 +157,7 @@ impl Pass<'_> {
             if self.running.len() >= TOGETHER {
                 return Err(Error::SignatureLimit("references to the same place"));
             }
-            let hasher = Hasher::new(job.method)?;
+            let hasher = Metered { hasher: Hasher::new(job.method)?, written: Rc::clone(&self.written) };
             let output = match &job.form {
                 None => Output::Base64(Base64Writer::new(hasher)),
                 Some(form) if job.alone => {
@@ -120,6 +168,7 @@ impl Pass<'_> {
             let (depth, left_out) = (self.depth, job.left_out);
             self.running.push(Running { job: index, depth, left_out, silent: None, output });
             self.next += 1;
+            self.most = self.most.max(self.running.len());
         }
         Ok(())
     }
@@ -128,7 +177,7 @@ impl Pass<'_> {
     fn finish(&mut self, depth: usize) -> Result<()> {
         while self.running.last().is_some_and(|running| running.depth == depth) {
             let Some(running) = self.running.pop() else { break };
-            let hasher = match running.output {
+            let Metered { hasher, .. } = match running.output {
                 Output::Canonical(canonical) => canonical.finish().map_err(xml::Error::Io)?,
                 Output::Base64(writer) => writer.finish()?,
             };

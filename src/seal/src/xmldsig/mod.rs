@@ -1,7 +1,7 @@
 //! XML Signature 1.1 (W3C, 11 April 2013), as far as messages of authorities use it: signatures over
 //! elements by their id, over the whole document, and over things outside whose digests the caller knows.
 //!
-//! A document is read up to three times from its beginning, never held:
+//! A document is read up to three times from its beginning, never held; it must not change meanwhile:
 //!
 //! 1. [`Survey::read`] checks that ids are unique and learns where elements and signatures are;
 //! 2. [`Verifier::verify`] computes all digests of one signature in one pass and checks its value;

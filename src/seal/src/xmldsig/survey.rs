@@ -17,6 +17,8 @@ const SIGNATURES: usize = 64;
 const REFERENCES: usize = 12_000;
 const TRANSFORMS: usize = 8;
 const CERTIFICATES: usize = 16;
+/// Prefixes of an `InclusiveNamespaces`: each declaration is compared with each of them.
+const PREFIXES: usize = 64;
 /// One text or attribute of a signature that is kept, in bytes.
 const TEXT_BYTES: usize = 64 * 1024;
 /// All that is kept of a document together, in bytes.
@@ -275,6 +277,9 @@ impl Signature {
         match form {
             Some(form) if form.exclusive && form.prefixes.is_empty() => {
                 *form = std::mem::take(form).with_prefix_list(list);
+                if form.prefixes.len() > PREFIXES {
+                    self.fault = Some("a list of too many prefixes");
+                }
             }
             _ => self.fault = Some("a list of prefixes where the standard has none"),
         }
@@ -319,9 +324,10 @@ fn role_of(parent: Role, start: &Start<'_>) -> Option<Role> {
     }
 }
 
-/// The attributes that are ids in the standards at hand; no schema is asked.
+/// The attributes that are ids in the standards at hand; no schema is asked. Empty ones name nothing.
 fn is_id(attribute: &Attribute<'_>) -> bool {
     match attribute.namespace {
+        _ if attribute.value.is_empty() => false,
         None => matches!(attribute.local, "Id" | "ID" | "id"),
         Some(WSU) => attribute.local == "Id",
         Some(XML) => attribute.local == "id",

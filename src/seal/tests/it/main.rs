@@ -1,14 +1,20 @@
-//! The evidence bundle from outside: written, verified, tampered with, and judged by independent tools.
+//! The crate from outside, judged by independent tools: the evidence bundle; keys, certificates and XML Encryption.
 
 // The lint's exception for tests does not reach their helper functions.
 #![allow(clippy::unwrap_used)]
 
+mod authority;
+mod encrypted_corpus;
+mod encryption;
 mod fixture;
 mod hostile;
+mod identities;
 mod judges;
+mod osci;
 mod seeded;
 mod stamped;
 mod tampered;
 mod timestamps;
+mod trusted;
 mod tsa;
 mod whole;

@@ -69,7 +69,9 @@ fn the_detail_that_is_read_stands_alone() {
     for version in [Version::Soap11, Version::Soap12] {
         let read = find(written(&fault, version).as_bytes()).unwrap().unwrap();
         let mut reader = Reader::new(read.detail.as_bytes(), Limits::default());
-        assert!(matches!(reader.next(), Ok(Event::Start(start)) if start.is("http://www.osci.de/2002/04/osci", "Code")));
+        assert!(
+            matches!(reader.next(), Ok(Event::Start(start)) if start.is("http://www.osci.de/2002/04/osci", "Code"))
+        );
         assert_eq!(reader.read_text(100).unwrap(), "9100");
     }
 }

@@ -237,3 +237,27 @@ fn no_text_of_an_error_repeats_what_came_from_outside() {
         assert!(!format!("{error} {error:?}").contains(secret), "{error:?}");
     }
 }
+
+#[test]
+fn after_a_failure_of_the_source_reading_does_not_go_on() {
+    /// Fails in the middle, once.
+    struct Failing(Vec<&'static [u8]>);
+    impl Read for Failing {
+        fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
+            match self.0.pop() {
+                Some(b"") => Err(std::io::ErrorKind::ConnectionReset.into()),
+                Some(mut piece) => piece.read(target),
+                None => Ok(0),
+            }
+        }
+    }
+    let input = Failing(vec![b"lost\r\n--b--\r\n", b"", b"--b\r\n\r\nsome content "]);
+    let mut multipart =
+        Multipart::with_content_type(input, "multipart/related;boundary=b", Limits::default()).unwrap();
+    let mut part = multipart.next_part().unwrap().unwrap();
+    let mut content = Vec::new();
+    let error = part.read_to_end(&mut content).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    assert!(part.read_to_end(&mut content).is_err());
+    assert!(multipart.next_part().is_err());
+}

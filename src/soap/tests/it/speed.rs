@@ -16,9 +16,8 @@ fn random_bytes(length: usize) -> Vec<u8> {
     bytes
 }
 
-fn report(what: &str, bytes: usize, since: Instant) {
-    let seconds = since.elapsed().as_secs_f64();
-    println!("{what}: {:.0} MB/s", bytes as f64 / 1e6 / seconds);
+fn speed(bytes: usize, since: Instant) -> String {
+    format!("{:.0} MB/s", bytes as f64 / 1e6 / since.elapsed().as_secs_f64())
 }
 
 fn read(encoding: &str, content: &[u8]) -> usize {
@@ -44,7 +43,7 @@ fn reading_and_writing() {
     let content = random_bytes(MEGABYTES << 20);
     let start = Instant::now();
     assert_eq!(read("binary", &content), content.len());
-    report("reading a binary part", content.len(), start);
+    println!("reading a binary part: {}", speed(content.len(), start));
 
     let mut encoded = String::new();
     for line in content.chunks(57) {
@@ -53,7 +52,7 @@ fn reading_and_writing() {
     }
     let start = Instant::now();
     assert_eq!(read("base64", encoded.as_bytes()), content.len());
-    report("reading a base64 part (decoded bytes)", content.len(), start);
+    println!("reading a base64 part (decoded bytes): {}", speed(content.len(), start));
 
     let start = Instant::now();
     let sink = std::io::BufWriter::with_capacity(64 * 1024, Vec::with_capacity(content.len() + 1_000));
@@ -63,5 +62,5 @@ fn reading_and_writing() {
         writer.write_all(piece).unwrap();
     }
     writer.finish().unwrap();
-    report("writing a binary part into memory", content.len(), start);
+    println!("writing a binary part into memory: {}", speed(content.len(), start));
 }

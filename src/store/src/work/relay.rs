@@ -1,7 +1,7 @@
 //! Conversations, tickets, and deliveries that wait for pick-up.
 //!
-//! What waits in a mailbox is counted in a row of its own. A transaction that takes in or ends a delivery writes that row,
-//! so on PostgreSQL such transactions of one mailbox wait for each other there, and no quota is exceeded.
+//! What waits in a mailbox is counted in a row of its own. A transaction that takes in or ends a delivery writes that
+//! row, so on PostgreSQL such transactions of one mailbox wait for each other there, and no quota is exceeded.
 
 use model::Timestamp;
 use serde_json::Value as Json;
@@ -26,8 +26,8 @@ impl Work {
         )
     }
 
-    /// Goes on with a conversation; its version becomes the next. Precondition: its version is `expected`; otherwise the
-    /// conflict names `conversation`.
+    /// Goes on with a conversation; its version becomes the next. Precondition: its version is `expected`; otherwise
+    /// the conflict names `conversation`.
     pub fn advance_conversation(
         &mut self,
         tenant: &str,
@@ -54,8 +54,8 @@ impl Work {
         )
     }
 
-    /// Issues a ticket. Precondition: neither an unused ticket nor a delivery has its id; otherwise the conflict names
-    /// `ticket`.
+    /// Issues a ticket. Precondition: neither an unused ticket nor a delivery has its id; otherwise the conflict
+    /// names `ticket`.
     pub fn issue_ticket(&mut self, ticket: &Ticket) -> &mut Self {
         let args = vec![
             ticket.tenant.as_str().into(),
@@ -71,8 +71,8 @@ impl Work {
         )
     }
 
-    /// Uses a ticket. Precondition: it was issued to `owner`, not used yet, and its time is not over at `now`; otherwise the
-    /// conflict names `ticket`.
+    /// Uses a ticket. Precondition: it was issued to `owner`, not used yet, and its time is not over at `now`;
+    /// otherwise the conflict names `ticket`.
     pub fn use_ticket(&mut self, tenant: &str, id: &str, owner: &str, now: Timestamp) -> &mut Self {
         self.one(
             "DELETE FROM relay_ticket WHERE tenant = $1 AND id = $2 AND owner = $3 AND expires_at > $4",
@@ -91,8 +91,9 @@ impl Work {
         )
     }
 
-    /// Adds a delivery that waits. Preconditions: its message and ticket are new; its mailbox has room for it within `quota`,
-    /// otherwise the conflict names `relay mailbox`. Comes last in a unit of work: from here on others wait for it.
+    /// Adds a delivery that waits. Preconditions: its message and ticket are new; its mailbox has room for it within
+    /// `quota`, otherwise the conflict names `relay mailbox`. Comes last in a unit of work: from here on others wait
+    /// for it.
     pub fn insert_relay_delivery(&mut self, delivery: &RelayDelivery, quota: RelayQuota) -> &mut Self {
         let args = vec![
             delivery.message.into(),
@@ -114,8 +115,8 @@ impl Work {
             delivery.body.to_string().into(),
         ];
         self.one(
-            "INSERT INTO relay_delivery (message, tenant, unit, public_service, ticket, mailbox, originator, addressee, \
-             subject, size, stage, created_at, forwarded_at, received_at, modified_at, expires_at, body) \
+            "INSERT INTO relay_delivery (message, tenant, unit, public_service, ticket, mailbox, originator, \
+             addressee, subject, size, stage, created_at, forwarded_at, received_at, modified_at, expires_at, body) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
             args,
             "relay delivery",
@@ -153,8 +154,8 @@ impl Work {
             delivery.expires_at.into(),
         ];
         self.one(
-            "UPDATE relay_delivery SET stage = $4, forwarded_at = $5, received_at = $6, modified_at = $7, expires_at = $8 \
-             WHERE message = $1 AND tenant = $2 AND stage = $3",
+            "UPDATE relay_delivery SET stage = $4, forwarded_at = $5, received_at = $6, modified_at = $7, \
+             expires_at = $8 WHERE message = $1 AND tenant = $2 AND stage = $3",
             args,
             "relay delivery",
         );

@@ -176,6 +176,52 @@ fn a_confined_reader_ends_with_its_element_until_it_is_released() {
     assert!(matches!(reader.next().unwrap(), Event::Start(start) if start.local() == "d"));
 }
 
+struct Names(Vec<String>);
+
+impl xml::Observer for Names {
+    fn start(&mut self, start: &xml::Start<'_>, _: xml::Place<'_>) {
+        self.0.push(start.local().to_owned());
+    }
+    fn text(&mut self, _: &str, _: xml::Place<'_>) {}
+    fn end(&mut self, _: xml::Place<'_>) {}
+}
+
+#[test]
+fn an_observer_that_came_behind_a_fence_is_gone_with_it() {
+    let mut reader = Reader::new(&b"<a><b><c/></b><d/></a>"[..], Limits::default());
+    reader.next().unwrap();
+    reader.next().unwrap();
+    let fence = reader.confine();
+    reader.observe(Box::new(Names(Vec::new())));
+    reader.skip().unwrap();
+    reader.release(fence);
+    reader.skip().unwrap();
+    assert!(reader.take_observer::<Names>().is_none());
+    let mut reader = Reader::new(&b"<a><b><c/></b><d/></a>"[..], Limits::default());
+    reader.observe(Box::new(Names(Vec::new())));
+    reader.next().unwrap();
+    let fence = reader.confine();
+    reader.release(fence);
+    reader.skip().unwrap();
+    assert_eq!(reader.take_observer::<Names>().unwrap().0, ["a", "b", "c", "d"]);
+}
+
+#[test]
+fn what_open_elements_hand_down_is_limited() {
+    let document = |attributes: usize| {
+        let all: String = (0..attributes).map(|n| format!(" xml:x{n}=''")).collect();
+        format!("<a{all}><b{all}/></a>")
+    };
+    let read = |document: &str| {
+        let bytes = document.as_bytes();
+        canonical_document(bytes, Limits::default(), Form::default(), Vec::new())
+            .map_err(|error| error.code())
+    };
+    assert!(read(&document(100)).is_ok());
+    assert_eq!(read(&document(200)), Err("xml.limit"));
+    assert!(read(&format!("<r>{}</r>", document(100).repeat(50))).is_ok());
+}
+
 #[test]
 fn a_hidden_element_does_not_come_and_neither_does_what_is_in_it() {
     let document = &b"<a><b>x</b><c><d>secret</d></c>y<d/></a>"[..];

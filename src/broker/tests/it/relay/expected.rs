@@ -1,32 +1,21 @@
-//! Whatever clients do in whichever order, the relay answers as a small model in memory does, on both engines.
+//! What clients may do to the relay, and a model in memory that says what each is answered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
-use std::sync::Arc;
-use std::time::Duration;
 
-use broker::{
-    Broker, CardFilter, CardRule, NewDelivery, Pick, RelayDelivery, RelayLimits, RelayQuota, RelayStage, Turn,
-};
-use model::message::Door;
-use model::{Actor, Caller, Clock, Id, Role, Scope, Timestamp};
+use broker::{RelayQuota, RelayStage};
 use proptest::prelude::*;
-use serde_json::json;
-
-use crate::engines::on_every_engine;
-use crate::house::{Gateway, SetClock, soest};
 
 /// All times of the model are seconds.
-const IDLE: i64 = 1_800;
-const TICKET: i64 = 7_200;
+pub const IDLE: i64 = 1_800;
+pub const TICKET: i64 = 7_200;
 /// Of the house's service.
-const TTL: i64 = 36_000;
-const QUOTA: RelayQuota = RelayQuota { deliveries: 3, bytes: 4_000 };
-const SIZES: [usize; 2] = [100, 2_000];
+pub const TTL: i64 = 36_000;
+pub const QUOTA: RelayQuota = RelayQuota { deliveries: 3, bytes: 4_000 };
+pub const SIZES: [usize; 2] = [100, 2_000];
 
 /// What somebody does. Clients, conversations and tickets are numbers; deliveries are counted as they come.
 #[derive(Debug, Clone)]
-enum Act {
+pub enum Act {
     Begin(u8),
     Look(u8),
     Advance { who: u8, place: Place },
@@ -45,13 +34,13 @@ enum Act {
 
 /// Where a request goes on.
 #[derive(Debug, Clone)]
-struct Place {
-    conversation: u8,
-    stale: bool,
-    received: Vec<usize>,
+pub struct Place {
+    pub conversation: u8,
+    pub stale: bool,
+    pub received: Vec<usize>,
 }
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
+pub fn acts() -> impl Strategy<Value = Vec<Act>> {
     let (who, ticket, delivery) = (0..3_u8, 0..8_u8, 0..6_usize);
     let age = prop_oneof![Just(0), Just(1), Just(1_800), Just(40_000)];
     let place = (0..2_u8, prop::bool::weighted(0.1), prop::collection::vec(delivery.clone(), 0..3))
@@ -84,22 +73,22 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 
 /// A delivery as the model keeps it.
 #[derive(Debug, Clone, PartialEq)]
-struct Kept {
-    ticket: u8,
-    mailbox: u8,
-    originator: u8,
-    size: u64,
-    stage: RelayStage,
-    created: i64,
-    forwarded: Option<i64>,
-    received: Option<i64>,
-    modified: i64,
-    expires: i64,
+pub struct Kept {
+    pub ticket: u8,
+    pub mailbox: u8,
+    pub originator: u8,
+    pub size: u64,
+    pub stage: RelayStage,
+    pub created: i64,
+    pub forwarded: Option<i64>,
+    pub received: Option<i64>,
+    pub modified: i64,
+    pub expires: i64,
 }
 
 /// What is answered: a code, or what there is to see.
 #[derive(Debug, PartialEq)]
-enum Answer {
+pub enum Answer {
     Code(String),
     Done,
     Version(Option<u64>),
@@ -107,12 +96,12 @@ enum Answer {
     Many(Vec<Kept>, bool),
 }
 
-fn code(code: &str) -> Answer {
+pub fn code(code: &str) -> Answer {
     Answer::Code(code.to_owned())
 }
 
 #[derive(Default)]
-struct Model {
+pub struct Model {
     now: i64,
     /// Version and last touch.
     conversations: BTreeMap<u8, (u64, i64)>,
@@ -123,7 +112,7 @@ struct Model {
 }
 
 impl Model {
-    fn version(&self, place: &Place) -> u64 {
+    pub fn version(&self, place: &Place) -> u64 {
         let version = self.conversations.get(&place.conversation).map_or(1, |(version, _)| *version);
         version + u64::from(place.stale)
     }
@@ -256,7 +245,7 @@ impl Model {
         Answer::Many(found.into_iter().map(|(_, one)| one.clone()).collect(), more)
     }
 
-    fn answer(&mut self, act: &Act) -> Answer {
+    pub fn answer(&mut self, act: &Act) -> Answer {
         match act.clone() {
             Act::Begin(id) => match self.conversations.contains_key(&id) {
                 true => code("relay.id-taken"),
@@ -319,227 +308,4 @@ impl Kept {
         self.forwarded.get_or_insert(now);
         (self.received, self.modified) = (Some(now), now);
     }
-}
-
-/// The same acts on a real broker. Each run has names of its own, so that runs share one database.
-struct Real {
-    broker: Broker,
-    clock: Arc<SetClock>,
-    began: Timestamp,
-    run: usize,
-    /// Ids of the deliveries as they came.
-    ids: Vec<Id>,
-}
-
-impl Real {
-    fn name(&self, who: u8) -> String {
-        format!("client-{}-{who}", self.run)
-    }
-
-    fn ticket(&self, ticket: u8) -> String {
-        format!("{}:{ticket}", self.run)
-    }
-
-    fn conversation(&self, id: u8) -> String {
-        format!("{}0{id}", self.run)
-    }
-
-    fn caller(&self, who: u8) -> Caller {
-        Caller {
-            actor: Actor { kind: "partner".into(), id: self.name(who) },
-            roles: vec![Role::System],
-            scope: Scope::tenant("soest"),
-            authority: None,
-        }
-    }
-
-    fn id(&self, index: usize) -> Id {
-        self.ids.get(index).copied().unwrap_or_default()
-    }
-
-    fn ids(&self, indexes: &[usize]) -> Vec<Id> {
-        indexes.iter().map(|index| self.id(*index)).collect()
-    }
-
-    fn seconds(&self, moment: Timestamp) -> i64 {
-        (moment.micros() - self.began.micros()) / 1_000_000
-    }
-
-    fn kept(&self, it: RelayDelivery) -> Kept {
-        let last = |name: &str| -> u8 {
-            name.rsplit(['-', ':']).next().and_then(|number| number.parse().ok()).unwrap()
-        };
-        Kept {
-            ticket: last(&it.ticket),
-            mailbox: last(&it.mailbox),
-            originator: last(&it.originator),
-            size: it.size,
-            stage: it.stage,
-            created: self.seconds(it.created_at),
-            forwarded: it.forwarded_at.map(|moment| self.seconds(moment)),
-            received: it.received_at.map(|moment| self.seconds(moment)),
-            modified: self.seconds(it.modified_at),
-            expires: self.seconds(it.expires_at),
-        }
-    }
-
-    async fn take(&mut self, who: u8, ticket: u8, mailbox: u8, size: usize) -> Result<Answer, broker::Error> {
-        let (caller, relay) = (self.caller(who), self.broker.relay());
-        let mut writer = relay.writer(&caller)?;
-        writer.write_all(&vec![7; SIZES[size]]).unwrap();
-        let stored = writer.finish().unwrap();
-        let new = NewDelivery {
-            door: Door::Osci,
-            ticket: self.ticket(ticket),
-            issued_to: None,
-            authority: soest(),
-            mailbox: self.name(mailbox),
-            partner: "bab:05978000".into(),
-            addressee: "cipher".into(),
-            subject: None,
-            dedup_key: self.ticket(ticket),
-            body: json!({}),
-        };
-        self.ids.push(relay.take_in(&caller, new, stored).await?.message);
-        Ok(Answer::Done)
-    }
-
-    async fn next(&self, act: &Act) -> Result<Answer, broker::Error> {
-        let Act::Next { who, mailbox, pick, age, except } = act else { return Ok(Answer::Done) };
-        let ticket = self.ticket((age % 8) as u8);
-        let pick = match pick {
-            0 => Pick::Ticket(&ticket),
-            1 => Pick::Since(self.since(*age)),
-            _ => Pick::Next,
-        };
-        let (caller, mailbox) = (self.caller(*who), self.name(*mailbox));
-        let found = self.broker.relay().next(&caller, &mailbox, pick, &self.ids(except)).await?;
-        Ok(Answer::One(found.map(|(it, more)| (self.kept(it.delivery), more))))
-    }
-
-    async fn cards(&self, act: &Act) -> Result<Answer, broker::Error> {
-        let Act::Cards { who, mailbox, sent, rule, age, unreceived, limit } = act else {
-            return Ok(Answer::Done);
-        };
-        let name = self.name(*who);
-        let filter = CardFilter {
-            mailbox: mailbox.then_some(&name),
-            originator: sent.then_some(&name),
-            rule: match rule {
-                0 => CardRule::Tickets((0..4).map(|number| self.ticket(2 * number)).collect()),
-                1 => CardRule::CreatedSince(self.since(*age)),
-                _ => CardRule::ModifiedSince(self.since(*age)),
-            },
-            unreceived: *unreceived,
-            limit: *limit,
-        };
-        let cards = self.broker.relay().cards(&self.caller(*who), &filter).await?;
-        Ok(Answer::Many(cards.items.into_iter().map(|it| self.kept(it)).collect(), cards.more))
-    }
-
-    fn since(&self, age: i64) -> Timestamp {
-        Timestamp::from_micros(self.clock.now().micros() - age * 1_000_000)
-    }
-
-    /// `version` is where the model says that a conversation stands.
-    async fn act(&mut self, act: &Act, version: u64) -> Result<Answer, broker::Error> {
-        let relay = self.broker.relay();
-        match act {
-            Act::Begin(id) => {
-                relay.begin(&self.caller(0), &self.conversation(*id), &json!({})).await?;
-            }
-            Act::Look(id) => {
-                let found = relay.conversation(&self.caller(0), &self.conversation(*id)).await?;
-                return Ok(Answer::Version(found.map(|it| it.version)));
-            }
-            Act::Advance { who, place } => {
-                let (id, received) = (self.conversation(place.conversation), self.ids(&place.received));
-                let turn = Turn { id: &id, version, received: &received };
-                return Ok(Answer::Version(Some(relay.advance(&self.caller(*who), turn, &json!({})).await?)));
-            }
-            Act::End { who, place } => {
-                let (id, received) = (self.conversation(place.conversation), self.ids(&place.received));
-                relay.end(&self.caller(*who), Turn { id: &id, version, received: &received }).await?;
-            }
-            Act::HandOut { who, place, delivery } => {
-                let (id, received) = (self.conversation(place.conversation), self.ids(&place.received));
-                let turn = Turn { id: &id, version, received: &received };
-                let handed = relay.hand_out(&self.caller(*who), turn, &json!({}), self.id(*delivery)).await?;
-                return Ok(Answer::One(Some((self.kept(handed), false))));
-            }
-            Act::Issue { who, ticket } => {
-                relay.issue(&self.caller(*who), &self.ticket(*ticket)).await?;
-            }
-            Act::Take { who, ticket, mailbox, size } => {
-                return self.take(*who, *ticket, *mailbox, *size).await;
-            }
-            Act::Next { .. } => return self.next(act).await,
-            Act::Receive { who, delivery } => {
-                let now = self.clock.now();
-                relay.receive(&self.caller(*who), self.id(*delivery), now).await?;
-            }
-            Act::GiveBack { who, delivery } => {
-                let rule = "message.returned-by-recipient";
-                relay.give_back(&self.caller(*who), self.id(*delivery), rule).await?;
-            }
-            Act::Cards { .. } => return self.cards(act).await,
-            Act::Wait(seconds) => self.clock.advance(Duration::from_secs(*seconds as u64)),
-            Act::Expire => {
-                self.broker.expire_due().await?;
-            }
-            Act::Sweep => {
-                relay.sweep().await?;
-            }
-        }
-        Ok(Answer::Done)
-    }
-}
-
-/// Plays the acts on both and compares each answer, and in the end everything that is to be seen.
-async fn play(broker: &Broker, clock: &Arc<SetClock>, run: usize, acts: &[Act]) {
-    let mut model = Model::default();
-    let mut real =
-        Real { broker: broker.clone(), clock: clock.clone(), began: clock.now(), run, ids: vec![] };
-    let looks = (0..3).map(|who| Act::Cards {
-        who,
-        mailbox: true,
-        sent: true,
-        rule: 2,
-        age: 1 << 30,
-        unreceived: false,
-        limit: 100,
-    });
-    for (number, act) in acts.iter().cloned().chain(looks).enumerate() {
-        let version = match &act {
-            Act::Advance { place, .. } | Act::End { place, .. } | Act::HandOut { place, .. } => {
-                model.version(place)
-            }
-            _ => 0,
-        };
-        let wanted = model.answer(&act);
-        let got = real.act(&act, version).await.unwrap_or_else(|error| code(error.code()));
-        assert_eq!(got, wanted, "act {number}: {act:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_done_the_relay_answers_as_the_model_does() {
-    on_every_engine(|database| async move {
-        let clock = Arc::new(SetClock::default());
-        let Gateway { broker, folder: _folder } = Gateway::on(database.clone(), clock.clone()).await;
-        let seconds = |seconds: i64| Duration::from_secs(seconds as u64);
-        let limits = RelayLimits { idle: seconds(IDLE), ticket: seconds(TICKET), mailbox: QUOTA };
-        let broker = broker.with_relay_limits(limits);
-        let runs = std::sync::atomic::AtomicUsize::new(1);
-        let cases = if database.is_some() { 60 } else { 120 };
-        let handle = tokio::runtime::Handle::current();
-        let played = tokio::task::spawn_blocking(move || {
-            proptest!(ProptestConfig::with_cases(cases), |(acts in acts())| {
-                let run = runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                handle.block_on(play(&broker, &clock, run, &acts));
-            });
-        });
-        played.await.unwrap();
-    })
-    .await;
 }
