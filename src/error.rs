@@ -35,7 +35,7 @@ pub(crate) enum Error {
     Net(#[from] net::Error),
     /// A message of OSCI-Transport cannot be read.
     #[error(transparent)]
-    Osci(#[from] transport::osci::Unreadable),
+    Osci(#[from] osci::Error),
     /// A schema pack cannot be used.
     #[error(transparent)]
     Schemas(#[from] schemas::Error),

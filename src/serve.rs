@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use broker::{Places, Workers};
-use futures::future::join_all;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -31,10 +30,13 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let internal = listen(config.listen.internal).await?;
     let operations = listen(config.listen.operations).await?;
     let machines = [("machines", config.listen.machines), ("osci_plain", config.listen.osci_plain)];
-    let machines = join_all(machines.into_iter().filter_map(|(name, at)| Some(listen_as(name, at?))));
-    let machines = machines.await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut outside = vec![];
+    for (name, address) in machines.into_iter().filter_map(|(name, address)| Some((name, address?))) {
+        outside.push((name, listen(address).await?));
+    }
     let mut signals = Signals::new()?;
     let gateway = Gateway::open(&config).await?;
+    let osci = transport::osci::router(registry::osci(&config, &gateway.broker)?);
     let workers = Workers::start_in(gateway.broker.clone(), places(&config)).await?;
 
     let (stop, stopped) = watch::channel(false);
@@ -42,12 +44,11 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let limits = api::ServerLimits { connections: config.limits.connections, ..api::ServerLimits::default() };
     let interface = api::Api::new(gateway.broker.clone(), api::Settings::default());
     let router = api::router(interface.clone());
-    let osci = transport::osci::router(registry::osci(&config, &gateway.broker)?);
     let mut doors = vec![
         tokio::spawn(api::serve(internal, router, limits, told(stopped.clone()))),
         tokio::spawn(api::serve(operations, api::operations_router(interface), limits, told(stopped.clone()))),
     ];
-    for (name, listener) in machines {
+    for (name, listener) in outside {
         addresses.push((name, listener.local_addr()?));
         doors.push(tokio::spawn(api::serve(listener, osci.clone(), limits, told(stopped.clone()))));
     }
@@ -109,10 +110,6 @@ pub(crate) fn start_logging(format: LogFormat, level: LogLevel) {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|reason| Error::Address { address, reason })
-}
-
-async fn listen_as(name: &'static str, address: SocketAddr) -> Result<(&'static str, TcpListener), Error> {
-    Ok((name, listen(address).await?))
 }
 
 /// The one line on standard output: from now on all addresses answer.

@@ -9,6 +9,7 @@ use ::osci::intermediary::backend::Call;
 use ::osci::transport::Limits;
 use ::osci::{Error, Result};
 use bytes::Bytes;
+use futures::future::join;
 use futures::stream::poll_fn;
 use model::outbound::ChosenBy;
 use model::{Clock, FailureKind};
@@ -62,7 +63,7 @@ impl Callee {
             most_answer: usize::try_from(self.limits.package).unwrap_or(usize::MAX),
         };
         let mut answer = Staging::new(self.limits.memory, self.limits.package);
-        let (answered, ()) = futures::join!(self.client.send_into(request, &mut answer), feed(package, pieces));
+        let (answered, ()) = join(self.client.send_into(request, &mut answer), feed(package, pieces)).await;
         match answered {
             Ok((200, _)) => Ok(Call::Answered(answer.finish())),
             Ok(_) => Ok(Call::Unknown),
@@ -79,8 +80,8 @@ async fn feed(package: &Plaintext, pieces: Sender<io::Result<Bytes>>) {
     loop {
         let piece = reader.fill_buf().map(Bytes::copy_from_slice);
         let length = piece.as_ref().map_or(0, Bytes::len);
-        let is_over = length == 0;
-        if is_over && piece.is_ok() || pieces.send(piece).await.is_err() || is_over {
+        let is_end = matches!(&piece, Ok(bytes) if bytes.is_empty());
+        if is_end || pieces.send(piece).await.is_err() || length == 0 {
             return;
         }
         reader.consume(length);

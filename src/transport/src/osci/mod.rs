@@ -32,7 +32,6 @@ use seal::identity::Identity;
 use seal::x509::{Certificate, Trust};
 use tokio::runtime::Handle;
 
-pub use ::osci::Error as Unreadable;
 pub use door::{Door, router};
 
 use callee::Callee;
