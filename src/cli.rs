@@ -393,7 +393,9 @@ pub(crate) enum ConfigCommand {
 #[derive(Subcommand)]
 pub(crate) enum OsciCommand {
     /// Say what a message is, for whom, who signed it and what it answers; never its content.
-    #[command(after_help = "Example: amtsbote osci inspect order.osci --key file:cipher.p12 --password env:PIN")]
+    #[command(
+        after_help = "Example: amtsbote osci inspect order.osci --key file:cipher.p12 --password env:PIN"
+    )]
     Inspect {
         /// The message, as it was posted.
         file: PathBuf,

@@ -46,7 +46,12 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let router = api::router(interface.clone());
     let mut doors = vec![
         tokio::spawn(api::serve(internal, router, limits, told(stopped.clone()))),
-        tokio::spawn(api::serve(operations, api::operations_router(interface), limits, told(stopped.clone()))),
+        tokio::spawn(api::serve(
+            operations,
+            api::operations_router(interface),
+            limits,
+            told(stopped.clone()),
+        )),
     ];
     for (name, listener) in outside {
         addresses.push((name, listener.local_addr()?));
@@ -95,7 +100,16 @@ pub(crate) fn start_logging(format: LogFormat, level: LogLevel) {
         LogLevel::Debug => LevelFilter::DEBUG,
     };
     let crates = [
-        "adapter_remote", "amtsbote", "api", "broker", "model", "schemas", "seal", "store", "transport", "xoev",
+        "adapter_remote",
+        "amtsbote",
+        "api",
+        "broker",
+        "model",
+        "schemas",
+        "seal",
+        "store",
+        "transport",
+        "xoev",
     ];
     let filter = Targets::new()
         .with_default(own.min(LevelFilter::WARN))
@@ -115,7 +129,9 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
 /// The one line on standard output: from now on all addresses answer.
 fn announce(format: LogFormat, addresses: &[(&str, SocketAddr)]) {
     output::line(&match format {
-        LogFormat::Text => addresses.iter().fold("listening".to_owned(), |line, (name, at)| format!("{line} {name}={at}")),
+        LogFormat::Text => {
+            addresses.iter().fold("listening".to_owned(), |line, (name, at)| format!("{line} {name}={at}"))
+        }
         LogFormat::Json => {
             let mut line = json!({ "event": "listening" });
             addresses.iter().for_each(|(name, at)| line[*name] = json!(at.to_string()));

@@ -273,10 +273,13 @@ impl Check<'_> {
         if osci.trust.is_empty() {
             return Err(self.value("osci.trust", "at least one certificate to trust is needed"));
         }
-        let ciphers = osci.cipher.iter().enumerate().map(|(index, pair)| (format!("osci.cipher[{index}]"), pair));
+        let ciphers =
+            osci.cipher.iter().enumerate().map(|(index, pair)| (format!("osci.cipher[{index}]"), pair));
         for (key, pair) in ciphers.chain([("osci.signer".to_owned(), &osci.signer)]) {
             self.secret(&format!("{key}.key"), &pair.key)?;
-            pair.password.iter().try_for_each(|reference| self.secret(&format!("{key}.password"), reference))?;
+            pair.password
+                .iter()
+                .try_for_each(|reference| self.secret(&format!("{key}.password"), reference))?;
         }
         for (name, references) in [("trust", &osci.trust), ("crl", &osci.crl)] {
             for (index, reference) in references.iter().enumerate() {
@@ -314,7 +317,10 @@ fn read(reference: &str) -> Result<Vec<u8>, Error> {
     let file = PathBuf::from(reference.strip_prefix("file:").unwrap_or(reference));
     let unreadable = |reason| Error::Unreadable { file: file.clone(), reason };
     if std::fs::metadata(&file).map_err(unreadable)?.len() > MAX_CRL as u64 {
-        return Err(Error::Unreadable { file: file.clone(), reason: std::io::ErrorKind::FileTooLarge.into() });
+        return Err(Error::Unreadable {
+            file: file.clone(),
+            reason: std::io::ErrorKind::FileTooLarge.into(),
+        });
     }
     std::fs::read(&file).map_err(unreadable)
 }

@@ -43,8 +43,7 @@ fn secret(folder: &Path, name: &str, bytes: &[u8]) {
 
 impl Bed {
     async fn on(engine: &Engine) -> Self {
-        let mut gateway =
-            Gateway::prepare(Path::new(env!("CARGO_BIN_EXE_amtsbote")), engine).await.unwrap();
+        let mut gateway = Gateway::prepare(Path::new(env!("CARGO_BIN_EXE_amtsbote")), engine).await.unwrap();
         let (folder, port) = (gateway.folder().to_owned(), port());
         for name in ["intermed_cipher.p12", "intermed_signature.p12"] {
             secret(&folder, name, &std::fs::read(keys().join(name)).unwrap());
@@ -197,8 +196,16 @@ async fn what_is_wrong_is_told_in_the_answer_and_changes_nothing() {
     assert_eq!(codes(&tampered), ["9601"], "{tampered}");
     let nobody = bed.client("-", &["store", "alice", "dave", &id, "10"]);
     assert_eq!(codes(&nobody), ["9811"], "Dave has no mailbox here");
-    assert_eq!(codes(&bed.client("-", &["store", "alice", "bob", &id, "10"])), ["0800"], "the id is still good");
-    assert_eq!(codes(&bed.client("eve", &["open", "bob", "clear"])), ["9300"], "anybody could say that it is Bob");
+    assert_eq!(
+        codes(&bed.client("-", &["store", "alice", "bob", &id, "10"])),
+        ["0800"],
+        "the id is still good"
+    );
+    assert_eq!(
+        codes(&bed.client("eve", &["open", "bob", "clear"])),
+        ["9300"],
+        "anybody could say that it is Bob"
+    );
 
     let client = reqwest::Client::new();
     let garbage = client.post(&bed.url).body("no message").send().await.unwrap();
@@ -220,8 +227,11 @@ async fn without_an_intermediary_there_is_no_door() {
     let port = port();
     let file = gateway.folder().join("amtsbote.toml");
     let config = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, config.replacen("[listen]", &format!("[listen]\nosci_plain = \"127.0.0.1:{port}\""), 1))
-        .unwrap();
+    std::fs::write(
+        &file,
+        config.replacen("[listen]", &format!("[listen]\nosci_plain = \"127.0.0.1:{port}\""), 1),
+    )
+    .unwrap();
     gateway.start().await.unwrap();
     for address in [format!("http://127.0.0.1:{port}"), gateway.internal()] {
         let answer = reqwest::Client::new().post(format!("{address}/osci")).body("x").send().await.unwrap();
@@ -254,7 +264,8 @@ fn a_message_is_described_without_its_content_or_subject() {
     let plain = printed(&amtsbote(&["osci", "inspect", &answer, "--json"]));
     assert_eq!(plain["codes"], json!(["0800"]));
     let tampered = message("tampered-body-9601/02q-Invalid.osci");
-    let tampered = printed(&amtsbote(&["osci", "inspect", &tampered, "--key", &key, "--password", &pin, "--json"]));
+    let tampered =
+        printed(&amtsbote(&["osci", "inspect", &tampered, "--key", &key, "--password", &pin, "--json"]));
     assert_eq!(tampered["signature"], json!({ "valid": false, "code": "9601" }));
     let unreadable = amtsbote(&["osci", "inspect", &message("raw-garbage-9100/01q-Invalid.osci"), "--json"]);
     assert_ne!(unreadable.status.code(), Some(0));

@@ -343,7 +343,12 @@ fn the_example_s_intermediary_is_valid_and_shows_every_key_with_its_default() {
     let written = toml::to_string(&osci).unwrap();
     for line in written.lines() {
         let Some((key, _)) = line.split_once(" = ") else { continue };
-        assert!(text.contains(&format!("\n{key} = ")) || text.contains(&format!("{{ {key} = ")) || text.contains(&format!(", {key} = ")), "{key}");
+        assert!(
+            text.contains(&format!("\n{key} = "))
+                || text.contains(&format!("{{ {key} = "))
+                || text.contains(&format!(", {key} = ")),
+            "{key}"
+        );
     }
 
     let needed = ["authority", "cipher", "signer", "trust", "crl", "passive_recipients"];
@@ -368,13 +373,28 @@ fn an_intermediary_without_trust_keys_or_house_is_refused() {
     for (passage, replacement, code, key) in [
         ("trust = [\"file:osci/trust.pem\"]", "trust = []", "config.value", "osci.trust"),
         ("trust = [\"file:osci", "trust = [\"osci", "config.value", "osci.trust[0]"),
-        ("key = \"file:osci/intermediary-cipher", "key = \"MIIE", "config.literal-secret", "osci.cipher[0].key"),
-        ("password = \"env:OSCI_PIN\"", "password = \"123456\"", "config.literal-secret", "osci.cipher[0].password"),
+        (
+            "key = \"file:osci/intermediary-cipher",
+            "key = \"MIIE",
+            "config.literal-secret",
+            "osci.cipher[0].key",
+        ),
+        (
+            "password = \"env:OSCI_PIN\"",
+            "password = \"123456\"",
+            "config.literal-secret",
+            "osci.cipher[0].password",
+        ),
         ("authority = \"kv:00000001\"", "authority = \"kv:9\"", "config.undefined", "osci.authority"),
         ("package_mb = 600", "package_mb = 0", "config.value", "osci.package_mb"),
         ("[\"https://fach", "[\"ftp://fach", "config.value", "osci.passive_recipients[0]"),
         ("open_mailboxes", "open_mailboxs", "config.key", ""),
-        ("without_revocation = \"warn\"", "without_revocation = \"refuse\"", "config.value", "osci.without_revocation"),
+        (
+            "without_revocation = \"warn\"",
+            "without_revocation = \"refuse\"",
+            "config.value",
+            "osci.without_revocation",
+        ),
     ] {
         let error = without(passage, replacement);
         assert_eq!(error.code(), code, "{error}");
@@ -408,7 +428,8 @@ fn one_certificate_cannot_be_two_authorities() {
         let text = with_osci().replace("env:OSCI_PIN", "file:osci/pin");
         let text = text.replacen(own, &own[2..], 1);
         let county = "key = \"kv:00000001\"\n";
-        let text = text.replacen(county, &format!("{county}osci_certificates = [\"file:osci/{second}\"]\n"), 1);
+        let text =
+            text.replacen(county, &format!("{county}osci_certificates = [\"file:osci/{second}\"]\n"), 1);
         Config::parse(&text, folder.path()).unwrap().osci_keys()
     };
     let keys = load("other.cer").unwrap().unwrap();

@@ -39,7 +39,9 @@ impl House {
     ) -> Self {
         let owners: HashMap<_, _> = mailboxes
             .into_iter()
-            .map(|(certificate, tenant, authority)| (certificate.fingerprint().to_owned(), (tenant, authority)))
+            .map(|(certificate, tenant, authority)| {
+                (certificate.fingerprint().to_owned(), (tenant, authority))
+            })
             .collect();
         let tenants = owners.values().map(|(tenant, _)| tenant).chain([&home.0]).cloned();
         let tenants = tenants.collect::<BTreeSet<_>>().into_iter().collect();

@@ -74,7 +74,8 @@ pub fn door(broker: Broker, settings: Settings, clock: Arc<dyn Clock>) -> Result
     let package_bytes = settings.package_bytes.min(broker.most_bytes());
     let limits = Limits { package: package_bytes, ..Limits::default() };
     let tenants = broker.house().tenants();
-    let home = tenants.into_iter().find(|tenant| tenant.authorities.iter().any(|it| it.key == settings.authority));
+    let home =
+        tenants.into_iter().find(|tenant| tenant.authorities.iter().any(|it| it.key == settings.authority));
     let home = home.map(|tenant| tenant.id.clone()).unwrap_or_default();
     let house = House::new(settings.mailboxes, (home, settings.authority), settings.open_mailboxes);
     let callee = Callee::new(settings.passive_recipients, limits.clone(), clock)?;

@@ -7,10 +7,10 @@ use std::future::Future;
 use std::io;
 
 use ::osci::code::Code;
+use ::osci::intermediary::Inspected;
 use ::osci::intermediary::backend::{
     Backend, Call, Card, Cards, Dialog, DialogState, Found, NewDelivery, Refusal, Selection,
 };
-use ::osci::intermediary::Inspected;
 use ::osci::message::Role;
 use ::osci::transport::Limits;
 use ::osci::{Error, Result};
@@ -43,7 +43,13 @@ pub(super) struct Post {
 }
 
 impl Post {
-    pub(super) fn new(broker: &Broker, house: House, callee: Callee, limits: Limits, runtime: Handle) -> Self {
+    pub(super) fn new(
+        broker: &Broker,
+        house: House,
+        callee: Callee,
+        limits: Limits,
+        runtime: Handle,
+    ) -> Self {
         Post { broker: broker.clone(), relay: broker.relay(), house, callee, limits, runtime }
     }
 
@@ -138,7 +144,12 @@ impl Post {
     }
 
     /// Cards of a client within one tenant: of what lies in its mailboxes there, and of what it sent there.
-    fn cards_in(&self, tenant: &str, certificate: &Certificate, cards: &Cards) -> Result<(Vec<RelayDelivery>, bool)> {
+    fn cards_in(
+        &self,
+        tenant: &str,
+        certificate: &Certificate,
+        cards: &Cards,
+    ) -> Result<(Vec<RelayDelivery>, bool)> {
         let own = self.house.client(certificate);
         let is_own = own.scope.tenant == tenant && cards.role != Some(Role::Originator);
         let fingerprint = certificate.fingerprint();
@@ -229,7 +240,9 @@ impl Backend for Post {
         let Some(mailbox) = self.house.mailbox(&certificate) else { return Ok(None) };
         let client = self.house.client(&certificate);
         let had = self.had(&client, dialog)?;
-        let Some((delivery, more)) = self.pick(&client, &mailbox.key, selection, &had)? else { return Ok(None) };
+        let Some((delivery, more)) = self.pick(&client, &mailbox.key, selection, &had)? else {
+            return Ok(None);
+        };
         let package = self.package(&client, delivery.message)?;
         Ok(Some(Found { card: card(&delivery)?, more, package }))
     }

@@ -35,7 +35,11 @@ async fn a_door_s_ticket_may_be_used_by_anybody_once_and_again_after_a_withdrawa
             let stored = bed.write(b"for Bob alone").await;
             bed.relay.take_in(&bed.alice, new(), stored).await
         };
-        assert_eq!(bed.try_send("t").await.unwrap_err().code(), "relay.ticket-refused", "it is not Alice's own");
+        assert_eq!(
+            bed.try_send("t").await.unwrap_err().code(),
+            "relay.ticket-refused",
+            "it is not Alice's own"
+        );
         let id = take_in().await.unwrap().message;
         assert_eq!(take_in().await.unwrap_err().code(), "relay.ticket-refused");
 
