@@ -15,7 +15,8 @@ use xml::Form;
 
 use crate::message::Message;
 use crate::names::{ACTOR_NEXT, ENVELOPE, Kind};
-use crate::package::{OWN_DIGEST, Package};
+use crate::content::write::NewContent;
+use crate::package::{Attachment, OWN_DIGEST, Package};
 use crate::transport::Limits;
 use crate::write::{BODY, Block, Envelope, Foreign, Xml, envelope};
 use crate::{Error, Result};
@@ -24,12 +25,22 @@ use crate::{Error, Result};
 pub(crate) struct Letter<'a> {
     /// What it says.
     pub(crate) message: &'a Message,
-    /// A delivery that it hands on.
-    pub(crate) handed: Option<&'a Handed>,
+    /// What it carries.
+    pub(crate) carried: Carried<'a>,
     /// Who signs it, how, and the `Id` of the certificate among the message's.
     pub(crate) signer: Option<(&'a Identity, SignatureMethod, &'a str)>,
     /// Bounds for what is kept in memory.
     pub(crate) limits: &'a Limits,
+}
+
+/// What a message carries.
+#[derive(Clone, Copy)]
+pub(crate) enum Carried<'a> {
+    Nothing,
+    /// A delivery of somebody else, as it came.
+    Handed(&'a Handed),
+    /// Content of our own.
+    Own(&'a NewContent),
 }
 
 /// A delivery as it was taken in.
@@ -70,12 +81,12 @@ impl Letter<'_> {
     /// What signing and writing say; [`Error::Malformed`] if what is handed on cannot be.
     pub(crate) fn write(&self, boundary: Boundary) -> Result<Plaintext> {
         let mut message = self.message.clone();
-        let foreign = match self.handed {
-            Some(handed) => {
+        let foreign = match self.carried {
+            Carried::Handed(handed) => {
                 message.namespaces.clone_from(&handed.message.namespaces);
                 handed.blocks()?
             }
-            None => Foreign::default(),
+            Carried::Nothing | Carried::Own(_) => Foreign::default(),
         };
         let envelope = envelope(&message, foreign);
         let signature = match self.signer {
@@ -85,8 +96,15 @@ impl Letter<'_> {
         let mut writer = mime::Writer::osci(self.limits.staging(), boundary)?;
         writer.begin(&NewPart::osci_message())?;
         self.put(&envelope, signature.as_deref(), &mut writer)?;
-        if let Some(handed) = self.handed {
-            handed.package.copy_attachments(self.limits, &mut writer)?;
+        match self.carried {
+            Carried::Nothing => {}
+            Carried::Handed(handed) => handed.package.copy_attachments(self.limits, &mut writer)?,
+            Carried::Own(content) => {
+                for (attachment, bytes) in &content.attachments {
+                    writer.begin(&NewPart::attachment(&attachment.id).with_length(attachment.length))?;
+                    io::copy(&mut bytes.open(), &mut writer)?;
+                }
+            }
         }
         Ok(writer.finish()?.finish())
     }
@@ -101,12 +119,13 @@ impl Letter<'_> {
             }
         }
         sink.write_all(envelope.middle.as_bytes())?;
-        let handed = self.handed.and_then(|handed| Some((handed, handed.message.content.as_ref()?)));
-        match handed {
-            Some((handed, content)) => {
-                io::copy(&mut handed.package.xml.open_range(content.place.clone()), sink)?;
+        match self.carried {
+            Carried::Nothing => sink.write_all(envelope.body.as_bytes())?,
+            Carried::Own(content) => drop(io::copy(&mut content.xml.open(), sink)?),
+            Carried::Handed(handed) => {
+                let place = handed.message.content.as_ref().map_or(0..0, |content| content.place.clone());
+                io::copy(&mut handed.package.xml.open_range(place), sink)?;
             }
-            None => sink.write_all(envelope.body.as_bytes())?,
         }
         sink.write_all(envelope.tail.as_bytes())
     }
@@ -153,8 +172,13 @@ impl Letter<'_> {
     fn references(&self, envelope: &Envelope) -> Vec<NewReference> {
         let ids = envelope.blocks.iter().map(|block| block.id.as_str()).chain([BODY]);
         let inside = ids.map(|id| (Target::Element(id.to_owned()), vec![Transform::Canonical(Form::default())]));
-        let attachments = self.handed.iter().flat_map(|handed| &handed.package.attachments);
+        let attachments: Vec<&Attachment> = match self.carried {
+            Carried::Nothing => Vec::new(),
+            Carried::Handed(handed) => handed.package.attachments.iter().collect(),
+            Carried::Own(content) => content.attachments.iter().map(|(attachment, _)| attachment).collect(),
+        };
         let outside = attachments
+            .into_iter()
             .map(|it| (Target::Outside(format!("cid:{}", it.id), it.digest.clone()), Vec::new()));
         inside
             .chain(outside)

@@ -6,7 +6,7 @@
 //! | [`names`] | namespaces, actors, orders |
 //! | [`code`] | feedback codes with their texts |
 //! | [`transport`], [`package`], [`content`] | envelopes of encryption, signed packages, containers |
-//! | [`intermediary`] | the intermediary |
+//! | [`client`], [`intermediary`] | who orders, and who carries out |
 //! | [`message`], [`card`] | what a message says |
 //! | [`read`], [`write`] | its XML |
 //! | [`rules`] | what each kind must and must not bring |
@@ -15,6 +15,7 @@
 //! thread. Memory does not grow with content or attachments.
 
 pub mod card;
+pub mod client;
 pub mod code;
 pub mod content;
 mod element;

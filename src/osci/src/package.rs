@@ -12,14 +12,17 @@ use seal::x509::Certificate;
 use seal::xmldsig::{Elements, Hasher, Key, OutsideDigests, Survey, Verifier};
 use seal::xmlenc::Plaintext;
 use soap::mime::{self, Multipart, NewPart};
+use xml::Event;
 
 use crate::code::Code;
 use crate::message::{Message, Named};
-use crate::names::{Kind, Order, SOAP};
+use crate::names::{Kind, OSCI, Order, SOAP};
 use crate::read::assembly::Assembly;
 use crate::transport::{Limits, kind};
 use crate::{Error, Result};
 
+/// Longest text of a code in a fault, in bytes.
+const CODE: usize = 100;
 /// The digest under which attachments are known here.
 pub(crate) const OWN_DIGEST: DigestMethod = DigestMethod::Sha256;
 
@@ -114,6 +117,33 @@ impl Package {
         let (ordinals, signature) = (std::mem::take(&mut assembly.ordinals), assembly.signature);
         let (message, defect) = assembly.finish()?;
         Ok(Unverified { package: self, message, defect, ordinals, signature })
+    }
+
+    /// The code of a SOAP fault; `None` if this is none. A code that nobody knows reads as 9811.
+    ///
+    /// # Errors
+    /// If it is neither a fault nor says what it is.
+    pub fn fault(&self) -> Result<Option<Code>> {
+        if self.kind.is_some() {
+            return Ok(None);
+        }
+        let mut reader = xml::Reader::new(self.xml.open(), self.limits);
+        loop {
+            match reader.next()? {
+                Event::Start(start) if start.is(SOAP, "Fault") => break,
+                Event::Eof => return Err(Error::Malformed("the envelope does not say what it is")),
+                _ => {}
+            }
+        }
+        loop {
+            match reader.next()? {
+                Event::Start(start) if start.is(OSCI, "Code") => break,
+                Event::Eof => return Ok(Some(Code::ORDER_INTERNAL)),
+                _ => {}
+            }
+        }
+        let digits = reader.read_text(CODE)?;
+        Ok(Some(Code::parse(digits.trim()).unwrap_or(Code::ORDER_INTERNAL)))
     }
 
     /// Gives each attachment to `take`, one after the other.

@@ -5,6 +5,7 @@
 mod attachments;
 mod draft;
 mod verify;
+pub mod write;
 
 use seal::algorithm::{BlockCipher, Policy};
 use seal::identity::Identity;

@@ -12,7 +12,7 @@ use super::inspect::Findings;
 use super::reply::Said;
 use super::{Accepted, CIPHER, Intermediary, OAEP, dialog};
 use crate::code::{Code, Level};
-use crate::letter::{Handed, Letter};
+use crate::letter::{Carried, Handed, Letter};
 use crate::message::{
     Body, Certificates, ControlBlock, IntermediaryCertificates, Message, Named,
 };
@@ -213,7 +213,7 @@ fn request<B: Backend>(
     let handed = Handed { package: Rc::clone(&order.package), message: order.message.clone() };
     let letter = Letter {
         message: &message,
-        handed: Some(&handed),
+        carried: Carried::Handed(&handed),
         signer: Some((&settings.signer, settings.method, SIGNER_ID)),
         limits: &settings.limits,
     };

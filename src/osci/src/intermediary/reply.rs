@@ -11,7 +11,7 @@ use super::backend::{Backend, Dialog};
 use super::{CIPHER, Intermediary, OAEP, Receiver, dialog};
 use crate::Result;
 use crate::code::{Code, Level};
-use crate::letter::{Handed, Letter};
+use crate::letter::{Carried, Handed, Letter};
 use crate::message::{Answer, Body, Certificates, Feedback, IntermediaryCertificates, Message, Named};
 use crate::names::{Kind, OSCI};
 use crate::transport::{Limits, Sealing, seal};
@@ -65,7 +65,7 @@ impl<B: Backend> Intermediary<B> {
         };
         let letter = Letter {
             message: &message,
-            handed: said.handed.as_ref(),
+            carried: said.handed.as_ref().map_or(Carried::Nothing, Carried::Handed),
             signer: Some((&settings.signer, settings.method, SIGNER)),
             limits: &settings.limits,
         };

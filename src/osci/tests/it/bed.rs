@@ -15,30 +15,30 @@ use crate::memory::Memory;
 const PIN: &str = "123456";
 
 /// The folder of the corpus.
-pub fn corpus() -> PathBuf {
+pub(crate) fn corpus() -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/osci");
     assert!(folder.is_dir(), "the samples must stand beside the project: {}", folder.display());
     folder
 }
 
-pub fn read(name: &str) -> Vec<u8> {
+pub(crate) fn read(name: &str) -> Vec<u8> {
     std::fs::read(corpus().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-pub fn certificate(name: &str) -> Certificate {
+pub(crate) fn certificate(name: &str) -> Certificate {
     Certificate::from_der(&read(&format!("TEST-ONLY/{name}.cer"))).unwrap()
 }
 
-pub fn identity(name: &str) -> Identity {
+pub(crate) fn identity(name: &str) -> Identity {
     Identity::from_pkcs12(&read(&format!("TEST-ONLY/{name}.p12")), PIN).unwrap()
 }
 
-pub fn trust() -> Trust {
+pub(crate) fn trust() -> Trust {
     let crl = Crl::read(&read("TEST-ONLY/ca.crl")).unwrap();
     Trust::new(&[certificate("ca")]).unwrap().with_crls(vec![crl])
 }
 
-pub fn settings(policy: Policy) -> Settings {
+pub(crate) fn settings(policy: Policy) -> Settings {
     Settings {
         cipher: vec![identity("intermed_cipher")],
         signer: identity("intermed_signature"),
@@ -52,6 +52,6 @@ pub fn settings(policy: Policy) -> Settings {
     }
 }
 
-pub fn intermediary(policy: Policy, memory: Memory) -> Intermediary<Memory> {
+pub(crate) fn intermediary(policy: Policy, memory: Memory) -> Intermediary<Memory> {
     Intermediary::new(settings(policy), memory)
 }

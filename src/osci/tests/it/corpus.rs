@@ -31,13 +31,13 @@ fn opened(bytes: &[u8], keys: &[Identity]) -> osci::Result<Message> {
     }
 }
 
-pub fn keys() -> Vec<Identity> {
+pub(crate) fn keys() -> Vec<Identity> {
     ["intermed", "alice", "bob", "carol", "dave", "expired", "revoked", "mallory"]
         .map(|who| identity(&format!("{who}_cipher")))
         .into()
 }
 
-pub fn scenarios() -> Vec<PathBuf> {
+pub(crate) fn scenarios() -> Vec<PathBuf> {
     let listed = std::fs::read_dir(corpus().join("messages")).unwrap();
     let mut folders: Vec<PathBuf> = listed.map(|entry| entry.unwrap().path()).collect();
     folders.sort();
@@ -45,7 +45,7 @@ pub fn scenarios() -> Vec<PathBuf> {
     folders
 }
 
-pub fn messages(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn messages(folder: &Path) -> Vec<PathBuf> {
     let listed = std::fs::read_dir(folder).unwrap();
     let mut files: Vec<PathBuf> = listed.map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "osci"));

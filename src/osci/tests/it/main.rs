@@ -3,4 +3,6 @@
 mod bed;
 mod content;
 mod corpus;
+mod lifecycle;
 mod memory;
+mod people;

@@ -15,8 +15,8 @@ use seal::xmlenc::{Plaintext, Staging};
 
 /// What is remembered.
 #[derive(Default)]
-pub struct Memory {
-    pub now: i64,
+pub(crate) struct Memory {
+    pub(crate) now: i64,
     count: AtomicU64,
     state: Mutex<State>,
 }
@@ -37,12 +37,12 @@ struct Kept {
 }
 
 impl Memory {
-    pub fn at(now: i64) -> Self {
+    pub(crate) fn at(now: i64) -> Self {
         Memory { now, ..Memory::default() }
     }
 
     /// Where a dialog that another intermediary led stands now. `cipher` is the client's certificate if it is new.
-    pub fn put_dialog(&self, conversation: &str, cipher: Option<Vec<u8>>, next: u32, challenge: &str) {
+    pub(crate) fn put_dialog(&self, conversation: &str, cipher: Option<Vec<u8>>, next: u32, challenge: &str) {
         let mut all = self.state.lock().unwrap();
         let known = all.dialogs.remove(conversation);
         let Some(cipher) = cipher.or(known.as_ref().map(|dialog| dialog.state.cipher.clone())) else { return };
@@ -53,11 +53,11 @@ impl Memory {
     }
 
     /// An id that another intermediary had issued.
-    pub fn put_id(&self, id: &str) {
+    pub(crate) fn put_id(&self, id: &str) {
         self.state.lock().unwrap().ids.entry(id.to_owned()).or_insert(false);
     }
 
-    pub fn reception_of(&self, id: &str) -> Option<i64> {
+    pub(crate) fn reception_of(&self, id: &str) -> Option<i64> {
         let state = self.state.lock().unwrap();
         state.deliveries.iter().find(|it| it.card.message_id == id).and_then(|it| it.card.reception)
     }

@@ -1,0 +1,158 @@
+//! What happens to a delivery between its sender, the intermediary and its recipient.
+
+use osci::client::NewOrder;
+use osci::code::Code;
+use osci::content::{Part, Reader};
+use osci::message::{Answer, Body, SelectionRule};
+use seal::algorithm::Policy;
+
+use crate::bed::intermediary;
+use crate::memory::Memory;
+use crate::people::{Person, all, codes, deliver, dialog, addressed_to, intermediary_certificate, letter, order, store};
+
+/// Within the validity of the corpus' certificates and of its revocation list.
+const NOW: i64 = 1_795_404_300;
+
+fn answer(answered: &osci::client::Answered) -> &Answer {
+    let Body::Answer(answer) = &answered.message.body else { panic!("an answer") };
+    answer
+}
+
+fn by_id(id: &str) -> Option<SelectionRule> {
+    Some(SelectionRule::MessageIds(vec![id.to_owned()]))
+}
+
+#[test]
+fn a_delivery_is_stored_fetched_read_and_seen_to_arrive_with_the_next_order() {
+    let at = intermediary(Policy::default(), Memory::at(NOW));
+    let (alice, bob) = (Person::of("alice"), Person::of("bob"));
+    let certificate = intermediary_certificate();
+    let id = store(&at, &alice, "bob", "Grüße aus Soest");
+    let client = bob.client(&certificate);
+    let mut talk = dialog(&at, &client);
+
+    let fetched = order(&at, &client, Some(&talk), &NewOrder::Fetch(None)).unwrap();
+    assert_eq!(codes(&fetched), ["0801"]);
+    assert_eq!(answer(&fetched).cards[0].message_id, id);
+    assert_eq!(answer(&fetched).cards[0].subject.as_deref(), Some("Betreff <1> äöü"));
+    assert!(answer(&fetched).cards[0].reception.is_none());
+    assert_eq!(at.backend().reception_of(&id), None, "nobody knows yet whether it has arrived");
+
+    let (policy, limits) = (Policy::default(), Default::default());
+    let keys = [crate::bed::identity("bob_cipher")];
+    let reader =
+        Reader { package: &fetched.package, message: &fetched.message, keys: &keys, policy: &policy, limits: &limits };
+    let parts = reader.read().unwrap();
+    let [Part::Opened(inner)] = parts.as_slice() else { panic!("{parts:?}") };
+    let [Part::Container(container)] = inner.as_slice() else { panic!("{inner:?}") };
+    assert_eq!(container.authors, [alice.signer.certificate().clone()]);
+    let [Part::Inline { bytes, .. }, Part::Attachment(attached)] = container.parts.as_slice() else { panic!() };
+    assert_eq!(all(bytes), "Grüße aus Soest".as_bytes());
+    assert_eq!(all(&reader.open_attachment(attached).unwrap()), [1, 2, 3]);
+
+    talk = fetched.dialog.unwrap();
+    let closed = order(&at, &client, Some(&talk), &NewOrder::ExitDialog).unwrap();
+    assert_eq!(codes(&closed), ["0800"]);
+    assert!(closed.dialog.is_none());
+    assert_eq!(at.backend().reception_of(&id), Some(NOW), "the next order of the dialog proves it");
+}
+
+#[test]
+fn process_cards_are_for_sender_and_recipient_only() {
+    let at = intermediary(Policy::default(), Memory::at(NOW));
+    let certificate = intermediary_certificate();
+    let id = store(&at, &Person::of("alice"), "bob", "x");
+    for (name, expected) in [("alice", "0801"), ("bob", "0801"), ("carol", "9804")] {
+        let person = Person::of(name);
+        let client = person.client(&certificate);
+        let talk = dialog(&at, &client);
+        let cards = order(&at, &client, Some(&talk), &NewOrder::Cards { rule: by_id(&id), limit: None }).unwrap();
+        assert_eq!(codes(&cards), [expected], "{name}");
+    }
+}
+
+#[test]
+fn others_cannot_fetch_a_delivery_even_if_they_know_its_id() {
+    let at = intermediary(Policy::default(), Memory::at(NOW));
+    let certificate = intermediary_certificate();
+    let id = store(&at, &Person::of("alice"), "bob", "x");
+    let carol = Person::of("carol");
+    let client = carol.client(&certificate);
+    let talk = dialog(&at, &client);
+    let fetched = order(&at, &client, Some(&talk), &NewOrder::Fetch(by_id(&id))).unwrap();
+    assert_eq!(codes(&fetched), ["9803"]);
+    assert!(fetched.message.content.is_none());
+}
+
+#[test]
+fn a_message_id_is_used_once() {
+    let at = intermediary(Policy::default(), Memory::at(NOW));
+    let alice = Person::of("alice");
+    let id = store(&at, &alice, "bob", "x");
+    let certificate = intermediary_certificate();
+    let certificates = addressed_to("bob");
+    let content = letter(&alice, &certificates, "y");
+    let again = NewOrder::Store { message_id: id, subject: None };
+    let answered = deliver(&at, &alice.client(&certificate), None, &again, certificates, Some(&content)).unwrap();
+    assert_eq!(codes(&answered), ["9801"]);
+}
+
+#[test]
+fn an_order_that_is_sent_again_within_a_dialog_is_refused() {
+    let at = intermediary(Policy::default(), Memory::at(NOW));
+    let bob = Person::of("bob");
+    let certificate = intermediary_certificate();
+    let client = bob.client(&certificate);
+    let talk = dialog(&at, &client);
+    let ordered = client.order(Some(&talk), &NewOrder::GetMessageId, Default::default(), None).unwrap();
+    let package = all(&ordered.package);
+    assert!(client.answer(&ordered, &all(&at.answer(&package[..]).unwrap())[..]).is_ok());
+    let again = client.answer(&ordered, &all(&at.answer(&package[..]).unwrap())[..]);
+    assert!(matches!(again, Err(osci::Error::Refused(Code::DIALOG))), "{again:?}");
+}
+
+#[test]
+fn a_dialog_cannot_be_taken_over_by_another_signer() {
+    let at = intermediary(Policy::default(), Memory::at(NOW));
+    let (bob, mallory) = (Person::of("bob"), Person::of("carol"));
+    let certificate = intermediary_certificate();
+    let talk = dialog(&at, &bob.client(&certificate));
+    let taken = order(&at, &mallory.client(&certificate), Some(&talk), &NewOrder::Fetch(None));
+    assert!(matches!(taken, Err(osci::Error::Refused(Code::DIALOG))), "{taken:?}");
+}
+
+#[test]
+fn the_answers_of_another_order_are_not_taken() {
+    let at = intermediary(Policy::default(), Memory::at(NOW));
+    let alice = Person::of("alice");
+    let certificate = intermediary_certificate();
+    let client = alice.client(&certificate);
+    let make = || client.order(None, &NewOrder::GetMessageId, Default::default(), None).unwrap();
+    let (first, second) = (make(), make());
+    let answer = all(&at.answer(&all(&second.package)[..]).unwrap());
+    assert!(matches!(client.answer(&first, &answer[..]), Err(osci::Error::Refused(Code::DIALOG))));
+    assert!(client.answer(&second, &answer[..]).is_ok());
+}
+
+#[test]
+fn who_must_sign_and_does_not_is_told_so_and_nothing_happens() {
+    let mut settings = crate::bed::settings(Policy::default());
+    settings.must_be_signed = true;
+    let at = osci::intermediary::Intermediary::new(settings, Memory::at(NOW));
+    let alice = Person::of("alice");
+    let certificate = intermediary_certificate();
+    let client = osci::client::Client { signer: None, ..alice.client(&certificate) };
+    let answered = order(&at, &client, None, &NewOrder::GetMessageId).unwrap();
+    assert_eq!(codes(&answered), ["9600"]);
+    assert!(answer(&answered).message_id.is_none());
+}
+
+#[test]
+fn orders_in_the_clear_are_answered_in_the_clear_and_signed() {
+    let at = intermediary(Policy::default(), Memory::at(NOW));
+    let alice = Person::of("alice");
+    let signer = crate::bed::certificate("intermed_signature");
+    let client = osci::client::Client { answers_by: Some(&signer), ..alice.in_the_clear() };
+    let answered = order(&at, &client, None, &NewOrder::GetMessageId).unwrap();
+    assert_eq!(codes(&answered), ["0800"]);
+}
