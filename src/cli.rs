@@ -85,6 +85,9 @@ pub(crate) enum Command {
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Messages of OSCI-Transport.
+    #[command(subcommand)]
+    Osci(OsciCommand),
     /// Print the OpenAPI document of the REST interface.
     Openapi,
     /// Check that this installation works; needs no configuration and no store.
@@ -384,6 +387,25 @@ pub(crate) enum ConfigCommand {
     Check,
     /// Show it as it holds: defaults filled in, paths absolute. It holds no secrets, only where they are.
     Show,
+}
+
+/// Messages of OSCI-Transport.
+#[derive(Subcommand)]
+pub(crate) enum OsciCommand {
+    /// Say what a message is, for whom, who signed it and what it answers; never its content.
+    #[command(
+        after_help = "Example: amtsbote osci inspect order.osci --key file:cipher.p12 --password env:PIN"
+    )]
+    Inspect {
+        /// The message, as it was posted.
+        file: PathBuf,
+        /// Private key that opens it, as file:PATH or env:NAME.
+        #[arg(long, value_name = "REFERENCE")]
+        key: Option<String>,
+        /// Password of the key, likewise.
+        #[arg(long, value_name = "REFERENCE", requires = "key")]
+        password: Option<String>,
+    },
 }
 
 /// Reads a value by the name that it has in JSON.

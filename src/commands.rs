@@ -4,6 +4,7 @@
 //! write, one after the other, and the workers of the running one find what was put into the queue here.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::process::ExitCode;
 
 use broker::{Lane, NewToken, Partner, TokenRow};
@@ -11,9 +12,12 @@ use model::rights::Within;
 use model::{Caller, Timestamp};
 use output::{print, table};
 use schemas::Schemas;
+use seal::identity::Identity;
 use serde_json::{Value, json};
 
-use crate::cli::{AdapterCommand, ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
+use crate::cli::{
+    AdapterCommand, ConfigCommand, OfTenant, OsciCommand, PartnerCommand, SchemaCommand, TokenCommand,
+};
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
 use config::Config;
@@ -240,6 +244,7 @@ pub(crate) fn config(command: &ConfigCommand, config: &Config, as_json: bool) ->
     match command {
         ConfigCommand::Check => {
             net::Egress::new(&config.egress.allow)?;
+            config.osci_keys()?;
             let authorities: usize = config.tenants.iter().map(|tenant| tenant.authorities.len()).sum();
             let shown = json!({ "valid": true, "tenants": config.tenants.len(), "authorities": authorities });
             print(as_json, &shown, |_| {
@@ -252,5 +257,16 @@ pub(crate) fn config(command: &ConfigCommand, config: &Config, as_json: bool) ->
             });
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `amtsbote osci …`
+pub(crate) fn osci(command: &OsciCommand, as_json: bool) -> Outcome {
+    let OsciCommand::Inspect { file, key, password } = command;
+    let keys = key.iter().map(|key| Identity::load(key, password.as_deref()));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    let opened = File::open(file).map_err(|reason| Error::File { file: file.clone(), reason })?;
+    let shown = transport::osci::inspect::inspect(opened, &keys)?;
+    print(as_json, &shown, transport::osci::inspect::in_words);
     Ok(ExitCode::SUCCESS)
 }

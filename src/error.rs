@@ -33,6 +33,9 @@ pub(crate) enum Error {
     /// The egress rules cannot be read, or TLS is not to be had.
     #[error(transparent)]
     Net(#[from] net::Error),
+    /// A message of OSCI-Transport cannot be read.
+    #[error(transparent)]
+    Osci(#[from] osci::Error),
     /// A schema pack cannot be used.
     #[error(transparent)]
     Schemas(#[from] schemas::Error),
@@ -78,6 +81,7 @@ impl Error {
             Error::Store(error) => error.code(),
             Error::Key(error) => error.code(),
             Error::Net(error) => error.code(),
+            Error::Osci(error) => error.code(),
             Error::Schemas(error) => error.code(),
             Error::Standard(failure) => &failure.code,
             Error::File { .. } => "cli.file",

@@ -67,6 +67,7 @@ impl Gateway {
         })
         .with_quotas(config.limits.quotas())
         .with_upload_limits(config.limits.uploads())
+        .with_relay_limits(config.osci.as_ref().map_or_else(Default::default, |osci| osci.relay()))
         .with_adapters(adapters);
         Ok(Gateway { broker, store })
     }

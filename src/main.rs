@@ -71,6 +71,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Evidence(EvidenceCommand::Key) => evidence::public_key(&load()?, as_json),
         Command::Config(command) => commands::config(&command, &load()?, as_json),
+        Command::Osci(command) => commands::osci(&command, as_json),
         Command::Openapi => {
             output::line(&api::document(&api::Settings::default()).to_string());
             Ok(ExitCode::SUCCESS)

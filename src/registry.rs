@@ -1,16 +1,17 @@
 //! Everything that can be plugged in, listed by hand: who reads this file knows what this gateway speaks.
 //!
 //! Standards: xdomea. Adapters: remote, for programs in any language. Authorities of one gateway reach each other by
-//! its mailboxes, the county's systems come in by REST.
+//! its mailboxes, the county's systems come in by REST. Transports: OSCI, as the intermediary.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use broker::Broker;
 use broker::house::Reads;
 use config::{AdapterEntry, AdapterKind, Config, Limits};
-use model::Clock;
 use model::adapter::Adapter;
 use model::standard::Standard;
+use model::{Clock, SystemClock};
 use schemas::Schemas;
 use seal::webhook::SharedSecret;
 use xoev::xdomea::{self, Xdomea};
@@ -67,4 +68,27 @@ pub(crate) fn adapters(
         }
     };
     config.adapters.iter().map(adapter).collect()
+}
+
+/// The intermediary of OSCI-Transport, if it is configured.
+///
+/// # Errors
+/// If a key or certificate cannot be used.
+pub(crate) fn osci(config: &Config, broker: &Broker) -> Result<Option<transport::osci::Door>, Error> {
+    let (Some(keys), Some(osci)) = (config.osci_keys()?, &config.osci) else { return Ok(None) };
+    let settings = transport::osci::Settings {
+        cipher: keys.cipher,
+        signer: keys.signer,
+        method: keys.method,
+        trust: keys.trust,
+        policy: keys.policy,
+        must_be_signed: osci.must_be_signed,
+        must_be_encrypted: osci.must_be_encrypted,
+        package_bytes: osci.package_mb << 20,
+        mailboxes: keys.mailboxes,
+        authority: osci.authority.clone(),
+        open_mailboxes: osci.open_mailboxes,
+        passive_recipients: osci.passive_recipients.clone(),
+    };
+    Ok(Some(transport::osci::door(broker.clone(), settings, Arc::new(SystemClock))?))
 }

@@ -15,6 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::Error;
 use crate::gateway::Gateway;
+use crate::registry;
 use config::{Config, LogFormat, LogLevel};
 
 /// How long jobs in hand may go on after the signal. A job that is cut off is done again at the next start.
@@ -28,20 +29,35 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     // The addresses come first: if another gateway has them, its store is left alone.
     let internal = listen(config.listen.internal).await?;
     let operations = listen(config.listen.operations).await?;
+    let machines = [("machines", config.listen.machines), ("osci_plain", config.listen.osci_plain)];
+    let mut outside = vec![];
+    for (name, address) in machines.into_iter().filter_map(|(name, address)| Some((name, address?))) {
+        outside.push((name, listen(address).await?));
+    }
     let mut signals = Signals::new()?;
     let gateway = Gateway::open(&config).await?;
+    let osci = transport::osci::router(registry::osci(&config, &gateway.broker)?);
     let workers = Workers::start_in(gateway.broker.clone(), places(&config)).await?;
 
     let (stop, stopped) = watch::channel(false);
-    let addresses = (internal.local_addr()?, operations.local_addr()?);
+    let mut addresses = vec![("internal", internal.local_addr()?), ("operations", operations.local_addr()?)];
     let limits = api::ServerLimits { connections: config.limits.connections, ..api::ServerLimits::default() };
     let interface = api::Api::new(gateway.broker.clone(), api::Settings::default());
     let router = api::router(interface.clone());
-    let doors = [
+    let mut doors = vec![
         tokio::spawn(api::serve(internal, router, limits, told(stopped.clone()))),
-        tokio::spawn(api::serve(operations, api::operations_router(interface), limits, told(stopped))),
+        tokio::spawn(api::serve(
+            operations,
+            api::operations_router(interface),
+            limits,
+            told(stopped.clone()),
+        )),
     ];
-    announce(config.log.format, addresses);
+    for (name, listener) in outside {
+        addresses.push((name, listener.local_addr()?));
+        doors.push(tokio::spawn(api::serve(listener, osci.clone(), limits, told(stopped.clone()))));
+    }
+    announce(config.log.format, &addresses);
 
     signals.first().await;
     tracing::info!("stopping");
@@ -59,7 +75,7 @@ fn places(config: &Config) -> Places {
     Places { work, network: config.limits.calls }
 }
 
-async fn end<const N: usize>(doors: [tokio::task::JoinHandle<()>; N], workers: Workers, gateway: Gateway) {
+async fn end(doors: Vec<tokio::task::JoinHandle<()>>, workers: Workers, gateway: Gateway) {
     for door in doors {
         let _ = door.await;
     }
@@ -83,7 +99,18 @@ pub(crate) fn start_logging(format: LogFormat, level: LogLevel) {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
-    let crates = ["adapter_remote", "amtsbote", "api", "broker", "store", "xoev", "schemas", "seal", "model"];
+    let crates = [
+        "adapter_remote",
+        "amtsbote",
+        "api",
+        "broker",
+        "model",
+        "schemas",
+        "seal",
+        "store",
+        "transport",
+        "xoev",
+    ];
     let filter = Targets::new()
         .with_default(own.min(LevelFilter::WARN))
         .with_targets(crates.into_iter().map(|name| (name, own)));
@@ -99,13 +126,16 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|reason| Error::Address { address, reason })
 }
 
-/// The one line on standard output: from now on both addresses answer.
-fn announce(format: LogFormat, (internal, operations): (SocketAddr, SocketAddr)) {
-    let (internal, operations) = (internal.to_string(), operations.to_string());
+/// The one line on standard output: from now on all addresses answer.
+fn announce(format: LogFormat, addresses: &[(&str, SocketAddr)]) {
     output::line(&match format {
-        LogFormat::Text => format!("listening internal={internal} operations={operations}"),
+        LogFormat::Text => {
+            addresses.iter().fold("listening".to_owned(), |line, (name, at)| format!("{line} {name}={at}"))
+        }
         LogFormat::Json => {
-            json!({ "event": "listening", "internal": internal, "operations": operations }).to_string()
+            let mut line = json!({ "event": "listening" });
+            addresses.iter().for_each(|(name, at)| line[*name] = json!(at.to_string()));
+            line.to_string()
         }
     });
 }

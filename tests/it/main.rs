@@ -11,6 +11,7 @@ mod fairness;
 mod installation;
 mod large;
 mod operating;
+mod osci;
 mod serving;
 mod stamping;
 mod sync;

@@ -77,6 +77,9 @@ pub struct AuthorityEntry {
     pub name: String,
     /// Unit that receives what no route claims.
     pub unit: String,
+    /// Where the certificates stand by which it is addressed in OSCI-Transport.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub osci_certificates: Vec<String>,
 }
 
 /// An organisational unit (Organisationseinheit).
@@ -237,6 +240,7 @@ mod tests {
                 key: bauamt.clone(),
                 name: "Bauaufsicht".into(),
                 unit: "10".into(),
+                osci_certificates: vec![],
             }],
             units: vec![Unit { id: "63".into(), name: "Bauordnung".into() }],
             routes: vec![Route {

@@ -24,10 +24,14 @@ pub(crate) struct Check<'a> {
 impl Check<'_> {
     pub(crate) fn whole(&self, config: &Config) -> Result<(), Error> {
         self.name("node", &config.node)?;
-        for (key, address) in
-            [("listen.internal", config.listen.internal), ("listen.operations", config.listen.operations)]
-        {
-            if !address.ip().is_loopback() {
+        let listen = &config.listen;
+        for (key, address) in [
+            ("listen.internal", Some(listen.internal)),
+            ("listen.operations", Some(listen.operations)),
+            ("listen.machines", listen.machines),
+            ("listen.osci_plain", listen.osci_plain),
+        ] {
+            if address.is_some_and(|address| !address.ip().is_loopback()) {
                 return Err(Error::PlainHttp(self.place(key)));
             }
         }
@@ -49,6 +53,7 @@ impl Check<'_> {
                 self.unique(&format!("{key}.authority[{at}].key"), authorities.insert(&authority.key))?;
             }
         }
+        self.osci(config)?;
         self.outside(config, &tenants, &authorities)
     }
 
@@ -196,7 +201,7 @@ impl Check<'_> {
         self.number("evidence.tolerate_hours", evidence.tolerate_hours.into(), 1, 8_760)
     }
 
-    fn number(&self, key: &str, value: u64, least: u64, most: u64) -> Result<(), Error> {
+    pub(crate) fn number(&self, key: &str, value: u64, least: u64, most: u64) -> Result<(), Error> {
         match (least..=most).contains(&value) {
             true => Ok(()),
             false => Err(self.value(key, &format!("expected a number from {least} to {most}"))),
@@ -267,11 +272,11 @@ impl Check<'_> {
         if is_new { Ok(()) } else { Err(Error::Duplicate(self.place(key))) }
     }
 
-    fn defined(&self, key: &str, kind: &'static str, is_defined: bool) -> Result<(), Error> {
+    pub(crate) fn defined(&self, key: &str, kind: &'static str, is_defined: bool) -> Result<(), Error> {
         if is_defined { Ok(()) } else { Err(Error::Undefined(self.place(key), kind)) }
     }
 
-    fn secret(&self, key: &str, reference: &str) -> Result<(), Error> {
+    pub(crate) fn secret(&self, key: &str, reference: &str) -> Result<(), Error> {
         let target = reference.strip_prefix("file:").or_else(|| reference.strip_prefix("env:"));
         if target.is_none_or(str::is_empty) {
             return Err(Error::LiteralSecret(self.place(key)));
@@ -279,7 +284,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn value(&self, key: &str, rule: &str) -> Error {
+    pub(crate) fn value(&self, key: &str, rule: &str) -> Error {
         Error::Value(self.place(key), rule.to_owned())
     }
 

@@ -6,6 +6,7 @@
 
 mod check;
 mod keys;
+mod osci;
 mod places;
 
 use std::fs::File;
@@ -19,6 +20,7 @@ use broker::{Quotas, UploadLimits, UploadQuota};
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
+pub use crate::osci::{KeyPair, Osci, OsciKeys, Signature, Unlisted};
 pub use crate::places::Place;
 use crate::places::Places;
 
@@ -60,6 +62,9 @@ pub struct Config {
     /// Authorities that are reached through them.
     #[serde(default, rename = "partner", skip_serializing_if = "Vec::is_empty")]
     pub partners: Vec<PartnerEntry>,
+    /// The intermediary of OSCI-Transport.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub osci: Option<Osci>,
 }
 
 /// `[[adapter]]`.
@@ -102,11 +107,22 @@ pub struct Listen {
     pub internal: SocketAddr,
     /// Health and metrics.
     pub operations: SocketAddr,
+    /// Machines outside of the house.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machines: Option<SocketAddr>,
+    /// Those of them that speak OSCI-Transport over plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub osci_plain: Option<SocketAddr>,
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        Listen { internal: ([127, 0, 0, 1], 8080).into(), operations: ([127, 0, 0, 1], 8081).into() }
+        Listen {
+            internal: ([127, 0, 0, 1], 8080).into(),
+            operations: ([127, 0, 0, 1], 8081).into(),
+            machines: None,
+            osci_plain: None,
+        }
     }
 }
 
@@ -348,6 +364,9 @@ pub enum Error {
     /// Others than the owner can read the file of a secret.
     #[error("{0}: others can read the file it refers to; set its mode to 0600")]
     SecretPermissions(Place),
+    /// A key or certificate is not what it should be.
+    #[error("{0}: {1}")]
+    Certificate(Place, seal::Error),
     /// Plain HTTP beyond this machine.
     #[error("{0}: plain HTTP is spoken on loopback addresses only")]
     PlainHttp(Place),
@@ -366,6 +385,7 @@ impl Error {
             Error::LiteralSecret(_) => "config.literal-secret",
             Error::SecretMissing(_) => "config.secret-missing",
             Error::SecretPermissions(_) => "config.secret-permissions",
+            Error::Certificate(_, reason) => reason.code(),
             Error::PlainHttp(_) => "config.plain-http",
         }
     }
@@ -390,6 +410,10 @@ impl Config {
             *path = folder.join(&*path);
         }
         config.adapters.iter_mut().for_each(|adapter| resolve(&mut adapter.secret, folder));
+        config.osci.iter_mut().for_each(|osci| osci.resolve(folder));
+        let authorities = config.tenants.iter_mut().flat_map(|tenant| &mut tenant.authorities);
+        let certificates = authorities.flat_map(|authority| &mut authority.osci_certificates);
+        certificates.for_each(|reference| resolve(reference, folder));
         Ok(config)
     }
 

@@ -2,7 +2,7 @@
 //! as in RFC 9110, section 10.2.3.
 
 use std::error::Error as StdError;
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -146,6 +146,21 @@ impl Client {
     /// # Errors
     /// Any but [`Error::Rule`] and [`Error::Setup`]; [`Error::kind`] says whether something may have been sent.
     pub async fn send(&self, request: Request) -> Result<Answer, Error> {
+        let mut body = Vec::new();
+        let (status, headers) = self.send_into(request, &mut body).await?;
+        Ok(Answer { status, headers, body })
+    }
+
+    /// The same for answers that do not stand in memory: the body goes into `sink` piece by piece, whatever the status. The
+    /// sink must not block for long. Returns status and header fields.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send); [`Error::NoAnswer`] if the sink fails.
+    pub async fn send_into(
+        &self,
+        request: Request,
+        sink: &mut (dyn Write + Send),
+    ) -> Result<(u16, HeaderMap), Error> {
         let sent = Arc::new(Sent::default());
         // Without a body nobody can tell whether the head has left when the time is over.
         let has_body = request.body.is_some();
@@ -153,7 +168,7 @@ impl Client {
         let request = self.prepare(request, &sent)?;
         let answer = async {
             let response = request.send().await.map_err(|error| reason(&error, &sent))?;
-            read(response, most_answer).await
+            read(response, most_answer, sink).await
         };
         match tokio::time::timeout(within, answer).await {
             Ok(answer) => answer,
@@ -241,21 +256,26 @@ fn headers(fields: &[(String, String)]) -> Result<HeaderMap, Error> {
     Ok(headers)
 }
 
-async fn read(response: Response, most: usize) -> Result<Answer, Error> {
+async fn read(
+    response: Response,
+    most: usize,
+    sink: &mut (dyn Write + Send),
+) -> Result<(u16, HeaderMap), Error> {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     if response.content_length().is_some_and(|length| length > most as u64) {
         return Err(Error::AnswerTooLarge);
     }
-    let mut body = Vec::new();
+    let mut taken = 0;
     let mut pieces = response.bytes_stream();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|_| Error::NoAnswer)?;
-        if body.len() + piece.len() > most {
+        taken += piece.len();
+        if taken > most {
             return Err(Error::AnswerTooLarge);
         }
-        body.extend_from_slice(&piece);
+        sink.write_all(&piece).map_err(|_| Error::NoAnswer)?;
     }
-    Ok(Answer { status, headers, body })
+    Ok((status, headers))
 }
 
 /// Why no answer came. Only the kinds of errors are looked at: their texts quote what others sent.

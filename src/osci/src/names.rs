@@ -127,12 +127,16 @@ impl Kind {
 
     /// The value of `xsi:schemaLocation`: one line, single spaces, since the field compares it as a text.
     pub fn schema_location(self) -> String {
-        let name = match self {
+        format!("{SOAP} soap{}.xsd {OTHER_SCHEMAS}", self.name())
+    }
+
+    /// Name as in the schema's file name, such as `ResponseToStoreDelivery`.
+    pub fn name(self) -> String {
+        match self {
             Kind::Order(order) => order.name().to_owned(),
             Kind::Answer(order) => format!("ResponseTo{}", order.name()),
             Kind::Encrypted => "MessageEncrypted".to_owned(),
-        };
-        format!("{SOAP} soap{name}.xsd {OTHER_SCHEMAS}")
+        }
     }
 
     /// The order that this is or answers.

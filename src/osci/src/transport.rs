@@ -101,6 +101,27 @@ pub fn open(input: impl Read, keys: &[Identity], policy: &Policy, limits: &Limit
     Ok(Opened { package, protection: Some(protection) })
 }
 
+/// For whom a package is encrypted; nobody if it came in the clear.
+///
+/// # Errors
+/// [`Error::Refused`] with 9100 if it is no message.
+pub fn receivers(input: impl Read, limits: &Limits) -> Result<Vec<Certificate>> {
+    let mut parts =
+        Multipart::with_inner_headers(input.take(limits.package), limits.mime()).map_err(no_message)?;
+    let mut envelope = Vec::new();
+    let first = parts.next_part().map_err(no_message)?.ok_or(Error::Refused(Code::NO_MESSAGE))?;
+    first.take(ENVELOPE_BYTES).read_to_end(&mut envelope).map_err(no_message)?;
+    if kind(&envelope[..]).map_err(no_message)? != Some(Kind::Encrypted) {
+        return Ok(Vec::new());
+    }
+    let mut receivers = Vec::new();
+    for wrapped in encrypted_data(&envelope).map_err(no_message)?.keys {
+        let Receiver::Certificate(der) = &wrapped.receiver else { continue };
+        receivers.push(Certificate::from_der(der).map_err(no_message)?);
+    }
+    Ok(receivers)
+}
+
 /// What is no message, unless a better code is known.
 fn no_message(error: impl Into<Error>) -> Error {
     match error.into() {

@@ -44,4 +44,4 @@ pub mod xmldsig;
 
 pub use digest::{Digest, Sha256Writer, sha256};
 pub use error::{Error, Result};
-pub use token::random_secret;
+pub use token::{random_bytes, random_secret};

@@ -1,4 +1,4 @@
-//! Secrets that are shown to people and systems, such as API tokens.
+//! Random values that nobody can guess: secrets that are shown to people and systems, challenges, ids.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use openssl::rand::rand_bytes;
@@ -13,6 +13,13 @@ pub fn random_secret() -> Result<String> {
     Ok(BASE64_URL_SAFE_NO_PAD.encode(*bytes))
 }
 
+/// Random bytes, fit for challenges and ids that nobody may guess.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    rand_bytes(&mut bytes)?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -22,5 +29,10 @@ mod tests {
         let secret = random_secret().unwrap();
         assert_eq!(secret.len(), 43);
         assert_ne!(secret, random_secret().unwrap());
+    }
+
+    #[test]
+    fn random_bytes_are_never_the_same() {
+        assert_ne!(random_bytes::<24>().unwrap(), random_bytes::<24>().unwrap());
     }
 }

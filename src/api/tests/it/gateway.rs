@@ -153,7 +153,12 @@ fn tenant(id: &str) -> Tenant {
     Tenant {
         id: id.into(),
         name: id.into(),
-        authorities: vec![AuthorityEntry { key, name: format!("Bauaufsicht {id}"), unit: "63".into() }],
+        authorities: vec![AuthorityEntry {
+            key,
+            name: format!("Bauaufsicht {id}"),
+            unit: "63".into(),
+            osci_certificates: vec![],
+        }],
         units: vec![unit("63"), unit("70")],
         routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],
         services: vec![],

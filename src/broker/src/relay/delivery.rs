@@ -2,9 +2,11 @@
 
 use model::message::Direction;
 use model::rights::Action;
-use model::{Actor, Caller, EventKind, Id, Message, MessageState, Scope, ids};
+use model::{Actor, Caller, EventKind, Id, Message, MessageState, Scope, Timestamp, ids};
 use serde_json::json;
-use store::{CardFilter, CardRule, Cards, Payload, Pick, RelayDelivery, RelayStage, StoredPayload, Work};
+use store::{
+    CardFilter, CardRule, Cards, Payload, Pick, RelayDelivery, RelayStage, StoredPayload, Ticket, Work,
+};
 
 use super::{
     MOST_NAMED, NewDelivery, Relay, Relayed, SUBJECT_BYTES, check_body, is_own, is_ticket, named,
@@ -49,11 +51,12 @@ impl Relay {
         }
         check(&new)?;
         let message = self.new_message(caller, &new, stored)?;
+        let holder = new.issued_to.clone().unwrap_or_else(|| caller.clone());
         let delivery = self.new_delivery(caller, new, &message, stored.reference().size);
         let mut supersedes = None;
         // A second round comes only from a message of the same key that was returned.
         for _ in 0..2 {
-            let work = self.first_transaction(caller, &message, &delivery, stored, supersedes);
+            let work = self.first_transaction(caller, &holder, &message, &delivery, stored, supersedes);
             match self.0.store().commit(work).await.map_err(Error::from) {
                 Err(error) if error.is_conflict("dedup") => {}
                 Err(error) if error.is_conflict("relay delivery") => return Err(Error::TicketRefused),
@@ -132,13 +135,14 @@ impl Relay {
     fn first_transaction(
         &self,
         caller: &Caller,
+        holder: &Caller,
         message: &Message,
         delivery: &RelayDelivery,
         stored: &StoredPayload,
         supersedes: Option<Id>,
     ) -> Work {
         let mut work = Work::new();
-        work.use_ticket(&message.tenant, &delivery.ticket, &delivery.originator, message.received_at);
+        work.use_ticket(&holder.scope.tenant, &delivery.ticket, &holder.actor.id, message.received_at);
         self.0.take_in_rows(&mut work, message, stored, supersedes);
         let event =
             notes::of_message(EventKind::MessageAccepted, message, &caller.actor, message.received_at);
@@ -189,14 +193,19 @@ impl Relay {
         Ok(self.0.store().open_payload(&relayed.message.tenant, payload.id).await?)
     }
 
-    /// Notes that a recipient who was called has taken the delivery: handed out and received at once. Once received,
-    /// it stays as it is. Returns it as it is then.
+    /// Notes that a recipient who was called has taken the delivery: received now, and handed out at `forwarded` if it was
+    /// not before. Once received, it stays as it is. Returns it as it is then.
     ///
     /// # Errors
     /// `NotFound` if the caller neither sent it nor has its mailbox, or it was returned.
-    pub async fn receive(&self, caller: &Caller, id: Id) -> Result<RelayDelivery, Error> {
+    pub async fn receive(
+        &self,
+        caller: &Caller,
+        id: Id,
+        forwarded: Timestamp,
+    ) -> Result<RelayDelivery, Error> {
         retried(move || async move {
-            let relayed = self.of_party(caller, id).await?;
+            let mut relayed = self.of_party(caller, id).await?;
             match relayed.delivery.stage {
                 RelayStage::Returned => return Err(no_delivery()),
                 RelayStage::Received => return Ok(relayed.delivery),
@@ -208,6 +217,8 @@ impl Relay {
                 let kind = EventKind::MessageDelivered;
                 work.insert_event(&notes::of_message(kind, &relayed.message, &gateway, now));
             }
+            let created = relayed.delivery.created_at;
+            relayed.delivery.forwarded_at.get_or_insert(forwarded.max(created).min(now));
             let relayed = self.note_received(&mut work, relayed, &gateway, now);
             self.0.store().commit(work).await?;
             Ok(relayed.delivery)
@@ -230,15 +241,40 @@ impl Relay {
                     Err(model::Error::WrongState { state: relayed.message.state.name() }.into())
                 }
                 RelayStage::Waiting | RelayStage::HandedOut => {
-                    self.0.send_back(relayed.delivery, relayed.message, rule, &caller.actor).await
+                    let (delivery, message) = (relayed.delivery, relayed.message);
+                    self.0.send_back(Work::new(), delivery, message, rule, &caller.actor).await
                 }
             }
         })
         .await
     }
 
-    /// Cards of deliveries to a mailbox of the caller, and of those it sent if the filter names it as their
-    /// originator.
+    /// Takes a delivery of the caller back of which its recipient certainly saw nothing: it is returned, and its ticket may be
+    /// used again by `holder`, as [`NewDelivery::issued_to`] said.
+    ///
+    /// # Errors
+    /// `NotFound` if the caller neither sent it nor has its mailbox; `WrongState` if it does not wait unseen.
+    pub async fn withdraw(&self, caller: &Caller, id: Id, holder: &Caller, rule: &str) -> Result<(), Error> {
+        refuse("rule", !ids::is_name(rule))?;
+        retried(move || async move {
+            let relayed = self.of_party(caller, id).await?;
+            if relayed.delivery.stage != RelayStage::Waiting {
+                return Err(model::Error::WrongState { state: relayed.message.state.name() }.into());
+            }
+            let ticket = Ticket {
+                id: relayed.delivery.ticket.clone(),
+                tenant: holder.scope.tenant.clone(),
+                owner: holder.actor.id.clone(),
+                expires_at: self.0.now().plus(self.0.relay_limits.ticket),
+            };
+            let mut work = Work::new();
+            work.free_ticket(&relayed.delivery).issue_ticket(&ticket);
+            self.0.send_back(work, relayed.delivery, relayed.message, rule, &caller.actor).await
+        })
+        .await
+    }
+
+    /// Cards of deliveries to a mailbox of the caller, and of those it sent if the filter names it as their originator.
     ///
     /// # Errors
     /// `NotFound` if mailbox or originator are not the caller's; `Invalid` if too many tickets are named.
@@ -273,18 +309,18 @@ impl Broker {
     pub(crate) async fn expire_delivery(&self, delivery: RelayDelivery) -> Result<(), Error> {
         let scope = Scope::tenant(&delivery.tenant);
         let message = self.store().message(&scope, delivery.message).await?.ok_or_else(no_delivery)?;
-        self.send_back(delivery, message, "message.expired", &Actor::gateway()).await
+        self.send_back(Work::new(), delivery, message, "message.expired", &Actor::gateway()).await
     }
 
     async fn send_back(
         &self,
+        mut work: Work,
         delivery: RelayDelivery,
         mut message: Message,
         rule: &str,
         actor: &Actor,
     ) -> Result<(), Error> {
         message.report = Some(with_finding(message.report.take(), rule));
-        let mut work = Work::new();
         let from = delivery.stage;
         work.update_relay_delivery(&delivery.returned(), from);
         self.returned(&mut work, message, actor, None).await?;

@@ -7,6 +7,7 @@
 //! next      what waits; hand_out: it is on its way to whoever asked, and the conversation remembers it
 //! advance   the next request of the same conversation shows that it has arrived: received, confirmed
 //! receive   the same at once, for a recipient that was called and has answered
+//! withdraw  a delivery of which its recipient certainly saw nothing: back, and its ticket may be used again
 //! ```
 //! A caller is known by its actor's id, which is the fingerprint of its certificate: that is the originator of what
 //! it brings. Its mailboxes are that of its authority and the one named like that fingerprint.
@@ -77,6 +78,8 @@ pub struct NewDelivery {
     pub door: Door,
     /// The id that was issued for it.
     pub ticket: String,
+    /// Whom that id was issued to, if not to the caller: a door that gives ids to whoever asks. It may be of another tenant.
+    pub issued_to: Option<Caller>,
     /// Authority of the house that it is for, or that keeps the mailbox: decides its unit.
     pub authority: Authority,
     /// Whose mailbox: an authority, or the fingerprint of a certificate.

@@ -81,7 +81,12 @@ fn tenant(id: &str, key: Authority) -> Tenant {
     Tenant {
         id: id.into(),
         name: id.into(),
-        authorities: vec![AuthorityEntry { key, name: format!("Bauaufsicht {id}"), unit: "63".into() }],
+        authorities: vec![AuthorityEntry {
+            key,
+            name: format!("Bauaufsicht {id}"),
+            unit: "63".into(),
+            osci_certificates: vec![],
+        }],
         units: vec![unit("63"), unit("70")],
         routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],
         services: vec![ServiceEntry { id: "baugenehmigung".into(), message_type: None, ttl_hours: 10 }],

@@ -52,12 +52,21 @@ pub struct NewDelivery<'a> {
     pub originator: Option<&'a Certificate>,
     /// Subject.
     pub subject: Option<&'a str>,
-    /// When it was noticed, in seconds since 1970-01-01 UTC.
-    pub creation: i64,
     /// What was found out about the certificates.
     pub inspections: &'a [Inspected],
     /// It is passed on to a passive recipient at once, and nobody fetches it.
     pub is_passed_on: bool,
+}
+
+/// A delivery that may be handed out.
+#[derive(Debug)]
+pub struct Found {
+    /// What is known of it.
+    pub card: Card,
+    /// There are more that are meant.
+    pub more: bool,
+    /// Its package as it was taken in.
+    pub package: Plaintext,
 }
 
 /// What became of a call to a passive recipient.
@@ -151,26 +160,33 @@ pub trait Backend: Send + Sync {
     /// A new message id.
     fn issue_message_id(&self) -> Result<String>;
 
-    /// Takes a delivery in.
-    fn take_in(&self, delivery: &NewDelivery<'_>, package: &Plaintext) -> Result<std::result::Result<(), Refusal>>;
+    /// Takes a delivery in, now. Returns its card.
+    fn take_in(
+        &self,
+        delivery: &NewDelivery<'_>,
+        package: &Plaintext,
+    ) -> Result<std::result::Result<Card, Refusal>>;
 
-    /// Of the deliveries in the client's mailbox that are meant, the one to hand out now, and whether there are more.
-    fn find_delivery(&self, client: &Certificate, selection: &Selection) -> Result<Option<(Card, bool)>>;
+    /// Of the deliveries in the client's mailbox that are meant, the one to hand out now in this dialog: one that it had
+    /// before only if it is named.
+    fn find_delivery(&self, dialog: &Dialog, selection: &Selection) -> Result<Option<Found>>;
 
-    /// The package of a delivery as it was taken in.
-    fn package(&self, message_id: &str) -> Result<Plaintext>;
+    /// Notes that a delivery is handed out within a dialog, now, and moves the dialog to `next`. Returns its card, or
+    /// `None` if the dialog has been moved since it was read.
+    fn hand_out(&self, was: &Dialog, next: &DialogState, message_id: &str) -> Result<Option<Card>>;
 
-    /// Notes that a delivery is handed out within a dialog, and moves the dialog to `next`. `false` as above.
-    fn hand_out(&self, was: &Dialog, next: &DialogState, message_id: &str, moment: i64) -> Result<bool>;
+    /// Whether our rules let a passive recipient at this address be called.
+    fn may_call(&self, receiver: &str) -> bool;
 
-    /// Calls a passive recipient. Addresses that our rules do not allow are not reached.
+    /// Calls a passive recipient.
     fn call(&self, receiver: &str, package: &Plaintext) -> Result<Call>;
 
-    /// Notes that a delivery was passed on, and that its recipient has it; in seconds since 1970-01-01 UTC.
-    fn passed_on(&self, message_id: &str, forwarding: i64, reception: i64) -> Result<()>;
+    /// Notes that a delivery was passed on at `forwarding`, in seconds since 1970-01-01 UTC, and that its recipient has it
+    /// now. Returns its card.
+    fn passed_on(&self, delivery: &NewDelivery<'_>, forwarding: i64) -> Result<Card>;
 
     /// Takes back a delivery that could not be passed on: it did not happen, and its message id may be used again.
-    fn withdraw(&self, message_id: &str) -> Result<()>;
+    fn withdraw(&self, delivery: &NewDelivery<'_>) -> Result<()>;
 
     /// The cards that are meant, oldest first, and whether there are more. A client sees those of what he sent and of
     /// what is addressed to him.

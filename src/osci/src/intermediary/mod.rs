@@ -54,9 +54,9 @@ pub struct Settings {
     pub policy: Policy,
     /// Whether orders must be signed (9600).
     pub must_be_signed: bool,
-    /// Whether orders are taken that came without an envelope of encryption (else 9300). What protects a mailbox is that
-    /// only its owner can read the answers: in the clear, whoever knows the owner's certificate can fetch from it.
-    pub takes_clear: bool,
+    /// Whether orders must be encrypted. Whoever opens a dialog in the clear proves nothing about the certificate whose
+    /// mailbox it then asks for; encrypted, the answer can only be read by the owner.
+    pub must_be_encrypted: bool,
     /// How much is taken in.
     pub limits: Limits,
     /// What is said of our own abilities.
@@ -106,20 +106,31 @@ impl<B: Backend> Intermediary<B> {
     /// Takes a request and gives the answer, a whole package. Whatever is wrong with the request is answered, too.
     ///
     /// # Errors
-    /// If not even an answer can be made. Then nothing may be answered.
+    /// If not even an answer can be made; whatever failed, [`Intermediary::fault`] may then be answered with 9000.
     pub fn answer(&self, request: impl Read) -> Result<Plaintext> {
         match self.answer_or_fault(request) {
             Ok(answer) => Ok(answer),
-            Err(Error::Refused(code)) => reply::fault(&self.backend, code, &self.settings.limits),
+            Err(Error::Refused(code)) => self.fault(code),
             Err(error) => Err(error),
         }
+    }
+
+    /// A SOAP fault as a whole package: what is answered if [`Intermediary::answer`] cannot make an answer.
+    ///
+    /// # Errors
+    /// If there are no random bytes, or there is no room for it.
+    pub fn fault(&self, code: Code) -> Result<Plaintext> {
+        reply::fault(&self.backend, code, &self.settings.limits)
     }
 
     /// [`Error::Refused`] is to be told as a fault.
     fn answer_or_fault(&self, request: impl Read) -> Result<Plaintext> {
         let Settings { cipher, policy, limits, .. } = &self.settings;
         let Opened { package, protection } = open(request, cipher, policy, limits)?;
-        let is_refused = protection.is_none() && !self.settings.takes_clear;
+        // The standard has no code of its own for it.
+        if self.settings.must_be_encrypted && protection.is_none() {
+            return Err(Error::Refused(Code::NO_ORDER));
+        }
         // Within an envelope of encryption, what is no order is told as 9300.
         let code = if protection.is_some() { Code::NO_ORDER } else { Code::NO_MESSAGE };
         let no_order = |error| match error {
@@ -129,7 +140,7 @@ impl<B: Backend> Intermediary<B> {
         let package = Rc::new(Package::open(package, limits).map_err(no_order)?);
         let unverified = package.read().map_err(no_order)?;
         match unverified.unbelieved().kind {
-            Kind::Order(order) if !order.is_for_recipient() && !is_refused => {}
+            Kind::Order(order) if !order.is_for_recipient() => {}
             _ => return Err(Error::Refused(Code::NO_ORDER)),
         }
         let claimed = unverified.unbelieved().clone();

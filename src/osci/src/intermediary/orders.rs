@@ -2,7 +2,7 @@
 
 use seal::xmlenc::Plaintext;
 
-use super::backend::{Backend, NewDelivery, Refusal};
+use super::backend::{Backend, Found, NewDelivery, Refusal};
 use super::cards::{bundle, selection, wanted};
 use super::inspect::Findings;
 use super::reply::Said;
@@ -99,49 +99,37 @@ fn store<B: Backend>(intermediary: &Intermediary<B>, order: &Accepted, said: Sai
         addressee: &addressee.certificate,
         originator: order.client.as_ref(),
         subject: subject.as_deref(),
-        creation: order.at,
         inspections: &findings.inspections,
         is_passed_on: false,
     };
-    match intermediary.backend.take_in(&delivery, &order.package.raw)? {
+    let card = match intermediary.backend.take_in(&delivery, &order.package.raw)? {
         Err(Refusal::MessageId) => return Ok(said.and(&[Code::MESSAGE_ID])),
         // The standard has no code for a mailbox that is full or not there.
         Err(Refusal::NoMailbox | Refusal::Full) => return Ok(said.and(&[Code::ORDER_INTERNAL])),
-        Ok(()) => {}
-    }
+        Ok(card) => card,
+    };
     let mut said = said.and(&[order.done()]);
-    said.answer.cards.push(bundle(&super::backend::Card {
-        message_id: message_id.clone(),
-        subject: subject.clone(),
-        creation: order.at,
-        forwarding: None,
-        reception: None,
-        modification: order.at,
-        inspections: findings.inspections,
-    })?);
+    said.answer.cards.push(bundle(&card)?);
     Ok(said)
 }
 
 fn fetch<B: Backend>(intermediary: &Intermediary<B>, order: &mut Accepted, said: Said) -> Result<Said> {
     let Body::FetchDelivery(rule) = &order.message.body else { return Ok(said) };
-    let (Some(client), Some(dialog)) = (&order.client, &order.dialog) else { return Ok(said) };
+    let Some(dialog) = &order.dialog else { return Ok(said) };
     let mut said = said;
     said.answer.rule.clone_from(rule);
     // One id is one delivery; a list of them is for process cards.
     let several = matches!(rule, Some(SelectionRule::MessageIds(ids)) if ids.len() > 1);
     let found = match several {
         true => None,
-        false => intermediary.backend.find_delivery(client, &selection(rule.as_ref())?)?,
+        false => intermediary.backend.find_delivery(dialog, &selection(rule.as_ref())?)?,
     };
-    let Some((mut card, more)) = found else { return Ok(said.and(&[Code::NO_DELIVERY])) };
-    let package = intermediary.backend.package(&card.message_id)?;
+    let Some(Found { card, more, package }) = found else { return Ok(said.and(&[Code::NO_DELIVERY])) };
     let mut next = dialog.state.clone();
     next.handed_out = vec![card.message_id.clone()];
-    if !intermediary.backend.hand_out(dialog, &next, &card.message_id, order.at)? {
+    let Some(card) = intermediary.backend.hand_out(dialog, &next, &card.message_id)? else {
         return Err(crate::Error::Refused(Code::DIALOG));
-    }
-    card.forwarding.get_or_insert(order.at);
-    card.modification = card.modification.max(order.at);
+    };
     said.answer.cards.push(bundle(&card)?);
     said.handed = Some(Handed::open(package, &intermediary.settings.limits)?);
     let said = if more { said.and(&[Code::MORE_DELIVERIES]) } else { said };

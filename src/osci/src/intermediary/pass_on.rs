@@ -72,28 +72,33 @@ pub(super) fn carry_out<B: Backend>(
     if findings.codes.iter().any(|code| code.level() == Level::Error) {
         return Ok(said);
     }
-    if let Some(refusal) = take_in(intermediary, order, &errand, &findings)? {
-        return Ok(said.and(&[refusal]));
+    if !intermediary.backend.may_call(errand.receiver) {
+        return Ok(said.and(&[Code::NOT_FORWARDED]));
     }
-    let forwarding = intermediary.backend.now();
-    let mut card = Card {
-        message_id: errand.message_id.unwrap_or_default().to_owned(),
-        subject: errand.subject.map(str::to_owned),
-        creation: order.at,
-        forwarding: Some(forwarding),
-        reception: None,
-        modification: forwarding,
-        inspections: findings.inspections,
+    let delivery = new_delivery(order, &errand, &findings);
+    // Remembered before anything leaves, so that it cannot leave twice.
+    let mut card = match &delivery {
+        None => card_without_protocol(order, &errand, &findings),
+        Some(delivery) => match intermediary.backend.take_in(delivery, &order.package.raw)? {
+            Ok(card) => card,
+            Err(Refusal::MessageId) => return Ok(said.and(&[Code::MESSAGE_ID])),
+            Err(Refusal::NoMailbox | Refusal::Full) => return Ok(said.and(&[Code::ORDER_INTERNAL])),
+        },
     };
+    let forwarding = intermediary.backend.now();
+    card.forwarding = Some(forwarding);
+    card.modification = forwarding;
     let outcome = deliver(intermediary, order, &errand, &card)?;
-    settle(intermediary, &errand, &outcome, forwarding)?;
-    let mut said = said.and(&outcome.warnings);
+    let said = said.and(&outcome.warnings);
     if let Some(code) = outcome.code {
+        if let (Code::NOT_FORWARDED, Some(delivery)) = (code, &delivery) {
+            intermediary.backend.withdraw(delivery)?;
+        }
         return Ok(said.and(&[code]));
     }
-    card.reception = Some(outcome.reception);
-    card.modification = outcome.reception;
-    if errand.message_id.is_some() {
+    let mut said = said;
+    if let Some(delivery) = &delivery {
+        card = intermediary.backend.passed_on(delivery, forwarding)?;
         said.answer.cards.push(bundle(&card)?);
         said.answer.reply_card = reply_card(&outcome, &card)?;
     }
@@ -101,46 +106,32 @@ pub(super) fn carry_out<B: Backend>(
     Ok(said.and(&[order.done()]))
 }
 
-/// Remembers the delivery before anything leaves, so that it cannot leave twice. Returns why it is refused.
-fn take_in<B: Backend>(
-    intermediary: &Intermediary<B>,
-    order: &Accepted,
-    errand: &Errand<'_>,
-    findings: &Findings,
-) -> Result<Option<Code>> {
-    let (Some(message_id), Some(addressee)) =
-        (errand.message_id, &order.message.certificates.cipher_addressee)
-    else {
-        return Ok(None);
-    };
-    let delivery = NewDelivery {
-        message_id,
+/// What is remembered of it; nothing without protocol. The rules see to it that there is an addressee.
+fn new_delivery<'a>(
+    order: &'a Accepted,
+    errand: &Errand<'a>,
+    findings: &'a Findings,
+) -> Option<NewDelivery<'a>> {
+    let addressee = order.message.certificates.cipher_addressee.as_ref()?;
+    Some(NewDelivery {
+        message_id: errand.message_id?,
         addressee: &addressee.certificate,
         originator: order.client.as_ref(),
         subject: errand.subject,
-        creation: order.at,
         inspections: &findings.inspections,
         is_passed_on: true,
-    };
-    Ok(match intermediary.backend.take_in(&delivery, &order.package.raw)? {
-        Ok(()) => None,
-        Err(Refusal::MessageId) => Some(Code::MESSAGE_ID),
-        Err(Refusal::NoMailbox | Refusal::Full) => Some(Code::ORDER_INTERNAL),
     })
 }
 
-/// Remembers what became of it.
-fn settle<B: Backend>(
-    intermediary: &Intermediary<B>,
-    errand: &Errand<'_>,
-    outcome: &Outcome,
-    forwarding: i64,
-) -> Result<()> {
-    let Some(message_id) = errand.message_id else { return Ok(()) };
-    match outcome.code {
-        None => intermediary.backend.passed_on(message_id, forwarding, outcome.reception),
-        Some(Code::NOT_FORWARDED) => intermediary.backend.withdraw(message_id),
-        Some(_) => Ok(()),
+fn card_without_protocol(order: &Accepted, errand: &Errand<'_>, findings: &Findings) -> Card {
+    Card {
+        message_id: errand.message_id.unwrap_or_default().to_owned(),
+        subject: errand.subject.map(str::to_owned),
+        creation: order.at,
+        forwarding: None,
+        reception: None,
+        modification: order.at,
+        inspections: findings.inspections.clone(),
     }
 }
 

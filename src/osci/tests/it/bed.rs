@@ -46,7 +46,7 @@ pub(crate) fn settings(policy: Policy) -> Settings {
         trust: trust(),
         policy,
         must_be_signed: false,
-        takes_clear: true,
+        must_be_encrypted: false,
         limits: Limits::default(),
         features: Features::default(),
     }

@@ -166,9 +166,9 @@ fn as_bob_in_the_clear(at: &osci::intermediary::Intermediary<Memory>) -> osci::R
 }
 
 #[test]
-fn mailboxes_are_closed_to_the_clear_unless_the_settings_open_them() {
+fn mailboxes_are_closed_to_the_clear_if_orders_must_be_encrypted() {
     let mut settings = crate::bed::settings(Policy::default());
-    settings.takes_clear = false;
+    settings.must_be_encrypted = true;
     let at = osci::intermediary::Intermediary::new(settings, Memory::at(NOW));
     store(&at, &Person::of("alice"), "bob", "x");
     let fetched = as_bob_in_the_clear(&at);

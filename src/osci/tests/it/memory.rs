@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use osci::intermediary::Backend;
-use osci::intermediary::backend::{Call, Card, Cards, Dialog, DialogState, NewDelivery, Refusal, Selection};
+use osci::intermediary::backend::{
+    Call, Card, Cards, Dialog, DialogState, Found, NewDelivery, Refusal, Selection,
+};
 use osci::message::Role;
 use osci::{Error, Result};
 use seal::x509::Certificate;
@@ -146,7 +148,7 @@ impl Backend for Memory {
         &self,
         delivery: &NewDelivery<'_>,
         package: &Plaintext,
-    ) -> Result<std::result::Result<(), Refusal>> {
+    ) -> Result<std::result::Result<Card, Refusal>> {
         let mut state = self.state.lock().unwrap();
         match state.ids.get_mut(delivery.message_id) {
             Some(used) if !*used => *used = true,
@@ -154,49 +156,49 @@ impl Backend for Memory {
         }
         let mut bytes = Vec::new();
         std::io::copy(&mut package.open(), &mut bytes)?;
+        let card = Card {
+            message_id: delivery.message_id.to_owned(),
+            subject: delivery.subject.map(str::to_owned),
+            creation: self.now,
+            forwarding: None,
+            reception: None,
+            modification: self.now,
+            inspections: delivery.inspections.to_vec(),
+        };
         state.deliveries.push(Kept {
-            card: Card {
-                message_id: delivery.message_id.to_owned(),
-                subject: delivery.subject.map(str::to_owned),
-                creation: delivery.creation,
-                forwarding: None,
-                reception: None,
-                modification: delivery.creation,
-                inspections: delivery.inspections.to_vec(),
-            },
+            card: card.clone(),
             addressee: delivery.addressee.fingerprint().to_owned(),
             originator: delivery.originator.map(|it| it.fingerprint().to_owned()),
             package: bytes,
         });
-        Ok(Ok(()))
+        Ok(Ok(card))
     }
 
-    fn find_delivery(&self, client: &Certificate, selection: &Selection) -> Result<Option<(Card, bool)>> {
+    fn find_delivery(&self, dialog: &Dialog, selection: &Selection) -> Result<Option<Found>> {
+        let client = dialog.client()?;
         let state = self.state.lock().unwrap();
         let mine = state.deliveries.iter().filter(|it| it.addressee == client.fingerprint());
         let mut meant = mine.filter(|it| is_meant(&it.card, selection));
-        Ok(meant.next().map(|it| (it.card.clone(), meant.next().is_some())))
-    }
-
-    fn package(&self, message_id: &str) -> Result<Plaintext> {
-        let state = self.state.lock().unwrap();
-        let kept = state.deliveries.iter().find(|it| it.card.message_id == message_id);
-        let kept = kept.ok_or(Error::Malformed("no such delivery"))?;
+        let Some(kept) = meant.next() else { return Ok(None) };
         let mut staging = Staging::new(1 << 20, 1 << 30);
         std::io::copy(&mut kept.package.as_slice(), &mut staging)?;
-        Ok(staging.finish())
+        Ok(Some(Found { card: kept.card.clone(), more: meant.next().is_some(), package: staging.finish() }))
     }
 
-    fn hand_out(&self, was: &Dialog, next: &DialogState, message_id: &str, moment: i64) -> Result<bool> {
+    fn hand_out(&self, was: &Dialog, next: &DialogState, message_id: &str) -> Result<Option<Card>> {
         let mut state = self.state.lock().unwrap();
-        let Some(dialog) = state.moved(was) else { return Ok(false) };
+        let Some(dialog) = state.moved(was) else { return Ok(None) };
         dialog.version += 1;
         dialog.state = next.clone();
-        for kept in state.deliveries.iter_mut().filter(|it| it.card.message_id == message_id) {
-            kept.card.forwarding.get_or_insert(moment);
-            kept.card.modification = moment;
-        }
-        Ok(true)
+        let mut all = state.deliveries.iter_mut();
+        let kept = all.find(|it| it.card.message_id == message_id).ok_or(Error::Malformed("no such delivery"))?;
+        kept.card.forwarding.get_or_insert(self.now);
+        kept.card.modification = self.now;
+        Ok(Some(kept.card.clone()))
+    }
+
+    fn may_call(&self, _: &str) -> bool {
+        true
     }
 
     fn call(&self, receiver: &str, package: &Plaintext) -> Result<Call> {
@@ -206,20 +208,21 @@ impl Backend for Memory {
         }
     }
 
-    fn passed_on(&self, message_id: &str, forwarding: i64, reception: i64) -> Result<()> {
+    fn passed_on(&self, delivery: &NewDelivery<'_>, forwarding: i64) -> Result<Card> {
         let mut state = self.state.lock().unwrap();
-        for kept in state.deliveries.iter_mut().filter(|it| it.card.message_id == message_id) {
-            kept.card.forwarding = Some(forwarding);
-            kept.card.reception = Some(reception);
-            kept.card.modification = reception;
-        }
-        Ok(())
+        let mut all = state.deliveries.iter_mut();
+        let kept = all.find(|it| it.card.message_id == delivery.message_id);
+        let card = &mut kept.ok_or(Error::Malformed("no such delivery"))?.card;
+        card.forwarding = Some(forwarding);
+        card.reception = Some(self.now);
+        card.modification = self.now;
+        Ok(card.clone())
     }
 
-    fn withdraw(&self, message_id: &str) -> Result<()> {
+    fn withdraw(&self, delivery: &NewDelivery<'_>) -> Result<()> {
         let mut state = self.state.lock().unwrap();
-        state.deliveries.retain(|it| it.card.message_id != message_id);
-        state.ids.insert(message_id.to_owned(), false);
+        state.deliveries.retain(|it| it.card.message_id != delivery.message_id);
+        state.ids.insert(delivery.message_id.to_owned(), false);
         Ok(())
     }
 

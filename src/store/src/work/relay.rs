@@ -81,6 +81,16 @@ impl Work {
         )
     }
 
+    /// Gives the ticket of a delivery free: from here on the delivery is known by the id of its message. Precondition: it is
+    /// there; otherwise the conflict names `relay delivery`.
+    pub fn free_ticket(&mut self, delivery: &RelayDelivery) -> &mut Self {
+        self.one(
+            "UPDATE relay_delivery SET ticket = message WHERE message = $1 AND tenant = $2",
+            vec![delivery.message.into(), delivery.tenant.as_str().into()],
+            "relay delivery",
+        )
+    }
+
     /// Adds a delivery that waits. Preconditions: its message and ticket are new; its mailbox has room for it within
     /// `quota`, otherwise the conflict names `relay mailbox`. Comes last in a unit of work: from here on others wait
     /// for it.

@@ -16,14 +16,18 @@ async fn a_recipient_that_was_called_has_it_at_once_or_it_goes_back() {
         let bed = Bed::on(database).await;
         use EventKind::{MessageAccepted, MessageConfirmed, MessageDelivered, MessageReturned};
         let id = bed.send("a").await.message;
-        let received = bed.relay.receive(&bed.alice, id).await.unwrap();
+        let received = bed.relay.receive(&bed.alice, id, bed.clock.now()).await.unwrap();
         assert_eq!(received.stage, RelayStage::Received);
         assert_eq!(
             (received.forwarded_at, received.received_at),
             (Some(bed.clock.now()), Some(bed.clock.now()))
         );
         bed.clock.advance(HOUR);
-        assert_eq!(bed.relay.receive(&bed.alice, id).await.unwrap(), received, "the first reception counts");
+        assert_eq!(
+            bed.relay.receive(&bed.alice, id, bed.clock.now()).await.unwrap(),
+            received,
+            "the first reception counts"
+        );
         assert_eq!(bed.kinds(id).await, [MessageAccepted, MessageDelivered, MessageConfirmed]);
         let late = bed.relay.give_back(&bed.alice, id, "message.returned-by-recipient").await;
         assert_eq!(late.unwrap_err().code(), "model.wrong-state");
@@ -34,7 +38,10 @@ async fn a_recipient_that_was_called_has_it_at_once_or_it_goes_back() {
         }
         assert_eq!(bed.kinds(id).await, [MessageAccepted, MessageReturned]);
         assert_eq!((bed.state(id).await, bed.next().await), (MessageState::Returned, None));
-        assert_eq!(bed.relay.receive(&bed.alice, id).await.unwrap_err().code(), "model.not-found");
+        assert_eq!(
+            bed.relay.receive(&bed.alice, id, bed.clock.now()).await.unwrap_err().code(),
+            "model.not-found"
+        );
         assert_eq!(bed.relay.content(&bed.bob, id).await.err().unwrap().code(), "model.not-found");
     })
     .await;

@@ -1,5 +1,6 @@
 //! The relay: what is taken in is proved at every step, is received once, and is nobody else's.
 
+mod doors;
 mod ends;
 mod expected;
 mod property;
@@ -129,6 +130,7 @@ fn new(ticket: &str) -> NewDelivery {
     NewDelivery {
         door: Door::Osci,
         ticket: ticket.into(),
+        issued_to: None,
         authority: soest(),
         mailbox: soest().to_string(),
         partner: "bab:05978000".into(),

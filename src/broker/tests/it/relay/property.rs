@@ -85,6 +85,7 @@ impl Real {
         let new = NewDelivery {
             door: Door::Osci,
             ticket: self.ticket(ticket),
+            issued_to: None,
             authority: soest(),
             mailbox: self.name(mailbox),
             partner: "bab:05978000".into(),
@@ -168,7 +169,8 @@ impl Real {
             }
             Act::Next { .. } => return self.next(act).await,
             Act::Receive { who, delivery } => {
-                relay.receive(&self.caller(*who), self.id(*delivery)).await?;
+                let now = self.clock.now();
+                relay.receive(&self.caller(*who), self.id(*delivery), now).await?;
             }
             Act::GiveBack { who, delivery } => {
                 let rule = "message.returned-by-recipient";

@@ -2,7 +2,7 @@
 
 use broker::{CardFilter, CardRule, NewDelivery, Pick, RelayDelivery, Turn};
 use model::rights::Within;
-use model::{Caller, MessageState, Scope};
+use model::{Caller, Clock, MessageState, Scope};
 use serde_json::{Value, json};
 use store::{MessageFilter, Page};
 
@@ -99,7 +99,10 @@ async fn nobody_else_sees_fetches_or_ends_a_delivery() {
             let handed = bed.relay.hand_out(stranger, turn, &json!({}), id).await.unwrap_err();
             assert_eq!(handed.code(), "model.not-found");
             bed.relay.end(stranger, Turn { received: &[id], ..turn }).await.unwrap();
-            assert_eq!(bed.relay.receive(stranger, id).await.unwrap_err().code(), "model.not-found");
+            assert_eq!(
+                bed.relay.receive(stranger, id, bed.clock.now()).await.unwrap_err().code(),
+                "model.not-found"
+            );
             let returned = bed.relay.give_back(stranger, id, "message.returned-by-recipient").await;
             assert_eq!(returned.unwrap_err().code(), "model.not-found");
         }

@@ -1,0 +1,330 @@
+//! `[osci]`: the intermediary of OSCI-Transport 1.2, with the keys and certificates that it is known by and trusts.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use broker::{RelayLimits, RelayQuota};
+use model::Authority;
+use seal::algorithm::{DigestMethod, Policy, Scheme, SignatureMethod};
+use seal::identity::Identity;
+use seal::x509::{Certificate, Crl, MAX_CRL, Trust, WithoutRevocation};
+use serde::{Deserialize, Serialize};
+
+use crate::check::Check;
+use crate::{Config, Error, Place, resolve};
+
+/// Begins every PEM.
+const PEM: &[u8] = b"-----BEGIN ";
+
+/// `[osci]`. Without it there is no intermediary.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Osci {
+    /// The authority of the house that runs it, and keeps the mailboxes of those who are no authority here.
+    pub authority: Authority,
+    /// Key pairs for which orders are encrypted: the present one first, then those before it.
+    pub cipher: Vec<KeyPair>,
+    /// The key pair that signs answers.
+    pub signer: KeyPair,
+    /// How it signs.
+    #[serde(default)]
+    pub signature: Signature,
+    /// References to files of the certificates that everything must go back to.
+    pub trust: Vec<String>,
+    /// References to files of revocation lists.
+    #[serde(default)]
+    pub crl: Vec<String>,
+    /// What becomes of certificates that no list speaks of.
+    #[serde(default)]
+    pub without_revocation: Unlisted,
+    /// Whether orders must be signed.
+    #[serde(default = "yes")]
+    pub must_be_signed: bool,
+    /// Whether orders must be encrypted: only then is it proven whose mailbox is asked for.
+    #[serde(default = "yes")]
+    pub must_be_encrypted: bool,
+    /// Whether SHA-1 signatures, 3DES, RSA-1_5 and short keys are taken.
+    #[serde(default)]
+    pub legacy: bool,
+    /// Whether anybody with a certificate has a mailbox, and not only the authorities of the house.
+    #[serde(default)]
+    pub open_mailboxes: bool,
+    /// Addresses of passive recipients that deliveries may be passed on to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passive_recipients: Vec<String>,
+    /// Megabytes (MiB) of a package.
+    #[serde(default = "package_mb")]
+    pub package_mb: u64,
+    /// Deliveries that may wait in a mailbox.
+    #[serde(default = "mailbox_messages")]
+    pub mailbox_messages: u64,
+    /// Megabytes (MiB) that may wait in a mailbox.
+    #[serde(default = "mailbox_mb")]
+    pub mailbox_mb: u64,
+    /// Minutes without an order after which a dialog is over.
+    #[serde(default = "dialog_idle_minutes")]
+    pub dialog_idle_minutes: u64,
+    /// Days that a message id may be used.
+    #[serde(default = "message_id_days")]
+    pub message_id_days: u64,
+}
+
+/// A private key with its certificate.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyPair {
+    /// Reference to a PKCS#12 or PEM.
+    pub key: String,
+    /// Reference to its password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+/// A way to sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Signature {
+    /// RSASSA-PKCS1-v1_5, which everybody verifies.
+    #[default]
+    RsaSha256,
+    /// RSASSA-PSS.
+    RsaPssSha256,
+    /// ECDSA.
+    EcdsaSha256,
+}
+
+/// What becomes of certificates that no revocation list speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unlisted {
+    /// Their check is called incomplete (3501, 3707).
+    #[default]
+    Warn,
+    /// They count as not revoked.
+    Accept,
+}
+
+/// What `[osci]` refers to, loaded.
+pub struct OsciKeys {
+    /// Key pairs for which orders are encrypted.
+    pub cipher: Vec<Identity>,
+    /// The key pair that signs answers.
+    pub signer: Identity,
+    /// How it signs.
+    pub method: SignatureMethod,
+    /// Whom to trust.
+    pub trust: Trust,
+    /// Which algorithms are taken.
+    pub policy: Policy,
+    /// Cipher certificates of authorities of the house: each with its tenant and authority.
+    pub mailboxes: Vec<(Certificate, String, Authority)>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn package_mb() -> u64 {
+    600
+}
+
+fn mailbox_messages() -> u64 {
+    10_000
+}
+
+fn mailbox_mb() -> u64 {
+    64 << 10
+}
+
+fn dialog_idle_minutes() -> u64 {
+    30
+}
+
+fn message_id_days() -> u64 {
+    7
+}
+
+impl Osci {
+    /// As the broker wants them.
+    pub fn relay(&self) -> RelayLimits {
+        RelayLimits {
+            idle: Duration::from_secs(60 * self.dialog_idle_minutes),
+            ticket: Duration::from_secs(24 * 3_600 * self.message_id_days),
+            mailbox: RelayQuota { deliveries: self.mailbox_messages, bytes: self.mailbox_mb << 20 },
+        }
+    }
+
+    pub(crate) fn resolve(&mut self, folder: &Path) {
+        let pairs = self.cipher.iter_mut().chain([&mut self.signer]);
+        let keys = pairs.flat_map(|pair| [&mut pair.key].into_iter().chain(&mut pair.password));
+        keys.chain(&mut self.trust).chain(&mut self.crl).for_each(|reference| resolve(reference, folder));
+    }
+
+    fn method(&self) -> SignatureMethod {
+        let scheme = match self.signature {
+            Signature::RsaSha256 => Scheme::RsaPkcs1,
+            Signature::RsaPssSha256 => Scheme::RsaPss,
+            Signature::EcdsaSha256 => Scheme::Ecdsa,
+        };
+        SignatureMethod { scheme, digest: DigestMethod::Sha256 }
+    }
+
+    fn load_trust(&self) -> Result<Trust, Error> {
+        let mut anchors = Vec::new();
+        for (index, reference) in self.trust.iter().enumerate() {
+            anchors.extend(certificates(reference, &format!("osci.trust[{index}]"))?);
+        }
+        let mut lists = Vec::new();
+        for (index, reference) in self.crl.iter().enumerate() {
+            let key = format!("osci.crl[{index}]");
+            let list = Crl::read(&read(reference)?);
+            lists.push(list.map_err(|reason| refused(&key, reason))?);
+        }
+        let trust = Trust::new(&anchors).map_err(|reason| refused("osci.trust", reason))?;
+        Ok(trust.with_crls(lists).without_revocation(match self.without_revocation {
+            Unlisted::Warn => WithoutRevocation::Incomplete,
+            Unlisted::Accept => WithoutRevocation::Accept,
+        }))
+    }
+}
+
+impl KeyPair {
+    fn load(&self, key: &str) -> Result<Identity, Error> {
+        Identity::load(&self.key, self.password.as_deref()).map_err(|reason| refused(key, reason))
+    }
+}
+
+impl Config {
+    /// What `[osci]` refers to; nothing if there is no such section.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or is not what it should be.
+    pub fn osci_keys(&self) -> Result<Option<OsciKeys>, Error> {
+        let Some(osci) = &self.osci else { return Ok(None) };
+        let mut cipher = Vec::new();
+        for (index, pair) in osci.cipher.iter().enumerate() {
+            cipher.push(pair.load(&format!("osci.cipher[{index}]"))?);
+        }
+        Ok(Some(OsciKeys {
+            cipher,
+            signer: osci.signer.load("osci.signer")?,
+            method: osci.method(),
+            trust: osci.load_trust()?,
+            policy: if osci.legacy { Policy::default().with_legacy() } else { Policy::default() },
+            mailboxes: self.osci_mailboxes()?,
+        }))
+    }
+
+    /// Two authorities with the same certificate would be one mailbox with two owners.
+    fn osci_mailboxes(&self) -> Result<Vec<(Certificate, String, Authority)>, Error> {
+        let mut mailboxes: Vec<(Certificate, String, Authority)> = Vec::new();
+        for (at, tenant) in self.tenants.iter().enumerate() {
+            for (index, authority) in tenant.authorities.iter().enumerate() {
+                let key = format!("tenant[{at}].authority[{index}].osci_certificates");
+                for reference in &authority.osci_certificates {
+                    for certificate in certificates(reference, &key)? {
+                        if mailboxes.iter().any(|(known, ..)| *known == certificate) {
+                            return Err(Error::Duplicate(Place::key(&key)));
+                        }
+                        mailboxes.push((certificate, tenant.id.clone(), authority.key.clone()));
+                    }
+                }
+            }
+        }
+        Ok(mailboxes)
+    }
+}
+
+impl Check<'_> {
+    pub(crate) fn osci(&self, config: &Config) -> Result<(), Error> {
+        for (index, tenant) in config.tenants.iter().enumerate() {
+            for (at, authority) in tenant.authorities.iter().enumerate() {
+                let key = format!("tenant[{index}].authority[{at}].osci_certificates");
+                authority.osci_certificates.iter().try_for_each(|reference| self.file(&key, reference))?;
+            }
+        }
+        let Some(osci) = &config.osci else { return Ok(()) };
+        let authorities = config.tenants.iter().flat_map(|tenant| &tenant.authorities);
+        let is_known = authorities.into_iter().any(|known| known.key == osci.authority);
+        self.defined("osci.authority", "authority", is_known)?;
+        self.osci_files(osci)?;
+        for (index, url) in osci.passive_recipients.iter().enumerate() {
+            if !url.starts_with("https://") && !url.starts_with("http://") {
+                let key = format!("osci.passive_recipients[{index}]");
+                return Err(self.value(&key, "expected https://… or http://…"));
+            }
+        }
+        for (key, value, least, most) in [
+            ("osci.package_mb", osci.package_mb, 1, 1 << 20),
+            ("osci.mailbox_messages", osci.mailbox_messages, 1, 100_000_000),
+            ("osci.mailbox_mb", osci.mailbox_mb, 1, 1 << 30),
+            ("osci.dialog_idle_minutes", osci.dialog_idle_minutes, 1, 24 * 60),
+            ("osci.message_id_days", osci.message_id_days, 1, 366),
+        ] {
+            self.number(key, value, least, most)?;
+        }
+        Ok(())
+    }
+
+    fn osci_files(&self, osci: &Osci) -> Result<(), Error> {
+        if osci.cipher.is_empty() {
+            return Err(self.value("osci.cipher", "at least one key pair is needed"));
+        }
+        if osci.trust.is_empty() {
+            return Err(self.value("osci.trust", "at least one certificate to trust is needed"));
+        }
+        let ciphers =
+            osci.cipher.iter().enumerate().map(|(index, pair)| (format!("osci.cipher[{index}]"), pair));
+        for (key, pair) in ciphers.chain([("osci.signer".to_owned(), &osci.signer)]) {
+            self.secret(&format!("{key}.key"), &pair.key)?;
+            pair.password
+                .iter()
+                .try_for_each(|reference| self.secret(&format!("{key}.password"), reference))?;
+        }
+        for (name, references) in [("trust", &osci.trust), ("crl", &osci.crl)] {
+            for (index, reference) in references.iter().enumerate() {
+                self.file(&format!("osci.{name}[{index}]"), reference)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&self, key: &str, reference: &str) -> Result<(), Error> {
+        match reference.strip_prefix("file:") {
+            Some(path) if !path.is_empty() => Ok(()),
+            _ => Err(self.value(key, "expected file:PATH")),
+        }
+    }
+}
+
+/// The certificates of a file, PEM or DER; at least one.
+fn certificates(reference: &str, key: &str) -> Result<Vec<Certificate>, Error> {
+    let bytes = read(reference)?;
+    let is_pem = bytes.windows(PEM.len()).any(|window| window == PEM);
+    let found = match is_pem {
+        true => Certificate::all_from_pem(&bytes),
+        false => Certificate::from_der(&bytes).map(|one| vec![one]),
+    };
+    let found = found.map_err(|reason| refused(key, reason))?;
+    if found.is_empty() {
+        return Err(refused(key, seal::Error::CertificateMalformed));
+    }
+    Ok(found)
+}
+
+/// The bytes of a file that is no secret.
+fn read(reference: &str) -> Result<Vec<u8>, Error> {
+    let file = PathBuf::from(reference.strip_prefix("file:").unwrap_or(reference));
+    let unreadable = |reason| Error::Unreadable { file: file.clone(), reason };
+    if std::fs::metadata(&file).map_err(unreadable)?.len() > MAX_CRL as u64 {
+        return Err(Error::Unreadable {
+            file: file.clone(),
+            reason: std::io::ErrorKind::FileTooLarge.into(),
+        });
+    }
+    std::fs::read(&file).map_err(unreadable)
+}
+
+fn refused(key: &str, reason: seal::Error) -> Error {
+    Error::Certificate(Place::key(key), reason)
+}

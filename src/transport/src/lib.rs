@@ -1,0 +1,8 @@
+//! Binds the transport standards to the broker: who calls, whose mailbox is meant, what becomes of a message. The standards
+//! themselves stand in crates of their own and know nothing of the broker.
+//!
+//! | module | binds |
+//! |---|---|
+//! | [`osci`] | OSCI-Transport 1.2: the intermediary |
+
+pub mod osci;

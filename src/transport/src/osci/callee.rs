@@ -1,0 +1,95 @@
+//! Calls to passive recipients (OSCI-Transport 1.2, sections 4.2.3 and 4.2.4) over HTTP. An order names the address, so
+//! only addresses of the configuration are called, by a client that may reach nothing else.
+
+use std::io::{self, BufRead};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::osci::intermediary::backend::Call;
+use ::osci::transport::Limits;
+use ::osci::{Error, Result};
+use bytes::Bytes;
+use futures::future::join;
+use futures::stream::poll_fn;
+use model::outbound::ChosenBy;
+use model::{Clock, FailureKind};
+use net::{Client, Egress, Method, Request, Upload};
+use seal::xmlenc::{Plaintext, Staging};
+
+use tokio::sync::mpsc::{Sender, channel};
+
+/// Longest time of a call: the client that gave the order waits for it.
+const WITHIN: Duration = Duration::from_secs(5 * 60);
+/// Pieces of a package that wait to be sent, of 64 KiB each.
+const PIECES: usize = 2;
+
+/// Recipients that may be called.
+pub(super) struct Callee {
+    addresses: Vec<String>,
+    client: Client,
+    limits: Limits,
+}
+
+impl Callee {
+    /// Those at these addresses.
+    pub(super) fn new(
+        addresses: Vec<String>,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> std::result::Result<Self, net::Error> {
+        let hosts: Vec<&str> = addresses.iter().map(|address| host(address)).collect();
+        let client = Client::new(Egress::new(&hosts)?, net::Settings::default(), clock)?;
+        Ok(Callee { addresses, client, limits })
+    }
+
+    pub(super) fn may_be_called(&self, address: &str) -> bool {
+        self.addresses.iter().any(|known| known == address)
+    }
+
+    /// Posts a package and takes the answer. Reads the package on this thread, which may block.
+    pub(super) async fn call(&self, address: &str, package: &Plaintext) -> Result<Call> {
+        if !self.may_be_called(address) {
+            return Ok(Call::NotReached);
+        }
+        let (pieces, mut taken) = channel(PIECES);
+        let body = Upload::new(poll_fn(move |context| taken.poll_recv(context)), Some(package.length()));
+        let request = Request {
+            method: Method::POST,
+            url: address.to_owned(),
+            chosen_by: ChosenBy::Administrator,
+            headers: vec![("Content-Type".to_owned(), "text/xml".to_owned())],
+            body: Some(body),
+            within: WITHIN,
+            most_answer: usize::try_from(self.limits.package).unwrap_or(usize::MAX),
+        };
+        let mut answer = Staging::new(self.limits.memory, self.limits.package);
+        let (answered, ()) = join(self.client.send_into(request, &mut answer), feed(package, pieces)).await;
+        match answered {
+            Ok((200, _)) => Ok(Call::Answered(answer.finish())),
+            Ok(_) => Ok(Call::Unknown),
+            Err(net::Error::Body) => Err(Error::Io(io::ErrorKind::Other.into())),
+            Err(error) if error.kind() == FailureKind::Uncertain => Ok(Call::Unknown),
+            Err(_) => Ok(Call::NotReached),
+        }
+    }
+}
+
+/// Gives the bytes of a package away, until nobody wants them.
+async fn feed(package: &Plaintext, pieces: Sender<io::Result<Bytes>>) {
+    let mut reader = package.open();
+    loop {
+        let piece = reader.fill_buf().map(Bytes::copy_from_slice);
+        let length = piece.as_ref().map_or(0, Bytes::len);
+        let is_end = matches!(&piece, Ok(bytes) if bytes.is_empty());
+        if is_end || pieces.send(piece).await.is_err() || length == 0 {
+            return;
+        }
+        reader.consume(length);
+    }
+}
+
+/// The host of an address, with its port.
+fn host(address: &str) -> &str {
+    let rest = address.split_once("://").unwrap_or_default().1;
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}

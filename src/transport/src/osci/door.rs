@@ -1,0 +1,181 @@
+//! `POST /osci`: OSCI-Transport's binding to HTTP. The package is the whole body, whatever the request calls it; the answer
+//! is a package, too, always with status 200: what is wrong is told in it. An order runs on a thread that may block, and
+//! reads its body from there as it comes.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::osci::code::Code;
+use ::osci::intermediary::Intermediary;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use broker::{BodyPlace, Broker};
+use bytes::Bytes;
+use futures::stream::{Stream, StreamExt, try_unfold};
+use model::Caller;
+use seal::xmlenc::Plaintext;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+use super::post::Post;
+
+/// Orders at once: each takes a thread and some megabytes.
+const ORDERS: usize = 64;
+/// How long an order waits for its place.
+const PLACE_WAIT: Duration = Duration::from_secs(5);
+/// Longest pause between two pieces of a body, and longest time of the whole.
+const PAUSE: Duration = Duration::from_secs(30);
+const WHOLE: Duration = Duration::from_secs(15 * 60);
+/// Bytes of an answer that are read at once.
+const PIECE: u64 = 64 * 1024;
+/// Media type of every answer, as the field expects it.
+const XML: &str = "text/xml; charset=utf-8";
+
+/// An intermediary behind HTTP. Cheap to clone.
+#[derive(Clone)]
+pub struct Door(Arc<Inner>);
+
+struct Inner {
+    intermediary: Intermediary<Post>,
+    broker: Broker,
+    /// Whose bodies they are, as the broker counts them.
+    caller: Caller,
+    places: Arc<Semaphore>,
+    package_bytes: u64,
+}
+
+/// What an order holds until its answer has left.
+struct Place {
+    _order: OwnedSemaphorePermit,
+    _body: BodyPlace,
+}
+
+/// The routes of the door; none without one.
+pub fn router(door: Option<Door>) -> Router {
+    match door {
+        Some(door) => Router::new().route("/osci", post(take_order)).with_state(door),
+        None => Router::new(),
+    }
+}
+
+impl Door {
+    pub(super) fn new(
+        intermediary: Intermediary<Post>,
+        broker: Broker,
+        caller: Caller,
+        package_bytes: u64,
+    ) -> Self {
+        let places = Arc::new(Semaphore::new(ORDERS));
+        Door(Arc::new(Inner { intermediary, broker, caller, places, package_bytes }))
+    }
+}
+
+impl Inner {
+    /// A place for an order, or the status that refuses it.
+    async fn place(&self, announced: Option<u64>) -> Result<Place, StatusCode> {
+        if announced.is_some_and(|length| length > self.package_bytes) {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        let body = self.broker.body_place(&self.caller, announced).map_err(|error| {
+            tracing::warn!(code = error.code(), "an order was turned away");
+            StatusCode::SERVICE_UNAVAILABLE
+        })?;
+        match timeout(PLACE_WAIT, Arc::clone(&self.places).acquire_owned()).await {
+            Ok(Ok(order)) => Ok(Place { _order: order, _body: body }),
+            _ => Err(StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+
+    /// The answer to an order. If none can be made, a fault says so.
+    fn answer(&self, order: impl Read) -> osci::Result<Plaintext> {
+        self.intermediary.answer(order).or_else(|error| {
+            tracing::warn!(code = error.code(), "an order has no answer");
+            self.intermediary.fault(Code::INTERNAL)
+        })
+    }
+}
+
+async fn take_order(State(Door(door)): State<Door>, request: Request) -> Response {
+    let place = match door.place(announced(request.headers())).await {
+        Ok(place) => place,
+        Err(status) => return (status, [(RETRY_AFTER, "10")]).into_response(),
+    };
+    let body = SyncIoBridge::new(StreamReader::new(Box::pin(watched(request.into_body()))));
+    let working = Arc::clone(&door);
+    // A client that goes away does not stop its order: what was begun is ended.
+    let done = spawn_blocking(move || (working.answer(body), place)).await;
+    match done {
+        Ok((Ok(answer), place)) => response(answer, Some(place)),
+        Ok((Err(error), _)) => {
+            tracing::error!(code = error.code(), "not even a fault could be made");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        // A defect of ours ends one order; what the panic says stays inside.
+        Err(_) => {
+            tracing::error!(code = broker::Error::Internal.code(), "an order failed");
+            let fault = door.intermediary.fault(Code::INTERNAL);
+            fault.map_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response(), |it| response(it, None))
+        }
+    }
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// A body that breaks off when the client stalls, or takes too long in all.
+fn watched(body: Body) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let end = Instant::now() + WHOLE;
+    try_unfold(body.into_data_stream(), move |mut pieces| async move {
+        let next = timeout_at(end.min(Instant::now() + PAUSE), pieces.next()).await;
+        match next.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))? {
+            None => Ok(None),
+            Some(Ok(piece)) => Ok(Some((piece, pieces))),
+            Some(Err(_)) => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    })
+}
+
+fn response(answer: Plaintext, place: Option<Place>) -> Response {
+    let length = answer.length();
+    let held = Arc::new((answer, place));
+    let pieces = try_unfold(0, move |offset| {
+        let held = Arc::clone(&held);
+        async move {
+            if offset >= length {
+                return Ok(None);
+            }
+            let piece = piece(held, offset).await?;
+            let next = offset + piece.len() as u64;
+            Ok::<_, io::Error>(Some((piece, next)))
+        }
+    });
+    let headers = [
+        (CONTENT_TYPE, XML.to_owned()),
+        (CONTENT_LENGTH, length.to_string()),
+        (CACHE_CONTROL, "no-store".to_owned()),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    (headers, Body::from_stream(pieces)).into_response()
+}
+
+/// The bytes of an answer from an offset on; never none.
+async fn piece(held: Arc<(Plaintext, Option<Place>)>, offset: u64) -> io::Result<Bytes> {
+    let read = move || {
+        let mut bytes = Vec::new();
+        held.0.open_range(offset..offset + PIECE).read_to_end(&mut bytes)?;
+        match bytes.is_empty() {
+            true => Err(io::ErrorKind::UnexpectedEof.into()),
+            false => Ok(Bytes::from(bytes)),
+        }
+    };
+    spawn_blocking(read).await.map_err(|_| io::Error::from(io::ErrorKind::Other))?
+}

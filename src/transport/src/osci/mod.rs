@@ -1,0 +1,112 @@
+//! The intermediary of OSCI-Transport 1.2 over the broker's relay, behind HTTP.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `door` | `POST /osci`: the body in, the answer out, both as streams |
+//! | `post` | what the intermediary remembers: dialogs, message ids, deliveries, process cards |
+//! | `dialogs` | dialogs as conversations of the relay |
+//! | `house` | whose mailbox a certificate is |
+//! | `callee` | calls to passive recipients |
+//! | [`inspect`] | what a message is, without its content |
+//!
+//! A client is known by its cipher certificate, whose fingerprint is its name in events. That it owns the certificate is
+//! proven in an explicit dialog alone, since only its owner can read the answer that opens it: in an order outside of a
+//! dialog, the originator is whom the order claims.
+
+mod callee;
+mod dialogs;
+mod door;
+mod house;
+pub mod inspect;
+mod post;
+
+use std::sync::Arc;
+
+use ::osci::intermediary::{self, Intermediary};
+use ::osci::message::Features;
+use ::osci::transport::Limits;
+use broker::Broker;
+use model::{Authority, Clock};
+use seal::algorithm::{Policy, SignatureMethod};
+use seal::identity::Identity;
+use seal::x509::{Certificate, Trust};
+use tokio::runtime::Handle;
+
+pub use door::{Door, router};
+
+use callee::Callee;
+use house::House;
+use post::Post;
+
+/// How an intermediary is set up.
+pub struct Settings {
+    /// Key pairs for which orders are encrypted: the present one first, then those before it.
+    pub cipher: Vec<Identity>,
+    /// The key pair that signs answers.
+    pub signer: Identity,
+    /// How it signs.
+    pub method: SignatureMethod,
+    /// Whom to trust.
+    pub trust: Trust,
+    /// Which algorithms are taken.
+    pub policy: Policy,
+    /// Whether orders must be signed.
+    pub must_be_signed: bool,
+    /// Whether orders must be encrypted: only then is it proven whose mailbox is asked for.
+    pub must_be_encrypted: bool,
+    /// Most bytes of a package.
+    pub package_bytes: u64,
+    /// Cipher certificates of authorities of the house: each with its tenant and authority.
+    pub mailboxes: Vec<(Certificate, String, Authority)>,
+    /// The authority that runs the intermediary, and keeps the mailboxes of those who are none of the house.
+    pub authority: Authority,
+    /// Whether anybody with a certificate has a mailbox.
+    pub open_mailboxes: bool,
+    /// Addresses of passive recipients that may be called.
+    pub passive_recipients: Vec<String>,
+}
+
+/// The door to an intermediary over this broker. To be called within the runtime that carries the broker.
+///
+/// # Errors
+/// [`net::Error`] if an address of a passive recipient is none.
+pub fn door(broker: Broker, settings: Settings, clock: Arc<dyn Clock>) -> Result<Door, net::Error> {
+    let package_bytes = settings.package_bytes.min(broker.most_bytes());
+    let limits = Limits { package: package_bytes, ..Limits::default() };
+    let tenants = broker.house().tenants();
+    let home =
+        tenants.into_iter().find(|tenant| tenant.authorities.iter().any(|it| it.key == settings.authority));
+    let home = home.map(|tenant| tenant.id.clone()).unwrap_or_default();
+    let house = House::new(settings.mailboxes, (home, settings.authority), settings.open_mailboxes);
+    let callee = Callee::new(settings.passive_recipients, limits.clone(), clock)?;
+    let door = house.door();
+    let post = Post::new(&broker, house, callee, limits.clone(), Handle::current());
+    let intermediary = intermediary::Settings {
+        cipher: settings.cipher,
+        signer: settings.signer,
+        method: settings.method,
+        trust: settings.trust,
+        policy: settings.policy,
+        must_be_signed: settings.must_be_signed,
+        must_be_encrypted: settings.must_be_encrypted,
+        limits,
+        features: features(package_bytes),
+    };
+    Ok(Door::new(Intermediary::new(intermediary, post), broker, door, package_bytes))
+}
+
+/// What we say of our abilities, by the names and versions of the field's software. No parts of messages yet.
+fn features(package_bytes: u64) -> Features {
+    let supported = [
+        ("DisableBase64", "1.2.0"),
+        ("OAEPEncryption", "1.6.0"),
+        ("SHA3HashAlgo", "1.6.3"),
+        ("GCMPaddingModus", "1.7.0"),
+        ("Support96Bit12ByteIV", "1.9.0"),
+    ];
+    Features {
+        max_message_size: Some(package_bytes / 1024),
+        supported: supported.map(|(key, version)| (key.to_owned(), version.to_owned())).to_vec(),
+        ..Features::default()
+    }
+}

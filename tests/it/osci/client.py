@@ -1,0 +1,223 @@
+#!/usr/bin/env python3
+"""A client of OSCI-Transport 1.2 for the tests, made of lxml and cryptography alone: nothing of the gateway is in it.
+
+usage: client.py URL KEYS STATE COMMAND...     VERIFIER names the folder of verify.py
+  issue WHO                      GetMessageId
+  store FROM TO ID BYTES [bad]   StoreDelivery with an attachment of so many bytes; `bad` changes the body after signing
+  open WHO [clear]               InitDialog; the dialog is kept in the file STATE
+  fetch [ID]                     FetchDelivery within it
+  cards [ID]                     FetchProcessCard within it
+  exit                           ExitDialog
+Prints one JSON object: what the answer says, and what the verifier found wrong with it."""
+import base64, hashlib, json, os, sys, urllib.request
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from lxml import etree
+
+sys.path.insert(0, os.environ['VERIFIER'])
+import verify as v
+
+URL, KEYS, STATE = sys.argv[1:4]
+NAMESPACES = {'ds': v.DS, 'osci': v.OSCI, 'soap': v.SOAP, 'xenc': v.XENC, 'xsi': 'http://www.w3.org/2001/XMLSchema-instance'}
+DECLARED = ' '.join('xmlns:%s="%s"' % pair for pair in NAMESPACES.items())
+NEXT = 'soap:actor="http://schemas.xmlsoap.org/soap/actor/next" soap:mustUnderstand="1"'
+NONE = 'soap:actor="http://www.w3.org/2001/12/soap-envelope/actor/none" soap:mustUnderstand="1"'
+LOCATION = v.SOAP + ' soap%s.xsd ' + v.DS + ' oscisig.xsd ' + v.XENC + ' oscienc.xsd'
+OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+
+
+def text(data):
+    return base64.b64encode(data).decode()
+
+
+def file(name):
+    with open(os.path.join(KEYS, name), 'rb') as opened:
+        return opened.read()
+
+
+def certificate(part, who, kind):
+    der = text(file('%s_%s.cer' % (who, kind)))
+    return ('<osci:%s Id="%s_%s"><ds:X509Data><ds:X509Certificate>%s</ds:X509Certificate></ds:X509Data></osci:%s>'
+            % (part, who, kind, der, part))
+
+
+def package(xml, parts=()):
+    boundary = b'MIME_boundary_' + os.urandom(16).hex().encode()
+    lines = [b'MIME-Version: 1.0', b'Content-Type: Multipart/Related; boundary=' + boundary + b'; type=text/xml', b'',
+             b'--' + boundary, b'Content-Type: text/xml; charset=UTF-8', b'Content-Transfer-Encoding: 8bit',
+             b'Content-ID: <osci@message>', b'', xml]
+    for name, data in parts:
+        lines += [b'--' + boundary, b'Content-Type: application/octet-stream', b'Content-Transfer-Encoding: binary',
+                  b'Content-ID: <' + name.encode() + b'>', b'', data]
+    return b'\r\n'.join(lines + [b'--' + boundary + b'--', b''])
+
+
+def reference(uri, digest, transform=''):
+    return ('<ds:Reference URI="%s">%s<ds:DigestMethod Algorithm="%ssha256"/><ds:DigestValue>%s</ds:DigestValue></ds:Reference>'
+            % (uri, transform, v.XENC, text(digest)))
+
+
+def signed(envelope, who, parts):
+    """The envelope with a ClientSignature over everything, behind the ControlBlock."""
+    header, body = envelope.find(v.q(v.SOAP, 'Header')), envelope.find(v.q(v.SOAP, 'Body'))
+    c14n = '<ds:Transforms><ds:Transform Algorithm="%s"/></ds:Transforms>' % v.C14N
+    refs = [reference('#' + e.get('Id'), hashlib.sha256(v.c14n(e)).digest(), c14n) for e in [*header, body]]
+    refs += [reference('cid:' + name, hashlib.sha256(data).digest()) for name, data in parts]
+    block = ('<e %s><osci:ClientSignature Id="clientsignature" %s><ds:Signature><ds:SignedInfo>'
+             '<ds:CanonicalizationMethod Algorithm="%s"/>'
+             '<ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"/>%s</ds:SignedInfo>'
+             '<ds:SignatureValue/><ds:KeyInfo><ds:RetrievalMethod URI="#%s_signature"/></ds:KeyInfo></ds:Signature>'
+             '</osci:ClientSignature></e>' % (DECLARED, NEXT, v.C14N, ''.join(refs), who))
+    header.insert(1, etree.fromstring(block)[0])
+    info = header[1].find('.//' + v.q(v.DS, 'SignedInfo'))
+    key = v.private_key(os.path.join(KEYS, who + '_signature'))
+    value = key.sign(v.c14n(info), padding.PKCS1v15(), hashes.SHA256())
+    header[1].find('.//' + v.q(v.DS, 'SignatureValue')).text = text(value)
+
+
+def sealed(inner):
+    """The package in an envelope of encryption for the intermediary."""
+    key, iv, der = os.urandom(32), os.urandom(12), file('intermed_cipher.cer')
+    wrapped = x509.load_der_x509_certificate(der).public_key().encrypt(key, OAEP)
+    xml = ('<?xml version="1.0" encoding="UTF-8"?>\r\n\r\n<soap:Envelope %s xsi:schemaLocation="%s"><soap:Body>'
+           '<xenc:EncryptedData MimeType="Multipart/Related"><xenc:EncryptionMethod Algorithm="%saes256-gcm">'
+           '<i:IvLength xmlns:i="%s" Value="12"/></xenc:EncryptionMethod><ds:KeyInfo><xenc:EncryptedKey>'
+           '<xenc:EncryptionMethod Algorithm="%srsa-oaep"><m:MGF xmlns:m="%s" Algorithm="%smgf1sha256"/>'
+           '<ds:DigestMethod Algorithm="%ssha256"/></xenc:EncryptionMethod><ds:KeyInfo><ds:X509Data><ds:X509Certificate>%s'
+           '</ds:X509Certificate></ds:X509Data></ds:KeyInfo><xenc:CipherData><xenc:CipherValue>%s</xenc:CipherValue>'
+           '</xenc:CipherData></xenc:EncryptedKey></ds:KeyInfo><xenc:CipherData><xenc:CipherReference URI="cid:osci_enc">'
+           '<xenc:Transforms><ds:Transform Algorithm="%sbase64"/></xenc:Transforms></xenc:CipherReference></xenc:CipherData>'
+           '</xenc:EncryptedData></soap:Body></soap:Envelope>')
+    xml %= (DECLARED, LOCATION % 'MessageEncrypted', v.XENC11, v.OSCI128, v.XENC11, v.XENC11, v.XENC11, v.XENC, text(der),
+            text(wrapped), v.DS)
+    return package(xml.encode(), [('osci_enc', iv + AESGCM(key).encrypt(iv, inner, None))])
+
+
+def order(kind, who, control, header='', body='', certificates='', parts=(), spoil=False, clear=False):
+    """Posts an order and gives the answer's envelope with what is to be told of it."""
+    xml = ('<soap:Envelope %s xsi:schemaLocation="%s"><soap:Header>%s<osci:DesiredLanguages Id="languages" %s LanguagesList="en"/>'
+           '%s<osci:NonIntermediaryCertificates Id="certificates" %s>%s</osci:NonIntermediaryCertificates></soap:Header>'
+           '<soap:Body Id="body">%s</soap:Body></soap:Envelope>'
+           % (DECLARED, LOCATION % kind, control, NEXT, header, NONE, certificates, body))
+    envelope = v.norm(etree.fromstring(xml))
+    signed(envelope, who, parts)
+    if spoil:
+        envelope.find('.//' + v.q(v.OSCI, 'Subject')).text = 'Something else'
+    inner = package(b'<?xml version="1.0" encoding="UTF-8"?>\r\n\r\n' + etree.tostring(envelope), parts)
+    request = urllib.request.Request(URL, inner if clear else sealed(inner), {'Content-Type': 'text/xml'})
+    with urllib.request.urlopen(request) as answer:
+        kind, data = answer.headers['Content-Type'], answer.read()
+    return judged(data, kind)
+
+
+def judged(data, content_type):
+    keys = v.load(KEYS)
+    findings, sound = v.message(data, keys)
+    parts = v.mime(data)
+    if b'soapMessageEncrypted.xsd' in parts[0][1]:
+        envelope = etree.fromstring(parts[0][1].strip())
+        cipher = envelope.find('.//' + v.q(v.XENC, 'EncryptedData'))
+        wrapped = cipher.find('.//' + v.q(v.XENC, 'EncryptedKey'))
+        own = keys[v.b64(wrapped.find('.//' + v.q(v.DS, 'X509Certificate')).text)][1]
+        algorithm = cipher.find(v.q(v.XENC, 'EncryptionMethod')).get('Algorithm')
+        parts = v.mime(v.sym(algorithm, v.unwrap_key(wrapped, own), v.ivlen(cipher), v.part_bytes(*parts[1])))
+    envelope = v.norm(etree.fromstring(parts[0][1].strip()))
+    codes = [e.text for e in envelope.iterfind('.//' + v.q(v.OSCI, 'Code'))]
+    card = lambda it, name: it.findtext('.//' + v.q(v.OSCI, name) + '/' + v.q(v.OSCI, 'Plain'))
+    cards = envelope.iterfind('.//' + v.q(v.OSCI, 'ProcessCardBundle'))
+    told = {
+        'type': content_type, 'sound': sound, 'findings': findings, 'codes': codes,
+        'signed': any(found.startswith('SupplierSignature ok by intermed_signature') for found in findings),
+        'cards': [{'id': v.b64(it.findtext(v.q(v.OSCI, 'MessageId'))).decode(), 'creation': card(it, 'Creation'),
+                   'forwarding': card(it, 'Forwarding'), 'reception': card(it, 'Reception'),
+                   'subject': it.findtext('.//' + v.q(v.OSCI, 'Subject')),
+                   'inspections': len(it.findall('.//' + v.q(v.OSCI, 'Inspection')))} for it in cards],
+        'attachments': [hashlib.sha256(v.part_bytes(*part)).hexdigest() for part in parts[1:]],
+    }
+    return envelope, told
+
+
+def challenge():
+    return '<osci:Challenge>%s</osci:Challenge>' % text(os.urandom(12))
+
+
+def implicit():
+    return '<osci:ControlBlock Id="control" %s SequenceNumber="0">%s</osci:ControlBlock>' % (NEXT, challenge())
+
+
+def explicit(dialog):
+    return ('<osci:ControlBlock Id="control" %s ConversationId="%s" SequenceNumber="%d"><osci:Response>%s</osci:Response>%s'
+            '</osci:ControlBlock>' % (NEXT, dialog['conversation'], dialog['next'], dialog['challenge'], challenge()))
+
+
+def rule(ids):
+    named = ''.join('<osci:MessageId>%s</osci:MessageId>' % text(i.encode()) for i in ids)
+    return '<osci:SelectionRule>%s</osci:SelectionRule>' % named if ids else ''
+
+
+def own(who):
+    return (certificate('CipherCertificateOriginator', who, 'cipher'), certificate('SignatureCertificateOriginator', who, 'signature'))
+
+
+def issue(who):
+    envelope, told = order('GetMessageId', who, implicit(), body='<osci:getMessageId/>', certificates=''.join(own(who)))
+    found = envelope.find('.//' + v.q(v.OSCI, 'MessageId'))
+    told['id'] = None if found is None else v.b64(found.text).decode()
+    return told
+
+
+def store(sender, receiver, message_id, size, spoil=''):
+    wishes = ''.join('<osci:QualityOfTimestamp Id="%s" %s Service="%s" Quality="plain"/>' % (s, NEXT, s) for s in ('creation', 'reception'))
+    header = wishes + ('<osci:storeDelivery Id="store" %s><osci:MessageId>%s</osci:MessageId><osci:Subject>Bauakte &amp; Plan</osci:Subject>'
+                       '</osci:storeDelivery>' % (NEXT, text(message_id.encode())))
+    cipher, signature = own(sender)
+    body = ('<osci:ContentPackage><osci:ContentContainer Id="container"><osci:Content Id="content" href="cid:plan.bin"/>'
+            '</osci:ContentContainer></osci:ContentPackage>')
+    data = os.urandom(int(size))
+    certificates = cipher + certificate('CipherCertificateAddressee', receiver, 'cipher') + signature
+    _, told = order('StoreDelivery', sender, implicit(), header, body, certificates, [('plan.bin', data)], spoil == 'bad')
+    told['sent'] = hashlib.sha256(data).hexdigest()
+    return told
+
+
+def remember(envelope, dialog):
+    block = envelope.find('.//' + v.q(v.OSCI, 'ControlBlock'))
+    if block is None:
+        return
+    dialog.update(conversation=block.get('ConversationId'), challenge=block.findtext(v.q(v.OSCI, 'Challenge')))
+    with open(STATE, 'w') as kept:
+        json.dump(dialog, kept)
+
+
+def begin(who, clear=''):
+    control = '<osci:ControlBlock Id="control" %s>%s</osci:ControlBlock>' % (NEXT, challenge())
+    envelope, told = order('InitDialog', who, control, body='<osci:initDialog/>', certificates=''.join(own(who)), clear=clear == 'clear')
+    remember(envelope, {'who': who, 'next': 0})
+    return told
+
+
+def within(kind, header='', body=''):
+    with open(STATE) as kept:
+        dialog = json.load(kept)
+    certificates = own(dialog['who'])[1]
+    envelope, told = order(kind, dialog['who'], explicit(dialog), header, body, certificates)
+    remember(envelope, dict(dialog, next=dialog['next'] + 1))
+    return told
+
+
+def fetch(*ids):
+    return within('FetchDelivery', '<osci:fetchDelivery Id="fetch" %s>%s</osci:fetchDelivery>' % (NEXT, rule(ids)))
+
+
+def cards(*ids):
+    return within('FetchProcessCard', body='<osci:fetchProcessCard>%s</osci:fetchProcessCard>' % rule(ids))
+
+
+def leave():
+    return within('ExitDialog', body='<osci:exitDialog/>')
+
+
+COMMANDS = {'issue': issue, 'store': store, 'open': begin, 'fetch': fetch, 'cards': cards, 'exit': leave}
+print(json.dumps(COMMANDS[sys.argv[4]](*sys.argv[5:])))
