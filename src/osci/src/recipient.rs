@@ -93,13 +93,15 @@ impl Recipient<'_> {
     pub fn answer(&self, called: &Called, code: Code, reply: Option<Reply<'_>>) -> Result<Plaintext> {
         let order = called.message.kind.order().ok_or(Error::Refused(Code::NO_ORDER))?;
         let languages = called.message.languages.iter().map(String::as_str);
-        let mut answer = Answer { feedback: vec![Feedback::of(code, language(languages))], ..Answer::default() };
+        let mut answer =
+            Answer { feedback: vec![Feedback::of(code, language(languages))], ..Answer::default() };
         if let (Some(reply), Body::Process { answer_id, .. }) = (&reply, &called.message.body) {
             answer.message_id.clone_from(answer_id);
             answer.subject = reply.subject.clone().filter(|_| answer_id.is_some());
         }
         let content = reply.as_ref().map(|reply| reply.content);
-        let certificates = self.certificates(order, reply.map(|reply| reply.certificates).unwrap_or_default());
+        let certificates =
+            self.certificates(order, reply.map(|reply| reply.certificates).unwrap_or_default());
         let message = Message {
             kind: Kind::Answer(order),
             control: ControlBlock {
@@ -128,8 +130,12 @@ impl Recipient<'_> {
         }
         let receiver = called.message.intermediary.cipher.as_ref();
         let receiver = &receiver.ok_or(Error::Refused(Code::NO_CIPHER_CERTIFICATE))?.certificate;
-        let sealing =
-            Sealing { receiver, cipher: BlockCipher::Aes256Gcm, oaep: OaepHash::Sha256, knows_short_iv: true };
+        let sealing = Sealing {
+            receiver,
+            cipher: BlockCipher::Aes256Gcm,
+            oaep: OaepHash::Sha256,
+            knows_short_iv: true,
+        };
         let boundary = Boundary::from_random((self.random)());
         Ok(seal(package.open(), &sealing, &self.policy, boundary, self.limits.staging())?.finish())
     }

@@ -39,8 +39,8 @@ pub mod timestamp;
 mod token;
 pub mod webhook;
 pub mod x509;
-pub mod xmlenc;
 pub mod xmldsig;
+pub mod xmlenc;
 
 pub use digest::{Digest, Sha256Writer, sha256};
 pub use error::{Error, Result};

@@ -32,7 +32,11 @@ pub(super) fn go_on(
         return Err(Error::Refused(Code::DIALOG));
     }
     if order.kind == Kind::Order(Order::ExitDialog) {
-        return if backend.end_dialog(&dialog)? { Ok(Some(dialog)) } else { Err(Error::Refused(Code::DIALOG)) };
+        return if backend.end_dialog(&dialog)? {
+            Ok(Some(dialog))
+        } else {
+            Err(Error::Refused(Code::DIALOG))
+        };
     }
     let next = DialogState {
         next: state.next.checked_add(1).ok_or(Error::Refused(Code::DIALOG))?,
@@ -73,7 +77,11 @@ pub(super) fn begin(
 
 /// The ControlBlock of the answer to an order. Without a dialog that is known and believed, conversation and challenge
 /// are only made to look complete.
-pub(super) fn answer(backend: &dyn Backend, order: &Message, dialog: Option<&Dialog>) -> Result<ControlBlock> {
+pub(super) fn answer(
+    backend: &dyn Backend,
+    order: &Message,
+    dialog: Option<&Dialog>,
+) -> Result<ControlBlock> {
     let (conversation, challenge) = match dialog {
         Some(dialog) => (dialog.conversation.clone(), dialog.state.challenge.clone()),
         None => {

@@ -6,10 +6,10 @@ use super::backend::{Backend, Found, NewDelivery, Refusal};
 use super::cards::{bundle, selection, wanted};
 use super::inspect::Findings;
 use super::reply::Said;
-use crate::letter::Handed;
 use super::{Accepted, Intermediary, Receiver, dialog, pass_on};
 use crate::Result;
 use crate::code::{Code, Level};
+use crate::letter::Handed;
 use crate::message::{Body, SelectionRule};
 use crate::names::{Kind, Order};
 
@@ -62,11 +62,7 @@ impl Accepted {
     }
 }
 
-fn init_dialog<B: Backend>(
-    intermediary: &Intermediary<B>,
-    order: &mut Accepted,
-    said: Said,
-) -> Result<Said> {
+fn init_dialog<B: Backend>(intermediary: &Intermediary<B>, order: &mut Accepted, said: Said) -> Result<Said> {
     // The rules see to it that there is one.
     let Some(client) = &order.client else { return Ok(said.and(&[Code::NO_CIPHER_CERTIFICATE])) };
     let features = order.message.features.as_ref();

@@ -54,12 +54,17 @@ impl Memory {
     pub(crate) fn put_dialog(&self, conversation: &str, cipher: Option<Vec<u8>>, next: u32, challenge: &str) {
         let mut all = self.state.lock().unwrap();
         let known = all.dialogs.remove(conversation);
-        let Some(cipher) = cipher.or(known.as_ref().map(|dialog| dialog.state.cipher.clone())) else { return };
+        let Some(cipher) = cipher.or(known.as_ref().map(|dialog| dialog.state.cipher.clone())) else {
+            return;
+        };
         let handed_out = known.map(|dialog| dialog.state.handed_out).unwrap_or_default();
         let (signer, challenge) = (None, challenge.to_owned());
         let (knows_short_iv, is_sealed) = (true, false);
         let state = DialogState { cipher, signer, next, challenge, handed_out, knows_short_iv, is_sealed };
-        all.dialogs.insert(conversation.to_owned(), Dialog { conversation: conversation.to_owned(), version: 0, state });
+        all.dialogs.insert(
+            conversation.to_owned(),
+            Dialog { conversation: conversation.to_owned(), version: 0, state },
+        );
     }
 
     /// An id that another intermediary had issued.
@@ -191,7 +196,8 @@ impl Backend for Memory {
         dialog.version += 1;
         dialog.state = next.clone();
         let mut all = state.deliveries.iter_mut();
-        let kept = all.find(|it| it.card.message_id == message_id).ok_or(Error::Malformed("no such delivery"))?;
+        let kept =
+            all.find(|it| it.card.message_id == message_id).ok_or(Error::Malformed("no such delivery"))?;
         kept.card.forwarding.get_or_insert(self.now);
         kept.card.modification = self.now;
         Ok(Some(kept.card.clone()))

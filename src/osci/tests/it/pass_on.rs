@@ -133,8 +133,7 @@ fn a_request_brings_the_recipients_answer_back_with_both_cards() {
     let talk = dialog(&at, &client);
     let certificates = addressed_to("bob");
     let content = letter(&alice, &certificates, "eine Frage");
-    let new =
-        NewOrder::Mediate { receiver: ADDRESS.to_owned(), message_id: Some(id.clone()), subject: None };
+    let new = NewOrder::Mediate { receiver: ADDRESS.to_owned(), message_id: Some(id.clone()), subject: None };
     let answered = deliver(&at, &client, Some(&talk), &new, certificates, Some(&content)).unwrap();
     assert_eq!(codes(&answered), ["0801"]);
     assert_eq!(answer(&answered).cards[0].message_id, id);
