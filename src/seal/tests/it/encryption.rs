@@ -1,11 +1,6 @@
 //! XML Encryption: what we make, what we read, what we refuse, and how much memory it takes.
 
-use std::{
-    collections::BTreeSet,
-    io::{Read, Seek, Write},
-    path::Path,
-    process::Command,
-};
+use std::io::{Read, Seek, Write};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use openssl::{
@@ -27,7 +22,7 @@ use xml::Reader;
 
 use crate::{
     identities::openssl,
-    osci::{at_encrypted_data, bytes_of, certificate, corpus, identity, open_value, staging},
+    osci::{at_encrypted_data, bytes_of, certificate, identity, open_value, staging},
 };
 
 pub(crate) const GCM: [BlockCipher; 3] =
