@@ -122,7 +122,7 @@ mod tests {
             assert_eq!(decode(wrong).unwrap_err().code(), "encryption.malformed", "{wrong}");
         }
         assert_eq!(decode(" A\nA\t= = \r\n").unwrap(), [0]);
-        assert_eq!(decode(" \n").unwrap(), []);
+        assert!(decode(" \n").unwrap().is_empty());
     }
 
     proptest! {
@@ -136,7 +136,7 @@ mod tests {
             let text = String::from_utf8(encoder.finish().unwrap()).unwrap();
             prop_assert!(text.lines().all(|line| line.len() <= 76));
             prop_assert_eq!(&text, &encode_lines(&bytes));
-            let (mut decoder, mut decoded, mut rest) = (Decoder::default(), Vec::new(), &text[..]);
+            let (mut decoder, mut decoded, mut rest) = (Decoder::default(), Vec::<u8>::new(), &text[..]);
             for cut in cuts.iter().cycle().take_while(|_| !text.is_empty()) {
                 let (piece, after) = rest.split_at((*cut).min(rest.len()));
                 decoded.extend(decoder.decode(piece).unwrap());

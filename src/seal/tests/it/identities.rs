@@ -69,34 +69,37 @@ fn a_key_without_its_own_certificate_is_refused() {
     assert_eq!(Identity::from_pem(&pem, "").unwrap_err().code(), "key.identity");
 }
 
+/// Signer, scheme, digest, and how the openssl program is told.
+const METHODS: [(&str, Scheme, DigestMethod, &str); 7] = [
+    ("alice_signature", Scheme::RsaPkcs1, DigestMethod::Sha256, "-sha256"),
+    ("alice_signature", Scheme::RsaPkcs1, DigestMethod::Sha512, "-sha512"),
+    (
+        "alice_signature",
+        Scheme::RsaPss,
+        DigestMethod::Sha256,
+        "-sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32",
+    ),
+    (
+        "alice_signature",
+        Scheme::RsaPss,
+        DigestMethod::Sha512,
+        "-sha512 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:64",
+    ),
+    (
+        "alice_signature",
+        Scheme::RsaPss,
+        DigestMethod::Sha3_384,
+        "-sha3-384 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:48",
+    ),
+    ("alice_ec_signature", Scheme::Ecdsa, DigestMethod::Sha256, "-sha256"),
+    ("alice_ec_signature", Scheme::Ecdsa, DigestMethod::Sha512, "-sha512"),
+];
+
 #[test]
 fn openssl_verifies_what_we_sign_by_every_method() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("data"), b"what is signed").unwrap();
-    for (name, scheme, digest, options) in [
-        ("alice_signature", Scheme::RsaPkcs1, DigestMethod::Sha256, "-sha256"),
-        ("alice_signature", Scheme::RsaPkcs1, DigestMethod::Sha512, "-sha512"),
-        (
-            "alice_signature",
-            Scheme::RsaPss,
-            DigestMethod::Sha256,
-            "-sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32",
-        ),
-        (
-            "alice_signature",
-            Scheme::RsaPss,
-            DigestMethod::Sha512,
-            "-sha512 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:64",
-        ),
-        (
-            "alice_signature",
-            Scheme::RsaPss,
-            DigestMethod::Sha3_384,
-            "-sha3-384 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:48",
-        ),
-        ("alice_ec_signature", Scheme::Ecdsa, DigestMethod::Sha256, "-sha256"),
-        ("alice_ec_signature", Scheme::Ecdsa, DigestMethod::Sha512, "-sha512"),
-    ] {
+    for (name, scheme, digest, options) in METHODS {
         let (method, policy) = (SignatureMethod { scheme, digest }, Policy::default());
         let mut value = identity(name).sign(&policy, method, b"what is signed").unwrap();
         let signer = certificate(name);

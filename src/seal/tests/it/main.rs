@@ -6,10 +6,13 @@
 mod authority;
 mod encrypted_corpus;
 mod encryption;
+mod encryption_attacks;
+mod encryption_judges;
 mod fixture;
 mod hostile;
 mod identities;
 mod judges;
+mod names;
 mod osci;
 mod seeded;
 mod stamped;

@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::Command};
 
+use proptest::prelude::*;
 use seal::x509::{
     Certificate, Crl, Inspection, MathResult, OfflineResult, OnlineResult, Problem, Standing, Trust,
     WithoutRevocation,
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// 2026-11-27 and some years, within everything that the tests make.
-const fn at(years: i64) -> i64 {
+const fn at_years(years: i64) -> i64 {
     1_795_800_000 + years * 31_557_600
 }
 
@@ -48,10 +49,10 @@ fn certificates_of_the_corpus_stand_as_they_were_made() {
         ("mallory_cipher", (M::Indeterminate, F::Indeterminate, None, S::Incomplete)),
         ("mallory_signature", (M::Indeterminate, F::Indeterminate, None, S::Incomplete)),
     ] {
-        let found = trust.inspect(&certificate(name), at(0)).unwrap();
+        let found = trust.inspect(&certificate(name), at_years(0)).unwrap();
         assert_eq!(results(&found), expected, "{name}");
     }
-    let found = trust.inspect(&certificate("alice_signature"), at(0)).unwrap();
+    let found = trust.inspect(&certificate("alice_signature"), at_years(0)).unwrap();
     assert_eq!(found.issuer, Some(certificate("ca")));
     // Its thisUpdate is 2026-11-23T02:38:42Z.
     assert_eq!(found.crl, Some(1_795_401_522));
@@ -118,7 +119,7 @@ fn bytes_that_are_not_one_certificate_are_refused() {
 fn who_has_no_anchor_trusts_nobody() {
     let trust = Trust::new(&[]).unwrap().without_revocation(WithoutRevocation::Accept);
     for name in ["ca", "alice_signature", "mallory_cipher"] {
-        let found = trust.inspect(&certificate(name), at(0)).unwrap();
+        let found = trust.inspect(&certificate(name), at_years(0)).unwrap();
         assert_eq!(
             (found.math, found.standing()),
             (MathResult::Indeterminate, Standing::Incomplete),
@@ -128,7 +129,7 @@ fn who_has_no_anchor_trusts_nobody() {
     }
     // Also not with the issuer's certificate that the message brings itself.
     let sent = [certificate("ca")];
-    let found = trust.inspect_with(&certificate("alice_signature"), &sent, at(0)).unwrap();
+    let found = trust.inspect_with(&certificate("alice_signature"), &sent, at_years(0)).unwrap();
     assert_eq!(found.standing(), Standing::Incomplete);
 }
 
@@ -136,7 +137,7 @@ fn who_has_no_anchor_trusts_nobody() {
 fn without_revocation_information_the_configuration_decides() {
     let anchors = [certificate("ca")];
     let incomplete = Trust::new(&anchors).unwrap();
-    let found = incomplete.inspect(&certificate("alice_signature"), at(0)).unwrap();
+    let found = incomplete.inspect(&certificate("alice_signature"), at_years(0)).unwrap();
     assert_eq!(
         (found.offline, found.online, found.standing()),
         (OfflineResult::Valid, None, Standing::Incomplete)
@@ -147,22 +148,28 @@ fn without_revocation_information_the_configuration_decides() {
         Standing::Revoked
     );
     let accepting = Trust::new(&anchors).unwrap().without_revocation(WithoutRevocation::Accept);
-    assert_eq!(accepting.inspect(&certificate("alice_signature"), at(0)).unwrap().standing(), Standing::Good);
+    assert_eq!(
+        accepting.inspect(&certificate("alice_signature"), at_years(0)).unwrap().standing(),
+        Standing::Good
+    );
     // A list that is too old says who is revoked, but of nobody that he is not.
     let late = corpus_trust();
     assert_eq!(
-        late.inspect(&certificate("alice_signature"), at(11)).unwrap().standing(),
+        late.inspect(&certificate("alice_signature"), at_years(11)).unwrap().standing(),
         Standing::Incomplete
     );
     assert_eq!(
-        late.inspect(&certificate("revoked_signature"), at(11)).unwrap().standing(),
+        late.inspect(&certificate("revoked_signature"), at_years(11)).unwrap().standing(),
         Standing::Revoked
     );
     // A partner's own certificate may be an anchor; nobody could revoke it.
     let pinned = Trust::new(&[certificate("mallory_signature")]).unwrap();
-    assert_eq!(pinned.inspect(&certificate("mallory_signature"), at(0)).unwrap().standing(), Standing::Good);
     assert_eq!(
-        pinned.inspect(&certificate("mallory_cipher"), at(0)).unwrap().standing(),
+        pinned.inspect(&certificate("mallory_signature"), at_years(0)).unwrap().standing(),
+        Standing::Good
+    );
+    assert_eq!(
+        pinned.inspect(&certificate("mallory_cipher"), at_years(0)).unwrap().standing(),
         Standing::Incomplete
     );
 }
@@ -275,7 +282,7 @@ fn times_of_certificate_and_issuer_are_judged_apart() {
     assert_eq!(found.standing(), Standing::OutsideValidity);
     // Long after the end of the root: the issuer is no longer one.
     let late = house.root.issue("late", "leaf", P256, "-enddate 20600101000000Z");
-    let found = trust.inspect(&late, at(20)).unwrap();
+    let found = trust.inspect(&late, at_years(20)).unwrap();
     assert_eq!(
         (found.problem, found.standing()),
         (Some(Problem::IssuerOutsideValidity), Standing::Incomplete)
@@ -357,56 +364,29 @@ fn a_responder_is_believed_if_the_issuer_certified_it() {
     assert_eq!(judged.unwrap_err().code(), "certificate.ocsp", "an issuer that is not trusted");
 }
 
-/// Names with everything that has to be escaped, judged by the JDK.
-#[test]
-fn names_are_written_as_java_writes_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/java/Names.java");
-    let mut files = Vec::new();
-    for (index, subject) in [
-        "/C=DE/O=Kreis, Amt + Co/OU=a=b<c>;d/CN=\"Zitat\" \\\\ Ende",
-        "/C=DE/CN=# vorn/L= Rand /ST=NRW/street=Weg 1",
-        "/DC=de/DC=kreis/UID=u1/CN=Mueller äöüß €",
-        "/C=DE/emailAddress=a@example.org/serialNumber=4711/GN=Eva/SN=Maus/CN=Eva Maus",
-        "/C=DE/O=Kreis+OU=Amt+CN=drei in einem",
-        "/CN=a  b",
-    ]
-    .iter()
-    .enumerate()
-    {
-        let name = format!("{index}.cer");
-        let output = Command::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-new",
-                "-nodes",
-                "-keyout",
-                "k",
-                "-days",
-                "9",
-                "-utf8",
-                "-multivalue-rdn",
-            ])
-            .args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-outform", "der"])
-            .args(["-out", &name, "-subj", subject])
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{subject}: {}", String::from_utf8_lossy(&output.stderr));
-        files.push(name);
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn changed_certificates_and_lists_never_make_a_trusted_one(at in 0_usize..3_000, byte: u8, cut in 0_usize..3_000) {
+        let change = |bytes: &[u8]| {
+            let mut changed = bytes.to_vec();
+            changed[at % bytes.len()] = byte;
+            changed.truncate(bytes.len() - (cut % bytes.len()) * usize::from(cut % 2 == 0));
+            changed
+        };
+        let whole = certificate("revoked_signature");
+        let changed = change(whole.der());
+        if let Ok(read) = Certificate::from_der(&changed) {
+            let _ = (read.subject(), read.issuer(), read.serial(), read.ocsp_addresses());
+            let standing = corpus_trust().inspect(&read, at_years(0)).unwrap().standing();
+            prop_assert!(matches!(standing, Standing::WrongIssuer | Standing::Revoked | Standing::Incomplete));
+        }
+        let list = std::fs::read(corpus("TEST-ONLY/ca.crl")).unwrap();
+        let changed = change(&list);
+        if changed != list && let Ok(read) = Crl::read(&changed) {
+            let trust = Trust::new(&[certificate("ca")]).unwrap().with_crls(vec![read]);
+            prop_assert_ne!(trust.inspect(&certificate("alice_signature"), at_years(0)).unwrap().standing(), Standing::Good);
+        }
     }
-    let output = Command::new("java")
-        .args(["-Dfile.encoding=UTF-8", "-XX:TieredStopAtLevel=1"])
-        .arg(program)
-        .args(&files)
-        .current_dir(folder.path())
-        .output()
-        .expect("java (Debian: default-jdk-headless) judges this test");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let names = String::from_utf8(output.stdout).unwrap();
-    let own = files.iter().map(|file| {
-        Certificate::from_der(&std::fs::read(folder.path().join(file)).unwrap()).unwrap().subject().unwrap()
-    });
-    assert_eq!(own.collect::<Vec<_>>(), names.lines().collect::<Vec<_>>());
 }
