@@ -51,7 +51,7 @@ impl Relay {
     /// `ConversationChanged` if it has ended, or another request went on with it.
     pub async fn advance(&self, caller: &Caller, turn: Turn<'_>, body: &Value) -> Result<u64, Error> {
         check_body(body)?;
-        let received = &named_once(turn.received)?;
+        let received = &arrived(turn)?;
         retried(move || async move {
             let now = self.0.now();
             let mut work = Work::new();
@@ -68,7 +68,7 @@ impl Relay {
     /// # Errors
     /// As [`advance`](Relay::advance).
     pub async fn end(&self, caller: &Caller, turn: Turn<'_>) -> Result<(), Error> {
-        let received = &named_once(turn.received)?;
+        let received = &arrived(turn)?;
         retried(move || async move {
             let mut work = Work::new();
             work.end_conversation(&caller.scope.tenant, turn.id, turn.version);
@@ -93,7 +93,7 @@ impl Relay {
     ) -> Result<RelayDelivery, Error> {
         caller.may(Action::UseInbox)?;
         check_body(body)?;
-        let received = &named_once(turn.received)?;
+        let received = &arrived(turn)?;
         retried(move || self.try_hand_out(caller, turn, received, body, delivery)).await
     }
 
@@ -197,10 +197,13 @@ fn is_conversation(id: &str) -> bool {
     (1..=CONVERSATION_DIGITS).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Each once and in one order, so that two requests never wait for each other.
-fn named_once(ids: &[Id]) -> Result<Vec<Id>, Error> {
-    refuse("received", ids.len() > MOST_NAMED)?;
-    let mut ids = ids.to_vec();
+/// What a request shows to have arrived: each once and in one order, so that two requests never wait for each other.
+fn arrived(turn: Turn<'_>) -> Result<Vec<Id>, Error> {
+    if !is_conversation(turn.id) {
+        return Err(Error::ConversationChanged);
+    }
+    refuse("received", turn.received.len() > MOST_NAMED)?;
+    let mut ids = turn.received.to_vec();
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)

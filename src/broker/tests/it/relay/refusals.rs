@@ -139,6 +139,9 @@ async fn names_from_outside_that_cannot_be_are_not_found_instead_of_failing() {
                 bed.relay.begin(&bed.bob, name, &json!({})).await.unwrap_err().code(),
                 "model.invalid"
             );
+            let turn = Turn { id: name, version: 1, received: &[] };
+            let refused = bed.relay.end(&bed.bob, turn).await.unwrap_err();
+            assert_eq!(refused.code(), "relay.conversation-changed");
             assert_eq!(bed.relay.issue(&bed.alice, name).await.unwrap_err().code(), "model.invalid");
             assert_eq!(bed.try_send(name).await.unwrap_err().code(), "relay.ticket-refused");
             let next = bed.relay.next(&bed.bob, &mailbox, Pick::Ticket(name), &[]).await.unwrap();
