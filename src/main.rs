@@ -37,7 +37,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Serve => {
             let config = load()?;
-            serve::start_logging(config.log.format, config.log.level);
+            config.log.start();
             wait_for(serve::serve(config)).map(|()| ExitCode::SUCCESS)
         }
         Command::Demo(options) => wait_for(async { Ok(demo::run(options, as_json).await) }),
@@ -85,7 +85,7 @@ fn on_store(
     as_json: bool,
     command: impl AsyncFnOnce(&OnStore) -> Result<ExitCode, Error>,
 ) -> Result<ExitCode, Error> {
-    serve::start_logging(LogFormat::Text, LogLevel::Warn);
+    config::Log { format: LogFormat::Text, level: LogLevel::Warn }.start();
     wait_for(async {
         let store = OnStore::open(config, as_json).await?;
         let outcome = command(&store).await;

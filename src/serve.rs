@@ -9,14 +9,11 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::Error;
 use crate::gateway::Gateway;
 use crate::registry;
-use config::{Config, LogFormat, LogLevel};
+use config::{Config, LogFormat};
 
 /// How long jobs in hand may go on after the signal. A job that is cut off is done again at the next start.
 const FAREWELL: Duration = Duration::from_secs(20);
@@ -40,22 +37,17 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let workers = Workers::start_in(gateway.broker.clone(), places(&config)).await?;
 
     let (stop, stopped) = watch::channel(false);
-    let mut addresses = vec![("internal", internal.local_addr()?), ("operations", operations.local_addr()?)];
     let limits = api::ServerLimits { connections: config.limits.connections, ..api::ServerLimits::default() };
     let interface = api::Api::new(gateway.broker.clone(), api::Settings::default());
-    let router = api::router(interface.clone());
-    let mut doors = vec![
-        tokio::spawn(api::serve(internal, router, limits, told(stopped.clone()))),
-        tokio::spawn(api::serve(
-            operations,
-            api::operations_router(interface),
-            limits,
-            told(stopped.clone()),
-        )),
+    let mut listening = vec![
+        ("internal", internal, api::router(interface.clone())),
+        ("operations", operations, api::operations_router(interface)),
     ];
-    for (name, listener) in outside {
+    listening.extend(outside.into_iter().map(|(name, listener)| (name, listener, osci.clone())));
+    let (mut addresses, mut doors) = (vec![], vec![]);
+    for (name, listener, router) in listening {
         addresses.push((name, listener.local_addr()?));
-        doors.push(tokio::spawn(api::serve(listener, osci.clone(), limits, told(stopped.clone()))));
+        doors.push(tokio::spawn(api::serve(listener, router, limits, told(stopped.clone()))));
     }
     announce(config.log.format, &addresses);
 
@@ -88,38 +80,6 @@ async fn end(doors: Vec<tokio::task::JoinHandle<()>>, workers: Workers, gateway:
 async fn told(mut stopped: watch::Receiver<bool>) {
     // If the sender is gone, this is the end as well.
     let _ = stopped.wait_for(|stop| *stop).await;
-}
-
-/// Log lines go to standard error. Other people's crates are heard from warnings on: what they say in
-/// detail may quote content.
-pub(crate) fn start_logging(format: LogFormat, level: LogLevel) {
-    let own = match level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-    };
-    let crates = [
-        "adapter_remote",
-        "amtsbote",
-        "api",
-        "broker",
-        "model",
-        "schemas",
-        "seal",
-        "store",
-        "transport",
-        "xoev",
-    ];
-    let filter = Targets::new()
-        .with_default(own.min(LevelFilter::WARN))
-        .with_targets(crates.into_iter().map(|name| (name, own)));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry().with(filter);
-    match format {
-        LogFormat::Text => registry.with(lines.with_ansi(false)).init(),
-        LogFormat::Json => registry.with(lines.json()).init(),
-    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {

@@ -57,6 +57,9 @@ pub struct IngestFigures {
     pub vs_postgres_insert: Option<f64>,
     /// Share of their rate that these raw inserts lose by the rows of evidence.
     pub evidence_share_postgres: Option<f64>,
+    /// The time that the rows of evidence take raw, as a share of the time that a gateway on PostgreSQL takes for a
+    /// message, 64 at once.
+    pub evidence_cost_postgres: Option<f64>,
     /// Size of a message, in bytes.
     pub message_bytes: usize,
     /// What was measured.
@@ -69,21 +72,19 @@ pub struct IngestFigures {
 /// If a program is missing, or an answer is not what the contract says.
 pub async fn ingest(wanted: &Ingest) -> Result<IngestFigures, Error> {
     let mut taking = Node::start(&wanted.binary, &wanted.engine, "[limits]\nworkers = 0\n", &[]).await?;
-    let rival = match &wanted.postgres {
+    let mut rival = match &wanted.postgres {
         Some(engine) => Some(Rival::of(&wanted.binary, engine).await?),
         None => None,
     };
-    let (mut runs, mut cpu, mut against, mut evidence) = ([const { vec![] }; 3], vec![], vec![], vec![]);
+    let (mut runs, mut cpu, mut rivals) = ([const { vec![] }; 3], vec![], vec![]);
     for _ in 0..ROUNDS {
         for (runs, (connections, count)) in runs.iter_mut().zip(MESSAGES) {
             let before = taking.gateway.cpu_us()?;
             let run: Run = taking.send(count, connections).await?;
             if connections == 64 {
                 cpu.push((taking.gateway.cpu_us()? - before) / count as f64);
-                if let Some(rival) = &rival {
-                    against.push(run.rate() / rival.whole.write(count, connections).await?);
-                    let bare = rival.bare.write(count, connections).await?;
-                    evidence.push(1.0 - rival.whole.write(count, connections).await? / bare);
+                if let Some(rival) = &mut rival {
+                    rivals.push((run.rate(), rival.run(count, connections).await?));
                 }
             }
             runs.push(run);
@@ -92,6 +93,7 @@ pub async fn ingest(wanted: &Ingest) -> Result<IngestFigures, Error> {
     taking.gateway.remove().await?;
     if let Some(rival) = rival {
         rival.gateway.remove().await?;
+        rival.node.gateway.remove().await?;
     }
     let rate = |runs: &[Run]| median(runs.iter().map(Run::rate)).round();
     Ok(IngestFigures {
@@ -103,22 +105,39 @@ pub async fn ingest(wanted: &Ingest) -> Result<IngestFigures, Error> {
         cpu_us_per_message: rounded(median(cpu.into_iter())),
         delivered_cpu_us: rounded(delivered(wanted).await?),
         fsyncs_per_message_c64: rounded(syncs(wanted).await?),
-        vs_postgres_insert: some_median(against),
-        evidence_share_postgres: some_median(evidence),
+        vs_postgres_insert: some_median(&rivals, |own, rates| own / rates.whole),
+        evidence_share_postgres: some_median(&rivals, |_, rates| 1.0 - rates.whole / rates.bare),
+        evidence_cost_postgres: some_median(&rivals, |_, rates| {
+            (1.0 / rates.whole - 1.0 / rates.bare) * rates.gateway
+        }),
         message_bytes: SIZE,
         command: "POST /api/v1/messages (xdomea 0401 in a ZIP), keep-alive, load generator on the same machine",
     })
 }
 
-fn some_median(values: Vec<f64>) -> Option<f64> {
-    (!values.is_empty()).then(|| rounded(median(values.into_iter())))
+fn some_median(rivals: &[(f64, Rates)], figure: fn(f64, &Rates) -> f64) -> Option<f64> {
+    let figures = rivals.iter().map(|(own, rates)| figure(*own, rates));
+    (!rivals.is_empty()).then(|| rounded(median(figures)))
 }
 
 /// The same rows by themselves.
 struct Rival {
+    /// Whose database takes the rows; it does not run.
     gateway: Gateway,
     whole: Copies,
     bare: Copies,
+    /// A gateway on PostgreSQL that runs.
+    node: Node,
+}
+
+/// Messages per second in one round.
+struct Rates {
+    /// Their rows by themselves.
+    whole: f64,
+    /// These without the rows of evidence.
+    bare: f64,
+    /// Through a gateway on PostgreSQL.
+    gateway: f64,
 }
 
 impl Rival {
@@ -136,7 +155,16 @@ impl Rival {
         gateway.kill().await?;
         let url = gateway.database_url();
         let (whole, bare) = (Copies::of(&url, &id, true).await?, Copies::of(&url, &id, false).await?);
-        Ok(Rival { gateway, whole, bare })
+        let node = Node::start(binary, engine, "[limits]\nworkers = 0\n", &[]).await?;
+        Ok(Rival { gateway, whole, bare, node })
+    }
+
+    async fn run(&mut self, count: usize, connections: usize) -> Result<Rates, Error> {
+        Ok(Rates {
+            whole: self.whole.write(count, connections).await?,
+            bare: self.bare.write(count, connections).await?,
+            gateway: self.node.send(count, connections).await?.rate(),
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod check;
 mod keys;
+mod log;
 mod osci;
 mod places;
 
@@ -20,6 +21,7 @@ use broker::{Quotas, UploadLimits, UploadQuota};
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
+pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{KeyPair, Osci, OsciKeys, Signature, Unlisted};
 pub use crate::places::Place;
 use crate::places::Places;
@@ -290,42 +292,6 @@ impl Limits {
 pub struct Policy {
     /// Whether "VS - Nur für den Dienstgebrauch" may be carried.
     pub allow_restricted: bool,
-}
-
-/// `[log]`.
-#[derive(Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Log {
-    /// Form of a line.
-    pub format: LogFormat,
-    /// What is worth a line.
-    pub level: LogLevel,
-}
-
-/// Form of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// What is worth a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogLevel {
-    /// Something failed.
-    Error,
-    /// Something is odd.
-    Warn,
-    /// Something happened.
-    #[default]
-    Info,
-    /// Everything.
-    Debug,
 }
 
 /// Why a configuration is refused. Names keys and lines, never values.

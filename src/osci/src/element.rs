@@ -43,12 +43,15 @@ impl Element {
 
     /// Value of an attribute without namespace.
     pub(crate) fn attribute(&self, local: &str) -> Option<&str> {
-        let wanted = |(namespace, name, _): &&(Option<String>, String, String)| namespace.is_none() && name == local;
+        let wanted =
+            |(namespace, name, _): &&(Option<String>, String, String)| namespace.is_none() && name == local;
         self.attributes.iter().find(wanted).map(|(.., value)| value.as_str())
     }
 
     pub(crate) fn attribute_ns(&self, namespace: &str, local: &str) -> Option<&str> {
-        let wanted = |(is, name, _): &&(Option<String>, String, String)| is.as_deref() == Some(namespace) && name == local;
+        let wanted = |(is, name, _): &&(Option<String>, String, String)| {
+            is.as_deref() == Some(namespace) && name == local
+        };
         self.attributes.iter().find(wanted).map(|(.., value)| value.as_str())
     }
 

@@ -13,9 +13,9 @@ use seal::xmlenc::{Plaintext, Staging};
 use soap::mime::{self, Boundary, NewPart};
 use xml::Form;
 
+use crate::content::write::NewContent;
 use crate::message::Message;
 use crate::names::{ACTOR_NEXT, ENVELOPE, Kind};
-use crate::content::write::NewContent;
 use crate::package::{Attachment, OWN_DIGEST, Package};
 use crate::transport::Limits;
 use crate::write::{BODY, Block, Envelope, Foreign, Xml, envelope};
@@ -146,7 +146,8 @@ impl Letter<'_> {
         let references = self.references(envelope);
         let key_info = format!("<ds:RetrievalMethod URI=\"#{id}\"></ds:RetrievalMethod>");
         let scope = scope(envelope);
-        let scope: Vec<(&str, &str)> = scope.iter().map(|(name, uri)| (name.as_str(), uri.as_str())).collect();
+        let scope: Vec<(&str, &str)> =
+            scope.iter().map(|(name, uri)| (name.as_str(), uri.as_str())).collect();
         let signing = Signing {
             key: identity.key(),
             method,
@@ -171,7 +172,8 @@ impl Letter<'_> {
     /// Every header block, the body and every attachment.
     fn references(&self, envelope: &Envelope) -> Vec<NewReference> {
         let ids = envelope.blocks.iter().map(|block| block.id.as_str()).chain([BODY]);
-        let inside = ids.map(|id| (Target::Element(id.to_owned()), vec![Transform::Canonical(Form::default())]));
+        let inside =
+            ids.map(|id| (Target::Element(id.to_owned()), vec![Transform::Canonical(Form::default())]));
         let attachments: Vec<&Attachment> = match self.carried {
             Carried::Nothing => Vec::new(),
             Carried::Handed(handed) => handed.package.attachments.iter().collect(),

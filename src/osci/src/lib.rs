@@ -6,7 +6,7 @@
 //! | [`names`] | namespaces, actors, orders |
 //! | [`code`] | feedback codes with their texts |
 //! | [`transport`], [`package`], [`content`] | envelopes of encryption, signed packages, containers |
-//! | [`client`], [`intermediary`] | who orders, and who carries out |
+//! | [`client`], [`intermediary`], [`recipient`] | who orders, who carries out, who is called |
 //! | [`message`], [`card`] | what a message says |
 //! | [`read`], [`write`] | its XML |
 //! | [`rules`] | what each kind must and must not bring |
@@ -27,6 +27,7 @@ mod moment;
 pub mod names;
 pub mod package;
 pub mod read;
+pub mod recipient;
 pub mod rules;
 pub mod transport;
 pub mod write;

@@ -140,15 +140,39 @@ pub struct Content {
 pub enum Body {
     /// Nothing is said beyond the kind.
     Plain,
-    Store { message_id: Option<String>, subject: Option<String> },
-    Forward { receiver: String, message_id: Option<String>, subject: Option<String> },
-    Mediate { receiver: String, message_id: Option<String>, subject: Option<String> },
+    Store {
+        message_id: Option<String>,
+        subject: Option<String>,
+    },
+    Forward {
+        receiver: String,
+        message_id: Option<String>,
+        subject: Option<String>,
+    },
+    Mediate {
+        receiver: String,
+        message_id: Option<String>,
+        subject: Option<String>,
+    },
     FetchDelivery(Option<SelectionRule>),
-    FetchProcessCard { rule: Option<SelectionRule>, limit: Option<u32> },
+    FetchProcessCard {
+        rule: Option<SelectionRule>,
+        limit: Option<u32>,
+    },
     Accept(Box<ProcessCardBundle>),
-    Process { answer_id: Option<String>, card: Option<Box<ProcessCardBundle>> },
-    PartialStore { message_id: Option<String>, subject: Option<String>, chunk: Option<Chunk> },
-    PartialFetch { rule: Option<SelectionRule>, chunk: Chunk },
+    Process {
+        answer_id: Option<String>,
+        card: Option<Box<ProcessCardBundle>>,
+    },
+    PartialStore {
+        message_id: Option<String>,
+        subject: Option<String>,
+        chunk: Option<Chunk>,
+    },
+    PartialFetch {
+        rule: Option<SelectionRule>,
+        chunk: Chunk,
+    },
     /// The answer to any order.
     Answer(Box<Answer>),
 }

@@ -68,7 +68,8 @@ const ORDERS: [(Order, &str, &str); 12] = [
 ];
 
 /// Schemas that every location names behind the one of the message.
-const OTHER_SCHEMAS: &str = "http://www.w3.org/2000/09/xmldsig# oscisig.xsd http://www.w3.org/2001/04/xmlenc# oscienc.xsd";
+const OTHER_SCHEMAS: &str =
+    "http://www.w3.org/2000/09/xmldsig# oscisig.xsd http://www.w3.org/2001/04/xmlenc# oscienc.xsd";
 
 impl Order {
     /// Name as in the schema's file name, such as `StoreDelivery`.

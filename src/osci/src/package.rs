@@ -162,7 +162,11 @@ impl Package {
     }
 
     /// Copies all attachments into another package.
-    pub(crate) fn copy_attachments<W: Write>(&self, limits: &Limits, writer: &mut mime::Writer<W>) -> Result<()> {
+    pub(crate) fn copy_attachments<W: Write>(
+        &self,
+        limits: &Limits,
+        writer: &mut mime::Writer<W>,
+    ) -> Result<()> {
         let mut lengths = self.attachments.iter().map(|attachment| attachment.length);
         self.each_attachment(limits, |id, part| {
             let length = lengths.next().unwrap_or_default();
@@ -262,10 +266,12 @@ impl Unverified<'_> {
             outside: &self.package.outside,
             library_form: false,
         };
-        let verified =
-            verifier.verify(signature, self.package.xml.open()).map_err(|_| Error::Refused(Code::SIGNATURE))?;
+        let verified = verifier
+            .verify(signature, self.package.xml.open())
+            .map_err(|_| Error::Refused(Code::SIGNATURE))?;
         let covers_blocks = self.ordinals.iter().all(|ordinal| verified.require(*ordinal).is_ok());
-        let outside: HashSet<&str> = verified.outside().iter().filter_map(|uri| uri.strip_prefix("cid:")).collect();
+        let outside: HashSet<&str> =
+            verified.outside().iter().filter_map(|uri| uri.strip_prefix("cid:")).collect();
         let covers_attachments = self.package.attachments.iter().all(|it| outside.contains(it.id.as_str()));
         if !covers_blocks || !covers_attachments {
             return Err(Error::Refused(Code::NOT_ALL_SIGNED));
@@ -278,9 +284,13 @@ impl Unverified<'_> {
 /// The certificate that signs this kind of message.
 fn signer(message: &Message) -> Option<&Named> {
     match message.kind {
-        Kind::Order(Order::AcceptDelivery | Order::ProcessDelivery) => message.intermediary.signature.as_ref(),
+        Kind::Order(Order::AcceptDelivery | Order::ProcessDelivery) => {
+            message.intermediary.signature.as_ref()
+        }
         Kind::Answer(Order::AcceptDelivery) => message.certificates.signature_addressee.as_ref(),
-        Kind::Order(_) | Kind::Answer(Order::ProcessDelivery) => message.certificates.signature_originator.as_ref(),
+        Kind::Order(_) | Kind::Answer(Order::ProcessDelivery) => {
+            message.certificates.signature_originator.as_ref()
+        }
         Kind::Answer(_) => message.intermediary.signature.as_ref(),
         Kind::Encrypted => None,
     }

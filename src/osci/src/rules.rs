@@ -48,8 +48,8 @@ fn control(kind: Kind, block: &ControlBlock) -> Result<()> {
 fn counts(kind: Kind) -> [Count; 4] {
     use Count::{Any, One, Zero};
     use Order::{
-        AcceptDelivery, ExitDialog, ForwardDelivery, GetMessageId, InitDialog, PartialStoreDelivery, ProcessDelivery,
-        StoreDelivery,
+        AcceptDelivery, ExitDialog, ForwardDelivery, GetMessageId, InitDialog, PartialStoreDelivery,
+        ProcessDelivery, StoreDelivery,
     };
     match kind {
         Kind::Order(InitDialog) => [Any, One, Zero, Zero],
@@ -69,7 +69,9 @@ fn counts(kind: Kind) -> [Count; 4] {
 /// Which of the seven roles may be there, in the order of [`Certificates`].
 fn certificates(kind: Kind, all: &Certificates) -> Result<()> {
     use Count::{Any, One, Zero};
-    use Order::{ExitDialog, FetchDelivery, FetchProcessCard, GetMessageId, InitDialog, PartialFetchDelivery};
+    use Order::{
+        ExitDialog, FetchDelivery, FetchProcessCard, GetMessageId, InitDialog, PartialFetchDelivery,
+    };
     let allowed = match kind {
         Kind::Order(InitDialog) => [One, Zero, Zero, Zero, Any, Zero, Zero],
         Kind::Order(GetMessageId) => [Any, Zero, Zero, Zero, Any, Zero, Zero],
@@ -79,7 +81,9 @@ fn certificates(kind: Kind, all: &Certificates) -> Result<()> {
             [Zero, Zero, Zero, Zero, Any, Zero, Zero]
         }
         Kind::Answer(Order::AcceptDelivery) => [Zero, Zero, Zero, Zero, Zero, Zero, Any],
-        Kind::Answer(InitDialog | ExitDialog | GetMessageId | FetchProcessCard | Order::StoreDelivery) => [Zero; 7],
+        Kind::Answer(InitDialog | ExitDialog | GetMessageId | FetchProcessCard | Order::StoreDelivery) => {
+            [Zero; 7]
+        }
         _ => [Any; 7],
     };
     let there = [
@@ -100,7 +104,8 @@ fn certificates(kind: Kind, all: &Certificates) -> Result<()> {
 /// Store and forward orders carry both wishes for time stamps.
 fn time_stamps(message: &Message) -> Result<()> {
     let Kind::Order(Order::StoreDelivery | Order::ForwardDelivery) = message.kind else { return Ok(()) };
-    let wishes = |of_creation| message.time_stamps.iter().filter(|wish| wish.of_creation == of_creation).count();
+    let wishes =
+        |of_creation| message.time_stamps.iter().filter(|wish| wish.of_creation == of_creation).count();
     match (wishes(true), wishes(false)) {
         (1, 1) => Ok(()),
         _ => Err(Error::Malformed("QualityOfTimestamp must be given for creation and reception")),

@@ -8,8 +8,8 @@ use seal::algorithm::{BlockCipher, Policy};
 use seal::identity::Identity;
 use seal::x509::Certificate;
 use seal::xmlenc::{
-    CipherSource, ContentKey, DataWriter, Decryptor, EncryptedData, Encryptor, GCM_IV_BYTES, GCM_OLD_IV_BYTES,
-    OaepHash, Plaintext, Receiver, Staging,
+    CipherSource, ContentKey, DataWriter, Decryptor, EncryptedData, Encryptor, GCM_IV_BYTES,
+    GCM_OLD_IV_BYTES, OaepHash, Plaintext, Receiver, Staging,
 };
 use soap::mime::{self, Boundary, Multipart, NewPart};
 use xml::{Event, Reader};
@@ -279,6 +279,8 @@ fn envelope(data: &str) -> String {
         text.push_str(&format!(" xmlns:{prefix}=\"{uri}\""));
     }
     let location = Kind::Encrypted.schema_location();
-    text.push_str(&format!(" xsi:schemaLocation=\"{location}\"><soap:Body>{data}</soap:Body></soap:Envelope>"));
+    text.push_str(&format!(
+        " xsi:schemaLocation=\"{location}\"><soap:Body>{data}</soap:Body></soap:Envelope>"
+    ));
     text
 }

@@ -1,4 +1,4 @@
-//! All cryptography of the gateway, over OpenSSL. So far: what the store and the evidence need.
+//! All cryptography of the gateway, over OpenSSL: what the store and the evidence need, and XML security.
 //!
 //! | module | holds |
 //! |---|---|
@@ -39,8 +39,8 @@ pub mod timestamp;
 mod token;
 pub mod webhook;
 pub mod x509;
-pub mod xmlenc;
 pub mod xmldsig;
+pub mod xmlenc;
 
 pub use digest::{Digest, Sha256Writer, sha256};
 pub use error::{Error, Result};

@@ -6,6 +6,7 @@ use openssl::{
     bn::BigNum,
     ecdsa::EcdsaSig,
     hash::{Hasher, MessageDigest},
+    nid::Nid,
     pkey::{HasPrivate, HasPublic, Id, PKeyRef},
     pkey_ctx::{PkeyCtx, PkeyCtxRef},
     rsa::Padding,
@@ -16,6 +17,32 @@ use crate::{
     Error, Result,
     algorithm::{DigestMethod, Scheme, SignatureMethod},
 };
+
+/// Curves of TR-03111 and FIPS 186 that may sign.
+const CURVES: [Nid; 6] = [
+    Nid::X9_62_PRIME256V1,
+    Nid::SECP384R1,
+    Nid::SECP521R1,
+    Nid::BRAINPOOL_P256R1,
+    Nid::BRAINPOOL_P384R1,
+    Nid::BRAINPOOL_P512R1,
+];
+
+/// Length of the key in bits: of the modulus, or of the curve's order.
+///
+/// # Errors
+/// [`Error::AlgorithmForbidden`] if it is no key for this scheme, or on an unusual curve.
+pub(crate) fn key_bits<T: HasPublic>(key: &PKeyRef<T>, scheme: Scheme) -> Result<u32> {
+    match (scheme, key.id()) {
+        (Scheme::RsaPkcs1 | Scheme::RsaPss, Id::RSA) | (Scheme::RsaPss, Id::RSA_PSS) => Ok(key.bits()),
+        (Scheme::Ecdsa, Id::EC) => {
+            let key = key.ec_key()?;
+            let is_known = key.group().curve_name().is_some_and(|name| CURVES.contains(&name));
+            if is_known { Ok(key.group().order_bits()) } else { Err(Error::AlgorithmForbidden) }
+        }
+        _ => Err(Error::AlgorithmForbidden),
+    }
+}
 
 /// The digest of `data`.
 pub(crate) fn digest(method: DigestMethod, data: &[u8]) -> Result<Vec<u8>> {
@@ -34,7 +61,8 @@ pub(crate) fn sign<T: HasPrivate>(
     method: SignatureMethod,
     digest: &[u8],
 ) -> Result<Vec<u8>> {
-    if !fits(key, method) || digest.len() != method.digest.bytes() {
+    key_bits(key, method.scheme)?;
+    if digest.len() != method.digest.bytes() {
         return Err(Error::AlgorithmForbidden);
     }
     let mut context = PkeyCtx::new(key)?;
@@ -60,7 +88,7 @@ pub(crate) fn verify<T: HasPublic>(
     digest: &[u8],
     value: &[u8],
 ) -> Result<bool> {
-    if !fits(key, method) || digest.len() != method.digest.bytes() {
+    if key_bits(key, method.scheme).is_err() || digest.len() != method.digest.bytes() {
         return Ok(false);
     }
     let mut context = PkeyCtx::new(key)?;
@@ -91,14 +119,6 @@ fn prepare<T>(context: &mut PkeyCtxRef<T>, method: SignatureMethod) -> Result<()
         context.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH)?;
     }
     Ok(())
-}
-
-fn fits<T>(key: &PKeyRef<T>, method: SignatureMethod) -> bool {
-    match method.scheme {
-        Scheme::RsaPkcs1 => key.id() == Id::RSA,
-        Scheme::RsaPss => key.id() == Id::RSA || key.id() == Id::RSA_PSS,
-        Scheme::Ecdsa => key.id() == Id::EC,
-    }
 }
 
 /// Length of r and of s: that of the curve's order.

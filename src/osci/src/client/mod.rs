@@ -166,8 +166,12 @@ impl Client<'_> {
         let Some(receiver) = self.intermediary else {
             return Ok(Ordered { package, order: kind, control, is_sealed: false });
         };
-        let sealing =
-            Sealing { receiver, cipher: BlockCipher::Aes256Gcm, oaep: OaepHash::Sha256, knows_short_iv: true };
+        let sealing = Sealing {
+            receiver,
+            cipher: BlockCipher::Aes256Gcm,
+            oaep: OaepHash::Sha256,
+            knows_short_iv: true,
+        };
         let boundary = Boundary::from_random((self.random)());
         let sealed = seal(package.open(), &sealing, &self.policy, boundary, self.limits.staging())?;
         Ok(Ordered { package: sealed.finish(), order: kind, control, is_sealed: true })
@@ -266,8 +270,12 @@ impl NewOrder {
                 (Order::MediateDelivery, Body::Mediate { receiver, message_id, subject })
             }
             NewOrder::Fetch(rule) => (Order::FetchDelivery, Body::FetchDelivery(rule)),
-            NewOrder::Cards { rule, limit } => (Order::FetchProcessCard, Body::FetchProcessCard { rule, limit }),
-            NewOrder::FetchChunk { rule, chunk } => (Order::PartialFetchDelivery, Body::PartialFetch { rule, chunk }),
+            NewOrder::Cards { rule, limit } => {
+                (Order::FetchProcessCard, Body::FetchProcessCard { rule, limit })
+            }
+            NewOrder::FetchChunk { rule, chunk } => {
+                (Order::PartialFetchDelivery, Body::PartialFetch { rule, chunk })
+            }
         }
     }
 

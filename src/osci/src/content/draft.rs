@@ -77,7 +77,8 @@ impl Reader<'_> {
     ) -> Result<DraftPart> {
         let ordinal = reader.current().ordinal();
         if let Some(address) = element.attribute("href") {
-            let content_id = address.strip_prefix("cid:").ok_or(Error::Malformed("a Content lies elsewhere"))?;
+            let content_id =
+                address.strip_prefix("cid:").ok_or(Error::Malformed("a Content lies elsewhere"))?;
             let (id, content_id) = (element.required("Id")?.to_owned(), content_id.to_owned());
             end(reader)?;
             return Ok(DraftPart::Attachment { id, ordinal, content_id });
@@ -114,12 +115,14 @@ impl Reader<'_> {
         let data = EncryptedData::read(reader)?;
         let iv_bytes = data.iv_bytes.unwrap_or(GCM_OLD_IV_BYTES);
         if let CipherSource::Reference(address) = &data.source {
-            let content_id = address.strip_prefix("cid:").ok_or(Error::Malformed("ciphertext lies elsewhere"))?;
+            let content_id =
+                address.strip_prefix("cid:").ok_or(Error::Malformed("ciphertext lies elsewhere"))?;
             let key = data.raw_key.ok_or(Error::Malformed("an encrypted attachment has no key"))?;
             let content_id = content_id.to_owned();
             return Ok(DraftPart::AttachmentKey { content_id, cipher: data.cipher, iv_bytes, key });
         }
-        let Some((own, wrapped)) = data.keys.iter().find_map(|wrapped| Some((self.own(wrapped)?, wrapped))) else {
+        let Some((own, wrapped)) = data.keys.iter().find_map(|wrapped| Some((self.own(wrapped)?, wrapped)))
+        else {
             copy_value(reader, &mut io::sink())?;
             return Ok(DraftPart::Encrypted { ordinal, opened: None });
         };

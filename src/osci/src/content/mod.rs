@@ -90,7 +90,12 @@ impl Reader<'_> {
     }
 
     /// Reads the containers of one XML: the message's own, or one that was encrypted.
-    fn document(&self, xml: &Plaintext, choose: fn(usize, &Start<'_>) -> bool, depth: usize) -> Result<Vec<Part>> {
+    fn document(
+        &self,
+        xml: &Plaintext,
+        choose: fn(usize, &Start<'_>) -> bool,
+        depth: usize,
+    ) -> Result<Vec<Part>> {
         if depth == NESTING {
             return Err(Error::Malformed("containers lie too deep in each other"));
         }

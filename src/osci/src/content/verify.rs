@@ -123,7 +123,12 @@ impl Document<'_> {
             .ok_or(Error::Malformed("the certificate of an author signature is missing"))
     }
 
-    fn verified(&self, signature: &Signature, author: &Certificate, outside: &OutsideDigests) -> Result<Verified> {
+    fn verified(
+        &self,
+        signature: &Signature,
+        author: &Certificate,
+        outside: &OutsideDigests,
+    ) -> Result<Verified> {
         let verifier = Verifier {
             survey: self.survey,
             key: &Key::Certificate(author.x509().to_owned()),

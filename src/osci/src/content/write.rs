@@ -202,11 +202,10 @@ impl<'a> Maker<'a> {
         inline: &[String],
         attachments: &[Pending],
     ) -> Result<String> {
-        let reference = |target, transforms| NewReference { target, transforms, digest: OWN_DIGEST, library_form: false };
-        let mut references: Vec<NewReference> = inline
-            .iter()
-            .map(|id| reference(Target::Element(id.clone()), vec![Transform::Base64]))
-            .collect();
+        let reference =
+            |target, transforms| NewReference { target, transforms, digest: OWN_DIGEST, library_form: false };
+        let mut references: Vec<NewReference> =
+            inline.iter().map(|id| reference(Target::Element(id.clone()), vec![Transform::Base64])).collect();
         for it in attachments {
             let canonical = vec![Transform::Canonical(Form::default())];
             references.push(reference(Target::Element(it.content.clone()), canonical));
@@ -217,8 +216,7 @@ impl<'a> Maker<'a> {
         let survey = Survey::read(unsigned.open(), limits)?;
         let scope = ENVELOPE.map(|(prefix, uri)| (format!("xmlns:{prefix}"), uri));
         let scope: Vec<(&str, &str)> = scope.iter().map(|(name, uri)| (name.as_str(), *uri)).collect();
-        let key_info =
-            format!("<ds:RetrievalMethod URI=\"#{}\"></ds:RetrievalMethod>", author.certificate);
+        let key_info = format!("<ds:RetrievalMethod URI=\"#{}\"></ds:RetrievalMethod>", author.certificate);
         let signing = Signing {
             key: author.signer.key(),
             method: author.method,

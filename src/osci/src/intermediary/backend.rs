@@ -36,6 +36,9 @@ pub struct DialogState {
     pub handed_out: Vec<String>,
     /// Whether the client knows IVs of 12 bytes.
     pub knows_short_iv: bool,
+    /// Whether it began in an envelope of encryption: then it goes on in one. Who cannot read the answers, and so our
+    /// challenges, cannot go on; in the clear anybody could.
+    pub is_sealed: bool,
 }
 
 /// A delivery that is taken in.

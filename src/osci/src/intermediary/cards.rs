@@ -37,7 +37,9 @@ pub(super) fn selection(rule: Option<&SelectionRule>) -> Result<Selection> {
 /// Which cards a rule and a limit mean.
 pub(super) fn wanted(rule: Option<&SelectionRule>, limit: Option<u32>) -> Result<Cards> {
     let since = match rule {
-        Some(SelectionRule::ReceptionOfDelivery(since) | SelectionRule::RecentModification(since)) => Some(since),
+        Some(SelectionRule::ReceptionOfDelivery(since) | SelectionRule::RecentModification(since)) => {
+            Some(since)
+        }
         _ => None,
     };
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MOST).min(MOST);

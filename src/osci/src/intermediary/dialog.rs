@@ -11,22 +11,32 @@ use crate::{Error, Result};
 const CONVERSATIONS: u64 = 9_000_000_000_000_000;
 
 /// The dialog that an order belongs to, moved on, so that no other order can take its place. `None` if it is an implicit
-/// one. `signer` is the SHA-256 of the certificate that signed the order.
+/// one. `signer` is the SHA-256 of the certificate that signed the order, `is_sealed` says that it came encrypted.
 ///
 /// # Errors
 /// [`Error::Refused`] with 9400 if the order is not the one that is expected next.
-pub(super) fn go_on(backend: &dyn Backend, order: &Message, signer: Option<&str>) -> Result<Option<Dialog>> {
+pub(super) fn go_on(
+    backend: &dyn Backend,
+    order: &Message,
+    signer: Option<&str>,
+    is_sealed: bool,
+) -> Result<Option<Dialog>> {
     let Some(conversation) = order.control.conversation.as_deref() else { return Ok(None) };
     let dialog = backend.dialog(conversation)?.ok_or(Error::Refused(Code::DIALOG))?;
     let state = &dialog.state;
     let is_next = order.control.sequence == Some(state.next)
         && order.control.response.as_deref() == Some(state.challenge.as_str())
-        && (state.signer.is_none() || state.signer.as_deref() == signer);
+        && (state.signer.is_none() || state.signer.as_deref() == signer)
+        && (is_sealed || !state.is_sealed);
     if !is_next {
         return Err(Error::Refused(Code::DIALOG));
     }
     if order.kind == Kind::Order(Order::ExitDialog) {
-        return if backend.end_dialog(&dialog)? { Ok(Some(dialog)) } else { Err(Error::Refused(Code::DIALOG)) };
+        return if backend.end_dialog(&dialog)? {
+            Ok(Some(dialog))
+        } else {
+            Err(Error::Refused(Code::DIALOG))
+        };
     }
     let next = DialogState {
         next: state.next.checked_add(1).ok_or(Error::Refused(Code::DIALOG))?,
@@ -46,6 +56,7 @@ pub(super) fn begin(
     cipher: &[u8],
     signer: Option<String>,
     knows_short_iv: bool,
+    is_sealed: bool,
 ) -> Result<Dialog> {
     let state = DialogState {
         cipher: cipher.to_vec(),
@@ -54,6 +65,7 @@ pub(super) fn begin(
         challenge: challenge(backend)?,
         handed_out: Vec::new(),
         knows_short_iv,
+        is_sealed,
     };
     loop {
         let conversation = conversation(backend)?;
@@ -63,19 +75,25 @@ pub(super) fn begin(
     }
 }
 
-/// The ControlBlock of the answer to an order.
-pub(super) fn answer(backend: &dyn Backend, order: &Message, dialog: Option<&Dialog>) -> Result<ControlBlock> {
-    let response = order.control.challenge.clone();
-    let is_over = order.kind == Kind::Order(Order::ExitDialog);
-    let Some(dialog) = dialog else {
-        let conversation = Some(conversation(backend)?);
-        let challenge = Some(challenge(backend)?).filter(|_| !is_over);
-        return Ok(ControlBlock { response, challenge, conversation, sequence: order.control.sequence });
+/// The ControlBlock of the answer to an order. Without a dialog that is known and believed, conversation and challenge
+/// are only made to look complete.
+pub(super) fn answer(
+    backend: &dyn Backend,
+    order: &Message,
+    dialog: Option<&Dialog>,
+) -> Result<ControlBlock> {
+    let (conversation, challenge) = match dialog {
+        Some(dialog) => (dialog.conversation.clone(), dialog.state.challenge.clone()),
+        None => {
+            let claimed = order.control.conversation.clone();
+            (claimed.map_or_else(|| conversation(backend), Ok)?, challenge(backend)?)
+        }
     };
+    let is_over = order.kind == Kind::Order(Order::ExitDialog);
     Ok(ControlBlock {
-        response,
-        challenge: Some(dialog.state.challenge.clone()).filter(|_| !is_over),
-        conversation: Some(dialog.conversation.clone()),
+        response: order.control.challenge.clone(),
+        challenge: Some(challenge).filter(|_| !is_over),
+        conversation: Some(conversation),
         sequence: order.control.sequence,
     })
 }

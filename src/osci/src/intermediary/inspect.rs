@@ -1,7 +1,9 @@
 //! What an intermediary finds out about the certificates of an order, told as inspections for the process card and as
 //! feedback codes: OSCI-Transport 1.2, sections 4.2.6 and 5 (35xx, 37xx, 95xx, 97xx).
 
-use seal::x509::{Certificate, Inspection as Finding, MathResult, OfflineResult, OnlineResult, Standing, Trust};
+use seal::x509::{
+    Certificate, Inspection as Finding, MathResult, OfflineResult, OnlineResult, Standing, Trust,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
@@ -53,7 +55,13 @@ pub(super) struct Findings {
 
 impl Findings {
     /// Looks at one certificate.
-    pub(super) fn look(&mut self, trust: &Trust, certificate: &Certificate, part: Part, at: i64) -> Result<()> {
+    pub(super) fn look(
+        &mut self,
+        trust: &Trust,
+        certificate: &Certificate,
+        part: Part,
+        at: i64,
+    ) -> Result<()> {
         let finding = trust.inspect(certificate, at)?;
         if let Some(code) = code(part, finding.standing())
             && !self.codes.contains(&code)

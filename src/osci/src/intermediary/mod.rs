@@ -150,21 +150,29 @@ impl<B: Backend> Intermediary<B> {
             false => unverified.unsigned().map(|message| (message, None)),
         };
         match verified {
-            Ok((message, signer)) => self.carry_out(Rc::clone(&package), message, signer, protection.as_ref()),
+            Ok((message, signer)) => {
+                self.carry_out(Rc::clone(&package), message, signer, protection.as_ref())
+            }
             Err(Error::Refused(code)) => self.refuse_unbelieved(&claimed, code, protection.as_ref()),
             Err(error) => Err(no_order(error)),
         }
     }
 
-    /// Answers an order whose signature is missing or wrong. It moves no dialog.
-    fn refuse_unbelieved(&self, claimed: &Message, code: Code, protection: Option<&Protection>) -> Result<Plaintext> {
+    /// Answers an order whose signature is missing or wrong. It moves no dialog, and is told nothing of one: our challenge
+    /// is for those who are believed.
+    fn refuse_unbelieved(
+        &self,
+        claimed: &Message,
+        code: Code,
+        protection: Option<&Protection>,
+    ) -> Result<Plaintext> {
         let dialog = match claimed.control.conversation.as_deref() {
             Some(conversation) => self.backend.dialog(conversation)?,
             None => None,
         };
         let receiver = self.receiver(claimed, dialog.as_ref(), protection)?;
         let words = language(claimed.languages.iter().map(String::as_str));
-        self.reply_to(claimed, dialog.as_ref(), receiver, reply::Said::only(&[code], words))
+        self.reply_to(claimed, None, receiver, reply::Said::only(&[code], words))
     }
 
     fn carry_out(
@@ -175,7 +183,7 @@ impl<B: Backend> Intermediary<B> {
         protection: Option<&Protection>,
     ) -> Result<Plaintext> {
         let fingerprint = signer.as_ref().map(|certificate| certificate.fingerprint().to_owned());
-        let dialog = dialog::go_on(&self.backend, &message, fingerprint.as_deref())?;
+        let dialog = dialog::go_on(&self.backend, &message, fingerprint.as_deref(), protection.is_some())?;
         let receiver = self.receiver(&message, dialog.as_ref(), protection)?;
         let at = self.backend.now();
         let mut findings = Findings::default();
@@ -193,8 +201,17 @@ impl<B: Backend> Intermediary<B> {
         findings.inspections.clear();
         let language = language(message.languages.iter().map(String::as_str));
         let is_sealed = protection.is_some();
-        let order =
-            Accepted { package, message, dialog, signer: fingerprint, client, findings, language, is_sealed, at };
+        let order = Accepted {
+            package,
+            message,
+            dialog,
+            signer: fingerprint,
+            client,
+            findings,
+            language,
+            is_sealed,
+            at,
+        };
         orders::carry_out(self, order, receiver)
     }
 
@@ -215,9 +232,9 @@ impl<B: Backend> Intermediary<B> {
         protection: Option<&Protection>,
     ) -> Result<Option<Receiver>> {
         let Some(protection) = protection else { return Ok(None) };
-        let certificate =
-            self.client(message, dialog)?.ok_or(Error::Refused(Code::NO_CIPHER_CERTIFICATE))?;
-        let knows = |features: &Features| features.supported.iter().any(|(key, _)| key == "Support96Bit12ByteIV");
+        let certificate = self.client(message, dialog)?.ok_or(Error::Refused(Code::NO_CIPHER_CERTIFICATE))?;
+        let knows =
+            |features: &Features| features.supported.iter().any(|(key, _)| key == "Support96Bit12ByteIV");
         let knows_short_iv = protection.knows_short_iv || message.features.as_ref().is_some_and(knows);
         Ok(Some(Receiver { certificate, knows_short_iv }))
     }

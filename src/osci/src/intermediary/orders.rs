@@ -6,10 +6,10 @@ use super::backend::{Backend, Found, NewDelivery, Refusal};
 use super::cards::{bundle, selection, wanted};
 use super::inspect::Findings;
 use super::reply::Said;
-use crate::letter::Handed;
 use super::{Accepted, Intermediary, Receiver, dialog, pass_on};
 use crate::Result;
 use crate::code::{Code, Level};
+use crate::letter::Handed;
 use crate::message::{Body, SelectionRule};
 use crate::names::{Kind, Order};
 
@@ -62,16 +62,13 @@ impl Accepted {
     }
 }
 
-fn init_dialog<B: Backend>(
-    intermediary: &Intermediary<B>,
-    order: &mut Accepted,
-    said: Said,
-) -> Result<Said> {
+fn init_dialog<B: Backend>(intermediary: &Intermediary<B>, order: &mut Accepted, said: Said) -> Result<Said> {
     // The rules see to it that there is one.
     let Some(client) = &order.client else { return Ok(said.and(&[Code::NO_CIPHER_CERTIFICATE])) };
     let features = order.message.features.as_ref();
     let knows = features.is_some_and(|it| it.supported.iter().any(|(key, _)| key == "Support96Bit12ByteIV"));
-    let dialog = dialog::begin(&intermediary.backend, client.der(), order.signer.clone(), knows)?;
+    let (signer, is_sealed) = (order.signer.clone(), order.is_sealed);
+    let dialog = dialog::begin(&intermediary.backend, client.der(), signer, knows, is_sealed)?;
     order.dialog = Some(dialog);
     Ok(said.and(&[Code::DIALOG_OPEN]))
 }

@@ -13,9 +13,7 @@ use super::reply::Said;
 use super::{Accepted, CIPHER, Intermediary, OAEP, dialog};
 use crate::code::{Code, Level};
 use crate::letter::{Carried, Handed, Letter};
-use crate::message::{
-    Body, Certificates, ControlBlock, IntermediaryCertificates, Message, Named,
-};
+use crate::message::{Body, Certificates, ControlBlock, IntermediaryCertificates, Message, Named};
 use crate::names::{Kind, Order};
 use crate::package::Package;
 use crate::transport::{Sealing, open, seal};

@@ -43,7 +43,11 @@ fn feedback<R: BufRead>(reader: &mut Reader<R>, _: &Element) -> Result<Vec<Feedb
         let text = children.required(OSCI, "Text", plain_text)?;
         children.done()?;
         let is_code = code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit());
-        if is_code { Ok(Feedback { code, text, language }) } else { Err(Error::Malformed("a Code is not four digits")) }
+        if is_code {
+            Ok(Feedback { code, text, language })
+        } else {
+            Err(Error::Malformed("a Code is not four digits"))
+        }
     })?;
     children.done()?;
     if entries.is_empty() { Err(Error::Malformed("a Feedback has no Entry")) } else { Ok(entries) }

@@ -10,7 +10,9 @@ use xml::Reader;
 use super::SUPPLEMENT;
 use crate::code::Code;
 use crate::element::{Children, Element, end, text};
-use crate::message::{Certificates, ControlBlock, Features, IntermediaryCertificates, Named, QualityOfTimestamp};
+use crate::message::{
+    Certificates, ControlBlock, Features, IntermediaryCertificates, Named, QualityOfTimestamp,
+};
 use crate::names::{DS, OSCI};
 use crate::{Error, Result};
 
@@ -35,7 +37,8 @@ pub(crate) fn control<R: BufRead>(reader: &mut Reader<R>, element: &Element) -> 
 }
 
 fn digits(text: &str) -> Result<String> {
-    let is_number = !text.is_empty() && text.len() <= CHALLENGE && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        !text.is_empty() && text.len() <= CHALLENGE && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number { Ok(text.to_owned()) } else { Err(Error::Refused(Code::DIALOG)) }
 }
 
@@ -54,7 +57,10 @@ pub(crate) fn languages<R: BufRead>(reader: &mut Reader<R>, element: &Element) -
 }
 
 /// `osci:QualityOfTimestamp`.
-pub(crate) fn time_stamp<R: BufRead>(reader: &mut Reader<R>, element: &Element) -> Result<QualityOfTimestamp> {
+pub(crate) fn time_stamp<R: BufRead>(
+    reader: &mut Reader<R>,
+    element: &Element,
+) -> Result<QualityOfTimestamp> {
     let of_creation = one_of(element.required("Service")?, "creation", "reception")?;
     let cryptographic = one_of(element.required("Quality")?, "cryptographic", "plain")?;
     end(reader)?;
@@ -106,7 +112,11 @@ pub(crate) fn certificates<R: BufRead>(reader: &mut Reader<R>) -> Result<Certifi
         cipher_other_readers: children.many((OSCI, "CipherCertificateOtherReader"), CERTIFICATES, one)?,
         signature_originator: children.optional(OSCI, "SignatureCertificateOriginator", one)?,
         signature_addressee: children.optional(OSCI, "SignatureCertificateAddressee", one)?,
-        signature_other_authors: children.many((OSCI, "SignatureCertificateOtherAuthor"), CERTIFICATES, one)?,
+        signature_other_authors: children.many(
+            (OSCI, "SignatureCertificateOtherAuthor"),
+            CERTIFICATES,
+            one,
+        )?,
         block: None,
     };
     if all.signature_addressee.is_none() {

@@ -41,7 +41,15 @@ fn card<R: BufRead>(reader: &mut Reader<R>, element: &Element) -> Result<Process
     let subject = children.optional(OSCI, "Subject", plain_text)?;
     children.done()?;
     let (message_id, inspections) = (String::new(), Vec::new());
-    Ok(ProcessCardBundle { message_id, recent_modification, creation, forwarding, reception, subject, inspections })
+    Ok(ProcessCardBundle {
+        message_id,
+        recent_modification,
+        creation,
+        forwarding,
+        reception,
+        subject,
+        inspections,
+    })
 }
 
 fn time_stamp<R: BufRead>(reader: &mut Reader<R>, _: &Element) -> Result<TimeStamp> {

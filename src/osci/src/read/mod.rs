@@ -41,7 +41,10 @@ pub(crate) fn plain_text<R: BufRead>(reader: &mut Reader<R>, _: &Element) -> Res
 }
 
 /// `osci:SelectionRule`; `None` if it is empty.
-pub(crate) fn selection_rule<R: BufRead>(reader: &mut Reader<R>, _: &Element) -> Result<Option<SelectionRule>> {
+pub(crate) fn selection_rule<R: BufRead>(
+    reader: &mut Reader<R>,
+    _: &Element,
+) -> Result<Option<SelectionRule>> {
     let mut children = crate::element::Children::of(reader)?;
     let ids = children.many((OSCI, "MessageId"), IDS, message_id)?;
     let received = children.optional(OSCI, "ReceptionOfDelivery", since)?;

@@ -60,7 +60,9 @@ fn uri<R: BufRead>(reader: &mut Reader<R>, element: &Element) -> Result<String> 
 }
 
 /// `osci:fetchDelivery`, also where an answer repeats it.
-pub(super) fn fetch_delivery<R: BufRead>(reader: &mut Reader<R>) -> Result<Option<crate::message::SelectionRule>> {
+pub(super) fn fetch_delivery<R: BufRead>(
+    reader: &mut Reader<R>,
+) -> Result<Option<crate::message::SelectionRule>> {
     let mut children = Children::of(reader)?;
     let rule = children.optional(OSCI, "SelectionRule", selection_rule)?.flatten();
     children.done()?;

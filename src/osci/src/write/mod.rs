@@ -52,7 +52,8 @@ pub struct Foreign {
 /// Lays out a message of ours. What the body holds may be handed on, too: the caller puts it in place of
 /// [`Envelope::body`].
 pub fn envelope(message: &Message, foreign: Foreign) -> Envelope {
-    let namespaces = if message.namespaces.is_empty() { own_namespaces() } else { message.namespaces.clone() };
+    let namespaces =
+        if message.namespaces.is_empty() { own_namespaces() } else { message.namespaces.clone() };
     let soap = prefix_of(&namespaces, SOAP, "soap");
     let xsi = prefix_of(&namespaces, XSI, "xsi");
     let mut head = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\r\n");

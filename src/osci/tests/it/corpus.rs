@@ -116,7 +116,8 @@ fn follow(memory: &Memory, order: &Message, answer: &Message) {
     {
         memory.put_id(id);
     }
-    let (Some(conversation), Some(challenge)) = (&answer.control.conversation, &answer.control.challenge) else {
+    let (Some(conversation), Some(challenge)) = (&answer.control.conversation, &answer.control.challenge)
+    else {
         return;
     };
     let cipher = match order.kind {
@@ -124,7 +125,12 @@ fn follow(memory: &Memory, order: &Message, answer: &Message) {
         _ => None,
     };
     let cipher = cipher.map(|it| it.certificate.der().to_vec());
-    memory.put_dialog(conversation, cipher, answer.control.sequence.map_or(0, |number| number + 1), challenge);
+    memory.put_dialog(
+        conversation,
+        cipher,
+        answer.control.sequence.map_or(0, |number| number + 1),
+        challenge,
+    );
 }
 
 /// Where the recording intermediary answered otherwise than it should have, or what we do not offer yet.
@@ -144,7 +150,8 @@ fn requests(folder: &Path) -> Vec<(PathBuf, PathBuf)> {
     let answer = |request: &PathBuf| {
         files.iter().find(|file| number(file) == number(request) && name(file).as_bytes()[2] == b'r').cloned()
     };
-    let to_us = |file: &&PathBuf| !name(file).contains("AcceptDelivery") && !name(file).contains("ProcessDelivery");
+    let to_us =
+        |file: &&PathBuf| !name(file).contains("AcceptDelivery") && !name(file).contains("ProcessDelivery");
     files.iter().filter(is_request).filter(to_us).map(|file| (file.clone(), answer(file).unwrap())).collect()
 }
 
@@ -169,7 +176,10 @@ fn every_request_gets_the_codes_that_were_recorded_or_that_its_folder_names() {
             let got = told(&answer, &keys);
             count += 1;
             if got != expected {
-                wrong.push(format!("{scenario} {}: {got:?} instead of {expected:?}", name(&requests[index].0)));
+                wrong.push(format!(
+                    "{scenario} {}: {got:?} instead of {expected:?}",
+                    name(&requests[index].0)
+                ));
             }
             if let (Ok(order), Ok(answer)) = (opened(&request, &keys), opened(&recorded, &keys)) {
                 follow(intermediary.backend(), &order, &answer);

@@ -8,7 +8,9 @@ use seal::algorithm::Policy;
 
 use crate::bed::intermediary;
 use crate::memory::Memory;
-use crate::people::{Person, all, codes, deliver, dialog, addressed_to, intermediary_certificate, letter, order, store};
+use crate::people::{
+    Person, addressed_to, all, codes, deliver, dialog, intermediary_certificate, letter, order, store,
+};
 
 /// Within the validity of the corpus' certificates and of its revocation list.
 const NOW: i64 = 1_795_404_300;
@@ -40,13 +42,20 @@ fn a_delivery_is_stored_fetched_read_and_seen_to_arrive_with_the_next_order() {
 
     let (policy, limits) = (Policy::default(), Default::default());
     let keys = [crate::bed::identity("bob_cipher")];
-    let reader =
-        Reader { package: &fetched.package, message: &fetched.message, keys: &keys, policy: &policy, limits: &limits };
+    let reader = Reader {
+        package: &fetched.package,
+        message: &fetched.message,
+        keys: &keys,
+        policy: &policy,
+        limits: &limits,
+    };
     let parts = reader.read().unwrap();
     let [Part::Opened(inner)] = parts.as_slice() else { panic!("{parts:?}") };
     let [Part::Container(container)] = inner.as_slice() else { panic!("{inner:?}") };
     assert_eq!(container.authors, [alice.signer.certificate().clone()]);
-    let [Part::Inline { bytes, .. }, Part::Attachment(attached)] = container.parts.as_slice() else { panic!() };
+    let [Part::Inline { bytes, .. }, Part::Attachment(attached)] = container.parts.as_slice() else {
+        panic!()
+    };
     assert_eq!(all(bytes), "Grüße aus Soest".as_bytes());
     assert_eq!(all(&reader.open_attachment(attached).unwrap()), [1, 2, 3]);
 
@@ -66,7 +75,8 @@ fn process_cards_are_for_sender_and_recipient_only() {
         let person = Person::of(name);
         let client = person.client(&certificate);
         let talk = dialog(&at, &client);
-        let cards = order(&at, &client, Some(&talk), &NewOrder::Cards { rule: by_id(&id), limit: None }).unwrap();
+        let cards =
+            order(&at, &client, Some(&talk), &NewOrder::Cards { rule: by_id(&id), limit: None }).unwrap();
         assert_eq!(codes(&cards), [expected], "{name}");
     }
 }
@@ -93,7 +103,8 @@ fn a_message_id_is_used_once() {
     let certificates = addressed_to("bob");
     let content = letter(&alice, &certificates, "y");
     let again = NewOrder::Store { message_id: id, subject: None };
-    let answered = deliver(&at, &alice.client(&certificate), None, &again, certificates, Some(&content)).unwrap();
+    let answered =
+        deliver(&at, &alice.client(&certificate), None, &again, certificates, Some(&content)).unwrap();
     assert_eq!(codes(&answered), ["9801"]);
 }
 
@@ -155,4 +166,48 @@ fn orders_in_the_clear_are_answered_in_the_clear_and_signed() {
     let client = osci::client::Client { answers_by: Some(&signer), ..alice.in_the_clear() };
     let answered = order(&at, &client, None, &NewOrder::GetMessageId).unwrap();
     assert_eq!(codes(&answered), ["0800"]);
+}
+
+/// Somebody who knows bob's certificate, as everybody does, but has none of his keys, and leads a dialog in the clear.
+fn as_bob_in_the_clear(at: &osci::intermediary::Intermediary<Memory>) -> osci::Result<Vec<String>> {
+    let bob = Person::of("bob");
+    let client = osci::client::Client { signer: None, ..bob.in_the_clear() };
+    let opened = order(at, &client, None, &NewOrder::InitDialog)?;
+    order(at, &client, opened.dialog.as_ref(), &NewOrder::Fetch(None)).map(|fetched| codes(&fetched))
+}
+
+#[test]
+fn mailboxes_are_closed_to_the_clear_if_orders_must_be_encrypted() {
+    let mut settings = crate::bed::settings(Policy::default());
+    settings.must_be_encrypted = true;
+    let at = osci::intermediary::Intermediary::new(settings, Memory::at(NOW));
+    store(&at, &Person::of("alice"), "bob", "x");
+    let fetched = as_bob_in_the_clear(&at);
+    assert!(matches!(fetched, Err(osci::Error::Refused(Code::NO_ORDER))), "{fetched:?}");
+}
+
+#[test]
+fn a_dialog_that_began_encrypted_does_not_go_on_in_the_clear() {
+    let at = intermediary(Policy::default(), Memory::at(NOW));
+    let bob = Person::of("bob");
+    let certificate = intermediary_certificate();
+    let talk = dialog(&at, &bob.client(&certificate));
+    let fetched = order(&at, &bob.in_the_clear(), Some(&talk), &NewOrder::Fetch(None));
+    assert!(matches!(fetched, Err(osci::Error::Refused(Code::DIALOG))), "{fetched:?}");
+}
+
+#[test]
+fn an_order_that_is_not_believed_is_not_told_the_challenge_of_the_dialog() {
+    let at = intermediary(Policy::default(), Memory::at(NOW));
+    let bob = Person::of("bob");
+    let certificate = intermediary_certificate();
+    let talk = dialog(&at, &bob.client(&certificate));
+    let ordered =
+        bob.in_the_clear().order(Some(&talk), &NewOrder::GetMessageId, Default::default(), None).unwrap();
+    let text = String::from_utf8(all(&ordered.package)).unwrap();
+    let changed = text.replace("LanguagesList=\"de en\"", "LanguagesList=\"de\"");
+    assert_ne!(text, changed);
+    let answer = String::from_utf8(all(&at.answer(changed.as_bytes()).unwrap())).unwrap();
+    assert!(answer.contains("<osci:Code>9601</osci:Code>"), "{answer}");
+    assert!(!answer.contains(&talk.challenge));
 }

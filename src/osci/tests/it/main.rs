@@ -5,4 +5,5 @@ mod content;
 mod corpus;
 mod lifecycle;
 mod memory;
+mod pass_on;
 mod people;

@@ -13,9 +13,13 @@ use osci::{Error, Result};
 use seal::x509::Certificate;
 use seal::xmlenc::{Plaintext, Staging};
 
+/// Who is called, by an address and with a package.
+pub(crate) type Recipient = Box<dyn Fn(&str, &Plaintext) -> Result<Call> + Send + Sync>;
+
 /// What is remembered.
 #[derive(Default)]
 pub(crate) struct Memory {
+    pub(crate) recipient: Option<Recipient>,
     pub(crate) now: i64,
     count: AtomicU64,
     state: Mutex<State>,
@@ -41,15 +45,26 @@ impl Memory {
         Memory { now, ..Memory::default() }
     }
 
+    /// The same with somebody who can be called.
+    pub(crate) fn calling(now: i64, recipient: Recipient) -> Self {
+        Memory { now, recipient: Some(recipient), ..Memory::default() }
+    }
+
     /// Where a dialog that another intermediary led stands now. `cipher` is the client's certificate if it is new.
     pub(crate) fn put_dialog(&self, conversation: &str, cipher: Option<Vec<u8>>, next: u32, challenge: &str) {
         let mut all = self.state.lock().unwrap();
         let known = all.dialogs.remove(conversation);
-        let Some(cipher) = cipher.or(known.as_ref().map(|dialog| dialog.state.cipher.clone())) else { return };
+        let Some(cipher) = cipher.or(known.as_ref().map(|dialog| dialog.state.cipher.clone())) else {
+            return;
+        };
         let handed_out = known.map(|dialog| dialog.state.handed_out).unwrap_or_default();
-        let (signer, knows_short_iv, challenge) = (None, true, challenge.to_owned());
-        let state = DialogState { cipher, signer, next, challenge, handed_out, knows_short_iv };
-        all.dialogs.insert(conversation.to_owned(), Dialog { conversation: conversation.to_owned(), version: 0, state });
+        let (signer, challenge) = (None, challenge.to_owned());
+        let (knows_short_iv, is_sealed) = (true, false);
+        let state = DialogState { cipher, signer, next, challenge, handed_out, knows_short_iv, is_sealed };
+        all.dialogs.insert(
+            conversation.to_owned(),
+            Dialog { conversation: conversation.to_owned(), version: 0, state },
+        );
     }
 
     /// An id that another intermediary had issued.
@@ -181,7 +196,8 @@ impl Backend for Memory {
         dialog.version += 1;
         dialog.state = next.clone();
         let mut all = state.deliveries.iter_mut();
-        let kept = all.find(|it| it.card.message_id == message_id).ok_or(Error::Malformed("no such delivery"))?;
+        let kept =
+            all.find(|it| it.card.message_id == message_id).ok_or(Error::Malformed("no such delivery"))?;
         kept.card.forwarding.get_or_insert(self.now);
         kept.card.modification = self.now;
         Ok(Some(kept.card.clone()))
@@ -191,8 +207,11 @@ impl Backend for Memory {
         true
     }
 
-    fn call(&self, _: &str, _: &Plaintext) -> Result<Call> {
-        Ok(Call::NotReached)
+    fn call(&self, receiver: &str, package: &Plaintext) -> Result<Call> {
+        match &self.recipient {
+            Some(recipient) => recipient(receiver, package),
+            None => Ok(Call::NotReached),
+        }
     }
 
     fn passed_on(&self, delivery: &NewDelivery<'_>, forwarding: i64) -> Result<Card> {

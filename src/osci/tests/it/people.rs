@@ -16,7 +16,8 @@ use seal::xmlenc::Plaintext;
 use crate::bed::{certificate, identity};
 use crate::memory::Memory;
 
-pub(crate) const METHOD: SignatureMethod = SignatureMethod { scheme: Scheme::RsaPkcs1, digest: DigestMethod::Sha256 };
+pub(crate) const METHOD: SignatureMethod =
+    SignatureMethod { scheme: Scheme::RsaPkcs1, digest: DigestMethod::Sha256 };
 
 /// Keys of somebody in the corpus.
 pub(crate) struct Person {
@@ -112,8 +113,7 @@ pub(crate) fn letter(person: &Person, certificates: &Certificates, text: &str) -
     let (policy, limits) = (Policy::default(), Limits::default());
     let mut maker = Maker::new(&policy, &limits);
     let (mut inline, mut attached) = (text.as_bytes(), [1_u8, 2, 3].as_slice());
-    let author =
-        Author { signer: &person.signer, method: METHOD, certificate: osci::client::SIGNER_ID };
+    let author = Author { signer: &person.signer, method: METHOD, certificate: osci::client::SIGNER_ID };
     maker
         .add(NewContainer {
             parts: vec![NewPart::Inline(&mut inline), NewPart::Attachment("file.bin", &mut attached)],

@@ -18,7 +18,6 @@ mod outside;
 mod sign;
 mod signature;
 mod survey;
-mod value;
 mod verify;
 
 pub use base64_text::Base64Writer;

@@ -4,9 +4,8 @@ use super::DS;
 use super::digests::{self, Job};
 use super::signature::{Recipe, Transform};
 use super::survey::Survey;
-use super::value;
 use crate::algorithm::{DigestMethod, Policy, SignatureMethod};
-use crate::{Error, Result};
+use crate::{Error, Result, raw_signature};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use openssl::pkey::{PKeyRef, Private};
 use std::io::BufRead;
@@ -61,12 +60,12 @@ impl Signing<'_> {
     /// document from its beginning. Verifies once it is inserted where `scope` says, provided that it does not
     /// come to stand within something covered, except where the signature is enveloped.
     pub fn sign(&self, survey: &Survey, input: impl BufRead) -> Result<String> {
-        let bits = value::key_bits(self.key, self.method.scheme)?;
+        let bits = raw_signature::key_bits(self.key, self.method.scheme)?;
         Policy::default().make_signature(self.method, bits)?;
         let digests = self.digests(survey, input)?;
         let signed_info = self.signed_info(&digests)?;
         let digest = self.digest_of(&signed_info)?;
-        let value = STANDARD.encode(value::sign(self.key, self.method, &digest)?);
+        let value = STANDARD.encode(raw_signature::sign(self.key, self.method, &digest)?);
         let mut signature = self.start_tag();
         signature.push_str(&signed_info);
         signature.push_str(&format!("<ds:SignatureValue>{value}</ds:SignatureValue>"));

@@ -5,9 +5,8 @@ use super::elements::Elements;
 use super::outside::OutsideDigests;
 use super::signature::{Place, Recipe, Reference, Signature};
 use super::survey::Survey;
-use super::value;
 use crate::algorithm::{DigestMethod, Policy, SignatureMethod};
-use crate::{Error, Result};
+use crate::{Error, Result, raw_signature};
 use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 use std::io::BufRead;
@@ -116,12 +115,14 @@ impl Verifier<'_> {
             return Err(Error::SignatureMalformed("nothing that is signed"));
         }
         let key = self.key.public()?;
-        self.policy.take_signature(method, value::key_bits(&key, method.scheme)?)?;
+        self.policy.take_signature(method, raw_signature::key_bits(&key, method.scheme)?)?;
         let mut jobs = vec![Job::new(usize::MAX, signature.signed_info, Some(form), method.digest)];
         let mut verified = self.plan(signature, method, &mut jobs)?;
         digests::compute(input, self.survey.limits(), &mut jobs)?;
         let digest = jobs.first().and_then(|job| job.digest.as_deref()).unwrap_or_default();
-        value::verify(&key, method, digest, value)?;
+        if !raw_signature::verify(&key, method, digest, value)? {
+            return Err(Error::SignatureValue);
+        }
         compare(signature, &jobs, &mut verified)?;
         verified.covered.sort_by_key(|covered| (covered.place.ordinal, covered.content));
         Ok(verified)

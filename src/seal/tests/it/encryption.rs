@@ -43,7 +43,8 @@ fn legacy() -> Policy {
 
 /// An EncryptedData of ours for bob.
 fn encrypted(content: &[u8], cipher: BlockCipher, iv_bytes: usize, hash: OaepHash) -> Vec<u8> {
-    let (mut encryptor, key) = Encryptor::new(&policy(), cipher, iv_bytes, Vec::new()).unwrap();
+    let key = ContentKey::random(cipher).unwrap();
+    let mut encryptor = Encryptor::new(&policy(), cipher, iv_bytes, &key, Vec::new()).unwrap();
     encryptor.write_all(content).unwrap();
     let sealed = encryptor.finish().unwrap();
     let bob = certificate("bob_cipher");
@@ -90,7 +91,7 @@ fn what_we_encrypt_we_decrypt_by_every_cipher_and_length() {
 
 #[test]
 fn heads_are_written_in_the_order_of_osci_and_are_valid() {
-    let (_, key) = Encryptor::new(&policy(), GCM[2], GCM_IV_BYTES, std::io::sink()).unwrap();
+    let key = ContentKey::random(GCM[2]).unwrap();
     let dave = certificate("dave_cipher");
     let readers = ["#addressee_cipher", "#reader0_cipher"].map(|uri| {
         key.wrap(&policy(), &dave, OaepHash::Sha256, Receiver::Retrieval(uri.to_owned())).unwrap()
@@ -126,12 +127,15 @@ fn heads_are_written_in_the_order_of_osci_and_are_valid() {
 #[test]
 fn the_policy_is_asked_for_everything_that_is_made() {
     for cipher in [BlockCipher::Aes256Cbc, BlockCipher::TripleDesCbc] {
-        let made = Encryptor::new(&legacy(), cipher, 12, std::io::sink());
+        let key = ContentKey::random(cipher).unwrap();
+        let made = Encryptor::new(&legacy(), cipher, 12, &key, std::io::sink());
         assert_eq!(made.err().unwrap().code(), "algorithm.forbidden");
     }
-    let other_length = Encryptor::new(&policy(), GCM[0], 13, std::io::sink());
+    let key = ContentKey::random(GCM[0]).unwrap();
+    let other_length = Encryptor::new(&policy(), GCM[0], 13, &key, std::io::sink());
     assert_eq!(other_length.err().unwrap().code(), "encryption.malformed");
-    let (_, key) = Encryptor::new(&policy(), GCM[0], 12, std::io::sink()).unwrap();
+    let other_key = Encryptor::new(&policy(), GCM[2], 12, &key, std::io::sink());
+    assert_eq!(other_key.err().unwrap().code(), "algorithm.forbidden");
     for (name, why) in [("alice_signature", "not meant for encryption"), ("alice_ec_signature", "no RSA key")]
     {
         let made = key.wrap(&legacy(), &certificate(name), OaepHash::Sha256, Receiver::Unnamed);
@@ -377,7 +381,8 @@ fn content_key(key: &[u8], cipher: BlockCipher) -> ContentKey {
 #[test]
 fn large_content_waits_in_a_file_and_is_read_as_often_as_wanted() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut encryptor, key) = Encryptor::new(&policy(), GCM[2], 12, Vec::new()).unwrap();
+    let key = ContentKey::random(GCM[2]).unwrap();
+    let mut encryptor = Encryptor::new(&policy(), GCM[2], 12, &key, Vec::new()).unwrap();
     let piece: Vec<u8> = (0..1_u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     (0..32).for_each(|_| encryptor.write_all(&piece).unwrap());
     let text = BASE64_STANDARD.encode(encryptor.finish().unwrap());
