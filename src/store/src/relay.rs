@@ -248,7 +248,12 @@ impl Store {
     pub async fn relay_cards(&self, scope: &Scope, filter: &CardFilter<'_>) -> Result<Cards, Error> {
         let most = filter.limit.clamp(1, Cards::MOST);
         let whole = Scope::tenant(&scope.tenant);
-        let sides = [("mailbox =", filter.mailbox, scope), ("originator =", filter.originator, &whole)];
+        let [mailbox, originator] = match filter.rule {
+            // Keeps SQLite from going through the whole mailbox instead of looking the tickets up.
+            CardRule::Tickets(_) => ["COALESCE(mailbox, '') =", "COALESCE(originator, '') ="],
+            CardRule::CreatedSince(_) | CardRule::ModifiedSince(_) => ["mailbox =", "originator ="],
+        };
+        let sides = [(mailbox, filter.mailbox, scope), (originator, filter.originator, &whole)];
         let mut items = Vec::new();
         for (column, who, scope) in sides {
             let Some(who) = who else { continue };
