@@ -4,6 +4,7 @@
 usage: client.py URL KEYS STATE COMMAND...     VERIFIER names the folder of verify.py
   issue WHO                      GetMessageId
   store FROM TO ID BYTES [bad]   StoreDelivery with an attachment of so many bytes; `bad` changes the body after signing
+  forward FROM TO ID URL         ForwardDelivery to a passive recipient
   open WHO [clear]               InitDialog; the dialog is kept in the file STATE
   fetch [ID]                     FetchDelivery within it
   cards [ID]                     FetchProcessCard within it
@@ -169,15 +170,23 @@ def issue(who):
 
 
 def store(sender, receiver, message_id, size, spoil=''):
+    return bring('StoreDelivery', 'storeDelivery', '', sender, receiver, message_id, size, spoil == 'bad')
+
+
+def forward(sender, receiver, message_id, url):
+    return bring('ForwardDelivery', 'forwardDelivery', '<osci:ContentReceiver URI="%s"/>' % url, sender, receiver, message_id, 10)
+
+
+def bring(kind, element, address, sender, receiver, message_id, size, spoil=False):
     wishes = ''.join('<osci:QualityOfTimestamp Id="%s" %s Service="%s" Quality="plain"/>' % (s, NEXT, s) for s in ('creation', 'reception'))
-    header = wishes + ('<osci:storeDelivery Id="store" %s><osci:MessageId>%s</osci:MessageId><osci:Subject>Bauakte &amp; Plan</osci:Subject>'
-                       '</osci:storeDelivery>' % (NEXT, text(message_id.encode())))
+    header = wishes + ('<osci:%s Id="order" %s>%s<osci:MessageId>%s</osci:MessageId><osci:Subject>Bauakte &amp; Plan</osci:Subject>'
+                       '</osci:%s>' % (element, NEXT, address, text(message_id.encode()), element))
     cipher, signature = own(sender)
     body = ('<osci:ContentPackage><osci:ContentContainer Id="container"><osci:Content Id="content" href="cid:plan.bin"/>'
             '</osci:ContentContainer></osci:ContentPackage>')
     data = os.urandom(int(size))
     certificates = cipher + certificate('CipherCertificateAddressee', receiver, 'cipher') + signature
-    _, told = order('StoreDelivery', sender, implicit(), header, body, certificates, [('plan.bin', data)], spoil == 'bad')
+    _, told = order(kind, sender, implicit(), header, body, certificates, [('plan.bin', data)], spoil)
     told['sent'] = hashlib.sha256(data).hexdigest()
     return told
 
@@ -219,5 +228,5 @@ def leave():
     return within('ExitDialog', body='<osci:exitDialog/>')
 
 
-COMMANDS = {'issue': issue, 'store': store, 'open': begin, 'fetch': fetch, 'cards': cards, 'exit': leave}
+COMMANDS = {'issue': issue, 'store': store, 'forward': forward, 'open': begin, 'fetch': fetch, 'cards': cards, 'exit': leave}
 print(json.dumps(COMMANDS[sys.argv[4]](*sys.argv[5:])))

@@ -16,6 +16,8 @@ const PYTHON: &str = "/usr/bin/python3";
 struct Bed {
     gateway: Gateway,
     url: String,
+    /// A passive recipient that may be called, where nobody listens.
+    recipient: String,
 }
 
 fn shared(path: &str) -> PathBuf {
@@ -60,18 +62,19 @@ impl Bed {
             .replacen("key = \"bab:05974000\"", &owner("bab:05974000", "bob"), 1)
             .replacen("key = \"bab:05974028\"", &owner("bab:05974028", "carol"), 1);
         std::fs::write(&file, config).unwrap();
+        let recipient = format!("http://127.0.0.1:{}/osci", self::port());
         let (trust, crl) = (keys().join("ca.cer"), keys().join("ca.crl"));
         let osci = format!(
             "[osci]\nauthority = \"bab:05974000\"\n\
              cipher = [{{ key = \"file:intermed_cipher.p12\", password = \"file:pin\" }}]\n\
              signer = {{ key = \"file:intermed_signature.p12\", password = \"file:pin\" }}\n\
-             trust = [\"file:{}\"]\ncrl = [\"file:{}\"]\n",
+             trust = [\"file:{}\"]\ncrl = [\"file:{}\"]\npassive_recipients = [\"{recipient}\"]\n",
             trust.display(),
             crl.display()
         );
         gateway.configure(&osci).unwrap();
         gateway.start().await.unwrap();
-        Bed { gateway, url: format!("http://127.0.0.1:{port}/osci") }
+        Bed { gateway, url: format!("http://127.0.0.1:{port}/osci"), recipient }
     }
 
     /// What the intermediary answers to a client's command, verified by the client.
@@ -140,6 +143,13 @@ async fn a_delivery_goes_its_way(engine: &Engine) {
         assert_eq!(codes(&refused), ["9801"], "{refused}");
     }
 
+    // A recipient that is away, and an address that nobody allowed: the id is still good.
+    let another = bed.issue("alice");
+    for address in [bed.recipient.as_str(), "http://127.0.0.1:1/osci", bed.recipient.as_str()] {
+        let away = bed.client("-", &["forward", "alice", "dave", &another, address]);
+        assert_eq!(codes(&away), ["9809"], "{away}");
+    }
+
     bed.restart().await;
     assert_eq!(codes(&bed.client("carol", &["open", "carol"])), ["0801"]);
     assert_eq!(codes(&bed.client("carol", &["fetch", &id])), ["9803"], "somebody else's mailbox");
@@ -164,7 +174,10 @@ async fn a_delivery_goes_its_way(engine: &Engine) {
     assert!(card["reception"].is_string(), "{card}");
 
     let messages = bed.get(&secret, "messages").await;
-    let [message] = messages["items"].as_array().unwrap().as_slice() else { panic!("{messages}") };
+    let all = messages["items"].as_array().unwrap();
+    let states: Vec<&str> = all.iter().map(|message| message["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["confirmed", "returned", "returned"], "{messages}");
+    let message = &all[0];
     assert_eq!((&message["door"], &message["state"]), (&json!("osci"), &json!("confirmed")));
     let timeline = bed.get(&secret, &format!("messages/{}/timeline", message["id"].as_str().unwrap())).await;
     let kinds: Vec<&str> =

@@ -93,3 +93,90 @@ fn host(address: &str) -> &str {
     let rest = address.split_once("://").unwrap_or_default().1;
     rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use ::osci::intermediary::backend::Call;
+    use model::SystemClock;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn package(length: usize) -> Plaintext {
+        let mut staging = Staging::new(1 << 16, 1 << 30);
+        staging.take(&vec![7; length]).unwrap();
+        staging.finish()
+    }
+
+    /// Calls a recipient that reads a request of `length` bytes and then says `answer`.
+    async fn called(answer: &'static str, length: usize, limits: Limits) -> Call {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/osci", listener.local_addr().unwrap());
+        let recipient = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let (mut seen, mut piece) = (Vec::new(), vec![0; 1 << 16]);
+            while seen
+                .windows(4)
+                .position(|it| it == b"\r\n\r\n")
+                .is_none_or(|head| seen.len() < head + 4 + length)
+            {
+                match socket.read(&mut piece).await.unwrap() {
+                    0 => return seen,
+                    count => seen.extend_from_slice(&piece[..count]),
+                }
+            }
+            socket.write_all(answer.as_bytes()).await.unwrap();
+            seen
+        });
+        let callee = Callee::new(vec![address.clone()], limits, Arc::new(SystemClock)).unwrap();
+        let outcome = callee.call(&address, &package(length)).await.unwrap();
+        let head = String::from_utf8_lossy(&recipient.await.unwrap()).to_lowercase();
+        assert!(
+            head.starts_with("post /osci http/1.1\r\n") && head.contains("content-type: text/xml\r\n"),
+            "{head}"
+        );
+        assert!(head.contains(&format!("content-length: {length}\r\n")), "{head}");
+        outcome
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_taken_as_a_stream_up_to_the_limit() {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        let Call::Answered(taken) = called(answer, 300_000, Limits::default()).await else {
+            panic!("not answered")
+        };
+        let mut bytes = Vec::new();
+        taken.open().read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, b"hello");
+        let limits = Limits { package: 4, ..Limits::default() };
+        assert!(matches!(called(answer, 10, limits).await, Call::Unknown));
+    }
+
+    #[tokio::test]
+    async fn nobody_knows_what_became_of_a_package_that_was_sent_and_not_answered_well() {
+        for answer in [
+            "",
+            "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel",
+        ] {
+            assert!(matches!(called(answer, 10, Limits::default()).await, Call::Unknown), "{answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_not_listed_or_not_there_is_not_reached() {
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let address = format!("http://{free}/osci");
+        let callee = Callee::new(vec![address.clone()], Limits::default(), Arc::new(SystemClock)).unwrap();
+        for address in [address.as_str(), "http://127.0.0.1:1/osci", "https://www.example.org/osci"] {
+            assert!(
+                matches!(callee.call(address, &package(9)).await.unwrap(), Call::NotReached),
+                "{address}"
+            );
+        }
+        assert!(callee.may_be_called(&address) && !callee.may_be_called(&format!("{address}?x")));
+    }
+}

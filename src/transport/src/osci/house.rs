@@ -107,3 +107,51 @@ impl House {
         Mailbox { tenant, authority, key: certificate.fingerprint().to_owned() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn certificate(name: &str) -> Certificate {
+        let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/osci/TEST-ONLY");
+        Certificate::from_der(&std::fs::read(keys.join(format!("{name}_cipher.cer"))).unwrap()).unwrap()
+    }
+
+    fn house(is_open: bool) -> House {
+        let (town, county): (Authority, Authority) = ("bab:2".parse().unwrap(), "kv:1".parse().unwrap());
+        let owner = |who: &str| (certificate(who), "town".to_owned(), town.clone());
+        House::new(vec![owner("bob"), owner("carol")], ("county".to_owned(), county), is_open)
+    }
+
+    #[test]
+    fn an_authority_has_one_mailbox_for_all_its_certificates() {
+        let house = house(false);
+        let own = house.mailbox(&certificate("bob")).unwrap();
+        assert_eq!((own.tenant.as_str(), own.key.as_str()), ("town", "bab:2"));
+        assert_eq!(house.mailbox(&certificate("carol")), Some(own));
+        let client = house.client(&certificate("bob"));
+        assert_eq!((client.scope.tenant.as_str(), client.authority.unwrap().as_str()), ("town", "bab:2"));
+        assert_eq!(house.partner(Some(&certificate("bob"))), "bab:2");
+        assert_eq!(house.tenants(), ["county", "town"]);
+    }
+
+    #[test]
+    fn anybody_else_has_a_mailbox_by_its_fingerprint_if_the_house_is_open() {
+        let alice = certificate("alice");
+        assert_eq!(house(false).mailbox(&alice), None);
+        let kept = house(true).mailbox(&alice).unwrap();
+        assert_eq!((kept.tenant.as_str(), kept.authority.as_str()), ("county", "kv:1"));
+        assert_eq!(kept.key, alice.fingerprint());
+        assert_eq!(house(true).client(&alice).authority, None);
+    }
+
+    #[test]
+    fn what_is_passed_on_lies_in_no_authority_s_mailbox() {
+        let bob = certificate("bob");
+        let passing = house(false).passing(&bob);
+        assert_eq!((passing.tenant.as_str(), passing.key.as_str()), ("town", bob.fingerprint()));
+        assert_eq!(house(false).partner(None), "anonymous");
+    }
+}
