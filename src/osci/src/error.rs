@@ -35,12 +35,12 @@ impl Error {
     /// The stable code of this error; `docs/errors/<code>.md` explains it.
     pub fn code(&self) -> &'static str {
         match self {
-            Error::Io(_) => "osci.io",
+            Error::Io(_) => "osci-transport.io",
             Error::Xml(error) => error.code(),
             Error::Package(error) => error.code(),
             Error::Security(error) => error.code(),
-            Error::Malformed(_) => "osci.malformed",
-            Error::Refused(_) => "osci.refused",
+            Error::Malformed(_) => "osci-transport.malformed",
+            Error::Refused(_) => "osci-transport.refused",
         }
     }
 }

@@ -46,7 +46,7 @@ impl Default for Limits {
 
 impl Limits {
     pub(crate) fn mime(&self) -> mime::Limits {
-        mime::Limits { parts: self.parts, total_bytes: self.package, ..mime::Limits::default() }
+        mime::Limits { parts: self.parts, total_bytes: self.package }
     }
 
     pub(crate) fn staging(&self) -> Staging {

@@ -327,7 +327,7 @@ fn adapters_and_partners_fit_each_other() {
 
 /// The example with its intermediary, which is commented out there.
 fn with_osci() -> String {
-    let (front, osci) = EXAMPLE.split_once("# [osci]\n").unwrap();
+    let (front, osci) = EXAMPLE.split_once("# [osci]\n").expect("the section is in the example");
     let is_key = |line: &&str| line.strip_prefix("# ").is_some_and(|rest| rest.contains(" = "));
     let keys: Vec<&str> = osci.lines().filter(is_key).map(|line| &line[2..]).collect();
     format!("{front}[osci]\n{}\n", keys.join("\n"))

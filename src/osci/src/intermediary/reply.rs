@@ -1,7 +1,7 @@
 //! The answer to an order: its XML, our signature, and the envelope of encryption if the order came in one
 //! (OSCI-Transport 1.2, sections 3.2, 4.1 and 5).
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use seal::xmlenc::Plaintext;
 use soap::fault::Fault;
@@ -95,6 +95,6 @@ pub(super) fn fault<B: Backend>(backend: &B, code: Code, limits: &Limits) -> Res
     writer.begin(&NewPart::osci_message())?;
     let mut xml = Vec::new();
     fault.write(soap::envelope::Version::Soap11, &mut xml)?;
-    writer.write_all(&xml).map_err(io::Error::from)?;
+    writer.write_all(&xml)?;
     Ok(writer.finish()?.finish())
 }
