@@ -1,5 +1,7 @@
 //! The intermediary and the wire against messages that another implementation has made.
 
+#![allow(clippy::unwrap_used)] // These are tests.
+
 mod bed;
 mod content;
 mod corpus;

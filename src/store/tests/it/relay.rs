@@ -199,7 +199,7 @@ async fn quotas_are_exact_however_many_come_at_once_and_however_they_end() {
         let ends: Vec<_> = (0..30)
             .map(|number: usize| {
                 let (store, one) = (bed.store.clone(), first[number % 3].clone());
-                let ended = if number % 3 == 0 { one.returned() } else { one.received(at(5)) };
+                let ended = if number.is_multiple_of(3) { one.returned() } else { one.received(at(5)) };
                 tokio::spawn(async move { update(&store, &ended, RelayStage::Waiting).await.is_ok() })
             })
             .collect();
