@@ -117,8 +117,10 @@ impl Relay {
         if from == RelayStage::Returned {
             return Err(no_delivery());
         }
-        let delivery = relayed.delivery.handed_out(now, now.plus(self.0.relay_limits.idle));
+        let mut delivery = relayed.delivery;
+        // What has arrived stays as it is, whoever fetches it again.
         if from.waits() {
+            delivery = delivery.handed_out(now, now.plus(self.0.relay_limits.idle));
             work.update_relay_delivery(&delivery, from);
         }
         let kind = EventKind::MessageDelivered;
