@@ -13,13 +13,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// A source or sink failed.
     #[error("input or output failed")]
-    Io(#[from] io::Error),
+    Io(#[source] io::Error),
     /// The XML cannot be read or written.
     #[error(transparent)]
     Xml(#[from] xml::Error),
     /// The MIME package cannot be read or written.
     #[error(transparent)]
-    Package(#[from] soap::Error),
+    Package(soap::Error),
     /// A signature, an encryption or a certificate is not in order.
     #[error(transparent)]
     Security(#[from] seal::Error),
@@ -41,6 +41,26 @@ impl Error {
             Error::Security(error) => error.code(),
             Error::Malformed(_) => "osci-transport.malformed",
             Error::Refused(_) => "osci-transport.refused",
+        }
+    }
+}
+
+/// What our own readers and sinks say comes through `Read` and `Write` unchanged: only what is left is a source or sink
+/// that failed.
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        match error.downcast::<soap::Error>() {
+            Ok(error) => error.into(),
+            Err(error) => error.downcast::<seal::Error>().map_or_else(Error::Io, Error::Security),
+        }
+    }
+}
+
+impl From<soap::Error> for Error {
+    fn from(error: soap::Error) -> Self {
+        match error {
+            soap::Error::Io(error) => error.into(),
+            error => Error::Package(error),
         }
     }
 }

@@ -87,11 +87,11 @@ pub fn open(input: impl Read, keys: &[Identity], policy: &Policy, limits: &Limit
     let mut envelope = Vec::new();
     let first = parts.next_part().map_err(no_message)?.ok_or(Error::Refused(Code::NO_MESSAGE))?;
     // An envelope of encryption is small. If it is something else, reading goes on from the copy.
-    first.take(ENVELOPE_BYTES).read_to_end(&mut envelope).map_err(Error::Io)?;
+    first.take(ENVELOPE_BYTES).read_to_end(&mut envelope).map_err(no_message)?;
     if kind(&envelope[..]).map_err(no_message)? != Some(Kind::Encrypted) {
         drop(parts);
         let mut copy = copy.into_inner().ok_or(Error::Refused(Code::INTERNAL))?;
-        io::copy(&mut input, &mut copy)?;
+        io::copy(&mut input, &mut copy).map_err(no_message)?;
         return Ok(Opened { package: copy.finish(), protection: None });
     }
     copy.replace(None);
@@ -122,16 +122,20 @@ pub fn receivers(input: impl Read, limits: &Limits) -> Result<Vec<Certificate>> 
     Ok(receivers)
 }
 
-/// What is no message, unless a better code is known.
+/// What is no message, unless a better code is known or the fault is on our side.
 fn no_message(error: impl Into<Error>) -> Error {
     match error.into() {
-        Error::Refused(code) => Error::Refused(code),
+        error @ (Error::Refused(_) | Error::Io(_)) => error,
         _ => Error::Refused(Code::NO_MESSAGE),
     }
 }
 
-fn not_decrypted<E>(_: E) -> Error {
-    Error::Refused(Code::NOT_DECRYPTED)
+/// Every failure alike, so that nobody learns from it, unless our own disk failed.
+fn not_decrypted(error: seal::Error) -> Error {
+    match error {
+        seal::Error::EncryptionStaging(error) => Error::Io(error),
+        _ => Error::Refused(Code::NOT_DECRYPTED),
+    }
 }
 
 /// What kind of message an XML is, by its `xsi:schemaLocation`; `None` if it has none, as faults.
@@ -195,7 +199,7 @@ fn decrypt<R: Read>(
         return Err(Error::Refused(Code::NO_MESSAGE));
     }
     loop {
-        let piece = part.fill_buf().map_err(|_| Error::Refused(Code::NO_MESSAGE))?;
+        let piece = part.fill_buf().map_err(no_message)?;
         if piece.is_empty() {
             break;
         }

@@ -255,9 +255,11 @@ fn judge<B: Backend>(
         return Err(Error::Refused(Code::RECIPIENT_INTERNAL));
     }
     let reception = intermediary.backend.now();
-    let code = match (message.was_carried_out(), errand.mediates, &message.content) {
+    // The field says that there is nothing with a ContentPackage that holds nothing.
+    let has_delivery = message.content.as_ref().is_some_and(|it| it.containers + it.encrypted > 0);
+    let code = match (message.was_carried_out(), errand.mediates, has_delivery) {
         (false, ..) => Some(Code::NOT_ACCEPTED),
-        (true, true, None) => Some(Code::NO_DELIVERY_IN_ANSWER),
+        (true, true, false) => Some(Code::NO_DELIVERY_IN_ANSWER),
         (true, ..) => None,
     };
     let reply = match &message.body {
@@ -266,7 +268,6 @@ fn judge<B: Backend>(
         }
         _ => None,
     };
-    let has_delivery = message.content.is_some();
     let package = has_delivery.then_some(package.raw);
     Ok(Outcome { code, warnings, package, reply, reception })
 }

@@ -32,9 +32,13 @@ impl Said {
         Said { answer: Answer::default(), handed: None, language }.and(codes)
     }
 
-    /// The same with further entries of feedback.
+    /// The same with further entries of feedback. What was told already is not told again.
     pub(super) fn and(mut self, codes: &[Code]) -> Self {
-        self.answer.feedback.extend(codes.iter().map(|code| Feedback::of(*code, self.language)));
+        for entry in codes.iter().map(|code| Feedback::of(*code, self.language)) {
+            if !self.answer.feedback.contains(&entry) {
+                self.answer.feedback.push(entry);
+            }
+        }
         self
     }
 }

@@ -22,7 +22,8 @@ pub(super) fn of(message: &Message, foreign: Foreign) -> Vec<Block> {
     }
     blocks.extend(intermediary(message));
     blocks.extend(foreign.certificates.or_else(|| certificates(message)));
-    blocks.extend(message.features.as_ref().map(features));
+    // A description of nothing is against the schema.
+    blocks.extend(message.features.as_ref().filter(|it| !it.supported.is_empty()).map(features));
     blocks.extend(foreign.custom);
     blocks
 }

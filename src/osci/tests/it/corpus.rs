@@ -94,7 +94,7 @@ fn codes(message: &Message) -> Vec<String> {
 }
 
 /// The code of a fault.
-fn fault_code(answer: &[u8]) -> Option<String> {
+pub(crate) fn fault_code(answer: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(answer);
     let behind = text.split_once("<soap:Fault>")?.1.split_once("Code")?.1;
     Some(behind.split_once('>')?.1.split('<').next()?.to_owned())

@@ -3,10 +3,11 @@
 use osci::client::NewOrder;
 use osci::code::Code;
 use osci::content::{Part, Reader};
-use osci::message::{Answer, Body, SelectionRule};
+use osci::intermediary::{Intermediary, Settings};
+use osci::message::{Answer, Body, Features, SelectionRule};
 use seal::algorithm::Policy;
 
-use crate::bed::intermediary;
+use crate::bed::{intermediary, read, settings};
 use crate::memory::Memory;
 use crate::people::{
     Person, addressed_to, all, codes, deliver, dialog, intermediary_certificate, letter, order, store,
@@ -210,4 +211,18 @@ fn an_order_that_is_not_believed_is_not_told_the_challenge_of_the_dialog() {
     let answer = String::from_utf8(all(&at.answer(changed.as_bytes()).unwrap())).unwrap();
     assert!(answer.contains("<osci:Code>9601</osci:Code>"), "{answer}");
     assert!(!answer.contains(&talk.challenge));
+}
+
+#[test]
+fn abilities_are_told_to_who_tells_his_own_if_there_are_any() {
+    let asked = read("messages/unencrypted/01q-GetMessageId.osci");
+    assert!(String::from_utf8_lossy(&asked).contains("<osci2017:FeatureDescription"));
+    for supported in [vec![], vec![("GCMPaddingModus".to_owned(), "1.7.0".to_owned())]] {
+        let (told, features) = (!supported.is_empty(), Features { supported, ..Features::default() });
+        let at = Intermediary::new(Settings { features, ..settings(Policy::default()) }, Memory::at(NOW));
+        let answer = all(&at.answer(&asked[..]).unwrap());
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.contains("<osci:Code>0800</osci:Code>"), "{answer}");
+        assert_eq!(answer.contains("<osci2017:FeatureDescription"), told, "{answer}");
+    }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // These are tests.
 
 mod bed;
+mod broken;
 mod content;
 mod corpus;
 mod lifecycle;

@@ -21,8 +21,8 @@ use crate::people::{
 const NOW: i64 = 1_795_404_300;
 const ADDRESS: &str = "http://recipient.example/osci";
 
-/// An intermediary that reaches bob, who says `code`; and if it is a request, answers it with `text`.
-fn reaching(code: Code, text: Option<&'static str>) -> Intermediary<Memory> {
+/// An intermediary that reaches bob, who says `code`; and if it is a request, answers it with what `reply` makes.
+fn reaching(code: Code, reply: Option<fn() -> NewContent>) -> Intermediary<Memory> {
     let called = move |address: &str, package: &Plaintext| {
         assert_eq!(address, ADDRESS);
         let (cipher, signer) = ([identity("bob_cipher")], identity("bob_signature"));
@@ -37,7 +37,7 @@ fn reaching(code: Code, text: Option<&'static str>) -> Intermediary<Memory> {
             random: &|| [9; 24],
         };
         let called = recipient.take(package.open())?;
-        let content = text.map(said);
+        let content = reply.map(|make| make());
         let reply = content.as_ref().map(|content| Reply {
             content,
             subject: Some("Antwort".to_owned()),
@@ -46,6 +46,11 @@ fn reaching(code: Code, text: Option<&'static str>) -> Intermediary<Memory> {
         Ok(Call::Answered(recipient.answer(&called, code, reply)?))
     };
     intermediary(Policy::default(), Memory::calling(NOW, Box::new(called)))
+}
+
+/// A ContentPackage that holds nothing, which is how the field answers without a delivery.
+fn nothing() -> NewContent {
+    Maker::new(&Policy::default(), &Limits::default()).finish().unwrap()
 }
 
 /// A container in the clear that nobody signed.
@@ -125,7 +130,7 @@ fn a_call_whose_outcome_nobody_knows_is_told_as_such_and_never_repeated() {
 
 #[test]
 fn a_request_brings_the_recipients_answer_back_with_both_cards() {
-    let at = reaching(Code::DIALOG_CLOSED, Some("die Antwort"));
+    let at = reaching(Code::DIALOG_CLOSED, Some(|| said("die Antwort")));
     let alice = Person::of("alice");
     let certificate = intermediary_certificate();
     let client = alice.client(&certificate);
@@ -156,14 +161,16 @@ fn a_request_brings_the_recipients_answer_back_with_both_cards() {
 
 #[test]
 fn a_request_that_is_answered_without_a_delivery_is_told_so() {
-    let at = reaching(Code::DIALOG_CLOSED, None);
-    let alice = Person::of("alice");
-    let certificate = intermediary_certificate();
-    let client = alice.client(&certificate);
-    let talk = dialog(&at, &client);
-    let certificates = addressed_to("bob");
-    let content = letter(&alice, &certificates, "eine Frage");
-    let new = NewOrder::Mediate { receiver: ADDRESS.to_owned(), message_id: None, subject: None };
-    let answered = deliver(&at, &client, Some(&talk), &new, certificates, Some(&content)).unwrap();
-    assert_eq!(codes(&answered), ["9806"]);
+    for reply in [None, Some(nothing as fn() -> NewContent)] {
+        let at = reaching(Code::DIALOG_CLOSED, reply);
+        let alice = Person::of("alice");
+        let certificate = intermediary_certificate();
+        let client = alice.client(&certificate);
+        let talk = dialog(&at, &client);
+        let certificates = addressed_to("bob");
+        let content = letter(&alice, &certificates, "eine Frage");
+        let new = NewOrder::Mediate { receiver: ADDRESS.to_owned(), message_id: None, subject: None };
+        let answered = deliver(&at, &client, Some(&talk), &new, certificates, Some(&content)).unwrap();
+        assert_eq!(codes(&answered), ["9806"]);
+    }
 }
