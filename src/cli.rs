@@ -52,7 +52,7 @@ pub(crate) enum Command {
     /// Run the gateway until SIGTERM or SIGINT.
     Serve,
     /// Show the main job: an e-file goes from one authority to another, once, whole, provably.
-    Demo(crate::demo::Options),
+    Demo(demo::Options),
     /// Identify and validate messages or containers; nothing is stored, no configuration is needed.
     #[command(after_help = "Example: amtsbote check --lang de 0401.zip\n\n\
         Exit codes: 0 valid, 1 errors found, 2 a file is not readable.")]

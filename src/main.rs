@@ -3,7 +3,6 @@
 mod check;
 mod cli;
 mod commands;
-mod demo;
 mod error;
 mod evidence;
 mod gateway;

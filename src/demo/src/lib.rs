@@ -28,7 +28,7 @@ const PORTAL: &str = "Simulator: Portal";
 
 /// What the story is told with.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Options {
+pub struct Options {
     /// Leave the gateway running at the end and print its URLs and token files
     #[arg(long)]
     keep: bool,
@@ -41,7 +41,7 @@ pub(crate) struct Options {
 }
 
 /// Tells the whole story; with `json` as one object at the end. Success only if every step was verified.
-pub(crate) async fn run(options: Options, json: bool) -> ExitCode {
+pub async fn run(options: Options, json: bool) -> ExitCode {
     let mut story = Story::begin(json);
     let outcome = tell(&options, &mut story).await;
     story.end(outcome.as_ref().err());
