@@ -81,6 +81,11 @@ pub(crate) fn osci(config: &Config, broker: &Broker) -> Result<Option<transport:
         signer: keys.signer,
         method: keys.method,
         trust: keys.trust,
+        reread: {
+            let trust = osci.trust();
+            Box::new(move || trust.load().ok())
+        },
+        ocsp: osci.ocsp.clone(),
         policy: keys.policy,
         must_be_signed: osci.must_be_signed,
         must_be_encrypted: osci.must_be_encrypted,

@@ -34,6 +34,9 @@ pub struct Osci {
     /// References to files of revocation lists.
     #[serde(default)]
     pub crl: Vec<String>,
+    /// Address of a responder that is asked about every certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ocsp: Option<String>,
     /// What becomes of certificates that no list speaks of.
     #[serde(default)]
     pub without_revocation: Unlisted,
@@ -67,6 +70,13 @@ pub struct Osci {
     /// Days that a message id may be used.
     #[serde(default = "message_id_days")]
     pub message_id_days: u64,
+}
+
+/// Whom to trust, by the files that say so. They may be read again while the gateway runs.
+pub struct TrustFiles {
+    anchors: Vec<String>,
+    lists: Vec<String>,
+    without_revocation: Unlisted,
 }
 
 /// A private key with its certificate.
@@ -169,13 +179,28 @@ impl Osci {
         SignatureMethod { scheme, digest: DigestMethod::Sha256 }
     }
 
-    fn load_trust(&self) -> Result<Trust, Error> {
+    /// Whom to trust.
+    pub fn trust(&self) -> TrustFiles {
+        TrustFiles {
+            anchors: self.trust.clone(),
+            lists: self.crl.clone(),
+            without_revocation: self.without_revocation,
+        }
+    }
+}
+
+impl TrustFiles {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// If one cannot be read, or is not what it should be.
+    pub fn load(&self) -> Result<Trust, Error> {
         let mut anchors = Vec::new();
-        for (index, reference) in self.trust.iter().enumerate() {
+        for (index, reference) in self.anchors.iter().enumerate() {
             anchors.extend(certificates(reference, &format!("osci.trust[{index}]"))?);
         }
         let mut lists = Vec::new();
-        for (index, reference) in self.crl.iter().enumerate() {
+        for (index, reference) in self.lists.iter().enumerate() {
             let key = format!("osci.crl[{index}]");
             let list = Crl::read(&read(reference)?);
             lists.push(list.map_err(|reason| refused(&key, reason))?);
@@ -209,7 +234,7 @@ impl Config {
             cipher,
             signer: osci.signer.load("osci.signer")?,
             method: osci.method(),
-            trust: osci.load_trust()?,
+            trust: osci.trust().load()?,
             policy: if osci.legacy { Policy::default().with_legacy() } else { Policy::default() },
             mailboxes: self.osci_mailboxes()?,
         }))
@@ -248,9 +273,10 @@ impl Check<'_> {
         let is_known = authorities.into_iter().any(|known| known.key == osci.authority);
         self.defined("osci.authority", "authority", is_known)?;
         self.osci_files(osci)?;
-        for (index, url) in osci.passive_recipients.iter().enumerate() {
+        let recipients = osci.passive_recipients.iter().enumerate();
+        let recipients = recipients.map(|(index, url)| (format!("osci.passive_recipients[{index}]"), url));
+        for (key, url) in recipients.chain(osci.ocsp.iter().map(|url| ("osci.ocsp".to_owned(), url))) {
             if !url.starts_with("https://") && !url.starts_with("http://") {
-                let key = format!("osci.passive_recipients[{index}]");
                 return Err(self.value(&key, "expected https://… or http://…"));
             }
         }

@@ -1,6 +1,8 @@
 //! What an intermediary finds out about the certificates of an order, told as inspections for the process card and as
 //! feedback codes: OSCI-Transport 1.2, sections 4.2.6 and 5 (35xx, 37xx, 95xx, 97xx).
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use seal::x509::{
     Certificate, Inspection as Finding, MathResult, OfflineResult, OnlineResult, Standing, Trust,
 };
@@ -11,6 +13,21 @@ use crate::card::{self, CertType, Inspection, OnlineSource, TimeStamp};
 use crate::code::Code;
 use crate::message::Certificates;
 use crate::moment::date_time;
+
+/// Who judges certificates: a [`Trust`] by itself, or somebody who asks others, too.
+pub trait Inspector: Send + Sync {
+    /// What is found out about a certificate for a moment, in seconds since 1970-01-01 UTC.
+    ///
+    /// # Errors
+    /// If the judgement itself fails, and not if the certificate is bad.
+    fn inspect(&self, certificate: &Certificate, at: i64) -> seal::Result<Finding>;
+}
+
+impl Inspector for Trust {
+    fn inspect(&self, certificate: &Certificate, at: i64) -> seal::Result<Finding> {
+        Trust::inspect(self, certificate, at)
+    }
+}
 
 /// What a certificate is used for in an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +60,9 @@ pub struct Inspected {
     pub revoked: Option<bool>,
     /// Moment of the list that said so.
     pub crl: Option<i64>,
+    /// The responder's answer that said so, base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ocsp: Option<String>,
 }
 
 /// Findings about an order's certificates.
@@ -57,12 +77,12 @@ impl Findings {
     /// Looks at one certificate.
     pub(super) fn look(
         &mut self,
-        trust: &Trust,
+        inspector: &dyn Inspector,
         certificate: &Certificate,
         part: Part,
         at: i64,
     ) -> Result<()> {
-        let finding = trust.inspect(certificate, at)?;
+        let finding = inspector.inspect(certificate, at)?;
         if let Some(code) = code(part, finding.standing())
             && !self.codes.contains(&code)
         {
@@ -73,7 +93,12 @@ impl Findings {
     }
 
     /// Looks at all certificates that a delivery brings.
-    pub(super) fn look_at_all(&mut self, trust: &Trust, all: &Certificates, at: i64) -> Result<()> {
+    pub(super) fn look_at_all(
+        &mut self,
+        inspector: &dyn Inspector,
+        all: &Certificates,
+        at: i64,
+    ) -> Result<()> {
         let parts = [
             (Part::ClientCipher, all.cipher_originator.as_slice()),
             (Part::AuthorCipher, &all.cipher_other_authors),
@@ -85,7 +110,7 @@ impl Findings {
         ];
         for (part, certificates) in parts {
             for named in certificates {
-                self.look(trust, &named.certificate, part, at)?;
+                self.look(inspector, &named.certificate, part, at)?;
             }
         }
         Ok(())
@@ -133,13 +158,18 @@ fn inspected(certificate: &Certificate, finding: &Finding) -> Result<Inspected> 
         offline,
         revoked: finding.online.map(|online| online == OnlineResult::Revoked),
         crl: finding.crl,
+        ocsp: finding.ocsp.as_ref().map(|answer| BASE64.encode(answer)),
     })
 }
 
 impl Inspected {
     /// As it stands in an inspection report. Which level a certificate has is not looked at.
     pub(super) fn report(&self) -> Result<Inspection> {
-        let source = self.crl.map(date_time).transpose()?.map_or(OnlineSource::None, OnlineSource::Crl);
+        let source = match (&self.ocsp, self.crl) {
+            (Some(answer), _) => OnlineSource::Ocsp(answer.clone()),
+            (None, Some(moment)) => OnlineSource::Crl(date_time(moment)?),
+            (None, None) => OnlineSource::None,
+        };
         Ok(Inspection {
             moment: TimeStamp::Plain(date_time(self.at)?),
             subject: self.subject.clone(),

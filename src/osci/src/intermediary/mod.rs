@@ -25,11 +25,11 @@ use std::rc::Rc;
 
 use seal::algorithm::{BlockCipher, Policy, SignatureMethod};
 use seal::identity::Identity;
-use seal::x509::{Certificate, Trust};
+use seal::x509::Certificate;
 use seal::xmlenc::{OaepHash, Plaintext};
 
 pub use backend::Backend;
-pub use inspect::Inspected;
+pub use inspect::{Inspected, Inspector};
 
 use crate::code::{Code, Level, language};
 use crate::message::{Features, Message};
@@ -48,8 +48,8 @@ pub struct Settings {
     pub signer: Identity,
     /// How answers are signed.
     pub method: SignatureMethod,
-    /// Which certificates are trusted.
-    pub trust: Trust,
+    /// Who judges certificates.
+    pub inspector: Box<dyn Inspector>,
     /// Which algorithms are taken.
     pub policy: Policy,
     /// Whether orders must be signed (9600).
@@ -189,13 +189,13 @@ impl<B: Backend> Intermediary<B> {
         let mut findings = Findings::default();
         let client = self.client(&message, dialog.as_ref())?;
         if let Some(client) = &client {
-            findings.look(&self.settings.trust, client, Part::ClientCipher, at)?;
+            findings.look(&*self.settings.inspector, client, Part::ClientCipher, at)?;
         }
         if let Some(code) = findings.codes.iter().find(|code| code.level() == Level::ClientFault) {
             return Err(Error::Refused(*code));
         }
         if let Some(signer) = &signer {
-            findings.look(&self.settings.trust, signer, Part::ClientSigner, at)?;
+            findings.look(&*self.settings.inspector, signer, Part::ClientSigner, at)?;
         }
         // Only codes are of interest here; an order that brings a delivery is inspected as a whole.
         findings.inspections.clear();

@@ -83,7 +83,7 @@ fn store<B: Backend>(intermediary: &Intermediary<B>, order: &Accepted, said: Sai
     let Body::Store { message_id, subject } = &order.message.body else { return Ok(said) };
     let Some(message_id) = message_id else { return Ok(said.and(&[Code::NO_MESSAGE_ID])) };
     let mut findings = Findings::default();
-    findings.look_at_all(&intermediary.settings.trust, &order.message.certificates, order.at)?;
+    findings.look_at_all(&*intermediary.settings.inspector, &order.message.certificates, order.at)?;
     let said = said.and(&findings.codes);
     if findings.codes.iter().any(|code| code.level() == Level::Error) {
         return Ok(said);

@@ -65,7 +65,7 @@ pub(super) fn carry_out<B: Backend>(
         return Ok(said.and(&[Code::NO_MESSAGE_ID]));
     }
     let mut findings = Findings::default();
-    findings.look_at_all(&intermediary.settings.trust, &order.message.certificates, order.at)?;
+    findings.look_at_all(&*intermediary.settings.inspector, &order.message.certificates, order.at)?;
     let said = said.and(&findings.codes);
     if findings.codes.iter().any(|code| code.level() == Level::Error) {
         return Ok(said);

@@ -43,7 +43,7 @@ pub(crate) fn settings(policy: Policy) -> Settings {
         cipher: vec![identity("intermed_cipher")],
         signer: identity("intermed_signature"),
         method: SignatureMethod { scheme: Scheme::RsaPkcs1, digest: DigestMethod::Sha256 },
-        trust: trust(),
+        inspector: Box::new(trust()),
         policy,
         must_be_signed: false,
         must_be_encrypted: false,

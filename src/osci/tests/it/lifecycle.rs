@@ -1,13 +1,15 @@
 //! What happens to a delivery between its sender, the intermediary and its recipient.
 
+use osci::card::OnlineSource;
 use osci::client::NewOrder;
 use osci::code::Code;
 use osci::content::{Part, Reader};
-use osci::intermediary::{Intermediary, Settings};
+use osci::intermediary::{Inspector, Intermediary, Settings};
 use osci::message::{Answer, Body, Features, SelectionRule};
 use seal::algorithm::Policy;
+use seal::x509::{Certificate, Inspection, OnlineResult};
 
-use crate::bed::{intermediary, read, settings};
+use crate::bed::{intermediary, read, settings, trust};
 use crate::memory::Memory;
 use crate::people::{
     Person, addressed_to, all, codes, deliver, dialog, intermediary_certificate, letter, order, store,
@@ -93,6 +95,33 @@ fn others_cannot_fetch_a_delivery_even_if_they_know_its_id() {
     let fetched = order(&at, &client, Some(&talk), &NewOrder::Fetch(by_id(&id))).unwrap();
     assert_eq!(codes(&fetched), ["9803"]);
     assert!(fetched.message.content.is_none());
+}
+
+/// Somebody who has asked a responder.
+struct Asked(seal::x509::Trust);
+
+impl Inspector for Asked {
+    fn inspect(&self, certificate: &Certificate, at: i64) -> seal::Result<Inspection> {
+        Ok(self.0.inspect(certificate, at)?.with_online(OnlineResult::Ok, b"its answer"))
+    }
+}
+
+#[test]
+fn the_answer_of_a_responder_stands_in_the_inspection_report() {
+    let settings = Settings { inspector: Box::new(Asked(trust())), ..settings(Policy::default()) };
+    let at = Intermediary::new(settings, Memory::at(NOW));
+    let alice = Person::of("alice");
+    let id = store(&at, &alice, "bob", "x");
+    let certificate = intermediary_certificate();
+    let client = alice.client(&certificate);
+    let talk = dialog(&at, &client);
+    let cards = order(&at, &client, Some(&talk), &NewOrder::Cards { rule: by_id(&id), limit: None }).unwrap();
+    let inspections = &answer(&cards).cards[0].inspections;
+    assert!(!inspections.is_empty());
+    for inspection in inspections {
+        let source = &inspection.online.as_ref().unwrap().source;
+        assert_eq!(*source, OnlineSource::Ocsp("aXRzIGFuc3dlcg==".to_owned()));
+    }
 }
 
 #[test]

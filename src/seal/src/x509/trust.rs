@@ -127,6 +127,8 @@ pub struct Inspection {
     pub online: Option<OnlineResult>,
     /// `thisUpdate` of the revocation list that said so, in seconds since 1970-01-01 UTC.
     pub crl: Option<i64>,
+    /// The responder's answer (DER) that said so.
+    pub ocsp: Option<Vec<u8>>,
     /// Whether the certificate itself is within its validity.
     pub is_within_validity: bool,
     /// Why the chain is not what it should be.
@@ -151,12 +153,13 @@ impl Inspection {
         }
     }
 
-    /// Adds what a responder said about the certificate; what is known of its issuers stays the lists' matter.
-    /// Nothing takes a revocation back.
+    /// Adds what a responder said about the certificate, and its answer (DER); what is known of its issuers stays the
+    /// lists' matter. Nothing takes a revocation back.
     #[must_use]
-    pub fn with_online(mut self, result: OnlineResult) -> Self {
+    pub fn with_online(mut self, result: OnlineResult, answer: &[u8]) -> Self {
         if self.math == MathResult::Ok && self.online != Some(OnlineResult::Revoked) {
             self.online = Some(result);
+            self.ocsp = Some(answer.to_vec());
         }
         self
     }
@@ -241,6 +244,7 @@ impl Trust {
             offline,
             online: None,
             crl: None,
+            ocsp: None,
             is_within_validity,
             problem,
             issuer: chain.get(1).filter(|_| math == MathResult::Ok).cloned(),

@@ -125,7 +125,11 @@ fn who_has_no_anchor_trusts_nobody() {
             (MathResult::Indeterminate, Standing::Incomplete),
             "{name}"
         );
-        assert_eq!(found.clone().with_online(OnlineResult::Ok).standing(), Standing::Incomplete, "{name}");
+        assert_eq!(
+            found.clone().with_online(OnlineResult::Ok, b"answer").standing(),
+            Standing::Incomplete,
+            "{name}"
+        );
     }
     // Also not with the issuer's certificate that the message brings itself.
     let sent = [certificate("ca")];
@@ -142,9 +146,12 @@ fn without_revocation_information_the_configuration_decides() {
         (found.offline, found.online, found.standing()),
         (OfflineResult::Valid, None, Standing::Incomplete)
     );
-    assert_eq!(found.clone().with_online(OnlineResult::Ok).standing(), Standing::Good);
+    assert_eq!(found.clone().with_online(OnlineResult::Ok, b"answer").standing(), Standing::Good);
     assert_eq!(
-        found.with_online(OnlineResult::Revoked).with_online(OnlineResult::Ok).standing(),
+        found
+            .with_online(OnlineResult::Revoked, b"answer")
+            .with_online(OnlineResult::Ok, b"answer")
+            .standing(),
         Standing::Revoked
     );
     let accepting = Trust::new(&anchors).unwrap().without_revocation(WithoutRevocation::Accept);

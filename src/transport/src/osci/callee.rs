@@ -89,7 +89,7 @@ async fn feed(package: &Plaintext, pieces: Sender<io::Result<Bytes>>) {
 }
 
 /// The host of an address, with its port.
-fn host(address: &str) -> &str {
+pub(super) fn host(address: &str) -> &str {
     let rest = address.split_once("://").unwrap_or_default().1;
     rest.split(['/', '?', '#']).next().unwrap_or_default()
 }

@@ -7,6 +7,7 @@
 //! | `dialogs` | dialogs as conversations of the relay |
 //! | `house` | whose mailbox a certificate is |
 //! | `callee` | calls to passive recipients |
+//! | `revocation` | whether certificates are revoked, by lists and by a responder |
 //! | [`inspect`] | what a message is, without its content |
 //!
 //! A client is known by its cipher certificate, whose fingerprint is its name in events. That it owns the certificate is
@@ -19,6 +20,7 @@ mod door;
 mod house;
 pub mod inspect;
 mod post;
+mod revocation;
 
 use std::sync::Arc;
 
@@ -37,6 +39,8 @@ pub use door::{Door, router};
 use callee::Callee;
 use house::House;
 use post::Post;
+pub use revocation::Reread;
+use revocation::{Responder, Revocation, Shared};
 
 /// How an intermediary is set up.
 pub struct Settings {
@@ -48,6 +52,10 @@ pub struct Settings {
     pub method: SignatureMethod,
     /// Whom to trust.
     pub trust: Trust,
+    /// Loads it once more: revocation lists change.
+    pub reread: Reread,
+    /// Address of a responder that is asked whether certificates are revoked.
+    pub ocsp: Option<String>,
     /// Which algorithms are taken.
     pub policy: Policy,
     /// Whether orders must be signed.
@@ -69,7 +77,7 @@ pub struct Settings {
 /// The door to an intermediary over this broker. To be called within the runtime that carries the broker.
 ///
 /// # Errors
-/// [`net::Error`] if an address of a passive recipient is none.
+/// [`net::Error`] if an address of a passive recipient or a responder is none.
 pub fn door(broker: Broker, settings: Settings, clock: Arc<dyn Clock>) -> Result<Door, net::Error> {
     let package_bytes = settings.package_bytes.min(broker.most_bytes());
     let limits = Limits { package: package_bytes, ..Limits::default() };
@@ -78,14 +86,16 @@ pub fn door(broker: Broker, settings: Settings, clock: Arc<dyn Clock>) -> Result
         tenants.into_iter().find(|tenant| tenant.authorities.iter().any(|it| it.key == settings.authority));
     let home = home.map(|tenant| tenant.id.clone()).unwrap_or_default();
     let house = House::new(settings.mailboxes, (home, settings.authority), settings.open_mailboxes);
-    let callee = Callee::new(settings.passive_recipients, limits.clone(), clock)?;
+    let callee = Callee::new(settings.passive_recipients, limits.clone(), Arc::clone(&clock))?;
+    let responder = settings.ocsp.map(|url| Responder::new(url, clock)).transpose()?;
+    let revocation = Revocation::new(settings.trust, settings.reread, responder);
     let door = house.door();
     let post = Post::new(&broker, house, callee, limits.clone(), Handle::current());
     let intermediary = intermediary::Settings {
         cipher: settings.cipher,
         signer: settings.signer,
         method: settings.method,
-        trust: settings.trust,
+        inspector: Box::new(Shared(revocation)),
         policy: settings.policy,
         must_be_signed: settings.must_be_signed,
         must_be_encrypted: settings.must_be_encrypted,

@@ -1,0 +1,341 @@
+//! Whether certificates are revoked, for as long as the gateway runs: revocation lists (RFC 5280) are read again, and a
+//! responder (RFC 6960) is asked, where the configuration names one. The addresses that certificates name themselves are
+//! never called: whoever sends an order would choose them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use ::osci::intermediary::Inspector;
+use model::Clock;
+use model::outbound::ChosenBy;
+use net::{Client, Egress, Method, Request};
+use seal::x509::{Certificate, Inspection, MAX_OCSP_RESPONSE, OnlineResult, Trust};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+
+/// How often lists are read again.
+const EVERY: Duration = Duration::from_secs(10 * 60);
+/// Longest time of a question: a client waits for it.
+const WITHIN: Duration = Duration::from_secs(5);
+/// How long an answer counts.
+const REMEMBERED: Duration = Duration::from_secs(5 * 60);
+/// How long a responder that has not answered is left alone, so that it does not make every order slow.
+const LEFT_ALONE: Duration = Duration::from_secs(30);
+/// Answers that are remembered.
+const MOST: usize = 1_000;
+
+/// Loads the trust once more; `None` if that fails now.
+pub type Reread = Box<dyn Fn() -> Option<Trust> + Send + Sync>;
+
+/// Judges certificates by what is known now.
+pub(super) struct Revocation {
+    trust: RwLock<Arc<Trust>>,
+    reread: Reread,
+    responder: Option<Responder>,
+}
+
+/// A responder, and what it said lately.
+pub(super) struct Responder {
+    url: String,
+    client: Client,
+    runtime: Handle,
+    said: Mutex<Said>,
+}
+
+/// What was said of whom.
+#[derive(Default)]
+struct Said {
+    /// By the certificates' fingerprints.
+    answers: HashMap<String, Answer>,
+    /// Until when nobody is asked.
+    away_until: Option<Instant>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    until: Instant,
+    /// Nothing if the responder does not know the certificate.
+    result: Option<OnlineResult>,
+    der: Vec<u8>,
+}
+
+impl Revocation {
+    /// Judges by `trust`, and by what is read in its place from time to time. To be called within a runtime.
+    pub(super) fn new(trust: Trust, reread: Reread, responder: Option<Responder>) -> Arc<Self> {
+        let revocation = Arc::new(Revocation { trust: RwLock::new(Arc::new(trust)), reread, responder });
+        tokio::spawn(keep_fresh(Arc::downgrade(&revocation), EVERY));
+        revocation
+    }
+
+    fn trust(&self) -> Arc<Trust> {
+        Arc::clone(&self.trust.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What cannot be read now leaves what was read before: a list that gets too old says nothing by itself.
+    fn read_again(&self) {
+        let Some(trust) = (self.reread)() else {
+            tracing::warn!("revocation lists cannot be read again; the ones before are kept");
+            return;
+        };
+        *self.trust.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(trust);
+    }
+}
+
+async fn keep_fresh(revocation: Weak<Revocation>, every: Duration) {
+    loop {
+        sleep(every).await;
+        let Some(revocation) = revocation.upgrade() else { return };
+        let _ = spawn_blocking(move || revocation.read_again()).await;
+    }
+}
+
+/// The inspector of an intermediary; the door keeps the same one fresh.
+pub(super) struct Shared(pub(super) Arc<Revocation>);
+
+impl Inspector for Shared {
+    /// Must not be called on a thread of the runtime: it waits for the responder.
+    fn inspect(&self, certificate: &Certificate, at: i64) -> seal::Result<Inspection> {
+        let trust = self.0.trust();
+        let found = trust.inspect(certificate, at)?;
+        let (Some(responder), Some(issuer)) = (&self.0.responder, &found.issuer) else { return Ok(found) };
+        if found.online == Some(OnlineResult::Revoked) {
+            return Ok(found);
+        }
+        Ok(match responder.ask(&trust, certificate, issuer)? {
+            Some(Answer { result: Some(result), der, .. }) => found.with_online(result, &der),
+            _ => found,
+        })
+    }
+}
+
+impl Responder {
+    /// The responder at this address, which the configuration names.
+    ///
+    /// # Errors
+    /// [`net::Error`] if it is no address.
+    pub(super) fn new(url: String, clock: Arc<dyn Clock>) -> Result<Self, net::Error> {
+        let client =
+            Client::new(Egress::new(&[super::callee::host(&url)])?, net::Settings::default(), clock)?;
+        Ok(Responder { url, client, runtime: Handle::current(), said: Mutex::default() })
+    }
+
+    /// What it says, or has said lately; nothing if it is away or what it says is no good.
+    fn ask(
+        &self,
+        trust: &Trust,
+        certificate: &Certificate,
+        issuer: &Certificate,
+    ) -> seal::Result<Option<Answer>> {
+        if let Some(known) = self.remembered(certificate) {
+            return Ok(known);
+        }
+        let question = trust.ocsp_request(certificate, issuer)?;
+        let der = self.runtime.block_on(self.post(question));
+        let judged = der.and_then(|der| {
+            let result = trust.check_ocsp_response(certificate, issuer, &der).ok()?;
+            Some(Answer { until: Instant::now() + REMEMBERED, result, der })
+        });
+        if judged.is_none() {
+            tracing::warn!("the OCSP responder gives no answer that counts");
+        }
+        self.remember(certificate, judged.clone());
+        Ok(judged)
+    }
+
+    /// `Some(None)` while the responder is left alone.
+    fn remembered(&self, certificate: &Certificate) -> Option<Option<Answer>> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let known = said.answers.get(certificate.fingerprint()).filter(|answer| answer.until > now);
+        match known {
+            Some(answer) => Some(Some(answer.clone())),
+            None => said.away_until.is_some_and(|until| until > now).then_some(None),
+        }
+    }
+
+    fn remember(&self, certificate: &Certificate, answer: Option<Answer>) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(answer) = answer else {
+            said.away_until = Some(Instant::now() + LEFT_ALONE);
+            return;
+        };
+        said.away_until = None;
+        if said.answers.len() >= MOST {
+            said.answers.clear();
+        }
+        said.answers.insert(certificate.fingerprint().to_owned(), answer);
+    }
+
+    async fn post(&self, question: Vec<u8>) -> Option<Vec<u8>> {
+        let request = Request {
+            method: Method::POST,
+            url: self.url.clone(),
+            chosen_by: ChosenBy::Administrator,
+            headers: vec![("Content-Type".to_owned(), "application/ocsp-request".to_owned())],
+            body: Some(question.into()),
+            within: WITHIN,
+            most_answer: MAX_OCSP_RESPONSE,
+        };
+        let answer = self.client.send(request).await.ok()?;
+        (answer.status == 200).then_some(answer.body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::net::{TcpListener, TcpStream};
+    use std::path::Path;
+    use std::process::{Child, Command, Stdio};
+
+    use model::SystemClock;
+    use seal::x509::{Crl, Standing};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A certification authority made with OpenSSL's own tool: `good` and `other` are valid, `bad` is revoked.
+    struct House(TempDir);
+
+    impl House {
+        fn build() -> Self {
+            let house = House(tempfile::tempdir().unwrap());
+            let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+            house.openssl(&format!(
+                "req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=ca -days 9 -addext keyUsage=critical,keyCertSign,cRLSign"
+            ));
+            let mut index = String::new();
+            for (serial, name) in [(1, "good"), (2, "bad"), (3, "other")] {
+                house.openssl(&format!("req -new {key} -keyout {name}.key -out {name}.csr -subj /CN={name}"));
+                house.openssl(&format!(
+                    "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -set_serial {serial} -days 9 -out {name}.pem"
+                ));
+                let (state, since) = if name == "bad" { ("R", "260101000000Z") } else { ("V", "") };
+                index += &format!("{state}\t491231235959Z\t{since}\t0{serial}\tunknown\t/CN={name}\n");
+            }
+            std::fs::write(house.path().join("index.txt"), index).unwrap();
+            std::fs::write(
+                house.path().join("ca.cnf"),
+                "[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\ndefault_md=sha256\n",
+            )
+            .unwrap();
+            house
+        }
+
+        fn path(&self) -> &Path {
+            self.0.path()
+        }
+
+        fn openssl(&self, arguments: &str) {
+            let done =
+                Command::new("openssl").args(arguments.split(' ')).current_dir(self.path()).output().unwrap();
+            assert!(done.status.success(), "{arguments}: {}", String::from_utf8_lossy(&done.stderr));
+        }
+
+        fn certificate(&self, name: &str) -> Certificate {
+            let pem = std::fs::read(self.path().join(format!("{name}.pem"))).unwrap();
+            Certificate::all_from_pem(&pem).unwrap().remove(0)
+        }
+
+        fn trust(&self) -> Trust {
+            Trust::new(&[self.certificate("ca")]).unwrap()
+        }
+
+        fn list(&self) -> Crl {
+            self.openssl("ca -config ca.cnf -gencrl -keyfile ca.key -cert ca.pem -crldays 9 -out ca.crl");
+            Crl::read(&std::fs::read(self.path().join("ca.crl")).unwrap()).unwrap()
+        }
+
+        /// OpenSSL's own responder. It says at which port it listens; a connection without a question would end it.
+        fn responder(&self) -> (Child, String) {
+            let arguments = "ocsp -index index.txt -CA ca.pem -rsigner ca.pem -rkey ca.key -ndays 1 -port 0";
+            let mut command = Command::new("openssl");
+            command.args(arguments.split(' ')).current_dir(self.path());
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+            let mut line = String::new();
+            BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+            let port = line.split([':', ' ']).find_map(|word| word.parse::<u16>().ok());
+            let port = port.unwrap_or_else(|| panic!("{line}"));
+            (child, format!("http://127.0.0.1:{port}/"))
+        }
+    }
+
+    fn now() -> i64 {
+        SystemClock.now().micros() / 1_000_000
+    }
+
+    /// Where the certificate stands, and whether a responder's answer says so.
+    async fn standing(of: &Arc<Revocation>, certificate: Certificate) -> (Standing, bool) {
+        let inspector = Shared(Arc::clone(of));
+        let found = spawn_blocking(move || inspector.inspect(&certificate, now()).unwrap()).await.unwrap();
+        (found.standing(), found.ocsp.is_some())
+    }
+
+    #[tokio::test]
+    async fn a_responder_is_asked_and_its_answer_remembered_for_a_while() {
+        let house = House::build();
+        let (mut child, url) = house.responder();
+        let responder = Responder::new(url, Arc::new(SystemClock)).unwrap();
+        let revocation = Revocation::new(house.trust(), Box::new(|| None), Some(responder));
+        let [good, bad, other] = ["good", "bad", "other"].map(|name| house.certificate(name));
+        assert_eq!(standing(&revocation, good.clone()).await, (Standing::Good, true));
+        assert_eq!(standing(&revocation, bad.clone()).await, (Standing::Revoked, true));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(standing(&revocation, other).await, (Standing::Incomplete, false), "nobody can be asked");
+        assert_eq!(standing(&revocation, good).await, (Standing::Good, true), "as said before");
+        assert_eq!(standing(&revocation, bad).await, (Standing::Revoked, true));
+    }
+
+    #[tokio::test]
+    async fn a_responder_that_is_away_is_not_asked_by_every_order() {
+        let house = House::build();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let calls = std::thread::spawn(move || {
+            // Whoever calls is hung up on; the test's own last call ends the counting.
+            listener
+                .incoming()
+                .take_while(|call| {
+                    let mut first = [0];
+                    let mut call = call.as_ref().unwrap();
+                    std::io::Read::read(&mut call, &mut first).is_ok_and(|_| first != *b"E")
+                })
+                .count()
+        });
+        let responder = Responder::new(url.clone(), Arc::new(SystemClock)).unwrap();
+        let revocation = Revocation::new(house.trust(), Box::new(|| None), Some(responder));
+        for name in ["good", "other", "bad"] {
+            assert_eq!(
+                standing(&revocation, house.certificate(name)).await,
+                (Standing::Incomplete, false),
+                "{name}"
+            );
+        }
+        let address = url.trim_start_matches("http://").trim_end_matches('/');
+        std::io::Write::write_all(&mut TcpStream::connect(address).unwrap(), b"E").unwrap();
+        assert_eq!(calls.join().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_new_list_counts_without_a_restart_and_an_unreadable_one_changes_nothing() {
+        let house = House::build();
+        let list = Mutex::new(Some(house.trust().with_crls(vec![house.list()])));
+        let reread: Reread = Box::new(move || list.lock().unwrap().take());
+        let revocation =
+            Arc::new(Revocation { trust: RwLock::new(Arc::new(house.trust())), reread, responder: None });
+        assert_eq!(standing(&revocation, house.certificate("bad")).await.0, Standing::Incomplete);
+        let task = tokio::spawn(keep_fresh(Arc::downgrade(&revocation), Duration::from_millis(5)));
+        while standing(&revocation, house.certificate("good")).await.0 != Standing::Good {
+            sleep(Duration::from_millis(5)).await;
+        }
+        // By now nothing can be read any more.
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(standing(&revocation, house.certificate("good")).await.0, Standing::Good);
+        assert_eq!(standing(&revocation, house.certificate("bad")).await.0, Standing::Revoked);
+        drop(revocation);
+        task.await.unwrap();
+    }
+}
