@@ -351,7 +351,7 @@ fn the_example_s_intermediary_is_valid_and_shows_every_key_with_its_default() {
         );
     }
 
-    let needed = ["authority", "cipher", "signer", "trust", "crl", "passive_recipients"];
+    let needed = ["authority", "cipher", "signer", "trust", "crl", "ocsp", "passive_recipients"];
     let (front, keys) = text.split_once("[osci]\n").unwrap();
     let is_needed = |line: &&str| needed.iter().any(|key| line.starts_with(&format!("{key} = ")));
     let bare: Vec<&str> = keys.lines().filter(is_needed).collect();
