@@ -199,6 +199,19 @@ mod tests {
     /// A certification authority made with OpenSSL's own tool: `good` and `other` are valid, `bad` is revoked.
     struct House(TempDir);
 
+    /// OpenSSL's own responder; it ends with the test, however that ends.
+    struct Responding {
+        child: Child,
+        url: String,
+    }
+
+    impl Drop for Responding {
+        fn drop(&mut self) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+
     impl House {
         fn build() -> Self {
             let house = House(tempfile::tempdir().unwrap());
@@ -248,8 +261,8 @@ mod tests {
             Crl::read(&std::fs::read(self.path().join("ca.crl")).unwrap()).unwrap()
         }
 
-        /// OpenSSL's own responder. It says at which port it listens; a connection without a question would end it.
-        fn responder(&self) -> (Child, String) {
+        /// It says at which port it listens; a connection without a question would end it.
+        fn responder(&self) -> Responding {
             let arguments = "ocsp -index index.txt -CA ca.pem -rsigner ca.pem -rkey ca.key -ndays 1 -port 0";
             let mut command = Command::new("openssl");
             command.args(arguments.split(' ')).current_dir(self.path());
@@ -258,7 +271,7 @@ mod tests {
             BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
             let port = line.split([':', ' ']).find_map(|word| word.parse::<u16>().ok());
             let port = port.unwrap_or_else(|| panic!("{line}"));
-            (child, format!("http://127.0.0.1:{port}/"))
+            Responding { child, url: format!("http://127.0.0.1:{port}/") }
         }
     }
 
@@ -276,14 +289,13 @@ mod tests {
     #[tokio::test]
     async fn a_responder_is_asked_and_its_answer_remembered_for_a_while() {
         let house = House::build();
-        let (mut child, url) = house.responder();
-        let responder = Responder::new(url, Arc::new(SystemClock)).unwrap();
+        let responding = house.responder();
+        let responder = Responder::new(responding.url.clone(), Arc::new(SystemClock)).unwrap();
         let revocation = Revocation::new(house.trust(), Box::new(|| None), Some(responder));
         let [good, bad, other] = ["good", "bad", "other"].map(|name| house.certificate(name));
         assert_eq!(standing(&revocation, good.clone()).await, (Standing::Good, true));
         assert_eq!(standing(&revocation, bad.clone()).await, (Standing::Revoked, true));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        drop(responding);
         assert_eq!(standing(&revocation, other).await, (Standing::Incomplete, false), "nobody can be asked");
         assert_eq!(standing(&revocation, good).await, (Standing::Good, true), "as said before");
         assert_eq!(standing(&revocation, bad).await, (Standing::Revoked, true));
