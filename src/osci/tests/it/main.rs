@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // These are tests.
 
+mod attack;
 mod bed;
 mod broken;
 mod content;

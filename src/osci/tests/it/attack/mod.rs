@@ -1,0 +1,5 @@
+//! Attacks on whole messages: published ways to deceive readers of signed and encrypted XML, and what floods a reader.
+
+mod content;
+mod forge;
+mod keys;
