@@ -119,6 +119,16 @@ impl Package {
         Ok(Unverified { package: self, message, defect, ordinals, signature })
     }
 
+    /// Whether something stands behind the last part, where no signature covers it.
+    pub(crate) fn has_epilogue(&self) -> bool {
+        self.has_epilogue
+    }
+
+    /// Whether something in the XML has this id.
+    pub(crate) fn holds_id(&self, id: &str) -> bool {
+        self.survey.place(id).is_some()
+    }
+
     /// The code of a SOAP fault; `None` if this is none. A code that nobody knows reads as 9811.
     ///
     /// # Errors

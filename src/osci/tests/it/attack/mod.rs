@@ -2,4 +2,5 @@
 
 mod content;
 mod forge;
+mod handing_on;
 mod keys;
