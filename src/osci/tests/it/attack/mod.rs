@@ -4,3 +4,4 @@ mod content;
 mod forge;
 mod handing_on;
 mod keys;
+mod wrapping;
