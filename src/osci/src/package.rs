@@ -39,6 +39,7 @@ pub struct Package {
     survey: Survey,
     outside: OutsideDigests,
     limits: xml::Limits,
+    has_epilogue: bool,
 }
 
 /// A part beside the XML.
@@ -89,8 +90,9 @@ impl Package {
             digests.into_iter().for_each(|(method, digest)| outside.insert(&uri, method, digest));
             attachments.push(Attachment { id, length, digest });
         }
+        let has_epilogue = parts.epilogue() > 0;
         drop(parts);
-        Ok(Package { raw, xml, attachments, kind, survey, outside, limits: xml_limits })
+        Ok(Package { raw, xml, attachments, kind, survey, outside, limits: xml_limits, has_epilogue })
     }
 
     /// Reads the message.

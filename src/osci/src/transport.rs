@@ -74,6 +74,15 @@ pub struct Protection {
     pub knows_short_iv: bool,
 }
 
+impl Protection {
+    /// Whether anybody can change what is encrypted, since the cipher has no tag. Different answers to changed orders
+    /// would then tell what they say; so until a signature is found to be right, whatever is wrong must be told like a
+    /// wrong ciphertext (9202).
+    pub fn is_malleable(&self) -> bool {
+        !self.cipher.is_authenticated()
+    }
+}
+
 /// Takes a package in, and decrypts it with whichever of our keys it names.
 ///
 /// # Errors

@@ -4,4 +4,5 @@ mod content;
 mod forge;
 mod handing_on;
 mod keys;
+mod probing;
 mod wrapping;
