@@ -11,3 +11,4 @@ mod lifecycle;
 mod memory;
 mod pass_on;
 mod people;
+mod replay;
