@@ -1,5 +1,6 @@
 //! Any bytes as XML to be brought into its canonical form (src/xml, Canonical XML 1.0 and Exclusive XML Canonicalization
-//! 1.0): no form panics, each is its own canonical form, and none depends on how the input is cut.
+//! 1.0): no form panics, each is its own canonical form, and none depends on how the input is cut; of two faults either may
+//! be told.
 #![no_main]
 
 use std::io::BufRead;
@@ -8,11 +9,11 @@ use amtsbote_fuzz::{slow, steps};
 use libfuzzer_sys::fuzz_target;
 use xml::{Error, Event, Form, Limits, Reader, canonical_document};
 
-type Outcome = Result<Vec<u8>, String>;
+type Outcome = Option<Vec<u8>>;
 
 /// The canonical form of the whole document.
 fn whole(input: impl BufRead, form: &Form) -> Outcome {
-    canonical_document(input, Limits::default(), form.clone(), Vec::new()).map_err(|error| error.to_string())
+    canonical_document(input, Limits::default(), form.clone(), Vec::new()).ok()
 }
 
 /// The canonical form of the n-th element.
@@ -53,7 +54,7 @@ fuzz_target!(|input: &[u8]| {
     for step in steps(document) {
         assert_eq!(first, whole(slow(document, *step), &form));
     }
-    let Ok(canonical) = first else { return };
+    let Some(canonical) = first else { return };
     check_again(&form, &canonical);
     let wanted = u64::from(choice >> 3);
     match part(document, &form, wanted) {
