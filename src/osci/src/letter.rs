@@ -18,7 +18,7 @@ use crate::message::Message;
 use crate::names::{ACTOR_NEXT, ENVELOPE, Kind};
 use crate::package::{Attachment, OWN_DIGEST, Package};
 use crate::transport::Limits;
-use crate::write::{BODY, Block, Envelope, Foreign, Xml, envelope};
+use crate::write::{Block, Envelope, Foreign, Xml, envelope};
 use crate::{Error, Result};
 
 /// A message to be written.
@@ -80,7 +80,35 @@ impl Letter<'_> {
     /// # Errors
     /// What signing and writing say; [`Error::Malformed`] if what is handed on cannot be.
     pub(crate) fn write(&self, boundary: Boundary) -> Result<Plaintext> {
+        match (self.write_marked("", boundary.clone()), self.carried) {
+            // Whoever sent the delivery chose its ids, and must not keep it from its recipient by choosing ours.
+            (Err(Error::Security(seal::Error::SignatureDuplicateId)), Carried::Handed(handed)) => {
+                self.write_marked(&self.free_mark(&handed.package), boundary)
+            }
+            (done, _) => done,
+        }
+    }
+
+    /// What makes our ids unlike all that stand in a package.
+    fn free_mark(&self, package: &Package) -> String {
+        let envelope = envelope(self.message, Foreign::default(), "");
+        let certificates = [&self.message.intermediary.cipher, &self.message.intermediary.signature];
+        let ids: Vec<&str> = envelope
+            .blocks
+            .iter()
+            .map(|block| block.id.as_str())
+            .chain(certificates.into_iter().flatten().map(|named| named.id.as_str()))
+            .chain([envelope.body_id.as_str(), self.signature_block().1])
+            .collect();
+        let is_free = |mark: &String| !ids.iter().any(|id| package.holds_id(&format!("{id}{mark}")));
+        (1_u64..).map(|number| format!("_{number}")).find(is_free).unwrap_or_default()
+    }
+
+    /// Writes the package with `mark` behind each `Id` of ours.
+    fn write_marked(&self, mark: &str, boundary: Boundary) -> Result<Plaintext> {
         let mut message = self.message.clone();
+        let certificates = [&mut message.intermediary.cipher, &mut message.intermediary.signature];
+        certificates.into_iter().flatten().for_each(|named| named.id.push_str(mark));
         let foreign = match self.carried {
             Carried::Handed(handed) => {
                 message.namespaces.clone_from(&handed.message.namespaces);
@@ -88,9 +116,11 @@ impl Letter<'_> {
             }
             Carried::Nothing | Carried::Own(_) => Foreign::default(),
         };
-        let envelope = envelope(&message, foreign);
+        let envelope = envelope(&message, foreign, mark);
         let signature = match self.signer {
-            Some((identity, method, id)) => Some(self.sign(&envelope, identity, method, id)?),
+            Some((identity, method, id)) => {
+                Some(self.sign(&envelope, identity, method, &format!("{id}{mark}"), mark)?)
+            }
             None => None,
         };
         let mut writer = mime::Writer::osci(self.limits.staging(), boundary)?;
@@ -136,15 +166,21 @@ impl Letter<'_> {
         envelope: &Envelope,
         identity: &Identity,
         method: SignatureMethod,
-        id: &str,
+        certificate: &str,
+        mark: &str,
     ) -> Result<String> {
         let mut unsigned: Staging = self.limits.staging();
         self.put(envelope, None, &mut unsigned)?;
         let unsigned = unsigned.finish();
         let limits = xml::Limits { total_bytes: self.limits.xml, ..xml::Limits::default() };
         let survey = Survey::read(unsigned.open(), limits)?;
+        let (name, id) = self.signature_block();
+        let id = format!("{id}{mark}");
+        if survey.place(&id).is_some() {
+            return Err(Error::Security(seal::Error::SignatureDuplicateId));
+        }
         let references = self.references(envelope);
-        let key_info = format!("<ds:RetrievalMethod URI=\"#{id}\"></ds:RetrievalMethod>");
+        let key_info = format!("<ds:RetrievalMethod URI=\"#{certificate}\"></ds:RetrievalMethod>");
         let scope = scope(envelope);
         let scope: Vec<(&str, &str)> =
             scope.iter().map(|(name, uri)| (name.as_str(), uri.as_str())).collect();
@@ -158,20 +194,24 @@ impl Letter<'_> {
             id: None,
         };
         let signature = signing.sign(&survey, unsigned.open())?;
-        let (name, id) = match self.message.kind {
-            Kind::Answer(_) => ("osci:SupplierSignature", "suppliersignature"),
-            _ => ("osci:ClientSignature", "clientsignature"),
-        };
         let mut block = Xml::default();
-        block.block(name, id, ACTOR_NEXT, &[]);
+        block.block(name, &id, ACTOR_NEXT, &[]);
         block.text.push_str(&signature);
         block.close(name);
         Ok(block.text)
     }
 
+    /// Name and `Id` of the signature block.
+    fn signature_block(&self) -> (&'static str, &'static str) {
+        match self.message.kind {
+            Kind::Answer(_) => ("osci:SupplierSignature", "suppliersignature"),
+            _ => ("osci:ClientSignature", "clientsignature"),
+        }
+    }
+
     /// Every header block, the body and every attachment.
     fn references(&self, envelope: &Envelope) -> Vec<NewReference> {
-        let ids = envelope.blocks.iter().map(|block| block.id.as_str()).chain([BODY]);
+        let ids = envelope.blocks.iter().map(|block| block.id.as_str()).chain([envelope.body_id.as_str()]);
         let inside =
             ids.map(|id| (Target::Element(id.to_owned()), vec![Transform::Canonical(Form::default())]));
         let attachments: Vec<&Attachment> = match self.carried {

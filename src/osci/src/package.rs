@@ -39,6 +39,7 @@ pub struct Package {
     survey: Survey,
     outside: OutsideDigests,
     limits: xml::Limits,
+    has_epilogue: bool,
 }
 
 /// A part beside the XML.
@@ -89,8 +90,9 @@ impl Package {
             digests.into_iter().for_each(|(method, digest)| outside.insert(&uri, method, digest));
             attachments.push(Attachment { id, length, digest });
         }
+        let has_epilogue = parts.epilogue() > 0;
         drop(parts);
-        Ok(Package { raw, xml, attachments, kind, survey, outside, limits: xml_limits })
+        Ok(Package { raw, xml, attachments, kind, survey, outside, limits: xml_limits, has_epilogue })
     }
 
     /// Reads the message.
@@ -101,22 +103,40 @@ impl Package {
         let kind = self.kind.ok_or(Error::Malformed("the envelope does not say what it is"))?;
         let mut assembly = Assembly::new(kind);
         let mut elements = Elements::unverified(self.xml.open(), self.limits, |depth, start| {
-            depth == 3 || (depth == 2 && start.is(SOAP, "Body"))
+            depth == 3 || (depth == 2 && !start.is(SOAP, "Header"))
         });
+        // The blocks of one Header, and then one Body: whoever reads the first and whoever reads the last see the same.
+        let (mut header, mut has_body) = (None, false);
         while let Some(mut element) = elements.next()? {
-            let is_soap = |local| {
-                let parent = element.ancestors.last();
-                parent.is_some_and(|it| it.local == local && it.namespace.as_deref() == Some(SOAP))
-            };
-            match (element.place.depth, is_soap("Header")) {
-                (2, _) => assembly.body(element.reader()?)?,
-                (_, true) => assembly.header_block(element.reader()?)?,
-                _ => return Err(Error::Malformed("the envelope has something beside Header and Body")),
+            let parent = element.place.parent;
+            let is_body = element.place.depth == 2;
+            let reader = element.reader()?;
+            if has_body || (is_body && !reader.current().is(SOAP, "Body")) {
+                return Err(Error::Malformed("the envelope has something beside Header and Body"));
+            }
+            if is_body {
+                has_body = true;
+                assembly.body(reader)?;
+            } else if header.is_none() || header == parent {
+                header = parent;
+                assembly.header_block(reader)?;
+            } else {
+                return Err(Error::Malformed("a second Header"));
             }
         }
         let (ordinals, signature) = (std::mem::take(&mut assembly.ordinals), assembly.signature);
         let (message, defect) = assembly.finish()?;
         Ok(Unverified { package: self, message, defect, ordinals, signature })
+    }
+
+    /// Whether something stands behind the last part, where no signature covers it.
+    pub(crate) fn has_epilogue(&self) -> bool {
+        self.has_epilogue
+    }
+
+    /// Whether something in the XML has this id.
+    pub(crate) fn holds_id(&self, id: &str) -> bool {
+        self.survey.place(id).is_some()
     }
 
     /// The code of a SOAP fault; `None` if this is none. A code that nobody knows reads as 9811.

@@ -17,7 +17,7 @@ use crate::message::{
 };
 use crate::names::{Kind, Order};
 use crate::package::Package;
-use crate::transport::{Limits, Sealing, open, seal};
+use crate::transport::{Limits, Protection, Sealing, open, seal};
 use crate::{Error, Result};
 
 /// `Id` of our signature certificate in an answer.
@@ -69,15 +69,21 @@ impl Recipient<'_> {
     pub fn take(&self, call: impl Read) -> Result<Called> {
         let opened = open(call, self.cipher, &self.policy, &self.limits)?;
         let is_sealed = opened.protection.is_some();
+        let is_malleable = opened.protection.as_ref().is_some_and(Protection::is_malleable);
         let no_order = |error| match error {
-            Error::Io(_) | Error::Refused(_) => error,
+            Error::Io(_) => error,
+            _ if is_malleable => Error::Refused(Code::NOT_DECRYPTED),
+            Error::Refused(_) => error,
             _ if is_sealed => Error::Refused(Code::NO_ORDER),
             _ => Error::Refused(Code::NO_MESSAGE),
         };
         let package = Package::open(opened.package, &self.limits).map_err(no_order)?;
+        if is_malleable && package.has_epilogue() {
+            return Err(Error::Refused(Code::NOT_DECRYPTED));
+        }
         let unverified = package.read().map_err(no_order)?;
         if !matches!(unverified.unbelieved().kind, Kind::Order(order) if order.is_for_recipient()) {
-            return Err(Error::Refused(Code::NO_ORDER));
+            return Err(no_order(Error::Refused(Code::NO_ORDER)));
         }
         let (message, signer) = unverified.verify(&self.policy).map_err(no_order)?;
         if !self.intermediaries.contains(&signer) {

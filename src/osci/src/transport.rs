@@ -74,6 +74,15 @@ pub struct Protection {
     pub knows_short_iv: bool,
 }
 
+impl Protection {
+    /// Whether anybody can change what is encrypted, since the cipher has no tag. Different answers to changed orders
+    /// would then tell what they say; so until a signature is found to be right, whatever is wrong must be told like a
+    /// wrong ciphertext (9202).
+    pub fn is_malleable(&self) -> bool {
+        !self.cipher.is_authenticated()
+    }
+}
+
 /// Takes a package in, and decrypts it with whichever of our keys it names.
 ///
 /// # Errors
@@ -87,13 +96,18 @@ pub fn open(input: impl Read, keys: &[Identity], policy: &Policy, limits: &Limit
     let mut envelope = Vec::new();
     let first = parts.next_part().map_err(no_message)?.ok_or(Error::Refused(Code::NO_MESSAGE))?;
     // An envelope of encryption is small. If it is something else, reading goes on from the copy.
-    first.take(ENVELOPE_BYTES).read_to_end(&mut envelope).map_err(no_message)?;
+    let mut first = first.take(ENVELOPE_BYTES);
+    first.read_to_end(&mut envelope).map_err(no_message)?;
     if kind(&envelope[..]).map_err(no_message)? != Some(Kind::Encrypted) {
+        first.set_limit(limits.xml.saturating_sub(envelope.len() as u64).saturating_add(1));
+        // What is read is copied. What has too much of anything is not read to its end.
+        skip_xml(first)?;
+        while parts.next_part().map_err(no_message)?.is_some() {}
         drop(parts);
-        let mut copy = copy.into_inner().ok_or(Error::Refused(Code::INTERNAL))?;
-        io::copy(&mut input, &mut copy).map_err(no_message)?;
+        let copy = copy.into_inner().ok_or(Error::Refused(Code::INTERNAL))?;
         return Ok(Opened { package: copy.finish(), protection: None });
     }
+    drop(first);
     copy.replace(None);
     let data = encrypted_data(&envelope).map_err(no_message)?;
     let (key, protection) = own_key(&data, keys, policy)?;
@@ -120,6 +134,12 @@ pub fn receivers(input: impl Read, limits: &Limits) -> Result<Vec<Certificate>> 
         receivers.push(Certificate::from_der(der).map_err(no_message)?);
     }
     Ok(receivers)
+}
+
+/// Reads the rest of an XML in the clear, which must end before the limit.
+fn skip_xml<R: Read>(mut first: io::Take<mime::Part<'_, R>>) -> Result<()> {
+    io::copy(&mut first, &mut io::sink()).map_err(no_message)?;
+    if first.limit() == 0 { Err(Error::Refused(Code::NO_MESSAGE)) } else { Ok(()) }
 }
 
 /// What is no message, unless a better code is known or the fault is on our side.

@@ -4,13 +4,20 @@
 use std::collections::{BTreeMap, HashSet};
 
 use seal::x509::Certificate;
-use seal::xmldsig::{Key, OutsideDigests, Signature, Survey, Verified, Verifier};
+use seal::xmldsig::{Content as Covering, Key, OutsideDigests, Signature, Survey, Verified, Verifier};
 use seal::xmlenc::Plaintext;
 
 use super::attachments::{self, Wanted};
 use super::draft::{Draft, DraftPart};
 use super::{Attached, Container, Part, Reader, root};
 use crate::{Error, Result};
+
+/// What is known of the attachments that signatures reference.
+struct Outside {
+    digests: OutsideDigests,
+    /// Under which key each was digested, and by which methods.
+    wanted: BTreeMap<String, Wanted>,
+}
 
 /// One XML with containers in it.
 pub(super) struct Document<'a> {
@@ -24,10 +31,11 @@ impl Document<'_> {
     pub(super) fn release(&self, drafts: Vec<Draft>, depth: usize) -> Result<Vec<Part>> {
         let mut wanted = BTreeMap::new();
         drafts.iter().for_each(|draft| self.want(draft, &mut wanted));
-        let outside = match wanted.is_empty() {
+        let digests = match wanted.is_empty() {
             true => OutsideDigests::new(),
             false => attachments::digests(self.reader, &wanted)?,
         };
+        let outside = Outside { digests, wanted };
         let mut parts = Vec::new();
         for draft in drafts {
             match draft.container {
@@ -65,14 +73,14 @@ impl Document<'_> {
         }
     }
 
-    fn container(&self, draft: Draft, outside: &OutsideDigests, depth: usize) -> Result<Container> {
+    fn container(&self, draft: Draft, outside: &Outside, depth: usize) -> Result<Container> {
         let (id, ordinal) = draft.container.clone().ok_or(Error::Malformed("no container"))?;
         let mut authors = Vec::new();
         for signature in self.signatures(ordinal) {
             let author = self.author(signature)?;
             let verified = self.verified(signature, &author, outside)?;
             let covered = Coverage::of(&verified);
-            if !draft.parts.iter().all(|part| covered.holds(part)) {
+            if !draft.parts.iter().all(|part| covered.holds(part) && outside.holds(&draft, part)) {
                 return Err(Error::Security(seal::Error::SignatureNotCovered));
             }
             authors.push(author);
@@ -91,7 +99,7 @@ impl Document<'_> {
         &self,
         part: DraftPart,
         attached: Option<&BTreeMap<String, Attached>>,
-        outside: &OutsideDigests,
+        outside: &Outside,
         depth: usize,
     ) -> Result<Part> {
         Ok(match part {
@@ -118,22 +126,20 @@ impl Document<'_> {
         };
         let id = retrieval.uri.strip_prefix('#').unwrap_or_default();
         let named = self.reader.message.certificates.by_id(id);
-        named
-            .map(|named| named.certificate.clone())
-            .ok_or(Error::Malformed("the certificate of an author signature is missing"))
+        let named = named.ok_or(Error::Malformed("the certificate of an author signature is missing"))?;
+        // A key that decrypts what others send may have been made to sign by it.
+        if !named.certificate.key_usage().may_sign() {
+            return Err(Error::Malformed("the certificate of an author signature is not for signatures"));
+        }
+        Ok(named.certificate.clone())
     }
 
-    fn verified(
-        &self,
-        signature: &Signature,
-        author: &Certificate,
-        outside: &OutsideDigests,
-    ) -> Result<Verified> {
+    fn verified(&self, signature: &Signature, author: &Certificate, outside: &Outside) -> Result<Verified> {
         let verifier = Verifier {
             survey: self.survey,
             key: &Key::Certificate(author.x509().to_owned()),
             policy: *self.reader.policy,
-            outside,
+            outside: &outside.digests,
             // So the field's library digests what is encrypted within a signed container.
             library_form: true,
         };
@@ -143,29 +149,48 @@ impl Document<'_> {
 
 /// What a signature covers, for looking up.
 struct Coverage<'a> {
+    /// Elements of which at least everything that is in them is covered.
     ordinals: HashSet<u64>,
+    /// Elements of which the decoded bytes of their text are covered, and no attribute.
+    texts: HashSet<u64>,
     attachments: HashSet<&'a str>,
 }
 
 impl<'a> Coverage<'a> {
     fn of(verified: &'a Verified) -> Self {
-        let ordinals = verified.covered().iter().map(|covered| covered.place.ordinal).collect();
+        let of = |is_text: bool| {
+            let covered = verified.covered().iter();
+            let meant = covered.filter(move |it| (it.content == Covering::Base64Text) == is_text);
+            meant.map(|covered| covered.place.ordinal).collect()
+        };
         let attachments = verified.outside().iter().filter_map(|uri| uri.strip_prefix("cid:")).collect();
-        Coverage { ordinals, attachments }
+        Coverage { ordinals: of(false), texts: of(true), attachments }
     }
 
     /// Whether a part of the container is covered.
     fn holds(&self, part: &DraftPart) -> bool {
         match part {
-            DraftPart::Inline { ordinal, .. }
-            | DraftPart::Container { ordinal, .. }
-            | DraftPart::Encrypted { ordinal, .. } => self.ordinals.contains(ordinal),
+            DraftPart::Inline { ordinal, .. } => {
+                self.texts.contains(ordinal) || self.ordinals.contains(ordinal)
+            }
+            DraftPart::Container { ordinal, .. } | DraftPart::Encrypted { ordinal, .. } => {
+                self.ordinals.contains(ordinal)
+            }
             DraftPart::Attachment { ordinal, content_id, .. } => {
                 self.ordinals.contains(ordinal) && self.attachments.contains(content_id.as_str())
             }
-            // Whoever has another key gets another plaintext, which then has another digest.
+            // Another key gives another plaintext, which then has another digest: see `Outside::holds`.
             DraftPart::AttachmentKey { .. } => true,
         }
+    }
+}
+
+impl Outside {
+    /// Whether an attachment was digested under the key under which this container gives it out. Another container may
+    /// name the same part of the package with another key.
+    fn holds(&self, draft: &Draft, part: &DraftPart) -> bool {
+        let DraftPart::Attachment { content_id, .. } = part else { return true };
+        self.wanted.get(content_id).is_some_and(|wanted| wanted.key == draft.key_of(content_id))
     }
 }
 

@@ -131,29 +131,42 @@ impl<B: Backend> Intermediary<B> {
         if self.settings.must_be_encrypted && protection.is_none() {
             return Err(Error::Refused(Code::NO_ORDER));
         }
+        let is_malleable = protection.as_ref().is_some_and(Protection::is_malleable);
         // Within an envelope of encryption, what is no order is told as 9300.
-        let code = if protection.is_some() { Code::NO_ORDER } else { Code::NO_MESSAGE };
+        let code = match &protection {
+            None => Code::NO_MESSAGE,
+            Some(_) if is_malleable => Code::NOT_DECRYPTED,
+            Some(_) => Code::NO_ORDER,
+        };
         let no_order = |error| match error {
-            Error::Io(_) | Error::Refused(_) => error,
+            Error::Io(_) => error,
+            Error::Refused(_) if !is_malleable => error,
             _ => Error::Refused(code),
         };
         let package = Rc::new(Package::open(package, limits).map_err(no_order)?);
+        // Blocks that somebody put behind an order would tell by it whether they are well padded.
+        if is_malleable && package.has_epilogue() {
+            return Err(Error::Refused(code));
+        }
         let unverified = package.read().map_err(no_order)?;
         match unverified.unbelieved().kind {
             Kind::Order(order) if !order.is_for_recipient() => {}
-            _ => return Err(Error::Refused(Code::NO_ORDER)),
+            _ => return Err(no_order(Error::Refused(Code::NO_ORDER))),
         }
         let claimed = unverified.unbelieved().clone();
         let verified = match unverified.is_signed() {
             true => unverified.verify(policy).map(|(message, signer)| (message, Some(signer))),
-            false if self.settings.must_be_signed => Err(Error::Refused(Code::UNSIGNED)),
+            // Only a signature tells an order from garbage there.
+            false if self.settings.must_be_signed || is_malleable => Err(Error::Refused(Code::UNSIGNED)),
             false => unverified.unsigned().map(|message| (message, None)),
         };
         match verified {
             Ok((message, signer)) => {
                 self.carry_out(Rc::clone(&package), message, signer, protection.as_ref())
             }
-            Err(Error::Refused(code)) => self.refuse_unbelieved(&claimed, code, protection.as_ref()),
+            Err(Error::Refused(code)) if !is_malleable => {
+                self.refuse_unbelieved(&claimed, code, protection.as_ref())
+            }
             Err(error) => Err(no_order(error)),
         }
     }

@@ -10,22 +10,34 @@ use crate::names::ACTOR_NEXT;
 /// Letters of base64 in a line of a certificate.
 const LINE: usize = 76;
 
-/// The message's own blocks, in the order of the schemas, without a signature.
-pub(super) fn of(message: &Message, foreign: Foreign) -> Vec<Block> {
-    let mut blocks = vec![control(&message.control)];
+/// The message's own blocks, in the order of the schemas, without a signature. `mark` stands behind their ids.
+pub(super) fn of(message: &Message, foreign: Foreign, mark: &str) -> Vec<Block> {
+    let own = |block: Block| marked(block, mark);
+    let mut blocks = vec![own(control(&message.control))];
     if !message.languages.is_empty() {
-        blocks.push(languages(&message.languages));
+        blocks.push(own(languages(&message.languages)));
     }
-    blocks.extend(message.time_stamps.iter().map(time_stamp));
+    blocks.extend(message.time_stamps.iter().map(time_stamp).map(own));
     if !holds_body(message.kind) {
-        blocks.push(Block { id: message.kind.element().to_ascii_lowercase(), xml: statement(message) });
+        let id = message.kind.element().to_ascii_lowercase();
+        blocks.push(own(Block { id, xml: statement(message) }));
     }
-    blocks.extend(intermediary(message));
-    blocks.extend(foreign.certificates.or_else(|| certificates(message)));
+    blocks.extend(intermediary(message).map(own));
+    blocks.extend(foreign.certificates.or_else(|| certificates(message).map(own)));
     // A description of nothing is against the schema.
-    blocks.extend(message.features.as_ref().filter(|it| !it.supported.is_empty()).map(features));
+    blocks.extend(message.features.as_ref().filter(|it| !it.supported.is_empty()).map(features).map(own));
     blocks.extend(foreign.custom);
     blocks
+}
+
+/// A block with a longer `Id`, which stands in its start tag.
+fn marked(block: Block, mark: &str) -> Block {
+    if mark.is_empty() {
+        return block;
+    }
+    let id = format!("{}{mark}", block.id);
+    let xml = block.xml.replacen(&format!(" Id=\"{}\"", block.id), &format!(" Id=\"{id}\""), 1);
+    Block { id, xml }
 }
 
 fn finished(id: &str, mut xml: Xml, name: &str) -> Block {

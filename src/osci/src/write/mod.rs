@@ -31,6 +31,8 @@ pub struct Envelope {
     pub blocks: Vec<Block>,
     /// From the end of the header up to the content of the body.
     pub middle: String,
+    /// `Id` of the body.
+    pub body_id: String,
     /// What the body holds, if it is ours.
     pub body: String,
     /// From the end of the body's content to the end.
@@ -38,7 +40,7 @@ pub struct Envelope {
 }
 
 /// `Id` of the body.
-pub(crate) const BODY: &str = "body";
+const BODY: &str = "body";
 
 /// Header blocks that are handed on as they came.
 #[derive(Debug, Clone, Default)]
@@ -50,25 +52,30 @@ pub struct Foreign {
 }
 
 /// Lays out a message of ours. What the body holds may be handed on, too: the caller puts it in place of
-/// [`Envelope::body`].
-pub fn envelope(message: &Message, foreign: Foreign) -> Envelope {
-    let namespaces =
+/// [`Envelope::body`]. `mark` stands behind each `Id` of ours: what is handed on may have the same without it.
+pub fn envelope(message: &Message, foreign: Foreign, mark: &str) -> Envelope {
+    let mut namespaces =
         if message.namespaces.is_empty() { own_namespaces() } else { message.namespaces.clone() };
-    let soap = prefix_of(&namespaces, SOAP, "soap");
-    let xsi = prefix_of(&namespaces, XSI, "xsi");
+    let soap = match namespaces.iter().any(|(prefix, uri)| prefix.is_none() && uri == SOAP) {
+        true => String::new(),
+        false => format!("{}:", prefix_of(&mut namespaces, SOAP, "soap")),
+    };
+    let xsi = prefix_of(&mut namespaces, XSI, "xsi");
     let mut head = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\r\n");
     let location = message.kind.schema_location();
-    head.push_str(&format!("<{soap}:Envelope{}", declarations(&namespaces)));
-    head.push_str(&format!(" {xsi}:schemaLocation=\"{location}\"><{soap}:Header>"));
-    let blocks = blocks::of(message, foreign);
+    head.push_str(&format!("<{soap}Envelope{}", declarations(&namespaces)));
+    head.push_str(&format!(" {xsi}:schemaLocation=\"{location}\"><{soap}Header>"));
+    let blocks = blocks::of(message, foreign, mark);
+    let body_id = format!("{BODY}{mark}");
     let content = if holds_body(message.kind) { statement(message) } else { String::new() };
     Envelope {
         head,
         blocks,
         namespaces: namespaces.clone(),
-        middle: format!("</{soap}:Header><{soap}:Body{} Id=\"{BODY}\">", declarations(&namespaces)),
+        middle: format!("</{soap}Header><{soap}Body{} Id=\"{body_id}\">", declarations(&namespaces)),
+        body_id,
         body: content,
-        tail: format!("</{soap}:Body></{soap}:Envelope>"),
+        tail: format!("</{soap}Body></{soap}Envelope>"),
     }
 }
 
@@ -104,9 +111,18 @@ fn own_namespaces() -> Vec<(Option<String>, String)> {
     ENVELOPE.iter().map(|(prefix, uri)| (Some((*prefix).to_owned()), (*uri).to_owned())).collect()
 }
 
-fn prefix_of(namespaces: &[(Option<String>, String)], uri: &str, otherwise: &str) -> String {
-    let found = namespaces.iter().find(|(prefix, known)| known == uri && prefix.is_some());
-    found.and_then(|(prefix, _)| prefix.clone()).unwrap_or_else(|| otherwise.to_owned())
+/// The prefix of a namespace. If there is none, one is declared: `wanted`, or what is like it and means nothing else.
+fn prefix_of(namespaces: &mut Vec<(Option<String>, String)>, uri: &str, wanted: &str) -> String {
+    let found = namespaces.iter().find_map(|(prefix, known)| prefix.clone().filter(|_| known == uri));
+    if let Some(prefix) = found {
+        return prefix;
+    }
+    let mut name = wanted.to_owned();
+    while namespaces.iter().any(|(prefix, _)| prefix.as_deref() == Some(name.as_str())) {
+        name.push('_');
+    }
+    namespaces.push((Some(name.clone()), uri.to_owned()));
+    name
 }
 
 fn declarations(namespaces: &[(Option<String>, String)]) -> String {

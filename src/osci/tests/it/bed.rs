@@ -1,7 +1,10 @@
 //! Keys, settings and files of the corpus.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
+use openssl::pkcs12::Pkcs12;
 use osci::intermediary::{Intermediary, Settings};
 use osci::message::Features;
 use osci::transport::Limits;
@@ -30,7 +33,15 @@ pub(crate) fn certificate(name: &str) -> Certificate {
 }
 
 pub(crate) fn identity(name: &str) -> Identity {
-    Identity::from_pkcs12(&read(&format!("TEST-ONLY/{name}.p12")), PIN).unwrap()
+    static OPENED: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    // A key file takes long to be opened, which is what it is for.
+    let mut opened = OPENED.lock().unwrap();
+    let pem = opened.entry(name.to_owned()).or_insert_with(|| {
+        let file = Pkcs12::from_der(&read(&format!("TEST-ONLY/{name}.p12"))).unwrap().parse2(PIN).unwrap();
+        let key = file.pkey.unwrap().private_key_to_pem_pkcs8().unwrap();
+        [key, file.cert.unwrap().to_pem().unwrap()].concat()
+    });
+    Identity::from_pem(pem, "").unwrap()
 }
 
 pub(crate) fn trust() -> Trust {

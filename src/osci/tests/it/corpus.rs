@@ -16,10 +16,10 @@ use crate::bed::{corpus, identity, intermediary};
 use crate::memory::Memory;
 
 /// When the corpus was recorded.
-const THEN: i64 = 1_795_404_300;
+pub(crate) const THEN: i64 = 1_795_404_300;
 
 /// A message of the corpus, opened with whichever key fits.
-fn opened(bytes: &[u8], keys: &[Identity]) -> osci::Result<Message> {
+pub(crate) fn opened(bytes: &[u8], keys: &[Identity]) -> osci::Result<Message> {
     let policy = Policy::default().with_legacy();
     let opened = open(bytes, keys, &policy, &Limits::default())?;
     let package = Package::open(opened.package, &Limits::default())?;
@@ -53,7 +53,7 @@ pub(crate) fn messages(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn name(path: &Path) -> String {
+pub(crate) fn name(path: &Path) -> String {
     path.file_name().unwrap().to_string_lossy().into_owned()
 }
 
@@ -110,7 +110,7 @@ fn told(answer: &[u8], keys: &[Identity]) -> Vec<String> {
 
 /// Lets an intermediary know what the recording one knew after an answer: the id that it had issued, and where the
 /// dialog stood.
-fn follow(memory: &Memory, order: &Message, answer: &Message) {
+pub(crate) fn follow(memory: &Memory, order: &Message, answer: &Message) {
     if let Body::Answer(said) = &answer.body
         && let Some(id) = &said.message_id
     {
@@ -143,7 +143,7 @@ fn expected(folder: &str, recorded: Vec<String>, is_last: bool) -> Vec<String> {
 }
 
 /// The folder's requests that an intermediary answers, one after the other, each with the recorded answer.
-fn requests(folder: &Path) -> Vec<(PathBuf, PathBuf)> {
+pub(crate) fn requests(folder: &Path) -> Vec<(PathBuf, PathBuf)> {
     let files = messages(folder);
     let number = |file: &PathBuf| name(file)[..2].to_owned();
     let is_request = |file: &&PathBuf| name(file).as_bytes()[2] == b'q';

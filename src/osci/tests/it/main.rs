@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // These are tests.
 
+mod attack;
 mod bed;
 mod broken;
 mod content;
@@ -10,3 +11,4 @@ mod lifecycle;
 mod memory;
 mod pass_on;
 mod people;
+mod replay;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use osci::intermediary::Backend;
 use osci::intermediary::backend::{
@@ -20,7 +20,7 @@ pub(crate) type Recipient = Box<dyn Fn(&str, &Plaintext) -> Result<Call> + Send 
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) recipient: Option<Recipient>,
-    pub(crate) now: i64,
+    now: AtomicI64,
     count: AtomicU64,
     state: Mutex<State>,
 }
@@ -37,17 +37,22 @@ struct Kept {
     card: Card,
     addressee: String,
     originator: Option<String>,
-    package: Vec<u8>,
+    package: Plaintext,
 }
 
 impl Memory {
     pub(crate) fn at(now: i64) -> Self {
-        Memory { now, ..Memory::default() }
+        Memory { now: AtomicI64::new(now), ..Memory::default() }
     }
 
     /// The same with somebody who can be called.
     pub(crate) fn calling(now: i64, recipient: Recipient) -> Self {
-        Memory { now, recipient: Some(recipient), ..Memory::default() }
+        Memory { recipient: Some(recipient), ..Memory::at(now) }
+    }
+
+    /// Moves the clock.
+    pub(crate) fn set_now(&self, now: i64) {
+        self.now.store(now, Ordering::Relaxed);
     }
 
     /// Where a dialog that another intermediary led stands now. `cipher` is the client's certificate if it is new.
@@ -72,10 +77,22 @@ impl Memory {
         self.state.lock().unwrap().ids.entry(id.to_owned()).or_insert(false);
     }
 
+    /// How many deliveries were taken in.
+    pub(crate) fn deliveries(&self) -> usize {
+        self.state.lock().unwrap().deliveries.len()
+    }
+
     pub(crate) fn reception_of(&self, id: &str) -> Option<i64> {
         let state = self.state.lock().unwrap();
         state.deliveries.iter().find(|it| it.card.message_id == id).and_then(|it| it.card.reception)
     }
+}
+
+/// A large package lies in a file.
+fn copy(package: &Plaintext) -> Result<Plaintext> {
+    let mut staging = Staging::new(1 << 20, 1 << 30);
+    std::io::copy(&mut package.open(), &mut staging)?;
+    Ok(staging.finish())
 }
 
 impl State {
@@ -102,7 +119,7 @@ fn is_meant(card: &Card, selection: &Selection) -> bool {
 
 impl Backend for Memory {
     fn now(&self) -> i64 {
-        self.now
+        self.now.load(Ordering::Relaxed)
     }
 
     fn random(&self) -> Result<[u8; 24]> {
@@ -129,7 +146,7 @@ impl Backend for Memory {
         let Some(dialog) = state.moved(was) else { return Ok(false) };
         dialog.version += 1;
         dialog.state = next.clone();
-        state.receive(&was.state.handed_out, self.now);
+        state.receive(&was.state.handed_out, self.now());
         Ok(true)
     }
 
@@ -139,7 +156,7 @@ impl Backend for Memory {
             return Ok(false);
         }
         state.dialogs.remove(&was.conversation);
-        state.receive(&was.state.handed_out, self.now);
+        state.receive(&was.state.handed_out, self.now());
         Ok(true)
     }
 
@@ -159,22 +176,21 @@ impl Backend for Memory {
             Some(used) if !*used => *used = true,
             _ => return Ok(Err(Refusal::MessageId)),
         }
-        let mut bytes = Vec::new();
-        std::io::copy(&mut package.open(), &mut bytes)?;
+        let package = copy(package)?;
         let card = Card {
             message_id: delivery.message_id.to_owned(),
             subject: delivery.subject.map(str::to_owned),
-            creation: self.now,
+            creation: self.now(),
             forwarding: None,
             reception: None,
-            modification: self.now,
+            modification: self.now(),
             inspections: delivery.inspections.to_vec(),
         };
         state.deliveries.push(Kept {
             card: card.clone(),
             addressee: delivery.addressee.fingerprint().to_owned(),
             originator: delivery.originator.map(|it| it.fingerprint().to_owned()),
-            package: bytes,
+            package,
         });
         Ok(Ok(card))
     }
@@ -185,9 +201,8 @@ impl Backend for Memory {
         let mine = state.deliveries.iter().filter(|it| it.addressee == client.fingerprint());
         let mut meant = mine.filter(|it| is_meant(&it.card, selection));
         let Some(kept) = meant.next() else { return Ok(None) };
-        let mut staging = Staging::new(1 << 20, 1 << 30);
-        std::io::copy(&mut kept.package.as_slice(), &mut staging)?;
-        Ok(Some(Found { card: kept.card.clone(), more: meant.next().is_some(), package: staging.finish() }))
+        let package = copy(&kept.package)?;
+        Ok(Some(Found { card: kept.card.clone(), more: meant.next().is_some(), package }))
     }
 
     fn hand_out(&self, was: &Dialog, next: &DialogState, message_id: &str) -> Result<Option<Card>> {
@@ -198,8 +213,8 @@ impl Backend for Memory {
         let mut all = state.deliveries.iter_mut();
         let kept =
             all.find(|it| it.card.message_id == message_id).ok_or(Error::Malformed("no such delivery"))?;
-        kept.card.forwarding.get_or_insert(self.now);
-        kept.card.modification = self.now;
+        kept.card.forwarding.get_or_insert(self.now());
+        kept.card.modification = self.now();
         Ok(Some(kept.card.clone()))
     }
 
@@ -220,8 +235,8 @@ impl Backend for Memory {
         let kept = all.find(|it| it.card.message_id == delivery.message_id);
         let card = &mut kept.ok_or(Error::Malformed("no such delivery"))?.card;
         card.forwarding = Some(forwarding);
-        card.reception = Some(self.now);
-        card.modification = self.now;
+        card.reception = Some(self.now());
+        card.modification = self.now();
         Ok(card.clone())
     }
 

@@ -21,10 +21,9 @@ use crate::people::{
 const NOW: i64 = 1_795_404_300;
 const ADDRESS: &str = "http://recipient.example/osci";
 
-/// An intermediary that reaches bob, who says `code`; and if it is a request, answers it with what `reply` makes.
-fn reaching(code: Code, reply: Option<fn() -> NewContent>) -> Intermediary<Memory> {
-    let called = move |address: &str, package: &Plaintext| {
-        assert_eq!(address, ADDRESS);
+/// Bob, who says `code`; and if it is a request, answers it with what `reply` makes.
+pub(crate) fn bob(code: Code, reply: Option<fn() -> NewContent>) -> crate::memory::Recipient {
+    Box::new(move |_: &str, package: &Plaintext| {
         let (cipher, signer) = ([identity("bob_cipher")], identity("bob_signature"));
         let intermediaries = [certificate("intermed_signature")];
         let recipient = Recipient {
@@ -44,8 +43,22 @@ fn reaching(code: Code, reply: Option<fn() -> NewContent>) -> Intermediary<Memor
             certificates: Default::default(),
         });
         Ok(Call::Answered(recipient.answer(&called, code, reply)?))
+    })
+}
+
+/// An intermediary that reaches bob.
+fn reaching(code: Code, reply: Option<fn() -> NewContent>) -> Intermediary<Memory> {
+    let bob = bob(code, reply);
+    let called = move |address: &str, package: &Plaintext| {
+        assert_eq!(address, ADDRESS);
+        bob(address, package)
     };
     intermediary(Policy::default(), Memory::calling(NOW, Box::new(called)))
+}
+
+/// What bob answers a request with.
+pub(crate) fn answer_of_bob() -> NewContent {
+    said("die Antwort")
 }
 
 /// A ContentPackage that holds nothing, which is how the field answers without a delivery.
@@ -130,7 +143,7 @@ fn a_call_whose_outcome_nobody_knows_is_told_as_such_and_never_repeated() {
 
 #[test]
 fn a_request_brings_the_recipients_answer_back_with_both_cards() {
-    let at = reaching(Code::DIALOG_CLOSED, Some(|| said("die Antwort")));
+    let at = reaching(Code::DIALOG_CLOSED, Some(answer_of_bob));
     let alice = Person::of("alice");
     let certificate = intermediary_certificate();
     let client = alice.client(&certificate);

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The key of one content.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ContentKey(Zeroizing<Vec<u8>>);
 
 /// The digest of RSAES-OAEP and of its mask, when we wrap.

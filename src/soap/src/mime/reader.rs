@@ -63,6 +63,8 @@ pub struct Multipart<R: Read> {
     parts: usize,
     limits: Limits,
     ids: HashSet<[u8; 16]>,
+    /// Bytes behind the last boundary, as far as they were skipped.
+    epilogue: usize,
 }
 
 impl<R: Read> Multipart<R> {
@@ -105,6 +107,7 @@ impl<R: Read> Multipart<R> {
             parts: 0,
             limits,
             ids: HashSet::new(),
+            epilogue: 0,
         })
     }
 
@@ -129,6 +132,11 @@ impl<R: Read> Multipart<R> {
                 Err(error)
             }
         }
+    }
+
+    /// Bytes behind the last boundary and its line end; known when [`Multipart::next_part`] has returned `None`.
+    pub fn epilogue(&self) -> usize {
+        self.epilogue
     }
 
     /// Lets every further call fail.
@@ -186,12 +194,11 @@ impl<R: Read> Multipart<R> {
     }
 
     fn skip_epilogue(&mut self) -> Result<()> {
-        let mut skipped = 0;
         while !self.source.has_ended() {
             let bytes = self.source.buffered().len();
             self.source.consume(bytes);
-            skipped += bytes;
-            if skipped > AROUND_BYTES {
+            self.epilogue += bytes;
+            if self.epilogue > AROUND_BYTES {
                 return Err(Error::Limit { limit: "size of what stands behind the last boundary" });
             }
             self.source.read_more()?;

@@ -243,3 +243,13 @@ fn a_media_type_that_is_none_is_refused() {
     assert_eq!(right.essence(), "text/xml");
     assert_eq!((right.parameter("a"), right.parameter("b")), (Some("x;\"y"), Some("/+=")));
 }
+
+#[test]
+fn what_stands_behind_the_last_boundary_is_counted() {
+    for (behind, expected) in [("", 0), ("\r\n", 0), ("\r\nx", 1), ("\r\n\r\n", 2)] {
+        let package = format!("{}{behind}", OSCI.trim_end());
+        let mut reader = Multipart::with_inner_headers(package.as_bytes(), Limits::default()).unwrap();
+        while reader.next_part().unwrap().is_some() {}
+        assert_eq!(reader.epilogue(), expected, "{behind:?}");
+    }
+}
