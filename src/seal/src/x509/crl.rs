@@ -3,6 +3,8 @@
 //! Whoever is listed is revoked, whatever else the list says of itself. That somebody is *not* listed counts only if
 //! the list is fresh and speaks of all certificates of its issuer, or of those that name its distribution point.
 
+use std::sync::OnceLock;
+
 use openssl::x509::{CrlStatus, X509Crl};
 
 use super::{Certificate, unix_seconds};
@@ -24,6 +26,8 @@ pub struct Crl {
     scope: Scope,
     this_update: i64,
     next_update: Option<i64>,
+    /// Who signed it, once that was seen: of a long list nobody wants to verify that again for each certificate.
+    signer: OnceLock<Certificate>,
 }
 
 /// Of whom a list says that they are not revoked, if it does not list them.
@@ -62,7 +66,7 @@ impl Crl {
         let this_update = unix_seconds(list.last_update()).map_err(|_| Error::RevocationList)?;
         let next_update =
             list.next_update().map(unix_seconds).transpose().map_err(|_| Error::RevocationList)?;
-        Ok(Crl { list, scope, this_update, next_update })
+        Ok(Crl { list, scope, this_update, next_update, signer: OnceLock::new() })
     }
 
     /// When it was made, in seconds since 1970-01-01 UTC.
@@ -77,10 +81,7 @@ impl Crl {
 
     pub(super) fn status(&self, certificate: &Certificate, issuer: &Certificate, at: i64) -> Result<Listed> {
         let names = self.list.issuer_name().try_cmp(certificate.x509().issuer_name())?;
-        if names.is_ne()
-            || !issuer.key_usage().crl_sign
-            || !self.list.verify(issuer.public_key()).unwrap_or(false)
-        {
+        if names.is_ne() || !issuer.key_usage().crl_sign || !self.is_signed_by(issuer) {
             return Ok(Listed::Nothing);
         }
         let serial = certificate.x509().serial_number();
@@ -89,6 +90,17 @@ impl Crl {
         }
         let is_fresh = self.next_update.is_some_and(|next| next >= at);
         Ok(if is_fresh && self.covers(certificate) { Listed::NotRevoked } else { Listed::Nothing })
+    }
+
+    fn is_signed_by(&self, issuer: &Certificate) -> bool {
+        if self.signer.get() == Some(issuer) {
+            return true;
+        }
+        let is_right = self.list.verify(issuer.public_key()).unwrap_or(false);
+        if is_right {
+            self.signer.get_or_init(|| issuer.clone());
+        }
+        is_right
     }
 
     fn covers(&self, certificate: &Certificate) -> bool {
