@@ -10,7 +10,7 @@ use openssl::x509::{CrlStatus, X509Crl};
 use super::{Certificate, unix_seconds};
 use crate::{
     Error, Result,
-    der::{BOOLEAN, OCTET_STRING, OID, Reader, SEQUENCE, context},
+    der::{BOOLEAN, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, context},
 };
 
 /// The longest list that is read, in bytes.
@@ -62,7 +62,11 @@ impl Crl {
             false => X509Crl::from_der(bytes),
         };
         let list = list.map_err(|_| Error::RevocationList)?;
-        let scope = read_scope(&list.to_der()?).map_err(|_| Error::RevocationList)?;
+        let der = list.to_der()?;
+        if !says_one_algorithm(&der).unwrap_or(false) {
+            return Err(Error::RevocationList);
+        }
+        let scope = read_scope(&der).map_err(|_| Error::RevocationList)?;
         let this_update = unix_seconds(list.last_update()).map_err(|_| Error::RevocationList)?;
         let next_update =
             list.next_update().map(unix_seconds).transpose().map_err(|_| Error::RevocationList)?;
@@ -117,6 +121,14 @@ fn named_points(certificate: &Certificate) -> Vec<String> {
     let points = certificate.x509().crl_distribution_points();
     let names = points.iter().flatten().filter_map(|point| point.distpoint()?.fullname());
     names.flatten().filter_map(|name| name.uri().map(str::to_owned)).collect()
+}
+
+/// Whether the algorithm beside the signature, which nobody signs, is the one that is signed (RFC 5280 section 5.1.1.2).
+fn says_one_algorithm(list: &[u8]) -> Result<bool> {
+    let mut outer = Reader::new(list, "revocation list").enter(SEQUENCE)?;
+    let mut body = Reader::new(outer.expect(SEQUENCE)?.content, "revocation list");
+    body.maybe(INTEGER)?;
+    Ok(body.expect(SEQUENCE)?.whole == outer.expect(SEQUENCE)?.whole)
 }
 
 /// Walks to the extensions of the list; those that are critical limit what it says.
