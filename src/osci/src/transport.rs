@@ -12,7 +12,7 @@ use seal::xmlenc::{
     GCM_OLD_IV_BYTES, OaepHash, Plaintext, Receiver, Staging,
 };
 use soap::mime::{self, Boundary, Multipart, NewPart};
-use xml::{Event, Reader};
+use xml::{Event, Reader, Start};
 
 use crate::code::Code;
 use crate::names::{ENVELOPE, Kind, SOAP, XENC, XSI};
@@ -88,14 +88,15 @@ pub fn open(input: impl Read, keys: &[Identity], policy: &Policy, limits: &Limit
     let first = parts.next_part().map_err(no_message)?.ok_or(Error::Refused(Code::NO_MESSAGE))?;
     // An envelope of encryption is small. If it is something else, reading goes on from the copy.
     first.take(ENVELOPE_BYTES).read_to_end(&mut envelope).map_err(no_message)?;
-    if kind(&envelope[..]).map_err(no_message)? != Some(Kind::Encrypted) {
+    let mut reader = Reader::new(&envelope[..], xml::Limits::default());
+    if kind(&mut reader).map_err(no_message)? != Some(Kind::Encrypted) {
         drop(parts);
         let mut copy = copy.into_inner().ok_or(Error::Refused(Code::INTERNAL))?;
         io::copy(&mut input, &mut copy).map_err(no_message)?;
         return Ok(Opened { package: copy.finish(), protection: None });
     }
     copy.replace(None);
-    let data = encrypted_data(&envelope).map_err(no_message)?;
+    let data = encrypted_data(&mut reader).map_err(no_message)?;
     let (key, protection) = own_key(&data, keys, policy)?;
     let package = decrypt(&mut parts, &data, key, policy, limits)?;
     Ok(Opened { package, protection: Some(protection) })
@@ -111,11 +112,12 @@ pub fn receivers(input: impl Read, limits: &Limits) -> Result<Vec<Certificate>> 
     let mut envelope = Vec::new();
     let first = parts.next_part().map_err(no_message)?.ok_or(Error::Refused(Code::NO_MESSAGE))?;
     first.take(ENVELOPE_BYTES).read_to_end(&mut envelope).map_err(no_message)?;
-    if kind(&envelope[..]).map_err(no_message)? != Some(Kind::Encrypted) {
+    let mut reader = Reader::new(&envelope[..], xml::Limits::default());
+    if kind(&mut reader).map_err(no_message)? != Some(Kind::Encrypted) {
         return Ok(Vec::new());
     }
     let mut receivers = Vec::new();
-    for wrapped in encrypted_data(&envelope).map_err(no_message)?.keys {
+    for wrapped in encrypted_data(&mut reader).map_err(no_message)?.keys {
         let Receiver::Certificate(der) = &wrapped.receiver else { continue };
         receivers.push(Certificate::from_der(der).map_err(no_message)?);
     }
@@ -138,13 +140,17 @@ fn not_decrypted(error: seal::Error) -> Error {
     }
 }
 
-/// What kind of message an XML is, by its `xsi:schemaLocation`; `None` if it has none, as faults.
+/// What kind of message an XML is that was just opened, by its root's `xsi:schemaLocation`; `None` if it has none, as faults.
 ///
 /// # Errors
 /// [`Error::Refused`] with 9300 for a kind that nobody knows, others if it is no SOAP envelope.
-pub fn kind(xml: impl BufRead) -> Result<Option<Kind>> {
-    let mut reader = Reader::new(xml, xml::Limits::default());
+fn kind<R: BufRead>(reader: &mut Reader<R>) -> Result<Option<Kind>> {
     let Event::Start(start) = reader.next()? else { return Err(Error::Malformed("there is no envelope")) };
+    kind_of(&start)
+}
+
+/// The same by the root's start tag.
+pub(crate) fn kind_of(start: &Start<'_>) -> Result<Option<Kind>> {
     if !start.is(SOAP, "Envelope") {
         return Err(Error::Malformed("the root is no SOAP envelope"));
     }
@@ -152,9 +158,8 @@ pub fn kind(xml: impl BufRead) -> Result<Option<Kind>> {
     Kind::from_schema_location(location).map(Some).ok_or(Error::Refused(Code::NO_ORDER))
 }
 
-/// The EncryptedData in the body of an envelope of encryption.
-fn encrypted_data(envelope: &[u8]) -> Result<EncryptedData> {
-    let mut reader = Reader::new(envelope, xml::Limits::default());
+/// The EncryptedData in the body of an envelope of encryption, whose root was read.
+fn encrypted_data<R: BufRead>(reader: &mut Reader<R>) -> Result<EncryptedData> {
     let mut data = None;
     loop {
         match reader.next()? {
@@ -162,7 +167,7 @@ fn encrypted_data(envelope: &[u8]) -> Result<EncryptedData> {
             Event::Eof => return data.ok_or(Error::Malformed("the envelope holds nothing encrypted")),
             _ => continue,
         }
-        data = Some(EncryptedData::read(&mut reader)?);
+        data = Some(EncryptedData::read(reader)?);
     }
 }
 
