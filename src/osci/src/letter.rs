@@ -2,14 +2,14 @@
 //! What is handed on for others keeps its bytes: their author signatures are inclusive, so even the namespaces around
 //! their content stay as they were.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Cursor, Read, Write};
 use std::ops::Range;
 use std::rc::Rc;
 
-use seal::algorithm::SignatureMethod;
+use seal::algorithm::{Policy, SignatureMethod};
 use seal::identity::Identity;
 use seal::xmldsig::{NewReference, Signing, Survey, Target, Transform};
-use seal::xmlenc::{Plaintext, Staging};
+use seal::xmlenc::Plaintext;
 use soap::mime::{self, Boundary, NewPart};
 use xml::Form;
 
@@ -17,7 +17,7 @@ use crate::content::write::NewContent;
 use crate::message::Message;
 use crate::names::{ACTOR_NEXT, ENVELOPE, Kind};
 use crate::package::{Attachment, OWN_DIGEST, Package};
-use crate::transport::Limits;
+use crate::transport::{Limits, Sealing, seal_written};
 use crate::write::{BODY, Block, Envelope, Foreign, Xml, envelope};
 use crate::{Error, Result};
 
@@ -80,6 +80,27 @@ impl Letter<'_> {
     /// # Errors
     /// What signing and writing say; [`Error::Malformed`] if what is handed on cannot be.
     pub(crate) fn write(&self, boundary: Boundary) -> Result<Plaintext> {
+        let mut staging = self.limits.staging();
+        self.write_to(boundary, &mut staging)?;
+        Ok(staging.finish())
+    }
+
+    /// Writes the package in an envelope of encryption with a boundary of its own.
+    ///
+    /// # Errors
+    /// Likewise, and what encrypting says.
+    pub(crate) fn write_sealed(
+        &self,
+        boundary: Boundary,
+        sealing: &Sealing<'_>,
+        policy: &Policy,
+        outer: Boundary,
+    ) -> Result<Plaintext> {
+        let write = |sink: &mut dyn Write| self.write_to(boundary, sink);
+        Ok(seal_written(write, sealing, policy, outer, self.limits.staging())?.finish())
+    }
+
+    fn write_to(&self, boundary: Boundary, sink: &mut dyn Write) -> Result<()> {
         let mut message = self.message.clone();
         let foreign = match self.carried {
             Carried::Handed(handed) => {
@@ -93,9 +114,9 @@ impl Letter<'_> {
             Some((identity, method, id)) => Some(self.sign(&envelope, identity, method, id)?),
             None => None,
         };
-        let mut writer = mime::Writer::osci(self.limits.staging(), boundary)?;
+        let mut writer = mime::Writer::osci(sink, boundary)?;
         writer.begin(&NewPart::osci_message())?;
-        self.put(&envelope, signature.as_deref(), &mut writer)?;
+        pour(&mut self.xml(&envelope, signature.as_deref().unwrap_or_default()), &mut writer)?;
         match self.carried {
             Carried::Nothing => {}
             Carried::Handed(handed) => handed.package.copy_attachments(self.limits, &mut writer)?,
@@ -106,28 +127,29 @@ impl Letter<'_> {
                 }
             }
         }
-        Ok(writer.finish()?.finish())
+        writer.finish()?;
+        Ok(())
     }
 
-    /// Writes the XML, with the signature block behind the first header block.
-    fn put(&self, envelope: &Envelope, signature: Option<&str>, sink: &mut impl Write) -> io::Result<()> {
-        sink.write_all(envelope.head.as_bytes())?;
+    /// The XML, with the signature block behind the first header block.
+    fn xml<'b>(&'b self, envelope: &'b Envelope, signature: &str) -> impl BufRead + 'b {
+        let mut before = envelope.head.clone();
         for (index, block) in envelope.blocks.iter().enumerate() {
-            sink.write_all(block.xml.as_bytes())?;
+            before.push_str(&block.xml);
             if index == 0 {
-                sink.write_all(signature.unwrap_or_default().as_bytes())?;
+                before.push_str(signature);
             }
         }
-        sink.write_all(envelope.middle.as_bytes())?;
-        match self.carried {
-            Carried::Nothing => sink.write_all(envelope.body.as_bytes())?,
-            Carried::Own(content) => drop(io::copy(&mut content.xml.open(), sink)?),
+        before.push_str(&envelope.middle);
+        let body: Box<dyn BufRead + 'b> = match self.carried {
+            Carried::Nothing => Box::new(envelope.body.as_bytes()),
+            Carried::Own(content) => Box::new(content.xml()),
             Carried::Handed(handed) => {
                 let place = handed.message.content.as_ref().map_or(0..0, |content| content.place.clone());
-                io::copy(&mut handed.package.xml.open_range(place), sink)?;
+                Box::new(handed.package.xml.open_range(place))
             }
-        }
-        sink.write_all(envelope.tail.as_bytes())
+        };
+        Cursor::new(before).chain(body).chain(envelope.tail.as_bytes())
     }
 
     /// The signature block.
@@ -138,11 +160,8 @@ impl Letter<'_> {
         method: SignatureMethod,
         id: &str,
     ) -> Result<String> {
-        let mut unsigned: Staging = self.limits.staging();
-        self.put(envelope, None, &mut unsigned)?;
-        let unsigned = unsigned.finish();
         let limits = xml::Limits { total_bytes: self.limits.xml, ..xml::Limits::default() };
-        let survey = Survey::read(unsigned.open(), limits)?;
+        let survey = Survey::read(self.xml(envelope, ""), limits)?;
         let references = self.references(envelope);
         let key_info = format!("<ds:RetrievalMethod URI=\"#{id}\"></ds:RetrievalMethod>");
         let scope = scope(envelope);
@@ -157,7 +176,7 @@ impl Letter<'_> {
             scope: &scope,
             id: None,
         };
-        let signature = signing.sign(&survey, unsigned.open())?;
+        let signature = signing.sign(&survey, self.xml(envelope, ""))?;
         let (name, id) = match self.message.kind {
             Kind::Answer(_) => ("osci:SupplierSignature", "suppliersignature"),
             _ => ("osci:ClientSignature", "clientsignature"),
@@ -191,6 +210,19 @@ impl Letter<'_> {
                 library_form: false,
             })
             .collect()
+    }
+}
+
+/// Copies everything in pieces as large as they come.
+pub(crate) fn pour(from: &mut impl BufRead, to: &mut impl Write) -> io::Result<()> {
+    loop {
+        let piece = from.fill_buf()?;
+        if piece.is_empty() {
+            return Ok(());
+        }
+        to.write_all(piece)?;
+        let length = piece.len();
+        from.consume(length);
     }
 }
 

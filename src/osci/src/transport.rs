@@ -259,6 +259,19 @@ pub fn seal<W: Write>(
     boundary: Boundary,
     sink: W,
 ) -> Result<W> {
+    let mut package = BufReader::with_capacity(PIECE, package);
+    let write = |sink: &mut dyn Write| Ok(io::copy(&mut package, sink).map(drop)?);
+    seal_written(write, sealing, policy, boundary, sink)
+}
+
+/// The same with a package that `write` writes.
+pub(crate) fn seal_written<W: Write>(
+    write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    sealing: &Sealing<'_>,
+    policy: &Policy,
+    boundary: Boundary,
+    sink: W,
+) -> Result<W> {
     let key = ContentKey::random(sealing.cipher)?;
     let receiver = Receiver::Certificate(sealing.receiver.der().to_vec());
     let wrapped = key.wrap(policy, sealing.receiver, sealing.oaep, receiver)?;
@@ -277,7 +290,7 @@ pub fn seal<W: Write>(
     writer.write_all(envelope(&data.with_reference(&format!("cid:{PART}"))?).as_bytes())?;
     writer.begin(&NewPart::attachment(PART))?;
     let mut encryptor = Encryptor::new(policy, sealing.cipher, iv_bytes, &key, &mut writer)?;
-    io::copy(&mut BufReader::with_capacity(PIECE, package), &mut encryptor)?;
+    write(&mut encryptor)?;
     encryptor.finish()?;
     Ok(writer.finish()?)
 }
