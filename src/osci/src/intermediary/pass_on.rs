@@ -64,7 +64,7 @@ pub(super) fn carry_out<B: Backend>(
     if errand.message_id.is_none() && !errand.mediates {
         return Ok(said.and(&[Code::NO_MESSAGE_ID]));
     }
-    let mut findings = Findings::default();
+    let mut findings = order.findings.afresh();
     findings.look_at_all(&intermediary.settings.trust, &order.message.certificates, order.at)?;
     let said = said.and(&findings.codes);
     if findings.codes.iter().any(|code| code.level() == Level::Error) {
