@@ -70,6 +70,9 @@ enum Suite {
         /// Folder of the official schema packs
         #[arg(long, default_value = "../shared/packs")]
         packs: PathBuf,
+        /// Folder of the key pairs of `osci`
+        #[arg(long, default_value = "../shared/samples/osci/TEST-ONLY")]
+        keys: PathBuf,
         /// Size of the file of `transfer`, in MB
         #[arg(long, default_value_t = 1_000)]
         megabytes: u32,
@@ -112,6 +115,8 @@ enum BenchName {
     Transfer,
     /// A container of very many documents, while others go on working
     Import,
+    /// The intermediary of OSCI-Transport, and its client
+    Osci,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -166,6 +171,10 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
         }
         Suite::Bench { name: BenchName::Deliver, engine, .. } => {
             each(&json!(bench::deliver(binary, &Engine::named(engine.name())?).await?), json);
+            Ok(true)
+        }
+        Suite::Bench { name: BenchName::Osci, keys, engine, .. } => {
+            each(&json!(bench::osci(binary, &Engine::named(engine.name())?, &keys).await?), json);
             Ok(true)
         }
         Suite::Guard => {

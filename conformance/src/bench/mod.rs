@@ -9,6 +9,7 @@ mod import;
 mod ingest;
 mod memory;
 mod node;
+mod osci;
 mod soak;
 mod transfer;
 mod wire;
@@ -18,6 +19,7 @@ pub use deliver::{DeliverFigures, deliver};
 pub use guard::{Guarded, guard};
 pub use import::{ImportFigures, import};
 pub use ingest::{Ingest, IngestFigures, ingest};
+pub use osci::{OsciFigures, osci};
 pub use soak::{Heard, Minute, Soak, SoakFigures, soak};
 pub use transfer::{TransferFigures, transfer};
 

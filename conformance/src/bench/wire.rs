@@ -58,20 +58,35 @@ pub(super) async fn run(
     connections: usize,
     status: u16,
 ) -> Result<Run, Error> {
+    Ok(answers(base, requests, connections, status).await?.0)
+}
+
+/// The same with what was answered: the index of each request and the body of its answer.
+pub(super) async fn answers(
+    base: &str,
+    requests: Vec<Vec<u8>>,
+    connections: usize,
+    status: u16,
+) -> Result<(Run, Vec<(usize, Vec<u8>)>), Error> {
     let streams = connect(base, connections).await?;
     let waiting = RefCell::new(requests);
     let begin = Instant::now();
     let each = streams.into_iter().map(async |mut stream: TcpStream| {
-        let mut latencies = vec![];
+        let mut answered = vec![];
         loop {
-            let Some(request) = waiting.borrow_mut().pop() else { return Ok::<_, Error>(latencies) };
+            let (index, request) = {
+                let mut waiting = waiting.borrow_mut();
+                let Some(request) = waiting.pop() else { return Ok::<_, Error>(answered) };
+                (waiting.len(), request)
+            };
             let begin = Instant::now();
-            ask(&mut stream, &request, status).await?;
-            latencies.push(begin.elapsed());
+            let body = ask(&mut stream, &request, status).await?;
+            answered.push((begin.elapsed(), (index, body)));
         }
     });
-    let latencies = try_join_all(each).await?.concat();
-    Ok(Run::of(begin, latencies))
+    let answered = try_join_all(each).await?.into_iter().flatten();
+    let (latencies, bodies) = answered.unzip();
+    Ok((Run::of(begin, latencies), bodies))
 }
 
 /// Sends `count` requests, one every `pause`, as long as one of the connections is free; each must be answered with
@@ -115,17 +130,17 @@ async fn connect(base: &str, connections: usize) -> Result<Vec<TcpStream>, Error
     Ok(streams)
 }
 
-async fn ask(stream: &mut TcpStream, request: &[u8], status: u16) -> Result<(), Error> {
+async fn ask(stream: &mut TcpStream, request: &[u8], status: u16) -> Result<Vec<u8>, Error> {
     stream.write_all(request).await?;
-    let answered = answer(stream).await?;
+    let (answered, body) = answer(stream).await?;
     if answered == status {
-        return Ok(());
+        return Ok(body);
     }
     Err(Error::Unexpected { what: "a request under load".to_owned(), status: answered, code: String::new() })
 }
 
-/// Reads one answer; returns its status.
-async fn answer(stream: &mut TcpStream) -> Result<u16, Error> {
+/// Reads one answer: its status and its body.
+async fn answer(stream: &mut TcpStream) -> Result<(u16, Vec<u8>), Error> {
     let early = || Error::from(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
     let mut read = Vec::with_capacity(4 * 1024);
     let head = loop {
@@ -146,5 +161,5 @@ async fn answer(stream: &mut TcpStream) -> Result<u16, Error> {
             return Err(early());
         }
     }
-    Ok(status)
+    Ok((status, read.split_off(head)))
 }

@@ -2,14 +2,14 @@
 //! What is handed on for others keeps its bytes: their author signatures are inclusive, so even the namespaces around
 //! their content stay as they were.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Cursor, Read, Write};
 use std::ops::Range;
 use std::rc::Rc;
 
-use seal::algorithm::SignatureMethod;
+use seal::algorithm::{Policy, SignatureMethod};
 use seal::identity::Identity;
 use seal::xmldsig::{NewReference, Signing, Survey, Target, Transform};
-use seal::xmlenc::{Plaintext, Staging};
+use seal::xmlenc::Plaintext;
 use soap::mime::{self, Boundary, NewPart};
 use xml::Form;
 
@@ -17,7 +17,7 @@ use crate::content::write::NewContent;
 use crate::message::Message;
 use crate::names::{ACTOR_NEXT, ENVELOPE, Kind};
 use crate::package::{Attachment, OWN_DIGEST, Package};
-use crate::transport::Limits;
+use crate::transport::{Limits, Sealing, seal_written};
 use crate::write::{Block, Envelope, Foreign, Xml, envelope};
 use crate::{Error, Result};
 
@@ -80,10 +80,51 @@ impl Letter<'_> {
     /// # Errors
     /// What signing and writing say; [`Error::Malformed`] if what is handed on cannot be.
     pub(crate) fn write(&self, boundary: Boundary) -> Result<Plaintext> {
-        match (self.write_marked("", boundary.clone()), self.carried) {
+        let mut staging = self.limits.staging();
+        self.write_to(boundary, &mut staging)?;
+        Ok(staging.finish())
+    }
+
+    /// Writes the package in an envelope of encryption with a boundary of its own.
+    ///
+    /// # Errors
+    /// Likewise, and what encrypting says.
+    pub(crate) fn write_sealed(
+        &self,
+        boundary: Boundary,
+        sealing: &Sealing<'_>,
+        policy: &Policy,
+        outer: Boundary,
+    ) -> Result<Plaintext> {
+        let write = |sink: &mut dyn Write| self.write_to(boundary, sink);
+        Ok(seal_written(write, sealing, policy, outer, self.limits.staging())?.finish())
+    }
+
+    fn write_to(&self, boundary: Boundary, sink: &mut dyn Write) -> Result<()> {
+        let (envelope, signature) = self.prepare()?;
+        let mut writer = mime::Writer::osci(sink, boundary)?;
+        writer.begin(&NewPart::osci_message())?;
+        pour(&mut self.xml(&envelope, &signature), &mut writer)?;
+        match self.carried {
+            Carried::Nothing => {}
+            Carried::Handed(handed) => handed.package.copy_attachments(self.limits, &mut writer)?,
+            Carried::Own(content) => {
+                for (attachment, bytes) in &content.attachments {
+                    writer.begin(&NewPart::attachment(&attachment.id).with_length(attachment.length))?;
+                    io::copy(&mut bytes.open(), &mut writer)?;
+                }
+            }
+        }
+        writer.finish()?;
+        Ok(())
+    }
+
+    /// The envelope and its signature block.
+    fn prepare(&self) -> Result<(Envelope, String)> {
+        match (self.prepare_marked(""), self.carried) {
             // Whoever sent the delivery chose its ids, and must not keep it from its recipient by choosing ours.
             (Err(Error::Security(seal::Error::SignatureDuplicateId)), Carried::Handed(handed)) => {
-                self.write_marked(&self.free_mark(&handed.package), boundary)
+                self.prepare_marked(&self.free_mark(&handed.package))
             }
             (done, _) => done,
         }
@@ -104,8 +145,8 @@ impl Letter<'_> {
         (1_u64..).map(|number| format!("_{number}")).find(is_free).unwrap_or_default()
     }
 
-    /// Writes the package with `mark` behind each `Id` of ours.
-    fn write_marked(&self, mark: &str, boundary: Boundary) -> Result<Plaintext> {
+    /// The same with `mark` behind each `Id` of ours.
+    fn prepare_marked(&self, mark: &str) -> Result<(Envelope, String)> {
         let mut message = self.message.clone();
         let certificates = [&mut message.intermediary.cipher, &mut message.intermediary.signature];
         certificates.into_iter().flatten().for_each(|named| named.id.push_str(mark));
@@ -119,45 +160,32 @@ impl Letter<'_> {
         let envelope = envelope(&message, foreign, mark);
         let signature = match self.signer {
             Some((identity, method, id)) => {
-                Some(self.sign(&envelope, identity, method, &format!("{id}{mark}"), mark)?)
+                self.sign(&envelope, identity, method, &format!("{id}{mark}"), mark)?
             }
-            None => None,
+            None => String::new(),
         };
-        let mut writer = mime::Writer::osci(self.limits.staging(), boundary)?;
-        writer.begin(&NewPart::osci_message())?;
-        self.put(&envelope, signature.as_deref(), &mut writer)?;
-        match self.carried {
-            Carried::Nothing => {}
-            Carried::Handed(handed) => handed.package.copy_attachments(self.limits, &mut writer)?,
-            Carried::Own(content) => {
-                for (attachment, bytes) in &content.attachments {
-                    writer.begin(&NewPart::attachment(&attachment.id).with_length(attachment.length))?;
-                    io::copy(&mut bytes.open(), &mut writer)?;
-                }
-            }
-        }
-        Ok(writer.finish()?.finish())
+        Ok((envelope, signature))
     }
 
-    /// Writes the XML, with the signature block behind the first header block.
-    fn put(&self, envelope: &Envelope, signature: Option<&str>, sink: &mut impl Write) -> io::Result<()> {
-        sink.write_all(envelope.head.as_bytes())?;
+    /// The XML, with the signature block behind the first header block.
+    fn xml<'b>(&'b self, envelope: &'b Envelope, signature: &str) -> impl BufRead + 'b {
+        let mut before = envelope.head.clone();
         for (index, block) in envelope.blocks.iter().enumerate() {
-            sink.write_all(block.xml.as_bytes())?;
+            before.push_str(&block.xml);
             if index == 0 {
-                sink.write_all(signature.unwrap_or_default().as_bytes())?;
+                before.push_str(signature);
             }
         }
-        sink.write_all(envelope.middle.as_bytes())?;
-        match self.carried {
-            Carried::Nothing => sink.write_all(envelope.body.as_bytes())?,
-            Carried::Own(content) => drop(io::copy(&mut content.xml.open(), sink)?),
+        before.push_str(&envelope.middle);
+        let body: Box<dyn BufRead + 'b> = match self.carried {
+            Carried::Nothing => Box::new(envelope.body.as_bytes()),
+            Carried::Own(content) => Box::new(content.xml()),
             Carried::Handed(handed) => {
                 let place = handed.message.content.as_ref().map_or(0..0, |content| content.place.clone());
-                io::copy(&mut handed.package.xml.open_range(place), sink)?;
+                Box::new(handed.package.xml.open_range(place))
             }
-        }
-        sink.write_all(envelope.tail.as_bytes())
+        };
+        Cursor::new(before).chain(body).chain(envelope.tail.as_bytes())
     }
 
     /// The signature block.
@@ -169,11 +197,8 @@ impl Letter<'_> {
         certificate: &str,
         mark: &str,
     ) -> Result<String> {
-        let mut unsigned: Staging = self.limits.staging();
-        self.put(envelope, None, &mut unsigned)?;
-        let unsigned = unsigned.finish();
         let limits = xml::Limits { total_bytes: self.limits.xml, ..xml::Limits::default() };
-        let survey = Survey::read(unsigned.open(), limits)?;
+        let survey = Survey::read(self.xml(envelope, ""), limits)?;
         let (name, id) = self.signature_block();
         let id = format!("{id}{mark}");
         if survey.place(&id).is_some() {
@@ -193,7 +218,7 @@ impl Letter<'_> {
             scope: &scope,
             id: None,
         };
-        let signature = signing.sign(&survey, unsigned.open())?;
+        let signature = signing.sign(&survey, self.xml(envelope, ""))?;
         let mut block = Xml::default();
         block.block(name, &id, ACTOR_NEXT, &[]);
         block.text.push_str(&signature);
@@ -231,6 +256,19 @@ impl Letter<'_> {
                 library_form: false,
             })
             .collect()
+    }
+}
+
+/// Copies everything in pieces as large as they come.
+pub(crate) fn pour(from: &mut impl BufRead, to: &mut impl Write) -> io::Result<()> {
+    loop {
+        let piece = from.fill_buf()?;
+        if piece.is_empty() {
+            return Ok(());
+        }
+        to.write_all(piece)?;
+        let length = piece.len();
+        from.consume(length);
     }
 }
 

@@ -5,20 +5,20 @@
 //! every part, or by saying that there is none.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read, Write};
 
 use seal::algorithm::{DigestMethod, Policy};
 use seal::x509::Certificate;
 use seal::xmldsig::{Elements, Hasher, Key, OutsideDigests, Survey, Verifier};
 use seal::xmlenc::Plaintext;
-use soap::mime::{self, Multipart, NewPart};
+use soap::mime::{self, Multipart, NewPart, Part, TransferEncoding};
 use xml::Event;
 
 use crate::code::Code;
 use crate::message::{Message, Named};
 use crate::names::{Kind, OSCI, Order, SOAP};
 use crate::read::assembly::Assembly;
-use crate::transport::{Limits, kind};
+use crate::transport::{Limits, kind_of};
 use crate::{Error, Result};
 
 /// Longest text of a code in a fault, in bytes.
@@ -71,13 +71,15 @@ impl Package {
     /// If it is no package, its XML no XML, or larger than the limits.
     pub fn open(raw: Plaintext, limits: &Limits) -> Result<Self> {
         let mut parts = Multipart::with_inner_headers(raw.open(), limits.mime())?;
-        let mut first = parts.next_part()?.ok_or(Error::Malformed("a package without parts"))?;
-        let mut staging = limits.staging();
-        std::io::copy(&mut first, &mut staging)?;
-        let xml = staging.finish();
+        let first = parts.next_part()?.ok_or(Error::Malformed("a package without parts"))?;
+        let xml = content(first, &raw, limits)?;
         let xml_limits = xml::Limits { total_bytes: limits.xml, ..xml::Limits::default() };
-        let kind = kind(xml.open())?;
-        let survey = Survey::read(xml.open(), xml_limits)?;
+        let mut kind = None;
+        let survey = Survey::read_along(xml.open(), xml_limits, |start| {
+            kind.get_or_insert_with(|| kind_of(start));
+        });
+        // That it is no message of ours is told before that its XML is broken.
+        let (kind, survey) = (kind.transpose()?.flatten(), survey?);
         let wanted = wanted_digests(&survey);
         let (mut attachments, mut outside) = (Vec::new(), OutsideDigests::new());
         while let Some(mut part) = parts.next_part()? {
@@ -194,6 +196,25 @@ impl Package {
             std::io::copy(part, writer)?;
             Ok(())
         })
+    }
+}
+
+/// The content of a part: where it stands in the package, unless it is encoded there.
+fn content<R: Read>(mut part: Part<'_, R>, raw: &Plaintext, limits: &Limits) -> Result<Plaintext> {
+    if part.transfer_encoding() != TransferEncoding::Identity {
+        let mut staging = limits.staging();
+        std::io::copy(&mut part, &mut staging)?;
+        return Ok(staging.finish());
+    }
+    let from = part.offset();
+    let mut to = from;
+    loop {
+        let count = part.fill_buf()?.len();
+        if count == 0 {
+            return Ok(raw.part(from..to));
+        }
+        part.consume(count);
+        to += count as u64;
     }
 }
 

@@ -17,7 +17,7 @@ use crate::message::{
 };
 use crate::names::{Kind, Order};
 use crate::package::Package;
-use crate::transport::{Limits, Protection, Sealing, open, seal};
+use crate::transport::{Limits, Protection, Sealing, open};
 use crate::{Error, Result};
 
 /// `Id` of our signature certificate in an answer.
@@ -130,9 +130,9 @@ impl Recipient<'_> {
             signer: Some((self.signer, self.method, SIGNER_ID)),
             limits: &self.limits,
         };
-        let package = letter.write(Boundary::from_random((self.random)()))?;
+        let boundary = || Boundary::from_random((self.random)());
         if !called.is_sealed {
-            return Ok(package);
+            return letter.write(boundary());
         }
         let receiver = called.message.intermediary.cipher.as_ref();
         let receiver = &receiver.ok_or(Error::Refused(Code::NO_CIPHER_CERTIFICATE))?.certificate;
@@ -142,8 +142,7 @@ impl Recipient<'_> {
             oaep: OaepHash::Sha256,
             knows_short_iv: true,
         };
-        let boundary = Boundary::from_random((self.random)());
-        Ok(seal(package.open(), &sealing, &self.policy, boundary, self.limits.staging())?.finish())
+        letter.write_sealed(boundary(), &sealing, &self.policy, boundary())
     }
 
     /// The recipient signs as addressee of a delivery, and as originator of an answer that is one itself.

@@ -12,7 +12,7 @@ use seal::xmlenc::{
     GCM_OLD_IV_BYTES, OaepHash, Plaintext, Receiver, Staging,
 };
 use soap::mime::{self, Boundary, Multipart, NewPart};
-use xml::{Event, Reader};
+use xml::{Event, Reader, Start};
 
 use crate::code::Code;
 use crate::names::{ENVELOPE, Kind, SOAP, XENC, XSI};
@@ -98,7 +98,8 @@ pub fn open(input: impl Read, keys: &[Identity], policy: &Policy, limits: &Limit
     // An envelope of encryption is small. If it is something else, reading goes on from the copy.
     let mut first = first.take(ENVELOPE_BYTES);
     first.read_to_end(&mut envelope).map_err(no_message)?;
-    if kind(&envelope[..]).map_err(no_message)? != Some(Kind::Encrypted) {
+    let mut reader = Reader::new(&envelope[..], xml::Limits::default());
+    if kind(&mut reader).map_err(no_message)? != Some(Kind::Encrypted) {
         first.set_limit(limits.xml.saturating_sub(envelope.len() as u64).saturating_add(1));
         // What is read is copied. What has too much of anything is not read to its end.
         skip_xml(first)?;
@@ -109,7 +110,7 @@ pub fn open(input: impl Read, keys: &[Identity], policy: &Policy, limits: &Limit
     }
     drop(first);
     copy.replace(None);
-    let data = encrypted_data(&envelope).map_err(no_message)?;
+    let data = encrypted_data(&mut reader).map_err(no_message)?;
     let (key, protection) = own_key(&data, keys, policy)?;
     let package = decrypt(&mut parts, &data, key, policy, limits)?;
     Ok(Opened { package, protection: Some(protection) })
@@ -125,11 +126,12 @@ pub fn receivers(input: impl Read, limits: &Limits) -> Result<Vec<Certificate>> 
     let mut envelope = Vec::new();
     let first = parts.next_part().map_err(no_message)?.ok_or(Error::Refused(Code::NO_MESSAGE))?;
     first.take(ENVELOPE_BYTES).read_to_end(&mut envelope).map_err(no_message)?;
-    if kind(&envelope[..]).map_err(no_message)? != Some(Kind::Encrypted) {
+    let mut reader = Reader::new(&envelope[..], xml::Limits::default());
+    if kind(&mut reader).map_err(no_message)? != Some(Kind::Encrypted) {
         return Ok(Vec::new());
     }
     let mut receivers = Vec::new();
-    for wrapped in encrypted_data(&envelope).map_err(no_message)?.keys {
+    for wrapped in encrypted_data(&mut reader).map_err(no_message)?.keys {
         let Receiver::Certificate(der) = &wrapped.receiver else { continue };
         receivers.push(Certificate::from_der(der).map_err(no_message)?);
     }
@@ -158,13 +160,17 @@ fn not_decrypted(error: seal::Error) -> Error {
     }
 }
 
-/// What kind of message an XML is, by its `xsi:schemaLocation`; `None` if it has none, as faults.
+/// What kind of message an XML is that was just opened, by its root's `xsi:schemaLocation`; `None` if it has none, as faults.
 ///
 /// # Errors
 /// [`Error::Refused`] with 9300 for a kind that nobody knows, others if it is no SOAP envelope.
-pub fn kind(xml: impl BufRead) -> Result<Option<Kind>> {
-    let mut reader = Reader::new(xml, xml::Limits::default());
+fn kind<R: BufRead>(reader: &mut Reader<R>) -> Result<Option<Kind>> {
     let Event::Start(start) = reader.next()? else { return Err(Error::Malformed("there is no envelope")) };
+    kind_of(&start)
+}
+
+/// The same by the root's start tag.
+pub(crate) fn kind_of(start: &Start<'_>) -> Result<Option<Kind>> {
     if !start.is(SOAP, "Envelope") {
         return Err(Error::Malformed("the root is no SOAP envelope"));
     }
@@ -172,9 +178,8 @@ pub fn kind(xml: impl BufRead) -> Result<Option<Kind>> {
     Kind::from_schema_location(location).map(Some).ok_or(Error::Refused(Code::NO_ORDER))
 }
 
-/// The EncryptedData in the body of an envelope of encryption.
-fn encrypted_data(envelope: &[u8]) -> Result<EncryptedData> {
-    let mut reader = Reader::new(envelope, xml::Limits::default());
+/// The EncryptedData in the body of an envelope of encryption, whose root was read.
+fn encrypted_data<R: BufRead>(reader: &mut Reader<R>) -> Result<EncryptedData> {
     let mut data = None;
     loop {
         match reader.next()? {
@@ -182,7 +187,7 @@ fn encrypted_data(envelope: &[u8]) -> Result<EncryptedData> {
             Event::Eof => return data.ok_or(Error::Malformed("the envelope holds nothing encrypted")),
             _ => continue,
         }
-        data = Some(EncryptedData::read(&mut reader)?);
+        data = Some(EncryptedData::read(reader)?);
     }
 }
 
@@ -274,6 +279,19 @@ pub fn seal<W: Write>(
     boundary: Boundary,
     sink: W,
 ) -> Result<W> {
+    let mut package = BufReader::with_capacity(PIECE, package);
+    let write = |sink: &mut dyn Write| Ok(io::copy(&mut package, sink).map(drop)?);
+    seal_written(write, sealing, policy, boundary, sink)
+}
+
+/// The same with a package that `write` writes.
+pub(crate) fn seal_written<W: Write>(
+    write: impl FnOnce(&mut dyn Write) -> Result<()>,
+    sealing: &Sealing<'_>,
+    policy: &Policy,
+    boundary: Boundary,
+    sink: W,
+) -> Result<W> {
     let key = ContentKey::random(sealing.cipher)?;
     let receiver = Receiver::Certificate(sealing.receiver.der().to_vec());
     let wrapped = key.wrap(policy, sealing.receiver, sealing.oaep, receiver)?;
@@ -292,7 +310,7 @@ pub fn seal<W: Write>(
     writer.write_all(envelope(&data.with_reference(&format!("cid:{PART}"))?).as_bytes())?;
     writer.begin(&NewPart::attachment(PART))?;
     let mut encryptor = Encryptor::new(policy, sealing.cipher, iv_bytes, &key, &mut writer)?;
-    io::copy(&mut BufReader::with_capacity(PIECE, package), &mut encryptor)?;
+    write(&mut encryptor)?;
     encryptor.finish()?;
     Ok(writer.finish()?)
 }

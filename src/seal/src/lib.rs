@@ -34,6 +34,7 @@ pub mod keys;
 pub mod merkle;
 pub mod payload;
 mod raw_signature;
+mod runs;
 mod secret_file;
 pub mod timestamp;
 mod token;

@@ -208,20 +208,23 @@ impl<R: Read> Source<R> {
     /// bytes `raw` holds then.
     fn normalise_line_ends(&mut self, count: usize) -> usize {
         let (from, to) = (self.tail, self.tail + count);
-        if !self.after_cr && memchr::memchr(b'\r', &self.raw[from..to]).is_none() {
-            return to;
-        }
-        let mut write = from;
-        for read in from..to {
-            let byte = self.raw[read];
-            let second_half = byte == b'\n' && self.after_cr;
-            self.after_cr = byte == b'\r';
-            if second_half {
+        let (mut read, mut write) = (from, from);
+        while read < to {
+            if std::mem::take(&mut self.after_cr) && self.raw[read] == b'\n' {
                 self.dropped.push(self.text.len() + write);
-                continue;
+                read += 1;
             }
-            self.raw[write] = if byte == b'\r' { b'\n' } else { byte };
-            write += 1;
+            let end = memchr::memchr(b'\r', &self.raw[read..to]).map_or(to, |length| read + length);
+            if read > write {
+                self.raw.copy_within(read..end, write);
+            }
+            write += end - read;
+            read = end;
+            if end < to {
+                self.raw[write] = b'\n';
+                (read, write) = (end + 1, write + 1);
+                self.after_cr = true;
+            }
         }
         write
     }

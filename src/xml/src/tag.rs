@@ -222,7 +222,12 @@ impl State {
 
     fn declare(&mut self, prefix: Symbol, uri: Range<usize>) -> Result<(), Error> {
         let wrong = |rule| Err(Error::Namespace { line: HERE, rule });
-        let uri = self.names.intern(&self.tag.values[uri]).map_err(bad_name)?;
+        let uri = &self.tag.values[uri];
+        // Documents declare the same again and again, and one comparison is cheaper than one hash.
+        let uri = match self.scope.namespace(prefix).filter(|bound| self.names.text(*bound) == uri) {
+            Some(bound) => bound,
+            None => self.names.intern(uri).map_err(bad_name)?,
+        };
         if self.tag.declarations.iter().any(|(other, _)| *other == prefix) {
             return Err(Error::Syntax { line: HERE, rule: "a prefix is declared twice in one tag" });
         }
@@ -297,9 +302,9 @@ pub(crate) fn next_attribute(rest: &str) -> Result<Option<(&str, &str, &str)>, &
 
 /// Attribute-value normalisation for the type CDATA (XML 1.0 section 3.3.3).
 fn normalise_value(raw: &str, target: &mut String) -> Result<(), Error> {
-    let special = |c| matches!(c, '&' | '<' | '\t' | '\n');
+    let special = |byte| matches!(byte, b'&' | b'<' | b'\t' | b'\n');
     let mut rest = raw;
-    while let Some(index) = rest.find(special) {
+    while let Some(index) = rest.bytes().position(special) {
         target.push_str(&rest[..index]);
         let after = &rest[index + 1..];
         match rest.as_bytes()[index] {

@@ -18,7 +18,7 @@ use crate::message::{
 };
 use crate::names::{Kind, Order};
 use crate::package::Package;
-use crate::transport::{Limits, Sealing, open, seal};
+use crate::transport::{Limits, Sealing, open};
 use crate::{Error, Result};
 
 /// `Id` of the client's cipher certificate in its orders.
@@ -162,8 +162,9 @@ impl Client<'_> {
             signer: self.signer.map(|(identity, method)| (identity, method, SIGNER_ID)),
             limits: &self.limits,
         };
-        let package = letter.write(Boundary::from_random((self.random)()))?;
+        let boundary = || Boundary::from_random((self.random)());
         let Some(receiver) = self.intermediary else {
+            let package = letter.write(boundary())?;
             return Ok(Ordered { package, order: kind, control, is_sealed: false });
         };
         let sealing = Sealing {
@@ -172,9 +173,8 @@ impl Client<'_> {
             oaep: OaepHash::Sha256,
             knows_short_iv: true,
         };
-        let boundary = Boundary::from_random((self.random)());
-        let sealed = seal(package.open(), &sealing, &self.policy, boundary, self.limits.staging())?;
-        Ok(Ordered { package: sealed.finish(), order: kind, control, is_sealed: true })
+        let package = letter.write_sealed(boundary(), &sealing, &self.policy, boundary())?;
+        Ok(Ordered { package, order: kind, control, is_sealed: true })
     }
 
     fn control(&self, dialog: Option<&Dialog>, order: Order) -> ControlBlock {

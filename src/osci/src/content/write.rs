@@ -1,16 +1,19 @@
 //! Making the content of a delivery: OSCI-Transport 1.2, section 4.1.3. Containers are signed by their authors and, for
 //! readers, encrypted; attachments of an encrypted container are encrypted, too, each under a key of its own.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Cursor, Read, Write};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use seal::algorithm::{BlockCipher, Policy, SignatureMethod};
 use seal::identity::Identity;
 use seal::xmldsig::{Hasher, NewReference, Signing, Survey, Target, Transform};
 use seal::xmlenc::{
-    ContentKey, DataWriter, EncryptedKey, Encryptor, GCM_IV_BYTES, OaepHash, Plaintext, Receiver,
+    ContentKey, DataWriter, EncryptedKey, Encryptor, GCM_IV_BYTES, OaepHash, Plaintext, Receiver, Staging,
 };
 use xml::Form;
 
+use crate::letter::pour;
 use crate::message::Named;
 use crate::names::ENVELOPE;
 use crate::package::{Attachment, OWN_DIGEST};
@@ -18,6 +21,8 @@ use crate::transport::Limits;
 use crate::write::Xml;
 use crate::{Error, Result};
 
+/// Bytes that are encoded at a time; each piece but the last must end without padding.
+const PIECE: usize = 48 * 1024;
 /// The cipher of our content.
 const CIPHER: BlockCipher = BlockCipher::Aes256Gcm;
 
@@ -50,10 +55,11 @@ pub struct Author<'a> {
     pub certificate: &'a str,
 }
 
-/// Content that was made: the XML of the ContentPackage, and attachments.
+/// Content that was made: what is in the ContentPackage, and attachments.
 #[derive(Debug)]
 pub struct NewContent {
-    pub(crate) xml: Plaintext,
+    /// Encrypted containers, and those in the clear.
+    containers: [Plaintext; 2],
     pub(crate) attachments: Vec<(Attachment, Plaintext)>,
 }
 
@@ -63,8 +69,8 @@ pub struct Maker<'a> {
     limits: &'a Limits,
     /// Numbers for ids.
     next: u32,
-    clear: Vec<Plaintext>,
-    sealed: Vec<Plaintext>,
+    clear: Staging,
+    sealed: Staging,
     attachments: Vec<(Attachment, Plaintext)>,
 }
 
@@ -77,13 +83,23 @@ struct Pending {
     key: Option<ContentKey>,
 }
 
+impl NewContent {
+    /// The XML of the ContentPackage.
+    pub(crate) fn xml(&self) -> impl BufRead {
+        let [sealed, clear] = &self.containers;
+        let start = &b"<osci:ContentPackage>"[..];
+        start.chain(sealed.open()).chain(clear.open()).chain(&b"</osci:ContentPackage>"[..])
+    }
+}
+
 impl<'a> Maker<'a> {
     /// Nothing yet.
     pub fn new(policy: &'a Policy, limits: &'a Limits) -> Self {
-        Maker { policy, limits, next: 0, clear: Vec::new(), sealed: Vec::new(), attachments: Vec::new() }
+        let (clear, sealed) = (limits.staging(), limits.staging());
+        Maker { policy, limits, next: 0, clear, sealed, attachments: Vec::new() }
     }
 
-    /// Adds a container.
+    /// Adds a container. After an error the content cannot be finished well.
     ///
     /// # Errors
     /// If reading, signing or encrypting fails.
@@ -104,19 +120,15 @@ impl<'a> Maker<'a> {
             body.write_all(attachment_key(attachment)?.as_bytes())?;
         }
         let body = body.finish();
-        let unsigned = self.container(&id, "", &body)?;
         let mut signatures = String::new();
         for author in &container.authors {
-            signatures.push_str(&self.sign(author, &unsigned, &inline, &pending)?);
+            signatures.push_str(&self.sign(author, || whole(&id, "", &body), &inline, &pending)?);
         }
-        let signed = if signatures.is_empty() { unsigned } else { self.container(&id, &signatures, &body)? };
-        if is_sealed {
-            let sealed = self.encrypt(&signed, &container.readers)?;
-            self.sealed.push(sealed);
-        } else {
-            self.clear.push(signed);
+        let mut signed = whole(&id, &signatures, &body);
+        match is_sealed {
+            true => self.encrypt(&mut signed, &container.readers),
+            false => Ok(pour(&mut signed, &mut self.clear)?),
         }
-        Ok(())
     }
 
     /// The content, finished.
@@ -124,13 +136,8 @@ impl<'a> Maker<'a> {
     /// # Errors
     /// If the place where it is kept fails.
     pub fn finish(self) -> Result<NewContent> {
-        let mut xml = self.limits.staging();
-        xml.write_all(b"<osci:ContentPackage>")?;
-        for part in self.sealed.iter().chain(&self.clear) {
-            io::copy(&mut part.open(), &mut xml)?;
-        }
-        xml.write_all(b"</osci:ContentPackage>")?;
-        Ok(NewContent { xml: xml.finish(), attachments: self.attachments })
+        let containers = [self.sealed.finish(), self.clear.finish()];
+        Ok(NewContent { containers, attachments: self.attachments })
     }
 
     fn id(&mut self, word: &str) -> String {
@@ -142,11 +149,13 @@ impl<'a> Maker<'a> {
     fn inline(&mut self, bytes: &mut dyn Read, body: &mut impl Write) -> Result<String> {
         let id = self.id("content");
         write!(body, "<osci:Content><osci:Base64Content Id=\"{id}\">")?;
-        let mut encoder =
-            base64::write::EncoderWriter::new(&mut *body, &base64::engine::general_purpose::STANDARD);
-        io::copy(bytes, &mut encoder)?;
-        encoder.finish()?;
-        drop(encoder);
+        let (mut piece, mut text) = (Vec::new(), vec![0; PIECE / 3 * 4]);
+        while bytes.take(PIECE as u64).read_to_end(&mut piece)? > 0 {
+            // There is room for every piece.
+            let length = STANDARD.encode_slice(&piece, &mut text).unwrap_or_default();
+            body.write_all(&text[..length])?;
+            piece.clear();
+        }
         body.write_all(b"</osci:Base64Content></osci:Content>")?;
         Ok(id)
     }
@@ -181,24 +190,11 @@ impl<'a> Maker<'a> {
         Ok(Pending { content_id: content_id.to_owned(), content, digest, key })
     }
 
-    /// The whole container. It declares all that is in scope in an envelope, so that its canonical form is the same
-    /// there and by itself.
-    fn container(&self, id: &str, signatures: &str, body: &Plaintext) -> Result<Plaintext> {
-        let name = "osci:ContentContainer";
-        let mut start = Xml::default();
-        start.block(name, id, "", &[]);
-        let mut whole = self.limits.staging();
-        whole.write_all(start.text.as_bytes())?;
-        whole.write_all(signatures.as_bytes())?;
-        io::copy(&mut body.open(), &mut whole)?;
-        write!(whole, "</{name}>")?;
-        Ok(whole.finish())
-    }
-
-    fn sign(
+    /// An author's signature of the container that `unsigned` opens.
+    fn sign<R: BufRead>(
         &self,
         author: &Author<'_>,
-        unsigned: &Plaintext,
+        unsigned: impl Fn() -> R,
         inline: &[String],
         attachments: &[Pending],
     ) -> Result<String> {
@@ -213,7 +209,7 @@ impl<'a> Maker<'a> {
             references.push(reference(outside, Vec::new()));
         }
         let limits = xml::Limits { total_bytes: self.limits.package, ..xml::Limits::default() };
-        let survey = Survey::read(unsigned.open(), limits)?;
+        let survey = Survey::read(unsigned(), limits)?;
         let scope = ENVELOPE.map(|(prefix, uri)| (format!("xmlns:{prefix}"), uri));
         let scope: Vec<(&str, &str)> = scope.iter().map(|(name, uri)| (name.as_str(), *uri)).collect();
         let key_info = format!("<ds:RetrievalMethod URI=\"#{}\"></ds:RetrievalMethod>", author.certificate);
@@ -226,10 +222,10 @@ impl<'a> Maker<'a> {
             scope: &scope,
             id: None,
         };
-        Ok(signing.sign(&survey, unsigned.open())?)
+        Ok(signing.sign(&survey, unsigned())?)
     }
 
-    fn encrypt(&mut self, container: &Plaintext, readers: &[&Named]) -> Result<Plaintext> {
+    fn encrypt(&mut self, container: &mut impl BufRead, readers: &[&Named]) -> Result<()> {
         let id = self.id("encdata_");
         let key = ContentKey::random(CIPHER)?;
         let wrap = |reader: &&Named| {
@@ -246,11 +242,21 @@ impl<'a> Maker<'a> {
             raw_key: None,
             declares: false,
         };
-        let value = data.with_value(self.limits.staging())?;
+        let value = data.with_value(&mut self.sealed)?;
         let mut encryptor = Encryptor::new(self.policy, CIPHER, GCM_IV_BYTES, &key, value)?;
-        io::copy(&mut container.open(), &mut encryptor)?;
-        Ok(encryptor.finish()?.finish()?.finish())
+        pour(container, &mut encryptor)?;
+        encryptor.finish()?.finish()?;
+        Ok(())
     }
+}
+
+/// The whole container. It declares all that is in scope in an envelope, so that its canonical form is the same there
+/// and by itself.
+fn whole<'a>(id: &str, signatures: &str, body: &'a Plaintext) -> impl BufRead + use<'a> {
+    let mut start = Xml::default();
+    start.block("osci:ContentContainer", id, "", &[]);
+    start.text.push_str(signatures);
+    Cursor::new(start.text).chain(body.open()).chain(&b"</osci:ContentContainer>"[..])
 }
 
 /// The key of an encrypted attachment, for those who can read the container.

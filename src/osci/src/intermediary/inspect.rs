@@ -71,9 +71,16 @@ pub(super) struct Findings {
     pub(super) inspections: Vec<Inspected>,
     /// Codes of what was found, without repetition.
     pub(super) codes: Vec<Code>,
+    /// What was found out about each certificate: each is looked at once.
+    known: Vec<(Certificate, Standing, Inspected)>,
 }
 
 impl Findings {
+    /// Nothing is told yet, but what is known of certificates stays known.
+    pub(super) fn afresh(&self) -> Findings {
+        Findings { known: self.known.clone(), ..Findings::default() }
+    }
+
     /// Looks at one certificate.
     pub(super) fn look(
         &mut self,
@@ -82,14 +89,30 @@ impl Findings {
         part: Part,
         at: i64,
     ) -> Result<()> {
-        let finding = inspector.inspect(certificate, at)?;
-        if let Some(code) = code(part, finding.standing())
+        let (standing, inspected) = self.find_out(inspector, certificate, at)?;
+        if let Some(code) = code(part, standing)
             && !self.codes.contains(&code)
         {
             self.codes.push(code);
         }
-        self.inspections.push(inspected(certificate, &finding)?);
+        self.inspections.push(inspected);
         Ok(())
+    }
+
+    fn find_out(
+        &mut self,
+        inspector: &dyn Inspector,
+        certificate: &Certificate,
+        at: i64,
+    ) -> Result<(Standing, Inspected)> {
+        let known = self.known.iter().find(|(it, _, known)| it == certificate && known.at == at);
+        if let Some((_, standing, inspected)) = known {
+            return Ok((*standing, inspected.clone()));
+        }
+        let finding = inspector.inspect(certificate, at)?;
+        let found = (finding.standing(), inspected(certificate, &finding)?);
+        self.known.push((certificate.clone(), found.0, found.1.clone()));
+        Ok(found)
     }
 
     /// Looks at all certificates that a delivery brings.

@@ -4,7 +4,6 @@ use seal::xmlenc::Plaintext;
 
 use super::backend::{Backend, Found, NewDelivery, Refusal};
 use super::cards::{bundle, selection, wanted};
-use super::inspect::Findings;
 use super::reply::Said;
 use super::{Accepted, Intermediary, Receiver, dialog, pass_on};
 use crate::Result;
@@ -82,7 +81,7 @@ fn get_message_id<B: Backend>(intermediary: &Intermediary<B>, order: &Accepted, 
 fn store<B: Backend>(intermediary: &Intermediary<B>, order: &Accepted, said: Said) -> Result<Said> {
     let Body::Store { message_id, subject } = &order.message.body else { return Ok(said) };
     let Some(message_id) = message_id else { return Ok(said.and(&[Code::NO_MESSAGE_ID])) };
-    let mut findings = Findings::default();
+    let mut findings = order.findings.afresh();
     findings.look_at_all(&*intermediary.settings.inspector, &order.message.certificates, order.at)?;
     let said = said.and(&findings.codes);
     if findings.codes.iter().any(|code| code.level() == Level::Error) {

@@ -16,7 +16,7 @@ use crate::letter::{Carried, Handed, Letter};
 use crate::message::{Body, Certificates, ControlBlock, IntermediaryCertificates, Message, Named};
 use crate::names::{Kind, Order};
 use crate::package::Package;
-use crate::transport::{Sealing, open, seal};
+use crate::transport::{Sealing, open};
 use crate::{Error, Result};
 
 /// `Id`s of our certificates in an order to a recipient.
@@ -64,7 +64,7 @@ pub(super) fn carry_out<B: Backend>(
     if errand.message_id.is_none() && !errand.mediates {
         return Ok(said.and(&[Code::NO_MESSAGE_ID]));
     }
-    let mut findings = Findings::default();
+    let mut findings = order.findings.afresh();
     findings.look_at_all(&*intermediary.settings.inspector, &order.message.certificates, order.at)?;
     let said = said.and(&findings.codes);
     if findings.codes.iter().any(|code| code.level() == Level::Error) {
@@ -216,15 +216,15 @@ fn request<B: Backend>(
         limits: &settings.limits,
     };
     let boundary = || Ok::<_, Error>(Boundary::from_random(intermediary.backend.random()?));
-    let package = letter.write(boundary()?)?;
     let receiver = order.message.certificates.cipher_addressee.as_ref();
     let Some(receiver) = receiver.filter(|_| order.is_sealed) else {
+        let package = letter.write(boundary()?)?;
         return Ok(Request { package, challenge, order: kind, is_sealed: false, is_protocolled });
     };
     let sealing =
         Sealing { receiver: &receiver.certificate, cipher: CIPHER, oaep: OAEP, knows_short_iv: true };
-    let sealed = seal(package.open(), &sealing, &settings.policy, boundary()?, settings.limits.staging())?;
-    Ok(Request { package: sealed.finish(), challenge, order: kind, is_sealed: true, is_protocolled })
+    let package = letter.write_sealed(boundary()?, &sealing, &settings.policy, boundary()?)?;
+    Ok(Request { package, challenge, order: kind, is_sealed: true, is_protocolled })
 }
 
 /// What the recipient's answer means.

@@ -14,7 +14,7 @@ use crate::code::{Code, Level};
 use crate::letter::{Carried, Handed, Letter};
 use crate::message::{Answer, Body, Certificates, Feedback, IntermediaryCertificates, Message, Named};
 use crate::names::{Kind, OSCI};
-use crate::transport::{Limits, Sealing, seal};
+use crate::transport::{Limits, Sealing};
 
 /// `Id` of our signature certificate in an answer.
 const SIGNER: &str = "intermed_signature";
@@ -73,16 +73,16 @@ impl<B: Backend> Intermediary<B> {
             signer: Some((&settings.signer, settings.method, SIGNER)),
             limits: &settings.limits,
         };
-        let package = letter.write(Boundary::from_random(self.backend.random()?))?;
-        let Some(receiver) = receiver else { return Ok(package) };
+        let boundary = Boundary::from_random(self.backend.random()?);
+        let Some(receiver) = receiver else { return letter.write(boundary) };
         let sealing = Sealing {
             receiver: &receiver.certificate,
             cipher: CIPHER,
             oaep: OAEP,
             knows_short_iv: receiver.knows_short_iv,
         };
-        let boundary = Boundary::from_random(self.backend.random()?);
-        Ok(seal(package.open(), &sealing, &settings.policy, boundary, settings.limits.staging())?.finish())
+        let outer = Boundary::from_random(self.backend.random()?);
+        letter.write_sealed(boundary, &sealing, &settings.policy, outer)
     }
 }
 

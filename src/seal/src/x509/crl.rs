@@ -3,12 +3,14 @@
 //! Whoever is listed is revoked, whatever else the list says of itself. That somebody is *not* listed counts only if
 //! the list is fresh and speaks of all certificates of its issuer, or of those that name its distribution point.
 
+use std::sync::OnceLock;
+
 use openssl::x509::{CrlStatus, X509Crl};
 
 use super::{Certificate, unix_seconds};
 use crate::{
     Error, Result,
-    der::{BOOLEAN, OCTET_STRING, OID, Reader, SEQUENCE, context},
+    der::{BOOLEAN, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, context},
 };
 
 /// The longest list that is read, in bytes.
@@ -24,6 +26,8 @@ pub struct Crl {
     scope: Scope,
     this_update: i64,
     next_update: Option<i64>,
+    /// Who signed it, once that was seen: of a long list nobody wants to verify that again for each certificate.
+    signer: OnceLock<Certificate>,
 }
 
 /// Of whom a list says that they are not revoked, if it does not list them.
@@ -58,11 +62,15 @@ impl Crl {
             false => X509Crl::from_der(bytes),
         };
         let list = list.map_err(|_| Error::RevocationList)?;
-        let scope = read_scope(&list.to_der()?).map_err(|_| Error::RevocationList)?;
+        let der = list.to_der()?;
+        if !says_one_algorithm(&der).unwrap_or(false) {
+            return Err(Error::RevocationList);
+        }
+        let scope = read_scope(&der).map_err(|_| Error::RevocationList)?;
         let this_update = unix_seconds(list.last_update()).map_err(|_| Error::RevocationList)?;
         let next_update =
             list.next_update().map(unix_seconds).transpose().map_err(|_| Error::RevocationList)?;
-        Ok(Crl { list, scope, this_update, next_update })
+        Ok(Crl { list, scope, this_update, next_update, signer: OnceLock::new() })
     }
 
     /// When it was made, in seconds since 1970-01-01 UTC.
@@ -77,10 +85,7 @@ impl Crl {
 
     pub(super) fn status(&self, certificate: &Certificate, issuer: &Certificate, at: i64) -> Result<Listed> {
         let names = self.list.issuer_name().try_cmp(certificate.x509().issuer_name())?;
-        if names.is_ne()
-            || !issuer.key_usage().crl_sign
-            || !self.list.verify(issuer.public_key()).unwrap_or(false)
-        {
+        if names.is_ne() || !issuer.key_usage().crl_sign || !self.is_signed_by(issuer) {
             return Ok(Listed::Nothing);
         }
         let serial = certificate.x509().serial_number();
@@ -89,6 +94,17 @@ impl Crl {
         }
         let is_fresh = self.next_update.is_some_and(|next| next >= at);
         Ok(if is_fresh && self.covers(certificate) { Listed::NotRevoked } else { Listed::Nothing })
+    }
+
+    fn is_signed_by(&self, issuer: &Certificate) -> bool {
+        if self.signer.get() == Some(issuer) {
+            return true;
+        }
+        let is_right = self.list.verify(issuer.public_key()).unwrap_or(false);
+        if is_right {
+            self.signer.get_or_init(|| issuer.clone());
+        }
+        is_right
     }
 
     fn covers(&self, certificate: &Certificate) -> bool {
@@ -105,6 +121,14 @@ fn named_points(certificate: &Certificate) -> Vec<String> {
     let points = certificate.x509().crl_distribution_points();
     let names = points.iter().flatten().filter_map(|point| point.distpoint()?.fullname());
     names.flatten().filter_map(|name| name.uri().map(str::to_owned)).collect()
+}
+
+/// Whether the algorithm beside the signature, which nobody signs, is the one that is signed (RFC 5280 section 5.1.1.2).
+fn says_one_algorithm(list: &[u8]) -> Result<bool> {
+    let mut outer = Reader::new(list, "revocation list").enter(SEQUENCE)?;
+    let mut body = Reader::new(outer.expect(SEQUENCE)?.content, "revocation list");
+    body.maybe(INTEGER)?;
+    Ok(body.expect(SEQUENCE)?.whole == outer.expect(SEQUENCE)?.whole)
 }
 
 /// Walks to the extensions of the list; those that are critical limit what it says.

@@ -4,6 +4,11 @@
 //! strength of keys and digests. Times are judged apart, since an expired certificate is a warning in OSCI, and a wrong
 //! signature is an error. Nothing but the configured anchors is trusted, in particular not the system's.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
 use openssl::{
     stack::Stack,
     x509::{
@@ -170,10 +175,17 @@ pub struct Trust {
     store: X509Store,
     /// The same anchors, with times checked: for the signers of OCSP answers.
     ocsp_store: X509Store,
+    anchors: Vec<Certificate>,
     intermediates: Vec<Certificate>,
     crls: Vec<Crl>,
     without_revocation: WithoutRevocation,
+    /// Chains that were found good: certificate to anchor. Neither time nor revocation is part of that, and the anchors
+    /// never change, so it stays true.
+    good: Mutex<HashMap<Certificate, Vec<Certificate>>>,
 }
+
+/// Most chains that are remembered.
+const MOST_GOOD: usize = 500;
 
 impl Trust {
     /// Trusts these anchors: roots, intermediates, or single certificates of partners.
@@ -183,9 +195,11 @@ impl Trust {
         Ok(Trust {
             store: store_of(anchors, flags | X509VerifyFlags::NO_CHECK_TIME)?,
             ocsp_store: store_of(anchors, flags)?,
+            anchors: anchors.to_vec(),
             intermediates: Vec::new(),
             crls: Vec::new(),
             without_revocation: WithoutRevocation::default(),
+            good: Mutex::default(),
         })
     }
 
@@ -267,6 +281,9 @@ impl Trust {
         certificate: &Certificate,
         sent: &[Certificate],
     ) -> Result<(Vec<Certificate>, Option<Problem>)> {
+        if let Some(chain) = self.remembered().get(certificate) {
+            return Ok((chain.clone(), None));
+        }
         let mut helpers = Stack::new()?;
         for helper in self.intermediates.iter().chain(sent.iter().take(MAX_SENT)) {
             helpers.push(helper.x509().to_owned())?;
@@ -279,10 +296,25 @@ impl Trust {
             Ok((problem, chain))
         })?;
         let mut certificates = Vec::with_capacity(chain.len());
+        // A chain is made of what is at hand; to read it anew would take longer than to check it.
+        let at_hand = [certificate].into_iter().chain(&self.anchors).chain(&self.intermediates).chain(sent);
         for der in chain {
-            certificates.push(Certificate::from_der(&der?)?);
+            let der = der?;
+            let known = at_hand.clone().find(|it| it.der() == der.as_slice());
+            certificates.push(known.map_or_else(|| Certificate::from_der(&der), |it| Ok(it.clone()))?);
+        }
+        if problem.is_none() && sent.is_empty() {
+            let mut good = self.remembered();
+            if good.len() >= MOST_GOOD {
+                good.clear();
+            }
+            good.insert(certificate.clone(), certificates.clone());
         }
         Ok((certificates, problem))
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, HashMap<Certificate, Vec<Certificate>>> {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The worst that the lists say about the certificate and its issuers; complete only if each is spoken of.

@@ -1,5 +1,6 @@
 //! Base64 in element content (XML Signature 1.1 section 6.6.2; RFC 4648 section 4), decoded as it comes.
 
+use crate::runs::runs;
 use crate::{Error, Result};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::io::Write;
@@ -23,10 +24,14 @@ impl<W: Write> Base64Writer<W> {
 
     /// Takes the next piece of text. What is no base64 is [`Error::SignatureMalformed`].
     pub fn push(&mut self, text: &str) -> Result<()> {
-        for byte in text.bytes().filter(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
-            self.pending.push(byte);
-            if self.pending.len() == PIECE {
-                self.decode()?;
+        for mut run in runs(text) {
+            while !run.is_empty() {
+                let (taken, rest) = run.split_at(run.len().min(PIECE - self.pending.len()));
+                self.pending.extend_from_slice(taken);
+                run = rest;
+                if self.pending.len() == PIECE {
+                    self.decode()?;
+                }
             }
         }
         Ok(())

@@ -43,12 +43,24 @@ impl Survey {
     /// Reads a document to its end. Refuses what the reader refuses, ids that are not unique, and more
     /// than is reasonable of anything.
     pub fn read(input: impl BufRead, limits: Limits) -> Result<Survey> {
+        Survey::read_along(input, limits, |_| {})
+    }
+
+    /// The same; `look` is shown each start tag.
+    pub fn read_along(
+        input: impl BufRead,
+        limits: Limits,
+        mut look: impl FnMut(&Start<'_>),
+    ) -> Result<Survey> {
         let mut reader = Reader::new(input, limits);
         let survey = Survey { ids: HashMap::new(), signatures: Vec::new(), limits };
         let mut pass = Pass { survey, drafts: Vec::new(), open: Vec::new(), text: String::new(), kept: 0 };
         loop {
             match reader.next()? {
-                Event::Start(start) => pass.start(&start)?,
+                Event::Start(start) => {
+                    look(&start);
+                    pass.start(&start)?;
+                }
                 Event::Text(text) => pass.text(text),
                 Event::End => pass.end()?,
                 Event::Eof => break,

@@ -4,10 +4,13 @@ use std::io::{self, Write};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 
+use crate::runs::runs;
 use crate::{Error, Result};
 
 /// Bytes that make a line of 76 characters.
 const LINE: usize = 57;
+/// Characters of such a line, with its end.
+const CHARACTERS: usize = 77;
 /// Bytes that are encoded at a time.
 const CHUNK: usize = LINE * 256;
 
@@ -24,7 +27,7 @@ pub(super) struct Decoder {
 impl Decoder {
     /// The bytes of the next piece.
     pub(super) fn decode(&mut self, piece: &str) -> Result<&[u8]> {
-        self.pending.extend(piece.bytes().filter(|byte| !byte.is_ascii_whitespace()));
+        runs(piece).for_each(|run| self.pending.extend_from_slice(run));
         let whole = self.pending.len() / 4 * 4;
         if self.ended && !self.pending.is_empty() {
             return Err(malformed());
@@ -55,8 +58,19 @@ pub(super) fn decode(text: &str) -> Result<Vec<u8>> {
 
 /// Encodes with a line feed after every 76 characters but the last ones.
 pub(super) fn encode_lines(bytes: &[u8]) -> String {
-    let lines: Vec<_> = bytes.chunks(LINE).map(|line| BASE64_STANDARD.encode(line)).collect();
-    lines.join("\n")
+    String::from_utf8(lines(bytes)).unwrap_or_default()
+}
+
+fn lines(bytes: &[u8]) -> Vec<u8> {
+    // Line feeds are what is left of this between the lines.
+    let mut text = vec![b'\n'; bytes.len().div_ceil(LINE) * CHARACTERS];
+    let mut last = 0;
+    for (line, place) in bytes.chunks(LINE).zip(text.chunks_mut(CHARACTERS)) {
+        // A place has room for a whole line.
+        last = BASE64_STANDARD.encode_slice(line, place).unwrap_or_default();
+    }
+    text.truncate((text.len() + last).saturating_sub(CHARACTERS));
+    text
 }
 
 fn malformed() -> Error {
@@ -88,7 +102,7 @@ impl<W: Write> Encoder<W> {
         if std::mem::replace(&mut self.begun, true) {
             self.sink.write_all(b"\n")?;
         }
-        self.sink.write_all(encode_lines(&self.pending).as_bytes())?;
+        self.sink.write_all(&lines(&self.pending))?;
         self.pending.clear();
         Ok(())
     }

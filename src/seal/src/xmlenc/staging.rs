@@ -8,6 +8,7 @@ use std::{
     ops::Range,
     os::unix::fs::FileExt,
     path::Path,
+    sync::Arc,
 };
 
 use tempfile::{SpooledData, SpooledTempFile};
@@ -53,7 +54,7 @@ impl Staging {
             SpooledData::InMemory(cursor) => Kept::Memory(cursor.into_inner()),
             SpooledData::OnDisk(file) => Kept::File(file),
         };
-        Plaintext { kept, length: self.length }
+        Plaintext { kept: Arc::new(kept), start: 0, length: self.length }
     }
 }
 
@@ -73,7 +74,9 @@ impl Write for Staging {
 
 /// Decrypted bytes whose tag (GCM) or padding (CBC) was right.
 pub struct Plaintext {
-    kept: Kept,
+    kept: Arc<Kept>,
+    /// Where they begin in what is kept.
+    start: u64,
     length: u64,
 }
 
@@ -90,7 +93,18 @@ impl Plaintext {
 
     /// Whether the bytes are in a file.
     pub fn is_in_file(&self) -> bool {
-        matches!(self.kept, Kept::File(_))
+        matches!(*self.kept, Kept::File(_))
+    }
+
+    /// The bytes of a range by themselves, cut to what there is. They are not copied.
+    pub fn part(&self, range: Range<u64>) -> Plaintext {
+        let (from, to) = self.cut(range);
+        Plaintext { kept: Arc::clone(&self.kept), start: self.start + from, length: to - from }
+    }
+
+    fn cut(&self, range: Range<u64>) -> (u64, u64) {
+        let end = range.end.min(self.length);
+        (range.start.min(end), end)
     }
 
     /// Reads from the beginning; any number of readers may read at the same time.
@@ -100,10 +114,10 @@ impl Plaintext {
 
     /// Reads the bytes of a range, cut to what there is.
     pub fn open_range(&self, range: Range<u64>) -> BufReader<PlaintextReader<'_>> {
-        let end = range.end.min(self.length);
-        let offset = range.start.min(end);
-        let piece = usize::try_from(end - offset).map_or(PIECE, |length| length.clamp(1, PIECE));
-        BufReader::with_capacity(piece, PlaintextReader { plaintext: self, offset, end })
+        let (from, to) = self.cut(range);
+        let piece = usize::try_from(to - from).map_or(PIECE, |length| length.clamp(1, PIECE));
+        let (offset, end) = (self.start + from, self.start + to);
+        BufReader::with_capacity(piece, PlaintextReader { kept: &self.kept, offset, end })
     }
 }
 
@@ -115,7 +129,7 @@ impl fmt::Debug for Plaintext {
 
 /// Reads a [`Plaintext`].
 pub struct PlaintextReader<'a> {
-    plaintext: &'a Plaintext,
+    kept: &'a Kept,
     offset: u64,
     end: u64,
 }
@@ -125,7 +139,7 @@ impl Read for PlaintextReader<'_> {
         let left = usize::try_from(self.end - self.offset).unwrap_or(usize::MAX);
         let wanted = target.len().min(left);
         let target = &mut target[..wanted];
-        let count = match &self.plaintext.kept {
+        let count = match self.kept {
             Kept::File(file) => file.read_at(target, self.offset)?,
             Kept::Memory(bytes) => {
                 let from = usize::try_from(self.offset).unwrap_or(usize::MAX);
@@ -134,5 +148,33 @@ impl Read for PlaintextReader<'_> {
         };
         self.offset += count as u64;
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(mut bytes: impl Read) -> String {
+        let mut text = String::new();
+        bytes.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_part_of_a_part_is_cut_to_what_there_is_in_memory_and_in_a_file() {
+        for memory in [0, 100] {
+            let mut staging = Staging::new(memory, 100);
+            staging.take(b"0123456789").unwrap();
+            let whole = staging.finish();
+            assert_eq!(whole.is_in_file(), memory == 0);
+            let part = whole.part(2..8);
+            drop(whole);
+            assert_eq!((part.length(), read(part.open())), (6, "234567".to_owned()));
+            assert_eq!(read(part.open_range(1..3)), "34");
+            assert_eq!(read(part.open_range(4..99)), "67");
+            assert_eq!(read(part.part(3..99).open()), "567");
+            assert_eq!(read(part.part(99..100).open()), "");
+        }
     }
 }

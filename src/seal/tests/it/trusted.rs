@@ -59,6 +59,23 @@ fn certificates_of_the_corpus_stand_as_they_were_made() {
 }
 
 #[test]
+fn what_was_inspected_before_is_inspected_anew() {
+    let trust = corpus_trust();
+    for name in ["alice_signature", "expired_cipher", "revoked_cipher", "mallory_cipher"] {
+        for years in [0, 100, 0] {
+            let (again, fresh) = (trust.inspect(&certificate(name), at_years(years)), corpus_trust());
+            let fresh = fresh.inspect(&certificate(name), at_years(years)).unwrap();
+            let again = again.unwrap();
+            assert_eq!(results(&again), results(&fresh), "{name} after {years} years");
+            assert_eq!((again.issuer, again.crl), (fresh.issuer, fresh.crl), "{name}");
+        }
+    }
+    let of_alice =
+        |years| trust.inspect(&certificate("alice_signature"), at_years(years)).unwrap().standing();
+    assert_ne!(of_alice(0), of_alice(100));
+}
+
+#[test]
 fn what_a_certificate_says_is_what_openssl_reads() {
     for name in ["alice_signature", "alice_ec_signature", "ca", "expired_cipher", "mallory_cipher"] {
         let own = certificate(name);

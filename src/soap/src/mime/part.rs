@@ -100,6 +100,11 @@ impl<'a, R: Read> Part<'a, R> {
         self.head.encoding
     }
 
+    /// Place in the package, in bytes, of what is read next. Without a transfer encoding the content stands there as it is.
+    pub fn offset(&self) -> u64 {
+        self.package.consumed()
+    }
+
     /// Skips white space, such as the empty lines that some senders put before an XML declaration.
     pub fn skip_white_space(&mut self) -> Result<()> {
         loop {

@@ -216,6 +216,11 @@ impl<R: Read> Multipart<R> {
         Ok(&self.source.buffered()[..self.content])
     }
 
+    /// Bytes of the input that were consumed.
+    pub(super) fn consumed(&self) -> u64 {
+        self.source.consumed()
+    }
+
     /// Takes content off the front.
     pub(super) fn consume(&mut self, bytes: usize) {
         let bytes = bytes.min(self.content);

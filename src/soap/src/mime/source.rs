@@ -12,7 +12,8 @@ pub(crate) struct Source<R> {
     buffer: Box<[u8]>,
     from: usize,
     to: usize,
-    /// Bytes that the message may still have.
+    /// Bytes that were read, and bytes that the message may still have.
+    read: u64,
     allowance: u64,
     ended: bool,
 }
@@ -20,7 +21,7 @@ pub(crate) struct Source<R> {
 impl<R: Read> Source<R> {
     pub(crate) fn new(input: R, most_bytes: u64) -> Self {
         let buffer = vec![0; BUFFER].into_boxed_slice();
-        Source { input, buffer, from: 0, to: 0, allowance: most_bytes, ended: false }
+        Source { input, buffer, from: 0, to: 0, read: 0, allowance: most_bytes, ended: false }
     }
 
     /// What was read and not yet consumed.
@@ -31,6 +32,11 @@ impl<R: Read> Source<R> {
     /// Whether everything is in the buffer.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// Bytes of the input that were consumed.
+    pub(crate) fn consumed(&self) -> u64 {
+        self.read - (self.to - self.from) as u64
     }
 
     /// Takes bytes off the front; never more than are there.
@@ -51,6 +57,7 @@ impl<R: Read> Source<R> {
         let read = self.read_once()?;
         self.ended = read == 0;
         self.to += read;
+        self.read += read as u64;
         match self.allowance.checked_sub(read as u64) {
             Some(left) => self.allowance = left,
             None => return Err(Error::Limit { limit: "size of the message" }),

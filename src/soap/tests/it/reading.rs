@@ -31,6 +31,21 @@ fn a_package_as_the_field_writes_it_is_read() {
 }
 
 #[test]
+fn a_part_that_is_not_encoded_stands_in_the_package_where_its_offset_says() {
+    for size in [1, 7, 70_000] {
+        let mut package =
+            Multipart::with_inner_headers(Pieces::new(OSCI.as_bytes(), &[size]), Limits::default()).unwrap();
+        while let Some(mut part) = package.next_part().unwrap() {
+            let from = usize::try_from(part.offset()).unwrap();
+            let mut content = Vec::new();
+            part.read_to_end(&mut content).unwrap();
+            assert_eq!(OSCI.as_bytes().get(from..from + content.len()), Some(content.as_slice()));
+            assert!(!content.is_empty());
+        }
+    }
+}
+
+#[test]
 fn deviations_of_the_field_change_nothing() {
     let variants = [
         ("extra line breaks in front", format!("\r\n\r\n{OSCI}")),

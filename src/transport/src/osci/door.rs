@@ -2,7 +2,7 @@
 //! is a package, too, always with status 200: what is wrong is told in it. An order runs on a thread that may block, and
 //! reads its body from there as it comes.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +34,9 @@ const PLACE_WAIT: Duration = Duration::from_secs(5);
 /// Longest pause between two pieces of a body, and longest time of the whole.
 const PAUSE: Duration = Duration::from_secs(30);
 const WHOLE: Duration = Duration::from_secs(15 * 60);
+/// Orders of so many bytes are taken whole before they get a thread: waiting there for each piece costs more than what is in
+/// it.
+const SMALL: u64 = 128 * 1024;
 /// Bytes of an answer that are read at once.
 const PIECE: u64 = 64 * 1024;
 /// Media type of every answer, as the field expects it.
@@ -104,14 +107,19 @@ impl Inner {
 }
 
 async fn take_order(State(Door(door)): State<Door>, request: Request) -> Response {
-    let place = match door.place(announced(request.headers())).await {
+    let announced = announced(request.headers());
+    let place = match door.place(announced).await {
         Ok(place) => place,
         Err(status) => return (status, [(RETRY_AFTER, "10")]).into_response(),
     };
-    let body = SyncIoBridge::new(StreamReader::new(Box::pin(watched(request.into_body()))));
+    let pieces = Box::pin(watched(request.into_body()));
+    let order: Box<dyn Read + Send> = match announced {
+        Some(length) if length <= SMALL => Box::new(whole(pieces).await),
+        _ => Box::new(SyncIoBridge::new(StreamReader::new(pieces))),
+    };
     let working = Arc::clone(&door);
     // A client that goes away does not stop its order: what was begun is ended.
-    let done = spawn_blocking(move || (working.answer(body), place)).await;
+    let done = spawn_blocking(move || (working.answer(order), place)).await;
     match done {
         Ok((Ok(answer), place)) => response(answer, Some(place)),
         Ok((Err(error), _)) => {
@@ -144,6 +152,27 @@ fn watched(body: Body) -> impl Stream<Item = io::Result<Bytes>> + Send {
     })
 }
 
+/// A body as far as it comes.
+async fn whole(mut pieces: impl Stream<Item = io::Result<Bytes>> + Unpin) -> impl Read {
+    let (mut bytes, mut end) = (Vec::new(), End(None));
+    while let Some(piece) = pieces.next().await {
+        match piece {
+            Ok(piece) => bytes.extend_from_slice(&piece),
+            Err(error) => end = End(Some(error)),
+        }
+    }
+    Cursor::new(bytes).chain(end)
+}
+
+/// The end of a body, or why no more of it came.
+struct End(Option<io::Error>);
+
+impl Read for End {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
 fn response(answer: Plaintext, place: Option<Place>) -> Response {
     let length = answer.length();
     let held = Arc::new((answer, place));
@@ -169,6 +198,7 @@ fn response(answer: Plaintext, place: Option<Place>) -> Response {
 
 /// The bytes of an answer from an offset on; never none.
 async fn piece(held: Arc<(Plaintext, Option<Place>)>, offset: u64) -> io::Result<Bytes> {
+    let is_in_file = held.0.is_in_file();
     let read = move || {
         let mut bytes = Vec::new();
         held.0.open_range(offset..offset + PIECE).read_to_end(&mut bytes)?;
@@ -177,5 +207,8 @@ async fn piece(held: Arc<(Plaintext, Option<Place>)>, offset: u64) -> io::Result
             false => Ok(Bytes::from(bytes)),
         }
     };
+    if !is_in_file {
+        return read();
+    }
     spawn_blocking(read).await.map_err(|_| io::Error::from(io::ErrorKind::Other))?
 }

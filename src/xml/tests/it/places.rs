@@ -1,5 +1,37 @@
 //! Lines, offsets, depth and paths.
+use crate::text::Drip;
+use proptest::prelude::*;
+use std::io::{BufRead, BufReader};
 use xml::{Event, Limits, Position, Reader};
+
+/// Everything that comes, with its place.
+fn places(input: impl BufRead) -> Vec<(String, Position)> {
+    let mut reader = Reader::new(input, Limits::default());
+    let mut places = Vec::new();
+    loop {
+        let what = match reader.next().unwrap() {
+            Event::Start(start) => start.local().to_owned(),
+            Event::Text(text) => text.to_owned(),
+            Event::End => "/".to_owned(),
+            Event::Eof => return places,
+        };
+        places.push((what, reader.position()));
+    }
+}
+
+proptest! {
+    #[test]
+    fn line_ends_and_places_do_not_depend_on_where_reads_end(text in "(\r|\n|\r\n|x|\u{E4}|<b/>){0,40}") {
+        let document = format!("<a>{text}</a>\r\n");
+        let whole = places(document.as_bytes());
+        prop_assert_eq!(&places(BufReader::with_capacity(1, Drip(document.as_bytes()))), &whole);
+        let offsets = whole.iter().filter(|(what, _)| what == "b").map(|(_, place)| place.offset);
+        let expected = document.match_indices("<b/>").map(|(index, _)| index as u64);
+        prop_assert!(offsets.eq(expected));
+        let seen: String = whole.iter().filter(|(what, _)| !"/ab".contains(what.as_str())).map(|(what, _)| what.as_str()).collect();
+        prop_assert_eq!(seen, text.replace("\r\n", "\n").replace('\r', "\n").replace("<b/>", ""));
+    }
+}
 
 #[test]
 fn lines_and_offsets_are_those_of_the_input() {

@@ -45,7 +45,7 @@ fn memory_does_not_grow_with_text() {
 }
 
 /// Gives one byte per read.
-struct Drip<'a>(&'a [u8]);
+pub(crate) struct Drip<'a>(pub(crate) &'a [u8]);
 
 impl Read for Drip<'_> {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
