@@ -4,6 +4,7 @@
 
 mod bed;
 mod broken;
+mod chunks;
 mod content;
 mod corpus;
 mod lifecycle;
