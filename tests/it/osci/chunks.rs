@@ -57,7 +57,7 @@ async fn a_delivery_goes_in_chunks(engine: &Engine) {
     let before = cards(&bed);
     assert!(before["forwarding"].is_string() && before["reception"].is_null(), "{before}");
     bed.restart().await;
-    let again = bed.client("bob", &["gather", &id, "250"]);
+    let again = bed.client("bob", &["gather", &id, "200"]);
     assert_eq!(
         (&again["orders"], &again["whole"]),
         (&json!(5), &gathered["whole"]),

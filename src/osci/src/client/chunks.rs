@@ -88,14 +88,21 @@ impl Client<'_> {
         self.order(dialog, &order, certificates, Some(&content))
     }
 
-    /// The order that asks which chunks are there. Where all are and the whole was not carried out yet, it is now.
+    /// The order that asks which chunks of a message to this addressee are there. Where all are and the whole was not
+    /// carried out yet, it is now.
     ///
     /// # Errors
     /// As [`Client::order`].
-    pub fn ask_for_chunks(&self, dialog: Option<&Dialog>, message_id: &str) -> Result<Ordered> {
+    pub fn ask_for_chunks(
+        &self,
+        dialog: Option<&Dialog>,
+        message_id: &str,
+        addressee: Option<&Named>,
+    ) -> Result<Ordered> {
+        let certificates = Certificates { cipher_addressee: addressee.cloned(), ..Certificates::default() };
         let nothing = NewContent::of("", Vec::new(), &self.limits)?;
         let order = NewOrder::StoreChunk { message_id: message_id.to_owned(), chunk: None };
-        self.order(dialog, &order, Certificates::default(), Some(&nothing))
+        self.order(dialog, &order, certificates, Some(&nothing))
     }
 }
 

@@ -120,11 +120,7 @@ fn hand_out<B: Backend>(
     let is_last = (1..=total).all(|number| number == wanted.number || wanted.received.contains(&number));
     // Between the first chunk and the last there is nothing to remember.
     if is_new || is_last || wanted.received.is_empty() {
-        let mut next = dialog.state.clone();
-        next.fetching = Some(card.message_id.clone()).filter(|_| !is_last);
-        next.handed_out = Some(card.message_id.clone()).filter(|_| is_last).into_iter().collect();
-        let noted = intermediary.backend.hand_out(dialog, &next, &card.message_id)?;
-        let noted = noted.ok_or(Error::Refused(Code::DIALOG))?;
+        let noted = note(intermediary, dialog, &card.message_id, is_last)?;
         if noted.forwarding != card.forwarding {
             whole = render(&handed, &noted, limits)?;
         }
@@ -135,15 +131,28 @@ fn hand_out<B: Backend>(
         return as_a_whole(order, card, handed, said);
     }
     let mut said = said.and(&[order.done()]);
-    said.chunk = Some(chunk::content(chunk::cut(&whole, wanted.number, wanted.size), limits)?);
+    let (number, total) = (Some(wanted.number), Some(total));
+    let size = Some(whole.length() / UNIT);
+    said.answer.chunk = Some(Chunk { number, total_chunks: total, total_size: size, ..Chunk::default() });
     said.answer.message_id = Some(card.message_id);
-    said.answer.chunk = Some(Chunk {
-        number: Some(wanted.number),
-        total_chunks: Some(total),
-        total_size: Some(whole.length() / UNIT),
-        ..Chunk::default()
-    });
+    said.chunk = Some(chunk::content(chunk::cut(&whole, wanted.number, wanted.size), limits)?);
     Ok(said)
+}
+
+/// Notes that the delivery is being handed out; with the last chunk that it was, so that the next order shows its
+/// reception.
+fn note<B: Backend>(
+    intermediary: &Intermediary<B>,
+    dialog: &Dialog,
+    message_id: &str,
+    is_last: bool,
+) -> Result<Card> {
+    let id = Some(message_id.to_owned());
+    let mut next = dialog.state.clone();
+    (next.fetching, next.handed_out) =
+        if is_last { (None, id.into_iter().collect()) } else { (id, Vec::new()) };
+    let noted = intermediary.backend.hand_out(dialog, &next, message_id)?;
+    noted.ok_or(Error::Refused(Code::DIALOG))
 }
 
 /// What fits into one chunk is answered as if nobody had spoken of chunks.

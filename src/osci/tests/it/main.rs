@@ -5,6 +5,7 @@
 mod bed;
 mod broken;
 mod chunks;
+mod chunks_fetched;
 mod content;
 mod corpus;
 mod lifecycle;

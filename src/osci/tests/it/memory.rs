@@ -36,8 +36,11 @@ struct State {
     ids: BTreeMap<String, bool>,
     deliveries: Vec<Kept>,
     /// By sender and message id.
-    wholes: BTreeMap<(String, String), (Arrived, BTreeMap<u32, Vec<u8>>)>,
+    wholes: BTreeMap<(String, String), InChunks>,
 }
+
+/// What came of a message, and the bytes of its chunks.
+type InChunks = (Arrived, BTreeMap<u32, Vec<u8>>);
 
 fn key(whole: &Whole<'_>) -> (String, String) {
     (whole.sender.to_owned(), whole.message_id.to_owned())
