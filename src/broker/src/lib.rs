@@ -69,7 +69,7 @@ pub use intake::{Checked, Incoming, check};
 pub use once::Once;
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};
-pub use relay::{NewDelivery, Relay, RelayLimits, Relayed, Turn};
+pub use relay::{NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Turn};
 pub use repairs::NOTE_CHARS;
 pub use stamping::{StampHealth, Stamping};
 pub use store::{
@@ -78,8 +78,8 @@ pub use store::{
     Stats, Subscription, Terms, TokenRow,
 };
 pub use store::{
-    CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery, RelayQuota,
-    RelayStage, StoredPayload,
+    CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery, RelayPiece,
+    RelayQuota, RelayStage, RelayWhole, StoredPayload, WholeQuota,
 };
 pub use store::{Upload as UploadState, UploadQuota};
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};

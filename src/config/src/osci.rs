@@ -161,6 +161,7 @@ impl Osci {
             idle: Duration::from_secs(60 * self.dialog_idle_minutes),
             ticket: Duration::from_secs(24 * 3_600 * self.message_id_days),
             mailbox: RelayQuota { deliveries: self.mailbox_messages, bytes: self.mailbox_mb << 20 },
+            ..RelayLimits::default()
         }
     }
 

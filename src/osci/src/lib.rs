@@ -15,6 +15,7 @@
 //! thread. Memory does not grow with content or attachments.
 
 pub mod card;
+mod chunk;
 pub mod client;
 pub mod code;
 pub mod content;

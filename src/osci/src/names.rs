@@ -84,16 +84,18 @@ impl Order {
 
     /// Namespace of the order's element.
     pub fn namespace(self) -> &'static str {
-        match self {
-            Order::PartialStoreDelivery | Order::PartialFetchDelivery => OSCI2017,
-            _ => OSCI,
-        }
+        if self.is_partial() { OSCI2017 } else { OSCI }
     }
 
     /// Whether the order exists within an explicit dialog only.
     pub fn needs_dialog(self) -> bool {
         use Order::{ExitDialog, FetchDelivery, FetchProcessCard, MediateDelivery, PartialFetchDelivery};
         matches!(self, ExitDialog | FetchDelivery | FetchProcessCard | MediateDelivery | PartialFetchDelivery)
+    }
+
+    /// Whether it is of the supplement of 2017: one chunk of a message.
+    pub fn is_partial(self) -> bool {
+        matches!(self, Order::PartialStoreDelivery | Order::PartialFetchDelivery)
     }
 
     /// Whether an intermediary sends it to a passive recipient.

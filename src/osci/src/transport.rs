@@ -36,11 +36,31 @@ pub struct Limits {
     pub parts: usize,
     /// Bytes of a package that are kept in memory; the rest goes into a file without a name.
     pub memory: usize,
+    /// What is taken of messages in chunks. As a whole they are packages.
+    pub chunks: ChunkLimits,
+}
+
+/// What is taken of messages in chunks (supplement of 2017). Sizes in units of 1,024 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkLimits {
+    /// Least size of a chunk; the last one may be smaller.
+    pub smallest: u64,
+    /// Greatest size of a chunk.
+    pub largest: u64,
+    /// Most chunks of a message.
+    pub most: u32,
+}
+
+impl Default for ChunkLimits {
+    fn default() -> Self {
+        ChunkLimits { smallest: 1, largest: 64 << 10, most: 5_000 }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { package: 600 << 20, xml: 64 << 20, parts: 10_001, memory: 1 << 20 }
+        let (package, xml) = (600 << 20, 64 << 20);
+        Limits { package, xml, parts: 10_001, memory: 1 << 20, chunks: ChunkLimits::default() }
     }
 }
 

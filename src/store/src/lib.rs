@@ -12,7 +12,7 @@
 //! | `migrate`, `partition` | the schema, its way forwards, and partitions of months |
 //! | [`Work`] | what can be written |
 //! | `records`, `messages`, `clarifications`, `events`, `hooks`, `inbox` | what can be read of the house's business |
-//! | `conversations`, `relay` | what a relay remembers: dialogs, issued ids, deliveries that wait for pick-up |
+//! | `conversations`, `relay`, `pieces` | what a relay remembers: dialogs, issued ids, deliveries that wait for pick-up or come in pieces |
 //! | `queue`, `lanes`, `sealer`, `stamps`, `desk`, `stats` | what workers claim, and what administrators keep |
 //! | `breaker` | when a lane that fails is left alone |
 //! | `audit` | whether what is kept is still what was sealed |
@@ -33,6 +33,7 @@ mod messages;
 mod migrate;
 mod partition;
 pub mod payload;
+mod pieces;
 mod postgres;
 mod pressure;
 mod queue;
@@ -70,6 +71,7 @@ pub use lanes::Lane;
 pub use messages::{Dedup, MessageFilter};
 pub use payload::upload::{NewUpload, Upload, UploadQuota, UploadWriter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};
+pub use pieces::{RelayPiece, RelayWhole, WholeKey, WholeQuota};
 pub use queue::{Class, Job, LANE_CAP, NewJob};
 pub use records::RecordFilter;
 pub use relay::{CardFilter, CardRule, Cards, Pick, RelayDelivery, RelayQuota, RelayStage};

@@ -6,7 +6,10 @@ usage: client.py URL KEYS STATE COMMAND...     VERIFIER names the folder of veri
   store FROM TO ID BYTES [bad]   StoreDelivery with an attachment of so many bytes; `bad` changes the body after signing
   forward FROM TO ID URL         ForwardDelivery to a passive recipient
   open WHO [clear]               InitDialog; the dialog is kept in the file STATE
+  bring TO ID BYTES SIZE NUMBER...  PartialStoreDelivery within it: these chunks, of so many KB, of a delivery that always is the same;
+                                 the number 0 asks which ones are there
   fetch [ID]                     FetchDelivery within it
+  gather ID SIZE                 PartialFetchDelivery within it, until the whole is there
   cards [ID]                     FetchProcessCard within it
   exit                           ExitDialog
 Prints one JSON object: what the answer says, and what the verifier found wrong with it."""
@@ -26,6 +29,7 @@ DECLARED = ' '.join('xmlns:%s="%s"' % pair for pair in NAMESPACES.items())
 NEXT = 'soap:actor="http://schemas.xmlsoap.org/soap/actor/next" soap:mustUnderstand="1"'
 NONE = 'soap:actor="http://www.w3.org/2001/12/soap-envelope/actor/none" soap:mustUnderstand="1"'
 LOCATION = v.SOAP + ' soap%s.xsd ' + v.DS + ' oscisig.xsd ' + v.XENC + ' oscienc.xsd'
+OSCI2017 = 'http://xoev.de/transport/osci12/7'
 OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
 
 
@@ -44,8 +48,8 @@ def certificate(part, who, kind):
             % (part, who, kind, der, part))
 
 
-def package(xml, parts=()):
-    boundary = b'MIME_boundary_' + os.urandom(16).hex().encode()
+def package(xml, parts=(), boundary=None):
+    boundary = boundary or b'MIME_boundary_' + os.urandom(16).hex().encode()
     lines = [b'MIME-Version: 1.0', b'Content-Type: Multipart/Related; boundary=' + boundary + b'; type=text/xml', b'',
              b'--' + boundary, b'Content-Type: text/xml; charset=UTF-8', b'Content-Transfer-Encoding: 8bit',
              b'Content-ID: <osci@message>', b'', xml]
@@ -136,6 +140,7 @@ def judged(data, content_type):
                    'subject': it.findtext('.//' + v.q(v.OSCI, 'Subject')),
                    'inspections': len(it.findall('.//' + v.q(v.OSCI, 'Inspection')))} for it in cards],
         'attachments': [hashlib.sha256(v.part_bytes(*part)).hexdigest() for part in parts[1:]],
+        'parts': [v.part_bytes(*part) for part in parts[1:]],
     }
     return envelope, told
 
@@ -191,6 +196,82 @@ def bring(kind, element, address, sender, receiver, message_id, size, spoil=Fals
     return told
 
 
+FEATURES = ('<p:FeatureDescription xmlns:p="%s" Id="features"><p:SupportedFeatures><p:Feature Key="PartialMessageTransmission" '
+            'Version="1.8.0"/></p:SupportedFeatures></p:FeatureDescription>' % OSCI2017)
+
+
+def whole(sender, receiver, message_id, size):
+    """The package of a StoreDelivery, neither signed nor encrypted, and the digest of what is in it. Made twice, it is the same."""
+    data = hashlib.shake_256(message_id.encode()).digest(int(size))
+    wishes = ''.join('<osci:QualityOfTimestamp Id="%s" %s Service="%s" Quality="plain"/>' % (s, NEXT, s) for s in ('creation', 'reception'))
+    cipher, signature = own(sender)
+    xml = ('<soap:Envelope %s xsi:schemaLocation="%s"><soap:Header><osci:ControlBlock Id="control" %s SequenceNumber="0"><osci:Challenge>'
+           'AAAA</osci:Challenge></osci:ControlBlock><osci:DesiredLanguages Id="languages" %s LanguagesList="en"/>%s'
+           '<osci:storeDelivery Id="order" %s><osci:MessageId>%s</osci:MessageId><osci:Subject>Plan in chunks</osci:Subject>'
+           '</osci:storeDelivery><osci:NonIntermediaryCertificates Id="certificates" %s>%s</osci:NonIntermediaryCertificates>'
+           '</soap:Header><soap:Body Id="body"><osci:ContentPackage><osci:ContentContainer Id="container"><osci:Content Id="content" '
+           'href="cid:plan.bin"/></osci:ContentContainer></osci:ContentPackage></soap:Body></soap:Envelope>'
+           % (DECLARED, LOCATION % 'StoreDelivery', NEXT, NEXT, wishes, NEXT, text(message_id.encode()), NONE,
+              cipher + certificate('CipherCertificateAddressee', receiver, 'cipher') + signature))
+    boundary = b'MIME_boundary_' + hashlib.sha256(message_id.encode()).hexdigest().encode()
+    return package(xml.encode(), [('plan.bin', data)], boundary), hashlib.sha256(data).hexdigest()
+
+
+def bring_chunks(receiver, message_id, size, chunk, *numbers):
+    with open(STATE) as kept:
+        who = json.load(kept)['who']
+    blob, sent = whole(who, receiver, message_id, size)
+    bytes_of = int(chunk) * 1024
+    total = -(-len(blob) // bytes_of)
+    told = None
+    for number in map(int, numbers):
+        if number:
+            what = ('<p:ChunkInformation ChunkNumber="%d" ChunkSize="%s" TotalChunkNumbers="%d" TotalMessageSize="%d"/>'
+                    % (number, chunk, total, len(blob) // 1024))
+            parts = [('ChunkBlobStoreDelivery', blob[(number - 1) * bytes_of:number * bytes_of])]
+            content = ('<osci:ContentContainer Id="ChunkContentContainer"><osci:Content Id="ChunkContent" '
+                       'href="cid:ChunkBlobStoreDelivery"/></osci:ContentContainer>')
+        else:
+            what, parts, content = '<p:InfoOnly/>', (), ''
+        header = ('<osci:QualityOfTimestamp Id="creation" %s Service="creation" Quality="plain"/><p:partialStoreDelivery xmlns:p="%s" '
+                  'Id="order" %s><osci:MessageId>%s</osci:MessageId>%s</p:partialStoreDelivery>%s'
+                  % (NEXT, OSCI2017, NEXT, text((message_id + '_Partial').encode()), what, FEATURES))
+        body = '<osci:ContentPackage>%s</osci:ContentPackage>' % content
+        cipher, _ = own(who)
+        extra = cipher + certificate('CipherCertificateAddressee', receiver, 'cipher')
+        envelope, told = within_with('PartialStoreDelivery', header, body, extra, parts)
+        block = envelope.find('.//{%s}responseToPartialStoreDelivery' % OSCI2017)
+        inside = block.find('{%s}InsideFeedback' % OSCI2017)
+        told['inside'] = [] if inside is None else [e.text for e in inside.iterfind('.//' + v.q(v.OSCI, 'Code'))]
+        told['codes'] = [e.text for e in block.find(v.q(v.OSCI, 'Feedback')).iterfind('.//' + v.q(v.OSCI, 'Code'))]
+        told['chunks'] = dict(block.find('{%s}ChunkInformation' % OSCI2017).attrib)
+    return dict(told, sent=sent, total=total)
+
+
+def gather(message_id, chunk):
+    whole, number = b'', 1
+    while True:
+        received = ' '.join(map(str, range(1, number))) or '-1'
+        header = ('<p:partialFetchDelivery xmlns:p="%s" Id="order" %s>%s<p:ChunkInformation ChunkNumber="%d" ChunkSize="%s" '
+                  'ReceivedChunks="%s"/></p:partialFetchDelivery>%s' % (OSCI2017, NEXT, rule([message_id]), number, chunk, received, FEATURES))
+        envelope, told = within_with('PartialFetchDelivery', header, '', '', ())
+        information = envelope.find('.//{%s}ChunkInformation' % OSCI2017)
+        if not told['sound'] or information is None or information.get('TotalChunkNumbers') is None:
+            return told
+        whole += told.pop('parts')[0]
+        number += 1
+        if number > int(information.get('TotalChunkNumbers')):
+            break
+    inner = v.mime(whole)
+    told['orders'] = number - 1
+    told['whole'] = hashlib.sha256(whole).hexdigest()
+    told['inner'] = [hashlib.sha256(v.part_bytes(*part)).hexdigest() for part in inner[1:]]
+    answer = etree.fromstring(inner[0][1].strip())
+    told['kind'] = [etree.QName(e).localname for e in answer.find(v.q(v.SOAP, 'Header'))]
+    told['subject'] = answer.findtext('.//' + v.q(v.OSCI, 'Subject'))
+    return told
+
+
 def remember(envelope, dialog):
     block = envelope.find('.//' + v.q(v.OSCI, 'ControlBlock'))
     if block is None:
@@ -208,12 +289,16 @@ def begin(who, clear=''):
 
 
 def within(kind, header='', body=''):
+    return within_with(kind, header, body, '', ())[1]
+
+
+def within_with(kind, header, body, certificates, parts):
     with open(STATE) as kept:
         dialog = json.load(kept)
-    certificates = own(dialog['who'])[1]
-    envelope, told = order(kind, dialog['who'], explicit(dialog), header, body, certificates)
+    certificates += own(dialog['who'])[1]
+    envelope, told = order(kind, dialog['who'], explicit(dialog), header, body, certificates, parts)
     remember(envelope, dict(dialog, next=dialog['next'] + 1))
-    return told
+    return envelope, told
 
 
 def fetch(*ids):
@@ -228,5 +313,7 @@ def leave():
     return within('ExitDialog', body='<osci:exitDialog/>')
 
 
-COMMANDS = {'issue': issue, 'store': store, 'forward': forward, 'open': begin, 'fetch': fetch, 'cards': cards, 'exit': leave}
-print(json.dumps(COMMANDS[sys.argv[4]](*sys.argv[5:])))
+COMMANDS = {'bring': bring_chunks, 'gather': gather, 'issue': issue, 'store': store, 'forward': forward, 'open': begin, 'fetch': fetch, 'cards': cards, 'exit': leave}
+answered = COMMANDS[sys.argv[4]](*sys.argv[5:])
+answered.pop('parts', None)
+print(json.dumps(answered))

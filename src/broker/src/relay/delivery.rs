@@ -5,9 +5,11 @@ use model::rights::Action;
 use model::{Actor, Caller, EventKind, Id, Message, MessageState, Scope, Timestamp, ids};
 use serde_json::json;
 use store::{
-    CardFilter, CardRule, Cards, Payload, Pick, RelayDelivery, RelayStage, StoredPayload, Ticket, Work,
+    CardFilter, CardRule, Cards, Payload, Pick, RelayDelivery, RelayStage, StoredPayload, Ticket, WholeKey,
+    Work,
 };
 
+use super::pieces::key;
 use super::{
     MOST_NAMED, NewDelivery, Relay, Relayed, SUBJECT_BYTES, check_body, is_own, is_ticket, named,
     no_delivery, refuse, retried,
@@ -29,7 +31,36 @@ impl Relay {
         new: NewDelivery,
         stored: StoredPayload,
     ) -> Result<RelayDelivery, Error> {
-        let outcome = self.try_take_in(caller, new, &stored).await;
+        self.take_in_or_discard(caller, new, stored, None).await
+    }
+
+    /// Takes a delivery in that came in pieces: they are not needed any more, and go in the same transaction. `new` names
+    /// whom its ticket was issued to.
+    ///
+    /// # Errors
+    /// As [`take_in`](Relay::take_in).
+    pub async fn take_in_whole(
+        &self,
+        caller: &Caller,
+        new: NewDelivery,
+        stored: StoredPayload,
+        sender: &str,
+    ) -> Result<RelayDelivery, Error> {
+        let whole = key(new.issued_to.as_ref().unwrap_or(caller), sender, &new.ticket)?;
+        let pieces = self.payloads_of(&whole).await?;
+        let taken = self.take_in_or_discard(caller, new, stored, Some(&whole)).await?;
+        self.0.store().remove_forgotten(pieces).await;
+        Ok(taken)
+    }
+
+    async fn take_in_or_discard(
+        &self,
+        caller: &Caller,
+        new: NewDelivery,
+        stored: StoredPayload,
+        whole: Option<&WholeKey>,
+    ) -> Result<RelayDelivery, Error> {
+        let outcome = self.try_take_in(caller, new, &stored, whole).await;
         // Of an unknown outcome nobody may say that the bytes are not needed: what is not is swept.
         if outcome.as_ref().is_err_and(|error| !matches!(error, Error::Store(store::Error::Uncertain))) {
             self.0.store().discard(stored).await;
@@ -42,6 +73,7 @@ impl Relay {
         caller: &Caller,
         new: NewDelivery,
         stored: &StoredPayload,
+        whole: Option<&WholeKey>,
     ) -> Result<RelayDelivery, Error> {
         let tenant = &caller.may(Action::SendMessages)?.tenant;
         self.0.may_bring_message(tenant)?;
@@ -56,7 +88,10 @@ impl Relay {
         let mut supersedes = None;
         // A second round comes only from a message of the same key that was returned.
         for _ in 0..2 {
-            let work = self.first_transaction(caller, &holder, &message, &delivery, stored, supersedes);
+            let mut work = self.first_transaction(caller, &holder, &message, &delivery, stored, supersedes);
+            if let Some(whole) = whole {
+                work.finish_whole(whole);
+            }
             match self.0.store().commit(work).await.map_err(Error::from) {
                 Err(error) if error.is_conflict("dedup") => {}
                 Err(error) if error.is_conflict("relay delivery") => return Err(Error::TicketRefused),

@@ -7,6 +7,7 @@
 //! next      what waits; hand_out: it is on its way to whoever asked, and the conversation remembers it
 //! advance   the next request of the same conversation shows that it has arrived: received, confirmed
 //! receive   the same at once, for a recipient that was called and has answered
+//! keep_piece  one piece of a delivery that comes in several; take_in_whole: all of them are one delivery now
 //! withdraw  a delivery of which its recipient certainly saw nothing: back, and its ticket may be used again
 //! ```
 //! A caller is known by its actor's id, which is the fingerprint of its certificate: that is the originator of what
@@ -14,14 +15,16 @@
 
 mod conversation;
 mod delivery;
+mod pieces;
 
 use std::time::Duration;
 
 use model::message::Door;
 use model::rights::Action;
 use model::{Authority, Caller, Id, Message, Scope, Timestamp};
+pub use pieces::NewPiece;
 use serde_json::Value;
-use store::{PayloadWriterBlocking, RelayDelivery, RelayQuota};
+use store::{PayloadWriterBlocking, RelayDelivery, RelayQuota, WholeQuota};
 
 use crate::{Broker, Error};
 
@@ -47,6 +50,8 @@ pub struct RelayLimits {
     pub ticket: Duration,
     /// How much may wait in one mailbox.
     pub mailbox: RelayQuota,
+    /// How much may be kept of deliveries that come in pieces; as long as a ticket may be used.
+    pub wholes: WholeQuota,
 }
 
 impl Default for RelayLimits {
@@ -55,6 +60,7 @@ impl Default for RelayLimits {
             idle: Duration::from_secs(30 * 60),
             ticket: Duration::from_secs(24 * 3_600),
             mailbox: RelayQuota { deliveries: 10_000, bytes: 64 << 30 },
+            wholes: WholeQuota { per_sender: 16, sender_bytes: 8 << 30, tenant_bytes: 64 << 30 },
         }
     }
 }
@@ -132,13 +138,15 @@ impl Relay {
         Ok(self.0.store().payload_writer_blocking(tenant))
     }
 
-    /// Removes conversations that have been idle for too long, and tickets that nobody used in time; returns how
-    /// many.
+    /// Removes conversations that have been idle for too long, tickets that nobody used in time, and what is kept of
+    /// deliveries whose pieces never came; returns how many.
     ///
     /// # Errors
     /// If the store cannot be written.
     pub async fn sweep(&self) -> Result<u64, Error> {
-        Ok(self.0.store().sweep_relay(self.idle_since(), self.0.now()).await?)
+        let now = self.0.now();
+        let swept = self.0.store().sweep_relay(self.idle_since(), now).await?;
+        Ok(swept + self.0.store().sweep_wholes(now).await?)
     }
 
     /// Conversations that were last touched then or before are over.
@@ -193,7 +201,8 @@ async fn retried<T, F: Future<Output = Result<T, Error>>>(act: impl Fn() -> F) -
 fn named(error: Error) -> Error {
     if error.is_conflict("conversation") {
         Error::ConversationChanged
-    } else if error.is_conflict("ticket") {
+    // Pieces that have become a delivery have used their ticket.
+    } else if error.is_conflict("ticket") || error.is_conflict("relay whole") {
         Error::TicketRefused
     } else if error.is_conflict("relay mailbox") {
         Error::MailboxFull

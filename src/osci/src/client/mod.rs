@@ -1,6 +1,8 @@
 //! Who orders at an intermediary: OSCI-Transport 1.2, section 3. Orders are made here as packages, and answers are judged;
 //! how they travel is the caller's business.
 
+mod chunks;
+
 use std::io::Read;
 
 use seal::algorithm::{BlockCipher, Policy, SignatureMethod};
@@ -9,6 +11,9 @@ use seal::x509::Certificate;
 use seal::xmlenc::{OaepHash, Plaintext};
 use soap::mime::Boundary;
 
+pub use chunks::{Gathering, Whole};
+
+use crate::chunk::SUFFIX;
 use crate::code::Code;
 use crate::content::write::NewContent;
 use crate::letter::{Carried, Letter};
@@ -98,7 +103,14 @@ pub enum NewOrder {
         /// Most of them.
         limit: Option<u32>,
     },
-    /// A part of a delivery that is too large for one piece.
+    /// Store a delivery in a mailbox, chunk by chunk; see [`Client::whole`].
+    StoreChunk {
+        /// Its message id.
+        message_id: String,
+        /// Which chunk; nothing: which ones are there?
+        chunk: Option<Chunk>,
+    },
+    /// A part of a delivery that is too large for one piece; see [`Gathering`].
     FetchChunk {
         /// Which delivery.
         rule: Option<SelectionRule>,
@@ -141,21 +153,8 @@ impl Client<'_> {
         certificates: Certificates,
         content: Option<&NewContent>,
     ) -> Result<Ordered> {
-        let (kind, body) = order.statement();
-        let control = self.control(dialog, kind);
-        let message = Message {
-            kind: Kind::Order(kind),
-            control: control.clone(),
-            languages: vec!["de".to_owned(), "en".to_owned()],
-            time_stamps: order.time_stamps(),
-            body,
-            intermediary: IntermediaryCertificates::default(),
-            certificates: self.certificates(kind, certificates),
-            features: None,
-            custom: Vec::new(),
-            content: None,
-            namespaces: Vec::new(),
-        };
+        let (kind, message) = self.message(dialog, order, certificates);
+        let control = message.control.clone();
         let letter = Letter {
             message: &message,
             carried: content.map_or(Carried::Nothing, Carried::Own),
@@ -175,6 +174,29 @@ impl Client<'_> {
         };
         let package = letter.write_sealed(boundary(), &sealing, &self.policy, boundary())?;
         Ok(Ordered { package, order: kind, control, is_sealed: true })
+    }
+
+    fn message(
+        &self,
+        dialog: Option<&Dialog>,
+        order: &NewOrder,
+        certificates: Certificates,
+    ) -> (Order, Message) {
+        let (kind, body) = order.statement();
+        let message = Message {
+            kind: Kind::Order(kind),
+            control: self.control(dialog, kind),
+            languages: vec!["de".to_owned(), "en".to_owned()],
+            time_stamps: order.time_stamps(),
+            body,
+            intermediary: IntermediaryCertificates::default(),
+            certificates: self.certificates(kind, certificates),
+            features: kind.is_partial().then(chunks::features),
+            custom: Vec::new(),
+            content: None,
+            namespaces: Vec::new(),
+        };
+        (kind, message)
     }
 
     fn control(&self, dialog: Option<&Dialog>, order: Order) -> ControlBlock {
@@ -237,7 +259,10 @@ impl Ordered {
     /// Whether an answer belongs to this order, and the dialog that goes on with it.
     fn judge(&self, answer: &Message) -> Result<Option<Dialog>> {
         let (ours, theirs) = (&self.control, &answer.control);
-        let is_ours = answer.kind == Kind::Answer(self.order)
+        // What fits into one chunk is answered as if nobody had spoken of chunks.
+        let is_whole =
+            self.order == Order::PartialFetchDelivery && answer.kind == Kind::Answer(Order::FetchDelivery);
+        let is_ours = (answer.kind == Kind::Answer(self.order) || is_whole)
             && theirs.response == ours.challenge
             && (ours.conversation.is_none() || theirs.conversation == ours.conversation)
             && (ours.sequence.is_none() || theirs.sequence.is_none() || theirs.sequence == ours.sequence);
@@ -273,6 +298,10 @@ impl NewOrder {
             NewOrder::Cards { rule, limit } => {
                 (Order::FetchProcessCard, Body::FetchProcessCard { rule, limit })
             }
+            NewOrder::StoreChunk { message_id, chunk } => {
+                let message_id = Some(format!("{message_id}{SUFFIX}"));
+                (Order::PartialStoreDelivery, Body::PartialStore { message_id, subject: None, chunk })
+            }
             NewOrder::FetchChunk { rule, chunk } => {
                 (Order::PartialFetchDelivery, Body::PartialFetch { rule, chunk })
             }
@@ -284,6 +313,7 @@ impl NewOrder {
         let plain = |of_creation| QualityOfTimestamp { of_creation, cryptographic: false };
         match self {
             NewOrder::Store { .. } | NewOrder::Forward { .. } => vec![plain(true), plain(false)],
+            NewOrder::StoreChunk { .. } => vec![plain(true)],
             _ => Vec::new(),
         }
     }

@@ -63,6 +63,30 @@ pub struct NewContent {
     pub(crate) attachments: Vec<(Attachment, Plaintext)>,
 }
 
+impl NewContent {
+    /// Content of these containers, given as XML.
+    pub(crate) fn of(
+        containers: &str,
+        attachments: Vec<(Attachment, Plaintext)>,
+        limits: &Limits,
+    ) -> Result<Self> {
+        let mut xml = limits.staging();
+        write!(xml, "<osci:ContentPackage>{containers}</osci:ContentPackage>")?;
+        Ok(NewContent { xml: xml.finish(), attachments })
+    }
+}
+
+/// Keeps the bytes of an attachment.
+pub(crate) fn attachment(
+    content_id: &str,
+    bytes: &mut dyn Read,
+    limits: &Limits,
+) -> Result<(Attachment, Plaintext)> {
+    let mut kept = Counting::new(limits)?;
+    io::copy(bytes, &mut kept)?;
+    kept.finish(content_id)
+}
+
 /// Makes the content of one delivery.
 pub struct Maker<'a> {
     policy: &'a Policy,
@@ -173,7 +197,7 @@ impl<'a> Maker<'a> {
         xml.empty("osci:Content", &[("Id", &content), ("href", &format!("cid:{content_id}"))]);
         body.write_all(xml.text.as_bytes())?;
         let mut seen = Digesting { hasher: Hasher::new(OWN_DIGEST)?, input: bytes };
-        let mut kept = Counting { hasher: Hasher::new(OWN_DIGEST)?, length: 0, sink: self.limits.staging() };
+        let mut kept = Counting::new(self.limits)?;
         let key = if is_sealed { Some(ContentKey::random(CIPHER)?) } else { None };
         match &key {
             Some(key) => {
@@ -184,9 +208,7 @@ impl<'a> Maker<'a> {
             None => drop(io::copy(&mut seen, &mut kept)?),
         }
         let digest = seen.hasher.finish()?;
-        let attachment =
-            Attachment { id: content_id.to_owned(), length: kept.length, digest: kept.hasher.finish()? };
-        self.attachments.push((attachment, kept.sink.finish()));
+        self.attachments.push(kept.finish(content_id)?);
         Ok(Pending { content_id: content_id.to_owned(), content, digest, key })
     }
 
@@ -289,14 +311,25 @@ impl Read for Digesting<'_> {
     }
 }
 
-/// Counts and digests what is written.
-struct Counting<W> {
+/// Counts, digests and keeps what is written.
+struct Counting {
     hasher: Hasher,
     length: u64,
-    sink: W,
+    sink: Staging,
 }
 
-impl<W: Write> Write for Counting<W> {
+impl Counting {
+    fn new(limits: &Limits) -> Result<Self> {
+        Ok(Counting { hasher: Hasher::new(OWN_DIGEST)?, length: 0, sink: limits.staging() })
+    }
+
+    fn finish(self, content_id: &str) -> Result<(Attachment, Plaintext)> {
+        let (length, digest) = (self.length, self.hasher.finish()?);
+        Ok((Attachment { id: content_id.to_owned(), length, digest }, self.sink.finish()))
+    }
+}
+
+impl Write for Counting {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.sink.write(bytes)?;
         self.hasher.write_all(&bytes[..count])?;

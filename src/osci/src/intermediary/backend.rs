@@ -1,6 +1,8 @@
 //! What an intermediary has to remember and to reach. Each function returns after its effect is durable; none of them
 //! knows the protocol.
 
+use std::io::{Read, Write};
+
 use seal::x509::Certificate;
 use seal::xmlenc::Plaintext;
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,9 @@ pub struct DialogState {
     pub handed_out: Vec<String>,
     /// Whether the client knows IVs of 12 bytes.
     pub knows_short_iv: bool,
+    /// The delivery that was begun to be handed out in chunks: further chunks are of it.
+    #[serde(default)]
+    pub fetching: Option<String>,
     /// Whether it began in an envelope of encryption: then it goes on in one. Who cannot read the answers, and so our
     /// challenges, cannot go on; in the clear anybody could.
     pub is_sealed: bool,
@@ -56,6 +61,60 @@ pub struct NewDelivery<'a> {
     pub inspections: &'a [Inspected],
     /// It is passed on to a passive recipient at once, and nobody fetches it.
     pub is_passed_on: bool,
+    /// It came in these chunks, which are not needed any more once it is taken in.
+    pub whole: Option<Whole<'a>>,
+}
+
+/// A message that comes in chunks. Chunks of different senders never meet, even under the same id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole<'a> {
+    /// Who brings it: a text without white space, at most 100 bytes.
+    pub sender: &'a str,
+    /// The message id that the whole will use up.
+    pub message_id: &'a str,
+}
+
+/// A chunk that is to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewChunk<'a> {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its bytes.
+    pub length: u64,
+    /// SHA-256 of its bytes.
+    pub digest: &'a [u8],
+    /// How many chunks the whole has.
+    pub total_chunks: u32,
+    /// Size of the whole as announced, in units of 1,024 bytes.
+    pub total_size: u64,
+}
+
+/// What is here of a message that comes in chunks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// How many chunks it has, as the first of them said.
+    pub total_chunks: u32,
+    /// Size of the whole in units of 1,024 bytes, as the first of them said.
+    pub total_size: u64,
+    /// When the first of them came, in seconds since 1970-01-01 UTC.
+    pub creation: i64,
+    /// When the last of them came.
+    pub modification: i64,
+    /// The whole has become a delivery.
+    pub is_taken_in: bool,
+    /// The chunks that are here, by their numbers. Of a whole that was taken in, all.
+    pub chunks: Vec<ArrivedChunk>,
+}
+
+/// A chunk that is here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrivedChunk {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its bytes.
+    pub length: u64,
+    /// SHA-256 of its bytes.
+    pub digest: Vec<u8>,
 }
 
 /// A delivery that may be handed out.
@@ -167,6 +226,24 @@ pub trait Backend: Send + Sync {
         package: &Plaintext,
     ) -> Result<std::result::Result<Card, Refusal>>;
 
+    /// What is here of a message that comes in chunks; `None` if nothing is, or its time is over.
+    fn arrived(&self, whole: &Whole<'_>) -> Result<Option<Arrived>>;
+
+    /// Keeps a chunk. If one of this number is here, that one stays. Refused if the message id cannot be used any more,
+    /// or as much is kept for this sender as may be.
+    fn keep_chunk(
+        &self,
+        whole: &Whole<'_>,
+        chunk: &NewChunk<'_>,
+        bytes: &mut dyn Read,
+    ) -> Result<std::result::Result<(), Refusal>>;
+
+    /// Writes the chunks that are kept one behind the other. To be called once all are here.
+    fn assemble(&self, whole: &Whole<'_>, sink: &mut dyn Write) -> Result<()>;
+
+    /// Forgets the chunks of a message that cannot be taken in.
+    fn forget_chunks(&self, whole: &Whole<'_>) -> Result<()>;
+
     /// Of the deliveries in the client's mailbox that are meant, the one to hand out now in this dialog: one that it had
     /// before only if it is named.
     fn find_delivery(&self, dialog: &Dialog, selection: &Selection) -> Result<Option<Found>>;
@@ -207,6 +284,23 @@ mod base64_text {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(deserializer)?;
         STANDARD.decode(text).map_err(|_| D::Error::custom("not base64"))
+    }
+}
+
+impl Arrived {
+    /// Whether no chunk is missing.
+    pub fn is_complete(&self) -> bool {
+        usize::try_from(self.total_chunks).is_ok_and(|total| self.chunks.len() == total)
+    }
+
+    /// The chunk of this number, if it is here.
+    pub fn chunk(&self, number: u32) -> Option<&ArrivedChunk> {
+        self.chunks.iter().find(|chunk| chunk.number == number)
+    }
+
+    /// Bytes of the chunks that are here.
+    pub fn length(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.length).sum()
     }
 }
 

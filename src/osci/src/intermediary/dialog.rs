@@ -64,6 +64,7 @@ pub(super) fn begin(
         next: 0,
         challenge: challenge(backend)?,
         handed_out: Vec::new(),
+        fetching: None,
         knows_short_iv,
         is_sealed,
     };

@@ -6,6 +6,7 @@
 //! | here | the way of an order through the checks |
 //! | `orders` | what each order does |
 //! | `pass_on` | passing on to passive recipients |
+//! | `store_chunks`, `fetch_chunks` | messages that come and go in chunks |
 //! | `dialog` | explicit and implicit dialogs |
 //! | `inspect` | what is found out about certificates |
 //! | `cards` | process cards as they are told |
@@ -15,10 +16,12 @@
 pub mod backend;
 mod cards;
 mod dialog;
+mod fetch_chunks;
 mod inspect;
 mod orders;
 mod pass_on;
 mod reply;
+mod store_chunks;
 
 use std::io::Read;
 use std::rc::Rc;

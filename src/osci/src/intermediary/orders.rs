@@ -1,15 +1,17 @@
 //! What each order does (OSCI-Transport 1.2, section 4.2).
 
+use seal::x509::Certificate;
 use seal::xmlenc::Plaintext;
 
-use super::backend::{Backend, Found, NewDelivery, Refusal};
+use super::backend::{Backend, Found, NewDelivery, Refusal, Whole};
 use super::cards::{bundle, selection, wanted};
+use super::inspect::Findings;
 use super::reply::Said;
-use super::{Accepted, Intermediary, Receiver, dialog, pass_on};
+use super::{Accepted, Intermediary, Receiver, dialog, fetch_chunks, pass_on, store_chunks};
 use crate::Result;
 use crate::code::{Code, Level};
 use crate::letter::Handed;
-use crate::message::{Body, SelectionRule};
+use crate::message::{Body, Message, SelectionRule};
 use crate::names::{Kind, Order};
 
 /// Carries an order out and makes the answer.
@@ -32,11 +34,13 @@ pub(super) fn carry_out<B: Backend>(
         Order::ExitDialog => said.and(&[Code::DIALOG_CLOSED]),
         Order::GetMessageId => get_message_id(intermediary, &order, said)?,
         Order::StoreDelivery => store(intermediary, &order, said)?,
-        Order::FetchDelivery => fetch(intermediary, &mut order, said)?,
+        Order::FetchDelivery => fetch(intermediary, &order, said)?,
         Order::FetchProcessCard => cards(intermediary, &order, said)?,
         Order::ForwardDelivery | Order::MediateDelivery => pass_on::carry_out(intermediary, &order, said)?,
-        // Chunks are not offered yet.
-        _ => said.and(&[Code::ORDER_INTERNAL]),
+        Order::PartialStoreDelivery => store_chunks::carry_out(intermediary, &order, said)?,
+        Order::PartialFetchDelivery => fetch_chunks::carry_out(intermediary, &order, said)?,
+        // Nobody orders these at an intermediary.
+        Order::AcceptDelivery | Order::ProcessDelivery => return Err(crate::Error::Refused(Code::NO_ORDER)),
     };
     order.reply(intermediary, receiver, said)
 }
@@ -78,37 +82,71 @@ fn get_message_id<B: Backend>(intermediary: &Intermediary<B>, order: &Accepted, 
     Ok(said)
 }
 
+/// A StoreDelivery, however it came.
+pub(super) struct Delivered<'a> {
+    pub(super) message: &'a Message,
+    /// Its package.
+    pub(super) package: &'a Plaintext,
+    /// The client's cipher certificate.
+    pub(super) client: Option<&'a Certificate>,
+    /// When it came, in seconds since 1970-01-01 UTC.
+    pub(super) at: i64,
+    /// What was found about the client's certificates already.
+    pub(super) findings: &'a Findings,
+    /// It came in chunks.
+    pub(super) whole: Option<Whole<'a>>,
+}
+
 fn store<B: Backend>(intermediary: &Intermediary<B>, order: &Accepted, said: Said) -> Result<Said> {
-    let Body::Store { message_id, subject } = &order.message.body else { return Ok(said) };
+    let delivered = Delivered {
+        message: &order.message,
+        package: &order.package.raw,
+        client: order.client.as_ref(),
+        at: order.at,
+        findings: &order.findings,
+        whole: None,
+    };
+    take_in(intermediary, &delivered, order.done(), said)
+}
+
+/// Takes a delivery in. `done` ends the feedback if that went well.
+pub(super) fn take_in<B: Backend>(
+    intermediary: &Intermediary<B>,
+    delivered: &Delivered<'_>,
+    done: Code,
+    said: Said,
+) -> Result<Said> {
+    let Body::Store { message_id, subject } = &delivered.message.body else { return Ok(said) };
     let Some(message_id) = message_id else { return Ok(said.and(&[Code::NO_MESSAGE_ID])) };
-    let mut findings = order.findings.afresh();
-    findings.look_at_all(&*intermediary.settings.inspector, &order.message.certificates, order.at)?;
+    let mut findings = delivered.findings.afresh();
+    findings.look_at_all(&*intermediary.settings.inspector, &delivered.message.certificates, delivered.at)?;
     let said = said.and(&findings.codes);
     if findings.codes.iter().any(|code| code.level() == Level::Error) {
         return Ok(said);
     }
     // The rules see to it that there is one.
-    let Some(addressee) = &order.message.certificates.cipher_addressee else { return Ok(said) };
+    let Some(addressee) = &delivered.message.certificates.cipher_addressee else { return Ok(said) };
     let delivery = NewDelivery {
         message_id,
         addressee: &addressee.certificate,
-        originator: order.client.as_ref(),
+        originator: delivered.client,
         subject: subject.as_deref(),
         inspections: &findings.inspections,
         is_passed_on: false,
+        whole: delivered.whole,
     };
-    let card = match intermediary.backend.take_in(&delivery, &order.package.raw)? {
+    let card = match intermediary.backend.take_in(&delivery, delivered.package)? {
         Err(Refusal::MessageId) => return Ok(said.and(&[Code::MESSAGE_ID])),
         // The standard has no code for a mailbox that is full or not there.
         Err(Refusal::NoMailbox | Refusal::Full) => return Ok(said.and(&[Code::ORDER_INTERNAL])),
         Ok(card) => card,
     };
-    let mut said = said.and(&[order.done()]);
+    let mut said = said.and(&[done]);
     said.answer.cards.push(bundle(&card)?);
     Ok(said)
 }
 
-fn fetch<B: Backend>(intermediary: &Intermediary<B>, order: &mut Accepted, said: Said) -> Result<Said> {
+fn fetch<B: Backend>(intermediary: &Intermediary<B>, order: &Accepted, said: Said) -> Result<Said> {
     let Body::FetchDelivery(rule) = &order.message.body else { return Ok(said) };
     let Some(dialog) = &order.dialog else { return Ok(said) };
     let mut said = said;

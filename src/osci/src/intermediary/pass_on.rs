@@ -118,6 +118,7 @@ fn new_delivery<'a>(
         subject: errand.subject,
         inspections: &findings.inspections,
         is_passed_on: true,
+        whole: None,
     })
 }
 

@@ -11,9 +11,10 @@ use super::backend::{Backend, Dialog};
 use super::{CIPHER, Intermediary, OAEP, Receiver, dialog};
 use crate::Result;
 use crate::code::{Code, Level};
+use crate::content::write::NewContent;
 use crate::letter::{Carried, Handed, Letter};
-use crate::message::{Answer, Body, Certificates, Feedback, IntermediaryCertificates, Message, Named};
-use crate::names::{Kind, OSCI};
+use crate::message::{Answer, Body, Certificates, Chunk, Feedback, IntermediaryCertificates, Message, Named};
+use crate::names::{Kind, OSCI, Order};
 use crate::transport::{Limits, Sealing};
 
 /// `Id` of our signature certificate in an answer.
@@ -24,12 +25,17 @@ pub(super) struct Said {
     pub(super) answer: Answer,
     /// A delivery that is handed out.
     pub(super) handed: Option<Handed>,
+    /// A chunk of one.
+    pub(super) chunk: Option<NewContent>,
+    /// The order that is answered, if not the one that came.
+    pub(super) order: Option<Order>,
     language: &'static str,
 }
 
 impl Said {
     pub(super) fn only(codes: &[Code], language: &'static str) -> Self {
-        Said { answer: Answer::default(), handed: None, language }.and(codes)
+        let (answer, handed, chunk, order) = (Answer::default(), None, None, None);
+        Said { answer, handed, chunk, order, language }.and(codes)
     }
 
     /// The same with further entries of feedback. What was told already is not told again.
@@ -40,6 +46,27 @@ impl Said {
             }
         }
         self
+    }
+
+    /// The answer; of chunks it says something, whatever went wrong.
+    fn answer(&self, order: &Message) -> Answer {
+        let mut answer = self.answer.clone();
+        let nothing = Chunk { number: Some(0), total_chunks: Some(0), ..Chunk::default() };
+        match order.kind.order().filter(|_| self.order.is_none()) {
+            Some(Order::PartialStoreDelivery) => {
+                answer.chunk.get_or_insert(Chunk { received: Some(Vec::new()), ..nothing });
+            }
+            Some(Order::PartialFetchDelivery) => {
+                answer.chunk.get_or_insert(Chunk { total_chunks: None, ..nothing });
+            }
+            _ => {}
+        }
+        answer
+    }
+
+    fn carried(&self) -> Carried<'_> {
+        let chunk = self.chunk.as_ref().map(Carried::Own);
+        self.handed.as_ref().map(Carried::Handed).or(chunk).unwrap_or(Carried::Nothing)
     }
 }
 
@@ -53,23 +80,25 @@ impl<B: Backend> Intermediary<B> {
         said: Said,
     ) -> Result<Plaintext> {
         let settings = &self.settings;
+        // Who speaks of chunks must say what he can do.
+        let features = order.features.is_some() || order.kind.order().is_some_and(Order::is_partial);
         let signer = Named { id: SIGNER.to_owned(), certificate: settings.signer.certificate().clone() };
         let message = Message {
-            kind: order.kind.order().map_or(order.kind, Kind::Answer),
+            kind: said.order.or(order.kind.order()).map_or(order.kind, Kind::Answer),
             control: dialog::answer(&self.backend, order, dialog)?,
             languages: Vec::new(),
             time_stamps: Vec::new(),
-            body: Body::Answer(Box::new(said.answer)),
+            body: Body::Answer(Box::new(said.answer(order))),
             intermediary: IntermediaryCertificates { cipher: None, signature: Some(signer) },
             certificates: Certificates::default(),
-            features: order.features.as_ref().map(|_| settings.features.clone()),
+            features: features.then(|| settings.features.clone()),
             custom: Vec::new(),
             content: None,
             namespaces: Vec::new(),
         };
         let letter = Letter {
             message: &message,
-            carried: said.handed.as_ref().map_or(Carried::Nothing, Carried::Handed),
+            carried: said.carried(),
             signer: Some((&settings.signer, settings.method, SIGNER)),
             limits: &settings.limits,
         };

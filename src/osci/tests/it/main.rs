@@ -5,6 +5,8 @@
 mod attack;
 mod bed;
 mod broken;
+mod chunks;
+mod chunks_fetched;
 mod content;
 mod corpus;
 mod lifecycle;

@@ -1,12 +1,14 @@
 //! A backend that remembers in memory, for tests: it can be told what another intermediary had remembered.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use osci::intermediary::Backend;
 use osci::intermediary::backend::{
-    Call, Card, Cards, Dialog, DialogState, Found, NewDelivery, Refusal, Selection,
+    Arrived, ArrivedChunk, Call, Card, Cards, Dialog, DialogState, Found, NewChunk, NewDelivery, Refusal,
+    Selection, Whole,
 };
 use osci::message::Role;
 use osci::{Error, Result};
@@ -21,6 +23,8 @@ pub(crate) type Recipient = Box<dyn Fn(&str, &Plaintext) -> Result<Call> + Send 
 pub(crate) struct Memory {
     pub(crate) recipient: Option<Recipient>,
     now: AtomicI64,
+    /// Fingerprint of a certificate that has no mailbox here.
+    stranger: Option<String>,
     count: AtomicU64,
     state: Mutex<State>,
 }
@@ -31,6 +35,15 @@ struct State {
     /// Ids that were issued, and whether they were used.
     ids: BTreeMap<String, bool>,
     deliveries: Vec<Kept>,
+    /// By sender and message id.
+    wholes: BTreeMap<(String, String), InChunks>,
+}
+
+/// What came of a message, and the bytes of its chunks.
+type InChunks = (Arrived, BTreeMap<u32, Vec<u8>>);
+
+fn key(whole: &Whole<'_>) -> (String, String) {
+    (whole.sender.to_owned(), whole.message_id.to_owned())
 }
 
 struct Kept {
@@ -43,6 +56,11 @@ struct Kept {
 impl Memory {
     pub(crate) fn at(now: i64) -> Self {
         Memory { now: AtomicI64::new(now), ..Memory::default() }
+    }
+
+    /// The same without a mailbox for the certificate of this fingerprint.
+    pub(crate) fn without(now: i64, stranger: String) -> Self {
+        Memory { stranger: Some(stranger), ..Memory::at(now) }
     }
 
     /// The same with somebody who can be called.
@@ -65,7 +83,9 @@ impl Memory {
         let handed_out = known.map(|dialog| dialog.state.handed_out).unwrap_or_default();
         let (signer, challenge) = (None, challenge.to_owned());
         let (knows_short_iv, is_sealed) = (true, false);
-        let state = DialogState { cipher, signer, next, challenge, handed_out, knows_short_iv, is_sealed };
+        let fetching = None;
+        let state =
+            DialogState { cipher, signer, next, challenge, handed_out, fetching, knows_short_iv, is_sealed };
         all.dialogs.insert(
             conversation.to_owned(),
             Dialog { conversation: conversation.to_owned(), version: 0, state },
@@ -171,6 +191,9 @@ impl Backend for Memory {
         delivery: &NewDelivery<'_>,
         package: &Plaintext,
     ) -> Result<std::result::Result<Card, Refusal>> {
+        if self.stranger.as_deref() == Some(delivery.addressee.fingerprint()) {
+            return Ok(Err(Refusal::NoMailbox));
+        }
         let mut state = self.state.lock().unwrap();
         match state.ids.get_mut(delivery.message_id) {
             Some(used) if !*used => *used = true,
@@ -192,7 +215,55 @@ impl Backend for Memory {
             originator: delivery.originator.map(|it| it.fingerprint().to_owned()),
             package,
         });
+        if let Some((arrived, chunks)) = delivery.whole.and_then(|whole| state.wholes.get_mut(&key(&whole))) {
+            arrived.is_taken_in = true;
+            chunks.clear();
+        }
         Ok(Ok(card))
+    }
+
+    fn arrived(&self, whole: &Whole<'_>) -> Result<Option<Arrived>> {
+        Ok(self.state.lock().unwrap().wholes.get(&key(whole)).map(|(arrived, _)| arrived.clone()))
+    }
+
+    fn keep_chunk(
+        &self,
+        whole: &Whole<'_>,
+        chunk: &NewChunk<'_>,
+        bytes: &mut dyn Read,
+    ) -> Result<std::result::Result<(), Refusal>> {
+        let mut state = self.state.lock().unwrap();
+        if state.ids.get(whole.message_id) != Some(&false) {
+            return Ok(Err(Refusal::MessageId));
+        }
+        let mut kept = Vec::new();
+        bytes.read_to_end(&mut kept)?;
+        let new = Arrived {
+            total_chunks: chunk.total_chunks,
+            total_size: chunk.total_size,
+            creation: self.now(),
+            modification: self.now(),
+            is_taken_in: false,
+            chunks: Vec::new(),
+        };
+        let (arrived, chunks) = state.wholes.entry(key(whole)).or_insert((new, BTreeMap::new()));
+        chunks.entry(chunk.number).or_insert(kept);
+        let NewChunk { number, length, digest, .. } = *chunk;
+        arrived.chunks.push(ArrivedChunk { number, length, digest: digest.to_vec() });
+        arrived.chunks.sort_by_key(|chunk| chunk.number);
+        Ok(Ok(()))
+    }
+
+    fn assemble(&self, whole: &Whole<'_>, sink: &mut dyn Write) -> Result<()> {
+        let state = self.state.lock().unwrap();
+        let (_, chunks) = state.wholes.get(&key(whole)).ok_or(Error::Malformed("no such message"))?;
+        chunks.values().try_for_each(|bytes| sink.write_all(bytes))?;
+        Ok(())
+    }
+
+    fn forget_chunks(&self, whole: &Whole<'_>) -> Result<()> {
+        self.state.lock().unwrap().wholes.remove(&key(whole));
+        Ok(())
     }
 
     fn find_delivery(&self, dialog: &Dialog, selection: &Selection) -> Result<Option<Found>> {

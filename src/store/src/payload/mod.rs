@@ -127,6 +127,15 @@ impl Store {
         }
     }
 
+    /// Removes the files of payloads whose rows are gone. What cannot be removed now is swept later.
+    pub async fn remove_forgotten(&self, ids: Vec<Id>) {
+        let files = self.0.files.clone();
+        let removed = spawn_blocking(move || ids.into_iter().try_for_each(|id| files.remove_all(id))).await;
+        if !matches!(removed, Ok(Ok(()))) {
+            tracing::warn!("files of forgotten payloads are left to the sweep");
+        }
+    }
+
     /// The SHA-256 digests of the payload's 64 KiB chunks, in order, as they were recorded when it was written. They
     /// outlive its erasure.
     ///

@@ -5,6 +5,7 @@ mod desk;
 mod evidence;
 mod hooks;
 mod messages;
+mod pieces;
 mod queue;
 mod records;
 mod relay;

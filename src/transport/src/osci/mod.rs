@@ -6,6 +6,7 @@
 //! | `post` | what the intermediary remembers: dialogs, message ids, deliveries, process cards |
 //! | `dialogs` | dialogs as conversations of the relay |
 //! | `house` | whose mailbox a certificate is |
+//! | `chunks` | deliveries that come in chunks, as pieces of the relay |
 //! | `callee` | calls to passive recipients |
 //! | `revocation` | whether certificates are revoked, by lists and by a responder |
 //! | [`inspect`] | what a message is, without its content |
@@ -15,6 +16,7 @@
 //! dialog, the originator is whom the order claims.
 
 mod callee;
+mod chunks;
 mod dialogs;
 mod door;
 mod house;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 
 use ::osci::intermediary::{self, Intermediary};
 use ::osci::message::Features;
-use ::osci::transport::Limits;
+use ::osci::transport::{ChunkLimits, Limits};
 use broker::Broker;
 use model::{Authority, Clock};
 use seal::algorithm::{Policy, SignatureMethod};
@@ -41,6 +43,9 @@ use house::House;
 use post::Post;
 pub use revocation::Reread;
 use revocation::{Responder, Revocation, Shared};
+
+/// What a package needs beside the chunk that it carries, in units of 1,024 bytes.
+const REST_OF_PACKAGE: u64 = 256;
 
 /// How an intermediary is set up.
 pub struct Settings {
@@ -80,7 +85,7 @@ pub struct Settings {
 /// [`net::Error`] if an address of a passive recipient or a responder is none.
 pub fn door(broker: Broker, settings: Settings, clock: Arc<dyn Clock>) -> Result<Door, net::Error> {
     let package_bytes = settings.package_bytes.min(broker.most_bytes());
-    let limits = Limits { package: package_bytes, ..Limits::default() };
+    let limits = Limits { package: package_bytes, chunks: chunk_limits(package_bytes), ..Limits::default() };
     let tenants = broker.house().tenants();
     let home =
         tenants.into_iter().find(|tenant| tenant.authorities.iter().any(|it| it.key == settings.authority));
@@ -99,23 +104,33 @@ pub fn door(broker: Broker, settings: Settings, clock: Arc<dyn Clock>) -> Result
         policy: settings.policy,
         must_be_signed: settings.must_be_signed,
         must_be_encrypted: settings.must_be_encrypted,
+        features: features(&limits),
         limits,
-        features: features(package_bytes),
     };
     Ok(Door::new(Intermediary::new(intermediary, post), broker, door, package_bytes))
 }
 
-/// What we say of our abilities, by the names and versions of the field's software. No parts of messages yet.
-fn features(package_bytes: u64) -> Features {
+/// A chunk is carried by a package, and so must leave room in it for the rest.
+fn chunk_limits(package_bytes: u64) -> ChunkLimits {
+    let limits = ChunkLimits::default();
+    let room = (package_bytes / 1024).saturating_sub(REST_OF_PACKAGE).max(1);
+    ChunkLimits { largest: limits.largest.min(room), ..limits }
+}
+
+/// What we say of our abilities, by the names and versions of the field's software.
+fn features(limits: &Limits) -> Features {
     let supported = [
         ("DisableBase64", "1.2.0"),
         ("OAEPEncryption", "1.6.0"),
         ("SHA3HashAlgo", "1.6.3"),
         ("GCMPaddingModus", "1.7.0"),
+        ("PartialMessageTransmission", "1.8.0"),
         ("Support96Bit12ByteIV", "1.9.0"),
     ];
     Features {
-        max_message_size: Some(package_bytes / 1024),
+        max_message_size: Some(limits.package / 1024),
+        min_chunk_size: Some(limits.chunks.smallest),
+        max_chunk_size: Some(limits.chunks.largest),
         supported: supported.map(|(key, version)| (key.to_owned(), version.to_owned())).to_vec(),
         ..Features::default()
     }

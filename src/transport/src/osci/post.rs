@@ -4,12 +4,13 @@
 //! The intermediary is synchronous and runs on threads that may block; the broker is waited for there.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Read, Write};
 
 use ::osci::code::Code;
 use ::osci::intermediary::Inspected;
 use ::osci::intermediary::backend::{
-    Backend, Call, Card, Cards, Dialog, DialogState, Found, NewDelivery, Refusal, Selection,
+    Arrived, Backend, Call, Card, Cards, Dialog, DialogState, Found, NewChunk, NewDelivery, Refusal,
+    Selection, Whole,
 };
 use ::osci::message::Role;
 use ::osci::transport::Limits;
@@ -227,12 +228,37 @@ impl Backend for Post {
             dedup_key: format!("osci:{}", delivery.message_id),
             body: json!({ "inspections": delivery.inspections }),
         };
-        match self.wait(self.relay.take_in(&originator, new, stored)) {
+        let taken = match delivery.whole {
+            None => self.wait(self.relay.take_in(&originator, new, stored)),
+            Some(whole) => self.wait(self.relay.take_in_whole(&originator, new, stored, whole.sender)),
+        };
+        match taken {
             Ok(taken) => Ok(Ok(card(&taken)?)),
             Err(broker::Error::TicketRefused | broker::Error::IdReused) => Ok(Err(Refusal::MessageId)),
             Err(broker::Error::MailboxFull) => Ok(Err(Refusal::Full)),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    fn arrived(&self, whole: &Whole<'_>) -> Result<Option<Arrived>> {
+        self.arrived_of(whole)
+    }
+
+    fn keep_chunk(
+        &self,
+        whole: &Whole<'_>,
+        chunk: &NewChunk<'_>,
+        bytes: &mut dyn Read,
+    ) -> Result<std::result::Result<(), Refusal>> {
+        self.keep(whole, chunk, bytes)
+    }
+
+    fn assemble(&self, whole: &Whole<'_>, sink: &mut dyn Write) -> Result<()> {
+        self.put_together(whole, sink)
+    }
+
+    fn forget_chunks(&self, whole: &Whole<'_>) -> Result<()> {
+        self.forget(whole)
     }
 
     fn find_delivery(&self, dialog: &Dialog, selection: &Selection) -> Result<Option<Found>> {
@@ -328,7 +354,7 @@ fn inspections(body: &Value) -> Option<Vec<Inspected>> {
     serde_json::from_value(body.get("inspections")?.clone()).ok()
 }
 
-fn seconds(moment: Timestamp) -> i64 {
+pub(super) fn seconds(moment: Timestamp) -> i64 {
     moment.micros().div_euclid(1_000_000)
 }
 

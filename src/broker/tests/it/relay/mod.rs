@@ -3,6 +3,7 @@
 mod doors;
 mod ends;
 mod expected;
+mod pieces;
 mod property;
 mod refusals;
 mod steps;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use broker::{
     Broker, CardFilter, CardRule, NewDelivery, Pick, Relay, RelayDelivery, RelayLimits, RelayQuota,
-    StoredPayload, Turn,
+    StoredPayload, Turn, WholeQuota,
 };
 use model::message::Door;
 use model::{Actor, Caller, Event, EventKind, Id, MessageState, Role, Scope};
@@ -53,6 +54,7 @@ impl Bed {
             idle: HOUR,
             ticket: 2 * HOUR,
             mailbox: RelayQuota { deliveries: 40, bytes: 1 << 20 },
+            wholes: WholeQuota { per_sender: 3, sender_bytes: 1_000, tenant_bytes: 2_000 },
         };
         let broker = broker.with_relay_limits(limits);
         let (relay, gateway) = (broker.relay(), Gateway { broker, folder });

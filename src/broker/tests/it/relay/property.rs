@@ -222,7 +222,12 @@ async fn whatever_is_done_the_relay_answers_as_the_model_does() {
         let clock = Arc::new(SetClock::default());
         let Gateway { broker, folder: _folder } = Gateway::on(database.clone(), clock.clone()).await;
         let seconds = |seconds: i64| Duration::from_secs(seconds as u64);
-        let limits = RelayLimits { idle: seconds(IDLE), ticket: seconds(TICKET), mailbox: QUOTA };
+        let limits = RelayLimits {
+            idle: seconds(IDLE),
+            ticket: seconds(TICKET),
+            mailbox: QUOTA,
+            ..RelayLimits::default()
+        };
         let broker = broker.with_relay_limits(limits);
         let runs = AtomicUsize::new(1);
         let cases = if database.is_some() { 60 } else { 120 };
