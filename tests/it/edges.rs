@@ -243,7 +243,7 @@ fn the_binary_stays_small_and_takes_only_simulators_from_conformance() {
         .collect();
     let lines: usize =
         binary.iter().map(|file| std::fs::read_to_string(root().join(file)).unwrap().lines().count()).sum();
-    assert!(lines < 2_400, "{lines} lines in {binary:?}");
+    assert!(lines < 2_500, "{lines} lines in {binary:?}");
     for line in binary.iter().flat_map(|file| code_lines(file)).filter(|line| line.contains("conformance::"))
     {
         assert!(line.contains("conformance::simulate"), "{line}");

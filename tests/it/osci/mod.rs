@@ -1,6 +1,8 @@
 //! The intermediary of OSCI-Transport in a whole gateway: a client without any code of ours sends, fetches and verifies.
 //! Needs ../shared and a Python with lxml and cryptography (Debian: python3-lxml, python3-cryptography).
 
+mod party;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -1,12 +1,13 @@
-//! The intermediary of OSCI-Transport 1.2 over the broker's relay, behind HTTP.
+//! OSCI-Transport 1.2: the intermediary over the broker's relay, and the gateway as a party that sends and receives.
 //!
 //! | module | holds |
 //! |---|---|
-//! | `door` | `POST /osci`: the body in, the answer out, both as streams |
+//! | `door` | `POST /osci` and `POST /osci/recipient`: the body in, the answer out, both as streams |
 //! | `post` | what the intermediary remembers: dialogs, message ids, deliveries, process cards |
 //! | `dialogs` | dialogs as conversations of the relay |
 //! | `house` | whose mailbox a certificate is |
-//! | `callee` | calls to passive recipients |
+//! | `callee` | calls to passive recipients and intermediaries |
+//! | `party` | sending, fetching, being called |
 //! | [`inspect`] | what a message is, without its content |
 //!
 //! A client is known by its cipher certificate, whose fingerprint is its name in events. That it owns the certificate is
@@ -18,6 +19,7 @@ mod dialogs;
 mod door;
 mod house;
 pub mod inspect;
+mod party;
 mod post;
 
 use std::sync::Arc;
@@ -33,6 +35,9 @@ use seal::x509::{Certificate, Trust};
 use tokio::runtime::Handle;
 
 pub use door::{Door, router};
+pub use party::{
+    Courier, Fetched, Fetcher, Fetchers, Line, MailboxAt, Parcel, Parties, Partner, Party, PartySettings,
+};
 
 use callee::Callee;
 use house::House;
@@ -92,7 +97,7 @@ pub fn door(broker: Broker, settings: Settings, clock: Arc<dyn Clock>) -> Result
         limits,
         features: features(package_bytes),
     };
-    Ok(Door::new(Intermediary::new(intermediary, post), broker, door, package_bytes))
+    Ok(Door::new(Box::new(Intermediary::new(intermediary, post)), broker, door, package_bytes))
 }
 
 /// What we say of our abilities, by the names and versions of the field's software. No parts of messages yet.
