@@ -148,6 +148,23 @@ impl Parties {
         })))
     }
 
+    /// The certificates that messages between two authorities depend on, each with the key of the configuration that names it:
+    /// for whoever looks when they run out. Empty if one of the two has no keys or is not reached.
+    pub fn certificates(&self, from: &Authority, to: &Authority) -> Vec<(&'static str, Certificate)> {
+        let (Some(party), Some(partner)) = (self.0.own.get(from), self.0.partners.get(to)) else {
+            return Vec::new();
+        };
+        let ciphers = party.cipher.iter().map(|own| ("cipher", own.certificate().clone()));
+        let named = [
+            ("signer", party.signer.certificate().clone()),
+            ("intermediary_certificate", partner.line.certificate.clone()),
+            ("recipient_certificate", partner.recipient.clone()),
+        ];
+        let answers = partner.line.answers_by.iter().map(|it| ("answers_by", it.clone()));
+        let signed_by = partner.signed_by.iter().map(|it| ("signed_by", it.clone()));
+        ciphers.chain(named).chain(answers).chain(signed_by).collect()
+    }
+
     /// Whoever sends.
     pub fn courier(&self) -> Courier {
         Courier::new(self.clone(), self.0.broker.notebook(OSCI_ADAPTER))
