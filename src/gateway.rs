@@ -25,6 +25,7 @@ const EARLIEST: Timestamp = Timestamp::from_micros(1_767_225_600_000_000); // 20
 pub(crate) struct Gateway {
     pub(crate) broker: Broker,
     store: Store,
+    pub(crate) osci: transport::osci::Parties,
 }
 
 impl Gateway {
@@ -51,7 +52,7 @@ impl Gateway {
             .with_partners(config.partners.clone())
             .with_ttl(Duration::from_secs(u64::from(config.limits.ttl_hours) * 3_600));
         let house = Arc::new(house);
-        let adapters = registry::adapters(config, &outbound, &clock)?;
+        let mut adapters = registry::adapters(config, &outbound, &clock)?;
         let broker = Broker::new(Parts {
             store: store.clone(),
             standards,
@@ -67,9 +68,10 @@ impl Gateway {
         })
         .with_quotas(config.limits.quotas())
         .with_upload_limits(config.limits.uploads())
-        .with_relay_limits(config.osci.as_ref().map_or_else(Default::default, |osci| osci.relay()))
-        .with_adapters(adapters);
-        Ok(Gateway { broker, store })
+        .with_relay_limits(config.osci.as_ref().map_or_else(Default::default, |osci| osci.relay()));
+        let osci = registry::osci_parties(config, &broker)?;
+        adapters.push(Arc::new(osci.courier()));
+        Ok(Gateway { broker: broker.with_adapters(adapters), store, osci })
     }
 
     /// Commits what waits and closes the store.

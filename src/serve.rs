@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use broker::{Places, Workers};
+use futures::future::join;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use transport::osci::Fetchers;
 
 use crate::error::Error;
 use crate::gateway::Gateway;
@@ -33,8 +36,10 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     }
     let mut signals = Signals::new()?;
     let gateway = Gateway::open(&config).await?;
-    let osci = transport::osci::router(registry::osci(&config, &gateway.broker)?);
+    let intermediary = registry::osci(&config, &gateway.broker)?;
+    let osci = transport::osci::router(intermediary, gateway.osci.recipient());
     let workers = Workers::start_in(gateway.broker.clone(), places(&config)).await?;
+    let fetchers = Fetchers::start(if works(&config) { gateway.osci.fetchers() } else { vec![] });
 
     let (stop, stopped) = watch::channel(false);
     let limits = api::ServerLimits { connections: config.limits.connections, ..api::ServerLimits::default() };
@@ -55,7 +60,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     tracing::info!("stopping");
     let _ = stop.send(true);
     tokio::select! {
-        () = end(doors, workers, gateway) => tracing::info!("stopped"),
+        () = end(doors, fetchers, workers, gateway) => tracing::info!("stopped"),
         // Whoever asks twice does not want to wait: what was acknowledged is durable anyway.
         () = signals.first() => tracing::warn!("stopped at once"),
     }
@@ -67,11 +72,16 @@ fn places(config: &Config) -> Places {
     Places { work, network: config.limits.calls }
 }
 
-async fn end(doors: Vec<tokio::task::JoinHandle<()>>, workers: Workers, gateway: Gateway) {
+/// Whether this node does more than take in.
+fn works(config: &Config) -> bool {
+    config.limits.workers != Some(0)
+}
+
+async fn end(doors: Vec<JoinHandle<()>>, fetchers: Fetchers, workers: Workers, gateway: Gateway) {
     for door in doors {
         let _ = door.await;
     }
-    if timeout(FAREWELL, workers.stop()).await.is_err() {
+    if timeout(FAREWELL, join(fetchers.stop(), workers.stop())).await.is_err() {
         tracing::warn!("jobs were cut off; they are done again at the next start");
     }
     gateway.close().await;

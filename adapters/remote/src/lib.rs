@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt};
 use model::outbound::ChosenBy;
-use model::{Clock, Failure, Id};
+use model::{Clock, Failure};
 use net::{Answer, Client, Method, Request};
 use seal::webhook::SharedSecret;
 use serde_json::json;
@@ -123,8 +123,8 @@ impl Adapter for Remote {
         }
     }
 
-    async fn reconcile(&self, delivery: Id) -> Result<Option<Receipt>, Failure> {
-        let id = delivery.to_string();
+    async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
+        let id = delivery.id.to_string();
         let answer = self.ask(&format!("/deliveries/{id}"), &id).await?;
         match answer.status {
             200 => receipt(&answer).map(Some),

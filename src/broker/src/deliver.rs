@@ -11,6 +11,7 @@ use model::{
 };
 use store::{Job, StoredPayload, Work};
 
+use crate::house::OSCI_ADAPTER;
 use crate::intake::Known;
 use crate::process::with_finding;
 use crate::{Broker, Error, notes};
@@ -33,6 +34,7 @@ impl Broker {
             Transport::Adapter { id, may_repeat } => {
                 return self.send_outside(job, message, &id, may_repeat).await;
             }
+            Transport::Osci => return self.send_outside(job, message, OSCI_ADAPTER, false).await,
             _ => return Err(Error::UnknownAuthority),
         };
         let stored = self.copy_payload(&message, &tenant).await?;

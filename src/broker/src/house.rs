@@ -1,6 +1,8 @@
 //! The house that the gateway serves: tenants, their authorities and units, and the rules by which
 //! what comes in finds its unit. Read from the configuration; never changed while running.
 
+mod osci;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,6 +10,11 @@ use async_trait::async_trait;
 use model::directory::{Directory, Reach, Transport};
 use model::{Authority, Failure};
 use serde::{Deserialize, Serialize};
+
+pub use osci::{KeyPair, OsciKeys, OsciMailbox, OsciMode, OsciReach, Signature};
+
+/// The adapter that carries messages by OSCI-Transport.
+pub const OSCI_ADAPTER: &str = "osci";
 
 /// A tenant (Mandant): usually one county.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -44,7 +51,7 @@ pub struct ServiceEntry {
     pub ttl_hours: u32,
 }
 
-/// An authority that is reached through an adapter. Entries of the configuration come before anything else that
+/// An authority that is reached through an adapter or by OSCI-Transport. Entries of the configuration come before anything else that
 /// knows the authority.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -57,7 +64,11 @@ pub struct PartnerEntry {
     /// Name as it stands in messages.
     pub name: String,
     /// Adapter that carries messages to it.
-    pub adapter: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
+    /// How it is reached by OSCI-Transport; either this or an adapter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub osci: Option<OsciReach>,
     /// Standards and versions that it reads, newest first.
     pub reads: Reads,
     /// Largest message it takes, in bytes.
@@ -80,6 +91,12 @@ pub struct AuthorityEntry {
     /// Where the certificates stand by which it is addressed in OSCI-Transport.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub osci_certificates: Vec<String>,
+    /// Its own key pairs in OSCI-Transport.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub osci: Option<OsciKeys>,
+    /// Its mailboxes in OSCI-Transport that messages are fetched from.
+    #[serde(default, rename = "osci_mailbox", skip_serializing_if = "Vec::is_empty")]
+    pub osci_mailboxes: Vec<OsciMailbox>,
 }
 
 /// An organisational unit (Organisationseinheit).
@@ -218,7 +235,10 @@ impl Directory for House {
         let partners = self.partners.iter().map(|entry| Reach {
             authority: entry.authority.clone(),
             name: entry.name.clone(),
-            transport: Transport::Adapter { id: entry.adapter.clone(), may_repeat: entry.may_repeat },
+            transport: match &entry.adapter {
+                Some(id) => Transport::Adapter { id: id.clone(), may_repeat: entry.may_repeat },
+                None => Transport::Osci,
+            },
             reads: entry.reads.clone(),
             most_bytes: entry.most_bytes,
             tenant: entry.tenant.clone(),
@@ -241,6 +261,8 @@ mod tests {
                 name: "Bauaufsicht".into(),
                 unit: "10".into(),
                 osci_certificates: vec![],
+                osci: None,
+                osci_mailboxes: vec![],
             }],
             units: vec![Unit { id: "63".into(), name: "Bauordnung".into() }],
             routes: vec![Route {
@@ -286,7 +308,8 @@ mod tests {
             tenant: Some("soest".into()),
             authority: partner.clone(),
             name: "Bauaufsicht Unna".into(),
-            adapter: "unna".into(),
+            adapter: Some("unna".into()),
+            osci: None,
             reads: vec![("xdomea".into(), "3.1.0".into())],
             most_bytes: 10,
             may_repeat: true,

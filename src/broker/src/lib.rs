@@ -13,6 +13,7 @@
 //! The broker knows standards, directories and adapters by their traits alone.
 
 mod access;
+mod arrival;
 mod clarify;
 mod content;
 mod deliver;
@@ -29,6 +30,7 @@ mod intake;
 mod known;
 mod lanes;
 mod messages;
+mod notebook;
 mod notes;
 mod once;
 mod prepare;
@@ -59,6 +61,7 @@ use seal::evidence_key::EvidenceKey;
 use store::Store;
 
 pub use access::{NewToken, TokenSecret};
+pub use arrival::Arrival;
 pub use content::Upload;
 pub use erasure::Erasure;
 pub use error::Error;
@@ -66,6 +69,7 @@ pub use exchange::NewExchange;
 pub use hooks::{LONGEST_OVERLAP, NewSubscription, SubscriptionChange, SubscriptionSecret};
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
+pub use notebook::Notebook;
 pub use once::Once;
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};

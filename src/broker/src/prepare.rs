@@ -57,6 +57,7 @@ impl Broker {
         message.state = MessageState::Ready;
         message.door = match reach.transport {
             Transport::Adapter { .. } => Door::Adapter,
+            Transport::Osci => Door::Osci,
             _ => Door::Local,
         };
         work.update_message(&message, MessageState::Preparing);
@@ -69,7 +70,7 @@ impl Broker {
     /// allows.
     pub(crate) fn enqueue_delivery(&self, work: &mut Work, message: &Message) {
         let now = self.now();
-        let goes_outside = message.door == Door::Adapter;
+        let goes_outside = matches!(message.door, Door::Adapter | Door::Osci);
         let lane = if goes_outside { "to" } else { "local" };
         let job = NewJob {
             id: model::ids::new_id(),

@@ -5,7 +5,7 @@ use model::command::{Change, Command};
 use model::exchange::{
     Exchange, ExchangeKind, ExchangeMessage, ExchangeStatus, ImportResult, Side, process_name,
 };
-use model::message::Direction;
+use model::message::{Direction, Door};
 use model::record::Meta;
 use model::standard::{Identity, Meaning};
 use model::{
@@ -36,7 +36,10 @@ impl Broker {
         self.check_recipient(&mut message).await?;
         let acceptable = message.report.as_ref().is_some_and(Report::is_acceptable);
         let Some(identity) = message.identity.clone().filter(|_| acceptable) else {
-            return self.return_message(job, message).await;
+            return match is_told(&message) {
+                true => self.return_message(job, message).await,
+                false => self.park(job, message).await,
+            };
         };
         // The house may have another route now than when the message came.
         (message.unit, message.public_service) = self.unit_for(&message, &identity)?;
@@ -346,6 +349,12 @@ pub(crate) fn partner(message: &Message, identity: &Identity) -> Authority {
     let by_door = message.partner.parse().ok();
     let by_content = identity.sender.as_ref().and_then(|sender| sender.authority.clone());
     by_door.or(by_content).unwrap_or_else(Authority::nobody)
+}
+
+/// Whether the sender of a message learns that it was returned. A sender elsewhere does not: for OSCI-Transport it has
+/// arrived, so a human has to decide.
+pub(crate) fn is_told(message: &Message) -> bool {
+    message.direction == Direction::Out || message.door != Door::Osci
 }
 
 fn exchange_status(record: &Record) -> ExchangeStatus {

@@ -38,7 +38,7 @@ impl Broker {
             if !offers(Capability::Reconcile) {
                 return Err(uncertain().into());
             }
-            match self.bounded(adapter.reconcile(message.id)).await {
+            match self.bounded(adapter.reconcile(&delivery(&message))).await {
                 Ok(Some(receipt)) => return self.sent(job, message, receipt).await,
                 Ok(None) => unknown = false,
                 Err(failure) => return Err(self.blamed(job, may_be_asked(failure, true)).await?.into()),

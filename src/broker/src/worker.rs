@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::pressure::LOOK;
+use crate::process::is_told;
 use crate::retry::{self, Next};
 use crate::stamping::keep_stamping;
 use crate::{Broker, Error, notes, redrive};
@@ -328,7 +329,9 @@ impl Broker {
         report.add(finding(job, failure, next));
         message.report = Some(report);
         match next {
-            Next::Return => self.returned(work, message, &Actor::gateway(), None).await?,
+            Next::Return if is_told(&message) => {
+                self.returned(work, message, &Actor::gateway(), None).await?
+            }
             _ => self.parked(work, message, &Actor::gateway(), None)?,
         };
         Ok(())
@@ -354,7 +357,7 @@ fn finding(job: &Job, failure: &Failure, next: Next) -> Finding {
     let rule = match (unclear, expired) {
         (true, _) => "broker.uncertain",
         (_, true) => "message.expired",
-        _ => return Finding::error(&failure.code),
+        _ => return Finding::error(&failure.code).with("detail", failure.detail.as_str()),
     };
     Finding::error(rule).with("code", failure.code.as_ref())
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use broker::house::{Route, Tenant};
+use broker::house::{OSCI_ADAPTER, Route, Tenant};
 use model::Authority;
 use model::ids::is_name;
 
@@ -69,6 +69,9 @@ impl Check<'_> {
             let key = format!("adapter[{index}]");
             self.name(&format!("{key}.id"), &adapter.id)?;
             self.unique(&format!("{key}.id"), adapters.insert(adapter.id.as_str()))?;
+            if adapter.id == OSCI_ADAPTER {
+                return Err(self.value(&format!("{key}.id"), "this name is the gateway's own"));
+            }
             self.secret(&format!("{key}.secret"), &adapter.secret)?;
             let is_url = adapter.url.starts_with("https://") || adapter.url.starts_with("http://");
             if !is_url || adapter.url.ends_with('/') {
@@ -85,8 +88,16 @@ impl Check<'_> {
             self.title(&format!("{key}.name"), &partner.name)?;
             let is_new = partners.insert(&partner.authority) && !authorities.contains(&partner.authority);
             self.unique(&format!("{key}.authority"), is_new)?;
-            let is_known = adapters.contains(partner.adapter.as_str());
-            self.defined(&format!("{key}.adapter"), "adapter", is_known)?;
+            match (&partner.adapter, &partner.osci) {
+                (Some(adapter), None) => {
+                    let is_known = adapters.contains(adapter.as_str());
+                    self.defined(&format!("{key}.adapter"), "adapter", is_known)?;
+                }
+                (None, Some(reach)) => self.osci_partner(&key, partner, reach)?,
+                _ => {
+                    return Err(self.value(&key, "expected either adapter or osci"));
+                }
+            }
             if let Some(tenant) = &partner.tenant {
                 self.defined(&format!("{key}.tenant"), "tenant", tenants.contains(tenant))?;
             }

@@ -8,6 +8,7 @@ mod check;
 mod keys;
 mod log;
 mod osci;
+mod party;
 mod places;
 
 use std::fs::File;
@@ -22,7 +23,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
 pub use crate::log::{Log, LogFormat, LogLevel};
-pub use crate::osci::{KeyPair, Osci, OsciKeys, Signature, Unlisted};
+pub use crate::osci::{Osci, OsciKeys, Unlisted};
+pub use crate::party::{Line, Mailbox, OsciRecipient, Parties, Partner, Party, Recipient};
 pub use crate::places::Place;
 use crate::places::Places;
 
@@ -67,6 +69,9 @@ pub struct Config {
     /// The intermediary of OSCI-Transport.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub osci: Option<Osci>,
+    /// The passive recipient of OSCI-Transport.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub osci_recipient: Option<OsciRecipient>,
 }
 
 /// `[[adapter]]`.
@@ -380,6 +385,7 @@ impl Config {
         let authorities = config.tenants.iter_mut().flat_map(|tenant| &mut tenant.authorities);
         let certificates = authorities.flat_map(|authority| &mut authority.osci_certificates);
         certificates.for_each(|reference| resolve(reference, folder));
+        config.resolve_parties(folder);
         Ok(config)
     }
 

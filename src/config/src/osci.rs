@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use broker::house::{KeyPair, Signature};
 use broker::{RelayLimits, RelayQuota};
 use model::Authority;
 use seal::algorithm::{DigestMethod, Policy, Scheme, SignatureMethod};
@@ -79,30 +80,6 @@ pub struct TrustFiles {
     without_revocation: Unlisted,
 }
 
-/// A private key with its certificate.
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyPair {
-    /// Reference to a PKCS#12 or PEM.
-    pub key: String,
-    /// Reference to its password.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<String>,
-}
-
-/// A way to sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Signature {
-    /// RSASSA-PKCS1-v1_5, which everybody verifies.
-    #[default]
-    RsaSha256,
-    /// RSASSA-PSS.
-    RsaPssSha256,
-    /// ECDSA.
-    EcdsaSha256,
-}
-
 /// What becomes of certificates that no revocation list speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -166,18 +143,8 @@ impl Osci {
     }
 
     pub(crate) fn resolve(&mut self, folder: &Path) {
-        let pairs = self.cipher.iter_mut().chain([&mut self.signer]);
-        let keys = pairs.flat_map(|pair| [&mut pair.key].into_iter().chain(&mut pair.password));
-        keys.chain(&mut self.trust).chain(&mut self.crl).for_each(|reference| resolve(reference, folder));
-    }
-
-    fn method(&self) -> SignatureMethod {
-        let scheme = match self.signature {
-            Signature::RsaSha256 => Scheme::RsaPkcs1,
-            Signature::RsaPssSha256 => Scheme::RsaPss,
-            Signature::EcdsaSha256 => Scheme::Ecdsa,
-        };
-        SignatureMethod { scheme, digest: DigestMethod::Sha256 }
+        self.cipher.iter_mut().chain([&mut self.signer]).for_each(|pair| resolve_pair(pair, folder));
+        self.trust.iter_mut().chain(&mut self.crl).for_each(|reference| resolve(reference, folder));
     }
 
     /// Whom to trust.
@@ -214,10 +181,24 @@ impl TrustFiles {
     }
 }
 
-impl KeyPair {
-    fn load(&self, key: &str) -> Result<Identity, Error> {
-        Identity::load(&self.key, self.password.as_deref()).map_err(|reason| refused(key, reason))
-    }
+/// Loads a key pair that `key` of the configuration names.
+pub(crate) fn identity(pair: &KeyPair, key: &str) -> Result<Identity, Error> {
+    Identity::load(&pair.key, pair.password.as_deref()).map_err(|reason| refused(key, reason))
+}
+
+/// A way to sign, as the XML signature names it.
+pub(crate) fn method(signature: Signature) -> SignatureMethod {
+    let scheme = match signature {
+        Signature::RsaSha256 => Scheme::RsaPkcs1,
+        Signature::RsaPssSha256 => Scheme::RsaPss,
+        Signature::EcdsaSha256 => Scheme::Ecdsa,
+    };
+    SignatureMethod { scheme, digest: DigestMethod::Sha256 }
+}
+
+/// Makes the paths of a key pair absolute.
+pub(crate) fn resolve_pair(pair: &mut KeyPair, folder: &Path) {
+    [&mut pair.key].into_iter().chain(&mut pair.password).for_each(|reference| resolve(reference, folder));
 }
 
 impl Config {
@@ -229,31 +210,42 @@ impl Config {
         let Some(osci) = &self.osci else { return Ok(None) };
         let mut cipher = Vec::new();
         for (index, pair) in osci.cipher.iter().enumerate() {
-            cipher.push(pair.load(&format!("osci.cipher[{index}]"))?);
+            cipher.push(identity(pair, &format!("osci.cipher[{index}]"))?);
         }
         Ok(Some(OsciKeys {
             cipher,
-            signer: osci.signer.load("osci.signer")?,
-            method: osci.method(),
+            signer: identity(&osci.signer, "osci.signer")?,
+            method: method(osci.signature),
             trust: osci.trust().load()?,
             policy: if osci.legacy { Policy::default().with_legacy() } else { Policy::default() },
             mailboxes: self.osci_mailboxes()?,
         }))
     }
 
-    /// Two authorities with the same certificate would be one mailbox with two owners.
+    /// The certificates by which an authority is addressed: those of the configuration, and those of its own keys. Two
+    /// authorities with the same certificate would be one mailbox with two owners.
     fn osci_mailboxes(&self) -> Result<Vec<(Certificate, String, Authority)>, Error> {
         let mut mailboxes: Vec<(Certificate, String, Authority)> = Vec::new();
         for (at, tenant) in self.tenants.iter().enumerate() {
             for (index, authority) in tenant.authorities.iter().enumerate() {
                 let key = format!("tenant[{at}].authority[{index}].osci_certificates");
+                let mut own = Vec::new();
                 for reference in &authority.osci_certificates {
-                    for certificate in certificates(reference, &key)? {
-                        if mailboxes.iter().any(|(known, ..)| *known == certificate) {
-                            return Err(Error::Duplicate(Place::key(&key)));
-                        }
-                        mailboxes.push((certificate, tenant.id.clone(), authority.key.clone()));
+                    own.extend(certificates(reference, &key)?);
+                }
+                let pairs = authority.osci.iter().flat_map(|keys| &keys.cipher);
+                for (number, pair) in pairs.enumerate() {
+                    let key = format!("tenant[{at}].authority[{index}].osci.cipher[{number}]");
+                    let certificate = identity(pair, &key)?.certificate().clone();
+                    if !own.contains(&certificate) {
+                        own.push(certificate);
                     }
+                }
+                for certificate in own {
+                    if mailboxes.iter().any(|(known, ..)| *known == certificate) {
+                        return Err(Error::Duplicate(Place::key(&key)));
+                    }
+                    mailboxes.push((certificate, tenant.id.clone(), authority.key.clone()));
                 }
             }
         }
@@ -265,10 +257,16 @@ impl Check<'_> {
     pub(crate) fn osci(&self, config: &Config) -> Result<(), Error> {
         for (index, tenant) in config.tenants.iter().enumerate() {
             for (at, authority) in tenant.authorities.iter().enumerate() {
-                let key = format!("tenant[{index}].authority[{at}].osci_certificates");
-                authority.osci_certificates.iter().try_for_each(|reference| self.file(&key, reference))?;
+                let key = format!("tenant[{index}].authority[{at}]");
+                let certificates = format!("{key}.osci_certificates");
+                authority
+                    .osci_certificates
+                    .iter()
+                    .try_for_each(|reference| self.file(&certificates, reference))?;
+                self.osci_authority(&key, authority)?;
             }
         }
+        self.osci_recipient(config)?;
         let Some(osci) = &config.osci else { return Ok(()) };
         let authorities = config.tenants.iter().flat_map(|tenant| &tenant.authorities);
         let is_known = authorities.into_iter().any(|known| known.key == osci.authority);
@@ -277,9 +275,7 @@ impl Check<'_> {
         let recipients = osci.passive_recipients.iter().enumerate();
         let recipients = recipients.map(|(index, url)| (format!("osci.passive_recipients[{index}]"), url));
         for (key, url) in recipients.chain(osci.ocsp.iter().map(|url| ("osci.ocsp".to_owned(), url))) {
-            if !url.starts_with("https://") && !url.starts_with("http://") {
-                return Err(self.value(&key, "expected https://… or http://…"));
-            }
+            self.url(&key, url)?;
         }
         for (key, value, least, most) in [
             ("osci.package_mb", osci.package_mb, 1, 1 << 20),
@@ -294,20 +290,10 @@ impl Check<'_> {
     }
 
     fn osci_files(&self, osci: &Osci) -> Result<(), Error> {
-        if osci.cipher.is_empty() {
-            return Err(self.value("osci.cipher", "at least one key pair is needed"));
-        }
         if osci.trust.is_empty() {
             return Err(self.value("osci.trust", "at least one certificate to trust is needed"));
         }
-        let ciphers =
-            osci.cipher.iter().enumerate().map(|(index, pair)| (format!("osci.cipher[{index}]"), pair));
-        for (key, pair) in ciphers.chain([("osci.signer".to_owned(), &osci.signer)]) {
-            self.secret(&format!("{key}.key"), &pair.key)?;
-            pair.password
-                .iter()
-                .try_for_each(|reference| self.secret(&format!("{key}.password"), reference))?;
-        }
+        self.key_pairs("osci", &osci.cipher, &osci.signer)?;
         for (name, references) in [("trust", &osci.trust), ("crl", &osci.crl)] {
             for (index, reference) in references.iter().enumerate() {
                 self.file(&format!("osci.{name}[{index}]"), reference)?;
@@ -316,7 +302,29 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn file(&self, key: &str, reference: &str) -> Result<(), Error> {
+    /// Key pairs for encryption and the one that signs.
+    pub(crate) fn key_pairs(&self, key: &str, cipher: &[KeyPair], signer: &KeyPair) -> Result<(), Error> {
+        if cipher.is_empty() {
+            return Err(self.value(&format!("{key}.cipher"), "at least one key pair is needed"));
+        }
+        let named = |(index, pair)| (format!("{key}.cipher[{index}]"), pair);
+        for (key, pair) in cipher.iter().enumerate().map(named).chain([(format!("{key}.signer"), signer)]) {
+            self.secret(&format!("{key}.key"), &pair.key)?;
+            pair.password
+                .iter()
+                .try_for_each(|reference| self.secret(&format!("{key}.password"), reference))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn url(&self, key: &str, url: &str) -> Result<(), Error> {
+        match url.starts_with("https://") || url.starts_with("http://") {
+            true => Ok(()),
+            false => Err(self.value(key, "expected https://… or http://…")),
+        }
+    }
+
+    pub(crate) fn file(&self, key: &str, reference: &str) -> Result<(), Error> {
         match reference.strip_prefix("file:") {
             Some(path) if !path.is_empty() => Ok(()),
             _ => Err(self.value(key, "expected file:PATH")),
@@ -325,7 +333,7 @@ impl Check<'_> {
 }
 
 /// The certificates of a file, PEM or DER; at least one.
-fn certificates(reference: &str, key: &str) -> Result<Vec<Certificate>, Error> {
+pub(crate) fn certificates(reference: &str, key: &str) -> Result<Vec<Certificate>, Error> {
     let bytes = read(reference)?;
     let is_pem = bytes.windows(PEM.len()).any(|window| window == PEM);
     let found = match is_pem {
@@ -352,6 +360,6 @@ fn read(reference: &str) -> Result<Vec<u8>, Error> {
     std::fs::read(&file).map_err(unreadable)
 }
 
-fn refused(key: &str, reason: seal::Error) -> Error {
+pub(crate) fn refused(key: &str, reason: seal::Error) -> Error {
     Error::Certificate(Place::key(key), reason)
 }

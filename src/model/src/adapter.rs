@@ -148,7 +148,7 @@ pub trait Adapter: Send + Sync {
     }
 
     /// Finds out what became of a delivery whose outcome is unknown; `None` if it never arrived.
-    async fn reconcile(&self, delivery: Id) -> Result<Option<Receipt>, Failure> {
+    async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
         let _ = delivery;
         Err(not_offered())
     }

@@ -42,6 +42,8 @@ pub enum Transport {
         /// Whether the other side knows a delivery by its id, so that the same one may be sent twice.
         may_repeat: bool,
     },
+    /// By OSCI-Transport, as the configuration says.
+    Osci,
 }
 
 impl Transport {
@@ -50,6 +52,7 @@ impl Transport {
         match self {
             Transport::Local { .. } => "local",
             Transport::Adapter { .. } => "adapter",
+            Transport::Osci => "osci",
         }
     }
 }

@@ -30,7 +30,7 @@ pub enum Door {
     Local,
     /// A channel of ours carried it.
     Adapter,
-    /// A client brought it by OSCI-Transport.
+    /// By OSCI-Transport.
     Osci,
 }
 

@@ -97,9 +97,10 @@ pub async fn adapter_contract(adapter: Arc<dyn Adapter>, delivery: Delivery) {
         assert_eq!(refused.kind, FailureKind::Permanent);
     }
     if offers(Capability::Reconcile) {
-        let known = adapter.reconcile(delivery.id).await.expect("it can be asked");
+        let known = adapter.reconcile(&delivery).await.expect("it can be asked");
         assert!(known.is_some(), "a delivery made is known");
-        let unknown = adapter.reconcile(ids::new_id()).await.expect("it can be asked");
+        let never_made = Delivery { id: ids::new_id(), ..delivery.clone() };
+        let unknown = adapter.reconcile(&never_made).await.expect("it can be asked");
         assert!(unknown.is_none(), "a delivery never made is not");
     }
     if offers(Capability::Poll) {
@@ -158,8 +159,8 @@ mod tests {
             Ok(Receipt { reference: Some(times.to_string()), data: json!(null), confirmed: false })
         }
 
-        async fn reconcile(&self, delivery: Id) -> Result<Option<Receipt>, Failure> {
-            let known = self.made.lock().unwrap().contains_key(&delivery);
+        async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
+            let known = self.made.lock().unwrap().contains_key(&delivery.id);
             Ok(known.then_some(Receipt { reference: None, data: json!(null), confirmed: false }))
         }
 

@@ -41,6 +41,14 @@ pub struct Recipient<'a> {
     pub random: &'a dyn Fn() -> [u8; 24],
 }
 
+/// A SOAP fault as a whole package: what a call is answered that cannot be taken.
+///
+/// # Errors
+/// If there is no room for it.
+pub fn fault(code: Code, limits: &Limits, random: [u8; 24]) -> Result<Plaintext> {
+    crate::intermediary::fault(random, code, limits)
+}
+
 /// A call that was verified and waits for its answer.
 #[derive(Debug)]
 pub struct Called {

@@ -3,6 +3,6 @@
 //!
 //! | module | binds |
 //! |---|---|
-//! | [`osci`] | OSCI-Transport 1.2: the intermediary |
+//! | [`osci`] | OSCI-Transport 1.2: the intermediary, and the gateway as sender and recipient |
 
 pub mod osci;

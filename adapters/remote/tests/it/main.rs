@@ -159,7 +159,7 @@ async fn each_answer_is_one_kind_of_failure() {
 #[tokio::test]
 async fn a_page_that_is_not_found_does_not_mean_that_a_delivery_never_arrived() {
     let remote = remote(serve(Router::new()).await);
-    assert_eq!(remote.reconcile(ids::new_id()).await.unwrap_err().code, "adapter.refused");
+    assert_eq!(remote.reconcile(&delivery(0)).await.unwrap_err().code, "adapter.refused");
     let health = remote.check().await;
     assert!(!health.ok && health.detail.starts_with("adapter.refused"), "{health:?}");
 }

@@ -158,6 +158,8 @@ fn tenant(id: &str) -> Tenant {
             name: format!("Bauaufsicht {id}"),
             unit: "63".into(),
             osci_certificates: vec![],
+            osci: None,
+            osci_mailboxes: vec![],
         }],
         units: vec![unit("63"), unit("70")],
         routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],

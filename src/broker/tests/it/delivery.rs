@@ -77,7 +77,7 @@ impl Adapter for Fake {
         }
     }
 
-    async fn reconcile(&self, _: Id) -> Result<Option<Receipt>, Failure> {
+    async fn reconcile(&self, _: &Delivery) -> Result<Option<Receipt>, Failure> {
         *self.asked.lock().unwrap() += 1;
         self.known.lock().unwrap().clone()
     }
@@ -104,7 +104,8 @@ impl Bed {
             tenant: Some("soest".into()),
             authority: hamm(),
             name: "Bauaufsicht Unna".into(),
-            adapter: "fake".into(),
+            adapter: Some("fake".into()),
+            osci: None,
             reads: vec![("toy".into(), "1".into())],
             most_bytes: 1 << 20,
             may_repeat,

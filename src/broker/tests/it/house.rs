@@ -86,6 +86,8 @@ fn tenant(id: &str, key: Authority) -> Tenant {
             name: format!("Bauaufsicht {id}"),
             unit: "63".into(),
             osci_certificates: vec![],
+            osci: None,
+            osci_mailboxes: vec![],
         }],
         units: vec![unit("63"), unit("70")],
         routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],

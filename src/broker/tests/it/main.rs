@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod arrival;
 mod clarify;
 mod content;
 mod delivery;

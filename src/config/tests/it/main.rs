@@ -1,5 +1,7 @@
 //! Configurations that are taken, and those that are refused: by code, line and key.
 
+mod osci;
+
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -311,6 +313,7 @@ most_bytes = 1_000
 fn adapters_and_partners_fit_each_other() {
     let config = with_partner("", "").unwrap();
     assert_eq!(config.adapters[0].secret, "file:/etc/amtsbote/land.secret");
+    assert_eq!(config.partners[0].adapter.as_deref(), Some("land"));
     assert!(!config.partners[0].may_repeat);
     for (from, to, code) in [
         ("adapter = \"land\"", "adapter = \"bund\"", "config.undefined"),
@@ -323,121 +326,4 @@ fn adapters_and_partners_fit_each_other() {
     ] {
         assert_eq!(with_partner(from, to).err().unwrap().code(), code, "{to}");
     }
-}
-
-/// The example with its intermediary, which is commented out there.
-fn with_osci() -> String {
-    let (front, osci) = EXAMPLE.split_once("# [osci]\n").expect("the section is in the example");
-    let is_key = |line: &&str| line.strip_prefix("# ").is_some_and(|rest| rest.contains(" = "));
-    let keys: Vec<&str> = osci.lines().filter(is_key).map(|line| &line[2..]).collect();
-    format!("{front}[osci]\n{}\n", keys.join("\n"))
-}
-
-#[test]
-fn the_example_s_intermediary_is_valid_and_shows_every_key_with_its_default() {
-    let text = with_osci();
-    let osci = Config::parse(&text, Path::new("/srv/amtsbote")).unwrap().osci.unwrap();
-    assert_eq!(osci.trust, ["file:/srv/amtsbote/osci/trust.pem"]);
-    assert_eq!(osci.cipher[0].key, "file:/srv/amtsbote/osci/intermediary-cipher.p12");
-    assert_eq!(osci.signer.password.as_deref(), Some("env:OSCI_PIN"));
-    let written = toml::to_string(&osci).unwrap();
-    for line in written.lines() {
-        let Some((key, _)) = line.split_once(" = ") else { continue };
-        assert!(
-            text.contains(&format!("\n{key} = "))
-                || text.contains(&format!("{{ {key} = "))
-                || text.contains(&format!(", {key} = ")),
-            "{key}"
-        );
-    }
-
-    let needed = ["authority", "cipher", "signer", "trust", "crl", "ocsp", "passive_recipients"];
-    let (front, keys) = text.split_once("[osci]\n").unwrap();
-    let is_needed = |line: &&str| needed.iter().any(|key| line.starts_with(&format!("{key} = ")));
-    let bare: Vec<&str> = keys.lines().filter(is_needed).collect();
-    let bare = format!("{front}[osci]\n{}\n", bare.join("\n"));
-    let bare = Config::parse(&bare, Path::new("/srv/amtsbote")).unwrap().osci.unwrap();
-    assert_eq!(toml::to_string(&bare).unwrap(), written);
-}
-
-#[test]
-fn an_intermediary_without_trust_keys_or_house_is_refused() {
-    let text = with_osci();
-    let without = |passage: &str, replacement: &str| {
-        assert!(text.contains(passage), "{passage}");
-        refused(&text.replacen(passage, replacement, 1))
-    };
-    let missing = without("trust = [\"file:osci/trust.pem\"]\n", "");
-    assert_eq!(missing.code(), "config.key");
-    assert!(missing.to_string().contains("trust"), "{missing}");
-    for (passage, replacement, code, key) in [
-        ("trust = [\"file:osci/trust.pem\"]", "trust = []", "config.value", "osci.trust"),
-        ("trust = [\"file:osci", "trust = [\"osci", "config.value", "osci.trust[0]"),
-        (
-            "key = \"file:osci/intermediary-cipher",
-            "key = \"MIIE",
-            "config.literal-secret",
-            "osci.cipher[0].key",
-        ),
-        (
-            "password = \"env:OSCI_PIN\"",
-            "password = \"123456\"",
-            "config.literal-secret",
-            "osci.cipher[0].password",
-        ),
-        ("authority = \"kv:00000001\"", "authority = \"kv:9\"", "config.undefined", "osci.authority"),
-        ("package_mb = 600", "package_mb = 0", "config.value", "osci.package_mb"),
-        ("[\"https://fach", "[\"ftp://fach", "config.value", "osci.passive_recipients[0]"),
-        ("open_mailboxes", "open_mailboxs", "config.key", ""),
-        (
-            "without_revocation = \"warn\"",
-            "without_revocation = \"refuse\"",
-            "config.value",
-            "osci.without_revocation",
-        ),
-    ] {
-        let error = without(passage, replacement);
-        assert_eq!(error.code(), code, "{error}");
-        assert!(error.to_string().contains(key) && !error.to_string().contains("123456"), "{error}");
-    }
-    let beyond = text.replacen("# osci_plain = \"127.0.0.1", "osci_plain = \"192.0.2.1", 1);
-    assert_eq!(refused(&beyond).code(), "config.plain-http");
-}
-
-#[test]
-fn one_certificate_cannot_be_two_authorities() {
-    let folder = tempfile::tempdir().unwrap();
-    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/osci/TEST-ONLY");
-    let keys = folder.path().join("osci");
-    std::fs::create_dir(&keys).unwrap();
-    let place = |from: &str, to: &str| {
-        std::fs::copy(samples.join(from), keys.join(to)).unwrap();
-        std::fs::set_permissions(keys.join(to), Permissions::from_mode(0o600)).unwrap();
-    };
-    place("intermed_cipher.p12", "intermediary-cipher.p12");
-    place("intermed_signature.p12", "intermediary-signature.p12");
-    place("ca.cer", "trust.pem");
-    place("ca.crl", "ca.crl");
-    place("bob_cipher.cer", "bauaufsicht-cipher.pem");
-    place("carol_cipher.cer", "other.cer");
-    let pin = folder.path().join("osci/pin");
-    std::fs::write(&pin, "123456").unwrap();
-    std::fs::set_permissions(&pin, Permissions::from_mode(0o600)).unwrap();
-    let own = "# osci_certificates = [\"file:osci/bauaufsicht-cipher.pem\"]";
-    let load = |second: &str| {
-        let text = with_osci().replace("env:OSCI_PIN", "file:osci/pin");
-        let text = text.replacen(own, &own[2..], 1);
-        let county = "key = \"kv:00000001\"\n";
-        let text =
-            text.replacen(county, &format!("{county}osci_certificates = [\"file:osci/{second}\"]\n"), 1);
-        Config::parse(&text, folder.path()).unwrap().osci_keys()
-    };
-    let keys = load("other.cer").unwrap().unwrap();
-    let owners: Vec<String> = keys.mailboxes.iter().map(|(_, _, authority)| authority.to_string()).collect();
-    assert_eq!(owners, ["bab:00000001", "kv:00000001"]);
-    assert_eq!(load("bauaufsicht-cipher.pem").err().unwrap().code(), "config.duplicate");
-    assert_eq!(load("absent.cer").err().unwrap().code(), "config.unreadable");
-    let broken = load("ca.crl").err().unwrap();
-    assert_eq!(broken.code(), "certificate.malformed");
-    assert!(broken.to_string().contains("tenant[0].authority[1].osci_certificates"), "{broken}");
 }

@@ -63,19 +63,6 @@ pub struct NewContent {
     pub(crate) attachments: Vec<(Attachment, Plaintext)>,
 }
 
-impl NewContent {
-    /// Content of these containers, given as XML.
-    pub(crate) fn of(
-        containers: &str,
-        attachments: Vec<(Attachment, Plaintext)>,
-        limits: &Limits,
-    ) -> Result<Self> {
-        let mut xml = limits.staging();
-        write!(xml, "<osci:ContentPackage>{containers}</osci:ContentPackage>")?;
-        Ok(NewContent { xml: xml.finish(), attachments })
-    }
-}
-
 /// Keeps the bytes of an attachment.
 pub(crate) fn attachment(
     content_id: &str,
@@ -108,6 +95,17 @@ struct Pending {
 }
 
 impl NewContent {
+    /// Content of these containers, given as XML.
+    pub(crate) fn of(
+        containers: &str,
+        attachments: Vec<(Attachment, Plaintext)>,
+        limits: &Limits,
+    ) -> Result<Self> {
+        let mut clear = limits.staging();
+        clear.write_all(containers.as_bytes())?;
+        Ok(NewContent { containers: [limits.staging().finish(), clear.finish()], attachments })
+    }
+
     /// The XML of the ContentPackage.
     pub(crate) fn xml(&self) -> impl BufRead {
         let [sealed, clear] = &self.containers;

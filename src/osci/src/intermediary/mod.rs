@@ -23,6 +23,8 @@ mod pass_on;
 mod reply;
 mod store_chunks;
 
+pub(crate) use reply::fault;
+
 use std::io::Read;
 use std::rc::Rc;
 
@@ -123,7 +125,7 @@ impl<B: Backend> Intermediary<B> {
     /// # Errors
     /// If there are no random bytes, or there is no room for it.
     pub fn fault(&self, code: Code) -> Result<Plaintext> {
-        reply::fault(&self.backend, code, &self.settings.limits)
+        reply::fault(self.backend.random()?, code, &self.settings.limits)
     }
 
     /// [`Error::Refused`] is to be told as a fault.

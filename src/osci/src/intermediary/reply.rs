@@ -116,14 +116,14 @@ impl<B: Backend> Intermediary<B> {
 }
 
 /// A SOAP fault as a package: never encrypted, never signed.
-pub(super) fn fault<B: Backend>(backend: &B, code: Code, limits: &Limits) -> Result<Plaintext> {
+pub(crate) fn fault(random: [u8; 24], code: Code, limits: &Limits) -> Result<Plaintext> {
     let whose = match code.level() {
         Level::ServerFault => soap::fault::Code::Receiver,
         _ => soap::fault::Code::Sender,
     };
     let mut fault = Fault::new(whose, code.text("de"));
     fault.detail = format!("<osci:Code xmlns:osci=\"{OSCI}\">{code}</osci:Code>");
-    let boundary = Boundary::from_random(backend.random()?);
+    let boundary = Boundary::from_random(random);
     let mut writer = mime::Writer::osci(limits.staging(), boundary)?;
     writer.begin(&NewPart::osci_message())?;
     let mut xml = Vec::new();

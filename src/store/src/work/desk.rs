@@ -51,6 +51,15 @@ impl Work {
         )
     }
 
+    /// Has an adapter remember `value` under a key, unless it remembers something there already.
+    pub fn add_adapter_state(&mut self, tenant: &str, adapter: &str, key: &str, value: &Json) -> &mut Self {
+        self.any(
+            "INSERT INTO adapter_state (tenant, adapter, name, value) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (tenant, adapter, name) DO NOTHING",
+            vec![tenant.into(), adapter.into(), key.into(), value.to_string().into()],
+        )
+    }
+
     /// Has an adapter remember `value` under a key.
     pub fn set_adapter_state(&mut self, tenant: &str, adapter: &str, key: &str, value: &Json) -> &mut Self {
         self.any(

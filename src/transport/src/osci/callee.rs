@@ -1,5 +1,5 @@
-//! Calls to passive recipients (OSCI-Transport 1.2, sections 4.2.3 and 4.2.4) over HTTP. An order names the address, so
-//! only addresses of the configuration are called, by a client that may reach nothing else.
+//! Calls to passive recipients (OSCI-Transport 1.2, sections 4.2.3 and 4.2.4) and to intermediaries over HTTP. An order may
+//! name the address, so only addresses of the configuration are called, by a client that may reach nothing else.
 
 use std::io::{self, BufRead};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use seal::xmlenc::{Plaintext, Staging};
 
 use tokio::sync::mpsc::{Sender, channel};
 
-/// Longest time of a call: the client that gave the order waits for it.
+/// Longest time of a call, unless another is set: the client that gave the order waits for it.
 const WITHIN: Duration = Duration::from_secs(5 * 60);
 /// Pieces of a package that wait to be sent, of 64 KiB each.
 const PIECES: usize = 2;
@@ -28,6 +28,7 @@ pub(super) struct Callee {
     addresses: Vec<String>,
     client: Client,
     limits: Limits,
+    within: Duration,
 }
 
 impl Callee {
@@ -39,7 +40,12 @@ impl Callee {
     ) -> std::result::Result<Self, net::Error> {
         let hosts: Vec<&str> = addresses.iter().map(|address| host(address)).collect();
         let client = Client::new(Egress::new(&hosts)?, net::Settings::default(), clock)?;
-        Ok(Callee { addresses, client, limits })
+        Ok(Callee { addresses, client, limits, within: WITHIN })
+    }
+
+    /// The same with another longest time of a call.
+    pub(super) fn within(self, within: Duration) -> Self {
+        Callee { within, ..self }
     }
 
     pub(super) fn may_be_called(&self, address: &str) -> bool {
@@ -59,7 +65,7 @@ impl Callee {
             chosen_by: ChosenBy::Administrator,
             headers: vec![("Content-Type".to_owned(), "text/xml".to_owned())],
             body: Some(body),
-            within: WITHIN,
+            within: self.within,
             most_answer: usize::try_from(self.limits.package).unwrap_or(usize::MAX),
         };
         let mut answer = Staging::new(self.limits.memory, self.limits.package);

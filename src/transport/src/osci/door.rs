@@ -1,4 +1,4 @@
-//! `POST /osci`: OSCI-Transport's binding to HTTP. The package is the whole body, whatever the request calls it; the answer
+//! `POST /osci` and `POST /osci/recipient`: OSCI-Transport's binding to HTTP. The package is the whole body, whatever the request calls it; the answer
 //! is a package, too, always with status 200: what is wrong is told in it. An order runs on a thread that may block, and
 //! reads its body from there as it comes.
 
@@ -42,12 +42,37 @@ const PIECE: u64 = 64 * 1024;
 /// Media type of every answer, as the field expects it.
 const XML: &str = "text/xml; charset=utf-8";
 
-/// An intermediary behind HTTP. Cheap to clone.
+/// Whoever is behind a door.
+pub(super) trait Host: Send + Sync {
+    /// The answer to an order; what is wrong with the order is told in it.
+    ///
+    /// # Errors
+    /// If not even an answer can be made.
+    fn answer(&self, order: &mut dyn Read) -> osci::Result<Plaintext>;
+
+    /// A fault of ours.
+    ///
+    /// # Errors
+    /// If there is no room for it.
+    fn fault(&self) -> osci::Result<Plaintext>;
+}
+
+impl Host for Intermediary<Post> {
+    fn answer(&self, order: &mut dyn Read) -> osci::Result<Plaintext> {
+        Intermediary::answer(self, order)
+    }
+
+    fn fault(&self) -> osci::Result<Plaintext> {
+        Intermediary::fault(self, Code::INTERNAL)
+    }
+}
+
+/// An intermediary, or the passive recipient, behind HTTP. Cheap to clone.
 #[derive(Clone)]
 pub struct Door(Arc<Inner>);
 
 struct Inner {
-    intermediary: Intermediary<Post>,
+    host: Box<dyn Host>,
     broker: Broker,
     /// Whose bodies they are, as the broker counts them.
     caller: Caller,
@@ -61,23 +86,19 @@ struct Place {
     _body: BodyPlace,
 }
 
-/// The routes of the door; none without one.
-pub fn router(door: Option<Door>) -> Router {
-    match door {
-        Some(door) => Router::new().route("/osci", post(take_order)).with_state(door),
+/// The routes of the doors that there are: that of the intermediary, and that of the passive recipient.
+pub fn router(intermediary: Option<Door>, recipient: Option<Door>) -> Router {
+    let route = |path, door: Option<Door>| match door {
+        Some(door) => Router::new().route(path, post(take_order)).with_state(door),
         None => Router::new(),
-    }
+    };
+    route("/osci", intermediary).merge(route("/osci/recipient", recipient))
 }
 
 impl Door {
-    pub(super) fn new(
-        intermediary: Intermediary<Post>,
-        broker: Broker,
-        caller: Caller,
-        package_bytes: u64,
-    ) -> Self {
+    pub(super) fn new(host: Box<dyn Host>, broker: Broker, caller: Caller, package_bytes: u64) -> Self {
         let places = Arc::new(Semaphore::new(ORDERS));
-        Door(Arc::new(Inner { intermediary, broker, caller, places, package_bytes }))
+        Door(Arc::new(Inner { host, broker, caller, places, package_bytes }))
     }
 }
 
@@ -98,10 +119,10 @@ impl Inner {
     }
 
     /// The answer to an order. If none can be made, a fault says so.
-    fn answer(&self, order: impl Read) -> osci::Result<Plaintext> {
-        self.intermediary.answer(order).or_else(|error| {
+    fn answer(&self, mut order: impl Read) -> osci::Result<Plaintext> {
+        self.host.answer(&mut order).or_else(|error| {
             tracing::warn!(code = error.code(), "an order has no answer");
-            self.intermediary.fault(Code::INTERNAL)
+            self.host.fault()
         })
     }
 }
@@ -129,7 +150,7 @@ async fn take_order(State(Door(door)): State<Door>, request: Request) -> Respons
         // A defect of ours ends one order; what the panic says stays inside.
         Err(_) => {
             tracing::error!(code = broker::Error::Internal.code(), "an order failed");
-            let fault = door.intermediary.fault(Code::INTERNAL);
+            let fault = door.host.fault();
             fault.map_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response(), |it| response(it, None))
         }
     }

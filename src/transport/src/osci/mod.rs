@@ -1,13 +1,14 @@
-//! The intermediary of OSCI-Transport 1.2 over the broker's relay, behind HTTP.
+//! OSCI-Transport 1.2: the intermediary over the broker's relay, and the gateway as a party that sends and receives.
 //!
 //! | module | holds |
 //! |---|---|
-//! | `door` | `POST /osci`: the body in, the answer out, both as streams |
+//! | `door` | `POST /osci` and `POST /osci/recipient`: the body in, the answer out, both as streams |
 //! | `post` | what the intermediary remembers: dialogs, message ids, deliveries, process cards |
 //! | `dialogs` | dialogs as conversations of the relay |
 //! | `house` | whose mailbox a certificate is |
 //! | `chunks` | deliveries that come in chunks, as pieces of the relay |
-//! | `callee` | calls to passive recipients |
+//! | `callee` | calls to passive recipients and intermediaries |
+//! | `party` | sending, fetching, being called |
 //! | `revocation` | whether certificates are revoked, by lists and by a responder |
 //! | [`inspect`] | what a message is, without its content |
 //!
@@ -21,6 +22,7 @@ mod dialogs;
 mod door;
 mod house;
 pub mod inspect;
+mod party;
 mod post;
 mod revocation;
 
@@ -37,6 +39,9 @@ use seal::x509::{Certificate, Trust};
 use tokio::runtime::Handle;
 
 pub use door::{Door, router};
+pub use party::{
+    Courier, Fetched, Fetcher, Fetchers, Line, MailboxAt, Parcel, Parties, Partner, Party, PartySettings,
+};
 
 use callee::Callee;
 use house::House;
@@ -107,7 +112,7 @@ pub fn door(broker: Broker, settings: Settings, clock: Arc<dyn Clock>) -> Result
         features: features(&limits),
         limits,
     };
-    Ok(Door::new(Intermediary::new(intermediary, post), broker, door, package_bytes))
+    Ok(Door::new(Box::new(Intermediary::new(intermediary, post)), broker, door, package_bytes))
 }
 
 /// A chunk is carried by a package, and so must leave room in it for the rest.

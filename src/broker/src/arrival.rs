@@ -1,0 +1,235 @@
+//! Messages that a transport brings for an authority of the house: fetched from a mailbox elsewhere, handed to us by
+//! somebody who waits, or the answer to what we sent. The transport has opened them and says whom they come from.
+//!
+//! Taken in by the first transaction as from any door. The transport's own id of a delivery (its ticket) is remembered with it,
+//! so the same delivery may come again at any time, also by two nodes at once. Nothing is refused that a partner
+//! could not send better: what cannot be opened, or whose id was used with other content, waits as a clarification.
+
+use model::message::{Direction, Door, Message};
+use model::rights::Action;
+use model::{Authority, Caller, EventKind, Finding, Id, MessageState, Report, Scope, ids};
+use serde_json::Value;
+use store::{PayloadWriterBlocking, StoredPayload, Work};
+
+use crate::intake::{Known, dedup_key};
+use crate::{Broker, Error, notes};
+
+/// What a transport knows of a message beside its bytes. Whom it comes from is the caller.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// By which door it comes.
+    pub door: Door,
+    /// The transport's own id of the delivery: the same id is the same delivery.
+    pub ticket: String,
+    /// Authority of the house that it is for.
+    pub authority: Authority,
+    /// Name of the file, if it has one.
+    pub file_name: Option<String>,
+    /// Why it waits for a human instead of being processed.
+    pub finding: Option<Finding>,
+    /// What the transport has to say about its way; kept in the event.
+    pub facts: Value,
+}
+
+impl Broker {
+    /// Writes the bytes of an arrival; for threads that may block. Dropped, it leaves nothing behind.
+    ///
+    /// # Errors
+    /// If the caller may not bring messages, or nothing is taken in now.
+    pub fn arrival_writer(&self, caller: &Caller) -> Result<PayloadWriterBlocking, Error> {
+        let tenant = &caller.may(Action::SendMessages)?.tenant;
+        self.may_bring_message(tenant)?;
+        Ok(self.store().payload_writer_blocking(tenant))
+    }
+
+    /// Whether a standard recognises bytes that were written.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn recognises(
+        &self,
+        caller: &Caller,
+        stored: &StoredPayload,
+        file_name: Option<&str>,
+    ) -> Result<bool, Error> {
+        let tenant = &caller.may(Action::SendMessages)?.tenant;
+        Ok(self.identify(tenant, stored, file_name.map(str::to_owned)).await?.is_some())
+    }
+
+    /// Removes bytes that were written and are not needed.
+    pub async fn discard_arrival(&self, stored: StoredPayload) {
+        self.store().discard(stored).await;
+    }
+
+    /// The message that a delivery became, if it has come before.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    pub async fn arrived(&self, tenant: &str, arrival: &Arrival) -> Result<Option<Message>, Error> {
+        let found = self.store().dedup(tenant, &tickets(&arrival.authority), &arrival.ticket).await?;
+        let Some(found) = found else { return Ok(None) };
+        let message = self.store().message(&Scope::tenant(tenant), found.subject).await?;
+        message.map(Some).ok_or(Error::ContentUnavailable)
+    }
+
+    /// Takes an arrival in. Returns once it is durable; the same delivery again gets the same message.
+    ///
+    /// # Errors
+    /// `UnknownAuthority`, `TooLarge`, or if the store fails.
+    pub async fn take_arrival(
+        &self,
+        caller: &Caller,
+        arrival: Arrival,
+        stored: StoredPayload,
+    ) -> Result<Message, Error> {
+        let outcome = self.try_arrival(caller, arrival, &stored).await;
+        let used = outcome.as_ref().is_ok_and(|message| message.payload.as_ref() == Some(stored.reference()));
+        // Of an unknown outcome nobody may say that the bytes are not needed: what is not is swept.
+        if !used && !matches!(outcome, Err(Error::Store(store::Error::Uncertain))) {
+            self.store().discard(stored).await;
+        }
+        outcome
+    }
+
+    async fn try_arrival(
+        &self,
+        caller: &Caller,
+        mut arrival: Arrival,
+        stored: &StoredPayload,
+    ) -> Result<Message, Error> {
+        let tenant = &caller.may(Action::SendMessages)?.tenant;
+        self.may_bring_message(tenant)?;
+        if let Some(first) = self.arrived(tenant, &arrival).await? {
+            return Ok(first);
+        }
+        let limit = self.most_bytes();
+        if stored.reference().size > limit {
+            return Err(Error::TooLarge { limit });
+        }
+        let mut message = self.new_arrival(caller, &arrival, stored).await?;
+        let mut supersedes = None;
+        for _ in 0..4 {
+            let (work, taken) = self.arrival_rows(caller, &arrival, &message, stored, supersedes)?;
+            match self.store().commit(work).await.map_err(Error::from) {
+                Err(error) if error.is_conflict("dedup") => {}
+                outcome => return outcome.map(|()| taken),
+            }
+            if let Some(first) = self.arrived(tenant, &arrival).await? {
+                return Ok(first);
+            }
+            match self.known(&message).await? {
+                Known::Failed(first) => supersedes = Some(first),
+                Known::Nothing => supersedes = None,
+                Known::Same(first) => return self.also_by(&arrival, *first).await,
+                Known::Other => {
+                    supersedes = None;
+                    message.dedup_key = by_content(stored);
+                    arrival.finding = Some(Finding::error("broker.id-reused"));
+                }
+            }
+        }
+        Err(Error::IdReused)
+    }
+
+    async fn new_arrival(
+        &self,
+        caller: &Caller,
+        arrival: &Arrival,
+        stored: &StoredPayload,
+    ) -> Result<Message, Error> {
+        let tenant = &caller.scope.tenant;
+        let identity = self.identify(tenant, stored, arrival.file_name.clone()).await?;
+        let (standard, message_type) =
+            identity.as_ref().map_or(("", ""), |i| (i.standard.as_str(), i.message_type.as_str()));
+        let (unit, public_service) = self
+            .house()
+            .route(tenant, &arrival.authority, standard, message_type, &caller.actor.id)
+            .ok_or(Error::UnknownAuthority)?;
+        let now = self.now();
+        Ok(Message {
+            id: ids::new_id(),
+            tenant: tenant.clone(),
+            authority: arrival.authority.clone(),
+            unit,
+            public_service,
+            direction: Direction::In,
+            door: arrival.door,
+            partner: caller.actor.id.clone(),
+            // What waits takes no id from a message that comes by its right way.
+            dedup_key: match arrival.finding {
+                None => dedup_key(identity.as_ref(), &stored.reference().sha256),
+                Some(_) => by_content(stored),
+            },
+            identity,
+            payload: Some(stored.reference().clone()),
+            file_name: arrival.file_name.clone(),
+            test: false,
+            state: MessageState::Accepted,
+            received_at: now,
+            updated_at: now,
+            report: None,
+            related: None,
+            exchange: None,
+            forwarding: None,
+        })
+    }
+
+    /// Rows of the first transaction, and the message as it is then.
+    fn arrival_rows(
+        &self,
+        caller: &Caller,
+        arrival: &Arrival,
+        message: &Message,
+        stored: &StoredPayload,
+        supersedes: Option<Id>,
+    ) -> Result<(Work, Message), Error> {
+        let mut work = match &arrival.finding {
+            None => self.transaction_one(message, stored, supersedes),
+            Some(_) => {
+                let mut work = Work::new();
+                self.take_in_rows(&mut work, message, stored, supersedes);
+                work
+            }
+        };
+        let event =
+            notes::of_message(EventKind::MessageAccepted, message, &caller.actor, message.received_at);
+        work.insert_event(&notes::with_fact(event, "transport", arrival.facts.clone()));
+        self.claim_ticket(&mut work, arrival, message);
+        let Some(finding) = &arrival.finding else { return Ok((work, message.clone())) };
+        let report = Report { findings: vec![finding.clone()], more: 0 };
+        let waiting = Message { report: Some(report), ..message.clone() };
+        let waiting = self.parked(&mut work, waiting, &caller.actor, None)?;
+        Ok((work, waiting))
+    }
+
+    /// The same message came by another delivery before: remembered, so that it is not looked at again.
+    async fn also_by(&self, arrival: &Arrival, first: Message) -> Result<Message, Error> {
+        let mut work = Work::new();
+        self.claim_ticket(&mut work, arrival, &first);
+        match self.store().commit(work).await.map_err(Error::from) {
+            Err(error) if !error.is_conflict("dedup") => Err(error),
+            _ => Ok(first),
+        }
+    }
+
+    fn claim_ticket(&self, work: &mut Work, arrival: &Arrival, message: &Message) {
+        let digest = message.payload.as_ref().map_or("", |payload| payload.sha256.as_str());
+        work.claim_dedup(
+            &message.tenant,
+            &tickets(&arrival.authority),
+            &arrival.ticket,
+            message.id,
+            digest,
+            None,
+        );
+    }
+}
+
+/// Where the tickets of an authority's arrivals are remembered.
+fn tickets(authority: &Authority) -> String {
+    format!("arrival:{authority}")
+}
+
+fn by_content(stored: &StoredPayload) -> String {
+    dedup_key(None, &stored.reference().sha256)
+}

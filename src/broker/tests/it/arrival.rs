@@ -1,0 +1,110 @@
+//! What a transport brings: taken in once however often it comes, and never lost, whatever is wrong with it.
+
+use std::io::Write;
+
+use broker::Arrival;
+use model::message::{Door, Finding};
+use model::{Actor, Caller, Message, MessageState, Role, Scope};
+use serde_json::json;
+use store::{ClarificationFilter, MessageFilter, Page};
+
+use crate::house::{Gateway, caller, soest};
+
+/// A partner that brings something for the county by a transport.
+fn partner(id: &str) -> Caller {
+    Caller {
+        actor: Actor { kind: "partner".into(), id: id.into() },
+        roles: vec![Role::System],
+        scope: Scope::tenant("soest"),
+        authority: Some(soest()),
+    }
+}
+
+fn arrival(ticket: &str, finding: Option<&str>) -> Arrival {
+    Arrival {
+        door: Door::Osci,
+        ticket: ticket.into(),
+        authority: soest(),
+        file_name: None,
+        finding: finding.map(Finding::error),
+        facts: json!({ "messageId": ticket }),
+    }
+}
+
+async fn bring(gateway: &Gateway, from: &str, arrival: Arrival, bytes: &[u8]) -> Message {
+    let (broker, from, bytes) = (gateway.broker.clone(), partner(from), bytes.to_vec());
+    let by = from.clone();
+    let write = move || {
+        let mut writer = broker.arrival_writer(&by).unwrap();
+        writer.write_all(&bytes).unwrap();
+        writer.finish().unwrap()
+    };
+    let stored = tokio::task::spawn_blocking(write).await.unwrap();
+    gateway.broker.take_arrival(&from, arrival, stored).await.unwrap()
+}
+
+/// States of all messages, oldest first.
+async fn states(gateway: &Gateway) -> Vec<MessageState> {
+    gateway.broker.run_due_jobs().await.unwrap();
+    let page = Page { after: None, limit: 50 };
+    let all =
+        gateway.broker.messages(&caller("soest", "63"), &MessageFilter::default(), &page).await.unwrap();
+    all.items.iter().map(|message| message.state).collect()
+}
+
+#[tokio::test]
+async fn the_same_delivery_twice_is_one_message_even_after_it_was_decided_upon() {
+    let gateway = Gateway::start().await;
+    let first = bring(&gateway, "bab:1", arrival("x:1", None), b"no message").await;
+    assert_eq!((first.state, first.door), (MessageState::Accepted, Door::Osci));
+    assert_eq!(states(&gateway).await, [MessageState::Parked], "its sender would not be told of a return");
+    let again = bring(&gateway, "bab:1", arrival("x:1", None), b"as it was packed again").await;
+    assert_eq!(again.id, first.id);
+    let other = bring(&gateway, "bab:1", arrival("x:2", None), b"no message").await;
+    assert_eq!(other.id, first.id, "the same bytes by another delivery");
+    let known = bring(&gateway, "bab:1", arrival("x:2", None), b"whatever").await;
+    assert_eq!(known.id, first.id);
+    assert_eq!(states(&gateway).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_waits_with_its_rule_and_takes_no_id_from_others() {
+    let gateway = Gateway::start().await;
+    let waiting =
+        bring(&gateway, "stranger", arrival("x:1", Some("osci-party.unknown-sender")), b"bytes").await;
+    assert_eq!(waiting.state, MessageState::Parked);
+    let ours = caller("soest", "63");
+    let page = Page { after: None, limit: 5 };
+    let found = gateway.broker.clarifications(&ours, &ClarificationFilter::default(), &page).await.unwrap();
+    assert_eq!(found.items.len(), 1);
+    assert_eq!(found.items[0].rule, "osci-party.unknown-sender");
+    assert!(found.items[0].task.is_some());
+    let again =
+        bring(&gateway, "stranger", arrival("x:1", Some("osci-party.unknown-sender")), b"others").await;
+    assert_eq!(again.id, waiting.id);
+    assert_eq!(states(&gateway).await, [MessageState::Parked], "no job works on it");
+}
+
+/// A hand-over of one case in the standard of the tests.
+fn handover(title: &str) -> Vec<u8> {
+    let (process, case) = ("0198c0de-0000-7000-8000-000000000001", "0198c0de-0000-7000-8000-000000000002");
+    json!({ "toy": "0401", "process": process, "receipt": false, "objects": [[case, title]], "results": [] })
+        .to_string()
+        .into_bytes()
+}
+
+#[tokio::test]
+async fn other_content_under_a_known_id_waits_instead_of_being_lost() {
+    let gateway = Gateway::start().await;
+    // Nobody that we know: it must not take the id from the one that has it.
+    bring(&gateway, "stranger", arrival("x:0", Some("osci-party.unknown-sender")), &handover("a claim"))
+        .await;
+    let first = bring(&gateway, "bab:05974028", arrival("x:1", None), &handover("Neubau")).await;
+    let other = bring(&gateway, "bab:05974028", arrival("x:2", None), &handover("Anbau")).await;
+    assert_ne!(other.id, first.id);
+    assert_eq!(other.report.unwrap().findings[0].rule, "broker.id-reused");
+    let again = bring(&gateway, "bab:05974028", arrival("x:3", None), &handover("Neubau")).await;
+    assert_eq!(again.id, first.id);
+    use MessageState::{Parked, Processed};
+    assert_eq!(states(&gateway).await, [Parked, Processed, Parked]);
+}

@@ -1,0 +1,292 @@
+//! The gateway as sender and recipient in OSCI-Transport 1.2: keys of its authorities, their mailboxes at intermediaries,
+//! partners that are reached by one, and who may call the passive recipient.
+
+use std::path::Path;
+
+use broker::house::{AuthorityEntry, OsciMailbox, OsciMode, OsciReach, PartnerEntry};
+use model::Authority;
+use seal::algorithm::SignatureMethod;
+use seal::identity::Identity;
+use seal::x509::Certificate;
+use serde::{Deserialize, Serialize};
+
+use crate::check::Check;
+use crate::osci::{certificates, identity, method, refused, resolve_pair};
+use crate::{Config, Error, resolve};
+
+/// `[osci_recipient]`. Without it nobody may call.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OsciRecipient {
+    /// Authorities of the house that may be called; each needs its own keys.
+    pub authorities: Vec<Authority>,
+    /// References to files of the signature certificates of intermediaries that may call.
+    pub intermediaries: Vec<String>,
+}
+
+/// Everything that the configuration says of the gateway as a party, loaded.
+pub struct Parties {
+    /// Authorities with keys of their own.
+    pub own: Vec<Party>,
+    /// Partners that are reached.
+    pub partners: Vec<Partner>,
+    /// Mailboxes that are fetched from.
+    pub mailboxes: Vec<Mailbox>,
+    /// Who may call whom.
+    pub recipient: Option<Recipient>,
+}
+
+/// An authority of the house with its keys.
+pub struct Party {
+    /// Its tenant.
+    pub tenant: String,
+    /// The authority.
+    pub authority: Authority,
+    /// Key pairs for which content is encrypted, the present one first.
+    pub cipher: Vec<Identity>,
+    /// The key pair that signs.
+    pub signer: Identity,
+    /// How it signs.
+    pub method: SignatureMethod,
+}
+
+/// An intermediary.
+pub struct Line {
+    /// Its address.
+    pub url: String,
+    /// Its cipher certificate.
+    pub certificate: Certificate,
+    /// The certificate that must sign its answers.
+    pub answers_by: Option<Certificate>,
+}
+
+/// A partner that is reached by an intermediary.
+pub struct Partner {
+    /// The partner.
+    pub authority: Authority,
+    /// The intermediary.
+    pub line: Line,
+    /// The partner's cipher certificate.
+    pub recipient: Certificate,
+    /// Certificates that it signs content with.
+    pub signed_by: Vec<Certificate>,
+    /// How messages are delivered.
+    pub mode: OsciMode,
+    /// Address of the passive recipient; empty if messages are stored.
+    pub receiver: String,
+}
+
+/// A mailbox that is fetched from.
+pub struct Mailbox {
+    /// Whose it is.
+    pub authority: Authority,
+    /// The intermediary.
+    pub line: Line,
+    /// Seconds between two looks.
+    pub every_seconds: u32,
+}
+
+/// The passive recipient.
+pub struct Recipient {
+    /// Authorities that may be called.
+    pub authorities: Vec<Authority>,
+    /// Signature certificates of intermediaries that may call.
+    pub intermediaries: Vec<Certificate>,
+}
+
+impl Config {
+    /// What the configuration refers to, loaded.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or is not what it should be.
+    pub fn osci_parties(&self) -> Result<Parties, Error> {
+        let (mut own, mut mailboxes, mut partners) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, tenant) in self.tenants.iter().enumerate() {
+            for (index, authority) in tenant.authorities.iter().enumerate() {
+                let key = format!("tenant[{at}].authority[{index}]");
+                own.extend(party(&tenant.id, authority, &key)?);
+                for (number, mailbox) in authority.osci_mailboxes.iter().enumerate() {
+                    mailboxes.push(load_mailbox(
+                        authority,
+                        mailbox,
+                        &format!("{key}.osci_mailbox[{number}]"),
+                    )?);
+                }
+            }
+        }
+        for (index, entry) in self.partners.iter().enumerate() {
+            if let Some(reach) = &entry.osci {
+                partners.push(load_partner(entry, reach, &format!("partner[{index}].osci"))?);
+            }
+        }
+        let recipient = self.osci_recipient.as_ref().map(OsciRecipient::load).transpose()?;
+        Ok(Parties { own, partners, mailboxes, recipient })
+    }
+
+    pub(crate) fn resolve_parties(&mut self, folder: &Path) {
+        for authority in self.tenants.iter_mut().flat_map(|tenant| &mut tenant.authorities) {
+            if let Some(keys) = &mut authority.osci {
+                let pairs = keys.cipher.iter_mut().chain([&mut keys.signer]);
+                pairs.for_each(|pair| resolve_pair(pair, folder));
+            }
+            for mailbox in &mut authority.osci_mailboxes {
+                let references =
+                    [&mut mailbox.intermediary_certificate].into_iter().chain(&mut mailbox.answers_by);
+                references.for_each(|reference| resolve(reference, folder));
+            }
+        }
+        for reach in self.partners.iter_mut().filter_map(|partner| partner.osci.as_mut()) {
+            let references = [&mut reach.intermediary_certificate, &mut reach.recipient_certificate];
+            let references = references.into_iter().chain(&mut reach.answers_by).chain(&mut reach.signed_by);
+            references.for_each(|reference| resolve(reference, folder));
+        }
+        let callers = self.osci_recipient.iter_mut().flat_map(|recipient| &mut recipient.intermediaries);
+        callers.for_each(|reference| resolve(reference, folder));
+    }
+}
+
+impl OsciRecipient {
+    fn load(&self) -> Result<Recipient, Error> {
+        let mut intermediaries = Vec::new();
+        for (index, reference) in self.intermediaries.iter().enumerate() {
+            intermediaries
+                .extend(certificates(reference, &format!("osci_recipient.intermediaries[{index}]"))?);
+        }
+        Ok(Recipient { authorities: self.authorities.clone(), intermediaries })
+    }
+}
+
+fn party(tenant: &str, authority: &AuthorityEntry, key: &str) -> Result<Option<Party>, Error> {
+    let Some(keys) = &authority.osci else { return Ok(None) };
+    let mut cipher = Vec::new();
+    for (index, pair) in keys.cipher.iter().enumerate() {
+        cipher.push(identity(pair, &format!("{key}.osci.cipher[{index}]"))?);
+    }
+    Ok(Some(Party {
+        tenant: tenant.to_owned(),
+        authority: authority.key.clone(),
+        cipher,
+        signer: identity(&keys.signer, &format!("{key}.osci.signer"))?,
+        method: method(keys.signature),
+    }))
+}
+
+fn load_mailbox(authority: &AuthorityEntry, mailbox: &OsciMailbox, key: &str) -> Result<Mailbox, Error> {
+    let OsciMailbox { intermediary, intermediary_certificate, answers_by, every_seconds } = mailbox;
+    Ok(Mailbox {
+        authority: authority.key.clone(),
+        line: line(intermediary, intermediary_certificate, answers_by.as_deref(), key)?,
+        every_seconds: *every_seconds,
+    })
+}
+
+fn load_partner(entry: &PartnerEntry, reach: &OsciReach, key: &str) -> Result<Partner, Error> {
+    let OsciReach { intermediary, intermediary_certificate, answers_by, .. } = reach;
+    let mut signed_by = Vec::new();
+    for (index, reference) in reach.signed_by.iter().enumerate() {
+        signed_by.extend(certificates(reference, &format!("{key}.signed_by[{index}]"))?);
+    }
+    Ok(Partner {
+        authority: entry.authority.clone(),
+        line: line(intermediary, intermediary_certificate, answers_by.as_deref(), key)?,
+        recipient: one(&reach.recipient_certificate, &format!("{key}.recipient_certificate"))?,
+        signed_by,
+        mode: reach.mode,
+        receiver: reach.receiver.clone().unwrap_or_default(),
+    })
+}
+
+fn line(url: &str, certificate: &str, answers_by: Option<&str>, key: &str) -> Result<Line, Error> {
+    let answers_by = answers_by.map(|reference| one(reference, &format!("{key}.answers_by")));
+    Ok(Line {
+        url: url.to_owned(),
+        certificate: one(certificate, &format!("{key}.intermediary_certificate"))?,
+        answers_by: answers_by.transpose()?,
+    })
+}
+
+/// The first certificate of a file: those of its issuers may stand behind it.
+fn one(reference: &str, key: &str) -> Result<Certificate, Error> {
+    let first = certificates(reference, key)?.into_iter().next();
+    first.ok_or_else(|| refused(key, seal::Error::CertificateMalformed))
+}
+
+impl Check<'_> {
+    pub(crate) fn osci_authority(&self, key: &str, authority: &AuthorityEntry) -> Result<(), Error> {
+        if let Some(keys) = &authority.osci {
+            self.key_pairs(&format!("{key}.osci"), &keys.cipher, &keys.signer)?;
+        }
+        for (index, mailbox) in authority.osci_mailboxes.iter().enumerate() {
+            let key = format!("{key}.osci_mailbox[{index}]");
+            if authority.osci.is_none() {
+                return Err(self.value(&key, "who fetches needs keys: osci = { cipher = …, signer = … }"));
+            }
+            let OsciMailbox { intermediary, intermediary_certificate, answers_by, every_seconds } = mailbox;
+            self.osci_line(&key, intermediary, intermediary_certificate, answers_by.as_deref())?;
+            self.number(&format!("{key}.every_seconds"), u64::from(*every_seconds), 1, 24 * 3_600)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn osci_partner(
+        &self,
+        key: &str,
+        partner: &PartnerEntry,
+        reach: &OsciReach,
+    ) -> Result<(), Error> {
+        let OsciReach { intermediary, intermediary_certificate, answers_by, .. } = reach;
+        if partner.may_repeat {
+            return Err(self.value(&format!("{key}.may_repeat"), "only adapters repeat: OSCI has ids"));
+        }
+        let key = format!("{key}.osci");
+        self.osci_line(&key, intermediary, intermediary_certificate, answers_by.as_deref())?;
+        self.file(&format!("{key}.recipient_certificate"), &reach.recipient_certificate)?;
+        for (index, reference) in reach.signed_by.iter().enumerate() {
+            self.file(&format!("{key}.signed_by[{index}]"), reference)?;
+        }
+        match (reach.mode, &reach.receiver) {
+            (OsciMode::Store, None) => Ok(()),
+            (OsciMode::Store, Some(_)) => {
+                Err(self
+                    .value(&format!("{key}.receiver"), "a mailbox needs no receiver: mode = \"forward\"?"))
+            }
+            (_, Some(url)) => self.url(&format!("{key}.receiver"), url),
+            (_, None) => Err(self.value(&key, "the mode needs the address of a receiver")),
+        }
+    }
+
+    pub(crate) fn osci_recipient(&self, config: &Config) -> Result<(), Error> {
+        let Some(recipient) = &config.osci_recipient else { return Ok(()) };
+        if recipient.authorities.is_empty() || recipient.intermediaries.is_empty() {
+            return Err(self.value("osci_recipient", "authorities and intermediaries are needed"));
+        }
+        for (index, key) in recipient.authorities.iter().enumerate() {
+            let place = format!("osci_recipient.authorities[{index}]");
+            let all = config.tenants.iter().flat_map(|tenant| &tenant.authorities);
+            let known = all.into_iter().find(|authority| authority.key == *key);
+            self.defined(&place, "authority", known.is_some())?;
+            if known.is_some_and(|authority| authority.osci.is_none()) {
+                return Err(self.value(&place, "who is called needs keys: osci = { cipher = …, signer = … }"));
+            }
+        }
+        for (index, reference) in recipient.intermediaries.iter().enumerate() {
+            self.file(&format!("osci_recipient.intermediaries[{index}]"), reference)?;
+        }
+        Ok(())
+    }
+
+    fn osci_line(
+        &self,
+        key: &str,
+        url: &str,
+        certificate: &str,
+        answers_by: Option<&str>,
+    ) -> Result<(), Error> {
+        self.url(&format!("{key}.intermediary"), url)?;
+        self.file(&format!("{key}.intermediary_certificate"), certificate)?;
+        match answers_by {
+            Some(reference) => self.file(&format!("{key}.answers_by"), reference),
+            None => Ok(()),
+        }
+    }
+}

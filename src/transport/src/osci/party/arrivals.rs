@@ -1,0 +1,154 @@
+//! Handing to the broker what was delivered: opened, its sender known by the certificate that signed it, taken in by the
+//! first transaction. What cannot be opened or comes from nobody we know is taken in as well and waits for a human.
+
+use std::collections::HashMap;
+use std::io;
+
+use ::osci::message::Message as Said;
+use ::osci::package::Package;
+use broker::{Arrival, Broker, StoredPayload};
+use model::message::{Door, Finding};
+use model::{Actor, Authority, Caller, Message, Role, Scope};
+use seal::x509::Certificate;
+use seal::xmlenc::Plaintext;
+use serde_json::json;
+
+use super::line::Lines;
+use super::unpack::{Leaf, Rule, unpack};
+use super::{Partner, Party};
+
+/// Whom a delivery comes from that names no certificate.
+const NOBODY: &str = "anonymous";
+
+/// Takes deliveries in.
+pub(super) struct Arrivals {
+    broker: Broker,
+    /// Partners by the fingerprints of the certificates that they sign with.
+    senders: HashMap<String, Authority>,
+}
+
+/// A delivery that has come.
+pub(super) struct Delivered<'a> {
+    /// Whom it is for.
+    pub(super) party: &'a Party,
+    /// The intermediary that it comes from, by the fingerprint of its certificate: its ids are its own.
+    pub(super) intermediary: &'a str,
+    /// Its package.
+    pub(super) package: &'a Package,
+    /// Its message, verified.
+    pub(super) message: &'a Said,
+    /// Its message id there.
+    pub(super) message_id: String,
+}
+
+/// What is taken in of a delivery.
+struct Chosen {
+    caller: Caller,
+    name: Option<String>,
+    finding: Option<Rule>,
+    stored: StoredPayload,
+}
+
+impl Arrivals {
+    pub(super) fn new(broker: Broker, partners: &[Partner]) -> Self {
+        let signs = |partner: &Partner| {
+            let authority = partner.authority.clone();
+            let names = partner.signed_by.iter().map(|it| it.fingerprint().to_owned());
+            names.map(move |name| (name, authority.clone())).collect::<Vec<_>>()
+        };
+        Arrivals { broker, senders: partners.iter().flat_map(signs).collect() }
+    }
+
+    /// Takes a delivery in. Returns once it is durable; the same delivery again gets the same message. On a thread that may
+    /// block.
+    ///
+    /// # Errors
+    /// If our own store or disk fails: the delivery must not count as received.
+    pub(super) fn take(&self, lines: &Lines, delivered: &Delivered<'_>) -> Result<Message, broker::Error> {
+        let tenant = &delivered.party.tenant;
+        let arrival = self.arrival(delivered);
+        if let Some(first) = lines.runtime.block_on(self.broker.arrived(tenant, &arrival))? {
+            return Ok(first);
+        }
+        let chosen = self.choose(lines, delivered)?;
+        let arrival =
+            Arrival { file_name: chosen.name, finding: chosen.finding.map(Finding::error), ..arrival };
+        let taken = self.broker.take_arrival(&chosen.caller, arrival, chosen.stored);
+        lines.runtime.block_on(taken)
+    }
+
+    fn arrival(&self, delivered: &Delivered<'_>) -> Arrival {
+        let originator = &delivered.message.certificates.signature_originator;
+        Arrival {
+            door: Door::Osci,
+            ticket: format!("{}:{}", delivered.intermediary, delivered.message_id),
+            authority: delivered.party.authority.clone(),
+            file_name: None,
+            finding: None,
+            facts: json!({
+                "messageId": delivered.message_id,
+                "intermediary": delivered.intermediary,
+                "originator": originator.as_ref().map(|it| it.certificate.fingerprint()),
+            }),
+        }
+    }
+
+    /// The content that a standard recognises; if there is none, the only one, or else the package as it came.
+    fn choose(&self, lines: &Lines, delivered: &Delivered<'_>) -> Result<Chosen, broker::Error> {
+        let leaves = match unpack(lines, delivered.party, delivered.package, delivered.message) {
+            Err(error) => {
+                tracing::error!(code = error.code(), "a delivery could not be opened");
+                return Err(broker::Error::Internal);
+            }
+            Ok(Err(rule)) => return self.whole(delivered, rule),
+            Ok(Ok(leaves)) => leaves,
+        };
+        let only = leaves.len() == 1;
+        for leaf in leaves {
+            let caller = self.caller(delivered, &leaf.authors);
+            let stored = self.write(&caller, &leaf.bytes)?;
+            let name = leaf.name.as_deref();
+            if only || lines.runtime.block_on(self.broker.recognises(&caller, &stored, name))? {
+                let finding = (!self.is_known(&leaf)).then_some("osci-party.unknown-sender");
+                return Ok(Chosen { caller, name: leaf.name, finding, stored });
+            }
+            lines.runtime.block_on(self.broker.discard_arrival(stored));
+        }
+        self.whole(delivered, "osci-party.no-message")
+    }
+
+    /// The package as it came.
+    fn whole(&self, delivered: &Delivered<'_>, rule: Rule) -> Result<Chosen, broker::Error> {
+        let caller = self.caller(delivered, &[]);
+        let stored = self.write(&caller, &delivered.package.raw)?;
+        Ok(Chosen { caller, name: None, finding: Some(rule), stored })
+    }
+
+    fn write(&self, caller: &Caller, bytes: &Plaintext) -> Result<StoredPayload, broker::Error> {
+        let mut writer = self.broker.arrival_writer(caller)?;
+        io::copy(&mut bytes.open(), &mut writer).map_err(|_| broker::Error::Interrupted)?;
+        Ok(writer.finish()?)
+    }
+
+    fn is_known(&self, leaf: &Leaf) -> bool {
+        leaf.authors.iter().any(|author| self.senders.contains_key(author.fingerprint()))
+    }
+
+    /// Whoever signed: a partner, or a fingerprint that nobody knows. What is only claimed is no better than that.
+    fn caller(&self, delivered: &Delivered<'_>, authors: &[Certificate]) -> Caller {
+        let known = authors.iter().find_map(|author| self.senders.get(author.fingerprint()));
+        let claimed = delivered.message.certificates.signature_originator.as_ref();
+        let stranger = authors.first().or(claimed.map(|named| &named.certificate));
+        let id = match (known, stranger) {
+            (Some(authority), _) => authority.to_string(),
+            (None, Some(certificate)) => certificate.fingerprint().to_owned(),
+            (None, None) => NOBODY.to_owned(),
+        };
+        Caller {
+            actor: Actor { kind: "partner".to_owned(), id },
+            roles: vec![Role::System],
+            scope: Scope::tenant(&delivered.party.tenant),
+            authority: Some(delivered.party.authority.clone()),
+        }
+    }
+}
