@@ -163,10 +163,15 @@ pub(crate) enum PartnerCommand {
         #[command(flatten)]
         of: OfTenant,
     },
-    /// Say how a partner is reached and what it reads.
+    /// Say how a partner is reached and what it reads; by OSCI-Transport, also look at all certificates and speak with its
+    /// intermediary.
+    #[command(after_help = "Example: amtsbote partner check bab:00000003 --from bab:00000001")]
     Check {
-        /// Short name.
+        /// Short name or Behördenkennung.
         id: String,
+        /// Authority of this house that would send; may be left out if only one can.
+        #[arg(long, value_name = "KEY")]
+        from: Option<Authority>,
         #[command(flatten)]
         of: OfTenant,
     },
@@ -406,6 +411,34 @@ pub(crate) enum OsciCommand {
         #[arg(long, value_name = "REFERENCE", requires = "key")]
         password: Option<String>,
     },
+    /// Send a file to a partner by its intermediary, for trying the way out: past cases, queue and evidence.
+    #[command(after_help = "Example: amtsbote osci send probe.pdf --from bab:00000001 --to bab:00000003")]
+    Send(ToSend),
+    /// Look into mailboxes at intermediaries now, and take in what waits there.
+    Fetch {
+        /// Only mailboxes of this authority.
+        #[arg(long, value_name = "KEY")]
+        authority: Option<Authority>,
+    },
+}
+
+/// A file to be sent.
+#[derive(Args)]
+pub(crate) struct ToSend {
+    /// The file.
+    pub(crate) file: PathBuf,
+    /// Authority of this house that sends it.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) from: Authority,
+    /// Partner that it is for.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) to: Authority,
+    /// Subject, readable for the intermediary: no personal data.
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+    /// The id that an earlier attempt printed: then it arrives once, whatever became of that.
+    #[arg(long)]
+    pub(crate) id: Option<Id>,
 }
 
 /// Reads a value by the name that it has in JSON.

@@ -4,22 +4,19 @@
 //! write, one after the other, and the workers of the running one find what was put into the queue here.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::process::ExitCode;
 
 use broker::{Lane, NewToken, Partner, TokenRow};
 use model::rights::Within;
-use model::{Caller, Timestamp};
+use model::{Authority, Caller, Timestamp};
 use output::{print, table};
 use schemas::Schemas;
-use seal::identity::Identity;
 use serde_json::{Value, json};
 
-use crate::cli::{
-    AdapterCommand, ConfigCommand, OfTenant, OsciCommand, PartnerCommand, SchemaCommand, TokenCommand,
-};
+use crate::cli::{AdapterCommand, ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
+use crate::osci_commands::check_in_words;
 use config::Config;
 
 /// A command's outcome: done, or something was found.
@@ -27,7 +24,7 @@ pub(crate) type Outcome = Result<ExitCode, Error>;
 
 /// A command on the store of a configured gateway.
 pub(crate) struct OnStore {
-    config: Config,
+    pub(crate) config: Config,
     pub(crate) gateway: Gateway,
     pub(crate) as_json: bool,
 }
@@ -99,20 +96,35 @@ impl OnStore {
                 let retried = broker.retry_lane(&self.caller(&of)?, &name).await?;
                 print(self.as_json, &lane(&retried), |_| format!("{name}: is tried again"));
             }
-            PartnerCommand::Check { id, of } => {
-                let caller = self.caller(&of)?;
-                let partners = broker.partners(&caller).await?;
-                let partner = partners.into_iter().find(|partner| partner.id == id);
-                let partner =
-                    partner.ok_or(broker::Error::Model(model::Error::NotFound { kind: "partner" }))?;
-                let authority = partner.authority.ok_or(broker::Error::UnknownAuthority)?;
-                let reach = json!(broker.capabilities(&caller, &authority, None).await?);
-                print(self.as_json, &reach, |reach| {
-                    format!("{}: {}\nreads {}", authority, reach["transport"], reach["reads"])
-                });
-            }
+            PartnerCommand::Check { id, from, of } => return self.check_partner(&id, from, &of).await,
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    async fn check_partner(&self, id: &str, from: Option<Authority>, of: &OfTenant) -> Outcome {
+        let (broker, caller) = (&self.gateway.broker, self.caller(of)?);
+        let partner = broker.partners(&caller).await?.into_iter().find(|partner| partner.id == id);
+        let authority = match partner {
+            Some(partner) => partner.authority.ok_or(broker::Error::UnknownAuthority)?,
+            // Partners of the configuration have no short name.
+            None => {
+                id.parse().map_err(|_| broker::Error::Model(model::Error::NotFound { kind: "partner" }))?
+            }
+        };
+        let mut shown = json!(broker.capabilities(&caller, &authority, None).await?);
+        let osci = self.osci_check(&caller.scope.tenant, from, &authority).await?;
+        let is_well = osci.as_ref().is_none_or(|(_, is_well)| *is_well);
+        if let Some((check, _)) = osci {
+            shown["osci"] = check;
+        }
+        print(self.as_json, &shown, |shown| {
+            let reach = format!("{authority}: {}\nreads {}", shown["transport"], shown["reads"]);
+            match shown["osci"].is_null() {
+                true => reach,
+                false => format!("{reach}\n{}", check_in_words(&shown["osci"])),
+            }
+        });
+        Ok(u8::from(!is_well).into())
     }
 
     /// `amtsbote adapter …`
@@ -245,6 +257,7 @@ pub(crate) fn config(command: &ConfigCommand, config: &Config, as_json: bool) ->
         ConfigCommand::Check => {
             net::Egress::new(&config.egress.allow)?;
             config.osci_keys()?;
+            config.osci_parties()?;
             let authorities: usize = config.tenants.iter().map(|tenant| tenant.authorities.len()).sum();
             let shown = json!({ "valid": true, "tenants": config.tenants.len(), "authorities": authorities });
             print(as_json, &shown, |_| {
@@ -257,16 +270,5 @@ pub(crate) fn config(command: &ConfigCommand, config: &Config, as_json: bool) ->
             });
         }
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// `amtsbote osci …`
-pub(crate) fn osci(command: &OsciCommand, as_json: bool) -> Outcome {
-    let OsciCommand::Inspect { file, key, password } = command;
-    let keys = key.iter().map(|key| Identity::load(key, password.as_deref()));
-    let keys = keys.collect::<Result<Vec<_>, _>>()?;
-    let opened = File::open(file).map_err(|reason| Error::File { file: file.clone(), reason })?;
-    let shown = transport::osci::inspect::inspect(opened, &keys)?;
-    print(as_json, &shown, transport::osci::inspect::in_words);
     Ok(ExitCode::SUCCESS)
 }

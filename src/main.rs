@@ -7,6 +7,7 @@ mod error;
 mod evidence;
 mod gateway;
 mod messages;
+mod osci_commands;
 mod registry;
 mod selftest;
 mod serve;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, EvidenceCommand, Language};
+use cli::{Cli, Command, EvidenceCommand, Language, OsciCommand};
 use commands::OnStore;
 use config::{Config, LogFormat, LogLevel};
 use error::Error;
@@ -70,7 +71,10 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Evidence(EvidenceCommand::Key) => evidence::public_key(&load()?, as_json),
         Command::Config(command) => commands::config(&command, &load()?, as_json),
-        Command::Osci(command) => commands::osci(&command, as_json),
+        Command::Osci(OsciCommand::Inspect { file, key, password }) => {
+            osci_commands::inspect(&file, key.as_deref(), password.as_deref(), as_json)
+        }
+        Command::Osci(command) => on_store(load()?, as_json, async |store| store.osci(command).await),
         Command::Openapi => {
             output::line(&api::document(&api::Settings::default()).to_string());
             Ok(ExitCode::SUCCESS)

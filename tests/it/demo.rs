@@ -6,6 +6,22 @@ use std::process::Command;
 use serde_json::Value;
 
 #[test]
+fn the_handover_goes_by_osci_transport_as_well() {
+    let output = Command::new(env!("CARGO_BIN_EXE_amtsbote"))
+        .args(["demo", "--osci", "--json", "--big-mb", "5", "--samples", "none"])
+        .output()
+        .unwrap();
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    assert!(output.status.success(), "{summary:#}");
+    assert_eq!(summary["verified"], true);
+    let told = summary.to_string();
+    assert!(
+        told.contains("OSCI-Intermediär") && told.contains("0401, 0403 und 0402 genau einmal"),
+        "{summary:#}"
+    );
+}
+
+#[test]
 fn every_step_of_the_demonstration_is_verified() {
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/samples/xoev/xdomea");
     if !samples.exists() {

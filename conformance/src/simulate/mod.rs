@@ -5,6 +5,7 @@
 pub mod auditor;
 pub mod containers;
 pub mod files;
+pub mod osci;
 pub mod partner;
 pub mod portal;
 pub mod records;

@@ -15,7 +15,7 @@ use conformance::simulate::records::{Imported, RecordKeeping};
 use conformance::simulate::samples::{self, is_at_rest};
 use conformance::simulate::sender::Sender;
 use conformance::simulate::story::{Story, megabytes, verify};
-use conformance::simulate::{Error, containers, tamper};
+use conformance::simulate::{Error, containers, osci, tamper};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -32,6 +32,9 @@ pub struct Options {
     /// Leave the gateway running at the end and print its URLs and token files
     #[arg(long)]
     keep: bool,
+    /// Hand over by OSCI-Transport to a second gateway, which runs the intermediary, too
+    #[arg(long)]
+    osci: bool,
     /// Size of the large document, in MB
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=2_000))]
     big_mb: u32,
@@ -51,6 +54,8 @@ pub async fn run(options: Options, json: bool) -> ExitCode {
 /// The people and systems around the gateway.
 struct Scene {
     gateway: Gateway,
+    /// The town's own gateway, if it has one.
+    beyond: Option<Gateway>,
     portal: Portal,
     sender: Sender,
     county: RecordKeeping,
@@ -69,7 +74,7 @@ struct Application {
 }
 
 async fn tell(options: &Options, story: &mut Story) -> Result<(), Error> {
-    let mut scene = set_up(story).await?;
+    let mut scene = set_up(options, story).await?;
     let mut application = hand_in(&scene, options, story).await?;
     assign_reference(&scene, &application, story).await?;
     kill_and_repeat(&mut scene, &mut application, story).await?;
@@ -81,30 +86,42 @@ async fn tell(options: &Options, story: &mut Story) -> Result<(), Error> {
     hide_from_stranger(&scene, &application, &exchange, story).await?;
     prove(&scene, &application, story).await?;
     send_samples(&scene, &options.samples, story).await?;
-    let peak = scene.gateway.peak_memory();
-    verify(peak < MOST_MEMORY, "der Speicherbedarf wächst nicht mit den Dateien")?;
-    story.note(&format!("Spitzenspeicher des Gateways: {}", megabytes(peak)));
+    for gateway in std::iter::once(&scene.gateway).chain(&scene.beyond) {
+        let peak = gateway.peak_memory();
+        verify(peak < MOST_MEMORY, "der Speicherbedarf wächst nicht mit den Dateien")?;
+        story.note(&format!("Spitzenspeicher des Gateways: {}", megabytes(peak)));
+    }
     finish(scene, options.keep, story).await
 }
 
-async fn set_up(story: &mut Story) -> Result<Scene, Error> {
+async fn set_up(options: &Options, story: &mut Story) -> Result<Scene, Error> {
     let step = story.step("Gateway einrichten und starten", REAL);
-    let mut gateway = Gateway::prepare(&std::env::current_exe()?, &Engine::Sqlite).await?;
+    let binary = std::env::current_exe()?;
+    let (mut gateway, mut beyond) = match options.osci {
+        true => osci::two_gateways(&binary, &Engine::Sqlite).await.map(|(own, other)| (own, Some(other)))?,
+        false => (Gateway::prepare(&binary, &Engine::Sqlite).await?, None),
+    };
     let county =
         |roles, unit, service| Rights { tenant: COUNTY, roles, unit, service, authority: Some(COUNTY_KEY) };
     let building = |roles| county(roles, portal::UNIT, portal::SERVICE);
     let town = Rights { tenant: TOWN, authority: Some(TOWN_KEY), ..county(&["record-keeping"], "*", "*") };
     let portal = token(&gateway, "portal", building(&["system"])).await?;
     let county_dms = token(&gateway, "dms-kreis", building(&["record-keeping"])).await?;
-    let town_dms = token(&gateway, "dms-stadt", town).await?;
+    let town_dms = token(beyond.as_ref().unwrap_or(&gateway), "dms-stadt", town).await?;
     let stranger = token(&gateway, "abfallwirtschaft", county(&["system", "auditor"], "70", "*")).await?;
     let auditor = token(&gateway, "revision", county(&["auditor"], "*", "*")).await?;
+    if let Some(beyond) = &mut beyond {
+        beyond.start().await?;
+    }
     gateway.start().await?;
     for client in [&portal, &county_dms, &town_dms, &stranger, &auditor] {
         verify(client.get("/case-files").await?.status == 200, "jedes Token wird erkannt")?;
     }
     let pid = gateway.pid().unwrap_or_default();
     story.done(step, 0, &format!("Prozess {pid}, eingebetteter Speicher, 2 Behörden, 5 Zugänge"));
+    if let Some(pid) = beyond.as_ref().and_then(Gateway::pid) {
+        story.note(&format!("Die Stadt hat ein eigenes Gateway mit OSCI-Intermediär: Prozess {pid}"));
+    }
     Ok(Scene {
         portal: Portal { client: portal.clone() },
         sender: Sender { client: portal },
@@ -113,6 +130,7 @@ async fn set_up(story: &mut Story) -> Result<Scene, Error> {
         stranger,
         auditor: Auditor { client: auditor, folder: gateway.folder().to_owned() },
         gateway,
+        beyond,
     })
 }
 
@@ -444,16 +462,23 @@ async fn send_samples(scene: &Scene, folder: &Path, story: &mut Story) -> Result
 }
 
 async fn finish(scene: Scene, keep: bool, story: &mut Story) -> Result<(), Error> {
-    if !keep {
-        return scene.gateway.remove().await;
+    for gateway in std::iter::once(scene.gateway).chain(scene.beyond) {
+        match keep {
+            true => tell_of(gateway, story),
+            false => gateway.remove().await?,
+        }
     }
-    let left = scene.gateway.leave();
+    Ok(())
+}
+
+/// Leaves a gateway running.
+fn tell_of(gateway: Gateway, story: &mut Story) {
+    let left = gateway.leave();
     let (pid, rest, operations) = (left.pid, &left.internal, &left.operations);
     story.note(&format!("Das Gateway läuft weiter als Prozess {pid}; beenden mit: kill {pid}"));
     story.note(&format!("REST: {rest}/api/v1, beschrieben unter {rest}/api/v1/openapi.json"));
     story.note(&format!("Betrieb: {operations}/health/ready und {operations}/metrics"));
     story.note(&format!("Zugänge: {}", left.folder.join("tokens").display()));
-    Ok(())
 }
 
 /// How many messages of a type an exchange has.

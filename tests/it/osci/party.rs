@@ -387,3 +387,57 @@ async fn what_we_send_is_decrypted_and_verified_by_a_reader_that_is_not_ours() {
     );
     Houses { town: bed.gateway, ..houses }.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_tries_the_way_out_and_looks_into_the_mailbox() {
+    let houses = Houses::open(&Engine::Sqlite, STORE).await;
+    let county = &houses.county;
+    let check = ["partner", "check", TOWN_KEY, "--tenant", COUNTY, "--json"];
+    let found = county.run(&check).await.unwrap();
+    assert_eq!(
+        (&found["transport"], &found["osci"]["dialog"]["ok"]),
+        (&json!("osci"), &json!(true)),
+        "{found}"
+    );
+    let keys = |it: &Value| it["key"].as_str().unwrap().to_owned();
+    let named: Vec<String> = found["osci"]["certificates"].as_array().unwrap().iter().map(keys).collect();
+    let wanted =
+        ["cipher", "signer", "intermediary_certificate", "recipient_certificate", "answers_by", "signed_by"];
+    assert_eq!(named, wanted);
+    assert!(
+        found["osci"]["certificates"].as_array().unwrap().iter().all(|it| it["valid"] == true),
+        "{found}"
+    );
+
+    let probe = county.folder().join("probe.txt");
+    std::fs::write(&probe, "a probe").unwrap();
+    let probe = probe.display().to_string();
+    let send =
+        ["osci", "send", &probe, "--from", COUNTY_KEY, "--to", TOWN_KEY, "--subject", "Probe", "--json"];
+    let sent = county.run(&send).await.unwrap();
+    let again = [&send[..], &["--id", sent["id"].as_str().unwrap()]].concat();
+    let repeated = county.run(&again).await.unwrap();
+    assert!(sent["messageId"].is_string());
+    assert_eq!(repeated["messageId"], sent["messageId"], "the same parcel arrives once");
+    let town = Houses::client(&houses.town, TOWN, TOWN_KEY).await;
+    parked(&town).await;
+    assert_eq!(town.list("/messages").await.unwrap().len(), 1);
+
+    let fetch = ["osci", "fetch", "--authority", TOWN_KEY, "--json"];
+    let fetched = houses.town.run(&fetch).await.unwrap();
+    assert_eq!(
+        (&fetched["items"][0]["authority"], &fetched["items"][0]["taken"]),
+        (&json!(TOWN_KEY), &json!(0))
+    );
+    let nobody = county.command(&["osci", "fetch", "--authority", "bab:1"]).output().await.unwrap();
+    assert_eq!(nobody.status.code(), Some(2));
+
+    // Nobody there: the check says so, and ends with 1.
+    let Houses { county, town, .. } = houses;
+    town.remove().await.unwrap();
+    let away = county.command(&check).output().await.unwrap();
+    assert_eq!(away.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&away.stdout).unwrap();
+    assert_eq!(told["osci"]["dialog"]["code"], "osci-party.unreachable", "{told}");
+    county.remove().await.unwrap();
+}
