@@ -12,9 +12,7 @@ use seal::algorithm::Policy;
 use super::forge::NOW;
 use crate::bed::{identity, intermediary};
 use crate::memory::Memory;
-use crate::people::{
-    METHOD, Person, addressed_to, codes, dialog, intermediary_certificate, message_id, order,
-};
+use crate::people::{METHOD, Person, addressed_to, codes, dialog, intermediary_certificate, message_id};
 
 const MEGABYTE: u64 = 1 << 20;
 const LENGTH: u64 = 300 * MEGABYTE;
