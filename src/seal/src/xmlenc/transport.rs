@@ -114,6 +114,10 @@ impl EncryptedKey {
         match self.transport {
             KeyTransport::Rsa15 => self.open_pkcs1(identity, cipher),
             KeyTransport::RsaOaep | KeyTransport::RsaOaepMgf1p => {
+                // RFC 8017 (7.1.2, step 1b); OpenSSL takes shorter ones, too.
+                if self.wrapped.len() != identity.key().size() {
+                    return Err(Error::Decrypt);
+                }
                 let key = self.open_oaep(identity).map_err(|_| Error::Decrypt)?;
                 if key.len() == cipher.key_bytes() { Ok(ContentKey(key)) } else { Err(Error::Decrypt) }
             }

@@ -187,6 +187,21 @@ fn whatever_is_wrong_with_a_key_of_oaep_is_told_alike() {
 }
 
 #[test]
+fn a_wrapped_key_without_its_leading_zero_is_none() {
+    // The same number, but not the length that RFC 8017 (7.1.2, step 1b) demands.
+    for (transport, padding) in [(OAEP, Padding::PKCS1_OAEP), (RSA15, Padding::PKCS1)] {
+        let whole = std::iter::repeat_with(|| wrap(&KEY, padding)).find(|wrapped| wrapped[0] == 0).unwrap();
+        let good = Forged { wrapped: whole, ..Forged::of(transport, GCM, &order()) };
+        assert!(codes(&good.told().0).is_empty(), "encrypted: {transport}");
+        let shorter = Forged { wrapped: good.wrapped[1..].to_vec(), ..good.clone() };
+        let longer = Forged { wrapped: [&[0], &good.wrapped[..]].concat(), ..good.clone() };
+        for forged in [shorter, longer] {
+            assert_eq!(codes(&forged.told().0), ["9202"], "{transport}");
+        }
+    }
+}
+
+#[test]
 fn whatever_is_wrong_with_the_ciphertext_or_its_tag_is_told_alike() {
     let good = Forged::of(OAEP, GCM, &order());
     let length = good.sealed.len();
