@@ -312,21 +312,28 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn advance_visibly(&mut self) -> Result<Kind, Error> {
-        loop {
-            let kind = self.advance()?;
-            if self.hidden.is_none() || !matches!(kind, Kind::Start) {
-                return Ok(kind);
-            }
-            if self.hidden != Some(self.current().ordinal()) {
-                return Ok(kind);
-            }
+        let kind = self.advance()?;
+        match self.hidden {
+            None => Ok(kind),
+            Some(ordinal) => self.pass_over(ordinal, kind),
+        }
+    }
+
+    /// `kind`, or what comes behind the hidden element if it begins there.
+    #[cold]
+    fn pass_over(&mut self, hidden: u64, mut kind: Kind) -> Result<Kind, Error> {
+        while matches!(kind, Kind::Start) && self.current().ordinal() == hidden {
             let depth = self.depth();
             while self.depth() >= depth {
                 self.advance()?;
             }
+            kind = self.advance()?;
         }
+        Ok(kind)
     }
 
+    // Once for each event: as a call of its own it shows.
+    #[inline]
     fn advance(&mut self) -> Result<Kind, Error> {
         if !self.started {
             self.begin()?;

@@ -114,6 +114,7 @@ impl<R: Read> Source<R> {
     }
 
     /// The first `length` of the buffered bytes, which must end where a character ends.
+    #[inline]
     pub(crate) fn buffered_text(&self, length: usize) -> &str {
         self.text.get(self.start..self.start + length).unwrap_or_default()
     }

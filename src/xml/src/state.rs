@@ -128,19 +128,23 @@ impl State {
     }
 
     /// Forgets the element that the last event closed.
+    #[inline]
     pub(crate) fn leave(&mut self) {
-        if !std::mem::take(&mut self.closing) {
-            return;
+        if std::mem::take(&mut self.closing) {
+            self.close();
         }
-        if let Some(closed) = self.open.pop() {
-            self.counters.truncate(closed.counters);
-            self.scope.restore(closed.scope);
-            if self.inherited.len() > closed.inherited {
-                let bytes = |it: Inherited| it.value.len() + INHERITED_OVERHEAD;
-                let gone = self.inherited.drain(closed.inherited..).map(bytes).sum();
-                self.inherited_bytes = self.inherited_bytes.saturating_sub(gone);
-            }
+    }
+
+    fn close(&mut self) {
+        let Some(closed) = self.open.last() else { return };
+        self.counters.truncate(closed.counters);
+        self.scope.restore(closed.scope);
+        if self.inherited.len() > closed.inherited {
+            let bytes = |it: Inherited| it.value.len() + INHERITED_OVERHEAD;
+            let gone = self.inherited.drain(closed.inherited..).map(bytes).sum();
+            self.inherited_bytes = self.inherited_bytes.saturating_sub(gone);
         }
+        self.open.pop();
     }
 
     fn count_sibling(&mut self, local: Symbol) -> u32 {
