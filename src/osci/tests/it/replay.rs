@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use osci::card::{Inspection, ProcessCardBundle, TimeStamp};
 use osci::code::Code;
 use osci::intermediary::Intermediary;
-use osci::message::{Answer, Body, ControlBlock, Message};
+use osci::message::{Answer, Body, Chunk, ControlBlock, Feedback, Message};
 use osci::package::Package;
 use osci::transport::{Limits, open};
 use seal::algorithm::Policy;
@@ -97,12 +97,16 @@ impl Told<'_> {
     }
 
     fn said(&mut self, said: &Answer) {
-        let codes: Vec<String> = said
-            .feedback
-            .iter()
-            .map(|entry| format!("{} {}", entry.code, entry.language.as_deref().unwrap_or("-")))
-            .collect();
-        self.line(&format!("feedback: {}", codes.join(", ")));
+        for (what, feedback) in [("feedback", &said.feedback), ("inside", &said.inside_feedback)] {
+            let code = |it: &Feedback| format!("{} {}", it.code, it.language.as_deref().unwrap_or("-"));
+            let codes: Vec<String> = feedback.iter().map(code).collect();
+            if what == "feedback" || !codes.is_empty() {
+                self.line(&format!("{what}: {}", codes.join(", ")));
+            }
+        }
+        if let Some(Chunk { number, total_chunks, received, .. }) = &said.chunk {
+            self.line(&format!("chunk {number:?} of {total_chunks:?}, there are {received:?}"));
+        }
         if let Some(id) = &said.message_id {
             let id = self.id(id);
             self.line(&format!("issued: {id}"));
@@ -186,9 +190,7 @@ fn replayed(folder: &Path, keys: &[Identity]) -> String {
 #[test]
 fn the_recorded_dialogs_are_answered_as_they_were_last_time() {
     let keys = keys();
-    // Chunks are not offered yet.
-    let folders = scenarios().into_iter().filter(|folder| name(folder) != "partial-small");
-    let answers: String = folders.map(|folder| replayed(&folder, &keys)).collect();
+    let answers: String = scenarios().iter().map(|folder| replayed(folder, &keys)).collect();
     if std::env::var_os("AMTSBOTE_WRITE_ANSWERS").is_some() {
         std::fs::write(file(), &answers).unwrap();
     }
