@@ -2,6 +2,7 @@
 //! Needs ../shared and a Python with lxml and cryptography (Debian: python3-lxml, python3-cryptography).
 
 mod chunks;
+mod nodes;
 mod party;
 
 use std::path::{Path, PathBuf};
