@@ -188,12 +188,15 @@ pub(crate) fn identity(pair: &KeyPair, key: &str) -> Result<Identity, Error> {
 
 /// A way to sign, as the XML signature names it.
 pub(crate) fn method(signature: Signature) -> SignatureMethod {
-    let scheme = match signature {
-        Signature::RsaSha256 => Scheme::RsaPkcs1,
-        Signature::RsaPssSha256 => Scheme::RsaPss,
-        Signature::EcdsaSha256 => Scheme::Ecdsa,
+    let (scheme, digest) = match signature {
+        Signature::RsaSha256 => (Scheme::RsaPkcs1, DigestMethod::Sha256),
+        Signature::RsaSha512 => (Scheme::RsaPkcs1, DigestMethod::Sha512),
+        Signature::RsaPssSha256 => (Scheme::RsaPss, DigestMethod::Sha256),
+        Signature::RsaPssSha512 => (Scheme::RsaPss, DigestMethod::Sha512),
+        Signature::RsaPssSha3 => (Scheme::RsaPss, DigestMethod::Sha3_512),
+        Signature::EcdsaSha256 => (Scheme::Ecdsa, DigestMethod::Sha256),
     };
-    SignatureMethod { scheme, digest: DigestMethod::Sha256 }
+    SignatureMethod { scheme, digest }
 }
 
 /// Makes the paths of a key pair absolute.

@@ -23,6 +23,13 @@ pub enum Signature {
     RsaSha256,
     /// RSASSA-PSS.
     RsaPssSha256,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    RsaSha512,
+    /// RSASSA-PSS with SHA-512.
+    RsaPssSha512,
+    /// RSASSA-PSS with SHA3-512.
+    #[serde(rename = "rsa-pss-sha3-512")]
+    RsaPssSha3,
     /// ECDSA.
     EcdsaSha256,
 }

@@ -228,3 +228,17 @@ fn a_party_that_lacks_something_is_refused_by_line_and_key() {
     let error = refused(&fetches_without_keys);
     assert!(error.to_string().contains("tenant[0].authority[0].osci_mailbox[0]"), "{error}");
 }
+
+#[test]
+fn each_way_to_sign_has_the_name_that_the_example_gives_it() {
+    let names =
+        ["rsa-sha256", "rsa-sha512", "rsa-pss-sha256", "rsa-pss-sha512", "rsa-pss-sha3-512", "ecdsa-sha256"];
+    let folder = Path::new("/srv/amtsbote");
+    for name in names {
+        assert!(EXAMPLE.contains(&format!("\"{name}\"")), "{name}");
+        let text =
+            with_osci().replacen("signature = \"rsa-sha256\"\n", &format!("signature = \"{name}\"\n"), 1);
+        let osci = Config::parse(&text, folder).unwrap().osci.unwrap();
+        assert!(toml::to_string(&osci).unwrap().contains(&format!("signature = \"{name}\"")), "{name}");
+    }
+}
