@@ -147,7 +147,7 @@ async fn a_delivery_goes_its_way(engine: &Engine) {
     };
     let secret = bed.gateway.token("Bauaufsicht", rights).await.unwrap();
     let id = bed.issue("alice");
-    let stored = bed.client("-", &["store", "alice", "bob", &id, "3000000"]);
+    let stored = bed.client("-", &["store", "alice", "bob", &id, "300000"]);
     assert_eq!(codes(&stored), ["0800"], "{stored}");
     let card = &stored["cards"][0];
     assert_eq!((&card["id"], &card["subject"]), (&json!(id), &json!("Bauakte & Plan")));
