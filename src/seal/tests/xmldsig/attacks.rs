@@ -343,7 +343,7 @@ fn of_a_base64_text_nothing_but_its_bytes_is_covered() {
 
 #[test]
 fn the_key_is_the_callers_and_not_the_messages() {
-    let other = openssl::pkey::PKey::from_rsa(openssl::rsa::Rsa::generate(3072).unwrap()).unwrap();
+    let other = rsa("bob");
     let code = read_with(&message(), &public(&other)).unwrap_err().code();
     assert_eq!(code, "signature.value");
     let small = openssl::pkey::PKey::from_rsa(openssl::rsa::Rsa::generate(2048).unwrap()).unwrap();

@@ -47,7 +47,7 @@ fn every_method_signs_and_verifies() {
         Nid::BRAINPOOL_P512R1,
     ];
     let curves = curves.map(curve);
-    let other_rsa = openssl::pkey::PKey::from_rsa(openssl::rsa::Rsa::generate(3072).unwrap()).unwrap();
+    let other_rsa = rsa("bob");
     for method in methods {
         let is_curve = method.scheme == Scheme::Ecdsa;
         let keys: Vec<_> = if is_curve { curves.iter().collect() } else { vec![&*RSA] };

@@ -2,8 +2,8 @@
 
 use openssl::ec::{EcGroup, EcKey};
 use openssl::nid::Nid;
+use openssl::pkcs12::Pkcs12;
 use openssl::pkey::{PKey, Private};
-use openssl::rsa::Rsa;
 use seal::algorithm::{DigestMethod, Policy, Scheme, SignatureMethod};
 use seal::xmldsig::{
     Key, NewReference, OutsideDigests, Signing, Survey, Target, Transform, Verified, Verifier,
@@ -18,8 +18,14 @@ pub(crate) const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
 pub(crate) const RSA_SHA256: SignatureMethod =
     SignatureMethod { scheme: Scheme::RsaPkcs1, digest: DigestMethod::Sha256 };
 
-pub(crate) static RSA: LazyLock<PKey<Private>> =
-    LazyLock::new(|| PKey::from_rsa(Rsa::generate(3072).unwrap()).unwrap());
+pub(crate) static RSA: LazyLock<PKey<Private>> = LazyLock::new(|| rsa("alice"));
+
+/// Somebody's RSA key of 3,072 bits. It takes seconds to make one, and each test may be a process of its own.
+pub(crate) fn rsa(who: &str) -> PKey<Private> {
+    let file = shared("samples/osci/TEST-ONLY").join(format!("{who}_signature.p12"));
+    let keys = Pkcs12::from_der(&std::fs::read(file).unwrap()).unwrap();
+    keys.parse2("123456").unwrap().pkey.unwrap()
+}
 
 pub(crate) fn curve(name: Nid) -> PKey<Private> {
     let group = EcGroup::from_curve_name(name).unwrap();
