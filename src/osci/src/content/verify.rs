@@ -137,7 +137,7 @@ impl Document<'_> {
     fn verified(&self, signature: &Signature, author: &Certificate, outside: &Outside) -> Result<Verified> {
         let verifier = Verifier {
             survey: self.survey,
-            key: &Key::Certificate(author.x509().to_owned()),
+            key: &Key::Certificate(author.clone()),
             policy: *self.reader.policy,
             outside: &outside.digests,
             // So the field's library digests what is encrypted within a signed container.

@@ -207,7 +207,7 @@ impl Certificate {
     }
 
     /// The certificate as OpenSSL knows it.
-    pub fn x509(&self) -> &X509Ref {
+    pub(crate) fn x509(&self) -> &X509Ref {
         &self.0.x509
     }
 }

@@ -6,8 +6,8 @@ use super::DS;
 use super::base64_text::{self, Base64Writer};
 use super::signature::Place;
 use super::verify::{Content, Covered};
+use crate::x509::Certificate;
 use crate::{Error, Result};
-use openssl::x509::X509;
 use std::io::{BufRead, Write};
 use xml::{Event, Fence, Limits, Reader, Start};
 
@@ -151,7 +151,7 @@ impl Ancestor {
 /// The one `ds:X509Certificate` within the element with this ordinal, such as a `ds:RetrievalMethod` points
 /// to. `None` if there is none; several are refused. Nothing says that the element is covered: trust in the
 /// certificate must come from elsewhere.
-pub fn certificate_at(input: impl BufRead, limits: Limits, ordinal: u64) -> Result<Option<X509>> {
+pub fn certificate_at(input: impl BufRead, limits: Limits, ordinal: u64) -> Result<Option<Certificate>> {
     let mut reader = Reader::new(input, limits);
     loop {
         match reader.next()? {
@@ -169,7 +169,8 @@ pub fn certificate_at(input: impl BufRead, limits: Limits, ordinal: u64) -> Resu
         }
         let text = reader.read_text(CERTIFICATE_BYTES)?;
         let der = base64_text::decode(&text).ok_or(Error::SignatureMalformed("a certificate"))?;
-        let certificate = X509::from_der(&der).map_err(|_| Error::SignatureMalformed("a certificate"))?;
+        let certificate =
+            Certificate::from_der(&der).map_err(|_| Error::SignatureMalformed("a certificate"))?;
         if found.replace(certificate).is_some() {
             return Err(Error::SignatureMalformed("several certificates for one key"));
         }

@@ -6,9 +6,9 @@ use super::outside::OutsideDigests;
 use super::signature::{Place, Recipe, Reference, Signature};
 use super::survey::Survey;
 use crate::algorithm::{DigestMethod, Policy, SignatureMethod};
+use crate::x509::Certificate;
 use crate::{Error, Result, raw_signature};
-use openssl::pkey::{PKey, Public};
-use openssl::x509::X509;
+use openssl::pkey::{PKey, PKeyRef, Public};
 use std::io::BufRead;
 use xml::Limits;
 
@@ -16,7 +16,7 @@ use xml::Limits;
 #[derive(Debug, Clone)]
 pub enum Key {
     /// The key of a certificate.
-    Certificate(X509),
+    Certificate(Certificate),
     /// A key without a certificate.
     Public(PKey<Public>),
 }
@@ -75,11 +75,11 @@ pub enum Content {
 }
 
 impl Key {
-    pub(crate) fn public(&self) -> Result<PKey<Public>> {
-        Ok(match self {
-            Key::Certificate(certificate) => certificate.public_key()?,
-            Key::Public(key) => key.clone(),
-        })
+    pub(crate) fn public(&self) -> &PKeyRef<Public> {
+        match self {
+            Key::Certificate(certificate) => certificate.public_key(),
+            Key::Public(key) => key,
+        }
     }
 }
 
@@ -114,13 +114,13 @@ impl Verifier<'_> {
         if signature.signed_info.is_none() || signature.references.is_empty() {
             return Err(Error::SignatureMalformed("nothing that is signed"));
         }
-        let key = self.key.public()?;
-        self.policy.take_signature(method, raw_signature::key_bits(&key, method.scheme)?)?;
+        let key = self.key.public();
+        self.policy.take_signature(method, raw_signature::key_bits(key, method.scheme)?)?;
         let mut jobs = vec![Job::new(usize::MAX, signature.signed_info, Some(form), method.digest)];
         let mut verified = self.plan(signature, method, &mut jobs)?;
         digests::compute(input, self.survey.limits(), &mut jobs)?;
         let digest = jobs.first().and_then(|job| job.digest.as_deref()).unwrap_or_default();
-        if !raw_signature::verify(&key, method, digest, value)? {
+        if !raw_signature::verify(key, method, digest, value)? {
             return Err(Error::SignatureValue);
         }
         compare(signature, &jobs, &mut verified)?;

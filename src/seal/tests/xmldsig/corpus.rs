@@ -79,7 +79,8 @@ pub(crate) fn verify(
     let id = signature.key_info.retrieval[0].uri.strip_prefix('#').unwrap();
     let ordinal = survey.place(id).ok_or(Error::SignatureNotCovered)?.ordinal;
     let certificate = certificate_at(message.xml.as_slice(), Limits::default(), ordinal)?.unwrap();
-    let name = certificate.subject_name().entries().last().unwrap().data().to_string().unwrap();
+    let subject = certificate.subject().unwrap();
+    let name = subject.split_once("CN=").unwrap().1.split(',').next().unwrap();
     let signer = name.trim_start_matches("GRP: ").to_owned();
     let key = Key::Certificate(certificate);
     let verifier = Verifier { survey, key: &key, policy, outside: &outside, library_form };

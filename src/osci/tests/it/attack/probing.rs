@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openssl::rsa::{Padding, Rsa};
 use openssl::symm::{Cipher, encrypt_aead};
+use openssl::x509::X509;
 use osci::client::NewOrder;
 use osci::code::Code;
 use osci::names::Kind;
@@ -96,7 +97,8 @@ impl Read for Counted<'_> {
 }
 
 fn public() -> Rsa<openssl::pkey::Public> {
-    certificate("intermed_cipher").x509().public_key().unwrap().rsa().unwrap()
+    let certificate = X509::from_der(certificate("intermed_cipher").der()).unwrap();
+    certificate.public_key().unwrap().rsa().unwrap()
 }
 
 fn wrap(block: &[u8], padding: Padding) -> Vec<u8> {
