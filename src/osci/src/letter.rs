@@ -107,7 +107,7 @@ impl Letter<'_> {
         pour(&mut self.xml(&envelope, &signature), &mut writer)?;
         match self.carried {
             Carried::Nothing => {}
-            Carried::Handed(handed) => handed.package.copy_attachments(self.limits, &mut writer)?,
+            Carried::Handed(handed) => handed.package.copy_attachments(&mut writer)?,
             Carried::Own(content) => {
                 for (attachment, bytes) in &content.attachments {
                     writer.begin(&NewPart::attachment(&attachment.id).with_length(attachment.length))?;

@@ -4,14 +4,15 @@
 //! A [`Message`] can be had from an [`Unverified`] in two ways only: by verifying the signature, which must then cover
 //! every part, or by saying that there is none.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{BufRead, Read, Write};
+use std::ops::Range;
 
 use seal::algorithm::{DigestMethod, Policy};
 use seal::x509::Certificate;
 use seal::xmldsig::{Elements, Hasher, Key, OutsideDigests, Survey, Verifier};
 use seal::xmlenc::Plaintext;
-use soap::mime::{self, Multipart, NewPart, Part, TransferEncoding};
+use soap::mime::{self, Decoded, Multipart, NewPart, Part, TransferEncoding};
 use xml::Event;
 
 use crate::code::Code;
@@ -35,6 +36,8 @@ pub struct Package {
     pub xml: Plaintext,
     /// The other parts, in their order.
     pub attachments: Vec<Attachment>,
+    /// Where they stand in the package, by their Content-ID.
+    places: HashMap<String, Place>,
     kind: Option<Kind>,
     survey: Survey,
     outside: OutsideDigests,
@@ -51,6 +54,13 @@ pub struct Attachment {
     pub length: u64,
     /// SHA-256 of these bytes.
     pub digest: Vec<u8>,
+}
+
+/// Where an attachment stands in the package, and how.
+#[derive(Debug)]
+struct Place {
+    bytes: Range<u64>,
+    encoding: TransferEncoding,
 }
 
 /// A message that was read, but not released yet.
@@ -81,20 +91,24 @@ impl Package {
         // That it is no message of ours is told before that its XML is broken.
         let (kind, survey) = (kind.transpose()?.flatten(), survey?);
         let wanted = wanted_digests(&survey);
-        let (mut attachments, mut outside) = (Vec::new(), OutsideDigests::new());
+        let (mut attachments, mut places) = (Vec::new(), HashMap::new());
+        let mut outside = OutsideDigests::new();
         while let Some(mut part) = parts.next_part()? {
             let id = part.content_id().ok_or(Error::Malformed("an attachment has no Content-ID"))?.to_owned();
             let uri = format!("cid:{id}");
             let also = wanted.get(uri.as_str()).map_or(&[][..], Vec::as_slice);
-            let (length, digests) = digests(&mut part, also)?;
+            let encoding = part.transfer_encoding();
+            let (length, bytes, digests) = digests(&mut part, also)?;
             let own = digests.iter().find(|(method, _)| *method == OWN_DIGEST);
             let digest = own.map(|(_, digest)| digest.clone()).unwrap_or_default();
             digests.into_iter().for_each(|(method, digest)| outside.insert(&uri, method, digest));
+            places.insert(id.clone(), Place { bytes, encoding });
             attachments.push(Attachment { id, length, digest });
         }
         let has_epilogue = parts.epilogue() > 0;
         drop(parts);
-        Ok(Package { raw, xml, attachments, kind, survey, outside, limits: xml_limits, has_epilogue })
+        let limits = xml_limits;
+        Ok(Package { raw, xml, attachments, places, kind, survey, outside, limits, has_epilogue })
     }
 
     /// Reads the message.
@@ -168,32 +182,33 @@ impl Package {
         Ok(Some(Code::parse(digits.trim()).unwrap_or(Code::ORDER_INTERNAL)))
     }
 
+    /// The bytes of an attachment without transfer encoding, read where they stand; `None` if there is none of this id.
+    pub(crate) fn attachment(&self, id: &str) -> Option<Box<dyn Read + '_>> {
+        let place = self.places.get(id)?;
+        let bytes = self.raw.open_range(place.bytes.clone());
+        Some(match place.encoding {
+            TransferEncoding::Identity => Box::new(bytes),
+            TransferEncoding::Base64 => Box::new(Decoded::new(bytes)),
+        })
+    }
+
     /// Gives each attachment to `take`, one after the other.
     pub(crate) fn each_attachment(
         &self,
-        limits: &Limits,
-        mut take: impl FnMut(&str, &mut dyn std::io::Read) -> Result<()>,
+        mut take: impl FnMut(&Attachment, &mut dyn Read) -> Result<()>,
     ) -> Result<()> {
-        let mut parts = Multipart::with_inner_headers(self.raw.open(), limits.mime())?;
-        parts.next_part()?;
         for attachment in &self.attachments {
-            let mut part = parts.next_part()?.ok_or(Error::Malformed("an attachment is missing"))?;
-            take(&attachment.id, &mut part)?;
+            let bytes = self.attachment(&attachment.id);
+            take(attachment, &mut *bytes.ok_or(Error::Malformed("an attachment is missing"))?)?;
         }
         Ok(())
     }
 
     /// Copies all attachments into another package.
-    pub(crate) fn copy_attachments<W: Write>(
-        &self,
-        limits: &Limits,
-        writer: &mut mime::Writer<W>,
-    ) -> Result<()> {
-        let mut lengths = self.attachments.iter().map(|attachment| attachment.length);
-        self.each_attachment(limits, |id, part| {
-            let length = lengths.next().unwrap_or_default();
-            writer.begin(&NewPart::attachment(id).with_length(length))?;
-            std::io::copy(part, writer)?;
+    pub(crate) fn copy_attachments<W: Write>(&self, writer: &mut mime::Writer<W>) -> Result<()> {
+        self.each_attachment(|attachment, bytes| {
+            writer.begin(&NewPart::attachment(&attachment.id).with_length(attachment.length))?;
+            std::io::copy(bytes, writer)?;
             Ok(())
         })
     }
@@ -233,14 +248,15 @@ fn wanted_digests(survey: &Survey) -> BTreeMap<&str, Vec<DigestMethod>> {
 
 type Digests = Vec<(DigestMethod, Vec<u8>)>;
 
-/// Length and digests of a part, by our own method and by others.
-fn digests(part: &mut impl BufRead, also: &[DigestMethod]) -> Result<(u64, Digests)> {
+/// Length and place of a part, and its digests by our own method and by others.
+fn digests<R: Read>(part: &mut Part<'_, R>, also: &[DigestMethod]) -> Result<(u64, Range<u64>, Digests)> {
     let others = also.iter().filter(|method| **method != OWN_DIGEST);
     let mut hashers = Vec::new();
     for method in std::iter::once(&OWN_DIGEST).chain(others) {
         hashers.push((*method, Hasher::new(*method)?));
     }
-    let mut length = 0;
+    let from = part.offset();
+    let (mut length, mut to) = (0, from);
     loop {
         let piece = part.fill_buf()?;
         if piece.is_empty() {
@@ -252,9 +268,11 @@ fn digests(part: &mut impl BufRead, also: &[DigestMethod]) -> Result<(u64, Diges
         let count = piece.len();
         length += count as u64;
         part.consume(count);
+        // At the part's end the delimiter is passed, too.
+        to = part.offset();
     }
     let finished = hashers.into_iter().map(|(method, hasher)| Ok((method, hasher.finish()?)));
-    Ok((length, finished.collect::<Result<_>>()?))
+    Ok((length, from..to, finished.collect::<Result<_>>()?))
 }
 
 impl Unverified<'_> {
@@ -302,7 +320,7 @@ impl Unverified<'_> {
         }
         let verifier = Verifier {
             survey,
-            key: &Key::Certificate(signer.certificate.x509().to_owned()),
+            key: &Key::Certificate(signer.certificate.clone()),
             policy: *policy,
             outside: &self.package.outside,
             library_form: false,

@@ -185,7 +185,7 @@ impl Gathering {
         if information.number != Some(self.next) || self.next > total || chunk::of(&package).is_none() {
             return Err(Error::Malformed("the answer holds another chunk"));
         }
-        package.each_attachment(limits, |_, bytes| {
+        package.each_attachment(|_, bytes| {
             io::copy(bytes, &mut self.kept)?;
             Ok(())
         })?;

@@ -20,29 +20,23 @@ pub(super) struct Wanted {
 
 /// The bytes of one attachment.
 pub(super) fn open(reader: &Reader<'_>, attached: &Attached) -> Result<Plaintext> {
-    let mut found = None;
-    reader.package.each_attachment(reader.limits, |id, part| {
-        if id == attached.content_id {
-            found = Some(plain(reader, attached.key.as_ref(), part)?);
-        }
-        Ok(())
-    })?;
-    found.ok_or(Error::Malformed("an attachment is missing"))
+    let bytes = reader.package.attachment(&attached.content_id);
+    let mut bytes = bytes.ok_or(Error::Malformed("an attachment is missing"))?;
+    plain(reader, attached.key.as_ref(), &mut *bytes)
 }
 
-/// Digests of the plaintext of attachments, in one pass over the package.
+/// Digests of the plaintext of attachments, as far as they are there.
 pub(super) fn digests(reader: &Reader<'_>, wanted: &BTreeMap<String, Wanted>) -> Result<OutsideDigests> {
     let mut digests = OutsideDigests::new();
-    reader.package.each_attachment(reader.limits, |id, part| {
-        let Some(wanted) = wanted.get(id) else { return Ok(()) };
-        let plain = plain(reader, wanted.key.as_ref(), part)?;
+    for (id, wanted) in wanted {
+        let Some(mut bytes) = reader.package.attachment(id) else { continue };
+        let plain = plain(reader, wanted.key.as_ref(), &mut *bytes)?;
         for method in &wanted.methods {
             let mut hasher = Hasher::new(*method)?;
             io::copy(&mut plain.open(), &mut hasher)?;
             digests.insert(&format!("cid:{id}"), *method, hasher.finish()?);
         }
-        Ok(())
-    })?;
+    }
     Ok(digests)
 }
 

@@ -142,7 +142,7 @@ fn keep<B: Backend>(
     chunk: &NewChunk<'_>,
 ) -> Result<std::result::Result<(), Refusal>> {
     let mut kept = Ok(());
-    order.package.each_attachment(&intermediary.settings.limits, |_, bytes| {
+    order.package.each_attachment(|_, bytes| {
         kept = intermediary.backend.keep_chunk(whole, chunk, bytes)?;
         Ok(())
     })?;

@@ -2,6 +2,8 @@
 //! outside the alphabet, missing padding and anything behind the padding are refused, so that one
 //! content has one form.
 
+use std::io::{self, BufRead, Read};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -77,5 +79,69 @@ impl Base64Decoder {
         self.encoded.copy_within(whole..self.held, 0);
         self.held -= whole;
         Ok(())
+    }
+}
+
+/// Reads the content of a base64 part from the bytes that stand in the package, where [`Part::offset`] had shown them.
+///
+/// [`Part::offset`]: super::Part::offset
+pub struct Decoded<R> {
+    encoded: R,
+    decoder: Base64Decoder,
+}
+
+impl<R: BufRead> Decoded<R> {
+    /// Reads `encoded` to its end.
+    pub fn new(encoded: R) -> Self {
+        Decoded { encoded, decoder: Base64Decoder::new() }
+    }
+}
+
+impl<R: BufRead> Read for Decoded<R> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        while self.decoder.decoded().is_empty() {
+            let encoded = self.encoded.fill_buf()?;
+            if encoded.is_empty() {
+                self.decoder.finish()?;
+                return Ok(0);
+            }
+            let taken = self.decoder.take(encoded)?;
+            self.encoded.consume(taken);
+        }
+        let waiting = self.decoder.decoded();
+        let bytes = waiting.len().min(target.len());
+        target[..bytes].copy_from_slice(&waiting[..bytes]);
+        self.decoder.consume(bytes);
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_stands_in_lines_is_read_whole_whatever_the_pieces(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            (width, piece) in (1_usize..80, 1_usize..50),
+        ) {
+            let encoded = STANDARD.encode(&bytes).into_bytes();
+            let lines = encoded.chunks(width).collect::<Vec<_>>().join(&b"\r\n"[..]);
+            let mut read = Vec::new();
+            Decoded::new(BufReader::with_capacity(piece, &lines[..])).read_to_end(&mut read).unwrap();
+            prop_assert_eq!(read, bytes);
+        }
+
+        #[test]
+        fn what_is_cut_off_is_refused(bytes in proptest::collection::vec(any::<u8>(), 1..200), cut in 1_usize..4) {
+            let encoded = STANDARD.encode(&bytes);
+            let cut = &encoded.as_bytes()[..encoded.len() - cut];
+            prop_assert!(Decoded::new(cut).read_to_end(&mut Vec::new()).is_err());
+        }
     }
 }

@@ -15,6 +15,7 @@ mod reader;
 mod source;
 mod writer;
 
+pub use base64::Decoded;
 pub use header::Headers;
 pub use media_type::MediaType;
 pub use part::{Part, TransferEncoding};

@@ -104,6 +104,25 @@ fn what_an_author_signed_is_his() {
 }
 
 #[test]
+fn attachments_that_are_encoded_for_transfer_are_opened_as_what_they_are() {
+    let order = letter();
+    let (front, part) = order.split_at(order.find("<a.txt>").unwrap());
+    let (head, _) = front.rsplit_once("Content-Transfer-Encoding: ").unwrap();
+    let sent_as = |encoding: &str, content: &str| {
+        let ids = &part[..part.find("attached A").unwrap()];
+        let behind = &part[ids.len() + "attached A".len()..];
+        format!("{head}Content-Transfer-Encoding: {encoding}\r\nContent-ID: {ids}{content}{behind}")
+    };
+    assert_eq!(seen(&sent_as("binary", "attached A")), WHOLE);
+    let (first, second) = (base64("atta"), base64("ched A"));
+    let encoded = base64("attached A");
+    assert_eq!(seen(&sent_as("base64", &encoded)), WHOLE);
+    assert_eq!(seen(&sent_as("base64", &format!("{}\r\n{} \r\n", &encoded[..5], &encoded[5..]))), WHOLE);
+    assert_ne!(seen(&sent_as("base64", &base64("attached B"))), WHOLE);
+    assert_ne!(seen(&sent_as("base64", &format!("{first}{second}"))), WHOLE, "padding within");
+}
+
+#[test]
 fn content_whose_signature_was_stripped_is_nobodys() {
     let order = letter();
     let without = swap(&order, element(&order, "ds:Signature"), "");
