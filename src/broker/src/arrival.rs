@@ -5,9 +5,9 @@
 //! so the same delivery may come again at any time, also by two nodes at once. Nothing is refused that a partner
 //! could not send better: what cannot be opened, or whose id was used with other content, waits as a clarification.
 
-use model::message::{Direction, Door, Message};
+use model::message::{Door, Message};
 use model::rights::Action;
-use model::{Authority, Caller, EventKind, Finding, Id, MessageState, Report, Scope, ids};
+use model::{Authority, Caller, EventKind, Finding, Id, Report, Scope};
 use serde_json::Value;
 use store::{PayloadWriterBlocking, StoredPayload, Work};
 
@@ -139,39 +139,14 @@ impl Broker {
     ) -> Result<Message, Error> {
         let tenant = &caller.scope.tenant;
         let identity = self.identify(tenant, stored, arrival.file_name.clone()).await?;
-        let (standard, message_type) =
-            identity.as_ref().map_or(("", ""), |i| (i.standard.as_str(), i.message_type.as_str()));
-        let (unit, public_service) = self
-            .house()
-            .route(tenant, &arrival.authority, standard, message_type, &caller.actor.id)
-            .ok_or(Error::UnknownAuthority)?;
-        let now = self.now();
-        Ok(Message {
-            id: ids::new_id(),
-            tenant: tenant.clone(),
-            authority: arrival.authority.clone(),
-            unit,
-            public_service,
-            direction: Direction::In,
-            door: arrival.door,
-            partner: caller.actor.id.clone(),
+        let from = (arrival.door, caller.actor.id.as_str());
+        let mut message = self.incoming(tenant, &arrival.authority, from, identity, stored)?;
+        if arrival.finding.is_some() {
             // What waits takes no id from a message that comes by its right way.
-            dedup_key: match arrival.finding {
-                None => dedup_key(identity.as_ref(), &stored.reference().sha256),
-                Some(_) => by_content(stored),
-            },
-            identity,
-            payload: Some(stored.reference().clone()),
-            file_name: arrival.file_name.clone(),
-            test: false,
-            state: MessageState::Accepted,
-            received_at: now,
-            updated_at: now,
-            report: None,
-            related: None,
-            exchange: None,
-            forwarding: None,
-        })
+            message.dedup_key = by_content(stored);
+        }
+        message.file_name = arrival.file_name.clone();
+        Ok(message)
     }
 
     /// Rows of the first transaction, and the message as it is then.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use model::directory::Transport;
 use model::exchange::{Exchange, ExchangeStatus, Side};
-use model::message::{Direction, Door};
+use model::message::Door;
 use model::{
     Actor, Authority, EventKind, Message, MessageState, Record, RecordKind, Scope, command::Change, ids,
 };
@@ -29,8 +29,8 @@ impl Broker {
             .reach(&job.tenant, &recipient, message.public_service.as_deref())
             .await?
             .ok_or(Error::UnknownAuthority)?;
-        let (tenant, unit) = match reach.transport {
-            Transport::Local { tenant, unit } => (tenant, unit),
+        let tenant = match reach.transport {
+            Transport::Local { tenant, .. } => tenant,
             Transport::Adapter { id, may_repeat } => {
                 return self.send_outside(job, message, &id, may_repeat).await;
             }
@@ -38,7 +38,7 @@ impl Broker {
             _ => return Err(Error::UnknownAuthority),
         };
         let stored = self.copy_payload(&message, &tenant).await?;
-        let received = self.received_copy(&message, &recipient, &tenant, unit, &stored)?;
+        let received = self.received_copy(&message, &recipient, &tenant, &stored)?;
         self.hand_over(job, message, received, stored).await
     }
 
@@ -137,37 +137,17 @@ impl Broker {
         message: &Message,
         recipient: &Authority,
         tenant: &str,
-        default_unit: String,
         stored: &StoredPayload,
     ) -> Result<Message, Error> {
         let identity = message.identity.clone().ok_or(Error::Internal)?;
         let sender = message.authority.to_string();
-        let (unit, public_service) = self
-            .house()
-            .route(tenant, recipient, &identity.standard, &identity.message_type, &sender)
-            .unwrap_or((default_unit, None));
-        let now = self.now();
         Ok(Message {
             id: ids::derived_id(message.id, "received"),
-            tenant: tenant.to_owned(),
-            authority: recipient.clone(),
-            unit,
-            public_service,
-            direction: Direction::In,
-            door: Door::Local,
-            partner: sender,
-            identity: Some(identity),
             dedup_key: message.dedup_key.clone(),
-            payload: Some(stored.reference().clone()),
             file_name: message.file_name.clone(),
             test: message.test,
-            state: MessageState::Accepted,
-            received_at: now,
-            updated_at: now,
-            report: None,
             related: Some(message.id),
-            exchange: None,
-            forwarding: None,
+            ..self.incoming(tenant, recipient, (Door::Local, &sender), Some(identity), stored)?
         })
     }
 }

@@ -10,7 +10,7 @@ use model::directory::Transport;
 use model::exchange::ExchangeObject;
 use model::message::{Direction, Door, Forwarding};
 use model::rights::Action;
-use model::{Actor, Authority, Caller, EventKind, Id, Message, MessageState, Record, RecordKind, Scope, ids};
+use model::{Actor, Authority, Caller, EventKind, Id, Message, MessageState, Record, RecordKind, Scope};
 use serde_json::json;
 use store::{InboxState, StoredPayload, Work};
 
@@ -61,12 +61,12 @@ impl Broker {
             return Err(Error::ForwardLoop);
         }
         let reach = model::directory::Directory::find(self.house(), to).await?;
-        let Some(Transport::Local { tenant, unit }) = reach.map(|reach| reach.transport) else {
+        let Some(Transport::Local { tenant, .. }) = reach.map(|reach| reach.transport) else {
             return Err(Error::UnknownAuthority);
         };
         let receipted = self.is_receipted(&message).await?;
         let stored = self.copy_payload(&message, &tenant).await?;
-        let mut copy = self.forwarded_copy(&message, to, &tenant, unit, &stored);
+        let mut copy = self.forwarded_copy(&message, to, &tenant, &stored)?;
         copy.forwarding = Some(Forwarding { from, to: None, receipted });
         let outcome = self.commit_forward(caller, message, copy, &stored, note, once).await;
         if outcome.as_ref().is_err_and(|error| !matches!(error, Error::Store(store::Error::Uncertain))) {
@@ -183,41 +183,19 @@ impl Broker {
         message: &Message,
         to: &Authority,
         tenant: &str,
-        default_unit: String,
         stored: &StoredPayload,
-    ) -> Message {
-        let identity = message.identity.as_ref();
-        let sender = identity.map(|identity| partner(message, identity));
+    ) -> Result<Message, Error> {
+        let sender = message.identity.as_ref().map(|identity| partner(message, identity));
         let sender = sender.filter(|sender| *sender != Authority::nobody());
         let sender = sender.unwrap_or_else(|| message.authority.clone()).to_string();
-        let (standard, message_type) =
-            identity.map_or(("", ""), |i| (i.standard.as_str(), i.message_type.as_str()));
-        let (unit, public_service) =
-            self.house().route(tenant, to, standard, message_type, &sender).unwrap_or((default_unit, None));
-        let now = self.now();
-        Message {
-            id: ids::new_id(),
-            tenant: tenant.to_owned(),
-            authority: to.clone(),
-            unit,
-            public_service,
-            direction: Direction::In,
-            door: Door::Local,
+        Ok(Message {
             // Only what a sender of this gateway sent has a copy there.
             related: message.related.filter(|_| message.partner == sender),
-            partner: sender,
-            identity: message.identity.clone(),
             dedup_key: message.dedup_key.clone(),
-            payload: Some(stored.reference().clone()),
             file_name: message.file_name.clone(),
             test: message.test,
-            state: MessageState::Accepted,
-            received_at: now,
-            updated_at: now,
-            report: None,
-            exchange: None,
-            forwarding: None,
-        }
+            ..self.incoming(tenant, to, (Door::Local, &sender), message.identity.clone(), stored)?
+        })
     }
 }
 

@@ -104,7 +104,12 @@ impl Broker {
             return read_message(answer);
         }
         let identity = self.identify(&caller.scope.tenant, &stored, incoming.file_name.clone()).await?;
-        let message = self.new_message(caller, &authority, incoming, &identity, &stored)?;
+        let from = (Door::Rest, caller.actor.id.as_str());
+        let message = Message {
+            file_name: incoming.file_name,
+            test: incoming.test,
+            ..self.incoming(&caller.scope.tenant, &authority, from, identity, &stored)?
+        };
         self.commit_incoming(caller, message, stored, once).await
     }
 
@@ -169,36 +174,39 @@ impl Broker {
         blocking(move || Ok(check(&standards, &mut content.blocking(), file_name.as_deref())?)).await
     }
 
-    fn new_message(
+    /// A message that comes in now from `partner` to `authority`, wherever its route leads.
+    ///
+    /// # Errors
+    /// If this tenant has no such authority.
+    pub(crate) fn incoming(
         &self,
-        caller: &Caller,
+        tenant: &str,
         authority: &Authority,
-        incoming: Incoming,
-        identity: &Option<Identity>,
+        (door, partner): (Door, &str),
+        identity: Option<Identity>,
         stored: &StoredPayload,
     ) -> Result<Message, Error> {
-        let tenant = &caller.scope.tenant;
         let (standard, message_type) =
             identity.as_ref().map_or(("", ""), |i| (i.standard.as_str(), i.message_type.as_str()));
         let (unit, public_service) = self
             .house()
-            .route(tenant, authority, standard, message_type, &caller.actor.id)
+            .route(tenant, authority, standard, message_type, partner)
             .ok_or(Error::UnknownAuthority)?;
         let now = self.now();
         Ok(Message {
             id: ids::new_id(),
-            tenant: tenant.clone(),
+            tenant: tenant.to_owned(),
             authority: authority.clone(),
             unit,
             public_service,
             direction: Direction::In,
-            door: Door::Rest,
-            partner: caller.actor.id.clone(),
-            identity: identity.clone(),
+            door,
+            partner: partner.to_owned(),
             dedup_key: dedup_key(identity.as_ref(), &stored.reference().sha256),
+            identity,
             payload: Some(stored.reference().clone()),
-            file_name: incoming.file_name,
-            test: incoming.test,
+            file_name: None,
+            test: false,
             state: MessageState::Accepted,
             received_at: now,
             updated_at: now,

@@ -1,6 +1,5 @@
 //! Deliveries: taken in, found, received by those who are called, and sent back.
 
-use model::message::Direction;
 use model::rights::Action;
 use model::{Actor, Caller, EventKind, Id, Message, MessageState, Scope, Timestamp, ids};
 use serde_json::json;
@@ -82,7 +81,13 @@ impl Relay {
             return Err(Error::TooLarge { limit });
         }
         check(&new)?;
-        let message = self.new_message(caller, &new, stored)?;
+        let from = (new.door, new.partner.as_str());
+        let message = Message {
+            dedup_key: new.dedup_key.clone(),
+            // Nothing is to be done about it but to be picked up.
+            state: MessageState::Processed,
+            ..self.0.incoming(&caller.scope.tenant, &new.authority, from, None, stored)?
+        };
         let holder = new.issued_to.clone().unwrap_or_else(|| caller.clone());
         let delivery = self.new_delivery(caller, new, &message, stored.reference().size);
         let mut supersedes = None;
@@ -104,44 +109,6 @@ impl Relay {
             }
         }
         Err(Error::IdReused)
-    }
-
-    fn new_message(
-        &self,
-        caller: &Caller,
-        new: &NewDelivery,
-        stored: &StoredPayload,
-    ) -> Result<Message, Error> {
-        let tenant = &caller.scope.tenant;
-        let (unit, public_service) = self
-            .0
-            .house()
-            .route(tenant, &new.authority, "", "", &new.partner)
-            .ok_or(Error::UnknownAuthority)?;
-        let now = self.0.now();
-        Ok(Message {
-            id: ids::new_id(),
-            tenant: tenant.clone(),
-            authority: new.authority.clone(),
-            unit,
-            public_service,
-            direction: Direction::In,
-            door: new.door,
-            partner: new.partner.clone(),
-            identity: None,
-            dedup_key: new.dedup_key.clone(),
-            payload: Some(stored.reference().clone()),
-            file_name: None,
-            test: false,
-            // Nothing is to be done about it but to be picked up.
-            state: MessageState::Processed,
-            received_at: now,
-            updated_at: now,
-            report: None,
-            related: None,
-            exchange: None,
-            forwarding: None,
-        })
     }
 
     fn new_delivery(&self, caller: &Caller, new: NewDelivery, message: &Message, size: u64) -> RelayDelivery {
