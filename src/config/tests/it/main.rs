@@ -14,10 +14,15 @@ fn refused(text: &str) -> Error {
     Config::parse(text, Path::new("/srv/amtsbote")).err().unwrap_or_else(|| panic!("accepted:\n{text}"))
 }
 
+/// A text with a passage replaced, which must be in it; the first of several.
+fn swap(text: &str, passage: &str, replacement: &str) -> String {
+    assert!(text.contains(passage), "there is no longer: {passage}");
+    text.replacen(passage, replacement, 1)
+}
+
 /// The example with one passage replaced.
 fn with(passage: &str, replacement: &str) -> String {
-    assert!(EXAMPLE.contains(passage), "the example has no longer: {passage}");
-    EXAMPLE.replacen(passage, replacement, 1)
+    swap(EXAMPLE, passage, replacement)
 }
 
 #[test]
@@ -305,7 +310,7 @@ adapter = "land"
 reads = [["xdomea", "3.1.0"]]
 most_bytes = 1_000
 "#;
-    let text = EXAMPLE.to_owned() + &more.replacen(from, to, 1);
+    let text = EXAMPLE.to_owned() + &swap(more, from, to);
     Config::parse(&text, Path::new("/etc/amtsbote"))
 }
 

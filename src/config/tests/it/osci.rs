@@ -6,7 +6,7 @@ use std::path::Path;
 
 use config::Config;
 
-use crate::{EXAMPLE, refused};
+use crate::{EXAMPLE, refused, swap};
 
 /// The example with its intermediary, which is commented out there.
 fn with_osci() -> String {
@@ -46,10 +46,7 @@ fn the_example_s_intermediary_is_valid_and_shows_every_key_with_its_default() {
 #[test]
 fn an_intermediary_without_trust_keys_or_house_is_refused() {
     let text = with_osci();
-    let without = |passage: &str, replacement: &str| {
-        assert!(text.contains(passage), "{passage}");
-        refused(&text.replacen(passage, replacement, 1))
-    };
+    let without = |passage: &str, replacement: &str| refused(&swap(&text, passage, replacement));
     let missing = without("trust = [\"file:osci/trust.pem\"]\n", "");
     assert_eq!(missing.code(), "config.key");
     assert!(missing.to_string().contains("trust"), "{missing}");
@@ -83,7 +80,7 @@ fn an_intermediary_without_trust_keys_or_house_is_refused() {
         assert_eq!(error.code(), code, "{error}");
         assert!(error.to_string().contains(key) && !error.to_string().contains("123456"), "{error}");
     }
-    let beyond = text.replacen("# osci_plain = \"127.0.0.1", "osci_plain = \"192.0.2.1", 1);
+    let beyond = swap(&text, "# osci_plain = \"127.0.0.1", "osci_plain = \"192.0.2.1");
     assert_eq!(refused(&beyond).code(), "config.plain-http");
 }
 
@@ -109,10 +106,9 @@ fn one_certificate_cannot_be_two_authorities() {
     let own = "# osci_certificates = [\"file:osci/bauaufsicht-cipher.pem\"]";
     let load = |second: &str| {
         let text = with_osci().replace("env:OSCI_PIN", "file:osci/pin");
-        let text = text.replacen(own, &own[2..], 1);
+        let text = swap(&text, own, &own[2..]);
         let county = "key = \"kv:00000001\"\n";
-        let text =
-            text.replacen(county, &format!("{county}osci_certificates = [\"file:osci/{second}\"]\n"), 1);
+        let text = swap(&text, county, &format!("{county}osci_certificates = [\"file:osci/{second}\"]\n"));
         Config::parse(&text, folder.path()).unwrap().osci_keys()
     };
     let keys = load("other.cer").unwrap().unwrap();
@@ -160,11 +156,8 @@ fn a_party_of_the_example_is_valid_and_shows_every_key_with_its_default() {
         config.osci_recipient.as_ref().unwrap().intermediaries,
         ["file:/srv/amtsbote/osci/land-signature.cer"]
     );
-    let bare = text.replacen("every_seconds = 60\n", "", 1).replacen("mode = \"store\"\n", "", 1).replacen(
-        ", signature = \"rsa-sha256\"",
-        "",
-        1,
-    );
+    let defaults = ["every_seconds = 60\n", "mode = \"store\"\n", ", signature = \"rsa-sha256\""];
+    let bare = defaults.iter().fold(text.clone(), |text, default| swap(&text, default, ""));
     let bare = Config::parse(&bare, Path::new("/srv/amtsbote")).unwrap();
     let written = toml::to_string(&config).unwrap();
     assert_eq!(toml::to_string(&bare).unwrap(), written);
@@ -215,8 +208,7 @@ fn a_party_that_lacks_something_is_refused_by_line_and_key() {
         ),
         ("authorities = [\"bab:00000001\"]", "authorities = []", "config.value", "osci_recipient"),
     ] {
-        assert!(text.contains(from), "{from}");
-        let error = refused(&text.replacen(from, to, 1));
+        let error = refused(&swap(&text, from, to));
         let key = if key.starts_with('.') { format!("{authority}{key}") } else { key.to_owned() };
         assert_eq!(error.code(), code, "{to}: {error}");
         assert!(error.to_string().contains(&key) && error.to_string().starts_with("line "), "{key}: {error}");
@@ -236,8 +228,7 @@ fn each_way_to_sign_has_the_name_that_the_example_gives_it() {
     let folder = Path::new("/srv/amtsbote");
     for name in names {
         assert!(EXAMPLE.contains(&format!("\"{name}\"")), "{name}");
-        let text =
-            with_osci().replacen("signature = \"rsa-sha256\"\n", &format!("signature = \"{name}\"\n"), 1);
+        let text = swap(&with_osci(), "signature = \"rsa-sha256\"\n", &format!("signature = \"{name}\"\n"));
         let osci = Config::parse(&text, folder).unwrap().osci.unwrap();
         assert!(toml::to_string(&osci).unwrap().contains(&format!("signature = \"{name}\"")), "{name}");
     }
