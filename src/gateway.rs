@@ -37,7 +37,7 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         check_clock(clock.now())?;
         let egress = Egress::new(&config.egress.allow)?;
-        let outbound = net::Client::new(egress, net::Settings::default(), clock.clone())?;
+        let outbound = net::Client::new(egress, net::Settings::default(), clock.clone());
         let store = Store::open(store::Config {
             database: config.database()?,
             payloads: config.store.payloads.clone(),
@@ -88,7 +88,7 @@ fn stamping(config: &config::Evidence) -> Result<Option<Stamping>, Error> {
     let authorities = Authorities::from_pem(&std::fs::read(ca).map_err(unreadable)?)?;
     let host = url.split_once("://").unwrap_or_default().1;
     let host = host.split(['/', '?', '#']).next().unwrap_or_default();
-    let client = net::Client::new(Egress::new(&[host])?, net::Settings::default(), Arc::new(SystemClock))?;
+    let client = net::Client::new(Egress::new(&[host])?, net::Settings::default(), Arc::new(SystemClock));
     Ok(Some(Stamping {
         outbound: Arc::new(client),
         url: url.clone(),

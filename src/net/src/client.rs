@@ -3,7 +3,7 @@
 
 use std::error::Error as StdError;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -117,34 +117,30 @@ impl Answer {
 #[derive(Clone)]
 pub struct Client {
     egress: Arc<Egress>,
+    settings: Settings,
     clock: Arc<dyn Clock>,
-    /// Connections are never shared between those that may reach different networks.
-    anywhere: reqwest::Client,
-    listed: reqwest::Client,
-    public: reqwest::Client,
+    made: Arc<Made>,
+}
+
+/// Made when they are needed first: reading the system's certificates takes longer than all else that starts with the
+/// gateway. Connections are never shared between those that may reach different networks.
+#[derive(Default)]
+struct Made {
+    anywhere: OnceLock<reqwest::Client>,
+    listed: OnceLock<reqwest::Client>,
+    public: OnceLock<reqwest::Client>,
 }
 
 impl Client {
     /// A client that obeys `egress`.
-    ///
-    /// # Errors
-    /// [`Error::Setup`] if TLS is not to be had.
-    pub fn new(egress: Egress, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let egress = Arc::new(egress);
-        let client = |reach| http_client(Resolver { egress: Arc::clone(&egress), reach }, settings);
-        Ok(Client {
-            anywhere: client(Reach::Anywhere)?,
-            listed: client(Reach::Listed)?,
-            public: client(Reach::Public)?,
-            egress,
-            clock,
-        })
+    pub fn new(egress: Egress, settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        Client { egress: Arc::new(egress), settings, clock, made: Arc::default() }
     }
 
     /// Sends a request, once, and reads its answer.
     ///
     /// # Errors
-    /// Any but [`Error::Rule`] and [`Error::Setup`]; [`Error::kind`] says whether something may have been sent.
+    /// Any but [`Error::Rule`]; [`Error::kind`] says whether something may have been sent.
     pub async fn send(&self, request: Request) -> Result<Answer, Error> {
         let mut body = Vec::new();
         let (status, headers) = self.send_into(request, &mut body).await?;
@@ -179,11 +175,7 @@ impl Client {
 
     fn prepare(&self, request: Request, sent: &Arc<Sent>) -> Result<reqwest::RequestBuilder, Error> {
         let url = Url::parse(&request.url).map_err(|_| Error::Url)?;
-        let client = match self.egress.judge(&url, request.chosen_by)? {
-            Reach::Anywhere => &self.anywhere,
-            Reach::Listed => &self.listed,
-            Reach::Public => &self.public,
-        };
+        let client = self.made(self.egress.judge(&url, request.chosen_by)?)?;
         let builder = client.request(request.method, url).headers(headers(&request.headers)?);
         Ok(match request.body {
             Some(Upload { pieces, length }) => {
@@ -191,6 +183,20 @@ impl Client {
             }
             None => builder,
         })
+    }
+
+    /// The client for those who may reach so far.
+    fn made(&self, reach: Reach) -> Result<&reqwest::Client, Error> {
+        let place = match reach {
+            Reach::Anywhere => &self.made.anywhere,
+            Reach::Listed => &self.made.listed,
+            Reach::Public => &self.made.public,
+        };
+        if let Some(client) = place.get() {
+            return Ok(client);
+        }
+        let client = http_client(Resolver { egress: Arc::clone(&self.egress), reach }, self.settings)?;
+        Ok(place.get_or_init(|| client))
     }
 }
 

@@ -68,7 +68,7 @@ async fn serve(router: Router) -> String {
 
 fn remote(url: String) -> Arc<Remote> {
     let egress = Egress::new(&["127.0.0.1"]).unwrap();
-    let client = Client::new(egress, net::Settings::default(), Arc::new(SystemClock)).unwrap();
+    let client = Client::new(egress, net::Settings::default(), Arc::new(SystemClock));
     let settings = Settings {
         id: "test".into(),
         url,

@@ -100,9 +100,8 @@ fn put<const N: usize>(url: &str, pieces: [std::io::Result<Bytes>; N]) -> Reques
 async fn names_are_judged_by_where_they_lead() {
     let url = answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", false).await;
     let named = url.replace("127.0.0.1", "localhost");
-    let with = |allow: &[&str]| {
-        Client::new(Egress::new(allow).unwrap(), Settings::default(), Arc::new(SystemClock)).unwrap()
-    };
+    let with =
+        |allow: &[&str]| Client::new(Egress::new(allow).unwrap(), Settings::default(), Arc::new(SystemClock));
     let call = async |allow: &[&str], url: &str, chosen_by| {
         outcome(&with(allow), &model::outbound::Post { chosen_by, ..post(url) })
             .await
@@ -128,8 +127,7 @@ async fn connections_are_not_shared_between_those_who_may_reach_different_networ
     .await;
     let url = keeps.replace("127.0.0.1", "localhost");
     let client =
-        Client::new(Egress::new(&["localhost"]).unwrap(), Settings::default(), Arc::new(SystemClock))
-            .unwrap();
+        Client::new(Egress::new(&["localhost"]).unwrap(), Settings::default(), Arc::new(SystemClock));
     assert_eq!(outcome(&client, &post(&url)).await.unwrap().status, 200);
     assert_eq!(outcome(&client, &post(&url)).await.unwrap().status, 200);
     let citizen = model::outbound::Post { chosen_by: ChosenBy::Citizen, ..post(&url) };

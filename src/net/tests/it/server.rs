@@ -72,7 +72,7 @@ pub(crate) async fn hold(stream: TcpStream) {
 
 /// A client that may call the loopback.
 pub(crate) fn client(settings: Settings) -> Client {
-    Client::new(Egress::new(&["127.0.0.0/8"]).unwrap(), settings, Arc::new(SystemClock)).unwrap()
+    Client::new(Egress::new(&["127.0.0.0/8"]).unwrap(), settings, Arc::new(SystemClock))
 }
 
 pub(crate) fn post(url: &str) -> Post {

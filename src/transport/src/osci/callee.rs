@@ -39,7 +39,7 @@ impl Callee {
         clock: Arc<dyn Clock>,
     ) -> std::result::Result<Self, net::Error> {
         let hosts: Vec<&str> = addresses.iter().map(|address| host(address)).collect();
-        let client = Client::new(Egress::new(&hosts)?, net::Settings::default(), clock)?;
+        let client = Client::new(Egress::new(&hosts)?, net::Settings::default(), clock);
         Ok(Callee { addresses, client, limits, within: WITHIN })
     }
 

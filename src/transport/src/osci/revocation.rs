@@ -116,8 +116,7 @@ impl Responder {
     /// # Errors
     /// [`net::Error`] if it is no address.
     pub(super) fn new(url: String, clock: Arc<dyn Clock>) -> Result<Self, net::Error> {
-        let client =
-            Client::new(Egress::new(&[super::callee::host(&url)])?, net::Settings::default(), clock)?;
+        let client = Client::new(Egress::new(&[super::callee::host(&url)])?, net::Settings::default(), clock);
         Ok(Responder { url, client, runtime: Handle::current(), said: Mutex::default() })
     }
 
