@@ -12,6 +12,7 @@ use net::Egress;
 use schemas::Schemas;
 use seal::timestamp::Authorities;
 use store::Store;
+use transport::osci::Parties;
 
 use crate::error::Error;
 use crate::registry;
@@ -25,7 +26,7 @@ const EARLIEST: Timestamp = Timestamp::from_micros(1_767_225_600_000_000); // 20
 pub(crate) struct Gateway {
     pub(crate) broker: Broker,
     store: Store,
-    pub(crate) osci: transport::osci::Parties,
+    pub(crate) osci: Parties,
 }
 
 impl Gateway {
@@ -69,7 +70,7 @@ impl Gateway {
         .with_quotas(config.limits.quotas())
         .with_upload_limits(config.limits.uploads())
         .with_relay_limits(config.osci.as_ref().map_or_else(Default::default, |osci| osci.relay()));
-        let osci = registry::osci_parties(config, &broker)?;
+        let osci = Parties::new(&broker, config.osci_parties()?, Arc::new(SystemClock))?;
         adapters.push(Arc::new(osci.courier()));
         Ok(Gateway { broker: broker.with_adapters(adapters), store, osci })
     }

@@ -14,7 +14,6 @@ use model::standard::Standard;
 use model::{Clock, SystemClock};
 use schemas::Schemas;
 use seal::webhook::SharedSecret;
-use transport::osci::{Line, MailboxAt, Parties, Partner, Party, PartySettings};
 use xoev::xdomea::{self, Xdomea};
 
 use crate::error::Error;
@@ -97,41 +96,4 @@ pub(crate) fn osci(config: &Config, broker: &Broker) -> Result<Option<transport:
         passive_recipients: osci.passive_recipients.clone(),
     };
     Ok(Some(transport::osci::door(broker.clone(), settings, Arc::new(SystemClock))?))
-}
-
-/// The gateway as a party in OSCI-Transport.
-///
-/// # Errors
-/// If a key or certificate cannot be used.
-pub(crate) fn osci_parties(config: &Config, broker: &Broker) -> Result<Parties, Error> {
-    let found = config.osci_parties()?;
-    let line =
-        |it: config::Line| Line { url: it.url, certificate: it.certificate, answers_by: it.answers_by };
-    let party = |it: config::Party| Party {
-        tenant: it.tenant,
-        authority: it.authority,
-        cipher: it.cipher,
-        signer: it.signer,
-        method: it.method,
-    };
-    let partner = |it: config::Partner| Partner {
-        authority: it.authority,
-        line: line(it.line),
-        recipient: it.recipient,
-        signed_by: it.signed_by,
-        mode: it.mode,
-        receiver: it.receiver,
-    };
-    let mailbox = |it: config::Mailbox| MailboxAt {
-        authority: it.authority,
-        line: line(it.line),
-        every: Duration::from_secs(it.every_seconds.into()),
-    };
-    let settings = PartySettings {
-        own: found.own.into_iter().map(party).collect(),
-        partners: found.partners.into_iter().map(partner).collect(),
-        mailboxes: found.mailboxes.into_iter().map(mailbox).collect(),
-        recipient: found.recipient.map(|it| (it.authorities, it.intermediaries)),
-    };
-    Ok(Parties::new(broker, settings, Arc::new(SystemClock))?)
 }

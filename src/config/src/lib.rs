@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::Check;
 pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
-pub use crate::party::{Line, Mailbox, OsciRecipient, Parties, Partner, Party, Recipient};
+pub use crate::party::OsciRecipient;
 pub use crate::places::Place;
 use crate::places::Places;
 

@@ -2,13 +2,13 @@
 //! partners that are reached by one, and who may call the passive recipient.
 
 use std::path::Path;
+use std::time::Duration;
 
 use broker::house::{AuthorityEntry, OsciMailbox, OsciMode, OsciReach, PartnerEntry};
 use model::Authority;
-use seal::algorithm::SignatureMethod;
-use seal::identity::Identity;
 use seal::x509::Certificate;
 use serde::{Deserialize, Serialize};
+use transport::osci::{Line, MailboxAt, Partner, Party, PartySettings};
 
 use crate::check::Check;
 use crate::osci::{certificates, identity, method, refused, resolve_pair};
@@ -24,82 +24,12 @@ pub struct OsciRecipient {
     pub intermediaries: Vec<String>,
 }
 
-/// Everything that the configuration says of the gateway as a party, loaded.
-pub struct Parties {
-    /// Authorities with keys of their own.
-    pub own: Vec<Party>,
-    /// Partners that are reached.
-    pub partners: Vec<Partner>,
-    /// Mailboxes that are fetched from.
-    pub mailboxes: Vec<Mailbox>,
-    /// Who may call whom.
-    pub recipient: Option<Recipient>,
-}
-
-/// An authority of the house with its keys.
-pub struct Party {
-    /// Its tenant.
-    pub tenant: String,
-    /// The authority.
-    pub authority: Authority,
-    /// Key pairs for which content is encrypted, the present one first.
-    pub cipher: Vec<Identity>,
-    /// The key pair that signs.
-    pub signer: Identity,
-    /// How it signs.
-    pub method: SignatureMethod,
-}
-
-/// An intermediary.
-pub struct Line {
-    /// Its address.
-    pub url: String,
-    /// Its cipher certificate.
-    pub certificate: Certificate,
-    /// The certificate that must sign its answers.
-    pub answers_by: Option<Certificate>,
-}
-
-/// A partner that is reached by an intermediary.
-pub struct Partner {
-    /// The partner.
-    pub authority: Authority,
-    /// The intermediary.
-    pub line: Line,
-    /// The partner's cipher certificate.
-    pub recipient: Certificate,
-    /// Certificates that it signs content with.
-    pub signed_by: Vec<Certificate>,
-    /// How messages are delivered.
-    pub mode: OsciMode,
-    /// Address of the passive recipient; empty if messages are stored.
-    pub receiver: String,
-}
-
-/// A mailbox that is fetched from.
-pub struct Mailbox {
-    /// Whose it is.
-    pub authority: Authority,
-    /// The intermediary.
-    pub line: Line,
-    /// Seconds between two looks.
-    pub every_seconds: u32,
-}
-
-/// The passive recipient.
-pub struct Recipient {
-    /// Authorities that may be called.
-    pub authorities: Vec<Authority>,
-    /// Signature certificates of intermediaries that may call.
-    pub intermediaries: Vec<Certificate>,
-}
-
 impl Config {
     /// What the configuration refers to, loaded.
     ///
     /// # Errors
     /// If a file cannot be read, or is not what it should be.
-    pub fn osci_parties(&self) -> Result<Parties, Error> {
+    pub fn osci_parties(&self) -> Result<PartySettings, Error> {
         let (mut own, mut mailboxes, mut partners) = (Vec::new(), Vec::new(), Vec::new());
         for (at, tenant) in self.tenants.iter().enumerate() {
             for (index, authority) in tenant.authorities.iter().enumerate() {
@@ -120,7 +50,7 @@ impl Config {
             }
         }
         let recipient = self.osci_recipient.as_ref().map(OsciRecipient::load).transpose()?;
-        Ok(Parties { own, partners, mailboxes, recipient })
+        Ok(PartySettings { own, partners, mailboxes, recipient })
     }
 
     pub(crate) fn resolve_parties(&mut self, folder: &Path) {
@@ -146,13 +76,13 @@ impl Config {
 }
 
 impl OsciRecipient {
-    fn load(&self) -> Result<Recipient, Error> {
+    fn load(&self) -> Result<(Vec<Authority>, Vec<Certificate>), Error> {
         let mut intermediaries = Vec::new();
         for (index, reference) in self.intermediaries.iter().enumerate() {
             intermediaries
                 .extend(certificates(reference, &format!("osci_recipient.intermediaries[{index}]"))?);
         }
-        Ok(Recipient { authorities: self.authorities.clone(), intermediaries })
+        Ok((self.authorities.clone(), intermediaries))
     }
 }
 
@@ -171,12 +101,12 @@ fn party(tenant: &str, authority: &AuthorityEntry, key: &str) -> Result<Option<P
     }))
 }
 
-fn load_mailbox(authority: &AuthorityEntry, mailbox: &OsciMailbox, key: &str) -> Result<Mailbox, Error> {
+fn load_mailbox(authority: &AuthorityEntry, mailbox: &OsciMailbox, key: &str) -> Result<MailboxAt, Error> {
     let OsciMailbox { intermediary, intermediary_certificate, answers_by, every_seconds } = mailbox;
-    Ok(Mailbox {
+    Ok(MailboxAt {
         authority: authority.key.clone(),
         line: line(intermediary, intermediary_certificate, answers_by.as_deref(), key)?,
-        every_seconds: *every_seconds,
+        every: Duration::from_secs(u64::from(*every_seconds)),
     })
 }
 
