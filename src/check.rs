@@ -10,9 +10,9 @@ use model::standard::Standard;
 use schemas::Schemas;
 use serde_json::{Value, json};
 
-use crate::cli::Language;
 use crate::error::Error;
 use crate::registry;
+use cli::Language;
 use config::{Config, Limits, Policy};
 
 /// Checks files one after the other; the worst decides the exit code.

@@ -13,10 +13,10 @@ use output::{print, table};
 use schemas::Schemas;
 use serde_json::{Value, json};
 
-use crate::cli::{AdapterCommand, ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
 use crate::osci_commands::check_in_words;
+use cli::{AdapterCommand, ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use config::Config;
 
 /// A command's outcome: done, or something was found.

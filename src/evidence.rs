@@ -13,9 +13,9 @@ use seal::evidence_key::EvidencePublicKey;
 use seal::timestamp::Authorities;
 use serde_json::json;
 
-use crate::cli::{Erased, OfTenant};
 use crate::commands::{OnStore, Outcome};
 use crate::error::Error;
+use cli::{Erased, OfTenant};
 use output::print;
 
 impl OnStore {

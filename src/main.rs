@@ -1,7 +1,6 @@
 //! The gateway's binary: parse, wire, run.
 
 mod check;
-mod cli;
 mod commands;
 mod error;
 mod evidence;
@@ -15,15 +14,13 @@ mod serve;
 use std::future::Future;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use cli::{Cli, Command, EvidenceCommand, Language, OsciCommand};
 use commands::OnStore;
 use config::{Config, LogFormat, LogLevel};
 use error::Error;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     let as_json = cli.json;
     run(cli).unwrap_or_else(|error| {
         error.report(as_json);

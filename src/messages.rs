@@ -8,8 +8,8 @@ use model::clarification::{self, Act, Attempt, Clarification, Side};
 use model::{Caller, Finding, catalog};
 use serde_json::{Value, json};
 
-use crate::cli::{Language, MessageCommand, OneMessage, Resend};
 use crate::commands::{OnStore, Outcome};
+use cli::{Language, MessageCommand, OneMessage, Resend};
 use output::{harmless, print, table};
 
 /// Events shown of a message.

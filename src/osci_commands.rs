@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use transport::osci::Parcel;
 use transport::osci::inspect::{in_words, inspect as describe};
 
-use crate::cli::{OsciCommand, ToSend};
 use crate::commands::{OnStore, Outcome};
 use crate::error::Error;
+use cli::{OsciCommand, ToSend};
 
 /// `amtsbote osci inspect`: nothing but the file is needed.
 pub(crate) fn inspect(file: &Path, key: Option<&str>, password: Option<&str>, as_json: bool) -> Outcome {

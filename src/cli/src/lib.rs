@@ -1,5 +1,4 @@
-//! The command line: every command with its help and examples. What they do stands in `commands`,
-//! `check`, `serve` and `selftest`.
+//! The command line: every command with its help and examples. What they do stands in the binary.
 
 use std::path::PathBuf;
 
@@ -12,24 +11,31 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 something was found or refused, 
 /// Amtsbote, the messenger between public offices: an interoperability gateway for local government.
 #[derive(Parser)]
 #[command(name = "amtsbote", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
-pub(crate) struct Cli {
+pub struct Cli {
     /// Configuration file.
     #[arg(long, global = true, value_name = "FILE", default_value = config::FILE_NAME)]
-    pub(crate) config: PathBuf,
+    pub config: PathBuf,
     /// Print JSON instead of text.
     #[arg(long, global = true)]
-    pub(crate) json: bool,
+    pub json: bool,
     /// Language of findings; the default is that of the environment.
     #[arg(long, global = true, value_name = "LANGUAGE")]
-    pub(crate) lang: Option<Language>,
+    pub lang: Option<Language>,
     /// What to do.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub command: Command,
+}
+
+impl Cli {
+    /// What this process was called with. Ends it if that is no command, or if help is asked for.
+    pub fn of_process() -> Self {
+        Self::parse()
+    }
 }
 
 /// A language of findings.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Language {
+pub enum Language {
     /// German.
     De,
     /// English.
@@ -38,7 +44,7 @@ pub(crate) enum Language {
 
 impl Language {
     /// German where the environment asks for it.
-    pub(crate) fn of_environment() -> Self {
+    pub fn of_environment() -> Self {
         let asked = ["LC_ALL", "LC_MESSAGES", "LANG"]
             .iter()
             .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
@@ -48,7 +54,7 @@ impl Language {
 
 /// What to do.
 #[derive(Subcommand)]
-pub(crate) enum Command {
+pub enum Command {
     /// Run the gateway until SIGTERM or SIGINT.
     Serve,
     /// Show the main job: an e-file goes from one authority to another, once, whole, provably.
@@ -96,7 +102,7 @@ pub(crate) enum Command {
 
 /// Official schema packs.
 #[derive(Subcommand)]
-pub(crate) enum SchemaCommand {
+pub enum SchemaCommand {
     /// Import a pack: a folder, a ZIP as the XÖV repository hands it out, or one file.
     #[command(after_help = "Example: amtsbote schema add xdomea_3.1.0_xsd.zip")]
     Add {
@@ -111,15 +117,15 @@ pub(crate) enum SchemaCommand {
 
 /// The tenant that a command is about.
 #[derive(Args)]
-pub(crate) struct OfTenant {
+pub struct OfTenant {
     /// Tenant; may be left out if the house has only one.
     #[arg(long, value_name = "ID")]
-    pub(crate) tenant: Option<String>,
+    pub tenant: Option<String>,
 }
 
 /// Channels to the outside.
 #[derive(Subcommand)]
-pub(crate) enum AdapterCommand {
+pub enum AdapterCommand {
     /// List those of the configuration.
     List,
     /// Try to reach the other side of each.
@@ -128,7 +134,7 @@ pub(crate) enum AdapterCommand {
 
 /// Partners.
 #[derive(Subcommand)]
-pub(crate) enum PartnerCommand {
+pub enum PartnerCommand {
     /// Add a partner, or change one.
     #[command(
         after_help = "Example: amtsbote partner add land-nrw --name \"Land NRW\" --authority bab:05000000"
@@ -142,16 +148,19 @@ pub(crate) enum PartnerCommand {
         /// Its Behördenkennung, if it is an authority.
         #[arg(long, value_name = "KEY")]
         authority: Option<Authority>,
+        /// The tenant.
         #[command(flatten)]
         of: OfTenant,
     },
     /// List all.
     List {
+        /// The tenant.
         #[command(flatten)]
         of: OfTenant,
     },
     /// Show what waits for partners, what failed last, and whether they are tried.
     Lanes {
+        /// The tenant.
         #[command(flatten)]
         of: OfTenant,
     },
@@ -160,6 +169,7 @@ pub(crate) enum PartnerCommand {
     Retry {
         /// The lane, as `partner lanes` shows it.
         lane: String,
+        /// The tenant.
         #[command(flatten)]
         of: OfTenant,
     },
@@ -172,6 +182,7 @@ pub(crate) enum PartnerCommand {
         /// Authority of this house that would send; may be left out if only one can.
         #[arg(long, value_name = "KEY")]
         from: Option<Authority>,
+        /// The tenant.
         #[command(flatten)]
         of: OfTenant,
     },
@@ -179,7 +190,7 @@ pub(crate) enum PartnerCommand {
 
 /// Messages.
 #[derive(Subcommand)]
-pub(crate) enum MessageCommand {
+pub enum MessageCommand {
     /// List messages, oldest first.
     #[command(after_help = "Example: amtsbote message list --parked")]
     List {
@@ -201,6 +212,7 @@ pub(crate) enum MessageCommand {
         /// Most to list.
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         limit: u32,
+        /// The tenant.
         #[command(flatten)]
         of: OfTenant,
     },
@@ -215,6 +227,7 @@ pub(crate) enum MessageCommand {
     Return(NotedMessage),
     /// Hand one to the authority of this gateway that is competent.
     Forward {
+        /// The message.
         #[command(flatten)]
         one: NotedMessage,
         /// The competent authority, such as bab:05974000.
@@ -225,57 +238,60 @@ pub(crate) enum MessageCommand {
 
 /// A message, and why something is done about it.
 #[derive(Args)]
-pub(crate) struct NotedMessage {
+pub struct NotedMessage {
+    /// The message.
     #[command(flatten)]
-    pub(crate) one: OneMessage,
+    pub one: OneMessage,
     /// Why, for colleagues; without personal data. Never sent to the other side.
     #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
+    pub note: Option<String>,
 }
 
 /// One parked message, or all that match.
 #[derive(Args)]
-pub(crate) struct Resend {
+pub struct Resend {
     /// The message.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
-    pub(crate) id: Option<Id>,
+    pub id: Option<Id>,
     /// All parked messages that match.
     #[arg(long)]
-    pub(crate) all: bool,
+    pub all: bool,
     /// Only to or from this partner.
     #[arg(long, requires = "all")]
-    pub(crate) partner: Option<String>,
+    pub partner: Option<String>,
     /// Only those kept by this rule.
     #[arg(long, requires = "all", value_name = "CODE")]
-    pub(crate) rule: Option<String>,
+    pub rule: Option<String>,
     /// Only those waiting since this time or later.
     #[arg(long, requires = "all", value_name = "TIME", value_parser = json_name::<Timestamp>)]
-    pub(crate) since: Option<Timestamp>,
+    pub since: Option<Timestamp>,
     /// Most messages.
     #[arg(long, requires = "all")]
-    pub(crate) limit: Option<u64>,
+    pub limit: Option<u64>,
     /// Only say how many there are.
     #[arg(long, requires = "all")]
-    pub(crate) dry_run: bool,
+    pub dry_run: bool,
     /// Why, for colleagues; without personal data. Never sent to the other side.
     #[arg(long, value_name = "TEXT")]
-    pub(crate) note: Option<String>,
+    pub note: Option<String>,
+    /// The tenant.
     #[command(flatten)]
-    pub(crate) of: OfTenant,
+    pub of: OfTenant,
 }
 
 /// A message.
 #[derive(Args)]
-pub(crate) struct OneMessage {
+pub struct OneMessage {
     /// The message.
-    pub(crate) id: Id,
+    pub id: Id,
+    /// The tenant.
     #[command(flatten)]
-    pub(crate) of: OfTenant,
+    pub of: OfTenant,
 }
 
 /// Evidence.
 #[derive(Subcommand)]
-pub(crate) enum EvidenceCommand {
+pub enum EvidenceCommand {
     /// Write the evidence bundle of a case file or case.
     Export {
         /// The case file or case.
@@ -286,6 +302,7 @@ pub(crate) enum EvidenceCommand {
         /// With the bytes of its documents and messages, not only their digests.
         #[arg(long)]
         content: bool,
+        /// The tenant.
         #[command(flatten)]
         of: OfTenant,
     },
@@ -313,6 +330,7 @@ pub(crate) enum EvidenceCommand {
         /// The certificates of the time stamp authority (PEM); the default is the configured ones.
         #[arg(long, value_name = "FILE")]
         tsa_ca: Option<PathBuf>,
+        /// The tenant.
         #[command(flatten)]
         of: OfTenant,
     },
@@ -322,8 +340,10 @@ pub(crate) enum EvidenceCommand {
     Erase {
         /// The case file or case to whose evidence it belongs.
         case: Id,
+        /// What is erased.
         #[command(flatten)]
         what: Erased,
+        /// The tenant.
         #[command(flatten)]
         of: OfTenant,
     },
@@ -334,18 +354,18 @@ pub(crate) enum EvidenceCommand {
 /// What is erased: one of the two.
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-pub(crate) struct Erased {
+pub struct Erased {
     /// An event's content and salt.
     #[arg(long, value_name = "ID")]
-    pub(crate) event: Option<Id>,
+    pub event: Option<Id>,
     /// A payload's key, and with it its bytes.
     #[arg(long, value_name = "ID")]
-    pub(crate) payload: Option<Id>,
+    pub payload: Option<Id>,
 }
 
 /// Tokens.
 #[derive(Subcommand)]
-pub(crate) enum TokenCommand {
+pub enum TokenCommand {
     /// Create one. Its secret is shown once and kept nowhere.
     #[command(after_help = "Example: amtsbote token create --name Bauportal --role system --unit 63 \
         --service baugenehmigung --authority bab:00000001")]
@@ -368,11 +388,13 @@ pub(crate) enum TokenCommand {
         /// When it ends, such as 2027-12-31T23:59:59Z.
         #[arg(long, value_name = "TIME", value_parser = json_name::<Timestamp>)]
         expires: Option<Timestamp>,
+        /// The tenant.
         #[command(flatten)]
         of: OfTenant,
     },
     /// List all, without secrets.
     List {
+        /// The tenant.
         #[command(flatten)]
         of: OfTenant,
     },
@@ -380,6 +402,7 @@ pub(crate) enum TokenCommand {
     Revoke {
         /// The token's id, not its secret.
         id: Id,
+        /// The tenant.
         #[command(flatten)]
         of: OfTenant,
     },
@@ -387,7 +410,7 @@ pub(crate) enum TokenCommand {
 
 /// The configuration.
 #[derive(Subcommand)]
-pub(crate) enum ConfigCommand {
+pub enum ConfigCommand {
     /// Say whether it is valid, or line and key of what is not.
     Check,
     /// Show it as it holds: defaults filled in, paths absolute. It holds no secrets, only where they are.
@@ -396,7 +419,7 @@ pub(crate) enum ConfigCommand {
 
 /// Messages of OSCI-Transport.
 #[derive(Subcommand)]
-pub(crate) enum OsciCommand {
+pub enum OsciCommand {
     /// Say what a message is, for whom, who signed it and what it answers; never its content.
     #[command(
         after_help = "Example: amtsbote osci inspect order.osci --key file:cipher.p12 --password env:PIN"
@@ -424,21 +447,21 @@ pub(crate) enum OsciCommand {
 
 /// A file to be sent.
 #[derive(Args)]
-pub(crate) struct ToSend {
+pub struct ToSend {
     /// The file.
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
     /// Authority of this house that sends it.
     #[arg(long, value_name = "KEY")]
-    pub(crate) from: Authority,
+    pub from: Authority,
     /// Partner that it is for.
     #[arg(long, value_name = "KEY")]
-    pub(crate) to: Authority,
+    pub to: Authority,
     /// Subject, readable for the intermediary: no personal data.
     #[arg(long)]
-    pub(crate) subject: Option<String>,
+    pub subject: Option<String>,
     /// The id that an earlier attempt printed: then it arrives once, whatever became of that.
     #[arg(long)]
-    pub(crate) id: Option<Id>,
+    pub id: Option<Id>,
 }
 
 /// Reads a value by the name that it has in JSON.
