@@ -214,16 +214,17 @@ fn nothing_banned_is_built() {
 }
 
 #[test]
-fn only_the_validator_s_bindings_are_unsafe() {
-    let is_unsafe = |line: &String| {
-        ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern", "unsafe trait", "#[unsafe"]
-            .iter()
-            .any(|form| line.contains(form))
-    };
+fn only_the_validator_s_bindings_do_what_the_compiler_cannot_check() {
+    // Put together, so that this file does not hold what it looks for.
+    let keyword = concat!("un", "safe");
+    let follows = ["{", "fn", "impl", "extern", "trait"].map(|after| format!("{keyword} {after}"));
+    let attribute = format!("#[{keyword}");
+    let is_used =
+        |line: &String| line.contains(&attribute) || follows.iter().any(|form| line.contains(form.as_str()));
     let elsewhere: Vec<_> = sources()
         .into_iter()
-        .filter(|file| !file.starts_with("schemas/src/ffi/") && file != "tests/it/edges.rs")
-        .filter(|file| code_lines(file).iter().any(is_unsafe))
+        .filter(|file| !file.starts_with("schemas/src/ffi/"))
+        .filter(|file| code_lines(file).iter().any(is_used))
         .collect();
     assert!(elsewhere.is_empty(), "{elsewhere:?}");
 
