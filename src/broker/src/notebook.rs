@@ -1,5 +1,6 @@
 //! What an adapter remembers: small values under keys, durable before the call returns. Unlike the job of a delivery it
-//! outlives every attempt, so an attempt finds what an earlier one had begun.
+//! outlives every attempt, so an attempt finds what an earlier one had begun. Like the keys of repeated messages it is never
+//! removed: a message may be sent again by an operator at any time.
 
 use serde_json::Value;
 use store::Work;
