@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A client of OSCI-Transport 1.2 for the tests, made of lxml and cryptography alone: nothing of the gateway is in it.
 
-usage: client.py URL KEYS STATE COMMAND...     VERIFIER names the folder of verify.py
+usage: client.py URL KEYS     VERIFIER names the folder of verify.py. Each line of input is a command, a JSON array: the file STATE,
+and one of
   issue WHO                      GetMessageId
   store FROM TO ID BYTES [bad]   StoreDelivery with an attachment of so many bytes; `bad` changes the body after signing
   forward FROM TO ID URL         ForwardDelivery to a passive recipient
@@ -12,8 +13,8 @@ usage: client.py URL KEYS STATE COMMAND...     VERIFIER names the folder of veri
   gather ID SIZE                 PartialFetchDelivery within it, until the whole is there
   cards [ID]                     FetchProcessCard within it
   exit                           ExitDialog
-Prints one JSON object: what the answer says, and what the verifier found wrong with it."""
-import base64, hashlib, json, os, pathlib, sys, urllib.request
+Prints a JSON object for each: what the answer says, and what the verifier found wrong with it."""
+import base64, functools, hashlib, json, os, pathlib, sys, urllib.request
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -23,7 +24,8 @@ from lxml import etree
 sys.path.insert(0, os.environ['VERIFIER'])
 import verify as v
 
-URL, KEYS, STATE = sys.argv[1:4]
+URL, KEYS = sys.argv[1:3]
+STATE = None
 NAMESPACES = {'ds': v.DS, 'osci': v.OSCI, 'soap': v.SOAP, 'xenc': v.XENC, 'xsi': 'http://www.w3.org/2001/XMLSchema-instance'}
 DECLARED = ' '.join('xmlns:%s="%s"' % pair for pair in NAMESPACES.items())
 NEXT = 'soap:actor="http://schemas.xmlsoap.org/soap/actor/next" soap:mustUnderstand="1"'
@@ -31,6 +33,12 @@ NONE = 'soap:actor="http://www.w3.org/2001/12/soap-envelope/actor/none" soap:mus
 LOCATION = v.SOAP + ' soap%s.xsd ' + v.DS + ' oscisig.xsd ' + v.XENC + ' oscienc.xsd'
 OSCI2017 = 'http://xoev.de/transport/osci12/7'
 OAEP = padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+
+
+@functools.cache
+def private_key(name):
+    """Opening one takes longer than everything else."""
+    return v.private_key(os.path.join(KEYS, name))
 
 
 def text(data):
@@ -77,7 +85,7 @@ def signed(envelope, who, parts):
              '</osci:ClientSignature></e>' % (DECLARED, NEXT, v.C14N, ''.join(refs), who))
     header.insert(1, etree.fromstring(block)[0])
     info = header[1].find('.//' + v.q(v.DS, 'SignedInfo'))
-    key = v.private_key(os.path.join(KEYS, who + '_signature'))
+    key = private_key(who + '_signature')
     value = key.sign(v.c14n(info), padding.PKCS1v15(), hashes.SHA256())
     header[1].find('.//' + v.q(v.DS, 'SignatureValue')).text = text(value)
 
@@ -118,12 +126,11 @@ def order(kind, who, control, header='', body='', certificates='', parts=(), spo
 
 
 class Keys(dict):
-    """The recipients' keys by certificate, each opened when it is asked for: opening one takes longer than everything else."""
+    """The recipients' keys by certificate, each opened when it is asked for."""
 
     def __missing__(self, der):
         name = next(path.name[:-4] for path in pathlib.Path(KEYS).glob('*_cipher.cer') if path.read_bytes() == der)
-        self[der] = name, v.private_key(os.path.join(KEYS, name))
-        return self[der]
+        return name, private_key(name)
 
 
 def judged(data, content_type):
@@ -323,6 +330,8 @@ def leave():
 
 
 COMMANDS = {'bring': bring_chunks, 'gather': gather, 'issue': issue, 'store': store, 'forward': forward, 'open': begin, 'fetch': fetch, 'cards': cards, 'exit': leave}
-answered = COMMANDS[sys.argv[4]](*sys.argv[5:])
-answered.pop('parts', None)
-print(json.dumps(answered))
+for line in sys.stdin:
+    STATE, command, *arguments = json.loads(line)
+    answered = COMMANDS[command](*arguments)
+    answered.pop('parts', None)
+    print(json.dumps(answered), flush=True)

@@ -5,13 +5,15 @@ mod chunks;
 mod nodes;
 mod party;
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
 
 use conformance::gateway::{Engine, Gateway, Rights};
 use serde_json::{Value, json};
 
-use crate::installation::{amtsbote, json as printed, said};
+use crate::installation::{amtsbote, json as printed};
 
 /// Debian's Python; another one may be named.
 const PYTHON: &str = "/usr/bin/python3";
@@ -22,6 +24,7 @@ struct Bed {
     url: String,
     /// A passive recipient that may be called, where nobody listens.
     recipient: String,
+    client: Mutex<Python>,
 }
 
 fn shared(path: &str) -> PathBuf {
@@ -45,6 +48,39 @@ fn secret(folder: &Path, name: &str, bytes: &[u8]) {
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// A client that speaks with one intermediary. It is one process for all its commands, since it takes long to begin.
+struct Python {
+    process: Child,
+    commands: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Python {
+    fn at(url: &str) -> Mutex<Self> {
+        let python = std::env::var("AMTSBOTE_TEST_PYTHON").unwrap_or_else(|_| PYTHON.to_owned());
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/osci/client.py");
+        let mut command = Command::new(python);
+        command.arg("-B").arg(script).arg(url).arg(keys()).env("VERIFIER", shared("senders/osci"));
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (commands, answers) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        Mutex::new(Python { process, commands, answers: BufReader::new(answers) })
+    }
+
+    fn tell(&mut self, command: &Value) -> Value {
+        writeln!(self.commands, "{command}").unwrap();
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).unwrap();
+        serde_json::from_str(&answer).unwrap_or_else(|_| panic!("the client gave up: {command}"))
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 impl Bed {
@@ -78,26 +114,18 @@ impl Bed {
         );
         gateway.configure(&osci).unwrap();
         gateway.start().await.unwrap();
-        Bed { gateway, url: format!("http://127.0.0.1:{port}/osci"), recipient }
+        let url = format!("http://127.0.0.1:{port}/osci");
+        Bed { gateway, client: Python::at(&url), url, recipient }
     }
 
     /// What the intermediary answers to a client's command, verified by the client.
     fn client(&self, dialog: &str, arguments: &[&str]) -> Value {
-        let output = self.run_client(dialog, arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
-        let told = printed(&output);
+        let state = self.gateway.folder().join(dialog).display().to_string();
+        let words: Vec<&str> = std::iter::once(state.as_str()).chain(arguments.iter().copied()).collect();
+        let told = self.client.lock().unwrap().tell(&json!(words));
         assert_eq!(told["type"], "text/xml; charset=utf-8");
         assert_eq!(told["sound"], true, "{arguments:?}: {told}");
         told
-    }
-
-    fn run_client(&self, dialog: &str, arguments: &[&str]) -> Output {
-        let python = std::env::var("AMTSBOTE_TEST_PYTHON").unwrap_or_else(|_| PYTHON.to_owned());
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/osci/client.py");
-        let mut command = Command::new(python);
-        command.arg("-B").arg(script).arg(&self.url).arg(keys());
-        command.arg(self.gateway.folder().join(dialog)).args(arguments);
-        command.env("VERIFIER", shared("senders/osci")).output().unwrap()
     }
 
     fn issue(&self, who: &str) -> String {
@@ -113,7 +141,7 @@ impl Bed {
 
     /// The status of a request that says how long its body will be, and sends none of it.
     fn announces(&self, bytes: u64) -> u16 {
-        use std::io::{Read, Write};
+        use std::io::Read;
         let address = self.url.trim_start_matches("http://").trim_end_matches("/osci");
         let mut stream = std::net::TcpStream::connect(address).unwrap();
         let head = format!("POST /osci HTTP/1.1\r\nHost: {address}\r\nContent-Length: {bytes}\r\n\r\n");

@@ -6,7 +6,7 @@ use std::path::Path;
 use conformance::gateway::{Engine, Gateway};
 use serde_json::json;
 
-use super::{Bed, codes, port};
+use super::{Bed, Python, codes, port};
 
 impl Bed {
     /// Another node on the same database, with the same keys and payloads.
@@ -28,7 +28,8 @@ impl Bed {
             symlink(first.join(shared), folder.join(shared)).unwrap();
         }
         gateway.start().await.unwrap();
-        Bed { gateway, url: format!("http://127.0.0.1:{port}/osci"), recipient: self.recipient.clone() }
+        let url = format!("http://127.0.0.1:{port}/osci");
+        Bed { gateway, client: Python::at(&url), url, recipient: self.recipient.clone() }
     }
 }
 

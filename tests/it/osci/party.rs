@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Bed, codes, keys, port, secret};
+use super::{Bed, Python, codes, keys, port, secret};
 
 /// What an authority of the one gateway is called in the other's configuration: nothing that anybody uses.
 const ABSENT: &str = "bab:09999901";
@@ -342,7 +342,8 @@ async fn what_is_encrypted_for_another_key_waits_for_a_human_and_keeps_nothing_f
     assert_eq!(first["message"]["state"], "parked");
 
     // Random bytes that nobody has signed: looked into, and kept.
-    let bed = Bed { gateway: houses.town, url: houses.url.clone(), recipient: String::new() };
+    let client = Python::at(&houses.url);
+    let bed = Bed { gateway: houses.town, url: houses.url.clone(), recipient: String::new(), client };
     let id = bed.issue("alice");
     assert_eq!(codes(&bed.client("-", &["store", "alice", "bob", &id, "5000"])), ["0800"]);
     let two = |it: &Value| it["items"].as_array().is_some_and(|items| items.len() == 2);
@@ -371,7 +372,8 @@ async fn what_we_send_is_decrypted_and_verified_by_a_reader_that_is_not_ours() {
     hand_over(&county, TOWN_KEY).await;
     let sent = |it: &Value| it["items"][0]["state"] == "delivered";
     county.wait_until("/messages", sent).await.unwrap();
-    let bed = Bed { gateway: houses.town, url: houses.url.clone(), recipient: String::new() };
+    let client = Python::at(&houses.url);
+    let bed = Bed { gateway: houses.town, url: houses.url.clone(), recipient: String::new(), client };
     assert_eq!(codes(&bed.client("dave", &["open", "dave"])), ["0801"]);
     let fetched = bed.client("dave", &["fetch"]);
     assert_eq!(codes(&fetched), ["0801"], "{fetched}");
