@@ -92,12 +92,16 @@ impl Client {
         Ok(Client { http, address, token: token.to_owned() })
     }
 
-    /// GET with a JSON answer. `path` begins behind `/api/v1`.
+    /// GET with a JSON answer. `path` begins behind `/api/v1`. The gateway ends connections that were idle for a while, perhaps
+    /// in this moment, so a second one may be tried.
     ///
     /// # Errors
     /// If no answer came.
     pub async fn get(&self, path: &str) -> Result<Answer, Error> {
-        answer(self.request(Method::GET, path).await?).await
+        match answer(self.request(Method::GET, path).await?).await {
+            Err(Error::Unreachable(_)) => answer(self.request(Method::GET, path).await?).await,
+            outcome => outcome,
+        }
     }
 
     /// GET that must be answered with 200.
