@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use seal::algorithm::{Policy, SignatureMethod};
 use seal::identity::Identity;
-use seal::xmldsig::{NewReference, Signing, Survey, Target, Transform};
+use seal::xmldsig::{Hasher, NewReference, Signing, Survey, Target, Transform};
 use seal::xmlenc::Plaintext;
 use soap::mime::{self, Boundary, NewPart};
 use xml::Form;
@@ -177,6 +177,7 @@ impl Letter<'_> {
             }
         }
         before.push_str(&envelope.middle);
+        before.push_str(&envelope.body_start);
         let body: Box<dyn BufRead + 'b> = match self.carried {
             Carried::Nothing => Box::new(envelope.body.as_bytes()),
             Carried::Own(content) => Box::new(content.xml()),
@@ -185,7 +186,8 @@ impl Letter<'_> {
                 Box::new(handed.package.xml.open_range(place))
             }
         };
-        Cursor::new(before).chain(body).chain(envelope.tail.as_bytes())
+        let after = [&envelope.body_end, &envelope.tail].map(|text| text.as_bytes());
+        Cursor::new(before).chain(body).chain(after[0]).chain(after[1])
     }
 
     /// The signature block.
@@ -197,13 +199,8 @@ impl Letter<'_> {
         certificate: &str,
         mark: &str,
     ) -> Result<String> {
-        let limits = xml::Limits { total_bytes: self.limits.xml, ..xml::Limits::default() };
-        let survey = Survey::read(self.xml(envelope, ""), limits)?;
         let (name, id) = self.signature_block();
         let id = format!("{id}{mark}");
-        if survey.place(&id).is_some() {
-            return Err(Error::Security(seal::Error::SignatureDuplicateId));
-        }
         let references = self.references(envelope);
         let key_info = format!("<ds:RetrievalMethod URI=\"#{certificate}\"></ds:RetrievalMethod>");
         let scope = scope(envelope);
@@ -218,12 +215,31 @@ impl Letter<'_> {
             scope: &scope,
             id: None,
         };
-        let signature = signing.sign(&survey, self.xml(envelope, ""))?;
+        let signature = match self.is_all_ours() {
+            true => signing.sign_digests(&own_digests(envelope)?)?,
+            false => signing.sign(&self.survey(envelope, &id)?, self.xml(envelope, ""))?,
+        };
         let mut block = Xml::default();
         block.block(name, &id, ACTOR_NEXT, &[]);
         block.text.push_str(&signature);
         block.close(name);
         Ok(block.text)
+    }
+
+    /// Whether every `Id` and every byte is ours, as in most answers: see [`own_digests`].
+    fn is_all_ours(&self) -> bool {
+        let is_answer = matches!(self.message.kind, Kind::Answer(_));
+        is_answer && matches!(self.carried, Carried::Nothing) && self.message.namespaces.is_empty()
+    }
+
+    /// Looks through what others had a part in; `id` must still be free there.
+    fn survey(&self, envelope: &Envelope, id: &str) -> Result<Survey> {
+        let limits = xml::Limits { total_bytes: self.limits.xml, ..xml::Limits::default() };
+        let survey = Survey::read(self.xml(envelope, ""), limits)?;
+        match survey.place(id) {
+            Some(_) => Err(Error::Security(seal::Error::SignatureDuplicateId)),
+            None => Ok(survey),
+        }
     }
 
     /// Name and `Id` of the signature block.
@@ -257,6 +273,19 @@ impl Letter<'_> {
             })
             .collect()
     }
+}
+
+/// Digests of header blocks and body that are ours alone: they are written in their canonical form (see [`crate::write`]),
+/// so nobody has to read them again to know it.
+fn own_digests(envelope: &Envelope) -> Result<Vec<Vec<u8>>> {
+    let blocks = envelope.blocks.iter().map(|block| vec![&block.xml]);
+    let body = vec![&envelope.body_start, &envelope.body, &envelope.body_end];
+    let digest = |texts: Vec<&String>| {
+        let mut hasher = Hasher::new(OWN_DIGEST)?;
+        texts.into_iter().try_for_each(|text| hasher.write_all(text.as_bytes()))?;
+        Ok(hasher.finish()?)
+    };
+    blocks.chain([body]).map(digest).collect()
 }
 
 /// Copies everything in pieces as large as they come.

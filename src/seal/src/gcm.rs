@@ -14,7 +14,7 @@ pub(crate) const TAG: usize = 16;
 pub(crate) const NONCE: usize = 12;
 
 /// Fetched once: otherwise OpenSSL 3 looks the algorithm up for each context, which costs more than a small chunk.
-fn aes_256_gcm() -> &'static CipherRef {
+pub(crate) fn aes_256_gcm() -> &'static CipherRef {
     static FETCHED: LazyLock<Option<Cipher>> =
         LazyLock::new(|| Cipher::fetch(None, "AES-256-GCM", None).ok());
     FETCHED.as_deref().unwrap_or_else(|| Cipher::aes_256_gcm())

@@ -17,7 +17,7 @@ use crate::bed::until;
 use crate::gateway::{COUNTY_KEY, Engine, Gateway};
 
 /// Between two looks at what is not sealed yet; each costs the gateway something, too.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A gateway whose county runs an intermediary, and has a mailbox there by Bob's certificate.
 pub(super) struct House {

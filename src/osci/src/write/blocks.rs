@@ -125,12 +125,13 @@ fn put_all<'a>(xml: &mut Xml, local: &str, certificates: impl IntoIterator<Item 
 fn in_lines(bytes: &[u8]) -> String {
     let text = STANDARD.encode(bytes);
     let mut lines = String::with_capacity(text.len() + text.len() / LINE + 1);
-    for (index, letter) in text.chars().enumerate() {
-        if index > 0 && index % LINE == 0 {
-            lines.push('\n');
-        }
-        lines.push(letter);
+    let mut rest = text.as_str();
+    while let Some((line, behind)) = rest.split_at_checked(LINE).filter(|(_, behind)| !behind.is_empty()) {
+        lines.push_str(line);
+        lines.push('\n');
+        rest = behind;
     }
+    lines.push_str(rest);
     lines
 }
 

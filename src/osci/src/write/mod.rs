@@ -29,13 +29,17 @@ pub struct Envelope {
     pub namespaces: Vec<(Option<String>, String)>,
     /// The header blocks; a signature goes behind the first.
     pub blocks: Vec<Block>,
-    /// From the end of the header up to the content of the body.
+    /// The end of the header.
     pub middle: String,
     /// `Id` of the body.
     pub body_id: String,
+    /// The start tag of the body.
+    pub body_start: String,
     /// What the body holds, if it is ours.
     pub body: String,
-    /// From the end of the body's content to the end.
+    /// The end tag of the body.
+    pub body_end: String,
+    /// From there to the end.
     pub tail: String,
 }
 
@@ -72,10 +76,12 @@ pub fn envelope(message: &Message, foreign: Foreign, mark: &str) -> Envelope {
         head,
         blocks,
         namespaces: namespaces.clone(),
-        middle: format!("</{soap}Header><{soap}Body{} Id=\"{body_id}\">", declarations(&namespaces)),
+        middle: format!("</{soap}Header>"),
+        body_start: format!("<{soap}Body{} Id=\"{body_id}\">", declarations(&namespaces)),
         body_id,
         body: content,
-        tail: format!("</{soap}Body></{soap}Envelope>"),
+        body_end: format!("</{soap}Body>"),
+        tail: format!("</{soap}Envelope>"),
     }
 }
 

@@ -6,13 +6,15 @@ use osci::code::Code;
 use osci::content::{Part, Reader};
 use osci::intermediary::{Inspector, Intermediary, Settings};
 use osci::message::{Answer, Body, Features, SelectionRule};
+use proptest::prelude::*;
 use seal::algorithm::Policy;
 use seal::x509::{Certificate, Inspection, OnlineResult};
 
 use crate::bed::{intermediary, read, settings, trust};
 use crate::memory::Memory;
 use crate::people::{
-    Person, addressed_to, all, codes, deliver, dialog, intermediary_certificate, letter, order, store,
+    Person, addressed_to, all, codes, deliver, dialog, intermediary_certificate, letter, message_id, order,
+    store,
 };
 
 /// Within the validity of the corpus' certificates and of its revocation list.
@@ -253,5 +255,26 @@ fn abilities_are_told_to_who_tells_his_own_if_there_are_any() {
         let answer = String::from_utf8_lossy(&answer);
         assert!(answer.contains("<osci:Code>0800</osci:Code>"), "{answer}");
         assert_eq!(answer.contains("<osci2017:FeatureDescription"), told, "{answer}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    // The digests of an answer are those of the texts it is written from; whoever verifies makes canonical forms.
+    #[test]
+    fn whatever_an_answer_repeats_its_signature_is_right(
+        subject in prop_oneof!["[ -~\\t\\r\\n]{0,40}", "\\PC{0,40}", any::<String>()],
+    ) {
+        let at = intermediary(Policy::default(), Memory::at(NOW));
+        let alice = Person::of("alice");
+        let certificate = intermediary_certificate();
+        let client = alice.client(&certificate);
+        let (message_id, certificates) = (message_id(&at, &client), addressed_to("bob"));
+        let content = letter(&alice, &certificates, "x");
+        let new = NewOrder::Store { message_id, subject: Some(subject) };
+        let answered = deliver(&at, &client, None, &new, certificates, Some(&content)).unwrap();
+        prop_assert_eq!(codes(&answered), ["0800"]);
+        prop_assert!(answer(&answered).cards[0].subject.is_some());
     }
 }

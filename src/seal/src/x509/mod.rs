@@ -5,9 +5,11 @@
 //! | here | [`Certificate`]: names, times, key and key usage |
 //! | `name` | names as text (RFC 2253) |
 //! | `trust` | [`Trust`]: anchors and intermediates, chains, the findings of an inspection |
+//! | `known` | certificates that were read lately |
 //! | `crl`, `ocsp` | revocation lists (RFC 5280 section 5) and OCSP (RFC 6960) |
 
 mod crl;
+mod known;
 mod name;
 mod ocsp;
 mod trust;
@@ -15,7 +17,7 @@ mod trust;
 use std::{
     fmt,
     hash::{Hash, Hasher},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use openssl::{
@@ -31,7 +33,7 @@ pub use trust::{
 };
 
 use crate::{
-    Error, Result,
+    Digest, Error, Result,
     algorithm::{Policy, SignatureMethod},
     der, raw_signature, sha256,
 };
@@ -55,6 +57,15 @@ struct Parsed {
     not_before: i64,
     not_after: i64,
     usage: Option<X509KeyUsage>,
+    /// Once somebody asked.
+    names: OnceLock<Names>,
+}
+
+/// What stands in every inspection.
+struct Names {
+    subject: String,
+    issuer: String,
+    serial: String,
 }
 
 /// What a key may be used for (RFC 5280 section 4.2.1.3). Without the extension: everything.
@@ -95,7 +106,14 @@ impl Certificate {
         if der.len() > MAX_CERTIFICATE {
             return Err(Error::CertificateMalformed);
         }
-        parse(der).map(|parsed| Certificate(Arc::new(parsed))).map_err(|_| Error::CertificateMalformed)
+        let digest = sha256(&[der]);
+        if let Some(certificate) = known::find(&digest) {
+            return Ok(certificate);
+        }
+        let parsed = parse(der, &digest).map_err(|_| Error::CertificateMalformed)?;
+        let certificate = Certificate(Arc::new(parsed));
+        known::remember(digest, &certificate);
+        Ok(certificate)
     }
 
     /// Reads all certificates of a PEM; other things in it are passed over.
@@ -119,17 +137,29 @@ impl Certificate {
 
     /// Name of the holder as RFC 2253 writes it: `CN=…,O=…,C=DE`.
     pub fn subject(&self) -> Result<String> {
-        name::rfc2253(self.x509().subject_name())
+        Ok(self.names()?.subject.clone())
     }
 
     /// Name of the issuer, likewise.
     pub fn issuer(&self) -> Result<String> {
-        name::rfc2253(self.x509().issuer_name())
+        Ok(self.names()?.issuer.clone())
     }
 
     /// Serial number, decimal.
     pub fn serial(&self) -> Result<String> {
-        Ok(self.x509().serial_number().to_bn()?.to_dec_str()?.to_string())
+        Ok(self.names()?.serial.clone())
+    }
+
+    fn names(&self) -> Result<&Names> {
+        if let Some(names) = self.0.names.get() {
+            return Ok(names);
+        }
+        let names = Names {
+            subject: name::rfc2253(self.x509().subject_name())?,
+            issuer: name::rfc2253(self.x509().issuer_name())?,
+            serial: self.x509().serial_number().to_bn()?.to_dec_str()?.to_string(),
+        };
+        Ok(self.0.names.get_or_init(|| names))
     }
 
     /// First second of validity, in seconds since 1970-01-01 UTC.
@@ -212,7 +242,7 @@ impl Certificate {
     }
 }
 
-fn parse(der: &[u8]) -> Result<Parsed> {
+fn parse(der: &[u8], digest: &Digest) -> Result<Parsed> {
     let mut outer = der::Reader::new(der, "certificate");
     outer.expect(der::SEQUENCE)?;
     outer.end()?;
@@ -229,10 +259,11 @@ fn parse(der: &[u8]) -> Result<Parsed> {
     Ok(Parsed {
         der: der.to_vec(),
         key,
-        fingerprint: sha256(&[der]).to_string(),
+        fingerprint: digest.to_string(),
         not_before: unix_seconds(x509.not_before())?,
         not_after: unix_seconds(x509.not_after())?,
         usage: x509.key_usage(),
+        names: OnceLock::new(),
         x509,
     })
 }

@@ -60,10 +60,19 @@ impl Signing<'_> {
     /// document from its beginning. Verifies once it is inserted where `scope` says, provided that it does not
     /// come to stand within something covered, except where the signature is enveloped.
     pub fn sign(&self, survey: &Survey, input: impl BufRead) -> Result<String> {
+        let digests = self.digests(survey, input)?;
+        self.sign_digests(&digests)
+    }
+
+    /// The same for a document whose writer knows the digest of what each reference covers, as its transforms make it: the
+    /// digests in the order of the references.
+    pub fn sign_digests(&self, digests: &[Vec<u8>]) -> Result<String> {
         let bits = raw_signature::key_bits(self.key, self.method.scheme)?;
         Policy::default().make_signature(self.method, bits)?;
-        let digests = self.digests(survey, input)?;
-        let signed_info = self.signed_info(&digests)?;
+        if digests.len() != self.references.len() {
+            return Err(Error::SignatureReference { index: digests.len() });
+        }
+        let signed_info = self.signed_info(digests)?;
         let digest = self.digest_of(&signed_info)?;
         let value = STANDARD.encode(raw_signature::sign(self.key, self.method, &digest)?);
         let mut signature = self.start_tag();

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     Error, Result,
     algorithm::{BlockCipher, Policy},
+    gcm,
 };
 
 /// Length of the IV of AES-GCM in bytes, as XML Encryption prescribes it.
@@ -248,7 +249,7 @@ fn openssl_cipher(cipher: BlockCipher) -> &'static CipherRef {
     match cipher {
         BlockCipher::Aes128Gcm => Cipher::aes_128_gcm(),
         BlockCipher::Aes192Gcm => Cipher::aes_192_gcm(),
-        BlockCipher::Aes256Gcm => Cipher::aes_256_gcm(),
+        BlockCipher::Aes256Gcm => gcm::aes_256_gcm(),
         BlockCipher::Aes128Cbc => Cipher::aes_128_cbc(),
         BlockCipher::Aes192Cbc => Cipher::aes_192_cbc(),
         BlockCipher::Aes256Cbc => Cipher::aes_256_cbc(),
