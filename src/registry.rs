@@ -95,6 +95,7 @@ pub(crate) fn osci(config: &Config, broker: &Broker) -> Result<Option<transport:
         authority: osci.authority.clone(),
         open_mailboxes: osci.open_mailboxes,
         passive_recipients: osci.passive_recipients.clone(),
+        recipient_signers: keys.recipient_signers,
     };
     Ok(Some(transport::osci::door(broker.clone(), settings, Arc::new(SystemClock))?))
 }

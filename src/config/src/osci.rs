@@ -1,5 +1,6 @@
 //! `[osci]`: the intermediary of OSCI-Transport 1.2, with the keys and certificates that it is known by and trusts.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,6 +57,9 @@ pub struct Osci {
     /// Addresses of passive recipients that deliveries may be passed on to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passive_recipients: Vec<String>,
+    /// References to files of the certificates by which alone they sign their answers, by their addresses.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recipient_signers: BTreeMap<String, String>,
     /// Megabytes (MiB) of a package.
     #[serde(default = "package_mb")]
     pub package_mb: u64,
@@ -105,6 +109,8 @@ pub struct OsciKeys {
     pub policy: Policy,
     /// Cipher certificates of authorities of the house: each with its tenant and authority.
     pub mailboxes: Vec<(Certificate, String, Authority)>,
+    /// The certificates by which alone passive recipients sign their answers, by their addresses.
+    pub recipient_signers: HashMap<String, Vec<Certificate>>,
 }
 
 fn yes() -> bool {
@@ -144,7 +150,16 @@ impl Osci {
 
     pub(crate) fn resolve(&mut self, folder: &Path) {
         self.cipher.iter_mut().chain([&mut self.signer]).for_each(|pair| resolve_pair(pair, folder));
-        self.trust.iter_mut().chain(&mut self.crl).for_each(|reference| resolve(reference, folder));
+        let signers = self.recipient_signers.values_mut();
+        let references = self.trust.iter_mut().chain(&mut self.crl).chain(signers);
+        references.for_each(|reference| resolve(reference, folder));
+    }
+
+    fn load_signers(&self) -> Result<HashMap<String, Vec<Certificate>>, Error> {
+        let load = |(url, reference): (&String, &String)| {
+            Ok((url.clone(), certificates(reference, "osci.recipient_signers")?))
+        };
+        self.recipient_signers.iter().map(load).collect()
     }
 
     /// Whom to trust.
@@ -222,6 +237,7 @@ impl Config {
             trust: osci.trust().load()?,
             policy: if osci.legacy { Policy::default().with_legacy() } else { Policy::default() },
             mailboxes: self.osci_mailboxes()?,
+            recipient_signers: osci.load_signers()?,
         }))
     }
 
@@ -279,6 +295,11 @@ impl Check<'_> {
         let recipients = recipients.map(|(index, url)| (format!("osci.passive_recipients[{index}]"), url));
         for (key, url) in recipients.chain(osci.ocsp.iter().map(|url| ("osci.ocsp".to_owned(), url))) {
             self.url(&key, url)?;
+        }
+        for (url, reference) in &osci.recipient_signers {
+            let is_listed = osci.passive_recipients.contains(url);
+            self.defined("osci.recipient_signers", "passive recipient", is_listed)?;
+            self.file("osci.recipient_signers", reference)?;
         }
         for (key, value, least, most) in [
             ("osci.package_mb", osci.package_mb, 1, 1 << 20),

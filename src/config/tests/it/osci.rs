@@ -34,7 +34,8 @@ fn the_example_s_intermediary_is_valid_and_shows_every_key_with_its_default() {
         );
     }
 
-    let needed = ["authority", "cipher", "signer", "trust", "crl", "ocsp", "passive_recipients"];
+    let needed =
+        ["authority", "cipher", "signer", "trust", "crl", "ocsp", "passive_recipients", "recipient_signers"];
     let (front, keys) = text.split_once("[osci]\n").unwrap();
     let is_needed = |line: &&str| needed.iter().any(|key| line.starts_with(&format!("{key} = ")));
     let bare: Vec<&str> = keys.lines().filter(is_needed).collect();
@@ -71,6 +72,18 @@ fn an_intermediary_without_trust_keys_or_house_is_refused() {
         ("authority = \"kv:00000001\"", "authority = \"kv:9\"", "config.undefined", "osci.authority"),
         ("package_mb = 600", "package_mb = 0", "config.value", "osci.package_mb"),
         ("[\"https://fach", "[\"ftp://fach", "config.value", "osci.passive_recipients[0]"),
+        (
+            "recipient_signers = { \"https://fach",
+            "recipient_signers = { \"https://stadt",
+            "config.undefined",
+            "osci.recipient_signers",
+        ),
+        (
+            "fachverfahren.kreis.example/osci\" = \"file:osci",
+            "fachverfahren.kreis.example/osci\" = \"osci",
+            "config.value",
+            "osci.recipient_signers",
+        ),
         ("open_mailboxes", "open_mailboxs", "config.key", ""),
         (
             "without_revocation = \"warn\"",

@@ -26,6 +26,7 @@ mod party;
 mod post;
 mod revocation;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ::osci::intermediary::{self, Intermediary};
@@ -82,6 +83,8 @@ pub struct Settings {
     pub open_mailboxes: bool,
     /// Addresses of passive recipients that may be called.
     pub passive_recipients: Vec<String>,
+    /// The certificates by which alone some of them sign their answers, by their addresses.
+    pub recipient_signers: HashMap<String, Vec<Certificate>>,
 }
 
 /// The door to an intermediary over this broker. To be called within the runtime that carries the broker.
@@ -100,7 +103,8 @@ pub fn door(broker: Broker, settings: Settings, clock: Arc<dyn Clock>) -> Result
     let responder = settings.ocsp.map(|url| Responder::new(url, clock)).transpose()?;
     let revocation = Revocation::new(settings.trust, settings.reread, responder);
     let door = house.door();
-    let post = Post::new(&broker, house, callee, limits.clone(), Handle::current());
+    let signers = settings.recipient_signers;
+    let post = Post::new(&broker, house, callee, signers, limits.clone(), Handle::current());
     let intermediary = intermediary::Settings {
         cipher: settings.cipher,
         signer: settings.signer,
