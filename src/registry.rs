@@ -14,7 +14,7 @@ use model::standard::Standard;
 use model::{Clock, SystemClock};
 use schemas::Schemas;
 use seal::webhook::SharedSecret;
-use transport::osci::{Line, MailboxAt, Parties, Partner, Party, PartySettings};
+use transport::osci::{Judging, Line, MailboxAt, Parties, Partner, Party, PartySettings};
 use xoev::xdomea::{self, Xdomea};
 
 use crate::error::Error;
@@ -81,12 +81,7 @@ pub(crate) fn osci(config: &Config, broker: &Broker) -> Result<Option<transport:
         cipher: keys.cipher,
         signer: keys.signer,
         method: keys.method,
-        trust: keys.trust,
-        reread: {
-            let trust = osci.trust();
-            Box::new(move || trust.load().ok())
-        },
-        ocsp: osci.ocsp.clone(),
+        judging: judging(keys.judging),
         policy: keys.policy,
         must_be_signed: osci.must_be_signed,
         must_be_encrypted: osci.must_be_encrypted,
@@ -98,6 +93,12 @@ pub(crate) fn osci(config: &Config, broker: &Broker) -> Result<Option<transport:
         recipient_signers: keys.recipient_signers,
     };
     Ok(Some(transport::osci::door(broker.clone(), settings, Arc::new(SystemClock))?))
+}
+
+/// Who judges certificates, by files that are read again.
+fn judging(it: config::Judging) -> Judging {
+    let config::Judging { trust, files, ocsp } = it;
+    Judging { trust, reread: Box::new(move || files.load().ok()), ocsp }
 }
 
 /// The gateway as a party in OSCI-Transport.
@@ -133,6 +134,7 @@ pub(crate) fn osci_parties(config: &Config, broker: &Broker) -> Result<Parties, 
         partners: found.partners.into_iter().map(partner).collect(),
         mailboxes: found.mailboxes.into_iter().map(mailbox).collect(),
         recipient: found.recipient.map(|it| (it.authorities, it.intermediaries)),
+        judging: found.judging.map(judging),
     };
     Ok(Parties::new(broker, settings, Arc::new(SystemClock))?)
 }

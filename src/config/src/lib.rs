@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
 pub use crate::log::{Log, LogFormat, LogLevel};
-pub use crate::osci::{Osci, OsciKeys, Unlisted};
-pub use crate::party::{Line, Mailbox, OsciRecipient, Parties, Partner, Party, Recipient};
+pub use crate::osci::{Judging, Osci, OsciKeys, Unlisted};
+pub use crate::party::{Line, Mailbox, OsciRecipient, OsciTrust, Parties, Partner, Party, Recipient};
 pub use crate::places::Place;
 use crate::places::Places;
 
@@ -72,6 +72,9 @@ pub struct Config {
     /// The passive recipient of OSCI-Transport.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub osci_recipient: Option<OsciRecipient>,
+    /// Whom certificates of partners in OSCI-Transport must go back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub osci_trust: Option<OsciTrust>,
 }
 
 /// `[[adapter]]`.

@@ -11,7 +11,7 @@ use seal::x509::Certificate;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
-use crate::osci::{certificates, identity, method, refused, resolve_pair};
+use crate::osci::{Judging, TrustFiles, Unlisted, certificates, identity, method, refused, resolve_pair};
 use crate::{Config, Error, resolve};
 
 /// `[osci_recipient]`. Without it nobody may call.
@@ -24,6 +24,24 @@ pub struct OsciRecipient {
     pub intermediaries: Vec<String>,
 }
 
+/// `[osci_trust]`: whom the certificates of partners, and of the intermediaries that the house deals with, must go back to.
+/// Without it the intermediary of this house says so, if there is one.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OsciTrust {
+    /// References to files of the certificates that everything must go back to.
+    pub trust: Vec<String>,
+    /// References to files of revocation lists.
+    #[serde(default)]
+    pub crl: Vec<String>,
+    /// Address of a responder that is asked about every certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ocsp: Option<String>,
+    /// What becomes of certificates that no list speaks of.
+    #[serde(default)]
+    pub without_revocation: Unlisted,
+}
+
 /// Everything that the configuration says of the gateway as a party, loaded.
 pub struct Parties {
     /// Authorities with keys of their own.
@@ -34,6 +52,8 @@ pub struct Parties {
     pub mailboxes: Vec<Mailbox>,
     /// Who may call whom.
     pub recipient: Option<Recipient>,
+    /// Who judges certificates; nobody: only their times are looked at.
+    pub judging: Option<Judging>,
 }
 
 /// An authority of the house with its keys.
@@ -120,7 +140,15 @@ impl Config {
             }
         }
         let recipient = self.osci_recipient.as_ref().map(OsciRecipient::load).transpose()?;
-        Ok(Parties { own, partners, mailboxes, recipient })
+        Ok(Parties { own, partners, mailboxes, recipient, judging: self.party_judging()? })
+    }
+
+    fn party_judging(&self) -> Result<Option<Judging>, Error> {
+        let Some(it) = &self.osci_trust else {
+            return self.osci.as_ref().map(|osci| osci.judging()).transpose();
+        };
+        let files = TrustFiles::of("osci_trust", &it.trust, &it.crl, it.without_revocation);
+        Judging::load(files, it.ocsp.clone()).map(Some)
     }
 
     pub(crate) fn resolve_parties(&mut self, folder: &Path) {
@@ -142,6 +170,8 @@ impl Config {
         }
         let callers = self.osci_recipient.iter_mut().flat_map(|recipient| &mut recipient.intermediaries);
         callers.for_each(|reference| resolve(reference, folder));
+        let trusted = self.osci_trust.iter_mut().flat_map(|it| it.trust.iter_mut().chain(&mut it.crl));
+        trusted.for_each(|reference| resolve(reference, folder));
     }
 }
 

@@ -47,9 +47,10 @@ fn the_example_s_intermediary_is_valid_and_shows_every_key_with_its_default() {
 #[test]
 fn an_intermediary_without_trust_keys_or_house_is_refused() {
     let text = with_osci();
+    let (front, osci) = text.split_once("\n[osci]\n").unwrap();
     let without = |passage: &str, replacement: &str| {
-        assert!(text.contains(passage), "{passage}");
-        refused(&text.replacen(passage, replacement, 1))
+        assert!(osci.contains(passage), "{passage}");
+        refused(&format!("{front}\n[osci]\n{}", osci.replacen(passage, replacement, 1)))
     };
     let missing = without("trust = [\"file:osci/trust.pem\"]\n", "");
     assert_eq!(missing.code(), "config.key");
@@ -115,6 +116,7 @@ fn one_certificate_cannot_be_two_authorities() {
     place("ca.cer", "trust.pem");
     place("ca.crl", "ca.crl");
     place("bob_cipher.cer", "bauaufsicht-cipher.pem");
+    place("bob_signature.cer", "fachverfahren-signature.cer");
     place("carol_cipher.cer", "other.cer");
     let pin = folder.path().join("osci/pin");
     std::fs::write(&pin, "123456").unwrap();
@@ -143,7 +145,7 @@ fn with_parties() -> String {
     let mut inside = false;
     let mut text = String::new();
     for line in EXAMPLE.lines() {
-        let begins = ["# osci = {", "# [[partner]]", "# [osci_recipient]"];
+        let begins = ["# osci = {", "# [[partner]]", "# [osci_recipient]", "# [osci_trust]"];
         inside |= begins.iter().any(|begin| line.starts_with(begin));
         let is_key = line.contains(" = ") || line.starts_with("# [");
         let is_other =
@@ -227,6 +229,8 @@ fn a_party_that_lacks_something_is_refused_by_line_and_key() {
             "osci_recipient.authorities[0]",
         ),
         ("authorities = [\"bab:00000001\"]", "authorities = []", "config.value", "osci_recipient"),
+        ("\ntrust = [\"file:osci/trust.pem\"]", "\ntrust = []", "config.value", "osci_trust.trust"),
+        ("\nocsp = \"http://", "\nocsp = \"ldap://", "config.value", "osci_trust.ocsp"),
     ] {
         assert!(text.contains(from), "{from}");
         let error = refused(&text.replacen(from, to, 1));
