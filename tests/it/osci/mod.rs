@@ -1,6 +1,7 @@
 //! The intermediary of OSCI-Transport in a whole gateway: a client without any code of ours sends, fetches and verifies.
 //! Needs ../shared and a Python with lxml and cryptography (Debian: python3-lxml, python3-cryptography).
 
+mod attacks;
 mod chunks;
 mod mediate;
 mod nodes;
