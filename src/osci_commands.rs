@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 
-use model::{Authority, Id, SystemClock, ids};
+use model::{Authority, Id, ids};
 use output::{print, table};
 use seal::identity::Identity;
 use serde_json::{Value, json};
@@ -108,16 +108,17 @@ impl OnStore {
                 false => Err(Error::Usage("name the authority that sends with --from".to_owned())),
             };
         };
-        let now = model::Clock::now(&SystemClock).micros() / 1_000_000;
         let (mut certificates, mut all_well) = (vec![], true);
         for (key, certificate) in self.gateway.osci.certificates(from, to) {
-            let valid = certificate.is_valid_at(now);
+            let refused = self.gateway.osci.refuses(&certificate).await.map_err(Error::Standard)?;
+            let valid = refused.is_none();
             all_well &= valid;
             certificates.push(json!({
                 "key": key,
                 "subject": certificate.subject()?,
                 "until": model::Timestamp::from_micros(certificate.not_after().saturating_mul(1_000_000)),
                 "valid": valid,
+                "code": refused,
             }));
         }
         let tried = self.gateway.osci.courier().try_dialog(from.clone(), to.clone()).await;
@@ -139,7 +140,7 @@ pub(crate) fn check_in_words(check: &Value) -> String {
             format!("dialog: {} [{}]", text("detail"), text("code"))
         }
     };
-    format!("{}\n{dialog}", table(&check["certificates"], &["key", "subject", "until", "valid"]))
+    format!("{}\n{dialog}", table(&check["certificates"], &["key", "subject", "until", "valid", "code"]))
 }
 
 /// Whoever repeats with the same id sends once: so the id must be known after a failure, too.

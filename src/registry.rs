@@ -80,12 +80,7 @@ pub(crate) fn osci(config: &Config, broker: &Broker) -> Result<Option<transport:
         cipher: keys.cipher,
         signer: keys.signer,
         method: keys.method,
-        trust: keys.trust,
-        reread: {
-            let trust = osci.trust();
-            Box::new(move || trust.load().ok())
-        },
-        ocsp: osci.ocsp.clone(),
+        judging: keys.judging,
         policy: keys.policy,
         must_be_signed: osci.must_be_signed,
         must_be_encrypted: osci.must_be_encrypted,
@@ -94,6 +89,7 @@ pub(crate) fn osci(config: &Config, broker: &Broker) -> Result<Option<transport:
         authority: osci.authority.clone(),
         open_mailboxes: osci.open_mailboxes,
         passive_recipients: osci.passive_recipients.clone(),
+        recipient_signers: keys.recipient_signers,
     };
     Ok(Some(transport::osci::door(broker.clone(), settings, Arc::new(SystemClock))?))
 }

@@ -25,6 +25,8 @@ pub struct Arrival {
     pub authority: Authority,
     /// Name of the file, if it has one.
     pub file_name: Option<String>,
+    /// The message of ours that it answers.
+    pub answers: Option<Id>,
     /// Why it waits for a human instead of being processed.
     pub finding: Option<Finding>,
     /// What the transport has to say about its way; kept in the event.
@@ -145,8 +147,16 @@ impl Broker {
             // What waits takes no id from a message that comes by its right way.
             message.dedup_key = by_content(stored);
         }
+        message.related = self.answered_by(tenant, arrival).await?;
         message.file_name = arrival.file_name.clone();
         Ok(message)
+    }
+
+    /// The message that an arrival answers, if it is one.
+    async fn answered_by(&self, tenant: &str, arrival: &Arrival) -> Result<Option<Id>, Error> {
+        let Some(id) = arrival.answers else { return Ok(None) };
+        let found = self.store().message(&Scope::tenant(tenant), id).await?;
+        Ok(found.map(|message| message.id))
     }
 
     /// Rows of the first transaction, and the message as it is then.

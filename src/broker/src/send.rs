@@ -14,6 +14,7 @@ use store::{Job, LaneFailure, Work};
 use tokio::time::timeout;
 use tokio_util::io::StreamReader;
 
+use crate::process::with_finding;
 use crate::{Broker, Error, notes, retry};
 
 /// Longest time of one call. Adapters end earlier by themselves; none may hold a place for ever.
@@ -94,6 +95,9 @@ impl Broker {
 
     /// The other side has the message, or is on the way with it.
     async fn sent(&self, job: &Job, mut message: Message, receipt: Receipt) -> Result<(), Error> {
+        if let Some(rule) = receipt.clarify {
+            return self.arrived_but(job, message, rule).await;
+        }
         let now = self.now();
         message.state = MessageState::Delivered;
         message.updated_at = now;
@@ -110,6 +114,16 @@ impl Broker {
         }
         work.update_message(&message, MessageState::Ready);
         self.note_sent(&mut work, &message).await?;
+        self.finish(job, work).await?;
+        Ok(self.store().note_lane(&job.tenant, &job.lane, None).await?)
+    }
+
+    /// The other side has the message, and something is left that only a human can see to.
+    async fn arrived_but(&self, job: &Job, mut message: Message, rule: &str) -> Result<(), Error> {
+        let mut work = Work::new();
+        self.note_sent(&mut work, &message).await?;
+        message.report = Some(with_finding(message.report.take(), rule));
+        self.parked(&mut work, message, &Actor::gateway(), None)?;
         self.finish(job, work).await?;
         Ok(self.store().note_lane(&job.tenant, &job.lane, None).await?)
     }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::Check;
 pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
-pub use crate::party::OsciRecipient;
+pub use crate::party::{OsciRecipient, OsciTrust};
 pub use crate::places::Place;
 use crate::places::Places;
 
@@ -72,6 +72,9 @@ pub struct Config {
     /// The passive recipient of OSCI-Transport.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub osci_recipient: Option<OsciRecipient>,
+    /// Whom certificates of partners in OSCI-Transport must go back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub osci_trust: Option<OsciTrust>,
 }
 
 /// `[[adapter]]`.

@@ -1,5 +1,6 @@
 //! `[osci]`: the intermediary of OSCI-Transport 1.2, with the keys and certificates that it is known by and trusts.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,8 +11,10 @@ use seal::algorithm::{DigestMethod, Policy, Scheme, SignatureMethod};
 use seal::identity::Identity;
 use seal::x509::{Certificate, Crl, MAX_CRL, Trust, WithoutRevocation};
 use serde::{Deserialize, Serialize};
+use transport::osci::Judging;
 
 use crate::check::Check;
+use crate::party::OsciTrust;
 use crate::{Config, Error, Place, resolve};
 
 /// Begins every PEM.
@@ -56,6 +59,9 @@ pub struct Osci {
     /// Addresses of passive recipients that deliveries may be passed on to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passive_recipients: Vec<String>,
+    /// References to files of the certificates by which alone they sign their answers, by their addresses.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recipient_signers: BTreeMap<String, String>,
     /// Megabytes (MiB) of a package.
     #[serde(default = "package_mb")]
     pub package_mb: u64,
@@ -75,6 +81,8 @@ pub struct Osci {
 
 /// Whom to trust, by the files that say so. They may be read again while the gateway runs.
 pub struct TrustFiles {
+    /// The section that names them.
+    section: &'static str,
     anchors: Vec<String>,
     lists: Vec<String>,
     without_revocation: Unlisted,
@@ -99,12 +107,14 @@ pub struct OsciKeys {
     pub signer: Identity,
     /// How it signs.
     pub method: SignatureMethod,
-    /// Whom to trust.
-    pub trust: Trust,
+    /// Who judges certificates.
+    pub judging: Judging,
     /// Which algorithms are taken.
     pub policy: Policy,
     /// Cipher certificates of authorities of the house: each with its tenant and authority.
     pub mailboxes: Vec<(Certificate, String, Authority)>,
+    /// The certificates by which alone passive recipients sign their answers, by their addresses.
+    pub recipient_signers: HashMap<String, Vec<Certificate>>,
 }
 
 fn yes() -> bool {
@@ -144,20 +154,40 @@ impl Osci {
 
     pub(crate) fn resolve(&mut self, folder: &Path) {
         self.cipher.iter_mut().chain([&mut self.signer]).for_each(|pair| resolve_pair(pair, folder));
-        self.trust.iter_mut().chain(&mut self.crl).for_each(|reference| resolve(reference, folder));
+        let signers = self.recipient_signers.values_mut();
+        let references = self.trust.iter_mut().chain(&mut self.crl).chain(signers);
+        references.for_each(|reference| resolve(reference, folder));
     }
 
-    /// Whom to trust.
-    pub fn trust(&self) -> TrustFiles {
-        TrustFiles {
-            anchors: self.trust.clone(),
-            lists: self.crl.clone(),
-            without_revocation: self.without_revocation,
-        }
+    fn load_signers(&self) -> Result<HashMap<String, Vec<Certificate>>, Error> {
+        let load = |(url, reference): (&String, &String)| {
+            Ok((url.clone(), certificates(reference, "osci.recipient_signers")?))
+        };
+        self.recipient_signers.iter().map(load).collect()
+    }
+
+    /// Who judges certificates for it.
+    pub(crate) fn judging(&self) -> Result<Judging, Error> {
+        let files = TrustFiles::of("osci", &self.trust, &self.crl, self.without_revocation);
+        files.judging(self.ocsp.clone())
     }
 }
 
 impl TrustFiles {
+    pub(crate) fn of(
+        section: &'static str,
+        anchors: &[String],
+        lists: &[String],
+        without_revocation: Unlisted,
+    ) -> Self {
+        TrustFiles { section, anchors: anchors.to_vec(), lists: lists.to_vec(), without_revocation }
+    }
+
+    /// Judges by the files, which may be read again, and by a responder.
+    pub(crate) fn judging(self, ocsp: Option<String>) -> Result<Judging, Error> {
+        Ok(Judging { trust: self.load()?, reread: Box::new(move || self.load().ok()), ocsp })
+    }
+
     /// Reads the files.
     ///
     /// # Errors
@@ -165,15 +195,16 @@ impl TrustFiles {
     pub fn load(&self) -> Result<Trust, Error> {
         let mut anchors = Vec::new();
         for (index, reference) in self.anchors.iter().enumerate() {
-            anchors.extend(certificates(reference, &format!("osci.trust[{index}]"))?);
+            anchors.extend(certificates(reference, &format!("{}.trust[{index}]", self.section))?);
         }
         let mut lists = Vec::new();
         for (index, reference) in self.lists.iter().enumerate() {
-            let key = format!("osci.crl[{index}]");
+            let key = format!("{}.crl[{index}]", self.section);
             let list = Crl::read(&read(reference)?);
             lists.push(list.map_err(|reason| refused(&key, reason))?);
         }
-        let trust = Trust::new(&anchors).map_err(|reason| refused("osci.trust", reason))?;
+        let trust =
+            Trust::new(&anchors).map_err(|reason| refused(&format!("{}.trust", self.section), reason))?;
         Ok(trust.with_crls(lists).without_revocation(match self.without_revocation {
             Unlisted::Warn => WithoutRevocation::Incomplete,
             Unlisted::Accept => WithoutRevocation::Accept,
@@ -219,9 +250,10 @@ impl Config {
             cipher,
             signer: identity(&osci.signer, "osci.signer")?,
             method: method(osci.signature),
-            trust: osci.trust().load()?,
+            judging: osci.judging()?,
             policy: if osci.legacy { Policy::default().with_legacy() } else { Policy::default() },
             mailboxes: self.osci_mailboxes()?,
+            recipient_signers: osci.load_signers()?,
         }))
     }
 
@@ -270,15 +302,22 @@ impl Check<'_> {
             }
         }
         self.osci_recipient(config)?;
+        if let Some(OsciTrust { trust, crl, ocsp, .. }) = &config.osci_trust {
+            self.trust("osci_trust", trust, crl, ocsp.as_deref())?;
+        }
         let Some(osci) = &config.osci else { return Ok(()) };
         let authorities = config.tenants.iter().flat_map(|tenant| &tenant.authorities);
         let is_known = authorities.into_iter().any(|known| known.key == osci.authority);
         self.defined("osci.authority", "authority", is_known)?;
         self.osci_files(osci)?;
         let recipients = osci.passive_recipients.iter().enumerate();
-        let recipients = recipients.map(|(index, url)| (format!("osci.passive_recipients[{index}]"), url));
-        for (key, url) in recipients.chain(osci.ocsp.iter().map(|url| ("osci.ocsp".to_owned(), url))) {
-            self.url(&key, url)?;
+        for (index, url) in recipients {
+            self.url(&format!("osci.passive_recipients[{index}]"), url)?;
+        }
+        for (url, reference) in &osci.recipient_signers {
+            let is_listed = osci.passive_recipients.contains(url);
+            self.defined("osci.recipient_signers", "passive recipient", is_listed)?;
+            self.file("osci.recipient_signers", reference)?;
         }
         for (key, value, least, most) in [
             ("osci.package_mb", osci.package_mb, 1, 1 << 20),
@@ -293,16 +332,29 @@ impl Check<'_> {
     }
 
     fn osci_files(&self, osci: &Osci) -> Result<(), Error> {
-        if osci.trust.is_empty() {
-            return Err(self.value("osci.trust", "at least one certificate to trust is needed"));
+        self.trust("osci", &osci.trust, &osci.crl, osci.ocsp.as_deref())?;
+        self.key_pairs("osci", &osci.cipher, &osci.signer)
+    }
+
+    /// Whom a section trusts, and who is asked for revocation.
+    fn trust(
+        &self,
+        section: &str,
+        trust: &[String],
+        crl: &[String],
+        ocsp: Option<&str>,
+    ) -> Result<(), Error> {
+        if trust.is_empty() {
+            return Err(
+                self.value(&format!("{section}.trust"), "at least one certificate to trust is needed")
+            );
         }
-        self.key_pairs("osci", &osci.cipher, &osci.signer)?;
-        for (name, references) in [("trust", &osci.trust), ("crl", &osci.crl)] {
+        for (name, references) in [("trust", trust), ("crl", crl)] {
             for (index, reference) in references.iter().enumerate() {
-                self.file(&format!("osci.{name}[{index}]"), reference)?;
+                self.file(&format!("{section}.{name}[{index}]"), reference)?;
             }
         }
-        Ok(())
+        ocsp.map_or(Ok(()), |url| self.url(&format!("{section}.ocsp"), url))
     }
 
     /// Key pairs for encryption and the one that signs.

@@ -8,10 +8,10 @@ use broker::house::{AuthorityEntry, OsciMailbox, OsciMode, OsciReach, PartnerEnt
 use model::Authority;
 use seal::x509::Certificate;
 use serde::{Deserialize, Serialize};
-use transport::osci::{Line, MailboxAt, Partner, Party, PartySettings};
+use transport::osci::{Judging, Line, MailboxAt, Partner, Party, PartySettings};
 
 use crate::check::Check;
-use crate::osci::{certificates, identity, method, refused, resolve_pair};
+use crate::osci::{TrustFiles, Unlisted, certificates, identity, method, refused, resolve_pair};
 use crate::{Config, Error, resolve};
 
 /// `[osci_recipient]`. Without it nobody may call.
@@ -22,6 +22,24 @@ pub struct OsciRecipient {
     pub authorities: Vec<Authority>,
     /// References to files of the signature certificates of intermediaries that may call.
     pub intermediaries: Vec<String>,
+}
+
+/// `[osci_trust]`: whom the certificates of partners, and of the intermediaries that the house deals with, must go back to.
+/// Without it the intermediary of this house says so, if there is one.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OsciTrust {
+    /// References to files of the certificates that everything must go back to.
+    pub trust: Vec<String>,
+    /// References to files of revocation lists.
+    #[serde(default)]
+    pub crl: Vec<String>,
+    /// Address of a responder that is asked about every certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ocsp: Option<String>,
+    /// What becomes of certificates that no list speaks of.
+    #[serde(default)]
+    pub without_revocation: Unlisted,
 }
 
 impl Config {
@@ -50,7 +68,15 @@ impl Config {
             }
         }
         let recipient = self.osci_recipient.as_ref().map(OsciRecipient::load).transpose()?;
-        Ok(PartySettings { own, partners, mailboxes, recipient })
+        Ok(PartySettings { own, partners, mailboxes, recipient, judging: self.party_judging()? })
+    }
+
+    fn party_judging(&self) -> Result<Option<Judging>, Error> {
+        let Some(it) = &self.osci_trust else {
+            return self.osci.as_ref().map(|osci| osci.judging()).transpose();
+        };
+        let files = TrustFiles::of("osci_trust", &it.trust, &it.crl, it.without_revocation);
+        files.judging(it.ocsp.clone()).map(Some)
     }
 
     pub(crate) fn resolve_parties(&mut self, folder: &Path) {
@@ -72,6 +98,8 @@ impl Config {
         }
         let callers = self.osci_recipient.iter_mut().flat_map(|recipient| &mut recipient.intermediaries);
         callers.for_each(|reference| resolve(reference, folder));
+        let trusted = self.osci_trust.iter_mut().flat_map(|it| it.trust.iter_mut().chain(&mut it.crl));
+        trusted.for_each(|reference| resolve(reference, folder));
     }
 }
 

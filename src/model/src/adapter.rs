@@ -72,6 +72,9 @@ pub struct Receipt {
     /// Whether the recipient itself has it, so that nothing more is to be waited for. Otherwise it is on its way.
     #[serde(default)]
     pub confirmed: bool,
+    /// A rule, with a page of its own, that says what a human has to see to although the delivery has arrived.
+    #[serde(skip)]
+    pub clarify: Option<&'static str>,
 }
 
 /// What a poll found: commands, and the cursor for the next poll.

@@ -156,12 +156,22 @@ mod tests {
             if !self.idempotent || *times == 0 {
                 *times += 1;
             }
-            Ok(Receipt { reference: Some(times.to_string()), data: json!(null), confirmed: false })
+            Ok(Receipt {
+                reference: Some(times.to_string()),
+                data: json!(null),
+                confirmed: false,
+                clarify: None,
+            })
         }
 
         async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
             let known = self.made.lock().unwrap().contains_key(&delivery.id);
-            Ok(known.then_some(Receipt { reference: None, data: json!(null), confirmed: false }))
+            Ok(known.then_some(Receipt {
+                reference: None,
+                data: json!(null),
+                confirmed: false,
+                clarify: None,
+            }))
         }
 
         async fn poll(&self, _: Option<&str>) -> Result<Batch, Failure> {

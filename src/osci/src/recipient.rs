@@ -20,8 +20,8 @@ use crate::package::Package;
 use crate::transport::{Limits, Protection, Sealing, open};
 use crate::{Error, Result};
 
-/// `Id` of our signature certificate in an answer.
-const SIGNER_ID: &str = "addressee_signature";
+/// `Id` of the recipient's signature certificate in an answer.
+pub const SIGNER_ID: &str = "addressee_signature";
 
 /// Keys and rules of a passive recipient.
 pub struct Recipient<'a> {

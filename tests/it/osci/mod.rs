@@ -1,7 +1,9 @@
 //! The intermediary of OSCI-Transport in a whole gateway: a client without any code of ours sends, fetches and verifies.
 //! Needs ../shared and a Python with lxml and cryptography (Debian: python3-lxml, python3-cryptography).
 
+mod attacks;
 mod chunks;
+mod mediate;
 mod nodes;
 mod party;
 
@@ -85,6 +87,11 @@ impl Drop for Python {
 
 impl Bed {
     async fn on(engine: &Engine) -> Self {
+        Bed::with(engine, "").await
+    }
+
+    /// The same with more lines for `[osci]`.
+    async fn with(engine: &Engine, more: &str) -> Self {
         let mut gateway = Gateway::prepare(Path::new(env!("CARGO_BIN_EXE_amtsbote")), engine).await.unwrap();
         let (folder, port) = (gateway.folder().to_owned(), port());
         for name in ["intermed_cipher.p12", "intermed_signature.p12"] {
@@ -108,7 +115,7 @@ impl Bed {
             "[osci]\nauthority = \"bab:05974000\"\n\
              cipher = [{{ key = \"file:intermed_cipher.p12\", password = \"file:pin\" }}]\n\
              signer = {{ key = \"file:intermed_signature.p12\", password = \"file:pin\" }}\n\
-             trust = [\"file:{}\"]\ncrl = [\"file:{}\"]\npassive_recipients = [\"{recipient}\"]\n",
+             trust = [\"file:{}\"]\ncrl = [\"file:{}\"]\npassive_recipients = [\"{recipient}\"]\n{more}",
             trust.display(),
             crl.display()
         );

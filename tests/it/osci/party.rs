@@ -17,21 +17,26 @@ use super::{Bed, Python, codes, keys, port, secret};
 const ABSENT: &str = "bab:09999901";
 
 /// How the county reaches the town.
-struct Way {
-    mode: &'static str,
+pub(super) struct Way {
+    pub(super) mode: &'static str,
+    /// Whose keys the county has.
+    pub(super) sender: &'static str,
     /// Whose certificate the county encrypts for.
-    recipient: &'static str,
-    /// Where the county believes the town's intermediary to be, if not where it is.
-    line: Option<String>,
+    pub(super) recipient: &'static str,
+    /// Where the line to the town's intermediary breaks.
+    pub(super) breaks: Option<Break>,
+    /// The passive recipient, if it is not the town's gateway.
+    pub(super) receiver: Option<String>,
 }
 
-const STORE: Way = Way { mode: "store", recipient: "bob", line: None };
+pub(super) const STORE: Way =
+    Way { mode: "store", sender: "alice", recipient: "bob", breaks: None, receiver: None };
 
 /// The two gateways: Alice's keys are the county's, Bob's the town's, and the intermediary runs in the town's gateway.
-struct Houses {
-    county: Gateway,
-    town: Gateway,
-    url: String,
+pub(super) struct Houses {
+    pub(super) county: Gateway,
+    pub(super) town: Gateway,
+    pub(super) url: String,
 }
 
 /// The configuration of an authority with keys, and a mailbox that is looked into every second.
@@ -82,43 +87,52 @@ async fn prepare(engine: &Engine, who: &[&str], edits: &[(&str, &str)], more: &s
 }
 
 impl Houses {
-    async fn open(engine: &Engine, way: Way) -> Self {
+    pub(super) async fn open(engine: &Engine, way: Way) -> Self {
         let port = port();
         let url = format!("http://127.0.0.1:{port}/osci");
-        let mut town = town(engine, port, &url).await;
+        let receiver = way.receiver.clone().unwrap_or_else(|| format!("{url}/recipient"));
+        let mut town = town(engine, port, way.sender, &receiver).await;
         town.start().await.unwrap();
-        let line = way.line.clone().unwrap_or_else(|| url.clone());
+        let line = match way.breaks {
+            Some(at) => breaking(url.clone(), at).await,
+            None => url.clone(),
+        };
         let receiver = match way.mode {
             "store" => String::new(),
-            _ => format!("receiver = \"{url}/recipient\"\n"),
+            _ => format!("receiver = \"{receiver}\"\n"),
         };
-        let more =
-            partner(TOWN_KEY, (way.recipient, "bob"), &line, &format!("mode = \"{}\"\n{receiver}", way.mode));
-        let own = authority(COUNTY_KEY, "alice", &url);
+        let mode = format!("mode = \"{}\"\n{receiver}", way.mode);
+        let folder = keys().display().to_string();
+        let more = format!(
+            "{}[osci_trust]\ntrust = [\"file:{folder}/ca.cer\"]\ncrl = [\"file:{folder}/ca.crl\"]\n",
+            partner(TOWN_KEY, (way.recipient, "bob"), &line, &mode)
+        );
+        let own = authority(COUNTY_KEY, way.sender, &url);
         let edits = [
             (&*format!("key = \"{COUNTY_KEY}\""), &*own),
             (&*format!("key = \"{TOWN_KEY}\""), &*format!("key = \"{ABSENT}\"")),
         ];
-        let mut county = prepare(engine, &["alice"], &edits, &more).await;
+        let mut county = prepare(engine, &[way.sender], &edits, &more).await;
         county.start().await.unwrap();
         Houses { county, town, url }
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         self.county.remove().await.unwrap();
         self.town.remove().await.unwrap();
     }
 
     /// A client that acts for one of the two authorities.
-    async fn client(gateway: &Gateway, tenant: &str, authority: &str) -> Client {
+    pub(super) async fn client(gateway: &Gateway, tenant: &str, authority: &str) -> Client {
         let roles = ["system", "record-keeping", "operator"];
         let rights = Rights { tenant, roles: &roles, unit: "*", service: "*", authority: Some(authority) };
         gateway.client(&gateway.token("test", rights).await.unwrap()).unwrap()
     }
 }
 
-/// The town's gateway, with the intermediary and a mailbox for whoever has a certificate.
-async fn town(engine: &Engine, port: u16, url: &str) -> Gateway {
+/// The town's gateway, with the intermediary and a mailbox for whoever has a certificate. `sender` names the county's keys.
+async fn town(engine: &Engine, port: u16, sender: &str, receiver: &str) -> Gateway {
+    let url = &format!("http://127.0.0.1:{port}/osci");
     let certificates = keys();
     let folder = certificates.display();
     let own = authority(TOWN_KEY, "bob", url);
@@ -136,16 +150,16 @@ async fn town(engine: &Engine, port: u16, url: &str) -> Gateway {
          cipher = [{{ key = \"file:intermed_cipher.p12\", password = \"file:pin\" }}]\n\
          signer = {{ key = \"file:intermed_signature.p12\", password = \"file:pin\" }}\n\
          trust = [\"file:{folder}/ca.cer\"]\ncrl = [\"file:{folder}/ca.crl\"]\nopen_mailboxes = true\n\
-         passive_recipients = [\"{url}/recipient\"]\n\
+         passive_recipients = [\"{receiver}\"]\n\
          [osci_recipient]\nauthorities = [\"{TOWN_KEY}\"]\n\
          intermediaries = [\"file:{folder}/intermed_signature.cer\"]\n{}",
-        partner(COUNTY_KEY, ("alice", "alice"), url, "")
+        partner(COUNTY_KEY, (sender, sender), url, "")
     );
     prepare(engine, &["bob", "intermed"], &edits, &more).await
 }
 
 /// Opens a case file and hands it over; returns the id of the exchange.
-async fn hand_over(county: &Client, to: &str) -> String {
+pub(super) async fn hand_over(county: &Client, to: &str) -> String {
     let file = json!({ "unit": "63", "publicService": "baugenehmigung", "title": "Anbau (erfunden)" });
     let file = county.post("/case-files", "file", &file).await.unwrap().expect("file", &[201]).unwrap();
     let wanted = json!({ "kind": "handover", "to": to, "objects": [file["id"]], "wantsReceipt": true });
@@ -153,12 +167,12 @@ async fn hand_over(county: &Client, to: &str) -> String {
     exchange.expect("exchange", &[202]).unwrap()["id"].as_str().unwrap().to_owned()
 }
 
-async fn status(client: &Client, exchange: &str, wanted: &str) -> Value {
+pub(super) async fn status(client: &Client, exchange: &str, wanted: &str) -> Value {
     client.wait_until(&format!("/exchanges/{exchange}"), |it| it["status"] == wanted).await.unwrap()
 }
 
 /// The messages of a client as direction, type, door, partner and state.
-async fn messages(client: &Client) -> Vec<String> {
+pub(super) async fn messages(client: &Client) -> Vec<String> {
     let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let line = |it: &Value| {
         let words = ["direction", "door", "partner", "state"].map(|name| word(&it[name]));
@@ -171,7 +185,7 @@ async fn messages(client: &Client) -> Vec<String> {
 }
 
 /// The parked message that a client sees first, with the rule that keeps it.
-async fn parked(client: &Client) -> (Value, String) {
+pub(super) async fn parked(client: &Client) -> (Value, String) {
     let waits = |it: &Value| it["items"].as_array().is_some_and(|items| !items.is_empty());
     let found = client.wait_until("/clarifications", waits).await.unwrap();
     let first = found["items"][0].clone();
@@ -228,13 +242,13 @@ async fn a_case_file_is_handed_over_to_a_passive_recipient() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_that_is_answered_without_content_has_arrived_all_the_same() {
+async fn a_case_file_is_handed_over_as_a_request() {
     a_case_file_is_handed_over(&Engine::Sqlite, Way { mode: "mediate", ..STORE }).await;
 }
 
 /// What a line does to the request of this number, from 1.
 #[derive(Clone, Copy)]
-enum Break {
+pub(super) enum Break {
     /// It is lost on its way.
     Request(usize),
     /// It arrives, and its answer is lost.
@@ -257,6 +271,20 @@ async fn breaking(to: String, at: Break) -> String {
 
 /// Carries one request and its answer; a connection carries no other.
 async fn carry(mut socket: TcpStream, to: &str, number: usize, at: Break) {
+    let Some(request) = body_of_request(&mut socket).await else { return };
+    if matches!(at, Break::Request(lost) if lost == number) {
+        return;
+    }
+    let answer = reqwest::Client::new().post(to).body(request).send().await.unwrap();
+    let answer = answer.bytes().await.unwrap();
+    if matches!(at, Break::Answer(lost) if lost == number) {
+        return;
+    }
+    write_answer(&mut socket, &answer).await;
+}
+
+/// The body of a request; nothing if the line breaks.
+pub(super) async fn body_of_request(socket: &mut TcpStream) -> Option<Vec<u8>> {
     let (mut seen, mut piece) = (Vec::new(), vec![0; 1 << 16]);
     let (head, length) = loop {
         if let Some(end) = seen.windows(4).position(|it| it == b"\r\n\r\n") {
@@ -265,7 +293,7 @@ async fn carry(mut socket: TcpStream, to: &str, number: usize, at: Break) {
             break (end + 4, length.parse::<usize>().unwrap());
         }
         match socket.read(&mut piece).await.unwrap() {
-            0 => return,
+            0 => return None,
             count => seen.extend_from_slice(&piece[..count]),
         }
     };
@@ -273,35 +301,18 @@ async fn carry(mut socket: TcpStream, to: &str, number: usize, at: Break) {
         let count = socket.read(&mut piece).await.unwrap();
         seen.extend_from_slice(&piece[..count]);
     }
-    if matches!(at, Break::Request(lost) if lost == number) {
-        return;
-    }
-    let answer = reqwest::Client::new().post(to).body(seen.split_off(head)).send().await.unwrap();
-    let answer = answer.bytes().await.unwrap();
-    if matches!(at, Break::Answer(lost) if lost == number) {
-        return;
-    }
+    Some(seen.split_off(head))
+}
+
+pub(super) async fn write_answer(socket: &mut TcpStream, answer: &[u8]) {
     let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", answer.len());
     socket.write_all(head.as_bytes()).await.unwrap();
-    socket.write_all(&answer).await.unwrap();
+    socket.write_all(answer).await.unwrap();
 }
 
 /// Whatever breaks of the four orders that a message takes, it arrives once.
 async fn it_arrives_once(at: Break) {
-    let port = port();
-    let url = format!("http://127.0.0.1:{port}/osci");
-    let mut town = town(&Engine::Sqlite, port, &url).await;
-    town.start().await.unwrap();
-    let line = breaking(url.clone(), at).await;
-    let own = authority(COUNTY_KEY, "alice", &url);
-    let edits = [
-        (&*format!("key = \"{COUNTY_KEY}\""), &*own),
-        (&*format!("key = \"{TOWN_KEY}\""), &*format!("key = \"{ABSENT}\"")),
-    ];
-    let mut county =
-        prepare(&Engine::Sqlite, &["alice"], &edits, &partner(TOWN_KEY, ("bob", "bob"), &line, "")).await;
-    county.start().await.unwrap();
-    let houses = Houses { county, town, url };
+    let houses = Houses::open(&Engine::Sqlite, Way { breaks: Some(at), ..STORE }).await;
     let county = Houses::client(&houses.county, COUNTY, COUNTY_KEY).await;
     let town = Houses::client(&houses.town, TOWN, TOWN_KEY).await;
     let exchange = hand_over(&county, TOWN_KEY).await;
@@ -363,6 +374,40 @@ async fn what_is_encrypted_for_another_key_waits_for_a_human_and_keeps_nothing_f
     };
     tokio::time::timeout(std::time::Duration::from_secs(60), received).await.unwrap();
     Houses { town: bed.gateway, ..houses }.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_encrypted_for_a_partner_whose_certificate_is_revoked() {
+    let houses = Houses::open(&Engine::Sqlite, Way { recipient: "revoked", ..STORE }).await;
+    let county = Houses::client(&houses.county, COUNTY, COUNTY_KEY).await;
+    hand_over(&county, TOWN_KEY).await;
+    let (first, rule) = parked(&county).await;
+    assert_eq!(rule, "osci-party.certificate-revoked", "{first}");
+    let town = Houses::client(&houses.town, TOWN, TOWN_KEY).await;
+    assert_eq!(town.list("/messages").await.unwrap(), Vec::<Value>::new(), "nothing has left");
+    let check = ["partner", "check", TOWN_KEY, "--tenant", COUNTY, "--json"];
+    let found = houses.county.command(&check).output().await.unwrap();
+    assert_eq!(found.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&found.stdout).unwrap();
+    let all = told["osci"]["certificates"].as_array().unwrap();
+    let recipient = all.iter().find(|it| it["key"] == "recipient_certificate").unwrap();
+    assert_eq!(
+        (&recipient["valid"], &recipient["code"]),
+        (&json!(false), &json!("osci-party.certificate-revoked"))
+    );
+    houses.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_partner_signs_by_an_outdated_certificate_waits_for_a_human() {
+    let houses = Houses::open(&Engine::Sqlite, Way { sender: "expired", ..STORE }).await;
+    let county = Houses::client(&houses.county, COUNTY, COUNTY_KEY).await;
+    let town = Houses::client(&houses.town, TOWN, TOWN_KEY).await;
+    hand_over(&county, TOWN_KEY).await;
+    let (first, rule) = parked(&town).await;
+    assert_eq!(rule, "osci-party.certificate-outdated", "{first}");
+    assert_eq!(first["message"]["partner"], COUNTY_KEY);
+    houses.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

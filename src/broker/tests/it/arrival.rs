@@ -26,6 +26,7 @@ fn arrival(ticket: &str, finding: Option<&str>) -> Arrival {
         ticket: ticket.into(),
         authority: soest(),
         file_name: None,
+        answers: None,
         finding: finding.map(Finding::error),
         facts: json!({ "messageId": ticket }),
     }

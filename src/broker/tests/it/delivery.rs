@@ -34,7 +34,7 @@ struct Fake {
 }
 
 fn receipt() -> Receipt {
-    Receipt { reference: Some("r-1".into()), data: json!({}), confirmed: false }
+    Receipt { reference: Some("r-1".into()), data: json!({}), confirmed: false, clarify: None }
 }
 
 impl Fake {

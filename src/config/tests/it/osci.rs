@@ -34,7 +34,8 @@ fn the_example_s_intermediary_is_valid_and_shows_every_key_with_its_default() {
         );
     }
 
-    let needed = ["authority", "cipher", "signer", "trust", "crl", "ocsp", "passive_recipients"];
+    let needed =
+        ["authority", "cipher", "signer", "trust", "crl", "ocsp", "passive_recipients", "recipient_signers"];
     let (front, keys) = text.split_once("[osci]\n").unwrap();
     let is_needed = |line: &&str| needed.iter().any(|key| line.starts_with(&format!("{key} = ")));
     let bare: Vec<&str> = keys.lines().filter(is_needed).collect();
@@ -46,7 +47,11 @@ fn the_example_s_intermediary_is_valid_and_shows_every_key_with_its_default() {
 #[test]
 fn an_intermediary_without_trust_keys_or_house_is_refused() {
     let text = with_osci();
-    let without = |passage: &str, replacement: &str| refused(&swap(&text, passage, replacement));
+    let (front, osci) = text.split_once("\n[osci]\n").unwrap();
+    let without = |passage: &str, replacement: &str| {
+        assert!(osci.contains(passage), "{passage}");
+        refused(&format!("{front}\n[osci]\n{}", osci.replacen(passage, replacement, 1)))
+    };
     let missing = without("trust = [\"file:osci/trust.pem\"]\n", "");
     assert_eq!(missing.code(), "config.key");
     assert!(missing.to_string().contains("trust"), "{missing}");
@@ -68,6 +73,18 @@ fn an_intermediary_without_trust_keys_or_house_is_refused() {
         ("authority = \"kv:00000001\"", "authority = \"kv:9\"", "config.undefined", "osci.authority"),
         ("package_mb = 600", "package_mb = 0", "config.value", "osci.package_mb"),
         ("[\"https://fach", "[\"ftp://fach", "config.value", "osci.passive_recipients[0]"),
+        (
+            "recipient_signers = { \"https://fach",
+            "recipient_signers = { \"https://stadt",
+            "config.undefined",
+            "osci.recipient_signers",
+        ),
+        (
+            "fachverfahren.kreis.example/osci\" = \"file:osci",
+            "fachverfahren.kreis.example/osci\" = \"osci",
+            "config.value",
+            "osci.recipient_signers",
+        ),
         ("open_mailboxes", "open_mailboxs", "config.key", ""),
         (
             "without_revocation = \"warn\"",
@@ -99,6 +116,7 @@ fn one_certificate_cannot_be_two_authorities() {
     place("ca.cer", "trust.pem");
     place("ca.crl", "ca.crl");
     place("bob_cipher.cer", "bauaufsicht-cipher.pem");
+    place("bob_signature.cer", "fachverfahren-signature.cer");
     place("carol_cipher.cer", "other.cer");
     let pin = folder.path().join("osci/pin");
     std::fs::write(&pin, "123456").unwrap();
@@ -126,7 +144,7 @@ fn with_parties() -> String {
     let mut inside = false;
     let mut text = String::new();
     for line in EXAMPLE.lines() {
-        let begins = ["# osci = {", "# [[partner]]", "# [osci_recipient]"];
+        let begins = ["# osci = {", "# [[partner]]", "# [osci_recipient]", "# [osci_trust]"];
         inside |= begins.iter().any(|begin| line.starts_with(begin));
         let is_key = line.contains(" = ") || line.starts_with("# [");
         let is_other =
@@ -207,6 +225,8 @@ fn a_party_that_lacks_something_is_refused_by_line_and_key() {
             "osci_recipient.authorities[0]",
         ),
         ("authorities = [\"bab:00000001\"]", "authorities = []", "config.value", "osci_recipient"),
+        ("\ntrust = [\"file:osci/trust.pem\"]", "\ntrust = []", "config.value", "osci_trust.trust"),
+        ("\nocsp = \"http://", "\nocsp = \"ldap://", "config.value", "osci_trust.ocsp"),
     ] {
         let error = refused(&swap(&text, from, to));
         let key = if key.starts_with('.') { format!("{authority}{key}") } else { key.to_owned() };

@@ -255,6 +255,9 @@ pub trait Backend: Send + Sync {
     /// Whether our rules let a passive recipient at this address be called.
     fn may_call(&self, receiver: &str) -> bool;
 
+    /// The certificates by which alone the recipient at this address signs its answers; none if our rules name none.
+    fn signers(&self, receiver: &str) -> &[Certificate];
+
     /// Calls a passive recipient.
     fn call(&self, receiver: &str, package: &Plaintext) -> Result<Call>;
 

@@ -3,12 +3,13 @@
 
 use std::rc::Rc;
 
+use seal::x509::{Certificate, OfflineResult, OnlineResult, Standing};
 use seal::xmlenc::Plaintext;
 use soap::mime::Boundary;
 
 use super::backend::{Backend, Call, Card, NewDelivery, Refusal};
 use super::cards::bundle;
-use super::inspect::Findings;
+use super::inspect::{Findings, Inspector};
 use super::reply::Said;
 use super::{Accepted, CIPHER, Intermediary, OAEP, dialog};
 use crate::code::{Code, Level};
@@ -169,6 +170,8 @@ struct Request {
     order: Order,
     is_sealed: bool,
     is_protocolled: bool,
+    /// Who alone may sign the answer; nobody is named: whoever is trusted.
+    signers: Vec<Certificate>,
 }
 
 fn request<B: Backend>(
@@ -179,6 +182,7 @@ fn request<B: Backend>(
 ) -> Result<Request> {
     let settings = &intermediary.settings;
     let challenge = dialog::challenge(&intermediary.backend)?;
+    let signers = signers(&intermediary.backend, order, errand);
     let is_protocolled = errand.message_id.is_some();
     let (kind, body) = match (errand.mediates, is_protocolled) {
         (false, _) => (Order::AcceptDelivery, Body::Accept(Box::new(bundle(card)?))),
@@ -220,12 +224,21 @@ fn request<B: Backend>(
     let receiver = order.message.certificates.cipher_addressee.as_ref();
     let Some(receiver) = receiver.filter(|_| order.is_sealed) else {
         let package = letter.write(boundary()?)?;
-        return Ok(Request { package, challenge, order: kind, is_sealed: false, is_protocolled });
+        return Ok(Request { package, challenge, order: kind, is_sealed: false, is_protocolled, signers });
     };
     let sealing =
         Sealing { receiver: &receiver.certificate, cipher: CIPHER, oaep: OAEP, knows_short_iv: true };
     let package = letter.write_sealed(boundary()?, &sealing, &settings.policy, boundary()?)?;
-    Ok(Request { package, challenge, order: kind, is_sealed: true, is_protocolled })
+    Ok(Request { package, challenge, order: kind, is_sealed: true, is_protocolled, signers })
+}
+
+/// Whose signature the answer must bear: as our own rules say, or else as the sender does, who knows his recipient.
+fn signers<B: Backend>(backend: &B, order: &Accepted, errand: &Errand<'_>) -> Vec<Certificate> {
+    let known = backend.signers(errand.receiver);
+    if !known.is_empty() {
+        return known.to_vec();
+    }
+    order.message.certificates.signature_addressee.iter().map(|named| named.certificate.clone()).collect()
 }
 
 /// What the recipient's answer means.
@@ -245,7 +258,13 @@ fn judge<B: Backend>(
     let package = Package::open(opened.package, &settings.limits)?;
     let unverified = package.read()?;
     let message = if unverified.is_signed() {
-        unverified.verify(&settings.policy).map_err(|_| Error::Refused(Code::ANSWER_SIGNATURE))?.0
+        let (message, signer) =
+            unverified.verify(&settings.policy).map_err(|_| Error::Refused(Code::ANSWER_SIGNATURE))?;
+        let at = intermediary.backend.now();
+        warnings.extend(believe(&*settings.inspector, &request.signers, &signer, at)?);
+        message
+    } else if !request.signers.is_empty() {
+        return Err(Error::Refused(Code::ANSWER_SIGNATURE));
     } else {
         warnings.push(Code::ANSWER_UNSIGNED);
         unverified.unsigned()?
@@ -271,6 +290,23 @@ fn judge<B: Backend>(
     };
     let package = has_delivery.then_some(package.raw);
     Ok(Outcome { code, warnings, package, reply, reception })
+}
+
+/// Whether a signature that is right is the recipient's: by a certificate that is trusted, valid and not revoked, and by the
+/// one that is known, if there is one. What nobody knows about revocation is a warning, as with everybody's certificates.
+fn believe(
+    inspector: &dyn Inspector,
+    known: &[Certificate],
+    signer: &Certificate,
+    at: i64,
+) -> Result<Option<Code>> {
+    let found = inspector.inspect(signer, at)?;
+    let is_good = found.offline == OfflineResult::Valid && found.online != Some(OnlineResult::Revoked);
+    let is_known = known.is_empty() || known.contains(signer);
+    match is_good && is_known {
+        true => Ok((found.standing() == Standing::Incomplete).then_some(Code::CERTIFICATE_UNCHECKED)),
+        false => Err(Error::Refused(Code::ANSWER_SIGNATURE)),
+    }
 }
 
 /// The process card of the delivery that came back.

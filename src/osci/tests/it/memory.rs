@@ -22,6 +22,8 @@ pub(crate) type Recipient = Box<dyn Fn(&str, &Plaintext) -> Result<Call> + Send 
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) recipient: Option<Recipient>,
+    /// By which certificates alone he signs, if that is known.
+    signers: Vec<Certificate>,
     now: AtomicI64,
     /// Fingerprint of a certificate that has no mailbox here.
     stranger: Option<String>,
@@ -66,6 +68,11 @@ impl Memory {
     /// The same with somebody who can be called.
     pub(crate) fn calling(now: i64, recipient: Recipient) -> Self {
         Memory { recipient: Some(recipient), ..Memory::at(now) }
+    }
+
+    /// The same, knowing by which certificates those who are called sign.
+    pub(crate) fn knowing(self, signers: Vec<Certificate>) -> Self {
+        Memory { signers, ..self }
     }
 
     /// Moves the clock.
@@ -291,6 +298,10 @@ impl Backend for Memory {
 
     fn may_call(&self, _: &str) -> bool {
         true
+    }
+
+    fn signers(&self, _: &str) -> &[Certificate] {
+        &self.signers
     }
 
     fn call(&self, receiver: &str, package: &Plaintext) -> Result<Call> {

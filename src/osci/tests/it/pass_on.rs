@@ -1,16 +1,18 @@
 //! Deliveries that are passed on to a passive recipient while their sender waits.
 
-use osci::client::{Answered, NewOrder};
+use std::io::Write;
+
+use osci::client::{Answered, Client, NewOrder};
 use osci::code::Code;
 use osci::content::write::{Maker, NewContainer, NewContent, NewPart};
 use osci::content::{Part, Reader};
 use osci::intermediary::Intermediary;
 use osci::intermediary::backend::Call;
-use osci::message::{Answer, Body};
+use osci::message::{Answer, Body, Certificates, Named};
 use osci::recipient::{Recipient, Reply};
 use osci::transport::Limits;
 use seal::algorithm::Policy;
-use seal::xmlenc::Plaintext;
+use seal::xmlenc::{Plaintext, Staging};
 
 use crate::bed::{certificate, identity, intermediary};
 use crate::memory::Memory;
@@ -23,8 +25,13 @@ const ADDRESS: &str = "http://recipient.example/osci";
 
 /// Bob, who says `code`; and if it is a request, answers it with what `reply` makes.
 pub(crate) fn bob(code: Code, reply: Option<fn() -> NewContent>) -> crate::memory::Recipient {
+    bob_as("bob_signature", code, reply)
+}
+
+/// Bob, who signs by a certificate of this name.
+fn bob_as(signer: &'static str, code: Code, reply: Option<fn() -> NewContent>) -> crate::memory::Recipient {
     Box::new(move |_: &str, package: &Plaintext| {
-        let (cipher, signer) = ([identity("bob_cipher")], identity("bob_signature"));
+        let (cipher, signer) = ([identity("bob_cipher")], identity(signer));
         let intermediaries = [certificate("intermed_signature")];
         let recipient = Recipient {
             cipher: &cipher,
@@ -56,6 +63,13 @@ fn reaching(code: Code, reply: Option<fn() -> NewContent>) -> Intermediary<Memor
     intermediary(Policy::default(), Memory::calling(NOW, Box::new(called)))
 }
 
+/// An intermediary that reaches bob, who accepts and signs by the certificate `signer`, and that knows his to be among `known`.
+fn signing(signer: &'static str, known: &[&str]) -> Intermediary<Memory> {
+    let memory = Memory::calling(NOW, bob_as(signer, Code::DIALOG_CLOSED, None));
+    let known = known.iter().map(|name| certificate(name)).collect();
+    intermediary(Policy::default(), memory.knowing(known))
+}
+
 /// What bob answers a request with.
 pub(crate) fn answer_of_bob() -> NewContent {
     said("die Antwort")
@@ -83,14 +97,21 @@ fn answer(answered: &Answered) -> &Answer {
 
 /// Alice has a delivery passed on. Returns its id and the answer.
 fn forward(at: &Intermediary<Memory>) -> (String, Answered) {
-    let alice = Person::of("alice");
-    let certificate = intermediary_certificate();
-    let client = alice.client(&certificate);
-    let id = message_id(at, &client);
-    let certificates = addressed_to("bob");
-    let content = letter(&alice, &certificates, "weitergeleitet");
+    let (alice, certificate) = (Person::of("alice"), intermediary_certificate());
+    forward_by(at, &alice, &alice.client(&certificate), addressed_to("bob"))
+}
+
+/// The same with other certificates, in the clear or not.
+fn forward_by(
+    at: &Intermediary<Memory>,
+    alice: &Person,
+    client: &Client<'_>,
+    certificates: Certificates,
+) -> (String, Answered) {
+    let id = message_id(at, client);
+    let content = letter(alice, &certificates, "weitergeleitet");
     let new = NewOrder::Forward { receiver: ADDRESS.to_owned(), message_id: id.clone(), subject: None };
-    (id, deliver(at, &client, None, &new, certificates, Some(&content)).unwrap())
+    (id, deliver(at, client, None, &new, certificates, Some(&content)).unwrap())
 }
 
 #[test]
@@ -185,5 +206,70 @@ fn a_request_that_is_answered_without_a_delivery_is_told_so() {
         let new = NewOrder::Mediate { receiver: ADDRESS.to_owned(), message_id: None, subject: None };
         let answered = deliver(&at, &client, Some(&talk), &new, certificates, Some(&content)).unwrap();
         assert_eq!(codes(&answered), ["9806"]);
+    }
+}
+
+#[test]
+fn an_answer_is_believed_only_by_a_good_certificate_and_by_the_known_one_if_there_is_one() {
+    for (signer, known, code) in [
+        ("bob_signature", &[][..], "0800"),
+        ("carol_signature", &[], "0800"),
+        ("mallory_signature", &[], "9807"),
+        ("revoked_signature", &[], "9807"),
+        ("expired_signature", &[], "9807"),
+        ("bob_signature", &["bob_signature"], "0800"),
+        ("bob_signature", &["carol_signature", "bob_signature"], "0800"),
+        ("carol_signature", &["bob_signature"], "9807"),
+        ("revoked_signature", &["revoked_signature"], "9807"),
+        ("mallory_signature", &["mallory_signature"], "9807"),
+    ] {
+        let at = signing(signer, known);
+        let (id, answered) = forward(&at);
+        assert_eq!(codes(&answered), [code], "{signer} {known:?}");
+        assert_eq!(at.backend().reception_of(&id).is_some(), code == "0800", "{signer} {known:?}");
+    }
+}
+
+#[test]
+fn an_answer_bears_the_signature_that_the_sender_names_unless_our_rules_name_another() {
+    let named = |name: &str| {
+        let named = Named { id: "addressee_signature".to_owned(), certificate: certificate(name) };
+        Certificates { signature_addressee: Some(named), ..addressed_to("bob") }
+    };
+    let (alice, intermediary) = (Person::of("alice"), intermediary_certificate());
+    for (signer, known, sender_says, code) in [
+        ("carol_signature", &[][..], "bob_signature", "9807"),
+        ("bob_signature", &[], "bob_signature", "0800"),
+        ("bob_signature", &["bob_signature"], "carol_signature", "0800"),
+    ] {
+        let at = signing(signer, known);
+        let (_, answered) = forward_by(&at, &alice, &alice.client(&intermediary), named(sender_says));
+        assert_eq!(codes(&answered), [code], "{signer} {sender_says}");
+    }
+}
+
+/// A package without its signature.
+fn stripped(package: &Plaintext) -> Plaintext {
+    let text = String::from_utf8(all(package)).unwrap();
+    let (start, end) = ("<osci:SupplierSignature", "</osci:SupplierSignature>");
+    let (before, rest) = text.split_once(start).expect("a signature");
+    let (_, after) = rest.split_once(end).unwrap();
+    let mut staging = Staging::new(1 << 16, 1 << 20);
+    staging.write_all([before, after].concat().as_bytes()).unwrap();
+    staging.finish()
+}
+
+#[test]
+fn an_answer_that_lost_its_signature_is_a_warning_and_none_if_the_signer_is_known() {
+    for (known, code) in [(vec![], &["3802", "0800"][..]), (vec![certificate("bob_signature")], &["9807"])] {
+        let bob = bob(Code::DIALOG_CLOSED, None);
+        let strips = move |address: &str, package: &Plaintext| match bob(address, package)? {
+            Call::Answered(answer) => Ok(Call::Answered(stripped(&answer))),
+            other => Ok(other),
+        };
+        let at = intermediary(Policy::default(), Memory::calling(NOW, Box::new(strips)).knowing(known));
+        let alice = Person::of("alice");
+        let (_, answered) = forward_by(&at, &alice, &alice.in_the_clear(), addressed_to("bob"));
+        assert_eq!(codes(&answered), code);
     }
 }

@@ -26,6 +26,7 @@ mod party;
 mod post;
 mod revocation;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ::osci::intermediary::{self, Intermediary};
@@ -35,7 +36,7 @@ use broker::Broker;
 use model::{Authority, Clock};
 use seal::algorithm::{Policy, SignatureMethod};
 use seal::identity::Identity;
-use seal::x509::{Certificate, Trust};
+use seal::x509::Certificate;
 use tokio::runtime::Handle;
 
 pub use door::{Door, router};
@@ -46,8 +47,8 @@ pub use party::{
 use callee::Callee;
 use house::House;
 use post::Post;
-pub use revocation::Reread;
-use revocation::{Responder, Revocation, Shared};
+pub use revocation::{Judging, Reread};
+use revocation::{Revocation, Shared};
 
 /// What a package needs beside the chunk that it carries, in units of 1,024 bytes.
 const REST_OF_PACKAGE: u64 = 256;
@@ -60,12 +61,8 @@ pub struct Settings {
     pub signer: Identity,
     /// How it signs.
     pub method: SignatureMethod,
-    /// Whom to trust.
-    pub trust: Trust,
-    /// Loads it once more: revocation lists change.
-    pub reread: Reread,
-    /// Address of a responder that is asked whether certificates are revoked.
-    pub ocsp: Option<String>,
+    /// Who judges certificates.
+    pub judging: Judging,
     /// Which algorithms are taken.
     pub policy: Policy,
     /// Whether orders must be signed.
@@ -82,6 +79,8 @@ pub struct Settings {
     pub open_mailboxes: bool,
     /// Addresses of passive recipients that may be called.
     pub passive_recipients: Vec<String>,
+    /// The certificates by which alone some of them sign their answers, by their addresses.
+    pub recipient_signers: HashMap<String, Vec<Certificate>>,
 }
 
 /// The door to an intermediary over this broker. To be called within the runtime that carries the broker.
@@ -97,10 +96,10 @@ pub fn door(broker: Broker, settings: Settings, clock: Arc<dyn Clock>) -> Result
     let home = home.map(|tenant| tenant.id.clone()).unwrap_or_default();
     let house = House::new(settings.mailboxes, (home, settings.authority), settings.open_mailboxes);
     let callee = Callee::new(settings.passive_recipients, limits.clone(), Arc::clone(&clock))?;
-    let responder = settings.ocsp.map(|url| Responder::new(url, clock)).transpose()?;
-    let revocation = Revocation::new(settings.trust, settings.reread, responder);
+    let revocation = Revocation::of(settings.judging, clock)?;
     let door = house.door();
-    let post = Post::new(&broker, house, callee, limits.clone(), Handle::current());
+    let signers = settings.recipient_signers;
+    let post = Post::new(&broker, house, callee, signers, limits.clone(), Handle::current());
     let intermediary = intermediary::Settings {
         cipher: settings.cipher,
         signer: settings.signer,

@@ -3,6 +3,7 @@
 //!
 //! The intermediary is synchronous and runs on threads that may block; the broker is waited for there.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io::{self, Read, Write};
 
@@ -39,6 +40,8 @@ pub(super) struct Post {
     pub(super) relay: Relay,
     pub(super) house: House,
     callee: Callee,
+    /// Who signs the answers of passive recipients, by their addresses.
+    signers: HashMap<String, Vec<Certificate>>,
     limits: Limits,
     runtime: Handle,
 }
@@ -48,10 +51,11 @@ impl Post {
         broker: &Broker,
         house: House,
         callee: Callee,
+        signers: HashMap<String, Vec<Certificate>>,
         limits: Limits,
         runtime: Handle,
     ) -> Self {
-        Post { broker: broker.clone(), relay: broker.relay(), house, callee, limits, runtime }
+        Post { broker: broker.clone(), relay: broker.relay(), house, callee, signers, limits, runtime }
     }
 
     /// Waits for the broker.
@@ -285,6 +289,10 @@ impl Backend for Post {
 
     fn may_call(&self, receiver: &str) -> bool {
         self.callee.may_be_called(receiver)
+    }
+
+    fn signers(&self, receiver: &str) -> &[Certificate] {
+        self.signers.get(receiver).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn call(&self, receiver: &str, package: &Plaintext) -> Result<Call> {

@@ -29,6 +29,16 @@ const MOST: usize = 1_000;
 /// Loads the trust once more; `None` if that fails now.
 pub type Reread = Box<dyn Fn() -> Option<Trust> + Send + Sync>;
 
+/// Who judges certificates.
+pub struct Judging {
+    /// Whom to trust.
+    pub trust: Trust,
+    /// Loads it once more: revocation lists change.
+    pub reread: Reread,
+    /// Address of a responder that is asked whether certificates are revoked.
+    pub ocsp: Option<String>,
+}
+
 /// Judges certificates by what is known now.
 pub(super) struct Revocation {
     trust: RwLock<Arc<Trust>>,
@@ -62,6 +72,15 @@ struct Answer {
 }
 
 impl Revocation {
+    /// Judges as the settings say.
+    ///
+    /// # Errors
+    /// [`net::Error`] if the responder's address is none.
+    pub(super) fn of(judging: Judging, clock: Arc<dyn Clock>) -> Result<Arc<Self>, net::Error> {
+        let responder = judging.ocsp.map(|url| Responder::new(url, clock)).transpose()?;
+        Ok(Revocation::new(judging.trust, judging.reread, responder))
+    }
+
     /// Judges by `trust`, and by what is read in its place from time to time. To be called within a runtime.
     pub(super) fn new(trust: Trust, reread: Reread, responder: Option<Responder>) -> Arc<Self> {
         let revocation = Arc::new(Revocation { trust: RwLock::new(Arc::new(trust)), reread, responder });

@@ -8,11 +8,12 @@ use ::osci::message::Message as Said;
 use ::osci::package::Package;
 use broker::{Arrival, Broker, StoredPayload};
 use model::message::{Door, Finding};
-use model::{Actor, Authority, Caller, Message, Role, Scope};
+use model::{Actor, Authority, Caller, Id, Message, Role, Scope};
 use seal::x509::Certificate;
 use seal::xmlenc::Plaintext;
 use serde_json::json;
 
+use super::acknowledgement::{self, Acknowledgement};
 use super::line::Lines;
 use super::unpack::{Leaf, Rule, unpack};
 use super::{Partner, Party};
@@ -39,6 +40,10 @@ pub(super) struct Delivered<'a> {
     pub(super) message: &'a Said,
     /// Its message id there.
     pub(super) message_id: String,
+    /// The message of ours that it answers.
+    pub(super) answers: Option<Id>,
+    /// Why the intermediary that handed it over is not quite believed.
+    pub(super) doubt: Option<Rule>,
 }
 
 /// What is taken in of a delivery.
@@ -77,6 +82,17 @@ impl Arrivals {
         lines.runtime.block_on(taken)
     }
 
+    /// What the passive recipient of a gateway like ours says in its answer, if it is nothing but that and a partner has signed it.
+    pub(super) fn acknowledged(&self, lines: &Lines, delivered: &Delivered<'_>) -> Option<Acknowledgement> {
+        if delivered.package.raw.length() > acknowledgement::MOST_PACKAGE {
+            return None;
+        }
+        let leaves = unpack(lines, delivered.party, delivered.package, delivered.message).ok()?.ok()?;
+        let [leaf] = leaves.as_slice() else { return None };
+        let is_believed = self.distrust(lines, leaf).is_ok_and(|rule| rule.is_none());
+        acknowledgement::read(&leaf.bytes).filter(|_| is_believed)
+    }
+
     fn arrival(&self, delivered: &Delivered<'_>) -> Arrival {
         let originator = &delivered.message.certificates.signature_originator;
         Arrival {
@@ -84,6 +100,7 @@ impl Arrivals {
             ticket: format!("{}:{}", delivered.intermediary, delivered.message_id),
             authority: delivered.party.authority.clone(),
             file_name: None,
+            answers: delivered.answers,
             finding: None,
             facts: json!({
                 "messageId": delivered.message_id,
@@ -109,7 +126,10 @@ impl Arrivals {
             let stored = self.write(&caller, &leaf.bytes)?;
             let name = leaf.name.as_deref();
             if only || lines.runtime.block_on(self.broker.recognises(&caller, &stored, name))? {
-                let finding = (!self.is_known(&leaf)).then_some("osci-party.unknown-sender");
+                let finding = match delivered.doubt {
+                    None => self.distrust(lines, &leaf)?,
+                    doubt => doubt,
+                };
                 return Ok(Chosen { caller, name: leaf.name, finding, stored });
             }
             lines.runtime.block_on(self.broker.discard_arrival(stored));
@@ -130,8 +150,19 @@ impl Arrivals {
         Ok(writer.finish()?)
     }
 
-    fn is_known(&self, leaf: &Leaf) -> bool {
-        leaf.authors.iter().any(|author| self.senders.contains_key(author.fingerprint()))
+    /// Why no author of a content is believed: of those that are known one must have a good certificate.
+    fn distrust(&self, lines: &Lines, leaf: &Leaf) -> Result<Option<Rule>, broker::Error> {
+        let mut rule = Some("osci-party.unknown-sender");
+        for author in leaf.authors.iter().filter(|it| self.senders.contains_key(it.fingerprint())) {
+            rule = lines.vetting.refuses(author).map_err(|error| {
+                tracing::error!(code = error.code(), "a certificate could not be judged");
+                broker::Error::Internal
+            })?;
+            if rule.is_none() {
+                break;
+            }
+        }
+        Ok(rule)
     }
 
     /// Whoever signed: a partner, or a fingerprint that nobody knows. What is only claimed is no better than that.

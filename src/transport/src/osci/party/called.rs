@@ -4,16 +4,20 @@
 use std::io::{Read, Write};
 
 use ::osci::code::Code;
-use ::osci::message::{Body, IntermediaryCertificates};
-use ::osci::recipient::{self, Recipient};
+use ::osci::content::write::NewContent;
+use ::osci::message::{Body, Certificates, IntermediaryCertificates};
+use ::osci::recipient::{self, Recipient, Reply};
 use ::osci::transport::receivers;
 use ::osci::{Error, Result};
-use model::{Actor, Caller, Role, Scope};
+use model::{Actor, Caller, Message, Role, Scope};
 use seal::algorithm::Policy;
 use seal::x509::Certificate;
 use seal::xmlenc::{Plaintext, Staging};
 
+use super::acknowledgement;
 use super::arrivals::Delivered;
+use super::line::Lines;
+use super::unpack::Rule;
 use super::{Parties, Party, random};
 use crate::osci::door::Host;
 
@@ -71,12 +75,25 @@ impl Called {
             random: &random,
         };
         let called = recipient.take(call.open())?;
-        let code = self.take(party, &called);
-        recipient.answer(&called, code, None)
+        let caller = called.message.intermediary.signature.as_ref();
+        let doubt = caller.map_or(Ok(None), |named| lines.vetting.refuses(&named.certificate))?;
+        let Some(message) = self.take(party, &called, doubt) else {
+            return recipient.answer(&called, Code::RECIPIENT_INTERNAL, None);
+        };
+        let said = match called.message.body {
+            Body::Process { .. } => said(lines, party, &called, &message),
+            _ => None,
+        };
+        let reply = said.as_ref().map(|(content, certificates)| Reply {
+            content,
+            subject: None,
+            certificates: certificates.clone(),
+        });
+        recipient.answer(&called, Code::DIALOG_CLOSED, reply)
     }
 
-    /// The code of the answer.
-    fn take(&self, party: &Party, called: &recipient::Called) -> Code {
+    /// What the call became; nothing if our own store fails.
+    fn take(&self, party: &Party, called: &recipient::Called, doubt: Option<Rule>) -> Option<Message> {
         let card = match &called.message.body {
             Body::Accept(card) => Some(card),
             Body::Process { card, .. } => card.as_ref(),
@@ -90,15 +107,28 @@ impl Called {
             message: &called.message,
             message_id: card
                 .map_or_else(|| without_id(&called.message.control.challenge), |it| it.message_id.clone()),
+            answers: None,
+            doubt,
         };
         match self.parties.0.arrivals.take(&self.parties.0.lines, &delivered) {
-            Ok(_) => Code::DIALOG_CLOSED,
+            Ok(message) => Some(message),
             Err(error) => {
                 tracing::warn!(code = error.code(), "a delivery was not accepted");
-                Code::RECIPIENT_INTERNAL
+                None
             }
         }
     }
+}
+
+/// The content of the answer to a request. It has arrived in any case: without content the intermediary tells that (9806).
+fn said(
+    lines: &Lines,
+    party: &Party,
+    called: &recipient::Called,
+    message: &Message,
+) -> Option<(NewContent, Certificates)> {
+    let made = acknowledgement::content(lines, party, &called.message, message);
+    made.inspect_err(|error| tracing::warn!(code = error.code(), "a request was not acknowledged")).ok()
 }
 
 impl Host for Called {

@@ -126,6 +126,7 @@ impl Adapter for Courier {
 impl Inner {
     fn send(&self, parcel: &Parcel, content: impl Read) -> Result<Receipt, Failure> {
         let (party, partner) = self.ends(&parcel.from, &parcel.to)?;
+        self.parties.0.lines.vetting.demand(&partner.recipient)?;
         // Made first: no dialog waits for a large message.
         let content = self.pack(parcel, party, partner, content).map_err(|error| verdict::ours(&error))?;
         let mut errand = Errand { inner: self, parcel, party, partner, session: self.open(party, partner)? };
@@ -140,7 +141,9 @@ impl Inner {
         let mut errand = Errand { inner: self, parcel, party, partner, session: self.open(party, partner)? };
         let receipt = errand.ask(&id)?;
         errand.session.close();
-        Ok(receipt)
+        // The answer was given once, to whoever asks now, and did not come. It must not be lost in silence.
+        let is_lost = partner.mode == OsciMode::Mediate;
+        Ok(receipt.map(|it| Receipt { clarify: is_lost.then_some("osci-party.reply-lost"), ..it }))
     }
 
     fn ends(&self, from: &Authority, to: &Authority) -> Result<(&Party, &Partner), Failure> {
@@ -258,8 +261,7 @@ impl Errand<'_> {
         let card = answer.and_then(|answer| answer.cards.first());
         let mut receipt = receipt(id, card);
         if self.partner.mode == OsciMode::Mediate {
-            let brings = answered.message.content.is_some();
-            receipt.data["reply"] = json!(brings && self.take_reply(id, &answered));
+            self.take_reply(id, &answered, &mut receipt.data);
         }
         Ok(Some(receipt))
     }
@@ -274,8 +276,13 @@ impl Errand<'_> {
         }
     }
 
-    /// Takes the recipient's answer in; whether it is there. It is given once, so trouble here cannot be mended.
-    fn take_reply(&self, id: &str, answered: &Answered) -> bool {
+    /// Takes the recipient's answer in, and says in the receipt what became of it. It is given once, so trouble here cannot be
+    /// mended.
+    fn take_reply(&self, id: &str, answered: &Answered, receipt: &mut Value) {
+        receipt["reply"] = json!(false);
+        if answered.message.content.is_none() {
+            return;
+        }
         let reply = said(answered).0.and_then(|answer| answer.message_id.clone());
         let delivered = Delivered {
             party: self.party,
@@ -283,9 +290,18 @@ impl Errand<'_> {
             package: &answered.package,
             message: &answered.message,
             message_id: reply.unwrap_or_else(|| format!("reply-to.{id}")),
+            answers: Some(self.parcel.id),
+            doubt: None,
         };
-        let taken = self.inner.parties.0.arrivals.take(&self.inner.parties.0.lines, &delivered);
-        taken.inspect_err(|error| tracing::error!(code = error.code(), "an answer was lost")).is_ok()
+        let (lines, arrivals) = (&self.inner.parties.0.lines, &self.inner.parties.0.arrivals);
+        if let Some(said) = arrivals.acknowledged(lines, &delivered) {
+            receipt["acknowledgement"] = json!(said);
+            return;
+        }
+        match arrivals.take(lines, &delivered) {
+            Ok(message) => receipt["reply"] = json!(message.id),
+            Err(error) => tracing::error!(code = error.code(), "an answer was lost"),
+        }
     }
 
     /// What the intermediary knows of a message id; `None` if nothing came under it.
@@ -305,7 +321,11 @@ impl Errand<'_> {
         if self.partner.mode != OsciMode::Store && card.reception.is_none() {
             return Err(verdict::unclear("passed on, not received".to_owned()));
         }
-        Ok(Some(receipt(id, Some(card))))
+        let mut receipt = receipt(id, Some(card));
+        if self.partner.mode == OsciMode::Mediate {
+            receipt.data["reply"] = json!(false);
+        }
+        Ok(Some(receipt))
     }
 }
 
@@ -324,7 +344,7 @@ fn receipt(id: &str, card: Option<&ProcessCardBundle>) -> Receipt {
         "forwarding": moment(card.and_then(|card| card.forwarding.as_ref())),
         "reception": moment(card.and_then(|card| card.reception.as_ref())),
     });
-    Receipt { reference: Some(id.to_owned()), data, confirmed: false }
+    Receipt { reference: Some(id.to_owned()), data, confirmed: false, clarify: None }
 }
 
 fn message_id(value: &Value) -> Option<String> {

@@ -243,6 +243,8 @@ impl Inner {
             package: &answered.package,
             message: &answered.message,
             message_id: id.to_owned(),
+            answers: None,
+            doubt: None,
         };
         match self.parties.0.arrivals.take(&self.parties.0.lines, &delivered) {
             Ok(message) => Ok(Some(message.state)),

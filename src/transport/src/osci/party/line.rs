@@ -9,10 +9,12 @@ use ::osci::intermediary::backend::Call;
 use ::osci::message::{Answer, Body, Certificates};
 use ::osci::transport::Limits;
 use ::osci::{Error, Result};
+use model::Failure;
 use seal::algorithm::Policy;
 use seal::identity::Identity;
 use tokio::runtime::Handle;
 
+use super::vetting::Vetting;
 use super::{Line, Party, random};
 use crate::osci::callee::Callee;
 
@@ -21,6 +23,7 @@ pub(super) struct Lines {
     pub(super) callee: Callee,
     pub(super) limits: Limits,
     pub(super) policy: Policy,
+    pub(super) vetting: Vetting,
     pub(super) runtime: Handle,
 }
 
@@ -37,6 +40,8 @@ pub(super) enum Trouble {
     Answer(Error),
     /// The order could not be made.
     Order(Error),
+    /// A certificate of the intermediary is no longer good. Nothing was sent.
+    Certificate(Failure),
 }
 
 /// A dialog. Ended by [`Session::close`]; dropped, it is left to its time-out.
@@ -55,6 +60,9 @@ impl<'a> Session<'a> {
         party: &'a Party,
         cipher: &'a Identity,
     ) -> std::result::Result<Self, Trouble> {
+        for certificate in [&line.certificate].into_iter().chain(&line.answers_by) {
+            lines.vetting.demand(certificate).map_err(Trouble::Certificate)?;
+        }
         let client = Client {
             cipher,
             signer: Some((&party.signer, party.method)),

@@ -4,15 +4,18 @@
 //! | module | holds |
 //! |---|---|
 //! | `line` | orders to an intermediary, within one dialog |
+//! | `vetting` | whether certificates that are listed are good today |
 //! | `verdict` | what a code, or no answer at all, means for a message |
 //! | `courier` | sending: the broker's adapter |
 //! | `unpack` | opening a delivery: decrypted, its authors verified |
 //! | `arrivals` | handing what was opened to the broker |
 //! | `fetcher` | fetching from mailboxes |
 //! | `called` | the passive recipient |
+//! | `acknowledgement` | what it answers requests with |
 //!
 //! Everything about a dialog is synchronous and runs on threads that may block; the broker is waited for there.
 
+mod acknowledgement;
 mod arrivals;
 mod called;
 mod courier;
@@ -20,6 +23,7 @@ mod fetcher;
 mod line;
 mod unpack;
 mod verdict;
+mod vetting;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,7 +32,7 @@ use std::time::Duration;
 use ::osci::transport::Limits;
 use broker::Broker;
 use broker::house::{OSCI_ADAPTER, OsciMode};
-use model::{Authority, Clock};
+use model::{Authority, Clock, Failure};
 use seal::algorithm::{Policy, SignatureMethod};
 use seal::identity::Identity;
 use seal::x509::Certificate;
@@ -39,9 +43,11 @@ pub use fetcher::{Fetched, Fetcher, Fetchers};
 
 use super::callee::Callee;
 use super::door::Door;
+use super::revocation::{Judging, Revocation};
 use arrivals::Arrivals;
 use called::Called;
 use line::Lines;
+use vetting::Vetting;
 
 /// Longest time of one order to an intermediary, which may bring or take gigabytes.
 const WITHIN: Duration = Duration::from_secs(60 * 60);
@@ -56,6 +62,8 @@ pub struct PartySettings {
     pub mailboxes: Vec<MailboxAt>,
     /// Authorities that may be called, and the signature certificates of intermediaries that may call.
     pub recipient: Option<(Vec<Authority>, Vec<Certificate>)>,
+    /// Who judges certificates; nobody: only their times are looked at.
+    pub judging: Option<Judging>,
 }
 
 /// An authority of the house with its keys.
@@ -129,7 +137,9 @@ impl Parties {
     /// # Errors
     /// [`net::Error`] if an address is none.
     pub fn new(broker: &Broker, settings: PartySettings, clock: Arc<dyn Clock>) -> Result<Self, net::Error> {
-        let PartySettings { own, partners, mailboxes, recipient } = settings;
+        let PartySettings { own, partners, mailboxes, recipient, judging } = settings;
+        let revocation = judging.map(|it| Revocation::of(it, Arc::clone(&clock))).transpose()?;
+        let vetting = Vetting::new(revocation, Arc::clone(&clock));
         // Encryption and packing make a message larger than it is.
         let package = broker.most_bytes().saturating_mul(2);
         let limits = Limits { package, ..Limits::default() };
@@ -142,7 +152,7 @@ impl Parties {
             partners: partners.into_iter().map(|partner| (partner.authority.clone(), partner)).collect(),
             mailboxes,
             recipient,
-            lines: Lines { callee, limits, policy: Policy::default(), runtime: Handle::current() },
+            lines: Lines { callee, limits, policy: Policy::default(), vetting, runtime: Handle::current() },
             arrivals,
             broker: broker.clone(),
         })))
@@ -163,6 +173,17 @@ impl Parties {
         let answers = partner.line.answers_by.iter().map(|it| ("answers_by", it.clone()));
         let signed_by = partner.signed_by.iter().map(|it| ("signed_by", it.clone()));
         ciphers.chain(named).chain(answers).chain(signed_by).collect()
+    }
+
+    /// Why a certificate is not good now, by the rule that says so; nothing if it is, or nobody can say more.
+    ///
+    /// # Errors
+    /// If the judgement itself fails.
+    pub async fn refuses(&self, certificate: &Certificate) -> Result<Option<&'static str>, Failure> {
+        let (parties, certificate) = (self.clone(), certificate.clone());
+        let judged = line::blocking(move || parties.0.lines.vetting.refuses(&certificate)).await;
+        let judged = judged.map_err(|error| verdict::ours(&error))?;
+        judged.map_err(|error| Failure::transient("osci-party.failed", error.code()))
     }
 
     /// Whoever sends.

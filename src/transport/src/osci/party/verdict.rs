@@ -19,6 +19,7 @@ pub(super) fn before(trouble: Trouble) -> Failure {
         },
         Trouble::Answer(error) => Failure::transient("osci-party.bad-answer", error.code()),
         Trouble::Order(error) => ours(&error),
+        Trouble::Certificate(failure) => failure,
     }
 }
 
@@ -30,6 +31,7 @@ pub(super) fn after(trouble: Trouble) -> Failure {
         Trouble::Fault(code) => unclear(code.to_string()),
         Trouble::Answer(error) => unclear(error.code().to_owned()),
         Trouble::Order(error) => ours(&error),
+        Trouble::Certificate(failure) => failure,
     }
 }
 
