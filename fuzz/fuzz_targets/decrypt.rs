@@ -73,7 +73,7 @@ type Outcome = Result<Vec<u8>, String>;
 
 /// A package, and who reads it.
 fn package(input: impl Read) -> Outcome {
-    let limits = Limits { package: 1 << 20, xml: 1 << 20, parts: 100, memory: 1 << 20 };
+    let limits = Limits { package: 1 << 20, xml: 1 << 20, parts: 100, memory: 1 << 20, ..Limits::default() };
     match transport::open(input, identities(), &policy(), &limits) {
         Ok(opened) => Ok(bytes_of(&opened.package)),
         Err(osci::Error::Refused(code)) => Err(code.to_string()),

@@ -14,7 +14,7 @@ use seal::algorithm::Policy;
 use seal::xmlenc::Plaintext;
 
 fn limits() -> Limits {
-    Limits { package: 1 << 20, xml: 1 << 20, parts: 100, memory: 1 << 20 }
+    Limits { package: 1 << 20, xml: 1 << 20, parts: 100, memory: 1 << 20, ..Limits::default() }
 }
 
 /// Takes a package apart as far as it goes, signed or not.
