@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use model::{Id, PayloadRef};
 use seal::keys::KeyWrap;
-use seal::payload::{CHUNK, chunk_count};
+use seal::payload::chunk_count;
 use seal::{Digest, merkle};
 use tokio::task::spawn_blocking;
 
@@ -34,9 +34,8 @@ pub use writer::{PayloadWriter, PayloadWriterBlocking};
 
 use reader::Place;
 
-/// Largest payload in bytes that is kept in its row: one chunk. Rows go through the WAL and are written twice, files once;
-/// but a file costs two syncs of its own, and a row none.
-pub const INLINE: usize = CHUNK;
+/// Largest payload in bytes that is kept in its row. Rows go through the WAL and are written twice, files once.
+pub const INLINE: usize = 16 * 1024;
 
 /// A payload whose bytes are durable, or lie here sealed; its row is still to be written.
 #[derive(Debug)]
