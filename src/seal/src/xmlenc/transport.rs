@@ -2,10 +2,14 @@
 //! function, and the old RSAES-PKCS1-v1_5.
 //!
 //! Against probing with changed keys (Bleichenbacher, Manger): with OAEP everything that is wrong is the one
-//! [`Error::Decrypt`]; with PKCS1-v1_5 whatever is wrong gives a random key, so that it fails where a wrong ciphertext
-//! fails.
+//! [`Error::Decrypt`]; with PKCS1-v1_5 whatever is wrong gives a key that nobody can foretell, so that it fails where a
+//! wrong ciphertext fails. It is the same each time: under a cipher without a tag another key would sometimes find right
+//! padding, and whoever repeats a message would see by that that its key is wrong.
 
-use openssl::{pkey_ctx::PkeyCtx, rand::rand_bytes, rsa::Padding};
+use openssl::{
+    hash::MessageDigest, pkey::PKey, pkey_ctx::PkeyCtx, rand::rand_bytes, rsa::Padding, sha::sha256,
+    sign::Signer,
+};
 use zeroize::Zeroizing;
 
 use super::{
@@ -140,9 +144,9 @@ impl EncryptedKey {
 
     /// The block is looked at here, not by OpenSSL, whose answer would tell whether the padding was right: 00 02, bytes
     /// that are not zero, 00, and a key of exactly the length that the cipher wants. Every byte is looked at, and the
-    /// choice between key and random bytes is a mask.
+    /// choice between this key and the one in its stead is a mask.
     fn open_pkcs1(&self, identity: &Identity, cipher: BlockCipher) -> Result<ContentKey> {
-        let mut key = ContentKey::random(cipher)?;
+        let mut key = self.in_its_stead(identity, cipher)?;
         let size = identity.key().size();
         let mut block = Zeroizing::new(vec![0; size]);
         let mut context = PkeyCtx::new(identity.key())?;
@@ -158,6 +162,19 @@ impl EncryptedKey {
             *own = (*own & !mask) | (byte & mask);
         }
         Ok(key)
+    }
+}
+
+impl EncryptedKey {
+    /// The key that stands for one that is wrong: HMAC-SHA-256 of what was wrapped, under a secret of the private key.
+    fn in_its_stead(&self, identity: &Identity, cipher: BlockCipher) -> Result<ContentKey> {
+        let secret = Zeroizing::new(identity.key().private_key_to_der()?);
+        let secret = PKey::hmac(Zeroizing::new(sha256(&secret)).as_slice())?;
+        let mut signer = Signer::new(MessageDigest::sha256(), &secret)?;
+        let mut key = Zeroizing::new(signer.sign_oneshot_to_vec(&self.wrapped)?);
+        // No cipher has a longer key than SHA-256 has bytes.
+        key.truncate(cipher.key_bytes());
+        Ok(ContentKey(key))
     }
 }
 
