@@ -80,7 +80,7 @@ pub struct Osci {
 }
 
 /// Whom to trust, by the files that say so. They may be read again while the gateway runs.
-pub struct TrustFiles {
+pub(crate) struct TrustFiles {
     /// The section that names them.
     section: &'static str,
     anchors: Vec<String>,
@@ -192,7 +192,7 @@ impl TrustFiles {
     ///
     /// # Errors
     /// If one cannot be read, or is not what it should be.
-    pub fn load(&self) -> Result<Trust, Error> {
+    fn load(&self) -> Result<Trust, Error> {
         let mut anchors = Vec::new();
         for (index, reference) in self.anchors.iter().enumerate() {
             anchors.extend(certificates(reference, &format!("{}.trust[{index}]", self.section))?);
