@@ -4,10 +4,12 @@
 //! | module | holds |
 //! |---|---|
 //! | [`model`] | what both versions know: parties, metadata, reports, contents, codes |
+//! | [`container`] | the contents of a message, read and written as a stream |
 //! | [`server`] | answers a request over a small [`server::Backend`] |
 //!
 //! Everything is synchronous and streams: memory does not grow with a message. It knows no network and no store.
 
+pub mod container;
 mod error;
 pub mod model;
 pub mod server;
