@@ -1,0 +1,17 @@
+//! XTA 2, the web service by which authorities hand messages to their sender and fetch them from their recipient:
+//! version 3 (web service 2.1.1, namespace `http://xoev.de/transport/xta/211`).
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`model`] | what both versions know: parties, metadata, reports, contents, codes |
+//! | [`container`] | the contents of a message, read and written as a stream |
+//! | [`server`] | answers a request over a small [`server::Backend`] |
+//!
+//! Everything is synchronous and streams: memory does not grow with a message. It knows no network and no store.
+
+pub mod container;
+mod error;
+pub mod model;
+pub mod server;
+
+pub use error::{Error, Exception, Fault, Result};
