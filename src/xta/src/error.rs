@@ -18,6 +18,12 @@ pub enum Error {
     /// It is no message that SOAP or WS-Addressing allow.
     #[error(transparent)]
     Soap(soap::Error),
+    /// The port has no operation with the action of the request.
+    #[error("an action that the port does not have")]
+    UnknownAction,
+    /// It asks for its answer to go elsewhere, in this header of WS-Addressing.
+    #[error("the header {0} of WS-Addressing does not name the anonymous address")]
+    NotAnonymous(&'static str),
     /// What the answer is kept with.
     #[error(transparent)]
     Seal(#[from] seal::Error),
@@ -32,6 +38,8 @@ impl Error {
         match self {
             Error::Fault(_) => "xta.refused",
             Error::Malformed(_) => "xta.malformed",
+            Error::UnknownAction => "xta.action",
+            Error::NotAnonymous(_) => "xta.reply-address",
             Error::Soap(error) => error.code(),
             Error::Seal(error) => error.code(),
             Error::Io(_) => "xta.io",

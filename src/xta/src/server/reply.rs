@@ -7,8 +7,8 @@ use seal::xmlenc::Staging;
 use soap::addressing::{ADDRESSING, Reply, message_id};
 use soap::envelope::Version;
 use soap::fault::{Code, Fault as SoapFault, Subcode};
-use soap::message::{Outgoing, Package};
-use soap::mime::NewPart;
+use soap::message::{Outgoing, Package, content_type};
+use soap::mime::{self, NewPart};
 
 use super::backend::Contents;
 use super::operations::{Body, Outcome};
@@ -49,26 +49,21 @@ impl Frame {
     pub(super) fn answer(&self, outcome: Outcome) -> Result<Answer> {
         let mut blocks = outcome.blocks;
         blocks.extend(self.reply_blocks()?);
-        let Body::Contents(contents) = outcome.body else {
-            return self.staged(200, |sink| write_envelope(sink, &blocks, &outcome.body));
+        let answer = match outcome.body {
+            Body::Contents(contents) if self.is_package || self.accepts_packages => {
+                in_parts(&blocks, &*contents)?
+            }
+            body => self.envelope(200, |sink| write_envelope(sink, &blocks, &body))?,
         };
-        if self.is_package || self.accepts_packages {
-            return package(&blocks, &*contents);
-        }
-        bare(200, |sink| {
-            let mut envelope = Outgoing::new(sink, &blocks)?;
-            container::write(envelope.body(), &*contents, None)?;
-            envelope.finish()?;
-            Ok(())
-        })
+        Ok(Answer { operation: self.operation, ..answer })
     }
 
     /// The fault that tells an error.
     pub(super) fn fault(&self, error: Error) -> Result<Answer> {
         let mut fault = soap_fault(&error)?;
         fault.headers.extend(self.reply_blocks()?);
-        let answer = self.staged(500, |sink| Ok(fault.write(Version::Soap12, sink)?))?;
-        Ok(Answer { error: Some(error), ..answer })
+        let answer = self.envelope(500, |sink| Ok(fault.write(Version::Soap12, sink)?))?;
+        Ok(Answer { operation: self.operation, error: Some(error), ..answer })
     }
 
     fn reply_blocks(&self) -> Result<Vec<String>> {
@@ -78,12 +73,92 @@ impl Frame {
         Ok(reply.blocks())
     }
 
-    /// An envelope without parts, in a package if the request was one.
-    fn staged(&self, status: u16, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<Answer> {
-        let answer = match self.is_package {
-            false => bare(status, write),
-            true => packed(status, |parts| write(parts)),
-        };
-        answer.map(|answer| Answer { operation: self.operation, ..answer })
+    /// An envelope that has no parts, in a package if the request was one.
+    fn envelope(&self, status: u16, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<Answer> {
+        if self.is_package {
+            return package(status, |parts| write(parts));
+        }
+        let mut sink = sink();
+        write(&mut sink)?;
+        staged(status, content_type(None)?, sink)
     }
+}
+
+/// A package: the envelope with the container, then each content as it is.
+fn in_parts(blocks: &[String], contents: &dyn Contents) -> Result<Answer> {
+    let own = message_id(seal::random_bytes()?).replace("urn:uuid:", "");
+    let ids: Vec<String> = (0..contents.list().len()).map(|index| format!("{index}.{own}@xta")).collect();
+    package(200, |parts| {
+        let mut envelope = Outgoing::new(&mut *parts, blocks)?;
+        container::write(envelope.body(), contents, Some(&ids))?;
+        envelope.finish()?;
+        for (index, id) in ids.iter().enumerate() {
+            parts.begin(&NewPart::attachment(id))?;
+            io::copy(&mut contents.open(index)?, parts)?;
+        }
+        Ok(())
+    })
+}
+
+/// A package whose root and parts are written by `write`.
+fn package(status: u16, write: impl FnOnce(&mut mime::Writer<Sink>) -> Result<()>) -> Result<Answer> {
+    let package = Package::new(seal::random_bytes()?, None)?;
+    let mut parts = package.begin(sink())?;
+    write(&mut parts)?;
+    staged(status, package.content_type()?, parts.finish()?)
+}
+
+fn write_envelope(sink: &mut dyn Write, blocks: &[String], body: &Body) -> Result<()> {
+    let mut envelope = Outgoing::new(sink, blocks)?;
+    match body {
+        Body::Contents(contents) => container::write(envelope.body(), &**contents, None)?,
+        body => body.write(envelope.body())?,
+    }
+    envelope.finish()?;
+    Ok(())
+}
+
+fn sink() -> Sink {
+    BufWriter::new(Staging::new(MEMORY, u64::MAX))
+}
+
+fn staged(status: u16, content_type: String, sink: Sink) -> Result<Answer> {
+    let body = sink.into_inner().map_err(io::IntoInnerError::into_error)?.finish();
+    Ok(Answer { status, content_type, body, operation: None, error: None })
+}
+
+/// The fault of SOAP that tells an error.
+fn soap_fault(error: &Error) -> Result<SoapFault> {
+    Ok(match error {
+        Error::Fault(fault) => exception(*fault, fault::meaning(*fault))?,
+        Error::Malformed(rule) => exception(Fault::PARAMETERS, rule)?,
+        Error::Soap(error) => SoapFault::answering(error),
+        Error::UnknownAction => addressing("ActionNotSupported", None),
+        Error::NotAnonymous(header) => addressing("OnlyAnonymousAddressSupported", Some(header)),
+        Error::Seal(_) | Error::Io(_) => exception(Fault::INTERNAL, fault::meaning(Fault::INTERNAL))?,
+    })
+}
+
+/// A fault with the exception of XTA as its detail. What is not for the sender to mend is ours.
+fn exception(fault: Fault, reason: &str) -> Result<SoapFault> {
+    let code = match fault.exception {
+        Exception::XtaWsTechnicalProblem => Code::Receiver,
+        _ => Code::Sender,
+    };
+    Ok(SoapFault { detail: fault::detail(fault)?, ..SoapFault::new(code, reason) })
+}
+
+/// Faults of WS-Addressing that only a server has (SOAP Binding sections 6.4.1.7 and 6.4.2).
+fn addressing(local: &str, header: Option<&str>) -> SoapFault {
+    let subcode = |local: &str| Subcode { namespace: ADDRESSING.to_owned(), local: local.to_owned() };
+    let Some(header) = header else {
+        let subcodes = vec![subcode(local)];
+        return SoapFault { subcodes, ..SoapFault::new(Code::Sender, "the port has no such action") };
+    };
+    let detail = format!(
+        "<wsa:ProblemHeaderQName xmlns:wsa=\"{ADDRESSING}\">wsa:{header}</wsa:ProblemHeaderQName>"
+    );
+    let subcodes = vec![subcode("InvalidAddressingHeader"), subcode(local)];
+    let reason = "answers go only where the request came from";
+    SoapFault { subcodes, detail, ..SoapFault::new(Code::Sender, reason) }
 }
