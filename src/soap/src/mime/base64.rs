@@ -101,6 +101,40 @@ impl Base64Decoder {
     }
 }
 
+/// Encodes all of `input` and gives the letters to `each`, piece by piece, without line breaks. Returns the bytes that were read.
+pub fn encode<E: From<io::Error>>(
+    mut input: impl Read,
+    mut each: impl FnMut(&str) -> Result<(), E>,
+) -> Result<u64, E> {
+    let mut piece = vec![0; DECODED];
+    let mut letters = String::with_capacity(ENCODED);
+    let mut read = 0;
+    loop {
+        let bytes = fill(&mut input, &mut piece)?;
+        if bytes == 0 {
+            return Ok(read);
+        }
+        read += bytes as u64;
+        letters.clear();
+        STANDARD.encode_string(piece.get(..bytes).unwrap_or_default(), &mut letters);
+        each(&letters)?;
+    }
+}
+
+/// Reads until `piece` is full or the input ends, so that only the last piece needs padding.
+fn fill(input: &mut impl Read, piece: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(room) = piece.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match input.read(room) {
+            Ok(0) => break,
+            Ok(bytes) => filled += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
 /// Reads the content of a base64 part from the bytes that stand in the package, where [`Part::offset`] had shown them.
 ///
 /// [`Part::offset`]: super::Part::offset

@@ -15,7 +15,7 @@ mod reader;
 mod source;
 mod writer;
 
-pub use base64::{Base64Decoder, Decoded};
+pub use base64::{Base64Decoder, Decoded, encode as encode_base64};
 pub use header::Headers;
 pub use media_type::MediaType;
 pub use part::{Part, TransferEncoding};

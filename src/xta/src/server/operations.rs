@@ -164,7 +164,8 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
         let meta = in_block(&block.xml, |reader| metadata::read(reader, self.rules))?;
         let caller = self.backend.caller(Some(&meta.author))?;
         let mut receiving = self.backend.begin(&caller, &meta, wish)?;
-        container::read(&mut self.incoming, &mut *receiving).map_err(of_container)?;
+        let limits = container::Limits::default();
+        container::read(&mut self.incoming, &mut *receiving, &limits).map_err(of_container)?;
         match receiving.finish()? {
             None => Ok(Body::Empty.into()),
             Some(reply) => {
@@ -178,7 +179,7 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
 /// A request that is larger than anything that is taken is a message that is too large.
 fn of_container(error: Error) -> Error {
     match error {
-        Error::Soap(soap::Error::Limit { .. } | soap::Error::Xml(xml::Error::Limit { .. })) => {
+        Error::Soap(soap::Error::Limit { .. }) | Error::Xml(xml::Error::Limit { .. }) => {
             Fault::TOO_LARGE.into()
         }
         error => error,

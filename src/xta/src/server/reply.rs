@@ -8,7 +8,7 @@ use soap::addressing::{ADDRESSING, Reply, message_id};
 use soap::envelope::Version;
 use soap::fault::{Code, Fault as SoapFault, Subcode};
 use soap::message::{Outgoing, Package, content_type};
-use soap::mime::{self, NewPart};
+use soap::mime;
 
 use super::backend::Contents;
 use super::operations::{Body, Outcome};
@@ -86,17 +86,11 @@ impl Frame {
 
 /// A package: the envelope with the container, then each content as it is.
 fn in_parts(blocks: &[String], contents: &dyn Contents) -> Result<Answer> {
-    let own = message_id(seal::random_bytes()?).replace("urn:uuid:", "");
-    let ids: Vec<String> = (0..contents.list().len()).map(|index| format!("{index}.{own}@xta")).collect();
     package(200, |parts| {
         let mut envelope = Outgoing::new(&mut *parts, blocks)?;
-        container::write(envelope.body(), contents, Some(&ids))?;
+        container::write(envelope.body(), contents, true)?;
         envelope.finish()?;
-        for (index, id) in ids.iter().enumerate() {
-            parts.begin(&NewPart::attachment(id))?;
-            io::copy(&mut contents.open(index)?, parts)?;
-        }
-        Ok(())
+        container::write_parts(parts, contents)
     })
 }
 
@@ -111,7 +105,7 @@ fn package(status: u16, write: impl FnOnce(&mut mime::Writer<Sink>) -> Result<()
 fn write_envelope(sink: &mut dyn Write, blocks: &[String], body: &Body) -> Result<()> {
     let mut envelope = Outgoing::new(sink, blocks)?;
     match body {
-        Body::Contents(contents) => container::write(envelope.body(), &**contents, None)?,
+        Body::Contents(contents) => container::write(envelope.body(), &**contents, false)?,
         body => body.write(envelope.body())?,
     }
     envelope.finish()?;
@@ -133,6 +127,7 @@ fn soap_fault(error: &Error) -> Result<SoapFault> {
         Error::Fault(fault) => exception(*fault, fault::meaning(*fault))?,
         Error::Malformed(rule) => exception(Fault::PARAMETERS, rule)?,
         Error::Soap(error) => SoapFault::answering(error),
+        Error::Xml(error) => SoapFault::new(Code::Sender, &error.to_string()),
         Error::UnknownAction => addressing("ActionNotSupported", None),
         Error::NotAnonymous(header) => addressing("OnlyAnonymousAddressSupported", Some(header)),
         Error::Seal(_) | Error::Io(_) => exception(Fault::INTERNAL, fault::meaning(Fault::INTERNAL))?,
