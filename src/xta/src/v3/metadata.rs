@@ -70,8 +70,7 @@ fn read_delivery<R: BufRead>(reader: &mut Reader<R>) -> Result<DeliveryAttribute
         delivery: children.optional("Delivery", |reader, _| element::value(reader))?,
         initial_fetch: children.optional("InitialFetch", |reader, _| element::value(reader))?,
         reception: children.optional("Reception", |reader, _| element::value(reader))?,
-        service_quality: children
-            .optional("ServiceQuality", |reader, _| element::required_text(reader))?,
+        service_quality: children.optional("ServiceQuality", |reader, _| element::required_text(reader))?,
         receipt_requests: children
             .optional("ReceiptRequests", |reader, _| element::fragment(reader, META, &RECEIPTS))?,
     };
@@ -133,9 +132,8 @@ fn read_identification<R: BufRead>(reader: &mut Reader<R>, meta: &mut MetaData) 
     let mut children = Children::of(reader, META)?;
     meta.message_id = children.required_of(WSA, "MessageID", |reader, _| element::id(reader))?;
     meta.in_reply_to = children.many("In-Reply-To", MANY, |reader, _| element::text(reader))?;
-    meta.process_ref = children.optional("ProcessRef", |reader, _| {
-        element::fragment(reader, META, &["Requester", "Responder"])
-    })?;
+    meta.process_ref = children
+        .optional("ProcessRef", |reader, _| element::fragment(reader, META, &["Requester", "Responder"]))?;
     children.finish()
 }
 
@@ -175,7 +173,8 @@ fn read_scenario<R: BufRead>(reader: &mut Reader<R>) -> Result<Option<Scenario>>
 /// Reads a code (`KeyCodeType`), up to and with its end. Its children have no namespace.
 pub(crate) fn read_key<R: BufRead>(reader: &mut Reader<R>, element: &Element) -> Result<Key> {
     let missing = Error::Malformed("a code without its list");
-    let (Some(list), Some(version)) = (element.attribute("listURI"), element.attribute("listVersionID")) else {
+    let (Some(list), Some(version)) = (element.attribute("listURI"), element.attribute("listVersionID"))
+    else {
         return Err(missing);
     };
     let mut children = Children::of(reader, "")?;
@@ -369,14 +368,19 @@ mod tests {
     }
 
     fn moment() -> impl Strategy<Value = xml::value::DateTime> {
-        let parts = ((1..10_000_u16, 1..13_u8, 1..29_u8), (0..24_u8, 0..60_u8, "(\\.[0-9]{1,7})?(Z|[+-]0[0-9]:30)?"));
+        let parts =
+            ((1..10_000_u16, 1..13_u8, 1..29_u8), (0..24_u8, 0..60_u8, "(\\.[0-9]{1,7})?(Z|[+-]0[0-9]:30)?"));
         parts.prop_map(|((year, month, day), (hour, minute, rest))| {
             format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:07{rest}").parse().unwrap()
         })
     }
 
     /// An element as it is kept: it declares what the metadata around it declare.
-    fn kept(name: &'static str, attribute: &'static str, inner: &'static str) -> impl Strategy<Value = String> {
+    fn kept(
+        name: &'static str,
+        attribute: &'static str,
+        inner: &'static str,
+    ) -> impl Strategy<Value = String> {
         text().prop_map(move |text| {
             let mut escaped = String::new();
             xml::escape_text(&text, &mut escaped);
@@ -407,8 +411,12 @@ mod tests {
     }
 
     fn key() -> impl Strategy<Value = Key> {
-        (text(), of(text()), text(), text())
-            .prop_map(|(code, name, list, version)| Key { code, name, list, version })
+        (text(), of(text()), text(), text()).prop_map(|(code, name, list, version)| Key {
+            code,
+            name,
+            list,
+            version,
+        })
     }
 
     fn delivery() -> impl Strategy<Value = DeliveryAttributes> {

@@ -141,10 +141,8 @@ fn read_selector<R: BufRead>(reader: &mut Reader<R>) -> Result<Selector> {
         };
         let mut conditions = Children::of(reader, OSCI)?;
         let selector = Selector {
-            message_ids: conditions
-                .many_of((WSA, "MessageID"), IDS, |reader, _| element::id(reader))?,
-            relates_to: conditions
-                .many_of((WSA, "RelatesTo"), IDS, |reader, _| element::id(reader))?,
+            message_ids: conditions.many_of((WSA, "MessageID"), IDS, |reader, _| element::id(reader))?,
+            relates_to: conditions.many_of((WSA, "RelatesTo"), IDS, |reader, _| element::id(reader))?,
             from: conditions.optional("MsgBoxEntryTimeFrom", |reader, _| element::value(reader))?,
             to: conditions.optional("MsgBoxEntryTimeTo", |reader, _| element::value(reader))?,
             is_new,
