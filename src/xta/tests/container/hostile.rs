@@ -97,7 +97,7 @@ fn a_container_holds_one_message_then_attachments() {
         contents(&MESSAGE.replace(">YQ", " size=\"1e3\">YQ")),
         contents(MESSAGE).replace("</x:ContentContainer>", &format!("</x:ContentContainer>{whole}")),
         contents(MESSAGE).replace("<x:ContentContainer>", &format!("{whole}<x:ContentContainer>")),
-        contents(MESSAGE).replace("</x:GenericContentContainer>", "</x:GenericContentContainer><x:b/>"),
+        contents(MESSAGE).replace("</x:GenericContentContainer>", "</x:GenericContentContainer><s:b/>"),
         contents(MESSAGE).replace("xta/211", "xta/212"),
         envelope(""),
         envelope(MESSAGE),
