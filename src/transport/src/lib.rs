@@ -4,5 +4,7 @@
 //! | module | binds |
 //! |---|---|
 //! | [`osci`] | OSCI-Transport 1.2: the intermediary, and the gateway as sender and recipient |
+//! | [`xta`] | XTA: message boxes of the house, and what its accounts send |
 
 pub mod osci;
+pub mod xta;
