@@ -67,7 +67,8 @@ impl Boxes {
     /// 9030.
     pub fn create_message_id(&self, account: &Account) -> Result<String> {
         let id = format!("urn:de:xta:messageid:{}:{}", self.settings.server, ids::new_id());
-        let issued = self.relay.issue_for(&member(account), &ticket(&id), self.settings.message_ids);
+        let (member, ticket) = (member(account), ticket(&id));
+        let issued = self.relay.issue_for(&member, &ticket, self.settings.message_ids);
         self.wait(issued).map_err(|error| failed(&error))?;
         Ok(id)
     }

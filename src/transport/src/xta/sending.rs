@@ -109,8 +109,8 @@ impl Boxes {
     /// Leaves an audit event of a refusal. If that fails, the refusal stands all the same.
     fn refused(&self, account: &Account, error: Error) -> Error {
         if let Error::Fault(fault) = &error {
-            let noted = self.broker.note_refusal(&account.caller, &format!("xta.{}", fault.code));
-            if let Err(error) = self.wait(noted) {
+            let code = format!("xta.{}", fault.code);
+            if let Err(error) = self.wait(self.broker.note_refusal(&account.caller, &code)) {
                 tracing::warn!(code = error.code(), "a refusal could not be noted");
             }
         }
