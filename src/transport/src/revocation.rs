@@ -40,14 +40,14 @@ pub struct Judging {
 }
 
 /// Judges certificates by what is known now.
-pub(super) struct Revocation {
+pub(crate) struct Revocation {
     trust: RwLock<Arc<Trust>>,
     reread: Reread,
     responder: Option<Responder>,
 }
 
 /// A responder, and what it said lately.
-pub(super) struct Responder {
+pub(crate) struct Responder {
     url: String,
     client: Client,
     runtime: Handle,
@@ -76,13 +76,13 @@ impl Revocation {
     ///
     /// # Errors
     /// [`net::Error`] if the responder's address is none.
-    pub(super) fn of(judging: Judging, clock: Arc<dyn Clock>) -> Result<Arc<Self>, net::Error> {
+    pub(crate) fn of(judging: Judging, clock: Arc<dyn Clock>) -> Result<Arc<Self>, net::Error> {
         let responder = judging.ocsp.map(|url| Responder::new(url, clock)).transpose()?;
         Ok(Revocation::new(judging.trust, judging.reread, responder))
     }
 
     /// Judges by `trust`, and by what is read in its place from time to time. To be called within a runtime.
-    pub(super) fn new(trust: Trust, reread: Reread, responder: Option<Responder>) -> Arc<Self> {
+    pub(crate) fn new(trust: Trust, reread: Reread, responder: Option<Responder>) -> Arc<Self> {
         let revocation = Arc::new(Revocation { trust: RwLock::new(Arc::new(trust)), reread, responder });
         tokio::spawn(keep_fresh(Arc::downgrade(&revocation), EVERY));
         revocation
@@ -111,7 +111,7 @@ async fn keep_fresh(revocation: Weak<Revocation>, every: Duration) {
 }
 
 /// The inspector of an intermediary; the door keeps the same one fresh.
-pub(super) struct Shared(pub(super) Arc<Revocation>);
+pub(crate) struct Shared(pub(crate) Arc<Revocation>);
 
 impl Inspector for Shared {
     /// Must not be called on a thread of the runtime: it waits for the responder.
@@ -134,8 +134,8 @@ impl Responder {
     ///
     /// # Errors
     /// [`net::Error`] if it is no address.
-    pub(super) fn new(url: String, clock: Arc<dyn Clock>) -> Result<Self, net::Error> {
-        let client = Client::new(Egress::new(&[super::callee::host(&url)])?, net::Settings::default(), clock);
+    pub(crate) fn new(url: String, clock: Arc<dyn Clock>) -> Result<Self, net::Error> {
+        let client = Client::new(Egress::new(&[crate::host(&url)])?, net::Settings::default(), clock);
         Ok(Responder { url, client, runtime: Handle::current(), said: Mutex::default() })
     }
 

@@ -1,0 +1,182 @@
+//! Who calls (XTA 2, version 3: `PermissionDeniedException`, codes 9010 to 9014). Callers are known by the certificates of
+//! their connections. A certificate belongs to one account or more, each of which speaks for its own parties.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use ::osci::intermediary::Inspector;
+use ::xta::{Exception, Fault, Result};
+use broker::house::House;
+use model::{Actor, Authority, Caller, Clock, Role, Scope};
+use seal::x509::{Certificate, MathResult, OnlineResult, Standing};
+
+use crate::revocation::{Revocation, Shared};
+
+/// The certificate is missing, not trusted, revoked, or not valid now.
+const CERTIFICATE: u16 = 9010;
+/// The account is locked.
+const LOCKED: u16 = 9011;
+/// There is no account.
+const NO_ACCOUNT: u16 = 9012;
+/// The account does not speak for this party.
+const OTHER_PARTY: u16 = 9014;
+
+/// An account, as the configuration has it.
+#[derive(Debug, Clone)]
+pub struct AccountEntry {
+    /// Name in logs and audit.
+    pub id: String,
+    /// The tenant that it deals with.
+    pub tenant: String,
+    /// The certificates that it may show.
+    pub certificates: Vec<Certificate>,
+    /// Whom it speaks for.
+    pub parties: Vec<String>,
+    /// Whether it is shut out.
+    pub locked: bool,
+    /// Services that it may use; empty: all.
+    pub services: Vec<String>,
+    /// Largest container, in bytes.
+    pub container_bytes: u64,
+    /// Whether what the schema does not allow is taken if it can be understood.
+    pub lenient: bool,
+}
+
+/// An account that calls, and speaks for one party.
+#[derive(Debug, Clone)]
+pub(super) struct Account {
+    /// Name in logs and audit.
+    pub(super) id: String,
+    /// The party that it speaks for.
+    pub(super) party: Authority,
+    /// The tenant that it deals with.
+    pub(super) tenant: String,
+    /// The same for the broker.
+    pub(super) caller: Caller,
+    /// Largest container, in bytes.
+    pub(super) container_bytes: u64,
+    /// Services that it may use; empty: all.
+    pub(super) services: Vec<String>,
+    /// Whether what the schema does not allow is taken if it can be understood.
+    pub(super) lenient: bool,
+}
+
+/// All accounts.
+pub(super) struct Accounts {
+    entries: Vec<AccountEntry>,
+    inspector: Shared,
+    clock: Arc<dyn Clock>,
+    /// Tenants and authorities of the house.
+    house: HashSet<(String, Authority)>,
+}
+
+impl AccountEntry {
+    /// Whether a caller could be both: with the same certificate for the same party.
+    pub fn is_ambiguous_with(&self, other: &AccountEntry) -> bool {
+        self.certificates.iter().any(|it| other.certificates.contains(it))
+            && self.parties.iter().any(|it| other.parties.contains(it))
+    }
+
+    fn caller(&self, authority: Option<Authority>) -> Caller {
+        Caller {
+            actor: Actor { kind: "partner".to_owned(), id: self.id.clone() },
+            roles: vec![Role::System],
+            scope: Scope::tenant(&self.tenant),
+            authority,
+        }
+    }
+}
+
+impl Accounts {
+    pub(super) fn new(
+        entries: Vec<AccountEntry>,
+        revocation: Arc<Revocation>,
+        house: &House,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let of = |tenant: &broker::house::Tenant| {
+            let id = tenant.id.clone();
+            let keys = tenant.authorities.iter().map(|it| it.key.clone());
+            keys.map(|key| (id.clone(), key)).collect::<Vec<_>>()
+        };
+        let house = house.tenants().flat_map(of).collect();
+        Accounts { entries, inspector: Shared(revocation), clock, house }
+    }
+
+    /// The account of a certificate that speaks for `party`; without a party for the only one that there is. Must not be
+    /// called on a thread of the runtime: a responder may be asked.
+    ///
+    /// # Errors
+    /// 9010, 9011, 9012, 9014; what is wrong with the certificate comes first.
+    pub(super) fn caller(&self, certificate: Option<&Certificate>, party: Option<&str>) -> Result<Account> {
+        let certificate = certificate.ok_or_else(|| refused(CERTIFICATE, "none"))?;
+        self.demand(certificate)?;
+        let own: Vec<_> = self.of(certificate).collect();
+        let (entry, party) = match (party, own.as_slice()) {
+            (_, []) => return Err(refused(NO_ACCOUNT, certificate.fingerprint())),
+            (Some(party), _) => {
+                let speaks = |entry: &&AccountEntry| entry.parties.iter().any(|it| it == party);
+                (own.iter().copied().find(speaks), party)
+            }
+            (None, [only]) if only.parties.len() == 1 => (Some(*only), only.parties[0].as_str()),
+            (None, _) => (None, ""),
+        };
+        let entry = entry.ok_or_else(|| refused(OTHER_PARTY, &own[0].id))?;
+        if entry.locked {
+            return Err(refused(LOCKED, &entry.id));
+        }
+        let party: Authority = party.parse().map_err(|_| refused(OTHER_PARTY, &entry.id))?;
+        Ok(self.account(entry, party))
+    }
+
+    /// Whose bodies those of a connection are.
+    pub(super) fn bodies_of(&self, certificate: Option<&Certificate>) -> Caller {
+        let own = certificate.and_then(|certificate| self.of(certificate).next());
+        match own {
+            Some(entry) => entry.caller(None),
+            None => Caller {
+                actor: Actor { kind: "gateway".to_owned(), id: "xta".to_owned() },
+                roles: vec![Role::System],
+                scope: Scope::tenant(self.entries.first().map_or("", |entry| &entry.tenant)),
+                authority: None,
+            },
+        }
+    }
+
+    fn of<'a>(&'a self, certificate: &Certificate) -> impl Iterator<Item = &'a AccountEntry> {
+        self.entries.iter().filter(move |entry| entry.certificates.contains(certificate))
+    }
+
+    fn account(&self, entry: &AccountEntry, party: Authority) -> Account {
+        let is_ours = self.house.contains(&(entry.tenant.clone(), party.clone()));
+        Account {
+            id: entry.id.clone(),
+            tenant: entry.tenant.clone(),
+            caller: entry.caller(is_ours.then(|| party.clone())),
+            party,
+            container_bytes: entry.container_bytes,
+            services: entry.services.clone(),
+            lenient: entry.lenient,
+        }
+    }
+
+    /// Refuses certificates that do not count now.
+    fn demand(&self, certificate: &Certificate) -> Result<()> {
+        let at = self.clock.now().micros().div_euclid(1_000_000);
+        let found = self.inspector.inspect(certificate, at)?;
+        let is_trusted = found.math == MathResult::Ok && found.problem.is_none();
+        if !is_trusted || !found.is_within_validity || found.online == Some(OnlineResult::Revoked) {
+            return Err(refused(CERTIFICATE, certificate.fingerprint()));
+        }
+        if found.standing() == Standing::Incomplete {
+            tracing::warn!(certificate = certificate.fingerprint(), "nobody says whether it is revoked");
+        }
+        Ok(())
+    }
+}
+
+/// A refusal, with a line in the log: a partner whose certificate has ended will ask.
+fn refused(code: u16, who: &str) -> ::xta::Error {
+    tracing::warn!(code, who, "a call of XTA was refused");
+    Fault { code, exception: Exception::PermissionDenied }.into()
+}
