@@ -11,6 +11,8 @@
 mod door;
 pub mod osci;
 mod revocation;
+#[cfg(test)]
+mod test_ca;
 pub mod xta;
 
 pub use revocation::{Judging, Reread};

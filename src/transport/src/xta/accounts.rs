@@ -180,3 +180,149 @@ fn refused(code: u16, who: &str) -> ::xta::Error {
     tracing::warn!(code, who, "a call of XTA was refused");
     Fault { code, exception: Exception::PermissionDenied }.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use broker::house::{AuthorityEntry, Tenant};
+    use model::{SystemClock, Timestamp};
+    use tokio::task::spawn_blocking;
+
+    use super::*;
+    use crate::test_ca::TestCa;
+
+    /// A moment when no certificate of the tests is valid any more.
+    struct Later;
+
+    impl Clock for Later {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_micros(SystemClock.now().micros() + 10 * 86_400 * 1_000_000)
+        }
+    }
+
+    fn house() -> House {
+        let authority = AuthorityEntry {
+            key: "bab:1".parse().unwrap(),
+            name: "Bauaufsicht".into(),
+            unit: "63".into(),
+            osci_certificates: vec![],
+            osci: None,
+            osci_mailboxes: vec![],
+            xta_box: true,
+        };
+        let tenant = Tenant {
+            id: "kreis".into(),
+            name: "Kreis".into(),
+            authorities: vec![authority],
+            units: vec![],
+            routes: vec![],
+            services: vec![],
+        };
+        House::new(vec![tenant], vec![], 1_000)
+    }
+
+    fn entry(id: &str, certificates: Vec<Certificate>, parties: &[&str]) -> AccountEntry {
+        AccountEntry {
+            id: id.into(),
+            tenant: "kreis".into(),
+            certificates,
+            parties: parties.iter().map(|party| (*party).to_owned()).collect(),
+            locked: false,
+            services: vec!["urn:dienst".into()],
+            container_bytes: 5,
+            lenient: true,
+        }
+    }
+
+    fn accounts(ca: &TestCa, entries: Vec<AccountEntry>, clock: Arc<dyn Clock>) -> Arc<Accounts> {
+        let trust = ca.trust().with_crls(vec![ca.list()]);
+        let revocation = Revocation::new(trust, Box::new(|| None), None);
+        Arc::new(Accounts::new(entries, revocation, &house(), clock))
+    }
+
+    /// The account that calls, or the code that refuses it.
+    async fn caller(
+        accounts: &Arc<Accounts>,
+        certificate: Option<Certificate>,
+        party: Option<&'static str>,
+    ) -> std::result::Result<Account, u16> {
+        let accounts = Arc::clone(accounts);
+        let called = spawn_blocking(move || accounts.caller(certificate.as_ref(), party)).await.unwrap();
+        called.map_err(|error| match error {
+            ::xta::Error::Fault(Fault { code, exception: Exception::PermissionDenied }) => code,
+            other => panic!("{other}"),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_certificate_speaks_for_the_parties_of_its_accounts() {
+        let ca = TestCa::build();
+        let (good, other) = (ca.certificate("good"), ca.certificate("other"));
+        let entries = vec![
+            entry("land", vec![other.clone(), good.clone()], &["bab:1", "bab:9"]),
+            entry("zweit", vec![good.clone()], &["bab:7"]),
+            AccountEntry { locked: true, ..entry("zu", vec![good.clone()], &["gesperrt", "bab:8"]) },
+        ];
+        let accounts = accounts(&ca, entries, Arc::new(SystemClock));
+        let ours = caller(&accounts, Some(good.clone()), Some("bab:1")).await.unwrap();
+        assert_eq!((ours.id.as_str(), ours.tenant.as_str(), ours.party.as_str()), ("land", "kreis", "bab:1"));
+        assert_eq!(ours.caller.authority, Some(ours.party.clone()), "its mailbox is in the house");
+        assert_eq!((ours.caller.actor.kind.as_str(), ours.caller.actor.id.as_str()), ("partner", "land"));
+        assert_eq!((ours.container_bytes, ours.services.len(), ours.lenient), (5, 1, true));
+        let foreign = caller(&accounts, Some(other.clone()), Some("bab:9")).await.unwrap();
+        assert_eq!((foreign.party.as_str(), foreign.caller.authority), ("bab:9", None));
+        assert_eq!(caller(&accounts, Some(good.clone()), Some("bab:7")).await.unwrap().id, "zweit");
+        for (certificate, party, code) in [
+            (Some(good.clone()), Some("gesperrt"), 9011),
+            (Some(good.clone()), Some("bab:8"), 9011),
+            (Some(other.clone()), Some("bab:7"), 9014),
+            (Some(other.clone()), Some("BAB:1"), 9014),
+            (Some(other.clone()), Some(""), 9014),
+            (Some(good.clone()), None, 9014),
+            (Some(other.clone()), None, 9014),
+        ] {
+            assert_eq!(caller(&accounts, certificate, party).await.unwrap_err(), code, "{party:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_speaks_for_one_party_need_not_name_it() {
+        let ca = TestCa::build();
+        let good = ca.certificate("good");
+        let accounts =
+            accounts(&ca, vec![entry("land", vec![good.clone()], &["bab:9"])], Arc::new(SystemClock));
+        assert_eq!(caller(&accounts, Some(good), None).await.unwrap().party.as_str(), "bab:9");
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_does_not_count_is_refused_before_anything_is_said_of_accounts() {
+        let ca = TestCa::build();
+        ca.openssl(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout own.key -out own.pem -subj /CN=good -days 9",
+        );
+        let all = ["good", "bad", "own"].map(|name| ca.certificate(name));
+        let entries = || vec![entry("land", all.to_vec(), &["bab:1"])];
+        let today = accounts(&ca, entries(), Arc::new(SystemClock));
+        assert_eq!(caller(&today, None, Some("bab:1")).await.unwrap_err(), 9010);
+        for name in ["bad", "own"] {
+            let refused = caller(&today, Some(ca.certificate(name)), Some("bab:1")).await.unwrap_err();
+            assert_eq!(refused, 9010, "{name}");
+        }
+        assert_eq!(caller(&today, Some(ca.certificate("other")), None).await.unwrap_err(), 9012);
+        assert!(caller(&today, Some(ca.certificate("good")), None).await.is_ok());
+        let later = accounts(&ca, entries(), Arc::new(Later));
+        assert_eq!(caller(&later, Some(ca.certificate("good")), None).await.unwrap_err(), 9010, "expired");
+        assert_eq!(caller(&later, Some(ca.certificate("other")), None).await.unwrap_err(), 9010);
+    }
+
+    #[tokio::test]
+    async fn who_is_spoken_of_by_no_list_gets_in() {
+        let ca = TestCa::build();
+        let good = ca.certificate("good");
+        let revocation = Revocation::new(ca.trust(), Box::new(|| None), None);
+        let entries = vec![entry("land", vec![good.clone()], &["bab:1"])];
+        let accounts = Arc::new(Accounts::new(entries, revocation, &house(), Arc::new(SystemClock)));
+        assert!(caller(&accounts, Some(good.clone()), None).await.is_ok());
+        assert_eq!(accounts.bodies_of(Some(&good)).actor.id, "land");
+        assert_eq!(accounts.bodies_of(None).actor.id, "xta");
+    }
+}
