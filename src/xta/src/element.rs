@@ -1,0 +1,177 @@
+//! Reading elements of header blocks and bodies: small, in the order of a schema, nothing but what it knows. Attributes that are
+//! not asked for are left alone; elements that are not asked for are refused.
+
+use std::io::BufRead;
+
+use xml::{Event, Reader};
+
+use crate::{Error, Result};
+
+/// Longest text of an element, in bytes.
+const TEXT: usize = 64 * 1024;
+/// Longest element that is kept as it came, in bytes.
+const FRAGMENT: usize = 128 * 1024;
+
+/// A start tag, taken along with its attributes that have no namespace.
+pub(crate) struct Element {
+    namespace: String,
+    local: String,
+    attributes: Vec<(String, String)>,
+}
+
+impl Element {
+    /// The element whose start the reader read last.
+    pub(crate) fn current<R: BufRead>(reader: &Reader<R>) -> Self {
+        let start = reader.current();
+        let own = start.attributes().filter(|attribute| attribute.namespace.is_none());
+        let attributes = own.map(|it| (it.local.to_owned(), it.value.to_owned())).collect();
+        Element {
+            namespace: start.namespace().unwrap_or_default().to_owned(),
+            local: start.local().to_owned(),
+            attributes,
+        }
+    }
+
+    pub(crate) fn is(&self, namespace: &str, local: &str) -> bool {
+        self.local == local && self.namespace == namespace
+    }
+
+    pub(crate) fn attribute(&self, local: &str) -> Option<&str> {
+        self.attributes.iter().find(|(name, _)| name == local).map(|(_, value)| value.as_str())
+    }
+
+    /// An attribute with a value; an empty one is as good as none.
+    pub(crate) fn filled(&self, local: &str) -> Option<String> {
+        self.attribute(local).map(str::trim).filter(|value| !value.is_empty()).map(str::to_owned)
+    }
+}
+
+/// The next child of the innermost element; `None` at that element's end.
+pub(crate) fn child<R: BufRead>(reader: &mut Reader<R>) -> Result<Option<Element>> {
+    loop {
+        match reader.next()? {
+            Event::Start(_) => return Ok(Some(Element::current(reader))),
+            Event::End | Event::Eof => return Ok(None),
+            Event::Text(text) if text.trim_ascii().is_empty() => {}
+            Event::Text(_) => return Err(Error::Malformed("text between elements")),
+        }
+    }
+}
+
+/// The text of the innermost element without white space around it, up to and with its end.
+pub(crate) fn text<R: BufRead>(reader: &mut Reader<R>) -> Result<String> {
+    Ok(verbatim(reader)?.trim().to_owned())
+}
+
+/// The text of the innermost element, up to and with its end.
+pub(crate) fn verbatim<R: BufRead>(reader: &mut Reader<R>) -> Result<String> {
+    match reader.read_text(TEXT) {
+        Err(xml::Error::UnexpectedElement { .. }) => Err(Error::Malformed("an element within a text")),
+        other => Ok(other?),
+    }
+}
+
+/// The same, which must not be empty.
+pub(crate) fn required_text<R: BufRead>(reader: &mut Reader<R>) -> Result<String> {
+    Some(text(reader)?).filter(|text| !text.is_empty()).ok_or(Error::Malformed("an element is empty"))
+}
+
+/// A value of a type of XML Schema, up to and with the end of the innermost element.
+pub(crate) fn value<R: BufRead, T: std::str::FromStr>(reader: &mut Reader<R>) -> Result<T> {
+    text(reader)?.parse().map_err(|_| Error::Malformed("a date, moment or number is none"))
+}
+
+/// The innermost element as it came, up to and with its end.
+pub(crate) fn fragment<R: BufRead>(reader: &mut Reader<R>) -> Result<String> {
+    Ok(reader.copy_element(FRAGMENT)?)
+}
+
+/// Children of the innermost element, one after the other, in the order of a schema.
+pub(crate) struct Children<'a, R: BufRead> {
+    reader: &'a mut Reader<R>,
+    next: Option<Element>,
+    namespace: &'static str,
+}
+
+impl<'a, R: BufRead> Children<'a, R> {
+    /// Those of `namespace` are meant where no other is named.
+    pub(crate) fn of(reader: &'a mut Reader<R>, namespace: &'static str) -> Result<Self> {
+        let next = child(reader)?;
+        Ok(Children { reader, next, namespace })
+    }
+
+    /// Reads the next child if it has this name; `read` takes the reader up to and with the child's end.
+    pub(crate) fn optional_of<T>(
+        &mut self,
+        namespace: &str,
+        local: &str,
+        read: impl FnOnce(&mut Reader<R>, &Element) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let Some(element) = self.next.take_if(|next| next.is(namespace, local)) else {
+            return Ok(None);
+        };
+        let value = read(self.reader, &element)?;
+        self.next = child(self.reader)?;
+        Ok(Some(value))
+    }
+
+    pub(crate) fn optional<T>(
+        &mut self,
+        local: &str,
+        read: impl FnOnce(&mut Reader<R>, &Element) -> Result<T>,
+    ) -> Result<Option<T>> {
+        self.optional_of(self.namespace, local, read)
+    }
+
+    /// The same for a child that must be there.
+    pub(crate) fn required_of<T>(
+        &mut self,
+        namespace: &str,
+        local: &str,
+        read: impl FnOnce(&mut Reader<R>, &Element) -> Result<T>,
+    ) -> Result<T> {
+        self.optional_of(namespace, local, read)?.ok_or(Error::Malformed("an element is missing or misplaced"))
+    }
+
+    pub(crate) fn required<T>(
+        &mut self,
+        local: &str,
+        read: impl FnOnce(&mut Reader<R>, &Element) -> Result<T>,
+    ) -> Result<T> {
+        self.required_of(self.namespace, local, read)
+    }
+
+    /// Reads as many children of this name as there are, at most `most`.
+    pub(crate) fn many_of<T>(
+        &mut self,
+        (namespace, local): (&str, &str),
+        most: usize,
+        mut read: impl FnMut(&mut Reader<R>, &Element) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut all = Vec::new();
+        while let Some(value) = self.optional_of(namespace, local, &mut read)? {
+            if all.len() == most {
+                return Err(Error::Malformed("too many elements of one name"));
+            }
+            all.push(value);
+        }
+        Ok(all)
+    }
+
+    pub(crate) fn many<T>(
+        &mut self,
+        local: &str,
+        most: usize,
+        read: impl FnMut(&mut Reader<R>, &Element) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        self.many_of((self.namespace, local), most, read)
+    }
+
+    /// There must be no more.
+    pub(crate) fn finish(self) -> Result<()> {
+        match self.next {
+            None => Ok(()),
+            Some(_) => Err(Error::Malformed("an element that is not known, or misplaced")),
+        }
+    }
+}
