@@ -1,5 +1,6 @@
-//! The one outbound HTTP client, and TLS for those who call us. Whatever the gateway calls outside is called through it, so that no call can hang for
-//! ever, fill the memory, be led elsewhere by a redirect, or reach a network that whoever chose the address must not reach.
+//! TLS for those who call us, and the one outbound HTTP client. Whatever the gateway calls outside is called through it, so
+//! that no call can hang for ever, fill the memory, be led elsewhere by a redirect, or reach a network that whoever chose
+//! the address must not reach.
 //!
 //! | module | holds |
 //! |---|---|

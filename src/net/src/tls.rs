@@ -136,9 +136,9 @@ async fn take_in(mut listener: TcpListener, acceptor: SslAcceptor, ready: Sender
         order.push_back(under_way.spawn(async move {
             match timeout(WITHIN, handshake(&acceptor, stream, address)).await {
                 Ok(Ok(connection)) => drop(ready.send(connection).await),
-                // Whoever does not speak TLS is no event of ours; a house that looks for its partner's mistake can see it.
-                Ok(Err(_)) => tracing::debug!(%address, "a TLS handshake failed"),
-                Err(_) => tracing::debug!(%address, "a TLS handshake took too long"),
+                // Whoever speaks no TLS is no event; a house that looks for its partner's mistake can see it.
+                Ok(Err(_)) => tracing::debug!("a TLS handshake failed"),
+                Err(_) => tracing::debug!("a TLS handshake took too long"),
             }
         }));
     }

@@ -91,7 +91,7 @@ fn what_is_wrong_is_refused_by_line_and_key() {
         ("\ncheck = true", "\ncheck = 1", "config.value", "xta.check"),
         ("\ncheck = true", "\nchek = true", "config.key", "xta"),
         ("id = \"land-bab\"", "id = \"land bab\"", "config.value", "xta.account[0].id"),
-        ("tenant = \"musterkreis\"\ncert", "tenant = \"niemand\"\ncert", "config.undefined", ".tenant"),
+        ("\ntenant = \"musterkreis\"", "\ntenant = \"niemand\"", "config.undefined", ".tenant"),
         ("certificates = [\"file:xta/land.pem\"]", "certificates = []", "config.value", ".certificates"),
         ("certificates = [\"file:xta", "certificates = [\"xta", "config.value", ".certificates[0]"),
         (parties, "parties = []", "config.value", ".parties"),

@@ -5,21 +5,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use ::osci::intermediary::Inspector;
-use ::xta::{Exception, Fault, Result};
+use ::xta::{Fault, Result};
 use broker::house::House;
 use model::{Actor, Authority, Caller, Clock, Role, Scope};
 use seal::x509::{Certificate, MathResult, OnlineResult, Standing};
 
+use super::account::Account;
 use crate::revocation::{Revocation, Shared};
-
-/// The certificate is missing, not trusted, revoked, or not valid now.
-const CERTIFICATE: u16 = 9010;
-/// The account is locked.
-const LOCKED: u16 = 9011;
-/// There is no account.
-const NO_ACCOUNT: u16 = 9012;
-/// The account does not speak for this party.
-const OTHER_PARTY: u16 = 9014;
 
 /// An account, as the configuration has it.
 #[derive(Debug, Clone)]
@@ -40,25 +32,6 @@ pub struct AccountEntry {
     pub container_bytes: u64,
     /// Whether what the schema does not allow is taken if it can be understood.
     pub lenient: bool,
-}
-
-/// An account that calls, and speaks for one party.
-#[derive(Debug, Clone)]
-pub(super) struct Account {
-    /// Name in logs and audit.
-    pub(super) id: String,
-    /// The party that it speaks for.
-    pub(super) party: Authority,
-    /// The tenant that it deals with.
-    pub(super) tenant: String,
-    /// The same for the broker.
-    pub(super) caller: Caller,
-    /// Largest container, in bytes.
-    pub(super) container_bytes: u64,
-    /// Services that it may use; empty: all.
-    pub(super) services: Vec<String>,
-    /// Whether what the schema does not allow is taken if it can be understood.
-    pub(super) lenient: bool,
 }
 
 /// All accounts.
@@ -109,11 +82,11 @@ impl Accounts {
     /// # Errors
     /// 9010, 9011, 9012, 9014; what is wrong with the certificate comes first.
     pub(super) fn caller(&self, certificate: Option<&Certificate>, party: Option<&str>) -> Result<Account> {
-        let certificate = certificate.ok_or_else(|| refused(CERTIFICATE, "none"))?;
+        let certificate = certificate.ok_or_else(|| refused(Fault::CERTIFICATE, "none"))?;
         self.demand(certificate)?;
         let own: Vec<_> = self.of(certificate).collect();
         let (entry, party) = match (party, own.as_slice()) {
-            (_, []) => return Err(refused(NO_ACCOUNT, certificate.fingerprint())),
+            (_, []) => return Err(refused(Fault::NO_ACCOUNT, certificate.fingerprint())),
             (Some(party), _) => {
                 let speaks = |entry: &&AccountEntry| entry.parties.iter().any(|it| it == party);
                 (own.iter().copied().find(speaks), party)
@@ -121,11 +94,11 @@ impl Accounts {
             (None, [only]) if only.parties.len() == 1 => (Some(*only), only.parties[0].as_str()),
             (None, _) => (None, ""),
         };
-        let entry = entry.ok_or_else(|| refused(OTHER_PARTY, &own[0].id))?;
+        let entry = entry.ok_or_else(|| refused(Fault::NOT_THE_SENDER, &own[0].id))?;
         if entry.locked {
-            return Err(refused(LOCKED, &entry.id));
+            return Err(refused(Fault::LOCKED, &entry.id));
         }
-        let party: Authority = party.parse().map_err(|_| refused(OTHER_PARTY, &entry.id))?;
+        let party: Authority = party.parse().map_err(|_| refused(Fault::NOT_THE_SENDER, &entry.id))?;
         Ok(self.account(entry, party))
     }
 
@@ -141,6 +114,16 @@ impl Accounts {
                 authority: None,
             },
         }
+    }
+
+    /// Whether a certificate's account takes what the schema does not allow.
+    pub(super) fn is_lenient(&self, certificate: Option<&Certificate>) -> bool {
+        certificate.is_some_and(|certificate| self.of(certificate).any(|entry| entry.lenient))
+    }
+
+    /// The largest container of any account, in bytes.
+    pub(super) fn most_container_bytes(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.container_bytes).max().unwrap_or_default()
     }
 
     fn of<'a>(&'a self, certificate: &Certificate) -> impl Iterator<Item = &'a AccountEntry> {
@@ -166,7 +149,7 @@ impl Accounts {
         let found = self.inspector.inspect(certificate, at)?;
         let is_trusted = found.math == MathResult::Ok && found.problem.is_none();
         if !is_trusted || !found.is_within_validity || found.online == Some(OnlineResult::Revoked) {
-            return Err(refused(CERTIFICATE, certificate.fingerprint()));
+            return Err(refused(Fault::CERTIFICATE, certificate.fingerprint()));
         }
         if found.standing() == Standing::Incomplete {
             tracing::warn!(certificate = certificate.fingerprint(), "nobody says whether it is revoked");
@@ -176,9 +159,9 @@ impl Accounts {
 }
 
 /// A refusal, with a line in the log: a partner whose certificate has ended will ask.
-fn refused(code: u16, who: &str) -> ::xta::Error {
-    tracing::warn!(code, who, "a call of XTA was refused");
-    Fault { code, exception: Exception::PermissionDenied }.into()
+fn refused(fault: Fault, who: &str) -> ::xta::Error {
+    tracing::warn!(code = fault.code, who, "a call of XTA was refused");
+    fault.into()
 }
 
 #[cfg(test)]
@@ -248,7 +231,7 @@ mod tests {
         let accounts = Arc::clone(accounts);
         let called = spawn_blocking(move || accounts.caller(certificate.as_ref(), party)).await.unwrap();
         called.map_err(|error| match error {
-            ::xta::Error::Fault(Fault { code, exception: Exception::PermissionDenied }) => code,
+            ::xta::Error::Fault(fault) => fault.code,
             other => panic!("{other}"),
         })
     }

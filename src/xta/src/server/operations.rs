@@ -8,10 +8,10 @@ use xml::{Reader, Writer};
 use super::backend::{Contents, Fetched, Position, Wish};
 use super::{Backend, Operation};
 use crate::model::{Availability, MetaData, Party, Report};
+use crate::v3::answer;
 use crate::v3::metadata::{self, Rules};
 use crate::v3::names::META;
 use crate::v3::request::{self, ListForm};
-use crate::v3::answer;
 use crate::{Error, Fault, Result, container};
 
 /// A request that is being carried out.

@@ -150,9 +150,8 @@ fn addressing(local: &str, header: Option<&str>) -> SoapFault {
         let subcodes = vec![subcode(local)];
         return SoapFault { subcodes, ..SoapFault::new(Code::Sender, "the port has no such action") };
     };
-    let detail = format!(
-        "<wsa:ProblemHeaderQName xmlns:wsa=\"{ADDRESSING}\">wsa:{header}</wsa:ProblemHeaderQName>"
-    );
+    let detail =
+        format!("<wsa:ProblemHeaderQName xmlns:wsa=\"{ADDRESSING}\">wsa:{header}</wsa:ProblemHeaderQName>");
     let subcodes = vec![subcode("InvalidAddressingHeader"), subcode(local)];
     let reason = "answers go only where the request came from";
     SoapFault { subcodes, detail, ..SoapFault::new(Code::Sender, reason) }

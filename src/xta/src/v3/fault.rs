@@ -8,7 +8,11 @@ use crate::{Exception, Fault, Result};
 /// Code, what it says for people, and its name in the list.
 const CODES: [(u16, &str, &str); 23] = [
     (9000, "unspecified error", "Unspezifizierter Fehler, als Freitext beschrieben"),
-    (9010, "the certificate is missing, expired, revoked or not trusted", "Authentisierung/Zertifikat ist abgelaufen."),
+    (
+        9010,
+        "the certificate is missing, expired, revoked or not trusted",
+        "Authentisierung/Zertifikat ist abgelaufen.",
+    ),
     (9011, "the account is locked", "Account ist gesperrt."),
     (9012, "there is no account for this certificate", "Account nicht vorhanden."),
     (9013, "the service is not booked", "Dienst ist nicht gebucht."),
@@ -32,7 +36,11 @@ const CODES: [(u16, &str, &str); 23] = [
     (9070, "the account has no message with this id", "MessageID für den Account nicht bekannt."),
     (9080, "the service is offered asynchronously only", "Der Dienst wird nur asynchron angeboten."),
     (9081, "the service is offered synchronously only", "Der Dienst wird nur synchron angeboten."),
-    (9100, "the moment of NotBefore has passed", "Der durch den Schalter NotBefore gesetzte Termin ist verstrichen."),
+    (
+        9100,
+        "the moment of NotBefore has passed",
+        "Der durch den Schalter NotBefore gesetzte Termin ist verstrichen.",
+    ),
     (9101, "NotBefore was not set", "Der Schalter NotBefore wurde nicht gesetzt."),
 ];
 
