@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{
-    Broker, CardFilter, CardRule, NewDelivery, Pick, Relay, RelayDelivery, RelayLimits, RelayQuota,
+    BoxTerms, Broker, CardFilter, CardRule, NewDelivery, Pick, Relay, RelayDelivery, RelayLimits, RelayQuota,
     StoredPayload, Turn, WholeQuota,
 };
 use model::message::Door;
@@ -140,6 +140,7 @@ fn new(ticket: &str) -> NewDelivery {
         subject: Some(SECRET.into()),
         dedup_key: format!("osci:{ticket}"),
         body: json!({ "inspection": SECRET }),
+        terms: BoxTerms::default(),
     }
 }
 
