@@ -1,5 +1,9 @@
 //! SOAP 1.1 (W3C Note, section 4) and SOAP 1.2 Part 1 (section 5): what tells one from the other.
 
+use xml::{Event, Limits, Reader};
+
+use crate::Result;
+
 /// Namespace of SOAP 1.1; OSCI-Transport 1.2 uses it.
 pub const SOAP_11: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 /// Namespace of SOAP 1.2; XTA 2 uses it.
@@ -31,4 +35,13 @@ impl Version {
             Version::Soap12 => SOAP_12,
         }
     }
+}
+
+/// Elements that are written as they are must not be able to break out of the element around them.
+pub(crate) fn check_fragment(fragment: &str) -> Result<()> {
+    let document = format!("<around>{fragment}</around>");
+    let mut reader = Reader::new(document.as_bytes(), Limits::default());
+    // A second root element, which `</around><around>` would make, is refused like anything else.
+    while !matches!(reader.next()?, Event::Eof) {}
+    Ok(())
 }

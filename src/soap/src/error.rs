@@ -1,6 +1,8 @@
-//! What can be wrong with a package or a fault. Texts name rules and limits, never what came from outside.
+//! What can be wrong with a package, a message or a fault. Texts name rules and limits, never what came from outside.
 
 use std::io;
+
+use crate::addressing::Problem;
 
 /// `Result` of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -60,7 +62,32 @@ pub enum Error {
         /// The rule that is broken.
         rule: &'static str,
     },
-    /// The XML of a fault cannot be read or written.
+    /// A SOAP message is not one, or its package does not fit it.
+    #[error("the SOAP message is malformed: {rule}")]
+    Message {
+        /// The rule that is broken.
+        rule: &'static str,
+    },
+    /// The envelope is none of SOAP 1.2.
+    #[error("the envelope is none of SOAP 1.2")]
+    VersionMismatch,
+    /// A header block must be understood and is not. The text does not name it; the fault does.
+    #[error("a header that must be understood is not known")]
+    MustUnderstand {
+        /// Namespace of the block.
+        namespace: String,
+        /// Local name of the block.
+        local: String,
+    },
+    /// A header of WS-Addressing is missing or not as it must be.
+    #[error("the header {header} of WS-Addressing is missing, or not as it must be")]
+    Addressing {
+        /// What is wrong.
+        problem: Problem,
+        /// Local name of the header.
+        header: &'static str,
+    },
+    /// The XML of a fault or message cannot be read or written.
     #[error(transparent)]
     Xml(xml::Error),
 }
@@ -82,6 +109,10 @@ impl Error {
             Error::Base64 => "mime.base64",
             Error::Write { .. } => "mime.write",
             Error::Fault { .. } => "soap.fault",
+            Error::Message { .. } => "soap.message",
+            Error::VersionMismatch => "soap.version",
+            Error::MustUnderstand { .. } => "soap.must-understand",
+            Error::Addressing { .. } => "soap.addressing",
             Error::Xml(error) => error.code(),
         }
     }

@@ -4,9 +4,11 @@
 
 use std::io::{BufRead, Write};
 
-use xml::{Event, Limits, Reader, Writer};
+use xml::{Event, Reader, Writer, escape_attribute};
 
-use crate::envelope::Version;
+use crate::addressing::{ADDRESSING, Problem};
+use crate::envelope::{SOAP_12, Version, check_fragment};
+use crate::message::begin_envelope;
 use crate::{Error, Result};
 
 /// Longest code, in bytes.
@@ -42,6 +44,19 @@ pub struct Fault {
     pub language: Option<String>,
     /// The elements inside the detail, one after the other, each declaring its namespaces itself.
     pub detail: String,
+    /// What the code is more precisely, the outer first. Only SOAP 1.2 has them; they are written, not read.
+    pub subcodes: Vec<Subcode>,
+    /// Header blocks of the envelope, each declaring its namespaces itself. They are written with SOAP 1.2, not read.
+    pub headers: Vec<String>,
+}
+
+/// A code within a code (SOAP 1.2 Part 1 section 5.4.1.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subcode {
+    /// Namespace.
+    pub namespace: String,
+    /// Local name.
+    pub local: String,
 }
 
 impl Code {
@@ -72,16 +87,45 @@ impl Code {
 impl Fault {
     /// A fault without detail.
     pub fn new(code: Code, reason: &str) -> Self {
-        Fault { code, reason: reason.to_owned(), language: None, detail: String::new() }
+        let (detail, subcodes, headers) = Default::default();
+        Fault { code, reason: reason.to_owned(), language: None, detail, subcodes, headers }
+    }
+
+    /// The fault of SOAP 1.2 that answers a message in which this was found wrong.
+    pub fn answering(error: &Error) -> Self {
+        let reason = error.to_string();
+        match error {
+            Error::VersionMismatch => {
+                Fault { headers: vec![upgrade()], ..Fault::new(Code::VersionMismatch, &reason) }
+            }
+            Error::MustUnderstand { namespace, local } => {
+                let headers = vec![not_understood(namespace, local)];
+                Fault { headers, ..Fault::new(Code::MustUnderstand, &reason) }
+            }
+            Error::Addressing { problem, header } => Self::addressing(*problem, header, &reason),
+            Error::Io(_) | Error::Xml(xml::Error::Io(_)) | Error::Write { .. } => {
+                Fault::new(Code::Receiver, "the message could not be read or answered")
+            }
+            _ => Fault::new(Code::Sender, &reason),
+        }
+    }
+
+    /// WS-Addressing 1.0 SOAP Binding section 6.
+    fn addressing(problem: Problem, header: &str, reason: &str) -> Self {
+        let subcode = |local: &&str| Subcode { namespace: ADDRESSING.to_owned(), local: (*local).to_owned() };
+        Fault {
+            subcodes: problem.subcodes().iter().map(subcode).collect(),
+            detail: format!(
+                "<wsa:ProblemHeaderQName xmlns:wsa=\"{ADDRESSING}\">wsa:{header}</wsa:ProblemHeaderQName>"
+            ),
+            ..Fault::new(Code::Sender, reason)
+        }
     }
 
     /// Writes the whole envelope as a document. The detail must be well-formed by itself.
     pub fn write<W: Write>(&self, version: Version, sink: W) -> Result<()> {
         check_fragment(&self.detail)?;
         let mut writer = Writer::new(sink)?;
-        writer.start("soap:Envelope", &[("xmlns:soap", version.namespace())])?;
-        writer.start("soap:Body", &[])?;
-        writer.start("soap:Fault", &[])?;
         match version {
             Version::Soap11 => self.write_11(&mut writer)?,
             Version::Soap12 => self.write_12(&mut writer)?,
@@ -94,15 +138,28 @@ impl Fault {
     }
 
     fn write_11<W: Write>(&self, writer: &mut Writer<W>) -> Result<()> {
+        writer.start("soap:Envelope", &[("xmlns:soap", Version::Soap11.namespace())])?;
+        writer.start("soap:Body", &[])?;
+        writer.start("soap:Fault", &[])?;
         writer.element("faultcode", self.code.name(Version::Soap11))?;
         writer.element("faultstring", &self.reason)?;
         self.write_detail("detail", writer)
     }
 
     fn write_12<W: Write>(&self, writer: &mut Writer<W>) -> Result<()> {
+        begin_envelope(writer, &self.headers)?;
+        writer.start("soap:Fault", &[])?;
         writer.start("soap:Code", &[])?;
         writer.element("soap:Value", self.code.name(Version::Soap12))?;
-        writer.end()?;
+        for subcode in &self.subcodes {
+            writer.start("soap:Subcode", &[])?;
+            writer.start("soap:Value", &[("xmlns:sub", &subcode.namespace)])?;
+            writer.text(&format!("sub:{}", subcode.local))?;
+            writer.end()?;
+        }
+        for _ in 0..=self.subcodes.len() {
+            writer.end()?;
+        }
         writer.start("soap:Reason", &[])?;
         // The language is not optional here.
         writer.start("soap:Text", &[("xml:lang", self.language.as_deref().unwrap_or("en"))])?;
@@ -132,8 +189,26 @@ impl Fault {
         }
         let code = found.code.ok_or(Error::Fault { rule: "it has no code" })?;
         let (reason, language) = found.reason.unwrap_or_default();
-        Ok(Fault { code, reason, language, detail: found.detail.unwrap_or_default() })
+        let detail = found.detail.unwrap_or_default();
+        Ok(Fault { language, detail, ..Fault::new(code, &reason) })
     }
+}
+
+/// The block that says which version is spoken (SOAP 1.2 Part 1 section 5.4.7).
+fn upgrade() -> String {
+    format!(
+        "<soap:Upgrade xmlns:soap=\"{SOAP_12}\"><soap:SupportedEnvelope qname=\"soap:Envelope\"/></soap:Upgrade>"
+    )
+}
+
+/// The block that names what was not understood (SOAP 1.2 Part 1 section 5.4.8).
+fn not_understood(namespace: &str, local: &str) -> String {
+    let mut block = format!("<soap:NotUnderstood xmlns:soap=\"{SOAP_12}\" xmlns:it=\"");
+    escape_attribute(namespace, &mut block);
+    block.push_str("\" qname=\"it:");
+    escape_attribute(local, &mut block);
+    block.push_str("\"/>");
+    block
 }
 
 const NO_FAULT: Error = Error::Fault { rule: "the element is no fault of SOAP 1.1 or 1.2" };
@@ -242,13 +317,4 @@ fn child(namespace: Option<&str>, local: &str) -> Child {
         (Some(Version::Soap12), "Detail") => Child::Detail,
         _ => Child::Other,
     }
-}
-
-/// The detail is written as it is, so it must not be able to break out of its element.
-fn check_fragment(fragment: &str) -> Result<()> {
-    let document = format!("<detail>{fragment}</detail>");
-    let mut reader = Reader::new(document.as_bytes(), Limits::default());
-    // A second root element, which `</detail><detail>` would make, is refused like anything else.
-    while !matches!(reader.next()?, Event::Eof) {}
-    Ok(())
 }

@@ -130,7 +130,8 @@ impl<'a, R: BufRead> Children<'a, R> {
         local: &str,
         read: impl FnOnce(&mut Reader<R>, &Element) -> Result<T>,
     ) -> Result<T> {
-        self.optional_of(namespace, local, read)?.ok_or(Error::Malformed("an element is missing or misplaced"))
+        self.optional_of(namespace, local, read)?
+            .ok_or(Error::Malformed("an element is missing or misplaced"))
     }
 
     pub(crate) fn required<T>(

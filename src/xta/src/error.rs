@@ -18,6 +18,15 @@ pub enum Error {
     /// It is no message that SOAP or WS-Addressing allow.
     #[error(transparent)]
     Soap(soap::Error),
+    /// Its XML is not sound.
+    #[error(transparent)]
+    Xml(xml::Error),
+    /// The port has no operation with the action of the request.
+    #[error("an action that the port does not have")]
+    UnknownAction,
+    /// It asks for its answer to go elsewhere, in this header of WS-Addressing.
+    #[error("the header {0} of WS-Addressing does not name the anonymous address")]
+    NotAnonymous(&'static str),
     /// What the answer is kept with.
     #[error(transparent)]
     Seal(#[from] seal::Error),
@@ -32,6 +41,9 @@ impl Error {
         match self {
             Error::Fault(_) => "xta.refused",
             Error::Malformed(_) => "xta.malformed",
+            Error::Xml(error) => error.code(),
+            Error::UnknownAction => "xta.action",
+            Error::NotAnonymous(_) => "xta.reply-address",
             Error::Soap(error) => error.code(),
             Error::Seal(error) => error.code(),
             Error::Io(_) => "xta.io",
@@ -47,6 +59,10 @@ impl From<io::Error> for Error {
             Ok(error) => return error,
             Err(error) => error,
         };
+        let error = match error.downcast::<Fault>() {
+            Ok(fault) => return fault.into(),
+            Err(error) => error,
+        };
         match error.downcast::<soap::Error>() {
             Ok(error) => error.into(),
             Err(error) => error.downcast::<seal::Error>().map_or_else(Error::Io, Error::Seal),
@@ -58,6 +74,7 @@ impl From<soap::Error> for Error {
     fn from(error: soap::Error) -> Self {
         match error {
             soap::Error::Io(error) => error.into(),
+            soap::Error::Xml(error) => error.into(),
             error => Error::Soap(error),
         }
     }
@@ -65,7 +82,10 @@ impl From<soap::Error> for Error {
 
 impl From<xml::Error> for Error {
     fn from(error: xml::Error) -> Self {
-        soap::Error::from(error).into()
+        match error {
+            xml::Error::Io(error) => error.into(),
+            error => Error::Xml(error),
+        }
     }
 }
 

@@ -4,12 +4,17 @@
 //! | module | holds |
 //! |---|---|
 //! | [`model`] | what both versions know: parties, metadata, reports, contents, codes |
+//! | [`v3`] | version 3 on the wire: metadata, requests, answers, faults |
+//! | [`container`] | the contents of a message, read and written as a stream |
 //! | [`server`] | answers a request over a small [`server::Backend`] |
 //!
 //! Everything is synchronous and streams: memory does not grow with a message. It knows no network and no store.
 
+pub mod container;
+mod element;
 mod error;
 pub mod model;
 pub mod server;
+pub mod v3;
 
 pub use error::{Error, Exception, Fault, Result};

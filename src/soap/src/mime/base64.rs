@@ -2,7 +2,7 @@
 //! outside the alphabet, missing padding and anything behind the padding are refused, so that one
 //! content has one form.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,8 @@ use crate::{Error, Result};
 const ENCODED: usize = 16 * 1024;
 const DECODED: usize = ENCODED / 4 * 3;
 
-pub(crate) struct Base64Decoder {
+/// Decodes what comes in pieces, such as the text of an element.
+pub struct Base64Decoder {
     /// Characters without white space.
     encoded: Box<[u8]>,
     held: usize,
@@ -25,7 +26,9 @@ pub(crate) struct Base64Decoder {
 }
 
 impl Base64Decoder {
-    pub(crate) fn new() -> Self {
+    /// A decoder that has seen nothing; it holds 28 KiB.
+    #[allow(clippy::new_without_default)] // Nobody needs one by default.
+    pub fn new() -> Self {
         Base64Decoder {
             encoded: vec![0; ENCODED].into_boxed_slice(),
             held: 0,
@@ -61,8 +64,24 @@ impl Base64Decoder {
         Ok(taken)
     }
 
+    /// Decodes a piece into `sink`. Tabs are white space, too, in an element.
+    ///
+    /// # Errors
+    /// [`Error::Base64`], or what the sink says.
+    pub fn decode_into(&mut self, piece: &[u8], sink: &mut dyn Write) -> Result<()> {
+        for mut run in piece.split(|byte| *byte == b'\t') {
+            while !run.is_empty() {
+                let taken = self.take(run)?;
+                run = run.get(taken..).unwrap_or_default();
+                sink.write_all(self.decoded())?;
+                self.consume(DECODED);
+            }
+        }
+        Ok(())
+    }
+
     /// Nothing comes any more: refuses what is incomplete.
-    pub(crate) fn finish(&self) -> Result<()> {
+    pub fn finish(&self) -> Result<()> {
         if self.held == 0 { Ok(()) } else { Err(Error::Base64) }
     }
 
@@ -80,6 +99,40 @@ impl Base64Decoder {
         self.held -= whole;
         Ok(())
     }
+}
+
+/// Encodes all of `input` and gives the letters to `each`, piece by piece, without line breaks. Returns the bytes that were read.
+pub fn encode<E: From<io::Error>>(
+    mut input: impl Read,
+    mut each: impl FnMut(&str) -> Result<(), E>,
+) -> Result<u64, E> {
+    let mut piece = vec![0; DECODED];
+    let mut letters = String::with_capacity(ENCODED);
+    let mut read = 0;
+    loop {
+        let bytes = fill(&mut input, &mut piece)?;
+        if bytes == 0 {
+            return Ok(read);
+        }
+        read += bytes as u64;
+        letters.clear();
+        STANDARD.encode_string(piece.get(..bytes).unwrap_or_default(), &mut letters);
+        each(&letters)?;
+    }
+}
+
+/// Reads until `piece` is full or the input ends, so that only the last piece needs padding.
+fn fill(input: &mut impl Read, piece: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(room) = piece.get_mut(filled..).filter(|room| !room.is_empty()) {
+        match input.read(room) {
+            Ok(0) => break,
+            Ok(bytes) => filled += bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 /// Reads the content of a base64 part from the bytes that stand in the package, where [`Part::offset`] had shown them.

@@ -15,7 +15,7 @@ mod reader;
 mod source;
 mod writer;
 
-pub use base64::Decoded;
+pub use base64::{Base64Decoder, Decoded, encode as encode_base64};
 pub use header::Headers;
 pub use media_type::MediaType;
 pub use part::{Part, TransferEncoding};
@@ -30,7 +30,7 @@ const CONTENT_ID_BYTES: usize = 1_000;
 
 /// Whether this may be a Content-ID (without the angle brackets). Looser than RFC 2045, since senders
 /// use file names; strict enough to be written into a header as it is.
-fn is_content_id(id: &str) -> bool {
+pub(crate) fn is_content_id(id: &str) -> bool {
     let is_plain = |c: char| !c.is_control() && c != '<' && c != '>';
     !id.is_empty() && id.len() <= CONTENT_ID_BYTES && id.trim() == id && id.chars().all(is_plain)
 }

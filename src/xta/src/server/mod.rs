@@ -1,5 +1,139 @@
-//! The server: a request is read, carried out by a [`Backend`], and answered. What the backend does is durable before it returns.
+//! The server of version 3: a request is read, carried out by a [`Backend`], and answered. What the backend does is durable before it
+//! returns.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`backend`] | what a server has to remember and to decide |
+//! | `operations` | the operations, one after the other |
+//! | `reply` | answers and faults, bare or as a package |
+
+use std::io::Read;
+
+use seal::xmlenc::Plaintext;
+use soap::addressing::{ANONYMOUS, Addressing, Problem};
+use soap::message::{Incoming, Limits};
 
 pub mod backend;
+mod operations;
+mod reply;
 
+pub use crate::v3::metadata::Rules;
+pub use crate::v3::names::{Operation, Port};
 pub use backend::Backend;
+
+use crate::v3::names::{META, OSCI};
+use crate::{Error, Fault, Result};
+use operations::Exchange;
+use reply::Frame;
+
+/// Header blocks that are known, by namespace and local name. The last one is not looked at: some send it in a form that no schema
+/// allows.
+const KNOWN: [(&str, &str); 3] = [(META, "Author"), (META, "MessageMetaData"), (OSCI, "X509TokenContainer")];
+
+/// A request as it came over HTTP.
+pub struct Request<R> {
+    /// Whose path it was sent to.
+    pub port: Port,
+    /// HTTP's `Content-Type`.
+    pub content_type: String,
+    /// HTTP's `Accept`.
+    pub accept: Option<String>,
+    /// Its body.
+    pub body: R,
+}
+
+/// What goes back over HTTP.
+#[derive(Debug)]
+pub struct Answer {
+    /// 200, or 500 for a fault.
+    pub status: u16,
+    /// HTTP's `Content-Type`.
+    pub content_type: String,
+    /// The body.
+    pub body: Plaintext,
+    /// Which operation it answers, if it came that far.
+    pub operation: Option<Operation>,
+    /// Why it is a fault; for logs.
+    pub error: Option<Error>,
+}
+
+/// How requests are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How exactly metadata must follow the schema.
+    pub rules: Rules,
+    /// The headers of WS-Addressing must be there, as the standard demands.
+    pub needs_addressing: bool,
+    /// How large a request may be.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { rules: Rules::Strict, needs_addressing: true, limits: Limits::default() }
+    }
+}
+
+/// Answers a request; what is wrong with it is told in the answer.
+///
+/// # Errors
+/// If not even an answer can be made.
+pub fn answer<B: Backend, R: Read>(backend: &B, request: Request<R>, settings: &Settings) -> Result<Answer> {
+    let mut frame = Frame::of(&request.content_type, request.accept.as_deref());
+    match respond(backend, request, settings, &mut frame) {
+        Ok(answer) => Ok(answer),
+        Err(error) => frame.fault(error),
+    }
+}
+
+/// The answer to a request that ended in a failure of ours.
+///
+/// # Errors
+/// If not even an answer can be made.
+pub fn failure() -> Result<Answer> {
+    Frame::default().fault(Fault::INTERNAL.into())
+}
+
+fn respond<B: Backend, R: Read>(
+    backend: &B,
+    request: Request<R>,
+    settings: &Settings,
+    frame: &mut Frame,
+) -> Result<Answer> {
+    let mut incoming = soap::message::open(&request.content_type, request.body, settings.limits)?;
+    let header = incoming.header()?;
+    frame.relates_to = header.addressing.message_id.clone().filter(|id| !id.is_empty());
+    let operation = operation(&incoming, &header, request.port)?;
+    frame.operation = Some(operation);
+    check_addressing(&header.addressing, settings)?;
+    header.check_understood(&KNOWN)?;
+    let mut exchange = Exchange { backend, incoming, header, rules: settings.rules };
+    let outcome = exchange.carry_out(operation)?;
+    frame.answer(outcome)
+}
+
+/// The action tells it, never the body.
+fn operation<R: Read>(
+    incoming: &Incoming<R>,
+    header: &soap::message::Header,
+    port: Port,
+) -> Result<Operation> {
+    let action = incoming.operation(header)?;
+    Operation::of(port, action).ok_or(Error::UnknownAction)
+}
+
+/// WS-Addressing is demanded with answers on the same connection (`wsam:AnonymousResponses`).
+fn check_addressing(addressing: &Addressing, settings: &Settings) -> Result<()> {
+    let all = [("Action", &addressing.action), ("MessageID", &addressing.message_id), ("To", &addressing.to)];
+    for (header, value) in all {
+        if settings.needs_addressing && value.as_ref().is_none_or(String::is_empty) {
+            return Err(soap::Error::Addressing { problem: Problem::Required, header }.into());
+        }
+    }
+    for (header, address) in [("ReplyTo", &addressing.reply_to), ("FaultTo", &addressing.fault_to)] {
+        if address.as_ref().is_some_and(|address| address != ANONYMOUS) {
+            return Err(Error::NotAnonymous(header));
+        }
+    }
+    Ok(())
+}

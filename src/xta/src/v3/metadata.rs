@@ -63,8 +63,7 @@ fn read_delivery<R: BufRead>(reader: &mut Reader<R>) -> Result<DeliveryAttribute
         delivery: children.optional("Delivery", |reader, _| element::value(reader))?,
         initial_fetch: children.optional("InitialFetch", |reader, _| element::value(reader))?,
         reception: children.optional("Reception", |reader, _| element::value(reader))?,
-        service_quality: children
-            .optional("ServiceQuality", |reader, _| element::required_text(reader))?,
+        service_quality: children.optional("ServiceQuality", |reader, _| element::required_text(reader))?,
         receipt_requests: children.optional("ReceiptRequests", |reader, _| element::fragment(reader))?,
     };
     children.finish()?;
@@ -158,7 +157,8 @@ fn read_scenario<R: BufRead>(reader: &mut Reader<R>) -> Result<Option<Scenario>>
 /// Reads a code (`KeyCodeType`), up to and with its end. Its children have no namespace.
 pub(crate) fn read_key<R: BufRead>(reader: &mut Reader<R>, element: &Element) -> Result<Key> {
     let missing = Error::Malformed("a code without its list");
-    let (Some(list), Some(version)) = (element.attribute("listURI"), element.attribute("listVersionID")) else {
+    let (Some(list), Some(version)) = (element.attribute("listURI"), element.attribute("listVersionID"))
+    else {
         return Err(missing);
     };
     let mut children = Children::of(reader, "")?;
