@@ -103,8 +103,7 @@ async fn on_beds(test: impl Fn(&Bed) + Send + Sync + Copy + 'static) {
 
 fn boxes(broker: &Broker, is_fetched: bool, check: bool) -> Boxes {
     let fetching = is_fetched.then(|| ("soest".to_owned(), soest())).into_iter().collect();
-    let settings =
-        BoxSettings { server: "Amtsbote-Kreis".into(), check, message_ids: 24 * HOUR, fetching };
+    let settings = BoxSettings { server: "Amtsbote-Kreis".into(), check, message_ids: 24 * HOUR, fetching };
     Boxes::new(broker, settings)
 }
 

@@ -79,7 +79,7 @@ impl Model {
     fn fitting(&self, look: &Look, after: Option<(i64, usize)>) -> Vec<usize> {
         let fits = |place: &usize| {
             let it = &self.sent[*place];
-            let is_named = look.ids.is_empty() || look.ids.iter().any(|id| id % self.sent.len() == *place);
+            let is_named = look.ids.is_empty() || look.ids.contains(place);
             self.is_open(*place)
                 && is_named
                 && look.answers.is_none_or(|number| number == it.answers)
@@ -138,6 +138,12 @@ impl Model {
         Answer::Code(0)
     }
 
+    /// The selector as it is meant now: places are counted round.
+    fn meant(&self, look: &Look) -> Look {
+        let ids = look.ids.iter().map(|place| place % self.sent.len().max(1)).collect();
+        Look { ids, ..look.clone() }
+    }
+
     fn answer(&mut self, act: &Act) -> Answer {
         let count = self.sent.len().max(1);
         match act {
@@ -148,8 +154,8 @@ impl Model {
                 self.sent.push(Sent { early, entered, expires, answers: *answers, is_fetched: false, stage });
                 Answer::Code(0)
             }
-            Act::List(look, most) => self.list(look, *most, None),
-            Act::Fetch(look) => self.fetch(look, 100, None),
+            Act::List(look, most) => self.list(&self.meant(look), *most, None),
+            Act::Fetch(look) => self.fetch(&self.meant(look), 100, None),
             Act::Close(places) => self.close(places),
             Act::Wait(hours) => {
                 self.now += hours;
@@ -292,8 +298,13 @@ fn looks() -> impl Strategy<Value = Look> {
     let ids = prop_oneof![3 => Just(vec![]), 1 => proptest::collection::vec(0..8_usize, 1..4)];
     let hour = || proptest::option::weighted(0.2, 0..12_i64);
     let answers = proptest::option::weighted(0.3, 0..3_u8);
-    (ids, answers, hour(), hour(), any::<bool>())
-        .prop_map(|(ids, answers, from, until, is_new)| Look { ids, answers, from, until, is_new })
+    (ids, answers, hour(), hour(), any::<bool>()).prop_map(|(ids, answers, from, until, is_new)| Look {
+        ids,
+        answers,
+        from,
+        until,
+        is_new,
+    })
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {

@@ -81,9 +81,17 @@ async fn contents_come_back_in_their_order_whatever_order_they_came_in() {
         }
         receiving.finish().unwrap();
         let fetched = bed.fetch(&id).unwrap();
-        let names: Vec<_> = fetched.contents.list().iter().map(|(it, length)| (it.file_name.clone().unwrap(), *length)).collect();
+        let names: Vec<_> = fetched
+            .contents
+            .list()
+            .iter()
+            .map(|(it, length)| (it.file_name.clone().unwrap(), *length))
+            .collect();
         assert_eq!(names, [("a.xml".into(), 4), ("../b.pdf".into(), 0), ("../b.pdf".into(), 4)]);
-        assert_eq!([bytes(&fetched, 0), bytes(&fetched, 1), bytes(&fetched, 2)], [b"null".to_vec(), vec![], b"zwei".to_vec()]);
+        assert_eq!(
+            [bytes(&fetched, 0), bytes(&fetched, 1), bytes(&fetched, 2)],
+            [b"null".to_vec(), vec![], b"zwei".to_vec()]
+        );
     })
     .await;
 }
