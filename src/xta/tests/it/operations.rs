@@ -1,0 +1,170 @@
+//! Every operation, asked bare and as a package, is answered as the schemas say.
+
+use xta::server::{Operation, Rules, Settings};
+
+use crate::bed::{Asked, CONTAINER, Got, Judged, author, judge, meta, validate};
+use crate::memory::Memory;
+
+const ID: &str = "urn:de:xta:messageid:x:1";
+const READER: &str = "ags:87654321";
+
+/// One request of each operation, so that each finds what it is about.
+fn all() -> Vec<(Operation, Asked)> {
+    let id = format!("<wsa:MessageID>{ID}</wsa:MessageID>");
+    let lookup = |service: &str, reader: &str| {
+        format!(
+            "<x:LookupServiceRequestList><x:LookupService><m:Reader><m:Identifier type=\"xoev\">{reader}\
+             </m:Identifier></m:Reader><x:ServiceType>{service}</x:ServiceType></x:LookupService>\
+             </x:LookupServiceRequestList>"
+        )
+    };
+    let services = [("urn:dienst", READER), ("urn:dienst", "ags:12345678"), ("urn:unknown", READER)]
+        .map(|(service, reader)| lookup(service, reader))
+        .concat();
+    let lookup = format!("<x:LookupServiceRequest>{services}</x:LookupServiceRequest>");
+    let (ours, theirs) = (author("ags:12345678"), author(READER));
+    let next = |name: &str, iterator: &str, received: &str| {
+        format!("<o:{name} MsgBoxRequestID=\"{iterator}\">{received}</o:{name}>")
+    };
+    let received = format!("<o:LastMsgReceived>{ID}</o:LastMsgReceived>");
+    let list = "<o:MsgBoxStatusListRequest ListForm=\"MessageMetaData\" maxListItems=\"5\"/>";
+    let attributes = "<o:MsgBoxStatusListRequest ListForm=\"MsgAtrributes\"><o:MsgSelector \
+        newEntry=\"false\"/></o:MsgBoxStatusListRequest>";
+    let fetch = format!(
+        "<o:MsgBoxFetchRequest MsgPart=\"Envelope\"><o:MsgSelector><wsa:MessageID>{ID}</wsa:MessageID>\
+         </o:MsgSelector></o:MsgBoxFetchRequest>"
+    );
+    use Operation::*;
+    let bare = |operation, blocks: &str, body: &str| (operation, Asked::bare(operation, blocks, body));
+    vec![
+        bare(CheckAccountActive, &ours, ""),
+        bare(CreateMessageId, "", " "),
+        bare(LookupService, &ours, &lookup),
+        bare(SendMessage, &meta(ID), CONTAINER),
+        bare(SendMessageSync, &meta("urn:de:xta:messageid:x:2"), CONTAINER),
+        bare(GetTransportReport, &ours, &id),
+        bare(CancelMessage, &ours, &id),
+        bare(GetStatusList, &theirs, list),
+        bare(GetNextStatusList, &theirs, &next("MsgBoxGetNextRequest", "urn:uuid:list", "")),
+        bare(GetNextStatusList, &theirs, &next("MsgBoxGetNextRequest", "urn:uuid:other", "")),
+        bare(GetMessage, &theirs, &fetch),
+        bare(GetStatusList, &theirs, attributes),
+        bare(GetNextMessage, &theirs, &next("MsgBoxGetNextRequest", "urn:uuid:fetch", "")),
+        bare(Close, &theirs, &next("MsgBoxCloseRequest", "1", &received)),
+        bare(GetStatusList, &theirs, list),
+    ]
+}
+
+fn check(got: &[Got]) -> Vec<Judged> {
+    assert!(got.iter().all(|got| got.status == 200));
+    validate(got);
+    let judged = judge(got);
+    for (judged, (operation, _)) in judged.iter().zip(all()) {
+        assert_eq!(judged.verdict, "answered", "{operation:?}");
+        assert_eq!(judged.texts("Action"), [operation.action()]);
+        assert_eq!(judged.texts("RelatesTo"), ["urn:uuid:7"]);
+        assert_eq!(judged.texts("To"), ["http://www.w3.org/2005/08/addressing/anonymous"]);
+    }
+    judged
+}
+
+#[test]
+fn every_operation_is_answered_as_the_schemas_say() {
+    let backend = Memory::default();
+    let got: Vec<Got> = all().iter().map(|(_, asked)| asked.of(&backend)).collect();
+    let judged = check(&got);
+    assert!(got.iter().all(|got| got.content_type.starts_with("application/soap+xml")));
+    let (looked, report, cancelled) = (&judged[2], &judged[5], &judged[6]);
+    assert_eq!(looked.texts("ServiceIsAvailable"), ["true", "false"]);
+    assert_eq!(looked.texts("ServiceIsAvailableUnknown"), ["true"]);
+    assert_eq!(report.texts("Status"), ["3"]);
+    assert_eq!(["Error", "Warning", "Info"].map(|name| report.shown(name).count()), [1, 1, 2]);
+    assert_eq!(cancelled.shown("Body").collect::<Vec<_>>(), [" | "]);
+    assert_eq!(judged[7].texts("ItemsPending"), ["0"]);
+    let reasons = |judged: &Judged| judged.shown("NoMessageAvailable").map(str::to_owned).collect::<Vec<_>>();
+    let reason = |name| {
+        vec![format!(" reason=http://www.osci.eu/ws/2008/05/transport/MsgBox/reasons/{name} | ")]
+    };
+    assert_eq!(reasons(&judged[9]), reason("RequestIdInvalid"));
+    assert_eq!(reasons(&judged[14]), reason("NoMatch"));
+    assert_eq!(judged[11].texts("TypeOfBusinessScenario"), ["X_DATA"]);
+    for at in [4, 10, 12] {
+        assert_eq!(judged[at].texts("Message"), ["PG4geG1sbnM9InVybjp0ZXN0Ii8+"]);
+        assert_eq!(judged[at].texts("Attachment"), ["JVBERi0xLjQ="]);
+        assert!(judged[at].shown("Attachment").next().unwrap().contains("contentDescription=d"));
+    }
+}
+
+#[test]
+fn who_asks_with_packages_is_answered_with_packages() {
+    let backend = Memory::default();
+    let ask = |(operation, asked): &(Operation, Asked)| asked.packed(*operation).of(&backend);
+    let got: Vec<Got> = all().iter().map(ask).collect();
+    assert!(got.iter().all(|got| got.content_type.starts_with("multipart/related")));
+    let judged = check(&got);
+    assert_eq!(judged[10].texts("Message"), ["PG4geG1sbnM9InVybjp0ZXN0Ii8+"]);
+    assert!(!String::from_utf8_lossy(&got[10].body).contains("JVBERi0xLjQ="), "contents are parts");
+}
+
+#[test]
+fn metadata_come_out_of_the_box_as_they_went_in() {
+    let backend = Memory::default();
+    let sent = Asked::bare(Operation::SendMessage, &meta(ID), CONTAINER).of(&backend);
+    assert_eq!(sent.status, 200);
+    let list = "<o:MsgBoxStatusListRequest/>";
+    let got = Asked::bare(Operation::GetStatusList, &author(READER), list).of(&backend);
+    let given = Got { body: crate::bed::envelope(&meta(ID), "").into_bytes(), ..got.clone() };
+    let [ours, given] = <[Judged; 2]>::try_from(judge(&[got, given])).unwrap();
+    let inner = |judged: &Judged| {
+        let from = judged.elements.iter().position(|line| line.starts_with("MessageMetaData")).unwrap();
+        let mut lines = judged.elements[from..].to_vec();
+        // The box adds when it was delivered; the given one is in a header.
+        lines.retain(|line| !line.starts_with("Delivery | 2") && !line.starts_with("Body"));
+        lines
+    };
+    assert_eq!(inner(&ours), inner(&given));
+    assert!(inner(&ours).len() > 35);
+}
+
+#[test]
+fn an_encrypted_container_is_handed_out_as_it_was_sent() {
+    let encrypted = "<x:GenericContentContainer><e:EncryptedData \
+        xmlns:e=\"http://www.w3.org/2001/04/xmlenc#\"><e:CipherData><e:CipherValue>AAEC</e:CipherValue>\
+        </e:CipherData></e:EncryptedData></x:GenericContentContainer>";
+    let backend = Memory::default();
+    let sent = Asked::bare(Operation::SendMessage, &meta(ID), encrypted).of(&backend);
+    let fetch = Asked::bare(Operation::GetMessage, &author(READER), "<o:MsgBoxFetchRequest/>");
+    let got = [sent, fetch.of(&backend), fetch.packed(Operation::GetMessage).of(&backend)];
+    validate(&got);
+    let judged = judge(&got);
+    assert_eq!(judged[1].texts("CipherValue"), ["AAEC"]);
+    assert_eq!(judged[2].texts("CipherValue"), ["AAEC"]);
+}
+
+#[test]
+fn what_some_leave_out_is_accepted_from_those_who_may() {
+    let sloppy = meta(ID)
+        .replace("<m:Identifier type=\"xoev\">ags:87654321", "<m:Identifier>ags:87654321")
+        .replace("<m:Service>urn:dienst</m:Service>", "<m:Service/>");
+    let from = sloppy.find("<m:BusinessScenario>").unwrap();
+    let to = sloppy.find("<m:MessageType").unwrap();
+    let sloppy = [&sloppy[..from], &sloppy[to..], "<o:X509TokenContainer/>"].concat();
+    let asked = Asked::bare(Operation::SendMessage, &sloppy, CONTAINER);
+    let lenient = Settings { rules: Rules::Lenient, ..Settings::default() };
+    let backend = Memory::default();
+    let got = [asked.of(&backend), asked.with(&backend, &lenient)];
+    let verdicts: Vec<String> = judge(&got).into_iter().map(|judged| judged.verdict).collect();
+    assert_eq!(verdicts, ["Sender 9022", "answered"]);
+    let stored = backend.boxes.lock().unwrap()[0].meta.clone();
+    assert_eq!((stored.reader.scheme, stored.scenario, stored.service), (None, None, String::new()));
+}
+
+#[test]
+fn addressing_may_be_left_out_where_that_is_allowed() {
+    let action = Operation::CheckAccountActive.action();
+    let body = crate::bed::envelope(&author("ags:12345678"), "");
+    let asked = Asked::raw(Operation::CheckAccountActive.port(), &crate::bed::soap_xml(action), body);
+    let settings = Settings { needs_addressing: false, ..Settings::default() };
+    assert_eq!(asked.with(&Memory::default(), &settings).status, 200);
+    assert_eq!(asked.of(&Memory::default()).status, 500);
+}
