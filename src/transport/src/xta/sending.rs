@@ -136,7 +136,7 @@ impl Receiving for Receiver<'_> {
     fn content(&mut self, index: usize, content: &Content) -> Result<&mut dyn Write> {
         let begun = self.packer.begin(index, content);
         begun.map_err(|error| self.boxes.refused(&self.account, error))?;
-        Ok(&mut self.packer)
+        Ok(self)
     }
 
     fn finish(self: Box<Self>) -> Result<Option<Reply>> {
@@ -145,6 +145,18 @@ impl Receiving for Receiver<'_> {
             Ok(()) => Ok(None),
             Err(error) => Err(boxes.refused(&account, error)),
         }
+    }
+}
+
+/// Bytes of the content that has begun.
+impl Write for Receiver<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.packer.write(bytes);
+        written.map_err(|error| self.boxes.refused(&self.account, error.into()).into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ mod property;
 mod refusals;
 mod steps;
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
