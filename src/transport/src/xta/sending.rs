@@ -110,8 +110,8 @@ impl Boxes {
     /// Leaves an audit event of a refusal. If that fails, the refusal stands all the same.
     fn refused(&self, account: &Account, error: Error) -> Error {
         if let Error::Fault(fault) = &error {
-            let code = format!("xta.{}", fault.code);
-            if let Err(error) = self.wait(self.broker.note_refusal(&account.caller, &code)) {
+            let noted = self.broker.note_refusal(&account.caller, error.code(), fault.code);
+            if let Err(error) = self.wait(noted) {
                 tracing::warn!(code = error.code(), "a refusal could not be noted");
             }
         }

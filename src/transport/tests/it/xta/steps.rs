@@ -132,7 +132,8 @@ async fn what_waits_for_its_moment_is_not_in_the_box_and_can_be_taken_back() {
         assert_eq!(code(bed.fetch(&kept)), 9070);
         assert_eq!(code(bed.close(&kept)), 9070);
         assert_eq!(code(bed.boxes.report(&reader(), &kept)), 9070);
-        assert_eq!(bed.status(&kept), Status::Open);
+        let report = bed.report(&kept);
+        assert_eq!((report.status, report.meta.delivery.delivery), (Status::Open, None));
         let cancel = |id: &str| code(bed.boxes.cancel(&account(AUTHOR), id));
         assert_eq!(cancel(&taken), 0);
         assert_eq!(cancel(&taken), 0, "once more changes nothing");
@@ -141,6 +142,7 @@ async fn what_waits_for_its_moment_is_not_in_the_box_and_can_be_taken_back() {
         assert_eq!(cancel("urn:de:xta:messageid:x:1"), 9022);
         bed.clock.advance(2 * HOUR);
         assert_eq!(bed.ids(), [kept.clone()]);
+        assert_eq!(bed.report(&kept).meta.delivery.delivery, written(at));
         assert_eq!(cancel(&kept), 9100);
         let at_once = bed.send(|_| ());
         assert_eq!(cancel(&at_once), 9101);
