@@ -1,7 +1,8 @@
 //! Everything that can be plugged in, listed by hand: who reads this file knows what this gateway speaks.
 //!
 //! Standards: xdomea. Adapters: remote, for programs in any language. Authorities of one gateway reach each other by
-//! its mailboxes, the county's systems come in by REST. Transports: OSCI, as intermediary, sender and recipient.
+//! its mailboxes, the county's systems come in by REST. Transports: OSCI, as intermediary, sender and recipient;
+//! XTA, as server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,4 +93,13 @@ pub(crate) fn osci(config: &Config, broker: &Broker) -> Result<Option<transport:
         recipient_signers: keys.recipient_signers,
     };
     Ok(Some(transport::osci::door(broker.clone(), settings, Arc::new(SystemClock))?))
+}
+
+/// The server of XTA, if it is configured.
+///
+/// # Errors
+/// If a certificate cannot be used.
+pub(crate) fn xta(config: &Config, broker: &Broker) -> Result<Option<transport::xta::Door>, Error> {
+    let Some(settings) = config.xta_settings()? else { return Ok(None) };
+    Ok(Some(transport::xta::door(broker, settings, Arc::new(SystemClock))?))
 }

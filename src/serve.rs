@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::Router;
 use broker::{Places, Workers};
 use futures::future::join;
+use net::tls;
+use seal::identity::Identity;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -29,30 +32,31 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     // The addresses come first: if another gateway has them, its store is left alone.
     let internal = listen(config.listen.internal).await?;
     let operations = listen(config.listen.operations).await?;
-    let machines = [("machines", config.listen.machines), ("osci_plain", config.listen.osci_plain)];
-    let mut outside = vec![];
-    for (name, address) in machines.into_iter().filter_map(|(name, address)| Some((name, address?))) {
-        outside.push((name, listen(address).await?));
-    }
+    let machines = listen_if(config.listen.machines).await?;
+    let osci_plain = listen_if(config.listen.osci_plain).await?;
     let mut signals = Signals::new()?;
     let gateway = Gateway::open(&config).await?;
     let intermediary = registry::osci(&config, &gateway.broker)?;
     let osci = transport::osci::router(intermediary, gateway.osci.recipient());
+    let xta = transport::xta::router(registry::xta(&config, &gateway.broker)?);
+    let tls = config.tls_identity()?;
     let workers = Workers::start_in(gateway.broker.clone(), places(&config)).await?;
     let fetchers = Fetchers::start(if works(&config) { gateway.osci.fetchers() } else { vec![] });
 
     let (stop, stopped) = watch::channel(false);
     let limits = api::ServerLimits { connections: config.limits.connections, ..api::ServerLimits::default() };
     let interface = api::Api::new(gateway.broker.clone(), api::Settings::default());
-    let mut listening = vec![
-        ("internal", internal, api::router(interface.clone())),
-        ("operations", operations, api::operations_router(interface)),
+    let listening = [
+        ("internal", Some(internal), None, api::router(interface.clone())),
+        ("operations", Some(operations), None, api::operations_router(interface)),
+        ("machines", machines, tls, osci.clone().merge(xta)),
+        ("osci_plain", osci_plain, None, osci),
     ];
-    listening.extend(outside.into_iter().map(|(name, listener)| (name, listener, osci.clone())));
     let (mut addresses, mut doors) = (vec![], vec![]);
-    for (name, listener, router) in listening {
+    for (name, listener, identity, router) in listening {
+        let Some(listener) = listener else { continue };
         addresses.push((name, listener.local_addr()?));
-        doors.push(tokio::spawn(api::serve(listener, router, limits, told(stopped.clone()))));
+        doors.push(open(listener, identity.as_ref(), router, limits, told(stopped.clone()))?);
     }
     announce(config.log.format, &addresses);
 
@@ -94,6 +98,30 @@ async fn told(mut stopped: watch::Receiver<bool>) {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|reason| Error::Address { address, reason })
+}
+
+async fn listen_if(address: Option<SocketAddr>) -> Result<Option<TcpListener>, Error> {
+    match address {
+        Some(address) => Ok(Some(listen(address).await?)),
+        None => Ok(None),
+    }
+}
+
+/// Serves at an address, with TLS if there is a key pair to show.
+fn open(
+    listener: TcpListener,
+    identity: Option<&Identity>,
+    router: Router,
+    limits: api::ServerLimits,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<JoinHandle<()>, Error> {
+    Ok(match identity {
+        Some(identity) => {
+            let listener = tls::Listener::new(listener, identity)?;
+            tokio::spawn(api::serve(listener, router, limits, stop))
+        }
+        None => tokio::spawn(api::serve(listener, router, limits, stop)),
+    })
 }
 
 /// The one line on standard output: from now on all addresses answer.

@@ -16,3 +16,4 @@ mod serving;
 mod stamping;
 mod sync;
 mod webhooks;
+mod xta;

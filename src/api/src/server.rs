@@ -7,8 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
 use axum::serve::Listener;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -53,13 +56,16 @@ const BUSY: &[u8] =
 /// Bytes that are buffered of a request before its handler sees it: the header section must fit.
 const BUFFER: usize = 64 * 1024;
 
-/// Serves `router` until `stop` ends; then lets the requests in hand end.
+/// Serves `router` until `stop` ends; then lets the requests in hand end. Each request has the other end of its connection,
+/// as the listener names it, for an extension.
 pub async fn serve<L: Listener>(
     mut listener: L,
     router: Router,
     limits: ServerLimits,
     stop: impl Future<Output = ()>,
-) {
+) where
+    L::Addr: Clone + Sync + 'static,
+{
     let places = Arc::new(Semaphore::new(limits.connections));
     let open = GracefulShutdown::new();
     let mut stop = pin!(stop);
@@ -67,9 +73,9 @@ pub async fn serve<L: Listener>(
     loop {
         let accepted = async {
             let place = tokio::time::timeout(wait, Arc::clone(&places).acquire_owned()).await;
-            (place, listener.accept().await.0)
+            (place, listener.accept().await)
         };
-        let (place, mut io) = tokio::select! {
+        let (place, (mut io, peer)) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
@@ -82,6 +88,10 @@ pub async fn serve<L: Listener>(
         let mut io = TimeoutStream::new(io);
         io.set_write_timeout(Some(limits.write_pause));
         let service = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer.clone());
+            service.call(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_time)

@@ -7,11 +7,14 @@
 
 use model::message::{Door, Message};
 use model::rights::Action;
-use model::{Authority, Caller, EventKind, Finding, Id, Report, Scope};
+use model::standard::Source;
+use model::{Authority, Caller, EventKind, Finding, Id, MessageState, Report, Scope, Timestamp};
 use serde_json::Value;
-use store::{PayloadWriterBlocking, StoredPayload, Work};
+use store::{Payload, PayloadWriterBlocking, StoredPayload, Work};
 
-use crate::intake::{Known, dedup_key};
+use crate::intake::{Checked, Known, check, dedup_key, enqueue_processing, identify};
+use crate::process::with_finding;
+use crate::relay::check_body;
 use crate::{Broker, Error, notes};
 
 /// What a transport knows of a message beside its bytes. Whom it comes from is the caller.
@@ -31,6 +34,22 @@ pub struct Arrival {
     pub finding: Option<Finding>,
     /// What the transport has to say about its way; kept in the event.
     pub facts: Value,
+    /// Not to be processed before; absent: at once.
+    pub not_before: Option<Timestamp>,
+    /// What its sender was promised, if it will ask what became of it.
+    pub sent: Option<Sent>,
+}
+
+/// An arrival whose sender had a ticket of the relay issued for it, and asks by it later. The ticket is used up in the same
+/// transaction, so it is one arrival and never two.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// Whom the ticket was issued to, by its actor's id.
+    pub sender: String,
+    /// The ticket.
+    pub ticket: String,
+    /// What the transport has to remember for the sender; at most 64 KiB of JSON.
+    pub body: Value,
 }
 
 impl Broker {
@@ -56,6 +75,30 @@ impl Broker {
     ) -> Result<bool, Error> {
         let tenant = &caller.may(Action::SendMessages)?.tenant;
         Ok(self.identify(tenant, stored, file_name.map(str::to_owned)).await?.is_some())
+    }
+
+    /// Bytes that were written, before they are taken in.
+    ///
+    /// # Errors
+    /// If they cannot be opened.
+    pub fn written(&self, caller: &Caller, stored: &StoredPayload) -> Result<Payload, Error> {
+        Ok(self.store().open_stored(&caller.may(Action::SendMessages)?.tenant, stored)?)
+    }
+
+    /// Whether a standard recognises a source; on threads that may block.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn recognises_source(&self, source: &mut dyn Source, file_name: Option<&str>) -> Result<bool, Error> {
+        Ok(identify(&self.parts.standards, source, file_name)?.is_some())
+    }
+
+    /// What the standard that recognises a source finds in it; on threads that may block.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn check_source(&self, source: &mut dyn Source, file_name: Option<&str>) -> Result<Checked, Error> {
+        Ok(check(&self.parts.standards, source, file_name)?)
     }
 
     /// Removes bytes that were written and are not needed.
@@ -101,8 +144,11 @@ impl Broker {
     ) -> Result<Message, Error> {
         let tenant = &caller.may(Action::SendMessages)?.tenant;
         self.may_bring_message(tenant)?;
-        if let Some(first) = self.arrived(tenant, &arrival).await? {
+        if let Some(first) = self.came_before(tenant, &arrival).await? {
             return Ok(first);
+        }
+        if let Some(sent) = &arrival.sent {
+            check_body(&sent.body)?;
         }
         let limit = self.most_bytes();
         if stored.reference().size > limit {
@@ -114,9 +160,10 @@ impl Broker {
             let (work, taken) = self.arrival_rows(caller, &arrival, &message, stored, supersedes)?;
             match self.store().commit(work).await.map_err(Error::from) {
                 Err(error) if error.is_conflict("dedup") => {}
+                Err(error) if error.is_conflict("ticket") => return Err(Error::TicketRefused),
                 outcome => return outcome.map(|()| taken),
             }
-            if let Some(first) = self.arrived(tenant, &arrival).await? {
+            if let Some(first) = self.came_before(tenant, &arrival).await? {
                 return Ok(first);
             }
             match self.known(&message).await? {
@@ -131,6 +178,52 @@ impl Broker {
             }
         }
         Err(Error::IdReused)
+    }
+
+    /// The message that the same delivery became before. A ticket that is used up is refused instead: it is good for one.
+    async fn came_before(&self, tenant: &str, arrival: &Arrival) -> Result<Option<Message>, Error> {
+        if arrival.sent.is_some() { Ok(None) } else { self.arrived(tenant, arrival).await }
+    }
+
+    /// What a sender was promised under a ticket, and the message that came of it; none if it used no such ticket for an
+    /// arrival.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    pub async fn promised(
+        &self,
+        tenant: &str,
+        sender: &str,
+        ticket: &str,
+    ) -> Result<Option<(Value, Message)>, Error> {
+        let found = self.store().dedup(tenant, &promises(sender), ticket).await?;
+        let Some(found) = found else { return Ok(None) };
+        let message = self.store().message(&Scope::tenant(tenant), found.subject).await?;
+        Ok(message.map(|message| (found.answer.unwrap_or_default(), message)))
+    }
+
+    /// Takes an arrival back that is not to be processed yet: it is returned, with a rule that says why.
+    ///
+    /// # Errors
+    /// `NotFound` if the sender used no such ticket; `WrongState` if it is processed already.
+    pub async fn recall_arrival(
+        &self,
+        caller: &Caller,
+        sender: &str,
+        ticket: &str,
+        rule: &str,
+    ) -> Result<(), Error> {
+        let tenant = &caller.may(Action::SendMessages)?.tenant;
+        let found = self.promised(tenant, sender, ticket).await?;
+        let (_, mut message) = found.ok_or(model::Error::NotFound { kind: "message" })?;
+        if message.state != MessageState::Accepted {
+            return Err(model::Error::WrongState { state: message.state.name() }.into());
+        }
+        message.report = Some(with_finding(message.report.take(), rule));
+        let mut work = Work::new();
+        work.cancel_jobs(&message.tenant, message.id);
+        self.returned(&mut work, message, &caller.actor, None).await?;
+        Ok(self.store().commit(work).await?)
     }
 
     async fn new_arrival(
@@ -168,14 +261,13 @@ impl Broker {
         stored: &StoredPayload,
         supersedes: Option<Id>,
     ) -> Result<(Work, Message), Error> {
-        let mut work = match &arrival.finding {
-            None => self.transaction_one(message, stored, supersedes),
-            Some(_) => {
-                let mut work = Work::new();
-                self.take_in_rows(&mut work, message, stored, supersedes);
-                work
-            }
-        };
+        let mut work = Work::new();
+        self.use_ticket(&mut work, arrival, message);
+        self.take_in_rows(&mut work, message, stored, supersedes);
+        if arrival.finding.is_none() {
+            let now = message.received_at;
+            enqueue_processing(&mut work, message, arrival.not_before.map_or(now, |moment| moment.max(now)));
+        }
         let event =
             notes::of_message(EventKind::MessageAccepted, message, &caller.actor, message.received_at);
         work.insert_event(&notes::with_fact(event, "transport", arrival.facts.clone()));
@@ -190,29 +282,39 @@ impl Broker {
     /// The same message came by another delivery before: remembered, so that it is not looked at again.
     async fn also_by(&self, arrival: &Arrival, first: Message) -> Result<Message, Error> {
         let mut work = Work::new();
+        self.use_ticket(&mut work, arrival, &first);
         self.claim_ticket(&mut work, arrival, &first);
         match self.store().commit(work).await.map_err(Error::from) {
+            Err(error) if error.is_conflict("ticket") => Err(Error::TicketRefused),
             Err(error) if !error.is_conflict("dedup") => Err(error),
             _ => Ok(first),
         }
     }
 
+    fn use_ticket(&self, work: &mut Work, arrival: &Arrival, message: &Message) {
+        if let Some(sent) = &arrival.sent {
+            work.use_ticket(&message.tenant, &sent.ticket, &sent.sender, self.now());
+        }
+    }
+
     fn claim_ticket(&self, work: &mut Work, arrival: &Arrival, message: &Message) {
         let digest = message.payload.as_ref().map_or("", |payload| payload.sha256.as_str());
-        work.claim_dedup(
-            &message.tenant,
-            &tickets(&arrival.authority),
-            &arrival.ticket,
-            message.id,
-            digest,
-            None,
-        );
+        let (space, ticket, answer) = match &arrival.sent {
+            Some(sent) => (promises(&sent.sender), &sent.ticket, Some(&sent.body)),
+            None => (tickets(&arrival.authority), &arrival.ticket, None),
+        };
+        work.claim_dedup(&message.tenant, &space, ticket, message.id, digest, answer);
     }
 }
 
 /// Where the tickets of an authority's arrivals are remembered.
 fn tickets(authority: &Authority) -> String {
     format!("arrival:{authority}")
+}
+
+/// Where it is remembered what a sender was promised.
+fn promises(sender: &str) -> String {
+    format!("sent:{sender}")
 }
 
 fn by_content(stored: &StoredPayload) -> String {

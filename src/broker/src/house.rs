@@ -97,6 +97,9 @@ pub struct AuthorityEntry {
     /// Its mailboxes in OSCI-Transport that messages are fetched from.
     #[serde(default, rename = "osci_mailbox", skip_serializing_if = "Vec::is_empty")]
     pub osci_mailboxes: Vec<OsciMailbox>,
+    /// Whether its readers fetch by XTA what comes to it by XTA; otherwise that is taken in as arrivals.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub xta_box: bool,
 }
 
 /// An organisational unit (Organisationseinheit).
@@ -263,6 +266,7 @@ mod tests {
                 osci_certificates: vec![],
                 osci: None,
                 osci_mailboxes: vec![],
+                xta_box: false,
             }],
             units: vec![Unit { id: "63".into(), name: "Bauordnung".into() }],
             routes: vec![Route {

@@ -9,7 +9,7 @@ use futures::{Stream, StreamExt};
 use model::message::{Direction, Door, Message};
 use model::rights::Action;
 use model::standard::{Identity, Source, Standard};
-use model::{Authority, Caller, EventKind, Failure, Finding, Id, MessageState, Report, ids};
+use model::{Authority, Caller, EventKind, Failure, Finding, Id, MessageState, Report, Timestamp, ids};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{NewJob, Payload, StoredPayload, Work};
@@ -275,16 +275,7 @@ impl Broker {
     ) -> Work {
         let mut work = Work::new();
         self.take_in_rows(&mut work, message, stored, supersedes);
-        work.enqueue(&NewJob {
-            id: message.id,
-            tenant: message.tenant.clone(),
-            lane: format!("in:{}", message.partner),
-            kind: "process".to_owned(),
-            subject: message.id,
-            detail: json!(null),
-            next_at: message.received_at,
-            fifo_key: None,
-        });
+        enqueue_processing(&mut work, message, message.received_at);
         work
     }
 
@@ -326,8 +317,22 @@ impl Broker {
     }
 }
 
+/// The job that processes a message, from `next_at` on.
+pub(crate) fn enqueue_processing(work: &mut Work, message: &Message, next_at: Timestamp) {
+    work.enqueue(&NewJob {
+        id: message.id,
+        tenant: message.tenant.clone(),
+        lane: format!("in:{}", message.partner),
+        kind: "process".to_owned(),
+        subject: message.id,
+        detail: json!(null),
+        next_at,
+        fifo_key: None,
+    });
+}
+
 /// What the first standard that recognises the bytes says of them.
-fn identify(
+pub(crate) fn identify(
     standards: &[Arc<dyn Standard>],
     source: &mut dyn Source,
     file_name: Option<&str>,

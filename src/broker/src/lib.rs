@@ -42,6 +42,7 @@ mod redrive;
 mod relay;
 mod repairs;
 mod retry;
+mod section;
 mod send;
 mod stamping;
 mod translate;
@@ -61,7 +62,7 @@ use seal::evidence_key::EvidenceKey;
 use store::Store;
 
 pub use access::{NewToken, TokenSecret};
-pub use arrival::Arrival;
+pub use arrival::{Arrival, Sent};
 pub use content::Upload;
 pub use erasure::Erasure;
 pub use error::Error;
@@ -73,17 +74,18 @@ pub use notebook::Notebook;
 pub use once::Once;
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};
-pub use relay::{NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Turn};
+pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Turn};
 pub use repairs::NOTE_CHARS;
+pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
+pub use store::{
+    BoxFilter, CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery,
+    RelayPiece, RelayQuota, RelayStage, RelayWhole, StoredPayload, WholeQuota,
+};
 pub use store::{
     Breaker, BreakerState, ChainFinding, ChainReport, ClarificationFilter, Class, Delivery, InboxEntry,
     InboxFilter, InboxState, Lane, Listed, MessageFilter, Page, Partner, Payload, RecordFilter, SealedEvent,
     Stats, Subscription, Terms, TokenRow,
-};
-pub use store::{
-    CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery, RelayPiece,
-    RelayQuota, RelayStage, RelayWhole, StoredPayload, WholeQuota,
 };
 pub use store::{Upload as UploadState, UploadQuota};
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};

@@ -28,7 +28,7 @@ impl Check<'_> {
         for (key, address) in [
             ("listen.internal", Some(listen.internal)),
             ("listen.operations", Some(listen.operations)),
-            ("listen.machines", listen.machines),
+            ("listen.machines", listen.machines.filter(|_| config.tls.is_none())),
             ("listen.osci_plain", listen.osci_plain),
         ] {
             if address.is_some_and(|address| !address.ip().is_loopback()) {
@@ -53,7 +53,9 @@ impl Check<'_> {
                 self.unique(&format!("{key}.authority[{at}].key"), authorities.insert(&authority.key))?;
             }
         }
+        self.tls(config)?;
         self.osci(config)?;
+        self.xta(config)?;
         self.outside(config, &tenants, &authorities)
     }
 
@@ -265,7 +267,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn name(&self, key: &str, value: &str) -> Result<(), Error> {
+    pub(crate) fn name(&self, key: &str, value: &str) -> Result<(), Error> {
         match is_name(value) {
             true => Ok(()),
             false => Err(self.value(key, "expected a short name: 1 to 80 of A-Z a-z 0-9 . : -")),
@@ -279,7 +281,7 @@ impl Check<'_> {
         }
     }
 
-    fn unique(&self, key: &str, is_new: bool) -> Result<(), Error> {
+    pub(crate) fn unique(&self, key: &str, is_new: bool) -> Result<(), Error> {
         if is_new { Ok(()) } else { Err(Error::Duplicate(self.place(key))) }
     }
 

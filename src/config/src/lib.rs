@@ -10,6 +10,7 @@ mod log;
 mod osci;
 mod party;
 mod places;
+mod xta;
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
 pub use crate::places::Place;
 use crate::places::Places;
+pub use crate::xta::{Tls, Xta, XtaAccount};
 
 /// Name of the file that is read when none is named.
 pub const FILE_NAME: &str = "amtsbote.toml";
@@ -75,6 +77,12 @@ pub struct Config {
     /// Whom certificates of partners in OSCI-Transport must go back to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub osci_trust: Option<OsciTrust>,
+    /// TLS for machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// The server of XTA 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xta: Option<Xta>,
 }
 
 /// `[[adapter]]`.
@@ -109,7 +117,7 @@ pub enum AdapterKind {
     Remote,
 }
 
-/// `[listen]`: loopback only, since there is no TLS here yet.
+/// `[listen]`: loopback only, but for machines if there is `[tls]`.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
@@ -389,6 +397,7 @@ impl Config {
         let certificates = authorities.flat_map(|authority| &mut authority.osci_certificates);
         certificates.for_each(|reference| resolve(reference, folder));
         config.resolve_parties(folder);
+        config.resolve_xta(folder);
         Ok(config)
     }
 

@@ -11,7 +11,7 @@ use seal::algorithm::{DigestMethod, Policy, Scheme, SignatureMethod};
 use seal::identity::Identity;
 use seal::x509::{Certificate, Crl, MAX_CRL, Trust, WithoutRevocation};
 use serde::{Deserialize, Serialize};
-use transport::osci::Judging;
+use transport::Judging;
 
 use crate::check::Check;
 use crate::party::OsciTrust;
@@ -192,7 +192,7 @@ impl TrustFiles {
     ///
     /// # Errors
     /// If one cannot be read, or is not what it should be.
-    fn load(&self) -> Result<Trust, Error> {
+    pub(crate) fn load(&self) -> Result<Trust, Error> {
         let mut anchors = Vec::new();
         for (index, reference) in self.anchors.iter().enumerate() {
             anchors.extend(certificates(reference, &format!("{}.trust[{index}]", self.section))?);
@@ -337,7 +337,7 @@ impl Check<'_> {
     }
 
     /// Whom a section trusts, and who is asked for revocation.
-    fn trust(
+    pub(crate) fn trust(
         &self,
         section: &str,
         trust: &[String],
@@ -363,13 +363,14 @@ impl Check<'_> {
             return Err(self.value(&format!("{key}.cipher"), "at least one key pair is needed"));
         }
         let named = |(index, pair)| (format!("{key}.cipher[{index}]"), pair);
-        for (key, pair) in cipher.iter().enumerate().map(named).chain([(format!("{key}.signer"), signer)]) {
-            self.secret(&format!("{key}.key"), &pair.key)?;
-            pair.password
-                .iter()
-                .try_for_each(|reference| self.secret(&format!("{key}.password"), reference))?;
-        }
-        Ok(())
+        let mut pairs = cipher.iter().enumerate().map(named).chain([(format!("{key}.signer"), signer)]);
+        pairs.try_for_each(|(key, pair)| self.key_pair(&key, pair))
+    }
+
+    pub(crate) fn key_pair(&self, key: &str, pair: &KeyPair) -> Result<(), Error> {
+        self.secret(&format!("{key}.key"), &pair.key)?;
+        let mut password = pair.password.iter();
+        password.try_for_each(|reference| self.secret(&format!("{key}.password"), reference))
     }
 
     pub(crate) fn url(&self, key: &str, url: &str) -> Result<(), Error> {

@@ -8,7 +8,8 @@ use broker::house::{AuthorityEntry, OsciMailbox, OsciMode, OsciReach, PartnerEnt
 use model::Authority;
 use seal::x509::Certificate;
 use serde::{Deserialize, Serialize};
-use transport::osci::{Judging, Line, MailboxAt, Partner, Party, PartySettings};
+use transport::Judging;
+use transport::osci::{Line, MailboxAt, Partner, Party, PartySettings};
 
 use crate::check::Check;
 use crate::osci::{TrustFiles, Unlisted, certificates, identity, method, refused, resolve_pair};

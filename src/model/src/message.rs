@@ -32,6 +32,8 @@ pub enum Door {
     Adapter,
     /// By OSCI-Transport.
     Osci,
+    /// By XTA.
+    Xta,
 }
 
 /// State of a message. `Confirmed`, `Returned` and `Parked` are the three places where messages end;

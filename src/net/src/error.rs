@@ -13,8 +13,11 @@ pub enum Error {
         place: usize,
     },
     /// The TLS library could not be set up.
-    #[error("the HTTP client cannot be set up")]
+    #[error("TLS cannot be set up")]
     Setup,
+    /// A key pair cannot be used for TLS: key and certificate are no pair, or too weak.
+    #[error("the key pair cannot be used for TLS")]
+    Identity,
     /// Not an absolute `http` or `https` URL with a host, or one with credentials.
     #[error("the address to call is not an http or https URL without credentials")]
     Url,
@@ -50,6 +53,7 @@ impl Error {
         match self {
             Error::Rule { .. } => "net.rule",
             Error::Setup => "net.setup",
+            Error::Identity => "net.identity",
             Error::Url => "net.url",
             Error::Header => "net.header",
             Error::PlainHttp => "net.plain-http",
@@ -69,6 +73,7 @@ impl Error {
             Error::NoAnswer | Error::AnswerTooLarge | Error::Body => FailureKind::Uncertain,
             Error::Rule { .. }
             | Error::Setup
+            | Error::Identity
             | Error::Url
             | Error::Header
             | Error::PlainHttp

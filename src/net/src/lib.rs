@@ -1,5 +1,6 @@
-//! The one outbound HTTP client. Whatever the gateway calls outside is called through it, so that no call can hang for
-//! ever, fill the memory, be led elsewhere by a redirect, or reach a network that whoever chose the address must not reach.
+//! TLS for those who call us, and the one outbound HTTP client. Whatever the gateway calls outside is called through it, so
+//! that no call can hang for ever, fill the memory, be led elsewhere by a redirect, or reach a network that whoever chose
+//! the address must not reach.
 //!
 //! | module | holds |
 //! |---|---|
@@ -7,6 +8,7 @@
 //! | `resolver` | names: only addresses that may be reached are ever connected to |
 //! | [`client`] | requests with a streamed body, a limited answer, and a time-out over all of it |
 //! | `body` | the body of a request; knows whether a byte of it may have left |
+//! | [`tls`] | TLS of the listeners, with the certificates of those who call |
 //!
 //! HTTP/1.1 (RFC 9112) over TCP or TLS. No redirects, no proxies, no cookies, no compression, no repetition: what to do
 //! about a failure is decided by its kind, see [`model::FailureKind`].
@@ -16,6 +18,7 @@ pub mod client;
 pub mod egress;
 mod error;
 mod resolver;
+pub mod tls;
 
 pub use client::{Answer, Client, Request, Settings, Upload};
 pub use egress::Egress;

@@ -59,6 +59,22 @@ impl Store {
         self.db().read_one(select).await?.as_ref().map(conversation).transpose()
     }
 
+    /// Whether a ticket may be used by its owner at `now`.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn is_open_ticket(
+        &self,
+        tenant: &str,
+        id: &str,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let select = Select::new("SELECT id FROM relay_ticket WHERE tenant = ").bind(tenant).and("id =", id);
+        let select = select.and("owner =", owner).and("expires_at >", now);
+        Ok(self.db().read_one(select).await?.is_some())
+    }
+
     /// Removes conversations that have been idle since `idle_since`, and ids that nobody may use any more at `now`,
     /// over all tenants; returns how many.
     ///

@@ -19,6 +19,7 @@
 //! | [`payload`] | bytes |
 
 mod audit;
+mod boxes;
 mod breaker;
 mod clarifications;
 mod conversations;
@@ -59,6 +60,7 @@ use crate::sql::Select;
 use crate::unit::Unit;
 
 pub use audit::{ChainFinding, ChainReport};
+pub use boxes::BoxFilter;
 pub use breaker::{Breaker, BreakerState, LaneFailure};
 pub use clarifications::{ClarificationFilter, Operation, OperationState};
 pub use conversations::{Conversation, Ticket};

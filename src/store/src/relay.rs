@@ -73,6 +73,10 @@ pub struct RelayDelivery {
     pub expires_at: Timestamp,
     /// What its protocol has to remember.
     pub body: Json,
+    /// When it enters its mailbox, for those who look through message boxes.
+    pub enters_at: Timestamp,
+    /// Ids of what it answers, as its sender knows them.
+    pub related: Vec<String>,
 }
 
 impl RelayDelivery {
@@ -164,10 +168,11 @@ impl Cards {
     pub const MOST: u32 = 100;
 }
 
-fn select() -> Select {
+pub(crate) fn select() -> Select {
     Select::new(
         "SELECT message, tenant, unit, public_service, ticket, mailbox, originator, addressee, subject, size, stage, \
-         created_at, forwarded_at, received_at, modified_at, expires_at, body FROM relay_delivery WHERE ",
+         created_at, forwarded_at, received_at, modified_at, expires_at, body, enters_at, related \
+         FROM relay_delivery WHERE ",
     )
 }
 
@@ -301,7 +306,7 @@ impl Store {
     }
 }
 
-fn delivery(row: &Row) -> Result<RelayDelivery, Error> {
+pub(crate) fn delivery(row: &Row) -> Result<RelayDelivery, Error> {
     let stage = row.int(10)?;
     let stage = RelayStage::ALL.into_iter().find(|known| known.number() == stage);
     Ok(RelayDelivery {
@@ -322,5 +327,7 @@ fn delivery(row: &Row) -> Result<RelayDelivery, Error> {
         modified_at: row.time(14)?,
         expires_at: row.time(15)?,
         body: row.json(16)?,
+        enters_at: row.opt_time(17)?.unwrap_or(row.time(11)?),
+        related: row.opt_text(18)?.map_or(Ok(Vec::new()), |_| row.json(18))?,
     })
 }

@@ -4,5 +4,21 @@
 //! | module | binds |
 //! |---|---|
 //! | [`osci`] | OSCI-Transport 1.2: the intermediary, and the gateway as sender and recipient |
+//! | [`xta`] | XTA 2, version 3: accounts of those who call, and their message boxes |
+//! | `door` | what both need of HTTP: bodies in, answers out, both as streams |
+//! | `revocation` | whether certificates are revoked, by lists and by a responder |
 
+mod door;
 pub mod osci;
+mod revocation;
+#[cfg(test)]
+mod test_ca;
+pub mod xta;
+
+pub use revocation::{Judging, Reread};
+
+/// The host of an address, with its port.
+fn host(address: &str) -> &str {
+    let rest = address.split_once("://").unwrap_or_default().1;
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}

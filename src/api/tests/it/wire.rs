@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use api::{ServerLimits, Settings, serve};
-use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
+use axum::{Extension, Router};
 use bytes::Bytes;
 use futures::stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -163,6 +163,20 @@ async fn a_client_that_never_reads_gives_its_place_free() {
     next.read_to_string(&mut answer).await.unwrap();
     assert!(answer.ends_with("here"), "{answer}");
     drop(deaf);
+}
+
+#[tokio::test]
+async fn a_handler_knows_the_other_end_of_its_connection() {
+    let other_end = async |Extension(peer): Extension<SocketAddr>| peer.to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().route("/", get(other_end));
+    tokio::spawn(serve(listener, router, ServerLimits::default(), std::future::pending()));
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with(&client.local_addr().unwrap().to_string()), "{answer}");
 }
 
 #[tokio::test]

@@ -178,9 +178,17 @@ impl Relay {
     /// # Errors
     /// `RelayIdTaken` if the id is known already.
     pub async fn issue(&self, caller: &Caller, ticket: &str) -> Result<(), Error> {
+        self.issue_until(caller, ticket, self.0.now().plus(self.0.relay_limits.ticket)).await
+    }
+
+    pub(super) async fn issue_until(
+        &self,
+        caller: &Caller,
+        ticket: &str,
+        expires_at: Timestamp,
+    ) -> Result<(), Error> {
         let tenant = caller.may(Action::SendMessages)?.tenant.clone();
         refuse("ticket", !is_ticket(ticket))?;
-        let expires_at = self.0.now().plus(self.0.relay_limits.ticket);
         let mut work = Work::new();
         work.issue_ticket(&Ticket {
             id: ticket.to_owned(),

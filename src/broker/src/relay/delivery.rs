@@ -113,6 +113,9 @@ impl Relay {
 
     fn new_delivery(&self, caller: &Caller, new: NewDelivery, message: &Message, size: u64) -> RelayDelivery {
         let now = message.received_at;
+        let enters_at = new.terms.not_before.map_or(now, |moment| moment.max(now));
+        let in_time = enters_at.plus(self.0.ttl(message));
+        let expires_at = new.terms.obsolete_at.map_or(in_time, |moment| moment.min(in_time));
         RelayDelivery {
             message: message.id,
             tenant: message.tenant.clone(),
@@ -129,8 +132,10 @@ impl Relay {
             forwarded_at: None,
             received_at: None,
             modified_at: now,
-            expires_at: now.plus(self.0.ttl(message)),
+            expires_at,
             body: new.body,
+            enters_at,
+            related: new.terms.related,
         }
     }
 
@@ -314,7 +319,7 @@ impl Broker {
         self.send_back(Work::new(), delivery, message, "message.expired", &Actor::gateway()).await
     }
 
-    async fn send_back(
+    pub(super) async fn send_back(
         &self,
         mut work: Work,
         delivery: RelayDelivery,
@@ -341,5 +346,7 @@ fn check(new: &NewDelivery) -> Result<(), Error> {
     refuse("dedupKey", !is_ticket(&new.dedup_key))?;
     let too_long = |subject: &String| subject.len() > SUBJECT_BYTES || subject.contains('\0');
     refuse("subject", new.subject.as_ref().is_some_and(too_long))?;
+    let related = &new.terms.related;
+    refuse("related", related.len() > MOST_NAMED || !related.iter().all(|it| is_ticket(it)))?;
     check_body(&new.body)
 }

@@ -8,11 +8,13 @@
 //! advance   the next request of the same conversation shows that it has arrived: received, confirmed
 //! receive   the same at once, for a recipient that was called and has answered
 //! keep_piece  one piece of a delivery that comes in several; take_in_whole: all of them are one delivery now
+//! entries, fetch, close  message boxes: looked through by their owner, who says itself what it has received
 //! withdraw  a delivery of which its recipient certainly saw nothing: back, and its ticket may be used again
 //! ```
 //! A caller is known by its actor's id, which is the fingerprint of its certificate: that is the originator of what
 //! it brings. Its mailboxes are that of its authority and the one named like that fingerprint.
 
+mod boxes;
 mod conversation;
 mod delivery;
 mod pieces;
@@ -100,6 +102,19 @@ pub struct NewDelivery {
     pub dedup_key: String,
     /// What its protocol has to remember; at most 64 KiB of JSON.
     pub body: Value,
+    /// For a message box; others have none.
+    pub terms: BoxTerms,
+}
+
+/// When a delivery is in its mailbox, and what it is found by there.
+#[derive(Debug, Clone, Default)]
+pub struct BoxTerms {
+    /// Not to be seen before; absent: at once.
+    pub not_before: Option<Timestamp>,
+    /// Goes back to its sender then at the latest.
+    pub obsolete_at: Option<Timestamp>,
+    /// Ids of what it answers.
+    pub related: Vec<String>,
 }
 
 /// A delivery with its message.
@@ -181,7 +196,7 @@ fn refuse(field: &'static str, wrong: bool) -> Result<(), Error> {
     if wrong { Err(model::Error::Invalid { field }.into()) } else { Ok(()) }
 }
 
-fn check_body(body: &Value) -> Result<(), Error> {
+pub(crate) fn check_body(body: &Value) -> Result<(), Error> {
     let json = body.to_string();
     refuse("body", json.len() > BODY_BYTES || json.contains("\\u0000"))
 }

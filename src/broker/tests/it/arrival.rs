@@ -29,6 +29,8 @@ fn arrival(ticket: &str, finding: Option<&str>) -> Arrival {
         answers: None,
         finding: finding.map(Finding::error),
         facts: json!({ "messageId": ticket }),
+        not_before: None,
+        sent: None,
     }
 }
 

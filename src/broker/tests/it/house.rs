@@ -88,6 +88,7 @@ fn tenant(id: &str, key: Authority) -> Tenant {
             osci_certificates: vec![],
             osci: None,
             osci_mailboxes: vec![],
+            xta_box: false,
         }],
         units: vec![unit("63"), unit("70")],
         routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],

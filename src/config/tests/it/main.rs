@@ -1,6 +1,7 @@
 //! Configurations that are taken, and those that are refused: by code, line and key.
 
 mod osci;
+mod xta;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;

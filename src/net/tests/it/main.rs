@@ -4,5 +4,6 @@
 
 mod calls;
 mod hostile;
+mod listener;
 mod server;
 mod tls;

@@ -95,6 +95,8 @@ impl Work {
     /// `quota`, otherwise the conflict names `relay mailbox`. Comes last in a unit of work: from here on others wait
     /// for it.
     pub fn insert_relay_delivery(&mut self, delivery: &RelayDelivery, quota: RelayQuota) -> &mut Self {
+        let answers = !delivery.related.is_empty();
+        let related = answers.then(|| Json::from(delivery.related.as_slice()).to_string());
         let args = vec![
             delivery.message.into(),
             delivery.tenant.as_str().into(),
@@ -113,11 +115,14 @@ impl Work {
             delivery.modified_at.into(),
             delivery.expires_at.into(),
             delivery.body.to_string().into(),
+            delivery.enters_at.into(),
+            related.as_deref().into(),
         ];
         self.one(
             "INSERT INTO relay_delivery (message, tenant, unit, public_service, ticket, mailbox, originator, \
-             addressee, subject, size, stage, created_at, forwarded_at, received_at, modified_at, expires_at, body) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+             addressee, subject, size, stage, created_at, forwarded_at, received_at, modified_at, expires_at, body, \
+             enters_at, related) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
             args,
             "relay delivery",
         );

@@ -44,6 +44,8 @@ fn delivery(mailbox: &str, ticket: &str, created: i64) -> RelayDelivery {
         modified_at: at(created),
         expires_at: at(created + 1_000),
         body: json!({ "report": ["ok"] }),
+        enters_at: at(created),
+        related: vec![],
     }
 }
 

@@ -38,7 +38,7 @@ impl Callee {
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> std::result::Result<Self, net::Error> {
-        let hosts: Vec<&str> = addresses.iter().map(|address| host(address)).collect();
+        let hosts: Vec<&str> = addresses.iter().map(|address| crate::host(address)).collect();
         let client = Client::new(Egress::new(&hosts)?, net::Settings::default(), clock);
         Ok(Callee { addresses, client, limits, within: WITHIN })
     }
@@ -92,12 +92,6 @@ async fn feed(package: &Plaintext, pieces: Sender<io::Result<Bytes>>) {
         }
         reader.consume(length);
     }
-}
-
-/// The host of an address, with its port.
-pub(super) fn host(address: &str) -> &str {
-    let rest = address.split_once("://").unwrap_or_default().1;
-    rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@
 //! | `chunks` | deliveries that come in chunks, as pieces of the relay |
 //! | `callee` | calls to passive recipients and intermediaries |
 //! | `party` | sending, fetching, being called |
-//! | `revocation` | whether certificates are revoked, by lists and by a responder |
 //! | [`inspect`] | what a message is, without its content |
 //!
 //! A client is known by its cipher certificate, whose fingerprint is its name in events. That it owns the certificate is
@@ -24,7 +23,6 @@ mod house;
 pub mod inspect;
 mod party;
 mod post;
-mod revocation;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,11 +42,11 @@ pub use party::{
     Courier, Fetched, Fetcher, Fetchers, Line, MailboxAt, Parcel, Parties, Partner, Party, PartySettings,
 };
 
+use crate::Judging;
+use crate::revocation::{Revocation, Shared};
 use callee::Callee;
 use house::House;
 use post::Post;
-pub use revocation::{Judging, Reread};
-use revocation::{Revocation, Shared};
 
 /// What a package needs beside the chunk that it carries, in units of 1,024 bytes.
 const REST_OF_PACKAGE: u64 = 256;

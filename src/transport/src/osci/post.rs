@@ -16,7 +16,7 @@ use ::osci::intermediary::backend::{
 use ::osci::message::Role;
 use ::osci::transport::Limits;
 use ::osci::{Error, Result};
-use broker::{Broker, CardFilter, CardRule, Pick, Relay, RelayDelivery, RelayStage, StoredPayload};
+use broker::{BoxTerms, Broker, CardFilter, CardRule, Pick, Relay, RelayDelivery, RelayStage, StoredPayload};
 use model::message::Door;
 use model::{Caller, Id, Timestamp};
 use seal::x509::Certificate;
@@ -231,6 +231,7 @@ impl Backend for Post {
             subject: delivery.subject.map(str::to_owned),
             dedup_key: format!("osci:{}", delivery.message_id),
             body: json!({ "inspections": delivery.inspections }),
+            terms: BoxTerms::default(),
         };
         let taken = match delivery.whole {
             None => self.wait(self.relay.take_in(&originator, new, stored)),

@@ -1,5 +1,6 @@
 //! The relay: what is taken in is proved at every step, is received once, and is nobody else's.
 
+mod boxes;
 mod doors;
 mod ends;
 mod expected;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{
-    Broker, CardFilter, CardRule, NewDelivery, Pick, Relay, RelayDelivery, RelayLimits, RelayQuota,
+    BoxTerms, Broker, CardFilter, CardRule, NewDelivery, Pick, Relay, RelayDelivery, RelayLimits, RelayQuota,
     StoredPayload, Turn, WholeQuota,
 };
 use model::message::Door;
@@ -140,6 +141,7 @@ fn new(ticket: &str) -> NewDelivery {
         subject: Some(SECRET.into()),
         dedup_key: format!("osci:{ticket}"),
         body: json!({ "inspection": SECRET }),
+        terms: BoxTerms::default(),
     }
 }
 

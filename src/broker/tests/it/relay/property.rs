@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use broker::{Broker, CardFilter, CardRule, NewDelivery, Pick, RelayDelivery, RelayLimits, Turn};
+use broker::{BoxTerms, Broker, CardFilter, CardRule, NewDelivery, Pick, RelayDelivery, RelayLimits, Turn};
 use model::message::Door;
 use model::{Actor, Caller, Clock, Id, Role, Scope, Timestamp};
 use proptest::prelude::*;
@@ -93,6 +93,7 @@ impl Real {
             subject: None,
             dedup_key: self.ticket(ticket),
             body: json!({}),
+            terms: BoxTerms::default(),
         };
         self.ids.push(relay.take_in(&caller, new, stored).await?.message);
         Ok(Answer::Done)

@@ -107,6 +107,8 @@ impl Arrivals {
                 "intermediary": delivered.intermediary,
                 "originator": originator.as_ref().map(|it| it.certificate.fingerprint()),
             }),
+            not_before: None,
+            sent: None,
         }
     }
 

@@ -43,7 +43,8 @@ pub use fetcher::{Fetched, Fetcher, Fetchers};
 
 use super::callee::Callee;
 use super::door::Door;
-use super::revocation::{Judging, Revocation};
+use crate::Judging;
+use crate::revocation::Revocation;
 use arrivals::Arrivals;
 use called::Called;
 use line::Lines;

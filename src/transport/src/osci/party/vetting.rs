@@ -9,7 +9,7 @@ use model::{Clock, Failure};
 use seal::x509::{Certificate, Inspection, MathResult, OfflineResult, OnlineResult, Standing};
 
 use super::unpack::Rule;
-use crate::osci::revocation::{Revocation, Shared};
+use crate::revocation::{Revocation, Shared};
 
 /// Looks at certificates.
 pub(super) struct Vetting {

@@ -40,14 +40,14 @@ pub struct Judging {
 }
 
 /// Judges certificates by what is known now.
-pub(super) struct Revocation {
+pub(crate) struct Revocation {
     trust: RwLock<Arc<Trust>>,
     reread: Reread,
     responder: Option<Responder>,
 }
 
 /// A responder, and what it said lately.
-pub(super) struct Responder {
+pub(crate) struct Responder {
     url: String,
     client: Client,
     runtime: Handle,
@@ -76,13 +76,13 @@ impl Revocation {
     ///
     /// # Errors
     /// [`net::Error`] if the responder's address is none.
-    pub(super) fn of(judging: Judging, clock: Arc<dyn Clock>) -> Result<Arc<Self>, net::Error> {
+    pub(crate) fn of(judging: Judging, clock: Arc<dyn Clock>) -> Result<Arc<Self>, net::Error> {
         let responder = judging.ocsp.map(|url| Responder::new(url, clock)).transpose()?;
         Ok(Revocation::new(judging.trust, judging.reread, responder))
     }
 
     /// Judges by `trust`, and by what is read in its place from time to time. To be called within a runtime.
-    pub(super) fn new(trust: Trust, reread: Reread, responder: Option<Responder>) -> Arc<Self> {
+    pub(crate) fn new(trust: Trust, reread: Reread, responder: Option<Responder>) -> Arc<Self> {
         let revocation = Arc::new(Revocation { trust: RwLock::new(Arc::new(trust)), reread, responder });
         tokio::spawn(keep_fresh(Arc::downgrade(&revocation), EVERY));
         revocation
@@ -111,7 +111,7 @@ async fn keep_fresh(revocation: Weak<Revocation>, every: Duration) {
 }
 
 /// The inspector of an intermediary; the door keeps the same one fresh.
-pub(super) struct Shared(pub(super) Arc<Revocation>);
+pub(crate) struct Shared(pub(crate) Arc<Revocation>);
 
 impl Inspector for Shared {
     /// Must not be called on a thread of the runtime: it waits for the responder.
@@ -134,8 +134,8 @@ impl Responder {
     ///
     /// # Errors
     /// [`net::Error`] if it is no address.
-    pub(super) fn new(url: String, clock: Arc<dyn Clock>) -> Result<Self, net::Error> {
-        let client = Client::new(Egress::new(&[super::callee::host(&url)])?, net::Settings::default(), clock);
+    pub(crate) fn new(url: String, clock: Arc<dyn Clock>) -> Result<Self, net::Error> {
+        let client = Client::new(Egress::new(&[crate::host(&url)])?, net::Settings::default(), clock);
         Ok(Responder { url, client, runtime: Handle::current(), said: Mutex::default() })
     }
 
@@ -205,17 +205,13 @@ impl Responder {
 mod tests {
     use std::io::{BufRead, BufReader};
     use std::net::{TcpListener, TcpStream};
-    use std::path::Path;
     use std::process::{Child, Command, Stdio};
 
     use model::SystemClock;
-    use seal::x509::{Crl, Standing};
-    use tempfile::TempDir;
+    use seal::x509::Standing;
 
     use super::*;
-
-    /// A certification authority made with OpenSSL's own tool: `good` and `other` are valid, `bad` is revoked.
-    struct House(TempDir);
+    use crate::test_ca::TestCa;
 
     /// OpenSSL's own responder; it ends with the test, however that ends.
     struct Responding {
@@ -230,67 +226,17 @@ mod tests {
         }
     }
 
-    impl House {
-        fn build() -> Self {
-            let house = House(tempfile::tempdir().unwrap());
-            let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-            house.openssl(&format!(
-                "req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=ca -days 9 -addext keyUsage=critical,keyCertSign,cRLSign"
-            ));
-            let mut index = String::new();
-            for (serial, name) in [(1, "good"), (2, "bad"), (3, "other")] {
-                house.openssl(&format!("req -new {key} -keyout {name}.key -out {name}.csr -subj /CN={name}"));
-                house.openssl(&format!(
-                    "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -set_serial {serial} -days 9 -out {name}.pem"
-                ));
-                let (state, since) = if name == "bad" { ("R", "260101000000Z") } else { ("V", "") };
-                index += &format!("{state}\t491231235959Z\t{since}\t0{serial}\tunknown\t/CN={name}\n");
-            }
-            std::fs::write(house.path().join("index.txt"), index).unwrap();
-            std::fs::write(
-                house.path().join("ca.cnf"),
-                "[ca]\ndefault_ca=c\n[c]\ndatabase=index.txt\ndefault_md=sha256\n",
-            )
-            .unwrap();
-            house
-        }
-
-        fn path(&self) -> &Path {
-            self.0.path()
-        }
-
-        fn openssl(&self, arguments: &str) {
-            let done =
-                Command::new("openssl").args(arguments.split(' ')).current_dir(self.path()).output().unwrap();
-            assert!(done.status.success(), "{arguments}: {}", String::from_utf8_lossy(&done.stderr));
-        }
-
-        fn certificate(&self, name: &str) -> Certificate {
-            let pem = std::fs::read(self.path().join(format!("{name}.pem"))).unwrap();
-            Certificate::all_from_pem(&pem).unwrap().remove(0)
-        }
-
-        fn trust(&self) -> Trust {
-            Trust::new(&[self.certificate("ca")]).unwrap()
-        }
-
-        fn list(&self) -> Crl {
-            self.openssl("ca -config ca.cnf -gencrl -keyfile ca.key -cert ca.pem -crldays 9 -out ca.crl");
-            Crl::read(&std::fs::read(self.path().join("ca.crl")).unwrap()).unwrap()
-        }
-
-        /// It says at which port it listens; a connection without a question would end it.
-        fn responder(&self) -> Responding {
-            let arguments = "ocsp -index index.txt -CA ca.pem -rsigner ca.pem -rkey ca.key -ndays 1 -port 0";
-            let mut command = Command::new("openssl");
-            command.args(arguments.split(' ')).current_dir(self.path());
-            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-            let mut line = String::new();
-            BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-            let port = line.split([':', ' ']).find_map(|word| word.parse::<u16>().ok());
-            let port = port.unwrap_or_else(|| panic!("{line}"));
-            Responding { child, url: format!("http://127.0.0.1:{port}/") }
-        }
+    /// It says at which port it listens; a connection without a question would end it.
+    fn responder(ca: &TestCa) -> Responding {
+        let arguments = "ocsp -index index.txt -CA ca.pem -rsigner ca.pem -rkey ca.key -ndays 1 -port 0";
+        let mut command = Command::new("openssl");
+        command.args(arguments.split(' ')).current_dir(ca.path());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let port = line.split([':', ' ']).find_map(|word| word.parse::<u16>().ok());
+        let port = port.unwrap_or_else(|| panic!("{line}"));
+        Responding { child, url: format!("http://127.0.0.1:{port}/") }
     }
 
     fn now() -> i64 {
@@ -306,11 +252,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_responder_is_asked_and_its_answer_remembered_for_a_while() {
-        let house = House::build();
-        let responding = house.responder();
+        let ca = TestCa::build();
+        let responding = responder(&ca);
         let responder = Responder::new(responding.url.clone(), Arc::new(SystemClock)).unwrap();
-        let revocation = Revocation::new(house.trust(), Box::new(|| None), Some(responder));
-        let [good, bad, other] = ["good", "bad", "other"].map(|name| house.certificate(name));
+        let revocation = Revocation::new(ca.trust(), Box::new(|| None), Some(responder));
+        let [good, bad, other] = ["good", "bad", "other"].map(|name| ca.certificate(name));
         assert_eq!(standing(&revocation, good.clone()).await, (Standing::Good, true));
         assert_eq!(standing(&revocation, bad.clone()).await, (Standing::Revoked, true));
         drop(responding);
@@ -321,7 +267,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_responder_that_is_away_is_not_asked_by_every_order() {
-        let house = House::build();
+        let ca = TestCa::build();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let calls = std::thread::spawn(move || {
@@ -336,10 +282,10 @@ mod tests {
                 .count()
         });
         let responder = Responder::new(url.clone(), Arc::new(SystemClock)).unwrap();
-        let revocation = Revocation::new(house.trust(), Box::new(|| None), Some(responder));
+        let revocation = Revocation::new(ca.trust(), Box::new(|| None), Some(responder));
         for name in ["good", "other", "bad"] {
             assert_eq!(
-                standing(&revocation, house.certificate(name)).await,
+                standing(&revocation, ca.certificate(name)).await,
                 (Standing::Incomplete, false),
                 "{name}"
             );
@@ -351,20 +297,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_list_counts_without_a_restart_and_an_unreadable_one_changes_nothing() {
-        let house = House::build();
-        let list = Mutex::new(Some(house.trust().with_crls(vec![house.list()])));
+        let ca = TestCa::build();
+        let list = Mutex::new(Some(ca.trust().with_crls(vec![ca.list()])));
         let reread: Reread = Box::new(move || list.lock().unwrap().take());
         let revocation =
-            Arc::new(Revocation { trust: RwLock::new(Arc::new(house.trust())), reread, responder: None });
-        assert_eq!(standing(&revocation, house.certificate("bad")).await.0, Standing::Incomplete);
+            Arc::new(Revocation { trust: RwLock::new(Arc::new(ca.trust())), reread, responder: None });
+        assert_eq!(standing(&revocation, ca.certificate("bad")).await.0, Standing::Incomplete);
         let task = tokio::spawn(keep_fresh(Arc::downgrade(&revocation), Duration::from_millis(5)));
-        while standing(&revocation, house.certificate("good")).await.0 != Standing::Good {
+        while standing(&revocation, ca.certificate("good")).await.0 != Standing::Good {
             sleep(Duration::from_millis(5)).await;
         }
         // By now nothing can be read any more.
         sleep(Duration::from_millis(50)).await;
-        assert_eq!(standing(&revocation, house.certificate("good")).await.0, Standing::Good);
-        assert_eq!(standing(&revocation, house.certificate("bad")).await.0, Standing::Revoked);
+        assert_eq!(standing(&revocation, ca.certificate("good")).await.0, Standing::Good);
+        assert_eq!(standing(&revocation, ca.certificate("bad")).await.0, Standing::Revoked);
         drop(revocation);
         task.await.unwrap();
     }

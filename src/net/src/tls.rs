@@ -1,0 +1,168 @@
+//! TLS for listeners (RFC 5246, RFC 8446): certificates are shown by both sides, but only that the other one owns the key of
+//! its certificate is decided here. Whether the certificate is known, valid and trusted is the matter of whoever answers,
+//! so that it can be answered in the words of its standard.
+//!
+//! TLS 1.2 is the least. Elliptic curves include those of Brainpool (RFC 7027): with OpenSSL before 3.2 they are spoken in
+//! TLS 1.2 alone.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openssl::error::ErrorStack;
+use openssl::ssl::{
+    AlpnError, Ssl, SslAcceptor, SslMethod, SslOptions, SslSessionCacheMode, SslVerifyMode, SslVersion,
+    select_next_proto,
+};
+use openssl::x509::X509;
+use seal::identity::Identity;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_openssl::SslStream;
+
+use crate::Error;
+
+/// Longest time of a handshake.
+const WITHIN: Duration = Duration::from_secs(10);
+/// Handshakes at once. When there are more, the oldest one has to go: it is the likeliest to be stalled on purpose.
+const MOST: usize = 512;
+/// Connections that wait for the server to take them.
+const READY: usize = 16;
+/// Groups for the exchange of keys, and curves of certificates.
+const GROUPS: &str = "X25519:P-256:P-384:P-521:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1";
+/// The only protocol that is spoken, as ALPN names it (RFC 7301).
+const PROTOCOL: &[u8] = b"\x08http/1.1";
+
+/// The other end of a connection: an extension of each of its requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Where it calls from.
+    pub address: SocketAddr,
+    /// Its certificate (DER), if it has shown one. It owns the key; nothing else of it has been looked at.
+    pub certificate: Option<Arc<[u8]>>,
+}
+
+/// Accepts connections, each after its handshake.
+pub struct Listener {
+    address: SocketAddr,
+    ready: Receiver<Connection>,
+    task: JoinHandle<()>,
+}
+
+/// A connection whose handshake is done.
+type Connection = (SslStream<TcpStream>, Peer);
+
+impl Listener {
+    /// Speaks TLS with whoever connects, and shows the certificate of `identity` with its chain.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] if the key pair cannot be used for TLS; [`Error::Setup`] if TLS cannot be set up.
+    pub fn new(listener: TcpListener, identity: &Identity) -> Result<Self, Error> {
+        let address = listener.local_addr().map_err(|_| Error::Setup)?;
+        let acceptor = acceptor(identity)?;
+        let (sender, ready) = channel(READY);
+        let task = tokio::spawn(take_in(listener, acceptor, sender));
+        Ok(Listener { address, ready, task })
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl axum::serve::Listener for Listener {
+    type Io = SslStream<TcpStream>;
+    type Addr = Peer;
+
+    async fn accept(&mut self) -> Connection {
+        match self.ready.recv().await {
+            Some(connection) => connection,
+            // The task ends with the listener alone: there is nobody who could still connect.
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Peer> {
+        Ok(Peer { address: self.address, certificate: None })
+    }
+}
+
+fn acceptor(identity: &Identity) -> Result<SslAcceptor, Error> {
+    let mut acceptor = settings().map_err(|_| Error::Setup)?;
+    let x509 = |certificate: &seal::x509::Certificate| X509::from_der(certificate.der());
+    let own = |acceptor: &mut openssl::ssl::SslAcceptorBuilder| -> Result<(), ErrorStack> {
+        acceptor.set_certificate(&*x509(identity.certificate())?)?;
+        acceptor.set_private_key(identity.key())?;
+        for issuer in identity.chain() {
+            acceptor.add_extra_chain_cert(x509(issuer)?)?;
+        }
+        acceptor.check_private_key()
+    };
+    own(&mut acceptor).map_err(|_| Error::Identity)?;
+    Ok(acceptor.build())
+}
+
+fn settings() -> Result<openssl::ssl::SslAcceptorBuilder, ErrorStack> {
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
+    acceptor.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    acceptor.set_groups_list(GROUPS)?;
+    // The certificate is asked for, and nobody is sent away for it, or for having none.
+    acceptor.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
+    // Each connection proves anew that its client owns the key.
+    acceptor.set_options(SslOptions::NO_TICKET | SslOptions::NO_RENEGOTIATION);
+    acceptor.set_session_cache_mode(SslSessionCacheMode::OFF);
+    acceptor.set_num_tickets(0)?;
+    acceptor
+        .set_alpn_select_callback(|_, offered| select_next_proto(PROTOCOL, offered).ok_or(AlpnError::NOACK));
+    Ok(acceptor)
+}
+
+/// Accepts connections for as long as somebody takes them.
+async fn take_in(mut listener: TcpListener, acceptor: SslAcceptor, ready: Sender<Connection>) {
+    let mut under_way = JoinSet::new();
+    let mut order = VecDeque::new();
+    loop {
+        let (stream, address) = axum::serve::Listener::accept(&mut listener).await;
+        while under_way.try_join_next().is_some() {}
+        make_room(&mut order);
+        let (acceptor, ready) = (acceptor.clone(), ready.clone());
+        order.push_back(under_way.spawn(async move {
+            match timeout(WITHIN, handshake(&acceptor, stream, address)).await {
+                Ok(Ok(connection)) => drop(ready.send(connection).await),
+                // Whoever speaks no TLS is no event; a house that looks for its partner's mistake can see it.
+                Ok(Err(_)) => tracing::debug!("a TLS handshake failed"),
+                Err(_) => tracing::debug!("a TLS handshake took too long"),
+            }
+        }));
+    }
+}
+
+fn make_room(order: &mut VecDeque<AbortHandle>) {
+    if order.len() < MOST {
+        return;
+    }
+    order.retain(|handshake| !handshake.is_finished());
+    while order.len() >= MOST {
+        if let Some(oldest) = order.pop_front() {
+            oldest.abort();
+        }
+    }
+}
+
+async fn handshake(
+    acceptor: &SslAcceptor,
+    stream: TcpStream,
+    address: SocketAddr,
+) -> Result<Connection, openssl::ssl::Error> {
+    let mut stream = SslStream::new(Ssl::new(acceptor.context())?, stream)?;
+    Pin::new(&mut stream).accept().await?;
+    let certificate = stream.ssl().peer_certificate().map(|it| it.to_der()).transpose()?;
+    Ok((stream, Peer { address, certificate: certificate.map(Arc::from) }))
+}

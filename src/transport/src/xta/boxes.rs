@@ -1,0 +1,299 @@
+//! What an account may have done: message ids, what is offered, reports, taking back. Message ids are tickets of the relay
+//! in lower case, since they are compared without regard to case; a party's message box is a mailbox of the relay.
+//!
+//! The server is synchronous and runs on threads that may block; the broker is waited for there.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::time::Duration;
+
+use broker::{Broker, Relay, RelayDelivery, RelayStage, Relayed};
+use model::{Actor, Authority, Caller, Message, MessageState, Role, Scope, Timestamp, ids};
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+use xta::model::{Availability, MetaData, Party, Record, Report, Severity, Status};
+use xta::{Error, Fault, Result};
+
+use super::account::Account;
+use super::kept::KeptMeta;
+
+/// Why a message came to nothing that its author has taken back.
+pub(super) const TAKEN_BACK: &str = "message.taken-back";
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+/// How message boxes are kept.
+#[derive(Debug, Clone)]
+pub struct BoxSettings {
+    /// Name of this server (`XTAServerIdentity`), also within message ids.
+    pub server: String,
+    /// Whether contents that a standard of the house recognises are checked before they are taken.
+    pub check: bool,
+    /// How long a message id may be used.
+    pub message_ids: Duration,
+    /// Authorities whose readers fetch by XTA, each with its tenant. For the others, messages are arrivals.
+    pub fetching: BTreeSet<(String, Authority)>,
+}
+
+/// The message boxes of the house.
+pub struct Boxes {
+    pub(super) broker: Broker,
+    pub(super) relay: Relay,
+    pub(super) settings: BoxSettings,
+    runtime: Handle,
+}
+
+impl Boxes {
+    /// Message boxes in this broker. To be called within the runtime that carries it.
+    pub fn new(broker: &Broker, settings: BoxSettings) -> Self {
+        Boxes { broker: broker.clone(), relay: broker.relay(), settings, runtime: Handle::current() }
+    }
+
+    /// The present moment by the gateway's clock.
+    pub fn now(&self) -> Timestamp {
+        self.broker.now()
+    }
+
+    /// Waits for the broker.
+    pub(super) fn wait<T>(
+        &self,
+        act: impl Future<Output = std::result::Result<T, broker::Error>>,
+    ) -> std::result::Result<T, broker::Error> {
+        self.runtime.block_on(act)
+    }
+
+    /// Issues a message id to the account.
+    ///
+    /// # Errors
+    /// 9030.
+    pub fn create_message_id(&self, account: &Account) -> Result<String> {
+        let id = format!("urn:de:xta:messageid:{}:{}", self.settings.server, ids::new_id());
+        let (member, ticket) = (member(account), ticket(&id));
+        let issued = self.relay.issue_for(&member, &ticket, self.settings.message_ids);
+        self.wait(issued).map_err(|error| failed(&error))?;
+        Ok(id)
+    }
+
+    /// Whether a reader offers a service to the account. Of readers that have no message box here nobody knows.
+    ///
+    /// # Errors
+    /// 9021.
+    pub fn lookup(&self, account: &Account, reader: &Party, service: &str) -> Result<Availability> {
+        if service.is_empty() || service.contains(|c: char| c.is_whitespace() || "<>\"{}|\\^`".contains(c)) {
+            return Err(Fault::NO_URI.into());
+        }
+        let known = self.reader(account, reader).is_some();
+        Ok(Availability { is_available: known.then(|| is_booked(account, service)), parameters: vec![] })
+    }
+
+    /// The authority of the house that a party is.
+    pub(super) fn reader(&self, account: &Account, party: &Party) -> Option<Authority> {
+        let key = party.id.trim().parse().ok()?;
+        self.broker.house().authority(&account.tenant, &key).map(|entry| entry.key.clone())
+    }
+
+    /// Where a message stands that the account wrote or may read.
+    ///
+    /// # Errors
+    /// 9070.
+    pub fn report(&self, account: &Account, message_id: &str) -> Result<Report> {
+        let (member, ticket) = (member(account), ticket(message_id));
+        let relayed = self.wait(self.relay.of_ticket(&member, &member.actor.id, &ticket));
+        let (meta, status, records) = match relayed.map_err(|error| failed(&error))? {
+            Some(relayed) => told(&relayed, self.now())?,
+            None => {
+                let sent = self.wait(self.broker.promised(&account.tenant, &member.actor.id, &ticket));
+                let (body, message) = sent.map_err(|error| failed(&error))?.ok_or(Fault::UNKNOWN_ID)?;
+                told_of_arrival(&body, &message)?
+            }
+        };
+        let time = written(self.now()).ok_or(Fault::INTERNAL)?;
+        Ok(Report { meta, time, server: self.settings.server.clone(), status, records })
+    }
+
+    /// Takes a message of the account back that is not to be delivered yet. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// 9022, 9100, 9101.
+    pub fn cancel(&self, account: &Account, message_id: &str) -> Result<()> {
+        let (member, ticket) = (member(account), ticket(message_id));
+        let relayed = self.wait(self.relay.sent(&member, &ticket)).map_err(|error| failed(&error))?;
+        let arrived = self.wait(self.broker.promised(&account.tenant, &member.actor.id, &ticket));
+        let arrived = arrived.map_err(|error| failed(&error))?;
+        let body = match (&relayed, &arrived) {
+            (Some(delivery), _) => &delivery.body,
+            (None, Some((body, _))) => body,
+            (None, None) => return Err(Fault::PARAMETERS.into()),
+        };
+        let not_before = meta(body)?.delivery.not_before.ok_or(Fault::NOT_BEFORE_IS_UNSET)?;
+        if moment(&not_before.to_string()).is_none_or(|moment| moment <= self.now()) {
+            return Err(Fault::NOT_BEFORE_HAS_PASSED.into());
+        }
+        let recalled = match relayed {
+            Some(it) if it.stage == RelayStage::Returned => Ok(()),
+            Some(_) => self.wait(self.relay.recall(&member, &ticket, TAKEN_BACK)),
+            None if arrived.is_some_and(|(_, it)| it.state == MessageState::Returned) => Ok(()),
+            None => self.wait(self.broker.recall_arrival(&member, &member.actor.id, &ticket, TAKEN_BACK)),
+        };
+        match recalled {
+            Err(broker::Error::Model(model::Error::WrongState { .. })) => {
+                Err(Fault::NOT_BEFORE_HAS_PASSED.into())
+            }
+            outcome => outcome.map_err(|error| failed(&error)),
+        }
+    }
+}
+
+/// The party of an account in the relay: originator of what it sends, and its own mailbox.
+pub(super) fn member(account: &Account) -> Caller {
+    Caller {
+        actor: Actor { kind: "partner".to_owned(), id: mailbox(&account.party) },
+        roles: vec![Role::System],
+        scope: Scope::tenant(&account.tenant),
+        authority: None,
+    }
+}
+
+/// Key of a party's message box. No mailbox of another transport has such a name.
+pub(super) fn mailbox(party: &Authority) -> String {
+    format!("xta:{party}")
+}
+
+/// A message id as the relay knows it.
+pub(super) fn ticket(message_id: &str) -> String {
+    message_id.trim().to_lowercase()
+}
+
+/// Whether an account may use a service.
+pub(super) fn is_booked(account: &Account, service: &str) -> bool {
+    account.services.is_empty() || account.services.iter().any(|booked| booked == service)
+}
+
+/// A failure as XTA tells it. What nobody but us can mend gets into the log by its code.
+pub(super) fn failed(error: &broker::Error) -> Error {
+    let fault = match error {
+        broker::Error::MailboxFull => Fault::DELIVERY,
+        broker::Error::TooLarge { .. } => Fault::TOO_LARGE,
+        broker::Error::IdReused => Fault::USED_ID,
+        broker::Error::UnknownAuthority => Fault::PARAMETERS,
+        broker::Error::Model(model::Error::NotFound { .. }) => Fault::UNKNOWN_ID,
+        _ => Fault::INTERNAL,
+    };
+    tracing::warn!(code = error.code(), fault = fault.code, "a request was not carried out");
+    fault.into()
+}
+
+/// What a delivery remembers of its message.
+pub(super) fn body(meta: &KeptMeta, bytes: u64) -> Value {
+    json!({ "meta": meta, "bytes": bytes })
+}
+
+/// Metadata as the author wrote them, with the size of what was taken in.
+pub(super) fn meta(body: &Value) -> Result<MetaData> {
+    let kept = body.get("meta").cloned().and_then(|meta| serde_json::from_value::<KeptMeta>(meta).ok());
+    let mut meta = MetaData::from(kept.ok_or(Fault::INTERNAL)?);
+    let bytes = body.get("bytes").and_then(Value::as_u64).filter(|bytes| *bytes > 0);
+    meta.size = bytes.or(meta.size);
+    Ok(meta)
+}
+
+/// Metadata of a delivery, with the moments of its way.
+pub(super) fn meta_of(delivery: &RelayDelivery, now: Timestamp) -> Result<MetaData> {
+    let mut meta = meta(&delivery.body)?;
+    meta.delivery.initial_send = written(delivery.created_at);
+    meta.delivery.delivery = written(delivery.enters_at).filter(|_| delivery.enters_at <= now);
+    meta.delivery.initial_fetch = delivery.forwarded_at.and_then(written);
+    meta.delivery.reception = delivery.received_at.and_then(written);
+    Ok(meta)
+}
+
+/// What is told of a delivery in a message box.
+fn told(relayed: &Relayed, now: Timestamp) -> Result<(MetaData, Status, Vec<Record>)> {
+    let delivery = &relayed.delivery;
+    let status = match delivery.stage {
+        RelayStage::Waiting | RelayStage::HandedOut => Status::Open,
+        RelayStage::Received => Status::Green,
+        RelayStage::Returned => Status::Red,
+    };
+    let mut records = vec![info(delivery.created_at, "submission", "taken in")?];
+    if let Some(moment) = delivery.forwarded_at {
+        records.push(info(moment, "fetch", "fetched by its reader")?);
+    }
+    if let Some(moment) = delivery.received_at {
+        records.push(info(moment, "reception", "received by its reader")?);
+    }
+    if delivery.stage == RelayStage::Returned {
+        records.push(returned(&relayed.message)?);
+    }
+    Ok((meta_of(delivery, now)?, status, records))
+}
+
+/// What is told of a message that an authority of the house takes in itself.
+fn told_of_arrival(body: &Value, message: &Message) -> Result<(MetaData, Status, Vec<Record>)> {
+    let mut meta = meta(body)?;
+    meta.delivery.initial_send = written(message.received_at);
+    meta.delivery.delivery = written(message.received_at);
+    let mut records = vec![info(message.received_at, "submission", "taken in")?];
+    let status = match message.state {
+        MessageState::Confirmed => {
+            meta.delivery.reception = written(message.updated_at);
+            records.push(info(message.updated_at, "reception", "received by its reader")?);
+            Status::Green
+        }
+        MessageState::Returned => {
+            records.push(returned(message)?);
+            Status::Red
+        }
+        _ => Status::Open,
+    };
+    Ok((meta, status, records))
+}
+
+fn info(moment: Timestamp, code: &str, reason: &str) -> Result<Record> {
+    let time = written(moment).ok_or(Fault::INTERNAL)?;
+    Ok(Record { severity: Severity::Info, time, code: code.to_owned(), reason: reason.to_owned() })
+}
+
+/// Why a message came to nothing: by the first rule that says so.
+fn returned(message: &Message) -> Result<Record> {
+    let rule = message.report.iter().flat_map(|report| &report.findings).next_back();
+    let reason = rule.map_or("returned", |finding| finding.rule.as_str());
+    let record = info(message.updated_at, "return", reason)?;
+    Ok(Record { severity: Severity::Error, ..record })
+}
+
+/// A moment as it is written.
+pub(super) fn written<T: std::str::FromStr>(moment: Timestamp) -> Option<T> {
+    moment.to_string().parse().ok()
+}
+
+/// The moment of an `xs:dateTime`; without a zone it is UTC.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
+    let is_midnight = text.contains("T24:");
+    let text = text.replacen("T24:", "T00:", 1);
+    let found = Timestamp::parse(&text).or_else(|| Timestamp::parse(&format!("{text}Z")))?;
+    Some(if is_midnight { found.plus(DAY) } else { found })
+}
+
+/// The end of an `xs:date`; without a zone it is UTC.
+pub(super) fn end_of_day(text: &str) -> Option<Timestamp> {
+    let (day, zone) = text.split_at_checked(10)?;
+    moment(&format!("{day}T24:00:00{zone}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_as_xml_schema_has_them() {
+        let at = |text: &str| moment(text).map(|moment| moment.to_string());
+        assert_eq!(at("2026-11-29T01:00:00+01:00").as_deref(), Some("2026-11-29T00:00:00Z"));
+        assert_eq!(at("2026-11-29T01:00:00.5").as_deref(), Some("2026-11-29T01:00:00.5Z"));
+        assert_eq!(at("2026-12-31T24:00:00Z").as_deref(), Some("2027-01-01T00:00:00Z"));
+        assert_eq!(at("gestern"), None);
+        let end = |text: &str| end_of_day(text).map(|moment| moment.to_string());
+        assert_eq!(end("2026-11-29").as_deref(), Some("2026-11-30T00:00:00Z"));
+        assert_eq!(end("2026-11-29+01:00").as_deref(), Some("2026-11-29T23:00:00Z"));
+        assert_eq!(end("2026"), None);
+    }
+}

@@ -1,0 +1,69 @@
+//! One connection's side of the server: who calls is decided by its certificate, the rest is done by the message boxes.
+
+use std::sync::Arc;
+
+use ::xta::Result;
+use ::xta::model::{Availability, MetaData, Party, Report};
+use ::xta::server::Backend;
+use ::xta::server::backend::{Fetched, Listed, Receiving, Selector, Wish};
+use seal::x509::Certificate;
+
+use super::account::Account;
+use super::accounts::Accounts;
+use super::boxes::Boxes;
+
+/// Where the requests of a connection are carried out.
+pub(super) struct Desk {
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) boxes: Arc<Boxes>,
+    /// What the connection has shown.
+    pub(super) certificate: Option<Certificate>,
+}
+
+impl Backend for Desk {
+    type Caller = Account;
+
+    fn caller(&self, party: Option<&Party>) -> Result<Account> {
+        self.accounts.caller(self.certificate.as_ref(), party.map(|party| party.id.trim()))
+    }
+
+    fn create_message_id(&self, caller: &Account) -> Result<String> {
+        self.boxes.create_message_id(caller)
+    }
+
+    fn lookup(&self, caller: &Account, reader: &Party, service: &str) -> Result<Availability> {
+        self.boxes.lookup(caller, reader, service)
+    }
+
+    fn begin(&self, caller: &Account, meta: &MetaData, wish: Wish) -> Result<Box<dyn Receiving + '_>> {
+        self.boxes.begin(caller, meta, wish)
+    }
+
+    fn report(&self, caller: &Account, message_id: &str) -> Result<Report> {
+        self.boxes.report(caller, message_id)
+    }
+
+    fn cancel(&self, caller: &Account, message_id: &str) -> Result<()> {
+        self.boxes.cancel(caller, message_id)
+    }
+
+    fn list(&self, caller: &Account, selector: &Selector, most: Option<u32>) -> Result<Listed> {
+        self.boxes.list(caller, selector, most)
+    }
+
+    fn list_on(&self, caller: &Account, iterator: &str) -> Result<Listed> {
+        self.boxes.list_on(caller, iterator)
+    }
+
+    fn fetch(&self, caller: &Account, selector: &Selector) -> Result<Fetched> {
+        self.boxes.fetch(caller, selector)
+    }
+
+    fn fetch_on(&self, caller: &Account, iterator: &str, received: &[String]) -> Result<Fetched> {
+        self.boxes.fetch_on(caller, iterator, received)
+    }
+
+    fn close(&self, caller: &Account, message_ids: &[String], iterator: &str) -> Result<()> {
+        self.boxes.close(caller, message_ids, iterator)
+    }
+}

@@ -1,0 +1,150 @@
+//! `/xta/v3/management`, `/xta/v3/send` and `/xta/v3/msgbox`: XTA's binding to HTTP (XTA 2, version 3: SOAP 1.2, faults with
+//! status 500). A request runs on a thread that may block, and reads its body from there as it comes. `GET …?wsdl` describes
+//! the service.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use ::xta::server::{self, Answer, Port, Rules};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, HeaderName};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use net::tls::Peer;
+use seal::x509::Certificate;
+use tokio::task::spawn_blocking;
+
+use super::accounts::Accounts;
+use super::boxes::Boxes;
+use super::desk::Desk;
+use super::wsdl::wsdl;
+use crate::door::{Places, announced, body, response};
+
+/// What a message has beside its contents, in bytes.
+const BESIDE: u64 = 1 << 20;
+/// Bytes that are read of a request after it was refused: many clients hear nothing before they have said all.
+const HEARD_OUT: u64 = 64 << 20;
+/// Media type of the description.
+const WSDL: &str = "text/xml; charset=utf-8";
+
+/// The server behind HTTP. Cheap to clone.
+#[derive(Clone)]
+pub struct Door(Arc<Inner>);
+
+struct Inner {
+    accounts: Arc<Accounts>,
+    boxes: Arc<Boxes>,
+    places: Places,
+    settings: server::Settings,
+}
+
+/// The routes of the server, if there is one. Requests must have a [`Peer`] for an extension; without one they are refused
+/// like those without a certificate.
+pub fn router(door: Option<Door>) -> Router {
+    let Some(door) = door else { return Router::new() };
+    let port = |path, port| Router::new().route(path, post(take).get(describe)).with_state((door.clone(), port));
+    port("/xta/v3/management", Port::Management)
+        .merge(port("/xta/v3/send", Port::Send))
+        .merge(port("/xta/v3/msgbox", Port::MessageBox))
+}
+
+impl Door {
+    pub(super) fn new(accounts: Accounts, boxes: Boxes, broker: broker::Broker) -> Self {
+        // Contents may come as base64, and what is too large is refused in the words of the standard.
+        let most = accounts.most_container_bytes().saturating_mul(2).saturating_add(BESIDE);
+        let mut settings = server::Settings::default();
+        settings.limits.envelope_bytes = most;
+        settings.limits.package_bytes = most;
+        let places = Places::new(broker, most);
+        Door(Arc::new(Inner { accounts: Arc::new(accounts), boxes: Arc::new(boxes), places, settings }))
+    }
+}
+
+impl Inner {
+    fn answer(&self, port: Port, heads: Heads, mut body: Box<dyn Read + Send>) -> ::xta::Result<Answer> {
+        let Heads { certificate, content_type, accept } = heads;
+        let rules = if self.accounts.is_lenient(certificate.as_ref()) { Rules::Lenient } else { Rules::Strict };
+        let settings = server::Settings { rules, ..self.settings };
+        let desk = Desk {
+            accounts: Arc::clone(&self.accounts),
+            boxes: Arc::clone(&self.boxes),
+            certificate,
+        };
+        let request = server::Request { port, content_type, accept, body: &mut body };
+        let answer = server::answer(&desk, request, &settings)?;
+        if let Some(error) = &answer.error {
+            tracing::info!(code = error.code(), operation = ?answer.operation, %error, "a fault of XTA");
+            // What cannot be read any more is nobody's loss.
+            let _ = io::copy(&mut body.take(HEARD_OUT), &mut io::sink());
+        }
+        Ok(answer)
+    }
+}
+
+/// What is known of a request before its body.
+struct Heads {
+    certificate: Option<Certificate>,
+    content_type: String,
+    accept: Option<String>,
+}
+
+impl Heads {
+    fn of(request: &Request) -> Self {
+        let peer = request.extensions().get::<Peer>();
+        let der = peer.and_then(|peer| peer.certificate.as_deref());
+        Heads {
+            certificate: der.and_then(|der| Certificate::from_der(der).ok()),
+            content_type: text(request.headers(), CONTENT_TYPE).unwrap_or_default(),
+            accept: text(request.headers(), ACCEPT),
+        }
+    }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+async fn take(State((Door(door), port)): State<(Door, Port)>, request: Request) -> Response {
+    let heads = Heads::of(&request);
+    let announced = announced(request.headers());
+    let whose = door.accounts.bodies_of(heads.certificate.as_ref());
+    let place = match door.places.take(&whose, announced).await {
+        Ok(place) => place,
+        Err(refusal) => return refusal,
+    };
+    let body = body(request.into_body(), announced).await;
+    // A client that goes away does not stop its request: what was begun is ended.
+    let done = spawn_blocking(move || (door.answer(port, heads, body), place)).await;
+    let (answer, place) = match done {
+        Ok((answer, place)) => (answer, Some(place)),
+        // A defect of ours ends one request; what the panic says stays inside.
+        Err(_) => {
+            tracing::error!(code = broker::Error::Internal.code(), "a request of XTA failed");
+            (server::failure(), None)
+        }
+    };
+    match answer {
+        Ok(Answer { status, content_type, body, .. }) => {
+            let mut response = response(body, content_type, place);
+            *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            response
+        }
+        Err(error) => {
+            tracing::error!(code = error.code(), "not even a fault could be made");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+async fn describe(headers: HeaderMap, uri: Uri) -> Response {
+    if !uri.query().is_some_and(|query| query.eq_ignore_ascii_case("wsdl")) {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST")]).into_response();
+    }
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    match text(&headers, HOST).filter(|host| !host.is_empty() && host.bytes().all(is_part)) {
+        Some(host) => ([(CONTENT_TYPE, WSDL)], wsdl(&host)).into_response(),
+        None => StatusCode::BAD_REQUEST.into_response(),
+    }
+}

@@ -1,0 +1,82 @@
+//! XTA 2, version 3 (web service 2.1.1), over the broker: accounts send messages and fetch those of their message boxes.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `door` | the paths of the three ports: requests in, answers out, both as streams |
+//! | `wsdl` | the description of the service |
+//! | `desk` | one connection's side of the server |
+//! | `accounts` | who calls: the account of a certificate, and the party that it speaks for |
+//! | `account` | an account that calls |
+//! | `boxes` | what an account may have done: message ids, reports, taking back |
+//! | `sending` | messages that are taken in |
+//! | `reading` | message boxes that are looked through |
+//! | `cursor` | where looking through a message box goes on |
+//! | `package` | the contents of a message as they are kept |
+//! | `kept` | metadata as they are kept |
+
+mod account;
+mod accounts;
+mod boxes;
+mod cursor;
+mod desk;
+mod door;
+mod kept;
+mod package;
+mod reading;
+mod sending;
+mod wsdl;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use broker::Broker;
+use model::{Authority, Clock};
+
+use crate::Judging;
+use crate::revocation::Revocation;
+use accounts::Accounts;
+
+pub use account::Account;
+pub use accounts::AccountEntry;
+pub use boxes::{BoxSettings, Boxes};
+pub use door::{Door, router};
+
+/// How the server is set up.
+pub struct Settings {
+    /// Its name in reports and message ids.
+    pub server: String,
+    /// Who judges the certificates of those who call.
+    pub judging: Judging,
+    /// Accounts.
+    pub accounts: Vec<AccountEntry>,
+    /// How long a message id may be used.
+    pub message_id: Duration,
+    /// Whether contents of the standards of the house are checked before they are taken in.
+    pub check: bool,
+}
+
+/// The door to a server over this broker. To be called within the runtime that carries the broker.
+///
+/// # Errors
+/// [`net::Error`] if the address of a responder is none.
+pub fn door(broker: &Broker, settings: Settings, clock: Arc<dyn Clock>) -> Result<Door, net::Error> {
+    let revocation = Revocation::of(settings.judging, Arc::clone(&clock))?;
+    let accounts = Accounts::new(settings.accounts, revocation, broker.house(), clock);
+    let boxes = BoxSettings {
+        server: settings.server,
+        check: settings.check,
+        message_ids: settings.message_id,
+        fetching: fetching(broker),
+    };
+    Ok(Door::new(accounts, Boxes::new(broker, boxes), broker.clone()))
+}
+
+/// Authorities whose readers fetch by XTA, each with its tenant.
+fn fetching(broker: &Broker) -> BTreeSet<(String, Authority)> {
+    let of = |tenant: &broker::house::Tenant| {
+        let own = tenant.authorities.iter().filter(|authority| authority.xta_box);
+        own.map(|authority| (tenant.id.clone(), authority.key.clone())).collect::<Vec<_>>()
+    };
+    broker.house().tenants().flat_map(of).collect()
+}

@@ -1,0 +1,158 @@
+//! The contents of a message as they are kept: a ZIP whose entries are stored as they are, in the order in which they
+//! came, and at its end the list of them, `xta.json`. Anybody can take it apart with common tools.
+
+use std::io::{self, Read, Write};
+
+use broker::{Payload, PayloadWriterBlocking, Section, StoredPayload};
+use xta::model::Content;
+use xta::server::backend::Contents;
+use xta::{Error, Fault, Result};
+use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
+use zip::{CompressionMethod, ZipArchive};
+
+use super::kept::KeptContent;
+
+/// The entry that lists the others.
+const LIST: &str = "xta.json";
+/// Most contents of a message.
+const MOST_CONTENTS: usize = 10_000;
+/// Most bytes of the list: what a message may say of its contents.
+const MOST_LIST: u64 = 8 << 20;
+/// Longest file name within the container, in characters.
+const NAME_CHARS: usize = 100;
+
+/// Writes a container. Dropped before its end, it leaves nothing behind.
+pub(super) struct Packer {
+    zip: ZipWriter<StreamWriter<PayloadWriterBlocking>>,
+    contents: Vec<KeptContent>,
+    /// Bytes that all contents may still have.
+    left: u64,
+    said: u64,
+}
+
+impl Packer {
+    /// A container for at most `most` bytes of content.
+    pub(super) fn new(writer: PayloadWriterBlocking, most: u64) -> Self {
+        Packer { zip: ZipWriter::new_stream(writer), contents: Vec::new(), left: most, said: 0 }
+    }
+
+    /// Begins a content; the one before is complete.
+    pub(super) fn begin(&mut self, index: usize, content: &Content) -> Result<()> {
+        if self.contents.len() == MOST_CONTENTS || self.contents.iter().any(|it| it.index == index) {
+            return Err(Fault::TOO_LARGE.into());
+        }
+        let entry = entry_name(index, content.file_name.as_deref());
+        self.zip.start_file(entry.as_str(), stored()).map_err(io::Error::from)?;
+        let kept = KeptContent::new(index, content, entry);
+        self.said += serde_json::to_string(&kept).map_err(io::Error::from)?.len() as u64;
+        if self.said > MOST_LIST / 2 {
+            return Err(Fault::TOO_LARGE.into());
+        }
+        self.contents.push(kept);
+        Ok(())
+    }
+
+    /// Ends the container. Returns it with the bytes of all contents together.
+    pub(super) fn finish(mut self) -> Result<(StoredPayload, u64)> {
+        self.contents.sort_by_key(|it| it.index);
+        let bytes = self.contents.iter().map(|it| it.length).sum();
+        self.zip.start_file(LIST, stored()).map_err(io::Error::from)?;
+        serde_json::to_writer(&mut self.zip, &self.contents).map_err(io::Error::from)?;
+        let writer = self.zip.finish().map_err(io::Error::from)?.into_inner();
+        Ok((writer.finish().map_err(|error| super::boxes::failed(&error.into()))?, bytes))
+    }
+}
+
+impl Write for Packer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(content) = self.contents.last_mut() else { return Err(io::ErrorKind::InvalidInput.into()) };
+        let length = bytes.len() as u64;
+        self.left = self.left.checked_sub(length).ok_or_else(|| Error::Fault(Fault::TOO_LARGE))?;
+        self.zip.write_all(bytes)?;
+        content.length += length;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A container that is read again.
+pub(super) struct Unpacked {
+    payload: Payload,
+    places: Vec<Place>,
+    listed: Vec<(Content, u64)>,
+}
+
+/// Where a content lies in the container.
+struct Place {
+    start: u64,
+    length: u64,
+}
+
+impl Unpacked {
+    /// Opens a container of ours.
+    pub(super) fn open(payload: Payload) -> Result<Self> {
+        let mut zip = ZipArchive::new(payload.blocking()).map_err(io::Error::from)?;
+        let mut list = Vec::new();
+        zip.by_name(LIST).map_err(io::Error::from)?.take(MOST_LIST).read_to_end(&mut list)?;
+        let kept: Vec<KeptContent> = serde_json::from_slice(&list).map_err(io::Error::from)?;
+        let (mut places, mut listed) = (Vec::new(), Vec::new());
+        for content in &kept {
+            let start = zip.by_name(&content.entry).map_err(io::Error::from)?.data_start();
+            places.push(Place { start, length: content.length });
+            listed.push((content.content(), content.length));
+        }
+        Ok(Unpacked { payload, places, listed })
+    }
+
+    /// The bytes of one of the contents.
+    pub(super) fn section(&self, index: usize) -> Result<Section> {
+        let place = self.places.get(index).ok_or(Fault::INTERNAL)?;
+        Ok(Section::of(&self.payload, place.start, place.length))
+    }
+}
+
+impl Contents for Unpacked {
+    fn list(&self) -> &[(Content, u64)] {
+        &self.listed
+    }
+
+    fn open(&self, index: usize) -> Result<Box<dyn Read + '_>> {
+        Ok(Box::new(self.section(index)?))
+    }
+}
+
+/// Entries are not compressed, so that a content can be read from any place on.
+fn stored() -> SimpleFileOptions {
+    SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true)
+}
+
+/// A name that no program takes for a path, begun by the content's place so that no two are the same.
+fn entry_name(index: usize, file_name: Option<&str>) -> String {
+    let last = file_name.unwrap_or("content").rsplit(['/', '\\']).next().unwrap_or_default();
+    let harmless = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ') { c } else { '_' };
+    let name: String = last.chars().map(harmless).take(NAME_CHARS).collect();
+    format!("{index:05}-{}", name.trim_matches([' ', '.']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_no_path_and_no_two_are_the_same() {
+        for (name, entry) in [
+            (None, "00007-content"),
+            (Some("../../etc/passwd"), "00007-passwd"),
+            (Some("C:\\a\\b:c.pdf"), "00007-b_c.pdf"),
+            (Some("Gebäude 1.pdf"), "00007-Gebäude 1.pdf"),
+            (Some(".."), "00007-"),
+            (Some("a\u{0}\u{202e}b"), "00007-a__b"),
+        ] {
+            assert_eq!(entry_name(7, name), entry);
+        }
+        assert!(entry_name(7, Some(&"x".repeat(5_000))).len() < 120);
+    }
+}

@@ -1,0 +1,144 @@
+//! Message boxes that their readers look through, fetch from, and close messages of. A reader sees nothing but its own:
+//! whatever else there is, is as if it were not there.
+
+use broker::{BoxFilter, RelayDelivery};
+use model::{Caller, Id, Timestamp};
+use xta::server::backend::{Fetched, Listed, NoMatch, Position, Rest, Selector};
+use xta::{Fault, Result};
+
+use super::account::Account;
+use super::boxes::{Boxes, failed, member, meta_of, ticket};
+use super::cursor::Cursor;
+use super::package::Unpacked;
+
+/// Most entries of one answer, and as many as are given if nothing is said.
+const MOST_ENTRIES: u32 = 100;
+/// Most messages that a selector or a call names.
+const MOST_NAMED: usize = 100;
+/// How often the next message is looked for if another request has closed it meanwhile.
+const ATTEMPTS: usize = 5;
+
+impl Boxes {
+    /// The first entries of the account's message box that a selector fits.
+    ///
+    /// # Errors
+    /// 9030.
+    pub fn list(&self, account: &Account, selector: &Selector, most: Option<u32>) -> Result<Listed> {
+        let most = most.unwrap_or(MOST_ENTRIES).clamp(1, MOST_ENTRIES);
+        match Cursor::of(selector).filter(is_bounded) {
+            Some(cursor) => self.listed(account, Cursor { most: Some(most), ..cursor }),
+            None => Ok(nothing(Cursor::default().write(), NoMatch::SearchArgs)),
+        }
+    }
+
+    /// Those behind them.
+    ///
+    /// # Errors
+    /// 9030.
+    pub fn list_on(&self, account: &Account, iterator: &str) -> Result<Listed> {
+        match Cursor::read(iterator).filter(is_bounded) {
+            Some(cursor) => self.listed(account, cursor),
+            None => Ok(nothing(iterator.to_owned(), NoMatch::RequestId)),
+        }
+    }
+
+    fn listed(&self, account: &Account, cursor: Cursor) -> Result<Listed> {
+        let member = member(account);
+        let most = cursor.most.unwrap_or(MOST_ENTRIES);
+        let entries = self.entries(&member, &cursor, most)?;
+        let Some(last) = entries.last() else {
+            return Ok(nothing(cursor.write(), NoMatch::NoMatch));
+        };
+        let position = self.position(&member, cursor.behind(last.enters_at, last.message))?;
+        let now = self.now();
+        let entries = entries.iter().map(|entry| meta_of(entry, now)).collect::<Result<_>>()?;
+        Ok(Listed { entries, position })
+    }
+
+    /// The first message of the account's message box that a selector fits. It stays there.
+    ///
+    /// # Errors
+    /// 9022, 9070.
+    pub fn fetch(&self, account: &Account, selector: &Selector) -> Result<Fetched> {
+        let cursor = Cursor::of(selector).filter(is_bounded).ok_or(Fault::PARAMETERS)?;
+        self.fetched(account, cursor)
+    }
+
+    /// The next one; those in `received` are closed first.
+    ///
+    /// # Errors
+    /// 9070.
+    pub fn fetch_on(&self, account: &Account, iterator: &str, received: &[String]) -> Result<Fetched> {
+        self.close(account, received, iterator)?;
+        let cursor = Cursor::read(iterator).filter(is_bounded).ok_or(Fault::UNKNOWN_ID)?;
+        self.fetched(account, cursor)
+    }
+
+    fn fetched(&self, account: &Account, cursor: Cursor) -> Result<Fetched> {
+        let member = member(account);
+        for _ in 0..ATTEMPTS {
+            let found = self.entries(&member, &cursor, 1)?.into_iter().next().ok_or(Fault::UNKNOWN_ID)?;
+            let content = self.wait(self.relay.content(&member, found.message));
+            let handed_out = self.wait(self.relay.fetch(&member, found.message));
+            let (content, delivery) = match (content, handed_out) {
+                (Ok(content), Ok(delivery)) => (content, delivery),
+                (Err(broker::Error::Model(model::Error::NotFound { .. })), _)
+                | (_, Err(broker::Error::Model(model::Error::NotFound { .. }))) => continue,
+                (Err(error), _) | (_, Err(error)) => return Err(failed(&error)),
+            };
+            let position = self.position(&member, cursor.behind(delivery.enters_at, delivery.message))?;
+            let contents = Box::new(Unpacked::open(content)?);
+            return Ok(Fetched { meta: meta_of(&delivery, self.now())?, position, contents });
+        }
+        Err(Fault::UNKNOWN_ID.into())
+    }
+
+    /// The account has processed these messages. They are named one by one; the iterator says nothing, since clients of the
+    /// field bring any.
+    ///
+    /// # Errors
+    /// 9022 if there are too many, 9070.
+    pub fn close(&self, account: &Account, message_ids: &[String], _iterator: &str) -> Result<()> {
+        if message_ids.len() > MOST_NAMED {
+            return Err(Fault::PARAMETERS.into());
+        }
+        let member = member(account);
+        let tickets: Vec<String> = message_ids.iter().map(|id| ticket(id)).collect();
+        let closed = self.wait(self.relay.close(&member, &member.actor.id, &tickets));
+        closed.map_err(|error| failed(&error))
+    }
+
+    fn entries(&self, member: &Caller, cursor: &Cursor, most: u32) -> Result<Vec<RelayDelivery>> {
+        let found = self.wait(self.relay.entries(member, &filter(member, cursor), most));
+        found.map_err(|error| failed(&error))
+    }
+
+    /// Where it goes on behind what was given, and how much there is.
+    fn position(&self, member: &Caller, behind: Cursor) -> Result<Position> {
+        let left = self.wait(self.relay.count(member, &filter(member, &behind)));
+        let rest = Rest::Pending(left.map_err(|error| failed(&error))?);
+        Ok(Position { iterator: behind.write(), rest })
+    }
+}
+
+/// A selection within the party's own message box.
+fn filter<'a>(member: &'a Caller, cursor: &'a Cursor) -> BoxFilter<'a> {
+    let moment = |micros: (i64, Id)| (Timestamp::from_micros(micros.0), micros.1);
+    BoxFilter {
+        mailbox: &member.actor.id,
+        tickets: &cursor.ids,
+        related: &cursor.related,
+        from: cursor.from.map(Timestamp::from_micros),
+        until: cursor.until.map(Timestamp::from_micros),
+        only_new: cursor.only_new,
+        after: cursor.after.map(moment),
+    }
+}
+
+fn is_bounded(cursor: &Cursor) -> bool {
+    cursor.ids.len() <= MOST_NAMED && cursor.related.len() <= MOST_NAMED
+}
+
+fn nothing(iterator: String, reason: NoMatch) -> Listed {
+    Listed { entries: vec![], position: Position { iterator, rest: Rest::Nothing(reason) } }
+}

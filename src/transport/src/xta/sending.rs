@@ -1,0 +1,315 @@
+//! Messages that an account sends: what metadata alone forbid is refused before any content is read; the rest is written
+//! as it comes, checked, and taken in by one transaction with its message id. For an authority whose reader fetches by XTA
+//! it waits in the message box, for any other it is an arrival.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use broker::{Arrival, BoxTerms, Broker, Checked, NewDelivery, Sent, StoredPayload};
+use model::message::{Door, Finding};
+use model::{Actor, Authority, Caller, Timestamp};
+use serde_json::{Value, json};
+use xta::model::{Content, ContentRole, MetaData};
+use xta::server::backend::{Contents, Receiving, Reply, Wish};
+use xta::{Error, Fault, Result};
+
+use super::account::Account;
+use super::boxes::{Boxes, body, end_of_day, failed, is_booked, mailbox, member, moment, ticket};
+use super::kept::KeptMeta;
+use super::package::{Packer, Unpacked};
+
+/// Most bytes of metadata, as they are kept.
+const MOST_META: usize = 60 * 1024;
+/// Most messages that one says it answers.
+const MOST_RELATED: usize = 100;
+/// Contents that are shown to the standards of the house.
+const MOST_LOOKED_AT: usize = 100;
+/// How far ahead a message may be sent.
+const LONGEST_AHEAD: Duration = Duration::from_secs(366 * 24 * 3_600);
+/// Longest subject that the relay keeps beside the metadata, in bytes.
+const SUBJECT_BYTES: usize = 4_000;
+/// What a container is called that no standard reads.
+const CONTAINER: &str = "xta.zip";
+
+impl Boxes {
+    /// Begins to take in a message of the account.
+    ///
+    /// # Errors
+    /// 9013, 9014, 9020, 9022 to 9024, 9080.
+    pub fn begin(&self, account: &Account, meta: &MetaData, wish: Wish) -> Result<Box<dyn Receiving + '_>> {
+        let began = self.try_begin(account, meta, wish);
+        let receiver = began.map_err(|error| self.refused(account, error))?;
+        Ok(Box::new(receiver))
+    }
+
+    fn try_begin(&self, account: &Account, meta: &MetaData, wish: Wish) -> Result<Receiver<'_>> {
+        if wish == Wish::Synchronous {
+            return Err(Fault::ONLY_ASYNCHRONOUS.into());
+        }
+        if meta.author.id.trim() != account.party.as_str() {
+            return Err(Fault::NOT_THE_SENDER.into());
+        }
+        if !is_booked(account, &meta.service) {
+            return Err(Fault::NOT_BOOKED.into());
+        }
+        let ticket = ticket(&meta.message_id);
+        if ticket.is_empty() {
+            return Err(Fault::NO_PARAMETERS.into());
+        }
+        let reader = self.reader(account, &meta.reader).ok_or(Fault::PARAMETERS)?;
+        let member = member(account);
+        if !self.wait(self.relay.may_use(&member, &ticket)).map_err(|error| failed(&error))? {
+            return Err(self.not_usable(&member, &ticket));
+        }
+        let terms = self.terms(meta)?;
+        let kept = KeptMeta::from(meta);
+        if serde_json::to_string(&kept).map_or(0, |json| json.len()) > MOST_META {
+            return Err(Fault::TOO_LARGE.into());
+        }
+        let writer = self.relay.writer(&member).map_err(|error| failed(&error))?;
+        let packer = Packer::new(writer, account.container_bytes);
+        let subject = meta.subject.clone().filter(|subject| subject.len() <= SUBJECT_BYTES);
+        let account = account.clone();
+        Ok(Receiver { boxes: self, account, member, kept, ticket, reader, terms, subject, packer })
+    }
+
+    /// When a message is to be delivered, and what it answers.
+    fn terms(&self, meta: &MetaData) -> Result<BoxTerms> {
+        let now = self.now();
+        let delivery = &meta.delivery;
+        let read = |text: Option<String>, read: fn(&str) -> Option<Timestamp>| match text {
+            Some(text) => read(&text).map(Some).ok_or(Fault::PARAMETERS),
+            None => Ok(None),
+        };
+        let not_before = read(delivery.not_before.as_ref().map(ToString::to_string), moment)?;
+        let obsolete_at = read(delivery.obsolete_after.as_ref().map(ToString::to_string), end_of_day)?;
+        let starts = not_before.map_or(now, |moment| moment.max(now));
+        let is_too_far = starts > now.plus(LONGEST_AHEAD);
+        if is_too_far || obsolete_at.is_some_and(|end| end <= starts) || meta.in_reply_to.len() > MOST_RELATED
+        {
+            return Err(Fault::PARAMETERS.into());
+        }
+        let related = meta.in_reply_to.iter().map(|id| self::ticket(id)).filter(|id| !id.is_empty());
+        Ok(BoxTerms { not_before, obsolete_at, related: related.collect() })
+    }
+
+    /// Why a message id may not be used: it was, or it was never issued to this party.
+    fn not_usable(&self, member: &Caller, ticket: &str) -> Error {
+        let sent = self.wait(async {
+            let relayed = self.relay.sent(member, ticket).await?.is_some();
+            let tenant = &member.scope.tenant;
+            Ok(relayed || self.broker.promised(tenant, &member.actor.id, ticket).await?.is_some())
+        });
+        match sent {
+            Ok(true) => Fault::USED_ID.into(),
+            Ok(false) => Fault::PARAMETERS.into(),
+            Err(error) => failed(&error),
+        }
+    }
+
+    /// Leaves an audit event of a refusal. If that fails, the refusal stands all the same.
+    fn refused(&self, account: &Account, error: Error) -> Error {
+        if let Error::Fault(fault) = &error {
+            let noted = self.broker.note_refusal(&account.caller, error.code(), fault.code);
+            if let Err(error) = self.wait(noted) {
+                tracing::warn!(code = error.code(), "a refusal could not be noted");
+            }
+        }
+        error
+    }
+}
+
+/// A message that is being taken in.
+struct Receiver<'a> {
+    boxes: &'a Boxes,
+    account: Account,
+    member: Caller,
+    kept: KeptMeta,
+    ticket: String,
+    reader: Authority,
+    terms: BoxTerms,
+    subject: Option<String>,
+    packer: Packer,
+}
+
+impl Receiving for Receiver<'_> {
+    fn content(&mut self, index: usize, content: &Content) -> Result<&mut dyn Write> {
+        let begun = self.packer.begin(index, content);
+        begun.map_err(|error| self.boxes.refused(&self.account, error))?;
+        Ok(self)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Option<Reply>> {
+        let (boxes, account) = (self.boxes, self.account.clone());
+        match self.take_in() {
+            Ok(()) => Ok(None),
+            Err(error) => Err(boxes.refused(&account, error)),
+        }
+    }
+}
+
+/// Bytes of the content that has begun.
+impl Write for Receiver<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.packer.write(bytes);
+        written.map_err(|error| self.boxes.refused(&self.account, error.into()).into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Receiver<'_> {
+    fn take_in(self) -> Result<()> {
+        let Receiver { boxes, account, member, kept, ticket, reader, terms, subject, packer } = self;
+        let (stored, bytes) = packer.finish()?;
+        let told = Told { account, member, body: body(&kept, bytes), ticket, reader, terms, subject };
+        let is_fetched =
+            boxes.settings.fetching.contains(&(told.account.tenant.clone(), told.reader.clone()));
+        let recognised = match boxes.recognised(&told.member, &stored) {
+            Ok(recognised) => recognised,
+            Err(error) => {
+                boxes.discard(stored);
+                return Err(error);
+            }
+        };
+        if is_fetched { boxes.put(told, stored) } else { boxes.hand_over(told, stored, recognised) }
+    }
+}
+
+/// What is known of a message whose contents are here.
+struct Told {
+    account: Account,
+    member: Caller,
+    body: Value,
+    ticket: String,
+    reader: Authority,
+    terms: BoxTerms,
+    subject: Option<String>,
+}
+
+impl Boxes {
+    /// The first content that a standard of the house recognises: the message itself, else an attachment.
+    fn recognised(&self, member: &Caller, stored: &StoredPayload) -> Result<Option<usize>> {
+        let payload = self.broker.written(member, stored).map_err(|error| failed(&error))?;
+        let unpacked = Unpacked::open(payload)?;
+        if unpacked.list().is_empty() {
+            return Err(Fault::NO_PARAMETERS.into());
+        }
+        let mut first = None;
+        for (index, (content, _)) in unpacked.list().iter().enumerate().take(MOST_LOOKED_AT) {
+            if content.role == ContentRole::Encrypted {
+                continue;
+            }
+            let (mut source, name) = (unpacked.section(index)?, content.file_name.as_deref());
+            let is_known = match self.settings.check {
+                true => {
+                    let checked = self.broker.check_source(&mut source, name);
+                    is_sound(&checked.map_err(|error| failed(&error))?)?
+                }
+                false => {
+                    let known = self.broker.recognises_source(&mut source, name);
+                    known.map_err(|error| failed(&error))?
+                }
+            };
+            if is_known {
+                first.get_or_insert(index);
+            }
+        }
+        Ok(first)
+    }
+
+    /// Puts a message into the message box of its reader.
+    fn put(&self, told: Told, stored: StoredPayload) -> Result<()> {
+        let new = NewDelivery {
+            door: Door::Xta,
+            dedup_key: format!("xta:{}", told.ticket),
+            ticket: told.ticket.clone(),
+            issued_to: None,
+            mailbox: mailbox(&told.reader),
+            addressee: told.reader.to_string(),
+            authority: told.reader,
+            partner: told.account.party.to_string(),
+            subject: told.subject,
+            body: told.body,
+            terms: told.terms,
+        };
+        match self.wait(self.relay.take_in(&told.member, new, stored)) {
+            Ok(_) => Ok(()),
+            Err(broker::Error::TicketRefused) => Err(self.not_usable(&told.member, &told.ticket)),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    /// Hands a message to the authority of the house that it is for: the content that a standard recognises; if there is
+    /// none, the whole container waits for a human.
+    fn hand_over(&self, told: Told, container: StoredPayload, recognised: Option<usize>) -> Result<()> {
+        let party = told.account.party.to_string();
+        let caller = Caller { actor: Actor { kind: "partner".to_owned(), id: party }, ..told.member.clone() };
+        let (stored, file_name) = match recognised {
+            None => (container, Some(CONTAINER.to_owned())),
+            Some(index) => {
+                let taken_out = take_out(&self.broker, &caller, &container, index);
+                self.discard(container);
+                taken_out?
+            }
+        };
+        let arrival = Arrival {
+            door: Door::Xta,
+            ticket: told.ticket.clone(),
+            authority: told.reader,
+            file_name,
+            answers: None,
+            finding: recognised.is_none().then(|| Finding::error("message.unknown")),
+            facts: json!({ "messageId": told.ticket, "account": told.account.id }),
+            not_before: told.terms.not_before,
+            sent: Some(Sent {
+                sender: told.member.actor.id.clone(),
+                ticket: told.ticket.clone(),
+                body: told.body,
+            }),
+        };
+        match self.wait(self.broker.take_arrival(&caller, arrival, stored)) {
+            Ok(_) => Ok(()),
+            Err(broker::Error::TicketRefused) => Err(self.not_usable(&told.member, &told.ticket)),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    /// Removes what was written and is not needed.
+    fn discard(&self, stored: StoredPayload) {
+        // It cannot fail: what cannot be removed is swept.
+        let _ = self.wait(async {
+            self.broker.discard_arrival(stored).await;
+            Ok(())
+        });
+    }
+}
+
+/// One content of a container as bytes of their own, with its name.
+fn take_out(
+    broker: &Broker,
+    caller: &Caller,
+    container: &StoredPayload,
+    index: usize,
+) -> Result<(StoredPayload, Option<String>)> {
+    let unpacked = Unpacked::open(broker.written(caller, container).map_err(|error| failed(&error))?)?;
+    let mut writer = broker.arrival_writer(caller).map_err(|error| failed(&error))?;
+    io::copy(&mut unpacked.section(index)?, &mut writer)?;
+    let stored = writer.finish().map_err(|error| failed(&error.into()))?;
+    Ok((stored, unpacked.list().get(index).and_then(|(content, _)| content.file_name.clone())))
+}
+
+/// Whether a standard recognises a content; an error if it does and refuses it.
+fn is_sound(checked: &Checked) -> Result<bool> {
+    let findings = &checked.report.findings;
+    if checked.identity.is_none() && findings.iter().all(|finding| finding.rule == "message.unknown") {
+        return Ok(false);
+    }
+    if checked.report.is_acceptable() {
+        return Ok(true);
+    }
+    let is_encoding = findings.iter().any(|finding| finding.rule == "xml.encoding");
+    Err(if is_encoding { Fault::ENCODING } else { Fault::SCHEMA }.into())
+}
