@@ -79,13 +79,13 @@ pub use repairs::NOTE_CHARS;
 pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
 pub use store::{
+    BoxFilter, CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery,
+    RelayPiece, RelayQuota, RelayStage, RelayWhole, StoredPayload, WholeQuota,
+};
+pub use store::{
     Breaker, BreakerState, ChainFinding, ChainReport, ClarificationFilter, Class, Delivery, InboxEntry,
     InboxFilter, InboxState, Lane, Listed, MessageFilter, Page, Partner, Payload, RecordFilter, SealedEvent,
     Stats, Subscription, Terms, TokenRow,
-};
-pub use store::{
-    BoxFilter, CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery, RelayPiece,
-    RelayQuota, RelayStage, RelayWhole, StoredPayload, WholeQuota,
 };
 pub use store::{Upload as UploadState, UploadQuota};
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};

@@ -70,7 +70,8 @@ impl Store {
             select = select.sql(" AND stage = 0");
         }
         if !filter.tickets.is_empty() {
-            select = self.db().texts_of(select.sql(" AND ticket IN "), Json::from(filter.tickets).to_string());
+            select =
+                self.db().texts_of(select.sql(" AND ticket IN "), Json::from(filter.tickets).to_string());
         }
         if !filter.related.is_empty() {
             select = self.db().answering(select, Json::from(filter.related).to_string());

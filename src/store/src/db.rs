@@ -104,7 +104,9 @@ impl Db {
     /// Appended to a select of deliveries: only those that answer one of the texts of a JSON array.
     pub(crate) fn answering(&self, select: Select, texts: String) -> Select {
         let each = match self {
-            Db::Sqlite(..) => " AND EXISTS (SELECT 1 FROM json_each(relay_delivery.related) AS it WHERE it.value IN ",
+            Db::Sqlite(..) => {
+                " AND EXISTS (SELECT 1 FROM json_each(relay_delivery.related) AS it WHERE it.value IN "
+            }
             Db::Postgres(_) => {
                 " AND EXISTS (SELECT 1 FROM jsonb_array_elements_text(CAST(relay_delivery.related AS jsonb)) \
                  AS it (value) WHERE it.value IN "

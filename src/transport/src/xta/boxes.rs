@@ -132,9 +132,7 @@ impl Boxes {
             Some(it) if it.stage == RelayStage::Returned => Ok(()),
             Some(_) => self.wait(self.relay.recall(&member, &ticket, TAKEN_BACK)),
             None if arrived.is_some_and(|(_, it)| it.state == MessageState::Returned) => Ok(()),
-            None => {
-                self.wait(self.broker.recall_arrival(&member, &member.actor.id, &ticket, TAKEN_BACK))
-            }
+            None => self.wait(self.broker.recall_arrival(&member, &member.actor.id, &ticket, TAKEN_BACK)),
         };
         match recalled {
             Err(broker::Error::Model(model::Error::WrongState { .. })) => {

@@ -2,9 +2,7 @@
 //! reader gets what the author wrote.
 
 use serde::{Deserialize, Serialize};
-use xta::model::{
-    Content, ContentRole, DeliveryAttributes, Key, MetaData, Party, Scenario,
-};
+use xta::model::{Content, ContentRole, DeliveryAttributes, Key, MetaData, Party, Scenario};
 
 /// Metadata of a message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

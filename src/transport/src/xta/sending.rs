@@ -85,7 +85,8 @@ impl Boxes {
         let obsolete_at = read(delivery.obsolete_after.as_ref().map(ToString::to_string), end_of_day)?;
         let starts = not_before.map_or(now, |moment| moment.max(now));
         let is_too_far = starts > now.plus(LONGEST_AHEAD);
-        if is_too_far || obsolete_at.is_some_and(|end| end <= starts) || meta.in_reply_to.len() > MOST_RELATED {
+        if is_too_far || obsolete_at.is_some_and(|end| end <= starts) || meta.in_reply_to.len() > MOST_RELATED
+        {
             return Err(Fault::PARAMETERS.into());
         }
         let related = meta.in_reply_to.iter().map(|id| self::ticket(id)).filter(|id| !id.is_empty());
@@ -152,7 +153,8 @@ impl Receiver<'_> {
         let Receiver { boxes, account, member, kept, ticket, reader, terms, subject, packer } = self;
         let (stored, bytes) = packer.finish()?;
         let told = Told { account, member, body: body(&kept, bytes), ticket, reader, terms, subject };
-        let is_fetched = boxes.settings.fetching.contains(&(told.account.tenant.clone(), told.reader.clone()));
+        let is_fetched =
+            boxes.settings.fetching.contains(&(told.account.tenant.clone(), told.reader.clone()));
         let recognised = match boxes.recognised(&told.member, &stored) {
             Ok(recognised) => recognised,
             Err(error) => {

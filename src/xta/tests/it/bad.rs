@@ -141,7 +141,8 @@ fn packages() -> Vec<Row> {
         Asked { content_type: well.content_type.replace(from, to), ..well.clone() }
     };
     let include = |href: &str| {
-        let include = format!("<i:Include xmlns:i=\"http://www.w3.org/2004/08/xop/include\" href=\"{href}\"/>");
+        let include =
+            format!("<i:Include xmlns:i=\"http://www.w3.org/2004/08/xop/include\" href=\"{href}\"/>");
         with("JVBERi0xLjQ=", &include)
     };
     let part = "\r\n--b\r\nContent-ID: <p@test>\r\n\r\nx\r\n--b--";
@@ -192,7 +193,11 @@ fn messages() -> Vec<Row> {
         ("a size of nothing", with("<m:MsgSize>21", "<m:MsgSize>0"), "Sender 9022"),
         ("a size below zero", with("<m:MsgSize>21", "<m:MsgSize>-1"), "Sender 9022"),
         ("a test that is neither", with("TestMsg=\"true\"", "TestMsg=\"ja\""), "Sender 9022"),
-        ("elements in another order", with("<m:Qualifier>", "<m:MsgSize>1</m:MsgSize><m:Qualifier>"), "Sender 9022"),
+        (
+            "elements in another order",
+            with("<m:Qualifier>", "<m:MsgSize>1</m:MsgSize><m:Qualifier>"),
+            "Sender 9022",
+        ),
         ("an element nobody knows", with("<m:Subject>", "<m:Betreff/><m:Subject>"), "Sender 9022"),
         ("an element of another namespace", with("<code>X_DATA</code>", "<m:code>X</m:code>"), "Sender 9022"),
         ("a code without its list", with("listURI=\"urn:l\" ", ""), "Sender 9022"),
@@ -223,7 +228,8 @@ fn requests() -> Vec<Row> {
     let list = |inner: &str| Asked::bare(LIST, "", &format!("<o:MsgBoxStatusListRequest {inner}"));
     let select = |inner: &str| list(&format!("><o:MsgSelector {inner}</o:MsgBoxStatusListRequest>"));
     let close = |inner: &str| Asked::bare(CLOSE, "", &format!("<o:MsgBoxCloseRequest {inner}"));
-    let received = "MsgBoxRequestID=\"1\"><o:LastMsgReceived>urn:none</o:LastMsgReceived></o:MsgBoxCloseRequest>";
+    let received =
+        "MsgBoxRequestID=\"1\"><o:LastMsgReceived>urn:none</o:LastMsgReceived></o:MsgBoxCloseRequest>";
     vec![
         ("a locked account", Asked::bare(CHECK, &author(LOCKED), ""), "Sender 9011"),
         ("an author that is none", Asked::bare(CHECK, "<m:Author/>", ""), "Sender 9022"),
@@ -243,7 +249,11 @@ fn requests() -> Vec<Row> {
         ),
         (
             "two ids",
-            Asked::bare(REPORT, "", "<wsa:MessageID>urn:a</wsa:MessageID><wsa:MessageID>urn:b</wsa:MessageID>"),
+            Asked::bare(
+                REPORT,
+                "",
+                "<wsa:MessageID>urn:a</wsa:MessageID><wsa:MessageID>urn:b</wsa:MessageID>",
+            ),
             "Sender",
         ),
         ("no list request", Asked::bare(LIST, "", ""), "Sender 9020"),
@@ -251,10 +261,18 @@ fn requests() -> Vec<Row> {
         ("a list of no entries", list("maxListItems=\"0\"/>"), "Sender 9022"),
         ("a list of minus one", list("maxListItems=\"-1\"/>"), "Sender 9022"),
         ("a form that is not known", list("ListForm=\"Kurz\"/>"), "Sender 9022"),
-        ("a moment in a selector", select("><o:MsgBoxEntryTimeFrom>x</o:MsgBoxEntryTimeFrom></o:MsgSelector>"), "Sender 9022"),
+        (
+            "a moment in a selector",
+            select("><o:MsgBoxEntryTimeFrom>x</o:MsgBoxEntryTimeFrom></o:MsgSelector>"),
+            "Sender 9022",
+        ),
         ("a new entry that is neither", select("newEntry=\"vielleicht\"/>"), "Sender 9022"),
         ("an extension", select("><o:Extension/></o:MsgSelector>"), "Sender 9022"),
-        ("a part of a message", Asked::bare(FETCH, "", "<o:MsgBoxFetchRequest MsgPart=\"Body\"/>"), "Sender 9022"),
+        (
+            "a part of a message",
+            Asked::bare(FETCH, "", "<o:MsgBoxFetchRequest MsgPart=\"Body\"/>"),
+            "Sender 9022",
+        ),
         ("an empty box", Asked::bare(FETCH, "", "<o:MsgBoxFetchRequest/>"), "Sender 9070"),
         ("a close without id of its request", close("/>"), "Sender 9022"),
         ("a close of what is not there", close(received), "Sender 9070"),

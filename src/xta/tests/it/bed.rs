@@ -62,9 +62,10 @@ impl Asked {
             "multipart/related; boundary=b; type=\"application/xop+xml\"; start=\"<root@test>\"; \
              start-info=\"application/soap+xml; action=\\\"{action}\\\"\""
         );
-        let mut body = b"--b\r\nContent-Type: application/xop+xml; charset=utf-8; type=\"application/soap+xml\"\r\n\
+        let mut body =
+            b"--b\r\nContent-Type: application/xop+xml; charset=utf-8; type=\"application/soap+xml\"\r\n\
             Content-ID: <root@test>\r\n\r\n"
-            .to_vec();
+                .to_vec();
         body.extend_from_slice(&self.body);
         body.extend_from_slice(b"\r\n--b--\r\n");
         Asked { content_type, body, ..self.clone() }

@@ -49,8 +49,7 @@ fn every_code_of_the_list_is_told_with_its_name_in_its_exception() {
     let answers: Vec<Got> = faults.iter().copied().flat_map(asked).collect();
     assert!(answers.iter().all(|got| got.status == 500));
     validate(&answers);
-    for (judged, (code, name, exception)) in
-        judge(&answers).iter().zip(codes.iter().flat_map(|it| [it, it]))
+    for (judged, (code, name, exception)) in judge(&answers).iter().zip(codes.iter().flat_map(|it| [it, it]))
     {
         assert_eq!(judged.texts("code"), [code.to_string()]);
         assert_eq!(judged.texts("name"), [name]);

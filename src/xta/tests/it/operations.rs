@@ -82,9 +82,8 @@ fn every_operation_is_answered_as_the_schemas_say() {
     assert_eq!(cancelled.shown("Body").collect::<Vec<_>>(), [" | "]);
     assert_eq!(judged[7].texts("ItemsPending"), ["0"]);
     let reasons = |judged: &Judged| judged.shown("NoMessageAvailable").map(str::to_owned).collect::<Vec<_>>();
-    let reason = |name| {
-        vec![format!(" reason=http://www.osci.eu/ws/2008/05/transport/MsgBox/reasons/{name} | ")]
-    };
+    let reason =
+        |name| vec![format!(" reason=http://www.osci.eu/ws/2008/05/transport/MsgBox/reasons/{name} | ")];
     assert_eq!(reasons(&judged[9]), reason("RequestIdInvalid"));
     assert_eq!(reasons(&judged[14]), reason("NoMatch"));
     assert_eq!(judged[11].texts("TypeOfBusinessScenario"), ["X_DATA"]);

@@ -30,7 +30,8 @@ fn each_recorded_request_of_jax_ws_is_answered_as_jax_ws_did() {
     for (number, (ours, theirs)) in PAIRS.iter().zip(judge(&ours).iter().zip(judge(&theirs).iter())) {
         // JAX-WS calls every fault one of the receiver.
         assert_eq!(ours.verdict.replace("Sender", "Receiver"), theirs.verdict, "{number}");
-        for name in ["Action", "RelatesTo", "Message", "Attachment", "code", "name", "Identifier", "Subject"] {
+        for name in ["Action", "RelatesTo", "Message", "Attachment", "code", "name", "Identifier", "Subject"]
+        {
             let ours: Vec<&str> = ours.shown(name).collect();
             let theirs: Vec<&str> = theirs.shown(name).collect();
             // Reports differ in their entries.
@@ -65,7 +66,8 @@ fn each_request_of_zeep_is_answered_whether_it_reads_packages_or_not() {
         let got: Vec<Got> = ZEEP
             .iter()
             .map(|(name, operation, _)| {
-                let body = std::fs::read(shared(&format!("samples/xta/v3-zeep-requests/{name}.xml"))).unwrap();
+                let body =
+                    std::fs::read(shared(&format!("samples/xta/v3-zeep-requests/{name}.xml"))).unwrap();
                 let asked = Asked::raw(operation.port(), &soap_xml(operation.action()), body);
                 let asked = if accepts { asked.accepting_packages() } else { asked };
                 asked.with(&backend, &Settings::default())
