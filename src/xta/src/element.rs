@@ -9,8 +9,10 @@ use crate::{Error, Result};
 
 /// Longest text of an element, in bytes.
 const TEXT: usize = 64 * 1024;
-/// Longest element that is kept as it came, in bytes.
-const FRAGMENT: usize = 128 * 1024;
+/// Longest id, in bytes; the standard wants no more than 100.
+const ID: usize = 1024;
+/// Longest element that is kept as it came, in bytes. It repeats the namespaces around it.
+const FRAGMENT: usize = 32 * 1024;
 
 /// A start tag, taken along with its attributes that have no namespace.
 pub(crate) struct Element {
@@ -76,14 +78,31 @@ pub(crate) fn required_text<R: BufRead>(reader: &mut Reader<R>) -> Result<String
     Some(text(reader)?).filter(|text| !text.is_empty()).ok_or(Error::Malformed("an element is empty"))
 }
 
+/// The id of a message, up to and with the end of the innermost element.
+pub(crate) fn id<R: BufRead>(reader: &mut Reader<R>) -> Result<String> {
+    Some(required_text(reader)?).filter(|id| id.len() <= ID).ok_or(Error::Malformed("an id is too long"))
+}
+
 /// A value of a type of XML Schema, up to and with the end of the innermost element.
 pub(crate) fn value<R: BufRead, T: std::str::FromStr>(reader: &mut Reader<R>) -> Result<T> {
     text(reader)?.parse().map_err(|_| Error::Malformed("a date, moment or number is none"))
 }
 
-/// The innermost element as it came, up to and with its end.
-pub(crate) fn fragment<R: BufRead>(reader: &mut Reader<R>) -> Result<String> {
-    Ok(reader.copy_element(FRAGMENT)?)
+/// The innermost element as it came, up to and with its end. Its children are some of these, in their order.
+pub(crate) fn fragment<R: BufRead>(
+    reader: &mut Reader<R>,
+    namespace: &'static str,
+    locals: &[&str],
+) -> Result<String> {
+    let fragment = reader.copy_element(FRAGMENT)?;
+    let mut copy = Reader::new(fragment.as_bytes(), xml::Limits::default());
+    copy.next()?;
+    let mut children = Children::of(&mut copy, namespace)?;
+    for local in locals {
+        children.optional(local, |reader, _| Ok(reader.skip()?))?;
+    }
+    children.finish()?;
+    Ok(fragment)
 }
 
 /// Children of the innermost element, one after the other, in the order of a schema.

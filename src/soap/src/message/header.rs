@@ -72,17 +72,20 @@ impl Header {
         let begin = reader.consumed();
         // What the blocks take in memory, which may be more than on the wire: each repeats the namespaces in scope.
         let mut held = 0;
-        while next_child(reader)? != Child::None {
+        loop {
+            let next = next_child(reader)?;
+            if held > most_bytes || reader.consumed() - begin > most_bytes as u64 {
+                return Err(Error::Limit { limit: "size of the header" });
+            }
+            if next == Child::None {
+                return Ok(());
+            }
             if !self.addressing_takes(reader)? {
                 let block = read_block(reader, most_bytes - held)?;
                 held += block.as_ref().map_or(0, |block| block.xml.len());
                 self.blocks.extend(block);
             }
-            if held > most_bytes || reader.consumed() - begin > most_bytes as u64 {
-                return Err(Error::Limit { limit: "size of the header" });
-            }
         }
-        Ok(())
     }
 
     fn addressing_takes<R: BufRead>(&mut self, reader: &mut Reader<R>) -> Result<bool> {

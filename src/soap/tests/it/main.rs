@@ -3,9 +3,12 @@
 
 mod faults;
 mod hostile;
+mod messages;
+mod outgoing;
 mod python;
 mod reading;
 mod recordings;
+mod requests;
 mod round_trip;
 mod speed;
 mod streaming;

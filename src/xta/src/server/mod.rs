@@ -30,6 +30,9 @@ use reply::Frame;
 /// allows.
 const KNOWN: [(&str, &str); 3] = [(META, "Author"), (META, "MessageMetaData"), (OSCI, "X509TokenContainer")];
 
+/// Most bytes of a request that brings no message.
+const SMALL: u64 = 1 << 20;
+
 /// A request as it came over HTTP.
 pub struct Request<R> {
     /// Whose path it was sent to.
@@ -100,7 +103,8 @@ fn respond<B: Backend, R: Read>(
     settings: &Settings,
     frame: &mut Frame,
 ) -> Result<Answer> {
-    let mut incoming = soap::message::open(&request.content_type, request.body, settings.limits)?;
+    let limits = limits(request.port, settings.limits);
+    let mut incoming = soap::message::open(&request.content_type, request.body, limits)?;
     let header = incoming.header()?;
     frame.relates_to = header.addressing.message_id.clone().filter(|id| !id.is_empty());
     let operation = operation(&incoming, &header, request.port)?;
@@ -110,6 +114,19 @@ fn respond<B: Backend, R: Read>(
     let mut exchange = Exchange { backend, incoming, header, rules: settings.rules };
     let outcome = exchange.carry_out(operation)?;
     frame.answer(outcome)
+}
+
+/// Only messages that are sent are large.
+fn limits(port: Port, limits: Limits) -> Limits {
+    match port {
+        Port::Send => limits,
+        _ => Limits {
+            root_bytes: limits.root_bytes.min(SMALL),
+            envelope_bytes: limits.envelope_bytes.min(SMALL),
+            package_bytes: limits.package_bytes.min(SMALL),
+            ..limits
+        },
+    }
 }
 
 /// The action tells it, never the body.

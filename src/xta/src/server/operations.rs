@@ -72,9 +72,19 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
 
     /// Who calls; the header that says for whom is optional.
     fn caller(&self) -> Result<B::Caller> {
-        let Some(block) = self.header.block(META, "Author") else { return self.backend.caller(None) };
-        let party = in_block(&block.xml, |reader| metadata::read_party(reader, self.rules))?;
+        let Some(block) = self.block("Author")? else { return self.backend.caller(None) };
+        let party = in_block(block, |reader| metadata::read_party(reader, self.rules))?;
         self.backend.caller(Some(&party))
+    }
+
+    /// The header block with this name. Of two, others could read the other one.
+    fn block(&self, local: &str) -> Result<Option<&str>> {
+        let blocks = self.header.blocks.iter();
+        let mut named = blocks.filter(|block| block.namespace == META && block.local == local);
+        match (named.next(), named.next()) {
+            (_, Some(_)) => Err(Error::Malformed("a header block stands twice")),
+            (block, None) => Ok(block.map(|block| block.xml.as_str())),
+        }
     }
 
     fn manage(&mut self, operation: Operation, caller: &B::Caller) -> Result<Outcome> {
@@ -160,8 +170,8 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
     }
 
     fn send(&mut self, wish: Wish) -> Result<Outcome> {
-        let block = self.header.block(META, "MessageMetaData").ok_or(Fault::NO_PARAMETERS)?;
-        let meta = in_block(&block.xml, |reader| metadata::read(reader, self.rules))?;
+        let block = self.block("MessageMetaData")?.ok_or(Fault::NO_PARAMETERS)?;
+        let meta = in_block(block, |reader| metadata::read(reader, self.rules))?;
         let caller = self.backend.caller(Some(&meta.author))?;
         let mut receiving = self.backend.begin(&caller, &meta, wish)?;
         let limits = container::Limits::default();

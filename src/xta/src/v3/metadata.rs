@@ -6,13 +6,20 @@ use std::io::{BufRead, Write};
 use xml::value::Boolean;
 use xml::{Reader, Writer};
 
-use super::names::{META, WSA};
+use super::names::{META, WSA, WSSE};
 use crate::element::{self, Children, Element};
 use crate::model::{DeliveryAttributes, Key, MetaData, Party, Scenario};
 use crate::{Error, Result};
 
 /// Most elements of one name.
 const MANY: usize = 1_000;
+/// Most tokens of one party.
+const TOKENS: usize = 8;
+/// What a token holds one of, and what it is for.
+const TOKEN_KINDS: [&str; 3] = ["BinarySecurityToken", "SecurityTokenReference", "UsernameToken"];
+const TOKEN_USES: [&str; 3] = ["AUTHENTICATION", "ENCRYPTION", "SIGNATURE"];
+/// Receipts that may be asked for.
+const RECEIPTS: [&str; 6] = ["Submission", "Relay", "Delivery", "Fetch", "Reception", "ReceiptTo"];
 
 /// How exactly metadata must follow the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +71,8 @@ fn read_delivery<R: BufRead>(reader: &mut Reader<R>) -> Result<DeliveryAttribute
         initial_fetch: children.optional("InitialFetch", |reader, _| element::value(reader))?,
         reception: children.optional("Reception", |reader, _| element::value(reader))?,
         service_quality: children.optional("ServiceQuality", |reader, _| element::required_text(reader))?,
-        receipt_requests: children.optional("ReceiptRequests", |reader, _| element::fragment(reader))?,
+        receipt_requests: children
+            .optional("ReceiptRequests", |reader, _| element::fragment(reader, META, &RECEIPTS))?,
     };
     children.finish()?;
     Ok(delivery)
@@ -99,9 +107,16 @@ pub(crate) fn read_party<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Re
     let mut children = Children::of(reader, META)?;
     let mut party =
         children.required("Identifier", |reader, element| read_identifier(reader, element, rules))?;
-    party.tokens = children.many("SecurityToken", MANY, |reader, _| element::fragment(reader))?;
+    party.tokens = children.many("SecurityToken", TOKENS, read_token)?;
     children.finish()?;
     Ok(party)
+}
+
+fn read_token<R: BufRead>(reader: &mut Reader<R>, element: &Element) -> Result<String> {
+    match element.attribute("usage") {
+        Some(usage) if TOKEN_USES.contains(&usage.trim()) => element::fragment(reader, WSSE, &TOKEN_KINDS),
+        _ => Err(Error::Malformed("a token without a usage that is known")),
+    }
 }
 
 fn read_identifier<R: BufRead>(reader: &mut Reader<R>, element: &Element, rules: Rules) -> Result<Party> {
@@ -115,9 +130,10 @@ fn read_identifier<R: BufRead>(reader: &mut Reader<R>, element: &Element, rules:
 
 fn read_identification<R: BufRead>(reader: &mut Reader<R>, meta: &mut MetaData) -> Result<()> {
     let mut children = Children::of(reader, META)?;
-    meta.message_id = children.required_of(WSA, "MessageID", |reader, _| element::required_text(reader))?;
+    meta.message_id = children.required_of(WSA, "MessageID", |reader, _| element::id(reader))?;
     meta.in_reply_to = children.many("In-Reply-To", MANY, |reader, _| element::text(reader))?;
-    meta.process_ref = children.optional("ProcessRef", |reader, _| element::fragment(reader))?;
+    meta.process_ref = children
+        .optional("ProcessRef", |reader, _| element::fragment(reader, META, &["Requester", "Responder"]))?;
     children.finish()
 }
 
@@ -337,3 +353,6 @@ pub(crate) fn write_key<W: Write>(
     }
     Ok(writer.end()?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,10 @@ pub(crate) const META: &str = "http://www.osci.eu/ws/2014/10/transport";
 /// WS-Addressing 1.0.
 pub(crate) const WSA: &str = "http://www.w3.org/2005/08/addressing";
 
+/// WS-Security, of tokens.
+pub(crate) const WSSE: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
+
 /// A port of the service; each has a path of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Port {

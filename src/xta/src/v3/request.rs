@@ -64,10 +64,13 @@ pub(crate) fn begin<R: BufRead>(reader: &mut Reader<R>, namespace: &str, local: 
 /// `wsa:MessageID`: the message that is meant.
 pub(crate) fn message_id<R: BufRead>(reader: &mut Reader<R>) -> Result<String> {
     begin(reader, WSA, "MessageID")?;
-    Some(element::text(reader)?).filter(|id| !id.is_empty()).ok_or(Fault::NO_PARAMETERS.into())
+    match element::id(reader) {
+        Err(Error::Malformed(_)) => Err(Fault::NO_PARAMETERS.into()),
+        id => id,
+    }
 }
 
-/// `LookupServiceRequest`: readers and the services asked for.
+/// `LookupServiceRequest`: readers, without their tokens, and the services asked for.
 pub(crate) fn lookup<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<Vec<(Party, String)>> {
     begin(reader, XTA, "LookupServiceRequest")?;
     let mut lists = Children::of(reader, XTA)?;
@@ -86,9 +89,10 @@ pub(crate) fn lookup<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result
 
 fn read_lookup<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<(Party, String)> {
     let mut children = Children::of(reader, XTA)?;
-    let party = children.required_of(META, "Reader", |reader, _| metadata::read_party(reader, rules))?;
+    let mut party = children.required_of(META, "Reader", |reader, _| metadata::read_party(reader, rules))?;
     let service = children.required("ServiceType", |reader, _| element::text(reader))?;
     children.finish()?;
+    party.tokens.clear();
     match is_uri(&service) {
         true => Ok((party, service)),
         false => Err(Fault::NO_URI.into()),
@@ -137,10 +141,8 @@ fn read_selector<R: BufRead>(reader: &mut Reader<R>) -> Result<Selector> {
         };
         let mut conditions = Children::of(reader, OSCI)?;
         let selector = Selector {
-            message_ids: conditions
-                .many_of((WSA, "MessageID"), IDS, |reader, _| element::required_text(reader))?,
-            relates_to: conditions
-                .many_of((WSA, "RelatesTo"), IDS, |reader, _| element::required_text(reader))?,
+            message_ids: conditions.many_of((WSA, "MessageID"), IDS, |reader, _| element::id(reader))?,
+            relates_to: conditions.many_of((WSA, "RelatesTo"), IDS, |reader, _| element::id(reader))?,
             from: conditions.optional("MsgBoxEntryTimeFrom", |reader, _| element::value(reader))?,
             to: conditions.optional("MsgBoxEntryTimeTo", |reader, _| element::value(reader))?,
             is_new,
@@ -159,7 +161,7 @@ pub(crate) fn next<R: BufRead>(reader: &mut Reader<R>, local: &str) -> Result<Ne
     let iterator = element.attribute("MsgBoxRequestID").map(|id| id.trim().to_owned());
     let iterator = iterator.ok_or(Error::Malformed("a request of a message box without its id"))?;
     let mut children = Children::of(reader, OSCI)?;
-    let received = children.many("LastMsgReceived", IDS, |reader, _| element::required_text(reader))?;
+    let received = children.many("LastMsgReceived", IDS, |reader, _| element::id(reader))?;
     children.finish()?;
     Ok(Next { iterator, received })
 }

@@ -204,6 +204,23 @@ fn messages() -> Vec<Row> {
         ("a type without schema", with(" payloadSchema=\"urn:s\"", ""), "Sender 9022"),
         ("text between elements", with("<m:Qualifier>", "x<m:Qualifier>"), "Sender 9022"),
         ("an element within a text", with("M\u{fc}ller", "<b/>"), "Sender 9022"),
+        ("two sets of metadata", send(&meta(ID).repeat(2), CONTAINER), "Sender 9022"),
+        (
+            "an id that is too long",
+            with(&format!(">{ID}<"), &format!(">{}<", "x".repeat(2_000))),
+            "Sender 9022",
+        ),
+        (
+            "a process of other things",
+            send(&meta(ID).replace("m:Requester", "m:Nobody"), CONTAINER),
+            "Sender 9022",
+        ),
+        ("a receipt that nobody gives", with("<m:Delivery/>", "<m:Quittung/>"), "Sender 9022"),
+        (
+            "a token for nothing",
+            with("ags:1</m:Identifier>", "ags:1</m:Identifier><m:SecurityToken/>"),
+            "Sender 9022",
+        ),
         ("no container", send(&meta(ID), ""), "Sender"),
         ("another body", send(&meta(ID), "<x:LookupServiceRequest/>"), "Sender"),
         ("two containers", send(&meta(ID), &CONTAINER.repeat(2)), "Sender"),
@@ -233,6 +250,8 @@ fn requests() -> Vec<Row> {
     vec![
         ("a locked account", Asked::bare(CHECK, &author(LOCKED), ""), "Sender 9011"),
         ("an author that is none", Asked::bare(CHECK, "<m:Author/>", ""), "Sender 9022"),
+        ("two authors", Asked::bare(CHECK, &author("ags:1").repeat(2), ""), "Sender 9022"),
+        ("more than a small request holds", list(&format!("/>{}", " ".repeat(1 << 20))), "Sender"),
         ("a body where none is expected", Asked::bare(CHECK, "", "<x:a/>"), "Sender 9022"),
         ("text in the body", Asked::bare(CHECK, "", "text"), "Sender 9022"),
         ("a lookup of nothing", Asked::bare(LOOKUP, "", ""), "Sender 9020"),

@@ -62,7 +62,7 @@ fn check(got: &[Got]) -> Vec<Judged> {
     for (judged, (operation, _)) in judged.iter().zip(all()) {
         assert_eq!(judged.verdict, "answered", "{operation:?}");
         assert_eq!(judged.texts("Action"), [operation.action()]);
-        assert_eq!(judged.texts("RelatesTo"), ["urn:uuid:7"]);
+        assert_eq!(judged.texts("RelatesTo").first(), Some(&"urn:uuid:7"), "{operation:?}");
         assert_eq!(judged.texts("To"), ["http://www.w3.org/2005/08/addressing/anonymous"]);
     }
     judged
