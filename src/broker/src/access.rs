@@ -195,12 +195,12 @@ impl Broker {
         self.reach(&scope.tenant, key, service).await?.ok_or(Error::UnknownAuthority)
     }
 
-    /// Leaves an audit event of a refusal at a door: who, which digest, which rule.
+    /// Leaves an audit event of a refusal at a door: who, which rule, and what number the door's standard has for it.
     ///
     /// # Errors
     /// If the store cannot be written.
-    pub async fn note_refusal(&self, caller: &Caller, code: &str) -> Result<(), Error> {
-        let detail = json!({ "code": code });
+    pub async fn note_refusal(&self, caller: &Caller, code: &str, number: u16) -> Result<(), Error> {
+        let detail = json!({ "code": code, "number": number });
         let event = self.audit(&caller.scope.tenant, EventKind::MessageRefused, &caller.actor, detail);
         let mut work = Work::new();
         work.insert_event(&event);

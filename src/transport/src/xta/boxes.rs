@@ -99,7 +99,7 @@ impl Boxes {
         let (member, ticket) = (member(account), ticket(message_id));
         let relayed = self.wait(self.relay.of_ticket(&member, &member.actor.id, &ticket));
         let (meta, status, records) = match relayed.map_err(|error| failed(&error))? {
-            Some(relayed) => told(&relayed)?,
+            Some(relayed) => told(&relayed, self.now())?,
             None => {
                 let sent = self.wait(self.broker.promised(&account.tenant, &member.actor.id, &ticket));
                 let (body, message) = sent.map_err(|error| failed(&error))?.ok_or(Fault::UNKNOWN_ID)?;
@@ -197,17 +197,17 @@ pub(super) fn meta(body: &Value) -> Result<MetaData> {
 }
 
 /// Metadata of a delivery, with the moments of its way.
-pub(super) fn meta_of(delivery: &RelayDelivery) -> Result<MetaData> {
+pub(super) fn meta_of(delivery: &RelayDelivery, now: Timestamp) -> Result<MetaData> {
     let mut meta = meta(&delivery.body)?;
     meta.delivery.initial_send = written(delivery.created_at);
-    meta.delivery.delivery = written(delivery.enters_at);
+    meta.delivery.delivery = written(delivery.enters_at).filter(|_| delivery.enters_at <= now);
     meta.delivery.initial_fetch = delivery.forwarded_at.and_then(written);
     meta.delivery.reception = delivery.received_at.and_then(written);
     Ok(meta)
 }
 
 /// What is told of a delivery in a message box.
-fn told(relayed: &Relayed) -> Result<(MetaData, Status, Vec<Record>)> {
+fn told(relayed: &Relayed, now: Timestamp) -> Result<(MetaData, Status, Vec<Record>)> {
     let delivery = &relayed.delivery;
     let status = match delivery.stage {
         RelayStage::Waiting | RelayStage::HandedOut => Status::Open,
@@ -224,7 +224,7 @@ fn told(relayed: &Relayed) -> Result<(MetaData, Status, Vec<Record>)> {
     if delivery.stage == RelayStage::Returned {
         records.push(returned(&relayed.message)?);
     }
-    Ok((meta_of(delivery)?, status, records))
+    Ok((meta_of(delivery, now)?, status, records))
 }
 
 /// What is told of a message that an authority of the house takes in itself.

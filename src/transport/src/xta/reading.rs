@@ -50,7 +50,9 @@ impl Boxes {
             return Ok(nothing(cursor.write(), NoMatch::NoMatch));
         };
         let position = self.position(&member, cursor.behind(last.enters_at, last.message))?;
-        Ok(Listed { entries: entries.iter().map(meta_of).collect::<Result<_>>()?, position })
+        let now = self.now();
+        let entries = entries.iter().map(|entry| meta_of(entry, now)).collect::<Result<_>>()?;
+        Ok(Listed { entries, position })
     }
 
     /// The first message of the account's message box that a selector fits. It stays there.
@@ -86,7 +88,7 @@ impl Boxes {
             };
             let position = self.position(&member, cursor.behind(delivery.enters_at, delivery.message))?;
             let contents = Box::new(Unpacked::open(content)?);
-            return Ok(Fetched { meta: meta_of(&delivery)?, position, contents });
+            return Ok(Fetched { meta: meta_of(&delivery, self.now())?, position, contents });
         }
         Err(Fault::UNKNOWN_ID.into())
     }

@@ -110,8 +110,8 @@ impl Boxes {
     /// Leaves an audit event of a refusal. If that fails, the refusal stands all the same.
     fn refused(&self, account: &Account, error: Error) -> Error {
         if let Error::Fault(fault) = &error {
-            let code = format!("xta.{}", fault.code);
-            if let Err(error) = self.wait(self.broker.note_refusal(&account.caller, &code)) {
+            let noted = self.broker.note_refusal(&account.caller, error.code(), fault.code);
+            if let Err(error) = self.wait(noted) {
                 tracing::warn!(code = error.code(), "a refusal could not be noted");
             }
         }
@@ -136,7 +136,7 @@ impl Receiving for Receiver<'_> {
     fn content(&mut self, index: usize, content: &Content) -> Result<&mut dyn Write> {
         let begun = self.packer.begin(index, content);
         begun.map_err(|error| self.boxes.refused(&self.account, error))?;
-        Ok(&mut self.packer)
+        Ok(self)
     }
 
     fn finish(self: Box<Self>) -> Result<Option<Reply>> {
@@ -145,6 +145,18 @@ impl Receiving for Receiver<'_> {
             Ok(()) => Ok(None),
             Err(error) => Err(boxes.refused(&account, error)),
         }
+    }
+}
+
+/// Bytes of the content that has begun.
+impl Write for Receiver<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.packer.write(bytes);
+        written.map_err(|error| self.boxes.refused(&self.account, error.into()).into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

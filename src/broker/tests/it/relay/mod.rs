@@ -1,5 +1,6 @@
 //! The relay: what is taken in is proved at every step, is received once, and is nobody else's.
 
+mod boxes;
 mod doors;
 mod ends;
 mod expected;

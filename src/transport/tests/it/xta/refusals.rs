@@ -1,0 +1,113 @@
+//! What is refused leaves nothing but an audit event, and its message id can still be used.
+
+use super::*;
+use crate::house::caller;
+use store::{MessageFilter, Page};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_refusal_has_its_code_and_keeps_the_message_id() {
+    on_beds(|bed| {
+        let id = bed.boxes.create_message_id(&account(AUTHOR)).unwrap();
+        let refused = |change: fn(&mut MetaData)| code(bed.try_send(&id, change));
+        assert_eq!(refused(|meta| meta.author.id = OTHER.into()), 9014);
+        assert_eq!(refused(|meta| meta.message_id = String::new()), 9020);
+        assert_eq!(refused(|meta| meta.message_id = "urn:de:xta:messageid:x:1".into()), 9022);
+        assert_eq!(refused(|meta| meta.reader.id = "bab:404".into()), 9022);
+        assert_eq!(refused(|meta| meta.reader.id = "nobody".into()), 9022);
+        assert_eq!(refused(|meta| meta.delivery.obsolete_after = "2020-01-01".parse().ok()), 9022);
+        assert_eq!(refused(|meta| meta.delivery.not_before = "9999-01-01T00:00:00Z".parse().ok()), 9022);
+        assert_eq!(refused(|meta| meta.in_reply_to = vec!["x".into(); 101]), 9022);
+        assert_eq!(refused(|meta| meta.process_ref = Some("x".repeat(70_000))), 9023);
+        let booked = Account { services: vec!["urn:another".into()], ..account(AUTHOR) };
+        assert_eq!(code(send(&bed.boxes, &booked, &metadata(&id), &[])), 9013);
+        let sync = bed.boxes.begin(&account(AUTHOR), &metadata(&id), Wish::Synchronous);
+        assert_eq!(code(sync), 9080);
+        assert_eq!(code(send(&bed.boxes, &account(AUTHOR), &metadata(&id), &[])), 9020, "no content");
+        let broken = br#"{"toy": "0401", "broken": true}"#;
+        let hidden = [(message("a"), b"text".as_slice()), (attachment("b"), broken)];
+        assert_eq!(code(send(&bed.boxes, &account(AUTHOR), &metadata(&id), &hidden)), 9050);
+        let large = [(message("a"), [0; 6_000].as_slice()), (attachment("b"), &[0; 4_001])];
+        assert_eq!(code(send(&bed.boxes, &account(AUTHOR), &metadata(&id), &large)), 9023);
+        nothing_is_left(bed);
+        let fits = [(message("a"), [0; 6_000].as_slice()), (attachment("b"), &[0; 4_000])];
+        send(&bed.boxes, &account(AUTHOR), &metadata(&id), &fits).unwrap();
+    })
+    .await;
+}
+
+fn nothing_is_left(bed: &Bed) {
+    let clerk = caller("soest", "63");
+    let all = bed.wait(bed.gateway.broker.messages(&clerk, &MessageFilter::default(), &Page::first(9)));
+    assert!(all.items.is_empty() && bed.ids().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_id_is_good_for_one_message_of_the_party_that_it_was_issued_to() {
+    on_beds(|bed| {
+        let id = bed.boxes.create_message_id(&account(AUTHOR)).unwrap();
+        let foreign = MetaData { author: party(OTHER), ..metadata(&id) };
+        assert_eq!(code(send(&bed.boxes, &account(OTHER), &foreign, &[(message("a"), b"x")])), 9022);
+        // Two that have both begun: one of them is refused at its end.
+        let begin = || bed.boxes.begin(&account(AUTHOR), &metadata(&id), Wish::Asynchronous).unwrap();
+        let (mut one, mut two) = (begin(), begin());
+        for receiving in [&mut one, &mut two] {
+            receiving.content(0, &message("a")).unwrap().write_all(b"x").unwrap();
+        }
+        assert_eq!((code(one.finish()), code(two.finish())), (0, 9024));
+        // An answer that was lost: the same id again tells that the message is here.
+        assert_eq!(code(bed.try_send(&id.to_uppercase(), |_| ())), 9024);
+        assert_eq!(bed.ids(), [id.clone()]);
+        bed.close(&id).unwrap();
+        assert_eq!(code(bed.try_send(&id, |_| ())), 9024);
+        let late = bed.boxes.create_message_id(&account(AUTHOR)).unwrap();
+        bed.clock.advance(24 * HOUR);
+        assert_eq!(code(bed.try_send(&late, |_| ())), 9022, "its time is over");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_ten_that_use_one_message_id_at_once_one_is_taken_in() {
+    on_beds(|bed| {
+        let id = bed.boxes.create_message_id(&account(AUTHOR)).unwrap();
+        let codes: Vec<u16> = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..10).map(|_| scope.spawn(|| code(bed.try_send(&id, |_| ())))).collect();
+            tries.into_iter().map(|tried| tried.join().unwrap()).collect()
+        });
+        assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+        assert!(codes.iter().all(|code| [0, 9024].contains(code)), "{codes:?}");
+        assert_eq!(bed.ids().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_message_box_takes_more_once_something_is_closed() {
+    on_beds(|bed| {
+        let mut sent = vec![];
+        for _ in 0..30 {
+            sent.push(bed.send(|_| ()));
+        }
+        let id = bed.boxes.create_message_id(&account(AUTHOR)).unwrap();
+        assert_eq!(code(bed.try_send(&id, |_| ())), 9032);
+        bed.close(&sent[3]).unwrap();
+        assert_eq!(code(bed.try_send(&id, |_| ())), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_reader_offers_is_told_as_far_as_it_is_known() {
+    on_beds(|bed| {
+        let lookup = |from: &Account, reader: &str, service: &str| {
+            bed.boxes.lookup(from, &party(reader), service).map(|it| it.is_available)
+        };
+        let here = soest().to_string();
+        let booked = Account { services: vec!["urn:a".into()], ..account(AUTHOR) };
+        assert_eq!(lookup(&account(AUTHOR), &here, "urn:b").unwrap(), Some(true));
+        assert_eq!(lookup(&booked, &here, "urn:b").unwrap(), Some(false));
+        assert_eq!(lookup(&booked, "bab:404", "urn:a").unwrap(), None);
+        assert_eq!(code(lookup(&booked, &here, "kein URI")), 9021);
+    })
+    .await;
+}
