@@ -53,16 +53,19 @@ impl<R: BufRead> Reader<R> {
         let room = self.limits.text_bytes - self.text.len();
         let source = self.tokens.get_mut();
         let bytes = source.buffered();
-        let Some(length) = plain_length(bytes, brackets) else {
-            return Err(Error::Syntax { line: source.line(), rule: "]]> in text" });
-        };
         if !inside {
-            if !bytes[..length].iter().all(u8::is_ascii_whitespace) {
-                return Err(outside_root(source.line()));
-            }
+            let length = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            let is_text = bytes.get(length).is_some_and(|byte| !matches!(byte, b'<' | b'&'));
             source.skip(length);
-            return Ok(None);
+            return if is_text { Err(outside_root(source.line())) } else { Ok(None) };
         }
+        let length = match plain_length(bytes, brackets) {
+            Ok(length) => length,
+            Err(at) => {
+                source.skip(at);
+                return Err(Error::Syntax { line: source.line(), rule: "]]> in text" });
+            }
+        };
         let is_whole = matches!(bytes[length..], [b'<', next, ..] if next != b'!' && next != b'?');
         if self.text.is_empty() && is_whole && length <= room {
             return Ok(Some(length));
@@ -118,27 +121,25 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
-/// Length of the text up to `<`, `&` or the end; `None` at a literal `]]>` (XML 1.0 section 2.4).
+/// Length of the text up to `<`, `&` or the end; of a literal `]]>` (XML 1.0 section 2.4), where its `>` stands.
 /// `brackets` stand before `bytes`.
-fn plain_length(bytes: &[u8], brackets: usize) -> Option<usize> {
-    let completes = match brackets {
-        0 => false,
-        1 => bytes.starts_with(b"]>"),
-        _ => bytes.starts_with(b">") || bytes.starts_with(b"]>"),
-    };
-    if completes {
-        return None;
+fn plain_length(bytes: &[u8], brackets: usize) -> Result<usize, usize> {
+    if brackets > 1 && bytes.starts_with(b">") {
+        return Err(0);
+    }
+    if brackets > 0 && bytes.starts_with(b"]>") {
+        return Err(1);
     }
     let mut from = 0;
     while let Some(index) = memchr::memchr3(b'<', b'&', b'>', &bytes[from..]) {
         let index = from + index;
         if bytes[index] != b'>' {
-            return Some(index);
+            return Ok(index);
         }
         if bytes[..index].ends_with(b"]]") {
-            return None;
+            return Err(index);
         }
         from = index + 1;
     }
-    Some(bytes.len())
+    Ok(bytes.len())
 }

@@ -33,6 +33,34 @@ proptest! {
     }
 }
 
+/// Why a document is refused.
+fn refusal(input: impl BufRead) -> Option<String> {
+    let mut reader = Reader::new(input, Limits::default());
+    loop {
+        match reader.next() {
+            Ok(Event::Eof) => return None,
+            Ok(_) => {}
+            Err(error) => return Some(error.to_string()),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn refusals_name_the_same_line_wherever_reads_end(
+        front in "(\r\n|\n| |x|]]>){0,6}",
+        text in "(\n|x|]|>|]]>|\u{E4}|<b/>){0,20}",
+        back in "(\n|x|]]>|&){0,4}",
+    ) {
+        let document = format!("<?xml version='1.0'?>{front}<a>{text}</a>{back}");
+        let whole = refusal(document.as_bytes());
+        for size in [1, 3] {
+            let pieces = BufReader::with_capacity(size, Drip(document.as_bytes()));
+            prop_assert_eq!(&refusal(pieces), &whole);
+        }
+    }
+}
+
 #[test]
 fn lines_and_offsets_are_those_of_the_input() {
     let document = "\u{FEFF}<a>\r\n <b>\rx</b>\n<c\n d='1'/></a>";
