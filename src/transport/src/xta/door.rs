@@ -44,7 +44,8 @@ struct Inner {
 /// like those without a certificate.
 pub fn router(door: Option<Door>) -> Router {
     let Some(door) = door else { return Router::new() };
-    let port = |path, port| Router::new().route(path, post(take).get(describe)).with_state((door.clone(), port));
+    let port =
+        |path, port| Router::new().route(path, post(take).get(describe)).with_state((door.clone(), port));
     port("/xta/v3/management", Port::Management)
         .merge(port("/xta/v3/send", Port::Send))
         .merge(port("/xta/v3/msgbox", Port::MessageBox))
@@ -65,13 +66,10 @@ impl Door {
 impl Inner {
     fn answer(&self, port: Port, heads: Heads, mut body: Box<dyn Read + Send>) -> ::xta::Result<Answer> {
         let Heads { certificate, content_type, accept } = heads;
-        let rules = if self.accounts.is_lenient(certificate.as_ref()) { Rules::Lenient } else { Rules::Strict };
+        let rules =
+            if self.accounts.is_lenient(certificate.as_ref()) { Rules::Lenient } else { Rules::Strict };
         let settings = server::Settings { rules, ..self.settings };
-        let desk = Desk {
-            accounts: Arc::clone(&self.accounts),
-            boxes: Arc::clone(&self.boxes),
-            certificate,
-        };
+        let desk = Desk { accounts: Arc::clone(&self.accounts), boxes: Arc::clone(&self.boxes), certificate };
         let request = server::Request { port, content_type, accept, body: &mut body };
         let answer = server::answer(&desk, request, &settings)?;
         if let Some(error) = &answer.error {
@@ -128,7 +126,8 @@ async fn take(State((Door(door), port)): State<(Door, Port)>, request: Request) 
     match answer {
         Ok(Answer { status, content_type, body, .. }) => {
             let mut response = response(body, content_type, place);
-            *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            *response.status_mut() =
+                StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             response
         }
         Err(error) => {

@@ -164,7 +164,10 @@ fn operation(text: &mut String, row: &Row) {
 fn bound(text: &mut String, row: &Row) {
     let action = row.operation.action();
     let _ = writeln!(text, "<operation name=\"{}\">", row.name);
-    let _ = writeln!(text, "<soap:operation soapAction=\"{action}\" soapActionRequired=\"true\" style=\"document\"/>");
+    let _ = writeln!(
+        text,
+        "<soap:operation soapAction=\"{action}\" soapActionRequired=\"true\" style=\"document\"/>"
+    );
     for (what, headers) in [("input", row.request.0), ("output", row.answer.0)] {
         let _ = write!(text, "<{what}><soap:body use=\"literal\"/>");
         for part in headers {
@@ -173,7 +176,8 @@ fn bound(text: &mut String, row: &Row) {
         let _ = writeln!(text, "</{what}>");
     }
     for name in exceptions(row) {
-        let _ = writeln!(text, "<fault name=\"{name}\"><soap:fault name=\"{name}\" use=\"literal\"/></fault>");
+        let _ =
+            writeln!(text, "<fault name=\"{name}\"><soap:fault name=\"{name}\" use=\"literal\"/></fault>");
     }
     text.push_str("</operation>\n");
 }
