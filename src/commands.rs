@@ -258,6 +258,8 @@ pub(crate) fn config(command: &ConfigCommand, config: &Config, as_json: bool) ->
             net::Egress::new(&config.egress.allow)?;
             config.osci_keys()?;
             config.osci_parties()?;
+            config.tls_identity()?;
+            config.xta_settings()?;
             let authorities: usize = config.tenants.iter().map(|tenant| tenant.authorities.len()).sum();
             let shown = json!({ "valid": true, "tenants": config.tenants.len(), "authorities": authorities });
             print(as_json, &shown, |_| {

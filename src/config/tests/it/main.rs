@@ -1,5 +1,7 @@
 //! Configurations that are taken, and those that are refused: by code, line and key.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests.
+
 mod osci;
 mod xta;
 

@@ -67,7 +67,7 @@ impl Write for Packer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(content) = self.contents.last_mut() else { return Err(io::ErrorKind::InvalidInput.into()) };
         let length = bytes.len() as u64;
-        self.left = self.left.checked_sub(length).ok_or_else(|| Error::Fault(Fault::TOO_LARGE))?;
+        self.left = self.left.checked_sub(length).ok_or(Error::Fault(Fault::TOO_LARGE))?;
         self.zip.write_all(bytes)?;
         content.length += length;
         Ok(bytes.len())

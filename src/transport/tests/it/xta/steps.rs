@@ -141,7 +141,7 @@ async fn what_waits_for_its_moment_is_not_in_the_box_and_can_be_taken_back() {
         assert_eq!(code(bed.boxes.cancel(&account(OTHER), &kept)), 9022);
         assert_eq!(cancel("urn:de:xta:messageid:x:1"), 9022);
         bed.clock.advance(2 * HOUR);
-        assert_eq!(bed.ids(), [kept.clone()]);
+        assert_eq!(bed.ids(), std::slice::from_ref(&kept));
         assert_eq!(bed.report(&kept).meta.delivery.delivery, written(at));
         assert_eq!(cancel(&kept), 9100);
         let at_once = bed.send(|_| ());
