@@ -167,14 +167,14 @@ impl Receiver<'_> {
         let told = Told { account, member, body: body(&kept, bytes), ticket, reader, terms, subject };
         let is_fetched =
             boxes.settings.fetching.contains(&(told.account.tenant.clone(), told.reader.clone()));
-        let recognised = match boxes.recognised(&told.member, &stored) {
-            Ok(recognised) => recognised,
+        let whole = match boxes.looked_at(&told.member, &stored) {
+            Ok(whole) => whole,
             Err(error) => {
                 boxes.discard(stored);
                 return Err(error);
             }
         };
-        if is_fetched { boxes.put(told, stored) } else { boxes.hand_over(told, stored, recognised) }
+        if is_fetched { boxes.put(told, stored) } else { boxes.hand_over(told, stored, whole) }
     }
 }
 
@@ -190,14 +190,15 @@ struct Told {
 }
 
 impl Boxes {
-    /// The first content that a standard of the house recognises: the message itself, else an attachment.
-    fn recognised(&self, member: &Caller, stored: &StoredPayload) -> Result<Option<usize>> {
+    /// Shows the contents to the standards of the house. Says why the message has to wait for a human if it was handed over;
+    /// nothing if a standard recognises its only content.
+    fn looked_at(&self, member: &Caller, stored: &StoredPayload) -> Result<Option<&'static str>> {
         let payload = self.broker.written(member, stored).map_err(|error| failed(&error))?;
         let unpacked = Unpacked::open(payload)?;
         if unpacked.list().is_empty() {
             return Err(Fault::NO_PARAMETERS.into());
         }
-        let mut first = None;
+        let mut is_recognised = false;
         for (index, (content, _)) in unpacked.list().iter().enumerate().take(MOST_LOOKED_AT) {
             if content.role == ContentRole::Encrypted {
                 continue;
@@ -213,11 +214,14 @@ impl Boxes {
                     known.map_err(|error| failed(&error))?
                 }
             };
-            if is_known {
-                first.get_or_insert(index);
-            }
+            is_recognised |= is_known;
         }
-        Ok(first)
+        // What stands beside a content that is processed would be lost.
+        Ok(match (is_recognised, unpacked.list().len()) {
+            (false, _) => Some("message.unknown"),
+            (true, 1) => None,
+            (true, _) => Some("message.several-contents"),
+        })
     }
 
     /// Puts a message into the message box of its reader.
@@ -242,15 +246,15 @@ impl Boxes {
         }
     }
 
-    /// Hands a message to the authority of the house that it is for: the content that a standard recognises; if there is
-    /// none, the whole container waits for a human.
-    fn hand_over(&self, told: Told, container: StoredPayload, recognised: Option<usize>) -> Result<()> {
+    /// Hands a message to the authority of the house that it is for: its only content; if it has to `wait` for a human, the
+    /// whole container.
+    fn hand_over(&self, told: Told, container: StoredPayload, wait: Option<&'static str>) -> Result<()> {
         let party = told.account.party.to_string();
         let caller = Caller { actor: Actor { kind: "partner".to_owned(), id: party }, ..told.member.clone() };
-        let (stored, file_name) = match recognised {
-            None => (container, Some(CONTAINER.to_owned())),
-            Some(index) => {
-                let taken_out = take_out(&self.broker, &caller, &container, index);
+        let (stored, file_name) = match wait {
+            Some(_) => (container, Some(CONTAINER.to_owned())),
+            None => {
+                let taken_out = take_out(&self.broker, &caller, &container);
                 self.discard(container);
                 taken_out?
             }
@@ -261,7 +265,7 @@ impl Boxes {
             authority: told.reader,
             file_name,
             answers: None,
-            finding: recognised.is_none().then(|| Finding::error("message.unknown")),
+            finding: wait.map(Finding::error),
             facts: json!({ "messageId": told.ticket, "account": told.account.id }),
             not_before: told.terms.not_before,
             sent: Some(Sent {
@@ -287,18 +291,17 @@ impl Boxes {
     }
 }
 
-/// One content of a container as bytes of their own, with its name.
+/// The first content of a container as bytes of their own, with its name.
 fn take_out(
     broker: &Broker,
     caller: &Caller,
     container: &StoredPayload,
-    index: usize,
 ) -> Result<(StoredPayload, Option<String>)> {
     let unpacked = Unpacked::open(broker.written(caller, container).map_err(|error| failed(&error))?)?;
     let mut writer = broker.arrival_writer(caller).map_err(|error| failed(&error))?;
-    io::copy(&mut unpacked.section(index)?, &mut writer)?;
+    io::copy(&mut unpacked.section(0)?, &mut writer)?;
     let stored = writer.finish().map_err(|error| failed(&error.into()))?;
-    Ok((stored, unpacked.list().get(index).and_then(|(content, _)| content.file_name.clone())))
+    Ok((stored, unpacked.list().first().and_then(|(content, _)| content.file_name.clone())))
 }
 
 /// Whether a standard recognises a content; an error if it does and refuses it.

@@ -25,10 +25,10 @@ fn toy() -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_content_that_a_standard_recognises_is_processed_and_the_report_follows() {
+async fn a_content_that_a_standard_recognises_is_processed_and_the_report_follows() {
     on_beds(|bed| {
         let toy = toy();
-        let id = sent(bed, true, &[(message("a.txt"), b"Anbei"), (attachment("toy.json"), &toy)], None);
+        let id = sent(bed, true, &[(message("toy.json"), &toy)], None);
         assert_eq!(bed.status(&id), Status::Open);
         let [taken] = &messages(bed)[..] else { panic!() };
         assert_eq!((taken.state, taken.partner.as_str()), (MessageState::Processed, AUTHOR));
@@ -45,16 +45,25 @@ async fn the_content_that_a_standard_recognises_is_processed_and_the_report_foll
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_standard_recognises_waits_for_a_human() {
+async fn what_is_not_one_content_of_a_known_standard_waits_for_a_human_as_a_whole() {
     on_beds(|bed| {
-        let id = sent(bed, true, &[(message("a.txt"), b"Anbei"), (attachment("b.pdf"), b"%PDF")], None);
-        let [waiting] = &messages(bed)[..] else { panic!() };
-        assert_eq!((waiting.state, waiting.file_name.as_deref()), (MessageState::Parked, Some("xta.zip")));
+        let toy = toy();
+        let unknown = sent(bed, true, &[(message("a.txt"), b"Anbei"), (attachment("b.pdf"), b"%PDF")], None);
+        // What stands beside a content that is understood is kept, too.
+        let several = sent(bed, true, &[(message("a.txt"), b"Anbei"), (attachment("toy.json"), &toy)], None);
         let clerk = caller("soest", "63");
         let filter = ClarificationFilter::default();
         let found = bed.wait(bed.gateway.broker.clarifications(&clerk, &filter, &Page::first(9)));
-        assert_eq!(found.items[0].rule, "message.unknown");
-        assert_eq!(bed.status(&id), Status::Open);
+        let mut rules: Vec<_> = found.items.iter().map(|it| it.rule.as_str()).collect();
+        rules.sort_unstable();
+        assert_eq!(rules, ["message.several-contents", "message.unknown"]);
+        for waiting in messages(bed) {
+            assert_eq!(
+                (waiting.state, waiting.file_name.as_deref()),
+                (MessageState::Parked, Some("xta.zip"))
+            );
+        }
+        assert_eq!((bed.status(&unknown), bed.status(&several)), (Status::Open, Status::Open));
     })
     .await;
 }
