@@ -157,7 +157,7 @@ pub(crate) struct Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     pub(crate) fn new(rest: &'a [u8], sizes: &[usize]) -> Self {
-        Pieces { rest, sizes: sizes.to_vec().into_iter().cycle() }
+        Pieces { rest, sizes: Vec::from(sizes).into_iter().cycle() }
     }
 }
 
