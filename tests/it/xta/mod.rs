@@ -92,6 +92,11 @@ impl Bed {
         Bed { gateway, base: format!("https://127.0.0.1:{port}/xta/v3") }
     }
 
+    async fn restart(&mut self) {
+        self.gateway.kill().await.unwrap();
+        self.gateway.start().await.unwrap();
+    }
+
     fn pki(&self) -> PathBuf {
         self.gateway.folder().join("pki")
     }
