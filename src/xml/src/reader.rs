@@ -9,7 +9,7 @@ use crate::source::{Position, Source};
 use crate::state::{OpenElement, State};
 use crate::tag::Start;
 use crate::{Error, names};
-use quick_xml::errors::{Error as TokenError, IllFormedError};
+use quick_xml::errors::{Error as TokenError, IllFormedError, SyntaxError};
 use quick_xml::events::Event as Token;
 use std::any::Any;
 use std::io::BufRead;
@@ -485,7 +485,9 @@ fn token_error<R: BufRead>(error: TokenError, source: &mut Source<R>, line: u64)
         TokenError::IllFormed(IllFormedError::UnclosedReference) => Error::Entity { line },
         TokenError::IllFormed(IllFormedError::DoubleHyphenInComment) => syntax("-- in a comment"),
         TokenError::IllFormed(_) => syntax("an end tag does not match the open element"),
-        TokenError::Syntax(_) if source.buffered().is_empty() => Error::Truncated { line },
+        TokenError::Syntax(SyntaxError::InvalidBangMarkup) => syntax("malformed markup"),
+        // All others are about markup that is not closed before the input ends.
+        TokenError::Syntax(_) => Error::Truncated { line },
         _ => syntax("malformed markup"),
     }
 }
