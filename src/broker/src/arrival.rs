@@ -12,7 +12,7 @@ use model::{Authority, Caller, EventKind, Finding, Id, MessageState, Report, Sco
 use serde_json::Value;
 use store::{Payload, PayloadWriterBlocking, StoredPayload, Work};
 
-use crate::intake::{Checked, Known, check, dedup_key, enqueue_processing, identify};
+use crate::intake::{Checked, Known, check, enqueue_processing, identify};
 use crate::process::with_finding;
 use crate::relay::check_body;
 use crate::{Broker, Error, notes};
@@ -38,6 +38,8 @@ pub struct Arrival {
     pub not_before: Option<Timestamp>,
     /// What its sender was promised, if it will ask what became of it.
     pub sent: Option<Sent>,
+    /// A test message.
+    pub test: bool,
 }
 
 /// An arrival whose sender had a ticket of the relay issued for it, and asks by it later. The ticket is used up in the same
@@ -169,10 +171,13 @@ impl Broker {
             match self.known(&message).await? {
                 Known::Failed(first) => supersedes = Some(first),
                 Known::Nothing => supersedes = None,
-                Known::Same(first) => return self.also_by(&arrival, *first).await,
-                Known::Other => {
+                // Who asks what became of a message must not be told of somebody else's.
+                Known::Same(first) if arrival.sent.is_none() || first.partner == message.partner => {
+                    return self.also_by(&arrival, *first).await;
+                }
+                Known::Same(_) | Known::Other => {
                     supersedes = None;
-                    message.dedup_key = by_content(stored);
+                    message.dedup_key = by_ticket(&arrival);
                     arrival.finding = Some(Finding::error("broker.id-reused"));
                 }
             }
@@ -234,12 +239,15 @@ impl Broker {
     ) -> Result<Message, Error> {
         let tenant = &caller.scope.tenant;
         let identity = self.identify(tenant, stored, arrival.file_name.clone()).await?;
+        let has_id = identity.as_ref().is_some_and(|identity| identity.process_id.is_some());
         let from = (arrival.door, caller.actor.id.as_str());
         let mut message = self.incoming(tenant, &arrival.authority, from, identity, stored)?;
-        if arrival.finding.is_some() {
-            // What waits takes no id from a message that comes by its right way.
-            message.dedup_key = by_content(stored);
+        // What waits takes no id from a message that comes by its right way; and two answers, or two messages that their sender
+        // asks for, may be of the same bytes.
+        if arrival.finding.is_some() || (!has_id && (arrival.answers.is_some() || arrival.sent.is_some())) {
+            message.dedup_key = by_ticket(arrival);
         }
+        message.test = arrival.test;
         message.related = self.answered_by(tenant, arrival).await?;
         message.file_name = arrival.file_name.clone();
         Ok(message)
@@ -317,6 +325,7 @@ fn promises(sender: &str) -> String {
     format!("sent:{sender}")
 }
 
-fn by_content(stored: &StoredPayload) -> String {
-    dedup_key(None, &stored.reference().sha256)
+/// The key of a message that has no id of its own: that of its delivery.
+fn by_ticket(arrival: &Arrival) -> String {
+    format!("ticket:{}", arrival.ticket)
 }

@@ -25,12 +25,12 @@ pub struct OsciRecipient {
     pub intermediaries: Vec<String>,
 }
 
-/// `[osci_trust]`: whom the certificates of partners, and of the intermediaries that the house deals with, must go back to.
+/// `[osci_trust]`: by whom the certificates of partners, and of the intermediaries that the house deals with, are judged.
 /// Without it the intermediary of this house says so, if there is one.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct OsciTrust {
-    /// References to files of the certificates that everything must go back to.
+    /// References to files of the certificates of issuers. Of what goes back to none of them only the times count.
     pub trust: Vec<String>,
     /// References to files of revocation lists.
     #[serde(default)]

@@ -29,6 +29,8 @@ const WHOLE: Duration = Duration::from_secs(15 * 60);
 /// Bodies of so many bytes are taken whole before they get a thread: waiting there for each piece costs more than what is in
 /// it.
 const SMALL: u64 = 128 * 1024;
+/// How long somebody who is not known may take to say what they want.
+const BEGINNING: Duration = Duration::from_secs(10);
 /// Bytes of an answer that are read at once.
 const PIECE: u64 = 64 * 1024;
 
@@ -76,6 +78,20 @@ pub(crate) async fn body(body: Body, announced: Option<u64>) -> Box<dyn Read + S
         Some(length) if length <= SMALL => Box::new(whole(pieces).await),
         _ => Box::new(SyncIoBridge::new(StreamReader::new(pieces))),
     }
+}
+
+/// A body of somebody who is not known, as far as it comes soon: enough to answer, too little to hold anybody up.
+pub(crate) async fn beginning(body: Body) -> Box<dyn Read + Send> {
+    let (mut pieces, mut bytes) = (Box::pin(watched(body)), Vec::new());
+    let read = async {
+        while (bytes.len() as u64) < SMALL {
+            let Some(Ok(piece)) = pieces.next().await else { return };
+            bytes.extend_from_slice(&piece);
+        }
+    };
+    // What has come by then is what there is.
+    let _ = timeout(BEGINNING, read).await;
+    Box::new(Cursor::new(bytes))
 }
 
 /// How many bytes a body says that it has.

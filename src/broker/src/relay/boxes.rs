@@ -72,8 +72,11 @@ impl Relay {
             let delivery = delivery.handed_out(now, now.plus(self.0.relay_limits.idle));
             let mut work = Work::new();
             work.update_relay_delivery(&delivery, from);
-            let kind = EventKind::MessageDelivered;
-            work.insert_event(&notes::of_message(kind, &message, &caller.actor, now));
+            // Whoever fetches again and again adds nothing to the journal.
+            if from == RelayStage::Waiting {
+                let kind = EventKind::MessageDelivered;
+                work.insert_event(&notes::of_message(kind, &message, &caller.actor, now));
+            }
             self.0.store().commit(work).await?;
             Ok(delivery)
         })

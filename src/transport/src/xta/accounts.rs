@@ -102,18 +102,9 @@ impl Accounts {
         Ok(self.account(entry, party))
     }
 
-    /// Whose bodies those of a connection are.
-    pub(super) fn bodies_of(&self, certificate: Option<&Certificate>) -> Caller {
-        let own = certificate.and_then(|certificate| self.of(certificate).next());
-        match own {
-            Some(entry) => entry.caller(None),
-            None => Caller {
-                actor: Actor { kind: "gateway".to_owned(), id: "xta".to_owned() },
-                roles: vec![Role::System],
-                scope: Scope::tenant(self.entries.first().map_or("", |entry| &entry.tenant)),
-                authority: None,
-            },
-        }
+    /// Whose bodies those of a connection are; nothing if its certificate is that of no account.
+    pub(super) fn bodies_of(&self, certificate: Option<&Certificate>) -> Option<Caller> {
+        certificate.and_then(|certificate| self.of(certificate).next()).map(|entry| entry.caller(None))
     }
 
     /// Whether a certificate's account takes what the schema does not allow.
@@ -305,7 +296,7 @@ mod tests {
         let entries = vec![entry("land", vec![good.clone()], &["bab:1"])];
         let accounts = Arc::new(Accounts::new(entries, revocation, &house(), Arc::new(SystemClock)));
         assert!(caller(&accounts, Some(good.clone()), None).await.is_ok());
-        assert_eq!(accounts.bodies_of(Some(&good)).actor.id, "land");
-        assert_eq!(accounts.bodies_of(None).actor.id, "xta");
+        assert_eq!(accounts.bodies_of(Some(&good)).unwrap().actor.id, "land");
+        assert!(accounts.bodies_of(None).is_none());
     }
 }

@@ -7,25 +7,29 @@ use std::sync::Arc;
 
 use ::xta::server::{self, Answer, Port, Rules};
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, HeaderName};
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, HeaderName, RETRY_AFTER};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use net::tls::Peer;
 use seal::x509::Certificate;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use super::accounts::Accounts;
 use super::boxes::Boxes;
 use super::desk::Desk;
 use super::wsdl::wsdl;
-use crate::door::{Places, announced, body, response};
+use crate::door::{Place, Places, announced, beginning, body, response};
 
 /// What a message has beside its contents, in bytes.
 const BESIDE: u64 = 1 << 20;
 /// Bytes that are read of a request after it was refused: many clients hear nothing before they have said all.
 const HEARD_OUT: u64 = 64 << 20;
+/// Requests at once of those who have no account.
+const STRANGERS: usize = 16;
 /// Media type of the description.
 const WSDL: &str = "text/xml; charset=utf-8";
 
@@ -37,6 +41,8 @@ struct Inner {
     accounts: Arc<Accounts>,
     boxes: Arc<Boxes>,
     places: Places,
+    /// Places for those who have no account: they are told so, and hold nobody else up.
+    strangers: Semaphore,
     settings: server::Settings,
 }
 
@@ -53,13 +59,15 @@ pub fn router(door: Option<Door>) -> Router {
 
 impl Door {
     pub(super) fn new(accounts: Accounts, boxes: Boxes, broker: broker::Broker) -> Self {
-        // Contents may come as base64, and what is too large is refused in the words of the standard.
+        // Contents may come as base64. What is too large is refused in the words of the standard, unless it is said to be
+        // much larger before it comes.
         let most = accounts.most_container_bytes().saturating_mul(2).saturating_add(BESIDE);
         let mut settings = server::Settings::default();
         settings.limits.envelope_bytes = most;
         settings.limits.package_bytes = most;
         let places = Places::new(broker, most);
-        Door(Arc::new(Inner { accounts: Arc::new(accounts), boxes: Arc::new(boxes), places, settings }))
+        let (accounts, boxes) = (Arc::new(accounts), Arc::new(boxes));
+        Door(Arc::new(Inner { accounts, boxes, places, strangers: Semaphore::new(STRANGERS), settings }))
     }
 }
 
@@ -106,8 +114,10 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
 
 async fn take(State((Door(door), port)): State<(Door, Port)>, request: Request) -> Response {
     let heads = Heads::of(&request);
+    let Some(whose) = door.accounts.bodies_of(heads.certificate.as_ref()) else {
+        return turn_away(door, port, heads, request.into_body()).await;
+    };
     let announced = announced(request.headers());
-    let whose = door.accounts.bodies_of(heads.certificate.as_ref());
     let place = match door.places.take(&whose, announced).await {
         Ok(place) => place,
         Err(refusal) => return refusal,
@@ -115,14 +125,30 @@ async fn take(State((Door(door), port)): State<(Door, Port)>, request: Request) 
     let body = body(request.into_body(), announced).await;
     // A client that goes away does not stop its request: what was begun is ended.
     let done = spawn_blocking(move || (door.answer(port, heads, body), place)).await;
-    let (answer, place) = match done {
-        Ok((answer, place)) => (answer, Some(place)),
-        // A defect of ours ends one request; what the panic says stays inside.
-        Err(_) => {
-            tracing::error!(code = broker::Error::Internal.code(), "a request of XTA failed");
-            (server::failure(), None)
-        }
+    match done {
+        Ok((answer, place)) => told(answer, Some(place)),
+        Err(_) => failed(),
+    }
+}
+
+/// Tells somebody who has no account so.
+async fn turn_away(door: Arc<Inner>, port: Port, heads: Heads, body: Body) -> Response {
+    let Ok(_place) = door.strangers.try_acquire() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")]).into_response();
     };
+    let body = beginning(body).await;
+    let working = Arc::clone(&door);
+    let done = spawn_blocking(move || working.answer(port, heads, body)).await;
+    done.map_or_else(|_| failed(), |answer| told(answer, None))
+}
+
+/// A defect of ours ends one request; what the panic says stays inside.
+fn failed() -> Response {
+    tracing::error!(code = broker::Error::Internal.code(), "a request of XTA failed");
+    told(server::failure(), None)
+}
+
+fn told(answer: ::xta::Result<Answer>, place: Option<Place>) -> Response {
     match answer {
         Ok(Answer { status, content_type, body, .. }) => {
             let mut response = response(body, content_type, place);

@@ -8,7 +8,7 @@ use xta::model::{Content, ContentRole, DeliveryAttributes, Key, MetaData, Party,
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct KeptMeta {
-    is_test: bool,
+    pub(super) is_test: bool,
     delivery: KeptDelivery,
     author: KeptParty,
     sender: Option<KeptParty>,

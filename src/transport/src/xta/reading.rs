@@ -69,8 +69,8 @@ impl Boxes {
     /// # Errors
     /// 9070.
     pub fn fetch_on(&self, account: &Account, iterator: &str, received: &[String]) -> Result<Fetched> {
-        self.close(account, received, iterator)?;
         let cursor = Cursor::read(iterator).filter(is_bounded).ok_or(Fault::UNKNOWN_ID)?;
+        self.close(account, received, iterator)?;
         self.fetched(account, cursor)
     }
 

@@ -52,6 +52,10 @@ impl Boxes {
         if !is_booked(account, &meta.service) {
             return Err(Fault::NOT_BOOKED.into());
         }
+        // It would reach only one of them.
+        if !meta.other_readers.is_empty() || !meta.cc_readers.is_empty() {
+            return Err(Fault::PARAMETERS.into());
+        }
         let ticket = ticket(&meta.message_id);
         if ticket.is_empty() {
             return Err(Fault::NO_PARAMETERS.into());
@@ -164,7 +168,8 @@ impl Receiver<'_> {
     fn take_in(self) -> Result<()> {
         let Receiver { boxes, account, member, kept, ticket, reader, terms, subject, packer } = self;
         let (stored, bytes) = packer.finish()?;
-        let told = Told { account, member, body: body(&kept, bytes), ticket, reader, terms, subject };
+        let (test, body) = (kept.is_test, body(&kept, bytes));
+        let told = Told { account, member, body, ticket, reader, terms, subject, test };
         let is_fetched =
             boxes.settings.fetching.contains(&(told.account.tenant.clone(), told.reader.clone()));
         let whole = match boxes.looked_at(&told.member, &stored) {
@@ -187,6 +192,7 @@ struct Told {
     reader: Authority,
     terms: BoxTerms,
     subject: Option<String>,
+    test: bool,
 }
 
 impl Boxes {
@@ -273,6 +279,7 @@ impl Boxes {
                 ticket: told.ticket.clone(),
                 body: told.body,
             }),
+            test: told.test,
         };
         match self.wait(self.broker.take_arrival(&caller, arrival, stored)) {
             Ok(_) => Ok(()),

@@ -109,6 +109,7 @@ impl Arrivals {
             }),
             not_before: None,
             sent: None,
+            test: false,
         }
     }
 

@@ -261,7 +261,7 @@ impl Errand<'_> {
         let card = answer.and_then(|answer| answer.cards.first());
         let mut receipt = receipt(id, card);
         if self.partner.mode == OsciMode::Mediate {
-            self.take_reply(id, &answered, &mut receipt.data);
+            self.take_reply(id, &answered, &mut receipt);
         }
         Ok(Some(receipt))
     }
@@ -276,10 +276,10 @@ impl Errand<'_> {
         }
     }
 
-    /// Takes the recipient's answer in, and says in the receipt what became of it. It is given once, so trouble here cannot be
-    /// mended.
-    fn take_reply(&self, id: &str, answered: &Answered, receipt: &mut Value) {
-        receipt["reply"] = json!(false);
+    /// Takes the recipient's answer in, and says in the receipt what became of it. It is given once: if our own store fails
+    /// now, a human has to ask for it.
+    fn take_reply(&self, id: &str, answered: &Answered, receipt: &mut Receipt) {
+        receipt.data["reply"] = json!(false);
         if answered.message.content.is_none() {
             return;
         }
@@ -295,12 +295,15 @@ impl Errand<'_> {
         };
         let (lines, arrivals) = (&self.inner.parties.0.lines, &self.inner.parties.0.arrivals);
         if let Some(said) = arrivals.acknowledged(lines, &delivered) {
-            receipt["acknowledgement"] = json!(said);
+            receipt.data["acknowledgement"] = json!(said);
             return;
         }
         match arrivals.take(lines, &delivered) {
-            Ok(message) => receipt["reply"] = json!(message.id),
-            Err(error) => tracing::error!(code = error.code(), "an answer was lost"),
+            Ok(message) => receipt.data["reply"] = json!(message.id),
+            Err(error) => {
+                tracing::error!(code = error.code(), "an answer was lost");
+                receipt.clarify = Some("osci-party.reply-lost");
+            }
         }
     }
 

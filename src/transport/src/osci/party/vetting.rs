@@ -34,7 +34,12 @@ impl Vetting {
         };
         let found = inspector.inspect(certificate, at)?;
         let rule = rule(&found);
-        if rule.is_none() && found.standing() == Standing::Incomplete {
+        if rule.is_none() && found.issuer.is_none() {
+            tracing::warn!(
+                certificate = certificate.fingerprint(),
+                "its issuer is not known, so nobody says whether it is revoked"
+            );
+        } else if rule.is_none() && found.standing() == Standing::Incomplete {
             tracing::debug!(certificate = certificate.fingerprint(), "nobody says whether it is revoked");
         }
         Ok(rule)

@@ -69,6 +69,31 @@ async fn what_is_not_one_content_of_a_known_standard_waits_for_a_human_as_a_whol
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_same_form_twice_is_two_messages() {
+    on_beds(|bed| {
+        let form = [(message("a.txt"), b"Antrag".as_slice())];
+        sent(bed, true, &form, None);
+        sent(bed, true, &form, None);
+        assert_eq!(messages(bed).len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_message_is_one_and_a_message_for_several_is_refused() {
+    on_beds(|bed| {
+        let (toy, boxes) = (toy(), boxes(&bed.gateway.broker, false, true));
+        let id = boxes.create_message_id(&account(AUTHOR)).unwrap();
+        let test = MetaData { is_test: true, ..metadata(&id) };
+        send(&boxes, &account(AUTHOR), &test, &[(message("toy"), &toy)]).unwrap();
+        assert!(messages(bed)[0].test);
+        let copied = MetaData { cc_readers: vec![test.reader.clone()], ..metadata(&id) };
+        assert_eq!(code(send(&boxes, &account(AUTHOR), &copied, &[(message("toy"), &toy)])), 9022);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_its_standard_refuses_goes_back() {
     on_beds(|bed| {
         let id = sent(bed, false, &[(message("toy"), br#"{"toy": "0401", "broken": true}"#)], None);

@@ -172,13 +172,12 @@ impl Model {
                 None => Answer::Nothing,
             },
             Act::FetchOn { closing } => {
+                // With an iterator that is none, nothing is closed.
+                let Some((look, most, after)) = self.cursor.clone() else { return Answer::Code(9070) };
                 if *closing && self.close(&[self.last]) != Answer::Code(0) {
                     return Answer::Code(9070);
                 }
-                match self.cursor.clone() {
-                    Some((look, most, after)) => self.fetch(&look, most, Some(after)),
-                    None => Answer::Code(9070),
-                }
+                self.fetch(&look, most, Some(after))
             }
             Act::Again(_) | Act::Cancel(_) | Act::Status(_) if self.sent.is_empty() => Answer::Nothing,
             Act::Again(_) => Answer::Code(9024),
