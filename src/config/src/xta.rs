@@ -14,6 +14,8 @@ use crate::check::Check;
 use crate::osci::{TrustFiles, Unlisted, certificates, identity, resolve_pair};
 use crate::{Config, Error, Place, resolve};
 
+/// The section of the file.
+const SECTION: &str = "xta";
 /// Longest name of a server: message ids have at most 100 characters, and their rest is of a fixed length.
 const MOST_SERVER: usize = 41;
 /// Why there is no server of XTA without TLS.
@@ -111,7 +113,7 @@ impl Config {
     /// If a file cannot be read, or is not what it should be; if it is not clear whose account a caller has.
     pub fn xta_settings(&self) -> Result<Option<Settings>, Error> {
         let Some(xta) = &self.xta else { return Ok(None) };
-        let files = TrustFiles::of("xta", &xta.trust, &xta.crl, xta.without_revocation);
+        let files = TrustFiles::of(SECTION, &xta.trust, &xta.crl, xta.without_revocation);
         let mut accounts: Vec<AccountEntry> = Vec::new();
         for (index, account) in xta.accounts.iter().enumerate() {
             let key = format!("xta.account[{index}]");
@@ -171,14 +173,14 @@ impl Check<'_> {
     pub(crate) fn xta(&self, config: &Config) -> Result<(), Error> {
         let Some(xta) = &config.xta else { return Ok(()) };
         if config.tls.is_none() {
-            return Err(self.value("xta", NEEDS_TLS));
+            return Err(self.value(SECTION, NEEDS_TLS));
         }
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         let is_name = (1..=MOST_SERVER).contains(&xta.server.len()) && xta.server.bytes().all(is_plain);
         if !is_name {
-            return Err(self.value("xta.server", "expected 1 to 41 of A-Z a-z 0-9 _ -"));
+            return Err(self.value(&format!("{SECTION}.server"), "expected 1 to 41 of A-Z a-z 0-9 _ -"));
         }
-        self.trust("xta", &xta.trust, &xta.crl, xta.ocsp.as_deref())?;
+        self.trust(SECTION, &xta.trust, &xta.crl, xta.ocsp.as_deref())?;
         self.number("xta.container_mb", xta.container_mb, 1, 1 << 20)?;
         self.number("xta.message_id_days", xta.message_id_days, 1, 366)?;
         let mut ids = BTreeSet::new();

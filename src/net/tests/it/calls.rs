@@ -153,6 +153,7 @@ fn every_code_has_its_page_and_every_page_its_code() {
         Setup,
         Url,
         Header,
+        Identity,
         PlainHttp,
         Forbidden,
         Unreachable,
