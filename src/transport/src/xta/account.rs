@@ -17,6 +17,4 @@ pub struct Account {
     pub container_bytes: u64,
     /// Services that it may use; empty: all.
     pub services: Vec<String>,
-    /// Whether what breaks the schema as the field does is taken.
-    pub lenient: bool,
 }

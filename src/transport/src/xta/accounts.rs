@@ -130,7 +130,6 @@ impl Accounts {
             party,
             container_bytes: entry.container_bytes,
             services: entry.services.clone(),
-            lenient: entry.lenient,
         }
     }
 
@@ -241,7 +240,7 @@ mod tests {
         assert_eq!((ours.id.as_str(), ours.tenant.as_str(), ours.party.as_str()), ("land", "kreis", "bab:1"));
         assert_eq!(ours.caller.authority, Some(ours.party.clone()), "its mailbox is in the house");
         assert_eq!((ours.caller.actor.kind.as_str(), ours.caller.actor.id.as_str()), ("partner", "land"));
-        assert_eq!((ours.container_bytes, ours.services.len(), ours.lenient), (5, 1, true));
+        assert_eq!((ours.container_bytes, ours.services.len()), (5, 1));
         let foreign = caller(&accounts, Some(other.clone()), Some("bab:9")).await.unwrap();
         assert_eq!((foreign.party.as_str(), foreign.caller.authority), ("bab:9", None));
         assert_eq!(caller(&accounts, Some(good.clone()), Some("bab:7")).await.unwrap().id, "zweit");

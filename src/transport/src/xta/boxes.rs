@@ -253,7 +253,7 @@ fn info(moment: Timestamp, code: &str, reason: &str) -> Result<Record> {
     Ok(Record { severity: Severity::Info, time, code: code.to_owned(), reason: reason.to_owned() })
 }
 
-/// Why a message came to nothing: by the first rule that says so.
+/// Why a message came to nothing: by the rule that was found last.
 fn returned(message: &Message) -> Result<Record> {
     let rule = message.report.iter().flat_map(|report| &report.findings).next_back();
     let reason = rule.map_or("returned", |finding| finding.rule.as_str());

@@ -68,10 +68,11 @@ pub trait Backend: Send + Sync {
     /// 9070 if no message of the box is selected; 9022 if the selector does not name one message.
     fn fetch(&self, caller: &Self::Caller, selector: &Selector) -> Result<Fetched>;
 
-    /// The next one of the selector of an iterator; `received` were processed and are closed first.
+    /// The next one of the selector of an iterator; `received` were processed and are closed first. With an iterator that is
+    /// none, nothing is closed.
     ///
     /// # Errors
-    /// 9070 if there is none.
+    /// 9070 if there is none, or one of `received` is not in the caller's box.
     fn fetch_on(&self, caller: &Self::Caller, iterator: &str, received: &[String]) -> Result<Fetched>;
 
     /// The caller has processed these messages: they are delivered. Closing again changes nothing.

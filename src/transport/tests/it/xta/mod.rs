@@ -121,7 +121,6 @@ fn account(party: &str) -> Account {
         party,
         container_bytes: 10_000,
         services: vec![],
-        lenient: false,
     }
 }
 
