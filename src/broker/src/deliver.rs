@@ -11,7 +11,7 @@ use model::{
 };
 use store::{Job, StoredPayload, Work};
 
-use crate::house::OSCI_ADAPTER;
+use crate::house::{OSCI_ADAPTER, XTA_ADAPTER};
 use crate::intake::Known;
 use crate::process::with_finding;
 use crate::{Broker, Error, notes};
@@ -35,6 +35,7 @@ impl Broker {
                 return self.send_outside(job, message, &id, may_repeat).await;
             }
             Transport::Osci => return self.send_outside(job, message, OSCI_ADAPTER, false).await,
+            Transport::Xta => return self.send_outside(job, message, XTA_ADAPTER, false).await,
             _ => return Err(Error::UnknownAuthority),
         };
         let stored = self.copy_payload(&message, &tenant).await?;

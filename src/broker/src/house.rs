@@ -2,6 +2,7 @@
 //! what comes in finds its unit. Read from the configuration; never changed while running.
 
 mod osci;
+mod xta;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,9 +13,12 @@ use model::{Authority, Failure};
 use serde::{Deserialize, Serialize};
 
 pub use osci::{KeyPair, OsciKeys, OsciMailbox, OsciMode, OsciReach, Signature};
+pub use xta::{XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaServer, XtaVersion};
 
 /// The adapter that carries messages by OSCI-Transport.
 pub const OSCI_ADAPTER: &str = "osci";
+/// The adapter that carries messages by XTA.
+pub const XTA_ADAPTER: &str = "xta";
 
 /// A tenant (Mandant): usually one county.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -69,6 +73,9 @@ pub struct PartnerEntry {
     /// How it is reached by OSCI-Transport; either this or an adapter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub osci: Option<OsciReach>,
+    /// How it is reached by XTA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xta: Option<XtaReach>,
     /// Standards and versions that it reads, newest first.
     pub reads: Reads,
     /// Largest message it takes, in bytes.
@@ -97,6 +104,12 @@ pub struct AuthorityEntry {
     /// Its mailboxes in OSCI-Transport that messages are fetched from.
     #[serde(default, rename = "osci_mailbox", skip_serializing_if = "Vec::is_empty")]
     pub osci_mailboxes: Vec<OsciMailbox>,
+    /// How it calls servers of XTA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xta: Option<XtaKeys>,
+    /// Its message boxes at servers of XTA that messages are fetched from.
+    #[serde(default, rename = "xta_mailbox", skip_serializing_if = "Vec::is_empty")]
+    pub xta_mailboxes: Vec<XtaMailbox>,
     /// Whether its readers fetch by XTA what comes to it by XTA; otherwise that is taken in as arrivals.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub xta_box: bool,
@@ -238,9 +251,10 @@ impl Directory for House {
         let partners = self.partners.iter().map(|entry| Reach {
             authority: entry.authority.clone(),
             name: entry.name.clone(),
-            transport: match &entry.adapter {
-                Some(id) => Transport::Adapter { id: id.clone(), may_repeat: entry.may_repeat },
-                None => Transport::Osci,
+            transport: match (&entry.adapter, &entry.xta) {
+                (Some(id), _) => Transport::Adapter { id: id.clone(), may_repeat: entry.may_repeat },
+                (None, Some(_)) => Transport::Xta,
+                (None, None) => Transport::Osci,
             },
             reads: entry.reads.clone(),
             most_bytes: entry.most_bytes,
@@ -266,6 +280,8 @@ mod tests {
                 osci_certificates: vec![],
                 osci: None,
                 osci_mailboxes: vec![],
+                xta: None,
+                xta_mailboxes: vec![],
                 xta_box: false,
             }],
             units: vec![Unit { id: "63".into(), name: "Bauordnung".into() }],
@@ -314,6 +330,7 @@ mod tests {
             name: "Bauaufsicht Unna".into(),
             adapter: Some("unna".into()),
             osci: None,
+            xta: None,
             reads: vec![("xdomea".into(), "3.1.0".into())],
             most_bytes: 10,
             may_repeat: true,

@@ -58,6 +58,7 @@ impl Broker {
         message.door = match reach.transport {
             Transport::Adapter { .. } => Door::Adapter,
             Transport::Osci => Door::Osci,
+            Transport::Xta => Door::Xta,
             _ => Door::Local,
         };
         work.update_message(&message, MessageState::Preparing);
@@ -70,7 +71,7 @@ impl Broker {
     /// allows.
     pub(crate) fn enqueue_delivery(&self, work: &mut Work, message: &Message) {
         let now = self.now();
-        let goes_outside = matches!(message.door, Door::Adapter | Door::Osci);
+        let goes_outside = matches!(message.door, Door::Adapter | Door::Osci | Door::Xta);
         let lane = if goes_outside { "to" } else { "local" };
         let job = NewJob {
             id: model::ids::new_id(),

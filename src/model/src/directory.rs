@@ -44,6 +44,8 @@ pub enum Transport {
     },
     /// By OSCI-Transport, as the configuration says.
     Osci,
+    /// By XTA, as the configuration says.
+    Xta,
 }
 
 impl Transport {
@@ -53,6 +55,7 @@ impl Transport {
             Transport::Local { .. } => "local",
             Transport::Adapter { .. } => "adapter",
             Transport::Osci => "osci",
+            Transport::Xta => "xta",
         }
     }
 }

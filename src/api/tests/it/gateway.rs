@@ -160,6 +160,8 @@ fn tenant(id: &str) -> Tenant {
             osci_certificates: vec![],
             osci: None,
             osci_mailboxes: vec![],
+            xta: None,
+            xta_mailboxes: vec![],
             xta_box: false,
         }],
         units: vec![unit("63"), unit("70")],

@@ -106,6 +106,7 @@ impl Bed {
             name: "Bauaufsicht Unna".into(),
             adapter: Some("fake".into()),
             osci: None,
+            xta: None,
             reads: vec![("toy".into(), "1".into())],
             most_bytes: 1 << 20,
             may_repeat,

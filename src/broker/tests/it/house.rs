@@ -88,6 +88,8 @@ fn tenant(id: &str, key: Authority) -> Tenant {
             osci_certificates: vec![],
             osci: None,
             osci_mailboxes: vec![],
+            xta: None,
+            xta_mailboxes: vec![],
             xta_box: false,
         }],
         units: vec![unit("63"), unit("70")],

@@ -180,6 +180,8 @@ mod tests {
             osci_certificates: vec![],
             osci: None,
             osci_mailboxes: vec![],
+            xta: None,
+            xta_mailboxes: vec![],
             xta_box: true,
         };
         let tenant = Tenant {
