@@ -195,11 +195,11 @@ impl Broker {
         self.reach(&scope.tenant, key, service).await?.ok_or(Error::UnknownAuthority)
     }
 
-    /// Leaves an audit event of a refusal at a door: who, which rule, and what number the door's standard has for it.
+    /// Leaves an audit event of a refusal at a door: who, which rule, and what number the door's standard has for it, if any.
     ///
     /// # Errors
     /// If the store cannot be written.
-    pub async fn note_refusal(&self, caller: &Caller, code: &str, number: u16) -> Result<(), Error> {
+    pub async fn note_refusal(&self, caller: &Caller, code: &str, number: Option<u16>) -> Result<(), Error> {
         let detail = json!({ "code": code, "number": number });
         let event = self.audit(&caller.scope.tenant, EventKind::MessageRefused, &caller.actor, detail);
         let mut work = Work::new();

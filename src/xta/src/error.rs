@@ -49,6 +49,15 @@ impl Error {
             Error::Io(_) => "xta.io",
         }
     }
+
+    /// Whether the request is not to blame.
+    pub fn is_ours(&self) -> bool {
+        match self {
+            Error::Fault(fault) => fault.exception == Exception::XtaWsTechnicalProblem,
+            Error::Seal(_) | Error::Io(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// What our own readers and sinks say comes through `Read` and `Write` unchanged: only what is left is a source or sink

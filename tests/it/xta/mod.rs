@@ -1,6 +1,7 @@
 //! The server of XTA in a whole gateway, over mutual TLS, with clients that have no code of ours: Python's zeep, and what
 //! the reference implementation of JAX-WS has sent. Needs ../shared and a Python with zeep, which `./dev test` makes.
 
+mod bad;
 mod replay;
 
 use std::path::{Path, PathBuf};
@@ -19,7 +20,8 @@ const AUTHOR: &str = "ags:12345678";
 const READER: &str = "ags:87654321";
 const SERVER: &str = "amtsbote-pruefstand";
 
-/// A gateway with a server of XTA; one certificate is the author's, the reader's, and that of a locked account.
+/// A gateway with a server of XTA; one certificate is the author's, the reader's, and that of a locked account. Another account may
+/// use one service and send little; two more have certificates that do not count any more.
 struct Bed {
     gateway: Gateway,
     base: String,
@@ -60,11 +62,37 @@ fn make_keys(folder: &Path) {
     said(Command::new("sh").arg(shared("senders/xta/make-test-pki.sh")).arg(folder.join("pki")));
     let stranger = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout x.key -out x.pem";
     said(Command::new("openssl").args(stranger.split(' ')).current_dir(folder.join("pki")));
+    more_certificates(&folder.join("pki"));
     std::fs::write(folder.join("pki/pin"), "changeit").unwrap();
     for secret in ["pki/pin", "pki/server.p12"] {
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(folder.join(secret), std::fs::Permissions::from_mode(0o600)).unwrap();
     }
+}
+
+/// Certificates of the same authority: that of another client, one that has ended, one that was revoked, and the list that says so.
+fn more_certificates(pki: &Path) {
+    let settings = "[ca]\ndefault_ca = d\n[d]\ndatabase = index\nserial = serial\nnew_certs_dir = .\n\
+                    default_md = sha256\ndefault_crl_days = 2\npolicy = p\n[p]\ncommonName = supplied\n";
+    for (file, text) in [("ca.cnf", settings), ("index", ""), ("serial", "1000\n")] {
+        std::fs::write(pki.join(file), text).unwrap();
+    }
+    let openssl = |line: &str| {
+        said(Command::new("openssl").args(line.split(' ')).current_dir(pki));
+    };
+    let ca = "ca -batch -notext -config ca.cnf -cert ca.pem -keyfile ca.key";
+    for (name, when) in [
+        ("other", "-days 2"),
+        ("revoked", "-days 2"),
+        ("expired", "-startdate 20240101000000Z -enddate 20240201000000Z"),
+    ] {
+        openssl(&format!(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr"
+        ));
+        openssl(&format!("{ca} {when} -in {name}.csr -out {name}.pem"));
+    }
+    openssl(&format!("{ca} -revoke revoked.pem"));
+    openssl(&format!("{ca} -gencrl -out ca.crl"));
 }
 
 impl Bed {
@@ -78,15 +106,20 @@ impl Bed {
             .replacen("[listen]", &format!("[listen]\nmachines = \"127.0.0.1:{port}\""), 1)
             .replacen("key = \"bab:05974000\"", &format!("key = \"{READER}\"\n  xta_box = true"), 1);
         std::fs::write(&file, config).unwrap();
-        let account = |id: &str, parties: &str, more: &str| {
-            let owner = "tenant = \"kreis-soest\"\ncertificates = [\"file:pki/client.pem\"]";
+        let account = |id: &str, who: &str, parties: &str, more: &str| {
+            let owner = format!("tenant = \"kreis-soest\"\ncertificates = [\"file:pki/{who}.pem\"]");
             format!("[[xta.account]]\nid = \"{id}\"\n{owner}\nparties = [{parties}]\n{more}\n")
         };
-        let own = account("land", &format!("\"{AUTHOR}\", \"{READER}\""), "");
-        let locked = account("zu", "\"gesperrt\"", "locked = true");
+        let accounts = [
+            account("land", "client", &format!("\"{AUTHOR}\", \"{READER}\""), ""),
+            account("zu", "client", "\"gesperrt\"", "locked = true"),
+            account("nachbar", "other", "\"ags:11111111\"", "services = [\"urn:dienst\"]"),
+            account("alt", "expired", &format!("\"{AUTHOR}\""), ""),
+            account("verloren", "revoked", &format!("\"{AUTHOR}\""), ""),
+        ];
         let tls = "[tls]\nidentity = { key = \"file:pki/server.p12\", password = \"file:pki/pin\" }";
-        let xta =
-            format!("{tls}\n[xta]\nserver = \"{SERVER}\"\ntrust = [\"file:pki/ca.pem\"]\n{own}{locked}");
+        let lists = "trust = [\"file:pki/ca.pem\"]\ncrl = [\"file:pki/ca.crl\"]\ncontainer_mb = 4";
+        let xta = format!("{tls}\n[xta]\nserver = \"{SERVER}\"\n{lists}\n{}", accounts.concat());
         gateway.configure(&xta).unwrap();
         gateway.start().await.unwrap();
         Bed { gateway, base: format!("https://127.0.0.1:{port}/xta/v3") }

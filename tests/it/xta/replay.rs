@@ -14,10 +14,10 @@ const RECORDED: &str = "urn:de:xta:messageid:jaxwsri_xta_test:bcdfab49-8b40-41d0
 /// A recorded request.
 pub(super) struct Recorded {
     /// Last step of its path.
-    port: String,
-    content_type: String,
-    accept: String,
-    body: Vec<u8>,
+    pub(super) port: String,
+    pub(super) content_type: String,
+    pub(super) accept: String,
+    pub(super) body: Vec<u8>,
 }
 
 /// Head and body of a recorded file.

@@ -61,6 +61,17 @@ impl Boxes {
         self.runtime.block_on(act)
     }
 
+    /// Leaves an audit event of a refusal. If that fails, the refusal stands all the same.
+    pub(super) fn note_refusal(&self, caller: &Caller, error: &Error) {
+        let number = match error {
+            Error::Fault(fault) => Some(fault.code),
+            _ => None,
+        };
+        if let Err(error) = self.wait(self.broker.note_refusal(caller, error.code(), number)) {
+            tracing::warn!(code = error.code(), "a refusal could not be noted");
+        }
+    }
+
     /// Issues a message id to the account.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
 //! One connection's side of the server: who calls is decided by its certificate, the rest is done by the message boxes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ::xta::Result;
 use ::xta::model::{Availability, MetaData, Party, Report};
 use ::xta::server::Backend;
 use ::xta::server::backend::{Fetched, Listed, Receiving, Selector, Wish};
+use model::Caller;
 use seal::x509::Certificate;
 
 use super::account::Account;
@@ -18,13 +19,24 @@ pub(super) struct Desk {
     pub(super) boxes: Arc<Boxes>,
     /// What the connection has shown.
     pub(super) certificate: Option<Certificate>,
+    /// Who calls, once it is known.
+    pub(super) caller: OnceLock<Caller>,
+}
+
+impl Desk {
+    /// Who is told of a refusal: whoever calls, or else the account of the certificate; nobody if there is none.
+    pub(super) fn refused(&self) -> Option<Caller> {
+        self.caller.get().cloned().or_else(|| self.accounts.bodies_of(self.certificate.as_ref()))
+    }
 }
 
 impl Backend for Desk {
     type Caller = Account;
 
     fn caller(&self, party: Option<&Party>) -> Result<Account> {
-        self.accounts.caller(self.certificate.as_ref(), party.map(|party| party.id.trim()))
+        let account = self.accounts.caller(self.certificate.as_ref(), party.map(|party| party.id.trim()))?;
+        self.caller.get_or_init(|| account.caller.clone());
+        Ok(account)
     }
 
     fn create_message_id(&self, caller: &Account) -> Result<String> {

@@ -3,7 +3,7 @@
 //! the service.
 
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ::xta::server::{self, Answer, Port, Rules};
 use axum::Router;
@@ -77,11 +77,16 @@ impl Inner {
         let rules =
             if self.accounts.is_lenient(certificate.as_ref()) { Rules::Lenient } else { Rules::Strict };
         let settings = server::Settings { rules, ..self.settings };
-        let desk = Desk { accounts: Arc::clone(&self.accounts), boxes: Arc::clone(&self.boxes), certificate };
+        let (accounts, boxes) = (Arc::clone(&self.accounts), Arc::clone(&self.boxes));
+        let desk = Desk { accounts, boxes, certificate, caller: OnceLock::new() };
         let request = server::Request { port, content_type, accept, body: &mut body };
         let answer = server::answer(&desk, request, &settings)?;
         if let Some(error) = &answer.error {
             tracing::info!(code = error.code(), operation = ?answer.operation, %error, "a fault of XTA");
+            // What strangers do has no tenant to be noted at; `accounts` has told the log.
+            if let Some(caller) = desk.refused().filter(|_| !error.is_ours()) {
+                self.boxes.note_refusal(&caller, error);
+            }
             // What cannot be read any more is nobody's loss.
             let _ = io::copy(&mut body.take(HEARD_OUT), &mut io::sink());
         }

@@ -37,12 +37,6 @@ impl Boxes {
     /// # Errors
     /// 9013, 9014, 9020, 9022 to 9024, 9080.
     pub fn begin(&self, account: &Account, meta: &MetaData, wish: Wish) -> Result<Box<dyn Receiving + '_>> {
-        let began = self.try_begin(account, meta, wish);
-        let receiver = began.map_err(|error| self.refused(account, error))?;
-        Ok(Box::new(receiver))
-    }
-
-    fn try_begin(&self, account: &Account, meta: &MetaData, wish: Wish) -> Result<Receiver<'_>> {
         if wish == Wish::Synchronous {
             return Err(Fault::ONLY_ASYNCHRONOUS.into());
         }
@@ -74,7 +68,7 @@ impl Boxes {
         let packer = Packer::new(writer, account.container_bytes);
         let subject = meta.subject.clone().filter(|subject| subject.len() <= SUBJECT_BYTES);
         let account = account.clone();
-        Ok(Receiver { boxes: self, account, member, kept, ticket, reader, terms, subject, packer })
+        Ok(Box::new(Receiver { boxes: self, account, member, kept, ticket, reader, terms, subject, packer }))
     }
 
     /// When a message is to be delivered, and what it answers.
@@ -110,17 +104,6 @@ impl Boxes {
             Err(error) => failed(&error),
         }
     }
-
-    /// Leaves an audit event of a refusal. If that fails, the refusal stands all the same.
-    fn refused(&self, account: &Account, error: Error) -> Error {
-        if let Error::Fault(fault) = &error {
-            let noted = self.broker.note_refusal(&account.caller, error.code(), fault.code);
-            if let Err(error) = self.wait(noted) {
-                tracing::warn!(code = error.code(), "a refusal could not be noted");
-            }
-        }
-        error
-    }
 }
 
 /// A message that is being taken in.
@@ -138,25 +121,20 @@ struct Receiver<'a> {
 
 impl Receiving for Receiver<'_> {
     fn content(&mut self, index: usize, content: &Content) -> Result<&mut dyn Write> {
-        let begun = self.packer.begin(index, content);
-        begun.map_err(|error| self.boxes.refused(&self.account, error))?;
+        self.packer.begin(index, content)?;
         Ok(self)
     }
 
     fn finish(self: Box<Self>) -> Result<Option<Reply>> {
-        let (boxes, account) = (self.boxes, self.account.clone());
-        match self.take_in() {
-            Ok(()) => Ok(None),
-            Err(error) => Err(boxes.refused(&account, error)),
-        }
+        self.take_in()?;
+        Ok(None)
     }
 }
 
 /// Bytes of the content that has begun.
 impl Write for Receiver<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.packer.write(bytes);
-        written.map_err(|error| self.boxes.refused(&self.account, error.into()).into())
+        self.packer.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
