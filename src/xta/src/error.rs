@@ -155,6 +155,9 @@ impl Fault {
     /// The message had no moment before which it was not to be delivered.
     pub const NOT_BEFORE_IS_UNSET: Fault = Fault::of(9101);
 
+    /// An extension that nobody here knows would change what is meant.
+    pub const EXTENSION: Fault = Fault { code: 9000, exception: Exception::UnsupportedExtension };
+
     /// The fault with this code. What no other exception is for is a technical problem.
     pub const fn of(code: u16) -> Fault {
         let exception = match code {
@@ -188,6 +191,14 @@ pub enum Exception {
     InvalidMessageId,
     /// 9080 and 9081.
     SyncAsync,
-    /// 9100 and 9101.
+    /// 9100 and 9101. Version 3 only.
     CancelDenied,
+    /// What is asked for is not there. Version 5 only, as what follows.
+    NotImplemented,
+    /// A parameter is not supported.
+    ParameterNotSupported,
+    /// An extension is not known.
+    UnsupportedExtension,
+    /// 9031: somebody else does not answer.
+    ExternalServiceUnavailable,
 }

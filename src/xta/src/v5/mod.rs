@@ -1,0 +1,9 @@
+//! Version 5.1.1 (core 3.1.1) on the wire. Written after a reconstruction of its schemas; whatever depends on them stands here.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`names`] | the namespace, ports, operations with their actions and exceptions |
+//! | `metadata` | `MessageMetaData` and parties, read and written |
+
+pub mod metadata;
+pub mod names;
