@@ -155,6 +155,8 @@ impl Fault {
     /// The message had no moment before which it was not to be delivered.
     pub const NOT_BEFORE_IS_UNSET: Fault = Fault::of(9101);
 
+    /// What is asked for is not there.
+    pub const NOT_IMPLEMENTED: Fault = Fault { code: 9000, exception: Exception::NotImplemented };
     /// An extension that nobody here knows would change what is meant.
     pub const EXTENSION: Fault = Fault { code: 9000, exception: Exception::UnsupportedExtension };
 

@@ -3,6 +3,15 @@
 
 use xml::value::{Date, DateTime};
 
+/// A version of XTA 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// Web service 2.1.1.
+    V3,
+    /// 5.1.1, core 3.1.1.
+    V5,
+}
+
 /// A party (`PartyType` without its security tokens, which are kept as they came in [`Party::tokens`]).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Party {

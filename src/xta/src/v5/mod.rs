@@ -3,7 +3,13 @@
 //! | module | holds |
 //! |---|---|
 //! | [`names`] | the namespace, ports, operations with their actions and exceptions |
-//! | `metadata` | `MessageMetaData` and parties, read and written |
+//! | [`metadata`] | `MessageMetaData` and parties, read and written |
+//! | `request` | bodies of requests, read |
+//! | `answer` | bodies and header blocks of answers, written |
+//! | `fault` | details of faults, written |
 
+pub(crate) mod answer;
+pub(crate) mod fault;
 pub mod metadata;
 pub mod names;
+pub(crate) mod request;
