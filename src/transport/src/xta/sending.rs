@@ -56,7 +56,8 @@ impl Boxes {
 
     fn try_begin(&self, account: &Account, meta: &MetaData, way: Way) -> Result<Receiver<'_>> {
         let is_author = meta.author.id.trim() == account.party.as_str();
-        if !is_author && !(account.delivers && way == Way::Delivered) {
+        let may_be_another = account.delivers && way == Way::Delivered;
+        if !is_author && !may_be_another {
             return Err(Fault::NOT_THE_SENDER.into());
         }
         if !is_booked(account, &meta.service) {

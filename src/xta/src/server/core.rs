@@ -73,7 +73,7 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
     /// Who calls.
     fn party(&self) -> Result<B::Caller> {
         let block = self.core_block("Party")?.ok_or(Fault::NO_PARAMETERS)?;
-        let party = in_block(block, |reader| metadata::read_party(reader))?;
+        let party = in_block(block, metadata::read_party)?;
         match party.extensions.is_empty() {
             true => self.backend.caller(Some(&party)),
             false => Err(Fault::EXTENSION.into()),

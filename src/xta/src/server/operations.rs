@@ -214,7 +214,10 @@ pub(super) fn of_container(error: Error) -> Error {
 }
 
 /// Reads a header block, which is a document of its own.
-pub(super) fn in_block<T>(block: &str, read: impl FnOnce(&mut Reader<&[u8]>) -> Result<T>) -> Result<T> {
+pub(super) fn in_block<'a, T>(
+    block: &'a str,
+    read: impl FnOnce(&mut Reader<&'a [u8]>) -> Result<T>,
+) -> Result<T> {
     let mut reader = Reader::new(block.as_bytes(), xml::Limits::default());
     reader.next()?;
     read(&mut reader)
