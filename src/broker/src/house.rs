@@ -13,7 +13,7 @@ use model::{Authority, Failure};
 use serde::{Deserialize, Serialize};
 
 pub use osci::{KeyPair, OsciKeys, OsciMailbox, OsciMode, OsciReach, Signature};
-pub use xta::{XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaServer, XtaVersion};
+pub use xta::{XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaReader, XtaServer, XtaVersion};
 
 /// The adapter that carries messages by OSCI-Transport.
 pub const OSCI_ADAPTER: &str = "osci";
@@ -113,6 +113,9 @@ pub struct AuthorityEntry {
     /// Whether its readers fetch by XTA what comes to it by XTA; otherwise that is taken in as arrivals.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub xta_box: bool,
+    /// How its readers answer at once what comes to it by XTA; absent: they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xta_reader: Option<XtaReader>,
 }
 
 /// An organisational unit (Organisationseinheit).
@@ -283,6 +286,7 @@ mod tests {
                 xta: None,
                 xta_mailboxes: vec![],
                 xta_box: false,
+                xta_reader: None,
             }],
             units: vec![Unit { id: "63".into(), name: "Bauordnung".into() }],
             routes: vec![Route {

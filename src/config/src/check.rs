@@ -234,6 +234,7 @@ impl Check<'_> {
             let key = format!("{key}.authority[{index}]");
             self.title(&format!("{key}.name"), &authority.name)?;
             self.defined(&format!("{key}.unit"), "unit", units.contains(authority.unit.as_str()))?;
+            self.xta_reader(&format!("{key}.xta_reader"), authority)?;
         }
         for (index, route) in tenant.routes.iter().enumerate() {
             self.route(&format!("{key}.route[{index}]"), tenant, route, &units)?;

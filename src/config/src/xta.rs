@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use broker::house::KeyPair;
+use broker::house::{AuthorityEntry, KeyPair};
 use model::Authority;
 use seal::identity::Identity;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ use crate::{Config, Error, Place, resolve};
 const SECTION: &str = "xta";
 /// Longest name of a server: message ids have at most 100 characters, and their rest is of a fixed length.
 const MOST_SERVER: usize = 41;
+/// Longest time that a sender waits for an answer, in seconds.
+const MOST_WAIT: u64 = 120;
 /// Why there is no server of XTA without TLS.
 const NEEDS_TLS: &str = "callers are known by TLS: [tls] and listen.machines are needed";
 
@@ -84,6 +86,9 @@ pub struct XtaAccount {
     /// Whether what the schema does not allow is taken if it can be understood.
     #[serde(default)]
     pub lenient: bool,
+    /// Whether it is a server of XTA that delivers messages of other authors to readers (`deliverMessage` of version 5).
+    #[serde(default)]
+    pub delivers: bool,
 }
 
 fn yes() -> bool {
@@ -157,6 +162,7 @@ impl XtaAccount {
             services: self.services.clone(),
             container_bytes: self.container_mb.unwrap_or(container_mb) << 20,
             lenient: self.lenient,
+            delivers: self.delivers,
         })
     }
 }
@@ -191,6 +197,20 @@ impl Check<'_> {
             self.account(&key, account, config)?;
         }
         Ok(())
+    }
+
+    /// How the readers of an authority answer at once: they must fetch, and a sender waits for minutes at most.
+    pub(crate) fn xta_reader(&self, key: &str, authority: &AuthorityEntry) -> Result<(), Error> {
+        let Some(reader) = &authority.xta_reader else { return Ok(()) };
+        if !authority.xta_box {
+            return Err(self.value(key, "its readers must fetch: xta_box is needed"));
+        }
+        self.number(&format!("{key}.within_seconds"), reader.within_seconds.into(), 1, MOST_WAIT)?;
+        let is_both = |service: &&String| reader.only_asynchronous.contains(service);
+        match reader.only_synchronous.iter().find(is_both) {
+            Some(_) => Err(self.value(&format!("{key}.only_synchronous"), "a service cannot be only both")),
+            None => Ok(()),
+        }
     }
 
     fn account(&self, key: &str, account: &XtaAccount, config: &Config) -> Result<(), Error> {

@@ -1,19 +1,25 @@
-//! `GenericContentContainer` (XTA 2 version 3, `XTA-Webservice-Datentypen.xsd`), the contents of a message, read and
-//! written as a stream: as base64 in the envelope, or as parts of a package that it names (MTOM).
+//! The contents of a message, read and written as a stream: as base64 in the envelope, or as parts of a package that it
+//! names (MTOM). In version 3 of XTA 2 a `GenericContentContainer`, in version 5.1.1 a `ContentContainer`, which need not
+//! have a `Message` (`XTA-Webservice-Datentypen.xsd` of either).
 //!
 //! A container that its author encrypted (`xenc:EncryptedData`) is one content: the element as a document.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 use soap::message::Incoming;
-use soap::mime::{self, Base64Decoder, NewPart, encode_base64};
+use soap::mime::{Base64Decoder, encode_base64};
 use soap::{Error as SoapError, xop};
 use xml::{Canonical, Event, Form, Node, Reader, Start};
 
 use crate::error::{Error, Exception, Fault, Result};
-use crate::model::{Content, ContentRole};
-use crate::server::backend::{Contents, Receiving};
+use crate::model::{Content, ContentRole, Version};
+use crate::server::backend::Receiving;
+use crate::v5::names::{CORE, current};
+
+mod writing;
+
+pub use writing::{write, write_parts, write_reply};
 
 /// Namespace of the web service in version 3.
 const XTA: &str = "http://xoev.de/transport/xta/211";
@@ -45,13 +51,66 @@ impl Default for Limits {
 /// # Errors
 /// [`Error::Soap`] if it is no container, if names and parts do not fit each other one to one, or if something is no
 /// base64; 9023 if there are more contents than allowed; what `receiving` says. An [`Error`] or [`Fault`] that its
-/// [`Write`] fails with, within an [`io::Error`], comes out as it is.
+/// [`Write`](io::Write) fails with, within an [`io::Error`], comes out as it is.
 pub fn read<R: Read>(
     incoming: &mut Incoming<R>,
     receiving: &mut dyn Receiving,
     limits: &Limits,
+    version: Version,
 ) -> Result<()> {
-    read_container(incoming, receiving, limits).map_err(unwrap)
+    let read = match version {
+        Version::V3 => read_container(incoming, receiving, limits),
+        Version::V5 => read_core(incoming, receiving, limits),
+    };
+    read.map_err(unwrap)
+}
+
+/// Reads the `ContentContainerReply` of version 5 that is the child of the body, then the message to its end. Whether there
+/// is a container in it.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_reply<R: Read>(
+    incoming: &mut Incoming<R>,
+    receiving: &mut dyn Receiving,
+    limits: &Limits,
+) -> Result<bool> {
+    let mut waiting = Waiting::default();
+    let mut read = || {
+        if !incoming.child()? || child(&incoming.body().current()) != Child::Reply {
+            return Err(malformed("the body holds no answer"));
+        }
+        let is_there = match next_child(incoming)? {
+            Child::Core => {
+                read_contents(incoming, receiving, limits, &mut waiting, Version::V5)?;
+                true
+            }
+            Child::None => false,
+            _ => return Err(malformed("an answer holds a ContentContainer")),
+        };
+        if is_there && next_child(incoming)? != Child::None {
+            return Err(malformed("an answer holds more than one thing"));
+        }
+        incoming.end()?;
+        std::mem::take(&mut waiting).fill(incoming, receiving)?;
+        Ok(is_there)
+    };
+    read().map_err(unwrap)
+}
+
+/// A container of version 5.
+fn read_core<R: Read>(
+    incoming: &mut Incoming<R>,
+    receiving: &mut dyn Receiving,
+    limits: &Limits,
+) -> Result<()> {
+    if !incoming.child()? || child(&incoming.body().current()) != Child::Core {
+        return Err(malformed("the body holds no container"));
+    }
+    let mut waiting = Waiting::default();
+    read_contents(incoming, receiving, limits, &mut waiting, Version::V5)?;
+    incoming.end()?;
+    waiting.fill(incoming, receiving)
 }
 
 /// Takes an error out of those that it travelled in.
@@ -90,7 +149,7 @@ fn read_container<R: Read>(
     }
     let mut waiting = Waiting::default();
     match next_child(incoming)? {
-        Child::Contents => read_contents(incoming, receiving, limits, &mut waiting)?,
+        Child::Contents => read_contents(incoming, receiving, limits, &mut waiting, Version::V3)?,
         Child::Encrypted => read_encrypted(incoming, receiving)?,
         _ => return Err(malformed("a container holds ContentContainer or EncryptedData")),
     }
@@ -106,30 +165,38 @@ fn read_contents<R: Read>(
     receiving: &mut dyn Receiving,
     limits: &Limits,
     waiting: &mut Waiting,
+    version: Version,
 ) -> Result<()> {
     for index in 0.. {
-        let role = match next_child(incoming)? {
-            Child::Message if index == 0 => ContentRole::Message,
-            Child::Attachment if index > 0 => ContentRole::Attachment,
-            Child::None if index > 0 => return Ok(()),
+        let role = match (next_child(incoming)?, version) {
+            (Child::Message, Version::V3) if index == 0 => ContentRole::Message,
+            (Child::Attachment, Version::V3) if index > 0 => ContentRole::Attachment,
+            (Child::CoreMessage, Version::V5) if index == 0 => ContentRole::Message,
+            (Child::CoreAttachment, Version::V5) => ContentRole::Attachment,
+            (Child::Extensions, Version::V5) => return Err(Fault::EXTENSION.into()),
+            (Child::None, _) if index > 0 => return Ok(()),
             _ => return Err(malformed("a container holds one Message, then Attachments")),
         };
         if index >= limits.contents {
             return Err(Fault { code: 9023, exception: Exception::ParameterIsNotValid }.into());
         }
-        let content = describe(&incoming.body().current(), role)?;
+        let content = describe(&incoming.body().current(), role, version)?;
         read_content(incoming.body(), receiving, index, content, waiting)?;
     }
     Ok(())
 }
 
 /// Reads the attributes of a content.
-fn describe(start: &Start<'_>, role: ContentRole) -> Result<Content> {
+fn describe(start: &Start<'_>, role: ContentRole, version: Version) -> Result<Content> {
     let text = |name: &str| start.attribute(name).map(str::to_owned);
+    let media_type = match (text("contentType"), version) {
+        (None, Version::V3) => return Err(malformed("a content without its contentType")),
+        (media_type, _) => media_type.unwrap_or_default(),
+    };
     let size = start.attribute("size").map(|size| size.trim().parse()).transpose();
     Ok(Content {
         role,
-        media_type: text("contentType").ok_or_else(|| malformed("a content without its contentType"))?,
+        media_type,
         description: text("contentDescription"),
         encoding: text("encoding"),
         file_name: text("filename"),
@@ -295,6 +362,13 @@ enum Child {
     Encrypted,
     Message,
     Attachment,
+    /// Of version 5, as what follows: `ContentContainer`.
+    Core,
+    CoreMessage,
+    CoreAttachment,
+    Extensions,
+    /// `ContentContainerReply`.
+    Reply,
     Other,
     /// The end of the element.
     None,
@@ -313,7 +387,12 @@ fn next_child<R: Read>(incoming: &mut Incoming<R>) -> Result<Child> {
 }
 
 fn child(start: &Start<'_>) -> Child {
-    match (start.namespace(), start.local()) {
+    match (start.namespace().map(current), start.local()) {
+        (Some(CORE), "ContentContainer") => Child::Core,
+        (Some(CORE), "Message") => Child::CoreMessage,
+        (Some(CORE), "Attachment") => Child::CoreAttachment,
+        (Some(CORE), "Extensions") => Child::Extensions,
+        (Some(CORE), "ContentContainerReply") => Child::Reply,
         (Some(XTA), "ContentContainer") => Child::Contents,
         (Some(XENC), "EncryptedData") => Child::Encrypted,
         (Some(XTA), "Message") => Child::Message,
@@ -324,134 +403,4 @@ fn child(start: &Start<'_>) -> Child {
 
 fn is_white(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_whitespace())
-}
-
-/// Writes the container into an open body: contents as base64 or, `as_package`, as names of the parts that
-/// [`write_parts`] then writes. An encrypted one stands in the envelope in either case.
-///
-/// # Errors
-/// If the contents are not a message with its attachments or one encrypted document, or cannot be read.
-pub fn write<W: Write>(writer: &mut xml::Writer<W>, contents: &dyn Contents, as_package: bool) -> Result<()> {
-    let list = contents.list();
-    check_roles(list)?;
-    writer.start("xta:GenericContentContainer", &[("xmlns:xta", XTA)])?;
-    if is_encrypted(list) {
-        write_encrypted(writer, contents.open(0)?)?;
-        return Ok(writer.end()?);
-    }
-    writer.start("xta:ContentContainer", &[])?;
-    for (index, (content, bytes)) in list.iter().enumerate() {
-        start_content(writer, content)?;
-        match as_package {
-            true => xop::write(writer, &content_id(index))?,
-            false => {
-                let written = encode_base64(contents.open(index)?, |letters| writer.text(letters))?;
-                check_length(written, *bytes)?;
-            }
-        }
-        writer.end()?;
-    }
-    writer.end()?;
-    Ok(writer.end()?)
-}
-
-/// Writes the parts that a container written `as_package` names, behind the root of the package.
-///
-/// # Errors
-/// If a content cannot be read, or is not as long as it says.
-pub fn write_parts<W: Write>(package: &mut mime::Writer<W>, contents: &dyn Contents) -> Result<()> {
-    if is_encrypted(contents.list()) {
-        return Ok(());
-    }
-    for (index, (_, bytes)) in contents.list().iter().enumerate() {
-        package.begin(&NewPart::attachment(&content_id(index)))?;
-        check_length(io::copy(&mut contents.open(index)?, package)?, *bytes)?;
-    }
-    Ok(())
-}
-
-/// Content-ID of the part with the content of this index.
-fn content_id(index: usize) -> String {
-    format!("content-{index}@xta")
-}
-
-fn is_encrypted(list: &[(Content, u64)]) -> bool {
-    matches!(list, [(only, _)] if only.role == ContentRole::Encrypted)
-}
-
-fn check_roles(list: &[(Content, u64)]) -> Result<()> {
-    let is_sound = match list {
-        [(message, _), attachments @ ..] if message.role == ContentRole::Message => {
-            attachments.iter().all(|(content, _)| content.role == ContentRole::Attachment)
-        }
-        list => is_encrypted(list),
-    };
-    match is_sound {
-        true => Ok(()),
-        false => Err(unwritable("a container is a message with its attachments, or one encrypted document")),
-    }
-}
-
-fn check_length(written: u64, promised: u64) -> Result<()> {
-    match written == promised {
-        true => Ok(()),
-        false => Err(unwritable("a content is not as long as it says")),
-    }
-}
-
-fn unwritable(rule: &'static str) -> Error {
-    Error::Soap(SoapError::Write { rule })
-}
-
-/// Begins the element of a content.
-fn start_content<W: Write>(writer: &mut xml::Writer<W>, content: &Content) -> Result<()> {
-    let name = match content.role {
-        ContentRole::Message => "xta:Message",
-        _ => "xta:Attachment",
-    };
-    // The schema has no size of nothing.
-    let size = content.size.filter(|size| *size > 0).map(|size| size.to_string());
-    let attributes = [
-        ("contentType", Some(content.media_type.as_str())),
-        ("contentDescription", content.description.as_deref()),
-        ("encoding", content.encoding.as_deref()),
-        ("filename", content.file_name.as_deref()),
-        ("id", content.id.as_deref()),
-        ("lang", content.language.as_deref()),
-        ("size", size.as_deref()),
-    ];
-    let attributes: Vec<_> =
-        attributes.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    Ok(writer.start(name, &attributes)?)
-}
-
-/// Writes the document of an encrypted container, element by element, so that nothing but XML gets into the envelope.
-fn write_encrypted<W: Write>(writer: &mut xml::Writer<W>, document: impl Read) -> Result<()> {
-    let mut reader = Reader::new(io::BufReader::new(document), xml::Limits::default());
-    loop {
-        match reader.next()? {
-            Event::Start(start) => write_start(writer, &start)?,
-            Event::Text(text) => writer.text(text)?,
-            Event::End => writer.end()?,
-            Event::Eof => return Ok(()),
-        }
-    }
-}
-
-fn write_start<W: Write>(writer: &mut xml::Writer<W>, start: &Start<'_>) -> Result<()> {
-    if start.ordinal() == 0 && !start.is(XENC, "EncryptedData") {
-        return Err(unwritable("an encrypted container is no EncryptedData"));
-    }
-    let name = |prefix: Option<&str>, local: &str| match prefix {
-        Some(prefix) => format!("{prefix}:{local}"),
-        None => local.to_owned(),
-    };
-    let declared = start.declarations().map(|(prefix, namespace)| match prefix {
-        Some(prefix) => (format!("xmlns:{prefix}"), namespace),
-        None => ("xmlns".to_owned(), namespace),
-    });
-    let own = start.attributes().map(|attribute| (name(attribute.prefix, attribute.local), attribute.value));
-    let all: Vec<(String, &str)> = declared.chain(own).collect();
-    let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-    Ok(writer.start(&name(start.prefix(), start.local()), &all)?)
 }

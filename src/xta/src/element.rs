@@ -5,6 +5,7 @@ use std::io::BufRead;
 
 use xml::{Event, Reader};
 
+use crate::v5::names::current;
 use crate::{Error, Result};
 
 /// Longest text of an element, in bytes.
@@ -28,7 +29,7 @@ impl Element {
         let own = start.attributes().filter(|attribute| attribute.namespace.is_none());
         let attributes = own.map(|it| (it.local.to_owned(), it.value.to_owned())).collect();
         Element {
-            namespace: start.namespace().unwrap_or_default().to_owned(),
+            namespace: current(start.namespace().unwrap_or_default()).to_owned(),
             local: start.local().to_owned(),
             attributes,
         }
@@ -88,13 +89,18 @@ pub(crate) fn value<R: BufRead, T: std::str::FromStr>(reader: &mut Reader<R>) ->
     text(reader)?.parse().map_err(|_| Error::Malformed("a date, moment or number is none"))
 }
 
+/// The innermost element as it came, whatever it holds, up to and with its end.
+pub(crate) fn any<R: BufRead>(reader: &mut Reader<R>) -> Result<String> {
+    Ok(reader.copy_element(FRAGMENT)?)
+}
+
 /// The innermost element as it came, up to and with its end. Its children are some of these, in their order.
 pub(crate) fn fragment<R: BufRead>(
     reader: &mut Reader<R>,
     namespace: &'static str,
     locals: &[&str],
 ) -> Result<String> {
-    let fragment = reader.copy_element(FRAGMENT)?;
+    let fragment = any(reader)?;
     let mut copy = Reader::new(fragment.as_bytes(), xml::Limits::default());
     copy.next()?;
     let mut children = Children::of(&mut copy, namespace)?;

@@ -164,6 +164,11 @@ impl Fault {
     /// The message had no moment before which it was not to be delivered.
     pub const NOT_BEFORE_IS_UNSET: Fault = Fault::of(9101);
 
+    /// What is asked for is not there.
+    pub const NOT_IMPLEMENTED: Fault = Fault { code: 9000, exception: Exception::NotImplemented };
+    /// An extension that nobody here knows would change what is meant.
+    pub const EXTENSION: Fault = Fault { code: 9000, exception: Exception::UnsupportedExtension };
+
     /// The fault with this code. What no other exception is for is a technical problem.
     pub const fn of(code: u16) -> Fault {
         let exception = match code {
@@ -197,6 +202,14 @@ pub enum Exception {
     InvalidMessageId,
     /// 9080 and 9081.
     SyncAsync,
-    /// 9100 and 9101.
+    /// 9100 and 9101. Version 3 only.
     CancelDenied,
+    /// What is asked for is not there. Version 5 only, as what follows.
+    NotImplemented,
+    /// A parameter is not supported.
+    ParameterNotSupported,
+    /// An extension is not known.
+    UnsupportedExtension,
+    /// 9031: somebody else does not answer.
+    ExternalServiceUnavailable,
 }

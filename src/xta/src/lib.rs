@@ -10,11 +10,15 @@
 //!
 //! Everything is synchronous and streams: memory does not grow with a message. It knows no network and no store.
 
+mod bridge;
 pub mod container;
 mod element;
 mod error;
 pub mod model;
+#[cfg(test)]
+mod samples;
 pub mod server;
 pub mod v3;
+pub mod v5;
 
 pub use error::{Error, Exception, Fault, Result};

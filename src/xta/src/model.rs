@@ -1,7 +1,16 @@
-//! What all versions of XTA 2 know, by the structures of version 3 (OSCI MessageMetaData V2.02). German terms of the
+//! What all versions of XTA 2 know, by the structures of version 3 (OSCI MessageMetaData V2.02), and what version 5 has beside them. German terms of the
 //! standard where it has them: Autor (author), Leser (reader), Sender, Empfänger (recipient), Fachnachricht.
 
 use xml::value::{Date, DateTime};
+
+/// A version of XTA 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// Web service 2.1.1.
+    V3,
+    /// 5.1.1, core 3.1.1.
+    V5,
+}
 
 /// A party (`PartyType` without its security tokens, which are kept as they came in [`Party::tokens`]).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,8 +23,25 @@ pub struct Party {
     pub name: Option<String>,
     /// `category`.
     pub category: Option<String>,
-    /// Each `SecurityToken` as it came, an element that declares its namespaces itself.
+    /// Each `SecurityToken` as it came, an element that declares its namespaces itself. Version 3 only.
     pub tokens: Vec<String>,
+    /// `Directory`: where the party is listed. Version 5 only, as what follows.
+    pub directory: Option<Key>,
+    /// `Extensions`.
+    pub extensions: Vec<Extension>,
+    /// Each `Certificate` as it came, an element that declares its namespaces itself.
+    pub certificates: Vec<String>,
+}
+
+/// `Extension` (version 5): what some agreed upon beside the standard.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extension {
+    /// `Identifier`, a URI.
+    pub identifier: String,
+    /// `Version`.
+    pub version: String,
+    /// `Data` as it came, an element that declares its namespaces itself.
+    pub data: String,
 }
 
 /// A code with the list that it is of (`KeyCodeType`).
@@ -75,8 +101,12 @@ pub struct MetaData {
     pub message_type: Key,
     /// `Qualifier/MessageType/@payloadSchema`.
     pub payload_schema: String,
-    /// `MessageProperties`.
+    /// `MessageProperties`. In version 5 a key is of no list.
     pub properties: Vec<(Key, String)>,
+    /// `AdditionalIdentifier`: other names of the message, each with its context. Version 5 only.
+    pub additional_ids: Vec<(String, Key)>,
+    /// `Extensions`. Version 5 only.
+    pub extensions: Vec<Extension>,
     /// `MsgSize` in bytes.
     pub size: Option<u64>,
 }
@@ -100,6 +130,8 @@ pub struct DeliveryAttributes {
     pub reception: Option<DateTime>,
     /// `ServiceQuality`: the service profile.
     pub service_quality: Option<String>,
+    /// `ServiceQuality/Undefined`: why there is none. Version 5 only.
+    pub no_quality: Option<String>,
     /// `ReceiptRequests`, as it came.
     pub receipt_requests: Option<String>,
 }

@@ -24,7 +24,10 @@ const SERVER: &str = "amtsbote-pruefstand";
 /// use one service and send little; two more have certificates that do not count any more.
 struct Bed {
     gateway: Gateway,
+    /// Where the ports of version 3 are.
     base: String,
+    /// Where those of version 5 are.
+    core: String,
 }
 
 fn root() -> &'static Path {
@@ -111,7 +114,7 @@ impl Bed {
             format!("[[xta.account]]\nid = \"{id}\"\n{owner}\nparties = [{parties}]\n{more}\n")
         };
         let accounts = [
-            account("land", "client", &format!("\"{AUTHOR}\", \"{READER}\""), ""),
+            account("land", "client", &format!("\"{AUTHOR}\", \"{READER}\""), "delivers = true"),
             account("zu", "client", "\"gesperrt\"", "locked = true"),
             account("nachbar", "other", "\"ags:11111111\"", "services = [\"urn:dienst\"]"),
             account("alt", "expired", &format!("\"{AUTHOR}\""), ""),
@@ -122,7 +125,11 @@ impl Bed {
         let xta = format!("{tls}\n[xta]\nserver = \"{SERVER}\"\n{lists}\n{}", accounts.concat());
         gateway.configure(&xta).unwrap();
         gateway.start().await.unwrap();
-        Bed { gateway, base: format!("https://127.0.0.1:{port}/xta/v3") }
+        Bed {
+            gateway,
+            base: format!("https://127.0.0.1:{port}/xta/v3"),
+            core: format!("https://127.0.0.1:{port}/xta/v5"),
+        }
     }
 
     async fn restart(&mut self) {
@@ -250,10 +257,55 @@ async fn a_client_made_of_our_own_description_goes_the_same_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_version_5_made_of_our_own_description_goes_the_whole_way() {
+    let bed = Bed::on(&Engine::Sqlite).await;
+    // The description names the schemas of the standard as they stand beside its own.
+    let beside = bed.gateway.folder().join("beside");
+    for folder in ["xsd", "externe_Schemata", "wsdl"] {
+        std::fs::create_dir_all(beside.join(folder)).unwrap();
+        let from = shared("packs/xta/v5.1.1-reconstructed").join(folder);
+        for file in std::fs::read_dir(from).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), beside.join(folder).join(file.file_name())).unwrap();
+        }
+    }
+    let ours = bed.client(None).get(format!("{}/base?wsdl", bed.core)).send().await.unwrap();
+    let ours = ours.text().await.unwrap();
+    assert!(ours.contains(&format!("location=\"{}/reader\"", bed.core)), "{ours}");
+    let wsdl = beside.join("wsdl/ours.wsdl");
+    std::fs::write(&wsdl, ours).unwrap();
+    let mut command = Command::new(python());
+    command.args(["-B", "tests/it/xta/core_zeep.py"]).arg(wsdl).args([&bed.core, AUTHOR, READER]);
+    command.current_dir(root()).env("XTA_PKI", bed.pki());
+    let told = spawn_blocking(move || said(&mut command)).await.unwrap();
+    let created = format!("createMessageID urn:de:xta:messageid:{SERVER}:");
+    let expected = [
+        "checkAccountActive OK",
+        &created,
+        "lookupService True",
+        "sendMessage OK",
+        "duplicate -> ParameterIsNotValidException 9024",
+        "getStatusList [True]",
+        "getMessage True True",
+        "close OK",
+        "report status 1 Wert & mehr",
+        "refetch -> InvalidMessageIDException 9070",
+        "blocked -> PermissionDeniedException 9011",
+        "synchronous -> SyncAsyncException 9080",
+        "deliverMessage OK",
+    ];
+    assert_eq!(told.lines().count(), expected.len(), "{told}");
+    for (line, expected) in told.lines().zip(expected) {
+        assert!(line.starts_with(expected), "{expected}: {told}");
+    }
+    bed.gateway.remove().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_shows_no_good_certificate_hears_so_in_the_words_of_the_standard() {
     let bed = Bed::on(&Engine::Sqlite).await;
     let url = format!("{}/management", bed.base);
-    let request = replay::recorded("01_request.http");
+    let request = replay::recorded(replay::V3, "01_request.http");
     for (who, code) in [(None, ">9010<"), (Some("x"), ">9010<"), (Some("server"), ">9012<")] {
         let (status, _, body) = replay::post(&bed.client(who), &url, &request).await;
         let body = String::from_utf8_lossy(&body).into_owned();

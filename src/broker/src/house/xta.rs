@@ -85,6 +85,22 @@ pub enum XtaProfile {
     Court,
 }
 
+/// How the readers of an authority answer at once (`sendMessageSync`): they fetch, and answer by a message of their own, which the
+/// sender waits for.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct XtaReader {
+    /// Seconds that a sender waits.
+    #[serde(default = "within_seconds")]
+    pub within_seconds: u32,
+    /// Services that are offered in no other way.
+    #[serde(default)]
+    pub only_synchronous: Vec<String>,
+    /// Services that are not offered in this way.
+    #[serde(default)]
+    pub only_asynchronous: Vec<String>,
+}
+
 /// A message box of an authority at a server of XTA, which messages are fetched from.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +122,10 @@ fn container_mb() -> u64 {
 
 fn yes() -> bool {
     true
+}
+
+fn within_seconds() -> u32 {
+    30
 }
 
 fn every_seconds() -> u32 {

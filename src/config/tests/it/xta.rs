@@ -47,6 +47,7 @@ fn the_example_s_server_is_valid_and_shows_every_key_with_its_default() {
         "check = true\n",
         "locked = false\n",
         "lenient = false\n",
+        "delivers = false\n",
     ];
     let bare = defaults.iter().fold(text[front..].to_owned(), |bare, default| swap(&bare, default, ""));
     let bare = Config::parse(&(text[..front].to_owned() + &bare), Path::new("/srv/amtsbote")).unwrap();
@@ -169,4 +170,25 @@ fn what_the_server_refers_to_is_loaded_and_no_caller_has_two_accounts() {
     assert_eq!(refused(&same_name).code(), "config.duplicate");
     let secret = swap(&text, "tls/server.p12", "tls/server.key");
     assert!(parse(&secret).tls_identity().is_err(), "a key without a certificate");
+}
+
+#[test]
+fn readers_that_answer_at_once_must_fetch_and_are_waited_for_in_bounds() {
+    let with = |lines: &str| swap(EXAMPLE, "# xta_box = true\n", lines);
+    let reader = |inner: &str| with(&format!("xta_box = true\nxta_reader = {{ {inner} }}\n"));
+    let config = Config::parse(&reader("only_synchronous = [\"urn:a\"]"), Path::new("/")).unwrap();
+    let read = config.tenants[0].authorities[0].xta_reader.as_ref().unwrap();
+    assert_eq!((read.within_seconds, read.only_synchronous.len()), (30, 1));
+    for (text, key) in [
+        (with("xta_reader = {}\n"), "tenant[0].authority[0].xta_reader"),
+        (reader("within_seconds = 0"), "tenant[0].authority[0].xta_reader.within_seconds"),
+        (reader("within_seconds = 121"), "tenant[0].authority[0].xta_reader.within_seconds"),
+        (
+            reader("only_synchronous = [\"a\"], only_asynchronous = [\"a\"]"),
+            "tenant[0].authority[0].xta_reader.only_synchronous",
+        ),
+    ] {
+        let error = Config::parse(&text, Path::new("/")).err().unwrap().to_string();
+        assert!(error.contains(key), "{error}");
+    }
 }

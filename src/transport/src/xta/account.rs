@@ -17,4 +17,6 @@ pub struct Account {
     pub container_bytes: u64,
     /// Services that it may use; empty: all.
     pub services: Vec<String>,
+    /// Whether it is a server of XTA that delivers messages of other authors to readers (`deliverMessage`).
+    pub delivers: bool,
 }

@@ -32,6 +32,8 @@ pub struct AccountEntry {
     pub container_bytes: u64,
     /// Whether what the schema does not allow is taken if it can be understood.
     pub lenient: bool,
+    /// Whether it is a server of XTA that delivers messages of other authors to readers (`deliverMessage`).
+    pub delivers: bool,
 }
 
 /// All accounts.
@@ -130,6 +132,7 @@ impl Accounts {
             party,
             container_bytes: entry.container_bytes,
             services: entry.services.clone(),
+            delivers: entry.delivers,
         }
     }
 
@@ -183,6 +186,7 @@ mod tests {
             xta: None,
             xta_mailboxes: vec![],
             xta_box: true,
+            xta_reader: None,
         };
         let tenant = Tenant {
             id: "kreis".into(),
@@ -205,6 +209,7 @@ mod tests {
             services: vec!["urn:dienst".into()],
             container_bytes: 5,
             lenient: true,
+            delivers: false,
         }
     }
 

@@ -3,10 +3,11 @@
 //!
 //! The server is synchronous and runs on threads that may block; the broker is waited for there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
+use broker::house::XtaReader;
 use broker::{Broker, Relay, RelayDelivery, RelayStage, Relayed};
 use model::{Actor, Authority, Caller, Message, MessageState, Role, Scope, Timestamp, ids};
 use serde_json::{Value, json};
@@ -32,6 +33,8 @@ pub struct BoxSettings {
     pub message_ids: Duration,
     /// Authorities whose readers fetch by XTA, each with its tenant. For the others, messages are arrivals.
     pub fetching: BTreeSet<(String, Authority)>,
+    /// Authorities whose readers answer at once, each with its tenant.
+    pub readers: BTreeMap<(String, Authority), XtaReader>,
 }
 
 /// The message boxes of the house.
@@ -84,16 +87,20 @@ impl Boxes {
         Ok(id)
     }
 
-    /// Whether a reader offers a service to the account. Of readers that have no message box here nobody knows.
+    /// Whether a reader offers a service to the account; an empty one stands for any. Of readers that have no message box here
+    /// nobody knows.
     ///
     /// # Errors
     /// 9021.
     pub fn lookup(&self, account: &Account, reader: &Party, service: &str) -> Result<Availability> {
-        if service.is_empty() || service.contains(|c: char| c.is_whitespace() || "<>\"{}|\\^`".contains(c)) {
+        if service.contains(|c: char| c.is_whitespace() || "<>\"{}|\\^`".contains(c)) {
             return Err(Fault::NO_URI.into());
         }
         let known = self.reader(account, reader).is_some();
-        Ok(Availability { is_available: known.then(|| is_booked(account, service)), parameters: vec![] })
+        Ok(Availability {
+            is_available: known.then(|| service.is_empty() || is_booked(account, service)),
+            parameters: vec![],
+        })
     }
 
     /// The authority of the house that a party is.

@@ -51,6 +51,10 @@ impl Backend for Desk {
         self.boxes.begin(caller, meta, wish)
     }
 
+    fn deliver(&self, caller: &Account, meta: &MetaData) -> Result<Box<dyn Receiving + '_>> {
+        self.boxes.deliver(caller, meta)
+    }
+
     fn report(&self, caller: &Account, message_id: &str) -> Result<Report> {
         self.boxes.report(caller, message_id)
     }

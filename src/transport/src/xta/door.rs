@@ -1,11 +1,13 @@
-//! `/xta/v3/management`, `/xta/v3/send` and `/xta/v3/msgbox`: XTA's binding to HTTP (XTA 2, version 3: SOAP 1.2, faults with
-//! status 500). A request runs on a thread that may block, and reads its body from there as it comes. `GET …?wsdl` describes
+//! `/xta/v3/management`, `/xta/v3/send` and `/xta/v3/msgbox` of version 3, `/xta/v5/base`, `/xta/v5/sender`, `/xta/v5/recipient`
+//! and `/xta/v5/reader` of version 5: XTA's binding to HTTP (SOAP 1.2, faults with status 500 in both). A request runs on a thread that may block, and reads its body from there as it comes. `GET …?wsdl` describes
 //! the service.
 
 use std::io::{self, Read};
 use std::sync::{Arc, OnceLock};
 
+use ::xta::model::Version;
 use ::xta::server::{self, Answer, Port, Rules};
+use ::xta::{v3, v5};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -21,7 +23,7 @@ use tokio::task::spawn_blocking;
 use super::accounts::Accounts;
 use super::boxes::Boxes;
 use super::desk::Desk;
-use super::wsdl::wsdl;
+use super::{wsdl, wsdl_v5};
 use crate::door::{Place, Places, announced, beginning, body, response};
 
 /// What a message has beside its contents, in bytes.
@@ -52,9 +54,13 @@ pub fn router(door: Option<Door>) -> Router {
     let Some(door) = door else { return Router::new() };
     let port =
         |path, port| Router::new().route(path, post(take).get(describe)).with_state((door.clone(), port));
-    port("/xta/v3/management", Port::Management)
-        .merge(port("/xta/v3/send", Port::Send))
-        .merge(port("/xta/v3/msgbox", Port::MessageBox))
+    port("/xta/v3/management", Port::V3(v3::names::Port::Management))
+        .merge(port("/xta/v3/send", Port::V3(v3::names::Port::Send)))
+        .merge(port("/xta/v3/msgbox", Port::V3(v3::names::Port::MessageBox)))
+        .merge(port("/xta/v5/base", Port::V5(v5::names::Port::Base)))
+        .merge(port("/xta/v5/sender", Port::V5(v5::names::Port::Sender)))
+        .merge(port("/xta/v5/recipient", Port::V5(v5::names::Port::Recipient)))
+        .merge(port("/xta/v5/reader", Port::V5(v5::names::Port::Reader)))
 }
 
 impl Door {
@@ -132,7 +138,7 @@ async fn take(State((Door(door), port)): State<(Door, Port)>, request: Request) 
     let done = spawn_blocking(move || (door.answer(port, heads, body), place)).await;
     match done {
         Ok((answer, place)) => told(answer, Some(place)),
-        Err(_) => failed(),
+        Err(_) => failed(port.version()),
     }
 }
 
@@ -144,13 +150,13 @@ async fn turn_away(door: Arc<Inner>, port: Port, heads: Heads, body: Body) -> Re
     let body = beginning(body).await;
     let working = Arc::clone(&door);
     let done = spawn_blocking(move || working.answer(port, heads, body)).await;
-    done.map_or_else(|_| failed(), |answer| told(answer, None))
+    done.map_or_else(|_| failed(port.version()), |answer| told(answer, None))
 }
 
 /// A defect of ours ends one request; what the panic says stays inside.
-fn failed() -> Response {
+fn failed(version: Version) -> Response {
     tracing::error!(code = broker::Error::Internal.code(), "a request of XTA failed");
-    told(server::failure(), None)
+    told(server::failure(version), None)
 }
 
 fn told(answer: ::xta::Result<Answer>, place: Option<Place>) -> Response {
@@ -168,13 +174,19 @@ fn told(answer: ::xta::Result<Answer>, place: Option<Place>) -> Response {
     }
 }
 
-async fn describe(headers: HeaderMap, uri: Uri) -> Response {
+async fn describe(State((_, port)): State<(Door, Port)>, headers: HeaderMap, uri: Uri) -> Response {
     if !uri.query().is_some_and(|query| query.eq_ignore_ascii_case("wsdl")) {
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "POST")]).into_response();
     }
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
     match text(&headers, HOST).filter(|host| !host.is_empty() && host.bytes().all(is_part)) {
-        Some(host) => ([(CONTENT_TYPE, WSDL)], wsdl(&host)).into_response(),
+        Some(host) => {
+            let text = match port.version() {
+                Version::V3 => wsdl::wsdl(&host),
+                Version::V5 => wsdl_v5::wsdl(&host),
+            };
+            ([(CONTENT_TYPE, WSDL)], text).into_response()
+        }
         None => StatusCode::BAD_REQUEST.into_response(),
     }
 }

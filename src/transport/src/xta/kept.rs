@@ -2,7 +2,7 @@
 //! reader gets what the author wrote.
 
 use serde::{Deserialize, Serialize};
-use xta::model::{Content, ContentRole, DeliveryAttributes, Key, MetaData, Party, Scenario};
+use xta::model::{Content, ContentRole, DeliveryAttributes, Extension, Key, MetaData, Party, Scenario};
 
 /// Metadata of a message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,10 @@ pub(super) struct KeptMeta {
     message_type: KeptKey,
     payload_schema: String,
     properties: Vec<(KeptKey, String)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    additional_ids: Vec<(String, KeptKey)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    extensions: Vec<KeptExtension>,
     size: Option<u64>,
 }
 
@@ -40,6 +44,8 @@ struct KeptDelivery {
     initial_fetch: Option<String>,
     reception: Option<String>,
     service_quality: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    no_quality: Option<String>,
     receipt_requests: Option<String>,
 }
 
@@ -52,6 +58,20 @@ struct KeptParty {
     category: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tokens: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    directory: Option<KeptKey>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    extensions: Vec<KeptExtension>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    certificates: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct KeptExtension {
+    identifier: String,
+    version: String,
+    data: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -118,6 +138,8 @@ impl From<&MetaData> for KeptMeta {
             message_type: (&meta.message_type).into(),
             payload_schema: meta.payload_schema.clone(),
             properties: meta.properties.iter().map(|(key, value)| (key.into(), value.clone())).collect(),
+            additional_ids: meta.additional_ids.iter().map(|(id, key)| (id.clone(), key.into())).collect(),
+            extensions: meta.extensions.iter().map(KeptExtension::from).collect(),
             size: meta.size,
         }
     }
@@ -143,6 +165,8 @@ impl From<KeptMeta> for MetaData {
             message_type: kept.message_type.into(),
             payload_schema: kept.payload_schema,
             properties: kept.properties.into_iter().map(|(key, value)| (key.into(), value)).collect(),
+            additional_ids: kept.additional_ids.into_iter().map(|(id, key)| (id, key.into())).collect(),
+            extensions: kept.extensions.into_iter().map(Extension::from).collect(),
             size: kept.size,
         }
     }
@@ -159,6 +183,7 @@ impl From<&DeliveryAttributes> for KeptDelivery {
             initial_fetch: delivery.initial_fetch.as_ref().map(ToString::to_string),
             reception: delivery.reception.as_ref().map(ToString::to_string),
             service_quality: delivery.service_quality.clone(),
+            no_quality: delivery.no_quality.clone(),
             receipt_requests: delivery.receipt_requests.clone(),
         }
     }
@@ -175,6 +200,7 @@ impl From<KeptDelivery> for DeliveryAttributes {
             initial_fetch: kept.initial_fetch.and_then(|text| text.parse().ok()),
             reception: kept.reception.and_then(|text| text.parse().ok()),
             service_quality: kept.service_quality,
+            no_quality: kept.no_quality,
             receipt_requests: kept.receipt_requests,
         }
     }
@@ -182,15 +208,46 @@ impl From<KeptDelivery> for DeliveryAttributes {
 
 impl From<&Party> for KeptParty {
     fn from(party: &Party) -> Self {
-        let Party { id, scheme, name, category, tokens } = party.clone();
-        KeptParty { id, scheme, name, category, tokens }
+        let party = party.clone();
+        KeptParty {
+            id: party.id,
+            scheme: party.scheme,
+            name: party.name,
+            category: party.category,
+            tokens: party.tokens,
+            directory: party.directory.as_ref().map(KeptKey::from),
+            extensions: party.extensions.iter().map(KeptExtension::from).collect(),
+            certificates: party.certificates,
+        }
     }
 }
 
 impl From<KeptParty> for Party {
     fn from(kept: KeptParty) -> Self {
-        let KeptParty { id, scheme, name, category, tokens } = kept;
-        Party { id, scheme, name, category, tokens }
+        Party {
+            id: kept.id,
+            scheme: kept.scheme,
+            name: kept.name,
+            category: kept.category,
+            tokens: kept.tokens,
+            directory: kept.directory.map(Key::from),
+            extensions: kept.extensions.into_iter().map(Extension::from).collect(),
+            certificates: kept.certificates,
+        }
+    }
+}
+
+impl From<&Extension> for KeptExtension {
+    fn from(extension: &Extension) -> Self {
+        let Extension { identifier, version, data } = extension.clone();
+        KeptExtension { identifier, version, data }
+    }
+}
+
+impl From<KeptExtension> for Extension {
+    fn from(kept: KeptExtension) -> Self {
+        let KeptExtension { identifier, version, data } = kept;
+        Extension { identifier, version, data }
     }
 }
 
@@ -282,7 +339,14 @@ mod tests {
             name: Some("Bauaufsicht \u{10ffff}".into()),
             category: None,
             tokens: vec!["<wsse:BinarySecurityToken/>".into()],
+            directory: Some(key("dvdv")),
+            extensions: vec![extension()],
+            certificates: vec!["<Certificate/>".into()],
         }
+    }
+
+    fn extension() -> Extension {
+        Extension { identifier: "urn:e".into(), version: "1.0.0".into(), data: "<Data/>".into() }
     }
 
     fn key(code: &str) -> Key {
@@ -303,6 +367,7 @@ mod tests {
                 initial_fetch: moment("2026-11-30T00:00:01Z"),
                 reception: moment("2026-11-30T00:00:02Z"),
                 service_quality: Some("urn:profile".into()),
+                no_quality: Some("none".into()),
                 receipt_requests: Some("<ReceiptRequests/>".into()),
             },
             author: party("bab:1"),
@@ -320,6 +385,8 @@ mod tests {
             message_type: key("0201"),
             payload_schema: "http://www.xleitstelle.de".into(),
             properties: vec![(key("p"), "v".into())],
+            additional_ids: vec![("uuid".into(), key("xoev"))],
+            extensions: vec![extension()],
             size: Some(u64::MAX),
         };
         let undefined = MetaData { scenario: Some(Scenario::Undefined("frei".into())), ..full.clone() };

@@ -1,14 +1,15 @@
-//! XTA 2, version 3 (web service 2.1.1), over the broker: accounts send messages and fetch those of their message boxes.
+//! XTA 2, version 3 (web service 2.1.1) and version 5.1.1 (core 3.1.1), over the broker: accounts send messages and fetch those of their message boxes.
 //!
 //! | module | holds |
 //! |---|---|
-//! | `door` | the paths of the three ports: requests in, answers out, both as streams |
-//! | `wsdl` | the description of the service |
+//! | `door` | the paths of the ports of both versions: requests in, answers out, both as streams |
+//! | `wsdl`, `wsdl_v5` | the descriptions of the service |
 //! | `desk` | one connection's side of the server |
 //! | `accounts` | who calls: the account of a certificate, and the party that it speaks for |
 //! | `account` | an account that calls |
 //! | `boxes` | what an account may have done: message ids, reports, taking back |
 //! | `sending` | messages that are taken in |
+//! | `answering` | messages whose senders wait for the answer |
 //! | `reading` | message boxes that are looked through |
 //! | `cursor` | where looking through a message box goes on |
 //! | `package` | the contents of a message as they are kept |
@@ -16,6 +17,7 @@
 
 mod account;
 mod accounts;
+mod answering;
 mod boxes;
 mod cursor;
 mod desk;
@@ -25,12 +27,14 @@ mod package;
 mod reading;
 mod sending;
 mod wsdl;
+mod wsdl_v5;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use broker::Broker;
+use broker::house::XtaReader;
 use model::{Authority, Clock};
 
 use crate::Judging;
@@ -68,6 +72,7 @@ pub fn door(broker: &Broker, settings: Settings, clock: Arc<dyn Clock>) -> Resul
         check: settings.check,
         message_ids: settings.message_id,
         fetching: fetching(broker),
+        readers: readers(broker),
     };
     Ok(Door::new(accounts, Boxes::new(broker, boxes), broker.clone()))
 }
@@ -77,6 +82,15 @@ fn fetching(broker: &Broker) -> BTreeSet<(String, Authority)> {
     let of = |tenant: &broker::house::Tenant| {
         let own = tenant.authorities.iter().filter(|authority| authority.xta_box);
         own.map(|authority| (tenant.id.clone(), authority.key.clone())).collect::<Vec<_>>()
+    };
+    broker.house().tenants().flat_map(of).collect()
+}
+
+/// Authorities whose readers answer at once, each with its tenant.
+fn readers(broker: &Broker) -> BTreeMap<(String, Authority), XtaReader> {
+    let of = |tenant: &broker::house::Tenant| {
+        let own = tenant.authorities.iter().filter_map(|it| Some((it.key.clone(), it.xta_reader.clone()?)));
+        own.map(|(key, reader)| ((tenant.id.clone(), key), reader)).collect::<Vec<_>>()
     };
     broker.house().tenants().flat_map(of).collect()
 }

@@ -1,6 +1,7 @@
 //! Messages that an account sends: what metadata alone forbid is refused before any content is read; the rest is written
 //! as it comes, checked, and taken in by one transaction with its message id. For an authority whose reader fetches by XTA
-//! it waits in the message box, for any other it is an arrival.
+//! it waits in the message box, for any other it is an arrival. What a server of XTA delivers to a reader for whom we answer
+//! (`deliverMessage` of version 5) is an arrival, too; it comes with a message id of that server, and coming again it is the same.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use xta::server::backend::{Contents, Receiving, Reply, Wish};
 use xta::{Error, Fault, Result};
 
 use super::account::Account;
-use super::boxes::{Boxes, body, end_of_day, failed, is_booked, mailbox, member, moment, ticket};
+use super::answering::{Asked, synchronous};
+use super::boxes::{Boxes, body, end_of_day, failed, is_booked, mailbox, member, meta, moment, ticket};
 use super::kept::KeptMeta;
 use super::package::{Packer, Unpacked};
 
@@ -35,12 +37,23 @@ impl Boxes {
     /// Begins to take in a message of the account.
     ///
     /// # Errors
-    /// 9013, 9014, 9020, 9022 to 9024, 9080.
+    /// 9013, 9014, 9020, 9022 to 9024, 9080, 9081.
     pub fn begin(&self, account: &Account, meta: &MetaData, wish: Wish) -> Result<Box<dyn Receiving + '_>> {
-        if wish == Wish::Synchronous {
-            return Err(Fault::ONLY_ASYNCHRONOUS.into());
-        }
-        if meta.author.id.trim() != account.party.as_str() {
+        Ok(Box::new(self.try_begin(account, meta, Way::Sent(wish))?))
+    }
+
+    /// Begins to take in a message that the account, a server of XTA, delivers.
+    ///
+    /// # Errors
+    /// 9013, 9014, 9020, 9022, 9023.
+    pub fn deliver(&self, account: &Account, meta: &MetaData) -> Result<Box<dyn Receiving + '_>> {
+        Ok(Box::new(self.try_begin(account, meta, Way::Delivered)?))
+    }
+
+    fn try_begin(&self, account: &Account, meta: &MetaData, way: Way) -> Result<Receiver<'_>> {
+        let is_author = meta.author.id.trim() == account.party.as_str();
+        let may_be_another = account.delivers && way == Way::Delivered;
+        if !is_author && !may_be_another {
             return Err(Fault::NOT_THE_SENDER.into());
         }
         if !is_booked(account, &meta.service) {
@@ -54,9 +67,11 @@ impl Boxes {
         if ticket.is_empty() {
             return Err(Fault::NO_PARAMETERS.into());
         }
-        let reader = self.reader(account, &meta.reader).ok_or(Fault::PARAMETERS)?;
         let member = member(account);
-        if !self.wait(self.relay.may_use(&member, &ticket)).map_err(|error| failed(&error))? {
+        let place = self.place(account, meta, way)?;
+        if way != Way::Delivered
+            && !self.wait(self.relay.may_use(&member, &ticket)).map_err(|error| failed(&error))?
+        {
             return Err(self.not_usable(&member, &ticket));
         }
         let terms = self.terms(meta)?;
@@ -67,8 +82,27 @@ impl Boxes {
         let writer = self.relay.writer(&member).map_err(|error| failed(&error))?;
         let packer = Packer::new(writer, account.container_bytes);
         let subject = meta.subject.clone().filter(|subject| subject.len() <= SUBJECT_BYTES);
-        let account = account.clone();
-        Ok(Box::new(Receiver { boxes: self, account, member, kept, ticket, reader, terms, subject, packer }))
+        let (account, test) = (account.clone(), kept.is_test);
+        let told = Told { account, member, body: Value::Null, ticket, place, way, terms, subject, test };
+        Ok(Receiver { boxes: self, told, kept, packer })
+    }
+
+    /// Where a message goes.
+    fn place(&self, account: &Account, meta: &MetaData, way: Way) -> Result<Place> {
+        let in_house = self.reader(account, &meta.reader);
+        let Way::Sent(wish) = way else {
+            let reader = in_house.ok_or(Fault::PARAMETERS)?;
+            return Ok(Place { keeper: reader.clone(), reader, is_box: false });
+        };
+        if wish == Wish::Asynchronous
+            && let Some(reader) = self.who_waits(account, meta)?
+        {
+            return Ok(Place { reader, keeper: account.party.clone(), is_box: true });
+        }
+        let reader = in_house.ok_or(Fault::PARAMETERS)?;
+        self.check_wish(account, &reader, &meta.service, wish)?;
+        let is_fetched = self.settings.fetching.contains(&(account.tenant.clone(), reader.clone()));
+        Ok(Place { keeper: reader.clone(), reader, is_box: is_fetched })
     }
 
     /// When a message is to be delivered, and what it answers.
@@ -106,16 +140,30 @@ impl Boxes {
     }
 }
 
+/// How a message comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// From its author.
+    Sent(Wish),
+    /// From a server of XTA, for its reader.
+    Delivered,
+}
+
+/// Where a message goes.
+struct Place {
+    /// Whom it is for.
+    reader: Authority,
+    /// The authority of the house whose it is; of an answer, that of its author.
+    keeper: Authority,
+    /// Into the reader's message box; otherwise it is an arrival.
+    is_box: bool,
+}
+
 /// A message that is being taken in.
 struct Receiver<'a> {
     boxes: &'a Boxes,
-    account: Account,
-    member: Caller,
+    told: Told,
     kept: KeptMeta,
-    ticket: String,
-    reader: Authority,
-    terms: BoxTerms,
-    subject: Option<String>,
     packer: Packer,
 }
 
@@ -126,8 +174,7 @@ impl Receiving for Receiver<'_> {
     }
 
     fn finish(self: Box<Self>) -> Result<Option<Reply>> {
-        self.take_in()?;
-        Ok(None)
+        self.take_in()
     }
 }
 
@@ -143,13 +190,22 @@ impl Write for Receiver<'_> {
 }
 
 impl Receiver<'_> {
-    fn take_in(self) -> Result<()> {
-        let Receiver { boxes, account, member, kept, ticket, reader, terms, subject, packer } = self;
+    fn take_in(self) -> Result<Option<Reply>> {
+        let Receiver { boxes, mut told, kept, packer } = self;
         let (stored, bytes) = packer.finish()?;
-        let (test, body) = (kept.is_test, body(&kept, bytes));
-        let told = Told { account, member, body, ticket, reader, terms, subject, test };
-        let is_fetched =
-            boxes.settings.fetching.contains(&(told.account.tenant.clone(), told.reader.clone()));
+        told.body = body(&kept, bytes);
+        let asked = match told.way {
+            Way::Sent(Wish::Synchronous) => {
+                told.body = synchronous(told.body);
+                Some(Asked {
+                    member: told.member.clone(),
+                    tenant: told.account.tenant.clone(),
+                    ticket: told.ticket.clone(),
+                    reader: told.place.reader.clone(),
+                })
+            }
+            _ => None,
+        };
         let whole = match boxes.looked_at(&told.member, &stored) {
             Ok(whole) => whole,
             Err(error) => {
@@ -157,17 +213,22 @@ impl Receiver<'_> {
                 return Err(error);
             }
         };
-        if is_fetched { boxes.put(told, stored) } else { boxes.hand_over(told, stored, whole) }
+        match told.place.is_box {
+            true => boxes.put(told, stored)?,
+            false => boxes.hand_over(told, stored, whole)?,
+        }
+        asked.map(|asked| boxes.answer_to(&asked)).transpose()
     }
 }
 
-/// What is known of a message whose contents are here.
+/// What is known of a message.
 struct Told {
     account: Account,
     member: Caller,
     body: Value,
     ticket: String,
-    reader: Authority,
+    place: Place,
+    way: Way,
     terms: BoxTerms,
     subject: Option<String>,
     test: bool,
@@ -215,9 +276,9 @@ impl Boxes {
             dedup_key: format!("xta:{}", told.ticket),
             ticket: told.ticket.clone(),
             issued_to: None,
-            mailbox: mailbox(&told.reader),
-            addressee: told.reader.to_string(),
-            authority: told.reader,
+            mailbox: mailbox(&told.place.reader),
+            addressee: told.place.reader.to_string(),
+            authority: told.place.keeper,
             partner: told.account.party.to_string(),
             subject: told.subject,
             body: told.body,
@@ -233,7 +294,21 @@ impl Boxes {
     /// Hands a message to the authority of the house that it is for: its only content; if it has to `wait` for a human, the
     /// whole container.
     fn hand_over(&self, told: Told, container: StoredPayload, wait: Option<&'static str>) -> Result<()> {
-        let party = told.account.party.to_string();
+        let (party, ticket, sent) = match told.way {
+            // Each server has message ids of its own.
+            Way::Delivered => {
+                let author = author(&told.body).ok_or(Fault::PARAMETERS)?;
+                (author, format!("{}:{}", told.account.party, told.ticket), None)
+            }
+            Way::Sent(_) => {
+                let (sender, ticket) = (told.member.actor.id.clone(), told.ticket.clone());
+                (
+                    told.account.party.to_string(),
+                    ticket.clone(),
+                    Some(Sent { sender, ticket, body: told.body }),
+                )
+            }
+        };
         let caller = Caller { actor: Actor { kind: "partner".to_owned(), id: party }, ..told.member.clone() };
         let (stored, file_name) = match wait {
             Some(_) => (container, Some(CONTAINER.to_owned())),
@@ -245,18 +320,14 @@ impl Boxes {
         };
         let arrival = Arrival {
             door: Door::Xta,
-            ticket: told.ticket.clone(),
-            authority: told.reader,
+            ticket,
+            authority: told.place.reader,
             file_name,
             answers: None,
             finding: wait.map(Finding::error),
             facts: json!({ "messageId": told.ticket, "account": told.account.id }),
             not_before: told.terms.not_before,
-            sent: Some(Sent {
-                sender: told.member.actor.id.clone(),
-                ticket: told.ticket.clone(),
-                body: told.body,
-            }),
+            sent,
             test: told.test,
         };
         match self.wait(self.broker.take_arrival(&caller, arrival, stored)) {
@@ -274,6 +345,12 @@ impl Boxes {
             Ok(())
         });
     }
+}
+
+/// The author of a message, which becomes the name of a partner.
+fn author(body: &Value) -> Option<String> {
+    let author = meta(body).ok()?.author.id.trim().to_owned();
+    author.parse::<Authority>().is_ok().then_some(author)
 }
 
 /// The first content of a container as bytes of their own, with its name.

@@ -1,11 +1,11 @@
-//! The description of the service (WSDL 1.1 over SOAP 1.2), for tools that make clients of it: made of one table with a row
+//! The description of the service in version 3 (WSDL 1.1 over SOAP 1.2), for tools that make clients of it: made of one table with a row
 //! for each operation. The schemas of XTA 2 are not part of it. It names their files as the standard does, so whoever puts
 //! it beside them can use it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use ::xta::server::{Operation, Port};
+use ::xta::v3::names::{Operation, Port};
 
 /// Element of nothing: an empty body.
 const EMPTY: &str = "";

@@ -5,8 +5,8 @@ use std::io::{Read, Write};
 
 use xml::value::DateTime;
 
-use crate::Result;
 use crate::model::{Availability, Content, MetaData, Party, Report};
+use crate::{Fault, Result};
 
 /// An account's mailboxes and messages.
 pub trait Backend: Send + Sync {
@@ -37,6 +37,15 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// 9013, 9020 to 9024, 9080, 9081.
     fn begin(&self, caller: &Self::Caller, meta: &MetaData, wish: Wish) -> Result<Box<dyn Receiving + '_>>;
+
+    /// Begins to take a message in that another server hands over to its reader, for whom this one answers.
+    ///
+    /// # Errors
+    /// As `begin`; not implemented, unless this is a server of readers.
+    fn deliver(&self, caller: &Self::Caller, meta: &MetaData) -> Result<Box<dyn Receiving + '_>> {
+        let _ = (caller, meta);
+        Err(Fault::NOT_IMPLEMENTED.into())
+    }
 
     /// Where a message stands that the caller wrote or may read.
     ///
@@ -100,7 +109,8 @@ pub trait Receiving {
     /// 9023 if there is more than is taken; 9030.
     fn content(&mut self, index: usize, content: &Content) -> Result<&mut dyn Write>;
 
-    /// All contents are here: the message is checked, taken in, and durable. Of a synchronous one, the reader's answer.
+    /// All contents are here: the message is checked, taken in, and durable. Of a synchronous one, the reader's answer, if it
+    /// gives one.
     ///
     /// # Errors
     /// 9023, 9024, 9050 to 9052, 9060, 9030 to 9032.

@@ -1,10 +1,11 @@
-//! The server of version 3: a request is read, carried out by a [`Backend`], and answered. What the backend does is durable before it
+//! The server of both versions: a request is read, carried out by a [`Backend`], and answered. What the backend does is durable before it
 //! returns.
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`backend`] | what a server has to remember and to decide |
-//! | `operations` | the operations, one after the other |
+//! | `operations` | the operations of version 3, one after the other |
+//! | `core` | those of version 5 |
 //! | `reply` | answers and faults, bare or as a package |
 
 use std::io::Read;
@@ -14,24 +15,68 @@ use soap::addressing::{ANONYMOUS, Addressing, Problem};
 use soap::message::{Incoming, Limits};
 
 pub mod backend;
+mod core;
 mod operations;
 mod reply;
 
 pub use crate::v3::metadata::Rules;
-pub use crate::v3::names::{Operation, Port};
 pub use backend::Backend;
 
+use crate::model::Version;
 use crate::v3::names::{META, OSCI};
-use crate::{Error, Fault, Result};
+use crate::{Error, Fault, Result, v3, v5};
 use operations::Exchange;
 use reply::Frame;
 
-/// Header blocks that are known, by namespace and local name. The last one is not looked at: some send it in a form that no schema
+/// Header blocks of version 3 that are known, by namespace and local name. The last one is not looked at: some send it in a form that no schema
 /// allows.
 const KNOWN: [(&str, &str); 3] = [(META, "Author"), (META, "MessageMetaData"), (OSCI, "X509TokenContainer")];
 
 /// Most bytes of a request that brings no message.
 const SMALL: u64 = 1 << 20;
+
+/// A port of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Port {
+    /// Of version 3.
+    V3(v3::names::Port),
+    /// Of version 5.
+    V5(v5::names::Port),
+}
+
+impl Port {
+    /// Its version.
+    pub fn version(self) -> Version {
+        match self {
+            Port::V3(_) => Version::V3,
+            Port::V5(_) => Version::V5,
+        }
+    }
+
+    /// Whether messages are sent to it.
+    fn takes_messages(self) -> bool {
+        use v3::names::Port::Send;
+        use v5::names::Port::{Reader, Sender};
+        matches!(self, Port::V3(Send) | Port::V5(Sender | Reader))
+    }
+
+    /// The operation of the port that has this action.
+    fn operation(self, action: &str) -> Option<Operation> {
+        match self {
+            Port::V3(port) => v3::names::Operation::of(port, action).map(Operation::V3),
+            Port::V5(port) => v5::names::Operation::of(port, action).map(Operation::V5),
+        }
+    }
+}
+
+/// An operation of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Of version 3.
+    V3(v3::names::Operation),
+    /// Of version 5.
+    V5(v5::names::Operation),
+}
 
 /// A request as it came over HTTP.
 pub struct Request<R> {
@@ -82,19 +127,20 @@ impl Default for Settings {
 /// # Errors
 /// If not even an answer can be made.
 pub fn answer<B: Backend, R: Read>(backend: &B, request: Request<R>, settings: &Settings) -> Result<Answer> {
-    let mut frame = Frame::of(&request.content_type, request.accept.as_deref());
+    let version = request.port.version();
+    let mut frame = Frame::of(version, &request.content_type, request.accept.as_deref());
     match respond(backend, request, settings, &mut frame) {
         Ok(answer) => Ok(answer),
         Err(error) => frame.fault(error),
     }
 }
 
-/// The answer to a request that ended in a failure of ours.
+/// The answer of a version to a request that ended in a failure of ours.
 ///
 /// # Errors
 /// If not even an answer can be made.
-pub fn failure() -> Result<Answer> {
-    Frame::default().fault(Fault::INTERNAL.into())
+pub fn failure(version: Version) -> Result<Answer> {
+    Frame::of(version, "", None).fault(Fault::INTERNAL.into())
 }
 
 fn respond<B: Backend, R: Read>(
@@ -110,17 +156,25 @@ fn respond<B: Backend, R: Read>(
     let operation = operation(&incoming, &header, request.port)?;
     frame.operation = Some(operation);
     check_addressing(&header.addressing, settings)?;
-    header.check_understood(&KNOWN)?;
     let mut exchange = Exchange { backend, incoming, header, rules: settings.rules };
-    let outcome = exchange.carry_out(operation)?;
+    let outcome = match operation {
+        Operation::V3(operation) => {
+            exchange.header.check_understood(&KNOWN)?;
+            exchange.carry_out(operation)?
+        }
+        Operation::V5(operation) => {
+            exchange.header.check_understood(&core::KNOWN)?;
+            exchange.carry_out_v5(operation)?
+        }
+    };
     frame.answer(outcome)
 }
 
 /// Only messages that are sent are large.
 fn limits(port: Port, limits: Limits) -> Limits {
-    match port {
-        Port::Send => limits,
-        _ => Limits {
+    match port.takes_messages() {
+        true => limits,
+        false => Limits {
             root_bytes: limits.root_bytes.min(SMALL),
             envelope_bytes: limits.envelope_bytes.min(SMALL),
             package_bytes: limits.package_bytes.min(SMALL),
@@ -136,7 +190,7 @@ fn operation<R: Read>(
     port: Port,
 ) -> Result<Operation> {
     let action = incoming.operation(header)?;
-    Operation::of(port, action).ok_or(Error::UnknownAction)
+    port.operation(action).ok_or(Error::UnknownAction)
 }
 
 /// WS-Addressing is demanded with answers on the same connection (`wsam:AnonymousResponses`).

@@ -1,18 +1,18 @@
-//! The twelve operations: each reads its request, has the backend carry it out, and says what the answer holds.
+//! The twelve operations of version 3: each reads its request, has the backend carry it out, and says what the answer holds.
 
 use std::io::{Read, Write};
 
 use soap::message::{Header, Incoming};
 use xml::{Reader, Writer};
 
+use super::Backend;
 use super::backend::{Contents, Fetched, Position, Wish};
-use super::{Backend, Operation};
-use crate::model::{Availability, MetaData, Party, Report};
+use crate::model::{Availability, MetaData, Party, Report, Version};
 use crate::v3::answer;
 use crate::v3::metadata::{self, Rules};
-use crate::v3::names::META;
+use crate::v3::names::{META, Operation};
 use crate::v3::request::{self, ListForm};
-use crate::{Error, Fault, Result, container};
+use crate::{Error, Fault, Result, container, v5};
 
 /// A request that is being carried out.
 pub(super) struct Exchange<'a, B, R: Read> {
@@ -36,18 +36,26 @@ pub(super) enum Body {
     Services(Vec<((Party, String), Availability)>),
     Report(Box<Report>),
     List(Vec<MetaData>, ListForm),
+    /// Of version 5.
+    StatusList(Vec<MetaData>),
     Contents(Box<dyn Contents>),
+    /// Of version 5: contents of an answer, if it is one.
+    Reply(Option<Box<dyn Contents>>),
 }
 
 impl Body {
     /// Writes it, except contents.
-    pub(super) fn write<W: Write>(&self, writer: &mut Writer<W>) -> Result<()> {
-        match self {
-            Body::Empty | Body::Contents(_) => Ok(()),
-            Body::MessageId(id) => answer::message_id(writer, id),
-            Body::Services(found) => answer::lookup(writer, found),
-            Body::Report(report) => answer::report(writer, report),
-            Body::List(entries, form) => answer::status_list(writer, entries, *form),
+    pub(super) fn write<W: Write>(&self, writer: &mut Writer<W>, version: Version) -> Result<()> {
+        match (self, version) {
+            (Body::Empty | Body::Contents(_) | Body::Reply(_), _) => Ok(()),
+            (Body::MessageId(id), Version::V3) => answer::message_id(writer, id),
+            (Body::MessageId(id), Version::V5) => v5::answer::message_id(writer, id),
+            (Body::Services(found), Version::V3) => answer::lookup(writer, found),
+            (Body::Services(found), Version::V5) => v5::answer::lookup(writer, found),
+            (Body::Report(report), Version::V3) => answer::report(writer, report),
+            (Body::Report(report), Version::V5) => v5::answer::report(writer, report),
+            (Body::List(entries, form), _) => answer::status_list(writer, entries, *form),
+            (Body::StatusList(entries), _) => v5::answer::status_list(writer, entries),
         }
     }
 }
@@ -77,10 +85,16 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
         self.backend.caller(Some(&party))
     }
 
-    /// The header block with this name. Of two, others could read the other one.
     fn block(&self, local: &str) -> Result<Option<&str>> {
-        let blocks = self.header.blocks.iter();
-        let mut named = blocks.filter(|block| block.namespace == META && block.local == local);
+        self.block_of(&[META], local)
+    }
+
+    /// The header block with this name. Of two, others could read the other one.
+    pub(super) fn block_of(&self, namespaces: &[&str], local: &str) -> Result<Option<&str>> {
+        let is_named = |block: &&soap::message::Block| {
+            namespaces.contains(&block.namespace.as_str()) && block.local == local
+        };
+        let mut named = self.header.blocks.iter().filter(is_named);
         match (named.next(), named.next()) {
             (_, Some(_)) => Err(Error::Malformed("a header block stands twice")),
             (block, None) => Ok(block.map(|block| block.xml.as_str())),
@@ -94,7 +108,10 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
                 self.nothing()?;
                 Ok(Body::MessageId(self.backend.create_message_id(caller)?).into())
             }
-            Operation::LookupService => self.look_up(caller),
+            Operation::LookupService => {
+                let asked = request::lookup(self.incoming.body(), self.rules)?;
+                self.look_up(caller, asked)
+            }
             Operation::GetTransportReport => {
                 let id = self.message_id()?;
                 Ok(Body::Report(Box::new(self.backend.report(caller, &id)?)).into())
@@ -134,7 +151,7 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
         }
     }
 
-    fn nothing(&mut self) -> Result<()> {
+    pub(super) fn nothing(&mut self) -> Result<()> {
         request::nothing(self.incoming.body())?;
         Ok(self.incoming.finish()?)
     }
@@ -151,8 +168,7 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
         Ok(next)
     }
 
-    fn look_up(&mut self, caller: &B::Caller) -> Result<Outcome> {
-        let asked = request::lookup(self.incoming.body(), self.rules)?;
+    pub(super) fn look_up(&mut self, caller: &B::Caller, asked: Vec<(Party, String)>) -> Result<Outcome> {
         self.incoming.finish()?;
         let look_up = |(reader, service): (Party, String)| {
             let availability = self.backend.lookup(caller, &reader, &service)?;
@@ -175,7 +191,8 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
         let caller = self.backend.caller(Some(&meta.author))?;
         let mut receiving = self.backend.begin(&caller, &meta, wish)?;
         let limits = container::Limits::default();
-        container::read(&mut self.incoming, &mut *receiving, &limits).map_err(of_container)?;
+        let read = container::read(&mut self.incoming, &mut *receiving, &limits, Version::V3);
+        read.map_err(of_container)?;
         match receiving.finish()? {
             None => Ok(Body::Empty.into()),
             Some(reply) => {
@@ -187,7 +204,7 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
 }
 
 /// A request that is larger than anything that is taken is a message that is too large.
-fn of_container(error: Error) -> Error {
+pub(super) fn of_container(error: Error) -> Error {
     match error {
         Error::Soap(soap::Error::Limit { .. }) | Error::Xml(xml::Error::Limit { .. }) => {
             Fault::TOO_LARGE.into()
@@ -197,7 +214,10 @@ fn of_container(error: Error) -> Error {
 }
 
 /// Reads a header block, which is a document of its own.
-fn in_block<T>(block: &str, read: impl FnOnce(&mut Reader<&[u8]>) -> Result<T>) -> Result<T> {
+pub(super) fn in_block<'a, T>(
+    block: &'a str,
+    read: impl FnOnce(&mut Reader<&'a [u8]>) -> Result<T>,
+) -> Result<T> {
     let mut reader = Reader::new(block.as_bytes(), xml::Limits::default());
     reader.next()?;
     read(&mut reader)

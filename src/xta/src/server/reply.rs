@@ -1,11 +1,11 @@
-//! Answers and faults on the wire (SOAP 1.2, WS-Addressing 1.0, MTOM), bare or as a package. The action of an answer and of a fault is
-//! that of the request.
+//! Answers and faults on the wire (SOAP 1.2, WS-Addressing 1.0, MTOM), bare or as a package. In version 3 the action of an answer and
+//! of a fault is that of the request; in version 5 each has its own.
 
 use std::io::{self, BufWriter, Write};
 
 use seal::xmlenc::Staging;
 use soap::addressing::{ADDRESSING, Reply, message_id};
-use soap::envelope::Version;
+use soap::envelope::Version::Soap12;
 use soap::fault::{Code, Fault as SoapFault, Subcode};
 use soap::message::{Outgoing, Package, content_type};
 use soap::mime;
@@ -13,8 +13,9 @@ use soap::mime;
 use super::backend::Contents;
 use super::operations::{Body, Outcome};
 use super::{Answer, Operation};
+use crate::model::Version;
 use crate::v3::fault;
-use crate::{Error, Exception, Fault, Result, container};
+use crate::{Error, Exception, Fault, Result, container, v5};
 
 /// Bytes of an answer that are kept in memory; what is more lies in a file.
 const MEMORY: usize = 256 * 1024;
@@ -24,8 +25,8 @@ const FAULT_ACTION: &str = "http://www.w3.org/2005/08/addressing/fault";
 type Sink = BufWriter<Staging>;
 
 /// What an answer has to fit.
-#[derive(Default)]
 pub(super) struct Frame {
+    version: Version,
     /// The request is a package, so its sender reads packages.
     is_package: bool,
     /// The sender says that it reads packages.
@@ -36,38 +37,57 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    pub(super) fn of(content_type: &str, accept: Option<&str>) -> Self {
+    pub(super) fn of(version: Version, content_type: &str, accept: Option<&str>) -> Self {
         let names_package = |text: &str| text.to_ascii_lowercase().contains("multipart/related");
         Frame {
+            version,
             is_package: names_package(content_type.split(';').next().unwrap_or_default()),
             accepts_packages: accept.is_some_and(names_package),
-            ..Frame::default()
+            operation: None,
+            relates_to: None,
         }
     }
 
     /// An answer. Contents go into parts of their own if the other side reads them.
     pub(super) fn answer(&self, outcome: Outcome) -> Result<Answer> {
         let mut blocks = outcome.blocks;
-        blocks.extend(self.reply_blocks()?);
+        blocks.extend(self.reply_blocks(&self.action())?);
+        let in_parts = self.is_package || self.accepts_packages;
         let answer = match outcome.body {
-            Body::Contents(contents) if self.is_package || self.accepts_packages => {
-                in_parts(&blocks, &*contents)?
-            }
-            body => self.envelope(200, |sink| write_envelope(sink, &blocks, &body))?,
+            Body::Contents(contents) if in_parts => self.in_parts(&blocks, &*contents, false)?,
+            Body::Reply(Some(contents)) if in_parts => self.in_parts(&blocks, &*contents, true)?,
+            body => self.envelope(200, |sink| write_envelope(sink, &blocks, &body, self.version))?,
         };
         Ok(Answer { operation: self.operation, ..answer })
     }
 
     /// The fault that tells an error.
     pub(super) fn fault(&self, error: Error) -> Result<Answer> {
-        let mut fault = soap_fault(&error)?;
-        fault.headers.extend(self.reply_blocks()?);
-        let answer = self.envelope(500, |sink| Ok(fault.write(Version::Soap12, sink)?))?;
+        let (mut fault, exception) = self.soap_fault(&error)?;
+        fault.headers.extend(self.reply_blocks(&self.fault_action(exception))?);
+        let answer = self.envelope(500, |sink| Ok(fault.write(Soap12, sink)?))?;
         Ok(Answer { operation: self.operation, error: Some(error), ..answer })
     }
 
-    fn reply_blocks(&self) -> Result<Vec<String>> {
-        let action = self.operation.map_or(FAULT_ACTION, Operation::action);
+    /// Action of an answer.
+    fn action(&self) -> String {
+        match self.operation {
+            Some(Operation::V3(operation)) => operation.action().to_owned(),
+            Some(Operation::V5(operation)) => operation.answer_action(),
+            None => FAULT_ACTION.to_owned(),
+        }
+    }
+
+    /// Action of a fault, which may have an exception of XTA for its detail.
+    fn fault_action(&self, exception: Option<Exception>) -> String {
+        match (self.operation, exception) {
+            (Some(Operation::V3(operation)), _) => operation.action().to_owned(),
+            (Some(Operation::V5(operation)), Some(exception)) => operation.fault_action(exception),
+            _ => FAULT_ACTION.to_owned(),
+        }
+    }
+
+    fn reply_blocks(&self, action: &str) -> Result<Vec<String>> {
         let message_id = message_id(seal::random_bytes()?);
         let reply = Reply { action, relates_to: self.relates_to.as_deref(), message_id: &message_id };
         Ok(reply.blocks())
@@ -82,16 +102,55 @@ impl Frame {
         write(&mut sink)?;
         staged(status, content_type(None)?, sink)
     }
-}
 
-/// A package: the envelope with the container, then each content as it is.
-fn in_parts(blocks: &[String], contents: &dyn Contents) -> Result<Answer> {
-    package(200, |parts| {
-        let mut envelope = Outgoing::new(&mut *parts, blocks)?;
-        container::write(envelope.body(), contents, true)?;
-        envelope.finish()?;
-        container::write_parts(parts, contents)
-    })
+    /// A package: the envelope with the container, then each content as it is.
+    fn in_parts(&self, blocks: &[String], contents: &dyn Contents, is_reply: bool) -> Result<Answer> {
+        package(200, |parts| {
+            let mut envelope = Outgoing::new(&mut *parts, blocks)?;
+            match is_reply {
+                true => container::write_reply(envelope.body(), Some(contents), true)?,
+                false => container::write(envelope.body(), contents, true, self.version)?,
+            }
+            envelope.finish()?;
+            container::write_parts(parts, contents, self.version)
+        })
+    }
+
+    /// The fault of SOAP that tells an error, and the exception of XTA that it holds.
+    fn soap_fault(&self, error: &Error) -> Result<(SoapFault, Option<Exception>)> {
+        let fault = match error {
+            Error::Fault(fault) => return self.exception(*fault, fault::meaning(*fault)),
+            Error::Malformed(rule) => return self.exception(Fault::PARAMETERS, rule),
+            Error::Seal(_) | Error::Io(_) => {
+                return self.exception(Fault::INTERNAL, fault::meaning(Fault::INTERNAL));
+            }
+            Error::Soap(error) => SoapFault::answering(error),
+            Error::Xml(error) => SoapFault::new(Code::Sender, &error.to_string()),
+            Error::UnknownAction => addressing("ActionNotSupported", None),
+            Error::NotAnonymous(header) => addressing("OnlyAnonymousAddressSupported", Some(header)),
+        };
+        Ok((fault, None))
+    }
+
+    /// A fault with the exception of XTA as its detail. What is not for the sender to mend is ours.
+    fn exception(&self, fault: Fault, reason: &str) -> Result<(SoapFault, Option<Exception>)> {
+        let (exception, detail) = match (self.version, self.operation) {
+            (Version::V3, _) => (fault.exception, fault::detail(fault)?),
+            (Version::V5, operation) => {
+                let operation = match operation {
+                    Some(Operation::V5(operation)) => Some(operation),
+                    _ => None,
+                };
+                let exception = v5::fault::exception(fault, operation);
+                (exception, v5::fault::detail(fault, exception)?)
+            }
+        };
+        let code = match fault.exception {
+            Exception::XtaWsTechnicalProblem => Code::Receiver,
+            _ => Code::Sender,
+        };
+        Ok((SoapFault { detail, ..SoapFault::new(code, reason) }, Some(exception)))
+    }
 }
 
 /// A package whose root and parts are written by `write`.
@@ -102,11 +161,12 @@ fn package(status: u16, write: impl FnOnce(&mut mime::Writer<Sink>) -> Result<()
     staged(status, package.content_type()?, parts.finish()?)
 }
 
-fn write_envelope(sink: &mut dyn Write, blocks: &[String], body: &Body) -> Result<()> {
+fn write_envelope(sink: &mut dyn Write, blocks: &[String], body: &Body, version: Version) -> Result<()> {
     let mut envelope = Outgoing::new(sink, blocks)?;
     match body {
-        Body::Contents(contents) => container::write(envelope.body(), &**contents, false)?,
-        body => body.write(envelope.body())?,
+        Body::Contents(contents) => container::write(envelope.body(), &**contents, false, version)?,
+        Body::Reply(contents) => container::write_reply(envelope.body(), contents.as_deref(), false)?,
+        body => body.write(envelope.body(), version)?,
     }
     envelope.finish()?;
     Ok(())
@@ -119,28 +179,6 @@ fn sink() -> Sink {
 fn staged(status: u16, content_type: String, sink: Sink) -> Result<Answer> {
     let body = sink.into_inner().map_err(io::IntoInnerError::into_error)?.finish();
     Ok(Answer { status, content_type, body, operation: None, error: None })
-}
-
-/// The fault of SOAP that tells an error.
-fn soap_fault(error: &Error) -> Result<SoapFault> {
-    Ok(match error {
-        Error::Fault(fault) => exception(*fault, fault::meaning(*fault))?,
-        Error::Malformed(rule) => exception(Fault::PARAMETERS, rule)?,
-        Error::Soap(error) => SoapFault::answering(error),
-        Error::Xml(error) => SoapFault::new(Code::Sender, &error.to_string()),
-        Error::UnknownAction => addressing("ActionNotSupported", None),
-        Error::NotAnonymous(header) => addressing("OnlyAnonymousAddressSupported", Some(header)),
-        Error::Seal(_) | Error::Io(_) => exception(Fault::INTERNAL, fault::meaning(Fault::INTERNAL))?,
-    })
-}
-
-/// A fault with the exception of XTA as its detail. What is not for the sender to mend is ours.
-fn exception(fault: Fault, reason: &str) -> Result<SoapFault> {
-    let code = match fault.exception {
-        Exception::XtaWsTechnicalProblem => Code::Receiver,
-        _ => Code::Sender,
-    };
-    Ok(SoapFault { detail: fault::detail(fault)?, ..SoapFault::new(code, reason) })
 }
 
 /// Faults of WS-Addressing that only a server has (SOAP Binding sections 6.4.1.7 and 6.4.2).

@@ -59,7 +59,8 @@ fn write_availability<W: Write>(writer: &mut Writer<W>, availability: &Availabil
     Ok(())
 }
 
-fn base64(bytes: &[u8]) -> String {
+/// As base64.
+pub(crate) fn base64(bytes: &[u8]) -> String {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }

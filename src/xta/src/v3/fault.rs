@@ -70,8 +70,12 @@ fn entry(fault: Fault) -> (u16, &'static str, &'static str) {
 fn element(exception: Exception) -> &'static str {
     match exception {
         Exception::PermissionDenied => "PermissionDeniedException",
-        Exception::ParameterIsNotValid => "ParameterIsNotValidException",
-        Exception::XtaWsTechnicalProblem => "XTAWSTechnicalProblemException",
+        Exception::ParameterIsNotValid
+        | Exception::ParameterNotSupported
+        | Exception::UnsupportedExtension => "ParameterIsNotValidException",
+        Exception::XtaWsTechnicalProblem
+        | Exception::NotImplemented
+        | Exception::ExternalServiceUnavailable => "XTAWSTechnicalProblemException",
         Exception::MessageSchemaViolation => "MessageSchemaViolationException",
         Exception::MessageVirusDetection => "MessageVirusDetectionException",
         Exception::InvalidMessageId => "InvalidMessageIDException",

@@ -9,7 +9,7 @@ use xml::{Reader, Writer};
 use super::names::{META, WSA, WSSE};
 use crate::element::{self, Children, Element};
 use crate::model::{DeliveryAttributes, Key, MetaData, Party, Scenario};
-use crate::{Error, Result};
+use crate::{Error, Result, bridge};
 
 /// Most elements of one name.
 const MANY: usize = 1_000;
@@ -32,6 +32,13 @@ pub enum Rules {
 
 /// Reads the metadata whose start the reader has just read.
 pub(crate) fn read<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<MetaData> {
+    let mut meta = read_own(reader, rules)?;
+    bridge::from_v3(&mut meta)?;
+    Ok(meta)
+}
+
+/// The same, without what version 5 alone has.
+pub(crate) fn read_own<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<MetaData> {
     let mut meta = MetaData { is_test: flag(&Element::current(reader), "TestMsg")?, ..MetaData::default() };
     let mut children = Children::of(reader, META)?;
     meta.delivery = children.required("DeliveryAttributes", |reader, _| read_delivery(reader))?;
@@ -73,6 +80,7 @@ fn read_delivery<R: BufRead>(reader: &mut Reader<R>) -> Result<DeliveryAttribute
         service_quality: children.optional("ServiceQuality", |reader, _| element::required_text(reader))?,
         receipt_requests: children
             .optional("ReceiptRequests", |reader, _| element::fragment(reader, META, &RECEIPTS))?,
+        no_quality: None,
     };
     children.finish()?;
     Ok(delivery)
@@ -125,7 +133,7 @@ fn read_identifier<R: BufRead>(reader: &mut Reader<R>, element: &Element, rules:
     if scheme.is_none() && rules == Rules::Strict {
         return Err(Error::Malformed("an identifier without type"));
     }
-    Ok(Party { id: element::required_text(reader)?, scheme, name, category, tokens: Vec::new() })
+    Ok(Party { id: element::required_text(reader)?, scheme, name, category, ..Party::default() })
 }
 
 fn read_identification<R: BufRead>(reader: &mut Reader<R>, meta: &mut MetaData) -> Result<()> {
@@ -209,6 +217,17 @@ fn read_properties<R: BufRead>(reader: &mut Reader<R>) -> Result<Vec<(Key, Strin
 
 /// Writes the metadata as an element that stands anywhere.
 pub(crate) fn write<W: Write>(writer: &mut Writer<W>, meta: &MetaData) -> Result<()> {
+    let mut all = meta.properties.clone();
+    all.extend(bridge::to_v3(meta)?);
+    write_with(writer, meta, &all)
+}
+
+/// The same, without what version 5 alone has.
+pub(crate) fn write_own<W: Write>(writer: &mut Writer<W>, meta: &MetaData) -> Result<()> {
+    write_with(writer, meta, &meta.properties)
+}
+
+fn write_with<W: Write>(writer: &mut Writer<W>, meta: &MetaData, properties: &[(Key, String)]) -> Result<()> {
     let mut attributes = vec![("xmlns:m", META), ("xmlns:wsa", WSA)];
     if meta.is_test {
         attributes.push(("TestMsg", "true"));
@@ -218,9 +237,9 @@ pub(crate) fn write<W: Write>(writer: &mut Writer<W>, meta: &MetaData) -> Result
     write_parties(writer, meta)?;
     write_identification(writer, meta)?;
     write_qualifier(writer, meta)?;
-    if !meta.properties.is_empty() {
+    if !properties.is_empty() {
         writer.start("m:MessageProperties", &[])?;
-        for (key, value) in &meta.properties {
+        for (key, value) in properties {
             writer.start("m:Property", &[])?;
             write_key(writer, "m:Key", key, &[])?;
             writer.element("m:Value", value)?;

@@ -100,7 +100,7 @@ fn read_lookup<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<(Part
 }
 
 /// Whether a text is an absolute URI by its outer form: a scheme, and no character that none has.
-fn is_uri(text: &str) -> bool {
+pub(crate) fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let starts_well = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
     let is_scheme = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use soap::message::{Limits, open};
-use xta::model::Content;
+use xta::model::{Content, Version};
 use xta::server::backend::{Receiving, Reply};
 use xta::{Error, Exception, Fault, Result, container};
 
@@ -155,7 +155,7 @@ impl Write for Refusing {
 fn refuse(content_type: &str, body: &[u8], with: fn() -> io::Error) -> String {
     let mut incoming = open(content_type, body, Limits::default()).unwrap();
     incoming.header().unwrap();
-    code(container::read(&mut incoming, &mut Refusing(with), &container::Limits::default()))
+    code(container::read(&mut incoming, &mut Refusing(with), &container::Limits::default(), Version::V3))
 }
 
 #[test]

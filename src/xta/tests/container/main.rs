@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use soap::message::{Limits, Outgoing, Package, open};
 use xta::container;
-use xta::model::{Content, ContentRole};
+use xta::model::{Content, ContentRole, Version};
 use xta::server::backend::{Contents, Receiving, Reply};
 use xta::{Error, Result};
 
@@ -56,7 +56,7 @@ pub(crate) fn read(content_type: &str, body: impl Read) -> Result<Vec<Seen>> {
     let mut incoming = open(content_type, body, Limits::default())?;
     incoming.header()?;
     let mut kept = Kept::default();
-    container::read(&mut incoming, &mut kept, &container::Limits::default())?;
+    container::read(&mut incoming, &mut kept, &container::Limits::default(), Version::V3)?;
     kept.0.sort_by_key(|(index, ..)| *index);
     assert!(kept.0.iter().enumerate().all(|(place, (index, ..))| place == *index));
     Ok(kept.0.into_iter().map(|(_, content, bytes)| (content, bytes)).collect())
@@ -129,15 +129,15 @@ impl Contents for Stored {
 pub(crate) fn write(contents: &dyn Contents, as_package: bool) -> Result<(String, Vec<u8>)> {
     if !as_package {
         let mut outgoing = Outgoing::new(Vec::new(), &[])?;
-        container::write(outgoing.body(), contents, false)?;
+        container::write(outgoing.body(), contents, false, Version::V3)?;
         return Ok((BARE.to_owned(), outgoing.finish()?));
     }
     let package = Package::new([5; 24], None)?;
     let mut parts = package.begin(Vec::new())?;
     let mut outgoing = Outgoing::new(&mut parts, &[])?;
-    container::write(outgoing.body(), contents, true)?;
+    container::write(outgoing.body(), contents, true, Version::V3)?;
     outgoing.finish()?;
-    container::write_parts(&mut parts, contents)?;
+    container::write_parts(&mut parts, contents, Version::V3)?;
     Ok((package.content_type()?, parts.finish()?))
 }
 

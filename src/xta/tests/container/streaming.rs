@@ -73,7 +73,8 @@ fn stream(content_type: &str, message: &str, wire_bytes: u64, ratio: (u64, u64))
         open(content_type, Counted { input, taken: Rc::clone(&taken) }, Limits::default()).unwrap();
     incoming.header().unwrap();
     let mut counting = Counting { taken, given: 0, ratio };
-    container::read(&mut incoming, &mut counting, &container::Limits::default()).unwrap();
+    container::read(&mut incoming, &mut counting, &container::Limits::default(), xta::model::Version::V3)
+        .unwrap();
     counting.given
 }
 
@@ -114,6 +115,7 @@ fn white_space_is_never_held() {
     let mut incoming = open(BARE, Counted { input, taken: Rc::clone(&taken) }, Limits::default()).unwrap();
     incoming.header().unwrap();
     let mut counting = Counting { taken, given: 0, ratio: (1, 1) };
-    container::read(&mut incoming, &mut counting, &container::Limits::default()).unwrap();
+    container::read(&mut incoming, &mut counting, &container::Limits::default(), xta::model::Version::V3)
+        .unwrap();
     assert_eq!(counting.given, 0);
 }

@@ -17,7 +17,9 @@ proptest! {
         let mut seen = plain(&bytes);
         if let Some((last, _)) = seen.last_mut() {
             let [description, encoding, file_name, id, language, media_type] = texts.try_into().unwrap();
-            let media_type = media_type.unwrap_or_default();
+            // What does not say what it is is told as bytes.
+            let media_type = media_type.filter(|it| !it.is_empty());
+            let media_type = media_type.unwrap_or_else(|| "application/octet-stream".to_owned());
             *last = Content { role: last.role, size: Some(7), media_type, description, encoding, file_name, id, language };
         }
         let (content_type, body) = write(&Stored::new(&seen), as_package).unwrap();
@@ -44,7 +46,6 @@ fn what_is_no_container_is_not_written() {
         (ContentRole::Message, ContentRole::Attachment, ContentRole::Encrypted);
     for roles in [
         &[][..],
-        &[attachment],
         &[message, message],
         &[attachment, message],
         &[message, encrypted],
@@ -54,6 +55,15 @@ fn what_is_no_container_is_not_written() {
             assert_eq!(code(write(&Stored::new(&with_roles(roles)), as_package)), "mime.write", "{roles:?}");
         }
     }
+}
+
+#[test]
+fn where_there_must_be_a_message_it_is_the_first_content() {
+    let mut seen = plain(&[b"a", b"b"]);
+    seen[0].0.role = ContentRole::Attachment;
+    let (content_type, body) = write(&Stored::new(&seen), false).unwrap();
+    seen[0].0.role = ContentRole::Message;
+    assert_eq!(read(&content_type, &body[..]).unwrap(), seen);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is wrong is refused with the fault that tells it, and nothing of it is kept.
 
-use xta::server::{Operation, Port};
+use xta::server::Port;
+use xta::v3::names::{Operation, Port as PortV3};
 
 use crate::bed::{Asked, CONTAINER, Got, addressing, author, envelope, judge, meta, soap_xml};
 use crate::memory::{LOCKED, MOST, Memory};
@@ -18,7 +19,7 @@ const REPORT: Operation = Operation::GetTransportReport;
 type Row = (&'static str, Asked, &'static str);
 
 fn check_with(blocks: &str) -> Asked {
-    Asked::raw(Port::Management, &soap_xml(CHECK.action()), envelope(blocks, ""))
+    Asked::raw(Port::V3(PortV3::Management), &soap_xml(CHECK.action()), envelope(blocks, ""))
 }
 
 fn check_as(content_type: &str) -> Asked {
@@ -86,7 +87,7 @@ fn wsa() -> Vec<Row> {
         ),
         (
             "no action anywhere",
-            Asked::raw(Port::Management, "application/soap+xml", no_action),
+            Asked::raw(Port::V3(PortV3::Management), "application/soap+xml", no_action),
             "Sender/MessageAddressingHeaderRequired",
         ),
         (
@@ -102,12 +103,16 @@ fn wsa() -> Vec<Row> {
         ("actions that differ", check_with(&other), "Sender/InvalidAddressingHeader/ActionMismatch"),
         (
             "an action that nobody has",
-            Asked::raw(Port::Management, &soap_xml("urn:new"), envelope(&addressing("urn:new"), "")),
+            Asked::raw(
+                Port::V3(PortV3::Management),
+                &soap_xml("urn:new"),
+                envelope(&addressing("urn:new"), ""),
+            ),
             "Sender/ActionNotSupported",
         ),
         (
             "an action of another port",
-            Asked { port: Port::Send, ..Asked::bare(CHECK, "", "") },
+            Asked { port: Port::V3(PortV3::Send), ..Asked::bare(CHECK, "", "") },
             "Sender/ActionNotSupported",
         ),
         (
@@ -326,7 +331,7 @@ fn faults_say_nothing_of_what_came() {
     let got = [
         Asked::bare(SEND, &wrong, CONTAINER),
         Asked::bare(LOOKUP, "", &format!("<x:{secret}/>")),
-        Asked::raw(Port::Management, &soap_xml(secret), envelope(&addressing(secret), "")),
+        Asked::raw(Port::V3(PortV3::Management), &soap_xml(secret), envelope(&addressing(secret), "")),
     ]
     .map(|asked| asked.of(&Memory::default()));
     for got in got {

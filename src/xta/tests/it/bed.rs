@@ -4,7 +4,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use xta::server::{Answer, Operation, Port, Request, Settings, answer};
+use xta::server::{Answer, Port, Request, Settings, answer};
+use xta::v3::names::{Operation, Port as PortV3};
+use xta::v5::names::Port as PortV5;
 
 use crate::memory::Memory;
 
@@ -48,7 +50,7 @@ impl Asked {
     /// A bare envelope as a client with WS-Addressing sends it.
     pub(crate) fn bare(operation: Operation, blocks: &str, body: &str) -> Self {
         let envelope = envelope(&format!("{}{blocks}", addressing(operation.action())), body);
-        Asked::raw(operation.port(), &soap_xml(operation.action()), envelope)
+        Asked::raw(Port::V3(operation.port()), &soap_xml(operation.action()), envelope)
     }
 
     pub(crate) fn raw(port: Port, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
@@ -57,7 +59,11 @@ impl Asked {
 
     /// The same as a package.
     pub(crate) fn packed(&self, operation: Operation) -> Self {
-        let action = operation.action();
+        self.packed_as(operation.action())
+    }
+
+    /// The same as a package with this action.
+    pub(crate) fn packed_as(&self, action: &str) -> Self {
         let content_type = format!(
             "multipart/related; boundary=b; type=\"application/xop+xml\"; start=\"<root@test>\"; \
              start-info=\"application/soap+xml; action=\\\"{action}\\\"\""
@@ -81,9 +87,14 @@ impl Asked {
             line.map(|line| line[name.len()..].trim().to_owned())
         };
         let port = match head.split(' ').nth(1).unwrap().rsplit('/').next().unwrap() {
-            "management" => Port::Management,
-            "send" => Port::Send,
-            _ => Port::MessageBox,
+            "management" => Port::V3(PortV3::Management),
+            "send" => Port::V3(PortV3::Send),
+            "msgbox" => Port::V3(PortV3::MessageBox),
+            "TransportBase" => Port::V5(PortV5::Base),
+            "Sender" => Port::V5(PortV5::Sender),
+            "Recipient" => Port::V5(PortV5::Recipient),
+            "Reader" => Port::V5(PortV5::Reader),
+            other => panic!("{other} is no port"),
         };
         let content_type = value("content-type:").unwrap();
         Asked { port, content_type, accept: value("accept:"), body: bytes[at + 4..].to_vec() }
@@ -181,9 +192,15 @@ fn written(answers: &[Got]) -> (tempfile::TempDir, Vec<PathBuf>) {
 
 /// Has the schemas of the standard judge every block, body and detail of these answers.
 pub(crate) fn validate(answers: &[Got]) {
+    validate_as("v3", answers);
+}
+
+/// The same with the schemas of a version.
+pub(crate) fn validate_as(version: &str, answers: &[Got]) {
     let (_folder, files) = written(answers);
-    let output = Command::new(PYTHON).arg(shared("senders/xta/validate.py")).arg("v3").args(&files).output();
-    let output = output.unwrap();
+    let mut command = Command::new(PYTHON);
+    command.arg(shared("senders/xta/validate.py")).arg(version).args(&files);
+    let output = command.output().unwrap();
     let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && !said.contains("FAIL"), "{said}{wrong}");
     assert_eq!(said.lines().filter(|line| line.starts_with("ok ")).count(), answers.len(), "{said}{wrong}");

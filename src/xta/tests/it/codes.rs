@@ -1,6 +1,8 @@
 //! Every code reaches the other side in its exception, under the name that the standard gives it.
 
-use xta::server::{Operation, failure};
+use xta::model::Version;
+use xta::server::failure;
+use xta::v3::names::Operation;
 use xta::{Exception, Fault};
 
 use crate::bed::{Asked, Got, judge, shared, validate};
@@ -78,7 +80,7 @@ fn each_exception_carries_the_code_that_is_for_none_of_them() {
 
 #[test]
 fn a_failure_of_ours_is_told_as_one() {
-    let answer = failure().unwrap();
+    let answer = failure(Version::V3).unwrap();
     let mut body = Vec::new();
     std::io::Read::read_to_end(&mut answer.body.open(), &mut body).unwrap();
     let got = Got { status: answer.status, content_type: answer.content_type, body };

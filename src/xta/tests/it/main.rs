@@ -4,6 +4,7 @@
 mod bad;
 mod bed;
 mod codes;
+mod core;
 mod memory;
 mod operations;
 mod recordings;

@@ -91,6 +91,10 @@ impl Backend for Memory {
         Ok(Box::new(Taking { memory: self, meta: meta.clone(), wish, contents: Vec::new() }))
     }
 
+    fn deliver(&self, _: &String, meta: &MetaData) -> Result<Box<dyn Receiving + '_>> {
+        self.begin(&String::new(), meta, Wish::Asynchronous)
+    }
+
     fn report(&self, _: &String, message_id: &str) -> Result<Report> {
         let boxes = self.boxes.lock().unwrap();
         let stored = boxes.iter().find(|it| it.meta.message_id == message_id).ok_or(Fault::UNKNOWN_ID)?;

@@ -1,6 +1,7 @@
 //! Every operation, asked bare and as a package, is answered as the schemas say.
 
-use xta::server::{Operation, Rules, Settings};
+use xta::server::{Port, Rules, Settings};
+use xta::v3::names::Operation;
 
 use crate::bed::{Asked, CONTAINER, Got, Judged, author, judge, meta, validate};
 use crate::memory::Memory;
@@ -162,7 +163,8 @@ fn what_some_leave_out_is_accepted_from_those_who_may() {
 fn addressing_may_be_left_out_where_that_is_allowed() {
     let action = Operation::CheckAccountActive.action();
     let body = crate::bed::envelope(&author("ags:12345678"), "");
-    let asked = Asked::raw(Operation::CheckAccountActive.port(), &crate::bed::soap_xml(action), body);
+    let asked =
+        Asked::raw(Port::V3(Operation::CheckAccountActive.port()), &crate::bed::soap_xml(action), body);
     let settings = Settings { needs_addressing: false, ..Settings::default() };
     assert_eq!(asked.with(&Memory::default(), &settings).status, 200);
     assert_eq!(asked.of(&Memory::default()).status, 500);

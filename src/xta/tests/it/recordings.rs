@@ -2,7 +2,8 @@
 
 use crate::bed::{Asked, Got, judge, shared, soap_xml, validate};
 use crate::memory::Memory;
-use xta::server::{Operation, Settings};
+use xta::server::{Port, Settings};
+use xta::v3::names::Operation;
 
 /// The pairs that were recorded, in their order.
 const PAIRS: [&str; 9] = ["01", "03", "04", "06", "07", "08", "09", "12", "14"];
@@ -68,7 +69,7 @@ fn each_request_of_zeep_is_answered_whether_it_reads_packages_or_not() {
             .map(|(name, operation, _)| {
                 let body =
                     std::fs::read(shared(&format!("samples/xta/v3-zeep-requests/{name}.xml"))).unwrap();
-                let asked = Asked::raw(operation.port(), &soap_xml(operation.action()), body);
+                let asked = Asked::raw(Port::V3(operation.port()), &soap_xml(operation.action()), body);
                 let asked = if accepts { asked.accepting_packages() } else { asked };
                 asked.with(&backend, &Settings::default())
             })

@@ -1,11 +1,13 @@
 //! XTA's message boxes: a message is taken in once, is seen by its reader alone, and its author can tell where it stands.
 
+mod answering;
 mod arriving;
 mod looking;
 mod property;
 mod refusals;
 mod steps;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,8 +105,13 @@ async fn on_beds(test: impl Fn(&Bed) + Send + Sync + Copy + 'static) {
 
 fn boxes(broker: &Broker, is_fetched: bool, check: bool) -> Boxes {
     let fetching = is_fetched.then(|| ("soest".to_owned(), soest())).into_iter().collect();
-    let settings = BoxSettings { server: "Amtsbote-Kreis".into(), check, message_ids: 24 * HOUR, fetching };
-    Boxes::new(broker, settings)
+    Boxes::new(broker, BoxSettings { check, fetching, ..settings() })
+}
+
+fn settings() -> BoxSettings {
+    let server = "Amtsbote-Kreis".to_owned();
+    let (fetching, readers) = (BTreeSet::new(), BTreeMap::new());
+    BoxSettings { server, check: true, message_ids: 24 * HOUR, fetching, readers }
 }
 
 fn account(party: &str) -> Account {
@@ -121,6 +128,7 @@ fn account(party: &str) -> Account {
         party,
         container_bytes: 10_000,
         services: vec![],
+        delivers: false,
     }
 }
 

@@ -1,0 +1,150 @@
+//! Synchronous services (`sendMessageSync`): the message is taken in and waits in the message box of its reader, who answers by a
+//! message of their own that says what it answers (`In-Reply-To`). The sender waits for it. Whoever waits looks into the store, so the
+//! reader may fetch and answer at any node.
+
+use std::time::Duration;
+
+use broker::house::XtaReader;
+use broker::{BoxFilter, RelayDelivery, RelayStage};
+use model::{Authority, Caller};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use xta::model::MetaData;
+use xta::server::backend::{Reply, Wish};
+use xta::{Fault, Result};
+
+use super::account::Account;
+use super::boxes::{Boxes, failed, mailbox, member, meta_of, ticket};
+use super::package::Unpacked;
+
+/// Why a message came to nothing that was not answered in time.
+const NOT_ANSWERED: &str = "message.not-answered";
+/// How often it is looked whether the answer is there.
+const EVERY: Duration = Duration::from_millis(250);
+/// Most messages that may answer one.
+const MOST_ANSWERS: u32 = 100;
+/// What the body of a message holds whose sender waits.
+const SYNCHRONOUS: &str = "synchronous";
+
+/// A message whose sender waits for its answer.
+pub(super) struct Asked {
+    /// The sender.
+    pub(super) member: Caller,
+    pub(super) tenant: String,
+    pub(super) ticket: String,
+    pub(super) reader: Authority,
+}
+
+/// The body of a message whose sender waits.
+pub(super) fn synchronous(mut body: Value) -> Value {
+    if let Some(fields) = body.as_object_mut() {
+        fields.insert(SYNCHRONOUS.to_owned(), json!(true));
+    }
+    body
+}
+
+impl Boxes {
+    fn answering(&self, tenant: &str, reader: &Authority) -> Option<&XtaReader> {
+        self.settings.readers.get(&(tenant.to_owned(), reader.clone()))
+    }
+
+    /// Whether a service of a reader is offered in the way that the sender wishes.
+    pub(super) fn check_wish(
+        &self,
+        account: &Account,
+        reader: &Authority,
+        service: &str,
+        wish: Wish,
+    ) -> Result<()> {
+        let own = self.answering(&account.tenant, reader);
+        let names = |services: &[String]| services.iter().any(|it| it == service);
+        match wish {
+            Wish::Asynchronous if own.is_some_and(|own| names(&own.only_synchronous)) => {
+                Err(Fault::ONLY_SYNCHRONOUS.into())
+            }
+            Wish::Synchronous if own.is_none_or(|own| names(&own.only_asynchronous)) => {
+                Err(Fault::ONLY_ASYNCHRONOUS.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The author of the message that this one answers, if it was sent synchronously and has not come to nothing: its answer
+    /// goes into a message box, even if the author is not of this house.
+    pub(super) fn who_waits(&self, account: &Account, meta: &MetaData) -> Result<Option<Authority>> {
+        let Ok(author) = meta.reader.id.trim().parse::<Authority>() else { return Ok(None) };
+        let reader = member(account);
+        for id in &meta.in_reply_to {
+            let asked = self.wait(self.relay.of_ticket(&reader, &reader.actor.id, &ticket(id)));
+            let Some(asked) = asked.map_err(|error| failed(&error))? else { continue };
+            if is_open(&asked.delivery, &reader, &author) {
+                return Ok(Some(author));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits for the answer to a message that was taken in. Without one the message has come to nothing, unless its reader
+    /// has closed it.
+    ///
+    /// # Errors
+    /// 9032.
+    pub(super) fn answer_to(&self, asked: &Asked) -> Result<Reply> {
+        let own = self.answering(&asked.tenant, &asked.reader).ok_or(Fault::ONLY_ASYNCHRONOUS)?;
+        let until = Instant::now() + Duration::from_secs(own.within_seconds.into());
+        loop {
+            if let Some(reply) = self.answered(asked)? {
+                return Ok(reply);
+            }
+            if Instant::now() >= until {
+                break;
+            }
+            self.wait(async {
+                sleep(EVERY).await;
+                Ok(())
+            })
+            .map_err(|error| failed(&error))?;
+        }
+        let given_back = self.wait(async {
+            let Some(sent) = self.relay.sent(&asked.member, &asked.ticket).await? else { return Ok(()) };
+            self.relay.give_back(&asked.member, sent.message, NOT_ANSWERED).await
+        });
+        match given_back {
+            Ok(()) | Err(broker::Error::Model(model::Error::WrongState { .. })) => {
+                Err(Fault::DELIVERY.into())
+            }
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    /// The answer, if it is there. It is closed, and what it answers has been received.
+    fn answered(&self, asked: &Asked) -> Result<Option<Reply>> {
+        let (member, related) = (&asked.member, [asked.ticket.clone()]);
+        let filter = BoxFilter { mailbox: &member.actor.id, related: &related, ..BoxFilter::default() };
+        let found = self.wait(self.relay.entries(member, &filter, MOST_ANSWERS));
+        let found = found.map_err(|error| failed(&error))?.into_iter();
+        let Some(found) = found.into_iter().find(|it| it.originator == mailbox(&asked.reader)) else {
+            return Ok(None);
+        };
+        let handed_out = self.wait(async {
+            let content = self.relay.content(member, found.message).await?;
+            let answer = self.relay.fetch(member, found.message).await?;
+            if let Some(sent) = self.relay.sent(member, &asked.ticket).await? {
+                self.relay.receive(member, sent.message, self.now()).await?;
+            }
+            self.relay.close(member, &member.actor.id, &[found.ticket]).await?;
+            Ok((content, answer))
+        });
+        let (content, answer) = handed_out.map_err(|error| failed(&error))?;
+        let meta = meta_of(&answer, self.now())?;
+        Ok(Some(Reply { meta, contents: Box::new(Unpacked::open(content)?) }))
+    }
+}
+
+/// Whether a delivery to this reader is one that its author waits for the answer to.
+fn is_open(delivery: &RelayDelivery, reader: &Caller, author: &Authority) -> bool {
+    delivery.mailbox == reader.actor.id
+        && delivery.originator == mailbox(author)
+        && delivery.stage != RelayStage::Returned
+        && delivery.body.get(SYNCHRONOUS) == Some(&Value::Bool(true))
+}

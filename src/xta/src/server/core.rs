@@ -1,0 +1,106 @@
+//! The ten operations of version 5: each reads its request, has the backend carry it out, and says what the answer holds. Every request
+//! names its caller in the header `Party`.
+
+use std::io::Read;
+
+use super::Backend;
+use super::backend::{Receiving, Reply, Selector, Wish};
+use super::operations::{Body, Exchange, Outcome, in_block, of_container};
+use crate::model::{MetaData, Version};
+use crate::v5::names::{CORE, OLDER, Operation};
+use crate::v5::{answer, metadata, request};
+use crate::{Fault, Result, container};
+
+/// Header blocks that are known, by namespace and local name.
+pub(super) const KNOWN: [(&str, &str); 4] =
+    [(CORE, "Party"), (CORE, "MessageMetaData"), (OLDER, "Party"), (OLDER, "MessageMetaData")];
+
+impl<B: Backend, R: Read> Exchange<'_, B, R> {
+    /// Carries out an operation of version 5.
+    pub(super) fn carry_out_v5(&mut self, operation: Operation) -> Result<Outcome> {
+        let caller = self.party()?;
+        let backend = self.backend;
+        match operation {
+            Operation::CheckAccountActive => self.nothing().map(|()| Body::Empty.into()),
+            Operation::CreateMessageId => {
+                self.nothing()?;
+                Ok(Body::MessageId(backend.create_message_id(&caller)?).into())
+            }
+            Operation::GetTransportReport => {
+                let id = request::message_id(self.incoming.body(), self.rules)?;
+                self.incoming.finish()?;
+                Ok(Body::Report(Box::new(backend.report(&caller, &id)?)).into())
+            }
+            Operation::LookupService => {
+                let asked = request::lookup(self.incoming.body())?;
+                self.look_up(&caller, asked)
+            }
+            Operation::SendMessage => {
+                self.take_v5(|meta| backend.begin(&caller, meta, Wish::Asynchronous))?;
+                Ok(Body::Empty.into())
+            }
+            Operation::SendMessageSync => {
+                replied(self.take_v5(|meta| backend.begin(&caller, meta, Wish::Synchronous))?)
+            }
+            Operation::DeliverMessage => replied(self.take_v5(|meta| backend.deliver(&caller, meta))?),
+            Operation::GetStatusList | Operation::GetMessage | Operation::Close => {
+                self.visit_v5(operation, &caller)
+            }
+        }
+    }
+
+    /// What concerns a message box.
+    fn visit_v5(&mut self, operation: Operation, caller: &B::Caller) -> Result<Outcome> {
+        if operation == Operation::GetStatusList {
+            let (selector, most) = request::selector(self.incoming.body(), self.rules)?;
+            self.incoming.finish()?;
+            let listed = self.backend.list(caller, &selector, most)?;
+            let blocks = vec![answer::position_block(&listed.position)?];
+            return Ok(Outcome { blocks, body: Body::StatusList(listed.entries) });
+        }
+        let id = request::fetch(self.incoming.body(), self.rules)?;
+        self.incoming.finish()?;
+        if operation == Operation::Close {
+            self.backend.close(caller, &[id], "")?;
+            return Ok(Body::Empty.into());
+        }
+        let selector = Selector { message_ids: vec![id], ..Selector::default() };
+        let fetched = self.backend.fetch(caller, &selector)?;
+        let blocks = vec![answer::position_block(&fetched.position)?, answer::meta_block(&fetched.meta)?];
+        Ok(Outcome { blocks, body: Body::Contents(fetched.contents) })
+    }
+
+    /// Who calls.
+    fn party(&self) -> Result<B::Caller> {
+        let block = self.core_block("Party")?.ok_or(Fault::NO_PARAMETERS)?;
+        let party = in_block(block, metadata::read_party)?;
+        match party.extensions.is_empty() {
+            true => self.backend.caller(Some(&party)),
+            false => Err(Fault::EXTENSION.into()),
+        }
+    }
+
+    fn core_block(&self, local: &str) -> Result<Option<&str>> {
+        self.block_of(&[CORE, OLDER], local)
+    }
+
+    /// Takes in a message.
+    fn take_v5<'b>(
+        &mut self,
+        begin: impl FnOnce(&MetaData) -> Result<Box<dyn Receiving + 'b>>,
+    ) -> Result<Option<Reply>> {
+        let block = self.core_block("MessageMetaData")?.ok_or(Fault::NO_PARAMETERS)?;
+        let meta = in_block(block, |reader| metadata::read(reader, self.rules))?;
+        let mut receiving = begin(&meta)?;
+        let limits = container::Limits::default();
+        let read = container::read(&mut self.incoming, &mut *receiving, &limits, Version::V5);
+        read.map_err(of_container)?;
+        receiving.finish()
+    }
+}
+
+/// The reader's answer, which may be that there is none.
+fn replied(reply: Option<Reply>) -> Result<Outcome> {
+    let (meta, contents) = reply.map(|reply| (reply.meta, reply.contents)).unzip();
+    Ok(Outcome { blocks: vec![answer::reply_block(meta.as_ref())?], body: Body::Reply(contents) })
+}
