@@ -201,10 +201,7 @@ fn what_jax_ws_answered_is_read() {
     recorded("09", &Call::Close(&id, "1"), Reply::nothing).unwrap();
     let unknown = recorded("12", &Call::Message("x"), |reply| reply.message(&mut Taken::default()));
     assert_eq!(code(unknown.map(drop)), (9070, Exception::InvalidMessageId));
-    assert_eq!(
-        code(recorded("14", &Call::CreateMessageId, Reply::nothing)).1,
-        Exception::ParameterIsNotValid
-    );
+    assert_eq!(code(recorded("14", &Call::CreateMessageId, Reply::nothing)).1, Exception::CancelDenied);
 }
 
 #[test]
