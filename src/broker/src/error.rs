@@ -51,6 +51,12 @@ pub enum Error {
     /// No directory knows the authority.
     #[error("no directory knows this authority")]
     UnknownAuthority,
+    /// A file of directory entries is not as it should be.
+    #[error("not a file of directory entries of this version; look at {place}")]
+    DirectoryDocument {
+        /// Where it is wrong.
+        place: String,
+    },
     /// The recipient reads no version that can be written.
     #[error("the recipient reads no version of a standard that can be written")]
     NoCommonStandard,
@@ -136,6 +142,7 @@ impl Error {
             Error::Interrupted => "broker.interrupted",
             Error::DigestMismatch => "broker.digest-mismatch",
             Error::UnknownAuthority => "broker.unknown-authority",
+            Error::DirectoryDocument { .. } => "directory.document",
             Error::NoCommonStandard => "broker.no-common-standard",
             Error::NoAuthority => "broker.no-authority",
             Error::UnknownUnit => "broker.unknown-unit",

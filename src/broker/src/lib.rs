@@ -17,6 +17,7 @@ mod arrival;
 mod clarify;
 mod content;
 mod deliver;
+pub mod directory;
 mod erasure;
 mod error;
 mod evidence;
@@ -61,7 +62,7 @@ use model::{Clock, directory::Directory};
 use seal::evidence_key::EvidenceKey;
 use store::Store;
 
-pub use access::{NewToken, TokenSecret};
+pub use access::{NewToken, TokenSecret, Wanted};
 pub use arrival::{Arrival, Sent};
 pub use content::Upload;
 pub use erasure::Erasure;
@@ -139,6 +140,8 @@ pub struct Broker {
     /// Who is at which upload.
     turns: Arc<uploads::Turns>,
     pressure: Arc<pressure::Pressure>,
+    /// A directory outside, for authorities that nobody else knows.
+    registry: Option<Arc<dyn directory::Registry>>,
 }
 
 impl Broker {
@@ -153,6 +156,7 @@ impl Broker {
             relay_limits: RelayLimits::default(),
             turns: Arc::default(),
             pressure: Arc::new(pressure::Pressure::new(Quotas::default())),
+            registry: None,
         }
     }
 

@@ -6,6 +6,7 @@ mod arrival;
 mod clarify;
 mod content;
 mod delivery;
+mod directory;
 mod engines;
 mod erasure;
 mod evidence;
