@@ -72,6 +72,10 @@ impl Gateway {
         .with_quotas(config.limits.quotas())
         .with_upload_limits(config.limits.uploads())
         .with_relay_limits(config.osci.as_ref().map_or_else(Default::default, |osci| osci.relay()));
+        let broker = match &config.virus {
+            Some(virus) => broker.with_scanner(Arc::new(registry::scanner(virus)?)),
+            None => broker,
+        };
         let osci = Parties::new(&broker, parties, Arc::new(SystemClock))?;
         adapters.push(Arc::new(osci.courier()));
         Ok(Gateway { broker: broker.with_adapters(adapters), store, osci })

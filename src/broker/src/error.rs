@@ -42,6 +42,9 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The scanner says that the content is harmful.
+    #[error("the content is harmful")]
+    Harmful,
     /// The body broke off.
     #[error("the body ended early")]
     Interrupted,
@@ -139,6 +142,7 @@ impl Error {
             Error::OtherMessage => "broker.other-message",
             Error::ForwardLoop => "broker.forward-loop",
             Error::TooLarge { .. } => "broker.too-large",
+            Error::Harmful => "virus.found",
             Error::Interrupted => "broker.interrupted",
             Error::DigestMismatch => "broker.digest-mismatch",
             Error::UnknownAuthority => "broker.unknown-authority",

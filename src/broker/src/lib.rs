@@ -43,6 +43,7 @@ mod redrive;
 mod relay;
 mod repairs;
 mod retry;
+mod screen;
 mod section;
 mod send;
 mod stamping;
@@ -142,6 +143,8 @@ pub struct Broker {
     pressure: Arc<pressure::Pressure>,
     /// A directory outside, for authorities that nobody else knows.
     registry: Option<Arc<dyn directory::Registry>>,
+    /// Who looks for harmful content; absent: nobody.
+    scanner: Option<Arc<dyn model::scan::Scanner>>,
 }
 
 impl Broker {
@@ -157,6 +160,7 @@ impl Broker {
             turns: Arc::default(),
             pressure: Arc::new(pressure::Pressure::new(Quotas::default())),
             registry: None,
+            scanner: None,
         }
     }
 

@@ -56,6 +56,7 @@ impl Check<'_> {
         self.tls(config)?;
         self.osci(config)?;
         self.xta(config)?;
+        self.virus(config)?;
         self.outside(config, &tenants, &authorities)
     }
 

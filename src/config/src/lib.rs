@@ -10,6 +10,7 @@ mod log;
 mod osci;
 mod party;
 mod places;
+mod virus;
 mod xta;
 
 use std::fs::File;
@@ -28,6 +29,7 @@ pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
 pub use crate::places::Place;
 use crate::places::Places;
+pub use crate::virus::{OnFailure, Virus};
 pub use crate::xta::{Tls, Xta, XtaAccount};
 
 /// Name of the file that is read when none is named.
@@ -83,6 +85,9 @@ pub struct Config {
     /// The server of XTA 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xta: Option<Xta>,
+    /// The virus check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virus: Option<Virus>,
 }
 
 /// `[[adapter]]`.

@@ -16,6 +16,7 @@ mod house;
 mod intake;
 mod once;
 mod relay;
+mod screen;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]
 #[allow(dead_code, reason = "made for other tests")]

@@ -204,6 +204,7 @@ impl Boxes {
         if unpacked.list().is_empty() {
             return Err(Fault::NO_PARAMETERS.into());
         }
+        self.screen(&unpacked)?;
         let mut is_recognised = false;
         for (index, (content, _)) in unpacked.list().iter().enumerate().take(MOST_LOOKED_AT) {
             if content.role == ContentRole::Encrypted {
@@ -228,6 +229,15 @@ impl Boxes {
             (true, 1) => None,
             (true, _) => Some("message.several-contents"),
         })
+    }
+
+    /// Looks for harmful content in each of the contents.
+    fn screen(&self, unpacked: &Unpacked) -> Result<()> {
+        for (index, (_, length)) in unpacked.list().iter().enumerate() {
+            let screened = self.broker.screen_source(&mut unpacked.section(index)?, *length);
+            screened.map_err(|error| failed(&error))?;
+        }
+        Ok(())
     }
 
     /// Puts a message into the message box of its reader.
