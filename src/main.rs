@@ -2,6 +2,7 @@
 
 mod check;
 mod commands;
+mod directory_commands;
 mod error;
 mod evidence;
 mod gateway;
@@ -47,6 +48,9 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         ),
         Command::Schema(command) => commands::schema(command, &load()?, as_json),
         Command::Partner(command) => on_store(load()?, as_json, async |store| store.partner(command).await),
+        Command::Directory(command) => {
+            on_store(load()?, as_json, async |store| store.directory(command).await)
+        }
         Command::Adapter(command) => on_store(load()?, as_json, async |store| store.adapter(command).await),
         Command::Message(command) => {
             let language = cli.lang.unwrap_or_else(Language::of_environment);

@@ -160,6 +160,7 @@ fn delivery(message: &Message) -> Delivery {
         detail: json!({
             "from": message.authority,
             "to": message.partner,
+            "service": message.public_service,
             "standard": identity.map(|identity| &identity.standard),
             "version": identity.map(|identity| &identity.version),
             "type": identity.map(|identity| &identity.message_type),

@@ -116,6 +116,9 @@ pub enum EventKind {
     /// A partner was created or changed.
     #[serde(rename = "partner.changed")]
     PartnerChanged,
+    /// Entries of the directory were imported.
+    #[serde(rename = "directory.changed")]
+    DirectoryChanged,
     /// A token was created or revoked.
     #[serde(rename = "token.changed")]
     TokenChanged,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::house::PartnerEntry;
-use broker::{BreakerState, NewExchange, Places, Workers};
+use broker::{BreakerState, NewExchange, Places, Wanted, Workers};
 use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt};
 use model::exchange::{ExchangeKind, ExchangeStatus};
 use model::{
@@ -107,6 +107,7 @@ impl Bed {
             adapter: Some("fake".into()),
             osci: None,
             xta: None,
+            prefer: vec![],
             reads: vec![("toy".into(), "1".into())],
             most_bytes: 1 << 20,
             may_repeat,
@@ -333,7 +334,8 @@ async fn an_operator_has_a_partner_tried_again_and_it_is_audited() {
 #[tokio::test]
 async fn another_tenant_does_not_reach_the_partner() {
     let bed = Bed::new(Fake::new(false, vec![]), false).await;
-    let refused = bed.gateway.broker.capabilities(&caller("lippstadt", "63"), &hamm(), None).await;
+    let refused =
+        bed.gateway.broker.capabilities(&caller("lippstadt", "63"), &hamm(), Wanted::default()).await;
     assert_eq!(refused.unwrap_err().code(), "broker.unknown-authority");
 }
 

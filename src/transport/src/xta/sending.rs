@@ -172,7 +172,10 @@ impl Receiver<'_> {
         let told = Told { account, member, body, ticket, reader, terms, subject, test };
         let is_fetched =
             boxes.settings.fetching.contains(&(told.account.tenant.clone(), told.reader.clone()));
-        let whole = match looked_at(&boxes.broker, &told.member, &stored, boxes.settings.check) {
+        let (broker, check) = (&boxes.broker, boxes.settings.check);
+        let looked = screen(broker, &told.member, &stored)
+            .and_then(|()| looked_at(broker, &told.member, &stored, check));
+        let whole = match looked {
             Ok(whole) => whole,
             Err(error) => {
                 boxes.discard(stored);
@@ -297,6 +300,16 @@ pub(super) fn looked_at(
         (true, 1) => None,
         (true, _) => Some("message.several-contents"),
     })
+}
+
+/// Looks for harmful content in each of the contents.
+fn screen(broker: &Broker, member: &Caller, stored: &StoredPayload) -> Result<()> {
+    let unpacked = Unpacked::open(broker.written(member, stored).map_err(|error| failed(&error))?)?;
+    for (index, (_, length)) in unpacked.list().iter().enumerate() {
+        let screened = broker.screen_source(&mut unpacked.section(index)?, *length);
+        screened.map_err(|error| failed(&error))?;
+    }
+    Ok(())
 }
 
 /// The first content of a container as bytes of their own, with its name.

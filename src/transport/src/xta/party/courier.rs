@@ -56,7 +56,7 @@ impl Courier {
     pub async fn check_account(&self, from: Authority, to: Authority) -> Result<(), Failure> {
         let inner = Arc::clone(&self.0);
         blocking(move || {
-            let (party, partner) = inner.ends(&from, &to)?;
+            let (party, partner) = inner.ends(&from, &to, None)?;
             let line = inner.parties.0.lines.to(&party, &partner.server).map_err(verdict::before)?;
             line.ask(&Call::CheckAccountActive, |reply| reply.nothing()).map_err(verdict::before)
         })
@@ -104,7 +104,7 @@ impl Adapter for Courier {
 impl Inner {
     fn deliver(&self, delivery: &Delivery, content: impl Read) -> Result<Receipt, Failure> {
         let (from, to) = ends(delivery)?;
-        let (party, partner) = self.ends(&from, &to)?;
+        let (party, partner) = self.ends(&from, &to, delivery.detail["service"].as_str())?;
         // Looked at and staged first: nothing is asked of a server for a message that it does not take.
         let most = partner.server.container_bytes.min(partner.most_bytes);
         if delivery.detail["size"].as_u64().is_some_and(|size| size > most)
@@ -128,16 +128,17 @@ impl Inner {
         act: impl FnOnce(&Errand<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let (from, to) = ends(delivery)?;
-        let (party, partner) = self.ends(&from, &to)?;
+        let (party, partner) = self.ends(&from, &to, delivery.detail["service"].as_str())?;
         let line = self.parties.0.lines.to(&party, &partner.server).map_err(verdict::before)?;
         act(&Errand { inner: self, delivery, party: &party, partner: &partner, line })
     }
 
-    fn ends(&self, from: &Authority, to: &Authority) -> Result<(Arc<Party>, Arc<Partner>), Failure> {
+    fn ends(&self, from: &Authority, to: &Authority, service: Option<&str>) -> Result<(Arc<Party>, Arc<Partner>), Failure> {
         let party = self.parties.0.own.get(from).cloned();
         let party = party
             .ok_or_else(|| Failure::permanent("xta-party.no-keys", "the authority has no keys for XTA"))?;
-        let partner = self.parties.partner(to);
+        let runtime = &self.parties.0.lines.runtime;
+        let partner = runtime.block_on(self.parties.partner(&party.tenant, to, service))?;
         let partner = partner
             .ok_or_else(|| Failure::permanent("xta-party.no-partner", "the partner is not reached by XTA"))?;
         Ok((party, partner))
