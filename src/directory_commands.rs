@@ -93,17 +93,27 @@ impl OnStore {
         let mut shown = json!(ways.get(used.unwrap_or_default()).map(|way| &way.reach));
         shown["ways"] = ways.iter().enumerate().map(|(at, way)| shown_way(way, used == Some(at))).collect();
         let osci = self.osci_check(&caller.scope.tenant, wanted.from.cloned(), &authority).await?;
-        let is_well = used.is_some() && osci.as_ref().is_none_or(|(_, is_well)| *is_well);
+        let xta = self.xta_check(&caller.scope.tenant, wanted.from.cloned(), &authority).await?;
+        let is_well = used.is_some()
+            && xta.as_ref().is_none_or(|(_, is_well)| *is_well)
+            && osci.as_ref().is_none_or(|(_, is_well)| *is_well);
         if let Some((check, _)) = osci {
             shown["osci"] = check;
+        }
+        if let Some((check, _)) = xta {
+            shown["xta"] = check;
         }
         print(self.as_json, &shown, |shown| {
             let columns = ["transport", "source", "used", "obstacle", "mostBytes", "certificatesUntil"];
             let reach = format!("{authority}: {}\n{}", shown["name"], table(&shown["ways"], &columns));
-            match shown["osci"].is_null() {
-                true => reach,
-                false => format!("{reach}\n{}", check_in_words(&shown["osci"])),
+            let mut words = vec![reach];
+            if !shown["osci"].is_null() {
+                words.push(check_in_words(&shown["osci"]));
             }
+            if !shown["xta"].is_null() {
+                words.push(crate::xta_commands::check_in_words(&shown["xta"]));
+            }
+            words.join("\n")
         });
         Ok(u8::from(!is_well).into())
     }

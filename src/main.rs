@@ -11,6 +11,7 @@ mod osci_commands;
 mod registry;
 mod selftest;
 mod serve;
+mod xta_commands;
 
 use std::future::Future;
 use std::process::ExitCode;

@@ -23,6 +23,7 @@ mod error;
 mod evidence;
 mod exchange;
 mod expire;
+mod follow;
 mod forward;
 mod hooks;
 pub mod house;

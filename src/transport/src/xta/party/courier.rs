@@ -133,7 +133,12 @@ impl Inner {
         act(&Errand { inner: self, delivery, party: &party, partner: &partner, line })
     }
 
-    fn ends(&self, from: &Authority, to: &Authority, service: Option<&str>) -> Result<(Arc<Party>, Arc<Partner>), Failure> {
+    fn ends(
+        &self,
+        from: &Authority,
+        to: &Authority,
+        service: Option<&str>,
+    ) -> Result<(Arc<Party>, Arc<Partner>), Failure> {
         let party = self.parties.0.own.get(from).cloned();
         let party = party
             .ok_or_else(|| Failure::permanent("xta-party.no-keys", "the authority has no keys for XTA"))?;

@@ -29,7 +29,9 @@ impl Parties {
         let Some(way) = entry.way(Kind::Xta, service) else { return Ok(None) };
         let Some(xta) = &way.xta else { return Ok(None) };
         let partner = of_entry(to, xta, way.most_bytes);
-        partner.map(|it| Some(Arc::new(it))).map_err(|error| Failure::permanent("xta-party.failed", error.code()))
+        partner
+            .map(|it| Some(Arc::new(it)))
+            .map_err(|error| Failure::permanent("xta-party.failed", error.code()))
     }
 }
 

@@ -53,9 +53,11 @@ impl PartySettings {
     /// When certificates end that the house's authorities and its partners need to be sent from and to.
     pub fn ends(&self) -> Ends {
         let end = |seconds: i64| Timestamp::from_micros(seconds.saturating_mul(1_000_000));
-        let own = self.own.iter().map(|party| (&party.authority, Some(party.identity.certificate().not_after())));
+        let own =
+            self.own.iter().map(|party| (&party.authority, Some(party.identity.certificate().not_after())));
         // Any of those that are trusted may be the one.
-        let last = |partner: &Partner| partner.server.trust.iter().flatten().map(Certificate::not_after).max();
+        let last =
+            |partner: &Partner| partner.server.trust.iter().flatten().map(Certificate::not_after).max();
         let partners = self.partners.iter().map(|partner| (&partner.authority, last(partner)));
         let named = own.chain(partners).filter_map(|(key, until)| Some((key.clone(), end(until?))));
         named.map(|(key, until)| ((key, XTA_ADAPTER), until)).collect()
