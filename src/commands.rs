@@ -6,16 +6,15 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use broker::{Lane, NewToken, Partner, TokenRow};
+use broker::{Lane, NewToken, Partner, TokenRow, Wanted};
 use model::rights::Within;
-use model::{Authority, Caller, Timestamp};
+use model::{Caller, Timestamp};
 use output::{print, table};
 use schemas::Schemas;
 use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
-use crate::osci_commands::check_in_words;
 use cli::{AdapterCommand, ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use config::Config;
 
@@ -96,35 +95,12 @@ impl OnStore {
                 let retried = broker.retry_lane(&self.caller(&of)?, &name).await?;
                 print(self.as_json, &lane(&retried), |_| format!("{name}: is tried again"));
             }
-            PartnerCommand::Check { id, from, of } => return self.check_partner(&id, from, &of).await,
+            PartnerCommand::Check { id, from, service, bytes, of } => {
+                let wanted = Wanted { from: from.as_ref(), service: service.as_deref(), bytes };
+                return self.check_partner(&id, wanted, &of).await;
+            }
         }
         Ok(ExitCode::SUCCESS)
-    }
-
-    async fn check_partner(&self, id: &str, from: Option<Authority>, of: &OfTenant) -> Outcome {
-        let (broker, caller) = (&self.gateway.broker, self.caller(of)?);
-        let partner = broker.partners(&caller).await?.into_iter().find(|partner| partner.id == id);
-        let authority = match partner {
-            Some(partner) => partner.authority.ok_or(broker::Error::UnknownAuthority)?,
-            // Partners of the configuration have no short name.
-            None => {
-                id.parse().map_err(|_| broker::Error::Model(model::Error::NotFound { kind: "partner" }))?
-            }
-        };
-        let mut shown = json!(broker.capabilities(&caller, &authority, None).await?);
-        let osci = self.osci_check(&caller.scope.tenant, from, &authority).await?;
-        let is_well = osci.as_ref().is_none_or(|(_, is_well)| *is_well);
-        if let Some((check, _)) = osci {
-            shown["osci"] = check;
-        }
-        print(self.as_json, &shown, |shown| {
-            let reach = format!("{authority}: {}\nreads {}", shown["transport"], shown["reads"]);
-            match shown["osci"].is_null() {
-                true => reach,
-                false => format!("{reach}\n{}", check_in_words(&shown["osci"])),
-            }
-        });
-        Ok(u8::from(!is_well).into())
     }
 
     /// `amtsbote adapter …`
@@ -260,6 +236,7 @@ pub(crate) fn config(command: &ConfigCommand, config: &Config, as_json: bool) ->
             config.osci_parties()?;
             config.tls_identity()?;
             config.xta_settings()?;
+            config.xta_parties()?;
             let authorities: usize = config.tenants.iter().map(|tenant| tenant.authorities.len()).sum();
             let shown = json!({ "valid": true, "tenants": config.tenants.len(), "authorities": authorities });
             print(as_json, &shown, |_| {

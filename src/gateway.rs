@@ -27,6 +27,7 @@ pub(crate) struct Gateway {
     pub(crate) broker: Broker,
     store: Store,
     pub(crate) osci: Parties,
+    pub(crate) xta: transport::xta::party::Parties,
 }
 
 impl Gateway {
@@ -49,8 +50,10 @@ impl Gateway {
         let schemas = Arc::new(Schemas::open(&config.store.schemas)?);
         let standards = registry::standards(&schemas, &config.limits, config.policy.allow_restricted);
         let most_bytes = config.limits.most_bytes;
+        let (parties, xta) = (config.osci_parties()?, config.xta_parties()?);
         let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
             .with_partners(config.partners.clone())
+            .with_ends(parties.ends().into_iter().chain(xta.ends()).collect())
             .with_ttl(Duration::from_secs(u64::from(config.limits.ttl_hours) * 3_600));
         let house = Arc::new(house);
         let mut adapters = registry::adapters(config, &outbound, &clock)?;
@@ -70,9 +73,15 @@ impl Gateway {
         .with_quotas(config.limits.quotas())
         .with_upload_limits(config.limits.uploads())
         .with_relay_limits(config.osci.as_ref().map_or_else(Default::default, |osci| osci.relay()));
-        let osci = Parties::new(&broker, config.osci_parties()?, Arc::new(SystemClock))?;
+        let broker = match &config.virus {
+            Some(virus) => broker.with_scanner(Arc::new(registry::scanner(virus)?)),
+            None => broker,
+        };
+        let osci = Parties::new(&broker, parties, Arc::new(SystemClock))?;
         adapters.push(Arc::new(osci.courier()));
-        Ok(Gateway { broker: broker.with_adapters(adapters), store, osci })
+        let xta = transport::xta::party::Parties::new(&broker, xta, Arc::new(SystemClock));
+        adapters.push(Arc::new(xta.courier()));
+        Ok(Gateway { broker: broker.with_adapters(adapters), store, osci, xta })
     }
 
     /// Commits what waits and closes the store.

@@ -2,6 +2,7 @@
 
 mod check;
 mod commands;
+mod directory_commands;
 mod error;
 mod evidence;
 mod gateway;
@@ -10,6 +11,7 @@ mod osci_commands;
 mod registry;
 mod selftest;
 mod serve;
+mod xta_commands;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -47,6 +49,9 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         ),
         Command::Schema(command) => commands::schema(command, &load()?, as_json),
         Command::Partner(command) => on_store(load()?, as_json, async |store| store.partner(command).await),
+        Command::Directory(command) => {
+            on_store(load()?, as_json, async |store| store.directory(command).await)
+        }
         Command::Adapter(command) => on_store(load()?, as_json, async |store| store.adapter(command).await),
         Command::Message(command) => {
             let language = cli.lang.unwrap_or_else(Language::of_environment);

@@ -8,6 +8,7 @@ use model::{Authority, Id, ids};
 use output::{print, table};
 use seal::identity::Identity;
 use serde_json::{Value, json};
+use transport::Fetch;
 use transport::osci::Parcel;
 use transport::osci::inspect::{in_words, inspect as describe};
 
@@ -46,7 +47,7 @@ impl OnStore {
         let tenant = tenant.ok_or(broker::Error::UnknownAuthority)?.id.clone();
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let id = id.unwrap_or_else(ids::new_id);
-        let parcel = Parcel { tenant, id, from, to, subject, name };
+        let parcel = Parcel { tenant, id, from, to, service: None, subject, name };
         let bar = output::bar(size);
         let sent = self.gateway.osci.courier().send(parcel, Box::new(bar.wrap_async_read(opened))).await;
         bar.finish_and_clear();
@@ -97,19 +98,21 @@ impl OnStore {
         to: &Authority,
     ) -> Result<Option<(Value, bool)>, Error> {
         let own = self.config.tenants.iter().filter(|it| it.id == tenant).flat_map(|it| &it.authorities);
-        let sends = |key: &Authority| !self.gateway.osci.certificates(key, to).is_empty();
-        let senders: Vec<Authority> = own
-            .map(|it| it.key.clone())
-            .filter(|key| from.as_ref().is_none_or(|it| it == key) && sends(key))
-            .collect();
+        let wanted = own.map(|it| &it.key).filter(|key| from.as_ref().is_none_or(|it| it == *key));
+        let mut senders = vec![];
+        for key in wanted {
+            if !self.gateway.osci.certificates(key, to).await?.is_empty() {
+                senders.push(key.clone());
+            }
+        }
         let [from] = senders.as_slice() else {
-            return match senders.is_empty() && from.is_none() {
+            return match senders.is_empty() {
                 true => Ok(None),
                 false => Err(Error::Usage("name the authority that sends with --from".to_owned())),
             };
         };
         let (mut certificates, mut all_well) = (vec![], true);
-        for (key, certificate) in self.gateway.osci.certificates(from, to) {
+        for (key, certificate) in self.gateway.osci.certificates(from, to).await? {
             let refused = self.gateway.osci.refuses(&certificate).await.map_err(Error::Standard)?;
             let valid = refused.is_none();
             all_well &= valid;

@@ -9,15 +9,19 @@ use std::time::Duration;
 
 use broker::Broker;
 use broker::house::Reads;
-use config::{AdapterEntry, AdapterKind, Config, Limits};
+use config::{AdapterEntry, AdapterKind, Config, Limits, OnFailure, Virus};
 use model::adapter::Adapter;
 use model::standard::Standard;
 use model::{Clock, SystemClock};
+use net::clamd::{self, Address, Clamd};
 use schemas::Schemas;
 use seal::webhook::SharedSecret;
 use xoev::xdomea::{self, Xdomea};
 
 use crate::error::Error;
+
+/// Longest time of the virus check of one content.
+const LONGEST_SCAN: Duration = Duration::from_secs(15 * 60);
 
 /// Message standards, in the order in which they are asked whether a message is theirs.
 pub(crate) fn standards(
@@ -102,4 +106,19 @@ pub(crate) fn osci(config: &Config, broker: &Broker) -> Result<Option<transport:
 pub(crate) fn xta(config: &Config, broker: &Broker) -> Result<Option<transport::xta::Door>, Error> {
     let Some(settings) = config.xta_settings()? else { return Ok(None) };
     Ok(Some(transport::xta::door(broker, settings, Arc::new(SystemClock))?))
+}
+
+/// Whoever looks for viruses.
+///
+/// # Errors
+/// If the address is none.
+pub(crate) fn scanner(virus: &Virus) -> Result<Clamd, Error> {
+    let address = Address::parse(&virus.clamd).ok_or(net::Error::Url)?;
+    Ok(Clamd::new(clamd::Settings {
+        address,
+        most_bytes: virus.max_mb << 20,
+        take_unseen: virus.on_failure == OnFailure::Take,
+        silence: Duration::from_secs(virus.silence_seconds.into()),
+        within: LONGEST_SCAN,
+    }))
 }

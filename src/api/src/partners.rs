@@ -4,7 +4,8 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use broker::Partner;
+use broker::{Partner, Wanted};
+use model::directory::Way;
 use model::{Action, Authority, Caller, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,10 @@ pub(crate) struct PartnerList {
 pub(crate) struct CapabilityQuery {
     /// Public service (Leistung): what is agreed for it counts, too.
     service: Option<String>,
+    /// Authority of this gateway that would send; the default is the caller's own.
+    from: Option<Authority>,
+    /// Size of what would be sent.
+    bytes: Option<u64>,
 }
 
 /// What an authority can take, and how much.
@@ -73,13 +78,40 @@ pub(crate) struct Capabilities {
     authority: Authority,
     /// Its name.
     name: String,
-    /// Transport by which it is reached, such as `local`.
+    /// Transport by which it is reached, such as `local`: that of the first of its ways that can be used now.
     transport: &'static str,
     /// Message standards that it reads, newest first.
     reads: Vec<Reads>,
     /// Largest message that is sent to it, in bytes: what it takes, or less if so agreed with it (`mostBytes` in the settings
     /// of a partner with its key, also under `services`).
     most_bytes: u64,
+    /// Whether any of its ways can be used now. If not, what stands above is that of the first.
+    usable: bool,
+    /// All ways to it, the preferred one first.
+    ways: Vec<ShownWay>,
+}
+
+/// A way to an authority.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "WayToAuthority")]
+pub(crate) struct ShownWay {
+    /// Transport: `local`, `adapter`, `osci` or `xta`.
+    transport: &'static str,
+    /// Who knows it: `house`, `configuration`, `imported` or `dvdv`.
+    source: &'static str,
+    /// Message standards that are read there, newest first.
+    reads: Vec<Reads>,
+    /// Largest message, in bytes.
+    most_bytes: u64,
+    /// When the first certificate that it needs ends, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificates_until: Option<Timestamp>,
+    /// Whether it is the one that would be used now.
+    used: bool,
+    /// The code of the rule by which it cannot be used now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    obstacle: Option<&'static str>,
 }
 
 /// A version of a message standard.
@@ -159,19 +191,44 @@ pub(crate) async fn capabilities(
     PathName(key): PathName,
     Params(query): Params<CapabilityQuery>,
 ) -> Answer {
-    let authority = key.parse().map_err(|_| Problem::not_found())?;
-    let reach = match api.broker.capabilities(&caller, &authority, query.service.as_deref()).await {
+    let authority: Authority = key.parse().map_err(|_| Problem::not_found())?;
+    let from = query.from.as_ref().or(caller.authority.as_ref());
+    let wanted = Wanted { from, service: query.service.as_deref(), bytes: query.bytes };
+    let ways = match api.broker.capabilities(&caller, &authority, wanted).await {
         Err(broker::Error::UnknownAuthority) => return Err(Problem::not_found()),
         outcome => outcome?,
     };
-    let reads = reach.reads.into_iter().map(|(standard, version)| Reads { standard, version });
+    let used = ways.iter().position(Way::is_usable);
+    let Some(best) = ways.get(used.unwrap_or_default()) else { return Err(Problem::not_found()) };
     Ok(answer::json(&Capabilities {
-        authority: reach.authority,
-        name: reach.name,
-        transport: reach.transport.name(),
-        reads: reads.collect(),
-        most_bytes: reach.most_bytes,
+        authority,
+        name: best.reach.name.clone(),
+        transport: best.reach.transport.name(),
+        reads: reads(best),
+        most_bytes: best.reach.most_bytes,
+        usable: used.is_some(),
+        ways: ways.iter().enumerate().map(|(at, way)| shown_way(way, used == Some(at))).collect(),
     }))
+}
+
+fn shown_way(way: &Way, used: bool) -> ShownWay {
+    ShownWay {
+        transport: way.reach.transport.name(),
+        source: way.reach.source.name(),
+        reads: reads(way),
+        most_bytes: way.reach.most_bytes,
+        certificates_until: way.until,
+        used,
+        obstacle: way.obstacle,
+    }
+}
+
+fn reads(way: &Way) -> Vec<Reads> {
+    let version = |(standard, version): &(String, String)| Reads {
+        standard: standard.clone(),
+        version: version.clone(),
+    };
+    way.reach.reads.iter().map(version).collect()
 }
 
 async fn find(api: &Api, caller: &Caller, id: &str) -> Result<Option<Partner>, Problem> {

@@ -181,6 +181,7 @@ impl From<broker::Error> for Problem {
             | Error::UnknownUnit
             | Error::UnknownAuthority
             | Error::NoCommonStandard
+            | Error::Harmful
             | Error::OtherMessage
             | Error::ForwardLoop => StatusCode::UNPROCESSABLE_ENTITY,
             Error::AnswerNotKept { .. }
@@ -218,6 +219,7 @@ fn by_code(code: &str) -> StatusCode {
         "store.busy" | "store.unavailable" | "store.uncertain" | "store.closed" => {
             StatusCode::SERVICE_UNAVAILABLE
         }
+        "virus.too-large" => StatusCode::PAYLOAD_TOO_LARGE,
         "net.url" | "net.plain-http" | "net.forbidden" => StatusCode::UNPROCESSABLE_ENTITY,
         "store.nul" => StatusCode::BAD_REQUEST,
         _ => StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,5 +1,6 @@
 //! Who is calling: scoped API tokens, kept as digests. And the partners that tokens and messages name.
 
+use model::directory::{Asked, Way};
 use model::rights::{Action, Within};
 use model::{Actor, Authority, Caller, Event, EventKind, Id, Role, Scope, Timestamp, ids};
 use serde_json::{Value, json};
@@ -22,6 +23,17 @@ pub struct NewToken {
     pub authority: Option<Authority>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
+}
+
+/// What shall be sent, as far as it is known.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// Authority of the house that sends.
+    pub from: Option<&'a Authority>,
+    /// Public service.
+    pub service: Option<&'a str>,
+    /// Size of the message.
+    pub bytes: Option<u64>,
 }
 
 /// A token as it is shown once.
@@ -181,18 +193,20 @@ impl Broker {
         }
     }
 
-    /// What an authority reads and how it is reached from the caller's tenant, for a public service if one is named.
+    /// All ways to an authority from the caller's tenant, the preferred one first; the first that has no obstacle would be used.
     ///
     /// # Errors
     /// `UnknownAuthority` if no directory knows it.
     pub async fn capabilities(
         &self,
         caller: &Caller,
-        key: &Authority,
-        service: Option<&str>,
-    ) -> Result<model::directory::Reach, Error> {
-        let scope = caller.may(Action::ReadPartners)?;
-        self.reach(&scope.tenant, key, service).await?.ok_or(Error::UnknownAuthority)
+        to: &Authority,
+        wanted: Wanted<'_>,
+    ) -> Result<Vec<Way>, Error> {
+        let tenant = &caller.may(Action::ReadPartners)?.tenant;
+        let Wanted { from, service, bytes } = wanted;
+        let ways = self.own_ways(&Asked { tenant, to, from, service, bytes, now: self.now() }).await?;
+        if ways.is_empty() { Err(Error::UnknownAuthority) } else { Ok(ways) }
     }
 
     /// Leaves an audit event of a refusal at a door: who, which rule, and what number the door's standard has for it, if any.

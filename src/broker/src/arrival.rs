@@ -15,7 +15,7 @@ use store::{Payload, PayloadWriterBlocking, StoredPayload, Work};
 use crate::intake::{Checked, Known, check, enqueue_processing, identify};
 use crate::process::with_finding;
 use crate::relay::check_body;
-use crate::{Broker, Error, notes};
+use crate::{Broker, Error, notes, screen};
 
 /// What a transport knows of a message beside its bytes. Whom it comes from is the caller.
 #[derive(Debug, Clone)]
@@ -155,6 +155,12 @@ impl Broker {
         let limit = self.most_bytes();
         if stored.reference().size > limit {
             return Err(Error::TooLarge { limit });
+        }
+        // What comes with a ticket was looked at by its door, which has refused what is harmful.
+        if arrival.sent.is_none()
+            && let Some(finding) = screen::finding(self.screen(tenant, stored).await)?
+        {
+            arrival.finding = Some(finding);
         }
         let mut message = self.new_arrival(caller, &arrival, stored).await?;
         let mut supersedes = None;

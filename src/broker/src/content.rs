@@ -9,6 +9,7 @@ use model::{Caller, Id, MessageState, PayloadRef, Record, RecordKind, Scope};
 use serde::{Deserialize, Serialize};
 use store::{Payload, StoredPayload};
 
+use crate::screen::is_harmful;
 use crate::{Broker, Error, Once};
 
 /// What is known of a file before its bytes are read.
@@ -43,7 +44,7 @@ impl Broker {
     ) -> Result<Record, Error> {
         let scope = caller.may(Action::WriteCases)?;
         self.owned(scope, RecordKind::Document, document).await?;
-        let stored = self.stage(&scope.tenant, body).await?;
+        let stored = self.stage(caller, body).await?;
         self.add_stored(caller, document, upload, stored).await
     }
 
@@ -126,7 +127,7 @@ impl Broker {
         Ok((file, payload))
     }
 
-    /// The bytes of a message. Those of a returned message are quarantined.
+    /// The bytes of a message. Those of a returned or harmful message are quarantined.
     ///
     /// # Errors
     /// `ContentUnavailable` if they are quarantined, erased or not built yet.
@@ -138,7 +139,7 @@ impl Broker {
         let scope = caller.may(Action::ReadContent)?;
         let message = self.store().message(scope, id).await?;
         let message = message.ok_or(model::Error::NotFound { kind: "message" })?;
-        if message.state == MessageState::Returned {
+        if message.state == MessageState::Returned || is_harmful(message.report.as_ref()) {
             return Err(Error::ContentUnavailable);
         }
         let reference = message.payload.clone().ok_or(Error::ContentUnavailable)?;

@@ -14,22 +14,21 @@ use store::{Job, StoredPayload, Work};
 use crate::house::{OSCI_ADAPTER, XTA_ADAPTER};
 use crate::intake::Known;
 use crate::process::with_finding;
-use crate::{Broker, Error, notes};
+use crate::{Broker, Error, notes, reach};
 
 impl Broker {
     /// Delivers a message that is ready. Doing it again after an interruption delivers it once.
     pub(crate) async fn deliver(&self, job: &Job) -> Result<(), Error> {
         let scope = Scope::tenant(&job.tenant);
         let message = self.store().message(&scope, job.subject).await?;
-        let Some(message) = message.filter(|message| message.state == MessageState::Ready) else {
+        let Some(mut message) = message.filter(|message| message.state == MessageState::Ready) else {
             return self.finish(job, Work::new()).await;
         };
         let recipient: Authority = message.partner.parse()?;
-        let reach = self
-            .reach(&job.tenant, &recipient, message.public_service.as_deref())
-            .await?
-            .ok_or(Error::UnknownAuthority)?;
-        let tenant = match reach.transport {
+        let ways = self.ways_of(&message, &recipient).await?;
+        let way = reach::choose(ways, message.door, job.calling)?;
+        message.door = way.reach.transport.door();
+        let tenant = match way.reach.transport {
             Transport::Local { tenant, .. } => tenant,
             Transport::Adapter { id, may_repeat } => {
                 return self.send_outside(job, message, &id, may_repeat).await;

@@ -42,6 +42,9 @@ pub enum Error {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The scanner says that the content is harmful.
+    #[error("the content is harmful")]
+    Harmful,
     /// The body broke off.
     #[error("the body ended early")]
     Interrupted,
@@ -51,6 +54,12 @@ pub enum Error {
     /// No directory knows the authority.
     #[error("no directory knows this authority")]
     UnknownAuthority,
+    /// A file of directory entries is not as it should be.
+    #[error("not a file of directory entries of this version; look at {place}")]
+    DirectoryDocument {
+        /// Where it is wrong.
+        place: String,
+    },
     /// The recipient reads no version that can be written.
     #[error("the recipient reads no version of a standard that can be written")]
     NoCommonStandard,
@@ -133,9 +142,11 @@ impl Error {
             Error::OtherMessage => "broker.other-message",
             Error::ForwardLoop => "broker.forward-loop",
             Error::TooLarge { .. } => "broker.too-large",
+            Error::Harmful => "virus.found",
             Error::Interrupted => "broker.interrupted",
             Error::DigestMismatch => "broker.digest-mismatch",
             Error::UnknownAuthority => "broker.unknown-authority",
+            Error::DirectoryDocument { .. } => "directory.document",
             Error::NoCommonStandard => "broker.no-common-standard",
             Error::NoAuthority => "broker.no-authority",
             Error::UnknownUnit => "broker.unknown-unit",

@@ -2,6 +2,7 @@
 
 use model::case::{Extensions, RecordStatus};
 use model::command::{Change, Command};
+use model::directory::Asked;
 use model::exchange::{
     Exchange, ExchangeKind, ExchangeMessage, ExchangeObject, ExchangeStatus, ImportResult, Side,
 };
@@ -13,7 +14,7 @@ use model::{Actor, Authority, Caller, EventKind, Id, MessageState, Record, Recor
 use serde_json::json;
 use store::{NewJob, Work};
 
-use crate::{Broker, Error, Once, notes};
+use crate::{Broker, Error, Once, notes, reach};
 
 /// An exchange that a caller wants to start.
 #[derive(Debug, Clone)]
@@ -46,11 +47,17 @@ impl Broker {
             return exchange(Record::from_json(RecordKind::Exchange, answer)?);
         }
         let (objects, first) = self.objects_to_send(scope, &wanted).await?;
-        let reach = self
-            .reach(&scope.tenant, &wanted.to, first.public_service.as_deref())
-            .await?
-            .ok_or(Error::UnknownAuthority)?;
-        let (standard, version) = self.common_version(&wanted, &reach.reads)?;
+        let asked = Asked {
+            tenant: &scope.tenant,
+            to: &wanted.to,
+            from: Some(&first.authority),
+            service: first.public_service.as_deref(),
+            bytes: None,
+            now: self.now(),
+        };
+        // What keeps it from being used may be mended before the message is ready.
+        let way = reach::best(self.own_ways(&asked).await?).ok_or(Error::UnknownAuthority)?;
+        let (standard, version) = self.common_version(&wanted, &way.reach.reads)?;
         let now = self.now();
         let id = ids::new_id();
         let meta = Meta { id, root: id, version: 0, created_at: now, updated_at: now, ..first };

@@ -6,7 +6,6 @@
 //! straight to the sender. An exchange that it opened is with the new authority from then on. Loops are refused.
 
 use model::command::Change;
-use model::directory::Transport;
 use model::exchange::ExchangeObject;
 use model::message::{Direction, Door, Forwarding};
 use model::rights::Action;
@@ -60,13 +59,10 @@ impl Broker {
         if from.contains(to) || sender.as_ref() == Some(to) {
             return Err(Error::ForwardLoop);
         }
-        let reach = model::directory::Directory::find(self.house(), to).await?;
-        let Some(Transport::Local { tenant, .. }) = reach.map(|reach| reach.transport) else {
-            return Err(Error::UnknownAuthority);
-        };
+        let tenant = &self.house().tenant_of(to).ok_or(Error::UnknownAuthority)?.id;
         let receipted = self.is_receipted(&message).await?;
-        let stored = self.copy_payload(&message, &tenant).await?;
-        let mut copy = self.forwarded_copy(&message, to, &tenant, &stored)?;
+        let stored = self.copy_payload(&message, tenant).await?;
+        let mut copy = self.forwarded_copy(&message, to, tenant, &stored)?;
         copy.forwarding = Some(Forwarding { from, to: None, receipted });
         let outcome = self.commit_forward(caller, message, copy, &stored, note, once).await;
         if outcome.as_ref().is_err_and(|error| !matches!(error, Error::Store(store::Error::Uncertain))) {

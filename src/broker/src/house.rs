@@ -2,17 +2,17 @@
 //! what comes in finds its unit. Read from the configuration; never changed while running.
 
 mod osci;
+mod ways;
 mod xta;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use model::directory::{Directory, Reach, Transport};
-use model::{Authority, Failure};
+use model::Authority;
 use serde::{Deserialize, Serialize};
 
 pub use osci::{KeyPair, OsciKeys, OsciMailbox, OsciMode, OsciReach, Signature};
+pub use ways::{Ends, Kind};
 pub use xta::{XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaReader, XtaServer, XtaVersion};
 
 /// The adapter that carries messages by OSCI-Transport.
@@ -55,8 +55,8 @@ pub struct ServiceEntry {
     pub ttl_hours: u32,
 }
 
-/// An authority that is reached through an adapter or by OSCI-Transport. Entries of the configuration come before anything else that
-/// knows the authority.
+/// An authority outside of the house, with all the ways to it. Entries of the configuration come before anything else that knows the
+/// authority.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartnerEntry {
@@ -70,12 +70,15 @@ pub struct PartnerEntry {
     /// Adapter that carries messages to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<String>,
-    /// How it is reached by OSCI-Transport; either this or an adapter.
+    /// How it is reached by OSCI-Transport.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub osci: Option<OsciReach>,
     /// How it is reached by XTA.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xta: Option<XtaReach>,
+    /// Which of the ways are tried first, in this order; the others follow: adapter, XTA, OSCI.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prefer: Vec<Kind>,
     /// Standards and versions that it reads, newest first.
     pub reads: Reads,
     /// Largest message it takes, in bytes.
@@ -157,6 +160,7 @@ pub struct House {
     reads: Reads,
     most_bytes: u64,
     partners: Vec<PartnerEntry>,
+    ends: Ends,
     ttl: Duration,
 }
 
@@ -167,10 +171,10 @@ impl House {
     /// The house as configured. `most_bytes` is the largest message taken, in bytes.
     pub fn new(tenants: Vec<Tenant>, reads: Reads, most_bytes: u64) -> Self {
         let tenants = tenants.into_iter().map(|tenant| (tenant.id.clone(), tenant)).collect();
-        House { tenants, reads, most_bytes, partners: vec![], ttl: TTL }
+        House { tenants, reads, most_bytes, partners: vec![], ends: Ends::new(), ttl: TTL }
     }
 
-    /// The same with partners that are reached through adapters.
+    /// The same with partners outside of it.
     pub fn with_partners(mut self, partners: Vec<PartnerEntry>) -> Self {
         self.partners = partners;
         self
@@ -231,44 +235,11 @@ impl House {
     }
 }
 
-/// Knows the authorities that have a mailbox in this gateway, and the partners of the configuration.
-#[async_trait]
-impl Directory for House {
-    async fn find(&self, authority: &Authority) -> Result<Option<Reach>, Failure> {
-        Ok(self.all().await?.into_iter().find(|reach| reach.authority == *authority))
-    }
-
-    async fn all(&self) -> Result<Vec<Reach>, Failure> {
-        let reach = |tenant: &Tenant, entry: &AuthorityEntry| Reach {
-            authority: entry.key.clone(),
-            name: entry.name.clone(),
-            transport: Transport::Local { tenant: tenant.id.clone(), unit: entry.unit.clone() },
-            reads: self.reads.clone(),
-            most_bytes: self.most_bytes,
-            tenant: None,
-        };
-        let local = self
-            .tenants
-            .values()
-            .flat_map(|tenant| tenant.authorities.iter().map(move |entry| reach(tenant, entry)));
-        let partners = self.partners.iter().map(|entry| Reach {
-            authority: entry.authority.clone(),
-            name: entry.name.clone(),
-            transport: match (&entry.adapter, &entry.xta) {
-                (Some(id), _) => Transport::Adapter { id: id.clone(), may_repeat: entry.may_repeat },
-                (None, Some(_)) => Transport::Xta,
-                (None, None) => Transport::Osci,
-            },
-            reads: entry.reads.clone(),
-            most_bytes: entry.most_bytes,
-            tenant: entry.tenant.clone(),
-        });
-        Ok(local.chain(partners).collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use model::Timestamp;
+    use model::directory::{Asked, CERTIFICATE_ENDED, NO_KEYS, OTHER_TENANT, TOO_LARGE, Transport, Way};
+
     use super::*;
 
     fn house() -> House {
@@ -325,22 +296,80 @@ mod tests {
         assert_eq!(house.ttl("unna", Some("baugenehmigung"), None), Duration::from_secs(60));
     }
 
-    #[tokio::test]
-    async fn partners_of_the_configuration_are_found_like_authorities_of_the_house() {
-        let partner: Authority = "bab:05978000".parse().unwrap();
-        let house = house().with_partners(vec![PartnerEntry {
+    fn unna() -> PartnerEntry {
+        let osci = OsciReach {
+            intermediary: "https://osci.example/".into(),
+            intermediary_certificate: "file:a".into(),
+            answers_by: None,
+            recipient_certificate: "file:b".into(),
+            signed_by: vec![],
+            mode: OsciMode::Store,
+            receiver: None,
+        };
+        let server = XtaServer {
+            version: XtaVersion::V3,
+            management: "https://xta.example/".into(),
+            send: None,
+            message_box: None,
+            trust: None,
+            container_mb: 1,
+            mtom: true,
+        };
+        PartnerEntry {
             tenant: Some("soest".into()),
-            authority: partner.clone(),
+            authority: "bab:05978000".parse().unwrap(),
             name: "Bauaufsicht Unna".into(),
             adapter: Some("unna".into()),
-            osci: None,
-            xta: None,
+            osci: Some(osci),
+            xta: Some(XtaReach { server, party: None, scheme: None, profile: XtaProfile::Plain }),
+            prefer: vec![],
             reads: vec![("xdomea".into(), "3.1.0".into())],
-            most_bytes: 10,
+            most_bytes: 2 << 20,
             may_repeat: true,
-        }]);
-        let reach = house.find(&partner).await.unwrap().unwrap();
-        assert_eq!(reach.transport, Transport::Adapter { id: "unna".into(), may_repeat: true });
-        assert_eq!(reach.tenant.as_deref(), Some("soest"));
+        }
+    }
+
+    fn asked(to: &Authority) -> Asked<'_> {
+        let now = Timestamp::from_micros(10);
+        Asked { tenant: "soest", to, from: None, service: None, bytes: None, now }
+    }
+
+    /// Transports and what keeps them from being used.
+    fn told(ways: &[Way]) -> Vec<(&'static str, Option<&'static str>)> {
+        ways.iter().map(|way| (way.reach.transport.name(), way.obstacle)).collect()
+    }
+
+    #[test]
+    fn a_partner_has_its_ways_in_the_order_that_it_prefers() {
+        let to = unna().authority;
+        let ways = house().with_partners(vec![unna()]).ways(&asked(&to));
+        assert_eq!(told(&ways), [("adapter", None), ("xta", None), ("osci", None)]);
+        assert_eq!(ways[0].reach.transport, Transport::Adapter { id: "unna".into(), may_repeat: true });
+        assert_eq!(ways[0].reach.tenant.as_deref(), Some("soest"));
+        let limits: Vec<_> = ways.iter().map(|way| way.reach.most_bytes >> 20).collect();
+        assert_eq!(limits, [2, 1, 2], "a server of XTA may take less");
+        let prefer = vec![Kind::Osci, Kind::Xta];
+        let house = house().with_partners(vec![PartnerEntry { prefer, ..unna() }]);
+        let order: Vec<_> = told(&house.ways(&asked(&to))).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(order, ["osci", "xta", "adapter"]);
+        assert_eq!(house.ways(&asked(&"bab:1".parse().unwrap())), []);
+        let own = "bab:05974000".parse().unwrap();
+        assert_eq!(told(&house.ways(&asked(&own))), [("local", None)]);
+    }
+
+    #[test]
+    fn a_way_that_cannot_be_used_tells_why() {
+        let (to, from) = (unna().authority, "bab:05974000".parse().unwrap());
+        let ends = |at| Ends::from([((to.clone(), "osci"), Timestamp::from_micros(at))]);
+        let house = |at| house().with_partners(vec![unna()]).with_ends(ends(at));
+        let bytes = Asked { bytes: Some(3 << 19), ..asked(&to) };
+        assert_eq!(told(&house(11).ways(&bytes))[1..], [("xta", Some(TOO_LARGE)), ("osci", None)]);
+        let ended = house(10).ways(&asked(&to));
+        assert_eq!((ended[2].obstacle, ended[2].until), (Some(CERTIFICATE_ENDED), Some(asked(&to).now)));
+        let sender = Asked { from: Some(&from), ..asked(&to) };
+        let without = [("adapter", None), ("xta", Some(NO_KEYS)), ("osci", Some(NO_KEYS))];
+        assert_eq!(told(&house(11).ways(&sender)), without);
+        let foreign = Asked { tenant: "unna", ..asked(&to) };
+        assert!(house(11).ways(&foreign).iter().all(|way| way.obstacle == Some(OTHER_TENANT)));
     }
 }

@@ -77,7 +77,7 @@ impl Broker {
         caller.may(Action::SendMessages)?;
         caller.authority.as_ref().ok_or(Error::NoAuthority)?;
         self.may_bring_message(&caller.scope.tenant)?;
-        let stored = self.stage(&caller.scope.tenant, body).await?;
+        let stored = self.stage(caller, body).await?;
         self.accept_stored(caller, incoming, stored).await
     }
 
@@ -124,21 +124,21 @@ impl Broker {
         body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
     ) -> Result<Checked, Error> {
         let tenant = &caller.may(Action::SendMessages)?.tenant;
-        let stored = self.stage(tenant, body).await?;
+        let stored = self.stage(caller, body).await?;
         let checked = self.check_content(self.store().open_stored(tenant, &stored)?, file_name).await;
         self.store().discard(stored).await;
         checked
     }
 
-    /// Streams a body into the payload store. Nothing refers to it yet: if it is not committed, it is
-    /// swept.
+    /// Streams a body into the payload store, and looks for harmful content in it. Nothing refers to it yet: if it is not
+    /// committed, it is swept.
     pub(crate) async fn stage(
         &self,
-        tenant: &str,
+        caller: &Caller,
         mut body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
     ) -> Result<StoredPayload, Error> {
         let limit = self.parts.limits.most_bytes;
-        let mut writer = self.store().payload_writer(tenant);
+        let mut writer = self.store().payload_writer(&caller.scope.tenant);
         let mut size = 0_u64;
         while let Some(bytes) = body.next().await {
             let bytes = bytes.map_err(|_| Error::Interrupted)?;
@@ -148,7 +148,7 @@ impl Broker {
             }
             writer.write(&bytes).await?;
         }
-        Ok(writer.finish().await?)
+        self.screened(caller, writer.finish().await?).await
     }
 
     pub(crate) async fn identify(

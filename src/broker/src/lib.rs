@@ -17,11 +17,13 @@ mod arrival;
 mod clarify;
 mod content;
 mod deliver;
+pub mod directory;
 mod erasure;
 mod error;
 mod evidence;
 mod exchange;
 mod expire;
+mod follow;
 mod forward;
 mod hooks;
 pub mod house;
@@ -42,6 +44,7 @@ mod redrive;
 mod relay;
 mod repairs;
 mod retry;
+mod screen;
 mod section;
 mod send;
 mod stamping;
@@ -61,7 +64,7 @@ use model::{Clock, directory::Directory};
 use seal::evidence_key::EvidenceKey;
 use store::Store;
 
-pub use access::{NewToken, TokenSecret};
+pub use access::{NewToken, TokenSecret, Wanted};
 pub use arrival::{Arrival, Sent};
 pub use content::Upload;
 pub use erasure::Erasure;
@@ -139,6 +142,10 @@ pub struct Broker {
     /// Who is at which upload.
     turns: Arc<uploads::Turns>,
     pressure: Arc<pressure::Pressure>,
+    /// A directory outside, for authorities that nobody else knows.
+    registry: Option<Arc<dyn directory::Registry>>,
+    /// Who looks for harmful content; absent: nobody.
+    scanner: Option<Arc<dyn model::scan::Scanner>>,
 }
 
 impl Broker {
@@ -153,6 +160,8 @@ impl Broker {
             relay_limits: RelayLimits::default(),
             turns: Arc::default(),
             pressure: Arc::new(pressure::Pressure::new(Quotas::default())),
+            registry: None,
+            scanner: None,
         }
     }
 

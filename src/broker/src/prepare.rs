@@ -3,7 +3,6 @@
 
 use std::io::Read;
 
-use model::directory::Transport;
 use model::exchange::Exchange;
 use model::message::Door;
 use model::standard::{Outgoing, OutgoingContent, Records, Written};
@@ -15,7 +14,7 @@ use store::{Job, NewJob, Store, StoredPayload, Work};
 use tokio::runtime::Handle;
 
 use crate::exchange::exchange;
-use crate::{Broker, Error, blocking, intake, notes};
+use crate::{Broker, Error, blocking, intake, notes, reach};
 
 impl Broker {
     /// Builds a message. Doing it again after an interruption builds it anew; the row changes once.
@@ -30,37 +29,30 @@ impl Broker {
         let (stored, written) = self.write(&message, &exchange).await?;
         let content = self.store().open_stored(&job.tenant, &stored)?;
         let mut report = self.check_content(content, Some(written.file_name.clone())).await?.report;
-        let service = exchange.meta.public_service.as_deref();
-        let reach = self.reach(&job.tenant, &exchange.partner, service).await?;
-        match &reach {
-            // Built all the same: a clerk can fetch it and see it on its way by hand.
-            None => report.add(Finding::error("broker.unknown-authority")),
-            Some(reach) if stored.reference().size > reach.most_bytes => {
-                report.add(Finding::error("message.too-large-for-recipient"));
-            }
-            Some(_) => {}
-        }
         let now = self.now();
         message.updated_at = now;
         message.payload = Some(stored.reference().clone());
         message.file_name = Some(written.file_name);
         message.identity = Some(written.identity);
-        let reach = reach.filter(|_| report.is_acceptable());
+        let way = reach::best(self.ways_of(&message, &exchange.partner).await?);
+        // Built all the same: a clerk can fetch it and see it on its way by hand.
+        match &way {
+            None => report.add(Finding::error("broker.unknown-authority")),
+            Some(way) => {
+                message.door = way.reach.transport.door();
+                way.obstacle.into_iter().for_each(|rule| report.add(Finding::error(rule)));
+            }
+        }
+        let is_ready = report.is_acceptable();
         message.report = (!report.findings.is_empty()).then_some(report);
 
         let mut work = Work::new();
         work.insert_payload(&job.tenant, &stored);
-        let Some(reach) = reach else {
+        if !is_ready {
             self.parked(&mut work, message, &Actor::gateway(), None)?;
             return self.finish(job, work).await;
-        };
+        }
         message.state = MessageState::Ready;
-        message.door = match reach.transport {
-            Transport::Adapter { .. } => Door::Adapter,
-            Transport::Osci => Door::Osci,
-            Transport::Xta => Door::Xta,
-            _ => Door::Local,
-        };
         work.update_message(&message, MessageState::Preparing);
         work.insert_event(&notes::of_message(EventKind::MessagePrepared, &message, &Actor::gateway(), now));
         self.enqueue_delivery(&mut work, &message);
@@ -103,8 +95,8 @@ impl Broker {
         let answered = exchange.messages.first().map(|first| first.message_type.clone());
         let reply = !matches!(content, OutgoingContent::Records(_));
         let mut recipient = identity.recipient.unwrap_or_default();
-        if let Some(reach) = self.reach(&message.tenant, &exchange.partner, None).await? {
-            recipient.name = Some(reach.name);
+        if let Some(way) = reach::best(self.ways_of(message, &exchange.partner).await?) {
+            recipient.name = Some(way.reach.name);
         }
         let outgoing = Outgoing {
             content,

@@ -3,8 +3,9 @@
 //! A partner's settings may hold `mostBytes`, and under `services` the same per public service:
 //! `{"mostBytes": 50000000, "services": {"baugenehmigung": {"mostBytes": 10000000}}}`. The smallest number holds.
 
-use model::directory::Reach;
-use model::{Authority, Scope};
+use model::directory::{Asked, OTHER_TENANT, Way};
+use model::message::Door;
+use model::{Authority, Failure, FailureKind, Message, Scope};
 use serde_json::Value;
 
 use crate::{Broker, Error};
@@ -12,22 +13,67 @@ use crate::{Broker, Error};
 const MOST_BYTES: &str = "mostBytes";
 
 impl Broker {
-    /// How `authority` is reached from `tenant` for a public service; absent if no directory knows it.
-    pub(crate) async fn reach(
-        &self,
-        tenant: &str,
-        authority: &Authority,
-        service: Option<&str>,
-    ) -> Result<Option<Reach>, Error> {
-        let found = self.parts.directory.find(authority).await?;
-        let ours = found.filter(|reach| reach.tenant.as_deref().is_none_or(|only| only == tenant));
-        let Some(mut reach) = ours else { return Ok(None) };
-        let partners = self.store().partners(&Scope::tenant(tenant)).await?;
-        let agreed = partners.iter().filter(|partner| partner.authority.as_ref() == Some(authority));
-        for limit in agreed.filter_map(|partner| agreed_bytes(&partner.settings, service)) {
-            reach.most_bytes = reach.most_bytes.min(limit);
+    /// All ways to an authority, the preferred one first. None if no directory knows it.
+    pub(crate) async fn ways(&self, asked: &Asked<'_>) -> Result<Vec<Way>, Error> {
+        let mut ways = self.parts.directory.ways(asked).await?;
+        ways.extend(self.ways_by_entry(asked).await?);
+        if ways.is_empty() {
+            return Ok(ways);
         }
-        Ok(Some(reach))
+        let partners = self.store().partners(&Scope::tenant(asked.tenant)).await?;
+        let agreed = partners.iter().filter(|partner| partner.authority.as_ref() == Some(asked.to));
+        for limit in agreed.filter_map(|partner| agreed_bytes(&partner.settings, asked.service)) {
+            ways = ways.into_iter().map(|way| way.at_most(limit, asked.bytes)).collect();
+        }
+        Ok(ways)
+    }
+
+    /// The same without ways that are another tenant's business.
+    pub(crate) async fn own_ways(&self, asked: &Asked<'_>) -> Result<Vec<Way>, Error> {
+        let mut ways = self.ways(asked).await?;
+        ways.retain(|way| way.obstacle != Some(OTHER_TENANT));
+        Ok(ways)
+    }
+
+    /// The ways that a message can take to `to` from the authority that sends it.
+    pub(crate) async fn ways_of(&self, message: &Message, to: &Authority) -> Result<Vec<Way>, Error> {
+        let asked = Asked {
+            tenant: &message.tenant,
+            to,
+            from: Some(&message.authority),
+            service: message.public_service.as_deref(),
+            bytes: message.payload.as_ref().map(|payload| payload.size),
+            now: self.now(),
+        };
+        self.own_ways(&asked).await
+    }
+}
+
+/// The way that is used: the first that can be, and if there is none, the first that might be mended.
+pub(crate) fn best(mut ways: Vec<Way>) -> Option<Way> {
+    let first = ways.iter().position(Way::is_usable).unwrap_or_default();
+    (!ways.is_empty()).then(|| ways.swap_remove(first))
+}
+
+/// The way that a message takes which was prepared for `door`: the same while it can be used, otherwise the first that can.
+/// If nobody knows whether it has arrived by the way that was tried, it takes no other one.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn choose(ways: Vec<Way>, door: Door, is_open: bool) -> Result<Way, Error> {
+    let kept = |way: &&Way| way.reach.transport.door() == door;
+    if is_open {
+        let uncertain = || {
+            let why = "the way that was tried is gone, and nobody knows whether the message has arrived";
+            Failure::new(FailureKind::Uncertain, "broker.uncertain", why).into()
+        };
+        return ways.iter().find(kept).cloned().ok_or_else(uncertain);
+    }
+    let usable = ways.iter().filter(kept).find(|way| way.is_usable()).cloned();
+    let way = usable.or_else(|| best(ways)).ok_or(Error::UnknownAuthority)?;
+    match way.obstacle {
+        Some(rule) => Err(Failure::permanent(rule, "no way to the recipient can be used").into()),
+        None => Ok(way),
     }
 }
 
@@ -55,9 +101,50 @@ pub(crate) fn check_settings(settings: &Value) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use model::directory::{NO_KEYS, Reach, Source, TOO_LARGE, Transport};
     use serde_json::json;
 
     use super::*;
+
+    fn way(transport: Transport, obstacle: Option<&'static str>) -> Way {
+        let reach = Reach {
+            authority: "bab:1".parse().unwrap(),
+            name: String::new(),
+            transport,
+            reads: vec![],
+            most_bytes: 1,
+            tenant: None,
+            source: Source::Configuration,
+        };
+        Way { reach, until: None, obstacle }
+    }
+
+    #[test]
+    fn a_message_keeps_its_way_until_that_cannot_be_used() {
+        let chosen = |xta, osci, door, is_open| {
+            let ways = vec![way(Transport::Xta, xta), way(Transport::Osci, osci)];
+            let chosen = choose(ways, door, is_open).map(|way| way.reach.transport.door());
+            chosen.map_err(|error| error.code().to_owned())
+        };
+        assert_eq!(chosen(None, None, Door::Osci, false), Ok(Door::Osci));
+        assert_eq!(chosen(None, Some(NO_KEYS), Door::Osci, false), Ok(Door::Xta));
+        assert_eq!(chosen(None, None, Door::Adapter, false), Ok(Door::Xta), "that is gone");
+        assert_eq!(chosen(Some(TOO_LARGE), None, Door::Adapter, false), Ok(Door::Osci));
+        assert_eq!(
+            chosen(Some(TOO_LARGE), Some(NO_KEYS), Door::Osci, false),
+            Err("message.too-large-for-recipient".into())
+        );
+        assert_eq!(choose(vec![], Door::Osci, false).unwrap_err().code(), "broker.unknown-authority");
+    }
+
+    #[test]
+    fn a_message_that_may_have_arrived_takes_no_other_way() {
+        let ways = vec![way(Transport::Xta, None), way(Transport::Osci, Some(NO_KEYS))];
+        let kept = choose(ways.clone(), Door::Osci, true).unwrap();
+        assert_eq!(kept.reach.transport, Transport::Osci);
+        let gone = choose(ways, Door::Adapter, true).unwrap_err().into_failure();
+        assert_eq!((gone.kind, gone.code.as_ref()), (FailureKind::Uncertain, "broker.uncertain"));
+    }
 
     #[test]
     fn the_smallest_limit_holds() {

@@ -140,7 +140,7 @@ impl Broker {
             Some(_) => Ok(()),
             None => Err(error),
         })?;
-        let stored = self.stage(&caller.scope.tenant, body).await?;
+        let stored = self.stage(caller, body).await?;
         let sha256 = stored.reference().sha256.clone();
         if incoming.digest.as_ref().is_some_and(|announced| !announced.eq_ignore_ascii_case(&sha256)) {
             self.store().discard(stored).await;

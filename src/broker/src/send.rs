@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use model::adapter::{Capability, Content, Delivery, Receipt};
+use model::adapter::{Adapter, Capability, Content, Delivery, Receipt};
 use model::{Actor, EventKind, Failure, FailureKind, Message, MessageState};
 use serde_json::{Value, json};
 use store::{Job, LaneFailure, Work};
@@ -40,7 +40,7 @@ impl Broker {
                 return Err(uncertain().into());
             }
             match self.bounded(adapter.reconcile(&delivery(&message))).await {
-                Ok(Some(receipt)) => return self.sent(job, message, receipt).await,
+                Ok(Some(receipt)) => return self.sent(job, message, receipt, &**adapter).await,
                 Ok(None) => unknown = false,
                 Err(failure) => return Err(self.blamed(job, may_be_asked(failure, true)).await?.into()),
             }
@@ -52,7 +52,7 @@ impl Broker {
         self.mark_call(job, true).await?;
         let delivery = delivery(&message);
         let failure = match self.bounded(adapter.deliver(&delivery, Some(content))).await {
-            Ok(receipt) => return self.sent(job, message, receipt).await,
+            Ok(receipt) => return self.sent(job, message, receipt, &**adapter).await,
             Err(failure) => failure,
         };
         if failure.kind != FailureKind::Uncertain && !unknown {
@@ -62,7 +62,10 @@ impl Broker {
         Err(self.blamed(job, may_be_asked(failure, can_ask)).await?.into())
     }
 
-    async fn bounded<T>(&self, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub(crate) async fn bounded<T>(
+        &self,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         let too_long = || {
             let why = "the call took too long";
             Failure::new(FailureKind::Uncertain, "broker.call-too-long", why)
@@ -94,7 +97,13 @@ impl Broker {
     }
 
     /// The other side has the message, or is on the way with it.
-    async fn sent(&self, job: &Job, mut message: Message, receipt: Receipt) -> Result<(), Error> {
+    async fn sent(
+        &self,
+        job: &Job,
+        mut message: Message,
+        receipt: Receipt,
+        adapter: &dyn Adapter,
+    ) -> Result<(), Error> {
         if let Some(rule) = receipt.clarify {
             return self.arrived_but(job, message, rule).await;
         }
@@ -113,6 +122,7 @@ impl Broker {
             work.insert_event(&notes::of_message(EventKind::MessageConfirmed, &message, &partner, now));
         }
         work.update_message(&message, MessageState::Ready);
+        self.enqueue_follow(&mut work, &message, adapter);
         self.note_sent(&mut work, &message).await?;
         self.finish(job, work).await?;
         Ok(self.store().note_lane(&job.tenant, &job.lane, None).await?)
@@ -149,7 +159,7 @@ fn may_be_asked(failure: Failure, can_ask: bool) -> Failure {
 }
 
 /// What the adapter is told about the message beside its content.
-fn delivery(message: &Message) -> Delivery {
+pub(crate) fn delivery(message: &Message) -> Delivery {
     let identity = message.identity.as_ref();
     let payload = message.payload.as_ref();
     Delivery {
@@ -160,6 +170,7 @@ fn delivery(message: &Message) -> Delivery {
         detail: json!({
             "from": message.authority,
             "to": message.partner,
+            "service": message.public_service,
             "standard": identity.map(|identity| &identity.standard),
             "version": identity.map(|identity| &identity.version),
             "type": identity.map(|identity| &identity.message_type),

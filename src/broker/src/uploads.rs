@@ -284,6 +284,14 @@ impl Broker {
             return Err(Error::UploadLength);
         }
         let (upload, stored) = writer.finish().await.map_err(superseded)?;
+        let stored = match self.screened(caller, stored).await {
+            Ok(stored) => stored,
+            Err(error) if error.is_passing() => return Err(error),
+            Err(error) => {
+                self.store().drop_upload(&upload).await?;
+                return Ok(Appended::Refused(error));
+            }
+        };
         let taken = match with_key(target, upload.id, part.digest) {
             UploadTarget::Content { document, file } => {
                 let version = self.record(caller, RecordKind::Document, document).await?.meta().version;

@@ -11,7 +11,7 @@ use crate::pressure::LOOK;
 use crate::process::is_told;
 use crate::retry::{self, Next};
 use crate::stamping::keep_stamping;
-use crate::{Broker, Error, notes, redrive};
+use crate::{Broker, Error, follow, notes, redrive};
 
 /// Lease of a job; renewed while it runs.
 const LEASE: Duration = Duration::from_secs(60);
@@ -267,6 +267,7 @@ impl Broker {
             "process" => self.process(job).await,
             "prepare" => self.prepare(job).await,
             "deliver" => self.deliver(job).await,
+            follow::JOB => self.follow(job).await,
             "hook" => self.hook(job).await,
             "hook-test" => self.hook_test(job).await,
             redrive::JOB => self.redrive(job).await,
@@ -316,6 +317,10 @@ impl Broker {
         failure: &Failure,
         next: Next,
     ) -> Result<(), Error> {
+        // A message that is followed up has arrived, whatever becomes of the questions.
+        if job.kind == follow::JOB {
+            return Ok(());
+        }
         let message = self.store().message(&Scope::tenant(&job.tenant), job.subject).await?;
         let Some(mut message) = message.filter(|message| message.state.may_become(MessageState::Parked))
         else {

@@ -76,6 +76,9 @@ pub enum Command {
     /// The other sides that messages are exchanged with.
     #[command(subcommand)]
     Partner(PartnerCommand),
+    /// Entries of the directory: ways to authorities that the configuration does not name.
+    #[command(subcommand)]
+    Directory(DirectoryCommand),
     /// Channels to the outside.
     #[command(subcommand)]
     Adapter(AdapterCommand),
@@ -173,8 +176,8 @@ pub enum PartnerCommand {
         #[command(flatten)]
         of: OfTenant,
     },
-    /// Say how a partner is reached and what it reads; by OSCI-Transport, also look at all certificates and speak with its
-    /// intermediary.
+    /// Say by which ways a partner is reached, which one would be used and why not the others; by OSCI-Transport, also look at
+    /// all certificates and speak with its intermediary.
     #[command(after_help = "Example: amtsbote partner check bab:00000003 --from bab:00000001")]
     Check {
         /// Short name or Behördenkennung.
@@ -182,6 +185,47 @@ pub enum PartnerCommand {
         /// Authority of this house that would send; may be left out if only one can.
         #[arg(long, value_name = "KEY")]
         from: Option<Authority>,
+        /// Public service of the message.
+        #[arg(long)]
+        service: Option<String>,
+        /// Size of the message.
+        #[arg(long)]
+        bytes: Option<u64>,
+        /// The tenant.
+        #[command(flatten)]
+        of: OfTenant,
+    },
+}
+
+/// Entries of the directory.
+#[derive(Subcommand)]
+pub enum DirectoryCommand {
+    /// Write all entries of a tenant as JSON.
+    Export {
+        /// The file to write; the default is standard output.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// The tenant.
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// Import entries: each takes the place of the one that its authority has. Says what changes.
+    #[command(after_help = "Example: amtsbote directory import land.json --replace --dry-run")]
+    Import {
+        /// The file: JSON, as export writes it.
+        file: PathBuf,
+        /// Remove the entries that the file does not have.
+        #[arg(long)]
+        replace: bool,
+        /// Only say what would change.
+        #[arg(long)]
+        dry_run: bool,
+        /// The tenant.
+        #[command(flatten)]
+        of: OfTenant,
+    },
+    /// List all.
+    List {
         /// The tenant.
         #[command(flatten)]
         of: OfTenant,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use broker::house::{OSCI_ADAPTER, Route, Tenant};
+use broker::house::{OSCI_ADAPTER, PartnerEntry, Route, Tenant, XTA_ADAPTER};
 use model::Authority;
 use model::ids::is_name;
 
@@ -56,6 +56,7 @@ impl Check<'_> {
         self.tls(config)?;
         self.osci(config)?;
         self.xta(config)?;
+        self.virus(config)?;
         self.outside(config, &tenants, &authorities)
     }
 
@@ -71,7 +72,7 @@ impl Check<'_> {
             let key = format!("adapter[{index}]");
             self.name(&format!("{key}.id"), &adapter.id)?;
             self.unique(&format!("{key}.id"), adapters.insert(adapter.id.as_str()))?;
-            if adapter.id == OSCI_ADAPTER {
+            if [OSCI_ADAPTER, XTA_ADAPTER].contains(&adapter.id.as_str()) {
                 return Err(self.value(&format!("{key}.id"), "this name is the gateway's own"));
             }
             self.secret(&format!("{key}.secret"), &adapter.secret)?;
@@ -90,18 +91,38 @@ impl Check<'_> {
             self.title(&format!("{key}.name"), &partner.name)?;
             let is_new = partners.insert(&partner.authority) && !authorities.contains(&partner.authority);
             self.unique(&format!("{key}.authority"), is_new)?;
-            match (&partner.adapter, &partner.osci) {
-                (Some(adapter), None) => {
-                    let is_known = adapters.contains(adapter.as_str());
-                    self.defined(&format!("{key}.adapter"), "adapter", is_known)?;
-                }
-                (None, Some(reach)) => self.osci_partner(&key, partner, reach)?,
-                _ => {
-                    return Err(self.value(&key, "expected either adapter or osci"));
-                }
+            if let Some(adapter) = &partner.adapter {
+                let is_known = adapters.contains(adapter.as_str());
+                self.defined(&format!("{key}.adapter"), "adapter", is_known)?;
             }
+            if let Some(reach) = &partner.osci {
+                self.osci_partner(&key, reach)?;
+            }
+            if let Some(reach) = &partner.xta {
+                self.xta_partner(&key, reach)?;
+            }
+            self.ways(&key, partner)?;
             if let Some(tenant) = &partner.tenant {
                 self.defined(&format!("{key}.tenant"), "tenant", tenants.contains(tenant))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A partner needs a way, and prefers only those that it has.
+    fn ways(&self, key: &str, partner: &PartnerEntry) -> Result<(), Error> {
+        let kinds = partner.kinds();
+        if kinds.is_empty() {
+            return Err(self.value(key, "expected a way to it: adapter, xta or osci"));
+        }
+        if partner.may_repeat && partner.adapter.is_none() {
+            return Err(self.value(&format!("{key}.may_repeat"), "only adapters repeat"));
+        }
+        for (at, kind) in partner.prefer.iter().enumerate() {
+            let key = format!("{key}.prefer[{at}]");
+            self.unique(&key, !partner.prefer[..at].contains(kind))?;
+            if !kinds.contains(kind) {
+                return Err(self.value(&key, "the partner has no such way"));
             }
         }
         Ok(())

@@ -10,7 +10,9 @@ mod log;
 mod osci;
 mod party;
 mod places;
+mod virus;
 mod xta;
+mod xta_party;
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -28,6 +30,7 @@ pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
 pub use crate::places::Place;
 use crate::places::Places;
+pub use crate::virus::{OnFailure, Virus};
 pub use crate::xta::{Tls, Xta, XtaAccount};
 
 /// Name of the file that is read when none is named.
@@ -83,6 +86,9 @@ pub struct Config {
     /// The server of XTA 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xta: Option<Xta>,
+    /// The virus check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virus: Option<Virus>,
 }
 
 /// `[[adapter]]`.
@@ -398,6 +404,7 @@ impl Config {
         certificates.for_each(|reference| resolve(reference, folder));
         config.resolve_parties(folder);
         config.resolve_xta(folder);
+        config.resolve_xta_parties(folder);
         Ok(config)
     }
 

@@ -187,16 +187,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    pub(crate) fn osci_partner(
-        &self,
-        key: &str,
-        partner: &PartnerEntry,
-        reach: &OsciReach,
-    ) -> Result<(), Error> {
+    pub(crate) fn osci_partner(&self, key: &str, reach: &OsciReach) -> Result<(), Error> {
         let OsciReach { intermediary, intermediary_certificate, answers_by, .. } = reach;
-        if partner.may_repeat {
-            return Err(self.value(&format!("{key}.may_repeat"), "only adapters repeat: OSCI has ids"));
-        }
         let key = format!("{key}.osci");
         self.osci_line(&key, intermediary, intermediary_certificate, answers_by.as_deref())?;
         self.file(&format!("{key}.recipient_certificate"), &reach.recipient_certificate)?;

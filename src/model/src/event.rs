@@ -74,6 +74,9 @@ pub enum EventKind {
     /// A delivery was tried and failed.
     #[serde(rename = "message.delivery-failed")]
     DeliveryFailed,
+    /// The other side's service says that the recipient has a message, which it has still to answer itself.
+    #[serde(rename = "message.received")]
+    MessageReceived,
     /// The recipient has confirmed a message.
     #[serde(rename = "message.confirmed")]
     MessageConfirmed,
@@ -116,6 +119,9 @@ pub enum EventKind {
     /// A partner was created or changed.
     #[serde(rename = "partner.changed")]
     PartnerChanged,
+    /// Entries of the directory were imported.
+    #[serde(rename = "directory.changed")]
+    DirectoryChanged,
     /// A token was created or revoked.
     #[serde(rename = "token.changed")]
     TokenChanged,

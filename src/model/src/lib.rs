@@ -30,6 +30,7 @@ pub mod party;
 pub mod patch;
 pub mod record;
 pub mod rights;
+pub mod scan;
 pub mod schema;
 pub mod standard;
 pub mod testkit;

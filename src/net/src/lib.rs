@@ -8,12 +8,14 @@
 //! | `resolver` | names: only addresses that may be reached are ever connected to |
 //! | [`client`] | requests with a streamed body, a limited answer, and a time-out over all of it |
 //! | `body` | the body of a request; knows whether a byte of it may have left |
+//! | [`clamd`] | the virus check by ClamAV's daemon |
 //! | [`tls`] | TLS of the listeners, with the certificates of those who call |
 //!
 //! HTTP/1.1 (RFC 9112) over TCP or TLS. No redirects, no proxies, no cookies, no compression, no repetition: what to do
 //! about a failure is decided by its kind, see [`model::FailureKind`].
 
 mod body;
+pub mod clamd;
 pub mod client;
 pub mod egress;
 mod error;

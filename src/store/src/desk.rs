@@ -118,6 +118,18 @@ impl Store {
             .and("name =", key);
         self.db().read_one(select).await?.map(|row| row.json(0)).transpose()
     }
+
+    /// Everything that an adapter remembered for a tenant, by key.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn adapter_states(&self, tenant: &str, adapter: &str) -> Result<Vec<(String, Value)>, Error> {
+        let select = Select::new("SELECT name, value FROM adapter_state WHERE tenant = ")
+            .bind(tenant)
+            .and("adapter =", adapter)
+            .sql(" ORDER BY name");
+        self.db().read(select).await?.iter().map(|row| Ok((row.text(0)?, row.json(1)?))).collect()
+    }
 }
 
 const TOKEN: &str = "SELECT body, revoked_at FROM token WHERE ";

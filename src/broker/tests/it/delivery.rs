@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::house::PartnerEntry;
-use broker::{BreakerState, NewExchange, Places, Workers};
-use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt};
+use broker::{BreakerState, NewExchange, Places, Wanted, Workers};
+use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Followed, Health, Receipt};
 use model::exchange::{ExchangeKind, ExchangeStatus};
 use model::{
     Authority, Caller, EventKind, Failure, FailureKind, Id, Message, MessageState, Record, RecordKind,
@@ -31,6 +31,8 @@ struct Fake {
     /// Id and bytes of each call.
     calls: Mutex<Vec<(Id, Vec<u8>)>>,
     asked: Mutex<u32>,
+    /// What a question about a delivered message is answered, if it follows them up.
+    followed: Mutex<Result<Followed, Failure>>,
 }
 
 fn receipt() -> Receipt {
@@ -49,7 +51,15 @@ impl Fake {
             known: Mutex::new(Ok(None)),
             calls: Mutex::default(),
             asked: Mutex::default(),
+            followed: Mutex::new(Ok(Followed::Open)),
         })
+    }
+
+    fn following() -> Arc<Self> {
+        let mut fake = Fake::new(false, vec![]);
+        let own = Arc::get_mut(&mut fake).unwrap();
+        own.descriptor.capabilities.push(Capability::Follow);
+        fake
     }
 
     fn calls(&self) -> usize {
@@ -82,6 +92,11 @@ impl Adapter for Fake {
         self.known.lock().unwrap().clone()
     }
 
+    async fn follow(&self, _: &Delivery) -> Result<Followed, Failure> {
+        *self.asked.lock().unwrap() += 1;
+        self.followed.lock().unwrap().clone()
+    }
+
     async fn check(&self) -> Health {
         Health { ok: true, detail: String::new() }
     }
@@ -107,6 +122,7 @@ impl Bed {
             adapter: Some("fake".into()),
             osci: None,
             xta: None,
+            prefer: vec![],
             reads: vec![("toy".into(), "1".into())],
             most_bytes: 1 << 20,
             may_repeat,
@@ -333,7 +349,8 @@ async fn an_operator_has_a_partner_tried_again_and_it_is_audited() {
 #[tokio::test]
 async fn another_tenant_does_not_reach_the_partner() {
     let bed = Bed::new(Fake::new(false, vec![]), false).await;
-    let refused = bed.gateway.broker.capabilities(&caller("lippstadt", "63"), &hamm(), None).await;
+    let refused =
+        bed.gateway.broker.capabilities(&caller("lippstadt", "63"), &hamm(), Wanted::default()).await;
     assert_eq!(refused.unwrap_err().code(), "broker.unknown-authority");
 }
 
@@ -359,4 +376,49 @@ async fn a_mailbox_entry_that_nobody_fetches_goes_back_to_its_sender() {
     assert_eq!(bed.rule(sent).await, "message.expired");
     let inbox = bed.gateway.broker.inbox(&theirs, &InboxFilter::default(), &Page::first(10)).await.unwrap();
     assert_eq!(inbox.items[0].entry.state, InboxState::Expired);
+}
+
+#[tokio::test]
+async fn a_message_that_its_recipient_has_is_followed_up_no_more() {
+    let bed = Bed::new(Fake::following(), false).await;
+    let id = bed.send().await;
+    bed.run().await;
+    // Asked after one minute, and then after two more.
+    for (minutes, asked) in [(0, 0), (1, 1), (1, 1), (1, 2)] {
+        bed.later(Duration::from_secs(60 * minutes)).await;
+        assert_eq!(*bed.fake.asked.lock().unwrap(), asked);
+    }
+    *bed.fake.followed.lock().unwrap() = Err(Failure::permanent("test.failed", ""));
+    bed.later(HOUR).await;
+    *bed.fake.followed.lock().unwrap() = Ok(Followed::Received);
+    bed.later(HOUR).await;
+    assert_eq!(*bed.fake.asked.lock().unwrap(), 4);
+    // The receipt of the standard is still to come.
+    assert_eq!(bed.message(id).await.state, MessageState::Delivered);
+    let timeline = bed.gateway.broker.message_timeline(&bed.ours, id, &Page::first(100)).await.unwrap();
+    assert_eq!(timeline.iter().filter(|(_, event)| event.kind == EventKind::MessageReceived).count(), 1);
+    bed.later(HOUR).await;
+    assert_eq!(*bed.fake.asked.lock().unwrap(), 4);
+}
+
+#[tokio::test]
+async fn a_message_that_came_to_nothing_goes_back_with_the_reason() {
+    let bed = Bed::new(Fake::following(), false).await;
+    *bed.fake.followed.lock().unwrap() = Ok(Followed::CameToNothing("test.came-to-nothing"));
+    let id = bed.send().await;
+    bed.run().await;
+    bed.later(HOUR).await;
+    assert_eq!(bed.message(id).await.state, MessageState::Returned);
+    assert_eq!(bed.rule(id).await, "test.came-to-nothing");
+}
+
+#[tokio::test]
+async fn a_message_of_which_nobody_says_anything_stays_delivered() {
+    let bed = Bed::new(Fake::following(), false).await;
+    let id = bed.send().await;
+    bed.run().await;
+    bed.clock.advance(30 * 24 * HOUR);
+    bed.gateway.broker.expire_due().await.unwrap();
+    bed.run().await;
+    assert_eq!((bed.message(id).await.state, *bed.fake.asked.lock().unwrap()), (MessageState::Delivered, 0));
 }

@@ -6,6 +6,7 @@ mod arrival;
 mod clarify;
 mod content;
 mod delivery;
+mod directory;
 mod engines;
 mod erasure;
 mod evidence;
@@ -15,6 +16,7 @@ mod house;
 mod intake;
 mod once;
 mod relay;
+mod screen;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]
 #[allow(dead_code, reason = "made for other tests")]

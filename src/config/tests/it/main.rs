@@ -297,6 +297,27 @@ fn keys_are_created_only_where_that_is_allowed() {
 }
 
 /// The example with an adapter and a partner behind it, some words of which are replaced.
+#[test]
+fn the_virus_check_has_an_address_and_limits() {
+    let with = |more: &str| Config::parse(&(EXAMPLE.to_owned() + "\n[virus]\n" + more), Path::new("/"));
+    let virus = with("clamd = \"unix:/run/clamav/clamd.ctl\"").unwrap().virus.unwrap();
+    assert_eq!((virus.max_mb, virus.silence_seconds), (100, 60));
+    assert_eq!(virus.on_failure, config::OnFailure::Refuse);
+    let taken = with("clamd = \"tcp:127.0.0.1:3310\"\non_failure = \"take\"").unwrap().virus.unwrap();
+    assert_eq!(taken.on_failure, config::OnFailure::Take);
+    for wrong in [
+        "clamd = \"/run/clamd\"",
+        "clamd = \"unix:clamd\"",
+        "clamd = \"tcp:localhost\"",
+        "clamd = \"unix:/a\"\nmax_mb = 0",
+        "clamd = \"unix:/a\"\nsilence_seconds = 0",
+        "clamd = \"unix:/a\"\non_failure = \"ignore\"",
+        "max_mb = 5",
+    ] {
+        assert!(with(wrong).is_err(), "{wrong}");
+    }
+}
+
 fn with_partner(from: &str, to: &str) -> Result<Config, Error> {
     let more = r#"
 [[adapter]]

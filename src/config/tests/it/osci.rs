@@ -211,7 +211,10 @@ fn a_party_that_lacks_something_is_refused_by_line_and_key() {
         ("mode = \"store\"", "receiver = \"https://a.example\"", "config.value", "partner[0].osci.receiver"),
         ("signed_by = [\"file:", "signed_by = [\"", "config.value", "partner[0].osci.signed_by[0]"),
         ("[partner.osci]", "may_repeat = true\n[partner.osci]", "config.value", "partner[0].may_repeat"),
-        ("[partner.osci]", "adapter = \"land\"\n[partner.osci]", "config.value", "partner[0]"),
+        ("[partner.osci]", "adapter = \"land\"\n[partner.osci]", "config.undefined", "partner[0].adapter"),
+        ("prefer = [\"osci\"]", "prefer = [\"xta\"]", "config.value", "partner[0].prefer[0]"),
+        ("prefer = [\"osci\"]", "prefer = [\"osci\", \"osci\"]", "config.duplicate", "partner[0].prefer[1]"),
+        ("prefer = [\"osci\"]", "prefer = [\"fax\"]", "config.key", "partner[0]"),
         (
             "authorities = [\"bab:00000001\"]",
             "authorities = [\"bab:9\"]",

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod clamd;
 mod hostile;
 mod listener;
 mod server;

@@ -68,4 +68,11 @@ impl Work {
             vec![tenant.into(), adapter.into(), key.into(), value.to_string().into()],
         )
     }
+    /// Has an adapter forget what it remembers under a key.
+    pub fn remove_adapter_state(&mut self, tenant: &str, adapter: &str, key: &str) -> &mut Self {
+        self.any(
+            "DELETE FROM adapter_state WHERE tenant = $1 AND adapter = $2 AND name = $3",
+            vec![tenant.into(), adapter.into(), key.into()],
+        )
+    }
 }

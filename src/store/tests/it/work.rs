@@ -313,6 +313,20 @@ async fn partners_and_adapter_state_are_kept() {
         assert_eq!(bed.store.partner(&scope, "lippstadt").await.unwrap(), Some(partner));
         assert_eq!(bed.store.adapter_state(TENANT, "dms", "cursor").await.unwrap(), Some(json!(2)));
         assert_eq!(bed.store.adapter_state("unna", "dms", "cursor").await.unwrap(), None);
+        let mut work = Work::new();
+        work.set_adapter_state(TENANT, "dms", "a", &json!("x")).set_adapter_state(
+            TENANT,
+            "other",
+            "b",
+            &json!(1),
+        );
+        bed.store.commit(work).await.unwrap();
+        let all = bed.store.adapter_states(TENANT, "dms").await.unwrap();
+        assert_eq!(all, [("a".to_owned(), json!("x")), ("cursor".to_owned(), json!(2))]);
+        let mut work = Work::new();
+        work.remove_adapter_state(TENANT, "dms", "a").remove_adapter_state("unna", "dms", "cursor");
+        bed.store.commit(work).await.unwrap();
+        assert_eq!(bed.store.adapter_states(TENANT, "dms").await.unwrap(), [("cursor".to_owned(), json!(2))]);
     })
     .await;
 }

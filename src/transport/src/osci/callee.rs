@@ -1,34 +1,57 @@
 //! Calls to passive recipients (OSCI-Transport 1.2, sections 4.2.3 and 4.2.4) and to intermediaries over HTTP. An order may
 //! name the address, so only addresses of the configuration are called, by a client that may reach nothing else.
 
-use std::io::{self, BufRead};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::osci::intermediary::backend::Call;
 use ::osci::transport::Limits;
 use ::osci::{Error, Result};
-use bytes::Bytes;
 use futures::future::join;
-use futures::stream::poll_fn;
 use model::outbound::ChosenBy;
 use model::{Clock, FailureKind};
-use net::{Client, Egress, Method, Request, Upload};
+use net::{Client, Egress, Method, Request};
 use seal::xmlenc::{Plaintext, Staging};
 
-use tokio::sync::mpsc::{Sender, channel};
+use crate::feed::{feed, upload};
 
 /// Longest time of a call, unless another is set: the client that gave the order waits for it.
 const WITHIN: Duration = Duration::from_secs(5 * 60);
-/// Pieces of a package that wait to be sent, of 64 KiB each.
-const PIECES: usize = 2;
+/// Hosts that clients are kept for.
+const MOST_HOSTS: usize = 64;
 
 /// Recipients that may be called.
 pub(super) struct Callee {
     addresses: Vec<String>,
     client: Client,
+    others: Others,
     limits: Limits,
     within: Duration,
+}
+
+/// Clients for hosts that are not listed, each of which may reach nothing but its host.
+struct Others {
+    clock: Arc<dyn Clock>,
+    known: Mutex<HashMap<String, Client>>,
+}
+
+impl Others {
+    fn client(&self, address: &str) -> Option<Client> {
+        let host = crate::host(address);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = known.get(host) {
+            return Some(client.clone());
+        }
+        if known.len() >= MOST_HOSTS {
+            known.clear();
+        }
+        let egress = Egress::new(&[host]).ok()?;
+        let client = Client::new(egress, net::Settings::default(), Arc::clone(&self.clock));
+        known.insert(host.to_owned(), client.clone());
+        Some(client)
+    }
 }
 
 impl Callee {
@@ -39,8 +62,9 @@ impl Callee {
         clock: Arc<dyn Clock>,
     ) -> std::result::Result<Self, net::Error> {
         let hosts: Vec<&str> = addresses.iter().map(|address| crate::host(address)).collect();
-        let client = Client::new(Egress::new(&hosts)?, net::Settings::default(), clock);
-        Ok(Callee { addresses, client, limits, within: WITHIN })
+        let client = Client::new(Egress::new(&hosts)?, net::Settings::default(), Arc::clone(&clock));
+        let others = Others { clock, known: Mutex::default() };
+        Ok(Callee { addresses, client, others, limits, within: WITHIN })
     }
 
     /// The same with another longest time of a call.
@@ -54,11 +78,26 @@ impl Callee {
 
     /// Posts a package and takes the answer. Reads the package on this thread, which may block.
     pub(super) async fn call(&self, address: &str, package: &Plaintext) -> Result<Call> {
-        if !self.may_be_called(address) {
-            return Ok(Call::NotReached);
+        match self.may_be_called(address) {
+            true => self.post(&self.client, address, package).await,
+            false => Ok(Call::NotReached),
         }
-        let (pieces, mut taken) = channel(PIECES);
-        let body = Upload::new(poll_fn(move |context| taken.poll_recv(context)), Some(package.length()));
+    }
+
+    /// The same at an address that our own directory names, which need not be listed. Many intermediaries are only reached within
+    /// the networks of the administration, and by plain HTTP, since packages are encrypted and signed.
+    pub(super) async fn call_known(&self, address: &str, package: &Plaintext) -> Result<Call> {
+        match self.may_be_called(address) {
+            true => self.post(&self.client, address, package).await,
+            false => match self.others.client(address) {
+                Some(client) => self.post(&client, address, package).await,
+                None => Ok(Call::NotReached),
+            },
+        }
+    }
+
+    async fn post(&self, client: &Client, address: &str, package: &Plaintext) -> Result<Call> {
+        let (body, pieces) = upload(package.length());
         let request = Request {
             method: Method::POST,
             url: address.to_owned(),
@@ -69,7 +108,7 @@ impl Callee {
             most_answer: usize::try_from(self.limits.package).unwrap_or(usize::MAX),
         };
         let mut answer = Staging::new(self.limits.memory, self.limits.package);
-        let (answered, ()) = join(self.client.send_into(request, &mut answer), feed(package, pieces)).await;
+        let (answered, ()) = join(client.send_into(request, &mut answer), feed(package, pieces)).await;
         match answered {
             Ok((200, _)) => Ok(Call::Answered(answer.finish())),
             Ok(_) => Ok(Call::Unknown),
@@ -77,20 +116,6 @@ impl Callee {
             Err(error) if error.kind() == FailureKind::Uncertain => Ok(Call::Unknown),
             Err(_) => Ok(Call::NotReached),
         }
-    }
-}
-
-/// Gives the bytes of a package away, until nobody wants them.
-async fn feed(package: &Plaintext, pieces: Sender<io::Result<Bytes>>) {
-    let mut reader = package.open();
-    loop {
-        let piece = reader.fill_buf().map(Bytes::copy_from_slice);
-        let length = piece.as_ref().map_or(0, Bytes::len);
-        let is_end = matches!(&piece, Ok(bytes) if bytes.is_empty());
-        if is_end || pieces.send(piece).await.is_err() || length == 0 {
-            return;
-        }
-        reader.consume(length);
     }
 }
 
@@ -177,6 +202,8 @@ mod tests {
                 "{address}"
             );
         }
+        let known = callee.call_known("http://127.0.0.1:1/osci", &package(9)).await.unwrap();
+        assert!(matches!(known, Call::NotReached), "nobody is there");
         assert!(callee.may_be_called(&address) && !callee.may_be_called(&format!("{address}?x")));
     }
 }

@@ -191,6 +191,7 @@ pub(super) fn failed(error: &broker::Error) -> Error {
     let fault = match error {
         broker::Error::MailboxFull => Fault::DELIVERY,
         broker::Error::TooLarge { .. } => Fault::TOO_LARGE,
+        broker::Error::Harmful => Fault::VIRUS,
         broker::Error::IdReused => Fault::USED_ID,
         broker::Error::UnknownAuthority => Fault::PARAMETERS,
         broker::Error::Model(model::Error::NotFound { .. }) => Fault::UNKNOWN_ID,

@@ -31,7 +31,7 @@ const LONGEST_AHEAD: Duration = Duration::from_secs(366 * 24 * 3_600);
 /// Longest subject that the relay keeps beside the metadata, in bytes.
 const SUBJECT_BYTES: usize = 4_000;
 /// What a container is called that no standard reads.
-const CONTAINER: &str = "xta.zip";
+pub(super) const CONTAINER: &str = "xta.zip";
 
 impl Boxes {
     /// Begins to take in a message of the account.
@@ -206,7 +206,10 @@ impl Receiver<'_> {
             }
             _ => None,
         };
-        let whole = match boxes.looked_at(&told.member, &stored) {
+        let (broker, check) = (&boxes.broker, boxes.settings.check);
+        let looked = screen(broker, &told.member, &stored)
+            .and_then(|()| looked_at(broker, &told.member, &stored, check));
+        let whole = match looked {
             Ok(whole) => whole,
             Err(error) => {
                 boxes.discard(stored);
@@ -235,40 +238,6 @@ struct Told {
 }
 
 impl Boxes {
-    /// Shows the contents to the standards of the house. Says why the message has to wait for a human if it was handed over;
-    /// nothing if a standard recognises its only content.
-    fn looked_at(&self, member: &Caller, stored: &StoredPayload) -> Result<Option<&'static str>> {
-        let payload = self.broker.written(member, stored).map_err(|error| failed(&error))?;
-        let unpacked = Unpacked::open(payload)?;
-        if unpacked.list().is_empty() {
-            return Err(Fault::NO_PARAMETERS.into());
-        }
-        let mut is_recognised = false;
-        for (index, (content, _)) in unpacked.list().iter().enumerate().take(MOST_LOOKED_AT) {
-            if content.role == ContentRole::Encrypted {
-                continue;
-            }
-            let (mut source, name) = (unpacked.section(index)?, content.file_name.as_deref());
-            let is_known = match self.settings.check {
-                true => {
-                    let checked = self.broker.check_source(&mut source, name);
-                    is_sound(&checked.map_err(|error| failed(&error))?)?
-                }
-                false => {
-                    let known = self.broker.recognises_source(&mut source, name);
-                    known.map_err(|error| failed(&error))?
-                }
-            };
-            is_recognised |= is_known;
-        }
-        // What stands beside a content that is processed would be lost.
-        Ok(match (is_recognised, unpacked.list().len()) {
-            (false, _) => Some("message.unknown"),
-            (true, 1) => None,
-            (true, _) => Some("message.several-contents"),
-        })
-    }
-
     /// Puts a message into the message box of its reader.
     fn put(&self, told: Told, stored: StoredPayload) -> Result<()> {
         let new = NewDelivery {
@@ -353,8 +322,53 @@ fn author(body: &Value) -> Option<String> {
     author.parse::<Authority>().is_ok().then_some(author)
 }
 
+/// Shows the contents of a container to the standards of the house, which `check` them or only recognise them. Says why the
+/// message has to wait for a human if it is handed over; nothing if a standard recognises its only content.
+pub(super) fn looked_at(
+    broker: &Broker,
+    member: &Caller,
+    stored: &StoredPayload,
+    check: bool,
+) -> Result<Option<&'static str>> {
+    let payload = broker.written(member, stored).map_err(|error| failed(&error))?;
+    let unpacked = Unpacked::open(payload)?;
+    if unpacked.list().is_empty() {
+        return Err(Fault::NO_PARAMETERS.into());
+    }
+    let mut is_recognised = false;
+    for (index, (content, _)) in unpacked.list().iter().enumerate().take(MOST_LOOKED_AT) {
+        if content.role == ContentRole::Encrypted {
+            continue;
+        }
+        let (mut source, name) = (unpacked.section(index)?, content.file_name.as_deref());
+        is_recognised |= match check {
+            true => {
+                let checked = broker.check_source(&mut source, name);
+                is_sound(&checked.map_err(|error| failed(&error))?)?
+            }
+            false => broker.recognises_source(&mut source, name).map_err(|error| failed(&error))?,
+        };
+    }
+    // What stands beside a content that is processed would be lost.
+    Ok(match (is_recognised, unpacked.list().len()) {
+        (false, _) => Some("message.unknown"),
+        (true, 1) => None,
+        (true, _) => Some("message.several-contents"),
+    })
+}
+
+/// Looks for harmful content in each of the contents.
+fn screen(broker: &Broker, member: &Caller, stored: &StoredPayload) -> Result<()> {
+    let unpacked = Unpacked::open(broker.written(member, stored).map_err(|error| failed(&error))?)?;
+    for (index, (_, length)) in unpacked.list().iter().enumerate() {
+        let screened = broker.screen_source(&mut unpacked.section(index)?, *length);
+        screened.map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
 /// The first content of a container as bytes of their own, with its name.
-fn take_out(
+pub(super) fn take_out(
     broker: &Broker,
     caller: &Caller,
     container: &StoredPayload,

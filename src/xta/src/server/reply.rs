@@ -121,7 +121,7 @@ impl Frame {
         let fault = match error {
             Error::Fault(fault) => return self.exception(*fault, fault::meaning(*fault)),
             Error::Malformed(rule) => return self.exception(Fault::PARAMETERS, rule),
-            Error::Seal(_) | Error::Io(_) => {
+            Error::OtherFault(_) | Error::Status(_) | Error::Seal(_) | Error::Io(_) => {
                 return self.exception(Fault::INTERNAL, fault::meaning(Fault::INTERNAL));
             }
             Error::Soap(error) => SoapFault::answering(error),

@@ -89,7 +89,7 @@ impl Arrivals {
         }
         let leaves = unpack(lines, delivered.party, delivered.package, delivered.message).ok()?.ok()?;
         let [leaf] = leaves.as_slice() else { return None };
-        let is_believed = self.distrust(lines, leaf).is_ok_and(|rule| rule.is_none());
+        let is_believed = self.distrust(lines, delivered, leaf).is_ok_and(|rule| rule.is_none());
         acknowledgement::read(&leaf.bytes).filter(|_| is_believed)
     }
 
@@ -120,29 +120,29 @@ impl Arrivals {
                 tracing::error!(code = error.code(), "a delivery could not be opened");
                 return Err(broker::Error::Internal);
             }
-            Ok(Err(rule)) => return self.whole(delivered, rule),
+            Ok(Err(rule)) => return self.whole(lines, delivered, rule),
             Ok(Ok(leaves)) => leaves,
         };
         let only = leaves.len() == 1;
         for leaf in leaves {
-            let caller = self.caller(delivered, &leaf.authors);
+            let caller = self.caller(lines, delivered, &leaf.authors)?;
             let stored = self.write(&caller, &leaf.bytes)?;
             let name = leaf.name.as_deref();
             if only || lines.runtime.block_on(self.broker.recognises(&caller, &stored, name))? {
                 let finding = match delivered.doubt {
-                    None => self.distrust(lines, &leaf)?,
+                    None => self.distrust(lines, delivered, &leaf)?,
                     doubt => doubt,
                 };
                 return Ok(Chosen { caller, name: leaf.name, finding, stored });
             }
             lines.runtime.block_on(self.broker.discard_arrival(stored));
         }
-        self.whole(delivered, "osci-party.no-message")
+        self.whole(lines, delivered, "osci-party.no-message")
     }
 
     /// The package as it came.
-    fn whole(&self, delivered: &Delivered<'_>, rule: Rule) -> Result<Chosen, broker::Error> {
-        let caller = self.caller(delivered, &[]);
+    fn whole(&self, lines: &Lines, delivered: &Delivered<'_>, rule: Rule) -> Result<Chosen, broker::Error> {
+        let caller = self.caller(lines, delivered, &[])?;
         let stored = self.write(&caller, &delivered.package.raw)?;
         Ok(Chosen { caller, name: None, finding: Some(rule), stored })
     }
@@ -154,9 +154,17 @@ impl Arrivals {
     }
 
     /// Why no author of a content is believed: of those that are known one must have a good certificate.
-    fn distrust(&self, lines: &Lines, leaf: &Leaf) -> Result<Option<Rule>, broker::Error> {
+    fn distrust(
+        &self,
+        lines: &Lines,
+        delivered: &Delivered<'_>,
+        leaf: &Leaf,
+    ) -> Result<Option<Rule>, broker::Error> {
         let mut rule = Some("osci-party.unknown-sender");
-        for author in leaf.authors.iter().filter(|it| self.senders.contains_key(it.fingerprint())) {
+        for author in &leaf.authors {
+            if self.sender(lines, &delivered.party.tenant, author)?.is_none() {
+                continue;
+            }
             rule = lines.vetting.refuses(author).map_err(|error| {
                 tracing::error!(code = error.code(), "a certificate could not be judged");
                 broker::Error::Internal
@@ -168,9 +176,29 @@ impl Arrivals {
         Ok(rule)
     }
 
+    /// Who signs with a certificate: by the configuration, or by an imported entry.
+    fn sender(
+        &self,
+        lines: &Lines,
+        tenant: &str,
+        certificate: &Certificate,
+    ) -> Result<Option<Authority>, broker::Error> {
+        match self.senders.get(certificate.fingerprint()) {
+            Some(authority) => Ok(Some(authority.clone())),
+            None => lines.runtime.block_on(self.broker.signer(tenant, certificate.fingerprint())),
+        }
+    }
+
     /// Whoever signed: a partner, or a fingerprint that nobody knows. What is only claimed is no better than that.
-    fn caller(&self, delivered: &Delivered<'_>, authors: &[Certificate]) -> Caller {
-        let known = authors.iter().find_map(|author| self.senders.get(author.fingerprint()));
+    fn caller(
+        &self,
+        lines: &Lines,
+        delivered: &Delivered<'_>,
+        authors: &[Certificate],
+    ) -> Result<Caller, broker::Error> {
+        let tenant = &delivered.party.tenant;
+        let known = authors.iter().find_map(|author| self.sender(lines, tenant, author).transpose());
+        let known = known.transpose()?;
         let claimed = delivered.message.certificates.signature_originator.as_ref();
         let stranger = authors.first().or(claimed.map(|named| &named.certificate));
         let id = match (known, stranger) {
@@ -178,11 +206,11 @@ impl Arrivals {
             (None, Some(certificate)) => certificate.fingerprint().to_owned(),
             (None, None) => NOBODY.to_owned(),
         };
-        Caller {
+        Ok(Caller {
             actor: Actor { kind: "partner".to_owned(), id },
             roles: vec![Role::System],
-            scope: Scope::tenant(&delivered.party.tenant),
+            scope: Scope::tenant(tenant),
             authority: Some(delivered.party.authority.clone()),
-        }
+        })
     }
 }

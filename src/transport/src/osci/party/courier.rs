@@ -52,6 +52,8 @@ pub struct Parcel {
     pub from: Authority,
     /// Partner that it is for.
     pub to: Authority,
+    /// Public service that it is about.
+    pub service: Option<String>,
     /// What stands outside of the encryption: no personal data.
     pub subject: Option<String>,
     /// Name of the file.
@@ -95,8 +97,8 @@ impl Courier {
     pub async fn try_dialog(&self, from: Authority, to: Authority) -> Result<(), Failure> {
         let inner = Arc::clone(&self.0);
         let tried = move || {
-            let (party, partner) = inner.ends(&from, &to)?;
-            inner.open(party, partner).map(Session::close)
+            let (party, partner) = inner.ends(&from, &to, None)?;
+            inner.open(party, &partner).map(Session::close)
         };
         blocking(tried).await.map_err(|error| verdict::ours(&error))?
     }
@@ -125,7 +127,8 @@ impl Adapter for Courier {
 
 impl Inner {
     fn send(&self, parcel: &Parcel, content: impl Read) -> Result<Receipt, Failure> {
-        let (party, partner) = self.ends(&parcel.from, &parcel.to)?;
+        let (party, partner) = self.ends(&parcel.from, &parcel.to, parcel.service.as_deref())?;
+        let partner = partner.as_ref();
         self.parties.0.lines.vetting.demand(&partner.recipient)?;
         // Made first: no dialog waits for a large message.
         let content = self.pack(parcel, party, partner, content).map_err(|error| verdict::ours(&error))?;
@@ -137,7 +140,8 @@ impl Inner {
 
     fn found(&self, parcel: &Parcel) -> Result<Option<Receipt>, Failure> {
         let Some(id) = self.remembered(parcel)? else { return Ok(None) };
-        let (party, partner) = self.ends(&parcel.from, &parcel.to)?;
+        let (party, partner) = self.ends(&parcel.from, &parcel.to, parcel.service.as_deref())?;
+        let partner = partner.as_ref();
         let mut errand = Errand { inner: self, parcel, party, partner, session: self.open(party, partner)? };
         let receipt = errand.ask(&id)?;
         errand.session.close();
@@ -146,12 +150,18 @@ impl Inner {
         Ok(receipt.map(|it| Receipt { clarify: is_lost.then_some("osci-party.reply-lost"), ..it }))
     }
 
-    fn ends(&self, from: &Authority, to: &Authority) -> Result<(&Party, &Partner), Failure> {
+    fn ends(
+        &self,
+        from: &Authority,
+        to: &Authority,
+        service: Option<&str>,
+    ) -> Result<(&Party, Arc<Partner>), Failure> {
         let parties = &self.parties.0;
         let party = parties.own.get(from).ok_or_else(|| {
             Failure::permanent("osci-party.no-keys", "the authority has no keys for OSCI-Transport")
         })?;
-        let partner = parties.partners.get(to).ok_or_else(|| {
+        let partner = parties.lines.runtime.block_on(self.parties.partner(&party.tenant, to, service))?;
+        let partner = partner.ok_or_else(|| {
             Failure::permanent("osci-party.no-partner", "the partner is not reached by OSCI-Transport")
         })?;
         Ok((party, partner))
@@ -367,6 +377,7 @@ fn parcel(delivery: &Delivery) -> Result<Parcel, Failure> {
         id: delivery.id,
         from: authority("from")?,
         to: authority("to")?,
+        service: text("service").map(str::to_owned),
         subject: Some(words).filter(|words| !words.is_empty()),
         name: text("fileName").unwrap_or("message").to_owned(),
     })

@@ -90,7 +90,7 @@ impl<'a> Session<'a> {
     ) -> std::result::Result<Answered, Trouble> {
         let ordered =
             self.client.order(self.dialog.as_ref(), order, certificates, content).map_err(Trouble::Order)?;
-        let call = self.lines.runtime.block_on(self.lines.callee.call(self.url, &ordered.package));
+        let call = self.lines.runtime.block_on(self.lines.callee.call_known(self.url, &ordered.package));
         let answer = match call.map_err(Trouble::Order)? {
             Call::Answered(answer) => answer,
             Call::NotReached => return Err(Trouble::NotReached),

@@ -6,6 +6,7 @@
 //! | `line` | orders to an intermediary, within one dialog |
 //! | `vetting` | whether certificates that are listed are good today |
 //! | `verdict` | what a code, or no answer at all, means for a message |
+//! | `known` | partners of the configuration and of the directory |
 //! | `courier` | sending: the broker's adapter |
 //! | `unpack` | opening a delivery: decrypted, its authors verified |
 //! | `arrivals` | handing what was opened to the broker |
@@ -20,6 +21,7 @@ mod arrivals;
 mod called;
 mod courier;
 mod fetcher;
+mod known;
 mod line;
 mod unpack;
 mod verdict;
@@ -31,15 +33,15 @@ use std::time::Duration;
 
 use ::osci::transport::Limits;
 use broker::Broker;
-use broker::house::{OSCI_ADAPTER, OsciMode};
-use model::{Authority, Clock, Failure};
+use broker::house::{Ends, OSCI_ADAPTER, OsciMode};
+use model::{Authority, Clock, Failure, Timestamp};
 use seal::algorithm::{Policy, SignatureMethod};
 use seal::identity::Identity;
 use seal::x509::Certificate;
 use tokio::runtime::Handle;
 
 pub use courier::{Courier, Parcel};
-pub use fetcher::{Fetched, Fetcher, Fetchers};
+pub use fetcher::Fetcher;
 
 use super::callee::Callee;
 use super::door::Door;
@@ -92,6 +94,25 @@ pub struct Line {
     pub answers_by: Option<Certificate>,
 }
 
+impl PartySettings {
+    /// When certificates end that the house's authorities and its partners need to be sent from and to.
+    pub fn ends(&self) -> Ends {
+        let first = |certificates: Vec<&Certificate>| certificates.iter().map(|it| it.not_after()).min();
+        let own = self.own.iter().map(|party| {
+            let present = party.cipher.first().map(Identity::certificate);
+            (&party.authority, first(present.into_iter().chain([party.signer.certificate()]).collect()))
+        });
+        let partners = self.partners.iter().map(|partner| {
+            let line = &partner.line;
+            let needed = [&line.certificate, &partner.recipient].into_iter().chain(&line.answers_by);
+            (&partner.authority, first(needed.collect()))
+        });
+        let end = |seconds: i64| Timestamp::from_micros(seconds.saturating_mul(1_000_000));
+        let named = own.chain(partners).filter_map(|(key, until)| Some((key.clone(), end(until?))));
+        named.map(|(key, until)| ((key, OSCI_ADAPTER), until)).collect()
+    }
+}
+
 /// A partner that is reached by an intermediary.
 pub struct Partner {
     /// The partner.
@@ -124,7 +145,7 @@ pub struct Parties(Arc<Inner>);
 
 struct Inner {
     own: HashMap<Authority, Arc<Party>>,
-    partners: HashMap<Authority, Partner>,
+    partners: HashMap<Authority, Arc<Partner>>,
     mailboxes: Vec<MailboxAt>,
     recipient: Option<(Vec<Authority>, Vec<Certificate>)>,
     lines: Lines,
@@ -150,7 +171,7 @@ impl Parties {
         let arrivals = Arrivals::new(broker.clone(), &partners);
         Ok(Parties(Arc::new(Inner {
             own: own.into_iter().map(|party| (party.authority.clone(), Arc::new(party))).collect(),
-            partners: partners.into_iter().map(|partner| (partner.authority.clone(), partner)).collect(),
+            partners: partners.into_iter().map(|it| (it.authority.clone(), Arc::new(it))).collect(),
             mailboxes,
             recipient,
             lines: Lines { callee, limits, policy: Policy::default(), vetting, runtime: Handle::current() },
@@ -161,10 +182,16 @@ impl Parties {
 
     /// The certificates that messages between two authorities depend on, each with the key of the configuration that names it:
     /// for whoever looks when they run out. Empty if one of the two has no keys or is not reached.
-    pub fn certificates(&self, from: &Authority, to: &Authority) -> Vec<(&'static str, Certificate)> {
-        let (Some(party), Some(partner)) = (self.0.own.get(from), self.0.partners.get(to)) else {
-            return Vec::new();
-        };
+    ///
+    /// # Errors
+    /// If the directory cannot be asked.
+    pub async fn certificates(
+        &self,
+        from: &Authority,
+        to: &Authority,
+    ) -> Result<Vec<(&'static str, Certificate)>, Failure> {
+        let Some(party) = self.0.own.get(from) else { return Ok(Vec::new()) };
+        let Some(partner) = self.partner(&party.tenant, to, None).await? else { return Ok(Vec::new()) };
         let ciphers = party.cipher.iter().map(|own| ("cipher", own.certificate().clone()));
         let named = [
             ("signer", party.signer.certificate().clone()),
@@ -173,7 +200,7 @@ impl Parties {
         ];
         let answers = partner.line.answers_by.iter().map(|it| ("answers_by", it.clone()));
         let signed_by = partner.signed_by.iter().map(|it| ("signed_by", it.clone()));
-        ciphers.chain(named).chain(answers).chain(signed_by).collect()
+        Ok(ciphers.chain(named).chain(answers).chain(signed_by).collect())
     }
 
     /// Why a certificate is not good now, by the rule that says so; nothing if it is, or nobody can say more.

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::house::caller;
+use model::Failure;
+use model::scan::{Scanner, Verdict};
 use store::{MessageFilter, Page};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,6 +33,38 @@ async fn each_refusal_has_its_code_and_keeps_the_message_id() {
         nothing_is_left(bed);
         let fits = [(message("a"), [0; 6_000].as_slice()), (attachment("b"), &[0; 4_000])];
         send(&bed.boxes, &account(AUTHOR), &metadata(&id), &fits).unwrap();
+    })
+    .await;
+}
+
+/// Finds the word "virus", and nobody is there to look at the word "later".
+struct Fake;
+
+impl Scanner for Fake {
+    fn scan(&self, content: &mut dyn Read, _: u64) -> Result<Verdict, Failure> {
+        let mut text = String::new();
+        content.read_to_string(&mut text).unwrap();
+        match text.as_str() {
+            "virus" => Ok(Verdict::Harmful),
+            "later" => Err(Failure::transient("virus.unavailable", "")),
+            _ => Ok(Verdict::Clean),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_harmful_content_is_refused_wherever_it_stands_and_its_id_may_be_used_again() {
+    on_beds(|bed| {
+        let screened = boxes(&bed.gateway.broker.clone().with_scanner(Arc::new(Fake)), true, true);
+        let id = screened.create_message_id(&account(AUTHOR)).unwrap();
+        let sent = |second: &'static [u8]| {
+            let contents = [(message("a"), b"text".as_slice()), (attachment("b"), second)];
+            code(send(&screened, &account(AUTHOR), &metadata(&id), &contents))
+        };
+        assert_eq!(sent(b"virus"), 9060);
+        assert_eq!(sent(b"later"), 9030, "nobody has looked at it");
+        nothing_is_left(bed);
+        assert_eq!(sent(b"gesund"), 0);
     })
     .await;
 }

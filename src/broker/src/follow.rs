@@ -1,0 +1,93 @@
+//! Following up: where the other side can say what became of a message that it has taken, it is asked again and again, until the
+//! message has reached its recipient, has come to nothing, or its time is over. That alone changes the message; whoever waits for
+//! an answer of the standard goes on waiting.
+
+use std::time::Duration;
+
+use model::adapter::{Adapter, Capability, Followed};
+use model::{Actor, EventKind, Failure, FailureKind, Message, MessageState, Scope, ids};
+use serde_json::json;
+use store::{Job, NewJob, Work};
+
+use crate::process::with_finding;
+use crate::send::delivery;
+use crate::{Broker, Error, notes};
+
+/// Kind of the job.
+pub(crate) const JOB: &str = "follow";
+/// Pause before the first question; each further one is twice as long.
+const FIRST: Duration = Duration::from_secs(60);
+/// Longest pause.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
+impl Broker {
+    /// The job that follows a message up which is delivered now, if its adapter can.
+    pub(crate) fn enqueue_follow(&self, work: &mut Work, message: &Message, adapter: &dyn Adapter) {
+        let descriptor = adapter.descriptor();
+        let is_open = message.state == MessageState::Delivered;
+        if !is_open || !descriptor.capabilities.contains(&Capability::Follow) {
+            return;
+        }
+        let now = self.now();
+        let job = NewJob {
+            id: ids::new_id(),
+            tenant: message.tenant.clone(),
+            lane: format!("to:{}", message.partner),
+            kind: JOB.to_owned(),
+            subject: message.id,
+            detail: json!({ "adapter": descriptor.id }),
+            next_at: now.plus(FIRST),
+            fifo_key: None,
+        };
+        work.enqueue_call(&job, Some(now.plus(self.ttl(message))));
+    }
+
+    /// Asks what became of a message.
+    pub(crate) async fn follow(&self, job: &Job) -> Result<(), Error> {
+        let message = self.store().message(&Scope::tenant(&job.tenant), job.subject).await?;
+        let adapter = job.detail["adapter"].as_str().and_then(|id| self.adapters.get(id));
+        let is_open = |message: &Message| message.state == MessageState::Delivered;
+        let (Some(message), Some(adapter)) = (message.filter(is_open), adapter) else {
+            return self.finish(job, Work::new()).await;
+        };
+        // Whatever is wrong now may be mended until the message's time is over.
+        let followed = self.bounded(adapter.follow(&delivery(&message))).await;
+        let followed = followed.map_err(|failure| Failure { kind: FailureKind::Transient, ..failure })?;
+        let mut work = Work::new();
+        match followed {
+            Followed::Open => {
+                work.retry_job(job.id, job.epoch, self.now().plus(pause(job.attempts)));
+                return Ok(self.store().commit(work).await?);
+            }
+            Followed::Received => self.received(&mut work, message),
+            Followed::CameToNothing(rule) => {
+                let report = Some(with_finding(message.report.clone(), rule));
+                let partner = partner(&message);
+                self.returned(&mut work, Message { report, ..message }, &partner, None).await?;
+            }
+        }
+        self.finish(job, work).await
+    }
+
+    /// The recipient has the message. In an exchange, its own answer says more, and ends it.
+    fn received(&self, work: &mut Work, mut message: Message) {
+        let (now, partner) = (self.now(), partner(&message));
+        if message.exchange.is_some() {
+            work.insert_event(&notes::of_message(EventKind::MessageReceived, &message, &partner, now));
+            return;
+        }
+        message.state = MessageState::Confirmed;
+        message.updated_at = now;
+        work.update_message(&message, MessageState::Delivered);
+        work.insert_event(&notes::of_message(EventKind::MessageConfirmed, &message, &partner, now));
+    }
+}
+
+fn partner(message: &Message) -> Actor {
+    Actor { kind: "partner".to_owned(), id: message.partner.clone() }
+}
+
+/// Doubles from two minutes to an hour: one has passed before the first question.
+fn pause(attempts: u32) -> Duration {
+    FIRST.saturating_mul(2 << attempts.min(8)).min(LONGEST)
+}
