@@ -16,6 +16,7 @@ use xta::{Fault, Result};
 use super::account::Account;
 use super::boxes::{Boxes, failed, mailbox, member, meta_of, ticket};
 use super::package::Unpacked;
+use super::sending::MOST_RELATED;
 
 /// Why a message came to nothing that was not answered in time.
 const NOT_ANSWERED: &str = "message.not-answered";
@@ -74,7 +75,7 @@ impl Boxes {
     pub(super) fn who_waits(&self, account: &Account, meta: &MetaData) -> Result<Option<Authority>> {
         let Ok(author) = meta.reader.id.trim().parse::<Authority>() else { return Ok(None) };
         let reader = member(account);
-        for id in &meta.in_reply_to {
+        for id in meta.in_reply_to.iter().take(MOST_RELATED) {
             let asked = self.wait(self.relay.of_ticket(&reader, &reader.actor.id, &ticket(id)));
             let Some(asked) = asked.map_err(|error| failed(&error))? else { continue };
             if is_open(&asked.delivery, &reader, &author) {

@@ -23,7 +23,7 @@ use super::package::{Packer, Unpacked};
 /// Most bytes of metadata, as they are kept.
 const MOST_META: usize = 60 * 1024;
 /// Most messages that one says it answers.
-const MOST_RELATED: usize = 100;
+pub(super) const MOST_RELATED: usize = 100;
 /// Contents that are shown to the standards of the house.
 const MOST_LOOKED_AT: usize = 100;
 /// How far ahead a message may be sent.
