@@ -4,7 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use broker::house::{AuthorityEntry, PartnerEntry, XtaKeys, XtaMailbox, XtaReach, XtaServer};
+use broker::house::{
+    AuthorityEntry, PartnerEntry, XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaServer, XtaVersion,
+};
 use transport::xta::party::{MailboxAt, Name, Partner, Party, PartySettings, Server};
 
 use crate::check::Check;
@@ -74,7 +76,6 @@ fn partner(entry: &PartnerEntry, reach: &XtaReach, key: &str) -> Result<Partner,
         server: server(&reach.server, key)?,
         party: reach.party.clone(),
         scheme: reach.scheme.clone(),
-        profile: reach.profile,
         most_bytes: entry.most_bytes,
     })
 }
@@ -82,7 +83,6 @@ fn partner(entry: &PartnerEntry, reach: &XtaReach, key: &str) -> Result<Partner,
 fn server(server: &XtaServer, key: &str) -> Result<Server, Error> {
     let trust = server.trust.as_ref().map(|reference| certificates(reference, &format!("{key}.trust")));
     Ok(Server {
-        version: server.version,
         management: server.management.clone(),
         send: server.send.clone(),
         message_box: server.message_box.clone(),
@@ -114,8 +114,11 @@ impl Check<'_> {
     }
 
     pub(crate) fn xta_partner(&self, key: &str, reach: &XtaReach) -> Result<(), Error> {
-        let XtaReach { server, party, scheme, .. } = reach;
+        let XtaReach { server, party, scheme, profile } = reach;
         let key = format!("{key}.xta");
+        if *profile != XtaProfile::Plain {
+            return Err(self.value(&format!("{key}.profile"), "only plain messages are sent yet"));
+        }
         self.party_name(&format!("{key}.party"), party.as_deref())?;
         self.party_name(&format!("{key}.scheme"), scheme.as_deref())?;
         self.xta_server(&format!("{key}.server"), server)?;
@@ -135,6 +138,9 @@ impl Check<'_> {
             if address.is_some_and(|address| !address.starts_with("https://")) {
                 return Err(self.value(&format!("{key}.{name}"), "expected https://…"));
             }
+        }
+        if server.version != XtaVersion::V3 {
+            return Err(self.value(&format!("{key}.version"), "as a client only version 3 is spoken yet"));
         }
         if let Some(reference) = &server.trust {
             self.file(&format!("{key}.trust"), reference)?;

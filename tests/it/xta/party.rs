@@ -2,6 +2,8 @@
 //! sides, over mutual TLS. Receipt and import result come back the same way.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use conformance::client::Client;
 use conformance::gateway::{COUNTY, COUNTY_KEY, Engine, Gateway, Rights, TOWN, TOWN_KEY};
@@ -24,6 +26,8 @@ struct Houses {
     server: Gateway,
     county: Gateway,
     town: Gateway,
+    /// Whether an answer was lost.
+    broke: Arc<AtomicBool>,
 }
 
 async fn prepare(engine: &Engine, pki: Option<&Path>, edits: &[(&str, &str)], more: &str) -> Gateway {
@@ -110,12 +114,13 @@ impl Houses {
         let mut server = server(engine, port).await;
         server.start().await.unwrap();
         let pki = server.folder().join("pki");
-        let send = if breaks { breaking(port).await } else { port };
+        let broke = Arc::new(AtomicBool::new(false));
+        let send = if breaks { breaking(port, Arc::clone(&broke)).await } else { port };
         let mut county = house(engine, &pki, 0, (port, send)).await;
         let mut town = house(engine, &pki, 1, (port, port)).await;
         county.start().await.unwrap();
         town.start().await.unwrap();
-        Houses { server, county, town }
+        Houses { server, county, town, broke }
     }
 
     async fn close(self) {
@@ -132,16 +137,15 @@ impl Houses {
 }
 
 /// A line to a port of the loopback whose first answer to something as large as a message is lost; returns its own port.
-async fn breaking(to: u16) -> u16 {
+async fn breaking(to: u16, broke: Arc<AtomicBool>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let own = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
-        let mut breaks = true;
         loop {
             let (client, _) = listener.accept().await.unwrap();
             let server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
-            if carry(client, server, breaks).await {
-                breaks = false;
+            if carry(client, server, !broke.load(Ordering::Relaxed)).await {
+                broke.store(true, Ordering::Relaxed);
             }
         }
     });
@@ -204,6 +208,7 @@ async fn a_case_file_is_handed_over(engine: &Engine, breaks: bool) {
     assert_eq!(checked["xta"]["account"]["ok"], true, "{checked}");
     let exchange = hand_over(&county, TOWN_KEY).await;
     status(&county, &exchange, "received").await;
+    assert_eq!(houses.broke.load(Ordering::Relaxed), breaks);
 
     let records = RecordKeeping::new(&town, "4-63");
     let leased = records.lease().await.unwrap();

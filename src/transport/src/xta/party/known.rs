@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker::directory::EntryXta;
-use broker::house::Kind;
+use broker::house::{Kind, XtaProfile, XtaVersion};
 use model::{Authority, Failure};
 use seal::x509::Certificate;
 
@@ -28,6 +28,9 @@ impl Parties {
         let Some((_, entry)) = found else { return Ok(None) };
         let Some(way) = entry.way(Kind::Xta, service) else { return Ok(None) };
         let Some(xta) = &way.xta else { return Ok(None) };
+        if xta.version != XtaVersion::V3 || xta.profile != XtaProfile::Plain {
+            return Err(Failure::permanent("xta-party.not-spoken", "version 5, or the profile of courts"));
+        }
         let partner = of_entry(to, xta, way.most_bytes);
         partner
             .map(|it| Some(Arc::new(it)))
@@ -41,7 +44,6 @@ fn of_entry(authority: &Authority, xta: &EntryXta, most_bytes: u64) -> seal::Res
         trust.extend(Certificate::all_from_pem(pem.as_bytes())?);
     }
     let server = Server {
-        version: xta.version,
         management: xta.management.clone(),
         send: Some(xta.send.clone()),
         message_box: None,
@@ -54,7 +56,6 @@ fn of_entry(authority: &Authority, xta: &EntryXta, most_bytes: u64) -> seal::Res
         server,
         party: xta.party.clone(),
         scheme: xta.scheme.clone(),
-        profile: xta.profile,
         most_bytes,
     })
 }

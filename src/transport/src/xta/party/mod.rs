@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::Broker;
-use broker::house::{Ends, XTA_ADAPTER, XtaProfile, XtaVersion};
+use broker::house::{Ends, XTA_ADAPTER};
 use model::{Authority, Clock, Failure, Timestamp};
 use seal::identity::Identity;
 use seal::x509::Certificate;
@@ -79,8 +79,6 @@ pub struct Party {
 /// A server of XTA.
 #[derive(Clone)]
 pub struct Server {
-    /// Its version.
-    pub version: XtaVersion,
     /// Address of `managementPort`.
     pub management: String,
     /// Address of `sendPort`.
@@ -105,8 +103,6 @@ pub struct Partner {
     pub party: Option<String>,
     /// Scheme of that name; absent: as for the authority that sends.
     pub scheme: Option<String>,
-    /// What messages look like.
-    pub profile: XtaProfile,
     /// Largest message that it takes, in bytes.
     pub most_bytes: u64,
 }
