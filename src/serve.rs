@@ -14,7 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use transport::osci::Fetchers;
+use transport::Fetchers;
 
 use crate::error::Error;
 use crate::gateway::Gateway;

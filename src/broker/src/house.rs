@@ -116,6 +116,9 @@ pub struct AuthorityEntry {
     /// Whether its readers fetch by XTA what comes to it by XTA; otherwise that is taken in as arrivals.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub xta_box: bool,
+    /// Addresses (URI) of the services that it offers by XTA; empty: nobody has said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub xta_services: Vec<String>,
 }
 
 /// An organisational unit (Organisationseinheit).
@@ -254,6 +257,7 @@ mod tests {
                 xta: None,
                 xta_mailboxes: vec![],
                 xta_box: false,
+                xta_services: vec![],
             }],
             units: vec![Unit { id: "63".into(), name: "Bauordnung".into() }],
             routes: vec![Route {

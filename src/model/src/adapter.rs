@@ -34,6 +34,8 @@ pub enum Capability {
     Deliver,
     /// [`Adapter::reconcile`].
     Reconcile,
+    /// [`Adapter::follow`].
+    Follow,
     /// [`Adapter::poll`].
     Poll,
     /// [`Adapter::callback`].
@@ -75,6 +77,17 @@ pub struct Receipt {
     /// A rule, with a page of its own, that says what a human has to see to although the delivery has arrived.
     #[serde(skip)]
     pub clarify: Option<&'static str>,
+}
+
+/// Where a delivery stands that has arrived at the other side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Followed {
+    /// It is on its way to its recipient.
+    Open,
+    /// Its recipient has it.
+    Received,
+    /// It will not reach its recipient, by the rule that says why. The rule has a page of its own.
+    CameToNothing(&'static str),
 }
 
 /// What a poll found: commands, and the cursor for the next poll.
@@ -152,6 +165,12 @@ pub trait Adapter: Send + Sync {
 
     /// Finds out what became of a delivery whose outcome is unknown; `None` if it never arrived.
     async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
+        let _ = delivery;
+        Err(not_offered())
+    }
+
+    /// Asks where a delivery stands that has arrived at the other side.
+    async fn follow(&self, delivery: &Delivery) -> Result<Followed, Failure> {
         let _ = delivery;
         Err(not_offered())
     }

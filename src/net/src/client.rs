@@ -11,9 +11,12 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::{Clock, Failure, Timestamp};
+use openssl::x509::X509;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response, Url};
+use seal::identity::Identity;
+use seal::x509::Certificate;
 
 use crate::Error;
 use crate::body::{Sent, Watched};
@@ -119,7 +122,15 @@ pub struct Client {
     egress: Arc<Egress>,
     settings: Settings,
     clock: Arc<dyn Clock>,
+    shown: Option<Shown>,
     made: Arc<Made>,
+}
+
+/// Who a client is, and whom it trusts, in TLS.
+#[derive(Clone)]
+struct Shown {
+    identity: reqwest::Identity,
+    trust: Option<Vec<reqwest::Certificate>>,
 }
 
 /// Made when they are needed first: reading the system's certificates takes longer than all else that starts with the
@@ -134,7 +145,17 @@ struct Made {
 impl Client {
     /// A client that obeys `egress`.
     pub fn new(egress: Egress, settings: Settings, clock: Arc<dyn Clock>) -> Self {
-        Client { egress: Arc::new(egress), settings, clock, made: Arc::default() }
+        Client { egress: Arc::new(egress), settings, clock, shown: None, made: Arc::default() }
+    }
+
+    /// The same that shows the certificate of `identity` with its chain. The certificates of servers must go back to those of
+    /// `trust`; absent, to those of the system.
+    ///
+    /// # Errors
+    /// [`Error::Identity`] if the key pair or a certificate cannot be used for TLS.
+    pub fn showing(self, identity: &Identity, trust: Option<&[Certificate]>) -> Result<Self, Error> {
+        let shown = Shown::of(identity, trust).ok_or(Error::Identity)?;
+        Ok(Client { shown: Some(shown), made: Arc::default(), ..self })
     }
 
     /// Sends a request, once, and reads its answer.
@@ -195,7 +216,11 @@ impl Client {
         if let Some(client) = place.get() {
             return Ok(client);
         }
-        let client = http_client(Resolver { egress: Arc::clone(&self.egress), reach }, self.settings)?;
+        let client = http_client(
+            Resolver { egress: Arc::clone(&self.egress), reach },
+            self.settings,
+            self.shown.as_ref(),
+        )?;
         Ok(place.get_or_init(|| client))
     }
 }
@@ -228,7 +253,28 @@ impl Outbound for Client {
     }
 }
 
-fn http_client(resolver: Resolver, settings: Settings) -> Result<reqwest::Client, Error> {
+impl Shown {
+    fn of(identity: &Identity, trust: Option<&[Certificate]>) -> Option<Self> {
+        let pem = |certificate: &Certificate| X509::from_der(certificate.der()).ok()?.to_pem().ok();
+        let mut chain = pem(identity.certificate())?;
+        for issuer in identity.chain() {
+            chain.extend(pem(issuer)?);
+        }
+        let key = identity.key().private_key_to_pem_pkcs8().ok()?;
+        let own = |it: &Certificate| reqwest::Certificate::from_der(it.der()).ok();
+        let trust = match trust {
+            Some(all) => Some(all.iter().map(own).collect::<Option<_>>()?),
+            None => None,
+        };
+        Some(Shown { identity: reqwest::Identity::from_pkcs8_pem(&chain, &key).ok()?, trust })
+    }
+}
+
+fn http_client(
+    resolver: Resolver,
+    settings: Settings,
+    shown: Option<&Shown>,
+) -> Result<reqwest::Client, Error> {
     let (kept, kept_for) = KEPT;
     let builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
@@ -242,6 +288,11 @@ fn http_client(resolver: Resolver, settings: Settings) -> Result<reqwest::Client
         .pool_idle_timeout(kept_for)
         .connect_timeout(settings.connect)
         .read_timeout(settings.silence);
+    let builder = match shown.cloned() {
+        Some(Shown { identity, trust: Some(trust) }) => builder.identity(identity).tls_certs_only(trust),
+        Some(Shown { identity, trust: None }) => builder.identity(identity),
+        None => builder,
+    };
     // Ends a connection whose other side takes nothing any more.
     #[cfg(target_os = "linux")]
     let builder = builder.tcp_user_timeout(settings.silence);

@@ -134,6 +134,32 @@ impl Reply<'_> {
     }
 }
 
+/// The headers of a request whose answer comes on its connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Its action.
+    pub action: &'a str,
+    /// The address that it is posted to.
+    pub to: &'a str,
+    /// Its own id; see [`message_id`].
+    pub message_id: &'a str,
+}
+
+impl Request<'_> {
+    /// The header blocks, each declaring its namespace itself.
+    pub fn blocks(&self) -> Vec<String> {
+        let reply_to = format!(
+            "<wsa:ReplyTo xmlns:wsa=\"{ADDRESSING}\"><wsa:Address>{ANONYMOUS}</wsa:Address></wsa:ReplyTo>"
+        );
+        vec![
+            block("Action", self.action),
+            block("MessageID", self.message_id),
+            block("To", self.to),
+            reply_to,
+        ]
+    }
+}
+
 fn block(name: &str, value: &str) -> String {
     let mut block = format!("<wsa:{name} xmlns:wsa=\"{ADDRESSING}\">");
     escape_text(value, &mut block);

@@ -6,15 +6,20 @@
 //! | [`osci`] | OSCI-Transport 1.2: the intermediary, and the gateway as sender and recipient |
 //! | [`xta`] | XTA 2, version 3: accounts of those who call, and their message boxes |
 //! | `door` | what both need of HTTP: bodies in, answers out, both as streams |
+//! | `feed` | the body of a request of ours, as a stream |
+//! | `fetching` | looking into mailboxes elsewhere, again and again |
 //! | `revocation` | whether certificates are revoked, by lists and by a responder |
 
 mod door;
+mod feed;
+mod fetching;
 pub mod osci;
 mod revocation;
 #[cfg(test)]
 mod test_ca;
 pub mod xta;
 
+pub use fetching::{Fetch, Fetched, Fetchers};
 pub use revocation::{Judging, Reread};
 
 /// The host of an address, with its port.

@@ -187,6 +187,15 @@ impl<'a, R: BufRead> Children<'a, R> {
         self.many_of((self.namespace, local), most, read)
     }
 
+    /// Whatever else there is, is not looked at.
+    pub(crate) fn skip_rest(mut self) -> Result<()> {
+        while self.next.is_some() {
+            self.reader.skip()?;
+            self.next = child(self.reader)?;
+        }
+        Ok(())
+    }
+
     /// There must be no more.
     pub(crate) fn finish(self) -> Result<()> {
         match self.next {

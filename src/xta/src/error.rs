@@ -27,6 +27,12 @@ pub enum Error {
     /// It asks for its answer to go elsewhere, in this header of WS-Addressing.
     #[error("the header {0} of WS-Addressing does not name the anonymous address")]
     NotAnonymous(&'static str),
+    /// A server elsewhere answered with a fault that is none of XTA.
+    #[error("the server answered with a fault that is none of XTA")]
+    OtherFault(soap::fault::Code),
+    /// A server elsewhere answered with a status of HTTP and no message.
+    #[error("the server answered with the status {0} of HTTP")]
+    Status(u16),
     /// What the answer is kept with.
     #[error(transparent)]
     Seal(#[from] seal::Error),
@@ -45,6 +51,8 @@ impl Error {
             Error::UnknownAction => "xta.action",
             Error::NotAnonymous(_) => "xta.reply-address",
             Error::Soap(error) => error.code(),
+            Error::OtherFault(_) => "xta.fault",
+            Error::Status(_) => "xta.status",
             Error::Seal(error) => error.code(),
             Error::Io(_) => "xta.io",
         }

@@ -6,10 +6,12 @@
 //! | [`model`] | what both versions know: parties, metadata, reports, contents, codes |
 //! | [`v3`] | version 3 on the wire: metadata, requests, answers, faults |
 //! | [`container`] | the contents of a message, read and written as a stream |
+//! | [`client`] | requests written and their answers read, for whoever calls a server elsewhere |
 //! | [`server`] | answers a request over a small [`server::Backend`] |
 //!
 //! Everything is synchronous and streams: memory does not grow with a message. It knows no network and no store.
 
+pub mod client;
 pub mod container;
 mod element;
 mod error;

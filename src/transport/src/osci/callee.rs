@@ -2,27 +2,23 @@
 //! name the address, so only addresses of the configuration are called, by a client that may reach nothing else.
 
 use std::collections::HashMap;
-use std::io::{self, BufRead};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::osci::intermediary::backend::Call;
 use ::osci::transport::Limits;
 use ::osci::{Error, Result};
-use bytes::Bytes;
 use futures::future::join;
-use futures::stream::poll_fn;
 use model::outbound::ChosenBy;
 use model::{Clock, FailureKind};
-use net::{Client, Egress, Method, Request, Upload};
+use net::{Client, Egress, Method, Request};
 use seal::xmlenc::{Plaintext, Staging};
 
-use tokio::sync::mpsc::{Sender, channel};
+use crate::feed::{feed, upload};
 
 /// Longest time of a call, unless another is set: the client that gave the order waits for it.
 const WITHIN: Duration = Duration::from_secs(5 * 60);
-/// Pieces of a package that wait to be sent, of 64 KiB each.
-const PIECES: usize = 2;
 /// Hosts that clients are kept for.
 const MOST_HOSTS: usize = 64;
 
@@ -101,8 +97,7 @@ impl Callee {
     }
 
     async fn post(&self, client: &Client, address: &str, package: &Plaintext) -> Result<Call> {
-        let (pieces, mut taken) = channel(PIECES);
-        let body = Upload::new(poll_fn(move |context| taken.poll_recv(context)), Some(package.length()));
+        let (body, pieces) = upload(package.length());
         let request = Request {
             method: Method::POST,
             url: address.to_owned(),
@@ -121,20 +116,6 @@ impl Callee {
             Err(error) if error.kind() == FailureKind::Uncertain => Ok(Call::Unknown),
             Err(_) => Ok(Call::NotReached),
         }
-    }
-}
-
-/// Gives the bytes of a package away, until nobody wants them.
-async fn feed(package: &Plaintext, pieces: Sender<io::Result<Bytes>>) {
-    let mut reader = package.open();
-    loop {
-        let piece = reader.fill_buf().map(Bytes::copy_from_slice);
-        let length = piece.as_ref().map_or(0, Bytes::len);
-        let is_end = matches!(&piece, Ok(bytes) if bytes.is_empty());
-        if is_end || pieces.send(piece).await.is_err() || length == 0 {
-            return;
-        }
-        reader.consume(length);
     }
 }
 

@@ -38,9 +38,7 @@ use seal::x509::Certificate;
 use tokio::runtime::Handle;
 
 pub use door::{Door, router};
-pub use party::{
-    Courier, Fetched, Fetcher, Fetchers, Line, MailboxAt, Parcel, Parties, Partner, Party, PartySettings,
-};
+pub use party::{Courier, Fetcher, Line, MailboxAt, Parcel, Parties, Partner, Party, PartySettings};
 
 use crate::Judging;
 use crate::revocation::{Revocation, Shared};

@@ -183,6 +183,7 @@ mod tests {
             xta: None,
             xta_mailboxes: vec![],
             xta_box: true,
+            xta_services: vec![],
         };
         let tenant = Tenant {
             id: "kreis".into(),

@@ -13,6 +13,7 @@
 //! | `cursor` | where looking through a message box goes on |
 //! | `package` | the contents of a message as they are kept |
 //! | `kept` | metadata as they are kept |
+//! | [`party`] | the gateway as author and reader at servers elsewhere |
 
 mod account;
 mod accounts;
@@ -22,6 +23,7 @@ mod desk;
 mod door;
 mod kept;
 mod package;
+pub mod party;
 mod reading;
 mod sending;
 mod wsdl;

@@ -1,7 +1,7 @@
 //! The contents of a message as they are kept: a ZIP whose entries are stored as they are, in the order in which they
 //! came, and at its end the list of them, `xta.json`. Anybody can take it apart with common tools.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 
 use broker::{Payload, PayloadWriterBlocking, Section, StoredPayload};
 use xta::model::Content;
@@ -94,16 +94,10 @@ struct Place {
 impl Unpacked {
     /// Opens a container of ours.
     pub(super) fn open(payload: Payload) -> Result<Self> {
-        let mut zip = ZipArchive::new(payload.blocking()).map_err(io::Error::from)?;
-        let mut list = Vec::new();
-        zip.by_name(LIST).map_err(io::Error::from)?.take(MOST_LIST).read_to_end(&mut list)?;
-        let kept: Vec<KeptContent> = serde_json::from_slice(&list).map_err(io::Error::from)?;
-        let (mut places, mut listed) = (Vec::new(), Vec::new());
-        for content in &kept {
-            let start = zip.by_name(&content.entry).map_err(io::Error::from)?.data_start();
-            places.push(Place { start, length: content.length });
-            listed.push((content.content(), content.length));
-        }
+        let placed = places(payload.blocking())?;
+        let place = |(start, (_, length)): &(u64, (Content, u64))| Place { start: *start, length: *length };
+        let places = placed.iter().map(place).collect();
+        let listed = placed.into_iter().map(|(_, content)| content).collect();
         Ok(Unpacked { payload, places, listed })
     }
 
@@ -122,6 +116,20 @@ impl Contents for Unpacked {
     fn open(&self, index: usize) -> Result<Box<dyn Read + '_>> {
         Ok(Box::new(self.section(index)?))
     }
+}
+
+/// The contents of a container of ours, each with the place where its bytes begin.
+pub(super) fn places(container: impl Read + Seek) -> Result<Vec<(u64, (Content, u64))>> {
+    let mut zip = ZipArchive::new(container).map_err(io::Error::from)?;
+    let mut list = Vec::new();
+    zip.by_name(LIST).map_err(io::Error::from)?.take(MOST_LIST).read_to_end(&mut list)?;
+    let kept: Vec<KeptContent> = serde_json::from_slice(&list).map_err(io::Error::from)?;
+    let mut placed = Vec::new();
+    for content in &kept {
+        let start = zip.by_name(&content.entry).map_err(io::Error::from)?.data_start();
+        placed.push((start, (content.content(), content.length)));
+    }
+    Ok(placed)
 }
 
 /// Entries are not compressed, so that a content can be read from any place on.

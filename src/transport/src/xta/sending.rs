@@ -29,7 +29,7 @@ const LONGEST_AHEAD: Duration = Duration::from_secs(366 * 24 * 3_600);
 /// Longest subject that the relay keeps beside the metadata, in bytes.
 const SUBJECT_BYTES: usize = 4_000;
 /// What a container is called that no standard reads.
-const CONTAINER: &str = "xta.zip";
+pub(super) const CONTAINER: &str = "xta.zip";
 
 impl Boxes {
     /// Begins to take in a message of the account.
@@ -172,7 +172,9 @@ impl Receiver<'_> {
         let told = Told { account, member, body, ticket, reader, terms, subject, test };
         let is_fetched =
             boxes.settings.fetching.contains(&(told.account.tenant.clone(), told.reader.clone()));
-        let whole = match boxes.looked_at(&told.member, &stored) {
+        let screened = screen(&boxes.broker, &told.member, &stored);
+        let looked_at = || looked_at(&boxes.broker, &told.member, &stored, boxes.settings.check);
+        let whole = match screened.and_then(|()| looked_at()) {
             Ok(whole) => whole,
             Err(error) => {
                 boxes.discard(stored);
@@ -196,50 +198,6 @@ struct Told {
 }
 
 impl Boxes {
-    /// Shows the contents to the standards of the house. Says why the message has to wait for a human if it was handed over;
-    /// nothing if a standard recognises its only content.
-    fn looked_at(&self, member: &Caller, stored: &StoredPayload) -> Result<Option<&'static str>> {
-        let payload = self.broker.written(member, stored).map_err(|error| failed(&error))?;
-        let unpacked = Unpacked::open(payload)?;
-        if unpacked.list().is_empty() {
-            return Err(Fault::NO_PARAMETERS.into());
-        }
-        self.screen(&unpacked)?;
-        let mut is_recognised = false;
-        for (index, (content, _)) in unpacked.list().iter().enumerate().take(MOST_LOOKED_AT) {
-            if content.role == ContentRole::Encrypted {
-                continue;
-            }
-            let (mut source, name) = (unpacked.section(index)?, content.file_name.as_deref());
-            let is_known = match self.settings.check {
-                true => {
-                    let checked = self.broker.check_source(&mut source, name);
-                    is_sound(&checked.map_err(|error| failed(&error))?)?
-                }
-                false => {
-                    let known = self.broker.recognises_source(&mut source, name);
-                    known.map_err(|error| failed(&error))?
-                }
-            };
-            is_recognised |= is_known;
-        }
-        // What stands beside a content that is processed would be lost.
-        Ok(match (is_recognised, unpacked.list().len()) {
-            (false, _) => Some("message.unknown"),
-            (true, 1) => None,
-            (true, _) => Some("message.several-contents"),
-        })
-    }
-
-    /// Looks for harmful content in each of the contents.
-    fn screen(&self, unpacked: &Unpacked) -> Result<()> {
-        for (index, (_, length)) in unpacked.list().iter().enumerate() {
-            let screened = self.broker.screen_source(&mut unpacked.section(index)?, *length);
-            screened.map_err(|error| failed(&error))?;
-        }
-        Ok(())
-    }
-
     /// Puts a message into the message box of its reader.
     fn put(&self, told: Told, stored: StoredPayload) -> Result<()> {
         let new = NewDelivery {
@@ -308,8 +266,43 @@ impl Boxes {
     }
 }
 
+/// Shows the contents of a container to the standards of the house, which `check` them or only recognise them. Says why the
+/// message has to wait for a human if it is handed over; nothing if a standard recognises its only content.
+pub(super) fn looked_at(
+    broker: &Broker,
+    member: &Caller,
+    stored: &StoredPayload,
+    check: bool,
+) -> Result<Option<&'static str>> {
+    let payload = broker.written(member, stored).map_err(|error| failed(&error))?;
+    let unpacked = Unpacked::open(payload)?;
+    if unpacked.list().is_empty() {
+        return Err(Fault::NO_PARAMETERS.into());
+    }
+    let mut is_recognised = false;
+    for (index, (content, _)) in unpacked.list().iter().enumerate().take(MOST_LOOKED_AT) {
+        if content.role == ContentRole::Encrypted {
+            continue;
+        }
+        let (mut source, name) = (unpacked.section(index)?, content.file_name.as_deref());
+        is_recognised |= match check {
+            true => {
+                let checked = broker.check_source(&mut source, name);
+                is_sound(&checked.map_err(|error| failed(&error))?)?
+            }
+            false => broker.recognises_source(&mut source, name).map_err(|error| failed(&error))?,
+        };
+    }
+    // What stands beside a content that is processed would be lost.
+    Ok(match (is_recognised, unpacked.list().len()) {
+        (false, _) => Some("message.unknown"),
+        (true, 1) => None,
+        (true, _) => Some("message.several-contents"),
+    })
+}
+
 /// The first content of a container as bytes of their own, with its name.
-fn take_out(
+pub(super) fn take_out(
     broker: &Broker,
     caller: &Caller,
     container: &StoredPayload,
@@ -319,6 +312,16 @@ fn take_out(
     io::copy(&mut unpacked.section(0)?, &mut writer)?;
     let stored = writer.finish().map_err(|error| failed(&error.into()))?;
     Ok((stored, unpacked.list().first().and_then(|(content, _)| content.file_name.clone())))
+}
+
+/// Looks for harmful content in each of the contents.
+fn screen(broker: &Broker, member: &Caller, stored: &StoredPayload) -> Result<()> {
+    let unpacked = Unpacked::open(broker.written(member, stored).map_err(|error| failed(&error))?)?;
+    for (index, (_, length)) in unpacked.list().iter().enumerate() {
+        let screened = broker.screen_source(&mut unpacked.section(index)?, *length);
+        screened.map_err(|error| failed(&error))?;
+    }
+    Ok(())
 }
 
 /// Whether a standard recognises a content; an error if it does and refuses it.

@@ -130,7 +130,9 @@ fn soap_fault(error: &Error) -> Result<SoapFault> {
         Error::Xml(error) => SoapFault::new(Code::Sender, &error.to_string()),
         Error::UnknownAction => addressing("ActionNotSupported", None),
         Error::NotAnonymous(header) => addressing("OnlyAnonymousAddressSupported", Some(header)),
-        Error::Seal(_) | Error::Io(_) => exception(Fault::INTERNAL, fault::meaning(Fault::INTERNAL))?,
+        Error::OtherFault(_) | Error::Status(_) | Error::Seal(_) | Error::Io(_) => {
+            exception(Fault::INTERNAL, fault::meaning(Fault::INTERNAL))?
+        }
     })
 }
 

@@ -290,6 +290,16 @@ fn write_parties<W: Write>(writer: &mut Writer<W>, meta: &MetaData) -> Result<()
 /// Writes a party under a name with the prefix `m`, which must be declared.
 pub(crate) fn write_party<W: Write>(writer: &mut Writer<W>, name: &str, party: &Party) -> Result<()> {
     writer.start(name, &[])?;
+    write_inside(writer, party)
+}
+
+/// The same as an element that stands anywhere.
+pub(crate) fn write_party_alone<W: Write>(writer: &mut Writer<W>, name: &str, party: &Party) -> Result<()> {
+    writer.start(name, &[("xmlns:m", META)])?;
+    write_inside(writer, party)
+}
+
+fn write_inside<W: Write>(writer: &mut Writer<W>, party: &Party) -> Result<()> {
     write_identifier(writer, "m:Identifier", party)?;
     for token in &party.tokens {
         writer.fragment(token)?;

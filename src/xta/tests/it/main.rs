@@ -3,6 +3,7 @@
 
 mod bad;
 mod bed;
+mod client;
 mod codes;
 mod memory;
 mod operations;

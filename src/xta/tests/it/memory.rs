@@ -190,13 +190,13 @@ impl Receiving for Taking<'_> {
 }
 
 /// Contents that are handed out.
-struct Handed {
+pub(crate) struct Handed {
     list: Vec<(Content, u64)>,
     bytes: Vec<Vec<u8>>,
 }
 
 impl Handed {
-    fn of(contents: Vec<(Content, Vec<u8>)>) -> Self {
+    pub(crate) fn of(contents: Vec<(Content, Vec<u8>)>) -> Self {
         let list = contents.iter().map(|(content, bytes)| (content.clone(), bytes.len() as u64)).collect();
         Handed { list, bytes: contents.into_iter().map(|(_, bytes)| bytes).collect() }
     }

@@ -13,21 +13,19 @@ use ::osci::Error;
 use ::osci::client::NewOrder;
 use ::osci::code::Code;
 use ::osci::message::{Certificates, Role, SelectionRule, Since};
+use async_trait::async_trait;
 use model::{Authority, Failure, MessageState};
 use seal::identity::Identity;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::arrivals::Delivered;
 use super::line::{Session, blocking, said};
 use super::{MailboxAt, Parties, Party, verdict};
+use crate::fetching::{Fetch, Fetched};
 
 /// Process cards that are asked for at once.
 const CARDS: u32 = 100;
 /// How long a delivery that could not be had is left alone.
 const ASIDE: Duration = Duration::from_secs(15 * 60);
-/// Longest pause after failures.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 /// Before anything was delivered anywhere.
 const EVER: &str = "2000-01-01T00:00:00Z";
 
@@ -41,17 +39,6 @@ struct Inner {
     party: Arc<Party>,
     /// Message ids of deliveries that could not be had, and when.
     aside: Mutex<HashMap<String, Instant>>,
-}
-
-/// What a round brought.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Fetched {
-    /// Deliveries that were taken in, parked ones included.
-    pub taken: u64,
-    /// Of these, those that wait for a human.
-    pub parked: u64,
-    /// Deliveries that could not be had and stay where they are.
-    pub aside: u64,
 }
 
 /// Why a delivery was not taken in.
@@ -69,73 +56,21 @@ impl Fetcher {
         let party = Arc::clone(parties.0.own.get(owner)?);
         Some(Fetcher(Arc::new(Inner { parties, mailbox, party, aside: Mutex::default() })))
     }
+}
 
-    /// Whose mailbox it is.
-    pub fn authority(&self) -> &Authority {
+#[async_trait]
+impl Fetch for Fetcher {
+    fn authority(&self) -> &Authority {
         &self.0.party.authority
     }
 
-    /// Fetches until nothing waits any more.
-    ///
-    /// # Errors
-    /// If the intermediary cannot be reached or refuses, or our own store fails.
-    pub async fn once(&self) -> Result<Fetched, Failure> {
+    fn every(&self) -> Duration {
+        self.0.mailbox().map_or(ASIDE, |mailbox| mailbox.every)
+    }
+
+    async fn once(&self) -> Result<Fetched, Failure> {
         let inner = Arc::clone(&self.0);
         blocking(move || inner.round()).await.map_err(|error| verdict::ours(&error))?
-    }
-
-    /// Fetches again and again until it is told to stop. After failures the pause grows.
-    async fn run(self, mut stopped: watch::Receiver<bool>) {
-        let every = self.0.mailbox().map_or(LONGEST_PAUSE, |mailbox| mailbox.every);
-        let mut pause = every;
-        while !*stopped.borrow() {
-            match self.once().await {
-                Ok(fetched) => {
-                    pause = every;
-                    if fetched != Fetched::default() {
-                        let Fetched { taken, parked, aside } = fetched;
-                        tracing::info!(authority = %self.authority(), taken, parked, aside, "messages were fetched");
-                    }
-                }
-                Err(failure) => {
-                    tracing::warn!(
-                        authority = %self.authority(),
-                        code = %failure.code,
-                        detail = failure.detail,
-                        "a mailbox could not be fetched from"
-                    );
-                    pause = pause.saturating_mul(2).clamp(every, LONGEST_PAUSE.max(every));
-                }
-            }
-            tokio::select! {
-                _ = stopped.changed() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-    }
-}
-
-/// The running fetchers of this node.
-pub struct Fetchers {
-    stop: watch::Sender<bool>,
-    tasks: JoinSet<()>,
-}
-
-impl Fetchers {
-    /// Starts them.
-    pub fn start(fetchers: Vec<Fetcher>) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        let mut tasks = JoinSet::new();
-        for fetcher in fetchers {
-            tasks.spawn(fetcher.run(stopped.clone()));
-        }
-        Fetchers { stop, tasks }
-    }
-
-    /// Lets every round end and stops.
-    pub async fn stop(mut self) {
-        let _ = self.stop.send(true);
-        while self.tasks.join_next().await.is_some() {}
     }
 }
 

@@ -41,7 +41,7 @@ use seal::x509::Certificate;
 use tokio::runtime::Handle;
 
 pub use courier::{Courier, Parcel};
-pub use fetcher::{Fetched, Fetcher, Fetchers};
+pub use fetcher::Fetcher;
 
 use super::callee::Callee;
 use super::door::Door;

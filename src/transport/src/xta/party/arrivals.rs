@@ -1,0 +1,117 @@
+//! Handing to the broker what was fetched: its sender known by its name at the server, taken in by the first transaction. What no
+//! standard reads or comes from nobody known is taken in as well and waits for a human.
+
+use std::io::Write;
+
+use broker::{Arrival, StoredPayload};
+use model::ids::is_name;
+use model::message::{Door, Finding};
+use model::{Actor, Caller, Message, Role, Scope};
+use serde_json::json;
+use xta::client::Sink;
+use xta::model::{Content, MetaData};
+
+use super::{Parties, Party, Server};
+use crate::xta::boxes::ticket;
+use crate::xta::package::Packer;
+use crate::xta::sending::{CONTAINER, looked_at, take_out};
+
+/// Whom a message comes from that says nothing readable.
+const NOBODY: &str = "anonymous";
+
+/// Takes in what comes from one message box.
+pub(super) struct Arrivals<'a> {
+    pub(super) parties: &'a Parties,
+    pub(super) party: &'a Party,
+    pub(super) server: &'a Server,
+}
+
+/// A message that is being fetched: its contents go into a container.
+pub(super) struct Incoming(pub(super) Packer);
+
+impl Sink for Incoming {
+    fn content(&mut self, index: usize, content: &Content) -> xta::Result<&mut dyn Write> {
+        self.0.begin(index, content)?;
+        Ok(&mut self.0)
+    }
+}
+
+impl Arrivals<'_> {
+    /// Begins to take in a message.
+    pub(super) fn begin(&self) -> Result<Incoming, broker::Error> {
+        let broker = &self.parties.0.broker;
+        let writer = broker.arrival_writer(&self.caller(NOBODY.to_owned()))?;
+        Ok(Incoming(Packer::new(writer, broker.most_bytes())))
+    }
+
+    /// Whether a message was taken in before.
+    pub(super) fn came_before(&self, message_id: &str) -> Result<bool, broker::Error> {
+        let arrival = self.arrival(message_id, None);
+        let found = self.parties.0.broker.arrived(&self.party.tenant, &arrival);
+        Ok(self.parties.0.lines.runtime.block_on(found)?.is_some())
+    }
+
+    /// Takes a message in. Returns once it is durable; the same message again gets the same one.
+    pub(super) fn take(
+        &self,
+        message_id: &str,
+        meta: Option<&MetaData>,
+        container: StoredPayload,
+    ) -> Result<Message, broker::Error> {
+        let broker = &self.parties.0.broker;
+        let known = meta.and_then(|meta| self.parties.sender(&meta.author, self.server));
+        let claimed = meta.map(|meta| meta.author.id.clone()).filter(|id| is_name(id));
+        let sender = known.as_ref().map(ToString::to_string).or(claimed);
+        let caller = self.caller(sender.unwrap_or_else(|| NOBODY.to_owned()));
+        let wait = match looked_at(broker, &caller, &container, false) {
+            Ok(wait) => wait,
+            Err(xta::Error::Fault(_)) => Some("xta-party.no-content"),
+            Err(_) => return Err(broker::Error::Internal),
+        };
+        let (stored, file_name) = match wait {
+            Some(_) => (container, Some(CONTAINER.to_owned())),
+            None => {
+                let taken_out = take_out(broker, &caller, &container);
+                self.parties.0.lines.runtime.block_on(broker.discard_arrival(container));
+                taken_out.map_err(|_| broker::Error::Internal)?
+            }
+        };
+        let doubt = match (meta, &known) {
+            (None, _) => Some("xta-party.no-metadata"),
+            (Some(_), None) => Some("xta-party.unknown-sender"),
+            (Some(_), Some(_)) => None,
+        };
+        let finding = doubt.or(wait).map(Finding::error);
+        let arrival = Arrival { file_name, finding, ..self.arrival(message_id, meta) };
+        self.parties.0.lines.runtime.block_on(broker.take_arrival(&caller, arrival, stored))
+    }
+
+    fn arrival(&self, message_id: &str, meta: Option<&MetaData>) -> Arrival {
+        let server = crate::host(&self.server.management);
+        Arrival {
+            door: Door::Xta,
+            ticket: format!("{server}:{}", ticket(message_id)),
+            authority: self.party.authority.clone(),
+            file_name: None,
+            answers: None,
+            finding: None,
+            facts: json!({
+                "messageId": message_id,
+                "server": server,
+                "author": meta.map(|meta| &meta.author.id),
+            }),
+            not_before: None,
+            sent: None,
+            test: meta.is_some_and(|meta| meta.is_test),
+        }
+    }
+
+    fn caller(&self, id: String) -> Caller {
+        Caller {
+            actor: Actor { kind: "partner".to_owned(), id },
+            roles: vec![Role::System],
+            scope: Scope::tenant(&self.party.tenant),
+            authority: Some(self.party.authority.clone()),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Fetching what lies in a message box at a server of XTA (`getStatusList`, `getMessage`, `close`). A message is closed once it is
+//! durably taken in: until then it stays there. Several nodes may fetch from one box, and a message may come again after a crash:
+//! what comes twice is known by its id.
+//!
+//! A message that cannot be had stays at the server and is set aside here for a while, so that it does not keep the others from
+//! coming.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use model::{Authority, Failure, MessageState};
+use xta::client::Call;
+use xta::{Error, Exception, Fault};
+
+use super::arrivals::{Arrivals, Incoming};
+use super::courier::blocking;
+use super::line::{Line, Trouble};
+use super::{MailboxAt, Parties, Party, verdict};
+use crate::fetching::{Fetch, Fetched};
+
+/// Entries that are asked for at once, beside those that are set aside.
+const ENTRIES: usize = 100;
+/// How long a message that could not be had is left alone.
+const ASIDE: Duration = Duration::from_secs(15 * 60);
+
+/// Fetches from one message box. Cheap to clone.
+#[derive(Clone)]
+pub struct Fetcher(Arc<Inner>);
+
+struct Inner {
+    parties: Parties,
+    mailbox: usize,
+    party: Arc<Party>,
+    /// Ids of messages that could not be had, and when.
+    aside: Mutex<HashMap<String, Instant>>,
+}
+
+/// Why a message was not taken in.
+enum Stop {
+    /// The server or our own store fails: nothing more is to be had now.
+    Round(Failure),
+    /// This message alone cannot be had.
+    Message(String),
+}
+
+impl Fetcher {
+    /// Whoever fetches from a message box of the settings; `None` if its owner has no keys.
+    pub(super) fn new(parties: Parties, mailbox: usize) -> Option<Self> {
+        let owner = &parties.0.mailboxes.get(mailbox)?.authority;
+        let party = Arc::clone(parties.0.own.get(owner)?);
+        Some(Fetcher(Arc::new(Inner { parties, mailbox, party, aside: Mutex::default() })))
+    }
+}
+
+#[async_trait]
+impl Fetch for Fetcher {
+    fn authority(&self) -> &Authority {
+        &self.0.party.authority
+    }
+
+    fn every(&self) -> Duration {
+        self.0.mailbox().map_or(ASIDE, |mailbox| mailbox.every)
+    }
+
+    async fn once(&self) -> Result<Fetched, Failure> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || inner.round()).await
+    }
+}
+
+impl Inner {
+    fn mailbox(&self) -> Option<&MailboxAt> {
+        self.parties.0.mailboxes.get(self.mailbox)
+    }
+
+    fn round(&self) -> Result<Fetched, Failure> {
+        let mut fetched = Fetched::default();
+        let Some(mailbox) = self.mailbox() else { return Ok(fetched) };
+        let line = self.parties.0.lines.to(&self.party, &mailbox.server).map_err(verdict::before)?;
+        let mut had = HashSet::new();
+        loop {
+            let (mut waiting, iterator) = self.waiting(&line)?;
+            waiting.retain(|id| !had.contains(id));
+            if waiting.is_empty() {
+                return Ok(fetched);
+            }
+            for id in waiting {
+                self.fetch(&line, mailbox, &id, &mut fetched)?;
+                self.close(&line, &id, &iterator)?;
+                had.insert(id);
+            }
+        }
+    }
+
+    /// Ids of what waits, without what was set aside, and the iterator of the list.
+    fn waiting(&self, line: &Line<'_>) -> Result<(Vec<String>, String), Failure> {
+        let set_aside = self.aside().len();
+        let most = u32::try_from(ENTRIES.saturating_add(set_aside)).unwrap_or(u32::MAX);
+        let listed = line.ask(&Call::StatusList(most), |reply| reply.list()).map_err(verdict::before)?;
+        let aside = self.aside();
+        let ids = listed.entries.into_iter().map(|meta| meta.message_id);
+        let waiting = ids.filter(|id| !id.is_empty() && !aside.contains_key(id)).collect();
+        Ok((waiting, listed.position.iterator))
+    }
+
+    /// What is set aside still.
+    fn aside(&self) -> std::sync::MutexGuard<'_, HashMap<String, Instant>> {
+        let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        aside.retain(|_, since| since.elapsed() < ASIDE);
+        aside
+    }
+
+    /// Fetches one message and takes it in, or sets it aside.
+    fn fetch(
+        &self,
+        line: &Line<'_>,
+        mailbox: &MailboxAt,
+        id: &str,
+        fetched: &mut Fetched,
+    ) -> Result<(), Failure> {
+        match self.take(line, mailbox, id) {
+            Ok(None) => Ok(()),
+            Ok(Some(state)) => {
+                fetched.taken += 1;
+                fetched.parked += u64::from(state == MessageState::Parked);
+                Ok(())
+            }
+            Err(Stop::Round(failure)) => Err(failure),
+            Err(Stop::Message(code)) => {
+                tracing::error!(authority = %self.party.authority, code, "a message could not be had");
+                self.aside().insert(id.to_owned(), Instant::now());
+                fetched.aside += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes one message in; `None` if it was before, or somebody else was faster.
+    fn take(&self, line: &Line<'_>, mailbox: &MailboxAt, id: &str) -> Result<Option<MessageState>, Stop> {
+        let arrivals = Arrivals { parties: &self.parties, party: &self.party, server: &mailbox.server };
+        if arrivals.came_before(id).map_err(|error| of_broker(&error))? {
+            return Ok(None);
+        }
+        let mut incoming = arrivals.begin().map_err(|error| of_broker(&error))?;
+        let meta = match line.ask(&Call::Message(id), |reply| reply.message(&mut incoming)) {
+            Ok(meta) => meta,
+            Err(trouble) => return of_trouble(trouble).map_or(Ok(None), Err),
+        };
+        let Incoming(packer) = incoming;
+        let (stored, _) = packer.finish().map_err(|error| Stop::Round(verdict::ours(&error)))?;
+        let taken = arrivals.take(id, meta.as_ref(), stored);
+        taken.map(|message| Some(message.state)).map_err(|error| of_broker(&error))
+    }
+
+    /// Closes a message that is taken in here, now or before; what was set aside stays open.
+    fn close(&self, line: &Line<'_>, id: &str, iterator: &str) -> Result<(), Failure> {
+        if self.aside().contains_key(id) {
+            return Ok(());
+        }
+        match line.ask(&Call::Close(id, iterator), |reply| reply.nothing()) {
+            Ok(()) | Err(Trouble::Answer(Error::Fault(Fault::UNKNOWN_ID))) => Ok(()),
+            Err(trouble) => Err(verdict::before(trouble)),
+        }
+    }
+}
+
+/// What trouble with one message means; nothing if it is not there any more.
+fn of_trouble(trouble: Trouble) -> Option<Stop> {
+    match trouble {
+        Trouble::Answer(Error::Fault(Fault::UNKNOWN_ID)) => None,
+        Trouble::Answer(Error::Fault(fault)) if fault.exception == Exception::PermissionDenied => {
+            Some(Stop::Round(verdict::refused(fault)))
+        }
+        Trouble::Answer(error @ (Error::Io(_) | Error::Seal(_))) => Some(Stop::Round(verdict::ours(&error))),
+        Trouble::Answer(error) => Some(Stop::Message(error.code().to_owned())),
+        Trouble::NoAnswer(error) => Some(Stop::Message(error.code().to_owned())),
+        trouble => Some(Stop::Round(verdict::before(trouble))),
+    }
+}
+
+fn of_broker(error: &broker::Error) -> Stop {
+    match error {
+        broker::Error::TooLarge { .. } | broker::Error::UnknownAuthority => {
+            Stop::Message(error.code().to_owned())
+        }
+        error => Stop::Round(verdict::broker(error)),
+    }
+}
