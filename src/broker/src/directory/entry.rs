@@ -180,6 +180,11 @@ impl Entry {
 }
 
 impl EntryWay {
+    /// Whether everything in it is what it should be.
+    pub fn is_sound(&self) -> bool {
+        self.defect().is_none()
+    }
+
     /// Its transport.
     pub fn kind(&self) -> Kind {
         if self.osci.is_some() { Kind::Osci } else { Kind::Xta }
