@@ -28,6 +28,7 @@ pub(crate) struct Gateway {
     pub(crate) broker: Broker,
     store: Store,
     pub(crate) osci: Parties,
+    pub(crate) xta: transport::xta::party::Parties,
 }
 
 impl Gateway {
@@ -50,10 +51,10 @@ impl Gateway {
         let schemas = Arc::new(Schemas::open(&config.store.schemas)?);
         let standards = registry::standards(&schemas, &config.limits, config.policy.allow_restricted);
         let most_bytes = config.limits.most_bytes;
-        let parties = config.osci_parties()?;
+        let (parties, xta) = (config.osci_parties()?, config.xta_parties()?);
         let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
             .with_partners(config.partners.clone())
-            .with_ends(parties.ends())
+            .with_ends(parties.ends().into_iter().chain(xta.ends()).collect())
             .with_ttl(Duration::from_secs(u64::from(config.limits.ttl_hours) * 3_600));
         let house = Arc::new(house);
         let mut adapters = registry::adapters(config, &outbound, &clock)?;
@@ -86,7 +87,9 @@ impl Gateway {
         };
         let osci = Parties::new(&broker, parties, Arc::new(SystemClock))?;
         adapters.push(Arc::new(osci.courier()));
-        Ok(Gateway { broker: broker.with_adapters(adapters), store, osci })
+        let xta = transport::xta::party::Parties::new(&broker, xta, Arc::new(SystemClock));
+        adapters.push(Arc::new(xta.courier()));
+        Ok(Gateway { broker: broker.with_adapters(adapters), store, osci, xta })
     }
 
     /// Commits what waits and closes the store.

@@ -8,6 +8,7 @@ use model::{Authority, Id, ids};
 use output::{print, table};
 use seal::identity::Identity;
 use serde_json::{Value, json};
+use transport::Fetch;
 use transport::osci::Parcel;
 use transport::osci::inspect::{in_words, inspect as describe};
 

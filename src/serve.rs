@@ -1,6 +1,7 @@
 //! `amtsbote serve`: runs until it is told to stop, and stops in bounded time.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use transport::Fetchers;
+use transport::{Fetch, Fetchers};
 
 use crate::error::Error;
 use crate::gateway::Gateway;
@@ -41,7 +42,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let xta = transport::xta::router(registry::xta(&config, &gateway.broker)?);
     let tls = config.tls_identity()?;
     let workers = Workers::start_in(gateway.broker.clone(), places(&config)).await?;
-    let fetchers = Fetchers::start(if works(&config) { gateway.osci.fetchers() } else { vec![] });
+    let fetchers = Fetchers::start(if works(&config) { fetchers(&gateway) } else { vec![] });
 
     let (stop, stopped) = watch::channel(false);
     let limits = api::ServerLimits { connections: config.limits.connections, ..api::ServerLimits::default() };
@@ -98,6 +99,13 @@ async fn told(mut stopped: watch::Receiver<bool>) {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|reason| Error::Address { address, reason })
+}
+
+/// Whoever looks into mailboxes elsewhere.
+fn fetchers(gateway: &Gateway) -> Vec<Arc<dyn Fetch>> {
+    let osci = gateway.osci.fetchers().into_iter().map(|it| Arc::new(it) as Arc<dyn Fetch>);
+    let xta = gateway.xta.fetchers().into_iter().map(|it| Arc::new(it) as Arc<dyn Fetch>);
+    osci.chain(xta).collect()
 }
 
 async fn listen_if(address: Option<SocketAddr>) -> Result<Option<TcpListener>, Error> {

@@ -99,6 +99,9 @@ impl Check<'_> {
             if let Some(reach) = &partner.osci {
                 self.osci_partner(&key, reach)?;
             }
+            if let Some(reach) = &partner.xta {
+                self.xta_partner(&key, reach)?;
+            }
             self.ways(&key, partner)?;
             if let Some(tenant) = &partner.tenant {
                 self.defined(&format!("{key}.tenant"), "tenant", tenants.contains(tenant))?;

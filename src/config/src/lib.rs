@@ -13,6 +13,7 @@ mod party;
 mod places;
 mod virus;
 mod xta;
+mod xta_party;
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -409,6 +410,7 @@ impl Config {
         config.resolve_parties(folder);
         config.resolve_xta(folder);
         config.resolve_dvdv(folder);
+        config.resolve_xta_parties(folder);
         Ok(config)
     }
 

@@ -299,6 +299,7 @@ impl Check<'_> {
                     .iter()
                     .try_for_each(|reference| self.file(&certificates, reference))?;
                 self.osci_authority(&key, authority)?;
+                self.xta_authority(&key, authority)?;
             }
         }
         self.osci_recipient(config)?;

@@ -172,9 +172,10 @@ impl Receiver<'_> {
         let told = Told { account, member, body, ticket, reader, terms, subject, test };
         let is_fetched =
             boxes.settings.fetching.contains(&(told.account.tenant.clone(), told.reader.clone()));
-        let screened = screen(&boxes.broker, &told.member, &stored);
-        let looked_at = || looked_at(&boxes.broker, &told.member, &stored, boxes.settings.check);
-        let whole = match screened.and_then(|()| looked_at()) {
+        let (broker, check) = (&boxes.broker, boxes.settings.check);
+        let looked = screen(broker, &told.member, &stored)
+            .and_then(|()| looked_at(broker, &told.member, &stored, check));
+        let whole = match looked {
             Ok(whole) => whole,
             Err(error) => {
                 boxes.discard(stored);
@@ -301,6 +302,16 @@ pub(super) fn looked_at(
     })
 }
 
+/// Looks for harmful content in each of the contents.
+fn screen(broker: &Broker, member: &Caller, stored: &StoredPayload) -> Result<()> {
+    let unpacked = Unpacked::open(broker.written(member, stored).map_err(|error| failed(&error))?)?;
+    for (index, (_, length)) in unpacked.list().iter().enumerate() {
+        let screened = broker.screen_source(&mut unpacked.section(index)?, *length);
+        screened.map_err(|error| failed(&error))?;
+    }
+    Ok(())
+}
+
 /// The first content of a container as bytes of their own, with its name.
 pub(super) fn take_out(
     broker: &Broker,
@@ -312,16 +323,6 @@ pub(super) fn take_out(
     io::copy(&mut unpacked.section(0)?, &mut writer)?;
     let stored = writer.finish().map_err(|error| failed(&error.into()))?;
     Ok((stored, unpacked.list().first().and_then(|(content, _)| content.file_name.clone())))
-}
-
-/// Looks for harmful content in each of the contents.
-fn screen(broker: &Broker, member: &Caller, stored: &StoredPayload) -> Result<()> {
-    let unpacked = Unpacked::open(broker.written(member, stored).map_err(|error| failed(&error))?)?;
-    for (index, (_, length)) in unpacked.list().iter().enumerate() {
-        let screened = broker.screen_source(&mut unpacked.section(index)?, *length);
-        screened.map_err(|error| failed(&error))?;
-    }
-    Ok(())
 }
 
 /// Whether a standard recognises a content; an error if it does and refuses it.

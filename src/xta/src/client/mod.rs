@@ -12,7 +12,8 @@ use std::io::{self, BufWriter, Read, Write};
 
 use seal::xmlenc::{Plaintext, Staging};
 use soap::addressing::{self, message_id};
-use soap::message::{Limits, Outgoing, Package, content_type};
+pub use soap::message::Limits;
+use soap::message::{Outgoing, Package, content_type};
 
 mod reply;
 mod v3;

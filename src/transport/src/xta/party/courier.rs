@@ -142,7 +142,8 @@ impl Inner {
         let party = self.parties.0.own.get(from).cloned();
         let party = party
             .ok_or_else(|| Failure::permanent("xta-party.no-keys", "the authority has no keys for XTA"))?;
-        let partner = self.parties.partner(&party.tenant, to, service)?;
+        let runtime = &self.parties.0.lines.runtime;
+        let partner = runtime.block_on(self.parties.partner(&party.tenant, to, service))?;
         let partner = partner
             .ok_or_else(|| Failure::permanent("xta-party.no-partner", "the partner is not reached by XTA"))?;
         Ok((party, partner))

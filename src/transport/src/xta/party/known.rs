@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker::directory::{EntryWay, EntryXta};
+use broker::directory::EntryXta;
 use broker::house::Kind;
 use model::{Authority, Failure};
 use seal::x509::Certificate;
@@ -10,12 +10,12 @@ use seal::x509::Certificate;
 use super::{Parties, Partner, Server, verdict};
 
 impl Parties {
-    /// How a partner of a tenant is reached with messages of a public service; nothing if it is not reached by a server. The
-    /// configuration comes before any entry. On a thread that may block.
+    /// How a partner of a tenant is reached with messages of a public service; nothing if it is not reached by XTA. The
+    /// configuration comes before any entry.
     ///
     /// # Errors
     /// If the directory cannot be asked.
-    pub(super) fn partner(
+    pub async fn partner(
         &self,
         tenant: &str,
         to: &Authority,
@@ -24,18 +24,19 @@ impl Parties {
         if let Some(partner) = self.0.partners.get(to) {
             return Ok(Some(Arc::clone(partner)));
         }
-        let found = self.0.lines.runtime.block_on(self.0.broker.entry(tenant, to));
-        let Some((_, entry)) = found.map_err(|error| verdict::broker(&error))? else { return Ok(None) };
-        let way = entry.way(Kind::Xta, service);
-        let Some((way, xta)) = way.and_then(|way| Some((way, way.xta.as_ref()?))) else { return Ok(None) };
-        let partner = of_entry(to, way, xta);
-        let partner = partner.map_err(|error| Failure::permanent("directory.document", error.code()))?;
-        Ok(Some(Arc::new(partner)))
+        let found = self.0.broker.entry(tenant, to).await.map_err(|error| verdict::broker(&error))?;
+        let Some((_, entry)) = found else { return Ok(None) };
+        let Some(way) = entry.way(Kind::Xta, service) else { return Ok(None) };
+        let Some(xta) = &way.xta else { return Ok(None) };
+        let partner = of_entry(to, xta, way.most_bytes);
+        partner
+            .map(|it| Some(Arc::new(it)))
+            .map_err(|error| Failure::permanent("xta-party.failed", error.code()))
     }
 }
 
-fn of_entry(authority: &Authority, way: &EntryWay, xta: &EntryXta) -> seal::Result<Partner> {
-    let mut trust = vec![];
+fn of_entry(authority: &Authority, xta: &EntryXta, most_bytes: u64) -> seal::Result<Partner> {
+    let mut trust = Vec::new();
     for pem in &xta.trust {
         trust.extend(Certificate::all_from_pem(pem.as_bytes())?);
     }
@@ -44,7 +45,7 @@ fn of_entry(authority: &Authority, way: &EntryWay, xta: &EntryXta) -> seal::Resu
         management: xta.management.clone(),
         send: Some(xta.send.clone()),
         message_box: None,
-        trust: (!trust.is_empty()).then_some(trust),
+        trust: Some(trust).filter(|trust| !trust.is_empty()),
         container_bytes: xta.container_mb.saturating_mul(1 << 20),
         as_packages: xta.mtom,
     };
@@ -54,6 +55,6 @@ fn of_entry(authority: &Authority, way: &EntryWay, xta: &EntryXta) -> seal::Resu
         party: xta.party.clone(),
         scheme: xta.scheme.clone(),
         profile: xta.profile,
-        most_bytes: way.most_bytes,
+        most_bytes,
     })
 }

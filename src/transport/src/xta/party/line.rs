@@ -11,9 +11,8 @@ use model::Clock;
 use model::outbound::ChosenBy;
 use net::{Client as Http, Egress, Method, Settings};
 use seal::xmlenc::{Plaintext, PlaintextReader, Staging};
-use soap::message::Limits;
 use tokio::runtime::Handle;
-use xta::client::{ACCEPT, Call, Client, Reply, Request};
+use xta::client::{ACCEPT, Call, Client, Limits, Reply, Request};
 use xta::v3::names::Port;
 
 use super::{Party, Server};

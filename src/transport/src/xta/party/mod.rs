@@ -27,14 +27,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::Broker;
-use broker::house::{XTA_ADAPTER, XtaProfile, XtaVersion};
-use model::{Authority, Clock};
+use broker::house::{Ends, XTA_ADAPTER, XtaProfile, XtaVersion};
+use model::{Authority, Clock, Failure, Timestamp};
 use seal::identity::Identity;
 use seal::x509::Certificate;
-use xta::model::Party as Name;
 
 pub use courier::Courier;
 pub use fetcher::Fetcher;
+pub use xta::model::Party as Name;
 
 use line::Lines;
 
@@ -47,6 +47,21 @@ pub struct PartySettings {
     pub partners: Vec<Partner>,
     /// Message boxes that are fetched from.
     pub mailboxes: Vec<MailboxAt>,
+}
+
+impl PartySettings {
+    /// When certificates end that the house's authorities and its partners need to be sent from and to.
+    pub fn ends(&self) -> Ends {
+        let end = |seconds: i64| Timestamp::from_micros(seconds.saturating_mul(1_000_000));
+        let own =
+            self.own.iter().map(|party| (&party.authority, Some(party.identity.certificate().not_after())));
+        // Any of those that are trusted may be the one.
+        let last =
+            |partner: &Partner| partner.server.trust.iter().flatten().map(Certificate::not_after).max();
+        let partners = self.partners.iter().map(|partner| (&partner.authority, last(partner)));
+        let named = own.chain(partners).filter_map(|(key, until)| Some((key.clone(), end(until?))));
+        named.map(|(key, until)| ((key, XTA_ADAPTER), until)).collect()
+    }
 }
 
 /// An authority of the house as servers elsewhere know it.
@@ -145,12 +160,18 @@ impl Parties {
 
     /// The certificate that an authority shows to the server of a partner, and those that the server's must go back to, each with
     /// the key of the configuration that names it. Empty if one of the two has no keys or is not reached.
-    pub fn certificates(&self, from: &Authority, to: &Authority) -> Vec<(&'static str, Certificate)> {
-        let (Some(party), Some(partner)) = (self.0.own.get(from), self.0.partners.get(to)) else {
-            return Vec::new();
-        };
+    ///
+    /// # Errors
+    /// If the directory cannot be asked.
+    pub async fn certificates(
+        &self,
+        from: &Authority,
+        to: &Authority,
+    ) -> Result<Vec<(&'static str, Certificate)>, Failure> {
+        let Some(party) = self.0.own.get(from) else { return Ok(Vec::new()) };
+        let Some(partner) = self.partner(&party.tenant, to, None).await? else { return Ok(Vec::new()) };
         let trust = partner.server.trust.iter().flatten().map(|it| ("trust", it.clone()));
-        [("identity", party.identity.certificate().clone())].into_iter().chain(trust).collect()
+        Ok([("identity", party.identity.certificate().clone())].into_iter().chain(trust).collect())
     }
 
     /// Whoever sends.

@@ -1,0 +1,156 @@
+//! The gateway as a client of XTA 2: how its authorities call servers elsewhere, their message boxes there, and partners that are
+//! reached by one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use broker::house::{AuthorityEntry, PartnerEntry, XtaKeys, XtaMailbox, XtaReach, XtaServer};
+use transport::xta::party::{MailboxAt, Name, Partner, Party, PartySettings, Server};
+
+use crate::check::Check;
+use crate::osci::{certificates, identity, resolve_pair};
+use crate::{Config, Error, resolve};
+
+/// Longest name of a party, in characters.
+const MOST_NAME: usize = 200;
+
+impl Config {
+    /// What the configuration refers to, loaded.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or is not what it should be.
+    pub fn xta_parties(&self) -> Result<PartySettings, Error> {
+        let mut settings = PartySettings::default();
+        for (at, tenant) in self.tenants.iter().enumerate() {
+            for (index, authority) in tenant.authorities.iter().enumerate() {
+                let key = format!("tenant[{at}].authority[{index}]");
+                settings.own.extend(party(&tenant.id, authority, &key)?);
+                for (number, mailbox) in authority.xta_mailboxes.iter().enumerate() {
+                    let key = format!("{key}.xta_mailbox[{number}].server");
+                    settings.mailboxes.push(MailboxAt {
+                        authority: authority.key.clone(),
+                        server: server(&mailbox.server, &key)?,
+                        every: Duration::from_secs(u64::from(mailbox.every_seconds)),
+                    });
+                }
+            }
+        }
+        for (index, entry) in self.partners.iter().enumerate() {
+            if let Some(reach) = &entry.xta {
+                settings.partners.push(partner(entry, reach, &format!("partner[{index}].xta.server"))?);
+            }
+        }
+        Ok(settings)
+    }
+
+    pub(crate) fn resolve_xta_parties(&mut self, folder: &Path) {
+        let authorities = self.tenants.iter_mut().flat_map(|tenant| &mut tenant.authorities);
+        for AuthorityEntry { xta, xta_mailboxes, .. } in authorities {
+            xta.iter_mut().for_each(|keys| resolve_pair(&mut keys.identity, folder));
+            let trusted = xta_mailboxes.iter_mut().filter_map(|mailbox| mailbox.server.trust.as_mut());
+            trusted.for_each(|reference| resolve(reference, folder));
+        }
+        let reaches = self.partners.iter_mut().filter_map(|partner| partner.xta.as_mut());
+        let trusted = reaches.filter_map(|reach| reach.server.trust.as_mut());
+        trusted.for_each(|reference| resolve(reference, folder));
+    }
+}
+
+fn party(tenant: &str, authority: &AuthorityEntry, key: &str) -> Result<Option<Party>, Error> {
+    let Some(XtaKeys { identity: pair, party, scheme }) = &authority.xta else { return Ok(None) };
+    let id = party.clone().unwrap_or_else(|| authority.key.to_string());
+    let name = Some(authority.name.clone());
+    Ok(Some(Party {
+        tenant: tenant.to_owned(),
+        authority: authority.key.clone(),
+        identity: identity(pair, &format!("{key}.xta.identity"))?,
+        name: Name { id, scheme: Some(scheme.clone()), name, ..Name::default() },
+    }))
+}
+
+fn partner(entry: &PartnerEntry, reach: &XtaReach, key: &str) -> Result<Partner, Error> {
+    Ok(Partner {
+        authority: entry.authority.clone(),
+        server: server(&reach.server, key)?,
+        party: reach.party.clone(),
+        scheme: reach.scheme.clone(),
+        profile: reach.profile,
+        most_bytes: entry.most_bytes,
+    })
+}
+
+fn server(server: &XtaServer, key: &str) -> Result<Server, Error> {
+    let trust = server.trust.as_ref().map(|reference| certificates(reference, &format!("{key}.trust")));
+    Ok(Server {
+        version: server.version,
+        management: server.management.clone(),
+        send: server.send.clone(),
+        message_box: server.message_box.clone(),
+        trust: trust.transpose()?,
+        container_bytes: server.container_mb.saturating_mul(1 << 20),
+        as_packages: server.mtom,
+    })
+}
+
+impl Check<'_> {
+    pub(crate) fn xta_authority(&self, key: &str, authority: &AuthorityEntry) -> Result<(), Error> {
+        if let Some(XtaKeys { identity, party, scheme }) = &authority.xta {
+            self.key_pair(&format!("{key}.xta.identity"), identity)?;
+            self.party_name(&format!("{key}.xta.party"), party.as_deref())?;
+            self.party_name(&format!("{key}.xta.scheme"), Some(scheme))?;
+        }
+        for (index, XtaMailbox { server, every_seconds }) in authority.xta_mailboxes.iter().enumerate() {
+            let key = format!("{key}.xta_mailbox[{index}]");
+            if authority.xta.is_none() {
+                return Err(self.value(&key, "who fetches needs keys: xta = { identity = … }"));
+            }
+            self.xta_server(&format!("{key}.server"), server)?;
+            if server.message_box.is_none() {
+                return Err(self.value(&format!("{key}.server"), "message_box is needed to fetch"));
+            }
+            self.number(&format!("{key}.every_seconds"), u64::from(*every_seconds), 1, 24 * 3_600)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn xta_partner(&self, key: &str, reach: &XtaReach) -> Result<(), Error> {
+        let XtaReach { server, party, scheme, .. } = reach;
+        let key = format!("{key}.xta");
+        self.party_name(&format!("{key}.party"), party.as_deref())?;
+        self.party_name(&format!("{key}.scheme"), scheme.as_deref())?;
+        self.xta_server(&format!("{key}.server"), server)?;
+        match server.send {
+            Some(_) => Ok(()),
+            None => Err(self.value(&format!("{key}.server"), "send is needed to send")),
+        }
+    }
+
+    fn xta_server(&self, key: &str, server: &XtaServer) -> Result<(), Error> {
+        let addresses = [
+            ("management", Some(&server.management)),
+            ("send", server.send.as_ref()),
+            ("message_box", server.message_box.as_ref()),
+        ];
+        for (name, address) in addresses {
+            if address.is_some_and(|address| !address.starts_with("https://")) {
+                return Err(self.value(&format!("{key}.{name}"), "expected https://…"));
+            }
+        }
+        if let Some(reference) = &server.trust {
+            self.file(&format!("{key}.trust"), reference)?;
+        }
+        self.number(&format!("{key}.container_mb"), server.container_mb, 1, 1 << 20)
+    }
+
+    fn party_name(&self, key: &str, name: Option<&str>) -> Result<(), Error> {
+        let is_good = |name: &str| {
+            (1..=MOST_NAME).contains(&name.chars().count())
+                && name.trim() == name
+                && !name.contains(char::is_control)
+        };
+        match name.is_none_or(is_good) {
+            true => Ok(()),
+            false => Err(self.value(key, "expected 1 to 200 characters without control characters")),
+        }
+    }
+}
