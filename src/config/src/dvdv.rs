@@ -13,6 +13,9 @@ use crate::check::Check;
 use crate::osci::{certificates, identity, resolve_pair};
 use crate::{Config, Error, resolve};
 
+/// Name of the section.
+const KEY: &str = "dvdv";
+
 /// `[dvdv]`. Without it nobody is asked.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -85,7 +88,7 @@ impl Config {
         Ok(Some(dvdv::Settings {
             url: it.url.clone(),
             token_url: it.token_url.clone(),
-            identity: identity(&it.identity, "dvdv.identity")?,
+            identity: identity(&it.identity, &format!("{KEY}.identity"))?,
             trust: (!trust.is_empty()).then_some(trust),
             cache: Duration::from_secs(u64::from(it.cache_hours) * 3_600),
             stale: Duration::from_secs(u64::from(it.stale_days) * 24 * 3_600),
@@ -104,11 +107,12 @@ impl Config {
 impl Check<'_> {
     pub(crate) fn dvdv(&self, config: &Config) -> Result<(), Error> {
         let Some(it) = &config.dvdv else { return Ok(()) };
-        for (key, url) in [("dvdv.url", Some(&it.url)), ("dvdv.token_url", it.token_url.as_ref())] {
+        for (name, url) in [("url", Some(&it.url)), ("token_url", it.token_url.as_ref())] {
             let Some(url) = url else { continue };
-            self.url(key, url)?;
+            let key = format!("{KEY}.{name}");
+            self.url(&key, url)?;
             if url.ends_with('/') {
-                return Err(self.value(key, "expected an address without a slash at the end"));
+                return Err(self.value(&key, "expected an address without a slash at the end"));
             }
         }
         self.secret("dvdv.identity.key", &it.identity.key)?;
