@@ -236,6 +236,7 @@ pub(crate) fn config(command: &ConfigCommand, config: &Config, as_json: bool) ->
             config.osci_parties()?;
             config.tls_identity()?;
             config.xta_settings()?;
+            config.dvdv_settings()?;
             config.xta_parties()?;
             let authorities: usize = config.tenants.iter().map(|tenant| tenant.authorities.len()).sum();
             let shown = json!({ "valid": true, "tenants": config.tenants.len(), "authorities": authorities });

@@ -12,6 +12,7 @@ use net::Egress;
 use schemas::Schemas;
 use seal::timestamp::Authorities;
 use store::Store;
+use transport::dvdv::{self, Dvdv};
 use transport::osci::Parties;
 
 use crate::error::Error;
@@ -73,6 +74,13 @@ impl Gateway {
         .with_quotas(config.limits.quotas())
         .with_upload_limits(config.limits.uploads())
         .with_relay_limits(config.osci.as_ref().map_or_else(Default::default, |osci| osci.relay()));
+        let broker = match config.dvdv_settings()? {
+            Some(settings) => {
+                let dvdv = Dvdv::new(settings, broker.notebook(dvdv::PLACE))?;
+                broker.with_registry(Arc::new(dvdv))
+            }
+            None => broker,
+        };
         let broker = match &config.virus {
             Some(virus) => broker.with_scanner(Arc::new(registry::scanner(virus)?)),
             None => broker,

@@ -119,6 +119,9 @@ pub struct AuthorityEntry {
     /// How its readers answer at once what comes to it by XTA; absent: they do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xta_reader: Option<XtaReader>,
+    /// Addresses (URI) of the services that it offers by XTA; empty: nobody has said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub xta_services: Vec<String>,
 }
 
 /// An organisational unit (Organisationseinheit).
@@ -258,6 +261,7 @@ mod tests {
                 xta_mailboxes: vec![],
                 xta_box: false,
                 xta_reader: None,
+                xta_services: vec![],
             }],
             units: vec![Unit { id: "63".into(), name: "Bauordnung".into() }],
             routes: vec![Route {

@@ -57,6 +57,7 @@ impl Check<'_> {
         self.osci(config)?;
         self.xta(config)?;
         self.virus(config)?;
+        self.dvdv(config)?;
         self.outside(config, &tenants, &authorities)
     }
 

@@ -5,6 +5,7 @@
 //! paths are relative to the folder of the file. `amtsbote.example.toml` explains every key.
 
 mod check;
+mod dvdv;
 mod keys;
 mod log;
 mod osci;
@@ -25,6 +26,7 @@ use broker::{Quotas, UploadLimits, UploadQuota};
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
+pub use crate::dvdv::{Dvdv, DvdvService};
 pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
@@ -86,6 +88,9 @@ pub struct Config {
     /// The server of XTA 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub xta: Option<Xta>,
+    /// The directory of public offices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dvdv: Option<Dvdv>,
     /// The virus check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub virus: Option<Virus>,
@@ -404,6 +409,7 @@ impl Config {
         certificates.for_each(|reference| resolve(reference, folder));
         config.resolve_parties(folder);
         config.resolve_xta(folder);
+        config.resolve_dvdv(folder);
         config.resolve_xta_parties(folder);
         Ok(config)
     }

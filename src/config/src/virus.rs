@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::check::Check;
 use crate::{Config, Error};
 
+/// Name of the section.
+const KEY: &str = "virus";
+
 /// `[virus]`. Without it nothing is checked.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -49,7 +52,7 @@ impl Check<'_> {
         let is_path = virus.clamd.strip_prefix("unix:").is_some_and(|path| path.starts_with('/'));
         let port = virus.clamd.strip_prefix("tcp:");
         if !is_path && port.is_none_or(|port| port.parse::<SocketAddr>().is_err()) {
-            return Err(self.value("virus.clamd", "expected unix:/PATH or tcp:ADDRESS:PORT"));
+            return Err(self.value(&format!("{KEY}.clamd"), "expected unix:/PATH or tcp:ADDRESS:PORT"));
         }
         self.number("virus.max_mb", virus.max_mb, 1, 1 << 20)?;
         self.number("virus.silence_seconds", virus.silence_seconds.into(), 1, 3_600)

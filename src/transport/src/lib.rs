@@ -5,12 +5,14 @@
 //! |---|---|
 //! | [`osci`] | OSCI-Transport 1.2: the intermediary, and the gateway as sender and recipient |
 //! | [`xta`] | XTA 2, version 3: accounts of those who call, and their message boxes |
+//! | [`dvdv`] | the German directory of public offices |
 //! | `door` | what both need of HTTP: bodies in, answers out, both as streams |
 //! | `feed` | the body of a request of ours, as a stream |
 //! | `fetching` | looking into mailboxes elsewhere, again and again |
 //! | `revocation` | whether certificates are revoked, by lists and by a responder |
 
 mod door;
+pub mod dvdv;
 mod feed;
 mod fetching;
 pub mod osci;

@@ -222,7 +222,7 @@ pub enum Severity {
 }
 
 /// Whether a service is offered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Availability {
     /// `ServiceIsAvailable`; nothing is `ServiceIsAvailableUnknown`.
     pub is_available: Option<bool>,

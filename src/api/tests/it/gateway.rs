@@ -164,6 +164,7 @@ fn tenant(id: &str) -> Tenant {
             xta_mailboxes: vec![],
             xta_box: false,
             xta_reader: None,
+            xta_services: vec![],
         }],
         units: vec![unit("63"), unit("70")],
         routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],

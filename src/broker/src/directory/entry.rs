@@ -180,6 +180,11 @@ impl Entry {
 }
 
 impl EntryWay {
+    /// Whether everything in it is what it should be.
+    pub fn is_sound(&self) -> bool {
+        self.defect().is_none()
+    }
+
     /// Its transport.
     pub fn kind(&self) -> Kind {
         if self.osci.is_some() { Kind::Osci } else { Kind::Xta }
@@ -205,7 +210,7 @@ impl EntryWay {
         osci.filter_map(end).chain(trusted).min()
     }
 
-    fn defect(&self) -> Option<&'static str> {
+    fn defect(&self) -> Option<String> {
         let has_one = self.osci.is_some() != self.xta.is_some();
         let names = self.reads.iter().flat_map(|(standard, version)| [standard, version]);
         let rules = [
@@ -218,9 +223,10 @@ impl EntryWay {
             (self.reads.len() <= MOST_WAYS && names.into_iter().all(|name| is_name(name)), "reads"),
             (self.most_bytes > 0, "mostBytes"),
         ];
-        let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, place)| *place);
-        let osci = || self.osci.as_ref().and_then(EntryOsci::defect);
-        broken.or_else(osci).or_else(|| self.xta.as_ref().and_then(EntryXta::defect))
+        let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, place)| (*place).to_owned());
+        let osci = || self.osci.as_ref()?.defect().map(|place| format!("osci.{place}"));
+        let xta = || self.xta.as_ref()?.defect().map(|place| format!("xta.{place}"));
+        broken.or_else(osci).or_else(xta)
     }
 }
 
@@ -231,12 +237,12 @@ impl EntryOsci {
             (_, receiver) => receiver.as_deref().is_some_and(is_address),
         };
         let rules = [
-            (is_address(&self.intermediary), "osci.intermediary"),
-            (is_certificate(&self.intermediary_certificate), "osci.intermediaryCertificate"),
-            (self.answers_by.as_deref().is_none_or(is_certificate), "osci.answersBy"),
-            (is_certificate(&self.recipient_certificate), "osci.recipientCertificate"),
-            (are_certificates(&self.signed_by), "osci.signedBy"),
-            (receiver_fits, "osci.receiver"),
+            (is_address(&self.intermediary), "intermediary"),
+            (is_certificate(&self.intermediary_certificate), "intermediaryCertificate"),
+            (self.answers_by.as_deref().is_none_or(is_certificate), "answersBy"),
+            (is_certificate(&self.recipient_certificate), "recipientCertificate"),
+            (are_certificates(&self.signed_by), "signedBy"),
+            (receiver_fits, "receiver"),
         ];
         rules.iter().find(|(holds, _)| !holds).map(|(_, place)| *place)
     }
@@ -250,12 +256,12 @@ impl EntryXta {
             })
         };
         let rules = [
-            (is_address(&self.management), "xta.management"),
-            (is_address(&self.send), "xta.send"),
-            (are_certificates(&self.trust), "xta.trust"),
-            ((1..=1 << 20).contains(&self.container_mb), "xta.containerMb"),
-            (is_text(&self.party), "xta.party"),
-            (is_text(&self.scheme), "xta.scheme"),
+            (is_address(&self.management), "management"),
+            (is_address(&self.send), "send"),
+            (are_certificates(&self.trust), "trust"),
+            ((1..=1 << 20).contains(&self.container_mb), "containerMb"),
+            (is_text(&self.party), "party"),
+            (is_text(&self.scheme), "scheme"),
         ];
         rules.iter().find(|(holds, _)| !holds).map(|(_, place)| *place)
     }

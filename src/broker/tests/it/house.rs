@@ -92,6 +92,7 @@ fn tenant(id: &str, key: Authority) -> Tenant {
             xta_mailboxes: vec![],
             xta_box: false,
             xta_reader: None,
+            xta_services: vec!["urn:c".to_owned()],
         }],
         units: vec![unit("63"), unit("70")],
         routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],

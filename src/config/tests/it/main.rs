@@ -318,6 +318,42 @@ fn the_virus_check_has_an_address_and_limits() {
     }
 }
 
+#[test]
+fn the_dvdv_has_an_address_an_identity_and_services() {
+    let good = r#"
+[dvdv]
+url = "https://dvdv.example/directory"
+token_url = "https://dvdv.example/token"
+identity = { key = "file:dvdv/client.p12" }
+trust = ["file:dvdv/ca.pem"]
+[[dvdv.service]]
+uri = "urn:a"
+reads = [["xdomea", "3.1.0"]]
+most_bytes = 1_000
+"#;
+    let with = |text: &str| Config::parse(&(EXAMPLE.to_owned() + text), Path::new("/srv"));
+    let dvdv = with(good).unwrap().dvdv.unwrap();
+    assert_eq!(
+        (dvdv.identity.key.as_str(), dvdv.trust[0].as_str()),
+        ("file:/srv/dvdv/client.p12", "file:/srv/dvdv/ca.pem")
+    );
+    assert_eq!((dvdv.cache_hours, dvdv.stale_days), (12, 7));
+    for (from, to, code) in [
+        ("directory\"", "directory/\"", "config.value"),
+        ("https://dvdv.example/token", "ldap://a", "config.value"),
+        ("file:dvdv/client.p12", "client.p12", "config.literal-secret"),
+        ("file:dvdv/ca.pem", "ca.pem", "config.value"),
+        ("most_bytes = 1_000", "most_bytes = 0", "config.value"),
+        ("trust =", "cache_hours = 0\ntrust =", "config.value"),
+        ("trust =", "stale_days = 0\ntrust =", "config.value"),
+        ("reads =", "service = \"a b\"\nreads =", "config.value"),
+        ("reads =", "name = \"a\"\nreads =", "config.key"),
+    ] {
+        let Err(error) = with(&swap(good, from, to)) else { panic!("{to}") };
+        assert_eq!(error.code(), code, "{to}: {error}");
+    }
+}
+
 fn with_partner(from: &str, to: &str) -> Result<Config, Error> {
     let more = r#"
 [[adapter]]

@@ -214,7 +214,7 @@ fn a_party_that_lacks_something_is_refused_by_line_and_key() {
         ("[partner.osci]", "adapter = \"land\"\n[partner.osci]", "config.undefined", "partner[0].adapter"),
         ("prefer = [\"osci\"]", "prefer = [\"xta\"]", "config.value", "partner[0].prefer[0]"),
         ("prefer = [\"osci\"]", "prefer = [\"osci\", \"osci\"]", "config.duplicate", "partner[0].prefer[1]"),
-        ("prefer = [\"osci\"]", "prefer = [\"fax\"]", "config.key", "partner[0]"),
+        ("prefer = [\"osci\"]", "prefer = [\"fax\"]", "config.value", "partner[0].prefer[0]"),
         (
             "authorities = [\"bab:00000001\"]",
             "authorities = [\"bab:9\"]",

@@ -22,6 +22,7 @@ use std::{
 
 use openssl::{
     asn1::{Asn1Time, Asn1TimeRef},
+    hash::MessageDigest,
     pkey::{Id, PKey, PKeyRef, Public},
     x509::{X509, X509KeyUsage, X509Ref},
 };
@@ -128,6 +129,15 @@ impl Certificate {
     /// The bytes.
     pub fn der(&self) -> &[u8] {
         &self.0.der
+    }
+
+    /// SHA-1 of the DER, 40 lower-case hex digits: a name that older directories know it by, and no proof of anything.
+    ///
+    /// # Errors
+    /// If OpenSSL fails.
+    pub fn sha1(&self) -> Result<String> {
+        let digest = self.0.x509.digest(MessageDigest::sha1())?;
+        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// SHA-256 of the DER, 64 lower-case hex digits.

@@ -187,6 +187,7 @@ mod tests {
             xta_mailboxes: vec![],
             xta_box: true,
             xta_reader: None,
+            xta_services: vec![],
         };
         let tenant = Tenant {
             id: "kreis".into(),

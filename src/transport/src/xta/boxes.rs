@@ -12,7 +12,7 @@ use broker::{Broker, Relay, RelayDelivery, RelayStage, Relayed};
 use model::{Actor, Authority, Caller, Message, MessageState, Role, Scope, Timestamp, ids};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
-use xta::model::{Availability, MetaData, Party, Record, Report, Severity, Status};
+use xta::model::{Availability, Key, MetaData, Party, Record, Report, Severity, Status};
 use xta::{Error, Fault, Result};
 
 use super::account::Account;
@@ -87,20 +87,32 @@ impl Boxes {
         Ok(id)
     }
 
-    /// Whether a reader offers a service to the account; an empty one stands for any. Of readers that have no message box here
-    /// nobody knows.
+    /// Whether a reader offers a service to the account, an empty one stands for any: an authority of the house by its list, another as
+    /// the directory says.
     ///
     /// # Errors
-    /// 9021.
+    /// 9021, 9031.
     pub fn lookup(&self, account: &Account, reader: &Party, service: &str) -> Result<Availability> {
         if service.contains(|c: char| c.is_whitespace() || "<>\"{}|\\^`".contains(c)) {
             return Err(Fault::NO_URI.into());
         }
-        let known = self.reader(account, reader).is_some();
-        Ok(Availability {
-            is_available: known.then(|| service.is_empty() || is_booked(account, service)),
-            parameters: vec![],
-        })
+        let Ok(key) = reader.id.trim().parse::<Authority>() else { return Ok(Availability::default()) };
+        if let Some(own) = self.broker.house().authority(&account.tenant, &key) {
+            let is_any = service.is_empty();
+            let is_listed = is_any || own.xta_services.iter().any(|offered| offered == service);
+            // What is agreed with an account is offered to it.
+            let is_known = is_any || !own.xta_services.is_empty() || !account.services.is_empty();
+            let is_available = (is_any || is_booked(account, service)) && (is_listed || own.xta_services.is_empty());
+            return Ok(Availability { is_available: is_known.then_some(is_available), parameters: vec![] });
+        }
+        let entry = self.wait(self.broker.entry(&account.tenant, &key)).map_err(|error| {
+            tracing::warn!(code = error.code(), "the directory could not be asked");
+            Error::from(Fault::DIRECTORY)
+        })?;
+        let Some((_, entry)) = entry else { return Ok(Availability::default()) };
+        let certificate = entry.encryption_certificate(service);
+        let parameters = certificate.into_iter().map(|certificate| (encryption_certificate(), certificate));
+        Ok(Availability { is_available: entry.offers(service), parameters: parameters.collect() })
     }
 
     /// The authority of the house that a party is.
@@ -158,6 +170,17 @@ impl Boxes {
             }
             outcome => outcome.map_err(|error| failed(&error)),
         }
+    }
+}
+
+/// The parameter of a service that is the certificate to encrypt with. The official list of such parameters is not public, so it
+/// is one of a list of our own.
+fn encryption_certificate() -> Key {
+    Key {
+        code: "encryption-certificate".to_owned(),
+        list: "urn:amtsbote:codeliste:service.parameter.type".to_owned(),
+        version: "1".to_owned(),
+        name: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod dvdv;
 #[path = "../../../broker/tests/it/engines.rs"]
 mod engines;
 #[path = "../../../broker/tests/it/house.rs"]

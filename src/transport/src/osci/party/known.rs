@@ -30,7 +30,7 @@ impl Parties {
             return Ok(None);
         };
         let partner =
-            of_entry(to, osci).map_err(|error| Failure::permanent("osci-party.failed", error.code()))?;
+            of_entry(to, osci).map_err(|error| Failure::permanent("directory.document", error.code()))?;
         Ok(Some(Arc::new(partner)))
     }
 }

@@ -37,11 +37,21 @@ async fn each_refusal_has_its_code_and_keeps_the_message_id() {
     .await;
 }
 
+/// A directory that cannot be asked.
+struct NotThere;
+
+#[async_trait::async_trait]
+impl broker::directory::Registry for NotThere {
+    async fn look_up(&self, _: &Authority) -> std::result::Result<Option<broker::directory::Entry>, Failure> {
+        Err(Failure::transient("dvdv.unavailable", ""))
+    }
+}
+
 /// Finds the word "virus", and nobody is there to look at the word "later".
 struct Fake;
 
 impl Scanner for Fake {
-    fn scan(&self, content: &mut dyn Read, _: u64) -> Result<Verdict, Failure> {
+    fn scan(&self, content: &mut dyn Read, _: u64) -> std::result::Result<Verdict, Failure> {
         let mut text = String::new();
         content.read_to_string(&mut text).unwrap();
         match text.as_str() {
@@ -138,10 +148,16 @@ async fn what_a_reader_offers_is_told_as_far_as_it_is_known() {
         };
         let here = soest().to_string();
         let booked = Account { services: vec!["urn:a".into()], ..account(AUTHOR) };
-        assert_eq!(lookup(&account(AUTHOR), &here, "urn:b").unwrap(), Some(true));
-        assert_eq!(lookup(&booked, &here, "urn:b").unwrap(), Some(false));
+        // The authority offers urn:c, and nothing else.
+        assert_eq!(lookup(&account(AUTHOR), &here, "urn:c").unwrap(), Some(true));
+        assert_eq!(lookup(&account(AUTHOR), &here, "urn:b").unwrap(), Some(false));
+        assert_eq!(lookup(&booked, &here, "urn:c").unwrap(), Some(false));
+        assert_eq!(lookup(&booked, "niemand", "urn:a").unwrap(), None);
         assert_eq!(lookup(&booked, "bab:404", "urn:a").unwrap(), None);
         assert_eq!(code(lookup(&booked, &here, "kein URI")), 9021);
+        let failing = bed.gateway.broker.clone().with_registry(Arc::new(NotThere));
+        let failed = boxes(&failing, true, true).lookup(&booked, &party("bab:404"), "urn:a");
+        assert_eq!(code(failed), 9031);
     })
     .await;
 }
