@@ -12,6 +12,7 @@ use model::{Authority, Caller, EventKind, Finding, Id, MessageState, Report, Sco
 use serde_json::Value;
 use store::{Payload, PayloadWriterBlocking, StoredPayload, Work};
 
+use crate::carried::Carried;
 use crate::intake::{Checked, Known, check, enqueue_processing, identify};
 use crate::process::with_finding;
 use crate::relay::check_body;
@@ -38,6 +39,8 @@ pub struct Arrival {
     pub not_before: Option<Timestamp>,
     /// What its sender was promised, if it will ask what became of it.
     pub sent: Option<Sent>,
+    /// What the transport carries with it.
+    pub carried: Option<Carried>,
     /// A test message.
     pub test: bool,
 }
@@ -272,6 +275,9 @@ impl Broker {
         let mut work = Work::new();
         self.use_ticket(&mut work, arrival, message);
         self.take_in_rows(&mut work, message, stored, supersedes);
+        if let Some(carried) = &arrival.carried {
+            carried.keep(&mut work, message)?;
+        }
         if arrival.finding.is_none() {
             let now = message.received_at;
             enqueue_processing(&mut work, message, arrival.not_before.map_or(now, |moment| moment.max(now)));
@@ -321,7 +327,7 @@ fn tickets(authority: &Authority) -> String {
 }
 
 /// Where it is remembered what a sender was promised.
-fn promises(sender: &str) -> String {
+pub(crate) fn promises(sender: &str) -> String {
     format!("sent:{sender}")
 }
 

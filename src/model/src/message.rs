@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::directory::Transport;
 use crate::event::PayloadRef;
 use crate::standard::Identity;
 use crate::{Authority, Id, Timestamp};
@@ -34,6 +35,18 @@ pub enum Door {
     Osci,
     /// By XTA.
     Xta,
+}
+
+impl Door {
+    /// The door by which a message goes that a transport carries.
+    pub fn of(transport: &Transport) -> Door {
+        match transport {
+            Transport::Adapter { .. } => Door::Adapter,
+            Transport::Osci => Door::Osci,
+            Transport::Xta => Door::Xta,
+            Transport::Local { .. } => Door::Local,
+        }
+    }
 }
 
 /// State of a message. `Confirmed`, `Returned` and `Parked` are the three places where messages end;
