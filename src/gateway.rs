@@ -52,6 +52,10 @@ impl Gateway {
         let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
             .with_partners(config.partners.clone())
             .with_ttl(Duration::from_secs(u64::from(config.limits.ttl_hours) * 3_600));
+        let house = match &config.xta {
+            Some(xta) => house.with_box_server(xta.server.clone()),
+            None => house,
+        };
         let house = Arc::new(house);
         let mut adapters = registry::adapters(config, &outbound, &clock)?;
         let broker = Broker::new(Parts {

@@ -5,7 +5,7 @@
 //! so the same delivery may come again at any time, also by two nodes at once. Nothing is refused that a partner
 //! could not send better: what cannot be opened, or whose id was used with other content, waits as a clarification.
 
-use model::message::{Door, Message};
+use model::message::{Direction, Door, Message};
 use model::rights::Action;
 use model::standard::Source;
 use model::{Authority, Caller, EventKind, Finding, Id, MessageState, Report, Scope, Timestamp};
@@ -210,7 +210,7 @@ impl Broker {
         Ok(message.map(|message| (found.answer.unwrap_or_default(), message)))
     }
 
-    /// Takes an arrival back that is not to be processed yet: it is returned, with a rule that says why.
+    /// Takes an arrival back that is not to be processed yet, or what is not to be sent on yet: it is returned, with a rule that says why.
     ///
     /// # Errors
     /// `NotFound` if the sender used no such ticket; `WrongState` if it is processed already.
@@ -224,7 +224,11 @@ impl Broker {
         let tenant = &caller.may(Action::SendMessages)?.tenant;
         let found = self.promised(tenant, sender, ticket).await?;
         let (_, mut message) = found.ok_or(model::Error::NotFound { kind: "message" })?;
-        if message.state != MessageState::Accepted {
+        let waits = match message.direction {
+            Direction::In => message.state == MessageState::Accepted,
+            Direction::Out => message.state == MessageState::Ready,
+        };
+        if !waits {
             return Err(model::Error::WrongState { state: message.state.name() }.into());
         }
         message.report = Some(with_finding(message.report.take(), rule));

@@ -4,7 +4,7 @@
 
 use model::exchange::Side;
 use model::message::Door;
-use model::{Actor, EventKind, Message, MessageState, Report};
+use model::{Actor, Authority, EventKind, Message, MessageState, Report};
 use serde_json::{Value, json};
 use store::{Job, RelayDelivery, RelayStage, Work};
 
@@ -82,7 +82,8 @@ impl Broker {
             false => carried.related,
         };
         let known = Some(carried.metadata).filter(|metadata| !metadata.is_null());
-        let mut body = json!({ "bytes": size, "single": !carried.container });
+        let single = !carried.container;
+        let mut body = json!({ "bytes": single.then_some(size), "single": single });
         match known {
             Some(metadata) => body["meta"] = metadata,
             None => body["letter"] = self.letter(message, &related),
@@ -119,11 +120,14 @@ impl Broker {
     /// What is known of a message whose author gave no metadata: for the transport to make some of.
     fn letter(&self, message: &Message, related: &[String]) -> Value {
         let identity = message.identity.as_ref();
+        let content_says = || identity.and_then(|identity| identity.sender.as_ref()?.authority.clone());
+        let from: Option<Authority> = message.partner.parse().ok().or_else(content_says);
+        let from = from.map_or_else(|| message.partner.clone(), |from| from.to_string());
         let named = identity.and_then(|identity| identity.sender.as_ref()?.name.clone());
         let reader = self.house().authority(&message.tenant, &message.authority);
         json!({
             "id": self.box_ticket(message),
-            "from": message.partner,
+            "from": from,
             "fromName": named,
             "to": message.authority,
             "toName": reader.map(|entry| &entry.name),

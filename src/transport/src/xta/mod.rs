@@ -13,6 +13,8 @@
 //! | `cursor` | where looking through a message box goes on |
 //! | `package` | the contents of a message as they are kept |
 //! | `kept` | metadata as they are kept |
+//! | `letter` | metadata of messages whose author gave none |
+//! | `timeline` | what is told of a message that was handed over or sent on |
 
 mod account;
 mod accounts;
@@ -20,10 +22,12 @@ mod boxes;
 mod cursor;
 mod desk;
 mod door;
-mod kept;
-mod package;
+pub(crate) mod kept;
+mod letter;
+pub(crate) mod package;
 mod reading;
 mod sending;
+mod timeline;
 mod wsdl;
 
 use std::collections::BTreeSet;

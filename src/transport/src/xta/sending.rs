@@ -1,15 +1,16 @@
 //! Messages that an account sends: what metadata alone forbid is refused before any content is read; the rest is written
 //! as it comes, checked, and taken in by one transaction with its message id. For an authority whose reader fetches by XTA
-//! it waits in the message box, for any other it is an arrival.
+//! it waits in the message box, for any other it is an arrival, and for
+//! somebody outside it is sent on.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
-use broker::{Arrival, BoxTerms, Broker, Checked, NewDelivery, Sent, StoredPayload};
+use broker::{Arrival, BoxTerms, Broker, Carried, Checked, NewDelivery, Onward, Sent, StoredPayload};
 use model::message::{Door, Finding};
 use model::{Actor, Authority, Caller, Timestamp};
 use serde_json::{Value, json};
-use xta::model::{Content, ContentRole, MetaData};
+use xta::model::{Content, ContentRole, MetaData, Party};
 use xta::server::backend::{Contents, Receiving, Reply, Wish};
 use xta::{Error, Fault, Result};
 
@@ -60,7 +61,7 @@ impl Boxes {
         if ticket.is_empty() {
             return Err(Fault::NO_PARAMETERS.into());
         }
-        let reader = self.reader(account, &meta.reader).ok_or(Fault::PARAMETERS)?;
+        let target = self.target(account, &meta.reader)?;
         let member = member(account);
         if !self.wait(self.relay.may_use(&member, &ticket)).map_err(|error| failed(&error))? {
             return Err(self.not_usable(&member, &ticket));
@@ -71,10 +72,33 @@ impl Boxes {
             return Err(Fault::TOO_LARGE.into());
         }
         let writer = self.relay.writer(&member).map_err(|error| failed(&error))?;
-        let packer = Packer::new(writer, account.container_bytes);
+        let most = match target {
+            Target::House(_) => account.container_bytes,
+            // What its reader does not take is refused here: its author can still mend it.
+            Target::Outside(_, most) => account.container_bytes.min(most),
+        };
+        if meta.size.is_some_and(|size| size > most) {
+            return Err(Fault::TOO_LARGE.into());
+        }
+        let packer = Packer::new(writer, most);
         let subject = meta.subject.clone().filter(|subject| subject.len() <= SUBJECT_BYTES);
         let account = account.clone();
-        Ok(Receiver { boxes: self, account, member, kept, ticket, reader, terms, subject, packer })
+        Ok(Receiver { boxes: self, account, member, kept, ticket, target, terms, subject, packer })
+    }
+
+    /// Whom a message is for. The gateway is the sender of its own authorities only: for others it sends nothing on.
+    fn target(&self, account: &Account, reader: &Party) -> Result<Target> {
+        if let Some(reader) = self.reader(account, reader) {
+            return Ok(Target::House(reader));
+        }
+        let is_ours = account.caller.authority.as_ref() == Some(&account.party);
+        let reader: Authority = reader.id.trim().parse().map_err(|_| Fault::PARAMETERS)?;
+        if !is_ours {
+            return Err(Fault::PARAMETERS.into());
+        }
+        let takes = self.wait(self.broker.takes_bytes(&account.tenant, &reader));
+        let most = takes.map_err(|error| failed(&error))?.ok_or(Fault::PARAMETERS)?;
+        Ok(Target::Outside(reader, most))
     }
 
     /// When a message is to be delivered, and what it answers.
@@ -130,10 +154,19 @@ struct Receiver<'a> {
     member: Caller,
     kept: KeptMeta,
     ticket: String,
-    reader: Authority,
+    target: Target,
     terms: BoxTerms,
     subject: Option<String>,
     packer: Packer,
+}
+
+/// Whom a message is for.
+#[derive(Debug, Clone)]
+enum Target {
+    /// An authority of the house.
+    House(Authority),
+    /// Somebody that messages are sent on to, who takes so many bytes.
+    Outside(Authority, u64),
 }
 
 impl Receiving for Receiver<'_> {
@@ -166,9 +199,10 @@ impl Write for Receiver<'_> {
 
 impl Receiver<'_> {
     fn take_in(self) -> Result<()> {
-        let Receiver { boxes, account, member, kept, ticket, reader, terms, subject, packer } = self;
+        let Receiver { boxes, account, member, kept, ticket, target, terms, subject, packer } = self;
         let (stored, bytes) = packer.finish()?;
         let (test, body) = (kept.is_test, body(&kept, bytes));
+        let (Target::House(reader) | Target::Outside(reader, _)) = target.clone();
         let told = Told { account, member, body, ticket, reader, terms, subject, test };
         let is_fetched =
             boxes.settings.fetching.contains(&(told.account.tenant.clone(), told.reader.clone()));
@@ -179,7 +213,11 @@ impl Receiver<'_> {
                 return Err(error);
             }
         };
-        if is_fetched { boxes.put(told, stored) } else { boxes.hand_over(told, stored, whole) }
+        match target {
+            Target::House(_) if is_fetched => boxes.put(told, stored),
+            Target::House(_) => boxes.hand_over(told, stored, whole),
+            Target::Outside(..) => boxes.send_on(told, stored, whole),
+        }
     }
 }
 
@@ -257,14 +295,8 @@ impl Boxes {
     fn hand_over(&self, told: Told, container: StoredPayload, wait: Option<&'static str>) -> Result<()> {
         let party = told.account.party.to_string();
         let caller = Caller { actor: Actor { kind: "partner".to_owned(), id: party }, ..told.member.clone() };
-        let (stored, file_name) = match wait {
-            Some(_) => (container, Some(CONTAINER.to_owned())),
-            None => {
-                let taken_out = take_out(&self.broker, &caller, &container);
-                self.discard(container);
-                taken_out?
-            }
-        };
+        let (stored, file_name) = self.as_it_goes(&caller, container, wait)?;
+        let carried = Carried { ticket: Some(told.ticket.clone()), ..Carried::default() };
         let arrival = Arrival {
             door: Door::Xta,
             ticket: told.ticket.clone(),
@@ -279,6 +311,7 @@ impl Boxes {
                 ticket: told.ticket.clone(),
                 body: told.body,
             }),
+            carried: Some(carried),
             test: told.test,
         };
         match self.wait(self.broker.take_arrival(&caller, arrival, stored)) {
@@ -286,6 +319,50 @@ impl Boxes {
             Err(broker::Error::TicketRefused) => Err(self.not_usable(&told.member, &told.ticket)),
             Err(error) => Err(failed(&error)),
         }
+    }
+
+    /// Sends a message on to somebody outside, in the name of the authority of the house that wrote it: its only content, if a
+    /// standard recognises it, or else the whole container.
+    fn send_on(&self, told: Told, container: StoredPayload, whole: Option<&'static str>) -> Result<()> {
+        let party = told.account.party.to_string();
+        let caller = Caller { actor: Actor { kind: "partner".to_owned(), id: party }, ..told.member.clone() };
+        let (stored, file_name) = self.as_it_goes(&caller, container, whole)?;
+        let onward = Onward {
+            door: Door::Xta,
+            from: told.account.party.clone(),
+            to: told.reader,
+            file_name,
+            carried: Carried {
+                metadata: told.body.get("meta").cloned().unwrap_or_default(),
+                container: whole.is_some(),
+                ticket: Some(told.ticket.clone()),
+                related: told.terms.related,
+            },
+            sent: Sent { sender: told.member.actor.id.clone(), ticket: told.ticket.clone(), body: told.body },
+            not_before: told.terms.not_before,
+            obsolete_at: told.terms.obsolete_at,
+            test: told.test,
+        };
+        match self.wait(self.broker.send_on(&caller, onward, stored)) {
+            Ok(_) => Ok(()),
+            Err(broker::Error::TicketRefused) => Err(self.not_usable(&told.member, &told.ticket)),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    /// What goes on of a container, with its name: the whole if there is a reason for it, or else its only content.
+    fn as_it_goes(
+        &self,
+        caller: &Caller,
+        container: StoredPayload,
+        whole: Option<&'static str>,
+    ) -> Result<(StoredPayload, Option<String>)> {
+        if whole.is_some() {
+            return Ok((container, Some(CONTAINER.to_owned())));
+        }
+        let taken_out = take_out(&self.broker, caller, &container);
+        self.discard(container);
+        taken_out
     }
 
     /// Removes what was written and is not needed.

@@ -6,7 +6,7 @@ use std::io;
 
 use ::osci::message::Message as Said;
 use ::osci::package::Package;
-use broker::{Arrival, Broker, StoredPayload};
+use broker::{Arrival, Broker, Carried, StoredPayload};
 use model::message::{Door, Finding};
 use model::{Actor, Authority, Caller, Id, Message, Role, Scope};
 use seal::x509::Certificate;
@@ -14,6 +14,7 @@ use seal::xmlenc::Plaintext;
 use serde_json::json;
 
 use super::acknowledgement::{self, Acknowledgement};
+use super::carried;
 use super::line::Lines;
 use super::unpack::{Leaf, Rule, unpack};
 use super::{Partner, Party};
@@ -52,6 +53,8 @@ struct Chosen {
     name: Option<String>,
     finding: Option<Rule>,
     stored: StoredPayload,
+    /// Several contents, as a container of XTA.
+    is_container: bool,
 }
 
 impl Arrivals {
@@ -76,8 +79,8 @@ impl Arrivals {
             return Ok(first);
         }
         let chosen = self.choose(lines, delivered)?;
-        let arrival =
-            Arrival { file_name: chosen.name, finding: chosen.finding.map(Finding::error), ..arrival };
+        let arrival = self.with_metadata(arrival, delivered, &chosen);
+        let arrival = Arrival { file_name: chosen.name, ..arrival };
         let taken = self.broker.take_arrival(&chosen.caller, arrival, chosen.stored);
         lines.runtime.block_on(taken)
     }
@@ -91,6 +94,32 @@ impl Arrivals {
         let [leaf] = leaves.as_slice() else { return None };
         let is_believed = self.distrust(lines, leaf).is_ok_and(|rule| rule.is_none());
         acknowledgement::read(&leaf.bytes).filter(|_| is_believed)
+    }
+
+    /// The same with why it waits, and with the metadata of XTA that it brings. They count only for whoever signed it, and
+    /// for the owner of the mailbox.
+    fn with_metadata(&self, mut arrival: Arrival, delivered: &Delivered<'_>, chosen: &Chosen) -> Arrival {
+        arrival.finding = chosen.finding.map(Finding::error);
+        let fetches = self.has_box(delivered.party);
+        let Some(meta) = carried::metadata(delivered.package, delivered.message) else {
+            let container = Carried { container: true, ..Carried::default() };
+            return Arrival { carried: chosen.is_container.then_some(container), ..arrival };
+        };
+        let authority = delivered.party.authority.as_str();
+        if meta.author.id.trim() != chosen.caller.actor.id || meta.reader.id.trim() != authority {
+            arrival.finding.get_or_insert_with(|| Finding::error("osci-party.metadata"));
+        }
+        let carried = carried::carried(&meta, chosen.is_container, fetches);
+        arrival.test = meta.is_test;
+        arrival.facts["xtaMessageId"] = json!(carried.ticket);
+        arrival.facts["inReplyTo"] = json!(carried.related);
+        Arrival { carried: Some(carried), ..arrival }
+    }
+
+    /// Whether the readers of an authority look into a message box.
+    fn has_box(&self, party: &Party) -> bool {
+        let entry = self.broker.house().authority(&party.tenant, &party.authority);
+        entry.is_some_and(|entry| entry.xta_box)
     }
 
     fn arrival(&self, delivered: &Delivered<'_>) -> Arrival {
@@ -109,6 +138,7 @@ impl Arrivals {
             }),
             not_before: None,
             sent: None,
+            carried: None,
             test: false,
         }
     }
@@ -123,6 +153,9 @@ impl Arrivals {
             Ok(Err(rule)) => return self.whole(delivered, rule),
             Ok(Ok(leaves)) => leaves,
         };
+        if self.has_box(delivered.party) && carried::is_container(&leaves).map_err(kept_badly)? {
+            return self.all(lines, delivered, &leaves);
+        }
         let only = leaves.len() == 1;
         for leaf in leaves {
             let caller = self.caller(delivered, &leaf.authors);
@@ -133,18 +166,42 @@ impl Arrivals {
                     None => self.distrust(lines, &leaf)?,
                     doubt => doubt,
                 };
-                return Ok(Chosen { caller, name: leaf.name, finding, stored });
+                return Ok(Chosen { caller, name: leaf.name, finding, stored, is_container: false });
             }
             lines.runtime.block_on(self.broker.discard_arrival(stored));
         }
         self.whole(delivered, "osci-party.no-message")
     }
 
+    /// All contents as a container of XTA, for a reader who takes them together. Whoever signed the first must have signed all.
+    fn all(
+        &self,
+        lines: &Lines,
+        delivered: &Delivered<'_>,
+        leaves: &[Leaf],
+    ) -> Result<Chosen, broker::Error> {
+        let Some(first) = leaves.first() else { return self.whole(delivered, "osci-party.no-content") };
+        let caller = self.caller(delivered, &first.authors);
+        let mut finding = delivered.doubt;
+        for leaf in leaves {
+            if finding.is_some() {
+                break;
+            }
+            finding = match self.caller(delivered, &leaf.authors) == caller {
+                true => self.distrust(lines, leaf)?,
+                false => Some("osci-party.unknown-sender"),
+            };
+        }
+        let writer = self.broker.arrival_writer(&caller)?;
+        let stored = carried::pack(writer, leaves, self.broker.most_bytes()).map_err(kept_badly)?;
+        Ok(Chosen { caller, name: None, finding, stored, is_container: true })
+    }
+
     /// The package as it came.
     fn whole(&self, delivered: &Delivered<'_>, rule: Rule) -> Result<Chosen, broker::Error> {
         let caller = self.caller(delivered, &[]);
         let stored = self.write(&caller, &delivered.package.raw)?;
-        Ok(Chosen { caller, name: None, finding: Some(rule), stored })
+        Ok(Chosen { caller, name: None, finding: Some(rule), stored, is_container: false })
     }
 
     fn write(&self, caller: &Caller, bytes: &Plaintext) -> Result<StoredPayload, broker::Error> {
@@ -185,4 +242,10 @@ impl Arrivals {
             authority: Some(delivered.party.authority.clone()),
         }
     }
+}
+
+/// Contents that could not be kept together.
+fn kept_badly(error: ::xta::Error) -> broker::Error {
+    tracing::error!(code = error.code(), "the contents of a delivery could not be kept together");
+    broker::Error::Internal
 }

@@ -7,6 +7,7 @@
 //! | `vetting` | whether certificates that are listed are good today |
 //! | `verdict` | what a code, or no answer at all, means for a message |
 //! | `courier` | sending: the broker's adapter |
+//! | `carried` | metadata and containers of XTA, out and in |
 //! | `unpack` | opening a delivery: decrypted, its authors verified |
 //! | `arrivals` | handing what was opened to the broker |
 //! | `fetcher` | fetching from mailboxes |
@@ -18,6 +19,7 @@
 mod acknowledgement;
 mod arrivals;
 mod called;
+mod carried;
 mod courier;
 mod fetcher;
 mod line;
