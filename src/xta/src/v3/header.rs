@@ -3,7 +3,7 @@
 
 use std::io::BufRead;
 
-use xml::{Event, Form, Limits, Node, Reader, Start, Writer};
+use xml::{Event, Form, Limits, Node, Reader, Start, Writer, canonical_document};
 
 use super::metadata::{self, Rules};
 use super::names::META;
@@ -29,8 +29,7 @@ pub fn write(meta: &MetaData, envelope: &[(&str, &str)]) -> Result<String> {
     metadata::write(&mut writer, meta)?;
     let plain = writer.finish()?;
     let named = with_prefix(&mut Reader::new(plain.as_slice(), Limits::default()), envelope)?;
-    let canonical =
-        Reader::new(named.as_slice(), Limits::default()).canonicalise(Form::default(), Vec::new());
+    let canonical = canonical_document(named.as_slice(), Limits::default(), Form::default(), Vec::new());
     String::from_utf8(canonical?).map_err(|_| Error::Malformed("metadata that are no text"))
 }
 
@@ -147,8 +146,7 @@ mod tests {
         assert!(!block.contains("m:MessageID xmlns") && !block.contains("/>"), "{block}");
         assert_eq!(read(block.as_bytes()).unwrap(), meta());
         assert_eq!(read(format!("<h>{block}</h>").as_bytes()).unwrap(), meta());
-        let again =
-            Reader::new(block.as_bytes(), Limits::default()).canonicalise(Form::default(), Vec::new());
+        let again = canonical_document(block.as_bytes(), Limits::default(), Form::default(), Vec::new());
         assert_eq!(again.unwrap(), block.as_bytes());
     }
 

@@ -1,6 +1,7 @@
 //! XTA's message boxes: a message is taken in once, is seen by its reader alone, and its author can tell where it stands.
 
 mod arriving;
+mod bridge;
 mod looking;
 mod property;
 mod refusals;
