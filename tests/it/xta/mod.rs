@@ -1,6 +1,7 @@
 //! The server of XTA in a whole gateway, over mutual TLS, with clients that have no code of ours: Python's zeep, and what
 //! the reference implementation of JAX-WS has sent. Needs ../shared and a Python with zeep, which `./dev test` makes.
 
+mod bridge;
 mod replay;
 
 use std::path::{Path, PathBuf};
