@@ -18,27 +18,18 @@ def actor(base):
         type='xoev', category='dbs:testumgebung', mtom=False, no_wsa=False, dump=None))
 
 
+def said(envelope):
+    """What the metadata in an envelope say: texts and attributes, in the order of the document, but what a schema presupposes."""
+    found = []
+    for element in envelope.find('.//' + META + 'MessageMetaData').iter():
+        name, text = z.etree.QName(element).localname, (element.text or '').strip()
+        found += [[name, text]] if text else []
+        found += [[name + '@' + key, value] for key, value in sorted(element.attrib.items()) if value != 'false']
+    return found
+
+
 def told(actor):
-    """The metadata in what was received last: texts and attributes, in the order of the document."""
-    root = actor.c.plugins[-1].last_received['envelope'].find('.//' + META + 'MessageMetaData')
-    said = []
-    for element in root.iter():
-        name = z.etree.QName(element).localname
-        text = (element.text or '').strip()
-        said += [[name, text]] if text else []
-        said += [[name + '@' + key, value] for key, value in sorted(element.attrib.items())]
-    return said
-
-
-def sent(actor):
-    root = actor.c.plugins[-1].last_sent['envelope'].find('.//' + META + 'MessageMetaData')
-    said = []
-    for element in root.iter():
-        name = z.etree.QName(element).localname
-        text = (element.text or '').strip()
-        said += [[name, text]] if text else []
-        said += [[name + '@' + key, value] for key, value in sorted(element.attrib.items())]
-    return said
+    return said(actor.c.plugins[-1].last_received['envelope'])
 
 
 def send(x, author, reader, *files):
@@ -49,7 +40,7 @@ def send(x, author, reader, *files):
     mid = x.create_id(author)
     meta = x.meta(mid, author, reader, sum(len(it['_value_1']) for it in contents))
     x.send(meta, contents[0], contents[1:])
-    return {'id': mid, 'meta': sent(x)}
+    return {'id': mid, 'meta': said(x.c.plugins[-1].last_sent['envelope'])}
 
 
 def report(x, author, mid):
@@ -73,8 +64,8 @@ def read(x, reader):
     contents = [message] + (z.dig(got['body'], 'Attachment') or [])
     rid = z.dig(got['header'], 'MsgBoxRequestID')
     x.close(reader, mid, rid)
-    said = [[it['filename'], it['_value_1'].hex()] for it in contents]
-    return {'id': mid, 'listed': listed, 'meta': meta, 'contents': said}
+    bytes_of = [[it['filename'], it['_value_1'].hex()] for it in contents]
+    return {'id': mid, 'listed': listed, 'meta': meta, 'contents': bytes_of}
 
 
 command, base, *rest = sys.argv[2:]
