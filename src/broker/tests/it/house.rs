@@ -125,6 +125,7 @@ impl Gateway {
     }
 
     /// A gateway with a message box for the authority of Soest, on a database as [`Gateway::on`] says.
+    #[allow(dead_code, reason = "made for tests of what binds transports")]
     pub async fn with_box(
         database: Option<String>,
         clock: Arc<dyn Clock>,

@@ -27,11 +27,9 @@ pub(super) fn told(
                 way.delivery = written(at);
                 records.push(info(at, "relay", &sent_on(message, event))?);
             }
-            EventKind::MessageDelivered => {
-                if way.initial_fetch.is_none() {
-                    way.initial_fetch = written(at);
-                    records.push(info(at, "fetch", "fetched by its reader")?);
-                }
+            EventKind::MessageDelivered if way.initial_fetch.is_none() => {
+                way.initial_fetch = written(at);
+                records.push(info(at, "fetch", "fetched by its reader")?);
             }
             EventKind::MessageProcessed => {
                 way.delivery = written(at);
