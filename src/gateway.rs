@@ -56,6 +56,10 @@ impl Gateway {
             .with_partners(config.partners.clone())
             .with_ends(parties.ends().into_iter().chain(xta.ends()).collect())
             .with_ttl(Duration::from_secs(u64::from(config.limits.ttl_hours) * 3_600));
+        let house = match &config.xta {
+            Some(xta) => house.with_box_server(xta.server.clone()),
+            None => house,
+        };
         let house = Arc::new(house);
         let mut adapters = registry::adapters(config, &outbound, &clock)?;
         let broker = Broker::new(Parts {

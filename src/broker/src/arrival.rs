@@ -5,13 +5,14 @@
 //! so the same delivery may come again at any time, also by two nodes at once. Nothing is refused that a partner
 //! could not send better: what cannot be opened, or whose id was used with other content, waits as a clarification.
 
-use model::message::{Door, Message};
+use model::message::{Direction, Door, Message};
 use model::rights::Action;
 use model::standard::Source;
 use model::{Authority, Caller, EventKind, Finding, Id, MessageState, Report, Scope, Timestamp};
 use serde_json::Value;
 use store::{Payload, PayloadWriterBlocking, StoredPayload, Work};
 
+use crate::carried::Carried;
 use crate::intake::{Checked, Known, check, enqueue_processing, identify};
 use crate::process::with_finding;
 use crate::relay::check_body;
@@ -38,6 +39,8 @@ pub struct Arrival {
     pub not_before: Option<Timestamp>,
     /// What its sender was promised, if it will ask what became of it.
     pub sent: Option<Sent>,
+    /// What the transport carries with it.
+    pub carried: Option<Carried>,
     /// A test message.
     pub test: bool,
 }
@@ -213,7 +216,7 @@ impl Broker {
         Ok(message.map(|message| (found.answer.unwrap_or_default(), message)))
     }
 
-    /// Takes an arrival back that is not to be processed yet: it is returned, with a rule that says why.
+    /// Takes an arrival back that is not to be processed yet, or what is not to be sent on yet: it is returned, with a rule that says why.
     ///
     /// # Errors
     /// `NotFound` if the sender used no such ticket; `WrongState` if it is processed already.
@@ -227,7 +230,11 @@ impl Broker {
         let tenant = &caller.may(Action::SendMessages)?.tenant;
         let found = self.promised(tenant, sender, ticket).await?;
         let (_, mut message) = found.ok_or(model::Error::NotFound { kind: "message" })?;
-        if message.state != MessageState::Accepted {
+        let waits = match message.direction {
+            Direction::In => message.state == MessageState::Accepted,
+            Direction::Out => message.state == MessageState::Ready,
+        };
+        if !waits {
             return Err(model::Error::WrongState { state: message.state.name() }.into());
         }
         message.report = Some(with_finding(message.report.take(), rule));
@@ -278,6 +285,9 @@ impl Broker {
         let mut work = Work::new();
         self.use_ticket(&mut work, arrival, message);
         self.take_in_rows(&mut work, message, stored, supersedes);
+        if let Some(carried) = &arrival.carried {
+            carried.keep(&mut work, message)?;
+        }
         if arrival.finding.is_none() {
             let now = message.received_at;
             enqueue_processing(&mut work, message, arrival.not_before.map_or(now, |moment| moment.max(now)));
@@ -327,7 +337,7 @@ fn tickets(authority: &Authority) -> String {
 }
 
 /// Where it is remembered what a sender was promised.
-fn promises(sender: &str) -> String {
+pub(crate) fn promises(sender: &str) -> String {
     format!("sent:{sender}")
 }
 

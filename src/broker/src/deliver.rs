@@ -53,9 +53,13 @@ impl Broker {
         let now = self.now();
         message.state = MessageState::Delivered;
         message.updated_at = now;
+        let carried = self.carried(&message.tenant, message.id).await?;
         let mut supersedes = None;
         for _ in 0..4 {
             let mut work = self.transaction_one(&received, &stored, supersedes);
+            if let Some(carried) = &carried {
+                carried.keep(&mut work, &received)?;
+            }
             let actor = Actor { kind: "partner".to_owned(), id: received.partner.clone() };
             work.insert_event(&notes::of_message(EventKind::MessageAccepted, &received, &actor, now));
             work.update_message(&message, MessageState::Ready);
@@ -139,7 +143,6 @@ impl Broker {
         tenant: &str,
         stored: &StoredPayload,
     ) -> Result<Message, Error> {
-        let identity = message.identity.clone().ok_or(Error::Internal)?;
         let sender = message.authority.to_string();
         Ok(Message {
             id: ids::derived_id(message.id, "received"),
@@ -147,7 +150,7 @@ impl Broker {
             file_name: message.file_name.clone(),
             test: message.test,
             related: Some(message.id),
-            ..self.incoming(tenant, recipient, (Door::Local, &sender), Some(identity), stored)?
+            ..self.incoming(tenant, recipient, (Door::Local, &sender), message.identity.clone(), stored)?
         })
     }
 }

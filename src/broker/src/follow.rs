@@ -10,7 +10,7 @@ use serde_json::json;
 use store::{Job, NewJob, Work};
 
 use crate::process::with_finding;
-use crate::send::delivery;
+
 use crate::{Broker, Error, notes};
 
 /// Kind of the job.
@@ -51,7 +51,7 @@ impl Broker {
             return self.finish(job, Work::new()).await;
         };
         // Whatever is wrong now may be mended until the message's time is over.
-        let followed = self.bounded(adapter.follow(&delivery(&message))).await;
+        let followed = self.bounded(adapter.follow(&self.delivery_of(&message).await?)).await;
         let followed = followed.map_err(|failure| Failure { kind: FailureKind::Transient, ..failure })?;
         let mut work = Work::new();
         match followed {

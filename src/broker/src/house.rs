@@ -165,6 +165,7 @@ pub struct House {
     partners: Vec<PartnerEntry>,
     ends: Ends,
     ttl: Duration,
+    box_server: String,
 }
 
 /// How long a message may take where nothing else is said: a week.
@@ -174,7 +175,8 @@ impl House {
     /// The house as configured. `most_bytes` is the largest message taken, in bytes.
     pub fn new(tenants: Vec<Tenant>, reads: Reads, most_bytes: u64) -> Self {
         let tenants = tenants.into_iter().map(|tenant| (tenant.id.clone(), tenant)).collect();
-        House { tenants, reads, most_bytes, partners: vec![], ends: Ends::new(), ttl: TTL }
+        let box_server = "amtsbote".to_owned();
+        House { tenants, reads, most_bytes, partners: vec![], ends: Ends::new(), ttl: TTL, box_server }
     }
 
     /// The same with partners outside of it.
@@ -187,6 +189,17 @@ impl House {
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
+    }
+
+    /// The same with another name of the server whose message boxes its authorities have.
+    pub fn with_box_server(mut self, name: String) -> Self {
+        self.box_server = name;
+        self
+    }
+
+    /// The name of the server whose message boxes its authorities have.
+    pub fn box_server(&self) -> &str {
+        &self.box_server
     }
 
     /// How long a message may take until it is delivered, and how long it may lie in a mailbox.

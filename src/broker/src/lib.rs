@@ -5,6 +5,8 @@
 //! process   transaction 2: state, records, events, mailbox, replies   (process, translate)
 //! prepare   an outgoing message is written and checked like anyone's   (prepare)
 //! relay     takes in, hands out and proves what is not for the gateway (relay)
+//! letterbox into the message box of an authority whose reader fetches by XTA
+//! onward    takes in what goes on to somebody else
 //! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
 //! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
@@ -14,6 +16,7 @@
 
 mod access;
 mod arrival;
+mod carried;
 mod clarify;
 mod content;
 mod deliver;
@@ -31,10 +34,12 @@ mod inbox;
 mod intake;
 mod known;
 mod lanes;
+mod letterbox;
 mod messages;
 mod notebook;
 mod notes;
 mod once;
+mod onward;
 mod prepare;
 mod pressure;
 mod process;
@@ -66,6 +71,7 @@ use store::Store;
 
 pub use access::{NewToken, TokenSecret, Wanted};
 pub use arrival::{Arrival, Sent};
+pub use carried::Carried;
 pub use content::Upload;
 pub use erasure::Erasure;
 pub use error::Error;
@@ -73,8 +79,10 @@ pub use exchange::NewExchange;
 pub use hooks::{LONGEST_OVERLAP, NewSubscription, SubscriptionChange, SubscriptionSecret};
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
+pub use letterbox::message_box;
 pub use notebook::Notebook;
 pub use once::Once;
+pub use onward::Onward;
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};
 pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Turn};

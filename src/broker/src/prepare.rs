@@ -8,6 +8,7 @@ use model::message::Door;
 use model::standard::{Outgoing, OutgoingContent, Records, Written};
 use model::{
     Actor, EventKind, Failure, Finding, Id, Message, MessageState, PayloadRef, Record, RecordKind, Scope,
+    Timestamp,
 };
 use serde_json::json;
 use store::{Job, NewJob, Store, StoredPayload, Work};
@@ -62,7 +63,17 @@ impl Broker {
     /// The job that delivers a message which is ready. What goes outside must be there within the time that its service
     /// allows.
     pub(crate) fn enqueue_delivery(&self, work: &mut Work, message: &Message) {
-        let now = self.now();
+        self.enqueue_delivery_between(work, message, self.now(), None);
+    }
+
+    /// The same for one that is not to leave before `starts`, and is of no use after `ends`.
+    pub(crate) fn enqueue_delivery_between(
+        &self,
+        work: &mut Work,
+        message: &Message,
+        starts: Timestamp,
+        ends: Option<Timestamp>,
+    ) {
         let goes_outside = matches!(message.door, Door::Adapter | Door::Osci | Door::Xta);
         let lane = if goes_outside { "to" } else { "local" };
         let job = NewJob {
@@ -72,12 +83,13 @@ impl Broker {
             kind: "deliver".to_owned(),
             subject: message.id,
             detail: json!(null),
-            next_at: now,
+            next_at: starts,
             // The receipt must not overtake the import result, nor anything its own process.
             fifo_key: message.exchange.map(|exchange| format!("exchange:{exchange}")),
         };
         if goes_outside {
-            work.enqueue_call(&job, Some(now.plus(self.ttl(message))));
+            let in_time = starts.plus(self.ttl(message));
+            work.enqueue_call(&job, Some(ends.map_or(in_time, |end| end.min(in_time))));
         } else {
             work.enqueue(&job);
         }

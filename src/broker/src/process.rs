@@ -29,11 +29,17 @@ impl Broker {
             return self.finish(job, Work::new()).await;
         }
         let Some(payload) = message.payload.clone() else { return Err(Error::ContentUnavailable) };
+        if self.is_boxed_container(&message).await? {
+            return self.put_into_box(job, message).await;
+        }
         let content = self.store().open_payload(&job.tenant, payload.id).await?;
         let checked = self.check_content(content, message.file_name.clone()).await?;
         message.identity = checked.identity;
         message.report = Some(checked.report);
         self.check_recipient(&mut message).await?;
+        if self.goes_into_box(&message).await? {
+            return self.put_into_box(job, message).await;
+        }
         let acceptable = message.report.as_ref().is_some_and(Report::is_acceptable);
         let Some(identity) = message.identity.clone().filter(|_| acceptable) else {
             return match is_told(&message) {

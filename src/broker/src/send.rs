@@ -32,6 +32,7 @@ impl Broker {
         let Some(adapter) = self.adapters.get(id) else {
             return Err(Failure::permanent("broker.no-adapter", "the partner's adapter is not there").into());
         };
+        let delivery = self.delivery_of(&message).await?;
         let offers = |capability| adapter.descriptor().capabilities.contains(&capability);
         // What an earlier attempt left open, and this one does not answer.
         let mut unknown = job.calling;
@@ -39,7 +40,7 @@ impl Broker {
             if !offers(Capability::Reconcile) {
                 return Err(uncertain().into());
             }
-            match self.bounded(adapter.reconcile(&delivery(&message))).await {
+            match self.bounded(adapter.reconcile(&delivery)).await {
                 Ok(Some(receipt)) => return self.sent(job, message, receipt, &**adapter).await,
                 Ok(None) => unknown = false,
                 Err(failure) => return Err(self.blamed(job, may_be_asked(failure, true)).await?.into()),
@@ -50,7 +51,6 @@ impl Broker {
         }
         let content = self.content_of(&message).await?;
         self.mark_call(job, true).await?;
-        let delivery = delivery(&message);
         let failure = match self.bounded(adapter.deliver(&delivery, Some(content))).await {
             Ok(receipt) => return self.sent(job, message, receipt, &**adapter).await,
             Err(failure) => failure,
@@ -138,6 +138,18 @@ impl Broker {
         Ok(self.store().note_lane(&job.tenant, &job.lane, None).await?)
     }
 
+    /// What the adapter is told, with what another transport carried with the message.
+    pub(crate) async fn delivery_of(&self, message: &Message) -> Result<Delivery, Error> {
+        let mut delivery = delivery(message);
+        if let Some(carried) = self.carried(&message.tenant, message.id).await? {
+            if !carried.metadata.is_null() {
+                delivery.detail["xta"] = carried.metadata;
+            }
+            delivery.detail["container"] = json!(carried.container);
+        }
+        Ok(delivery)
+    }
+
     async fn content_of(&self, message: &Message) -> Result<Content, Error> {
         let reference = message.payload.as_ref().ok_or(Error::ContentUnavailable)?;
         let payload = self.store().open_payload(&message.tenant, reference.id).await?;
@@ -159,7 +171,7 @@ fn may_be_asked(failure: Failure, can_ask: bool) -> Failure {
 }
 
 /// What the adapter is told about the message beside its content.
-pub(crate) fn delivery(message: &Message) -> Delivery {
+fn delivery(message: &Message) -> Delivery {
     let identity = message.identity.as_ref();
     let payload = message.payload.as_ref();
     Delivery {

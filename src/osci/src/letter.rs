@@ -155,7 +155,8 @@ impl Letter<'_> {
                 message.namespaces.clone_from(&handed.message.namespaces);
                 handed.blocks()?
             }
-            Carried::Nothing | Carried::Own(_) => Foreign::default(),
+            Carried::Own(content) => Foreign { custom: content.headers.clone(), ..Foreign::default() },
+            Carried::Nothing => Foreign::default(),
         };
         let envelope = envelope(&message, foreign, mark);
         let signature = match self.signer {

@@ -20,6 +20,7 @@ use crate::message::{Message, Named};
 use crate::names::{Kind, OSCI, Order, SOAP};
 use crate::read::assembly::Assembly;
 use crate::transport::{Limits, kind_of};
+use crate::write::declarations;
 use crate::{Error, Result};
 
 /// Longest text of a code in a fault, in bytes.
@@ -143,6 +144,29 @@ impl Package {
         let (ordinals, signature) = (std::mem::take(&mut assembly.ordinals), assembly.signature);
         let (message, defect) = assembly.finish()?;
         Ok(Unverified { package: self, message, defect, ordinals, signature })
+    }
+
+    /// A header block in a foreign namespace, as the only child of a document that declares what the envelope declares; `None` if
+    /// the message has none of this name, or more than one.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it has more than `most` bytes.
+    pub fn header(
+        &self,
+        message: &Message,
+        (namespace, local): (&str, &str),
+        most: u64,
+    ) -> Result<Option<String>> {
+        let mut named = message.custom.iter().filter(|it| it.namespace == namespace && it.local == local);
+        let (Some(header), None) = (named.next(), named.next()) else { return Ok(None) };
+        let place = header.block.place.clone();
+        if place.end.saturating_sub(place.start) > most {
+            return Err(Error::Malformed("a foreign header block is too large"));
+        }
+        let mut text = format!("<header{}>", declarations(&message.namespaces));
+        self.xml.open_range(place).read_to_string(&mut text)?;
+        text.push_str("</header>");
+        Ok(Some(text))
     }
 
     /// Whether something stands behind the last part, where no signature covers it.

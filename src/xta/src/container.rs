@@ -19,7 +19,7 @@ use crate::v5::names::{CORE, current};
 
 mod writing;
 
-pub use writing::{write, write_parts, write_reply};
+pub use writing::{is_encrypted_document, write, write_parts, write_reply};
 
 /// Namespace of the web service in version 3.
 const XTA: &str = "http://xoev.de/transport/xta/211";

@@ -5,7 +5,7 @@ mod attacks;
 mod chunks;
 mod mediate;
 mod nodes;
-mod party;
+pub(crate) mod party;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -17,7 +17,7 @@ use super::{Bed, Python, codes, keys, port, secret};
 const ABSENT: &str = "bab:09999901";
 
 /// How the county reaches the town.
-pub(super) struct Way {
+pub(crate) struct Way {
     pub(super) mode: &'static str,
     /// Whose keys the county has.
     pub(super) sender: &'static str,
@@ -29,13 +29,13 @@ pub(super) struct Way {
     pub(super) receiver: Option<String>,
 }
 
-pub(super) const STORE: Way =
+pub(crate) const STORE: Way =
     Way { mode: "store", sender: "alice", recipient: "bob", breaks: None, receiver: None };
 
 /// The two gateways: Alice's keys are the county's, Bob's the town's, and the intermediary runs in the town's gateway.
-pub(super) struct Houses {
-    pub(super) county: Gateway,
-    pub(super) town: Gateway,
+pub(crate) struct Houses {
+    pub(crate) county: Gateway,
+    pub(crate) town: Gateway,
     pub(super) url: String,
 }
 
@@ -88,11 +88,22 @@ async fn prepare(engine: &Engine, who: &[&str], edits: &[(&str, &str)], more: &s
 
 impl Houses {
     pub(super) async fn open(engine: &Engine, way: Way) -> Self {
+        let mut houses = Houses::prepare(engine, way).await;
+        houses.start().await;
+        houses
+    }
+
+    pub(crate) async fn start(&mut self) {
+        self.town.start().await.unwrap();
+        self.county.start().await.unwrap();
+    }
+
+    /// The same before they are started.
+    pub(crate) async fn prepare(engine: &Engine, way: Way) -> Self {
         let port = port();
         let url = format!("http://127.0.0.1:{port}/osci");
         let receiver = way.receiver.clone().unwrap_or_else(|| format!("{url}/recipient"));
-        let mut town = town(engine, port, way.sender, &receiver).await;
-        town.start().await.unwrap();
+        let town = town(engine, port, way.sender, &receiver).await;
         let line = match way.breaks {
             Some(at) => breaking(url.clone(), at).await,
             None => url.clone(),
@@ -112,18 +123,17 @@ impl Houses {
             (&*format!("key = \"{COUNTY_KEY}\""), &*own),
             (&*format!("key = \"{TOWN_KEY}\""), &*format!("key = \"{ABSENT}\"")),
         ];
-        let mut county = prepare(engine, &[way.sender], &edits, &more).await;
-        county.start().await.unwrap();
+        let county = prepare(engine, &[way.sender], &edits, &more).await;
         Houses { county, town, url }
     }
 
-    pub(super) async fn close(self) {
+    pub(crate) async fn close(self) {
         self.county.remove().await.unwrap();
         self.town.remove().await.unwrap();
     }
 
     /// A client that acts for one of the two authorities.
-    pub(super) async fn client(gateway: &Gateway, tenant: &str, authority: &str) -> Client {
+    pub(crate) async fn client(gateway: &Gateway, tenant: &str, authority: &str) -> Client {
         let roles = ["system", "record-keeping", "operator"];
         let rights = Rights { tenant, roles: &roles, unit: "*", service: "*", authority: Some(authority) };
         gateway.client(&gateway.token("test", rights).await.unwrap()).unwrap()
@@ -248,7 +258,7 @@ async fn a_case_file_is_handed_over_as_a_request() {
 
 /// What a line does to the request of this number, from 1.
 #[derive(Clone, Copy)]
-pub(super) enum Break {
+pub(crate) enum Break {
     /// It is lost on its way.
     Request(usize),
     /// It arrives, and its answer is lost.

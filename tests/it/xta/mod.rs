@@ -2,6 +2,7 @@
 //! the reference implementation of JAX-WS has sent. Needs ../shared and a Python with zeep, which `./dev test` makes.
 
 mod bad;
+mod bridge;
 mod party;
 mod replay;
 

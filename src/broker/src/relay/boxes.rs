@@ -105,7 +105,8 @@ impl Relay {
                     RelayStage::Received => continue,
                     RelayStage::Waiting | RelayStage::HandedOut => {}
                 }
-                self.note_received(&mut work, found, &caller.actor, now);
+                let relayed = self.note_received(&mut work, found, &caller.actor, now);
+                self.0.confirm_sender(&mut work, &relayed.message).await?;
                 changes = true;
             }
             if changes {

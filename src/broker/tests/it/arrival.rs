@@ -31,6 +31,7 @@ fn arrival(ticket: &str, finding: Option<&str>) -> Arrival {
         facts: json!({ "messageId": ticket }),
         not_before: None,
         sent: None,
+        carried: None,
         test: false,
     }
 }

@@ -100,6 +100,10 @@ fn tenant(id: &str, key: Authority) -> Tenant {
     }
 }
 
+fn tenants() -> Vec<Tenant> {
+    vec![tenant("soest", soest()), tenant("lippstadt", lippstadt()), tenant("unna", unna())]
+}
+
 impl Gateway {
     pub async fn start() -> Self {
         Gateway::with(Arc::new(SystemClock), Arc::new(Nowhere), None).await
@@ -119,8 +123,25 @@ impl Gateway {
         partners: Vec<PartnerEntry>,
         adapters: Vec<Arc<dyn Adapter>>,
     ) -> Self {
-        let Gateway { broker, folder } = Gateway::build(clock, Arc::new(Nowhere), None, partners, None).await;
-        Gateway { broker: broker.with_adapters(adapters), folder }
+        Gateway::build(clock, Arc::new(Nowhere), None, partners, None).await.with_adapters(adapters)
+    }
+
+    /// A gateway with a message box for the authority of Soest, on a database as [`Gateway::on`] says.
+    #[allow(dead_code, reason = "made for tests of what binds transports")]
+    pub async fn with_box(
+        database: Option<String>,
+        clock: Arc<dyn Clock>,
+        partners: Vec<PartnerEntry>,
+        adapters: Vec<Arc<dyn Adapter>>,
+    ) -> Self {
+        let mut tenants = tenants();
+        tenants[0].authorities[0].xta_box = true;
+        let nowhere = Arc::new(Nowhere);
+        Gateway::of(tenants, clock, nowhere, None, partners, database).await.with_adapters(adapters)
+    }
+
+    fn with_adapters(self, adapters: Vec<Arc<dyn Adapter>>) -> Self {
+        Gateway { broker: self.broker.with_adapters(adapters), folder: self.folder }
     }
 
     /// A gateway on the database of this URL; on one of its own if there is none.
@@ -129,6 +150,17 @@ impl Gateway {
     }
 
     async fn build(
+        clock: Arc<dyn Clock>,
+        outbound: Arc<dyn Outbound>,
+        stamping: Option<Stamping>,
+        partners: Vec<PartnerEntry>,
+        database: Option<String>,
+    ) -> Self {
+        Gateway::of(tenants(), clock, outbound, stamping, partners, database).await
+    }
+
+    async fn of(
+        tenants: Vec<Tenant>,
         clock: Arc<dyn Clock>,
         outbound: Arc<dyn Outbound>,
         stamping: Option<Stamping>,
@@ -145,8 +177,6 @@ impl Gateway {
         })
         .await
         .unwrap();
-        let tenants =
-            vec![tenant("soest", soest()), tenant("lippstadt", lippstadt()), tenant("unna", unna())];
         let house = House::new(tenants, vec![("toy".into(), "1".into())], 1 << 20);
         let house = Arc::new(house.with_partners(partners));
         let broker = Broker::new(Parts {

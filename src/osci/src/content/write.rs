@@ -18,7 +18,7 @@ use crate::message::Named;
 use crate::names::ENVELOPE;
 use crate::package::{Attachment, OWN_DIGEST};
 use crate::transport::Limits;
-use crate::write::Xml;
+use crate::write::{Block, Xml};
 use crate::{Error, Result};
 
 /// Bytes that are encoded at a time; each piece but the last must end without padding.
@@ -61,6 +61,8 @@ pub struct NewContent {
     /// Encrypted containers, and those in the clear.
     containers: [Plaintext; 2],
     pub(crate) attachments: Vec<(Attachment, Plaintext)>,
+    /// Header blocks in foreign namespaces that go with it.
+    pub(crate) headers: Vec<Block>,
 }
 
 /// Keeps the bytes of an attachment.
@@ -103,7 +105,18 @@ impl NewContent {
     ) -> Result<Self> {
         let mut clear = limits.staging();
         clear.write_all(containers.as_bytes())?;
-        Ok(NewContent { containers: [limits.staging().finish(), clear.finish()], attachments })
+        Ok(NewContent {
+            containers: [limits.staging().finish(), clear.finish()],
+            attachments,
+            headers: vec![],
+        })
+    }
+
+    /// The same with a header block in a foreign namespace, given as XML that needs no namespace from outside and has this `Id`.
+    /// It is signed with the order.
+    pub fn with_header(mut self, id: &str, xml: String) -> Self {
+        self.headers.push(Block { id: id.to_owned(), xml });
+        self
     }
 
     /// The XML of the ContentPackage.
@@ -159,7 +172,7 @@ impl<'a> Maker<'a> {
     /// If the place where it is kept fails.
     pub fn finish(self) -> Result<NewContent> {
         let containers = [self.sealed.finish(), self.clear.finish()];
-        Ok(NewContent { containers, attachments: self.attachments })
+        Ok(NewContent { containers, attachments: self.attachments, headers: vec![] })
     }
 
     fn id(&mut self, word: &str) -> String {

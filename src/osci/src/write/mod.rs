@@ -131,7 +131,7 @@ fn prefix_of(namespaces: &mut Vec<(Option<String>, String)>, uri: &str, wanted: 
     name
 }
 
-fn declarations(namespaces: &[(Option<String>, String)]) -> String {
+pub(crate) fn declarations(namespaces: &[(Option<String>, String)]) -> String {
     let mut text = String::new();
     for (prefix, uri) in namespaces {
         match prefix.as_deref() {

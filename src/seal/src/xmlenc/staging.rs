@@ -4,7 +4,7 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, BufReader, Read, Write},
+    io::{self, BufReader, Read, Seek, SeekFrom, Write},
     ops::Range,
     os::unix::fs::FileExt,
     path::Path,
@@ -117,7 +117,7 @@ impl Plaintext {
         let (from, to) = self.cut(range);
         let piece = usize::try_from(to - from).map_or(PIECE, |length| length.clamp(1, PIECE));
         let (offset, end) = (self.start + from, self.start + to);
-        BufReader::with_capacity(piece, PlaintextReader { kept: &self.kept, offset, end })
+        BufReader::with_capacity(piece, PlaintextReader { kept: &self.kept, start: offset, offset, end })
     }
 }
 
@@ -130,6 +130,7 @@ impl fmt::Debug for Plaintext {
 /// Reads a [`Plaintext`].
 pub struct PlaintextReader<'a> {
     kept: &'a Kept,
+    start: u64,
     offset: u64,
     end: u64,
 }
@@ -148,6 +149,20 @@ impl Read for PlaintextReader<'_> {
         };
         self.offset += count as u64;
         Ok(count)
+    }
+}
+
+impl Seek for PlaintextReader<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(place) => self.start.checked_add(place),
+            SeekFrom::End(by) => self.end.checked_add_signed(by),
+            SeekFrom::Current(by) => self.offset.checked_add_signed(by),
+        };
+        let target = target.filter(|&target| target >= self.start);
+        // Behind the end there is nothing to read.
+        self.offset = target.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?.min(self.end);
+        Ok(self.offset - self.start)
     }
 }
 

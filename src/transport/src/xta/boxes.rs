@@ -8,8 +8,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use broker::house::XtaReader;
-use broker::{Broker, Relay, RelayDelivery, RelayStage, Relayed};
-use model::{Actor, Authority, Caller, Message, MessageState, Role, Scope, Timestamp, ids};
+use broker::{Broker, Page, Relay, RelayDelivery, RelayStage, Relayed, message_box};
+use model::{Actor, Authority, Caller, Event, Message, MessageState, Role, Scope, Timestamp, ids};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use xta::model::{Availability, Key, MetaData, Party, Record, Report, Severity, Status};
@@ -17,9 +17,12 @@ use xta::{Error, Fault, Result};
 
 use super::account::Account;
 use super::kept::KeptMeta;
+use super::{letter, timeline};
 
 /// Why a message came to nothing that its author has taken back.
 pub(super) const TAKEN_BACK: &str = "message.taken-back";
+/// Events of a message that a report is made of.
+const MOST_EVENTS: u32 = 100;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// How message boxes are kept.
@@ -102,7 +105,8 @@ impl Boxes {
             let is_listed = is_any || own.xta_services.iter().any(|offered| offered == service);
             // What is agreed with an account is offered to it.
             let is_known = is_any || !own.xta_services.is_empty() || !account.services.is_empty();
-            let is_available = (is_any || is_booked(account, service)) && (is_listed || own.xta_services.is_empty());
+            let is_available =
+                (is_any || is_booked(account, service)) && (is_listed || own.xta_services.is_empty());
             return Ok(Availability { is_available: is_known.then_some(is_available), parameters: vec![] });
         }
         let entry = self.wait(self.broker.entry(&account.tenant, &key)).map_err(|error| {
@@ -133,11 +137,18 @@ impl Boxes {
             None => {
                 let sent = self.wait(self.broker.promised(&account.tenant, &member.actor.id, &ticket));
                 let (body, message) = sent.map_err(|error| failed(&error))?.ok_or(Fault::UNKNOWN_ID)?;
-                told_of_arrival(&body, &message)?
+                timeline::told(meta(&body)?, &message, &self.events(&member, &message)?)?
             }
         };
         let time = written(self.now()).ok_or(Fault::INTERNAL)?;
         Ok(Report { meta, time, server: self.settings.server.clone(), status, records })
+    }
+
+    /// What happened to a message so far.
+    fn events(&self, member: &Caller, message: &Message) -> Result<Vec<Event>> {
+        let page = Page { after: None, limit: MOST_EVENTS };
+        let events = self.wait(self.broker.message_timeline(member, message.id, &page));
+        Ok(events.map_err(|error| failed(&error))?.into_iter().map(|(_, event)| event).collect())
     }
 
     /// Takes a message of the account back that is not to be delivered yet. Doing it again changes nothing.
@@ -196,7 +207,7 @@ pub(super) fn member(account: &Account) -> Caller {
 
 /// Key of a party's message box. No mailbox of another transport has such a name.
 pub(super) fn mailbox(party: &Authority) -> String {
-    format!("xta:{party}")
+    message_box(party.as_str())
 }
 
 /// A message id as the relay knows it.
@@ -229,10 +240,13 @@ pub(super) fn body(meta: &KeptMeta, bytes: u64) -> Value {
     json!({ "meta": meta, "bytes": bytes })
 }
 
-/// Metadata as the author wrote them, with the size of what was taken in.
+/// Metadata as the author wrote them, or else made of what is known, with the size of what was taken in.
 pub(super) fn meta(body: &Value) -> Result<MetaData> {
     let kept = body.get("meta").cloned().and_then(|meta| serde_json::from_value::<KeptMeta>(meta).ok());
-    let mut meta = MetaData::from(kept.ok_or(Fault::INTERNAL)?);
+    let mut meta = match kept {
+        Some(kept) => MetaData::from(kept),
+        None => letter::meta(body.get("letter").ok_or(Fault::INTERNAL)?).ok_or(Fault::INTERNAL)?,
+    };
     let bytes = body.get("bytes").and_then(Value::as_u64).filter(|bytes| *bytes > 0);
     meta.size = bytes.or(meta.size);
     Ok(meta)
@@ -269,34 +283,13 @@ fn told(relayed: &Relayed, now: Timestamp) -> Result<(MetaData, Status, Vec<Reco
     Ok((meta_of(delivery, now)?, status, records))
 }
 
-/// What is told of a message that an authority of the house takes in itself.
-fn told_of_arrival(body: &Value, message: &Message) -> Result<(MetaData, Status, Vec<Record>)> {
-    let mut meta = meta(body)?;
-    meta.delivery.initial_send = written(message.received_at);
-    meta.delivery.delivery = written(message.received_at);
-    let mut records = vec![info(message.received_at, "submission", "taken in")?];
-    let status = match message.state {
-        MessageState::Confirmed => {
-            meta.delivery.reception = written(message.updated_at);
-            records.push(info(message.updated_at, "reception", "received by its reader")?);
-            Status::Green
-        }
-        MessageState::Returned => {
-            records.push(returned(message)?);
-            Status::Red
-        }
-        _ => Status::Open,
-    };
-    Ok((meta, status, records))
-}
-
-fn info(moment: Timestamp, code: &str, reason: &str) -> Result<Record> {
+pub(super) fn info(moment: Timestamp, code: &str, reason: &str) -> Result<Record> {
     let time = written(moment).ok_or(Fault::INTERNAL)?;
     Ok(Record { severity: Severity::Info, time, code: code.to_owned(), reason: reason.to_owned() })
 }
 
 /// Why a message came to nothing: by the rule that was found last.
-fn returned(message: &Message) -> Result<Record> {
+pub(super) fn returned(message: &Message) -> Result<Record> {
     let rule = message.report.iter().flat_map(|report| &report.findings).next_back();
     let reason = rule.map_or("returned", |finding| finding.rule.as_str());
     let record = info(message.updated_at, "return", reason)?;

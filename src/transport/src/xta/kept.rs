@@ -7,8 +7,8 @@ use xta::model::{Content, ContentRole, DeliveryAttributes, Extension, Key, MetaD
 /// Metadata of a message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct KeptMeta {
-    pub(super) is_test: bool,
+pub(crate) struct KeptMeta {
+    pub(crate) is_test: bool,
     delivery: KeptDelivery,
     author: KeptParty,
     sender: Option<KeptParty>,
@@ -93,18 +93,18 @@ enum KeptScenario {
 /// A content, and where it lies in the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct KeptContent {
+pub(crate) struct KeptContent {
     /// Its place in the container of the message.
-    pub(super) index: usize,
+    pub(crate) index: usize,
     /// Name of its entry.
-    pub(super) entry: String,
+    pub(crate) entry: String,
     /// Bytes that it has.
-    pub(super) length: u64,
+    pub(crate) length: u64,
     role: KeptRole,
     media_type: String,
     description: Option<String>,
     encoding: Option<String>,
-    pub(super) file_name: Option<String>,
+    pub(crate) file_name: Option<String>,
     id: Option<String>,
     language: Option<String>,
     size: Option<u64>,
@@ -285,7 +285,7 @@ impl From<KeptScenario> for Scenario {
 
 impl KeptContent {
     /// The content at a place of the container, in this entry; its length is not known yet.
-    pub(super) fn new(index: usize, content: &Content, entry: String) -> Self {
+    pub(crate) fn new(index: usize, content: &Content, entry: String) -> Self {
         let role = match content.role {
             ContentRole::Message => KeptRole::Message,
             ContentRole::Attachment => KeptRole::Attachment,
@@ -308,7 +308,7 @@ impl KeptContent {
     }
 
     /// What it says of itself.
-    pub(super) fn content(&self) -> Content {
+    pub(crate) fn content(&self) -> Content {
         let role = match self.role {
             KeptRole::Message => ContentRole::Message,
             KeptRole::Attachment => ContentRole::Attachment,

@@ -14,20 +14,26 @@
 //! | `cursor` | where looking through a message box goes on |
 //! | `package` | the contents of a message as they are kept |
 //! | `kept` | metadata as they are kept |
+//! | `along` | metadata that go along with a message |
+//! | `letter` | metadata of messages whose author gave none |
+//! | `timeline` | what is told of a message that was handed over or sent on |
 //! | [`party`] | the gateway as author and reader at servers elsewhere |
 
 mod account;
 mod accounts;
+pub(crate) mod along;
 mod answering;
 mod boxes;
 mod cursor;
 mod desk;
 mod door;
-mod kept;
-mod package;
+pub(crate) mod kept;
+mod letter;
+pub(crate) mod package;
 pub mod party;
 mod reading;
 mod sending;
+mod timeline;
 mod wsdl;
 mod wsdl_v5;
 

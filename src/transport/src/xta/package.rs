@@ -22,7 +22,7 @@ const MOST_LIST: u64 = 8 << 20;
 const NAME_CHARS: usize = 100;
 
 /// Writes a container. Dropped before its end, it leaves nothing behind.
-pub(super) struct Packer {
+pub(crate) struct Packer {
     zip: ZipWriter<StreamWriter<PayloadWriterBlocking>>,
     contents: Vec<KeptContent>,
     /// Bytes that all contents may still have.
@@ -32,12 +32,12 @@ pub(super) struct Packer {
 
 impl Packer {
     /// A container for at most `most` bytes of content.
-    pub(super) fn new(writer: PayloadWriterBlocking, most: u64) -> Self {
+    pub(crate) fn new(writer: PayloadWriterBlocking, most: u64) -> Self {
         Packer { zip: ZipWriter::new_stream(writer), contents: Vec::new(), left: most, said: 0 }
     }
 
     /// Begins a content; the one before is complete.
-    pub(super) fn begin(&mut self, index: usize, content: &Content) -> Result<()> {
+    pub(crate) fn begin(&mut self, index: usize, content: &Content) -> Result<()> {
         if self.contents.len() == MOST_CONTENTS || self.contents.iter().any(|it| it.index == index) {
             return Err(Fault::TOO_LARGE.into());
         }
@@ -53,7 +53,7 @@ impl Packer {
     }
 
     /// Ends the container. Returns it with the bytes of all contents together.
-    pub(super) fn finish(mut self) -> Result<(StoredPayload, u64)> {
+    pub(crate) fn finish(mut self) -> Result<(StoredPayload, u64)> {
         self.contents.sort_by_key(|it| it.index);
         let bytes = self.contents.iter().map(|it| it.length).sum();
         self.zip.start_file(LIST, stored()).map_err(io::Error::from)?;
@@ -78,8 +78,21 @@ impl Write for Packer {
     }
 }
 
+/// The contents of a container of ours, each with the place where its bytes begin.
+pub(crate) fn contents(source: impl Read + Seek) -> Result<Vec<(KeptContent, u64)>> {
+    let mut zip = ZipArchive::new(source).map_err(io::Error::from)?;
+    let mut list = Vec::new();
+    zip.by_name(LIST).map_err(io::Error::from)?.take(MOST_LIST).read_to_end(&mut list)?;
+    let kept: Vec<KeptContent> = serde_json::from_slice(&list).map_err(io::Error::from)?;
+    let placed = kept.into_iter().map(|content| {
+        let start = zip.by_name(&content.entry).map_err(io::Error::from)?.data_start();
+        Ok((content, start))
+    });
+    placed.collect()
+}
+
 /// A container that is read again.
-pub(super) struct Unpacked {
+pub(crate) struct Unpacked {
     payload: Payload,
     places: Vec<Place>,
     listed: Vec<(Content, u64)>,
@@ -93,16 +106,17 @@ struct Place {
 
 impl Unpacked {
     /// Opens a container of ours.
-    pub(super) fn open(payload: Payload) -> Result<Self> {
-        let placed = places(payload.blocking())?;
-        let place = |(start, (_, length)): &(u64, (Content, u64))| Place { start: *start, length: *length };
-        let places = placed.iter().map(place).collect();
-        let listed = placed.into_iter().map(|(_, content)| content).collect();
+    pub(crate) fn open(payload: Payload) -> Result<Self> {
+        let (mut places, mut listed) = (Vec::new(), Vec::new());
+        for (content, start) in contents(payload.blocking())? {
+            places.push(Place { start, length: content.length });
+            listed.push((content.content(), content.length));
+        }
         Ok(Unpacked { payload, places, listed })
     }
 
     /// The bytes of one of the contents.
-    pub(super) fn section(&self, index: usize) -> Result<Section> {
+    pub(crate) fn section(&self, index: usize) -> Result<Section> {
         let place = self.places.get(index).ok_or(Fault::INTERNAL)?;
         Ok(Section::of(&self.payload, place.start, place.length))
     }
@@ -118,18 +132,47 @@ impl Contents for Unpacked {
     }
 }
 
-/// The contents of a container of ours, each with the place where its bytes begin.
-pub(super) fn places(container: impl Read + Seek) -> Result<Vec<(u64, (Content, u64))>> {
-    let mut zip = ZipArchive::new(container).map_err(io::Error::from)?;
-    let mut list = Vec::new();
-    zip.by_name(LIST).map_err(io::Error::from)?.take(MOST_LIST).read_to_end(&mut list)?;
-    let kept: Vec<KeptContent> = serde_json::from_slice(&list).map_err(io::Error::from)?;
-    let mut placed = Vec::new();
-    for content in &kept {
-        let start = zip.by_name(&content.entry).map_err(io::Error::from)?.data_start();
-        placed.push((start, (content.content(), content.length)));
+/// A payload that is the only content itself.
+pub(crate) struct Single {
+    payload: Payload,
+    listed: [(Content, u64); 1],
+}
+
+impl Single {
+    /// The content that a payload is, by the name of its file.
+    pub(crate) fn new(payload: Payload, file_name: Option<&str>) -> Self {
+        let size = payload.size();
+        let content = Content {
+            media_type: media_type(file_name).to_owned(),
+            file_name: file_name.map(str::to_owned),
+            size: Some(size).filter(|&size| size > 0),
+            ..Content::default()
+        };
+        Single { payload, listed: [(content, size)] }
     }
-    Ok(placed)
+}
+
+impl Contents for Single {
+    fn list(&self) -> &[(Content, u64)] {
+        &self.listed
+    }
+
+    fn open(&self, _index: usize) -> Result<Box<dyn Read + '_>> {
+        Ok(Box::new(self.payload.blocking()))
+    }
+}
+
+/// The media type of a file that says none, by the ending of its name.
+pub(crate) fn media_type(file_name: Option<&str>) -> &'static str {
+    let ending =
+        file_name.and_then(|name| name.rsplit_once('.')).map(|(_, ending)| ending.to_ascii_lowercase());
+    match ending.as_deref() {
+        Some("xml") => "application/xml",
+        Some("zip") => "application/zip",
+        Some("pdf") => "application/pdf",
+        Some("txt") => "text/plain",
+        _ => "application/octet-stream",
+    }
 }
 
 /// Entries are not compressed, so that a content can be read from any place on.

@@ -1,15 +1,16 @@
 //! Message boxes that their readers look through, fetch from, and close messages of. A reader sees nothing but its own:
 //! whatever else there is, is as if it were not there.
 
-use broker::{BoxFilter, RelayDelivery};
+use broker::{BoxFilter, Payload, RelayDelivery};
 use model::{Caller, Id, Timestamp};
-use xta::server::backend::{Fetched, Listed, NoMatch, Position, Rest, Selector};
+use serde_json::Value;
+use xta::server::backend::{Contents, Fetched, Listed, NoMatch, Position, Rest, Selector};
 use xta::{Fault, Result};
 
 use super::account::Account;
 use super::boxes::{Boxes, failed, member, meta_of, ticket};
 use super::cursor::Cursor;
-use super::package::Unpacked;
+use super::package::{Single, Unpacked};
 
 /// Most entries of one answer, and as many as are given if nothing is said.
 const MOST_ENTRIES: u32 = 100;
@@ -87,7 +88,7 @@ impl Boxes {
                 (Err(error), _) | (_, Err(error)) => return Err(failed(&error)),
             };
             let position = self.position(&member, cursor.behind(delivery.enters_at, delivery.message))?;
-            let contents = Box::new(Unpacked::open(content)?);
+            let contents = opened(content, &delivery.body)?;
             return Ok(Fetched { meta: meta_of(&delivery, self.now())?, position, contents });
         }
         Err(Fault::UNKNOWN_ID.into())
@@ -119,6 +120,15 @@ impl Boxes {
         let rest = Rest::Pending(left.map_err(|error| failed(&error))?);
         Ok(Position { iterator: behind.write(), rest })
     }
+}
+
+/// The contents of a delivery: those of the container, or the one that the payload is.
+fn opened(payload: Payload, body: &Value) -> Result<Box<dyn Contents>> {
+    if body.get("single").and_then(Value::as_bool) != Some(true) {
+        return Ok(Box::new(Unpacked::open(payload)?));
+    }
+    let file_name = body.get("file").and_then(Value::as_str);
+    Ok(Box::new(Single::new(payload, file_name)))
 }
 
 /// A selection within the party's own message box.

@@ -1,27 +1,27 @@
 //! Messages that an account sends: what metadata alone forbid is refused before any content is read; the rest is written
 //! as it comes, checked, and taken in by one transaction with its message id. For an authority whose reader fetches by XTA
-//! it waits in the message box, for any other it is an arrival. What a server of XTA delivers to a reader for whom we answer
-//! (`deliverMessage` of version 5) is an arrival, too; it comes with a message id of that server, and coming again it is the same.
+//! it waits in the message box, for any other it is an arrival, and for somebody outside it is sent on. What a server of XTA delivers to
+//! a reader for whom we answer (`deliverMessage` of version 5) is an arrival, too; it comes with a message id of that server, and coming
+//! again it is the same.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
-use broker::{Arrival, BoxTerms, Broker, Checked, NewDelivery, Sent, StoredPayload};
+use broker::{Arrival, BoxTerms, Broker, Carried, Checked, NewDelivery, Onward, Sent, StoredPayload};
 use model::message::{Door, Finding};
 use model::{Actor, Authority, Caller, Timestamp};
 use serde_json::{Value, json};
-use xta::model::{Content, ContentRole, MetaData};
+use xta::model::{Content, ContentRole, MetaData, Party};
 use xta::server::backend::{Contents, Receiving, Reply, Wish};
 use xta::{Error, Fault, Result};
 
 use super::account::Account;
+use super::along::MOST_META;
 use super::answering::{Asked, synchronous};
 use super::boxes::{Boxes, body, end_of_day, failed, is_booked, mailbox, member, meta, moment, ticket};
 use super::kept::KeptMeta;
 use super::package::{Packer, Unpacked};
 
-/// Most bytes of metadata, as they are kept.
-const MOST_META: usize = 60 * 1024;
 /// Most messages that one says it answers.
 pub(super) const MOST_RELATED: usize = 100;
 /// Contents that are shown to the standards of the house.
@@ -80,7 +80,15 @@ impl Boxes {
             return Err(Fault::TOO_LARGE.into());
         }
         let writer = self.relay.writer(&member).map_err(|error| failed(&error))?;
-        let packer = Packer::new(writer, account.container_bytes);
+        let most = match place.target {
+            // What its reader does not take is refused here: its author can still mend it.
+            Target::Outside(most) => account.container_bytes.min(most),
+            _ => account.container_bytes,
+        };
+        if meta.size.is_some_and(|size| size > most) {
+            return Err(Fault::TOO_LARGE.into());
+        }
+        let packer = Packer::new(writer, most);
         let subject = meta.subject.clone().filter(|subject| subject.len() <= SUBJECT_BYTES);
         let (account, test) = (account.clone(), kept.is_test);
         let told = Told { account, member, body: Value::Null, ticket, place, way, terms, subject, test };
@@ -92,17 +100,35 @@ impl Boxes {
         let in_house = self.reader(account, &meta.reader);
         let Way::Sent(wish) = way else {
             let reader = in_house.ok_or(Fault::PARAMETERS)?;
-            return Ok(Place { keeper: reader.clone(), reader, is_box: false });
+            return Ok(Place { keeper: reader.clone(), reader, target: Target::House });
         };
         if wish == Wish::Asynchronous
             && let Some(reader) = self.who_waits(account, meta)?
         {
-            return Ok(Place { reader, keeper: account.party.clone(), is_box: true });
+            return Ok(Place { reader, keeper: account.party.clone(), target: Target::Box });
         }
-        let reader = in_house.ok_or(Fault::PARAMETERS)?;
+        let Some(reader) = in_house else { return self.outside(account, &meta.reader, wish) };
         self.check_wish(account, &reader, &meta.service, wish)?;
         let is_fetched = self.settings.fetching.contains(&(account.tenant.clone(), reader.clone()));
-        Ok(Place { keeper: reader.clone(), reader, is_box: is_fetched })
+        let target = if is_fetched { Target::Box } else { Target::House };
+        Ok(Place { keeper: reader.clone(), reader, target })
+    }
+
+    /// A place outside. The gateway is the sender of its own authorities only: for others it sends nothing on.
+    fn outside(&self, account: &Account, reader: &Party, wish: Wish) -> Result<Place> {
+        let is_ours = account.caller.authority.as_ref() == Some(&account.party);
+        let reader: Authority = reader.id.trim().parse().map_err(|_| Fault::PARAMETERS)?;
+        if !is_ours {
+            return Err(Fault::PARAMETERS.into());
+        }
+        let takes = self.wait(self.broker.takes_bytes(&account.tenant, &account.party, &reader));
+        let most = takes.map_err(|error| failed(&error))?.ok_or(Fault::PARAMETERS)?;
+        match wish {
+            Wish::Synchronous => Err(Fault::ONLY_ASYNCHRONOUS.into()),
+            Wish::Asynchronous => {
+                Ok(Place { keeper: account.party.clone(), reader, target: Target::Outside(most) })
+            }
+        }
     }
 
     /// When a message is to be delivered, and what it answers.
@@ -155,8 +181,18 @@ struct Place {
     reader: Authority,
     /// The authority of the house whose it is; of an answer, that of its author.
     keeper: Authority,
-    /// Into the reader's message box; otherwise it is an arrival.
-    is_box: bool,
+    target: Target,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// It waits in the reader's message box.
+    Box,
+    /// It is an arrival.
+    House,
+    /// It is sent on to its reader, who takes so many bytes.
+    Outside(u64),
 }
 
 /// A message that is being taken in.
@@ -216,9 +252,10 @@ impl Receiver<'_> {
                 return Err(error);
             }
         };
-        match told.place.is_box {
-            true => boxes.put(told, stored)?,
-            false => boxes.hand_over(told, stored, whole)?,
+        match told.place.target {
+            Target::Box => boxes.put(told, stored)?,
+            Target::House => boxes.hand_over(told, stored, whole)?,
+            Target::Outside(_) => boxes.send_on(told, stored, whole)?,
         }
         asked.map(|asked| boxes.answer_to(&asked)).transpose()
     }
@@ -279,14 +316,8 @@ impl Boxes {
             }
         };
         let caller = Caller { actor: Actor { kind: "partner".to_owned(), id: party }, ..told.member.clone() };
-        let (stored, file_name) = match wait {
-            Some(_) => (container, Some(CONTAINER.to_owned())),
-            None => {
-                let taken_out = take_out(&self.broker, &caller, &container);
-                self.discard(container);
-                taken_out?
-            }
-        };
+        let (stored, file_name) = self.as_it_goes(&caller, container, wait)?;
+        let carried = Carried { ticket: Some(told.ticket.clone()), ..Carried::default() };
         let arrival = Arrival {
             door: Door::Xta,
             ticket,
@@ -297,6 +328,7 @@ impl Boxes {
             facts: json!({ "messageId": told.ticket, "account": told.account.id }),
             not_before: told.terms.not_before,
             sent,
+            carried: Some(carried),
             test: told.test,
         };
         match self.wait(self.broker.take_arrival(&caller, arrival, stored)) {
@@ -304,6 +336,50 @@ impl Boxes {
             Err(broker::Error::TicketRefused) => Err(self.not_usable(&told.member, &told.ticket)),
             Err(error) => Err(failed(&error)),
         }
+    }
+
+    /// Sends a message on to somebody outside, in the name of the authority of the house that wrote it: its only content, if a
+    /// standard recognises it, or else the whole container.
+    fn send_on(&self, told: Told, container: StoredPayload, whole: Option<&'static str>) -> Result<()> {
+        let party = told.account.party.to_string();
+        let caller = Caller { actor: Actor { kind: "partner".to_owned(), id: party }, ..told.member.clone() };
+        let (stored, file_name) = self.as_it_goes(&caller, container, whole)?;
+        let onward = Onward {
+            door: Door::Xta,
+            from: told.account.party.clone(),
+            to: told.place.reader,
+            file_name,
+            carried: Carried {
+                metadata: told.body.get("meta").cloned().unwrap_or_default(),
+                container: whole.is_some(),
+                ticket: Some(told.ticket.clone()),
+                related: told.terms.related,
+            },
+            sent: Sent { sender: told.member.actor.id.clone(), ticket: told.ticket.clone(), body: told.body },
+            not_before: told.terms.not_before,
+            obsolete_at: told.terms.obsolete_at,
+            test: told.test,
+        };
+        match self.wait(self.broker.send_on(&caller, onward, stored)) {
+            Ok(_) => Ok(()),
+            Err(broker::Error::TicketRefused) => Err(self.not_usable(&told.member, &told.ticket)),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    /// What goes on of a container, with its name: the whole if there is a reason for it, or else its only content.
+    fn as_it_goes(
+        &self,
+        caller: &Caller,
+        container: StoredPayload,
+        whole: Option<&'static str>,
+    ) -> Result<(StoredPayload, Option<String>)> {
+        if whole.is_some() {
+            return Ok((container, Some(CONTAINER.to_owned())));
+        }
+        let taken_out = take_out(&self.broker, caller, &container);
+        self.discard(container);
+        taken_out
     }
 
     /// Removes what was written and is not needed.
@@ -344,7 +420,7 @@ pub(super) fn looked_at(
         is_recognised |= match check {
             true => {
                 let checked = broker.check_source(&mut source, name);
-                is_sound(&checked.map_err(|error| failed(&error))?)?
+                is_sound(&checked.map_err(|error| failed(&error))?, content)?
             }
             false => broker.recognises_source(&mut source, name).map_err(|error| failed(&error))?,
         };
@@ -380,10 +456,12 @@ pub(super) fn take_out(
     Ok((stored, unpacked.list().first().and_then(|(content, _)| content.file_name.clone())))
 }
 
-/// Whether a standard recognises a content; an error if it does and refuses it.
-fn is_sound(checked: &Checked) -> Result<bool> {
+/// Whether a standard recognises a content; an error if it does and refuses it. What says that it is XML must be; other bytes
+/// may look like the beginning of some.
+fn is_sound(checked: &Checked, content: &Content) -> Result<bool> {
     let findings = &checked.report.findings;
-    if checked.identity.is_none() && findings.iter().all(|finding| finding.rule == "message.unknown") {
+    let is_unknown = findings.iter().all(|finding| finding.rule == "message.unknown");
+    if checked.identity.is_none() && (is_unknown || !says_xml(content)) {
         return Ok(false);
     }
     if checked.report.is_acceptable() {
@@ -391,4 +469,11 @@ fn is_sound(checked: &Checked) -> Result<bool> {
     }
     let is_encoding = findings.iter().any(|finding| finding.rule == "xml.encoding");
     Err(if is_encoding { Fault::ENCODING } else { Fault::SCHEMA }.into())
+}
+
+/// Whether a content says of itself that it is XML, by its media type or the name of its file.
+fn says_xml(content: &Content) -> bool {
+    let kind = content.media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let name = content.file_name.as_deref().unwrap_or_default().to_ascii_lowercase();
+    kind.ends_with("/xml") || kind.ends_with("+xml") || name.ends_with(".xml")
 }

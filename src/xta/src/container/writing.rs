@@ -201,6 +201,18 @@ fn start_core_content<W: Write>(writer: &mut xml::Writer<W>, content: &Content, 
     Ok(writer.start(name, &attributes)?)
 }
 
+/// Whether a document is an encrypted container that can be written: well-formed, and an `EncryptedData`.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn is_encrypted_document(document: impl Read) -> Result<bool> {
+    match write_encrypted(&mut xml::Writer::new(io::sink())?, document) {
+        Ok(()) => Ok(true),
+        Err(Error::Io(error)) => Err(Error::Io(error)),
+        Err(_) => Ok(false),
+    }
+}
+
 /// Writes the document of an encrypted container, element by element, so that nothing but XML gets into the envelope.
 fn write_encrypted<W: Write>(writer: &mut xml::Writer<W>, document: impl Read) -> Result<()> {
     let mut reader = Reader::new(io::BufReader::new(document), xml::Limits::default());

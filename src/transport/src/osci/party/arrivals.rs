@@ -6,7 +6,7 @@ use std::io;
 
 use ::osci::message::Message as Said;
 use ::osci::package::Package;
-use broker::{Arrival, Broker, StoredPayload};
+use broker::{Arrival, Broker, Carried, StoredPayload};
 use model::message::{Door, Finding};
 use model::{Actor, Authority, Caller, Id, Message, Role, Scope};
 use seal::x509::Certificate;
@@ -14,9 +14,11 @@ use seal::xmlenc::Plaintext;
 use serde_json::json;
 
 use super::acknowledgement::{self, Acknowledgement};
+use super::carried;
 use super::line::Lines;
 use super::unpack::{Leaf, Rule, unpack};
 use super::{Partner, Party};
+use crate::xta::along;
 
 /// Whom a delivery comes from that names no certificate.
 const NOBODY: &str = "anonymous";
@@ -52,6 +54,8 @@ struct Chosen {
     name: Option<String>,
     finding: Option<Rule>,
     stored: StoredPayload,
+    /// Several contents, as a container of XTA.
+    is_container: bool,
 }
 
 impl Arrivals {
@@ -76,8 +80,8 @@ impl Arrivals {
             return Ok(first);
         }
         let chosen = self.choose(lines, delivered)?;
-        let arrival =
-            Arrival { file_name: chosen.name, finding: chosen.finding.map(Finding::error), ..arrival };
+        let arrival = self.with_metadata(arrival, delivered, &chosen);
+        let arrival = Arrival { file_name: chosen.name, ..arrival };
         let taken = self.broker.take_arrival(&chosen.caller, arrival, chosen.stored);
         lines.runtime.block_on(taken)
     }
@@ -91,6 +95,32 @@ impl Arrivals {
         let [leaf] = leaves.as_slice() else { return None };
         let is_believed = self.distrust(lines, delivered, leaf).is_ok_and(|rule| rule.is_none());
         acknowledgement::read(&leaf.bytes).filter(|_| is_believed)
+    }
+
+    /// The same with why it waits, and with the metadata of XTA that it brings. They count only for whoever signed it, and
+    /// for the owner of the mailbox.
+    fn with_metadata(&self, mut arrival: Arrival, delivered: &Delivered<'_>, chosen: &Chosen) -> Arrival {
+        arrival.finding = chosen.finding.map(Finding::error);
+        let fetches = self.has_box(delivered.party);
+        let Some(meta) = carried::metadata(delivered.package, delivered.message) else {
+            let container = Carried { container: true, ..Carried::default() };
+            return Arrival { carried: chosen.is_container.then_some(container), ..arrival };
+        };
+        let authority = delivered.party.authority.as_str();
+        if meta.author.id.trim() != chosen.caller.actor.id || meta.reader.id.trim() != authority {
+            arrival.finding.get_or_insert_with(|| Finding::error("osci-party.metadata"));
+        }
+        let carried = along::carried(&meta, chosen.is_container, fetches);
+        arrival.test = meta.is_test;
+        arrival.facts["xtaMessageId"] = json!(carried.ticket);
+        arrival.facts["inReplyTo"] = json!(carried.related);
+        Arrival { carried: Some(carried), ..arrival }
+    }
+
+    /// Whether the readers of an authority look into a message box.
+    fn has_box(&self, party: &Party) -> bool {
+        let entry = self.broker.house().authority(&party.tenant, &party.authority);
+        entry.is_some_and(|entry| entry.xta_box)
     }
 
     fn arrival(&self, delivered: &Delivered<'_>) -> Arrival {
@@ -109,6 +139,7 @@ impl Arrivals {
             }),
             not_before: None,
             sent: None,
+            carried: None,
             test: false,
         }
     }
@@ -123,6 +154,9 @@ impl Arrivals {
             Ok(Err(rule)) => return self.whole(lines, delivered, rule),
             Ok(Ok(leaves)) => leaves,
         };
+        if self.has_box(delivered.party) && carried::is_container(&leaves).map_err(kept_badly)? {
+            return self.all(lines, delivered, &leaves);
+        }
         let only = leaves.len() == 1;
         for leaf in leaves {
             let caller = self.caller(lines, delivered, &leaf.authors)?;
@@ -133,18 +167,44 @@ impl Arrivals {
                     None => self.distrust(lines, delivered, &leaf)?,
                     doubt => doubt,
                 };
-                return Ok(Chosen { caller, name: leaf.name, finding, stored });
+                return Ok(Chosen { caller, name: leaf.name, finding, stored, is_container: false });
             }
             lines.runtime.block_on(self.broker.discard_arrival(stored));
         }
         self.whole(lines, delivered, "osci-party.no-message")
     }
 
+    /// All contents as a container of XTA, for a reader who takes them together. Whoever signed the first must have signed all.
+    fn all(
+        &self,
+        lines: &Lines,
+        delivered: &Delivered<'_>,
+        leaves: &[Leaf],
+    ) -> Result<Chosen, broker::Error> {
+        let Some(first) = leaves.first() else {
+            return self.whole(lines, delivered, "osci-party.no-content");
+        };
+        let caller = self.caller(lines, delivered, &first.authors)?;
+        let mut finding = delivered.doubt;
+        for leaf in leaves {
+            if finding.is_some() {
+                break;
+            }
+            finding = match self.caller(lines, delivered, &leaf.authors)? == caller {
+                true => self.distrust(lines, delivered, leaf)?,
+                false => Some("osci-party.unknown-sender"),
+            };
+        }
+        let writer = self.broker.arrival_writer(&caller)?;
+        let stored = carried::pack(writer, leaves, self.broker.most_bytes()).map_err(kept_badly)?;
+        Ok(Chosen { caller, name: None, finding, stored, is_container: true })
+    }
+
     /// The package as it came.
     fn whole(&self, lines: &Lines, delivered: &Delivered<'_>, rule: Rule) -> Result<Chosen, broker::Error> {
         let caller = self.caller(lines, delivered, &[])?;
         let stored = self.write(&caller, &delivered.package.raw)?;
-        Ok(Chosen { caller, name: None, finding: Some(rule), stored })
+        Ok(Chosen { caller, name: None, finding: Some(rule), stored, is_container: false })
     }
 
     fn write(&self, caller: &Caller, bytes: &Plaintext) -> Result<StoredPayload, broker::Error> {
@@ -213,4 +273,10 @@ impl Arrivals {
             authority: Some(delivered.party.authority.clone()),
         })
     }
+}
+
+/// Contents that could not be kept together.
+fn kept_badly(error: ::xta::Error) -> broker::Error {
+    tracing::error!(code = error.code(), "the contents of a delivery could not be kept together");
+    broker::Error::Internal
 }

@@ -4,7 +4,7 @@
 //! A message id is issued once for each message and remembered before it is used. Every attempt uses the same: the
 //! intermediary takes an id once, so however often something breaks off, the message is with its recipient once.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use ::osci::card::{ProcessCardBundle, TimeStamp};
@@ -12,15 +12,18 @@ use ::osci::client::{Answered, NewOrder, SIGNER_ID};
 use ::osci::code::Code;
 use ::osci::content::write::{Author, Maker, NewContainer, NewContent, NewPart};
 use ::osci::message::{Certificates, Named, SelectionRule};
+use ::xta::v3::header::ID as METADATA_ID;
 use async_trait::async_trait;
 use broker::Notebook;
 use broker::house::{OSCI_ADAPTER, OsciMode};
 use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt};
 use model::{Authority, Failure, Id};
+use seal::xmlenc::Staging;
 use serde_json::{Value, json};
 use tokio_util::io::SyncIoBridge;
 
 use super::arrivals::Delivered;
+use super::carried::{header_of, pack_all};
 use super::line::{Session, blocking, said};
 use super::{Parties, Partner, Party, verdict};
 
@@ -58,6 +61,10 @@ pub struct Parcel {
     pub subject: Option<String>,
     /// Name of the file.
     pub name: String,
+    /// Metadata of XTA, as a header block.
+    pub header: Option<String>,
+    /// Whether it is a container of XTA, whose contents are sent one by one.
+    pub is_container: bool,
 }
 
 impl Courier {
@@ -183,15 +190,26 @@ impl Inner {
         mut content: impl Read,
     ) -> ::osci::Result<NewContent> {
         let lines = &self.parties.0.lines;
-        let name = attachment_name(&parcel.name);
         let recipient = recipient(partner);
-        let mut maker = Maker::new(&lines.policy, &lines.limits);
-        maker.add(NewContainer {
-            parts: vec![NewPart::Attachment(&name, &mut content)],
-            authors: vec![Author { signer: &party.signer, method: party.method, certificate: SIGNER_ID }],
-            readers: vec![&recipient],
-        })?;
-        maker.finish()
+        let author = Author { signer: &party.signer, method: party.method, certificate: SIGNER_ID };
+        let made = if parcel.is_container {
+            let mut staging = Staging::new(lines.limits.memory, lines.limits.package);
+            io::copy(&mut content, &mut staging)?;
+            pack_all(lines, author, &recipient, &staging.finish())?
+        } else {
+            let name = attachment_name(&parcel.name);
+            let mut maker = Maker::new(&lines.policy, &lines.limits);
+            maker.add(NewContainer {
+                parts: vec![NewPart::Attachment(&name, &mut content)],
+                authors: vec![author],
+                readers: vec![&recipient],
+            })?;
+            maker.finish()?
+        };
+        Ok(match &parcel.header {
+            Some(header) => made.with_header(METADATA_ID, header.clone()),
+            None => made,
+        })
     }
 
     /// The message id of an earlier attempt.
@@ -380,11 +398,14 @@ fn parcel(delivery: &Delivery) -> Result<Parcel, Failure> {
         service: text("service").map(str::to_owned),
         subject: Some(words).filter(|words| !words.is_empty()),
         name: text("fileName").unwrap_or("message").to_owned(),
+        header: header_of(&delivery.detail)
+            .map_err(|error| Failure::permanent("osci-party.metadata", error.code()))?,
+        is_container: delivery.detail.get("container").and_then(Value::as_bool).unwrap_or(false),
     })
 }
 
 /// A file's name as a Content-ID: it also stands in ids of the XML, where few characters may.
-fn attachment_name(name: &str) -> String {
+pub(super) fn attachment_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
     let name: String = name.chars().map(plain).collect();
     // The ending says more than the beginning.

@@ -8,6 +8,7 @@
 //! | `verdict` | what a code, or no answer at all, means for a message |
 //! | `known` | partners of the configuration and of the directory |
 //! | `courier` | sending: the broker's adapter |
+//! | `carried` | metadata and containers of XTA, out and in |
 //! | `unpack` | opening a delivery: decrypted, its authors verified |
 //! | `arrivals` | handing what was opened to the broker |
 //! | `fetcher` | fetching from mailboxes |
@@ -19,6 +20,7 @@
 mod acknowledgement;
 mod arrivals;
 mod called;
+mod carried;
 mod courier;
 mod fetcher;
 mod known;

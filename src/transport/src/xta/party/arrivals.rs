@@ -12,6 +12,7 @@ use xta::client::Sink;
 use xta::model::{Content, MetaData};
 
 use super::{Parties, Party, Server};
+use crate::xta::along;
 use crate::xta::boxes::ticket;
 use crate::xta::package::Packer;
 use crate::xta::sending::{CONTAINER, looked_at, take_out};
@@ -82,7 +83,11 @@ impl Arrivals<'_> {
             (Some(_), Some(_)) => None,
         };
         let finding = doubt.or(wait).map(Finding::error);
-        let arrival = Arrival { file_name, finding, ..self.arrival(message_id, meta) };
+        let fetches = broker.house().authority(&self.party.tenant, &self.party.authority);
+        let fetches = fetches.is_some_and(|entry| entry.xta_box);
+        let carried = meta.filter(|meta| along::is_usable(meta));
+        let carried = carried.map(|meta| along::carried(meta, wait.is_some(), fetches));
+        let arrival = Arrival { file_name, finding, carried, ..self.arrival(message_id, meta) };
         self.parties.0.lines.runtime.block_on(broker.take_arrival(&caller, arrival, stored))
     }
 
@@ -102,6 +107,7 @@ impl Arrivals<'_> {
             }),
             not_before: None,
             sent: None,
+            carried: None,
             test: meta.is_some_and(|meta| meta.is_test),
         }
     }

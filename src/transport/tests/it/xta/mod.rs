@@ -2,6 +2,7 @@
 
 mod answering;
 mod arriving;
+mod bridge;
 mod looking;
 mod property;
 mod refusals;

@@ -1,0 +1,49 @@
+//! What a transport carries with a message beside its bytes: the metadata of its author. Kept with the message in the same
+//! transaction and handed to the transport that it goes on by, or to the message box that its reader looks into. The broker
+//! does not read it.
+
+use model::{Id, Message};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::Work;
+
+use crate::relay::check_body;
+use crate::{Broker, Error};
+
+/// Under this name the store keeps it, by the id of the message. Like all that is kept there it is not removed.
+const KEPT: &str = "carried";
+
+/// What was carried with a message.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Carried {
+    /// Metadata of its author, in the form of the transport; at most 64 KiB of JSON. `null`: none.
+    pub metadata: Value,
+    /// Whether the payload is a container of several contents, in the form of the transport, and not a message as it is.
+    pub container: bool,
+    /// Its id for author and reader; absent: it has none but ours.
+    pub ticket: Option<String>,
+    /// Ids of what it answers.
+    pub related: Vec<String>,
+}
+
+impl Carried {
+    /// Rows that keep it with a message.
+    ///
+    /// # Errors
+    /// `Invalid` if it is too large.
+    pub(crate) fn keep(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
+        check_body(&self.metadata)?;
+        let value = serde_json::to_value(self).map_err(|_| Error::Internal)?;
+        work.add_adapter_state(&message.tenant, KEPT, &message.id.to_string(), &value);
+        Ok(())
+    }
+}
+
+impl Broker {
+    /// What was carried with a message, if anything.
+    pub(crate) async fn carried(&self, tenant: &str, message: Id) -> Result<Option<Carried>, Error> {
+        let found = self.store().adapter_state(tenant, KEPT, &message.to_string()).await?;
+        found.map(|value| serde_json::from_value(value).map_err(|_| Error::Internal)).transpose()
+    }
+}
