@@ -92,7 +92,7 @@ async fn a_harmful_arrival_waits_and_is_given_to_nobody() {
     let waiting = bring(&gateway, "a", b"a virus").await.unwrap();
     assert_eq!(waiting.state, MessageState::Parked);
     assert_eq!(waiting.report.as_ref().unwrap().findings[0].rule, "virus.found");
-    let ours = caller("soest", "10");
+    let ours = caller("soest", &waiting.unit);
     let kept = gateway.broker.message_content(&ours, waiting.id).await.map(|_| ()).unwrap_err();
     assert_eq!(kept.code(), "broker.content-unavailable");
     assert_eq!(bring(&gateway, "a", b"a virus").await.unwrap().id, waiting.id, "the same delivery again");
