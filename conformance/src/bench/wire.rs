@@ -149,7 +149,16 @@ pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     if answered == status {
         return Ok(body);
     }
-    Err(Error::Unexpected { what: "a request under load".to_owned(), status: answered, code: String::new() })
+    let code = code(&body);
+    Err(Error::Unexpected { what: "a request under load".to_owned(), status: answered, code })
+}
+
+/// The code of a problem or of a fault, if there is one.
+fn code(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let behind = text.split_once("<code>").or_else(|| text.split_once("\"code\":\""));
+    let code = behind.and_then(|(_, rest)| rest.split(['<', '"']).next());
+    code.unwrap_or_default().to_owned()
 }
 
 /// Reads one answer: its status and its body.

@@ -42,7 +42,8 @@ impl Pieces {
 
     /// The piece with this number.
     fn piece(&mut self, number: u64) -> Vec<u8> {
-        self.noise[..8].copy_from_slice(&number.to_be_bytes());
+        // No piece begins like XML, which contents are looked at for.
+        self.noise[..8].copy_from_slice(&(number | 1 << 63).to_be_bytes());
         match self.form {
             Form::Mtom => self.noise.clone(),
             Form::Inline => STANDARD.encode(&self.noise).into_bytes(),
