@@ -11,5 +11,6 @@ pub mod fairness;
 pub mod gateway;
 pub mod simulate;
 pub mod sync;
+pub mod xta;
 
 pub use error::Error;

@@ -117,6 +117,8 @@ enum BenchName {
     Import,
     /// The intermediary of OSCI-Transport, and its client
     Osci,
+    /// The server of XTA, beside the REST interface
+    Xta,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -175,6 +177,10 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
         }
         Suite::Bench { name: BenchName::Osci, keys, engine, .. } => {
             each(&json!(bench::osci(binary, &Engine::named(engine.name())?, &keys).await?), json);
+            Ok(true)
+        }
+        Suite::Bench { name: BenchName::Xta, engine, .. } => {
+            each(&json!(bench::xta(binary, &Engine::named(engine.name())?).await?), json);
             Ok(true)
         }
         Suite::Guard => {

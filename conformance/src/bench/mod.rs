@@ -13,6 +13,7 @@ mod osci;
 mod soak;
 mod transfer;
 mod wire;
+mod xta;
 
 pub use check::{CheckFigures, check};
 pub use deliver::{DeliverFigures, deliver};
@@ -22,6 +23,7 @@ pub use ingest::{Ingest, IngestFigures, ingest};
 pub use osci::{OsciFigures, osci};
 pub use soak::{Heard, Minute, Soak, SoakFigures, soak};
 pub use transfer::{TransferFigures, transfer};
+pub use xta::{XtaFigures, xta};
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::wire::{self, Run};
 use crate::Error;
+use crate::bed::until;
 use crate::client::items;
 use crate::gateway::{COUNTY, COUNTY_KEY, Engine, Gateway, Rights};
 use crate::simulate::containers;
@@ -61,6 +62,17 @@ impl Node {
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+/// Waits until every event is sealed.
+pub(super) async fn sealed(gateway: &Gateway) -> Result<(), Error> {
+    let (url, http) = (format!("{}/metrics", gateway.operations()), reqwest::Client::new());
+    until("the sealing", PAUSE, async || {
+        let figures = http.get(&url).send().await?.text().await?;
+        let unsealed = figures.lines().find_map(|line| line.strip_prefix("amtsbote_unsealed_events "));
+        Ok((unsealed == Some("0")).then_some(()))
+    })
+    .await
 }
 
 pub(super) fn sender() -> Rights<'static> {

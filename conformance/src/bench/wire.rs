@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::Error;
@@ -68,10 +68,18 @@ pub(super) async fn answers(
     connections: usize,
     status: u16,
 ) -> Result<(Run, Vec<(usize, Vec<u8>)>), Error> {
-    let streams = connect(base, connections).await?;
+    over(&mut connect(base, connections).await?, requests, status).await
+}
+
+/// The same over connections that stand, which are still open behind it.
+pub(super) async fn over<S: AsyncRead + AsyncWrite + Unpin>(
+    streams: &mut [S],
+    requests: Vec<Vec<u8>>,
+    status: u16,
+) -> Result<(Run, Vec<(usize, Vec<u8>)>), Error> {
     let waiting = RefCell::new(requests);
     let begin = Instant::now();
-    let each = streams.into_iter().map(async |mut stream: TcpStream| {
+    let each = streams.iter_mut().map(async |stream: &mut S| {
         let mut answered = vec![];
         loop {
             let (index, request) = {
@@ -80,7 +88,7 @@ pub(super) async fn answers(
                 (waiting.len(), request)
             };
             let begin = Instant::now();
-            let body = ask(&mut stream, &request, status).await?;
+            let body = ask(stream, &request, status).await?;
             answered.push((begin.elapsed(), (index, body)));
         }
     });
@@ -130,18 +138,56 @@ async fn connect(base: &str, connections: usize) -> Result<Vec<TcpStream>, Error
     Ok(streams)
 }
 
-async fn ask(stream: &mut TcpStream, request: &[u8], status: u16) -> Result<Vec<u8>, Error> {
+pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    request: &[u8],
+    status: u16,
+) -> Result<Vec<u8>, Error> {
     stream.write_all(request).await?;
+    stream.flush().await?;
     let (answered, body) = answer(stream).await?;
     if answered == status {
         return Ok(body);
     }
-    Err(Error::Unexpected { what: "a request under load".to_owned(), status: answered, code: String::new() })
+    let code = code(&body);
+    Err(Error::Unexpected { what: "a request under load".to_owned(), status: answered, code })
+}
+
+/// The code of a problem or of a fault, if there is one.
+fn code(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let behind = text.split_once("<code>").or_else(|| text.split_once("\"code\":\""));
+    let code = behind.and_then(|(_, rest)| rest.split(['<', '"']).next());
+    code.unwrap_or_default().to_owned()
 }
 
 /// Reads one answer: its status and its body.
-async fn answer(stream: &mut TcpStream) -> Result<(u16, Vec<u8>), Error> {
-    let early = || Error::from(std::io::Error::from(std::io::ErrorKind::UnexpectedEof));
+pub(super) async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(u16, Vec<u8>), Error> {
+    let Head { status, length, mut read } = head(stream).await?;
+    while read.len() < length {
+        if stream.read_buf(&mut read).await? == 0 {
+            return Err(early());
+        }
+    }
+    read.truncate(length);
+    Ok((status, read))
+}
+
+/// The head of an answer.
+pub(super) struct Head {
+    pub(super) status: u16,
+    /// Bytes of the body.
+    pub(super) length: usize,
+    /// What of it was read already.
+    pub(super) read: Vec<u8>,
+}
+
+fn early() -> Error {
+    std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()
+}
+
+/// Reads the head of one answer.
+pub(super) async fn head<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Head, Error> {
     let mut read = Vec::with_capacity(4 * 1024);
     let head = loop {
         if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -155,11 +201,5 @@ async fn answer(stream: &mut TcpStream) -> Result<(u16, Vec<u8>), Error> {
     let status = text.get(9..12).and_then(|digits| digits.parse().ok()).ok_or_else(early)?;
     let length =
         text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
-    let whole = head + length.ok_or_else(early)?;
-    while read.len() < whole {
-        if stream.read_buf(&mut read).await? == 0 {
-            return Err(early());
-        }
-    }
-    Ok((status, read.split_off(head)))
+    Ok(Head { status, length: length.ok_or_else(early)?, read: read.split_off(head) })
 }

@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::time::Duration;
 
 use osci::client::{Answered, Client, Dialog, NewOrder, Ordered};
 use osci::message::{Body, Certificates};
@@ -13,11 +12,8 @@ use seal::xmlenc::Staging;
 
 use super::people::{failed, said};
 use crate::Error;
-use crate::bed::until;
+use crate::bench::node::sealed;
 use crate::gateway::{COUNTY_KEY, Engine, Gateway};
-
-/// Between two looks at what is not sealed yet; each costs the gateway something, too.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// A gateway whose county runs an intermediary, and has a mailbox there by Bob's certificate.
 pub(super) struct House {
@@ -101,13 +97,7 @@ impl House {
 
     /// Waits until every event is sealed.
     pub(super) async fn sealed(&self) -> Result<(), Error> {
-        let url = format!("{}/metrics", self.gateway.operations());
-        until("the sealing", PAUSE, async || {
-            let figures = self.http.get(&url).send().await?.text().await?;
-            let unsealed = figures.lines().find_map(|line| line.strip_prefix("amtsbote_unsealed_events "));
-            Ok((unsealed == Some("0")).then_some(()))
-        })
-        .await
+        sealed(&self.gateway).await
     }
 }
 
