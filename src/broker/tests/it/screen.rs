@@ -57,6 +57,7 @@ async fn bring(gateway: &Gateway, ticket: &str, bytes: &'static [u8]) -> Result<
         facts: json!({}),
         not_before: None,
         sent: None,
+        carried: None,
         test: false,
     };
     let (broker, by) = (gateway.broker.clone(), from.clone());

@@ -4,6 +4,7 @@ use std::io::{Cursor, Read, Write};
 
 use xta::client::{ACCEPT, Call, Client, Reply, Request, Sink};
 use xta::model::{Content, ContentRole, Key, MetaData, Party, Severity, Status};
+use xta::server::Port;
 use xta::server::backend::{Contents, Rest};
 use xta::{Error, Exception, Fault};
 
@@ -74,7 +75,7 @@ fn ask<T>(
     let request = client.request("https://xta.example.test/xta", call)?;
     let asked = Asked {
         accept: Some(ACCEPT.to_owned()),
-        ..Asked::raw(request.operation.port(), &request.content_type, bytes(&request))
+        ..Asked::raw(Port::V3(request.operation.port()), &request.content_type, bytes(&request))
     };
     let Got { status, content_type, body } = asked.of(backend);
     client.open(&request, status, &content_type, Cursor::new(body)).and_then(read)

@@ -75,6 +75,7 @@ impl Bridge {
             adapter: Some("fake".into()),
             osci: None,
             xta: None,
+            prefer: vec![],
             reads: vec![("toy".into(), "1".into())],
             most_bytes: 2_000,
             may_repeat: false,
