@@ -12,7 +12,7 @@ use model::{
 use store::{Job, StoredPayload, Work};
 
 use crate::house::{OSCI_ADAPTER, XTA_ADAPTER};
-use crate::intake::Known;
+use crate::intake::{Known, dedup_key};
 use crate::process::with_finding;
 use crate::{Broker, Error, notes, reach};
 
@@ -27,7 +27,14 @@ impl Broker {
         let recipient: Authority = message.partner.parse()?;
         let ways = self.ways_of(&message, &recipient).await?;
         let way = reach::choose(ways, message.door, job.calling)?;
-        message.door = way.reach.transport.door();
+        let door = way.reach.transport.door();
+        if message.door != door {
+            // Durable before any call: if its outcome stays open, it is asked for where the call went.
+            message.door = door;
+            let mut work = Work::new();
+            work.update_message(&message, MessageState::Ready);
+            self.store().commit(work).await?;
+        }
         let tenant = match way.reach.transport {
             Transport::Local { tenant, .. } => tenant,
             Transport::Adapter { id, may_repeat } => {
@@ -144,9 +151,14 @@ impl Broker {
         stored: &StoredPayload,
     ) -> Result<Message, Error> {
         let sender = message.authority.to_string();
+        // A message that its author has sent on is known here by its ticket; its recipient knows it by what it says.
+        let dedup_key = match message.exchange {
+            Some(_) => message.dedup_key.clone(),
+            None => dedup_key(message.identity.as_ref(), &stored.reference().sha256),
+        };
         Ok(Message {
             id: ids::derived_id(message.id, "received"),
-            dedup_key: message.dedup_key.clone(),
+            dedup_key,
             file_name: message.file_name.clone(),
             test: message.test,
             related: Some(message.id),

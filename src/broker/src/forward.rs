@@ -16,6 +16,7 @@ use store::{InboxState, StoredPayload, Work};
 use crate::intake::Known;
 use crate::process::partner;
 use crate::repairs::check_note;
+use crate::screen::is_harmful;
 use crate::{Broker, Error, Once, notes};
 
 impl Broker {
@@ -54,6 +55,9 @@ impl Broker {
         if self.store().relay_delivery(&Scope::tenant(&message.tenant), id).await?.is_some() {
             return Err(model::Error::WrongState { state: "relayed" }.into());
         }
+        if is_harmful(message.report.as_ref()) {
+            return Err(Error::ContentUnavailable);
+        }
         let from = way(&message);
         let sender = message.identity.as_ref().map(|identity| partner(&message, identity));
         if from.contains(to) || sender.as_ref() == Some(to) {
@@ -82,8 +86,12 @@ impl Broker {
         once: Option<&Once>,
     ) -> Result<Message, Error> {
         let mut supersedes = None;
+        let carried = self.carried(&message.tenant, message.id).await?;
         for _ in 0..4 {
             let mut work = self.transaction_one(&copy, stored, supersedes);
+            if let Some(carried) = &carried {
+                carried.keep(&mut work, &copy)?;
+            }
             let here = Actor { kind: "partner".to_owned(), id: message.authority.to_string() };
             let taken = notes::of_message(EventKind::MessageAccepted, &copy, &here, copy.updated_at);
             work.insert_event(&taken);

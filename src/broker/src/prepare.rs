@@ -90,6 +90,8 @@ impl Broker {
         if goes_outside {
             let in_time = starts.plus(self.ttl(message));
             work.enqueue_call(&job, Some(ends.map_or(in_time, |end| end.min(in_time))));
+        } else if ends.is_some() {
+            work.enqueue_call(&job, ends);
         } else {
             work.enqueue(&job);
         }

@@ -11,6 +11,7 @@ use serde_json::json;
 use store::{ClarificationFilter, Job, NewJob, Operation, OperationState, Page, Work};
 
 use crate::repairs::check_note;
+use crate::screen::is_harmful;
 use crate::{Broker, Error, Once, notes};
 
 /// Kind of the job.
@@ -198,6 +199,12 @@ impl Broker {
         message: Message,
     ) -> Result<(), Error> {
         let id = message.id;
+        if is_harmful(message.report.as_ref()) {
+            let mut work = Work::new();
+            work.hold_job(job.id, job.epoch);
+            work.advance_operation(&job.tenant, operation.id, id, false);
+            return Ok(self.store().commit(work).await?);
+        }
         let mut work = Work::new();
         work.hold_job(job.id, job.epoch);
         work.advance_operation(&job.tenant, operation.id, id, true);

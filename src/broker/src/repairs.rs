@@ -10,6 +10,7 @@ use serde_json::json;
 use store::{InboxState, NewJob, StoredPayload, Work};
 
 use crate::process::with_finding;
+use crate::screen::is_harmful;
 use crate::{Broker, Error, Incoming, Once, intake, notes};
 
 /// Longest note, in characters.
@@ -180,6 +181,8 @@ impl Broker {
         work.insert_payload(&message.tenant, stored);
         message.identity = identity;
         message.payload = Some(stored.reference().clone());
+        // What was found was found in the bytes before.
+        message.report = None;
         let noted = |mut event: Event| {
             event.kind = EventKind::MessageRepaired;
             event.payloads.insert(0, before.clone());
@@ -216,13 +219,19 @@ impl Broker {
         at: Timestamp,
         noted: impl FnOnce(Event) -> Event,
     ) -> Result<Message, Error> {
-        // What goes out is built and checked anew: what was wrong may have been mended meanwhile.
-        let (state, kind) = match message.direction {
-            Direction::In => (MessageState::Accepted, "process"),
-            Direction::Out => (MessageState::Preparing, "prepare"),
+        // What goes out is built and checked anew: what was wrong may have been mended meanwhile. What was sent on was
+        // built by its author.
+        let (state, kind) = match (message.direction, message.exchange) {
+            (Direction::In, _) => (MessageState::Accepted, "process"),
+            (Direction::Out, Some(_)) => (MessageState::Preparing, "prepare"),
+            (Direction::Out, None) => (MessageState::Ready, "deliver"),
         };
         if message.state != MessageState::Parked {
             return Err(model::Error::WrongState { state: message.state.name() }.into());
+        }
+        // Harmful bytes are not tried again; mended ones may be.
+        if is_harmful(message.report.as_ref()) {
+            return Err(Error::ContentUnavailable);
         }
         let now = self.now();
         self.leave_parked(work, &message, actor).await?;

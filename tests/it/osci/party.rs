@@ -409,14 +409,14 @@ async fn nothing_is_encrypted_for_a_partner_whose_certificate_is_revoked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_partner_signs_by_an_outdated_certificate_waits_for_a_human() {
+async fn what_we_would_sign_by_an_outdated_certificate_does_not_leave() {
     let houses = Houses::open(&Engine::Sqlite, Way { sender: "expired", ..STORE }).await;
     let county = Houses::client(&houses.county, COUNTY, COUNTY_KEY).await;
     let town = Houses::client(&houses.town, TOWN, TOWN_KEY).await;
     hand_over(&county, TOWN_KEY).await;
-    let (first, rule) = parked(&town).await;
-    assert_eq!(rule, "osci-party.certificate-outdated", "{first}");
-    assert_eq!(first["message"]["partner"], COUNTY_KEY);
+    let (first, rule) = parked(&county).await;
+    assert_eq!(rule, "directory.certificate-ended", "{first}");
+    assert_eq!(town.list("/messages").await.unwrap(), Vec::<Value>::new(), "nothing has left");
     houses.close().await;
 }
 

@@ -65,7 +65,7 @@ impl Row {
     }
 
     /// The same with another passage in its body.
-    fn with(self, from: &str, to: &str) -> Self {
+    pub(super) fn with(self, from: &str, to: &str) -> Self {
         let body = String::from_utf8(self.body).unwrap();
         assert!(body.contains(from), "{from}");
         Row { body: body.replacen(from, to, 1).into_bytes(), ..self }
@@ -317,6 +317,9 @@ fn metadata(used: &Used) -> Vec<Row> {
         send()
             .with("</m:Qualifier>", "</m:Qualifier><m:MsgSize>0</m:MsgSize>")
             .named("no size", "Sender 9022"),
+        send()
+            .with("</m:Qualifier>", "</m:Qualifier><m:MsgSize>99999999999</m:MsgSize>")
+            .named("a size beyond the limit", "Sender 9023"),
         attributes("<m:NotBefore>gestern</m:NotBefore>").named("a moment that is none", "Sender 9022"),
         attributes("<m:ObsoleteAfter>2027-02-30</m:ObsoleteAfter>")
             .named("a day that is none", "Sender 9022"),
@@ -353,7 +356,7 @@ fn contents(used: &Used) -> Vec<Row> {
         send().with(" contentType=\"text/plain\"", "").named("a content without type", "Sender"),
         send().with("SGFsbG8=", "SGFs!!!!").named("no base64", "Sender"),
         send().with("SGFsbG8=", "SGFsbG8").named("base64 that is cut off", "Sender"),
-        send().with("SGFsbG8=", &"A".repeat(3 << 20)).named("more than the account may send", "Sender 9023"),
+        send().with("SGFsbG8=", &"A".repeat(6 << 20)).named("more than the account may send", "Sender 9023"),
         send().with("</x:Message>", &format!("</x:Message>{many}")).named("too many contents", "Sender 9023"),
         holding(root).named("a Fachnachricht against its schema", "Sender 9050"),
         holding(&latin).named("a Fachnachricht in another character set", "Sender 9051"),

@@ -107,13 +107,15 @@ impl Arrivals {
             return Arrival { carried: chosen.is_container.then_some(container), ..arrival };
         };
         let authority = delivered.party.authority.as_str();
+        let mut carried = along::carried(&meta, chosen.is_container, fetches);
         if meta.author.id.trim() != chosen.caller.actor.id || meta.reader.id.trim() != authority {
             arrival.finding.get_or_insert_with(|| Finding::error("osci-party.metadata"));
+            // Nobody is to read them as what its author has said, whatever a human decides.
+            carried = Carried { container: chosen.is_container, ..Carried::default() };
         }
-        let carried = along::carried(&meta, chosen.is_container, fetches);
         arrival.test = meta.is_test;
-        arrival.facts["xtaMessageId"] = json!(carried.ticket);
-        arrival.facts["inReplyTo"] = json!(carried.related);
+        arrival.facts["xtaMessageId"] = json!(meta.message_id.trim().to_lowercase());
+        arrival.facts["inReplyTo"] = json!(meta.in_reply_to);
         Arrival { carried: Some(carried), ..arrival }
     }
 
