@@ -212,7 +212,7 @@ fn a_party_that_lacks_something_is_refused_by_line_and_key() {
         ("signed_by = [\"file:", "signed_by = [\"", "config.value", "partner[0].osci.signed_by[0]"),
         ("[partner.osci]", "may_repeat = true\n[partner.osci]", "config.value", "partner[0].may_repeat"),
         ("[partner.osci]", "adapter = \"land\"\n[partner.osci]", "config.undefined", "partner[0].adapter"),
-        ("prefer = [\"osci\"]", "prefer = [\"xta\"]", "config.value", "partner[0].prefer[0]"),
+        ("prefer = [\"osci\"]", "prefer = [\"adapter\"]", "config.value", "partner[0].prefer[0]"),
         ("prefer = [\"osci\"]", "prefer = [\"osci\", \"osci\"]", "config.duplicate", "partner[0].prefer[1]"),
         ("prefer = [\"osci\"]", "prefer = [\"fax\"]", "config.value", "partner[0].prefer[0]"),
         (

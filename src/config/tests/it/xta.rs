@@ -70,7 +70,12 @@ fn what_is_wrong_is_refused_by_line_and_key() {
     let account = "xta.account[0]";
     let parties = "parties = [\"bab:00000003\"]";
     for (from, to, code, key) in [
-        ("identity = { key = \"file:", "identity = { key = \"", "config.literal-secret", "tls.identity.key"),
+        (
+            "\nidentity = { key = \"file:",
+            "\nidentity = { key = \"",
+            "config.literal-secret",
+            "tls.identity.key",
+        ),
         ("\"env:TLS_PIN\"", "\"geheim\"", "config.literal-secret", "tls.identity.password"),
         ("[tls]\n", "[tls]\nversion = \"1.3\"\n", "config.key", "tls"),
         ("machines = \"127.0.0.1:8443\"\n", "", "config.value", "tls"),
@@ -87,7 +92,7 @@ fn what_is_wrong_is_refused_by_line_and_key() {
         ("\ncrl = [\"file:xta", "\ncrl = [\"xta", "config.value", "xta.crl[0]"),
         ("\nocsp = \"http:", "\nocsp = \"ldap:", "config.value", "xta.ocsp"),
         ("\nwithout_revocation = \"warn\"", "\nwithout_revocation = \"no\"", "config.value", "xta.without"),
-        ("container_mb = 40", "container_mb = 0", "config.value", "xta.container_mb"),
+        ("\ncontainer_mb = 40", "\ncontainer_mb = 0", "config.value", "xta.container_mb"),
         ("\nmessage_id_days = 7", "\nmessage_id_days = 0", "config.value", "xta.message_id_days"),
         ("\ncheck = true", "\ncheck = 1", "config.value", "xta.check"),
         ("\ncheck = true", "\nchek = true", "config.key", "xta"),
