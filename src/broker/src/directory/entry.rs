@@ -256,8 +256,9 @@ impl EntryXta {
             })
         };
         let rules = [
-            (is_address(&self.management), "management"),
-            (is_address(&self.send), "send"),
+            // Nothing but TLS protects what goes there.
+            (is_address(&self.management) && self.management.starts_with("https://"), "management"),
+            (is_address(&self.send) && self.send.starts_with("https://"), "send"),
             (are_certificates(&self.trust), "trust"),
             ((1..=1 << 20).contains(&self.container_mb), "containerMb"),
             (is_text(&self.party), "party"),

@@ -183,10 +183,18 @@ impl Errand<'_> {
             Some(id) => id.clone(),
             None => self.new_id(false)?,
         };
-        let Given::NoGoodId(_) = self.give(&id, goods)? else { return Ok(self.receipt(&id, None)) };
+        let Given::NoGoodId(fault) = self.give(&id, goods)? else { return Ok(self.receipt(&id, None)) };
+        // Of an id that was issued just now, it is the message that is not taken.
+        if fault == Fault::PARAMETERS && remembered.is_none() {
+            return Err(verdict::refused(fault));
+        }
         // The id was used by an earlier attempt of ours, or its time is over.
         if let Some(receipt) = self.found(&id)? {
             return Ok(receipt);
+        }
+        // The server has seen it and does not know of it yet: under another id it could arrive twice.
+        if fault == Fault::USED_ID {
+            return Err(verdict::unclear(fault.code.to_string()));
         }
         let id = self.new_id(true)?;
         match self.give(&id, goods)? {
@@ -238,7 +246,12 @@ impl Errand<'_> {
 
     fn found(&self, id: &str) -> Result<Option<Receipt>, Failure> {
         let Some(report) = self.report(id)? else { return Ok(None) };
+        let delivery = &report.meta.delivery;
+        let is_taken =
+            delivery.initial_send.is_some() || delivery.delivery.is_some() || !report.records.is_empty();
         match report.status {
+            // Some servers report on an id that was issued and never used.
+            Status::Open if !is_taken => Ok(None),
             Status::Red => Err(Failure::new(FailureKind::Rejected, CAME_TO_NOTHING, reason(&report))),
             _ => Ok(Some(self.receipt(id, Some(&report)))),
         }

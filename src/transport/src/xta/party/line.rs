@@ -42,6 +42,9 @@ pub(super) enum Trouble {
     NoAddress,
 }
 
+/// Clients that are kept.
+const MOST_CLIENTS: usize = 64;
+
 /// What all lines have in common.
 pub(super) struct Lines {
     /// Most bytes of an answer.
@@ -91,6 +94,10 @@ impl Lines {
         let settings = Settings { silence: SILENCE, ..Settings::default() };
         let http = Http::new(Egress::new(&hosts)?, settings, Arc::clone(&self.clock))
             .showing(&party.identity, server.trust.as_deref())?;
+        // Entries of a directory come and go.
+        if made.len() >= MOST_CLIENTS {
+            made.clear();
+        }
         made.insert(key.join(" "), http.clone());
         Ok(http)
     }
