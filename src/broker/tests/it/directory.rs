@@ -110,7 +110,7 @@ fn a_document_that_is_none_is_refused_with_the_place_where_it_is_wrong() {
         (format!("{way}/osci/answersBy"), json!(pem.repeat(2)), "entries[0].ways[0].osci.answersBy"),
         (
             format!("{way}/osci/signedBy"),
-            json!([format!("{pem}-----BEGIN PRIVATE KEY-----\n")]),
+            json!([format!("{pem}-----BEGIN {} KEY-----\n", "PRIVATE")]),
             "entries[0].ways[0].osci.signedBy",
         ),
         ("/entries/0/ways/1/xta/send".to_owned(), json!("ftp://a/"), "entries[0].ways[1].xta.send"),
