@@ -276,7 +276,7 @@ async fn what_comes_by_rest_lies_in_the_message_box_until_it_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_local_sender_s_message_is_confirmed_by_the_reader_s_close_and_names_what_it_answers() {
+async fn a_local_sender_s_message_is_confirmed_by_the_reader_s_close() {
     on_bridges(|bridge| {
         let (broker, theirs) = (&bridge.bed.gateway.broker, caller("lippstadt", "63"));
         let case = bridge.bed.runtime.block_on(bridge.bed.gateway.a_case(&theirs, "Neubau"));
