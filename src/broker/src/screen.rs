@@ -32,9 +32,14 @@ impl Broker {
         }
     }
 
+    /// Whether contents are shown to a scanner.
+    pub fn has_scanner(&self) -> bool {
+        self.scanner.is_some()
+    }
+
     /// Looks for harmful content in bytes that were written.
     pub(crate) async fn screen(&self, tenant: &str, stored: &StoredPayload) -> Result<(), Error> {
-        if self.scanner.is_none() {
+        if !self.has_scanner() {
             return Ok(());
         }
         let (broker, content) = (self.clone(), self.store().open_stored(tenant, stored)?);

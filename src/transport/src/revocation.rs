@@ -72,6 +72,11 @@ struct Answer {
 }
 
 impl Revocation {
+    /// Whether a responder is asked.
+    pub(crate) fn asks(&self) -> bool {
+        self.responder.is_some()
+    }
+
     /// Judges as the settings say.
     ///
     /// # Errors

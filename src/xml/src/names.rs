@@ -9,6 +9,9 @@ const NAME_BYTES: usize = 1_000;
 /// All distinct names and namespace URIs of a document together, in bytes.
 const DICTIONARY_BYTES: usize = 1 << 20;
 
+/// Texts for which there is room from the beginning: as many as short documents have.
+const USUAL: usize = 48;
+
 /// A distinct name, prefix or namespace URI of one document. Equal texts have equal symbols, so
 /// that an observer can keep what it knows about a name in a plain vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,8 +70,8 @@ pub(crate) struct Names {
 impl Names {
     pub(crate) fn new(limit: usize) -> Self {
         let mut names = Names {
-            symbols: HashMap::new(),
-            entries: Vec::new(),
+            symbols: HashMap::with_capacity(USUAL),
+            entries: Vec::with_capacity(USUAL),
             bytes: 0,
             limit: usize::MAX,
             last: Symbol::EMPTY,

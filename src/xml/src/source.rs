@@ -1,4 +1,4 @@
-//! The bytes under the reader: checked UTF-8 in pieces of 64 KiB, line ends normalised.
+//! The bytes under the reader: checked UTF-8 in pieces, line ends normalised.
 //!
 //! Everything that can be decided without knowing the structure is decided here, a whole piece at
 //! a time: encoding (XML 1.0 section 4.3.3), legal characters (2.2), line ends (2.11), total size.
@@ -8,6 +8,8 @@ use crate::Error;
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
 
+/// Bytes that are read at once: of short documents, which are many, no more room is taken than they need.
+const FIRST_PIECE: usize = 4 * 1024;
 const PIECE: usize = 64 * 1024;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
@@ -64,9 +66,9 @@ impl<R: Read> Source<R> {
         let base = Position { line: 1, offset: 0 };
         Source {
             input,
-            raw: vec![0; PIECE],
+            raw: vec![0; FIRST_PIECE],
             tail: 0,
-            text: String::with_capacity(PIECE),
+            text: String::with_capacity(FIRST_PIECE),
             start: 0,
             base,
             dropped: Vec::new(),
@@ -188,8 +190,12 @@ impl<R: Read> Source<R> {
             self.fault = (!self.at_end).then_some(Fault::Encoding);
             return;
         }
+        let is_full = self.tail + count == self.raw.len();
         let filled = self.normalise_line_ends(count);
         self.check(filled);
+        if is_full && self.raw.len() < PIECE {
+            self.raw.resize(PIECE, 0);
+        }
     }
 
     fn drop_consumed(&mut self) {

@@ -14,7 +14,7 @@ use xml::{Canonical, Event, Form, Node, Reader, Start};
 
 use crate::error::{Error, Exception, Fault, Result};
 use crate::model::{Content, ContentRole, Version};
-use crate::server::backend::Receiving;
+use crate::server::backend::Taking;
 use crate::v5::names::{CORE, current};
 
 mod writing;
@@ -54,7 +54,7 @@ impl Default for Limits {
 /// [`Write`](io::Write) fails with, within an [`io::Error`], comes out as it is.
 pub fn read<R: Read>(
     incoming: &mut Incoming<R>,
-    receiving: &mut dyn Receiving,
+    receiving: &mut dyn Taking,
     limits: &Limits,
     version: Version,
 ) -> Result<()> {
@@ -72,7 +72,7 @@ pub fn read<R: Read>(
 /// As [`read`].
 pub fn read_reply<R: Read>(
     incoming: &mut Incoming<R>,
-    receiving: &mut dyn Receiving,
+    receiving: &mut dyn Taking,
     limits: &Limits,
 ) -> Result<bool> {
     let mut waiting = Waiting::default();
@@ -99,11 +99,7 @@ pub fn read_reply<R: Read>(
 }
 
 /// A container of version 5.
-fn read_core<R: Read>(
-    incoming: &mut Incoming<R>,
-    receiving: &mut dyn Receiving,
-    limits: &Limits,
-) -> Result<()> {
+fn read_core<R: Read>(incoming: &mut Incoming<R>, receiving: &mut dyn Taking, limits: &Limits) -> Result<()> {
     if !incoming.child()? || child(&incoming.body().current()) != Child::Core {
         return Err(malformed("the body holds no container"));
     }
@@ -141,7 +137,7 @@ fn malformed(rule: &'static str) -> Error {
 
 fn read_container<R: Read>(
     incoming: &mut Incoming<R>,
-    receiving: &mut dyn Receiving,
+    receiving: &mut dyn Taking,
     limits: &Limits,
 ) -> Result<()> {
     if !incoming.child()? || !incoming.body().current().is(XTA, "GenericContentContainer") {
@@ -162,7 +158,7 @@ fn read_container<R: Read>(
 
 fn read_contents<R: Read>(
     incoming: &mut Incoming<R>,
-    receiving: &mut dyn Receiving,
+    receiving: &mut dyn Taking,
     limits: &Limits,
     waiting: &mut Waiting,
     version: Version,
@@ -209,7 +205,7 @@ fn describe(start: &Start<'_>, role: ContentRole, version: Version) -> Result<Co
 /// Reads the content whose start was read last: base64, or an `Include`, which is then waited for.
 fn read_content<R: io::BufRead>(
     reader: &mut Reader<R>,
-    receiving: &mut dyn Receiving,
+    receiving: &mut dyn Taking,
     index: usize,
     content: Content,
     waiting: &mut Waiting,
@@ -287,7 +283,7 @@ impl Waiting {
     }
 
     /// Gives the parts to whom they belong. Each must be named, and each that is named must be there.
-    fn fill<R: Read>(mut self, incoming: &mut Incoming<R>, receiving: &mut dyn Receiving) -> Result<()> {
+    fn fill<R: Read>(mut self, incoming: &mut Incoming<R>, receiving: &mut dyn Taking) -> Result<()> {
         while let Some(mut part) = incoming.next_part()? {
             let named = part.content_id().and_then(|id| self.0.remove(id));
             let (index, content) = named.ok_or_else(|| malformed("a part that nothing names"))?;
@@ -302,7 +298,7 @@ impl Waiting {
 
 /// Reads the `EncryptedData` whose start was read last. What it names is put in its place, so that it stands alone;
 /// since it streams, parts must come in the order of their names, as clients write them.
-fn read_encrypted<R: Read>(incoming: &mut Incoming<R>, receiving: &mut dyn Receiving) -> Result<()> {
+fn read_encrypted<R: Read>(incoming: &mut Incoming<R>, receiving: &mut dyn Taking) -> Result<()> {
     let role = ContentRole::Encrypted;
     let content = Content { role, media_type: ENCRYPTED_TYPE.to_owned(), ..Content::default() };
     let sink = receiving.content(0, &content)?;

@@ -4,12 +4,14 @@ use std::io::{self, Read};
 
 use crate::{Error, Result};
 
-/// Size of the buffer, in bytes. A header block and the longest delimiter fit in several times.
+/// Most bytes of the buffer. A header block and the longest delimiter fit in several times.
 pub(crate) const BUFFER: usize = 64 * 1024;
+/// Its bytes at the beginning: of short messages, which are many, no more room is taken than they need.
+const FIRST_BUFFER: usize = 16 * 1024;
 
 pub(crate) struct Source<R> {
     input: R,
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     from: usize,
     to: usize,
     /// Bytes that were read, and bytes that the message may still have.
@@ -20,7 +22,7 @@ pub(crate) struct Source<R> {
 
 impl<R: Read> Source<R> {
     pub(crate) fn new(input: R, most_bytes: u64) -> Self {
-        let buffer = vec![0; BUFFER].into_boxed_slice();
+        let buffer = vec![0; FIRST_BUFFER];
         Source { input, buffer, from: 0, to: 0, read: 0, allowance: most_bytes, ended: false }
     }
 
@@ -52,7 +54,10 @@ impl<R: Read> Source<R> {
             self.from = 0;
         }
         if self.to == self.buffer.len() {
-            return Err(Error::Limit { limit: "length of a line" });
+            if self.to == BUFFER {
+                return Err(Error::Limit { limit: "length of a line" });
+            }
+            self.buffer.resize(BUFFER, 0);
         }
         let read = self.read_once()?;
         self.ended = read == 0;

@@ -114,6 +114,11 @@ impl Accounts {
         certificate.is_some_and(|certificate| self.of(certificate).any(|entry| entry.lenient))
     }
 
+    /// Whether it may take long to judge a certificate: a responder is asked.
+    pub(super) fn may_wait(&self) -> bool {
+        self.inspector.0.asks()
+    }
+
     /// The largest container of any account, in bytes.
     pub(super) fn most_container_bytes(&self) -> u64 {
         self.entries.iter().map(|entry| entry.container_bytes).max().unwrap_or_default()

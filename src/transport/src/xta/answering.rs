@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use broker::house::XtaReader;
-use broker::{BoxFilter, RelayDelivery, RelayStage};
+use broker::{BoxFilter, Payload, RelayDelivery, RelayStage};
 use model::{Authority, Caller};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -14,7 +14,7 @@ use xta::server::backend::{Reply, Wish};
 use xta::{Fault, Result};
 
 use super::account::Account;
-use super::boxes::{Boxes, failed, mailbox, member, meta_of, ticket};
+use super::boxes::{Boxes, blocking, failed, mailbox, member, meta_of, ticket};
 use super::package::Unpacked;
 use super::sending::MOST_RELATED;
 
@@ -72,11 +72,11 @@ impl Boxes {
 
     /// The author of the message that this one answers, if it was sent synchronously and has not come to nothing: its answer
     /// goes into a message box, even if the author is not of this house.
-    pub(super) fn who_waits(&self, account: &Account, meta: &MetaData) -> Result<Option<Authority>> {
+    pub(super) async fn who_waits(&self, account: &Account, meta: &MetaData) -> Result<Option<Authority>> {
         let Ok(author) = meta.reader.id.trim().parse::<Authority>() else { return Ok(None) };
         let reader = member(account);
         for id in meta.in_reply_to.iter().take(MOST_RELATED) {
-            let asked = self.wait(self.relay.of_ticket(&reader, &reader.actor.id, &ticket(id)));
+            let asked = self.relay.of_ticket(&reader, &reader.actor.id, &ticket(id)).await;
             let Some(asked) = asked.map_err(|error| failed(&error))? else { continue };
             if is_open(&asked.delivery, &reader, &author) {
                 return Ok(Some(author));
@@ -90,27 +90,21 @@ impl Boxes {
     ///
     /// # Errors
     /// 9032.
-    pub(super) fn answer_to(&self, asked: &Asked) -> Result<Reply> {
+    pub(super) async fn answer_to(&self, asked: &Asked) -> Result<Reply> {
         let own = self.answering(&asked.tenant, &asked.reader).ok_or(Fault::ONLY_ASYNCHRONOUS)?;
         let until = Instant::now() + Duration::from_secs(own.within_seconds.into());
         loop {
-            if let Some(reply) = self.answered(asked)? {
+            if let Some(reply) = self.answered(asked).await? {
                 return Ok(reply);
             }
             if Instant::now() >= until {
                 break;
             }
-            self.wait(async {
-                sleep(EVERY).await;
-                Ok(())
-            })
-            .map_err(|error| failed(&error))?;
+            sleep(EVERY).await;
         }
-        let given_back = self.wait(async {
-            let Some(sent) = self.relay.sent(&asked.member, &asked.ticket).await? else { return Ok(()) };
-            self.relay.give_back(&asked.member, sent.message, NOT_ANSWERED).await
-        });
-        match given_back {
+        let sent = self.relay.sent(&asked.member, &asked.ticket).await.map_err(|error| failed(&error))?;
+        let Some(sent) = sent else { return Err(Fault::DELIVERY.into()) };
+        match self.relay.give_back(&asked.member, sent.message, NOT_ANSWERED).await {
             Ok(()) | Err(broker::Error::Model(model::Error::WrongState { .. })) => {
                 Err(Fault::DELIVERY.into())
             }
@@ -119,26 +113,34 @@ impl Boxes {
     }
 
     /// The answer, if it is there. It is closed, and what it answers has been received.
-    fn answered(&self, asked: &Asked) -> Result<Option<Reply>> {
+    async fn answered(&self, asked: &Asked) -> Result<Option<Reply>> {
         let (member, related) = (&asked.member, [asked.ticket.clone()]);
         let filter = BoxFilter { mailbox: &member.actor.id, related: &related, ..BoxFilter::default() };
-        let found = self.wait(self.relay.entries(member, &filter, MOST_ANSWERS));
+        let found = self.relay.entries(member, &filter, MOST_ANSWERS).await;
         let found = found.map_err(|error| failed(&error))?.into_iter();
         let Some(found) = found.into_iter().find(|it| it.originator == mailbox(&asked.reader)) else {
             return Ok(None);
         };
-        let handed_out = self.wait(async {
-            let content = self.relay.content(member, found.message).await?;
-            let answer = self.relay.fetch(member, found.message).await?;
-            if let Some(sent) = self.relay.sent(member, &asked.ticket).await? {
-                self.relay.receive(member, sent.message, self.now()).await?;
-            }
-            self.relay.close(member, &member.actor.id, &[found.ticket]).await?;
-            Ok((content, answer))
-        });
-        let (content, answer) = handed_out.map_err(|error| failed(&error))?;
+        let taken = self.take_answer(asked, &found).await;
+        let (content, answer) = taken.map_err(|error| failed(&error))?;
         let meta = meta_of(&answer, self.now())?;
-        Ok(Some(Reply { meta, contents: Box::new(Unpacked::open(content)?) }))
+        let contents = blocking(move || Unpacked::open(content)).await?;
+        Ok(Some(Reply { meta, contents: Box::new(contents) }))
+    }
+
+    async fn take_answer(
+        &self,
+        asked: &Asked,
+        found: &RelayDelivery,
+    ) -> std::result::Result<(Payload, RelayDelivery), broker::Error> {
+        let member = &asked.member;
+        let content = self.relay.content(member, found.message).await?;
+        let answer = self.relay.fetch(member, found.message).await?;
+        if let Some(sent) = self.relay.sent(member, &asked.ticket).await? {
+            self.relay.receive(member, sent.message, self.now()).await?;
+        }
+        self.relay.close(member, &member.actor.id, std::slice::from_ref(&found.ticket)).await?;
+        Ok((content, answer))
     }
 }
 

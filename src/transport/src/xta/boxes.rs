@@ -1,17 +1,14 @@
 //! What an account may have done: message ids, what is offered, reports, taking back. Message ids are tickets of the relay
 //! in lower case, since they are compared without regard to case; a party's message box is a mailbox of the relay.
-//!
-//! The server is synchronous and runs on threads that may block; the broker is waited for there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::time::Duration;
 
 use broker::house::XtaReader;
 use broker::{Broker, Page, Relay, RelayDelivery, RelayStage, Relayed, message_box};
 use model::{Actor, Authority, Caller, Event, Message, MessageState, Role, Scope, Timestamp, ids};
 use serde_json::{Value, json};
-use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 use xta::model::{Availability, Key, MetaData, Party, Record, Report, Severity, Status};
 use xta::{Error, Fault, Result};
 
@@ -45,13 +42,12 @@ pub struct Boxes {
     pub(super) broker: Broker,
     pub(super) relay: Relay,
     pub(super) settings: BoxSettings,
-    runtime: Handle,
 }
 
 impl Boxes {
-    /// Message boxes in this broker. To be called within the runtime that carries it.
+    /// Message boxes in this broker.
     pub fn new(broker: &Broker, settings: BoxSettings) -> Self {
-        Boxes { broker: broker.clone(), relay: broker.relay(), settings, runtime: Handle::current() }
+        Boxes { broker: broker.clone(), relay: broker.relay(), settings }
     }
 
     /// The present moment by the gateway's clock.
@@ -59,21 +55,18 @@ impl Boxes {
         self.broker.now()
     }
 
-    /// Waits for the broker.
-    pub(super) fn wait<T>(
-        &self,
-        act: impl Future<Output = std::result::Result<T, broker::Error>>,
-    ) -> std::result::Result<T, broker::Error> {
-        self.runtime.block_on(act)
+    /// Whether it may take long to look at contents: they are shown to a scanner.
+    pub(super) fn may_wait(&self) -> bool {
+        self.broker.has_scanner()
     }
 
     /// Leaves an audit event of a refusal. If that fails, the refusal stands all the same.
-    pub(super) fn note_refusal(&self, caller: &Caller, error: &Error) {
+    pub(super) async fn note_refusal(&self, caller: &Caller, error: &Error) {
         let number = match error {
             Error::Fault(fault) => Some(fault.code),
             _ => None,
         };
-        if let Err(error) = self.wait(self.broker.note_refusal(caller, error.code(), number)) {
+        if let Err(error) = self.broker.note_refusal(caller, error.code(), number).await {
             tracing::warn!(code = error.code(), "a refusal could not be noted");
         }
     }
@@ -82,11 +75,11 @@ impl Boxes {
     ///
     /// # Errors
     /// 9030.
-    pub fn create_message_id(&self, account: &Account) -> Result<String> {
+    pub async fn create_message_id(&self, account: &Account) -> Result<String> {
         let id = format!("urn:de:xta:messageid:{}:{}", self.settings.server, ids::new_id());
         let (member, ticket) = (member(account), ticket(&id));
         let issued = self.relay.issue_for(&member, &ticket, self.settings.message_ids);
-        self.wait(issued).map_err(|error| failed(&error))?;
+        issued.await.map_err(|error| failed(&error))?;
         Ok(id)
     }
 
@@ -95,7 +88,7 @@ impl Boxes {
     ///
     /// # Errors
     /// 9021, 9031.
-    pub fn lookup(&self, account: &Account, reader: &Party, service: &str) -> Result<Availability> {
+    pub async fn lookup(&self, account: &Account, reader: &Party, service: &str) -> Result<Availability> {
         if service.contains(|c: char| c.is_whitespace() || "<>\"{}|\\^`".contains(c)) {
             return Err(Fault::NO_URI.into());
         }
@@ -109,7 +102,7 @@ impl Boxes {
                 (is_any || is_booked(account, service)) && (is_listed || own.xta_services.is_empty());
             return Ok(Availability { is_available: is_known.then_some(is_available), parameters: vec![] });
         }
-        let entry = self.wait(self.broker.entry(&account.tenant, &key)).map_err(|error| {
+        let entry = self.broker.entry(&account.tenant, &key).await.map_err(|error| {
             tracing::warn!(code = error.code(), "the directory could not be asked");
             Error::from(Fault::DIRECTORY)
         })?;
@@ -129,15 +122,15 @@ impl Boxes {
     ///
     /// # Errors
     /// 9070.
-    pub fn report(&self, account: &Account, message_id: &str) -> Result<Report> {
+    pub async fn report(&self, account: &Account, message_id: &str) -> Result<Report> {
         let (member, ticket) = (member(account), ticket(message_id));
-        let relayed = self.wait(self.relay.of_ticket(&member, &member.actor.id, &ticket));
+        let relayed = self.relay.of_ticket(&member, &member.actor.id, &ticket).await;
         let (meta, status, records) = match relayed.map_err(|error| failed(&error))? {
             Some(relayed) => told(&relayed, self.now())?,
             None => {
-                let sent = self.wait(self.broker.promised(&account.tenant, &member.actor.id, &ticket));
+                let sent = self.broker.promised(&account.tenant, &member.actor.id, &ticket).await;
                 let (body, message) = sent.map_err(|error| failed(&error))?.ok_or(Fault::UNKNOWN_ID)?;
-                timeline::told(meta(&body)?, &message, &self.events(&member, &message)?)?
+                timeline::told(meta(&body)?, &message, &self.events(&member, &message).await?)?
             }
         };
         let time = written(self.now()).ok_or(Fault::INTERNAL)?;
@@ -145,9 +138,9 @@ impl Boxes {
     }
 
     /// What happened to a message so far.
-    fn events(&self, member: &Caller, message: &Message) -> Result<Vec<Event>> {
+    async fn events(&self, member: &Caller, message: &Message) -> Result<Vec<Event>> {
         let page = Page { after: None, limit: MOST_EVENTS };
-        let events = self.wait(self.broker.message_timeline(member, message.id, &page));
+        let events = self.broker.message_timeline(member, message.id, &page).await;
         Ok(events.map_err(|error| failed(&error))?.into_iter().map(|(_, event)| event).collect())
     }
 
@@ -155,10 +148,10 @@ impl Boxes {
     ///
     /// # Errors
     /// 9022, 9100, 9101.
-    pub fn cancel(&self, account: &Account, message_id: &str) -> Result<()> {
+    pub async fn cancel(&self, account: &Account, message_id: &str) -> Result<()> {
         let (member, ticket) = (member(account), ticket(message_id));
-        let relayed = self.wait(self.relay.sent(&member, &ticket)).map_err(|error| failed(&error))?;
-        let arrived = self.wait(self.broker.promised(&account.tenant, &member.actor.id, &ticket));
+        let relayed = self.relay.sent(&member, &ticket).await.map_err(|error| failed(&error))?;
+        let arrived = self.broker.promised(&account.tenant, &member.actor.id, &ticket).await;
         let arrived = arrived.map_err(|error| failed(&error))?;
         let body = match (&relayed, &arrived) {
             (Some(delivery), _) => &delivery.body,
@@ -171,9 +164,9 @@ impl Boxes {
         }
         let recalled = match relayed {
             Some(it) if it.stage == RelayStage::Returned => Ok(()),
-            Some(_) => self.wait(self.relay.recall(&member, &ticket, TAKEN_BACK)),
+            Some(_) => self.relay.recall(&member, &ticket, TAKEN_BACK).await,
             None if arrived.is_some_and(|(_, it)| it.state == MessageState::Returned) => Ok(()),
-            None => self.wait(self.broker.recall_arrival(&member, &member.actor.id, &ticket, TAKEN_BACK)),
+            None => self.broker.recall_arrival(&member, &member.actor.id, &ticket, TAKEN_BACK).await,
         };
         match recalled {
             Err(broker::Error::Model(model::Error::WrongState { .. })) => {
@@ -218,6 +211,13 @@ pub(super) fn ticket(message_id: &str) -> String {
 /// Whether an account may use a service.
 pub(super) fn is_booked(account: &Account, service: &str) -> bool {
     account.services.is_empty() || account.services.iter().any(|booked| booked == service)
+}
+
+/// Reads or writes files on a thread that may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    spawn_blocking(act).await.map_err(|_| Fault::INTERNAL)?
 }
 
 /// A failure as XTA tells it. What nobody but us can mend gets into the log by its code.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use ::xta::Result;
 use ::xta::model::{Availability, MetaData, Party, Report};
 use ::xta::server::Backend;
-use ::xta::server::backend::{Fetched, Listed, Receiving, Selector, Wish};
+use ::xta::server::backend::{Fetched, Listed, Receiving, Selector, Way};
 use model::Caller;
 use seal::x509::Certificate;
 
@@ -19,6 +19,8 @@ pub(super) struct Desk {
     pub(super) boxes: Arc<Boxes>,
     /// What the connection has shown.
     pub(super) certificate: Option<Certificate>,
+    /// The request has come whole: nothing is spared by refusing it before its contents are read.
+    pub(super) is_whole: bool,
     /// Who calls, once it is known.
     pub(super) caller: OnceLock<Caller>,
 }
@@ -39,47 +41,48 @@ impl Backend for Desk {
         Ok(account)
     }
 
-    fn create_message_id(&self, caller: &Account) -> Result<String> {
-        self.boxes.create_message_id(caller)
+    async fn create_message_id(&self, caller: &Account) -> Result<String> {
+        self.boxes.create_message_id(caller).await
     }
 
-    fn lookup(&self, caller: &Account, reader: &Party, service: &str) -> Result<Availability> {
-        self.boxes.lookup(caller, reader, service)
+    async fn lookup(&self, caller: &Account, reader: &Party, service: &str) -> Result<Availability> {
+        self.boxes.lookup(caller, reader, service).await
     }
 
-    fn begin(&self, caller: &Account, meta: &MetaData, wish: Wish) -> Result<Box<dyn Receiving + '_>> {
-        self.boxes.begin(caller, meta, wish)
+    async fn begin<'a>(
+        &'a self,
+        caller: &Account,
+        meta: &MetaData,
+        way: Way,
+    ) -> Result<Box<dyn Receiving<'a> + 'a>> {
+        self.boxes.begin(caller, meta, way, self.is_whole).await
     }
 
-    fn deliver(&self, caller: &Account, meta: &MetaData) -> Result<Box<dyn Receiving + '_>> {
-        self.boxes.deliver(caller, meta)
+    async fn report(&self, caller: &Account, message_id: &str) -> Result<Report> {
+        self.boxes.report(caller, message_id).await
     }
 
-    fn report(&self, caller: &Account, message_id: &str) -> Result<Report> {
-        self.boxes.report(caller, message_id)
+    async fn cancel(&self, caller: &Account, message_id: &str) -> Result<()> {
+        self.boxes.cancel(caller, message_id).await
     }
 
-    fn cancel(&self, caller: &Account, message_id: &str) -> Result<()> {
-        self.boxes.cancel(caller, message_id)
+    async fn list(&self, caller: &Account, selector: &Selector, most: Option<u32>) -> Result<Listed> {
+        self.boxes.list(caller, selector, most).await
     }
 
-    fn list(&self, caller: &Account, selector: &Selector, most: Option<u32>) -> Result<Listed> {
-        self.boxes.list(caller, selector, most)
+    async fn list_on(&self, caller: &Account, iterator: &str) -> Result<Listed> {
+        self.boxes.list_on(caller, iterator).await
     }
 
-    fn list_on(&self, caller: &Account, iterator: &str) -> Result<Listed> {
-        self.boxes.list_on(caller, iterator)
+    async fn fetch(&self, caller: &Account, selector: &Selector) -> Result<Fetched> {
+        self.boxes.fetch(caller, selector).await
     }
 
-    fn fetch(&self, caller: &Account, selector: &Selector) -> Result<Fetched> {
-        self.boxes.fetch(caller, selector)
+    async fn fetch_on(&self, caller: &Account, iterator: &str, received: &[String]) -> Result<Fetched> {
+        self.boxes.fetch_on(caller, iterator, received).await
     }
 
-    fn fetch_on(&self, caller: &Account, iterator: &str, received: &[String]) -> Result<Fetched> {
-        self.boxes.fetch_on(caller, iterator, received)
-    }
-
-    fn close(&self, caller: &Account, message_ids: &[String], iterator: &str) -> Result<()> {
-        self.boxes.close(caller, message_ids, iterator)
+    async fn close(&self, caller: &Account, message_ids: &[String], iterator: &str) -> Result<()> {
+        self.boxes.close(caller, message_ids, iterator).await
     }
 }

@@ -1,12 +1,12 @@
 //! `/xta/v3/management`, `/xta/v3/send` and `/xta/v3/msgbox` of version 3, `/xta/v5/base`, `/xta/v5/sender`, `/xta/v5/recipient`
-//! and `/xta/v5/reader` of version 5: XTA's binding to HTTP (SOAP 1.2, faults with status 500 in both). A request runs on a thread that may block, and reads its body from there as it comes. `GET …?wsdl` describes
-//! the service.
+//! and `/xta/v5/reader` of version 5: XTA's binding to HTTP (SOAP 1.2, faults with status 500 in both). A large request runs on a thread that
+//! may block, and reads its body from there as it comes; a small one is carried out where it has come. `GET …?wsdl` describes the service.
 
 use std::io::{self, Read};
 use std::sync::{Arc, OnceLock};
 
 use ::xta::model::Version;
-use ::xta::server::{self, Answer, Port, Rules};
+use ::xta::server::{self, Answer, Done, Port, Rules};
 use ::xta::{v3, v5};
 use axum::Router;
 use axum::body::Body;
@@ -17,8 +17,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use net::tls::Peer;
 use seal::x509::Certificate;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn, spawn_blocking};
 
 use super::accounts::Accounts;
 use super::boxes::Boxes;
@@ -30,6 +31,8 @@ use crate::door::{Place, Places, announced, beginning, body, response};
 const BESIDE: u64 = 1 << 20;
 /// Bytes that are read of a request after it was refused: many clients hear nothing before they have said all.
 const HEARD_OUT: u64 = 64 << 20;
+/// Requests of so many bytes are small, and their contents lie in rows.
+const SMALL: u64 = 16 * 1024;
 /// Requests at once of those who have no account.
 const STRANGERS: usize = 16;
 /// Media type of the description.
@@ -78,26 +81,58 @@ impl Door {
 }
 
 impl Inner {
-    fn answer(&self, port: Port, heads: Heads, mut body: Box<dyn Read + Send>) -> ::xta::Result<Answer> {
+    /// Carries a request out whose body `is_whole`, or may block the thread.
+    async fn carry_out(
+        &self,
+        port: Port,
+        heads: Heads,
+        mut body: Box<dyn Read + Send>,
+        is_whole: bool,
+    ) -> Done {
         let Heads { certificate, content_type, accept } = heads;
         let rules =
             if self.accounts.is_lenient(certificate.as_ref()) { Rules::Lenient } else { Rules::Strict };
         let settings = server::Settings { rules, ..self.settings };
         let (accounts, boxes) = (Arc::clone(&self.accounts), Arc::clone(&self.boxes));
-        let desk = Desk { accounts, boxes, certificate, caller: OnceLock::new() };
+        let desk = Desk { accounts, boxes, certificate, is_whole, caller: OnceLock::new() };
         let request = server::Request { port, content_type, accept, body: &mut body };
-        let answer = server::answer(&desk, request, &settings)?;
-        if let Some(error) = &answer.error {
-            tracing::info!(code = error.code(), operation = ?answer.operation, %error, "a fault of XTA");
+        let done = server::carry_out(&desk, request, &settings).await;
+        if let Some(error) = done.refusal() {
             // What strangers do has no tenant to be noted at; `accounts` has told the log.
             if let Some(caller) = desk.refused().filter(|_| !error.is_ours()) {
-                self.boxes.note_refusal(&caller, error);
+                self.boxes.note_refusal(&caller, error).await;
             }
             // What cannot be read any more is nobody's loss.
             let _ = io::copy(&mut body.take(HEARD_OUT), &mut io::sink());
         }
-        Ok(answer)
+        done
     }
+
+    /// Whether small requests can be carried out without waiting for anything but the store: certificates are judged by what is known,
+    /// and contents are shown to nobody.
+    fn never_waits(&self) -> bool {
+        !self.accounts.may_wait() && !self.boxes.may_wait()
+    }
+}
+
+/// Carries a request out and answers it; a client that goes away does not stop it: what was begun is ended. A small one that has come whole
+/// needs no thread of its own, which would cost as much as all else.
+async fn answered(
+    door: Arc<Inner>,
+    port: Port,
+    heads: Heads,
+    body: Box<dyn Read + Send>,
+    is_small: bool,
+) -> Result<::xta::Result<Answer>, JoinError> {
+    if is_small && door.never_waits() {
+        let done = spawn(async move { door.carry_out(port, heads, body, true).await }).await?;
+        return match done.has_contents() {
+            true => spawn_blocking(|| done.answer()).await,
+            false => Ok(done.answer()),
+        };
+    }
+    let runtime = Handle::current();
+    spawn_blocking(move || runtime.block_on(door.carry_out(port, heads, body, is_small)).answer()).await
 }
 
 /// What is known of a request before its body.
@@ -134,10 +169,9 @@ async fn take(State((Door(door), port)): State<(Door, Port)>, request: Request) 
         Err(refusal) => return refusal,
     };
     let body = body(request.into_body(), announced).await;
-    // A client that goes away does not stop its request: what was begun is ended.
-    let done = spawn_blocking(move || (door.answer(port, heads, body), place)).await;
-    match done {
-        Ok((answer, place)) => told(answer, Some(place)),
+    let is_small = announced.is_some_and(|bytes| bytes <= SMALL);
+    match answered(door, port, heads, body, is_small).await {
+        Ok(answer) => told(answer, Some(place)),
         Err(_) => failed(port.version()),
     }
 }
@@ -148,8 +182,7 @@ async fn turn_away(door: Arc<Inner>, port: Port, heads: Heads, body: Body) -> Re
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")]).into_response();
     };
     let body = beginning(body).await;
-    let working = Arc::clone(&door);
-    let done = spawn_blocking(move || working.answer(port, heads, body)).await;
+    let done = answered(Arc::clone(&door), port, heads, body, false).await;
     done.map_or_else(|_| failed(port.version()), |answer| told(answer, None))
 }
 
@@ -161,7 +194,10 @@ fn failed(version: Version) -> Response {
 
 fn told(answer: ::xta::Result<Answer>, place: Option<Place>) -> Response {
     match answer {
-        Ok(Answer { status, content_type, body, .. }) => {
+        Ok(Answer { status, content_type, body, operation, error }) => {
+            if let Some(error) = error {
+                tracing::info!(code = error.code(), ?operation, %error, "a fault of XTA");
+            }
             let mut response = response(body, content_type, place);
             *response.status_mut() =
                 StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

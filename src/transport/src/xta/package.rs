@@ -18,6 +18,10 @@ const LIST: &str = "xta.json";
 const MOST_CONTENTS: usize = 10_000;
 /// Most bytes of the list: what a message may say of its contents.
 const MOST_LIST: u64 = 8 << 20;
+/// Containers of so many bytes are not written to files: they lie in rows.
+const SMALL: u64 = 16 * 1024;
+/// Bytes that a ZIP has for an entry beside what is in it, at most.
+const ABOUT_EACH: u64 = 1_024;
 /// Longest file name within the container, in characters.
 const NAME_CHARS: usize = 100;
 
@@ -50,6 +54,12 @@ impl Packer {
         }
         self.contents.push(kept);
         Ok(())
+    }
+
+    /// Whether it is written to memory alone, so that ending it does not take long.
+    pub(crate) fn is_small(&self) -> bool {
+        let about_each = |content: &KeptContent| content.length + ABOUT_EACH;
+        self.said + self.contents.iter().map(about_each).sum::<u64>() <= SMALL
     }
 
     /// Ends the container. Returns it with the bytes of all contents together.

@@ -8,7 +8,7 @@ use xta::server::backend::{Contents, Fetched, Listed, NoMatch, Position, Rest, S
 use xta::{Fault, Result};
 
 use super::account::Account;
-use super::boxes::{Boxes, failed, member, meta_of, ticket};
+use super::boxes::{Boxes, blocking, failed, member, meta_of, ticket};
 use super::cursor::Cursor;
 use super::package::{Single, Unpacked};
 
@@ -24,10 +24,10 @@ impl Boxes {
     ///
     /// # Errors
     /// 9030.
-    pub fn list(&self, account: &Account, selector: &Selector, most: Option<u32>) -> Result<Listed> {
+    pub async fn list(&self, account: &Account, selector: &Selector, most: Option<u32>) -> Result<Listed> {
         let most = most.unwrap_or(MOST_ENTRIES).clamp(1, MOST_ENTRIES);
         match Cursor::of(selector).filter(is_bounded) {
-            Some(cursor) => self.listed(account, Cursor { most: Some(most), ..cursor }),
+            Some(cursor) => self.listed(account, Cursor { most: Some(most), ..cursor }).await,
             None => Ok(nothing(Cursor::default().write(), NoMatch::SearchArgs)),
         }
     }
@@ -36,21 +36,21 @@ impl Boxes {
     ///
     /// # Errors
     /// 9030.
-    pub fn list_on(&self, account: &Account, iterator: &str) -> Result<Listed> {
+    pub async fn list_on(&self, account: &Account, iterator: &str) -> Result<Listed> {
         match Cursor::read(iterator).filter(is_bounded) {
-            Some(cursor) => self.listed(account, cursor),
+            Some(cursor) => self.listed(account, cursor).await,
             None => Ok(nothing(iterator.to_owned(), NoMatch::RequestId)),
         }
     }
 
-    fn listed(&self, account: &Account, cursor: Cursor) -> Result<Listed> {
+    async fn listed(&self, account: &Account, cursor: Cursor) -> Result<Listed> {
         let member = member(account);
         let most = cursor.most.unwrap_or(MOST_ENTRIES);
-        let entries = self.entries(&member, &cursor, most)?;
+        let entries = self.entries(&member, &cursor, most).await?;
         let Some(last) = entries.last() else {
             return Ok(nothing(cursor.write(), NoMatch::NoMatch));
         };
-        let position = self.position(&member, cursor.behind(last.enters_at, last.message))?;
+        let position = self.position(&member, cursor.behind(last.enters_at, last.message)).await?;
         let now = self.now();
         let entries = entries.iter().map(|entry| meta_of(entry, now)).collect::<Result<_>>()?;
         Ok(Listed { entries, position })
@@ -60,36 +60,39 @@ impl Boxes {
     ///
     /// # Errors
     /// 9022, 9070.
-    pub fn fetch(&self, account: &Account, selector: &Selector) -> Result<Fetched> {
+    pub async fn fetch(&self, account: &Account, selector: &Selector) -> Result<Fetched> {
         let cursor = Cursor::of(selector).filter(is_bounded).ok_or(Fault::PARAMETERS)?;
-        self.fetched(account, cursor)
+        self.fetched(account, cursor).await
     }
 
     /// The next one; those in `received` are closed first.
     ///
     /// # Errors
     /// 9070.
-    pub fn fetch_on(&self, account: &Account, iterator: &str, received: &[String]) -> Result<Fetched> {
+    pub async fn fetch_on(&self, account: &Account, iterator: &str, received: &[String]) -> Result<Fetched> {
         let cursor = Cursor::read(iterator).filter(is_bounded).ok_or(Fault::UNKNOWN_ID)?;
-        self.close(account, received, iterator)?;
-        self.fetched(account, cursor)
+        self.close(account, received, iterator).await?;
+        self.fetched(account, cursor).await
     }
 
-    fn fetched(&self, account: &Account, cursor: Cursor) -> Result<Fetched> {
+    async fn fetched(&self, account: &Account, cursor: Cursor) -> Result<Fetched> {
         let member = member(account);
         for _ in 0..ATTEMPTS {
-            let found = self.entries(&member, &cursor, 1)?.into_iter().next().ok_or(Fault::UNKNOWN_ID)?;
-            let content = self.wait(self.relay.content(&member, found.message));
-            let handed_out = self.wait(self.relay.fetch(&member, found.message));
+            let found =
+                self.entries(&member, &cursor, 1).await?.into_iter().next().ok_or(Fault::UNKNOWN_ID)?;
+            let content = self.relay.content(&member, found.message).await;
+            let handed_out = self.relay.fetch(&member, found.message).await;
             let (content, delivery) = match (content, handed_out) {
                 (Ok(content), Ok(delivery)) => (content, delivery),
                 (Err(broker::Error::Model(model::Error::NotFound { .. })), _)
                 | (_, Err(broker::Error::Model(model::Error::NotFound { .. }))) => continue,
                 (Err(error), _) | (_, Err(error)) => return Err(failed(&error)),
             };
-            let position = self.position(&member, cursor.behind(delivery.enters_at, delivery.message))?;
-            let contents = opened(content, &delivery.body)?;
-            return Ok(Fetched { meta: meta_of(&delivery, self.now())?, position, contents });
+            let position =
+                self.position(&member, cursor.behind(delivery.enters_at, delivery.message)).await?;
+            let meta = meta_of(&delivery, self.now())?;
+            let contents = blocking(move || opened(content, &delivery.body)).await?;
+            return Ok(Fetched { meta, position, contents });
         }
         Err(Fault::UNKNOWN_ID.into())
     }
@@ -99,24 +102,24 @@ impl Boxes {
     ///
     /// # Errors
     /// 9022 if there are too many, 9070.
-    pub fn close(&self, account: &Account, message_ids: &[String], _iterator: &str) -> Result<()> {
+    pub async fn close(&self, account: &Account, message_ids: &[String], _iterator: &str) -> Result<()> {
         if message_ids.len() > MOST_NAMED {
             return Err(Fault::PARAMETERS.into());
         }
         let member = member(account);
         let tickets: Vec<String> = message_ids.iter().map(|id| ticket(id)).collect();
-        let closed = self.wait(self.relay.close(&member, &member.actor.id, &tickets));
+        let closed = self.relay.close(&member, &member.actor.id, &tickets).await;
         closed.map_err(|error| failed(&error))
     }
 
-    fn entries(&self, member: &Caller, cursor: &Cursor, most: u32) -> Result<Vec<RelayDelivery>> {
-        let found = self.wait(self.relay.entries(member, &filter(member, cursor), most));
+    async fn entries(&self, member: &Caller, cursor: &Cursor, most: u32) -> Result<Vec<RelayDelivery>> {
+        let found = self.relay.entries(member, &filter(member, cursor), most).await;
         found.map_err(|error| failed(&error))
     }
 
     /// Where it goes on behind what was given, and how much there is.
-    fn position(&self, member: &Caller, behind: Cursor) -> Result<Position> {
-        let left = self.wait(self.relay.count(member, &filter(member, &behind)));
+    async fn position(&self, member: &Caller, behind: Cursor) -> Result<Position> {
+        let left = self.relay.count(member, &filter(member, &behind)).await;
         let rest = Rest::Pending(left.map_err(|error| failed(&error))?);
         Ok(Position { iterator: behind.write(), rest })
     }

@@ -12,13 +12,15 @@ use model::message::{Door, Finding};
 use model::{Actor, Authority, Caller, Timestamp};
 use serde_json::{Value, json};
 use xta::model::{Content, ContentRole, MetaData, Party};
-use xta::server::backend::{Contents, Receiving, Reply, Wish};
+use xta::server::backend::{Contents, Receiving, Reply, Taken, Taking, Way, Wish};
 use xta::{Error, Fault, Result};
 
 use super::account::Account;
 use super::along::MOST_META;
 use super::answering::{Asked, synchronous};
-use super::boxes::{Boxes, body, end_of_day, failed, is_booked, mailbox, member, meta, moment, ticket};
+use super::boxes::{
+    Boxes, blocking, body, end_of_day, failed, is_booked, mailbox, member, meta, moment, ticket,
+};
 use super::kept::KeptMeta;
 use super::package::{Packer, Unpacked};
 
@@ -34,23 +36,18 @@ const SUBJECT_BYTES: usize = 4_000;
 pub(super) const CONTAINER: &str = "xta.zip";
 
 impl Boxes {
-    /// Begins to take in a message of the account.
+    /// Begins to take in a message of the account, or, if the account is a server of XTA, one that it delivers. Of a request that `is_whole`
+    /// already, what its transaction will look at is not looked at before.
     ///
     /// # Errors
     /// 9013, 9014, 9020, 9022 to 9024, 9080, 9081.
-    pub fn begin(&self, account: &Account, meta: &MetaData, wish: Wish) -> Result<Box<dyn Receiving + '_>> {
-        Ok(Box::new(self.try_begin(account, meta, Way::Sent(wish))?))
-    }
-
-    /// Begins to take in a message that the account, a server of XTA, delivers.
-    ///
-    /// # Errors
-    /// 9013, 9014, 9020, 9022, 9023.
-    pub fn deliver(&self, account: &Account, meta: &MetaData) -> Result<Box<dyn Receiving + '_>> {
-        Ok(Box::new(self.try_begin(account, meta, Way::Delivered)?))
-    }
-
-    fn try_begin(&self, account: &Account, meta: &MetaData, way: Way) -> Result<Receiver<'_>> {
+    pub async fn begin<'a>(
+        &'a self,
+        account: &Account,
+        meta: &MetaData,
+        way: Way,
+        is_whole: bool,
+    ) -> Result<Box<dyn Receiving<'a> + 'a>> {
         let is_author = meta.author.id.trim() == account.party.as_str();
         let may_be_another = account.delivers && way == Way::Delivered;
         if !is_author && !may_be_another {
@@ -68,11 +65,9 @@ impl Boxes {
             return Err(Fault::NO_PARAMETERS.into());
         }
         let member = member(account);
-        let place = self.place(account, meta, way)?;
-        if way != Way::Delivered
-            && !self.wait(self.relay.may_use(&member, &ticket)).map_err(|error| failed(&error))?
-        {
-            return Err(self.not_usable(&member, &ticket));
+        let place = self.place(account, meta, way).await?;
+        if way != Way::Delivered && !is_whole {
+            self.demand_usable(&member, &ticket).await?;
         }
         let terms = self.terms(meta)?;
         let kept = KeptMeta::from(meta);
@@ -92,22 +87,22 @@ impl Boxes {
         let subject = meta.subject.clone().filter(|subject| subject.len() <= SUBJECT_BYTES);
         let (account, test) = (account.clone(), kept.is_test);
         let told = Told { account, member, body: Value::Null, ticket, place, way, terms, subject, test };
-        Ok(Receiver { boxes: self, told, kept, packer })
+        Ok(Box::new(Receiver { boxes: self, told, kept, packer }))
     }
 
     /// Where a message goes.
-    fn place(&self, account: &Account, meta: &MetaData, way: Way) -> Result<Place> {
+    async fn place(&self, account: &Account, meta: &MetaData, way: Way) -> Result<Place> {
         let in_house = self.reader(account, &meta.reader);
         let Way::Sent(wish) = way else {
             let reader = in_house.ok_or(Fault::PARAMETERS)?;
             return Ok(Place { keeper: reader.clone(), reader, target: Target::House });
         };
         if wish == Wish::Asynchronous
-            && let Some(reader) = self.who_waits(account, meta)?
+            && let Some(reader) = self.who_waits(account, meta).await?
         {
             return Ok(Place { reader, keeper: account.party.clone(), target: Target::Box });
         }
-        let Some(reader) = in_house else { return self.outside(account, &meta.reader, wish) };
+        let Some(reader) = in_house else { return self.outside(account, &meta.reader, wish).await };
         self.check_wish(account, &reader, &meta.service, wish)?;
         let is_fetched = self.settings.fetching.contains(&(account.tenant.clone(), reader.clone()));
         let target = if is_fetched { Target::Box } else { Target::House };
@@ -115,13 +110,13 @@ impl Boxes {
     }
 
     /// A place outside. The gateway is the sender of its own authorities only: for others it sends nothing on.
-    fn outside(&self, account: &Account, reader: &Party, wish: Wish) -> Result<Place> {
+    async fn outside(&self, account: &Account, reader: &Party, wish: Wish) -> Result<Place> {
         let is_ours = account.caller.authority.as_ref() == Some(&account.party);
         let reader: Authority = reader.id.trim().parse().map_err(|_| Fault::PARAMETERS)?;
         if !is_ours {
             return Err(Fault::PARAMETERS.into());
         }
-        let takes = self.wait(self.broker.takes_bytes(&account.tenant, &account.party, &reader));
+        let takes = self.broker.takes_bytes(&account.tenant, &account.party, &reader).await;
         let most = takes.map_err(|error| failed(&error))?.ok_or(Fault::PARAMETERS)?;
         match wish {
             Wish::Synchronous => Err(Fault::ONLY_ASYNCHRONOUS.into()),
@@ -151,28 +146,42 @@ impl Boxes {
         Ok(BoxTerms { not_before, obsolete_at, related: related.collect() })
     }
 
+    /// Refuses a message id that may not be used.
+    async fn demand_usable(&self, member: &Caller, ticket: &str) -> Result<()> {
+        match self.relay.may_use(member, ticket).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.not_usable(member, ticket).await),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
     /// Why a message id may not be used: it was, or it was never issued to this party.
-    fn not_usable(&self, member: &Caller, ticket: &str) -> Error {
-        let sent = self.wait(async {
-            let relayed = self.relay.sent(member, ticket).await?.is_some();
-            let tenant = &member.scope.tenant;
-            Ok(relayed || self.broker.promised(tenant, &member.actor.id, ticket).await?.is_some())
-        });
-        match sent {
+    async fn not_usable(&self, member: &Caller, ticket: &str) -> Error {
+        match self.is_used(member, ticket).await {
             Ok(true) => Fault::USED_ID.into(),
             Ok(false) => Fault::PARAMETERS.into(),
             Err(error) => failed(&error),
         }
     }
-}
 
-/// How a message comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// From its author.
-    Sent(Wish),
-    /// From a server of XTA, for its reader.
-    Delivered,
+    async fn is_used(&self, member: &Caller, ticket: &str) -> std::result::Result<bool, broker::Error> {
+        let (tenant, sender) = (&member.scope.tenant, &member.actor.id);
+        Ok(self.relay.sent(member, ticket).await?.is_some()
+            || self.broker.promised(tenant, sender, ticket).await?.is_some())
+    }
+
+    /// The outcome of a transaction that uses the message id of what was `told`.
+    async fn outcome<T>(
+        &self,
+        told: (&Caller, &str),
+        taken: std::result::Result<T, broker::Error>,
+    ) -> Result<()> {
+        match taken {
+            Ok(_) => Ok(()),
+            Err(broker::Error::TicketRefused) => Err(self.not_usable(told.0, told.1).await),
+            Err(error) => Err(failed(&error)),
+        }
+    }
 }
 
 /// Where a message goes.
@@ -203,14 +212,16 @@ struct Receiver<'a> {
     packer: Packer,
 }
 
-impl Receiving for Receiver<'_> {
+impl Taking for Receiver<'_> {
     fn content(&mut self, index: usize, content: &Content) -> Result<&mut dyn Write> {
         self.packer.begin(index, content)?;
         Ok(self)
     }
+}
 
-    fn finish(self: Box<Self>) -> Result<Option<Reply>> {
-        self.take_in()
+impl<'a> Receiving<'a> for Receiver<'a> {
+    fn finish(self: Box<Self>) -> Taken<'a> {
+        Box::pin(self.take_in())
     }
 }
 
@@ -226,9 +237,12 @@ impl Write for Receiver<'_> {
 }
 
 impl Receiver<'_> {
-    fn take_in(self) -> Result<Option<Reply>> {
+    async fn take_in(self) -> Result<Option<Reply>> {
         let Receiver { boxes, mut told, kept, packer } = self;
-        let (stored, bytes) = packer.finish()?;
+        let (stored, bytes) = match packer.is_small() {
+            true => packer.finish()?,
+            false => blocking(|| packer.finish()).await?,
+        };
         told.body = body(&kept, bytes);
         let asked = match told.way {
             Way::Sent(Wish::Synchronous) => {
@@ -243,21 +257,26 @@ impl Receiver<'_> {
             _ => None,
         };
         let (broker, check) = (&boxes.broker, boxes.settings.check);
-        let looked = screen(broker, &told.member, &stored)
-            .and_then(|()| looked_at(broker, &told.member, &stored, check));
+        let looked = opened(broker, &told.member, &stored).and_then(|unpacked| {
+            screen(broker, &unpacked)?;
+            looked_at(broker, &unpacked, check)
+        });
         let whole = match looked {
             Ok(whole) => whole,
             Err(error) => {
-                boxes.discard(stored);
+                boxes.broker.discard_arrival(stored).await;
                 return Err(error);
             }
         };
         match told.place.target {
-            Target::Box => boxes.put(told, stored)?,
-            Target::House => boxes.hand_over(told, stored, whole)?,
-            Target::Outside(_) => boxes.send_on(told, stored, whole)?,
+            Target::Box => boxes.put(told, stored).await?,
+            Target::House => boxes.hand_over(told, stored, whole).await?,
+            Target::Outside(_) => boxes.send_on(told, stored, whole).await?,
         }
-        asked.map(|asked| boxes.answer_to(&asked)).transpose()
+        match asked {
+            Some(asked) => boxes.answer_to(&asked).await.map(Some),
+            None => Ok(None),
+        }
     }
 }
 
@@ -276,7 +295,7 @@ struct Told {
 
 impl Boxes {
     /// Puts a message into the message box of its reader.
-    fn put(&self, told: Told, stored: StoredPayload) -> Result<()> {
+    async fn put(&self, told: Told, stored: StoredPayload) -> Result<()> {
         let new = NewDelivery {
             door: Door::Xta,
             dedup_key: format!("xta:{}", told.ticket),
@@ -290,16 +309,18 @@ impl Boxes {
             body: told.body,
             terms: told.terms,
         };
-        match self.wait(self.relay.take_in(&told.member, new, stored)) {
-            Ok(_) => Ok(()),
-            Err(broker::Error::TicketRefused) => Err(self.not_usable(&told.member, &told.ticket)),
-            Err(error) => Err(failed(&error)),
-        }
+        let taken = self.relay.take_in(&told.member, new, stored).await;
+        self.outcome((&told.member, &told.ticket), taken).await
     }
 
     /// Hands a message to the authority of the house that it is for: its only content; if it has to `wait` for a human, the
     /// whole container.
-    fn hand_over(&self, told: Told, container: StoredPayload, wait: Option<&'static str>) -> Result<()> {
+    async fn hand_over(
+        &self,
+        told: Told,
+        container: StoredPayload,
+        wait: Option<&'static str>,
+    ) -> Result<()> {
         let (party, ticket, sent) = match told.way {
             // Each server has message ids of its own.
             Way::Delivered => {
@@ -316,7 +337,7 @@ impl Boxes {
             }
         };
         let caller = Caller { actor: Actor { kind: "partner".to_owned(), id: party }, ..told.member.clone() };
-        let (stored, file_name) = self.as_it_goes(&caller, container, wait)?;
+        let (stored, file_name) = self.as_it_goes(&caller, container, wait).await?;
         let carried = Carried { ticket: Some(told.ticket.clone()), ..Carried::default() };
         let arrival = Arrival {
             door: Door::Xta,
@@ -331,19 +352,16 @@ impl Boxes {
             carried: Some(carried),
             test: told.test,
         };
-        match self.wait(self.broker.take_arrival(&caller, arrival, stored)) {
-            Ok(_) => Ok(()),
-            Err(broker::Error::TicketRefused) => Err(self.not_usable(&told.member, &told.ticket)),
-            Err(error) => Err(failed(&error)),
-        }
+        let taken = self.broker.take_arrival(&caller, arrival, stored).await;
+        self.outcome((&told.member, &told.ticket), taken).await
     }
 
     /// Sends a message on to somebody outside, in the name of the authority of the house that wrote it: its only content, if a
     /// standard recognises it, or else the whole container.
-    fn send_on(&self, told: Told, container: StoredPayload, whole: Option<&'static str>) -> Result<()> {
+    async fn send_on(&self, told: Told, container: StoredPayload, whole: Option<&'static str>) -> Result<()> {
         let party = told.account.party.to_string();
         let caller = Caller { actor: Actor { kind: "partner".to_owned(), id: party }, ..told.member.clone() };
-        let (stored, file_name) = self.as_it_goes(&caller, container, whole)?;
+        let (stored, file_name) = self.as_it_goes(&caller, container, whole).await?;
         let onward = Onward {
             door: Door::Xta,
             from: told.account.party.clone(),
@@ -360,15 +378,12 @@ impl Boxes {
             obsolete_at: told.terms.obsolete_at,
             test: told.test,
         };
-        match self.wait(self.broker.send_on(&caller, onward, stored)) {
-            Ok(_) => Ok(()),
-            Err(broker::Error::TicketRefused) => Err(self.not_usable(&told.member, &told.ticket)),
-            Err(error) => Err(failed(&error)),
-        }
+        let taken = self.broker.send_on(&caller, onward, stored).await;
+        self.outcome((&told.member, &told.ticket), taken).await
     }
 
     /// What goes on of a container, with its name: the whole if there is a reason for it, or else its only content.
-    fn as_it_goes(
+    async fn as_it_goes(
         &self,
         caller: &Caller,
         container: StoredPayload,
@@ -378,17 +393,8 @@ impl Boxes {
             return Ok((container, Some(CONTAINER.to_owned())));
         }
         let taken_out = take_out(&self.broker, caller, &container);
-        self.discard(container);
+        self.broker.discard_arrival(container).await;
         taken_out
-    }
-
-    /// Removes what was written and is not needed.
-    fn discard(&self, stored: StoredPayload) {
-        // It cannot fail: what cannot be removed is swept.
-        let _ = self.wait(async {
-            self.broker.discard_arrival(stored).await;
-            Ok(())
-        });
     }
 }
 
@@ -398,16 +404,14 @@ fn author(body: &Value) -> Option<String> {
     author.parse::<Authority>().is_ok().then_some(author)
 }
 
+/// A container that was written just now.
+pub(super) fn opened(broker: &Broker, member: &Caller, stored: &StoredPayload) -> Result<Unpacked> {
+    Unpacked::open(broker.written(member, stored).map_err(|error| failed(&error))?)
+}
+
 /// Shows the contents of a container to the standards of the house, which `check` them or only recognise them. Says why the
 /// message has to wait for a human if it is handed over; nothing if a standard recognises its only content.
-pub(super) fn looked_at(
-    broker: &Broker,
-    member: &Caller,
-    stored: &StoredPayload,
-    check: bool,
-) -> Result<Option<&'static str>> {
-    let payload = broker.written(member, stored).map_err(|error| failed(&error))?;
-    let unpacked = Unpacked::open(payload)?;
+pub(super) fn looked_at(broker: &Broker, unpacked: &Unpacked, check: bool) -> Result<Option<&'static str>> {
     if unpacked.list().is_empty() {
         return Err(Fault::NO_PARAMETERS.into());
     }
@@ -434,8 +438,7 @@ pub(super) fn looked_at(
 }
 
 /// Looks for harmful content in each of the contents.
-fn screen(broker: &Broker, member: &Caller, stored: &StoredPayload) -> Result<()> {
-    let unpacked = Unpacked::open(broker.written(member, stored).map_err(|error| failed(&error))?)?;
+fn screen(broker: &Broker, unpacked: &Unpacked) -> Result<()> {
     for (index, (_, length)) in unpacked.list().iter().enumerate() {
         let screened = broker.screen_source(&mut unpacked.section(index)?, *length);
         screened.map_err(|error| failed(&error))?;
@@ -449,7 +452,7 @@ pub(super) fn take_out(
     caller: &Caller,
     container: &StoredPayload,
 ) -> Result<(StoredPayload, Option<String>)> {
-    let unpacked = Unpacked::open(broker.written(caller, container).map_err(|error| failed(&error))?)?;
+    let unpacked = opened(broker, caller, container)?;
     let mut writer = broker.arrival_writer(caller).map_err(|error| failed(&error))?;
     io::copy(&mut unpacked.section(0)?, &mut writer)?;
     let stored = writer.finish().map_err(|error| failed(&error.into()))?;

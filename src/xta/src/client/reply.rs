@@ -8,7 +8,7 @@ use soap::message::{Header, Incoming, Limits};
 use super::Request;
 use super::v3::{answer, fault};
 use crate::model::{Availability, Content, MetaData, Party, Report, Version};
-use crate::server::backend::{self, Listed, Position, Receiving, Rest};
+use crate::server::backend::{Listed, Position, Rest, Taking};
 use crate::v3::names::{META, OSCI, WSA, XTA};
 use crate::{Error, Result, container, element};
 
@@ -162,12 +162,8 @@ fn told_fault<R: Read>(incoming: &mut Incoming<R>) -> Error {
 /// A sink as contents are read into.
 struct Receiver<'a>(&'a mut dyn Sink);
 
-impl Receiving for Receiver<'_> {
+impl Taking for Receiver<'_> {
     fn content(&mut self, index: usize, content: &Content) -> Result<&mut dyn Write> {
         self.0.content(index, content)
-    }
-
-    fn finish(self: Box<Self>) -> Result<Option<backend::Reply>> {
-        Ok(None)
     }
 }

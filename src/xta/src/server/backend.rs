@@ -1,17 +1,19 @@
-//! What a server has to remember and to decide. None of it knows the wire. Each function returns after its effect is durable, and is
-//! called on a thread that may block. A refusal is an [`Error::Fault`](crate::Error::Fault).
+//! What a server has to remember and to decide. None of it knows the wire. What a function does is durable when it is ready. A refusal is an
+//! [`Error::Fault`](crate::Error::Fault).
 
+use std::future::Future;
 use std::io::{Read, Write};
+use std::pin::Pin;
 
 use xml::value::DateTime;
 
+use crate::Result;
 use crate::model::{Availability, Content, MetaData, Party, Report};
-use crate::{Fault, Result};
 
 /// An account's mailboxes and messages.
 pub trait Backend: Send + Sync {
     /// Who calls: the account of the connection's certificate, speaking for one party.
-    type Caller: Send;
+    type Caller: Send + Sync;
 
     /// Who calls. `party` is the header `Author` of the request (for message boxes the reader's own), or the author of the
     /// metadata; absent, the account speaks for the only party that it has.
@@ -24,71 +26,100 @@ pub trait Backend: Send + Sync {
     ///
     /// # Errors
     /// If nothing is taken in now (9030).
-    fn create_message_id(&self, caller: &Self::Caller) -> Result<String>;
+    fn create_message_id(&self, caller: &Self::Caller) -> impl Future<Output = Result<String>> + Send;
 
     /// Whether a reader offers a service.
     ///
     /// # Errors
     /// 9021, 9031.
-    fn lookup(&self, caller: &Self::Caller, reader: &Party, service: &str) -> Result<Availability>;
+    fn lookup(
+        &self,
+        caller: &Self::Caller,
+        reader: &Party,
+        service: &str,
+    ) -> impl Future<Output = Result<Availability>> + Send;
 
     /// Begins to take a message in, before any content of it is read: what metadata alone forbid is refused here.
     ///
     /// # Errors
     /// 9013, 9020 to 9024, 9080, 9081.
-    fn begin(&self, caller: &Self::Caller, meta: &MetaData, wish: Wish) -> Result<Box<dyn Receiving + '_>>;
-
-    /// Begins to take a message in that another server hands over to its reader, for whom this one answers.
-    ///
-    /// # Errors
-    /// As `begin`; not implemented, unless this is a server of readers.
-    fn deliver(&self, caller: &Self::Caller, meta: &MetaData) -> Result<Box<dyn Receiving + '_>> {
-        let _ = (caller, meta);
-        Err(Fault::NOT_IMPLEMENTED.into())
-    }
+    fn begin<'a>(
+        &'a self,
+        caller: &Self::Caller,
+        meta: &MetaData,
+        way: Way,
+    ) -> impl Future<Output = Result<Box<dyn Receiving<'a> + 'a>>> + Send;
 
     /// Where a message stands that the caller wrote or may read.
     ///
     /// # Errors
     /// 9070.
-    fn report(&self, caller: &Self::Caller, message_id: &str) -> Result<Report>;
+    fn report(&self, caller: &Self::Caller, message_id: &str) -> impl Future<Output = Result<Report>> + Send;
 
     /// Takes a message back that is not to be delivered yet.
     ///
     /// # Errors
     /// 9022 if the caller did not send it; 9100, 9101.
-    fn cancel(&self, caller: &Self::Caller, message_id: &str) -> Result<()>;
+    fn cancel(&self, caller: &Self::Caller, message_id: &str) -> impl Future<Output = Result<()>> + Send;
 
     /// The first entries of the caller's message box that a selector fits, the oldest first.
     ///
     /// # Errors
     /// If the store cannot be read (9030).
-    fn list(&self, caller: &Self::Caller, selector: &Selector, most: Option<u32>) -> Result<Listed>;
+    fn list(
+        &self,
+        caller: &Self::Caller,
+        selector: &Selector,
+        most: Option<u32>,
+    ) -> impl Future<Output = Result<Listed>> + Send;
 
     /// Those behind them, of the same selector.
     ///
     /// # Errors
     /// As `list`. An iterator that is not known is an empty answer with [`NoMatch::RequestId`].
-    fn list_on(&self, caller: &Self::Caller, iterator: &str) -> Result<Listed>;
+    fn list_on(&self, caller: &Self::Caller, iterator: &str) -> impl Future<Output = Result<Listed>> + Send;
 
     /// A message of the caller's box; nothing about it changes but that it was fetched.
     ///
     /// # Errors
     /// 9070 if no message of the box is selected; 9022 if the selector does not name one message.
-    fn fetch(&self, caller: &Self::Caller, selector: &Selector) -> Result<Fetched>;
+    fn fetch(
+        &self,
+        caller: &Self::Caller,
+        selector: &Selector,
+    ) -> impl Future<Output = Result<Fetched>> + Send;
 
     /// The next one of the selector of an iterator; `received` were processed and are closed first. With an iterator that is
     /// none, nothing is closed.
     ///
     /// # Errors
     /// 9070 if there is none, or one of `received` is not in the caller's box.
-    fn fetch_on(&self, caller: &Self::Caller, iterator: &str, received: &[String]) -> Result<Fetched>;
+    fn fetch_on(
+        &self,
+        caller: &Self::Caller,
+        iterator: &str,
+        received: &[String],
+    ) -> impl Future<Output = Result<Fetched>> + Send;
 
     /// The caller has processed these messages: they are delivered. Closing again changes nothing.
     ///
     /// # Errors
     /// 9070 if one of them is not in the caller's box.
-    fn close(&self, caller: &Self::Caller, message_ids: &[String], iterator: &str) -> Result<()>;
+    fn close(
+        &self,
+        caller: &Self::Caller,
+        message_ids: &[String],
+        iterator: &str,
+    ) -> impl Future<Output = Result<()>> + Send;
+}
+
+/// How a message comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From its author, who wants it carried so.
+    Sent(Wish),
+    /// From another server, which hands it over to its reader, for whom this one answers (`deliverMessage`).
+    Delivered,
 }
 
 /// How a sender wants its message carried.
@@ -100,21 +131,27 @@ pub enum Wish {
     Synchronous,
 }
 
-/// A message that is being taken in. Dropped before [`finish`](Receiving::finish), it leaves nothing behind.
-pub trait Receiving {
+/// Takes the contents of a message, one after the other.
+pub trait Taking {
     /// The next content begins; the one before is complete. `index` is its place in the container, counted from 0; in
     /// packages contents may come in another order.
     ///
     /// # Errors
     /// 9023 if there is more than is taken; 9030.
     fn content(&mut self, index: usize, content: &Content) -> Result<&mut dyn Write>;
+}
 
+/// What becomes of a message that was taken in.
+pub type Taken<'a> = Pin<Box<dyn Future<Output = Result<Option<Reply>>> + Send + 'a>>;
+
+/// A message that is being taken in. Dropped before [`finish`](Receiving::finish) is ready, it leaves nothing behind.
+pub trait Receiving<'a>: Taking + Send {
     /// All contents are here: the message is checked, taken in, and durable. Of a synchronous one, the reader's answer, if it
     /// gives one.
     ///
     /// # Errors
     /// 9023, 9024, 9050 to 9052, 9060, 9030 to 9032.
-    fn finish(self: Box<Self>) -> Result<Option<Reply>>;
+    fn finish(self: Box<Self>) -> Taken<'a>;
 }
 
 /// What is looked for in a message box (`MsgSelector`). All conditions hold together.

@@ -4,9 +4,9 @@
 use std::io::Read;
 
 use super::Backend;
-use super::backend::{Receiving, Reply, Selector, Wish};
+use super::backend::{Reply, Selector, Way, Wish};
 use super::operations::{Body, Exchange, Outcome, in_block, of_container};
-use crate::model::{MetaData, Version};
+use crate::model::Version;
 use crate::v5::names::{CORE, OLDER, Operation};
 use crate::v5::{answer, metadata, request};
 use crate::{Fault, Result, container};
@@ -17,55 +17,53 @@ pub(super) const KNOWN: [(&str, &str); 4] =
 
 impl<B: Backend, R: Read> Exchange<'_, B, R> {
     /// Carries out an operation of version 5.
-    pub(super) fn carry_out_v5(&mut self, operation: Operation) -> Result<Outcome> {
+    pub(super) async fn carry_out_v5(&mut self, operation: Operation) -> Result<Outcome> {
         let caller = self.party()?;
         let backend = self.backend;
         match operation {
             Operation::CheckAccountActive => self.nothing().map(|()| Body::Empty.into()),
             Operation::CreateMessageId => {
                 self.nothing()?;
-                Ok(Body::MessageId(backend.create_message_id(&caller)?).into())
+                Ok(Body::MessageId(backend.create_message_id(&caller).await?).into())
             }
             Operation::GetTransportReport => {
                 let id = request::message_id(self.incoming.body(), self.rules)?;
                 self.incoming.finish()?;
-                Ok(Body::Report(Box::new(backend.report(&caller, &id)?)).into())
+                Ok(Body::Report(Box::new(backend.report(&caller, &id).await?)).into())
             }
             Operation::LookupService => {
                 let asked = request::lookup(self.incoming.body())?;
-                self.look_up(&caller, asked)
+                self.look_up(&caller, asked).await
             }
             Operation::SendMessage => {
-                self.take_v5(|meta| backend.begin(&caller, meta, Wish::Asynchronous))?;
+                self.take_v5(&caller, Way::Sent(Wish::Asynchronous)).await?;
                 Ok(Body::Empty.into())
             }
-            Operation::SendMessageSync => {
-                replied(self.take_v5(|meta| backend.begin(&caller, meta, Wish::Synchronous))?)
-            }
-            Operation::DeliverMessage => replied(self.take_v5(|meta| backend.deliver(&caller, meta))?),
+            Operation::SendMessageSync => replied(self.take_v5(&caller, Way::Sent(Wish::Synchronous)).await?),
+            Operation::DeliverMessage => replied(self.take_v5(&caller, Way::Delivered).await?),
             Operation::GetStatusList | Operation::GetMessage | Operation::Close => {
-                self.visit_v5(operation, &caller)
+                self.visit_v5(operation, &caller).await
             }
         }
     }
 
     /// What concerns a message box.
-    fn visit_v5(&mut self, operation: Operation, caller: &B::Caller) -> Result<Outcome> {
+    async fn visit_v5(&mut self, operation: Operation, caller: &B::Caller) -> Result<Outcome> {
         if operation == Operation::GetStatusList {
             let (selector, most) = request::selector(self.incoming.body(), self.rules)?;
             self.incoming.finish()?;
-            let listed = self.backend.list(caller, &selector, most)?;
+            let listed = self.backend.list(caller, &selector, most).await?;
             let blocks = vec![answer::position_block(&listed.position)?];
             return Ok(Outcome { blocks, body: Body::StatusList(listed.entries) });
         }
         let id = request::fetch(self.incoming.body(), self.rules)?;
         self.incoming.finish()?;
         if operation == Operation::Close {
-            self.backend.close(caller, &[id], "")?;
+            self.backend.close(caller, &[id], "").await?;
             return Ok(Body::Empty.into());
         }
         let selector = Selector { message_ids: vec![id], ..Selector::default() };
-        let fetched = self.backend.fetch(caller, &selector)?;
+        let fetched = self.backend.fetch(caller, &selector).await?;
         let blocks = vec![answer::position_block(&fetched.position)?, answer::meta_block(&fetched.meta)?];
         Ok(Outcome { blocks, body: Body::Contents(fetched.contents) })
     }
@@ -85,17 +83,14 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
     }
 
     /// Takes in a message.
-    fn take_v5<'b>(
-        &mut self,
-        begin: impl FnOnce(&MetaData) -> Result<Box<dyn Receiving + 'b>>,
-    ) -> Result<Option<Reply>> {
+    async fn take_v5(&mut self, caller: &B::Caller, way: Way) -> Result<Option<Reply>> {
         let block = self.core_block("MessageMetaData")?.ok_or(Fault::NO_PARAMETERS)?;
         let meta = in_block(block, |reader| metadata::read(reader, self.rules))?;
-        let mut receiving = begin(&meta)?;
+        let mut receiving = self.backend.begin(caller, &meta, way).await?;
         let limits = container::Limits::default();
         let read = container::read(&mut self.incoming, &mut *receiving, &limits, Version::V5);
         read.map_err(of_container)?;
-        receiving.finish()
+        receiving.finish().await
     }
 }
 

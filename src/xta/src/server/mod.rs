@@ -1,5 +1,5 @@
-//! The server of both versions: a request is read, carried out by a [`Backend`], and answered. What the backend does is durable before it
-//! returns.
+//! The server of both versions: a request is read and carried out by a [`Backend`] ([`carry_out`]), then answered ([`Done::answer`]). What the
+//! backend does is durable before it is answered.
 //!
 //! | module | holds |
 //! |---|---|
@@ -25,7 +25,7 @@ pub use backend::Backend;
 use crate::model::Version;
 use crate::v3::names::{META, OSCI};
 use crate::{Error, Fault, Result, v3, v5};
-use operations::Exchange;
+use operations::{Body, Exchange, Outcome};
 use reply::Frame;
 
 /// Header blocks of version 3 that are known, by namespace and local name. The last one is not looked at: some send it in a form that no schema
@@ -122,17 +122,48 @@ impl Default for Settings {
     }
 }
 
-/// Answers a request; what is wrong with it is told in the answer.
-///
-/// # Errors
-/// If not even an answer can be made.
-pub fn answer<B: Backend, R: Read>(backend: &B, request: Request<R>, settings: &Settings) -> Result<Answer> {
+/// A request that was carried out, or refused; what goes back is still to be written.
+pub struct Done {
+    frame: Frame,
+    outcome: Result<Outcome>,
+}
+
+impl Done {
+    /// Whether contents go back, which may be large.
+    pub fn has_contents(&self) -> bool {
+        let contents = |outcome: &Outcome| matches!(outcome.body, Body::Contents(_) | Body::Reply(Some(_)));
+        self.outcome.as_ref().is_ok_and(contents)
+    }
+
+    /// Why it was refused.
+    pub fn refusal(&self) -> Option<&Error> {
+        self.outcome.as_ref().err()
+    }
+
+    /// Writes what goes back; contents are read meanwhile. What was wrong is told in it.
+    ///
+    /// # Errors
+    /// If not even a fault can be written.
+    pub fn answer(self) -> Result<Answer> {
+        let Done { frame, outcome } = self;
+        match outcome.and_then(|outcome| frame.answer(outcome)) {
+            Ok(answer) => Ok(answer),
+            Err(error) => frame.fault(error),
+        }
+    }
+}
+
+/// Carries a request out. It is not waited for its body: `body` is read as it is needed, and a thread on which it may block is for
+/// the caller to provide.
+pub async fn carry_out<B: Backend, R: Read + Send>(
+    backend: &B,
+    request: Request<R>,
+    settings: &Settings,
+) -> Done {
     let version = request.port.version();
     let mut frame = Frame::of(version, &request.content_type, request.accept.as_deref());
-    match respond(backend, request, settings, &mut frame) {
-        Ok(answer) => Ok(answer),
-        Err(error) => frame.fault(error),
-    }
+    let outcome = respond(backend, request, settings, &mut frame).await;
+    Done { frame, outcome }
 }
 
 /// The answer of a version to a request that ended in a failure of ours.
@@ -143,12 +174,12 @@ pub fn failure(version: Version) -> Result<Answer> {
     Frame::of(version, "", None).fault(Fault::INTERNAL.into())
 }
 
-fn respond<B: Backend, R: Read>(
+async fn respond<B: Backend, R: Read + Send>(
     backend: &B,
     request: Request<R>,
     settings: &Settings,
     frame: &mut Frame,
-) -> Result<Answer> {
+) -> Result<Outcome> {
     let limits = limits(request.port, settings.limits);
     let mut incoming = soap::message::open(&request.content_type, request.body, limits)?;
     let header = incoming.header()?;
@@ -157,17 +188,16 @@ fn respond<B: Backend, R: Read>(
     frame.operation = Some(operation);
     check_addressing(&header.addressing, settings)?;
     let mut exchange = Exchange { backend, incoming, header, rules: settings.rules };
-    let outcome = match operation {
+    match operation {
         Operation::V3(operation) => {
             exchange.header.check_understood(&KNOWN)?;
-            exchange.carry_out(operation)?
+            exchange.carry_out(operation).await
         }
         Operation::V5(operation) => {
             exchange.header.check_understood(&core::KNOWN)?;
-            exchange.carry_out_v5(operation)?
+            exchange.carry_out_v5(operation).await
         }
-    };
-    frame.answer(outcome)
+    }
 }
 
 /// Only messages that are sent are large.

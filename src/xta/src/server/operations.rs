@@ -6,7 +6,7 @@ use soap::message::{Header, Incoming};
 use xml::{Reader, Writer};
 
 use super::Backend;
-use super::backend::{Contents, Fetched, Position, Wish};
+use super::backend::{Contents, Fetched, Position, Way, Wish};
 use crate::model::{Availability, MetaData, Party, Report, Version};
 use crate::v3::answer;
 use crate::v3::metadata::{self, Rules};
@@ -67,13 +67,13 @@ impl From<Body> for Outcome {
 }
 
 impl<B: Backend, R: Read> Exchange<'_, B, R> {
-    pub(super) fn carry_out(&mut self, operation: Operation) -> Result<Outcome> {
+    pub(super) async fn carry_out(&mut self, operation: Operation) -> Result<Outcome> {
         match operation {
-            Operation::SendMessage => self.send(Wish::Asynchronous),
-            Operation::SendMessageSync => self.send(Wish::Synchronous),
+            Operation::SendMessage => self.send(Wish::Asynchronous).await,
+            Operation::SendMessageSync => self.send(Wish::Synchronous).await,
             _ => {
                 let caller = self.caller()?;
-                self.manage(operation, &caller)
+                self.manage(operation, &caller).await
             }
         }
     }
@@ -101,51 +101,51 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
         }
     }
 
-    fn manage(&mut self, operation: Operation, caller: &B::Caller) -> Result<Outcome> {
+    async fn manage(&mut self, operation: Operation, caller: &B::Caller) -> Result<Outcome> {
         match operation {
             Operation::CheckAccountActive => self.nothing().map(|()| Body::Empty.into()),
             Operation::CreateMessageId => {
                 self.nothing()?;
-                Ok(Body::MessageId(self.backend.create_message_id(caller)?).into())
+                Ok(Body::MessageId(self.backend.create_message_id(caller).await?).into())
             }
             Operation::LookupService => {
                 let asked = request::lookup(self.incoming.body(), self.rules)?;
-                self.look_up(caller, asked)
+                self.look_up(caller, asked).await
             }
             Operation::GetTransportReport => {
                 let id = self.message_id()?;
-                Ok(Body::Report(Box::new(self.backend.report(caller, &id)?)).into())
+                Ok(Body::Report(Box::new(self.backend.report(caller, &id).await?)).into())
             }
             Operation::CancelMessage => {
                 let id = self.message_id()?;
-                self.backend.cancel(caller, &id)?;
+                self.backend.cancel(caller, &id).await?;
                 Ok(Body::Empty.into())
             }
-            _ => self.visit(operation, caller),
+            _ => self.visit(operation, caller).await,
         }
     }
 
     /// What concerns a message box.
-    fn visit(&mut self, operation: Operation, caller: &B::Caller) -> Result<Outcome> {
+    async fn visit(&mut self, operation: Operation, caller: &B::Caller) -> Result<Outcome> {
         match operation {
-            Operation::GetStatusList => self.list(caller),
+            Operation::GetStatusList => self.list(caller).await,
             Operation::GetNextStatusList => {
                 let next = self.next("MsgBoxGetNextRequest")?;
-                let listed = self.backend.list_on(caller, &next.iterator)?;
+                let listed = self.backend.list_on(caller, &next.iterator).await?;
                 listing(listed.entries, &listed.position, ListForm::MetaData)
             }
             Operation::GetMessage => {
                 let selector = request::fetch(self.incoming.body())?;
                 self.incoming.finish()?;
-                handed_out(self.backend.fetch(caller, &selector)?)
+                handed_out(self.backend.fetch(caller, &selector).await?)
             }
             Operation::GetNextMessage => {
                 let next = self.next("MsgBoxGetNextRequest")?;
-                handed_out(self.backend.fetch_on(caller, &next.iterator, &next.received)?)
+                handed_out(self.backend.fetch_on(caller, &next.iterator, &next.received).await?)
             }
             _ => {
                 let next = self.next("MsgBoxCloseRequest")?;
-                self.backend.close(caller, &next.received, &next.iterator)?;
+                self.backend.close(caller, &next.received, &next.iterator).await?;
                 Ok(Body::Empty.into())
             }
         }
@@ -168,32 +168,36 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
         Ok(next)
     }
 
-    pub(super) fn look_up(&mut self, caller: &B::Caller, asked: Vec<(Party, String)>) -> Result<Outcome> {
+    pub(super) async fn look_up(
+        &mut self,
+        caller: &B::Caller,
+        asked: Vec<(Party, String)>,
+    ) -> Result<Outcome> {
         self.incoming.finish()?;
-        let look_up = |(reader, service): (Party, String)| {
-            let availability = self.backend.lookup(caller, &reader, &service)?;
-            Ok(((reader, service), availability))
-        };
-        let found: Result<Vec<_>> = asked.into_iter().map(look_up).collect();
-        Ok(Body::Services(found?).into())
+        let mut found = Vec::new();
+        for (reader, service) in asked {
+            let availability = self.backend.lookup(caller, &reader, &service).await?;
+            found.push(((reader, service), availability));
+        }
+        Ok(Body::Services(found).into())
     }
 
-    fn list(&mut self, caller: &B::Caller) -> Result<Outcome> {
+    async fn list(&mut self, caller: &B::Caller) -> Result<Outcome> {
         let asked = request::status_list(self.incoming.body())?;
         self.incoming.finish()?;
-        let listed = self.backend.list(caller, &asked.selector, asked.most)?;
+        let listed = self.backend.list(caller, &asked.selector, asked.most).await?;
         listing(listed.entries, &listed.position, asked.form)
     }
 
-    fn send(&mut self, wish: Wish) -> Result<Outcome> {
+    async fn send(&mut self, wish: Wish) -> Result<Outcome> {
         let block = self.block("MessageMetaData")?.ok_or(Fault::NO_PARAMETERS)?;
         let meta = in_block(block, |reader| metadata::read(reader, self.rules))?;
         let caller = self.backend.caller(Some(&meta.author))?;
-        let mut receiving = self.backend.begin(&caller, &meta, wish)?;
+        let mut receiving = self.backend.begin(&caller, &meta, Way::Sent(wish)).await?;
         let limits = container::Limits::default();
         let read = container::read(&mut self.incoming, &mut *receiving, &limits, Version::V3);
         read.map_err(of_container)?;
-        match receiving.finish()? {
+        match receiving.finish().await? {
             None => Ok(Body::Empty.into()),
             Some(reply) => {
                 let blocks = vec![answer::meta_block(&reply.meta)?];

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use soap::message::{Limits, open};
 use xta::model::{Content, Version};
-use xta::server::backend::{Receiving, Reply};
+use xta::server::backend::Taking;
 use xta::{Error, Exception, Fault, Result, container};
 
 use crate::{BARE, PACKAGE, code, contents, envelope, package, part, read};
@@ -132,13 +132,9 @@ fn ten_thousand_contents_are_read_and_one_more_is_not() {
 /// Takes nothing.
 struct Refusing(fn() -> io::Error);
 
-impl Receiving for Refusing {
+impl Taking for Refusing {
     fn content(&mut self, _: usize, _: &Content) -> Result<&mut dyn Write> {
         Ok(self)
-    }
-
-    fn finish(self: Box<Self>) -> Result<Option<Reply>> {
-        Ok(None)
     }
 }
 

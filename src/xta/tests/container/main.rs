@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use soap::message::{Limits, Outgoing, Package, open};
 use xta::container;
 use xta::model::{Content, ContentRole, Version};
-use xta::server::backend::{Contents, Receiving, Reply};
+use xta::server::backend::{Contents, Taking};
 use xta::{Error, Result};
 
 pub(crate) const BARE: &str = "application/soap+xml; charset=utf-8";
@@ -39,15 +39,11 @@ pub(crate) fn shared(path: &str) -> PathBuf {
 #[derive(Default)]
 pub(crate) struct Kept(Vec<(usize, Content, Vec<u8>)>);
 
-impl Receiving for Kept {
+impl Taking for Kept {
     fn content(&mut self, index: usize, content: &Content) -> Result<&mut dyn Write> {
         assert!(self.0.iter().all(|(other, ..)| *other != index), "a content comes once");
         self.0.push((index, content.clone(), Vec::new()));
         Ok(&mut self.0.last_mut().unwrap().2)
-    }
-
-    fn finish(self: Box<Self>) -> Result<Option<Reply>> {
-        Ok(None)
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use soap::message::{Limits, open};
 use xta::model::Content;
-use xta::server::backend::{Receiving, Reply};
+use xta::server::backend::Taking;
 use xta::{Result, container};
 
 use crate::{BARE, PACKAGE, contents, envelope};
@@ -38,13 +38,9 @@ struct Counting {
     ratio: (u64, u64),
 }
 
-impl Receiving for Counting {
+impl Taking for Counting {
     fn content(&mut self, _: usize, _: &Content) -> Result<&mut dyn Write> {
         Ok(self)
-    }
-
-    fn finish(self: Box<Self>) -> Result<Option<Reply>> {
-        Ok(None)
     }
 }
 

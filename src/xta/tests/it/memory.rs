@@ -1,5 +1,6 @@
 //! A backend in memory: two parties, one box each.
 
+use std::future::ready;
 use std::io::{Read, Write};
 use std::sync::Mutex;
 
@@ -7,7 +8,7 @@ use xml::value::DateTime;
 use xta::model::{Availability, Content, Key, MetaData, Party, Record, Report, Severity, Status};
 use xta::server::Backend;
 use xta::server::backend::{
-    Contents, Fetched, Listed, NoMatch, Position, Receiving, Reply, Rest, Selector, Wish,
+    Contents, Fetched, Listed, NoMatch, Position, Receiving, Reply, Rest, Selector, Taken, Taking, Way, Wish,
 };
 use xta::{Fault, Result};
 
@@ -74,28 +75,29 @@ impl Backend for Memory {
         }
     }
 
-    fn create_message_id(&self, _: &String) -> Result<String> {
+    async fn create_message_id(&self, _: &String) -> Result<String> {
         Ok("urn:de:xta:messageid:test:00000000-0000-4000-8000-000000000001".to_owned())
     }
 
-    fn lookup(&self, _: &String, reader: &Party, service: &str) -> Result<Availability> {
+    async fn lookup(&self, _: &String, reader: &Party, service: &str) -> Result<Availability> {
         let key = Key { code: "cert".into(), name: None, list: "urn:p".into(), version: "1".into() };
         let is_available = (service != "urn:unknown").then_some(reader.id != AUTHOR);
         Ok(Availability { is_available, parameters: vec![(key, b"certificate".to_vec())] })
     }
 
-    fn begin(&self, _: &String, meta: &MetaData, wish: Wish) -> Result<Box<dyn Receiving + '_>> {
+    async fn begin<'a>(
+        &'a self,
+        _: &String,
+        meta: &MetaData,
+        way: Way,
+    ) -> Result<Box<dyn Receiving<'a> + 'a>> {
         if self.boxes.lock().unwrap().iter().any(|it| it.meta.message_id == meta.message_id) {
             return Err(Fault::USED_ID.into());
         }
-        Ok(Box::new(Taking { memory: self, meta: meta.clone(), wish, contents: Vec::new() }))
+        Ok(Box::new(Coming { memory: self, meta: meta.clone(), way, contents: Vec::new() }))
     }
 
-    fn deliver(&self, _: &String, meta: &MetaData) -> Result<Box<dyn Receiving + '_>> {
-        self.begin(&String::new(), meta, Wish::Asynchronous)
-    }
-
-    fn report(&self, _: &String, message_id: &str) -> Result<Report> {
+    async fn report(&self, _: &String, message_id: &str) -> Result<Report> {
         let boxes = self.boxes.lock().unwrap();
         let stored = boxes.iter().find(|it| it.meta.message_id == message_id).ok_or(Fault::UNKNOWN_ID)?;
         let record = |severity| Record { severity, time: now(), code: "1".into(), reason: "r & s".into() };
@@ -104,7 +106,7 @@ impl Backend for Memory {
         Ok(Report { meta: stored.meta.clone(), time: now(), server, status, records: records.to_vec() })
     }
 
-    fn cancel(&self, _: &String, message_id: &str) -> Result<()> {
+    async fn cancel(&self, _: &String, message_id: &str) -> Result<()> {
         match self.boxes.lock().unwrap().iter().find(|it| it.meta.message_id == message_id) {
             None => Err(Fault::PARAMETERS.into()),
             Some(it) if it.meta.delivery.not_before.is_none() => Err(Fault::NOT_BEFORE_IS_UNSET.into()),
@@ -112,7 +114,7 @@ impl Backend for Memory {
         }
     }
 
-    fn list(&self, caller: &String, selector: &Selector, most: Option<u32>) -> Result<Listed> {
+    async fn list(&self, caller: &String, selector: &Selector, most: Option<u32>) -> Result<Listed> {
         let open = self.open(caller, selector);
         let most = most.map_or(open.len(), |most| most as usize).min(open.len());
         let rest = match open.is_empty() {
@@ -123,16 +125,16 @@ impl Backend for Memory {
         Ok(Listed { entries: open.into_iter().take(most).map(|it| it.meta).collect(), position })
     }
 
-    fn list_on(&self, caller: &String, iterator: &str) -> Result<Listed> {
+    async fn list_on(&self, caller: &String, iterator: &str) -> Result<Listed> {
         if iterator != "urn:uuid:list" {
             let position =
                 Position { iterator: iterator.to_owned(), rest: Rest::Nothing(NoMatch::RequestId) };
             return Ok(Listed { entries: Vec::new(), position });
         }
-        self.list(caller, &Selector::default(), None)
+        self.list(caller, &Selector::default(), None).await
     }
 
-    fn fetch(&self, caller: &String, selector: &Selector) -> Result<Fetched> {
+    async fn fetch(&self, caller: &String, selector: &Selector) -> Result<Fetched> {
         let open = self.open(caller, selector);
         let first = open.into_iter().next().ok_or(Fault::UNKNOWN_ID)?;
         self.change(&first.meta.message_id, |it| it.meta.delivery.initial_fetch = Some(now()))?;
@@ -140,20 +142,20 @@ impl Backend for Memory {
         Ok(Fetched { meta: first.meta, position, contents: Box::new(Handed::of(first.contents)) })
     }
 
-    fn fetch_on(&self, caller: &String, _: &str, received: &[String]) -> Result<Fetched> {
-        self.close(caller, received, "")?;
-        self.fetch(caller, &Selector::default())
+    async fn fetch_on(&self, caller: &String, _: &str, received: &[String]) -> Result<Fetched> {
+        self.close(caller, received, "").await?;
+        self.fetch(caller, &Selector::default()).await
     }
 
-    fn close(&self, _: &String, message_ids: &[String], _: &str) -> Result<()> {
+    async fn close(&self, _: &String, message_ids: &[String], _: &str) -> Result<()> {
         message_ids.iter().try_for_each(|id| self.change(id, |it| it.is_closed = true))
     }
 }
 
-struct Taking<'a> {
+struct Coming<'a> {
     memory: &'a Memory,
     meta: MetaData,
-    wish: Wish,
+    way: Way,
     contents: Vec<(usize, Content, Limited)>,
 }
 
@@ -173,18 +175,26 @@ impl Write for Limited {
     }
 }
 
-impl Receiving for Taking<'_> {
+impl Taking for Coming<'_> {
     fn content(&mut self, index: usize, content: &Content) -> Result<&mut dyn Write> {
         self.contents.push((index, content.clone(), Limited(Vec::new())));
         Ok(&mut self.contents.last_mut().unwrap().2)
     }
+}
 
-    fn finish(mut self: Box<Self>) -> Result<Option<Reply>> {
+impl<'a> Receiving<'a> for Coming<'a> {
+    fn finish(self: Box<Self>) -> Taken<'a> {
+        Box::pin(ready(self.end()))
+    }
+}
+
+impl Coming<'_> {
+    fn end(mut self) -> Result<Option<Reply>> {
         self.contents.sort_by_key(|(index, ..)| *index);
         let contents: Vec<(Content, Vec<u8>)> =
             self.contents.into_iter().map(|(_, content, bytes)| (content, bytes.0)).collect();
         let mut meta = self.meta;
-        if self.wish == Wish::Synchronous {
+        if self.way == Way::Sent(Wish::Synchronous) {
             return Ok(Some(Reply { meta, contents: Box::new(Handed::of(contents)) }));
         }
         meta.delivery.delivery = Some(now());

@@ -15,7 +15,7 @@ use super::{Parties, Party, Server};
 use crate::xta::along;
 use crate::xta::boxes::ticket;
 use crate::xta::package::Packer;
-use crate::xta::sending::{CONTAINER, looked_at, take_out};
+use crate::xta::sending::{CONTAINER, looked_at, opened, take_out};
 
 /// Whom a message comes from that says nothing readable.
 const NOBODY: &str = "anonymous";
@@ -64,7 +64,8 @@ impl Arrivals<'_> {
         let claimed = meta.map(|meta| meta.author.id.clone()).filter(|id| is_name(id));
         let sender = known.as_ref().map(ToString::to_string).or(claimed);
         let caller = self.caller(sender.unwrap_or_else(|| NOBODY.to_owned()));
-        let wait = match looked_at(broker, &caller, &container, false) {
+        let unpacked = opened(broker, &caller, &container);
+        let wait = match unpacked.and_then(|unpacked| looked_at(broker, &unpacked, false)) {
             Ok(wait) => wait,
             Err(xta::Error::Fault(_)) => Some("xta-party.no-content"),
             Err(_) => return Err(broker::Error::Internal),

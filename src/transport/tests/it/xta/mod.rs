@@ -3,6 +3,7 @@
 mod answering;
 mod arriving;
 mod bridge;
+mod face;
 mod looking;
 mod property;
 mod refusals;
@@ -20,10 +21,11 @@ use broker::{Broker, RelayLimits, RelayQuota};
 use model::{Actor, Authority, Caller, Clock, Role, Scope, Timestamp};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
-use transport::xta::{Account, BoxSettings, Boxes};
+use transport::xta::{Account, BoxSettings};
 
 use crate::engines::on_every_engine;
 use crate::house::{Gateway, SetClock, soest};
+use face::Boxes;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const AUTHOR: &str = "lan:1";
