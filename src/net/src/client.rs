@@ -2,13 +2,16 @@
 //! as in RFC 9110, section 10.2.3.
 
 use std::error::Error as StdError;
+use std::future::poll_fn;
 use std::io::{self, Write};
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
+use futures::Stream;
+use http_body::Body as _;
 use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::{Clock, Failure, Timestamp};
 use openssl::x509::X509;
@@ -21,6 +24,7 @@ use seal::x509::Certificate;
 use crate::Error;
 use crate::body::{Sent, Watched};
 use crate::egress::{Egress, Reach};
+use crate::pace::{Pace, Paced};
 use crate::resolver::{NoneMayBeReached, Resolver};
 
 /// Sent with every request.
@@ -39,11 +43,14 @@ pub struct Settings {
     pub connect: Duration,
     /// Longest silence of the other side, while it sends or should be taking.
     pub silence: Duration,
+    /// How slowly the body of an answer may come.
+    pub pace: Pace,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { connect: Duration::from_secs(10), silence: Duration::from_secs(30) }
+        let pace = Pace { patience: Duration::from_secs(30), ..Pace::default() };
+        Settings { connect: Duration::from_secs(10), silence: Duration::from_secs(30), pace }
     }
 }
 
@@ -185,7 +192,7 @@ impl Client {
         let request = self.prepare(request, &sent)?;
         let answer = async {
             let response = request.send().await.map_err(|error| reason(&error, &sent))?;
-            read(response, most_answer, sink).await
+            read(response, most_answer, self.settings.pace, sink).await
         };
         match tokio::time::timeout(within, answer).await {
             Ok(answer) => answer,
@@ -316,6 +323,7 @@ fn headers(fields: &[(String, String)]) -> Result<HeaderMap, Error> {
 async fn read(
     response: Response,
     most: usize,
+    pace: Pace,
     sink: &mut (dyn Write + Send),
 ) -> Result<(u16, HeaderMap), Error> {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -323,9 +331,9 @@ async fn read(
         return Err(Error::AnswerTooLarge);
     }
     let mut taken = 0;
-    let mut pieces = response.bytes_stream();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|_| Error::NoAnswer)?;
+    let mut body = Paced::new(reqwest::Body::from(response), pace);
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(piece) = frame.map_err(|_| Error::NoAnswer)?.into_data() else { continue };
         taken += piece.len();
         if taken > most {
             return Err(Error::AnswerTooLarge);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use model::outbound::Post;
 use net::Settings;
+use net::pace::Pace;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -14,7 +15,8 @@ const SHORT: Duration = Duration::from_millis(200);
 
 /// Silence never ends a call here: what does is the time over all.
 fn patient() -> Settings {
-    Settings { connect: Duration::from_secs(600), silence: Duration::from_secs(600) }
+    let long = Duration::from_secs(600);
+    Settings { connect: long, silence: long, pace: Pace { rate: 1, patience: long } }
 }
 
 fn within(url: &str, within: Duration) -> Post {
@@ -63,6 +65,14 @@ async fn a_byte_at_a_time_does_not_outlast_the_total_time() {
         let outcome = outcome(&client(patient()), &within(&url, SHORT)).await;
         assert_eq!(outcome.unwrap_err(), "Uncertain net.no-answer", "{head}");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_drips_does_not_outlast_the_patience() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n";
+    let url = server(move |stream| drip(stream, head, b"1", Duration::from_millis(5))).await;
+    let impatient = client(Settings { pace: Pace { rate: 5_000, patience: SHORT }, ..patient() });
+    assert_eq!(outcome(&impatient, &post(&url)).await.unwrap_err(), "Uncertain net.no-answer");
 }
 
 #[tokio::test]

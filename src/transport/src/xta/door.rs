@@ -24,7 +24,7 @@ use super::accounts::Accounts;
 use super::boxes::Boxes;
 use super::desk::Desk;
 use super::{wsdl, wsdl_v5};
-use crate::door::{Place, Places, announced, beginning, body, response};
+use crate::door::{Place, Places, beginning, response};
 
 /// What a message has beside its contents, in bytes.
 const BESIDE: u64 = 1 << 20;
@@ -74,6 +74,11 @@ impl Door {
         let places = Places::new(broker, most);
         let (accounts, boxes) = (Arc::new(accounts), Arc::new(boxes));
         Door(Arc::new(Inner { accounts, boxes, places, strangers: Semaphore::new(STRANGERS), settings }))
+    }
+
+    /// The certificates of all accounts.
+    pub fn certificates(&self) -> Vec<Certificate> {
+        self.0.accounts.certificates()
     }
 }
 
@@ -128,12 +133,11 @@ async fn take(State((Door(door), port)): State<(Door, Port)>, request: Request) 
     let Some(whose) = door.accounts.bodies_of(heads.certificate.as_ref()) else {
         return turn_away(door, port, heads, request.into_body()).await;
     };
-    let announced = announced(request.headers());
-    let place = match door.places.take(&whose, announced).await {
-        Ok(place) => place,
+    let (parts, body) = request.into_parts();
+    let (body, place) = match door.places.take(&whose, &parts.headers, body).await {
+        Ok(taken) => taken,
         Err(refusal) => return refusal,
     };
-    let body = body(request.into_body(), announced).await;
     // A client that goes away does not stop its request: what was begun is ended.
     let done = spawn_blocking(move || (door.answer(port, heads, body), place)).await;
     match done {
