@@ -221,7 +221,7 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
         Suite::Fairness { burden, rounds } => {
             let figures = fairness::run(binary, fairness::Size { burden, rounds, at_once: 300 }).await?;
             let size = fairness::xta::Size {
-                connections: 12,
+                connections: 40,
                 waiting: burden.div_ceil(10),
                 rounds,
                 patience: 20,

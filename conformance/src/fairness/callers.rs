@@ -22,9 +22,10 @@ const HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01";
 /// Bytes of a message whose sender stalls, and how many of them come.
 const LARGE: (u64, usize) = (4 << 20, 300_000);
 /// Bytes of a small one.
-const SMALL: u64 = 10_000;
-/// Pause of whoever was told to come again.
-const AGAIN: Duration = Duration::from_secs(5);
+const SMALL: usize = 10_000;
+/// Pause of whoever was told to come again, and longest one of whoever was cut off: they do not all come at once.
+const AGAIN: Duration = Duration::from_secs(10);
+const SOON: f64 = 5.0;
 /// The author whose connections these are.
 const AUTHOR: usize = 1;
 
@@ -88,7 +89,7 @@ impl Way {
         let mut stream = author.connect().await?;
         let message = issued(&mut stream).await?;
         // More than the buffers between us and the gateway hold.
-        let content: Vec<u8> = (0..24_u32 << 20).map(|_| fastrand::u8(..)).collect();
+        let content = pdf(12 << 20);
         let sent = request::send_message(SEND, &of(&message, content.len() as u64), &content, Form::Mtom);
         wire::ask(&mut stream, &sent, 200).await?;
         Ok(Way { port: author.port(), author, reader: house.reader.clone(), message, deaf })
@@ -105,7 +106,7 @@ impl Callers {
             tasks.spawn(async move {
                 loop {
                     let (what, pause) = match stall(&way, manner, &fate).await {
-                        Ok(None | Some(500)) => (&fate.cut, Duration::ZERO),
+                        Ok(None | Some(500)) => (&fate.cut, Duration::from_secs_f64(fastrand::f64() * SOON)),
                         Ok(Some(503)) => (&fate.turned_away, AGAIN),
                         Ok(Some(_)) | Err(_) => (&fate.strange, AGAIN),
                     };
@@ -160,7 +161,7 @@ async fn begun(way: &Way, manner: Manner, stream: &mut Connection) -> Result<Vec
         }
         Manner::End => {
             let id = issued(stream).await?;
-            let mut begun = request::send_message(SEND, &of(&id, SMALL), &[0; SMALL as usize], Form::Mtom);
+            let mut begun = request::send_message(SEND, &of(&id, SMALL as u64), &pdf(SMALL), Form::Mtom);
             begun.truncate(begun.len() - 10);
             begun
         }
@@ -180,6 +181,13 @@ async fn dripping(stream: Connection) -> Option<u16> {
         answer = wire::answer(&mut reading) => answer.ok().map(|(status, _)| status),
         () = drip => None,
     }
+}
+
+/// Bytes that no standard recognises. They begin like a PDF: others may begin like XML, and are refused then.
+pub(super) fn pdf(length: usize) -> Vec<u8> {
+    let mut bytes = b"%PDF-1.7\n".to_vec();
+    bytes.resize(length, b'x');
+    bytes
 }
 
 async fn issued(stream: &mut Connection) -> Result<String, Error> {

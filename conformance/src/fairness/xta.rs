@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::callers::{Callers, MANNERS, Way};
+use super::callers::{Callers, MANNERS, Way, pdf};
 use super::servers::{Manner, Server};
 use super::{PAUSE, p99};
 use crate::Error;
@@ -194,7 +194,7 @@ pub async fn run(binary: &Path, size: Size) -> Result<Figures, Error> {
     let are_there = || callers.iter().all(|it| it.fate.stalled.load(Ordering::Relaxed) >= size.connections);
     until("callers that stall", PAUSE, async || Ok(are_there().then_some(()))).await?;
 
-    let content: Vec<u8> = (0..BYTES).map(|_| b'a' + fastrand::u8(..26)).collect();
+    let content = pdf(BYTES);
     let (mut without, mut with) = (Times::default(), Times::default());
     for _ in 0..size.rounds {
         quiet.measure(&content, &mut without).await?;

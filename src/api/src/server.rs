@@ -18,7 +18,7 @@ use hyper_util::service::TowerToHyperService;
 use net::pace::{Pace, Paced, Taken};
 use net::shares::Shares;
 use net::tls::Counted;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
 /// What one listener bears.
@@ -78,7 +78,7 @@ pub async fn serve<L: Listener>(
             let place = tokio::time::timeout(wait, Arc::clone(&places).acquire_owned()).await;
             (place, listener.accept().await)
         };
-        let (place, (mut io, peer)) = tokio::select! {
+        let (place, (io, peer)) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
@@ -86,11 +86,7 @@ pub async fn serve<L: Listener>(
         let whose = peer.whose();
         let share = whose.as_ref().map(|whose| shares.try_take(whose));
         let (Ok(place), None | Some(Some(_))) = (place, &share) else {
-            if whose.is_some() {
-                tracing::warn!(whose, "a connection is one too many");
-            }
-            // A socket that was just opened takes so few bytes at once; one that does not is dropped.
-            let _ = tokio::time::timeout(PLACE_WAIT, io.write_all(BUSY)).await;
+            turn_away(io, whose).await;
             continue;
         };
         let io = Taken::new(io, limits.pace);
@@ -114,4 +110,13 @@ pub async fn serve<L: Listener>(
     }
     drop(listener);
     let _ = tokio::time::timeout(limits.stop_time, open.shutdown()).await;
+}
+
+/// Tells somebody that there is no place for another connection.
+async fn turn_away(mut io: impl AsyncWrite + Unpin, whose: Option<String>) {
+    if whose.is_some() {
+        tracing::warn!(whose, "a connection is one too many");
+    }
+    // A socket that was just opened takes so few bytes at once; one that does not is dropped.
+    let _ = tokio::time::timeout(PLACE_WAIT, io.write_all(BUSY)).await;
 }

@@ -41,7 +41,7 @@ const KEPT: (usize, Duration) = (4, Duration::from_secs(20));
 pub struct Settings {
     /// Longest time for name, connection and TLS.
     pub connect: Duration,
-    /// Longest silence of the other side, while it sends or should be taking.
+    /// Longest silence of the other side until its answer begins: while it should be taking, too.
     pub silence: Duration,
     /// How slowly the body of an answer may come.
     pub pace: Pace,
@@ -185,19 +185,20 @@ impl Client {
         request: Request,
         sink: &mut (dyn Write + Send),
     ) -> Result<(u16, HeaderMap), Error> {
-        let sent = Arc::new(Sent::default());
-        // Without a body nobody can tell whether the head has left when the time is over.
         let has_body = request.body.is_some();
+        let sent = Arc::new(Sent::nothing(has_body));
         let (within, most_answer) = (request.within, request.most_answer);
         let request = self.prepare(request, &sent)?;
         let answer = async {
-            let response = request.send().await.map_err(|error| reason(&error, &sent))?;
+            let response = tokio::select! {
+                response = request.send() => response.map_err(|error| reason(&error, &sent))?,
+                () = sent.silence(self.settings.silence) => return Err(late(has_body, &sent)),
+            };
             read(response, most_answer, self.settings.pace, sink).await
         };
         match tokio::time::timeout(within, answer).await {
             Ok(answer) => answer,
-            Err(_) if has_body && !sent.begun() => Err(Error::Unreachable),
-            Err(_) => Err(Error::NoAnswer),
+            Err(_) => Err(late(has_body, &sent)),
         }
     }
 
@@ -293,8 +294,7 @@ fn http_client(
         .http1_max_headers(MOST_HEADERS)
         .pool_max_idle_per_host(kept)
         .pool_idle_timeout(kept_for)
-        .connect_timeout(settings.connect)
-        .read_timeout(settings.silence);
+        .connect_timeout(settings.connect);
     let builder = match shown.cloned() {
         Some(Shown { identity, trust: Some(trust) }) => builder.identity(identity).tls_certs_only(trust),
         Some(Shown { identity, trust: None }) => builder.identity(identity),
@@ -341,6 +341,11 @@ async fn read(
         sink.write_all(&piece).map_err(|_| Error::NoAnswer)?;
     }
     Ok((status, headers))
+}
+
+/// What it means that the time is over. Without a body nobody can tell whether the head has left.
+fn late(has_body: bool, sent: &Sent) -> Error {
+    if has_body && !sent.begun() { Error::Unreachable } else { Error::NoAnswer }
 }
 
 /// Why no answer came. Only the kinds of errors are looked at: their texts quote what others sent.

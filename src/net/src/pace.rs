@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn silence_and_a_byte_a_second_end_and_a_slow_line_does_not() {
         let none = Duration::ZERO;
-        assert_eq!(had(&[(seconds(1), 400), (seconds(20), 1)], none), (401, true));
+        assert_eq!(had(&[(seconds(1), 400), (seconds(19), 1)], none), (401, true));
         assert_eq!(had(&[(seconds(1), 400), (seconds(21), 1)], none), (400, false));
         assert_eq!(had(&vec![(seconds(1), 1); 3_600], none), (20, false));
         // Whoever was quick has no more patience than others.
