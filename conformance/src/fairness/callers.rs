@@ -23,9 +23,9 @@ const HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01";
 const LARGE: (u64, usize) = (4 << 20, 300_000);
 /// Bytes of a small one.
 const SMALL: usize = 10_000;
-/// Pause of whoever was told to come again, and longest one of whoever was cut off: they do not all come at once.
+/// Pause of whoever was told to come again, and longest one before all else, in seconds: they do not all come at once.
 const AGAIN: Duration = Duration::from_secs(10);
-const SOON: f64 = 5.0;
+const SOON: f64 = 3.0;
 /// The author whose connections these are.
 const AUTHOR: usize = 1;
 
@@ -104,14 +104,16 @@ impl Callers {
         for _ in 0..count {
             let (way, fate) = (way.clone(), Arc::clone(&fate));
             tasks.spawn(async move {
+                let mut pause = Duration::ZERO;
                 loop {
-                    let (what, pause) = match stall(&way, manner, &fate).await {
-                        Ok(None | Some(500)) => (&fate.cut, Duration::from_secs_f64(fastrand::f64() * SOON)),
+                    sleep(pause + Duration::from_secs_f64(fastrand::f64() * SOON)).await;
+                    let (what, next) = match stall(&way, manner, &fate).await {
+                        Ok(None | Some(500)) => (&fate.cut, Duration::ZERO),
                         Ok(Some(503)) => (&fate.turned_away, AGAIN),
                         Ok(Some(_)) | Err(_) => (&fate.strange, AGAIN),
                     };
                     what.fetch_add(1, Ordering::Relaxed);
-                    sleep(pause).await;
+                    pause = next;
                 }
             });
         }

@@ -27,6 +27,8 @@ const PARTNERS: [(&str, Manner); 4] = [
 ];
 /// Bytes of a message.
 const BYTES: usize = 10_000;
+/// Messages that are taken in for each one that is delivered: they are quick, and a p99 needs many.
+const TAKEN: usize = 5;
 /// The author that is none of the burden.
 const AUTHOR: usize = 0;
 
@@ -37,7 +39,7 @@ pub struct Size {
     pub connections: usize,
     /// Messages to each server that is a burden.
     pub waiting: usize,
-    /// Messages that are measured, on each gateway and in each direction.
+    /// Deliveries that are measured, on each gateway, with five messages that are taken in for each.
     pub rounds: usize,
     /// `limits.patience_seconds` of the gateways.
     pub patience: u64,
@@ -119,8 +121,8 @@ impl Site {
         until("calls of the servers that are a burden", PAUSE, async || Ok(are_called().then_some(()))).await
     }
 
-    /// Sends a message to the gateway.
-    async fn take_in(&self, content: &[u8]) -> Result<Duration, Error> {
+    /// Sends a message to the gateway; returns milliseconds.
+    async fn take_in(&self, content: &[u8]) -> Result<f64, Error> {
         let (author, connector) = (party(AUTHOR), self.house.author(AUTHOR)?);
         let mut stream = connector.connect().await?;
         let asked = request::create_message_id(MANAGEMENT, &author);
@@ -132,11 +134,11 @@ impl Site {
         let begin = Instant::now();
         let mut stream = connector.connect().await?;
         wire::ask(&mut stream, &sent, 200).await?;
-        Ok(begin.elapsed())
+        Ok(begin.elapsed().as_secs_f64() * 1e3)
     }
 
-    /// Hands over to the healthy server.
-    async fn deliver(&mut self) -> Result<Duration, Error> {
+    /// Hands over to the healthy server; returns milliseconds.
+    async fn deliver(&mut self) -> Result<f64, Error> {
         let (key, _) = PARTNERS[0];
         let name = format!("healthy-{}", self.sent);
         let file = open(&self.client, &name).await?;
@@ -145,13 +147,7 @@ impl Site {
         let server = &self.servers[0];
         let came = until("a delivery by XTA", PAUSE, async || Ok(server.message(self.sent))).await?;
         self.sent += 1;
-        Ok(came - begin)
-    }
-
-    async fn measure(&mut self, content: &[u8], times: &mut Times) -> Result<(), Error> {
-        times.taken.push(self.take_in(content).await?.as_secs_f64() * 1e3);
-        times.delivered.push(self.deliver().await?.as_secs_f64() * 1e3);
-        Ok(())
+        Ok((came - begin).as_secs_f64() * 1e3)
     }
 
     /// Messages to burdens that count as delivered.
@@ -197,8 +193,12 @@ pub async fn run(binary: &Path, size: Size) -> Result<Figures, Error> {
     let content = pdf(BYTES);
     let (mut without, mut with) = (Times::default(), Times::default());
     for _ in 0..size.rounds {
-        quiet.measure(&content, &mut without).await?;
-        loaded.measure(&content, &mut with).await?;
+        for _ in 0..TAKEN {
+            without.taken.push(quiet.take_in(&content).await?);
+            with.taken.push(loaded.take_in(&content).await?);
+        }
+        without.delivered.push(quiet.deliver().await?);
+        with.delivered.push(loaded.deliver().await?);
     }
     let are_cut = || callers.iter().all(|it| it.fate.cut.load(Ordering::Relaxed) >= size.connections);
     if size.until_cut {
