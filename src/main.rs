@@ -21,6 +21,9 @@ use commands::OnStore;
 use config::{Config, LogFormat, LogLevel};
 use error::Error;
 
+/// Threads that may block, for commands: none of them serves many at once.
+const BLOCKING_THREADS: usize = 512;
+
 fn main() -> ExitCode {
     let cli = Cli::of_process();
     let as_json = cli.json;
@@ -37,7 +40,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Serve => {
             let config = load()?;
             config.log.start();
-            wait_for(serve::serve(config)).map(|()| ExitCode::SUCCESS)
+            wait_in(serve::threads(&config), serve::serve(config)).map(|()| ExitCode::SUCCESS)
         }
         Command::Demo(options) => wait_for(async { Ok(demo::run(options, as_json).await) }),
         Command::Check { files, schemas } => check::check(
@@ -100,5 +103,11 @@ fn on_store(
 }
 
 fn wait_for<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    wait_in(BLOCKING_THREADS, work)
+}
+
+/// With up to so many threads that may block.
+fn wait_in<T>(threads: usize, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.max_blocking_threads(threads).enable_all().build()?.block_on(work)
 }

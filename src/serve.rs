@@ -7,8 +7,10 @@ use std::time::Duration;
 use axum::Router;
 use broker::{Places, Workers};
 use futures::future::join;
+use net::pace::Pace;
 use net::tls;
 use seal::identity::Identity;
+use seal::x509::Certificate;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -25,6 +27,9 @@ use config::{Config, LogFormat};
 /// How long jobs in hand may go on after the signal. A job that is cut off is done again at the next start.
 const FAREWELL: Duration = Duration::from_secs(20);
 
+/// Threads for what only the disk or a name holds up.
+const DISK_THREADS: usize = 256;
+
 /// Runs the gateway.
 ///
 /// # Errors
@@ -39,13 +44,15 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let gateway = Gateway::open(&config).await?;
     let intermediary = registry::osci(&config, &gateway.broker)?;
     let osci = transport::osci::router(intermediary, gateway.osci.recipient());
-    let xta = transport::xta::router(registry::xta(&config, &gateway.broker)?);
+    let xta = registry::xta(&config, &gateway.broker)?;
+    let known = xta.as_ref().map_or_else(Vec::new, |door| door.certificates());
+    let xta = transport::xta::router(xta);
     let tls = config.tls_identity()?;
     let workers = Workers::start_in(gateway.broker.clone(), places(&config)).await?;
     let fetchers = Fetchers::start(if works(&config) { fetchers(&gateway) } else { vec![] });
 
     let (stop, stopped) = watch::channel(false);
-    let limits = api::ServerLimits { connections: config.limits.connections, ..api::ServerLimits::default() };
+    let limits = server_limits(&config);
     let interface = api::Api::new(gateway.broker.clone(), api::Settings::default());
     let listening = [
         ("internal", Some(internal), None, api::router(interface.clone())),
@@ -57,7 +64,8 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     for (name, listener, identity, router) in listening {
         let Some(listener) = listener else { continue };
         addresses.push((name, listener.local_addr()?));
-        doors.push(open(listener, identity.as_ref(), router, limits, told(stopped.clone()))?);
+        let identity = identity.as_ref().map(|identity| (identity, known.as_slice()));
+        doors.push(open(listener, identity, router, limits, told(stopped.clone()))?);
     }
     announce(config.log.format, &addresses);
 
@@ -70,6 +78,21 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
         () = signals.first() => tracing::warn!("stopped at once"),
     }
     Ok(())
+}
+
+fn server_limits(config: &Config) -> api::ServerLimits {
+    let patience = Duration::from_secs(config.limits.patience_seconds);
+    let pace = Pace { rate: config.limits.slowest_rate, patience };
+    let connections = config.limits.connections;
+    api::ServerLimits { connections, pace, header_time: patience, ..api::ServerLimits::default() }
+}
+
+/// Threads that may block: for everybody who may be waited for at once, and for the disk. A thread is made when it is needed.
+pub(crate) fn threads(config: &Config) -> usize {
+    let calls = usize::try_from(config.limits.calls).unwrap_or(usize::MAX);
+    let mailboxes = config.tenants.iter().flat_map(|tenant| &tenant.authorities);
+    let mailboxes = mailboxes.map(|it| it.xta_mailboxes.len() + it.osci_mailboxes.len()).sum::<usize>();
+    config.limits.bodies.saturating_add(calls).saturating_add(mailboxes + transport::THREADS + DISK_THREADS)
 }
 
 fn places(config: &Config) -> Places {
@@ -115,17 +138,17 @@ async fn listen_if(address: Option<SocketAddr>) -> Result<Option<TcpListener>, E
     }
 }
 
-/// Serves at an address, with TLS if there is a key pair to show.
+/// Serves at an address, with TLS if there is a key pair to show; then these certificates are those of partners.
 fn open(
     listener: TcpListener,
-    identity: Option<&Identity>,
+    identity: Option<(&Identity, &[Certificate])>,
     router: Router,
     limits: api::ServerLimits,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<JoinHandle<()>, Error> {
     Ok(match identity {
-        Some(identity) => {
-            let listener = tls::Listener::new(listener, identity)?;
+        Some((identity, known)) => {
+            let listener = tls::Listener::new(listener, identity, known)?;
             tokio::spawn(api::serve(listener, router, limits, stop))
         }
         None => tokio::spawn(api::serve(listener, router, limits, stop)),

@@ -63,9 +63,7 @@ impl Bed {
     /// # Errors
     /// If the gateway refuses.
     pub(crate) async fn open(&self, key: &str) -> Result<String, Error> {
-        let file = json!({ "unit": UNIT, "publicService": SERVICE, "title": "Abgabe (Simulator)" });
-        let file = self.client.post("/case-files", &format!("{key}-file"), &file).await?;
-        Ok(text(&file.expect("POST /case-files", &[201])?, "id").to_owned())
+        open(&self.client, key).await
     }
 
     /// Hands a case file over; returns the id of the message.
@@ -73,10 +71,7 @@ impl Bed {
     /// # Errors
     /// If the gateway refuses.
     pub(crate) async fn hand_over(&self, to: &str, file: &str, key: &str) -> Result<String, Error> {
-        let exchange = self.client.post("/exchanges", key, &handover(to, file)).await?;
-        let exchange = exchange.expect("POST /exchanges", &[202])?;
-        let first = items(&exchange, "messages").first().cloned().unwrap_or_default();
-        Ok(text(&first, "id").to_owned())
+        hand_over(&self.client, to, file, key).await
     }
 
     /// Subscribes a receiver of webhooks to everything behind event number `after`.
@@ -96,6 +91,27 @@ impl Bed {
         let message = self.client.read(&format!("/messages/{message}")).await?;
         Ok(!matches!(text(&message, "state"), "preparing" | "ready"))
     }
+}
+
+/// Opens a case file; returns its id.
+///
+/// # Errors
+/// If the gateway refuses.
+pub(crate) async fn open(client: &Client, key: &str) -> Result<String, Error> {
+    let file = json!({ "unit": UNIT, "publicService": SERVICE, "title": "Abgabe (Simulator)" });
+    let file = client.post("/case-files", &format!("{key}-file"), &file).await?;
+    Ok(text(&file.expect("POST /case-files", &[201])?, "id").to_owned())
+}
+
+/// Hands a case file over; returns the id of the message.
+///
+/// # Errors
+/// If the gateway refuses.
+pub(crate) async fn hand_over(client: &Client, to: &str, file: &str, key: &str) -> Result<String, Error> {
+    let exchange = client.post("/exchanges", key, &handover(to, file)).await?;
+    let exchange = exchange.expect("POST /exchanges", &[202])?;
+    let first = items(&exchange, "messages").first().cloned().unwrap_or_default();
+    Ok(text(&first, "id").to_owned())
 }
 
 /// Request for a hand-over of one case file, without receipt: the way there is what counts.

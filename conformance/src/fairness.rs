@@ -1,6 +1,10 @@
 //! Whether partners and receivers of webhooks that are a burden harm others: two gateways side by side, the one with
 //! hundreds of messages waiting for a stalled, a dripping and a garbling partner and with subscriptions of receivers of
-//! such manners, the other without; the same hand-overs go through both, in turns.
+//! such manners, the other without; the same hand-overs go through both, in turns. [`xta`] does the same for those who speak XTA.
+
+mod callers;
+mod servers;
+pub mod xta;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -220,20 +220,41 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
         }
         Suite::Fairness { burden, rounds } => {
             let figures = fairness::run(binary, fairness::Size { burden, rounds, at_once: 300 }).await?;
+            let size = fairness::xta::Size {
+                connections: 40,
+                waiting: burden.div_ceil(10),
+                rounds,
+                patience: 20,
+                until_cut: false,
+            };
+            let xta = fairness::xta::run(binary, size).await?;
             say(
                 json,
                 &format!(
-                    "p99 with the burden against without: local {:.2}, healthy partner {:.2}; {} of {} at once accepted in {:.0} ms",
+                    "p99 with the burden against without: local {:.2}, healthy partner {:.2}, XTA in {:.2} and out {:.2}; \
+                     {} of {} at once accepted in {:.0} ms",
                     figures.local_p99_ratio,
                     figures.healthy_p99_ratio,
+                    xta.xta_in_p99_ratio,
+                    xta.xta_out_p99_ratio,
                     figures.accepted,
                     figures.at_once,
                     figures.accepted_ms
                 ),
             );
-            summary(json, &json!(figures));
-            let fair = figures.local_p99_ratio < 2.0 && figures.healthy_p99_ratio < 2.0;
-            Ok(fair && figures.burden_delivered == 0 && figures.accepted == figures.at_once)
+            let mut all = json!(figures);
+            if let (Some(all), Value::Object(xta)) = (all.as_object_mut(), json!(xta)) {
+                all.extend(xta);
+            }
+            summary(json, &all);
+            let ratios = [
+                figures.local_p99_ratio,
+                figures.healthy_p99_ratio,
+                xta.xta_in_p99_ratio,
+                xta.xta_out_p99_ratio,
+            ];
+            let none = figures.burden_delivered + xta.xta_burden_delivered + xta.xta_strange + xta.xta_left;
+            Ok(ratios.iter().all(|ratio| *ratio < 2.0) && none == 0 && figures.accepted == figures.at_once)
         }
         Suite::Bench { name: BenchName::Check, packs, .. } => {
             let figures = bench::check(binary, &packs)?;

@@ -12,7 +12,7 @@ mod node;
 mod osci;
 mod soak;
 mod transfer;
-mod wire;
+pub(crate) mod wire;
 mod xta;
 
 pub use check::{CheckFigures, check};

@@ -138,7 +138,8 @@ async fn connect(base: &str, connections: usize) -> Result<Vec<TcpStream>, Error
     Ok(streams)
 }
 
-pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+/// Sends a request; gives the body of its answer, which must have this status.
+pub(crate) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     request: &[u8],
     status: u16,
@@ -162,7 +163,7 @@ fn code(body: &[u8]) -> String {
 }
 
 /// Reads one answer: its status and its body.
-pub(super) async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(u16, Vec<u8>), Error> {
+pub(crate) async fn answer<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(u16, Vec<u8>), Error> {
     let Head { status, length, mut read } = head(stream).await?;
     while read.len() < length {
         if stream.read_buf(&mut read).await? == 0 {

@@ -45,6 +45,11 @@ impl Connector {
         Ok(Connector { context: context().map_err(failed)?, port })
     }
 
+    /// Where it connects to.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// A connection after its handshake.
     ///
     /// # Errors

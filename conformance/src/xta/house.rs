@@ -2,7 +2,12 @@
 
 use std::path::Path;
 
+use openssl::error::ErrorStack;
+use openssl::ssl::{SslAcceptor, SslMethod, SslVerifyMode};
+use openssl::x509::store::X509StoreBuilder;
+
 use super::connection::Connector;
+use super::failed;
 use super::pki::{Pair, Pki};
 use crate::Error;
 use crate::gateway::{COUNTY, COUNTY_KEY, Engine, Gateway};
@@ -13,6 +18,10 @@ pub const SEND: &str = "/xta/v3/send";
 pub const MANAGEMENT: &str = "/xta/v3/management";
 /// Path of the door for message boxes.
 pub const MSGBOX: &str = "/xta/v3/msgbox";
+
+/// How the county's authority calls servers elsewhere.
+const KEYS: &str =
+    "xta = { identity = { key = \"file:pki/reader.p12\", password = \"file:pki/reader.pin\" } }";
 
 /// A running gateway, its reader, and its authors.
 pub struct House {
@@ -41,6 +50,24 @@ impl Keys {
         let (server, reader) = (pki.issue("server")?, pki.issue("reader")?);
         let authors = (0..authors).map(|number| pki.issue(&party(number))).collect::<Result<_, _>>()?;
         Ok(Keys { pki, server, reader, authors })
+    }
+
+    /// TLS of a server that demands a certificate of whoever calls.
+    ///
+    /// # Errors
+    /// If it cannot be set up.
+    pub fn acceptor(&self) -> Result<SslAcceptor, Error> {
+        let acceptor = || -> Result<SslAcceptor, ErrorStack> {
+            let mut store = X509StoreBuilder::new()?;
+            store.add_cert(self.pki.certificate().clone())?;
+            let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
+            acceptor.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+            acceptor.set_verify_cert_store(store.build())?;
+            acceptor.set_certificate(&self.server.certificate)?;
+            acceptor.set_private_key(&self.server.key)?;
+            Ok(acceptor.build())
+        };
+        acceptor().map_err(failed)
     }
 
     fn write(&self, folder: &Path) -> Result<(), Error> {
@@ -73,7 +100,7 @@ impl House {
         let key = format!("key = \"{COUNTY_KEY}\"");
         let config = std::fs::read_to_string(&file)?
             .replacen("[listen]", &format!("[listen]\nmachines = \"127.0.0.1:{port}\""), 1)
-            .replacen(&key, &format!("{key}\n  xta_box = true"), 1);
+            .replacen(&key, &format!("{key}\n  xta_box = true\n  {KEYS}"), 1);
         std::fs::write(&file, config)?;
         gateway.configure(&format!("{}{more}", section(keys.authors.len())))?;
         gateway.start().await?;

@@ -4,7 +4,6 @@
 use std::any::TypeId;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, OnceLock, RwLock};
-use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
@@ -14,6 +13,7 @@ use broker::Once;
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt, try_unfold};
 use model::Caller;
+use net::pace::TooSlow;
 use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -24,21 +24,15 @@ use crate::{Api, json, params};
 /// Largest JSON body, in bytes.
 const JSON_BYTES: usize = 256 * 1024;
 
-/// Time for everything a body may take before its rate is looked at.
-const GRACE: Duration = Duration::from_secs(60);
-
-/// Slowest rate of a body, in bytes per second, once the grace is over.
-const SLOWEST: u64 = 1_024;
-
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + JsonSchema + 'static> FromRequest<Api> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
         require_type(request.headers(), &["application/json"])?;
-        read(&collect(request, api).await?).map(Json)
+        read(&collect(request).await?).map(Json)
     }
 }
 
@@ -48,9 +42,9 @@ pub(crate) struct Patch(pub(crate) Value);
 impl FromRequest<Api> for Patch {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
         require_type(request.headers(), &["application/merge-patch+json", "application/json"])?;
-        let value = json::parse(&collect(request, api).await?).map_err(Problem::invalid_body)?;
+        let value = json::parse(&collect(request).await?).map_err(Problem::invalid_body)?;
         if value.is_object() { Ok(Patch(value)) } else { Err(Problem::invalid_body(String::new())) }
     }
 }
@@ -64,9 +58,9 @@ pub(crate) struct Posted<T> {
 impl<T: DeserializeOwned + JsonSchema + 'static> FromRequest<Api> for Posted<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
         require_type(request.headers(), &["application/json"])?;
-        let (bytes, once) = posted(request, api).await?;
+        let (bytes, once) = posted(request).await?;
         Ok(Posted { body: read(&bytes)?, once })
     }
 }
@@ -77,8 +71,8 @@ pub(crate) struct Plain(pub(crate) Option<Once>);
 impl FromRequest<Api> for Plain {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        let (bytes, once) = posted(request, api).await?;
+    async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
+        let (bytes, once) = posted(request).await?;
         let nothing = bytes.is_empty() || json::parse(&bytes).is_ok_and(|body| body == serde_json::json!({}));
         if nothing { Ok(Plain(once)) } else { Err(Problem::invalid_body(String::new())) }
     }
@@ -93,9 +87,9 @@ pub(crate) struct MayPost<T> {
 impl<T: DeserializeOwned + JsonSchema + Default + 'static> FromRequest<Api> for MayPost<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+    async fn from_request(request: Request, _: &Api) -> Result<Self, Problem> {
         let typed = require_type(request.headers(), &["application/json"]);
-        let (bytes, once) = posted(request, api).await?;
+        let (bytes, once) = posted(request).await?;
         if bytes.is_empty() {
             return Ok(MayPost { body: T::default(), once });
         }
@@ -127,7 +121,7 @@ impl FromRequest<Api> for Raw {
         }
         let caller = request.extensions().get::<Caller>().ok_or_else(Problem::not_found)?;
         let place = api.broker.body_place(caller, announced)?;
-        let Raw { stream, fault } = watched(request.into_body(), announced, api.settings.body_pause);
+        let Raw { stream, fault } = watched(request.into_body(), announced);
         let stream = stream.inspect(move |_| {
             let _counts_until_the_stream_goes = &place;
         });
@@ -164,22 +158,22 @@ pub(crate) fn require_type(headers: &HeaderMap, allowed: &[&str]) -> Result<(), 
 }
 
 /// Body and idempotency key of a POST. The key belongs to method, path, query and the exact body.
-async fn posted(request: Request, api: &Api) -> Result<(Vec<u8>, Option<Once>), Problem> {
+async fn posted(request: Request) -> Result<(Vec<u8>, Option<Once>), Problem> {
     let key = params::idempotency_key(request.headers())?;
     let line = format!("{} {}\n", request.method(), request.uri());
-    let bytes = collect(request, api).await?;
+    let bytes = collect(request).await?;
     let once = key.map(|key| Once { key, digest: seal::sha256(&[line.as_bytes(), &bytes]).to_string() });
     Ok((bytes, once))
 }
 
 /// Reads a body of up to [`JSON_BYTES`].
-async fn collect(request: Request, api: &Api) -> Result<Vec<u8>, Problem> {
+async fn collect(request: Request) -> Result<Vec<u8>, Problem> {
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "api.body-too-large");
     let announced = announced(request.headers())?;
     if announced.is_some_and(|length| length > JSON_BYTES as u64) {
         return Err(too_large());
     }
-    let (mut stream, fault) = watched(request.into_body(), announced, api.settings.body_pause).split();
+    let (mut stream, fault) = watched(request.into_body(), announced).split();
     let mut all = vec![];
     while let Some(piece) = stream.next().await {
         let piece = piece.map_err(|_| Raw::explain(&fault, broker::Error::Interrupted))?;
@@ -197,11 +191,10 @@ fn announced(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     length.map(Some).ok_or_else(|| Problem::invalid_header("Content-Length"))
 }
 
-/// A body that breaks off when the client stalls, or when it is not as long as announced.
-fn watched(body: Body, announced: Option<u64>, pause: Duration) -> Raw {
+/// A body that breaks off when the client is too slow, as the server says, or when it is not as long as announced.
+fn watched(body: Body, announced: Option<u64>) -> Raw {
     let fault = Arc::new(OnceLock::new());
     let noted = Arc::clone(&fault);
-    let begin = Instant::now();
     let state = (body.into_data_stream(), 0_u64);
     let stream = try_unfold(state, move |(mut pieces, seen)| {
         let noted = Arc::clone(&noted);
@@ -210,12 +203,12 @@ fn watched(body: Body, announced: Option<u64>, pause: Duration) -> Raw {
             std::io::Error::from(std::io::ErrorKind::UnexpectedEof)
         };
         async move {
-            if begin.elapsed() > GRACE + Duration::from_secs(seen / SLOWEST) {
-                return Err(broken("api.body-timeout"));
-            }
-            let next = tokio::time::timeout(pause, pieces.next()).await;
-            let piece = match next.map_err(|_| broken("api.body-timeout"))? {
-                Some(piece) => piece.map_err(|_| broken("api.body-length"))?,
+            let code = |error: axum::Error| match TooSlow::is_cause(&error) {
+                true => "api.body-timeout",
+                false => "api.body-length",
+            };
+            let piece = match pieces.next().await {
+                Some(piece) => piece.map_err(|error| broken(code(error)))?,
                 None if announced.is_some_and(|length| length != seen) => {
                     return Err(broken("api.body-length"));
                 }

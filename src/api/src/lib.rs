@@ -48,7 +48,6 @@ mod tokens;
 mod uploads;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use broker::Broker;
 use tokio::sync::Semaphore;
@@ -72,8 +71,6 @@ const WAITING_POLLS: usize = 256;
 /// What may be set for the interface.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Longest pause between two pieces of a body.
-    pub body_pause: Duration,
     /// Whom the OpenAPI document names for questions.
     pub contact: Contact,
 }
@@ -92,7 +89,6 @@ pub struct Contact {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            body_pause: Duration::from_secs(30),
             contact: Contact {
                 name: "Betrieb der Amtsbote-Schnittstelle".to_owned(),
                 url: "https://amtsbote.example".to_owned(),

@@ -1,5 +1,5 @@
 //! HTTP/1.1 with limits (RFC 9112): on the size and number of header fields, on the time they may take, on
-//! connections, and on clients that do not read their answers. `axum::serve` has none of them.
+//! connections, and on the pace of those who send and read. `axum::serve` has none of them.
 
 use std::future::Future;
 use std::pin::pin;
@@ -15,9 +15,11 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt;
+use net::pace::{Pace, Paced, Taken};
+use net::shares::Shares;
+use net::tls::Counted;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Semaphore;
-use tokio_io_timeout::TimeoutStream;
 
 /// What one listener bears.
 #[derive(Debug, Clone, Copy)]
@@ -28,8 +30,8 @@ pub struct ServerLimits {
     pub header_time: Duration,
     /// Header fields of a request; 431 beyond.
     pub header_fields: usize,
-    /// Longest time in which a client takes no byte of its answer; then the connection ends.
-    pub write_pause: Duration,
+    /// How slowly a body may come, and an answer may be taken; then the connection ends.
+    pub pace: Pace,
     /// Time that requests in hand have when the gateway stops.
     pub stop_time: Duration,
 }
@@ -40,7 +42,7 @@ impl Default for ServerLimits {
             connections: 1_024,
             header_time: Duration::from_secs(20),
             header_fields: 100,
-            write_pause: Duration::from_secs(60),
+            pace: Pace::default(),
             stop_time: Duration::from_secs(30),
         }
     }
@@ -64,9 +66,10 @@ pub async fn serve<L: Listener>(
     limits: ServerLimits,
     stop: impl Future<Output = ()>,
 ) where
-    L::Addr: Clone + Sync + 'static,
+    L::Addr: Counted + Clone + Sync + 'static,
 {
     let places = Arc::new(Semaphore::new(limits.connections));
+    let shares = Shares::new(limits.connections);
     let open = GracefulShutdown::new();
     let mut stop = pin!(stop);
     let mut wait = PLACE_WAIT;
@@ -75,36 +78,45 @@ pub async fn serve<L: Listener>(
             let place = tokio::time::timeout(wait, Arc::clone(&places).acquire_owned()).await;
             (place, listener.accept().await)
         };
-        let (place, (mut io, peer)) = tokio::select! {
+        let (place, (io, peer)) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
         wait = if place.is_ok() { PLACE_WAIT } else { Duration::ZERO };
-        let Ok(place) = place else {
-            // A socket that was just opened takes so few bytes at once; one that does not is dropped.
-            let _ = tokio::time::timeout(limits.write_pause.min(PLACE_WAIT), io.write_all(BUSY)).await;
+        let whose = peer.whose();
+        let share = whose.as_ref().map(|whose| shares.try_take(whose));
+        let (Ok(place), None | Some(Some(_))) = (place, &share) else {
+            turn_away(io, whose).await;
             continue;
         };
-        let mut io = TimeoutStream::new(io);
-        io.set_write_timeout(Some(limits.write_pause));
+        let io = Taken::new(io, limits.pace);
         let service = TowerToHyperService::new(router.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer.clone());
-            service.call(request)
+            service.call(request.map(|body| Paced::new(body, limits.pace)))
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_time)
             .max_headers(limits.header_fields)
             .max_buf_size(BUFFER)
-            .serve_connection(TokioIo::new(Box::pin(io)), service);
+            .serve_connection(TokioIo::new(io), service);
         let connection = open.watch(connection);
         tokio::spawn(async move {
             // A client that goes away is no error of ours.
             let _ = connection.await;
-            drop(place);
+            drop((place, share));
         });
     }
     drop(listener);
     let _ = tokio::time::timeout(limits.stop_time, open.shutdown()).await;
+}
+
+/// Tells somebody that there is no place for another connection.
+async fn turn_away(mut io: impl AsyncWrite + Unpin, whose: Option<String>) {
+    if whose.is_some() {
+        tracing::warn!(whose, "a connection is one too many");
+    }
+    // A socket that was just opened takes so few bytes at once; one that does not is dropped.
+    let _ = tokio::time::timeout(PLACE_WAIT, io.write_all(BUSY)).await;
 }

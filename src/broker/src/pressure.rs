@@ -1,6 +1,9 @@
 //! Back-pressure: who may bring more, and who has to wait. Every bound is a number in [`Quotas`]; whoever meets one is told
 //! so at once instead of being kept waiting.
 //!
+//! Of what all share nobody gets all: another body is taken only from whom has not more under way than is left. One caller alone so
+//! gets half; and the next one finds room, however slowly the bodies of the others come.
+//!
 //! Free disk and waiting messages are looked at once a second, not on anybody's way.
 
 use std::collections::{BTreeMap, HashMap};
@@ -80,6 +83,15 @@ struct Counts {
     bodies: usize,
     bytes: u64,
     tenant_bytes: HashMap<String, u64>,
+    /// What each caller has under way.
+    callers: HashMap<String, Held>,
+}
+
+/// Bodies of a caller.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Held {
+    large: usize,
+    bytes: u64,
 }
 
 /// A request under way; it counts until this is dropped.
@@ -93,6 +105,7 @@ pub struct RequestPlace {
 pub struct BodyPlace {
     pressure: Arc<Pressure>,
     tenant: String,
+    caller: String,
     bytes: u64,
     large: bool,
 }
@@ -148,9 +161,10 @@ impl Broker {
     /// A place for a body of the caller that announces so many bytes, or nothing about them.
     ///
     /// # Errors
-    /// `DiskFull`, or `TooManyBodies` if there are too many, or too many bytes of the tenant.
+    /// `DiskFull`, or `TooManyBodies` if there are too many, or too many bytes of the tenant, or if the caller has its share.
     pub fn body_place(&self, caller: &Caller, announced: Option<u64>) -> Result<BodyPlace, Error> {
         let tenant = caller.scope.tenant.clone();
+        let caller = format!("{}:{}", caller.actor.kind, caller.actor.id);
         let quotas = &self.pressure.quotas;
         let bytes = announced.unwrap_or(0);
         let large = announced.is_none_or(|bytes| bytes > SMALL);
@@ -159,8 +173,10 @@ impl Broker {
             return Err(Error::DiskFull);
         }
         let of_tenant = counts.tenant_bytes.get(&tenant).copied().unwrap_or_default();
-        if (large && counts.bodies >= quotas.bodies) || of_tenant.saturating_add(bytes) > quotas.tenant_bytes
-        {
+        let own = counts.callers.get(&caller).copied().unwrap_or_default();
+        let places = quotas.bodies.saturating_sub(counts.bodies);
+        let room = quotas.tenant_bytes.saturating_sub(of_tenant);
+        if (large && (places == 0 || own.large > places)) || bytes > room || (bytes > 0 && own.bytes > room) {
             return Err(Error::TooManyBodies);
         }
         counts.bodies += usize::from(large);
@@ -168,8 +184,12 @@ impl Broker {
         if bytes > 0 {
             *counts.tenant_bytes.entry(tenant.clone()).or_default() += bytes;
         }
+        if bytes > 0 || large {
+            let held = counts.callers.entry(caller.clone()).or_default();
+            *held = Held { large: own.large + usize::from(large), bytes: own.bytes + bytes };
+        }
         drop(counts);
-        Ok(BodyPlace { pressure: Arc::clone(&self.pressure), tenant, bytes, large })
+        Ok(BodyPlace { pressure: Arc::clone(&self.pressure), tenant, caller, bytes, large })
     }
 
     /// Whether the tenant may bring another message, in one piece or as an upload: it has not too many waiting, and the
@@ -232,6 +252,13 @@ impl Drop for BodyPlace {
             *left -= self.bytes;
             if *left == 0 {
                 counts.tenant_bytes.remove(&self.tenant);
+            }
+        }
+        if let Some(held) = counts.callers.get_mut(&self.caller) {
+            held.large -= usize::from(self.large);
+            held.bytes -= self.bytes;
+            if *held == Held::default() {
+                counts.callers.remove(&self.caller);
             }
         }
     }

@@ -190,6 +190,8 @@ impl Check<'_> {
             ("limits.container_ratio", limits.container_ratio, 1, 10_000),
             ("limits.depth", limits.depth as u64, 1, 100),
             ("limits.connections", limits.connections as u64, 1, 100_000),
+            ("limits.slowest_rate", limits.slowest_rate, 1, 1 << 30),
+            ("limits.patience_seconds", limits.patience_seconds, 1, 3_600),
             ("limits.disk_reserve_mb", limits.disk_reserve_mb, 0, 1 << 30),
             ("limits.requests_per_token", limits.requests_per_token as u64, 1, 100_000),
             ("limits.requests_per_tenant", limits.requests_per_tenant as u64, 1, 100_000),

@@ -194,6 +194,10 @@ pub struct Limits {
     pub depth: usize,
     /// Connections at once, for each address.
     pub connections: usize,
+    /// Slowest rate of those who call, in bytes a second: of what they send, and of what they read.
+    pub slowest_rate: u64,
+    /// Seconds of silence that are borne, and over which the rate is looked at.
+    pub patience_seconds: u64,
     /// Megabytes (MiB) that stay free on the disk.
     pub disk_reserve_mb: u64,
     /// Requests at once of one token.
@@ -231,6 +235,8 @@ impl Default for Limits {
             container_ratio: 200,
             depth: 5,
             connections: 1_024,
+            slowest_rate: 500,
+            patience_seconds: 20,
             disk_reserve_mb: 1_024,
             requests_per_token: 512,
             requests_per_tenant: 768,

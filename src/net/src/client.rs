@@ -2,13 +2,16 @@
 //! as in RFC 9110, section 10.2.3.
 
 use std::error::Error as StdError;
+use std::future::poll_fn;
 use std::io::{self, Write};
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
+use futures::Stream;
+use http_body::Body as _;
 use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::{Clock, Failure, Timestamp};
 use openssl::x509::X509;
@@ -21,6 +24,7 @@ use seal::x509::Certificate;
 use crate::Error;
 use crate::body::{Sent, Watched};
 use crate::egress::{Egress, Reach};
+use crate::pace::{Pace, Paced};
 use crate::resolver::{NoneMayBeReached, Resolver};
 
 /// Sent with every request.
@@ -37,13 +41,16 @@ const KEPT: (usize, Duration) = (4, Duration::from_secs(20));
 pub struct Settings {
     /// Longest time for name, connection and TLS.
     pub connect: Duration,
-    /// Longest silence of the other side, while it sends or should be taking.
+    /// Longest silence of the other side until its answer begins: while it should be taking, too.
     pub silence: Duration,
+    /// How slowly the body of an answer may come.
+    pub pace: Pace,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { connect: Duration::from_secs(10), silence: Duration::from_secs(30) }
+        let pace = Pace { patience: Duration::from_secs(30), ..Pace::default() };
+        Settings { connect: Duration::from_secs(10), silence: Duration::from_secs(30), pace }
     }
 }
 
@@ -178,19 +185,20 @@ impl Client {
         request: Request,
         sink: &mut (dyn Write + Send),
     ) -> Result<(u16, HeaderMap), Error> {
-        let sent = Arc::new(Sent::default());
-        // Without a body nobody can tell whether the head has left when the time is over.
         let has_body = request.body.is_some();
+        let sent = Arc::new(Sent::nothing(has_body));
         let (within, most_answer) = (request.within, request.most_answer);
         let request = self.prepare(request, &sent)?;
         let answer = async {
-            let response = request.send().await.map_err(|error| reason(&error, &sent))?;
-            read(response, most_answer, sink).await
+            let response = tokio::select! {
+                response = request.send() => response.map_err(|error| reason(&error, &sent))?,
+                () = sent.silence(self.settings.silence) => return Err(late(has_body, &sent)),
+            };
+            read(response, most_answer, self.settings.pace, sink).await
         };
         match tokio::time::timeout(within, answer).await {
             Ok(answer) => answer,
-            Err(_) if has_body && !sent.begun() => Err(Error::Unreachable),
-            Err(_) => Err(Error::NoAnswer),
+            Err(_) => Err(late(has_body, &sent)),
         }
     }
 
@@ -286,8 +294,7 @@ fn http_client(
         .http1_max_headers(MOST_HEADERS)
         .pool_max_idle_per_host(kept)
         .pool_idle_timeout(kept_for)
-        .connect_timeout(settings.connect)
-        .read_timeout(settings.silence);
+        .connect_timeout(settings.connect);
     let builder = match shown.cloned() {
         Some(Shown { identity, trust: Some(trust) }) => builder.identity(identity).tls_certs_only(trust),
         Some(Shown { identity, trust: None }) => builder.identity(identity),
@@ -316,6 +323,7 @@ fn headers(fields: &[(String, String)]) -> Result<HeaderMap, Error> {
 async fn read(
     response: Response,
     most: usize,
+    pace: Pace,
     sink: &mut (dyn Write + Send),
 ) -> Result<(u16, HeaderMap), Error> {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -323,9 +331,9 @@ async fn read(
         return Err(Error::AnswerTooLarge);
     }
     let mut taken = 0;
-    let mut pieces = response.bytes_stream();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|_| Error::NoAnswer)?;
+    let mut body = Paced::new(reqwest::Body::from(response), pace);
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(piece) = frame.map_err(|_| Error::NoAnswer)?.into_data() else { continue };
         taken += piece.len();
         if taken > most {
             return Err(Error::AnswerTooLarge);
@@ -333,6 +341,11 @@ async fn read(
         sink.write_all(&piece).map_err(|_| Error::NoAnswer)?;
     }
     Ok((status, headers))
+}
+
+/// What it means that the time is over. Without a body nobody can tell whether the head has left.
+fn late(has_body: bool, sent: &Sent) -> Error {
+    if has_body && !sent.begun() { Error::Unreachable } else { Error::NoAnswer }
 }
 
 /// Why no answer came. Only the kinds of errors are looked at: their texts quote what others sent.

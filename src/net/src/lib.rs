@@ -10,6 +10,8 @@
 //! | `body` | the body of a request; knows whether a byte of it may have left |
 //! | [`clamd`] | the virus check by ClamAV's daemon |
 //! | [`tls`] | TLS of the listeners, with the certificates of those who call |
+//! | [`pace`] | how slow the other end may be, in what it sends and in what it takes |
+//! | [`shares`] | places of which nobody takes all |
 //!
 //! HTTP/1.1 (RFC 9112) over TCP or TLS. No redirects, no proxies, no cookies, no compression, no repetition: what to do
 //! about a failure is decided by its kind, see [`model::FailureKind`].
@@ -19,7 +21,9 @@ pub mod clamd;
 pub mod client;
 pub mod egress;
 mod error;
+pub mod pace;
 mod resolver;
+pub mod shares;
 pub mod tls;
 
 pub use client::{Answer, Client, Request, Settings, Upload};

@@ -5,7 +5,7 @@
 //! TLS 1.2 is the least. Elliptic curves include those of Brainpool (RFC 7027): with OpenSSL before 3.2 they are spoken in
 //! TLS 1.2 alone.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -19,6 +19,7 @@ use openssl::ssl::{
 };
 use openssl::x509::X509;
 use seal::identity::Identity;
+use seal::x509::Certificate;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
@@ -45,6 +46,29 @@ pub struct Peer {
     pub address: SocketAddr,
     /// Its certificate (DER), if it has shown one. It owns the key; nothing else of it has been looked at.
     pub certificate: Option<Arc<[u8]>>,
+    /// Whether the house knows this certificate. Anybody can make others, as many as they like.
+    pub is_known: bool,
+}
+
+/// The other end of a connection, as far as places are shared out.
+pub trait Counted {
+    /// Whose connection it is; nothing if all of them have one house between them and us.
+    fn whose(&self) -> Option<String>;
+}
+
+impl Counted for Peer {
+    /// By the certificate if it is known, or else by the address.
+    fn whose(&self) -> Option<String> {
+        let known = self.certificate.as_deref().filter(|_| self.is_known);
+        Some(known.map_or_else(|| self.address.ip().to_string(), |der| seal::sha256(&[der]).to_string()))
+    }
+}
+
+/// Plain HTTP is spoken with what stands on the same machine.
+impl Counted for SocketAddr {
+    fn whose(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Accepts connections, each after its handshake.
@@ -54,19 +78,27 @@ pub struct Listener {
     task: JoinHandle<()>,
 }
 
+/// What a handshake needs.
+struct Door {
+    acceptor: SslAcceptor,
+    known: HashSet<Vec<u8>>,
+}
+
 /// A connection whose handshake is done.
 type Connection = (SslStream<TcpStream>, Peer);
 
 impl Listener {
-    /// Speaks TLS with whoever connects, and shows the certificate of `identity` with its chain.
+    /// Speaks TLS with whoever connects, and shows the certificate of `identity` with its chain. The certificates in `known` are
+    /// those of partners.
     ///
     /// # Errors
     /// [`Error::Identity`] if the key pair cannot be used for TLS; [`Error::Setup`] if TLS cannot be set up.
-    pub fn new(listener: TcpListener, identity: &Identity) -> Result<Self, Error> {
+    pub fn new(listener: TcpListener, identity: &Identity, known: &[Certificate]) -> Result<Self, Error> {
         let address = listener.local_addr().map_err(|_| Error::Setup)?;
-        let acceptor = acceptor(identity)?;
+        let known = known.iter().map(|it| it.der().to_vec()).collect();
+        let door = Arc::new(Door { acceptor: acceptor(identity)?, known });
         let (sender, ready) = channel(READY);
-        let task = tokio::spawn(take_in(listener, acceptor, sender));
+        let task = tokio::spawn(take_in(listener, door, sender));
         Ok(Listener { address, ready, task })
     }
 }
@@ -90,13 +122,13 @@ impl axum::serve::Listener for Listener {
     }
 
     fn local_addr(&self) -> io::Result<Peer> {
-        Ok(Peer { address: self.address, certificate: None })
+        Ok(Peer { address: self.address, certificate: None, is_known: false })
     }
 }
 
 fn acceptor(identity: &Identity) -> Result<SslAcceptor, Error> {
     let mut acceptor = settings().map_err(|_| Error::Setup)?;
-    let x509 = |certificate: &seal::x509::Certificate| X509::from_der(certificate.der());
+    let x509 = |certificate: &Certificate| X509::from_der(certificate.der());
     let own = |acceptor: &mut openssl::ssl::SslAcceptorBuilder| -> Result<(), ErrorStack> {
         acceptor.set_certificate(&*x509(identity.certificate())?)?;
         acceptor.set_private_key(identity.key())?;
@@ -125,16 +157,16 @@ fn settings() -> Result<openssl::ssl::SslAcceptorBuilder, ErrorStack> {
 }
 
 /// Accepts connections for as long as somebody takes them.
-async fn take_in(mut listener: TcpListener, acceptor: SslAcceptor, ready: Sender<Connection>) {
+async fn take_in(mut listener: TcpListener, door: Arc<Door>, ready: Sender<Connection>) {
     let mut under_way = JoinSet::new();
     let mut order = VecDeque::new();
     loop {
         let (stream, address) = axum::serve::Listener::accept(&mut listener).await;
         while under_way.try_join_next().is_some() {}
         make_room(&mut order);
-        let (acceptor, ready) = (acceptor.clone(), ready.clone());
+        let (door, ready) = (Arc::clone(&door), ready.clone());
         order.push_back(under_way.spawn(async move {
-            match timeout(WITHIN, handshake(&acceptor, stream, address)).await {
+            match timeout(WITHIN, handshake(&door, stream, address)).await {
                 Ok(Ok(connection)) => drop(ready.send(connection).await),
                 // Whoever speaks no TLS is no event; a house that looks for its partner's mistake can see it.
                 Ok(Err(_)) => tracing::debug!("a TLS handshake failed"),
@@ -157,12 +189,13 @@ fn make_room(order: &mut VecDeque<AbortHandle>) {
 }
 
 async fn handshake(
-    acceptor: &SslAcceptor,
+    door: &Door,
     stream: TcpStream,
     address: SocketAddr,
 ) -> Result<Connection, openssl::ssl::Error> {
-    let mut stream = SslStream::new(Ssl::new(acceptor.context())?, stream)?;
+    let mut stream = SslStream::new(Ssl::new(door.acceptor.context())?, stream)?;
     Pin::new(&mut stream).accept().await?;
     let certificate = stream.ssl().peer_certificate().map(|it| it.to_der()).transpose()?;
-    Ok((stream, Peer { address, certificate: certificate.map(Arc::from) }))
+    let is_known = certificate.as_ref().is_some_and(|der| door.known.contains(der));
+    Ok((stream, Peer { address, certificate: certificate.map(Arc::from), is_known }))
 }

@@ -1,5 +1,14 @@
-//! What the doors of all transports need of HTTP: places for those who come in, bodies that break off when a client stalls, and
-//! answers as streams. What is asked is read and answered on a thread that may block.
+//! What the doors of all transports need of HTTP: places for those who come in, bodies as readers, and answers as streams. What is
+//! asked is read and answered on a thread that may block.
+//!
+//! | who is waited for | what is held meanwhile |
+//! |---|---|
+//! | whoever sends a small body | some memory, of what all may hold together |
+//! | whoever sends a large body | a thread, and one of the broker's places for bodies |
+//! | the work on a request | a thread |
+//! | whoever reads an answer | the place of the request, and a file if the answer is large |
+//!
+//! Nobody gets all places of a kind ([`Shares`]); how long somebody may be waited for is decided by the server ([`TooSlow`]).
 
 use std::io::{self, Cursor, Read};
 use std::sync::Arc;
@@ -13,21 +22,24 @@ use broker::{BodyPlace, Broker};
 use bytes::Bytes;
 use futures::stream::{Stream, StreamExt, try_unfold};
 use model::Caller;
+use net::pace::TooSlow;
+use net::shares::{Share, Shares};
 use seal::xmlenc::Plaintext;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-/// Requests at once of a door: each takes a thread and some megabytes.
-const REQUESTS: usize = 64;
+/// Requests with small bodies of a door that are worked on at once: each takes a thread and some megabytes. Those with large ones
+/// have the broker's places for bodies.
+const REQUESTS: usize = 128;
+/// Small bodies of a door that come at once.
+const COMING: usize = 256;
+/// Threads that all doors may hold at once, those for large bodies aside: the three doors, and strangers.
+pub const THREADS: usize = 3 * REQUESTS + 16;
 /// How long a request waits for its place.
 const PLACE_WAIT: Duration = Duration::from_secs(5);
-/// Longest pause between two pieces of a body, and longest time of the whole.
-const PAUSE: Duration = Duration::from_secs(30);
-const WHOLE: Duration = Duration::from_secs(15 * 60);
-/// Bodies of so many bytes are taken whole before they get a thread: waiting there for each piece costs more than what is in
-/// it.
+/// Bodies of so many bytes are small: they are taken whole before they get a thread. Waiting there for each piece costs more than
+/// what is in it.
 const SMALL: u64 = 128 * 1024;
 /// How long somebody who is not known may take to say what they want.
 const BEGINNING: Duration = Duration::from_secs(10);
@@ -37,52 +49,68 @@ const PIECE: u64 = 64 * 1024;
 /// Who gets in at a door.
 pub(crate) struct Places {
     broker: Broker,
-    requests: Arc<Semaphore>,
+    coming: Arc<Shares>,
+    requests: Arc<Shares>,
     /// Largest body, in bytes.
     most: u64,
 }
 
 /// What a request holds until its answer has left.
 pub(crate) struct Place {
-    _request: OwnedSemaphorePermit,
     _body: BodyPlace,
+    _request: Option<Share>,
 }
 
 impl Places {
     /// Places for bodies of up to `most` bytes.
     pub(crate) fn new(broker: Broker, most: u64) -> Self {
-        Places { broker, requests: Arc::new(Semaphore::new(REQUESTS)), most }
+        Places { broker, coming: Shares::new(COMING), requests: Shares::new(REQUESTS), most }
     }
 
-    /// A place for a request of `caller`, or the answer that refuses it.
-    pub(crate) async fn take(&self, caller: &Caller, announced: Option<u64>) -> Result<Place, Response> {
-        let refused = |status: StatusCode| (status, [(RETRY_AFTER, "10")]).into_response();
+    /// The body of a request of `caller`, to be read on a thread that may block, and a place for the request; or the answer that
+    /// refuses it.
+    pub(crate) async fn take(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(Box<dyn Read + Send>, Place), Response> {
+        let announced = announced(headers);
         if announced.is_some_and(|length| length > self.most) {
             return Err(refused(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        let body = self.broker.body_place(caller, announced).map_err(|error| {
-            tracing::warn!(code = error.code(), "a request was turned away");
+        let held = self.broker.body_place(caller, announced).map_err(|error| {
+            tracing::warn!(code = error.code(), who = caller.actor.id, "a request was turned away");
             refused(StatusCode::SERVICE_UNAVAILABLE)
         })?;
-        match timeout(PLACE_WAIT, Arc::clone(&self.requests).acquire_owned()).await {
-            Ok(Ok(request)) => Ok(Place { _request: request, _body: body }),
-            _ => Err(refused(StatusCode::SERVICE_UNAVAILABLE)),
+        let pieces = Box::pin(pieces(body, caller.actor.id.clone()));
+        if announced.is_none_or(|length| length > SMALL) {
+            let body = SyncIoBridge::new(StreamReader::new(pieces));
+            return Ok((Box::new(body), Place { _body: held, _request: None }));
         }
+        let coming = place(&self.coming, caller).await?;
+        let body = Box::new(whole(pieces).await);
+        let request = place(&self.requests, caller).await?;
+        drop(coming);
+        Ok((body, Place { _body: held, _request: Some(request) }))
     }
 }
 
-/// A body, to be read on a thread that may block. It breaks off when the client stalls, or takes too long in all.
-pub(crate) async fn body(body: Body, announced: Option<u64>) -> Box<dyn Read + Send> {
-    let pieces = Box::pin(watched(body));
-    match announced {
-        Some(length) if length <= SMALL => Box::new(whole(pieces).await),
-        _ => Box::new(SyncIoBridge::new(StreamReader::new(pieces))),
-    }
+async fn place(places: &Arc<Shares>, caller: &Caller) -> Result<Share, Response> {
+    let place = places.take(&caller.actor.id, PLACE_WAIT).await;
+    place.ok_or_else(|| {
+        tracing::warn!(who = caller.actor.id, "there was no place for a request");
+        refused(StatusCode::SERVICE_UNAVAILABLE)
+    })
+}
+
+fn refused(status: StatusCode) -> Response {
+    (status, [(RETRY_AFTER, "10")]).into_response()
 }
 
 /// A body of somebody who is not known, as far as it comes soon: enough to answer, too little to hold anybody up.
 pub(crate) async fn beginning(body: Body) -> Box<dyn Read + Send> {
-    let (mut pieces, mut bytes) = (Box::pin(watched(body)), Vec::new());
+    let (mut pieces, mut bytes) = (body.into_data_stream(), Vec::new());
     let read = async {
         while (bytes.len() as u64) < SMALL {
             let Some(Ok(piece)) = pieces.next().await else { return };
@@ -99,16 +127,16 @@ pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// A body that breaks off when the client stalls, or takes too long in all.
-fn watched(body: Body) -> impl Stream<Item = io::Result<Bytes>> + Send {
-    let end = Instant::now() + WHOLE;
-    try_unfold(body.into_data_stream(), move |mut pieces| async move {
-        let next = timeout_at(end.min(Instant::now() + PAUSE), pieces.next()).await;
-        match next.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))? {
-            None => Ok(None),
-            Some(Ok(piece)) => Ok(Some((piece, pieces))),
-            Some(Err(_)) => Err(io::ErrorKind::UnexpectedEof.into()),
-        }
+/// The pieces of a body as they come. Whose request was cut off for its pace stands in the log: they will ask.
+fn pieces(body: Body, who: String) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    body.into_data_stream().map(move |piece| {
+        piece.map_err(|error| match TooSlow::is_cause(&error) {
+            true => {
+                tracing::warn!(who, "a request came too slowly");
+                io::ErrorKind::TimedOut.into()
+            }
+            false => io::ErrorKind::UnexpectedEof.into(),
+        })
     })
 }
 

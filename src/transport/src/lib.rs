@@ -21,6 +21,7 @@ mod revocation;
 mod test_ca;
 pub mod xta;
 
+pub use door::THREADS;
 pub use fetching::{Fetch, Fetched, Fetchers};
 pub use revocation::{Judging, Reread};
 

@@ -6,6 +6,7 @@ use api::Settings;
 use axum::body::{Body, Bytes};
 use broker::Quotas;
 use futures::{StreamExt, stream};
+use model::{Actor, Caller, Scope};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -92,6 +93,30 @@ async fn large_bodies_are_bounded_and_small_ones_go_on() {
     let small = || message("<a/>").with("content-length", "4");
     let [during, _] = while_one_hangs(&gateway, &token, &token, small).await;
     during.is(202);
+}
+
+#[tokio::test]
+async fn nobody_has_more_bodies_under_way_than_are_left() {
+    let gateway = limited(Quotas { bodies: 8, tenant_bytes: 100, ..Quotas::default() }).await;
+    let caller = |id: &str| Caller {
+        actor: Actor { kind: "system".to_owned(), id: id.to_owned() },
+        roles: vec![],
+        scope: Scope::tenant("soest"),
+        authority: None,
+    };
+    let place = |id: &str, announced| gateway.broker.body_place(&caller(id), announced);
+    let all = |id: &str| std::iter::from_fn(|| place(id, None).ok()).collect::<Vec<_>>();
+    let (one, other) = (all("one"), all("other"));
+    assert_eq!((one.len(), other.len()), (5, 2));
+    assert!(place("third", None).is_ok());
+    drop(one);
+    assert!(place("other", None).is_ok());
+    // The same with what is announced.
+    let held = [place("one", Some(40)).unwrap(), place("one", Some(30)).unwrap()];
+    assert!(place("one", Some(1)).is_err());
+    assert!(place("other", Some(30)).is_ok());
+    drop(held);
+    assert!(place("one", Some(1)).is_ok());
 }
 
 #[tokio::test]

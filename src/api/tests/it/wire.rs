@@ -10,6 +10,8 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use bytes::Bytes;
 use futures::stream;
+use net::pace::Pace;
+use net::tls::Counted;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -25,14 +27,18 @@ struct Server {
     task: JoinHandle<()>,
 }
 
+fn pace(patience: Duration) -> Pace {
+    Pace { patience, ..Pace::default() }
+}
+
 async fn start() -> Server {
     let short = Duration::from_millis(300);
-    let gateway = Gateway::with(Settings { body_pause: short, ..Settings::default() }).await;
+    let gateway = Gateway::start().await;
     let token = gateway.token("soest", "63", "*", ALL_ROLES).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let limits = ServerLimits { header_time: short, ..ServerLimits::default() };
+    let limits = ServerLimits { header_time: short, pace: pace(short), ..ServerLimits::default() };
     let router = gateway.router.clone();
     let task = tokio::spawn(serve(listener, router, limits, async { stopped.await.unwrap_or(()) }));
     Server { gateway, address, token, stop, task }
@@ -151,7 +157,7 @@ async fn a_client_that_never_reads_gives_its_place_free() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let limits =
-        ServerLimits { connections: 1, write_pause: Duration::from_millis(300), ..ServerLimits::default() };
+        ServerLimits { connections: 1, pace: pace(Duration::from_millis(300)), ..ServerLimits::default() };
     tokio::spawn(serve(listener, router, limits, std::future::pending()));
     let mut deaf = TcpStream::connect(address).await.unwrap();
     deaf.write_all(b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
@@ -163,6 +169,53 @@ async fn a_client_that_never_reads_gives_its_place_free() {
     next.read_to_string(&mut answer).await.unwrap();
     assert!(answer.ends_with("here"), "{answer}");
     drop(deaf);
+}
+
+/// A listener for which everybody is the one who is named.
+struct Same(TcpListener, &'static str);
+
+#[derive(Clone)]
+struct Named(&'static str);
+
+impl Counted for Named {
+    fn whose(&self) -> Option<String> {
+        Some(self.0.to_owned())
+    }
+}
+
+impl axum::serve::Listener for Same {
+    type Io = TcpStream;
+    type Addr = Named;
+
+    async fn accept(&mut self) -> (TcpStream, Named) {
+        (axum::serve::Listener::accept(&mut self.0).await.0, Named(self.1))
+    }
+
+    fn local_addr(&self) -> std::io::Result<Named> {
+        Ok(Named(self.1))
+    }
+}
+
+#[tokio::test]
+async fn nobody_has_more_connections_than_are_left() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().route("/", get(async || "here"));
+    let limits = ServerLimits { connections: 4, ..ServerLimits::default() };
+    tokio::spawn(serve(Same(listener, "one"), router, limits, std::future::pending()));
+    let connect = async || {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        (String::from_utf8_lossy(&answer).into_owned(), stream)
+    };
+    let open = [connect().await, connect().await, connect().await];
+    assert!(open.iter().all(|(answer, _)| answer == "HTTP/1.1 200"), "{open:?}");
+    let (answer, _) = connect().await;
+    assert_eq!(answer, "HTTP/1.1 503");
+    drop(open);
+    while connect().await.0 != "HTTP/1.1 200" {}
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::outbound::Post;
-use net::Settings;
-use tokio::io::AsyncWriteExt;
+use model::outbound::{ChosenBy, Post};
+use net::pace::Pace;
+use net::{Method, Request, Settings, Upload};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::server::{answering, client, hold, outcome, post, request, server};
@@ -14,7 +15,8 @@ const SHORT: Duration = Duration::from_millis(200);
 
 /// Silence never ends a call here: what does is the time over all.
 fn patient() -> Settings {
-    Settings { connect: Duration::from_secs(600), silence: Duration::from_secs(600) }
+    let long = Duration::from_secs(600);
+    Settings { connect: long, silence: long, pace: Pace { rate: 1, patience: long } }
 }
 
 fn within(url: &str, within: Duration) -> Post {
@@ -27,7 +29,8 @@ async fn whoever_never_answers_is_left_and_the_outcome_is_uncertain() {
         let url = answering(answer, true).await;
         let outcome_of_total = outcome(&client(patient()), &within(&url, SHORT)).await;
         assert_eq!(outcome_of_total.unwrap_err(), "Uncertain net.no-answer", "{answer}");
-        let impatient = client(Settings { silence: SHORT, ..patient() });
+        let pace = Pace { patience: SHORT, ..Pace::default() };
+        let impatient = client(Settings { silence: SHORT, pace, ..patient() });
         assert_eq!(
             outcome(&impatient, &post(&url)).await.unwrap_err(),
             "Uncertain net.no-answer",
@@ -63,6 +66,46 @@ async fn a_byte_at_a_time_does_not_outlast_the_total_time() {
         let outcome = outcome(&client(patient()), &within(&url, SHORT)).await;
         assert_eq!(outcome.unwrap_err(), "Uncertain net.no-answer", "{head}");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_drips_does_not_outlast_the_patience() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n";
+    let url = server(move |stream| drip(stream, head, b"1", Duration::from_millis(5))).await;
+    let impatient = client(Settings { pace: Pace { rate: 5_000, patience: SHORT }, ..patient() });
+    assert_eq!(outcome(&impatient, &post(&url)).await.unwrap_err(), "Uncertain net.no-answer");
+}
+
+/// Takes what is sent in pieces, a pause after each, and answers.
+async fn sip(mut stream: TcpStream) {
+    let (mut piece, mut read) = (vec![0; 1 << 20], vec![]);
+    while !read.ends_with(b"the end") {
+        let length = stream.read(&mut piece).await.unwrap();
+        read.extend_from_slice(&piece[..length]);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_takes_a_large_body_slowly_but_steadily_is_waited_for() {
+    let url = server(sip).await;
+    let body = [vec![b'x'; 40 << 20], b"the end".to_vec()].concat();
+    let pieces: Vec<_> =
+        body.chunks(64 * 1024).map(|piece| Ok(bytes::Bytes::copy_from_slice(piece))).collect();
+    let length = body.len() as u64;
+    let request = Request {
+        method: Method::POST,
+        url,
+        chosen_by: ChosenBy::Administrator,
+        headers: vec![],
+        body: Some(Upload::new(futures::stream::iter(pieces), Some(length))),
+        within: Duration::from_secs(600),
+        most_answer: 100,
+    };
+    let silence = Duration::from_secs(2);
+    let answer = client(Settings { silence, ..patient() }).send(request).await.unwrap();
+    assert_eq!((answer.status, answer.body.as_slice()), (200, b"ok".as_slice()));
 }
 
 #[tokio::test]

@@ -5,8 +5,9 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use axum::serve::Listener as _;
-use net::tls::Listener;
+use net::tls::{Counted, Listener};
 use seal::identity::Identity;
+use seal::x509::Certificate;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -41,15 +42,22 @@ impl Keys {
 struct Server {
     address: String,
     seen: Arc<Mutex<Vec<String>>>,
+    /// Whose connections they were.
+    counted: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     async fn with(identity: &Identity) -> Self {
+        Server::knowing(identity, &[]).await
+    }
+
+    async fn knowing(identity: &Identity, known: &[Certificate]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut listener = Listener::new(listener, identity).unwrap();
+        let mut listener = Listener::new(listener, identity, known).unwrap();
         let address = listener.local_addr().unwrap().address.to_string();
         let seen = Arc::new(Mutex::new(vec![]));
-        let told = Arc::clone(&seen);
+        let counted = Arc::new(Mutex::new(vec![]));
+        let (told, noted) = (Arc::clone(&seen), Arc::clone(&counted));
         tokio::spawn(async move {
             loop {
                 let (stream, peer) = listener.accept().await;
@@ -57,6 +65,7 @@ impl Server {
                     |der: &[u8]| seal::x509::Certificate::from_der(der).unwrap().fingerprint().to_owned();
                 let who = peer.certificate.as_deref().map_or("none".to_owned(), of);
                 told.lock().unwrap().push(who.clone());
+                noted.lock().unwrap().extend(peer.whose());
                 tokio::spawn(async move {
                     let mut stream = BufReader::new(stream);
                     let mut line = String::new();
@@ -66,7 +75,7 @@ impl Server {
                 });
             }
         });
-        Server { address, seen }
+        Server { address, seen, counted }
     }
 
     /// What OpenSSL's client hears, or its complaint.
@@ -150,6 +159,21 @@ async fn each_connection_proves_anew_whose_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn connections_are_counted_by_certificates_that_are_known_and_else_by_address() {
+    let keys = Keys::new();
+    let [own, client, stranger] = ["server", "client", "stranger"]
+        .map(|name| keys.make(name, "-newkey ec -pkeyopt ec_paramgen_curve:P-256"));
+    let server = Server::knowing(&own, &[client.certificate().clone()]).await;
+    for name in ["client", "stranger"] {
+        server.hears(&keys, &format!("-cert {name}.pem -key {name}.key")).await.unwrap();
+    }
+    server.hears(&keys, "-tls1_3").await.unwrap();
+    let known = client.certificate().fingerprint().to_owned();
+    assert_eq!(*server.counted.lock().unwrap(), [known, "127.0.0.1".to_owned(), "127.0.0.1".to_owned()]);
+    assert_eq!(server.seen.lock().unwrap()[1], stranger.certificate().fingerprint());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stalled_handshakes_keep_nobody_from_being_served() {
     let keys = Keys::new();
     let server = Server::with(&keys.make("server", "-newkey rsa:2048")).await;
@@ -167,5 +191,5 @@ async fn a_key_pair_that_is_too_weak_or_no_pair_is_refused() {
     let keys = Keys::new();
     let weak = keys.make("weak", "-newkey rsa:1024");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    assert_eq!(Listener::new(listener, &weak).err().unwrap().code(), "net.identity");
+    assert_eq!(Listener::new(listener, &weak, &[]).err().unwrap().code(), "net.identity");
 }

@@ -42,7 +42,11 @@ async fn a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sen
         let (stream, _) = listener.accept().unwrap();
         self_signed().accept(stream).is_ok()
     });
-    let patient = Settings { connect: Duration::from_secs(60), silence: Duration::from_secs(60) };
+    let patient = Settings {
+        connect: Duration::from_secs(60),
+        silence: Duration::from_secs(60),
+        ..Settings::default()
+    };
     assert_eq!(outcome(&client(patient), &post(&url)).await.unwrap_err(), "Transient net.tls");
     assert!(!server.join().unwrap(), "the handshake went through");
 }

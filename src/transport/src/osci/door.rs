@@ -9,16 +9,17 @@ use ::osci::code::Code;
 use ::osci::intermediary::Intermediary;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{Extensions, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use broker::Broker;
 use model::Caller;
+use net::tls::{Counted, Peer};
 use seal::xmlenc::Plaintext;
 use tokio::task::spawn_blocking;
 
 use super::post::Post;
-use crate::door::{Places, announced, body, response};
+use crate::door::{Places, response};
 
 /// Media type of every answer, as the field expects it.
 const XML: &str = "text/xml; charset=utf-8";
@@ -75,6 +76,15 @@ impl Door {
 }
 
 impl Inner {
+    /// Who calls, as places are shared out: who it is in OSCI stands in the order. Over plain HTTP all are one.
+    fn counted(&self, extensions: &Extensions) -> Caller {
+        let mut caller = self.caller.clone();
+        if let Some(whose) = extensions.get::<Peer>().and_then(Peer::whose) {
+            caller.actor.id = whose;
+        }
+        caller
+    }
+
     /// The answer to an order. If none can be made, a fault says so.
     fn answer(&self, mut order: impl Read) -> osci::Result<Plaintext> {
         self.host.answer(&mut order).or_else(|error| {
@@ -85,12 +95,12 @@ impl Inner {
 }
 
 async fn take_order(State(Door(door)): State<Door>, request: Request) -> Response {
-    let announced = announced(request.headers());
-    let place = match door.places.take(&door.caller, announced).await {
-        Ok(place) => place,
+    let (parts, body) = request.into_parts();
+    let (order, place) = match door.places.take(&door.counted(&parts.extensions), &parts.headers, body).await
+    {
+        Ok(taken) => taken,
         Err(refusal) => return refusal,
     };
-    let order = body(request.into_body(), announced).await;
     let working = Arc::clone(&door);
     // A client that goes away does not stop its order: what was begun is ended.
     let done = spawn_blocking(move || (working.answer(order), place)).await;

@@ -109,6 +109,11 @@ impl Accounts {
         certificate.and_then(|certificate| self.of(certificate).next()).map(|entry| entry.caller(None))
     }
 
+    /// The certificates of all accounts.
+    pub(super) fn certificates(&self) -> Vec<Certificate> {
+        self.entries.iter().flat_map(|entry| entry.certificates.iter().cloned()).collect()
+    }
+
     /// Whether a certificate's account takes what the schema does not allow.
     pub(super) fn is_lenient(&self, certificate: Option<&Certificate>) -> bool {
         certificate.is_some_and(|certificate| self.of(certificate).any(|entry| entry.lenient))

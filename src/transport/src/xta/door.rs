@@ -25,7 +25,7 @@ use super::accounts::Accounts;
 use super::boxes::Boxes;
 use super::desk::Desk;
 use super::{wsdl, wsdl_v5};
-use crate::door::{Place, Places, announced, beginning, body, response};
+use crate::door::{Place, Places, announced, beginning, response};
 
 /// What a message has beside its contents, in bytes.
 const BESIDE: u64 = 1 << 20;
@@ -78,6 +78,11 @@ impl Door {
         let (accounts, boxes) = (Arc::new(accounts), Arc::new(boxes));
         Door(Arc::new(Inner { accounts, boxes, places, strangers: Semaphore::new(STRANGERS), settings }))
     }
+
+    /// The certificates of all accounts.
+    pub fn certificates(&self) -> Vec<Certificate> {
+        self.0.accounts.certificates()
+    }
 }
 
 impl Inner {
@@ -116,23 +121,29 @@ impl Inner {
 }
 
 /// Carries a request out and answers it; a client that goes away does not stop it: what was begun is ended. A small one that has come whole
-/// needs no thread of its own, which would cost as much as all else.
+/// needs no thread of its own, which would cost as much as all else. The place is held as long as anything is done.
 async fn answered(
     door: Arc<Inner>,
     port: Port,
     heads: Heads,
     body: Box<dyn Read + Send>,
     is_small: bool,
-) -> Result<::xta::Result<Answer>, JoinError> {
+    place: Option<Place>,
+) -> Result<(::xta::Result<Answer>, Option<Place>), JoinError> {
     if is_small && door.never_waits() {
-        let done = spawn(async move { door.carry_out(port, heads, body, true).await }).await?;
+        let working = async move { (door.carry_out(port, heads, body, true).await, place) };
+        let (done, place) = spawn(working).await?;
         return match done.has_contents() {
-            true => spawn_blocking(|| done.answer()).await,
-            false => Ok(done.answer()),
+            true => spawn_blocking(|| (done.answer(), place)).await,
+            false => Ok((done.answer(), place)),
         };
     }
     let runtime = Handle::current();
-    spawn_blocking(move || runtime.block_on(door.carry_out(port, heads, body, is_small)).answer()).await
+    spawn_blocking(move || {
+        let done = runtime.block_on(door.carry_out(port, heads, body, is_small));
+        (done.answer(), place)
+    })
+    .await
 }
 
 /// What is known of a request before its body.
@@ -163,15 +174,14 @@ async fn take(State((Door(door), port)): State<(Door, Port)>, request: Request) 
     let Some(whose) = door.accounts.bodies_of(heads.certificate.as_ref()) else {
         return turn_away(door, port, heads, request.into_body()).await;
     };
-    let announced = announced(request.headers());
-    let place = match door.places.take(&whose, announced).await {
-        Ok(place) => place,
+    let (parts, body) = request.into_parts();
+    let (body, place) = match door.places.take(&whose, &parts.headers, body).await {
+        Ok(taken) => taken,
         Err(refusal) => return refusal,
     };
-    let body = body(request.into_body(), announced).await;
-    let is_small = announced.is_some_and(|bytes| bytes <= SMALL);
-    match answered(door, port, heads, body, is_small).await {
-        Ok(answer) => told(answer, Some(place)),
+    let is_small = announced(&parts.headers).is_some_and(|bytes| bytes <= SMALL);
+    match answered(door, port, heads, body, is_small, Some(place)).await {
+        Ok((answer, place)) => told(answer, place),
         Err(_) => failed(port.version()),
     }
 }
@@ -182,8 +192,8 @@ async fn turn_away(door: Arc<Inner>, port: Port, heads: Heads, body: Body) -> Re
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")]).into_response();
     };
     let body = beginning(body).await;
-    let done = answered(Arc::clone(&door), port, heads, body, false).await;
-    done.map_or_else(|_| failed(port.version()), |answer| told(answer, None))
+    let done = answered(Arc::clone(&door), port, heads, body, false, None).await;
+    done.map_or_else(|_| failed(port.version()), |(answer, place)| told(answer, place))
 }
 
 /// A defect of ours ends one request; what the panic says stays inside.
