@@ -15,7 +15,7 @@ use store::{Payload, PayloadWriterBlocking, StoredPayload, Work};
 use crate::carried::Carried;
 use crate::intake::{Checked, Known, check, enqueue_processing, identify};
 use crate::process::with_finding;
-use crate::relay::check_body;
+use crate::relay::{check_body, retried};
 use crate::{Broker, Error, notes, screen};
 
 /// What a transport knows of a message beside its bytes. Whom it comes from is the caller.
@@ -219,7 +219,8 @@ impl Broker {
     /// Takes an arrival back that is not to be processed yet, or what is not to be sent on yet: it is returned, with a rule that says why.
     ///
     /// # Errors
-    /// `NotFound` if the sender used no such ticket; `WrongState` if it is processed already.
+    /// `NotFound` if the sender used no such ticket; `WrongState` if it is processed or sent already, or somebody is at it, or it may
+    /// have arrived.
     pub async fn recall_arrival(
         &self,
         caller: &Caller,
@@ -228,20 +229,28 @@ impl Broker {
         rule: &str,
     ) -> Result<(), Error> {
         let tenant = &caller.may(Action::SendMessages)?.tenant;
-        let found = self.promised(tenant, sender, ticket).await?;
-        let (_, mut message) = found.ok_or(model::Error::NotFound { kind: "message" })?;
-        let waits = match message.direction {
-            Direction::In => message.state == MessageState::Accepted,
-            Direction::Out => message.state == MessageState::Ready,
-        };
-        if !waits {
-            return Err(model::Error::WrongState { state: message.state.name() }.into());
-        }
-        message.report = Some(with_finding(message.report.take(), rule));
-        let mut work = Work::new();
-        work.cancel_jobs(&message.tenant, message.id);
-        self.returned(&mut work, message, &caller.actor, None).await?;
-        Ok(self.store().commit(work).await?)
+        retried(move || async move {
+            let found = self.promised(tenant, sender, ticket).await?;
+            let (_, mut message) = found.ok_or(model::Error::NotFound { kind: "message" })?;
+            let waits = match message.direction {
+                Direction::In => message.state == MessageState::Accepted,
+                Direction::Out => message.state == MessageState::Ready,
+            };
+            let too_late = model::Error::WrongState { state: message.state.name() };
+            if !waits {
+                return Err(too_late.into());
+            }
+            message.report = Some(with_finding(message.report.take(), rule));
+            let mut work = Work::new();
+            // First of all, so that nobody begins with it while the rest is written.
+            work.end_waiting_jobs(&message.tenant, message.id);
+            self.returned(&mut work, message, &caller.actor, None).await?;
+            match self.store().commit(work).await.map_err(Error::from) {
+                Err(error) if error.is_conflict("job") => Err(too_late.into()),
+                outcome => outcome,
+            }
+        })
+        .await
     }
 
     async fn new_arrival(

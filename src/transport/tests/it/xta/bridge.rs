@@ -78,7 +78,7 @@ impl Bridge {
             prefer: vec![],
             reads: vec![("toy".into(), "1".into())],
             most_bytes: 2_000,
-            may_repeat: false,
+            may_repeat: true,
         };
         let clock = Arc::new(SetClock::default());
         let gateway = Gateway::with_box(database, clock.clone(), vec![partner], vec![fake.clone()]).await;
@@ -245,6 +245,27 @@ async fn what_is_not_to_leave_yet_can_be_taken_back() {
         bridge.run();
         assert_eq!(bridge.report(&id).status, Status::Red);
         assert!(bridge.fake.calls.lock().unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_left_already_cannot_be_taken_back() {
+    on_bridges(|bridge| {
+        let lost = Failure::new(FailureKind::Uncertain, "test.lost", "no answer");
+        *bridge.fake.answer.lock().unwrap() = Err(lost);
+        let (id, sent) = bridge.send(&[(message("toy.json"), &toy())], |_| ());
+        sent.unwrap();
+        bridge.run();
+        // It waits to be sent again, and nobody knows whether it has arrived.
+        assert!(!bridge.fake.calls.lock().unwrap().is_empty());
+        assert_eq!(bridge.messages("soest")[0].state, MessageState::Ready);
+        let (author, sender, ticket) = (author().caller, format!("xta:{}", soest()), id.to_lowercase());
+        let broker = &bridge.bed.gateway.broker;
+        let recalled = broker.recall_arrival(&author, &sender, &ticket, "message.taken-back");
+        let refused = bridge.bed.runtime.block_on(recalled).unwrap_err();
+        assert_eq!(refused.code(), model::Error::WrongState { state: "ready" }.code());
+        assert_eq!(bridge.report(&id).status, Status::Open);
     })
     .await;
 }
