@@ -118,7 +118,8 @@ impl Boxes {
         }
     }
 
-    /// The answer, if it is there. It is closed, and what it answers has been received.
+    /// The answer, if it is there. It is closed, and what it answers has been received, before any of it is given away: whoever loses
+    /// it on the way asks again, gets 9024, and the report tells.
     fn answered(&self, asked: &Asked) -> Result<Option<Reply>> {
         let (member, related) = (&asked.member, [asked.ticket.clone()]);
         let filter = BoxFilter { mailbox: &member.actor.id, related: &related, ..BoxFilter::default() };
@@ -127,18 +128,14 @@ impl Boxes {
         let Some(found) = found.into_iter().find(|it| it.originator == mailbox(&asked.reader)) else {
             return Ok(None);
         };
-        let handed_out = self.wait(async {
-            let content = self.relay.content(member, found.message).await?;
-            let answer = self.relay.fetch(member, found.message).await?;
-            if let Some(sent) = self.relay.sent(member, &asked.ticket).await? {
-                self.relay.receive(member, sent.message, self.now()).await?;
-            }
-            self.relay.close(member, &member.actor.id, &[found.ticket]).await?;
-            Ok((content, answer))
-        });
-        let (content, answer) = handed_out.map_err(|error| failed(&error))?;
-        let meta = meta_of(&answer, self.now())?;
-        Ok(Some(Reply { meta, contents: Box::new(Unpacked::open(content)?) }))
+        let content = self.wait(self.relay.content(member, found.message)).map_err(|error| failed(&error))?;
+        let contents = Box::new(Unpacked::open(content)?);
+        match self.wait(self.relay.take_answer(member, &asked.ticket, found.message)) {
+            Ok(answer) => Ok(Some(Reply { meta: meta_of(&answer, self.now())?, contents })),
+            // What was asked came to nothing meanwhile: it is too late, and the answer stays where it is.
+            Err(broker::Error::Model(model::Error::NotFound { .. })) => Ok(None),
+            Err(error) => Err(failed(&error)),
+        }
     }
 }
 
