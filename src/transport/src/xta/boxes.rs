@@ -8,7 +8,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use broker::house::XtaReader;
-use broker::{Broker, Page, Relay, RelayDelivery, RelayStage, Relayed, message_box};
+use broker::{Broker, Relay, RelayDelivery, RelayStage, Relayed, message_box};
 use model::{Actor, Authority, Caller, Event, Message, MessageState, Role, Scope, Timestamp, ids};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
@@ -21,8 +21,6 @@ use super::{letter, timeline};
 
 /// Why a message came to nothing that its author has taken back.
 pub(super) const TAKEN_BACK: &str = "message.taken-back";
-/// Events of a message that a report is made of.
-const MOST_EVENTS: u32 = 100;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// How message boxes are kept.
@@ -146,9 +144,7 @@ impl Boxes {
 
     /// What happened to a message so far.
     fn events(&self, member: &Caller, message: &Message) -> Result<Vec<Event>> {
-        let page = Page { after: None, limit: MOST_EVENTS };
-        let events = self.wait(self.broker.message_timeline(member, message.id, &page));
-        Ok(events.map_err(|error| failed(&error))?.into_iter().map(|(_, event)| event).collect())
+        self.wait(self.broker.message_steps(member, message.id)).map_err(|error| failed(&error))
     }
 
     /// Takes a message of the account back that is not to be delivered yet. Doing it again changes nothing.
