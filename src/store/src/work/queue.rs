@@ -1,6 +1,7 @@
 //! Jobs and mailboxes.
 
 use model::{Id, Timestamp};
+use serde_json::Value;
 
 use super::Work;
 use crate::sql::{Expect, Select};
@@ -86,6 +87,16 @@ impl Work {
             "UPDATE job SET attempts = attempts + 1, holder = NULL, due_at = $3 \
              WHERE id = $1 AND epoch = $2 AND holder IS NOT NULL",
             vec![id.into(), epoch.into(), next_at.into()],
+            "job",
+        )
+    }
+
+    /// Notes that a call outside is begun with unknown outcome, with what has to be known to ask for it. Precondition: the job is
+    /// still leased with this epoch.
+    pub fn begin_call(&mut self, id: Id, epoch: i64, detail: &Value) -> &mut Self {
+        self.one(
+            "UPDATE job SET calling = 1, detail = $3 WHERE id = $1 AND epoch = $2 AND holder IS NOT NULL",
+            vec![id.into(), epoch.into(), detail.to_string().into()],
             "job",
         )
     }
