@@ -299,7 +299,8 @@ impl Broker {
         }
         if arrival.finding.is_none() {
             let now = message.received_at;
-            enqueue_processing(&mut work, message, arrival.not_before.map_or(now, |moment| moment.max(now)));
+            let begins = arrival.carried.as_ref().map_or(now, |carried| carried.begins(now));
+            enqueue_processing(&mut work, message, arrival.not_before.map_or(begins, |moment| moment.max(now)));
         }
         let event =
             notes::of_message(EventKind::MessageAccepted, message, &caller.actor, message.received_at);

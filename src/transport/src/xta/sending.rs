@@ -317,7 +317,8 @@ impl Boxes {
         };
         let caller = Caller { actor: Actor { kind: "partner".to_owned(), id: party }, ..told.member.clone() };
         let (stored, file_name) = self.as_it_goes(&caller, container, wait)?;
-        let carried = Carried { ticket: Some(told.ticket.clone()), ..Carried::default() };
+        let (ticket_there, obsolete_at) = (Some(told.ticket.clone()), told.terms.obsolete_at);
+        let carried = Carried { ticket: ticket_there, obsolete_at, ..Carried::default() };
         let arrival = Arrival {
             door: Door::Xta,
             ticket,
@@ -355,6 +356,8 @@ impl Boxes {
                 ticket: Some(told.ticket.clone()),
                 related: told.terms.related,
             },
+                not_before: told.terms.not_before,
+                obsolete_at: told.terms.obsolete_at,
             sent: Sent { sender: told.member.actor.id.clone(), ticket: told.ticket.clone(), body: told.body },
             not_before: told.terms.not_before,
             obsolete_at: told.terms.obsolete_at,

@@ -368,7 +368,7 @@ fn arrival(ticket: &str, meta: Option<&str>) -> Arrival {
             metadata: letter(id),
             container: false,
             ticket: Some(id.to_lowercase()),
-            related: vec![],
+            ..Carried::default()
         }),
         test: meta.is_some(),
     }
@@ -405,6 +405,26 @@ async fn metadata_that_a_delivery_brings_are_those_that_the_reader_sees() {
         let messages = bridge.messages("soest");
         let again = messages.iter().find(|it| it.id == again.id).unwrap();
         assert_eq!(again.state, MessageState::Parked);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_into_a_box_goes_back_when_its_author_says_that_it_is_obsolete() {
+    on_bridges(|bridge| {
+        let partner = account("lan:1").caller;
+        let mut writer = bridge.bed.gateway.broker.arrival_writer(&partner).unwrap();
+        std::io::Write::write_all(&mut writer, b"Guten Tag").unwrap();
+        let mut brief = arrival("i:1", Some("urn:de:xta:messageid:Land:A"));
+        brief.carried.as_mut().unwrap().obsolete_at = Some(bridge.bed.in_hours(2));
+        let taken = bridge.bed.gateway.broker.take_arrival(&partner, brief, writer.finish().unwrap());
+        bridge.bed.wait(taken);
+        bridge.run();
+        assert_eq!(bridge.bed.ids().len(), 1);
+        bridge.bed.clock.advance(3 * HOUR);
+        bridge.bed.wait(bridge.bed.gateway.broker.expire_due());
+        assert!(bridge.bed.ids().is_empty());
+        assert_eq!(bridge.messages("soest")[0].state, MessageState::Returned);
     })
     .await;
 }
