@@ -132,7 +132,31 @@ impl Broker {
         arrival: Arrival,
         stored: StoredPayload,
     ) -> Result<Message, Error> {
-        let outcome = self.try_arrival(caller, arrival, &stored).await;
+        self.take_or_discard(caller, arrival, stored, false).await
+    }
+
+    /// Takes an arrival in that its transport has shown to the virus check itself, content by content, by
+    /// [`screen_source`](Broker::screen_source). What it is kept in is not shown once more: it may be larger than the scanner takes.
+    ///
+    /// # Errors
+    /// As [`take_arrival`](Broker::take_arrival).
+    pub async fn take_screened_arrival(
+        &self,
+        caller: &Caller,
+        arrival: Arrival,
+        stored: StoredPayload,
+    ) -> Result<Message, Error> {
+        self.take_or_discard(caller, arrival, stored, true).await
+    }
+
+    async fn take_or_discard(
+        &self,
+        caller: &Caller,
+        arrival: Arrival,
+        stored: StoredPayload,
+        is_screened: bool,
+    ) -> Result<Message, Error> {
+        let outcome = self.try_arrival(caller, arrival, &stored, is_screened).await;
         let used = outcome.as_ref().is_ok_and(|message| message.payload.as_ref() == Some(stored.reference()));
         // Of an unknown outcome nobody may say that the bytes are not needed: what is not is swept.
         if !used && !matches!(outcome, Err(Error::Store(store::Error::Uncertain))) {
@@ -146,6 +170,7 @@ impl Broker {
         caller: &Caller,
         mut arrival: Arrival,
         stored: &StoredPayload,
+        is_screened: bool,
     ) -> Result<Message, Error> {
         let tenant = &caller.may(Action::SendMessages)?.tenant;
         self.may_bring_message(tenant)?;
@@ -159,8 +184,7 @@ impl Broker {
         if stored.reference().size > limit {
             return Err(Error::TooLarge { limit });
         }
-        // What comes with a ticket was looked at by its door, which has refused what is harmful.
-        if arrival.sent.is_none()
+        if !is_screened
             && let Some(finding) = screen::finding(self.screen(tenant, stored).await)?
         {
             arrival.finding = Some(finding);

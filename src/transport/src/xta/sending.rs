@@ -244,6 +244,7 @@ impl Receiver<'_> {
         };
         let (broker, check) = (&boxes.broker, boxes.settings.check);
         let looked = screen(broker, &told.member, &stored)
+            .map_err(|error| failed(&error))
             .and_then(|()| looked_at(broker, &told.member, &stored, check));
         let whole = match looked {
             Ok(whole) => whole,
@@ -332,7 +333,7 @@ impl Boxes {
             carried: Some(carried),
             test: told.test,
         };
-        match self.wait(self.broker.take_arrival(&caller, arrival, stored)) {
+        match self.wait(self.broker.take_screened_arrival(&caller, arrival, stored)) {
             Ok(_) => Ok(()),
             Err(broker::Error::TicketRefused) => Err(self.not_usable(&told.member, &told.ticket)),
             Err(error) => Err(failed(&error)),
@@ -355,9 +356,9 @@ impl Boxes {
                 container: whole.is_some(),
                 ticket: Some(told.ticket.clone()),
                 related: told.terms.related,
-            },
                 not_before: told.terms.not_before,
                 obsolete_at: told.terms.obsolete_at,
+            },
             sent: Sent { sender: told.member.actor.id.clone(), ticket: told.ticket.clone(), body: told.body },
             not_before: told.terms.not_before,
             obsolete_at: told.terms.obsolete_at,
@@ -436,12 +437,20 @@ pub(super) fn looked_at(
     })
 }
 
-/// Looks for harmful content in each of the contents.
-fn screen(broker: &Broker, member: &Caller, stored: &StoredPayload) -> Result<()> {
-    let unpacked = Unpacked::open(broker.written(member, stored).map_err(|error| failed(&error))?)?;
+/// Looks for harmful content in each of the contents. The container as a whole is not shown: it is ours, and may be larger than
+/// what the scanner takes.
+pub(super) fn screen(
+    broker: &Broker,
+    member: &Caller,
+    stored: &StoredPayload,
+) -> std::result::Result<(), broker::Error> {
+    let unreadable = |error: Error| {
+        tracing::error!(code = error.code(), "contents could not be read again");
+        broker::Error::Internal
+    };
+    let unpacked = Unpacked::open(broker.written(member, stored)?).map_err(unreadable)?;
     for (index, (_, length)) in unpacked.list().iter().enumerate() {
-        let screened = broker.screen_source(&mut unpacked.section(index)?, *length);
-        screened.map_err(|error| failed(&error))?;
+        broker.screen_source(&mut unpacked.section(index).map_err(unreadable)?, *length)?;
     }
     Ok(())
 }
