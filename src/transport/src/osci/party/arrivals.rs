@@ -91,15 +91,24 @@ impl Arrivals {
         })
     }
 
-    /// What the passive recipient of a gateway like ours says in its answer, if it is nothing but that and a partner has signed it.
-    pub(super) fn acknowledged(&self, lines: &Lines, delivered: &Delivered<'_>) -> Option<Acknowledgement> {
+    /// What the passive recipient of a gateway like ours says in its answer, if it is nothing but that and `partner` itself has signed it.
+    pub(super) fn acknowledged(
+        &self,
+        lines: &Lines,
+        delivered: &Delivered<'_>,
+        partner: &Authority,
+    ) -> Option<Acknowledgement> {
         if delivered.package.raw.length() > acknowledgement::MOST_PACKAGE {
             return None;
         }
         let leaves = unpack(lines, delivered.party, delivered.package, delivered.message).ok()?.ok()?;
         let [leaf] = leaves.as_slice() else { return None };
-        let is_believed = self.distrust(lines, delivered, leaf).is_ok_and(|rule| rule.is_none());
-        acknowledgement::read(&leaf.bytes).filter(|_| is_believed)
+        let is_believed = |author: &Certificate| {
+            let signer = self.sender(lines, &delivered.party.tenant, author);
+            signer.is_ok_and(|signer| signer.as_ref() == Some(partner))
+                && lines.vetting.refuses(author).is_ok_and(|rule| rule.is_none())
+        };
+        acknowledgement::read(&leaf.bytes).filter(|_| leaf.authors.iter().any(is_believed))
     }
 
     /// The same with why it waits, and with the metadata of XTA that it brings. They count only for whoever signed it, and

@@ -322,7 +322,7 @@ impl Errand<'_> {
             doubt: None,
         };
         let (lines, arrivals) = (&self.inner.parties.0.lines, &self.inner.parties.0.arrivals);
-        if let Some(said) = arrivals.acknowledged(lines, &delivered) {
+        if let Some(said) = arrivals.acknowledged(lines, &delivered, &self.partner.authority) {
             receipt.data["acknowledgement"] = json!(said);
             return;
         }
