@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use xml::value::DateTime;
 
 use crate::model::{Availability, Content, MetaData, Party, Report};
+use crate::v3::metadata::Rules;
 use crate::{Fault, Result};
 
 /// An account's mailboxes and messages.
@@ -19,6 +20,12 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// 9010 to 9014.
     fn caller(&self, party: Option<&Party>) -> Result<Self::Caller>;
+
+    /// How exactly the requests of a caller must follow the schemas; absent: as the settings say.
+    fn rules(&self, caller: &Self::Caller) -> Option<Rules> {
+        let _ = caller;
+        None
+    }
 
     /// Issues a message id to the caller.
     ///
