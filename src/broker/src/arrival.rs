@@ -184,9 +184,7 @@ impl Broker {
         if stored.reference().size > limit {
             return Err(Error::TooLarge { limit });
         }
-        if !is_screened
-            && let Some(finding) = screen::finding(self.screen(tenant, stored).await)?
-        {
+        if !is_screened && let Some(finding) = screen::finding(self.screen(tenant, stored).await)? {
             arrival.finding = Some(finding);
         }
         let mut message = self.new_arrival(caller, &arrival, stored).await?;
@@ -324,7 +322,11 @@ impl Broker {
         if arrival.finding.is_none() {
             let now = message.received_at;
             let begins = arrival.carried.as_ref().map_or(now, |carried| carried.begins(now));
-            enqueue_processing(&mut work, message, arrival.not_before.map_or(begins, |moment| moment.max(now)));
+            enqueue_processing(
+                &mut work,
+                message,
+                arrival.not_before.map_or(begins, |moment| moment.max(now)),
+            );
         }
         let event =
             notes::of_message(EventKind::MessageAccepted, message, &caller.actor, message.received_at);

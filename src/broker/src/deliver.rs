@@ -28,7 +28,8 @@ impl Broker {
         };
         let recipient: Authority = message.partner.parse()?;
         let ways = self.ways_of(&message, &recipient).await?;
-        let tried = if job.calling { Tried::Open(message.door, called(job)) } else { Tried::Known(message.door) };
+        let tried =
+            if job.calling { Tried::Open(message.door, called(job)) } else { Tried::Known(message.door) };
         let way = reach::choose(ways, tried)?;
         let door = way.reach.transport.door();
         if message.door != door {

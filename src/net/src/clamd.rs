@@ -149,7 +149,9 @@ impl Scanner for Clamd {
         }
         let answer = match self.ask(content, length) {
             Ok(answer) => answer,
-            Err(Trouble::Daemon(error)) => return self.unseen("virus.unavailable", &error.kind().to_string()),
+            Err(Trouble::Daemon(error)) => {
+                return self.unseen("virus.unavailable", &error.kind().to_string());
+            }
             // Whatever the house says of content that nobody has looked at: this one we could not even read.
             Err(Trouble::Content(error)) => {
                 tracing::error!(why = %error.kind(), "content could not be read for the virus check");

@@ -86,12 +86,13 @@ impl Store {
     pub async fn steps(&self, scope: &Scope, message: Id, most: u32) -> Result<Vec<Event>, Error> {
         let mut steps = BTreeMap::new();
         for order in [" ORDER BY event.id LIMIT ", " ORDER BY event.id DESC LIMIT "] {
-            let select = Select::new("SELECT event.id, event.body FROM event WHERE event.body IS NOT NULL AND ")
-                .within(scope, Table::Event)
-                .and("event.message_id =", message)
-                .sql(" AND event.subject_id IS NULL")
-                .sql(order)
-                .bind(most.min(Page::MOST));
+            let select =
+                Select::new("SELECT event.id, event.body FROM event WHERE event.body IS NOT NULL AND ")
+                    .within(scope, Table::Event)
+                    .and("event.message_id =", message)
+                    .sql(" AND event.subject_id IS NULL")
+                    .sql(order)
+                    .bind(most.min(Page::MOST));
             for row in self.db().read(select).await? {
                 steps.insert(row.id(0)?, row.json(1)?);
             }

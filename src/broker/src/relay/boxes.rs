@@ -122,7 +122,12 @@ impl Relay {
     ///
     /// # Errors
     /// `NotFound` if the caller sent no such delivery, the answer is not in its mailbox, or one of them was returned.
-    pub async fn take_answer(&self, caller: &Caller, ticket: &str, answer: Id) -> Result<RelayDelivery, Error> {
+    pub async fn take_answer(
+        &self,
+        caller: &Caller,
+        ticket: &str,
+        answer: Id,
+    ) -> Result<RelayDelivery, Error> {
         retried(move || async move {
             let now = self.0.now();
             let sent = self.sent(caller, ticket).await?.ok_or_else(no_delivery)?;

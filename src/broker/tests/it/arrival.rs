@@ -127,12 +127,17 @@ async fn what_its_author_says_of_its_time_is_kept() {
     let never = Carried { not_before: Some(now.plus(HOUR * 24 * 400)), ..Carried::default() };
     for (ticket, carried) in [("x:1", early), ("x:2", brief), ("x:3", never)] {
         let process = model::Id::now_v7();
-        let toy = json!({ "toy": "0401", "process": process, "receipt": false, "objects": [], "results": [] });
+        let toy =
+            json!({ "toy": "0401", "process": process, "receipt": false, "objects": [], "results": [] });
         let arrival = Arrival { carried: Some(carried), ..arrival(ticket, None) };
         bring(&gateway, "bab:05974028", arrival, toy.to_string().as_bytes()).await;
     }
     use MessageState::{Accepted, Processed, Returned};
-    assert_eq!(states(&gateway).await, [Accepted, Processed, Processed], "more than a year ahead is a mistake");
+    assert_eq!(
+        states(&gateway).await,
+        [Accepted, Processed, Processed],
+        "more than a year ahead is a mistake"
+    );
     clock.advance(2 * HOUR);
     assert_eq!(states(&gateway).await, [Processed, Processed, Processed]);
     clock.advance(2 * HOUR);

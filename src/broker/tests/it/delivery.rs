@@ -317,7 +317,11 @@ async fn a_call_with_open_outcome_is_asked_about_by_the_way_it_went_and_takes_no
     let gone = moved((both(Kind::Xta), "xta"), (reached(None, true, false, vec![]), "osci")).await;
     assert_eq!(gone, (0, 0, MessageState::Parked), "a human decides");
     let through = |id: &'static str| (reached(Some(id), false, false, vec![]), id);
-    assert_eq!(moved(through("a"), through("b")).await, (0, 0, MessageState::Parked), "through another adapter");
+    assert_eq!(
+        moved(through("a"), through("b")).await,
+        (0, 0, MessageState::Parked),
+        "through another adapter"
+    );
     let added = (reached(Some("a"), true, false, vec![Kind::Osci]), "osci");
     assert_eq!(moved(through("a"), added).await, (1, 0, MessageState::Delivered));
 }

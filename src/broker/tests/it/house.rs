@@ -1,12 +1,13 @@
 //! Three tenants with one authority each, and callers of every kind.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::house::{
-    AuthorityEntry, House, KeyPair, OsciKeys, PartnerEntry, Route, ServiceEntry, Signature, Tenant, Unit, XtaKeys,
+    AuthorityEntry, House, KeyPair, OsciKeys, PartnerEntry, Route, ServiceEntry, Signature, Tenant, Unit,
+    XtaKeys,
 };
 use broker::{Broker, Incoming, Limits, Parts, Stamping};
 use bytes::Bytes;

@@ -138,7 +138,8 @@ fn a_daemon_that_does_not_take_a_connection_is_passing_trouble() {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, connect, listen, socket};
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("clamd.ctl");
-    let (queue, address) = (socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap(), SocketAddrUnix::new(&path));
+    let (queue, address) =
+        (socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap(), SocketAddrUnix::new(&path));
     let address = address.unwrap();
     bind(&queue, &address).unwrap();
     listen(&queue, 0).unwrap();
@@ -189,10 +190,18 @@ fn a_content_that_cannot_be_read_to_its_end_is_not_clean() {
     for take_unseen in [false, true] {
         let settings = || Settings { take_unseen, ..settings(stub(Does::Judge)) };
         let scanned = Clamd::new(settings()).scan(&mut Broken, 10);
-        assert_eq!(scanned.unwrap_err().code, "virus.unavailable", "it is our own fault, and never taken unseen");
+        assert_eq!(
+            scanned.unwrap_err().code,
+            "virus.unavailable",
+            "it is our own fault, and never taken unseen"
+        );
         for other in [9, 11] {
             let scanned = Clamd::new(settings()).scan(&mut &b"0123456789"[..], other);
-            assert_eq!(scanned.unwrap_err().code, "virus.unavailable", "it is not the content that was meant");
+            assert_eq!(
+                scanned.unwrap_err().code,
+                "virus.unavailable",
+                "it is not the content that was meant"
+            );
         }
     }
 }
