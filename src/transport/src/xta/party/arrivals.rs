@@ -60,7 +60,7 @@ impl Arrivals<'_> {
         container: StoredPayload,
     ) -> Result<Message, broker::Error> {
         let broker = &self.parties.0.broker;
-        let known = meta.and_then(|meta| self.parties.sender(&meta.author, self.server));
+        let known = meta.and_then(|meta| self.parties.sender(&self.party.tenant, &meta.author, self.server));
         let claimed = meta.map(|meta| meta.author.id.clone()).filter(|id| is_name(id));
         let sender = known.as_ref().map(ToString::to_string).or(claimed);
         let caller = self.caller(sender.unwrap_or_else(|| NOBODY.to_owned()));
