@@ -295,7 +295,7 @@ async fn jobs_that_wait_are_ended_unless_somebody_is_at_one_or_has_called_outsid
         // One of two is held: neither is ended.
         let held = make::job("a", None);
         let behind = NewJob { subject: held.subject, ..make::job("b", None) };
-        enqueue(&bed, &[held.clone()]).await;
+        enqueue(&bed, std::slice::from_ref(&held)).await;
         let claimed = bed.store.claim(Class::Work, "w", LONG, 9).await.unwrap().remove(0);
         enqueue(&bed, &[behind]).await;
         assert_eq!(conflict(end(held.subject).await), "job");

@@ -240,4 +240,25 @@ mod tests {
         }
         assert_eq!(who("land", vec![&all[0], &all[1]]), None);
     }
+
+    #[tokio::test]
+    async fn a_directory_leads_nobody_into_the_house() {
+        let at = |address: &str, chosen_by| Server {
+            management: "https://xta.example/m".into(),
+            send: Some(address.into()),
+            chosen_by,
+            ..partner(None, "bab:1").server
+        };
+        let lines = |allow: &[&str]| Lines::new(1, Egress::new(allow).unwrap(), Arc::new(model::SystemClock));
+        for inside in
+            ["https://127.0.0.1/s", "https://10.1.2.3/s", "https://169.254.169.254/", "https://[::1]/s"]
+        {
+            let (told, ours) = (at(inside, ChosenBy::System), at(inside, ChosenBy::Administrator));
+            assert_eq!(lines(&[]).permits(&told).unwrap_err().code(), "net.forbidden", "{inside}");
+            lines(&[]).permits(&ours).unwrap();
+        }
+        lines(&["10.0.0.0/8"]).permits(&at("https://10.1.2.3/s", ChosenBy::System)).unwrap();
+        lines(&[]).permits(&at("https://elsewhere.example/s", ChosenBy::System)).unwrap();
+        assert!(lines(&[]).permits(&at("http://elsewhere.example/s", ChosenBy::System)).is_err());
+    }
 }
