@@ -40,7 +40,7 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         check_clock(clock.now())?;
         let egress = Egress::new(&config.egress.allow)?;
-        let outbound = net::Client::new(egress, net::Settings::default(), clock.clone());
+        let outbound = net::Client::new(egress.clone(), net::Settings::default(), clock.clone());
         let store = Store::open(store::Config {
             database: config.database()?,
             payloads: config.store.payloads.clone(),
@@ -51,7 +51,9 @@ impl Gateway {
         let schemas = Arc::new(Schemas::open(&config.store.schemas)?);
         let standards = registry::standards(&schemas, &config.limits, config.policy.allow_restricted);
         let most_bytes = config.limits.most_bytes;
-        let (parties, xta) = (config.osci_parties()?, config.xta_parties()?);
+        let (mut parties, mut xta) = (config.osci_parties()?, config.xta_parties()?);
+        parties.egress = egress.clone();
+        xta.egress = egress.clone();
         let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
             .with_partners(config.partners.clone())
             .with_ends(parties.ends().into_iter().chain(xta.ends()).collect())

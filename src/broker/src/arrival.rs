@@ -15,7 +15,7 @@ use store::{Payload, PayloadWriterBlocking, StoredPayload, Work};
 use crate::carried::Carried;
 use crate::intake::{Checked, Known, check, enqueue_processing, identify};
 use crate::process::with_finding;
-use crate::relay::check_body;
+use crate::relay::{check_body, retried};
 use crate::{Broker, Error, notes, screen};
 
 /// What a transport knows of a message beside its bytes. Whom it comes from is the caller.
@@ -132,7 +132,31 @@ impl Broker {
         arrival: Arrival,
         stored: StoredPayload,
     ) -> Result<Message, Error> {
-        let outcome = self.try_arrival(caller, arrival, &stored).await;
+        self.take_or_discard(caller, arrival, stored, false).await
+    }
+
+    /// Takes an arrival in that its transport has shown to the virus check itself, content by content, by
+    /// [`screen_source`](Broker::screen_source). What it is kept in is not shown once more: it may be larger than the scanner takes.
+    ///
+    /// # Errors
+    /// As [`take_arrival`](Broker::take_arrival).
+    pub async fn take_screened_arrival(
+        &self,
+        caller: &Caller,
+        arrival: Arrival,
+        stored: StoredPayload,
+    ) -> Result<Message, Error> {
+        self.take_or_discard(caller, arrival, stored, true).await
+    }
+
+    async fn take_or_discard(
+        &self,
+        caller: &Caller,
+        arrival: Arrival,
+        stored: StoredPayload,
+        is_screened: bool,
+    ) -> Result<Message, Error> {
+        let outcome = self.try_arrival(caller, arrival, &stored, is_screened).await;
         let used = outcome.as_ref().is_ok_and(|message| message.payload.as_ref() == Some(stored.reference()));
         // Of an unknown outcome nobody may say that the bytes are not needed: what is not is swept.
         if !used && !matches!(outcome, Err(Error::Store(store::Error::Uncertain))) {
@@ -146,6 +170,7 @@ impl Broker {
         caller: &Caller,
         mut arrival: Arrival,
         stored: &StoredPayload,
+        is_screened: bool,
     ) -> Result<Message, Error> {
         let tenant = &caller.may(Action::SendMessages)?.tenant;
         self.may_bring_message(tenant)?;
@@ -159,10 +184,7 @@ impl Broker {
         if stored.reference().size > limit {
             return Err(Error::TooLarge { limit });
         }
-        // What comes with a ticket was looked at by its door, which has refused what is harmful.
-        if arrival.sent.is_none()
-            && let Some(finding) = screen::finding(self.screen(tenant, stored).await)?
-        {
+        if !is_screened && let Some(finding) = screen::finding(self.screen(tenant, stored).await)? {
             arrival.finding = Some(finding);
         }
         let mut message = self.new_arrival(caller, &arrival, stored).await?;
@@ -219,7 +241,8 @@ impl Broker {
     /// Takes an arrival back that is not to be processed yet, or what is not to be sent on yet: it is returned, with a rule that says why.
     ///
     /// # Errors
-    /// `NotFound` if the sender used no such ticket; `WrongState` if it is processed already.
+    /// `NotFound` if the sender used no such ticket; `WrongState` if it is processed or sent already, or somebody is at it, or it may
+    /// have arrived.
     pub async fn recall_arrival(
         &self,
         caller: &Caller,
@@ -228,20 +251,28 @@ impl Broker {
         rule: &str,
     ) -> Result<(), Error> {
         let tenant = &caller.may(Action::SendMessages)?.tenant;
-        let found = self.promised(tenant, sender, ticket).await?;
-        let (_, mut message) = found.ok_or(model::Error::NotFound { kind: "message" })?;
-        let waits = match message.direction {
-            Direction::In => message.state == MessageState::Accepted,
-            Direction::Out => message.state == MessageState::Ready,
-        };
-        if !waits {
-            return Err(model::Error::WrongState { state: message.state.name() }.into());
-        }
-        message.report = Some(with_finding(message.report.take(), rule));
-        let mut work = Work::new();
-        work.cancel_jobs(&message.tenant, message.id);
-        self.returned(&mut work, message, &caller.actor, None).await?;
-        Ok(self.store().commit(work).await?)
+        retried(move || async move {
+            let found = self.promised(tenant, sender, ticket).await?;
+            let (_, mut message) = found.ok_or(model::Error::NotFound { kind: "message" })?;
+            let waits = match message.direction {
+                Direction::In => message.state == MessageState::Accepted,
+                Direction::Out => message.state == MessageState::Ready,
+            };
+            let too_late = model::Error::WrongState { state: message.state.name() };
+            if !waits {
+                return Err(too_late.into());
+            }
+            message.report = Some(with_finding(message.report.take(), rule));
+            let mut work = Work::new();
+            // First of all, so that nobody begins with it while the rest is written.
+            work.end_waiting_jobs(&message.tenant, message.id);
+            self.returned(&mut work, message, &caller.actor, None).await?;
+            match self.store().commit(work).await.map_err(Error::from) {
+                Err(error) if error.is_conflict("job") => Err(too_late.into()),
+                outcome => outcome,
+            }
+        })
+        .await
     }
 
     async fn new_arrival(
@@ -290,7 +321,12 @@ impl Broker {
         }
         if arrival.finding.is_none() {
             let now = message.received_at;
-            enqueue_processing(&mut work, message, arrival.not_before.map_or(now, |moment| moment.max(now)));
+            let begins = arrival.carried.as_ref().map_or(now, |carried| carried.begins(now));
+            enqueue_processing(
+                &mut work,
+                message,
+                arrival.not_before.map_or(begins, |moment| moment.max(now)),
+            );
         }
         let event =
             notes::of_message(EventKind::MessageAccepted, message, &caller.actor, message.received_at);

@@ -2,7 +2,9 @@
 //! transaction and handed to the transport that it goes on by, or to the message box that its reader looks into. The broker
 //! does not read it.
 
-use model::{Id, Message};
+use std::time::Duration;
+
+use model::{Id, Message, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Work;
@@ -25,9 +27,26 @@ pub struct Carried {
     pub ticket: Option<String>,
     /// Ids of what it answers.
     pub related: Vec<String>,
+    /// Not to be processed or delivered before, as its author says; what lies more than a year ahead is not heeded.
+    pub not_before: Option<Timestamp>,
+    /// Goes back to its author then at the latest, as that says.
+    pub obsolete_at: Option<Timestamp>,
 }
 
+/// How far ahead an author may say that a message begins.
+const LONGEST_AHEAD: Duration = Duration::from_secs(366 * 24 * 3_600);
+
 impl Carried {
+    /// When a message begins that is taken in now.
+    pub(crate) fn begins(&self, now: Timestamp) -> Timestamp {
+        self.not_before.filter(|moment| (now..=now.plus(LONGEST_AHEAD)).contains(moment)).unwrap_or(now)
+    }
+
+    /// Until when it has to be fetched that may lie there until `in_time`.
+    pub(crate) fn ends(&self, in_time: Timestamp) -> Timestamp {
+        self.obsolete_at.map_or(in_time, |end| end.min(in_time))
+    }
+
     /// Rows that keep it with a message.
     ///
     /// # Errors

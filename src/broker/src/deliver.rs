@@ -14,6 +14,8 @@ use store::{Job, StoredPayload, Work};
 use crate::house::{OSCI_ADAPTER, XTA_ADAPTER};
 use crate::intake::{Known, dedup_key};
 use crate::process::with_finding;
+use crate::reach::Tried;
+use crate::send::called;
 use crate::{Broker, Error, notes, reach};
 
 impl Broker {
@@ -26,10 +28,13 @@ impl Broker {
         };
         let recipient: Authority = message.partner.parse()?;
         let ways = self.ways_of(&message, &recipient).await?;
-        let way = reach::choose(ways, message.door, job.calling)?;
+        let tried =
+            if job.calling { Tried::Open(message.door, called(job)) } else { Tried::Known(message.door) };
+        let way = reach::choose(ways, tried)?;
         let door = way.reach.transport.door();
         if message.door != door {
-            // Durable before any call: if its outcome stays open, it is asked for where the call went.
+            // Durable before any call: if its outcome stays open, it is asked for where the call went. By which adapter that was
+            // is noted with the call itself.
             message.door = door;
             let mut work = Work::new();
             work.update_message(&message, MessageState::Ready);

@@ -146,9 +146,10 @@ impl Broker {
         self.commit_inbox(caller, once, work, InboxItem { entry, message }).await
     }
 
-    /// Rows of a message that waits for its authority's systems, as long as its service allows.
-    pub(crate) fn put_into_mailbox(&self, work: &mut Work, message: &Message) {
+    /// Rows of a message that waits for its authority's systems, as long as its service and its author allow.
+    pub(crate) async fn put_into_mailbox(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
         let now = self.now();
+        let carried = self.carried(&message.tenant, message.id).await?.unwrap_or_default();
         work.insert_inbox(&InboxEntry {
             id: message.id,
             tenant: message.tenant.clone(),
@@ -161,7 +162,8 @@ impl Broker {
             holder: None,
             created_at: now,
         });
-        work.set_inbox_expiry(message.id, Some(now.plus(self.ttl(message))));
+        work.set_inbox_expiry(message.id, Some(carried.ends(now.plus(self.ttl(message)))));
+        Ok(())
     }
 
     fn take_out(&self, caller: &Caller, entry: &InboxEntry, to: InboxState) -> Work {

@@ -77,6 +77,7 @@ impl Broker {
     async fn boxed(&self, message: &Message, carried: Carried) -> Result<RelayDelivery, Error> {
         let size = message.payload.as_ref().map_or(0, |payload| payload.size);
         let now = self.now();
+        let expires_at = carried.ends(now.plus(self.ttl(message)));
         let related = match carried.related.is_empty() {
             true => self.answered_ids(message).await?,
             false => carried.related,
@@ -105,7 +106,7 @@ impl Broker {
             forwarded_at: None,
             received_at: None,
             modified_at: now,
-            expires_at: now.plus(self.ttl(message)),
+            expires_at,
             body,
             enters_at: now,
             related,

@@ -13,6 +13,9 @@ use store::{Listed, MessageFilter, Page, TimelineOf, Work};
 
 use crate::{Broker, Error, notes};
 
+/// Events from each end of a message's way.
+const MOST_STEPS: u32 = 50;
+
 impl Broker {
     /// One message.
     ///
@@ -63,6 +66,16 @@ impl Broker {
             events.iter_mut().for_each(|(_, event)| notes::without_note(event));
         }
         Ok(events)
+    }
+
+    /// What happened to a message itself, oldest first: however much it led to or was tried, its first events and its last, at most
+    /// 50 of each.
+    ///
+    /// # Errors
+    /// As [`message`](Broker::message).
+    pub async fn message_steps(&self, caller: &Caller, id: Id) -> Result<Vec<model::Event>, Error> {
+        let message = self.message(caller, id).await?;
+        Ok(self.store().steps(&Scope::tenant(&message.tenant), message.id, MOST_STEPS).await?)
     }
 
     /// What happened to a record, oldest first.

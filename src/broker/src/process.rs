@@ -123,7 +123,7 @@ impl Broker {
             work.insert_event(&notes::of_record(decided, &actor, now, Some(message.id)));
         }
         self.create(&mut work, Record::Exchange(exchange.clone()), &actor, message.id)?;
-        self.put_into_mailbox(&mut work, &message);
+        self.put_into_mailbox(&mut work, &message).await?;
         work.insert_event(&notes::of_message(EventKind::MessageProcessed, &message, &actor, now));
         let receipted = message.forwarding.as_ref().is_some_and(|forwarding| forwarding.receipted);
         if identity.wants_receipt && !receipted {
@@ -194,7 +194,7 @@ impl Broker {
         let mut work = Work::new();
         work.update_message(&message, MessageState::Accepted);
         work.discard_staged(&message.tenant, message.id);
-        self.put_into_mailbox(&mut work, &message);
+        self.put_into_mailbox(&mut work, &message).await?;
         work.insert_event(&notes::of_message(EventKind::MessageProcessed, &message, &Actor::gateway(), now));
         self.finish(job, work).await
     }

@@ -3,7 +3,7 @@
 //! A partner's settings may hold `mostBytes`, and under `services` the same per public service:
 //! `{"mostBytes": 50000000, "services": {"baugenehmigung": {"mostBytes": 10000000}}}`. The smallest number holds.
 
-use model::directory::{Asked, OTHER_TENANT, Way};
+use model::directory::{Asked, OTHER_TENANT, Transport, Way};
 use model::message::Door;
 use model::{Authority, Failure, FailureKind, Message, Scope};
 use serde_json::Value;
@@ -55,21 +55,37 @@ pub(crate) fn best(mut ways: Vec<Way>) -> Option<Way> {
     (!ways.is_empty()).then(|| ways.swap_remove(first))
 }
 
-/// The way that a message takes which was prepared for `door`: the same while it can be used, otherwise the first that can.
-/// If nobody knows whether it has arrived by the way that was tried, it takes no other one.
+/// By which door a message was prepared to leave, or was tried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tried<'a> {
+    /// It has certainly not arrived.
+    Known(Door),
+    /// Nobody knows whether it has arrived; through which adapter it was tried, if that was noted.
+    Open(Door, Option<&'a str>),
+}
+
+/// The way that a message takes: the one that was tried while it can be used, otherwise the first that can. If nobody knows
+/// whether it has arrived by the way that was tried, it takes no other one: neither by another door, nor through another adapter.
 ///
 /// # Errors
 /// Why there is none.
-pub(crate) fn choose(ways: Vec<Way>, door: Door, is_open: bool) -> Result<Way, Error> {
-    let kept = |way: &&Way| way.reach.transport.door() == door;
-    if is_open {
-        let uncertain = || {
-            let why = "the way that was tried is gone, and nobody knows whether the message has arrived";
-            Failure::new(FailureKind::Uncertain, "broker.uncertain", why).into()
-        };
-        return ways.iter().find(kept).cloned().ok_or_else(uncertain);
-    }
-    let usable = ways.iter().filter(kept).find(|way| way.is_usable()).cloned();
+pub(crate) fn choose(ways: Vec<Way>, tried: Tried<'_>) -> Result<Way, Error> {
+    let door = match tried {
+        Tried::Known(door) => door,
+        Tried::Open(door, adapter) => {
+            let is_same = |way: &&Way| match &way.reach.transport {
+                Transport::Adapter { id, .. } => adapter.is_none_or(|adapter| adapter == id),
+                _ => true,
+            };
+            let kept = ways.iter().filter(|way| way.reach.transport.door() == door).find(is_same);
+            return kept.cloned().ok_or_else(|| {
+                let why = "the way that was tried is gone, and nobody knows whether the message has arrived";
+                Failure::new(FailureKind::Uncertain, "broker.uncertain", why).into()
+            });
+        }
+    };
+    let kept = ways.iter().filter(|way| way.reach.transport.door() == door);
+    let usable = kept.into_iter().find(|way| way.is_usable()).cloned();
     let way = usable.or_else(|| best(ways)).ok_or(Error::UnknownAuthority)?;
     match way.obstacle {
         Some(rule) => Err(Failure::permanent(rule, "no way to the recipient can be used").into()),
@@ -101,7 +117,7 @@ pub(crate) fn check_settings(settings: &Value) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use model::directory::{NO_KEYS, Reach, Source, TOO_LARGE, Transport};
+    use model::directory::{NO_KEYS, Reach, Source, TOO_LARGE};
     use serde_json::json;
 
     use super::*;
@@ -121,29 +137,35 @@ mod tests {
 
     #[test]
     fn a_message_keeps_its_way_until_that_cannot_be_used() {
-        let chosen = |xta, osci, door, is_open| {
+        let chosen = |xta, osci, door| {
             let ways = vec![way(Transport::Xta, xta), way(Transport::Osci, osci)];
-            let chosen = choose(ways, door, is_open).map(|way| way.reach.transport.door());
+            let chosen = choose(ways, Tried::Known(door)).map(|way| way.reach.transport.door());
             chosen.map_err(|error| error.code().to_owned())
         };
-        assert_eq!(chosen(None, None, Door::Osci, false), Ok(Door::Osci));
-        assert_eq!(chosen(None, Some(NO_KEYS), Door::Osci, false), Ok(Door::Xta));
-        assert_eq!(chosen(None, None, Door::Adapter, false), Ok(Door::Xta), "that is gone");
-        assert_eq!(chosen(Some(TOO_LARGE), None, Door::Adapter, false), Ok(Door::Osci));
+        assert_eq!(chosen(None, None, Door::Osci), Ok(Door::Osci));
+        assert_eq!(chosen(None, Some(NO_KEYS), Door::Osci), Ok(Door::Xta));
+        assert_eq!(chosen(None, None, Door::Adapter), Ok(Door::Xta), "that is gone");
+        assert_eq!(chosen(Some(TOO_LARGE), None, Door::Adapter), Ok(Door::Osci));
         assert_eq!(
-            chosen(Some(TOO_LARGE), Some(NO_KEYS), Door::Osci, false),
+            chosen(Some(TOO_LARGE), Some(NO_KEYS), Door::Osci),
             Err("message.too-large-for-recipient".into())
         );
-        assert_eq!(choose(vec![], Door::Osci, false).unwrap_err().code(), "broker.unknown-authority");
+        assert_eq!(choose(vec![], Tried::Known(Door::Osci)).unwrap_err().code(), "broker.unknown-authority");
     }
 
     #[test]
     fn a_message_that_may_have_arrived_takes_no_other_way() {
         let ways = vec![way(Transport::Xta, None), way(Transport::Osci, Some(NO_KEYS))];
-        let kept = choose(ways.clone(), Door::Osci, true).unwrap();
+        let kept = choose(ways.clone(), Tried::Open(Door::Osci, Some("osci"))).unwrap();
         assert_eq!(kept.reach.transport, Transport::Osci);
-        let gone = choose(ways, Door::Adapter, true).unwrap_err().into_failure();
+        let gone = choose(ways, Tried::Open(Door::Adapter, None)).unwrap_err().into_failure();
         assert_eq!((gone.kind, gone.code.as_ref()), (FailureKind::Uncertain, "broker.uncertain"));
+        let through = |id: &str| way(Transport::Adapter { id: id.into(), may_repeat: true }, None);
+        let tried = |adapter| choose(vec![through("a"), through("b")], Tried::Open(Door::Adapter, adapter));
+        let of = |way: Way| way.reach.transport;
+        assert_eq!(of(tried(Some("b")).unwrap()), of(through("b")));
+        assert_eq!(of(tried(None).unwrap()), of(through("a")), "noted by an older version");
+        assert_eq!(tried(Some("c")).unwrap_err().code(), "broker.uncertain", "another adapter cannot say");
     }
 
     #[test]

@@ -17,6 +17,8 @@ use tokio_util::io::StreamReader;
 use crate::process::with_finding;
 use crate::{Broker, Error, notes, retry};
 
+/// Member of the job's detail: the adapter that was called.
+const CALLED: &str = "adapter";
 /// Longest time of one call. Adapters end earlier by themselves; none may hold a place for ever.
 const LONGEST_CALL: Duration = Duration::from_secs(6 * 3_600);
 
@@ -50,13 +52,13 @@ impl Broker {
             }
         }
         let content = self.content_of(&message).await?;
-        self.mark_call(job, true).await?;
+        self.begin_call(job, id).await?;
         let failure = match self.bounded(adapter.deliver(&delivery, Some(content))).await {
             Ok(receipt) => return self.sent(job, message, receipt, &**adapter).await,
             Err(failure) => failure,
         };
         if failure.kind != FailureKind::Uncertain && !unknown {
-            self.mark_call(job, false).await?;
+            self.end_call(job).await?;
         }
         let can_ask = may_repeat || offers(Capability::Reconcile);
         Err(self.blamed(job, may_be_asked(failure, can_ask)).await?.into())
@@ -73,9 +75,16 @@ impl Broker {
         timeout(LONGEST_CALL, call).await.unwrap_or_else(|_| Err(too_long()))
     }
 
-    async fn mark_call(&self, job: &Job, calling: bool) -> Result<(), Error> {
+    /// Durable before the call, with the adapter that is called: nobody else can say what became of it.
+    async fn begin_call(&self, job: &Job, adapter: &str) -> Result<(), Error> {
         let mut work = Work::new();
-        work.mark_call(job.id, job.epoch, calling);
+        work.begin_call(job.id, job.epoch, &json!({ CALLED: adapter }));
+        Ok(self.store().commit(work).await?)
+    }
+
+    async fn end_call(&self, job: &Job) -> Result<(), Error> {
+        let mut work = Work::new();
+        work.mark_call(job.id, job.epoch, false);
         Ok(self.store().commit(work).await?)
     }
 
@@ -156,6 +165,11 @@ impl Broker {
         let pieces = Box::pin(payload.stream(0..payload.size()).map_err(std::io::Error::from));
         Ok(Box::new(StreamReader::new(pieces)))
     }
+}
+
+/// The adapter of a call whose outcome is not known; nothing if there is none, or it was begun before that was noted.
+pub(crate) fn called(job: &Job) -> Option<&str> {
+    if job.calling { job.detail[CALLED].as_str() } else { None }
 }
 
 fn uncertain() -> Failure {

@@ -107,7 +107,7 @@ impl Check<'_> {
                 self.defined(&format!("{key}.tenant"), "tenant", tenants.contains(tenant))?;
             }
         }
-        Ok(())
+        self.xta_authors(&config.partners)
     }
 
     /// A partner needs a way, and prefers only those that it has.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use transport::dvdv;
 
 use crate::check::Check;
-use crate::osci::{certificates, identity, resolve_pair};
+use crate::osci::{certificates, identity, refused, resolve_pair};
 use crate::{Config, Error, resolve};
 
 /// Name of the section.
@@ -85,10 +85,16 @@ impl Config {
             reads: it.reads.clone(),
             most_bytes: it.most_bytes,
         };
+        let key = format!("{KEY}.identity");
+        let identity = identity(&it.identity, &key)?;
+        // Assertions are signed RS256.
+        if !identity.certificate().is_rsa() {
+            return Err(refused(&key, seal::Error::AlgorithmForbidden));
+        }
         Ok(Some(dvdv::Settings {
             url: it.url.clone(),
             token_url: it.token_url.clone(),
-            identity: identity(&it.identity, &format!("{KEY}.identity"))?,
+            identity,
             trust: (!trust.is_empty()).then_some(trust),
             cache: Duration::from_secs(u64::from(it.cache_hours) * 3_600),
             stale: Duration::from_secs(u64::from(it.stale_days) * 24 * 3_600),
@@ -110,12 +116,15 @@ impl Check<'_> {
         for (name, url) in [("url", Some(&it.url)), ("token_url", it.token_url.as_ref())] {
             let Some(url) = url else { continue };
             let key = format!("{KEY}.{name}");
-            self.url(&key, url)?;
+            // What it says decides where messages go, and the token is a secret.
+            if !url.starts_with("https://") {
+                return Err(self.value(&key, "expected https://…"));
+            }
             if url.ends_with('/') {
                 return Err(self.value(&key, "expected an address without a slash at the end"));
             }
         }
-        self.secret("dvdv.identity.key", &it.identity.key)?;
+        self.key_pair("dvdv.identity", &it.identity)?;
         for (index, reference) in it.trust.iter().enumerate() {
             self.file(&format!("dvdv.trust[{index}]"), reference)?;
         }
@@ -129,6 +138,10 @@ impl Check<'_> {
                 self.name(&format!("{key}.service"), name)?;
             }
             self.number(&format!("{key}.most_bytes"), service.most_bytes, 1, 1 << 40)?;
+            let mut paths = service.xta.iter().flat_map(|(management, send)| [management, send]);
+            if paths.any(|path| !path.starts_with('/')) {
+                return Err(self.value(&format!("{key}.xta"), "expected paths that begin with a slash"));
+            }
         }
         Ok(())
     }

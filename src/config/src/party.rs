@@ -69,7 +69,8 @@ impl Config {
             }
         }
         let recipient = self.osci_recipient.as_ref().map(OsciRecipient::load).transpose()?;
-        Ok(PartySettings { own, partners, mailboxes, recipient, judging: self.party_judging()? })
+        let judging = self.party_judging()?;
+        Ok(PartySettings { own, partners, mailboxes, recipient, judging, ..PartySettings::default() })
     }
 
     fn party_judging(&self) -> Result<Option<Judging>, Error> {

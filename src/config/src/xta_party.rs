@@ -7,6 +7,7 @@ use std::time::Duration;
 use broker::house::{
     AuthorityEntry, PartnerEntry, XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaServer, XtaVersion,
 };
+use model::outbound::ChosenBy;
 use transport::xta::party::{MailboxAt, Name, Partner, Party, PartySettings, Server};
 
 use crate::check::Check;
@@ -72,12 +73,28 @@ fn party(tenant: &str, authority: &AuthorityEntry, key: &str) -> Result<Option<P
 
 fn partner(entry: &PartnerEntry, reach: &XtaReach, key: &str) -> Result<Partner, Error> {
     Ok(Partner {
+        tenant: entry.tenant.clone(),
         authority: entry.authority.clone(),
         server: server(&reach.server, key)?,
         party: reach.party.clone(),
         scheme: reach.scheme.clone(),
         most_bytes: entry.most_bytes,
     })
+}
+
+/// Whether an author could be both: by the same name at the same server, for a tenant that has both.
+fn is_same_author(one: &PartnerEntry, other: &PartnerEntry) -> bool {
+    fn meets<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
+        one.zip(other).is_none_or(|(one, other)| one == other)
+    }
+    let (Some(at), Some(by)) = (&one.xta, &other.xta) else { return false };
+    let name = |partner: &PartnerEntry, reach: &XtaReach| {
+        reach.party.clone().unwrap_or_else(|| partner.authority.to_string())
+    };
+    at.server.management == by.server.management
+        && name(one, at) == name(other, by)
+        && meets(at.scheme.as_ref(), by.scheme.as_ref())
+        && meets(one.tenant.as_ref(), other.tenant.as_ref())
 }
 
 fn server(server: &XtaServer, key: &str) -> Result<Server, Error> {
@@ -89,6 +106,7 @@ fn server(server: &XtaServer, key: &str) -> Result<Server, Error> {
         trust: trust.transpose()?,
         container_bytes: server.container_mb.saturating_mul(1 << 20),
         as_packages: server.mtom,
+        chosen_by: ChosenBy::Administrator,
     })
 }
 
@@ -126,6 +144,15 @@ impl Check<'_> {
             Some(_) => Ok(()),
             None => Err(self.value(&format!("{key}.server"), "send is needed to send")),
         }
+    }
+
+    /// Each author at a server must be one partner: nobody else may be taken for it.
+    pub(crate) fn xta_authors(&self, partners: &[PartnerEntry]) -> Result<(), Error> {
+        for (index, partner) in partners.iter().enumerate() {
+            let is_new = partners.iter().take(index).all(|other| !is_same_author(partner, other));
+            self.unique(&format!("partner[{index}].xta"), is_new)?;
+        }
+        Ok(())
     }
 
     fn xta_server(&self, key: &str, server: &XtaServer) -> Result<(), Error> {

@@ -1,14 +1,17 @@
 //! The virus check over the protocol of ClamAV's daemon (`clamd(8)`, command `zINSTREAM`): pieces with their lengths in, one line
-//! out. A connection for each content; nothing is kept in memory but one piece.
+//! out. A connection for each content; nothing is kept in memory but one piece. Each step has its time, and all of them together.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use model::Failure;
 use model::scan::{Scanner, Verdict};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 /// The command, with its end.
 const COMMAND: &[u8] = b"zINSTREAM\0";
@@ -18,6 +21,8 @@ const PIECE: usize = 64 << 10;
 const MOST_ANSWER: u64 = 4 << 10;
 /// Longest time until a connection stands.
 const CONNECT: Duration = Duration::from_secs(5);
+/// Pause before a daemon whose queue is full is knocked at again.
+const KNOCK: Duration = Duration::from_millis(20);
 
 /// Where the daemon listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +62,25 @@ pub struct Settings {
 pub struct Clamd(Settings);
 
 /// A connection to it.
-trait Connection: Read + Write {}
-impl<T: Read + Write> Connection for T {}
+enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+/// A connection of which each step and the whole have an end.
+struct Line {
+    stream: Stream,
+    silence: Duration,
+    end: Instant,
+}
+
+/// Why the daemon gave no answer.
+enum Trouble {
+    /// The content could not be read: that is no fault of the daemon's.
+    Content(io::Error),
+    /// It cannot be asked.
+    Daemon(io::Error),
+}
 
 impl Clamd {
     /// Nothing is connected yet.
@@ -66,45 +88,48 @@ impl Clamd {
         Clamd(settings)
     }
 
-    fn connect(&self) -> io::Result<Box<dyn Connection>> {
-        let silence = Some(self.0.silence);
-        Ok(match &self.0.address {
-            Address::Unix(path) => {
-                let stream = UnixStream::connect(path)?;
-                stream.set_read_timeout(silence)?;
-                stream.set_write_timeout(silence)?;
-                Box::new(stream)
-            }
-            Address::Tcp(address) => {
-                let stream = TcpStream::connect_timeout(address, CONNECT)?;
-                stream.set_read_timeout(silence)?;
-                stream.set_write_timeout(silence)?;
-                Box::new(stream)
-            }
-        })
+    fn connect(&self) -> io::Result<Line> {
+        let (silence, end) = (self.0.silence, Instant::now() + self.0.within);
+        let within = CONNECT.min(silence);
+        let stream = match &self.0.address {
+            Address::Unix(path) => Stream::Unix(knock(path, Instant::now() + within)?),
+            Address::Tcp(address) => Stream::Tcp(TcpStream::connect_timeout(address, within)?),
+        };
+        Ok(Line { stream, silence, end })
     }
 
     /// What the daemon answers. The content must be readable to its end: a part of it says nothing.
-    fn ask(&self, content: &mut dyn Read) -> io::Result<Vec<u8>> {
-        let mut connection = self.connect()?;
-        connection.write_all(COMMAND)?;
-        let end = Instant::now() + self.0.within;
+    fn ask(&self, content: &mut dyn Read, length: u64) -> Result<Vec<u8>, Trouble> {
+        let mut line = self.connect().map_err(Trouble::Daemon)?;
+        line.write_all(COMMAND).map_err(Trouble::Daemon)?;
         let mut piece = vec![0; PIECE];
+        let mut left = length;
         loop {
-            let count = content.read(&mut piece)?;
-            if Instant::now() > end {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
+            let count = content.read(&mut piece).map_err(Trouble::Content)?;
+            let read = piece.get(..count).unwrap_or_default();
+            left = left.checked_sub(count as u64).ok_or_else(|| Trouble::Content(other_length()))?;
             let length = u32::try_from(count).unwrap_or_default().to_be_bytes();
-            let sent = connection.write_all(&length).and_then(|()| connection.write_all(&piece[..count]));
-            // It hangs up in the middle if it wants no more, and says so.
-            if count == 0 || sent.is_err() {
-                break;
+            if count == 0 && left > 0 {
+                return Err(Trouble::Content(other_length()));
+            }
+            let sent = line.write_all(&length).and_then(|()| line.write_all(read));
+            match sent {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(Trouble::Daemon(error)),
+                // It hangs up in the middle if it wants no more, and says so.
+                Err(_) => break,
+                Ok(()) if count == 0 => break,
+                Ok(()) => {}
             }
         }
         let mut answer = Vec::new();
-        let read = BufReader::new(connection).take(MOST_ANSWER).read_to_end(&mut answer);
-        if answer.is_empty() { read.and(Err(io::ErrorKind::UnexpectedEof.into())) } else { Ok(answer) }
+        let read = line.take(MOST_ANSWER).read_to_end(&mut answer);
+        match read {
+            Err(error) if answer.is_empty() || error.kind() == io::ErrorKind::TimedOut => {
+                Err(Trouble::Daemon(error))
+            }
+            _ if answer.is_empty() => Err(Trouble::Daemon(io::ErrorKind::UnexpectedEof.into())),
+            _ => Ok(answer),
+        }
     }
 
     fn unseen(&self, code: &'static str, why: &str) -> Result<Verdict, Failure> {
@@ -122,9 +147,16 @@ impl Scanner for Clamd {
         if length > self.0.most_bytes {
             return self.unseen("virus.too-large", "larger than what is shown to the scanner");
         }
-        let answer = match self.ask(content) {
+        let answer = match self.ask(content, length) {
             Ok(answer) => answer,
-            Err(error) => return self.unseen("virus.unavailable", &error.kind().to_string()),
+            Err(Trouble::Daemon(error)) => {
+                return self.unseen("virus.unavailable", &error.kind().to_string());
+            }
+            // Whatever the house says of content that nobody has looked at: this one we could not even read.
+            Err(Trouble::Content(error)) => {
+                tracing::error!(why = %error.kind(), "content could not be read for the virus check");
+                return Err(Failure::transient("virus.unavailable", "the content could not be read"));
+            }
         };
         let line = answer.split(|byte| *byte == 0).next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
@@ -137,4 +169,65 @@ impl Scanner for Clamd {
             _ => self.unseen("virus.unavailable", "the scanner gave no verdict"),
         }
     }
+}
+
+/// Connects to a socket of the file system. The system would let us wait for as long as the daemon's queue is full.
+fn knock(path: &Path, until: Instant) -> io::Result<UnixStream> {
+    let address = SocketAddrUnix::new(path)?;
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    loop {
+        match connect(&socket, &address) {
+            Ok(()) => break,
+            Err(Errno::AGAIN | Errno::INTR) if Instant::now() < until => thread::sleep(KNOCK),
+            Err(Errno::AGAIN) => return Err(io::ErrorKind::TimedOut.into()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+impl Line {
+    /// How long the next step may take.
+    fn step(&self) -> io::Result<Option<Duration>> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left.min(self.silence))) }
+    }
+}
+
+impl Read for Line {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let step = self.step()?;
+        match &mut self.stream {
+            Stream::Unix(stream) => stream.set_read_timeout(step).and_then(|()| stream.read(into)),
+            Stream::Tcp(stream) => stream.set_read_timeout(step).and_then(|()| stream.read(into)),
+        }
+        .map_err(timed_out)
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let step = self.step()?;
+        match &mut self.stream {
+            Stream::Unix(stream) => stream.set_write_timeout(step).and_then(|()| stream.write(bytes)),
+            Stream::Tcp(stream) => stream.set_write_timeout(step).and_then(|()| stream.write(bytes)),
+        }
+        .map_err(timed_out)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A socket says of its time-out that it would have to wait.
+fn timed_out(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::WouldBlock { io::ErrorKind::TimedOut.into() } else { error }
+}
+
+fn other_length() -> io::Error {
+    io::Error::other("it has another length than was said")
 }

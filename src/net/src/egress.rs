@@ -23,6 +23,7 @@ use crate::Error;
 pub struct Egress {
     hosts: Vec<(String, Option<u16>)>,
     networks: Vec<IpNet>,
+    plain_http: bool,
 }
 
 /// Which addresses a connection may be made to.
@@ -48,6 +49,19 @@ impl Egress {
             egress.add(entry.as_ref()).ok_or(Error::Rule { place: index + 1 })?;
         }
         Ok(egress)
+    }
+
+    /// The same for what protects itself: plain HTTP may be spoken with whoever may be reached.
+    pub fn with_plain_http(self) -> Self {
+        Egress { plain_http: true, ..self }
+    }
+
+    /// Judges an address as far as that can be done without looking a name up.
+    ///
+    /// # Errors
+    /// As [`judge`](Egress::judge).
+    pub fn check(&self, url: &str, chosen_by: ChosenBy) -> Result<(), Error> {
+        self.judge(&Url::parse(url).map_err(|_| Error::Url)?, chosen_by).map(drop)
     }
 
     fn add(&mut self, entry: &str) -> Option<()> {
@@ -87,7 +101,7 @@ impl Egress {
         let port = url.port_or_known_default().ok_or(Error::Url)?;
         let literal = literal(&host);
         let is_listed = self.lists(&host, port) || literal.is_some_and(|address| self.lists_address(address));
-        if is_plain && !is_listed {
+        if is_plain && !is_listed && !self.plain_http {
             return Err(Error::PlainHttp);
         }
         let reach = match chosen_by {
@@ -306,6 +320,19 @@ mod tests {
             );
         }
         assert_eq!(judge(&[], "https://1.1.1.1/", ChosenBy::Citizen), Ok(Reach::Public));
+    }
+
+    #[test]
+    fn what_protects_itself_speaks_plain_http_with_whoever_may_be_reached() {
+        let egress = Egress::new(&["10.20.0.0/16"]).unwrap().with_plain_http();
+        let code = |url: &str| egress.check(url, ChosenBy::System).map_err(|error| error.code());
+        assert_eq!(code("http://osci.example/in"), Ok(()));
+        assert_eq!(code("http://10.20.3.4/in"), Ok(()));
+        for url in ["http://10.21.3.4/", "http://127.0.0.1/", "http://169.254.169.254/", "https://[::1]/"] {
+            assert_eq!(code(url), Err("net.forbidden"), "{url}");
+        }
+        assert_eq!(code("ftp://osci.example/"), Err("net.url"));
+        assert_eq!(code("nowhere"), Err("net.url"));
     }
 
     #[test]

@@ -95,6 +95,10 @@ pub(crate) fn verify<T: HasPublic>(
     context.verify_init()?;
     prepare(&mut context, method)?;
     if method.scheme != Scheme::Ecdsa {
+        // RFC 8017, sections 8.1.2 and 8.2.2. OpenSSL takes a PSS value whose leading zeros are left out.
+        if value.len() != key.size() {
+            return Ok(false);
+        }
         // A wrong value is an error or false, depending on where OpenSSL sees it.
         return Ok(context.verify(digest, value).unwrap_or(false));
     }

@@ -1,5 +1,7 @@
 //! Reading events: the sealed feed, time lines, and what an evidence bundle needs.
 
+use std::collections::BTreeMap;
+
 use model::{Event, Id, Scope};
 use seal::bundle::{Content, EventRecord};
 use seal::chain::Salt;
@@ -74,6 +76,28 @@ impl Store {
         let rows = self.db().read(select).await?;
         let number = |row: &Row| row.opt_int(0).map(|number| number.and_then(|n| u64::try_from(n).ok()));
         rows.iter().map(|row| Ok((number(row)?, row.json(1)?))).collect()
+    }
+
+    /// What happened to a message itself, and not to the records that it led to: its oldest and its newest events, at most `most` of
+    /// each, the oldest first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn steps(&self, scope: &Scope, message: Id, most: u32) -> Result<Vec<Event>, Error> {
+        let mut steps = BTreeMap::new();
+        for order in [" ORDER BY event.id LIMIT ", " ORDER BY event.id DESC LIMIT "] {
+            let select =
+                Select::new("SELECT event.id, event.body FROM event WHERE event.body IS NOT NULL AND ")
+                    .within(scope, Table::Event)
+                    .and("event.message_id =", message)
+                    .sql(" AND event.subject_id IS NULL")
+                    .sql(order)
+                    .bind(most.min(Page::MOST));
+            for row in self.db().read(select).await? {
+                steps.insert(row.id(0)?, row.json(1)?);
+            }
+        }
+        Ok(steps.into_values().collect())
     }
 
     /// The sealed events that prove a case, behind number `after`, ascending, in the form that evidence bundles hold:

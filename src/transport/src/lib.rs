@@ -9,6 +9,7 @@
 //! | `door` | what both need of HTTP: bodies in, answers out, both as streams |
 //! | `feed` | the body of a request of ours, as a stream |
 //! | `fetching` | looking into mailboxes elsewhere, again and again |
+//! | `remembered` | what couriers remember of a message |
 //! | `revocation` | whether certificates are revoked, by lists and by a responder |
 
 mod door;
@@ -16,6 +17,7 @@ pub mod dvdv;
 mod feed;
 mod fetching;
 pub mod osci;
+mod remembered;
 mod revocation;
 #[cfg(test)]
 mod test_ca;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use model::rights::Action;
-use model::{Caller, EventKind, Id, Scope, ids};
+use model::{Actor, Caller, EventKind, Id, Scope, ids};
 use store::{BoxFilter, CardFilter, CardRule, RelayDelivery, RelayStage, Work};
 
 use super::{MOST_NAMED, Relay, Relayed, is_own, is_ticket, no_delivery, refuse, retried};
@@ -113,6 +113,47 @@ impl Relay {
                 self.0.store().commit(work).await?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    /// Notes that the caller is given the answer that it waited for: its own delivery of this ticket was received by its reader, and
+    /// the answer, in a mailbox of the caller, by the caller. Both or nothing; doing it again changes nothing.
+    ///
+    /// # Errors
+    /// `NotFound` if the caller sent no such delivery, the answer is not in its mailbox, or one of them was returned.
+    pub async fn take_answer(
+        &self,
+        caller: &Caller,
+        ticket: &str,
+        answer: Id,
+    ) -> Result<RelayDelivery, Error> {
+        retried(move || async move {
+            let now = self.0.now();
+            let sent = self.sent(caller, ticket).await?.ok_or_else(no_delivery)?;
+            let asked = self.with_message(sent).await?.ok_or_else(no_delivery)?;
+            let answer = self.own(caller, answer).await?.filter(|it| it.delivery.enters_at <= now);
+            let answer = answer.ok_or_else(no_delivery)?;
+            let mut work = Work::new();
+            let mut taken = answer.delivery.clone();
+            for (relayed, actor) in [(asked, Actor::gateway()), (answer, caller.actor.clone())] {
+                match relayed.delivery.stage {
+                    RelayStage::Returned => return Err(no_delivery()),
+                    RelayStage::Received => continue,
+                    RelayStage::HandedOut => {}
+                    RelayStage::Waiting => {
+                        let kind = EventKind::MessageDelivered;
+                        work.insert_event(&notes::of_message(kind, &relayed.message, &actor, now));
+                    }
+                }
+                let relayed = self.note_received(&mut work, relayed, &actor, now);
+                self.0.confirm_sender(&mut work, &relayed.message).await?;
+                if relayed.delivery.message == taken.message {
+                    taken = relayed.delivery;
+                }
+            }
+            self.0.store().commit(work).await?;
+            Ok(taken)
         })
         .await
     }

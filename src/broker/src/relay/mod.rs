@@ -202,7 +202,9 @@ pub(crate) fn check_body(body: &Value) -> Result<(), Error> {
 }
 
 /// Does `act` anew as long as the delivery or its message changes in between.
-async fn retried<T, F: Future<Output = Result<T, Error>>>(act: impl Fn() -> F) -> Result<T, Error> {
+pub(crate) async fn retried<T, F: Future<Output = Result<T, Error>>>(
+    act: impl Fn() -> F,
+) -> Result<T, Error> {
     for _ in 1..ATTEMPTS {
         match act().await {
             Err(error) if error.is_conflict("relay delivery") || error.is_conflict("message") => {}

@@ -1,14 +1,16 @@
 //! What a transport brings: taken in once however often it comes, and never lost, whatever is wrong with it.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
 
-use broker::Arrival;
+use broker::{Arrival, Carried};
 use model::message::{Door, Finding};
-use model::{Actor, Caller, Message, MessageState, Role, Scope};
+use model::{Actor, Caller, Clock, Message, MessageState, Role, Scope};
 use serde_json::json;
 use store::{ClarificationFilter, MessageFilter, Page};
 
-use crate::house::{Gateway, caller, soest};
+use crate::house::{Gateway, SetClock, caller, soest};
 
 /// A partner that brings something for the county by a transport.
 fn partner(id: &str) -> Caller {
@@ -112,4 +114,33 @@ async fn other_content_under_a_known_id_waits_instead_of_being_lost() {
     assert_eq!(again.id, first.id);
     use MessageState::{Parked, Processed};
     assert_eq!(states(&gateway).await, [Parked, Processed, Parked]);
+}
+
+#[tokio::test]
+async fn what_its_author_says_of_its_time_is_kept() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let clock = Arc::new(SetClock::default());
+    let gateway = Gateway::on(None, clock.clone()).await;
+    let now = clock.now();
+    let early = Carried { not_before: Some(now.plus(HOUR)), ..Carried::default() };
+    let brief = Carried { obsolete_at: Some(now.plus(3 * HOUR)), ..Carried::default() };
+    let never = Carried { not_before: Some(now.plus(HOUR * 24 * 400)), ..Carried::default() };
+    for (ticket, carried) in [("x:1", early), ("x:2", brief), ("x:3", never)] {
+        let process = model::Id::now_v7();
+        let toy =
+            json!({ "toy": "0401", "process": process, "receipt": false, "objects": [], "results": [] });
+        let arrival = Arrival { carried: Some(carried), ..arrival(ticket, None) };
+        bring(&gateway, "bab:05974028", arrival, toy.to_string().as_bytes()).await;
+    }
+    use MessageState::{Accepted, Processed, Returned};
+    assert_eq!(
+        states(&gateway).await,
+        [Accepted, Processed, Processed],
+        "more than a year ahead is a mistake"
+    );
+    clock.advance(2 * HOUR);
+    assert_eq!(states(&gateway).await, [Processed, Processed, Processed]);
+    clock.advance(2 * HOUR);
+    gateway.broker.expire_due().await.unwrap();
+    assert_eq!(states(&gateway).await, [Processed, Returned, Processed], "its service would allow more");
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use broker::house::PartnerEntry;
+use broker::house::{Kind, OsciMode, OsciReach, PartnerEntry};
 use broker::{BreakerState, NewExchange, Places, Wanted, Workers};
 use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Followed, Health, Receipt};
 use model::exchange::{ExchangeKind, ExchangeStatus};
@@ -53,6 +53,13 @@ impl Fake {
             asked: Mutex::default(),
             followed: Mutex::new(Ok(Followed::Open)),
         })
+    }
+
+    /// One that can be asked what became of a delivery.
+    fn named(id: &str, script: Vec<Option<Failure>>) -> Arc<Self> {
+        let mut fake = Fake::new(true, script);
+        Arc::get_mut(&mut fake).unwrap().descriptor.id = id.into();
+        fake
     }
 
     fn following() -> Arc<Self> {
@@ -249,6 +256,74 @@ async fn an_unclear_outcome_is_asked_about_before_anything_is_sent_again() {
         assert_eq!((bed.fake.calls(), bed.message(id).await.state), (calls, MessageState::Delivered));
         assert_eq!(*bed.fake.asked.lock().unwrap(), 2);
     }
+}
+
+/// The partner, reached by these ways.
+fn reached(adapter: Option<&str>, by_osci: bool, by_xta: bool, prefer: Vec<Kind>) -> PartnerEntry {
+    let osci = OsciReach {
+        intermediary: "https://osci.example".into(),
+        intermediary_certificate: "file:i.pem".into(),
+        answers_by: None,
+        recipient_certificate: "file:r.pem".into(),
+        signed_by: vec![],
+        mode: OsciMode::Store,
+        receiver: None,
+    };
+    let server = json!({ "management": "https://xta.example/m", "send": "https://xta.example/s" });
+    let xta = serde_json::from_value(json!({ "server": server })).unwrap();
+    PartnerEntry {
+        tenant: Some("soest".into()),
+        authority: hamm(),
+        name: "Bauaufsicht Unna".into(),
+        adapter: adapter.map(str::to_owned),
+        osci: by_osci.then_some(osci),
+        xta: if by_xta { xta } else { None },
+        prefer,
+        reads: vec![("toy".into(), "1".into())],
+        most_bytes: 1 << 20,
+        may_repeat: false,
+    }
+}
+
+/// What becomes of a message whose call got no answer through `first` when the partner is reached otherwise from then on: whether
+/// `first` was asked, whether `second` was asked or called, and where the message is.
+async fn moved(
+    (before, first): (PartnerEntry, &str),
+    (after, second): (PartnerEntry, &str),
+) -> (u32, u32, MessageState) {
+    let first = Fake::named(first, vec![failure(FailureKind::Uncertain)]);
+    let second = Fake::named(second, vec![]);
+    *first.known.lock().unwrap() = Ok(Some(receipt()));
+    let clock = Arc::new(SetClock::default());
+    let adapters = || -> Vec<Arc<dyn Adapter>> { vec![first.clone(), second.clone()] };
+    let gateway = Gateway::with_keys(None, clock.clone(), vec![before], adapters()).await;
+    let mut bed = Bed { gateway, clock: clock.clone(), ours: caller("soest", "63"), fake: first.clone() };
+    let id = bed.send().await;
+    bed.run().await;
+    assert_eq!((first.calls(), bed.message(id).await.state), (1, MessageState::Ready));
+    bed.gateway = Gateway::with_keys(Some(bed.gateway), clock, vec![after], adapters()).await;
+    bed.later(HOUR).await;
+    assert_eq!(first.calls(), 1, "nothing is sent twice");
+    let state = bed.message(id).await.state;
+    let asked = |fake: &Fake| *fake.asked.lock().unwrap();
+    (asked(&first), asked(&second) + second.calls() as u32, state)
+}
+
+#[tokio::test]
+async fn a_call_with_open_outcome_is_asked_about_by_the_way_it_went_and_takes_no_other() {
+    let both = |prefer| reached(None, true, true, vec![prefer]);
+    let to_xta = moved((both(Kind::Osci), "osci"), (both(Kind::Xta), "xta")).await;
+    assert_eq!(to_xta, (1, 0, MessageState::Delivered), "the other is preferred now");
+    let gone = moved((both(Kind::Xta), "xta"), (reached(None, true, false, vec![]), "osci")).await;
+    assert_eq!(gone, (0, 0, MessageState::Parked), "a human decides");
+    let through = |id: &'static str| (reached(Some(id), false, false, vec![]), id);
+    assert_eq!(
+        moved(through("a"), through("b")).await,
+        (0, 0, MessageState::Parked),
+        "through another adapter"
+    );
+    let added = (reached(Some("a"), true, false, vec![Kind::Osci]), "osci");
+    assert_eq!(moved(through("a"), added).await, (1, 0, MessageState::Delivered));
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! Three tenants with one authority each, and callers of every kind.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use broker::house::{AuthorityEntry, House, PartnerEntry, Route, ServiceEntry, Tenant, Unit};
+use broker::house::{
+    AuthorityEntry, House, KeyPair, OsciKeys, PartnerEntry, Route, ServiceEntry, Signature, Tenant, Unit,
+    XtaKeys,
+};
 use broker::{Broker, Incoming, Limits, Parts, Stamping};
 use bytes::Bytes;
 use model::adapter::Adapter;
@@ -104,6 +107,13 @@ fn tenants() -> Vec<Tenant> {
     vec![tenant("soest", soest()), tenant("lippstadt", lippstadt()), tenant("unna", unna())]
 }
 
+/// The same for all gateways, so that one can go on with what another has left.
+static KEYS: OnceLock<Arc<KeyRing>> = OnceLock::new();
+
+fn keys() -> Arc<KeyRing> {
+    Arc::new(KeyRing::new(MasterKey::random().unwrap(), vec![]))
+}
+
 impl Gateway {
     pub async fn start() -> Self {
         Gateway::with(Arc::new(SystemClock), Arc::new(Nowhere), None).await
@@ -140,6 +150,25 @@ impl Gateway {
         Gateway::of(tenants, clock, nowhere, None, partners, database).await.with_adapters(adapters)
     }
 
+    /// A gateway whose authority of Soest has keys for both transports; over what one before has left, if there was one.
+    #[allow(dead_code, reason = "made for tests of deliveries")]
+    pub async fn with_keys(
+        before: Option<Gateway>,
+        clock: Arc<dyn Clock>,
+        partners: Vec<PartnerEntry>,
+        adapters: Vec<Arc<dyn Adapter>>,
+    ) -> Self {
+        let pair = || KeyPair { key: "env:KEY".into(), password: None };
+        let osci = OsciKeys { cipher: vec![pair()], signer: pair(), signature: Signature::default() };
+        let mut tenants = tenants();
+        let own = &mut tenants[0].authorities[0];
+        own.osci = Some(osci);
+        own.xta = Some(XtaKeys { identity: pair(), party: None, scheme: "xoev".into() });
+        let folder = before.map_or_else(|| tempfile::tempdir().unwrap(), |before| before.folder);
+        let gateway = Gateway::over(folder, tenants, clock, Arc::new(Nowhere), None, partners, None);
+        gateway.await.with_adapters(adapters)
+    }
+
     fn with_adapters(self, adapters: Vec<Arc<dyn Adapter>>) -> Self {
         Gateway { broker: self.broker.with_adapters(adapters), folder: self.folder }
     }
@@ -168,11 +197,23 @@ impl Gateway {
         database: Option<String>,
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        Gateway::over(folder, tenants, clock, outbound, stamping, partners, database).await
+    }
+
+    async fn over(
+        folder: TempDir,
+        tenants: Vec<Tenant>,
+        clock: Arc<dyn Clock>,
+        outbound: Arc<dyn Outbound>,
+        stamping: Option<Stamping>,
+        partners: Vec<PartnerEntry>,
+        database: Option<String>,
+    ) -> Self {
         let own = || format!("sqlite:{}", folder.path().join("db").display());
         let store = Store::open(store::Config {
             database: database.unwrap_or_else(own),
             payloads: folder.path().join("payloads"),
-            keys: Arc::new(KeyRing::new(MasterKey::random().unwrap(), vec![])),
+            keys: Arc::clone(KEYS.get_or_init(keys)),
             clock: clock.clone(),
         })
         .await

@@ -341,6 +341,11 @@ most_bytes = 1_000
     for (from, to, code) in [
         ("directory\"", "directory/\"", "config.value"),
         ("https://dvdv.example/token", "ldap://a", "config.value"),
+        ("https://dvdv.example/token", "http://dvdv.example/token", "config.value"),
+        ("https://dvdv.example/directory", "http://dvdv.example/directory", "config.value"),
+        ("client.p12\"", "client.p12\", password = \"geheim\"", "config.literal-secret"),
+        ("reads =", "xta = [\"/m\", \"s\"]\nreads =", "config.value"),
+        ("reads =", "xta = [\"m\", \"/s\"]\nreads =", "config.value"),
         ("file:dvdv/client.p12", "client.p12", "config.literal-secret"),
         ("file:dvdv/ca.pem", "ca.pem", "config.value"),
         ("most_bytes = 1_000", "most_bytes = 0", "config.value"),

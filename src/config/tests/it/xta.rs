@@ -197,3 +197,26 @@ fn readers_that_answer_at_once_must_fetch_and_are_waited_for_in_bounds() {
         assert!(error.contains(key), "{error}");
     }
 }
+
+#[test]
+fn an_author_at_a_server_is_one_partner_of_a_tenant() {
+    let partner = |key: &str, more: &str, xta: &str| {
+        format!(
+            "[[partner]]\nauthority = \"bab:{key}\"\nname = \"P\"\nreads = []\nmost_bytes = 1\n{more}\n\
+             xta = {{ server = {{ management = \"https://xta.test/m\", send = \"https://xta.test/s\" }}, {xta} }}\n"
+        )
+    };
+    let both = |more: [&str; 2], xta: [&str; 2]| {
+        let text = [partner("00000077", more[0], xta[0]), partner("00000078", more[1], xta[1])].concat();
+        Config::parse(&format!("{EXAMPLE}\n{text}"), Path::new("/")).map(drop).map_err(|error| error.code())
+    };
+    let named = "party = \"bau\"";
+    assert_eq!(both(["", ""], ["scheme = \"xoev\"", "scheme = \"xoev\""]), Ok(()), "their keys differ");
+    assert_eq!(both(["", ""], [named, named]), Err("config.duplicate"));
+    assert_eq!(both(["", ""], [named, "party = \"bau\", scheme = \"xoev\""]), Err("config.duplicate"));
+    assert_eq!(
+        both(["", ""], ["party = \"bau\", scheme = \"a\"", "party = \"bau\", scheme = \"b\""]),
+        Ok(())
+    );
+    assert_eq!(both(["", ""], ["party = \"bab:00000078\"", "scheme = \"x\""]), Err("config.duplicate"));
+}

@@ -22,6 +22,7 @@ fn eicar() -> Vec<u8> {
 enum Does {
     Judge,
     Hang,
+    Drip,
     Close,
     Say(&'static str),
     Limit(usize),
@@ -57,6 +58,13 @@ fn serve(mut stream: impl Read + Write, does: Does) {
         Does::Hang => {
             // Until the other side has had enough.
             let _ = stream.read(&mut [0]);
+            return;
+        }
+        Does::Drip => {
+            // Each byte comes in time, and there is no end of them.
+            while stream.write_all(b"s").is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
             return;
         }
         Does::Say(answer) => answer,
@@ -126,6 +134,30 @@ fn a_daemon_that_cannot_be_asked_is_passing_trouble() {
 }
 
 #[test]
+fn a_daemon_that_does_not_take_a_connection_is_passing_trouble() {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, bind, connect, listen, socket};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clamd.ctl");
+    let (queue, address) =
+        (socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap(), SocketAddrUnix::new(&path));
+    let address = address.unwrap();
+    bind(&queue, &address).unwrap();
+    listen(&queue, 0).unwrap();
+    // Nobody takes it out: the queue is full.
+    let first = socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+    connect(&first, &address).unwrap();
+    let address = Address::parse(&format!("unix:{}", path.display())).unwrap();
+    let unavailable = Err((FailureKind::Transient, "virus.unavailable".to_owned()));
+    assert_eq!(scan(settings(address), b"harmless"), unavailable);
+}
+
+#[test]
+fn an_answer_that_comes_byte_by_byte_has_an_end() {
+    let brief = Settings { within: Duration::from_secs(1), ..settings(stub(Does::Drip)) };
+    assert_eq!(scan(brief, b"harmless"), Err((FailureKind::Transient, "virus.unavailable".to_owned())));
+}
+
+#[test]
 fn what_is_too_large_to_be_looked_at_is_refused() {
     let too_large = Err((FailureKind::Permanent, "virus.too-large".to_owned()));
     let small = Settings { most_bytes: 3, ..settings(stub(Does::Judge)) };
@@ -155,8 +187,23 @@ impl Read for Broken {
 
 #[test]
 fn a_content_that_cannot_be_read_to_its_end_is_not_clean() {
-    let scanned = Clamd::new(settings(stub(Does::Judge))).scan(&mut Broken, 10);
-    assert_eq!(scanned.unwrap_err().code, "virus.unavailable");
+    for take_unseen in [false, true] {
+        let settings = || Settings { take_unseen, ..settings(stub(Does::Judge)) };
+        let scanned = Clamd::new(settings()).scan(&mut Broken, 10);
+        assert_eq!(
+            scanned.unwrap_err().code,
+            "virus.unavailable",
+            "it is our own fault, and never taken unseen"
+        );
+        for other in [9, 11] {
+            let scanned = Clamd::new(settings()).scan(&mut &b"0123456789"[..], other);
+            assert_eq!(
+                scanned.unwrap_err().code,
+                "virus.unavailable",
+                "it is not the content that was meant"
+            );
+        }
+    }
 }
 
 #[test]

@@ -90,7 +90,8 @@ pub(super) fn carry_out<B: Backend>(
     let outcome = deliver(intermediary, order, &errand, &card)?;
     let said = said.and(&outcome.warnings);
     if let Some(code) = outcome.code {
-        if let (Code::NOT_FORWARDED, Some(delivery)) = (code, &delivery) {
+        // What was not reached, or says itself that it failed, is tried again under the same id.
+        if let (Code::NOT_FORWARDED | Code::RECIPIENT_INTERNAL, Some(delivery)) = (code, &delivery) {
             intermediary.backend.withdraw(delivery)?;
         }
         return Ok(said.and(&[code]));
@@ -159,7 +160,8 @@ fn deliver<B: Backend>(
         Ok(outcome) => Ok(outcome),
         Err(Error::Io(error)) => Err(Error::Io(error)),
         Err(Error::Refused(code)) => Ok(failed(code)),
-        Err(_) => Ok(failed(Code::RECIPIENT_INTERNAL)),
+        // It has answered, and nobody knows what: it may have the delivery.
+        Err(_) => Ok(failed(Code::FORWARDED_THEN_FAILED)),
     }
 }
 
@@ -250,7 +252,7 @@ fn judge<B: Backend>(
 ) -> Result<Outcome> {
     let settings = &intermediary.settings;
     let opened = open(answer.open(), &settings.cipher, &settings.policy, &settings.limits)
-        .map_err(|_| Error::Refused(Code::RECIPIENT_INTERNAL))?;
+        .map_err(|_| Error::Refused(Code::FORWARDED_THEN_FAILED))?;
     let mut warnings = Vec::new();
     if request.is_sealed && opened.protection.is_none() {
         warnings.push(Code::ANSWER_UNENCRYPTED);
@@ -272,12 +274,13 @@ fn judge<B: Backend>(
     let is_ours = message.kind == Kind::Answer(request.order)
         && message.control.response.as_deref() == Some(request.challenge.as_str());
     if !is_ours {
-        return Err(Error::Refused(Code::RECIPIENT_INTERNAL));
+        return Err(Error::Refused(Code::FORWARDED_THEN_FAILED));
     }
     let reception = intermediary.backend.now();
     // The field says that there is nothing with a ContentPackage that holds nothing.
     let has_delivery = message.content.as_ref().is_some_and(|it| it.containers + it.encrypted > 0);
     let code = match (message.was_carried_out(), errand.mediates, has_delivery) {
+        (false, ..) if has_failed(&message) => Some(Code::RECIPIENT_INTERNAL),
         (false, ..) => Some(Code::NOT_ACCEPTED),
         (true, true, false) => Some(Code::NO_DELIVERY_IN_ANSWER),
         (true, ..) => None,
@@ -290,6 +293,12 @@ fn judge<B: Backend>(
     };
     let package = has_delivery.then_some(package.raw);
     Ok(Outcome { code, warnings, package, reply, reception })
+}
+
+/// Whether the recipient says that it is its own trouble: it has refused nothing.
+fn has_failed(message: &Message) -> bool {
+    let Body::Answer(answer) = &message.body else { return false };
+    answer.feedback.last().is_some_and(|entry| Code::parse(&entry.code) == Some(Code::RECIPIENT_INTERNAL))
 }
 
 /// Whether a signature that is right is the recipient's: by a certificate that is trusted, valid and not revoked, and by the

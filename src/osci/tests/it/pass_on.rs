@@ -132,6 +132,43 @@ fn a_delivery_that_the_recipient_refuses_is_told_and_its_id_is_used() {
 }
 
 #[test]
+fn a_recipient_that_fails_itself_is_told_and_leaves_the_id_to_be_used_again() {
+    let at = reaching(Code::RECIPIENT_INTERNAL, None);
+    let (alice, certificate) = (Person::of("alice"), intermediary_certificate());
+    let (id, answered) = forward(&at);
+    assert_eq!(codes(&answered), ["9808"], "it has refused nothing");
+    let certificates = addressed_to("bob");
+    let content = letter(&alice, &certificates, "noch einmal");
+    let again = NewOrder::Forward { receiver: ADDRESS.to_owned(), message_id: id, subject: None };
+    let client = alice.client(&certificate);
+    let answered = deliver(&at, &client, None, &again, certificates, Some(&content)).unwrap();
+    assert_eq!(codes(&answered), ["9808"]);
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_does_not_say_that_the_delivery_was_not_taken() {
+    let bob = bob(Code::DIALOG_CLOSED, None);
+    let first = std::sync::Mutex::new(None);
+    // An answer to another call, once there was one.
+    let called = move |address: &str, package: &Plaintext| {
+        let answer = match bob(address, package)? {
+            Call::Answered(answer) => all(&answer),
+            _ => panic!("answered"),
+        };
+        let mut first = first.lock().unwrap();
+        let (old, mut staging) = (first.replace(answer), Staging::new(1 << 16, 1 << 20));
+        staging.write_all(&old.unwrap_or_else(|| b"<html>502</html>".to_vec())).unwrap();
+        Ok(Call::Answered(staging.finish()))
+    };
+    let at = intermediary(Policy::default(), Memory::calling(NOW, Box::new(called)));
+    for _ in 0..2 {
+        let (id, answered) = forward(&at);
+        assert_eq!(codes(&answered), ["9810"]);
+        assert_eq!(at.backend().reception_of(&id), None);
+    }
+}
+
+#[test]
 fn a_recipient_that_is_not_reached_leaves_the_id_to_be_used_again() {
     let at = intermediary(Policy::default(), Memory::at(NOW));
     let (id, answered) = forward(&at);

@@ -121,6 +121,23 @@ fn openssl_verifies_what_we_sign_by_every_method() {
     }
 }
 
+/// RFC 8017, sections 8.1.2 and 8.2.2: the value has the length of the modulus, so one that begins with a zero is not good without it.
+#[test]
+fn a_value_that_begins_with_a_zero_is_good_in_its_whole_length_only() {
+    let (name, policy) = ("alice_signature", Policy::default());
+    let (signer, own) = (certificate(name), identity(name));
+    for scheme in [Scheme::RsaPkcs1, Scheme::RsaPss] {
+        let method = SignatureMethod { scheme, digest: DigestMethod::Sha256 };
+        let sign = |number: u32| (number, own.sign(&policy, method, &number.to_be_bytes()).unwrap());
+        let (number, value) = (0..).map(sign).find(|(_, value)| value[0] == 0).unwrap();
+        let verify = |value: &[u8]| signer.verify(&policy, method, &number.to_be_bytes(), value).unwrap();
+        assert_eq!(value.len() as u32, signer.key_bits() / 8, "nothing is dropped");
+        assert!(verify(&value));
+        assert!(!verify(&value[1..]), "{scheme:?}");
+        assert!(!verify(&[&[0], value.as_slice()].concat()), "{scheme:?}");
+    }
+}
+
 /// SEQUENCE of two INTEGERs, as the openssl program wants it.
 fn ecdsa_der(raw: &[u8]) -> Vec<u8> {
     let number = |half: &[u8]| {

@@ -54,6 +54,11 @@ impl Work {
         self
     }
 
+    fn none(&mut self, sql: &'static str, args: Vec<Value>, what: &'static str) -> &mut Self {
+        self.steps.push(Step::new(sql, args, what, Expect::Rows(0)));
+        self
+    }
+
     fn any(&mut self, sql: &'static str, args: Vec<Value>) -> &mut Self {
         self.steps.push(Step::new(sql, args, "row", Expect::Any));
         self

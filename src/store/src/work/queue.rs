@@ -1,6 +1,7 @@
 //! Jobs and mailboxes.
 
 use model::{Id, Timestamp};
+use serde_json::Value;
 
 use super::Work;
 use crate::sql::{Expect, Select};
@@ -47,6 +48,18 @@ impl Work {
         self.any("DELETE FROM job WHERE tenant = $1 AND subject = $2", vec![tenant.into(), subject.into()])
     }
 
+    /// Ends every unfinished job about a subject. Precondition: none of them is claimed or has a call outside begun; otherwise the
+    /// conflict names `job`.
+    pub fn end_waiting_jobs(&mut self, tenant: &str, subject: Id) -> &mut Self {
+        let args = || vec![tenant.into(), subject.into()];
+        self.any(
+            "DELETE FROM job WHERE tenant = $1 AND subject = $2 AND holder IS NULL AND calling = 0",
+            args(),
+        );
+        // Also what was claimed in between: on PostgreSQL the statement before waits for such a claim, and leaves the job.
+        self.none("UPDATE job SET epoch = epoch WHERE tenant = $1 AND subject = $2", args(), "job")
+    }
+
     /// Only a precondition: the job is still leased with this epoch. Belongs into every unit of work that is written in
     /// the course of a job, so that a worker whose lease has run out does not write between its successor's rows.
     pub fn hold_job(&mut self, id: Id, epoch: i64) -> &mut Self {
@@ -78,6 +91,16 @@ impl Work {
         )
     }
 
+    /// Notes that a call outside is begun with unknown outcome, with what has to be known to ask for it. Precondition: the job is
+    /// still leased with this epoch.
+    pub fn begin_call(&mut self, id: Id, epoch: i64, detail: &Value) -> &mut Self {
+        self.one(
+            "UPDATE job SET calling = 1, detail = $3 WHERE id = $1 AND epoch = $2 AND holder IS NOT NULL",
+            vec![id.into(), epoch.into(), detail.to_string().into()],
+            "job",
+        )
+    }
+
     /// Notes that a call outside is begun with unknown outcome, or that its outcome is known. Precondition: the job is still
     /// leased with this epoch.
     pub fn mark_call(&mut self, id: Id, epoch: i64, calling: bool) -> &mut Self {
@@ -93,8 +116,8 @@ impl Work {
         self.one("DELETE FROM job WHERE id = $1 AND epoch = $2", vec![id.into(), epoch.into()], "job")
     }
 
-    /// Makes everything that waits in a lane due at `now`, whatever pause it was given, and has the lane's breaker let the
-    /// next job through. Precondition: there is such a lane.
+    /// Makes everything in a lane that was tried before due at `now`, whatever pause it was given, and has the lane's breaker let
+    /// the next job through. What was never tried waits for its own moment. Precondition: there is such a lane.
     pub fn retry_lane(&mut self, tenant: &str, lane: &str, now: Timestamp) -> &mut Self {
         self.wakes.insert(Class::Network);
         self.one(
@@ -104,7 +127,8 @@ impl Work {
             "lane",
         )
         .any(
-            "UPDATE job SET due_at = $3 WHERE tenant = $1 AND lane = $2 AND holder IS NULL AND due_at > $3",
+            "UPDATE job SET due_at = $3 WHERE tenant = $1 AND lane = $2 AND holder IS NULL AND due_at > $3 \
+             AND attempts > 0",
             vec![tenant.into(), lane.into(), now.into()],
         )
     }

@@ -265,3 +265,29 @@ async fn a_time_line_shows_unsealed_events_too() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_steps_of_a_message_are_its_first_and_its_last_events_whatever_it_led_to() {
+    on_every_engine(|bed| async move {
+        let (scope, message) = (Scope::tenant(TENANT), make::message().id);
+        let record = make::message().id;
+        let mut own = Vec::new();
+        for number in 0..9 {
+            let mut work = Work::new();
+            let step = Event { message_id: Some(message), subject: None, ..make::event(None) };
+            let led_to = Event { message_id: Some(message), ..make::event(Some(record)) };
+            work.insert_event(&step).insert_event(&led_to).insert_event(&make::event(None));
+            bed.store.commit(work).await.unwrap();
+            own.push(step.id);
+            let steps = bed.store.steps(&scope, message, 3).await.unwrap();
+            let ids: Vec<_> = steps.into_iter().map(|event| event.id).collect();
+            let mut wanted: Vec<_> = own.iter().take(3).chain(own.iter().rev().take(3)).copied().collect();
+            wanted.sort();
+            wanted.dedup();
+            assert_eq!(ids, wanted, "after {number}");
+        }
+        let others = Scope { units: Within::Only([].into()), ..scope };
+        assert!(bed.store.steps(&others, message, 3).await.unwrap().is_empty());
+    })
+    .await;
+}

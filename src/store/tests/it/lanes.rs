@@ -87,6 +87,22 @@ async fn an_open_breaker_holds_its_own_lane_and_lets_one_job_through_in_the_end(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn retrying_a_lane_hastens_only_what_was_tried_before() {
+    on_every_engine(|bed| async move {
+        let later = Timestamp::from_micros(i64::MAX);
+        let (tried, ahead) = (make::job("to:a", None), NewJob { next_at: later, ..make::job("to:a", None) });
+        enqueue(&bed, &[tried.clone(), ahead], None).await;
+        let mut work = Work::new();
+        let job = claim(&bed).await.remove(0);
+        work.retry_job(job.id, job.epoch, later);
+        work.retry_lane(TENANT, "to:a", Timestamp::default());
+        bed.store.commit(work).await.unwrap();
+        assert_eq!(claim(&bed).await.iter().map(|job| job.id).collect::<Vec<_>>(), [tried.id]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn retrying_an_unknown_lane_is_refused() {
     on_every_engine(|bed| async move {
         let mut work = Work::new();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use model::Timestamp;
-use store::{Class, Job, LANE_CAP, Work};
+use store::{Class, Job, LANE_CAP, NewJob, Work};
 
 use crate::make::{self, TENANT};
 use crate::{Bed, conflict, on_every_engine};
@@ -275,6 +275,58 @@ async fn a_cancelled_job_cannot_be_finished_by_whoever_has_it() {
         work.cancel_jobs(TENANT, job.subject);
         bed.store.commit(work).await.unwrap();
         assert_eq!(conflict(finish(&bed, &claimed[0]).await), "job");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_wait_are_ended_unless_somebody_is_at_one_or_has_called_outside() {
+    on_every_engine(|bed| async move {
+        let end = |subject| {
+            let mut work = Work::new();
+            work.end_waiting_jobs(TENANT, subject).insert_message(&make::message());
+            bed.store.commit(work)
+        };
+        let waiting = make::job("a", None);
+        enqueue(&bed, std::slice::from_ref(&waiting)).await;
+        end(waiting.subject).await.unwrap();
+        assert!(bed.store.claim(Class::Work, "w", LONG, 9).await.unwrap().is_empty());
+
+        // One of two is held: neither is ended.
+        let held = make::job("a", None);
+        let behind = NewJob { subject: held.subject, ..make::job("b", None) };
+        enqueue(&bed, std::slice::from_ref(&held)).await;
+        let claimed = bed.store.claim(Class::Work, "w", LONG, 9).await.unwrap().remove(0);
+        enqueue(&bed, &[behind]).await;
+        assert_eq!(conflict(end(held.subject).await), "job");
+        let lanes = bed.store.lanes(TENANT).await.unwrap();
+        assert_eq!(lanes.iter().map(|lane| lane.waiting).sum::<u64>(), 1);
+
+        let mut call = Work::new();
+        call.mark_call(claimed.id, claimed.epoch, true);
+        call.retry_job(claimed.id, claimed.epoch, Timestamp::from_micros(i64::MAX));
+        bed.store.commit(call).await.unwrap();
+        assert_eq!(conflict(end(held.subject).await), "job", "its outcome is not known");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_claim_and_the_end_of_what_waits_only_one_succeeds() {
+    on_every_engine(|bed| async move {
+        for _ in 0..50 {
+            let job = make::job("a", None);
+            enqueue(&bed, std::slice::from_ref(&job)).await;
+            let mut end = Work::new();
+            end.end_waiting_jobs(TENANT, job.subject);
+            let claim = bed.store.claim(Class::Work, "w", LONG, 1);
+            let (claimed, ended) = tokio::join!(claim, bed.store.commit(end));
+            let claimed = claimed.unwrap();
+            assert_ne!(claimed.is_empty(), ended.is_err());
+            for job in &claimed {
+                finish(&bed, job).await.unwrap();
+            }
+        }
     })
     .await;
 }

@@ -1,7 +1,7 @@
 //! The interface over HTTPS: a token for a signed assertion (OpenID Connect, `client_credentials`), which requests carry as
 //! `EmbeddedBearer`, and answers as JSON.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use base64::Engine;
@@ -14,7 +14,6 @@ use seal::identity::Identity;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 
 use super::Settings;
 
@@ -26,6 +25,8 @@ const MOST_ANSWER: usize = 4 << 20;
 const ASSERTION_SECONDS: i64 = 300;
 /// Longest time that a token is used.
 const LONGEST_TOKEN: u64 = 24 * 3_600;
+/// What a problem is called that something is not there.
+const NOT_FOUND: &str = "problems/type/ENTITY_NOT_FOUND";
 /// What the assertion is (RFC 7523).
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -37,6 +38,21 @@ pub(super) struct Caller {
     identity: Identity,
     clock: Arc<dyn Clock>,
     token: Mutex<Option<(String, Timestamp)>>,
+}
+
+/// Why there is no answer.
+pub(super) enum Trouble {
+    /// The directory is not reached, or answers nobody.
+    Away(Failure),
+    /// This request was not answered as it should be.
+    Answer(Failure),
+}
+
+/// `Problem`, as far as it is needed.
+#[derive(Deserialize)]
+struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
 }
 
 /// A token as it is given. The example of the interface's description writes its members in another way than its schema.
@@ -58,7 +74,8 @@ impl Caller {
         Ok(Caller { client, url, token_url, identity, clock, token: Mutex::default() })
     }
 
-    /// What a function of the directory answers; nothing if it knows nothing (204, 404).
+    /// What a function of the directory answers; nothing if it says itself that it knows nothing: 204, or 404 with the problem that says
+    /// so. A 404 alone is also what a proxy says.
     ///
     /// # Errors
     /// `dvdv.*`
@@ -66,36 +83,54 @@ impl Caller {
         &self,
         function: &str,
         request: &Value,
-    ) -> Result<Option<T>, Failure> {
-        let mut answer = self.get(function, request).await?;
+    ) -> Result<Option<T>, Trouble> {
+        let token = self.token().await.map_err(Trouble::Away)?;
+        let mut answer = self.get(function, request, token.as_deref()).await?;
         // The token may have been taken back before its time.
-        if answer.status == 401 && self.token.lock().await.take().is_some() {
-            answer = self.get(function, request).await?;
+        if answer.status == 401 && token.is_some() {
+            self.forget(token.as_deref());
+            let token = self.token().await.map_err(Trouble::Away)?;
+            answer = self.get(function, request, token.as_deref()).await?;
         }
+        let bad = || Trouble::Answer(Failure::transient("dvdv.bad-answer", function.to_owned()));
         match answer.status {
-            200 => serde_json::from_slice(&answer.body)
-                .map(Some)
-                .map_err(|_| Failure::transient("dvdv.bad-answer", function.to_owned())),
-            204 | 404 => Ok(None),
-            status => Err(refused(status)),
+            200 => serde_json::from_slice(&answer.body).map(Some).map_err(|_| bad()),
+            204 => Ok(None),
+            404 => match serde_json::from_slice::<Problem>(&answer.body) {
+                Ok(problem) if problem.kind == NOT_FOUND => Ok(None),
+                _ => Err(bad()),
+            },
+            status @ (429 | 502 | 503 | 504) => Err(Trouble::Away(refused(status))),
+            status => Err(Trouble::Answer(refused(status))),
         }
     }
 
-    async fn get(&self, function: &str, request: &Value) -> Result<Answer, Failure> {
-        let token = self.token().await?;
+    async fn get(&self, function: &str, request: &Value, token: Option<&str>) -> Result<Answer, Trouble> {
         let query: String = form(&request.to_string());
         let headers = token.map(|token| ("Authorization".to_owned(), format!("EmbeddedBearer {token}")));
         let headers = headers.into_iter().chain([("Accept".to_owned(), "application/json".to_owned())]);
         let url = format!("{}/v2/{function}?request_json={query}", self.url);
-        self.send(Method::GET, url, headers.collect(), None).await
+        self.send(Method::GET, url, headers.collect(), None).await.map_err(Trouble::Away)
+    }
+
+    /// What is kept; never held while somebody waits.
+    fn kept(&self) -> MutexGuard<'_, Option<(String, Timestamp)>> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets a token that is not taken any more, unless there is another one by now.
+    fn forget(&self, refused: Option<&str>) {
+        let mut kept = self.kept();
+        if kept.as_ref().is_some_and(|(token, _)| Some(token.as_str()) == refused) {
+            *kept = None;
+        }
     }
 
     /// A token that is still good; nothing if none is needed.
     async fn token(&self) -> Result<Option<String>, Failure> {
         let Some(url) = &self.token_url else { return Ok(None) };
-        let mut kept = self.token.lock().await;
         let now = self.clock.now();
-        if let Some((token, _)) = kept.as_ref().filter(|(_, until)| now < *until) {
+        if let Some((token, _)) = self.kept().as_ref().filter(|(_, until)| now < *until) {
             return Ok(Some(token.clone()));
         }
         let assertion = self.assertion(now, url)?;
@@ -117,7 +152,7 @@ impl Caller {
         }
         // A tenth of its time early, so that none runs out on the way.
         let lasts = Duration::from_secs(given.expires_in.min(LONGEST_TOKEN)).mul_f64(0.9);
-        *kept = Some((given.access_token.clone(), now.plus(lasts)));
+        *self.kept() = Some((given.access_token.clone(), now.plus(lasts)));
         Ok(Some(given.access_token))
     }
 

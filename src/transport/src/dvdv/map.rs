@@ -5,13 +5,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use broker::directory::{Entry, EntryOsci, EntryWay, EntryXta};
 use broker::house::{OsciMode, XtaProfile, XtaVersion};
-use model::{Authority, Failure, Timestamp};
+use model::{Authority, Timestamp};
 use seal::x509::Certificate;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Service;
-use super::call::Caller;
+use super::call::{Caller, Trouble};
 
 /// `OrganizationDescription`, as far as it is needed.
 #[derive(Deserialize)]
@@ -67,7 +67,7 @@ pub(super) async fn entry(
     authority: &Authority,
     services: &[Service],
     now: Timestamp,
-) -> Result<Option<Entry>, Failure> {
+) -> Result<Option<Entry>, Trouble> {
     let key = authority.as_str();
     let found: Option<Vec<Description>> =
         caller.find("findauthoritydescriptions", &json!({ "organizationKey": key })).await?;

@@ -12,7 +12,7 @@
 mod call;
 mod map;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,15 +24,14 @@ use seal::identity::Identity;
 use seal::x509::Certificate;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::Mutex;
 
-use call::Caller;
+use call::{Caller, Trouble};
 
 /// Where it is remembered, under a name that no adapter and no tenant can have.
 pub const PLACE: &str = "~dvdv";
 /// Places for what is remembered.
 const PLACES: u64 = 4_096;
-/// How long the directory is left alone after it failed.
+/// How long the directory is left alone after it was not reached.
 const PAUSE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -114,17 +113,24 @@ impl Dvdv {
         Ok(found.filter(|it| it.authority == *authority && it.services == services))
     }
 
-    /// Asks the directory, unless it has just failed.
+    /// Asks the directory, unless it was not reached a moment ago. What it says of one authority keeps nobody from asking for others.
     async fn asked(&self, authority: &Authority) -> Result<Option<Entry>, Failure> {
-        // One at a time: a county looks up a few authorities a day.
-        let mut failed_until = self.failed_until.lock().await;
         let now = self.clock.now();
-        if failed_until.is_some_and(|end| now < end) {
+        if self.failed_until().is_some_and(|end| now < end) {
             return Err(Failure::transient("dvdv.unavailable", "it failed a moment ago"));
         }
-        let found = map::entry(&self.caller, authority, &self.services, now).await;
-        *failed_until = found.is_err().then(|| now.plus(PAUSE));
-        found
+        map::entry(&self.caller, authority, &self.services, now).await.map_err(|trouble| match trouble {
+            Trouble::Answer(failure) => failure,
+            Trouble::Away(failure) => {
+                *self.failed_until() = Some(self.clock.now().plus(PAUSE));
+                failure
+            }
+        })
+    }
+
+    /// Never held while somebody waits.
+    fn failed_until(&self) -> std::sync::MutexGuard<'_, Option<Timestamp>> {
+        self.failed_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

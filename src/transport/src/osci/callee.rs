@@ -1,9 +1,9 @@
 //! Calls to passive recipients (OSCI-Transport 1.2, sections 4.2.3 and 4.2.4) and to intermediaries over HTTP. An order may
-//! name the address, so only addresses of the configuration are called, by a client that may reach nothing else.
+//! name the address, so only addresses of the configuration are called, by a client that may reach nothing else. Those that a
+//! directory names are judged by the house's rules of egress.
 
-use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::osci::intermediary::backend::Call;
@@ -19,39 +19,17 @@ use crate::feed::{feed, upload};
 
 /// Longest time of a call, unless another is set: the client that gave the order waits for it.
 const WITHIN: Duration = Duration::from_secs(5 * 60);
-/// Hosts that clients are kept for.
-const MOST_HOSTS: usize = 64;
 
 /// Recipients that may be called.
 pub(super) struct Callee {
     addresses: Vec<String>,
     client: Client,
-    others: Others,
+    /// For addresses that a directory names.
+    others: Client,
+    /// Where those may lie.
+    egress: Egress,
     limits: Limits,
     within: Duration,
-}
-
-/// Clients for hosts that are not listed, each of which may reach nothing but its host.
-struct Others {
-    clock: Arc<dyn Clock>,
-    known: Mutex<HashMap<String, Client>>,
-}
-
-impl Others {
-    fn client(&self, address: &str) -> Option<Client> {
-        let host = crate::host(address);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = known.get(host) {
-            return Some(client.clone());
-        }
-        if known.len() >= MOST_HOSTS {
-            known.clear();
-        }
-        let egress = Egress::new(&[host]).ok()?;
-        let client = Client::new(egress, net::Settings::default(), Arc::clone(&self.clock));
-        known.insert(host.to_owned(), client.clone());
-        Some(client)
-    }
 }
 
 impl Callee {
@@ -63,8 +41,25 @@ impl Callee {
     ) -> std::result::Result<Self, net::Error> {
         let hosts: Vec<&str> = addresses.iter().map(|address| crate::host(address)).collect();
         let client = Client::new(Egress::new(&hosts)?, net::Settings::default(), Arc::clone(&clock));
-        let others = Others { clock, known: Mutex::default() };
-        Ok(Callee { addresses, client, others, limits, within: WITHIN })
+        let egress = Egress::default().with_plain_http();
+        let others = Client::new(egress.clone(), net::Settings::default(), clock);
+        Ok(Callee { addresses, client, others, egress, limits, within: WITHIN })
+    }
+
+    /// The same for a house of which directories may name what these rules allow. Packages are encrypted and signed, so they may go by
+    /// plain HTTP.
+    pub(super) fn within_rules(self, egress: Egress, clock: Arc<dyn Clock>) -> Self {
+        let egress = egress.with_plain_http();
+        let others = Client::new(egress.clone(), net::Settings::default(), clock);
+        Callee { others, egress, ..self }
+    }
+
+    /// Whether an address that a directory names may be called, as far as it can be told without looking a name up.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub(super) fn permits(&self, address: &str) -> std::result::Result<(), net::Error> {
+        self.egress.check(address, ChosenBy::System)
     }
 
     /// The same with another longest time of a call.
@@ -79,29 +74,31 @@ impl Callee {
     /// Posts a package and takes the answer. Reads the package on this thread, which may block.
     pub(super) async fn call(&self, address: &str, package: &Plaintext) -> Result<Call> {
         match self.may_be_called(address) {
-            true => self.post(&self.client, address, package).await,
+            true => self.post(&self.client, ChosenBy::Administrator, address, package).await,
             false => Ok(Call::NotReached),
         }
     }
 
-    /// The same at an address that our own directory names, which need not be listed. Many intermediaries are only reached within
-    /// the networks of the administration, and by plain HTTP, since packages are encrypted and signed.
+    /// The same at an address that a directory names, which need not be listed: it must be public, or lie where the house allows.
     pub(super) async fn call_known(&self, address: &str, package: &Plaintext) -> Result<Call> {
         match self.may_be_called(address) {
-            true => self.post(&self.client, address, package).await,
-            false => match self.others.client(address) {
-                Some(client) => self.post(&client, address, package).await,
-                None => Ok(Call::NotReached),
-            },
+            true => self.post(&self.client, ChosenBy::Administrator, address, package).await,
+            false => self.post(&self.others, ChosenBy::System, address, package).await,
         }
     }
 
-    async fn post(&self, client: &Client, address: &str, package: &Plaintext) -> Result<Call> {
+    async fn post(
+        &self,
+        client: &Client,
+        chosen_by: ChosenBy,
+        address: &str,
+        package: &Plaintext,
+    ) -> Result<Call> {
         let (body, pieces) = upload(package.length());
         let request = Request {
             method: Method::POST,
             url: address.to_owned(),
-            chosen_by: ChosenBy::Administrator,
+            chosen_by,
             headers: vec![("Content-Type".to_owned(), "text/xml".to_owned())],
             body: Some(body),
             within: self.within,
@@ -202,8 +199,22 @@ mod tests {
                 "{address}"
             );
         }
-        let known = callee.call_known("http://127.0.0.1:1/osci", &package(9)).await.unwrap();
-        assert!(matches!(known, Call::NotReached), "nobody is there");
+        let there = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let told = format!("http://{}/osci", there.local_addr().unwrap());
+        let known = callee.call_known(&told, &package(9)).await.unwrap();
+        assert!(matches!(known, Call::NotReached), "a directory leads nobody into the house");
+        assert_eq!(callee.permits(&told).unwrap_err().code(), "net.forbidden");
+        let named = told.replace("127.0.0.1", "localhost");
+        callee.permits(&named).unwrap();
+        let known = callee.call_known(&named, &package(9)).await.unwrap();
+        assert!(matches!(known, Call::NotReached), "wherever its name leads");
+        assert!(tokio::time::timeout(Duration::from_millis(1), there.accept()).await.is_err());
+        let rules = Egress::new(&["127.0.0.0/8"]).unwrap();
+        let callee = callee.within_rules(rules, Arc::new(SystemClock)).within(Duration::from_secs(5));
+        callee.permits(&told).unwrap();
+        let call = tokio::spawn(async move { callee.call_known(&told, &package(9)).await.map(|_| callee) });
+        drop(there.accept().await.unwrap());
+        let callee = call.await.unwrap().unwrap();
         assert!(callee.may_be_called(&address) && !callee.may_be_called(&format!("{address}?x")));
     }
 }

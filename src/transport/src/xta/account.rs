@@ -19,4 +19,6 @@ pub struct Account {
     pub services: Vec<String>,
     /// Whether it is a server of XTA that delivers messages of other authors to readers (`deliverMessage`).
     pub delivers: bool,
+    /// Whether what the schemas do not allow is taken if it can be understood.
+    pub lenient: bool,
 }

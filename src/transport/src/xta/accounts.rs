@@ -114,7 +114,8 @@ impl Accounts {
         self.entries.iter().flat_map(|entry| entry.certificates.iter().cloned()).collect()
     }
 
-    /// Whether a certificate's account takes what the schema does not allow.
+    /// Whether any account of a certificate takes what the schema does not allow: how its requests are read until it is known which of
+    /// them speaks, and by whose rules they are judged.
     pub(super) fn is_lenient(&self, certificate: Option<&Certificate>) -> bool {
         certificate.is_some_and(|certificate| self.of(certificate).any(|entry| entry.lenient))
     }
@@ -143,6 +144,7 @@ impl Accounts {
             container_bytes: entry.container_bytes,
             services: entry.services.clone(),
             delivers: entry.delivers,
+            lenient: entry.lenient,
         }
     }
 
@@ -250,7 +252,7 @@ mod tests {
         let (good, other) = (ca.certificate("good"), ca.certificate("other"));
         let entries = vec![
             entry("land", vec![other.clone(), good.clone()], &["bab:1", "bab:9"]),
-            entry("zweit", vec![good.clone()], &["bab:7"]),
+            AccountEntry { lenient: false, ..entry("zweit", vec![good.clone()], &["bab:7"]) },
             AccountEntry { locked: true, ..entry("zu", vec![good.clone()], &["gesperrt", "bab:8"]) },
         ];
         let accounts = accounts(&ca, entries, Arc::new(SystemClock));
@@ -261,7 +263,8 @@ mod tests {
         assert_eq!((ours.container_bytes, ours.services.len()), (5, 1));
         let foreign = caller(&accounts, Some(other.clone()), Some("bab:9")).await.unwrap();
         assert_eq!((foreign.party.as_str(), foreign.caller.authority), ("bab:9", None));
-        assert_eq!(caller(&accounts, Some(good.clone()), Some("bab:7")).await.unwrap().id, "zweit");
+        let second = caller(&accounts, Some(good.clone()), Some("bab:7")).await.unwrap();
+        assert_eq!((second.id.as_str(), second.lenient, ours.lenient), ("zweit", false, true));
         for (certificate, party, code) in [
             (Some(good.clone()), Some("gesperrt"), 9011),
             (Some(good.clone()), Some("bab:8"), 9011),

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use broker::house::XtaReader;
-use broker::{BoxFilter, Payload, RelayDelivery, RelayStage};
+use broker::{BoxFilter, RelayDelivery, RelayStage};
 use model::{Authority, Caller};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -112,7 +112,8 @@ impl Boxes {
         }
     }
 
-    /// The answer, if it is there. It is closed, and what it answers has been received.
+    /// The answer, if it is there. It is closed, and what it answers has been received, before any of it is given away: whoever loses
+    /// it on the way asks again, gets 9024, and the report tells.
     async fn answered(&self, asked: &Asked) -> Result<Option<Reply>> {
         let (member, related) = (&asked.member, [asked.ticket.clone()]);
         let filter = BoxFilter { mailbox: &member.actor.id, related: &related, ..BoxFilter::default() };
@@ -121,26 +122,14 @@ impl Boxes {
         let Some(found) = found.into_iter().find(|it| it.originator == mailbox(&asked.reader)) else {
             return Ok(None);
         };
-        let taken = self.take_answer(asked, &found).await;
-        let (content, answer) = taken.map_err(|error| failed(&error))?;
-        let meta = meta_of(&answer, self.now())?;
-        let contents = blocking(move || Unpacked::open(content)).await?;
-        Ok(Some(Reply { meta, contents: Box::new(contents) }))
-    }
-
-    async fn take_answer(
-        &self,
-        asked: &Asked,
-        found: &RelayDelivery,
-    ) -> std::result::Result<(Payload, RelayDelivery), broker::Error> {
-        let member = &asked.member;
-        let content = self.relay.content(member, found.message).await?;
-        let answer = self.relay.fetch(member, found.message).await?;
-        if let Some(sent) = self.relay.sent(member, &asked.ticket).await? {
-            self.relay.receive(member, sent.message, self.now()).await?;
+        let content = self.relay.content(member, found.message).await.map_err(|error| failed(&error))?;
+        let contents = Box::new(blocking(move || Unpacked::open(content)).await?);
+        match self.relay.take_answer(member, &asked.ticket, found.message).await {
+            Ok(answer) => Ok(Some(Reply { meta: meta_of(&answer, self.now())?, contents })),
+            // What was asked came to nothing meanwhile: it is too late, and the answer stays where it is.
+            Err(broker::Error::Model(model::Error::NotFound { .. })) => Ok(None),
+            Err(error) => Err(failed(&error)),
         }
-        self.relay.close(member, &member.actor.id, std::slice::from_ref(&found.ticket)).await?;
-        Ok((content, answer))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use broker::house::XtaReader;
-use broker::{Broker, Page, Relay, RelayDelivery, RelayStage, Relayed, message_box};
+use broker::{Broker, Relay, RelayDelivery, RelayStage, Relayed, message_box};
 use model::{Actor, Authority, Caller, Event, Message, MessageState, Role, Scope, Timestamp, ids};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -18,8 +18,6 @@ use super::{letter, timeline};
 
 /// Why a message came to nothing that its author has taken back.
 pub(super) const TAKEN_BACK: &str = "message.taken-back";
-/// Events of a message that a report is made of.
-const MOST_EVENTS: u32 = 100;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// How message boxes are kept.
@@ -139,9 +137,7 @@ impl Boxes {
 
     /// What happened to a message so far.
     async fn events(&self, member: &Caller, message: &Message) -> Result<Vec<Event>> {
-        let page = Page { after: None, limit: MOST_EVENTS };
-        let events = self.broker.message_timeline(member, message.id, &page).await;
-        Ok(events.map_err(|error| failed(&error))?.into_iter().map(|(_, event)| event).collect())
+        self.broker.message_steps(member, message.id).await.map_err(|error| failed(&error))
     }
 
     /// Takes a message of the account back that is not to be delivered yet. Doing it again changes nothing.

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use ::xta::Result;
 use ::xta::model::{Availability, MetaData, Party, Report};
-use ::xta::server::Backend;
 use ::xta::server::backend::{Fetched, Listed, Receiving, Selector, Way};
+use ::xta::server::{Backend, Rules};
 use model::Caller;
 use seal::x509::Certificate;
 
@@ -39,6 +39,10 @@ impl Backend for Desk {
         let account = self.accounts.caller(self.certificate.as_ref(), party.map(|party| party.id.trim()))?;
         self.caller.get_or_init(|| account.caller.clone());
         Ok(account)
+    }
+
+    fn rules(&self, caller: &Account) -> Option<Rules> {
+        Some(if caller.lenient { Rules::Lenient } else { Rules::Strict })
     }
 
     async fn create_message_id(&self, caller: &Account) -> Result<String> {

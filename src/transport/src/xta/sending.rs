@@ -258,7 +258,7 @@ impl Receiver<'_> {
         };
         let (broker, check) = (&boxes.broker, boxes.settings.check);
         let looked = opened(broker, &told.member, &stored).and_then(|unpacked| {
-            screen(broker, &unpacked)?;
+            screen(broker, &unpacked).map_err(|error| failed(&error))?;
             looked_at(broker, &unpacked, check)
         });
         let whole = match looked {
@@ -338,7 +338,8 @@ impl Boxes {
         };
         let caller = Caller { actor: Actor { kind: "partner".to_owned(), id: party }, ..told.member.clone() };
         let (stored, file_name) = self.as_it_goes(&caller, container, wait).await?;
-        let carried = Carried { ticket: Some(told.ticket.clone()), ..Carried::default() };
+        let (ticket_there, obsolete_at) = (Some(told.ticket.clone()), told.terms.obsolete_at);
+        let carried = Carried { ticket: ticket_there, obsolete_at, ..Carried::default() };
         let arrival = Arrival {
             door: Door::Xta,
             ticket,
@@ -352,7 +353,7 @@ impl Boxes {
             carried: Some(carried),
             test: told.test,
         };
-        let taken = self.broker.take_arrival(&caller, arrival, stored).await;
+        let taken = self.broker.take_screened_arrival(&caller, arrival, stored).await;
         self.outcome((&told.member, &told.ticket), taken).await
     }
 
@@ -372,6 +373,8 @@ impl Boxes {
                 container: whole.is_some(),
                 ticket: Some(told.ticket.clone()),
                 related: told.terms.related,
+                not_before: told.terms.not_before,
+                obsolete_at: told.terms.obsolete_at,
             },
             sent: Sent { sender: told.member.actor.id.clone(), ticket: told.ticket.clone(), body: told.body },
             not_before: told.terms.not_before,
@@ -437,11 +440,15 @@ pub(super) fn looked_at(broker: &Broker, unpacked: &Unpacked, check: bool) -> Re
     })
 }
 
-/// Looks for harmful content in each of the contents.
-fn screen(broker: &Broker, unpacked: &Unpacked) -> Result<()> {
+/// Looks for harmful content in each of the contents. The container as a whole is not shown: it is ours, and may be larger than
+/// what the scanner takes.
+pub(super) fn screen(broker: &Broker, unpacked: &Unpacked) -> std::result::Result<(), broker::Error> {
+    let unreadable = |error: Error| {
+        tracing::error!(code = error.code(), "contents could not be read again");
+        broker::Error::Internal
+    };
     for (index, (_, length)) in unpacked.list().iter().enumerate() {
-        let screened = broker.screen_source(&mut unpacked.section(index)?, *length);
-        screened.map_err(|error| failed(&error))?;
+        broker.screen_source(&mut unpacked.section(index).map_err(unreadable)?, *length)?;
     }
     Ok(())
 }

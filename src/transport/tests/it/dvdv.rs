@@ -95,6 +95,16 @@ async fn find(
     }
     let request: Value = serde_json::from_str(&query["request_json"]).unwrap();
     simulator.asked.lock().unwrap().push(function.clone());
+    match request["organizationKey"].as_str() {
+        // Never answered.
+        Some("bab:wait") => std::future::pending().await,
+        Some("bab:garbled") => return "<html>".into_response(),
+        Some("bab:gone") => {
+            let problem = json!({ "type": "problems/type/ENTITY_NOT_FOUND", "title": "Entität nicht gefunden", "status": 404 });
+            return (StatusCode::NOT_FOUND, axum::Json(problem)).into_response();
+        }
+        _ => {}
+    }
     let is_known = request["organizationKey"] == "bab:15088";
     match (function.as_str(), is_known) {
         ("findauthoritydescriptions", true) => axum::Json(json!([organization()])).into_response(),
@@ -298,4 +308,39 @@ async fn a_token_that_is_taken_back_is_asked_for_anew() {
     bed.clock.advance(23 * HOUR);
     assert_eq!(bed.look_up("bab:3").await, Ok(false));
     assert_eq!(bed.simulator.tokens.load(SeqCst), 4, "before its time is over");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_404_that_is_not_the_directory_s_own_says_nothing() {
+    let bed = Bed::new().await;
+    assert_eq!(bed.look_up("bab:gone").await, Ok(false), "the directory says so itself");
+    assert_eq!(bed.look_up("bab:15088").await, Ok(true));
+    bed.clock.advance(13 * HOUR);
+    bed.fail(404);
+    assert_eq!(bed.look_up("bab:15088").await, Ok(true), "what is remembered is used");
+    assert_eq!(bed.look_up("bab:404").await, Err("dvdv.bad-answer".to_owned()));
+    bed.fail(0);
+    assert_eq!(bed.look_up("bab:404").await, Ok(false), "it is asked again at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_with_one_authority_keeps_nobody_from_asking_for_another() {
+    let bed = Bed::new().await;
+    for (key, status, code) in [("bab:garbled", 0, "dvdv.bad-answer"), ("bab:1", 400, "dvdv.refused")] {
+        bed.fail(status);
+        assert_eq!(bed.look_up(key).await, Err(code.to_owned()));
+        bed.fail(0);
+        assert_eq!(bed.look_up("bab:404").await, Ok(false));
+        bed.clock.advance(13 * HOUR);
+    }
+    tokio::select! {
+        biased;
+        _ = async { tokio::join!(bed.look_up("bab:wait"), bed.look_up("bab:wait")) } => panic!("never answered"),
+        found = async {
+            while bed.asked() < 5 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            bed.look_up("bab:15088").await
+        } => assert_eq!(found, Ok(true)),
+    }
 }

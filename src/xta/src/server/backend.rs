@@ -9,6 +9,7 @@ use xml::value::DateTime;
 
 use crate::Result;
 use crate::model::{Availability, Content, MetaData, Party, Report};
+use crate::v3::metadata::Rules;
 
 /// An account's mailboxes and messages.
 pub trait Backend: Send + Sync {
@@ -21,6 +22,12 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// 9010 to 9014.
     fn caller(&self, party: Option<&Party>) -> Result<Self::Caller>;
+
+    /// How exactly the requests of a caller must follow the schemas; absent: as the settings say.
+    fn rules(&self, caller: &Self::Caller) -> Option<Rules> {
+        let _ = caller;
+        None
+    }
 
     /// Issues a message id to the caller.
     ///

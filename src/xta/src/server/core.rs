@@ -68,14 +68,16 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
         Ok(Outcome { blocks, body: Body::Contents(fetched.contents) })
     }
 
-    /// Who calls.
-    fn party(&self) -> Result<B::Caller> {
+    /// Who calls. From here on the rules are the caller's.
+    fn party(&mut self) -> Result<B::Caller> {
         let block = self.core_block("Party")?.ok_or(Fault::NO_PARAMETERS)?;
         let party = in_block(block, metadata::read_party)?;
-        match party.extensions.is_empty() {
-            true => self.backend.caller(Some(&party)),
-            false => Err(Fault::EXTENSION.into()),
+        if !party.extensions.is_empty() {
+            return Err(Fault::EXTENSION.into());
         }
+        let caller = self.backend.caller(Some(&party))?;
+        self.rules = self.rules_of(&caller);
+        Ok(caller)
     }
 
     fn core_block(&self, local: &str) -> Result<Option<&str>> {

@@ -6,13 +6,16 @@ use soap::message::{Header, Incoming};
 use xml::{Reader, Writer};
 
 use super::Backend;
-use super::backend::{Contents, Fetched, Position, Way, Wish};
+use super::backend::{Contents, Fetched, Listed, Way, Wish};
 use crate::model::{Availability, MetaData, Party, Report, Version};
 use crate::v3::answer;
 use crate::v3::metadata::{self, Rules};
 use crate::v3::names::{META, Operation};
 use crate::v3::request::{self, ListForm};
 use crate::{Error, Fault, Result, container, v5};
+
+/// What an iterator ends with whose list has the form `MsgAttributes`.
+const IN_ATTRIBUTES: &str = ":MsgAttributes";
 
 /// A request that is being carried out.
 pub(super) struct Exchange<'a, B, R: Read> {
@@ -78,11 +81,22 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
         }
     }
 
-    /// Who calls; the header that says for whom is optional.
-    fn caller(&self) -> Result<B::Caller> {
-        let Some(block) = self.block("Author")? else { return self.backend.caller(None) };
-        let party = in_block(block, |reader| metadata::read_party(reader, self.rules))?;
-        self.backend.caller(Some(&party))
+    /// Who calls; the header that says for whom is optional. From here on the rules are the caller's.
+    fn caller(&mut self) -> Result<B::Caller> {
+        let block = self.block("Author")?;
+        let party = block.map(|block| in_block(block, |reader| metadata::read_party(reader, self.rules)));
+        let caller = self.backend.caller(party.transpose()?.as_ref())?;
+        let rules = self.rules_of(&caller);
+        if let Some(block) = block.filter(|_| rules != self.rules) {
+            in_block(block, |reader| metadata::read_party(reader, rules))?;
+        }
+        self.rules = rules;
+        Ok(caller)
+    }
+
+    /// How exactly this caller's requests must follow the schemas.
+    pub(super) fn rules_of(&self, caller: &B::Caller) -> Rules {
+        self.backend.rules(caller).unwrap_or(self.rules)
     }
 
     fn block(&self, local: &str) -> Result<Option<&str>> {
@@ -131,8 +145,8 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
             Operation::GetStatusList => self.list(caller).await,
             Operation::GetNextStatusList => {
                 let next = self.next("MsgBoxGetNextRequest")?;
-                let listed = self.backend.list_on(caller, &next.iterator).await?;
-                listing(listed.entries, &listed.position, ListForm::MetaData)
+                let (iterator, form) = form_of(&next.iterator);
+                listing(self.backend.list_on(caller, iterator).await?, form)
             }
             Operation::GetMessage => {
                 let selector = request::fetch(self.incoming.body())?;
@@ -145,7 +159,7 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
             }
             _ => {
                 let next = self.next("MsgBoxCloseRequest")?;
-                self.backend.close(caller, &next.received, &next.iterator).await?;
+                self.backend.close(caller, &next.received, form_of(&next.iterator).0).await?;
                 Ok(Body::Empty.into())
             }
         }
@@ -186,13 +200,17 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
         let asked = request::status_list(self.incoming.body())?;
         self.incoming.finish()?;
         let listed = self.backend.list(caller, &asked.selector, asked.most).await?;
-        listing(listed.entries, &listed.position, asked.form)
+        listing(listed, asked.form)
     }
 
     async fn send(&mut self, wish: Wish) -> Result<Outcome> {
         let block = self.block("MessageMetaData")?.ok_or(Fault::NO_PARAMETERS)?;
-        let meta = in_block(block, |reader| metadata::read(reader, self.rules))?;
+        let mut meta = in_block(block, |reader| metadata::read(reader, self.rules))?;
         let caller = self.backend.caller(Some(&meta.author))?;
+        let rules = self.rules_of(&caller);
+        if rules != self.rules {
+            meta = in_block(block, |reader| metadata::read(reader, rules))?;
+        }
         let mut receiving = self.backend.begin(&caller, &meta, Way::Sent(wish)).await?;
         let limits = container::Limits::default();
         let read = container::read(&mut self.incoming, &mut *receiving, &limits, Version::V3);
@@ -227,8 +245,21 @@ pub(super) fn in_block<'a, T>(
     read(&mut reader)
 }
 
-fn listing(entries: Vec<MetaData>, position: &Position, form: ListForm) -> Result<Outcome> {
-    Ok(Outcome { blocks: vec![answer::position_block(position)?], body: Body::List(entries, form) })
+/// A list in the form that was asked for, which its iterator names: it goes on like that.
+fn listing(listed: Listed, form: ListForm) -> Result<Outcome> {
+    let Listed { entries, mut position } = listed;
+    if form == ListForm::Attributes {
+        position.iterator.push_str(IN_ATTRIBUTES);
+    }
+    Ok(Outcome { blocks: vec![answer::position_block(&position)?], body: Body::List(entries, form) })
+}
+
+/// An iterator as the backend knows it, and in which form its list goes on.
+fn form_of(iterator: &str) -> (&str, ListForm) {
+    match iterator.strip_suffix(IN_ATTRIBUTES) {
+        Some(iterator) => (iterator, ListForm::Attributes),
+        None => (iterator, ListForm::MetaData),
+    }
 }
 
 fn handed_out(fetched: Fetched) -> Result<Outcome> {

@@ -6,10 +6,10 @@ use std::sync::Mutex;
 
 use xml::value::DateTime;
 use xta::model::{Availability, Content, Key, MetaData, Party, Record, Report, Severity, Status};
-use xta::server::Backend;
 use xta::server::backend::{
     Contents, Fetched, Listed, NoMatch, Position, Receiving, Reply, Rest, Selector, Taken, Taking, Way, Wish,
 };
+use xta::server::{Backend, Rules};
 use xta::{Fault, Result};
 
 pub(crate) const AUTHOR: &str = "ags:12345678";
@@ -24,6 +24,8 @@ pub(crate) struct Memory {
     pub(crate) boxes: Mutex<Vec<Stored>>,
     /// What every request is refused with.
     pub(crate) refusal: Option<Fault>,
+    /// The rules of every caller, whatever the settings say.
+    pub(crate) rules: Option<Rules>,
 }
 
 /// A message that was taken in.
@@ -73,6 +75,10 @@ impl Backend for Memory {
             (None, Some(id)) => Ok(id.to_owned()),
             (None, None) => Ok(AUTHOR.to_owned()),
         }
+    }
+
+    fn rules(&self, _: &String) -> Option<Rules> {
+        self.rules
     }
 
     async fn create_message_id(&self, _: &String) -> Result<String> {

@@ -10,6 +10,10 @@ const ID: &str = "urn:de:xta:messageid:x:1";
 const READER: &str = "ags:87654321";
 
 /// One request of each operation, so that each finds what it is about.
+fn next(name: &str, iterator: &str, received: &str) -> String {
+    format!("<o:{name} MsgBoxRequestID=\"{iterator}\">{received}</o:{name}>")
+}
+
 fn all() -> Vec<(Operation, Asked)> {
     let id = format!("<wsa:MessageID>{ID}</wsa:MessageID>");
     let lookup = |service: &str, reader: &str| {
@@ -24,9 +28,6 @@ fn all() -> Vec<(Operation, Asked)> {
         .concat();
     let lookup = format!("<x:LookupServiceRequest>{services}</x:LookupServiceRequest>");
     let (ours, theirs) = (author("ags:12345678"), author(READER));
-    let next = |name: &str, iterator: &str, received: &str| {
-        format!("<o:{name} MsgBoxRequestID=\"{iterator}\">{received}</o:{name}>")
-    };
     let received = format!("<o:LastMsgReceived>{ID}</o:LastMsgReceived>");
     let list = "<o:MsgBoxStatusListRequest ListForm=\"MessageMetaData\" maxListItems=\"5\"/>";
     let attributes = "<o:MsgBoxStatusListRequest ListForm=\"MsgAtrributes\"><o:MsgSelector \
@@ -152,11 +153,53 @@ fn what_some_leave_out_is_accepted_from_those_who_may() {
     let asked = Asked::bare(Operation::SendMessage, &sloppy, CONTAINER);
     let lenient = Settings { rules: Rules::Lenient, ..Settings::default() };
     let backend = Memory::default();
-    let got = [asked.of(&backend), asked.with(&backend, &lenient)];
+    // Once it is known who calls, the caller's own rules count.
+    let strict = Memory { rules: Some(Rules::Strict), ..Memory::default() };
+    let party = author("ags:12345678").replace(" type=\"xoev\"", "");
+    let active = Asked::bare(Operation::CheckAccountActive, &party, "");
+    let got = [
+        asked.of(&backend),
+        asked.with(&backend, &lenient),
+        asked.with(&strict, &lenient),
+        active.with(&backend, &lenient),
+        active.with(&strict, &lenient),
+    ];
     let verdicts: Vec<String> = judge(&got).into_iter().map(|judged| judged.verdict).collect();
-    assert_eq!(verdicts, ["Sender 9022", "answered"]);
+    assert_eq!(verdicts, ["Sender 9022", "answered", "Sender 9022", "answered", "Sender 9022"]);
+    assert!(strict.boxes.lock().unwrap().is_empty());
     let stored = backend.boxes.lock().unwrap()[0].meta.clone();
     assert_eq!((stored.reader.scheme, stored.scenario, stored.service), (None, None, String::new()));
+}
+
+#[test]
+fn a_list_goes_on_in_the_form_that_it_began_in() {
+    let (backend, reader) = (Memory::default(), author("ags:87654321"));
+    let list = |body: &str| Asked::bare(Operation::GetStatusList, &reader, body);
+    let goes_on = |iterator: &str| {
+        let body = next("MsgBoxGetNextRequest", iterator, "");
+        Asked::bare(Operation::GetNextStatusList, &reader, &body)
+    };
+    let received = format!("<o:LastMsgReceived>{ID}</o:LastMsgReceived>");
+    let close = next("MsgBoxCloseRequest", "urn:uuid:list:MsgAttributes", &received);
+    let got = [
+        Asked::bare(Operation::SendMessage, &meta(ID), CONTAINER),
+        list("<o:MsgBoxStatusListRequest ListForm=\"MsgAtrributes\"/>"),
+        goes_on("urn:uuid:list:MsgAttributes"),
+        goes_on("urn:uuid:list"),
+        Asked::bare(Operation::Close, &reader, &close),
+        goes_on("urn:uuid:list:MsgAttributes"),
+    ];
+    let got: Vec<Got> = got.iter().map(|asked| asked.of(&backend)).collect();
+    validate(&got);
+    let judged = judge(&got);
+    let iterator = |at: usize| {
+        let response = judged[at].shown("MsgBoxResponse").next().unwrap();
+        response.contains("MsgBoxRequestID=urn:uuid:list:MsgAttributes")
+    };
+    assert_eq!([1, 2, 3].map(iterator), [true, true, false]);
+    let forms = [2, 3].map(|at| judged[at].texts("TypeOfBusinessScenario").len());
+    assert_eq!(forms, [1, 0], "the same entry, in each of the forms");
+    assert!(judged[5].texts("TypeOfBusinessScenario").is_empty(), "it is closed");
 }
 
 #[test]

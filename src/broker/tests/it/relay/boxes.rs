@@ -1,7 +1,7 @@
 //! Message boxes: their owner looks through them, and says itself what it has received.
 
 use broker::{BoxFilter, BoxTerms, NewDelivery, RelayStage};
-use model::MessageState;
+use model::{EventKind, MessageState};
 
 use super::{Bed, HOUR, client, new};
 use crate::engines::on_every_engine;
@@ -73,6 +73,38 @@ async fn what_has_not_entered_its_mailbox_can_be_recalled_by_its_sender_alone() 
         assert_eq!(bed.state(early.message).await, MessageState::Returned);
         bed.send("u").await;
         assert_eq!(bed.relay.recall(&bed.alice, "u", rule).await.unwrap_err().code(), "model.wrong-state");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_and_what_it_answers_are_received_together_or_not_at_all() {
+    on_every_engine(|database| async move {
+        let bed = Bed::on(database).await;
+        let answer = async |ticket: &str| {
+            bed.relay.issue(&bed.bob, ticket).await.unwrap();
+            let stored = bed.write(b"the answer").await;
+            let back = NewDelivery { mailbox: "alice".into(), ..new(ticket) };
+            bed.relay.take_in(&bed.bob, back, stored).await.unwrap().message
+        };
+        let (asked, given) = (bed.send("q1").await.message, answer("a1").await);
+        for _ in 0..2 {
+            let taken = bed.relay.take_answer(&bed.alice, "q1", given).await.unwrap();
+            assert_eq!((taken.stage, taken.ticket.as_str()), (RelayStage::Received, "a1"));
+        }
+        let kinds = [EventKind::MessageAccepted, EventKind::MessageDelivered, EventKind::MessageConfirmed];
+        assert_eq!((bed.kinds(asked).await, bed.kinds(given).await), (kinds.to_vec(), kinds.to_vec()));
+
+        // What was asked has come to nothing: the answer is not touched.
+        let (asked, late) = (bed.send("q2").await.message, answer("a2").await);
+        bed.relay.give_back(&bed.alice, asked, "message.not-answered").await.unwrap();
+        let refused = bed.relay.take_answer(&bed.alice, "q2", late).await.unwrap_err();
+        assert_eq!(refused.code(), "model.not-found");
+        assert_eq!(bed.kinds(late).await, kinds[..1]);
+        // Nor is what was asked if the answer is somebody else's.
+        let (asked, theirs) = (bed.send("q3").await.message, bed.send("q4").await.message);
+        assert!(bed.relay.take_answer(&bed.alice, "q3", theirs).await.is_err());
+        assert_eq!(bed.kinds(asked).await, kinds[..1]);
     })
     .await;
 }

@@ -82,19 +82,33 @@ impl Arrivals {
         let chosen = self.choose(lines, delivered)?;
         let arrival = self.with_metadata(arrival, delivered, &chosen);
         let arrival = Arrival { file_name: chosen.name, ..arrival };
-        let taken = self.broker.take_arrival(&chosen.caller, arrival, chosen.stored);
-        lines.runtime.block_on(taken)
+        lines.runtime.block_on(async {
+            let (broker, caller) = (&self.broker, &chosen.caller);
+            match chosen.is_container {
+                true => broker.take_screened_arrival(caller, arrival, chosen.stored).await,
+                false => broker.take_arrival(caller, arrival, chosen.stored).await,
+            }
+        })
     }
 
-    /// What the passive recipient of a gateway like ours says in its answer, if it is nothing but that and a partner has signed it.
-    pub(super) fn acknowledged(&self, lines: &Lines, delivered: &Delivered<'_>) -> Option<Acknowledgement> {
+    /// What the passive recipient of a gateway like ours says in its answer, if it is nothing but that and `partner` itself has signed it.
+    pub(super) fn acknowledged(
+        &self,
+        lines: &Lines,
+        delivered: &Delivered<'_>,
+        partner: &Authority,
+    ) -> Option<Acknowledgement> {
         if delivered.package.raw.length() > acknowledgement::MOST_PACKAGE {
             return None;
         }
         let leaves = unpack(lines, delivered.party, delivered.package, delivered.message).ok()?.ok()?;
         let [leaf] = leaves.as_slice() else { return None };
-        let is_believed = self.distrust(lines, delivered, leaf).is_ok_and(|rule| rule.is_none());
-        acknowledgement::read(&leaf.bytes).filter(|_| is_believed)
+        let is_believed = |author: &Certificate| {
+            let signer = self.sender(lines, &delivered.party.tenant, author);
+            signer.is_ok_and(|signer| signer.as_ref() == Some(partner))
+                && lines.vetting.refuses(author).is_ok_and(|rule| rule.is_none())
+        };
+        acknowledgement::read(&leaf.bytes).filter(|_| leaf.authors.iter().any(is_believed))
     }
 
     /// The same with why it waits, and with the metadata of XTA that it brings. They count only for whoever signed it, and
@@ -197,9 +211,24 @@ impl Arrivals {
                 false => Some("osci-party.unknown-sender"),
             };
         }
+        if self.is_harmful(leaves)? {
+            finding = Some("virus.found");
+        }
         let writer = self.broker.arrival_writer(&caller)?;
         let stored = carried::pack(writer, leaves, self.broker.most_bytes()).map_err(kept_badly)?;
         Ok(Chosen { caller, name: None, finding, stored, is_container: true })
+    }
+
+    /// Whether one of the contents is harmful. What they are kept in is not shown to the virus check.
+    fn is_harmful(&self, leaves: &[Leaf]) -> Result<bool, broker::Error> {
+        for leaf in leaves {
+            match self.broker.screen_source(&mut leaf.bytes.open(), leaf.bytes.length()) {
+                Ok(()) => {}
+                Err(broker::Error::Harmful) => return Ok(true),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 
     /// The package as it came.

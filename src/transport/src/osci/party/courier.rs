@@ -26,13 +26,12 @@ use super::arrivals::Delivered;
 use super::carried::{header_of, pack_all};
 use super::line::{Session, blocking, said};
 use super::{Parties, Partner, Party, verdict};
+use crate::remembered::Remembered;
 
 /// `Id` of the recipient's cipher certificate in our orders.
 const RECIPIENT_ID: &str = "addressee_cipher";
 /// Longest name of an attachment, in bytes.
 const NAME: usize = 120;
-/// Member of what is remembered of a message.
-const MESSAGE_ID: &str = "messageId";
 
 /// Carries messages. Cheap to clone.
 #[derive(Clone)]
@@ -146,11 +145,14 @@ impl Inner {
     }
 
     fn found(&self, parcel: &Parcel) -> Result<Option<Receipt>, Failure> {
-        let Some(id) = self.remembered(parcel)? else { return Ok(None) };
+        let Some(remembered) = self.remembered(parcel)? else { return Ok(None) };
         let (party, partner) = self.ends(&parcel.from, &parcel.to, parcel.service.as_deref())?;
         let partner = partner.as_ref();
+        let Some(id) = remembered.at(at(partner)) else {
+            return Err(verdict::unclear("it was given to another intermediary".to_owned()));
+        };
         let mut errand = Errand { inner: self, parcel, party, partner, session: self.open(party, partner)? };
-        let receipt = errand.ask(&id)?;
+        let receipt = errand.ask(id)?;
         errand.session.close();
         // The answer was given once, to whoever asks now, and did not come. It must not be lost in silence.
         let is_lost = partner.mode == OsciMode::Mediate;
@@ -212,10 +214,10 @@ impl Inner {
         })
     }
 
-    /// The message id of an earlier attempt.
-    fn remembered(&self, parcel: &Parcel) -> Result<Option<String>, Failure> {
+    /// What is remembered of earlier attempts.
+    fn remembered(&self, parcel: &Parcel) -> Result<Option<Remembered>, Failure> {
         let found = self.wait(self.notebook.read(&parcel.tenant, &parcel.id.to_string()))?;
-        Ok(found.and_then(|value| message_id(&value)))
+        Ok(found.and_then(|value| Remembered::read(&value)))
     }
 
     fn wait<T>(&self, act: impl Future<Output = Result<T, broker::Error>>) -> Result<T, Failure> {
@@ -235,9 +237,9 @@ struct Errand<'a> {
 impl Errand<'_> {
     fn carry_out(&mut self, content: &NewContent) -> Result<Receipt, Failure> {
         let remembered = self.inner.remembered(self.parcel)?;
-        let id = match &remembered {
-            Some(id) => id.clone(),
-            None => self.new_id(false)?,
+        let id = match remembered.as_ref().and_then(|it| it.at(at(self.partner))) {
+            Some(id) => id.to_owned(),
+            None => self.new_id(remembered.is_some())?,
         };
         if let Some(receipt) = self.give(&id, content)? {
             return Ok(receipt);
@@ -259,14 +261,14 @@ impl Errand<'_> {
             (answer, None) => answer.and_then(|answer| answer.message_id.clone()),
         };
         let id = id.ok_or_else(|| verdict::refused(Code::NO_MESSAGE_ID))?;
-        let (key, value) = (self.parcel.id.to_string(), json!({ MESSAGE_ID: id }));
+        let (key, value) = (self.parcel.id.to_string(), Remembered::write(&id, at(self.partner)));
         let notebook = &self.inner.notebook;
         if instead {
             self.inner.wait(notebook.write(&self.parcel.tenant, &key, &value))?;
             return Ok(id);
         }
         let holds = self.inner.wait(notebook.write_first(&self.parcel.tenant, &key, &value))?;
-        Ok(message_id(&holds).unwrap_or(id))
+        Ok(Remembered::read(&holds).and_then(|it| it.at(at(self.partner)).map(str::to_owned)).unwrap_or(id))
     }
 
     /// Gives the parcel away; `None` if its id was used before.
@@ -322,7 +324,7 @@ impl Errand<'_> {
             doubt: None,
         };
         let (lines, arrivals) = (&self.inner.parties.0.lines, &self.inner.parties.0.arrivals);
-        if let Some(said) = arrivals.acknowledged(lines, &delivered) {
+        if let Some(said) = arrivals.acknowledged(lines, &delivered, &self.partner.authority) {
             receipt.data["acknowledgement"] = json!(said);
             return;
         }
@@ -378,8 +380,9 @@ fn receipt(id: &str, card: Option<&ProcessCardBundle>) -> Receipt {
     Receipt { reference: Some(id.to_owned()), data, confirmed: false, clarify: None }
 }
 
-fn message_id(value: &Value) -> Option<String> {
-    value.get(MESSAGE_ID)?.as_str().map(str::to_owned)
+/// Whose ids a partner's intermediary issues.
+fn at(partner: &Partner) -> &str {
+    partner.line.certificate.fingerprint()
 }
 
 /// What the broker's facts say about a message.

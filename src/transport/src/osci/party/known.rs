@@ -29,6 +29,7 @@ impl Parties {
         let Some(osci) = entry.way(Kind::Osci, service).and_then(|way| way.osci.as_ref()) else {
             return Ok(None);
         };
+        self.0.lines.callee.permits(&osci.intermediary)?;
         let partner =
             of_entry(to, osci).map_err(|error| Failure::permanent("directory.document", error.code()))?;
         Ok(Some(Arc::new(partner)))

@@ -37,6 +37,7 @@ use ::osci::transport::Limits;
 use broker::Broker;
 use broker::house::{Ends, OSCI_ADAPTER, OsciMode};
 use model::{Authority, Clock, Failure, Timestamp};
+use net::Egress;
 use seal::algorithm::{Policy, SignatureMethod};
 use seal::identity::Identity;
 use seal::x509::Certificate;
@@ -58,6 +59,7 @@ use vetting::Vetting;
 const WITHIN: Duration = Duration::from_secs(60 * 60);
 
 /// What the gateway is as a party.
+#[derive(Default)]
 pub struct PartySettings {
     /// Authorities of the house with their keys.
     pub own: Vec<Party>,
@@ -69,6 +71,8 @@ pub struct PartySettings {
     pub recipient: Option<(Vec<Authority>, Vec<Certificate>)>,
     /// Who judges certificates; nobody: only their times are looked at.
     pub judging: Option<Judging>,
+    /// Where intermediaries may lie that a directory names.
+    pub egress: Egress,
 }
 
 /// An authority of the house with its keys.
@@ -161,7 +165,7 @@ impl Parties {
     /// # Errors
     /// [`net::Error`] if an address is none.
     pub fn new(broker: &Broker, settings: PartySettings, clock: Arc<dyn Clock>) -> Result<Self, net::Error> {
-        let PartySettings { own, partners, mailboxes, recipient, judging } = settings;
+        let PartySettings { own, partners, mailboxes, recipient, judging, egress } = settings;
         let revocation = judging.map(|it| Revocation::of(it, Arc::clone(&clock))).transpose()?;
         let vetting = Vetting::new(revocation, Arc::clone(&clock));
         // Encryption and packing make a message larger than it is.
@@ -169,7 +173,8 @@ impl Parties {
         let limits = Limits { package, ..Limits::default() };
         let lines = partners.iter().map(|it| &it.line).chain(mailboxes.iter().map(|it| &it.line));
         let addresses = lines.map(|line| line.url.clone()).collect();
-        let callee = Callee::new(addresses, limits.clone(), clock)?.within(WITHIN);
+        let callee = Callee::new(addresses, limits.clone(), Arc::clone(&clock))?;
+        let callee = callee.within_rules(egress, clock).within(WITHIN);
         let arrivals = Arrivals::new(broker.clone(), &partners);
         Ok(Parties(Arc::new(Inner {
             own: own.into_iter().map(|party| (party.authority.clone(), Arc::new(party))).collect(),

@@ -15,7 +15,7 @@ use super::{Parties, Party, Server};
 use crate::xta::along;
 use crate::xta::boxes::ticket;
 use crate::xta::package::Packer;
-use crate::xta::sending::{CONTAINER, looked_at, opened, take_out};
+use crate::xta::sending::{CONTAINER, looked_at, opened, screen, take_out};
 
 /// Whom a message comes from that says nothing readable.
 const NOBODY: &str = "anonymous";
@@ -60,12 +60,17 @@ impl Arrivals<'_> {
         container: StoredPayload,
     ) -> Result<Message, broker::Error> {
         let broker = &self.parties.0.broker;
-        let known = meta.and_then(|meta| self.parties.sender(&meta.author, self.server));
+        let known = meta.and_then(|meta| self.parties.sender(&self.party.tenant, &meta.author, self.server));
         let claimed = meta.map(|meta| meta.author.id.clone()).filter(|id| is_name(id));
         let sender = known.as_ref().map(ToString::to_string).or(claimed);
         let caller = self.caller(sender.unwrap_or_else(|| NOBODY.to_owned()));
-        let unpacked = opened(broker, &caller, &container);
-        let wait = match unpacked.and_then(|unpacked| looked_at(broker, &unpacked, false)) {
+        let unpacked = opened(broker, &caller, &container).map_err(|_| broker::Error::Internal)?;
+        let harmful = match screen(broker, &unpacked) {
+            Ok(()) => None,
+            Err(broker::Error::Harmful) => Some("virus.found"),
+            Err(error) => return Err(error),
+        };
+        let wait = match looked_at(broker, &unpacked, false) {
             Ok(wait) => wait,
             Err(xta::Error::Fault(_)) => Some("xta-party.no-content"),
             Err(_) => return Err(broker::Error::Internal),
@@ -83,13 +88,13 @@ impl Arrivals<'_> {
             (Some(_), None) => Some("xta-party.unknown-sender"),
             (Some(_), Some(_)) => None,
         };
-        let finding = doubt.or(wait).map(Finding::error);
+        let finding = harmful.or(doubt).or(wait).map(Finding::error);
         let fetches = broker.house().authority(&self.party.tenant, &self.party.authority);
         let fetches = fetches.is_some_and(|entry| entry.xta_box);
         let carried = meta.filter(|meta| along::is_usable(meta));
         let carried = carried.map(|meta| along::carried(meta, wait.is_some(), fetches));
         let arrival = Arrival { file_name, finding, carried, ..self.arrival(message_id, meta) };
-        self.parties.0.lines.runtime.block_on(broker.take_arrival(&caller, arrival, stored))
+        self.parties.0.lines.runtime.block_on(broker.take_screened_arrival(&caller, arrival, stored))
     }
 
     fn arrival(&self, message_id: &str, meta: Option<&MetaData>) -> Arrival {

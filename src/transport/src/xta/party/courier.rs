@@ -12,7 +12,7 @@ use broker::Notebook;
 use broker::house::XTA_ADAPTER;
 use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Followed, Health, Receipt};
 use model::{Authority, Failure, FailureKind};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::io::SyncIoBridge;
 use xta::client::Call;
 use xta::model::{Report, Status};
@@ -22,9 +22,8 @@ use super::goods::Goods;
 use super::line::{Line, Trouble};
 use super::meta::{self, Way};
 use super::{Parties, Partner, Party, verdict};
+use crate::remembered::Remembered;
 
-/// Member of what is remembered of a message.
-const MESSAGE_ID: &str = "messageId";
 /// Why a message is returned that its server says came to nothing.
 const CAME_TO_NOTHING: &str = "xta-party.came-to-nothing";
 
@@ -80,8 +79,8 @@ impl Adapter for Courier {
     async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
         let (inner, delivery) = (Arc::clone(&self.0), delivery.clone());
         blocking(move || {
-            let Some(id) = inner.remembered(&delivery)? else { return Ok(None) };
-            inner.errand(&delivery, |errand| errand.found(&id))
+            let Some(remembered) = inner.remembered(&delivery)? else { return Ok(None) };
+            inner.errand(&delivery, |errand| errand.found(errand.id_of(&remembered)?))
         })
         .await
     }
@@ -89,8 +88,8 @@ impl Adapter for Courier {
     async fn follow(&self, delivery: &Delivery) -> Result<Followed, Failure> {
         let (inner, delivery) = (Arc::clone(&self.0), delivery.clone());
         blocking(move || {
-            let Some(id) = inner.remembered(&delivery)? else { return Ok(Followed::Received) };
-            inner.errand(&delivery, |errand| errand.followed(&id))
+            let Some(remembered) = inner.remembered(&delivery)? else { return Ok(Followed::Received) };
+            inner.errand(&delivery, |errand| errand.followed(errand.id_of(&remembered)?))
         })
         .await
     }
@@ -149,10 +148,10 @@ impl Inner {
         Ok((party, partner))
     }
 
-    /// The message id of an earlier attempt.
-    fn remembered(&self, delivery: &Delivery) -> Result<Option<String>, Failure> {
+    /// What is remembered of earlier attempts.
+    fn remembered(&self, delivery: &Delivery) -> Result<Option<Remembered>, Failure> {
         let found = self.wait(self.notebook.read(&delivery.tenant, &delivery.id.to_string()))?;
-        Ok(found.and_then(|value| message_id(&value)))
+        Ok(found.and_then(|value| Remembered::read(&value)))
     }
 
     fn wait<T>(&self, act: impl Future<Output = Result<T, broker::Error>>) -> Result<T, Failure> {
@@ -179,9 +178,11 @@ enum Given {
 impl Errand<'_> {
     fn carry_out(&self, goods: &Goods) -> Result<Receipt, Failure> {
         let remembered = self.inner.remembered(self.delivery)?;
-        let id = match &remembered {
-            Some(id) => id.clone(),
-            None => self.new_id(false)?,
+        let is_elsewhere = remembered.as_ref().is_some_and(|it| it.at(self.at()).is_none());
+        let remembered = remembered.as_ref().and_then(|it| it.at(self.at()));
+        let id = match remembered {
+            Some(id) => id.to_owned(),
+            None => self.new_id(is_elsewhere)?,
         };
         let Given::NoGoodId(fault) = self.give(&id, goods)? else { return Ok(self.receipt(&id, None)) };
         // Of an id that was issued just now, it is the message that is not taken.
@@ -203,18 +204,28 @@ impl Errand<'_> {
         }
     }
 
+    /// The server that is asked.
+    fn at(&self) -> &str {
+        &self.partner.server.management
+    }
+
+    /// The message id of an earlier attempt at this server. What was given to another one nobody can say here.
+    fn id_of<'r>(&self, remembered: &'r Remembered) -> Result<&'r str, Failure> {
+        remembered.at(self.at()).ok_or_else(|| verdict::unclear("it was given to another server".to_owned()))
+    }
+
     /// A message id, remembered before it is used.
     fn new_id(&self, instead: bool) -> Result<String, Failure> {
         let id =
             self.line.ask(&Call::CreateMessageId, |reply| reply.message_id()).map_err(verdict::before)?;
-        let (key, value) = (self.delivery.id.to_string(), json!({ MESSAGE_ID: id }));
+        let (key, value) = (self.delivery.id.to_string(), Remembered::write(&id, self.at()));
         let notebook = &self.inner.notebook;
         if instead {
             self.inner.wait(notebook.write(&self.delivery.tenant, &key, &value))?;
             return Ok(id);
         }
         let holds = self.inner.wait(notebook.write_first(&self.delivery.tenant, &key, &value))?;
-        Ok(message_id(&holds).unwrap_or(id))
+        Ok(Remembered::read(&holds).and_then(|it| it.at(self.at()).map(str::to_owned)).unwrap_or(id))
     }
 
     fn give(&self, id: &str, goods: &Goods) -> Result<Given, Failure> {
@@ -284,10 +295,6 @@ fn reason(report: &Report) -> String {
         .take(10)
         .collect();
     codes.join(" ")
-}
-
-fn message_id(value: &Value) -> Option<String> {
-    value.get(MESSAGE_ID)?.as_str().map(str::to_owned)
 }
 
 /// The authorities of a delivery, as the broker describes messages.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use model::{Authority, Failure, MessageState};
+use model::{Authority, Failure, FailureKind, MessageState};
 use xta::client::Call;
 use xta::{Error, Exception, Fault};
 
@@ -183,6 +183,10 @@ fn of_trouble(trouble: Trouble) -> Option<Stop> {
 fn of_broker(error: &broker::Error) -> Stop {
     match error {
         broker::Error::TooLarge { .. } | broker::Error::UnknownAuthority => {
+            Stop::Message(error.code().to_owned())
+        }
+        // It alone, such as a content that is larger than what the scanner takes.
+        broker::Error::Failure(failure) if failure.kind == FailureKind::Permanent => {
             Stop::Message(error.code().to_owned())
         }
         error => Stop::Round(verdict::broker(error)),

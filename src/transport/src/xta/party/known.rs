@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use broker::directory::EntryXta;
 use broker::house::{Kind, XtaProfile, XtaVersion};
+use model::outbound::ChosenBy;
 use model::{Authority, Failure};
 use seal::x509::Certificate;
 
@@ -31,10 +32,10 @@ impl Parties {
         if xta.version != XtaVersion::V3 || xta.profile != XtaProfile::Plain {
             return Err(Failure::permanent("xta-party.not-spoken", "version 5, or the profile of courts"));
         }
-        let partner = of_entry(to, xta, way.most_bytes);
-        partner
-            .map(|it| Some(Arc::new(it)))
-            .map_err(|error| Failure::permanent("xta-party.failed", error.code()))
+        let partner = of_entry(to, xta, way.most_bytes)
+            .map_err(|error| Failure::permanent("xta-party.failed", error.code()))?;
+        self.0.lines.permits(&partner.server)?;
+        Ok(Some(Arc::new(partner)))
     }
 }
 
@@ -50,8 +51,10 @@ fn of_entry(authority: &Authority, xta: &EntryXta, most_bytes: u64) -> seal::Res
         trust: Some(trust).filter(|trust| !trust.is_empty()),
         container_bytes: xta.container_mb.saturating_mul(1 << 20),
         as_packages: xta.mtom,
+        chosen_by: ChosenBy::System,
     };
     Ok(Partner {
+        tenant: None,
         authority: authority.clone(),
         server,
         party: xta.party.clone(),

@@ -1,5 +1,5 @@
 //! Requests to servers elsewhere, over HTTPS with the certificate of the authority that calls. Each server is reached by a client of
-//! its own that may reach nothing else; bodies lie in files without a name, so memory does not grow with a message.
+//! its own that may reach nothing else, or if a directory names it, what the house's rules of egress allow; bodies lie in files without a name, so memory does not grow with a message.
 
 use std::collections::HashMap;
 use std::io::BufReader;
@@ -49,6 +49,8 @@ const MOST_CLIENTS: usize = 64;
 pub(super) struct Lines {
     /// Most bytes of an answer.
     most: u64,
+    /// Where servers may lie that a directory names.
+    egress: Egress,
     clock: Arc<dyn Clock>,
     /// Clients of HTTP, by the certificate that is shown, the host, and those that its certificate goes back to.
     made: Mutex<HashMap<String, Http>>,
@@ -67,10 +69,10 @@ pub(super) struct Line<'a> {
 pub(super) type Answer<'a> = Reply<BufReader<PlaintextReader<'a>>>;
 
 impl Lines {
-    pub(super) fn new(most_bytes: u64, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(most_bytes: u64, egress: Egress, clock: Arc<dyn Clock>) -> Self {
         // As base64 a message is larger than it is.
         let most = most_bytes.saturating_mul(2).saturating_add(AROUND);
-        Lines { most, clock, made: Mutex::default(), runtime: Handle::current() }
+        Lines { most, egress, clock, made: Mutex::default(), runtime: Handle::current() }
     }
 
     /// The way of an authority to a server.
@@ -81,18 +83,27 @@ impl Lines {
         Ok(Line { lines: self, http, client, server })
     }
 
+    /// Whether a server may be called, as far as it can be told without looking a name up.
+    pub(super) fn permits(&self, server: &Server) -> Result<(), net::Error> {
+        let addresses = [Some(&server.management), server.send.as_ref(), server.message_box.as_ref()];
+        let permits = |address: &String| self.egress.check(address, server.chosen_by);
+        addresses.into_iter().flatten().try_for_each(permits)
+    }
+
     fn http(&self, party: &Party, server: &Server) -> Result<Http, net::Error> {
         let addresses = [Some(&server.management), server.send.as_ref(), server.message_box.as_ref()];
         let hosts: Vec<&str> = addresses.into_iter().flatten().map(|address| crate::host(address)).collect();
         let trust = server.trust.iter().flatten().map(|it| it.fingerprint());
         let key = [party.identity.certificate().fingerprint()].into_iter().chain(hosts.iter().copied());
-        let key: Vec<&str> = key.chain(trust).collect();
+        let is_ours = server.chosen_by == ChosenBy::Administrator;
+        let key: Vec<&str> = key.chain(trust).chain([if is_ours { "" } else { "told" }]).collect();
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(http) = made.get(&key.join(" ")) {
             return Ok(http.clone());
         }
         let settings = Settings { silence: SILENCE, ..Settings::default() };
-        let http = Http::new(Egress::new(&hosts)?, settings, Arc::clone(&self.clock))
+        let egress = if is_ours { Egress::new(&hosts)? } else { self.egress.clone() };
+        let http = Http::new(egress, settings, Arc::clone(&self.clock))
             .showing(&party.identity, server.trust.as_deref())?;
         // Entries of a directory come and go.
         if made.len() >= MOST_CLIENTS {
@@ -128,7 +139,7 @@ impl Line<'_> {
         let posted = net::Request {
             method: Method::POST,
             url: address.to_owned(),
-            chosen_by: ChosenBy::Administrator,
+            chosen_by: self.server.chosen_by,
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             body: Some(body),
             within: WITHIN,

@@ -28,7 +28,9 @@ use std::time::Duration;
 
 use broker::Broker;
 use broker::house::{Ends, XTA_ADAPTER};
+use model::outbound::ChosenBy;
 use model::{Authority, Clock, Failure, Timestamp};
+use net::Egress;
 use seal::identity::Identity;
 use seal::x509::Certificate;
 
@@ -47,6 +49,8 @@ pub struct PartySettings {
     pub partners: Vec<Partner>,
     /// Message boxes that are fetched from.
     pub mailboxes: Vec<MailboxAt>,
+    /// Where servers may lie that a directory names.
+    pub egress: Egress,
 }
 
 impl PartySettings {
@@ -91,10 +95,14 @@ pub struct Server {
     pub container_bytes: u64,
     /// Whether requests are packages.
     pub as_packages: bool,
+    /// Who has named its addresses: the configuration, or a directory, which leads nobody into the house.
+    pub chosen_by: ChosenBy,
 }
 
 /// A partner that is reached by a server.
 pub struct Partner {
+    /// The only tenant that it is a partner of; absent: of all.
+    pub tenant: Option<String>,
     /// The partner.
     pub authority: Authority,
     /// The server.
@@ -132,26 +140,19 @@ struct Inner {
 impl Parties {
     /// What the settings say, over this broker. To be called within the runtime that carries the broker.
     pub fn new(broker: &Broker, settings: PartySettings, clock: Arc<dyn Clock>) -> Self {
-        let PartySettings { own, partners, mailboxes } = settings;
+        let PartySettings { own, partners, mailboxes, egress } = settings;
         Parties(Arc::new(Inner {
             own: own.into_iter().map(|party| (party.authority.clone(), Arc::new(party))).collect(),
             partners: partners.into_iter().map(|it| (it.authority.clone(), Arc::new(it))).collect(),
             mailboxes,
-            lines: Lines::new(broker.most_bytes(), clock),
+            lines: Lines::new(broker.most_bytes(), egress, clock),
             broker: broker.clone(),
         }))
     }
 
-    /// Who an author is at a server that a message was fetched from.
-    fn sender(&self, name: &Name, server: &Server) -> Option<Authority> {
-        let is_meant = |partner: &&Arc<Partner>| {
-            let known = partner.party.as_deref().unwrap_or(partner.authority.as_str());
-            let scheme = partner.scheme.as_deref();
-            known == name.id
-                && partner.server.management == server.management
-                && scheme.is_none_or(|scheme| name.scheme.as_deref().is_none_or(|it| it == scheme))
-        };
-        self.0.partners.values().find(is_meant).map(|partner| partner.authority.clone())
+    /// Who an author is at a server that a message was fetched from for a tenant.
+    fn sender(&self, tenant: &str, name: &Name, server: &Server) -> Option<Authority> {
+        author(self.0.partners.values().map(AsRef::as_ref), tenant, name, server)
     }
 
     /// The certificate that an authority shows to the server of a partner, and those that the server's must go back to, each with
@@ -179,5 +180,85 @@ impl Parties {
     pub fn fetchers(&self) -> Vec<Fetcher> {
         let indices = 0..self.0.mailboxes.len();
         indices.filter_map(|index| Fetcher::new(self.clone(), index)).collect()
+    }
+}
+
+/// Which of a tenant's partners has this name at a server. If several could be meant it is always the same one; the configuration allows
+/// none.
+fn author<'a>(
+    partners: impl Iterator<Item = &'a Partner>,
+    tenant: &str,
+    name: &Name,
+    server: &Server,
+) -> Option<Authority> {
+    let is_meant = |partner: &&Partner| {
+        let known = partner.party.as_deref().unwrap_or(partner.authority.as_str());
+        let scheme = partner.scheme.as_deref();
+        partner.tenant.as_deref().is_none_or(|only| only == tenant)
+            && known == name.id
+            && partner.server.management == server.management
+            && scheme.is_none_or(|scheme| name.scheme.as_deref().is_none_or(|it| it == scheme))
+    };
+    partners.filter(is_meant).map(|partner| partner.authority.clone()).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partner(tenant: Option<&str>, authority: &str) -> Partner {
+        let server = Server {
+            management: "https://xta.example/m".into(),
+            send: None,
+            message_box: None,
+            trust: None,
+            container_bytes: 1,
+            as_packages: true,
+            chosen_by: ChosenBy::Administrator,
+        };
+        Partner {
+            tenant: tenant.map(str::to_owned),
+            authority: authority.parse().unwrap(),
+            server,
+            party: Some("bau".into()),
+            scheme: None,
+            most_bytes: 1,
+        }
+    }
+
+    #[test]
+    fn an_author_is_a_partner_of_the_tenant_that_fetches_and_always_the_same() {
+        let all = [partner(Some("kreis"), "bab:2"), partner(Some("stadt"), "bab:1"), partner(None, "bab:3")];
+        let name = Name { id: "bau".into(), ..Name::default() };
+        let who = |tenant: &str, partners: Vec<&Partner>| {
+            author(partners.into_iter(), tenant, &name, &all[0].server).map(|it| it.to_string())
+        };
+        for partners in [vec![&all[0], &all[1], &all[2]], vec![&all[2], &all[1], &all[0]]] {
+            assert_eq!(who("kreis", partners.clone()).as_deref(), Some("bab:2"));
+            assert_eq!(who("stadt", partners.clone()).as_deref(), Some("bab:1"));
+            assert_eq!(who("land", partners).as_deref(), Some("bab:3"), "a partner of all");
+        }
+        assert_eq!(who("land", vec![&all[0], &all[1]]), None);
+    }
+
+    #[tokio::test]
+    async fn a_directory_leads_nobody_into_the_house() {
+        let at = |address: &str, chosen_by| Server {
+            management: "https://xta.example/m".into(),
+            send: Some(address.into()),
+            chosen_by,
+            ..partner(None, "bab:1").server
+        };
+        let lines = |allow: &[&str]| Lines::new(1, Egress::new(allow).unwrap(), Arc::new(model::SystemClock));
+        for inside in
+            ["https://127.0.0.1/s", "https://10.1.2.3/s", "https://169.254.169.254/", "https://[::1]/s"]
+        {
+            let (told, ours) = (at(inside, ChosenBy::System), at(inside, ChosenBy::Administrator));
+            assert_eq!(lines(&[]).permits(&told).unwrap_err().code(), "net.forbidden", "{inside}");
+            lines(&[]).permits(&ours).unwrap();
+        }
+        lines(&["10.0.0.0/8"]).permits(&at("https://10.1.2.3/s", ChosenBy::System)).unwrap();
+        lines(&[]).permits(&at("https://elsewhere.example/s", ChosenBy::System)).unwrap();
+        assert!(lines(&[]).permits(&at("http://elsewhere.example/s", ChosenBy::System)).is_err());
     }
 }

@@ -78,7 +78,7 @@ impl Bridge {
             prefer: vec![],
             reads: vec![("toy".into(), "1".into())],
             most_bytes: 2_000,
-            may_repeat: false,
+            may_repeat: true,
         };
         let clock = Arc::new(SetClock::default());
         let gateway = Gateway::with_box(database, clock.clone(), vec![partner], vec![fake.clone()]).await;
@@ -250,6 +250,27 @@ async fn what_is_not_to_leave_yet_can_be_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_left_already_cannot_be_taken_back() {
+    on_bridges(|bridge| {
+        let lost = Failure::new(FailureKind::Uncertain, "test.lost", "no answer");
+        *bridge.fake.answer.lock().unwrap() = Err(lost);
+        let (id, sent) = bridge.send(&[(message("toy.json"), &toy())], |_| ());
+        sent.unwrap();
+        bridge.run();
+        // It waits to be sent again, and nobody knows whether it has arrived.
+        assert!(!bridge.fake.calls.lock().unwrap().is_empty());
+        assert_eq!(bridge.messages("soest")[0].state, MessageState::Ready);
+        let (author, sender, ticket) = (author().caller, format!("xta:{}", soest()), id.to_lowercase());
+        let broker = &bridge.bed.gateway.broker;
+        let recalled = broker.recall_arrival(&author, &sender, &ticket, "message.taken-back");
+        let refused = bridge.bed.runtime.block_on(recalled).unwrap_err();
+        assert_eq!(refused.code(), model::Error::WrongState { state: "ready" }.code());
+        assert_eq!(bridge.report(&id).status, Status::Open);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_comes_by_rest_lies_in_the_message_box_until_it_is_closed() {
     on_bridges(|bridge| {
         let toy: Value = serde_json::from_slice(&toy()).unwrap();
@@ -347,7 +368,7 @@ fn arrival(ticket: &str, meta: Option<&str>) -> Arrival {
             metadata: letter(id),
             container: false,
             ticket: Some(id.to_lowercase()),
-            related: vec![],
+            ..Carried::default()
         }),
         test: meta.is_some(),
     }
@@ -384,6 +405,26 @@ async fn metadata_that_a_delivery_brings_are_those_that_the_reader_sees() {
         let messages = bridge.messages("soest");
         let again = messages.iter().find(|it| it.id == again.id).unwrap();
         assert_eq!(again.state, MessageState::Parked);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_into_a_box_goes_back_when_its_author_says_that_it_is_obsolete() {
+    on_bridges(|bridge| {
+        let partner = account("lan:1").caller;
+        let mut writer = bridge.bed.gateway.broker.arrival_writer(&partner).unwrap();
+        std::io::Write::write_all(&mut writer, b"Guten Tag").unwrap();
+        let mut brief = arrival("i:1", Some("urn:de:xta:messageid:Land:A"));
+        brief.carried.as_mut().unwrap().obsolete_at = Some(bridge.bed.in_hours(2));
+        let taken = bridge.bed.gateway.broker.take_arrival(&partner, brief, writer.finish().unwrap());
+        bridge.bed.wait(taken);
+        bridge.run();
+        assert_eq!(bridge.bed.ids().len(), 1);
+        bridge.bed.clock.advance(3 * HOUR);
+        bridge.bed.wait(bridge.bed.gateway.broker.expire_due());
+        assert!(bridge.bed.ids().is_empty());
+        assert_eq!(bridge.messages("soest")[0].state, MessageState::Returned);
     })
     .await;
 }

@@ -132,6 +132,7 @@ fn account(party: &str) -> Account {
         container_bytes: 10_000,
         services: vec![],
         delivers: false,
+        lenient: false,
     }
 }
 

@@ -79,6 +79,38 @@ async fn a_harmful_content_is_refused_wherever_it_stands_and_its_id_may_be_used_
     .await;
 }
 
+/// Notes how long the contents are that it is shown.
+#[derive(Default)]
+struct Notes(std::sync::Mutex<Vec<u64>>);
+
+impl Scanner for Notes {
+    fn scan(&self, content: &mut dyn Read, length: u64) -> std::result::Result<Verdict, Failure> {
+        let read = std::io::copy(content, &mut std::io::sink()).unwrap();
+        assert_eq!(read, length);
+        self.0.lock().unwrap().push(length);
+        Ok(Verdict::Clean)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contents_are_shown_to_the_scanner_and_never_the_container_that_they_are_kept_in() {
+    on_beds(|bed| {
+        let notes = Arc::new(Notes::default());
+        let broker = bed.gateway.broker.clone().with_scanner(notes.clone());
+        let screened = boxes(&broker, false, true);
+        let server = Account { delivers: true, ..account(OTHER) };
+        let mut receiving = screened.deliver(&server, &metadata("urn:de:xta:messageid:elsewhere:1")).unwrap();
+        receiving.content(0, &message("a.txt")).unwrap().write_all(b"Anbei").unwrap();
+        receiving.content(1, &attachment("b.pdf")).unwrap().write_all(b"%PDF").unwrap();
+        receiving.finish().unwrap();
+        assert_eq!(*notes.0.lock().unwrap(), [5, 4]);
+        let clerk = caller("soest", "63");
+        let all = bed.wait(bed.gateway.broker.messages(&clerk, &MessageFilter::default(), &Page::first(9)));
+        assert_eq!(all.items.len(), 1, "it is there");
+    })
+    .await;
+}
+
 fn nothing_is_left(bed: &Bed) {
     let clerk = caller("soest", "63");
     let all = bed.wait(bed.gateway.broker.messages(&clerk, &MessageFilter::default(), &Page::first(9)));
