@@ -4,10 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use broker::house::{
-    AuthorityEntry, PartnerEntry, XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaServer, XtaVersion,
-};
-use transport::xta::party::{MailboxAt, Name, Partner, Party, PartySettings, Server};
+use broker::house::{AuthorityEntry, PartnerEntry, XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaServer};
+use transport::xta::party::{MailboxAt, Name, Partner, Party, PartySettings, Server, version};
 
 use crate::check::Check;
 use crate::osci::{certificates, identity, resolve_pair};
@@ -83,6 +81,7 @@ fn partner(entry: &PartnerEntry, reach: &XtaReach, key: &str) -> Result<Partner,
 fn server(server: &XtaServer, key: &str) -> Result<Server, Error> {
     let trust = server.trust.as_ref().map(|reference| certificates(reference, &format!("{key}.trust")));
     Ok(Server {
+        version: version(server.version),
         management: server.management.clone(),
         send: server.send.clone(),
         message_box: server.message_box.clone(),
@@ -138,9 +137,6 @@ impl Check<'_> {
             if address.is_some_and(|address| !address.starts_with("https://")) {
                 return Err(self.value(&format!("{key}.{name}"), "expected https://…"));
             }
-        }
-        if server.version != XtaVersion::V3 {
-            return Err(self.value(&format!("{key}.version"), "as a client only version 3 is spoken yet"));
         }
         if let Some(reference) = &server.trust {
             self.file(&format!("{key}.trust"), reference)?;

@@ -84,8 +84,10 @@ pub struct EntryXta {
     #[serde(default)]
     pub version: XtaVersion,
     /// `managementPort`; in version 5 `transport.base`.
+    #[serde(alias = "base")]
     pub management: String,
     /// `sendPort`; in version 5 `sender`.
+    #[serde(alias = "sender")]
     pub send: String,
     /// Certificates that that of the server must go back to; empty: those of the system.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

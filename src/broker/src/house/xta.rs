@@ -39,12 +39,13 @@ pub struct XtaServer {
     #[serde(default)]
     pub version: XtaVersion,
     /// `managementPort`; in version 5 `transport.base`.
+    #[serde(alias = "base")]
     pub management: String,
     /// `sendPort`; in version 5 `sender`. Needed to send.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "sender", skip_serializing_if = "Option::is_none")]
     pub send: Option<String>,
     /// `msgBoxPort`; in version 5 `recipient`. Needed to fetch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "recipient", skip_serializing_if = "Option::is_none")]
     pub message_box: Option<String>,
     /// Reference to the file of the certificates that that of the server must go back to; absent: those of the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -197,3 +197,39 @@ fn readers_that_answer_at_once_must_fetch_and_are_waited_for_in_bounds() {
         assert!(error.contains(key), "{error}");
     }
 }
+
+#[test]
+fn servers_of_partners_are_of_either_version_and_named_as_in_theirs() {
+    use broker::house::XtaVersion::{V3, V5};
+    let partner = |server: &str| {
+        format!(
+            "{EXAMPLE}\n[[partner]]\nauthority = \"bab:00000077\"\nname = \"P\"\nreads = []\nmost_bytes = 1\n\
+             xta = {{ server = {{ {server} }} }}\n"
+        )
+    };
+    let address = |port: &str| format!("https://xta.test/{port}");
+    let v3 = format!("management = \"{}\", send = \"{}\"", address("m"), address("s"));
+    let v5 = format!(
+        "version = \"5\", base = \"{}\", sender = \"{}\", recipient = \"{}\"",
+        address("m"),
+        address("s"),
+        address("r")
+    );
+    for (server, version, message_box) in [(&v3, V3, None), (&v5, V5, Some(address("r")))] {
+        let config = Config::parse(&partner(server), Path::new("/")).unwrap();
+        let found = &config.partners.last().unwrap().xta.as_ref().unwrap().server;
+        let addresses = (&found.management, found.send.as_ref(), found.message_box.as_ref());
+        assert_eq!(
+            (found.version, addresses),
+            (version, (&address("m"), Some(&address("s")), message_box.as_ref()))
+        );
+    }
+    for (server, key) in [
+        (v5.replace("\"5\"", "\"4\""), "xta.server.version"),
+        (v5.replace("https://xta.test/s", "http://xta.test/s"), "xta.server.send"),
+        (format!("management = \"{}\", {v5}", address("m")), "xta.server"),
+    ] {
+        let error = Config::parse(&partner(&server), Path::new("/")).err().unwrap().to_string();
+        assert!(error.contains(key), "{error}");
+    }
+}

@@ -185,16 +185,18 @@ impl Errand<'_> {
         };
         let Given::NoGoodId(fault) = self.give(&id, goods)? else { return Ok(self.receipt(&id, None)) };
         // Of an id that was issued just now, it is the message that is not taken.
-        if fault == Fault::PARAMETERS && remembered.is_none() {
+        if fault != Fault::USED_ID && remembered.is_none() {
             return Err(verdict::refused(fault));
         }
         // The id was used by an earlier attempt of ours, or its time is over.
         if let Some(receipt) = self.found(&id)? {
             return Ok(receipt);
         }
-        // The server has seen it and does not know of it yet: under another id it could arrive twice.
-        if fault == Fault::USED_ID {
-            return Err(verdict::unclear(fault.code.to_string()));
+        match fault {
+            // The server has seen it and does not know of it yet: under another id it could arrive twice.
+            Fault::USED_ID => return Err(verdict::unclear(fault.code.to_string())),
+            Fault::PARAMETERS => {}
+            fault => return Err(verdict::refused(fault)),
         }
         let id = self.new_id(true)?;
         match self.give(&id, goods)? {
@@ -223,7 +225,7 @@ impl Errand<'_> {
         let meta = meta::of(&way, &self.delivery.detail, goods.bytes(), now);
         match self.line.ask(&Call::Send(&meta, goods), |reply| reply.nothing()) {
             Ok(()) => Ok(Given::Taken),
-            Err(Trouble::Answer(Error::Fault(fault @ (Fault::USED_ID | Fault::PARAMETERS)))) => {
+            Err(Trouble::Answer(Error::Fault(fault))) if verdict::may_be_the_id(fault) => {
                 Ok(Given::NoGoodId(fault))
             }
             Err(trouble) => {

@@ -7,7 +7,7 @@ use broker::house::{Kind, XtaProfile, XtaVersion};
 use model::{Authority, Failure};
 use seal::x509::Certificate;
 
-use super::{Parties, Partner, Server, verdict};
+use super::{Parties, Partner, Server, Version, verdict};
 
 impl Parties {
     /// How a partner of a tenant is reached with messages of a public service; nothing if it is not reached by XTA. The
@@ -28,13 +28,21 @@ impl Parties {
         let Some((_, entry)) = found else { return Ok(None) };
         let Some(way) = entry.way(Kind::Xta, service) else { return Ok(None) };
         let Some(xta) = &way.xta else { return Ok(None) };
-        if xta.version != XtaVersion::V3 || xta.profile != XtaProfile::Plain {
-            return Err(Failure::permanent("xta-party.not-spoken", "version 5, or the profile of courts"));
+        if xta.profile != XtaProfile::Plain {
+            return Err(Failure::permanent("xta-party.not-spoken", "the profile of courts"));
         }
         let partner = of_entry(to, xta, way.most_bytes);
         partner
             .map(|it| Some(Arc::new(it)))
             .map_err(|error| Failure::permanent("xta-party.failed", error.code()))
+    }
+}
+
+/// The version as the wire knows it.
+pub fn version(version: XtaVersion) -> Version {
+    match version {
+        XtaVersion::V3 => Version::V3,
+        XtaVersion::V5 => Version::V5,
     }
 }
 
@@ -44,6 +52,7 @@ fn of_entry(authority: &Authority, xta: &EntryXta, most_bytes: u64) -> seal::Res
         trust.extend(Certificate::all_from_pem(pem.as_bytes())?);
     }
     let server = Server {
+        version: version(xta.version),
         management: xta.management.clone(),
         send: Some(xta.send.clone()),
         message_box: None,

@@ -9,6 +9,7 @@
 //! | `meta` | the envelope of a message that goes out |
 //! | `goods` | its contents |
 //! | `fetcher` | fetching from message boxes |
+//! | `looking` | going through a message box page by page |
 //! | `arrivals` | handing what was fetched to the broker |
 //!
 //! All of it is synchronous and runs on threads that may block; the broker is waited for there.
@@ -19,6 +20,7 @@ mod fetcher;
 mod goods;
 mod known;
 mod line;
+mod looking;
 mod meta;
 mod verdict;
 
@@ -34,7 +36,8 @@ use seal::x509::Certificate;
 
 pub use courier::Courier;
 pub use fetcher::Fetcher;
-pub use xta::model::Party as Name;
+pub use known::version;
+pub use xta::model::{Party as Name, Version};
 
 use line::Lines;
 
@@ -79,11 +82,13 @@ pub struct Party {
 /// A server of XTA.
 #[derive(Clone)]
 pub struct Server {
-    /// Address of `managementPort`.
+    /// Its version.
+    pub version: Version,
+    /// Address of `managementPort`; in version 5 of `transport.base`.
     pub management: String,
-    /// Address of `sendPort`.
+    /// Address of `sendPort`; in version 5 of `sender`.
     pub send: Option<String>,
-    /// Address of `msgBoxPort`.
+    /// Address of `msgBoxPort`; in version 5 of `recipient`.
     pub message_box: Option<String>,
     /// Certificates that that of the server must go back to; absent: those of the system.
     pub trust: Option<Vec<Certificate>>,
