@@ -28,8 +28,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::Broker;
 use broker::house::{Ends, XTA_ADAPTER};
+use broker::{Broker, Wanted};
 use model::{Authority, Clock, Failure, Timestamp};
 use seal::identity::Identity;
 use seal::x509::Certificate;
@@ -168,9 +168,10 @@ impl Parties {
         &self,
         from: &Authority,
         to: &Authority,
+        wanted: Wanted<'_>,
     ) -> Result<Vec<(&'static str, Certificate)>, Failure> {
         let Some(party) = self.0.own.get(from) else { return Ok(Vec::new()) };
-        let Some(partner) = self.partner(&party.tenant, to, None).await? else { return Ok(Vec::new()) };
+        let Some(partner) = self.partner(&party.tenant, to, wanted).await? else { return Ok(Vec::new()) };
         let trust = partner.server.trust.iter().flatten().map(|it| ("trust", it.clone()));
         Ok([("identity", party.identity.certificate().clone())].into_iter().chain(trust).collect())
     }
