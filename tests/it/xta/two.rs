@@ -1,6 +1,6 @@
 //! Two whole gateways with authorities, certification authorities and certificates of their own reach each other by XTA 2 version 3, by
 //! version 5.1.1 and by OSCI-Transport, as entries of the directory say: the first way that can be used is taken, and another one once
-//! that changes. Lines between the two tell what went by which way.
+//! that changes. Lines between the two tell what went by which way. And the one is the server of a reader of the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::party::{hand_over, private, status};
-use super::{make_keys, port, said};
+use super::{AUTHOR, make_keys, port, said};
 use crate::osci::keys;
 use crate::osci::party::{authority, prepare};
 
@@ -21,6 +21,8 @@ use crate::osci::party::{authority, prepare};
 const ABSENT: &str = "bab:09999901";
 /// The ways, by the names that they have here.
 const WAYS: [&str; 3] = ["v3", "v5", "osci"];
+/// The key pair that a house shows.
+const IDENTITY: &str = "{ key = \"file:pki/client.p12\", password = \"file:pki/pin\" }";
 /// More than any message has here, in bytes.
 const ENOUGH: u64 = 100_000_000;
 
@@ -86,23 +88,23 @@ fn pem(name: &str) -> String {
 }
 
 impl House {
-    /// Prepares a gateway, which is told apart from the other one by its keys; `intermediary` is the address of the only one.
-    async fn prepare(who: &'static str, intermediary: u16) -> House {
+    /// Prepares a gateway, which is told apart from the other one by its keys; `intermediary` is the port of the only one. `more` is
+    /// what its other authority has.
+    async fn prepare(who: &'static str, intermediary: u16, more: &str) -> House {
         let (tenant, key, other, all) = match who {
             "alice" => (COUNTY, COUNTY_KEY, TOWN_KEY, &["alice"][..]),
             _ => (TOWN, TOWN_KEY, COUNTY_KEY, &["bob", "intermed"][..]),
         };
         let machines = port();
         let own = authority(key, who, &format!("http://127.0.0.1:{intermediary}/osci"));
-        let identity = "{ key = \"file:pki/client.p12\", password = \"file:pki/pin\" }";
         let plain = match who {
             "alice" => String::new(),
             _ => format!("\nosci_plain = \"127.0.0.1:{intermediary}\""),
         };
         let edits = [
             ("[listen]", &*format!("[listen]\nmachines = \"127.0.0.1:{machines}\"{plain}")),
-            (&*format!("key = \"{other}\""), &*format!("key = \"{ABSENT}\"")),
-            (&*format!("key = \"{key}\""), &*format!("{own}\n  xta = {{ identity = {identity} }}")),
+            (&*format!("key = \"{other}\""), &*format!("key = \"{ABSENT}\"{more}")),
+            (&*format!("key = \"{key}\""), &*format!("{own}\n  xta = {{ identity = {IDENTITY} }}")),
         ];
         let gateway = prepare(&Engine::Sqlite, all, &edits, &osci(who)).await;
         make_keys(gateway.folder());
@@ -111,14 +113,16 @@ impl House {
         House { gateway, tenant, key, who, lines }
     }
 
-    /// Gives it a server of XTA with an account for the other one.
+    /// Gives it a server of XTA with an account for the other one, and another account of it that deals with the other authority.
     fn serve(&self, other: &House) {
         let theirs = other.gateway.folder().join("pki").display().to_string();
         let more = format!(
             "[tls]\nidentity = {{ key = \"file:pki/server.p12\", password = \"file:pki/pin\" }}\n\
              [xta]\nserver = \"{}\"\ntrust = [\"file:{theirs}/ca.pem\"]\n[[xta.account]]\nid = \"nachbar\"\n\
-             tenant = \"{}\"\ncertificates = [\"file:{theirs}/client.pem\"]\nparties = [\"{}\"]\n",
-            self.who, self.tenant, other.key
+             tenant = \"{}\"\ncertificates = [\"file:{theirs}/client.pem\"]\nparties = [\"{}\"]\n\
+             [[xta.account]]\nid = \"fremd\"\ntenant = \"{}\"\ncertificates = [\"file:{theirs}/client.pem\"]\n\
+             parties = [\"{AUTHOR}\", \"{ABSENT}\"]\ndelivers = true\n",
+            self.who, self.tenant, other.key, other.tenant
         );
         self.gateway.configure(&more).unwrap();
     }
@@ -206,8 +210,14 @@ struct Houses {
 impl Houses {
     async fn open() -> Houses {
         let intermediary = port();
-        let mut county = House::prepare("alice", intermediary).await;
-        let mut town = House::prepare("bob", intermediary).await;
+        let mut town = House::prepare("bob", intermediary, "").await;
+        let reader = format!(
+            "\n  xta_box = true\n  xta = {{ identity = {IDENTITY} }}\n  xta_reader = {{ within_seconds = 2, server = \
+             {{ version = \"5\", address = \"https://127.0.0.1:{}/xta/v5/reader\", trust = \"file:{}/pki/ca.pem\" }} }}",
+            town.lines[1].port,
+            town.gateway.folder().display()
+        );
+        let mut county = House::prepare("alice", intermediary, &reader).await;
         county.serve(&town);
         town.serve(&county);
         for house in [&mut county, &mut town] {
@@ -308,5 +318,64 @@ async fn the_directory_says_by_which_of_three_ways_two_gateways_exchange_a_case_
         status(&county, &exchange, "received").await;
         assert_eq!(houses.town.busiest(&to_town), way);
     }
+    a_synchronous_message_is_put_to_the_server_of_its_reader(&houses).await;
     houses.close().await;
+}
+
+/// The county's other authority has readers whose server is the town's gateway: it answers with nothing, and nobody answers later.
+async fn a_synchronous_message_is_put_to_the_server_of_its_reader(houses: &Houses) {
+    let (url, pki) = (houses.county.lines[1].port, houses.town.gateway.folder().join("pki"));
+    let url = format!("https://127.0.0.1:{url}/xta/v5/sender");
+    let read = |file: &str| std::fs::read(pki.join(file)).unwrap();
+    let trust = std::fs::read(houses.county.gateway.folder().join("pki/ca.pem")).unwrap();
+    let client = reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(&trust).unwrap()])
+        .identity(reqwest::Identity::from_pkcs8_pem(&read("client.pem"), &read("client.key")).unwrap())
+        .build()
+        .unwrap();
+    let ask = async |operation: &str, blocks: &str, body: &str| {
+        let (content_type, envelope) = core_request(operation, blocks, body);
+        let answer =
+            client.post(&url).header("Content-Type", content_type).body(envelope).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let (status, issued) = ask("createMessageID", "", "").await;
+    assert_eq!(status, 200, "{issued}");
+    let id = issued.split("urn:de:xta:messageid:").nth(1).unwrap().split('<').next().unwrap();
+    let meta = core_meta(&format!("urn:de:xta:messageid:{id}"));
+    let content = "<c:ContentContainer><c:Message id=\"c\" contentType=\"text/plain\">RnJhZ2U=</c:Message></c:ContentContainer>";
+    for code in [">9032<", ">9024<"] {
+        let (status, answer) = ask("sendMessageSync", &meta, content).await;
+        assert!(status == 500 && answer.contains(code), "{code}: {answer}");
+    }
+    let rights =
+        Rights { tenant: COUNTY, roles: &["system"], unit: "*", service: "*", authority: Some(ABSENT) };
+    let reader = houses.town.gateway.token("reader", rights).await.unwrap();
+    let came = houses.town.gateway.client(&reader).unwrap().list("/messages").await.unwrap();
+    assert_eq!(came.len(), 1, "{came:?}");
+    assert_eq!((&came[0]["door"], &came[0]["partner"]), (&json!("xta"), &json!(AUTHOR)));
+}
+
+/// A request of version 5 of the author at its sender: its media type, and its body.
+fn core_request(operation: &str, blocks: &str, body: &str) -> (String, String) {
+    let action = format!("https://xoev.de/transport/xta/core/core.sender/{operation}");
+    let envelope = format!(
+        "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" \
+         xmlns:a=\"http://www.w3.org/2005/08/addressing\" xmlns:c=\"https://xoev.de/transport/xta/core/3.1.1\">\
+         <s:Header><a:Action>{action}</a:Action><a:MessageID>urn:uuid:1</a:MessageID><a:To>https://xta.test/</a:To>\
+         {blocks}<c:Party><c:Identifier>{AUTHOR}</c:Identifier></c:Party></s:Header><s:Body>{body}</s:Body></s:Envelope>"
+    );
+    (format!("application/soap+xml; charset=utf-8; action=\"{action}\""), envelope)
+}
+
+/// Metadata of a question of the author for the readers.
+fn core_meta(id: &str) -> String {
+    format!(
+        "<c:MessageMetaData><c:XTAMessageID id=\"m\">{id}</c:XTAMessageID><c:Reader id=\"r\"><c:Identifier>{ABSENT}\
+         </c:Identifier></c:Reader><c:Originators><c:Author id=\"a\"><c:Identifier>{AUTHOR}</c:Identifier></c:Author>\
+         </c:Originators><c:Qualifier id=\"q\"><c:BusinessScenario><c:Undefined>x</c:Undefined></c:BusinessScenario>\
+         <c:MessageType messageSchema=\"urn:s\">frage</c:MessageType></c:Qualifier><c:MessageSize>5</c:MessageSize>\
+         <c:DeliveryAttributes/><c:ServiceQuality id=\"s\"><c:Undefined>keins</c:Undefined></c:ServiceQuality>\
+         </c:MessageMetaData>"
+    )
 }

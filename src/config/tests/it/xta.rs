@@ -184,7 +184,18 @@ fn readers_that_answer_at_once_must_fetch_and_are_waited_for_in_bounds() {
     let config = Config::parse(&reader("only_synchronous = [\"urn:a\"]"), Path::new("/")).unwrap();
     let read = config.tenants[0].authorities[0].xta_reader.as_ref().unwrap();
     assert_eq!((read.within_seconds, read.only_synchronous.len()), (30, 1));
+    let server = |keys: &str, address: &str| {
+        with(&format!(
+            "xta_box = true\n{keys}xta_reader = {{ server = {{ version = \"5\", address = \"{address}\" }} }}\n"
+        ))
+    };
+    let keys = "xta = { identity = { key = \"file:a.p12\" } }\n";
+    let config = Config::parse(&server(keys, "https://xta.test/reader"), Path::new("/")).unwrap();
+    let found = config.tenants[0].authorities[0].xta_reader.as_ref().unwrap().server.as_ref().unwrap();
+    assert_eq!((found.address.as_str(), found.mtom), ("https://xta.test/reader", true));
     for (text, key) in [
+        (server("", "https://xta.test/reader"), "tenant[0].authority[0].xta_reader.server"),
+        (server(keys, "http://xta.test/reader"), "tenant[0].authority[0].xta_reader.server.address"),
         (with("xta_reader = {}\n"), "tenant[0].authority[0].xta_reader"),
         (reader("within_seconds = 0"), "tenant[0].authority[0].xta_reader.within_seconds"),
         (reader("within_seconds = 121"), "tenant[0].authority[0].xta_reader.within_seconds"),

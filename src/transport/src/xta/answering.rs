@@ -1,6 +1,6 @@
 //! Synchronous services (`sendMessageSync`): the message is taken in and waits in the message box of its reader, who answers by a
 //! message of their own that says what it answers (`In-Reply-To`). The sender waits for it. Whoever waits looks into the store, so the
-//! reader may fetch and answer at any node.
+//! reader may fetch and answer at any node. A reader with a server of its own is asked there first.
 
 use std::time::Duration;
 
@@ -92,7 +92,12 @@ impl Boxes {
     /// 9032.
     pub(super) fn answer_to(&self, asked: &Asked) -> Result<Reply> {
         let own = self.answering(&asked.tenant, &asked.reader).ok_or(Fault::ONLY_ASYNCHRONOUS)?;
-        let until = Instant::now() + Duration::from_secs(own.within_seconds.into());
+        let within = Duration::from_secs(own.within_seconds.into());
+        let until = Instant::now() + within;
+        if let Err(error) = self.put_to_reader(asked, within) {
+            self.come_to_nothing(asked)?;
+            return Err(error);
+        }
         loop {
             if let Some(reply) = self.answered(asked)? {
                 return Ok(reply);
@@ -106,14 +111,18 @@ impl Boxes {
             })
             .map_err(|error| failed(&error))?;
         }
+        self.come_to_nothing(asked)?;
+        Err(Fault::DELIVERY.into())
+    }
+
+    /// Gives a message back that was not answered, unless its reader has closed it.
+    fn come_to_nothing(&self, asked: &Asked) -> Result<()> {
         let given_back = self.wait(async {
             let Some(sent) = self.relay.sent(&asked.member, &asked.ticket).await? else { return Ok(()) };
             self.relay.give_back(&asked.member, sent.message, NOT_ANSWERED).await
         });
         match given_back {
-            Ok(()) | Err(broker::Error::Model(model::Error::WrongState { .. })) => {
-                Err(Fault::DELIVERY.into())
-            }
+            Ok(()) | Err(broker::Error::Model(model::Error::WrongState { .. })) => Ok(()),
             Err(error) => Err(failed(&error)),
         }
     }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use broker::house::XtaReader;
@@ -16,6 +17,7 @@ use xta::model::{Availability, Key, MetaData, Party, Record, Report, Severity, S
 use xta::{Error, Fault, Result};
 
 use super::account::Account;
+use super::asking::Readers;
 use super::kept::KeptMeta;
 use super::{letter, timeline};
 
@@ -45,13 +47,21 @@ pub struct Boxes {
     pub(super) broker: Broker,
     pub(super) relay: Relay,
     pub(super) settings: BoxSettings,
+    /// Servers of readers.
+    pub(super) readers: Option<Arc<dyn Readers>>,
     runtime: Handle,
 }
 
 impl Boxes {
     /// Message boxes in this broker. To be called within the runtime that carries it.
     pub fn new(broker: &Broker, settings: BoxSettings) -> Self {
-        Boxes { broker: broker.clone(), relay: broker.relay(), settings, runtime: Handle::current() }
+        let (relay, runtime) = (broker.relay(), Handle::current());
+        Boxes { broker: broker.clone(), relay, settings, readers: None, runtime }
+    }
+
+    /// The same, whose readers have servers.
+    pub fn with_readers(self, readers: Arc<dyn Readers>) -> Self {
+        Boxes { readers: Some(readers), ..self }
     }
 
     /// The present moment by the gateway's clock.

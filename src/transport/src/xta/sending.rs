@@ -383,7 +383,7 @@ impl Boxes {
     }
 
     /// Removes what was written and is not needed.
-    fn discard(&self, stored: StoredPayload) {
+    pub(super) fn discard(&self, stored: StoredPayload) {
         // It cannot fail: what cannot be removed is swept.
         let _ = self.wait(async {
             self.broker.discard_arrival(stored).await;

@@ -62,6 +62,7 @@ pub(super) struct Line<'a> {
     http: Http,
     client: Client,
     server: &'a Server,
+    within: Duration,
 }
 
 /// An answer whose body is read from where it is staged.
@@ -80,7 +81,7 @@ impl Lines {
         let limits = Limits { envelope_bytes: self.most, package_bytes: self.most, ..Limits::default() };
         let (version, as_packages) = (server.version, server.as_packages);
         let client = Client { version, party: party.name.clone(), as_packages, limits };
-        Ok(Line { lines: self, http, client, server })
+        Ok(Line { lines: self, http, client, server, within: WITHIN })
     }
 
     fn http(&self, party: &Party, server: &Server) -> Result<Http, net::Error> {
@@ -112,14 +113,18 @@ impl Server {
         use v5::names::Port::{Base, Reader, Recipient, Sender};
         match port {
             Port::V3(Management) | Port::V5(Base) => Some(&self.management),
-            Port::V3(Send) | Port::V5(Sender) => self.send.as_deref(),
+            Port::V3(Send) | Port::V5(Sender | Reader) => self.send.as_deref(),
             Port::V3(MessageBox) | Port::V5(Recipient) => self.message_box.as_deref(),
-            Port::V5(Reader) => None,
         }
     }
 }
 
 impl Line<'_> {
+    /// The same, whose requests take at most this time.
+    pub(super) fn within(self, within: Duration) -> Self {
+        Line { within, ..self }
+    }
+
     /// Asks, and has the answer read.
     pub(super) fn ask<T>(
         &self,
@@ -143,7 +148,7 @@ impl Line<'_> {
             chosen_by: ChosenBy::Administrator,
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             body: Some(body),
-            within: WITHIN,
+            within: self.within,
             most_answer: usize::try_from(self.lines.most).unwrap_or(usize::MAX),
         };
         let mut answer = Staging::new(MEMORY, self.lines.most);

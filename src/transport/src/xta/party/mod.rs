@@ -11,6 +11,7 @@
 //! | `fetcher` | fetching from message boxes |
 //! | `looking` | going through a message box page by page |
 //! | `arrivals` | handing what was fetched to the broker |
+//! | `reader` | servers of readers |
 //!
 //! All of it is synchronous and runs on threads that may block; the broker is waited for there.
 
@@ -22,6 +23,7 @@ mod known;
 mod line;
 mod looking;
 mod meta;
+mod reader;
 mod verdict;
 
 use std::collections::HashMap;
@@ -37,6 +39,8 @@ use seal::x509::Certificate;
 pub use courier::Courier;
 pub use fetcher::Fetcher;
 pub use known::version;
+pub use reader::ReaderAt;
+pub(in crate::xta) use reader::ReaderServers;
 pub use xta::model::{Party as Name, Version};
 
 use line::Lines;
