@@ -93,7 +93,7 @@ impl OnStore {
         let mut shown = json!(ways.get(used.unwrap_or_default()).map(|way| &way.reach));
         shown["ways"] = ways.iter().enumerate().map(|(at, way)| shown_way(way, used == Some(at))).collect();
         let osci = self.osci_check(&caller.scope.tenant, wanted.from.cloned(), &authority).await?;
-        let xta = self.xta_check(&caller.scope.tenant, wanted.from.cloned(), &authority).await?;
+        let xta = self.xta_check(&caller.scope.tenant, wanted, &authority).await?;
         let is_well = used.is_some()
             && xta.as_ref().is_none_or(|(_, is_well)| *is_well)
             && osci.as_ref().is_none_or(|(_, is_well)| *is_well);

@@ -48,7 +48,18 @@ impl OnStore {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let id = id.unwrap_or_else(ids::new_id);
         let (service, header) = (None, None);
-        let parcel = Parcel { tenant, id, from, to, service, subject, name, header, is_container: false };
+        let parcel = Parcel {
+            tenant,
+            id,
+            from,
+            to,
+            service,
+            bytes: Some(size),
+            subject,
+            name,
+            header,
+            is_container: false,
+        };
         let bar = output::bar(size);
         let sent = self.gateway.osci.courier().send(parcel, Box::new(bar.wrap_async_read(opened))).await;
         bar.finish_and_clear();

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use osci::{KeyPair, OsciKeys, OsciMailbox, OsciMode, OsciReach, Signature};
 pub use ways::{Ends, Kind};
-pub use xta::{XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaReader, XtaServer, XtaVersion};
+pub use xta::{XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaReader, XtaReaderServer, XtaServer, XtaVersion};
 
 /// The adapter that carries messages by OSCI-Transport.
 pub const OSCI_ADAPTER: &str = "osci";

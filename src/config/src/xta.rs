@@ -134,6 +134,7 @@ impl Config {
             accounts,
             message_id: Duration::from_secs(24 * 3_600 * xta.message_id_days),
             check: xta.check,
+            readers: self.xta_reader_servers()?,
         }))
     }
 
@@ -206,6 +207,7 @@ impl Check<'_> {
             return Err(self.value(key, "its readers must fetch: xta_box is needed"));
         }
         self.number(&format!("{key}.within_seconds"), reader.within_seconds.into(), 1, MOST_WAIT)?;
+        self.xta_reader_server(&format!("{key}.server"), authority)?;
         let is_both = |service: &&String| reader.only_asynchronous.contains(service);
         match reader.only_synchronous.iter().find(is_both) {
             Some(_) => Err(self.value(&format!("{key}.only_synchronous"), "a service cannot be only both")),

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use broker::house::{
-    AuthorityEntry, PartnerEntry, XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaServer, XtaVersion,
+    AuthorityEntry, PartnerEntry, XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaReaderServer, XtaServer,
 };
 use model::outbound::ChosenBy;
-use transport::xta::party::{MailboxAt, Name, Partner, Party, PartySettings, Server};
+use transport::xta::party::{MailboxAt, Name, Partner, Party, PartySettings, ReaderAt, Server, version};
 
 use crate::check::Check;
 use crate::osci::{certificates, identity, resolve_pair};
@@ -46,10 +46,28 @@ impl Config {
         Ok(settings)
     }
 
+    /// Servers of readers.
+    pub(crate) fn xta_reader_servers(&self) -> Result<Vec<ReaderAt>, Error> {
+        let mut readers = vec![];
+        for (at, tenant) in self.tenants.iter().enumerate() {
+            for (index, authority) in tenant.authorities.iter().enumerate() {
+                let key = format!("tenant[{at}].authority[{index}]");
+                let Some(found) = authority.xta_reader.as_ref().and_then(|it| it.server.as_ref()) else {
+                    continue;
+                };
+                let Some(party) = party(&tenant.id, authority, &key)? else { continue };
+                readers.push(ReaderAt { party, server: reader_server(found, &key)? });
+            }
+        }
+        Ok(readers)
+    }
+
     pub(crate) fn resolve_xta_parties(&mut self, folder: &Path) {
         let authorities = self.tenants.iter_mut().flat_map(|tenant| &mut tenant.authorities);
-        for AuthorityEntry { xta, xta_mailboxes, .. } in authorities {
+        for AuthorityEntry { xta, xta_mailboxes, xta_reader, .. } in authorities {
             xta.iter_mut().for_each(|keys| resolve_pair(&mut keys.identity, folder));
+            let server = xta_reader.iter_mut().filter_map(|reader| reader.server.as_mut());
+            server.filter_map(|it| it.trust.as_mut()).for_each(|reference| resolve(reference, folder));
             let trusted = xta_mailboxes.iter_mut().filter_map(|mailbox| mailbox.server.trust.as_mut());
             trusted.for_each(|reference| resolve(reference, folder));
         }
@@ -100,6 +118,7 @@ fn is_same_author(one: &PartnerEntry, other: &PartnerEntry) -> bool {
 fn server(server: &XtaServer, key: &str) -> Result<Server, Error> {
     let trust = server.trust.as_ref().map(|reference| certificates(reference, &format!("{key}.trust")));
     Ok(Server {
+        version: version(server.version),
         management: server.management.clone(),
         send: server.send.clone(),
         message_box: server.message_box.clone(),
@@ -110,7 +129,38 @@ fn server(server: &XtaServer, key: &str) -> Result<Server, Error> {
     })
 }
 
+/// A server of readers has one address.
+fn reader_server(server: &XtaReaderServer, key: &str) -> Result<Server, Error> {
+    let place = format!("{key}.xta_reader.server.trust");
+    let trust = server.trust.as_ref().map(|reference| certificates(reference, &place));
+    Ok(Server {
+        version: version(server.version),
+        management: server.address.clone(),
+        send: Some(server.address.clone()),
+        message_box: None,
+        trust: trust.transpose()?,
+        container_bytes: u64::MAX,
+        as_packages: server.mtom,
+        chosen_by: ChosenBy::Administrator,
+    })
+}
+
 impl Check<'_> {
+    pub(crate) fn xta_reader_server(&self, key: &str, authority: &AuthorityEntry) -> Result<(), Error> {
+        let server = authority.xta_reader.as_ref().and_then(|reader| reader.server.as_ref());
+        let Some(XtaReaderServer { address, trust, .. }) = server else { return Ok(()) };
+        if authority.xta.is_none() {
+            return Err(self.value(key, "who calls a server needs keys: xta = { identity = … }"));
+        }
+        if !address.starts_with("https://") {
+            return Err(self.value(&format!("{key}.address"), "expected https://…"));
+        }
+        match trust {
+            Some(reference) => self.file(&format!("{key}.trust"), reference),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn xta_authority(&self, key: &str, authority: &AuthorityEntry) -> Result<(), Error> {
         if let Some(XtaKeys { identity, party, scheme }) = &authority.xta {
             self.key_pair(&format!("{key}.xta.identity"), identity)?;
@@ -165,9 +215,6 @@ impl Check<'_> {
             if address.is_some_and(|address| !address.starts_with("https://")) {
                 return Err(self.value(&format!("{key}.{name}"), "expected https://…"));
             }
-        }
-        if server.version != XtaVersion::V3 {
-            return Err(self.value(&format!("{key}.version"), "as a client only version 3 is spoken yet"));
         }
         if let Some(reference) = &server.trust {
             self.file(&format!("{key}.trust"), reference)?;

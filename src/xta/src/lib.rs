@@ -1,10 +1,10 @@
 //! XTA 2, the web service by which authorities hand messages to their sender and fetch them from their recipient:
-//! version 3 (web service 2.1.1, namespace `http://xoev.de/transport/xta/211`).
+//! version 3 (web service 2.1.1, namespace `http://xoev.de/transport/xta/211`) and version 5.1.1 (core 3.1.1).
 //!
 //! | module | holds |
 //! |---|---|
 //! | [`model`] | what both versions know: parties, metadata, reports, contents, codes |
-//! | [`v3`] | version 3 on the wire: metadata, requests, answers, faults |
+//! | [`v3`], [`v5`] | a version on the wire: metadata, requests, answers, faults |
 //! | [`container`] | the contents of a message, read and written as a stream |
 //! | [`client`] | requests written and their answers read, for whoever calls a server elsewhere |
 //! | [`server`] | answers a request over a small [`server::Backend`] |

@@ -35,7 +35,7 @@ fn shared(path: &str) -> PathBuf {
     found.canonicalize().unwrap()
 }
 
-fn keys() -> PathBuf {
+pub(crate) fn keys() -> PathBuf {
     shared("samples/osci/TEST-ONLY")
 }
 

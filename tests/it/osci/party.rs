@@ -40,7 +40,7 @@ pub(crate) struct Houses {
 }
 
 /// The configuration of an authority with keys, and a mailbox that is looked into every second.
-fn authority(key: &str, who: &str, url: &str) -> String {
+pub(crate) fn authority(key: &str, who: &str, url: &str) -> String {
     let certificates = keys();
     let folder = certificates.display();
     format!(
@@ -66,7 +66,7 @@ fn partner(key: &str, (cipher, signature): (&str, &str), url: &str, more: &str) 
     )
 }
 
-async fn prepare(engine: &Engine, who: &[&str], edits: &[(&str, &str)], more: &str) -> Gateway {
+pub(crate) async fn prepare(engine: &Engine, who: &[&str], edits: &[(&str, &str)], more: &str) -> Gateway {
     let gateway = Gateway::prepare(Path::new(env!("CARGO_BIN_EXE_amtsbote")), engine).await.unwrap();
     for name in who {
         for kind in ["cipher", "signature"] {

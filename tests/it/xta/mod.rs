@@ -5,6 +5,7 @@ mod bad;
 mod bridge;
 mod party;
 mod replay;
+mod two;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

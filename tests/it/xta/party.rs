@@ -1,5 +1,5 @@
 //! Two gateways hand a case file over by XTA, as clients of a third one that has their message boxes: author and reader on both
-//! sides, over mutual TLS. Receipt and import result come back the same way.
+//! sides, over mutual TLS, each in either version. Receipt and import result come back the same way.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ async fn prepare(engine: &Engine, pki: Option<&Path>, edits: &[(&str, &str)], mo
     gateway
 }
 
-fn private(file: &Path) {
+pub(super) fn private(file: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
@@ -83,15 +83,26 @@ async fn server(engine: &Engine, port: u16) -> Gateway {
     prepare(engine, None, &edits, &more).await
 }
 
-/// The gateway of one of the two, which reaches the other by the server at `port`, and its `sendPort` at `send`.
-async fn house(engine: &Engine, pki: &Path, own: usize, (port, send): (u16, u16)) -> Gateway {
+/// How a version names its ports, in a configuration and in paths.
+type Version = (&'static str, [(&'static str, &'static str); 3]);
+
+const V3: Version =
+    ("3", [("management", "v3/management"), ("send", "v3/send"), ("message_box", "v3/msgbox")]);
+const V5: Version = ("5", [("base", "v5/base"), ("sender", "v5/sender"), ("recipient", "v5/recipient")]);
+
+/// The gateway of one of the two, which reaches the other by the server at `port`, and its port for messages at `send`.
+async fn house(
+    engine: &Engine,
+    pki: &Path,
+    (own, (version, [base, sender, recipient])): (usize, Version),
+    (port, send): (u16, u16),
+) -> Gateway {
     let (key, identity) = KEYS[own];
     let (other, _) = KEYS[1 - own];
-    let server = format!(
-        "management = \"https://127.0.0.1:{port}/xta/v3/management\", \
-         send = \"https://127.0.0.1:{send}/xta/v3/send\", \
-         message_box = \"https://127.0.0.1:{port}/xta/v3/msgbox\", trust = \"file:pki/ca.pem\""
-    );
+    let at =
+        |(name, path): (&str, &str), port: u16| format!("{name} = \"https://127.0.0.1:{port}/xta/{path}\"");
+    let addresses = [at(base, port), at(sender, send), at(recipient, port)].join(", ");
+    let server = format!("version = \"{version}\", {addresses}, trust = \"file:pki/ca.pem\"");
     let authority = format!(
         "key = \"{key}\"\n  xta = {{ identity = {{ key = \"file:pki/{identity}.p12\", \
          password = \"file:pki/pin\" }} }}\n  xta_mailbox = [{{ every_seconds = 1, server = {{ {server} }} }}]"
@@ -108,16 +119,16 @@ async fn house(engine: &Engine, pki: &Path, own: usize, (port, send): (u16, u16)
 }
 
 impl Houses {
-    /// With `breaks`, the county's first answer to a message is lost.
-    async fn open(engine: &Engine, breaks: bool) -> Self {
+    /// The county and the town speak these versions. With `breaks`, the county's first answer to a message is lost.
+    async fn open(engine: &Engine, versions: [Version; 2], breaks: bool) -> Self {
         let port = port();
         let mut server = server(engine, port).await;
         server.start().await.unwrap();
         let pki = server.folder().join("pki");
         let broke = Arc::new(AtomicBool::new(false));
         let send = if breaks { breaking(port, Arc::clone(&broke)).await } else { port };
-        let mut county = house(engine, &pki, 0, (port, send)).await;
-        let mut town = house(engine, &pki, 1, (port, port)).await;
+        let mut county = house(engine, &pki, (0, versions[0]), (port, send)).await;
+        let mut town = house(engine, &pki, (1, versions[1]), (port, port)).await;
         county.start().await.unwrap();
         town.start().await.unwrap();
         Houses { server, county, town, broke }
@@ -173,16 +184,21 @@ async fn carry(mut client: TcpStream, mut server: TcpStream, breaks: bool) -> bo
     }
 }
 
-/// Opens a case file and hands it over; returns the id of the exchange.
-async fn hand_over(county: &Client, to: &str) -> String {
+/// Opens a case file and hands it over; returns the id of the exchange. Another `key` is another file.
+pub(super) async fn hand_over(county: &Client, to: &str, key: &str) -> String {
     let file = json!({ "unit": "63", "publicService": "baugenehmigung", "title": "Anbau (erfunden)" });
-    let file = county.post("/case-files", "file", &file).await.unwrap().expect("file", &[201]).unwrap();
+    let file = county
+        .post("/case-files", &format!("file-{key}"), &file)
+        .await
+        .unwrap()
+        .expect("file", &[201])
+        .unwrap();
     let wanted = json!({ "kind": "handover", "to": to, "objects": [file["id"]], "wantsReceipt": true });
-    let exchange = county.post("/exchanges", "exchange", &wanted).await.unwrap();
+    let exchange = county.post("/exchanges", &format!("exchange-{key}"), &wanted).await.unwrap();
     exchange.expect("exchange", &[202]).unwrap()["id"].as_str().unwrap().to_owned()
 }
 
-async fn status(client: &Client, exchange: &str, wanted: &str) -> Value {
+pub(super) async fn status(client: &Client, exchange: &str, wanted: &str) -> Value {
     client.wait_until(&format!("/exchanges/{exchange}"), |it| it["status"] == wanted).await.unwrap()
 }
 
@@ -199,14 +215,15 @@ async fn messages(client: &Client) -> Vec<String> {
     lines
 }
 
-async fn a_case_file_is_handed_over(engine: &Engine, breaks: bool) {
-    let houses = Houses::open(engine, breaks).await;
+async fn a_case_file_is_handed_over(engine: &Engine, versions: [Version; 2], breaks: bool) {
+    let houses = Houses::open(engine, versions, breaks).await;
     let county = Houses::client(&houses.county, COUNTY, COUNTY_KEY).await;
     let town = Houses::client(&houses.town, TOWN, TOWN_KEY).await;
     let checked = ["partner", "check", TOWN_KEY, "--tenant", COUNTY, "--json"];
     let checked = houses.county.run(&checked).await.unwrap();
     assert_eq!(checked["xta"]["account"]["ok"], true, "{checked}");
-    let exchange = hand_over(&county, TOWN_KEY).await;
+    assert_eq!(checked["xta"]["version"], versions[0].0, "{checked}");
+    let exchange = hand_over(&county, TOWN_KEY, "1").await;
     status(&county, &exchange, "received").await;
     assert_eq!(houses.broke.load(Ordering::Relaxed), breaks);
 
@@ -232,18 +249,18 @@ async fn a_case_file_is_handed_over(engine: &Engine, breaks: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_file_is_handed_over_by_xta_on_sqlite() {
-    a_case_file_is_handed_over(&Engine::Sqlite, false).await;
+    a_case_file_is_handed_over(&Engine::Sqlite, [V3, V5], false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_case_file_is_handed_over_by_xta_on_postgres() {
     match Engine::named("postgres") {
-        Ok(engine) => a_case_file_is_handed_over(&engine, false).await,
+        Ok(engine) => a_case_file_is_handed_over(&engine, [V5, V3], false).await,
         Err(_) => eprintln!("SKIPPED: AMTSBOTE_TEST_POSTGRES names no PostgreSQL server"),
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_whose_answer_is_lost_is_asked_about_and_arrives_once() {
-    a_case_file_is_handed_over(&Engine::Sqlite, true).await;
+    a_case_file_is_handed_over(&Engine::Sqlite, [V5, V5], true).await;
 }

@@ -7,6 +7,7 @@ use seal::x509::Certificate;
 use serde::{Deserialize, Serialize};
 
 use super::transport;
+use crate::Wanted;
 use crate::house::{House, Kind, OsciMode, Reads, XtaProfile, XtaVersion};
 
 /// Most ways of one authority.
@@ -84,8 +85,10 @@ pub struct EntryXta {
     #[serde(default)]
     pub version: XtaVersion,
     /// `managementPort`; in version 5 `transport.base`.
+    #[serde(alias = "base")]
     pub management: String,
     /// `sendPort`; in version 5 `sender`.
+    #[serde(alias = "sender")]
     pub send: String,
     /// Certificates that that of the server must go back to; empty: those of the system.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -116,9 +119,11 @@ fn yes() -> bool {
 }
 
 impl Entry {
-    /// The way by a transport that a message of this public service takes.
-    pub fn way(&self, kind: Kind, service: Option<&str>) -> Option<&EntryWay> {
-        self.ways.iter().find(|way| way.kind() == kind && way.is_for(service))
+    /// The way by a transport that a message takes: of those for its public service the first that is large enough, or the first.
+    pub fn way(&self, kind: Kind, wanted: Wanted<'_>) -> Option<&EntryWay> {
+        let suited = || self.ways.iter().filter(|way| way.kind() == kind && way.is_for(wanted.service));
+        let is_enough = |way: &&EntryWay| wanted.bytes.is_none_or(|bytes| bytes <= way.limit());
+        suited().find(is_enough).or_else(|| suited().next())
     }
 
     /// Whether a service is offered, by its address; nothing if nobody has said.
@@ -143,14 +148,11 @@ impl Entry {
 
     /// All ways, one for each transport, looked at for what is to be sent.
     pub(crate) fn told(&self, house: &House, source: Source, asked: &Asked<'_>) -> Vec<Way> {
-        let mut picked: Vec<&EntryWay> = vec![];
-        for way in &self.ways {
-            match picked.iter_mut().find(|other| other.kind() == way.kind()) {
-                None => picked.push(way),
-                Some(other) if !other.is_for(asked.service) && way.is_for(asked.service) => *other = way,
-                Some(_) => {}
-            }
-        }
+        let wanted = Wanted { from: asked.from, service: asked.service, bytes: asked.bytes };
+        let is_picked = |way: &&EntryWay| {
+            let first = || self.ways.iter().find(|other| other.kind() == way.kind());
+            self.way(way.kind(), wanted).or_else(first).is_some_and(|picked| std::ptr::eq(picked, *way))
+        };
         let told = |way: &EntryWay| {
             let reach = Reach {
                 authority: self.authority.clone(),
@@ -163,7 +165,7 @@ impl Entry {
             };
             house.way_out(reach, way.until(), asked).demand(way.is_for(asked.service), NOT_OFFERED)
         };
-        picked.into_iter().map(told).collect()
+        self.ways.iter().filter(is_picked).map(told).collect()
     }
 
     /// What is wrong, as the place within the entry.

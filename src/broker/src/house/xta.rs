@@ -39,12 +39,13 @@ pub struct XtaServer {
     #[serde(default)]
     pub version: XtaVersion,
     /// `managementPort`; in version 5 `transport.base`.
+    #[serde(alias = "base")]
     pub management: String,
     /// `sendPort`; in version 5 `sender`. Needed to send.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "sender", skip_serializing_if = "Option::is_none")]
     pub send: Option<String>,
     /// `msgBoxPort`; in version 5 `recipient`. Needed to fetch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, alias = "recipient", skip_serializing_if = "Option::is_none")]
     pub message_box: Option<String>,
     /// Reference to the file of the certificates that that of the server must go back to; absent: those of the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,7 +87,7 @@ pub enum XtaProfile {
 }
 
 /// How the readers of an authority answer at once (`sendMessageSync`): they fetch, and answer by a message of their own, which the
-/// sender waits for.
+/// sender waits for; or they have a server.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct XtaReader {
@@ -99,6 +100,26 @@ pub struct XtaReader {
     /// Services that are not offered in this way.
     #[serde(default)]
     pub only_asynchronous: Vec<String>,
+    /// Their server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<XtaReaderServer>,
+}
+
+/// A server of readers, which messages are put to: `deliverMessage` of version 5, `sendMessageSync` of version 3.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct XtaReaderServer {
+    /// Its version.
+    #[serde(default)]
+    pub version: XtaVersion,
+    /// Its address: `reader` of version 5, `sendPort` of version 3.
+    pub address: String,
+    /// Reference to the file of the certificates that that of the server must go back to; absent: those of the system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<String>,
+    /// Whether requests are packages (MTOM); otherwise contents stand in them as base64.
+    #[serde(default = "yes")]
+    pub mtom: bool,
 }
 
 /// A message box of an authority at a server of XTA, which messages are fetched from.

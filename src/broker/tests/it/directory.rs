@@ -225,8 +225,30 @@ async fn an_imported_entry_is_a_way_with_its_services_limits_and_the_end_of_its_
     assert_eq!((entry.offers("urn:abfall"), entry.offers("urn:x")), (Some(true), None));
     assert!(entry.encryption_certificate("urn:abfall").is_some());
     assert!(entry.encryption_certificate("urn:x").is_none());
-    assert!(entry.way(Kind::Osci, Some("abfall")).is_some_and(|way| way.most_bytes == 2_000_000));
+    let wanted = Wanted { service: Some("abfall"), ..Wanted::default() };
+    assert!(entry.way(Kind::Osci, wanted).is_some_and(|way| way.most_bytes == 2_000_000));
     assert!(broker.entry("lippstadt", &key("bab:1")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn of_several_ways_by_one_transport_the_first_that_is_large_enough_is_taken_in_its_place() {
+    let gateway = Gateway::start().await;
+    let (broker, ours, pem) = (&gateway.broker, caller("soest", "63"), pem());
+    let of_size = |mut way: Value, bytes: u64| {
+        way["mostBytes"] = json!(bytes);
+        way
+    };
+    let all = vec![of_size(xta(&pem), 10), of_size(osci(&pem), 20), of_size(xta(&pem), 30)];
+    import(broker, &ours, json!([entry("bab:1", all)]), false, false).await;
+    for (bytes, used, most) in
+        [(None, "xta", 10), (Some(10), "xta", 10), (Some(20), "osci", 20), (Some(30), "xta", 30)]
+    {
+        let ways = ways(broker, &ours, "bab:1", Wanted { bytes, ..Wanted::default() }).await;
+        let first = ways.iter().find(|way| way.is_usable()).unwrap();
+        assert_eq!((first.reach.transport.name(), first.reach.most_bytes), (used, most), "{bytes:?}");
+    }
+    let none = ways(broker, &ours, "bab:1", Wanted { bytes: Some(31), ..Wanted::default() }).await;
+    assert!(none.iter().all(|way| way.obstacle == Some("message.too-large-for-recipient")));
 }
 
 /// Knows one authority, or fails.

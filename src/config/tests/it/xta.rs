@@ -184,7 +184,18 @@ fn readers_that_answer_at_once_must_fetch_and_are_waited_for_in_bounds() {
     let config = Config::parse(&reader("only_synchronous = [\"urn:a\"]"), Path::new("/")).unwrap();
     let read = config.tenants[0].authorities[0].xta_reader.as_ref().unwrap();
     assert_eq!((read.within_seconds, read.only_synchronous.len()), (30, 1));
+    let server = |keys: &str, address: &str| {
+        with(&format!(
+            "xta_box = true\n{keys}xta_reader = {{ server = {{ version = \"5\", address = \"{address}\" }} }}\n"
+        ))
+    };
+    let keys = "xta = { identity = { key = \"file:a.p12\" } }\n";
+    let config = Config::parse(&server(keys, "https://xta.test/reader"), Path::new("/")).unwrap();
+    let found = config.tenants[0].authorities[0].xta_reader.as_ref().unwrap().server.as_ref().unwrap();
+    assert_eq!((found.address.as_str(), found.mtom), ("https://xta.test/reader", true));
     for (text, key) in [
+        (server("", "https://xta.test/reader"), "tenant[0].authority[0].xta_reader.server"),
+        (server(keys, "http://xta.test/reader"), "tenant[0].authority[0].xta_reader.server.address"),
         (with("xta_reader = {}\n"), "tenant[0].authority[0].xta_reader"),
         (reader("within_seconds = 0"), "tenant[0].authority[0].xta_reader.within_seconds"),
         (reader("within_seconds = 121"), "tenant[0].authority[0].xta_reader.within_seconds"),
@@ -219,4 +230,40 @@ fn an_author_at_a_server_is_one_partner_of_a_tenant() {
         Ok(())
     );
     assert_eq!(both(["", ""], ["party = \"bab:00000078\"", "scheme = \"x\""]), Err("config.duplicate"));
+}
+
+#[test]
+fn servers_of_partners_are_of_either_version_and_named_as_in_theirs() {
+    use broker::house::XtaVersion::{V3, V5};
+    let partner = |server: &str| {
+        format!(
+            "{EXAMPLE}\n[[partner]]\nauthority = \"bab:00000077\"\nname = \"P\"\nreads = []\nmost_bytes = 1\n\
+             xta = {{ server = {{ {server} }} }}\n"
+        )
+    };
+    let address = |port: &str| format!("https://xta.test/{port}");
+    let v3 = format!("management = \"{}\", send = \"{}\"", address("m"), address("s"));
+    let v5 = format!(
+        "version = \"5\", base = \"{}\", sender = \"{}\", recipient = \"{}\"",
+        address("m"),
+        address("s"),
+        address("r")
+    );
+    for (server, version, message_box) in [(&v3, V3, None), (&v5, V5, Some(address("r")))] {
+        let config = Config::parse(&partner(server), Path::new("/")).unwrap();
+        let found = &config.partners.last().unwrap().xta.as_ref().unwrap().server;
+        let addresses = (&found.management, found.send.as_ref(), found.message_box.as_ref());
+        assert_eq!(
+            (found.version, addresses),
+            (version, (&address("m"), Some(&address("s")), message_box.as_ref()))
+        );
+    }
+    for (server, key) in [
+        (v5.replace("\"5\"", "\"4\""), "xta.server.version"),
+        (v5.replace("https://xta.test/s", "http://xta.test/s"), "xta.server.send"),
+        (format!("management = \"{}\", {v5}", address("m")), "xta.server"),
+    ] {
+        let error = Config::parse(&partner(&server), Path::new("/")).err().unwrap().to_string();
+        assert!(error.contains(key), "{error}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Synchronous services (`sendMessageSync`): the message is taken in and waits in the message box of its reader, who answers by a
 //! message of their own that says what it answers (`In-Reply-To`). The sender waits for it. Whoever waits looks into the store, so the
-//! reader may fetch and answer at any node.
+//! reader may fetch and answer at any node. A reader with a server of its own is asked there first.
 
 use std::time::Duration;
 
@@ -92,7 +92,12 @@ impl Boxes {
     /// 9032.
     pub(super) async fn answer_to(&self, asked: &Asked) -> Result<Reply> {
         let own = self.answering(&asked.tenant, &asked.reader).ok_or(Fault::ONLY_ASYNCHRONOUS)?;
-        let until = Instant::now() + Duration::from_secs(own.within_seconds.into());
+        let within = Duration::from_secs(own.within_seconds.into());
+        let until = Instant::now() + within;
+        if let Err(error) = self.put_to_reader(asked, within).await {
+            self.come_to_nothing(asked).await?;
+            return Err(error);
+        }
         loop {
             if let Some(reply) = self.answered(asked).await? {
                 return Ok(reply);
@@ -102,12 +107,16 @@ impl Boxes {
             }
             sleep(EVERY).await;
         }
+        self.come_to_nothing(asked).await?;
+        Err(Fault::DELIVERY.into())
+    }
+
+    /// Gives a message back that was not answered, unless its reader has closed it.
+    async fn come_to_nothing(&self, asked: &Asked) -> Result<()> {
         let sent = self.relay.sent(&asked.member, &asked.ticket).await.map_err(|error| failed(&error))?;
-        let Some(sent) = sent else { return Err(Fault::DELIVERY.into()) };
+        let Some(sent) = sent else { return Ok(()) };
         match self.relay.give_back(&asked.member, sent.message, NOT_ANSWERED).await {
-            Ok(()) | Err(broker::Error::Model(model::Error::WrongState { .. })) => {
-                Err(Fault::DELIVERY.into())
-            }
+            Ok(()) | Err(broker::Error::Model(model::Error::WrongState { .. })) => Ok(()),
             Err(error) => Err(failed(&error)),
         }
     }

@@ -2,6 +2,7 @@
 //! in lower case, since they are compared without regard to case; a party's message box is a mailbox of the relay.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use broker::house::XtaReader;
@@ -13,6 +14,7 @@ use xta::model::{Availability, Key, MetaData, Party, Record, Report, Severity, S
 use xta::{Error, Fault, Result};
 
 use super::account::Account;
+use super::asking::Readers;
 use super::kept::KeptMeta;
 use super::{letter, timeline};
 
@@ -40,12 +42,19 @@ pub struct Boxes {
     pub(super) broker: Broker,
     pub(super) relay: Relay,
     pub(super) settings: BoxSettings,
+    /// Servers of readers.
+    pub(super) readers: Option<Arc<dyn Readers>>,
 }
 
 impl Boxes {
     /// Message boxes in this broker.
     pub fn new(broker: &Broker, settings: BoxSettings) -> Self {
-        Boxes { broker: broker.clone(), relay: broker.relay(), settings }
+        Boxes { broker: broker.clone(), relay: broker.relay(), settings, readers: None }
+    }
+
+    /// The same, whose readers have servers.
+    pub fn with_readers(self, readers: Arc<dyn Readers>) -> Self {
+        Boxes { readers: Some(readers), ..self }
     }
 
     /// The present moment by the gateway's clock.
@@ -53,9 +62,9 @@ impl Boxes {
         self.broker.now()
     }
 
-    /// Whether it may take long to look at contents: they are shown to a scanner.
+    /// Whether somebody else may be waited for: a scanner, or the server of a reader.
     pub(super) fn may_wait(&self) -> bool {
-        self.broker.has_scanner()
+        self.broker.has_scanner() || self.readers.is_some()
     }
 
     /// Leaves an audit event of a refusal. If that fails, the refusal stands all the same.

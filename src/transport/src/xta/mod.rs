@@ -10,6 +10,7 @@
 //! | `boxes` | what an account may have done: message ids, reports, taking back |
 //! | `sending` | messages that are taken in |
 //! | `answering` | messages whose senders wait for the answer |
+//! | `asking` | such messages for readers with a server of their own |
 //! | `reading` | message boxes that are looked through |
 //! | `cursor` | where looking through a message box goes on |
 //! | `package` | the contents of a message as they are kept |
@@ -23,6 +24,7 @@ mod account;
 mod accounts;
 pub(crate) mod along;
 mod answering;
+mod asking;
 mod boxes;
 mod cursor;
 mod desk;
@@ -48,9 +50,11 @@ use model::{Authority, Clock};
 use crate::Judging;
 use crate::revocation::Revocation;
 use accounts::Accounts;
+use party::{ReaderAt, ReaderServers};
 
 pub use account::Account;
 pub use accounts::AccountEntry;
+pub use asking::{Question, Readers};
 pub use boxes::{BoxSettings, Boxes};
 pub use door::{Door, router};
 
@@ -66,6 +70,8 @@ pub struct Settings {
     pub message_id: Duration,
     /// Whether contents of the standards of the house are checked before they are taken in.
     pub check: bool,
+    /// Servers of readers.
+    pub readers: Vec<ReaderAt>,
 }
 
 /// The door to a server over this broker. To be called within the runtime that carries the broker.
@@ -74,6 +80,8 @@ pub struct Settings {
 /// [`net::Error`] if the address of a responder is none.
 pub fn door(broker: &Broker, settings: Settings, clock: Arc<dyn Clock>) -> Result<Door, net::Error> {
     let revocation = Revocation::of(settings.judging, Arc::clone(&clock))?;
+    let servers = (!settings.readers.is_empty())
+        .then(|| ReaderServers::new(broker, settings.readers, Arc::clone(&clock)));
     let accounts = Accounts::new(settings.accounts, revocation, broker.house(), clock);
     let boxes = BoxSettings {
         server: settings.server,
@@ -82,7 +90,11 @@ pub fn door(broker: &Broker, settings: Settings, clock: Arc<dyn Clock>) -> Resul
         fetching: fetching(broker),
         readers: readers(broker),
     };
-    Ok(Door::new(accounts, Boxes::new(broker, boxes), broker.clone()))
+    let mut boxes = Boxes::new(broker, boxes);
+    if let Some(servers) = servers {
+        boxes = boxes.with_readers(Arc::new(servers));
+    }
+    Ok(Door::new(accounts, boxes, broker.clone()))
 }
 
 /// Authorities whose readers fetch by XTA, each with its tenant.

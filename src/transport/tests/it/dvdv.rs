@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use broker::Wanted;
 use broker::directory::Registry;
 use broker::house::Kind;
 use model::Authority;
@@ -243,13 +244,14 @@ async fn the_services_of_an_organisation_that_are_valid_and_wanted_are_ways_to_i
     let bed = Bed::new().await;
     let entry = bed.dvdv.look_up(&"bab:15088".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!((entry.name.as_str(), entry.ways.len()), ("Kreis Soest", 2), "{entry:?}");
-    let osci = entry.way(Kind::Osci, Some("baugenehmigung")).unwrap();
+    let osci =
+        entry.way(Kind::Osci, Wanted { service: Some("baugenehmigung"), ..Wanted::default() }).unwrap();
     assert_eq!((osci.most_bytes, osci.service_uris.as_slice()), (1_000, [OSCI_URI.to_owned()].as_slice()));
     let reach = osci.osci.as_ref().unwrap();
     assert_eq!(reach.intermediary, "http://osci.example/in");
     assert_eq!(reach.recipient_certificate, bed.simulator.pem, "as PEM, as OpenSSL writes it");
     assert!(reach.answers_by.is_some());
-    let xta = entry.way(Kind::Xta, None).unwrap().xta.as_ref().unwrap();
+    let xta = entry.way(Kind::Xta, Wanted::default()).unwrap().xta.as_ref().unwrap();
     assert_eq!(
         (xta.management.as_str(), xta.send.as_str()),
         ("https://xta.example/m", "https://xta.example/s")

@@ -4,7 +4,9 @@
 //! | module | holds |
 //! |---|---|
 //! | `reply` | an answer, read as far as it is asked for |
-//! | `v3` | bodies of requests written, bodies of answers and faults read |
+//! | `fault` | faults, read |
+//! | `v3`, `v5` | bodies of requests written, bodies of answers read |
+//! | `answer` | what answers of both versions have in common |
 //!
 //! What is read is read leniently: servers of the field leave out what the schema demands.
 
@@ -15,16 +17,18 @@ use soap::addressing::{self, message_id};
 pub use soap::message::Limits;
 use soap::message::{Outgoing, Package, content_type};
 
+mod answer;
+mod fault;
 mod reply;
 mod v3;
+mod v5;
 
 pub use reply::{Reply, Sink};
 
 use crate::model::{MetaData, Party, Version};
-use crate::server::backend::Contents;
-use crate::v3::answer::block;
-use crate::v3::metadata;
-use crate::v3::names::Operation;
+use crate::server::Operation;
+use crate::server::backend::{Contents, Selector};
+use crate::v5::metadata::Ids;
 use crate::{Result, container};
 
 /// Bytes of a request that are kept in memory; what is more lies in a file.
@@ -38,6 +42,8 @@ pub const ACCEPT: &str = "application/soap+xml, multipart/related";
 /// A caller of servers of XTA.
 #[derive(Debug, Clone)]
 pub struct Client {
+    /// Which version it speaks.
+    pub version: Version,
     /// Whom it speaks for.
     pub party: Party,
     /// Whether requests are packages (MTOM); otherwise contents stand in them as base64.
@@ -60,11 +66,14 @@ pub enum Call<'a> {
     Send(&'a MetaData, &'a dyn Contents),
     /// `sendMessageSync`.
     SendSync(&'a MetaData, &'a dyn Contents),
-    /// `getStatusList` of all that lies in the message box, this many entries.
-    StatusList(u32),
+    /// `deliverMessage` at the server of a reader, which in version 3 takes `sendMessageSync`.
+    Deliver(&'a MetaData, &'a dyn Contents),
+    /// `getStatusList`: this many entries of those that the selector fits. Version 5 has no word for all, only for those that are
+    /// new and for those that need not be; it selects by ids or by what else there is, not by both, and not by what is answered.
+    StatusList(&'a Selector, u32),
     /// `getMessage` with a message id.
     Message(&'a str),
-    /// `close`: a message id, and the iterator by which it was found.
+    /// `close`: a message id, and the iterator by which it was found. Version 5 has none.
     Close(&'a str, &'a str),
 }
 
@@ -81,24 +90,26 @@ pub struct Request {
 }
 
 impl Call<'_> {
-    /// Its operation.
-    pub fn operation(&self) -> Operation {
+    /// Its operation in a version.
+    pub fn operation(&self, version: Version) -> Operation {
+        match version {
+            Version::V3 => Operation::V3(v3::request::operation(self)),
+            Version::V5 => Operation::V5(v5::request::operation(self)),
+        }
+    }
+
+    fn meta(&self) -> Option<&MetaData> {
         match self {
-            Call::CheckAccountActive => Operation::CheckAccountActive,
-            Call::LookupService(_) => Operation::LookupService,
-            Call::CreateMessageId => Operation::CreateMessageId,
-            Call::TransportReport(_) => Operation::GetTransportReport,
-            Call::Send(..) => Operation::SendMessage,
-            Call::SendSync(..) => Operation::SendMessageSync,
-            Call::StatusList(_) => Operation::GetStatusList,
-            Call::Message(_) => Operation::GetMessage,
-            Call::Close(..) => Operation::Close,
+            Call::Send(meta, _) | Call::SendSync(meta, _) | Call::Deliver(meta, _) => Some(meta),
+            _ => None,
         }
     }
 
     fn contents(&self) -> Option<&dyn Contents> {
         match self {
-            Call::Send(_, contents) | Call::SendSync(_, contents) => Some(*contents),
+            Call::Send(_, contents) | Call::SendSync(_, contents) | Call::Deliver(_, contents) => {
+                Some(*contents)
+            }
             _ => None,
         }
     }
@@ -110,26 +121,59 @@ impl Client {
     /// # Errors
     /// If contents cannot be read, or are no message with its attachments.
     pub fn request(&self, address: &str, call: &Call<'_>) -> Result<Request> {
-        let operation = call.operation();
+        let operation = call.operation(self.version);
         let message_id = message_id(seal::random_bytes()?);
         let head = addressing::Request { action: operation.action(), to: address, message_id: &message_id };
-        let mut blocks = vec![self.own_block(call)?];
+        let mut ids = Ids::default();
+        let mut blocks = match self.version {
+            Version::V3 => vec![v3::request::block(&self.party, call.meta())?],
+            Version::V5 => v5::request::blocks(&self.party, call.meta(), &mut ids)?,
+        };
         blocks.extend(head.blocks());
         let sink = BufWriter::new(Staging::new(MEMORY, u64::MAX));
         let (content_type, sink) = match self.as_packages {
-            true => in_parts(sink, &blocks, call)?,
-            false => (content_type(Some(operation.action()))?, write_envelope(sink, &blocks, call, false)?),
+            true => self.in_parts(sink, &blocks, call, &mut ids)?,
+            false => {
+                let sink = self.write_envelope(sink, &blocks, (call, false), &mut ids)?;
+                (content_type(Some(operation.action()))?, sink)
+            }
         };
         let body = sink.into_inner().map_err(io::IntoInnerError::into_error)?.finish();
         Ok(Request { operation, message_id, content_type, body })
     }
 
-    /// The header block of XTA: who calls, or the envelope of the message.
-    fn own_block(&self, call: &Call<'_>) -> Result<String> {
-        match call {
-            Call::Send(meta, _) | Call::SendSync(meta, _) => block(|writer| metadata::write(writer, meta)),
-            _ => block(|writer| v3::request::author(writer, &self.party)),
+    /// A package: the envelope, then each content as it is.
+    fn in_parts<W: Write>(
+        &self,
+        sink: W,
+        blocks: &[String],
+        call: &Call<'_>,
+        ids: &mut Ids,
+    ) -> Result<(String, W)> {
+        let action = call.operation(self.version).action();
+        let package = Package::new(seal::random_bytes()?, Some(action))?;
+        let mut parts = package.begin(sink)?;
+        self.write_envelope(&mut parts, blocks, (call, true), ids)?;
+        if let Some(contents) = call.contents() {
+            container::write_parts(&mut parts, contents, self.version)?;
         }
+        Ok((package.content_type()?, parts.finish()?))
+    }
+
+    fn write_envelope<W: Write>(
+        &self,
+        sink: W,
+        blocks: &[String],
+        (call, in_package): (&Call<'_>, bool),
+        ids: &mut Ids,
+    ) -> Result<W> {
+        let mut envelope = Outgoing::new(sink, blocks)?;
+        match (call.contents(), self.version) {
+            (Some(contents), version) => container::write(envelope.body(), contents, in_package, version)?,
+            (None, Version::V3) => v3::request::write(envelope.body(), call)?,
+            (None, Version::V5) => v5::request::write(envelope.body(), call, ids)?,
+        }
+        Ok(envelope.finish()?)
     }
 
     /// Begins to read what a server answered, up to its body.
@@ -145,9 +189,9 @@ impl Client {
         content_type: &str,
         body: R,
     ) -> Result<Reply<R>> {
-        let limits = match request.operation {
-            Operation::GetMessage | Operation::SendMessageSync => self.limits,
-            _ => Limits {
+        let limits = match request.operation.answers_with_message() {
+            true => self.limits,
+            false => Limits {
                 root_bytes: SMALL,
                 envelope_bytes: self.limits.envelope_bytes.min(SMALL),
                 package_bytes: self.limits.package_bytes.min(SMALL),
@@ -156,24 +200,4 @@ impl Client {
         };
         Reply::open(request, (status, content_type), body, limits)
     }
-}
-
-/// A package: the envelope, then each content as it is.
-fn in_parts<W: Write>(sink: W, blocks: &[String], call: &Call<'_>) -> Result<(String, W)> {
-    let package = Package::new(seal::random_bytes()?, Some(call.operation().action()))?;
-    let mut parts = package.begin(sink)?;
-    write_envelope(&mut parts, blocks, call, true)?;
-    if let Some(contents) = call.contents() {
-        container::write_parts(&mut parts, contents, Version::V3)?;
-    }
-    Ok((package.content_type()?, parts.finish()?))
-}
-
-fn write_envelope<W: Write>(sink: W, blocks: &[String], call: &Call<'_>, in_package: bool) -> Result<W> {
-    let mut envelope = Outgoing::new(sink, blocks)?;
-    match call.contents() {
-        Some(contents) => container::write(envelope.body(), contents, in_package, Version::V3)?,
-        None => v3::request::write(envelope.body(), call)?,
-    }
-    Ok(envelope.finish()?)
 }

@@ -78,6 +78,36 @@ pub enum Operation {
     V5(v5::names::Operation),
 }
 
+impl Operation {
+    /// Action of its request.
+    pub fn action(self) -> &'static str {
+        match self {
+            Operation::V3(operation) => operation.action(),
+            Operation::V5(operation) => operation.action(),
+        }
+    }
+
+    /// Where it is asked for.
+    pub fn port(self) -> Port {
+        match self {
+            Operation::V3(operation) => Port::V3(operation.port()),
+            Operation::V5(operation) => Port::V5(operation.port()),
+        }
+    }
+
+    /// Whether its answer may hold a message.
+    pub(crate) fn answers_with_message(self) -> bool {
+        use v3::names::Operation::{GetMessage, GetNextMessage, SendMessageSync};
+        use v5::names::Operation as Core;
+        match self {
+            Operation::V3(operation) => matches!(operation, GetMessage | GetNextMessage | SendMessageSync),
+            Operation::V5(operation) => {
+                matches!(operation, Core::GetMessage | Core::SendMessageSync | Core::DeliverMessage)
+            }
+        }
+    }
+}
+
 /// A request as it came over HTTP.
 pub struct Request<R> {
     /// Whose path it was sent to.

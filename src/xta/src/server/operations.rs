@@ -52,7 +52,9 @@ impl Body {
         match (self, version) {
             (Body::Empty | Body::Contents(_) | Body::Reply(_), _) => Ok(()),
             (Body::MessageId(id), Version::V3) => answer::message_id(writer, id),
-            (Body::MessageId(id), Version::V5) => v5::answer::message_id(writer, id),
+            (Body::MessageId(id), Version::V5) => {
+                v5::answer::message_id(writer, id, &mut v5::metadata::Ids::default())
+            }
             (Body::Services(found), Version::V3) => answer::lookup(writer, found),
             (Body::Services(found), Version::V5) => v5::answer::lookup(writer, found),
             (Body::Report(report), Version::V3) => answer::report(writer, report),

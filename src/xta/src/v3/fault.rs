@@ -67,7 +67,8 @@ fn entry(fault: Fault) -> (u16, &'static str, &'static str) {
     known.unwrap_or(CODES[0])
 }
 
-fn element(exception: Exception) -> &'static str {
+/// Element of an exception. What only version 5 has is told by what comes nearest.
+pub(crate) fn element(exception: Exception) -> &'static str {
     match exception {
         Exception::PermissionDenied => "PermissionDeniedException",
         Exception::ParameterIsNotValid

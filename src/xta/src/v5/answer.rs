@@ -17,9 +17,9 @@ const RECORD_TYPES: (&str, &str) = ("urn:xoev-de:kosit:codeliste:xta.core.record
 /// What reasons why there is no message begin with. The path is not that of version 3.
 const REASONS: &str = "http://www.osci.eu/ws/2008/05/transport/MessageBox/reasons";
 
-/// `XTAMessageID`: the id that was issued.
-pub(crate) fn message_id<W: Write>(writer: &mut Writer<W>, id: &str) -> Result<()> {
-    writer.start("c:XTAMessageID", &[("xmlns:c", CORE), ("id", &Ids::default().next_id())])?;
+/// `XTAMessageID`: the id that was issued, or the message that is meant.
+pub(crate) fn message_id<W: Write>(writer: &mut Writer<W>, id: &str, ids: &mut Ids) -> Result<()> {
+    writer.start("c:XTAMessageID", &[("xmlns:c", CORE), ("id", &ids.next_id())])?;
     writer.text(id)?;
     Ok(writer.end()?)
 }

@@ -14,8 +14,8 @@ use ::osci::content::write::{Author, Maker, NewContainer, NewContent, NewPart};
 use ::osci::message::{Certificates, Named, SelectionRule};
 use ::xta::v3::header::ID as METADATA_ID;
 use async_trait::async_trait;
-use broker::Notebook;
 use broker::house::{OSCI_ADAPTER, OsciMode};
+use broker::{Notebook, Wanted};
 use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt};
 use model::{Authority, Failure, Id};
 use seal::xmlenc::Staging;
@@ -56,6 +56,8 @@ pub struct Parcel {
     pub to: Authority,
     /// Public service that it is about.
     pub service: Option<String>,
+    /// Its size, if that is known before it is read.
+    pub bytes: Option<u64>,
     /// What stands outside of the encryption: no personal data.
     pub subject: Option<String>,
     /// Name of the file.
@@ -64,6 +66,12 @@ pub struct Parcel {
     pub header: Option<String>,
     /// Whether it is a container of XTA, whose contents are sent one by one.
     pub is_container: bool,
+}
+
+impl Parcel {
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { from: Some(&self.from), service: self.service.as_deref(), bytes: self.bytes }
+    }
 }
 
 impl Courier {
@@ -103,7 +111,7 @@ impl Courier {
     pub async fn try_dialog(&self, from: Authority, to: Authority) -> Result<(), Failure> {
         let inner = Arc::clone(&self.0);
         let tried = move || {
-            let (party, partner) = inner.ends(&from, &to, None)?;
+            let (party, partner) = inner.ends(&from, &to, Wanted::default())?;
             inner.open(party, &partner).map(Session::close)
         };
         blocking(tried).await.map_err(|error| verdict::ours(&error))?
@@ -133,7 +141,7 @@ impl Adapter for Courier {
 
 impl Inner {
     fn send(&self, parcel: &Parcel, content: impl Read) -> Result<Receipt, Failure> {
-        let (party, partner) = self.ends(&parcel.from, &parcel.to, parcel.service.as_deref())?;
+        let (party, partner) = self.ends(&parcel.from, &parcel.to, parcel.wanted())?;
         let partner = partner.as_ref();
         self.parties.0.lines.vetting.demand(&partner.recipient)?;
         // Made first: no dialog waits for a large message.
@@ -146,7 +154,7 @@ impl Inner {
 
     fn found(&self, parcel: &Parcel) -> Result<Option<Receipt>, Failure> {
         let Some(remembered) = self.remembered(parcel)? else { return Ok(None) };
-        let (party, partner) = self.ends(&parcel.from, &parcel.to, parcel.service.as_deref())?;
+        let (party, partner) = self.ends(&parcel.from, &parcel.to, parcel.wanted())?;
         let partner = partner.as_ref();
         let Some(id) = remembered.at(at(partner)) else {
             return Err(verdict::unclear("it was given to another intermediary".to_owned()));
@@ -163,13 +171,13 @@ impl Inner {
         &self,
         from: &Authority,
         to: &Authority,
-        service: Option<&str>,
+        wanted: Wanted<'_>,
     ) -> Result<(&Party, Arc<Partner>), Failure> {
         let parties = &self.parties.0;
         let party = parties.own.get(from).ok_or_else(|| {
             Failure::permanent("osci-party.no-keys", "the authority has no keys for OSCI-Transport")
         })?;
-        let partner = parties.lines.runtime.block_on(self.parties.partner(&party.tenant, to, service))?;
+        let partner = parties.lines.runtime.block_on(self.parties.partner(&party.tenant, to, wanted))?;
         let partner = partner.ok_or_else(|| {
             Failure::permanent("osci-party.no-partner", "the partner is not reached by OSCI-Transport")
         })?;
@@ -399,6 +407,7 @@ fn parcel(delivery: &Delivery) -> Result<Parcel, Failure> {
         from: authority("from")?,
         to: authority("to")?,
         service: text("service").map(str::to_owned),
+        bytes: delivery.detail["size"].as_u64(),
         subject: Some(words).filter(|words| !words.is_empty()),
         name: text("fileName").unwrap_or("message").to_owned(),
         header: header_of(&delivery.detail)

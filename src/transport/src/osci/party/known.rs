@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use broker::Wanted;
 use broker::directory::EntryOsci;
 use broker::house::Kind;
 use model::{Authority, Failure};
@@ -10,7 +11,7 @@ use seal::x509::Certificate;
 use super::{Line, Parties, Partner, verdict};
 
 impl Parties {
-    /// How a partner of a tenant is reached with messages of a public service; nothing if it is not reached by an intermediary.
+    /// How a partner of a tenant is reached with what is to be sent; nothing if it is not reached by an intermediary.
     /// The configuration comes before any entry.
     ///
     /// # Errors
@@ -19,14 +20,14 @@ impl Parties {
         &self,
         tenant: &str,
         to: &Authority,
-        service: Option<&str>,
+        wanted: Wanted<'_>,
     ) -> Result<Option<Arc<Partner>>, Failure> {
         if let Some(partner) = self.0.partners.get(to) {
             return Ok(Some(Arc::clone(partner)));
         }
         let found = self.0.broker.entry(tenant, to).await.map_err(|error| verdict::broker(&error))?;
         let Some((_, entry)) = found else { return Ok(None) };
-        let Some(osci) = entry.way(Kind::Osci, service).and_then(|way| way.osci.as_ref()) else {
+        let Some(osci) = entry.way(Kind::Osci, wanted).and_then(|way| way.osci.as_ref()) else {
             return Ok(None);
         };
         self.0.lines.callee.permits(&osci.intermediary)?;

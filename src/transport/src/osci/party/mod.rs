@@ -34,8 +34,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::osci::transport::Limits;
-use broker::Broker;
 use broker::house::{Ends, OSCI_ADAPTER, OsciMode};
+use broker::{Broker, Wanted};
 use model::{Authority, Clock, Failure, Timestamp};
 use net::Egress;
 use seal::algorithm::{Policy, SignatureMethod};
@@ -198,7 +198,9 @@ impl Parties {
         to: &Authority,
     ) -> Result<Vec<(&'static str, Certificate)>, Failure> {
         let Some(party) = self.0.own.get(from) else { return Ok(Vec::new()) };
-        let Some(partner) = self.partner(&party.tenant, to, None).await? else { return Ok(Vec::new()) };
+        let Some(partner) = self.partner(&party.tenant, to, Wanted::default()).await? else {
+            return Ok(Vec::new());
+        };
         let ciphers = party.cipher.iter().map(|own| ("cipher", own.certificate().clone()));
         let named = [
             ("signer", party.signer.certificate().clone()),

@@ -8,11 +8,11 @@ use std::io::Read;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use broker::Notebook;
 use broker::house::XTA_ADAPTER;
+use broker::{Notebook, Wanted};
 use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Followed, Health, Receipt};
 use model::{Authority, Failure, FailureKind};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::io::SyncIoBridge;
 use xta::client::Call;
 use xta::model::{Report, Status};
@@ -48,14 +48,21 @@ impl Courier {
         Courier(Arc::new(Inner { descriptor, parties, notebook }))
     }
 
-    /// Asks the server of a partner whether the account of an authority is active.
+    /// Asks the server of a partner whether the account of an authority is active: the server that takes what is to be sent.
     ///
     /// # Errors
     /// If one of them has no keys or is not known, or the server refuses or is not reached.
-    pub async fn check_account(&self, from: Authority, to: Authority) -> Result<(), Failure> {
+    pub async fn check_account(
+        &self,
+        from: &Authority,
+        to: &Authority,
+        wanted: Wanted<'_>,
+    ) -> Result<(), Failure> {
         let inner = Arc::clone(&self.0);
+        let detail = json!({ "service": wanted.service, "size": wanted.bytes });
+        let (from, to) = (from.clone(), to.clone());
         blocking(move || {
-            let (party, partner) = inner.ends(&from, &to, None)?;
+            let (party, partner) = inner.ends(&from, &to, &detail)?;
             let line = inner.parties.0.lines.to(&party, &partner.server).map_err(verdict::before)?;
             line.ask(&Call::CheckAccountActive, |reply| reply.nothing()).map_err(verdict::before)
         })
@@ -103,7 +110,7 @@ impl Adapter for Courier {
 impl Inner {
     fn deliver(&self, delivery: &Delivery, content: impl Read) -> Result<Receipt, Failure> {
         let (from, to) = ends(delivery)?;
-        let (party, partner) = self.ends(&from, &to, delivery.detail["service"].as_str())?;
+        let (party, partner) = self.ends(&from, &to, &delivery.detail)?;
         // Looked at and staged first: nothing is asked of a server for a message that it does not take.
         let most = partner.server.container_bytes.min(partner.most_bytes);
         if delivery.detail["size"].as_u64().is_some_and(|size| size > most)
@@ -127,7 +134,7 @@ impl Inner {
         act: impl FnOnce(&Errand<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let (from, to) = ends(delivery)?;
-        let (party, partner) = self.ends(&from, &to, delivery.detail["service"].as_str())?;
+        let (party, partner) = self.ends(&from, &to, &delivery.detail)?;
         let line = self.parties.0.lines.to(&party, &partner.server).map_err(verdict::before)?;
         act(&Errand { inner: self, delivery, party: &party, partner: &partner, line })
     }
@@ -136,13 +143,15 @@ impl Inner {
         &self,
         from: &Authority,
         to: &Authority,
-        service: Option<&str>,
+        detail: &Value,
     ) -> Result<(Arc<Party>, Arc<Partner>), Failure> {
         let party = self.parties.0.own.get(from).cloned();
         let party = party
             .ok_or_else(|| Failure::permanent("xta-party.no-keys", "the authority has no keys for XTA"))?;
         let runtime = &self.parties.0.lines.runtime;
-        let partner = runtime.block_on(self.parties.partner(&party.tenant, to, service))?;
+        let (service, bytes) = (detail["service"].as_str(), detail["size"].as_u64());
+        let wanted = Wanted { from: Some(from), service, bytes };
+        let partner = runtime.block_on(self.parties.partner(&party.tenant, to, wanted))?;
         let partner = partner
             .ok_or_else(|| Failure::permanent("xta-party.no-partner", "the partner is not reached by XTA"))?;
         Ok((party, partner))
@@ -186,16 +195,18 @@ impl Errand<'_> {
         };
         let Given::NoGoodId(fault) = self.give(&id, goods)? else { return Ok(self.receipt(&id, None)) };
         // Of an id that was issued just now, it is the message that is not taken.
-        if fault == Fault::PARAMETERS && remembered.is_none() {
+        if fault != Fault::USED_ID && remembered.is_none() {
             return Err(verdict::refused(fault));
         }
         // The id was used by an earlier attempt of ours, or its time is over.
         if let Some(receipt) = self.found(&id)? {
             return Ok(receipt);
         }
-        // The server has seen it and does not know of it yet: under another id it could arrive twice.
-        if fault == Fault::USED_ID {
-            return Err(verdict::unclear(fault.code.to_string()));
+        match fault {
+            // The server has seen it and does not know of it yet: under another id it could arrive twice.
+            Fault::USED_ID => return Err(verdict::unclear(fault.code.to_string())),
+            Fault::PARAMETERS => {}
+            fault => return Err(verdict::refused(fault)),
         }
         let id = self.new_id(true)?;
         match self.give(&id, goods)? {
@@ -234,7 +245,7 @@ impl Errand<'_> {
         let meta = meta::of(&way, &self.delivery.detail, goods.bytes(), now);
         match self.line.ask(&Call::Send(&meta, goods), |reply| reply.nothing()) {
             Ok(()) => Ok(Given::Taken),
-            Err(Trouble::Answer(Error::Fault(fault @ (Fault::USED_ID | Fault::PARAMETERS)))) => {
+            Err(Trouble::Answer(Error::Fault(fault))) if verdict::may_be_the_id(fault) => {
                 Ok(Given::NoGoodId(fault))
             }
             Err(trouble) => {

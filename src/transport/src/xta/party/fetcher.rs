@@ -5,18 +5,20 @@
 //! A message that cannot be had stays at the server and is set aside here for a while, so that it does not keep the others from
 //! coming.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use model::{Authority, Failure, FailureKind, MessageState};
 use xta::client::Call;
+use xta::server::backend::{Listed, Selector};
 use xta::{Error, Exception, Fault};
 
 use super::arrivals::{Arrivals, Incoming};
 use super::courier::blocking;
 use super::line::{Line, Trouble};
+use super::looking::{MessageBox, go_through};
 use super::{MailboxAt, Parties, Party, verdict};
 use crate::fetching::{Fetch, Fetched};
 
@@ -76,33 +78,11 @@ impl Inner {
     }
 
     fn round(&self) -> Result<Fetched, Failure> {
-        let mut fetched = Fetched::default();
-        let Some(mailbox) = self.mailbox() else { return Ok(fetched) };
+        let Some(mailbox) = self.mailbox() else { return Ok(Fetched::default()) };
         let line = self.parties.0.lines.to(&self.party, &mailbox.server).map_err(verdict::before)?;
-        let mut had = HashSet::new();
-        loop {
-            let (mut waiting, iterator) = self.waiting(&line)?;
-            waiting.retain(|id| !had.contains(id));
-            if waiting.is_empty() {
-                return Ok(fetched);
-            }
-            for id in waiting {
-                self.fetch(&line, mailbox, &id, &mut fetched)?;
-                self.close(&line, &id, &iterator)?;
-                had.insert(id);
-            }
-        }
-    }
-
-    /// Ids of what waits, without what was set aside, and the iterator of the list.
-    fn waiting(&self, line: &Line<'_>) -> Result<(Vec<String>, String), Failure> {
-        let set_aside = self.aside().len();
-        let most = u32::try_from(ENTRIES.saturating_add(set_aside)).unwrap_or(u32::MAX);
-        let listed = line.ask(&Call::StatusList(most), |reply| reply.list()).map_err(verdict::before)?;
-        let aside = self.aside();
-        let ids = listed.entries.into_iter().map(|meta| meta.message_id);
-        let waiting = ids.filter(|id| !id.is_empty() && !aside.contains_key(id)).collect();
-        Ok((waiting, listed.position.iterator))
+        let mut round = Round { inner: self, line, mailbox, fetched: Fetched::default() };
+        go_through(&mut round, mailbox.server.version)?;
+        Ok(round.fetched)
     }
 
     /// What is set aside still.
@@ -111,40 +91,57 @@ impl Inner {
         aside.retain(|_, since| since.elapsed() < ASIDE);
         aside
     }
+}
 
-    /// Fetches one message and takes it in, or sets it aside.
-    fn fetch(
-        &self,
-        line: &Line<'_>,
-        mailbox: &MailboxAt,
-        id: &str,
-        fetched: &mut Fetched,
-    ) -> Result<(), Failure> {
-        match self.take(line, mailbox, id) {
-            Ok(None) => Ok(()),
-            Ok(Some(state)) => {
-                fetched.taken += 1;
-                fetched.parked += u64::from(state == MessageState::Parked);
-                Ok(())
+/// One look into the message box.
+struct Round<'a> {
+    inner: &'a Inner,
+    line: Line<'a>,
+    mailbox: &'a MailboxAt,
+    fetched: Fetched,
+}
+
+impl MessageBox for Round<'_> {
+    fn list(&self, selector: &Selector) -> Result<Listed, Failure> {
+        let set_aside = self.inner.aside().len();
+        let most = u32::try_from(ENTRIES.saturating_add(set_aside)).unwrap_or(u32::MAX);
+        let call = Call::StatusList(selector, most);
+        self.line.ask(&call, |reply| reply.list()).map_err(verdict::before)
+    }
+
+    fn is_aside(&self, id: &str) -> bool {
+        self.inner.aside().contains_key(id)
+    }
+
+    fn take(&mut self, id: &str, iterator: &str) -> Result<(), Failure> {
+        match self.fetch(id) {
+            Ok(state) => {
+                self.fetched.taken += u64::from(state.is_some());
+                self.fetched.parked += u64::from(state == Some(MessageState::Parked));
+                self.close(id, iterator)
             }
             Err(Stop::Round(failure)) => Err(failure),
             Err(Stop::Message(code)) => {
-                tracing::error!(authority = %self.party.authority, code, "a message could not be had");
-                self.aside().insert(id.to_owned(), Instant::now());
-                fetched.aside += 1;
+                let authority = &self.inner.party.authority;
+                tracing::error!(%authority, code, "a message could not be had");
+                self.inner.aside().insert(id.to_owned(), Instant::now());
+                self.fetched.aside += 1;
                 Ok(())
             }
         }
     }
+}
 
+impl Round<'_> {
     /// Takes one message in; `None` if it was before, or somebody else was faster.
-    fn take(&self, line: &Line<'_>, mailbox: &MailboxAt, id: &str) -> Result<Option<MessageState>, Stop> {
-        let arrivals = Arrivals { parties: &self.parties, party: &self.party, server: &mailbox.server };
+    fn fetch(&self, id: &str) -> Result<Option<MessageState>, Stop> {
+        let Inner { parties, party, .. } = self.inner;
+        let arrivals = Arrivals { parties, party, server: &self.mailbox.server };
         if arrivals.came_before(id).map_err(|error| of_broker(&error))? {
             return Ok(None);
         }
         let mut incoming = arrivals.begin().map_err(|error| of_broker(&error))?;
-        let meta = match line.ask(&Call::Message(id), |reply| reply.message(&mut incoming)) {
+        let meta = match self.line.ask(&Call::Message(id), |reply| reply.message(&mut incoming)) {
             Ok(meta) => meta,
             Err(trouble) => return of_trouble(trouble).map_or(Ok(None), Err),
         };
@@ -154,12 +151,9 @@ impl Inner {
         taken.map(|message| Some(message.state)).map_err(|error| of_broker(&error))
     }
 
-    /// Closes a message that is taken in here, now or before; what was set aside stays open.
-    fn close(&self, line: &Line<'_>, id: &str, iterator: &str) -> Result<(), Failure> {
-        if self.aside().contains_key(id) {
-            return Ok(());
-        }
-        match line.ask(&Call::Close(id, iterator), |reply| reply.nothing()) {
+    /// Closes a message that is taken in here, now or before.
+    fn close(&self, id: &str, iterator: &str) -> Result<(), Failure> {
+        match self.line.ask(&Call::Close(id, iterator), |reply| reply.nothing()) {
             Ok(()) | Err(Trouble::Answer(Error::Fault(Fault::UNKNOWN_ID))) => Ok(()),
             Err(trouble) => Err(verdict::before(trouble)),
         }

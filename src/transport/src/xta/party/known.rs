@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use broker::Wanted;
 use broker::directory::EntryXta;
 use broker::house::{Kind, XtaProfile, XtaVersion};
 use model::outbound::ChosenBy;
 use model::{Authority, Failure};
 use seal::x509::Certificate;
 
-use super::{Parties, Partner, Server, verdict};
+use super::{Parties, Partner, Server, Version, verdict};
 
 impl Parties {
-    /// How a partner of a tenant is reached with messages of a public service; nothing if it is not reached by XTA. The
+    /// How a partner of a tenant is reached with what is to be sent; nothing if it is not reached by XTA. The
     /// configuration comes before any entry.
     ///
     /// # Errors
@@ -20,22 +21,30 @@ impl Parties {
         &self,
         tenant: &str,
         to: &Authority,
-        service: Option<&str>,
+        wanted: Wanted<'_>,
     ) -> Result<Option<Arc<Partner>>, Failure> {
         if let Some(partner) = self.0.partners.get(to) {
             return Ok(Some(Arc::clone(partner)));
         }
         let found = self.0.broker.entry(tenant, to).await.map_err(|error| verdict::broker(&error))?;
         let Some((_, entry)) = found else { return Ok(None) };
-        let Some(way) = entry.way(Kind::Xta, service) else { return Ok(None) };
+        let Some(way) = entry.way(Kind::Xta, wanted) else { return Ok(None) };
         let Some(xta) = &way.xta else { return Ok(None) };
-        if xta.version != XtaVersion::V3 || xta.profile != XtaProfile::Plain {
-            return Err(Failure::permanent("xta-party.not-spoken", "version 5, or the profile of courts"));
+        if xta.profile != XtaProfile::Plain {
+            return Err(Failure::permanent("xta-party.not-spoken", "the profile of courts"));
         }
         let partner = of_entry(to, xta, way.most_bytes)
             .map_err(|error| Failure::permanent("xta-party.failed", error.code()))?;
         self.0.lines.permits(&partner.server)?;
         Ok(Some(Arc::new(partner)))
+    }
+}
+
+/// The version as the wire knows it.
+pub fn version(version: XtaVersion) -> Version {
+    match version {
+        XtaVersion::V3 => Version::V3,
+        XtaVersion::V5 => Version::V5,
     }
 }
 
@@ -45,6 +54,7 @@ fn of_entry(authority: &Authority, xta: &EntryXta, most_bytes: u64) -> seal::Res
         trust.extend(Certificate::all_from_pem(pem.as_bytes())?);
     }
     let server = Server {
+        version: version(xta.version),
         management: xta.management.clone(),
         send: Some(xta.send.clone()),
         message_box: None,

@@ -13,7 +13,8 @@ use net::{Client as Http, Egress, Method, Settings};
 use seal::xmlenc::{Plaintext, PlaintextReader, Staging};
 use tokio::runtime::Handle;
 use xta::client::{ACCEPT, Call, Client, Limits, Reply, Request};
-use xta::v3::names::Port;
+use xta::server::Port;
+use xta::{v3, v5};
 
 use super::{Party, Server};
 use crate::feed::{feed, upload};
@@ -63,6 +64,7 @@ pub(super) struct Line<'a> {
     http: Http,
     client: Client,
     server: &'a Server,
+    within: Duration,
 }
 
 /// An answer whose body is read from where it is staged.
@@ -79,8 +81,9 @@ impl Lines {
     pub(super) fn to<'a>(&'a self, party: &Party, server: &'a Server) -> Result<Line<'a>, Trouble> {
         let http = self.http(party, server).map_err(Trouble::NotReached)?;
         let limits = Limits { envelope_bytes: self.most, package_bytes: self.most, ..Limits::default() };
-        let client = Client { party: party.name.clone(), as_packages: server.as_packages, limits };
-        Ok(Line { lines: self, http, client, server })
+        let (version, as_packages) = (server.version, server.as_packages);
+        let client = Client { version, party: party.name.clone(), as_packages, limits };
+        Ok(Line { lines: self, http, client, server, within: WITHIN })
     }
 
     /// Whether a server may be called, as far as it can be told without looking a name up.
@@ -114,19 +117,33 @@ impl Lines {
     }
 }
 
+impl Server {
+    /// Where a port is.
+    fn address(&self, port: Port) -> Option<&str> {
+        use v3::names::Port::{Management, MessageBox, Send};
+        use v5::names::Port::{Base, Reader, Recipient, Sender};
+        match port {
+            Port::V3(Management) | Port::V5(Base) => Some(&self.management),
+            Port::V3(Send) | Port::V5(Sender | Reader) => self.send.as_deref(),
+            Port::V3(MessageBox) | Port::V5(Recipient) => self.message_box.as_deref(),
+        }
+    }
+}
+
 impl Line<'_> {
+    /// The same, whose requests take at most this time.
+    pub(super) fn within(self, within: Duration) -> Self {
+        Line { within, ..self }
+    }
+
     /// Asks, and has the answer read.
     pub(super) fn ask<T>(
         &self,
         call: &Call<'_>,
         read: impl FnOnce(Answer<'_>) -> xta::Result<T>,
     ) -> Result<T, Trouble> {
-        let address = match call.operation().port() {
-            Port::Management => Some(&self.server.management),
-            Port::Send => self.server.send.as_ref(),
-            Port::MessageBox => self.server.message_box.as_ref(),
-        };
-        let address = address.ok_or(Trouble::NoAddress)?;
+        let port = call.operation(self.server.version).port();
+        let address = self.server.address(port).ok_or(Trouble::NoAddress)?;
         let request = self.client.request(address, call).map_err(Trouble::Request)?;
         let (status, content_type, answer) = self.post(address, &request)?;
         let reply = self.client.open(&request, status, &content_type, answer.open());
@@ -142,7 +159,7 @@ impl Line<'_> {
             chosen_by: self.server.chosen_by,
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             body: Some(body),
-            within: WITHIN,
+            within: self.within,
             most_answer: usize::try_from(self.lines.most).unwrap_or(usize::MAX),
         };
         let mut answer = Staging::new(MEMORY, self.lines.most);

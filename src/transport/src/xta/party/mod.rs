@@ -9,7 +9,9 @@
 //! | `meta` | the envelope of a message that goes out |
 //! | `goods` | its contents |
 //! | `fetcher` | fetching from message boxes |
+//! | `looking` | going through a message box page by page |
 //! | `arrivals` | handing what was fetched to the broker |
+//! | `reader` | servers of readers |
 //!
 //! All of it is synchronous and runs on threads that may block; the broker is waited for there.
 
@@ -19,15 +21,17 @@ mod fetcher;
 mod goods;
 mod known;
 mod line;
+mod looking;
 mod meta;
+mod reader;
 mod verdict;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::Broker;
 use broker::house::{Ends, XTA_ADAPTER};
+use broker::{Broker, Wanted};
 use model::outbound::ChosenBy;
 use model::{Authority, Clock, Failure, Timestamp};
 use net::Egress;
@@ -36,7 +40,10 @@ use seal::x509::Certificate;
 
 pub use courier::Courier;
 pub use fetcher::Fetcher;
-pub use xta::model::Party as Name;
+pub use known::version;
+pub use reader::ReaderAt;
+pub(in crate::xta) use reader::ReaderServers;
+pub use xta::model::{Party as Name, Version};
 
 use line::Lines;
 
@@ -83,11 +90,13 @@ pub struct Party {
 /// A server of XTA.
 #[derive(Clone)]
 pub struct Server {
-    /// Address of `managementPort`.
+    /// Its version.
+    pub version: Version,
+    /// Address of `managementPort`; in version 5 of `transport.base`.
     pub management: String,
-    /// Address of `sendPort`.
+    /// Address of `sendPort`; in version 5 of `sender`.
     pub send: Option<String>,
-    /// Address of `msgBoxPort`.
+    /// Address of `msgBoxPort`; in version 5 of `recipient`.
     pub message_box: Option<String>,
     /// Certificates that that of the server must go back to; absent: those of the system.
     pub trust: Option<Vec<Certificate>>,
@@ -164,9 +173,10 @@ impl Parties {
         &self,
         from: &Authority,
         to: &Authority,
+        wanted: Wanted<'_>,
     ) -> Result<Vec<(&'static str, Certificate)>, Failure> {
         let Some(party) = self.0.own.get(from) else { return Ok(Vec::new()) };
-        let Some(partner) = self.partner(&party.tenant, to, None).await? else { return Ok(Vec::new()) };
+        let Some(partner) = self.partner(&party.tenant, to, wanted).await? else { return Ok(Vec::new()) };
         let trust = partner.server.trust.iter().flatten().map(|it| ("trust", it.clone()));
         Ok([("identity", party.identity.certificate().clone())].into_iter().chain(trust).collect())
     }
@@ -209,6 +219,7 @@ mod tests {
     fn partner(tenant: Option<&str>, authority: &str) -> Partner {
         let server = Server {
             management: "https://xta.example/m".into(),
+            version: Version::V3,
             send: None,
             message_box: None,
             trust: None,

@@ -1,5 +1,7 @@
-//! What a fault of XTA (version 3: code list `Codelist.Fehlernummer`), or the lack of an answer, means for the message that was to
+//! What a fault of XTA (code list `Codelist.Fehlernummer` of version 3), or the lack of an answer, means for the message that was to
 //! be sent. Over mutual TLS a fault is the server's own word; only of its own failures nobody knows what had happened before.
+
+use std::io::ErrorKind;
 
 use model::{Failure, FailureKind};
 use xta::{Error, Exception, Fault};
@@ -51,7 +53,7 @@ pub(super) fn refused(fault: Fault) -> Failure {
             Exception::PermissionDenied => {
                 Failure::new(FailureKind::Unauthorised, "xta-party.not-authorised", digits)
             }
-            Exception::XtaWsTechnicalProblem => unavailable(digits),
+            Exception::XtaWsTechnicalProblem | Exception::ExternalServiceUnavailable => unavailable(digits),
             Exception::MessageSchemaViolation => rejected("xta-party.schema"),
             Exception::MessageVirusDetection => rejected("xta-party.harmful"),
             _ => Failure::permanent("xta-party.refused", digits),
@@ -99,9 +101,23 @@ pub(super) fn broker(error: &broker::Error) -> Failure {
     Failure::transient("xta-party.failed", error.code())
 }
 
-/// A request could not be made: our disk is full, or a kept message is damaged.
+/// A request could not be made: our disk is full, or the message is none that can be written, today as well as tomorrow.
 pub(super) fn ours(error: &Error) -> Failure {
-    Failure::transient("xta-party.failed", error.code())
+    match error {
+        Error::Io(error) if error.kind() == ErrorKind::InvalidData => unwritable("xta.io"),
+        Error::Io(_) | Error::Seal(_) => Failure::transient("xta-party.failed", error.code()),
+        error => unwritable(error.code()),
+    }
+}
+
+fn unwritable(code: &str) -> Failure {
+    Failure::permanent("xta-party.unwritable", code)
+}
+
+/// Whether a fault may mean that the id of the message was used or is not good any more. Codes of the parameters that say something else
+/// do not; what codes version 5 has is not known to us.
+pub(super) fn may_be_the_id(fault: Fault) -> bool {
+    fault.exception == Exception::ParameterIsNotValid && !matches!(fault.code, 9020 | 9021 | 9023)
 }
 
 fn unavailable(detail: String) -> Failure {
@@ -110,7 +126,44 @@ fn unavailable(detail: String) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Read};
+
+    use serde_json::json;
+    use xta::client::{Call, Client, Limits};
+    use xta::model::{Content, MetaData, Party, Version};
+    use xta::server::backend::Contents;
+
+    use super::super::goods::Goods;
     use super::*;
+
+    /// Two messages in one container, which no version has.
+    struct Two([(Content, u64); 2]);
+
+    impl Contents for Two {
+        fn list(&self) -> &[(Content, u64)] {
+            &self.0
+        }
+
+        fn open(&self, _: usize) -> xta::Result<Box<dyn Read + '_>> {
+            Ok(Box::new(io::empty()))
+        }
+    }
+
+    #[test]
+    fn a_message_that_we_cannot_write_is_not_tried_again() {
+        let (meta, two) = (MetaData::default(), Two(Default::default()));
+        for version in [Version::V3, Version::V5] {
+            let client =
+                Client { version, party: Party::default(), as_packages: true, limits: Limits::default() };
+            let error = client.request("https://xta.test/", &Call::Send(&meta, &two)).err().unwrap();
+            let failure = after(Trouble::Request(error));
+            assert_eq!((failure.kind, &*failure.code), (FailureKind::Permanent, "xta-party.unwritable"));
+        }
+        let damaged = Goods::stage(&b"no package"[..], &json!({ "container": true }), 100).err().unwrap();
+        assert_eq!(ours(&damaged).kind, FailureKind::Permanent);
+        let full = Error::Io(ErrorKind::StorageFull.into());
+        assert_eq!(after(Trouble::Request(full)).kind, FailureKind::Transient);
+    }
 
     #[test]
     fn each_code_has_one_treatment() {

@@ -1,9 +1,14 @@
 //! Synchronous services, and messages that another server delivers.
 
 use super::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ::xta::client::Sink;
 use broker::house::XtaReader;
-use model::MessageState;
+use model::{Failure, MessageState};
 use store::{MessageFilter, Page};
+
+use transport::xta::{Question, Readers};
 
 use crate::house::caller;
 
@@ -12,7 +17,8 @@ const SERVICE: &str = "urn:service";
 /// Message boxes whose reader answers within this many seconds.
 fn answering(bed: &Bed, within_seconds: u32, change: fn(&mut XtaReader)) -> Boxes {
     let key = ("soest".to_owned(), soest());
-    let mut reader = XtaReader { within_seconds, only_synchronous: vec![], only_asynchronous: vec![] };
+    let mut reader =
+        XtaReader { within_seconds, only_synchronous: vec![], only_asynchronous: vec![], server: None };
     change(&mut reader);
     let (fetching, readers) = (BTreeSet::from([key.clone()]), BTreeMap::from([(key, reader)]));
     Boxes::new(&bed.gateway.broker, BoxSettings { fetching, readers, ..settings() })
@@ -117,6 +123,97 @@ async fn only_the_reader_of_a_synchronous_message_answers_an_author_elsewhere() 
             answer(&boxes, &id).unwrap();
             assert_eq!(asked.join().unwrap().1, b"Antwort");
         });
+    })
+    .await;
+}
+
+/// What the server of a reader does.
+#[derive(Clone, Copy)]
+enum Does {
+    Answer,
+    Nothing,
+    Fail,
+}
+
+/// The server of the reader, and how often it was asked.
+struct Server(Does, AtomicUsize);
+
+impl Readers for Server {
+    fn has(&self, tenant: &str, reader: &Authority) -> bool {
+        (tenant, reader) == ("soest", &soest())
+    }
+
+    fn ask(&self, question: &Question<'_>, sink: &mut dyn Sink) -> Result<Option<MetaData>, Failure> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        let mut bytes = vec![];
+        question.contents.open(0).unwrap().read_to_end(&mut bytes).unwrap();
+        assert_eq!((bytes.as_slice(), question.within), (b"Frage".as_slice(), Duration::from_secs(2)));
+        match self.0 {
+            Does::Fail => Err(Failure::transient("xta-party.no-answer", "")),
+            Does::Nothing => Ok(None),
+            Does::Answer => {
+                sink.content(0, &message("antwort.txt")).unwrap().write_all(b"Sofort").unwrap();
+                let meta = metadata("urn:elsewhere:7");
+                // Whom it is from and for is not for it to say.
+                Ok(Some(MetaData { subject: Some("Auskunft".into()), reader: party(OTHER), ..meta }))
+            }
+        }
+    }
+}
+
+fn asking(bed: &Bed, does: Does) -> (Boxes, Arc<Server>) {
+    let server = Arc::new(Server(does, AtomicUsize::new(0)));
+    (answering(bed, 2, |_| ()).with_readers(server.clone()), server)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_s_own_server_is_asked_once_and_its_answer_is_the_answer() {
+    on_beds(|bed| {
+        let (boxes, server) = asking(bed, Does::Answer);
+        let id = boxes.create_message_id(&account(AUTHOR)).unwrap();
+        let (meta, bytes) = ask(&boxes, &id).unwrap();
+        assert_eq!(bytes, b"Sofort");
+        assert_eq!((meta.author.id.as_str(), meta.reader.id.as_str()), (soest().as_str(), AUTHOR));
+        assert_eq!((meta.subject.as_deref(), meta.in_reply_to.len()), (Some("Auskunft"), 1));
+        assert!(meta.properties.iter().any(|(_, value)| value == "urn:elsewhere:7"));
+        assert_eq!(boxes.report(&account(AUTHOR), &id).unwrap().status, Status::Green);
+        assert_eq!(code(ask(&boxes, &id)), 9024);
+        assert_eq!(server.1.load(Ordering::Relaxed), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_s_own_server_that_fails_is_not_asked_again() {
+    on_beds(|bed| {
+        let (boxes, server) = asking(bed, Does::Fail);
+        let id = boxes.create_message_id(&account(AUTHOR)).unwrap();
+        assert_eq!(code(ask(&boxes, &id)), 9032);
+        assert_eq!(boxes.report(&account(AUTHOR), &id).unwrap().status, Status::Red);
+        assert_eq!(code(ask(&boxes, &id)), 9024);
+        assert_eq!(server.1.load(Ordering::Relaxed), 1);
+        let plain = boxes.create_message_id(&account(AUTHOR)).unwrap();
+        let sent = send(&boxes, &account(AUTHOR), &metadata(&plain), &[(message("a"), b"x")]);
+        assert_eq!((code(sent), server.1.load(Ordering::Relaxed)), (0, 1), "nobody waits for this one");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_whose_server_answers_with_nothing_answers_by_a_message() {
+    on_beds(|bed| {
+        let (boxes, server) = asking(bed, Does::Nothing);
+        let id = boxes.create_message_id(&account(AUTHOR)).unwrap();
+        let (_, bytes) = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                await_question(&boxes, &id);
+                answer(&boxes, &id).unwrap()
+            });
+            ask(&boxes, &id).unwrap()
+        });
+        assert_eq!((bytes, server.1.load(Ordering::Relaxed)), (b"Antwort".to_vec(), 1));
+        let silent = boxes.create_message_id(&account(AUTHOR)).unwrap();
+        assert_eq!((code(ask(&boxes, &silent)), server.1.load(Ordering::Relaxed)), (9032, 2));
     })
     .await;
 }

@@ -1,10 +1,11 @@
 //! The message boxes as tests use them, on threads that may block: each call waits for its outcome.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use broker::Broker;
 use tokio::runtime::Handle;
-use transport::xta::{Account, BoxSettings};
+use transport::xta::{Account, BoxSettings, Readers};
 use xta::Result;
 use xta::model::{Availability, Content, MetaData, Party, Report};
 use xta::server::backend::{Fetched, Listed, Receiving, Reply, Selector, Way, Wish};
@@ -23,6 +24,10 @@ pub(super) struct Coming<'a> {
 impl Boxes {
     pub(super) fn new(broker: &Broker, settings: BoxSettings) -> Self {
         Boxes { boxes: transport::xta::Boxes::new(broker, settings), runtime: Handle::current() }
+    }
+
+    pub(super) fn with_readers(self, readers: Arc<dyn Readers>) -> Self {
+        Boxes { boxes: self.boxes.with_readers(readers), ..self }
     }
 
     pub(super) fn begin(&self, account: &Account, meta: &MetaData, wish: Wish) -> Result<Coming<'_>> {
