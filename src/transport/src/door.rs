@@ -123,7 +123,7 @@ pub(crate) async fn beginning(body: Body) -> Box<dyn Read + Send> {
 }
 
 /// How many bytes a body says that it has.
-fn announced(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
