@@ -35,5 +35,10 @@ fn every_step_of_the_demonstration_is_verified() {
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     assert!(output.status.success(), "{summary:#}");
     assert_eq!(summary["verified"], true);
-    assert!(summary["steps"].as_array().unwrap().len() >= 17);
+    assert!(summary["steps"].as_array().unwrap().len() >= 21);
+    let told = summary.to_string();
+    for words in ["XTA 2 (Version 3)", "Weg „xta“", "2 Anrufe beim DMS vergeblich", "„message.received“"]
+    {
+        assert!(told.contains(words), "{words}: {summary:#}");
+    }
 }
