@@ -99,7 +99,7 @@ impl Gateway {
         Ok(file.write_all(format!("\n{more}").as_bytes())?)
     }
 
-    /// Changes the configuration of a gateway that was not started yet: of each pair, the first occurrence of the one becomes the
+    /// Changes the configuration of a gateway that is not running: of each pair, the first occurrence of the one becomes the
     /// other.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Who takes part: two gateways as processes of their own, and the simulators and tokens around them.
 
 use conformance::simulate::auditor::Auditor;
-use conformance::simulate::client::Client;
+use conformance::simulate::client::{Client, items, text};
 use conformance::simulate::gateway::{COUNTY, COUNTY_KEY, Engine, Gateway, Rights, TOWN, TOWN_KEY};
 use conformance::simulate::partner::{Absent, Manner, Partner};
 use conformance::simulate::portal::{self, Portal};
@@ -92,10 +92,7 @@ pub(crate) async fn set_up(options: &Options, story: &mut Story) -> Result<Scene
             "Kreis: Prozess {ours}, Stadt: Prozess {theirs}; eingebetteter Speicher, {accesses} Zugänge"
         ),
     );
-    story.note(match way {
-        "osci" => "Kreis und Stadt erreichen sich nur per OSCI-Transport; bei der Stadt läuft der OSCI-Intermediär",
-        _ => "Kreis und Stadt erreichen sich nur per XTA 2 (Version 3) mit gegenseitigem TLS, jedes Haus mit eigener CA",
-    });
+    tell_of_way(&county_gateway, way, story).await?;
     let county = RecordKeeping::new(&county_dms, "63.1");
     let town = RecordKeeping::new(&town_dms, "4-63");
     let absent = Absent::reserve()?;
@@ -115,6 +112,20 @@ pub(crate) async fn set_up(options: &Options, story: &mut Story) -> Result<Scene
     })
 }
 
+/// By which way the county reaches the town, and by whose certificates: as its own gateway finds it, which asks the other side.
+async fn tell_of_way(county: &Gateway, way: &str, story: &mut Story) -> Result<(), Error> {
+    let check = county.run(&["partner", "check", TOWN_KEY, "--tenant", COUNTY, "--json"]).await?;
+    let ways: Vec<&str> = items(&check, "ways").iter().map(|it| text(it, "transport")).collect();
+    verify(ways == [way], "die Häuser erreichen sich auf diesem Weg allein")?;
+    let certificates = items(&check[way], "certificates");
+    let subjects: Vec<&str> = certificates.iter().map(|it| text(it, "subject")).collect();
+    story.note(&format!(
+        "Weg vom Kreis zur Stadt: „{way}“, die Gegenseite antwortet; {}",
+        subjects.join(", ")
+    ));
+    Ok(())
+}
+
 async fn token(gateway: &Gateway, name: &str, rights: Rights<'_>) -> Result<Client, Error> {
     let secret = gateway.token(name, rights).await?;
     gateway.write_token(name, &secret)?;
@@ -123,9 +134,9 @@ async fn token(gateway: &Gateway, name: &str, rights: Rights<'_>) -> Result<Clie
 
 /// Takes both gateways away, or leaves them running and says where they are.
 pub(crate) async fn finish(scene: Scene, keep: bool, story: &mut Story) -> Result<(), Error> {
-    for gateway in [scene.county_gateway, scene.town_gateway] {
+    for (whose, gateway) in [("des Kreises", scene.county_gateway), ("der Stadt", scene.town_gateway)] {
         match keep {
-            true => tell_of(gateway, story),
+            true => tell_of(whose, gateway, story),
             false => gateway.remove().await?,
         }
     }
@@ -133,10 +144,10 @@ pub(crate) async fn finish(scene: Scene, keep: bool, story: &mut Story) -> Resul
 }
 
 /// Leaves a gateway running.
-fn tell_of(gateway: Gateway, story: &mut Story) {
+fn tell_of(whose: &str, gateway: Gateway, story: &mut Story) {
     let left = gateway.leave();
     let (pid, rest, operations) = (left.pid, &left.internal, &left.operations);
-    story.note(&format!("Das Gateway läuft weiter als Prozess {pid}; beenden mit: kill {pid}"));
+    story.note(&format!("Das Gateway {whose} läuft weiter als Prozess {pid}; beenden mit: kill {pid}"));
     story.note(&format!("REST: {rest}/api/v1, beschrieben unter {rest}/api/v1/openapi.json"));
     story.note(&format!("Betrieb: {operations}/health/ready und {operations}/metrics"));
     story.note(&format!("Zugänge: {}", left.folder.join("tokens").display()));

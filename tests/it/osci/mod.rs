@@ -35,7 +35,8 @@ fn shared(path: &str) -> PathBuf {
     found.canonicalize().unwrap()
 }
 
-fn keys() -> PathBuf {
+/// Where the keys of the corpus are.
+pub(crate) fn keys() -> PathBuf {
     shared("samples/osci/TEST-ONLY")
 }
 

@@ -3,6 +3,7 @@
 
 mod bad;
 mod bridge;
+mod directory;
 mod party;
 mod replay;
 
