@@ -3,6 +3,7 @@
 
 mod bad;
 mod bridge;
+mod claims;
 mod directory;
 mod party;
 mod replay;
