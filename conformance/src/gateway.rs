@@ -21,7 +21,7 @@ mod database;
 mod house;
 
 pub use database::{Database, Engine};
-pub use house::{COUNTY, COUNTY_KEY, TOWN, TOWN_KEY};
+pub use house::{ABSENT_KEY, COUNTY, COUNTY_KEY, TOWN, TOWN_KEY};
 
 /// Longest time from the start to the ready line.
 const START: Duration = Duration::from_secs(30);
@@ -97,6 +97,23 @@ impl Gateway {
     pub fn configure(&self, more: &str) -> Result<(), Error> {
         let mut file = OpenOptions::new().append(true).open(self.folder.path().join("amtsbote.toml"))?;
         Ok(file.write_all(format!("\n{more}").as_bytes())?)
+    }
+
+    /// Changes the configuration of a gateway that is not running: of each pair, the first occurrence of the one becomes the
+    /// other.
+    ///
+    /// # Errors
+    /// If something is not there, or the file cannot be written.
+    pub fn reconfigure(&self, edits: &[(&str, &str)]) -> Result<(), Error> {
+        let file = self.folder.path().join("amtsbote.toml");
+        let mut config = std::fs::read_to_string(&file)?;
+        for (from, to) in edits {
+            if !config.contains(from) {
+                return Err(Error::Start(format!("the configuration has no {from}")));
+            }
+            config = config.replacen(from, to, 1);
+        }
+        Ok(std::fs::write(&file, config)?)
     }
 
     /// Runs the gateway under another program: `wrapper` is put before its command line.

@@ -15,10 +15,10 @@ fn the_handover_goes_by_osci_transport_as_well() {
     assert!(output.status.success(), "{summary:#}");
     assert_eq!(summary["verified"], true);
     let told = summary.to_string();
-    assert!(
-        told.contains("OSCI-Intermediär") && told.contains("0401, 0403 und 0402 genau einmal"),
-        "{summary:#}"
-    );
+    for words in ["Weg vom Kreis zur Stadt: „osci“", "Weg „osci“", "0401, 0403 und 0402 genau einmal"]
+    {
+        assert!(told.contains(words), "{words}: {summary:#}");
+    }
 }
 
 #[test]
@@ -35,5 +35,11 @@ fn every_step_of_the_demonstration_is_verified() {
     let summary: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     assert!(output.status.success(), "{summary:#}");
     assert_eq!(summary["verified"], true);
-    assert!(summary["steps"].as_array().unwrap().len() >= 17);
+    assert!(summary["steps"].as_array().unwrap().len() >= 21);
+    let told = summary.to_string();
+    for words in
+        ["Weg vom Kreis zur Stadt: „xta“", "Weg „xta“", "2 Anrufe beim DMS vergeblich", "„message.received“"]
+    {
+        assert!(told.contains(words), "{words}: {summary:#}");
+    }
 }

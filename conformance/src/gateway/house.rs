@@ -9,6 +9,8 @@ pub const COUNTY_KEY: &str = "bab:05974000";
 pub const TOWN: &str = "lippstadt";
 /// Building authority of the town.
 pub const TOWN_KEY: &str = "bab:05974028";
+/// What an authority of another gateway is called in a configuration: nothing that anybody uses.
+pub const ABSENT_KEY: &str = "bab:09999901";
 
 const HOUSE: &str = r#"
 [[tenant]]

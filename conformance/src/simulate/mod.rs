@@ -13,5 +13,6 @@ pub mod samples;
 pub mod sender;
 pub mod story;
 pub mod tamper;
+pub mod xta;
 
 pub use crate::{Error, client, gateway};

@@ -17,14 +17,12 @@ use openssl::x509::extension::{BasicConstraints, KeyUsage};
 use openssl::x509::{X509, X509Name};
 
 use crate::Error;
-use crate::gateway::{COUNTY_KEY, Engine, Gateway, TOWN_KEY};
+use crate::gateway::{ABSENT_KEY, COUNTY_KEY, Engine, Gateway, TOWN_KEY};
 
 /// Bits of the keys, as the field demands them since 2024.
 const BITS: u32 = 3_072;
 /// Days that the certificates are valid.
 const DAYS: u32 = 2;
-/// What an authority of the one gateway is called in the other's configuration: nothing that anybody uses.
-const ABSENT: &str = "bab:09999901";
 /// Who has a key pair for encryption and one for signing.
 const OWNERS: [&str; 3] = ["county", "town", "intermediary"];
 
@@ -51,13 +49,11 @@ pub async fn two_gateways(binary: &Path, engine: &Engine) -> Result<(Gateway, Ga
 
 /// Gives the authority its keys, takes the other one away, and sets the addresses.
 fn edit(gateway: &Gateway, own: &str, with_keys: &str, other: &str, listen: &str) -> Result<(), Error> {
-    let file = gateway.folder().join("amtsbote.toml");
-    let config = std::fs::read_to_string(&file)?;
-    let config = config
-        .replacen(&format!("key = \"{own}\""), with_keys, 1)
-        .replacen(&format!("key = \"{other}\""), &format!("key = \"{ABSENT}\""), 1)
-        .replacen("[listen]", listen, 1);
-    Ok(std::fs::write(&file, config)?)
+    gateway.reconfigure(&[
+        (&format!("key = \"{own}\""), with_keys),
+        (&format!("key = \"{other}\""), &format!("key = \"{ABSENT_KEY}\"")),
+        ("[listen]", listen),
+    ])
 }
 
 /// An authority with keys, and a mailbox that is looked into every second.

@@ -3,11 +3,12 @@
 //! web page, one whose answer is no HTTP.
 
 use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::Error;
@@ -20,6 +21,9 @@ const HEAD: usize = 64 * 1024;
 
 /// Bytes kept of a body: a webhook's whole, a container's beginning.
 const KEPT: usize = 16 * 1024;
+
+/// Most connections that wait to be accepted.
+const WAITING: u32 = 1_024;
 
 /// How a partner answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +47,14 @@ pub struct Partner {
     pub url: String,
     calls: Calls,
     serving: JoinHandle<()>,
+}
+
+/// A partner that is down: its address is its own, and whoever connects is refused.
+#[derive(Debug)]
+pub struct Absent {
+    /// Base URL of its adapter, once it is there.
+    pub url: String,
+    socket: TcpSocket,
 }
 
 /// A call as it came, whole.
@@ -73,11 +85,7 @@ impl Partner {
     /// # Errors
     /// If there is none.
     pub async fn start(manner: Manner) -> Result<Self, Error> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let calls = Calls::default();
-        let serving = tokio::spawn(serve(listener, manner, Arc::clone(&calls)));
-        Ok(Partner { url, calls, serving })
+        Absent::reserve()?.start(manner)
     }
 
     /// When it was given a delivery for the first time.
@@ -108,6 +116,30 @@ impl Partner {
 
     fn with_log<T>(&self, look: impl FnOnce(&Log) -> T) -> T {
         look(&self.calls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Absent {
+    /// Takes a free port of the loopback without listening there.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn reserve() -> Result<Self, Error> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let url = format!("http://{}", socket.local_addr()?);
+        Ok(Absent { url, socket })
+    }
+
+    /// From now on it is there.
+    ///
+    /// # Errors
+    /// If the system does not let it listen.
+    pub fn start(self, manner: Manner) -> Result<Partner, Error> {
+        let listener = self.socket.listen(WAITING)?;
+        let calls = Calls::default();
+        let serving = tokio::spawn(serve(listener, manner, Arc::clone(&calls)));
+        Ok(Partner { url: self.url, calls, serving })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Simulated record-keeping system (aktenführendes System, DMS): gives new files their Aktenzeichen,
 //! imports what other authorities hand over and confirms it, object by object.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io;
 use uuid::Uuid;
@@ -93,6 +94,28 @@ impl RecordKeeping {
         let leased =
             self.client.post("/inbox/leases", &key, &body).await?.expect("POST /inbox/leases", &[200])?;
         Ok(items(&leased, "items").to_vec())
+    }
+
+    /// Has itself called at `url` when something has come into its mailbox; returns the id of the subscription.
+    ///
+    /// # Errors
+    /// If the gateway refuses or does not answer.
+    pub async fn subscribe(&self, url: &str) -> Result<String, Error> {
+        let body = json!({ "url": url, "types": ["message.processed"] });
+        let made = self.client.post("/subscriptions", "postfach", &body).await?;
+        Ok(text(&made.expect("POST /subscriptions", &[201])?, "id").to_owned())
+    }
+
+    /// Says that it is there again, so that what failed is tried at once.
+    ///
+    /// # Errors
+    /// If the gateway refuses or does not answer.
+    pub async fn is_back(&self, subscription: &str) -> Result<(), Error> {
+        let path = format!("/subscriptions/{subscription}");
+        let version = self.client.read(&path).await?["version"].as_u64();
+        let change = json!({ "enabled": true });
+        self.client.change(Method::PATCH, &path, version, &change).await?.expect(&path, &[200])?;
+        Ok(())
     }
 
     /// Imports the exchange of an entry: fetches every file, checks it against its digest, and reports

@@ -95,9 +95,18 @@ impl Pair {
         let mut pack = Pkcs12::builder();
         pack.name(name).pkey(&self.key).cert(&self.certificate);
         let pack = pack.build2(PIN).and_then(|pack| pack.to_der()).map_err(failed)?;
-        std::fs::write(folder.join(format!("{name}.pem")), self.certificate.to_pem().map_err(failed)?)?;
+        self.write_certificate(folder, name)?;
         secret(&folder.join(format!("{name}.p12")), &pack)?;
         secret(&folder.join(format!("{name}.pin")), PIN.as_bytes())
+    }
+
+    /// Writes `NAME.pem` alone, for those who have to know the certificate.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_certificate(&self, folder: &Path, name: &str) -> Result<(), Error> {
+        let pem = self.certificate.to_pem().map_err(failed)?;
+        Ok(std::fs::write(folder.join(format!("{name}.pem")), pem)?)
     }
 }
 

@@ -35,6 +35,7 @@ fn shared(path: &str) -> PathBuf {
     found.canonicalize().unwrap()
 }
 
+/// Where the keys of the corpus are.
 pub(crate) fn keys() -> PathBuf {
     shared("samples/osci/TEST-ONLY")
 }

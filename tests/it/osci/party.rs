@@ -195,7 +195,7 @@ pub(super) async fn messages(client: &Client) -> Vec<String> {
 }
 
 /// The parked message that a client sees first, with the rule that keeps it.
-pub(super) async fn parked(client: &Client) -> (Value, String) {
+pub(crate) async fn parked(client: &Client) -> (Value, String) {
     let waits = |it: &Value| it["items"].as_array().is_some_and(|items| !items.is_empty());
     let found = client.wait_until("/clarifications", waits).await.unwrap();
     let first = found["items"][0].clone();

@@ -7,14 +7,14 @@ use super::*;
 use crate::osci::party::{Houses, STORE};
 
 /// The two gateways with the addresses of their servers.
-struct Bridge {
-    houses: Houses,
-    author: String,
-    reader: String,
+pub(super) struct Bridge {
+    pub(super) houses: Houses,
+    pub(super) author: String,
+    pub(super) reader: String,
 }
 
-/// Gives a gateway a server of XTA with an account for one of its authorities.
-fn serve(gateway: &Gateway, tenant: &str, party: &str) -> String {
+/// Gives a gateway a server of XTA with an account for one of its authorities, which gets a message box; returns where its ports are.
+pub(super) fn serve(gateway: &Gateway, tenant: &str, party: &str) -> String {
     let (folder, port) = (gateway.folder().to_owned(), port());
     make_keys(&folder);
     let file = folder.join("amtsbote.toml");
@@ -35,8 +35,18 @@ fn serve(gateway: &Gateway, tenant: &str, party: &str) -> String {
     format!("https://127.0.0.1:{port}/xta/v3")
 }
 
+/// What zeep finds, at the server of a gateway.
+pub(super) async fn zeep(gateway: &Gateway, base: &str, command: &str, rest: &[&str]) -> Value {
+    let script = root().join("tests/it/xta/bridge.py");
+    let mut python = Command::new(python());
+    python.arg("-B").arg(script).arg(shared("senders/xta")).args([command, base]).args(rest);
+    python.env("XTA_PKI", gateway.folder().join("pki"));
+    let told = spawn_blocking(move || said(&mut python)).await.unwrap();
+    serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}"))
+}
+
 impl Bridge {
-    async fn on(engine: &Engine) -> Bridge {
+    pub(super) async fn on(engine: &Engine) -> Bridge {
         let mut houses = Houses::prepare(engine, STORE).await;
         let author = serve(&houses.county, COUNTY, COUNTY_KEY);
         let reader = serve(&houses.town, TOWN, TOWN_KEY);
@@ -44,20 +54,10 @@ impl Bridge {
         Bridge { houses, author, reader }
     }
 
-    /// What zeep finds, at the server of a gateway.
-    async fn zeep(&self, gateway: &Gateway, base: &str, command: &str, rest: &[&str]) -> Value {
-        let script = root().join("tests/it/xta/bridge.py");
-        let mut python = Command::new(python());
-        python.arg("-B").arg(script).arg(shared("senders/xta")).args([command, base]).args(rest);
-        python.env("XTA_PKI", gateway.folder().join("pki"));
-        let told = spawn_blocking(move || said(&mut python)).await.unwrap();
-        serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}"))
-    }
-
     /// What the author is told until it is what is waited for.
     async fn report(&self, id: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..100 {
-            let told = self.zeep(&self.houses.county, &self.author, "report", &[COUNTY_KEY, id]).await;
+            let told = zeep(&self.houses.county, &self.author, "report", &[COUNTY_KEY, id]).await;
             if is_it(&told) {
                 return told;
             }
@@ -83,9 +83,9 @@ async fn a_message_goes_from_xta_by_osci_to_xta(engine: &Engine) {
         std::fs::write(path, bytes).unwrap();
     }
     let arguments = [COUNTY_KEY, TOWN_KEY, &*paths[0], &*paths[1]];
-    let sent = bridge.zeep(&bridge.houses.county, &bridge.author, "send", &arguments).await;
+    let sent = zeep(&bridge.houses.county, &bridge.author, "send", &arguments).await;
     let id = sent["id"].as_str().unwrap().to_owned();
-    let read = bridge.zeep(&bridge.houses.town, &bridge.reader, "read", &[TOWN_KEY]).await;
+    let read = zeep(&bridge.houses.town, &bridge.reader, "read", &[TOWN_KEY]).await;
     assert_eq!(read["id"], sent["id"]);
     for seen in ["listed", "meta"] {
         assert_eq!(said_of(&read[seen]), said_of(&sent["meta"]), "{seen}");

@@ -3,6 +3,8 @@
 
 mod bad;
 mod bridge;
+mod claims;
+mod directory;
 mod party;
 mod replay;
 mod two;

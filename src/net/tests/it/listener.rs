@@ -115,6 +115,23 @@ async fn a_client_s_certificate_reaches_whoever_serves_and_none_is_demanded() {
     }
 }
 
+#[tokio::test]
+async fn who_sends_a_wrong_chain_is_served_and_so_is_everybody_else() {
+    let keys = Keys::new();
+    let server = Server::with(&keys.make("server", "-newkey rsa:2048")).await;
+    keys.make("ca", "-newkey rsa:2048");
+    let unnamed = "-addext subjectKeyIdentifier=none -addext authorityKeyIdentifier=none";
+    let client = keys.make("client", &format!("-newkey rsa:2048 -CA ca.pem -CAkey ca.key {unnamed}"));
+    // Another authority of the same name.
+    keys.make("ca", "-newkey rsa:2048");
+    let known = format!("hello {}", client.certificate().fingerprint());
+    for version in ["-tls1_2", "-tls1_3"] {
+        let shown = format!("{version} -cert client.pem -key client.key -cert_chain ca.pem");
+        assert_eq!(server.hears(&keys, &shown).await.unwrap(), known, "{version}");
+    }
+    assert_eq!(server.hears(&keys, "-tls1_3").await.unwrap(), "hello none");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_older_than_tls_1_2_is_refused_and_changes_nothing() {
     let keys = Keys::new();

@@ -11,6 +11,7 @@ use super::{Authorities, SHA256_OID, Timestamp, response::TST_INFO};
 use crate::{
     Digest, Error, Result,
     der::{BOOLEAN, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, SET, context},
+    x509::forget_reasons,
 };
 
 /// Contents of the OIDs 1.2.840.113549.1.9.3 and 1.2.840.113549.1.9.16.2.{12,47}.
@@ -101,6 +102,7 @@ fn verify_chain(signer: &X509, sent: &[X509], authorities: &Authorities, at_micr
     }
     let mut context = X509StoreContext::new()?;
     let trusted = context.init(&store.build(), signer, &chain, |context| context.verify_cert())?;
+    forget_reasons();
     if trusted { Ok(()) } else { Err(Error::TimestampUntrusted) }
 }
 

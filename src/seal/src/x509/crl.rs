@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use openssl::x509::{CrlStatus, X509Crl};
 
-use super::{Certificate, unix_seconds};
+use super::{Certificate, forget_reasons, unix_seconds};
 use crate::{
     Error, Result,
     der::{BOOLEAN, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, context},
@@ -101,6 +101,7 @@ impl Crl {
             return true;
         }
         let is_right = self.list.verify(issuer.public_key()).unwrap_or(false);
+        forget_reasons();
         if is_right {
             self.signer.get_or_init(|| issuer.clone());
         }

@@ -22,6 +22,7 @@ use std::{
 
 use openssl::{
     asn1::{Asn1Time, Asn1TimeRef},
+    error::ErrorStack,
     hash::MessageDigest,
     pkey::{Id, PKey, PKeyRef, Public},
     x509::{X509, X509KeyUsage, X509Ref},
@@ -45,6 +46,12 @@ pub const MAX_CERTIFICATE: usize = 16 * 1024;
 const MAX_PEM: usize = 1_000;
 /// Bounds on the keys: what is longer only costs time.
 const MAX_RSA_BITS: u32 = 16_384;
+
+/// Takes away what OpenSSL has left in the queue of this thread. A check that says no leaves its reasons there, and the next TLS
+/// connection that the thread looks at would end, as if they were its own.
+pub(crate) fn forget_reasons() {
+    drop(ErrorStack::get());
+}
 
 /// A certificate. Cheap to clone; equal to another if the DER is.
 #[derive(Clone)]

@@ -18,7 +18,7 @@ use openssl::{
     },
 };
 
-use super::{Certificate, Crl, crl::Listed};
+use super::{Certificate, Crl, crl::Listed, forget_reasons};
 use crate::Result;
 
 /// Certificates between a certificate and its anchor.
@@ -291,6 +291,7 @@ impl Trust {
         let mut context = X509StoreContext::new()?;
         let (problem, chain) = context.init(&self.store, certificate.x509(), &helpers, |context| {
             let is_good = context.verify_cert()?;
+            forget_reasons();
             let problem = (!is_good).then(|| problem(context.error().as_raw()));
             let chain: Vec<_> = context.chain().into_iter().flatten().map(|x509| x509.to_der()).collect();
             Ok((problem, chain))

@@ -282,6 +282,7 @@ fn a_wrong_signature_of_the_issuer_is_seen() {
     let changed = Certificate::from_der(&der).unwrap();
     let found = house.trust().inspect(&changed, now()).unwrap();
     assert_eq!((found.problem, found.standing()), (Some(Problem::WrongSignature), Standing::WrongIssuer));
+    assert!(leaves_nothing(), "connections of this thread would take the reasons for their own");
     // Somebody who calls himself like the root is not the root.
     let elsewhere = tempfile::tempdir().unwrap();
     let impostor = Authority::root(elsewhere.path(), "root");
@@ -293,6 +294,12 @@ fn a_wrong_signature_of_the_issuer_is_seen() {
     impostor.revoke("leaf");
     let trust = house.trust().with_crls(vec![impostor.crl("")]);
     assert_eq!(trust.inspect(&leaf, now()).unwrap().online, None);
+    assert!(leaves_nothing());
+}
+
+/// Whether the queue of OpenSSL's errors is empty.
+fn leaves_nothing() -> bool {
+    openssl::error::ErrorStack::get().errors().is_empty()
 }
 
 #[test]
