@@ -30,7 +30,7 @@ pub struct Identity {
     pub message_type: String,
     /// Full name of the type, such as `Abgabe.Abgabe.0401`.
     pub name: String,
-    /// Process it belongs to (ProzessID).
+    /// Process it belongs to (ProzessID). Where the standard gives each message an id of its own instead, that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process_id: Option<Id>,
     /// Who says to have sent it.
@@ -72,8 +72,21 @@ pub enum Meaning {
     Receipt,
     /// The receiver's record-keeping system reports on each object, by the object's UUID.
     ImportResults(Vec<(Id, ImportResult)>),
+    /// The receiver acknowledges a message of ours, or says why not.
+    Answer(Answer),
     /// Understood as far as it can be carried on, but it changes no case.
     CarryOn,
+}
+
+/// An acknowledgement of a single message (such as XJustiz' Empfangsbekenntnis).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Own id of the message that it answers: [`Identity::process_id`] of that.
+    pub to: Id,
+    /// The day of receipt, `YYYY-MM-DD`, maybe with a zone, if it says one.
+    pub day: Option<String>,
+    /// If it is none, the code of the reason why; empty if it says none.
+    pub refused: Option<String>,
 }
 
 /// Where a standard puts what it reads. Nothing is kept in memory beyond the object in hand.
