@@ -33,6 +33,12 @@ pub struct Identity {
     /// Process it belongs to (ProzessID). Where the standard gives each message an id of its own instead, that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process_id: Option<Id>,
+    /// The message that it answers, by the own id of that, where the standard gives messages own ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Id>,
+    /// What it says if it acknowledges the message that it answers, or says why not; known once the message was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledgement: Option<Acknowledgement>,
     /// Who says to have sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<Endpoint>,
@@ -45,6 +51,18 @@ pub struct Identity {
     /// Whether it came in a container (ZIP).
     #[serde(default)]
     pub container: bool,
+}
+
+/// An acknowledgement of a single message (such as the Empfangsbekenntnis of XJustiz).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Acknowledgement {
+    /// The day of receipt, `YYYY-MM-DD`, maybe with a zone, if it says one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<String>,
+    /// If receipt is not acknowledged: the code of the reason, empty if it says none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// An authority as a message names it.
@@ -72,21 +90,8 @@ pub enum Meaning {
     Receipt,
     /// The receiver's record-keeping system reports on each object, by the object's UUID.
     ImportResults(Vec<(Id, ImportResult)>),
-    /// The receiver acknowledges a message of ours, or says why not.
-    Answer(Answer),
     /// Understood as far as it can be carried on, but it changes no case.
     CarryOn,
-}
-
-/// An acknowledgement of a single message (such as XJustiz' Empfangsbekenntnis).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// Own id of the message that it answers: [`Identity::process_id`] of that.
-    pub to: Id,
-    /// The day of receipt, `YYYY-MM-DD`, maybe with a zone, if it says one.
-    pub day: Option<String>,
-    /// If it is none, the code of the reason why; empty if it says none.
-    pub refused: Option<String>,
 }
 
 /// Where a standard puts what it reads. Nothing is kept in memory beyond the object in hand.

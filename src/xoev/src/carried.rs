@@ -105,6 +105,8 @@ impl Carried {
             message_type: type_of(&root.local).to_owned(),
             name: root.local.clone(),
             process_id: None,
+            answers: None,
+            acknowledgement: None,
             sender: None,
             recipient: None,
             wants_receipt: false,

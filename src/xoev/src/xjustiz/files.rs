@@ -61,7 +61,7 @@ pub fn volume(now: Timestamp) -> (usize, u64) {
 
 /// Judges a message with its files, each with its size in bytes; the message is one of them, by the name of
 /// [`FILE_NAME`]. Every finding goes into `report`.
-pub(super) fn judge(said: &Said, files: &[(String, u64)], rules: &Rules, report: &mut Report) {
+pub(super) fn judge_files(said: &Said, files: &[(String, u64)], rules: &Rules, report: &mut Report) {
     if !rules.versions.iter().any(|known| versions::is_of(&said.version, known)) {
         let versions = rules.versions.join(", ");
         let finding = Finding::error("xjustiz.version").with("version", shown(&said.version));
@@ -168,7 +168,7 @@ mod tests {
         let listed = listed.iter().map(|name| (*name).to_owned()).collect();
         let said = Said { version: "3.6.2".into(), files: listed, ..Said::default() };
         let mut report = Report::default();
-        judge(&said, &files, rules, &mut report);
+        judge_files(&said, &files, rules, &mut report);
         report.findings.into_iter().map(|it| format!("{} {}", it.rule, it.file.unwrap_or_default())).collect()
     }
 
@@ -246,7 +246,7 @@ mod tests {
     fn only_versions_in_use_are_sent() {
         let mut report = Report::default();
         let said = Said { version: "2.4.0".into(), is_internal: true, ..Said::default() };
-        judge(&said, &[], &Rules::at(now()), &mut report);
+        judge_files(&said, &[], &Rules::at(now()), &mut report);
         let rules: Vec<_> = report.findings.iter().map(|it| it.rule.as_str()).collect();
         assert_eq!(rules, ["xjustiz.version", "xjustiz.internal-data"]);
         assert_eq!(report.findings[0].with["versions"], "3.5, 3.6, 3.7");

@@ -16,13 +16,15 @@ mod versions;
 use std::io::Write;
 use std::sync::Arc;
 
-use model::standard::{Answer, Identity, Intake, Meaning, Outgoing, Records, Source, Standard, Written};
+use model::standard::{
+    Acknowledgement, Identity, Intake, Meaning, Outgoing, Records, Source, Standard, Written,
+};
 use model::{Failure, Finding, Report, Severity};
 use schemas::Schemas;
 
 pub use files::{FORMATS, Rules, volume};
 pub use read::{Eeb, Said, read};
-pub use submission::{LETTER, Submission};
+pub use submission::{LETTER, Submission, judge};
 pub use versions::{in_use, is_in_use};
 
 use crate::Error;
@@ -39,13 +41,14 @@ pub const FILE_NAME: &str = "xjustiz_nachricht.xml";
 const NAME: &str = "xjustiz";
 
 /// The standard.
-pub(crate) struct XJustiz {
+pub struct XJustiz {
     schemas: Arc<Schemas>,
     limits: Limits,
 }
 
 impl XJustiz {
-    pub(crate) fn new(schemas: &Arc<Schemas>, limits: Limits) -> Self {
+    /// The standard, with the schemas that are there and what a container may hold.
+    pub fn new(schemas: &Arc<Schemas>, limits: Limits) -> Self {
         XJustiz { schemas: Arc::clone(schemas), limits }
     }
 
@@ -75,10 +78,23 @@ impl Said {
             message_type: type_of(&self.root).to_owned(),
             name: self.root.clone(),
             process_id: self.id,
+            answers: self.answers,
+            acknowledgement: self.eeb.as_ref().map(Eeb::acknowledgement),
             sender: None,
             recipient: None,
             wants_receipt: self.wants_eeb,
             container,
+        }
+    }
+}
+
+impl Eeb {
+    fn acknowledgement(&self) -> Acknowledgement {
+        match self {
+            Eeb::Received(day) => {
+                Acknowledgement { day: Some(day.clone()).filter(|day| !day.is_empty()), refused: None }
+            }
+            Eeb::Refused(reason) => Acknowledgement { day: None, refused: Some(reason.clone()) },
         }
     }
 }
@@ -121,14 +137,8 @@ impl Standard for XJustiz {
         Ok(Some(said.identity(found.0.container().is_some())))
     }
 
-    fn read(&self, source: &mut dyn Source, _: &mut dyn Intake) -> Result<Meaning, Failure> {
-        let found = self.find(source)?.ok_or(Error::Unreadable)?;
-        let said = Self::said(source, &found, Until::End)?.map_err(Error::from)?;
-        let (Some(eeb), Some(to)) = (said.eeb, said.answers) else { return Ok(Meaning::CarryOn) };
-        Ok(Meaning::Answer(match eeb {
-            Eeb::Received(day) => Answer { to, day: Some(day).filter(|it| !it.is_empty()), refused: None },
-            Eeb::Refused(reason) => Answer { to, day: None, refused: Some(reason) },
-        }))
+    fn read(&self, _: &mut dyn Source, _: &mut dyn Intake) -> Result<Meaning, Failure> {
+        Ok(Meaning::CarryOn)
     }
 
     fn write(&self, _: &Outgoing, _: &mut dyn Records, _: &mut dyn Write) -> Result<Written, Failure> {

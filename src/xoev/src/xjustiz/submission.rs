@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use model::standard::Source;
 use model::{Failure, Finding, Report};
 
-use super::files::judge;
+use super::files::judge_files;
 use super::read::{Until, said};
 use super::{FILE_NAME, NAMESPACE, Rules, Said};
 use crate::Error;
@@ -16,10 +16,15 @@ use crate::head::{Place, Root, read_root};
 /// The file whose text is the letter of the transmission and not one of its attachments.
 pub const LETTER: &str = "nachricht.txt";
 
+/// Longest letter, in bytes.
+const LETTER_BYTES: u64 = 64 * 1024;
+
 /// A message that may be sent.
 pub struct Submission {
     /// What it says.
     pub said: Said,
+    /// The text of the transmission, if there is one.
+    pub letter: Option<String>,
     place: Place,
     /// Files with their sizes in bytes, the message first, the others by name. Without the letter.
     files: Vec<(String, u64)>,
@@ -49,33 +54,9 @@ impl Submission {
                 is_meant.then(|| said(&mut reader, local, Until::End)).transpose()
             })
         };
-        match read {
-            Ok(Some(said)) => {
-                let files = files(&place, source).map_err(Error::from)?;
-                judge(&said, &files, rules, report);
-                Ok(report.is_acceptable().then_some(Submission { said, place, files }))
-            }
-            Ok(None) => {
-                report.add(Finding::error("xjustiz.no-message"));
-                Ok(None)
-            }
-            Err(error) => {
-                report.add(unreadable(error)?);
-                Ok(None)
-            }
-        }
-    }
-
-    /// The letter, at most `most` bytes of it, if there is one that is text.
-    ///
-    /// # Errors
-    /// If `source` cannot be read.
-    pub fn letter(&self, source: &mut dyn Source, most: u64) -> io::Result<Option<String>> {
-        let Some(container) = self.place.container() else { return Ok(None) };
-        let Some(index) = container.find(LETTER) else { return Ok(None) };
-        let mut bytes = Vec::new();
-        container.read(source, index)?.take(most).read_to_end(&mut bytes)?;
-        Ok(String::from_utf8(bytes).ok())
+        let letter = letter(&place, source, report)?;
+        let files = files(&place, source).map_err(Error::from)?;
+        Ok(judge(read, &files, rules, report)?.map(|said| Submission { said, letter, place, files }))
     }
 
     /// Reads each file to its end, the message first.
@@ -97,6 +78,49 @@ impl Submission {
             each(name, &mut container.read(source, index)?)?;
         }
         Ok(())
+    }
+}
+
+/// The letter; one that is no text, or too long, is a finding.
+fn letter(place: &Place, source: &mut dyn Source, report: &mut Report) -> Result<Option<String>, Failure> {
+    let Some(container) = place.container() else { return Ok(None) };
+    let Some(index) = container.find(LETTER) else { return Ok(None) };
+    let mut bytes = Vec::new();
+    let read =
+        container.read(source, index).map_err(Error::from)?.take(LETTER_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(Error::from)?;
+    let is_short = bytes.len() as u64 <= LETTER_BYTES;
+    let text = String::from_utf8(bytes).ok().filter(|_| is_short);
+    if text.is_none() {
+        report.add(Finding::error("xjustiz.letter").in_file(LETTER));
+    }
+    Ok(text)
+}
+
+/// Judges a message, as far as it was read, with the files that are sent with it; it is one of them, called [`FILE_NAME`]. Gives it
+/// back if it may be sent; otherwise errors in `report` say why.
+///
+/// # Errors
+/// If it could not be read from where it is kept.
+pub fn judge(
+    read: Result<Option<Said>, xml::Error>,
+    files: &[(String, u64)],
+    rules: &Rules,
+    report: &mut Report,
+) -> Result<Option<Said>, Failure> {
+    match read {
+        Ok(Some(said)) => {
+            judge_files(&said, files, rules, report);
+            Ok(report.is_acceptable().then_some(said))
+        }
+        Ok(None) => {
+            report.add(Finding::error("xjustiz.no-message"));
+            Ok(None)
+        }
+        Err(error) => {
+            report.add(unreadable(error)?);
+            Ok(None)
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io::Cursor;
 
 use model::Report;
-use model::standard::{Answer, Intake, Meaning, Object, Standard};
-use model::{Failure, PayloadRef, Timestamp};
+use model::Timestamp;
+use model::standard::{Acknowledgement, Standard};
 use xoev::container::ContainerWriter;
 use xoev::xdomea::Options;
 use xoev::xjustiz::{self, Eeb, Rules, Submission};
@@ -49,21 +49,10 @@ fn open(bytes: &[u8]) -> (Option<Submission>, Vec<String>) {
     (opened, report.findings.into_iter().map(|finding| finding.rule).collect())
 }
 
-/// Takes nothing in.
-struct Nothing;
-
-impl Intake for Nothing {
-    fn file(&mut self, _: &str, _: &mut dyn std::io::Read) -> Result<PayloadRef, Failure> {
-        unreachable!("nothing has files")
-    }
-
-    fn object(&mut self, _: Object) -> Result<(), Failure> {
-        unreachable!("nothing has objects")
-    }
-}
-
-fn meaning(bytes: &[u8]) -> Meaning {
-    standard().read(&mut Cursor::new(bytes), &mut Nothing).unwrap()
+/// The id of the message that one answers, and what it says of its receipt.
+fn answer(bytes: &[u8]) -> (Option<String>, Option<Acknowledgement>) {
+    let identity = check(&*standard(), bytes, None).0.unwrap();
+    (identity.answers.map(|id| id.to_string()), identity.acknowledgement)
 }
 
 #[test]
@@ -98,13 +87,13 @@ fn an_acknowledgement_says_which_message_was_received_and_when() {
     let Some(folder) = shared("samples/xoev/xjustiz") else { return };
     for name in ["eeb1_v2_4.xml", "eeb1_v3_2.xml"] {
         let day = Some("2019-05-28".to_owned());
-        let expected = Answer { to: ID.parse().unwrap(), day, refused: None };
+        let expected = (Some(ID.to_owned()), Some(Acknowledgement { day, refused: None }));
         let bytes = std::fs::read(folder.join(name)).unwrap();
-        assert_eq!(meaning(&bytes), Meaning::Answer(expected.clone()), "{name}");
+        assert_eq!(answer(&bytes), expected, "{name}");
         // Also in a container, as it is fetched.
         let text = String::from_utf8(bytes).unwrap();
         let packed = zip(&[("nachricht.txt", "EB zu: 1"), (xjustiz::FILE_NAME, &text), ("x.xml", "<x/>")]);
-        assert_eq!(meaning(&packed), Meaning::Answer(expected), "{name}");
+        assert_eq!(answer(&packed), expected, "{name}");
     }
 }
 
@@ -128,12 +117,13 @@ fn a_refusal_says_its_reason_by_the_code_alone() {
         ),
         ("<stoerungsmeldung/>", ""),
     ] {
-        let expected = Answer { to: ID.parse().unwrap(), day: None, refused: Some(reason.to_owned()) };
-        assert_eq!(meaning(message(inner).as_bytes()), Meaning::Answer(expected), "{inner}");
+        let refused = Acknowledgement { day: None, refused: Some(reason.to_owned()) };
+        let expected = (Some(ID.to_owned()), Some(refused));
+        assert_eq!(answer(message(inner).as_bytes()), expected, "{inner}");
     }
     let said = xjustiz::read(message("<empfangsbestaetigung>gestern</empfangsbestaetigung>").as_bytes());
     assert_eq!(said.unwrap().unwrap().eeb, Some(Eeb::Received(String::new())));
-    assert_eq!(meaning(message("").as_bytes()), Meaning::CarryOn);
+    assert_eq!(answer(message("").as_bytes()), (Some(ID.to_owned()), None));
 }
 
 #[test]
@@ -150,7 +140,7 @@ fn a_submission_has_the_message_first_and_its_letter_is_no_file() {
     assert_eq!(rules, Vec::<String>::new());
     let (opened, mut source) = (opened.unwrap(), Cursor::new(&bytes));
     assert_eq!(opened.said.file_number.as_deref(), Some("12 OWi 7/26"));
-    assert_eq!(opened.letter(&mut source, 1_000).unwrap().as_deref(), Some("Guten Tag"));
+    assert_eq!(opened.letter.as_deref(), Some("Guten Tag"));
     let mut read = Vec::new();
     let each = opened.each(&mut source, |name, content| {
         let mut text = String::new();
@@ -195,4 +185,18 @@ fn every_broken_rule_is_told_at_once() {
         assert!(opened.is_none());
         assert_eq!(rules, [rule]);
     }
+}
+
+#[test]
+fn a_letter_is_text_of_at_most_sixty_four_kibibytes() {
+    let message = submission(&[]);
+    for (length, expected) in [(65_536, vec![]), (65_537, vec!["xjustiz.letter"])] {
+        let letter = "x".repeat(length);
+        let rules = open(&zip(&[(xjustiz::FILE_NAME, &message), ("nachricht.txt", &letter)])).1;
+        assert_eq!(rules, expected, "{length}");
+    }
+    let mut writer = ContainerWriter::new(Vec::new());
+    writer.entry(xjustiz::FILE_NAME, |sink| sink.write_all(message.as_bytes())).unwrap();
+    writer.entry("nachricht.txt", |sink| sink.write_all(b"Gr\xfc\xdfe")).unwrap();
+    assert_eq!(open(&writer.finish().unwrap()).1, ["xjustiz.letter"]);
 }
