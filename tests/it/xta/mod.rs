@@ -3,6 +3,7 @@
 
 mod bad;
 mod bridge;
+mod court;
 mod party;
 mod replay;
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use xta::client::Sink;
 use xta::model::{Content, MetaData};
 
-use super::{Parties, Party, Server};
+use super::{Parties, Party, Server, court_mail};
 use crate::xta::along;
 use crate::xta::boxes::ticket;
 use crate::xta::package::Packer;
@@ -69,26 +69,47 @@ impl Arrivals<'_> {
             Err(xta::Error::Fault(_)) => Some("xta-party.no-content"),
             Err(_) => return Err(broker::Error::Internal),
         };
-        let (stored, file_name) = match wait {
-            Some(_) => (container, Some(CONTAINER.to_owned())),
-            None => {
-                let taken_out = take_out(broker, &caller, &container);
-                self.parties.0.lines.runtime.block_on(broker.discard_arrival(container));
-                taken_out.map_err(|_| broker::Error::Internal)?
-            }
-        };
+        let fetches = broker.house().authority(&self.party.tenant, &self.party.authority);
+        let fetches = fetches.is_some_and(|entry| entry.xta_box);
+        let is_of_court = !fetches && known.as_ref().is_some_and(|it| self.parties.is_court(it));
+        let (stored, file_name, wait) = self.laid_out(&caller, container, wait, is_of_court)?;
         let doubt = match (meta, &known) {
             (None, _) => Some("xta-party.no-metadata"),
             (Some(_), None) => Some("xta-party.unknown-sender"),
             (Some(_), Some(_)) => None,
         };
         let finding = doubt.or(wait).map(Finding::error);
-        let fetches = broker.house().authority(&self.party.tenant, &self.party.authority);
-        let fetches = fetches.is_some_and(|entry| entry.xta_box);
         let carried = meta.filter(|meta| along::is_usable(meta));
         let carried = carried.map(|meta| along::carried(meta, wait.is_some(), fetches));
         let arrival = Arrival { file_name, finding, carried, ..self.arrival(message_id, meta) };
         self.parties.0.lines.runtime.block_on(broker.take_arrival(&caller, arrival, stored))
+    }
+
+    /// A message as it is taken in, the name of its file, and why it has to wait, if it has.
+    fn laid_out(
+        &self,
+        caller: &Caller,
+        container: StoredPayload,
+        wait: Option<&'static str>,
+        is_of_court: bool,
+    ) -> Result<(StoredPayload, Option<String>, Option<&'static str>), broker::Error> {
+        let broker = &self.parties.0.broker;
+        let laid_out = match wait {
+            None => take_out(broker, caller, &container).map(Some),
+            Some("message.several-contents") if is_of_court => {
+                let packed = court_mail::repacked(broker, caller, &container);
+                packed.map(|packed| packed.map(|it| (it, Some(court_mail::CONTAINER.to_owned()))))
+            }
+            Some(_) => Ok(None),
+        };
+        match laid_out {
+            Ok(None) => Ok((container, Some(CONTAINER.to_owned()), wait)),
+            laid_out => {
+                self.parties.0.lines.runtime.block_on(broker.discard_arrival(container));
+                let (stored, file_name) = laid_out.ok().flatten().ok_or(broker::Error::Internal)?;
+                Ok((stored, file_name, None))
+            }
+        }
     }
 
     fn arrival(&self, message_id: &str, meta: Option<&MetaData>) -> Arrival {

@@ -8,6 +8,8 @@
 //! | `courier` | sending: the broker's adapter |
 //! | `meta` | the envelope of a message that goes out |
 //! | `goods` | its contents |
+//! | `court` | both of a submission to a court |
+//! | `court_mail` | what comes from a court |
 //! | `fetcher` | fetching from message boxes |
 //! | `arrivals` | handing what was fetched to the broker |
 //!
@@ -15,6 +17,8 @@
 
 mod arrivals;
 mod courier;
+mod court;
+mod court_mail;
 mod fetcher;
 mod goods;
 mod known;
@@ -27,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker::Broker;
-use broker::house::{Ends, XTA_ADAPTER};
+use broker::house::{CourtForm, Ends, XTA_ADAPTER};
 use model::{Authority, Clock, Failure, Timestamp};
 use seal::identity::Identity;
 use seal::x509::Certificate;
@@ -105,6 +109,8 @@ pub struct Partner {
     pub scheme: Option<String>,
     /// Largest message that it takes, in bytes.
     pub most_bytes: u64,
+    /// The form of messages, if it is a court.
+    pub court: Option<CourtForm>,
 }
 
 /// A message box that is fetched from.
@@ -152,6 +158,11 @@ impl Parties {
                 && scheme.is_none_or(|scheme| name.scheme.as_deref().is_none_or(|it| it == scheme))
         };
         self.0.partners.values().find(is_meant).map(|partner| partner.authority.clone())
+    }
+
+    /// Whether an authority is a court of the configuration.
+    fn is_court(&self, authority: &Authority) -> bool {
+        self.0.partners.get(authority).is_some_and(|partner| partner.court.is_some())
     }
 
     /// The certificate that an authority shows to the server of a partner, and those that the server's must go back to, each with
