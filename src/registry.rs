@@ -1,6 +1,6 @@
 //! Everything that can be plugged in, listed by hand: who reads this file knows what this gateway speaks.
 //!
-//! Standards: xdomea. Adapters: remote, for programs in any language. Authorities of one gateway reach each other by
+//! Standards: xdomea, XJustiz. Adapters: remote, for programs in any language. Authorities of one gateway reach each other by
 //! its mailboxes, the county's systems come in by REST. Transports: OSCI, as intermediary, sender and recipient;
 //! XTA, as server.
 
@@ -17,6 +17,7 @@ use net::clamd::{self, Address, Clamd};
 use schemas::Schemas;
 use seal::webhook::SharedSecret;
 use xoev::xdomea::{self, Xdomea};
+use xoev::xjustiz::XJustiz;
 
 use crate::error::Error;
 
@@ -37,7 +38,7 @@ pub(crate) fn standards(
         ..xoev::container::Limits::default()
     };
     let options = xdomea::Options { container, depth: limits.depth, allow_restricted };
-    vec![Arc::new(Xdomea::new(Arc::clone(schemas), options))]
+    vec![Arc::new(Xdomea::new(Arc::clone(schemas), options)), Arc::new(XJustiz::new(schemas, container))]
 }
 
 /// What an authority of this gateway reads: whatever its standards write, newest first.

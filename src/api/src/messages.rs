@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use broker::{Incoming, Listed, MessageFilter, UploadTarget};
 use model::clarification::Side;
 use model::message::{Direction, Finding};
-use model::{Action, Caller, Id, Message, MessageState, catalog};
+use model::{Action, Authority, Caller, Id, Message, MessageState, catalog};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -31,6 +31,8 @@ pub(crate) struct SendQuery {
     /// A test message: never touches productive cases.
     #[serde(default)]
     test: bool,
+    /// Whom it is for, if the authority of the token sends it; absent: it is for that authority.
+    to: Option<Authority>,
 }
 
 /// Which messages.
@@ -72,6 +74,7 @@ pub(crate) async fn send(
         key: params::idempotency_key(&headers)?,
         digest: params::repr_digest(&headers)?,
         test: query.test,
+        to: query.to,
     };
     if uploads::is_part(&headers)? {
         return uploads::begin(&api, &caller, &headers, UploadTarget::Message(incoming), raw).await;

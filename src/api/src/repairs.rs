@@ -155,6 +155,7 @@ pub(crate) async fn repair(
         key: params::idempotency_key(&headers)?,
         digest: params::repr_digest(&headers)?,
         test: false,
+        to: None,
     };
     let replayed = match &incoming.key {
         Some(key) => api.broker.knows_key(&caller, key).await?,

@@ -197,6 +197,6 @@ impl Error {
             _ => FailureKind::Permanent,
         };
         let code = self.code().to_owned();
-        Failure { kind, code: code.into(), detail: self.to_string(), retry_after: None }
+        Failure { kind, code: code.into(), detail: self.to_string(), retry_after: None, findings: vec![] }
     }
 }

@@ -260,6 +260,8 @@ impl Broker {
                 message_type: message_type.to_owned(),
                 name: String::new(),
                 process_id: Some(exchange.process_id),
+                answers: None,
+                acknowledgement: None,
                 sender: Some(sender),
                 recipient: Some(recipient),
                 wants_receipt,

@@ -1,6 +1,7 @@
 //! The house that the gateway serves: tenants, their authorities and units, and the rules by which
 //! what comes in finds its unit. Read from the configuration; never changed while running.
 
+mod court;
 mod osci;
 mod ways;
 mod xta;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use model::Authority;
 use serde::{Deserialize, Serialize};
 
+pub use court::CourtForm;
 pub use osci::{KeyPair, OsciKeys, OsciMailbox, OsciMode, OsciReach, Signature};
 pub use ways::{Ends, Kind};
 pub use xta::{XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaReader, XtaReaderServer, XtaServer, XtaVersion};
@@ -338,7 +340,13 @@ mod tests {
             name: "Bauaufsicht Unna".into(),
             adapter: Some("unna".into()),
             osci: Some(osci),
-            xta: Some(XtaReach { server, party: None, scheme: None, profile: XtaProfile::Plain }),
+            xta: Some(XtaReach {
+                server,
+                party: None,
+                scheme: None,
+                profile: XtaProfile::Plain,
+                court: None,
+            }),
             prefer: vec![],
             reads: vec![("xdomea".into(), "3.1.0".into())],
             most_bytes: 2 << 20,

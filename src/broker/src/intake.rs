@@ -28,6 +28,8 @@ pub struct Incoming {
     pub digest: Option<String>,
     /// A test message: never touches productive cases.
     pub test: bool,
+    /// Whom it is for, if the caller's authority sends it; absent: it is for the caller's authority.
+    pub to: Option<Authority>,
 }
 
 /// Outcome of a check without effect.
@@ -63,8 +65,8 @@ pub fn check(
 }
 
 impl Broker {
-    /// Takes a raw message in for the caller's authority. Returns once it is durable; checking and
-    /// translating follow. The same message again gets the first answer.
+    /// Takes a raw message in for the caller's authority, or from it for somebody else. Returns once it is durable; checking and
+    /// translating or sending follow. The same message again gets the first answer.
     ///
     /// # Errors
     /// Refusals leave nothing behind but an audit event.
@@ -97,19 +99,21 @@ impl Broker {
             return Err(Error::DigestMismatch);
         }
         let test = if incoming.test { ":test" } else { "" };
-        let digest = format!("{}{test}", payload.sha256);
+        let to = incoming.to.as_ref().map(|to| format!(":{to}")).unwrap_or_default();
+        let digest = format!("{}{test}{to}", payload.sha256);
         let once = incoming.key.clone().map(|key| Once { key, digest });
         if let Some(answer) = self.answered(caller, once.as_ref()).await? {
             self.store().discard(stored).await;
             return read_message(answer);
         }
         let identity = self.identify(&caller.scope.tenant, &stored, incoming.file_name.clone()).await?;
+        let tenant = &caller.scope.tenant;
         let from = (Door::Rest, caller.actor.id.as_str());
-        let message = Message {
-            file_name: incoming.file_name,
-            test: incoming.test,
-            ..self.incoming(&caller.scope.tenant, &authority, from, identity, &stored)?
+        let message = match &incoming.to {
+            Some(to) => self.handed_in(tenant, (&authority, to), identity, &stored).await?,
+            None => self.incoming(tenant, &authority, from, identity, &stored)?,
         };
+        let message = Message { file_name: incoming.file_name, test: incoming.test, ..message };
         self.commit_incoming(caller, message, stored, once).await
     }
 
@@ -317,13 +321,17 @@ impl Broker {
     }
 }
 
-/// The job that processes a message, from `next_at` on.
+/// The job that processes a message, or prepares one that goes out, from `next_at` on.
 pub(crate) fn enqueue_processing(work: &mut Work, message: &Message, next_at: Timestamp) {
+    let (lane, kind) = match message.direction {
+        Direction::In => ("in", "process"),
+        Direction::Out => ("prepare", "prepare"),
+    };
     work.enqueue(&NewJob {
         id: message.id,
         tenant: message.tenant.clone(),
-        lane: format!("in:{}", message.partner),
-        kind: "process".to_owned(),
+        lane: format!("{lane}:{}", message.partner),
+        kind: kind.to_owned(),
         subject: message.id,
         detail: json!(null),
         next_at,
@@ -357,9 +365,15 @@ pub(crate) enum Known {
     Failed(Id),
 }
 
-/// Dedup keys are unique within an authority's incoming messages. A test takes no productive id.
+/// Dedup keys are unique within an authority's incoming messages, and within those that it hands in for others. A test takes no
+/// productive id.
 pub(crate) fn dedup_space(message: &Message) -> String {
-    let kind = if message.test { "in-test" } else { "in" };
+    let kind = match (message.direction, message.test) {
+        (Direction::In, false) => "in",
+        (Direction::In, true) => "in-test",
+        (Direction::Out, false) => "out",
+        (Direction::Out, true) => "out-test",
+    };
     format!("{kind}:{}", message.authority)
 }
 

@@ -7,6 +7,7 @@
 //! relay     takes in, hands out and proves what is not for the gateway (relay)
 //! letterbox into the message box of an authority whose reader fetches by XTA
 //! onward    takes in what goes on to somebody else
+//! handed_in messages that systems of the house hand in as they are, for somebody else
 //! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
 //! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
@@ -15,6 +16,7 @@
 //! The broker knows standards, directories and adapters by their traits alone.
 
 mod access;
+mod answers;
 mod arrival;
 mod carried;
 mod clarify;
@@ -28,6 +30,7 @@ mod exchange;
 mod expire;
 mod follow;
 mod forward;
+mod handed_in;
 mod hooks;
 pub mod house;
 mod inbox;

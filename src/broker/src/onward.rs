@@ -54,7 +54,7 @@ impl Broker {
         Ok(usable.max().map(|most| most.min(self.most_bytes())))
     }
 
-    async fn ways_onward(
+    pub(crate) async fn ways_onward(
         &self,
         tenant: &str,
         from: &Authority,

@@ -25,6 +25,9 @@ impl Broker {
         let Some(mut message) = message.filter(|message| message.state == MessageState::Preparing) else {
             return self.finish(job, Work::new()).await;
         };
+        if message.exchange.is_none() && message.payload.is_some() {
+            return self.prepare_handed_in(job, message).await;
+        }
         let exchange_id = message.exchange.ok_or(Error::Internal)?;
         let exchange = exchange(self.owned(&scope, RecordKind::Exchange, exchange_id).await?)?;
         let (stored, written) = self.write(&message, &exchange).await?;

@@ -192,6 +192,7 @@ impl Broker {
         message.state = MessageState::Processed;
         message.updated_at = now;
         let mut work = Work::new();
+        self.note_answer(&mut work, &mut message).await?;
         work.update_message(&message, MessageState::Accepted);
         work.discard_staged(&message.tenant, message.id);
         self.put_into_mailbox(&mut work, &message).await?;

@@ -331,7 +331,10 @@ impl Broker {
             work.insert_event(&notes::of_attempt(&message, failure, attempt, None, self.now()));
         }
         let mut report = message.report.take().unwrap_or_default();
-        report.add(finding(job, failure, next));
+        match failure.findings.is_empty() {
+            true => report.add(finding(job, failure, next)),
+            false => failure.findings.iter().for_each(|finding| report.add(finding.clone())),
+        }
         message.report = Some(report);
         match next {
             Next::Return if is_told(&message) => {

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use broker::house::{
-    AuthorityEntry, PartnerEntry, XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaReaderServer, XtaServer,
+    AuthorityEntry, CourtForm, PartnerEntry, XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaReaderServer,
+    XtaServer,
 };
 use model::outbound::ChosenBy;
 use transport::xta::party::{MailboxAt, Name, Partner, Party, PartySettings, ReaderAt, Server, version};
@@ -97,6 +98,7 @@ fn partner(entry: &PartnerEntry, reach: &XtaReach, key: &str) -> Result<Partner,
         party: reach.party.clone(),
         scheme: reach.scheme.clone(),
         most_bytes: entry.most_bytes,
+        court: (reach.profile == XtaProfile::Court).then(|| reach.court.clone().unwrap_or_default()),
     })
 }
 
@@ -182,10 +184,10 @@ impl Check<'_> {
     }
 
     pub(crate) fn xta_partner(&self, key: &str, reach: &XtaReach) -> Result<(), Error> {
-        let XtaReach { server, party, scheme, profile } = reach;
+        let XtaReach { server, party, scheme, profile, court } = reach;
         let key = format!("{key}.xta");
-        if *profile != XtaProfile::Plain {
-            return Err(self.value(&format!("{key}.profile"), "only plain messages are sent yet"));
+        if let Some(form) = court {
+            self.court_form(&format!("{key}.court"), *profile, form)?;
         }
         self.party_name(&format!("{key}.party"), party.as_deref())?;
         self.party_name(&format!("{key}.scheme"), scheme.as_deref())?;
@@ -203,6 +205,34 @@ impl Check<'_> {
             self.unique(&format!("partner[{index}].xta"), is_new)?;
         }
         Ok(())
+    }
+
+    fn court_form(&self, key: &str, profile: XtaProfile, form: &CourtForm) -> Result<(), Error> {
+        if profile != XtaProfile::Court {
+            return Err(self.value(key, "only for profile = \"court\""));
+        }
+        let CourtForm {
+            author_scheme, message_types, message_type, payload_schema, files, megabytes, ..
+        } = form;
+        for (name, text) in [
+            ("author_scheme", author_scheme),
+            ("message_types", message_types),
+            ("message_type", message_type),
+            ("payload_schema", payload_schema),
+        ] {
+            self.party_name(&format!("{key}.{name}"), Some(text))?;
+        }
+        let is_ending = |format: &String| {
+            !format.is_empty() && format.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        };
+        if !form.formats.iter().all(is_ending) {
+            return Err(
+                self.value(&format!("{key}.formats"), "expected endings in lower case, such as \"mp4\"")
+            );
+        }
+        let files = files.map_or(1, |files| files as u64);
+        self.number(&format!("{key}.files"), files, 1, 10_000)?;
+        self.number(&format!("{key}.megabytes"), megabytes.unwrap_or(1), 1, 1 << 20)
     }
 
     fn xta_server(&self, key: &str, server: &XtaServer) -> Result<(), Error> {

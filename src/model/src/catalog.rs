@@ -71,7 +71,7 @@ mod tests {
     }
 
     /// Pages of rules that a report of a message may hold.
-    const RULES: &[&str] = &["message.", "exchange.", "container.", "xdomea.", "xsd.", "xml."];
+    const RULES: &[&str] = &["message.", "exchange.", "container.", "xdomea.", "xjustiz.", "xsd.", "xml."];
 
     #[test]
     fn every_rule_of_messages_says_who_has_to_act_and_says_it_once() {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::message::Finding;
+
 /// Why a command or value was refused.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -78,6 +80,9 @@ pub struct Failure {
     /// How long the other side asks to be left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,
+    /// What was found in a message, if that is more than the code says: told instead of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
 }
 
 impl FailureKind {
@@ -112,7 +117,13 @@ pub enum FailureKind {
 impl Failure {
     /// A failure of `kind` with a documented `code`.
     pub fn new(kind: FailureKind, code: &'static str, detail: impl Into<String>) -> Self {
-        Failure { kind, code: Cow::Borrowed(code), detail: detail.into(), retry_after: None }
+        Failure {
+            kind,
+            code: Cow::Borrowed(code),
+            detail: detail.into(),
+            retry_after: None,
+            findings: vec![],
+        }
     }
 
     /// Passing trouble.
@@ -123,6 +134,12 @@ impl Failure {
     /// Will fail again the same way.
     pub fn permanent(code: &'static str, detail: impl Into<String>) -> Self {
         Failure::new(FailureKind::Permanent, code, detail)
+    }
+
+    /// The same, with what was found in the message.
+    pub fn finding(mut self, findings: Vec<Finding>) -> Self {
+        self.findings = findings;
+        self
     }
 
     /// The same, with the pause that the other side asks for.

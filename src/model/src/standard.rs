@@ -30,9 +30,15 @@ pub struct Identity {
     pub message_type: String,
     /// Full name of the type, such as `Abgabe.Abgabe.0401`.
     pub name: String,
-    /// Process it belongs to (ProzessID).
+    /// Process it belongs to (ProzessID). Where the standard gives each message an id of its own instead, that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process_id: Option<Id>,
+    /// The message that it answers, by the own id of that, where the standard gives messages own ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Id>,
+    /// What it says if it acknowledges the message that it answers, or says why not; known once the message was checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledgement: Option<Acknowledgement>,
     /// Who says to have sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<Endpoint>,
@@ -45,6 +51,18 @@ pub struct Identity {
     /// Whether it came in a container (ZIP).
     #[serde(default)]
     pub container: bool,
+}
+
+/// An acknowledgement of a single message (such as the Empfangsbekenntnis of XJustiz).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Acknowledgement {
+    /// The day of receipt, `YYYY-MM-DD`, maybe with a zone, if it says one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<String>,
+    /// If receipt is not acknowledged: the code of the reason, empty if it says none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// An authority as a message names it.

@@ -12,7 +12,7 @@ use xml::Event;
 use crate::Error;
 use crate::container::{Limits, shown};
 use crate::findings::{of_schema, unreadable};
-use crate::head::{Place, Root, XmlReader, read_root};
+use crate::head::{Place, Root, read_root};
 
 /// A standard by its namespaces.
 struct Family {
@@ -25,7 +25,6 @@ const FAMILIES: &[Family] = &[
     Family { name: "xbau", namespaces: &[("http://www.xleitstelle.de/xbau/", None)] },
     Family { name: "xbeteiligung", namespaces: &[("https://www.xleitstelle.de/xbeteiligung/", None)] },
     Family { name: "xplanung", namespaces: &[("http://www.xplanung.de/xplangml/", None)] },
-    Family { name: "xjustiz", namespaces: &[("http://www.xjustiz.de", None)] },
     Family { name: "xinneres", namespaces: &[("http://www.osci.de/xinneres/", None)] },
     Family { name: "xmeld", namespaces: &[("http://www.osci.de/xmeld", None)] },
     Family {
@@ -91,59 +90,28 @@ fn version_of(rest: &str) -> String {
 }
 
 /// The number at the end of a root's name, else the name.
-fn type_of(root: &str) -> &str {
+pub(crate) fn type_of(root: &str) -> &str {
     let last = root.rsplit('.').next().unwrap_or(root);
     let is_number = last.len() >= 4 && last.bytes().all(|b| b.is_ascii_digit());
     if is_number { last } else { root }
 }
 
 impl Carried {
-    fn identity(&self, place: &Place, reader: &mut XmlReader<'_>, root: &Root) -> Option<Identity> {
-        let mut version = self.family.version(&root.namespace)?;
-        if version.is_empty() {
-            version = version_attribute(reader).unwrap_or_default();
-        }
+    fn identity(&self, place: &Place, root: &Root) -> Option<Identity> {
+        let version = self.family.version(&root.namespace)?;
         Some(Identity {
             standard: self.family.name.to_owned(),
             version: shown(&version),
             message_type: type_of(&root.local).to_owned(),
             name: root.local.clone(),
             process_id: None,
+            answers: None,
+            acknowledgement: None,
             sender: None,
             recipient: None,
             wants_receipt: false,
             container: place.container().is_some(),
         })
-    }
-
-    fn validate(
-        &self,
-        place: &Place,
-        source: &mut dyn Source,
-        root: &Root,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
-        let mut reader = place.reader(source).map_err(Error::from)?;
-        match self.schemas.find(&root.namespace, &root.local) {
-            Ok(Some(schema)) => reader.observe(Box::new(Validator::new(schema))),
-            Ok(None) => report.add(Finding::warning("schema.absent").with("name", &root.local)),
-            Err(error) => report.add(Finding::error(error.code())),
-        }
-        let end = loop {
-            match reader.next() {
-                Ok(Event::Eof) => break None,
-                Ok(_) => {}
-                Err(error) => break Some(error),
-            }
-        };
-        let found =
-            reader.take_observer::<Validator>().map(|validator| validator.report()).unwrap_or_default();
-        report.more += (found.errors + found.notes).saturating_sub(found.findings.len() as u64);
-        found.findings.into_iter().map(of_schema).for_each(|finding| report.add(finding));
-        if let Some(error) = end {
-            report.add(unreadable(error)?);
-        }
-        Ok(())
     }
 
     fn find(&self, source: &mut dyn Source) -> Result<Option<(Place, Root, Identity)>, Failure> {
@@ -152,21 +120,40 @@ impl Carried {
         let Some(place) = found.map_err(Error::from)? else { return Ok(None) };
         let mut reader = place.reader(source).map_err(Error::from)?;
         let Ok(root) = read_root(&mut reader) else { return Ok(None) };
-        let identity = self.identity(&place, &mut reader, &root);
         drop(reader);
+        let identity = self.identity(&place, &root);
         Ok(identity.map(|identity| (place, root, identity)))
     }
 }
 
-/// XJustiz says its version in the header.
-fn version_attribute(reader: &mut XmlReader<'_>) -> Option<String> {
-    loop {
-        match reader.next().ok()? {
-            Event::Start(start) => return start.attribute("xjustizVersion").map(str::to_owned),
-            Event::Text(_) => {}
-            Event::End | Event::Eof => return None,
-        }
+/// Validates a message by the schema of its root, where a pack has one.
+pub(crate) fn validate(
+    schemas: &Schemas,
+    place: &Place,
+    source: &mut dyn Source,
+    root: &Root,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let mut reader = place.reader(source).map_err(Error::from)?;
+    match schemas.find(&root.namespace, &root.local) {
+        Ok(Some(schema)) => reader.observe(Box::new(Validator::new(schema))),
+        Ok(None) => report.add(Finding::warning("schema.absent").with("name", &root.local)),
+        Err(error) => report.add(Finding::error(error.code())),
     }
+    let end = loop {
+        match reader.next() {
+            Ok(Event::Eof) => break None,
+            Ok(_) => {}
+            Err(error) => break Some(error),
+        }
+    };
+    let found = reader.take_observer::<Validator>().map(|validator| validator.report()).unwrap_or_default();
+    report.more += (found.errors + found.notes).saturating_sub(found.findings.len() as u64);
+    found.findings.into_iter().map(of_schema).for_each(|finding| report.add(finding));
+    if let Some(error) = end {
+        report.add(unreadable(error)?);
+    }
+    Ok(())
 }
 
 impl Standard for Carried {
@@ -189,7 +176,7 @@ impl Standard for Carried {
         report: &mut Report,
     ) -> Result<Option<Identity>, Failure> {
         let Some((place, root, identity)) = self.find(source)? else { return Ok(None) };
-        self.validate(&place, source, &root, report)?;
+        validate(&self.schemas, &place, source, &root, report)?;
         Ok(Some(identity))
     }
 

@@ -8,6 +8,7 @@ use xml::{Event, Limits as XmlLimits, Reader};
 
 use crate::container::{self, Container, Limits};
 use crate::xdomea::messages::FileName;
+use crate::xjustiz;
 
 /// Bytes read at once, at most and at least.
 const BUFFER: usize = 64 * 1024;
@@ -102,7 +103,8 @@ fn message_entry(container: &Container, report: &mut Report) -> Option<usize> {
         let entries = container.entries().iter().enumerate();
         entries.filter(|(_, entry)| wanted(entry.name())).map(|(index, _)| index).take(2).collect()
     };
-    let named = indices(&|name| is_xml(name) && FileName::parse(name).is_some());
+    let is_named = |name: &str| FileName::parse(name).is_some() || name == xjustiz::FILE_NAME;
+    let named = indices(&|name| is_xml(name) && is_named(name));
     match (&named[..], &indices(&is_xml)[..]) {
         ([index], _) | ([], [index]) => Some(*index),
         ([], _) => None,

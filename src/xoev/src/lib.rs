@@ -1,5 +1,5 @@
-//! Message standards of the XÖV family: xdomea is identified, checked, read and written; others are
-//! recognised and carried on unchanged.
+//! Message standards of the XÖV family: xdomea is identified, checked, read and written; of XJustiz is read what courts and
+//! authorities say to each other about their messages; others are recognised and carried on unchanged.
 
 mod carried;
 pub mod container;
@@ -7,6 +7,7 @@ mod error;
 mod findings;
 mod head;
 pub mod xdomea;
+pub mod xjustiz;
 
 use std::sync::Arc;
 
@@ -20,7 +21,9 @@ pub use xdomea::Options;
 /// comes first, and says what is wrong with a container that cannot be opened.
 pub fn standards(schemas: Arc<Schemas>, options: Options) -> Vec<Box<dyn Standard>> {
     let carried = carried::all(&schemas, options.container);
-    let mut all: Vec<Box<dyn Standard>> = vec![Box::new(xdomea::Xdomea::new(schemas, options))];
+    let xjustiz = xjustiz::XJustiz::new(&schemas, options.container);
+    let mut all: Vec<Box<dyn Standard>> =
+        vec![Box::new(xdomea::Xdomea::new(schemas, options)), Box::new(xjustiz)];
     all.extend(carried);
     all
 }

@@ -4,6 +4,7 @@
 mod bad;
 mod bridge;
 mod claims;
+mod court;
 mod directory;
 mod party;
 mod replay;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::KeyPair;
+use super::{CourtForm, KeyPair};
 
 /// How an authority calls servers of XTA.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -67,12 +67,15 @@ pub struct XtaReach {
     /// Its name there; absent: its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub party: Option<String>,
-    /// Scheme of that name; absent: as for the authority that sends.
+    /// Scheme of that name; absent: as for the authority that sends, and none for a court.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheme: Option<String>,
     /// What messages look like.
     #[serde(default)]
     pub profile: XtaProfile,
+    /// For a court: the form of messages, where it is not the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub court: Option<CourtForm>,
 }
 
 /// What a message to a partner looks like.

@@ -1,14 +1,15 @@
 //! A message standard for tests: one JSON object per message.
 //!
-//! `{"toy": "0401", "process": uuid, "receipt": bool, "objects": [[uuid, title]], "results": [[uuid, bool]]}`
+//! `{"toy": "0401", "process": uuid, "receipt": bool, "objects": [[uuid, title]], "results": [[uuid, bool]],
+//! "answers": uuid, "day": date, "refused": reason}`
 
 use std::io::Write;
 
 use model::case::{Case, Description, Priority, RecordStatus};
 use model::exchange::{ExchangeKind, ImportResult};
 use model::standard::{
-    Endpoint, Identity, Intake, Meaning, Object, Outgoing, OutgoingContent, Records, Source, Standard,
-    Written, placeholder,
+    Acknowledgement, Endpoint, Identity, Intake, Meaning, Object, Outgoing, OutgoingContent, Records, Source,
+    Standard, Written, placeholder,
 };
 use model::{Failure, Finding, Id, Record, Report};
 use serde_json::{Value, json};
@@ -33,6 +34,11 @@ fn identity(message: &Value) -> Option<Identity> {
         name: message_type.clone(),
         message_type,
         process_id: message["process"].as_str().and_then(|id| id.parse().ok()),
+        answers: message["answers"].as_str().and_then(|id| id.parse().ok()),
+        acknowledgement: message["day"].as_str().map(|day| Acknowledgement {
+            day: Some(day.to_owned()),
+            refused: message["refused"].as_str().map(str::to_owned),
+        }),
         sender: None,
         recipient: message["to"]
             .as_str()

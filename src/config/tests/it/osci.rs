@@ -147,8 +147,8 @@ fn with_parties() -> String {
         let begins = ["# osci = {", "# [[partner]]", "# [osci_recipient]", "# [osci_trust]"];
         inside |= begins.iter().any(|begin| line.starts_with(begin));
         let is_key = line.contains(" = ") || line.starts_with("# [");
-        let is_other =
-            ["# adapter =", "# may_repeat =", "# receiver ="].iter().any(|key| line.starts_with(key));
+        let others = ["# adapter =", "# may_repeat =", "# receiver =", "# court ="];
+        let is_other = others.iter().any(|key| line.starts_with(key));
         match line.strip_prefix("# ").filter(|_| inside && is_key && !is_other) {
             Some(key) => text += key,
             None => text += line,

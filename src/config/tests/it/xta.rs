@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use broker::house::CourtForm;
 use config::{Config, Error};
 
 use crate::{EXAMPLE, refused, swap};
@@ -264,6 +265,36 @@ fn servers_of_partners_are_of_either_version_and_named_as_in_theirs() {
         (format!("management = \"{}\", {v5}", address("m")), "xta.server"),
     ] {
         let error = Config::parse(&partner(&server), Path::new("/")).err().unwrap().to_string();
+        assert!(error.contains(key), "{error}");
+    }
+}
+
+#[test]
+fn a_partner_may_be_a_court_and_what_is_said_of_it_is_checked() {
+    let parse = |more: &str| {
+        let server = "server = { management = \"https://x.example/\", send = \"https://x.example/\" }";
+        let partner =
+            "[[partner]]\nauthority = \"ger:1\"\nname = \"Amtsgericht\"\nreads = []\nmost_bytes = 1_000";
+        let text = format!("{EXAMPLE}\n{partner}\n[partner.xta]\n{server}\n{more}\n");
+        Config::parse(&text, Path::new("/"))
+    };
+    let court = |form: &str| format!("profile = \"court\"\ncourt = {{ {form} }}");
+    let form = |more: &str| {
+        let settings = parse(more).unwrap().xta_parties().unwrap();
+        settings.partners.into_iter().next().unwrap().court
+    };
+    assert_eq!(form("profile = \"plain\""), None);
+    let usual = form("profile = \"court\"").unwrap();
+    assert_eq!((usual.author_scheme.as_str(), usual.message_type.as_str()), ("XTA_ID", "XTA"));
+    assert_eq!(form(&court("files = 5")).unwrap(), CourtForm { files: Some(5), ..usual });
+    for (more, key) in [
+        ("court = {}".to_owned(), "partner[0].xta.court"),
+        (court("payload_schema = \"\""), "partner[0].xta.court.payload_schema"),
+        (court("formats = [\".MP4\"]"), "partner[0].xta.court.formats"),
+        (court("files = 0"), "partner[0].xta.court.files"),
+        (court("megabytes = 0"), "partner[0].xta.court.megabytes"),
+    ] {
+        let error = parse(&more).err().unwrap().to_string();
         assert!(error.contains(key), "{error}");
     }
 }

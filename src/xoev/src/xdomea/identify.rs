@@ -49,6 +49,8 @@ pub(crate) fn by_root(root: &Root) -> Head {
         message_type: code.to_owned(),
         name: root.local.clone(),
         process_id: None,
+        answers: None,
+        acknowledgement: None,
         sender: None,
         recipient: None,
         wants_receipt: false,

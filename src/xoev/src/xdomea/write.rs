@@ -72,6 +72,8 @@ fn identity(message: &Outgoing, message_type: MessageType) -> Identity {
         message_type: message_type.code.to_owned(),
         name: message_type.root(),
         process_id: Some(message.process_id),
+        answers: None,
+        acknowledgement: None,
         sender: Some(message.sender.clone()),
         recipient: Some(message.recipient.clone()),
         wants_receipt: message.wants_receipt && message_type.receipt().is_some(),

@@ -9,4 +9,5 @@ mod memory;
 mod round_trip;
 mod tools;
 mod trees;
+mod xjustiz;
 mod zip;

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use broker::{Arrival, StoredPayload};
+use broker::{Arrival, Broker, StoredPayload};
 use model::ids::is_name;
 use model::message::{Door, Finding};
 use model::{Actor, Caller, Message, Role, Scope};
@@ -11,7 +11,7 @@ use serde_json::json;
 use xta::client::Sink;
 use xta::model::{Content, MetaData};
 
-use super::{Parties, Party, Server};
+use super::{Parties, Party, Server, court_mail};
 use crate::xta::along;
 use crate::xta::boxes::ticket;
 use crate::xta::package::Packer;
@@ -34,6 +34,25 @@ impl Sink for Incoming {
     fn content(&mut self, index: usize, content: &Content) -> xta::Result<&mut dyn Write> {
         self.0.begin(index, content)?;
         Ok(&mut self.0)
+    }
+}
+
+/// Whether a container is harmful, and why it has to wait if it is not.
+fn judged(
+    broker: &Broker,
+    caller: &Caller,
+    container: &StoredPayload,
+) -> Result<(Option<&'static str>, Option<&'static str>), broker::Error> {
+    let unpacked = opened(broker, caller, container).map_err(|_| broker::Error::Internal)?;
+    let harmful = match screen(broker, &unpacked) {
+        Ok(()) => None,
+        Err(broker::Error::Harmful) => Some("virus.found"),
+        Err(error) => return Err(error),
+    };
+    match looked_at(broker, &unpacked, false) {
+        Ok(wait) => Ok((harmful, wait)),
+        Err(xta::Error::Fault(_)) => Ok((harmful, Some("xta-party.no-content"))),
+        Err(_) => Err(broker::Error::Internal),
     }
 }
 
@@ -64,37 +83,48 @@ impl Arrivals<'_> {
         let claimed = meta.map(|meta| meta.author.id.clone()).filter(|id| is_name(id));
         let sender = known.as_ref().map(ToString::to_string).or(claimed);
         let caller = self.caller(sender.unwrap_or_else(|| NOBODY.to_owned()));
-        let unpacked = opened(broker, &caller, &container).map_err(|_| broker::Error::Internal)?;
-        let harmful = match screen(broker, &unpacked) {
-            Ok(()) => None,
-            Err(broker::Error::Harmful) => Some("virus.found"),
-            Err(error) => return Err(error),
-        };
-        let wait = match looked_at(broker, &unpacked, false) {
-            Ok(wait) => wait,
-            Err(xta::Error::Fault(_)) => Some("xta-party.no-content"),
-            Err(_) => return Err(broker::Error::Internal),
-        };
-        let (stored, file_name) = match wait {
-            Some(_) => (container, Some(CONTAINER.to_owned())),
-            None => {
-                let taken_out = take_out(broker, &caller, &container);
-                self.parties.0.lines.runtime.block_on(broker.discard_arrival(container));
-                taken_out.map_err(|_| broker::Error::Internal)?
-            }
-        };
+        let (harmful, wait) = judged(broker, &caller, &container)?;
+        let fetches = broker.house().authority(&self.party.tenant, &self.party.authority);
+        let fetches = fetches.is_some_and(|entry| entry.xta_box);
+        let is_of_court = !fetches && known.as_ref().is_some_and(|it| self.parties.is_court(it));
+        let (stored, file_name, wait) = self.laid_out(&caller, container, harmful.or(wait), is_of_court)?;
         let doubt = match (meta, &known) {
             (None, _) => Some("xta-party.no-metadata"),
             (Some(_), None) => Some("xta-party.unknown-sender"),
             (Some(_), Some(_)) => None,
         };
         let finding = harmful.or(doubt).or(wait).map(Finding::error);
-        let fetches = broker.house().authority(&self.party.tenant, &self.party.authority);
-        let fetches = fetches.is_some_and(|entry| entry.xta_box);
         let carried = meta.filter(|meta| along::is_usable(meta));
         let carried = carried.map(|meta| along::carried(meta, wait.is_some(), fetches));
         let arrival = Arrival { file_name, finding, carried, ..self.arrival(message_id, meta) };
         self.parties.0.lines.runtime.block_on(broker.take_screened_arrival(&caller, arrival, stored))
+    }
+
+    /// A message as it is taken in, the name of its file, and why it has to wait, if it has.
+    fn laid_out(
+        &self,
+        caller: &Caller,
+        container: StoredPayload,
+        wait: Option<&'static str>,
+        is_of_court: bool,
+    ) -> Result<(StoredPayload, Option<String>, Option<&'static str>), broker::Error> {
+        let broker = &self.parties.0.broker;
+        let laid_out = match wait {
+            None => take_out(broker, caller, &container).map(Some),
+            Some("message.several-contents") if is_of_court => {
+                let packed = court_mail::repacked(broker, caller, &container);
+                packed.map(|packed| packed.map(|it| (it, Some(court_mail::CONTAINER.to_owned()))))
+            }
+            Some(_) => Ok(None),
+        };
+        match laid_out {
+            Ok(None) => Ok((container, Some(CONTAINER.to_owned()), wait)),
+            laid_out => {
+                self.parties.0.lines.runtime.block_on(broker.discard_arrival(container));
+                let (stored, file_name) = laid_out.ok().flatten().ok_or(broker::Error::Internal)?;
+                Ok((stored, file_name, None))
+            }
+        }
     }
 
     fn arrival(&self, message_id: &str, meta: Option<&MetaData>) -> Arrival {

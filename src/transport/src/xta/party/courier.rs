@@ -21,7 +21,7 @@ use xta::{Error, Fault};
 use super::goods::Goods;
 use super::line::{Line, Trouble};
 use super::meta::{self, Way};
-use super::{Parties, Partner, Party, verdict};
+use super::{Parties, Partner, Party, court, verdict};
 use crate::remembered::Remembered;
 
 /// Why a message is returned that its server says came to nothing.
@@ -124,6 +124,13 @@ impl Inner {
             }
             error => verdict::ours(&error),
         })?;
+        let goods = match &partner.court {
+            Some(form) => court::unpacked(goods, &delivery.detail, form, self.parties.0.broker.now())?,
+            None => goods,
+        };
+        if goods.bytes() > most {
+            return Err(verdict::too_large(format!("at most {most} bytes")));
+        }
         let line = self.parties.0.lines.to(&party, &partner.server).map_err(verdict::before)?;
         Errand { inner: self, delivery, party: &party, partner: &partner, line }.carry_out(&goods)
     }
@@ -242,7 +249,7 @@ impl Errand<'_> {
     fn give(&self, id: &str, goods: &Goods) -> Result<Given, Failure> {
         let way = Way { party: self.party, partner: self.partner, message_id: id };
         let now = self.inner.parties.0.broker.now();
-        let meta = meta::of(&way, &self.delivery.detail, goods.bytes(), now);
+        let meta = meta::of(&way, &self.delivery.detail, goods, now);
         match self.line.ask(&Call::Send(&meta, goods), |reply| reply.nothing()) {
             Ok(()) => Ok(Given::Taken),
             Err(Trouble::Answer(Error::Fault(fault))) if verdict::may_be_the_id(fault) => {

@@ -1,9 +1,9 @@
 //! The contents of a message that goes out, staged in a file without a name: one content, the message as it is, or those of a
 //! package of ours.
 
-use std::io::Read;
+use std::io::{BufReader, Read};
 
-use seal::xmlenc::{Plaintext, Staging};
+use seal::xmlenc::{Plaintext, PlaintextReader, Staging};
 use serde_json::Value;
 use xta::model::Content;
 use xta::server::backend::Contents;
@@ -12,13 +12,15 @@ use xta::{Fault, Result};
 use crate::xta::package;
 
 /// Bytes that are kept in memory; what is more lies in a file.
-const MEMORY: usize = 256 * 1024;
+pub(super) const MEMORY: usize = 256 * 1024;
 
 /// Contents.
 pub(super) struct Goods {
     bytes: Plaintext,
     listed: Vec<(Content, u64)>,
     starts: Vec<u64>,
+    /// What the message is about, if its profile tells it.
+    subject: Option<String>,
 }
 
 impl Goods {
@@ -39,13 +41,35 @@ impl Goods {
             let contents = package::contents(bytes.open())?;
             let starts = contents.iter().map(|(_, start)| *start).collect();
             let listed = contents.iter().map(|(content, _)| (content.content(), content.length)).collect();
-            return Ok(Goods { bytes, listed, starts });
+            return Ok(Goods { bytes, listed, starts, subject: None });
         }
         let file_name = detail["fileName"].as_str().map(str::to_owned);
         let length = bytes.length();
         let media_type = package::media_type(file_name.as_deref()).to_owned();
         let only = Content { media_type, file_name, size: Some(length), ..Content::default() };
-        Ok(Goods { bytes, listed: vec![(only, length)], starts: vec![0] })
+        Ok(Goods::of(bytes, vec![(only, length)], None))
+    }
+
+    /// Contents that lie one behind the other.
+    pub(super) fn of(bytes: Plaintext, listed: Vec<(Content, u64)>, subject: Option<String>) -> Self {
+        let mut next = 0_u64;
+        let start = |(_, length): &(Content, u64)| {
+            let start = next;
+            next = next.saturating_add(*length);
+            start
+        };
+        let starts = listed.iter().map(start).collect();
+        Goods { bytes, listed, starts, subject }
+    }
+
+    /// All that was staged.
+    pub(super) fn all(&self) -> BufReader<PlaintextReader<'_>> {
+        self.bytes.open()
+    }
+
+    /// What the message is about, if its profile tells it.
+    pub(super) fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
     }
 
     /// Bytes of all contents together.

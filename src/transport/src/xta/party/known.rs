@@ -70,5 +70,6 @@ fn of_entry(authority: &Authority, xta: &EntryXta, most_bytes: u64) -> seal::Res
         party: xta.party.clone(),
         scheme: xta.scheme.clone(),
         most_bytes,
+        court: None,
     })
 }

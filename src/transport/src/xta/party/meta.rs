@@ -5,7 +5,8 @@ use model::Timestamp;
 use serde_json::Value;
 use xta::model::{DeliveryAttributes, Key, MetaData, Party as Name, Scenario};
 
-use super::{Partner, Party};
+use super::goods::Goods;
+use super::{Partner, Party, court};
 use crate::xta::boxes::written;
 use crate::xta::kept::KeptMeta;
 
@@ -24,7 +25,7 @@ pub(super) struct Way<'a> {
 }
 
 /// The envelope of a message of which the broker says `detail`.
-pub(super) fn of(way: &Way<'_>, detail: &Value, bytes: u64, now: Timestamp) -> MetaData {
+pub(super) fn of(way: &Way<'_>, detail: &Value, goods: &Goods, now: Timestamp) -> MetaData {
     let kept = detail.get("xta").and_then(|kept| serde_json::from_value::<KeptMeta>(kept.clone()).ok());
     let mut meta = match kept {
         Some(kept) => handed_on(kept.into()),
@@ -34,8 +35,11 @@ pub(super) fn of(way: &Way<'_>, detail: &Value, bytes: u64, now: Timestamp) -> M
     meta.reader = reader(way);
     way.message_id.clone_into(&mut meta.message_id);
     meta.is_test |= detail["test"] == true;
-    meta.size = Some(bytes);
-    meta
+    meta.size = Some(goods.bytes());
+    match &way.partner.court {
+        Some(form) => court::envelope(meta, form, goods.subject()),
+        None => meta,
+    }
 }
 
 /// What the author wrote, without the moments and parties of the way until here. The id that it had there goes along.
@@ -79,6 +83,8 @@ fn key(list: &str, version: &str) -> Key {
 fn reader(way: &Way<'_>) -> Name {
     let partner = way.partner;
     let id = partner.party.clone().unwrap_or_else(|| partner.authority.to_string());
-    let scheme = partner.scheme.clone().or_else(|| way.party.name.scheme.clone());
+    // Of a court its id is said and nothing else.
+    let ours = || way.party.name.scheme.clone().filter(|_| partner.court.is_none());
+    let scheme = partner.scheme.clone().or_else(ours);
     Name { id, scheme, ..Name::default() }
 }

@@ -8,6 +8,8 @@
 //! | `courier` | sending: the broker's adapter |
 //! | `meta` | the envelope of a message that goes out |
 //! | `goods` | its contents |
+//! | `court` | both of a submission to a court |
+//! | `court_mail` | what comes from a court |
 //! | `fetcher` | fetching from message boxes |
 //! | `looking` | going through a message box page by page |
 //! | `arrivals` | handing what was fetched to the broker |
@@ -17,6 +19,8 @@
 
 mod arrivals;
 mod courier;
+mod court;
+mod court_mail;
 mod fetcher;
 mod goods;
 mod known;
@@ -30,7 +34,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::house::{Ends, XTA_ADAPTER};
+use broker::house::{CourtForm, Ends, XTA_ADAPTER};
 use broker::{Broker, Wanted};
 use model::outbound::ChosenBy;
 use model::{Authority, Clock, Failure, Timestamp};
@@ -122,6 +126,8 @@ pub struct Partner {
     pub scheme: Option<String>,
     /// Largest message that it takes, in bytes.
     pub most_bytes: u64,
+    /// The form of messages, if it is a court.
+    pub court: Option<CourtForm>,
 }
 
 /// A message box that is fetched from.
@@ -162,6 +168,11 @@ impl Parties {
     /// Who an author is at a server that a message was fetched from for a tenant.
     fn sender(&self, tenant: &str, name: &Name, server: &Server) -> Option<Authority> {
         author(self.0.partners.values().map(AsRef::as_ref), tenant, name, server)
+    }
+
+    /// Whether an authority is a court of the configuration.
+    fn is_court(&self, authority: &Authority) -> bool {
+        self.0.partners.get(authority).is_some_and(|partner| partner.court.is_some())
     }
 
     /// The certificate that an authority shows to the server of a partner, and those that the server's must go back to, each with
@@ -234,6 +245,7 @@ mod tests {
             party: Some("bau".into()),
             scheme: None,
             most_bytes: 1,
+            court: None,
         }
     }
 

@@ -1,0 +1,250 @@
+//! Messages that a system hands in for somebody outside, as they are, and answers to single messages.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use broker::house::PartnerEntry;
+use broker::{Arrival, Incoming};
+use bytes::Bytes;
+use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt};
+use model::message::{Door, Finding};
+use model::{Actor, Caller, EventKind, Failure, FailureKind, Id, Message, MessageState, Role, Scope};
+use serde_json::{Value, json};
+use store::Page;
+
+use crate::house::{Gateway, SetClock, caller, soest};
+
+const COURT: &str = "ger:1";
+const OTHER: &str = "ger:2";
+
+/// An adapter that takes everything, or finds something in it.
+struct Taker {
+    descriptor: Descriptor,
+    finds: Mutex<Vec<Finding>>,
+}
+
+#[async_trait]
+impl Adapter for Taker {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    async fn deliver(&self, _: &Delivery, _: Option<Content>) -> Result<Receipt, Failure> {
+        let finds = self.finds.lock().unwrap().clone();
+        match finds.is_empty() {
+            true => Ok(Receipt { reference: None, data: json!({}), confirmed: false, clarify: None }),
+            false => Err(Failure::new(FailureKind::Rejected, "test.refused", "").finding(finds)),
+        }
+    }
+
+    async fn check(&self) -> Health {
+        Health { ok: true, detail: String::new() }
+    }
+}
+
+struct Bed {
+    gateway: Gateway,
+    taker: Arc<Taker>,
+    ours: Caller,
+}
+
+impl Bed {
+    async fn new() -> Bed {
+        let partner = |authority: &str| PartnerEntry {
+            tenant: Some("soest".into()),
+            authority: authority.parse().unwrap(),
+            name: "Amtsgericht".into(),
+            adapter: Some("taker".into()),
+            osci: None,
+            xta: None,
+            prefer: vec![],
+            reads: vec![],
+            most_bytes: 1 << 10,
+            may_repeat: false,
+        };
+        let descriptor = Descriptor {
+            id: "taker".into(),
+            channel: "test".into(),
+            capabilities: vec![Capability::Deliver],
+            config_schema: json!({}),
+        };
+        let taker = Arc::new(Taker { descriptor, finds: Mutex::default() });
+        let clock = Arc::new(SetClock::default());
+        let partners = vec![partner(COURT), partner(OTHER)];
+        let gateway = Gateway::with_partners(clock, partners, vec![taker.clone()]).await;
+        Bed { gateway, taker, ours: caller("soest", "63") }
+    }
+
+    async fn hand_in(&self, to: &str, body: &Value) -> Result<Message, broker::Error> {
+        let incoming = Incoming { to: Some(to.parse().unwrap()), ..Incoming::default() };
+        let bytes = futures::stream::iter([Ok(Bytes::from(body.to_string()))]);
+        self.gateway.broker.accept(&self.ours, incoming, bytes).await
+    }
+
+    /// The message once all that is due is done.
+    async fn settled(&self, id: Id) -> Message {
+        self.gateway.broker.run_due_jobs().await.unwrap();
+        self.gateway.broker.message(&self.ours, id).await.unwrap()
+    }
+
+    /// A message that comes from somebody.
+    async fn bring(&self, from: &str, body: &Value) -> Message {
+        let from = Caller {
+            actor: Actor { kind: "partner".into(), id: from.into() },
+            roles: vec![Role::System],
+            scope: Scope::tenant("soest"),
+            authority: Some(soest()),
+        };
+        let (broker, by, bytes) = (self.gateway.broker.clone(), from.clone(), body.to_string());
+        let write = move || {
+            let mut writer = broker.arrival_writer(&by).unwrap();
+            writer.write_all(bytes.as_bytes()).unwrap();
+            writer.finish().unwrap()
+        };
+        let stored = tokio::task::spawn_blocking(write).await.unwrap();
+        let arrival = Arrival {
+            door: Door::Xta,
+            ticket: Id::now_v7().to_string(),
+            authority: soest(),
+            file_name: None,
+            answers: None,
+            finding: None,
+            facts: json!({}),
+            not_before: None,
+            sent: None,
+            carried: None,
+            test: false,
+        };
+        let message = self.gateway.broker.take_arrival(&from, arrival, stored).await.unwrap();
+        self.settled(message.id).await
+    }
+
+    /// What the events of a message say of its acknowledgement.
+    async fn told(&self, id: Id) -> Vec<(EventKind, Value)> {
+        let events = self.gateway.broker.message_timeline(&self.ours, id, &Page::first(50)).await.unwrap();
+        let facts = events.into_iter().map(|(_, event)| {
+            (event.kind, event.detail.map_or(Value::Null, |detail| detail["acknowledgement"].clone()))
+        });
+        facts.filter(|(_, fact)| !fact.is_null()).collect()
+    }
+}
+
+fn toy(own: Id) -> Value {
+    json!({ "toy": "0501", "process": own })
+}
+
+/// An answer to a message, with a reason if it refuses.
+fn answer(to: Id, refused: Option<&str>) -> Value {
+    json!({ "toy": "0502", "process": Id::now_v7(), "answers": to, "refused": refused, "day": "2026-11-28" })
+}
+
+fn rules(message: &Message) -> Vec<&str> {
+    message.report.iter().flat_map(|report| &report.findings).map(|it| it.rule.as_str()).collect()
+}
+
+#[tokio::test]
+async fn what_is_handed_in_for_somebody_outside_is_checked_and_delivered_once() {
+    let bed = Bed::new().await;
+    let own = Id::now_v7();
+    let taken = bed.hand_in(COURT, &toy(own)).await.unwrap();
+    assert_eq!((taken.state, taken.partner.as_str()), (MessageState::Preparing, COURT));
+    let again = bed.hand_in(COURT, &toy(own)).await.unwrap();
+    assert_eq!(again.id, taken.id);
+    let delivered = bed.settled(taken.id).await;
+    assert_eq!((delivered.state, delivered.door), (MessageState::Delivered, Door::Adapter));
+    let other = json!({ "toy": "0501", "process": own, "more": 1 });
+    assert_eq!(bed.hand_in(COURT, &other).await.unwrap_err().code(), "broker.id-reused");
+    let elsewhere = bed.hand_in(OTHER, &toy(own)).await.unwrap();
+    assert_eq!((elsewhere.id == taken.id, elsewhere.partner.as_str()), (false, OTHER));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_it_is_told_and_it_goes_back() {
+    let bed = Bed::new().await;
+    let broken = bed.hand_in(COURT, &json!({ "toy": "0501", "broken": true })).await.unwrap();
+    let broken = bed.settled(broken.id).await;
+    assert_eq!((broken.state, rules(&broken)), (MessageState::Returned, vec!["toy.broken"]));
+    let unknown = bed.hand_in(COURT, &json!({ "what": 1 })).await.unwrap();
+    let unknown = bed.settled(unknown.id).await;
+    assert_eq!((unknown.state, rules(&unknown)), (MessageState::Returned, vec!["message.unknown"]));
+    assert_eq!(
+        bed.hand_in("ger:9", &toy(Id::now_v7())).await.unwrap_err().code(),
+        "broker.unknown-authority"
+    );
+    let large = json!({ "toy": "x".repeat(2_000) });
+    assert_eq!(bed.hand_in(COURT, &large).await.unwrap_err().code(), "broker.too-large");
+}
+
+#[tokio::test]
+async fn each_finding_of_whoever_carries_a_message_is_told() {
+    let bed = Bed::new().await;
+    *bed.taker.finds.lock().unwrap() = vec![Finding::error("test.a").in_file("a"), Finding::error("test.b")];
+    let own = Id::now_v7();
+    let refused = bed.hand_in(COURT, &toy(own)).await.unwrap();
+    let refused = bed.settled(refused.id).await;
+    assert_eq!((refused.state, rules(&refused)), (MessageState::Returned, vec!["test.a", "test.b"]));
+    // Mended, it may be sent under the same id.
+    bed.taker.finds.lock().unwrap().clear();
+    let mended = bed.hand_in(COURT, &json!({ "toy": "0501", "process": own, "mended": true })).await.unwrap();
+    assert_eq!(bed.settled(mended.id).await.state, MessageState::Delivered);
+}
+
+#[tokio::test]
+async fn an_acknowledgement_confirms_the_message_that_it_names() {
+    let bed = Bed::new().await;
+    let own = Id::now_v7();
+    let sent = bed.hand_in(COURT, &toy(own)).await.unwrap();
+    bed.settled(sent.id).await;
+    // Somebody else's word counts for nothing, and neither does one about an id that is not ours.
+    let foreign = bed.bring(OTHER, &answer(own, None)).await;
+    let stray = bed.bring(COURT, &answer(Id::now_v7(), None)).await;
+    assert_eq!((foreign.related, stray.related), (None, None));
+    assert_eq!((foreign.state, stray.state), (MessageState::Processed, MessageState::Processed));
+    assert_eq!(bed.settled(sent.id).await.state, MessageState::Delivered);
+
+    let came = bed.bring(COURT, &answer(own, None)).await;
+    assert_eq!((came.state, came.related), (MessageState::Processed, Some(sent.id)));
+    assert_eq!(bed.settled(sent.id).await.state, MessageState::Confirmed);
+    let fact = json!({ "message": came.id, "day": "2026-11-28", "refused": null });
+    assert_eq!(bed.told(sent.id).await, [(EventKind::MessageConfirmed, fact)]);
+}
+
+#[tokio::test]
+async fn a_refusal_sends_a_message_back_with_its_reason() {
+    let bed = Bed::new().await;
+    let own = Id::now_v7();
+    let sent = bed.hand_in(COURT, &toy(own)).await.unwrap();
+    bed.settled(sent.id).await;
+    let came = bed.bring(COURT, &answer(own, Some("2"))).await;
+    let returned = bed.settled(sent.id).await;
+    assert_eq!((returned.state, rules(&returned)), (MessageState::Returned, vec!["xjustiz.eeb-refused"]));
+    assert_eq!(returned.report.unwrap().findings[0].with["reason"], "2");
+    assert_eq!(came.state, MessageState::Processed, "it waits in the mailbox");
+}
+
+#[tokio::test]
+async fn a_refusal_of_what_was_confirmed_before_is_told_all_the_same() {
+    let bed = Bed::new().await;
+    let own = Id::now_v7();
+    let sent = bed.hand_in(COURT, &toy(own)).await.unwrap();
+    bed.settled(sent.id).await;
+    bed.bring(COURT, &answer(own, None)).await;
+    bed.bring(COURT, &answer(own, Some("1"))).await;
+    let after = bed.settled(sent.id).await;
+    assert_eq!((after.state, rules(&after)), (MessageState::Confirmed, vec!["xjustiz.eeb-refused"]));
+    let kinds: Vec<_> = bed.told(sent.id).await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, [EventKind::MessageConfirmed, EventKind::MessageReturned]);
+}
+
+#[tokio::test]
+async fn an_answer_of_ours_names_the_message_that_it_answers() {
+    let bed = Bed::new().await;
+    let own = Id::now_v7();
+    let asked = bed.bring(COURT, &toy(own)).await;
+    let sent = bed.hand_in(COURT, &answer(own, None)).await.unwrap();
+    let sent = bed.settled(sent.id).await;
+    assert_eq!((sent.state, sent.related), (MessageState::Delivered, Some(asked.id)));
+    let to_other = bed.hand_in(OTHER, &answer(own, None)).await.unwrap();
+    assert_eq!(bed.settled(to_other.id).await.related, None);
+}
