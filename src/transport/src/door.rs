@@ -1,11 +1,11 @@
 //! What the doors of all transports need of HTTP: places for those who come in, bodies as readers, and answers as streams. What is
-//! asked is read and answered on a thread that may block.
+//! asked is read and answered on a thread that may block, unless it is small and its door needs none.
 //!
 //! | who is waited for | what is held meanwhile |
 //! |---|---|
 //! | whoever sends a small body | some memory, of what all may hold together |
 //! | whoever sends a large body | a thread, and one of the broker's places for bodies |
-//! | the work on a request | a thread |
+//! | the work on a request | a thread, if it needs one |
 //! | whoever reads an answer | the place of the request, and a file if the answer is large |
 //!
 //! Nobody gets all places of a kind ([`Shares`]); how long somebody may be waited for is decided by the server ([`TooSlow`]).
@@ -146,7 +146,10 @@ async fn whole(mut pieces: impl Stream<Item = io::Result<Bytes>> + Unpin) -> imp
     while let Some(piece) = pieces.next().await {
         match piece {
             Ok(piece) => bytes.extend_from_slice(&piece),
-            Err(error) => end = End(Some(error)),
+            Err(error) => {
+                end = End(Some(error));
+                break;
+            }
         }
     }
     Cursor::new(bytes).chain(end)

@@ -78,8 +78,8 @@ impl Accounts {
         Accounts { entries, inspector: Shared(revocation), clock, house }
     }
 
-    /// The account of a certificate that speaks for `party`; without a party for the only one that there is. Must not be
-    /// called on a thread of the runtime: a responder may be asked.
+    /// The account of a certificate that speaks for `party`; without a party for the only one that there is. If it
+    /// [may wait](Self::may_wait) it must not be called on a thread of the runtime: a responder is asked.
     ///
     /// # Errors
     /// 9010, 9011, 9012, 9014; what is wrong with the certificate comes first.

@@ -15,8 +15,8 @@ use xta::{Error, Fault, Result};
 use super::account::Account;
 use super::answering::Asked;
 use super::boxes::{Boxes, blocking, failed, mailbox};
+use super::contents::opened;
 use super::package::Packer;
-use super::sending::opened;
 
 /// List of the properties of ours.
 const PROPERTIES: (&str, &str) = ("urn:amtsbote:xta:property", "1");

@@ -15,9 +15,9 @@ use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HOST, HeaderName, RETRY_AF
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use futures::executor::block_on;
 use net::tls::Peer;
 use seal::x509::Certificate;
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn, spawn_blocking};
 
@@ -47,7 +47,7 @@ struct Inner {
     boxes: Arc<Boxes>,
     places: Places,
     /// Places for those who have no account: they are told so, and hold nobody else up.
-    strangers: Semaphore,
+    strangers: Arc<Semaphore>,
     settings: server::Settings,
 }
 
@@ -76,7 +76,8 @@ impl Door {
         settings.limits.package_bytes = most;
         let places = Places::new(broker, most);
         let (accounts, boxes) = (Arc::new(accounts), Arc::new(boxes));
-        Door(Arc::new(Inner { accounts, boxes, places, strangers: Semaphore::new(STRANGERS), settings }))
+        let strangers = Arc::new(Semaphore::new(STRANGERS));
+        Door(Arc::new(Inner { accounts, boxes, places, strangers, settings }))
     }
 
     /// The certificates of all accounts.
@@ -122,14 +123,14 @@ impl Inner {
 
 /// Carries a request out and answers it; a client that goes away does not stop it: what was begun is ended. A small one that has come whole
 /// needs no thread of its own, which would cost as much as all else. The place is held as long as anything is done.
-async fn answered(
+async fn answered<P: Send + 'static>(
     door: Arc<Inner>,
     port: Port,
     heads: Heads,
     body: Box<dyn Read + Send>,
     is_small: bool,
-    place: Option<Place>,
-) -> Result<(::xta::Result<Answer>, Option<Place>), JoinError> {
+    place: P,
+) -> Result<(::xta::Result<Answer>, P), JoinError> {
     if is_small && door.never_waits() {
         let working = async move { (door.carry_out(port, heads, body, true).await, place) };
         let (done, place) = spawn(working).await?;
@@ -138,9 +139,9 @@ async fn answered(
             false => Ok((done.answer(), place)),
         };
     }
-    let runtime = Handle::current();
     spawn_blocking(move || {
-        let done = runtime.block_on(door.carry_out(port, heads, body, is_small));
+        // Not the runtime's own way to wait: whoever reads the body, or asks a responder, waits on this thread by that.
+        let done = block_on(door.carry_out(port, heads, body, is_small));
         (done.answer(), place)
     })
     .await
@@ -180,20 +181,20 @@ async fn take(State((Door(door), port)): State<(Door, Port)>, request: Request) 
         Err(refusal) => return refusal,
     };
     let is_small = announced(&parts.headers).is_some_and(|bytes| bytes <= SMALL);
-    match answered(door, port, heads, body, is_small, Some(place)).await {
-        Ok((answer, place)) => told(answer, place),
+    match answered(door, port, heads, body, is_small, place).await {
+        Ok((answer, place)) => told(answer, Some(place)),
         Err(_) => failed(port.version()),
     }
 }
 
 /// Tells somebody who has no account so.
 async fn turn_away(door: Arc<Inner>, port: Port, heads: Heads, body: Body) -> Response {
-    let Ok(_place) = door.strangers.try_acquire() else {
+    let Ok(place) = Arc::clone(&door.strangers).try_acquire_owned() else {
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")]).into_response();
     };
     let body = beginning(body).await;
-    let done = answered(Arc::clone(&door), port, heads, body, false, None).await;
-    done.map_or_else(|_| failed(port.version()), |(answer, place)| told(answer, place))
+    let done = answered(door, port, heads, body, false, place).await;
+    done.map_or_else(|_| failed(port.version()), |(answer, _)| told(answer, None))
 }
 
 /// A defect of ours ends one request; what the panic says stays inside.

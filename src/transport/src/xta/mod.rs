@@ -9,6 +9,7 @@
 //! | `account` | an account that calls |
 //! | `boxes` | what an account may have done: message ids, reports, taking back |
 //! | `sending` | messages that are taken in |
+//! | `contents` | what is in a message: shown to scanner and standards, taken out |
 //! | `answering` | messages whose senders wait for the answer |
 //! | `asking` | such messages for readers with a server of their own |
 //! | `reading` | message boxes that are looked through |
@@ -26,6 +27,7 @@ pub(crate) mod along;
 mod answering;
 mod asking;
 mod boxes;
+mod contents;
 mod cursor;
 mod desk;
 mod door;

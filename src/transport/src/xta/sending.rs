@@ -7,27 +7,24 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use broker::{Arrival, BoxTerms, Broker, Carried, Checked, NewDelivery, Onward, Sent, StoredPayload};
+use broker::{Arrival, BoxTerms, Carried, NewDelivery, Onward, Sent, StoredPayload};
 use model::message::{Door, Finding};
 use model::{Actor, Authority, Caller, Timestamp};
 use serde_json::{Value, json};
-use xta::model::{Content, ContentRole, MetaData, Party};
-use xta::server::backend::{Contents, Receiving, Reply, Taken, Taking, Way, Wish};
+use xta::model::{Content, MetaData, Party};
+use xta::server::backend::{Receiving, Reply, Taken, Taking, Way, Wish};
 use xta::{Error, Fault, Result};
 
 use super::account::Account;
 use super::along::MOST_META;
 use super::answering::{Asked, synchronous};
-use super::boxes::{
-    Boxes, blocking, body, end_of_day, failed, is_booked, mailbox, member, meta, moment, ticket,
-};
+use super::boxes::{Boxes, blocking, body, end_of_day, failed, is_booked, mailbox, member, moment, ticket};
+use super::contents::take_out;
 use super::kept::KeptMeta;
-use super::package::{Packer, Unpacked};
+use super::package::Packer;
 
 /// Most messages that one says it answers.
 pub(super) const MOST_RELATED: usize = 100;
-/// Contents that are shown to the standards of the house.
-const MOST_LOOKED_AT: usize = 100;
 /// How far ahead a message may be sent.
 const LONGEST_AHEAD: Duration = Duration::from_secs(366 * 24 * 3_600);
 /// Longest subject that the relay keeps beside the metadata, in bytes.
@@ -37,7 +34,7 @@ pub(super) const CONTAINER: &str = "xta.zip";
 
 impl Boxes {
     /// Begins to take in a message of the account, or, if the account is a server of XTA, one that it delivers. Of a request that `is_whole`
-    /// already, what its transaction will look at is not looked at before.
+    /// already, the message id is left to the transaction, and looked at before only if the message is refused for another reason.
     ///
     /// # Errors
     /// 9013, 9014, 9020, 9022 to 9024, 9080, 9081.
@@ -66,9 +63,27 @@ impl Boxes {
         }
         let member = member(account);
         let place = self.place(account, meta, way).await?;
-        if way != Way::Delivered && !is_whole {
+        let has_id = matches!(way, Way::Sent(_));
+        if has_id && !is_whole {
             self.demand_usable(&member, &ticket).await?;
         }
+        let id_is_new = has_id && is_whole;
+        match self.receiver(account, meta, way, place, id_is_new) {
+            Ok(receiver) => Ok(Box::new(receiver)),
+            Err(error) if id_is_new => Err(self.refused(&member, &ticket, error).await),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn receiver(
+        &self,
+        account: &Account,
+        meta: &MetaData,
+        way: Way,
+        place: Place,
+        id_is_new: bool,
+    ) -> Result<Receiver<'_>> {
+        let (member, ticket) = (member(account), ticket(&meta.message_id));
         let terms = self.terms(meta)?;
         let kept = KeptMeta::from(meta);
         if serde_json::to_string(&kept).map_or(0, |json| json.len()) > MOST_META {
@@ -86,8 +101,10 @@ impl Boxes {
         let packer = Packer::new(writer, most);
         let subject = meta.subject.clone().filter(|subject| subject.len() <= SUBJECT_BYTES);
         let (account, test) = (account.clone(), kept.is_test);
-        let told = Told { account, member, body: Value::Null, ticket, place, way, terms, subject, test };
-        Ok(Box::new(Receiver { boxes: self, told, kept, packer }))
+        let author = meta.author.id.trim().to_owned();
+        let body = Value::Null;
+        let told = Told { account, member, author, body, ticket, place, way, terms, subject, test };
+        Ok(Receiver { boxes: self, told, kept, packer, id_is_new })
     }
 
     /// Where a message goes.
@@ -95,6 +112,8 @@ impl Boxes {
         let in_house = self.reader(account, &meta.reader);
         let Way::Sent(wish) = way else {
             let reader = in_house.ok_or(Fault::PARAMETERS)?;
+            // It becomes the name of a partner.
+            let _: Authority = meta.author.id.trim().parse().map_err(|_| Fault::PARAMETERS)?;
             return Ok(Place { keeper: reader.clone(), reader, target: Target::House });
         };
         if wish == Wish::Asynchronous
@@ -144,6 +163,11 @@ impl Boxes {
         }
         let related = meta.in_reply_to.iter().map(|id| self::ticket(id)).filter(|id| !id.is_empty());
         Ok(BoxTerms { not_before, obsolete_at, related: related.collect() })
+    }
+
+    /// Why a message is refused whose id was not looked at before: it tells first that the message is here already.
+    async fn refused(&self, member: &Caller, ticket: &str, error: Error) -> Error {
+        self.demand_usable(member, ticket).await.err().unwrap_or(error)
     }
 
     /// Refuses a message id that may not be used.
@@ -210,6 +234,8 @@ struct Receiver<'a> {
     told: Told,
     kept: KeptMeta,
     packer: Packer,
+    /// The message id was not looked at so far.
+    id_is_new: bool,
 }
 
 impl Taking for Receiver<'_> {
@@ -238,40 +264,26 @@ impl Write for Receiver<'_> {
 
 impl Receiver<'_> {
     async fn take_in(self) -> Result<Option<Reply>> {
-        let Receiver { boxes, mut told, kept, packer } = self;
+        let Receiver { boxes, mut told, kept, packer, id_is_new } = self;
         let (stored, bytes) = match packer.is_small() {
             true => packer.finish()?,
             false => blocking(|| packer.finish()).await?,
         };
         told.body = body(&kept, bytes);
-        let asked = match told.way {
-            Way::Sent(Wish::Synchronous) => {
-                told.body = synchronous(told.body);
-                Some(Asked {
-                    member: told.member.clone(),
-                    tenant: told.account.tenant.clone(),
-                    ticket: told.ticket.clone(),
-                    reader: told.place.reader.clone(),
-                })
-            }
-            _ => None,
-        };
-        let (broker, check) = (&boxes.broker, boxes.settings.check);
-        let looked = opened(broker, &told.member, &stored).and_then(|unpacked| {
-            screen(broker, &unpacked).map_err(|error| failed(&error))?;
-            looked_at(broker, &unpacked, check)
+        let (member, ticket) = (told.member.clone(), told.ticket.clone());
+        let asked = matches!(told.way, Way::Sent(Wish::Synchronous)).then(|| Asked {
+            member: member.clone(),
+            tenant: told.account.tenant.clone(),
+            ticket: ticket.clone(),
+            reader: told.place.reader.clone(),
         });
-        let whole = match looked {
-            Ok(whole) => whole,
-            Err(error) => {
-                boxes.broker.discard_arrival(stored).await;
-                return Err(error);
-            }
-        };
-        match told.place.target {
-            Target::Box => boxes.put(told, stored).await?,
-            Target::House => boxes.hand_over(told, stored, whole).await?,
-            Target::Outside(_) => boxes.send_on(told, stored, whole).await?,
+        if asked.is_some() {
+            told.body = synchronous(told.body);
+        }
+        match boxes.keep(told, stored).await {
+            Ok(()) => {}
+            Err(error) if id_is_new => return Err(boxes.refused(&member, &ticket, error).await),
+            Err(error) => return Err(error),
         }
         match asked {
             Some(asked) => boxes.answer_to(&asked).await.map(Some),
@@ -284,6 +296,8 @@ impl Receiver<'_> {
 struct Told {
     account: Account,
     member: Caller,
+    /// The author's name in XTA.
+    author: String,
     body: Value,
     ticket: String,
     place: Place,
@@ -294,6 +308,22 @@ struct Told {
 }
 
 impl Boxes {
+    /// Takes in what was written, if there is nothing against it.
+    async fn keep(&self, told: Told, stored: StoredPayload) -> Result<()> {
+        let whole = match self.look(&told.member, &stored).await {
+            Ok(whole) => whole,
+            Err(error) => {
+                self.broker.discard_arrival(stored).await;
+                return Err(error);
+            }
+        };
+        match told.place.target {
+            Target::Box => self.put(told, stored).await,
+            Target::House => self.hand_over(told, stored, whole).await,
+            Target::Outside(_) => self.send_on(told, stored, whole).await,
+        }
+    }
+
     /// Puts a message into the message box of its reader.
     async fn put(&self, told: Told, stored: StoredPayload) -> Result<()> {
         let new = NewDelivery {
@@ -323,10 +353,7 @@ impl Boxes {
     ) -> Result<()> {
         let (party, ticket, sent) = match told.way {
             // Each server has message ids of its own.
-            Way::Delivered => {
-                let author = author(&told.body).ok_or(Fault::PARAMETERS)?;
-                (author, format!("{}:{}", told.account.party, told.ticket), None)
-            }
+            Way::Delivered => (told.author, format!("{}:{}", told.account.party, told.ticket), None),
             Way::Sent(_) => {
                 let (sender, ticket) = (told.member.actor.id.clone(), told.ticket.clone());
                 (
@@ -399,91 +426,4 @@ impl Boxes {
         self.broker.discard_arrival(container).await;
         taken_out
     }
-}
-
-/// The author of a message, which becomes the name of a partner.
-fn author(body: &Value) -> Option<String> {
-    let author = meta(body).ok()?.author.id.trim().to_owned();
-    author.parse::<Authority>().is_ok().then_some(author)
-}
-
-/// A container that was written just now.
-pub(super) fn opened(broker: &Broker, member: &Caller, stored: &StoredPayload) -> Result<Unpacked> {
-    Unpacked::open(broker.written(member, stored).map_err(|error| failed(&error))?)
-}
-
-/// Shows the contents of a container to the standards of the house, which `check` them or only recognise them. Says why the
-/// message has to wait for a human if it is handed over; nothing if a standard recognises its only content.
-pub(super) fn looked_at(broker: &Broker, unpacked: &Unpacked, check: bool) -> Result<Option<&'static str>> {
-    if unpacked.list().is_empty() {
-        return Err(Fault::NO_PARAMETERS.into());
-    }
-    let mut is_recognised = false;
-    for (index, (content, _)) in unpacked.list().iter().enumerate().take(MOST_LOOKED_AT) {
-        if content.role == ContentRole::Encrypted {
-            continue;
-        }
-        let (mut source, name) = (unpacked.section(index)?, content.file_name.as_deref());
-        is_recognised |= match check {
-            true => {
-                let checked = broker.check_source(&mut source, name);
-                is_sound(&checked.map_err(|error| failed(&error))?, content)?
-            }
-            false => broker.recognises_source(&mut source, name).map_err(|error| failed(&error))?,
-        };
-    }
-    // What stands beside a content that is processed would be lost.
-    Ok(match (is_recognised, unpacked.list().len()) {
-        (false, _) => Some("message.unknown"),
-        (true, 1) => None,
-        (true, _) => Some("message.several-contents"),
-    })
-}
-
-/// Looks for harmful content in each of the contents. The container as a whole is not shown: it is ours, and may be larger than
-/// what the scanner takes.
-pub(super) fn screen(broker: &Broker, unpacked: &Unpacked) -> std::result::Result<(), broker::Error> {
-    let unreadable = |error: Error| {
-        tracing::error!(code = error.code(), "contents could not be read again");
-        broker::Error::Internal
-    };
-    for (index, (_, length)) in unpacked.list().iter().enumerate() {
-        broker.screen_source(&mut unpacked.section(index).map_err(unreadable)?, *length)?;
-    }
-    Ok(())
-}
-
-/// The first content of a container as bytes of their own, with its name.
-pub(super) fn take_out(
-    broker: &Broker,
-    caller: &Caller,
-    container: &StoredPayload,
-) -> Result<(StoredPayload, Option<String>)> {
-    let unpacked = opened(broker, caller, container)?;
-    let mut writer = broker.arrival_writer(caller).map_err(|error| failed(&error))?;
-    io::copy(&mut unpacked.section(0)?, &mut writer)?;
-    let stored = writer.finish().map_err(|error| failed(&error.into()))?;
-    Ok((stored, unpacked.list().first().and_then(|(content, _)| content.file_name.clone())))
-}
-
-/// Whether a standard recognises a content; an error if it does and refuses it. What says that it is XML must be; other bytes
-/// may look like the beginning of some.
-fn is_sound(checked: &Checked, content: &Content) -> Result<bool> {
-    let findings = &checked.report.findings;
-    let is_unknown = findings.iter().all(|finding| finding.rule == "message.unknown");
-    if checked.identity.is_none() && (is_unknown || !says_xml(content)) {
-        return Ok(false);
-    }
-    if checked.report.is_acceptable() {
-        return Ok(true);
-    }
-    let is_encoding = findings.iter().any(|finding| finding.rule == "xml.encoding");
-    Err(if is_encoding { Fault::ENCODING } else { Fault::SCHEMA }.into())
-}
-
-/// Whether a content says of itself that it is XML, by its media type or the name of its file.
-fn says_xml(content: &Content) -> bool {
-    let kind = content.media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let name = content.file_name.as_deref().unwrap_or_default().to_ascii_lowercase();
-    kind.ends_with("/xml") || kind.ends_with("+xml") || name.ends_with(".xml")
 }

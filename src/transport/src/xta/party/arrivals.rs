@@ -14,8 +14,9 @@ use xta::model::{Content, MetaData};
 use super::{Parties, Party, Server, court_mail};
 use crate::xta::along;
 use crate::xta::boxes::ticket;
+use crate::xta::contents::{looked_at, opened, screen, take_out};
 use crate::xta::package::Packer;
-use crate::xta::sending::{CONTAINER, looked_at, opened, screen, take_out};
+use crate::xta::sending::CONTAINER;
 
 /// Whom a message comes from that says nothing readable.
 const NOBODY: &str = "anonymous";

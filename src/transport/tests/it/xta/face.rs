@@ -31,15 +31,20 @@ impl Boxes {
     }
 
     pub(super) fn begin(&self, account: &Account, meta: &MetaData, wish: Wish) -> Result<Coming<'_>> {
-        self.coming(account, meta, Way::Sent(wish))
+        self.coming(account, meta, Way::Sent(wish), false)
+    }
+
+    /// A message whose request has come whole.
+    pub(super) fn begin_whole(&self, account: &Account, meta: &MetaData) -> Result<Coming<'_>> {
+        self.coming(account, meta, Way::Sent(Wish::Asynchronous), true)
     }
 
     pub(super) fn deliver(&self, account: &Account, meta: &MetaData) -> Result<Coming<'_>> {
-        self.coming(account, meta, Way::Delivered)
+        self.coming(account, meta, Way::Delivered, false)
     }
 
-    fn coming(&self, account: &Account, meta: &MetaData, way: Way) -> Result<Coming<'_>> {
-        let receiving = self.runtime.block_on(self.boxes.begin(account, meta, way, false))?;
+    fn coming(&self, account: &Account, meta: &MetaData, way: Way, is_whole: bool) -> Result<Coming<'_>> {
+        let receiving = self.runtime.block_on(self.boxes.begin(account, meta, way, is_whole))?;
         Ok(Coming { receiving, runtime: &self.runtime })
     }
 

@@ -193,3 +193,30 @@ async fn what_a_reader_offers_is_told_as_far_as_it_is_known() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_request_that_has_come_whole_it_is_told_first_that_the_message_is_here() {
+    on_beds(|bed| {
+        let send = |meta: &MetaData, bytes: &[u8]| {
+            let mut receiving = bed.boxes.begin_whole(&account(AUTHOR), meta)?;
+            receiving.content(0, &message("a"))?.write_all(bytes)?;
+            receiving.finish()
+        };
+        let unknown = metadata("urn:de:xta:messageid:amtsbote-kreis:nobody");
+        assert_eq!(code(send(&unknown, b"Guten Tag")), 9022);
+        let id = bed.boxes.create_message_id(&account(AUTHOR)).unwrap();
+        let mut late = metadata(&id);
+        late.delivery.obsolete_after = Some("2001-01-01".parse().unwrap());
+        assert_eq!(code(send(&late, b"Guten Tag")), 9022);
+        let broken = br#"{"toy": "0401", "broken": true}"#;
+        assert_eq!(code(send(&metadata(&id), broken)), 9050);
+        assert_eq!(code(send(&metadata(&id), b"Guten Tag")), 0);
+        for (meta, bytes) in
+            [(&late, b"Guten Tag".as_slice()), (&metadata(&id), broken), (&metadata(&id), b"")]
+        {
+            assert_eq!(code(send(meta, bytes)), 9024);
+        }
+        assert_eq!(bed.ids(), [id]);
+    })
+    .await;
+}
