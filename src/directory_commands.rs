@@ -92,8 +92,9 @@ impl OnStore {
         let used = ways.iter().position(Way::is_usable);
         let mut shown = json!(ways.get(used.unwrap_or_default()).map(|way| &way.reach));
         shown["ways"] = ways.iter().enumerate().map(|(at, way)| shown_way(way, used == Some(at))).collect();
-        let osci = self.osci_check(&caller.scope.tenant, wanted.from.cloned(), &authority).await?;
-        let xta = self.xta_check(&caller.scope.tenant, wanted, &authority).await?;
+        let osci = self.osci_check(&caller.scope.tenant, wanted.from.cloned(), &authority).await;
+        let osci = told(osci, "dialog")?;
+        let xta = told(self.xta_check(&caller.scope.tenant, wanted, &authority).await, "account")?;
         let is_well = used.is_some()
             && xta.as_ref().is_none_or(|(_, is_well)| *is_well)
             && osci.as_ref().is_none_or(|(_, is_well)| *is_well);
@@ -116,6 +117,17 @@ impl OnStore {
             words.join("\n")
         });
         Ok(u8::from(!is_well).into())
+    }
+}
+
+/// What a check has found. A way that may not even be tried, since the house's rules forbid its address, is told like one that was.
+fn told(check: Result<Option<(Value, bool)>, Error>, tried: &str) -> Result<Option<(Value, bool)>, Error> {
+    match check {
+        Err(Error::Standard(failure)) => {
+            let outcome = json!({ "ok": false, "code": failure.code, "detail": failure.detail });
+            Ok(Some((json!({ "certificates": [], tried: outcome }), false)))
+        }
+        other => other,
     }
 }
 

@@ -41,6 +41,16 @@ pub struct Gateway {
     wrapper: Vec<String>,
 }
 
+/// A port of the loopback that is free now, below those that the system gives to connections: whoever binds it later finds it free still.
+pub fn free_port() -> u16 {
+    loop {
+        let port = fastrand::u16(10_000..32_000);
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 /// Rights of a token.
 #[derive(Debug, Clone, Copy)]
 pub struct Rights<'a> {

@@ -30,14 +30,9 @@ fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
     said
 }
 
-/// A free port of the loopback.
-fn port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 fn start(scripts: &Path, folder: &Path) -> Authority {
     run("sh", &[scripts.join("tsa.sh").to_str().unwrap(), "init", "tsa"], folder);
-    let (server, port) = (scripts.join("tsa_http.py"), port().to_string());
+    let (server, port) = (scripts.join("tsa_http.py"), conformance::gateway::free_port().to_string());
     let mut python = Command::new("python3");
     let python = python.arg(server).args(["tsa", &port]).current_dir(folder).stdout(Stdio::piped());
     let mut process = python.spawn().unwrap();

@@ -3,7 +3,6 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -17,7 +16,7 @@ use openssl::x509::extension::{BasicConstraints, KeyUsage};
 use openssl::x509::{X509, X509Name};
 
 use crate::Error;
-use crate::gateway::{ABSENT_KEY, COUNTY_KEY, Engine, Gateway, TOWN_KEY};
+use crate::gateway::{ABSENT_KEY, COUNTY_KEY, Engine, Gateway, TOWN_KEY, free_port};
 
 /// Bits of the keys, as the field demands them since 2024.
 const BITS: u32 = 3_072;
@@ -37,7 +36,7 @@ pub async fn two_gateways(binary: &Path, engine: &Engine) -> Result<(Gateway, Ga
         tool: "openssl",
         detail: "keys and certificates could not be made".to_owned(),
     })??;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = free_port();
     let url = format!("http://127.0.0.1:{port}/osci");
     edit(&county, COUNTY_KEY, &authority(COUNTY_KEY, "county", &url), TOWN_KEY, "[listen]")?;
     county.configure(&partner(TOWN_KEY, "town", &url))?;

@@ -2,11 +2,10 @@
 //! and a client of the other's server. Each has a certification authority of its own; they are made here, for one run.
 
 use std::fs::create_dir_all;
-use std::net::TcpListener;
 use std::path::Path;
 
 use crate::Error;
-use crate::gateway::{ABSENT_KEY, COUNTY, COUNTY_KEY, Engine, Gateway, TOWN, TOWN_KEY};
+use crate::gateway::{ABSENT_KEY, COUNTY, COUNTY_KEY, Engine, Gateway, TOWN, TOWN_KEY, free_port};
 use crate::xta::pki::{Pair, Pki};
 
 /// One of the two, before it is laid out.
@@ -34,7 +33,7 @@ impl House {
     fn new(tenant: &'static str, authority: &'static str, name: &'static str) -> Result<Self, Error> {
         let pki = Pki::make()?;
         let pair = pki.issue(name)?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port();
         Ok(House { tenant, authority, name, pki, pair, port })
     }
 

@@ -10,7 +10,7 @@ use super::connection::Connector;
 use super::failed;
 use super::pki::{Pair, Pki};
 use crate::Error;
-use crate::gateway::{COUNTY, COUNTY_KEY, Engine, Gateway};
+use crate::gateway::{COUNTY, COUNTY_KEY, Engine, Gateway, free_port};
 
 /// Path of the door for messages that are sent.
 pub const SEND: &str = "/xta/v3/send";
@@ -95,7 +95,7 @@ impl House {
     pub async fn start(binary: &Path, engine: &Engine, keys: &Keys, more: &str) -> Result<Self, Error> {
         let mut gateway = Gateway::prepare(binary, engine).await?;
         keys.write(&gateway.folder().join("pki"))?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port();
         let file = gateway.folder().join("amtsbote.toml");
         let key = format!("key = \"{COUNTY_KEY}\"");
         let config = std::fs::read_to_string(&file)?

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 
+use conformance::gateway::free_port as port;
 use conformance::gateway::{Engine, Gateway, Rights};
 use serde_json::{Value, json};
 
@@ -38,11 +39,6 @@ fn shared(path: &str) -> PathBuf {
 /// Where the keys of the corpus are.
 pub(crate) fn keys() -> PathBuf {
     shared("samples/osci/TEST-ONLY")
-}
-
-/// A free port of the loopback.
-fn port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A file for the gateway's eyes only.

@@ -13,6 +13,7 @@ mod two;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use conformance::gateway::free_port as port;
 use conformance::gateway::{Engine, Gateway, Rights};
 use reqwest::{Certificate, Client, Identity};
 use serde_json::{Value, json};
@@ -51,11 +52,6 @@ fn python() -> PathBuf {
     let python = named.unwrap_or_else(|| root().join(PYTHON));
     assert!(python.exists(), "{} is missing; ./dev test makes it", python.display());
     python
-}
-
-/// A free port of the loopback.
-fn port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// What a program says, which must end well.

@@ -117,7 +117,7 @@ impl House {
     fn serve(&self, other: &House) {
         let theirs = other.gateway.folder().join("pki").display().to_string();
         let more = format!(
-            "[tls]\nidentity = {{ key = \"file:pki/server.p12\", password = \"file:pki/pin\" }}\n\
+            "[egress]\nallow = [\"127.0.0.1\"]\n[tls]\nidentity = {{ key = \"file:pki/server.p12\", password = \"file:pki/pin\" }}\n\
              [xta]\nserver = \"{}\"\ntrust = [\"file:{theirs}/ca.pem\"]\n[[xta.account]]\nid = \"nachbar\"\n\
              tenant = \"{}\"\ncertificates = [\"file:{theirs}/client.pem\"]\nparties = [\"{}\"]\n\
              [[xta.account]]\nid = \"fremd\"\ntenant = \"{}\"\ncertificates = [\"file:{theirs}/client.pem\"]\n\

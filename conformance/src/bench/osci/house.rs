@@ -13,7 +13,7 @@ use seal::xmlenc::Staging;
 use super::people::{failed, said};
 use crate::Error;
 use crate::bench::node::sealed;
-use crate::gateway::{COUNTY_KEY, Engine, Gateway};
+use crate::gateway::{COUNTY_KEY, Engine, Gateway, free_port};
 
 /// A gateway whose county runs an intermediary, and has a mailbox there by Bob's certificate.
 pub(super) struct House {
@@ -27,7 +27,7 @@ impl House {
     pub(super) async fn start(binary: &Path, engine: &Engine, keys: &Path) -> Result<Self, Error> {
         let keys = keys.canonicalize()?;
         let mut gateway = Gateway::prepare(binary, engine).await?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port();
         for name in ["intermed_cipher.p12", "intermed_signature.p12"] {
             secret(&gateway.folder().join(name), &std::fs::read(keys.join(name))?)?;
         }
