@@ -83,7 +83,14 @@ impl Arrivals<'_> {
         let claimed = meta.map(|meta| meta.author.id.clone()).filter(|id| is_name(id));
         let sender = known.as_ref().map(ToString::to_string).or(claimed);
         let caller = self.caller(sender.unwrap_or_else(|| NOBODY.to_owned()));
-        let (harmful, wait) = judged(broker, &caller, &container)?;
+        let (harmful, wait) = match judged(broker, &caller, &container) {
+            Ok(judged) => judged,
+            // It stays at the server and comes again: its bytes must not gather here meanwhile.
+            Err(error) => {
+                self.discard(container);
+                return Err(error);
+            }
+        };
         let fetches = broker.house().authority(&self.party.tenant, &self.party.authority);
         let fetches = fetches.is_some_and(|entry| entry.xta_box);
         let is_of_court = !fetches && known.as_ref().is_some_and(|it| self.parties.is_court(it));
@@ -120,11 +127,16 @@ impl Arrivals<'_> {
         match laid_out {
             Ok(None) => Ok((container, Some(CONTAINER.to_owned()), wait)),
             laid_out => {
-                self.parties.0.lines.runtime.block_on(broker.discard_arrival(container));
+                self.discard(container);
                 let (stored, file_name) = laid_out.ok().flatten().ok_or(broker::Error::Internal)?;
                 Ok((stored, file_name, None))
             }
         }
+    }
+
+    fn discard(&self, container: StoredPayload) {
+        let parties = &self.parties.0;
+        parties.lines.runtime.block_on(parties.broker.discard_arrival(container));
     }
 
     fn arrival(&self, message_id: &str, meta: Option<&MetaData>) -> Arrival {
