@@ -169,3 +169,81 @@ impl Arrivals<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use model::Failure;
+    use model::scan::{Scanner, Verdict};
+    use net::Egress;
+    use xta::model::Version;
+
+    use super::*;
+    use crate::test_ca::TestCa;
+    use crate::test_house::{Gateway, SetClock, soest};
+    use crate::xta::party::{Name, PartySettings};
+
+    /// Nobody is there to look, or it is more than they look at.
+    struct Unable(Failure);
+
+    impl Scanner for Unable {
+        fn scan(&self, _: &mut dyn Read, _: u64) -> Result<Verdict, Failure> {
+            Err(self.0.clone())
+        }
+    }
+
+    fn party() -> Party {
+        let ca = TestCa::build();
+        let read = |name: &str| std::fs::read(ca.path().join(name)).unwrap();
+        let identity = [read("good.key"), read("good.pem")].concat();
+        let identity = seal::identity::Identity::from_pem(&identity, "").unwrap();
+        Party { tenant: "soest".to_owned(), authority: soest(), identity, name: Name::default() }
+    }
+
+    fn server() -> Server {
+        Server {
+            version: Version::V3,
+            management: "https://xta.example/m".to_owned(),
+            send: None,
+            message_box: None,
+            trust: None,
+            container_bytes: 1 << 20,
+            as_packages: true,
+            chosen_by: model::outbound::ChosenBy::Administrator,
+        }
+    }
+
+    fn files(folder: &Path) -> usize {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_could_not_be_checked_leaves_no_bytes_behind() {
+        let clock = Arc::new(SetClock::default());
+        let Gateway { broker, folder } = Gateway::on(None, clock.clone()).await;
+        for failure in
+            [Failure::transient("virus.unavailable", ""), Failure::permanent("virus.too-large", "")]
+        {
+            let broker = broker.clone().with_scanner(Arc::new(Unable(failure)));
+            let (own, partners, mailboxes) = (vec![], vec![], vec![]);
+            let settings = PartySettings { own, partners, mailboxes, egress: Egress::default() };
+            let parties = Parties::new(&broker, settings, clock.clone());
+            let (party, server) = (party(), server());
+            let payloads = folder.path().join("payloads");
+            tokio::task::block_in_place(|| {
+                let arrivals = Arrivals { parties: &parties, party: &party, server: &server };
+                let Incoming(mut packer) = arrivals.begin().unwrap();
+                packer.begin(0, &Content::default()).unwrap();
+                packer.write_all(&[7; 200_000]).unwrap();
+                let (stored, _) = packer.finish().unwrap();
+                assert!(files(&payloads) > 0, "it does not lie in a row");
+                arrivals.take("urn:1", None, stored).unwrap_err();
+            });
+            assert_eq!(files(&payloads), 0);
+        }
+    }
+}
