@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::Error;
 use crate::bench::wire;
@@ -26,6 +26,8 @@ const SMALL: usize = 10_000;
 /// Pause of whoever was told to come again, and longest one before all else, in seconds: they do not all come at once.
 const AGAIN: Duration = Duration::from_secs(10);
 const SOON: f64 = 3.0;
+/// Longest time of a handshake, whatever the patience is.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The author whose connections these are.
 const AUTHOR: usize = 1;
 
@@ -48,12 +50,22 @@ pub(super) enum Manner {
 pub(super) const MANNERS: [Manner; 6] =
     [Manner::Handshake, Manner::Head, Manner::Body, Manner::Drip, Manner::End, Manner::Answer];
 
+impl Manner {
+    /// Whether an end is what is meant for one of this manner. What ends sooner was not cut off: something has failed.
+    fn is_cut(self, end: &End, patience: Duration) -> bool {
+        let sends_body = matches!(self, Manner::Body | Manner::Drip | Manner::End);
+        let is_told = end.status == Some(500) && sends_body;
+        let least = if self == Manner::Handshake { patience.min(HANDSHAKE) } else { patience };
+        (end.status.is_none() || is_told) && end.after >= least
+    }
+}
+
 /// What became of them.
 #[derive(Debug, Default)]
 pub(super) struct Fate {
     /// How often one of them has come as far as it wanted.
     pub(super) stalled: AtomicUsize,
-    /// How often one was cut off: the connection ended, or a fault said so.
+    /// How often one was cut off: after the patience the connection ended, or a fault said so.
     pub(super) cut: AtomicUsize,
     /// How often one was told to come again later (503).
     pub(super) turned_away: AtomicUsize,
@@ -75,8 +87,18 @@ pub(super) struct Way {
     port: u16,
     /// A large message in the reader's box.
     message: String,
+    /// How long the gateway waits at least.
+    patience: Duration,
     /// How long an answer is not read.
     deaf: Duration,
+}
+
+/// How a call ended.
+struct End {
+    /// Status of the answer; nothing if there was none, or none to its end.
+    status: Option<u16>,
+    /// How long it took from the connection on.
+    after: Duration,
 }
 
 impl Way {
@@ -84,7 +106,7 @@ impl Way {
     ///
     /// # Errors
     /// If it takes no message.
-    pub(super) async fn to(house: &House, deaf: Duration) -> Result<Self, Error> {
+    pub(super) async fn to(house: &House, patience: Duration) -> Result<Self, Error> {
         let author = house.author(AUTHOR)?.clone();
         let mut stream = author.connect().await?;
         let message = issued(&mut stream).await?;
@@ -92,7 +114,8 @@ impl Way {
         let content = pdf(12 << 20);
         let sent = request::send_message(SEND, &of(&message, content.len() as u64), &content, Form::Mtom);
         wire::ask(&mut stream, &sent, 200).await?;
-        Ok(Way { port: author.port(), author, reader: house.reader.clone(), message, deaf })
+        let deaf = 3 * patience;
+        Ok(Way { port: author.port(), author, reader: house.reader.clone(), message, patience, deaf })
     }
 }
 
@@ -108,9 +131,9 @@ impl Callers {
                 loop {
                     sleep(pause + Duration::from_secs_f64(fastrand::f64() * SOON)).await;
                     let (what, next) = match stall(&way, manner, &fate).await {
-                        Ok(None | Some(500)) => (&fate.cut, Duration::ZERO),
-                        Ok(Some(503)) => (&fate.turned_away, AGAIN),
-                        Ok(Some(_)) | Err(_) => (&fate.strange, AGAIN),
+                        Ok(End { status: Some(503), .. }) => (&fate.turned_away, AGAIN),
+                        Ok(end) if manner.is_cut(&end, way.patience) => (&fate.cut, Duration::ZERO),
+                        Ok(_) | Err(_) => (&fate.strange, AGAIN),
                     };
                     what.fetch_add(1, Ordering::Relaxed);
                     pause = next;
@@ -121,8 +144,9 @@ impl Callers {
     }
 }
 
-/// Stalls once. Returns the status of the answer; nothing if there was none, or none to its end.
-async fn stall(way: &Way, manner: Manner, fate: &Fate) -> Result<Option<u16>, Error> {
+/// Stalls once.
+async fn stall(way: &Way, manner: Manner, fate: &Fate) -> Result<End, Error> {
+    let begin = Instant::now();
     if manner == Manner::Handshake {
         let mut stream = TcpStream::connect(("127.0.0.1", way.port)).await?;
         stream.write_all(HELLO).await?;
@@ -130,23 +154,26 @@ async fn stall(way: &Way, manner: Manner, fate: &Fate) -> Result<Option<u16>, Er
         let mut rest = vec![];
         // An end, a reset or an alert: there is nothing else.
         let _ = stream.read_to_end(&mut rest).await;
-        return Ok(None);
+        return Ok(End { status: None, after: begin.elapsed() });
     }
     let connector = if manner == Manner::Answer { &way.reader } else { &way.author };
     let mut stream = connector.connect().await?;
     let begun = begun(way, manner, &mut stream).await?;
     if stream.write_all(&begun).await.is_err() {
-        return Ok(None);
+        // Whoever is turned away so early may not even hear it.
+        let heard = wire::answer(&mut stream).await.map_or(503, |(status, _)| status);
+        return Ok(End { status: Some(heard), after: begin.elapsed() });
     }
     fate.stalled.fetch_add(1, Ordering::Relaxed);
-    match manner {
+    let status = match manner {
         Manner::Answer => {
             sleep(way.deaf).await;
-            Ok(wire::answer(&mut stream).await.ok().map(|(status, _)| status))
+            wire::answer(&mut stream).await.ok().map(|(status, _)| status)
         }
-        Manner::Drip => Ok(dripping(stream).await),
-        _ => Ok(wire::answer(&mut stream).await.ok().map(|(status, _)| status)),
-    }
+        Manner::Drip => dripping(stream).await,
+        _ => wire::answer(&mut stream).await.ok().map(|(status, _)| status),
+    };
+    Ok(End { status, after: begin.elapsed() })
 }
 
 /// What is sent before it stalls.

@@ -183,7 +183,7 @@ pub async fn run(binary: &Path, size: Size) -> Result<Figures, Error> {
     let mut quiet = Site::start(binary, &keys, size.patience).await?;
     let mut loaded = Site::start(binary, &keys, size.patience).await?;
     loaded.load(size.waiting).await?;
-    let way = Way::to(&loaded.house, Duration::from_secs(3 * size.patience)).await?;
+    let way = Way::to(&loaded.house, Duration::from_secs(size.patience)).await?;
     let before = loaded.files();
     let callers: Vec<_> =
         MANNERS.iter().map(|manner| Callers::start(&way, *manner, size.connections)).collect();

@@ -76,16 +76,22 @@ pub async fn serve<L: Listener>(
     loop {
         let accepted = async {
             let place = tokio::time::timeout(wait, Arc::clone(&places).acquire_owned()).await;
-            (place, listener.accept().await)
+            let accepted = listener.accept().await;
+            let place = match place {
+                Ok(place) => place.ok(),
+                // Since then it may have been long until somebody came.
+                Err(_) => Arc::clone(&places).try_acquire_owned().ok(),
+            };
+            (place, accepted)
         };
         let (place, (io, peer)) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
-        wait = if place.is_ok() { PLACE_WAIT } else { Duration::ZERO };
+        wait = if place.is_some() { PLACE_WAIT } else { Duration::ZERO };
         let whose = peer.whose();
         let share = whose.as_ref().map(|whose| shares.try_take(whose));
-        let (Ok(place), None | Some(Some(_))) = (place, &share) else {
+        let (Some(place), None | Some(Some(_))) = (place, &share) else {
             turn_away(io, whose).await;
             continue;
         };

@@ -1,5 +1,5 @@
-//! Step 5, delivering. Partners outside are reached through adapters, see `send`. An authority of this gateway gets the message into its own keeping, by the same
-//! first transaction as from any door. Delivered means confirmed by the recipient, later.
+//! Step 5, delivering. Partners outside are reached through adapters, see `send`. An authority of this gateway gets the message into
+//! its own keeping, by the same first transaction as from any door. Delivered means confirmed by the recipient, later.
 
 use bytes::Bytes;
 use futures::StreamExt;

@@ -74,6 +74,13 @@ struct Line {
     end: Instant,
 }
 
+/// What the daemon says.
+struct Answer {
+    text: Vec<u8>,
+    /// Whether it has taken the whole content.
+    is_whole: bool,
+}
+
 /// Why the daemon gave no answer.
 enum Trouble {
     /// The content could not be read: that is no fault of the daemon's.
@@ -99,12 +106,12 @@ impl Clamd {
     }
 
     /// What the daemon answers. The content must be readable to its end: a part of it says nothing.
-    fn ask(&self, content: &mut dyn Read, length: u64) -> Result<Vec<u8>, Trouble> {
+    fn ask(&self, content: &mut dyn Read, length: u64) -> Result<Answer, Trouble> {
         let mut line = self.connect().map_err(Trouble::Daemon)?;
         line.write_all(COMMAND).map_err(Trouble::Daemon)?;
         let mut piece = vec![0; PIECE];
         let mut left = length;
-        loop {
+        let is_whole = loop {
             let count = content.read(&mut piece).map_err(Trouble::Content)?;
             let read = piece.get(..count).unwrap_or_default();
             left = left.checked_sub(count as u64).ok_or_else(|| Trouble::Content(other_length()))?;
@@ -116,19 +123,19 @@ impl Clamd {
             match sent {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(Trouble::Daemon(error)),
                 // It hangs up in the middle if it wants no more, and says so.
-                Err(_) => break,
-                Ok(()) if count == 0 => break,
+                Err(_) => break false,
+                Ok(()) if count == 0 => break true,
                 Ok(()) => {}
             }
-        }
-        let mut answer = Vec::new();
-        let read = line.take(MOST_ANSWER).read_to_end(&mut answer);
+        };
+        let mut text = Vec::new();
+        let read = line.take(MOST_ANSWER).read_to_end(&mut text);
         match read {
-            Err(error) if answer.is_empty() || error.kind() == io::ErrorKind::TimedOut => {
+            Err(error) if text.is_empty() || error.kind() == io::ErrorKind::TimedOut => {
                 Err(Trouble::Daemon(error))
             }
-            _ if answer.is_empty() => Err(Trouble::Daemon(io::ErrorKind::UnexpectedEof.into())),
-            _ => Ok(answer),
+            _ if text.is_empty() => Err(Trouble::Daemon(io::ErrorKind::UnexpectedEof.into())),
+            _ => Ok(Answer { text, is_whole }),
         }
     }
 
@@ -147,7 +154,7 @@ impl Scanner for Clamd {
         if length > self.0.most_bytes {
             return self.unseen("virus.too-large", "larger than what is shown to the scanner");
         }
-        let answer = match self.ask(content, length) {
+        let Answer { text, is_whole } = match self.ask(content, length) {
             Ok(answer) => answer,
             Err(Trouble::Daemon(error)) => {
                 return self.unseen("virus.unavailable", &error.kind().to_string());
@@ -158,11 +165,12 @@ impl Scanner for Clamd {
                 return Err(Failure::transient("virus.unavailable", "the content could not be read"));
             }
         };
-        let line = answer.split(|byte| *byte == 0).next().unwrap_or_default();
+        let line = text.split(|byte| *byte == 0).next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
         match line.trim_end() {
             line if line.ends_with(" FOUND") => Ok(Verdict::Harmful),
-            "stream: OK" => Ok(Verdict::Clean),
+            // Of what it has seen a part of, it can say that it is harmful, and nothing else.
+            "stream: OK" if is_whole => Ok(Verdict::Clean),
             line if line.contains("size limit exceeded") => {
                 self.unseen("virus.too-large", "larger than what the scanner takes")
             }

@@ -7,7 +7,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,10 +57,18 @@ pub trait Counted {
 }
 
 impl Counted for Peer {
-    /// By the certificate if it is known, or else by the address.
+    /// By the certificate if it is known, or else by where it calls from.
     fn whose(&self) -> Option<String> {
         let known = self.certificate.as_deref().filter(|_| self.is_known);
-        Some(known.map_or_else(|| self.address.ip().to_string(), |der| seal::sha256(&[der]).to_string()))
+        Some(known.map_or_else(|| origin(self.address.ip()), |der| seal::sha256(&[der]).to_string()))
+    }
+}
+
+/// An address of IPv4, or a network of IPv6: whoever has one there has all of its addresses (RFC 4291, section 2.5.4).
+fn origin(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("{}/64", Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
     }
 }
 
@@ -202,4 +210,23 @@ async fn handshake(
     let certificate = stream.ssl().peer_certificate().map(|it| it.to_der()).transpose()?;
     let is_known = certificate.as_ref().is_some_and(|der| door.known.contains(der));
     Ok((stream, Peer { address, certificate: certificate.map(Arc::from), is_known }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_a_network_of_ipv6_is_one_stranger() {
+        let whose = |address: &str, is_known| {
+            let address = SocketAddr::new(address.parse().unwrap(), 1);
+            Peer { address, certificate: Some(Arc::from(*b"der")), is_known }.whose().unwrap()
+        };
+        assert_eq!(whose("2001:db8:0:7::1", false), "2001:db8:0:7::/64");
+        assert_eq!(whose("2001:db8:0:7:ffff::2", false), whose("2001:db8:0:7::1", false));
+        assert_ne!(whose("2001:db8:0:8::1", false), whose("2001:db8:0:7::1", false));
+        assert_eq!(whose("::ffff:192.0.2.1", false), whose("192.0.2.1", false));
+        assert_ne!(whose("192.0.2.2", false), whose("192.0.2.1", false));
+        assert_eq!(whose("2001:db8::1", true), whose("192.0.2.1", true), "the certificate is the same");
+    }
 }

@@ -21,6 +21,14 @@ mod remembered;
 mod revocation;
 #[cfg(test)]
 mod test_ca;
+#[cfg(test)]
+#[path = "../../broker/tests/it/house.rs"]
+#[allow(clippy::unwrap_used, unreachable_pub, dead_code, reason = "made for other tests")]
+mod test_house;
+#[cfg(test)]
+#[path = "../../broker/tests/it/toy.rs"]
+#[allow(clippy::unwrap_used, unreachable_pub, dead_code, reason = "made for other tests")]
+mod toy;
 pub mod xta;
 
 pub use door::THREADS;

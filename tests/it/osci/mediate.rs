@@ -17,9 +17,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use super::party::{
-    Break, Houses, STORE, Way, body_of_request, hand_over, messages, parked, status, write_answer,
-};
+use super::breaking::{Break, body_of_request, write_answer};
+use super::party::{Houses, STORE, Way, hand_over, messages, parked, status};
 use super::{keys, secret};
 
 const MEDIATE: Way = Way { mode: "mediate", ..STORE };

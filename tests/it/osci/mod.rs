@@ -2,6 +2,7 @@
 //! Needs ../shared and a Python with lxml and cryptography (Debian: python3-lxml, python3-cryptography).
 
 mod attacks;
+mod breaking;
 mod chunks;
 mod mediate;
 mod nodes;

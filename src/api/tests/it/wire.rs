@@ -219,6 +219,30 @@ async fn nobody_has_more_connections_than_are_left() {
 }
 
 #[tokio::test]
+async fn a_place_that_is_free_again_is_given_to_whoever_comes_first() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new().route("/", get(async || "here"));
+    let limits = ServerLimits { connections: 1, ..ServerLimits::default() };
+    tokio::spawn(serve(listener, router, limits, std::future::pending()));
+    let connect = async || {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        (String::from_utf8_lossy(&answer).into_owned(), stream)
+    };
+    let (answer, mut first) = connect().await;
+    assert_eq!(answer, "HTTP/1.1 200");
+    assert_eq!(connect().await.0, "HTTP/1.1 503", "it has waited in vain");
+    // Its place is free when the server has ended the connection.
+    first.shutdown().await.unwrap();
+    first.read_to_end(&mut vec![]).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(connect().await.0, "HTTP/1.1 200");
+}
+
+#[tokio::test]
 async fn a_handler_knows_the_other_end_of_its_connection() {
     let other_end = async |Extension(peer): Extension<SocketAddr>| peer.to_string();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -26,6 +26,8 @@ enum Does {
     Close,
     Say(&'static str),
     Limit(usize),
+    /// It says so before it has the content, and hangs up.
+    Hasty(&'static str),
 }
 
 fn serve(mut stream: impl Read + Write, does: Does) {
@@ -48,6 +50,10 @@ fn serve(mut stream: impl Read + Write, does: Does) {
             Does::Close => return,
             Does::Limit(limit) if content.len() > limit => {
                 stream.write_all(b"INSTREAM size limit exceeded. ERROR\0").unwrap();
+                return;
+            }
+            Does::Hasty(answer) => {
+                stream.write_all(answer.as_bytes()).unwrap();
                 return;
             }
             _ => {}
@@ -115,6 +121,21 @@ fn a_socket_of_the_file_system_will_do() {
     thread::spawn(move || listener.incoming().for_each(|stream| serve(stream.unwrap(), Does::Judge)));
     let address = Address::parse(&format!("unix:{}", path.display())).unwrap();
     assert_eq!(scan(settings(address), &eicar()), Ok(Verdict::Harmful));
+}
+
+#[test]
+fn what_was_not_shown_to_its_end_is_not_clean() {
+    let hasty = |answer: &'static str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clamd.ctl");
+        let listener = UnixListener::bind(&path).unwrap();
+        thread::spawn(move || serve(listener.accept().unwrap().0, Does::Hasty(answer)));
+        let address = Address::parse(&format!("unix:{}", path.display())).unwrap();
+        // More than the socket holds.
+        scan(settings(address), &vec![0; 4 << 20])
+    };
+    assert_eq!(hasty("stream: OK\0"), Err((FailureKind::Transient, "virus.unavailable".to_owned())));
+    assert_eq!(hasty("stream: Eicar-Test-Signature FOUND\0"), Ok(Verdict::Harmful));
 }
 
 #[test]

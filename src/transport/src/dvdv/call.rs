@@ -92,13 +92,12 @@ impl Caller {
             let token = self.token().await.map_err(Trouble::Away)?;
             answer = self.get(function, request, token.as_deref()).await?;
         }
-        let bad = || Trouble::Answer(Failure::transient("dvdv.bad-answer", function.to_owned()));
         match answer.status {
-            200 => serde_json::from_slice(&answer.body).map(Some).map_err(|_| bad()),
+            200 => serde_json::from_slice(&answer.body).map(Some).map_err(|_| bad(function)),
             204 => Ok(None),
             404 => match serde_json::from_slice::<Problem>(&answer.body) {
                 Ok(problem) if problem.kind == NOT_FOUND => Ok(None),
-                _ => Err(bad()),
+                _ => Err(bad(function)),
             },
             status @ (429 | 502 | 503 | 504) => Err(Trouble::Away(refused(status))),
             status => Err(Trouble::Answer(refused(status))),
@@ -110,7 +109,11 @@ impl Caller {
         let headers = token.map(|token| ("Authorization".to_owned(), format!("EmbeddedBearer {token}")));
         let headers = headers.into_iter().chain([("Accept".to_owned(), "application/json".to_owned())]);
         let url = format!("{}/v2/{function}?request_json={query}", self.url);
-        self.send(Method::GET, url, headers.collect(), None).await.map_err(Trouble::Away)
+        let answer = self.send(Method::GET, url, headers.collect(), None).await;
+        answer.map_err(|error| match error {
+            net::Error::AnswerTooLarge => bad(function),
+            error => Trouble::Away(away(error)),
+        })
     }
 
     /// What is kept; never held while somebody waits.
@@ -141,7 +144,8 @@ impl Caller {
         ];
         let body = fields.map(|(name, value)| format!("{name}={}", form(value))).join("&");
         let media = ("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned());
-        let answer = self.send(Method::POST, url.clone(), vec![media], Some(body.into_bytes())).await?;
+        let answer = self.send(Method::POST, url.clone(), vec![media], Some(body.into_bytes())).await;
+        let answer = answer.map_err(away)?;
         if answer.status != 200 {
             return Err(refused(answer.status));
         }
@@ -185,7 +189,7 @@ impl Caller {
         url: String,
         headers: Vec<(String, String)>,
         body: Option<Vec<u8>>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, net::Error> {
         let request = Request {
             method,
             url,
@@ -195,9 +199,18 @@ impl Caller {
             within: WITHIN,
             most_answer: MOST_ANSWER,
         };
-        let sent = self.client.send(request).await;
-        sent.map_err(|error| Failure::transient("dvdv.unavailable", error.code()))
+        self.client.send(request).await
     }
+}
+
+/// A function was answered by something else than what it answers.
+fn bad(function: &str) -> Trouble {
+    Trouble::Answer(Failure::transient("dvdv.bad-answer", function.to_owned()))
+}
+
+/// There is no answer.
+fn away(error: net::Error) -> Failure {
+    Failure::transient("dvdv.unavailable", error.code())
 }
 
 /// A status that is no answer. Nobody but an operator can mend what is wrong with our certificate; it is asked again all the same,

@@ -2,7 +2,7 @@
 
 use broker::Carried;
 use serde_json::{Value, json};
-use xta::model::MetaData;
+use xta::model::{Key, MetaData};
 
 use super::boxes::{end_of_day, moment};
 use super::kept::KeptMeta;
@@ -12,6 +12,21 @@ pub(crate) const MOST_META: usize = 60 * 1024;
 /// Longest message id, in bytes, and most of those that a message answers.
 const ID_BYTES: usize = 200;
 const MOST_RELATED: usize = 100;
+
+/// List of the properties of ours.
+const PROPERTIES: (&str, &str) = ("urn:amtsbote:xta:property", "1");
+/// Most properties of a message.
+const MOST_PROPERTIES: usize = 1_000;
+
+/// Metadata with the id that the message has so far among its properties, if it has one and there is room.
+pub(crate) fn with_original_id(mut meta: MetaData) -> MetaData {
+    if !meta.message_id.is_empty() && meta.properties.len() < MOST_PROPERTIES {
+        let (list, version) = (PROPERTIES.0.to_owned(), PROPERTIES.1.to_owned());
+        let key = Key { code: "originalMessageId".to_owned(), list, version, name: None };
+        meta.properties.push((key, meta.message_id.clone()));
+    }
+    meta
+}
 
 /// Whether metadata of somebody else can be kept.
 pub(crate) fn is_usable(meta: &MetaData) -> bool {
@@ -40,6 +55,17 @@ pub(crate) fn carried(meta: &MetaData, container: bool, fetches: bool) -> Carrie
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_that_a_message_had_is_one_more_property_unless_there_are_too_many() {
+        let mut meta = with_original_id(MetaData { message_id: "urn:1".to_owned(), ..MetaData::default() });
+        assert!(
+            matches!(&meta.properties[..], [(key, id)] if key.code == "originalMessageId" && id == "urn:1")
+        );
+        meta.properties = vec![Default::default(); MOST_PROPERTIES];
+        assert_eq!(with_original_id(meta).properties.len(), MOST_PROPERTIES);
+        assert!(with_original_id(MetaData::default()).properties.is_empty());
+    }
 
     #[test]
     fn the_moments_that_an_author_names_go_along() {

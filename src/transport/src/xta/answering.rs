@@ -93,22 +93,26 @@ impl Boxes {
     pub(super) async fn answer_to(&self, asked: &Asked) -> Result<Reply> {
         let own = self.answering(&asked.tenant, &asked.reader).ok_or(Fault::ONLY_ASYNCHRONOUS)?;
         let within = Duration::from_secs(own.within_seconds.into());
-        let until = Instant::now() + within;
-        if let Err(error) = self.put_to_reader(asked, within).await {
-            self.come_to_nothing(asked).await?;
-            return Err(error);
-        }
-        loop {
-            if let Some(reply) = self.answered(asked).await? {
-                return Ok(reply);
+        match self.answer_within(asked, within).await {
+            Ok(Some(reply)) => Ok(reply),
+            nothing => {
+                self.come_to_nothing(asked).await?;
+                Err(nothing.err().unwrap_or_else(|| Fault::DELIVERY.into()))
             }
-            if Instant::now() >= until {
-                break;
+        }
+    }
+
+    /// The answer to a message, as soon as it is there; nothing if it is not in time.
+    async fn answer_within(&self, asked: &Asked, within: Duration) -> Result<Option<Reply>> {
+        let until = Instant::now() + within;
+        self.put_to_reader(asked, within).await?;
+        loop {
+            let reply = self.answered(asked).await?;
+            if reply.is_some() || Instant::now() >= until {
+                return Ok(reply);
             }
             sleep(EVERY).await;
         }
-        self.come_to_nothing(asked).await?;
-        Err(Fault::DELIVERY.into())
     }
 
     /// Gives a message back that was not answered, unless its reader has closed it.

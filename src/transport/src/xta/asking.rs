@@ -6,20 +6,18 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use broker::StoredPayload;
-use model::{Actor, Authority, Caller, Failure, Role, Scope};
+use model::{Authority, Failure};
 use xta::client::Sink;
-use xta::model::{Content, DeliveryAttributes, Key, MetaData, Party};
+use xta::model::{Content, DeliveryAttributes, MetaData, Party};
 use xta::server::backend::{Contents, Fetched, Selector, Way, Wish};
 use xta::{Error, Fault, Result};
 
 use super::account::Account;
+use super::along::with_original_id;
 use super::answering::Asked;
-use super::boxes::{Boxes, blocking, failed, mailbox};
+use super::boxes::{Boxes, blocking, failed, member};
 use super::contents::opened;
 use super::package::Packer;
-
-/// List of the properties of ours.
-const PROPERTIES: (&str, &str) = ("urn:amtsbote:xta:property", "1");
 
 /// Servers of readers.
 pub trait Readers: Send + Sync {
@@ -65,7 +63,7 @@ impl Boxes {
     /// Puts a message that was taken in to the server of its reader, if that has one, and takes in what it answers.
     ///
     /// # Errors
-    /// 9032 if it does not answer; what forbids its answer.
+    /// 9032 if it does not answer, or by something that is not taken; if our own store fails, what it is.
     pub(super) async fn put_to_reader(&self, asked: &Asked, within: Duration) -> Result<()> {
         let readers = self.readers.clone().filter(|it| it.has(&asked.tenant, &asked.reader));
         let Some(readers) = readers else { return Ok(()) };
@@ -89,7 +87,7 @@ impl Boxes {
         let Some((meta, stored)) = answered.await? else { return Ok(()) };
         let taken = self.take_answer(&account, completed(&question, meta), &stored).await;
         self.broker.discard_arrival(stored).await;
-        taken
+        taken.map_err(|error| not_taken(&asked.reader, &error))
     }
 
     /// Takes an answer in as a message of the reader.
@@ -106,23 +104,28 @@ impl Boxes {
 
     /// The reader as somebody who calls.
     fn account_of(&self, asked: &Asked) -> Account {
-        let caller = Caller {
-            actor: Actor { kind: "partner".to_owned(), id: mailbox(&asked.reader) },
-            roles: vec![Role::System],
-            scope: Scope::tenant(&asked.tenant),
-            authority: None,
-        };
-        Account {
+        let account = Account {
             id: asked.reader.to_string(),
             party: asked.reader.clone(),
             tenant: asked.tenant.clone(),
-            caller,
+            caller: asked.member.clone(),
             container_bytes: self.broker.most_bytes(),
             services: vec![],
             delivers: false,
             lenient: false,
-        }
+        };
+        Account { caller: member(&account), ..account }
     }
+}
+
+/// An answer that was not taken: that is nothing that the sender of the message has done.
+fn not_taken(reader: &Authority, error: &Error) -> Error {
+    let number = match error {
+        Error::Fault(fault) => Some(fault.code),
+        _ => None,
+    };
+    tracing::warn!(%reader, code = error.code(), number, "the answer of a reader's server was not taken");
+    Fault::DELIVERY.into()
 }
 
 /// What a server answers, its contents in a container; nothing if its answer is empty.
@@ -152,10 +155,7 @@ fn completed(question: &MetaData, said: Option<MetaData>) -> MetaData {
         service: question.service.clone(),
         ..MetaData::default()
     });
-    let mut properties = meta.properties;
-    let (list, version) = (PROPERTIES.0.to_owned(), PROPERTIES.1.to_owned());
-    let key = Key { code: "originalMessageId".to_owned(), list, version, name: None };
-    properties.extend(Some((key, meta.message_id)).filter(|(_, id)| !id.is_empty()));
+    let meta = with_original_id(meta);
     let delivery = DeliveryAttributes { not_before: None, obsolete_after: None, ..meta.delivery };
     let (other_readers, cc_readers) = Default::default();
     MetaData {
@@ -164,7 +164,6 @@ fn completed(question: &MetaData, said: Option<MetaData>) -> MetaData {
         reader: question.author.clone(),
         in_reply_to: vec![question.message_id.clone()],
         message_id: String::new(),
-        properties,
         other_readers,
         cc_readers,
         is_test: question.is_test,

@@ -1,4 +1,5 @@
-//! XTA 2, version 3 (web service 2.1.1) and version 5.1.1 (core 3.1.1), over the broker: accounts send messages and fetch those of their message boxes.
+//! XTA 2, version 3 (web service 2.1.1) and version 5.1.1 (core 3.1.1), over the broker: accounts send messages and fetch those of
+//! their message boxes.
 //!
 //! | module | holds |
 //! |---|---|

@@ -100,6 +100,7 @@ async fn find(
         // Never answered.
         Some("bab:wait") => std::future::pending().await,
         Some("bab:garbled") => return "<html>".into_response(),
+        Some("bab:large") => return vec![b' '; 5 << 20].into_response(),
         Some("bab:gone") => {
             let problem = json!({ "type": "problems/type/ENTITY_NOT_FOUND", "title": "Entität nicht gefunden", "status": 404 });
             return (StatusCode::NOT_FOUND, axum::Json(problem)).into_response();
@@ -328,7 +329,11 @@ async fn a_404_that_is_not_the_directory_s_own_says_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn trouble_with_one_authority_keeps_nobody_from_asking_for_another() {
     let bed = Bed::new().await;
-    for (key, status, code) in [("bab:garbled", 0, "dvdv.bad-answer"), ("bab:1", 400, "dvdv.refused")] {
+    for (key, status, code) in [
+        ("bab:garbled", 0, "dvdv.bad-answer"),
+        ("bab:large", 0, "dvdv.bad-answer"),
+        ("bab:1", 400, "dvdv.refused"),
+    ] {
         bed.fail(status);
         assert_eq!(bed.look_up(key).await, Err(code.to_owned()));
         bed.fail(0);
@@ -339,7 +344,7 @@ async fn trouble_with_one_authority_keeps_nobody_from_asking_for_another() {
         biased;
         _ = async { tokio::join!(bed.look_up("bab:wait"), bed.look_up("bab:wait")) } => panic!("never answered"),
         found = async {
-            while bed.asked() < 5 {
+            while bed.asked() < 7 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             bed.look_up("bab:15088").await

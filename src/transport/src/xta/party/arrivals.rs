@@ -84,7 +84,14 @@ impl Arrivals<'_> {
         let claimed = meta.map(|meta| meta.author.id.clone()).filter(|id| is_name(id));
         let sender = known.as_ref().map(ToString::to_string).or(claimed);
         let caller = self.caller(sender.unwrap_or_else(|| NOBODY.to_owned()));
-        let (harmful, wait) = judged(broker, &caller, &container)?;
+        let (harmful, wait) = match judged(broker, &caller, &container) {
+            Ok(judged) => judged,
+            // It stays at the server and comes again: its bytes must not gather here meanwhile.
+            Err(error) => {
+                self.discard(container);
+                return Err(error);
+            }
+        };
         let fetches = broker.house().authority(&self.party.tenant, &self.party.authority);
         let fetches = fetches.is_some_and(|entry| entry.xta_box);
         let is_of_court = !fetches && known.as_ref().is_some_and(|it| self.parties.is_court(it));
@@ -121,11 +128,16 @@ impl Arrivals<'_> {
         match laid_out {
             Ok(None) => Ok((container, Some(CONTAINER.to_owned()), wait)),
             laid_out => {
-                self.parties.0.lines.runtime.block_on(broker.discard_arrival(container));
+                self.discard(container);
                 let (stored, file_name) = laid_out.ok().flatten().ok_or(broker::Error::Internal)?;
                 Ok((stored, file_name, None))
             }
         }
+    }
+
+    fn discard(&self, container: StoredPayload) {
+        let parties = &self.parties.0;
+        parties.lines.runtime.block_on(parties.broker.discard_arrival(container));
     }
 
     fn arrival(&self, message_id: &str, meta: Option<&MetaData>) -> Arrival {
@@ -155,6 +167,84 @@ impl Arrivals<'_> {
             roles: vec![Role::System],
             scope: Scope::tenant(&self.party.tenant),
             authority: Some(self.party.authority.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use model::Failure;
+    use model::scan::{Scanner, Verdict};
+    use net::Egress;
+    use xta::model::Version;
+
+    use super::*;
+    use crate::test_ca::TestCa;
+    use crate::test_house::{Gateway, SetClock, soest};
+    use crate::xta::party::{Name, PartySettings};
+
+    /// Nobody is there to look, or it is more than they look at.
+    struct Unable(Failure);
+
+    impl Scanner for Unable {
+        fn scan(&self, _: &mut dyn Read, _: u64) -> Result<Verdict, Failure> {
+            Err(self.0.clone())
+        }
+    }
+
+    fn party() -> Party {
+        let ca = TestCa::build();
+        let read = |name: &str| std::fs::read(ca.path().join(name)).unwrap();
+        let identity = [read("good.key"), read("good.pem")].concat();
+        let identity = seal::identity::Identity::from_pem(&identity, "").unwrap();
+        Party { tenant: "soest".to_owned(), authority: soest(), identity, name: Name::default() }
+    }
+
+    fn server() -> Server {
+        Server {
+            version: Version::V3,
+            management: "https://xta.example/m".to_owned(),
+            send: None,
+            message_box: None,
+            trust: None,
+            container_bytes: 1 << 20,
+            as_packages: true,
+            chosen_by: model::outbound::ChosenBy::Administrator,
+        }
+    }
+
+    fn files(folder: &Path) -> usize {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { 1 }).sum()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_could_not_be_checked_leaves_no_bytes_behind() {
+        let clock = Arc::new(SetClock::default());
+        let Gateway { broker, folder } = Gateway::on(None, clock.clone()).await;
+        for failure in
+            [Failure::transient("virus.unavailable", ""), Failure::permanent("virus.too-large", "")]
+        {
+            let broker = broker.clone().with_scanner(Arc::new(Unable(failure)));
+            let (own, partners, mailboxes) = (vec![], vec![], vec![]);
+            let settings = PartySettings { own, partners, mailboxes, egress: Egress::default() };
+            let parties = Parties::new(&broker, settings, clock.clone());
+            let (party, server) = (party(), server());
+            let payloads = folder.path().join("payloads");
+            tokio::task::block_in_place(|| {
+                let arrivals = Arrivals { parties: &parties, party: &party, server: &server };
+                let Incoming(mut packer) = arrivals.begin().unwrap();
+                packer.begin(0, &Content::default()).unwrap();
+                packer.write_all(&[7; 200_000]).unwrap();
+                let (stored, _) = packer.finish().unwrap();
+                assert!(files(&payloads) > 0, "it does not lie in a row");
+                arrivals.take("urn:1", None, stored).unwrap_err();
+            });
+            assert_eq!(files(&payloads), 0);
         }
     }
 }

@@ -6,7 +6,7 @@
 //! coming.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -27,6 +27,9 @@ const ENTRIES: usize = 100;
 /// How long a message that could not be had is left alone.
 const ASIDE: Duration = Duration::from_secs(15 * 60);
 
+/// Messages that are set aside at most. What is more is tried again in the next round.
+const MOST_ASIDE: usize = 1_000;
+
 /// Fetches from one message box. Cheap to clone.
 #[derive(Clone)]
 pub struct Fetcher(Arc<Inner>);
@@ -35,9 +38,12 @@ struct Inner {
     parties: Parties,
     mailbox: usize,
     party: Arc<Party>,
-    /// Ids of messages that could not be had, and when.
-    aside: Mutex<HashMap<String, Instant>>,
+    aside: Aside,
 }
+
+/// Ids of messages that could not be had, and when.
+#[derive(Default)]
+struct Aside(Mutex<HashMap<String, Instant>>);
 
 /// Why a message was not taken in.
 enum Stop {
@@ -52,7 +58,7 @@ impl Fetcher {
     pub(super) fn new(parties: Parties, mailbox: usize) -> Option<Self> {
         let owner = &parties.0.mailboxes.get(mailbox)?.authority;
         let party = Arc::clone(parties.0.own.get(owner)?);
-        Some(Fetcher(Arc::new(Inner { parties, mailbox, party, aside: Mutex::default() })))
+        Some(Fetcher(Arc::new(Inner { parties, mailbox, party, aside: Aside::default() })))
     }
 }
 
@@ -84,12 +90,21 @@ impl Inner {
         go_through(&mut round, mailbox.server.version)?;
         Ok(round.fetched)
     }
+}
 
+impl Aside {
     /// What is set aside still.
-    fn aside(&self) -> std::sync::MutexGuard<'_, HashMap<String, Instant>> {
-        let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+    fn still(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        let mut aside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         aside.retain(|_, since| since.elapsed() < ASIDE);
         aside
+    }
+
+    fn put(&self, id: &str) {
+        let mut aside = self.still();
+        if aside.len() < MOST_ASIDE {
+            aside.insert(id.to_owned(), Instant::now());
+        }
     }
 }
 
@@ -103,14 +118,14 @@ struct Round<'a> {
 
 impl MessageBox for Round<'_> {
     fn list(&self, selector: &Selector) -> Result<Listed, Failure> {
-        let set_aside = self.inner.aside().len();
+        let set_aside = self.inner.aside.still().len();
         let most = u32::try_from(ENTRIES.saturating_add(set_aside)).unwrap_or(u32::MAX);
         let call = Call::StatusList(selector, most);
         self.line.ask(&call, |reply| reply.list()).map_err(verdict::before)
     }
 
     fn is_aside(&self, id: &str) -> bool {
-        self.inner.aside().contains_key(id)
+        self.inner.aside.still().contains_key(id)
     }
 
     fn take(&mut self, id: &str, iterator: &str) -> Result<(), Failure> {
@@ -124,7 +139,7 @@ impl MessageBox for Round<'_> {
             Err(Stop::Message(code)) => {
                 let authority = &self.inner.party.authority;
                 tracing::error!(%authority, code, "a message could not be had");
-                self.inner.aside().insert(id.to_owned(), Instant::now());
+                self.inner.aside.put(id);
                 self.fetched.aside += 1;
                 Ok(())
             }
@@ -184,5 +199,18 @@ fn of_broker(error: &broker::Error) -> Stop {
             Stop::Message(error.code().to_owned())
         }
         error => Stop::Round(verdict::broker(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_set_aside_than_can_be_asked_for_beside_it() {
+        let aside = Aside::default();
+        (0..MOST_ASIDE + 5).for_each(|number| aside.put(&number.to_string()));
+        assert_eq!(aside.still().len(), MOST_ASIDE);
+        assert!(aside.still().contains_key("0"));
     }
 }

@@ -1,5 +1,6 @@
 //! Requests to servers elsewhere, over HTTPS with the certificate of the authority that calls. Each server is reached by a client of
-//! its own that may reach nothing else, or if a directory names it, what the house's rules of egress allow; bodies lie in files without a name, so memory does not grow with a message.
+//! its own that may reach nothing else, or if a directory names it, what the house's rules of egress allow; bodies lie in files without
+//! a name, so memory does not grow with a message.
 
 use std::collections::HashMap;
 use std::io::BufReader;

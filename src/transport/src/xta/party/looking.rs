@@ -8,6 +8,11 @@ use model::Failure;
 use xta::model::Version;
 use xta::server::backend::{Listed, Selector};
 
+/// Messages that are looked at in one round, at most: the next one goes on. A server that names new ones for ever keeps nobody busy.
+const MOST_IDS: usize = 10_000;
+/// Longest id of a message, in bytes. What has a longer one is left where it is.
+const ID_BYTES: usize = 1_024;
+
 /// A message box.
 pub(super) trait MessageBox {
     /// The first entries that a selector fits, the oldest first.
@@ -43,18 +48,22 @@ fn ask(
     let mut passed = HashSet::new();
     loop {
         let Listed { entries, position } = messages.list(&selector)?;
-        let ids: Vec<&String> = entries.iter().map(|meta| &meta.message_id).collect();
-        let waits = |id: &&&String| !id.is_empty() && !had.contains(**id) && !messages.is_aside(id);
+        let is_id = |id: &&String| (1..=ID_BYTES).contains(&id.len());
+        let ids: Vec<&String> = entries.iter().map(|meta| &meta.message_id).filter(is_id).collect();
+        let waits = |id: &&&String| !had.contains(**id) && !messages.is_aside(id);
         let waiting: Vec<String> = ids.iter().filter(waits).map(|id| (*id).clone()).collect();
         if waiting.is_empty() {
             let news = ids.iter().filter(|id| passed.insert((**id).clone())).count();
             let last = entries.iter().rev().find_map(|meta| meta.delivery.delivery.clone());
             match last {
-                Some(moment) if news > 0 => selector.from = Some(moment),
+                Some(moment) if news > 0 && passed.len() < MOST_IDS => selector.from = Some(moment),
                 _ => return Ok(()),
             }
         }
         for id in waiting {
+            if had.len() >= MOST_IDS {
+                return Ok(());
+            }
             messages.take(&id, &position.iterator)?;
             had.insert(id);
         }
@@ -63,6 +72,7 @@ fn ask(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::collections::BTreeMap;
 
     use xta::model::{DeliveryAttributes, MetaData};
@@ -137,6 +147,51 @@ mod tests {
             assert!(self.open.remove(id).is_some(), "{id} was taken twice");
             self.taken.push(id.to_owned());
             Ok(())
+        }
+    }
+
+    /// A server that names new messages whenever it is asked.
+    #[derive(Default)]
+    struct Endless {
+        named: Cell<usize>,
+        all_aside: bool,
+        taken: usize,
+    }
+
+    impl MessageBox for Endless {
+        fn list(&self, _: &Selector) -> Result<Listed, Failure> {
+            let entry = |id: String| {
+                let delivery = Some("2026-11-29T10:00:00Z".parse().unwrap());
+                let delivery = DeliveryAttributes { delivery, ..DeliveryAttributes::default() };
+                MetaData { message_id: id, delivery, ..MetaData::default() }
+            };
+            let first = self.named.replace(self.named.get() + 300);
+            let short = (first..first + 300).map(|number| entry(number.to_string()));
+            let long = entry(format!("{}{first}", "x".repeat(ID_BYTES)));
+            let entries = [long].into_iter().chain(short).collect();
+            Ok(Listed { entries, position: Position { iterator: String::new(), rest: Rest::Pending(1) } })
+        }
+
+        fn is_aside(&self, _: &str) -> bool {
+            self.all_aside
+        }
+
+        fn take(&mut self, id: &str, _: &str) -> Result<(), Failure> {
+            assert!(id.len() <= ID_BYTES);
+            self.taken += 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_round_has_an_end_however_many_messages_a_server_names() {
+        for version in BOTH {
+            let mut server = Endless::default();
+            go_through(&mut server, version).unwrap();
+            assert_eq!(server.taken, MOST_IDS);
+            let mut server = Endless { all_aside: true, ..Endless::default() };
+            go_through(&mut server, version).unwrap();
+            assert_eq!(server.taken, 0);
         }
     }
 

@@ -7,15 +7,12 @@ use xta::model::{DeliveryAttributes, Key, MetaData, Party as Name, Scenario};
 
 use super::goods::Goods;
 use super::{Partner, Party, court};
+use crate::xta::along::with_original_id;
 use crate::xta::boxes::written;
 use crate::xta::kept::KeptMeta;
 
 /// How the senders of the field name types of messages: by the list that the payload's schema is.
 const TYPES: (&str, &str) = ("urn:de:payloadSchema:elementName", "1.0");
-/// List of the properties of ours.
-const PROPERTIES: (&str, &str) = ("urn:amtsbote:xta:property", "1");
-/// Most properties of a message.
-const MOST_PROPERTIES: usize = 1_000;
 
 /// Who sends a message to whom, under which id.
 pub(super) struct Way<'a> {
@@ -44,12 +41,7 @@ pub(super) fn of(way: &Way<'_>, detail: &Value, goods: &Goods, now: Timestamp) -
 
 /// What the author wrote, without the moments and parties of the way until here. The id that it had there goes along.
 fn handed_on(meta: MetaData) -> MetaData {
-    let mut properties = meta.properties;
-    if properties.len() < MOST_PROPERTIES {
-        let (list, version) = PROPERTIES;
-        let key = Key { code: "originalMessageId".to_owned(), ..key(list, version) };
-        properties.push((key, meta.message_id.clone()));
-    }
+    let meta = with_original_id(meta);
     let delivery = DeliveryAttributes {
         not_before: None,
         initial_send: None,
@@ -60,7 +52,7 @@ fn handed_on(meta: MetaData) -> MetaData {
         ..meta.delivery
     };
     let (other_readers, cc_readers) = Default::default();
-    MetaData { delivery, properties, sender: None, reply_to: None, other_readers, cc_readers, ..meta }
+    MetaData { delivery, sender: None, reply_to: None, other_readers, cc_readers, ..meta }
 }
 
 fn made(detail: &Value, now: Timestamp) -> MetaData {

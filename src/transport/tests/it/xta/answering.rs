@@ -131,6 +131,8 @@ async fn only_the_reader_of_a_synchronous_message_answers_an_author_elsewhere() 
 #[derive(Clone, Copy)]
 enum Does {
     Answer,
+    /// It answers with something that is not taken.
+    Refused,
     Nothing,
     Fail,
 }
@@ -151,6 +153,11 @@ impl Readers for Server {
         match self.0 {
             Does::Fail => Err(Failure::transient("xta-party.no-answer", "")),
             Does::Nothing => Ok(None),
+            Does::Refused => {
+                let broken = br#"{"toy": "0401", "broken": true}"#;
+                sink.content(0, &message("antwort")).unwrap().write_all(broken).unwrap();
+                Ok(Some(metadata("urn:elsewhere:8")))
+            }
             Does::Answer => {
                 sink.content(0, &message("antwort.txt")).unwrap().write_all(b"Sofort").unwrap();
                 let meta = metadata("urn:elsewhere:7");
@@ -178,6 +185,18 @@ async fn a_reader_s_own_server_is_asked_once_and_its_answer_is_the_answer() {
         assert!(meta.properties.iter().any(|(_, value)| value == "urn:elsewhere:7"));
         assert_eq!(boxes.report(&account(AUTHOR), &id).unwrap().status, Status::Green);
         assert_eq!(code(ask(&boxes, &id)), 9024);
+        assert_eq!(server.1.load(Ordering::Relaxed), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_an_answer_is_no_fault_of_the_sender() {
+    on_beds(|bed| {
+        let (boxes, server) = asking(bed, Does::Refused);
+        let id = boxes.create_message_id(&account(AUTHOR)).unwrap();
+        assert_eq!(code(ask(&boxes, &id)), 9032, "of its own message it would be 9050");
+        assert_eq!(boxes.report(&account(AUTHOR), &id).unwrap().status, Status::Red);
         assert_eq!(server.1.load(Ordering::Relaxed), 1);
     })
     .await;
