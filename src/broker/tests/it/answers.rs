@@ -296,7 +296,10 @@ async fn a_refusal_takes_a_parked_message_from_the_desk() {
     bed.gateway.broker.park_by_hand(&bed.ours, sent.id, None, None).await.unwrap();
     bed.bring(COURT, &answer(own, Some("1"))).await;
     let ended = bed.settled(sent.id).await;
-    assert_eq!((ended.state, rules(&ended)), (MessageState::Returned, vec!["xjustiz.eeb-refused"]));
+    assert_eq!(
+        (ended.state, rules(&ended)),
+        (MessageState::Returned, vec!["message.parked-by-hand", "xjustiz.eeb-refused"])
+    );
 }
 
 #[tokio::test]
