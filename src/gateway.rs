@@ -54,6 +54,7 @@ impl Gateway {
         let (mut parties, mut xta) = (config.osci_parties()?, config.xta_parties()?);
         parties.egress = egress.clone();
         xta.egress = egress.clone();
+        xta.container = registry::container(&config.limits);
         let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
             .with_partners(config.partners.clone())
             .with_ends(parties.ends().into_iter().chain(xta.ends()).collect())

@@ -30,15 +30,20 @@ pub(crate) fn standards(
     limits: &Limits,
     allow_restricted: bool,
 ) -> Vec<Arc<dyn Standard>> {
-    let container = xoev::container::Limits {
+    let container = container(limits);
+    let options = xdomea::Options { container, depth: limits.depth, allow_restricted };
+    vec![Arc::new(Xdomea::new(Arc::clone(schemas), options)), Arc::new(XJustiz::new(schemas, container))]
+}
+
+/// What a container may hold.
+pub(crate) fn container(limits: &Limits) -> xoev::container::Limits {
+    xoev::container::Limits {
         entries: limits.container_entries,
         ratio: limits.container_ratio,
         // Documents that are compressed already make up most of a container.
         total_bytes: limits.most_bytes.saturating_mul(2),
         ..xoev::container::Limits::default()
-    };
-    let options = xdomea::Options { container, depth: limits.depth, allow_restricted };
-    vec![Arc::new(Xdomea::new(Arc::clone(schemas), options)), Arc::new(XJustiz::new(schemas, container))]
+    }
 }
 
 /// What an authority of this gateway reads: whatever its standards write, newest first.

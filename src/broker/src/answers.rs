@@ -47,6 +47,9 @@ impl Broker {
         message.related = Some(sent.id);
         let said = message.identity.as_ref().and_then(|identity| identity.acknowledgement.as_ref());
         let Some(said) = said else { return Ok(()) };
+        if !self.has_left(&sent).await? {
+            return Ok(());
+        }
         let (before, now) = (sent.state, self.now());
         let (state, kind) = match said.refused {
             None => (MessageState::Confirmed, EventKind::MessageConfirmed),
@@ -57,15 +60,13 @@ impl Broker {
             sent.report.get_or_insert_default().add(finding);
         }
         let actor = Actor { kind: "partner".to_owned(), id: sent.partner.clone() };
-        match (before, &said.refused) {
-            (MessageState::Delivered, _) => sent.state = state,
-            // Nobody knew whether it had arrived.
-            (MessageState::Parked, None) => {
-                self.leave_parked(work, &sent, &actor).await?;
-                sent.state = state;
-            }
-            // Its transport has told its end before, or a human decides; what is said of it is kept all the same.
-            _ => {}
+        // Nobody knew whether it had arrived.
+        if before == MessageState::Parked {
+            self.leave_parked(work, &sent, &actor).await?;
+        }
+        // Its transport may have told its end before; what is said of it is kept all the same.
+        if before.may_become(state) {
+            sent.state = state;
         }
         sent.updated_at = now;
         work.update_message(&sent, before);
@@ -73,5 +74,14 @@ impl Broker {
         let event = notes::of_message(kind, &sent, &actor, now);
         work.insert_event(&notes::with_fact(event, "acknowledgement", fact));
         Ok(())
+    }
+
+    /// Whether a message of ours may be with its recipient. One whose outcome is open is: its job then finds that it has ended.
+    async fn has_left(&self, sent: &Message) -> Result<bool, Error> {
+        match sent.state {
+            MessageState::Preparing => Ok(false),
+            MessageState::Ready => Ok(self.store().is_calling(&sent.tenant, sent.id).await?),
+            _ => Ok(true),
+        }
     }
 }

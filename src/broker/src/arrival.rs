@@ -316,8 +316,9 @@ impl Broker {
         let mut work = Work::new();
         self.use_ticket(&mut work, arrival, message);
         self.take_in_rows(&mut work, message, stored, supersedes);
-        if let Some(carried) = &arrival.carried {
-            carried.keep(&mut work, message)?;
+        let promised = arrival.sent.is_some();
+        if promised || arrival.carried.is_some() {
+            arrival.carried.clone().unwrap_or_default().keep_with(&mut work, message, promised)?;
         }
         if arrival.finding.is_none() {
             let now = message.received_at;

@@ -33,6 +33,9 @@ pub struct Carried {
     pub obsolete_at: Option<Timestamp>,
 }
 
+/// Member of what is kept: whether the author was promised to be told what becomes of the message.
+const PROMISED: &str = "promised";
+
 /// How far ahead an author may say that a message begins.
 const LONGEST_AHEAD: Duration = Duration::from_secs(366 * 24 * 3_600);
 
@@ -52,8 +55,19 @@ impl Carried {
     /// # Errors
     /// `Invalid` if it is too large.
     pub(crate) fn keep(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
+        self.keep_with(work, message, false)
+    }
+
+    /// The same for an arrival, and whether its author asks us what becomes of it.
+    ///
+    /// # Errors
+    /// `Invalid` if it is too large.
+    pub(crate) fn keep_with(&self, work: &mut Work, message: &Message, promised: bool) -> Result<(), Error> {
         check_body(&self.metadata)?;
-        let value = serde_json::to_value(self).map_err(|_| Error::Internal)?;
+        let mut value = serde_json::to_value(self).map_err(|_| Error::Internal)?;
+        if promised {
+            value[PROMISED] = Value::Bool(true);
+        }
         work.add_adapter_state(&message.tenant, KEPT, &message.id.to_string(), &value);
         Ok(())
     }
@@ -64,5 +78,11 @@ impl Broker {
     pub(crate) async fn carried(&self, tenant: &str, message: Id) -> Result<Option<Carried>, Error> {
         let found = self.store().adapter_state(tenant, KEPT, &message.to_string()).await?;
         found.map(|value| serde_json::from_value(value).map_err(|_| Error::Internal)).transpose()
+    }
+
+    /// Whether the author of an arrival was promised to be told what becomes of it.
+    pub(crate) async fn was_promised(&self, message: &Message) -> Result<bool, Error> {
+        let found = self.store().adapter_state(&message.tenant, KEPT, &message.id.to_string()).await?;
+        Ok(found.is_some_and(|kept| kept[PROMISED] == true))
     }
 }

@@ -62,6 +62,11 @@ impl Broker {
         let Some(mut message) = message.filter(|message| message.state == MessageState::Processed) else {
             return self.keep_for_ever(entry).await;
         };
+        // Nobody would learn of it, and for its author it has arrived: whatever that said of its time, it stays until it is fetched.
+        if !self.is_told(&message).await? {
+            tracing::warn!(message = %message.id, "nobody has fetched a message in time whose sender cannot be told");
+            return self.keep_for_ever(entry).await;
+        }
         message.report = Some(with_finding(message.report.take(), "message.expired"));
         let mut work = Work::new();
         let from = [InboxState::Available, InboxState::HandedOut];

@@ -2,10 +2,12 @@
 //! checked by their standard, and delivered. From then on they are outgoing messages like those of exchanges.
 
 use model::message::{Direction, Finding, Message, Report};
+use model::rights::Within;
 use model::standard::Identity;
-use model::{Actor, Authority, EventKind, Failure, MessageState, ids};
+use model::{Actor, Authority, EventKind, MessageState, Scope, ids};
 use store::{Job, StoredPayload, Work};
 
+use crate::house::AuthorityEntry;
 use crate::intake::dedup_key;
 use crate::reach::best;
 use crate::{Broker, Error, notes};
@@ -14,33 +16,26 @@ impl Broker {
     /// A message from an authority of the house to somebody else that is handed in now.
     ///
     /// # Errors
-    /// `UnknownAuthority`, `TooLarge`, or what keeps every way from being used.
+    /// `UnknownAuthority`, `TooLarge`, or `Forbidden` if the caller could not see it afterwards. What keeps every way from being used
+    /// now is found when it is prepared.
     pub(crate) async fn handed_in(
         &self,
-        tenant: &str,
+        scope: &Scope,
         (from, to): (&Authority, &Authority),
         identity: Option<Identity>,
         stored: &StoredPayload,
     ) -> Result<Message, Error> {
-        let size = stored.reference().size;
-        let ways = self.ways_onward(tenant, from, to, Some(size)).await?;
-        let way = best(ways).ok_or(Error::UnknownAuthority)?;
-        let limit = way.reach.most_bytes.min(self.most_bytes());
-        match way.obstacle {
-            _ if size > limit => return Err(Error::TooLarge { limit }),
-            Some(rule) => {
-                return Err(Failure::permanent(rule, "no way to the recipient can be used").into());
-            }
-            None => {}
-        }
+        let tenant = &scope.tenant;
+        let way = self.way_onward(tenant, (from, to), stored.reference().size).await?;
         let from = self.house().authority(tenant, from).ok_or(Error::UnknownAuthority)?;
+        let (unit, public_service) = desk(scope, from).ok_or(model::Error::Forbidden)?;
         let now = self.now();
         Ok(Message {
             id: ids::new_id(),
-            tenant: tenant.to_owned(),
+            tenant: tenant.clone(),
             authority: from.key.clone(),
-            unit: from.unit.clone(),
-            public_service: None,
+            unit,
+            public_service,
             direction: Direction::Out,
             door: way.reach.transport.door(),
             partner: to.to_string(),
@@ -95,4 +90,16 @@ impl Broker {
         self.enqueue_delivery(&mut work, &message);
         self.finish(job, work).await
     }
+}
+
+/// Unit and service of what is handed in: those of the authority, or the only ones of whoever hands it in. Nothing if it would lie
+/// where they do not look.
+fn desk(scope: &Scope, from: &AuthorityEntry) -> Option<(String, Option<String>)> {
+    let only = |within: &Within| match within {
+        Within::Only(names) if names.len() == 1 => names.first().cloned(),
+        _ => None,
+    };
+    let unit = only(&scope.units).unwrap_or_else(|| from.unit.clone());
+    let service = only(&scope.services);
+    scope.covers(&scope.tenant, &unit, service.as_deref()).then_some((unit, service))
 }

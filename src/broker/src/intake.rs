@@ -110,7 +110,7 @@ impl Broker {
         let tenant = &caller.scope.tenant;
         let from = (Door::Rest, caller.actor.id.as_str());
         let message = match &incoming.to {
-            Some(to) => self.handed_in(tenant, (&authority, to), identity, &stored).await?,
+            Some(to) => self.handed_in(&caller.scope, (&authority, to), identity, &stored).await?,
             None => self.incoming(tenant, &authority, from, identity, &stored)?,
         };
         let message = Message { file_name: incoming.file_name, test: incoming.test, ..message };

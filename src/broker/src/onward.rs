@@ -15,6 +15,14 @@ use crate::reach::best;
 use crate::relay::check_body;
 use crate::{Broker, Error, notes};
 
+/// Before the ticket that a message is known by which is sent on.
+const BY_TICKET: &str = "ticket:";
+
+/// Whether a message is one that is sent on, in the form that its author gave it.
+pub(crate) fn is_sent_on(message: &Message) -> bool {
+    message.exchange.is_none() && message.dedup_key.starts_with(BY_TICKET)
+}
+
 /// What is to be sent on, beside its bytes.
 #[derive(Debug, Clone)]
 pub struct Onward {
@@ -63,6 +71,22 @@ impl Broker {
     ) -> Result<Vec<Way>, Error> {
         let asked = Asked { tenant, to, from: Some(from), service: None, bytes, now: self.now() };
         self.own_ways(&asked).await
+    }
+
+    /// The best way from an authority of the house to another for so many bytes; something may keep it from being used.
+    ///
+    /// # Errors
+    /// `UnknownAuthority` or `TooLarge`.
+    pub(crate) async fn way_onward(
+        &self,
+        tenant: &str,
+        (from, to): (&Authority, &Authority),
+        size: u64,
+    ) -> Result<Way, Error> {
+        let ways = self.ways_onward(tenant, from, to, Some(size)).await?;
+        let way = best(ways).ok_or(Error::UnknownAuthority)?;
+        let limit = way.reach.most_bytes.min(self.most_bytes());
+        if size > limit { Err(Error::TooLarge { limit }) } else { Ok(way) }
     }
 
     /// Takes a message in that goes on to somebody else. Returns once it is durable.
@@ -121,16 +145,10 @@ impl Broker {
         onward: &Onward,
         stored: &StoredPayload,
     ) -> Result<Message, Error> {
-        let size = stored.reference().size;
-        let ways = self.ways_onward(tenant, &onward.from, &onward.to, Some(size)).await?;
-        let way = best(ways).ok_or(Error::UnknownAuthority)?;
-        let limit = way.reach.most_bytes.min(self.most_bytes());
-        match way.obstacle {
-            _ if size > limit => return Err(Error::TooLarge { limit }),
-            Some(rule) => {
-                return Err(Failure::permanent(rule, "no way to the recipient can be used").into());
-            }
-            None => {}
+        let ends = (&onward.from, &onward.to);
+        let way = self.way_onward(tenant, ends, stored.reference().size).await?;
+        if let Some(rule) = way.obstacle {
+            return Err(Failure::permanent(rule, "no way to the recipient can be used").into());
         }
         let from = self.house().authority(tenant, &onward.from).ok_or(Error::UnknownAuthority)?;
         let identity = match onward.carried.container {
@@ -148,7 +166,7 @@ impl Broker {
             door: way.reach.transport.door(),
             partner: onward.to.to_string(),
             identity,
-            dedup_key: format!("ticket:{}", onward.sent.ticket),
+            dedup_key: format!("{BY_TICKET}{}", onward.sent.ticket),
             payload: Some(stored.reference().clone()),
             file_name: onward.file_name.clone(),
             test: onward.test,

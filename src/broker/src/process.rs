@@ -42,7 +42,7 @@ impl Broker {
         }
         let acceptable = message.report.as_ref().is_some_and(Report::is_acceptable);
         let Some(identity) = message.identity.clone().filter(|_| acceptable) else {
-            return match is_told(&message) {
+            return match self.is_told(&message).await? {
                 true => self.return_message(job, message).await,
                 false => self.park(job, message).await,
             };
@@ -350,16 +350,22 @@ impl Broker {
     }
 }
 
+impl Broker {
+    /// Whether the sender of a message learns that it was returned. A sender elsewhere does not: for OSCI-Transport, and for the server
+    /// of XTA that it was fetched from, it has arrived, so a human has to decide. Who has sent it to us by XTA was promised that.
+    pub(crate) async fn is_told(&self, message: &Message) -> Result<bool, Error> {
+        match (message.direction, message.door) {
+            (Direction::In, Door::Osci) => Ok(false),
+            (Direction::In, Door::Xta) => self.was_promised(message).await,
+            _ => Ok(true),
+        }
+    }
+}
+
 pub(crate) fn partner(message: &Message, identity: &Identity) -> Authority {
     let by_door = message.partner.parse().ok();
     let by_content = identity.sender.as_ref().and_then(|sender| sender.authority.clone());
     by_door.or(by_content).unwrap_or_else(Authority::nobody)
-}
-
-/// Whether the sender of a message learns that it was returned. A sender elsewhere does not: for OSCI-Transport it has
-/// arrived, so a human has to decide.
-pub(crate) fn is_told(message: &Message) -> bool {
-    message.direction == Direction::Out || message.door != Door::Osci
 }
 
 fn exchange_status(record: &Record) -> ExchangeStatus {

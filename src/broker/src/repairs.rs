@@ -9,6 +9,7 @@ use model::{Actor, Caller, Event, EventKind, Id, Message, MessageState, Scope, T
 use serde_json::json;
 use store::{InboxState, NewJob, StoredPayload, Work};
 
+use crate::onward::is_sent_on;
 use crate::process::with_finding;
 use crate::screen::is_harmful;
 use crate::{Broker, Error, Incoming, Once, intake, notes};
@@ -219,12 +220,12 @@ impl Broker {
         at: Timestamp,
         noted: impl FnOnce(Event) -> Event,
     ) -> Result<Message, Error> {
-        // What goes out is built and checked anew: what was wrong may have been mended meanwhile. What was sent on was
-        // built by its author.
-        let (state, kind) = match (message.direction, message.exchange) {
-            (Direction::In, _) => (MessageState::Accepted, "process"),
-            (Direction::Out, Some(_)) => (MessageState::Preparing, "prepare"),
-            (Direction::Out, None) => (MessageState::Ready, "deliver"),
+        // What goes out is built or checked anew: what was wrong may have been mended meanwhile. What was sent on was
+        // checked when it came.
+        let (state, kind) = match message.direction {
+            Direction::In => (MessageState::Accepted, "process"),
+            Direction::Out if is_sent_on(&message) => (MessageState::Ready, "deliver"),
+            Direction::Out => (MessageState::Preparing, "prepare"),
         };
         if message.state != MessageState::Parked {
             return Err(model::Error::WrongState { state: message.state.name() }.into());

@@ -8,7 +8,6 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::pressure::LOOK;
-use crate::process::is_told;
 use crate::retry::{self, Next};
 use crate::stamping::keep_stamping;
 use crate::{Broker, Error, follow, notes, redrive};
@@ -336,11 +335,9 @@ impl Broker {
             false => failure.findings.iter().for_each(|finding| report.add(finding.clone())),
         }
         message.report = Some(report);
-        match next {
-            Next::Return if is_told(&message) => {
-                self.returned(work, message, &Actor::gateway(), None).await?
-            }
-            _ => self.parked(work, message, &Actor::gateway(), None)?,
+        match next == Next::Return && self.is_told(&message).await? {
+            true => self.returned(work, message, &Actor::gateway(), None).await?,
+            false => self.parked(work, message, &Actor::gateway(), None)?,
         };
         Ok(())
     }

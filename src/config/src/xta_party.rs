@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use broker::house::{
     AuthorityEntry, CourtForm, PartnerEntry, XtaKeys, XtaMailbox, XtaProfile, XtaReach, XtaReaderServer,
-    XtaServer,
+    XtaServer, XtaVersion,
 };
 use model::outbound::ChosenBy;
 use transport::xta::party::{MailboxAt, Name, Partner, Party, PartySettings, ReaderAt, Server, version};
@@ -102,6 +102,12 @@ fn partner(entry: &PartnerEntry, reach: &XtaReach, key: &str) -> Result<Partner,
     })
 }
 
+/// Whether a text is two numbers with a dot between them.
+fn is_version(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    text.split_once('.').is_some_and(|(first, second)| is_number(first) && is_number(second))
+}
+
 /// Whether an author could be both: by the same name at the same server, for a tenant that has both.
 fn is_same_author(one: &PartnerEntry, other: &PartnerEntry) -> bool {
     fn meets<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
@@ -189,6 +195,9 @@ impl Check<'_> {
         if let Some(form) = court {
             self.court_form(&format!("{key}.court"), *profile, form)?;
         }
+        if *profile == XtaProfile::Court && server.version != XtaVersion::V3 {
+            return Err(self.value(&format!("{key}.server.version"), "courts are reached by version 3 only"));
+        }
         self.party_name(&format!("{key}.party"), party.as_deref())?;
         self.party_name(&format!("{key}.scheme"), scheme.as_deref())?;
         self.xta_server(&format!("{key}.server"), server)?;
@@ -211,16 +220,20 @@ impl Check<'_> {
         if profile != XtaProfile::Court {
             return Err(self.value(key, "only for profile = \"court\""));
         }
-        let CourtForm {
-            author_scheme, message_types, message_type, payload_schema, files, megabytes, ..
-        } = form;
         for (name, text) in [
-            ("author_scheme", author_scheme),
-            ("message_types", message_types),
-            ("message_type", message_type),
-            ("payload_schema", payload_schema),
+            ("author_scheme", &form.author_scheme),
+            ("message_types", &form.message_types),
+            ("message_types_version", &form.message_types_version),
+            ("message_type", &form.message_type),
+            ("payload_schema", &form.payload_schema),
         ] {
             self.party_name(&format!("{key}.{name}"), Some(text))?;
+        }
+        for (name, text) in [("service", &form.service), ("scenario", &form.scenario)] {
+            self.party_name(
+                &format!("{key}.{name}"),
+                Some(text).filter(|text| !text.is_empty()).map(String::as_str),
+            )?;
         }
         let is_ending = |format: &String| {
             !format.is_empty() && format.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
@@ -230,9 +243,12 @@ impl Check<'_> {
                 self.value(&format!("{key}.formats"), "expected endings in lower case, such as \"mp4\"")
             );
         }
-        let files = files.map_or(1, |files| files as u64);
+        if !form.versions.iter().all(|version| is_version(version)) {
+            return Err(self.value(&format!("{key}.versions"), "expected versions such as \"3.5\""));
+        }
+        let files = form.files.map_or(1, |files| files as u64);
         self.number(&format!("{key}.files"), files, 1, 10_000)?;
-        self.number(&format!("{key}.megabytes"), megabytes.unwrap_or(1), 1, 1 << 20)
+        self.number(&format!("{key}.megabytes"), form.megabytes.unwrap_or(1), 1, 1 << 20)
     }
 
     fn xta_server(&self, key: &str, server: &XtaServer) -> Result<(), Error> {

@@ -236,6 +236,16 @@ impl Store {
         }
     }
 
+    /// Whether a job about a subject has a call outside begun whose outcome is not known.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn is_calling(&self, tenant: &str, subject: Id) -> Result<bool, Error> {
+        let select = Select::new("SELECT id FROM job WHERE calling = 1 AND tenant = ").bind(tenant);
+        let select = select.and("subject =", subject).sql(" LIMIT ").bind(1_u32);
+        Ok(!self.db().read(select).await?.is_empty())
+    }
+
     /// Jobs that it is too late for and that nobody is at, the longest expired first, over all tenants.
     ///
     /// # Errors

@@ -1,7 +1,9 @@
 //! Messages that a system hands in for somebody outside, as they are, and answers to single messages.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::house::PartnerEntry;
@@ -9,6 +11,7 @@ use broker::{Arrival, Incoming};
 use bytes::Bytes;
 use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt};
 use model::message::{Door, Finding};
+use model::rights::Within;
 use model::{Actor, Caller, EventKind, Failure, FailureKind, Id, Message, MessageState, Role, Scope};
 use serde_json::{Value, json};
 use store::Page;
@@ -17,11 +20,15 @@ use crate::house::{Gateway, SetClock, caller, soest};
 
 const COURT: &str = "ger:1";
 const OTHER: &str = "ger:2";
+/// Reached by XTA alone, for which the house has no keys.
+const UNREACHED: &str = "ger:3";
 
-/// An adapter that takes everything, or finds something in it.
+/// An adapter that takes everything, or finds something in it, or fails.
 struct Taker {
     descriptor: Descriptor,
     finds: Mutex<Vec<Finding>>,
+    fails: Mutex<Option<FailureKind>>,
+    calls: AtomicUsize,
 }
 
 #[async_trait]
@@ -31,6 +38,10 @@ impl Adapter for Taker {
     }
 
     async fn deliver(&self, _: &Delivery, _: Option<Content>) -> Result<Receipt, Failure> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        if let Some(kind) = *self.fails.lock().unwrap() {
+            return Err(Failure::new(kind, "test.failed", ""));
+        }
         let finds = self.finds.lock().unwrap().clone();
         match finds.is_empty() {
             true => Ok(Receipt { reference: None, data: json!({}), confirmed: false, clarify: None }),
@@ -47,6 +58,7 @@ struct Bed {
     gateway: Gateway,
     taker: Arc<Taker>,
     ours: Caller,
+    clock: Arc<SetClock>,
 }
 
 impl Bed {
@@ -61,7 +73,7 @@ impl Bed {
             prefer: vec![],
             reads: vec![],
             most_bytes: 1 << 10,
-            may_repeat: false,
+            may_repeat: true,
         };
         let descriptor = Descriptor {
             id: "taker".into(),
@@ -69,17 +81,29 @@ impl Bed {
             capabilities: vec![Capability::Deliver],
             config_schema: json!({}),
         };
-        let taker = Arc::new(Taker { descriptor, finds: Mutex::default() });
+        let taker = Arc::new(Taker {
+            descriptor,
+            finds: Mutex::default(),
+            fails: Mutex::default(),
+            calls: AtomicUsize::new(0),
+        });
         let clock = Arc::new(SetClock::default());
-        let partners = vec![partner(COURT), partner(OTHER)];
-        let gateway = Gateway::with_partners(clock, partners, vec![taker.clone()]).await;
-        Bed { gateway, taker, ours: caller("soest", "63") }
+        let server = json!({ "management": "https://xta.test/m", "send": "https://xta.test/s" });
+        let xta = serde_json::from_value(json!({ "server": server })).unwrap();
+        let unreached = PartnerEntry { adapter: None, xta, ..partner(UNREACHED) };
+        let partners = vec![partner(COURT), partner(OTHER), unreached];
+        let gateway = Gateway::with_partners(clock.clone(), partners, vec![taker.clone()]).await;
+        Bed { gateway, taker, ours: caller("soest", "63"), clock }
     }
 
     async fn hand_in(&self, to: &str, body: &Value) -> Result<Message, broker::Error> {
+        self.hand_in_by(&self.ours, to, body).await
+    }
+
+    async fn hand_in_by(&self, by: &Caller, to: &str, body: &Value) -> Result<Message, broker::Error> {
         let incoming = Incoming { to: Some(to.parse().unwrap()), ..Incoming::default() };
         let bytes = futures::stream::iter([Ok(Bytes::from(body.to_string()))]);
-        self.gateway.broker.accept(&self.ours, incoming, bytes).await
+        self.gateway.broker.accept(by, incoming, bytes).await
     }
 
     /// The message once all that is due is done.
@@ -118,6 +142,14 @@ impl Bed {
         };
         let message = self.gateway.broker.take_arrival(&from, arrival, stored).await.unwrap();
         self.settled(message.id).await
+    }
+
+    /// A message to the court whose delivery has failed in this manner.
+    async fn failed(&self, kind: FailureKind) -> (Id, Message) {
+        *self.taker.fails.lock().unwrap() = Some(kind);
+        let own = Id::now_v7();
+        let sent = self.hand_in(COURT, &toy(own)).await.unwrap();
+        (own, self.settled(sent.id).await)
     }
 
     /// What the events of a message say of its acknowledgement.
@@ -235,6 +267,87 @@ async fn a_refusal_of_what_was_confirmed_before_is_told_all_the_same() {
     assert_eq!((after.state, rules(&after)), (MessageState::Confirmed, vec!["xjustiz.eeb-refused"]));
     let kinds: Vec<_> = bed.told(sent.id).await.into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds, [EventKind::MessageConfirmed, EventKind::MessageReturned]);
+}
+
+#[tokio::test]
+async fn an_acknowledgement_ends_a_message_whose_outcome_was_open() {
+    let bed = Bed::new().await;
+    for (refused, state, kind, rules_of_it) in [
+        (None, MessageState::Confirmed, EventKind::MessageConfirmed, vec![]),
+        (Some("2"), MessageState::Returned, EventKind::MessageReturned, vec!["xjustiz.eeb-refused"]),
+    ] {
+        let (own, sent) = bed.failed(FailureKind::Uncertain).await;
+        assert_eq!(sent.state, MessageState::Ready);
+        bed.bring(COURT, &answer(own, refused)).await;
+        let calls = bed.taker.calls.load(Ordering::SeqCst);
+        *bed.taker.fails.lock().unwrap() = None;
+        bed.clock.advance(Duration::from_secs(3_600));
+        let ended = bed.settled(sent.id).await;
+        assert_eq!((ended.state, rules(&ended)), (state, rules_of_it));
+        assert_eq!(bed.taker.calls.load(Ordering::SeqCst), calls, "it is not sent again");
+        assert_eq!(bed.told(sent.id).await.into_iter().map(|it| it.0).collect::<Vec<_>>(), [kind]);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_takes_a_parked_message_from_the_desk() {
+    let bed = Bed::new().await;
+    let (own, sent) = bed.failed(FailureKind::Uncertain).await;
+    bed.gateway.broker.park_by_hand(&bed.ours, sent.id, None, None).await.unwrap();
+    bed.bring(COURT, &answer(own, Some("1"))).await;
+    let ended = bed.settled(sent.id).await;
+    assert_eq!(
+        (ended.state, rules(&ended)),
+        (MessageState::Returned, vec!["message.parked-by-hand", "xjustiz.eeb-refused"])
+    );
+}
+
+#[tokio::test]
+async fn what_has_not_left_cannot_be_acknowledged() {
+    let bed = Bed::new().await;
+    let (own, sent) = bed.failed(FailureKind::Transient).await;
+    let came = bed.bring(COURT, &answer(own, Some("1"))).await;
+    let waits = bed.settled(sent.id).await;
+    assert_eq!((waits.state, rules(&waits), came.related), (MessageState::Ready, vec![], Some(sent.id)));
+    assert!(bed.told(sent.id).await.is_empty());
+}
+
+#[tokio::test]
+async fn what_was_parked_before_it_was_checked_is_checked_when_it_is_tried_again() {
+    let bed = Bed::new().await;
+    let broken = bed.hand_in(COURT, &json!({ "toy": "0501", "broken": true })).await.unwrap();
+    bed.gateway.broker.park_by_hand(&bed.ours, broken.id, None, None).await.unwrap();
+    bed.gateway.broker.resend(&bed.ours, broken.id, None, None).await.unwrap();
+    let broken = bed.settled(broken.id).await;
+    assert_eq!((broken.state, rules(&broken)), (MessageState::Returned, vec!["toy.broken"]));
+    assert_eq!(bed.taker.calls.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn whoever_hands_a_message_in_sees_it_or_is_refused() {
+    let bed = Bed::new().await;
+    let waste = caller("soest", "70");
+    let own = toy(Id::now_v7());
+    let taken = bed.hand_in_by(&waste, COURT, &own).await.unwrap();
+    assert_eq!(
+        (taken.unit.as_str(), taken.id),
+        ("70", bed.gateway.broker.message(&waste, taken.id).await.unwrap().id)
+    );
+    assert_eq!(bed.hand_in_by(&waste, COURT, &own).await.unwrap().id, taken.id);
+    let units = Within::Only(["70", "80"].map(str::to_owned).into());
+    let several = Caller { scope: Scope { units, ..waste.scope.clone() }, ..waste };
+    let refused = bed.hand_in_by(&several, COURT, &toy(Id::now_v7())).await.unwrap_err();
+    assert_eq!(refused.code(), "model.forbidden");
+}
+
+#[tokio::test]
+async fn what_no_way_can_be_used_for_now_is_taken_in_and_waits() {
+    let bed = Bed::new().await;
+    let own = toy(Id::now_v7());
+    let taken = bed.hand_in(UNREACHED, &own).await.unwrap();
+    let waits = bed.settled(taken.id).await;
+    assert_eq!((waits.state, rules(&waits)), (MessageState::Parked, vec!["directory.no-keys"]));
+    assert_eq!(bed.hand_in(UNREACHED, &own).await.unwrap().id, taken.id);
 }
 
 #[tokio::test]

@@ -4,13 +4,15 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Arrival, Carried};
+use broker::{Arrival, Carried, Sent};
 use model::message::{Door, Finding};
 use model::{Actor, Caller, Clock, Message, MessageState, Role, Scope};
 use serde_json::json;
 use store::{ClarificationFilter, MessageFilter, Page};
 
 use crate::house::{Gateway, SetClock, caller, soest};
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A partner that brings something for the county by a transport.
 fn partner(id: &str) -> Caller {
@@ -48,6 +50,14 @@ async fn bring(gateway: &Gateway, from: &str, arrival: Arrival, bytes: &[u8]) ->
     };
     let stored = tokio::task::spawn_blocking(write).await.unwrap();
     gateway.broker.take_arrival(&from, arrival, stored).await.unwrap()
+}
+
+/// What the county is sent by XTA by a partner that is told what becomes of it.
+async fn bring_by_ticket(gateway: &Gateway, ticket: &str, carried: Option<Carried>, bytes: &[u8]) -> Message {
+    let by = "bab:05974028";
+    gateway.broker.relay().issue_for(&partner(by), ticket, HOUR).await.unwrap();
+    let sent = Some(Sent { sender: by.into(), ticket: ticket.into(), body: json!({}) });
+    bring(gateway, by, Arrival { door: Door::Xta, sent, carried, ..arrival(ticket, None) }, bytes).await
 }
 
 /// States of all messages, oldest first.
@@ -117,30 +127,42 @@ async fn other_content_under_a_known_id_waits_instead_of_being_lost() {
 }
 
 #[tokio::test]
+async fn what_came_by_xta_goes_back_only_to_whoever_is_told() {
+    let gateway = Gateway::start().await;
+    let fetched = Arrival { door: Door::Xta, ..arrival("x:1", None) };
+    bring(&gateway, "bab:05974028", fetched, b"no message").await;
+    bring_by_ticket(&gateway, "t", None, b"no message either").await;
+    assert_eq!(states(&gateway).await, [MessageState::Parked, MessageState::Returned]);
+}
+
+#[tokio::test]
 async fn what_its_author_says_of_its_time_is_kept() {
-    const HOUR: Duration = Duration::from_secs(3_600);
     let clock = Arc::new(SetClock::default());
     let gateway = Gateway::on(None, clock.clone()).await;
     let now = clock.now();
     let early = Carried { not_before: Some(now.plus(HOUR)), ..Carried::default() };
     let brief = Carried { obsolete_at: Some(now.plus(3 * HOUR)), ..Carried::default() };
     let never = Carried { not_before: Some(now.plus(HOUR * 24 * 400)), ..Carried::default() };
-    for (ticket, carried) in [("x:1", early), ("x:2", brief), ("x:3", never)] {
+    let toy = || {
         let process = model::Id::now_v7();
-        let toy =
-            json!({ "toy": "0401", "process": process, "receipt": false, "objects": [], "results": [] });
+        json!({ "toy": "0401", "process": process, "receipt": false, "objects": [], "results": [] })
+            .to_string()
+    };
+    for (ticket, carried) in [("x:1", early), ("x:2", brief.clone()), ("x:3", never)] {
         let arrival = Arrival { carried: Some(carried), ..arrival(ticket, None) };
-        bring(&gateway, "bab:05974028", arrival, toy.to_string().as_bytes()).await;
+        bring(&gateway, "bab:05974028", arrival, toy().as_bytes()).await;
     }
+    bring_by_ticket(&gateway, "t", Some(brief), toy().as_bytes()).await;
     use MessageState::{Accepted, Processed, Returned};
     assert_eq!(
         states(&gateway).await,
-        [Accepted, Processed, Processed],
+        [Accepted, Processed, Processed, Processed],
         "more than a year ahead is a mistake"
     );
     clock.advance(2 * HOUR);
-    assert_eq!(states(&gateway).await, [Processed, Processed, Processed]);
+    assert_eq!(states(&gateway).await, [Processed; 4]);
     clock.advance(2 * HOUR);
     gateway.broker.expire_due().await.unwrap();
-    assert_eq!(states(&gateway).await, [Processed, Returned, Processed], "its service would allow more");
+    // Its service would allow more. Who is not told loses nothing: for them it has arrived.
+    assert_eq!(states(&gateway).await, [Processed, Processed, Processed, Returned]);
 }

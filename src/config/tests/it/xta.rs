@@ -293,8 +293,27 @@ fn a_partner_may_be_a_court_and_what_is_said_of_it_is_checked() {
         (court("formats = [\".MP4\"]"), "partner[0].xta.court.formats"),
         (court("files = 0"), "partner[0].xta.court.files"),
         (court("megabytes = 0"), "partner[0].xta.court.megabytes"),
+        (court("versions = [\"\"]"), "partner[0].xta.court.versions"),
+        (court("service = \" x\""), "partner[0].xta.court.service"),
+        (court("scenario = \"\\t\""), "partner[0].xta.court.scenario"),
+        (court("message_types_version = \"\""), "partner[0].xta.court.message_types_version"),
     ] {
         let error = parse(&more).err().unwrap().to_string();
         assert!(error.contains(key), "{error}");
     }
+    assert!(parse(&court("versions = [\"3.5\"]")).is_ok());
+}
+
+#[test]
+fn a_court_is_not_reached_by_version_5() {
+    let partner =
+        "[[partner]]\nauthority = \"ger:1\"\nname = \"Amtsgericht\"\nreads = []\nmost_bytes = 1_000";
+    let parse = |profile: &str| {
+        let server = "server = { version = \"5\", management = \"https://x.example/\", send = \"https://x.example/\" }";
+        let text = format!("{EXAMPLE}\n{partner}\n[partner.xta]\n{server}\nprofile = \"{profile}\"\n");
+        Config::parse(&text, Path::new("/"))
+    };
+    assert!(parse("plain").is_ok());
+    let error = parse("court").err().unwrap().to_string();
+    assert!(error.contains("partner[0].xta.server.version"), "{error}");
 }

@@ -116,8 +116,9 @@ impl Work {
         self.one("DELETE FROM job WHERE id = $1 AND epoch = $2", vec![id.into(), epoch.into()], "job")
     }
 
-    /// Makes everything in a lane that was tried before due at `now`, whatever pause it was given, and has the lane's breaker let
-    /// the next job through. What was never tried waits for its own moment. Precondition: there is such a lane.
+    /// Makes everything in a lane that was tried before due at `now`, whatever pause it was given, and every question what became of
+    /// a message, and has the lane's breaker let the next job through. What was never tried waits for its own moment. Precondition:
+    /// there is such a lane.
     pub fn retry_lane(&mut self, tenant: &str, lane: &str, now: Timestamp) -> &mut Self {
         self.wakes.insert(Class::Network);
         self.one(
@@ -128,7 +129,7 @@ impl Work {
         )
         .any(
             "UPDATE job SET due_at = $3 WHERE tenant = $1 AND lane = $2 AND holder IS NULL AND due_at > $3 \
-             AND attempts > 0",
+             AND (attempts > 0 OR kind = 'follow')",
             vec![tenant.into(), lane.into(), now.into()],
         )
     }

@@ -1,5 +1,6 @@
 //! Lanes that fail: their breakers, as all nodes see them; calls with unknown outcome; what comes too late.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use model::Timestamp;
@@ -87,17 +88,20 @@ async fn an_open_breaker_holds_its_own_lane_and_lets_one_job_through_in_the_end(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn retrying_a_lane_hastens_only_what_was_tried_before() {
+async fn retrying_a_lane_hastens_what_was_tried_before_and_what_asks() {
     on_every_engine(|bed| async move {
         let later = Timestamp::from_micros(i64::MAX);
         let (tried, ahead) = (make::job("to:a", None), NewJob { next_at: later, ..make::job("to:a", None) });
-        enqueue(&bed, &[tried.clone(), ahead], None).await;
+        // Its first question has not been asked yet; what is to be sent only later stays untouched.
+        let asks = NewJob { kind: "follow".into(), next_at: later, ..make::job("to:a", None) };
+        enqueue(&bed, &[tried.clone(), ahead, asks.clone()], None).await;
         let mut work = Work::new();
         let job = claim(&bed).await.remove(0);
         work.retry_job(job.id, job.epoch, later);
         work.retry_lane(TENANT, "to:a", Timestamp::default());
         bed.store.commit(work).await.unwrap();
-        assert_eq!(claim(&bed).await.iter().map(|job| job.id).collect::<Vec<_>>(), [tried.id]);
+        let hastened: BTreeSet<_> = claim(&bed).await.iter().map(|job| job.id).collect();
+        assert_eq!(hastened, BTreeSet::from([tried.id, asks.id]));
     })
     .await;
 }
@@ -118,12 +122,15 @@ async fn a_call_that_was_begun_is_known_after_the_worker_has_gone() {
         enqueue(&bed, &[make::job("to:a", None)], None).await;
         let job = claim(&bed).await.remove(0);
         assert!(!job.calling);
+        let is_calling = || bed.store.is_calling(TENANT, job.subject);
+        assert!(!is_calling().await.unwrap());
         let mark = |job: &Job, calling| {
             let mut work = Work::new();
             work.mark_call(job.id, job.epoch, calling);
             work
         };
         bed.store.commit(mark(&job, true)).await.unwrap();
+        assert!(is_calling().await.unwrap());
         bed.store.release_leases("w").await.unwrap();
         let again = claim(&bed).await.remove(0);
         assert_eq!((again.calling, again.lost, again.attempts), (true, 1, 1));

@@ -15,7 +15,8 @@ use std::io::{self, SeekFrom};
 use model::Report;
 use model::standard::Source;
 
-pub(crate) use names::{folded, shown};
+pub use names::folded;
+pub(crate) use names::shown;
 pub use reader::EntryReader;
 pub use writer::ContainerWriter;
 

@@ -68,7 +68,7 @@ fn is_device(name: &str) -> bool {
 
 /// What names have in common that a file system may take for the same: they differ by case or by the
 /// composition of letters only (Unicode's NFC).
-pub(crate) fn folded(name: &str) -> String {
+pub fn folded(name: &str) -> String {
     // Nearly every name; it has no other composition.
     if name.is_ascii() {
         return name.to_ascii_lowercase();

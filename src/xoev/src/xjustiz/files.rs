@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use model::{Finding, Id, Report, Timestamp};
 
 use super::{FILE_NAME, Said, versions};
-use crate::container::{folded, shown};
+use crate::container::{Limits, folded, shown};
 
 /// Endings of documents.
 pub const FORMATS: [&str; 3] = ["pdf", "tif", "tiff"];
@@ -36,6 +36,8 @@ pub struct Rules {
     pub formats: Vec<String>,
     /// Versions of XJustiz by their first two numbers.
     pub versions: Vec<String>,
+    /// What a container may hold in which a message is handed in.
+    pub container: Limits,
 }
 
 impl Rules {
@@ -48,6 +50,7 @@ impl Rules {
             bytes,
             formats: owned(&mut FORMATS.into_iter()),
             versions: owned(&mut versions::in_use(now)),
+            container: Limits::default(),
         }
     }
 }

@@ -9,7 +9,6 @@ use super::files::judge_files;
 use super::read::{Until, said};
 use super::{FILE_NAME, NAMESPACE, Rules, Said};
 use crate::Error;
-use crate::container::Limits;
 use crate::findings::unreadable;
 use crate::head::{Place, Root, read_root};
 
@@ -40,7 +39,7 @@ impl Submission {
         rules: &Rules,
         report: &mut Report,
     ) -> Result<Option<Self>, Failure> {
-        let place = Place::find(source, &Limits::default(), report).map_err(Error::from)?;
+        let place = Place::find(source, &rules.container, report).map_err(Error::from)?;
         let Some(place) = place.filter(|_| report.is_acceptable()) else {
             if report.is_acceptable() {
                 report.add(Finding::error("xjustiz.no-message"));

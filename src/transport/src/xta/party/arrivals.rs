@@ -119,7 +119,7 @@ impl Arrivals<'_> {
         let broker = &self.parties.0.broker;
         let laid_out = match wait {
             None => take_out(broker, caller, &container).map(Some),
-            Some("message.several-contents") if is_of_court => {
+            Some("message.several-contents" | "message.unknown") if is_of_court => {
                 let packed = court_mail::repacked(broker, caller, &container);
                 packed.map(|packed| packed.map(|it| (it, Some(court_mail::CONTAINER.to_owned()))))
             }

@@ -125,7 +125,10 @@ impl Inner {
             error => verdict::ours(&error),
         })?;
         let goods = match &partner.court {
-            Some(form) => court::unpacked(goods, &delivery.detail, form, self.parties.0.broker.now())?,
+            Some(form) => {
+                let (container, now) = (self.parties.0.container, self.parties.0.broker.now());
+                court::unpacked(goods, &delivery.detail, &court::rules(form, container, now))?
+            }
             None => goods,
         };
         if goods.bytes() > most {

@@ -8,6 +8,7 @@ use broker::house::CourtForm;
 use model::{Failure, FailureKind, Report, Timestamp};
 use seal::xmlenc::Staging;
 use serde_json::Value;
+use xoev::container::Limits;
 use xoev::xjustiz::{self, FILE_NAME, Rules, Submission};
 use xta::model::{Content, ContentRole, Key, MetaData, Party as Name, Scenario};
 use xta::server::backend::Contents;
@@ -19,9 +20,9 @@ use crate::xta::package::media_type;
 /// What a message is called that says no file number.
 const SUBJECT: &str = "XJustiz-Nachricht";
 
-/// What a court takes at a moment.
-fn rules(form: &CourtForm, now: Timestamp) -> Rules {
-    let mut rules = Rules::at(now);
+/// What a court takes at a moment, in a container that may hold what is taken in.
+pub(super) fn rules(form: &CourtForm, container: Limits, now: Timestamp) -> Rules {
+    let mut rules = Rules { container, ..Rules::at(now) };
     rules.files = form.files.unwrap_or(rules.files);
     rules.bytes = form.megabytes.map_or(rules.bytes, |megabytes| megabytes.saturating_mul(1_000_000));
     rules.formats.extend(form.formats.iter().cloned());
@@ -31,24 +32,19 @@ fn rules(form: &CourtForm, now: Timestamp) -> Rules {
     rules
 }
 
-/// The contents that a court is sent; `detail` says what the goods are.
+/// The contents that a court is sent, by its rules; `detail` says what the goods are.
 ///
 /// # Errors
 /// Rejected, with every finding, if a court does not take the message.
-pub(super) fn unpacked(
-    goods: Goods,
-    detail: &Value,
-    form: &CourtForm,
-    now: Timestamp,
-) -> Result<Goods, Failure> {
-    let (rules, mut report) = (rules(form, now), Report::default());
+pub(super) fn unpacked(goods: Goods, detail: &Value, rules: &Rules) -> Result<Goods, Failure> {
+    let mut report = Report::default();
     // Whoever has sent it by XTA has given it its form already.
     if detail["container"] == true {
-        judge(&goods, &rules, &mut report)?;
+        judge(&goods, rules, &mut report)?;
         return if report.is_acceptable() { Ok(goods) } else { Err(refused(report)) };
     }
     let mut source = goods.all();
-    match Submission::open(&mut source, &rules, &mut report)? {
+    match Submission::open(&mut source, rules, &mut report)? {
         Some(submission) => take_apart(&goods, &submission),
         None => Err(refused(report)),
     }
@@ -61,9 +57,14 @@ fn refused(report: Report) -> Failure {
 
 /// Judges contents that have their form already.
 fn judge(goods: &Goods, rules: &Rules, report: &mut Report) -> Result<(), Failure> {
+    let name = |content: &Content| match &content.file_name {
+        None if content.role == ContentRole::Message => xjustiz::LETTER.to_owned(),
+        // One without a name counts like any, and breaks the rules for names.
+        said => said.clone().unwrap_or_default(),
+    };
     let files = goods.list().iter().enumerate();
-    let named = files.filter_map(|(index, (content, size))| Some((index, content.file_name.clone()?, *size)));
-    let files: Vec<(usize, String, u64)> = named.filter(|(_, name, _)| name != xjustiz::LETTER).collect();
+    let files = files.map(|(index, (content, size))| (index, name(content), *size));
+    let files: Vec<(usize, String, u64)> = files.filter(|(_, name, _)| name != xjustiz::LETTER).collect();
     let message = files.iter().find(|(_, name, _)| name == FILE_NAME).map(|(index, ..)| *index);
     let said = match message {
         Some(index) => xjustiz::read(goods.open(index).map_err(|error| verdict::ours(&error))?),

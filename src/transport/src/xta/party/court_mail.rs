@@ -8,7 +8,7 @@ use std::io;
 
 use broker::{Broker, StoredPayload};
 use model::Caller;
-use xoev::container::{ContainerWriter, is_harmless};
+use xoev::container::{ContainerWriter, folded, is_harmless};
 use xoev::xjustiz::{FILE_NAME, LETTER};
 use xta::model::{Content, ContentRole};
 use xta::server::backend::Contents;
@@ -27,6 +27,12 @@ pub(super) fn repacked(
 ) -> xta::Result<Option<StoredPayload>> {
     let unpacked = Unpacked::open(broker.written(caller, container).map_err(|error| failed(&error))?)?;
     let Some(names) = names(unpacked.list()) else { return Ok(None) };
+    // It may stand behind more contents than are shown to the standards of the house.
+    let index = names.iter().position(|name| name == FILE_NAME).unwrap_or_default();
+    let is_message = broker.recognises_source(&mut unpacked.section(index)?, Some(FILE_NAME));
+    if !is_message.map_err(|error| failed(&error))? {
+        return Ok(None);
+    }
     let writer = broker.arrival_writer(caller).map_err(|error| failed(&error))?;
     let mut packed = ContainerWriter::new(writer);
     for (index, name) in names.iter().enumerate() {
@@ -54,12 +60,24 @@ fn names(contents: &[(Content, u64)]) -> Option<Vec<String>> {
         let is_letter = content.role == ContentRole::Message && !taken.contains(LETTER);
         let said = if is_letter { Some(LETTER) } else { content.file_name.as_deref() };
         let wanted = said.map(last_part).filter(|name| is_harmless(name));
-        let free = wanted.filter(|name| !taken.contains(&name.to_lowercase()));
-        let name = free.unwrap_or_else(|| format!("{index:05}_{}", wanted_ending(content)));
-        taken.insert(name.to_lowercase());
+        let free = wanted.filter(|name| !taken.contains(&folded(name)));
+        let name = free.unwrap_or_else(|| made_up(index, content, &taken));
+        taken.insert(folded(&name));
         name
     };
     Some(contents.iter().enumerate().map(name).collect())
+}
+
+/// A name for a content that cannot have its own: the first of its number that is free.
+fn made_up(index: usize, content: &Content, taken: &BTreeSet<String>) -> String {
+    let ending = wanted_ending(content);
+    let mut name = format!("{index:05}_{ending}");
+    let mut again = 1;
+    while taken.contains(&folded(&name)) {
+        name = format!("{index:05}_{again}_{ending}");
+        again += 1;
+    }
+    name
 }
 
 /// A name without folders, and without what file systems do not take.
@@ -115,6 +133,18 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_made_up_or_looks_the_same_takes_none_from_others() {
+        let named = |files: &[&str]| names(&all(&[&[FILE_NAME], files].concat())).unwrap().split_off(2);
+        // The last is the fourth, and cannot have its own.
+        assert_eq!(
+            named(&["00004_datei.pdf", "a.pdf", "A.pdf"]),
+            ["00004_datei.pdf", "a.pdf", "00004_1_datei.pdf"]
+        );
+        let (composed, decomposed) = ("\u{dc}.pdf", "U\u{308}.pdf");
+        assert_eq!(named(&[composed, decomposed]), [composed, "00003_datei.pdf"]);
+    }
+
+    #[test]
     fn what_is_not_one_message_stays_as_it_came() {
         assert_eq!(names(&all(&["a.pdf"])), None);
         assert_eq!(names(&all(&[FILE_NAME, FILE_NAME])), None);
@@ -130,7 +160,7 @@ mod tests {
             files.push(FILE_NAME);
             let named = names(&all(&files)).unwrap();
             prop_assert!(named.iter().all(|name| is_harmless(name)), "{named:?}");
-            let folded: BTreeSet<String> = named.iter().map(|name| name.to_lowercase()).collect();
+            let folded: BTreeSet<String> = named.iter().map(|name| folded(name)).collect();
             prop_assert_eq!(folded.len(), named.len());
         }
     }

@@ -41,6 +41,7 @@ use model::{Authority, Clock, Failure, Timestamp};
 use net::Egress;
 use seal::identity::Identity;
 use seal::x509::Certificate;
+use xoev::container::Limits;
 
 pub use courier::Courier;
 pub use fetcher::Fetcher;
@@ -62,6 +63,8 @@ pub struct PartySettings {
     pub mailboxes: Vec<MailboxAt>,
     /// Where servers may lie that a directory names.
     pub egress: Egress,
+    /// What a container may hold that a message for a court is handed in as: what is taken in.
+    pub container: Limits,
 }
 
 impl PartySettings {
@@ -149,18 +152,20 @@ struct Inner {
     partners: HashMap<Authority, Arc<Partner>>,
     mailboxes: Vec<MailboxAt>,
     lines: Lines,
+    container: Limits,
     broker: Broker,
 }
 
 impl Parties {
     /// What the settings say, over this broker. To be called within the runtime that carries the broker.
     pub fn new(broker: &Broker, settings: PartySettings, clock: Arc<dyn Clock>) -> Self {
-        let PartySettings { own, partners, mailboxes, egress } = settings;
+        let PartySettings { own, partners, mailboxes, egress, container } = settings;
         Parties(Arc::new(Inner {
             own: own.into_iter().map(|party| (party.authority.clone(), Arc::new(party))).collect(),
             partners: partners.into_iter().map(|it| (it.authority.clone(), Arc::new(it))).collect(),
             mailboxes,
             lines: Lines::new(broker.most_bytes(), egress, clock),
+            container,
             broker: broker.clone(),
         }))
     }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 use xoev::container::ContainerWriter;
-use xta::client::{Call, Client, Limits};
+use xta::client::{self, Call, Client};
 use xta::model::{DeliveryAttributes, Version};
 
 use super::*;
@@ -38,7 +38,7 @@ fn zip(files: &[(&str, &str)]) -> Vec<u8> {
 fn sent(bytes: &[u8], form: &CourtForm) -> Result<Goods, Vec<String>> {
     let detail = json!({ "fileName": "antrag.zip" });
     let goods = Goods::stage(bytes, &detail, 1 << 20).unwrap();
-    unpacked(goods, &detail, form, now()).map_err(|failure| {
+    unpacked(goods, &detail, &rules(form, Limits::default(), now())).map_err(|failure| {
         assert_eq!((failure.kind, failure.code.as_ref()), (FailureKind::Rejected, "xta-party.court"));
         failure.findings.into_iter().map(|finding| finding.rule).collect()
     })
@@ -144,11 +144,46 @@ fn what_was_sent_by_xta_is_judged_as_it_is() {
         Goods::of(staging.finish(), vec![listed(name, message.len()), listed("Klage 1.pdf", 4)], None)
     };
     let rules = |name: &str| {
-        let outcome = unpacked(goods(name), &detail, &CourtForm::default(), now());
+        let outcome =
+            unpacked(goods(name), &detail, &super::rules(&CourtForm::default(), Limits::default(), now()));
         outcome.map_or_else(|failure| failure.findings, |_| vec![]).into_iter().map(|it| it.rule)
     };
     assert_eq!(rules(FILE_NAME).collect::<Vec<_>>(), ["xjustiz.file-name-characters"]);
     assert_eq!(rules("brief.xml").collect::<Vec<_>>(), ["xjustiz.no-message"]);
+}
+
+#[test]
+fn a_content_without_a_name_counts_and_breaks_the_rules_unless_it_is_the_text() {
+    let message = message(&[]);
+    let content = |role, name: Option<&str>, length: usize| {
+        (Content { role, file_name: name.map(str::to_owned), ..Content::default() }, length as u64)
+    };
+    let rules = |nameless| {
+        let mut staging = Staging::new(1 << 16, u64::MAX);
+        staging.take(format!("{message}%PDF").as_bytes()).unwrap();
+        let listed = vec![
+            content(ContentRole::Attachment, Some(FILE_NAME), message.len()),
+            content(nameless, None, 4),
+        ];
+        let goods = Goods::of(staging.finish(), listed, None);
+        let form = CourtForm { files: Some(1), ..CourtForm::default() };
+        let rules = super::rules(&form, Limits::default(), now());
+        let outcome = unpacked(goods, &json!({ "container": true }), &rules);
+        outcome.map_or_else(|failure| failure.findings, |_| vec![]).into_iter().map(|it| it.rule)
+    };
+    assert_eq!(rules(ContentRole::Message).count(), 0);
+    let broken = ["xjustiz.too-many-files", "xjustiz.file-format", "xjustiz.file-not-listed"];
+    assert_eq!(rules(ContentRole::Attachment).collect::<Vec<_>>(), broken);
+}
+
+#[test]
+fn a_container_may_hold_what_is_taken_in() {
+    let goods = |detail| Goods::stage(&submission().1[..], detail, 1 << 20).unwrap();
+    let detail = json!({ "fileName": "antrag.zip" });
+    let few = Limits { entries: 2, ..Limits::default() };
+    let refused = unpacked(goods(&detail), &detail, &rules(&CourtForm::default(), few, now()));
+    let rules: Vec<_> = refused.err().unwrap().findings.into_iter().map(|it| it.rule).collect();
+    assert_eq!(rules, ["container.too-many-files"]);
 }
 
 /// What the schemas of the standard say of the request that carries a submission: the blocks with a fault, and the fault.
@@ -159,7 +194,7 @@ fn judged(form: &CourtForm, scheme: Option<&str>) -> (String, String) {
         version: Version::V3,
         party: meta.author.clone(),
         as_packages: false,
-        limits: Limits::default(),
+        limits: client::Limits::default(),
     };
     let request = client.request("https://gateway.test/send", &Call::Send(&meta, &goods)).unwrap();
     let mut envelope = String::new();
