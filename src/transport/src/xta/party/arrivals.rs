@@ -231,7 +231,8 @@ mod tests {
         {
             let broker = broker.clone().with_scanner(Arc::new(Unable(failure)));
             let (own, partners, mailboxes) = (vec![], vec![], vec![]);
-            let settings = PartySettings { own, partners, mailboxes, egress: Egress::default() };
+            let (egress, container) = (Egress::default(), Default::default());
+            let settings = PartySettings { own, partners, mailboxes, egress, container };
             let parties = Parties::new(&broker, settings, clock.clone());
             let (party, server) = (party(), server());
             let payloads = folder.path().join("payloads");
