@@ -124,7 +124,7 @@ impl Check<'_> {
                 return Err(self.value(&key, "expected an address without a slash at the end"));
             }
         }
-        self.key_pair("dvdv.identity", &it.identity)?;
+        self.key_pair(&format!("{KEY}.identity"), &it.identity)?;
         for (index, reference) in it.trust.iter().enumerate() {
             self.file(&format!("dvdv.trust[{index}]"), reference)?;
         }
