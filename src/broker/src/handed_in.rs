@@ -4,13 +4,13 @@
 use model::message::{Direction, Finding, Message, Report};
 use model::rights::Within;
 use model::standard::Identity;
-use model::{Actor, Authority, EventKind, MessageState, Scope, ids};
+use model::{Authority, MessageState, Scope, ids};
 use store::{Job, StoredPayload, Work};
 
 use crate::house::AuthorityEntry;
 use crate::intake::dedup_key;
 use crate::reach::best;
-use crate::{Broker, Error, notes};
+use crate::{Broker, Error};
 
 impl Broker {
     /// A message from an authority of the house to somebody else that is handed in now.
@@ -79,16 +79,7 @@ impl Broker {
         let is_ready = report.is_acceptable();
         message.report = Some(report).filter(|report| *report != Report::default());
         message.related = self.meant_by(&message).await?.map(|meant| meant.id);
-        let mut work = Work::new();
-        if !is_ready {
-            self.parked(&mut work, message, &Actor::gateway(), None)?;
-            return self.finish(job, work).await;
-        }
-        message.state = MessageState::Ready;
-        work.update_message(&message, MessageState::Preparing);
-        work.insert_event(&notes::of_message(EventKind::MessagePrepared, &message, &Actor::gateway(), now));
-        self.enqueue_delivery(&mut work, &message);
-        self.finish(job, work).await
+        self.prepared(job, Work::new(), message, is_ready).await
     }
 }
 

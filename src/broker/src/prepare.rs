@@ -52,12 +52,24 @@ impl Broker {
 
         let mut work = Work::new();
         work.insert_payload(&job.tenant, &stored);
+        self.prepared(job, work, message, is_ready).await
+    }
+
+    /// Ends the preparation of a message: it is to be delivered, or waits for a human.
+    pub(crate) async fn prepared(
+        &self,
+        job: &Job,
+        mut work: Work,
+        mut message: Message,
+        is_ready: bool,
+    ) -> Result<(), Error> {
         if !is_ready {
             self.parked(&mut work, message, &Actor::gateway(), None)?;
             return self.finish(job, work).await;
         }
         message.state = MessageState::Ready;
         work.update_message(&message, MessageState::Preparing);
+        let now = message.updated_at;
         work.insert_event(&notes::of_message(EventKind::MessagePrepared, &message, &Actor::gateway(), now));
         self.enqueue_delivery(&mut work, &message);
         self.finish(job, work).await
