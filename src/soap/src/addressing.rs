@@ -3,8 +3,9 @@
 
 use std::io::BufRead;
 
-use xml::{Event, Reader, escape_text};
+use xml::{Event, Reader};
 
+use crate::message::NewBlock;
 use crate::{Error, Result};
 
 /// Namespace of WS-Addressing 1.0.
@@ -125,12 +126,15 @@ pub struct Reply<'a> {
 }
 
 impl Reply<'_> {
-    /// The header blocks, each declaring its namespace itself.
-    pub fn blocks(&self) -> Vec<String> {
-        let mut blocks = vec![block("Action", self.action), block("MessageID", self.message_id)];
-        blocks.extend(self.relates_to.map(|id| block("RelatesTo", id)));
-        blocks.push(block("To", ANONYMOUS));
-        blocks
+    /// The header blocks.
+    ///
+    /// # Errors
+    /// If a value has a character that XML does not allow.
+    pub fn blocks(&self) -> Result<Vec<NewBlock>> {
+        let mut all = vec![("Action", self.action), ("MessageID", self.message_id)];
+        all.extend(self.relates_to.map(|id| ("RelatesTo", id)));
+        all.push(("To", ANONYMOUS));
+        all.into_iter().map(|(name, value)| NewBlock::addressing(name, value)).collect()
     }
 }
 
@@ -146,37 +150,24 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// The header blocks, each declaring its namespace itself.
-    pub fn blocks(&self) -> Vec<String> {
+    /// The header blocks.
+    ///
+    /// # Errors
+    /// If a value has a character that XML does not allow.
+    pub fn blocks(&self) -> Result<Vec<NewBlock>> {
         let reply_to = format!(
             "<wsa:ReplyTo xmlns:wsa=\"{ADDRESSING}\"><wsa:Address>{ANONYMOUS}</wsa:Address></wsa:ReplyTo>"
         );
-        vec![
-            block("Action", self.action),
-            block("MessageID", self.message_id),
-            block("To", self.to),
-            reply_to,
-        ]
+        let texts = [("Action", self.action), ("MessageID", self.message_id), ("To", self.to)];
+        let texts = texts.into_iter().map(|(name, value)| NewBlock::addressing(name, value));
+        texts.chain([Ok(NewBlock(reply_to))]).collect()
     }
-}
-
-fn block(name: &str, value: &str) -> String {
-    let mut block = format!("<wsa:{name} xmlns:wsa=\"{ADDRESSING}\">");
-    escape_text(value, &mut block);
-    block.push_str(&format!("</wsa:{name}>"));
-    block
 }
 
 /// A `MessageID` (`urn:uuid:`, RFC 4122 version 4) of these bytes, which must come fresh from a cryptographic generator.
 pub fn message_id(mut random: [u8; 16]) -> String {
     random[6] = random[6] & 0x0f | 0x40;
     random[8] = random[8] & 0x3f | 0x80;
-    let mut id = String::from("urn:uuid:");
-    for (index, byte) in random.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            id.push('-');
-        }
-        id.push_str(&format!("{byte:02x}"));
-    }
-    id
+    let hex = hex::encode(random);
+    ["urn:uuid:", &hex[..8], "-", &hex[8..12], "-", &hex[12..16], "-", &hex[16..20], "-", &hex[20..]].concat()
 }

@@ -8,7 +8,7 @@ use xml::{Event, Reader, Writer, escape_attribute};
 
 use crate::addressing::{ADDRESSING, Problem};
 use crate::envelope::{SOAP_12, Version, check_fragment};
-use crate::message::begin_envelope;
+use crate::message::{NewBlock, begin_envelope};
 use crate::{Error, Result};
 
 /// Longest code, in bytes.
@@ -46,8 +46,8 @@ pub struct Fault {
     pub detail: String,
     /// What the code is more precisely, the outer first. Only SOAP 1.2 has them; they are written, not read.
     pub subcodes: Vec<Subcode>,
-    /// Header blocks of the envelope, each declaring its namespaces itself. They are written with SOAP 1.2, not read.
-    pub headers: Vec<String>,
+    /// Header blocks of the envelope. They are written with SOAP 1.2, not read.
+    pub headers: Vec<NewBlock>,
 }
 
 /// A code within a code (SOAP 1.2 Part 1 section 5.4.1.2).
@@ -96,10 +96,10 @@ impl Fault {
         let reason = error.to_string();
         match error {
             Error::VersionMismatch => {
-                Fault { headers: vec![upgrade()], ..Fault::new(Code::VersionMismatch, &reason) }
+                Fault { headers: vec![NewBlock(upgrade())], ..Fault::new(Code::VersionMismatch, &reason) }
             }
             Error::MustUnderstand { namespace, local } => {
-                let headers = vec![not_understood(namespace, local)];
+                let headers = vec![NewBlock(not_understood(namespace, local))];
                 Fault { headers, ..Fault::new(Code::MustUnderstand, &reason) }
             }
             Error::Addressing { problem, header } => Self::addressing(*problem, header, &reason),

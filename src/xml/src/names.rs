@@ -1,8 +1,10 @@
 //! The dictionary of names: each distinct name is checked and split once, and is a number from
 //! then on. A document of a million elements has a few hundred distinct names.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::hash::BuildHasher;
+use std::ops::Range;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// Longest accepted name or prefix, in bytes.
 const NAME_BYTES: usize = 1_000;
@@ -10,7 +12,9 @@ const NAME_BYTES: usize = 1_000;
 const DICTIONARY_BYTES: usize = 1 << 20;
 
 /// Texts for which there is room from the beginning: as many as short documents have.
-const USUAL: usize = 48;
+const USUAL: usize = 96;
+/// And their bytes together.
+const USUAL_BYTES: usize = 2 * 1024;
 
 /// A distinct name, prefix or namespace URI of one document. Equal texts have equal symbols, so
 /// that an observer can keep what it knows about a name in a plain vector.
@@ -52,7 +56,8 @@ pub(crate) enum BadName {
 }
 
 struct Entry {
-    text: Arc<str>,
+    /// Where it stands in [`Names::texts`].
+    text: Range<usize>,
     split: Option<(Symbol, Symbol)>,
     /// The name that came next the last time: documents repeat themselves, and one comparison is
     /// cheaper than one hash.
@@ -60,9 +65,13 @@ struct Entry {
 }
 
 pub(crate) struct Names {
-    symbols: HashMap<Arc<str>, Symbol>,
+    /// All texts, one behind the other: a document of a few kilobytes has a hundred, and an allocation for each
+    /// costs more than reading them.
+    texts: String,
     entries: Vec<Entry>,
-    bytes: usize,
+    /// Numbers of entries by the hashes of their texts. The hasher has a seed that nobody outside knows.
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
     limit: usize,
     last: Symbol,
 }
@@ -70,32 +79,36 @@ pub(crate) struct Names {
 impl Names {
     pub(crate) fn new(limit: usize) -> Self {
         let mut names = Names {
-            symbols: HashMap::with_capacity(USUAL),
+            texts: String::with_capacity(USUAL_BYTES),
             entries: Vec::with_capacity(USUAL),
-            bytes: 0,
+            table: HashTable::with_capacity(USUAL),
+            hasher: DefaultHashBuilder::default(),
             limit: usize::MAX,
             last: Symbol::EMPTY,
         };
         for text in ["", "xml", "xmlns", XML_NAMESPACE, XMLNS_NAMESPACE] {
-            names.add(text);
+            let hash = names.hasher.hash_one(text);
+            names.add(text, hash);
         }
         names.limit = limit.saturating_add(names.entries.len());
         names
     }
 
     pub(crate) fn text(&self, symbol: Symbol) -> &str {
-        &self.entries[symbol.index()].text
+        &self.texts[self.entries[symbol.index()].text.clone()]
     }
 
     /// The symbol of any text, such as a namespace URI.
     pub(crate) fn intern(&mut self, text: &str) -> Result<Symbol, BadName> {
-        if let Some(symbol) = self.symbols.get(text) {
-            return Ok(*symbol);
+        let hash = self.hasher.hash_one(text);
+        let is_it = |&index: &u32| self.text(Symbol(index)) == text;
+        if let Some(&index) = self.table.find(hash, is_it) {
+            return Ok(Symbol(index));
         }
-        if self.entries.len() >= self.limit || self.bytes + text.len() > DICTIONARY_BYTES {
+        if self.entries.len() >= self.limit || self.texts.len() + text.len() > DICTIONARY_BYTES {
             return Err(BadName::TooMany);
         }
-        Ok(self.add(text))
+        Ok(self.add(text, hash))
     }
 
     /// The symbols of a qualified name, checked against XML and Namespaces in XML.
@@ -113,18 +126,23 @@ impl Names {
             return Ok(QName { raw, prefix, local });
         }
         let (prefix, local) = split(text).ok_or(BadName::Syntax)?;
-        let (prefix, local) = (self.intern(prefix)?, self.intern(local)?);
+        let (prefix, local) = match prefix {
+            "" => (Symbol::EMPTY, raw),
+            prefix => (self.intern(prefix)?, self.intern(local)?),
+        };
         self.entries[raw.index()].split = Some((prefix, local));
         Ok(QName { raw, prefix, local })
     }
 
-    fn add(&mut self, text: &str) -> Symbol {
-        let symbol = Symbol(self.entries.len() as u32);
-        let text: Arc<str> = Arc::from(text);
-        self.bytes += text.len();
-        self.symbols.insert(Arc::clone(&text), symbol);
-        self.entries.push(Entry { text, split: None, next: Symbol::EMPTY });
-        symbol
+    fn add(&mut self, text: &str, hash: u64) -> Symbol {
+        let index = self.entries.len() as u32;
+        let begin = self.texts.len();
+        self.texts.push_str(text);
+        self.entries.push(Entry { text: begin..self.texts.len(), split: None, next: Symbol::EMPTY });
+        let Names { texts, entries, hasher, .. } = self;
+        let rehash = |&index: &u32| hasher.hash_one(&texts[entries[index as usize].text.clone()]);
+        self.table.insert_unique(hash, index, rehash);
+        Symbol(index)
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::declaration::check_declaration;
 use crate::error::HERE;
 use crate::observer::{Observer, Place};
-use crate::source::{Position, Source};
+use crate::source::{PIECE, Position, Source};
 use crate::state::{OpenElement, State};
 use crate::tag::Start;
 use crate::{Error, names};
@@ -261,6 +261,14 @@ impl<R: BufRead> Reader<R> {
     /// The start tag that was read last, as [`Reader::next`] gave it.
     pub fn current(&self) -> Start<'_> {
         Start::new(&self.state)
+    }
+
+    /// Lets at most so many bytes of the document come from here on, and up to 64 KiB that are read ahead; `None`: as many as
+    /// [`Limits::total_bytes`] says.
+    pub fn limit_ahead(&mut self, bytes: Option<u64>) {
+        let total = self.limits.total_bytes;
+        let most = bytes.map_or(total, |bytes| total.min(self.consumed() + bytes + PIECE as u64));
+        self.source().set_total_limit(most);
     }
 
     fn source(&mut self) -> &mut Source<R> {

@@ -10,7 +10,8 @@ use std::io::{self, BufRead, Read};
 
 /// Bytes that are read at once: of short documents, which are many, no more room is taken than they need.
 const FIRST_PIECE: usize = 4 * 1024;
-const PIECE: usize = 64 * 1024;
+/// The same, of long ones.
+pub(crate) const PIECE: usize = 64 * 1024;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// A place in a document.
@@ -150,6 +151,11 @@ impl<R: Read> Source<R> {
     /// Bytes of the input so far.
     pub(crate) fn taken(&self) -> u64 {
         self.total
+    }
+
+    /// How many bytes the document may have.
+    pub(crate) fn set_total_limit(&mut self, bytes: u64) {
+        self.total_limit = bytes;
     }
 
     /// The line where reading stands now.

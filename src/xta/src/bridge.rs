@@ -4,8 +4,9 @@
 
 use xml::Reader;
 
+use crate::deviations::Deviations;
 use crate::model::{Key, MetaData, Party, Scenario};
-use crate::v3::metadata::{self as v3, Rules};
+use crate::v3::metadata as v3;
 use crate::v5::metadata as v5;
 use crate::{Error, Result, v3::answer::block};
 
@@ -65,7 +66,7 @@ pub(crate) fn from_v5(meta: &mut MetaData) -> Result<()> {
             WHOLE => {
                 let mut reader = Reader::new(value.as_bytes(), xml::Limits::default());
                 reader.next()?;
-                add_v3(meta, v3::read_own(&mut reader, Rules::Lenient)?);
+                add_v3(meta, v3::read_own(&mut reader, &Deviations::default())?);
             }
             _ => return Err(Error::Malformed("a property of version 3 that is not known")),
         }
@@ -143,7 +144,7 @@ pub(crate) fn from_v3(meta: &mut MetaData) -> Result<()> {
     let (_, whole) = meta.properties.remove(at);
     let mut reader = Reader::new(whole.as_bytes(), xml::Limits::default());
     reader.next()?;
-    let of_v5 = v5::read_own(&mut reader, Rules::Lenient)?;
+    let of_v5 = v5::read_own(&mut reader, &Deviations::default())?;
     let more = |party: &mut Party, of_v5: Party| {
         if party.id == of_v5.id {
             party.directory = of_v5.directory;

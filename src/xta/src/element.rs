@@ -15,28 +15,16 @@ const ID: usize = 1024;
 /// Longest element that is kept as it came, in bytes. It repeats the namespaces around it.
 const FRAGMENT: usize = 32 * 1024;
 
-/// A start tag, taken along with its attributes that have no namespace.
+/// A start tag: its attributes that have no namespace.
 pub(crate) struct Element {
-    namespace: String,
-    local: String,
     attributes: Vec<(String, String)>,
 }
 
 impl Element {
     /// The element whose start the reader read last.
     pub(crate) fn current<R: BufRead>(reader: &Reader<R>) -> Self {
-        let start = reader.current();
-        let own = start.attributes().filter(|attribute| attribute.namespace.is_none());
-        let attributes = own.map(|it| (it.local.to_owned(), it.value.to_owned())).collect();
-        Element {
-            namespace: current(start.namespace().unwrap_or_default()).to_owned(),
-            local: start.local().to_owned(),
-            attributes,
-        }
-    }
-
-    pub(crate) fn is(&self, namespace: &str, local: &str) -> bool {
-        self.local == local && self.namespace == namespace
+        let own = reader.current().attributes().filter(|attribute| attribute.namespace.is_none());
+        Element { attributes: own.map(|it| (it.local.to_owned(), it.value.to_owned())).collect() }
     }
 
     pub(crate) fn attribute(&self, local: &str) -> Option<&str> {
@@ -49,12 +37,18 @@ impl Element {
     }
 }
 
-/// The next child of the innermost element; `None` at that element's end.
-pub(crate) fn child<R: BufRead>(reader: &mut Reader<R>) -> Result<Option<Element>> {
+/// Whether the element whose start was read last has this name.
+pub(crate) fn is<R: BufRead>(reader: &Reader<R>, namespace: &str, local: &str) -> bool {
+    let start = reader.current();
+    start.local() == local && current(start.namespace().unwrap_or_default()) == namespace
+}
+
+/// Goes to the start of the next child of the innermost element; `false`: the element has ended.
+pub(crate) fn child<R: BufRead>(reader: &mut Reader<R>) -> Result<bool> {
     loop {
         match reader.next()? {
-            Event::Start(_) => return Ok(Some(Element::current(reader))),
-            Event::End | Event::Eof => return Ok(None),
+            Event::Start(_) => return Ok(true),
+            Event::End | Event::Eof => return Ok(false),
             Event::Text(text) if text.trim_ascii().is_empty() => {}
             Event::Text(_) => return Err(Error::Malformed("text between elements")),
         }
@@ -114,15 +108,16 @@ pub(crate) fn fragment<R: BufRead>(
 /// Children of the innermost element, one after the other, in the order of a schema.
 pub(crate) struct Children<'a, R: BufRead> {
     reader: &'a mut Reader<R>,
-    next: Option<Element>,
+    /// The start of a child was read last, and nothing of it yet.
+    is_at_child: bool,
     namespace: &'static str,
 }
 
 impl<'a, R: BufRead> Children<'a, R> {
     /// Those of `namespace` are meant where no other is named.
     pub(crate) fn of(reader: &'a mut Reader<R>, namespace: &'static str) -> Result<Self> {
-        let next = child(reader)?;
-        Ok(Children { reader, next, namespace })
+        let is_at_child = child(reader)?;
+        Ok(Children { reader, is_at_child, namespace })
     }
 
     /// Reads the next child if it has this name; `read` takes the reader up to and with the child's end.
@@ -132,11 +127,12 @@ impl<'a, R: BufRead> Children<'a, R> {
         local: &str,
         read: impl FnOnce(&mut Reader<R>, &Element) -> Result<T>,
     ) -> Result<Option<T>> {
-        let Some(element) = self.next.take_if(|next| next.is(namespace, local)) else {
+        if !self.is_at_child || !is(self.reader, namespace, local) {
             return Ok(None);
-        };
+        }
+        let element = Element::current(self.reader);
         let value = read(self.reader, &element)?;
-        self.next = child(self.reader)?;
+        self.is_at_child = child(self.reader)?;
         Ok(Some(value))
     }
 
@@ -195,18 +191,18 @@ impl<'a, R: BufRead> Children<'a, R> {
 
     /// Whatever else there is, is not looked at.
     pub(crate) fn skip_rest(mut self) -> Result<()> {
-        while self.next.is_some() {
+        while self.is_at_child {
             self.reader.skip()?;
-            self.next = child(self.reader)?;
+            self.is_at_child = child(self.reader)?;
         }
         Ok(())
     }
 
     /// There must be no more.
     pub(crate) fn finish(self) -> Result<()> {
-        match self.next {
-            None => Ok(()),
-            Some(_) => Err(Error::Malformed("an element that is not known, or misplaced")),
+        match self.is_at_child {
+            false => Ok(()),
+            true => Err(Error::Malformed("an element that is not known, or misplaced")),
         }
     }
 }

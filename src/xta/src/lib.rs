@@ -14,6 +14,7 @@
 mod bridge;
 pub mod client;
 pub mod container;
+mod deviations;
 mod element;
 mod error;
 pub mod model;
@@ -23,4 +24,5 @@ pub mod server;
 pub mod v3;
 pub mod v5;
 
+pub use deviations::Rules;
 pub use error::{Error, Exception, Fault, Result};

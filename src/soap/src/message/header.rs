@@ -14,6 +14,10 @@ const OUR_ROLES: [&str; 2] = [
     "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
 ];
 
+/// Reads a block in its place: it is shown the start of each that is for the ultimate receiver and not of WS-Addressing. `true`: the block
+/// is read, and what was left of it is skipped; `false`: nothing was read.
+pub(super) type TakeBlock<'a, R> = &'a mut dyn FnMut(&mut Reader<R>) -> Result<bool>;
+
 /// The header of a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Header {
@@ -32,7 +36,7 @@ pub struct Block {
     pub local: String,
     /// It must be understood, or the message refused.
     pub must_understand: bool,
-    /// The element: it stands alone and declares its namespaces.
+    /// The element: it stands alone and declares its namespaces. Empty if whoever read the header has taken it there.
     pub xml: String,
 }
 
@@ -53,13 +57,20 @@ impl Header {
         }
     }
 
-    /// Reads an envelope up to and with the start of its body.
-    pub(super) fn read<R: BufRead>(reader: &mut Reader<R>, most_bytes: usize) -> Result<Self> {
+    /// Reads an envelope up to and with the start of its body; `take` reads blocks in their places.
+    pub(super) fn read<R: BufRead>(
+        reader: &mut Reader<R>,
+        most_bytes: usize,
+        take: TakeBlock<'_, R>,
+    ) -> Result<Self> {
         open_envelope(reader)?;
         let mut header = Header::default();
         let mut next = next_child(reader)?;
         if next == Child::Header {
-            header.read_blocks(reader, most_bytes)?;
+            // So that no block is read, or skipped, much farther than a header may go.
+            reader.limit_ahead(Some(most_bytes as u64));
+            header.read_blocks(reader, most_bytes, take)?;
+            reader.limit_ahead(None);
             next = next_child(reader)?;
         }
         match next {
@@ -68,7 +79,12 @@ impl Header {
         }
     }
 
-    fn read_blocks<R: BufRead>(&mut self, reader: &mut Reader<R>, most_bytes: usize) -> Result<()> {
+    fn read_blocks<R: BufRead>(
+        &mut self,
+        reader: &mut Reader<R>,
+        most_bytes: usize,
+        take: TakeBlock<'_, R>,
+    ) -> Result<()> {
         let begin = reader.consumed();
         // What the blocks take in memory, which may be more than on the wire: each repeats the namespaces in scope.
         let mut held = 0;
@@ -81,7 +97,7 @@ impl Header {
                 return Ok(());
             }
             if !self.addressing_takes(reader)? {
-                let block = read_block(reader, most_bytes - held)?;
+                let block = read_block(reader, most_bytes - held, take)?;
                 held += block.as_ref().map_or(0, |block| block.xml.len());
                 self.blocks.extend(block);
             }
@@ -109,7 +125,11 @@ fn is_for_us<R: BufRead>(reader: &Reader<R>) -> bool {
 }
 
 /// Reads the block whose start was read last. One for others is passed over.
-fn read_block<R: BufRead>(reader: &mut Reader<R>, most_bytes: usize) -> Result<Option<Block>> {
+fn read_block<R: BufRead>(
+    reader: &mut Reader<R>,
+    most_bytes: usize,
+    take: TakeBlock<'_, R>,
+) -> Result<Option<Block>> {
     let start = reader.current();
     let namespace = start.namespace().ok_or(Error::Message { rule: "a header block without a namespace" })?;
     let (namespace, local) = (namespace.to_owned(), start.local().to_owned());
@@ -118,12 +138,27 @@ fn read_block<R: BufRead>(reader: &mut Reader<R>, most_bytes: usize) -> Result<O
         Some("true" | "1") => true,
         Some(_) => return Err(Error::Message { rule: "mustUnderstand is neither true nor false" }),
     };
-    let is_for_us = is_for_us(reader);
-    let xml = match reader.copy_element(most_bytes) {
-        Err(xml::Error::Limit { .. }) => return Err(Error::Limit { limit: "size of the header" }),
-        xml => xml?,
-    };
-    Ok(is_for_us.then_some(Block { namespace, local, must_understand, xml }))
+    if !is_for_us(reader) {
+        reader.skip()?;
+        return Ok(None);
+    }
+    let mut block = Block { namespace, local, must_understand, xml: String::new() };
+    if !taken(reader, take)? {
+        block.xml = reader.copy_element(most_bytes)?;
+    }
+    Ok(Some(block))
+}
+
+/// Whether `take` has read the block whose start was read last. Then its end was read, too.
+fn taken<R: BufRead>(reader: &mut Reader<R>, take: TakeBlock<'_, R>) -> Result<bool> {
+    let depth = reader.depth();
+    let fence = reader.confine();
+    let is_taken = take(reader)?;
+    while is_taken && reader.depth() >= depth {
+        reader.next()?;
+    }
+    reader.release(fence);
+    Ok(is_taken)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -173,7 +173,23 @@ impl<R: Read> Incoming<R> {
     /// # Errors
     /// [`Error::VersionMismatch`] for SOAP 1.1, [`Error::Addressing`] for a header of WS-Addressing that stands twice.
     pub fn header(&mut self) -> Result<Header> {
-        Header::read(&mut self.reader, self.header_bytes)
+        self.header_with(|_| Ok(false))
+    }
+
+    /// The same; blocks that are no addressing are shown to `take`, which may read them where they stand. It is given the reader behind
+    /// the start of a block and says whether it has taken it; what it leaves of it is skipped.
+    ///
+    /// # Errors
+    /// Those of [`header`](Incoming::header); what `take` says.
+    pub fn header_with(
+        &mut self,
+        mut take: impl FnMut(&mut Reader<Input<R>>) -> Result<bool>,
+    ) -> Result<Header> {
+        let header = Header::read(&mut self.reader, self.header_bytes, &mut take);
+        header.map_err(|error| match error {
+            Error::Xml(xml::Error::Limit { .. }) => Error::Limit { limit: "size of the header" },
+            error => error,
+        })
     }
 
     /// Which operation is meant: the action of the media types, else that of WS-Addressing.

@@ -11,7 +11,7 @@ mod outgoing;
 pub use header::{Block, Header};
 pub use incoming::{Incoming, Input, Limits, open};
 pub(crate) use outgoing::begin_envelope;
-pub use outgoing::{Outgoing, Package, content_type};
+pub use outgoing::{NewBlock, Outgoing, Package, content_type};
 
 /// Media type of a SOAP 1.2 envelope.
 const SOAP_XML: &str = "application/soap+xml";

@@ -2,7 +2,10 @@
 
 use std::io::Write;
 
+use xml::{escape_text, is_character};
+
 use super::{SOAP_XML, XOP_XML};
+use crate::addressing::ADDRESSING;
 use crate::envelope::{SOAP_12, check_fragment};
 use crate::mime::{self, Boundary, NewPart, Related};
 use crate::{Error, Result};
@@ -10,15 +13,42 @@ use crate::{Error, Result};
 /// Content-ID of the root part of a package that we write.
 const ROOT_ID: &str = "envelope@soap";
 
+/// A header block that can be written: an element that declares its namespaces itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBlock(pub(crate) String);
+
+impl NewBlock {
+    /// An element that is XML already.
+    ///
+    /// # Errors
+    /// If it could break out of the header.
+    pub fn checked(xml: String) -> Result<Self> {
+        check_fragment(&xml)?;
+        Ok(NewBlock(xml))
+    }
+
+    /// An element of WS-Addressing with a prefix that is declared nowhere else, and a text.
+    pub(crate) fn addressing(name: &str, text: &str) -> Result<Self> {
+        if !text.chars().all(is_character) {
+            return Err(Error::Write { rule: "a character that XML does not allow" });
+        }
+        let mut xml = format!("<wsa:{name} xmlns:wsa=\"{ADDRESSING}\">");
+        escape_text(text, &mut xml);
+        xml.push_str("</wsa:");
+        xml.push_str(name);
+        xml.push('>');
+        Ok(NewBlock(xml))
+    }
+}
+
 /// An envelope that is being written.
 pub struct Outgoing<W: Write> {
     writer: xml::Writer<W>,
 }
 
 impl<W: Write> Outgoing<W> {
-    /// Begins an envelope and its body. The blocks, such as [`crate::addressing::Reply::blocks`], are elements that
-    /// declare their namespaces themselves. Give it a buffered sink: it writes small pieces.
-    pub fn new(sink: W, blocks: &[String]) -> Result<Self> {
+    /// Begins an envelope and its body. Give it a buffered sink: it writes small pieces.
+    pub fn new(sink: W, blocks: &[NewBlock]) -> Result<Self> {
         let mut writer = xml::Writer::new(sink)?;
         begin_envelope(&mut writer, blocks)?;
         Ok(Outgoing { writer })
@@ -38,13 +68,12 @@ impl<W: Write> Outgoing<W> {
 }
 
 /// Writes an envelope up to and with the start of its body, with the prefix `soap`.
-pub(crate) fn begin_envelope<W: Write>(writer: &mut xml::Writer<W>, blocks: &[String]) -> Result<()> {
-    blocks.iter().try_for_each(|block| check_fragment(block))?;
+pub(crate) fn begin_envelope<W: Write>(writer: &mut xml::Writer<W>, blocks: &[NewBlock]) -> Result<()> {
     writer.start("soap:Envelope", &[("xmlns:soap", SOAP_12)])?;
     if !blocks.is_empty() {
         writer.start("soap:Header", &[])?;
-        for block in blocks {
-            writer.fragment(block)?;
+        for NewBlock(xml) in blocks {
+            writer.fragment(xml)?;
         }
         writer.end()?;
     }

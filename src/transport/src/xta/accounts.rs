@@ -114,12 +114,6 @@ impl Accounts {
         self.entries.iter().flat_map(|entry| entry.certificates.iter().cloned()).collect()
     }
 
-    /// Whether any account of a certificate takes what the schema does not allow: how its requests are read until it is known which of
-    /// them speaks, and by whose rules they are judged.
-    pub(super) fn is_lenient(&self, certificate: Option<&Certificate>) -> bool {
-        certificate.is_some_and(|certificate| self.of(certificate).any(|entry| entry.lenient))
-    }
-
     /// Whether it may take long to judge a certificate: a responder is asked.
     pub(super) fn may_wait(&self) -> bool {
         self.inspector.0.asks()

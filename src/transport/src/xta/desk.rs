@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use ::xta::Result;
 use ::xta::model::{Availability, MetaData, Party, Report};
+use ::xta::server::Backend;
 use ::xta::server::backend::{Fetched, Listed, Receiving, Selector, Way};
-use ::xta::server::{Backend, Rules};
+use ::xta::{Result, Rules};
 use model::Caller;
 use seal::x509::Certificate;
 
@@ -41,8 +41,8 @@ impl Backend for Desk {
         Ok(account)
     }
 
-    fn rules(&self, caller: &Account) -> Option<Rules> {
-        Some(if caller.lenient { Rules::Lenient } else { Rules::Strict })
+    fn rules(&self, caller: &Account) -> Rules {
+        if caller.lenient { Rules::Lenient } else { Rules::Strict }
     }
 
     async fn create_message_id(&self, caller: &Account) -> Result<String> {

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::sync::{Arc, OnceLock};
 
 use ::xta::model::Version;
-use ::xta::server::{self, Answer, Done, Port, Rules};
+use ::xta::server::{self, Answer, Done, Port};
 use ::xta::{v3, v5};
 use axum::Router;
 use axum::body::Body;
@@ -96,13 +96,10 @@ impl Inner {
         is_whole: bool,
     ) -> Done {
         let Heads { certificate, content_type, accept } = heads;
-        let rules =
-            if self.accounts.is_lenient(certificate.as_ref()) { Rules::Lenient } else { Rules::Strict };
-        let settings = server::Settings { rules, ..self.settings };
         let (accounts, boxes) = (Arc::clone(&self.accounts), Arc::clone(&self.boxes));
         let desk = Desk { accounts, boxes, certificate, is_whole, caller: OnceLock::new() };
         let request = server::Request { port, content_type, accept, body: &mut body };
-        let done = server::carry_out(&desk, request, &settings).await;
+        let done = server::carry_out(&desk, request, &self.settings).await;
         if let Some(error) = done.refusal() {
             // What strangers do has no tenant to be noted at; `accounts` has told the log.
             if let Some(caller) = desk.refused().filter(|_| !error.is_ours()) {

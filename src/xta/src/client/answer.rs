@@ -117,7 +117,7 @@ pub(super) fn entries<R: BufRead>(
     read: fn(&str) -> Result<MetaData>,
 ) -> Result<Vec<MetaData>> {
     let mut entries = Vec::new();
-    while element::child(reader)?.is_some() {
+    while element::child(reader)? {
         if entries.len() == MANY {
             return Err(Error::Malformed("too many elements of one name"));
         }
@@ -142,7 +142,7 @@ fn first_id(document: &str, (namespace, local): (&str, &str)) -> Result<Option<S
             xml::Event::Eof => return Ok(None),
             _ => continue,
         }
-        if Element::current(&reader).is(namespace, local) {
+        if element::is(&reader, namespace, local) {
             return element::id(&mut reader).map(Some);
         }
     }

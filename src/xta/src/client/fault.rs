@@ -42,13 +42,14 @@ pub(super) fn read(fault: &soap::fault::Fault, operation: Operation) -> Error {
 fn find(document: &str, operation: Operation) -> Result<Option<Fault>> {
     let mut reader = Reader::new(document.as_bytes(), xml::Limits::default());
     reader.next()?;
-    while let Some(child) = element::child(&mut reader)? {
-        let inside = reader.copy_element(document.len())?;
+    while element::child(&mut reader)? {
         let is_own = |exception: &Exception| match operation {
-            Operation::V3(_) => child.is(XTA, v3::fault::element(*exception)),
-            Operation::V5(_) => child.is(CORE, v5::names::element(*exception)),
+            Operation::V3(_) => element::is(&reader, XTA, v3::fault::element(*exception)),
+            Operation::V5(_) => element::is(&reader, CORE, v5::names::element(*exception)),
         };
-        if let Some(exception) = EXCEPTIONS.into_iter().find(is_own) {
+        let exception = EXCEPTIONS.into_iter().find(is_own);
+        let inside = reader.copy_element(document.len())?;
+        if let Some(exception) = exception {
             return Ok(Some(meant(exception, code(&inside)?, operation)));
         }
     }

@@ -15,7 +15,7 @@ use std::io::{self, BufWriter, Read, Write};
 use seal::xmlenc::{Plaintext, Staging};
 use soap::addressing::{self, message_id};
 pub use soap::message::Limits;
-use soap::message::{Outgoing, Package, content_type};
+use soap::message::{NewBlock, Outgoing, Package, content_type};
 
 mod answer;
 mod fault;
@@ -129,7 +129,7 @@ impl Client {
             Version::V3 => vec![v3::request::block(&self.party, call.meta())?],
             Version::V5 => v5::request::blocks(&self.party, call.meta(), &mut ids)?,
         };
-        blocks.extend(head.blocks());
+        blocks.extend(head.blocks()?);
         let sink = BufWriter::new(Staging::new(MEMORY, u64::MAX));
         let (content_type, sink) = match self.as_packages {
             true => self.in_parts(sink, &blocks, call, &mut ids)?,
@@ -146,7 +146,7 @@ impl Client {
     fn in_parts<W: Write>(
         &self,
         sink: W,
-        blocks: &[String],
+        blocks: &[NewBlock],
         call: &Call<'_>,
         ids: &mut Ids,
     ) -> Result<(String, W)> {
@@ -163,7 +163,7 @@ impl Client {
     fn write_envelope<W: Write>(
         &self,
         sink: W,
-        blocks: &[String],
+        blocks: &[NewBlock],
         (call, in_package): (&Call<'_>, bool),
         ids: &mut Ids,
     ) -> Result<W> {

@@ -6,7 +6,7 @@ use soap::envelope::SOAP_12;
 use soap::message::{Header, Incoming, Limits};
 
 use super::{Request, fault, v3, v5};
-use crate::element::{self, Element};
+use crate::element;
 use crate::model::{Availability, Content, MetaData, Party, Report, Version};
 use crate::server::Operation;
 use crate::server::backend::{Listed, Position, Rest, Taking};
@@ -192,10 +192,10 @@ impl<R: Read> Reply<R> {
     /// Begins the child of the body, which has this name in version 3 and the other one in version 5.
     fn begin(&mut self, (namespace, local): (&str, &str), core: &str) -> Result<()> {
         let is_there = self.incoming.child()? && {
-            let child = Element::current(self.incoming.body());
+            let body = self.incoming.body();
             match self.operation {
-                Operation::V3(_) => child.is(namespace, local),
-                Operation::V5(_) => child.is(CORE, core),
+                Operation::V3(_) => element::is(body, namespace, local),
+                Operation::V5(_) => element::is(body, CORE, core),
             }
         };
         match is_there {

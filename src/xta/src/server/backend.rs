@@ -7,9 +7,8 @@ use std::pin::Pin;
 
 use xml::value::DateTime;
 
-use crate::Result;
 use crate::model::{Availability, Content, MetaData, Party, Report};
-use crate::v3::metadata::Rules;
+use crate::{Result, Rules};
 
 /// An account's mailboxes and messages.
 pub trait Backend: Send + Sync {
@@ -23,11 +22,8 @@ pub trait Backend: Send + Sync {
     /// 9010 to 9014.
     fn caller(&self, party: Option<&Party>) -> Result<Self::Caller>;
 
-    /// How exactly the requests of a caller must follow the schemas; absent: as the settings say.
-    fn rules(&self, caller: &Self::Caller) -> Option<Rules> {
-        let _ = caller;
-        None
-    }
+    /// How exactly the requests of a caller must follow the schemas.
+    fn rules(&self, caller: &Self::Caller) -> Rules;
 
     /// Issues a message id to the caller.
     ///

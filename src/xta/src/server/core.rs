@@ -3,12 +3,16 @@
 
 use std::io::Read;
 
+use soap::message::Input;
+use xml::Reader;
+
 use super::Backend;
 use super::backend::{Reply, Selector, Way, Wish};
-use super::operations::{Body, Exchange, Outcome, in_block, of_container};
+use super::operations::{Body, Exchange, Outcome, of_container};
+use crate::deviations::Deviations;
 use crate::model::Version;
 use crate::v5::names::{CORE, OLDER, Operation};
-use crate::v5::{answer, metadata, request};
+use crate::v5::{answer, request};
 use crate::{Fault, Result, container};
 
 /// Header blocks that are known, by namespace and local name.
@@ -27,8 +31,7 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
                 Ok(Body::MessageId(backend.create_message_id(&caller).await?).into())
             }
             Operation::GetTransportReport => {
-                let id = request::message_id(self.incoming.body(), self.rules)?;
-                self.incoming.finish()?;
+                let id = self.by_rules(request::message_id)?;
                 Ok(Body::Report(Box::new(backend.report(&caller, &id).await?)).into())
             }
             Operation::LookupService => {
@@ -50,14 +53,12 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
     /// What concerns a message box.
     async fn visit_v5(&mut self, operation: Operation, caller: &B::Caller) -> Result<Outcome> {
         if operation == Operation::GetStatusList {
-            let (selector, most) = request::selector(self.incoming.body(), self.rules)?;
-            self.incoming.finish()?;
+            let (selector, most) = self.by_rules(request::selector)?;
             let listed = self.backend.list(caller, &selector, most).await?;
             let blocks = vec![answer::position_block(&listed.position)?];
             return Ok(Outcome { blocks, body: Body::StatusList(listed.entries) });
         }
-        let id = request::fetch(self.incoming.body(), self.rules)?;
-        self.incoming.finish()?;
+        let id = self.by_rules(request::fetch)?;
         if operation == Operation::Close {
             self.backend.close(caller, &[id], "").await?;
             return Ok(Body::Empty.into());
@@ -70,24 +71,30 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
 
     /// Who calls. From here on the rules are the caller's.
     fn party(&mut self) -> Result<B::Caller> {
-        let block = self.core_block("Party")?.ok_or(Fault::NO_PARAMETERS)?;
-        let party = in_block(block, metadata::read_party)?;
+        let party = self.said.party.said()?.ok_or(Fault::NO_PARAMETERS)?.value;
         if !party.extensions.is_empty() {
             return Err(Fault::EXTENSION.into());
         }
         let caller = self.backend.caller(Some(&party))?;
-        self.rules = self.rules_of(&caller);
+        self.rules = self.backend.rules(&caller);
         Ok(caller)
     }
 
-    fn core_block(&self, local: &str) -> Result<Option<&str>> {
-        self.block_of(&[CORE, OLDER], local)
+    /// Reads a request to its end, and judges it by the rules of its caller.
+    fn by_rules<T>(
+        &mut self,
+        read: impl FnOnce(&mut Reader<Input<R>>, &Deviations) -> Result<T>,
+    ) -> Result<T> {
+        let seen = Deviations::default();
+        let asked = read(self.incoming.body(), &seen)?;
+        seen.judge(self.rules)?;
+        self.incoming.finish()?;
+        Ok(asked)
     }
 
     /// Takes in a message.
     async fn take_v5(&mut self, caller: &B::Caller, way: Way) -> Result<Option<Reply>> {
-        let block = self.core_block("MessageMetaData")?.ok_or(Fault::NO_PARAMETERS)?;
-        let meta = in_block(block, |reader| metadata::read(reader, self.rules))?;
+        let meta = self.said.meta.said()?.ok_or(Fault::NO_PARAMETERS)?.judged(self.rules)?;
         let mut receiving = self.backend.begin(caller, &meta, way).await?;
         let limits = container::Limits::default();
         let read = container::read(&mut self.incoming, &mut *receiving, &limits, Version::V5);

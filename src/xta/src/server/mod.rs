@@ -6,6 +6,7 @@
 //! | [`backend`] | what a server has to remember and to decide |
 //! | `operations` | the operations of version 3, one after the other |
 //! | `core` | those of version 5 |
+//! | `said` | what the header of a request says |
 //! | `reply` | answers and faults, bare or as a package |
 
 use std::io::Read;
@@ -18,15 +19,16 @@ pub mod backend;
 mod core;
 mod operations;
 mod reply;
+mod said;
 
-pub use crate::v3::metadata::Rules;
 pub use backend::Backend;
 
 use crate::model::Version;
 use crate::v3::names::{META, OSCI};
-use crate::{Error, Fault, Result, v3, v5};
+use crate::{Error, Fault, Result, Rules, v3, v5};
 use operations::{Body, Exchange, Outcome};
 use reply::Frame;
+use said::Said;
 
 /// Header blocks of version 3 that are known, by namespace and local name. The last one is not looked at: some send it in a form that no schema
 /// allows.
@@ -138,8 +140,6 @@ pub struct Answer {
 /// How requests are read.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// How exactly metadata must follow the schema.
-    pub rules: Rules,
     /// The headers of WS-Addressing must be there, as the standard demands.
     pub needs_addressing: bool,
     /// How large a request may be.
@@ -148,7 +148,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { rules: Rules::Strict, needs_addressing: true, limits: Limits::default() }
+        Settings { needs_addressing: true, limits: Limits::default() }
     }
 }
 
@@ -212,19 +212,20 @@ async fn respond<B: Backend, R: Read + Send>(
 ) -> Result<Outcome> {
     let limits = limits(request.port, settings.limits);
     let mut incoming = soap::message::open(&request.content_type, request.body, limits)?;
-    let header = incoming.header()?;
+    let mut said = Said::new(request.port.version());
+    let header = incoming.header_with(|reader| said.take(reader).map(|()| true))?;
     frame.relates_to = header.addressing.message_id.clone().filter(|id| !id.is_empty());
     let operation = operation(&incoming, &header, request.port)?;
     frame.operation = Some(operation);
     check_addressing(&header.addressing, settings)?;
-    let mut exchange = Exchange { backend, incoming, header, rules: settings.rules };
+    let mut exchange = Exchange { backend, incoming, said, rules: Rules::Strict };
     match operation {
         Operation::V3(operation) => {
-            exchange.header.check_understood(&KNOWN)?;
+            header.check_understood(&KNOWN)?;
             exchange.carry_out(operation).await
         }
         Operation::V5(operation) => {
-            exchange.header.check_understood(&core::KNOWN)?;
+            header.check_understood(&core::KNOWN)?;
             exchange.carry_out_v5(operation).await
         }
     }

@@ -2,17 +2,18 @@
 
 use std::io::{Read, Write};
 
-use soap::message::{Header, Incoming};
-use xml::{Reader, Writer};
+use soap::message::{Incoming, NewBlock};
+use xml::Writer;
 
 use super::Backend;
 use super::backend::{Contents, Fetched, Listed, Way, Wish};
+use super::said::Said;
+use crate::deviations::Deviations;
 use crate::model::{Availability, MetaData, Party, Report, Version};
 use crate::v3::answer;
-use crate::v3::metadata::{self, Rules};
-use crate::v3::names::{META, Operation};
+use crate::v3::names::Operation;
 use crate::v3::request::{self, ListForm};
-use crate::{Error, Fault, Result, container, v5};
+use crate::{Error, Fault, Result, Rules, container, v5};
 
 /// What an iterator ends with whose list has the form `MsgAttributes`.
 const IN_ATTRIBUTES: &str = ":MsgAttributes";
@@ -21,14 +22,14 @@ const IN_ATTRIBUTES: &str = ":MsgAttributes";
 pub(super) struct Exchange<'a, B, R: Read> {
     pub(super) backend: &'a B,
     pub(super) incoming: Incoming<R>,
-    pub(super) header: Header,
+    pub(super) said: Said,
     pub(super) rules: Rules,
 }
 
 /// What an answer holds.
 pub(super) struct Outcome {
     /// Header blocks.
-    pub(super) blocks: Vec<String>,
+    pub(super) blocks: Vec<NewBlock>,
     pub(super) body: Body,
 }
 
@@ -85,36 +86,11 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
 
     /// Who calls; the header that says for whom is optional. From here on the rules are the caller's.
     fn caller(&mut self) -> Result<B::Caller> {
-        let block = self.block("Author")?;
-        let party = block.map(|block| in_block(block, |reader| metadata::read_party(reader, self.rules)));
-        let caller = self.backend.caller(party.transpose()?.as_ref())?;
-        let rules = self.rules_of(&caller);
-        if let Some(block) = block.filter(|_| rules != self.rules) {
-            in_block(block, |reader| metadata::read_party(reader, rules))?;
-        }
-        self.rules = rules;
+        let party = self.said.party.said()?;
+        let caller = self.backend.caller(party.as_ref().map(|party| &party.value))?;
+        self.rules = self.backend.rules(&caller);
+        party.map(|party| party.judged(self.rules)).transpose()?;
         Ok(caller)
-    }
-
-    /// How exactly this caller's requests must follow the schemas.
-    pub(super) fn rules_of(&self, caller: &B::Caller) -> Rules {
-        self.backend.rules(caller).unwrap_or(self.rules)
-    }
-
-    fn block(&self, local: &str) -> Result<Option<&str>> {
-        self.block_of(&[META], local)
-    }
-
-    /// The header block with this name. Of two, others could read the other one.
-    pub(super) fn block_of(&self, namespaces: &[&str], local: &str) -> Result<Option<&str>> {
-        let is_named = |block: &&soap::message::Block| {
-            namespaces.contains(&block.namespace.as_str()) && block.local == local
-        };
-        let mut named = self.header.blocks.iter().filter(is_named);
-        match (named.next(), named.next()) {
-            (_, Some(_)) => Err(Error::Malformed("a header block stands twice")),
-            (block, None) => Ok(block.map(|block| block.xml.as_str())),
-        }
     }
 
     async fn manage(&mut self, operation: Operation, caller: &B::Caller) -> Result<Outcome> {
@@ -125,7 +101,9 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
                 Ok(Body::MessageId(self.backend.create_message_id(caller).await?).into())
             }
             Operation::LookupService => {
-                let asked = request::lookup(self.incoming.body(), self.rules)?;
+                let seen = Deviations::default();
+                let asked = request::lookup(self.incoming.body(), &seen)?;
+                seen.judge(self.rules)?;
                 self.look_up(caller, asked).await
             }
             Operation::GetTransportReport => {
@@ -206,13 +184,9 @@ impl<B: Backend, R: Read> Exchange<'_, B, R> {
     }
 
     async fn send(&mut self, wish: Wish) -> Result<Outcome> {
-        let block = self.block("MessageMetaData")?.ok_or(Fault::NO_PARAMETERS)?;
-        let mut meta = in_block(block, |reader| metadata::read(reader, self.rules))?;
-        let caller = self.backend.caller(Some(&meta.author))?;
-        let rules = self.rules_of(&caller);
-        if rules != self.rules {
-            meta = in_block(block, |reader| metadata::read(reader, rules))?;
-        }
+        let meta = self.said.meta.said()?.ok_or(Fault::NO_PARAMETERS)?;
+        let caller = self.backend.caller(Some(&meta.value.author))?;
+        let meta = meta.judged(self.backend.rules(&caller))?;
         let mut receiving = self.backend.begin(&caller, &meta, Way::Sent(wish)).await?;
         let limits = container::Limits::default();
         let read = container::read(&mut self.incoming, &mut *receiving, &limits, Version::V3);
@@ -235,16 +209,6 @@ pub(super) fn of_container(error: Error) -> Error {
         }
         error => error,
     }
-}
-
-/// Reads a header block, which is a document of its own.
-pub(super) fn in_block<'a, T>(
-    block: &'a str,
-    read: impl FnOnce(&mut Reader<&'a [u8]>) -> Result<T>,
-) -> Result<T> {
-    let mut reader = Reader::new(block.as_bytes(), xml::Limits::default());
-    reader.next()?;
-    read(&mut reader)
 }
 
 /// A list in the form that was asked for, which its iterator names: it goes on like that.

@@ -7,7 +7,7 @@ use seal::xmlenc::Staging;
 use soap::addressing::{ADDRESSING, Reply, message_id};
 use soap::envelope::Version::Soap12;
 use soap::fault::{Code, Fault as SoapFault, Subcode};
-use soap::message::{Outgoing, Package, content_type};
+use soap::message::{NewBlock, Outgoing, Package, content_type};
 use soap::mime;
 
 use super::backend::Contents;
@@ -87,10 +87,10 @@ impl Frame {
         }
     }
 
-    fn reply_blocks(&self, action: &str) -> Result<Vec<String>> {
+    fn reply_blocks(&self, action: &str) -> Result<Vec<NewBlock>> {
         let message_id = message_id(seal::random_bytes()?);
         let reply = Reply { action, relates_to: self.relates_to.as_deref(), message_id: &message_id };
-        Ok(reply.blocks())
+        Ok(reply.blocks()?)
     }
 
     /// An envelope that has no parts, in a package if the request was one.
@@ -104,7 +104,7 @@ impl Frame {
     }
 
     /// A package: the envelope with the container, then each content as it is.
-    fn in_parts(&self, blocks: &[String], contents: &dyn Contents, is_reply: bool) -> Result<Answer> {
+    fn in_parts(&self, blocks: &[NewBlock], contents: &dyn Contents, is_reply: bool) -> Result<Answer> {
         package(200, |parts| {
             let mut envelope = Outgoing::new(&mut *parts, blocks)?;
             match is_reply {
@@ -161,7 +161,7 @@ fn package(status: u16, write: impl FnOnce(&mut mime::Writer<Sink>) -> Result<()
     staged(status, package.content_type()?, parts.finish()?)
 }
 
-fn write_envelope(sink: &mut dyn Write, blocks: &[String], body: &Body, version: Version) -> Result<()> {
+fn write_envelope(sink: &mut dyn Write, blocks: &[NewBlock], body: &Body, version: Version) -> Result<()> {
     let mut envelope = Outgoing::new(sink, blocks)?;
     match body {
         Body::Contents(contents) => container::write(envelope.body(), &**contents, false, version)?,

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use soap::message::NewBlock;
 use xml::Writer;
 use xml::value::DateTime;
 
@@ -149,13 +150,13 @@ fn delivery_time(meta: &MetaData) -> Result<&DateTime> {
 }
 
 /// `MessageMetaData` as a header block.
-pub(crate) fn meta_block(meta: &MetaData) -> Result<String> {
-    block(|writer| metadata::write(writer, meta))
+pub(crate) fn meta_block(meta: &MetaData) -> Result<NewBlock> {
+    header_block(|writer| metadata::write(writer, meta))
 }
 
 /// `MsgBoxResponse`, a header block.
-pub(crate) fn position_block(position: &Position) -> Result<String> {
-    block(|writer| {
+pub(crate) fn position_block(position: &Position) -> Result<NewBlock> {
+    header_block(|writer| {
         let attributes = [("xmlns:o", OSCI), ("MsgBoxRequestID", position.iterator.as_str())];
         writer.start("o:MsgBoxResponse", &attributes)?;
         match position.rest {
@@ -173,6 +174,11 @@ pub(crate) fn position_block(position: &Position) -> Result<String> {
         }
         Ok(writer.end()?)
     })
+}
+
+/// What is written as a header block.
+pub(crate) fn header_block(write: impl FnOnce(&mut Writer<Vec<u8>>) -> Result<()>) -> Result<NewBlock> {
+    Ok(NewBlock::checked(block(write)?)?)
 }
 
 /// What is written as an element by itself.

@@ -5,8 +5,9 @@ use std::io::BufRead;
 
 use xml::{Event, Form, Limits, Node, Reader, Start, Writer, canonical_document};
 
-use super::metadata::{self, Rules};
+use super::metadata;
 use super::names::META;
+use crate::deviations::Deviations;
 use crate::model::MetaData;
 use crate::{Error, Result};
 
@@ -90,7 +91,7 @@ pub fn read(document: impl BufRead) -> Result<MetaData> {
     for _ in 0..2 {
         match reader.next_node()? {
             Node::Start(start) if start.is(META, LOCAL) => {
-                return metadata::read(&mut reader, Rules::Lenient);
+                return metadata::read(&mut reader, &Deviations::default());
             }
             Node::Start(_) => {}
             _ => break,

@@ -7,6 +7,7 @@ use xml::value::Boolean;
 use xml::{Reader, Writer};
 
 use super::names::{META, WSA, WSSE};
+use crate::deviations::Deviations;
 use crate::element::{self, Children, Element};
 use crate::model::{DeliveryAttributes, Key, MetaData, Party, Scenario};
 use crate::{Error, Result, bridge};
@@ -21,31 +22,22 @@ const TOKEN_USES: [&str; 3] = ["AUTHENTICATION", "ENCRYPTION", "SIGNATURE"];
 /// Receipts that may be asked for.
 const RECEIPTS: [&str; 6] = ["Submission", "Relay", "Delivery", "Fetch", "Reception", "ReceiptTo"];
 
-/// How exactly metadata must follow the schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rules {
-    /// To the letter.
-    Strict,
-    /// As some in the field write it: without a scheme of an identifier, without a scenario.
-    Lenient,
-}
-
 /// Reads the metadata whose start the reader has just read.
-pub(crate) fn read<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<MetaData> {
-    let mut meta = read_own(reader, rules)?;
+pub(crate) fn read<R: BufRead>(reader: &mut Reader<R>, seen: &Deviations) -> Result<MetaData> {
+    let mut meta = read_own(reader, seen)?;
     bridge::from_v3(&mut meta)?;
     Ok(meta)
 }
 
 /// The same, without what version 5 alone has.
-pub(crate) fn read_own<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<MetaData> {
+pub(crate) fn read_own<R: BufRead>(reader: &mut Reader<R>, seen: &Deviations) -> Result<MetaData> {
     let mut meta = MetaData { is_test: flag(&Element::current(reader), "TestMsg")?, ..MetaData::default() };
     let mut children = Children::of(reader, META)?;
     meta.delivery = children.required("DeliveryAttributes", |reader, _| read_delivery(reader))?;
-    children.required("Originators", |reader, _| read_originators(reader, &mut meta, rules))?;
-    children.required("Destinations", |reader, _| read_destinations(reader, &mut meta, rules))?;
+    children.required("Originators", |reader, _| read_originators(reader, &mut meta, seen))?;
+    children.required("Destinations", |reader, _| read_destinations(reader, &mut meta, seen))?;
     children.required("MsgIdentification", |reader, _| read_identification(reader, &mut meta))?;
-    children.required("Qualifier", |reader, _| read_qualifier(reader, &mut meta, rules))?;
+    children.required("Qualifier", |reader, _| read_qualifier(reader, &mut meta, seen))?;
     let properties = children.optional("MessageProperties", |reader, _| read_properties(reader))?;
     meta.properties = properties.unwrap_or_default();
     meta.size = children.optional("MsgSize", |reader, _| positive(&element::text(reader)?))?;
@@ -86,20 +78,28 @@ fn read_delivery<R: BufRead>(reader: &mut Reader<R>) -> Result<DeliveryAttribute
     Ok(delivery)
 }
 
-fn read_originators<R: BufRead>(reader: &mut Reader<R>, meta: &mut MetaData, rules: Rules) -> Result<()> {
+fn read_originators<R: BufRead>(
+    reader: &mut Reader<R>,
+    meta: &mut MetaData,
+    seen: &Deviations,
+) -> Result<()> {
     let mut children = Children::of(reader, META)?;
-    meta.author = children.required("Author", |reader, _| read_party(reader, rules))?;
-    meta.sender = children.optional("Sender", |reader, _| read_party(reader, rules))?;
-    meta.reply_to = children.optional("ReplyTo", |reader, _| read_party(reader, rules))?;
+    meta.author = children.required("Author", |reader, _| read_party(reader, seen))?;
+    meta.sender = children.optional("Sender", |reader, _| read_party(reader, seen))?;
+    meta.reply_to = children.optional("ReplyTo", |reader, _| read_party(reader, seen))?;
     children.finish()
 }
 
-fn read_destinations<R: BufRead>(reader: &mut Reader<R>, meta: &mut MetaData, rules: Rules) -> Result<()> {
+fn read_destinations<R: BufRead>(
+    reader: &mut Reader<R>,
+    meta: &mut MetaData,
+    seen: &Deviations,
+) -> Result<()> {
     let mut children = Children::of(reader, META)?;
-    meta.reader = children.required("Reader", |reader, _| read_party(reader, rules))?;
+    meta.reader = children.required("Reader", |reader, _| read_party(reader, seen))?;
     children.optional("OtherDestinations", |reader, _| {
         let mut others = Children::of(reader, META)?;
-        let read = |reader: &mut Reader<R>, element: &Element| read_identifier(reader, element, rules);
+        let read = |reader: &mut Reader<R>, element: &Element| read_identifier(reader, element, seen);
         meta.other_readers = others.many("OtherReaders", MANY, read)?;
         meta.cc_readers = others.many("CcReaders", MANY, read)?;
         if meta.other_readers.is_empty() {
@@ -111,10 +111,10 @@ fn read_destinations<R: BufRead>(reader: &mut Reader<R>, meta: &mut MetaData, ru
 }
 
 /// Reads a party (`PartyType`), up to and with its end.
-pub(crate) fn read_party<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<Party> {
+pub(crate) fn read_party<R: BufRead>(reader: &mut Reader<R>, seen: &Deviations) -> Result<Party> {
     let mut children = Children::of(reader, META)?;
     let mut party =
-        children.required("Identifier", |reader, element| read_identifier(reader, element, rules))?;
+        children.required("Identifier", |reader, element| read_identifier(reader, element, seen))?;
     party.tokens = children.many("SecurityToken", TOKENS, read_token)?;
     children.finish()?;
     Ok(party)
@@ -127,11 +127,15 @@ fn read_token<R: BufRead>(reader: &mut Reader<R>, element: &Element) -> Result<S
     }
 }
 
-fn read_identifier<R: BufRead>(reader: &mut Reader<R>, element: &Element, rules: Rules) -> Result<Party> {
+fn read_identifier<R: BufRead>(
+    reader: &mut Reader<R>,
+    element: &Element,
+    seen: &Deviations,
+) -> Result<Party> {
     let (scheme, name, category) =
         (element.filled("type"), element.filled("name"), element.filled("category"));
-    if scheme.is_none() && rules == Rules::Strict {
-        return Err(Error::Malformed("an identifier without type"));
+    if scheme.is_none() {
+        seen.note("an identifier without type");
     }
     Ok(Party { id: element::required_text(reader)?, scheme, name, category, ..Party::default() })
 }
@@ -145,13 +149,13 @@ fn read_identification<R: BufRead>(reader: &mut Reader<R>, meta: &mut MetaData) 
     children.finish()
 }
 
-fn read_qualifier<R: BufRead>(reader: &mut Reader<R>, meta: &mut MetaData, rules: Rules) -> Result<()> {
+fn read_qualifier<R: BufRead>(reader: &mut Reader<R>, meta: &mut MetaData, seen: &Deviations) -> Result<()> {
     let mut children = Children::of(reader, META)?;
     meta.subject = children.optional("Subject", |reader, _| element::verbatim(reader))?;
     meta.service = children.required("Service", |reader, _| element::text(reader))?;
     let scenario = children.optional("BusinessScenario", |reader, _| read_scenario(reader))?;
-    if scenario.is_none() && rules == Rules::Strict {
-        return Err(Error::Malformed("a qualifier without scenario"));
+    if scenario.is_none() {
+        seen.note("a qualifier without scenario");
     }
     meta.scenario = scenario.flatten();
     let (key, schema) = children.required("MessageType", |reader, element| {

@@ -12,6 +12,6 @@
 pub(crate) mod answer;
 pub(crate) mod fault;
 pub mod header;
-pub mod metadata;
+pub(crate) mod metadata;
 pub mod names;
 pub(crate) mod request;

@@ -5,8 +5,9 @@ use std::io::BufRead;
 
 use xml::Reader;
 
-use super::metadata::{self, Rules};
+use super::metadata;
 use super::names::{META, OSCI, WSA, XTA};
+use crate::deviations::Deviations;
 use crate::element::{self, Children, Element};
 use crate::model::Party;
 use crate::server::backend::Selector;
@@ -47,16 +48,18 @@ pub(crate) struct Next {
 /// There is no body.
 pub(crate) fn nothing<R: BufRead>(reader: &mut Reader<R>) -> Result<()> {
     match element::child(reader)? {
-        None => Ok(()),
-        Some(_) => Err(Error::Malformed("a body where none is expected")),
+        false => Ok(()),
+        true => Err(Error::Malformed("a body where none is expected")),
     }
 }
 
 /// The start of the body's child, which has this name.
 pub(crate) fn begin<R: BufRead>(reader: &mut Reader<R>, namespace: &str, local: &str) -> Result<Element> {
-    let child = element::child(reader)?.ok_or(Fault::NO_PARAMETERS)?;
-    match child.is(namespace, local) {
-        true => Ok(child),
+    if !element::child(reader)? {
+        return Err(Fault::NO_PARAMETERS.into());
+    }
+    match element::is(reader, namespace, local) {
+        true => Ok(Element::current(reader)),
         false => Err(Error::Malformed("a body that is not of this operation")),
     }
 }
@@ -71,12 +74,12 @@ pub(crate) fn message_id<R: BufRead>(reader: &mut Reader<R>) -> Result<String> {
 }
 
 /// `LookupServiceRequest`: readers, without their tokens, and the services asked for.
-pub(crate) fn lookup<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<Vec<(Party, String)>> {
+pub(crate) fn lookup<R: BufRead>(reader: &mut Reader<R>, seen: &Deviations) -> Result<Vec<(Party, String)>> {
     begin(reader, XTA, "LookupServiceRequest")?;
     let mut lists = Children::of(reader, XTA)?;
     let asked = lists.many("LookupServiceRequestList", SERVICES, |reader, _| {
         let mut list = Children::of(reader, XTA)?;
-        let asked = list.required("LookupService", |reader, _| read_lookup(reader, rules))?;
+        let asked = list.required("LookupService", |reader, _| read_lookup(reader, seen))?;
         list.finish()?;
         Ok(asked)
     })?;
@@ -87,9 +90,9 @@ pub(crate) fn lookup<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result
     }
 }
 
-fn read_lookup<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<(Party, String)> {
+fn read_lookup<R: BufRead>(reader: &mut Reader<R>, seen: &Deviations) -> Result<(Party, String)> {
     let mut children = Children::of(reader, XTA)?;
-    let mut party = children.required_of(META, "Reader", |reader, _| metadata::read_party(reader, rules))?;
+    let mut party = children.required_of(META, "Reader", |reader, _| metadata::read_party(reader, seen))?;
     let service = children.required("ServiceType", |reader, _| element::text(reader))?;
     children.finish()?;
     party.tokens.clear();

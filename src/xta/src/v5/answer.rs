@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use soap::message::NewBlock;
 use xml::Writer;
 
 use super::metadata::{self, Ids};
@@ -10,7 +11,7 @@ use super::names::CORE;
 use crate::Result;
 use crate::model::{Availability, Key, MetaData, Party, Record, Report, Severity};
 use crate::server::backend::{NoMatch, Position, Rest};
-use crate::v3::answer::{base64, block};
+use crate::v3::answer::{base64, header_block};
 
 /// List of the codes of a report's entries, and its version. Its content is not known to us.
 const RECORD_TYPES: (&str, &str) = ("urn:xoev-de:kosit:codeliste:xta.core.record-type", "1");
@@ -112,13 +113,13 @@ pub(crate) fn status_list<W: Write>(writer: &mut Writer<W>, entries: &[MetaData]
 }
 
 /// `MessageMetaData` as a header block.
-pub(crate) fn meta_block(meta: &MetaData) -> Result<String> {
-    block(|writer| metadata::write(writer, meta, &mut Ids::default()))
+pub(crate) fn meta_block(meta: &MetaData) -> Result<NewBlock> {
+    header_block(|writer| metadata::write(writer, meta, &mut Ids::default()))
 }
 
 /// `MessageMetaDataReply`, a header block: empty if nothing is to be said.
-pub(crate) fn reply_block(meta: Option<&MetaData>) -> Result<String> {
-    block(|writer| {
+pub(crate) fn reply_block(meta: Option<&MetaData>) -> Result<NewBlock> {
+    header_block(|writer| {
         writer.start("c:MessageMetaDataReply", &[("xmlns:c", CORE)])?;
         if let Some(meta) = meta {
             metadata::write(writer, meta, &mut Ids::default())?;
@@ -128,8 +129,8 @@ pub(crate) fn reply_block(meta: Option<&MetaData>) -> Result<String> {
 }
 
 /// `MessageBoxStatus`, a header block.
-pub(crate) fn position_block(position: &Position) -> Result<String> {
-    block(|writer| {
+pub(crate) fn position_block(position: &Position) -> Result<NewBlock> {
+    header_block(|writer| {
         writer.start("c:MessageBoxStatus", &[("xmlns:c", CORE)])?;
         writer.start("c:MessagesRemaining", &[])?;
         match position.rest {

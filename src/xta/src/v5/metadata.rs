@@ -6,9 +6,10 @@ use std::io::{BufRead, Write};
 use xml::{Reader, Writer};
 
 use super::names::{CORE, DS, OLDER};
+use crate::deviations::Deviations;
 use crate::element::{self, Children, Element};
 use crate::model::{DeliveryAttributes, Extension, Key, MetaData, Party, Scenario};
-use crate::v3::metadata::{Rules, positive};
+use crate::v3::metadata::positive;
 use crate::{Error, Result, bridge};
 
 /// Most elements of one name.
@@ -20,14 +21,14 @@ const NO_QUALITY: &str = "kein Serviceprofil angegeben";
 
 /// Ids of one message (`xs:ID`), one after the other.
 #[derive(Debug, Default)]
-pub struct Ids(u32);
+pub(crate) struct Ids(u32);
 
 impl Ids {
     /// What ids begin with that are made here; those of others that begin so are not handed on.
-    pub const PREFIX: &str = "xta-";
+    pub(crate) const PREFIX: &str = "xta-";
 
     /// The next id.
-    pub fn next_id(&mut self) -> String {
+    pub(crate) fn next_id(&mut self) -> String {
         self.0 += 1;
         format!("{}{}", Ids::PREFIX, self.0)
     }
@@ -36,55 +37,61 @@ impl Ids {
 /// Reads the metadata whose start the reader has just read.
 ///
 /// # Errors
-/// [`Error::Malformed`] if they do not follow the schema as exactly as the rules want.
-pub fn read<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<MetaData> {
-    let mut meta = read_own(reader, rules)?;
+/// [`Error::Malformed`] if they do not follow the schema, other than by what is noted.
+pub(crate) fn read<R: BufRead>(reader: &mut Reader<R>, seen: &Deviations) -> Result<MetaData> {
+    let mut meta = read_own(reader, seen)?;
     bridge::from_v5(&mut meta)?;
     Ok(meta)
 }
 
 /// The same, without what version 3 alone has.
-pub(crate) fn read_own<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<MetaData> {
+pub(crate) fn read_own<R: BufRead>(reader: &mut Reader<R>, seen: &Deviations) -> Result<MetaData> {
     let mut meta = MetaData::default();
     let mut children = Children::of(reader, CORE)?;
-    meta.message_id = children.required("XTAMessageID", |reader, it| read_id(reader, it, rules))?;
-    meta.reader = children.required("Reader", |reader, it| read_party_with_id(reader, it, rules))?;
-    children.required("Originators", |reader, _| read_originators(reader, &mut meta, rules))?;
-    children.required("Qualifier", |reader, it| read_qualifier(reader, it, &mut meta, rules))?;
+    meta.message_id = children.required("XTAMessageID", |reader, it| read_id(reader, it, seen))?;
+    meta.reader = children.required("Reader", |reader, it| read_party_with_id(reader, it, seen))?;
+    children.required("Originators", |reader, _| read_originators(reader, &mut meta, seen))?;
+    children.required("Qualifier", |reader, it| read_qualifier(reader, it, &mut meta, seen))?;
     meta.size = children.optional("MessageSize", |reader, _| positive(&element::text(reader)?))?;
-    meta.delivery = children.required("DeliveryAttributes", |reader, _| read_delivery(reader, rules))?;
+    meta.delivery = children.required("DeliveryAttributes", |reader, _| read_delivery(reader, seen))?;
     let quality = children
-        .optional("ServiceQuality", |reader, it| read_quality(reader, it, &mut meta.delivery, rules))?;
-    if rules == Rules::Strict && (meta.size.is_none() || quality.is_none()) {
-        return Err(Error::Malformed("metadata without size or service quality"));
+        .optional("ServiceQuality", |reader, it| read_quality(reader, it, &mut meta.delivery, seen))?;
+    if meta.size.is_none() || quality.is_none() {
+        seen.note("metadata without size or service quality");
     }
     meta.additional_ids =
-        children.many("AdditionalIdentifier", MANY, |reader, it| read_additional(reader, it, rules))?;
-    meta.properties =
-        children.many("MessageProperty", MANY, |reader, it| read_property(reader, it, rules))?;
+        children.many("AdditionalIdentifier", MANY, |reader, it| read_additional(reader, it, seen))?;
+    meta.properties = children.many("MessageProperty", MANY, |reader, it| read_property(reader, it, seen))?;
     meta.extensions = read_extensions(&mut children)?;
     children.finish()?;
     Ok(meta)
 }
 
 /// An element that must have an id.
-fn with_id(element: &Element, rules: Rules) -> Result<()> {
-    match element.filled("id") {
-        None if rules == Rules::Strict => Err(Error::Malformed("an element without its id")),
-        _ => Ok(()),
+fn with_id(element: &Element, seen: &Deviations) {
+    if element.filled("id").is_none() {
+        seen.note("an element without its id");
     }
 }
 
 /// Reads an `XTAMessageID`, up to and with its end.
-pub(crate) fn read_id<R: BufRead>(reader: &mut Reader<R>, element: &Element, rules: Rules) -> Result<String> {
-    with_id(element, rules)?;
+pub(crate) fn read_id<R: BufRead>(
+    reader: &mut Reader<R>,
+    element: &Element,
+    seen: &Deviations,
+) -> Result<String> {
+    with_id(element, seen);
     element::id(reader)
 }
 
-fn read_originators<R: BufRead>(reader: &mut Reader<R>, meta: &mut MetaData, rules: Rules) -> Result<()> {
+fn read_originators<R: BufRead>(
+    reader: &mut Reader<R>,
+    meta: &mut MetaData,
+    seen: &Deviations,
+) -> Result<()> {
     let mut children = Children::of(reader, CORE)?;
-    meta.author = children.required("Author", |reader, it| read_party_with_id(reader, it, rules))?;
-    meta.sender = children.optional("Sender", |reader, it| read_party_with_id(reader, it, rules))?;
+    meta.author = children.required("Author", |reader, it| read_party_with_id(reader, it, seen))?;
+    meta.sender = children.optional("Sender", |reader, it| read_party_with_id(reader, it, seen))?;
     children.finish()
 }
 
@@ -92,15 +99,19 @@ fn read_originators<R: BufRead>(reader: &mut Reader<R>, meta: &mut MetaData, rul
 ///
 /// # Errors
 /// [`Error::Malformed`].
-pub fn read_party<R: BufRead>(reader: &mut Reader<R>) -> Result<Party> {
+pub(crate) fn read_party<R: BufRead>(reader: &mut Reader<R>) -> Result<Party> {
     let mut children = Children::of(reader, CORE)?;
     let party = read_party_parts(&mut children)?;
     children.finish()?;
     Ok(party)
 }
 
-fn read_party_with_id<R: BufRead>(reader: &mut Reader<R>, element: &Element, rules: Rules) -> Result<Party> {
-    with_id(element, rules)?;
+fn read_party_with_id<R: BufRead>(
+    reader: &mut Reader<R>,
+    element: &Element,
+    seen: &Deviations,
+) -> Result<Party> {
+    with_id(element, seen);
     let mut children = Children::of(reader, CORE)?;
     let mut party = read_party_parts(&mut children)?;
     party.certificates = children.many("Certificate", FEW, |reader, _| read_certificate(reader))?;
@@ -167,15 +178,15 @@ fn read_qualifier<R: BufRead>(
     reader: &mut Reader<R>,
     element: &Element,
     meta: &mut MetaData,
-    rules: Rules,
+    seen: &Deviations,
 ) -> Result<()> {
-    with_id(element, rules)?;
+    with_id(element, seen);
     let mut children = Children::of(reader, CORE)?;
     let service = children.optional("Service", |reader, _| element::required_text(reader))?;
     meta.service = service.unwrap_or_default();
     let scenario = children.optional("BusinessScenario", |reader, _| read_scenario(reader))?;
-    if scenario.is_none() && rules == Rules::Strict {
-        return Err(Error::Malformed("a qualifier without scenario"));
+    if scenario.is_none() {
+        seen.note("a qualifier without scenario");
     }
     meta.scenario = scenario.flatten();
     (meta.message_type.code, meta.payload_schema) = children.required("MessageType", |reader, it| {
@@ -211,11 +222,11 @@ pub(crate) fn read_code<R: BufRead>(reader: &mut Reader<R>, element: &Element) -
     Ok(Key { code, name: None, list, version: version.trim().to_owned() })
 }
 
-fn read_delivery<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<DeliveryAttributes> {
+fn read_delivery<R: BufRead>(reader: &mut Reader<R>, seen: &Deviations) -> Result<DeliveryAttributes> {
     let mut children = Children::of(reader, CORE)?;
     let mut moment = |local| {
         children.optional(local, |reader, it| {
-            with_id(it, rules)?;
+            with_id(it, seen);
             element::value(reader)
         })
     };
@@ -235,9 +246,9 @@ fn read_quality<R: BufRead>(
     reader: &mut Reader<R>,
     element: &Element,
     delivery: &mut DeliveryAttributes,
-    rules: Rules,
+    seen: &Deviations,
 ) -> Result<()> {
-    with_id(element, rules)?;
+    with_id(element, seen);
     let mut children = Children::of(reader, CORE)?;
     delivery.service_quality = children.optional("Defined", |reader, _| element::required_text(reader))?;
     if delivery.service_quality.is_none() {
@@ -250,9 +261,9 @@ fn read_quality<R: BufRead>(
 fn read_additional<R: BufRead>(
     reader: &mut Reader<R>,
     element: &Element,
-    rules: Rules,
+    seen: &Deviations,
 ) -> Result<(String, Key)> {
-    with_id(element, rules)?;
+    with_id(element, seen);
     let mut children = Children::of(reader, CORE)?;
     let id = children.required("MessageIdentifier", |reader, _| element::required_text(reader))?;
     let context = children.required("Context", read_code)?;
@@ -263,9 +274,9 @@ fn read_additional<R: BufRead>(
 fn read_property<R: BufRead>(
     reader: &mut Reader<R>,
     element: &Element,
-    rules: Rules,
+    seen: &Deviations,
 ) -> Result<(Key, String)> {
-    with_id(element, rules)?;
+    with_id(element, seen);
     let mut children = Children::of(reader, CORE)?;
     let code = children.required("Key", |reader, _| element::required_text(reader))?;
     let value = children.required("Value", |reader, _| element::verbatim(reader))?;
@@ -277,7 +288,7 @@ fn read_property<R: BufRead>(
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn write<W: Write>(writer: &mut Writer<W>, meta: &MetaData, ids: &mut Ids) -> Result<()> {
+pub(crate) fn write<W: Write>(writer: &mut Writer<W>, meta: &MetaData, ids: &mut Ids) -> Result<()> {
     let mut all = meta.properties.clone();
     all.extend(bridge::to_v5(meta)?);
     write_with(writer, meta, &all, ids)
@@ -352,7 +363,12 @@ fn write_party_with_id<W: Write>(
 ///
 /// # Errors
 /// If it cannot be written.
-pub fn write_party<W: Write>(writer: &mut Writer<W>, name: &str, party: &Party, ids: &mut Ids) -> Result<()> {
+pub(crate) fn write_party<W: Write>(
+    writer: &mut Writer<W>,
+    name: &str,
+    party: &Party,
+    ids: &mut Ids,
+) -> Result<()> {
     writer.start(name, &[("xmlns:c", CORE)])?;
     write_party_parts(writer, party, ids)?;
     Ok(writer.end()?)

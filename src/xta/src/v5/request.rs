@@ -8,10 +8,11 @@ use xml::value::Boolean;
 
 use super::metadata;
 use super::names::CORE;
+use crate::deviations::Deviations;
 use crate::element::{self, Children};
 use crate::model::Party;
 use crate::server::backend::Selector;
-use crate::v3::metadata::{Rules, positive};
+use crate::v3::metadata::positive;
 use crate::v3::request::{begin, is_uri};
 use crate::{Error, Fault, Result};
 
@@ -21,9 +22,9 @@ const SERVICES: usize = 100;
 const IDS: usize = 1_000;
 
 /// `XTAMessageID`: the message that is meant.
-pub(crate) fn message_id<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<String> {
+pub(crate) fn message_id<R: BufRead>(reader: &mut Reader<R>, seen: &Deviations) -> Result<String> {
     let element = begin(reader, CORE, "XTAMessageID")?;
-    match metadata::read_id(reader, &element, rules) {
+    match metadata::read_id(reader, &element, seen) {
         Err(Error::Malformed("an element is empty")) => Err(Fault::NO_PARAMETERS.into()),
         id => id,
     }
@@ -52,12 +53,15 @@ pub(crate) fn lookup<R: BufRead>(reader: &mut Reader<R>) -> Result<Vec<(Party, S
 
 /// `MessageSelector`: what is looked for, and how many at most. Unless it names messages or says otherwise, only those that were
 /// not fetched before.
-pub(crate) fn selector<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<(Selector, Option<u32>)> {
+pub(crate) fn selector<R: BufRead>(
+    reader: &mut Reader<R>,
+    seen: &Deviations,
+) -> Result<(Selector, Option<u32>)> {
     begin(reader, CORE, "MessageSelector")?;
     let mut choice = Children::of(reader, CORE)?;
     let named = choice.optional("XTAMessageIDs", |reader, _| {
         let mut ids = Children::of(reader, CORE)?;
-        let read = ids.many("XTAMessageID", IDS, |reader, it| metadata::read_id(reader, it, rules))?;
+        let read = ids.many("XTAMessageID", IDS, |reader, it| metadata::read_id(reader, it, seen))?;
         ids.finish()?;
         Some(read).filter(|ids| !ids.is_empty()).ok_or(Error::Fault(Fault::NO_PARAMETERS))
     })?;
@@ -86,10 +90,10 @@ fn read_criteria<R: BufRead>(reader: &mut Reader<R>) -> Result<(Selector, Option
 }
 
 /// `MessageFetch`: the message that is meant.
-pub(crate) fn fetch<R: BufRead>(reader: &mut Reader<R>, rules: Rules) -> Result<String> {
+pub(crate) fn fetch<R: BufRead>(reader: &mut Reader<R>, seen: &Deviations) -> Result<String> {
     begin(reader, CORE, "MessageFetch")?;
     let mut choice = Children::of(reader, CORE)?;
-    let id = choice.optional("XTAMessageID", |reader, it| metadata::read_id(reader, it, rules))?;
+    let id = choice.optional("XTAMessageID", |reader, it| metadata::read_id(reader, it, seen))?;
     no_extensions(&mut choice)?;
     choice.finish()?;
     id.ok_or(Fault::NO_PARAMETERS.into())

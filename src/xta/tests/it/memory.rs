@@ -6,11 +6,11 @@ use std::sync::Mutex;
 
 use xml::value::DateTime;
 use xta::model::{Availability, Content, Key, MetaData, Party, Record, Report, Severity, Status};
+use xta::server::Backend;
 use xta::server::backend::{
     Contents, Fetched, Listed, NoMatch, Position, Receiving, Reply, Rest, Selector, Taken, Taking, Way, Wish,
 };
-use xta::server::{Backend, Rules};
-use xta::{Fault, Result};
+use xta::{Fault, Result, Rules};
 
 pub(crate) const AUTHOR: &str = "ags:12345678";
 /// The account that is locked.
@@ -24,8 +24,8 @@ pub(crate) struct Memory {
     pub(crate) boxes: Mutex<Vec<Stored>>,
     /// What every request is refused with.
     pub(crate) refusal: Option<Fault>,
-    /// The rules of every caller, whatever the settings say.
-    pub(crate) rules: Option<Rules>,
+    /// Whether every caller may leave out what some leave out.
+    pub(crate) is_lenient: bool,
 }
 
 /// A message that was taken in.
@@ -77,8 +77,8 @@ impl Backend for Memory {
         }
     }
 
-    fn rules(&self, _: &String) -> Option<Rules> {
-        self.rules
+    fn rules(&self, _: &String) -> Rules {
+        if self.is_lenient { Rules::Lenient } else { Rules::Strict }
     }
 
     async fn create_message_id(&self, _: &String) -> Result<String> {

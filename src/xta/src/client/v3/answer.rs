@@ -6,10 +6,11 @@ use std::io::BufRead;
 use xml::Reader;
 
 use crate::client::answer::{MANY, availability, entries, status};
+use crate::deviations::Deviations;
 use crate::element::{self, Children, Element};
 use crate::model::{Availability, MetaData, Party, Report};
 use crate::server::backend::{NoMatch, Position, Rest};
-use crate::v3::metadata::{self, Rules};
+use crate::v3::metadata;
 use crate::v3::names::{META, OSCI, WSA, XTA};
 use crate::{Error, Result};
 
@@ -30,8 +31,8 @@ pub(in crate::client) fn services<R: BufRead>(
 
 fn read_service<R: BufRead>(reader: &mut Reader<R>) -> Result<Option<((Party, String), Availability)>> {
     let mut children = Children::of(reader, XTA)?;
-    let party =
-        children.optional_of(META, "Reader", |reader, _| metadata::read_party(reader, Rules::Lenient))?;
+    let party = children
+        .optional_of(META, "Reader", |reader, _| metadata::read_party(reader, &Deviations::default()))?;
     let Some(party) = party else {
         children.finish()?;
         return Ok(None);
@@ -45,8 +46,8 @@ fn read_service<R: BufRead>(reader: &mut Reader<R>) -> Result<Option<((Party, St
 /// `TransportReport`. Additional reports and a signature are not looked at.
 pub(in crate::client) fn report<R: BufRead>(reader: &mut Reader<R>) -> Result<Report> {
     let mut children = Children::of(reader, XTA)?;
-    let meta =
-        children.required_of(META, "MessageMetaData", |reader, _| metadata::read(reader, Rules::Lenient))?;
+    let meta = children
+        .required_of(META, "MessageMetaData", |reader, _| metadata::read(reader, &Deviations::default()))?;
     let time = children.required("ReportTime", |reader, _| element::value(reader))?;
     let server = children.required("XTAServerIdentity", |reader, _| element::text(reader))?;
     let read = |reader: &mut Reader<R>, _: &Element| status(reader, XTA, metadata::read_key);
@@ -64,8 +65,8 @@ pub(in crate::client) fn status_list<R: BufRead>(reader: &mut Reader<R>) -> Resu
 pub(in crate::client) fn meta_data(document: &str) -> Result<MetaData> {
     let mut reader = Reader::new(document.as_bytes(), xml::Limits::default());
     reader.next()?;
-    match Element::current(&reader).is(META, "MessageMetaData") {
-        true => metadata::read(&mut reader, Rules::Lenient),
+    match element::is(&reader, META, "MessageMetaData") {
+        true => metadata::read(&mut reader, &Deviations::default()),
         false => Err(Error::Malformed("no metadata")),
     }
 }

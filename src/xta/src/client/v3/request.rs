@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use soap::message::NewBlock;
 use xml::Writer;
 
 use crate::Result;
@@ -28,8 +29,8 @@ pub(in crate::client) fn operation(call: &Call<'_>) -> Operation {
 }
 
 /// The header block: the envelope of the message, or who calls (`Author`; for message boxes the reader's own name).
-pub(in crate::client) fn block(party: &Party, meta: Option<&MetaData>) -> Result<String> {
-    answer::block(|writer| match meta {
+pub(in crate::client) fn block(party: &Party, meta: Option<&MetaData>) -> Result<NewBlock> {
+    answer::header_block(|writer| match meta {
         Some(meta) => metadata::write(writer, meta),
         None => metadata::write_party_alone(writer, "m:Author", party),
     })

@@ -6,10 +6,10 @@ use std::io::BufRead;
 use xml::Reader;
 
 use crate::client::answer::{MANY, availability, entries, status};
+use crate::deviations::Deviations;
 use crate::element::{self, Children, Element};
 use crate::model::{Availability, MetaData, Party, Report};
 use crate::server::backend::{NoMatch, Position, Rest};
-use crate::v3::metadata::Rules;
 use crate::v5::metadata;
 use crate::v5::names::CORE;
 use crate::{Error, Result};
@@ -40,7 +40,8 @@ pub(in crate::client) fn report<R: BufRead>(reader: &mut Reader<R>) -> Result<Re
         let server = report.required("XTAServerIdentity", |reader, _| element::text(reader))?;
         let read = |reader: &mut Reader<R>, _: &Element| status(reader, CORE, metadata::read_code);
         let (status, records) = report.required("MessageStatus", read)?;
-        let meta = report.required("MessageMetaData", |reader, _| metadata::read(reader, Rules::Lenient))?;
+        let meta =
+            report.required("MessageMetaData", |reader, _| metadata::read(reader, &Deviations::default()))?;
         report.skip_rest()?;
         Ok(Report { meta, time, server, status, records })
     })?;
@@ -57,8 +58,8 @@ pub(in crate::client) fn status_list<R: BufRead>(reader: &mut Reader<R>) -> Resu
 pub(in crate::client) fn meta_data(document: &str) -> Result<MetaData> {
     let mut reader = Reader::new(document.as_bytes(), xml::Limits::default());
     reader.next()?;
-    match Element::current(&reader).is(CORE, "MessageMetaData") {
-        true => metadata::read(&mut reader, Rules::Lenient),
+    match element::is(&reader, CORE, "MessageMetaData") {
+        true => metadata::read(&mut reader, &Deviations::default()),
         false => Err(Error::Malformed("no metadata")),
     }
 }
@@ -68,7 +69,8 @@ pub(in crate::client) fn reply_data(document: &str) -> Result<Option<MetaData>> 
     let mut reader = Reader::new(document.as_bytes(), xml::Limits::default());
     reader.next()?;
     let mut children = Children::of(&mut reader, CORE)?;
-    let meta = children.optional("MessageMetaData", |reader, _| metadata::read(reader, Rules::Lenient))?;
+    let meta =
+        children.optional("MessageMetaData", |reader, _| metadata::read(reader, &Deviations::default()))?;
     children.finish()?;
     Ok(meta)
 }

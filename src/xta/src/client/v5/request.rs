@@ -3,13 +3,14 @@
 
 use std::io::Write;
 
+use soap::message::NewBlock;
 use xml::Writer;
 
 use crate::Result;
 use crate::client::Call;
 use crate::model::{MetaData, Party};
 use crate::server::backend::Selector;
-use crate::v3::answer::block;
+use crate::v3::answer::header_block;
 use crate::v5::answer;
 use crate::v5::metadata::{self, Ids};
 use crate::v5::names::{CORE, Operation};
@@ -35,12 +36,12 @@ pub(in crate::client) fn blocks(
     party: &Party,
     meta: Option<&MetaData>,
     ids: &mut Ids,
-) -> Result<Vec<String>> {
+) -> Result<Vec<NewBlock>> {
     let mut blocks = Vec::new();
     if let Some(meta) = meta {
-        blocks.push(block(|writer| metadata::write(writer, meta, ids))?);
+        blocks.push(header_block(|writer| metadata::write(writer, meta, ids))?);
     }
-    blocks.push(block(|writer| metadata::write_party(writer, "c:Party", party, ids))?);
+    blocks.push(header_block(|writer| metadata::write_party(writer, "c:Party", party, ids))?);
     Ok(blocks)
 }
 
