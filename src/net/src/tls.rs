@@ -163,6 +163,8 @@ fn settings() -> Result<openssl::ssl::SslAcceptorBuilder, ErrorStack> {
     acceptor.set_options(SslOptions::NO_TICKET | SslOptions::NO_RENEGOTIATION);
     acceptor.set_session_cache_mode(SslSessionCacheMode::OFF);
     acceptor.set_num_tickets(0)?;
+    // A record comes by one call instead of two.
+    acceptor.set_read_ahead(true);
     acceptor
         .set_alpn_select_callback(|_, offered| select_next_proto(PROTOCOL, offered).ok_or(AlpnError::NOACK));
     Ok(acceptor)

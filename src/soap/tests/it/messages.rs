@@ -301,6 +301,48 @@ fn what_is_too_large_is_refused() {
 }
 
 #[test]
+fn a_block_may_be_read_where_it_stands() {
+    let blocks =
+        "<x xmlns=\"urn:x\">one<y>two</y></x><z xmlns=\"urn:z\"><y/></z><w xmlns=\"urn:w\">three</w>";
+    let document = envelope(&format!("{ACTION}{blocks}"), "<c>four</c>");
+    let mut incoming = open(BARE, document.as_bytes(), Limits::default()).unwrap();
+    let mut taken = Vec::new();
+    let header = incoming.header_with(|reader| {
+        let local = reader.current().local().to_owned();
+        if let ("x", xml::Event::Text(text)) = (local.as_str(), reader.next()?) {
+            taken.push(text.to_owned());
+        }
+        // Behind its end comes nothing, however much is asked for.
+        while local == "w" && !matches!(reader.next()?, xml::Event::Eof) {}
+        Ok(true)
+    });
+    let blocks = header.unwrap().blocks;
+    let names: Vec<_> = blocks.iter().map(|block| (block.local.as_str(), block.xml.as_str())).collect();
+    assert_eq!(names, [("x", ""), ("z", ""), ("w", "")]);
+    assert_eq!(taken, ["one"]);
+    assert!(incoming.child().unwrap());
+    assert_eq!(incoming.body().read_text(10).unwrap(), "four");
+}
+
+#[test]
+fn of_a_block_without_end_not_much_is_read() {
+    let start = envelope(&format!("{ACTION}<x xmlns=\"urn:x\">"), "");
+    let start = &start[..start.find("</s:Header>").unwrap()];
+    for for_others in [false, true] {
+        let start = match for_others {
+            true => start.replace("<x ", "<x s:role=\"urn:other\" "),
+            false => start.to_owned(),
+        };
+        let mut rest = std::io::repeat(b'x').take(1 << 30);
+        let limits = Limits { header_bytes: 2_000, ..Limits::default() };
+        let mut incoming = open(BARE, start.as_bytes().chain(&mut rest), limits).unwrap();
+        assert_eq!(code(incoming.header_with(|_| Ok(true))), "mime.limit");
+        drop(incoming);
+        assert!(rest.limit() > (1 << 30) - 300_000, "{}", rest.limit());
+    }
+}
+
+#[test]
 fn ten_thousand_parts_are_read_and_one_more_is_not() {
     for (count, expected) in [(10_000, "ok"), (10_001, "mime.limit")] {
         let ids: Vec<_> = (0..count).map(|part: u32| part.to_string()).collect();
