@@ -107,7 +107,7 @@ impl Broker {
             received_at: None,
             modified_at: now,
             expires_at,
-            body,
+            body: body.into(),
             enters_at: now,
             related,
         })

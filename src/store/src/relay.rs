@@ -2,7 +2,7 @@
 //! the gateway, so the row holds only who sent it to whom, the moments of its way, and what its protocol has to
 //! remember.
 
-use model::{Id, Scope, Timestamp};
+use model::{Id, JsonText, Scope, Timestamp};
 use serde_json::Value as Json;
 
 use crate::sql::{Row, Select, Table};
@@ -72,7 +72,7 @@ pub struct RelayDelivery {
     /// Until when it must have been received.
     pub expires_at: Timestamp,
     /// What its protocol has to remember.
-    pub body: Json,
+    pub body: JsonText,
     /// When it enters its mailbox, for those who look through message boxes.
     pub enters_at: Timestamp,
     /// Ids of what it answers, as its sender knows them.
@@ -326,7 +326,7 @@ pub(crate) fn delivery(row: &Row) -> Result<RelayDelivery, Error> {
         received_at: row.opt_time(13)?,
         modified_at: row.time(14)?,
         expires_at: row.time(15)?,
-        body: row.json(16)?,
+        body: JsonText::kept(row.text(16)?),
         enters_at: row.opt_time(17)?.unwrap_or(row.time(11)?),
         related: row.opt_text(18)?.map_or(Ok(Vec::new()), |_| row.json(18))?,
     })

@@ -10,7 +10,7 @@ use store::{
 
 use super::pieces::key;
 use super::{
-    MOST_NAMED, NewDelivery, Relay, Relayed, SUBJECT_BYTES, check_body, is_own, is_ticket, named,
+    MOST_NAMED, NewDelivery, Relay, Relayed, SUBJECT_BYTES, check_json, is_own, is_ticket, named,
     no_delivery, refuse, retried,
 };
 use crate::intake::Known;
@@ -348,5 +348,5 @@ fn check(new: &NewDelivery) -> Result<(), Error> {
     refuse("subject", new.subject.as_ref().is_some_and(too_long))?;
     let related = &new.terms.related;
     refuse("related", related.len() > MOST_NAMED || !related.iter().all(|it| is_ticket(it)))?;
-    check_body(&new.body)
+    check_json(new.body.as_str())
 }

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use model::message::Door;
 use model::rights::Action;
-use model::{Authority, Caller, Id, Message, Scope, Timestamp};
+use model::{Authority, Caller, Id, JsonText, Message, Scope, Timestamp};
 pub use pieces::NewPiece;
 use serde_json::Value;
 use store::{PayloadWriterBlocking, RelayDelivery, RelayQuota, WholeQuota};
@@ -101,7 +101,7 @@ pub struct NewDelivery {
     /// The same key twice is the same message. Unique within the authority.
     pub dedup_key: String,
     /// What its protocol has to remember; at most 64 KiB of JSON.
-    pub body: Value,
+    pub body: JsonText,
     /// For a message box; others have none.
     pub terms: BoxTerms,
 }
@@ -197,7 +197,10 @@ fn refuse(field: &'static str, wrong: bool) -> Result<(), Error> {
 }
 
 pub(crate) fn check_body(body: &Value) -> Result<(), Error> {
-    let json = body.to_string();
+    check_json(&body.to_string())
+}
+
+fn check_json(json: &str) -> Result<(), Error> {
     refuse("body", json.len() > BODY_BYTES || json.contains("\\u0000"))
 }
 

@@ -114,7 +114,7 @@ impl Work {
             delivery.received_at.into(),
             delivery.modified_at.into(),
             delivery.expires_at.into(),
-            delivery.body.to_string().into(),
+            delivery.body.as_str().into(),
             delivery.enters_at.into(),
             related.as_deref().into(),
         ];

@@ -43,7 +43,7 @@ fn delivery(mailbox: &str, ticket: &str, created: i64) -> RelayDelivery {
         received_at: None,
         modified_at: at(created),
         expires_at: at(created + 1_000),
-        body: json!({ "report": ["ok"] }),
+        body: json!({ "report": ["ok"] }).into(),
         enters_at: at(created),
         related: vec![],
     }

@@ -3,6 +3,7 @@
 //!
 //! The intermediary is synchronous and runs on threads that may block; the broker is waited for there.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::Future;
 use std::io::{self, Read, Write};
@@ -18,10 +19,10 @@ use ::osci::transport::Limits;
 use ::osci::{Error, Result};
 use broker::{BoxTerms, Broker, CardFilter, CardRule, Pick, Relay, RelayDelivery, RelayStage, StoredPayload};
 use model::message::Door;
-use model::{Caller, Id, Timestamp};
+use model::{Caller, Id, JsonText, Timestamp};
 use seal::x509::Certificate;
 use seal::xmlenc::{Plaintext, Staging};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
 use super::callee::Callee;
@@ -230,7 +231,8 @@ impl Backend for Post {
             addressee: delivery.addressee.fingerprint().to_owned(),
             subject: delivery.subject.map(str::to_owned),
             dedup_key: format!("osci:{}", delivery.message_id),
-            body: json!({ "inspections": delivery.inspections }),
+            body: JsonText::of(&Remembered { inspections: delivery.inspections.into() })
+                .map_err(io::Error::from)?,
             terms: BoxTerms::default(),
         };
         let taken = match delivery.whole {
@@ -345,9 +347,16 @@ fn rules(selection: &Selection) -> Vec<CardRule> {
     }
 }
 
+/// What a delivery remembers.
+#[derive(Serialize, Deserialize)]
+struct Remembered<'a> {
+    /// What was found when its certificates were looked at.
+    inspections: Cow<'a, [Inspected]>,
+}
+
 /// The process card of a delivery.
 fn card(delivery: &RelayDelivery) -> Result<Card> {
-    let inspections: Vec<Inspected> = inspections(&delivery.body).ok_or(Error::Refused(Code::INTERNAL))?;
+    let body: Remembered<'_> = delivery.body.read().ok_or(Error::Refused(Code::INTERNAL))?;
     Ok(Card {
         message_id: delivery.ticket.clone(),
         subject: delivery.subject.clone(),
@@ -355,12 +364,8 @@ fn card(delivery: &RelayDelivery) -> Result<Card> {
         forwarding: delivery.forwarded_at.map(seconds),
         reception: delivery.received_at.map(seconds),
         modification: seconds(delivery.modified_at),
-        inspections,
+        inspections: body.inspections.into_owned(),
     })
-}
-
-fn inspections(body: &Value) -> Option<Vec<Inspected>> {
-    serde_json::from_value(body.get("inspections")?.clone()).ok()
 }
 
 pub(super) fn seconds(moment: Timestamp) -> i64 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use broker::house::XtaReader;
 use broker::{BoxFilter, RelayDelivery, RelayStage};
 use model::{Authority, Caller};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use xta::model::MetaData;
 use xta::server::backend::{Reply, Wish};
@@ -24,7 +24,7 @@ const NOT_ANSWERED: &str = "message.not-answered";
 const EVERY: Duration = Duration::from_millis(250);
 /// Most messages that may answer one.
 const MOST_ANSWERS: u32 = 100;
-/// What the body of a message holds whose sender waits.
+/// What the body of a message holds whose sender waits (`boxes::Noted`).
 const SYNCHRONOUS: &str = "synchronous";
 
 /// A message whose sender waits for its answer.
@@ -34,14 +34,6 @@ pub(super) struct Asked {
     pub(super) tenant: String,
     pub(super) ticket: String,
     pub(super) reader: Authority,
-}
-
-/// The body of a message whose sender waits.
-pub(super) fn synchronous(mut body: Value) -> Value {
-    if let Some(fields) = body.as_object_mut() {
-        fields.insert(SYNCHRONOUS.to_owned(), json!(true));
-    }
-    body
 }
 
 impl Boxes {
@@ -151,5 +143,5 @@ fn is_open(delivery: &RelayDelivery, reader: &Caller, author: &Authority) -> boo
     delivery.mailbox == reader.actor.id
         && delivery.originator == mailbox(author)
         && delivery.stage != RelayStage::Returned
-        && delivery.body.get(SYNCHRONOUS) == Some(&Value::Bool(true))
+        && delivery.body.read().is_some_and(|body: Value| body[SYNCHRONOUS] == true)
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use broker::house::XtaReader;
 use broker::{Broker, Relay, RelayDelivery, RelayStage, Relayed, message_box};
 use model::{Actor, Authority, Caller, Event, Message, MessageState, Role, Scope, Timestamp, ids};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use tokio::task::spawn_blocking;
 use xta::model::{Availability, Key, MetaData, Party, Record, Report, Severity, Status};
 use xta::{Error, Fault, Result};
@@ -159,7 +160,7 @@ impl Boxes {
         let arrived = self.broker.promised(&account.tenant, &member.actor.id, &ticket).await;
         let arrived = arrived.map_err(|error| failed(&error))?;
         let body = match (&relayed, &arrived) {
-            (Some(delivery), _) => &delivery.body,
+            (Some(delivery), _) => &noted(delivery)?,
             (None, Some((body, _))) => body,
             (None, None) => return Err(Fault::PARAMETERS.into()),
         };
@@ -240,9 +241,16 @@ pub(super) fn failed(error: &broker::Error) -> Error {
     fault.into()
 }
 
-/// What a delivery remembers of its message.
-pub(super) fn body(meta: &KeptMeta, bytes: u64) -> Value {
-    json!({ "meta": meta, "bytes": bytes })
+/// What is remembered of a message.
+#[derive(Serialize)]
+pub(super) struct Noted {
+    /// As its author wrote them.
+    pub(super) meta: KeptMeta,
+    /// Of all contents together.
+    pub(super) bytes: u64,
+    /// Its sender waits for the answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) synchronous: bool,
 }
 
 /// Metadata as the author wrote them, or else made of what is known, with the size of what was taken in.
@@ -257,9 +265,14 @@ pub(super) fn meta(body: &Value) -> Result<MetaData> {
     Ok(meta)
 }
 
+/// What a delivery remembers of its message.
+pub(super) fn noted(delivery: &RelayDelivery) -> Result<Value> {
+    Ok(delivery.body.read().ok_or(Fault::INTERNAL)?)
+}
+
 /// Metadata of a delivery, with the moments of its way.
 pub(super) fn meta_of(delivery: &RelayDelivery, now: Timestamp) -> Result<MetaData> {
-    let mut meta = meta(&delivery.body)?;
+    let mut meta = meta(&noted(delivery)?)?;
     meta.delivery.initial_send = written(delivery.created_at);
     meta.delivery.delivery = written(delivery.enters_at).filter(|_| delivery.enters_at <= now);
     meta.delivery.initial_fetch = delivery.forwarded_at.and_then(written);

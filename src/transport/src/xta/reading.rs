@@ -8,7 +8,7 @@ use xta::server::backend::{Contents, Fetched, Listed, NoMatch, Position, Rest, S
 use xta::{Fault, Result};
 
 use super::account::Account;
-use super::boxes::{Boxes, blocking, failed, member, meta_of, ticket};
+use super::boxes::{Boxes, blocking, failed, member, meta_of, noted, ticket};
 use super::cursor::Cursor;
 use super::package::{Single, Unpacked};
 
@@ -91,7 +91,7 @@ impl Boxes {
             let position =
                 self.position(&member, cursor.behind(delivery.enters_at, delivery.message)).await?;
             let meta = meta_of(&delivery, self.now())?;
-            let contents = blocking(move || opened(content, &delivery.body)).await?;
+            let contents = blocking(move || opened(content, &noted(&delivery)?)).await?;
             return Ok(Fetched { meta, position, contents });
         }
         Err(Fault::UNKNOWN_ID.into())

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use broker::{Arrival, BoxTerms, Carried, NewDelivery, Onward, Sent, StoredPayload};
 use model::message::{Door, Finding};
-use model::{Actor, Authority, Caller, Timestamp};
-use serde_json::{Value, json};
+use model::{Actor, Authority, Caller, JsonText, Timestamp};
+use serde_json::json;
 use xta::model::{Content, MetaData, Party};
 use xta::server::backend::{Receiving, Reply, Taken, Taking, Way, Wish};
 use xta::{Error, Fault, Result};
 
 use super::account::Account;
 use super::along::MOST_META;
-use super::answering::{Asked, synchronous};
-use super::boxes::{Boxes, blocking, body, end_of_day, failed, is_booked, mailbox, member, moment, ticket};
+use super::answering::Asked;
+use super::boxes::{Boxes, Noted, blocking, end_of_day, failed, is_booked, mailbox, member, moment, ticket};
 use super::contents::take_out;
 use super::kept::KeptMeta;
 use super::package::Packer;
@@ -102,9 +102,9 @@ impl Boxes {
         let subject = meta.subject.clone().filter(|subject| subject.len() <= SUBJECT_BYTES);
         let (account, test) = (account.clone(), kept.is_test);
         let author = meta.author.id.trim().to_owned();
-        let body = Value::Null;
-        let told = Told { account, member, author, body, ticket, place, way, terms, subject, test };
-        Ok(Receiver { boxes: self, told, kept, packer, id_is_new })
+        let noted = Noted { meta: kept, bytes: 0, synchronous: way == Way::Sent(Wish::Synchronous) };
+        let told = Told { account, member, author, noted, ticket, place, way, terms, subject, test };
+        Ok(Receiver { boxes: self, told, packer, id_is_new })
     }
 
     /// Where a message goes.
@@ -232,7 +232,6 @@ enum Target {
 struct Receiver<'a> {
     boxes: &'a Boxes,
     told: Told,
-    kept: KeptMeta,
     packer: Packer,
     /// The message id was not looked at so far.
     id_is_new: bool,
@@ -264,22 +263,19 @@ impl Write for Receiver<'_> {
 
 impl Receiver<'_> {
     async fn take_in(self) -> Result<Option<Reply>> {
-        let Receiver { boxes, mut told, kept, packer, id_is_new } = self;
+        let Receiver { boxes, mut told, packer, id_is_new } = self;
         let (stored, bytes) = match packer.is_small() {
             true => packer.finish()?,
             false => blocking(|| packer.finish()).await?,
         };
-        told.body = body(&kept, bytes);
+        told.noted.bytes = bytes;
         let (member, ticket) = (told.member.clone(), told.ticket.clone());
-        let asked = matches!(told.way, Way::Sent(Wish::Synchronous)).then(|| Asked {
+        let asked = told.noted.synchronous.then(|| Asked {
             member: member.clone(),
             tenant: told.account.tenant.clone(),
             ticket: ticket.clone(),
             reader: told.place.reader.clone(),
         });
-        if asked.is_some() {
-            told.body = synchronous(told.body);
-        }
         match boxes.keep(told, stored).await {
             Ok(()) => {}
             Err(error) if id_is_new => return Err(boxes.refused(&member, &ticket, error).await),
@@ -298,7 +294,7 @@ struct Told {
     member: Caller,
     /// The author's name in XTA.
     author: String,
-    body: Value,
+    noted: Noted,
     ticket: String,
     place: Place,
     way: Way,
@@ -336,7 +332,7 @@ impl Boxes {
             authority: told.place.keeper,
             partner: told.account.party.to_string(),
             subject: told.subject,
-            body: told.body,
+            body: JsonText::of(&told.noted).map_err(io::Error::from)?,
             terms: told.terms,
         };
         let taken = self.relay.take_in(&told.member, new, stored).await;
@@ -359,7 +355,7 @@ impl Boxes {
                 (
                     told.account.party.to_string(),
                     ticket.clone(),
-                    Some(Sent { sender, ticket, body: told.body }),
+                    Some(Sent { sender, ticket, body: json!(told.noted) }),
                 )
             }
         };
@@ -396,14 +392,18 @@ impl Boxes {
             to: told.place.reader,
             file_name,
             carried: Carried {
-                metadata: told.body.get("meta").cloned().unwrap_or_default(),
+                metadata: json!(told.noted.meta),
                 container: whole.is_some(),
                 ticket: Some(told.ticket.clone()),
                 related: told.terms.related,
                 not_before: told.terms.not_before,
                 obsolete_at: told.terms.obsolete_at,
             },
-            sent: Sent { sender: told.member.actor.id.clone(), ticket: told.ticket.clone(), body: told.body },
+            sent: Sent {
+                sender: told.member.actor.id.clone(),
+                ticket: told.ticket.clone(),
+                body: json!(told.noted),
+            },
             not_before: told.terms.not_before,
             obsolete_at: told.terms.obsolete_at,
             test: told.test,

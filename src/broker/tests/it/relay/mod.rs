@@ -140,7 +140,7 @@ fn new(ticket: &str) -> NewDelivery {
         addressee: "bob-cipher".into(),
         subject: Some(SECRET.into()),
         dedup_key: format!("osci:{ticket}"),
-        body: json!({ "inspection": SECRET }),
+        body: json!({ "inspection": SECRET }).into(),
         terms: BoxTerms::default(),
     }
 }

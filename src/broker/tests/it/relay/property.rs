@@ -92,7 +92,7 @@ impl Real {
             addressee: "cipher".into(),
             subject: None,
             dedup_key: self.ticket(ticket),
-            body: json!({}),
+            body: json!({}).into(),
             terms: BoxTerms::default(),
         };
         self.ids.push(relay.take_in(&caller, new, stored).await?.message);

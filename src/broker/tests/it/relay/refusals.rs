@@ -45,8 +45,8 @@ async fn what_is_refused_keeps_its_ticket() {
             ("model.invalid", NewDelivery { mailbox: "a b".into(), ..new("t") }),
             ("model.invalid", NewDelivery { addressee: String::new(), ..new("t") }),
             ("model.invalid", NewDelivery { subject: Some("x".repeat(4_001)), ..new("t") }),
-            ("model.invalid", NewDelivery { body: json!("x".repeat(65_536)), ..new("t") }),
-            ("model.invalid", NewDelivery { body: json!("\0"), ..new("t") }),
+            ("model.invalid", NewDelivery { body: json!("x".repeat(65_536)).into(), ..new("t") }),
+            ("model.invalid", NewDelivery { body: json!("\0").into(), ..new("t") }),
         ];
         for (code, new) in wrong {
             let stored = bed.write(b"x").await;
