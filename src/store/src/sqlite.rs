@@ -18,7 +18,8 @@ use tokio::task::JoinHandle;
 
 use crate::error::stop_the_process;
 use crate::sql::{Conn, Failed, Row};
-use crate::unit::{Unit, alike, run_alike};
+use crate::together::{alike, run_alike};
+use crate::unit::Unit;
 use crate::{Error, migrate};
 
 /// Most units in one commit.
@@ -29,6 +30,8 @@ const READERS: u32 = 4;
 /// The writer's page cache, in KiB (negative: SQLite's way to say that it is not pages). Its inserts end in some twenty
 /// trees, whose inner pages and right edges would be read again and again with the usual 2,000.
 const CACHE: &str = "-16384";
+/// Outcomes of the writer's statements that may wait to be looked at: more than one text has, so that its thread goes on.
+const OUTCOMES: usize = 256;
 /// Longest wait for a place in the writer's queue: then the database is busy, and whoever asked hears it.
 const QUEUE_WAIT: Duration = Duration::from_secs(5);
 /// How long a statement waits for a lock that another process or a checkpoint holds.
@@ -71,7 +74,8 @@ impl Engine {
     pub(crate) async fn open(path: &Path) -> Result<Self, Error> {
         create(path)?;
         let folder = folder_of(path).to_owned();
-        let mut writer = options(path).pragma("cache_size", CACHE).connect().await?;
+        let mut writer =
+            options(path).pragma("cache_size", CACHE).row_buffer_size(OUTCOMES).connect().await?;
         migrate::sqlite(&mut writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
