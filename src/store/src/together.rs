@@ -1,8 +1,8 @@
 //! Many statements as one text for SQLite: handing a statement to its thread and waiting for it costs several times what
 //! running it does.
 //!
-//! Rows that follow each other into the same table become one statement. So units of the same shape are run statement by
-//! statement, first all their first ones, then all their second ones, where that comes to the same.
+//! Units of the same shape are run statement by statement, first all their first ones, then all their second ones, where
+//! that comes to the same. Their rows of one table become one statement then.
 
 use futures::StreamExt;
 use sqlx::{AssertSqlSafe, Either, Executor, SqliteConnection};
@@ -39,15 +39,22 @@ fn is_same((one, other): (&Step, &Step)) -> bool {
     one.sql.as_str() == other.sql.as_str() && one.expect == other.expect
 }
 
-/// Runs units of the same shape that return no rows, all or none.
+/// Runs units of the same shape that return no rows, all or none: if one fails, the transaction may have ended by itself.
 pub(crate) async fn run_alike(conn: &mut SqliteConnection, units: &[Unit]) -> Result<(), Failed> {
     let all: Vec<&[Step]> = units.iter().filter_map(Unit::steps).collect();
     let first = all.first().copied().unwrap_or_default();
-    let steps: Vec<&Step> = match is_sortable(first) {
-        true => (0..first.len()).flat_map(|nth| all.iter().filter_map(move |steps| steps.get(nth))).collect(),
-        false => all.into_iter().flatten().collect(),
-    };
-    run_together(conn, &steps).await.map(drop)
+    if !is_sortable(first) {
+        let steps: Vec<&Step> = all.into_iter().flatten().collect();
+        return run(conn, steps.chunks(1).collect()).await.map(drop);
+    }
+    let steps = (0..first.len()).flat_map(|nth| all.iter().filter_map(move |steps| steps.get(nth)));
+    run(conn, statements(&steps.collect::<Vec<&Step>>())).await.map(drop)
+}
+
+/// Runs steps of a unit.
+pub(crate) async fn run_together(conn: &mut SqliteConnection, steps: &[Step]) -> Result<Vec<Row>, Failed> {
+    let steps: Vec<&Step> = steps.iter().collect();
+    run(conn, steps.chunks(1).collect()).await
 }
 
 /// Whether units of this shape may be run statement by statement. They may if no two of its statements have to do with the
@@ -72,10 +79,9 @@ fn tables(sql: &str) -> Vec<&str> {
     named.map(|(_, table)| table).collect()
 }
 
-/// Runs steps as one text. A step whose expectation is unmet does not keep those behind it from running, but nothing of
+/// Runs statements as one text. A step whose expectation is unmet does not keep those behind it from running, but nothing of
 /// them is kept then.
-pub(crate) async fn run_together(conn: &mut SqliteConnection, steps: &[&Step]) -> Result<Vec<Row>, Failed> {
-    let statements = statements(steps);
+async fn run(conn: &mut SqliteConnection, statements: Vec<&[&Step]>) -> Result<Vec<Row>, Failed> {
     let (mut sql, mut args) = (String::new(), Vec::new());
     for steps in &statements {
         for step in *steps {
@@ -124,9 +130,10 @@ fn statements<'a, 's>(steps: &'a [&'s Step]) -> Vec<&'a [&'s Step]> {
     all
 }
 
-/// What stands before, in and behind the row, if a statement does nothing but to add one.
+/// What stands behind `INSERT` before, in and behind the row, if a statement does nothing but to add one.
 fn row_of(sql: &str) -> Option<[&str; 3]> {
-    let (head, rest) = sql.strip_prefix("INSERT INTO ").and_then(|_| sql.split_once(" VALUES "))?;
+    let (head, rest) =
+        sql.strip_prefix("INSERT").filter(|rest| rest.starts_with(" INTO "))?.split_once(" VALUES ")?;
     let (row, tail) = rest.split_at(rest.find(')')? + 1);
     let is_row = row.starts_with('(') && !row[1..].contains('(') && !head.contains('$');
     (is_row && ROW_ENDS.contains(&tail)).then_some([head, row, tail])
@@ -137,6 +144,8 @@ fn push<'s>(sql: &mut String, args: &mut Vec<&'s Value>, steps: &[&'s Step]) {
     let [first, others @ ..] = steps else { return };
     match row_of(first.sql.as_str()) {
         Some([head, row, tail]) if !others.is_empty() => {
+            // Without a transaction to go back in, SQLite keeps no copies of the pages that the statement changes.
+            sql.push_str("INSERT OR ROLLBACK");
             sql.push_str(head);
             for (at, step) in steps.iter().enumerate() {
                 sql.push_str(if at == 0 { " VALUES " } else { ", " });
@@ -187,10 +196,13 @@ mod tests {
     #[test]
     fn rows_of_one_table_become_one_statement() {
         let (sql, args) = text(&[step(ADD, &[1, 2]), step(ADD, &[3, 4])]);
-        assert_eq!((sql.as_str(), args), ("INSERT INTO a (x, y) VALUES (?, ?), (?, ?);", vec![1, 2, 3, 4]));
+        assert_eq!(
+            (sql.as_str(), args),
+            ("INSERT OR ROLLBACK INTO a (x, y) VALUES (?, ?), (?, ?);", vec![1, 2, 3, 4])
+        );
         let lane = "INSERT INTO lane (x, y) VALUES ($1, 0) ON CONFLICT DO NOTHING";
         let (sql, _) = text(&[step(lane, &[1]), step(lane, &[2])]);
-        assert_eq!(sql, "INSERT INTO lane (x, y) VALUES (?, 0), (?, 0) ON CONFLICT DO NOTHING;");
+        assert_eq!(sql, "INSERT OR ROLLBACK INTO lane (x, y) VALUES (?, 0), (?, 0) ON CONFLICT DO NOTHING;");
     }
 
     #[test]

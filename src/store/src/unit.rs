@@ -32,7 +32,7 @@ impl Unit {
         match conn {
             Conn::Sqlite(conn) => {
                 for some in steps.chunks(TOGETHER) {
-                    rows.extend(run_together(conn, &some.iter().collect::<Vec<_>>()).await?);
+                    rows.extend(run_together(conn, some).await?);
                 }
             }
             Conn::Postgres(_) => {

@@ -197,7 +197,7 @@ fn refuse(field: &'static str, wrong: bool) -> Result<(), Error> {
 }
 
 pub(crate) fn check_body(body: &Value) -> Result<(), Error> {
-    let json = body.to_string();
+    let json = serde_json::to_string(body).map_err(|_| Error::Internal)?;
     refuse("body", json.len() > BODY_BYTES || json.contains("\\u0000"))
 }
 
