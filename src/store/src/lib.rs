@@ -45,6 +45,7 @@ mod sql;
 mod sqlite;
 mod stamps;
 mod stats;
+mod together;
 mod unit;
 mod work;
 

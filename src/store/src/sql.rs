@@ -4,6 +4,7 @@
 //! UTF-8; anything else is kept as one of them.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use model::rights::Within;
 use model::{Id, Scope, Timestamp};
@@ -18,7 +19,8 @@ use crate::Error;
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
     Int(Option<i64>),
-    Text(Option<String>),
+    /// Shared, so that SQLite's thread gets it without a copy.
+    Text(Option<Arc<str>>),
     Bytes(Option<Vec<u8>>),
 }
 
@@ -72,31 +74,31 @@ impl From<Option<u32>> for Value {
 
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        Value::Text(Some(value.to_owned()))
+        Value::Text(Some(value.into()))
     }
 }
 
 impl From<String> for Value {
     fn from(value: String) -> Self {
-        Value::Text(Some(value))
+        Value::Text(Some(value.into()))
     }
 }
 
 impl From<Option<&str>> for Value {
     fn from(value: Option<&str>) -> Self {
-        Value::Text(value.map(str::to_owned))
+        Value::Text(value.map(Arc::from))
     }
 }
 
 impl From<Id> for Value {
     fn from(value: Id) -> Self {
-        Value::Text(Some(value.to_string()))
+        Value::Text(Some(value.to_string().into()))
     }
 }
 
 impl From<Option<Id>> for Value {
     fn from(value: Option<Id>) -> Self {
-        Value::Text(value.map(|id| id.to_string()))
+        Value::Text(value.map(|id| id.to_string().into()))
     }
 }
 
@@ -226,7 +228,9 @@ fn for_postgres(sql: SqlStr, args: &[Value]) -> Query<'static, Postgres, PgArgum
 
 /// PostgreSQL cannot keep U+0000; it is refused on both engines, before anything runs.
 pub(crate) fn refuse_nul(args: &[Value]) -> Result<(), Error> {
-    let nul = args.iter().any(|arg| matches!(arg, Value::Text(Some(text)) if text.contains('\0')));
+    let nul = args
+        .iter()
+        .any(|arg| matches!(arg, Value::Text(Some(text)) if memchr::memchr(0, text.as_bytes()).is_some()));
     if nul { Err(Error::Nul) } else { Ok(()) }
 }
 

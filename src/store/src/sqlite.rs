@@ -18,7 +18,8 @@ use tokio::task::JoinHandle;
 
 use crate::error::stop_the_process;
 use crate::sql::{Conn, Failed, Row};
-use crate::unit::{Unit, alike, run_alike};
+use crate::together::{alike, run_alike};
+use crate::unit::Unit;
 use crate::{Error, migrate};
 
 /// Most units in one commit.
@@ -26,9 +27,14 @@ const GROUP: usize = 128;
 /// Units that may wait for the writer before callers have to.
 const QUEUE: usize = 1_024;
 const READERS: u32 = 4;
+/// Bytes of a page of a new database. Sealed bodies take several of SQLite's usual 4,096, each of which is written twice; a
+/// database that exists keeps its own.
+const PAGE: u32 = 8_192;
 /// The writer's page cache, in KiB (negative: SQLite's way to say that it is not pages). Its inserts end in some twenty
 /// trees, whose inner pages and right edges would be read again and again with the usual 2,000.
 const CACHE: &str = "-16384";
+/// Outcomes of the writer's statements that may wait to be looked at: more than one text has, so that its thread goes on.
+const OUTCOMES: usize = 256;
 /// Longest wait for a place in the writer's queue: then the database is busy, and whoever asked hears it.
 const QUEUE_WAIT: Duration = Duration::from_secs(5);
 /// How long a statement waits for a lock that another process or a checkpoint holds.
@@ -37,10 +43,10 @@ const BUSY: Duration = Duration::from_secs(10);
 const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 /// Groups committed before the WAL is copied into the database; the writer goes on meanwhile.
 const COPY_AFTER: u64 = 64;
-/// Pages in the WAL (of 4 KiB) before the writer begins it anew, else it would grow without end under load.
-const RESTART_AFTER: i64 = 16_384;
+/// Pages in the WAL before the writer begins it anew, else it would grow without end under load.
+const RESTART_AFTER: i64 = 8_192;
 /// Pages that may be left to copy then: for so long the writer has to wait.
-const LEFT_AT_RESTART: i64 = 512;
+const LEFT_AT_RESTART: i64 = 256;
 /// Looks without a commit before the WAL is emptied: with it goes what was erased.
 const IDLE: u32 = 4;
 
@@ -71,7 +77,8 @@ impl Engine {
     pub(crate) async fn open(path: &Path) -> Result<Self, Error> {
         create(path)?;
         let folder = folder_of(path).to_owned();
-        let mut writer = options(path).pragma("cache_size", CACHE).connect().await?;
+        let mut writer =
+            options(path).pragma("cache_size", CACHE).row_buffer_size(OUTCOMES).connect().await?;
         migrate::sqlite(&mut writer).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -124,6 +131,7 @@ impl Drop for Engine {
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
+        .page_size(PAGE)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
@@ -233,7 +241,7 @@ async fn transact(
         end(conn, true).await?;
         return Ok(rows.into_iter().map(Ok).collect());
     }
-    // Where the disk is full, SQLite has rolled back by itself.
+    // SQLite has rolled back by itself where the disk is full, or a row was refused.
     let _ = execute(conn, "ROLLBACK").await;
     execute(conn, "BEGIN IMMEDIATE").await?;
     let mut outcomes = Vec::with_capacity(units.len());
@@ -353,6 +361,7 @@ fn code_of(error: &sqlx::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Work;
 
     async fn pragma(conn: &mut SqliteConnection, name: &'static str) -> String {
         let row = sqlx::query(name).fetch_one(conn).await.unwrap();
@@ -375,6 +384,7 @@ mod tests {
             assert_eq!(pragma(conn, "PRAGMA wal_autocheckpoint").await, "0");
             assert_eq!(pragma(conn, "PRAGMA secure_delete").await, "1");
             assert_eq!(pragma(conn, "PRAGMA temp_store").await, "2", "MEMORY");
+            assert_eq!(pragma(conn, "PRAGMA page_size").await, PAGE.to_string());
         }
         assert!(sqlx::query("DELETE FROM job").execute(&mut *reader).await.is_err());
         drop(reader);
@@ -394,6 +404,28 @@ mod tests {
         assert_eq!((refused.code(), refused.is_transient()), ("store.busy", true));
         tokio::time::resume();
         engine.writer = writer;
+        engine.close().await;
+    }
+
+    #[tokio::test]
+    async fn of_units_that_go_together_the_refused_one_alone_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.db");
+        let engine = Engine::open(&path).await.unwrap();
+        let unit = |key: &str| {
+            let mut work = Work::new();
+            let id = model::ids::new_id();
+            work.claim_dedup("t", "own", &id.to_string(), id, "d", None).cancel_jobs("t", id);
+            work.claim_dedup("t", "in", key, id, "d", None);
+            Unit::Steps(work.into_steps().unwrap())
+        };
+        let units = ["a", "b", "a", "c"].map(unit);
+        assert_eq!(alike(&units), 4);
+        let mut conn = options(&path).connect().await.unwrap();
+        let outcomes = transact(&mut conn, &units).await.unwrap();
+        let kept: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
+        assert_eq!(kept, [true, true, false, true]);
+        assert_eq!(pragma(&mut conn, "SELECT count(*) FROM dedup").await, "6", "two of each kept one");
         engine.close().await;
     }
 

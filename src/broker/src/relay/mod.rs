@@ -197,7 +197,7 @@ fn refuse(field: &'static str, wrong: bool) -> Result<(), Error> {
 }
 
 pub(crate) fn check_body(body: &Value) -> Result<(), Error> {
-    check_json(&body.to_string())
+    check_json(&serde_json::to_string(body).map_err(|_| Error::Internal)?)
 }
 
 fn check_json(json: &str) -> Result<(), Error> {

@@ -55,7 +55,7 @@ pub struct StoredPayload {
 pub(crate) struct Inline {
     pub(crate) tenant: String,
     pub(crate) sealed: Vec<u8>,
-    pub(crate) plain: Arc<[u8]>,
+    pub(crate) plain: Arc<Vec<u8>>,
 }
 
 impl StoredPayload {

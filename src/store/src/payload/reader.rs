@@ -31,7 +31,7 @@ pub(crate) enum Place {
     /// Sealed in files, in runs that begin with these chunks, see [`seal::payload`].
     Files(DataKey, Vec<u64>, Files),
     /// Not sealed: a small payload whose row is not written yet.
-    Memory(Arc<[u8]>),
+    Memory(Arc<Vec<u8>>),
 }
 
 impl Payload {

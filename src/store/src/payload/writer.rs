@@ -187,7 +187,7 @@ impl PayloadWriterBlocking {
         let sealed = seal_inline(&key, self.id, &self.chunk)?;
         let wrapped_key = self.keys.wrap(&self.tenant, self.id, &key)?;
         let (digest, _) = std::mem::take(&mut self.digester).finish();
-        let plain = std::mem::take(&mut self.chunk).into();
+        let plain = Arc::new(std::mem::take(&mut self.chunk));
         let tenant = std::mem::take(&mut self.tenant);
         let inline = Some(Inline { tenant, sealed, plain });
         let reference = reference(self.id, &digest);

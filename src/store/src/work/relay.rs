@@ -126,21 +126,26 @@ impl Work {
             args,
             "relay delivery",
         );
-        let (tenant, mailbox) = (delivery.tenant.as_str(), delivery.mailbox.as_str());
-        self.any(
-            "INSERT INTO relay_mailbox (tenant, mailbox, waiting, bytes) VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING",
-            vec![tenant.into(), mailbox.into()],
-        );
+        self.take_room(delivery, quota)
+    }
+
+    fn take_room(&mut self, delivery: &RelayDelivery, quota: RelayQuota) -> &mut Self {
+        let args = vec![
+            delivery.tenant.as_str().into(),
+            delivery.mailbox.as_str().into(),
+            delivery.size.into(),
+            quota.deliveries.into(),
+            quota.bytes.into(),
+        ];
+        // The casts tell PostgreSQL the types of what is selected.
         self.one(
-            "UPDATE relay_mailbox SET waiting = waiting + 1, bytes = bytes + $3 \
-             WHERE tenant = $1 AND mailbox = $2 AND waiting < $4 AND bytes <= $5 - $3",
-            vec![
-                tenant.into(),
-                mailbox.into(),
-                delivery.size.into(),
-                quota.deliveries.into(),
-                quota.bytes.into(),
-            ],
+            "INSERT INTO relay_mailbox (tenant, mailbox, waiting, bytes) \
+             SELECT $1, $2, 1, CAST($3 AS BIGINT) \
+             WHERE CAST($4 AS BIGINT) > 0 AND CAST($5 AS BIGINT) >= CAST($3 AS BIGINT) \
+             ON CONFLICT (tenant, mailbox) DO UPDATE SET \
+             waiting = relay_mailbox.waiting + 1, bytes = relay_mailbox.bytes + excluded.bytes \
+             WHERE relay_mailbox.waiting < $4 AND relay_mailbox.bytes <= $5 - $3",
+            args,
             "relay mailbox",
         )
     }
