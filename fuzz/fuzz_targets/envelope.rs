@@ -20,7 +20,7 @@ fn limits() -> Limits {
 /// Takes a package apart as far as it goes, signed or not.
 fn read(package: Plaintext) -> Result<()> {
     let (policy, limits) = (Policy::default().with_legacy(), limits());
-    let package = Package::open(package, &limits)?;
+    let mut package = Package::open(package, &limits)?;
     if package.fault()?.is_some() {
         return Ok(());
     }

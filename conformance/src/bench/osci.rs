@@ -167,7 +167,7 @@ fn take(people: &People, order: &Ordered) -> Result<(), Error> {
     let (policy, limits) = (Policy::default(), Limits::default());
     let keys = std::slice::from_ref(&people.intermediary_cipher);
     let opened = open(order.package.open(), keys, &policy, &limits).map_err(failed)?;
-    let package = Package::open(opened.package, &limits).map_err(failed)?;
+    let mut package = Package::open(opened.package, &limits).map_err(failed)?;
     let unverified = package.read().map_err(failed)?;
     unverified.verify(&policy).map(drop).map_err(failed)
 }

@@ -52,9 +52,9 @@ pub(crate) struct Handed {
 impl Handed {
     /// Reads again what was verified when it was taken in.
     pub(crate) fn open(package: Plaintext, limits: &Limits) -> Result<Self> {
-        let package = Rc::new(Package::open(package, limits)?);
+        let mut package = Package::open(package, limits)?;
         let message = package.read()?.unbelieved().clone();
-        Ok(Handed { package, message })
+        Ok(Handed { package: Rc::new(package), message })
     }
 
     /// Certificates and foreign header blocks, as they came.

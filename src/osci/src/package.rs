@@ -19,7 +19,7 @@ use crate::code::Code;
 use crate::message::{Message, Named};
 use crate::names::{Kind, OSCI, Order, SOAP};
 use crate::read::assembly::Assembly;
-use crate::transport::{Limits, kind_of};
+use crate::transport::{Limits, kind};
 use crate::write::declarations;
 use crate::{Error, Result};
 
@@ -39,7 +39,10 @@ pub struct Package {
     pub attachments: Vec<Attachment>,
     /// Where they stand in the package, by their Content-ID.
     places: HashMap<String, Place>,
-    kind: Option<Kind>,
+    /// Its XML as a message, until somebody asks for it.
+    reading: Option<Result<Reading>>,
+    /// It does not say what it is, as faults do not.
+    is_nameless: bool,
     survey: Survey,
     outside: OutsideDigests,
     limits: xml::Limits,
@@ -68,6 +71,12 @@ struct Place {
 #[derive(Debug)]
 pub struct Unverified<'a> {
     package: &'a Package,
+    reading: Reading,
+}
+
+/// What was read of an XML, and where its parts stand in it.
+#[derive(Debug)]
+struct Reading {
     message: Message,
     /// What is wrong with it beside its signature.
     defect: Option<Error>,
@@ -85,12 +94,9 @@ impl Package {
         let first = parts.next_part()?.ok_or(Error::Malformed("a package without parts"))?;
         let xml = content(first, &raw, limits)?;
         let xml_limits = xml::Limits { total_bytes: limits.xml, ..xml::Limits::default() };
-        let mut kind = None;
-        let survey = Survey::read_along(xml.open(), xml_limits, |start| {
-            kind.get_or_insert_with(|| kind_of(start));
-        });
         // That it is no message of ours is told before that its XML is broken.
-        let (kind, survey) = (kind.transpose()?.flatten(), survey?);
+        let kind = kind(&mut xml::Reader::new(xml.open(), xml_limits))?;
+        let (reading, survey) = read(kind, &xml, xml_limits)?;
         let wanted = wanted_digests(&survey);
         let (mut attachments, mut places) = (Vec::new(), HashMap::new());
         let mut outside = OutsideDigests::new();
@@ -109,41 +115,28 @@ impl Package {
         let has_epilogue = parts.epilogue() > 0;
         drop(parts);
         let limits = xml_limits;
-        Ok(Package { raw, xml, attachments, places, kind, survey, outside, limits, has_epilogue })
+        let (reading, is_nameless) = (Some(reading), kind.is_none());
+        Ok(Package {
+            raw,
+            xml,
+            attachments,
+            places,
+            reading,
+            is_nameless,
+            survey,
+            outside,
+            limits,
+            has_epilogue,
+        })
     }
 
-    /// Reads the message.
+    /// The message, once.
     ///
     /// # Errors
     /// [`Error::Malformed`] if it is none, or [`Error::Refused`] with what a request is to be answered.
-    pub fn read(&self) -> Result<Unverified<'_>> {
-        let kind = self.kind.ok_or(Error::Malformed("the envelope does not say what it is"))?;
-        let mut assembly = Assembly::new(kind);
-        let mut elements = Elements::unverified(self.xml.open(), self.limits, |depth, start| {
-            depth == 3 || (depth == 2 && !start.is(SOAP, "Header"))
-        });
-        // The blocks of one Header, and then one Body: whoever reads the first and whoever reads the last see the same.
-        let (mut header, mut has_body) = (None, false);
-        while let Some(mut element) = elements.next()? {
-            let parent = element.place.parent;
-            let is_body = element.place.depth == 2;
-            let reader = element.reader()?;
-            if has_body || (is_body && !reader.current().is(SOAP, "Body")) {
-                return Err(Error::Malformed("the envelope has something beside Header and Body"));
-            }
-            if is_body {
-                has_body = true;
-                assembly.body(reader)?;
-            } else if header.is_none() || header == parent {
-                header = parent;
-                assembly.header_block(reader)?;
-            } else {
-                return Err(Error::Malformed("a second Header"));
-            }
-        }
-        let (ordinals, signature) = (std::mem::take(&mut assembly.ordinals), assembly.signature);
-        let (message, defect) = assembly.finish()?;
-        Ok(Unverified { package: self, message, defect, ordinals, signature })
+    pub fn read(&mut self) -> Result<Unverified<'_>> {
+        let reading = self.reading.take().ok_or(Error::Malformed("the message was taken before"))??;
+        Ok(Unverified { package: self, reading })
     }
 
     /// A header block in a foreign namespace, as the only child of a document that declares what the envelope declares; `None` if
@@ -184,7 +177,7 @@ impl Package {
     /// # Errors
     /// If it is neither a fault nor says what it is.
     pub fn fault(&self) -> Result<Option<Code>> {
-        if self.kind.is_some() {
+        if !self.is_nameless {
             return Ok(None);
         }
         let mut reader = xml::Reader::new(self.xml.open(), self.limits);
@@ -235,6 +228,52 @@ impl Package {
             std::io::copy(bytes, writer)?;
             Ok(())
         })
+    }
+}
+
+/// Reads an XML and surveys it in one pass. If it is no message that is told once somebody asks for one; the error here is that
+/// it is no XML, or cannot be surveyed.
+fn read(kind: Option<Kind>, xml: &Plaintext, limits: xml::Limits) -> Result<(Result<Reading>, Survey)> {
+    let mut elements = Elements::surveyed(xml.open(), limits, |depth, start| {
+        depth == 3 || (depth == 2 && !start.is(SOAP, "Header"))
+    });
+    let reading = match kind {
+        Some(kind) => Reading::of(kind, &mut elements),
+        None => Err(Error::Malformed("the envelope does not say what it is")),
+    };
+    match (reading, elements.into_survey()) {
+        (reading, Ok(survey)) => Ok((reading, survey)),
+        // The reader has failed for good then, and said there why.
+        (Err(error @ (Error::Xml(_) | Error::Security(_))), Err(_)) => Err(error),
+        (_, Err(error)) => Err(error.into()),
+    }
+}
+
+impl Reading {
+    fn of<R: BufRead>(kind: Kind, elements: &mut Elements<R>) -> Result<Self> {
+        let mut assembly = Assembly::new(kind);
+        // The blocks of one Header, and then one Body: whoever reads the first and whoever reads the last see the same.
+        let (mut header, mut has_body) = (None, false);
+        while let Some(mut element) = elements.next()? {
+            let parent = element.place.parent;
+            let is_body = element.place.depth == 2;
+            let reader = element.reader()?;
+            if has_body || (is_body && !reader.current().is(SOAP, "Body")) {
+                return Err(Error::Malformed("the envelope has something beside Header and Body"));
+            }
+            if is_body {
+                has_body = true;
+                assembly.body(reader)?;
+            } else if header.is_none() || header == parent {
+                header = parent;
+                assembly.header_block(reader)?;
+            } else {
+                return Err(Error::Malformed("a second Header"));
+            }
+        }
+        let (ordinals, signature) = (std::mem::take(&mut assembly.ordinals), assembly.signature);
+        let (message, defect) = assembly.finish()?;
+        Ok(Reading { message, defect, ordinals, signature })
     }
 }
 
@@ -302,12 +341,12 @@ fn digests<R: Read>(part: &mut Part<'_, R>, also: &[DigestMethod]) -> Result<(u6
 impl Unverified<'_> {
     /// Whether the message claims to be signed.
     pub fn is_signed(&self) -> bool {
-        self.signature.is_some()
+        self.reading.signature.is_some()
     }
 
     /// What the message says of itself, for answering that it cannot be believed; for nothing else.
     pub fn unbelieved(&self) -> &Message {
-        &self.message
+        &self.reading.message
     }
 
     /// The message, if nobody signed it: the caller has decided that this will do.
@@ -318,7 +357,7 @@ impl Unverified<'_> {
         if self.is_signed() {
             return Err(Error::Refused(Code::SIGNATURE));
         }
-        self.defect.map_or(Ok(self.message), Err)
+        self.reading.defect.map_or(Ok(self.reading.message), Err)
     }
 
     /// The message and who signed it, if the signature is right and covers every header block, the body and every
@@ -328,7 +367,8 @@ impl Unverified<'_> {
     /// [`Error::Refused`] with 9600 (unsigned), 9601 (wrong) or 9602 (does not cover everything); [`Error::Malformed`] if
     /// the message breaks the rules of its kind.
     pub fn verify(self, policy: &Policy) -> Result<(Message, Certificate)> {
-        let block = self.signature.ok_or(Error::Refused(Code::UNSIGNED))?;
+        let Reading { message, defect, ordinals, signature } = self.reading;
+        let block = signature.ok_or(Error::Refused(Code::UNSIGNED))?;
         let survey = &self.package.survey;
         let mut within = survey.signatures().iter().filter(|signature| signature.place.parent == Some(block));
         let (Some(signature), None) = (within.next(), within.next()) else {
@@ -337,7 +377,7 @@ impl Unverified<'_> {
         let [retrieval] = signature.key_info.retrieval.as_slice() else {
             return Err(Error::Refused(Code::SIGNATURE));
         };
-        let signer = signer(&self.message).ok_or(Error::Refused(Code::SIGNATURE))?;
+        let signer = signer(&message).ok_or(Error::Refused(Code::SIGNATURE))?;
         let is_meant = retrieval.uri.strip_prefix('#') == Some(signer.id.as_str());
         if !is_meant || !signer.certificate.key_usage().may_sign() {
             return Err(Error::Refused(Code::SIGNATURE));
@@ -352,7 +392,7 @@ impl Unverified<'_> {
         let verified = verifier
             .verify(signature, self.package.xml.open())
             .map_err(|_| Error::Refused(Code::SIGNATURE))?;
-        let covers_blocks = self.ordinals.iter().all(|ordinal| verified.require(*ordinal).is_ok());
+        let covers_blocks = ordinals.iter().all(|ordinal| verified.require(*ordinal).is_ok());
         let outside: HashSet<&str> =
             verified.outside().iter().filter_map(|uri| uri.strip_prefix("cid:")).collect();
         let covers_attachments = self.package.attachments.iter().all(|it| outside.contains(it.id.as_str()));
@@ -360,7 +400,7 @@ impl Unverified<'_> {
             return Err(Error::Refused(Code::NOT_ALL_SIGNED));
         }
         let certificate = signer.certificate.clone();
-        self.defect.map_or(Ok((self.message, certificate)), Err)
+        defect.map_or(Ok((message, certificate)), Err)
     }
 }
 

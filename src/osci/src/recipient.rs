@@ -85,7 +85,7 @@ impl Recipient<'_> {
             _ if is_sealed => Error::Refused(Code::NO_ORDER),
             _ => Error::Refused(Code::NO_MESSAGE),
         };
-        let package = Package::open(opened.package, &self.limits).map_err(no_order)?;
+        let mut package = Package::open(opened.package, &self.limits).map_err(no_order)?;
         if is_malleable && package.has_epilogue() {
             return Err(Error::Refused(Code::NOT_DECRYPTED));
         }

@@ -12,7 +12,7 @@ use seal::xmlenc::{
     GCM_OLD_IV_BYTES, OaepHash, Plaintext, Receiver, Staging,
 };
 use soap::mime::{self, Boundary, Multipart, NewPart};
-use xml::{Event, Reader, Start};
+use xml::{Event, Reader};
 
 use crate::code::Code;
 use crate::names::{ENVELOPE, Kind, SOAP, XENC, XSI};
@@ -184,13 +184,8 @@ fn not_decrypted(error: seal::Error) -> Error {
 ///
 /// # Errors
 /// [`Error::Refused`] with 9300 for a kind that nobody knows, others if it is no SOAP envelope.
-fn kind<R: BufRead>(reader: &mut Reader<R>) -> Result<Option<Kind>> {
+pub(crate) fn kind<R: BufRead>(reader: &mut Reader<R>) -> Result<Option<Kind>> {
     let Event::Start(start) = reader.next()? else { return Err(Error::Malformed("there is no envelope")) };
-    kind_of(&start)
-}
-
-/// The same by the root's start tag.
-pub(crate) fn kind_of(start: &Start<'_>) -> Result<Option<Kind>> {
     if !start.is(SOAP, "Envelope") {
         return Err(Error::Malformed("the root is no SOAP envelope"));
     }

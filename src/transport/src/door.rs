@@ -84,12 +84,12 @@ impl Places {
             refused(StatusCode::SERVICE_UNAVAILABLE)
         })?;
         let pieces = Box::pin(pieces(body, caller.actor.id.clone()));
-        if announced.is_none_or(|length| length > SMALL) {
+        let Some(length) = announced.filter(|length| *length <= SMALL) else {
             let body = SyncIoBridge::new(StreamReader::new(pieces));
             return Ok((Box::new(body), Place { _body: held, _request: None }));
-        }
+        };
         let coming = place(&self.coming, caller).await?;
-        let body = Box::new(whole(pieces).await);
+        let body = Box::new(whole(pieces, length).await);
         let request = place(&self.requests, caller).await?;
         drop(coming);
         Ok((body, Place { _body: held, _request: Some(request) }))
@@ -140,9 +140,9 @@ fn pieces(body: Body, who: String) -> impl Stream<Item = io::Result<Bytes>> + Se
     })
 }
 
-/// A body as far as it comes.
-async fn whole(mut pieces: impl Stream<Item = io::Result<Bytes>> + Unpin) -> impl Read {
-    let (mut bytes, mut end) = (Vec::new(), End(None));
+/// A body that says to have so many bytes, as far as it comes.
+async fn whole(mut pieces: impl Stream<Item = io::Result<Bytes>> + Unpin, length: u64) -> impl Read {
+    let (mut bytes, mut end) = (Vec::with_capacity(length.min(SMALL) as usize), End(None));
     while let Some(piece) = pieces.next().await {
         match piece {
             Ok(piece) => bytes.extend_from_slice(&piece),

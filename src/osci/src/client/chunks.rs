@@ -199,7 +199,7 @@ impl Gathering {
 }
 
 fn open(whole: Plaintext, limits: &Limits) -> Result<(Message, Package)> {
-    let package = Package::open(whole, limits)?;
+    let mut package = Package::open(whole, limits)?;
     let message = package.read()?.unsigned()?;
     match message.kind {
         Kind::Answer(Order::FetchDelivery) => Ok((message, package)),

@@ -231,7 +231,7 @@ impl Client<'_> {
         let keys = std::slice::from_ref(self.cipher);
         let opened = open(answer, keys, &self.policy, &self.limits)?;
         let is_sealed = opened.protection.is_some();
-        let package = Package::open(opened.package, &self.limits)?;
+        let mut package = Package::open(opened.package, &self.limits)?;
         if let Some(code) = package.fault()? {
             return Err(Error::Refused(code));
         }

@@ -148,7 +148,7 @@ impl<B: Backend> Intermediary<B> {
             Error::Refused(_) if !is_malleable => error,
             _ => Error::Refused(code),
         };
-        let package = Rc::new(Package::open(package, limits).map_err(no_order)?);
+        let mut package = Package::open(package, limits).map_err(no_order)?;
         // Blocks that somebody put behind an order would tell by it whether they are well padded.
         if is_malleable && package.has_epilogue() {
             return Err(Error::Refused(code));
@@ -166,9 +166,7 @@ impl<B: Backend> Intermediary<B> {
             false => unverified.unsigned().map(|message| (message, None)),
         };
         match verified {
-            Ok((message, signer)) => {
-                self.carry_out(Rc::clone(&package), message, signer, protection.as_ref())
-            }
+            Ok((message, signer)) => self.carry_out(Rc::new(package), message, signer, protection.as_ref()),
             Err(Error::Refused(code)) if !is_malleable => {
                 self.refuse_unbelieved(&claimed, code, protection.as_ref())
             }

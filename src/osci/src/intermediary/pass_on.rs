@@ -257,7 +257,7 @@ fn judge<B: Backend>(
     if request.is_sealed && opened.protection.is_none() {
         warnings.push(Code::ANSWER_UNENCRYPTED);
     }
-    let package = Package::open(opened.package, &settings.limits)?;
+    let mut package = Package::open(opened.package, &settings.limits)?;
     let unverified = package.read()?;
     let message = if unverified.is_signed() {
         let (message, signer) =

@@ -208,7 +208,7 @@ fn carry_whole_out<B: Backend>(
 }
 
 fn open(whole: seal::xmlenc::Plaintext, limits: &Limits) -> Result<(Package, Message)> {
-    let package = Package::open(whole, limits)?;
+    let mut package = Package::open(whole, limits)?;
     // The orders that brought it were signed: nobody signs it by itself.
     let message = package.read()?.unsigned()?;
     match message.kind {

@@ -191,9 +191,9 @@ impl Xml {
         for (prefix, uri) in ENVELOPE {
             // Sorted: osci2017 lies between osci and soap.
             if prefix == "soap" && name.starts_with("osci2017:") {
-                self.text.push_str(&format!(" xmlns:osci2017=\"{OSCI2017}\""));
+                self.declaration("osci2017", OSCI2017);
             }
-            self.text.push_str(&format!(" xmlns:{prefix}=\"{uri}\""));
+            self.declaration(prefix, uri);
         }
         let mut all: Vec<(&str, &str)> = attributes.to_vec();
         all.push(("Id", id));
@@ -203,6 +203,12 @@ impl Xml {
             self.attributes(&[("soap:actor", actor), ("soap:mustUnderstand", "1")]);
         }
         self.text.push('>');
+    }
+
+    fn declaration(&mut self, prefix: &str, uri: &str) {
+        for piece in [" xmlns:", prefix, "=\"", uri, "\""] {
+            self.text.push_str(piece);
+        }
     }
 
     fn attributes(&mut self, attributes: &[(&str, &str)]) {

@@ -127,7 +127,7 @@ fn all_chunks_are_cut_from_the_same_whole_even_in_different_dialogs() {
     assert_eq!(half, whole[..16 * 1024]);
     let mut staging = seal::xmlenc::Staging::new(1 << 20, 1 << 30);
     std::io::copy(&mut &whole[..], &mut staging).unwrap();
-    let package = Package::open(staging.finish(), &Limits::default()).unwrap();
+    let mut package = Package::open(staging.finish(), &Limits::default()).unwrap();
     let message = package.read().unwrap().unsigned().unwrap();
     assert_eq!(answer(&message).cards[0].message_id, id);
 }

@@ -17,7 +17,7 @@ use crate::corpus::{keys, messages, scenarios};
 fn seen(file: &Path, readers: &[Identity]) -> osci::Result<Vec<String>> {
     let (policy, limits) = (Policy::default().with_legacy(), Limits::default());
     let bytes = std::fs::read(file).unwrap();
-    let package = Package::open(open(&bytes[..], &keys(), &policy, &limits)?.package, &limits)?;
+    let mut package = Package::open(open(&bytes[..], &keys(), &policy, &limits)?.package, &limits)?;
     let unverified = package.read()?;
     let message = match unverified.is_signed() {
         true => unverified.verify(&policy)?.0,

@@ -22,7 +22,7 @@ pub(crate) const THEN: i64 = 1_795_404_300;
 pub(crate) fn opened(bytes: &[u8], keys: &[Identity]) -> osci::Result<Message> {
     let policy = Policy::default().with_legacy();
     let opened = open(bytes, keys, &policy, &Limits::default())?;
-    let package = Package::open(opened.package, &Limits::default())?;
+    let mut package = Package::open(opened.package, &Limits::default())?;
     let unverified = package.read()?;
     if unverified.is_signed() {
         unverified.verify(&policy).map(|(message, _)| message)

@@ -59,7 +59,7 @@ impl Told<'_> {
             let short = if it.knows_short_iv { "IvLength" } else { "no IvLength" };
             format!("{:?}, {short}, for {}", it.cipher, who(self.keys, reader.fingerprint()))
         });
-        let package = Package::open(opened.package, &Limits::default()).unwrap();
+        let mut package = Package::open(opened.package, &Limits::default()).unwrap();
         let (message, signer) = package.read().unwrap().verify(&policy).unwrap();
         assert_eq!(signer, certificate("intermed_signature"));
         let kind = message.kind.order().unwrap().name();

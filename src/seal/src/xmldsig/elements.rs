@@ -5,6 +5,7 @@
 use super::DS;
 use super::base64_text::{self, Base64Writer};
 use super::signature::Place;
+use super::survey::{Pass, Survey};
 use super::verify::{Content, Covered};
 use crate::x509::Certificate;
 use crate::{Error, Result};
@@ -67,6 +68,26 @@ impl<R: BufRead> Elements<R> {
     /// the start tag of each element that is not within a chosen one.
     pub fn unverified(input: R, limits: Limits, choose: fn(usize, &Start<'_>) -> bool) -> Self {
         Elements { reader: Reader::new(input, limits), choice: Choice::Unverified(choose), shown: None }
+    }
+
+    /// The same, surveying the document in the same pass: see [`Elements::into_survey`].
+    pub fn surveyed(input: R, limits: Limits, choose: fn(usize, &Start<'_>) -> bool) -> Self {
+        let mut elements = Elements::unverified(input, limits, choose);
+        elements.reader.observe(Box::new(Pass::new(limits)));
+        elements
+    }
+
+    /// Reads on to the document's end, and gives the survey that [`Elements::surveyed`] has begun.
+    ///
+    /// # Errors
+    /// What [`Survey::read`] refuses.
+    pub fn into_survey(mut self) -> Result<Survey> {
+        if let Some((fence, _)) = self.shown.take() {
+            self.reader.release(fence);
+        }
+        while !matches!(self.reader.next()?, Event::Eof) {}
+        let pass = self.reader.take_observer::<Pass>();
+        pass.ok_or(Error::SignatureMalformed("nothing was surveyed"))?.finish()
     }
 
     /// The next element; `None` at the end of the document.

@@ -3,7 +3,8 @@
 //!
 //! A document is read up to three times from its beginning, never held; it must not change meanwhile:
 //!
-//! 1. [`Survey::read`] checks that ids are unique and learns where elements and signatures are;
+//! 1. [`Survey::read`] checks that ids are unique and learns where elements and signatures are, or
+//!    [`Elements::surveyed`] does while somebody reads;
 //! 2. [`Verifier::verify`] computes all digests of one signature in one pass and checks its value;
 //! 3. [`Verified::elements`] hands out the elements that were covered, and nothing else.
 //!

@@ -11,7 +11,7 @@ use crate::algorithm::{DigestMethod, SignatureMethod};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::io::BufRead;
-use xml::{Attribute, Event, Form, Limits, Reader, Start};
+use xml::{Attribute, Event, Form, Limits, Observer, Reader, Start};
 
 const SIGNATURES: usize = 64;
 const REFERENCES: usize = 12_000;
@@ -43,31 +43,16 @@ impl Survey {
     /// Reads a document to its end. Refuses what the reader refuses, ids that are not unique, and more
     /// than is reasonable of anything.
     pub fn read(input: impl BufRead, limits: Limits) -> Result<Survey> {
-        Survey::read_along(input, limits, |_| {})
-    }
-
-    /// The same; `look` is shown each start tag.
-    pub fn read_along(
-        input: impl BufRead,
-        limits: Limits,
-        mut look: impl FnMut(&Start<'_>),
-    ) -> Result<Survey> {
         let mut reader = Reader::new(input, limits);
-        let survey = Survey { ids: HashMap::new(), signatures: Vec::new(), limits };
-        let mut pass = Pass { survey, drafts: Vec::new(), open: Vec::new(), text: String::new(), kept: 0 };
+        let mut pass = Pass::new(limits);
         loop {
             match reader.next()? {
-                Event::Start(start) => {
-                    look(&start);
-                    pass.start(&start)?;
-                }
+                Event::Start(start) => pass.start(&start)?,
                 Event::Text(text) => pass.text(text),
                 Event::End => pass.end()?,
-                Event::Eof => break,
+                Event::Eof => return pass.finish(),
             }
         }
-        pass.survey.signatures.sort_unstable_by_key(|signature| signature.place.ordinal);
-        Ok(pass.survey)
     }
 
     /// The element with this id.
@@ -109,16 +94,50 @@ enum Role {
     TokenUri,
 }
 
-struct Pass {
+/// A survey in the making. As an observer it looks along with somebody else who reads.
+pub(super) struct Pass {
     survey: Survey,
     /// Signatures that are open, one within the other.
     drafts: Vec<Signature>,
     open: Vec<(u64, Role)>,
     text: String,
     kept: usize,
+    /// What was refused while somebody else read; from then on nothing is looked at.
+    refused: Option<Error>,
+}
+
+impl Observer for Pass {
+    fn start(&mut self, start: &Start<'_>, _: xml::Place<'_>) {
+        if self.refused.is_none() {
+            self.refused = Pass::start(self, start).err();
+        }
+    }
+
+    fn text(&mut self, text: &str, _: xml::Place<'_>) {
+        if self.refused.is_none() {
+            Pass::text(self, text);
+        }
+    }
+
+    fn end(&mut self, _: xml::Place<'_>) {
+        if self.refused.is_none() {
+            self.refused = Pass::end(self).err();
+        }
+    }
 }
 
 impl Pass {
+    pub(super) fn new(limits: Limits) -> Self {
+        let survey = Survey { ids: HashMap::new(), signatures: Vec::new(), limits };
+        Pass { survey, drafts: Vec::new(), open: Vec::new(), text: String::new(), kept: 0, refused: None }
+    }
+
+    /// The survey, once the document has ended.
+    pub(super) fn finish(mut self) -> Result<Survey> {
+        self.survey.signatures.sort_unstable_by_key(|signature| signature.place.ordinal);
+        self.refused.map_or(Ok(self.survey), Err)
+    }
+
     fn start(&mut self, start: &Start<'_>) -> Result<()> {
         let parent = self.open.last().copied();
         let depth = self.open.len() + 1;

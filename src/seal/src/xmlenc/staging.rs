@@ -17,6 +17,8 @@ use crate::{Error, Result};
 
 /// Bytes that a reader reads from the file at a time.
 const PIECE: usize = 64 * 1024;
+/// The same from memory, where a piece only saves calls.
+const MEMORY_PIECE: usize = 4 * 1024;
 
 /// Takes decrypted bytes.
 pub struct Staging {
@@ -115,7 +117,8 @@ impl Plaintext {
     /// Reads the bytes of a range, cut to what there is.
     pub fn open_range(&self, range: Range<u64>) -> BufReader<PlaintextReader<'_>> {
         let (from, to) = self.cut(range);
-        let piece = usize::try_from(to - from).map_or(PIECE, |length| length.clamp(1, PIECE));
+        let most = if self.is_in_file() { PIECE } else { MEMORY_PIECE };
+        let piece = usize::try_from(to - from).map_or(most, |length| length.clamp(1, most));
         let (offset, end) = (self.start + from, self.start + to);
         BufReader::with_capacity(piece, PlaintextReader { kept: &self.kept, start: offset, offset, end })
     }

@@ -106,6 +106,28 @@ fn of_a_document_without_signature_only_chosen_elements_are_shown() {
 }
 
 #[test]
+fn who_reads_elements_surveys_the_document_in_the_same_pass_however_far_he_reads() {
+    let choose = |depth: usize, _: &xml::Start<'_>| depth == 2;
+    let survey = |document: &str, elements_read: usize| {
+        let mut elements = Elements::surveyed(document.as_bytes(), Limits::default(), choose);
+        for _ in 0..elements_read {
+            elements.next()?;
+        }
+        elements.into_survey()
+    };
+    let document = signed(DOCUMENT, SCOPE, &[to(Target::Document, &[Transform::Enveloped])]);
+    let alone = format!("{:?}", Survey::read(document.as_bytes(), Limits::default()).unwrap().signatures());
+    for elements_read in 0..9 {
+        let along = survey(&document, elements_read).unwrap();
+        assert_eq!(format!("{:?}", along.signatures()), alone, "{elements_read}");
+        for twice in ["<a><b Id='x'/><c><d Id='x'/></c></a>", "<a><b><d Id='x'/></b><c Id='x'/></a>"] {
+            assert_eq!(code(survey(twice, elements_read)), "signature.duplicate-id", "{elements_read}");
+        }
+        assert_ne!(code(survey("<a><b/><c></a>", elements_read)), "ok", "{elements_read}");
+    }
+}
+
+#[test]
 fn nothing_weak_is_signed() {
     let survey = Survey::read(&b"<a Id='x'/>"[..], Limits::default()).unwrap();
     let references = [by_id("x", &[])];

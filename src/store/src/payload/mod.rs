@@ -34,8 +34,9 @@ pub use writer::{PayloadWriter, PayloadWriterBlocking};
 
 use reader::Place;
 
-/// Largest payload in bytes that is kept in its row. Rows go through the WAL and are written twice, files once.
-pub const INLINE: usize = 16 * 1024;
+/// Largest payload in bytes that is kept in its row. Rows go through the WAL and are written twice, files once; but a file costs two
+/// syncs of its own, and a row shares that of its group.
+pub const INLINE: usize = 64 * 1024;
 
 /// A payload whose bytes are durable, or lie here sealed; its row is still to be written.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ pub fn inspect(mut message: impl Read + Seek, keys: &[Identity]) -> Result<Value
     }
     message.seek(SeekFrom::Start(0))?;
     let opened = open(message, keys, &policy, &limits)?;
-    let package = Package::open(opened.package, &limits)?;
+    let mut package = Package::open(opened.package, &limits)?;
     let unverified = package.read()?;
     let is_signed = unverified.is_signed();
     let said = unverified.unbelieved().clone();

@@ -36,7 +36,7 @@ fn sent(content: &osci::content::write::NewContent) -> String {
 fn opened(order: &[u8]) -> osci::Result<(Package, Message)> {
     let mut staging = Staging::new(1 << 20, 1 << 30);
     staging.take(order)?;
-    let package = Package::open(staging.finish(), &Limits::default())?;
+    let mut package = Package::open(staging.finish(), &Limits::default())?;
     let message = package.read()?.unsigned()?;
     Ok((package, message))
 }
