@@ -34,7 +34,7 @@ const PAGE: u32 = 8_192;
 /// trees, whose inner pages and right edges would be read again and again with the usual 2,000.
 const CACHE: &str = "-16384";
 /// Outcomes of the writer's statements that may wait to be looked at: more than one text has, so that its thread goes on.
-const OUTCOMES: usize = 256;
+pub(crate) const OUTCOMES: usize = 256;
 /// Longest wait for a place in the writer's queue: then the database is busy, and whoever asked hears it.
 const QUEUE_WAIT: Duration = Duration::from_secs(5);
 /// How long a statement waits for a lock that another process or a checkpoint holds.

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Either, Executor, SqliteConnection};
 
 use crate::Error;
 use crate::sql::{Expect, Failed, Row, Step, Value, for_sqlite, refuse_nul};
+use crate::sqlite::OUTCOMES;
 use crate::unit::Unit;
 
 /// Statements of a unit that go to SQLite's thread together.
@@ -30,7 +31,9 @@ pub(crate) fn alike(units: &[Unit]) -> usize {
     let same = |unit: &&Unit| {
         unit.steps().is_some_and(|steps| steps.len() == first.len() && steps.iter().zip(first).all(is_same))
     };
-    let most = if is_sortable(first) { SORTED } else { ALIKE };
+    // Rows of one table are one statement; of all others no text has more than there is room for their outcomes.
+    let alone = first.iter().filter(|step| !is_row(step)).count();
+    let most = if is_sortable(first) { SORTED.min(OUTCOMES / alone.max(1)) } else { ALIKE };
     let count = units.iter().take(most).take_while(same).count();
     1 << count.max(1).ilog2()
 }
@@ -58,7 +61,9 @@ pub(crate) async fn run_together(conn: &mut SqliteConnection, steps: &[Step]) ->
 }
 
 /// Whether units of this shape may be run statement by statement. They may if no two of its statements have to do with the
-/// same table, unless both only add rows: then it makes no difference which is first.
+/// same table, unless both only add rows: then it makes no difference which is first. (It would if two statements of one unit
+/// added rows of one key that may be there already, which none does. Foreign keys are not looked at: rows are added before those that
+/// name them, and are not deleted by units of many.)
 fn is_sortable(steps: &[Step]) -> bool {
     let touches: Vec<(Vec<&str>, bool)> =
         steps.iter().map(|step| (tables(step.sql.as_str()), row_of(step.sql.as_str()).is_some())).collect();
@@ -123,11 +128,16 @@ fn statements<'a, 's>(steps: &'a [&'s Step]) -> Vec<&'a [&'s Step]> {
     let mut all = Vec::with_capacity(steps.len());
     for same in steps.chunk_by(|one, other| is_same((one, other))) {
         match same {
-            [first, _, ..] if row_of(first.sql.as_str()).is_some() => all.push(same),
+            [first, _, ..] if is_row(first) => all.push(same),
             _ => all.extend(same.chunks(1)),
         }
     }
     all
+}
+
+/// Whether a step adds a row, and what is expected of several of them can be told by their number.
+fn is_row(step: &Step) -> bool {
+    matches!(step.expect, Expect::Any | Expect::Rows(1)) && row_of(step.sql.as_str()).is_some()
 }
 
 /// What stands behind `INSERT` before, in and behind the row, if a statement does nothing but to add one.

@@ -226,6 +226,11 @@ impl<R: BufRead> Reader<R> {
         self
     }
 
+    /// Whether the document is broken or its source has failed: then nothing more can be read.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// The open elements, the root first; right after an end the ended one is not among them.
     pub fn open_elements(&self) -> impl Iterator<Item = OpenElement<'_>> {
         self.state.open_elements()

@@ -199,8 +199,9 @@ impl<R: Read> Source<R> {
         let is_full = self.tail + count == self.raw.len();
         let filled = self.normalise_line_ends(count);
         self.check(filled);
+        // Step by step: large buffers cost more than they save until a document is long.
         if is_full && self.raw.len() < PIECE {
-            self.raw.resize(PIECE, 0);
+            self.raw.resize((self.raw.len() * 4).min(PIECE), 0);
         }
     }
 

@@ -86,7 +86,7 @@ impl Header {
         take: TakeBlock<'_, R>,
     ) -> Result<()> {
         let begin = reader.consumed();
-        // What the blocks take in memory, which may be more than on the wire: each repeats the namespaces in scope.
+        // What the blocks take in memory, which may be more than on the wire: each repeats its namespace, or all in scope.
         let mut held = 0;
         loop {
             let next = next_child(reader)?;
@@ -97,8 +97,8 @@ impl Header {
                 return Ok(());
             }
             if !self.addressing_takes(reader)? {
-                let block = read_block(reader, most_bytes - held, take)?;
-                held += block.as_ref().map_or(0, |block| block.xml.len());
+                let block = read_block(reader, most_bytes.saturating_sub(held), take)?;
+                held += block.as_ref().map_or(0, Block::bytes);
                 self.blocks.extend(block);
             }
         }
@@ -113,6 +113,11 @@ impl Header {
 }
 
 impl Block {
+    /// What it takes in memory.
+    fn bytes(&self) -> usize {
+        self.namespace.len() + self.local.len() + self.xml.len()
+    }
+
     fn is(&self, namespace: &str, local: &str) -> bool {
         self.namespace == namespace && self.local == local
     }

@@ -288,6 +288,9 @@ fn what_is_too_large_is_refused() {
     let document =
         envelope(&format!("{ACTION}{}", "<s:x/>".repeat(50)), "").replace("<s:Envelope xmlns:s", &many);
     assert_eq!(code(read_with(BARE, document.as_bytes(), limits)), "mime.limit");
+    let document = document.replace("<s:x/>", "<n:x/>");
+    let mut incoming = open(BARE, document.as_bytes(), limits).unwrap();
+    assert_eq!(code(incoming.header_with(|_| Ok(true))), "mime.limit");
 
     let packed = |root: &str, parts: usize| {
         let ids: Vec<_> = (0..parts).map(|part| part.to_string()).collect();

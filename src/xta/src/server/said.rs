@@ -1,7 +1,7 @@
 //! What the header of a request says: who calls, and the metadata of a message. Its blocks are read where they stand, before it is known
 //! what they are for, and judged when they are asked for.
 
-use std::io::BufRead;
+use std::io::{self, BufRead};
 
 use xml::Reader;
 
@@ -38,37 +38,39 @@ impl Said {
     /// Takes the block whose start was read last; those that are not known are skipped.
     ///
     /// # Errors
-    /// If the document is broken.
+    /// If the document is broken, or its source fails.
     pub(super) fn take<R: BufRead>(&mut self, reader: &mut Reader<R>) -> soap::Result<()> {
         let start = reader.current();
         match (self.version, start.namespace().map(current), start.local()) {
-            (Version::V3, Some(META), "Author") => {
-                self.party.take(|seen| v3::metadata::read_party(reader, seen))
+            (Version::V3, Some(META), "Author") => self.party.take(reader, v3::metadata::read_party),
+            (Version::V3, Some(META), "MessageMetaData") => self.meta.take(reader, v3::metadata::read),
+            (Version::V5, Some(CORE), "Party") => {
+                self.party.take(reader, |reader, _| v5::metadata::read_party(reader))
             }
-            (Version::V3, Some(META), "MessageMetaData") => {
-                self.meta.take(|seen| v3::metadata::read(reader, seen))
-            }
-            (Version::V5, Some(CORE), "Party") => self.party.take(|_| v5::metadata::read_party(reader)),
-            (Version::V5, Some(CORE), "MessageMetaData") => {
-                self.meta.take(|seen| v5::metadata::read(reader, seen))
-            }
+            (Version::V5, Some(CORE), "MessageMetaData") => self.meta.take(reader, v5::metadata::read),
             _ => Ok(()),
         }
     }
 }
 
 impl<T> Block<T> {
-    fn take(&mut self, read: impl FnOnce(&Deviations) -> Result<T>) -> soap::Result<()> {
+    /// What is wrong with a block is not told before it is asked for; a document that cannot be read on, at once.
+    fn take<R: BufRead>(
+        &mut self,
+        reader: &mut Reader<R>,
+        read: impl FnOnce(&mut Reader<R>, &Deviations) -> Result<T>,
+    ) -> soap::Result<()> {
         // Of two, others could read the other one.
         if self.0.is_some() {
             self.0 = Some(Err(Error::Malformed("a header block stands twice")));
             return Ok(());
         }
         let deviations = Deviations::default();
-        self.0 = match read(&deviations) {
-            Err(Error::Xml(error)) => return Err(error.into()),
-            Err(error) => Some(Err(error)),
-            Ok(value) => Some(Ok(Read { value, deviations })),
+        self.0 = match (read(reader, &deviations), reader.has_failed()) {
+            (Ok(value), _) => Some(Ok(Read { value, deviations })),
+            (Err(error), false) => Some(Err(error)),
+            (Err(Error::Xml(error)), true) => return Err(error.into()),
+            (Err(error), true) => return Err(io::Error::from(error).into()),
         };
         Ok(())
     }

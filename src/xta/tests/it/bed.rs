@@ -126,7 +126,7 @@ impl Asked {
 }
 
 /// The outcome of something that waits for nothing, since a backend in memory does not.
-fn at_once<T>(act: impl Future<Output = T>) -> T {
+pub(crate) fn at_once<T>(act: impl Future<Output = T>) -> T {
     match pin!(act).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,
         Poll::Pending => panic!("something is waited for"),

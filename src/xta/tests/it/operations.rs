@@ -1,9 +1,12 @@
 //! Every operation, asked bare and as a package, is answered as the schemas say.
 
-use xta::server::{Port, Settings};
+use std::io::{self, Read};
+
+use xta::Error;
+use xta::server::{Port, Request, Settings, carry_out};
 use xta::v3::names::Operation;
 
-use crate::bed::{Asked, CONTAINER, Got, Judged, author, judge, meta, validate};
+use crate::bed::{Asked, CONTAINER, Got, Judged, at_once, author, judge, meta, validate};
 use crate::memory::Memory;
 
 const ID: &str = "urn:de:xta:messageid:x:1";
@@ -140,6 +143,37 @@ fn an_encrypted_container_is_handed_out_as_it_was_sent() {
     let judged = judge(&got);
     assert_eq!(judged[1].texts("CipherValue"), ["AAEC"]);
     assert_eq!(judged[2].texts("CipherValue"), ["AAEC"]);
+}
+
+#[test]
+fn a_block_that_nobody_asks_for_is_not_judged() {
+    let long = meta(ID).replace("urn:dienst", &"x".repeat(70_000));
+    let party = author("ags:12345678");
+    let asked = [
+        Asked::bare(Operation::CheckAccountActive, &format!("{party}{long}"), ""),
+        Asked::bare(Operation::SendMessage, &long, CONTAINER),
+    ];
+    let got = asked.map(|asked| asked.of(&Memory::default()));
+    let verdicts: Vec<String> = judge(&got).into_iter().map(|judged| judged.verdict).collect();
+    assert_eq!(verdicts, ["answered", "Sender"]);
+}
+
+#[test]
+fn a_request_that_breaks_off_within_a_block_is_not_taken_for_a_wrong_one() {
+    struct Gone;
+    impl Read for Gone {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
+    }
+    let asked = Asked::bare(Operation::SendMessage, &meta(ID), CONTAINER);
+    let end = asked.body.windows(6).position(|six| six == b"Reader").unwrap();
+    let body = asked.body[..end].chain(Gone);
+    let Asked { port, content_type, accept, .. } = asked.clone();
+    let request = Request { port, content_type, accept, body };
+    let backend = Memory::default();
+    let done = at_once(carry_out(&backend, request, &Settings::default()));
+    assert!(matches!(done.refusal(), Some(Error::Io(_))), "{:?}", done.refusal());
 }
 
 #[test]
