@@ -2,19 +2,30 @@
 //! of the relay instead of being translated into cases. What answers an exchange that was begun here is noted here all the
 //! same. Closing such a delivery confirms the message, and that of a sender in the house with it.
 
+use std::time::Duration;
+
 use model::exchange::Side;
 use model::message::Door;
-use model::{Actor, Authority, EventKind, Message, MessageState, Report};
+use model::{Actor, Authority, EventKind, Message, MessageState, Report, Scope};
 use serde_json::{Value, json};
 use store::{Job, RelayDelivery, RelayStage, Work};
 
 use crate::carried::Carried;
 use crate::process::with_finding;
+use crate::relay::no_delivery;
 use crate::{Broker, Error, notes};
+
+/// How long is waited at least for somebody who fetches a message that cannot go back.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
 /// The mailbox of a party whose messages are fetched by XTA.
 pub fn message_box(party: &str) -> String {
     format!("xta:{party}")
+}
+
+/// Whether a delivery is a message that came by another way and was put into the box here.
+fn was_put_here(delivery: &RelayDelivery) -> bool {
+    delivery.body.read::<Value>().is_some_and(|body| body["single"].is_boolean())
 }
 
 impl Broker {
@@ -111,6 +122,25 @@ impl Broker {
             enters_at: now,
             related,
         })
+    }
+
+    /// A delivery whose time is over goes back to its sender, unless that was told long ago that it has arrived and hears no more: then it
+    /// stays until it is fetched, whatever its author said of its time.
+    pub(crate) async fn expire_delivery(&self, delivery: RelayDelivery) -> Result<(), Error> {
+        let scope = Scope::tenant(&delivery.tenant);
+        let message = self.store().message(&scope, delivery.message).await?;
+        let message = message.ok_or_else(no_delivery)?;
+        let mut work = Work::new();
+        if !was_put_here(&delivery) || self.is_told(&message).await? {
+            return self.send_back(work, delivery, message, "message.expired", &Actor::gateway()).await;
+        }
+        tracing::warn!(message = %message.id, "nobody has fetched a message in time whose sender cannot be told");
+        let stage = delivery.stage;
+        work.update_relay_delivery(
+            &RelayDelivery { expires_at: self.now().plus(FOR_EVER), ..delivery },
+            stage,
+        );
+        Ok(self.store().commit(work).await?)
     }
 
     /// The id of a message that has none of its own.

@@ -312,14 +312,8 @@ impl Relay {
 }
 
 impl Broker {
-    /// Sends back what nobody fetched in time.
-    pub(crate) async fn expire_delivery(&self, delivery: RelayDelivery) -> Result<(), Error> {
-        let scope = Scope::tenant(&delivery.tenant);
-        let message = self.store().message(&scope, delivery.message).await?.ok_or_else(no_delivery)?;
-        self.send_back(Work::new(), delivery, message, "message.expired", &Actor::gateway()).await
-    }
-
-    pub(super) async fn send_back(
+    /// Sends a delivery back to its sender, who is told this rule.
+    pub(crate) async fn send_back(
         &self,
         mut work: Work,
         delivery: RelayDelivery,

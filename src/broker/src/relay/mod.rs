@@ -183,7 +183,7 @@ fn is_own(caller: &Caller, mailbox: &str) -> bool {
     caller.actor.id == mailbox || caller.authority.as_ref().is_some_and(|own| own.as_str() == mailbox)
 }
 
-fn no_delivery() -> Error {
+pub(crate) fn no_delivery() -> Error {
     model::Error::NotFound { kind: "delivery" }.into()
 }
 

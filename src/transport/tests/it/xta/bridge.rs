@@ -410,21 +410,21 @@ async fn metadata_that_a_delivery_brings_are_those_that_the_reader_sees() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_into_a_box_goes_back_when_its_author_says_that_it_is_obsolete() {
+async fn what_comes_into_a_box_stays_until_it_is_fetched_if_its_sender_is_not_told() {
     on_bridges(|bridge| {
+        let broker = &bridge.bed.gateway.broker;
         let partner = account("lan:1").caller;
-        let mut writer = bridge.bed.gateway.broker.arrival_writer(&partner).unwrap();
+        let mut writer = broker.arrival_writer(&partner).unwrap();
         std::io::Write::write_all(&mut writer, b"Guten Tag").unwrap();
         let mut brief = arrival("i:1", Some("urn:de:xta:messageid:Land:A"));
         brief.carried.as_mut().unwrap().obsolete_at = Some(bridge.bed.in_hours(2));
-        let taken = bridge.bed.gateway.broker.take_arrival(&partner, brief, writer.finish().unwrap());
-        bridge.bed.wait(taken);
+        bridge.bed.wait(broker.take_arrival(&partner, brief, writer.finish().unwrap()));
         bridge.run();
-        assert_eq!(bridge.bed.ids().len(), 1);
-        bridge.bed.clock.advance(3 * HOUR);
-        bridge.bed.wait(bridge.bed.gateway.broker.expire_due());
-        assert!(bridge.bed.ids().is_empty());
-        assert_eq!(bridge.messages("soest")[0].state, MessageState::Returned);
+        bridge.bed.clock.advance(24 * 60 * HOUR);
+        bridge.bed.wait(broker.expire_due());
+        assert_eq!(bridge.bed.ids(), ["urn:de:xta:messageid:Land:A"]);
+        assert_eq!(bridge.messages("soest")[0].state, MessageState::Processed);
+        assert_eq!(bytes(&bridge.bed.fetch("urn:de:xta:messageid:Land:A").unwrap(), 0), b"Guten Tag");
     })
     .await;
 }
