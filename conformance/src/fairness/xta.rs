@@ -161,7 +161,7 @@ impl Site {
         Ok(delivered)
     }
 
-    /// Files of contents: whatever is below 16 KiB stands in the database.
+    /// Files of contents: whatever is up to 64 KiB stands in the database.
     fn files(&self) -> usize {
         files(&self.house.gateway.folder().join("data/payloads"))
     }

@@ -241,10 +241,11 @@ fn read(kind: Option<Kind>, xml: &Plaintext, limits: xml::Limits) -> Result<(Res
         Some(kind) => Reading::of(kind, &mut elements),
         None => Err(Error::Malformed("the envelope does not say what it is")),
     };
+    let has_failed = elements.has_failed();
     match (reading, elements.into_survey()) {
         (reading, Ok(survey)) => Ok((reading, survey)),
-        // The reader has failed for good then, and said there why.
-        (Err(error @ (Error::Xml(_) | Error::Security(_))), Err(_)) => Err(error),
+        // Whoever read has said why.
+        (Err(error), Err(_)) if has_failed => Err(error),
         (_, Err(error)) => Err(error.into()),
     }
 }

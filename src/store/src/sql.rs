@@ -21,7 +21,8 @@ pub(crate) enum Value {
     Int(Option<i64>),
     /// Shared, so that SQLite's thread gets it without a copy.
     Text(Option<Arc<str>>),
-    Bytes(Option<Vec<u8>>),
+    /// Shared with whoever waits for them to be written.
+    Bytes(Option<Arc<[u8]>>),
 }
 
 impl From<i64> for Value {
@@ -104,7 +105,13 @@ impl From<Option<Id>> for Value {
 
 impl From<Option<&[u8]>> for Value {
     fn from(value: Option<&[u8]>) -> Self {
-        Value::Bytes(value.map(<[u8]>::to_vec))
+        Value::Bytes(value.map(Arc::from))
+    }
+}
+
+impl From<Option<Arc<[u8]>>> for Value {
+    fn from(value: Option<Arc<[u8]>>) -> Self {
+        Value::Bytes(value)
     }
 }
 

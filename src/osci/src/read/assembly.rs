@@ -140,6 +140,10 @@ impl Assembly {
         self.message.namespaces = start.namespaces().into_iter().map(owned).collect();
         let depth = reader.depth();
         if let Err(error) = self.body_children(reader) {
+            // Of a document that cannot be read on this is the reason; nobody will say a better one.
+            if reader.has_failed() {
+                return Err(error);
+            }
             self.defect.get_or_insert(error);
         }
         // The rest counts for nothing, but it must be XML.

@@ -77,6 +77,11 @@ impl<R: BufRead> Elements<R> {
         elements
     }
 
+    /// Whether the document is broken, or its source has failed.
+    pub fn has_failed(&self) -> bool {
+        self.reader.has_failed()
+    }
+
     /// Reads on to the document's end, and gives the survey that [`Elements::surveyed`] has begun.
     ///
     /// # Errors

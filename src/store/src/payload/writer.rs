@@ -184,7 +184,7 @@ impl PayloadWriterBlocking {
 
     fn finish_inline(&mut self) -> Result<StoredPayload, Error> {
         let key = DataKey::random()?;
-        let sealed = seal_inline(&key, self.id, &self.chunk)?;
+        let sealed = seal_inline(&key, self.id, &self.chunk)?.into();
         let wrapped_key = self.keys.wrap(&self.tenant, self.id, &key)?;
         let (digest, _) = std::mem::take(&mut self.digester).finish();
         let plain = Arc::new(std::mem::take(&mut self.chunk));

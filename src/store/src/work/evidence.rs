@@ -1,5 +1,7 @@
 //! Payloads and events.
 
+use std::sync::Arc;
+
 use model::{Event, Id};
 use seal::canonical;
 use seal::chain::{Salt, event_digest_of_canonical};
@@ -32,7 +34,7 @@ impl Work {
             reference.sha256.as_str().into(),
             reference.chunk_root.as_str().into(),
             Some(stored.wrapped_key.as_slice()).into(),
-            stored.inline.as_ref().map(|inline| inline.sealed.as_slice()).into(),
+            stored.inline.as_ref().map(|inline| Arc::clone(&inline.sealed)).into(),
             staged_by.into(),
             runs.as_deref().into(),
         ];

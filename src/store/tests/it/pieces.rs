@@ -188,7 +188,7 @@ async fn of_many_that_bring_the_same_piece_one_is_kept() {
         let tries: Vec<_> = (0_u8..20)
             .map(|number| {
                 let (store, key) = (bed.store.clone(), key.clone());
-                tokio::spawn(async move { keep(&store, &key, 1, &[number; 20_000]).await })
+                tokio::spawn(async move { keep(&store, &key, 1, &[number; 70_000]).await })
             })
             .collect();
         let mut kept = 0;
@@ -201,7 +201,7 @@ async fn of_many_that_bring_the_same_piece_one_is_kept() {
                 Err(error) => panic!("{error}"),
             }
         }
-        assert_eq!((kept, here(&bed.store, &key).await), (1, Some(vec![(1, 20_000)])));
+        assert_eq!((kept, here(&bed.store, &key).await), (1, Some(vec![(1, 70_000)])));
     })
     .await;
 }

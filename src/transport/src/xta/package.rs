@@ -18,7 +18,7 @@ const LIST: &str = "xta.json";
 const MOST_CONTENTS: usize = 10_000;
 /// Most bytes of the list: what a message may say of its contents.
 const MOST_LIST: u64 = 8 << 20;
-/// Containers of so many bytes are not written to files: they lie in rows.
+/// Containers of so many bytes are sealed at once: they lie in rows, as larger ones up to 64 KiB do.
 const SMALL: u64 = 16 * 1024;
 /// Bytes that a ZIP has for an entry beside what is in it, at most.
 const ABOUT_EACH: u64 = 1_024;

@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::io::{self, Read};
 
 use osci::intermediary::{Intermediary, Settings};
+use osci::package::Package;
 use osci::transport::{Limits, Sealing, seal};
 use seal::algorithm::{BlockCipher, Policy};
-use seal::xmlenc::OaepHash;
+use seal::xmlenc::{OaepHash, Staging};
 use soap::mime::Boundary;
 
 use super::forge::{MESSAGE_ID, NOW, before, codes, element, genuine, stripped, swap, told};
@@ -179,6 +180,26 @@ fn assert_refused(order: &str, why: &str) {
 /// Puts something at the beginning of the content.
 fn in_content(xml: &str) -> String {
     swap(&genuine(), "<osci:ContentPackage>", &format!("<osci:ContentPackage>{xml}"))
+}
+
+#[test]
+fn what_breaks_a_document_is_named_wherever_it_stands() {
+    let opened = |order: &str| {
+        let mut staging = Staging::new(1 << 20, 1 << 30);
+        staging.take(order.as_bytes()).unwrap();
+        Package::open(staging.finish(), &Limits::default()).err().map(|error| error.code())
+    };
+    assert_eq!(opened(&genuine()), None);
+    for (broken, code) in
+        [("<!DOCTYPE a>", "xml.doctype"), ("<a>&b;</a>", "xml.entity"), ("</b>", "xml.syntax")]
+    {
+        assert_eq!(opened(&in_content(broken)), Some(code));
+        assert_eq!(opened(&before(&genuine(), "<osci:ControlBlock", broken)), Some(code));
+    }
+    // Another mistake that was found first does not hide it.
+    let twice =
+        swap(&genuine(), "<osci:ContentPackage>", "<osci:ContentPackage/><osci:ContentPackage><!DOCTYPE a>");
+    assert_eq!(opened(&twice), Some("xml.doctype"));
 }
 
 #[test]
