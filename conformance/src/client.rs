@@ -18,6 +18,9 @@ use crate::simulate::files::Content;
 
 /// Longest that one request may take, uploads included.
 const TOTAL: Duration = Duration::from_secs(180);
+/// How long a connection may be idle and still be used again: much shorter than the patience of any gateway here, which ends
+/// it then, perhaps just when a request goes out.
+const REUSED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Longest silence of the server.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -87,6 +90,7 @@ impl Client {
             .connect_timeout(Duration::from_secs(5))
             .read_timeout(SILENCE)
             .timeout(TOTAL)
+            .pool_idle_timeout(REUSED_WITHIN)
             .no_proxy()
             .build()?;
         Ok(Client { http, address, token: token.to_owned() })
