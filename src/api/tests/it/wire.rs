@@ -196,6 +196,15 @@ impl axum::serve::Listener for Same {
     }
 }
 
+/// A connection on which something was asked, with how the answer begins.
+async fn asked(address: SocketAddr) -> (String, TcpStream) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    (String::from_utf8_lossy(&answer).into_owned(), stream)
+}
+
 #[tokio::test]
 async fn nobody_has_more_connections_than_are_left() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -203,13 +212,7 @@ async fn nobody_has_more_connections_than_are_left() {
     let router = Router::new().route("/", get(async || "here"));
     let limits = ServerLimits { connections: 4, ..ServerLimits::default() };
     tokio::spawn(serve(Same(listener, "one"), router, limits, std::future::pending()));
-    let connect = async || {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        let mut answer = [0; 12];
-        stream.read_exact(&mut answer).await.unwrap();
-        (String::from_utf8_lossy(&answer).into_owned(), stream)
-    };
+    let connect = || asked(address);
     let open = [connect().await, connect().await, connect().await];
     assert!(open.iter().all(|(answer, _)| answer == "HTTP/1.1 200"), "{open:?}");
     let (answer, _) = connect().await;
@@ -225,13 +228,7 @@ async fn a_place_that_is_free_again_is_given_to_whoever_comes_first() {
     let router = Router::new().route("/", get(async || "here"));
     let limits = ServerLimits { connections: 1, ..ServerLimits::default() };
     tokio::spawn(serve(listener, router, limits, std::future::pending()));
-    let connect = async || {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        let mut answer = [0; 12];
-        stream.read_exact(&mut answer).await.unwrap();
-        (String::from_utf8_lossy(&answer).into_owned(), stream)
-    };
+    let connect = || asked(address);
     let (answer, mut first) = connect().await;
     assert_eq!(answer, "HTTP/1.1 200");
     assert_eq!(connect().await.0, "HTTP/1.1 503", "it has waited in vain");

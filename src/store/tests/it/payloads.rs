@@ -13,8 +13,7 @@ use store::Work;
 use crate::make::TENANT;
 use crate::{Bed, on_every_engine};
 
-const KIB: usize = 1024;
-const CHUNK: usize = 64 * KIB;
+const CHUNK: usize = 64 * 1024;
 
 /// Bytes that differ from chunk to chunk.
 fn bytes(size: usize) -> Vec<u8> {
