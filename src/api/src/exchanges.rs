@@ -164,5 +164,5 @@ fn result(given: ObjectResult) -> Result<(Id, ImportResult), Problem> {
     if !record_reference.iter().all(|reference| fits(reference, 200)) {
         return Err(model::Error::Invalid { field: "results" }.into());
     }
-    Ok((object_id, ImportResult { successful, messages, record_reference }))
+    Ok((object_id, ImportResult { successful, messages, record_reference, ..ImportResult::default() }))
 }

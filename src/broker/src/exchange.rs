@@ -260,12 +260,11 @@ impl Broker {
                 message_type: message_type.to_owned(),
                 name: String::new(),
                 process_id: Some(exchange.process_id),
-                answers: None,
-                acknowledgement: None,
                 sender: Some(sender),
                 recipient: Some(recipient),
                 wants_receipt,
                 container: true,
+                ..Identity::default()
             }),
             dedup_key: format!("{}:{}:{message_type}", exchange.standard, exchange.process_id),
             payload: None,
@@ -358,6 +357,10 @@ pub(crate) fn records_type(kind: ExchangeKind) -> &'static str {
     match kind {
         ExchangeKind::Handover => "0401",
         ExchangeKind::Submission => "0101",
+        ExchangeKind::Circulation => "0201",
+        ExchangeKind::Disposition => "0503",
+        ExchangeKind::FilePlan => "0301",
+        ExchangeKind::Catalogue => "0511",
     }
 }
 

@@ -377,11 +377,14 @@ pub(crate) fn dedup_space(message: &Message) -> String {
     format!("{kind}:{}", message.authority)
 }
 
-/// The message's own id: process and type, as xdomea up to 3.x prescribes; the digest of the bytes if
-/// the content names no process.
+/// The message's own id where its standard gives it one; else process and type, as xdomea up to 3.x prescribes; the
+/// digest of the bytes if the content names no process.
 pub(crate) fn dedup_key(identity: Option<&Identity>, sha256: &str) -> String {
     let by_content = || format!("sha256:{sha256}");
     let Some(identity) = identity else { return by_content() };
+    if let Some(id) = identity.message_id {
+        return format!("{}:{id}", identity.standard);
+    }
     let Some(process) = identity.process_id else { return by_content() };
     format!("{}:{process}:{}", identity.standard, identity.message_type)
 }

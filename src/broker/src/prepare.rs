@@ -3,7 +3,7 @@
 
 use std::io::Read;
 
-use model::exchange::Exchange;
+use model::exchange::{Exchange, ImportResults};
 use model::message::Door;
 use model::standard::{Outgoing, OutgoingContent, Records, Written};
 use model::{
@@ -115,9 +115,14 @@ impl Broker {
     async fn write(&self, message: &Message, exchange: &Exchange) -> Result<(StoredPayload, Written), Error> {
         let identity = message.identity.clone().ok_or(Error::Internal)?;
         let content = match identity.message_type.as_str() {
-            "0402" => OutgoingContent::ImportResults(
-                exchange.objects.iter().filter_map(|o| Some((o.object_id, o.result.clone()?))).collect(),
-            ),
+            "0402" => OutgoingContent::ImportResults(ImportResults {
+                whole: None,
+                objects: exchange
+                    .objects
+                    .iter()
+                    .filter_map(|o| Some((o.object_id, o.result.clone()?)))
+                    .collect(),
+            }),
             "0403" | "0102" => OutgoingContent::Receipt,
             _ => OutgoingContent::Records(exchange.kind),
         };
@@ -134,8 +139,12 @@ impl Broker {
             sender: identity.sender.unwrap_or_default(),
             recipient,
             created_at: message.received_at,
+            message_id: message.id,
+            sequence: identity.sequence.unwrap_or_default(),
             wants_receipt: identity.wants_receipt,
+            wants_archive_references: identity.wants_archive_references,
             answers: answered.filter(|_| reply),
+            answers_id: identity.answers,
         };
         let standard =
             intake::standard(&self.parts.standards, &exchange.standard).ok_or(Error::NoCommonStandard)?;

@@ -56,7 +56,9 @@ impl Broker {
         match meaning {
             Meaning::Records(kind) => self.take_records(job, message, identity, kind, translator).await,
             Meaning::Receipt => self.take_reply(job, message, identity, None).await,
-            Meaning::ImportResults(results) => self.take_reply(job, message, identity, Some(results)).await,
+            Meaning::ImportResults(results) => {
+                self.take_reply(job, message, identity, Some(results.objects)).await
+            }
             _ => self.carry_on(job, message).await,
         }
     }

@@ -1,4 +1,4 @@
-//! File plan, case file, case and document: the records themselves (Schriftgut).
+//! Case file, case and document: the records themselves (Schriftgut).
 
 use std::collections::BTreeMap;
 
@@ -27,30 +27,6 @@ pub struct FilePlanUnit {
     /// Kurzbetreff.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub short_title: Option<String>,
-}
-
-/// A file plan (Aktenplan): the tree of units that case files are ordered by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct FilePlan {
-    /// Bezeichnung.
-    pub name: String,
-    /// Version of the plan.
-    pub version: String,
-    /// Top units; each may hold further ones.
-    #[serde(default)]
-    pub units: Vec<FilePlanNode>,
-}
-
-/// A unit within the file plan's tree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct FilePlanNode {
-    /// How records refer to it.
-    pub unit: FilePlanUnit,
-    /// Units below it.
-    #[serde(default)]
-    pub units: Vec<FilePlanNode>,
 }
 
 /// What describes case file, case and document alike.

@@ -437,7 +437,7 @@ mod tests {
     #[test]
     fn a_confirmed_import_cannot_be_taken_back() {
         let object = crate::ids::new_id();
-        let yes = ImportResult { successful: true, messages: vec![], record_reference: None };
+        let yes = ImportResult { successful: true, ..Default::default() };
         let no = ImportResult { successful: false, ..yes.clone() };
         let mut exchange = crate::testkit::an_exchange(object);
         record_results(&mut exchange, &[(object, no.clone())]).unwrap();

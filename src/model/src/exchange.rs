@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::case::Extensions;
+use crate::case::{Disposition, Extensions};
 use crate::record::{Meta, RecordKind};
 use crate::{Authority, Id, Timestamp};
 
@@ -15,6 +15,14 @@ pub enum ExchangeKind {
     Handover,
     /// Aktenvorlage (xdomea 0101): the file stays.
     Submission,
+    /// Geschäftsgang (xdomea 0201): documents go from station to station along a route.
+    Circulation,
+    /// Aussonderung (xdomea 0501 to 0507): records are offered to the archive, appraised and transferred.
+    Disposition,
+    /// Austausch eines Aktenplans (xdomea 0301).
+    FilePlan,
+    /// Bewertung eines Aktenplans (xdomea 0511 to 0515): the archive appraises units before any record is offered.
+    Catalogue,
 }
 
 /// Which side of the exchange this record is.
@@ -99,7 +107,7 @@ pub struct ExchangeObject {
 }
 
 /// What the record-keeping system said of one imported object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ImportResult {
     /// Whether the import succeeded.
@@ -110,6 +118,30 @@ pub struct ImportResult {
     /// The receiver's own record reference, if it gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record_reference: Option<String>,
+    /// What the archive calls it (Archivkennung).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive_reference: Option<String>,
+}
+
+/// What a message says of an import.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportResults {
+    /// Of everything that came: it holds for each object of which nothing is said, or only what it is called.
+    pub whole: Option<ImportResult>,
+    /// By the object's UUID in the messages.
+    pub objects: Vec<(Id, ImportResult)>,
+}
+
+/// What the archive decided of an object (Bewertung): one of the two is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Appraisal {
+    /// Aussonderungsart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disposition: Option<Disposition>,
+    /// One that both sides have agreed on (AussonderungsartKonfigurierbar).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other: Option<String>,
 }
 
 /// A message of an exchange.

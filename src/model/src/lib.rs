@@ -1,7 +1,7 @@
 //! The common case model: what every channel and every standard is translated into and out of.
 //!
 //! Nothing here does I/O. The crate holds
-//! * [`case`], [`party`], [`activity`], [`exchange`]: the records a county works with;
+//! * [`case`], [`file_plan`], [`party`], [`activity`], [`exchange`], [`circulation`]: the records a county works with;
 //! * [`command`]: how records change. A command is decided against the current record and yields the
 //!   new record and an [`Event`] whose `changes` are exactly the difference;
 //! * [`message`]: the envelope of whatever comes in or goes out, its states and its findings;
@@ -17,12 +17,14 @@ pub mod activity;
 pub mod adapter;
 pub mod case;
 pub mod catalog;
+pub mod circulation;
 pub mod clarification;
 pub mod command;
 pub mod directory;
 mod error;
 pub mod event;
 pub mod exchange;
+pub mod file_plan;
 pub mod ids;
 mod json_text;
 pub mod message;

@@ -3,9 +3,10 @@
 use schemars::{Schema, schema_for};
 
 use crate::activity::{Claim, Decision, Dispatch, Interaction, Payment, Task};
-use crate::case::{Case, CaseFile, Document, FilePlan};
+use crate::case::{Case, CaseFile, Document};
 use crate::event::Event;
 use crate::exchange::Exchange;
+use crate::file_plan::FilePlan;
 use crate::message::Message;
 
 /// Name and JSON Schema (2020-12) of every type of the model that leaves the gateway.

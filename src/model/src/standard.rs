@@ -7,8 +7,10 @@ use std::io::{Read, Seek, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::circulation::Route;
 use crate::event::PayloadRef;
-use crate::exchange::{ExchangeKind, ImportResult};
+use crate::exchange::{Appraisal, ExchangeKind, ImportResults};
+use crate::file_plan::FilePlan;
 use crate::message::Report;
 use crate::record::Record;
 use crate::{Authority, Failure, Id, RecordKind};
@@ -18,7 +20,7 @@ pub trait Source: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Source for T {}
 
 /// What a message says it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
     /// Standard, such as `xdomea`.
@@ -33,6 +35,18 @@ pub struct Identity {
     /// Process it belongs to (ProzessID). Where the standard gives each message an id of its own instead, that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process_id: Option<Id>,
+    /// Its own id, where the standard gives each message one beside the process (nachrichtenUUID).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<Id>,
+    /// Which of the messages of its type in the process it is, where the standard allows several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<Sequence>,
+    /// When it says it was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<crate::Timestamp>,
+    /// What it is about in words, where its standard says so in a known place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// The message that it answers, by the own id of that, where the standard gives messages own ids.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<Id>,
@@ -48,9 +62,29 @@ pub struct Identity {
     /// Whether the sender asks for a receipt (Empfangsbestätigung).
     #[serde(default)]
     pub wants_receipt: bool,
+    /// Whether the sender asks what the archive calls each object (RueckmeldungArchivkennung).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wants_archive_references: bool,
     /// Whether it came in a container (ZIP).
     #[serde(default)]
     pub container: bool,
+}
+
+/// The place of a message among those of its type in its process (LfdNrNachrichtProTyp,
+/// GesamtanzahlNachrichtenProTyp of xdomea 4.0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Sequence {
+    /// Its number, from 1.
+    pub number: u32,
+    /// How many there are, at most.
+    pub total: u32,
+}
+
+impl Default for Sequence {
+    fn default() -> Self {
+        Sequence { number: 1, total: 1 }
+    }
 }
 
 /// An acknowledgement of a single message (such as the Empfangsbekenntnis of XJustiz).
@@ -84,12 +118,22 @@ pub struct Endpoint {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Meaning {
-    /// Records come in; they went to the [`Intake`].
+    /// Records come in; they went to the [`Intake`]. In a disposition they are the transfer to the archive (0503).
     Records(ExchangeKind),
+    /// Records are offered to the archive (0501): described, without their files. They went to the [`Intake`].
+    Offer,
+    /// Documents come in along a route (0201). They and what accompanies them went to the [`Intake`].
+    Circulation(Box<Route>),
     /// The receiver has durably taken in our message.
     Receipt,
-    /// The receiver's record-keeping system reports on each object, by the object's UUID.
-    ImportResults(Vec<(Id, ImportResult)>),
+    /// The receiver's record-keeping system or archive reports on the import.
+    ImportResults(ImportResults),
+    /// The archive has appraised what it was offered, by the UUIDs of records (0502) or units of a file plan (0513).
+    Appraisals(Vec<(Id, Appraisal)>),
+    /// A file plan comes in, for information (0301).
+    FilePlan(Box<FilePlan>),
+    /// A file plan comes in to be appraised (0511).
+    FilePlanToAppraise(Box<FilePlan>),
     /// Understood as far as it can be carried on, but it changes no case.
     CarryOn,
 }
@@ -162,21 +206,39 @@ pub struct Outgoing {
     pub recipient: Endpoint,
     /// When it was created.
     pub created_at: crate::Timestamp,
+    /// Its own id, for versions that give each message one.
+    pub message_id: Id,
+    /// Its place among those of its type, for versions that say it.
+    pub sequence: Sequence,
     /// Whether a receipt is asked for.
     pub wants_receipt: bool,
-    /// Type of the message answered, such as `0401`, for receipts and import results.
+    /// Whether the archive is asked what it calls each object.
+    pub wants_archive_references: bool,
+    /// Type of the message answered, such as `0401`, for everything that answers one.
     pub answers: Option<String>,
+    /// Own id of the message answered, if it has one.
+    pub answers_id: Option<Id>,
 }
 
 /// What an outgoing message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutgoingContent {
-    /// The records of the [`Records`] given beside it.
+    /// The records of the [`Records`] given beside it. In a disposition: the transfer to the archive (0503).
     Records(ExchangeKind),
+    /// The records of the [`Records`] given beside it are offered to the archive, without their files (0501).
+    Offer,
+    /// The documents of the [`Records`] given beside it go along a route (0201).
+    Circulation(Box<Route>),
     /// The receipt of the message named by `answers`.
     Receipt,
-    /// The result of the import, by the object's UUID.
-    ImportResults(Vec<(Id, ImportResult)>),
+    /// The result of the import of the message named by `answers`.
+    ImportResults(ImportResults),
+    /// The appraisal of what the message named by `answers` offered: records (0501) or units of a file plan (0511).
+    Appraisals(Vec<(Id, Appraisal)>),
+    /// A file plan, for information (0301).
+    FilePlan(Box<FilePlan>),
+    /// A file plan to be appraised (0511).
+    FilePlanToAppraise(Box<FilePlan>),
 }
 
 /// The records of an outgoing message, fetched one at a time.
@@ -219,6 +281,8 @@ pub struct Written {
     pub identity: Identity,
     /// The name that the standard prescribes for the file or container.
     pub file_name: String,
+    /// What the version has no place for: left out, or carried in an extension.
+    pub report: Report,
 }
 
 /// A message standard.

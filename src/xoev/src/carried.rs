@@ -104,13 +104,8 @@ impl Carried {
             version: shown(&version),
             message_type: type_of(&root.local).to_owned(),
             name: root.local.clone(),
-            process_id: None,
-            answers: None,
-            acknowledgement: None,
-            sender: None,
-            recipient: None,
-            wants_receipt: false,
             container: place.container().is_some(),
+            ..Identity::default()
         })
     }
 

@@ -425,7 +425,7 @@ async fn a_document_that_was_handed_over_alone_is_locked_once_its_import_was_con
     let exchanges = RecordFilter::of(RecordKind::Exchange);
     let there = gateway.broker.records(&theirs, &exchanges, &page()).await.unwrap().items.remove(0);
     let Record::Exchange(there) = there else { panic!("an exchange") };
-    let result = model::exchange::ImportResult { successful: true, messages: vec![], record_reference: None };
+    let result = model::exchange::ImportResult { successful: true, ..Default::default() };
     let results = vec![(there.objects[0].object_id, result)];
     gateway.broker.confirm_import(&theirs, there.meta.id, results, None).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();

@@ -240,7 +240,7 @@ async fn a_bundle_holds_all_hops_of_a_handover_that_its_tenant_knows_and_none_of
     let filter = RecordFilter::of(RecordKind::Exchange);
     let found = gateway.broker.records(&theirs, &filter, &Page::first(9)).await.unwrap().items;
     let model::Record::Exchange(there) = &found[0] else { unreachable!() };
-    let result = ImportResult { successful: true, messages: vec![], record_reference: None };
+    let result = ImportResult { successful: true, ..Default::default() };
     let object = &there.objects[0];
     gateway
         .broker

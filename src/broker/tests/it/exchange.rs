@@ -46,7 +46,7 @@ async fn received(gateway: &Gateway, caller: &Caller) -> Exchange {
 }
 
 fn result(successful: bool) -> ImportResult {
-    ImportResult { successful, messages: vec![], record_reference: None }
+    ImportResult { successful, ..ImportResult::default() }
 }
 
 #[tokio::test]

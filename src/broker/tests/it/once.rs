@@ -151,7 +151,7 @@ async fn import_results_and_a_lock_asked_for_many_times_happen_once() {
     let there = gateway.broker.records(&theirs, &filter, &Page { after: None, limit: 9 }).await.unwrap();
     let there = there.items[0].meta().id;
     let key = once("import");
-    let result = ImportResult { successful: true, messages: vec![], record_reference: None };
+    let result = ImportResult { successful: true, ..Default::default() };
     let report = || gateway.broker.confirm_import(&theirs, there, vec![(case, result.clone())], Some(&key));
     let all: Vec<_> = join_all((0..8).map(|_| report())).await.into_iter().map(Result::unwrap).collect();
     assert!(all.iter().all(|answer| *answer == all[0]));

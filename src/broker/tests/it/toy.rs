@@ -6,7 +6,7 @@
 use std::io::Write;
 
 use model::case::{Case, Description, Priority, RecordStatus};
-use model::exchange::{ExchangeKind, ImportResult};
+use model::exchange::{ExchangeKind, ImportResult, ImportResults};
 use model::standard::{
     Acknowledgement, Endpoint, Identity, Intake, Meaning, Object, Outgoing, OutgoingContent, Records, Source,
     Standard, Written, placeholder,
@@ -39,12 +39,11 @@ fn identity(message: &Value) -> Option<Identity> {
             day: Some(day.to_owned()),
             refused: message["refused"].as_str().map(str::to_owned),
         }),
-        sender: None,
         recipient: message["to"]
             .as_str()
             .map(|to| Endpoint { authority: to.parse().ok(), ..Endpoint::default() }),
         wants_receipt: message["receipt"] == json!(true),
-        container: false,
+        ..Identity::default()
     })
 }
 
@@ -97,12 +96,14 @@ impl Standard for Toy {
         let results = || {
             message["results"].as_array().into_iter().flatten().map(|result| {
                 let successful = result[1] == json!(true);
-                (uuid(&result[0]), ImportResult { successful, messages: vec![], record_reference: None })
+                (uuid(&result[0]), ImportResult { successful, ..ImportResult::default() })
             })
         };
         Ok(match message["toy"].as_str() {
             Some("0401") => Meaning::Records(ExchangeKind::Handover),
-            Some("0402") => Meaning::ImportResults(results().collect()),
+            Some("0402") => {
+                Meaning::ImportResults(ImportResults { whole: None, objects: results().collect() })
+            }
             Some("0403") => Meaning::Receipt,
             _ => Meaning::CarryOn,
         })
@@ -125,9 +126,10 @@ impl Standard for Toy {
             }
             OutgoingContent::Receipt => ("0403", vec![], vec![]),
             OutgoingContent::ImportResults(results) => {
-                let results = results.iter().map(|(id, result)| json!([id, result.successful]));
+                let results = results.objects.iter().map(|(id, result)| json!([id, result.successful]));
                 ("0402", vec![], results.collect())
             }
+            _ => return Err(Failure::permanent("toy.not-written", "no such message")),
         };
         let json = json!({
             "toy": message_type, "process": message.process_id, "receipt": message.wants_receipt,
@@ -135,6 +137,6 @@ impl Standard for Toy {
         });
         out.write_all(json.to_string().as_bytes()).map_err(|_| Failure::transient("toy.io", "unwritable"))?;
         let identity = identity(&json).ok_or_else(|| Failure::permanent("toy.internal", "not written"))?;
-        Ok(Written { identity, file_name: format!("{}.json", message.process_id) })
+        Ok(Written { identity, file_name: format!("{}.json", message.process_id), report: Report::default() })
     }
 }

@@ -82,7 +82,7 @@ pub(crate) fn read_result(node: &Node) -> Option<(Id, ImportResult)> {
     let result = ImportResult {
         successful: node.text_of("Erfolgreich").and_then(truth).unwrap_or_default(),
         messages: node.children("Fehlermeldung").map(|node| node.text.clone()).collect(),
-        record_reference: None,
+        ..ImportResult::default()
     };
     Some((id, result))
 }

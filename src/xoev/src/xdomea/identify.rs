@@ -48,13 +48,7 @@ pub(crate) fn by_root(root: &Root) -> Head {
         version: number,
         message_type: code.to_owned(),
         name: root.local.clone(),
-        process_id: None,
-        answers: None,
-        acknowledgement: None,
-        sender: None,
-        recipient: None,
-        wants_receipt: false,
-        container: false,
+        ..Identity::default()
     };
     Head { identity, version, message, code: String::new() }
 }

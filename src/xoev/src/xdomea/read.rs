@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Read};
 
 use model::case::{Case, CaseFile, Document, Priority, RecordStatus};
-use model::exchange::{ExchangeKind, ImportResult};
+use model::exchange::{ExchangeKind, ImportResult, ImportResults};
 use model::standard::{Intake, Meaning, Object, placeholder};
 use model::{Id, PayloadRef, Record, RecordKind, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -321,7 +321,7 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
         Ok(match self.message.code {
             "0101" => Meaning::Records(ExchangeKind::Submission),
             "0401" => Meaning::Records(ExchangeKind::Handover),
-            "0402" => Meaning::ImportResults(self.results),
+            "0402" => Meaning::ImportResults(ImportResults { whole: None, objects: self.results }),
             _ => Meaning::Receipt,
         })
     }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use model::case::{Description, Document, RecordStatus};
 use model::exchange::{ExchangeKind, ImportResult};
 use model::standard::{Identity, Meaning, Outgoing, OutgoingContent, Records, Written};
-use model::{Id, PayloadRef, Record, RecordKind};
+use model::{Id, PayloadRef, Record, RecordKind, Report};
 use serde_json::Value;
 use xml::Writer;
 
@@ -49,7 +49,8 @@ pub(crate) fn write(
         container.entry(name, |sink| io::copy(&mut content, sink))?;
     }
     container.finish()?;
-    Ok(Written { identity: identity(message, message_type), file_name: format!("{stem}.zip") })
+    let identity = identity(message, message_type);
+    Ok(Written { identity, file_name: format!("{stem}.zip"), report: Report::default() })
 }
 
 /// The message type that says what is to be said.
@@ -59,7 +60,9 @@ fn type_of(message: &Outgoing) -> Result<MessageType, Error> {
         (OutgoingContent::Records(ExchangeKind::Handover), _) => "0401",
         (OutgoingContent::Receipt, Some("0101")) => "0102",
         (OutgoingContent::Receipt, Some("0401")) => "0403",
-        (OutgoingContent::ImportResults(results), Some("0401") | None) if !results.is_empty() => "0402",
+        (OutgoingContent::ImportResults(results), Some("0401") | None) if !results.objects.is_empty() => {
+            "0402"
+        }
         _ => return Err(Error::Unsupported { what: "the type of message" }),
     };
     MessageType::by_code(code).ok_or(Error::Unsupported { what: "the type of message" })
@@ -72,12 +75,11 @@ fn identity(message: &Outgoing, message_type: MessageType) -> Identity {
         message_type: message_type.code.to_owned(),
         name: message_type.root(),
         process_id: Some(message.process_id),
-        answers: None,
-        acknowledgement: None,
         sender: Some(message.sender.clone()),
         recipient: Some(message.recipient.clone()),
         wants_receipt: message.wants_receipt && message_type.receipt().is_some(),
         container: true,
+        ..Identity::default()
     }
 }
 
@@ -107,8 +109,12 @@ pub fn again(identity: &Identity, meaning: &Meaning, extension: &Value) -> Resul
         sender: identity.sender.clone().unwrap_or_default(),
         recipient: identity.recipient.clone().unwrap_or_default(),
         created_at: kept.created_at.unwrap_or_default(),
+        message_id: identity.message_id.unwrap_or_else(model::ids::new_id),
+        sequence: identity.sequence.unwrap_or_default(),
         wants_receipt: identity.wants_receipt,
+        wants_archive_references: identity.wants_archive_references,
         answers: answers.map(str::to_owned),
+        answers_id: identity.answers,
     })
 }
 
@@ -147,8 +153,8 @@ impl<W: Write> MessageWriter<'_, W> {
         self.beside(&kept, "Anschreiben")?;
         match &message.content {
             OutgoingContent::Records(_) => self.roots()?,
-            OutgoingContent::ImportResults(results) => self.results(results, &kept)?,
-            OutgoingContent::Receipt => {}
+            OutgoingContent::ImportResults(results) => self.results(&results.objects, &kept)?,
+            _ => {}
         }
         if message_type.code == "0401" {
             self.beside(&kept, "Aktenplan")?;

@@ -80,10 +80,9 @@ impl Said {
             process_id: self.id,
             answers: self.answers,
             acknowledgement: self.eeb.as_ref().map(Eeb::acknowledgement),
-            sender: None,
-            recipient: None,
             wants_receipt: self.wants_eeb,
             container,
+            ..Identity::default()
         }
     }
 }

@@ -6,7 +6,7 @@ use model::case::{
     Case, CaseFile, Description, Disposition, Document, DocumentDates, File, FilePlanUnit, Medium, Period,
     Priority, RecordStatus, Reference, Relation, Retention, Version,
 };
-use model::exchange::{ExchangeKind, ImportResult};
+use model::exchange::{ExchangeKind, ImportResult, ImportResults};
 use model::party::{Address, Contact, Organisation, Party, Person};
 use model::standard::{Endpoint, Meaning, Object, Outgoing, OutgoingContent, Standard, placeholder};
 use model::{Id, Record, RecordKind, Report, Timestamp};
@@ -28,8 +28,12 @@ fn outgoing(content: OutgoingContent) -> Outgoing {
         sender: endpoint("bab:05974000", "Kreis"),
         recipient: endpoint("bab:05974040", "Stadt"),
         created_at: Timestamp::from_micros(1_764_000_000_000_000),
+        message_id: model::ids::new_id(),
+        sequence: Default::default(),
         wants_receipt: true,
+        wants_archive_references: false,
         answers: None,
+        answers_id: None,
     }
 }
 
@@ -134,14 +138,18 @@ fn receipts_and_results_answer_what_came() {
     let result = |successful, messages: &[&str]| ImportResult {
         successful,
         messages: messages.iter().map(|text| (*text).to_owned()).collect(),
-        record_reference: None,
+        ..ImportResult::default()
     };
     let results = vec![
         (model::ids::new_id(), result(true, &[])),
         (model::ids::new_id(), result(false, &["Aktenplan unbekannt", "und mehr"])),
     ];
-    let message = outgoing(OutgoingContent::ImportResults(results.clone()));
-    assert_eq!(there_and_back(&mut Memory::default(), &message).1, Meaning::ImportResults(results));
+    let message =
+        outgoing(OutgoingContent::ImportResults(ImportResults { whole: None, objects: results.clone() }));
+    assert_eq!(
+        there_and_back(&mut Memory::default(), &message).1,
+        Meaning::ImportResults(ImportResults { whole: None, objects: results })
+    );
 }
 
 #[test]
@@ -154,7 +162,7 @@ fn what_cannot_be_written_is_refused_with_its_reason() {
     assert_eq!(refused(&old, &mut Memory::default()), "xdomea.not-written");
     let unasked = outgoing(OutgoingContent::Receipt);
     assert_eq!(refused(&unasked, &mut Memory::default()), "xdomea.not-written");
-    let nothing = outgoing(OutgoingContent::ImportResults(vec![]));
+    let nothing = outgoing(OutgoingContent::ImportResults(ImportResults::default()));
     assert_eq!(refused(&nothing, &mut Memory::default()), "xdomea.not-written");
 
     let mut memory = Memory::default();
