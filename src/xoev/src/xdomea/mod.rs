@@ -1,18 +1,22 @@
 //! xdomea: exchange of e-files between authorities.
 //!
-//! Messages 0101, 0102, 0401, 0402 and 0403 of 3.0.0 and 3.1.0 are read into the case model and written
-//! from it. The two versions are equal in these messages but for their namespace, so one translation
-//! serves both. What the model does not know is kept beside it (see [`merge`]).
+//! Messages of the groups 01 to 05 are read into the case model and written from it, in the form of 3.1.0. What the model does not
+//! know is kept beside it (see [`merge`]).
 
+mod body;
+mod body_versions;
 mod check;
+mod funnel;
 mod document;
 mod formats;
+mod head_4;
 mod header;
 mod identify;
 mod merge;
 pub mod messages;
 mod node;
 mod order;
+mod outgoing;
 mod party;
 mod placed;
 mod read;
@@ -32,7 +36,7 @@ use schemas::Schemas;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use write::again;
+pub use outgoing::again;
 
 use crate::Error;
 use crate::container::Limits;
@@ -76,9 +80,7 @@ impl Xdomea {
         let place = place.ok_or(Error::Unreadable)?;
         let root = read_root(&mut place.reader(source)?)?;
         let head = identify::by_root(&root);
-        let version = head.version.filter(|version| version.is_translated());
-        let message = head.message.filter(|message| message.is_translated());
-        let (Some(version), Some(message)) = (version, message) else {
+        let (true, Some(version), Some(message)) = (head.is_translated(), head.version, head.message) else {
             return match is_xdomea(&root.namespace) {
                 true => Ok(Meaning::CarryOn),
                 false => Err(Error::Unreadable),
@@ -93,7 +95,7 @@ impl Xdomea {
         }
         let mut reader = place.reader(source)?;
         read_root(&mut reader)?;
-        read::MessageReader::new(reader, version.namespace(), message, intake, files).read()
+        read::MessageReader::new(reader, version, message, intake, files).read()
     }
 }
 
