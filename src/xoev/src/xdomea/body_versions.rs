@@ -32,7 +32,9 @@ pub(crate) fn raise(version: Version, code: &str, node: Node) -> Vec<Node> {
             let nodes = node.nodes.iter().cloned().map(|child| rename_child(child, UUID_4, "ID")).collect();
             vec![Node { nodes, ..renamed(node, appraisals::name(code)) }]
         }
-        ("0506" | "0514", "AusgesondertesSGO" | "BewerteteAktenplaneinheit") if version == Version::V4_0_0 => {
+        ("0506" | "0514", "AusgesondertesSGO" | "BewerteteAktenplaneinheit")
+            if version == Version::V4_0_0 =>
+        {
             vec![raise_object_4(code, node)]
         }
         _ => vec![node],
@@ -97,7 +99,8 @@ fn lower_appraisal(version: Version, code: &str, mut node: Node) -> Result<Node,
     if is_2(version) {
         for child in node.nodes.iter_mut().filter(|child| child.is("Aussonderungsart")) {
             let bare = child.child("Aussonderungsart").cloned();
-            *child = bare.ok_or(Error::Unsupported { what: "an appraisal that only both sides know, before 3.0" })?;
+            *child = bare
+                .ok_or(Error::Unsupported { what: "an appraisal that only both sides know, before 3.0" })?;
         }
     }
     Ok(node)
@@ -115,7 +118,8 @@ fn lower_results(
         return Ok(vec![lower_whole_2(whole, &objects, report)]);
     }
     if version == Version::V4_0_0 {
-        let whole = whole.unwrap_or_else(|| group(WHOLE, vec![leaf("Erfolgreich", digit(all_succeeded(&objects)))]));
+        let whole =
+            whole.unwrap_or_else(|| group(WHOLE, vec![leaf("Erfolgreich", digit(all_succeeded(&objects)))]));
         let objects = objects.into_iter().map(|object| lower_object_4(code, inherit(object, &whole)));
         let objects: Vec<Node> = objects.collect();
         return Ok(std::iter::once(whole).chain(objects).collect());
@@ -172,7 +176,8 @@ fn lower_object_4(code: &str, node: Node) -> Node {
 /// One result, one text, and what the archive calls objects. What single objects say besides is put together.
 fn lower_whole_2(whole: Option<Node>, objects: &[Node], report: &mut Report) -> Node {
     let has_whole = whole.is_some();
-    let whole = whole.unwrap_or_else(|| group(WHOLE, vec![leaf("Erfolgreich", digit(all_succeeded(objects)))]));
+    let whole =
+        whole.unwrap_or_else(|| group(WHOLE, vec![leaf("Erfolgreich", digit(all_succeeded(objects)))]));
     let mut texts: Vec<Node> = whole.children("Fehlermeldung").cloned().collect();
     if !has_whole {
         texts.extend(objects.iter().flat_map(|object| object.children("Fehlermeldung").cloned()));

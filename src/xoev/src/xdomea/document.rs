@@ -226,7 +226,9 @@ mod tests {
     fn a_version_without_bytes_is_not_written() {
         let version = Version { number: "1".into(), files: vec![File::default()] };
         assert!(matches!(
-            make_version(&version, &mut |name, payload, _| payload.map(|_| name.to_owned()).ok_or(Error::NoContent)),
+            make_version(&version, &mut |name, payload, _| payload
+                .map(|_| name.to_owned())
+                .ok_or(Error::NoContent)),
             Err(Error::NoContent)
         ));
     }

@@ -19,7 +19,8 @@ const BEHIND: [&str; 7] = [
     "GesamtanzahlNachrichtenProTyp",
 ];
 /// Elements of both heads that have the same names, in the order of nachrichtenkopf.
-const SAME: [&str; 3] = ["Hinweis", "AnwendungsspezifischeErweiterung", "AnwendungsspezifischeErweiterungXML"];
+const SAME: [&str; 3] =
+    ["Hinweis", "AnwendungsspezifischeErweiterung", "AnwendungsspezifischeErweiterungXML"];
 /// Elements of identifikation.nachricht, which have no namespace, and what Kopf calls them.
 const IDENTIFICATION: [(&str, &str); 3] = [
     ("nachrichtenUUID", "nachrichtenUUID"),
@@ -94,7 +95,8 @@ fn attribute<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
 }
 
 fn raise_party(node: Node, name: &str) -> Result<Node, Error> {
-    let raised = funnel::raise(Version::V4_0_0, "NachrichtenkopfType", Node { name: qualified("leser"), ..node })?;
+    let raised =
+        funnel::raise(Version::V4_0_0, "NachrichtenkopfType", Node { name: qualified("leser"), ..node })?;
     Ok(Node { name: qualified(name), ..raised })
 }
 
@@ -110,7 +112,11 @@ fn listed(mut node: Node, from: &str, to: &str) -> Node {
 
 /// The attributes of the root, and the head that a Kopf of 3.1.0 says. `process` answers for the message answered where that has no
 /// id of its own: up to 3.1 a message is known by its process.
-pub(crate) fn lower(kopf: &Node, is_reply: bool, report: &mut Report) -> Result<(Attributes, Vec<Node>), Error> {
+pub(crate) fn lower(
+    kopf: &Node,
+    is_reply: bool,
+    report: &mut Report,
+) -> Result<(Attributes, Vec<Node>), Error> {
     let system = kopf.child("SendendesSystem").cloned().unwrap_or_default();
     let mut attributes = Vec::new();
     for (name, local) in SYSTEM {

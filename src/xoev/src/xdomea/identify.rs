@@ -64,7 +64,8 @@ pub(crate) fn read_head(reader: &mut XmlReader<'_>, root: &Root) -> Result<Head,
         let parties = (kopf.child("Absender").is_some(), kopf.child("Empfaenger").is_some());
         take_header(&mut head, read_header(&kopf), parties);
     } else if first.is("nachrichtenkopf") {
-        let (sender, recipient) = (first.child("autor").map(read_endpoint_4), first.child("leser").map(read_endpoint_4));
+        let (sender, recipient) =
+            (first.child("autor").map(read_endpoint_4), first.child("leser").map(read_endpoint_4));
         let parts = head_parts(reader, root, first, &mut budget)?;
         let kopf = head_4::raise(&Vec::new(), parts)?;
         take_header(&mut head, read_header(&kopf), (false, false));

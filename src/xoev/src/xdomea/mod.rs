@@ -6,9 +6,9 @@
 mod body;
 mod body_versions;
 mod check;
-mod funnel;
 mod document;
 mod formats;
+mod funnel;
 mod head_4;
 mod header;
 mod identify;

@@ -18,9 +18,8 @@ pub(crate) fn order_of(element: &str) -> &'static [&'static str] {
         "Primaerdokument" => {
             &["Dateiname", "DateinameOriginal", "Ersteller", "DatumUhrzeit", "SignaturSiegel"]
         }
-        "Absender" | "Empfaenger" | "Kontakt" | "WeitererKontakt" | "Ersteller" | "Adressat" | "Bearbeiter" => {
-            KONTAKT
-        }
+        "Absender" | "Empfaenger" | "Kontakt" | "WeitererKontakt" | "Ersteller" | "Adressat"
+        | "Bearbeiter" => KONTAKT,
         "Behoerdenkennung" => &["Behoerdenschluessel", "Praefix"],
         "Institution" => &["Name", "Kurzbezeichnung"],
         "Name" => &["Anrede", "Titel", "Familienname", "Vorname"],

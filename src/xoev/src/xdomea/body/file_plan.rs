@@ -8,8 +8,8 @@ use super::super::merge::{merge, prune};
 use super::super::node::{Node, group, leaf};
 use super::super::read::Kept;
 use super::super::record::{
-    make_disposition, make_duration, make_period, make_unit_names, read_disposition, read_duration, read_period,
-    read_unit_names,
+    make_disposition, make_duration, make_period, make_unit_names, read_disposition, read_duration,
+    read_period, read_unit_names,
 };
 use super::super::text::{digit, truth};
 use crate::Error;
@@ -52,7 +52,11 @@ fn part(nodes: Vec<Node>, local: &str) -> (Vec<Node>, Vec<Node>) {
 
 fn kept(came: Vec<Node>, made: &[Node]) -> model::case::Extensions {
     let nodes = prune(came, made);
-    if nodes.is_empty() { Default::default() } else { super::super::extension(&Kept { nodes, ..Kept::default() }) }
+    if nodes.is_empty() {
+        Default::default()
+    } else {
+        super::super::extension(&Kept { nodes, ..Kept::default() })
+    }
 }
 
 fn read_own(nodes: &[Node]) -> FilePlan {
@@ -93,7 +97,10 @@ fn units(units: &[FilePlanNode], with_ids: bool, depth: usize) -> Result<Vec<Nod
         let old = make_own_unit(&read_own_unit(&kept));
         let mut nodes = merge("Einheit", &kept, &old, &make_own_unit(unit));
         check_id(&mut nodes, with_ids)?;
-        if ["Aussonderungsart", "Aufbewahrungsdauer"].iter().any(|local| !nodes.iter().any(|node| node.is(local))) {
+        if ["Aussonderungsart", "Aufbewahrungsdauer"]
+            .iter()
+            .any(|local| !nodes.iter().any(|node| node.is(local)))
+        {
             return Err(Error::Unsupported { what: "a unit of a file plan without its retention" });
         }
         nodes.extend(self::units(&unit.units, with_ids, depth)?);

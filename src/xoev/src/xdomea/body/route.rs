@@ -128,9 +128,7 @@ fn make_outcome(outcome: &Outcome) -> Vec<Node> {
 }
 
 /// What reads texts and parties among the children of an element.
-fn readers(
-    node: &Node,
-) -> (impl Fn(&str) -> Option<String> + '_, impl Fn(&str) -> model::party::Party + '_) {
+fn readers(node: &Node) -> (impl Fn(&str) -> Option<String> + '_, impl Fn(&str) -> model::party::Party + '_) {
     let text = |local: &str| node.text_of(local).map(str::to_owned);
     let party = |local: &str| node.child(local).map(|node| read_party(node, None)).unwrap_or_default();
     (text, party)
