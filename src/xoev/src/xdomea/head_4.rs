@@ -110,13 +110,8 @@ fn listed(mut node: Node, from: &str, to: &str) -> Node {
     node
 }
 
-/// The attributes of the root, and the head that a Kopf of 3.1.0 says. `process` answers for the message answered where that has no
-/// id of its own: up to 3.1 a message is known by its process.
-pub(crate) fn lower(
-    kopf: &Node,
-    is_reply: bool,
-    report: &mut Report,
-) -> Result<(Attributes, Vec<Node>), Error> {
+/// The attributes of the root, and the head that a Kopf of 3.1.0 says.
+pub(crate) fn lower(kopf: &Node, report: &mut Report) -> Result<(Attributes, Vec<Node>), Error> {
     let system = kopf.child("SendendesSystem").cloned().unwrap_or_default();
     let mut attributes = Vec::new();
     for (name, local) in SYSTEM {
@@ -134,9 +129,6 @@ pub(crate) fn lower(
                 for node in kopf.children("WeitererEmpfaenger") {
                     head.push(lower_party(node, "WeitererLeser", report)?);
                 }
-            }
-            "UUIDUrsprungsnachricht" if is_reply && kopf.child(local).is_none() => {
-                head.push(leaf(local, kopf.text_of("ProzessID").unwrap_or_default()));
             }
             _ => head.extend(kopf.children(local).cloned()),
         }
