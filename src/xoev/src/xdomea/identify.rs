@@ -29,8 +29,7 @@ pub(crate) struct Head {
 impl Head {
     /// Whether the message is read into the case model.
     pub(crate) fn is_translated(&self) -> bool {
-        self.version.is_some_and(Version::is_translated)
-            && self.message.is_some_and(MessageType::is_translated)
+        self.version.zip(self.message).is_some_and(|(version, message)| message.is_translated(version))
     }
 }
 

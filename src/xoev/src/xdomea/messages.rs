@@ -67,7 +67,7 @@ impl Version {
 
     /// Whether its messages are read into the case model and written from it.
     pub fn is_translated(self) -> bool {
-        matches!(self, Version::V3_0_0 | Version::V3_1_0)
+        self != Version::V2_2_0
     }
 }
 
@@ -107,9 +107,14 @@ impl MessageType {
         format!("{}.{}", self.name, self.code)
     }
 
-    /// Whether it is read into the case model and written from it.
-    pub fn is_translated(self) -> bool {
-        matches!(self.code, "0101" | "0102" | "0401" | "0402" | "0403")
+    /// Whether it is read into the case model and written from it, in a version.
+    pub fn is_translated(self, version: Version) -> bool {
+        let is_disposition = self.code.starts_with("05");
+        match version {
+            Version::V2_2_0 => false,
+            Version::V4_0_0 if !is_disposition => false,
+            _ => matches!(self.code, "0101" | "0102" | "0401" | "0402" | "0403"),
+        }
     }
 
     /// The type of the receipt, if this type has one.

@@ -1,10 +1,11 @@
 //! xdomea: exchange of e-files between authorities.
 //!
-//! Messages 0101, 0102, 0401, 0402 and 0403 of 3.0.0 and 3.1.0 are read into the case model and written
-//! from it. The two versions are equal in these messages but for their namespace, so one translation
-//! serves both. What the model does not know is kept beside it (see [`merge`]).
+//! Messages of 2.3.0 to 4.0.0 are read into the case model and written from it. One translation serves
+//! all versions: it knows the form of 3.1.0, and each version is a [`dialect`] of that. What the model
+//! does not know is kept beside it (see [`merge`]).
 
 mod check;
+mod dialect;
 mod document;
 mod formats;
 mod header;
@@ -18,6 +19,7 @@ mod placed;
 mod read;
 mod record;
 mod rules;
+mod shape;
 mod text;
 mod unnamed;
 mod write;
@@ -77,7 +79,8 @@ impl Xdomea {
         let root = read_root(&mut place.reader(source)?)?;
         let head = identify::by_root(&root);
         let version = head.version.filter(|version| version.is_translated());
-        let message = head.message.filter(|message| message.is_translated());
+        let message =
+            head.message.filter(|message| version.is_some_and(|version| message.is_translated(version)));
         let (Some(version), Some(message)) = (version, message) else {
             return match is_xdomea(&root.namespace) {
                 true => Ok(Meaning::CarryOn),
@@ -93,7 +96,7 @@ impl Xdomea {
         }
         let mut reader = place.reader(source)?;
         read_root(&mut reader)?;
-        read::MessageReader::new(reader, version.namespace(), message, intake, files).read()
+        read::MessageReader::new(reader, dialect::Dialect::of(version)?, message, intake, files).read()
     }
 }
 
@@ -103,7 +106,7 @@ impl Standard for Xdomea {
     }
 
     fn writes(&self) -> &'static [&'static str] {
-        &["3.1.0", "3.0.0"]
+        &["4.0.0", "3.1.0", "3.0.0", "2.4.0", "2.3.0"]
     }
 
     fn identify(&self, source: &mut dyn Source, _: Option<&str>) -> Result<Option<Identity>, Failure> {

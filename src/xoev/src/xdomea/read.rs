@@ -1,5 +1,5 @@
-//! Reads messages 0101, 0102, 0401, 0402 and 0403 of 3.0.0 and 3.1.0 into the case model, one record in
-//! memory at a time, besides those that it lies in.
+//! Reads messages of any version that is translated into the case model, one record in memory at a time,
+//! besides those that it lies in.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Read};
@@ -11,11 +11,12 @@ use model::{Id, PayloadRef, Record, RecordKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use xml::{Event, Reader};
 
+use super::dialect::{Dialect, EITHER, PART, WITH_PARTS};
 use super::document::{make_document, read_document};
 use super::header::{make_header, make_result, read_header, read_result};
 use super::merge::prune;
 use super::messages::MessageType;
-use super::node::{Budget, Node};
+use super::node::{Budget, Node, group};
 use super::record::{make_description, read_description};
 use super::text::moment;
 use super::unnamed::{self, Unnamed};
@@ -86,7 +87,7 @@ impl Files {
 /// Where an element of a record leads.
 enum Step {
     Record(RecordKind),
-    /// Akteninhalt: its children are children of the Akte.
+    /// Akteninhalt, or in 4.0 what says which kind of document it is: its children are the record's.
     Content,
     Part,
 }
@@ -98,10 +99,11 @@ fn step(parent: Option<RecordKind>, local: &str) -> Step {
         (None | Some(Kind::CaseFile), "Vorgang") | (Some(Kind::Case), "Teilvorgang") => {
             Step::Record(Kind::Case)
         }
-        (None | Some(Kind::CaseFile | Kind::Case), "Dokument") | (Some(Kind::Document), "Anlage") => {
-            Step::Record(Kind::Document)
+        (None | Some(Kind::CaseFile | Kind::Case), "Dokument" | EITHER)
+        | (Some(Kind::Document), "Anlage" | PART) => Step::Record(Kind::Document),
+        (Some(Kind::CaseFile), "Akteninhalt") | (Some(Kind::Document), "Dokument" | WITH_PARTS) => {
+            Step::Content
         }
-        (Some(Kind::CaseFile), "Akteninhalt") => Step::Content,
         _ => Step::Part,
     }
 }
@@ -109,7 +111,7 @@ fn step(parent: Option<RecordKind>, local: &str) -> Step {
 /// Reads one message.
 pub(crate) struct MessageReader<'a, R: BufRead> {
     reader: Reader<R>,
-    namespace: &'static str,
+    dialect: Dialect,
     message: MessageType,
     intake: &'a mut dyn Intake,
     files: Files,
@@ -124,14 +126,14 @@ pub(crate) struct MessageReader<'a, R: BufRead> {
 impl<'a, R: BufRead> MessageReader<'a, R> {
     pub(crate) fn new(
         reader: Reader<R>,
-        namespace: &'static str,
+        dialect: Dialect,
         message: MessageType,
         intake: &'a mut dyn Intake,
         files: Files,
     ) -> Self {
         MessageReader {
             reader,
-            namespace,
+            dialect,
             message,
             intake,
             files,
@@ -170,7 +172,8 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
 
     /// Takes an element beside the records.
     fn beside(&mut self, local: &str) -> Result<(), Error> {
-        let node = Node::read(&mut self.reader, self.namespace, &mut self.budget)?;
+        let node = self.node()?;
+        let node = self.dialect.raise(node);
         if local == "Kopf" {
             let made = make_header(&read_header(&node), self.message);
             self.created_at = node.text_of("Erstellungszeitpunkt").and_then(moment);
@@ -188,13 +191,22 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
         Ok(())
     }
 
+    /// Reads the element whose start was read last.
+    fn node(&mut self) -> Result<Node, Error> {
+        Node::read(&mut self.reader, self.dialect.version().namespace(), &mut self.budget)
+    }
+
     /// Reads a record to its end and everything in it. `last` is the position of the sibling before it.
     fn record(&mut self, kind: RecordKind, last: &mut u32) -> Result<(), Error> {
         if self.ancestors.len() >= DEPTH {
             return Err(Error::TooDeep);
         }
         let left = self.budget.0;
+        let element = self.reader.current().local().to_owned();
         let mut nodes: Vec<Node> = Vec::new();
+        if element == PART {
+            nodes.push(group(PART, Vec::new()));
+        }
         let mut id = None;
         let mut kept = Kept::default();
         let mut own_last = 0;
@@ -213,25 +225,30 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
             match step(Some(kind), &local) {
                 Step::Content => {
                     in_content = true;
-                    kept.empty_content = true;
+                    kept.empty_content = local == "Akteninhalt";
+                    if local == WITH_PARTS {
+                        nodes.push(group(WITH_PARTS, Vec::new()));
+                    }
                 }
                 Step::Record(child) => {
-                    kept.empty_content = false;
+                    kept.empty_content &= !in_content;
                     // Identifikation comes first.
                     self.ancestors.push((kind, id.ok_or(Error::Unreadable)?));
                     self.record(child, &mut own_last)?;
                     self.ancestors.pop();
                 }
                 Step::Part => {
-                    let node = Node::read(&mut self.reader, self.namespace, &mut self.budget)?;
+                    let node = self.node()?;
                     if node.is("Identifikation") {
-                        id = node.text_of("ID").and_then(|text| text.trim().parse().ok());
+                        let text = node.text_of("ID").or_else(|| node.text_of("xdomeaUUID"));
+                        id = text.and_then(|text| text.trim().parse().ok());
                     }
                     nodes.push(node);
                 }
             }
         }
-        *last = self.emit(kind, id.ok_or(Error::Unreadable)?, nodes, kept, *last)?;
+        let record = self.dialect.raise(group(&element, nodes));
+        *last = self.emit(kind, id.ok_or(Error::Unreadable)?, record.nodes, kept, *last)?;
         self.budget.0 = left;
         Ok(())
     }

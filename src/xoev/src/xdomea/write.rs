@@ -1,5 +1,5 @@
-//! Writes messages 0101, 0102, 0401, 0402 and 0403 of 3.0.0 and 3.1.0 from the case model: records are
-//! fetched one at a time, files are streamed behind the XML.
+//! Writes messages of any version that is translated from the case model: records are fetched one at a
+//! time, files are streamed behind the XML.
 
 use std::io::{self, Write};
 
@@ -10,12 +10,12 @@ use model::{Id, PayloadRef, Record, RecordKind, Report};
 use serde_json::Value;
 use xml::Writer;
 
-use super::document::{make_document, make_version, read_document};
+use super::dialect::{Dialect, EITHER, PART, WITH_PARTS};
+use super::document::{full_name, make_document, make_version, read_document};
 use super::header::{Header, make_header, make_result, read_header, read_result, sending_system};
 use super::merge::{merge, sort};
 use super::messages::{MessageType, Version, stem};
-use super::node::{Node, leaf};
-use super::order::order_of;
+use super::node::{Node, group, leaf};
 use super::placed::Placed;
 use super::read::{DEPTH, Kept, fetch, read_stored};
 use super::record::{UUID, make_description, read_description};
@@ -34,15 +34,23 @@ pub(crate) fn write(
     let message_type = type_of(message)?;
     let stem = stem(message.process_id, message_type);
     let mut container = ContainerWriter::new(out);
-    let placed = container.entry(&format!("{stem}.xml"), |sink| {
+    let dialect = Dialect::of(version)?;
+    let (placed, report) = container.entry(&format!("{stem}.xml"), |sink| {
         let mut buffered = io::BufWriter::with_capacity(64 * 1024, sink);
-        let mut writer =
-            MessageWriter { writer: Writer::new(&mut buffered)?, records, placed: Placed::default() };
-        writer.message(message, message_type, version)?;
-        let placed = writer.placed;
+        let mut writer = MessageWriter {
+            writer: Writer::new(&mut buffered)?,
+            dialect,
+            root: "",
+            records,
+            placed: Placed::default(),
+            moved: Vec::new(),
+            report: Report::default(),
+        };
+        writer.message(message, message_type)?;
+        let (placed, report) = (writer.placed, writer.report);
         writer.writer.finish()?;
         buffered.flush()?;
-        Ok::<_, Error>(placed)
+        Ok::<_, Error>((placed, report))
     })?;
     for (name, payload) in placed.files() {
         let mut content = records.open(&payload)?;
@@ -50,7 +58,7 @@ pub(crate) fn write(
     }
     container.finish()?;
     let identity = identity(message, message_type);
-    Ok(Written { identity, file_name: format!("{stem}.zip"), report: Report::default() })
+    Ok(Written { identity, file_name: format!("{stem}.zip"), report })
 }
 
 /// The message type that says what is to be said.
@@ -120,17 +128,48 @@ pub fn again(identity: &Identity, meaning: &Meaning, extension: &Value) -> Resul
 
 struct MessageWriter<'a, W: Write> {
     writer: Writer<W>,
+    dialect: Dialect,
+    /// Type of the message's root element.
+    root: &'static str,
     records: &'a mut dyn Records,
     placed: Placed,
+    /// Documents that the version cannot hold where they lie; they become objects of their own.
+    moved: Vec<Id>,
+    report: Report,
+}
+
+/// A record that is being written.
+struct Inside {
+    kind: RecordKind,
+    children: Vec<(RecordKind, Id)>,
+    depth: usize,
+}
+
+/// What stands at a place in a record.
+enum Slot {
+    /// Something of the record itself that its records lie in.
+    Wrapper,
+    Records(RecordKind),
+    Part,
+}
+
+fn slot(kind: RecordKind, local: &str) -> Slot {
+    use RecordKind as Kind;
+    match (kind, local) {
+        (Kind::CaseFile, "Akteninhalt") | (Kind::Document, "Dokument" | WITH_PARTS) => Slot::Wrapper,
+        (Kind::CaseFile | Kind::Case, "Dokument" | EITHER) | (Kind::Document, "Anlage" | PART) => {
+            Slot::Records(Kind::Document)
+        }
+        (Kind::CaseFile, "Vorgang") | (Kind::Case, "Teilvorgang") => Slot::Records(Kind::Case),
+        (Kind::CaseFile, "Teilakte") => Slot::Records(Kind::CaseFile),
+        _ => Slot::Part,
+    }
 }
 
 impl<W: Write> MessageWriter<'_, W> {
-    fn message(
-        &mut self,
-        message: &Outgoing,
-        message_type: MessageType,
-        version: Version,
-    ) -> Result<(), Error> {
+    fn message(&mut self, message: &Outgoing, message_type: MessageType) -> Result<(), Error> {
+        let unsupported = Error::Unsupported { what: "the type of message" };
+        self.root = self.dialect.shape().root(&message_type.root()).ok_or(unsupported)?;
         let extension = self.records.message()?.filter(|extension| !extension.is_null());
         let is_copy = extension.is_some();
         let kept: Kept = match extension {
@@ -148,7 +187,7 @@ impl<W: Write> MessageWriter<'_, W> {
             })?;
         }
         let root = super::node::qualified(&message_type.root());
-        self.writer.start(&root, &[("xmlns:xdomea", version.namespace())])?;
+        self.writer.start(&root, &[("xmlns:xdomea", self.dialect.version().namespace())])?;
         self.header(message, message_type, &kept, is_copy)?;
         self.beside(&kept, "Anschreiben")?;
         match &message.content {
@@ -185,11 +224,22 @@ impl<W: Write> MessageWriter<'_, W> {
         let kept = kept.nodes.iter().find(|node| node.is("Kopf")).cloned().unwrap_or_default();
         let old = make_header(&read_header(&kept), message_type);
         let nodes = merge("Kopf", &kept.nodes, &old.nodes, &made.nodes);
-        Node { nodes, attributes: kept.attributes, ..made }.write(&mut self.writer)
+        self.part(&Node { nodes, attributes: kept.attributes, ..made })
+    }
+
+    /// Writes an element that lies directly in the message.
+    fn part(&mut self, node: &Node) -> Result<(), Error> {
+        let Some(kind) = self.dialect.shape().kind_of(self.root, node.local()) else {
+            Dialect::unknown(node).report("", "", &mut self.report);
+            return Ok(());
+        };
+        let lowered = self.dialect.lower(node, kind);
+        lowered.report(node.local(), "", &mut self.report);
+        lowered.node.iter().try_for_each(|node| node.write(&mut self.writer))
     }
 
     fn beside(&mut self, kept: &Kept, local: &str) -> Result<(), Error> {
-        kept.nodes.iter().filter(|node| node.is(local)).try_for_each(|node| node.write(&mut self.writer))
+        kept.nodes.iter().filter(|node| node.is(local)).try_for_each(|node| self.part(node))
     }
 
     fn results(&mut self, results: &[(Id, ImportResult)], kept: &Kept) -> Result<(), Error> {
@@ -198,76 +248,115 @@ impl<W: Write> MessageWriter<'_, W> {
             kept.nodes.iter().filter(|node| node.is("AbgegebenesObjekt")).cloned().collect();
         let old: Vec<Node> =
             kept.iter().filter_map(read_result).map(|(id, result)| make_result(id, &result)).collect();
-        merge("", &kept, &old, &made).iter().try_for_each(|node| node.write(&mut self.writer))
+        merge("", &kept, &old, &made).iter().try_for_each(|node| self.part(node))
     }
 
     fn roots(&mut self) -> Result<(), Error> {
         for id in self.records.roots() {
-            let record = self.records.record(id)?;
-            let element = match record.kind() {
-                RecordKind::CaseFile => "Akte",
-                RecordKind::Case => "Vorgang",
-                RecordKind::Document => "Dokument",
-                _ => return Err(Error::Unsupported { what: "a record of this kind" }),
-            };
-            self.writer.start("xdomea:Schriftgutobjekt", &[])?;
-            self.record(record, element, 1)?;
-            self.writer.end()?;
+            self.root(id)?;
+        }
+        for id in std::mem::take(&mut self.moved) {
+            self.root(id)?;
         }
         Ok(())
     }
 
-    /// Writes a record and everything in it.
-    fn record(&mut self, record: Record, element: &str, depth: usize) -> Result<(), Error> {
+    fn root(&mut self, id: Id) -> Result<(), Error> {
+        let record = self.records.record(id)?;
+        let unsupported = Error::Unsupported { what: "a record of this kind" };
+        let element = match record.kind() {
+            RecordKind::CaseFile => "Akte",
+            RecordKind::Case => "Vorgang",
+            RecordKind::Document => "Dokument",
+            _ => return Err(unsupported),
+        };
+        let shape = self.dialect.shape();
+        let object = shape.kind_of(self.root, "Schriftgutobjekt");
+        let kind = object.and_then(|object| shape.kind_of(object, element)).ok_or(unsupported)?;
+        self.writer.start("xdomea:Schriftgutobjekt", &[])?;
+        self.record(record, element, kind, 1)?;
+        Ok(self.writer.end()?)
+    }
+
+    /// Writes a record and everything in it. `element` and `kind` are its name and type in the version.
+    fn record(&mut self, record: Record, element: &str, kind: &str, depth: usize) -> Result<(), Error> {
         if depth > DEPTH {
             return Err(Error::TooDeep);
         }
         let children = self.records.children(record.meta().id)?;
-        let nodes = self.nodes(&record, element)?;
-        self.writer.start(&super::node::qualified(element), &[])?;
-        for slot in order_of(element) {
-            match (element, *slot) {
-                ("Akte" | "Teilakte", "Akteninhalt") => self.content(&children, &nodes, depth)?,
-                ("Vorgang" | "Teilvorgang", "Dokument") | ("Dokument" | "Anlage", "Anlage") => {
-                    self.children(&children, RecordKind::Document, slot, depth)?;
+        let mut node = group(element, self.nodes(&record, element)?);
+        if self.has_content(&record, &children) && node.child("Akteninhalt").is_none() {
+            node.nodes.push(group("Akteninhalt", Vec::new()));
+        }
+        let lowered = self.dialect.lower(&node, kind);
+        lowered.report(element, &record.meta().id.to_string(), &mut self.report);
+        let node = lowered.node.ok_or(Error::Unsupported { what: "a record of this kind" })?;
+        self.element(&node, kind, &Inside { kind: record.kind(), children, depth })
+    }
+
+    /// Whether an Akte has an Akteninhalt. In 2.x a Teilakte lies beside it.
+    fn has_content(&self, record: &Record, children: &[(RecordKind, Id)]) -> bool {
+        let teilakte_too = self.dialect.version() >= Version::V3_0_0;
+        record.kind() == RecordKind::CaseFile
+            && children.iter().any(|(kind, _)| match kind {
+                RecordKind::Case | RecordKind::Document => true,
+                RecordKind::CaseFile => teilakte_too,
+                _ => false,
+            })
+    }
+
+    /// Writes an element of a record with the records that lie in it.
+    fn element(&mut self, node: &Node, kind: &str, inside: &Inside) -> Result<(), Error> {
+        let Some(shape) = self.dialect.shape().kind(kind) else { return Err(Error::Extension) };
+        node.start(&mut self.writer)?;
+        let has_parts = shape.child(PART).is_some();
+        for child in &shape.children {
+            let local = child.local().unwrap_or_default();
+            let mut own = node.nodes.iter().filter(|node| node.name == child.name);
+            match slot(inside.kind, local) {
+                Slot::Wrapper => own.try_for_each(|node| self.element(node, &child.kind, inside))?,
+                Slot::Records(kind) => {
+                    let only = has_parts.then_some(local == PART);
+                    self.children(inside, kind, (local, &child.kind), only)?;
                 }
-                ("Vorgang" | "Teilvorgang", "Teilvorgang") => {
-                    self.children(&children, RecordKind::Case, slot, depth)?;
-                }
-                _ => nodes
-                    .iter()
-                    .filter(|node| node.is(slot))
-                    .try_for_each(|node| node.write(&mut self.writer))?,
+                Slot::Part => own.try_for_each(|node| node.write(&mut self.writer))?,
             }
         }
         Ok(self.writer.end()?)
     }
 
-    fn content(&mut self, children: &[(RecordKind, Id)], nodes: &[Node], depth: usize) -> Result<(), Error> {
-        let is_there = nodes.iter().any(|node| node.is("Akteninhalt"));
-        let is_record = |kind| matches!(kind, RecordKind::CaseFile | RecordKind::Case | RecordKind::Document);
-        if !is_there && !children.iter().any(|(kind, _)| is_record(*kind)) {
-            return Ok(());
-        }
-        self.writer.start("xdomea:Akteninhalt", &[])?;
-        self.children(children, RecordKind::Document, "Dokument", depth)?;
-        self.children(children, RecordKind::Case, "Vorgang", depth)?;
-        self.children(children, RecordKind::CaseFile, "Teilakte", depth)?;
-        Ok(self.writer.end()?)
-    }
-
+    /// Writes the records of a kind that lie in another. `only` picks the documents that 4.0 calls
+    /// Schriftstueck, or the others.
     fn children(
         &mut self,
-        children: &[(RecordKind, Id)],
+        inside: &Inside,
         kind: RecordKind,
-        element: &str,
-        depth: usize,
+        (element, type_name): (&str, &str),
+        only: Option<bool>,
     ) -> Result<(), Error> {
-        for (_, id) in children.iter().filter(|(child, _)| *child == kind) {
+        let is_case = |(kind, _): &(RecordKind, Id)| *kind == RecordKind::Case;
+        let must_move = self.dialect.version() < Version::V3_0_0
+            && (inside.kind, kind) == (RecordKind::CaseFile, RecordKind::Document)
+            && inside.children.iter().any(is_case);
+        for (_, id) in inside.children.iter().filter(|(child, _)| *child == kind) {
+            if must_move {
+                Dialect::moved(*id, &mut self.report);
+                self.moved.push(*id);
+                continue;
+            }
             let record = self.records.record(*id)?;
-            self.record(record, element, depth + 1)?;
+            if only.is_some() && only != Some(self.is_part(&record)?) {
+                continue;
+            }
+            self.record(record, element, type_name, inside.depth + 1)?;
         }
         Ok(())
+    }
+
+    fn is_part(&mut self, record: &Record) -> Result<bool, Error> {
+        let Some(description) = record.description() else { return Ok(false) };
+        let kept = self.fetch(super::extended(&description.extensions)?)?;
+        Ok(kept.nodes.iter().any(|node| node.is(PART)))
     }
 
     /// The elements of a record, put together from the model and what was kept, in the schema's order.
@@ -291,7 +380,7 @@ impl<W: Write> MessageWriter<'_, W> {
         }
         let mut nodes = merge(element, &kept.nodes, &old, &new);
         if kept.empty_content {
-            nodes.push(super::node::group("Akteninhalt", Vec::new()));
+            nodes.push(group("Akteninhalt", Vec::new()));
         }
         let is_closed = match record {
             Record::CaseFile(file) => file.status == RecordStatus::Closed,
@@ -302,9 +391,12 @@ impl<W: Write> MessageWriter<'_, W> {
             nodes.push(leaf("ZdA", "1"));
         }
         for version in document.iter().flat_map(|document| &document.versions) {
-            let placed = &mut self.placed;
-            nodes.push(make_version(version, &mut |name, payload, exactly| {
-                placed.place(name, payload, exactly)
+            let (placed, dialect) = (&mut self.placed, self.dialect);
+            nodes.push(make_version(version, &mut |name, payload, exactly| match exactly
+                || dialect.holds_file_name(name)
+            {
+                true => placed.place(name, payload, exactly),
+                false => placed.place(&full_name(name), payload, exactly),
             })?);
         }
         Ok(nodes)
