@@ -1,19 +1,24 @@
 //! xdomea: exchange of e-files between authorities.
 //!
-//! Messages of 2.3.0 to 4.0.0 are read into the case model and written from it. One translation serves
+//! Messages of the groups 01 to 05 are read into the case model and written from it. One translation serves
 //! all versions: it knows the form of 3.1.0, and each version is a [`dialect`] of that. What the model
 //! does not know is kept beside it (see [`merge`]).
 
+mod body;
+mod body_versions;
 mod check;
 mod dialect;
 mod document;
 mod formats;
+mod funnel;
+mod head_4;
 mod header;
 mod identify;
 mod merge;
 pub mod messages;
 mod node;
 mod order;
+mod outgoing;
 mod party;
 mod placed;
 mod read;
@@ -34,7 +39,7 @@ use schemas::Schemas;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use write::again;
+pub use outgoing::again;
 
 use crate::Error;
 use crate::container::Limits;
@@ -78,10 +83,7 @@ impl Xdomea {
         let place = place.ok_or(Error::Unreadable)?;
         let root = read_root(&mut place.reader(source)?)?;
         let head = identify::by_root(&root);
-        let version = head.version.filter(|version| version.is_translated());
-        let message =
-            head.message.filter(|message| version.is_some_and(|version| message.is_translated(version)));
-        let (Some(version), Some(message)) = (version, message) else {
+        let (true, Some(version), Some(message)) = (head.is_translated(), head.version, head.message) else {
             return match is_xdomea(&root.namespace) {
                 true => Ok(Meaning::CarryOn),
                 false => Err(Error::Unreadable),
@@ -96,7 +98,7 @@ impl Xdomea {
         }
         let mut reader = place.reader(source)?;
         read_root(&mut reader)?;
-        read::MessageReader::new(reader, dialect::Dialect::of(version)?, message, intake, files).read()
+        read::MessageReader::new(reader, version, message, intake, files).read()
     }
 }
 

@@ -115,6 +115,12 @@ impl Dialect {
 }
 
 impl Dialect {
+    /// What of an element is lost in another that stands for it.
+    pub(crate) fn compare(&self, was: &Node, is: &Node) -> Lowered {
+        let lost = carried::differences(was, is).iter().map(|part| (part.place(), false)).collect();
+        Lowered { node: None, lost }
+    }
+
     /// An element that a message of this version does not have.
     pub(crate) fn unknown(node: &Node) -> Lowered {
         Lowered { node: None, lost: vec![(node.local().to_owned(), false)] }
