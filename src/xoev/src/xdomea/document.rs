@@ -184,6 +184,15 @@ fn legal_name(file: &File, content: &PayloadRef) -> String {
     }
 }
 
+/// A legal name with the underscore and the ending that 2.x demands.
+pub(crate) fn full_name(name: &str) -> String {
+    let uuid = leading_uuid(name).unwrap_or_default();
+    let rest = name[uuid.len()..].trim_start_matches('_');
+    let stem = if rest.is_empty() || rest.starts_with('.') { "Datei" } else { "" };
+    let ending = if rest.contains('.') { "" } else { ".bin" };
+    format!("{uuid}_{stem}{rest}{ending}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +218,16 @@ mod tests {
         }
         let scan = File { media_type: Some("application/pdf".into()), ..file("scan") };
         assert_eq!(legal_name(&scan, &content()), format!("{id}_scan.pdf"));
+    }
+
+    #[test]
+    fn names_get_what_2_x_demands() {
+        let id = content().id;
+        for (rest, expected) in
+            [("", "_Datei.bin"), (".txt", "_Datei.txt"), ("-x", "_-x.bin"), ("_a", "_a.bin"), ("a.b", "_a.b")]
+        {
+            assert_eq!(full_name(&format!("{id}{rest}")), format!("{id}{expected}"));
+        }
     }
 
     #[test]

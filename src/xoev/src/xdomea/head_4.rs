@@ -84,7 +84,7 @@ fn raise_kopf(attributes: &Attributes, kopf: &Node) -> Result<Vec<Node>, Error> 
     nodes.push(group("SendendesSystem", system));
     for local in SAME {
         for node in kopf.children(local) {
-            nodes.push(funnel::raise(Version::V4_0_0, "NachrichtenkopfType", node.clone())?);
+            nodes.push(funnel::raise(Version::V4_0_0, node.clone())?);
         }
     }
     Ok(nodes)
@@ -95,8 +95,7 @@ fn attribute<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
 }
 
 fn raise_party(node: Node, name: &str) -> Result<Node, Error> {
-    let raised =
-        funnel::raise(Version::V4_0_0, "NachrichtenkopfType", Node { name: qualified("leser"), ..node })?;
+    let raised = funnel::raise(Version::V4_0_0, Node { name: qualified("leser"), ..node })?;
     Ok(Node { name: qualified(name), ..raised })
 }
 
@@ -156,7 +155,7 @@ fn lower_kopf(kopf: &Node, system: &Node, report: &mut Report) -> Result<Node, E
     nodes.extend(system.children("InstanzID").cloned());
     for local in SAME {
         for node in kopf.children(local) {
-            nodes.push(funnel::lower(Version::V4_0_0, "NachrichtenkopfType", node.clone(), report)?);
+            nodes.extend(funnel::lower(Version::V4_0_0, "NachrichtenkopfType", node.clone(), report)?);
         }
     }
     Ok(group("nachrichtenkopf", nodes))
@@ -164,6 +163,6 @@ fn lower_kopf(kopf: &Node, system: &Node, report: &mut Report) -> Result<Node, E
 
 fn lower_party(node: &Node, name: &str, report: &mut Report) -> Result<Node, Error> {
     let node = Node { name: qualified("leser"), ..node.clone() };
-    let lowered = funnel::lower(Version::V4_0_0, "NachrichtenkopfType", node, report)?;
+    let lowered = funnel::lower(Version::V4_0_0, "NachrichtenkopfType", node, report)?.unwrap_or_default();
     Ok(Node { name: qualified(name), ..lowered })
 }

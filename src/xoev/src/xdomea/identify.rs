@@ -60,7 +60,7 @@ pub(crate) fn read_head(reader: &mut XmlReader<'_>, root: &Root) -> Result<Head,
     let Some(first) = next_element(reader, root, &mut budget)? else { return Ok(head) };
     if first.is("Kopf") {
         let version = head.version.unwrap_or(Version::V3_1_0);
-        let kopf = funnel::raise(version, &root.local, first)?;
+        let kopf = funnel::raise(version, first)?;
         let parties = (kopf.child("Absender").is_some(), kopf.child("Empfaenger").is_some());
         take_header(&mut head, read_header(&kopf), parties);
     } else if first.is("nachrichtenkopf") {

@@ -67,7 +67,7 @@ impl Version {
 
     /// Whether its messages are read into the case model and written from it.
     pub fn is_translated(self) -> bool {
-        matches!(self, Version::V3_0_0 | Version::V3_1_0)
+        self != Version::V2_2_0
     }
 }
 

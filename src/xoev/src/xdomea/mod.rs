@@ -1,11 +1,13 @@
 //! xdomea: exchange of e-files between authorities.
 //!
-//! Messages of the groups 01 to 05 are read into the case model and written from it, in the form of 3.1.0. What the model does not
-//! know is kept beside it (see [`merge`]).
+//! Messages of the groups 01 to 05 are read into the case model and written from it. One translation serves
+//! all versions: it knows the form of 3.1.0, and each version is a [`dialect`] of that. What the model
+//! does not know is kept beside it (see [`merge`]).
 
 mod body;
 mod body_versions;
 mod check;
+mod dialect;
 mod document;
 mod formats;
 mod funnel;
@@ -22,6 +24,7 @@ mod placed;
 mod read;
 mod record;
 mod rules;
+mod shape;
 mod text;
 mod unnamed;
 mod write;
@@ -105,7 +108,7 @@ impl Standard for Xdomea {
     }
 
     fn writes(&self) -> &'static [&'static str] {
-        &["3.1.0", "3.0.0"]
+        &["4.0.0", "3.1.0", "3.0.0", "2.4.0", "2.3.0"]
     }
 
     fn identify(&self, source: &mut dyn Source, _: Option<&str>) -> Result<Option<Identity>, Failure> {

@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 use xml::{Event, Reader};
 
 use super::body::{appraisals, file_plan, results, route};
+use super::dialect::{Dialect, EITHER, PART, WITH_PARTS};
 use super::document::{make_document, read_document};
 use super::header::{Header, make_header, read_header};
 use super::merge::prune;
 use super::messages::{MessageType, Version};
-use super::node::{Budget, Node};
+use super::node::{Budget, Node, group};
 use super::record::{make_description, read_description};
 use super::unnamed::{self, Unnamed};
 use super::{body_versions, funnel, head_4};
@@ -88,7 +89,7 @@ impl Files {
 /// Where an element of a record leads.
 enum Step {
     Record(RecordKind),
-    /// Akteninhalt: its children are children of the Akte.
+    /// Akteninhalt, or in 4.0 what says which kind of document it is: its children are the record's.
     Content,
     Part,
 }
@@ -100,10 +101,11 @@ fn step(parent: Option<RecordKind>, local: &str) -> Step {
         (None | Some(Kind::CaseFile), "Vorgang") | (Some(Kind::Case), "Teilvorgang") => {
             Step::Record(Kind::Case)
         }
-        (None | Some(Kind::CaseFile | Kind::Case), "Dokument") | (Some(Kind::Document), "Anlage") => {
-            Step::Record(Kind::Document)
+        (None | Some(Kind::CaseFile | Kind::Case), "Dokument" | EITHER)
+        | (Some(Kind::Document), "Anlage" | PART) => Step::Record(Kind::Document),
+        (Some(Kind::CaseFile), "Akteninhalt") | (Some(Kind::Document), "Dokument" | WITH_PARTS) => {
+            Step::Content
         }
-        (Some(Kind::CaseFile), "Akteninhalt") => Step::Content,
         _ => Step::Part,
     }
 }
@@ -227,14 +229,14 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
         let code = self.message.code;
         match (code, node.local()) {
             (_, "Kopf") => {
-                let kopf = funnel::raise(self.version, &self.message.root(), node)?;
+                let kopf = funnel::raise(self.version, node)?;
                 Ok(Some(self.kopf(kopf)))
             }
             ("0402" | "0506" | "0514", _) => results::take(code, node, &mut self.results),
             ("0502" | "0513", _) => appraisals::take(node, &mut self.appraisals),
             (_, local) => {
                 let (is_route, is_plan) = (local == "ExternerGeschaeftsgang", local == "Aktenplan");
-                let node = funnel::raise(self.version, &self.message.root(), node)?;
+                let node = funnel::raise(self.version, node)?;
                 match code {
                     "0201" if is_route => self.take_route(&node).map(|()| None),
                     "0301" | "0511" if is_plan => {
@@ -268,7 +270,11 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
             return Err(Error::TooDeep);
         }
         let left = self.budget.0;
+        let element = self.reader.current().local().to_owned();
         let mut nodes: Vec<Node> = Vec::new();
+        if element == PART {
+            nodes.push(group(PART, Vec::new()));
+        }
         let mut id = None;
         let mut kept = Kept::default();
         let mut own_last = 0;
@@ -287,10 +293,13 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
             match step(Some(kind), &local) {
                 Step::Content => {
                     in_content = true;
-                    kept.empty_content = true;
+                    kept.empty_content = local == "Akteninhalt";
+                    if local == WITH_PARTS {
+                        nodes.push(group(WITH_PARTS, Vec::new()));
+                    }
                 }
                 Step::Record(child) => {
-                    kept.empty_content = false;
+                    kept.empty_content &= !in_content;
                     // Identifikation comes first.
                     self.ancestors.push((kind, id.ok_or(Error::Unreadable)?));
                     self.record(child, &mut own_last)?;
@@ -299,14 +308,16 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
                 Step::Part => {
                     let node = Node::read(&mut self.reader, self.namespace, &mut self.budget)?;
                     if node.is("Identifikation") {
-                        id = node.text_of("ID").and_then(|text| text.trim().parse().ok());
+                        let text = node.text_of("ID").or_else(|| node.text_of("xdomeaUUID"));
+                        id = text.and_then(|text| text.trim().parse().ok());
                     }
                     nodes.push(node);
                 }
             }
         }
         let id = id.ok_or(Error::Unreadable)?;
-        *last = self.emit(kind, id, nodes, kept, *last)?;
+        let record = Dialect::of(self.version)?.raise(group(&element, nodes));
+        *last = self.emit(kind, id, record.nodes, kept, *last)?;
         self.budget.0 = left;
         Ok(id)
     }

@@ -11,12 +11,12 @@ use model::{Id, PayloadRef, Record, RecordKind, Report};
 use xml::Writer;
 
 use super::body::{appraisals, file_plan, results, route};
-use super::document::{is_legal, make_document, make_version, read_document};
+use super::dialect::{Dialect, EITHER, PART, WITH_PARTS};
+use super::document::{full_name, is_legal, make_document, make_version, read_document};
 use super::header::{Header, make_header, read_header, sending_system};
 use super::merge::{merge, sort};
 use super::messages::{MessageType, Version, stem};
-use super::node::{Node, leaf, qualified};
-use super::order::order_of;
+use super::node::{Node, group, leaf, qualified};
 use super::outgoing::{header, identity, type_of};
 use super::placed::Placed;
 use super::read::{DEPTH, Kept, fetch, read_stored};
@@ -39,7 +39,7 @@ pub(crate) fn write(
     let mut container = ContainerWriter::new(out);
     let (placed, report) = container.entry(&format!("{stem}.xml"), |sink| {
         let mut buffered = io::BufWriter::with_capacity(64 * 1024, sink);
-        let mut writer = MessageWriter::new(Writer::new(&mut buffered)?, records, version, message_type);
+        let mut writer = MessageWriter::new(Writer::new(&mut buffered)?, records, version, message_type)?;
         writer.message(message, &header)?;
         // A new offer names files that come later; one that came has the files that it had.
         let placed = if writer.is_offer && !writer.is_copy { Placed::default() } else { writer.placed };
@@ -61,13 +61,44 @@ struct MessageWriter<'a, W: Write> {
     writer: Writer<W>,
     records: &'a mut dyn Records,
     version: Version,
+    dialect: Dialect,
     message_type: MessageType,
     placed: Placed,
+    /// Documents that the version cannot hold where they lie; they become objects of their own.
+    moved: Vec<Id>,
     /// Files come later.
     is_offer: bool,
     /// The message is one that came, with what it brought.
     is_copy: bool,
     report: Report,
+}
+
+/// A record that is being written.
+struct Inside {
+    kind: RecordKind,
+    children: Vec<(RecordKind, Id)>,
+    depth: usize,
+}
+
+/// What stands at a place in a record.
+enum Slot {
+    /// Something of the record itself that its records lie in.
+    Wrapper,
+    Records(RecordKind),
+    Part,
+}
+
+fn slot(kind: RecordKind, local: &str) -> Slot {
+    use RecordKind as Kind;
+    match (kind, local) {
+        (Kind::CaseFile, "Akteninhalt") | (Kind::Document, "Dokument" | WITH_PARTS) => Slot::Wrapper,
+        (Kind::CaseFile | Kind::Case, "Dokument" | EITHER) | (Kind::Document, "Anlage" | PART) => {
+            Slot::Records(Kind::Document)
+        }
+        (Kind::CaseFile, "Vorgang") | (Kind::Case, "Teilvorgang") => Slot::Records(Kind::Case),
+        (Kind::CaseFile, "Teilakte") => Slot::Records(Kind::CaseFile),
+        _ => Slot::Part,
+    }
 }
 
 impl<'a, W: Write> MessageWriter<'a, W> {
@@ -76,10 +107,19 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         records: &'a mut dyn Records,
         version: Version,
         message_type: MessageType,
-    ) -> Self {
-        let (placed, report) = (Placed::default(), Report::default());
-        let is_offer = message_type.code == "0501";
-        MessageWriter { writer, records, version, message_type, placed, is_offer, is_copy: false, report }
+    ) -> Result<Self, Error> {
+        Ok(MessageWriter {
+            writer,
+            records,
+            version,
+            dialect: Dialect::of(version)?,
+            message_type,
+            placed: Placed::default(),
+            moved: Vec::new(),
+            is_offer: message_type.code == "0501",
+            is_copy: false,
+            report: Report::default(),
+        })
     }
 
     fn message(&mut self, message: &Outgoing, header: &Header) -> Result<(), Error> {
@@ -128,7 +168,10 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         let root = self.message_type.root();
         let (attributes, head) = match self.version {
             Version::V4_0_0 => head_4::lower(&kopf, &mut self.report)?,
-            _ => (Vec::new(), vec![funnel::lower(self.version, &root, kopf, &mut self.report)?]),
+            _ => {
+                let head = funnel::lower(self.version, &root, kopf, &mut self.report)?;
+                (Vec::new(), head.into_iter().collect())
+            }
         };
         let mut all = vec![("xmlns:xdomea", self.version.namespace())];
         all.extend(attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())));
@@ -144,7 +187,8 @@ impl<'a, W: Write> MessageWriter<'a, W> {
     /// Writes an element of the root in the form of the version.
     fn lower(&mut self, node: Node) -> Result<(), Error> {
         let root = self.message_type.root();
-        funnel::lower(self.version, &root, node, &mut self.report)?.write(&mut self.writer)
+        let lowered = funnel::lower(self.version, &root, node, &mut self.report)?;
+        lowered.iter().try_for_each(|node| node.write(&mut self.writer))
     }
 
     fn results(&mut self, results: &ImportResults, kept: &Kept) -> Result<(), Error> {
@@ -159,7 +203,12 @@ impl<'a, W: Write> MessageWriter<'a, W> {
 
     fn body(&mut self, nodes: Vec<Node>) -> Result<(), Error> {
         let nodes = body_versions::lower(self.version, self.message_type.code, nodes, &mut self.report)?;
-        nodes.iter().try_for_each(|node| node.write(&mut self.writer))
+        let root = self.message_type.root();
+        for node in nodes {
+            let fitted = funnel::fit(self.version, &root, &node, &mut self.report)?;
+            fitted.write(&mut self.writer)?;
+        }
+        Ok(())
     }
 
     fn plan(&mut self, plan: &FilePlan) -> Result<(), Error> {
@@ -175,7 +224,9 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         if roots.is_empty() {
             return Err(Error::Unsupported { what: "a message without records" });
         }
-        roots.into_iter().try_for_each(|id| self.root("Schriftgutobjekt", id))
+        roots.into_iter().try_for_each(|id| self.root("Schriftgutobjekt", id))?;
+        let moved = std::mem::take(&mut self.moved);
+        moved.into_iter().try_for_each(|id| self.root("Schriftgutobjekt", id))
     }
 
     /// Writes a record that lies in no other, in the element that holds it.
@@ -187,8 +238,9 @@ impl<'a, W: Write> MessageWriter<'a, W> {
             RecordKind::Document => "Dokument",
             _ => return Err(Error::Unsupported { what: "a record of this kind" }),
         };
+        let kind = self.kind(holder, element)?;
         self.writer.start(&qualified(holder), &[])?;
-        self.record(record, element, 1)?;
+        self.record(record, element, kind, 1)?;
         Ok(self.writer.end()?)
     }
 
@@ -207,10 +259,11 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         if documents.is_empty() {
             return Err(Error::Unsupported { what: "a circulation without documents" });
         }
+        let kind = self.kind("Hauptobjekt", "Dokument")?;
         self.writer.start("xdomea:Hauptobjekt", &[])?;
         for id in documents {
             let record = self.records.record(id)?;
-            self.record(record, "Dokument", 1)?;
+            self.record(record, "Dokument", kind, 1)?;
         }
         self.writer.end()?;
         let kept = self.fetch(super::extended(&route.extensions)?)?;
@@ -227,57 +280,93 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         Ok(())
     }
 
-    /// Writes a record and everything in it.
-    fn record(&mut self, record: Record, element: &str, depth: usize) -> Result<(), Error> {
+    /// The type of an element in one that holds records.
+    fn kind(&self, holder: &str, element: &str) -> Result<&'static str, Error> {
+        let shape = self.dialect.shape();
+        let holder = shape.root(&self.message_type.root()).and_then(|root| shape.kind_of(root, holder));
+        let kind = holder.and_then(|holder| shape.kind_of(holder, element));
+        kind.ok_or(Error::Unsupported { what: "a record of this kind" })
+    }
+
+    /// Writes a record and everything in it. `element` and `kind` are its name and type in the version.
+    fn record(&mut self, record: Record, element: &str, kind: &str, depth: usize) -> Result<(), Error> {
         if depth > DEPTH {
             return Err(Error::TooDeep);
         }
         let children = self.records.children(record.meta().id)?;
-        let nodes = self.nodes(&record, element)?;
-        self.writer.start(&super::node::qualified(element), &[])?;
-        for slot in order_of(element) {
-            match (element, *slot) {
-                ("Akte" | "Teilakte", "Akteninhalt") => self.content(&children, &nodes, depth)?,
-                ("Vorgang" | "Teilvorgang", "Dokument") | ("Dokument" | "Anlage", "Anlage") => {
-                    self.children(&children, RecordKind::Document, slot, depth)?;
+        let mut node = group(element, self.nodes(&record, element)?);
+        if self.has_content(&record, &children) && node.child("Akteninhalt").is_none() {
+            node.nodes.push(group("Akteninhalt", Vec::new()));
+        }
+        let lowered = self.dialect.lower(&node, kind);
+        lowered.report(element, &uuid_of(&record), &mut self.report);
+        let node = lowered.node.ok_or(Error::Unsupported { what: "a record of this kind" })?;
+        self.element(&node, kind, &Inside { kind: record.kind(), children, depth })
+    }
+
+    /// Whether an Akte has an Akteninhalt. In 2.x a Teilakte lies beside it.
+    fn has_content(&self, record: &Record, children: &[(RecordKind, Id)]) -> bool {
+        let teilakte_too = self.dialect.version() >= Version::V3_0_0;
+        record.kind() == RecordKind::CaseFile
+            && children.iter().any(|(kind, _)| match kind {
+                RecordKind::Case | RecordKind::Document => true,
+                RecordKind::CaseFile => teilakte_too,
+                _ => false,
+            })
+    }
+
+    /// Writes an element of a record with the records that lie in it.
+    fn element(&mut self, node: &Node, kind: &str, inside: &Inside) -> Result<(), Error> {
+        let Some(shape) = self.dialect.shape().kind(kind) else { return Err(Error::Extension) };
+        node.start(&mut self.writer)?;
+        let has_parts = shape.child(PART).is_some();
+        for child in &shape.children {
+            let local = child.local().unwrap_or_default();
+            let mut own = node.nodes.iter().filter(|node| node.name == child.name);
+            match slot(inside.kind, local) {
+                Slot::Wrapper => own.try_for_each(|node| self.element(node, &child.kind, inside))?,
+                Slot::Records(kind) => {
+                    let only = has_parts.then_some(local == PART);
+                    self.children(inside, kind, (local, &child.kind), only)?;
                 }
-                ("Vorgang" | "Teilvorgang", "Teilvorgang") => {
-                    self.children(&children, RecordKind::Case, slot, depth)?;
-                }
-                _ => nodes
-                    .iter()
-                    .filter(|node| node.is(slot))
-                    .try_for_each(|node| node.write(&mut self.writer))?,
+                Slot::Part => own.try_for_each(|node| node.write(&mut self.writer))?,
             }
         }
         Ok(self.writer.end()?)
     }
 
-    fn content(&mut self, children: &[(RecordKind, Id)], nodes: &[Node], depth: usize) -> Result<(), Error> {
-        let is_there = nodes.iter().any(|node| node.is("Akteninhalt"));
-        let is_record = |kind| matches!(kind, RecordKind::CaseFile | RecordKind::Case | RecordKind::Document);
-        if !is_there && !children.iter().any(|(kind, _)| is_record(*kind)) {
-            return Ok(());
-        }
-        self.writer.start("xdomea:Akteninhalt", &[])?;
-        self.children(children, RecordKind::Document, "Dokument", depth)?;
-        self.children(children, RecordKind::Case, "Vorgang", depth)?;
-        self.children(children, RecordKind::CaseFile, "Teilakte", depth)?;
-        Ok(self.writer.end()?)
-    }
-
+    /// Writes the records of a kind that lie in another. `only` picks the documents that 4.0 calls
+    /// Schriftstueck, or the others.
     fn children(
         &mut self,
-        children: &[(RecordKind, Id)],
+        inside: &Inside,
         kind: RecordKind,
-        element: &str,
-        depth: usize,
+        (element, type_name): (&str, &str),
+        only: Option<bool>,
     ) -> Result<(), Error> {
-        for (_, id) in children.iter().filter(|(child, _)| *child == kind) {
+        let is_case = |(kind, _): &(RecordKind, Id)| *kind == RecordKind::Case;
+        let must_move = self.dialect.version() < Version::V3_0_0
+            && (inside.kind, kind) == (RecordKind::CaseFile, RecordKind::Document)
+            && inside.children.iter().any(is_case);
+        for (_, id) in inside.children.iter().filter(|(child, _)| *child == kind) {
+            if must_move {
+                Dialect::moved(*id, &mut self.report);
+                self.moved.push(*id);
+                continue;
+            }
             let record = self.records.record(*id)?;
-            self.record(record, element, depth + 1)?;
+            if only.is_some() && only != Some(self.is_part(&record)?) {
+                continue;
+            }
+            self.record(record, element, type_name, inside.depth + 1)?;
         }
         Ok(())
+    }
+
+    fn is_part(&mut self, record: &Record) -> Result<bool, Error> {
+        let Some(description) = record.description() else { return Ok(false) };
+        let kept = self.fetch(super::extended(&description.extensions)?)?;
+        Ok(kept.nodes.iter().any(|node| node.is(PART)))
     }
 
     /// The elements of a record, put together from the model and what was kept, in the schema's order.
@@ -298,7 +387,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         }
         let mut nodes = merge(element, &kept.nodes, &old, &new);
         if kept.empty_content {
-            nodes.push(super::node::group("Akteninhalt", Vec::new()));
+            nodes.push(group("Akteninhalt", Vec::new()));
         }
         let is_closed = match record {
             Record::CaseFile(file) => file.status == RecordStatus::Closed,
@@ -309,9 +398,12 @@ impl<'a, W: Write> MessageWriter<'a, W> {
             nodes.push(leaf("ZdA", "1"));
         }
         for version in document.iter().flat_map(|document| &document.versions) {
-            let (placed, is_offer) = (&mut self.placed, self.is_offer);
-            nodes.push(make_version(version, &mut |name, payload, exactly| {
-                place(placed, is_offer, name, payload, exactly)
+            let (placed, is_offer, dialect) = (&mut self.placed, self.is_offer, self.dialect);
+            nodes.push(make_version(version, &mut |name, payload, exactly| match exactly
+                || dialect.holds_file_name(name)
+            {
+                true => place(placed, is_offer, name, payload, exactly),
+                false => place(placed, is_offer, &full_name(name), payload, exactly),
             })?);
         }
         Ok(nodes)
