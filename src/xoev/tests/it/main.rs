@@ -5,6 +5,7 @@
 mod checks;
 mod containers;
 mod memory;
+mod messages;
 mod round_trip;
 mod tools;
 mod trees;
