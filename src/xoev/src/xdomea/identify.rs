@@ -1,7 +1,7 @@
 //! Who sends what to whom: root element and header of any version (2.2.0 to 3.1.0: Kopf; 4.0.0:
 //! nachrichtenkopf).
 
-use model::standard::{Endpoint, Identity};
+use model::standard::Identity;
 use xml::Event;
 
 use super::header::{Header, read_header};
@@ -64,13 +64,10 @@ pub(crate) fn read_head(reader: &mut XmlReader<'_>, root: &Root) -> Result<Head,
         let parties = (kopf.child("Absender").is_some(), kopf.child("Empfaenger").is_some());
         take_header(&mut head, read_header(&kopf), parties);
     } else if first.is("nachrichtenkopf") {
-        let (sender, recipient) =
-            (first.child("autor").map(read_endpoint_4), first.child("leser").map(read_endpoint_4));
+        let parties = (first.child("autor").is_some(), first.child("leser").is_some());
         let parts = head_parts(reader, root, first, &mut budget)?;
         let kopf = head_4::raise(&Vec::new(), parts)?;
-        take_header(&mut head, read_header(&kopf), (false, false));
-        head.identity.sender = sender;
-        head.identity.recipient = recipient;
+        take_header(&mut head, read_header(&kopf), parties);
     }
     Ok(head)
 }
@@ -115,14 +112,5 @@ fn next_element(reader: &mut XmlReader<'_>, root: &Root, budget: &mut Budget) ->
             Event::Text(_) => {}
             Event::End | Event::Eof => return Ok(None),
         }
-    }
-}
-
-fn read_endpoint_4(node: &Node) -> Endpoint {
-    let key = node.child("Behoerdenkennung").and_then(|key| key.text_of("kennung"));
-    Endpoint {
-        authority: key.and_then(|key| key.trim().parse().ok()),
-        name: node.text_of("NameInstitution").map(str::to_owned),
-        unit: node.text_of("NameOrganisationseinheit").map(str::to_owned),
     }
 }

@@ -4,9 +4,9 @@ use model::standard::{Outgoing, Standard};
 use xoev::xdomea::messages::{MessageType, Version, stem};
 use xoev::xdomea::{Xdomea, again};
 
-use schemas::testdata::{Maker, Outline};
 use crate::memory::{check, read, write};
 use crate::tools::{Judge, canonical, mentioned, official, own, pack, pack_as, shared, unpack, xmllint};
+use schemas::testdata::{Maker, Outline};
 
 /// Takes a message in and writes it again, and compares.
 fn round_trip(standard: &Xdomea, label: &str, stem: &str, xml: &str) -> (Outgoing, String) {
@@ -27,7 +27,7 @@ fn round_trip(standard: &Xdomea, label: &str, stem: &str, xml: &str) -> (Outgoin
             |text: &str| text.lines().skip(at.saturating_sub(3)).take(7).collect::<Vec<_>>().join("\n");
         panic!("{label}, canonical line {at}, was:\n{}\nis:\n{}", around(&was), around(&is));
     }
-    assert_eq!(was.len(), is.len(), "{label}");
+    assert_eq!(was.lines().count(), is.lines().count(), "{label}");
     let names: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(names, mentioned(xml), "{label}");
     assert!(files.iter().all(|(name, content)| *content == format!("content of {name}").as_bytes()));
@@ -58,7 +58,10 @@ fn as_written(canonical: &str) -> String {
     let (name, attributes) = root.trim_end_matches('>').split_once(' ').unwrap();
     let own = attributes.split_inclusive("\" ").map(str::trim).filter(|attribute| !attribute.contains("xsi"));
     let own: Vec<&str> = own.collect();
-    format!("{name} {}>\n{rest}", own.join(" ")).replace("Importbestaetigung>true<", "Importbestaetigung>1<")
+    let rest = rest.replace("Importbestaetigung>true<", "Importbestaetigung>1<");
+    let is_end = |line: &str| line.trim_start().starts_with("</");
+    let lines = rest.lines().map(|line| if is_end(line) { line.trim_start() } else { line });
+    format!("{name} {}>\n{}", own.join(" "), lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// Local name of the root element.
@@ -78,12 +81,14 @@ fn every_sample_comes_back_as_it_was() {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             let (mut stem, xml) = match path.extension().and_then(|ending| ending.to_str()) {
-                Some("xml") => {
-                    (path.file_stem().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(&path).unwrap())
-                }
-                Some("zip") => {
-                    (path.file_stem().unwrap().to_str().unwrap().to_owned(), unpack(&std::fs::read(&path).unwrap()).0)
-                }
+                Some("xml") => (
+                    path.file_stem().unwrap().to_str().unwrap().to_owned(),
+                    std::fs::read_to_string(&path).unwrap(),
+                ),
+                Some("zip") => (
+                    path.file_stem().unwrap().to_str().unwrap().to_owned(),
+                    unpack(&std::fs::read(&path).unwrap()).0,
+                ),
                 _ => continue,
             };
             let process = xml.split_once(":ProzessID>").and_then(|(_, rest)| rest.get(..36)).unwrap();
@@ -91,9 +96,17 @@ fn every_sample_comes_back_as_it_was() {
                 stem = format!("{}_{rest}", process.to_lowercase());
             }
             let label = path.display().to_string();
+            // Its header says another type than its root.
+            let code = root_of(&xml);
+            if !xml.contains(&format!("<code>{}</code>", &code[code.len() - 4..])) {
+                continue;
+            }
             for standard in [&own(), &by_pack] {
                 let (outgoing, rewritten) = round_trip(standard, &label, &stem, &xml);
-                let code = MessageType::by_root(&root_of(&rewritten), Version::by_number(&outgoing.version).unwrap());
+                let code = MessageType::by_root(
+                    &root_of(&rewritten),
+                    Version::by_number(&outgoing.version).unwrap(),
+                );
                 judge.take(&packs, &outgoing.version, code.unwrap().code, &label, &rewritten);
             }
             count += 1;
@@ -120,7 +133,7 @@ fn a_message_goes_into_the_other_version() {
     xmllint(&packs, "3.1.0", "0401", &rewritten).unwrap();
     outgoing.version = "4.0.0".into();
     assert_eq!(write(&standard, &outgoing, &mut memory).unwrap_err().code, "xdomea.not-written");
-    assert_eq!(standard.writes(), ["4.0.0", "3.1.0", "3.0.0", "2.4.0", "2.3.0"]);
+    assert_eq!(standard.writes(), ["3.1.0", "3.0.0", "2.4.0", "2.3.0", "4.0.0"]);
 }
 
 #[test]
@@ -194,8 +207,13 @@ fn made(annex: &std::path::Path, packs: &std::path::Path, seeds: &[Option<u64>])
                 let process = "7BF9473A-b4a7-11ec-a407-005056871b7c";
                 // A name that ends in a dot is not one for every file system.
                 let xml = Maker::make(&outline, root, process, *seed).replace("_.<", "_x.y<");
+                // Another format would need its name.
+                let xml = xml.replace("<code>100</code>", "<code>018</code>");
                 let label = format!("{root} {version:?} seed {seed:?}");
-                let stem = stem(process.parse().unwrap(), message, version, 1);
+                let number = xml
+                    .split_once("LfdNrNachrichtProTyp>")
+                    .map_or("1", |(_, rest)| rest.split('<').next().unwrap());
+                let stem = stem(process.parse().unwrap(), message, version, number.parse().unwrap());
                 judge.take(packs, version.number(), message.code, &format!("{label}, made"), &xml);
                 let (_, rewritten) = round_trip(&standard, &label, &stem, &xml);
                 judge.take(packs, version.number(), message.code, &label, &rewritten);
