@@ -4,7 +4,6 @@
 
 mod checks;
 mod containers;
-mod everything;
 mod memory;
 mod messages;
 mod round_trip;
