@@ -275,9 +275,12 @@ fn in_latin<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
     serde_json::from_value(json).unwrap()
 }
 
-fn tree_in_latin(tree: &mut Tree) {
+fn tree_before_3(tree: &mut Tree) {
     tree.description = in_latin(&tree.description);
-    tree.children.iter_mut().for_each(tree_in_latin);
+    // It has no documents beside cases.
+    let has_children = tree.children.first().is_some_and(|child| !child.children.is_empty());
+    tree.children.retain(|child| child.children.is_empty() != has_children);
+    tree.children.iter_mut().for_each(tree_before_3);
 }
 
 /// What 2.x has places for.
@@ -291,11 +294,11 @@ fn as_before_3(said: Said) -> Said {
     }
     match said {
         Said::Records(mut trees) => {
-            trees.iter_mut().for_each(tree_in_latin);
+            trees.iter_mut().for_each(tree_before_3);
             Said::Records(trees)
         }
         Said::Circulation(route, mut documents, mut attachments) => {
-            documents.iter_mut().chain(&mut attachments).for_each(tree_in_latin);
+            documents.iter_mut().chain(&mut attachments).for_each(tree_before_3);
             let mut route = in_latin(&route);
             for step in &mut route.steps {
                 step.order.at.get_or_insert("08:00:00".into());
@@ -508,7 +511,7 @@ fn made(count: u32) {
                 let mut memory = Memory::default();
                 let message = Outgoing {
                     version: (*version).into(),
-                    wants_receipt: flags.0,
+                    wants_receipt: flags.0 && !is_held,
                     wants_archive_references: flags.1,
                     sequence: Sequence { number: place, total: place + more },
                     answers: answers.map(str::to_owned),
