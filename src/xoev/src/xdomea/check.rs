@@ -130,8 +130,7 @@ fn check_content(
     match schemas.find(&root.namespace, &root.local) {
         Ok(Some(schema)) => reader.observe(Box::new(Validator::new(schema))),
         Ok(None) => {
-            let must = head.message.is_some_and(|message| message.is_translated());
-            let severity = if must { Severity::Error } else { Severity::Warning };
+            let severity = if head.is_translated() { Severity::Error } else { Severity::Warning };
             report.add(Finding::new("schema.absent", severity).with("name", &root.local));
         }
         Err(error) => report.add(Finding::error(error.code())),

@@ -6,6 +6,7 @@ mod checks;
 mod containers;
 mod everything;
 mod memory;
+mod messages;
 mod round_trip;
 mod tools;
 mod trees;
