@@ -539,3 +539,61 @@ fn what_the_model_says_is_written_valid_and_read_the_same() {
 fn what_the_model_says_is_written_valid_and_read_the_same_500_times() {
     made(500);
 }
+
+#[test]
+fn an_exchange_goes_in_a_version_that_has_its_messages() {
+    let standard = own();
+    for (version, kind, is_carried) in [
+        ("4.0.0", ExchangeKind::Handover, false),
+        ("4.0.0", ExchangeKind::Disposition, true),
+        ("4.0.0", ExchangeKind::Catalogue, true),
+        ("3.1.0", ExchangeKind::Catalogue, true),
+        ("3.0.0", ExchangeKind::Catalogue, false),
+        ("2.4.0", ExchangeKind::Catalogue, false),
+        ("2.4.0", ExchangeKind::Circulation, true),
+        ("2.2.0", ExchangeKind::Handover, false),
+    ] {
+        assert_eq!(standard.carries(version, kind), is_carried, "{version} {kind:?}");
+    }
+}
+
+#[test]
+fn an_answer_of_4_to_a_message_whose_id_is_not_known_is_refused() {
+    let message = Outgoing {
+        version: "4.0.0".into(),
+        answers: Some("0501".into()),
+        ..outgoing(OutgoingContent::Receipt)
+    };
+    let refused = write(&own(), &message, &mut Memory::default()).unwrap_err();
+    assert_eq!(refused.code, "xdomea.not-written");
+    let known = Outgoing { answers_id: Some(model::ids::new_id()), ..message };
+    assert!(write(&own(), &known, &mut Memory::default()).is_ok());
+}
+
+#[test]
+fn a_route_goes_on_with_what_its_stations_added_and_what_came_beside() {
+    let Some(samples) = shared("samples/xoev/xdomea/derived-3.0.0") else { return };
+    let stem = "11110000-0000-4000-8000-000000000201_Geschaeftsgang.Geschaeftsgang.0201";
+    let xml = std::fs::read_to_string(samples.join(format!("{stem}.xml"))).unwrap();
+    let note = "<xdomea:Vermerk>gesehen</xdomea:Vermerk>";
+    let history = "<xdomea:Taetigkeit>Registratur</xdomea:Taetigkeit></xdomea:Bearbeiter>";
+    let xml = xml.replacen("</xdomea:Bearbeiter>", history, 1);
+    assert!(xml.contains(note) && xml.contains(history));
+    let (mut memory, meaning) = read(&own(), &crate::tools::pack(stem, &xml));
+    memory.message = None;
+    let Meaning::Circulation(mut route) = meaning else { panic!("a route: {meaning:?}") };
+    let done = route.steps.iter_mut().find(|step| step.status == StepStatus::Current).unwrap();
+    done.status = StepStatus::Done;
+    done.outcome =
+        Some(Outcome { on: "2026-11-29".into(), remark: Some("erledigt".into()), ..Outcome::default() });
+    let message = outgoing(OutgoingContent::Circulation(route.clone()));
+    let (bytes, written) = write(&own(), &message, &mut memory).unwrap();
+    let sent = unpack(&bytes).0;
+    if let Some(packs) = shared("packs") {
+        crate::tools::xmllint(&packs, "3.1.0", &written.identity.message_type, &sent).unwrap();
+    }
+    assert!(sent.contains(history) && sent.contains(note) && sent.contains("erledigt"), "{sent}");
+    let (_, meaning) = read(&own(), &bytes);
+    let Meaning::Circulation(back) = meaning else { panic!("a route: {meaning:?}") };
+    assert_eq!(back.steps, route.steps);
+}
