@@ -135,8 +135,9 @@ fn lower_results(
     Ok(objects.into_iter().map(|object| inherit(object, &whole)).collect())
 }
 
-fn not_carried(element: &str) -> Finding {
-    Finding::warning("xdomea.not-carried").with("element", element)
+/// What the version has no place for.
+pub(crate) fn not_carried(place: &str) -> Finding {
+    Finding { path: Some(place.to_owned()), ..Finding::warning("xdomea.not-carried") }
 }
 
 fn succeeded(node: &Node) -> Option<bool> {

@@ -64,8 +64,8 @@ pub(crate) fn read_header(kopf: &Node) -> Header {
     }
 }
 
-/// Writes a header.
-pub(crate) fn make_header(header: &Header, message: MessageType) -> Node {
+/// Writes a header with what `version` has in it.
+pub(crate) fn make_header(header: &Header, message: MessageType, version: Version) -> Node {
     let created_at = header.created_at.unwrap_or_default();
     let mut nodes = vec![
         leaf("ProzessID", header.process_id.to_string()),
@@ -85,7 +85,7 @@ pub(crate) fn make_header(header: &Header, message: MessageType) -> Node {
     if message.code == "0503" {
         flag("RueckmeldungArchivkennung", header.wants_archive_references);
     }
-    if message.code != "0201" && message.receipt(Version::V3_1_0).is_some() {
+    if message.code != "0201" && message.receipt(version).is_some() {
         flag("Empfangsbestaetigung", header.wants_receipt);
     }
     nodes.extend(header.message_id.map(|id| leaf("nachrichtenUUID", id.to_string())));

@@ -33,6 +33,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use model::case::Extensions;
+use model::exchange::ExchangeKind;
 use model::standard::{Identity, Intake, Meaning, Outgoing, Records, Source, Standard, Written};
 use model::{Failure, Report};
 use schemas::Schemas;
@@ -109,6 +110,18 @@ impl Standard for Xdomea {
 
     fn writes(&self) -> &'static [&'static str] {
         &["3.1.0", "3.0.0", "2.4.0", "2.3.0", "4.0.0"]
+    }
+
+    fn carries(&self, version: &str, kind: ExchangeKind) -> bool {
+        let first = match kind {
+            ExchangeKind::Handover => "0401",
+            ExchangeKind::Submission => "0101",
+            ExchangeKind::Circulation => "0201",
+            ExchangeKind::Disposition => "0501",
+            ExchangeKind::FilePlan => "0301",
+            ExchangeKind::Catalogue => "0511",
+        };
+        is_written(version, first)
     }
 
     fn identify(&self, source: &mut dyn Source, _: Option<&str>) -> Result<Option<Identity>, Failure> {

@@ -252,7 +252,7 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
 
     fn kopf(&mut self, kopf: Node) -> Node {
         self.header = read_header(&kopf);
-        let nodes = prune(kopf.nodes.clone(), &make_header(&self.header, self.message).nodes);
+        let nodes = prune(kopf.nodes.clone(), &make_header(&self.header, self.message, self.version).nodes);
         Node { nodes, ..kopf }
     }
 

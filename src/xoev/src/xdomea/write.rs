@@ -40,6 +40,10 @@ pub(crate) fn write(
     let (placed, report) = container.entry(&format!("{stem}.xml"), |sink| {
         let mut buffered = io::BufWriter::with_capacity(64 * 1024, sink);
         let mut writer = MessageWriter::new(Writer::new(&mut buffered)?, records, version, message_type)?;
+        let has_receipt = |version| message_type.receipt(version).is_some();
+        if message.wants_receipt && has_receipt(Version::V3_1_0) && !has_receipt(version) {
+            writer.report.add(body_versions::not_carried("Kopf/Empfangsbestaetigung"));
+        }
         writer.message(message, &header)?;
         // A new offer names files that come later; one that came has the files that it had.
         let placed = if writer.is_offer && !writer.is_copy { Placed::default() } else { writer.placed };
@@ -156,7 +160,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
 
     /// Root and header.
     fn head(&mut self, header: &Header, kept: &Kept) -> Result<(), Error> {
-        let mut made = make_header(header, self.message_type);
+        let mut made = make_header(header, self.message_type, self.version);
         if self.message_type.receipt(self.version).is_none() {
             made.nodes.retain(|node| !node.is("Empfangsbestaetigung"));
         }
@@ -165,7 +169,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
             sort("Kopf", &mut made.nodes);
         }
         let kept = kept.nodes.iter().find(|node| node.is("Kopf")).cloned().unwrap_or_default();
-        let old = make_header(&read_header(&kept), self.message_type);
+        let old = make_header(&read_header(&kept), self.message_type, self.version);
         let nodes = merge("Kopf", &kept.nodes, &old.nodes, &made.nodes);
         let kopf = Node { nodes, attributes: kept.attributes, ..made };
         let root = self.message_type.root();
