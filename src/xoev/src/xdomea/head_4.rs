@@ -121,7 +121,8 @@ pub(crate) fn lower(kopf: &Node, report: &mut Report) -> Result<(Attributes, Vec
     attributes.push(("standard".to_owned(), super::NAME.to_owned()));
     attributes.push(("version".to_owned(), Version::V4_0_0.number().to_owned()));
     attributes.extend(kopf.child(TEST).map(|node| (TEST.to_owned(), node.text.clone())));
-    let mut head = vec![lower_kopf(kopf, &system, report)?];
+    let first = lower_kopf(kopf, &system, report)?;
+    let mut head = vec![funnel::fit(Version::V4_0_0, "NachrichtType", &first, report)?];
     for local in BEHIND {
         match local {
             "WeitererLeser" => {

@@ -44,7 +44,9 @@ pub(crate) fn read_header(kopf: &Node) -> Header {
     let flag = |local| kopf.text_of(local).and_then(truth).unwrap_or_default();
     let id = |local| kopf.text_of(local).and_then(|text| text.trim().parse::<Id>().ok());
     let number = |local| kopf.text_of(local).and_then(|text| text.trim().parse::<u32>().ok());
-    let sequence = number("LfdNrNachrichtProTyp").zip(number("GesamtanzahlNachrichtenProTyp"));
+    let sequence = (number("LfdNrNachrichtProTyp"), number("GesamtanzahlNachrichtenProTyp"));
+    let is_counted = sequence != (None, None);
+    let sequence = Sequence { number: sequence.0.unwrap_or(1), total: sequence.1.unwrap_or(1) };
     Header {
         process_id: id("ProzessID").unwrap_or_default(),
         code: kopf.code_of("Nachrichtentyp").unwrap_or_default().to_owned(),
@@ -57,7 +59,8 @@ pub(crate) fn read_header(kopf: &Node) -> Header {
         receipt_to_predecessor: flag("EmpfangsbestaetigungAnVorgaenger"),
         message_id: id("nachrichtenUUID"),
         answers: id("UUIDUrsprungsnachricht"),
-        sequence: sequence.map(|(number, total)| Sequence { number, total }),
+        // One of them alone is what was kept of both.
+        sequence: is_counted.then_some(sequence),
     }
 }
 

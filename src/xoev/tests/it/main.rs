@@ -9,5 +9,6 @@ mod messages;
 mod round_trip;
 mod tools;
 mod trees;
+mod versions;
 mod xjustiz;
 mod zip;

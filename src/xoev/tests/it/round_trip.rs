@@ -113,7 +113,7 @@ fn every_sample_comes_back_as_it_was() {
         }
     }
     judge.verdict().unwrap_or_else(|faults| panic!("{faults}"));
-    assert!(count >= 40, "{count} samples");
+    assert!(count >= 33, "{count} samples");
 }
 
 #[test]

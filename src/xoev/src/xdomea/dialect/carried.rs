@@ -43,7 +43,16 @@ impl Part {
     }
 }
 
-/// What of `was` is not in `is` or is otherwise there. What only `is` has is not lost.
+/// Elements that a version demands, whose defaults say no more than their absence did.
+const DEFAULTS: [&str; 5] = [
+    "Kontextobjekt",
+    "SendendesSystem",
+    "Empfangsbestaetigung",
+    "Importbestaetigung",
+    "RueckmeldungArchivkennung",
+];
+
+/// What of `was` is not in `is` or is otherwise there, and what `is` says that nobody said.
 pub(super) fn differences(was: &Node, is: &Node) -> Vec<Part> {
     let mut parts = Vec::new();
     compare(was, is, &mut Vec::new(), &mut parts);
@@ -68,11 +77,22 @@ fn compare(was: &Node, is: &Node, at: &mut Vec<(String, usize)>, parts: &mut Vec
                 at.pop();
             }
         } else {
-            let owned = |nodes: Vec<&Node>| nodes.into_iter().cloned().collect();
-            let name = child.local().to_owned();
-            parts.push(Part { at: at.clone(), name, was: owned(before), is: owned(after) });
+            parts.push(part(at, child, &before, &after));
         }
     }
+    for child in &is.nodes {
+        let is_said = seen.contains(&child.name.as_str()) || DEFAULTS.iter().any(|name| child.is(name));
+        // Names of codes have no place of their own.
+        if !is_said && was.code().is_none() {
+            seen.push(&child.name);
+            parts.push(part(at, child, &[], &named(is, &child.name)));
+        }
+    }
+}
+
+fn part(at: &[(String, usize)], child: &Node, was: &[&Node], is: &[&Node]) -> Part {
+    let owned = |nodes: &[&Node]| nodes.iter().map(|node| (*node).clone()).collect();
+    Part { at: at.to_vec(), name: child.local().to_owned(), was: owned(was), is: owned(is) }
 }
 
 fn named<'a>(node: &'a Node, name: &str) -> Vec<&'a Node> {
