@@ -7,6 +7,7 @@ mod containers;
 mod memory;
 mod messages;
 mod round_trip;
+mod said;
 mod tools;
 mod trees;
 mod versions;
