@@ -1,5 +1,6 @@
-//! XJustiz (versions 2.4 to 3.7): messages between courts and whoever writes to them. They change no case and are carried on as they
-//! are; acknowledgements (eEB, message 2200007) say what became of the message that they answer.
+//! XJustiz (versions 2.4 to 3.7): messages between courts and whoever writes to them. What comes is carried on as it is;
+//! acknowledgements (eEB, message 2200007) say what became of the message that they answer. Records are submitted to courts in message
+//! 0005005 of 3.5.1 and 3.6.2.
 //!
 //! | module | holds |
 //! |---|---|
@@ -7,11 +8,19 @@
 //! | `files` | rules for what is sent to a court: files, names, formats, volume |
 //! | `versions` | which version is valid when |
 //! | `submission` | a message with its files, for whoever sends it |
+//! | `write`, `header`, `parties`, `attachments` | a submission of records: the message, its parts, its files |
+//! | `sink`, `latin` | elements and texts as XJustiz takes them |
 
+mod attachments;
 mod files;
+mod header;
+mod latin;
+mod parties;
 mod read;
+mod sink;
 mod submission;
 mod versions;
+mod write;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -26,6 +35,7 @@ pub use files::{FORMATS, Rules, volume};
 pub use read::{Eeb, Said, read};
 pub use submission::{LETTER, Submission, judge};
 pub use versions::{in_use, is_in_use};
+pub use write::COURT_REFERENCE;
 
 use crate::Error;
 use crate::carried::{type_of, validate};
@@ -104,7 +114,7 @@ impl Standard for XJustiz {
     }
 
     fn writes(&self) -> &'static [&'static str] {
-        &[]
+        &header::WRITTEN
     }
 
     fn identify(&self, source: &mut dyn Source, _: Option<&str>) -> Result<Option<Identity>, Failure> {
@@ -140,7 +150,12 @@ impl Standard for XJustiz {
         Ok(Meaning::CarryOn)
     }
 
-    fn write(&self, _: &Outgoing, _: &mut dyn Records, _: &mut dyn Write) -> Result<Written, Failure> {
-        Err(Error::Unsupported { what: "XJustiz" }.into())
+    fn write(
+        &self,
+        message: &Outgoing,
+        records: &mut dyn Records,
+        out: &mut dyn Write,
+    ) -> Result<Written, Failure> {
+        Ok(write::write(message, records, out)?)
     }
 }

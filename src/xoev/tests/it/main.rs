@@ -7,6 +7,7 @@ mod containers;
 mod everything;
 mod memory;
 mod round_trip;
+mod submission;
 mod tools;
 mod trees;
 mod xjustiz;
