@@ -5,6 +5,7 @@
 mod checks;
 mod containers;
 mod everything;
+mod family;
 mod memory;
 mod round_trip;
 mod submission;
