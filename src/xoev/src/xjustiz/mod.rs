@@ -1,6 +1,6 @@
-//! XJustiz (versions 2.4 to 3.7): messages between courts and whoever writes to them. What comes is carried on as it is;
-//! acknowledgements (eEB, message 2200007) say what became of the message that they answer. Records are submitted to courts in message
-//! 0005005 of 3.5.1 and 3.6.2.
+//! XJustiz (versions 2.4 to 3.7): messages between courts and whoever writes to them. What comes is kept as it is;
+//! documents that a court sends (message 0005005) become facts of a case, too; acknowledgements (eEB, message 2200007) say what became of
+//! the message that they answer. Records are submitted to courts in message 0005005 of 3.5.1 and 3.6.2.
 //!
 //! | module | holds |
 //! |---|---|
@@ -8,10 +8,13 @@
 //! | `files` | rules for what is sent to a court: files, names, formats, volume |
 //! | `versions` | which version is valid when |
 //! | `submission` | a message with its files, for whoever sends it |
+//! | `facts`, `draft` | the records of what a court sends |
 //! | `write`, `header`, `parties`, `attachments` | a submission of records: the message, its parts, its files |
 //! | `sink`, `latin` | elements and texts as XJustiz takes them |
 
 mod attachments;
+mod draft;
+mod facts;
 mod files;
 mod header;
 mod latin;
@@ -22,13 +25,14 @@ mod submission;
 mod versions;
 mod write;
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
 use model::standard::{
     Acknowledgement, Identity, Intake, Meaning, Outgoing, Records, Source, Standard, Written,
 };
-use model::{Failure, Finding, Report, Severity};
+use model::{Failure, Finding, PayloadRef, Report, Severity};
 use schemas::Schemas;
 
 pub use files::{FORMATS, Rules, volume};
@@ -146,8 +150,16 @@ impl Standard for XJustiz {
         Ok(Some(said.identity(found.0.container().is_some())))
     }
 
-    fn read(&self, _: &mut dyn Source, _: &mut dyn Intake) -> Result<Meaning, Failure> {
-        Ok(Meaning::CarryOn)
+    fn read(&self, source: &mut dyn Source, intake: &mut dyn Intake) -> Result<Meaning, Failure> {
+        let Some(found) = self.find(source)? else { return Ok(Meaning::CarryOn) };
+        let said = match Self::said(source, &found, Until::End)? {
+            Ok(said) if facts::is_known(&said) => said,
+            _ => return Ok(Meaning::CarryOn),
+        };
+        let files = named_files(&found.0, source, &said, intake)?;
+        let mut reader = found.0.reader(source).map_err(Error::from)?;
+        read_root(&mut reader).map_err(Error::from)?;
+        Ok(facts::Facts::new(intake, &said, files).read(&mut reader)?)
     }
 
     fn write(
@@ -158,4 +170,24 @@ impl Standard for XJustiz {
     ) -> Result<Written, Failure> {
         Ok(write::write(message, records, out)?)
     }
+}
+
+/// Takes the files in that a message names and came with.
+fn named_files(
+    place: &Place,
+    source: &mut dyn Source,
+    said: &Said,
+    intake: &mut dyn Intake,
+) -> Result<HashMap<String, PayloadRef>, Failure> {
+    let mut files = HashMap::new();
+    let Some(container) = place.container() else { return Ok(files) };
+    for (index, entry) in container.entries().iter().enumerate() {
+        let is_message = place.entry_name() == Some(entry.name());
+        if is_message || !said.files.contains(entry.name()) {
+            continue;
+        }
+        let mut content = container.read(source, index).map_err(Error::from)?;
+        files.insert(entry.name().to_owned(), intake.file(entry.name(), &mut content)?);
+    }
+    Ok(files)
 }

@@ -16,8 +16,8 @@ use super::parties::write_party;
 use super::sink::{Left, Sink};
 use super::{FILE_NAME, NAME};
 use crate::Error;
-use crate::carried::type_of;
 use crate::container::ContainerWriter;
+use crate::family::type_of;
 
 /// Local name of the root element.
 const ROOT: &str = "nachricht.gds.uebermittlungSchriftgutobjekte.0005005";

@@ -4,6 +4,7 @@
 
 mod checks;
 mod containers;
+mod court_facts;
 mod everything;
 mod family;
 mod memory;

@@ -25,7 +25,7 @@ use crate::tools::{shared, unpack_named};
 
 const VERSIONS: [&str; 2] = ["3.6.2", "3.5.1"];
 
-fn standard() -> XJustiz {
+pub(crate) fn standard() -> XJustiz {
     XJustiz::new(&Arc::new(Schemas::new()), Options::default().container)
 }
 
@@ -67,7 +67,7 @@ fn description(title: &str) -> Description {
 }
 
 /// A case file with a part, a case, and documents in and beside them.
-fn everything() -> Memory {
+pub(crate) fn everything() -> Memory {
     let mut memory = Memory::default();
     let mut file = |name: &str| File {
         name: name.to_owned(),
@@ -167,7 +167,7 @@ fn organisation() -> Party {
     Party { organisation: Some(organisation), ..Party::default() }
 }
 
-fn written(version: &str, memory: &mut Memory) -> Result<(Vec<u8>, Written), Failure> {
+pub(crate) fn written(version: &str, memory: &mut Memory) -> Result<(Vec<u8>, Written), Failure> {
     write(&standard(), &outgoing(version), memory)
 }
 
@@ -284,7 +284,7 @@ fn with_words(words: &[String; 8]) -> Memory {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Words of any letters, also such as no court takes.
     #[test]
