@@ -6,6 +6,7 @@
 
 mod check;
 mod document;
+mod files;
 mod formats;
 mod header;
 mod identify;
@@ -18,6 +19,7 @@ mod placed;
 mod read;
 mod record;
 mod rules;
+mod signatures;
 mod text;
 mod unnamed;
 mod write;

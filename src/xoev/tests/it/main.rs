@@ -5,6 +5,7 @@
 mod checks;
 mod containers;
 mod everything;
+mod hostile;
 mod memory;
 mod round_trip;
 mod tools;
