@@ -85,8 +85,9 @@ fn check_support(head: &Head, report: &mut Report) -> bool {
 fn check_names(head: &Head, file_name: Option<&str>, place: &Place, report: &mut Report) {
     let code = head.message.map_or("", |message| message.code);
     let severity = severity(head);
+    // The root element says what is read; real senders leave the code of another message in the header.
     if !code.is_empty() && !head.code.is_empty() && head.code != code {
-        report.add(Finding::new("xdomea.type-mismatch", severity));
+        report.add(Finding::warning("xdomea.type-mismatch"));
     }
     if head.is_translated() && head.identity.process_id.is_none() {
         report.add(Finding::error("xdomea.process-id"));

@@ -67,7 +67,7 @@ impl Version {
 
     /// Whether its messages are read into the case model and written from it.
     pub fn is_translated(self) -> bool {
-        matches!(self, Version::V3_0_0 | Version::V3_1_0)
+        self != Version::V2_2_0
     }
 }
 
@@ -95,10 +95,9 @@ impl MessageType {
         TYPES.iter().find(|m| m.code == code && m.name == name && in_version(m)).copied()
     }
 
-    /// The type with this code as 3.0 and 3.1 name it.
-    pub fn by_code(code: &str) -> Option<MessageType> {
-        let in_version =
-            |m: &&MessageType| m.versions.0 <= Version::V3_1_0 && Version::V3_1_0 <= m.versions.1;
+    /// The type with this code in a version.
+    pub fn by_code(code: &str, version: Version) -> Option<MessageType> {
+        let in_version = |m: &&MessageType| m.versions.0 <= version && version <= m.versions.1;
         TYPES.iter().find(|m| m.code == code && in_version(m)).copied()
     }
 
@@ -107,19 +106,40 @@ impl MessageType {
         format!("{}.{}", self.name, self.code)
     }
 
-    /// Whether it is read into the case model and written from it.
-    pub fn is_translated(self) -> bool {
-        matches!(self.code, "0101" | "0102" | "0401" | "0402" | "0403")
-    }
-
-    /// The type of the receipt, if this type has one.
-    pub fn receipt(self) -> Option<&'static str> {
-        match self.code {
-            "0101" => Some("0102"),
-            "0401" => Some("0403"),
-            _ => None,
+    /// Whether it is read into the case model and written from it in a version. 0203 says nothing that the model knows, 0511 of
+    /// 3.0.0 has no names in its units, and of 4.0.0 only the schemas of the disposition are public.
+    pub fn is_translated_in(self, version: Version) -> bool {
+        let is_known = matches!(&self.code[..2], "01" | "02" | "03" | "04" | "05") && self.code != "0203";
+        match version {
+            Version::V3_0_0 => is_known && self.code != "0511",
+            Version::V4_0_0 => is_known && self.code.starts_with("05"),
+            _ => is_known,
         }
     }
+
+    /// The type of the receipt, if this type has one in a version.
+    pub fn receipt(self, version: Version) -> Option<MessageType> {
+        let (_, receipt) = RECEIPTS.iter().find(|(code, _)| *code == self.code)?;
+        MessageType::by_code(receipt, version)
+    }
+}
+
+/// Types and the types of their receipts.
+const RECEIPTS: [(&str, &str); 9] = [
+    ("0101", "0102"),
+    ("0201", "0202"),
+    ("0301", "0302"),
+    ("0401", "0403"),
+    ("0501", "0504"),
+    ("0502", "0505"),
+    ("0503", "0507"),
+    ("0511", "0512"),
+    ("0513", "0515"),
+];
+
+/// The type that the receipt of this type acknowledges.
+pub fn acknowledged_by(receipt: &str) -> Option<&'static str> {
+    RECEIPTS.iter().find(|(_, code)| *code == receipt).map(|(code, _)| *code)
 }
 
 const fn all(code: &'static str, name: &'static str) -> MessageType {
@@ -235,9 +255,12 @@ impl<'a> FileName<'a> {
     }
 }
 
-/// Stem of the names of container and message that 3.0 and 3.1 prescribe.
-pub fn stem(process: Id, message: MessageType) -> String {
-    format!("{process}_{}", message.root())
+/// Stem of the names of container and message. `number` is that of the message among those of its type, which 4.0 names.
+pub fn stem(process: Id, message: MessageType, version: Version, number: u32) -> String {
+    match version {
+        Version::V4_0_0 => format!("{process}_{}_{number}", message.code),
+        _ => format!("{process}_{}", message.root()),
+    }
 }
 
 /// The UUID that a text begins with, whatever follows; as the schemas' pattern allows it.
@@ -274,9 +297,23 @@ mod tests {
         assert!(MessageType::by_root("Abgabe.EmpfangBestaetigen.0403", Version::V2_4_0).is_none());
         assert!(MessageType::by_root("Abgabe.EmpfangBestaetigen.0403", Version::V3_0_0).is_some());
         assert!(MessageType::by_root("Abgabe.Abgabe.0402", Version::V3_0_0).is_none());
-        assert_eq!(
-            MessageType::by_code("0515").unwrap().name,
-            "Aussonderung.BewerteterAktenplanEmpfangBestaetigen"
-        );
+        let name = |version| MessageType::by_code("0515", version).map(|message| message.name);
+        assert_eq!(name(Version::V2_4_0), None);
+        assert_eq!(name(Version::V3_1_0), Some("Aussonderung.BewerteterAktenplanEmpfangBestaetigen"));
+        assert_eq!(name(Version::V4_0_0), Some("Aussonderung.BewertungskatalogEmpfangBestaetigen"));
+    }
+
+    #[test]
+    fn a_receipt_is_there_where_the_version_has_it() {
+        let receipt = |code, version| {
+            let message = MessageType::by_code(code, version).unwrap();
+            message.receipt(version).map(|receipt| receipt.code)
+        };
+        assert_eq!(receipt("0401", Version::V2_4_0), None);
+        assert_eq!(receipt("0401", Version::V3_0_0), Some("0403"));
+        assert_eq!(receipt("0503", Version::V2_3_0), None);
+        assert_eq!(receipt("0501", Version::V2_3_0), Some("0504"));
+        assert_eq!(receipt("0504", Version::V3_1_0), None);
+        assert_eq!(acknowledged_by("0515"), Some("0513"));
     }
 }

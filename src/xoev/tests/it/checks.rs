@@ -140,7 +140,7 @@ fn every_rule_finds_what_it_is_for() {
         ("xdomea.classified", replaced("<code>003</code>", "<code>002</code>"), good_files(), Error),
         ("xdomea.classified", replaced("<code>003</code>", "<code>004</code>"), good_files(), Error),
         ("xdomea.classified", replaced("<code>003</code>", "<code>005</code>"), good_files(), Error),
-        ("xdomea.type-mismatch", replaced("<code>0401</code>", "<code>0101</code>"), good_files(), Error),
+        ("xdomea.type-mismatch", replaced("<code>0401</code>", "<code>0101</code>"), good_files(), Warning),
         (
             "xdomea.process-id",
             replaced(&format!("{ID}</xdomea:P"), "11110000-0000-4000-8000-000000000001</xdomea:P"),
