@@ -1,6 +1,6 @@
 //! Everything that can be plugged in, listed by hand: who reads this file knows what this gateway speaks.
 //!
-//! Standards: xdomea, XJustiz. Adapters: remote, for programs in any language. Authorities of one gateway reach each other by
+//! Standards: those of `xoev`. Adapters: remote, for programs in any language. Authorities of one gateway reach each other by
 //! its mailboxes, the county's systems come in by REST. Transports: OSCI, as intermediary, sender and recipient;
 //! XTA, as server.
 
@@ -16,8 +16,7 @@ use model::{Clock, SystemClock};
 use net::clamd::{self, Address, Clamd};
 use schemas::Schemas;
 use seal::webhook::SharedSecret;
-use xoev::xdomea::{self, Xdomea};
-use xoev::xjustiz::XJustiz;
+use xoev::xdomea;
 
 use crate::error::Error;
 
@@ -32,7 +31,7 @@ pub(crate) fn standards(
 ) -> Vec<Arc<dyn Standard>> {
     let container = container(limits);
     let options = xdomea::Options { container, depth: limits.depth, allow_restricted };
-    vec![Arc::new(Xdomea::new(Arc::clone(schemas), options)), Arc::new(XJustiz::new(schemas, container))]
+    xoev::standards(Arc::clone(schemas), options).into_iter().map(Arc::from).collect()
 }
 
 /// What a container may hold.

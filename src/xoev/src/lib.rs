@@ -1,9 +1,9 @@
 //! Message standards of the XÖV family: xdomea is identified, checked, read and written; of XJustiz is read what courts and
 //! authorities say to each other about their messages; others are recognised and carried on unchanged.
 
-mod carried;
 pub mod container;
 mod error;
+pub mod family;
 mod findings;
 mod head;
 pub mod xdomea;
@@ -20,10 +20,10 @@ pub use xdomea::Options;
 /// Every message standard that is known. The first one whose `check` knows the bytes owns them; xdomea
 /// comes first, and says what is wrong with a container that cannot be opened.
 pub fn standards(schemas: Arc<Schemas>, options: Options) -> Vec<Box<dyn Standard>> {
-    let carried = carried::all(&schemas, options.container);
-    let xjustiz = xjustiz::XJustiz::new(&schemas, options.container);
-    let mut all: Vec<Box<dyn Standard>> =
-        vec![Box::new(xdomea::Xdomea::new(schemas, options)), Box::new(xjustiz)];
-    all.extend(carried);
-    all
+    let limits = options.container;
+    vec![
+        Box::new(xdomea::Xdomea::new(Arc::clone(&schemas), options)),
+        Box::new(xjustiz::XJustiz::new(&schemas, limits)),
+        Box::new(family::Family::new(&schemas, limits)),
+    ]
 }

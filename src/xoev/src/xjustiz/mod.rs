@@ -28,8 +28,8 @@ pub use submission::{LETTER, Submission, judge};
 pub use versions::{in_use, is_in_use};
 
 use crate::Error;
-use crate::carried::{type_of, validate};
 use crate::container::{Limits, shown};
+use crate::family::{type_of, validate};
 use crate::findings::unreadable;
 use crate::head::{Place, Root, read_root};
 use read::{Until, said};

@@ -6,6 +6,7 @@ mod checks;
 mod containers;
 mod everything;
 mod hostile;
+mod family;
 mod memory;
 mod round_trip;
 mod tools;
