@@ -15,5 +15,6 @@ mod osci;
 mod serving;
 mod stamping;
 mod sync;
+mod verdicts;
 mod webhooks;
 mod xta;
