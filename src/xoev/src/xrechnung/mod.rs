@@ -83,8 +83,8 @@ impl XRechnung {
 impl Found {
     fn identity(&self, invoice: &Invoice) -> Identity {
         let specification = invoice.first(Field::Customization).unwrap_or_default();
-        let version =
-            specification.rsplit_once(SPECIFICATION).map_or(self.syntax.name(), |(_, version)| version);
+        let named = specification.split_once(SPECIFICATION).and_then(|(_, rest)| rest.split('#').next());
+        let version = named.unwrap_or(self.syntax.name());
         let end = |side| {
             let name = Some(shown(name(invoice, side)?));
             Some(Endpoint { name, ..Endpoint::default() })
