@@ -12,4 +12,5 @@ mod round_trip;
 mod tools;
 mod trees;
 mod xjustiz;
+mod xrechnung;
 mod zip;
