@@ -1,11 +1,12 @@
-//! `amtsbote check`: the same report as for a message that comes in, without store or configuration.
+//! `amtsbote check`: the same report as for a message that comes in, without store or configuration. An XML file by itself
+//! is judged without the files that it names.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use model::message::{Finding, Severity};
+use model::message::{Finding, Report, Severity};
 use model::standard::Standard;
 use schemas::Schemas;
 use serde_json::{Value, json};
@@ -33,27 +34,24 @@ pub(crate) fn check(
     };
     let standards = registry::standards(&Arc::new(schemas), &limits, policy.allow_restricted);
     let mut worst = 0;
-    let mut results = Vec::new();
     for file in files {
-        let (code, result) = match checked(file, None, &standards) {
-            Ok(checked) => {
+        let (code, result) = match found(file, None, &standards) {
+            Ok(mut checked) => {
+                without_files(&mut checked.report);
                 let code = u8::from(!checked.report.is_acceptable());
                 (code, described(file, &checked))
             }
             Err(error) => {
                 error.report(as_json);
-                (2, json!({ "file": file, "acceptable": false, "code": error.code() }))
+                (2, unreadable(file, &error))
             }
         };
         worst = worst.max(code);
-        if !as_json && code < 2 {
-            output::line(&in_words(&result, language));
+        match as_json {
+            true => output::json(&result),
+            false if code < 2 => output::line(&in_words(&result, language)),
+            false => {}
         }
-        results.push(result);
-    }
-    if as_json {
-        let whole = if files.len() == 1 { results.remove(0) } else { Value::Array(results) };
-        output::json(&whole);
     }
     Ok(worst.into())
 }
@@ -75,7 +73,7 @@ pub(crate) fn settings(
 ///
 /// # Errors
 /// If it cannot be read.
-pub(crate) fn checked(
+pub(crate) fn found(
     path: &Path,
     name: Option<&str>,
     standards: &[Arc<dyn Standard>],
@@ -93,15 +91,43 @@ pub(crate) fn checked(
     Ok(checked?)
 }
 
+/// Who checks an XML file by itself has its files elsewhere; a gateway that takes it in must have them.
+fn without_files(report: &mut Report) {
+    let of_files = |finding: &&mut Finding| finding.rule == "xdomea.no-container";
+    report.findings.iter_mut().filter(of_files).for_each(|finding| finding.severity = Severity::Warning);
+}
+
 /// As JSON.
 pub(crate) fn described(file: &Path, checked: &broker::Checked) -> Value {
     let findings: Vec<Value> = checked.report.findings.iter().map(with_sentences).collect();
+    let identity = checked.identity.as_ref();
     json!({
         "file": file,
-        "acceptable": checked.report.is_acceptable(),
-        "identity": checked.identity,
+        "standard": identity.map(|identity| &identity.standard),
+        "version": identity.map(|identity| &identity.version),
+        "type": identity.map(|identity| &identity.message_type),
+        "valid": verdict(&checked.report),
         "findings": findings,
         "more": checked.report.more,
+        "identity": identity,
+    })
+}
+
+/// Whether a message is valid; `None` if nothing speaks against it, but no schema was there to say so.
+fn verdict(report: &Report) -> Option<bool> {
+    let is_unvalidated = report.findings.iter().any(|finding| finding.rule == "schema.absent");
+    match report.is_acceptable() {
+        true => (!is_unvalidated).then_some(true),
+        false => Some(false),
+    }
+}
+
+/// The result for a file that cannot be read.
+fn unreadable(file: &Path, error: &Error) -> Value {
+    let nothing = Value::Null;
+    json!({
+        "file": file, "standard": nothing, "version": nothing, "type": nothing, "valid": nothing,
+        "findings": [], "more": 0, "identity": nothing, "code": error.code(),
     })
 }
 
@@ -124,11 +150,13 @@ pub(crate) fn in_words(result: &Value, language: Language) -> String {
         findings.filter(|finding| finding["severity"] == json!(severity)).count()
     };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let verdict = match (result["acceptable"] == true, german) {
-        (true, true) => "gültig",
-        (true, false) => "valid",
-        (false, true) => "nicht gültig",
-        (false, false) => "not valid",
+    let verdict = match (result["valid"].as_bool(), german) {
+        (Some(true), true) => "gültig",
+        (Some(true), false) => "valid",
+        (Some(false), true) => "nicht gültig",
+        (Some(false), false) => "not valid",
+        (None, true) => "nicht validiert",
+        (None, false) => "not validated",
     };
     let identity = &result["identity"];
     let known = ["standard", "version", "name"].iter().filter_map(|member| text(&identity[*member]));

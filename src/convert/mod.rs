@@ -18,7 +18,7 @@ use tempfile::NamedTempFile;
 use xoev::container::{Container, is_container};
 use xoev::xdomea;
 
-use crate::check::{checked, described, in_words, sentences_in_words, settings, with_sentences};
+use crate::check::{described, found, in_words, sentences_in_words, settings, with_sentences};
 use crate::error::Error;
 use crate::registry;
 use spool::Spool;
@@ -56,7 +56,7 @@ impl Converter {
         if let Some(output) = wanted.output.as_deref().filter(|output| !wanted.force && output.exists()) {
             return Err(Error::Exists(output.to_owned()));
         }
-        let source = checked(&wanted.file, None, &self.standards)?;
+        let source = found(&wanted.file, None, &self.standards)?;
         if !source.report.is_acceptable() {
             self.print(&described(&wanted.file, &source), |result| in_words(result, self.language));
             return Ok(1.into());
@@ -67,7 +67,7 @@ impl Converter {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let (file, written) = self.written(&wanted.file, &identity, version, folder)?;
         let output = wanted.output.clone().unwrap_or_else(|| PathBuf::from(&written.file_name));
-        let result = checked(file.path(), Some(&written.file_name), &self.standards)?;
+        let result = found(file.path(), Some(&written.file_name), &self.standards)?;
         if !result.report.is_acceptable() {
             self.print(&described(&wanted.file, &result), |result| in_words(result, self.language));
             return Err(Error::ResultRefused);

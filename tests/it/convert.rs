@@ -144,7 +144,7 @@ fn a_message_with_errors_is_told_as_check_tells_it_and_nothing_is_written() {
     let refused = convert(&source, "xdomea:3.1.0", &output, &["--json"]);
     assert_eq!(refused.status.code(), Some(1));
     let told = json(&refused);
-    assert_eq!(told["acceptable"], false);
+    assert_eq!(told["valid"], false);
     let rules: Vec<&str> =
         told["findings"].as_array().unwrap().iter().map(|it| it["rule"].as_str().unwrap()).collect();
     assert!(rules.contains(&"xdomea.no-container"), "{rules:?}");

@@ -16,5 +16,6 @@ mod osci;
 mod serving;
 mod stamping;
 mod sync;
+mod verdicts;
 mod webhooks;
 mod xta;

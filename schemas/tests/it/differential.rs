@@ -8,9 +8,10 @@ use std::sync::Arc;
 const ROUNDS: usize = 2_400;
 const ROUNDS_VARIABLE: &str = "AMTSBOTE_ROUNDS";
 
+/// Whether we have a schema of its own type; 06xx is for the packs.
 fn is_covered(document: &[u8]) -> bool {
     let text = String::from_utf8_lossy(document);
-    text.contains("xdomea:schema:3.0.0") || text.contains("xdomea:schema:3.1.0")
+    text.contains("urn:xoev-de:xdomea:schema:") && !text.contains("FVDaten.")
 }
 
 #[test]

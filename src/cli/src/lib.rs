@@ -60,8 +60,13 @@ pub enum Command {
     /// Show the main job: an e-file goes from one authority to another, once, whole, provably.
     Demo(demo::Options),
     /// Identify and validate messages or containers; nothing is stored, no configuration is needed.
-    #[command(after_help = "Example: amtsbote check --lang de 0401.zip\n\n\
-        Exit codes: 0 valid, 1 errors found, 2 a file is not readable.")]
+    #[command(after_help = "Examples: amtsbote check --lang de 0401.zip\n          \
+        amtsbote check --json *.xml | jq -c '[.file, .standard, .version, .type, .valid]'\n\n\
+        With --json each file is one line with one object: file, standard, version, type, valid, findings and how\n\
+        many more there are, identity. valid is true, false, or null if nothing speaks against the message but no\n\
+        schema for it is installed; then the finding schema.absent says so.\n\n\
+        An XML file is judged without the files that it names; a container with them.\n\n\
+        Exit codes: 0 no errors found, 1 errors found, 2 a file is not readable.")]
     Check {
         /// Files: XML or ZIP.
         #[arg(required = true, value_name = "FILE")]
