@@ -73,7 +73,7 @@ impl Gateway {
             clock,
             evidence_key: Arc::new(config.store.evidence_key()?),
             outbound: Arc::new(outbound),
-            rules: Rules { allow_restricted: config.policy.allow_restricted },
+            rules: config.rules(),
             limits: broker::Limits { most_bytes },
             node: config.node.clone(),
             stamping: stamping(&config.evidence)?,

@@ -9,6 +9,7 @@ mod everything;
 mod hostile;
 mod family;
 mod memory;
+mod messages;
 mod round_trip;
 mod submission;
 mod tools;
