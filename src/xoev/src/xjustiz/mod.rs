@@ -29,6 +29,7 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
+use model::exchange::ExchangeKind;
 use model::standard::{
     Acknowledgement, Identity, Intake, Meaning, Outgoing, Records, Source, Standard, Written,
 };
@@ -119,6 +120,10 @@ impl Standard for XJustiz {
 
     fn writes(&self) -> &'static [&'static str] {
         &header::WRITTEN
+    }
+
+    fn carries(&self, _: &str, kind: ExchangeKind) -> bool {
+        kind == ExchangeKind::Submission
     }
 
     fn identify(&self, source: &mut dyn Source, _: Option<&str>) -> Result<Option<Identity>, Failure> {
