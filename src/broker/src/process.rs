@@ -42,7 +42,7 @@ impl Broker {
         }
         let acceptable = message.report.as_ref().is_some_and(Report::is_acceptable);
         let Some(identity) = message.identity.clone().filter(|_| acceptable) else {
-            return match self.is_told(&message).await? {
+            return match self.is_told(&message).await? || self.may_reject(&message).await? {
                 true => self.return_message(job, message).await,
                 false => self.park(job, message).await,
             };
@@ -59,6 +59,7 @@ impl Broker {
             Meaning::ImportResults(results) => {
                 self.take_reply(job, message, identity, Some(results.objects)).await
             }
+            Meaning::Facts => self.take_facts(job, message, translator).await,
             _ => self.carry_on(job, message).await,
         }
     }
