@@ -31,7 +31,9 @@ pub(crate) fn check(
         Some(folder) => Schemas::open(folder)?,
         None => Schemas::new(),
     };
-    let standards = registry::standards(&Arc::new(schemas), &limits, policy.allow_restricted);
+    let rules = if config.exists() { Config::load(config)?.xrechnung } else { None };
+    let standards =
+        registry::standards_with(&Arc::new(schemas), &limits, policy.allow_restricted, rules.as_ref());
     let mut worst = 0;
     let mut results = Vec::new();
     for file in files {

@@ -215,8 +215,7 @@ impl House {
 
     /// The same with where its authorities are reached by people.
     pub fn with_contacts(mut self, contacts: &[ContactEntry]) -> Self {
-        let named = |entry: &ContactEntry| Some((entry.authority.clone()?, entry.party()));
-        self.contacts = contacts.iter().filter_map(named).collect();
+        self.contacts = contacts.iter().map(|entry| (entry.authority.clone(), entry.party())).collect();
         self
     }
 

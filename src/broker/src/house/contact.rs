@@ -5,31 +5,31 @@ use model::party::{Address, Contact, Party};
 use serde::{Deserialize, Serialize};
 
 /// `[[contact]]`: address and contacts of an authority of the house.
-#[derive(Debug, Clone, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct ContactEntry {
     /// The authority.
-    pub authority: Option<Authority>,
+    pub authority: Authority,
     /// Street.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub street: Option<String>,
     /// House number.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub house_number: Option<String>,
     /// Post box; then without street.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post_box: Option<String>,
     /// Postcode.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postcode: Option<String>,
     /// Town.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub town: Option<String>,
     /// Electronic mail.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
     /// Telephone.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
 }
 
@@ -50,7 +50,7 @@ impl ContactEntry {
         };
         let contacts = [contact("email", &self.email), contact("phone", &self.phone)];
         Party {
-            authority: self.authority.clone(),
+            authority: Some(self.authority.clone()),
             addresses: vec![address],
             contacts: contacts.into_iter().flatten().collect(),
             ..Party::default()
