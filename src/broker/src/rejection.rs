@@ -43,12 +43,15 @@ impl Broker {
         if message.identity.is_none() || is_harmful(message.report.as_ref()) {
             return Ok(None);
         }
-        let way = best(self.ways_of(message, &partner).await?);
-        let Some(way) = way.filter(|way| way.is_usable()) else { return Ok(None) };
         let id = ids::new_id();
         let by = self.house().contact(&message.authority).cloned().unwrap_or_default();
         let rejecting = Rejecting { message_id: id, created_at: self.now(), by };
         let Some((written, stored)) = self.write_rejection(message, rejecting).await? else {
+            return Ok(None);
+        };
+        let way = best(self.ways_of(message, &partner).await?);
+        let Some(way) = way.filter(|way| way.is_usable()) else {
+            self.store().discard(stored).await;
             return Ok(None);
         };
         let rejection = Message {
