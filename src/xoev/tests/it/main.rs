@@ -5,8 +5,8 @@
 mod checks;
 mod containers;
 mod court_facts;
-mod hostile;
 mod family;
+mod hostile;
 mod memory;
 mod messages;
 mod round_trip;
