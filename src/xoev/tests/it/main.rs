@@ -5,10 +5,11 @@
 mod checks;
 mod containers;
 mod everything;
-mod hostile;
 mod family;
+mod hostile;
 mod memory;
 mod round_trip;
+mod rules;
 mod tools;
 mod trees;
 mod xjustiz;
