@@ -5,14 +5,13 @@
 mod checks;
 mod containers;
 mod court_facts;
-mod everything;
 mod family;
 mod hostile;
 mod memory;
 mod messages;
 mod round_trip;
-mod submission;
 mod rules;
+mod submission;
 mod tools;
 mod trees;
 mod xjustiz;
