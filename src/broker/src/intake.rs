@@ -409,10 +409,10 @@ fn read_message(answer: serde_json::Value) -> Result<Message, Error> {
     serde_json::from_value(answer).map_err(|_| Error::KeyReused)
 }
 
-/// The standard of that name.
+/// The standard that messages of that name are of.
 pub(crate) fn standard<'a>(
     standards: &'a [std::sync::Arc<dyn Standard>],
     name: &str,
 ) -> Option<&'a std::sync::Arc<dyn Standard>> {
-    standards.iter().find(|standard| standard.name() == name)
+    standards.iter().find(|standard| standard.is_of(name))
 }

@@ -9,6 +9,7 @@ mod body_versions;
 mod check;
 mod dialect;
 mod document;
+mod files;
 mod formats;
 mod funnel;
 mod head_4;
@@ -25,6 +26,7 @@ mod read;
 mod record;
 mod rules;
 mod shape;
+mod signatures;
 mod text;
 mod unnamed;
 mod write;
@@ -109,7 +111,7 @@ impl Standard for Xdomea {
     }
 
     fn writes(&self) -> &'static [&'static str] {
-        &["4.0.0", "3.1.0", "3.0.0", "2.4.0", "2.3.0"]
+        &["3.1.0", "3.0.0", "2.4.0", "2.3.0", "4.0.0"]
     }
 
     fn carries(&self, version: &str, kind: ExchangeKind) -> bool {

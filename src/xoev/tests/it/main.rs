@@ -4,11 +4,15 @@
 
 mod checks;
 mod containers;
-mod everything;
+mod court_facts;
+mod family;
+mod hostile;
 mod memory;
 mod messages;
 mod round_trip;
+mod submission;
 mod tools;
 mod trees;
 mod xjustiz;
+mod xrechnung;
 mod zip;
