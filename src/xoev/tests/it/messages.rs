@@ -577,7 +577,8 @@ fn a_route_goes_on_with_what_its_stations_added_and_what_came_beside() {
     let xml = std::fs::read_to_string(samples.join(format!("{stem}.xml"))).unwrap();
     let note = "<xdomea:Vermerk>gesehen</xdomea:Vermerk>";
     let history = "<xdomea:Taetigkeit>Registratur</xdomea:Taetigkeit></xdomea:Bearbeiter>";
-    let xml = xml.replacen("</xdomea:Bearbeiter>", history, 1);
+    let (before, behind) = xml.rsplit_once("</xdomea:Bearbeiter>").unwrap();
+    let xml = format!("{before}{history}{behind}");
     assert!(xml.contains(note) && xml.contains(history));
     let (mut memory, meaning) = read(&own(), &crate::tools::pack(stem, &xml));
     memory.message = None;
