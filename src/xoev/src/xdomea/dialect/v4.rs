@@ -102,9 +102,7 @@ fn lower_role(node: &mut Node) {
         let says = |name: &str| child.attributes.iter().any(|(known, _)| known == name);
         let is_listed = says("listURI") && says("listVersionID");
         match child.code().map(str::to_owned) {
-            Some(code) if !(has_text || is_listed) => {
-                *child = leaf(ROLE_TEXT, code)
-            }
+            Some(code) if !(has_text || is_listed) => *child = leaf(ROLE_TEXT, code),
             Some(_) => child.name = qualified("RolleCode"),
             None => {}
         }
