@@ -1,6 +1,6 @@
 //! Everything that can be plugged in, listed by hand: who reads this file knows what this gateway speaks.
 //!
-//! Standards: xdomea, XJustiz. Adapters: remote, for programs in any language. Authorities of one gateway reach each other by
+//! Standards: those of `xoev`. Adapters: remote, for programs in any language. Authorities of one gateway reach each other by
 //! its mailboxes, the county's systems come in by REST. Transports: OSCI, as intermediary, sender and recipient;
 //! XTA, as server.
 
@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use broker::Broker;
 use broker::house::Reads;
-use config::{AdapterEntry, AdapterKind, Config, Limits, OnFailure, Virus};
+use config::{AdapterEntry, AdapterKind, Config, Limits, OnFailure, Virus, XRechnung};
 use model::adapter::Adapter;
 use model::standard::Standard;
 use model::{Clock, SystemClock};
 use net::clamd::{self, Address, Clamd};
 use schemas::Schemas;
 use seal::webhook::SharedSecret;
-use xoev::xdomea::{self, Xdomea};
-use xoev::xjustiz::XJustiz;
+use xoev::xdomea;
+use xoev::xrechnung::Rules;
 
 use crate::error::Error;
 
@@ -30,9 +30,25 @@ pub(crate) fn standards(
     limits: &Limits,
     allow_restricted: bool,
 ) -> Vec<Arc<dyn Standard>> {
+    standards_with(schemas, limits, allow_restricted, None)
+}
+
+/// The same with the rules of invoices, if they are configured.
+pub(crate) fn standards_with(
+    schemas: &Arc<Schemas>,
+    limits: &Limits,
+    allow_restricted: bool,
+    rules: Option<&XRechnung>,
+) -> Vec<Arc<dyn Standard>> {
     let container = container(limits);
     let options = xdomea::Options { container, depth: limits.depth, allow_restricted };
-    vec![Arc::new(Xdomea::new(Arc::clone(schemas), options)), Arc::new(XJustiz::new(schemas, container))]
+    let rules = rules.map(|section| Rules {
+        command: section.processor.clone(),
+        ubl: section.ubl.clone(),
+        cii: section.cii.clone(),
+        within: Duration::from_secs(section.within_seconds.into()),
+    });
+    xoev::standards_with(Arc::clone(schemas), options, rules).into_iter().map(Arc::from).collect()
 }
 
 /// What a container may hold.

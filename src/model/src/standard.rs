@@ -134,6 +134,9 @@ pub enum Meaning {
     FilePlan(Box<FilePlan>),
     /// A file plan comes in to be appraised (0511).
     FilePlanToAppraise(Box<FilePlan>),
+    /// A case of the receiver comes into being from what the message says, such as an invoice: it belongs to no exchange, and nothing
+    /// is answered. Its records went to the [`Intake`].
+    Facts,
     /// Understood as far as it can be carried on, but it changes no case.
     CarryOn,
 }
@@ -274,6 +277,17 @@ pub trait Records {
     }
 }
 
+/// The message by which another one is rejected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejecting {
+    /// Its own id.
+    pub message_id: Id,
+    /// When it was created.
+    pub created_at: crate::Timestamp,
+    /// Addresses and contacts of the authority that rejects, for standards that ask for them.
+    pub by: crate::party::Party,
+}
+
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -289,6 +303,11 @@ pub struct Written {
 pub trait Standard: Send + Sync {
     /// Name, such as `xdomea`.
     fn name(&self) -> &'static str;
+
+    /// Whether messages whose identity names this standard are its own. One object may serve many standards.
+    fn is_of(&self, standard: &str) -> bool {
+        self.name() == standard
+    }
 
     /// Versions that can be written, newest first.
     fn writes(&self) -> &'static [&'static str];
@@ -335,4 +354,20 @@ pub trait Standard: Send + Sync {
         records: &mut dyn Records,
         out: &mut dyn Write,
     ) -> Result<Written, Failure>;
+
+    /// Writes the message by which the standard says that another cannot be accepted, if it has one: `source` goes back with the
+    /// errors of `report`. `None` if it has none, or says nothing to this message; nobody rejects a rejection.
+    ///
+    /// # Errors
+    /// If reading or writing fails.
+    fn rejection(
+        &self,
+        rejecting: &Rejecting,
+        report: &Report,
+        source: &mut dyn Source,
+        out: &mut dyn Write,
+    ) -> Result<Option<Written>, Failure> {
+        let _ = (rejecting, report, source, out);
+        Ok(None)
+    }
 }

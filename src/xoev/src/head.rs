@@ -50,7 +50,14 @@ impl Place {
 
     /// A reader of the XML from its beginning.
     pub(crate) fn reader<'a>(&self, source: &'a mut dyn Source) -> io::Result<XmlReader<'a>> {
-        let (size, bytes): (u64, Box<dyn Read + 'a>) = match self {
+        let (size, bytes) = self.bytes(source)?;
+        let buffer = usize::try_from(size).unwrap_or(BUFFER).clamp(LEAST_BUFFER, BUFFER);
+        Ok(Reader::new(BufReader::with_capacity(buffer, bytes), XmlLimits::default()))
+    }
+
+    /// The XML's bytes from its beginning, and how many they are.
+    pub(crate) fn bytes<'a>(&self, source: &'a mut dyn Source) -> io::Result<(u64, Box<dyn Read + 'a>)> {
+        Ok(match self {
             Place::Alone => {
                 let size = source.seek(SeekFrom::End(0))?;
                 source.seek(SeekFrom::Start(0))?;
@@ -59,9 +66,7 @@ impl Place {
             Place::In(container, index) => {
                 (container.entries()[*index].size(), Box::new(container.read(source, *index)?))
             }
-        };
-        let buffer = usize::try_from(size).unwrap_or(BUFFER).clamp(LEAST_BUFFER, BUFFER);
-        Ok(Reader::new(BufReader::with_capacity(buffer, bytes), XmlLimits::default()))
+        })
     }
 
     /// The container, if there is one.

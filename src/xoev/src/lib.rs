@@ -1,13 +1,14 @@
 //! Message standards of the XÖV family: xdomea is identified, checked, read and written; of XJustiz is read what courts and
-//! authorities say to each other about their messages; others are recognised and carried on unchanged.
+//! authorities say to each other about their messages; XRechnung becomes a case; others are recognised and carried on unchanged.
 
-mod carried;
 pub mod container;
 mod error;
+pub mod family;
 mod findings;
 mod head;
 pub mod xdomea;
 pub mod xjustiz;
+pub mod xrechnung;
 
 use std::sync::Arc;
 
@@ -18,12 +19,22 @@ pub use error::Error;
 pub use xdomea::Options;
 
 /// Every message standard that is known. The first one whose `check` knows the bytes owns them; xdomea
-/// comes first, and says what is wrong with a container that cannot be opened.
+/// comes first, and says what is wrong with a container that cannot be opened. The last one owns what only a header tells.
 pub fn standards(schemas: Arc<Schemas>, options: Options) -> Vec<Box<dyn Standard>> {
-    let carried = carried::all(&schemas, options.container);
-    let xjustiz = xjustiz::XJustiz::new(&schemas, options.container);
-    let mut all: Vec<Box<dyn Standard>> =
-        vec![Box::new(xdomea::Xdomea::new(schemas, options)), Box::new(xjustiz)];
-    all.extend(carried);
-    all
+    standards_with(schemas, options, None)
+}
+
+/// The same with whoever knows the rules of invoices.
+pub fn standards_with(
+    schemas: Arc<Schemas>,
+    options: Options,
+    rules: Option<xrechnung::Rules>,
+) -> Vec<Box<dyn Standard>> {
+    let limits = options.container;
+    vec![
+        Box::new(xdomea::Xdomea::new(Arc::clone(&schemas), options)),
+        Box::new(xjustiz::XJustiz::new(&schemas, limits)),
+        Box::new(xrechnung::XRechnung::new(&schemas, limits, rules)),
+        Box::new(family::Family::new(&schemas, limits)),
+    ]
 }

@@ -231,6 +231,8 @@ pub struct FileName<'a> {
     pub process: &'a str,
     /// Code of the message type.
     pub code: &'a str,
+    /// The number among the messages of its type, where the name has one.
+    pub number: Option<u64>,
 }
 
 impl<'a> FileName<'a> {
@@ -241,13 +243,15 @@ impl<'a> FileName<'a> {
             return None;
         }
         let (process, rest) = stem.split_once('_')?;
-        let code = match rest.split_once('_') {
-            Some((code, number)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => code,
+        let (code, number) = match rest.split_once('_') {
+            Some((code, number)) if number.bytes().all(|b| b.is_ascii_digit()) => {
+                (code, Some(number.parse().ok()?))
+            }
             Some(_) => return None,
-            None => rest.rsplit('.').next()?,
+            None => (rest.rsplit('.').next()?, None),
         };
         let is_code = code.len() == 4 && code.bytes().all(|b| b.is_ascii_digit());
-        is_code.then_some(FileName { process, code })
+        is_code.then_some(FileName { process, code, number })
     }
 }
 
@@ -272,14 +276,18 @@ mod tests {
     #[test]
     fn names_of_every_version_are_understood() {
         let id = "9fde4e7a-b41b-11ec-9225-005056871b7c";
-        for (name, code) in [
-            (format!("{id}_Aussonderung.Aussonderung.0503.zip"), "0503"),
-            (format!("{id}_0503_1.zip"), "0503"),
-            (format!("{id}_0503.xdomea"), "0503"),
+        for (name, number) in [
+            (format!("{id}_Aussonderung.Aussonderung.0503.zip"), None),
+            (format!("{id}_0503_12.zip"), Some(12)),
+            (format!("{id}_0503.xdomea"), None),
         ] {
-            assert_eq!(FileName::parse(&name), Some(FileName { process: id, code }), "{name}");
+            let parsed = FileName { process: id, code: "0503", number };
+            assert_eq!(FileName::parse(&name), Some(parsed), "{name}");
         }
-        for name in ["a.zip", "x_y.zip", "x_0503_a.zip", "x_0503_1.pdf", "x_05031_1.zip", ""] {
+        let huge = format!("x_0503_{}.zip", "9".repeat(30));
+        for name in
+            ["a.zip", "x_y.zip", "x_0503_a.zip", "x_0503_.zip", &huge, "x_0503_1.pdf", "x_05031_1.zip", ""]
+        {
             assert_eq!(FileName::parse(name), None, "{name}");
         }
     }

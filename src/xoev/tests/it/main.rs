@@ -4,12 +4,18 @@
 
 mod checks;
 mod containers;
+mod court_facts;
+mod family;
+mod hostile;
 mod memory;
 mod messages;
 mod round_trip;
+mod rules;
 mod said;
+mod submission;
 mod tools;
 mod trees;
 mod versions;
 mod xjustiz;
+mod xrechnung;
 mod zip;

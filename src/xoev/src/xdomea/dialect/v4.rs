@@ -100,10 +100,9 @@ fn lower_role(node: &mut Node) {
     let has_text = node.child(ROLE_TEXT).is_some();
     for child in node.nodes.iter_mut().filter(|child| child.is("Rolle")) {
         let says = |name: &str| child.attributes.iter().any(|(known, _)| known == name);
+        let is_listed = says("listURI") && says("listVersionID");
         match child.code().map(str::to_owned) {
-            Some(code) if !has_text && !(says("listURI") && says("listVersionID")) => {
-                *child = leaf(ROLE_TEXT, code)
-            }
+            Some(code) if !(has_text || is_listed) => *child = leaf(ROLE_TEXT, code),
             Some(_) => child.name = qualified("RolleCode"),
             None => {}
         }
