@@ -67,7 +67,17 @@ const HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
       <name>Aussonderung.Aussonderung</name>
     </xdomea:Nachrichtentyp>
     <xdomea:Erstellungszeitpunkt>2026-01-02T03:04:05Z</xdomea:Erstellungszeitpunkt>
-    <xdomea:Absender><xdomea:Institution><xdomea:Name>Kreis Musterland</xdomea:Name></xdomea:Institution></xdomea:Absender>
+    <xdomea:Absender>
+      <xdomea:Behoerdenkennung>
+        <xdomea:Behoerdenschluessel listURI="urn:xoev-de:bund:bmi:bit:codeliste:dvdv.behoerdenschluessel" listVersionID="1">
+          <code>05974000</code>
+        </xdomea:Behoerdenschluessel>
+        <xdomea:Praefix listURI="urn:xoev-de:bund:bmi:bit:codeliste:dvdv.praefix" listVersionID="1">
+          <code>kop</code>
+        </xdomea:Praefix>
+      </xdomea:Behoerdenkennung>
+      <xdomea:Institution><xdomea:Name>Kreis Musterland</xdomea:Name></xdomea:Institution>
+    </xdomea:Absender>
     <xdomea:Empfaenger><xdomea:Institution><xdomea:Name>Archiv</xdomea:Name></xdomea:Institution></xdomea:Empfaenger>
     <xdomea:Importbestaetigung>1</xdomea:Importbestaetigung>
     <xdomea:RueckmeldungArchivkennung>0</xdomea:RueckmeldungArchivkennung>

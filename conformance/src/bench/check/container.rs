@@ -40,7 +40,7 @@ pub(super) fn measure(binary: &Path) -> Result<Container, Error> {
     let folder = tempfile::tempdir()?;
     let stem = "00000000-0000-4000-8000-000000000503_Aussonderung.Aussonderung.0503";
     let path = folder.path().join(format!("{stem}.zip"));
-    write(&path, stem).map_err(|error| std::io::Error::other(error))?;
+    write(&path, stem).map_err(std::io::Error::other)?;
     let ours = || {
         let mut command = Command::new(binary);
         command.arg("check").arg(&path).current_dir(folder.path());
