@@ -32,11 +32,14 @@ pub(crate) fn check(
         Some(folder) => Schemas::open(folder)?,
         None => Schemas::new(),
     };
-    let standards = registry::standards(&Arc::new(schemas), &limits, policy.allow_restricted);
+    let rules = if config.exists() { Config::load(config)?.xrechnung } else { None };
+    let standards =
+        registry::standards_with(&Arc::new(schemas), &limits, policy.allow_restricted, rules.as_ref());
     let mut worst = 0;
     for file in files {
-        let (code, result) = match check_file(file, &standards) {
-            Ok(checked) => {
+        let (code, result) = match found(file, None, &standards) {
+            Ok(mut checked) => {
+                without_files(&mut checked.report);
                 let code = u8::from(!checked.report.is_acceptable());
                 (code, described(file, &checked))
             }
@@ -57,7 +60,10 @@ pub(crate) fn check(
 
 /// Packs, limits and policy: those of the configuration if there is one, else the defaults. A folder of
 /// packs on the command line goes before.
-fn settings(folder: Option<PathBuf>, config: &Path) -> Result<(Option<PathBuf>, Limits, Policy), Error> {
+pub(crate) fn settings(
+    folder: Option<PathBuf>,
+    config: &Path,
+) -> Result<(Option<PathBuf>, Limits, Policy), Error> {
     if !config.exists() {
         return Ok((folder, Limits::default(), Policy::default()));
     }
@@ -65,7 +71,15 @@ fn settings(folder: Option<PathBuf>, config: &Path) -> Result<(Option<PathBuf>, 
     Ok((folder.or(Some(config.store.schemas)), config.limits, config.policy))
 }
 
-fn check_file(path: &Path, standards: &[Arc<dyn Standard>]) -> Result<broker::Checked, Error> {
+/// What a file is, and everything found in it; `name` is another name than its own that it will have.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn found(
+    path: &Path,
+    name: Option<&str>,
+    standards: &[Arc<dyn Standard>],
+) -> Result<broker::Checked, Error> {
     let unreadable = |reason| Error::File { file: path.to_owned(), reason };
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
@@ -73,17 +87,20 @@ fn check_file(path: &Path, standards: &[Arc<dyn Standard>]) -> Result<broker::Ch
         return Err(unreadable(std::io::ErrorKind::InvalidInput.into()));
     }
     let bar = output::bar(metadata.len());
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let checked = broker::check(standards, &mut bar.wrap_read(file), name.as_deref());
+    let own = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let checked = broker::check(standards, &mut bar.wrap_read(file), name.or(own.as_deref()));
     bar.finish_and_clear();
-    let mut checked = checked?;
-    // Who checks an XML file by itself has its files elsewhere; a gateway that takes it in must have them.
-    let of_files = |finding: &&mut Finding| finding.rule == "xdomea.no-container";
-    checked.report.findings.iter_mut().filter(of_files).for_each(|f| f.severity = Severity::Warning);
-    Ok(checked)
+    Ok(checked?)
 }
 
-fn described(file: &Path, checked: &broker::Checked) -> Value {
+/// Who checks an XML file by itself has its files elsewhere; a gateway that takes it in must have them.
+fn without_files(report: &mut Report) {
+    let of_files = |finding: &&mut Finding| finding.rule == "xdomea.no-container";
+    report.findings.iter_mut().filter(of_files).for_each(|finding| finding.severity = Severity::Warning);
+}
+
+/// As JSON.
+pub(crate) fn described(file: &Path, checked: &broker::Checked) -> Value {
     let findings: Vec<Value> = checked.report.findings.iter().map(with_sentences).collect();
     let identity = checked.identity.as_ref();
     json!({
@@ -116,7 +133,8 @@ fn unreadable(file: &Path, error: &Error) -> Value {
     })
 }
 
-fn with_sentences(finding: &Finding) -> Value {
+/// A finding with what its rule means.
+pub(crate) fn with_sentences(finding: &Finding) -> Value {
     let mut value = json!(finding);
     if let Some(sentence) = model::catalog::sentence(&finding.rule) {
         value["en"] = json!(sentence.en);
@@ -125,7 +143,8 @@ fn with_sentences(finding: &Finding) -> Value {
     value
 }
 
-fn in_words(result: &Value, language: Language) -> String {
+/// What [`described`] gives, for people.
+pub(crate) fn in_words(result: &Value, language: Language) -> String {
     let german = language == Language::De;
     let text = |value: &Value| value.as_str().map(output::harmless);
     let count = |severity: Severity| {
@@ -151,14 +170,21 @@ fn in_words(result: &Value, language: Language) -> String {
         false => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     };
     let file = text(&result["file"]).unwrap_or_default();
-    let mut lines = vec![format!("{file}: {verdict} ({counts}) {known}").trim_end().to_owned()];
-    for finding in result["findings"].as_array().into_iter().flatten() {
-        lines.push(format!("  {}", finding_in_words(finding, german)));
-    }
+    let head = format!("{file}: {verdict} ({counts}) {known}").trim_end().to_owned();
+    let lines = sentences_in_words(result, language);
+    std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+/// A line for each finding of a result.
+pub(crate) fn sentences_in_words(result: &Value, language: Language) -> Vec<String> {
+    let german = language == Language::De;
+    let findings = result["findings"].as_array().into_iter().flatten();
+    let mut lines: Vec<String> =
+        findings.map(|finding| format!("  {}", finding_in_words(finding, german))).collect();
     if let Some(more) = result["more"].as_u64().filter(|more| *more > 0) {
         lines.push(format!("  … {more} {}", if german { "weitere" } else { "more" }));
     }
-    lines.join("\n")
+    lines
 }
 
 fn counted(count: usize, word: &str) -> String {

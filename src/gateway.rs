@@ -49,7 +49,12 @@ impl Gateway {
         });
         let store = store.await?;
         let schemas = Arc::new(Schemas::open(&config.store.schemas)?);
-        let standards = registry::standards(&schemas, &config.limits, config.policy.allow_restricted);
+        let standards = registry::standards_with(
+            &schemas,
+            &config.limits,
+            config.policy.allow_restricted,
+            config.xrechnung.as_ref(),
+        );
         let most_bytes = config.limits.most_bytes;
         let (mut parties, mut xta) = (config.osci_parties()?, config.xta_parties()?);
         parties.egress = egress.clone();
@@ -57,6 +62,7 @@ impl Gateway {
         xta.container = registry::container(&config.limits);
         let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
             .with_partners(config.partners.clone())
+            .with_contacts(&config.contacts)
             .with_ends(parties.ends().into_iter().chain(xta.ends()).collect())
             .with_ttl(Duration::from_secs(u64::from(config.limits.ttl_hours) * 3_600));
         let house = match &config.xta {
@@ -73,7 +79,7 @@ impl Gateway {
             clock,
             evidence_key: Arc::new(config.store.evidence_key()?),
             outbound: Arc::new(outbound),
-            rules: Rules { allow_restricted: config.policy.allow_restricted },
+            rules: config.rules(),
             limits: broker::Limits { most_bytes },
             node: config.node.clone(),
             stamping: stamping(&config.evidence)?,

@@ -24,7 +24,9 @@ fn the_self_test_passes() {
 
 #[test]
 fn every_command_has_help_and_a_wrong_one_ends_with_2() {
-    for command in ["serve", "demo", "check", "schema", "partner", "message", "evidence", "token", "config"] {
+    for command in
+        ["serve", "demo", "check", "convert", "schema", "partner", "message", "evidence", "token", "config"]
+    {
         let output = amtsbote(&[command, "--help"]);
         assert!(output.status.success() && !output.stdout.is_empty(), "{command}");
     }

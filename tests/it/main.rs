@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
 mod cli;
+mod convert;
 mod crash;
 mod demo;
 mod documents;

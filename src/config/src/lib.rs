@@ -11,7 +11,9 @@ mod log;
 mod osci;
 mod party;
 mod places;
+mod processes;
 mod virus;
+mod xrechnung;
 mod xta;
 mod xta_party;
 
@@ -21,8 +23,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use broker::house::{PartnerEntry, Tenant};
+use broker::house::{ContactEntry, PartnerEntry, Tenant};
 use broker::{Quotas, UploadLimits, UploadQuota};
+use model::process::Deadlines;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
@@ -32,7 +35,9 @@ pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
 pub use crate::places::Place;
 use crate::places::Places;
+pub use crate::processes::Policy;
 pub use crate::virus::{OnFailure, Virus};
+pub use crate::xrechnung::XRechnung;
 pub use crate::xta::{Tls, Xta, XtaAccount};
 
 /// Name of the file that is read when none is named.
@@ -61,6 +66,9 @@ pub struct Config {
     /// Decisions of the house.
     #[serde(default)]
     pub policy: Policy,
+    /// How long the steps of exchanges may take.
+    #[serde(default)]
+    pub processes: Deadlines,
     /// Logging.
     #[serde(default)]
     pub log: Log,
@@ -94,6 +102,12 @@ pub struct Config {
     /// The virus check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub virus: Option<Virus>,
+    /// The rules of invoices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xrechnung: Option<XRechnung>,
+    /// Where authorities of the house are reached by people.
+    #[serde(default, rename = "contact", skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<ContactEntry>,
 }
 
 /// `[[adapter]]`.
@@ -319,14 +333,6 @@ impl Limits {
     }
 }
 
-/// `[policy]`.
-#[derive(Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Policy {
-    /// Whether "VS - Nur für den Dienstgebrauch" may be carried.
-    pub allow_restricted: bool,
-}
-
 /// Why a configuration is refused. Names keys and lines, never values.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -416,6 +422,7 @@ impl Config {
         config.resolve_parties(folder);
         config.resolve_xta(folder);
         config.resolve_dvdv(folder);
+        config.xrechnung.iter_mut().for_each(|xrechnung| xrechnung.resolve(folder));
         config.resolve_xta_parties(folder);
         Ok(config)
     }

@@ -250,7 +250,7 @@ async fn a_refusal_sends_a_message_back_with_its_reason() {
     bed.settled(sent.id).await;
     let came = bed.bring(COURT, &answer(own, Some("2"))).await;
     let returned = bed.settled(sent.id).await;
-    assert_eq!((returned.state, rules(&returned)), (MessageState::Returned, vec!["xjustiz.eeb-refused"]));
+    assert_eq!((returned.state, rules(&returned)), (MessageState::Returned, vec!["xoev.rejected"]));
     assert_eq!(returned.report.unwrap().findings[0].with["reason"], "2");
     assert_eq!(came.state, MessageState::Processed, "it waits in the mailbox");
 }
@@ -264,7 +264,7 @@ async fn a_refusal_of_what_was_confirmed_before_is_told_all_the_same() {
     bed.bring(COURT, &answer(own, None)).await;
     bed.bring(COURT, &answer(own, Some("1"))).await;
     let after = bed.settled(sent.id).await;
-    assert_eq!((after.state, rules(&after)), (MessageState::Confirmed, vec!["xjustiz.eeb-refused"]));
+    assert_eq!((after.state, rules(&after)), (MessageState::Confirmed, vec!["xoev.rejected"]));
     let kinds: Vec<_> = bed.told(sent.id).await.into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds, [EventKind::MessageConfirmed, EventKind::MessageReturned]);
 }
@@ -274,7 +274,7 @@ async fn an_acknowledgement_ends_a_message_whose_outcome_was_open() {
     let bed = Bed::new().await;
     for (refused, state, kind, rules_of_it) in [
         (None, MessageState::Confirmed, EventKind::MessageConfirmed, vec![]),
-        (Some("2"), MessageState::Returned, EventKind::MessageReturned, vec!["xjustiz.eeb-refused"]),
+        (Some("2"), MessageState::Returned, EventKind::MessageReturned, vec!["xoev.rejected"]),
     ] {
         let (own, sent) = bed.failed(FailureKind::Uncertain).await;
         assert_eq!(sent.state, MessageState::Ready);
@@ -298,7 +298,7 @@ async fn a_refusal_takes_a_parked_message_from_the_desk() {
     let ended = bed.settled(sent.id).await;
     assert_eq!(
         (ended.state, rules(&ended)),
-        (MessageState::Returned, vec!["message.parked-by-hand", "xjustiz.eeb-refused"])
+        (MessageState::Returned, vec!["message.parked-by-hand", "xoev.rejected"])
     );
 }
 

@@ -16,6 +16,8 @@ mod hooks;
 mod house;
 mod intake;
 mod once;
+mod other;
+mod rejection;
 mod relay;
 mod screen;
 mod toy;

@@ -30,12 +30,7 @@ pub(crate) fn lower(
 }
 
 /// An element that is in the form of a version but for values that it cannot hold.
-pub(crate) fn fit(
-    version: Version,
-    parent: &str,
-    node: &Node,
-    report: &mut Report,
-) -> Result<Node, Error> {
+pub(crate) fn fit(version: Version, parent: &str, node: &Node, report: &mut Report) -> Result<Node, Error> {
     let dialect = Dialect::of(version)?;
     let kind = kind_of(&dialect, parent, node);
     let fitted = kind.and_then(|kind| dialect.shape().fit(node, kind));

@@ -95,8 +95,7 @@ fn attribute<'a>(attributes: &'a Attributes, name: &str) -> Option<&'a str> {
 }
 
 fn raise_party(node: Node, name: &str) -> Result<Node, Error> {
-    let raised =
-        funnel::raise(Version::V4_0_0, Node { name: qualified("leser"), ..node })?;
+    let raised = funnel::raise(Version::V4_0_0, Node { name: qualified("leser"), ..node })?;
     Ok(Node { name: qualified(name), ..raised })
 }
 
@@ -110,13 +109,8 @@ fn listed(mut node: Node, from: &str, to: &str) -> Node {
     node
 }
 
-/// The attributes of the root, and the head that a Kopf of 3.1.0 says. `process` answers for the message answered where that has no
-/// id of its own: up to 3.1 a message is known by its process.
-pub(crate) fn lower(
-    kopf: &Node,
-    is_reply: bool,
-    report: &mut Report,
-) -> Result<(Attributes, Vec<Node>), Error> {
+/// The attributes of the root, and the head that a Kopf of 3.1.0 says.
+pub(crate) fn lower(kopf: &Node, report: &mut Report) -> Result<(Attributes, Vec<Node>), Error> {
     let system = kopf.child("SendendesSystem").cloned().unwrap_or_default();
     let mut attributes = Vec::new();
     for (name, local) in SYSTEM {
@@ -134,9 +128,6 @@ pub(crate) fn lower(
                 for node in kopf.children("WeitererEmpfaenger") {
                     head.push(lower_party(node, "WeitererLeser", report)?);
                 }
-            }
-            "UUIDUrsprungsnachricht" if is_reply && kopf.child(local).is_none() => {
-                head.push(leaf(local, kopf.text_of("ProzessID").unwrap_or_default()));
             }
             _ => head.extend(kopf.children(local).cloned()),
         }

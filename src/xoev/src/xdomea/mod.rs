@@ -46,7 +46,7 @@ pub use outgoing::again;
 use crate::Error;
 use crate::container::Limits;
 use crate::head::{Place, read_root};
-use messages::is_xdomea;
+use messages::{MessageType, Version, is_xdomea};
 
 /// Name of the standard, also of what it keeps in a record's extensions.
 pub const NAME: &str = "xdomea";
@@ -110,7 +110,7 @@ impl Standard for Xdomea {
     }
 
     fn writes(&self) -> &'static [&'static str] {
-        &["4.0.0", "3.1.0", "3.0.0", "2.4.0", "2.3.0"]
+        &["3.1.0", "3.0.0", "2.4.0", "2.3.0", "4.0.0"]
     }
 
     fn identify(&self, source: &mut dyn Source, _: Option<&str>) -> Result<Option<Identity>, Failure> {
@@ -146,6 +146,14 @@ impl Standard for Xdomea {
     ) -> Result<Written, Failure> {
         Ok(write::write(message, records, out)?)
     }
+}
+
+/// Whether messages of this type are written in this version.
+pub fn is_written(version: &str, code: &str) -> bool {
+    let Some(version) = Version::by_number(version).filter(|version| version.is_translated()) else {
+        return false;
+    };
+    MessageType::by_code(code, version).is_some_and(|message| message.is_translated_in(version))
 }
 
 /// An extension of ours.

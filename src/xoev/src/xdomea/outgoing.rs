@@ -58,15 +58,25 @@ pub(crate) fn answered_by(code: &str) -> Option<&'static str> {
 }
 
 /// What the header says.
-pub(crate) fn header(message: &Outgoing, version: Version, message_type: MessageType) -> Header {
+///
+/// # Errors
+/// [`Error::Unsupported`] if the message answers one whose own id is not known, in a version that must name it.
+pub(crate) fn header(
+    message: &Outgoing,
+    version: Version,
+    message_type: MessageType,
+) -> Result<Header, Error> {
     let route = match &message.content {
         OutgoingContent::Circulation(route) => (route.receipt_to_initiator, route.receipt_to_predecessor),
         _ => (false, false),
     };
     let is_4 = version == Version::V4_0_0;
     let asks = message_type.code != "0201" && message_type.receipt(version).is_some();
-    let answers = message.answers_id.unwrap_or(message.process_id);
-    Header {
+    let answers = message.answers_id.filter(|_| is_4 && answered_by(message_type.code).is_some());
+    if is_4 && answers.is_none() && answered_by(message_type.code).is_some() {
+        return Err(Error::Unsupported { what: "an answer to a message whose own id is not known" });
+    }
+    Ok(Header {
         process_id: message.process_id,
         code: message_type.code.to_owned(),
         created_at: Some(message.created_at),
@@ -77,14 +87,13 @@ pub(crate) fn header(message: &Outgoing, version: Version, message_type: Message
         receipt_to_initiator: route.0,
         receipt_to_predecessor: route.1,
         message_id: is_4.then_some(message.message_id),
-        answers: answered_by(message_type.code).filter(|_| is_4).map(|_| answers),
+        answers,
         sequence: is_4.then_some(message.sequence),
-    }
+    })
 }
 
 /// What a message will say it is.
-pub(crate) fn identity(message: &Outgoing, version: Version, message_type: MessageType) -> Identity {
-    let header = header(message, version, message_type);
+pub(crate) fn identity(message: &Outgoing, message_type: MessageType, header: Header) -> Identity {
     Identity {
         standard: super::NAME.to_owned(),
         version: message.version.clone(),

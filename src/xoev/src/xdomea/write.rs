@@ -13,11 +13,11 @@ use xml::Writer;
 use super::body::{appraisals, file_plan, results, route};
 use super::dialect::{Dialect, EITHER, PART, WITH_PARTS};
 use super::document::{full_name, is_legal, make_document, make_version, read_document};
-use super::header::{make_header, read_header, sending_system};
+use super::header::{Header, make_header, read_header, sending_system};
 use super::merge::{merge, sort};
 use super::messages::{MessageType, Version, stem};
 use super::node::{Node, group, leaf, qualified};
-use super::outgoing::{answered_by, header, identity, type_of};
+use super::outgoing::{header, identity, type_of};
 use super::placed::Placed;
 use super::read::{DEPTH, Kept, fetch, read_stored};
 use super::record::{UUID, make_description, read_description};
@@ -34,12 +34,13 @@ pub(crate) fn write(
     let version = Version::by_number(&message.version).filter(|version| version.is_translated());
     let version = version.ok_or(Error::Unsupported { what: "the version" })?;
     let message_type = type_of(message, version)?;
+    let header = header(message, version, message_type)?;
     let stem = stem(message.process_id, message_type, version, message.sequence.number);
     let mut container = ContainerWriter::new(out);
     let (placed, report) = container.entry(&format!("{stem}.xml"), |sink| {
         let mut buffered = io::BufWriter::with_capacity(64 * 1024, sink);
         let mut writer = MessageWriter::new(Writer::new(&mut buffered)?, records, version, message_type)?;
-        writer.message(message)?;
+        writer.message(message, &header)?;
         // A new offer names files that come later; one that came has the files that it had.
         let placed = if writer.is_offer && !writer.is_copy { Placed::default() } else { writer.placed };
         let report = writer.report;
@@ -52,7 +53,7 @@ pub(crate) fn write(
         container.entry(name, |sink| io::copy(&mut content, sink))?;
     }
     container.finish()?;
-    let identity = identity(message, version, message_type);
+    let identity = identity(message, message_type, header);
     Ok(Written { identity, file_name: format!("{stem}.zip"), report })
 }
 
@@ -121,7 +122,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         })
     }
 
-    fn message(&mut self, message: &Outgoing) -> Result<(), Error> {
+    fn message(&mut self, message: &Outgoing, header: &Header) -> Result<(), Error> {
         let extension = self.records.message()?.filter(|extension| !extension.is_null());
         self.is_copy = extension.is_some();
         let kept: Kept = match extension {
@@ -136,7 +137,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
                 placed.place(&name, &payload, true).map(|_| ())
             })?;
         }
-        self.head(message, &kept)?;
+        self.head(header, &kept)?;
         self.beside(&kept, "Anschreiben")?;
         let code = self.message_type.code;
         match &message.content {
@@ -154,8 +155,11 @@ impl<'a, W: Write> MessageWriter<'a, W> {
     }
 
     /// Root and header.
-    fn head(&mut self, message: &Outgoing, kept: &Kept) -> Result<(), Error> {
-        let mut made = make_header(&header(message, self.version, self.message_type), self.message_type);
+    fn head(&mut self, header: &Header, kept: &Kept) -> Result<(), Error> {
+        let mut made = make_header(header, self.message_type);
+        if self.message_type.receipt(self.version).is_none() {
+            made.nodes.retain(|node| !node.is("Empfangsbestaetigung"));
+        }
         if !self.is_copy {
             made.nodes.push(sending_system());
             sort("Kopf", &mut made.nodes);
@@ -166,10 +170,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         let kopf = Node { nodes, attributes: kept.attributes, ..made };
         let root = self.message_type.root();
         let (attributes, head) = match self.version {
-            Version::V4_0_0 => {
-                let is_reply = answered_by(self.message_type.code).is_some();
-                head_4::lower(&kopf, is_reply, &mut self.report)?
-            }
+            Version::V4_0_0 => head_4::lower(&kopf, &mut self.report)?,
             _ => {
                 let head = funnel::lower(self.version, &root, kopf, &mut self.report)?;
                 (Vec::new(), head.into_iter().collect())
@@ -297,6 +298,9 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         }
         let children = self.records.children(record.meta().id)?;
         let mut node = group(element, self.nodes(&record, element)?);
+        if element == PART {
+            node.nodes.retain(|node| !node.is(PART));
+        }
         if self.has_content(&record, &children) && node.child("Akteninhalt").is_none() {
             node.nodes.push(group("Akteninhalt", Vec::new()));
         }
@@ -401,11 +405,11 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         }
         for version in document.iter().flat_map(|document| &document.versions) {
             let (placed, is_offer, dialect) = (&mut self.placed, self.is_offer, self.dialect);
-            nodes.push(make_version(version, &mut |name, payload, exactly| {
-                match exactly || dialect.holds_file_name(name) {
-                    true => place(placed, is_offer, name, payload, exactly),
-                    false => place(placed, is_offer, &full_name(name), payload, exactly),
-                }
+            nodes.push(make_version(version, &mut |name, payload, exactly| match exactly
+                || dialect.holds_file_name(name)
+            {
+                true => place(placed, is_offer, name, payload, exactly),
+                false => place(placed, is_offer, &full_name(name), payload, exactly),
             })?);
         }
         Ok(nodes)

@@ -4,12 +4,15 @@
 
 mod checks;
 mod containers;
+mod court_facts;
 mod everything;
 mod family;
 mod hostile;
 mod memory;
+mod messages;
 mod round_trip;
 mod rules;
+mod submission;
 mod tools;
 mod trees;
 mod xjustiz;

@@ -34,8 +34,10 @@ pub(crate) fn official(packs: &Path) -> Xdomea {
 /// What a program prints about `input`; fails with what it says if it fails.
 pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, String> {
     let mut command = Command::new(program);
+    let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/packs/catalog.xml");
     command
         .env("LC_ALL", "C.UTF-8")
+        .env("XML_CATALOG_FILES", catalog)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -153,6 +155,15 @@ pub(crate) fn pack_as(stem: &str, xml: &str, names: &str) -> Vec<u8> {
 
 /// The message in a container, and the other files.
 pub(crate) fn unpack(container: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
+    unpack_by(container, &|name| xoev::xdomea::messages::FileName::parse(name).is_some())
+}
+
+/// The message of this name in a container, and the other files.
+pub(crate) fn unpack_named(container: &[u8], message: &str) -> (String, Vec<(String, Vec<u8>)>) {
+    unpack_by(container, &|name| name == message)
+}
+
+fn unpack_by(container: &[u8], is_message: &dyn Fn(&str) -> bool) -> (String, Vec<(String, Vec<u8>)>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.zip");
     std::fs::write(&path, container).unwrap();
@@ -164,7 +175,6 @@ pub(crate) fn unpack(container: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
         .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
         .collect();
     files.sort();
-    let is_message = |name: &str| xoev::xdomea::messages::FileName::parse(name).is_some();
     let index = files.iter().position(|(name, _)| is_message(name)).unwrap();
     let (_, xml) = files.remove(index);
     (String::from_utf8(xml).unwrap(), files)

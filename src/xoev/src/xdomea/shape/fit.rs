@@ -95,7 +95,7 @@ impl Shape {
 }
 
 fn is_empty(node: &Node) -> bool {
-    node.nodes.is_empty() && node.text.is_empty() && node.foreign.is_empty()
+    node.nodes.is_empty() && node.text.trim().is_empty() && node.foreign.is_empty()
 }
 
 /// Attributes as a type has them; `None` if one that it demands is not known.
