@@ -5,14 +5,18 @@
 mod checks;
 mod containers;
 mod court_facts;
-mod everything;
 mod family;
 mod hostile;
 mod memory;
 mod messages;
 mod round_trip;
+<<<<<<< HEAD
 mod rules;
 mod submission;
+=======
+mod submission;
+mod rules;
+>>>>>>> main
 mod tools;
 mod trees;
 mod xjustiz;
