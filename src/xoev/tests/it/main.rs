@@ -10,13 +10,8 @@ mod hostile;
 mod memory;
 mod messages;
 mod round_trip;
-<<<<<<< HEAD
 mod rules;
 mod submission;
-=======
-mod submission;
-mod rules;
->>>>>>> main
 mod tools;
 mod trees;
 mod xjustiz;
