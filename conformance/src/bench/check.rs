@@ -1,4 +1,7 @@
-//! `amtsbote check` beside xmllint: CPU and peak memory as the kernel accounts them to each child.
+//! `amtsbote check` on large messages: beside xmllint, and of a container with many files. CPU and peak memory as the kernel
+//! accounts them to each child.
+
+mod container;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,23 +10,44 @@ use serde::Serialize;
 use serde_json::Value;
 use wait4::Wait4;
 
-use super::median;
+use super::{median, rounded};
 use crate::Error;
 use crate::client::{items, text};
 use crate::simulate::story::verify;
 
-/// Size of the document, in bytes: what an export of a county's file of 1,200 cases comes to.
-const DOCUMENT: u64 = 22_000_000;
+pub use container::Container;
 
-/// Pairs measured.
+/// Sizes of the documents, in bytes: what an export of a county's file of 1,200 cases comes to, and that of a whole office.
+const DOCUMENTS: [u64; 2] = [22_000_000, 160_000_000];
+
+/// Pairs measured of each.
 const PAIRS: usize = 5;
 
 /// Outcome of `bench check`.
 #[derive(Debug, Clone, Serialize)]
 pub struct CheckFigures {
+    /// CPU of `amtsbote check` divided by that of xmllint; of the document for which it is worse.
+    pub vs_xmllint_cpu: f64,
+    /// Most memory of `amtsbote check` on any of the documents, in MB (10⁶ bytes).
+    pub peak_mb: f64,
+    /// Most memory of `amtsbote check` on the container, in MB.
+    pub container_peak_mb: f64,
+    /// Each document beside xmllint.
+    pub documents: Vec<Beside>,
+    /// The container.
+    pub container: Container,
+    /// What was measured.
+    pub command: String,
+}
+
+/// One document beside xmllint.
+#[derive(Debug, Clone, Serialize)]
+pub struct Beside {
+    /// Size of the document, in MB.
+    pub document_mb: f64,
     /// CPU of `amtsbote check` divided by that of xmllint; the median of the pairs' ratios.
     pub vs_xmllint_cpu: f64,
-    /// Most memory of `amtsbote check` in any run, in MB (10⁶ bytes).
+    /// Most memory of `amtsbote check` in any run, in MB.
     pub peak_mb: f64,
     /// CPU seconds of `amtsbote check`, median.
     pub cpu_s: f64,
@@ -31,20 +55,33 @@ pub struct CheckFigures {
     pub xmllint_cpu_s: f64,
     /// Most memory of xmllint, in MB.
     pub xmllint_peak_mb: f64,
-    /// Size of the document, in MB.
-    pub document_mb: f64,
-    /// What was measured.
-    pub command: String,
 }
 
-/// `amtsbote check` on a large message 0503 against `xmllint --stream --schema` with the official pack.
+/// `amtsbote check` on large messages 0503 against `xmllint --stream --schema` with the official pack, and on a container.
 /// `packs` is the folder that holds `xdomea/3.0.0` and `catalog.xml`.
 ///
 /// # Errors
-/// If xmllint is missing, or one of the two does not find the document valid.
+/// If xmllint is missing, or one of the two does not find a document valid.
 pub fn check(binary: &Path, packs: &Path) -> Result<CheckFigures, Error> {
+    let documents =
+        DOCUMENTS.iter().map(|size| beside(binary, packs, *size)).collect::<Result<Vec<_>, _>>()?;
+    let container = container::measure(binary)?;
+    Ok(CheckFigures {
+        vs_xmllint_cpu: documents.iter().map(|beside| beside.vs_xmllint_cpu).fold(0.0, f64::max),
+        peak_mb: documents.iter().map(|beside| beside.peak_mb).fold(0.0, f64::max),
+        container_peak_mb: container.peak_mb,
+        documents,
+        container,
+        command: "amtsbote check 0503.xml | xmllint --stream --nonet --noout --schema \
+                  xdomea/3.0.0/xdomea-Nachrichten-AussonderungDurchfuehren.xsd 0503.xml"
+            .to_owned(),
+    })
+}
+
+/// Pairs of runs on one document of at least so many bytes, interleaved.
+fn beside(binary: &Path, packs: &Path, size: u64) -> Result<Beside, Error> {
     let folder = tempfile::tempdir()?;
-    let document = generate(folder.path(), DOCUMENT)?;
+    let document = generate(folder.path(), size)?;
 
     let schema = packs.join("xdomea/3.0.0/xdomea-Nachrichten-AussonderungDurchfuehren.xsd");
     let ours = || {
@@ -63,16 +100,13 @@ pub fn check(binary: &Path, packs: &Path) -> Result<CheckFigures, Error> {
     for _ in 0..PAIRS {
         pairs.push((measure("amtsbote", &mut ours(), &[0, 1])?, measure("xmllint", &mut theirs(), &[0])?));
     }
-    Ok(CheckFigures {
-        vs_xmllint_cpu: median(pairs.iter().map(|(ours, theirs)| ours.cpu / theirs.cpu)),
+    Ok(Beside {
+        document_mb: std::fs::metadata(&document)?.len() as f64 / 1e6,
+        vs_xmllint_cpu: rounded(median(pairs.iter().map(|(ours, theirs)| ours.cpu / theirs.cpu))),
         peak_mb: pairs.iter().map(|(ours, _)| ours.peak).fold(0.0, f64::max),
         cpu_s: median(pairs.iter().map(|(ours, _)| ours.cpu)),
         xmllint_cpu_s: median(pairs.iter().map(|(_, theirs)| theirs.cpu)),
         xmllint_peak_mb: pairs.iter().map(|(_, theirs)| theirs.peak).fold(0.0, f64::max),
-        document_mb: std::fs::metadata(&document)?.len() as f64 / 1e6,
-        command: "amtsbote check 0503.xml | xmllint --stream --nonet --noout --schema \
-                  xdomea/3.0.0/xdomea-Nachrichten-AussonderungDurchfuehren.xsd 0503.xml"
-            .to_owned(),
     })
 }
 
@@ -98,7 +132,7 @@ fn only_files_are_missing(mut check: Command) -> Result<(), Error> {
 /// What a run took: CPU seconds (user and system) and peak memory in MB.
 pub(super) struct Taken {
     pub(super) cpu: f64,
-    peak: f64,
+    pub(super) peak: f64,
 }
 
 /// Runs `command`, whose exit code must be one of `right`.

@@ -15,7 +15,7 @@ mod transfer;
 pub(crate) mod wire;
 mod xta;
 
-pub use check::{CheckFigures, check};
+pub use check::{Beside, CheckFigures, Container, check};
 pub use deliver::{DeliverFigures, deliver};
 pub use guard::{Guarded, guard};
 pub use import::{ImportFigures, import};

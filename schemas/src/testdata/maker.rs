@@ -91,7 +91,7 @@ impl<'a> Maker<'a> {
             Kind::Children(_) => 0,
         };
         let goes_on = match self.seed {
-            None => again < 2 && depth < 12,
+            None => again < 2 && depth < 10,
             Some(_) => again < 3 && self.pick(10) < if depth < 9 { 6 } else { 2 },
         };
         let most = if child.is_many && depth < if self.seed.is_none() { 3 } else { 5 } { 2 } else { 1 };

@@ -11,15 +11,30 @@ pub use outline::Outline;
 use std::io::{self, Write};
 
 /// Primary documents of one file (Akte).
-const DOCUMENTS: u32 = 15;
+pub const DOCUMENTS: u32 = 15;
 
 /// Writes a valid xdomea 3.0.0 message 0503 of at least `target_bytes`: files with cases, cases
 /// with documents, one primary document each. 22 MB are about 1,200 files and 18,000 documents.
 pub fn generate_0503(out: &mut impl Write, target_bytes: u64) -> io::Result<()> {
+    generate_while(out, |_, bytes| bytes < target_bytes)
+}
+
+/// Writes such a message of so many files, each with [`DOCUMENTS`] documents.
+pub fn generate_0503_of(out: &mut impl Write, files: u32) -> io::Result<()> {
+    generate_while(out, |file, _| file < files)
+}
+
+/// What the message calls the primary document of this number, from 0.
+pub fn primary_name(number: u32) -> String {
+    format!("{}.pdf", uuid(4, number))
+}
+
+/// Another file as long as `goes_on` says so of the files and bytes so far.
+fn generate_while(out: &mut impl Write, goes_on: impl Fn(u32, u64) -> bool) -> io::Result<()> {
     let mut out = Counted { out, bytes: 0 };
     out.write_all(HEAD.as_bytes())?;
     let mut file = 0;
-    while out.bytes < target_bytes {
+    while goes_on(file, out.bytes) {
         write_file(&mut out, file)?;
         file += 1;
     }
@@ -147,7 +162,7 @@ fn write_document(out: &mut impl Write, number: u32) -> io::Result<()> {
                 </xdomea:Name>
                 <xdomea:Version>1.7</xdomea:Version>
                 <xdomea:Primaerdokument>
-                  <xdomea:Dateiname>{}.pdf</xdomea:Dateiname>
+                  <xdomea:Dateiname>{}</xdomea:Dateiname>
                   <xdomea:DateinameOriginal>Schreiben {number}.pdf</xdomea:DateinameOriginal>
                 </xdomea:Primaerdokument>
               </xdomea:Format>
@@ -155,6 +170,6 @@ fn write_document(out: &mut impl Write, number: u32) -> io::Result<()> {
           </xdomea:Dokument>
 "#,
         uuid(3, number),
-        uuid(4, number)
+        primary_name(number)
     )
 }

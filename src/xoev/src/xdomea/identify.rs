@@ -1,10 +1,10 @@
 //! Who sends what to whom: root element and header of any version (2.2.0 to 3.1.0: Kopf; 4.0.0:
 //! nachrichtenkopf).
 
-use model::standard::{Endpoint, Identity};
+use model::standard::Identity;
 use xml::Event;
 
-use super::header::{Header, read_header};
+use super::header::read_header;
 use super::messages::{MessageType, Version};
 use super::node::{Budget, Node};
 use super::{funnel, head_4};
@@ -58,20 +58,16 @@ pub(crate) fn read_head(reader: &mut XmlReader<'_>, root: &Root) -> Result<Head,
     let mut head = by_root(root);
     let mut budget = Budget(HEADER_BYTES);
     let Some(first) = next_element(reader, root, &mut budget)? else { return Ok(head) };
-    if first.is("Kopf") {
-        let version = head.version.unwrap_or(Version::V3_1_0);
-        let kopf = funnel::raise(version, first)?;
-        let parties = (kopf.child("Absender").is_some(), kopf.child("Empfaenger").is_some());
-        take_header(&mut head, read_header(&kopf), parties);
+    let version = head.version.filter(|version| version.is_translated()).unwrap_or(Version::V3_1_0);
+    let kopf = if first.is("Kopf") {
+        funnel::raise(version, first)?
     } else if first.is("nachrichtenkopf") {
-        let (sender, recipient) =
-            (first.child("autor").map(read_endpoint_4), first.child("leser").map(read_endpoint_4));
         let parts = head_parts(reader, root, first, &mut budget)?;
-        let kopf = head_4::raise(&Vec::new(), parts)?;
-        take_header(&mut head, read_header(&kopf), (false, false));
-        head.identity.sender = sender;
-        head.identity.recipient = recipient;
-    }
+        head_4::raise(&Vec::new(), parts)?
+    } else {
+        return Ok(head);
+    };
+    take_header(&mut head, &kopf);
     Ok(head)
 }
 
@@ -93,8 +89,9 @@ fn head_parts(
     Ok(parts)
 }
 
-/// What a header says of a message. `parties` says which of sender and recipient it names.
-fn take_header(head: &mut Head, header: Header, parties: (bool, bool)) {
+/// What a header says of a message.
+fn take_header(head: &mut Head, kopf: &Node) {
+    let header = read_header(kopf);
     let identity = &mut head.identity;
     identity.wants_receipt = header.wants_receipt();
     head.code = header.code;
@@ -104,8 +101,8 @@ fn take_header(head: &mut Head, header: Header, parties: (bool, bool)) {
     identity.sequence = header.sequence;
     identity.answers = header.answers;
     identity.wants_archive_references = header.wants_archive_references;
-    identity.sender = parties.0.then_some(header.sender);
-    identity.recipient = parties.1.then_some(header.recipient);
+    identity.sender = kopf.child("Absender").map(|_| header.sender);
+    identity.recipient = kopf.child("Empfaenger").map(|_| header.recipient);
 }
 
 fn next_element(reader: &mut XmlReader<'_>, root: &Root, budget: &mut Budget) -> Result<Option<Node>, Error> {
@@ -115,14 +112,5 @@ fn next_element(reader: &mut XmlReader<'_>, root: &Root, budget: &mut Budget) ->
             Event::Text(_) => {}
             Event::End | Event::Eof => return Ok(None),
         }
-    }
-}
-
-fn read_endpoint_4(node: &Node) -> Endpoint {
-    let key = node.child("Behoerdenkennung").and_then(|key| key.text_of("kennung"));
-    Endpoint {
-        authority: key.and_then(|key| key.trim().parse().ok()),
-        name: node.text_of("NameInstitution").map(str::to_owned),
-        unit: node.text_of("NameOrganisationseinheit").map(str::to_owned),
     }
 }

@@ -110,7 +110,7 @@ impl Standard for Xdomea {
     }
 
     fn writes(&self) -> &'static [&'static str] {
-        &["4.0.0", "3.1.0", "3.0.0", "2.4.0", "2.3.0"]
+        &["3.1.0", "3.0.0", "2.4.0", "2.3.0", "4.0.0"]
     }
 
     fn identify(&self, source: &mut dyn Source, _: Option<&str>) -> Result<Option<Identity>, Failure> {

@@ -157,6 +157,9 @@ impl<'a, W: Write> MessageWriter<'a, W> {
     /// Root and header.
     fn head(&mut self, header: &Header, kept: &Kept) -> Result<(), Error> {
         let mut made = make_header(header, self.message_type);
+        if self.message_type.receipt(self.version).is_none() {
+            made.nodes.retain(|node| !node.is("Empfangsbestaetigung"));
+        }
         if !self.is_copy {
             made.nodes.push(sending_system());
             sort("Kopf", &mut made.nodes);
@@ -295,6 +298,9 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         }
         let children = self.records.children(record.meta().id)?;
         let mut node = group(element, self.nodes(&record, element)?);
+        if element == PART {
+            node.nodes.retain(|node| !node.is(PART));
+        }
         if self.has_content(&record, &children) && node.child("Akteninhalt").is_none() {
             node.nodes.push(group("Akteninhalt", Vec::new()));
         }

@@ -5,7 +5,6 @@
 mod checks;
 mod containers;
 mod court_facts;
-mod everything;
 mod hostile;
 mod family;
 mod memory;

@@ -34,8 +34,10 @@ pub(crate) fn official(packs: &Path) -> Xdomea {
 /// What a program prints about `input`; fails with what it says if it fails.
 pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Result<Vec<u8>, String> {
     let mut command = Command::new(program);
+    let catalog = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/packs/catalog.xml");
     command
         .env("LC_ALL", "C.UTF-8")
+        .env("XML_CATALOG_FILES", catalog)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -307,7 +307,7 @@ fn description(is_document: bool) -> impl Strategy<Value = Description> {
 /// What a record is, and what lies in it.
 #[derive(Debug, Clone)]
 pub(crate) struct Tree {
-    description: Description,
+    pub(crate) description: Description,
     files: Vec<(String, Vec<u8>)>,
     pub(crate) children: Vec<Tree>,
 }
