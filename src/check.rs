@@ -32,7 +32,9 @@ pub(crate) fn check(
         Some(folder) => Schemas::open(folder)?,
         None => Schemas::new(),
     };
-    let standards = registry::standards(&Arc::new(schemas), &limits, policy.allow_restricted);
+    let rules = if config.exists() { Config::load(config)?.xrechnung } else { None };
+    let standards =
+        registry::standards_with(&Arc::new(schemas), &limits, policy.allow_restricted, rules.as_ref());
     let mut worst = 0;
     for file in files {
         let (code, result) = match found(file, None, &standards) {

@@ -48,7 +48,12 @@ impl Gateway {
         });
         let store = store.await?;
         let schemas = Arc::new(Schemas::open(&config.store.schemas)?);
-        let standards = registry::standards(&schemas, &config.limits, config.policy.allow_restricted);
+        let standards = registry::standards_with(
+            &schemas,
+            &config.limits,
+            config.policy.allow_restricted,
+            config.xrechnung.as_ref(),
+        );
         let most_bytes = config.limits.most_bytes;
         let (mut parties, mut xta) = (config.osci_parties()?, config.xta_parties()?);
         parties.egress = egress.clone();
@@ -56,6 +61,7 @@ impl Gateway {
         xta.container = registry::container(&config.limits);
         let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
             .with_partners(config.partners.clone())
+            .with_contacts(&config.contacts)
             .with_ends(parties.ends().into_iter().chain(xta.ends()).collect())
             .with_ttl(Duration::from_secs(u64::from(config.limits.ttl_hours) * 3_600));
         let house = match &config.xta {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use broker::Broker;
 use broker::house::Reads;
-use config::{AdapterEntry, AdapterKind, Config, Limits, OnFailure, Virus};
+use config::{AdapterEntry, AdapterKind, Config, Limits, OnFailure, Virus, XRechnung};
 use model::adapter::Adapter;
 use model::standard::Standard;
 use model::{Clock, SystemClock};
@@ -17,6 +17,7 @@ use net::clamd::{self, Address, Clamd};
 use schemas::Schemas;
 use seal::webhook::SharedSecret;
 use xoev::xdomea;
+use xoev::xrechnung::Rules;
 
 use crate::error::Error;
 
@@ -29,9 +30,25 @@ pub(crate) fn standards(
     limits: &Limits,
     allow_restricted: bool,
 ) -> Vec<Arc<dyn Standard>> {
+    standards_with(schemas, limits, allow_restricted, None)
+}
+
+/// The same with the rules of invoices, if they are configured.
+pub(crate) fn standards_with(
+    schemas: &Arc<Schemas>,
+    limits: &Limits,
+    allow_restricted: bool,
+    rules: Option<&XRechnung>,
+) -> Vec<Arc<dyn Standard>> {
     let container = container(limits);
     let options = xdomea::Options { container, depth: limits.depth, allow_restricted };
-    xoev::standards(Arc::clone(schemas), options).into_iter().map(Arc::from).collect()
+    let rules = rules.map(|section| Rules {
+        command: section.processor.clone(),
+        ubl: section.ubl.clone(),
+        cii: section.cii.clone(),
+        within: Duration::from_secs(section.within_seconds.into()),
+    });
+    xoev::standards_with(Arc::clone(schemas), options, rules).into_iter().map(Arc::from).collect()
 }
 
 /// What a container may hold.

@@ -11,8 +11,10 @@ use crate::{Broker, Error, notes};
 
 /// Messages of one id that are looked at: those that came to nothing may have been sent again.
 const MOST_OF_ONE_ID: u32 = 20;
-/// What a message of ours is told by that was not acknowledged.
+/// What a message of ours is told by that a court has not acknowledged, and one that was rejected by its standard.
+const COURTS: &str = "xjustiz";
 const REFUSED: &str = "xjustiz.eeb-refused";
+const REJECTED: &str = "xoev.rejected";
 
 impl Broker {
     /// The message of the other direction that one means by its answer, if there is one: the newest that did not come to nothing.
@@ -56,7 +58,9 @@ impl Broker {
             Some(_) => (MessageState::Returned, EventKind::MessageReturned),
         };
         if let Some(reason) = &said.refused {
-            let finding = Finding::error(REFUSED).with("reason", reason.as_str());
+            let by_court = message.identity.as_ref().is_some_and(|it| it.standard == COURTS);
+            let finding =
+                Finding::error(if by_court { REFUSED } else { REJECTED }).with("reason", reason.as_str());
             sent.report.get_or_insert_default().add(finding);
         }
         let actor = Actor { kind: "partner".to_owned(), id: sent.partner.clone() };

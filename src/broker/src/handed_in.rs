@@ -78,7 +78,8 @@ impl Broker {
         }
         let is_ready = report.is_acceptable();
         message.report = Some(report).filter(|report| *report != Report::default());
-        message.related = self.meant_by(&message).await?.map(|meant| meant.id);
+        // A rejection knows already which message it rejects.
+        message.related = message.related.or(self.meant_by(&message).await?.map(|meant| meant.id));
         self.prepared(job, Work::new(), message, is_ready).await
     }
 }

@@ -1,6 +1,7 @@
 //! The house that the gateway serves: tenants, their authorities and units, and the rules by which
 //! what comes in finds its unit. Read from the configuration; never changed while running.
 
+mod contact;
 mod court;
 mod osci;
 mod ways;
@@ -10,8 +11,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::Authority;
+use model::party::Party;
 use serde::{Deserialize, Serialize};
 
+pub use contact::ContactEntry;
 pub use court::CourtForm;
 pub use osci::{KeyPair, OsciKeys, OsciMailbox, OsciMode, OsciReach, Signature};
 pub use ways::{Ends, Kind};
@@ -168,6 +171,7 @@ pub struct House {
     ends: Ends,
     ttl: Duration,
     box_server: String,
+    contacts: BTreeMap<Authority, Party>,
 }
 
 /// How long a message may take where nothing else is said: a week.
@@ -178,7 +182,17 @@ impl House {
     pub fn new(tenants: Vec<Tenant>, reads: Reads, most_bytes: u64) -> Self {
         let tenants = tenants.into_iter().map(|tenant| (tenant.id.clone(), tenant)).collect();
         let box_server = "amtsbote".to_owned();
-        House { tenants, reads, most_bytes, partners: vec![], ends: Ends::new(), ttl: TTL, box_server }
+        let contacts = BTreeMap::new();
+        House {
+            tenants,
+            reads,
+            most_bytes,
+            partners: vec![],
+            ends: Ends::new(),
+            ttl: TTL,
+            box_server,
+            contacts,
+        }
     }
 
     /// The same with partners outside of it.
@@ -197,6 +211,17 @@ impl House {
     pub fn with_box_server(mut self, name: String) -> Self {
         self.box_server = name;
         self
+    }
+
+    /// The same with where its authorities are reached by people.
+    pub fn with_contacts(mut self, contacts: &[ContactEntry]) -> Self {
+        self.contacts = contacts.iter().map(|entry| (entry.authority.clone(), entry.party())).collect();
+        self
+    }
+
+    /// Where an authority is reached by people, if that is configured.
+    pub(crate) fn contact(&self, authority: &Authority) -> Option<&Party> {
+        self.contacts.get(authority)
     }
 
     /// The name of the server whose message boxes its authorities have.

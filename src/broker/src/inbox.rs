@@ -101,6 +101,7 @@ impl Broker {
         work.update_message(&message, before);
         let kind = EventKind::MessageConfirmed;
         work.insert_event(&notes::of_message(kind, &message, &caller.actor, message.updated_at));
+        self.open_facts(&mut work, &message, &caller.actor).await?;
         self.confirm_sender(&mut work, &message).await?;
         let entry = InboxEntry { state: InboxState::Confirmed, lease_until: None, ..item.entry };
         self.commit_inbox(caller, once, work, InboxItem { entry, message }).await

@@ -7,6 +7,7 @@
 //! relay     takes in, hands out and proves what is not for the gateway (relay)
 //! letterbox into the message box of an authority whose reader fetches by XTA
 //! onward    takes in what goes on to somebody else
+//! rejection says by the standard of a message that it was returned
 //! handed_in messages that systems of the house hand in as they are, for somebody else
 //! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
@@ -28,6 +29,7 @@ mod error;
 mod evidence;
 mod exchange;
 mod expire;
+mod facts;
 mod follow;
 mod forward;
 mod handed_in;
@@ -49,6 +51,7 @@ mod process;
 mod reach;
 mod records;
 mod redrive;
+mod rejection;
 mod relay;
 mod repairs;
 mod retry;

@@ -105,6 +105,7 @@ impl Broker {
         let before = message.state;
         if message.direction == Direction::In {
             self.take_back(work, &message).await?;
+            self.reject(work, &message).await?;
         }
         if before == MessageState::Parked {
             self.leave_parked(work, &message, actor).await?;

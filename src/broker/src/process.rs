@@ -40,7 +40,7 @@ impl Broker {
         }
         let acceptable = message.report.as_ref().is_some_and(Report::is_acceptable);
         let Some(identity) = message.identity.clone().filter(|_| acceptable) else {
-            return match self.is_told(&message).await? {
+            return match self.is_told(&message).await? || self.may_reject(&message).await? {
                 true => self.return_message(job, message).await,
                 false => self.park(job, message).await,
             };
@@ -68,6 +68,7 @@ impl Broker {
                 self.take_reply(job, message, identity, Said::Outcome(results)).await
             }
             Meaning::Appraisals(all) => self.take_reply(job, message, identity, Said::Appraisals(all)).await,
+            Meaning::Facts => self.take_facts(job, message, translator).await,
             _ => self.carry_on(job, message).await,
         }
     }

@@ -57,6 +57,8 @@ impl Check<'_> {
         self.osci(config)?;
         self.xta(config)?;
         self.virus(config)?;
+        self.xrechnung(config)?;
+        self.contacts(config)?;
         self.dvdv(config)?;
         self.outside(config, &tenants, &authorities)
     }

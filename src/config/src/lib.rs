@@ -13,6 +13,7 @@ mod party;
 mod places;
 mod processes;
 mod virus;
+mod xrechnung;
 mod xta;
 mod xta_party;
 
@@ -22,7 +23,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use broker::house::{PartnerEntry, Tenant};
+use broker::house::{ContactEntry, PartnerEntry, Tenant};
 use broker::{Quotas, UploadLimits, UploadQuota};
 use model::process::Deadlines;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ pub use crate::places::Place;
 use crate::places::Places;
 pub use crate::processes::Policy;
 pub use crate::virus::{OnFailure, Virus};
+pub use crate::xrechnung::XRechnung;
 pub use crate::xta::{Tls, Xta, XtaAccount};
 
 /// Name of the file that is read when none is named.
@@ -100,6 +102,12 @@ pub struct Config {
     /// The virus check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub virus: Option<Virus>,
+    /// The rules of invoices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xrechnung: Option<XRechnung>,
+    /// Where authorities of the house are reached by people.
+    #[serde(default, rename = "contact", skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<ContactEntry>,
 }
 
 /// `[[adapter]]`.
@@ -414,6 +422,7 @@ impl Config {
         config.resolve_parties(folder);
         config.resolve_xta(folder);
         config.resolve_dvdv(folder);
+        config.xrechnung.iter_mut().for_each(|xrechnung| xrechnung.resolve(folder));
         config.resolve_xta_parties(folder);
         Ok(config)
     }

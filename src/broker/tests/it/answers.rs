@@ -163,12 +163,12 @@ impl Bed {
 }
 
 fn toy(own: Id) -> Value {
-    json!({ "toy": "0501", "process": own })
+    json!({ "toy": "0901", "process": own })
 }
 
 /// An answer to a message, with a reason if it refuses.
 fn answer(to: Id, refused: Option<&str>) -> Value {
-    json!({ "toy": "0502", "process": Id::now_v7(), "answers": to, "refused": refused, "day": "2026-11-28" })
+    json!({ "toy": "0902", "process": Id::now_v7(), "answers": to, "refused": refused, "day": "2026-11-28" })
 }
 
 fn rules(message: &Message) -> Vec<&str> {
@@ -185,7 +185,7 @@ async fn what_is_handed_in_for_somebody_outside_is_checked_and_delivered_once() 
     assert_eq!(again.id, taken.id);
     let delivered = bed.settled(taken.id).await;
     assert_eq!((delivered.state, delivered.door), (MessageState::Delivered, Door::Adapter));
-    let other = json!({ "toy": "0501", "process": own, "more": 1 });
+    let other = json!({ "toy": "0901", "process": own, "more": 1 });
     assert_eq!(bed.hand_in(COURT, &other).await.unwrap_err().code(), "broker.id-reused");
     let elsewhere = bed.hand_in(OTHER, &toy(own)).await.unwrap();
     assert_eq!((elsewhere.id == taken.id, elsewhere.partner.as_str()), (false, OTHER));
@@ -194,7 +194,7 @@ async fn what_is_handed_in_for_somebody_outside_is_checked_and_delivered_once() 
 #[tokio::test]
 async fn what_is_wrong_with_it_is_told_and_it_goes_back() {
     let bed = Bed::new().await;
-    let broken = bed.hand_in(COURT, &json!({ "toy": "0501", "broken": true })).await.unwrap();
+    let broken = bed.hand_in(COURT, &json!({ "toy": "0901", "broken": true })).await.unwrap();
     let broken = bed.settled(broken.id).await;
     assert_eq!((broken.state, rules(&broken)), (MessageState::Returned, vec!["toy.broken"]));
     let unknown = bed.hand_in(COURT, &json!({ "what": 1 })).await.unwrap();
@@ -218,7 +218,7 @@ async fn each_finding_of_whoever_carries_a_message_is_told() {
     assert_eq!((refused.state, rules(&refused)), (MessageState::Returned, vec!["test.a", "test.b"]));
     // Mended, it may be sent under the same id.
     bed.taker.finds.lock().unwrap().clear();
-    let mended = bed.hand_in(COURT, &json!({ "toy": "0501", "process": own, "mended": true })).await.unwrap();
+    let mended = bed.hand_in(COURT, &json!({ "toy": "0901", "process": own, "mended": true })).await.unwrap();
     assert_eq!(bed.settled(mended.id).await.state, MessageState::Delivered);
 }
 
@@ -250,7 +250,7 @@ async fn a_refusal_sends_a_message_back_with_its_reason() {
     bed.settled(sent.id).await;
     let came = bed.bring(COURT, &answer(own, Some("2"))).await;
     let returned = bed.settled(sent.id).await;
-    assert_eq!((returned.state, rules(&returned)), (MessageState::Returned, vec!["xjustiz.eeb-refused"]));
+    assert_eq!((returned.state, rules(&returned)), (MessageState::Returned, vec!["xoev.rejected"]));
     assert_eq!(returned.report.unwrap().findings[0].with["reason"], "2");
     assert_eq!(came.state, MessageState::Processed, "it waits in the mailbox");
 }
@@ -264,7 +264,7 @@ async fn a_refusal_of_what_was_confirmed_before_is_told_all_the_same() {
     bed.bring(COURT, &answer(own, None)).await;
     bed.bring(COURT, &answer(own, Some("1"))).await;
     let after = bed.settled(sent.id).await;
-    assert_eq!((after.state, rules(&after)), (MessageState::Confirmed, vec!["xjustiz.eeb-refused"]));
+    assert_eq!((after.state, rules(&after)), (MessageState::Confirmed, vec!["xoev.rejected"]));
     let kinds: Vec<_> = bed.told(sent.id).await.into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds, [EventKind::MessageConfirmed, EventKind::MessageReturned]);
 }
@@ -274,7 +274,7 @@ async fn an_acknowledgement_ends_a_message_whose_outcome_was_open() {
     let bed = Bed::new().await;
     for (refused, state, kind, rules_of_it) in [
         (None, MessageState::Confirmed, EventKind::MessageConfirmed, vec![]),
-        (Some("2"), MessageState::Returned, EventKind::MessageReturned, vec!["xjustiz.eeb-refused"]),
+        (Some("2"), MessageState::Returned, EventKind::MessageReturned, vec!["xoev.rejected"]),
     ] {
         let (own, sent) = bed.failed(FailureKind::Uncertain).await;
         assert_eq!(sent.state, MessageState::Ready);
@@ -298,7 +298,7 @@ async fn a_refusal_takes_a_parked_message_from_the_desk() {
     let ended = bed.settled(sent.id).await;
     assert_eq!(
         (ended.state, rules(&ended)),
-        (MessageState::Returned, vec!["message.parked-by-hand", "xjustiz.eeb-refused"])
+        (MessageState::Returned, vec!["message.parked-by-hand", "xoev.rejected"])
     );
 }
 
@@ -315,7 +315,7 @@ async fn what_has_not_left_cannot_be_acknowledged() {
 #[tokio::test]
 async fn what_was_parked_before_it_was_checked_is_checked_when_it_is_tried_again() {
     let bed = Bed::new().await;
-    let broken = bed.hand_in(COURT, &json!({ "toy": "0501", "broken": true })).await.unwrap();
+    let broken = bed.hand_in(COURT, &json!({ "toy": "0901", "broken": true })).await.unwrap();
     bed.gateway.broker.park_by_hand(&bed.ours, broken.id, None, None).await.unwrap();
     bed.gateway.broker.resend(&bed.ours, broken.id, None, None).await.unwrap();
     let broken = bed.settled(broken.id).await;

@@ -25,8 +25,6 @@ use seal::keys::{KeyRing, MasterKey};
 use store::Store;
 use tempfile::TempDir;
 
-use crate::toy::Toy;
-
 pub struct Gateway {
     pub broker: Broker,
     pub folder: TempDir,
@@ -243,7 +241,7 @@ impl Gateway {
         let house = Arc::new(house.with_partners(partners));
         let broker = Broker::new(Parts {
             store,
-            standards: vec![Arc::new(Toy)],
+            standards: crate::other::standards(),
             directory: house.clone(),
             house,
             clock,

@@ -4,10 +4,12 @@
 
 mod answers;
 mod arrival;
+mod circulation;
 mod clarify;
 mod content;
 mod delivery;
 mod directory;
+mod disposition;
 mod engines;
 mod erasure;
 mod evidence;
@@ -16,6 +18,8 @@ mod hooks;
 mod house;
 mod intake;
 mod once;
+mod other;
+mod rejection;
 mod relay;
 mod screen;
 mod toy;

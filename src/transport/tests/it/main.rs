@@ -8,6 +8,8 @@ mod engines;
 #[path = "../../../broker/tests/it/house.rs"]
 #[allow(dead_code, reason = "made for other tests")]
 mod house;
+#[path = "../../../broker/tests/it/other.rs"]
+mod other;
 #[path = "../../../broker/tests/it/toy.rs"]
 mod toy;
 mod xta;

@@ -211,6 +211,9 @@ impl Standard for Family {
         let mut said = Said::default();
         validate_and(&self.schemas, &place, source, &root, report, &mut |event| said.take(event))?;
         let Some((header, identity)) = said.finish(identity.container) else { return Ok(Some(identity)) };
+        if header.test.is_some() {
+            report.add(Finding::warning("xoev.test"));
+        }
         if identity.standard == XBAU {
             check_attachments(&header, &place, report);
         }

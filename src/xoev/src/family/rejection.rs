@@ -64,8 +64,6 @@ impl Form {
         match (rule, self) {
             ("message.wrong-recipient", _) => "T080",
             ("xml.encoding", Form::XInneres) => "S001",
-            ("xoev.attachment-missing", Form::XBau) => "A001",
-            ("virus.found", Form::XBau) => "A006",
             _ if rule.starts_with("xml.") => "X000",
             _ if rule.starts_with("schema.") => "X001",
             _ => "S999",
@@ -93,6 +91,9 @@ pub(super) fn write(
         }
         Form::XInneres => {
             let Some(sender) = Sender::of(rejecting) else { return Ok(None) };
+            if ![&header.reader, &header.author].into_iter().all(has_lists) {
+                return Ok(None);
+            }
             write_xinneres(&mut writer, header, rejecting, (&sender, &reasons), &mut content)?;
             (Root { namespace: XINNERES.to_owned(), local: XINNERES_NAME.to_owned() }, "4")
         }
@@ -100,6 +101,12 @@ pub(super) fn write(
     writer.finish()?;
     let identity = identity(header, rejecting, &root, version, &reasons);
     Ok(Some(Written { file_name: format!("{}.xml", root.local), identity, report: Report::default() }))
+}
+
+/// Whether an office says what its code lists are, which XInneres asks for since version 5 of its header.
+fn has_lists(office: &Office) -> bool {
+    let (prefix, key) = (&office.prefix, &office.key);
+    [&prefix.code, &prefix.version, &key.code, &key.list, &key.version].into_iter().all(|it| !it.is_empty())
 }
 
 fn identity(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use model::party::{Address, Contact, Party};
 use model::standard::{Identity, Rejecting, Standard, Written};
 use model::{Finding, Report, Timestamp};
+use proptest::prelude::*;
 use schemas::Schemas;
 use xoev::family::Family;
 use xoev::xdomea::Options;
@@ -248,9 +249,12 @@ fn messages_are_validated_by_the_official_pack_of_their_own_entry_point() {
     let family = Family::new(&Arc::new(schemas), Options::default().container);
     for xml in [xinneres(), xbau()] {
         let report = check(&family, xml.as_bytes(), None).1;
-        let rules: Vec<_> =
-            report.findings.iter().map(|it| &*it.rule).filter(|it| *it != "xoev.attachments").collect();
+        let beside = ["xoev.attachments", "xoev.test"];
+        let rules = report.findings.iter().map(|it| it.rule.as_str());
+        let rules: Vec<&str> = rules.filter(|rule| !beside.contains(rule)).collect();
         assert_eq!(rules, Vec::<&str>::new(), "{report:#?}");
+        let says_test = report.findings.iter().any(|it| it.rule == "xoev.test");
+        assert_eq!(says_test, xml.contains("test=\"1\""));
         let broken = xml.replace("erstellungszeitpunkt", "erstellungszeit");
         assert!(!check(&family, broken.as_bytes(), None).1.is_acceptable());
     }
@@ -296,6 +300,24 @@ fn rejections_are_valid_bring_the_message_back_and_are_recognised() {
     }
 }
 
+proptest! {
+    #[test]
+    fn no_header_makes_it_panic(cut in 0_usize..2_000, noise in "[<>/a-z\"= .:]{0,30}", standard in 0..3) {
+        let mut xml = match standard {
+            0 => xbau(),
+            1 => xinneres(),
+            _ => xinneres().replace("http://www.osci.de/xinneres/quittung/3", "http://www.destatis.de/schema/datml-raw/2.0/de"),
+        };
+        let at = xml.floor_char_boundary(cut.min(xml.len()));
+        xml.insert_str(at, &noise);
+        let by_head = family().identify(&mut Cursor::new(xml.as_bytes()), None).unwrap();
+        let (checked, _) = check(&family(), xml.as_bytes(), None);
+        prop_assert_eq!(by_head.is_some(), checked.is_some());
+        let mut out = Vec::new();
+        let _ = family().rejection(&rejecting(), &Report::default(), &mut Cursor::new(xml.as_bytes()), &mut out);
+    }
+}
+
 #[test]
 fn nothing_is_rejected_without_a_form_for_it() {
     let no_place = Rejecting { by: Party::default(), ..rejecting() };
@@ -303,4 +325,6 @@ fn nothing_is_rejected_without_a_form_for_it() {
     assert!(reject(&no_place, &xbau()).is_some());
     assert!(reject(&rejecting(), &xbau().replace("/kernmodul/1/3/0", "/2/3")).is_none());
     assert!(reject(&rejecting(), &xbau().replace(ID, "7")).is_none(), "without an id");
+    let unlisted = xinneres().replacen(" listVersionID=\"2018-01-31\"", "", 1);
+    assert!(reject(&rejecting(), &unlisted).is_none(), "without the list of its sender's key");
 }

@@ -5,11 +5,12 @@
 mod checks;
 mod containers;
 mod court_facts;
-mod hostile;
 mod family;
+mod hostile;
 mod memory;
 mod messages;
 mod round_trip;
+mod rules;
 mod submission;
 mod tools;
 mod trees;
