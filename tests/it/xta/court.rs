@@ -347,7 +347,8 @@ async fn records_submitted(bench: &Bench) {
         call(reqwest::Method::POST, path, "application/json", body.to_string()).await
     };
     let court = json!([{ "kind": "court", "value": "12 OWi 7/26" }]);
-    let file = json!({ "unit": "63", "title": "Bußgeld", "references": court, "recordReference": "63/815" });
+    let file = json!({ "unit": "63", "title": "Bußgeld", "references": court, "recordReference": "63/815",
+        "retention": { "years": 5 } });
     let file = post("/case-files", file).await["id"].as_str().unwrap().to_owned();
     let document = post(&format!("/case-files/{file}/documents"), json!({ "title": "Bescheid" })).await;
     let content = format!("/documents/{}/content?fileName=Bescheid.pdf", document["id"].as_str().unwrap());
@@ -362,6 +363,7 @@ async fn records_submitted(bench: &Bench) {
     let identity = &sent["identity"];
     assert_eq!((&identity["standard"], &identity["version"]), (&json!("xjustiz"), &json!("3.5.1")));
     assert_eq!((&identity["type"], &identity["processId"]), (&json!("0005005"), &exchange["processId"]));
+    assert!(rules(&sent).contains(&"xjustiz.not-carried"), "{sent}");
     let read = bench.court("read", &[COURT]).await;
     assert_eq!(told(&read, &["Subject"]), [("Subject", "Az. 12 OWi 7/26")]);
     let contents = read["contents"].as_array().unwrap();
