@@ -27,16 +27,24 @@ fn handover() -> Option<String> {
     Some(std::fs::read_to_string(path).unwrap())
 }
 
-/// Names of the files that a message mentions.
+/// Names of the files that a message mentions, whatever prefix its elements have.
 fn mentioned(xml: &str) -> Vec<&str> {
-    let parts = xml.split("<xdomea:Dateiname>").skip(1);
-    parts.map(|part| part.split('<').next().unwrap()).collect()
+    let names =
+        ["Dateiname>", "SignaturSiegelDatei>"].into_iter().flat_map(|tag| xml.split(tag).skip(1).step_by(2));
+    let mut names: Vec<&str> = names.map(|part| part.split('<').next().unwrap()).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// Packs a message with `content` for every file that it names.
 fn pack(path: &Path, xml: &str, content: &[u8]) {
+    pack_as(path, STEM, xml, content);
+}
+
+fn pack_as(path: &Path, stem: &str, xml: &str, content: &[u8]) {
     let mut writer = ContainerWriter::new(std::fs::File::create(path).unwrap());
-    writer.entry(&format!("{STEM}.xml"), |sink| sink.write_all(xml.as_bytes())).unwrap();
+    writer.entry(&format!("{stem}.xml"), |sink| sink.write_all(xml.as_bytes())).unwrap();
     for name in mentioned(xml) {
         writer.entry(name, |sink| sink.write_all(content)).unwrap();
     }
@@ -65,7 +73,7 @@ fn listed(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_container_goes_into_another_version_with_its_files_and_is_valid_there() {
-    let (Some(xml), Some(packs)) = (handover(), shared("packs")) else { return };
+    let Some(xml) = handover() else { return };
     let folder = tempfile::tempdir().unwrap();
     let (source, output) = (folder.path().join("a.zip"), folder.path().join(format!("{STEM}.zip")));
     pack(&source, &xml, b"%PDF-1.7 content");
@@ -79,11 +87,7 @@ fn a_container_goes_into_another_version_with_its_files_and_is_valid_there() {
     let written = String::from_utf8(unpacked(&output, &format!("{STEM}.xml"))).unwrap();
     let path = folder.path().join("written.xml");
     std::fs::write(&path, &written).unwrap();
-    let schema = packs.join("xdomea/3.1.0/xdomea-Nachrichten-AbgabeDurchfuehren.xsd");
-    let mut judge = Command::new("xmllint");
-    judge.args(["--nonet", "--noout", "--schema"]).arg(schema).arg(&path);
-    let judged = judge.output().expect("xmllint is there");
-    assert!(judged.status.success(), "{judged:?}");
+    judge("3.1.0", STEM, &path).unwrap();
     let names = mentioned(&xml);
     assert!(!names.is_empty());
     for name in names {
@@ -99,6 +103,70 @@ fn a_container_goes_into_another_version_with_its_files_and_is_valid_there() {
         listed(folder.path()),
         [format!("{STEM}.zip"), "a.zip".into(), "back.zip".into(), "c14n.xml".into(), "written.xml".into()]
     );
+}
+
+/// Every message of the samples of a version, by its name without ending.
+fn samples(version: &str) -> Vec<(String, String)> {
+    let Some(folder) = shared(&format!("samples/xoev/xdomea/derived-{version}")) else { return Vec::new() };
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let xml = paths.filter(|path| path.extension().is_some_and(|ending| ending == "xml"));
+    xml.map(|path| {
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        (stem, std::fs::read_to_string(path).unwrap())
+    })
+    .collect()
+}
+
+/// Whether the official schemas of a version find a message valid; its name says the type.
+fn judge(version: &str, name: &str, path: &Path) -> Result<(), String> {
+    let packs = shared("packs").unwrap();
+    let group = [
+        ("Information.", "InformationAustauschen"),
+        ("Geschaeftsgang.", "GeschaeftsgangDurchfuehren"),
+        ("Aktenplan.", "AktenplanAustauschen"),
+        ("Abgabe.", "AbgabeDurchfuehren"),
+    ];
+    let group = group.iter().find(|(word, _)| name.contains(word));
+    let group = group.map_or("AussonderungDurchfuehren", |(_, group)| group);
+    let mut judge = Command::new("xmllint");
+    judge.env("XML_CATALOG_FILES", packs.join("catalog.xml")).args(["--nonet", "--noout", "--schema"]);
+    judge.arg(packs.join(format!("xdomea/{version}/xdomea-Nachrichten-{group}.xsd"))).arg(path);
+    let output = judge.output().expect("xmllint is there");
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+#[test]
+fn every_sample_goes_into_every_version_that_has_its_type() {
+    if shared("").is_none() {
+        return;
+    }
+    let versions = ["2.3.0", "2.4.0", "3.0.0", "3.1.0", "4.0.0"];
+    let folder = tempfile::tempdir().unwrap();
+    let (source, output, written) =
+        (folder.path().join("a.zip"), folder.path().join("b.zip"), folder.path().join("b.xml"));
+    let (mut count, mut refused) = (0, Vec::new());
+    for from in ["2.3.0", "3.0.0", "3.1.0", "4.0.0"] {
+        for (stem, xml) in samples(from) {
+            pack_as(&source, &stem, &xml, b"content");
+            for to in versions {
+                let label = format!("{stem} {from} to {to}");
+                let result = convert(&source, &format!("xdomea:{to}"), &output, &["--force", "--json"]);
+                if result.status.code() != Some(0) {
+                    assert!(said(&result).contains("xdomea.not-written"), "{label}: {result:?}");
+                    refused.push(label);
+                    continue;
+                }
+                let name = json(&result)["to"]["name"].as_str().unwrap().to_owned();
+                std::fs::write(&written, unpacked(&output, "*_*.xml")).unwrap();
+                judge(to, &name, &written).unwrap_or_else(|error| panic!("{label}: {error}"));
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 60, "{count}, refused: {refused:#?}");
+    let is_right =
+        |label: &String| label.ends_with("4.0.0") || label.contains("to 2.") || label.contains("0402 2.3.0");
+    assert!(refused.iter().all(is_right), "{refused:#?}");
 }
 
 /// Exclusive canonical form without comments and white space between elements, as xmllint makes it.

@@ -36,6 +36,9 @@ impl Broker {
         let (stored, written) = self.write(&message, &exchange).await?;
         let content = self.store().open_stored(&job.tenant, &stored)?;
         let mut report = self.check_content(content, Some(written.file_name.clone())).await?.report;
+        // What the version has no place for is told beside what the check found.
+        written.report.findings.into_iter().for_each(|finding| report.add(finding));
+        report.more += written.report.more;
         let now = self.now();
         message.updated_at = now;
         message.payload = Some(stored.reference().clone());

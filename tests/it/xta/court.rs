@@ -241,6 +241,7 @@ async fn a_submission_goes_to_a_court_and_acknowledgements_go_both_ways() {
     let submitted = submitted(&bench).await;
     acknowledged(&bench, &submitted).await;
     asked_for_an_acknowledgement(&bench).await;
+    records_submitted(&bench).await;
     let check = bench.county.run(&["evidence", "check", "--tenant", COUNTY, "--json"]).await.unwrap();
     assert_eq!(check["ok"], true, "{check}");
     bench.county.remove().await.unwrap();
@@ -322,4 +323,52 @@ async fn asked_for_an_acknowledgement(bench: &Bench) {
     assert_eq!(answer["related"], served["id"], "{answer}");
     let read = bench.court("read", &[COURT]).await;
     assert_eq!(told(&read, &["Subject"]), [("Subject", "EB zu: 12 OWi 7/26")]);
+}
+
+/// A case file with a document is submitted: the gateway writes the message, in the version that the court reads.
+async fn records_submitted(bench: &Bench) {
+    let rights = Rights {
+        tenant: COUNTY,
+        roles: &["clerk", "system"],
+        unit: "*",
+        service: "*",
+        authority: Some(COUNTY_KEY),
+    };
+    let token = bench.county.token("Fachverfahren", rights).await.unwrap();
+    let call = async |method: reqwest::Method, path: &str, kind: &str, body: String| {
+        let url = format!("{}/api/v1{path}", bench.county.internal());
+        let asked = bench.client.request(method, url).bearer_auth(&token).header("Idempotency-Key", path);
+        let answer = asked.header("Content-Type", kind).body(body).send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let post = async |path: &str, body: Value| {
+        call(reqwest::Method::POST, path, "application/json", body.to_string()).await
+    };
+    let court = json!([{ "kind": "court", "value": "12 OWi 7/26" }]);
+    let file = json!({ "unit": "63", "title": "Bußgeld", "references": court, "recordReference": "63/815",
+        "retention": { "years": 5 } });
+    let file = post("/case-files", file).await["id"].as_str().unwrap().to_owned();
+    let document = post(&format!("/case-files/{file}/documents"), json!({ "title": "Bescheid" })).await;
+    let content = format!("/documents/{}/content?fileName=Bescheid.pdf", document["id"].as_str().unwrap());
+    call(reqwest::Method::PUT, &content, "application/pdf", "%PDF-1.7 Bescheid".into()).await;
+    let wanted = json!({ "kind": "submission", "to": COURT, "objects": [file], "wantsReceipt": false });
+    let exchange = post("/exchanges", wanted).await;
+    let path = format!("/messages/{}", exchange["messages"][0]["id"].as_str().unwrap());
+    let sent = bench
+        .wait(&path, |message| !["preparing", "ready"].contains(&message["state"].as_str().unwrap()))
+        .await;
+    assert_eq!(sent["state"], "delivered", "{sent}");
+    let identity = &sent["identity"];
+    assert_eq!((&identity["standard"], &identity["version"]), (&json!("xjustiz"), &json!("3.5.1")));
+    assert_eq!((&identity["type"], &identity["processId"]), (&json!("0005005"), &exchange["processId"]));
+    assert!(rules(&sent).contains(&"xjustiz.not-carried"), "{sent}");
+    let read = bench.court("read", &[COURT]).await;
+    assert_eq!(told(&read, &["Subject"]), [("Subject", "Az. 12 OWi 7/26")]);
+    let contents = read["contents"].as_array().unwrap();
+    let names: Vec<&str> = contents.iter().filter_map(|content| content[0].as_str()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names[0] == "xjustiz_nachricht.xml" && names[1].starts_with("Bescheid_"), "{names:?}");
+    assert!(contents.iter().any(|content| content[1] == hex("%PDF-1.7 Bescheid")));
 }
