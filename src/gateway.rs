@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use broker::house::House;
 use broker::{Broker, Parts, Stamping};
-use model::command::Rules;
 use model::rights::Scope;
 use model::{Actor, Caller, Clock, Role, SystemClock, Timestamp};
 use net::Egress;

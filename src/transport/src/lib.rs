@@ -17,6 +17,10 @@ pub mod dvdv;
 mod feed;
 mod fetching;
 pub mod osci;
+#[cfg(test)]
+#[path = "../../broker/tests/it/other.rs"]
+#[allow(clippy::unwrap_used, unreachable_pub, dead_code, reason = "made for other tests")]
+mod other;
 mod remembered;
 mod revocation;
 #[cfg(test)]

@@ -16,7 +16,8 @@ use model::standard::{Intake, Object, Standard};
 use model::{Actor, Caller, Failure, Id, MessageState, PayloadRef, Record, RecordKind, Role, Scope, ids};
 use schemas::Schemas;
 use serde_json::{Value, json};
-use xoev::xdomea::{Options, Xdomea};
+use xoev::Options;
+use xoev::xdomea::Xdomea;
 
 use crate::gateway::{ALL_ROLES, Call, Gateway};
 

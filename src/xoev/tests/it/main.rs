@@ -10,6 +10,7 @@ mod hostile;
 mod memory;
 mod messages;
 mod round_trip;
+mod rules;
 mod submission;
 mod tools;
 mod trees;
