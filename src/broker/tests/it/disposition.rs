@@ -10,6 +10,7 @@ use model::{Caller, Id, MessageState, Record, RecordKind, SystemClock};
 use serde_json::{Value, json};
 use store::{MessageFilter, Page, RecordFilter};
 
+use crate::engines::on_every_engine;
 use crate::house::{Gateway, SetClock, caller, change, create, lippstadt, new_case};
 
 fn page() -> Page {
@@ -123,7 +124,14 @@ fn types(exchange: &Exchange) -> Vec<&str> {
 
 #[tokio::test]
 async fn what_is_offered_is_appraised_transferred_imported_and_then_destroyed() {
-    let bed = Bed::start(Gateway::start().await).await;
+    on_every_engine(|database| async move {
+        four_steps(Gateway::on(database, Arc::new(SystemClock)).await).await;
+    })
+    .await;
+}
+
+async fn four_steps(gateway: Gateway) {
+    let bed = Bed::start(gateway).await;
     let sent = bed.begin(Opening::Usual).await;
     assert_eq!((types(&sent), sent.status), (vec!["0501", "0504"], ExchangeStatus::Received));
 
@@ -265,9 +273,15 @@ async fn what_contradicts_the_process_waits_for_a_human_and_changes_nothing() {
     let stranger = json!({ "toy": "0502", "process": process, "appraisals": [[Id::now_v7(), "archive"]] });
     assert_eq!(bed.replies(&stranger).await, parked("exchange.unknown-object"));
     assert_eq!(bed.sent(sent.meta.id).await, sent);
+}
+
+#[tokio::test]
+async fn an_appraisal_that_comes_again_with_other_words_is_refused_at_the_door() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let sent = bed.begin(Opening::Usual).await;
     bed.appraise(&[(bed.one, Disposition::Archive), (bed.two, Disposition::Archive)]).await;
     let transferred = bed.transfer(sent.meta.id).await.unwrap();
-    let late = json!({ "toy": "0502", "process": process, "appraisals": [[bed.one, "destroy"]], "again": 1 });
+    let late = json!({ "toy": "0502", "process": sent.process_id, "appraisals": [[bed.one, "destroy"]], "again": 1 });
     let outcome = bed.gateway.accept(&bed.agency, &late).await;
     assert!(outcome.is_err(), "the same type for the same process is the same message");
     assert_eq!(bed.sent(sent.meta.id).await, transferred);
