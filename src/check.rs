@@ -1,11 +1,12 @@
-//! `amtsbote check`: the same report as for a message that comes in, without store or configuration.
+//! `amtsbote check`: the same report as for a message that comes in, without store or configuration. An XML file by itself
+//! is judged without the files that it names.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use model::message::{Finding, Severity};
+use model::message::{Finding, Report, Severity};
 use model::standard::Standard;
 use schemas::Schemas;
 use serde_json::{Value, json};
@@ -32,37 +33,36 @@ pub(crate) fn check(
         None => Schemas::new(),
     };
     let rules = if config.exists() { Config::load(config)?.xrechnung } else { None };
-    let standards =
-        registry::standards_with(&Arc::new(schemas), &limits, policy.allow_restricted, rules.as_ref());
+    let standards = registry::standards(&Arc::new(schemas), &limits, policy.allow_restricted, rules.as_ref());
     let mut worst = 0;
-    let mut results = Vec::new();
     for file in files {
-        let (code, result) = match check_file(file, &standards) {
-            Ok(checked) => {
+        let (code, result) = match found(file, None, &standards) {
+            Ok(mut checked) => {
+                without_files(&mut checked.report);
                 let code = u8::from(!checked.report.is_acceptable());
                 (code, described(file, &checked))
             }
             Err(error) => {
                 error.report(as_json);
-                (2, json!({ "file": file, "acceptable": false, "code": error.code() }))
+                (2, unreadable(file, &error))
             }
         };
         worst = worst.max(code);
-        if !as_json && code < 2 {
-            output::line(&in_words(&result, language));
+        match as_json {
+            true => output::json(&result),
+            false if code < 2 => output::line(&in_words(&result, language)),
+            false => {}
         }
-        results.push(result);
-    }
-    if as_json {
-        let whole = if files.len() == 1 { results.remove(0) } else { Value::Array(results) };
-        output::json(&whole);
     }
     Ok(worst.into())
 }
 
 /// Packs, limits and policy: those of the configuration if there is one, else the defaults. A folder of
 /// packs on the command line goes before.
-fn settings(folder: Option<PathBuf>, config: &Path) -> Result<(Option<PathBuf>, Limits, Policy), Error> {
+pub(crate) fn settings(
+    folder: Option<PathBuf>,
+    config: &Path,
+) -> Result<(Option<PathBuf>, Limits, Policy), Error> {
     if !config.exists() {
         return Ok((folder, Limits::default(), Policy::default()));
     }
@@ -70,7 +70,15 @@ fn settings(folder: Option<PathBuf>, config: &Path) -> Result<(Option<PathBuf>, 
     Ok((folder.or(Some(config.store.schemas)), config.limits, config.policy))
 }
 
-fn check_file(path: &Path, standards: &[Arc<dyn Standard>]) -> Result<broker::Checked, Error> {
+/// What a file is, and everything found in it; `name` is another name than its own that it will have.
+///
+/// # Errors
+/// If it cannot be read.
+pub(crate) fn found(
+    path: &Path,
+    name: Option<&str>,
+    standards: &[Arc<dyn Standard>],
+) -> Result<broker::Checked, Error> {
     let unreadable = |reason| Error::File { file: path.to_owned(), reason };
     let file = File::open(path).map_err(unreadable)?;
     let metadata = file.metadata().map_err(unreadable)?;
@@ -78,24 +86,54 @@ fn check_file(path: &Path, standards: &[Arc<dyn Standard>]) -> Result<broker::Ch
         return Err(unreadable(std::io::ErrorKind::InvalidInput.into()));
     }
     let bar = output::bar(metadata.len());
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let checked = broker::check(standards, &mut bar.wrap_read(file), name.as_deref());
+    let own = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let checked = broker::check(standards, &mut bar.wrap_read(file), name.or(own.as_deref()));
     bar.finish_and_clear();
     Ok(checked?)
 }
 
-fn described(file: &Path, checked: &broker::Checked) -> Value {
+/// Who checks an XML file by itself has its files elsewhere; a gateway that takes it in must have them.
+fn without_files(report: &mut Report) {
+    let of_files = |finding: &&mut Finding| finding.rule == "xdomea.no-container";
+    report.findings.iter_mut().filter(of_files).for_each(|finding| finding.severity = Severity::Warning);
+}
+
+/// As JSON.
+pub(crate) fn described(file: &Path, checked: &broker::Checked) -> Value {
     let findings: Vec<Value> = checked.report.findings.iter().map(with_sentences).collect();
+    let identity = checked.identity.as_ref();
     json!({
         "file": file,
-        "acceptable": checked.report.is_acceptable(),
-        "identity": checked.identity,
+        "standard": identity.map(|identity| &identity.standard),
+        "version": identity.map(|identity| &identity.version),
+        "type": identity.map(|identity| &identity.message_type),
+        "valid": verdict(&checked.report),
         "findings": findings,
         "more": checked.report.more,
+        "identity": identity,
     })
 }
 
-fn with_sentences(finding: &Finding) -> Value {
+/// Whether a message is valid; `None` if nothing speaks against it, but no schema was there to say so.
+fn verdict(report: &Report) -> Option<bool> {
+    let is_unvalidated = report.findings.iter().any(|finding| finding.rule == "schema.absent");
+    match report.is_acceptable() {
+        true => (!is_unvalidated).then_some(true),
+        false => Some(false),
+    }
+}
+
+/// The result for a file that cannot be read.
+fn unreadable(file: &Path, error: &Error) -> Value {
+    let nothing = Value::Null;
+    json!({
+        "file": file, "standard": nothing, "version": nothing, "type": nothing, "valid": nothing,
+        "findings": [], "more": 0, "identity": nothing, "code": error.code(),
+    })
+}
+
+/// A finding with what its rule means.
+pub(crate) fn with_sentences(finding: &Finding) -> Value {
     let mut value = json!(finding);
     if let Some(sentence) = model::catalog::sentence(&finding.rule) {
         value["en"] = json!(sentence.en);
@@ -104,7 +142,8 @@ fn with_sentences(finding: &Finding) -> Value {
     value
 }
 
-fn in_words(result: &Value, language: Language) -> String {
+/// What [`described`] gives, for people.
+pub(crate) fn in_words(result: &Value, language: Language) -> String {
     let german = language == Language::De;
     let text = |value: &Value| value.as_str().map(output::harmless);
     let count = |severity: Severity| {
@@ -112,11 +151,13 @@ fn in_words(result: &Value, language: Language) -> String {
         findings.filter(|finding| finding["severity"] == json!(severity)).count()
     };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let verdict = match (result["acceptable"] == true, german) {
-        (true, true) => "gültig",
-        (true, false) => "valid",
-        (false, true) => "nicht gültig",
-        (false, false) => "not valid",
+    let verdict = match (result["valid"].as_bool(), german) {
+        (Some(true), true) => "gültig",
+        (Some(true), false) => "valid",
+        (Some(false), true) => "nicht gültig",
+        (Some(false), false) => "not valid",
+        (None, true) => "nicht validiert",
+        (None, false) => "not validated",
     };
     let identity = &result["identity"];
     let known = ["standard", "version", "name"].iter().filter_map(|member| text(&identity[*member]));
@@ -128,14 +169,21 @@ fn in_words(result: &Value, language: Language) -> String {
         false => format!("{}, {}", counted(errors, "error"), counted(warnings, "warning")),
     };
     let file = text(&result["file"]).unwrap_or_default();
-    let mut lines = vec![format!("{file}: {verdict} ({counts}) {known}").trim_end().to_owned()];
-    for finding in result["findings"].as_array().into_iter().flatten() {
-        lines.push(format!("  {}", finding_in_words(finding, german)));
-    }
+    let head = format!("{file}: {verdict} ({counts}) {known}").trim_end().to_owned();
+    let lines = sentences_in_words(result, language);
+    std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+/// A line for each finding of a result.
+pub(crate) fn sentences_in_words(result: &Value, language: Language) -> Vec<String> {
+    let german = language == Language::De;
+    let findings = result["findings"].as_array().into_iter().flatten();
+    let mut lines: Vec<String> =
+        findings.map(|finding| format!("  {}", finding_in_words(finding, german))).collect();
     if let Some(more) = result["more"].as_u64().filter(|more| *more > 0) {
         lines.push(format!("  … {more} {}", if german { "weitere" } else { "more" }));
     }
-    lines.join("\n")
+    lines
 }
 
 fn counted(count: usize, word: &str) -> String {

@@ -50,6 +50,15 @@ pub(crate) enum Error {
         /// What the system says.
         reason: io::Error,
     },
+    /// A file is there already.
+    #[error("{0} is there already")]
+    Exists(PathBuf),
+    /// A message of another standard than xdomea was to be converted.
+    #[error("this is no message of xdomea")]
+    NotConvertible,
+    /// What a conversion made would be refused by whoever gets it.
+    #[error("the converted message is not valid; nothing was written")]
+    ResultRefused,
     /// What was given on the command line does not fit.
     #[error("{0}")]
     Usage(String),
@@ -85,6 +94,9 @@ impl Error {
             Error::Schemas(error) => error.code(),
             Error::Standard(failure) => &failure.code,
             Error::File { .. } => "cli.file",
+            Error::Exists(_) => "cli.exists",
+            Error::NotConvertible => "cli.not-convertible",
+            Error::ResultRefused => "cli.result-refused",
             Error::Usage(_) => "cli.usage",
             Error::Address { .. } => "cli.address",
             Error::Clock(_) => "cli.clock",
@@ -96,7 +108,7 @@ impl Error {
     /// What the process ends with.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Error::File { .. } | Error::Usage(_) => 2,
+            Error::File { .. } | Error::Exists(_) | Error::NotConvertible | Error::Usage(_) => 2,
             Error::Config(_)
             | Error::Net(_)
             | Error::Store(_)

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use broker::house::House;
 use broker::{Broker, Parts, Stamping};
-use model::command::Rules;
 use model::rights::Scope;
 use model::{Actor, Caller, Clock, Role, SystemClock, Timestamp};
 use net::Egress;
@@ -49,7 +48,7 @@ impl Gateway {
         });
         let store = store.await?;
         let schemas = Arc::new(Schemas::open(&config.store.schemas)?);
-        let standards = registry::standards_with(
+        let standards = registry::standards(
             &schemas,
             &config.limits,
             config.policy.allow_restricted,
@@ -79,7 +78,7 @@ impl Gateway {
             clock,
             evidence_key: Arc::new(config.store.evidence_key()?),
             outbound: Arc::new(outbound),
-            rules: Rules { allow_restricted: config.policy.allow_restricted },
+            rules: config.rules(),
             limits: broker::Limits { most_bytes },
             node: config.node.clone(),
             stamping: stamping(&config.evidence)?,

@@ -2,6 +2,7 @@
 
 mod check;
 mod commands;
+mod convert;
 mod directory_commands;
 mod error;
 mod evidence;
@@ -50,6 +51,10 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             as_json,
             cli.lang.unwrap_or_else(Language::of_environment),
         ),
+        Command::Convert(wanted) => {
+            let language = cli.lang.unwrap_or_else(Language::of_environment);
+            convert::convert(&wanted, &cli.config, as_json, language)
+        }
         Command::Schema(command) => commands::schema(command, &load()?, as_json),
         Command::Partner(command) => on_store(load()?, as_json, async |store| store.partner(command).await),
         Command::Directory(command) => {

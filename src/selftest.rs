@@ -157,6 +157,7 @@ async fn hand_over(broker: &Broker, by: &Caller, file: Id) -> Result<(), Error> 
         objects: vec![file],
         version: None,
         wants_receipt: true,
+        opening: broker::Opening::Usual,
     };
     broker.start_exchange(by, wanted, None).await?;
     while broker.run_due_jobs().await? > 0 {}

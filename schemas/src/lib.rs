@@ -32,5 +32,6 @@ pub use codelists::{CodeLists, Verdict};
 pub use error::Error;
 pub use ffi::Schema;
 pub use finding::{Finding, Report, Severity};
+pub use own::own_text;
 pub use registry::{Origin, PackInfo, Schemas};
 pub use validator::Validator;

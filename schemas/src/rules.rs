@@ -29,6 +29,8 @@ fn explanation(number: i32) -> Option<&'static str> {
         1824 => "has a value that its type does not allow",
         1825 => "has an item in its list that its type does not allow",
         1826 => "has a value that none of the allowed types takes",
+        1827 => "must not have attributes",
+        1828 => "is not allowed here: the element around it holds a value",
         1829 => "has a value outside the allowed range",
         1830 => "has a value of the wrong length",
         1831 => "has a value that is too short",

@@ -24,7 +24,9 @@ fn the_self_test_passes() {
 
 #[test]
 fn every_command_has_help_and_a_wrong_one_ends_with_2() {
-    for command in ["serve", "demo", "check", "schema", "partner", "message", "evidence", "token", "config"] {
+    for command in
+        ["serve", "demo", "check", "convert", "schema", "partner", "message", "evidence", "token", "config"]
+    {
         let output = amtsbote(&[command, "--help"]);
         assert!(output.status.success() && !output.stdout.is_empty(), "{command}");
     }
@@ -39,9 +41,9 @@ fn a_valid_message_ends_with_0_and_says_what_it_is() {
     let output = amtsbote(&["check", file.to_str().unwrap(), "--json"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let report = json(&output);
-    assert_eq!(report["acceptable"], true);
-    assert_eq!(report["identity"]["type"], "0403");
-    assert_eq!(report["identity"]["version"], "3.0.0");
+    assert_eq!(report["valid"], true);
+    assert_eq!((&report["standard"], &report["version"]), (&"xdomea".into(), &"3.0.0".into()));
+    assert_eq!((&report["type"], &report["identity"]["type"]), (&"0403".into(), &"0403".into()));
 }
 
 #[test]
@@ -54,7 +56,7 @@ fn errors_end_with_1_and_are_named_by_line_and_rule_in_both_languages() {
     let output = amtsbote(&["check", file, "--json"]);
     assert_eq!(output.status.code(), Some(1));
     let report = json(&output);
-    assert_eq!(report["acceptable"], false);
+    assert_eq!(report["valid"], false);
     let finding = &report["findings"][0];
     assert!(
         finding["rule"].is_string() && finding["en"].is_string() && finding["de"].is_string(),
@@ -75,7 +77,13 @@ fn an_unreadable_file_ends_with_2_whatever_the_others_are() {
     let output = amtsbote(&["check", file.to_str().unwrap(), "/nonexistent", "--json"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("cli.file"));
-    assert_eq!(json(&output).as_array().unwrap().len(), 2);
+    let lines: Vec<serde_json::Value> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let [unknown, unreadable] = &lines[..] else { panic!("one object for each file: {lines:?}") };
+    assert_eq!((&unknown["valid"], &unknown["standard"]), (&false.into(), &serde_json::Value::Null));
+    assert_eq!((&unreadable["valid"], &unreadable["code"]), (&serde_json::Value::Null, &"cli.file".into()));
 }
 
 #[test]

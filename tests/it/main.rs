@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
 mod cli;
+mod convert;
 mod crash;
 mod demo;
 mod documents;
@@ -15,5 +16,6 @@ mod osci;
 mod serving;
 mod stamping;
 mod sync;
+mod verdicts;
 mod webhooks;
 mod xta;

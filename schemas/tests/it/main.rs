@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
 mod attacks;
+mod corpus;
 mod differential;
 mod documentation;
 mod matrix;
 mod mutation;
 mod packs;
-mod samples;
 mod validator;
 mod xmllint;
 

@@ -8,6 +8,12 @@ pub(crate) struct Element {
     children: Vec<Node>,
 }
 
+impl Element {
+    fn empty() -> Self {
+        Element { name: String::new(), attributes: Vec::new(), children: Vec::new() }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Node {
     Element(Element),
@@ -29,7 +35,7 @@ impl Dice {
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % sides.max(1)
     }
 
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.roll(from.len())]
     }
 }
@@ -103,7 +109,31 @@ fn at<'a>(root: &'a mut Element, path: &[usize]) -> &'a mut Element {
     })
 }
 
-const TEXTS: [&str; 16] = [
+/// Elements whose declared fixed value is the boolean `1`, which libxml2 compares by its characters.
+const FIXED_BOOLEANS: [&str; 5] =
+    ["Importbestaetigung", "Unbefristet", "SignaturSiegelEingebettet", "Neu", "Uebersprungen"];
+
+/// Writes fixed booleans as the schemas declare them. There we know better than libxml2.
+pub(crate) fn normalise(mut element: Element) -> Element {
+    let is_fixed = FIXED_BOOLEANS.contains(&element.name.rsplit(':').next().unwrap());
+    let text = element.children.iter().map(|child| match child {
+        Node::Text(text) => text.trim(),
+        Node::Element(_) => "",
+    });
+    let text: String = text.collect();
+    let has_elements = element.children.iter().any(|child| matches!(child, Node::Element(_)));
+    if is_fixed && !has_elements && (text == "true" || text == "1") {
+        set_text(&mut element, "1");
+    }
+    for child in &mut element.children {
+        if let Node::Element(child) = child {
+            *child = normalise(std::mem::replace(child, Element::empty()));
+        }
+    }
+    element
+}
+
+const TEXTS: [&str; 36] = [
     "",
     " ",
     "x",
@@ -120,6 +150,38 @@ const TEXTS: [&str; 16] = [
     "999",
     "2024-01-01T00:00:00",
     "9fde4e7a-b41b-11ec-9225-005056871b7c",
+    "9FDE4E7A-B41B-11EC-9225-005056871B7C",
+    "9fde4e7a-b41b-11ec-9225-00505687|b7c",
+    " 9fde4e7a-b41b-11ec-9225-005056871b7c ",
+    "9fde4e7a-b41b-11ec-9225-005056871b7c.pdf",
+    "9fde4e7a-b41b-11ec-9225-005056871b7c_.",
+    "2024",
+    "2024Z",
+    "24:00:00",
+    "10:00",
+    "2024-02-29+14:01",
+    "+5",
+    "1.0",
+    "65536",
+    "QUJD",
+    "QUJ",
+    "\u{416}",
+    "\u{1F4C4}",
+    "M\u{302}n\u{302}J\u{30C}",
+    "o\u{302}A\u{30B}k\u{35F}h",
+    "a\r\n\tb\u{A0}\u{AD}",
+];
+const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+/// Those of the schemas that have no type of 06xx beneath them in one judge alone.
+const TYPES: [&str; 8] = [
+    "xdomea:DokumentType",
+    "xdomea:AnlageDokumentType",
+    "xdomea:AkteType",
+    "xdomea:KontaktType",
+    "xdomea:NkAbgabeType",
+    "xdomea:Unbekannt",
+    "DokumentType",
+    "",
 ];
 
 /// Damages a document in one place; some damage does no harm.
@@ -129,7 +191,7 @@ pub(crate) fn mutate(root: &Element, dice: &mut Dice) -> Element {
     places(&root, &mut Vec::new(), &mut all);
     let path = dice.pick(&all).clone();
     let (index, parent) = path.split_last().unwrap();
-    match dice.roll(14) {
+    match dice.roll(17) {
         0 => drop(at(&mut root, parent).children.remove(*index)),
         1 => {
             let parent = at(&mut root, parent);
@@ -183,6 +245,22 @@ pub(crate) fn mutate(root: &Element, dice: &mut Dice) -> Element {
                 at(&mut root, &path).attributes.push(("xmlns:xdomea".into(), "urn:other".into()));
             }
         }
+        13 => damage_root(&mut root, dice),
+        14 => {
+            let element = at(&mut root, &path);
+            let (name, value) = match dice.roll(3) {
+                0 => ("xsi:nil", "true"),
+                _ => ("xsi:type", *dice.pick(&TYPES)),
+            };
+            element.attributes.retain(|(name, _)| name != "xmlns:xsi");
+            element
+                .attributes
+                .extend([("xmlns:xsi", XSI), (name, value)].map(|(n, v)| (n.to_owned(), v.to_owned())));
+        }
+        15 => {
+            let other = mutate(&root, dice);
+            root = mutate(&other, dice);
+        }
         _ => {
             let element = at(&mut root, &path);
             let prefix = element.name.split_once(':').map(|(prefix, _)| format!("xmlns:{prefix}"));
@@ -192,6 +270,24 @@ pub(crate) fn mutate(root: &Element, dice: &mut Dice) -> Element {
         }
     }
     root
+}
+
+/// Takes an attribute of the root away, or changes it; not its namespaces.
+fn damage_root(root: &mut Element, dice: &mut Dice) {
+    let is_plain = |(name, _): &&(String, String)| !name.starts_with("xmlns");
+    let names: Vec<String> = root.attributes.iter().filter(is_plain).map(|(name, _)| name.clone()).collect();
+    if names.is_empty() {
+        return root.attributes.push(("test".into(), "1".into()));
+    }
+    let name = dice.pick(&names).clone();
+    if dice.roll(2) == 0 {
+        return root.attributes.retain(|(other, _)| *other != name);
+    }
+    let text = dice.pick(&TEXTS).to_string();
+    root.attributes
+        .iter_mut()
+        .filter(|(other, _)| *other == name)
+        .for_each(|(_, value)| text.clone_into(value));
 }
 
 fn set_text(element: &mut Element, text: &str) {

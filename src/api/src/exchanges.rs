@@ -104,6 +104,7 @@ pub(crate) async fn start(
         objects: wanted.objects,
         version,
         wants_receipt: wanted.wants_receipt,
+        opening: broker::Opening::Usual,
     };
     let once = posted.once.as_ref();
     let replayed = api.first_answer(&caller, once).await?.is_some();

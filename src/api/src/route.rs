@@ -26,9 +26,7 @@ impl Needs {
     /// The roles that may call the route; `None` if it takes no role.
     pub(crate) fn roles(self) -> Option<Vec<Role>> {
         let Needs::Right(action) = self else { return None };
-        let all =
-            [Role::Clerk, Role::System, Role::RecordKeeping, Role::Operator, Role::Auditor, Role::Admin];
-        Some(all.into_iter().filter(|role| role.actions().contains(&action)).collect())
+        Some(Role::ALL.into_iter().filter(|role| role.actions().contains(&action)).collect())
     }
 }
 

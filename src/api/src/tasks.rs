@@ -87,6 +87,7 @@ pub(crate) async fn create(
         meta: records::new_meta(&caller, None, Some(new.unit), None, about.as_ref())?,
         case_id: new.case,
         message_id: None,
+        exchange_id: None,
         title: new.title,
         kind: new.kind,
         requested_by: asking_unit(&caller, about.as_ref()),

@@ -6,6 +6,7 @@ use futures::StreamExt;
 use model::directory::Transport;
 use model::exchange::{Exchange, ExchangeStatus, Side};
 use model::message::Door;
+use model::process::Part;
 use model::{
     Actor, Authority, EventKind, Message, MessageState, Record, RecordKind, Scope, command::Change, ids,
 };
@@ -99,13 +100,16 @@ impl Broker {
         self.park(job, message).await
     }
 
-    /// The exchange's first message has gone.
+    /// The message that opens an exchange, or transfers, has gone.
     pub(crate) async fn note_sent(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
         let Some(exchange) = self.sending_exchange(message).await? else { return Ok(()) };
-        self.set_status(work, exchange, ExchangeStatus::Sent, message)
+        match exchange.when_delivered() {
+            Some(status) => self.set_status(work, exchange, status, message),
+            None => Ok(()),
+        }
     }
 
-    /// The exchange that `message` opens, while it has gone no further than sending.
+    /// The exchange that `message` opens, or transfers the objects of, while it has gone no further than that.
     pub(crate) async fn sending_exchange(&self, message: &Message) -> Result<Option<Exchange>, Error> {
         let Some(id) = message.exchange else { return Ok(None) };
         let scope = Scope::tenant(&message.tenant);
@@ -113,9 +117,15 @@ impl Broker {
         else {
             return Ok(None);
         };
-        let opens = exchange.messages.first().is_some_and(|first| first.id == message.id);
-        let early = matches!(exchange.status, ExchangeStatus::Sending | ExchangeStatus::Sent);
-        Ok(Some(exchange).filter(|exchange| opens && early && exchange.side == Side::Sender))
+        use ExchangeStatus::{Sending, Sent, Transferred, Transferring};
+        let is_it = match exchange.status {
+            Sending | Sent => exchange.messages.first().is_some_and(|first| first.id == message.id),
+            Transferring | Transferred => {
+                exchange.last_of(Part::Transfer, Part::Transfer) == Some(message.id)
+            }
+            _ => false,
+        };
+        Ok(Some(exchange).filter(|exchange| is_it && exchange.side == Side::Sender))
     }
 
     pub(crate) fn set_status(

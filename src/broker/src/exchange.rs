@@ -1,16 +1,43 @@
-//! Exchanges with other authorities: starting one, reporting on the import, locking what was confirmed.
+//! Exchanges with other authorities: starting one, and what all parts of a process have in common.
+//!
+//! ```text
+//! objects   what a new exchange is about
+//! take      records, offers, documents along a route and file plans come in
+//! reply     receipts, appraisals and outcomes come in
+//! import    the record-keeping system reports on the import; what was confirmed is locked
+//! appraise  appraisals: applied to records, given by an archive of ours, followed by the transfer
+//! destroy   what was disposed of is destroyed
+//! circulate documents go on along their route
+//! remind    deadlines
+//! ```
 
-use model::case::{Extensions, RecordStatus};
-use model::command::{Change, Command};
+mod appraise;
+mod circulate;
+mod destroy;
+mod import;
+mod objects;
+mod remind;
+mod reply;
+mod take;
+
+pub use circulate::StepDone;
+pub(crate) use destroy::JOB as DESTROY;
+pub(crate) use remind::JOB as REMIND;
+pub(crate) use reply::Said;
+pub(crate) use take::Came;
+
+use model::case::Extensions;
+use model::circulation::Route;
+use model::command::Change;
 use model::directory::Asked;
-use model::exchange::{
-    Exchange, ExchangeKind, ExchangeMessage, ExchangeObject, ExchangeStatus, ImportResult, Side,
-};
+use model::exchange::{Exchange, ExchangeKind, ExchangeMessage, ExchangeStatus, Side};
+use model::file_plan::FilePlan;
 use model::message::{Direction, Door, Message};
+use model::process::{Part, message_type};
 use model::record::Meta;
 use model::rights::Action;
 use model::standard::{Endpoint, Identity};
-use model::{Actor, Authority, Caller, EventKind, Id, MessageState, Record, RecordKind, Scope, ids};
+use model::{Actor, Authority, Caller, EventKind, Id, MessageState, Record, RecordKind, ids};
 use serde_json::json;
 use store::{NewJob, Work};
 
@@ -23,12 +50,28 @@ pub struct NewExchange {
     pub kind: ExchangeKind,
     /// The other authority.
     pub to: Authority,
-    /// Case files, cases or documents to send, in order.
+    /// Case files, cases or documents to send, in order; none with a file plan.
     pub objects: Vec<Id>,
     /// Standard and version; the newest that both sides know if absent.
     pub version: Option<(String, String)>,
     /// Whether the receiver shall send a receipt.
     pub wants_receipt: bool,
+    /// How it begins.
+    pub opening: Opening,
+}
+
+/// How an exchange begins.
+#[derive(Debug, Clone, Default)]
+pub enum Opening {
+    /// With its objects; in a disposition with the offer.
+    #[default]
+    Usual,
+    /// With the transfer to the archive, whose appraisal is standing.
+    Transfer,
+    /// With the first station of a route.
+    Route(Box<Route>),
+    /// With a file plan.
+    FilePlan(Box<FilePlan>),
 }
 
 impl Broker {
@@ -46,7 +89,7 @@ impl Broker {
         if let Some(answer) = self.answered(caller, once).await? {
             return exchange(Record::from_json(RecordKind::Exchange, answer)?);
         }
-        let (objects, first) = self.objects_to_send(scope, &wanted).await?;
+        let (objects, first) = self.objects_of(caller, scope, &wanted).await?;
         let asked = Asked {
             tenant: &scope.tenant,
             to: &wanted.to,
@@ -58,27 +101,17 @@ impl Broker {
         // What keeps it from being used may be mended before the message is ready.
         let way = reach::best(self.own_ways(&asked).await?).ok_or(Error::UnknownAuthority)?;
         let (standard, version) = self.common_version(&wanted, &way.reach.reads)?;
-        let now = self.now();
-        let id = ids::new_id();
-        let meta = Meta { id, root: id, version: 0, created_at: now, updated_at: now, ..first };
-        let mut record = Exchange {
-            meta,
-            kind: wanted.kind,
-            side: Side::Sender,
-            partner: wanted.to,
-            process_id: ids::new_id(),
-            standard,
-            standard_version: version,
-            status: ExchangeStatus::Sending,
-            objects,
-            messages: vec![],
-            extensions: Extensions::default(),
-        };
-        let message_type = records_type(record.kind);
-        let message = self.outgoing(&record, message_type, wanted.wants_receipt, None);
+        let mut record = self.new_exchange(wanted, first, (standard, version));
+        record.objects = objects;
+        let opening =
+            if record.status == ExchangeStatus::Transferring { Part::Transfer } else { Part::Opening };
+        let message_type = message_type(record.kind, opening).ok_or(Error::Internal)?;
+        let message = self.outgoing(&record, message_type, record.wants_receipt, None);
+        let (id, now) = (record.meta.id, self.now());
         record.messages.push(ExchangeMessage { id: message.id, message_type: message_type.into(), at: now });
 
         let mut work = Work::new();
+        self.lock_circulating(scope, &mut work, caller, &record).await?;
         let decided = self.create(&mut work, Record::Exchange(record), &caller.actor, message.id)?;
         self.send(&mut work, &message, &caller.actor);
         if let Some(once) = once {
@@ -90,143 +123,58 @@ impl Broker {
         }
     }
 
-    /// Records what the record-keeping system says of imported objects, by their UUIDs in the message.
-    /// Once every object has its result, the sender is told.
-    ///
-    /// # Errors
-    /// If the exchange is not one that was received for hand-over, or an object is not part of it.
-    pub async fn confirm_import(
+    fn new_exchange(
         &self,
-        caller: &Caller,
-        id: Id,
-        results: Vec<(Id, ImportResult)>,
-        once: Option<&Once>,
-    ) -> Result<Exchange, Error> {
-        let scope = caller.may(Action::ConfirmImport)?;
-        let results = &results;
-        self.once(caller, once, move || self.try_confirm(caller, scope, id, results, once)).await
-    }
-
-    async fn try_confirm(
-        &self,
-        caller: &Caller,
-        scope: &Scope,
-        id: Id,
-        results: &[(Id, ImportResult)],
-        once: Option<&Once>,
-    ) -> Result<Exchange, Error> {
-        let current = self.owned(scope, RecordKind::Exchange, id).await?;
-        let before = exchange(current.clone())?;
-        let returned = before.status == ExchangeStatus::Returned;
-        if before.side != Side::Receiver || before.kind != ExchangeKind::Handover || returned {
-            return Err(model::Error::WrongState { state: "not-received" }.into());
-        }
-        let received = before.messages.first().map_or(id, |message| message.id);
-        let mut work = Work::new();
-        let change = Change::ImportResults(results.to_vec());
-        let after = self.apply(&mut work, &current, change, &caller.actor, Some(received))?;
-        let after = exchange(after)?;
-        if after.objects == before.objects {
-            return self.commit_answer(caller, once, Work::new(), id, before).await;
-        }
-        self.open_confirmed(scope, &mut work, caller, &before, &after).await?;
-        let complete = after.objects.iter().all(|object| object.result.is_some());
-        let replied = before.messages.iter().any(|message| message.message_type == "0402");
-        let after = match complete && !replied {
-            true => self.prepare_reply(&mut work, &after, "0402", received)?,
-            false => after,
+        wanted: NewExchange,
+        first: Meta,
+        (standard, version): (String, String),
+    ) -> Exchange {
+        let (id, now) = (ids::new_id(), self.now());
+        let is_transfer = matches!(wanted.opening, Opening::Transfer);
+        let (route, file_plan) = match wanted.opening {
+            Opening::Route(route) => (Some(route), None),
+            Opening::FilePlan(plan) => (None, Some(plan)),
+            Opening::Usual | Opening::Transfer => (None, None),
         };
-        self.commit_answer(caller, once, work, id, after).await
-    }
-
-    /// What was imported is worked on here from now on.
-    async fn open_confirmed(
-        &self,
-        scope: &Scope,
-        work: &mut Work,
-        caller: &Caller,
-        before: &Exchange,
-        after: &Exchange,
-    ) -> Result<(), Error> {
-        let newly = after
-            .objects
-            .iter()
-            .filter(|object| after.is_confirmed(object.id) && !before.is_confirmed(object.id));
-        for object in newly {
-            let record = self.owned_any(scope, object.id).await?;
-            if record.status() == RecordStatus::Received.name() {
-                self.apply(work, &record, Change::ConfirmReceived, &caller.actor, None)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Locks a record that was handed over, once the receiver has confirmed its import.
-    ///
-    /// # Errors
-    /// `NotConfirmed` before that.
-    pub async fn lock(
-        &self,
-        caller: &Caller,
-        kind: RecordKind,
-        id: Id,
-        exchange_id: Id,
-        once: Option<&Once>,
-    ) -> Result<Record, Error> {
-        let scope = caller.may(Action::Exchange)?;
-        self.owned(scope, kind, id).await?;
-        let record = exchange(self.owned(scope, RecordKind::Exchange, exchange_id).await?)?;
-        let handed_over = record.side == Side::Sender && record.kind == ExchangeKind::Handover;
-        if !handed_over || !record.is_confirmed(id) {
-            return Err(model::Error::NotConfirmed.into());
-        }
-        let command = Command { kind, id, expected: None, change: Change::Lock };
-        match self.submit(caller, command, once).await {
-            Err(Error::Model(model::Error::Locked)) => {}
-            outcome => return outcome,
-        }
-        // Locked before: there is nothing to do but to keep the answer.
-        let record = self.owned(scope, kind, id).await?;
-        let mut work = Work::new();
-        if let Some(once) = once {
-            once.claim(&mut work, caller, id, &record.to_json());
-        }
-        match self.commit_once(caller, once, work).await? {
-            None => Ok(record),
-            Some(first) => Ok(Record::from_json(kind, first)?),
+        Exchange {
+            meta: Meta { id, root: id, version: 0, created_at: now, updated_at: now, ..first },
+            kind: wanted.kind,
+            side: Side::Sender,
+            partner: wanted.to,
+            process_id: ids::new_id(),
+            standard,
+            standard_version: version,
+            status: if is_transfer { ExchangeStatus::Transferring } else { ExchangeStatus::Sending },
+            wants_receipt: wanted.wants_receipt,
+            waits: None,
+            objects: vec![],
+            exceptions: vec![],
+            destruction_asked_by: None,
+            route,
+            file_plan,
+            messages: vec![],
+            extensions: Extensions::default(),
         }
     }
 
-    /// A reply within `exchange`, noted on it. Returns the exchange as it is then.
-    fn prepare_reply(
+    /// The next message of ours within `exchange`, noted on it, which stands at `status` then. Returns the exchange as it is then.
+    pub(crate) fn prepare_part(
         &self,
         work: &mut Work,
         current: &Exchange,
-        message_type: &str,
-        answers: Id,
+        part: Part,
+        status: ExchangeStatus,
+        answers: Option<Id>,
     ) -> Result<Exchange, Error> {
-        let message = self.outgoing(current, message_type, false, Some(answers));
+        let message_type = message_type(current.kind, part).ok_or(Error::Internal)?;
+        let wants_receipt = current.wants_receipt && part.receipt().is_some();
+        let message = self.outgoing(current, message_type, wants_receipt, answers);
         let noted = ExchangeMessage { id: message.id, message_type: message_type.into(), at: self.now() };
-        let change = Change::ExchangeMessage(noted, current.status);
+        let change = Change::ExchangeMessage(noted, status);
         let actor = Actor::gateway();
         let after = self.apply(work, &Record::Exchange(current.clone()), change, &actor, Some(message.id))?;
         self.send(work, &message, &actor);
         exchange(after)
-    }
-
-    /// The receipt of a message with records (0403, 0102): sent after its durable take-in.
-    pub(crate) fn prepare_receipt(
-        &self,
-        work: &mut Work,
-        received: &Exchange,
-        identity: &Identity,
-        message: &Message,
-    ) -> Result<(), Error> {
-        let receipt = if identity.message_type == "0401" { "0403" } else { "0102" };
-        let mut current = received.clone();
-        current.meta.version = 1;
-        self.prepare_reply(work, &current, receipt, message.id)?;
-        Ok(())
     }
 
     /// An outgoing message of an exchange, not built yet.
@@ -263,6 +211,8 @@ impl Broker {
                 sender: Some(sender),
                 recipient: Some(recipient),
                 wants_receipt,
+                wants_archive_references: Some(message_type)
+                    == model::process::message_type(ExchangeKind::Disposition, Part::Transfer),
                 container: true,
                 ..Identity::default()
             }),
@@ -296,39 +246,6 @@ impl Broker {
         });
     }
 
-    /// The objects of a new exchange, and the ownership it takes from the first of them.
-    async fn objects_to_send(
-        &self,
-        scope: &Scope,
-        wanted: &NewExchange,
-    ) -> Result<(Vec<ExchangeObject>, Meta), Error> {
-        let mut objects = vec![];
-        let mut first: Option<Meta> = None;
-        for id in &wanted.objects {
-            let record = self.owned_any(scope, *id).await?;
-            let kind = record.kind();
-            if !matches!(kind, RecordKind::CaseFile | RecordKind::Case | RecordKind::Document) {
-                return Err(model::Error::Invalid { field: "objects" }.into());
-            }
-            let above = self.above(&record).await?;
-            if above.iter().chain([&record]).any(|record| matches!(record.status(), "locked" | "received")) {
-                return Err(model::Error::WrongState { state: "locked or received" }.into());
-            }
-            let meta = record.meta();
-            if first.as_ref().is_some_and(|first| first.authority != meta.authority) {
-                return Err(model::Error::Invalid { field: "objects" }.into());
-            }
-            let object_id = object_id(&record);
-            if objects.iter().any(|known: &ExchangeObject| known.object_id == object_id) {
-                return Err(model::Error::Invalid { field: "objects" }.into());
-            }
-            objects.push(ExchangeObject { kind, id: *id, root: meta.root, object_id, result: None });
-            first.get_or_insert_with(|| meta.clone());
-        }
-        let first = first.ok_or(model::Error::Invalid { field: "objects" })?;
-        Ok((objects, first))
-    }
-
     fn common_version(
         &self,
         wanted: &NewExchange,
@@ -336,7 +253,8 @@ impl Broker {
     ) -> Result<(String, String), Error> {
         let writes = |standard: &str, version: &str| {
             let known = self.parts.standards.iter().find(|known| known.name() == standard);
-            known.is_some_and(|known| known.writes().contains(&version))
+            known
+                .is_some_and(|known| known.writes().contains(&version) && known.carries(version, wanted.kind))
         };
         let fits = |(standard, version): &&(String, String)| {
             wanted.version.as_ref().is_none_or(|(s, v)| s == standard && v == version)
@@ -350,18 +268,6 @@ impl Broker {
 pub(crate) fn object_id(record: &Record) -> Id {
     let came_with = record.description().and_then(|description| description.reference("xdomea"));
     came_with.and_then(|uuid| uuid.parse().ok()).unwrap_or(record.meta().id)
-}
-
-/// The message type that carries the records of an exchange.
-pub(crate) fn records_type(kind: ExchangeKind) -> &'static str {
-    match kind {
-        ExchangeKind::Handover => "0401",
-        ExchangeKind::Submission => "0101",
-        ExchangeKind::Circulation => "0201",
-        ExchangeKind::Disposition => "0503",
-        ExchangeKind::FilePlan => "0301",
-        ExchangeKind::Catalogue => "0511",
-    }
 }
 
 pub(crate) fn exchange(record: Record) -> Result<Exchange, Error> {

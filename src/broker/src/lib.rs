@@ -81,7 +81,7 @@ pub use carried::Carried;
 pub use content::Upload;
 pub use erasure::Erasure;
 pub use error::Error;
-pub use exchange::NewExchange;
+pub use exchange::{NewExchange, Opening, StepDone};
 pub use hooks::{LONGEST_OVERLAP, NewSubscription, SubscriptionChange, SubscriptionSecret};
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};

@@ -4,7 +4,7 @@
 use model::activity::{Task, TaskStatus};
 use model::clarification::{self, Clarification, Side};
 use model::command::Change;
-use model::exchange::{ExchangeObject, ExchangeStatus};
+use model::exchange::ExchangeObject;
 use model::message::Direction;
 use model::record::Meta;
 use model::rights::Action;
@@ -125,13 +125,15 @@ impl Broker {
             let partner = Actor { kind: "partner".to_owned(), id: sent.partner.clone() };
             work.insert_event(&notes::of_message(EventKind::MessageReturned, &sent, &partner, now));
             if let Some(exchange) = self.sending_exchange(&sent).await? {
-                self.set_status(work, exchange, ExchangeStatus::Returned, &sent)?;
+                let status = exchange.when_returned();
+                self.set_status(work, exchange, status, &sent)?;
             }
         }
         if message.direction == Direction::Out
             && let Some(exchange) = self.sending_exchange(&message).await?
         {
-            self.set_status(work, exchange, ExchangeStatus::Returned, &message)?;
+            let status = exchange.when_returned();
+            self.set_status(work, exchange, status, &message)?;
         }
         Ok(message)
     }
@@ -145,11 +147,10 @@ impl Broker {
                 && let Some(Record::Exchange(exchange)) =
                     self.store().record(&scope, RecordKind::Exchange, id).await?
             {
-                let imported = |object: &ExchangeObject| object.result.as_ref().is_some_and(|r| r.successful);
-                if exchange.objects.iter().any(imported) {
+                if exchange.objects.iter().any(ExchangeObject::is_imported) {
                     return Err(model::Error::WrongState { state: "imported" }.into());
                 }
-                self.set_status(work, exchange, ExchangeStatus::Returned, message)?;
+                self.take_back_exchange(work, exchange, message)?;
             }
             work.unreveal(&message.tenant, message.id);
         }
@@ -225,6 +226,7 @@ fn clarification_task(message: &Message) -> Task {
         meta,
         case_id: None,
         message_id: Some(message.id),
+        exchange_id: None,
         title: "Klärungsfall".to_owned(),
         kind: "clarification".to_owned(),
         requested_by: None,

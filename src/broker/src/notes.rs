@@ -32,6 +32,9 @@ pub(crate) fn of_record(decided: &Decided, actor: &Actor, now: Timestamp, messag
 /// whole. The first carries the changes.
 pub(crate) fn of_exchange(decided: &Decided, actor: &Actor, now: Timestamp, message: Id) -> Vec<Event> {
     let Record::Exchange(exchange) = &decided.record else { return vec![] };
+    if exchange.objects.is_empty() {
+        return vec![of_record(decided, actor, now, Some(message))];
+    }
     let mut roots: Vec<Id> = exchange.objects.iter().map(|object| object.root).collect();
     roots.sort_unstable();
     roots.dedup();

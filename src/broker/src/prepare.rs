@@ -1,10 +1,13 @@
 //! Building an outgoing message: written by its standard into the payload store, then checked like
 //! anyone's before it may leave.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
-use model::exchange::{Exchange, ImportResults};
+use model::case::Disposition;
+use model::exchange::{Appraisal, AppraisedObject, Exchange, ExchangeKind, ImportResult, ImportResults};
 use model::message::Door;
+use model::process::{self, Part};
 use model::standard::{Outgoing, OutgoingContent, Records, Written};
 use model::{
     Actor, EventKind, Failure, Finding, Id, Message, MessageState, PayloadRef, Record, RecordKind, Scope,
@@ -114,20 +117,19 @@ impl Broker {
 
     async fn write(&self, message: &Message, exchange: &Exchange) -> Result<(StoredPayload, Written), Error> {
         let identity = message.identity.clone().ok_or(Error::Internal)?;
-        let content = match identity.message_type.as_str() {
-            "0402" => OutgoingContent::ImportResults(ImportResults {
-                whole: None,
-                objects: exchange
-                    .objects
-                    .iter()
-                    .filter_map(|o| Some((o.object_id, o.result.clone()?)))
-                    .collect(),
-            }),
-            "0403" | "0102" => OutgoingContent::Receipt,
-            _ => OutgoingContent::Records(exchange.kind),
+        let part = process::meaning_of(&identity.message_type).map(|(_, part, _)| part);
+        let content = content_of(exchange, part)?;
+        let answered = part.and_then(|part| process::answered(exchange.kind, part));
+        let answers = answered.map(|answered| {
+            let usual = process::message_type(exchange.kind, answered).unwrap_or_default();
+            let first = exchange.messages.first().filter(|_| answered == Part::Opening);
+            first.map_or_else(|| usual.to_owned(), |first| first.message_type.clone())
+        });
+        let before = match message.related.filter(|_| answered.is_some()) {
+            Some(id) => self.store().message(&Scope::tenant(&message.tenant), id).await?,
+            None => None,
         };
-        let answered = exchange.messages.first().map(|first| first.message_type.clone());
-        let reply = !matches!(content, OutgoingContent::Records(_));
+        let before = before.and_then(|before| before.identity);
         let mut recipient = identity.recipient.unwrap_or_default();
         if let Some(way) = reach::best(self.ways_of(message, &exchange.partner).await?) {
             recipient.name = Some(way.reach.name);
@@ -140,11 +142,12 @@ impl Broker {
             recipient,
             created_at: message.received_at,
             message_id: message.id,
-            sequence: identity.sequence.unwrap_or_default(),
+            // A reply has the number of what it answers.
+            sequence: before.as_ref().and_then(|before| before.sequence).unwrap_or_default(),
             wants_receipt: identity.wants_receipt,
             wants_archive_references: identity.wants_archive_references,
-            answers: answered.filter(|_| reply),
-            answers_id: identity.answers,
+            answers,
+            answers_id: before.and_then(|before| before.message_id),
         };
         let standard =
             intake::standard(&self.parts.standards, &exchange.standard).ok_or(Error::NoCommonStandard)?;
@@ -153,7 +156,8 @@ impl Broker {
             store: self.store().clone(),
             runtime: Handle::current(),
             scope: Scope::tenant(&message.tenant),
-            roots: exchange.objects.iter().map(|object| object.id).collect(),
+            roots: roots(exchange, part),
+            withheld: withheld(exchange, part),
         };
         blocking(move || {
             let mut writer = records.store.payload_writer_blocking(&records.scope.tenant);
@@ -170,6 +174,64 @@ struct Tree {
     runtime: Handle,
     scope: Scope,
     roots: Vec<Id>,
+    /// What lies below, and was not appraised for the archive.
+    withheld: BTreeSet<Id>,
+}
+
+/// What the message of a part says.
+fn content_of(exchange: &Exchange, part: Option<Part>) -> Result<OutgoingContent, Error> {
+    let plan = || exchange.file_plan.clone().ok_or(Error::Internal);
+    Ok(match (part, exchange.kind) {
+        (Some(Part::Outcome), _) => OutgoingContent::ImportResults(ImportResults {
+            whole: exchange
+                .objects
+                .is_empty()
+                .then(|| ImportResult { successful: true, ..ImportResult::default() }),
+            objects: outcomes(exchange),
+        }),
+        (Some(Part::OpeningReceipt | Part::AppraisalReceipt | Part::TransferReceipt), _) => {
+            OutgoingContent::Receipt
+        }
+        (Some(Part::Appraisal), _) => OutgoingContent::Appraisals(appraisals(exchange)),
+        (Some(Part::Opening), ExchangeKind::Disposition) => OutgoingContent::Offer,
+        (Some(Part::Opening), ExchangeKind::Circulation) => {
+            OutgoingContent::Circulation(exchange.route.clone().ok_or(Error::Internal)?)
+        }
+        (Some(Part::Opening), ExchangeKind::FilePlan) => OutgoingContent::FilePlan(plan()?),
+        (Some(Part::Opening), ExchangeKind::Catalogue) => OutgoingContent::FilePlanToAppraise(plan()?),
+        _ => OutgoingContent::Records(exchange.kind),
+    })
+}
+
+fn outcomes(exchange: &Exchange) -> Vec<(Id, ImportResult)> {
+    if let Some(plan) = &exchange.file_plan {
+        let ok = ImportResult { successful: true, ..ImportResult::default() };
+        return plan.appraised().into_iter().map(|(id, _)| (id, ok.clone())).collect();
+    }
+    exchange.objects.iter().filter_map(|o| Some((o.object_id, o.result.clone()?))).collect()
+}
+
+fn appraisals(exchange: &Exchange) -> Vec<(Id, Appraisal)> {
+    if let Some(plan) = &exchange.file_plan {
+        return plan.appraised();
+    }
+    let roots = exchange.objects.iter().filter_map(|o| Some((o.object_id, o.appraisal.clone()?)));
+    roots.chain(exchange.exceptions.iter().map(|o| (o.object_id, o.appraisal.clone()))).collect()
+}
+
+fn roots(exchange: &Exchange, part: Option<Part>) -> Vec<Id> {
+    match part {
+        Some(Part::Transfer) => exchange.sent_objects().map(|object| object.id).collect(),
+        _ => exchange.objects.iter().map(|object| object.id).collect(),
+    }
+}
+
+fn withheld(exchange: &Exchange, part: Option<Part>) -> BTreeSet<Id> {
+    if part != Some(Part::Transfer) {
+        return BTreeSet::new();
+    }
+    let stays = |it: &&AppraisedObject| it.appraisal.disposition != Some(Disposition::Archive);
+    exchange.exceptions.iter().filter(stays).map(|it| it.id).collect()
 }
 
 impl Records for Tree {
@@ -183,7 +245,9 @@ impl Records for Tree {
     }
 
     fn children(&mut self, id: Id) -> Result<Vec<(RecordKind, Id)>, Failure> {
-        self.runtime.block_on(self.store.children(&self.scope, id)).map_err(failure)
+        let mut children = self.runtime.block_on(self.store.children(&self.scope, id)).map_err(failure)?;
+        children.retain(|(_, id)| !self.withheld.contains(id));
+        Ok(children)
     }
 
     fn open(&mut self, payload: &PayloadRef) -> Result<Box<dyn Read + '_>, Failure> {

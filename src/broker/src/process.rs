@@ -2,19 +2,17 @@
 //! state, events, mailbox and replies together.
 
 use model::command::{Change, Command};
-use model::exchange::{
-    Exchange, ExchangeKind, ExchangeMessage, ExchangeStatus, ImportResult, Side, process_name,
-};
+use model::exchange::{Side, process_name};
 use model::message::{Direction, Door};
-use model::record::Meta;
 use model::standard::{Identity, Meaning};
 use model::{
     Actor, Authority, Decided, EventKind, Finding, Id, Message, MessageState, Record, RecordKind, Report,
-    Scope, decide, ids,
+    Scope, decide,
 };
 use store::{Job, RecordFilter, Work};
 use tokio::runtime::Handle;
 
+use crate::exchange::{Came, Said};
 use crate::translate::Translator;
 use crate::{Broker, Error, blocking, intake, notes};
 
@@ -54,11 +52,22 @@ impl Broker {
         }
         let (meaning, translator) = self.translate(job, &message, &identity).await?;
         match meaning {
-            Meaning::Records(kind) => self.take_records(job, message, identity, kind, translator).await,
-            Meaning::Receipt => self.take_reply(job, message, identity, None).await,
-            Meaning::ImportResults(results) => {
-                self.take_reply(job, message, identity, Some(results.objects)).await
+            Meaning::Records(kind) => {
+                self.take(job, message, identity, Came::Records(kind), translator).await
             }
+            Meaning::Offer => self.take(job, message, identity, Came::Offer, translator).await,
+            Meaning::Circulation(route) => {
+                self.take(job, message, identity, Came::Along(route), translator).await
+            }
+            Meaning::FilePlan(plan) => self.take(job, message, identity, Came::Plan(plan), translator).await,
+            Meaning::FilePlanToAppraise(plan) => {
+                self.take(job, message, identity, Came::PlanToAppraise(plan), translator).await
+            }
+            Meaning::Receipt => self.take_reply(job, message, identity, Said::Receipt).await,
+            Meaning::ImportResults(results) => {
+                self.take_reply(job, message, identity, Said::Outcome(results)).await
+            }
+            Meaning::Appraisals(all) => self.take_reply(job, message, identity, Said::Appraisals(all)).await,
             Meaning::Facts => self.take_facts(job, message, translator).await,
             _ => self.carry_on(job, message).await,
         }
@@ -101,92 +110,6 @@ impl Broker {
         };
         message.report.get_or_insert_default().add(finding);
         Ok(())
-    }
-
-    /// The records of a hand-over or submission: revealed, put into the mailbox, receipted if asked.
-    async fn take_records(
-        &self,
-        job: &Job,
-        mut message: Message,
-        identity: Identity,
-        kind: ExchangeKind,
-        mut translator: Translator,
-    ) -> Result<(), Error> {
-        let now = self.now();
-        let actor = Actor::gateway();
-        let exchange = self.received_exchange(&message, &identity, kind, &translator);
-        message.state = MessageState::Processed;
-        message.updated_at = now;
-        message.exchange = Some(exchange.meta.id);
-
-        let mut work = translator.take_rest();
-        work.update_message(&message, MessageState::Accepted);
-        work.reveal(&message.tenant, message.id);
-        for decided in &translator.decided {
-            work.insert_event(&notes::of_record(decided, &actor, now, Some(message.id)));
-        }
-        self.create(&mut work, Record::Exchange(exchange.clone()), &actor, message.id)?;
-        self.put_into_mailbox(&mut work, &message).await?;
-        work.insert_event(&notes::of_message(EventKind::MessageProcessed, &message, &actor, now));
-        let receipted = message.forwarding.as_ref().is_some_and(|forwarding| forwarding.receipted);
-        if identity.wants_receipt && !receipted {
-            self.prepare_receipt(&mut work, &exchange, &identity, &message)?;
-        }
-        self.finish(job, work).await
-    }
-
-    /// A receipt or import result: noted on the exchange that it answers.
-    async fn take_reply(
-        &self,
-        job: &Job,
-        mut message: Message,
-        identity: Identity,
-        results: Option<Vec<(Id, ImportResult)>>,
-    ) -> Result<(), Error> {
-        let Some(current) = self.exchange_of(&message, identity.process_id, Side::Sender).await? else {
-            message.report = Some(with_finding(message.report.take(), "exchange.unknown-process"));
-            return self.park(job, message).await;
-        };
-        // Only the authority that the exchange is with may say what became of it.
-        let from = partner(&message, &identity);
-        if !matches!(&current, Record::Exchange(exchange) if exchange.partner == from) {
-            message.report = Some(with_finding(message.report.take(), "exchange.wrong-partner"));
-            return self.park(job, message).await;
-        }
-        let now = self.now();
-        let actor = Actor { kind: "partner".to_owned(), id: message.partner.clone() };
-        let status =
-            if results.is_some() { exchange_status(&current) } else { received(exchange_status(&current)) };
-        let noted = ExchangeMessage { id: message.id, message_type: identity.message_type.clone(), at: now };
-        let mut changes = vec![Change::ExchangeMessage(noted, status)];
-        changes.extend(results.map(Change::ImportResults));
-
-        let mut work = Work::new();
-        let mut record = current;
-        for change in changes {
-            let command =
-                Command { kind: RecordKind::Exchange, id: record.meta().id, expected: None, change };
-            let decided = match decide(Some(&record), &command, self.parts.rules, now) {
-                Ok(decided) => decided,
-                Err(_) => {
-                    message.report = Some(with_finding(message.report.take(), "exchange.contradiction"));
-                    return self.park(job, message).await;
-                }
-            };
-            work.put_record(&decided.record, None);
-            for event in notes::of_exchange(&decided, &actor, now, message.id) {
-                work.insert_event(&event);
-            }
-            record = decided.record;
-        }
-        message.state = MessageState::Confirmed;
-        message.updated_at = now;
-        message.exchange = Some(record.meta().id);
-        work.update_message(&message, MessageState::Accepted);
-        work.discard_staged(&message.tenant, message.id);
-        work.insert_event(&notes::of_message(EventKind::MessageConfirmed, &message, &actor, now));
-        self.confirm_sender(&mut work, &message).await?;
-        self.finish(job, work).await
     }
 
     /// Something that changes no case, or must not because it is a test: it waits in the mailbox as it is.
@@ -242,10 +165,11 @@ impl Broker {
         let decided = decide(None, &command, self.parts.rules, now)?;
         work.put_record(&decided.record, None);
         match &decided.record {
-            Record::Exchange(_) => {
+            Record::Exchange(exchange) => {
                 for event in notes::of_exchange(&decided, actor, now, message) {
                     work.insert_event(&event);
                 }
+                self.keep_deadline(work, None, exchange);
             }
             _ => {
                 work.insert_event(&notes::of_record(&decided, actor, now, Some(message)));
@@ -270,48 +194,6 @@ impl Broker {
         let scope = Scope::tenant(&message.tenant);
         let found = self.store().records(&scope, &filter, &store::Page { after: None, limit: 1 }).await?;
         Ok(found.items.into_iter().next())
-    }
-
-    fn received_exchange(
-        &self,
-        message: &Message,
-        identity: &Identity,
-        kind: ExchangeKind,
-        translator: &Translator,
-    ) -> Exchange {
-        let id = ids::derived_id(message.id, "exchange");
-        let now = self.now();
-        Exchange {
-            meta: Meta {
-                id,
-                tenant: message.tenant.clone(),
-                authority: message.authority.clone(),
-                unit: message.unit.clone(),
-                public_service: message.public_service.clone(),
-                root: id,
-                version: 0,
-                created_at: now,
-                updated_at: now,
-            },
-            kind,
-            side: Side::Receiver,
-            partner: partner(message, identity),
-            process_id: identity.process_id.unwrap_or(message.id),
-            standard: identity.standard.clone(),
-            standard_version: identity.version.clone(),
-            status: ExchangeStatus::Received,
-            objects: translator.roots.clone(),
-            messages: vec![ExchangeMessage {
-                id: message.id,
-                message_type: identity.message_type.clone(),
-                at: message.received_at,
-            }],
-            extensions: translator
-                .beside
-                .iter()
-                .map(|said| (identity.standard.clone(), said.clone()))
-                .collect(),
-        }
     }
 
     fn unit_for(&self, message: &Message, identity: &Identity) -> Result<(String, Option<String>), Error> {
@@ -369,21 +251,6 @@ pub(crate) fn partner(message: &Message, identity: &Identity) -> Authority {
     let by_door = message.partner.parse().ok();
     let by_content = identity.sender.as_ref().and_then(|sender| sender.authority.clone());
     by_door.or(by_content).unwrap_or_else(Authority::nobody)
-}
-
-fn exchange_status(record: &Record) -> ExchangeStatus {
-    match record {
-        Record::Exchange(exchange) => exchange.status,
-        _ => ExchangeStatus::default(),
-    }
-}
-
-/// A receipt that comes late does not undo what is known already.
-fn received(status: ExchangeStatus) -> ExchangeStatus {
-    match status {
-        ExchangeStatus::Sending | ExchangeStatus::Sent => ExchangeStatus::Received,
-        known => known,
-    }
 }
 
 pub(crate) fn with_finding(report: Option<Report>, rule: &str) -> Report {

@@ -165,6 +165,9 @@ impl Broker {
                 work.insert_event(&notes::of_record(&decided, actor, now, message));
             }
         }
+        if let (Record::Exchange(before), Record::Exchange(after)) = (current, &decided.record) {
+            self.keep_deadline(work, before.waits.as_ref(), after);
+        }
         Ok(decided.record)
     }
 
@@ -288,6 +291,7 @@ fn write_action(command: &Command) -> Action {
         (RecordKind::Task, _) => Action::WorkTasks,
         (RecordKind::Exchange, _) | (_, Change::Lock) => Action::Exchange,
         (_, Change::ConfirmReceived) => Action::ConfirmImport,
+        (_, Change::Hold(_) | Change::LiftHold) => Action::HoldRecords,
         _ => Action::WriteCases,
     }
 }

@@ -135,7 +135,7 @@ impl Intake for Translator {
                 let why = "more records at the top than one exchange may have";
                 return Err(Failure::new(FailureKind::Rejected, "exchange.too-many-objects", why));
             }
-            self.roots.push(ExchangeObject { kind, id, root, object_id: object.object_id, result: None });
+            self.roots.push(ExchangeObject::new(kind, id, root, object.object_id));
             let changes = patch::diff(&serde_json::json!({}), &record.to_json());
             self.decided.push(Decided { record: record.clone(), event: EventKind::RecordCreated, changes });
         }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::pressure::LOOK;
 use crate::retry::{self, Next};
 use crate::stamping::keep_stamping;
-use crate::{Broker, Error, follow, notes, redrive};
+use crate::{Broker, Error, exchange, follow, notes, redrive};
 
 /// Lease of a job; renewed while it runs.
 const LEASE: Duration = Duration::from_secs(60);
@@ -270,6 +270,8 @@ impl Broker {
             "hook" => self.hook(job).await,
             "hook-test" => self.hook_test(job).await,
             redrive::JOB => self.redrive(job).await,
+            exchange::REMIND => self.remind(job).await,
+            exchange::DESTROY => self.destroy_next(job).await,
             _ => Err(Failure::permanent("broker.unknown-job", "a job of an unknown kind").into()),
         }
     }

@@ -60,8 +60,13 @@ pub enum Command {
     /// Show the main job: an e-file goes from one authority to another, once, whole, provably.
     Demo(demo::Options),
     /// Identify and validate messages or containers; nothing is stored, no configuration is needed.
-    #[command(after_help = "Example: amtsbote check --lang de 0401.zip\n\n\
-        Exit codes: 0 valid, 1 errors found, 2 a file is not readable.")]
+    #[command(after_help = "Examples: amtsbote check --lang de 0401.zip\n          \
+        amtsbote check --json *.xml | jq -c '[.file, .standard, .version, .type, .valid]'\n\n\
+        With --json each file is one line with one object: file, standard, version, type, valid, findings and how\n\
+        many more there are, identity. valid is true, false, or null if nothing speaks against the message but no\n\
+        schema for it is installed; then the finding schema.absent says so.\n\n\
+        An XML file is judged without the files that it names; a container with them.\n\n\
+        Exit codes: 0 no errors found, 1 errors found, 2 a file is not readable.")]
     Check {
         /// Files: XML or ZIP.
         #[arg(required = true, value_name = "FILE")]
@@ -70,6 +75,14 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         schemas: Option<PathBuf>,
     },
+    /// Write a message or container of xdomea in another version; nothing is stored, no configuration is needed.
+    #[command(after_help = "Examples:\n  amtsbote convert 0401.zip --to xdomea:3.1.0 -o 0401-3.1.zip\n  \
+        amtsbote convert 0503.zip --to xdomea:4.0.0 --json\n\n\
+        The message is checked first, and the result before it gets its name. What the other version has no\n\
+        place for is told, and rides in an extension where there is one.\n\n\
+        Exit codes: 0 converted, 1 the message has errors or is none that is written, 2 a file is not readable\n\
+        or no message of xdomea.")]
+    Convert(Conversion),
     /// Official schema packs.
     #[command(subcommand)]
     Schema(SchemaCommand),
@@ -101,6 +114,25 @@ pub enum Command {
     Openapi,
     /// Check that this installation works; needs no configuration and no store.
     Selftest,
+}
+
+/// A message that is to be converted.
+#[derive(Args)]
+pub struct Conversion {
+    /// The message: XML or ZIP.
+    pub file: PathBuf,
+    /// Standard and version, such as xdomea:3.1.0.
+    #[arg(long, value_name = "STANDARD:VERSION")]
+    pub to: String,
+    /// The file to write, a ZIP; the default is the name that the standard prescribes, in this folder. Temporary files lie beside it.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub force: bool,
+    /// Folder of imported schema packs; the default is the configured one, if there is one.
+    #[arg(long, value_name = "DIR")]
+    pub schemas: Option<PathBuf>,
 }
 
 /// Official schema packs.

@@ -11,6 +11,7 @@ mod log;
 mod osci;
 mod party;
 mod places;
+mod processes;
 mod virus;
 mod xrechnung;
 mod xta;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use broker::house::{ContactEntry, PartnerEntry, Tenant};
 use broker::{Quotas, UploadLimits, UploadQuota};
+use model::process::Deadlines;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Check;
@@ -33,6 +35,7 @@ pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
 pub use crate::places::Place;
 use crate::places::Places;
+pub use crate::processes::Policy;
 pub use crate::virus::{OnFailure, Virus};
 pub use crate::xrechnung::XRechnung;
 pub use crate::xta::{Tls, Xta, XtaAccount};
@@ -63,6 +66,9 @@ pub struct Config {
     /// Decisions of the house.
     #[serde(default)]
     pub policy: Policy,
+    /// How long the steps of exchanges may take.
+    #[serde(default)]
+    pub processes: Deadlines,
     /// Logging.
     #[serde(default)]
     pub log: Log,
@@ -325,14 +331,6 @@ impl Limits {
         };
         UploadLimits { quota, lifetime: Duration::from_secs(self.upload_hours * 3_600) }
     }
-}
-
-/// `[policy]`.
-#[derive(Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Policy {
-    /// Whether "VS - Nur für den Dienstgebrauch" may be carried.
-    pub allow_restricted: bool,
 }
 
 /// Why a configuration is refused. Names keys and lines, never values.

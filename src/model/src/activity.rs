@@ -19,6 +19,9 @@ pub struct Task {
     /// Message it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<Id>,
+    /// Exchange it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_id: Option<Id>,
     /// What has to be done, without personal data.
     pub title: String,
     /// Why it exists: a stable code, `clarification` (Klärungsfall) or a kind of the county's own.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Id;
 use crate::event::PayloadRef;
 use crate::party::Party;
 use crate::record::Meta;
+use crate::{Id, Timestamp};
 
 /// What a channel or standard knows beyond the model, by its name (`xdomea`). Kept unread and given
 /// back when the record leaves by the same standard.
@@ -76,9 +76,22 @@ pub struct Description {
     /// Position among its siblings, unique there, gaps allowed; never an identifier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<u32>,
+    /// Why it, and what lies in it, may not be destroyed (Löschsperre).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// See [`Extensions`].
     #[serde(skip_serializing_if = "Extensions::is_empty")]
     pub extensions: Extensions,
+}
+
+/// A bar to destruction, such as a suit at law (Löschsperre).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hold {
+    /// Why, in words; 1 to 500 characters.
+    pub reason: String,
+    /// When it was set.
+    pub since: Timestamp,
 }
 
 impl Description {
@@ -196,8 +209,10 @@ pub enum RecordStatus {
     Open,
     /// Closed (zu den Akten).
     Closed,
-    /// Handed over and confirmed by the receiver: read-only.
+    /// Handed over and confirmed by the receiver, or on its way along a route: read-only.
     Locked,
+    /// Disposed of: nothing is left but what proves it.
+    Destroyed,
 }
 
 impl RecordStatus {
@@ -208,6 +223,7 @@ impl RecordStatus {
             RecordStatus::Open => "open",
             RecordStatus::Closed => "closed",
             RecordStatus::Locked => "locked",
+            RecordStatus::Destroyed => "destroyed",
         }
     }
 }

@@ -1,14 +1,24 @@
 //! How records change: a command is decided against the current record and yields the new record,
 //! the kind of event and the exact difference. Pure, so that every rule can be tested without a store.
 
+mod disposal;
+mod exchange;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::activity::TaskStatus;
-use crate::case::{Confidentiality, Description, File, RecordStatus, Reference, Version};
-use crate::exchange::{Exchange, ExchangeMessage, ExchangeStatus, ImportResult};
+use crate::case::{Confidentiality, Description, Disposition, File, RecordStatus, Reference, Version};
+use crate::circulation::Route;
+use crate::exchange::{
+    Appraisal, AppraisedObject, ExchangeMessage, ExchangeObject, ExchangeStatus, ImportResult,
+};
+use crate::file_plan::FilePlan;
+use crate::process::Deadlines;
 use crate::record::Record;
 use crate::{Authority, Error, EventKind, Id, RecordKind, Timestamp, patch};
+
+pub use disposal::ARCHIVE;
 
 /// Largest JSON form of a record, in bytes. What is larger belongs into documents.
 pub const RECORD_BYTES: usize = 256 * 1024;
@@ -73,13 +83,43 @@ pub enum Change {
     ExchangeStatus(ExchangeStatus),
     /// The receiver's record-keeping system reports, by the objects' UUIDs.
     ImportResults(Vec<(Id, ImportResult)>),
+    /// The archive has appraised: what it decided of objects, by their UUIDs, and of records below them.
+    Appraisals(Vec<(Id, Appraisal)>, Vec<AppraisedObject>),
+    /// These are the exchange's objects from now on.
+    ExchangeObjects(Vec<ExchangeObject>),
+    /// The route of a circulation stands there now.
+    Route(Box<Route>),
+    /// The file plan of the exchange, as it was appraised.
+    FilePlan(Box<FilePlan>),
+    /// What the exchange waits for is overdue; it is waited for until then.
+    Remind(Timestamp),
+    /// Somebody, by the actor's id, asks that what the exchange disposed of be destroyed.
+    AskDestruction(String),
+    /// An object, by its UUID, is destroyed with everything in it.
+    ObjectDestroyed(Id),
+    /// The archive's appraisal is applied to the record.
+    Appraise(Disposition),
+    /// What the archive calls the record (Archivkennung).
+    ArchiveReference(String),
+    /// Bars the record, and what lies in it, from destruction, with the reason.
+    Hold(String),
+    /// Lifts that bar.
+    LiftHold,
+    /// May be changed again after its circulation.
+    Release,
+    /// Nothing is left of the record but what proves it. The broker has checked that it may go.
+    Destroy,
 }
 
 /// What the rules need to know beyond the record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// Whether "VS - Nur für den Dienstgebrauch" may be carried.
     pub allow_restricted: bool,
+    /// How long the steps of exchanges may take.
+    pub deadlines: Deadlines,
+    /// Whether a second one has to agree before records are destroyed.
+    pub four_eyes: bool,
 }
 
 /// Outcome of a command.
@@ -111,9 +151,12 @@ pub fn decide(
             if command.expected.is_some_and(|version| version != current.meta().version) {
                 return Err(Error::VersionConflict);
             }
-            changed(current, change)?
+            changed(current, change, now)?
         }
     };
+    if let Record::Exchange(exchange) = &mut record {
+        exchange.with_deadline(&rules.deadlines, now);
+    }
     let meta = record.meta_mut();
     meta.version = current.map_or(1, |record| record.meta().version + 1);
     meta.updated_at = now;
@@ -127,26 +170,10 @@ pub fn decide(
     Ok(Decided { record, event, changes })
 }
 
-fn changed(current: &Record, change: &Change) -> Result<(Record, EventKind), Error> {
+fn changed(current: &Record, change: &Change, now: Timestamp) -> Result<(Record, EventKind), Error> {
     let mut record = current.clone();
     let event = match (&mut record, change) {
-        (Record::Exchange(exchange), Change::ExchangeMessage(message, status)) => {
-            exchange.messages.push(message.clone());
-            exchange.status = *status;
-            exchange_event(*status)
-        }
-        (Record::Exchange(exchange), Change::ExchangePartner(partner)) => {
-            exchange.partner = partner.clone();
-            EventKind::RecordChanged
-        }
-        (Record::Exchange(exchange), Change::ExchangeStatus(status)) => {
-            exchange.status = *status;
-            exchange_event(*status)
-        }
-        (Record::Exchange(exchange), Change::ImportResults(results)) => {
-            record_results(exchange, results)?;
-            EventKind::ImportConfirmed
-        }
+        (Record::Exchange(exchange), change) => exchange::changed(exchange, change, now)?,
         (Record::Task(task), change) => {
             let (allowed, next): (&[TaskStatus], _) = match change {
                 Change::AssignTask(person) => {
@@ -167,13 +194,24 @@ fn changed(current: &Record, change: &Change) -> Result<(Record, EventKind), Err
             task.status = next;
             EventKind::RecordChanged
         }
-        (record, change) => return changed_file(current, record.clone(), change),
+        (record, change) => return changed_file(current, record.clone(), change, now),
     };
     Ok((record, event))
 }
 
 /// Changes of case files, cases and documents.
-fn changed_file(current: &Record, mut record: Record, change: &Change) -> Result<(Record, EventKind), Error> {
+fn changed_file(
+    current: &Record,
+    mut record: Record,
+    change: &Change,
+    now: Timestamp,
+) -> Result<(Record, EventKind), Error> {
+    if current.status() == RecordStatus::Destroyed.name() {
+        return Err(Error::WrongState { state: RecordStatus::Destroyed.name() });
+    }
+    if let Some(changed) = disposal::changed(&record, change, now) {
+        return changed;
+    }
     let status = match &mut record {
         Record::CaseFile(file) => Some(&mut file.status),
         Record::Case(case) => Some(&mut case.status),
@@ -268,32 +306,6 @@ fn with_content(mut record: Record, number: &str, file: &File) -> Result<(Record
     Ok((record, EventKind::ContentAdded))
 }
 
-fn exchange_event(status: ExchangeStatus) -> EventKind {
-    match status {
-        ExchangeStatus::Received => EventKind::ExchangeReceived,
-        _ => EventKind::RecordChanged,
-    }
-}
-
-fn record_results(exchange: &mut Exchange, results: &[(Id, ImportResult)]) -> Result<(), Error> {
-    for (object_id, result) in results {
-        let object = exchange
-            .objects
-            .iter_mut()
-            .find(|object| object.object_id == *object_id)
-            .ok_or(Error::NotFound { kind: "object" })?;
-        match &object.result {
-            // A confirmed import stays confirmed: the source may already have locked or deleted.
-            Some(known) if known.successful && !result.successful => {
-                return Err(Error::WrongState { state: "confirmed" });
-            }
-            _ => object.result = Some(result.clone()),
-        }
-    }
-    exchange.status = exchange.status_by_results();
-    Ok(())
-}
-
 fn validate(record: &Record, json: &Value, rules: Rules) -> Result<(), Error> {
     // An exchange names each of its objects, and there may be thousands.
     if !matches!(record, Record::Exchange(_)) && json.to_string().len() > RECORD_BYTES {
@@ -337,12 +349,12 @@ mod tests {
     use super::*;
     use crate::testkit::a_case;
 
-    const RULES: Rules = Rules { allow_restricted: false };
+    const RULES: fn() -> Rules = Rules::default;
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
 
     fn run(current: Option<&Record>, change: Change) -> Result<Decided, Error> {
         let id = current.map_or_else(crate::ids::new_id, |record| record.meta().id);
-        decide(current, &Command { kind: RecordKind::Case, id, expected: None, change }, RULES, NOW)
+        decide(current, &Command { kind: RecordKind::Case, id, expected: None, change }, RULES(), NOW)
     }
 
     fn case() -> Record {
@@ -358,7 +370,7 @@ mod tests {
             expected: Some(9),
             change: Change::Close,
         };
-        assert_eq!(decide(Some(&record), &command, RULES, NOW), Err(Error::VersionConflict));
+        assert_eq!(decide(Some(&record), &command, RULES(), NOW), Err(Error::VersionConflict));
     }
 
     #[test]
@@ -440,11 +452,11 @@ mod tests {
         let yes = ImportResult { successful: true, ..Default::default() };
         let no = ImportResult { successful: false, ..yes.clone() };
         let mut exchange = crate::testkit::an_exchange(object);
-        record_results(&mut exchange, &[(object, no.clone())]).unwrap();
+        exchange::record_results(&mut exchange, &[(object, no.clone())]).unwrap();
         assert_eq!(exchange.status, ExchangeStatus::Refused);
-        record_results(&mut exchange, &[(object, yes)]).unwrap();
+        exchange::record_results(&mut exchange, &[(object, yes)]).unwrap();
         assert_eq!(exchange.status, ExchangeStatus::Confirmed);
-        assert!(record_results(&mut exchange, &[(object, no)]).is_err());
+        assert!(exchange::record_results(&mut exchange, &[(object, no)]).is_err());
     }
 
     fn changes() -> impl Strategy<Value = Change> {

@@ -41,6 +41,15 @@ pub enum Error {
     /// The receiving authority has not confirmed the import of the object.
     #[error("the receiver has not confirmed the import of this object")]
     NotConfirmed,
+    /// The record, one that it lies in or one in it is barred from destruction.
+    #[error("the record is barred from destruction")]
+    Held,
+    /// Nothing has decided that the record may be destroyed: no appraisal, or no confirmed import.
+    #[error("the record has not been appraised and taken, so it may not be destroyed")]
+    NotDisposed,
+    /// Whoever asked for the destruction may not agree to it too.
+    #[error("a second person has to agree")]
+    SecondPerson,
     /// Classified above what the gateway may carry (Verschlusssache).
     #[error("classified content of this level is not accepted")]
     Classified,
@@ -60,6 +69,9 @@ impl Error {
             Error::WrongState { .. } => "model.wrong-state",
             Error::Locked => "model.locked",
             Error::NotConfirmed => "model.not-confirmed",
+            Error::Held => "model.held",
+            Error::NotDisposed => "model.not-disposed",
+            Error::SecondPerson => "model.second-person",
             Error::Classified => "model.classified",
             Error::Forbidden => "model.forbidden",
         }

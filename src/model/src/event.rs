@@ -53,6 +53,21 @@ pub enum EventKind {
     /// A record was locked after its hand-over was confirmed.
     #[serde(rename = "record.locked")]
     RecordLocked,
+    /// A record may be changed again after its circulation.
+    #[serde(rename = "record.released")]
+    RecordReleased,
+    /// The archive's appraisal was applied to a record.
+    #[serde(rename = "record.appraised")]
+    RecordAppraised,
+    /// A record was barred from destruction.
+    #[serde(rename = "record.held")]
+    RecordHeld,
+    /// The bar was lifted.
+    #[serde(rename = "record.hold-lifted")]
+    HoldLifted,
+    /// A record was disposed of: content and keys are gone, digests stay.
+    #[serde(rename = "record.destroyed")]
+    RecordDestroyed,
     /// A document received a file.
     #[serde(rename = "document.content-added")]
     ContentAdded,
@@ -104,6 +119,15 @@ pub enum EventKind {
     /// The receiver's record-keeping system has reported on the import.
     #[serde(rename = "exchange.import-confirmed")]
     ImportConfirmed,
+    /// The archive has appraised what was offered.
+    #[serde(rename = "exchange.appraised")]
+    ExchangeAppraised,
+    /// What an exchange waits for is overdue.
+    #[serde(rename = "exchange.overdue")]
+    ExchangeOverdue,
+    /// Somebody has asked that what an exchange disposed of be destroyed.
+    #[serde(rename = "exchange.destruction-asked")]
+    DestructionAsked,
     /// Bytes were erased; their digests stay.
     #[serde(rename = "payload.erased")]
     PayloadErased,

@@ -4,6 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Disposition, Extensions};
+use crate::circulation::{Route, StepStatus};
+use crate::file_plan::FilePlan;
+use crate::process::Waits;
 use crate::record::{Meta, RecordKind};
 use crate::{Authority, Id, Timestamp};
 
@@ -58,8 +61,26 @@ pub struct Exchange {
     /// Where it stands.
     #[serde(default)]
     pub status: ExchangeStatus,
+    /// Whether the receiver was asked for a receipt of what we send, or the sender asks us.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wants_receipt: bool,
+    /// What it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Waits>,
     /// The root objects and what became of each.
     pub objects: Vec<ExchangeObject>,
+    /// Objects below these whose appraisal is another than that of what they lie in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<AppraisedObject>,
+    /// Who has asked that what was disposed of be destroyed, where a second one has to agree: an actor's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destruction_asked_by: Option<String>,
+    /// The way of the documents, in a circulation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Box<Route>>,
+    /// The file plan that is exchanged or appraised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_plan: Option<Box<FilePlan>>,
     /// Messages of the process in the order in which they came or went.
     #[serde(default)]
     pub messages: Vec<ExchangeMessage>,
@@ -79,7 +100,15 @@ pub enum ExchangeStatus {
     Sent,
     /// The receiver has durably taken it in (0403, 0102).
     Received,
-    /// The receiver's record-keeping system has imported every object (0402).
+    /// The archive has appraised what was offered (0502, 0513).
+    Appraised,
+    /// What was appraised for the archive is being built or is on its way (0503).
+    Transferring,
+    /// It has been handed to the archive's mailbox or transport.
+    Transferred,
+    /// The archive has durably taken it in (0507).
+    TransferReceived,
+    /// The receiver's record-keeping system has imported every object (0402, 0506); a circulation has come to its end.
     Confirmed,
     /// It has imported some objects and refused others.
     PartlyConfirmed,
@@ -101,6 +130,15 @@ pub struct ExchangeObject {
     pub root: Id,
     /// Its UUID in the messages.
     pub object_id: Id,
+    /// What the archive decided of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appraisal: Option<Appraisal>,
+    /// The record as it was offered, where another came with the transfer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered: Option<Id>,
+    /// When it was destroyed here, with everything in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destroyed_at: Option<Timestamp>,
     /// What the receiving record-keeping system said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<ImportResult>,
@@ -144,6 +182,55 @@ pub struct Appraisal {
     pub other: Option<String>,
 }
 
+/// An object below the roots of an exchange, with its own appraisal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AppraisedObject {
+    /// Kind of record.
+    pub kind: RecordKind,
+    /// The record here.
+    pub id: Id,
+    /// Topmost record of the tree it lies in.
+    pub root: Id,
+    /// Its UUID in the messages.
+    pub object_id: Id,
+    /// What the archive decided of it.
+    pub appraisal: Appraisal,
+}
+
+impl Appraisal {
+    /// One of the usual three.
+    pub fn of(disposition: Disposition) -> Self {
+        Appraisal { disposition: Some(disposition), other: None }
+    }
+}
+
+impl ExchangeObject {
+    /// An object that nothing is known of yet.
+    pub fn new(kind: RecordKind, id: Id, root: Id, object_id: Id) -> Self {
+        ExchangeObject {
+            kind,
+            id,
+            root,
+            object_id,
+            appraisal: None,
+            offered: None,
+            destroyed_at: None,
+            result: None,
+        }
+    }
+
+    /// Whether the archive decided this of it.
+    pub fn is_appraised(&self, as_what: Disposition) -> bool {
+        self.appraisal.as_ref().is_some_and(|appraisal| appraisal.disposition == Some(as_what))
+    }
+
+    /// Whether its import was confirmed.
+    pub fn is_imported(&self) -> bool {
+        self.result.as_ref().is_some_and(|result| result.successful)
+    }
+}
+
 /// A message of an exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -172,20 +259,42 @@ impl Exchange {
         process_name(self.process_id, self.side)
     }
 
-    /// The state that the objects' results add up to; unchanged while any is missing.
+    /// The objects whose import the receiver has to report on: of a disposition those that go to the archive.
+    pub fn sent_objects(&self) -> impl Iterator<Item = &ExchangeObject> {
+        let all = self.kind != ExchangeKind::Disposition;
+        self.objects.iter().filter(move |object| all || object.is_appraised(Disposition::Archive))
+    }
+
+    /// The state that the objects' results add up to; unchanged while any is missing. An archive reports once: what it says
+    /// nothing of was not taken.
     pub fn status_by_results(&self) -> ExchangeStatus {
-        let results: Option<Vec<bool>> =
-            self.objects.iter().map(|object| object.result.as_ref().map(|r| r.successful)).collect();
-        match results {
-            None => self.status,
-            Some(all) if all.iter().all(|ok| *ok) => ExchangeStatus::Confirmed,
-            Some(all) if all.iter().any(|ok| *ok) => ExchangeStatus::PartlyConfirmed,
-            Some(_) => ExchangeStatus::Refused,
+        let reports_once = self.kind == ExchangeKind::Disposition && self.side == Side::Sender;
+        let mut all = vec![];
+        for object in self.sent_objects() {
+            match &object.result {
+                None if !reports_once => return self.status,
+                _ => all.push(object.is_imported()),
+            }
+        }
+        if all.iter().all(|ok| *ok) {
+            ExchangeStatus::Confirmed
+        } else if all.iter().any(|ok| *ok) {
+            ExchangeStatus::PartlyConfirmed
+        } else {
+            ExchangeStatus::Refused
         }
     }
 
     /// Whether the receiver has confirmed the import of the root object `id`.
     pub fn is_confirmed(&self, id: Id) -> bool {
-        self.objects.iter().any(|o| o.id == id && o.result.as_ref().is_some_and(|r| r.successful))
+        self.objects.iter().any(|object| object.id == id && object.is_imported())
+    }
+
+    /// Whether the documents of a circulation come back to the initiator: its last step is one of its own.
+    pub fn comes_back(&self) -> bool {
+        let Some(route) = &self.route else { return false };
+        let first = route.steps.first().map(|step| &step.order.by);
+        let last = route.steps.iter().rev().find(|step| step.status != StepStatus::Skipped);
+        last.is_some_and(|step| Some(&step.order.to) == first)
     }
 }

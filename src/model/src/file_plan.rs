@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Id;
-use crate::case::{Extensions, File, FilePlanUnit, Period, Retention};
+use crate::case::{Disposition, Extensions, File, FilePlanUnit, Period, Retention};
+use crate::exchange::Appraisal;
 
 /// A file plan (Aktenplan): the tree of units that case files are ordered by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -62,4 +63,37 @@ pub struct FilePlanNode {
     /// See [`Extensions`].
     #[serde(skip_serializing_if = "Extensions::is_empty")]
     pub extensions: Extensions,
+}
+
+impl FilePlan {
+    /// The appraisals of its units that have an id and are appraised, outermost first.
+    pub fn appraised(&self) -> Vec<(Id, Appraisal)> {
+        let mut found = vec![];
+        let mut next: Vec<&FilePlanNode> = self.units.iter().rev().collect();
+        while let Some(node) = next.pop() {
+            next.extend(node.units.iter().rev());
+            let appraisal =
+                Appraisal { disposition: node.retention.disposition, other: node.other_disposition.clone() };
+            let is_decided = appraisal.other.is_some()
+                || matches!(appraisal.disposition, Some(Disposition::Archive | Disposition::Destroy));
+            if let (Some(id), true) = (node.id, is_decided) {
+                found.push((id, appraisal));
+            }
+        }
+        found
+    }
+
+    /// Sets the appraisal of a unit; false if there is no such unit.
+    pub fn appraise(&mut self, id: Id, appraisal: &Appraisal) -> bool {
+        let mut next: Vec<&mut FilePlanNode> = self.units.iter_mut().collect();
+        while let Some(node) = next.pop() {
+            if node.id == Some(id) {
+                node.retention.disposition = appraisal.disposition;
+                node.other_disposition.clone_from(&appraisal.other);
+                return true;
+            }
+            next.extend(node.units.iter_mut());
+        }
+        false
+    }
 }

@@ -17,6 +17,15 @@ pub fn new_id() -> Id {
     Id::now_v7()
 }
 
+/// A time-ordered identifier as if made at `at`.
+pub fn id_at(at: crate::Timestamp) -> Id {
+    let mut bytes = *Id::now_v7().as_bytes();
+    let millis = (at.micros().max(0) / 1_000).to_be_bytes();
+    bytes[..6].copy_from_slice(&millis[2..]);
+    bytes[6] = (bytes[6] & 0x0f) | 0x70;
+    Id::from_bytes(bytes)
+}
+
 /// A time-ordered identifier that is the same whenever the same `parent` names the same `part`.
 ///
 /// Work that is repeated after a crash (a container translated twice) meets its own rows again

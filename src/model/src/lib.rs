@@ -31,6 +31,7 @@ pub mod message;
 pub mod outbound;
 pub mod party;
 pub mod patch;
+pub mod process;
 pub mod record;
 pub mod rights;
 pub mod scan;

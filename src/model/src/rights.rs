@@ -26,6 +26,12 @@ pub enum Action {
     UseInbox,
     /// Say that the record-keeping system has imported an object.
     ConfirmImport,
+    /// Appraise what was offered to an archive of ours.
+    Appraise,
+    /// Bar records from destruction, and lift that.
+    HoldRecords,
+    /// Destroy records that were disposed of.
+    DestroyRecords,
     /// Bring in a raw message.
     SendMessages,
     /// See messages: metadata, states, findings.
@@ -58,6 +64,8 @@ pub enum Role {
     System,
     /// The system that keeps the records (aktenführendes System, DMS).
     RecordKeeping,
+    /// Is responsible for keeping and disposing of records (Schriftgutverwaltung), or for an archive.
+    RecordsManager,
     /// Runs the gateway: sees metadata, never content.
     Operator,
     /// Reads evidence.
@@ -67,6 +75,17 @@ pub enum Role {
 }
 
 impl Role {
+    /// All roles.
+    pub const ALL: [Role; 7] = [
+        Role::Clerk,
+        Role::System,
+        Role::RecordKeeping,
+        Role::RecordsManager,
+        Role::Operator,
+        Role::Auditor,
+        Role::Admin,
+    ];
+
     /// The actions that the role allows.
     pub fn actions(self) -> &'static [Action] {
         use Action::*;
@@ -102,10 +121,22 @@ impl Role {
                 Exchange,
                 UseInbox,
                 ConfirmImport,
+                Appraise,
                 ReadMessages,
                 ReadEvents,
                 ReadPartners,
                 Subscribe,
+            ],
+            Role::RecordsManager => &[
+                ReadCases,
+                Exchange,
+                Appraise,
+                HoldRecords,
+                DestroyRecords,
+                WorkTasks,
+                ReadMessages,
+                ReadEvents,
+                ReadPartners,
             ],
             Role::Operator => &[ReadMessages, RepairMessages, ReadEvents, ReadPartners],
             Role::Auditor => &[ReadCases, ReadMessages, ReadEvents, ReadEvidence],

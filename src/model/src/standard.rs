@@ -312,6 +312,12 @@ pub trait Standard: Send + Sync {
     /// Versions that can be written, newest first.
     fn writes(&self) -> &'static [&'static str];
 
+    /// Whether messages of exchanges of `kind` are written in `version`, one of those that are.
+    fn carries(&self, version: &str, kind: ExchangeKind) -> bool {
+        let _ = (version, kind);
+        true
+    }
+
     /// Identifies a message or container by its head alone; `None` if it is not of this standard or
     /// cannot be read so far. Cheap: doors call it before they answer, to find the message's own id.
     ///

@@ -35,6 +35,9 @@ pub enum Error {
     /// What a record kept of an earlier message cannot be read any more.
     #[error("the kept part of an earlier message is damaged")]
     Extension,
+    /// A record is classified, and the standard has no way for it.
+    #[error("a record is classified and may not be sent this way")]
+    Classified,
     /// The version, message type or kind of record is not written.
     #[error("this is not written: {what}")]
     Unsupported {
@@ -56,6 +59,7 @@ impl Error {
             Error::NoContent => "xdomea.file-missing",
             Error::NameConflict => "xdomea.file-conflict",
             Error::Extension => "xdomea.extension",
+            Error::Classified => "xjustiz.classified",
             Error::Unsupported { .. } => "xdomea.not-written",
         }
     }

@@ -204,7 +204,7 @@ impl Gateway {
             clock: Arc::new(SystemClock),
             evidence_key: Arc::new(EvidenceKey::random().unwrap()),
             outbound: Arc::new(Nowhere),
-            rules: Rules { allow_restricted: false },
+            rules: Rules::default(),
             limits: Limits { most_bytes: MOST_BYTES },
             node: "test".into(),
             stamping: None,

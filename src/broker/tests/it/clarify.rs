@@ -209,6 +209,7 @@ async fn handed_over(gateway: &Gateway, ours: &Caller) -> (Id, Id) {
         objects: vec![case],
         version: None,
         wants_receipt: true,
+        opening: broker::Opening::Usual,
     };
     let sent = gateway.broker.start_exchange(ours, wanted, None).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();
@@ -417,6 +418,7 @@ async fn a_document_that_was_handed_over_alone_is_locked_once_its_import_was_con
         objects: vec![id],
         version: None,
         wants_receipt: true,
+        opening: broker::Opening::Usual,
     };
     let sent = gateway.broker.start_exchange(&ours, wanted, None).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();

@@ -148,6 +148,7 @@ impl Bed {
             objects: vec![case.meta.id],
             version: None,
             wants_receipt: true,
+            opening: broker::Opening::Usual,
         };
         let exchange = self.gateway.broker.start_exchange(&self.ours, wanted, None).await.unwrap();
         exchange.messages[0].id
@@ -440,6 +441,7 @@ async fn a_mailbox_entry_that_nobody_fetches_goes_back_to_its_sender() {
         objects: vec![case.meta.id],
         version: None,
         wants_receipt: false,
+        opening: broker::Opening::Usual,
     };
     let sent = bed.gateway.broker.start_exchange(&bed.ours, wanted, None).await.unwrap().messages[0].id;
     bed.run().await;

@@ -234,6 +234,7 @@ async fn a_bundle_holds_all_hops_of_a_handover_that_its_tenant_knows_and_none_of
         objects: vec![case.meta.id],
         version: None,
         wants_receipt: true,
+        opening: broker::Opening::Usual,
     };
     gateway.broker.start_exchange(&ours, wanted, None).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();

@@ -22,6 +22,7 @@ async fn hand_over(gateway: &Gateway, caller: &Caller, objects: Vec<Id>) -> Exch
         objects,
         version: None,
         wants_receipt: true,
+        opening: broker::Opening::Usual,
     };
     let exchange = gateway.broker.start_exchange(caller, wanted, None).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();
@@ -189,6 +190,7 @@ async fn the_same_request_twice_starts_one_exchange() {
         objects: vec![case.meta.id],
         version: None,
         wants_receipt: true,
+        opening: broker::Opening::Usual,
     };
     let first = gateway.broker.start_exchange(&ours, wanted.clone(), Some(&once)).await.unwrap();
     let second = gateway.broker.start_exchange(&ours, wanted.clone(), Some(&once)).await.unwrap();
@@ -213,6 +215,7 @@ async fn an_unknown_authority_is_refused() {
         objects: vec![case.meta.id],
         version: None,
         wants_receipt: true,
+        opening: broker::Opening::Usual,
     };
     assert!(matches!(gateway.broker.start_exchange(&ours, wanted, None).await, Err(Error::UnknownAuthority)));
 }

@@ -171,6 +171,12 @@ impl Gateway {
         Gateway { broker: self.broker.with_adapters(adapters), folder: self.folder }
     }
 
+    /// A gateway with other rules, and a clock.
+    pub async fn with_rules(rules: Rules, clock: Arc<dyn Clock>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Gateway::ruled(folder, tenants(), clock, Arc::new(Nowhere), None, vec![], None, rules).await
+    }
+
     /// A gateway on the database of this URL; on one of its own if there is none.
     pub async fn on(database: Option<String>, clock: Arc<dyn Clock>) -> Self {
         Gateway::build(clock, Arc::new(Nowhere), None, vec![], database).await
@@ -207,6 +213,21 @@ impl Gateway {
         partners: Vec<PartnerEntry>,
         database: Option<String>,
     ) -> Self {
+        let rules = Rules::default();
+        Gateway::ruled(folder, tenants, clock, outbound, stamping, partners, database, rules).await
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "all that tests choose")]
+    async fn ruled(
+        folder: TempDir,
+        tenants: Vec<Tenant>,
+        clock: Arc<dyn Clock>,
+        outbound: Arc<dyn Outbound>,
+        stamping: Option<Stamping>,
+        partners: Vec<PartnerEntry>,
+        database: Option<String>,
+        rules: Rules,
+    ) -> Self {
         let own = || format!("sqlite:{}", folder.path().join("db").display());
         let store = Store::open(store::Config {
             database: database.unwrap_or_else(own),
@@ -226,7 +247,7 @@ impl Gateway {
             clock,
             evidence_key: Arc::new(EvidenceKey::random().unwrap()),
             outbound,
-            rules: Rules { allow_restricted: false },
+            rules,
             limits: Limits { most_bytes: 1 << 20 },
             node: "test".into(),
             stamping,
@@ -252,7 +273,14 @@ impl Gateway {
 pub fn caller(tenant: &str, unit: &str) -> Caller {
     Caller {
         actor: Actor { kind: "system".into(), id: format!("{tenant}-{unit}") },
-        roles: vec![Role::System, Role::RecordKeeping, Role::Operator, Role::Auditor, Role::Admin],
+        roles: vec![
+            Role::System,
+            Role::RecordKeeping,
+            Role::RecordsManager,
+            Role::Operator,
+            Role::Auditor,
+            Role::Admin,
+        ],
         scope: Scope { tenant: tenant.into(), units: Within::one(unit), services: Within::All },
         authority: Some(match tenant {
             "soest" => soest(),

@@ -144,6 +144,7 @@ async fn import_results_and_a_lock_asked_for_many_times_happen_once() {
         objects: vec![case],
         version: None,
         wants_receipt: true,
+        opening: broker::Opening::Usual,
     };
     let sent = gateway.broker.start_exchange(&ours, wanted, None).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();

@@ -1,17 +1,19 @@
 //! A message standard for tests: one JSON object per message.
 //!
-//! `{"toy": "0401", "process": uuid, "receipt": bool, "objects": [[uuid, title]], "results": [[uuid, bool]],
-//! "answers": uuid, "day": date, "refused": reason}`
+//! `{"toy": "0401", "process": uuid, "receipt": bool, "objects": [[uuid, title, [uuid of what it lies in]]],
+//! "results": [[uuid, bool, archive reference]], "whole": bool, "appraisals": [[uuid, "archive"]], "route": route, "plan": plan,
+//! "answers": uuid, "day": date, "refused": reason}`. Objects below others come before them.
 
 use std::io::Write;
 
-use model::case::{Case, Description, Priority, RecordStatus};
-use model::exchange::{ExchangeKind, ImportResult, ImportResults};
+use model::case::{Case, Description, Document, DocumentDates, Priority, RecordStatus};
+use model::exchange::{Appraisal, ExchangeKind, ImportResult, ImportResults};
+use model::process::{Part, meaning_of, message_type};
 use model::standard::{
     Acknowledgement, Endpoint, Identity, Intake, Meaning, Object, Outgoing, OutgoingContent, Records, Source,
     Standard, Written, placeholder,
 };
-use model::{Failure, Finding, Id, Record, Report};
+use model::{Failure, Finding, Id, Record, RecordKind, Report};
 use serde_json::{Value, json};
 
 pub struct Toy;
@@ -91,20 +93,42 @@ impl Standard for Toy {
                 priority: Priority::Normal,
                 locations: vec![],
             });
-            intake.object(Object { object_id: uuid(&object[0]), ancestors: vec![], record })?;
+            let above = object[2].as_array().into_iter().flatten();
+            let ancestors = above.map(|id| (RecordKind::Case, uuid(id))).collect();
+            intake.object(Object {
+                object_id: uuid(&object[0]),
+                ancestors,
+                record: as_document(record, &message),
+            })?;
         }
         let results = || {
             message["results"].as_array().into_iter().flatten().map(|result| {
                 let successful = result[1] == json!(true);
-                (uuid(&result[0]), ImportResult { successful, ..ImportResult::default() })
+                let archive_reference = result[2].as_str().map(str::to_owned);
+                (uuid(&result[0]), ImportResult { successful, archive_reference, ..ImportResult::default() })
             })
         };
+        let whole = message["whole"]
+            .as_bool()
+            .map(|successful| ImportResult { successful, ..ImportResult::default() });
+        let appraisals = || message["appraisals"].as_array().into_iter().flatten().map(appraisal).collect();
+        let plan = || serde_json::from_value(message["plan"].clone()).unwrap_or_default();
         Ok(match message["toy"].as_str() {
             Some("0401") => Meaning::Records(ExchangeKind::Handover),
-            Some("0402") => {
-                Meaning::ImportResults(ImportResults { whole: None, objects: results().collect() })
+            Some("0503") => Meaning::Records(ExchangeKind::Disposition),
+            Some("0501") => Meaning::Offer,
+            Some("0201") => {
+                Meaning::Circulation(serde_json::from_value(message["route"].clone()).unwrap_or_default())
             }
-            Some("0403") => Meaning::Receipt,
+            Some("0301") => Meaning::FilePlan(plan()),
+            Some("0511") => Meaning::FilePlanToAppraise(plan()),
+            Some("0502" | "0513") => Meaning::Appraisals(appraisals()),
+            Some("0402" | "0506" | "0514") => {
+                Meaning::ImportResults(ImportResults { whole, objects: results().collect() })
+            }
+            Some("0403" | "0102" | "0202" | "0302" | "0504" | "0505" | "0507" | "0512" | "0515") => {
+                Meaning::Receipt
+            }
             _ => Meaning::CarryOn,
         })
     }
@@ -115,28 +139,102 @@ impl Standard for Toy {
         records: &mut dyn Records,
         out: &mut dyn Write,
     ) -> Result<Written, Failure> {
-        let (message_type, objects, results) = match &message.content {
-            OutgoingContent::Records(_) => {
-                let mut objects = vec![];
-                for id in records.roots() {
-                    let record = records.record(id)?;
-                    objects.push(json!([id, record.description().map(|d| d.title.clone())]));
-                }
-                ("0401", objects, vec![])
-            }
-            OutgoingContent::Receipt => ("0403", vec![], vec![]),
-            OutgoingContent::ImportResults(results) => {
-                let results = results.objects.iter().map(|(id, result)| json!([id, result.successful]));
-                ("0402", vec![], results.collect())
-            }
-            _ => return Err(Failure::permanent("toy.not-written", "no such message")),
+        let part = |part| {
+            let answered = message.answers.as_deref().and_then(meaning_of);
+            let kind = answered.map_or(ExchangeKind::Handover, |(kind, ..)| kind);
+            message_type(kind, part).unwrap_or_default()
         };
-        let json = json!({
-            "toy": message_type, "process": message.process_id, "receipt": message.wants_receipt,
-            "objects": objects, "results": results,
-        });
+        let mut json = json!({ "process": message.process_id, "receipt": message.wants_receipt });
+        let mut objects = vec![];
+        let named = match &message.content {
+            OutgoingContent::Records(kind) => {
+                write_objects(records, &mut objects)?;
+                if *kind == ExchangeKind::Disposition { "0503" } else { "0401" }
+            }
+            OutgoingContent::Offer => {
+                write_objects(records, &mut objects)?;
+                "0501"
+            }
+            OutgoingContent::Circulation(route) => {
+                write_objects(records, &mut objects)?;
+                json["route"] = json!(route);
+                "0201"
+            }
+            OutgoingContent::FilePlan(plan) => {
+                json["plan"] = json!(plan);
+                "0301"
+            }
+            OutgoingContent::FilePlanToAppraise(plan) => {
+                json["plan"] = json!(plan);
+                "0511"
+            }
+            OutgoingContent::Appraisals(all) => {
+                json["appraisals"] = all.iter().map(|(id, it)| json!([id, it.disposition])).collect();
+                part(Part::Appraisal)
+            }
+            OutgoingContent::ImportResults(results) => {
+                let results = results.objects.iter();
+                json["results"] =
+                    results.map(|(id, r)| json!([id, r.successful, r.archive_reference])).collect();
+                part(Part::Outcome)
+            }
+            OutgoingContent::Receipt => {
+                let answered = message.answers.as_deref().and_then(meaning_of);
+                part(answered.and_then(|(_, part, _)| part.receipt()).unwrap_or(Part::OpeningReceipt))
+            }
+        };
+        json["toy"] = json!(named);
+        json["objects"] = json!(objects);
         out.write_all(json.to_string().as_bytes()).map_err(|_| Failure::transient("toy.io", "unwritable"))?;
         let identity = identity(&json).ok_or_else(|| Failure::permanent("toy.internal", "not written"))?;
         Ok(Written { identity, file_name: format!("{}.json", message.process_id), report: Report::default() })
     }
+}
+
+/// Along a route go documents.
+fn as_document(record: Record, message: &Value) -> Record {
+    let Record::Case(case) = record else { return record };
+    if message["toy"] != "0201" {
+        return Record::Case(case);
+    }
+    Record::Document(Document {
+        meta: case.meta,
+        description: case.description,
+        parent: None,
+        kind: None,
+        dates: DocumentDates::default(),
+        versions: vec![],
+        status: RecordStatus::Open,
+    })
+}
+
+fn appraisal(value: &Value) -> (Id, Appraisal) {
+    let disposition = serde_json::from_value(value[1].clone()).unwrap_or_default();
+    (uuid(&value[0]), Appraisal { disposition, other: None })
+}
+
+fn write_objects(records: &mut dyn Records, objects: &mut Vec<Value>) -> Result<(), Failure> {
+    for id in records.roots() {
+        write_object(records, id, &mut vec![], objects)?;
+    }
+    Ok(())
+}
+
+fn write_object(
+    records: &mut dyn Records,
+    id: Id,
+    above: &mut Vec<Id>,
+    objects: &mut Vec<Value>,
+) -> Result<(), Failure> {
+    let record = records.record(id)?;
+    let description = record.description();
+    let came_with = description.and_then(|d| d.reference("xdomea")).and_then(|id| id.parse().ok());
+    let uuid: Id = came_with.unwrap_or(id);
+    above.push(uuid);
+    for (_, child) in records.children(id)? {
+        write_object(records, child, above, objects)?;
+    }
+    above.pop();
+    objects.push(json!([uuid, description.map(|d| d.title.clone()), above]));
+    Ok(())
 }

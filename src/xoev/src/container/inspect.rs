@@ -9,7 +9,7 @@ use rawzip::extra_fields::{ExtraFieldId, ExtraFields};
 use rawzip::{CompressionMethod, ErrorKind, ReaderAt, ZipArchive, ZipFileHeaderRecord, ZipLocator};
 
 use super::names::{decode, fault, folded, shown};
-use super::{Entry, Limits};
+use super::{Entry, Limits, descriptor, ending};
 
 /// The end of the directory with a comment of the largest size, and its ZIP64 parts.
 const SEARCHED_BYTES: u64 = 70_000;
@@ -39,10 +39,12 @@ struct Directory {
 }
 
 /// Where an entry lies: from its local header to the end of its data.
+#[derive(Default)]
 struct Extent {
     start: u64,
     end: u64,
-    has_descriptor: bool,
+    /// If it has a data descriptor, which lengths that can have by what stands behind the data.
+    descriptor: Option<descriptor::Lengths>,
 }
 
 /// Findings with a memory of whether any of them forbids to use the container.
@@ -84,6 +86,10 @@ pub(super) fn inspect(
     }
     if archive.end_offset() < length {
         findings.refuse("container.extra-data", None);
+    }
+    if let Some(rule) = ending::fault(archive.get_ref(), archive.eocd_offset(), archive.directory_offset())? {
+        findings.refuse(rule, None);
+        return Ok(None);
     }
     let Directory { mut entries, mut extents } =
         match read_directory(&archive, limits, length, &mut buffer, &mut findings) {
@@ -207,10 +213,15 @@ fn read_record(
     }
 
     let start = record.local_header_offset();
-    let extent = Extent { start, end, has_descriptor: flags.has_data_descriptor() };
     let deflated = method == CompressionMethod::DEFLATE;
     let entry = Entry { name: name.into(), data_start, compressed, size, crc: record.crc32(), deflated };
-    Ok((entry, extent))
+    let descriptor = match flags.has_data_descriptor() {
+        true => {
+            Some(descriptor::lengths(&ending::read(archive.get_ref(), end, descriptor::MOST_BYTES)?, &entry))
+        }
+        false => None,
+    };
+    Ok((entry, Extent { start, end, descriptor }))
 }
 
 /// Whether extra fields hold a name that some programs take instead of the header's (APPNOTE 4.6.9).
@@ -248,22 +259,24 @@ fn is_special(record: &ZipFileHeaderRecord<'_>) -> bool {
 /// lies between them or in two of them at once, another program might take for something else.
 fn check_extents(extents: &mut [Extent], directory: u64, findings: &mut Findings<'_>) {
     extents.sort_unstable_by_key(|extent| extent.start);
-    let starts = extents.iter().map(|extent| extent.start).chain([directory]);
-    let ends = std::iter::once((0, false)).chain(extents.iter().map(|e| (e.end, e.has_descriptor)));
-    let (mut overlaps, mut gaps) = (false, false);
-    for ((end, has_descriptor), start) in ends.zip(starts) {
-        match start.checked_sub(end) {
-            None => overlaps = true,
-            // A data descriptor has 32 or 64 bit numbers, with or without its signature.
-            Some(12 | 16 | 20 | 24) if has_descriptor => {}
-            Some(gap) => gaps |= gap != 0 || has_descriptor,
+    let (first, last) = (Extent::default(), Extent { start: directory, ..Extent::default() });
+    let (mut overlaps, mut gaps, mut lies) = (false, false, false);
+    let mut before = &first;
+    for extent in extents.iter().chain([&last]) {
+        match (extent.start.checked_sub(before.end), before.descriptor) {
+            (None, _) => overlaps = true,
+            (Some(gap), Some(lengths)) if lengths.has(gap) => {}
+            (Some(gap), Some(_)) if descriptor::Lengths::ALL.has(gap) => lies = true,
+            (Some(gap), descriptor) => gaps |= gap != 0 || descriptor.is_some(),
         }
+        before = extent;
     }
-    if overlaps {
-        findings.refuse("container.overlap", None);
-    }
-    if gaps {
-        findings.refuse("container.extra-data", None);
+    for (is_so, rule) in
+        [(overlaps, "container.overlap"), (gaps, "container.extra-data"), (lies, "container.header-mismatch")]
+    {
+        if is_so {
+            findings.refuse(rule, None);
+        }
     }
 }
 

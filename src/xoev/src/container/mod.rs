@@ -3,8 +3,11 @@
 //!
 //! Everything that a container declares is checked before a byte of it is inflated. What two ZIP
 //! programs could understand differently is refused: bytes before, between or behind the entries,
-//! local headers that contradict the central directory, names that occur twice.
+//! local headers and data descriptors that contradict the central directory, ends that lead to different
+//! directories, names that occur twice.
 
+mod descriptor;
+mod ending;
 mod inspect;
 mod names;
 mod reader;

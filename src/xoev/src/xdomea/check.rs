@@ -1,7 +1,6 @@
 //! Checks a message: its container, its schema, its code lists and the standard's rules, in one pass
 //! over the XML and one over the files. Every finding comes at once.
 
-use std::io::{self, Read};
 use std::sync::Arc;
 
 use model::standard::{Identity, Source};
@@ -9,17 +8,20 @@ use model::{Failure, Finding, Report, Severity};
 use schemas::{Schemas, Validator};
 
 use super::Options;
-use super::formats::{HEAD_BYTES, contradicts};
+use super::files::{Claims, check_files};
 use super::identify::{Head, by_root, read_head};
-use super::messages::{FileName, is_xdomea};
-use super::rules::{Named, Rules, Setting};
+use super::messages::{FileName, Version, is_xdomea};
+use super::rules::{Outcome, Rules, Setting};
 use crate::Error;
-use crate::container::{Container, shown};
+use crate::container::shown;
 use crate::findings::{of_schema, unreadable};
 use crate::head::{Place, Root, read_root};
 
 /// Messages that carry the files they name. Offer lists (0501) name files that come later.
 const CARRYING: [&str; 7] = ["0101", "0201", "0401", "0503", "0701", "0712", "0722"];
+
+/// Messages that a receiving archive files by the key of their sender.
+const TO_ARCHIVE: [&str; 3] = ["0501", "0503", "0505"];
 
 /// Identifies and checks a message or container.
 pub(crate) fn check(
@@ -46,7 +48,8 @@ pub(crate) fn check(
     let supported = check_support(&head, report);
     check_names(&head, file_name, &place, report);
     if supported {
-        check_content(schemas, options, &place, source, &root, &head, report)?;
+        let setting = setting(options, &head);
+        check_content(schemas, setting, (&head, file_name), &place, source, &root, report)?;
     }
     Ok(Some(head.identity))
 }
@@ -81,57 +84,114 @@ fn check_support(head: &Head, report: &mut Report) -> bool {
 /// The header against the root element and the names of the files.
 fn check_names(head: &Head, file_name: Option<&str>, place: &Place, report: &mut Report) {
     let code = head.message.map_or("", |message| message.code);
-    // What is only carried on is for its receiver to judge.
-    let severity = if head.is_translated() { Severity::Error } else { Severity::Warning };
+    let severity = severity(head);
+    // The root element says what is read; real senders leave the code of another message in the header.
     if !code.is_empty() && !head.code.is_empty() && head.code != code {
-        report.add(Finding::new("xdomea.type-mismatch", severity));
+        report.add(Finding::warning("xdomea.type-mismatch"));
     }
     if head.is_translated() && head.identity.process_id.is_none() {
         report.add(Finding::error("xdomea.process-id"));
     }
-    for name in file_name.into_iter().chain(place.entry_name()) {
-        let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-        let Some(parsed) = FileName::parse(name) else {
+    let is_keyed = head.identity.sender.as_ref().is_some_and(|sender| sender.authority.is_some());
+    if TO_ARCHIVE.contains(&code) && !is_keyed {
+        report.add(Finding::warning("xdomea.sender-key"));
+    }
+    for name in names(file_name, place) {
+        check_name(name, head, code, severity, report);
+    }
+    if let (Some(outer), Some(inner)) = (file_name, place.entry_name())
+        && stem(outer) != stem(inner)
+    {
+        report.add(Finding::warning("xdomea.stem-mismatch").in_file(shown(inner)));
+    }
+}
+
+/// How bad it is what only the receiver of a message would care for.
+fn severity(head: &Head) -> Severity {
+    if head.is_translated() { Severity::Error } else { Severity::Warning }
+}
+
+/// Names of the container and the message in it, without folders.
+fn names<'a>(file_name: Option<&'a str>, place: &'a Place) -> impl Iterator<Item = &'a str> {
+    let names = file_name.into_iter().chain(place.entry_name());
+    names.map(|name| name.rsplit(['/', '\\']).next().unwrap_or_default())
+}
+
+/// A name without folders and ending.
+fn stem(name: &str) -> &str {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+fn check_name(name: &str, head: &Head, code: &str, severity: Severity, report: &mut Report) {
+    let Some(parsed) = FileName::parse(name) else {
+        report.add(Finding::warning("xdomea.file-name").in_file(shown(name)));
+        return;
+    };
+    if !code.is_empty() && parsed.code != code {
+        report.add(Finding::new("xdomea.type-mismatch", severity).in_file(shown(name)));
+    }
+    let is_4 = head.version == Some(Version::V4_0_0);
+    match parsed.process.parse::<model::Id>() {
+        Err(_) => report.add(Finding::warning("xdomea.file-name").in_file(shown(name))),
+        Ok(id) if head.identity.process_id.is_some_and(|known| known != id) => {
+            report.add(Finding::new("xdomea.process-id", severity).in_file(shown(name)));
+        }
+        // Each version has a form of its own.
+        Ok(_) if is_4 != parsed.number.is_some() => {
             report.add(Finding::warning("xdomea.file-name").in_file(shown(name)));
-            continue;
-        };
-        if !code.is_empty() && parsed.code != code {
-            report.add(Finding::new("xdomea.type-mismatch", severity).in_file(shown(name)));
         }
-        match parsed.process.parse::<model::Id>() {
-            Err(_) => report.add(Finding::warning("xdomea.file-name").in_file(shown(name))),
-            Ok(id) if head.identity.process_id.is_some_and(|known| known != id) => {
-                report.add(Finding::new("xdomea.process-id", severity).in_file(shown(name)));
-            }
-            Ok(_) => {}
+        Ok(_) => {}
+    }
+}
+
+/// The number in the names of the files against that of the message.
+fn check_number(
+    number: Option<u64>,
+    severity: Severity,
+    file_name: Option<&str>,
+    place: &Place,
+    report: &mut Report,
+) {
+    for name in names(file_name, place) {
+        let named = FileName::parse(name).and_then(|parsed| parsed.number);
+        if named.zip(number).is_some_and(|(named, number)| named != number) {
+            report.add(Finding::new("xdomea.sequence-name", severity).in_file(shown(name)));
         }
+    }
+}
+
+fn setting(options: &Options, head: &Head) -> Setting {
+    let code = head.message.map_or("", |message| message.code);
+    Setting {
+        depth: options.depth,
+        allow_restricted: options.allow_restricted,
+        code,
+        carries_files: CARRYING.contains(&code),
+        is_translated: head.is_translated(),
+        is_4: head.version == Some(Version::V4_0_0),
+        has_any_text: head.version >= Some(Version::V3_0_0),
+        process: head.identity.process_id.map(|id| id.as_u128()),
     }
 }
 
 fn check_content(
     schemas: &Arc<Schemas>,
-    options: &Options,
+    setting: Setting,
+    named: (&Head, Option<&str>),
     place: &Place,
     source: &mut dyn Source,
     root: &Root,
-    head: &Head,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    let code = head.message.map_or("", |message| message.code);
-    let setting = Setting {
-        depth: options.depth,
-        allow_restricted: options.allow_restricted,
-        carries_files: CARRYING.contains(&code),
-        is_translated: head.is_translated(),
-    };
+    let (head, file_name) = named;
     let lists = schemas.code_lists();
     let mut rules = Rules::new(setting, &lists, place.container());
     let mut reader = place.reader(source).map_err(Error::from)?;
     match schemas.find(&root.namespace, &root.local) {
         Ok(Some(schema)) => reader.observe(Box::new(Validator::new(schema))),
         Ok(None) => {
-            let must = head.message.is_some_and(|message| message.is_translated());
-            let severity = if must { Severity::Error } else { Severity::Warning };
+            let severity = severity(head);
             report.add(Finding::new("schema.absent", severity).with("name", &root.local));
         }
         Err(error) => report.add(Finding::error(error.code())),
@@ -142,14 +202,15 @@ fn check_content(
     drop(reader);
     let end = end.err().map(unreadable).transpose()?;
     let is_whole = end.is_none();
-    let absent_files = rules.absent_files;
-    let entries = std::mem::take(&mut rules.entries);
-    add_by_line(rules.report, by_schema, end, report);
+    let Outcome { report: by_rules, entries, absent_files, number } = rules.outcome();
+    add_by_line(by_rules, by_schema, end, report);
+    check_number(number, severity(head), file_name, place, report);
     if setting.carries_files && absent_files > 0 {
         report.add(Finding::error("xdomea.no-container"));
     }
     if let Place::In(container, message) = place {
-        check_files(container, *message, source, &entries, is_whole, report)?;
+        let claims = Claims { named: &entries, code: setting.code, is_whole };
+        check_files(container, *message, source, &claims, report)?;
     }
     Ok(())
 }
@@ -162,53 +223,4 @@ fn add_by_line(rules: Report, by_schema: schemas::Report, end: Option<Finding>, 
     let mut all: Vec<Finding> = rules.findings.into_iter().chain(converted).collect();
     all.sort_by_key(|finding| finding.line);
     all.into_iter().chain(end).for_each(|finding| report.add(finding));
-}
-
-/// Reads every file once: whether it is whole, and whether it begins like what the message says it is.
-fn check_files(
-    container: &Container,
-    message: usize,
-    source: &mut dyn Source,
-    named: &[Named],
-    is_whole: bool,
-    report: &mut Report,
-) -> Result<(), Failure> {
-    let mut buffer = vec![0; 64 * 1024];
-    for (index, entry) in container.entries().iter().enumerate().filter(|(index, _)| *index != message) {
-        let name = shown(entry.name());
-        let mut content = container.read(source, index).map_err(Error::from)?;
-        let head = match verify(&mut content, &mut buffer) {
-            Ok(head) => head,
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                report.add(Finding::error("container.checksum").in_file(name));
-                continue;
-            }
-            Err(error) => return Err(Error::Io(error).into()),
-        };
-        let Named { named, claim } = named[index];
-        // What stands behind a fault of the XML may have named it.
-        if !named && is_whole {
-            report.add(Finding::warning("xdomea.file-extra").in_file(&name));
-        }
-        let claim = claim.as_ref().and_then(|code| std::str::from_utf8(code).ok());
-        if claim.is_some_and(|code| entry.size() > 0 && contradicts(code, &head)) {
-            report.add(Finding::warning("xdomea.format-contradicted").in_file(name));
-        }
-    }
-    Ok(())
-}
-
-/// Reads to the end and returns the first bytes.
-fn verify(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<Vec<u8>> {
-    let mut head = Vec::new();
-    loop {
-        let count = match content.read(buffer) {
-            Ok(0) => return Ok(head),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let missing = HEAD_BYTES.saturating_sub(head.len()).min(count);
-        head.extend_from_slice(&buffer[..missing]);
-    }
 }

@@ -57,21 +57,24 @@ pub(crate) fn make_document(document: &Document) -> Vec<Node> {
 }
 
 fn read_version(node: &Node, payload: &mut dyn FnMut(&str) -> Option<PayloadRef>) -> Version {
-    let files = node.children("Format").map(|format| {
-        let mut file = read_format(format);
-        file.content = payload(&file.name);
-        let kept = prune(format.nodes.clone(), &make_format(&file).nodes);
-        let mut names = Vec::new();
-        kept.iter().for_each(|node| node.file_names(&mut names));
-        names.retain(|name| *name != file.name);
-        let files = names.into_iter().filter_map(|name| Some((name.to_owned(), payload(name)?))).collect();
-        let extension = FileExtension { kept, files };
-        if !extension.kept.is_empty() {
-            file.extensions = super::extension(&extension);
-        }
-        file
-    });
+    let files = node.children("Format").map(|format| read_file(format, payload));
     Version { number: node.text_of("Nummer").unwrap_or_default().to_owned(), files: files.collect() }
+}
+
+/// Reads a file (FormatType). `payload` gives the bytes behind a file's name.
+pub(crate) fn read_file(format: &Node, payload: &mut dyn FnMut(&str) -> Option<PayloadRef>) -> File {
+    let mut file = read_format(format);
+    file.content = payload(&file.name);
+    let kept = prune(format.nodes.clone(), &make_format(&file).nodes);
+    let mut names = Vec::new();
+    kept.iter().for_each(|node| node.file_names(&mut names));
+    names.retain(|name| *name != file.name);
+    let files = names.into_iter().filter_map(|name| Some((name.to_owned(), payload(name)?))).collect();
+    let extension = FileExtension { kept, files };
+    if !extension.kept.is_empty() {
+        file.extensions = super::extension(&extension);
+    }
+    file
 }
 
 fn read_format(format: &Node) -> File {
@@ -111,33 +114,33 @@ fn make_format(file: &File) -> Node {
     group("Format", nodes)
 }
 
-/// Writes a version. `place` takes each file with its name in the container and gives the name back
-/// under which it goes; `exactly` says that the name must stay as it is.
-pub(crate) fn make_version(
-    version: &Version,
-    place: &mut dyn FnMut(&str, &PayloadRef, bool) -> Result<String, Error>,
-) -> Result<Node, Error> {
+/// Takes a file with its name in the container, and gives the name back under which it goes. The last argument says that
+/// the name must stay as it is. There may be no bytes where files come later.
+pub(crate) type Place<'a> = dyn FnMut(&str, Option<&PayloadRef>, bool) -> Result<String, Error> + 'a;
+
+/// Writes a version.
+pub(crate) fn make_version(version: &Version, place: &mut Place<'_>) -> Result<Node, Error> {
     let mut nodes = vec![leaf("Nummer", &version.number)];
     for file in &version.files {
-        nodes.push(placed_format(file, place)?);
+        nodes.push(make_file(file, place)?);
     }
     Ok(group("Version", nodes))
 }
 
-fn placed_format(
-    file: &File,
-    place: &mut dyn FnMut(&str, &PayloadRef, bool) -> Result<String, Error>,
-) -> Result<Node, Error> {
+/// Writes a file (FormatType).
+pub(crate) fn make_file(file: &File, place: &mut Place<'_>) -> Result<Node, Error> {
     let extension: FileExtension = super::extended(&file.extensions)?;
     for (name, payload) in &extension.files {
-        place(name, payload, true)?;
+        place(name, Some(payload), true)?;
     }
-    let content = file.content.as_ref().ok_or(Error::NoContent)?;
     let mut file = file.clone();
     if file.media_type.is_none() && extension.kept.is_empty() {
         file.media_type = media_type_by_name(&file.name).map(str::to_owned);
     }
-    let name = place(&legal_name(&file, content), content, false)?;
+    let name = match &file.content {
+        Some(content) => place(&legal_name(&file, content), Some(content), false)?,
+        None => place(&file.name, None, true)?,
+    };
     if name != file.name {
         let old_name = std::mem::replace(&mut file.name, name);
         file.original_name.get_or_insert(old_name);
@@ -154,10 +157,15 @@ fn placed_format(
     Ok(group("Format", nodes))
 }
 
+/// Whether the schema's pattern and every file system accept a name.
+pub(crate) fn is_legal(name: &str) -> bool {
+    leading_uuid(name).is_some() && container::is_harmless(name)
+}
+
 /// A name that the schema's pattern and every file system accept: the file's own if it does, else
 /// `<UUID>_<text>.<ending>`, with the UUID of the bytes.
 fn legal_name(file: &File, content: &PayloadRef) -> String {
-    if leading_uuid(&file.name).is_some() && container::is_harmless(&file.name) {
+    if is_legal(&file.name) {
         return file.name.clone();
     }
     let shown = file.original_name.as_deref().unwrap_or(&file.name);
@@ -174,6 +182,15 @@ fn legal_name(file: &File, content: &PayloadRef) -> String {
         Some(ending) => format!("{}_{stem}.{ending}", content.id),
         None => format!("{}_{stem}", content.id),
     }
+}
+
+/// A legal name with the underscore and the ending that 2.x demands.
+pub(crate) fn full_name(name: &str) -> String {
+    let uuid = leading_uuid(name).unwrap_or_default();
+    let rest = name[uuid.len()..].trim_start_matches('_');
+    let stem = if rest.is_empty() || rest.starts_with('.') { "Datei" } else { "" };
+    let ending = if rest.contains('.') { "" } else { ".bin" };
+    format!("{uuid}_{stem}{rest}{ending}")
 }
 
 #[cfg(test)]
@@ -204,6 +221,16 @@ mod tests {
     }
 
     #[test]
+    fn names_get_what_2_x_demands() {
+        let id = content().id;
+        for (rest, expected) in
+            [("", "_Datei.bin"), (".txt", "_Datei.txt"), ("-x", "_-x.bin"), ("_a", "_a.bin"), ("a.b", "_a.b")]
+        {
+            assert_eq!(full_name(&format!("{id}{rest}")), format!("{id}{expected}"));
+        }
+    }
+
+    #[test]
     fn a_renamed_file_keeps_its_name_as_the_original_one() {
         let file = File { name: "plan.dwg".into(), content: Some(content()), ..File::default() };
         let version = Version { number: "1".into(), files: vec![file] };
@@ -218,7 +245,9 @@ mod tests {
     fn a_version_without_bytes_is_not_written() {
         let version = Version { number: "1".into(), files: vec![File::default()] };
         assert!(matches!(
-            make_version(&version, &mut |name, _, _| Ok(name.to_owned())),
+            make_version(&version, &mut |name, payload, _| payload
+                .map(|_| name.to_owned())
+                .ok_or(Error::NoContent)),
             Err(Error::NoContent)
         ));
     }

@@ -1,4 +1,6 @@
-//! File formats: the code list Dateiformat 1.0, endings, media types, and how a file of each begins.
+//! File formats: the code list Dateiformat 1.0, endings and media types.
+
+use super::signatures::{contradicts_ending, contradicts_type};
 
 /// Code for formats that the list does not have.
 pub(crate) const OTHER: &str = "100";
@@ -82,27 +84,13 @@ pub(crate) fn media_type_by_name(name: &str) -> Option<&'static str> {
 /// Bytes at the beginning of a file that [`contradicts`] looks at.
 pub(crate) const HEAD_BYTES: usize = 1_024;
 
-/// Whether a file that begins with `head` cannot be of the format. Formats without a sign of their own
-/// are never contradicted.
-pub(crate) fn contradicts(code: &str, head: &[u8]) -> bool {
-    let begins = |signs: &[&[u8]]| signs.iter().any(|sign| head.starts_with(sign));
-    let is = match media_type(code).unwrap_or_default() {
-        // Acrobat accepts the sign anywhere in the first kilobyte, and so does the field.
-        "application/pdf" => head.windows(5).any(|window| window == b"%PDF-"),
-        "image/tiff" => begins(&[b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"]),
-        "image/png" => begins(&[b"\x89PNG\r\n\x1a\n"]),
-        "image/jpeg" => begins(&[b"\xff\xd8\xff"]),
-        "application/xml" => {
-            let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-            let is_utf16 = begins(&[b"\xff\xfe", b"\xfe\xff"]);
-            is_utf16 || text.trim_ascii_start().starts_with(b"<")
-        }
-        office if office.contains("openxmlformats") || office.contains("opendocument") => {
-            begins(&[b"PK\x03\x04"])
-        }
-        _ => true,
-    };
-    !is
+/// Whether a file of this name that begins with `head` cannot be of the format. Of formats that the list does
+/// not have, the name's ending is the claim.
+pub(crate) fn contradicts(code: &str, name: &str, head: &[u8]) -> bool {
+    match media_type(code) {
+        Some(media_type) => contradicts_type(media_type, head),
+        None => contradicts_ending(name, head),
+    }
 }
 
 #[cfg(test)]
@@ -123,11 +111,64 @@ mod tests {
 
     #[test]
     fn a_claim_is_compared_with_the_first_bytes() {
-        assert!(!contradicts("044", b"junk %PDF-1.7"));
-        assert!(contradicts("018", b"PK\x03\x04"));
-        assert!(contradicts("024", b"\x89PNG\r\n\x1a\n"));
-        assert!(!contradicts("035", b"PK\x03\x04"));
-        assert!(!contradicts("030", b"\xef\xbb\xbf  <a/>"));
-        assert!(!contradicts("045", b"anything"));
+        let compound: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+        let zip: &[u8] = b"PK\x03\x04";
+        let odt = [zip, &[0; 26], b"mimetypeapplication/vnd.oasis.opendocument.text"].concat();
+        let other = [zip, &[0; 26], b"mimetypeapplication/epub+zip"].concat();
+        let fitting: [(&str, &str, &[u8]); 27] = [
+            ("044", "a", b"junk %PDF-1.7"),
+            ("018", "a", b"%PDF-1.4"),
+            ("024", "a", b"II*\0"),
+            ("019", "a", b"\x89PNG\r\n\x1a\n"),
+            ("011", "a", b"\xff\xd8\xff\xe0"),
+            ("001", "a", b"BM"),
+            ("022", "a", b"{\\rtf1"),
+            ("021", "a", b"%!PS-Adobe-3.0"),
+            ("012", "a", compound),
+            ("003", "a", compound),
+            ("028", "a", compound),
+            ("020", "a", compound),
+            ("035", "a", zip),
+            ("036", "a", zip),
+            ("015", "a", zip),
+            ("015", "a", &odt),
+            ("030", "a", b"\xef\xbb\xbf  <a/>"),
+            ("030", "a", b"\xff\xfe<\0"),
+            ("008", "a", b"<!doctype html>"),
+            ("045", "a", b"anything"),
+            ("045", "a", b"\xff\xfea\0"),
+            ("100", "film.mp4", b"\0\0\0\x20ftypisom"),
+            ("100", "a.ZIP", zip),
+            ("100", "a.unknown", b"anything"),
+            ("100", "a", b"anything"),
+            ("025", "a.wps", b"anything"),
+            ("999", "a.png", b"anything"),
+        ];
+        for (code, name, head) in fitting {
+            assert!(!contradicts(code, name, head), "{code} {name} {head:?}");
+        }
+        let contradicted: [(&str, &str, &[u8]); 18] = [
+            ("018", "a", zip),
+            ("024", "a", b"\x89PNG\r\n\x1a\n"),
+            ("019", "a", b"GIF89a"),
+            ("009", "a", b"BM"),
+            ("001", "a", b"MB"),
+            ("022", "a", compound),
+            ("021", "a", b"%PDF-1.7"),
+            ("012", "a", b"From: a@example.org"),
+            ("003", "a", b"PK\x03\x04"),
+            ("028", "a", b"PK\x03\x04"),
+            ("035", "a", compound),
+            ("035", "a", &odt),
+            ("015", "a", &other),
+            ("030", "a", b"{}"),
+            ("008", "a", b"%PDF-1.7"),
+            ("045", "a", b"PK\x03\x04\0\0"),
+            ("100", "film.mp4", b"RIFF"),
+            ("100", "a.zip", b"%PDF-1.7"),
+        ];
+        for (code, name, head) in contradicted {
+            assert!(contradicts(code, name, head), "{code} {name} {head:?}");
+        }
     }
 }

@@ -4,18 +4,18 @@
 use model::standard::{Endpoint, Identity};
 use xml::Event;
 
-use super::header::read_header;
+use super::header::{Header, read_header};
 use super::messages::{MessageType, Version};
 use super::node::{Budget, Node};
-use super::text::truth;
+use super::{funnel, head_4};
 use crate::Error;
 use crate::container::shown;
 use crate::head::{Root, XmlReader};
 
 /// Bytes that a header may have.
 const HEADER_BYTES: usize = 1 << 20;
-/// Elements between nachrichtenkopf and what says whether a receipt is asked for.
-const RECEIPT_SEARCH: usize = 40;
+/// Elements that the head of 4.0 may have.
+const HEAD_ELEMENTS: usize = 40;
 
 /// What the head of a message says.
 pub(crate) struct Head {
@@ -29,8 +29,8 @@ pub(crate) struct Head {
 impl Head {
     /// Whether the message is read into the case model.
     pub(crate) fn is_translated(&self) -> bool {
-        self.version.is_some_and(Version::is_translated)
-            && self.message.is_some_and(MessageType::is_translated)
+        let (Some(version), Some(message)) = (self.version, self.message) else { return false };
+        version.is_translated() && message.is_translated_in(version)
     }
 }
 
@@ -59,25 +59,53 @@ pub(crate) fn read_head(reader: &mut XmlReader<'_>, root: &Root) -> Result<Head,
     let mut budget = Budget(HEADER_BYTES);
     let Some(first) = next_element(reader, root, &mut budget)? else { return Ok(head) };
     if first.is("Kopf") {
-        let header = read_header(&first);
-        head.code = header.code;
-        head.identity.process_id = Some(header.process_id).filter(|id| !id.is_nil());
-        head.identity.sender = first.child("Absender").map(|_| header.sender);
-        head.identity.recipient = first.child("Empfaenger").map(|_| header.recipient);
-        head.identity.wants_receipt = header.wants_receipt;
+        let version = head.version.unwrap_or(Version::V3_1_0);
+        let kopf = funnel::raise(version, first)?;
+        let parties = (kopf.child("Absender").is_some(), kopf.child("Empfaenger").is_some());
+        take_header(&mut head, read_header(&kopf), parties);
     } else if first.is("nachrichtenkopf") {
-        read_kopf_4(&mut head, &first);
-        for _ in 0..RECEIPT_SEARCH {
-            let Some(node) = next_element(reader, root, &mut budget)? else { break };
-            if node.is("Empfangsbestaetigung") {
-                head.identity.wants_receipt = truth(&node.text).unwrap_or_default();
-            }
-            if !["Importbestaetigung", "RueckmeldungArchivkennung", "WeitererLeser"].contains(&node.local()) {
-                break;
-            }
-        }
+        let (sender, recipient) =
+            (first.child("autor").map(read_endpoint_4), first.child("leser").map(read_endpoint_4));
+        let parts = head_parts(reader, root, first, &mut budget)?;
+        let kopf = head_4::raise(&Vec::new(), parts)?;
+        take_header(&mut head, read_header(&kopf), (false, false));
+        head.identity.sender = sender;
+        head.identity.recipient = recipient;
     }
     Ok(head)
+}
+
+/// The elements of a head of 4.0, as far as they come.
+fn head_parts(
+    reader: &mut XmlReader<'_>,
+    root: &Root,
+    first: Node,
+    budget: &mut Budget,
+) -> Result<Vec<Node>, Error> {
+    let mut parts = vec![first];
+    while parts.len() < HEAD_ELEMENTS && !parts.last().is_some_and(|node| head_4::is_last(node.local())) {
+        // What is wrong here is found by the pass over the whole.
+        match next_element(reader, root, budget) {
+            Ok(Some(node)) if head_4::is_part(node.local()) => parts.push(node),
+            _ => break,
+        }
+    }
+    Ok(parts)
+}
+
+/// What a header says of a message. `parties` says which of sender and recipient it names.
+fn take_header(head: &mut Head, header: Header, parties: (bool, bool)) {
+    let identity = &mut head.identity;
+    identity.wants_receipt = header.wants_receipt();
+    head.code = header.code;
+    identity.process_id = Some(header.process_id).filter(|id| !id.is_nil());
+    identity.created_at = header.created_at;
+    identity.message_id = header.message_id;
+    identity.sequence = header.sequence;
+    identity.answers = header.answers;
+    identity.wants_archive_references = header.wants_archive_references;
+    identity.sender = parties.0.then_some(header.sender);
+    identity.recipient = parties.1.then_some(header.recipient);
 }
 
 fn next_element(reader: &mut XmlReader<'_>, root: &Root, budget: &mut Budget) -> Result<Option<Node>, Error> {
@@ -88,16 +116,6 @@ fn next_element(reader: &mut XmlReader<'_>, root: &Root, budget: &mut Budget) ->
             Event::End | Event::Eof => return Ok(None),
         }
     }
-}
-
-fn read_kopf_4(head: &mut Head, kopf: &Node) {
-    let identification = kopf.child("identifikation.nachricht");
-    let types = identification.iter().flat_map(|node| &node.nodes);
-    let code = types.filter(|node| node.local() == "nachrichtentyp").find_map(Node::code);
-    head.code = code.unwrap_or_default().to_owned();
-    head.identity.process_id = kopf.text_of("ProzessID").and_then(|text| text.trim().parse().ok());
-    head.identity.sender = kopf.child("autor").map(read_endpoint_4);
-    head.identity.recipient = kopf.child("leser").map(read_endpoint_4);
 }
 
 fn read_endpoint_4(node: &Node) -> Endpoint {

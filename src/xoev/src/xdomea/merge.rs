@@ -13,7 +13,7 @@ use super::node::Node;
 use super::order::order_of;
 
 /// Elements that can occur several times where the model knows them.
-const LISTS: [&str; 12] = [
+const LISTS: [&str; 17] = [
     "Kontakt",
     "Absender",
     "Empfaenger",
@@ -25,7 +25,12 @@ const LISTS: [&str; 12] = [
     "Version",
     "Format",
     "AbgegebenesObjekt",
+    "AusgesondertesSGO",
+    "BewertetesObjekt",
+    "BewerteteAktenplaneinheit",
     "Fehlermeldung",
+    "Beteiligungsschritt",
+    "VerweisAktenplaneinheit",
 ];
 
 /// Elements whose children belong together: a choice, or a code and its name.

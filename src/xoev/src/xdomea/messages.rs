@@ -67,7 +67,7 @@ impl Version {
 
     /// Whether its messages are read into the case model and written from it.
     pub fn is_translated(self) -> bool {
-        matches!(self, Version::V3_0_0 | Version::V3_1_0)
+        self != Version::V2_2_0
     }
 }
 
@@ -95,10 +95,9 @@ impl MessageType {
         TYPES.iter().find(|m| m.code == code && m.name == name && in_version(m)).copied()
     }
 
-    /// The type with this code as 3.0 and 3.1 name it.
-    pub fn by_code(code: &str) -> Option<MessageType> {
-        let in_version =
-            |m: &&MessageType| m.versions.0 <= Version::V3_1_0 && Version::V3_1_0 <= m.versions.1;
+    /// The type with this code in a version.
+    pub fn by_code(code: &str, version: Version) -> Option<MessageType> {
+        let in_version = |m: &&MessageType| m.versions.0 <= version && version <= m.versions.1;
         TYPES.iter().find(|m| m.code == code && in_version(m)).copied()
     }
 
@@ -107,19 +106,40 @@ impl MessageType {
         format!("{}.{}", self.name, self.code)
     }
 
-    /// Whether it is read into the case model and written from it.
-    pub fn is_translated(self) -> bool {
-        matches!(self.code, "0101" | "0102" | "0401" | "0402" | "0403")
-    }
-
-    /// The type of the receipt, if this type has one.
-    pub fn receipt(self) -> Option<&'static str> {
-        match self.code {
-            "0101" => Some("0102"),
-            "0401" => Some("0403"),
-            _ => None,
+    /// Whether it is read into the case model and written from it in a version. 0203 says nothing that the model knows, 0511 of
+    /// 3.0.0 has no names in its units, and of 4.0.0 only the schemas of the disposition are public.
+    pub fn is_translated_in(self, version: Version) -> bool {
+        let is_known = matches!(&self.code[..2], "01" | "02" | "03" | "04" | "05") && self.code != "0203";
+        match version {
+            Version::V3_0_0 => is_known && self.code != "0511",
+            Version::V4_0_0 => is_known && self.code.starts_with("05"),
+            _ => is_known,
         }
     }
+
+    /// The type of the receipt, if this type has one in a version.
+    pub fn receipt(self, version: Version) -> Option<MessageType> {
+        let (_, receipt) = RECEIPTS.iter().find(|(code, _)| *code == self.code)?;
+        MessageType::by_code(receipt, version)
+    }
+}
+
+/// Types and the types of their receipts.
+const RECEIPTS: [(&str, &str); 9] = [
+    ("0101", "0102"),
+    ("0201", "0202"),
+    ("0301", "0302"),
+    ("0401", "0403"),
+    ("0501", "0504"),
+    ("0502", "0505"),
+    ("0503", "0507"),
+    ("0511", "0512"),
+    ("0513", "0515"),
+];
+
+/// The type that the receipt of this type acknowledges.
+pub fn acknowledged_by(receipt: &str) -> Option<&'static str> {
+    RECEIPTS.iter().find(|(_, code)| *code == receipt).map(|(code, _)| *code)
 }
 
 const fn all(code: &'static str, name: &'static str) -> MessageType {
@@ -211,6 +231,8 @@ pub struct FileName<'a> {
     pub process: &'a str,
     /// Code of the message type.
     pub code: &'a str,
+    /// The number among the messages of its type, where the name has one.
+    pub number: Option<u64>,
 }
 
 impl<'a> FileName<'a> {
@@ -221,19 +243,24 @@ impl<'a> FileName<'a> {
             return None;
         }
         let (process, rest) = stem.split_once('_')?;
-        let code = match rest.split_once('_') {
-            Some((code, number)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => code,
+        let (code, number) = match rest.split_once('_') {
+            Some((code, number)) if number.bytes().all(|b| b.is_ascii_digit()) => {
+                (code, Some(number.parse().ok()?))
+            }
             Some(_) => return None,
-            None => rest.rsplit('.').next()?,
+            None => (rest.rsplit('.').next()?, None),
         };
         let is_code = code.len() == 4 && code.bytes().all(|b| b.is_ascii_digit());
-        is_code.then_some(FileName { process, code })
+        is_code.then_some(FileName { process, code, number })
     }
 }
 
-/// Stem of the names of container and message that 3.0 and 3.1 prescribe.
-pub fn stem(process: Id, message: MessageType) -> String {
-    format!("{process}_{}", message.root())
+/// Stem of the names of container and message. `number` is that of the message among those of its type, which 4.0 names.
+pub fn stem(process: Id, message: MessageType, version: Version, number: u32) -> String {
+    match version {
+        Version::V4_0_0 => format!("{process}_{}_{number}", message.code),
+        _ => format!("{process}_{}", message.root()),
+    }
 }
 
 /// The UUID that a text begins with, whatever follows; as the schemas' pattern allows it.
@@ -249,14 +276,18 @@ mod tests {
     #[test]
     fn names_of_every_version_are_understood() {
         let id = "9fde4e7a-b41b-11ec-9225-005056871b7c";
-        for (name, code) in [
-            (format!("{id}_Aussonderung.Aussonderung.0503.zip"), "0503"),
-            (format!("{id}_0503_1.zip"), "0503"),
-            (format!("{id}_0503.xdomea"), "0503"),
+        for (name, number) in [
+            (format!("{id}_Aussonderung.Aussonderung.0503.zip"), None),
+            (format!("{id}_0503_12.zip"), Some(12)),
+            (format!("{id}_0503.xdomea"), None),
         ] {
-            assert_eq!(FileName::parse(&name), Some(FileName { process: id, code }), "{name}");
+            let parsed = FileName { process: id, code: "0503", number };
+            assert_eq!(FileName::parse(&name), Some(parsed), "{name}");
         }
-        for name in ["a.zip", "x_y.zip", "x_0503_a.zip", "x_0503_1.pdf", "x_05031_1.zip", ""] {
+        let huge = format!("x_0503_{}.zip", "9".repeat(30));
+        for name in
+            ["a.zip", "x_y.zip", "x_0503_a.zip", "x_0503_.zip", &huge, "x_0503_1.pdf", "x_05031_1.zip", ""]
+        {
             assert_eq!(FileName::parse(name), None, "{name}");
         }
     }
@@ -266,9 +297,23 @@ mod tests {
         assert!(MessageType::by_root("Abgabe.EmpfangBestaetigen.0403", Version::V2_4_0).is_none());
         assert!(MessageType::by_root("Abgabe.EmpfangBestaetigen.0403", Version::V3_0_0).is_some());
         assert!(MessageType::by_root("Abgabe.Abgabe.0402", Version::V3_0_0).is_none());
-        assert_eq!(
-            MessageType::by_code("0515").unwrap().name,
-            "Aussonderung.BewerteterAktenplanEmpfangBestaetigen"
-        );
+        let name = |version| MessageType::by_code("0515", version).map(|message| message.name);
+        assert_eq!(name(Version::V2_4_0), None);
+        assert_eq!(name(Version::V3_1_0), Some("Aussonderung.BewerteterAktenplanEmpfangBestaetigen"));
+        assert_eq!(name(Version::V4_0_0), Some("Aussonderung.BewertungskatalogEmpfangBestaetigen"));
+    }
+
+    #[test]
+    fn a_receipt_is_there_where_the_version_has_it() {
+        let receipt = |code, version| {
+            let message = MessageType::by_code(code, version).unwrap();
+            message.receipt(version).map(|receipt| receipt.code)
+        };
+        assert_eq!(receipt("0401", Version::V2_4_0), None);
+        assert_eq!(receipt("0401", Version::V3_0_0), Some("0403"));
+        assert_eq!(receipt("0503", Version::V2_3_0), None);
+        assert_eq!(receipt("0501", Version::V2_3_0), Some("0504"));
+        assert_eq!(receipt("0504", Version::V3_1_0), None);
+        assert_eq!(acknowledged_by("0515"), Some("0513"));
     }
 }

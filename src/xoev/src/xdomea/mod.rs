@@ -1,23 +1,32 @@
 //! xdomea: exchange of e-files between authorities.
 //!
-//! Messages 0101, 0102, 0401, 0402 and 0403 of 3.0.0 and 3.1.0 are read into the case model and written
-//! from it. The two versions are equal in these messages but for their namespace, so one translation
-//! serves both. What the model does not know is kept beside it (see [`merge`]).
+//! Messages of the groups 01 to 05 are read into the case model and written from it. One translation serves
+//! all versions: it knows the form of 3.1.0, and each version is a [`dialect`] of that. What the model
+//! does not know is kept beside it (see [`merge`]).
 
+mod body;
+mod body_versions;
 mod check;
+mod dialect;
 mod document;
+mod files;
 mod formats;
+mod funnel;
+mod head_4;
 mod header;
 mod identify;
 mod merge;
 pub mod messages;
 mod node;
 mod order;
+mod outgoing;
 mod party;
 mod placed;
 mod read;
 mod record;
 mod rules;
+mod shape;
+mod signatures;
 mod text;
 mod unnamed;
 mod write;
@@ -32,12 +41,12 @@ use schemas::Schemas;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use write::again;
+pub use outgoing::again;
 
 use crate::Error;
 use crate::container::Limits;
 use crate::head::{Place, read_root};
-use messages::is_xdomea;
+use messages::{MessageType, Version, is_xdomea};
 
 /// Name of the standard, also of what it keeps in a record's extensions.
 pub const NAME: &str = "xdomea";
@@ -76,9 +85,7 @@ impl Xdomea {
         let place = place.ok_or(Error::Unreadable)?;
         let root = read_root(&mut place.reader(source)?)?;
         let head = identify::by_root(&root);
-        let version = head.version.filter(|version| version.is_translated());
-        let message = head.message.filter(|message| message.is_translated());
-        let (Some(version), Some(message)) = (version, message) else {
+        let (true, Some(version), Some(message)) = (head.is_translated(), head.version, head.message) else {
             return match is_xdomea(&root.namespace) {
                 true => Ok(Meaning::CarryOn),
                 false => Err(Error::Unreadable),
@@ -93,7 +100,7 @@ impl Xdomea {
         }
         let mut reader = place.reader(source)?;
         read_root(&mut reader)?;
-        read::MessageReader::new(reader, version.namespace(), message, intake, files).read()
+        read::MessageReader::new(reader, version, message, intake, files).read()
     }
 }
 
@@ -103,7 +110,7 @@ impl Standard for Xdomea {
     }
 
     fn writes(&self) -> &'static [&'static str] {
-        &["3.1.0", "3.0.0"]
+        &["4.0.0", "3.1.0", "3.0.0", "2.4.0", "2.3.0"]
     }
 
     fn identify(&self, source: &mut dyn Source, _: Option<&str>) -> Result<Option<Identity>, Failure> {
@@ -139,6 +146,14 @@ impl Standard for Xdomea {
     ) -> Result<Written, Failure> {
         Ok(write::write(message, records, out)?)
     }
+}
+
+/// Whether messages of this type are written in this version.
+pub fn is_written(version: &str, code: &str) -> bool {
+    let Some(version) = Version::by_number(version).filter(|version| version.is_translated()) else {
+        return false;
+    };
+    MessageType::by_code(code, version).is_some_and(|message| message.is_translated_in(version))
 }
 
 /// An extension of ours.

@@ -185,11 +185,16 @@ impl Node {
         size_of::<Node>() + self.name.len() + self.text.len() + attributes + foreign + nodes
     }
 
-    /// Writes it.
-    pub(crate) fn write<W: Write>(&self, writer: &mut Writer<W>) -> Result<(), Error> {
+    /// Writes its start.
+    pub(crate) fn start<W: Write>(&self, writer: &mut Writer<W>) -> Result<(), Error> {
         let attributes: Vec<(&str, &str)> =
             self.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        writer.start(&self.name, &attributes)?;
+        Ok(writer.start(&self.name, &attributes)?)
+    }
+
+    /// Writes it.
+    pub(crate) fn write<W: Write>(&self, writer: &mut Writer<W>) -> Result<(), Error> {
+        self.start(writer)?;
         writer.text(&self.text)?;
         for node in &self.nodes {
             node.write(writer)?;

@@ -18,13 +18,23 @@ pub(crate) fn order_of(element: &str) -> &'static [&'static str] {
         "Primaerdokument" => {
             &["Dateiname", "DateinameOriginal", "Ersteller", "DatumUhrzeit", "SignaturSiegel"]
         }
-        "Absender" | "Empfaenger" | "Kontakt" | "WeitererKontakt" => KONTAKT,
+        "Absender" | "Empfaenger" | "Kontakt" | "WeitererKontakt" | "Ersteller" | "Adressat"
+        | "Bearbeiter" => KONTAKT,
         "Behoerdenkennung" => &["Behoerdenschluessel", "Praefix"],
         "Institution" => &["Name", "Kurzbezeichnung"],
         "Name" => &["Anrede", "Titel", "Familienname", "Vorname"],
         "Anschrift" => ANSCHRIFT,
         "Kommunikation" => &["IstDienstlich", "Kanal", "Kennung", "Zusatz", "IstInstitution"],
-        "AbgegebenesObjekt" => &["IDSGO", "Erfolgreich", "Fehlermeldung", "FehlermeldungCode"],
+        "AbgegebenesObjekt" | "AusgesondertesSGO" | "BewerteteAktenplaneinheit" | "ErfolgOderMisserfolg" => {
+            &["IDSGO", "ID", "Erfolgreich", "Fehlermeldung", "FehlermeldungCode", "Archivkennung"]
+        }
+        "ExternerGeschaeftsgang" => &["Identifikation", "Beteiligungsschritt"],
+        "Beteiligungsschritt" => &["Nummer", "Status", "Verfuegung", "Bearbeitung"],
+        "Verfuegung" => VERFUEGUNG,
+        "Bearbeitung" => &["Bearbeiter", "Datum", "Uhrzeit", "Vermerk", "Notiz", "Anlage"],
+        "Aktenplan" => AKTENPLAN,
+        "Einheit" => EINHEIT,
+        "Gueltigkeit" => &["Beginn", "Ende"],
         _ => &[],
     }
 }
@@ -40,8 +50,40 @@ const KOPF: &[&str] = &[
     "AnwendungsspezifischeErweiterung",
     "AnwendungsspezifischeErweiterungXML",
     "WeitererEmpfaenger",
+    "EmpfangsbestaetigungAnInitiator",
+    "EmpfangsbestaetigungAnVorgaenger",
     "Importbestaetigung",
+    "RueckmeldungArchivkennung",
     "Empfangsbestaetigung",
+];
+
+const VERFUEGUNG: &[&str] = &[
+    "Ersteller",
+    "Adressat",
+    "Erstellungsdatum",
+    "Erstellungsuhrzeit",
+    "Verfuegung",
+    "TerminDatum",
+    "TerminUhrzeit",
+    "Notiz",
+];
+
+const AKTENPLAN: &[&str] =
+    &["ID", "Bezeichnung", "Typ", "Version", "Einheit", "Gueltigkeit", "Aktenplandatei"];
+
+const EINHEIT: &[&str] = &[
+    "Kennzeichen",
+    "Inhaltsangabe",
+    "BetreffKurz",
+    "ID",
+    "Aussonderungsart",
+    "Gueltigkeit",
+    "Stillgelegt",
+    "Aufbewahrungsdauer",
+    "Einheit",
+    "VerweisAktenplaneinheit",
+    "AnwendungsspezifischeErweiterung",
+    "AnwendungsspezifischeErweiterungXML",
 ];
 
 const AKTE: &[&str] = &[

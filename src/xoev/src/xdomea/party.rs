@@ -35,7 +35,7 @@ pub(crate) fn read_party(node: &Node, role: Option<&str>) -> Party {
     }
 }
 
-/// Writes a Kontakt under the name `element`. The role is written only if the element does not say it.
+/// Writes a Kontakt under the name `element`. The role is written unless the element says it.
 pub(crate) fn make_party(party: &Party, element: &str) -> Node {
     let mut nodes = Vec::new();
     nodes.extend(party.authority.as_ref().map(make_authority));
@@ -45,7 +45,7 @@ pub(crate) fn make_party(party: &Party, element: &str) -> Node {
     nodes.extend(party.person.as_ref().and_then(make_person));
     nodes.extend(party.addresses.iter().map(make_address));
     nodes.extend(party.contacts.iter().map(make_contact));
-    let role = party.role.as_deref().filter(|_| element == "Kontakt" || element == "WeitererKontakt");
+    let role = party.role.as_deref().filter(|_| element != "Absender" && element != "Empfaenger");
     nodes.extend(role.map(|role| code("Rolle", ROLES, "1", role)));
     let born = party.person.as_ref().and_then(|person| person.born.as_deref());
     nodes.extend(born.map(|born| group("Geburt", vec![leaf("Datum", born)])));

@@ -1,24 +1,27 @@
-//! Reads messages 0101, 0102, 0401, 0402 and 0403 of 3.0.0 and 3.1.0 into the case model, one record in
-//! memory at a time, besides those that it lies in.
+//! Reads messages of the groups 01 to 05 into the case model, one record in memory at a time, besides those that it lies in.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Read};
 
 use model::case::{Case, CaseFile, Document, Priority, RecordStatus};
-use model::exchange::{ExchangeKind, ImportResult, ImportResults};
+use model::circulation::Route;
+use model::exchange::{Appraisal, ExchangeKind, ImportResults};
+use model::file_plan::FilePlan;
 use model::standard::{Intake, Meaning, Object, placeholder};
 use model::{Id, PayloadRef, Record, RecordKind, Timestamp};
 use serde::{Deserialize, Serialize};
 use xml::{Event, Reader};
 
+use super::body::{appraisals, file_plan, results, route};
+use super::dialect::{Dialect, EITHER, PART, WITH_PARTS};
 use super::document::{make_document, read_document};
-use super::header::{make_header, make_result, read_header, read_result};
+use super::header::{Header, make_header, read_header};
 use super::merge::prune;
-use super::messages::MessageType;
-use super::node::{Budget, Node};
+use super::messages::{MessageType, Version};
+use super::node::{Budget, Node, group};
 use super::record::{make_description, read_description};
-use super::text::moment;
 use super::unnamed::{self, Unnamed};
+use super::{body_versions, funnel, head_4};
 use crate::Error;
 
 /// Bytes of one record and those that it lies in, and of everything else in the message.
@@ -86,7 +89,7 @@ impl Files {
 /// Where an element of a record leads.
 enum Step {
     Record(RecordKind),
-    /// Akteninhalt: its children are children of the Akte.
+    /// Akteninhalt, or in 4.0 what says which kind of document it is: its children are the record's.
     Content,
     Part,
 }
@@ -98,10 +101,11 @@ fn step(parent: Option<RecordKind>, local: &str) -> Step {
         (None | Some(Kind::CaseFile), "Vorgang") | (Some(Kind::Case), "Teilvorgang") => {
             Step::Record(Kind::Case)
         }
-        (None | Some(Kind::CaseFile | Kind::Case), "Dokument") | (Some(Kind::Document), "Anlage") => {
-            Step::Record(Kind::Document)
+        (None | Some(Kind::CaseFile | Kind::Case), "Dokument" | EITHER)
+        | (Some(Kind::Document), "Anlage" | PART) => Step::Record(Kind::Document),
+        (Some(Kind::CaseFile), "Akteninhalt") | (Some(Kind::Document), "Dokument" | WITH_PARTS) => {
+            Step::Content
         }
-        (Some(Kind::CaseFile), "Akteninhalt") => Step::Content,
         _ => Step::Part,
     }
 }
@@ -109,58 +113,90 @@ fn step(parent: Option<RecordKind>, local: &str) -> Step {
 /// Reads one message.
 pub(crate) struct MessageReader<'a, R: BufRead> {
     reader: Reader<R>,
+    version: Version,
     namespace: &'static str,
     message: MessageType,
     intake: &'a mut dyn Intake,
     files: Files,
     budget: Budget,
     ancestors: Vec<(RecordKind, Id)>,
-    created_at: Option<Timestamp>,
-    /// What stands beside the records.
+    /// Attributes of the root and elements of the head of 4.0, until it is whole.
+    attributes: head_4::Attributes,
+    head: Vec<Node>,
+    header: Header,
+    /// What stands beside the records and is kept.
     beside: Vec<Node>,
-    results: Vec<(Id, ImportResult)>,
+    results: ImportResults,
+    appraisals: Vec<(Id, Appraisal)>,
+    route: Box<Route>,
+    plan: Box<FilePlan>,
+}
+
+/// What holds records in a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wrapper {
+    Records,
+    Attachment,
 }
 
 impl<'a, R: BufRead> MessageReader<'a, R> {
+    /// A reader of the message whose root's start was read last.
     pub(crate) fn new(
         reader: Reader<R>,
-        namespace: &'static str,
+        version: Version,
         message: MessageType,
         intake: &'a mut dyn Intake,
         files: Files,
     ) -> Self {
+        let own = |attribute: &xml::Attribute<'_>| attribute.namespace.is_none();
+        let attributes = reader.current().attributes().filter(own);
+        let attributes = attributes.map(|a| (a.local.to_owned(), a.value.to_owned())).collect();
         MessageReader {
             reader,
-            namespace,
+            version,
+            namespace: version.namespace(),
             message,
             intake,
             files,
             budget: Budget(MEMORY_BYTES),
             ancestors: Vec::new(),
-            created_at: None,
+            attributes,
+            head: Vec::new(),
+            header: Header::default(),
             beside: Vec::new(),
-            results: Vec::new(),
+            results: ImportResults::default(),
+            appraisals: Vec::new(),
+            route: Box::default(),
+            plan: Box::default(),
         }
     }
 
     /// Reads the message behind its root's start.
     pub(crate) fn read(mut self) -> Result<Meaning, Error> {
-        let mut in_wrapper = false;
+        let mut wrapper = None;
         let mut last = 0;
         loop {
             let local = match self.reader.next()? {
                 Event::Start(start) => start.local().to_owned(),
-                Event::End if in_wrapper => {
-                    in_wrapper = false;
+                Event::End if wrapper.is_some() => {
+                    wrapper = None;
                     continue;
                 }
                 Event::Text(_) => continue,
                 Event::End => break,
                 Event::Eof => return Err(Error::Unreadable),
             };
-            match step(None, &local) {
-                Step::Record(kind) if in_wrapper => self.record(kind, &mut last)?,
-                _ if local == "Schriftgutobjekt" => in_wrapper = true,
+            match (wrapper, step(None, &local)) {
+                (Some(wrapper), Step::Record(kind)) => {
+                    let id = self.record(kind, &mut last)?;
+                    if wrapper == Wrapper::Attachment {
+                        self.route.attachments.push(id);
+                    }
+                }
+                (None, _) if matches!(&*local, "Schriftgutobjekt" | "Hauptobjekt") => {
+                    wrapper = Some(Wrapper::Records);
+                }
+                (None, _) if local == "Anlage" => wrapper = Some(Wrapper::Attachment),
                 _ => self.beside(&local)?,
             }
         }
@@ -170,31 +206,75 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
 
     /// Takes an element beside the records.
     fn beside(&mut self, local: &str) -> Result<(), Error> {
+        let left = self.budget.0;
         let node = Node::read(&mut self.reader, self.namespace, &mut self.budget)?;
-        if local == "Kopf" {
-            let made = make_header(&read_header(&node), self.message);
-            self.created_at = node.text_of("Erstellungszeitpunkt").and_then(moment);
-            let nodes = prune(node.nodes.clone(), &made.nodes);
-            self.beside.push(Node { nodes, ..node });
-        } else if local == "AbgegebenesObjekt" {
-            let (id, result) = read_result(&node).ok_or(Error::Unreadable)?;
-            if make_result(id, &result) != node {
-                self.beside.push(node);
-            }
-            self.results.push((id, result));
-        } else {
-            self.beside.push(node);
+        if self.version == Version::V4_0_0 && head_4::is_part(local) {
+            self.head.push(node);
+            return Ok(());
+        }
+        let mut is_kept = false;
+        for node in body_versions::raise(self.version, self.message.code, node) {
+            let kept = self.take(node)?;
+            is_kept |= kept.is_some();
+            self.beside.extend(kept);
+        }
+        if !is_kept {
+            self.budget.0 = left;
         }
         Ok(())
     }
 
-    /// Reads a record to its end and everything in it. `last` is the position of the sibling before it.
-    fn record(&mut self, kind: RecordKind, last: &mut u32) -> Result<(), Error> {
+    /// Reads what an element says, and gives back what of it is kept with the message.
+    fn take(&mut self, node: Node) -> Result<Option<Node>, Error> {
+        let code = self.message.code;
+        match (code, node.local()) {
+            (_, "Kopf") => {
+                let kopf = funnel::raise(self.version, node)?;
+                Ok(Some(self.kopf(kopf)))
+            }
+            ("0402" | "0506" | "0514", _) => results::take(code, node, &mut self.results),
+            ("0502" | "0513", _) => appraisals::take(node, &mut self.appraisals),
+            (_, local) => {
+                let (is_route, is_plan) = (local == "ExternerGeschaeftsgang", local == "Aktenplan");
+                let node = funnel::raise(self.version, node)?;
+                match code {
+                    "0201" if is_route => self.take_route(&node).map(|()| None),
+                    "0301" | "0511" if is_plan => {
+                        let files = &mut self.files;
+                        *self.plan = file_plan::read_plan(node, &mut |name| files.name(name))?;
+                        Ok(None)
+                    }
+                    _ => Ok(Some(node)),
+                }
+            }
+        }
+    }
+
+    fn kopf(&mut self, kopf: Node) -> Node {
+        self.header = read_header(&kopf);
+        let nodes = prune(kopf.nodes.clone(), &make_header(&self.header, self.message).nodes);
+        Node { nodes, ..kopf }
+    }
+
+    fn take_route(&mut self, node: &Node) -> Result<(), Error> {
+        let (route, nodes) = route::read_route(node);
+        let extensions = self.kept(Kept { nodes, ..Kept::default() }, "route")?;
+        let attachments = std::mem::take(&mut self.route.attachments);
+        *self.route = Route { extensions, attachments, ..route };
+        Ok(())
+    }
+
+    /// Reads a record to its end and everything in it, and returns its id. `last` is the position of the sibling before it.
+    fn record(&mut self, kind: RecordKind, last: &mut u32) -> Result<Id, Error> {
         if self.ancestors.len() >= DEPTH {
             return Err(Error::TooDeep);
         }
         let left = self.budget.0;
+        let element = self.reader.current().local().to_owned();
         let mut nodes: Vec<Node> = Vec::new();
+        if element == PART {
+            nodes.push(group(PART, Vec::new()));
+        }
         let mut id = None;
         let mut kept = Kept::default();
         let mut own_last = 0;
@@ -213,10 +293,13 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
             match step(Some(kind), &local) {
                 Step::Content => {
                     in_content = true;
-                    kept.empty_content = true;
+                    kept.empty_content = local == "Akteninhalt";
+                    if local == WITH_PARTS {
+                        nodes.push(group(WITH_PARTS, Vec::new()));
+                    }
                 }
                 Step::Record(child) => {
-                    kept.empty_content = false;
+                    kept.empty_content &= !in_content;
                     // Identifikation comes first.
                     self.ancestors.push((kind, id.ok_or(Error::Unreadable)?));
                     self.record(child, &mut own_last)?;
@@ -225,15 +308,18 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
                 Step::Part => {
                     let node = Node::read(&mut self.reader, self.namespace, &mut self.budget)?;
                     if node.is("Identifikation") {
-                        id = node.text_of("ID").and_then(|text| text.trim().parse().ok());
+                        let text = node.text_of("ID").or_else(|| node.text_of("xdomeaUUID"));
+                        id = text.and_then(|text| text.trim().parse().ok());
                     }
                     nodes.push(node);
                 }
             }
         }
-        *last = self.emit(kind, id.ok_or(Error::Unreadable)?, nodes, kept, *last)?;
+        let id = id.ok_or(Error::Unreadable)?;
+        let record = Dialect::of(self.version)?.raise(group(&element, nodes));
+        *last = self.emit(kind, id, record.nodes, kept, *last)?;
         self.budget.0 = left;
-        Ok(())
+        Ok(id)
     }
 
     /// Makes a record of its elements, hands it on, and returns its position. `last` is that of the
@@ -309,21 +395,40 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
     }
 
     fn finish(mut self) -> Result<Meaning, Error> {
+        if !self.head.is_empty() {
+            let kopf = head_4::raise(&self.attributes, std::mem::take(&mut self.head))?;
+            let kopf = self.kopf(kopf);
+            self.beside.push(kopf);
+        }
         let nodes = std::mem::take(&mut self.beside);
-        let mut extension =
-            self.kept(Kept { nodes, created_at: self.created_at, ..Kept::default() }, "message")?;
+        let created_at = self.header.created_at;
+        let mut extension = self.kept(Kept { nodes, created_at, ..Kept::default() }, "message")?;
         let rest = std::mem::take(&mut self.files).rest();
         if let Some(list) = unnamed::store(rest, self.intake)? {
             let kept = Kept { unnamed: Some(list), ..super::extended(&extension)? };
             extension = super::extension(&kept);
         }
         self.intake.message(extension.remove(super::NAME).unwrap_or_default())?;
-        Ok(match self.message.code {
+        Ok(self.meaning())
+    }
+
+    fn meaning(mut self) -> Meaning {
+        match self.message.code {
             "0101" => Meaning::Records(ExchangeKind::Submission),
+            "0201" => {
+                self.route.receipt_to_initiator = self.header.receipt_to_initiator;
+                self.route.receipt_to_predecessor = self.header.receipt_to_predecessor;
+                Meaning::Circulation(self.route)
+            }
+            "0301" => Meaning::FilePlan(self.plan),
             "0401" => Meaning::Records(ExchangeKind::Handover),
-            "0402" => Meaning::ImportResults(ImportResults { whole: None, objects: self.results }),
+            "0501" => Meaning::Offer,
+            "0503" => Meaning::Records(ExchangeKind::Disposition),
+            "0402" | "0506" | "0514" => Meaning::ImportResults(self.results),
+            "0502" | "0513" => Meaning::Appraisals(self.appraisals),
+            "0511" => Meaning::FilePlanToAppraise(self.plan),
             _ => Meaning::Receipt,
-        })
+        }
     }
 }
 

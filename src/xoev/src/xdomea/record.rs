@@ -56,7 +56,10 @@ pub(crate) fn read_description(nodes: &[Node]) -> Description {
             .collect(),
         lead: text("Federfuehrung"),
         keeper: text("Aktenfuehrung"),
-        file_plan_unit: general.child("Aktenplaneinheit").and_then(read_file_plan_unit),
+        file_plan_unit: general
+            .child("Aktenplaneinheit")
+            .map(read_unit_names)
+            .filter(|unit| *unit != FilePlanUnit::default()),
         note: text("Bemerkung"),
         confidentiality: by_code(&CONFIDENTIALITY, general.code_of("Vertraulichkeitsstufe")),
         medium: by_code(&MEDIUM, general.code_of("Medium")),
@@ -77,7 +80,7 @@ pub(crate) fn make_description(description: &Description, uuid: &str, is_documen
     nodes.extend(make_general(description));
     if !is_document {
         nodes.extend(description.retention.as_ref().and_then(make_retention));
-        nodes.extend(description.period.as_ref().and_then(make_period));
+        nodes.extend(description.period.as_ref().and_then(|period| make_period(period, "Laufzeit")));
     }
     nodes.extend(description.relations.iter().map(make_relation));
     nodes.extend(description.parties.iter().map(|party| make_any_party(party, is_document)));
@@ -102,67 +105,85 @@ fn make_general(description: &Description) -> Option<Node> {
     nodes.extend(description.medium.map(|medium| {
         code("Medium", "urn:xoev-de:xdomea:codeliste:medium", "1.0", code_of(&MEDIUM, &medium))
     }));
-    nodes.extend(description.file_plan_unit.as_ref().and_then(make_file_plan_unit));
+    let unit = description.file_plan_unit.as_ref();
+    nodes.extend(unit.and_then(|unit| filled("Aktenplaneinheit", make_unit_names(unit))));
     filled("AllgemeineMetadaten", nodes)
 }
 
-fn read_file_plan_unit(node: &Node) -> Option<FilePlanUnit> {
+/// Names of a unit of a file plan (AktenplaneinheitType).
+pub(crate) fn read_unit_names(node: &Node) -> FilePlanUnit {
     let text = |local| node.text_of(local).map(str::to_owned);
-    let unit = FilePlanUnit {
-        code: text("Kennzeichen"),
-        title: text("Inhaltsangabe"),
-        short_title: text("BetreffKurz"),
-    };
-    (unit != FilePlanUnit::default()).then_some(unit)
+    FilePlanUnit { code: text("Kennzeichen"), title: text("Inhaltsangabe"), short_title: text("BetreffKurz") }
 }
 
-fn make_file_plan_unit(unit: &FilePlanUnit) -> Option<Node> {
+/// Writes what [`read_unit_names`] reads.
+pub(crate) fn make_unit_names(unit: &FilePlanUnit) -> Vec<Node> {
     let parts =
         [("Kennzeichen", &unit.code), ("Inhaltsangabe", &unit.title), ("BetreffKurz", &unit.short_title)];
-    let nodes = parts.into_iter().filter_map(|(local, text)| text.as_ref().map(|text| leaf(local, text)));
-    filled("Aktenplaneinheit", nodes.collect())
+    parts.into_iter().filter_map(|(local, text)| text.as_ref().map(|text| leaf(local, text))).collect()
 }
 
-fn read_period(node: &Node) -> Option<Period> {
+/// ZeitraumType.
+pub(crate) fn read_period(node: &Node) -> Option<Period> {
     let period =
         Period { begin: node.text_of("Beginn").and_then(day), end: node.text_of("Ende").and_then(day) };
     (period != Period::default()).then_some(period)
 }
 
-fn make_period(period: &Period) -> Option<Node> {
+/// Writes what [`read_period`] reads, under the name `element`.
+pub(crate) fn make_period(period: &Period, element: &str) -> Option<Node> {
     let parts = [("Beginn", &period.begin), ("Ende", &period.end)];
     let nodes = parts.into_iter().filter_map(|(local, text)| text.as_ref().map(|text| leaf(local, text)));
-    filled("Laufzeit", nodes.collect())
+    filled(element, nodes.collect())
 }
 
 fn read_retention(node: &Node) -> Option<Retention> {
-    let duration = node.child("Aufbewahrungsdauer");
     let retention = Retention {
-        years: duration
-            .and_then(|node| node.text_of("AnzahlJahre"))
-            .and_then(|text| text.trim().parse().ok()),
-        unlimited: duration.is_some_and(|node| node.child("Unbefristet").is_some()),
         until: node.text_of("Aufbewahrungsende").and_then(day),
-        disposition: by_code(
-            &DISPOSITION,
-            node.child("Aussonderungsart").and_then(|node| node.code_of("Aussonderungsart")),
-        ),
+        disposition: node.child("Aussonderungsart").and_then(|node| read_disposition(node).0),
+        ..node.child("Aufbewahrungsdauer").map(read_duration).unwrap_or_default()
     };
     (retention != Retention::default()).then_some(retention)
 }
 
-fn make_retention(retention: &Retention) -> Option<Node> {
+/// Years or without end (AufbewahrungsdauerType).
+pub(crate) fn read_duration(node: &Node) -> Retention {
+    Retention {
+        years: node.text_of("AnzahlJahre").and_then(|text| text.trim().parse().ok()),
+        unlimited: node.child("Unbefristet").is_some(),
+        ..Retention::default()
+    }
+}
+
+/// Writes what [`read_duration`] reads.
+pub(crate) fn make_duration(retention: &Retention) -> Option<Node> {
     let duration = match (retention.unlimited, retention.years) {
-        (true, _) => Some(leaf("Unbefristet", "1")),
-        (false, years) => years.map(|years| leaf("AnzahlJahre", years.to_string())),
+        (true, _) => leaf("Unbefristet", "1"),
+        (false, years) => leaf("AnzahlJahre", years?.to_string()),
     };
+    Some(group("Aufbewahrungsdauer", vec![duration]))
+}
+
+/// What becomes of something (AussonderungsartType): one of the three, or what both sides agreed on.
+pub(crate) fn read_disposition(node: &Node) -> (Option<Disposition>, Option<String>) {
+    let other = node.child("AussonderungsartKonfigurierbar").map(|node| node.text.clone());
+    (by_code(&DISPOSITION, node.code_of("Aussonderungsart")), other)
+}
+
+/// Writes what [`read_disposition`] reads.
+pub(crate) fn make_disposition(disposition: Option<Disposition>, other: Option<&str>) -> Option<Node> {
+    let list = "urn:xoev-de:xdomea:codeliste:aussonderungsart";
+    let node = match disposition {
+        Some(disposition) => code("Aussonderungsart", list, "1.0", code_of(&DISPOSITION, &disposition)),
+        None => leaf("AussonderungsartKonfigurierbar", other?),
+    };
+    Some(group("Aussonderungsart", vec![node]))
+}
+
+fn make_retention(retention: &Retention) -> Option<Node> {
     let mut nodes = Vec::new();
-    nodes.extend(duration.map(|node| group("Aufbewahrungsdauer", vec![node])));
-    nodes.extend(retention.disposition.map(|disposition| {
-        let list = "urn:xoev-de:xdomea:codeliste:aussonderungsart";
-        let node = code("Aussonderungsart", list, "1.0", code_of(&DISPOSITION, &disposition));
-        group("Aussonderungsart", vec![node])
-    }));
+    nodes.extend(make_duration(retention));
+    nodes.extend(make_disposition(retention.disposition, None));
     nodes.extend(retention.until.as_ref().map(|until| leaf("Aufbewahrungsende", until)));
     filled("ArchivspezifischeMetadaten", nodes)
 }

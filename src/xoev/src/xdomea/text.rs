@@ -19,6 +19,12 @@ pub(crate) fn moment(text: &str) -> Option<Timestamp> {
     Timestamp::parse(&if time.zone.is_some() { text } else { format!("{text}Z") })
 }
 
+/// A time of day as the model writes it, without the parts of seconds and the zone that `xs:time` allows.
+pub(crate) fn time(text: &str) -> Option<String> {
+    let time: DateTime = format!("2000-01-01T{}", text.trim()).parse().ok()?;
+    Some(format!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second))
+}
+
 /// A boolean.
 pub(crate) fn truth(text: &str) -> Option<bool> {
     text.parse::<Boolean>().ok().map(|boolean| boolean.value)

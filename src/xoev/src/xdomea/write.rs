@@ -1,25 +1,27 @@
-//! Writes messages 0101, 0102, 0401, 0402 and 0403 of 3.0.0 and 3.1.0 from the case model: records are
-//! fetched one at a time, files are streamed behind the XML.
+//! Writes messages of the groups 01 to 05 from the case model: records are fetched one at a time, files are streamed behind the XML.
 
 use std::io::{self, Write};
 
 use model::case::{Description, Document, RecordStatus};
-use model::exchange::{ExchangeKind, ImportResult};
-use model::standard::{Identity, Meaning, Outgoing, OutgoingContent, Records, Written};
+use model::circulation::Route;
+use model::exchange::{Appraisal, ImportResults};
+use model::file_plan::FilePlan;
+use model::standard::{Outgoing, OutgoingContent, Records, Written};
 use model::{Id, PayloadRef, Record, RecordKind, Report};
-use serde_json::Value;
 use xml::Writer;
 
-use super::document::{make_document, make_version, read_document};
-use super::header::{Header, make_header, make_result, read_header, read_result, sending_system};
+use super::body::{appraisals, file_plan, results, route};
+use super::dialect::{Dialect, EITHER, PART, WITH_PARTS};
+use super::document::{full_name, is_legal, make_document, make_version, read_document};
+use super::header::{Header, make_header, read_header, sending_system};
 use super::merge::{merge, sort};
 use super::messages::{MessageType, Version, stem};
-use super::node::{Node, leaf};
-use super::order::order_of;
+use super::node::{Node, group, leaf, qualified};
+use super::outgoing::{header, identity, type_of};
 use super::placed::Placed;
 use super::read::{DEPTH, Kept, fetch, read_stored};
 use super::record::{UUID, make_description, read_description};
-use super::unnamed;
+use super::{body_versions, funnel, head_4, unnamed};
 use crate::Error;
 use crate::container::ContainerWriter;
 
@@ -31,259 +33,353 @@ pub(crate) fn write(
 ) -> Result<Written, Error> {
     let version = Version::by_number(&message.version).filter(|version| version.is_translated());
     let version = version.ok_or(Error::Unsupported { what: "the version" })?;
-    let message_type = type_of(message)?;
-    let stem = stem(message.process_id, message_type);
+    let message_type = type_of(message, version)?;
+    let header = header(message, version, message_type)?;
+    let stem = stem(message.process_id, message_type, version, message.sequence.number);
     let mut container = ContainerWriter::new(out);
-    let placed = container.entry(&format!("{stem}.xml"), |sink| {
+    let (placed, report) = container.entry(&format!("{stem}.xml"), |sink| {
         let mut buffered = io::BufWriter::with_capacity(64 * 1024, sink);
-        let mut writer =
-            MessageWriter { writer: Writer::new(&mut buffered)?, records, placed: Placed::default() };
-        writer.message(message, message_type, version)?;
-        let placed = writer.placed;
+        let mut writer = MessageWriter::new(Writer::new(&mut buffered)?, records, version, message_type)?;
+        writer.message(message, &header)?;
+        // A new offer names files that come later; one that came has the files that it had.
+        let placed = if writer.is_offer && !writer.is_copy { Placed::default() } else { writer.placed };
+        let report = writer.report;
         writer.writer.finish()?;
         buffered.flush()?;
-        Ok::<_, Error>(placed)
+        Ok::<_, Error>((placed, report))
     })?;
     for (name, payload) in placed.files() {
         let mut content = records.open(&payload)?;
         container.entry(name, |sink| io::copy(&mut content, sink))?;
     }
     container.finish()?;
-    let identity = identity(message, message_type);
-    Ok(Written { identity, file_name: format!("{stem}.zip"), report: Report::default() })
-}
-
-/// The message type that says what is to be said.
-fn type_of(message: &Outgoing) -> Result<MessageType, Error> {
-    let code = match (&message.content, message.answers.as_deref()) {
-        (OutgoingContent::Records(ExchangeKind::Submission), _) => "0101",
-        (OutgoingContent::Records(ExchangeKind::Handover), _) => "0401",
-        (OutgoingContent::Receipt, Some("0101")) => "0102",
-        (OutgoingContent::Receipt, Some("0401")) => "0403",
-        (OutgoingContent::ImportResults(results), Some("0401") | None) if !results.objects.is_empty() => {
-            "0402"
-        }
-        _ => return Err(Error::Unsupported { what: "the type of message" }),
-    };
-    MessageType::by_code(code).ok_or(Error::Unsupported { what: "the type of message" })
-}
-
-fn identity(message: &Outgoing, message_type: MessageType) -> Identity {
-    Identity {
-        standard: super::NAME.to_owned(),
-        version: message.version.clone(),
-        message_type: message_type.code.to_owned(),
-        name: message_type.root(),
-        process_id: Some(message.process_id),
-        sender: Some(message.sender.clone()),
-        recipient: Some(message.recipient.clone()),
-        wants_receipt: message.wants_receipt && message_type.receipt().is_some(),
-        container: true,
-        ..Identity::default()
-    }
-}
-
-/// The same message once more, from what was read of it: for conversion to another version.
-///
-/// # Errors
-/// [`Error::Unsupported`] if the message is not one that is written; [`Error::Extension`] if
-/// `extension` is not what [`model::standard::Intake::message`] was given.
-pub fn again(identity: &Identity, meaning: &Meaning, extension: &Value) -> Result<Outgoing, Error> {
-    let unsupported = Error::Unsupported { what: "the type of message" };
-    let content = match meaning {
-        Meaning::Records(kind) => OutgoingContent::Records(*kind),
-        Meaning::Receipt => OutgoingContent::Receipt,
-        Meaning::ImportResults(results) => OutgoingContent::ImportResults(results.clone()),
-        _ => return Err(unsupported),
-    };
-    let kept: Kept = serde_json::from_value(extension.clone()).map_err(|_| Error::Extension)?;
-    let answers = match identity.message_type.as_str() {
-        "0102" => Some("0101"),
-        "0402" | "0403" => Some("0401"),
-        _ => None,
-    };
-    Ok(Outgoing {
-        content,
-        version: identity.version.clone(),
-        process_id: identity.process_id.ok_or(unsupported)?,
-        sender: identity.sender.clone().unwrap_or_default(),
-        recipient: identity.recipient.clone().unwrap_or_default(),
-        created_at: kept.created_at.unwrap_or_default(),
-        message_id: identity.message_id.unwrap_or_else(model::ids::new_id),
-        sequence: identity.sequence.unwrap_or_default(),
-        wants_receipt: identity.wants_receipt,
-        wants_archive_references: identity.wants_archive_references,
-        answers: answers.map(str::to_owned),
-        answers_id: identity.answers,
-    })
+    let identity = identity(message, message_type, header);
+    Ok(Written { identity, file_name: format!("{stem}.zip"), report })
 }
 
 struct MessageWriter<'a, W: Write> {
     writer: Writer<W>,
     records: &'a mut dyn Records,
+    version: Version,
+    dialect: Dialect,
+    message_type: MessageType,
     placed: Placed,
+    /// Documents that the version cannot hold where they lie; they become objects of their own.
+    moved: Vec<Id>,
+    /// Files come later.
+    is_offer: bool,
+    /// The message is one that came, with what it brought.
+    is_copy: bool,
+    report: Report,
 }
 
-impl<W: Write> MessageWriter<'_, W> {
-    fn message(
-        &mut self,
-        message: &Outgoing,
-        message_type: MessageType,
+/// A record that is being written.
+struct Inside {
+    kind: RecordKind,
+    children: Vec<(RecordKind, Id)>,
+    depth: usize,
+}
+
+/// What stands at a place in a record.
+enum Slot {
+    /// Something of the record itself that its records lie in.
+    Wrapper,
+    Records(RecordKind),
+    Part,
+}
+
+fn slot(kind: RecordKind, local: &str) -> Slot {
+    use RecordKind as Kind;
+    match (kind, local) {
+        (Kind::CaseFile, "Akteninhalt") | (Kind::Document, "Dokument" | WITH_PARTS) => Slot::Wrapper,
+        (Kind::CaseFile | Kind::Case, "Dokument" | EITHER) | (Kind::Document, "Anlage" | PART) => {
+            Slot::Records(Kind::Document)
+        }
+        (Kind::CaseFile, "Vorgang") | (Kind::Case, "Teilvorgang") => Slot::Records(Kind::Case),
+        (Kind::CaseFile, "Teilakte") => Slot::Records(Kind::CaseFile),
+        _ => Slot::Part,
+    }
+}
+
+impl<'a, W: Write> MessageWriter<'a, W> {
+    fn new(
+        writer: Writer<W>,
+        records: &'a mut dyn Records,
         version: Version,
-    ) -> Result<(), Error> {
+        message_type: MessageType,
+    ) -> Result<Self, Error> {
+        Ok(MessageWriter {
+            writer,
+            records,
+            version,
+            dialect: Dialect::of(version)?,
+            message_type,
+            placed: Placed::default(),
+            moved: Vec::new(),
+            is_offer: message_type.code == "0501",
+            is_copy: false,
+            report: Report::default(),
+        })
+    }
+
+    fn message(&mut self, message: &Outgoing, header: &Header) -> Result<(), Error> {
         let extension = self.records.message()?.filter(|extension| !extension.is_null());
-        let is_copy = extension.is_some();
+        self.is_copy = extension.is_some();
         let kept: Kept = match extension {
             Some(extension) => serde_json::from_value(extension).map_err(|_| Error::Extension)?,
             None => Kept::default(),
         };
         let kept = self.fetch(kept)?;
-        for (name, payload) in &kept.files {
-            self.placed.place(name, payload, true)?;
-        }
+        self.place_kept(&kept)?;
         if let Some(list) = &kept.unnamed {
             let placed = &mut self.placed;
             unnamed::each(&mut self.records.open(list)?, |(name, payload)| {
                 placed.place(&name, &payload, true).map(|_| ())
             })?;
         }
-        let root = super::node::qualified(&message_type.root());
-        self.writer.start(&root, &[("xmlns:xdomea", version.namespace())])?;
-        self.header(message, message_type, &kept, is_copy)?;
+        self.head(header, &kept)?;
         self.beside(&kept, "Anschreiben")?;
+        let code = self.message_type.code;
         match &message.content {
-            OutgoingContent::Records(_) => self.roots()?,
-            OutgoingContent::ImportResults(results) => self.results(&results.objects, &kept)?,
-            _ => {}
+            OutgoingContent::Records(_) | OutgoingContent::Offer => self.roots()?,
+            OutgoingContent::Circulation(route) => self.circulation(route)?,
+            OutgoingContent::ImportResults(results) => self.results(results, &kept)?,
+            OutgoingContent::Appraisals(appraisals) => self.appraisals(appraisals, &kept)?,
+            OutgoingContent::FilePlan(plan) | OutgoingContent::FilePlanToAppraise(plan) => self.plan(plan)?,
+            OutgoingContent::Receipt => {}
         }
-        if message_type.code == "0401" {
+        if matches!(code, "0401" | "0501" | "0503") {
             self.beside(&kept, "Aktenplan")?;
         }
         Ok(self.writer.end()?)
     }
 
-    fn header(
-        &mut self,
-        message: &Outgoing,
-        message_type: MessageType,
-        kept: &Kept,
-        is_copy: bool,
-    ) -> Result<(), Error> {
-        let header = Header {
-            process_id: message.process_id,
-            code: message_type.code.to_owned(),
-            created_at: message.created_at,
-            sender: message.sender.clone(),
-            recipient: message.recipient.clone(),
-            wants_receipt: message.wants_receipt,
-        };
-        let mut made = make_header(&header, message_type);
-        if !is_copy {
+    /// Root and header.
+    fn head(&mut self, header: &Header, kept: &Kept) -> Result<(), Error> {
+        let mut made = make_header(header, self.message_type);
+        if !self.is_copy {
             made.nodes.push(sending_system());
             sort("Kopf", &mut made.nodes);
         }
         let kept = kept.nodes.iter().find(|node| node.is("Kopf")).cloned().unwrap_or_default();
-        let old = make_header(&read_header(&kept), message_type);
+        let old = make_header(&read_header(&kept), self.message_type);
         let nodes = merge("Kopf", &kept.nodes, &old.nodes, &made.nodes);
-        Node { nodes, attributes: kept.attributes, ..made }.write(&mut self.writer)
+        let kopf = Node { nodes, attributes: kept.attributes, ..made };
+        let root = self.message_type.root();
+        let (attributes, head) = match self.version {
+            Version::V4_0_0 => head_4::lower(&kopf, &mut self.report)?,
+            _ => {
+                let head = funnel::lower(self.version, &root, kopf, &mut self.report)?;
+                (Vec::new(), head.into_iter().collect())
+            }
+        };
+        let mut all = vec![("xmlns:xdomea", self.version.namespace())];
+        all.extend(attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        self.writer.start(&qualified(&root), &all)?;
+        head.iter().try_for_each(|node| node.write(&mut self.writer))
     }
 
+    /// Writes elements beside the records that came with the message.
     fn beside(&mut self, kept: &Kept, local: &str) -> Result<(), Error> {
-        kept.nodes.iter().filter(|node| node.is(local)).try_for_each(|node| node.write(&mut self.writer))
+        kept.nodes.iter().filter(|node| node.is(local)).try_for_each(|node| self.lower(node.clone()))
     }
 
-    fn results(&mut self, results: &[(Id, ImportResult)], kept: &Kept) -> Result<(), Error> {
-        let made: Vec<Node> = results.iter().map(|(id, result)| make_result(*id, result)).collect();
-        let kept: Vec<Node> =
-            kept.nodes.iter().filter(|node| node.is("AbgegebenesObjekt")).cloned().collect();
-        let old: Vec<Node> =
-            kept.iter().filter_map(read_result).map(|(id, result)| make_result(id, &result)).collect();
-        merge("", &kept, &old, &made).iter().try_for_each(|node| node.write(&mut self.writer))
+    /// Writes an element of the root in the form of the version.
+    fn lower(&mut self, node: Node) -> Result<(), Error> {
+        let root = self.message_type.root();
+        let lowered = funnel::lower(self.version, &root, node, &mut self.report)?;
+        lowered.iter().try_for_each(|node| node.write(&mut self.writer))
     }
 
-    fn roots(&mut self) -> Result<(), Error> {
-        for id in self.records.roots() {
-            let record = self.records.record(id)?;
-            let element = match record.kind() {
-                RecordKind::CaseFile => "Akte",
-                RecordKind::Case => "Vorgang",
-                RecordKind::Document => "Dokument",
-                _ => return Err(Error::Unsupported { what: "a record of this kind" }),
-            };
-            self.writer.start("xdomea:Schriftgutobjekt", &[])?;
-            self.record(record, element, 1)?;
-            self.writer.end()?;
+    fn results(&mut self, results: &ImportResults, kept: &Kept) -> Result<(), Error> {
+        let nodes = results::make(self.message_type.code, results, &kept.nodes);
+        self.body(nodes)
+    }
+
+    fn appraisals(&mut self, appraisals: &[(Id, Appraisal)], kept: &Kept) -> Result<(), Error> {
+        let nodes = appraisals::make(self.message_type.code, appraisals, &kept.nodes)?;
+        self.body(nodes)
+    }
+
+    fn body(&mut self, nodes: Vec<Node>) -> Result<(), Error> {
+        let nodes = body_versions::lower(self.version, self.message_type.code, nodes, &mut self.report)?;
+        let root = self.message_type.root();
+        for node in nodes {
+            let fitted = funnel::fit(self.version, &root, &node, &mut self.report)?;
+            fitted.write(&mut self.writer)?;
         }
         Ok(())
     }
 
-    /// Writes a record and everything in it.
-    fn record(&mut self, record: Record, element: &str, depth: usize) -> Result<(), Error> {
+    fn plan(&mut self, plan: &FilePlan) -> Result<(), Error> {
+        let with_ids = self.message_type.code == "0511";
+        let node = file_plan::make_plan(plan, with_ids, &mut |name, payload, exactly| {
+            place(&mut self.placed, false, name, payload, exactly)
+        })?;
+        self.lower(node)
+    }
+
+    fn roots(&mut self) -> Result<(), Error> {
+        let roots = self.records.roots();
+        if roots.is_empty() {
+            return Err(Error::Unsupported { what: "a message without records" });
+        }
+        roots.into_iter().try_for_each(|id| self.root("Schriftgutobjekt", id))?;
+        let moved = std::mem::take(&mut self.moved);
+        moved.into_iter().try_for_each(|id| self.root("Schriftgutobjekt", id))
+    }
+
+    /// Writes a record that lies in no other, in the element that holds it.
+    fn root(&mut self, holder: &str, id: Id) -> Result<(), Error> {
+        let record = self.records.record(id)?;
+        let element = match record.kind() {
+            RecordKind::CaseFile => "Akte",
+            RecordKind::Case => "Vorgang",
+            RecordKind::Document => "Dokument",
+            _ => return Err(Error::Unsupported { what: "a record of this kind" }),
+        };
+        let kind = self.kind(holder, element)?;
+        self.writer.start(&qualified(holder), &[])?;
+        self.record(record, element, kind, 1)?;
+        Ok(self.writer.end()?)
+    }
+
+    /// Documents, their route, and what accompanies them.
+    fn circulation(&mut self, route: &Route) -> Result<(), Error> {
+        let (mut documents, mut attachments) = (Vec::new(), Vec::new());
+        for id in self.records.roots() {
+            let record = self.records.record(id)?;
+            let own = uuid_of(&record).parse().unwrap_or(id);
+            match (route.attachments.contains(&own), record.kind()) {
+                (true, _) => attachments.push(id),
+                (false, RecordKind::Document) => documents.push(id),
+                _ => return Err(Error::Unsupported { what: "a circulation of what is not a document" }),
+            }
+        }
+        if documents.is_empty() {
+            return Err(Error::Unsupported { what: "a circulation without documents" });
+        }
+        let kind = self.kind("Hauptobjekt", "Dokument")?;
+        self.writer.start("xdomea:Hauptobjekt", &[])?;
+        for id in documents {
+            let record = self.records.record(id)?;
+            self.record(record, "Dokument", kind, 1)?;
+        }
+        self.writer.end()?;
+        let kept = self.fetch(super::extended(&route.extensions)?)?;
+        self.place_kept(&kept)?;
+        self.lower(route::make_route(route, &kept.nodes)?)?;
+        attachments.into_iter().try_for_each(|id| self.root("Anlage", id))
+    }
+
+    /// Takes the files that kept elements name.
+    fn place_kept(&mut self, kept: &Kept) -> Result<(), Error> {
+        for (name, payload) in &kept.files {
+            self.placed.place(name, payload, true)?;
+        }
+        Ok(())
+    }
+
+    /// The type of an element in one that holds records.
+    fn kind(&self, holder: &str, element: &str) -> Result<&'static str, Error> {
+        let shape = self.dialect.shape();
+        let holder = shape.root(&self.message_type.root()).and_then(|root| shape.kind_of(root, holder));
+        let kind = holder.and_then(|holder| shape.kind_of(holder, element));
+        kind.ok_or(Error::Unsupported { what: "a record of this kind" })
+    }
+
+    /// Writes a record and everything in it. `element` and `kind` are its name and type in the version.
+    fn record(&mut self, record: Record, element: &str, kind: &str, depth: usize) -> Result<(), Error> {
         if depth > DEPTH {
             return Err(Error::TooDeep);
         }
         let children = self.records.children(record.meta().id)?;
-        let nodes = self.nodes(&record, element)?;
-        self.writer.start(&super::node::qualified(element), &[])?;
-        for slot in order_of(element) {
-            match (element, *slot) {
-                ("Akte" | "Teilakte", "Akteninhalt") => self.content(&children, &nodes, depth)?,
-                ("Vorgang" | "Teilvorgang", "Dokument") | ("Dokument" | "Anlage", "Anlage") => {
-                    self.children(&children, RecordKind::Document, slot, depth)?;
+        let mut node = group(element, self.nodes(&record, element)?);
+        if self.has_content(&record, &children) && node.child("Akteninhalt").is_none() {
+            node.nodes.push(group("Akteninhalt", Vec::new()));
+        }
+        let lowered = self.dialect.lower(&node, kind);
+        lowered.report(element, &uuid_of(&record), &mut self.report);
+        let node = lowered.node.ok_or(Error::Unsupported { what: "a record of this kind" })?;
+        self.element(&node, kind, &Inside { kind: record.kind(), children, depth })
+    }
+
+    /// Whether an Akte has an Akteninhalt. In 2.x a Teilakte lies beside it.
+    fn has_content(&self, record: &Record, children: &[(RecordKind, Id)]) -> bool {
+        let teilakte_too = self.dialect.version() >= Version::V3_0_0;
+        record.kind() == RecordKind::CaseFile
+            && children.iter().any(|(kind, _)| match kind {
+                RecordKind::Case | RecordKind::Document => true,
+                RecordKind::CaseFile => teilakte_too,
+                _ => false,
+            })
+    }
+
+    /// Writes an element of a record with the records that lie in it.
+    fn element(&mut self, node: &Node, kind: &str, inside: &Inside) -> Result<(), Error> {
+        let Some(shape) = self.dialect.shape().kind(kind) else { return Err(Error::Extension) };
+        node.start(&mut self.writer)?;
+        let has_parts = shape.child(PART).is_some();
+        for child in &shape.children {
+            let local = child.local().unwrap_or_default();
+            let mut own = node.nodes.iter().filter(|node| node.name == child.name);
+            match slot(inside.kind, local) {
+                Slot::Wrapper => own.try_for_each(|node| self.element(node, &child.kind, inside))?,
+                Slot::Records(kind) => {
+                    let only = has_parts.then_some(local == PART);
+                    self.children(inside, kind, (local, &child.kind), only)?;
                 }
-                ("Vorgang" | "Teilvorgang", "Teilvorgang") => {
-                    self.children(&children, RecordKind::Case, slot, depth)?;
-                }
-                _ => nodes
-                    .iter()
-                    .filter(|node| node.is(slot))
-                    .try_for_each(|node| node.write(&mut self.writer))?,
+                Slot::Part => own.try_for_each(|node| node.write(&mut self.writer))?,
             }
         }
         Ok(self.writer.end()?)
     }
 
-    fn content(&mut self, children: &[(RecordKind, Id)], nodes: &[Node], depth: usize) -> Result<(), Error> {
-        let is_there = nodes.iter().any(|node| node.is("Akteninhalt"));
-        let is_record = |kind| matches!(kind, RecordKind::CaseFile | RecordKind::Case | RecordKind::Document);
-        if !is_there && !children.iter().any(|(kind, _)| is_record(*kind)) {
-            return Ok(());
-        }
-        self.writer.start("xdomea:Akteninhalt", &[])?;
-        self.children(children, RecordKind::Document, "Dokument", depth)?;
-        self.children(children, RecordKind::Case, "Vorgang", depth)?;
-        self.children(children, RecordKind::CaseFile, "Teilakte", depth)?;
-        Ok(self.writer.end()?)
-    }
-
+    /// Writes the records of a kind that lie in another. `only` picks the documents that 4.0 calls
+    /// Schriftstueck, or the others.
     fn children(
         &mut self,
-        children: &[(RecordKind, Id)],
+        inside: &Inside,
         kind: RecordKind,
-        element: &str,
-        depth: usize,
+        (element, type_name): (&str, &str),
+        only: Option<bool>,
     ) -> Result<(), Error> {
-        for (_, id) in children.iter().filter(|(child, _)| *child == kind) {
+        let is_case = |(kind, _): &(RecordKind, Id)| *kind == RecordKind::Case;
+        let must_move = self.dialect.version() < Version::V3_0_0
+            && (inside.kind, kind) == (RecordKind::CaseFile, RecordKind::Document)
+            && inside.children.iter().any(is_case);
+        for (_, id) in inside.children.iter().filter(|(child, _)| *child == kind) {
+            if must_move {
+                Dialect::moved(*id, &mut self.report);
+                self.moved.push(*id);
+                continue;
+            }
             let record = self.records.record(*id)?;
-            self.record(record, element, depth + 1)?;
+            if only.is_some() && only != Some(self.is_part(&record)?) {
+                continue;
+            }
+            self.record(record, element, type_name, inside.depth + 1)?;
         }
         Ok(())
+    }
+
+    fn is_part(&mut self, record: &Record) -> Result<bool, Error> {
+        let Some(description) = record.description() else { return Ok(false) };
+        let kept = self.fetch(super::extended(&description.extensions)?)?;
+        Ok(kept.nodes.iter().any(|node| node.is(PART)))
     }
 
     /// The elements of a record, put together from the model and what was kept, in the schema's order.
     fn nodes(&mut self, record: &Record, element: &str) -> Result<Vec<Node>, Error> {
         let description = record.description().ok_or(Error::Unsupported { what: "a record of this kind" })?;
         let kept = self.fetch(super::extended(&description.extensions)?)?;
-        for (name, payload) in &kept.files {
-            self.placed.place(name, payload, true)?;
-        }
-        let own_id = record.meta().id.to_string();
-        let uuid = description.reference(UUID).unwrap_or(&own_id);
+        self.place_kept(&kept)?;
+        let uuid = uuid_of(record);
         let document = match record {
             Record::Document(document) => Some(document),
             _ => None,
         };
-        let mut new = make_nodes(description, uuid, document);
+        let mut new = make_nodes(description, &uuid, document);
         let old = old_nodes(&kept.nodes, document.is_some());
         if kept.unnumbered {
             let ids = new.iter_mut().filter(|node| node.is("Identifikation"));
@@ -291,7 +387,7 @@ impl<W: Write> MessageWriter<'_, W> {
         }
         let mut nodes = merge(element, &kept.nodes, &old, &new);
         if kept.empty_content {
-            nodes.push(super::node::group("Akteninhalt", Vec::new()));
+            nodes.push(group("Akteninhalt", Vec::new()));
         }
         let is_closed = match record {
             Record::CaseFile(file) => file.status == RecordStatus::Closed,
@@ -302,9 +398,12 @@ impl<W: Write> MessageWriter<'_, W> {
             nodes.push(leaf("ZdA", "1"));
         }
         for version in document.iter().flat_map(|document| &document.versions) {
-            let placed = &mut self.placed;
-            nodes.push(make_version(version, &mut |name, payload, exactly| {
-                placed.place(name, payload, exactly)
+            let (placed, is_offer, dialect) = (&mut self.placed, self.is_offer, self.dialect);
+            nodes.push(make_version(version, &mut |name, payload, exactly| match exactly
+                || dialect.holds_file_name(name)
+            {
+                true => place(placed, is_offer, name, payload, exactly),
+                false => place(placed, is_offer, &full_name(name), payload, exactly),
             })?);
         }
         Ok(nodes)
@@ -314,6 +413,27 @@ impl<W: Write> MessageWriter<'_, W> {
         let records = &mut self.records;
         fetch(kept, &mut |payload: &PayloadRef| read_stored(&mut records.open(payload)?))
     }
+}
+
+/// Gives a file its place in the container. Only what is offered may have no bytes yet.
+fn place(
+    placed: &mut Placed,
+    is_offer: bool,
+    name: &str,
+    payload: Option<&PayloadRef>,
+    exactly: bool,
+) -> Result<String, Error> {
+    match payload {
+        Some(payload) => placed.place(name, payload, exactly),
+        None if is_offer && is_legal(name) => Ok(name.to_owned()),
+        None => Err(Error::NoContent),
+    }
+}
+
+/// The UUID of a record in messages.
+fn uuid_of(record: &Record) -> String {
+    let known = record.description().and_then(|description| description.reference(UUID));
+    known.map_or_else(|| record.meta().id.to_string(), str::to_owned)
 }
 
 fn make_nodes(description: &Description, uuid: &str, document: Option<&Document>) -> Vec<Node> {

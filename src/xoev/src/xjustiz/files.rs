@@ -12,7 +12,7 @@ use crate::container::{Limits, folded, shown};
 /// Endings of documents.
 pub const FORMATS: [&str; 3] = ["pdf", "tif", "tiff"];
 /// Endings of detached signatures, behind that of the file that they sign.
-const SIGNATURES: [&str; 2] = ["p7s", "pkcs7"];
+pub(super) const SIGNATURES: [&str; 2] = ["p7s", "pkcs7"];
 /// Control files of a message that is handed on: the only further XML files. Each has a UUID behind it.
 const CONTROL_FILES: [&str; 3] = ["xjustiz_nachricht_", "pruefvermerk_", "vhn_"];
 /// Names that the proof of origin has.
@@ -139,13 +139,19 @@ fn fault(name: &str, formats: &[String]) -> Option<&'static str> {
 }
 
 /// German letters, digits, `_`, `-` and the dot.
-fn is_allowed(c: char) -> bool {
+pub(super) fn is_allowed(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | 'Ä' | 'ä' | 'Ö' | 'ö' | 'Ü' | 'ü' | 'ß')
 }
 
 fn is_control_file(stem: &str) -> bool {
     let ids = CONTROL_FILES.iter().filter_map(|prefix| stem.strip_prefix(prefix));
     ids.into_iter().any(|id| id.len() == 36 && id.parse::<Id>().is_ok())
+}
+
+/// Whether every court takes a file of this name.
+#[cfg(test)]
+pub(super) fn is_name_taken(name: &str) -> bool {
+    fault(name, &FORMATS.map(str::to_owned)).is_none()
 }
 
 #[cfg(test)]

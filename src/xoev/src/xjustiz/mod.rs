@@ -1,5 +1,6 @@
-//! XJustiz (versions 2.4 to 3.7): messages between courts and whoever writes to them. They change no case and are carried on as they
-//! are; acknowledgements (eEB, message 2200007) say what became of the message that they answer.
+//! XJustiz (versions 2.4 to 3.7): messages between courts and whoever writes to them. What comes is kept as it is;
+//! documents that a court sends (message 0005005) become facts of a case, too; acknowledgements (eEB, message 2200007) say what became of
+//! the message that they answer. Records are submitted to courts in message 0005005 of 3.5.1 and 3.6.2.
 //!
 //! | module | holds |
 //! |---|---|
@@ -7,25 +8,39 @@
 //! | `files` | rules for what is sent to a court: files, names, formats, volume |
 //! | `versions` | which version is valid when |
 //! | `submission` | a message with its files, for whoever sends it |
+//! | `facts`, `draft` | the records of what a court sends |
+//! | `write`, `header`, `parties`, `attachments` | a submission of records: the message, its parts, its files |
+//! | `sink`, `latin` | elements and texts as XJustiz takes them |
 
+mod attachments;
+mod draft;
+mod facts;
 mod files;
+mod header;
+mod latin;
+mod parties;
 mod read;
+mod sink;
 mod submission;
 mod versions;
+mod write;
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
+use model::exchange::ExchangeKind;
 use model::standard::{
     Acknowledgement, Identity, Intake, Meaning, Outgoing, Records, Source, Standard, Written,
 };
-use model::{Failure, Finding, Report, Severity};
+use model::{Failure, Finding, PayloadRef, Report, Severity};
 use schemas::Schemas;
 
 pub use files::{FORMATS, Rules, volume};
 pub use read::{Eeb, Said, read};
 pub use submission::{LETTER, Submission, judge};
 pub use versions::{in_use, is_in_use};
+pub use write::COURT_REFERENCE;
 
 use crate::Error;
 use crate::container::{Limits, shown};
@@ -104,7 +119,11 @@ impl Standard for XJustiz {
     }
 
     fn writes(&self) -> &'static [&'static str] {
-        &[]
+        &header::WRITTEN
+    }
+
+    fn carries(&self, _: &str, kind: ExchangeKind) -> bool {
+        kind == ExchangeKind::Submission
     }
 
     fn identify(&self, source: &mut dyn Source, _: Option<&str>) -> Result<Option<Identity>, Failure> {
@@ -136,11 +155,44 @@ impl Standard for XJustiz {
         Ok(Some(said.identity(found.0.container().is_some())))
     }
 
-    fn read(&self, _: &mut dyn Source, _: &mut dyn Intake) -> Result<Meaning, Failure> {
-        Ok(Meaning::CarryOn)
+    fn read(&self, source: &mut dyn Source, intake: &mut dyn Intake) -> Result<Meaning, Failure> {
+        let Some(found) = self.find(source)? else { return Ok(Meaning::CarryOn) };
+        let said = match Self::said(source, &found, Until::End)? {
+            Ok(said) if facts::is_known(&said) => said,
+            _ => return Ok(Meaning::CarryOn),
+        };
+        let files = named_files(&found.0, source, &said, intake)?;
+        let mut reader = found.0.reader(source).map_err(Error::from)?;
+        read_root(&mut reader).map_err(Error::from)?;
+        Ok(facts::Facts::new(intake, &said, files).read(&mut reader)?)
     }
 
-    fn write(&self, _: &Outgoing, _: &mut dyn Records, _: &mut dyn Write) -> Result<Written, Failure> {
-        Err(Error::Unsupported { what: "XJustiz" }.into())
+    fn write(
+        &self,
+        message: &Outgoing,
+        records: &mut dyn Records,
+        out: &mut dyn Write,
+    ) -> Result<Written, Failure> {
+        Ok(write::write(message, records, out)?)
     }
+}
+
+/// Takes the files in that a message names and came with.
+fn named_files(
+    place: &Place,
+    source: &mut dyn Source,
+    said: &Said,
+    intake: &mut dyn Intake,
+) -> Result<HashMap<String, PayloadRef>, Failure> {
+    let mut files = HashMap::new();
+    let Some(container) = place.container() else { return Ok(files) };
+    for (index, entry) in container.entries().iter().enumerate() {
+        let is_message = place.entry_name() == Some(entry.name());
+        if is_message || !said.files.contains(entry.name()) {
+            continue;
+        }
+        let mut content = container.read(source, index).map_err(Error::from)?;
+        files.insert(entry.name().to_owned(), intake.file(entry.name(), &mut content)?);
+    }
+    Ok(files)
 }

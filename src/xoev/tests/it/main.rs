@@ -4,10 +4,14 @@
 
 mod checks;
 mod containers;
+mod court_facts;
 mod everything;
 mod family;
+mod hostile;
 mod memory;
+mod messages;
 mod round_trip;
+mod submission;
 mod tools;
 mod trees;
 mod xjustiz;

@@ -67,14 +67,59 @@ pub(crate) fn canonical(xml: &str) -> String {
 
 /// Validates with the official schema through xmllint.
 pub(crate) fn xmllint(packs: &Path, version: &str, code: &str, xml: &str) -> Result<(), String> {
+    let schema = official_schema(packs, version, code);
+    let arguments = ["--nonet", "--noout", "--schema", schema.to_str().unwrap(), "-"];
+    run("xmllint", &arguments, xml.as_bytes()).map(|_| ())
+}
+
+fn official_schema(packs: &Path, version: &str, code: &str) -> PathBuf {
     let group = match &code[..2] {
         "01" => "InformationAustauschen",
+        "02" => "GeschaeftsgangDurchfuehren",
+        "03" => "AktenplanAustauschen",
         "04" => "AbgabeDurchfuehren",
         _ => "AussonderungDurchfuehren",
     };
-    let schema = packs.join(format!("xdomea/{version}/xdomea-Nachrichten-{group}.xsd"));
-    let arguments = ["--nonet", "--noout", "--schema", schema.to_str().unwrap(), "-"];
-    run("xmllint", &arguments, xml.as_bytes()).map(|_| ())
+    packs.join(format!("xdomea/{version}/xdomea-Nachrichten-{group}.xsd"))
+}
+
+/// Many messages that are to be valid by the official schemas: xmllint is slow to start.
+#[derive(Default)]
+pub(crate) struct Judge(Vec<(String, PathBuf, String)>);
+
+impl Judge {
+    /// Takes a message; `label` says which it is.
+    pub(crate) fn take(&mut self, packs: &Path, version: &str, code: &str, label: &str, xml: &str) {
+        self.0.push((label.to_owned(), official_schema(packs, version, code), xml.to_owned()));
+    }
+
+    /// What xmllint says of those that are not valid.
+    pub(crate) fn verdict(self) -> Result<(), String> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut by_schema: std::collections::BTreeMap<PathBuf, Vec<String>> = Default::default();
+        let mut labels = String::new();
+        for (index, (label, schema, xml)) in self.0.iter().enumerate() {
+            let path = folder.path().join(format!("{index}.xml"));
+            std::fs::write(&path, xml).unwrap();
+            labels.push_str(&format!("{}: {label}\n", path.display()));
+            by_schema.entry(schema.clone()).or_default().push(path.to_str().unwrap().to_owned());
+        }
+        for (schema, files) in by_schema {
+            let mut arguments = vec!["--nonet", "--noout", "--schema", schema.to_str().unwrap()];
+            arguments.extend(files.iter().map(String::as_str));
+            run("xmllint", &arguments, b"").map_err(|error| {
+                let faults = error.lines().filter(|line| !line.ends_with(" validates"));
+                let mut text: String = faults.take(20).map(|line| format!("{line}\n")).collect();
+                let known = labels.lines().filter(|label| {
+                    label.split_once(": ").is_some_and(|(path, _)| text.contains(&format!("{path}:")))
+                });
+                let known: String = known.map(|label| format!("{label}\n")).collect();
+                text.push_str(&known);
+                text
+            })?;
+        }
+        Ok(())
+    }
 }
 
 /// Names of the files that a message mentions.
@@ -108,6 +153,15 @@ pub(crate) fn pack_as(stem: &str, xml: &str, names: &str) -> Vec<u8> {
 
 /// The message in a container, and the other files.
 pub(crate) fn unpack(container: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
+    unpack_by(container, &|name| xoev::xdomea::messages::FileName::parse(name).is_some())
+}
+
+/// The message of this name in a container, and the other files.
+pub(crate) fn unpack_named(container: &[u8], message: &str) -> (String, Vec<(String, Vec<u8>)>) {
+    unpack_by(container, &|name| name == message)
+}
+
+fn unpack_by(container: &[u8], is_message: &dyn Fn(&str) -> bool) -> (String, Vec<(String, Vec<u8>)>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.zip");
     std::fs::write(&path, container).unwrap();
@@ -119,8 +173,6 @@ pub(crate) fn unpack(container: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
         .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
         .collect();
     files.sort();
-    let is_message =
-        |name: &str| name.ends_with(".xml") && name.matches('_').count() == 1 && name.contains(".0");
     let index = files.iter().position(|(name, _)| is_message(name)).unwrap();
     let (_, xml) = files.remove(index);
     (String::from_utf8(xml).unwrap(), files)

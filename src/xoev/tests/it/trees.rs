@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use crate::memory::{Memory, check, read, write};
 use crate::tools::{own, shared, unpack, xmllint};
 
-fn outgoing(content: OutgoingContent) -> Outgoing {
+pub(crate) fn outgoing(content: OutgoingContent) -> Outgoing {
     let endpoint = |key: &str, name: &str| Endpoint {
         authority: Some(key.parse().unwrap()),
         name: Some(name.into()),
@@ -203,19 +203,19 @@ fn a_change_is_written_and_what_it_does_not_touch_stays_as_it_came() {
     assert!(!written.contains("Landesarchiv NRW"), "the old receiver is gone");
 }
 
-fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     "\\PC{1,12}"
 }
 
-fn some(strategy: impl Strategy<Value = String>) -> impl Strategy<Value = Option<String>> {
+pub(crate) fn some(strategy: impl Strategy<Value = String>) -> impl Strategy<Value = Option<String>> {
     prop::option::of(strategy)
 }
 
-fn a_day() -> impl Strategy<Value = String> {
+pub(crate) fn a_day() -> impl Strategy<Value = String> {
     "20[0-9]{2}-0[1-9]-[012][1-8]"
 }
 
-fn party() -> impl Strategy<Value = Party> {
+pub(crate) fn party() -> impl Strategy<Value = Party> {
     let person =
         (some(text()), some(text()), some(text()), a_day()).prop_map(|(title, given, family, born)| Person {
             salutation: None,
@@ -306,13 +306,13 @@ fn description(is_document: bool) -> impl Strategy<Value = Description> {
 
 /// What a record is, and what lies in it.
 #[derive(Debug, Clone)]
-struct Tree {
+pub(crate) struct Tree {
     description: Description,
     files: Vec<(String, Vec<u8>)>,
-    children: Vec<Tree>,
+    pub(crate) children: Vec<Tree>,
 }
 
-fn tree() -> impl Strategy<Value = Tree> {
+pub(crate) fn tree() -> impl Strategy<Value = Tree> {
     let file = ("pdf|txt|xml|tiff|docx", prop::collection::vec(any::<u8>(), 0..50));
     let leaf = (description(true), prop::collection::vec(file, 0..3)).prop_map(|(description, files)| Tree {
         description,
@@ -328,8 +328,8 @@ fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// Lays a tree into memory: what has children is a case file at the top and a case below.
-fn plant(memory: &mut Memory, tree: &Tree, ancestors: &[(RecordKind, Id)], position: u32) {
+/// Lays a tree into memory and gives back the id of its root: what has children is a case file at the top and a case below.
+pub(crate) fn plant(memory: &mut Memory, tree: &Tree, ancestors: &[(RecordKind, Id)], position: u32) -> Id {
     let mut description = Description { position: Some(position), ..tree.description.clone() };
     let uuid = model::ids::new_id();
     description.references = vec![Reference { kind: "xdomea".into(), value: uuid.to_string() }];
@@ -371,18 +371,19 @@ fn plant(memory: &mut Memory, tree: &Tree, ancestors: &[(RecordKind, Id)], posit
         plant(memory, child, &path, index as u32 + 1);
     }
     memory.objects.push(Object { object_id: uuid, ancestors: ancestors.to_vec(), record });
+    uuid
 }
 
 /// A record without what the gateway adds, its files by their bytes.
-fn comparable(memory: &Memory, object: &Object) -> serde_json::Value {
+pub(crate) fn comparable(memory: &Memory, object: &Object) -> serde_json::Value {
     let mut record = object.record.clone();
     let id = record.meta().id;
     *record.meta_mut() = placeholder();
     record.meta_mut().id = id;
     if let Record::Document(document) = &mut record {
         for file in document.versions.iter_mut().flat_map(|version| &mut version.files) {
-            let content = file.content.take().unwrap();
-            file.creator = Some(format!("{:?}", memory.files[&content.id]));
+            let content = file.content.take();
+            file.creator = content.map(|content| format!("{:?}", memory.files[&content.id]));
         }
     }
     let ancestors = serde_json::to_value(&object.ancestors).unwrap();

@@ -307,6 +307,7 @@ async fn a_local_sender_s_message_is_confirmed_by_the_reader_s_close() {
             objects: vec![case.meta.id],
             version: None,
             wants_receipt: false,
+            opening: broker::Opening::Usual,
         };
         bridge.bed.wait(broker.start_exchange(&theirs, wanted, None));
         (0..4).for_each(|_| bridge.run());
@@ -331,6 +332,7 @@ async fn what_nobody_fetches_goes_back_to_its_local_sender() {
             objects: vec![case.meta.id],
             version: None,
             wants_receipt: false,
+            opening: broker::Opening::Usual,
         };
         bridge.bed.wait(broker.start_exchange(&theirs, wanted, None));
         (0..4).for_each(|_| bridge.run());

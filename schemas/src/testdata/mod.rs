@@ -1,5 +1,12 @@
-//! A large xdomea document, for benches: a message 0503 of many files, in the shape that real
-//! exports have. Always the same for the same size.
+//! Documents for tests and benches: a large xdomea message 0503 of many files, in the shape that
+//! real exports have, always the same for the same size; and messages of every type and version
+//! with anything that can stand in them ([`Outline`], [`Maker`]).
+
+mod maker;
+mod outline;
+
+pub use maker::Maker;
+pub use outline::Outline;
 
 use std::io::{self, Write};
 

@@ -1,0 +1,136 @@
+//! What the record-keeping system or archive of ours says of imported objects, and locking what the other side has confirmed.
+
+use model::case::RecordStatus;
+use model::command::{Change, Command};
+use model::exchange::{Exchange, ExchangeKind, ExchangeStatus, ImportResult, Side};
+use model::process::{Part, message_type};
+use model::rights::Action;
+use model::{Caller, Id, Record, RecordKind, Scope};
+use store::Work;
+
+use super::exchange;
+use crate::{Broker, Error, Once};
+
+impl Broker {
+    /// Records what the record-keeping system says of imported objects, by their UUIDs in the message.
+    /// Once every object has its result, the sender is told.
+    ///
+    /// # Errors
+    /// If the exchange is not one that was received for hand-over, or an object is not part of it.
+    pub async fn confirm_import(
+        &self,
+        caller: &Caller,
+        id: Id,
+        results: Vec<(Id, ImportResult)>,
+        once: Option<&Once>,
+    ) -> Result<Exchange, Error> {
+        let scope = caller.may(Action::ConfirmImport)?;
+        let results = &results;
+        self.once(caller, once, move || self.try_confirm(caller, scope, id, results, once)).await
+    }
+
+    async fn try_confirm(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        id: Id,
+        results: &[(Id, ImportResult)],
+        once: Option<&Once>,
+    ) -> Result<Exchange, Error> {
+        let current = self.owned(scope, RecordKind::Exchange, id).await?;
+        let before = exchange(current.clone())?;
+        if !takes_results(&before) {
+            return Err(model::Error::WrongState { state: "not-received" }.into());
+        }
+        let received = before.last_of(Part::Opening, Part::Transfer).unwrap_or(id);
+        let mut work = Work::new();
+        let change = Change::ImportResults(results.to_vec());
+        let after = self.apply(&mut work, &current, change, &caller.actor, Some(received))?;
+        let after = exchange(after)?;
+        if after.objects == before.objects {
+            return self.commit_answer(caller, once, Work::new(), id, before).await;
+        }
+        self.open_confirmed(scope, &mut work, caller, &before, &after).await?;
+        let complete = after.sent_objects().all(|object| object.result.is_some());
+        let outcome = message_type(after.kind, Part::Outcome);
+        let replied = before.messages.iter().any(|message| Some(message.message_type.as_str()) == outcome);
+        let after = match complete && !replied {
+            true => self.prepare_part(&mut work, &after, Part::Outcome, after.status, Some(received))?,
+            false => after,
+        };
+        self.end_reminders(&mut work, &before, &after).await?;
+        self.commit_answer(caller, once, work, id, after).await
+    }
+
+    /// What was imported is worked on here from now on.
+    async fn open_confirmed(
+        &self,
+        scope: &Scope,
+        work: &mut Work,
+        caller: &Caller,
+        before: &Exchange,
+        after: &Exchange,
+    ) -> Result<(), Error> {
+        let newly = after
+            .objects
+            .iter()
+            .filter(|object| after.is_confirmed(object.id) && !before.is_confirmed(object.id));
+        for object in newly {
+            let record = self.owned_any(scope, object.id).await?;
+            if record.status() == RecordStatus::Received.name() {
+                self.apply(work, &record, Change::ConfirmReceived, &caller.actor, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Locks a record that was handed over, once the receiver has confirmed its import.
+    ///
+    /// # Errors
+    /// `NotConfirmed` before that.
+    pub async fn lock(
+        &self,
+        caller: &Caller,
+        kind: RecordKind,
+        id: Id,
+        exchange_id: Id,
+        once: Option<&Once>,
+    ) -> Result<Record, Error> {
+        let scope = caller.may(Action::Exchange)?;
+        self.owned(scope, kind, id).await?;
+        let record = exchange(self.owned(scope, RecordKind::Exchange, exchange_id).await?)?;
+        let handed_over = record.side == Side::Sender && record.kind == ExchangeKind::Handover;
+        if !handed_over || !record.is_confirmed(id) {
+            return Err(model::Error::NotConfirmed.into());
+        }
+        let command = Command { kind, id, expected: None, change: Change::Lock };
+        match self.submit(caller, command, once).await {
+            Err(Error::Model(model::Error::Locked)) => {}
+            outcome => return outcome,
+        }
+        // Locked before: there is nothing to do but to keep the answer.
+        let record = self.owned(scope, kind, id).await?;
+        let mut work = Work::new();
+        if let Some(once) = once {
+            once.claim(&mut work, caller, id, &record.to_json());
+        }
+        match self.commit_once(caller, once, work).await? {
+            None => Ok(record),
+            Some(first) => Ok(Record::from_json(kind, first)?),
+        }
+    }
+}
+
+/// Whether it is our turn to report on the import, or was.
+fn takes_results(exchange: &Exchange) -> bool {
+    use ExchangeStatus::{Confirmed, PartlyConfirmed, Received, Refused, TransferReceived};
+    let ended = matches!(exchange.status, Confirmed | PartlyConfirmed | Refused);
+    let has_come = match exchange.kind {
+        ExchangeKind::Handover => exchange.status == Received,
+        ExchangeKind::Disposition => exchange.status == TransferReceived,
+        _ => false,
+    };
+    exchange.side == Side::Receiver
+        && (has_come
+            || (ended && matches!(exchange.kind, ExchangeKind::Handover | ExchangeKind::Disposition)))
+}

@@ -1,0 +1,193 @@
+//! Receipts, appraisals and outcomes: noted on the exchange that they answer, by the table of its process. What contradicts it
+//! waits for a human and changes nothing.
+
+use model::command::Change;
+use model::exchange::{
+    Appraisal, Exchange, ExchangeKind, ExchangeMessage, ImportResult, ImportResults, Side,
+};
+use model::process::{Next, Part, meaning_of};
+use model::standard::Identity;
+use model::{Actor, EventKind, Id, Message, MessageState, Record};
+use store::{Job, Work};
+
+use super::exchange;
+use crate::process::partner;
+use crate::{Broker, Error, notes};
+
+/// A message names an object that is not part of its exchange.
+pub(super) const UNKNOWN_OBJECT: &str = "exchange.unknown-object";
+
+/// What a reply says.
+pub(crate) enum Said {
+    /// That something was durably taken in.
+    Receipt,
+    /// What became of the import.
+    Outcome(ImportResults),
+    /// What the archive decided.
+    Appraisals(Vec<(Id, Appraisal)>),
+}
+
+/// Changes that a reply leads to: of the exchange, and of records.
+#[derive(Default)]
+pub(super) struct Effects {
+    pub(super) exchange: Vec<Change>,
+    pub(super) records: Vec<(Record, Change)>,
+}
+
+impl Broker {
+    /// A reply: noted on the exchange that it answers.
+    pub(crate) async fn take_reply(
+        &self,
+        job: &Job,
+        mut message: Message,
+        identity: Identity,
+        said: Said,
+    ) -> Result<(), Error> {
+        let (part, author) = part_of(&identity.message_type, &said);
+        let ours = if author == Side::Sender { Side::Receiver } else { Side::Sender };
+        let Some(current) = self.exchange_of(&message, identity.process_id, ours).await? else {
+            return self.park_by(job, message, "exchange.unknown-process").await;
+        };
+        let before = exchange(current)?;
+        // Only the authority that the exchange is with may say what became of it; along a route others say that it has come.
+        let from = partner(&message, &identity);
+        let along = before.kind == ExchangeKind::Circulation;
+        if before.partner != from && !along {
+            return self.park_by(job, message, "exchange.wrong-partner").await;
+        }
+        let mut work = Work::new();
+        let noted = self.noted_reply(&mut work, &message, &identity, &before, (part, said)).await?;
+        let after = match noted {
+            Ok(after) => after,
+            Err(rule) => return self.park_by(job, message, rule).await,
+        };
+        self.end_reminders(&mut work, &before, &after).await?;
+        self.answer_appraisal(&mut work, &after, part, &identity, &message)?;
+        message.state = MessageState::Confirmed;
+        message.updated_at = self.now();
+        message.exchange = Some(after.meta.id);
+        work.update_message(&message, MessageState::Accepted);
+        work.discard_staged(&message.tenant, message.id);
+        let actor = Actor { kind: "partner".to_owned(), id: message.partner.clone() };
+        let kind = EventKind::MessageConfirmed;
+        work.insert_event(&notes::of_message(kind, &message, &actor, message.updated_at));
+        self.confirm_sender(&mut work, &message).await?;
+        self.finish(job, work).await
+    }
+
+    /// Rows of what a reply changes; or the rule by which it does not fit.
+    async fn noted_reply(
+        &self,
+        work: &mut Work,
+        message: &Message,
+        identity: &Identity,
+        before: &Exchange,
+        (part, said): (Part, Said),
+    ) -> Result<Result<Exchange, &'static str>, Error> {
+        let status = match before.next(part) {
+            Ok(Next::To(status)) => status,
+            Ok(Next::Stay | Next::ByResults) => before.status,
+            Err(rule) => return Ok(Err(rule)),
+        };
+        let effects = match said {
+            Said::Receipt => Ok(Effects::default()),
+            Said::Outcome(results) => self.outcome_effects(before, results).await?,
+            Said::Appraisals(all) => self.appraisal_effects(before, all).await?,
+        };
+        let effects = match effects {
+            Ok(effects) => effects,
+            Err(rule) => return Ok(Err(rule)),
+        };
+        let actor = Actor { kind: "partner".to_owned(), id: message.partner.clone() };
+        let noted =
+            ExchangeMessage { id: message.id, message_type: identity.message_type.clone(), at: self.now() };
+        let mut record = Record::Exchange(before.clone());
+        let changes = [Change::ExchangeMessage(noted, status)].into_iter().chain(effects.exchange);
+        for change in changes {
+            record = match self.apply(work, &record, change, &actor, Some(message.id)) {
+                Ok(record) => record,
+                Err(Error::Model(_)) => return Ok(Err("exchange.contradiction")),
+                Err(error) => return Err(error),
+            };
+        }
+        for (record, change) in effects.records {
+            match self.apply(work, &record, change, &actor, Some(message.id)) {
+                // What is gone here takes no archive's name any more.
+                Ok(_) | Err(Error::Model(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Ok(exchange(record)?))
+    }
+
+    /// What an outcome changes. Of objects below those that were sent only what the archive calls them is kept.
+    async fn outcome_effects(
+        &self,
+        before: &Exchange,
+        said: ImportResults,
+    ) -> Result<Result<Effects, &'static str>, Error> {
+        let mut effects = Effects::default();
+        if before.kind == ExchangeKind::Catalogue {
+            return Ok(Ok(effects));
+        }
+        let mut results: Vec<(Id, ImportResult)> = vec![];
+        let mut named = vec![];
+        for (object_id, result) in said.objects {
+            let Some(found) = self.record_in(before, object_id).await? else {
+                return Ok(Err(UNKNOWN_OBJECT));
+            };
+            let result = with_whole(result, said.whole.as_ref());
+            if let Some(reference) = &result.archive_reference {
+                named.push((found.record, Change::ArchiveReference(reference.clone())));
+            }
+            if before.sent_objects().any(|object| object.object_id == object_id) {
+                results.push((object_id, result));
+            }
+        }
+        if let Some(whole) = said.whole {
+            for object in before.sent_objects() {
+                if results.iter().all(|(known, _)| *known != object.object_id) {
+                    results.push((object.object_id, whole.clone()));
+                }
+            }
+        }
+        effects.exchange.push(Change::ImportResults(results));
+        effects.records = named;
+        Ok(Ok(effects))
+    }
+
+    fn answer_appraisal(
+        &self,
+        work: &mut Work,
+        after: &Exchange,
+        part: Part,
+        identity: &Identity,
+        message: &Message,
+    ) -> Result<(), Error> {
+        if part != Part::Appraisal || !identity.wants_receipt {
+            return Ok(());
+        }
+        self.prepare_part(work, after, Part::AppraisalReceipt, after.status, Some(message.id))?;
+        Ok(())
+    }
+}
+
+/// An object of which only is said what it is called shares the word on the whole.
+fn with_whole(result: ImportResult, whole: Option<&ImportResult>) -> ImportResult {
+    match whole {
+        Some(whole) if !result.successful && result.messages.is_empty() => {
+            ImportResult { successful: whole.successful, messages: whole.messages.clone(), ..result }
+        }
+        _ => result,
+    }
+}
+
+/// What a reply is for, by its type; by what it says where its standard has other types.
+fn part_of(message_type: &str, said: &Said) -> (Part, Side) {
+    let by_content = match said {
+        Said::Receipt => Part::OpeningReceipt,
+        Said::Outcome(_) => Part::Outcome,
+        Said::Appraisals(_) => Part::Appraisal,
+    };
+    meaning_of(message_type).map_or((by_content, Side::Receiver), |(_, part, author)| (part, author))
+}

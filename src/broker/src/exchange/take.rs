@@ -1,0 +1,304 @@
+//! What comes in and begins or continues a process: records, offers, documents along a route, file plans. It is revealed, put into
+//! the mailbox and receipted, all in one transaction.
+
+use std::collections::BTreeMap;
+
+use model::case::Disposition;
+use model::circulation::Route;
+use model::command::Change;
+use model::exchange::{
+    Appraisal, Exchange, ExchangeKind, ExchangeMessage, ExchangeObject, ExchangeStatus, Side,
+};
+use model::file_plan::FilePlan;
+use model::process::{Next, Part};
+use model::record::Meta;
+use model::standard::Identity;
+use model::{Actor, Authority, EventKind, Id, Message, MessageState, Record, ids};
+use store::{Job, Work};
+
+use super::exchange;
+use crate::process::{partner, with_finding};
+use crate::translate::Translator;
+use crate::{Broker, Error, notes};
+
+/// The transfer holds other objects than those that were appraised for the archive.
+const DIFFERS: &str = "exchange.transfer-differs";
+
+/// What came in.
+pub(crate) enum Came {
+    /// Records; in a disposition the transfer.
+    Records(ExchangeKind),
+    /// Records are offered.
+    Offer,
+    /// Documents along a route.
+    Along(Box<Route>),
+    /// A file plan, for information.
+    Plan(Box<FilePlan>),
+    /// A file plan that is to be appraised.
+    PlanToAppraise(Box<FilePlan>),
+}
+
+impl Came {
+    fn kind(&self) -> ExchangeKind {
+        match self {
+            Came::Records(kind) => *kind,
+            Came::Offer => ExchangeKind::Disposition,
+            Came::Along(_) => ExchangeKind::Circulation,
+            Came::Plan(_) => ExchangeKind::FilePlan,
+            Came::PlanToAppraise(_) => ExchangeKind::Catalogue,
+        }
+    }
+
+    fn is_transfer(&self) -> bool {
+        matches!(self, Came::Records(ExchangeKind::Disposition))
+    }
+}
+
+impl Broker {
+    /// Takes in what begins an exchange, or continues one that it belongs to.
+    pub(crate) async fn take(
+        &self,
+        job: &Job,
+        mut message: Message,
+        identity: Identity,
+        came: Came,
+        mut translator: Translator,
+    ) -> Result<(), Error> {
+        if matches!(came, Came::Offer) || came.is_transfer() {
+            let known = self.exchange_of(&message, identity.process_id, Side::Receiver).await?;
+            if let Some(Record::Exchange(known)) = known
+                && known.status != ExchangeStatus::Returned
+            {
+                return self.take_more(job, message, identity, known, &came, translator).await;
+            }
+        }
+        let exchange = self.received_exchange(&message, &identity, came, &translator);
+        message.exchange = Some(exchange.meta.id);
+        let mut work = self.revealed(&mut message, &mut translator).await?;
+        self.create(&mut work, Record::Exchange(exchange.clone()), &Actor::gateway(), message.id)?;
+        self.came_back(&mut work, &exchange, &message).await?;
+        let mut current = exchange;
+        current.meta.version = 1;
+        self.receipt(&mut work, current, &identity, &message)?;
+        self.finish(job, work).await
+    }
+
+    /// A further part of an offer, or the transfer of what was appraised.
+    async fn take_more(
+        &self,
+        job: &Job,
+        mut message: Message,
+        identity: Identity,
+        known: Exchange,
+        came: &Came,
+        mut translator: Translator,
+    ) -> Result<(), Error> {
+        let whole = identity.sequence.is_none_or(|sequence| sequence.total <= 1);
+        let objects = match came.is_transfer() {
+            true => transferred(&known, &translator.roots, whole),
+            false => offered(&known, &translator.roots, whole),
+        };
+        let from = partner(&message, &identity);
+        let (objects, status) = match objects {
+            Ok(_) if known.partner != from => {
+                return self.park_by(job, message, "exchange.wrong-partner").await;
+            }
+            Ok(found) => found,
+            Err(rule) => return self.park_by(job, message, rule).await,
+        };
+        message.exchange = Some(known.meta.id);
+        let mut work = self.revealed(&mut message, &mut translator).await?;
+        let noted = noted(&message, &identity);
+        let before = known.clone();
+        let mut record = Record::Exchange(known);
+        for change in [Change::ExchangeObjects(objects), Change::ExchangeMessage(noted, status)] {
+            record = self.apply(&mut work, &record, change, &Actor::gateway(), Some(message.id))?;
+        }
+        let after = exchange(record)?;
+        self.end_reminders(&mut work, &before, &after).await?;
+        self.receipt(&mut work, after, &identity, &message)?;
+        self.finish(job, work).await
+    }
+
+    /// Waits for a human because of `rule`.
+    pub(super) async fn park_by(&self, job: &Job, mut message: Message, rule: &str) -> Result<(), Error> {
+        message.report = Some(with_finding(message.report.take(), rule));
+        self.park(job, message).await
+    }
+
+    /// Rows of what every message with records leads to.
+    async fn revealed(&self, message: &mut Message, translator: &mut Translator) -> Result<Work, Error> {
+        let (now, actor) = (self.now(), Actor::gateway());
+        message.state = MessageState::Processed;
+        message.updated_at = now;
+        let mut work = translator.take_rest();
+        work.update_message(message, MessageState::Accepted);
+        work.reveal(&message.tenant, message.id);
+        for decided in &translator.decided {
+            work.insert_event(&notes::of_record(decided, &actor, now, Some(message.id)));
+        }
+        self.put_into_mailbox(&mut work, message).await?;
+        work.insert_event(&notes::of_message(EventKind::MessageProcessed, message, &actor, now));
+        Ok(work)
+    }
+
+    /// The receipt of what was taken in, after its durable take-in, to everybody who asks for one.
+    fn receipt(
+        &self,
+        work: &mut Work,
+        current: Exchange,
+        identity: &Identity,
+        message: &Message,
+    ) -> Result<(), Error> {
+        let receipted = message.forwarding.as_ref().is_some_and(|forwarding| forwarding.receipted);
+        if receipted {
+            return Ok(());
+        }
+        if current.kind == ExchangeKind::Circulation {
+            return self.receipt_along(work, current, message);
+        }
+        if !identity.wants_receipt {
+            return Ok(());
+        }
+        let transfer = current.status == ExchangeStatus::TransferReceived;
+        let part = if transfer { Part::TransferReceipt } else { Part::OpeningReceipt };
+        let status = current.status;
+        self.prepare_part(work, &current, part, status, Some(message.id))?;
+        Ok(())
+    }
+
+    fn received_exchange(
+        &self,
+        message: &Message,
+        identity: &Identity,
+        came: Came,
+        translator: &Translator,
+    ) -> Exchange {
+        let id = ids::derived_id(message.id, "exchange");
+        let now = self.now();
+        let (kind, is_transfer) = (came.kind(), came.is_transfer());
+        let mut objects = translator.roots.clone();
+        if is_transfer {
+            let archive = || Some(Appraisal::of(Disposition::Archive));
+            objects.iter_mut().for_each(|object| object.appraisal = archive());
+        }
+        let (route, file_plan) = match came {
+            Came::Along(route) => (Some(route), None),
+            Came::Plan(plan) | Came::PlanToAppraise(plan) => (None, Some(plan)),
+            _ => (None, None),
+        };
+        let beside = translator.beside.iter().map(|said| (identity.standard.clone(), said.clone()));
+        Exchange {
+            meta: Meta {
+                id,
+                tenant: message.tenant.clone(),
+                authority: message.authority.clone(),
+                unit: message.unit.clone(),
+                public_service: message.public_service.clone(),
+                root: id,
+                version: 0,
+                created_at: now,
+                updated_at: now,
+            },
+            kind,
+            side: Side::Receiver,
+            partner: partner(message, identity),
+            process_id: identity.process_id.unwrap_or(message.id),
+            standard: identity.standard.clone(),
+            standard_version: identity.version.clone(),
+            status: if is_transfer { ExchangeStatus::TransferReceived } else { ExchangeStatus::Received },
+            wants_receipt: identity.wants_receipt,
+            waits: None,
+            objects,
+            exceptions: vec![],
+            destruction_asked_by: None,
+            route,
+            file_plan,
+            messages: vec![noted(message, identity)],
+            extensions: beside.collect(),
+        }
+    }
+
+    /// The exchange of a message that is taken back stands where it stood before.
+    pub(crate) fn take_back_exchange(
+        &self,
+        work: &mut Work,
+        mut exchange: Exchange,
+        message: &Message,
+    ) -> Result<(), Error> {
+        let transfer = exchange.last_of(Part::Transfer, Part::Transfer) == Some(message.id);
+        if !transfer || exchange.is_two_step() {
+            return self.set_status(work, exchange, ExchangeStatus::Returned, message);
+        }
+        let objects = exchange.objects.iter().cloned().map(|object| match object.offered {
+            Some(before) => ExchangeObject { id: before, root: before, offered: None, ..object },
+            None => object,
+        });
+        let change = Change::ExchangeObjects(objects.collect());
+        exchange = super::exchange(self.apply(
+            work,
+            &Record::Exchange(exchange),
+            change,
+            &Actor::gateway(),
+            Some(message.id),
+        )?)?;
+        self.set_status(work, exchange, ExchangeStatus::Appraised, message)
+    }
+
+    /// An authority that a route names.
+    pub(super) fn initiator(exchange: &Exchange) -> Option<Authority> {
+        exchange.route.as_ref()?.steps.first()?.order.by.authority.clone()
+    }
+}
+
+fn noted(message: &Message, identity: &Identity) -> ExchangeMessage {
+    ExchangeMessage { id: message.id, message_type: identity.message_type.clone(), at: message.received_at }
+}
+
+type Found = Result<(Vec<ExchangeObject>, ExchangeStatus), &'static str>;
+
+/// The objects of an offer with those of its further part.
+fn offered(known: &Exchange, roots: &[ExchangeObject], whole: bool) -> Found {
+    if whole || known.status != ExchangeStatus::Received {
+        return Err(model::process::OUT_OF_TURN);
+    }
+    let mut objects = known.objects.clone();
+    objects.extend_from_slice(roots);
+    Ok((objects, known.status))
+}
+
+/// The objects of an exchange after the transfer: exactly those that were appraised for the archive have come, or, if the
+/// message is one of several, some of them.
+fn transferred(known: &Exchange, roots: &[ExchangeObject], whole: bool) -> Found {
+    let again = !whole && known.status == ExchangeStatus::TransferReceived;
+    let status = match known.next(Part::Transfer) {
+        Ok(Next::To(status)) => status,
+        _ if again => known.status,
+        Ok(_) => return Err(model::process::OUT_OF_TURN),
+        Err(rule) => return Err(rule),
+    };
+    let mut came: BTreeMap<Id, &ExchangeObject> = roots.iter().map(|root| (root.object_id, root)).collect();
+    let mut objects = known.objects.clone();
+    let exceptions = known.exceptions.iter().filter(|it| {
+        let known = objects.iter().any(|object| object.object_id == it.object_id);
+        !known && it.appraisal.disposition == Some(Disposition::Archive)
+    });
+    let exceptions: Vec<ExchangeObject> = exceptions
+        .map(|it| ExchangeObject {
+            appraisal: Some(it.appraisal.clone()),
+            ..ExchangeObject::new(it.kind, it.id, it.root, it.object_id)
+        })
+        .collect();
+    objects.extend(exceptions);
+    for object in objects.iter_mut().filter(|object| object.is_appraised(Disposition::Archive)) {
+        match came.remove(&object.object_id) {
+            Some(new) => {
+                object.offered = Some(object.id);
+                (object.id, object.root) = (new.id, new.root);
+            }
+            None if whole => return Err(DIFFERS),
+            None => {}
+        }
+    }
+    if came.is_empty() { Ok((objects, status)) } else { Err(DIFFERS) }
+}

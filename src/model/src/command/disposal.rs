@@ -1,0 +1,83 @@
+//! What disposition (Aussonderung) does to records: appraisal, archive reference, bars to destruction, destruction.
+
+use crate::case::{Description, DocumentDates, Hold, RecordStatus, Reference};
+use crate::command::Change;
+use crate::{Error, EventKind, Record, Timestamp};
+
+/// What the rules of disposition do to a record, in whatever state it is; `None` if the change is another.
+pub(super) fn changed(
+    record: &Record,
+    change: &Change,
+    now: Timestamp,
+) -> Option<Result<(Record, EventKind), Error>> {
+    let mut record = record.clone();
+    let (description, status) = parts(&mut record)?;
+    let event = match change {
+        Change::Appraise(disposition) => {
+            description.retention.get_or_insert_default().disposition = Some(*disposition);
+            EventKind::RecordAppraised
+        }
+        Change::ArchiveReference(reference) => {
+            description.references.retain(|known| known.kind != ARCHIVE);
+            description.references.push(Reference { kind: ARCHIVE.to_owned(), value: reference.clone() });
+            EventKind::ReferenceAssigned
+        }
+        Change::Hold(reason) if !(1..=500).contains(&reason.chars().count()) => {
+            return Some(Err(Error::Invalid { field: "reason" }));
+        }
+        Change::Hold(reason) => {
+            description.hold = Some(Hold { reason: reason.clone(), since: now });
+            EventKind::RecordHeld
+        }
+        Change::LiftHold if description.hold.take().is_none() => {
+            return Some(Err(Error::WrongState { state: "not-held" }));
+        }
+        Change::LiftHold => EventKind::HoldLifted,
+        Change::Release if *status != RecordStatus::Locked => {
+            return Some(Err(Error::WrongState { state: status.name() }));
+        }
+        Change::Release => {
+            *status = RecordStatus::Open;
+            EventKind::RecordReleased
+        }
+        Change::Destroy if description.hold.is_some() => return Some(Err(Error::Held)),
+        Change::Destroy => {
+            *status = RecordStatus::Destroyed;
+            return Some(Ok((destroyed(record), EventKind::RecordDestroyed)));
+        }
+        _ => return None,
+    };
+    Some(Ok((record, event)))
+}
+
+/// Kind of the reference by which an archive calls a record.
+pub const ARCHIVE: &str = "archive";
+
+fn parts(record: &mut Record) -> Option<(&mut Description, &mut RecordStatus)> {
+    match record {
+        Record::CaseFile(file) => Some((&mut file.description, &mut file.status)),
+        Record::Case(case) => Some((&mut case.description, &mut case.status)),
+        Record::Document(document) => Some((&mut document.description, &mut document.status)),
+        _ => None,
+    }
+}
+
+/// What stays of a record: its place, what became of it, and by which names messages and the archive know it.
+fn destroyed(mut record: Record) -> Record {
+    if let Record::Document(document) = &mut record {
+        document.versions.clear();
+        document.kind = None;
+        document.dates = DocumentDates::default();
+    }
+    if let Record::Case(case) = &mut record {
+        case.locations.clear();
+    }
+    if let Some((description, _)) = parts(&mut record) {
+        let before = std::mem::take(description);
+        description.retention = before.retention;
+        description.position = before.position;
+        let stays = |reference: &Reference| matches!(reference.kind.as_str(), ARCHIVE | "xdomea");
+        description.references = before.references.into_iter().filter(stays).collect();
+    }
+    record
+}

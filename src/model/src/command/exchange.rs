@@ -1,0 +1,86 @@
+//! How exchanges change: messages that went or came, what the other side said, deadlines.
+
+use crate::command::Change;
+use crate::exchange::{Appraisal, AppraisedObject, Exchange, ExchangeObject, ExchangeStatus, ImportResult};
+use crate::{Error, EventKind, Id, Timestamp};
+
+pub(super) fn changed(exchange: &mut Exchange, change: &Change, now: Timestamp) -> Result<EventKind, Error> {
+    match change {
+        Change::ExchangeMessage(message, status) => {
+            exchange.messages.push(message.clone());
+            exchange.status = *status;
+            return Ok(exchange_event(*status));
+        }
+        Change::ExchangePartner(partner) => exchange.partner = partner.clone(),
+        Change::ExchangeStatus(status) => {
+            exchange.status = *status;
+            return Ok(exchange_event(*status));
+        }
+        Change::ImportResults(results) => {
+            record_results(exchange, results)?;
+            return Ok(EventKind::ImportConfirmed);
+        }
+        Change::Appraisals(objects, exceptions) => {
+            record_appraisals(exchange, objects, exceptions)?;
+            return Ok(EventKind::ExchangeAppraised);
+        }
+        Change::ExchangeObjects(objects) => exchange.objects.clone_from(objects),
+        Change::FilePlan(plan) => exchange.file_plan = Some(plan.clone()),
+        Change::Route(route) => exchange.route = Some(route.clone()),
+        Change::Remind(until) => {
+            let waits = exchange.waits.as_mut().ok_or(Error::WrongState { state: "not-waiting" })?;
+            waits.until = *until;
+            waits.reminders = waits.reminders.saturating_add(1);
+            return Ok(EventKind::ExchangeOverdue);
+        }
+        Change::AskDestruction(by) => {
+            exchange.destruction_asked_by = Some(by.clone());
+            return Ok(EventKind::DestructionAsked);
+        }
+        Change::ObjectDestroyed(object_id) => {
+            object_of(exchange, *object_id)?.destroyed_at = Some(now);
+        }
+        _ => return Err(Error::WrongState { state: "exchange" }),
+    }
+    Ok(EventKind::RecordChanged)
+}
+
+fn object_of(exchange: &mut Exchange, object_id: Id) -> Result<&mut ExchangeObject, Error> {
+    let found = exchange.objects.iter_mut().find(|object| object.object_id == object_id);
+    found.ok_or(Error::NotFound { kind: "object" })
+}
+
+fn record_appraisals(
+    exchange: &mut Exchange,
+    objects: &[(Id, Appraisal)],
+    exceptions: &[AppraisedObject],
+) -> Result<(), Error> {
+    for (object_id, appraisal) in objects {
+        object_of(exchange, *object_id)?.appraisal = Some(appraisal.clone());
+    }
+    exchange.exceptions.retain(|known| exceptions.iter().all(|new| new.id != known.id));
+    exchange.exceptions.extend_from_slice(exceptions);
+    Ok(())
+}
+
+fn exchange_event(status: ExchangeStatus) -> EventKind {
+    match status {
+        ExchangeStatus::Received => EventKind::ExchangeReceived,
+        _ => EventKind::RecordChanged,
+    }
+}
+
+pub(super) fn record_results(exchange: &mut Exchange, results: &[(Id, ImportResult)]) -> Result<(), Error> {
+    for (object_id, result) in results {
+        let object = object_of(exchange, *object_id)?;
+        match &object.result {
+            // A confirmed import stays confirmed: the source may already have locked or deleted.
+            Some(known) if known.successful && !result.successful => {
+                return Err(Error::WrongState { state: "confirmed" });
+            }
+            _ => object.result = Some(result.clone()),
+        }
+    }
+    exchange.status = exchange.status_by_results();
+    Ok(())
+}

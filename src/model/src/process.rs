@@ -1,0 +1,389 @@
+//! The processes of exchanges as one table: state, what comes or goes, next state. Both sides walk the same table, so neither
+//! believes what the other cannot have meant. xdomea 2.3.0 to 4.0.0: Abgabe, Information, Geschäftsgang, Aktenplan, Aussonderung.
+//!
+//! Pure: who sends what, and what the store has to do about it, is the broker's business.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::exchange::ExchangeKind::{
+    self, Catalogue, Circulation, Disposition, FilePlan, Handover, Submission,
+};
+use crate::exchange::ExchangeStatus::{
+    self, Appraised, Confirmed, PartlyConfirmed, Received, Refused, Returned, Sending, Sent,
+    TransferReceived, Transferred, Transferring,
+};
+use crate::exchange::{Exchange, Side};
+use crate::{Timestamp, case::Disposition as Decided};
+
+/// What a message does in its process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// It opens the process.
+    Opening,
+    /// Receipt of the opening.
+    OpeningReceipt,
+    /// The archive's appraisal of what was offered.
+    Appraisal,
+    /// Receipt of the appraisal.
+    AppraisalReceipt,
+    /// What was appraised for it goes to the archive. Opens the process where the appraisal is standing.
+    Transfer,
+    /// Receipt of the transfer.
+    TransferReceipt,
+    /// What became of the import.
+    Outcome,
+}
+
+/// Types of xdomea's messages: kind of exchange, part, code, and which side writes it.
+const MESSAGES: &[(ExchangeKind, Part, &str, Side)] = &[
+    (Handover, Part::Opening, "0401", Side::Sender),
+    (Handover, Part::OpeningReceipt, "0403", Side::Receiver),
+    (Handover, Part::Outcome, "0402", Side::Receiver),
+    (Submission, Part::Opening, "0101", Side::Sender),
+    (Submission, Part::OpeningReceipt, "0102", Side::Receiver),
+    (Circulation, Part::Opening, "0201", Side::Sender),
+    (Circulation, Part::OpeningReceipt, "0202", Side::Receiver),
+    (FilePlan, Part::Opening, "0301", Side::Sender),
+    (FilePlan, Part::OpeningReceipt, "0302", Side::Receiver),
+    (Disposition, Part::Opening, "0501", Side::Sender),
+    (Disposition, Part::OpeningReceipt, "0504", Side::Receiver),
+    (Disposition, Part::Appraisal, "0502", Side::Receiver),
+    (Disposition, Part::AppraisalReceipt, "0505", Side::Sender),
+    (Disposition, Part::Transfer, "0503", Side::Sender),
+    (Disposition, Part::TransferReceipt, "0507", Side::Receiver),
+    (Disposition, Part::Outcome, "0506", Side::Receiver),
+    (Catalogue, Part::Opening, "0511", Side::Sender),
+    (Catalogue, Part::OpeningReceipt, "0512", Side::Receiver),
+    (Catalogue, Part::Appraisal, "0513", Side::Receiver),
+    (Catalogue, Part::AppraisalReceipt, "0515", Side::Sender),
+    (Catalogue, Part::Outcome, "0514", Side::Sender),
+];
+
+/// What a message type is for: the kind of exchange, its part and the side that writes it.
+pub fn meaning_of(message_type: &str) -> Option<(ExchangeKind, Part, Side)> {
+    let found = MESSAGES.iter().find(|(_, _, known, _)| *known == message_type);
+    found.map(|(kind, part, _, author)| (*kind, *part, *author))
+}
+
+/// The type of a part's message.
+pub fn message_type(kind: ExchangeKind, part: Part) -> Option<&'static str> {
+    let found = MESSAGES.iter().find(|(known, known_part, ..)| *known == kind && *known_part == part);
+    found.map(|(_, _, message_type, _)| *message_type)
+}
+
+impl Part {
+    /// What a message of this part answers.
+    pub fn answers(self) -> Option<Part> {
+        match self {
+            Part::Opening | Part::Transfer => None,
+            Part::OpeningReceipt | Part::Appraisal => Some(Part::Opening),
+            Part::AppraisalReceipt => Some(Part::Appraisal),
+            Part::TransferReceipt => Some(Part::Transfer),
+            // Of a transfer, an opening or an appraised plan; see `answered`.
+            Part::Outcome => None,
+        }
+    }
+
+    /// The receipt of this part.
+    pub fn receipt(self) -> Option<Part> {
+        match self {
+            Part::Opening => Some(Part::OpeningReceipt),
+            Part::Appraisal => Some(Part::AppraisalReceipt),
+            Part::Transfer => Some(Part::TransferReceipt),
+            _ => None,
+        }
+    }
+}
+
+/// What a message of `part` answers in a process of `kind`.
+pub fn answered(kind: ExchangeKind, part: Part) -> Option<Part> {
+    match (part, kind) {
+        (Part::Outcome, Disposition) => Some(Part::Transfer),
+        (Part::Outcome, Catalogue) => Some(Part::Appraisal),
+        (Part::Outcome, _) => Some(Part::Opening),
+        _ => part.answers(),
+    }
+}
+
+/// What a message leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It says what is known, or came late: the state stays.
+    Stay,
+    /// The exchange stands there then.
+    To(ExchangeStatus),
+    /// Its results decide.
+    ByResults,
+}
+
+type Row = (&'static [ExchangeKind], Part, &'static [ExchangeStatus], Next);
+
+const ENDED: &[ExchangeStatus] = &[Confirmed, PartlyConfirmed, Refused, Returned];
+const BEFORE_RECEIPT: &[ExchangeStatus] = &[Sending, Sent, Received];
+const AFTER_APPRAISAL: &[ExchangeStatus] =
+    &[Appraised, Transferring, Transferred, TransferReceived, Confirmed, PartlyConfirmed, Refused, Returned];
+const ALL_KINDS: &[ExchangeKind] = &[Handover, Submission, Circulation, Disposition, FilePlan, Catalogue];
+const APPRAISED_KINDS: &[ExchangeKind] = &[Disposition, Catalogue];
+
+/// The table. What stands in no row is out of turn.
+const ROWS: &[Row] = &[
+    (ALL_KINDS, Part::OpeningReceipt, BEFORE_RECEIPT, Next::To(Received)),
+    (ALL_KINDS, Part::OpeningReceipt, AFTER_APPRAISAL, Next::Stay),
+    (&[Handover], Part::Outcome, BEFORE_RECEIPT, Next::ByResults),
+    (&[Handover], Part::Outcome, ENDED, Next::ByResults),
+    (APPRAISED_KINDS, Part::Appraisal, &[Sending, Sent, Received, Appraised], Next::To(Appraised)),
+    (APPRAISED_KINDS, Part::AppraisalReceipt, AFTER_APPRAISAL, Next::Stay),
+    (&[Disposition], Part::Transfer, &[Appraised], Next::To(Transferring)),
+    (&[Disposition], Part::TransferReceipt, &[Transferring, Transferred], Next::To(TransferReceived)),
+    (
+        &[Disposition],
+        Part::TransferReceipt,
+        &[TransferReceived, Confirmed, PartlyConfirmed, Refused],
+        Next::Stay,
+    ),
+    (&[Disposition], Part::Outcome, &[Transferring, Transferred, TransferReceived], Next::ByResults),
+    (&[Disposition], Part::Outcome, &[Confirmed, PartlyConfirmed, Refused, Returned], Next::ByResults),
+    (&[Catalogue], Part::Outcome, &[Appraised, Confirmed], Next::To(Confirmed)),
+];
+
+/// Finding: the message does not fit where its process stands.
+pub const OUT_OF_TURN: &str = "exchange.out-of-turn";
+/// Finding: an appraisal came after the transfer had begun.
+pub const APPRAISED_TOO_LATE: &str = "exchange.appraised-too-late";
+
+impl Exchange {
+    /// What a message of `part` leads to here and now.
+    ///
+    /// # Errors
+    /// The rule by which it does not fit.
+    pub fn next(&self, part: Part) -> Result<Next, &'static str> {
+        let has = |part| {
+            let wanted = message_type(self.kind, part);
+            // A process may be opened by a message of another standard.
+            let opened = part == Part::Opening && !self.messages.is_empty() && !self.is_two_step();
+            opened || self.messages.iter().any(|message| Some(message.message_type.as_str()) == wanted)
+        };
+        if answered(self.kind, part).is_some_and(|answered| !has(answered)) {
+            return Err(OUT_OF_TURN);
+        }
+        let fits = |row: &&Row| row.0.contains(&self.kind) && row.1 == part && row.2.contains(&self.status);
+        match ROWS.iter().find(fits) {
+            Some((.., Next::To(Transferring))) if self.side == Side::Receiver => {
+                Ok(Next::To(TransferReceived))
+            }
+            Some((.., next)) => Ok(*next),
+            None if part == Part::Appraisal => Err(APPRAISED_TOO_LATE),
+            None => Err(OUT_OF_TURN),
+        }
+    }
+
+    /// The newest message of one of these parts; the first of all where the process was opened by another standard's.
+    pub fn last_of(&self, one: Part, other: Part) -> Option<crate::Id> {
+        let wanted = [message_type(self.kind, one), message_type(self.kind, other)];
+        let mut newest_first = self.messages.iter().rev();
+        let found = newest_first.find(|message| wanted.contains(&Some(message.message_type.as_str())));
+        found.or(self.messages.first()).map(|message| message.id)
+    }
+
+    /// Whether a disposition began with the transfer, because the appraisal is standing.
+    pub fn is_two_step(&self) -> bool {
+        let transfer = message_type(self.kind, Part::Transfer);
+        transfer.is_some() && self.messages.first().map(|first| first.message_type.as_str()) == transfer
+    }
+
+    /// The state once the message that opens or transfers has gone.
+    pub fn when_delivered(&self) -> Option<ExchangeStatus> {
+        match self.status {
+            Sending => Some(Sent),
+            Transferring => Some(Transferred),
+            _ => None,
+        }
+    }
+
+    /// The state once that message came back for a technical reason: a transfer after an offer may be tried again.
+    pub fn when_returned(&self) -> ExchangeStatus {
+        match self.status {
+            Transferring | Transferred if !self.is_two_step() => Appraised,
+            _ => Returned,
+        }
+    }
+
+    /// What the exchange waits for, and whose turn it is.
+    pub fn turn(&self) -> Option<(Turn, Awaited)> {
+        use {Awaited as A, Turn::*};
+        let receipt_or = |next| if self.wants_receipt { (Partner, A::Receipt) } else { next };
+        let something_goes = self.objects.iter().any(|object| object.is_appraised(Decided::Archive))
+            || self.exceptions.iter().any(|it| it.appraisal.disposition == Some(Decided::Archive));
+        match (self.kind, self.side, self.status) {
+            (Handover, Side::Sender, Sent) => Some(receipt_or((Partner, A::Outcome))),
+            (Handover, Side::Sender, Received) => Some((Partner, A::Outcome)),
+            (Handover, Side::Receiver, Received) => Some((Us, A::Outcome)),
+            (Circulation, Side::Receiver, Received) => Some((Us, A::Step)),
+            (Circulation, Side::Sender, Received) if self.comes_back() => Some((Partner, A::ComesBack)),
+            (Circulation, Side::Sender, Sent) if self.comes_back() => {
+                Some(receipt_or((Partner, A::ComesBack)))
+            }
+            (Submission | Circulation | FilePlan, Side::Sender, Sent) if self.wants_receipt => {
+                Some((Partner, A::Receipt))
+            }
+            (Disposition | Catalogue, Side::Sender, Sent) => Some(receipt_or((Partner, A::Appraisal))),
+            (Disposition | Catalogue, Side::Sender, Received) => Some((Partner, A::Appraisal)),
+            (Disposition | Catalogue, Side::Receiver, Received) => Some((Us, A::Appraisal)),
+            (Disposition, Side::Sender, Appraised) if something_goes => Some((Us, A::Transfer)),
+            (Disposition, Side::Receiver, Appraised) if something_goes => Some((Partner, A::Transfer)),
+            (Disposition, Side::Sender, Transferred) => Some(receipt_or((Partner, A::Outcome))),
+            (Disposition, Side::Sender, TransferReceived) => Some((Partner, A::Outcome)),
+            (Disposition, Side::Receiver, TransferReceived) => Some((Us, A::Outcome)),
+            (Catalogue, Side::Sender, Appraised) => Some((Us, A::Outcome)),
+            (Catalogue, Side::Receiver, Appraised) => Some((Partner, A::Outcome)),
+            _ => None,
+        }
+    }
+
+    /// Sets what is waited for after a change: a new turn begins a new deadline, the same one keeps its own.
+    pub fn with_deadline(&mut self, deadlines: &Deadlines, now: Timestamp) {
+        let Some((turn, what)) = self.turn() else {
+            self.waits = None;
+            return;
+        };
+        if self.waits.as_ref().is_some_and(|waits| (waits.turn, waits.what) == (turn, what)) {
+            return;
+        }
+        let until = now.plus(deadlines.of(self.kind, what));
+        self.waits = Some(Waits { turn, what, until, reminders: 0 });
+    }
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Turn {
+    /// The other authority's.
+    Partner,
+    /// Ours.
+    Us,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Awaited {
+    /// Receipt of what was sent.
+    Receipt,
+    /// The archive's appraisal.
+    Appraisal,
+    /// The transfer of what was appraised.
+    Transfer,
+    /// What became of the import.
+    Outcome,
+    /// A step of a route.
+    Step,
+    /// The documents of a circulation come back.
+    ComesBack,
+}
+
+/// What an exchange waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Waits {
+    /// Whose turn it is.
+    pub turn: Turn,
+    /// What is waited for.
+    pub what: Awaited,
+    /// When it should be there; moved on with each reminder.
+    pub until: Timestamp,
+    /// Reminders so far.
+    pub reminders: u32,
+}
+
+/// How long each step may take, in days. The state of an exchange never changes because time is over: somebody is reminded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deadlines {
+    /// Between two reminders.
+    pub reminder: u16,
+    /// Abgabe.
+    pub handover: Days,
+    /// Aktenvorlage.
+    pub submission: Days,
+    /// Geschäftsgang.
+    pub circulation: Days,
+    /// Aussonderung.
+    pub disposition: Days,
+    /// Aktenplan, for information.
+    pub file_plan: Days,
+    /// Aktenplan, to be appraised.
+    pub catalogue: Days,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        let days = Days::default();
+        Deadlines {
+            reminder: 7,
+            handover: days,
+            submission: days,
+            circulation: days,
+            disposition: days,
+            file_plan: days,
+            catalogue: days,
+        }
+    }
+}
+
+/// Days for the steps of one kind of exchange; absent: what is usual.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Days {
+    /// Until a receipt has come: 3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<u16>,
+    /// Until the archive has appraised: 180.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub appraisal: Option<u16>,
+    /// Until what was appraised is transferred: 90.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<u16>,
+    /// Until the outcome of the import is told: 30; of an archive 90.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<u16>,
+    /// Until a step of a route is done: 14.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u16>,
+    /// Until the documents of a circulation are back: 60.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comes_back: Option<u16>,
+}
+
+impl Deadlines {
+    /// How long `what` may take in an exchange of `kind`.
+    pub fn of(&self, kind: ExchangeKind, what: Awaited) -> std::time::Duration {
+        let (days, outcome) = match kind {
+            Handover => (self.handover, 30),
+            Submission => (self.submission, 30),
+            Circulation => (self.circulation, 30),
+            Disposition => (self.disposition, 90),
+            FilePlan => (self.file_plan, 30),
+            Catalogue => (self.catalogue, 90),
+        };
+        let days = match what {
+            Awaited::Receipt => days.receipt.unwrap_or(3),
+            Awaited::Appraisal => days.appraisal.unwrap_or(180),
+            Awaited::Transfer => days.transfer.unwrap_or(90),
+            Awaited::Outcome => days.outcome.unwrap_or(outcome),
+            Awaited::Step => days.step.unwrap_or(14),
+            Awaited::ComesBack => days.comes_back.unwrap_or(60),
+        };
+        in_days(days)
+    }
+
+    /// Between two reminders.
+    pub fn pause(&self) -> std::time::Duration {
+        in_days(self.reminder.max(1))
+    }
+}
+
+fn in_days(days: u16) -> std::time::Duration {
+    std::time::Duration::from_secs(u64::from(days) * 24 * 3_600)
+}
