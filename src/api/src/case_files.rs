@@ -51,10 +51,19 @@ pub(crate) struct NewLock {
     exchange: Id,
 }
 
-/// Extensions are what a standard brought along; nobody else writes them.
+/// Why a record may not be destroyed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewHold {
+    /// Reason in words, 1 to 500 characters.
+    reason: String,
+}
+
+/// Extensions are what a standard brought along, nobody else writes them; a bar to destruction is set by its own call.
 pub(crate) fn without_extensions(schema: &mut Schema) {
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.remove("extensions");
+        properties.remove("hold");
     }
 }
 
@@ -188,6 +197,36 @@ pub(crate) async fn lock(
     posted: Posted<NewLock>,
 ) -> Answer {
     lock_record(&api, &caller, RecordKind::CaseFile, id, posted).await
+}
+
+/// `POST /case-files/{id}/hold`.
+pub(crate) async fn hold(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    posted: Posted<NewHold>,
+) -> Answer {
+    hold_record(&api, &caller, (RecordKind::CaseFile, id), posted).await
+}
+
+/// `POST /case-files/{id}/lift-hold`.
+pub(crate) async fn lift_hold(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    Plain(once): Plain,
+) -> Answer {
+    records::change(&api, &caller, (RecordKind::CaseFile, id), None, once, Change::LiftHold).await
+}
+
+/// Bars a record, and what lies in it, from destruction.
+pub(crate) async fn hold_record(
+    api: &Api,
+    caller: &Caller,
+    of: (RecordKind, Id),
+    posted: Posted<NewHold>,
+) -> Answer {
+    records::change(api, caller, of, None, posted.once, Change::Hold(posted.body.reason)).await
 }
 
 /// Assigns the Aktenzeichen.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::Api;
 use crate::answer::Answer;
 use crate::body::{Patch, Plain, Posted, members_of};
-use crate::case_files::{self, NewLock, NewReference, without_extensions};
+use crate::case_files::{self, NewHold, NewLock, NewReference, hold_record, without_extensions};
 use crate::params::{IfMatch, MustMatch, Params, PathId};
 use crate::records::{self, ListQuery, PageQuery};
 
@@ -164,4 +164,24 @@ pub(crate) async fn lock(
     posted: Posted<NewLock>,
 ) -> Answer {
     case_files::lock_record(&api, &caller, RecordKind::Case, id, posted).await
+}
+
+/// `POST /cases/{id}/hold`.
+pub(crate) async fn hold(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    posted: Posted<NewHold>,
+) -> Answer {
+    hold_record(&api, &caller, (RecordKind::Case, id), posted).await
+}
+
+/// `POST /cases/{id}/lift-hold`.
+pub(crate) async fn lift_hold(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    Plain(once): Plain,
+) -> Answer {
+    records::change(&api, &caller, (RecordKind::Case, id), None, once, Change::LiftHold).await
 }

@@ -6,14 +6,15 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use broker::{Upload, UploadTarget};
 use model::case::{Description, Document, DocumentDates, RecordStatus};
+use model::command::Change;
 use model::{Caller, Id, Record, RecordKind};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::Api;
 use crate::answer::{self, Answer};
-use crate::body::{Patch, Posted, Raw, members_of};
-use crate::case_files::{NewLock, lock_record, without_extensions};
+use crate::body::{Patch, Plain, Posted, Raw, members_of};
+use crate::case_files::{NewHold, NewLock, hold_record, lock_record, without_extensions};
 use crate::params::{self, IfMatch, MustMatch, Params, PathId};
 use crate::problem::Problem;
 use crate::records::{self, PageQuery};
@@ -260,4 +261,24 @@ mod tests {
             assert!(!is_file_name(name), "{name}");
         }
     }
+}
+
+/// `POST /documents/{id}/hold`.
+pub(crate) async fn hold(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    posted: Posted<NewHold>,
+) -> Answer {
+    hold_record(&api, &caller, (RecordKind::Document, id), posted).await
+}
+
+/// `POST /documents/{id}/lift-hold`.
+pub(crate) async fn lift_hold(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    Plain(once): Plain,
+) -> Answer {
+    records::change(&api, &caller, (RecordKind::Document, id), None, once, Change::LiftHold).await
 }

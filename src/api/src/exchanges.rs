@@ -1,10 +1,12 @@
-//! Exchanges of records with other authorities: hand-over (Abgabe) and submission (Aktenvorlage).
+//! Exchanges of records with other authorities: starting, reading, reporting on the import. What else goes on: see `processes`.
 
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use broker::{NewExchange, RecordFilter};
+use broker::{NewExchange, Opening, RecordFilter};
+use model::circulation::Route;
 use model::exchange::{ExchangeKind, ImportResult};
+use model::file_plan::FilePlan;
 use model::{Authority, Caller, Id, Record, RecordKind};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,7 +30,8 @@ pub(crate) struct Wanted {
     kind: ExchangeKind,
     /// The other authority.
     to: Authority,
-    /// Case files, cases or documents to send, in order; 1 to 1,000.
+    /// Case files, cases or documents to send, in order; 1 to 1,000. None with a file plan.
+    #[serde(default)]
     objects: Vec<Id>,
     /// Message standard, such as `xdomea`; chosen by what both sides know if absent. With `version` only.
     #[serde(default)]
@@ -39,6 +42,27 @@ pub(crate) struct Wanted {
     /// Whether the receiver shall send a receipt; yes if absent.
     #[serde(default = "yes")]
     wants_receipt: bool,
+    /// A disposition begins with the transfer: everything named is appraised for the archive already.
+    #[serde(default)]
+    two_step: bool,
+    /// The route of a circulation.
+    #[serde(default)]
+    route: Option<Box<Route>>,
+    /// The file plan that is sent (`filePlan`) or is to be appraised (`catalogue`).
+    #[serde(default)]
+    file_plan: Option<Box<FilePlan>>,
+}
+
+impl Wanted {
+    fn opening(&mut self) -> Result<Opening, model::Error> {
+        match (self.two_step, self.route.take(), self.file_plan.take()) {
+            (false, None, None) => Ok(Opening::Usual),
+            (true, None, None) => Ok(Opening::Transfer),
+            (false, Some(route), None) => Ok(Opening::Route(route)),
+            (false, None, Some(plan)) => Ok(Opening::FilePlan(plan)),
+            _ => Err(model::Error::Invalid { field: "kind" }),
+        }
+    }
 }
 
 fn yes() -> bool {
@@ -67,6 +91,9 @@ pub(crate) struct ObjectResult {
     /// The Aktenzeichen that the object got here.
     #[serde(default)]
     record_reference: Option<String>,
+    /// What an archive calls it (Archivkennung).
+    #[serde(default)]
+    archive_reference: Option<String>,
 }
 
 /// Which exchanges.
@@ -89,8 +116,10 @@ pub(crate) async fn start(
     Extension(caller): Extension<Caller>,
     posted: Posted<Wanted>,
 ) -> Answer {
-    let wanted = posted.body;
-    if !(1..=MOST_OBJECTS).contains(&wanted.objects.len()) {
+    let mut wanted = posted.body;
+    let opening = wanted.opening()?;
+    let least = usize::from(!matches!(opening, Opening::FilePlan(_)));
+    if !(least..=MOST_OBJECTS).contains(&wanted.objects.len()) {
         return Err(model::Error::Invalid { field: "objects" }.into());
     }
     let version = match (wanted.standard, wanted.version) {
@@ -104,7 +133,7 @@ pub(crate) async fn start(
         objects: wanted.objects,
         version,
         wants_receipt: wanted.wants_receipt,
-        opening: broker::Opening::Usual,
+        opening,
     };
     let once = posted.once.as_ref();
     let replayed = api.first_answer(&caller, once).await?.is_some();
@@ -157,13 +186,13 @@ pub(crate) async fn import_results(
 
 /// Reasons go to the other side, so they are kept short.
 fn result(given: ObjectResult) -> Result<(Id, ImportResult), Problem> {
-    let ObjectResult { object_id, successful, messages, record_reference } = given;
+    let ObjectResult { object_id, successful, messages, record_reference, archive_reference } = given;
     let fits = |text: &String, most: usize| text.chars().count() <= most;
     if messages.len() > 20 || !messages.iter().all(|message| fits(message, 1_000)) {
         return Err(model::Error::Invalid { field: "results" }.into());
     }
-    if !record_reference.iter().all(|reference| fits(reference, 200)) {
+    if !record_reference.iter().chain(&archive_reference).all(|reference| fits(reference, 200)) {
         return Err(model::Error::Invalid { field: "results" }.into());
     }
-    Ok((object_id, ImportResult { successful, messages, record_reference, ..ImportResult::default() }))
+    Ok((object_id, ImportResult { successful, messages, record_reference, archive_reference }))
 }

@@ -34,6 +34,7 @@ mod paging;
 mod params;
 mod partners;
 mod problem;
+mod processes;
 mod range;
 mod records;
 mod repairs;

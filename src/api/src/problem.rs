@@ -164,6 +164,9 @@ impl From<model::Error> for Problem {
             | Error::VersionConflict
             | Error::WrongState { .. }
             | Error::Locked
+            | Error::Held
+            | Error::NotDisposed
+            | Error::SecondPerson
             | Error::NotConfirmed => StatusCode::CONFLICT,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };

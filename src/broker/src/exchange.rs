@@ -41,6 +41,7 @@ use model::{Actor, Authority, Caller, EventKind, Id, MessageState, Record, Recor
 use serde_json::json;
 use store::{NewJob, Work};
 
+use crate::intake::process_key;
 use crate::{Broker, Error, Once, notes, reach};
 
 /// An exchange that a caller wants to start.
@@ -132,7 +133,10 @@ impl Broker {
         let (id, now) = (ids::new_id(), self.now());
         let is_transfer = matches!(wanted.opening, Opening::Transfer);
         let (route, file_plan) = match wanted.opening {
-            Opening::Route(route) => (Some(route), None),
+            Opening::Route(mut route) => {
+                circulate::begin_next(&mut route);
+                (Some(route), None)
+            }
             Opening::FilePlan(plan) => (None, Some(plan)),
             Opening::Usual | Opening::Transfer => (None, None),
         };
@@ -216,7 +220,12 @@ impl Broker {
                 container: true,
                 ..Identity::default()
             }),
-            dedup_key: format!("{}:{}:{message_type}", exchange.standard, exchange.process_id),
+            dedup_key: process_key(
+                &exchange.standard,
+                exchange.process_id,
+                message_type,
+                Some(&exchange.meta.authority),
+            ),
             payload: None,
             file_name: None,
             test: false,

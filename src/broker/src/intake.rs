@@ -386,7 +386,23 @@ pub(crate) fn dedup_key(identity: Option<&Identity>, sha256: &str) -> String {
         return format!("{}:{id}", identity.standard);
     }
     let Some(process) = identity.process_id else { return by_content() };
-    format!("{}:{process}:{}", identity.standard, identity.message_type)
+    let sender = identity.sender.as_ref().and_then(|sender| sender.authority.as_ref());
+    process_key(&identity.standard, process, &identity.message_type, sender)
+}
+
+/// Along a route several stations send messages of one type in one process; anywhere else there is one.
+pub(crate) fn process_key(
+    standard: &str,
+    process: model::Id,
+    message_type: &str,
+    sender: Option<&model::Authority>,
+) -> String {
+    let along = model::process::meaning_of(message_type)
+        .is_some_and(|(kind, ..)| kind == model::exchange::ExchangeKind::Circulation);
+    match sender.filter(|_| along) {
+        Some(sender) => format!("{standard}:{process}:{message_type}:{sender}"),
+        None => format!("{standard}:{process}:{message_type}"),
+    }
 }
 
 fn read_message(answer: serde_json::Value) -> Result<Message, Error> {

@@ -387,3 +387,182 @@ impl Deadlines {
 fn in_days(days: u16) -> std::time::Duration {
     std::time::Duration::from_secs(u64::from(days) * 24 * 3_600)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::command::{Change, Command, Rules, decide};
+    use crate::exchange::{Appraisal, ExchangeMessage, ImportResult};
+    use crate::{Id, Record, RecordKind, ids};
+
+    const PARTS: [Part; 7] = [
+        Part::Opening,
+        Part::OpeningReceipt,
+        Part::Appraisal,
+        Part::AppraisalReceipt,
+        Part::Transfer,
+        Part::TransferReceipt,
+        Part::Outcome,
+    ];
+
+    /// An exchange of one object as its sender has begun it.
+    fn begun(kind: ExchangeKind, first: Part) -> Exchange {
+        let mut exchange = crate::testkit::an_exchange(ids::new_id());
+        exchange.kind = kind;
+        if first == Part::Transfer {
+            exchange.status = Transferring;
+            exchange.objects[0].appraisal = Some(Appraisal::of(Decided::Archive));
+        }
+        exchange.messages.push(noted(kind, first));
+        exchange
+    }
+
+    fn noted(kind: ExchangeKind, part: Part) -> ExchangeMessage {
+        let message_type = message_type(kind, part).unwrap_or("none").to_owned();
+        ExchangeMessage { id: ids::new_id(), message_type, at: Timestamp::default() }
+    }
+
+    fn changed(exchange: &Exchange, change: Change) -> Result<Exchange, crate::Error> {
+        let command = Command { kind: RecordKind::Exchange, id: exchange.meta.id, expected: None, change };
+        let record = Record::Exchange(exchange.clone());
+        match decide(Some(&record), &command, Rules::default(), Timestamp::default())?.record {
+            Record::Exchange(exchange) => Ok(exchange),
+            _ => unreachable!(),
+        }
+    }
+
+    /// What the broker does with a message of `part`; `None` if it waits for a human.
+    fn after(exchange: &Exchange, part: Part, yes: bool) -> Option<Exchange> {
+        message_type(exchange.kind, part)?;
+        let status = match exchange.next(part).ok()? {
+            Next::To(status) => status,
+            Next::Stay | Next::ByResults => exchange.status,
+        };
+        let object = exchange.objects[0].object_id;
+        let after = changed(exchange, Change::ExchangeMessage(noted(exchange.kind, part), status)).unwrap();
+        let disposition = if yes { Decided::Archive } else { Decided::Destroy };
+        match part {
+            Part::Appraisal => {
+                let appraised = vec![(object, Appraisal::of(disposition))];
+                changed(&after, Change::Appraisals(appraised, vec![])).ok()
+            }
+            Part::Outcome if after.kind != Catalogue => {
+                let result = ImportResult { successful: yes, ..ImportResult::default() };
+                changed(&after, Change::ImportResults(vec![(object, result)])).ok()
+            }
+            _ => Some(after),
+        }
+    }
+
+    fn has(exchange: &Exchange, part: Part) -> bool {
+        let wanted = message_type(exchange.kind, part);
+        exchange.messages.iter().any(|message| Some(message.message_type.as_str()) == wanted)
+    }
+
+    /// What must hold in whatever order messages come, and how often.
+    fn check(exchange: &Exchange) {
+        let status = exchange.status;
+        for part in PARTS.into_iter().filter(|part| has(exchange, *part)) {
+            let answered = answered(exchange.kind, part);
+            assert!(
+                answered.is_none_or(|answered| has(exchange, answered)),
+                "{part:?} answers nothing: {exchange:?}"
+            );
+        }
+        let transfers = [Transferring, Transferred, TransferReceived];
+        if transfers.contains(&status) && !exchange.is_two_step() {
+            assert!(has(exchange, Part::Appraisal) && has(exchange, Part::Transfer), "{exchange:?}");
+        }
+        if status == Confirmed && exchange.kind != Catalogue {
+            assert!(has(exchange, Part::Outcome), "{exchange:?}");
+            assert!(exchange.sent_objects().all(super::super::exchange::ExchangeObject::is_imported));
+        }
+        assert_eq!(exchange.waits.is_some(), exchange.turn().is_some(), "{exchange:?}");
+    }
+
+    /// Walks every sequence of messages up to a length, with both outcomes.
+    fn walk(exchange: &Exchange, depth: u32, seen: &mut usize) {
+        *seen += 1;
+        if depth == 0 {
+            return;
+        }
+        for part in PARTS {
+            for yes in [true, false] {
+                let Some(after) = after(exchange, part, yes) else { continue };
+                check(&after);
+                if exchange.objects[0].is_imported() {
+                    assert!(after.objects[0].is_imported(), "a confirmed import is not taken back");
+                }
+                walk(&after, depth - 1, seen);
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_comes_in_whatever_order_no_process_reaches_a_state_without_its_reasons() {
+        let begins = [
+            (Handover, Part::Opening),
+            (Submission, Part::Opening),
+            (Circulation, Part::Opening),
+            (Disposition, Part::Opening),
+            (Disposition, Part::Transfer),
+            (FilePlan, Part::Opening),
+            (Catalogue, Part::Opening),
+        ];
+        for (kind, first) in begins {
+            let mut seen = 0;
+            walk(&begun(kind, first), 5, &mut seen);
+            assert!(seen > 1, "{kind:?} goes nowhere");
+        }
+    }
+
+    #[test]
+    fn every_type_has_one_meaning_and_every_meaning_one_type() {
+        for (kind, part, code, author) in MESSAGES {
+            assert_eq!(meaning_of(code), Some((*kind, *part, *author)));
+            assert_eq!(message_type(*kind, *part), Some(*code));
+        }
+    }
+
+    #[test]
+    fn a_disposition_in_four_steps_passes_all_its_states() {
+        let mut exchange = begun(Disposition, Part::Opening);
+        let mut states = vec![];
+        for part in &PARTS[1..] {
+            exchange = after(&exchange, *part, true).unwrap_or_else(|| panic!("{part:?} {exchange:?}"));
+            states.push(exchange.status);
+        }
+        assert_eq!(states, [Received, Appraised, Appraised, Transferring, TransferReceived, Confirmed]);
+        assert_eq!(exchange.next(Part::Appraisal), Err(APPRAISED_TOO_LATE));
+    }
+
+    proptest! {
+        #[test]
+        fn both_sides_of_a_process_come_to_the_same_end(all in prop::collection::vec((0_usize..7, any::<bool>()), 0..40)) {
+            let mut ours = begun(Disposition, Part::Opening);
+            let mut theirs = Exchange { side: Side::Receiver, status: Received, ..ours.clone() };
+            for (index, yes) in all {
+                // The author walks first; what it cannot mean it does not send.
+                let part = PARTS[index];
+                let Some((.., author)) = message_type(Disposition, part).and_then(meaning_of) else { continue };
+                let (from, to) = if author == Side::Sender { (&mut ours, &mut theirs) } else { (&mut theirs, &mut ours) };
+                let Some(sent) = after(from, part, yes) else { continue };
+                *from = sent;
+                if let Some(came) = after(to, part, yes) {
+                    *to = came;
+                }
+            }
+            let end = |exchange: &Exchange| exchange.objects[0].clone();
+            prop_assert_eq!(end(&ours), end(&theirs));
+        }
+    }
+
+    #[test]
+    fn an_object_that_is_not_part_of_it_is_refused() {
+        let exchange = begun(Disposition, Part::Opening);
+        let strange = vec![(Id::nil(), Appraisal::of(Decided::Archive))];
+        assert!(changed(&exchange, Change::Appraisals(strange, vec![])).is_err());
+    }
+}

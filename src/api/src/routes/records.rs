@@ -1,14 +1,17 @@
 //! Routes of case files, cases, documents and exchanges, with the mailbox.
 
-use model::Action::{ConfirmImport, Exchange as StartExchange, ReadCases, ReadContent, UseInbox, WriteCases};
+use model::Action::{
+    Appraise, ConfirmImport, DestroyRecords, Exchange as StartExchange, HoldRecords, ReadCases, ReadContent,
+    UseInbox, WriteCases,
+};
 use model::case::{Case, CaseFile, Document};
 use model::exchange::Exchange;
 
-use crate::case_files::{NewCaseFile, NewLock, NewReference};
+use crate::case_files::{NewCaseFile, NewHold, NewLock, NewReference};
 use crate::paging::PageOf;
 use crate::records::{ListQuery, PageQuery, TimelineEntry};
 use crate::route::Route;
-use crate::{case_files, cases, documents, exchanges, inbox};
+use crate::{case_files, cases, documents, exchanges, inbox, processes};
 
 pub(super) fn case_file_routes() -> Vec<Route> {
     vec![
@@ -59,6 +62,15 @@ pub(super) fn case_file_routes() -> Vec<Route> {
             .says("Locks a case file whose import the receiver has confirmed.")
             .needs(StartExchange)
             .takes::<NewLock>()
+            .gives::<CaseFile>(200),
+        Route::post("/case-files/{id}/hold", "holdCaseFile", case_files::hold)
+            .says("Bars a case file, and what lies in it, from destruction (Löschsperre).")
+            .needs(HoldRecords)
+            .takes::<NewHold>()
+            .gives::<CaseFile>(200),
+        Route::post("/case-files/{id}/lift-hold", "liftHoldOfCaseFile", case_files::lift_hold)
+            .says("Lifts the bar to destruction of a case file.")
+            .needs(HoldRecords)
             .gives::<CaseFile>(200),
         Route::get("/case-files/{id}/timeline", "readCaseFileTimeline", case_files::timeline)
             .says("Tells what happened to a case file, oldest first.")
@@ -120,6 +132,15 @@ pub(super) fn case_routes() -> Vec<Route> {
             .needs(StartExchange)
             .takes::<NewLock>()
             .gives::<Case>(200),
+        Route::post("/cases/{id}/hold", "holdCase", cases::hold)
+            .says("Bars a case, and what lies in it, from destruction (Löschsperre).")
+            .needs(HoldRecords)
+            .takes::<NewHold>()
+            .gives::<Case>(200),
+        Route::post("/cases/{id}/lift-hold", "liftHoldOfCase", cases::lift_hold)
+            .says("Lifts the bar to destruction of a case.")
+            .needs(HoldRecords)
+            .gives::<Case>(200),
         Route::get("/cases/{id}/timeline", "readCaseTimeline", cases::timeline)
             .says("Tells what happened to a case, oldest first.")
             .needs(ReadCases)
@@ -164,6 +185,15 @@ pub(super) fn document_routes() -> Vec<Route> {
             .needs(StartExchange)
             .takes::<NewLock>()
             .gives::<Document>(200),
+        Route::post("/documents/{id}/hold", "holdDocument", documents::hold)
+            .says("Bars a document, and what lies in it, from destruction (Löschsperre).")
+            .needs(HoldRecords)
+            .takes::<NewHold>()
+            .gives::<Document>(200),
+        Route::post("/documents/{id}/lift-hold", "liftHoldOfDocument", documents::lift_hold)
+            .says("Lifts the bar to destruction of a document.")
+            .needs(HoldRecords)
+            .gives::<Document>(200),
         Route::get("/documents/{id}/timeline", "readDocumentTimeline", documents::timeline)
             .says("Tells what happened to a document, oldest first.")
             .needs(ReadCases)
@@ -189,7 +219,10 @@ pub(super) fn document_routes() -> Vec<Route> {
 pub(super) fn exchange_routes() -> Vec<Route> {
     vec![
         Route::post("/exchanges", "startExchange", exchanges::start)
-            .says("Starts a hand-over (Abgabe) or submission (Aktenvorlage) to another authority.")
+            .says(
+                "Starts an exchange with another authority: hand-over (Abgabe), submission (Aktenvorlage), circulation \
+                 (Geschäftsgang), disposition (Aussonderung) or a file plan (Aktenplan).",
+            )
             .needs(StartExchange)
             .takes::<exchanges::Wanted>()
             .gives::<Exchange>(202),
@@ -207,6 +240,36 @@ pub(super) fn exchange_routes() -> Vec<Route> {
             .needs(ConfirmImport)
             .takes::<exchanges::ImportResults>()
             .gives::<Exchange>(200),
+        Route::post("/exchanges/{id}/appraisals", "appraise", processes::appraise)
+            .says("Says what an archive decides of what it was offered, per object; once all is said the other side is told.")
+            .needs(Appraise)
+            .takes::<processes::Appraisals>()
+            .gives::<Exchange>(200),
+        Route::post("/exchanges/{id}/transfer", "transfer", processes::transfer)
+            .says(
+                "Sends the archive exactly what it has appraised for itself; of a file plan: reports that its appraisal \
+                 was taken over.",
+            )
+            .needs(StartExchange)
+            .gives::<Exchange>(202),
+        Route::post("/exchanges/{id}/destruction", "destroyRecords", processes::destroy)
+            .says(
+                "Destroys what a disposition has disposed of, with proof; where a second person has to agree, the first \
+                 call only asks.",
+            )
+            .needs(DestroyRecords)
+            .takes::<processes::Destruction>()
+            .gives::<Exchange>(202),
+        Route::post("/exchanges/{id}/steps", "doStep", processes::do_step)
+            .says("Says what was done at a step of a circulation's route, or that it was passed over.")
+            .needs(StartExchange)
+            .takes::<processes::NewStep>()
+            .gives::<Exchange>(200),
+        Route::post("/exchanges/{id}/pass-on", "passOn", processes::pass_on)
+            .says("Sends the documents of a circulation on to its next station; after the last one it ends here.")
+            .needs(StartExchange)
+            .takes::<processes::PassOn>()
+            .gives::<Exchange>(202),
         Route::get("/inbox", "listInbox", inbox::list)
             .says("Lists what is in the mailbox of the token's authority.")
             .needs(UseInbox)

@@ -28,8 +28,7 @@ use xoev::xdomea::{Options, Xdomea};
 pub(crate) const MOST_BYTES: u64 = 8 << 20;
 
 /// Every role at once: what such a token cannot do, scope alone forbids.
-pub(crate) const ALL_ROLES: &[Role] =
-    &[Role::Clerk, Role::System, Role::RecordKeeping, Role::Operator, Role::Auditor, Role::Admin];
+pub(crate) const ALL_ROLES: &[Role] = &Role::ALL;
 
 pub(crate) struct Gateway {
     pub(crate) router: Router,

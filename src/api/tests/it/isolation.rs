@@ -134,6 +134,15 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", path) if path.ends_with("/record-reference") => call.json(json!({ "recordReference": "1" })),
         ("POST", path) if path.ends_with("/lock") => call.json(json!({ "exchange": Id::now_v7() })),
         ("POST", path) if path.ends_with("/import-results") => call.json(json!({ "results": [] })),
+        ("POST", path) if path.ends_with("/hold") => call.json(json!({ "reason": "Klage" })),
+        ("POST", path) if path.ends_with("/lift-hold") || path.ends_with("/transfer") => call,
+        ("POST", path) if path.ends_with("/destruction") || path.ends_with("/pass-on") => {
+            call.json(json!({}))
+        }
+        ("POST", path) if path.ends_with("/steps") => call.json(json!({ "step": 0, "outcome": {} })),
+        ("POST", path) if path.ends_with("/appraisals") => {
+            call.json(json!({ "appraisals": [{ "objectId": Id::now_v7(), "disposition": "archive" }] }))
+        }
         ("POST", "/inbox/{id}/return") => call.json(json!({})),
         ("POST", "/subscriptions") => call.json(json!({ "url": "https://hooks.example/" })),
         ("POST", "/subscriptions/{id}/rotate-secret") => call.json(json!({})),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "test helpers outside of test functions")]
 
+mod archive;
 mod bad_messages;
 mod bad_requests;
 mod clarifications;

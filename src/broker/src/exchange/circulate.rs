@@ -215,7 +215,7 @@ impl Broker {
 }
 
 /// The next station that is still to come: the documents are there from now on.
-fn begin_next(route: &mut Route) -> Option<Step> {
+pub(super) fn begin_next(route: &mut Route) -> Option<Step> {
     for step in route.steps.iter_mut().filter(|step| step.status == StepStatus::Current) {
         step.status = StepStatus::Done;
     }

@@ -163,12 +163,12 @@ impl Bed {
 }
 
 fn toy(own: Id) -> Value {
-    json!({ "toy": "0501", "process": own })
+    json!({ "toy": "0901", "process": own })
 }
 
 /// An answer to a message, with a reason if it refuses.
 fn answer(to: Id, refused: Option<&str>) -> Value {
-    json!({ "toy": "0502", "process": Id::now_v7(), "answers": to, "refused": refused, "day": "2026-11-28" })
+    json!({ "toy": "0902", "process": Id::now_v7(), "answers": to, "refused": refused, "day": "2026-11-28" })
 }
 
 fn rules(message: &Message) -> Vec<&str> {
@@ -185,7 +185,7 @@ async fn what_is_handed_in_for_somebody_outside_is_checked_and_delivered_once() 
     assert_eq!(again.id, taken.id);
     let delivered = bed.settled(taken.id).await;
     assert_eq!((delivered.state, delivered.door), (MessageState::Delivered, Door::Adapter));
-    let other = json!({ "toy": "0501", "process": own, "more": 1 });
+    let other = json!({ "toy": "0901", "process": own, "more": 1 });
     assert_eq!(bed.hand_in(COURT, &other).await.unwrap_err().code(), "broker.id-reused");
     let elsewhere = bed.hand_in(OTHER, &toy(own)).await.unwrap();
     assert_eq!((elsewhere.id == taken.id, elsewhere.partner.as_str()), (false, OTHER));
@@ -194,7 +194,7 @@ async fn what_is_handed_in_for_somebody_outside_is_checked_and_delivered_once() 
 #[tokio::test]
 async fn what_is_wrong_with_it_is_told_and_it_goes_back() {
     let bed = Bed::new().await;
-    let broken = bed.hand_in(COURT, &json!({ "toy": "0501", "broken": true })).await.unwrap();
+    let broken = bed.hand_in(COURT, &json!({ "toy": "0901", "broken": true })).await.unwrap();
     let broken = bed.settled(broken.id).await;
     assert_eq!((broken.state, rules(&broken)), (MessageState::Returned, vec!["toy.broken"]));
     let unknown = bed.hand_in(COURT, &json!({ "what": 1 })).await.unwrap();
@@ -218,7 +218,7 @@ async fn each_finding_of_whoever_carries_a_message_is_told() {
     assert_eq!((refused.state, rules(&refused)), (MessageState::Returned, vec!["test.a", "test.b"]));
     // Mended, it may be sent under the same id.
     bed.taker.finds.lock().unwrap().clear();
-    let mended = bed.hand_in(COURT, &json!({ "toy": "0501", "process": own, "mended": true })).await.unwrap();
+    let mended = bed.hand_in(COURT, &json!({ "toy": "0901", "process": own, "mended": true })).await.unwrap();
     assert_eq!(bed.settled(mended.id).await.state, MessageState::Delivered);
 }
 
@@ -315,7 +315,7 @@ async fn what_has_not_left_cannot_be_acknowledged() {
 #[tokio::test]
 async fn what_was_parked_before_it_was_checked_is_checked_when_it_is_tried_again() {
     let bed = Bed::new().await;
-    let broken = bed.hand_in(COURT, &json!({ "toy": "0501", "broken": true })).await.unwrap();
+    let broken = bed.hand_in(COURT, &json!({ "toy": "0901", "broken": true })).await.unwrap();
     bed.gateway.broker.park_by_hand(&bed.ours, broken.id, None, None).await.unwrap();
     bed.gateway.broker.resend(&bed.ours, broken.id, None, None).await.unwrap();
     let broken = bed.settled(broken.id).await;

@@ -4,10 +4,12 @@
 
 mod answers;
 mod arrival;
+mod circulation;
 mod clarify;
 mod content;
 mod delivery;
 mod directory;
+mod disposition;
 mod engines;
 mod erasure;
 mod evidence;

@@ -41,6 +41,9 @@ fn identity(message: &Value) -> Option<Identity> {
             day: Some(day.to_owned()),
             refused: message["refused"].as_str().map(str::to_owned),
         }),
+        sender: message["from"]
+            .as_str()
+            .map(|from| Endpoint { authority: from.parse().ok(), ..Endpoint::default() }),
         recipient: message["to"]
             .as_str()
             .map(|to| Endpoint { authority: to.parse().ok(), ..Endpoint::default() }),
@@ -184,6 +187,7 @@ impl Standard for Toy {
             }
         };
         json["toy"] = json!(named);
+        json["from"] = json!(message.sender.authority);
         json["objects"] = json!(objects);
         out.write_all(json.to_string().as_bytes()).map_err(|_| Failure::transient("toy.io", "unwritable"))?;
         let identity = identity(&json).ok_or_else(|| Failure::permanent("toy.internal", "not written"))?;

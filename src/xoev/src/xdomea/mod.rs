@@ -35,6 +35,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use model::case::Extensions;
+use model::exchange::ExchangeKind;
 use model::standard::{Identity, Intake, Meaning, Outgoing, Records, Source, Standard, Written};
 use model::{Failure, Report};
 use schemas::Schemas;
@@ -111,6 +112,11 @@ impl Standard for Xdomea {
 
     fn writes(&self) -> &'static [&'static str] {
         &["4.0.0", "3.1.0", "3.0.0", "2.4.0", "2.3.0"]
+    }
+
+    fn carries(&self, version: &str, kind: ExchangeKind) -> bool {
+        // Of 4.0 only the disposition is known.
+        version != "4.0.0" || matches!(kind, ExchangeKind::Disposition | ExchangeKind::Catalogue)
     }
 
     fn identify(&self, source: &mut dyn Source, _: Option<&str>) -> Result<Option<Identity>, Failure> {

@@ -1,0 +1,356 @@
+//! A disposition (Aussonderung): offered, appraised, transferred exactly as appraised, imported, and only then destroyed.
+
+use std::sync::Arc;
+
+use broker::{Error, NewExchange, Opening};
+use model::case::Disposition;
+use model::command::{Change, Rules};
+use model::exchange::{Appraisal, Exchange, ExchangeKind, ExchangeStatus, ImportResult};
+use model::{Caller, Id, MessageState, Record, RecordKind, SystemClock};
+use serde_json::{Value, json};
+use store::{MessageFilter, Page, RecordFilter};
+
+use crate::house::{Gateway, SetClock, caller, change, create, lippstadt, new_case};
+
+fn page() -> Page {
+    Page { after: None, limit: 50 }
+}
+
+/// An agency with two closed cases, of which the first has a case in it, and the archive that it is offered to.
+struct Bed {
+    gateway: Gateway,
+    agency: Caller,
+    archive: Caller,
+    one: Id,
+    inner: Id,
+    two: Id,
+}
+
+impl Bed {
+    async fn start(gateway: Gateway) -> Self {
+        let (agency, archive) = (caller("soest", "63"), caller("lippstadt", "63"));
+        let one = gateway.a_case(&agency, "eins").await.meta.id;
+        let Record::Case(mut inner) = new_case(&agency, "63", "darin") else { unreachable!() };
+        (inner.parent, inner.meta.root) = (Some(one), one);
+        let inner =
+            gateway.broker.submit(&agency, create(Record::Case(inner)), None).await.unwrap().meta().id;
+        let two = gateway.a_case(&agency, "zwei").await.meta.id;
+        for id in [one, two] {
+            gateway.broker.submit(&agency, change(RecordKind::Case, id, Change::Close), None).await.unwrap();
+        }
+        Bed { gateway, agency, archive, one, inner, two }
+    }
+
+    async fn begin(&self, opening: Opening) -> Exchange {
+        let wanted = NewExchange {
+            kind: ExchangeKind::Disposition,
+            to: lippstadt(),
+            objects: vec![self.one, self.two],
+            version: None,
+            wants_receipt: true,
+            opening,
+        };
+        let started = self.gateway.broker.start_exchange(&self.agency, wanted, None).await.unwrap();
+        self.gateway.broker.run_due_jobs().await.unwrap();
+        self.sent(started.meta.id).await
+    }
+
+    async fn sent(&self, id: Id) -> Exchange {
+        match self.gateway.broker.record(&self.agency, RecordKind::Exchange, id).await.unwrap() {
+            Record::Exchange(exchange) => exchange,
+            _ => unreachable!(),
+        }
+    }
+
+    async fn there(&self) -> Exchange {
+        let filter = RecordFilter::of(RecordKind::Exchange);
+        let mut found = self.gateway.broker.records(&self.archive, &filter, &page()).await.unwrap().items;
+        assert_eq!(found.len(), 1, "one process is one exchange");
+        match found.remove(0) {
+            Record::Exchange(exchange) => exchange,
+            _ => unreachable!(),
+        }
+    }
+
+    async fn appraise(&self, all: &[(Id, Disposition)]) -> Exchange {
+        let all = all.iter().map(|(id, disposition)| (*id, Appraisal::of(*disposition))).collect();
+        let id = self.there().await.meta.id;
+        let after = self.gateway.broker.appraise(&self.archive, id, all, None).await.unwrap();
+        self.gateway.broker.run_due_jobs().await.unwrap();
+        after
+    }
+
+    async fn transfer(&self, id: Id) -> Result<Exchange, Error> {
+        self.gateway.broker.transfer(&self.agency, id, None).await?;
+        self.gateway.broker.run_due_jobs().await.unwrap();
+        Ok(self.sent(id).await)
+    }
+
+    async fn import(&self, uuid: Id, successful: bool) {
+        let archive_reference = successful.then(|| format!("AIP {uuid}"));
+        let result = ImportResult { successful, archive_reference, ..ImportResult::default() };
+        let id = self.there().await.meta.id;
+        let results = vec![(uuid, result)];
+        self.gateway.broker.confirm_import(&self.archive, id, results, None).await.unwrap();
+        self.gateway.broker.run_due_jobs().await.unwrap();
+    }
+
+    async fn destroy(&self, id: Id) -> Result<Exchange, Error> {
+        self.gateway.broker.destroy(&self.agency, id, vec![], None).await?;
+        self.gateway.broker.run_due_jobs().await.unwrap();
+        Ok(self.sent(id).await)
+    }
+
+    async fn case(&self, id: Id) -> Record {
+        self.gateway.broker.record(&self.agency, RecordKind::Case, id).await.unwrap()
+    }
+
+    /// A message of the archive's, by its own system.
+    async fn replies(&self, body: &Value) -> (MessageState, String) {
+        let mut by = self.agency.clone();
+        by.actor.id = lippstadt().to_string();
+        let message = self.gateway.accept(&by, body).await.unwrap();
+        self.gateway.broker.run_due_jobs().await.unwrap();
+        let message = self.gateway.broker.message(&self.agency, message.id).await.unwrap();
+        let rule = message.report.iter().flat_map(|report| &report.findings).next();
+        (message.state, rule.map_or(String::new(), |finding| finding.rule.to_string()))
+    }
+}
+
+fn types(exchange: &Exchange) -> Vec<&str> {
+    exchange.messages.iter().map(|message| message.message_type.as_str()).collect()
+}
+
+#[tokio::test]
+async fn what_is_offered_is_appraised_transferred_imported_and_then_destroyed() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let sent = bed.begin(Opening::Usual).await;
+    assert_eq!((types(&sent), sent.status), (vec!["0501", "0504"], ExchangeStatus::Received));
+
+    bed.appraise(&[(bed.one, Disposition::Archive)]).await;
+    assert_eq!(bed.sent(sent.meta.id).await.status, ExchangeStatus::Received, "not everything is appraised");
+    bed.appraise(&[(bed.two, Disposition::Destroy)]).await;
+    let appraised = bed.sent(sent.meta.id).await;
+    assert_eq!(appraised.status, ExchangeStatus::Appraised);
+    let retention = bed.case(bed.two).await.description().unwrap().retention.clone().unwrap();
+    assert_eq!(retention.disposition, Some(Disposition::Destroy), "applied to the record");
+
+    let transferred = bed.transfer(sent.meta.id).await.unwrap();
+    assert_eq!(transferred.status, ExchangeStatus::TransferReceived);
+    assert_eq!(types(&transferred), ["0501", "0504", "0502", "0505", "0503", "0507"]);
+    let there = bed.there().await;
+    assert_eq!(there.status, ExchangeStatus::TransferReceived);
+    bed.import(bed.one, true).await;
+    let ended = bed.sent(sent.meta.id).await;
+    assert_eq!((ended.status, ended.waits.is_none()), (ExchangeStatus::Confirmed, true));
+    let reference = format!("AIP {}", bed.one);
+    assert_eq!(bed.case(bed.one).await.description().unwrap().reference("archive"), Some(&*reference));
+
+    let gone = bed.destroy(sent.meta.id).await.unwrap();
+    assert!(gone.objects.iter().all(|object| object.destroyed_at.is_some()));
+    for id in [bed.one, bed.inner, bed.two] {
+        let record = bed.case(id).await;
+        assert_eq!((record.status(), &*record.description().unwrap().title), ("destroyed", ""));
+    }
+    let file = tempfile::tempfile().unwrap();
+    let bundle = bed.gateway.broker.export_evidence(&bed.agency, bed.one, file, true).await.unwrap();
+    let report = seal::bundle::verify(bundle, None, |_| {});
+    assert!(report.ok, "what is destroyed stays proved: {:?}", report.findings);
+    let offer = bed.gateway.broker.message_content(&bed.agency, sent.messages[0].id).await;
+    assert!(offer.is_err(), "the messages that carried it are gone, too");
+}
+
+#[tokio::test]
+async fn only_what_is_appraised_for_the_archive_is_transferred_on_every_level() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let sent = bed.begin(Opening::Usual).await;
+    let (archive, destroy) = (Disposition::Archive, Disposition::Destroy);
+    bed.appraise(&[(bed.one, archive), (bed.inner, destroy), (bed.two, archive)]).await;
+    let appraised = bed.sent(sent.meta.id).await;
+    assert_eq!(appraised.exceptions.len(), 1);
+    bed.transfer(sent.meta.id).await.unwrap();
+    let there = bed.there().await;
+    let filter = RecordFilter { root: Some(there.objects[0].id), ..RecordFilter::of(RecordKind::Case) };
+    let came = bed.gateway.broker.records(&bed.archive, &filter, &page()).await.unwrap().items;
+    assert_eq!(came.len(), 1, "what lies in it was not appraised for the archive");
+}
+
+#[tokio::test]
+async fn a_case_below_one_that_is_not_worth_it_goes_to_the_archive_by_itself() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let sent = bed.begin(Opening::Usual).await;
+    let (archive, destroy) = (Disposition::Archive, Disposition::Destroy);
+    bed.appraise(&[(bed.inner, archive), (bed.one, destroy), (bed.two, destroy)]).await;
+    bed.transfer(sent.meta.id).await.unwrap();
+    let too_early = bed.destroy(sent.meta.id).await.unwrap();
+    let destroyed: Vec<Id> =
+        too_early.objects.iter().filter(|o| o.destroyed_at.is_some()).map(|o| o.id).collect();
+    assert_eq!(destroyed, [bed.two], "the archive has not confirmed what lies in the other");
+    bed.import(bed.inner, true).await;
+    let gone = bed.destroy(sent.meta.id).await.unwrap();
+    assert!(gone.objects.iter().all(|object| object.destroyed_at.is_some()));
+}
+
+#[tokio::test]
+async fn nothing_is_destroyed_before_appraisal_and_import_nor_while_it_is_held() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let sent = bed.begin(Opening::Usual).await;
+    let refused = |outcome: Result<Exchange, Error>| outcome.unwrap_err().code().to_owned();
+    assert_eq!(refused(bed.destroy(sent.meta.id).await), "model.not-disposed");
+    bed.appraise(&[(bed.one, Disposition::Archive), (bed.two, Disposition::Archive)]).await;
+    assert_eq!(refused(bed.destroy(sent.meta.id).await), "model.not-disposed");
+    bed.transfer(sent.meta.id).await.unwrap();
+    assert_eq!(refused(bed.destroy(sent.meta.id).await), "model.not-disposed");
+    bed.import(bed.one, true).await;
+    bed.import(bed.two, false).await;
+    assert_eq!(bed.sent(sent.meta.id).await.status, ExchangeStatus::PartlyConfirmed);
+    let hold = |change: Change| crate::house::change(RecordKind::Case, bed.inner, change);
+    bed.gateway.broker.submit(&bed.agency, hold(Change::Hold("Klage".into())), None).await.unwrap();
+    assert_eq!(refused(bed.destroy(sent.meta.id).await), "model.held");
+    bed.gateway.broker.submit(&bed.agency, hold(Change::LiftHold), None).await.unwrap();
+    let gone = bed.destroy(sent.meta.id).await.unwrap();
+    let destroyed: Vec<Id> = gone.objects.iter().filter(|o| o.destroyed_at.is_some()).map(|o| o.id).collect();
+    assert_eq!(destroyed, [bed.one], "the archive has refused the other");
+    assert_eq!(bed.case(bed.two).await.status(), "closed");
+}
+
+#[tokio::test]
+async fn where_a_second_person_has_to_agree_the_first_only_asks() {
+    let rules = Rules { four_eyes: true, ..Rules::default() };
+    let bed = Bed::start(Gateway::with_rules(rules, Arc::new(SystemClock)).await).await;
+    let sent = bed.begin(Opening::Usual).await;
+    bed.appraise(&[(bed.one, Disposition::Destroy), (bed.two, Disposition::Destroy)]).await;
+    let asked = bed.destroy(sent.meta.id).await.unwrap();
+    assert!(asked.objects.iter().all(|object| object.destroyed_at.is_none()));
+    assert_eq!(bed.destroy(sent.meta.id).await.unwrap_err().code(), "model.second-person");
+    let mut second = bed.agency.clone();
+    second.actor.id = "another".into();
+    bed.gateway.broker.destroy(&second, sent.meta.id, vec![], None).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    assert!(bed.sent(sent.meta.id).await.objects.iter().all(|object| object.destroyed_at.is_some()));
+}
+
+#[tokio::test]
+async fn with_a_standing_appraisal_the_process_begins_with_the_transfer() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let sent = bed.begin(Opening::Transfer).await;
+    assert_eq!((types(&sent), sent.status), (vec!["0503", "0507"], ExchangeStatus::TransferReceived));
+    bed.import(bed.one, true).await;
+    bed.import(bed.two, true).await;
+    assert_eq!(bed.sent(sent.meta.id).await.status, ExchangeStatus::Confirmed);
+}
+
+#[tokio::test]
+async fn an_archive_may_answer_once_for_all_and_name_what_lies_below() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let sent = bed.begin(Opening::Usual).await;
+    bed.appraise(&[(bed.one, Disposition::Archive), (bed.two, Disposition::Archive)]).await;
+    bed.transfer(sent.meta.id).await.unwrap();
+    let reply = json!({ "toy": "0506", "process": sent.process_id, "whole": true,
+        "results": [[bed.inner, false, "AIP 7"], [bed.one, false, "AIP 8"]] });
+    assert_eq!(bed.replies(&reply).await, (MessageState::Confirmed, String::new()));
+    let ended = bed.sent(sent.meta.id).await;
+    assert_eq!(ended.status, ExchangeStatus::Confirmed);
+    assert_eq!(bed.case(bed.inner).await.description().unwrap().reference("archive"), Some("AIP 7"));
+}
+
+#[tokio::test]
+async fn what_contradicts_the_process_waits_for_a_human_and_changes_nothing() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let sent = bed.begin(Opening::Usual).await;
+    let process = sent.process_id;
+    let parked = |rule: &str| (MessageState::Parked, rule.to_owned());
+    let outcome = json!({ "toy": "0506", "process": process, "results": [[bed.one, true]] });
+    assert_eq!(bed.replies(&outcome).await, parked("exchange.out-of-turn"));
+    let stranger = json!({ "toy": "0502", "process": process, "appraisals": [[Id::now_v7(), "archive"]] });
+    assert_eq!(bed.replies(&stranger).await, parked("exchange.unknown-object"));
+    assert_eq!(bed.sent(sent.meta.id).await, sent);
+    bed.appraise(&[(bed.one, Disposition::Archive), (bed.two, Disposition::Archive)]).await;
+    let transferred = bed.transfer(sent.meta.id).await.unwrap();
+    let late = json!({ "toy": "0502", "process": process, "appraisals": [[bed.one, "destroy"]], "again": 1 });
+    let outcome = bed.gateway.accept(&bed.agency, &late).await;
+    assert!(outcome.is_err(), "the same type for the same process is the same message");
+    assert_eq!(bed.sent(sent.meta.id).await, transferred);
+}
+
+#[tokio::test]
+async fn an_archive_takes_exactly_what_it_has_appraised_for_itself() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let (process, other) = (Id::now_v7(), Id::now_v7());
+    let offer = json!({ "toy": "0501", "process": process, "objects": [[bed.one, "eins", []], [bed.two, "zwei", []]] });
+    let mut sender = bed.archive.clone();
+    sender.actor.id = crate::house::soest().to_string();
+    bed.gateway.accept(&sender, &offer).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    let early = json!({ "toy": "0503", "process": process, "objects": [[bed.one, "eins", []]] });
+    let early = bed.gateway.accept(&sender, &early).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    let early = bed.gateway.broker.message(&bed.archive, early.id).await.unwrap();
+    assert_eq!(early.state, MessageState::Parked);
+    assert_eq!(early.report.unwrap().findings[0].rule, "exchange.out-of-turn");
+    bed.appraise(&[(bed.one, Disposition::Archive), (bed.two, Disposition::Destroy)]).await;
+    let resend = |id| bed.gateway.broker.resend(&bed.archive, id, None, None);
+    resend(early.id).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    assert_eq!(bed.there().await.status, ExchangeStatus::TransferReceived, "in turn now");
+
+    let process = Id::now_v7();
+    let filter = MessageFilter { state: Some(MessageState::Parked), ..MessageFilter::default() };
+    let offer = json!({ "toy": "0501", "process": process, "objects": [[other, "drei", []]] });
+    bed.gateway.accept(&sender, &offer).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    let all =
+        bed.gateway.broker.records(&bed.archive, &RecordFilter::of(RecordKind::Exchange), &page()).await;
+    let second = all.unwrap().items.into_iter().map(|record| record.meta().id).max().unwrap();
+    let archive = vec![(other, Appraisal::of(Disposition::Archive))];
+    bed.gateway.broker.appraise(&bed.archive, second, archive, None).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    let more = json!({ "toy": "0503", "process": process, "objects": [[other, "drei", []], [Id::now_v7(), "vier", []]] });
+    bed.gateway.accept(&sender, &more).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    let parked = bed.gateway.broker.messages(&bed.archive, &filter, &page()).await.unwrap().items;
+    let rules: Vec<String> =
+        parked.iter().map(|message| message.report.as_ref().unwrap().findings[0].rule.to_string()).collect();
+    assert!(rules.contains(&"exchange.transfer-differs".to_owned()), "{rules:?}");
+}
+
+#[tokio::test]
+async fn whoever_waits_too_long_is_reminded_again_and_again_and_the_state_stays() {
+    let clock = Arc::new(SetClock::default());
+    let bed = Bed::start(Gateway::with_rules(Rules::default(), clock.clone()).await).await;
+    let sent = bed.begin(Opening::Usual).await;
+    let days = |days: u64| std::time::Duration::from_secs(days * 86_400 + 60);
+    let tasks = || async {
+        let filter = RecordFilter { parent: Some(sent.meta.id), ..RecordFilter::of(RecordKind::Task) };
+        bed.gateway.broker.records(&bed.agency, &filter, &page()).await.unwrap().items
+    };
+    clock.advance(days(179));
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    assert!(tasks().await.is_empty());
+    for reminders in 1..=2 {
+        clock.advance(days(7));
+        bed.gateway.broker.run_due_jobs().await.unwrap();
+        let now = bed.sent(sent.meta.id).await;
+        assert_eq!((now.status, now.waits.unwrap().reminders), (ExchangeStatus::Received, reminders));
+        assert_eq!(tasks().await.len(), 1, "one task while it is open");
+    }
+    bed.appraise(&[(bed.one, Disposition::Archive), (bed.two, Disposition::Archive)]).await;
+    assert_eq!(tasks().await[0].status(), "done");
+    assert_eq!(bed.sent(sent.meta.id).await.waits.unwrap().reminders, 0);
+}
+
+#[tokio::test]
+async fn records_that_are_still_worked_on_are_not_offered() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let open = bed.gateway.a_case(&bed.agency, "offen").await.meta.id;
+    let wanted = NewExchange {
+        kind: ExchangeKind::Disposition,
+        to: lippstadt(),
+        objects: vec![open],
+        version: None,
+        wants_receipt: true,
+        opening: Opening::Usual,
+    };
+    let refused = bed.gateway.broker.start_exchange(&bed.agency, wanted, None).await.unwrap_err();
+    assert_eq!(refused.code(), "model.wrong-state");
+}
