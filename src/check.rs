@@ -33,8 +33,7 @@ pub(crate) fn check(
         None => Schemas::new(),
     };
     let rules = if config.exists() { Config::load(config)?.xrechnung } else { None };
-    let standards =
-        registry::standards_with(&Arc::new(schemas), &limits, policy.allow_restricted, rules.as_ref());
+    let standards = registry::standards(&Arc::new(schemas), &limits, policy.allow_restricted, rules.as_ref());
     let mut worst = 0;
     for file in files {
         let (code, result) = match found(file, None, &standards) {

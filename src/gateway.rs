@@ -48,7 +48,7 @@ impl Gateway {
         });
         let store = store.await?;
         let schemas = Arc::new(Schemas::open(&config.store.schemas)?);
-        let standards = registry::standards_with(
+        let standards = registry::standards(
             &schemas,
             &config.limits,
             config.policy.allow_restricted,

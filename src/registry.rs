@@ -24,17 +24,8 @@ use crate::error::Error;
 /// Longest time of the virus check of one content.
 const LONGEST_SCAN: Duration = Duration::from_secs(15 * 60);
 
-/// Message standards, in the order in which they are asked whether a message is theirs.
+/// Message standards, in the order in which they are asked whether a message is theirs; with the rules of invoices, if they are configured.
 pub(crate) fn standards(
-    schemas: &Arc<Schemas>,
-    limits: &Limits,
-    allow_restricted: bool,
-) -> Vec<Arc<dyn Standard>> {
-    standards_with(schemas, limits, allow_restricted, None)
-}
-
-/// The same with the rules of invoices, if they are configured.
-pub(crate) fn standards_with(
     schemas: &Arc<Schemas>,
     limits: &Limits,
     allow_restricted: bool,

@@ -46,7 +46,7 @@ pub(crate) fn convert(
         Some(folder) => Schemas::open(folder)?,
         None => Schemas::new(),
     };
-    let standards = registry::standards(&Arc::new(schemas), &limits, policy.allow_restricted);
+    let standards = registry::standards(&Arc::new(schemas), &limits, policy.allow_restricted, None);
     Converter { standards, limits: registry::container(&limits), as_json, language }.convert(wanted)
 }
 
