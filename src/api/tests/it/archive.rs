@@ -16,8 +16,7 @@ use model::standard::{Intake, Object, Standard};
 use model::{Actor, Caller, Failure, Id, MessageState, PayloadRef, Record, RecordKind, Role, Scope, ids};
 use schemas::Schemas;
 use serde_json::{Value, json};
-use xoev::Options;
-use xoev::xdomea::Xdomea;
+use xoev::xdomea::{Options, Xdomea};
 
 use crate::gateway::{ALL_ROLES, Call, Gateway};
 
