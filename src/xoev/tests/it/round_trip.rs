@@ -64,6 +64,14 @@ fn as_written(canonical: &str) -> String {
     format!("{name} {}>\n{}", own.join(" "), lines.collect::<Vec<_>>().join("\n"))
 }
 
+/// The message with a total that no number of a message is above.
+pub(crate) fn counted(xml: &str) -> String {
+    let tag = "<xdomea:GesamtanzahlNachrichtenProTyp>";
+    let Some((before, rest)) = xml.split_once(tag) else { return xml.to_owned() };
+    let (_, rest) = rest.split_once('<').unwrap();
+    format!("{before}{tag}99<{rest}")
+}
+
 /// Local name of the root element.
 pub(crate) fn root_of(xml: &str) -> String {
     let (_, rest) = xml.split_once("<xdomea:").unwrap();
@@ -208,7 +216,7 @@ fn made(annex: &std::path::Path, packs: &std::path::Path, seeds: &[Option<u64>])
                 // A name that ends in a dot is not one for every file system.
                 let xml = Maker::make(&outline, root, process, *seed).replace("_.<", "_x.y<");
                 // Another format would need its name.
-                let xml = xml.replace("<code>100</code>", "<code>018</code>");
+                let xml = counted(&xml.replace("<code>100</code>", "<code>018</code>"));
                 let label = format!("{root} {version:?} seed {seed:?}");
                 let number = xml
                     .split_once("LfdNrNachrichtProTyp>")
