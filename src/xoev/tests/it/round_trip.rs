@@ -38,7 +38,7 @@ fn round_trip(standard: &Xdomea, label: &str, stem: &str, xml: &str) -> (Outgoin
 }
 
 /// What makes a message unacceptable.
-fn errors(report: &model::Report) -> Vec<&model::Finding> {
+pub(crate) fn errors(report: &model::Report) -> Vec<&model::Finding> {
     report.findings.iter().filter(|finding| finding.severity == model::Severity::Error).collect()
 }
 
@@ -64,12 +64,15 @@ fn as_written(canonical: &str) -> String {
     format!("{name} {}>\n{}", own.join(" "), lines.collect::<Vec<_>>().join("\n"))
 }
 
-/// The message with a total that no number of a message is above.
+/// The message as the seventh of at most 99: what is made counts as it pleases.
 pub(crate) fn counted(xml: &str) -> String {
-    let tag = "<xdomea:GesamtanzahlNachrichtenProTyp>";
-    let Some((before, rest)) = xml.split_once(tag) else { return xml.to_owned() };
-    let (_, rest) = rest.split_once('<').unwrap();
-    format!("{before}{tag}99<{rest}")
+    let numbers = [("LfdNrNachrichtProTyp", "007"), ("GesamtanzahlNachrichtenProTyp", "99")];
+    numbers.iter().fold(xml.to_owned(), |xml, (name, number)| {
+        let tag = format!("<xdomea:{name}>");
+        let Some((before, rest)) = xml.split_once(&tag) else { return xml };
+        let (_, rest) = rest.split_once('<').unwrap();
+        format!("{before}{tag}{number}<{rest}")
+    })
 }
 
 /// Local name of the root element.

@@ -31,7 +31,12 @@ fn taken(version: Version, message: MessageType, xml: &str) -> (Memory, Outgoing
         xml.split_once("LfdNrNachrichtProTyp>").map_or("1", |(_, rest)| rest.split('<').next().unwrap());
     let container = pack(&stem(PROCESS.parse().unwrap(), message, version, number.parse().unwrap()), xml);
     let (identity, report) = check(&standard, &container, None);
-    assert!(report.is_acceptable(), "{version:?} {}: {report:#?}", message.code);
+    assert!(
+        report.is_acceptable(),
+        "{version:?} {}: {:#?}",
+        message.code,
+        crate::round_trip::errors(&report)
+    );
     let (memory, meaning) = read(&standard, &container);
     let outgoing = again(&identity.unwrap(), &meaning, memory.message.as_ref().unwrap()).unwrap();
     (memory, outgoing)
