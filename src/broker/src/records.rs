@@ -84,7 +84,11 @@ impl Broker {
             match outcome {
                 Err(error) if error.is_conflict("root") => {}
                 Err(error) if error.is_conflict("record") && is_create(&command) => {
-                    return Err(model::Error::Exists.into());
+                    // Or what it is to lie in has changed.
+                    let whole = Scope::tenant(&scope.tenant);
+                    if self.store().record_any(&whole, command.id).await?.is_some() {
+                        return Err(model::Error::Exists.into());
+                    }
                 }
                 Err(error) if error.is_conflict("record") && command.expected.is_none() => {}
                 Err(error) if error.is_conflict("record") => {

@@ -205,3 +205,17 @@ async fn nothing_comes_into_being_below_what_is_destroyed_and_what_is_locked_may
     submit(&bed, inside, Change::Hold("Klage".into())).await.unwrap();
     assert_eq!(code(submit(&bed, inside, Change::Close).await), "model.locked");
 }
+
+#[tokio::test]
+async fn what_another_exchange_was_done_with_is_offered_anew_and_out_of_reach_of_the_first() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let first = bed.begin(Opening::Usual).await;
+    bed.appraise(&[(bed.one, Archive), (bed.two, Destroy)]).await;
+    bed.transfer(first.meta.id).await.unwrap();
+    bed.import(bed.one, false).await;
+    let second = starts(&bed, ExchangeKind::Disposition, vec![bed.inner]).await.unwrap();
+    let by = |record: Record| record.description().unwrap().in_disposition;
+    assert_eq!(by(bed.case(bed.one).await), None);
+    assert_eq!(by(bed.case(bed.inner).await), Some(second.meta.id));
+    assert_eq!(by(bed.case(bed.two).await), Some(first.meta.id), "still to be destroyed by the first");
+}
