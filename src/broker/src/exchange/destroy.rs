@@ -159,17 +159,15 @@ impl Broker {
         if current.objects.iter().find(is_it).is_some_and(|object| object.destroyed_at.is_some()) {
             return Ok(None);
         }
-        for object in going(&current, &[uuid])? {
-            self.check_tree(&scope, &current, object).await?;
-            let tree = self.tree(&scope, object.id).await?;
-            // The outermost last: what was interrupted is still found from there.
-            let inner_first: Vec<Id> = tree.iter().rev().copied().collect();
-            for slice in inner_first.chunks(SLICE) {
-                self.destroy_slice(job, uuid, slice, by).await?;
-            }
-            return Ok(Some((object.root, tree)));
+        let Some(object) = going(&current, &[uuid])?.into_iter().next() else { return Ok(None) };
+        self.check_tree(&scope, &current, object).await?;
+        let tree = self.tree(&scope, object.id).await?;
+        // The outermost last: what was interrupted is still found from there.
+        let inner_first: Vec<Id> = tree.iter().rev().copied().collect();
+        for slice in inner_first.chunks(SLICE) {
+            self.destroy_slice(job, uuid, slice, by).await?;
         }
-        Ok(None)
+        Ok(Some((object.root, tree)))
     }
 
     /// Destroys some records of an object. What spoke for it may have changed since: all is looked at anew, and must not change until
