@@ -5,6 +5,7 @@
 //! take      records, offers, documents along a route and file plans come in
 //! reply     receipts, appraisals and outcomes come in
 //! import    the record-keeping system reports on the import; what was confirmed is locked
+//! disposal  what is offered stays as it was offered
 //! appraise  appraisals: applied to records, given by an archive of ours, followed by the transfer
 //! destroy   what was disposed of is destroyed
 //! circulate documents go on along their route
@@ -14,6 +15,7 @@
 mod appraise;
 mod circulate;
 mod destroy;
+mod disposal;
 mod import;
 mod objects;
 mod remind;
@@ -113,6 +115,7 @@ impl Broker {
 
         let mut work = Work::new();
         self.lock_circulating(scope, &mut work, caller, &record).await?;
+        self.put_into(&mut work, &record, &caller.actor).await?;
         let decided = self.create(&mut work, Record::Exchange(record), &caller.actor, message.id)?;
         self.send(&mut work, &message, &caller.actor);
         if let Some(once) = once {
@@ -153,7 +156,7 @@ impl Broker {
             waits: None,
             objects: vec![],
             exceptions: vec![],
-            destruction_asked_by: None,
+            destruction_asked: None,
             route,
             file_plan,
             messages: vec![],

@@ -234,7 +234,9 @@ fn withheld(exchange: &Exchange, part: Option<Part>) -> BTreeSet<Id> {
         return BTreeSet::new();
     }
     let stays = |it: &&AppraisedObject| it.appraisal.disposition != Some(Disposition::Archive);
-    exchange.exceptions.iter().filter(stays).map(|it| it.id).collect()
+    let below = exchange.exceptions.iter().filter(stays).map(|it| it.id);
+    let objects = exchange.objects.iter().filter(|object| !object.is_appraised(Disposition::Archive));
+    below.chain(objects.map(|object| object.id)).collect()
 }
 
 impl Records for Tree {

@@ -84,7 +84,11 @@ impl Broker {
             match outcome {
                 Err(error) if error.is_conflict("root") => {}
                 Err(error) if error.is_conflict("record") && is_create(&command) => {
-                    return Err(model::Error::Exists.into());
+                    // Or what it is to lie in has changed.
+                    let whole = Scope::tenant(&scope.tenant);
+                    if self.store().record_any(&whole, command.id).await?.is_some() {
+                        return Err(model::Error::Exists.into());
+                    }
                 }
                 Err(error) if error.is_conflict("record") && command.expected.is_none() => {}
                 Err(error) if error.is_conflict("record") => {
@@ -115,13 +119,8 @@ impl Broker {
             _ => None,
         });
         if let Some(place) = place.filter(|place| place.kind() != RecordKind::Task) {
-            for above in self.above(place).await? {
-                if above.status() == RecordStatus::Locked.name() {
-                    return Err(model::Error::Locked.into());
-                }
-                // It must not be locked between this look and the commit.
-                work.require_version(&scope.tenant, above.meta().id, above.meta().version);
-            }
+            let above = self.above(place).await?;
+            self.check_above(&mut work, current.as_ref(), &above, caller, &command.change).await?;
         }
         if let Some(payload) = payload {
             work.insert_payload(&scope.tenant, payload);
@@ -140,6 +139,33 @@ impl Broker {
             None => Ok(decided.record),
             Some(answer) => Ok(Record::from_json(command.kind, answer)?),
         }
+    }
+
+    /// What lies in something that is destroyed, locked or offered to the archive takes no change; it may be barred from destruction.
+    async fn check_above(
+        &self,
+        work: &mut Work,
+        current: Option<&Record>,
+        above: &[Record],
+        caller: &Caller,
+        change: &Change,
+    ) -> Result<(), Error> {
+        let bars = matches!(change, Change::Hold(_) | Change::LiftHold);
+        let state = RecordStatus::Destroyed.name();
+        if above.iter().any(|above| above.status() == state) {
+            return Err(model::Error::WrongState { state }.into());
+        }
+        if bars {
+            // It must not be destroyed between this look and the commit.
+            for above in above.iter().map(Record::meta) {
+                work.require_version(&above.tenant, above.id, above.version);
+            }
+            return Ok(());
+        }
+        if above.iter().any(|above| above.status() == RecordStatus::Locked.name()) {
+            return Err(model::Error::Locked.into());
+        }
+        self.leave_disposition(work, current, above, &caller.actor).await
     }
 
     /// Adds to `work` what a command of the gateway's own leads to.

@@ -294,6 +294,7 @@ impl Broker {
                 redrive::JOB => {
                     work.end_operation(&job.tenant, job.subject, OperationState::Failed);
                 }
+                exchange::DESTROY => self.end_destruction(&mut work, job, &failure).await?,
                 _ => self.end_message(&mut work, job, &failure, next).await?,
             }
             return self.finish(job, work).await;

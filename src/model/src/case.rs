@@ -79,6 +79,9 @@ pub struct Description {
     /// Why it, and what lies in it, may not be destroyed (Löschsperre).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// The disposition (Aussonderung) that it was put into; whoever changes it takes it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_disposition: Option<Id>,
     /// See [`Extensions`].
     #[serde(skip_serializing_if = "Extensions::is_empty")]
     pub extensions: Extensions,

@@ -11,7 +11,8 @@ use crate::activity::TaskStatus;
 use crate::case::{Confidentiality, Description, Disposition, File, RecordStatus, Reference, Version};
 use crate::circulation::Route;
 use crate::exchange::{
-    Appraisal, AppraisedObject, ExchangeMessage, ExchangeObject, ExchangeStatus, ImportResult,
+    Appraisal, AppraisedObject, DestructionAsked, ExchangeMessage, ExchangeObject, ExchangeStatus,
+    ImportResult,
 };
 use crate::file_plan::FilePlan;
 use crate::process::Deadlines;
@@ -83,7 +84,8 @@ pub enum Change {
     ExchangeStatus(ExchangeStatus),
     /// The receiver's record-keeping system reports, by the objects' UUIDs.
     ImportResults(Vec<(Id, ImportResult)>),
-    /// The archive has appraised: what it decided of objects, by their UUIDs, and of records below them.
+    /// The archive has appraised: what it decided of objects, by their UUIDs; and all records below them with another appraisal
+    /// from now on.
     Appraisals(Vec<(Id, Appraisal)>, Vec<AppraisedObject>),
     /// These are the exchange's objects from now on.
     ExchangeObjects(Vec<ExchangeObject>),
@@ -93,14 +95,20 @@ pub enum Change {
     FilePlan(Box<FilePlan>),
     /// What the exchange waits for is overdue; it is waited for until then.
     Remind(Timestamp),
-    /// Somebody, by the actor's id, asks that what the exchange disposed of be destroyed.
-    AskDestruction(String),
+    /// Somebody asks that what the exchange disposed of be destroyed.
+    AskDestruction(DestructionAsked),
+    /// Somebody else has agreed: the request is done with.
+    AgreeDestruction,
+    /// An object, by its UUID, was not destroyed, for the reason of this code.
+    RefuseDestruction(Id, String),
     /// An object, by its UUID, is destroyed with everything in it.
     ObjectDestroyed(Id),
     /// The archive's appraisal is applied to the record.
     Appraise(Disposition),
     /// What the archive calls the record (Archivkennung).
     ArchiveReference(String),
+    /// The exchange that disposes of the record from now on; none once it was taken out.
+    Dispose(Option<Id>),
     /// Bars the record, and what lies in it, from destruction, with the reason.
     Hold(String),
     /// Lifts that bar.
@@ -194,24 +202,24 @@ fn changed(current: &Record, change: &Change, now: Timestamp) -> Result<(Record,
             task.status = next;
             EventKind::RecordChanged
         }
-        (record, change) => return changed_file(current, record.clone(), change, now),
+        (_, change) => return changed_file(current, change, now),
     };
     Ok((record, event))
 }
 
 /// Changes of case files, cases and documents.
-fn changed_file(
-    current: &Record,
-    mut record: Record,
-    change: &Change,
-    now: Timestamp,
-) -> Result<(Record, EventKind), Error> {
+fn changed_file(current: &Record, change: &Change, now: Timestamp) -> Result<(Record, EventKind), Error> {
     if current.status() == RecordStatus::Destroyed.name() {
         return Err(Error::WrongState { state: RecordStatus::Destroyed.name() });
     }
-    if let Some(changed) = disposal::changed(&record, change, now) {
+    if let Some(changed) = disposal::changed(current, change, now) {
         return changed;
     }
+    let (record, event) = worked_on(current, current.clone(), change)?;
+    Ok((disposal::taken_out(record), event))
+}
+
+fn worked_on(current: &Record, mut record: Record, change: &Change) -> Result<(Record, EventKind), Error> {
     let status = match &mut record {
         Record::CaseFile(file) => Some(&mut file.status),
         Record::Case(case) => Some(&mut case.status),

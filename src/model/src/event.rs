@@ -128,6 +128,9 @@ pub enum EventKind {
     /// Somebody has asked that what an exchange disposed of be destroyed.
     #[serde(rename = "exchange.destruction-asked")]
     DestructionAsked,
+    /// What was to be destroyed stays, for a reason that the exchange tells.
+    #[serde(rename = "exchange.destruction-refused")]
+    DestructionRefused,
     /// Bytes were erased; their digests stay.
     #[serde(rename = "payload.erased")]
     PayloadErased,

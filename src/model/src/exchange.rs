@@ -72,9 +72,9 @@ pub struct Exchange {
     /// Objects below these whose appraisal is another than that of what they lie in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<AppraisedObject>,
-    /// Who has asked that what was disposed of be destroyed, where a second one has to agree: an actor's id.
+    /// That what was disposed of be destroyed, where a second one has to agree and has not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub destruction_asked_by: Option<String>,
+    pub destruction_asked: Option<DestructionAsked>,
     /// The way of the documents, in a circulation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<Box<Route>>,
@@ -139,6 +139,9 @@ pub struct ExchangeObject {
     /// When it was destroyed here, with everything in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destroyed_at: Option<Timestamp>,
+    /// Code of the error for which it was not destroyed when that was last tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_destroyed: Option<String>,
     /// What the receiving record-keeping system said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<ImportResult>,
@@ -198,6 +201,16 @@ pub struct AppraisedObject {
     pub appraisal: Appraisal,
 }
 
+/// A request that a second one has to agree to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DestructionAsked {
+    /// Who has asked: an actor's id.
+    pub by: String,
+    /// What is to be destroyed: UUIDs of objects.
+    pub objects: Vec<Id>,
+}
+
 impl Appraisal {
     /// One of the usual three.
     pub fn of(disposition: Disposition) -> Self {
@@ -216,6 +229,7 @@ impl ExchangeObject {
             appraisal: None,
             offered: None,
             destroyed_at: None,
+            not_destroyed: None,
             result: None,
         }
     }
@@ -288,6 +302,44 @@ impl Exchange {
     /// Whether the receiver has confirmed the import of the root object `id`.
     pub fn is_confirmed(&self, id: Id) -> bool {
         self.objects.iter().any(|object| object.id == id && object.is_imported())
+    }
+
+    /// Whether it disposes of what it has offered: of what goes out, as long as it has not come back.
+    fn disposes(&self) -> bool {
+        self.side == Side::Sender
+            && self.kind == ExchangeKind::Disposition
+            && self.status != ExchangeStatus::Returned
+    }
+
+    /// Whether an object was offered, appraised, and taken by the archive if it went there; and so was everything below it.
+    pub fn is_disposed(&self, object: &ExchangeObject) -> bool {
+        let is_taken = |uuid: Id| self.objects.iter().any(|it| it.object_id == uuid && it.is_imported());
+        let is_over = |uuid: Id, disposition: Option<Disposition>| match disposition {
+            Some(Disposition::Archive) => is_taken(uuid),
+            Some(Disposition::Destroy) => true,
+            _ => false,
+        };
+        let own = object.appraisal.as_ref().and_then(|appraisal| appraisal.disposition);
+        let mut below = self.exceptions.iter().filter(|it| it.root == object.root);
+        self.disposes()
+            && is_over(object.object_id, own)
+            && below.all(|it| is_over(it.object_id, it.appraisal.disposition))
+    }
+
+    /// Whether the record `id`, which was put into this disposition, still is what was offered because nobody may change it: until
+    /// it has come back, was not worth it and is not to be destroyed, or was refused by the archive.
+    pub fn keeps(&self, id: Id) -> bool {
+        use ExchangeStatus::{Confirmed, PartlyConfirmed, Received, Refused, Sending, Sent};
+        let Some(object) = self.objects.iter().find(|object| object.id == id) else { return false };
+        let below = self.exceptions.iter().filter(|it| it.root == object.root).map(|it| &it.appraisal);
+        let decided = [Some(Disposition::Archive), Some(Disposition::Destroy)];
+        let mut appraisals = object.appraisal.iter().chain(below);
+        let goes = match self.status {
+            Sending | Sent | Received => true,
+            Confirmed | PartlyConfirmed | Refused => self.is_disposed(object),
+            _ => appraisals.any(|appraisal| decided.contains(&appraisal.disposition)),
+        };
+        self.disposes() && object.destroyed_at.is_none() && goes
     }
 
     /// Whether the documents of a circulation come back to the initiator: its last step is one of its own.

@@ -70,7 +70,7 @@ pub fn an_exchange(object: Id) -> Exchange {
         waits: None,
         objects: vec![ExchangeObject::new(RecordKind::Case, object, object, object)],
         exceptions: vec![],
-        destruction_asked_by: None,
+        destruction_asked: None,
         route: None,
         file_plan: None,
         messages: vec![],

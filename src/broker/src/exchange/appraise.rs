@@ -13,6 +13,7 @@ use model::rights::Action;
 use model::{Caller, Id, Record, RecordKind, Scope};
 use store::{Page, RecordFilter, Work};
 
+use super::disposal::is_in;
 use super::reply::{Effects, UNKNOWN_OBJECT};
 use super::{exchange, object_id};
 use crate::{Broker, Error, Once};
@@ -24,7 +25,7 @@ const MOST_OF_ONE_ID: u32 = 50;
 pub(super) struct Place {
     pub(super) record: Record,
     /// What it lies in, innermost first.
-    above: Vec<Id>,
+    pub(super) above: Vec<Id>,
 }
 
 impl Broker {
@@ -69,27 +70,28 @@ impl Broker {
             let Some(place) = self.record_in(before, uuid).await? else { return Ok(Err(UNKNOWN_OBJECT)) };
             places.insert(place.record.meta().id, (uuid, place, appraisal));
         }
-        let known = |id: &Id| {
-            let below = before.exceptions.iter().find(|it| it.id == *id).map(|it| &it.appraisal);
-            let root = || before.objects.iter().find(|object| object.id == *id)?.appraisal.as_ref();
-            places.get(id).map(|(.., appraisal)| appraisal).or(below).or_else(root)
-        };
         let mut effects = Effects::default();
-        let (mut roots, mut exceptions) = (vec![], vec![]);
-        for (uuid, place, appraisal) in places.values() {
-            let is_root = before.objects.iter().any(|object| object.object_id == *uuid);
-            let inherited = place.above.iter().find_map(known);
-            if is_root {
+        let mut roots = vec![];
+        // Which of the records below differ from what they lie in may be another by each appraisal.
+        let mut below: BTreeMap<Id, (Vec<Id>, AppraisedObject)> = BTreeMap::new();
+        for it in &before.exceptions {
+            if let Some(place) = self.record_in(before, it.object_id).await? {
+                below.insert(it.id, (place.above, it.clone()));
+            }
+        }
+        for (id, (uuid, place, appraisal)) in &places {
+            if before.objects.iter().any(|object| object.object_id == *uuid) {
                 roots.push((*uuid, appraisal.clone()));
-            } else if inherited != Some(appraisal) {
-                exceptions.push(exception(*uuid, &place.record, appraisal));
-            } else {
-                continue;
+            }
+            let is_below = before.objects.iter().all(|object| object.id != *id) || below.contains_key(id);
+            if is_below {
+                below.insert(*id, (place.above.clone(), exception(*uuid, &place.record, appraisal)));
             }
             if let Some(disposition) = appraisal.disposition {
                 effects.records.push((place.record.clone(), Change::Appraise(disposition)));
             }
         }
+        let exceptions = that_differ(before, &roots, &below);
         effects.exchange.push(Change::Appraisals(roots, exceptions));
         Ok(Ok(effects))
     }
@@ -149,7 +151,7 @@ impl Broker {
     /// appraisal was taken over.
     ///
     /// # Errors
-    /// `WrongState` if it has not appraised, nothing goes to it, or the transfer has begun.
+    /// `WrongState` if it has not appraised, nothing goes to it, something was worked on since, or the transfer has begun.
     pub async fn transfer(&self, caller: &Caller, id: Id, once: Option<&Once>) -> Result<Exchange, Error> {
         let scope = caller.may(Action::Exchange)?;
         self.once(caller, once, move || self.try_transfer(caller, scope, id, once)).await
@@ -179,6 +181,13 @@ impl Broker {
         if !objects.iter().any(|object| object.is_appraised(Disposition::Archive)) {
             return Err(wrong("nothing-to-transfer"));
         }
+        let goes = objects.iter().filter(|object| object.is_appraised(Disposition::Archive));
+        for object in goes {
+            let record = self.owned_any(&Scope::tenant(&scope.tenant), object.id).await?;
+            if !is_in(&before, &record, &self.above(&record).await?) {
+                return Err(wrong("changed-since-offer"));
+            }
+        }
         let message = before.last_of(Part::Appraisal, Part::Appraisal);
         let change = Change::ExchangeObjects(objects);
         let after = exchange(self.apply(&mut work, &current, change, &caller.actor, message)?)?;
@@ -187,6 +196,25 @@ impl Broker {
         self.end_reminders(&mut work, &before, &after).await?;
         self.commit_answer(caller, once, work, id, after).await
     }
+}
+
+/// Of the records below the objects those that are appraised otherwise than what they lie in.
+fn that_differ(
+    before: &Exchange,
+    roots: &[(Id, Appraisal)],
+    below: &BTreeMap<Id, (Vec<Id>, AppraisedObject)>,
+) -> Vec<AppraisedObject> {
+    let known = |id: &Id| {
+        let root = || {
+            let object = before.objects.iter().find(|object| object.id == *id)?;
+            let new = roots.iter().find(|(uuid, _)| *uuid == object.object_id).map(|(_, new)| new);
+            new.or(object.appraisal.as_ref())
+        };
+        below.get(id).map(|(_, it)| &it.appraisal).or_else(root)
+    };
+    let differs =
+        |(above, it): &&(Vec<Id>, AppraisedObject)| above.iter().find_map(known) != Some(&it.appraisal);
+    below.values().filter(differs).map(|(_, it)| it.clone()).collect()
 }
 
 fn exception(uuid: Id, record: &Record, appraisal: &Appraisal) -> AppraisedObject {

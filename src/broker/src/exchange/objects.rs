@@ -52,9 +52,17 @@ impl Broker {
         if above.iter().chain([&record]).any(unfit) {
             return Err(model::Error::WrongState { state: "locked, received or destroyed" }.into());
         }
+        // A copy may be shown to others meanwhile.
+        if wanted.kind != ExchangeKind::Submission {
+            self.left_over(above.iter().chain([&record])).await?;
+        }
+        let disposes = wanted.kind == ExchangeKind::Disposition;
+        if disposes && above.iter().any(|above| wanted.objects.contains(&above.meta().id)) {
+            return Err(model::Error::Invalid { field: "objects" }.into());
+        }
         // Keeping ends some time after work has ended.
         let is_open = kind != RecordKind::Document && record.status() != "closed";
-        if wanted.kind == ExchangeKind::Disposition && is_open {
+        if disposes && is_open {
             return Err(model::Error::WrongState { state: "open" }.into());
         }
         if let Opening::Route(route) = &wanted.opening

@@ -211,7 +211,7 @@ impl Broker {
             waits: None,
             objects,
             exceptions: vec![],
-            destruction_asked_by: None,
+            destruction_asked: None,
             route,
             file_plan,
             messages: vec![noted(message, identity)],

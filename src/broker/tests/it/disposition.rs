@@ -18,17 +18,17 @@ fn page() -> Page {
 }
 
 /// An agency with two closed cases, of which the first has a case in it, and the archive that it is offered to.
-struct Bed {
-    gateway: Gateway,
-    agency: Caller,
-    archive: Caller,
-    one: Id,
-    inner: Id,
-    two: Id,
+pub struct Bed {
+    pub gateway: Gateway,
+    pub agency: Caller,
+    pub archive: Caller,
+    pub one: Id,
+    pub inner: Id,
+    pub two: Id,
 }
 
 impl Bed {
-    async fn start(gateway: Gateway) -> Self {
+    pub async fn start(gateway: Gateway) -> Self {
         let (agency, archive) = (caller("soest", "63"), caller("lippstadt", "63"));
         let one = gateway.a_case(&agency, "eins").await.meta.id;
         let Record::Case(mut inner) = new_case(&agency, "63", "darin") else { unreachable!() };
@@ -36,13 +36,13 @@ impl Bed {
         let inner =
             gateway.broker.submit(&agency, create(Record::Case(inner)), None).await.unwrap().meta().id;
         let two = gateway.a_case(&agency, "zwei").await.meta.id;
-        for id in [one, two] {
+        for id in [inner, one, two] {
             gateway.broker.submit(&agency, change(RecordKind::Case, id, Change::Close), None).await.unwrap();
         }
         Bed { gateway, agency, archive, one, inner, two }
     }
 
-    async fn begin(&self, opening: Opening) -> Exchange {
+    pub async fn begin(&self, opening: Opening) -> Exchange {
         let wanted = NewExchange {
             kind: ExchangeKind::Disposition,
             to: lippstadt(),
@@ -56,14 +56,14 @@ impl Bed {
         self.sent(started.meta.id).await
     }
 
-    async fn sent(&self, id: Id) -> Exchange {
+    pub async fn sent(&self, id: Id) -> Exchange {
         match self.gateway.broker.record(&self.agency, RecordKind::Exchange, id).await.unwrap() {
             Record::Exchange(exchange) => exchange,
             _ => unreachable!(),
         }
     }
 
-    async fn there(&self) -> Exchange {
+    pub async fn there(&self) -> Exchange {
         let filter = RecordFilter::of(RecordKind::Exchange);
         let mut found = self.gateway.broker.records(&self.archive, &filter, &page()).await.unwrap().items;
         assert_eq!(found.len(), 1, "one process is one exchange");
@@ -73,7 +73,7 @@ impl Bed {
         }
     }
 
-    async fn appraise(&self, all: &[(Id, Disposition)]) -> Exchange {
+    pub async fn appraise(&self, all: &[(Id, Disposition)]) -> Exchange {
         let all = all.iter().map(|(id, disposition)| (*id, Appraisal::of(*disposition))).collect();
         let id = self.there().await.meta.id;
         let after = self.gateway.broker.appraise(&self.archive, id, all, None).await.unwrap();
@@ -81,13 +81,13 @@ impl Bed {
         after
     }
 
-    async fn transfer(&self, id: Id) -> Result<Exchange, Error> {
+    pub async fn transfer(&self, id: Id) -> Result<Exchange, Error> {
         self.gateway.broker.transfer(&self.agency, id, None).await?;
         self.gateway.broker.run_due_jobs().await.unwrap();
         Ok(self.sent(id).await)
     }
 
-    async fn import(&self, uuid: Id, successful: bool) {
+    pub async fn import(&self, uuid: Id, successful: bool) {
         let archive_reference = successful.then(|| format!("AIP {uuid}"));
         let result = ImportResult { successful, archive_reference, ..ImportResult::default() };
         let id = self.there().await.meta.id;
@@ -96,18 +96,18 @@ impl Bed {
         self.gateway.broker.run_due_jobs().await.unwrap();
     }
 
-    async fn destroy(&self, id: Id) -> Result<Exchange, Error> {
+    pub async fn destroy(&self, id: Id) -> Result<Exchange, Error> {
         self.gateway.broker.destroy(&self.agency, id, vec![], None).await?;
         self.gateway.broker.run_due_jobs().await.unwrap();
         Ok(self.sent(id).await)
     }
 
-    async fn case(&self, id: Id) -> Record {
+    pub async fn case(&self, id: Id) -> Record {
         self.gateway.broker.record(&self.agency, RecordKind::Case, id).await.unwrap()
     }
 
     /// A message of the archive's, by its own system.
-    async fn replies(&self, body: &Value) -> (MessageState, String) {
+    pub async fn replies(&self, body: &Value) -> (MessageState, String) {
         let mut by = self.agency.clone();
         by.actor.id = lippstadt().to_string();
         let message = self.gateway.accept(&by, body).await.unwrap();

@@ -8,6 +8,7 @@ mod circulation;
 mod clarify;
 mod content;
 mod delivery;
+mod destruction;
 mod directory;
 mod disposition;
 mod engines;

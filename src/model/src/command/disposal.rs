@@ -22,6 +22,10 @@ pub(super) fn changed(
             description.references.push(Reference { kind: ARCHIVE.to_owned(), value: reference.clone() });
             EventKind::ReferenceAssigned
         }
+        Change::Dispose(exchange) => {
+            description.in_disposition = *exchange;
+            EventKind::RecordChanged
+        }
         Change::Hold(reason) if !(1..=500).contains(&reason.chars().count()) => {
             return Some(Err(Error::Invalid { field: "reason" }));
         }
@@ -48,6 +52,14 @@ pub(super) fn changed(
         _ => return None,
     };
     Some(Ok((record, event)))
+}
+
+/// The record once it was worked on: what was offered is not what it is now.
+pub(super) fn taken_out(mut record: Record) -> Record {
+    if let Some((description, _)) = parts(&mut record) {
+        description.in_disposition = None;
+    }
+    record
 }
 
 /// Kind of the reference by which an archive calls a record.

@@ -33,12 +33,18 @@ pub(super) fn changed(exchange: &mut Exchange, change: &Change, now: Timestamp) 
             waits.reminders = waits.reminders.saturating_add(1);
             return Ok(EventKind::ExchangeOverdue);
         }
-        Change::AskDestruction(by) => {
-            exchange.destruction_asked_by = Some(by.clone());
+        Change::AskDestruction(asked) => {
+            exchange.destruction_asked = Some(asked.clone());
             return Ok(EventKind::DestructionAsked);
         }
+        Change::AgreeDestruction => exchange.destruction_asked = None,
+        Change::RefuseDestruction(object_id, code) => {
+            object_of(exchange, *object_id)?.not_destroyed = Some(code.clone());
+            return Ok(EventKind::DestructionRefused);
+        }
         Change::ObjectDestroyed(object_id) => {
-            object_of(exchange, *object_id)?.destroyed_at = Some(now);
+            let object = object_of(exchange, *object_id)?;
+            (object.destroyed_at, object.not_destroyed) = (Some(now), None);
         }
         _ => return Err(Error::WrongState { state: "exchange" }),
     }
@@ -58,8 +64,7 @@ fn record_appraisals(
     for (object_id, appraisal) in objects {
         object_of(exchange, *object_id)?.appraisal = Some(appraisal.clone());
     }
-    exchange.exceptions.retain(|known| exceptions.iter().all(|new| new.id != known.id));
-    exchange.exceptions.extend_from_slice(exceptions);
+    exchange.exceptions = exceptions.to_vec();
     Ok(())
 }
 
