@@ -79,6 +79,9 @@ pub struct Description {
     /// Why it, and what lies in it, may not be destroyed (Löschsperre).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// The exchange along whose route it goes: it is locked until it is back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circulates: Option<Id>,
     /// See [`Extensions`].
     #[serde(skip_serializing_if = "Extensions::is_empty")]
     pub extensions: Extensions,
