@@ -60,12 +60,13 @@ pub(crate) struct NewHold {
 }
 
 /// Extensions are what a standard brought along, nobody else writes them; a bar to destruction is set by its own call, and a
-/// disposition by its exchange.
+/// disposition or circulation by its exchange.
 pub(crate) fn without_extensions(schema: &mut Schema) {
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.remove("extensions");
         properties.remove("hold");
         properties.remove("inDisposition");
+        properties.remove("circulates");
     }
 }
 

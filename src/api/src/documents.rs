@@ -248,21 +248,6 @@ fn media_type(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_name_is_one_step_of_a_path() {
-        for name in ["Lageplan.pdf", "Änderung 1.tif", "...", "a"] {
-            assert!(is_file_name(name), "{name}");
-        }
-        for name in ["", ".", "..", "a/b", "../a", "a\\b", "a\nb", "a\u{7f}", &"x".repeat(256)] {
-            assert!(!is_file_name(name), "{name}");
-        }
-    }
-}
-
 /// `POST /documents/{id}/hold`.
 pub(crate) async fn hold(
     State(api): State<Api>,
@@ -281,4 +266,19 @@ pub(crate) async fn lift_hold(
     Plain(once): Plain,
 ) -> Answer {
     records::change(&api, &caller, (RecordKind::Document, id), None, once, Change::LiftHold).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_is_one_step_of_a_path() {
+        for name in ["Lageplan.pdf", "Änderung 1.tif", "...", "a"] {
+            assert!(is_file_name(name), "{name}");
+        }
+        for name in ["", ".", "..", "a/b", "../a", "a\\b", "a\nb", "a\u{7f}", &"x".repeat(256)] {
+            assert!(!is_file_name(name), "{name}");
+        }
+    }
 }

@@ -140,6 +140,18 @@ pub(crate) async fn pass_on(
     Ok(shown(exchange, StatusCode::ACCEPTED, replayed))
 }
 
+/// `POST /exchanges/{id}/end`.
+pub(crate) async fn end(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    Plain(once): Plain,
+) -> Answer {
+    let replayed = replayed(&api, &caller, once.as_ref()).await?;
+    let exchange = api.broker.end_circulation(&caller, id, once.as_ref()).await?;
+    Ok(shown(exchange, StatusCode::OK, replayed))
+}
+
 async fn replayed(api: &Api, caller: &Caller, once: Option<&Once>) -> Result<bool, crate::problem::Problem> {
     Ok(api.first_answer(caller, once).await?.is_some())
 }

@@ -12,6 +12,7 @@ use model::{
 };
 use store::{Job, StoredPayload, Work};
 
+use crate::exchange::exchange;
 use crate::house::{OSCI_ADAPTER, XTA_ADAPTER};
 use crate::intake::{Known, dedup_key};
 use crate::process::with_finding;
@@ -104,12 +105,12 @@ impl Broker {
     pub(crate) async fn note_sent(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
         let Some(exchange) = self.sending_exchange(message).await? else { return Ok(()) };
         match exchange.when_delivered() {
-            Some(status) => self.set_status(work, exchange, status, message),
+            Some(status) => self.set_status(work, exchange, status, message).await,
             None => Ok(()),
         }
     }
 
-    /// The exchange that `message` opens, or transfers the objects of, while it has gone no further than that.
+    /// The exchange that `message` opens, or transfers the objects of, while nothing but its receipt has followed.
     pub(crate) async fn sending_exchange(&self, message: &Message) -> Result<Option<Exchange>, Error> {
         let Some(id) = message.exchange else { return Ok(None) };
         let scope = Scope::tenant(&message.tenant);
@@ -117,10 +118,12 @@ impl Broker {
         else {
             return Ok(None);
         };
-        use ExchangeStatus::{Sending, Sent, Transferred, Transferring};
+        use ExchangeStatus::{Received, Sending, Sent, TransferReceived, Transferred, Transferring};
         let is_it = match exchange.status {
-            Sending | Sent => exchange.messages.first().is_some_and(|first| first.id == message.id),
-            Transferring | Transferred => {
+            Sending | Sent | Received => {
+                exchange.messages.first().is_some_and(|first| first.id == message.id)
+            }
+            Transferring | Transferred | TransferReceived => {
                 exchange.last_of(Part::Transfer, Part::Transfer) == Some(message.id)
             }
             _ => false,
@@ -128,16 +131,20 @@ impl Broker {
         Ok(Some(exchange).filter(|exchange| is_it && exchange.side == Side::Sender))
     }
 
-    pub(crate) fn set_status(
+    /// The exchange stands there now: nobody is reminded of what it waited for, and what came back is locked no longer.
+    pub(crate) async fn set_status(
         &self,
         work: &mut Work,
-        exchange: Exchange,
+        before: Exchange,
         status: ExchangeStatus,
         message: &Message,
     ) -> Result<(), Error> {
-        let change = Change::ExchangeStatus(status);
-        self.apply(work, &Record::Exchange(exchange), change, &Actor::gateway(), Some(message.id))?;
-        Ok(())
+        let (change, actor) = (Change::ExchangeStatus(status), Actor::gateway());
+        let after = self.apply(work, &Record::Exchange(before.clone()), change, &actor, Some(message.id))?;
+        if status == ExchangeStatus::Returned {
+            self.release_circulating(work, &before, &actor, Some(message.id)).await?;
+        }
+        self.end_reminders(work, &before, &exchange(after)?).await
     }
 
     /// The bytes once more, sealed with a key of the recipient's tenant: erasing the one leaves the other.

@@ -92,6 +92,9 @@ impl Broker {
         if let Some(answer) = self.answered(caller, once).await? {
             return exchange(Record::from_json(RecordKind::Exchange, answer)?);
         }
+        if let Opening::Route(route) = &wanted.opening {
+            circulate::check_new(route, &wanted.to)?;
+        }
         let (objects, first) = self.objects_of(caller, scope, &wanted).await?;
         let asked = Asked {
             tenant: &scope.tenant,
@@ -111,7 +114,7 @@ impl Broker {
         let message_type = message_type(record.kind, opening).ok_or(Error::Internal)?;
         let message = self.outgoing(&record, message_type, record.wants_receipt, None);
         let (id, now) = (record.meta.id, self.now());
-        record.messages.push(ExchangeMessage { id: message.id, message_type: message_type.into(), at: now });
+        record.messages.push(ExchangeMessage::new(message.id, message_type, now));
 
         let mut work = Work::new();
         self.lock_circulating(scope, &mut work, caller, &record).await?;
@@ -176,7 +179,7 @@ impl Broker {
         let message_type = message_type(current.kind, part).ok_or(Error::Internal)?;
         let wants_receipt = current.wants_receipt && part.receipt().is_some();
         let message = self.outgoing(current, message_type, wants_receipt, answers);
-        let noted = ExchangeMessage { id: message.id, message_type: message_type.into(), at: self.now() };
+        let noted = ExchangeMessage::new(message.id, message_type, self.now());
         let change = Change::ExchangeMessage(noted, status);
         let actor = Actor::gateway();
         let after = self.apply(work, &Record::Exchange(current.clone()), change, &actor, Some(message.id))?;

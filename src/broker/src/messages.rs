@@ -126,14 +126,14 @@ impl Broker {
             work.insert_event(&notes::of_message(EventKind::MessageReturned, &sent, &partner, now));
             if let Some(exchange) = self.sending_exchange(&sent).await? {
                 let status = exchange.when_returned();
-                self.set_status(work, exchange, status, &sent)?;
+                self.set_status(work, exchange, status, &sent).await?;
             }
         }
         if message.direction == Direction::Out
             && let Some(exchange) = self.sending_exchange(&message).await?
         {
             let status = exchange.when_returned();
-            self.set_status(work, exchange, status, &message)?;
+            self.set_status(work, exchange, status, &message).await?;
         }
         Ok(message)
     }
@@ -150,7 +150,7 @@ impl Broker {
                 if exchange.objects.iter().any(ExchangeObject::is_imported) {
                     return Err(model::Error::WrongState { state: "imported" }.into());
                 }
-                self.take_back_exchange(work, exchange, message)?;
+                self.take_back_exchange(work, exchange, message).await?;
             }
             work.unreveal(&message.tenant, message.id);
         }

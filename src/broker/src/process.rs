@@ -2,7 +2,7 @@
 //! state, events, mailbox and replies together.
 
 use model::command::{Change, Command};
-use model::exchange::{Side, process_name};
+use model::exchange::{Exchange, ExchangeStatus, Side, process_name};
 use model::message::{Direction, Door};
 use model::standard::{Identity, Meaning};
 use model::{
@@ -12,9 +12,12 @@ use model::{
 use store::{Job, RecordFilter, Work};
 use tokio::runtime::Handle;
 
-use crate::exchange::{Came, Said};
+use crate::exchange::{Came, Said, exchange};
 use crate::translate::Translator;
 use crate::{Broker, Error, blocking, intake, notes};
+
+/// Exchanges of one process that are looked at.
+const MOST_OF_ONE_PROCESS: u32 = 200;
 
 impl Broker {
     /// Processes an accepted message. Doing it again after an interruption changes nothing.
@@ -178,22 +181,36 @@ impl Broker {
         Ok(decided)
     }
 
-    /// The exchange of a process on one side, as the authority of `message` knows it.
+    /// The exchange of a process on one side, as the authority of `message` knows it. What came back for a technical reason may
+    /// have been begun again: the newest that did not come back is meant, else the newest.
     pub(crate) async fn exchange_of(
         &self,
         message: &Message,
         process: Option<Id>,
         side: Side,
-    ) -> Result<Option<Record>, Error> {
+    ) -> Result<Option<Exchange>, Error> {
         let Some(process) = process else { return Ok(None) };
+        let all = self.exchanges_of(message, process, side).await?;
+        let rank = |known: &Exchange| (known.status != ExchangeStatus::Returned, known.meta.created_at);
+        Ok(all.into_iter().max_by_key(rank))
+    }
+
+    /// All exchanges of a process on one side, as the authority of `message` knows them, in the order in which they began.
+    pub(crate) async fn exchanges_of(
+        &self,
+        message: &Message,
+        process: Id,
+        side: Side,
+    ) -> Result<Vec<Exchange>, Error> {
         let filter = RecordFilter {
             authority: Some(message.authority.clone()),
             reference: Some(process_name(process, side)),
             ..RecordFilter::of(RecordKind::Exchange)
         };
         let scope = Scope::tenant(&message.tenant);
-        let found = self.store().records(&scope, &filter, &store::Page { after: None, limit: 1 }).await?;
-        Ok(found.items.into_iter().next())
+        let page = store::Page { after: None, limit: MOST_OF_ONE_PROCESS };
+        let found = self.store().records(&scope, &filter, &page).await?.items;
+        found.into_iter().map(exchange).collect()
     }
 
     fn unit_for(&self, message: &Message, identity: &Identity) -> Result<(String, Option<String>), Error> {

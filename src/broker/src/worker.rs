@@ -291,6 +291,8 @@ impl Broker {
         let mut work = Work::new();
         let Next::Retry(at) = next else {
             match job.kind.as_str() {
+                // Whatever was in the way: nobody may wait for ever without being told.
+                exchange::REMIND => self.remind_later(&mut work, job),
                 redrive::JOB => {
                     work.end_operation(&job.tenant, job.subject, OperationState::Failed);
                 }

@@ -82,6 +82,9 @@ pub struct Description {
     /// The disposition (Aussonderung) that it was put into; whoever changes it takes it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub in_disposition: Option<Id>,
+    /// The exchange along whose route it goes: it is locked until it is back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub circulates: Option<Id>,
     /// See [`Extensions`].
     #[serde(skip_serializing_if = "Extensions::is_empty")]
     pub extensions: Extensions,

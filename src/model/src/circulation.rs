@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Id;
 use crate::case::Extensions;
 use crate::party::Party;
+use crate::{Authority, Id};
 
 /// The way of the documents. Every message tells all steps, whatever their state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +25,38 @@ pub struct Route {
     /// See [`Extensions`].
     #[serde(skip_serializing_if = "Extensions::is_empty")]
     pub extensions: Extensions,
+}
+
+impl Route {
+    /// The step that the documents are at.
+    pub fn current(&self) -> Option<usize> {
+        self.steps.iter().position(|step| step.status == StepStatus::Current)
+    }
+
+    /// The last step that is not passed over.
+    pub fn last(&self) -> Option<&Step> {
+        self.steps.iter().rev().find(|step| step.status != StepStatus::Skipped)
+    }
+
+    /// Whether the documents are at the last step.
+    pub fn is_at_its_end(&self) -> bool {
+        self.last().is_some_and(|step| step.status == StepStatus::Current)
+    }
+
+    /// Whether `other` is the same route with the same stations, wherever the documents are.
+    pub fn is_same_way(&self, other: &Route) -> bool {
+        let stations = |route: &Route| -> Vec<Option<Authority>> {
+            route.steps.iter().map(|step| step.order.to.authority.clone()).collect()
+        };
+        self.id == other.id && stations(self) == stations(other)
+    }
+
+    /// Whether documents may come from `authority` at the last step: it is a station before, or one of them names no authority.
+    pub fn passes(&self, authority: &Authority) -> bool {
+        let before = self.steps.len().saturating_sub(1);
+        let mut stations = self.steps.iter().take(before).map(|step| step.order.to.authority.as_ref());
+        stations.any(|station| station.is_none_or(|station| station == authority))
+    }
 }
 
 /// A step of a route (Beteiligungsschritt): who asks whom for what, and what was done.

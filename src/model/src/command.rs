@@ -113,8 +113,10 @@ pub enum Change {
     Hold(String),
     /// Lifts that bar.
     LiftHold,
-    /// May be changed again after its circulation.
-    Release,
+    /// Read-only while it goes along the route of this exchange.
+    Circulate(Id),
+    /// May be changed again after the circulation by this exchange, unless it was locked for another reason meanwhile.
+    Release(Id),
     /// Nothing is left of the record but what proves it. The broker has checked that it may go.
     Destroy,
 }

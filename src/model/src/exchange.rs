@@ -4,10 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Disposition, Extensions};
-use crate::circulation::{Route, StepStatus};
+use crate::circulation::Route;
 use crate::file_plan::FilePlan;
-use crate::process::Waits;
+use crate::process::{Part, Waits};
 use crate::record::{Meta, RecordKind};
+use crate::standard::Sequence;
 use crate::{Authority, Id, Timestamp};
 
 /// What an exchange is for.
@@ -256,6 +257,16 @@ pub struct ExchangeMessage {
     pub message_type: String,
     /// When it went or came.
     pub at: Timestamp,
+    /// Which of several it is, if there are several of its type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<Sequence>,
+}
+
+impl ExchangeMessage {
+    /// A message that is the only one of its type.
+    pub fn new(id: Id, message_type: &str, at: Timestamp) -> Self {
+        ExchangeMessage { id, message_type: message_type.to_owned(), at, sequence: None }
+    }
 }
 
 /// How an exchange is looked up: by its process and our side of it.
@@ -282,6 +293,10 @@ impl Exchange {
     /// The state that the objects' results add up to; unchanged while any is missing. An archive reports once: what it says
     /// nothing of was not taken.
     pub fn status_by_results(&self) -> ExchangeStatus {
+        let all_came = self.side == Side::Sender || self.is_whole(Part::Transfer);
+        if !all_came {
+            return self.status;
+        }
         let reports_once = self.kind == ExchangeKind::Disposition && self.side == Side::Sender;
         let mut all = vec![];
         for object in self.sent_objects() {
@@ -342,11 +357,22 @@ impl Exchange {
         self.disposes() && object.destroyed_at.is_none() && goes
     }
 
-    /// Whether the documents of a circulation come back to the initiator: its last step is one of its own.
+    /// Whether the documents of a circulation come back here: the last step of its route is ours; where it names no authority,
+    /// that of whoever drew the route up.
     pub fn comes_back(&self) -> bool {
         let Some(route) = &self.route else { return false };
-        let first = route.steps.first().map(|step| &step.order.by);
-        let last = route.steps.iter().rev().find(|step| step.status != StepStatus::Skipped);
-        last.is_some_and(|step| Some(&step.order.to) == first)
+        let Some(last) = route.last() else { return false };
+        match &last.order.to.authority {
+            Some(authority) => *authority == self.meta.authority,
+            None => route.steps.first().is_some_and(|first| first.order.by == last.order.to),
+        }
+    }
+
+    /// Whether what it sent is still under way along its route.
+    pub fn is_under_way(&self) -> bool {
+        use ExchangeStatus::{Received, Sending, Sent};
+        self.kind == ExchangeKind::Circulation
+            && self.side == Side::Sender
+            && matches!(self.status, Sending | Sent | Received)
     }
 }

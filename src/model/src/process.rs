@@ -3,6 +3,8 @@
 //!
 //! Pure: who sends what, and what the store has to do about it, is the broker's business.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +15,8 @@ use crate::exchange::ExchangeStatus::{
     self, Appraised, Confirmed, PartlyConfirmed, Received, Refused, Returned, Sending, Sent,
     TransferReceived, Transferred, Transferring,
 };
-use crate::exchange::{Exchange, Side};
+use crate::exchange::{Exchange, ExchangeMessage, Side};
+use crate::standard::Sequence;
 use crate::{Timestamp, case::Disposition as Decided};
 
 /// What a message does in its process.
@@ -180,10 +183,35 @@ impl Exchange {
 
     /// The newest message of one of these parts; the first of all where the process was opened by another standard's.
     pub fn last_of(&self, one: Part, other: Part) -> Option<crate::Id> {
-        let wanted = [message_type(self.kind, one), message_type(self.kind, other)];
-        let mut newest_first = self.messages.iter().rev();
-        let found = newest_first.find(|message| wanted.contains(&Some(message.message_type.as_str())));
-        found.or(self.messages.first()).map(|message| message.id)
+        let first = self.messages.first().map(|message| message.id);
+        let newest = |part| self.messages.iter().rposition(|message| self.is_of(message, part));
+        let found = newest(one).max(newest(other)).and_then(|at| self.messages.get(at));
+        found.map(|message| message.id).or(first)
+    }
+
+    /// Whether `id` is a transfer, or one message of it.
+    pub fn is_transfer(&self, id: crate::Id) -> bool {
+        self.messages.iter().any(|message| message.id == id && self.is_of(message, Part::Transfer))
+    }
+
+    /// Whether all messages of `part` are there, where there are several. Each says how many there are at most, so the smallest of
+    /// these numbers counts.
+    pub fn is_whole(&self, part: Part) -> bool {
+        let of = self.messages.iter().filter(|message| self.is_of(message, part));
+        let several: Vec<Sequence> = of.filter_map(|message| message.sequence).collect();
+        let numbers: BTreeSet<u32> = several.iter().map(|sequence| sequence.number).collect();
+        let total = several.iter().map(|sequence| sequence.total).min().unwrap_or(0);
+        (1..=total).all(|number| numbers.contains(&number))
+    }
+
+    /// Whether the message of `part` with this number is there.
+    pub fn has_number(&self, part: Part, number: u32) -> bool {
+        let has = |message: &ExchangeMessage| message.sequence.is_some_and(|known| known.number == number);
+        self.messages.iter().any(|message| self.is_of(message, part) && has(message))
+    }
+
+    fn is_of(&self, message: &ExchangeMessage, part: Part) -> bool {
+        Some(message.message_type.as_str()) == message_type(self.kind, part)
     }
 
     /// Whether a disposition began with the transfer, because the appraisal is standing.
@@ -204,7 +232,7 @@ impl Exchange {
     /// The state once that message came back for a technical reason: a transfer after an offer may be tried again.
     pub fn when_returned(&self) -> ExchangeStatus {
         match self.status {
-            Transferring | Transferred if !self.is_two_step() => Appraised,
+            Transferring | Transferred | TransferReceived if !self.is_two_step() => Appraised,
             _ => Returned,
         }
     }
@@ -394,7 +422,7 @@ mod tests {
 
     use super::*;
     use crate::command::{Change, Command, Rules, decide};
-    use crate::exchange::{Appraisal, ExchangeMessage, ImportResult};
+    use crate::exchange::{Appraisal, ImportResult};
     use crate::{Id, Record, RecordKind, ids};
 
     const PARTS: [Part; 7] = [
@@ -421,7 +449,7 @@ mod tests {
 
     fn noted(kind: ExchangeKind, part: Part) -> ExchangeMessage {
         let message_type = message_type(kind, part).unwrap_or("none").to_owned();
-        ExchangeMessage { id: ids::new_id(), message_type, at: Timestamp::default() }
+        ExchangeMessage::new(ids::new_id(), &message_type, Timestamp::default())
     }
 
     fn changed(exchange: &Exchange, change: Change) -> Result<Exchange, crate::Error> {

@@ -270,6 +270,10 @@ pub(super) fn exchange_routes() -> Vec<Route> {
             .needs(StartExchange)
             .takes::<processes::PassOn>()
             .gives::<Exchange>(202),
+        Route::post("/exchanges/{id}/end", "endCirculation", processes::end)
+            .says("Ends a circulation whose documents will not come back; they may be changed again.")
+            .needs(StartExchange)
+            .gives::<Exchange>(200),
         Route::get("/inbox", "listInbox", inbox::list)
             .says("Lists what is in the mailbox of the token's authority.")
             .needs(UseInbox)

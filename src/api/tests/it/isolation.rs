@@ -135,7 +135,11 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", path) if path.ends_with("/lock") => call.json(json!({ "exchange": Id::now_v7() })),
         ("POST", path) if path.ends_with("/import-results") => call.json(json!({ "results": [] })),
         ("POST", path) if path.ends_with("/hold") => call.json(json!({ "reason": "Klage" })),
-        ("POST", path) if path.ends_with("/lift-hold") || path.ends_with("/transfer") => call,
+        ("POST", path)
+            if path.ends_with("/lift-hold") || path.ends_with("/transfer") || path.ends_with("/end") =>
+        {
+            call
+        }
         ("POST", path) if path.ends_with("/destruction") || path.ends_with("/pass-on") => {
             call.json(json!({}))
         }

@@ -175,6 +175,7 @@ impl Broker {
             let appraisal = before.last_of(Part::Appraisal, Part::Appraisal);
             let status = ExchangeStatus::Confirmed;
             let after = self.prepare_part(&mut work, &before, Part::Outcome, status, appraisal)?;
+            self.end_reminders(&mut work, &before, &after).await?;
             return self.commit_answer(caller, once, work, id, after).await;
         }
         let objects = with_exceptions(&before);
@@ -252,7 +253,7 @@ fn plan_effects(before: &Exchange, all: &[(Id, Appraisal)]) -> Result<Effects, &
     Ok(Effects { exchange: vec![Change::FilePlan(plan)], records: vec![] })
 }
 
-/// Whether everything that was offered is appraised. What is said of a plan is said at once.
+/// Whether everything that was offered has come and is appraised. What is said of a plan is said at once.
 fn is_complete(exchange: &Exchange) -> bool {
-    exchange.objects.iter().all(|object| object.appraisal.is_some())
+    exchange.is_whole(Part::Opening) && exchange.objects.iter().all(|object| object.appraisal.is_some())
 }

@@ -3,7 +3,7 @@
 
 use model::circulation::{Outcome, Route, Step, StepStatus};
 use model::command::Change;
-use model::exchange::{Exchange, ExchangeKind, ExchangeMessage, ExchangeStatus, Side};
+use model::exchange::{Exchange, ExchangeMessage, ExchangeStatus, Side};
 use model::process::{Part, message_type};
 use model::record::Meta;
 use model::rights::Action;
@@ -12,6 +12,9 @@ use store::Work;
 
 use super::exchange;
 use crate::{Broker, Error, Once};
+
+/// The documents of a circulation of ours came with another route, or from an authority that is none of its stations.
+const ROUTE_DIFFERS: &str = "exchange.route-differs";
 
 /// What was done at a step of a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +28,7 @@ pub struct StepDone {
 }
 
 impl Broker {
-    /// Locks the documents that a new exchange sends along a route, if they come back.
+    /// Locks the main documents that a new exchange sends along a route, if they come back.
     pub(super) async fn lock_circulating(
         &self,
         scope: &Scope,
@@ -33,50 +36,112 @@ impl Broker {
         caller: &Caller,
         new: &Exchange,
     ) -> Result<(), Error> {
-        for record in self.circulating(scope, new).await? {
-            self.apply(work, &record, Change::Lock, &caller.actor, None)?;
+        let Some(route) = new.route.as_ref().filter(|_| new.comes_back()) else { return Ok(()) };
+        for object in &new.objects {
+            if object.kind == RecordKind::Document && !route.attachments.contains(&object.object_id) {
+                let record = self.owned_any(scope, object.id).await?;
+                self.apply(work, &record, Change::Circulate(new.meta.id), &caller.actor, None)?;
+            }
         }
         Ok(())
     }
 
-    /// The main documents of a circulation that comes back.
-    async fn circulating(&self, scope: &Scope, exchange: &Exchange) -> Result<Vec<Record>, Error> {
-        let mut found = vec![];
-        let Some(route) = exchange.route.as_ref().filter(|_| exchange.comes_back()) else { return Ok(found) };
-        for object in &exchange.objects {
-            if object.kind == RecordKind::Document && !route.attachments.contains(&object.object_id) {
-                found.push(self.owned_any(scope, object.id).await?);
+    /// The documents that an exchange has locked may be changed again. What a hand-over has locked meanwhile stays so.
+    pub(crate) async fn release_circulating(
+        &self,
+        work: &mut Work,
+        sent: &Exchange,
+        actor: &Actor,
+        message: Option<Id>,
+    ) -> Result<(), Error> {
+        let scope = Scope::tenant(&sent.meta.tenant);
+        for object in sent.objects.iter().filter(|object| object.kind == RecordKind::Document) {
+            let Some(record) = self.store().record(&scope, RecordKind::Document, object.id).await? else {
+                continue;
+            };
+            let circulates = record.description().and_then(|description| description.circulates);
+            if circulates == Some(sent.meta.id) {
+                self.apply(work, &record, Change::Release(sent.meta.id), actor, message)?;
             }
         }
-        Ok(found)
+        Ok(())
     }
 
-    /// Documents that come back to their initiator: its exchange has come to its end, and its own may be changed again.
+    /// The exchanges of ours that end because their documents have come back with `received`: all that are under way, once the last
+    /// step is reached. Or the rule by which what came contradicts them.
+    pub(super) async fn ended_by(
+        &self,
+        received: &Exchange,
+        message: &Message,
+    ) -> Result<Result<Vec<Exchange>, &'static str>, Error> {
+        let Some(route) = received.route.as_deref() else { return Ok(Ok(vec![])) };
+        let mut sent = self.exchanges_of(message, received.process_id, Side::Sender).await?;
+        sent.retain(|sent| sent.is_under_way() && sent.comes_back());
+        let fits = |sent: &Exchange| {
+            let from = &received.partner;
+            let passes = sent.partner == *from || route.passes(from);
+            passes && sent.route.as_ref().is_some_and(|ours| ours.is_same_way(route))
+        };
+        if !sent.iter().all(fits) {
+            return Ok(Err(ROUTE_DIFFERS));
+        }
+        Ok(Ok(if route.is_at_its_end() { sent } else { vec![] }))
+    }
+
+    /// An exchange whose documents are back has come to its end, and its own may be changed again.
     pub(super) async fn came_back(
         &self,
         work: &mut Work,
-        received: &Exchange,
+        sent: Exchange,
+        route: Option<Box<Route>>,
         message: &Message,
     ) -> Result<(), Error> {
-        if received.kind != ExchangeKind::Circulation {
-            return Ok(());
+        let change = route.map(Change::Route);
+        self.end_way(work, sent, change, &Actor::gateway(), Some(message.id)).await?;
+        Ok(())
+    }
+
+    /// Rows of the end of a circulation at its sender.
+    async fn end_way(
+        &self,
+        work: &mut Work,
+        sent: Exchange,
+        change: Option<Change>,
+        actor: &Actor,
+        message: Option<Id>,
+    ) -> Result<Exchange, Error> {
+        self.release_circulating(work, &sent, actor, message).await?;
+        let mut record = Record::Exchange(sent.clone());
+        for change in change.into_iter().chain([Change::ExchangeStatus(ExchangeStatus::Confirmed)]) {
+            record = self.apply(work, &record, change, actor, message)?;
         }
-        let sent = self.exchange_of(message, Some(received.process_id), Side::Sender).await?;
-        let Some(Record::Exchange(sent)) = sent else { return Ok(()) };
-        let actor = Actor::gateway();
-        let scope = Scope::tenant(&sent.meta.tenant);
-        for record in self.circulating(&scope, &sent).await? {
-            if record.status() == "locked" {
-                self.apply(work, &record, Change::Release, &actor, Some(message.id))?;
+        let after = exchange(record)?;
+        self.end_reminders(work, &sent, &after).await?;
+        Ok(after)
+    }
+
+    /// Ends a circulation whose documents will not come back: they may be changed again.
+    ///
+    /// # Errors
+    /// `WrongState` if it is not under way.
+    pub async fn end_circulation(
+        &self,
+        caller: &Caller,
+        id: Id,
+        once: Option<&Once>,
+    ) -> Result<Exchange, Error> {
+        let scope = caller.may(Action::Exchange)?;
+        self.once(caller, once, move || async move {
+            let before = exchange(self.owned(scope, RecordKind::Exchange, id).await?)?;
+            if !before.is_under_way() {
+                return Err(model::Error::WrongState { state: "not-under-way" }.into());
             }
-        }
-        let before = sent.clone();
-        let mut record = Record::Exchange(sent);
-        let route = received.route.clone().map(Change::Route);
-        for change in route.into_iter().chain([Change::ExchangeStatus(ExchangeStatus::Confirmed)]) {
-            record = self.apply(work, &record, change, &actor, Some(message.id))?;
-        }
-        self.end_reminders(work, &before, &exchange(record)?).await
+            let mut work = Work::new();
+            let message = before.messages.first().map(|message| message.id);
+            let after = self.end_way(&mut work, before, None, &caller.actor, message).await?;
+            self.commit_answer(caller, once, work, id, after).await
+        })
+        .await
     }
 
     /// Receipts of documents that came along a route: to the station before, to the initiator, or both.
@@ -106,7 +171,7 @@ impl Broker {
     /// Records what was done at a step of a route whose documents are here.
     ///
     /// # Errors
-    /// `WrongState` if they have gone on; `Invalid` if there is no such step or it is done.
+    /// `WrongState` if they have gone on; `Invalid` if they are not at that step, or another authority is said to have done it.
     pub async fn do_step(
         &self,
         caller: &Caller,
@@ -118,10 +183,15 @@ impl Broker {
         let done = &done;
         self.once(caller, once, move || async move {
             let (current, before, mut route) = self.circulation_here(scope, id).await?;
-            let step = route.steps.get_mut(done.step).ok_or(model::Error::Invalid { field: "step" })?;
-            if matches!(step.status, StepStatus::Done | StepStatus::Skipped) {
+            if route.current() != Some(done.step) {
                 return Err(model::Error::Invalid { field: "step" }.into());
             }
+            let ours = Some(&before.meta.authority);
+            let by = done.outcome.by.authority.as_ref();
+            if by.is_some_and(|by| Some(by) != ours) {
+                return Err(model::Error::Invalid { field: "outcome.by" }.into());
+            }
+            let step = route.steps.get_mut(done.step).ok_or(model::Error::Invalid { field: "step" })?;
             step.status = if done.skipped { StepStatus::Skipped } else { StepStatus::Done };
             step.outcome = Some(done.outcome.clone());
             let mut work = Work::new();
@@ -136,7 +206,7 @@ impl Broker {
     /// Sends the documents of a route on to its next station; with none left the circulation ends here.
     ///
     /// # Errors
-    /// `WrongState` if they have gone on; `Invalid` if the next station names no authority and none is given.
+    /// `WrongState` if they have gone on, or the step here is not done; `Invalid` if the next station names no authority and none is given.
     pub async fn pass_on(
         &self,
         caller: &Caller,
@@ -148,6 +218,9 @@ impl Broker {
         let to = &to;
         self.once(caller, once, move || async move {
             let (current, before, mut route) = self.circulation_here(scope, id).await?;
+            if route.current().is_some() {
+                return Err(model::Error::WrongState { state: "step-not-done" }.into());
+            }
             let mut work = Work::new();
             let message = before.messages.first().map(|message| message.id);
             if let Some(next) = begin_next(&mut route) {
@@ -197,7 +270,7 @@ impl Broker {
         };
         let opening = message_type(next.kind, Part::Opening).ok_or(Error::Internal)?;
         let message = self.outgoing(&next, opening, next.wants_receipt, None);
-        next.messages.push(ExchangeMessage { id: message.id, message_type: opening.to_owned(), at: now });
+        next.messages.push(ExchangeMessage::new(message.id, opening, now));
         self.create(work, Record::Exchange(next), &caller.actor, message.id)?;
         self.send(work, &message, &caller.actor);
         Ok(())
@@ -216,10 +289,20 @@ impl Broker {
 
 /// The next station that is still to come: the documents are there from now on.
 pub(super) fn begin_next(route: &mut Route) -> Option<Step> {
-    for step in route.steps.iter_mut().filter(|step| step.status == StepStatus::Current) {
-        step.status = StepStatus::Done;
-    }
     let next = route.steps.iter_mut().find(|step| step.status == StepStatus::Planned)?;
     next.status = StepStatus::Current;
     Some(next.clone())
+}
+
+/// A new route has stations to come, nothing was done at any, and it does not name another authority for the first than `to`.
+pub(super) fn check_new(route: &Route, to: &Authority) -> Result<(), Error> {
+    let begun = |step: &Step| matches!(step.status, StepStatus::Current | StepStatus::Done);
+    let first = route.steps.iter().find(|step| step.status == StepStatus::Planned);
+    let Some(first) = first.filter(|_| !route.steps.iter().any(begun)) else {
+        return Err(model::Error::Invalid { field: "route" }.into());
+    };
+    match &first.order.to.authority {
+        Some(named) if named != to => Err(model::Error::Invalid { field: "to" }.into()),
+        _ => Ok(()),
+    }
 }

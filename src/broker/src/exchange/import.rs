@@ -2,7 +2,7 @@
 
 use model::case::RecordStatus;
 use model::command::{Change, Command};
-use model::exchange::{Exchange, ExchangeKind, ExchangeStatus, ImportResult, Side};
+use model::exchange::{Exchange, ExchangeKind, ExchangeObject, ExchangeStatus, ImportResult, Side};
 use model::process::{Part, message_type};
 use model::rights::Action;
 use model::{Caller, Id, Record, RecordKind, Scope};
@@ -42,6 +42,9 @@ impl Broker {
         if !takes_results(&before) {
             return Err(model::Error::WrongState { state: "not-received" }.into());
         }
+        if results.iter().any(|(id, _)| is_missing(&before, *id)) {
+            return Err(model::Error::WrongState { state: "not-transferred" }.into());
+        }
         let received = before.last_of(Part::Opening, Part::Transfer).unwrap_or(id);
         let mut work = Work::new();
         let change = Change::ImportResults(results.to_vec());
@@ -51,7 +54,8 @@ impl Broker {
             return self.commit_answer(caller, once, Work::new(), id, before).await;
         }
         self.open_confirmed(scope, &mut work, caller, &before, &after).await?;
-        let complete = after.sent_objects().all(|object| object.result.is_some());
+        let whole = after.kind != ExchangeKind::Disposition || after.is_whole(Part::Transfer);
+        let complete = whole && after.sent_objects().all(|object| object.result.is_some());
         let outcome = message_type(after.kind, Part::Outcome);
         let replied = before.messages.iter().any(|message| Some(message.message_type.as_str()) == outcome);
         let after = match complete && !replied {
@@ -133,4 +137,11 @@ fn takes_results(exchange: &Exchange) -> bool {
     exchange.side == Side::Receiver
         && (has_come
             || (ended && matches!(exchange.kind, ExchangeKind::Handover | ExchangeKind::Disposition)))
+}
+
+/// Whether an object was offered, but has not come with a transfer.
+fn is_missing(exchange: &Exchange, object_id: Id) -> bool {
+    let offered = exchange.kind == ExchangeKind::Disposition && !exchange.is_two_step();
+    let not_come = |object: &ExchangeObject| object.object_id == object_id && object.offered.is_none();
+    offered && exchange.objects.iter().any(not_come)
 }

@@ -6,7 +6,7 @@ use model::command::Change;
 use model::exchange::Exchange;
 use model::process::Waits;
 use model::record::Meta;
-use model::{Actor, Record, RecordKind, Scope, ids};
+use model::{Actor, Id, Record, RecordKind, Scope, Timestamp, ids};
 use serde_json::json;
 use store::{Job, NewJob, Page, RecordFilter, Work};
 
@@ -20,18 +20,14 @@ const TASK: &str = "exchange-overdue";
 impl Broker {
     /// The job that looks after what an exchange waits for, if it is another than before.
     pub(crate) fn keep_deadline(&self, work: &mut Work, before: Option<&Waits>, after: &Exchange) {
-        let Some(waits) = after.waits.as_ref().filter(|waits| Some(*waits) != before) else { return };
-        work.enqueue(&NewJob {
-            // Its age counts from when it is due: until then nobody is late with it.
-            id: ids::id_at(waits.until),
-            tenant: after.meta.tenant.clone(),
-            lane: JOB.to_owned(),
-            kind: JOB.to_owned(),
-            subject: after.meta.id,
-            detail: json!(null),
-            next_at: waits.until,
-            fifo_key: None,
-        });
+        if let Some(waits) = after.waits.as_ref().filter(|waits| Some(*waits) != before) {
+            enqueue(work, &after.meta.tenant, after.meta.id, waits.until);
+        }
+    }
+
+    /// A reminder that could not be given is tried again after the usual pause.
+    pub(crate) fn remind_later(&self, work: &mut Work, job: &Job) {
+        enqueue(work, &job.tenant, job.subject, self.now().plus(self.parts.rules.deadlines.pause()));
     }
 
     /// Reminds of an exchange if what it waits for is overdue.
@@ -71,7 +67,7 @@ impl Broker {
     }
 
     /// Takes the reminders from the desk once an exchange waits for something else.
-    pub(super) async fn end_reminders(
+    pub(crate) async fn end_reminders(
         &self,
         work: &mut Work,
         before: &Exchange,
@@ -92,7 +88,21 @@ impl Broker {
     }
 }
 
-fn overdue_task(exchange: &Exchange, now: model::Timestamp) -> Task {
+fn enqueue(work: &mut Work, tenant: &str, exchange: Id, at: Timestamp) {
+    work.enqueue(&NewJob {
+        // Its age counts from when it is due: until then nobody is late with it.
+        id: ids::id_at(at),
+        tenant: tenant.to_owned(),
+        lane: JOB.to_owned(),
+        kind: JOB.to_owned(),
+        subject: exchange,
+        detail: json!(null),
+        next_at: at,
+        fifo_key: None,
+    });
+}
+
+fn overdue_task(exchange: &Exchange, now: Timestamp) -> Task {
     let id = ids::new_id();
     Task {
         meta: Meta { id, root: id, version: 0, created_at: now, updated_at: now, ..exchange.meta.clone() },

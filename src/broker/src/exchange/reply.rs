@@ -5,7 +5,7 @@ use model::command::Change;
 use model::exchange::{
     Appraisal, Exchange, ExchangeKind, ExchangeMessage, ImportResult, ImportResults, Side,
 };
-use model::process::{Next, Part, meaning_of};
+use model::process::{Next, OUT_OF_TURN, Part, meaning_of};
 use model::standard::Identity;
 use model::{Actor, EventKind, Id, Message, MessageState, Record};
 use store::{Job, Work};
@@ -45,10 +45,12 @@ impl Broker {
     ) -> Result<(), Error> {
         let (part, author) = part_of(&identity.message_type, &said);
         let ours = if author == Side::Sender { Side::Receiver } else { Side::Sender };
-        let Some(current) = self.exchange_of(&message, identity.process_id, ours).await? else {
+        let Some(before) = self.exchange_of(&message, identity.process_id, ours).await? else {
             return self.park_by(job, message, "exchange.unknown-process").await;
         };
-        let before = exchange(current)?;
+        if meaning_of(&identity.message_type).is_some_and(|(kind, ..)| kind != before.kind) {
+            return self.park_by(job, message, OUT_OF_TURN).await;
+        }
         // Only the authority that the exchange is with may say what became of it; along a route others say that it has come.
         let from = partner(&message, &identity);
         let along = before.kind == ExchangeKind::Circulation;
@@ -99,8 +101,7 @@ impl Broker {
             Err(rule) => return Ok(Err(rule)),
         };
         let actor = Actor { kind: "partner".to_owned(), id: message.partner.clone() };
-        let noted =
-            ExchangeMessage { id: message.id, message_type: identity.message_type.clone(), at: self.now() };
+        let noted = ExchangeMessage::new(message.id, &identity.message_type, self.now());
         let mut record = Record::Exchange(before.clone());
         let changes = [Change::ExchangeMessage(noted, status)].into_iter().chain(effects.exchange);
         for change in changes {
@@ -136,7 +137,6 @@ impl Broker {
             let Some(found) = self.record_in(before, object_id).await? else {
                 return Ok(Err(UNKNOWN_OBJECT));
             };
-            let result = with_whole(result, said.whole.as_ref());
             if let Some(reference) = &result.archive_reference {
                 named.push((found.record, Change::ArchiveReference(reference.clone())));
             }
@@ -169,16 +169,6 @@ impl Broker {
         }
         self.prepare_part(work, after, Part::AppraisalReceipt, after.status, Some(message.id))?;
         Ok(())
-    }
-}
-
-/// An object of which only is said what it is called shares the word on the whole.
-fn with_whole(result: ImportResult, whole: Option<&ImportResult>) -> ImportResult {
-    match whole {
-        Some(whole) if !result.successful && result.messages.is_empty() => {
-            ImportResult { successful: whole.successful, messages: whole.messages.clone(), ..result }
-        }
-        _ => result,
     }
 }
 

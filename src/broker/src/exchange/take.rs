@@ -10,7 +10,7 @@ use model::exchange::{
     Appraisal, Exchange, ExchangeKind, ExchangeMessage, ExchangeObject, ExchangeStatus, Side,
 };
 use model::file_plan::FilePlan;
-use model::process::{Next, Part};
+use model::process::{Next, OUT_OF_TURN, Part};
 use model::record::Meta;
 use model::standard::Identity;
 use model::{Actor, Authority, EventKind, Id, Message, MessageState, Record, ids};
@@ -23,6 +23,9 @@ use crate::{Broker, Error, notes};
 
 /// The transfer holds other objects than those that were appraised for the archive.
 const DIFFERS: &str = "exchange.transfer-differs";
+
+/// A further message brings an object that has come already.
+const OBJECT_TWICE: &str = "exchange.contradiction";
 
 /// What came in.
 pub(crate) enum Came {
@@ -66,17 +69,25 @@ impl Broker {
     ) -> Result<(), Error> {
         if matches!(came, Came::Offer) || came.is_transfer() {
             let known = self.exchange_of(&message, identity.process_id, Side::Receiver).await?;
-            if let Some(Record::Exchange(known)) = known
-                && known.status != ExchangeStatus::Returned
-            {
+            // What came back may be begun again; but only what was offered again may be transferred.
+            let begins_again = |known: &Exchange| {
+                known.status == ExchangeStatus::Returned && (!came.is_transfer() || known.is_two_step())
+            };
+            if let Some(known) = known.filter(|known| !begins_again(known)) {
                 return self.take_more(job, message, identity, known, &came, translator).await;
             }
         }
         let exchange = self.received_exchange(&message, &identity, came, &translator);
+        let ended = match self.ended_by(&exchange, &message).await? {
+            Ok(ended) => ended,
+            Err(rule) => return self.park_by(job, message, rule).await,
+        };
         message.exchange = Some(exchange.meta.id);
         let mut work = self.revealed(&mut message, &mut translator).await?;
         self.create(&mut work, Record::Exchange(exchange.clone()), &Actor::gateway(), message.id)?;
-        self.came_back(&mut work, &exchange, &message).await?;
+        for sent in ended {
+            self.came_back(&mut work, sent, exchange.route.clone(), &message).await?;
+        }
         let mut current = exchange;
         current.meta.version = 1;
         self.receipt(&mut work, current, &identity, &message)?;
@@ -93,10 +104,18 @@ impl Broker {
         came: &Came,
         mut translator: Translator,
     ) -> Result<(), Error> {
-        let whole = identity.sequence.is_none_or(|sequence| sequence.total <= 1);
-        let objects = match came.is_transfer() {
-            true => transferred(&known, &translator.roots, whole),
-            false => offered(&known, &translator.roots, whole),
+        let part = if came.is_transfer() { Part::Transfer } else { Part::Opening };
+        let several = identity.sequence.filter(|sequence| sequence.total > 1);
+        let objects = match several {
+            _ if known.kind != came.kind() => Err(OUT_OF_TURN),
+            None if came.is_transfer() => transferred(&known, &translator.roots, true),
+            None => Err(OUT_OF_TURN),
+            // A number comes again only after its message was taken back.
+            Some(several) if adds(&known) && known.has_number(part, several.number) => Err(OUT_OF_TURN),
+            Some(_) if came.is_transfer() && !known.is_two_step() => {
+                transferred(&known, &translator.roots, false)
+            }
+            Some(_) => added(&known, &translator.roots, part),
         };
         let from = partner(&message, &identity);
         let (objects, status) = match objects {
@@ -220,15 +239,15 @@ impl Broker {
     }
 
     /// The exchange of a message that is taken back stands where it stood before.
-    pub(crate) fn take_back_exchange(
+    pub(crate) async fn take_back_exchange(
         &self,
         work: &mut Work,
         mut exchange: Exchange,
         message: &Message,
     ) -> Result<(), Error> {
-        let transfer = exchange.last_of(Part::Transfer, Part::Transfer) == Some(message.id);
+        let transfer = exchange.is_transfer(message.id);
         if !transfer || exchange.is_two_step() {
-            return self.set_status(work, exchange, ExchangeStatus::Returned, message);
+            return self.set_status(work, exchange, ExchangeStatus::Returned, message).await;
         }
         let objects = exchange.objects.iter().cloned().map(|object| match object.offered {
             Some(before) => ExchangeObject { id: before, root: before, offered: None, ..object },
@@ -242,7 +261,7 @@ impl Broker {
             &Actor::gateway(),
             Some(message.id),
         )?)?;
-        self.set_status(work, exchange, ExchangeStatus::Appraised, message)
+        self.set_status(work, exchange, ExchangeStatus::Appraised, message).await
     }
 
     /// An authority that a route names.
@@ -252,19 +271,33 @@ impl Broker {
 }
 
 fn noted(message: &Message, identity: &Identity) -> ExchangeMessage {
-    ExchangeMessage { id: message.id, message_type: identity.message_type.clone(), at: message.received_at }
+    let several = identity.sequence.filter(|sequence| sequence.total > 1);
+    let one = ExchangeMessage::new(message.id, &identity.message_type, message.received_at);
+    ExchangeMessage { sequence: several, ..one }
 }
 
 type Found = Result<(Vec<ExchangeObject>, ExchangeStatus), &'static str>;
 
-/// The objects of an offer with those of its further part.
-fn offered(known: &Exchange, roots: &[ExchangeObject], whole: bool) -> Found {
-    if whole || known.status != ExchangeStatus::Received {
-        return Err(model::process::OUT_OF_TURN);
+/// Whether further messages bring further objects: of an offer, or of a transfer whose appraisal is standing.
+fn adds(known: &Exchange) -> bool {
+    known.is_two_step() || known.status == ExchangeStatus::Received
+}
+
+/// The objects of an exchange with those of a further message of what opened it.
+fn added(known: &Exchange, roots: &[ExchangeObject], part: Part) -> Found {
+    let (opened, appraisal) = match part {
+        Part::Transfer => (ExchangeStatus::TransferReceived, Some(Appraisal::of(Disposition::Archive))),
+        _ => (ExchangeStatus::Received, None),
+    };
+    if known.status != opened {
+        return Err(OUT_OF_TURN);
     }
-    let mut objects = known.objects.clone();
-    objects.extend_from_slice(roots);
-    Ok((objects, known.status))
+    let is_known = |root: &ExchangeObject| known.objects.iter().any(|it| it.object_id == root.object_id);
+    if roots.iter().any(is_known) {
+        return Err(OBJECT_TWICE);
+    }
+    let new = roots.iter().map(|root| ExchangeObject { appraisal: appraisal.clone(), ..root.clone() });
+    Ok((known.objects.iter().cloned().chain(new).collect(), known.status))
 }
 
 /// The objects of an exchange after the transfer: exactly those that were appraised for the archive have come, or, if the
@@ -274,7 +307,7 @@ fn transferred(known: &Exchange, roots: &[ExchangeObject], whole: bool) -> Found
     let status = match known.next(Part::Transfer) {
         Ok(Next::To(status)) => status,
         _ if again => known.status,
-        Ok(_) => return Err(model::process::OUT_OF_TURN),
+        Ok(_) => return Err(OUT_OF_TURN),
         Err(rule) => return Err(rule),
     };
     let mut came: BTreeMap<Id, &ExchangeObject> = roots.iter().map(|root| (root.object_id, root)).collect();
@@ -292,6 +325,7 @@ fn transferred(known: &Exchange, roots: &[ExchangeObject], whole: bool) -> Found
     objects.extend(exceptions);
     for object in objects.iter_mut().filter(|object| object.is_appraised(Disposition::Archive)) {
         match came.remove(&object.object_id) {
+            Some(_) if object.offered.is_some() => return Err(OBJECT_TWICE),
             Some(new) => {
                 object.offered = Some(object.id);
                 (object.id, object.root) = (new.id, new.root);

@@ -4,13 +4,13 @@ use broker::{NewExchange, Opening, StepDone};
 use model::case::{Disposition, Document, DocumentDates, RecordStatus};
 use model::circulation::{Order, Outcome, Route, Step, StepStatus};
 use model::command::Change;
-use model::exchange::{Appraisal, Exchange, ExchangeKind, ExchangeStatus, Side};
+use model::exchange::{Appraisal, Exchange, ExchangeKind, ExchangeStatus, ImportResult, Side};
 use model::file_plan::{FilePlan, FilePlanNode};
 use model::party::Party;
 use model::record::Meta;
-use model::{Authority, Caller, Id, Record, RecordKind};
+use model::{Authority, Caller, Id, MessageState, Record, RecordKind};
 use serde_json::json;
-use store::{Page, RecordFilter};
+use store::{InboxFilter, Page, RecordFilter};
 
 use crate::house::{Gateway, caller, change, create, lippstadt, new_case, soest, unna};
 
@@ -74,11 +74,19 @@ async fn start(gateway: &Gateway, caller: &Caller, objects: Vec<Id>, route: Rout
     started
 }
 
-async fn does_its_step(gateway: &Gateway, caller: &Caller, step: usize) {
-    let here = exchanges(gateway, caller, Side::Receiver).await.remove(0);
+fn done(step: usize) -> StepDone {
     let outcome = Outcome { remark: Some("gesehen".into()), on: "2026-11-30".into(), ..Outcome::default() };
-    let done = StepDone { step, skipped: false, outcome };
-    gateway.broker.do_step(caller, here.meta.id, done, None).await.unwrap();
+    StepDone { step, skipped: false, outcome }
+}
+
+async fn is_locked(gateway: &Gateway, caller: &Caller, id: Id) -> bool {
+    gateway.broker.record(caller, RecordKind::Document, id).await.unwrap().status() == "locked"
+}
+
+async fn does_its_step(gateway: &Gateway, caller: &Caller, step: usize) {
+    let here = exchanges(gateway, caller, Side::Receiver).await;
+    let here = here.into_iter().find(|here| here.status == ExchangeStatus::Received).unwrap();
+    gateway.broker.do_step(caller, here.meta.id, done(step), None).await.unwrap();
     gateway.broker.pass_on(caller, here.meta.id, None, None).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();
     let twice = gateway.broker.pass_on(caller, here.meta.id, None, None).await.unwrap_err();
@@ -109,6 +117,9 @@ async fn documents_go_from_station_to_station_and_are_locked_until_they_are_back
     assert!(gateway.broker.submit(&ours, amend(), None).await.is_ok());
     let back = exchanges(&gateway, &ours, Side::Receiver).await.remove(0);
     assert_eq!(back.process_id, started.process_id);
+    let early = gateway.broker.pass_on(&ours, back.meta.id, None, None).await.unwrap_err();
+    assert_eq!(early.code(), "model.wrong-state", "nobody has said what was done here");
+    gateway.broker.do_step(&ours, back.meta.id, done(2), None).await.unwrap();
     let ended = gateway.broker.pass_on(&ours, back.meta.id, None, None).await.unwrap();
     assert_eq!(ended.status, ExchangeStatus::Confirmed);
 }
@@ -122,6 +133,139 @@ async fn documents_that_do_not_come_back_are_not_locked() {
     start(&gateway, &ours, vec![document], one_way).await;
     let amend = change(RecordKind::Document, document, Change::Amend(json!({ "title": "x" })));
     assert!(gateway.broker.submit(&ours, amend, None).await.is_ok());
+}
+
+#[tokio::test]
+async fn documents_stay_locked_while_they_are_at_the_initiators_between_two_stations() {
+    let gateway = Gateway::start().await;
+    let (ours, second, third) = (caller("soest", "63"), caller("lippstadt", "63"), caller("unna", "63"));
+    let document = a_document(&gateway, &ours).await;
+    let steps = vec![step("1", lippstadt()), step("2", soest()), step("3", unna()), step("4", soest())];
+    start(&gateway, &ours, vec![document], Route { steps, ..route() }).await;
+    does_its_step(&gateway, &second, 0).await;
+    assert!(is_locked(&gateway, &ours, document).await, "they go on from here");
+    does_its_step(&gateway, &ours, 1).await;
+    assert!(is_locked(&gateway, &ours, document).await);
+    does_its_step(&gateway, &third, 2).await;
+    assert!(!is_locked(&gateway, &ours, document).await);
+    let sent = exchanges(&gateway, &ours, Side::Sender).await;
+    assert!(sent.iter().all(|sent| sent.status == ExchangeStatus::Confirmed), "{sent:?}");
+}
+
+#[tokio::test]
+async fn nobody_but_a_station_of_the_same_route_brings_documents_back() {
+    let gateway = Gateway::start().await;
+    let ours = caller("soest", "63");
+    let document = a_document(&gateway, &ours).await;
+    let only = Route { steps: vec![step("1", lippstadt()), step("2", soest())], ..route() };
+    let sent = start(&gateway, &ours, vec![document], only.clone()).await;
+    let at_the_end = |mut route: Route| {
+        route.steps[0].status = StepStatus::Done;
+        route.steps[1].status = StepStatus::Current;
+        route
+    };
+    let other = Route { id: Id::now_v7(), ..only.clone() };
+    let longer = Route { steps: [only.steps.clone(), vec![step("3", soest())]].concat(), ..only.clone() };
+    for (from, route) in [(unna(), &only), (lippstadt(), &other), (lippstadt(), &longer)] {
+        let body = json!({ "toy": "0201", "process": sent.process_id, "id": Id::now_v7(),
+            "route": at_the_end(route.clone()), "objects": [[document, "Lageplan", []]] });
+        let mut by = ours.clone();
+        by.actor.id = from.to_string();
+        let message = gateway.accept(&by, &body).await.unwrap();
+        gateway.broker.run_due_jobs().await.unwrap();
+        let message = gateway.broker.message(&ours, message.id).await.unwrap();
+        assert_eq!(message.state, MessageState::Parked);
+        assert_eq!(message.report.unwrap().findings[0].rule, "exchange.route-differs");
+        assert!(is_locked(&gateway, &ours, document).await);
+    }
+    let ended = gateway.broker.end_circulation(&ours, sent.meta.id, None).await.unwrap();
+    assert_eq!((ended.status, ended.waits), (ExchangeStatus::Confirmed, None));
+    assert!(!is_locked(&gateway, &ours, document).await, "somebody has decided that they do not come back");
+    let twice = gateway.broker.end_circulation(&ours, sent.meta.id, None).await.unwrap_err();
+    assert_eq!(twice.code(), "model.wrong-state");
+}
+
+#[tokio::test]
+async fn documents_that_the_first_station_gives_back_may_be_changed_again() {
+    let gateway = Gateway::start().await;
+    let (ours, second) = (caller("soest", "63"), caller("lippstadt", "63"));
+    let document = a_document(&gateway, &ours).await;
+    let sent = start(&gateway, &ours, vec![document], route()).await;
+    let (filter, minute) = (InboxFilter::default(), std::time::Duration::from_secs(60));
+    let leased = gateway.broker.lease(&second, &filter, minute, 1, None).await.unwrap();
+    gateway.broker.give_back(&second, leased[0].entry.id, "message.not-competent", None).await.unwrap();
+    let now = exchanges(&gateway, &ours, Side::Sender).await.remove(0);
+    assert_eq!((now.meta.id, now.status), (sent.meta.id, ExchangeStatus::Returned));
+    assert!(!is_locked(&gateway, &ours, document).await);
+}
+
+#[tokio::test]
+async fn what_was_handed_over_meanwhile_stays_locked_when_it_is_back() {
+    let gateway = Gateway::start().await;
+    let (ours, second) = (caller("soest", "63"), caller("lippstadt", "63"));
+    let document = a_document(&gateway, &ours).await;
+    let wanted = NewExchange {
+        kind: ExchangeKind::Handover,
+        to: unna(),
+        objects: vec![document],
+        version: None,
+        wants_receipt: true,
+        opening: Opening::Usual,
+    };
+    let handed_over = gateway.broker.start_exchange(&ours, wanted, None).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    let only = Route { steps: vec![step("1", lippstadt()), step("2", soest())], ..route() };
+    start(&gateway, &ours, vec![document], only).await;
+    let third = caller("unna", "63");
+    let there = exchanges(&gateway, &third, Side::Receiver).await.remove(0);
+    let result = ImportResult { successful: true, ..ImportResult::default() };
+    gateway.broker.confirm_import(&third, there.meta.id, vec![(document, result)], None).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    let lock = || gateway.broker.lock(&ours, RecordKind::Document, document, handed_over.meta.id, None);
+    lock().await.unwrap();
+    lock().await.unwrap();
+    does_its_step(&gateway, &second, 0).await;
+    assert!(is_locked(&gateway, &ours, document).await);
+}
+
+#[tokio::test]
+async fn a_station_reports_on_its_own_step_alone_and_in_its_own_name() {
+    let gateway = Gateway::start().await;
+    let (ours, second) = (caller("soest", "63"), caller("lippstadt", "63"));
+    let document = a_document(&gateway, &ours).await;
+    start(&gateway, &ours, vec![document], route()).await;
+    let here = exchanges(&gateway, &second, Side::Receiver).await.remove(0).meta.id;
+    let mut of_another = done(0);
+    of_another.outcome.by.authority = Some(unna());
+    for wrong in [done(1), done(2), done(3), of_another] {
+        let refused = gateway.broker.do_step(&second, here, wrong, None).await.unwrap_err();
+        assert_eq!(refused.code(), "model.invalid");
+    }
+    let early = gateway.broker.pass_on(&second, here, None, None).await.unwrap_err();
+    assert_eq!(early.code(), "model.wrong-state");
+}
+
+#[tokio::test]
+async fn a_route_that_goes_nowhere_or_elsewhere_is_not_begun() {
+    let gateway = Gateway::start().await;
+    let ours = caller("soest", "63");
+    let document = a_document(&gateway, &ours).await;
+    let begun = Step { status: StepStatus::Done, ..step("1", lippstadt()) };
+    let passed_over = Step { status: StepStatus::Skipped, ..step("1", lippstadt()) };
+    for steps in [vec![begun], vec![passed_over], vec![step("1", unna()), step("2", soest())]] {
+        let wanted = NewExchange {
+            kind: ExchangeKind::Circulation,
+            to: lippstadt(),
+            objects: vec![document],
+            version: None,
+            wants_receipt: true,
+            opening: Opening::Route(Box::new(Route { steps, ..route() })),
+        };
+        assert_eq!(
+            gateway.broker.start_exchange(&ours, wanted, None).await.unwrap_err().code(),
+            "model.invalid"
+        );
+    }
 }
 
 #[tokio::test]

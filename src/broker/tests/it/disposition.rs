@@ -8,13 +8,15 @@ use model::command::{Change, Rules};
 use model::exchange::{Appraisal, Exchange, ExchangeKind, ExchangeStatus, ImportResult};
 use model::{Caller, Id, MessageState, Record, RecordKind, SystemClock};
 use serde_json::{Value, json};
-use store::{MessageFilter, Page, RecordFilter};
+use store::{InboxFilter, MessageFilter, Page, RecordFilter};
 
 use crate::engines::on_every_engine;
 use crate::house::{Gateway, SetClock, caller, change, create, lippstadt, new_case};
 
+const PAGE: Page = Page { after: None, limit: 50 };
+
 fn page() -> Page {
-    Page { after: None, limit: 50 }
+    PAGE
 }
 
 /// An agency with two closed cases, of which the first has a case in it, and the archive that it is offered to.
@@ -71,6 +73,34 @@ impl Bed {
             Record::Exchange(exchange) => exchange,
             _ => unreachable!(),
         }
+    }
+
+    async fn all_there(&self) -> Vec<Exchange> {
+        let filter = RecordFilter::of(RecordKind::Exchange);
+        let found = self.gateway.broker.records(&self.archive, &filter, &page()).await.unwrap().items;
+        let exchange = |record| match record {
+            Record::Exchange(exchange) => exchange,
+            _ => unreachable!(),
+        };
+        found.into_iter().map(exchange).collect()
+    }
+
+    /// A message of the agency's, by its own system, as the archive has it.
+    async fn agency_sends(&self, body: &Value) -> model::Message {
+        let mut by = self.archive.clone();
+        by.actor.id = crate::house::soest().to_string();
+        let message = self.gateway.accept(&by, body).await.unwrap();
+        self.gateway.broker.run_due_jobs().await.unwrap();
+        self.gateway.broker.message(&self.archive, message.id).await.unwrap()
+    }
+
+    /// The archive gives back the first message that it was handed.
+    async fn archive_gives_back(&self) {
+        let (filter, minute) = (InboxFilter::default(), std::time::Duration::from_secs(60));
+        let leased = self.gateway.broker.lease(&self.archive, &filter, minute, 1, None).await.unwrap();
+        let entry = leased[0].entry.id;
+        self.gateway.broker.give_back(&self.archive, entry, "message.not-competent", None).await.unwrap();
+        self.gateway.broker.run_due_jobs().await.unwrap();
     }
 
     pub async fn appraise(&self, all: &[(Id, Disposition)]) -> Exchange {
@@ -255,11 +285,37 @@ async fn an_archive_may_answer_once_for_all_and_name_what_lies_below() {
     bed.appraise(&[(bed.one, Disposition::Archive), (bed.two, Disposition::Archive)]).await;
     bed.transfer(sent.meta.id).await.unwrap();
     let reply = json!({ "toy": "0506", "process": sent.process_id, "whole": true,
-        "results": [[bed.inner, false, "AIP 7"], [bed.one, false, "AIP 8"]] });
+        "results": [[bed.inner, null, "AIP 7"], [bed.one, null, "AIP 8"]] });
     assert_eq!(bed.replies(&reply).await, (MessageState::Confirmed, String::new()));
     let ended = bed.sent(sent.meta.id).await;
     assert_eq!(ended.status, ExchangeStatus::Confirmed);
     assert_eq!(bed.case(bed.inner).await.description().unwrap().reference("archive"), Some("AIP 7"));
+}
+
+#[tokio::test]
+async fn an_object_that_was_refused_stays_refused_whatever_is_said_of_the_whole() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let sent = bed.begin(Opening::Usual).await;
+    bed.appraise(&[(bed.one, Disposition::Archive), (bed.two, Disposition::Archive)]).await;
+    bed.transfer(sent.meta.id).await.unwrap();
+    let reply =
+        json!({ "toy": "0506", "process": sent.process_id, "whole": true, "results": [[bed.one, false]] });
+    assert_eq!(bed.replies(&reply).await, (MessageState::Confirmed, String::new()));
+    let ended = bed.sent(sent.meta.id).await;
+    assert_eq!(ended.status, ExchangeStatus::PartlyConfirmed);
+    let imported: Vec<Id> = ended.objects.iter().filter(|o| o.is_imported()).map(|o| o.id).collect();
+    assert_eq!(imported, [bed.two]);
+}
+
+#[tokio::test]
+async fn an_outcome_of_another_kind_of_process_is_out_of_turn() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let sent = bed.begin(Opening::Transfer).await;
+    let handed_over =
+        json!({ "toy": "0402", "process": sent.process_id, "results": [[bed.one, true], [bed.two, true]] });
+    let parked = (MessageState::Parked, "exchange.out-of-turn".to_owned());
+    assert_eq!(bed.replies(&handed_over).await, parked);
+    assert_eq!(bed.sent(sent.meta.id).await, sent);
 }
 
 #[tokio::test]
@@ -329,6 +385,86 @@ async fn an_archive_takes_exactly_what_it_has_appraised_for_itself() {
 }
 
 #[tokio::test]
+async fn an_offer_that_was_given_back_may_be_made_again_and_is_the_one_that_counts() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let process = Id::now_v7();
+    let offer = |title: &str| json!({ "toy": "0501", "process": process, "objects": [[bed.one, title, []]] });
+    bed.agency_sends(&offer("eins")).await;
+    let first = bed.there().await;
+    let of = vec![(bed.one, Appraisal::of(Disposition::Archive))];
+    bed.gateway.broker.appraise(&bed.archive, first.meta.id, of.clone(), None).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    bed.archive_gives_back().await;
+    assert_eq!(
+        bed.there().await.status,
+        ExchangeStatus::Returned,
+        "an offer that went back is no appraised one"
+    );
+
+    let transfer = json!({ "toy": "0503", "process": process, "objects": [[bed.one, "eins", []]] });
+    let early = bed.agency_sends(&transfer).await;
+    assert_eq!(early.state, MessageState::Parked, "what was not offered again is not transferred");
+    bed.agency_sends(&offer("eins, berichtigt")).await;
+    let all = bed.all_there().await;
+    let second = all.iter().find(|exchange| exchange.status == ExchangeStatus::Received).unwrap();
+    bed.gateway.broker.appraise(&bed.archive, second.meta.id, of, None).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    bed.gateway.broker.resend(&bed.archive, early.id, None, None).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    let all = bed.all_there().await;
+    let states: Vec<_> = all.iter().map(|exchange| (exchange.meta.id, exchange.status)).collect();
+    assert_eq!(all.len(), 2, "{states:?}");
+    assert!(states.contains(&(second.meta.id, ExchangeStatus::TransferReceived)), "{states:?}");
+}
+
+#[tokio::test]
+async fn an_offer_in_several_messages_is_answered_once_all_have_come() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let process = Id::now_v7();
+    let part = |kind: &str, number: u32, object: Id| {
+        json!({ "toy": kind, "process": process, "id": Id::now_v7(), "objects": [[object, "x", []]],
+            "sequence": { "number": number, "total": 2 } })
+    };
+    bed.agency_sends(&part("0501", 1, bed.one)).await;
+    bed.appraise(&[(bed.one, Disposition::Archive)]).await;
+    assert_eq!(bed.there().await.status, ExchangeStatus::Received, "the second message has not come");
+    for again in [part("0501", 1, bed.two), part("0501", 2, bed.one)] {
+        assert_eq!(bed.agency_sends(&again).await.state, MessageState::Parked);
+    }
+    bed.agency_sends(&part("0501", 2, bed.two)).await;
+    bed.appraise(&[(bed.two, Disposition::Archive)]).await;
+    assert_eq!(bed.there().await.status, ExchangeStatus::Appraised);
+
+    bed.agency_sends(&part("0503", 1, bed.one)).await;
+    let result = ImportResult { successful: true, ..ImportResult::default() };
+    let all = vec![(bed.one, result.clone()), (bed.two, result)];
+    let id = bed.there().await.meta.id;
+    let early = bed.gateway.broker.confirm_import(&bed.archive, id, all.clone(), None).await.unwrap_err();
+    assert_eq!(early.code(), "model.wrong-state", "one of them has not come");
+    assert_eq!(bed.agency_sends(&part("0503", 2, bed.one)).await.state, MessageState::Parked);
+    bed.agency_sends(&part("0503", 2, bed.two)).await;
+    bed.gateway.broker.confirm_import(&bed.archive, id, all, None).await.unwrap();
+    assert_eq!(bed.there().await.status, ExchangeStatus::Confirmed);
+}
+
+#[tokio::test]
+async fn a_standing_transfer_in_several_messages_is_reported_on_once_all_have_come() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let process = Id::now_v7();
+    let part = |number: u32, object: Id| {
+        json!({ "toy": "0503", "process": process, "id": Id::now_v7(), "objects": [[object, "x", []]],
+            "sequence": { "number": number, "total": 2 } })
+    };
+    bed.agency_sends(&part(1, bed.one)).await;
+    bed.import(bed.one, true).await;
+    assert_eq!(types(&bed.there().await), ["0503"], "no outcome of a half");
+    bed.agency_sends(&part(2, bed.two)).await;
+    bed.import(bed.two, true).await;
+    let there = bed.there().await;
+    assert_eq!((types(&there), there.status), (vec!["0503", "0503", "0506"], ExchangeStatus::Confirmed));
+}
+
+#[tokio::test]
 async fn whoever_waits_too_long_is_reminded_again_and_again_and_the_state_stays() {
     let clock = Arc::new(SetClock::default());
     let bed = Bed::start(Gateway::with_rules(Rules::default(), clock.clone()).await).await;
@@ -351,6 +487,21 @@ async fn whoever_waits_too_long_is_reminded_again_and_again_and_the_state_stays(
     bed.appraise(&[(bed.one, Disposition::Archive), (bed.two, Disposition::Archive)]).await;
     assert_eq!(tasks().await[0].status(), "done");
     assert_eq!(bed.sent(sent.meta.id).await.waits.unwrap().reminders, 0);
+}
+
+#[tokio::test]
+async fn nobody_is_reminded_of_what_came_back() {
+    let clock = Arc::new(SetClock::default());
+    let bed = Bed::start(Gateway::with_rules(Rules::default(), clock.clone()).await).await;
+    let sent = bed.begin(Opening::Usual).await;
+    clock.advance(std::time::Duration::from_secs(181 * 86_400));
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    let filter = RecordFilter { parent: Some(sent.meta.id), ..RecordFilter::of(RecordKind::Task) };
+    let tasks = || bed.gateway.broker.records(&bed.agency, &filter, &PAGE);
+    assert_eq!(tasks().await.unwrap().items[0].status(), "open");
+    bed.archive_gives_back().await;
+    assert_eq!(bed.sent(sent.meta.id).await.status, ExchangeStatus::Returned);
+    assert_eq!(tasks().await.unwrap().items[0].status(), "done");
 }
 
 #[tokio::test]

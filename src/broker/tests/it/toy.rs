@@ -1,8 +1,8 @@
 //! A message standard for tests: one JSON object per message.
 //!
 //! `{"toy": "0401", "process": uuid, "receipt": bool, "objects": [[uuid, title, [uuid of what it lies in]]],
-//! "results": [[uuid, bool, archive reference]], "whole": bool, "appraisals": [[uuid, "archive"]], "route": route, "plan": plan,
-//! "answers": uuid, "day": date, "refused": reason}`. Objects below others come before them.
+//! "results": [[uuid, bool or null, archive reference]], "whole": bool, "appraisals": [[uuid, "archive"]], "route": route, "plan": plan,
+//! "id": uuid, "sequence": {"number": 1, "total": 2}, "answers": uuid, "day": date, "refused": reason}`. Objects below others come before them.
 
 use std::io::Write;
 
@@ -35,6 +35,8 @@ fn identity(message: &Value) -> Option<Identity> {
         version: "1".into(),
         name: message_type.clone(),
         message_type,
+        message_id: message["id"].as_str().and_then(|id| id.parse().ok()),
+        sequence: serde_json::from_value(message["sequence"].clone()).ok(),
         process_id: message["process"].as_str().and_then(|id| id.parse().ok()),
         answers: message["answers"].as_str().and_then(|id| id.parse().ok()),
         acknowledgement: message["day"].as_str().map(|day| Acknowledgement {
@@ -106,7 +108,8 @@ impl Standard for Toy {
         }
         let results = || {
             message["results"].as_array().into_iter().flatten().map(|result| {
-                let successful = result[1] == json!(true);
+                // What an object does not say is said of everything.
+                let successful = result[1].as_bool().unwrap_or(message["whole"] == json!(true));
                 let archive_reference = result[2].as_str().map(str::to_owned);
                 (uuid(&result[0]), ImportResult { successful, archive_reference, ..ImportResult::default() })
             })

@@ -37,11 +37,26 @@ pub(super) fn changed(
             return Some(Err(Error::WrongState { state: "not-held" }));
         }
         Change::LiftHold => EventKind::HoldLifted,
-        Change::Release if *status != RecordStatus::Locked => {
+        Change::Circulate(_) if *status == RecordStatus::Locked => return Some(Err(Error::Locked)),
+        Change::Circulate(_) if *status != RecordStatus::Open => {
             return Some(Err(Error::WrongState { state: status.name() }));
         }
-        Change::Release => {
+        Change::Circulate(exchange) => {
+            *status = RecordStatus::Locked;
+            description.circulates = Some(*exchange);
+            EventKind::RecordLocked
+        }
+        // What was handed over meanwhile stays locked once it is back.
+        Change::Lock if description.circulates.take().is_some() => {
+            *status = RecordStatus::Locked;
+            EventKind::RecordLocked
+        }
+        Change::Release(exchange) if description.circulates != Some(*exchange) => {
+            return Some(Err(Error::WrongState { state: status.name() }));
+        }
+        Change::Release(_) => {
             *status = RecordStatus::Open;
+            description.circulates = None;
             EventKind::RecordReleased
         }
         Change::Destroy if description.hold.is_some() => return Some(Err(Error::Held)),
