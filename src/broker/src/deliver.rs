@@ -176,7 +176,7 @@ impl Broker {
         // A message that its author has sent on is known here by its ticket; its recipient knows it by what it says.
         let dedup_key = match message.exchange {
             Some(_) => message.dedup_key.clone(),
-            None => dedup_key(message.identity.as_ref(), &stored.reference().sha256),
+            None => dedup_key(message.identity.as_ref(), &sender, &stored.reference().sha256),
         };
         Ok(Message {
             id: ids::derived_id(message.id, "received"),

@@ -63,7 +63,11 @@ impl Broker {
             Followed::CameToNothing(rule) => {
                 let report = Some(with_finding(message.report.clone(), rule));
                 let partner = partner(&message);
-                self.returned(&mut work, Message { report, ..message }, &partner, None).await?;
+                let message = Message { report, ..message };
+                match self.is_told(&message).await? {
+                    true => self.returned(&mut work, message, &partner, None).await?,
+                    false => self.parked(&mut work, message, &partner, None)?,
+                };
             }
         }
         self.finish(job, work).await

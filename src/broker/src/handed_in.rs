@@ -40,7 +40,10 @@ impl Broker {
             door: way.reach.transport.door(),
             partner: to.to_string(),
             // The same message to somebody else is another one.
-            dedup_key: format!("{}:{to}", dedup_key(identity.as_ref(), &stored.reference().sha256)),
+            dedup_key: format!(
+                "{}:{to}",
+                dedup_key(identity.as_ref(), &from.key.to_string(), &stored.reference().sha256)
+            ),
             identity,
             payload: Some(stored.reference().clone()),
             file_name: None,
@@ -66,7 +69,10 @@ impl Broker {
         let mut report = checked.report;
         if !report.is_acceptable() {
             message.report = Some(report);
-            return self.return_message(job, message).await;
+            return match self.is_told(&message).await? {
+                true => self.return_message(job, message).await,
+                false => self.park(job, message).await,
+            };
         }
         let recipient: Authority = message.partner.parse()?;
         match best(self.ways_of(&message, &recipient).await?) {

@@ -142,6 +142,7 @@ impl Broker {
         }
         message.report = Some(with_finding(message.report.take(), rule));
         let mut work = self.take_out(caller, &item.entry, InboxState::Returned);
+        self.reject(&mut work, &message).await?;
         let message = self.returned(&mut work, message, &caller.actor, None).await?;
         let entry = InboxEntry { state: InboxState::Returned, lease_until: None, ..item.entry };
         self.commit_inbox(caller, once, work, InboxItem { entry, message }).await

@@ -206,7 +206,7 @@ impl Broker {
             direction: Direction::In,
             door,
             partner: partner.to_owned(),
-            dedup_key: dedup_key(identity.as_ref(), &stored.reference().sha256),
+            dedup_key: dedup_key(identity.as_ref(), partner, &stored.reference().sha256),
             identity,
             payload: Some(stored.reference().clone()),
             file_name: None,
@@ -377,13 +377,13 @@ pub(crate) fn dedup_space(message: &Message) -> String {
     format!("{kind}:{}", message.authority)
 }
 
-/// The message's own id where its standard gives it one; else process and type, as xdomea up to 3.x prescribes; the
-/// digest of the bytes if the content names no process.
-pub(crate) fn dedup_key(identity: Option<&Identity>, sha256: &str) -> String {
+/// The message's own id where its standard gives it one, together with who brought it, since anyone may write any id; else process and
+/// type, as xdomea up to 3.x prescribes; the digest of the bytes if the content names no process.
+pub(crate) fn dedup_key(identity: Option<&Identity>, partner: &str, sha256: &str) -> String {
     let by_content = || format!("sha256:{sha256}");
     let Some(identity) = identity else { return by_content() };
     if let Some(id) = identity.message_id {
-        return format!("{}:{id}", identity.standard);
+        return format!("{}:{id}:{partner}", identity.standard);
     }
     let Some(process) = identity.process_id else { return by_content() };
     let sender = identity.sender.as_ref().and_then(|sender| sender.authority.as_ref());

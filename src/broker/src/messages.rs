@@ -93,7 +93,8 @@ impl Broker {
         Ok(self.store().timeline(&scope, TimelineOf::Record(id), page).await?)
     }
 
-    /// Rows of a return: the message, the sender's copy of it and the exchange that it opened.
+    /// Rows of a return: the message, the sender's copy of it and the exchange that it opened. Who returns it because of what it says
+    /// writes its rejection beside them.
     pub(crate) async fn returned(
         &self,
         work: &mut Work,
@@ -105,7 +106,6 @@ impl Broker {
         let before = message.state;
         if message.direction == Direction::In {
             self.take_back(work, &message).await?;
-            self.reject(work, &message).await?;
         }
         if before == MessageState::Parked {
             self.leave_parked(work, &message, actor).await?;

@@ -13,6 +13,7 @@ use store::{Job, RecordFilter, Work};
 use tokio::runtime::Handle;
 
 use crate::exchange::{Came, Said, exchange};
+use crate::rejection::is_rejection;
 use crate::translate::Translator;
 use crate::{Broker, Error, blocking, intake, notes};
 
@@ -43,10 +44,7 @@ impl Broker {
         }
         let acceptable = message.report.as_ref().is_some_and(Report::is_acceptable);
         let Some(identity) = message.identity.clone().filter(|_| acceptable) else {
-            return match self.is_told(&message).await? || self.may_reject(&message).await? {
-                true => self.return_message(job, message).await,
-                false => self.park(job, message).await,
-            };
+            return self.refuse(job, message).await;
         };
         // The house may have another route now than when the message came.
         (message.unit, message.public_service) = self.unit_for(&message, &identity)?;
@@ -259,7 +257,9 @@ impl Broker {
         match (message.direction, message.door) {
             (Direction::In, Door::Osci) => Ok(false),
             (Direction::In, Door::Xta) => self.was_promised(message).await,
-            _ => Ok(true),
+            (Direction::In, _) => Ok(true),
+            // Nobody in the house waits for what became of a rejection: a human has to see that its reader was not told.
+            (Direction::Out, _) => Ok(!is_rejection(message)),
         }
     }
 }

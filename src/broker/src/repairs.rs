@@ -101,6 +101,7 @@ impl Broker {
             if waits {
                 self.take_from_mailbox(&mut work, &message).await?;
             }
+            self.reject(&mut work, &message).await?;
             let message = self.returned(&mut work, message, &caller.actor, note).await?;
             self.commit_answer(caller, once, work, id, message.brief()).await
         })
@@ -175,7 +176,7 @@ impl Broker {
         message.file_name = incoming.file_name.clone().or(message.file_name);
         let identity = self.identify(&message.tenant, stored, message.file_name.clone()).await?;
         let mut work = Work::new();
-        let key = intake::dedup_key(identity.as_ref(), &stored.reference().sha256);
+        let key = intake::dedup_key(identity.as_ref(), &message.partner, &stored.reference().sha256);
         if message.dedup_key != key && identity.is_some() {
             self.take_key(&mut work, &mut message, key)?;
         }

@@ -14,10 +14,11 @@ use model::{
     Authority, Caller, EventKind, Failure, FailureKind, Id, Message, MessageState, Record, RecordKind,
 };
 use serde_json::{Value, json};
-use store::{InboxFilter, InboxState, Page};
+use store::{InboxFilter, InboxState, MessageFilter, Page};
 use tokio::io::AsyncReadExt;
 
-use crate::house::{Gateway, SetClock, caller, lippstadt};
+use crate::house::{Gateway, SetClock, caller, lippstadt, soest};
+use crate::rejection::bring;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -241,6 +242,19 @@ async fn each_other_kind_ends_at_once() {
         assert_eq!(bed.rule(id).await, rule);
         assert_eq!(bed.attempts(id).await[0]["kind"], kind.name());
     }
+}
+
+#[tokio::test]
+async fn a_rejection_that_does_not_arrive_waits_for_a_human() {
+    let bed = Bed::new(Fake::new(false, vec![failure(FailureKind::Rejected)]), false).await;
+    let body =
+        json!({ "other": "order", "id": Id::now_v7(), "to": soest().to_string(), "wrong": "other.broken" });
+    let refused = bring(&bed.gateway, &hamm().to_string(), &body, false).await;
+    assert_eq!((refused.state, bed.fake.calls()), (MessageState::Returned, 1));
+    let page = Page::first(10);
+    let all = bed.gateway.broker.messages(&bed.ours, &MessageFilter::default(), &page).await.unwrap();
+    let rejection = all.items.into_iter().find(|it| it.related == Some(refused.id)).unwrap();
+    assert_eq!(rejection.state, MessageState::Parked, "its reader was not told");
 }
 
 #[tokio::test]

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use model::case::{Case, Description, Priority, RecordStatus};
 use model::standard::{
-    Acknowledgement, Identity, Intake, Meaning, Object, Outgoing, Records, Rejecting, Source, Standard,
-    Written, placeholder,
+    Acknowledgement, Endpoint, Identity, Intake, Meaning, Object, Outgoing, Records, Rejecting, Source,
+    Standard, Written, placeholder,
 };
 use model::{Failure, Finding, Id, Record, Report};
 use serde_json::{Value, json};
 
-/// A standard whose messages have ids of their own: `{"other": type, "id": uuid, "wrong": bool, "rejects": uuid}`. It rejects what is
-/// broken; what it calls an invoice becomes a case.
+/// A standard whose messages have ids of their own: `{"other": type, "id": uuid, "to": key, "wrong": rule, "rejects": uuid}`. It rejects
+/// what is broken, by a message that is broken itself if the rejected one `spoils` it; what it calls an invoice becomes a case.
 pub struct Other;
 
 fn parse(source: &mut dyn Source) -> Value {
@@ -32,6 +32,9 @@ fn identity(message: &Value) -> Option<Identity> {
         message_id: id("id"),
         process_id: id("id"),
         answers: id("rejects"),
+        recipient: message["to"]
+            .as_str()
+            .map(|to| Endpoint { authority: to.parse().ok(), ..Endpoint::default() }),
         acknowledgement: id("rejects")
             .map(|_| Acknowledgement { day: None, refused: message["code"].as_str().map(str::to_owned) }),
         ..Identity::default()
@@ -58,8 +61,8 @@ impl Standard for Other {
         report: &mut Report,
     ) -> Result<Option<Identity>, Failure> {
         let message = parse(source);
-        if message["wrong"] == json!(true) {
-            report.add(Finding::error("other.broken"));
+        if let Some(rule) = message["wrong"].as_str() {
+            report.add(Finding::error(rule));
         }
         Ok(identity(&message))
     }
@@ -100,6 +103,7 @@ impl Standard for Other {
         let code = report.findings.first().map_or("none", |finding| finding.rule.as_str());
         let json = json!({
             "other": "rueckweisung", "id": rejecting.message_id, "rejects": message["id"], "code": code,
+            "wrong": message["spoils"],
             "town": rejecting.by.addresses.first().and_then(|address| address.town.clone()),
         });
         out.write_all(json.to_string().as_bytes()).unwrap();

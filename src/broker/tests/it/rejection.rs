@@ -1,15 +1,18 @@
 //! Messages that are returned in the form of their own standard, and messages that become facts without an exchange.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
-use broker::Arrival;
+use broker::{Arrival, Incoming};
+use bytes::Bytes;
 use model::message::Door;
 use model::{Actor, Caller, Id, Message, MessageState, RecordKind, Role, Scope};
 use serde_json::{Value, json};
 use store::{InboxFilter, MessageFilter, Page, RecordFilter};
 
-use crate::house::{Gateway, caller, lippstadt, soest, unna};
+use crate::engines::on_every_engine;
+use crate::house::{Gateway, SetClock, caller, lippstadt, soest, unna};
 
 fn partner(from: &str) -> Caller {
     Caller {
@@ -21,7 +24,7 @@ fn partner(from: &str) -> Caller {
 }
 
 /// A message that a door took in from somebody.
-async fn bring(gateway: &Gateway, from: &str, body: &Value, test: bool) -> Message {
+pub async fn bring(gateway: &Gateway, from: &str, body: &Value, test: bool) -> Message {
     let (broker, by, bytes) = (gateway.broker.clone(), partner(from), body.to_string());
     let write = move || {
         let mut writer = broker.arrival_writer(&by).unwrap();
@@ -56,8 +59,15 @@ async fn rejections(gateway: &Gateway, tenant: &str) -> Vec<Message> {
     all.items.into_iter().filter(is_rejection).collect()
 }
 
+/// A message for Soest.
+fn order() -> Value {
+    json!({ "other": "order", "id": Id::now_v7(), "to": soest().to_string() })
+}
+
 fn broken() -> Value {
-    json!({ "other": "order", "id": Id::now_v7(), "wrong": true })
+    let mut order = order();
+    order["wrong"] = json!("other.broken");
+    order
 }
 
 #[tokio::test]
@@ -91,8 +101,7 @@ async fn nobody_is_told_who_cannot_be_reached_and_nobody_rejects_a_rejection() {
     assert_eq!(stranger.state, MessageState::Parked, "a human decides");
     let system = bring(&gateway, "fachverfahren", &broken(), false).await;
     assert_eq!(system.state, MessageState::Parked);
-    let rejection =
-        json!({ "other": "rueckweisung", "id": Id::now_v7(), "wrong": true, "rejects": Id::now_v7() });
+    let rejection = json!({ "other": "rueckweisung", "id": Id::now_v7(), "to": soest().to_string(), "wrong": "other.broken", "rejects": Id::now_v7() });
     let rejection = bring(&gateway, &unna().to_string(), &rejection, false).await;
     assert_eq!(rejection.state, MessageState::Parked);
     assert_eq!(rejections(&gateway, "soest").await.len(), 1, "the one that came");
@@ -102,14 +111,84 @@ async fn nobody_is_told_who_cannot_be_reached_and_nobody_rejects_a_rejection() {
 async fn what_a_clerk_sends_back_is_rejected_too() {
     let gateway = Gateway::start().await;
     let ours = caller("soest", "63");
-    let good = json!({ "other": "order", "id": Id::now_v7() });
-    let message = bring(&gateway, &lippstadt().to_string(), &good, false).await;
+    let message = bring(&gateway, &lippstadt().to_string(), &order(), false).await;
     assert_eq!(message.state, MessageState::Processed);
     gateway.broker.return_by_hand(&ours, message.id, None, None, None).await.unwrap();
     gateway.broker.run_due_jobs().await.unwrap();
     let [came] = &rejections(&gateway, "lippstadt").await[..] else { panic!("one rejection") };
     let refused = came.identity.clone().unwrap().acknowledgement.unwrap().refused;
     assert_eq!(refused.as_deref(), Some("message.returned-by-hand"));
+}
+
+#[tokio::test]
+async fn a_rejection_that_would_be_refused_itself_is_not_sent_and_a_human_decides() {
+    on_every_engine(|database| async {
+        let gateway = Gateway::on(database, Arc::new(SetClock::default())).await;
+        let mut body = broken();
+        body["spoils"] = json!("other.broken");
+        let refused = bring(&gateway, &lippstadt().to_string(), &body, false).await;
+        assert_eq!(refused.state, MessageState::Parked, "nobody else would learn of it");
+        assert!(rejections(&gateway, "soest").await.is_empty());
+        let other = bring(&gateway, &lippstadt().to_string(), &broken(), false).await;
+        assert_eq!(other.state, MessageState::Returned);
+        assert_eq!(rejections(&gateway, "soest").await[0].related, Some(other.id));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_rejects_in_the_name_of_another() {
+    let gateway = Gateway::start().await;
+    for to in [json!(unna().to_string()), json!("bab:00000000"), json!("nobody"), Value::Null] {
+        let mut body = broken();
+        body["to"] = to;
+        let refused = bring(&gateway, &lippstadt().to_string(), &body, false).await;
+        assert_eq!(refused.state, MessageState::Parked, "{body}");
+    }
+    assert!(rejections(&gateway, "soest").await.is_empty());
+}
+
+#[tokio::test]
+async fn what_only_this_house_can_mend_is_not_held_against_the_sender() {
+    let gateway = Gateway::start().await;
+    for rule in ["schema.absent", "schema.defect", "virus.unavailable"] {
+        let mut body = broken();
+        body["wrong"] = json!(rule);
+        let refused = bring(&gateway, &lippstadt().to_string(), &body, false).await;
+        assert_eq!(refused.state, MessageState::Parked, "{rule}");
+    }
+    assert!(rejections(&gateway, "soest").await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_returned_without_being_wrong_is_not_rejected() {
+    let clock = Arc::new(SetClock::default());
+    let gateway = Gateway::on(None, clock.clone()).await;
+    let incoming = Incoming { to: Some(soest()), ..Incoming::default() };
+    let body = futures::stream::iter([Ok(Bytes::from(order().to_string()))]);
+    let sent = gateway.broker.accept(&caller("lippstadt", "63"), incoming, body).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    clock.advance(Duration::from_secs(11 * 3_600));
+    assert_eq!(gateway.broker.expire_due().await.unwrap(), 1);
+    gateway.broker.run_due_jobs().await.unwrap();
+    let sent = gateway.broker.message(&caller("lippstadt", "63"), sent.id).await.unwrap();
+    assert_eq!(sent.state, MessageState::Returned);
+    assert_eq!(sent.report.unwrap().findings[0].rule, "message.expired");
+    assert!(rejections(&gateway, "soest").await.is_empty());
+}
+
+#[tokio::test]
+async fn who_uses_the_id_of_anothers_message_does_not_keep_it_out() {
+    let gateway = Gateway::start().await;
+    let id = Id::now_v7();
+    let body = |more: u32| json!({ "other": "order", "id": id, "to": soest().to_string(), "more": more });
+    let first = bring(&gateway, &unna().to_string(), &body(1), false).await;
+    let second = bring(&gateway, &lippstadt().to_string(), &body(2), false).await;
+    assert_ne!(first.id, second.id);
+    assert_eq!(second.state, MessageState::Processed);
+    assert!(second.report.unwrap_or_default().findings.is_empty());
+    let again = bring(&gateway, &lippstadt().to_string(), &body(2), false).await;
+    assert_eq!(again.id, second.id, "the same message of the same partner");
 }
 
 #[tokio::test]

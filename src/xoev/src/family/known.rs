@@ -1,6 +1,7 @@
 //! Which standard a namespace belongs to (XÖV-Rahmenwerk, facts 2.7), which version it says, and which type a root element is.
 
 use crate::head::Root;
+use crate::{xdomea, xjustiz, xrechnung};
 
 /// Standards by what their namespaces begin with; the rest says the version, unless a version stands here.
 const BEGINNINGS: &[(&str, &str, Option<&str>)] = &[
@@ -39,11 +40,16 @@ fn by_xinneres(namespace: &str) -> Option<(String, String)> {
     is_name.then(|| (name.to_owned(), version_of(rest.trim_start_matches('/'))))
 }
 
+/// Standards that a header alone never names: others read and check them, and know them by their namespaces.
+const OWNED: [&str; 3] = [xdomea::NAME, xjustiz::NAME, xrechnung::NAME];
+
 /// A standard that only its header names: lower case, of letters and digits, up to the first other sign (`XInneres-Rueckweisung`).
-/// `xoev` if it cannot be a name.
+/// `xoev` if it does not begin like the names of the family, or is that of a standard which others own.
 pub(crate) fn by_attribute(standard: &str) -> String {
     let name: String = standard.chars().take_while(char::is_ascii_alphanumeric).take(40).collect();
-    if name.is_empty() { super::NAME.to_owned() } else { name.to_ascii_lowercase() }
+    let name = name.to_ascii_lowercase();
+    let is_free = name.starts_with('x') && !OWNED.contains(&name.as_str());
+    if is_free { name } else { super::NAME.to_owned() }
 }
 
 /// `2/6`, `1_0_0`, `xschule/1.1/xsd`, `kernmodul/1/3/0`: what of it are numbers.
@@ -111,5 +117,8 @@ mod tests {
         assert_eq!(by_attribute("XUnternehmen"), "xunternehmen");
         assert_eq!(by_attribute("../x"), "xoev");
         assert_eq!(by_attribute(&"X".repeat(500)).len(), 40);
+        for taken in ["XDOMEA", "xdomea 4.0", "XJustiz", "XRechnung", "ticket", "sha256"] {
+            assert_eq!(by_attribute(taken), "xoev", "{taken}");
+        }
     }
 }

@@ -146,7 +146,7 @@ pub(crate) fn validate_and(
     match schemas.find(&root.namespace, &root.local) {
         Ok(Some(schema)) => reader.observe(Box::new(Validator::new(schema))),
         Ok(None) => report.add(Finding::warning("schema.absent").with("name", &root.local)),
-        Err(error) => report.add(Finding::error(error.code())),
+        Err(error) => return Err(unusable(&error)),
     }
     let end = loop {
         match reader.next() {
@@ -162,6 +162,11 @@ pub(crate) fn validate_and(
         report.add(unreadable(error)?);
     }
     Ok(())
+}
+
+/// A schema of ours that cannot be used says nothing about a message.
+pub(crate) fn unusable(error: &schemas::Error) -> Failure {
+    Failure::transient(error.code(), "the schema of the message cannot be used")
 }
 
 /// Attachments of an XBau message (Kernmodul 1.3.0, 2.6 of the facts) travel beside it. In a container they are there or not; alone

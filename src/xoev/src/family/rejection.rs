@@ -12,7 +12,7 @@ use model::{Finding, Report, Severity};
 use xml::Writer;
 
 use super::Found;
-use super::header::{Code, Header, Office, Style};
+use super::header::{Code, Header, Office, Style, moment};
 use super::known::is_rejection;
 use crate::Error;
 use crate::head::Root;
@@ -47,7 +47,9 @@ enum Form {
 impl Form {
     /// The form in which a message may be rejected.
     fn of(root: &Root, header: &Header) -> Option<Form> {
-        if is_rejection(root) || header.own_id().is_none() {
+        // What a rejection has to name of the message.
+        let is_named = header.own_id().is_some() && moment(&header.created).is_some();
+        if is_rejection(root) || !is_named {
             return None;
         }
         match header.style {
@@ -62,10 +64,10 @@ impl Form {
     /// The code of an error (fehlercodes 2 of XInneres, xbau-fehlerkennzahlen 2.2).
     fn code(self, rule: &str) -> &'static str {
         match (rule, self) {
-            ("message.wrong-recipient", _) => "T080",
             ("xml.encoding", Form::XInneres) => "S001",
             _ if rule.starts_with("xml.") => "X000",
-            _ if rule.starts_with("schema.") => "X001",
+            // What the validator finds.
+            _ if rule.starts_with("xsd.") => "X001",
             _ => "S999",
         }
     }

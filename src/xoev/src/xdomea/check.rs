@@ -14,6 +14,7 @@ use super::messages::{FileName, Version, is_xdomea};
 use super::rules::{Outcome, Rules, Setting};
 use crate::Error;
 use crate::container::shown;
+use crate::family::unusable;
 use crate::findings::{of_schema, unreadable};
 use crate::head::{Place, Root, read_root};
 
@@ -194,7 +195,7 @@ fn check_content(
             let severity = severity(head);
             report.add(Finding::new("schema.absent", severity).with("name", &root.local));
         }
-        Err(error) => report.add(Finding::error(error.code())),
+        Err(error) => return Err(unusable(&error)),
     }
     let end = rules.run(&mut reader);
     let by_schema =

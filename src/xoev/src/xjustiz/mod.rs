@@ -53,7 +53,7 @@ use read::{Until, said};
 pub const NAMESPACE: &str = "http://www.xjustiz.de";
 /// Name of the message among the files of a transmission.
 pub const FILE_NAME: &str = "xjustiz_nachricht.xml";
-const NAME: &str = "xjustiz";
+pub(crate) const NAME: &str = "xjustiz";
 
 /// The standard.
 pub struct XJustiz {

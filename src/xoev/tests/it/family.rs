@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use model::party::{Address, Contact, Party};
 use model::standard::{Identity, Rejecting, Standard, Written};
-use model::{Finding, Report, Timestamp};
+use model::{FailureKind, Finding, Report, Timestamp};
 use proptest::prelude::*;
 use schemas::Schemas;
 use xoev::family::Family;
@@ -83,11 +83,15 @@ fn rejecting() -> Rejecting {
 
 fn reject(rejecting: &Rejecting, xml: &str) -> Option<(Vec<u8>, Written)> {
     let mut report = Report::default();
-    report.add(Finding::error("schema.type").at(12, "/Straße/Ω"));
-    report.add(Finding::error("message.wrong-recipient"));
+    report.add(Finding::error("xsd.1824").at(12, "/Straße/Ω"));
+    report.add(Finding::error("xml.limit"));
     report.add(Finding::warning("schema.absent"));
+    reject_for(rejecting, &report, xml)
+}
+
+fn reject_for(rejecting: &Rejecting, report: &Report, xml: &str) -> Option<(Vec<u8>, Written)> {
     let mut out = Vec::new();
-    let written = family().rejection(rejecting, &report, &mut Cursor::new(xml.as_bytes()), &mut out).unwrap();
+    let written = family().rejection(rejecting, report, &mut Cursor::new(xml.as_bytes()), &mut out).unwrap();
     written.map(|written| (out, written))
 }
 
@@ -285,7 +289,7 @@ fn rejections_are_valid_bring_the_message_back_and_are_recognised() {
         official(schema, &out).unwrap_or_else(|error| panic!("{error}\n{text}"));
         let back = text.split("<nachricht>").nth(1).unwrap().split("</nachricht>").next().unwrap();
         assert_eq!(run("base64", &["-d"], back.as_bytes()).unwrap(), xml.as_bytes());
-        assert!(text.contains("schema.type, Zeile 12, /Straße/?"), "{text}");
+        assert!(text.contains("xsd.1824, Zeile 12, /Straße/?"), "{text}");
         assert!(!text.contains("schema.absent"), "what is no error is no reason");
         assert_eq!(text.contains("test=\"1\""), xml.contains("test=\"1\""));
 
@@ -295,9 +299,60 @@ fn rejections_are_valid_bring_the_message_back_and_are_recognised() {
         assert_eq!(ends(&identity), between);
         assert_eq!((identity.message_id, identity.answers), (OURS.parse().ok(), ID.parse().ok()));
         let refused = identity.acknowledgement.unwrap().refused.unwrap();
-        assert!(["T080", "X001"].contains(&refused.as_str()), "{refused}");
+        assert!(["X000", "X001"].contains(&refused.as_str()), "{refused}");
         assert!(reject(&rejecting(), &text).is_none(), "nobody rejects a rejection");
     }
+}
+
+#[test]
+fn what_the_official_schema_finds_is_rejected_as_that() {
+    let Some(packs) = shared("packs") else { return };
+    let schemas = Schemas::new();
+    for pack in ["xoev-common", "xinneres/basismodul-9", "xbau/2.6"] {
+        schemas.add_pack(&packs.join(pack)).unwrap();
+    }
+    let with_packs = Family::new(&Arc::new(schemas), Options::default().container);
+    let broken = [
+        (
+            xinneres().replace("2026-11-22T09:15:00", "yesterday"),
+            "xinneres/basismodul-9/xinneres-rueckweisung.xsd",
+        ),
+        (xbau().replace("2026-11-01", "yesterday"), "xbau/2.6/xbau-kernmodul-prozessnachrichten.xsd"),
+    ];
+    for (xml, schema) in broken {
+        let report = check(&with_packs, xml.as_bytes(), None).1;
+        let (out, written) = reject_for(&rejecting(), &report, &xml).unwrap();
+        official(schema, &out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("<code>X001</code>") && !text.contains("S999"), "{report:#?}");
+        assert_eq!(written.identity.acknowledgement.unwrap().refused.as_deref(), Some("X001"));
+    }
+}
+
+#[test]
+fn a_pack_of_ours_that_is_broken_is_not_held_against_the_message() {
+    let Some(packs) = shared("packs") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let schemas = Schemas::open(folder.path()).unwrap();
+    for pack in ["xoev-common", "xinneres/basismodul-9"] {
+        schemas.add_pack(&packs.join(pack)).unwrap();
+    }
+    drop(schemas);
+    let spoilt = "xinneres-quittung.xsd";
+    let mut found = 0;
+    for pack in std::fs::read_dir(folder.path()).unwrap() {
+        let file = pack.unwrap().path().join(spoilt);
+        if file.exists() {
+            std::fs::write(file, "<xs:schema").unwrap();
+            found += 1;
+        }
+    }
+    assert_eq!(found, 1);
+    let family = Family::new(&Arc::new(Schemas::open(folder.path()).unwrap()), Options::default().container);
+    let mut report = Report::default();
+    let failed = family.check(&mut Cursor::new(xinneres().as_bytes()), None, &mut report).unwrap_err();
+    assert_eq!((failed.kind, &*failed.code), (FailureKind::Transient, "schema.defect"));
+    assert!(report.is_acceptable());
 }
 
 proptest! {
@@ -325,6 +380,8 @@ fn nothing_is_rejected_without_a_form_for_it() {
     assert!(reject(&no_place, &xbau()).is_some());
     assert!(reject(&rejecting(), &xbau().replace("/kernmodul/1/3/0", "/2/3")).is_none());
     assert!(reject(&rejecting(), &xbau().replace(ID, "7")).is_none(), "without an id");
+    let timeless = xbau().replacen("erstellungszeitpunkt>2026-11-24T09:15:00<", "erstellungszeitpunkt><", 1);
+    assert!(reject(&rejecting(), &timeless).is_none(), "without its time, which a rejection names");
     let unlisted = xinneres().replacen(" listVersionID=\"2018-01-31\"", "", 1);
     assert!(reject(&rejecting(), &unlisted).is_none(), "without the list of its sender's key");
 }
