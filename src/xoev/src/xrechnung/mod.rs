@@ -8,13 +8,15 @@
 //! | `text64` | attachments as they pass |
 //! | `amounts` | cents, and whether totals fit each other |
 //! | `facts` | the records that it becomes |
-//! | `rules` | the Schematron, by an outside processor |
+//! | `rules`, `exchange`, `svrl` | the Schematron, by an outside processor: asking it, talking with it, what it says |
 
 mod amounts;
+mod exchange;
 mod facts;
 mod fields;
 mod invoice;
 mod rules;
+mod svrl;
 mod text64;
 
 use std::io::Write;
