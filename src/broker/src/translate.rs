@@ -1,7 +1,7 @@
 //! Step 3, translating: what a standard reads becomes records of ours, written in slices that stay invisible until one
 //! transaction, which writes the last slice, reveals them. A message of usual size has no other slice.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use model::case::{RecordStatus, Reference};
 use model::exchange::ExchangeObject;
@@ -105,9 +105,7 @@ impl Translator {
 impl Intake for Translator {
     fn file(&mut self, _: &str, content: &mut dyn Read) -> Result<PayloadRef, Failure> {
         let mut writer = self.store.payload_writer_blocking(&self.message.tenant);
-        std::io::copy(content, &mut writer).map_err(|_| {
-            Failure::transient("broker.storage", "a file of the container could not be stored")
-        })?;
+        std::io::copy(content, &mut writer).map_err(not_copied)?;
         let stored = writer.finish().map_err(failure)?;
         let reference = stored.reference().clone();
         self.slice.insert_staged_payload(&self.message.tenant, &stored, self.message.id);
@@ -172,6 +170,16 @@ fn place(record: &mut Record, parent: Option<(RecordKind, Id)>, object_id: &str)
     };
     if !references.iter().any(|reference| reference.kind == "xdomea") {
         references.push(Reference { kind: "xdomea".to_owned(), value: object_id.to_owned() });
+    }
+}
+
+/// Bytes that are damaged stay so; that they cannot be stored may pass. What is stored is never read here.
+fn not_copied(error: std::io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::InvalidData => {
+            Failure::permanent("container.checksum", "a file of the message is damaged")
+        }
+        _ => Failure::transient("broker.storage", "a file of the container could not be stored"),
     }
 }
 

@@ -101,23 +101,29 @@ pub(crate) fn read_root(reader: &mut XmlReader<'_>) -> Result<Root, xml::Error> 
 /// The entry that is the message: the only XML file named like one, else the only XML file at all.
 /// Several are a finding, since nobody could say which of them counts.
 fn message_entry(container: &Container, report: &mut Report) -> Option<usize> {
-    // XPlanung calls its messages after the language they are written in.
-    let endings = [".xml", ".gml"];
-    let is_xml = |name: &str| endings.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending));
-    let indices = |wanted: &dyn Fn(&str) -> bool| -> Vec<usize> {
+    let indices = |ending: &str, is_named: bool| -> Vec<usize> {
         let entries = container.entries().iter().enumerate();
-        entries.filter(|(_, entry)| wanted(entry.name())).map(|(index, _)| index).take(2).collect()
+        let wanted = entries.filter(|(_, entry)| {
+            entry.name().to_ascii_lowercase().ends_with(ending)
+                && (!is_named || is_named_like_one(entry.name()))
+        });
+        wanted.map(|(index, _)| index).take(2).collect()
     };
-    let is_named = |name: &str| FileName::parse(name).is_some() || name == xjustiz::FILE_NAME;
-    let named = indices(&|name| is_xml(name) && is_named(name));
-    match (&named[..], &indices(&is_xml)[..]) {
-        ([index], _) | ([], [index]) => Some(*index),
-        ([], _) => None,
-        _ => {
+    // XPlanung calls its messages after the language they are written in; beside other messages such a file is a plan.
+    let searches = [(".xml", true), (".xml", false), (".gml", false)];
+    let found = searches.into_iter().map(|(ending, is_named)| indices(ending, is_named));
+    match found.into_iter().find(|found| !found.is_empty()).as_deref() {
+        Some([index]) => Some(*index),
+        None => None,
+        Some(_) => {
             report.add(Finding::error("container.several-messages"));
             None
         }
     }
+}
+
+fn is_named_like_one(name: &str) -> bool {
+    FileName::parse(name).is_some() || name == xjustiz::FILE_NAME
 }
 
 /// Whether the first bytes, after a byte order mark and white space, are those of XML.
@@ -128,4 +134,37 @@ fn begins_like_xml(source: &mut dyn Source) -> io::Result<bool> {
     source.seek(SeekFrom::Start(0))?;
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
     Ok(text.trim_ascii_start().starts_with(b"<"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::container::ContainerWriter;
+
+    /// Names of the message and of what is wrong in a container of these files.
+    fn found(names: &[&str]) -> (Option<String>, Vec<String>) {
+        let mut writer = ContainerWriter::new(Vec::new());
+        for name in names {
+            writer.entry(name, |sink| sink.write_all(b"<a/>")).unwrap();
+        }
+        let mut report = Report::default();
+        let mut source = Cursor::new(writer.finish().unwrap());
+        let place = Place::find(&mut source, &Limits::default(), &mut report).unwrap();
+        let name = place.and_then(|place| place.entry_name().map(str::to_owned));
+        (name, report.findings.into_iter().map(|finding| finding.rule).collect())
+    }
+
+    #[test]
+    fn a_plan_beside_a_message_is_not_the_message() {
+        let is = |name: &str| (Some(name.to_owned()), vec![]);
+        assert_eq!(found(&["antrag.xml", "plan.gml"]), is("antrag.xml"));
+        assert_eq!(found(&["plan.GML", "plan.pdf"]), is("plan.GML"));
+        assert_eq!(found(&["other.xml", "xjustiz_nachricht.xml", "plan.gml"]), is("xjustiz_nachricht.xml"));
+        for several in [["a.gml", "b.gml"], ["a.xml", "b.xml"]] {
+            assert_eq!(found(&several), (None, vec!["container.several-messages".to_owned()]));
+        }
+        assert_eq!(found(&["a.pdf"]), (None, vec![]));
+    }
 }

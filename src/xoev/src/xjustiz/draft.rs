@@ -6,6 +6,8 @@ use model::case::{Description, File, Version};
 use model::party::{Address, Organisation, Party, Person};
 use model::{Id, PayloadRef};
 
+use crate::container::{is_harmless, shown};
+
 /// Longest line, in characters: what the model takes of a reference.
 const LINE_CHARS: usize = 200;
 /// Longest title, in characters.
@@ -74,14 +76,17 @@ impl Draft {
         Description { title, record_reference: self.reference.clone(), parties, ..Description::default() }
     }
 
-    /// Versions in the order in which they are named; files that did not come have no content.
+    /// Versions in the order in which they are named; files that did not come have no content. A name that would do harm is replaced.
     pub(super) fn versions(&self, payloads: &HashMap<String, PayloadRef>) -> Vec<Version> {
         let mut versions: Vec<Version> = Vec::new();
-        for (name, number) in &self.files {
+        for (at, (said, number)) in self.files.iter().enumerate() {
+            let is_kept = is_harmless(said);
+            let name = if is_kept { said.clone() } else { format!("datei-{}", at + 1) };
             let file = File {
-                name: name.clone(),
-                media_type: media_type(name).map(str::to_owned),
-                content: payloads.get(name).cloned(),
+                name,
+                original_name: (!is_kept).then(|| shown(said)),
+                media_type: media_type(said).map(str::to_owned),
+                content: payloads.get(said).cloned(),
                 ..File::default()
             };
             match versions.iter_mut().find(|version| version.number == *number) {
@@ -99,7 +104,9 @@ pub(super) struct PartyDraft {
     role: Option<String>,
     person: Person,
     organisation: Option<String>,
-    addresses: Vec<Address>,
+    address: Address,
+    /// Whether the first address has ended.
+    is_addressed: bool,
 }
 
 impl PartyDraft {
@@ -123,35 +130,37 @@ impl PartyDraft {
         }
     }
 
-    /// Of several addresses the first counts: the model could not say which is which.
+    /// Of several addresses the first that says anything counts: the model could not say which is which.
     fn address(&mut self, part: &str, value: Option<String>) {
-        if self.addresses.is_empty() {
-            self.addresses.push(Address::default());
+        if self.is_addressed {
+            return;
         }
-        let Some(address) = self.addresses.first_mut() else { return };
-        let place = match part {
-            "strasse" => &mut address.street,
-            "hausnummer" => &mut address.house_number,
-            "postfachnummer" => &mut address.post_box,
-            "postleitzahl" => &mut address.postcode,
-            "ort" => &mut address.town,
-            _ => return,
-        };
-        if place.is_none() {
-            *place = value;
+        let address = &mut self.address;
+        match part {
+            "strasse" => address.street = value,
+            "hausnummer" => address.house_number = value,
+            "postfachnummer" => address.post_box = value,
+            "postleitzahl" => address.postcode = value,
+            "ort" => address.town = value,
+            _ => {}
         }
+    }
+
+    /// Ends an address. What comes behind it is of another.
+    pub(super) fn end_address(&mut self) {
+        self.is_addressed |= self.address != Address::default();
     }
 
     /// The party, if it has a name.
     pub(super) fn finish(self) -> Option<Party> {
-        let PartyDraft { role, person, organisation, addresses } = self;
+        let PartyDraft { role, person, organisation, address, .. } = self;
         let person = Some(person).filter(|person| person.family_name.is_some());
         let organisation =
             organisation.map(|name| Organisation { name: Some(name), ..Organisation::default() });
         if person.is_none() && organisation.is_none() {
             return None;
         }
-        let addresses = addresses.into_iter().filter(|address| *address != Address::default()).collect();
+        let addresses = Some(address).filter(|address| *address != Address::default()).into_iter().collect();
         Some(Party { role, person, organisation, addresses, ..Party::default() })
     }
 }

@@ -1,19 +1,19 @@
 //! What a court sends as facts of a case: message 0005005 (Übermittlung von Schriftgutobjekten) of XJustiz 2.4 and 3.2 to 3.6, read by the
 //! names of its elements, which these versions share.
 //!
-//! The message becomes a case with the court's file number and the parties; an Akte or Teilakte is a case within it, a Dokument a
+//! The message becomes a case with the parties and, if its sender is a court, that court's file number; an Akte or Teilakte is a case within it, a Dokument a
 //! document with its files. Everything else stays in the message, which is kept as it came.
 
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 
-use model::case::{Case, Description, Document, DocumentDates, Priority, RecordStatus, Reference};
+use model::case::{Case, Description, Document, DocumentDates, Priority, RecordStatus};
 use model::standard::{Intake, Meaning, Object, placeholder};
 use model::{Id, PayloadRef, Record, RecordKind, ids};
 use xml::{Event, Reader};
 
+use super::court::Sender;
 use super::draft::{Draft, line, text_cut};
-use super::write::COURT_REFERENCE;
 use super::{NAMESPACE, Said};
 use crate::Error;
 
@@ -30,18 +30,24 @@ const TEXT_BYTES: usize = 8_000;
 /// Longest title of a record, in characters.
 const TITLE_CHARS: usize = 2_000;
 
+/// Element of a code, of whatever list.
+const CODE: &str = "code";
 /// Elements that something is read of.
-const WORDS: [&str; 48] = [
+const WORDS: [&str; 52] = [
     "nachrichtenkopf",
     "grunddaten",
     "absender",
+    "absender_Gericht",
+    "absender.gericht",
+    "informationen",
+    "auswahl_kommunikationspartner",
+    "gericht",
     "empfaenger",
     "aktenzeichen",
     "aktenzeichen.absender",
     "aktenzeichen.empfaenger",
     "aktenzeichen.freitext",
     "auswahl_aktenzeichen",
-    "instanzdaten",
     "kurzrubrum",
     "gegenstand",
     "beteiligung",
@@ -102,6 +108,7 @@ pub(super) struct Facts<'a> {
     /// The message's own id.
     id: Id,
     files: HashMap<String, PayloadRef>,
+    sender: Sender,
     /// The case that the message is, then what is open in it, outermost first.
     levels: Vec<Level>,
     draft: Option<Draft>,
@@ -117,7 +124,8 @@ impl<'a> Facts<'a> {
         let id = said.id.unwrap_or_else(|| ids::derived_id(Id::nil(), "message"));
         let matter = Level { id: Some(id), ..Level::default() };
         let seen = HashSet::from([id]);
-        Facts { intake, id, files, levels: vec![matter], draft: None, party: None, seen, is_too_much: false }
+        let (sender, levels) = (Sender::default(), vec![matter]);
+        Facts { intake, id, files, sender, levels, draft: None, party: None, seen, is_too_much: false }
     }
 
     /// Reads on behind the start of the root.
@@ -127,8 +135,12 @@ impl<'a> Facts<'a> {
         while !open.is_empty() && !self.is_too_much {
             match reader.next()? {
                 Event::Start(start) => {
-                    let is_ours = start.namespace() == Some(NAMESPACE);
-                    let word = if is_ours { word(start.local()) } else { "" };
+                    let word = match (start.namespace(), start.local()) {
+                        (Some(NAMESPACE), local) => word(local),
+                        // Elements of code lists have no namespace.
+                        (None, CODE) => CODE,
+                        _ => "",
+                    };
                     self.begin(&open, word);
                     open.push(word);
                     text.clear();
@@ -181,10 +193,22 @@ impl<'a> Facts<'a> {
         let description = &mut matter.description;
         match open {
             [.., "nachrichtenkopf", "aktenzeichen.absender"]
-            | [.., "nachrichtenkopf", "absender", "aktenzeichen"]
-            | [.., "instanzdaten", "aktenzeichen"]
-            | [.., "instanzdaten", "aktenzeichen", "auswahl_aktenzeichen", "aktenzeichen.freitext"] => {
-                court_number(description, text);
+            | [.., "nachrichtenkopf", "absender", "aktenzeichen"] => {
+                self.sender.number.get_or_insert_with(|| text.to_owned());
+            }
+            // By version: 2.4, 3.2 to 3.5, 3.6.
+            [.., "nachrichtenkopf", "absender_Gericht", CODE]
+            | [.., "nachrichtenkopf", _, "absender.gericht", CODE]
+            | [
+                ..,
+                "nachrichtenkopf",
+                "absender",
+                "informationen",
+                "auswahl_kommunikationspartner",
+                "gericht",
+                CODE,
+            ] => {
+                self.sender.court = Some(text.to_owned());
             }
             [.., "nachrichtenkopf", "aktenzeichen.empfaenger"]
             | [.., "empfaenger", "auswahl_aktenzeichen", "aktenzeichen.freitext"]
@@ -223,6 +247,10 @@ impl<'a> Facts<'a> {
 
     fn end(&mut self, open: &[&str]) -> Result<(), Error> {
         match open.last() {
+            Some(&"anschrift") => {
+                self.party.iter_mut().for_each(super::draft::PartyDraft::end_address);
+                Ok(())
+            }
             Some(&"beteiligung") => {
                 let party = self.party.take().and_then(super::draft::PartyDraft::finish);
                 let parties = self.levels.first_mut().map(|matter| &mut matter.description.parties);
@@ -296,7 +324,8 @@ impl<'a> Facts<'a> {
 
     /// The case that the message is comes last.
     fn finish(mut self) -> Result<Meaning, Error> {
-        let Some(matter) = self.levels.drain(..).next() else { return Ok(Meaning::CarryOn) };
+        let Some(mut matter) = self.levels.drain(..).next() else { return Ok(Meaning::CarryOn) };
+        self.sender.keep(&mut matter.description);
         let record = Record::Case(case(matter.description));
         self.intake.object(Object { object_id: self.id, ancestors: Vec::new(), record })?;
         Ok(Meaning::Facts)
@@ -312,14 +341,6 @@ fn case(description: Description) -> Case {
         status: RecordStatus::Received,
         priority: Priority::default(),
         locations: Vec::new(),
-    }
-}
-
-/// The first file number of the court counts: that of its header.
-fn court_number(description: &mut Description, text: &str) {
-    if description.reference(COURT_REFERENCE).is_none() {
-        let value = line(text);
-        description.references.push(Reference { kind: COURT_REFERENCE.to_owned(), value });
     }
 }
 

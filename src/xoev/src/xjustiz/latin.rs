@@ -144,9 +144,10 @@ const NEAREST: [(&str, &str); 4] = [
     ("\u{2026}", "..."),
 ];
 
-/// Whether all of a text is of a type. The text must be composed (NFC).
+/// Whether all of a text is of a type, once it is composed (NFC) as it will be written.
 pub(super) fn fits(text: &str, letters: Letters) -> bool {
-    let mut rest = text;
+    let composed: String = text.nfc().collect();
+    let mut rest = composed.as_str();
     while let Some(c) = rest.chars().next() {
         let Some(length) = letter(rest) else { return false };
         if !is_of(c, letters) {
@@ -209,6 +210,7 @@ mod tests {
             ("Haus 7", false, true, true),
             ("a\nb", false, false, true),
             ("C\u{326}", true, true, true),
+            ("Mu\u{308}ller", true, true, true),
             ("100 €", false, true, true),
             ("Q\u{326}", false, false, false),
             ("Петр", false, false, false),

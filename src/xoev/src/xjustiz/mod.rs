@@ -9,10 +9,12 @@
 //! | `versions` | which version is valid when |
 //! | `submission` | a message with its files, for whoever sends it |
 //! | `facts`, `draft` | the records of what a court sends |
+//! | `court` | a court's file number, and to whom it is told |
 //! | `write`, `header`, `parties`, `attachments` | a submission of records: the message, its parts, its files |
 //! | `sink`, `latin` | elements and texts as XJustiz takes them |
 
 mod attachments;
+mod court;
 mod draft;
 mod facts;
 mod files;
@@ -26,7 +28,7 @@ mod versions;
 mod write;
 
 use std::collections::HashMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use model::exchange::ExchangeKind;
@@ -36,14 +38,14 @@ use model::standard::{
 use model::{Failure, Finding, PayloadRef, Report, Severity};
 use schemas::Schemas;
 
+pub use court::{COURT_CODE, COURT_REFERENCE};
 pub use files::{FORMATS, Rules, volume};
 pub use read::{Eeb, Said, read};
 pub use submission::{LETTER, Submission, judge};
 pub use versions::{in_use, is_in_use};
-pub use write::COURT_REFERENCE;
 
 use crate::Error;
-use crate::container::{Limits, shown};
+use crate::container::{Container, Entry, Limits, shown};
 use crate::family::{type_of, validate};
 use crate::findings::unreadable;
 use crate::head::{Place, Root, read_root};
@@ -152,6 +154,7 @@ impl Standard for XJustiz {
         if said.wants_eeb {
             report.add(Finding::new("xjustiz.eeb-requested", Severity::Info));
         }
+        check_files(&found.0, source, &said, report)?;
         Ok(Some(said.identity(found.0.container().is_some())))
     }
 
@@ -177,6 +180,37 @@ impl Standard for XJustiz {
     }
 }
 
+/// Entries of the container that the message names.
+fn named<'a>(place: &'a Place, said: &'a Said) -> impl Iterator<Item = (&'a Container, usize, &'a str)> {
+    let container = place.container().into_iter();
+    container.flat_map(move |container| {
+        let entries = container.entries().iter().map(Entry::name).enumerate();
+        let wanted =
+            entries.filter(|(_, name)| place.entry_name() != Some(name) && said.files.contains(*name));
+        wanted.map(move |(index, name)| (container, index, name))
+    })
+}
+
+/// Adds a finding for each file that is damaged: reading could not tell it from a failure of ours.
+fn check_files(
+    place: &Place,
+    source: &mut dyn Source,
+    said: &Said,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    for (container, index, name) in named(place, said) {
+        let mut content = container.read(source, index).map_err(Error::from)?;
+        match io::copy(&mut content, &mut io::sink()) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                report.add(Finding::error("container.checksum").in_file(shown(name)));
+            }
+            Err(error) => return Err(Error::from(error).into()),
+        }
+    }
+    Ok(())
+}
+
 /// Takes the files in that a message names and came with.
 fn named_files(
     place: &Place,
@@ -185,14 +219,9 @@ fn named_files(
     intake: &mut dyn Intake,
 ) -> Result<HashMap<String, PayloadRef>, Failure> {
     let mut files = HashMap::new();
-    let Some(container) = place.container() else { return Ok(files) };
-    for (index, entry) in container.entries().iter().enumerate() {
-        let is_message = place.entry_name() == Some(entry.name());
-        if is_message || !said.files.contains(entry.name()) {
-            continue;
-        }
+    for (container, index, name) in named(place, said) {
         let mut content = container.read(source, index).map_err(Error::from)?;
-        files.insert(entry.name().to_owned(), intake.file(entry.name(), &mut content)?);
+        files.insert(name.to_owned(), intake.file(name, &mut content)?);
     }
     Ok(files)
 }

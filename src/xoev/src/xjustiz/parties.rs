@@ -9,16 +9,22 @@ use super::latin::{Letters, fits};
 use super::sink::{Sink, is_day};
 use crate::Error;
 
-/// Writes a party. One that has no name that courts can take is counted as left out.
+/// Writes a party. One that has no name that courts can take is counted as left out. A person beside an organisation is whom to ask there:
+/// the organisation is the party.
 pub(super) fn write_party<W: Write>(sink: &mut Sink<W>, party: &Party, number: usize) -> Result<(), Error> {
     let person = party.person.as_ref().filter(|person| has_name(person));
-    let organisation = party.organisation.as_ref().filter(|organisation| organisation.name.is_some());
+    let is_named = |it: &&Organisation| it.name.as_deref().is_some_and(|name| !name.trim().is_empty());
+    let organisation = party.organisation.as_ref().filter(is_named);
     if person.is_none() && organisation.is_none() {
         sink.left.out("party", true);
         return Ok(());
     }
     let unsaid = !party.contacts.is_empty() || party.mandate.is_some() || party.mailbox.is_some();
-    sink.left.out("party-details", unsaid);
+    let is_one_unsaid = match organisation {
+        Some(_) => party.person.is_some(),
+        None => party.organisation.is_some(),
+    };
+    sink.left.out("party-details", unsaid || is_one_unsaid);
     sink.start("beteiligung")?;
     if let Some(role) = party.role.as_deref().filter(|role| !role.is_empty()) {
         sink.start("rolle")?;
@@ -30,9 +36,9 @@ pub(super) fn write_party<W: Write>(sink: &mut Sink<W>, party: &Party, number: u
     sink.start("beteiligter")?;
     sink.text("beteiligtennummer", &number.to_string())?;
     sink.start("auswahl_beteiligter")?;
-    match (person, organisation) {
-        (Some(person), _) => write_person(sink, person, &party.addresses)?,
-        (None, Some(organisation)) => write_organisation(sink, organisation, &party.addresses)?,
+    match (organisation, person) {
+        (Some(organisation), _) => write_organisation(sink, organisation, &party.addresses)?,
+        (None, Some(person)) => write_person(sink, person, &party.addresses)?,
         (None, None) => {}
     }
     sink.end()?;
@@ -47,7 +53,8 @@ fn has_name(person: &Person) -> bool {
 fn write_person<W: Write>(sink: &mut Sink<W>, person: &Person, addresses: &[Address]) -> Result<(), Error> {
     let given = person.given_name.as_deref();
     let is_given_written = given.is_none_or(|name| fits(name, Letters::Name));
-    sink.left.out("party-details", !is_given_written || person.salutation.is_some());
+    let is_born_written = person.born.as_deref().is_none_or(is_day);
+    sink.left.out("party-details", !is_given_written || !is_born_written || person.salutation.is_some());
     sink.start("natuerlichePerson")?;
     sink.start("vollerName")?;
     sink.some("vorname", given.filter(|_| is_given_written))?;

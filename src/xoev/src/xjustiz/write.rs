@@ -11,6 +11,7 @@ use model::standard::{Identity, Outgoing, OutgoingContent, Records, Written};
 use model::{Id, Record, RecordKind};
 
 use super::attachments::Attachments;
+use super::court::Numbers;
 use super::header::{Header, Version, write_header};
 use super::parties::write_party;
 use super::sink::{Left, Sink};
@@ -23,8 +24,6 @@ use crate::family::type_of;
 const ROOT: &str = "nachricht.gds.uebermittlungSchriftgutobjekte.0005005";
 /// Name of the container.
 const CONTAINER: &str = "xjustiz_nachricht.zip";
-/// Kind of the reference that is a court's file number.
-pub const COURT_REFERENCE: &str = "court";
 /// Kind of the reference that is the UUID of a record in messages.
 const UUID: &str = "xdomea";
 /// Behördenakte, of the list GDS.Aktentyp.
@@ -110,15 +109,17 @@ impl Place<'_> {
 impl<W: Write> MessageWriter<'_, W> {
     fn message(&mut self, message: &Outgoing) -> Result<(), Error> {
         let roots = self.records.roots();
-        let (mut header, mut kinds) = (Header::default(), Vec::new());
+        let (mut header, mut numbers, mut kinds) = (Header::default(), Numbers::default(), Vec::new());
         for id in &roots {
             let record = self.records.record(*id)?;
             kinds.push((*id, record.kind()));
             let Some(description) = record.description() else { continue };
-            let court = description.reference(COURT_REFERENCE).map(str::to_owned);
-            header.court_number = header.court_number.or(court);
+            numbers.note(description, record.kind() == RecordKind::Document);
             header.own_number = header.own_number.or(description.record_reference.clone());
         }
+        let are_there = numbers.are_there();
+        header.court_number = numbers.of(&message.recipient);
+        self.sink.left.out("court-number", are_there && header.court_number.is_none());
         self.sink.root(ROOT)?;
         write_header(&mut self.sink, message, &header, self.version)?;
         self.parties(&roots)?;

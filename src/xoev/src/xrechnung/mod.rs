@@ -8,20 +8,22 @@
 //! | `text64` | attachments as they pass |
 //! | `amounts` | cents, and whether totals fit each other |
 //! | `facts` | the records that it becomes |
-//! | `rules` | the Schematron, by an outside processor |
+//! | `rules`, `exchange`, `svrl` | the Schematron, by an outside processor: asking it, talking with it, what it says |
 
 mod amounts;
+mod exchange;
 mod facts;
 mod fields;
 mod invoice;
 mod rules;
+mod svrl;
 mod text64;
 
 use std::io::Write;
 use std::sync::Arc;
 
 use model::standard::{Endpoint, Identity, Intake, Meaning, Outgoing, Records, Source, Standard, Written};
-use model::{Failure, Finding, Report};
+use model::{Failure, Finding, Report, Severity};
 use schemas::Schemas;
 use xml::Event;
 
@@ -39,6 +41,8 @@ use invoice::{Invoice, InvoiceReader};
 pub const NAME: &str = "xrechnung";
 /// Before the version in the specification that an invoice names.
 const SPECIFICATION: &str = ":xrechnung_";
+/// Stands in the specification of every invoice to which EN 16931 applies.
+const NORM: &str = "en16931";
 /// Events that are read at most to identify an invoice.
 const MOST_HEAD_EVENTS: usize = 500;
 
@@ -70,6 +74,31 @@ impl XRechnung {
         let Ok(root) = root else { return Ok(None) };
         let Some(syntax) = Syntax::of(&root.namespace) else { return Ok(None) };
         Ok(Some(Found { place, root, syntax }))
+    }
+
+    /// Compares the totals and asks for the rules. They bind only whoever says that the invoice follows them.
+    fn judge(
+        &self,
+        found: &Found,
+        invoice: &Invoice,
+        source: &mut dyn Source,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let mut judged = Report::default();
+        amounts::check(invoice, &mut judged);
+        match &self.rules {
+            Some(rules) => rules.check(found.syntax, &found.place, source, &mut judged)?,
+            None => judged.add(Finding::warning("xrechnung.rules-not-checked")),
+        }
+        let binds = invoice.first(Field::Customization).is_some_and(|it| it.contains(NORM));
+        for mut finding in judged.findings {
+            if !binds {
+                finding.severity = finding.severity.min(Severity::Warning);
+            }
+            report.add(finding);
+        }
+        report.more += judged.more;
+        Ok(())
     }
 
     fn take(&self, found: &Found, source: &mut dyn Source, intake: &mut dyn Intake) -> Result<(), Error> {
@@ -138,11 +167,7 @@ impl Standard for XRechnung {
         validate_and(&self.schemas, &found.place, source, &found.root, report, &mut watch)?;
         let invoice = reader.invoice;
         if report.is_acceptable() {
-            amounts::check(&invoice, report);
-            match &self.rules {
-                Some(rules) => rules.check(found.syntax, &found.place, source, report)?,
-                None => report.add(Finding::warning("xrechnung.rules-not-checked")),
-            }
+            self.judge(&found, &invoice, source, report)?;
         }
         Ok(Some(found.identity(&invoice)))
     }

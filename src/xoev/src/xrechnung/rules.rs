@@ -1,30 +1,31 @@
 //! The business rules of EN 16931 and XRechnung (Schematron), which are XSLT 2: asked of an outside processor that is given the invoice
-//! on its standard input and writes SVRL (ISO/IEC 19757-3, annex D) to its standard output. Time and output are limited.
+//! on its standard input and writes SVRL (ISO/IEC 19757-3, annex D) to its standard output. Time, output and how many run at once are
+//! limited, and it sees nothing of the gateway's environment.
 
-use std::io::{self, BufReader, Read};
+use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Mutex;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use model::standard::Source;
-use model::{Failure, Finding, Report, Severity};
-use xml::{Event, Limits, Reader};
+use model::{Failure, Finding, Report};
 
+use super::exchange::Exchange;
 use super::fields::Syntax;
+use super::svrl::read_svrl;
 use crate::Error;
-use crate::container::shown;
 use crate::head::Place;
 
-const SVRL: &str = "http://purl.oclc.org/dsdl/svrl";
 /// Stands in the command for the stylesheet.
 const STYLESHEET: &str = "{stylesheet}";
-/// Longest report, in bytes.
-const MOST_OUTPUT: u64 = 16 << 20;
-/// Longest words of a finding, in bytes.
-const TEXT_BYTES: usize = 600;
+/// What a processor may know of the environment; secrets are in the rest.
+const ENVIRONMENT: [&str; 5] = ["PATH", "HOME", "LANG", "JAVA_HOME", "TMPDIR"];
+/// Processors that run at once in this process: each may take hundreds of MiB.
+const MOST_AT_ONCE: usize = 2;
+/// Between two looks whether a processor that has said all has ended.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Whoever knows the rules.
 #[derive(Debug, Clone)]
@@ -43,7 +44,7 @@ impl Rules {
     /// Adds what the rules say to `report`.
     ///
     /// # Errors
-    /// If the processor fails or takes too long: nobody knows then what the rules say.
+    /// If the processor fails or takes too long: nobody knows then what the rules say. Permanent if it says too much, for it would again.
     pub(crate) fn check(
         &self,
         syntax: Syntax,
@@ -59,128 +60,109 @@ impl Rules {
             report.add(Finding::warning("xrechnung.rules-not-checked"));
         }
         for stylesheet in stylesheets {
-            let child = self.start(stylesheet)?;
+            let _turn = Turn::take();
             let (_, mut invoice) = place.bytes(source).map_err(Error::from)?;
-            let svrl = run(child, &mut invoice, self.within)?;
-            read_svrl(&svrl, report).map_err(|_| failed("the processor does not answer in SVRL"))?;
+            let until = Instant::now() + self.within;
+            let mut child = self.start(stylesheet)?;
+            let begun = Exchange::begin(&mut child, &mut invoice, until);
+            let running = Running(Some(child));
+            let mut exchange = begun.map_err(|_| failed("the processor cannot be started"))?;
+            read_svrl(&mut exchange, report).map_err(why)?;
+            drop(exchange);
+            running.finish(until)?;
         }
         Ok(())
     }
 
-    fn start(&self, stylesheet: &std::path::Path) -> Result<Child, Failure> {
+    fn start(&self, stylesheet: &Path) -> Result<Child, Failure> {
         let stylesheet = stylesheet.to_string_lossy();
         let mut words = self.command.iter().map(|word| word.replace(STYLESHEET, &stylesheet));
         let program = words.next().ok_or_else(|| failed("no processor is named"))?;
         let mut command = Command::new(program);
         command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.env_clear();
+        command.envs(ENVIRONMENT.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         // What it starts itself ends with it.
         command.process_group(0);
         command.spawn().map_err(|_| failed("the processor cannot be started"))
     }
 }
 
-/// Feeds a processor and takes what it writes. One that takes too long is ended.
-fn run(mut child: Child, invoice: &mut dyn Read, within: Duration) -> Result<Vec<u8>, Failure> {
-    let pipes = child.stdin.take().zip(child.stdout.take());
-    let (input, output) = pipes.ok_or_else(|| failed("the processor cannot be started"))?;
-    let child = Mutex::new(child);
-    let (done, is_done) = channel::<()>();
-    let outcome = std::thread::scope(|scope| {
-        let taken = scope.spawn(move || take(output));
-        let child = &child;
-        scope.spawn(move || {
-            if is_done.recv_timeout(within) == Err(RecvTimeoutError::Timeout)
-                && let Ok(mut child) = child.lock()
-            {
-                end(&mut child);
+/// A processor that runs. Whatever happens, it is ended and waited for.
+struct Running(Option<Child>);
+
+impl Running {
+    /// Waits until it ends.
+    fn finish(mut self, until: Instant) -> Result<(), Failure> {
+        loop {
+            match self.0.as_mut().map(Child::try_wait) {
+                Some(Ok(Some(status))) => {
+                    self.0 = None;
+                    return if status.success() { Ok(()) } else { Err(failed("the processor failed")) };
+                }
+                Some(Ok(None)) if Instant::now() < until => std::thread::sleep(LOOK),
+                Some(Ok(None)) => return Err(failed("the processor takes too long")),
+                _ => return Err(failed("the processor failed")),
             }
-        });
-        let fed = feed(input, invoice);
-        let taken = taken.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
-        drop(done);
-        fed.and(taken)
-    });
-    let mut child = child.into_inner().map_err(|_| failed("the processor failed"))?;
-    if outcome.is_err() {
-        end(&mut child);
-    }
-    let status = child.wait().map_err(|_| failed("the processor failed"))?;
-    match outcome {
-        Ok(bytes) if status.success() => Ok(bytes),
-        _ => Err(failed("the processor failed, took too long or said too much")),
+        }
     }
 }
 
-/// Ends a processor and what it has started. It may have ended just now.
-fn end(child: &mut Child) {
-    let _ = rustix::process::kill_process_group(
-        rustix::process::Pid::from_child(child),
-        rustix::process::Signal::KILL,
-    );
-    let _ = child.kill();
-}
-
-fn feed(mut input: ChildStdin, invoice: &mut dyn Read) -> io::Result<()> {
-    match io::copy(invoice, &mut input) {
-        // It may have read as much as it needs; what it answers says so.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        outcome => outcome.map(|_| ()),
+impl Drop for Running {
+    /// Ends it and what it has started, unless it has ended itself.
+    fn drop(&mut self) {
+        let Some(child) = &mut self.0 else { return };
+        let group = rustix::process::Pid::from_child(child);
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 
-fn take(output: ChildStdout) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    output.take(MOST_OUTPUT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST_OUTPUT { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static ENDED: Condvar = Condvar::new();
+
+/// The right to run a processor. Who waits for it waits no longer than others may run.
+struct Turn;
+
+impl Turn {
+    fn take() -> Self {
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = ENDED.wait_while(running, |running| *running >= MOST_AT_ONCE);
+        *running.unwrap_or_else(PoisonError::into_inner) += 1;
+        Turn
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        *running = running.saturating_sub(1);
+        ENDED.notify_one();
+    }
 }
 
 fn failed(why: &'static str) -> Failure {
     Failure::transient("xrechnung.processor", why)
 }
 
-/// Failed assertions and successful reports as findings. They have words of their own, which the rule's sentence shows.
-fn read_svrl(svrl: &[u8], report: &mut Report) -> Result<(), xml::Error> {
-    let mut reader = Reader::new(BufReader::new(svrl), Limits::default());
-    let mut finding: Option<Finding> = None;
-    let mut words = String::new();
-    let mut is_svrl = false;
-    loop {
-        match reader.next()? {
-            Event::Start(start) if start.is(SVRL, "failed-assert") || start.is(SVRL, "successful-report") => {
-                let severity = severity(start.attribute("flag").or(start.attribute("role")));
-                let id = shown(start.attribute("id").unwrap_or_default());
-                let mut one = Finding::new("xrechnung.rule", severity).with("name", id);
-                one.path = start.attribute("location").map(str::to_owned);
-                finding = Some(one);
-                words.clear();
-            }
-            Event::Start(start) => is_svrl |= start.is(SVRL, "schematron-output"),
-            Event::Text(piece) if words.len() + piece.len() <= TEXT_BYTES => words.push_str(piece),
-            Event::Text(_) => {}
-            Event::End => {
-                // Behind its words only what belongs to the assertion follows.
-                if let Some(one) = finding.take_if(|_| !words.trim().is_empty()) {
-                    let says: Vec<&str> = words.split_whitespace().collect();
-                    report.add(one.with("says", says.join(" ")));
-                }
-            }
-            Event::Eof if is_svrl => return Ok(()),
-            Event::Eof => return Err(xml::Error::Truncated { line: 1 }),
+fn why(error: xml::Error) -> Failure {
+    match error {
+        xml::Error::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            Failure::permanent("xrechnung.processor", "the processor says too much")
         }
-    }
-}
-
-/// `fatal` stands for what must not be, as does no word at all.
-fn severity(flag: Option<&str>) -> Severity {
-    match flag {
-        Some("warning") => Severity::Warning,
-        Some("information" | "info") => Severity::Info,
-        _ => Severity::Error,
+        xml::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+            failed("the processor takes too long")
+        }
+        xml::Error::Io(_) => failed("the processor failed"),
+        _ => failed("the processor does not answer in SVRL"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use model::Severity;
+
     use super::*;
 
     fn rules(script: &str, within: Duration) -> Rules {
@@ -229,12 +211,48 @@ END"#;
                 "{script}"
             );
         }
-        for script in ["exec sleep 600", "sleep 600; true"] {
+        // Also one that has said all but does not end, and one that leaves its output to somebody out of reach.
+        let says = "cat >/dev/null; echo '<s:schematron-output xmlns:s=\"http://purl.oclc.org/dsdl/svrl\"/>'";
+        let stays = format!("{says}; exec >&-; exec sleep 600");
+        let leaves = format!("{says}; setsid sleep 5 & exit 0");
+        for script in ["exec sleep 600", "sleep 600; true", &stays, &leaves] {
             let hangs = rules(script, Duration::from_millis(50));
             assert_eq!(check(&hangs, Syntax::Ubl).0, Err("xrechnung.processor".to_owned()), "{script}");
         }
         let absent = Rules { command: vec!["/nowhere/processor".into()], ..rules("", LONG) };
         assert_eq!(check(&absent, Syntax::Ubl).0, Err("xrechnung.processor".to_owned()));
+    }
+
+    #[test]
+    fn a_processor_sees_nothing_of_the_environment_but_what_it_needs() {
+        let script = "cat >/dev/null; echo '<s:schematron-output xmlns:s=\"http://purl.oclc.org/dsdl/svrl\"><s:failed-assert>'; \
+            env | cut -d= -f1; echo '</s:failed-assert></s:schematron-output>'";
+        let (outcome, report) = check(&rules(script, LONG), Syntax::Ubl);
+        outcome.unwrap();
+        // What the shell sets itself.
+        let is_known =
+            |name: &str| ENVIRONMENT.contains(&name) || ["PWD", "OLDPWD", "SHLVL", "_"].contains(&name);
+        let seen = &report.findings[0].with["says"];
+        assert!(seen.contains("PATH") && seen.split(' ').all(is_known), "{seen}");
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some(), "there is something to hide");
+    }
+
+    #[test]
+    fn no_more_than_two_run_at_once() {
+        let script = "cat >/dev/null; mkdir $0/$$; ls $0 | wc -l >$0.$$; sleep 0.1; rmdir $0/$$; \
+            echo '<s:schematron-output xmlns:s=\"http://purl.oclc.org/dsdl/svrl\"/>'";
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("running");
+        std::fs::create_dir(&inside).unwrap();
+        let rules = Rules { ubl: vec![inside], ..rules(script, LONG) };
+        std::thread::scope(|scope| {
+            (0..8).for_each(|_| drop(scope.spawn(|| check(&rules, Syntax::Ubl).0.unwrap())));
+        });
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let counts: Vec<String> =
+            files.filter(|it| it.is_file()).map(|it| std::fs::read_to_string(it).unwrap()).collect();
+        assert_eq!(counts.len(), 8);
+        assert!(counts.iter().all(|count| matches!(count.trim(), "1" | "2")), "{counts:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use model::standard::Meaning;
 use model::{Record, RecordKind};
 use proptest::prelude::*;
 use xoev::container::ContainerWriter;
-use xoev::xjustiz::COURT_REFERENCE;
+use xoev::xjustiz::{COURT_CODE, COURT_REFERENCE};
 
 use crate::memory::{Memory, check, read};
 use crate::submission::{everything, standard, written};
@@ -30,7 +30,7 @@ fn titles(memory: &Memory, kind: RecordKind) -> Vec<&str> {
 }
 
 #[test]
-fn documents_that_a_court_sends_lie_in_a_case_with_its_file_number() {
+fn documents_that_are_sent_lie_in_a_case_with_the_file_number_of_whom_they_are_for() {
     for version in ["v2_4", "v3_2"] {
         let name = format!("xjustiz_nachricht_abs_sonst_empf_ag_{version}.xml");
         let Some(xml) = sample(&name) else { return };
@@ -38,7 +38,7 @@ fn documents_that_a_court_sends_lie_in_a_case_with_its_file_number() {
         assert_eq!(meaning, Meaning::Facts, "{name}");
         assert_eq!(memory.names, ["Testdokumentname 01"], "{name}: only what a document names");
         let Record::Case(case) = &memory.objects.last().unwrap().record else { panic!("{name}") };
-        assert_eq!(case.description.reference(COURT_REFERENCE), Some("Testaktenzeichen Sender"), "{name}");
+        assert_eq!(case.description.reference(COURT_REFERENCE), None, "{name}: its sender is no court");
         assert_eq!(case.description.record_reference.as_deref(), Some("12345BG1234567 987654321"), "{name}");
         let Record::Document(document) = &memory.objects[0].record else { panic!("{name}") };
         assert_eq!(memory.objects[0].ancestors.len(), 1);
@@ -98,9 +98,9 @@ fn a_submission_of_ours_is_read_as_what_it_says() {
         assert_eq!(titles(&memory, RecordKind::Case), ["Widerspruch", "Neubau", "Lageplan \"Nord\""]);
         let matter = memory.objects.last().unwrap();
         assert_eq!(Some(matter.object_id), told.identity.process_id);
-        // Ours was its sender's number, and the court's that of whom it is for.
+        // Ours was its sender's number, which is no court's, and the court's that of whom it is for.
         let description = matter.record.description().unwrap();
-        assert_eq!(description.reference(COURT_REFERENCE), Some("63/2026-0815"));
+        assert_eq!(description.reference(COURT_REFERENCE), None);
         assert_eq!(description.record_reference.as_deref(), Some("8 K 17/26"));
         let person = description.parties[0].person.as_ref().unwrap();
         assert_eq!(
@@ -184,4 +184,88 @@ proptest! {
             }
         }
     }
+}
+
+/// A message of 3.5 whose header has this sender.
+fn from(sender: &str) -> String {
+    let xml = crate::xjustiz::submission(&["a.pdf"]);
+    let head = format!("<aktenzeichen.absender>8 K 17/26</aktenzeichen.absender>{sender}");
+    xml.replace("\"3.6.2\">", &format!("\"3.5.1\">{head}"))
+}
+
+#[test]
+fn a_number_is_kept_as_a_courts_only_if_a_court_sent_it() {
+    let court = "<auswahl_absender><absender.gericht><code xmlns=\"\">R3203</code></absender.gericht></auswahl_absender>";
+    let old = "<absender_Gericht><code xmlns=\"\">R3203</code></absender_Gericht>";
+    let other = "<auswahl_absender><absender.sonstige>R3203</absender.sonstige></auswahl_absender>";
+    let recipient = court.replace("absender", "empfaenger") + other;
+    for (sender, kept) in [(court, true), (old, true), (other, false), (&*recipient, false), ("", false)] {
+        let (memory, _) = facts(&from(sender), &[]);
+        let description = memory.objects.last().unwrap().record.description().unwrap();
+        let found = [COURT_REFERENCE, COURT_CODE].map(|kind| description.reference(kind));
+        assert_eq!(found, if kept { [Some("8 K 17/26"), Some("R3203")] } else { [None; 2] }, "{sender}");
+    }
+    let newest = crate::xjustiz::submission(&[]).replace(
+        "</absender>",
+        "<informationen><auswahl_kommunikationspartner><gericht><code xmlns=\"\">R3203</code></gericht>\
+         </auswahl_kommunikationspartner></informationen><aktenzeichen>8 K 17/26</aktenzeichen></absender>",
+    );
+    let (memory, _) = facts(&newest, &[]);
+    let description = memory.objects.last().unwrap().record.description().unwrap();
+    assert_eq!(description.reference(COURT_REFERENCE), Some("8 K 17/26"));
+    assert_eq!(description.reference(COURT_CODE), Some("R3203"));
+}
+
+#[test]
+fn the_first_address_of_a_party_gets_nothing_of_the_others() {
+    let party = "<grunddaten><beteiligung><beteiligter><auswahl_beteiligter><organisation><bezeichnung>\
+        <bezeichnung.aktuell>Bau GmbH</bezeichnung.aktuell></bezeichnung><anschrift/><anschrift><ort>Soest</ort></anschrift>\
+        <anschrift><strasse>Am Wall</strasse><ort>Werl</ort></anschrift></organisation></auswahl_beteiligter></beteiligter>\
+        </beteiligung></grunddaten><schriftgutobjekte>";
+    let xml = crate::xjustiz::submission(&[]).replace("<schriftgutobjekte>", party);
+    let (memory, _) = facts(&xml, &[]);
+    let party = &memory.objects.last().unwrap().record.description().unwrap().parties[0];
+    let address = model::party::Address { town: Some("Soest".into()), ..Default::default() };
+    assert_eq!(party.addresses, [address]);
+}
+
+#[test]
+fn names_of_files_are_harmless_and_known_by_what_they_were() {
+    let long = "x".repeat(8_000);
+    let names = ["a.pdf", "../../etc/passwd", "C:\\a.tif", &long];
+    let (memory, _) = facts(&crate::xjustiz::submission(&names), &["a.pdf"]);
+    let Record::Document(document) = &memory.objects[0].record else { panic!() };
+    let files = &document.versions[0].files;
+    let kept: Vec<&str> = files.iter().map(|file| &*file.name).collect();
+    assert_eq!(kept, ["a.pdf", "datei-2", "datei-3", "datei-4"]);
+    assert!(files[0].content.is_some() && files[0].original_name.is_none());
+    assert_eq!(files[1].original_name.as_deref(), Some("../../etc/passwd"));
+    assert_eq!(files[3].original_name.as_ref().unwrap().len(), 120);
+}
+
+#[test]
+fn a_damaged_file_is_the_senders_fault_before_it_is_read() {
+    let mut writer = ContainerWriter::new(Vec::new());
+    let xml = crate::xjustiz::submission(&["a.bin"]);
+    writer.entry("xjustiz_nachricht.xml", |sink| sink.write_all(xml.as_bytes())).unwrap();
+    writer.entry("a.bin", |sink| sink.write_all(&noise())).unwrap();
+    let mut bytes = writer.finish().unwrap();
+    let rules = |bytes: &[u8]| -> Vec<String> {
+        let findings = check(&standard(), bytes, None).1.findings.into_iter();
+        findings.map(|it| it.rule).filter(|rule| rule != "schema.absent").collect()
+    };
+    assert_eq!(rules(&bytes), Vec::<String>::new());
+    let at = bytes.windows(5).rposition(|name| name == b"a.bin").unwrap() / 2;
+    bytes[at] ^= 1;
+    assert_eq!(rules(&bytes), ["container.checksum"]);
+}
+
+/// Bytes that do not get shorter.
+fn noise() -> Vec<u8> {
+    let mut state = 1_u32;
+    let next = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    (0..50_000).map(next).collect()
 }

@@ -426,3 +426,17 @@ fn a_reply_says_one_thing_about_each_object_and_does_not_answer_itself() {
     assert_eq!(rules(&reply(SECOND)), []);
     assert_eq!(rules(&reply(OWN_ID)), [("xdomea.answers-itself".to_owned(), Severity::Error)]);
 }
+
+#[test]
+fn only_the_first_uuid_of_a_message_is_its_own() {
+    let more = (0..3)
+        .map(|at| format!("<nachrichtenUUID>44440000-0000-4000-8000-00000000000{at}</nachrichtenUUID>"));
+    let mut message = good("4.0.0");
+    message.more = more.collect();
+    message.second = "44440000-0000-4000-8000-000000000002";
+    let found = message.found();
+    assert!(found.iter().all(|(rule, _)| rule != "xdomea.uuid-reused"), "{found:?}");
+    message.second = OWN_ID;
+    let found = message.found();
+    assert!(found.iter().any(|(rule, _)| rule == "xdomea.uuid-reused"), "{found:?}");
+}

@@ -18,7 +18,7 @@ use model::{Failure, Id, Record, RecordKind, Report, Timestamp};
 use proptest::prelude::*;
 use schemas::Schemas;
 use xoev::xdomea::Options;
-use xoev::xjustiz::{COURT_REFERENCE, Rules, Submission, XJustiz};
+use xoev::xjustiz::{COURT_CODE, COURT_REFERENCE, Rules, Submission, XJustiz};
 
 use crate::memory::{Memory, check, write};
 use crate::tools::{shared, unpack_named};
@@ -296,5 +296,53 @@ proptest! {
             let valid = xmllint(&packs, version, &xml);
             prop_assert!(valid.is_ok(), "{valid:?}");
         }
+    }
+}
+
+/// What is written about the first party, and what is told to be left out.
+fn with_party(party: Party) -> (String, Vec<String>) {
+    let mut memory = everything();
+    let Record::CaseFile(file) = &mut memory.objects[6].record else { unreachable!() };
+    file.description.parties = vec![party];
+    let (bytes, told) = written("3.6.2", &mut memory).unwrap();
+    let xml = unpack_named(&bytes, "xjustiz_nachricht.xml").0;
+    let left = told.report.findings.iter().filter_map(|it| it.with.get("what").cloned());
+    (xml, left.filter(|what| what.starts_with("party-d")).collect())
+}
+
+#[test]
+fn a_person_beside_an_organisation_is_whom_to_ask_there() {
+    let (xml, left) = with_party(Party { organisation: organisation().organisation, ..person() });
+    assert!(xml.contains("Bau &amp; Söhne GmbH</tns:bezeichnung.aktuell>"), "{xml}");
+    assert!(!xml.contains("<tns:natuerlichePerson>"), "{xml}");
+    assert_eq!(left, ["party-details"]);
+}
+
+#[test]
+fn a_birthday_that_is_none_is_told_and_names_are_composed() {
+    let mut party = person();
+    let (xml, left) = with_party(party.clone());
+    assert!(xml.contains("1980-05-06") && left.is_empty(), "{left:?}");
+    let person = party.person.as_mut().unwrap();
+    person.born = Some("1980".into());
+    person.family_name = Some("Mu\u{308}ller".into());
+    let (xml, left) = with_party(party);
+    assert!(xml.contains("<tns:nachname>Müller</tns:nachname>"), "{xml}");
+    assert_eq!(left, ["party-details"]);
+}
+
+#[test]
+fn the_number_of_another_court_is_not_written_but_told() {
+    for version in VERSIONS {
+        let mut memory = everything();
+        let Record::CaseFile(file) = &mut memory.objects[6].record else { unreachable!() };
+        let code = Reference { kind: COURT_CODE.into(), value: "R3201".into() };
+        file.description.references.push(code);
+        let (bytes, told) = written(version, &mut memory).unwrap();
+        let xml = unpack_named(&bytes, "xjustiz_nachricht.xml").0;
+        assert!(!xml.contains("8 K 17/26"), "{xml}");
+        assert!(
+            told.report.findings.iter().any(|it| it.with.get("what").is_some_and(|it| it == "court-number"))
+        );
     }
 }

@@ -237,6 +237,28 @@ fn totals_that_contradict_each_other_are_found() {
 }
 
 #[test]
+fn rules_of_the_norm_do_not_bind_an_invoice_that_names_another() {
+    if shared("packs").is_none() {
+        return;
+    }
+    let text = String::from_utf8(sample("technical-cases/cius/01.01_comprehensive_test_ubl.xml")).unwrap();
+    let broken = text.replacen("12829.69</cbc:Payable", "12829.68</cbc:Payable", 1);
+    let other = broken.replace("urn:cen.eu:en16931:2017", "urn:example:order");
+    assert_ne!(other, broken);
+    let script = "cat >/dev/null; echo '<s:schematron-output xmlns:s=\"http://purl.oclc.org/dsdl/svrl\">\
+        <s:failed-assert id=\"BR-1\" flag=\"fatal\"/></s:schematron-output>'";
+    let command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
+    let (ubl, within) = (vec![PathBuf::from("a.xsl")], Duration::from_secs(60));
+    let rules = Rules { command, ubl, cii: vec![], within };
+    let standard = XRechnung::new(&SCHEMAS, Options::default().container, Some(rules));
+    for (text, severity) in [(&broken, Severity::Error), (&other, Severity::Warning)] {
+        let report = check(&standard, text.as_bytes(), None).1;
+        let found: Vec<_> = report.findings.iter().map(|it| (&*it.rule, it.severity)).collect();
+        assert_eq!(found, [("xrechnung.totals", severity), ("xrechnung.rule", severity)]);
+    }
+}
+
+#[test]
 fn without_the_official_schemas_an_invoice_is_carried_on() {
     if shared("packs").is_none() {
         return;

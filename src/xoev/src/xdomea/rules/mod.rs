@@ -27,6 +27,7 @@ pub(crate) use files::Named;
 use found::{Found, Spot};
 use records::Records;
 use sequence::Sequence;
+use uuids::uuid;
 use words::{Kind, Word};
 
 /// Longest text that a rule looks at.
@@ -282,7 +283,9 @@ impl<'a> Rules<'a> {
         let (severity, found) = (self.setting.severity(), &mut self.found);
         let text = self.text.trim();
         match word {
-            Word::NachrichtenUuid => self.records.uuids.head.extend(self.sequence.own(text)),
+            // Only that of the header: a message may say many UUIDs, each of which all records would be compared with.
+            Word::NachrichtenUuid if self.sequence.own(text) => self.records.uuids.head.extend(uuid(text)),
+            Word::NachrichtenUuid => {}
             Word::UrsprungUuid => self.sequence.answered(text, severity, found, spot),
             Word::Running => self.sequence.number(text, severity, found, spot),
             _ => self.sequence.total(text, severity, found, spot),

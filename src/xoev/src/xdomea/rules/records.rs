@@ -8,7 +8,7 @@ use model::Finding;
 
 use super::Setting;
 use super::found::{Found, Spot};
-use super::uuids::{Known, Role, Uuids, uuid};
+use super::uuids::{Known, MOST, Role, Uuids, uuid};
 use super::words::Kind;
 use crate::xdomea::read::DEPTH;
 
@@ -23,6 +23,8 @@ pub(super) struct Records {
     open: Vec<Record>,
     pub(super) uuids: Uuids,
     key: RandomState,
+    /// Numbers that are remembered of the records that are open, all together.
+    numbers: usize,
 }
 
 /// A record that is open.
@@ -101,6 +103,7 @@ impl Records {
     /// Ends a record; how many bytes reading kept of it.
     pub(super) fn end(&mut self, setting: &Setting, found: &mut Found, spot: &dyn Spot) -> usize {
         let Some(record) = self.open.pop() else { return 0 };
+        self.numbers = self.numbers.saturating_sub(record.children.seen.len());
         if record.is_context == Some(true) && !record.has_content {
             found.warn("xdomea.context-alone", spot);
         }
@@ -160,9 +163,15 @@ impl Records {
             found.warn("xdomea.number-missing", spot);
         }
         match record.number {
-            Some(number) if !numbers.seen.insert(number) => found.warn("xdomea.number-twice", spot),
-            Some(_) => {}
             None => numbers.some_without = true,
+            Some(number) if numbers.seen.contains(&number) => found.warn("xdomea.number-twice", spot),
+            Some(_) if self.numbers >= MOST => {
+                found.once(Finding::error("xdomea.too-many-records"), "records", spot);
+            }
+            Some(number) => {
+                self.numbers += 1;
+                numbers.seen.insert(number);
+            }
         }
     }
 
@@ -216,4 +225,35 @@ fn usable(text: &str, found: &mut Found, spot: &dyn Spot) -> Option<u128> {
         found.add(Finding::error("xdomea.uuid"), spot);
     }
     uuid
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nowhere;
+
+    impl Spot for Nowhere {
+        fn line(&self) -> u64 {
+            1
+        }
+
+        fn path(&self) -> String {
+            String::new()
+        }
+    }
+
+    #[test]
+    fn no_more_than_the_most_numbers_are_remembered() {
+        let mut found = Found::default();
+        let open = vec![Record::default(), Record::default()];
+        let mut records = Records { open, numbers: MOST - 1, ..Records::default() };
+        for number in ["1", "2", "3"] {
+            records.number(number);
+            records.identified(&mut found, &Nowhere);
+        }
+        assert_eq!(records.open[0].children.seen.len(), 1);
+        let rules: Vec<&str> = found.report.findings.iter().map(|finding| &*finding.rule).collect();
+        assert_eq!(rules, ["xdomea.too-many-records"], "said once");
+    }
 }

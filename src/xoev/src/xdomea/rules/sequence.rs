@@ -15,10 +15,13 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    /// nachrichtenUUID; what it is.
-    pub(super) fn own(&mut self, text: &str) -> Option<u128> {
-        self.own = uuid(text);
-        self.own
+    /// nachrichtenUUID; whether it is the message's own, which is the first one: it stands in the header.
+    pub(super) fn own(&mut self, text: &str) -> bool {
+        let is_first = self.own.is_none();
+        if is_first {
+            self.own = uuid(text);
+        }
+        is_first
     }
 
     /// UUIDUrsprungsnachricht: not the message itself.
