@@ -65,11 +65,26 @@ fn as_written(canonical: &str) -> String {
 }
 
 /// The message with a total that no number of a message is above.
+/// Degrees of secrecy are those that are taken.
 pub(crate) fn counted(xml: &str) -> String {
+    let xml = open_degrees(xml);
     let tag = "<xdomea:GesamtanzahlNachrichtenProTyp>";
-    let Some((before, rest)) = xml.split_once(tag) else { return xml.to_owned() };
+    let Some((before, rest)) = xml.split_once(tag) else { return xml };
     let (_, rest) = rest.split_once('<').unwrap();
     format!("{before}{tag}99<{rest}")
+}
+
+fn open_degrees(xml: &str) -> String {
+    let list = "urn:xoev-de:xdomea:codeliste:vertraulichkeitsstufe";
+    let mut parts = xml.split("<xdomea:Geheimhaltungsgrad");
+    let mut open = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (degree, rest) = part.split_once("</code>").unwrap();
+        let (attributes, _) = degree.split_once("<code>").unwrap();
+        let attributes = attributes.replace("urn:x\"", &format!("{list}\""));
+        open.push_str(&format!("<xdomea:Geheimhaltungsgrad{attributes}<code>003</code>{rest}"));
+    }
+    open
 }
 
 /// Local name of the root element.

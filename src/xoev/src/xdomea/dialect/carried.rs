@@ -94,7 +94,8 @@ impl Fact {
 
     /// Puts it to its place, if that is there and nothing stands in it.
     fn restore(self, record: &mut Node) {
-        let Some(parent) = (if self.path == FILE { file(record, &self.file) } else { only(record, &self.path) })
+        let Some(parent) =
+            (if self.path == FILE { file(record, &self.file) } else { only(record, &self.path) })
         else {
             return;
         };

@@ -64,7 +64,8 @@ fn compare(was: &Node, is: &Node, at: &mut Path, found: &mut Vec<Difference>) {
             _ if before.len() != after.len() => Vec::new(),
             _ => before.iter().copied().zip(after.iter().copied()).collect(),
         };
-        let is_looked_into = |one: &Node, other: &Node| is_group(one) && (is_group(other) || after.is_empty());
+        let is_looked_into =
+            |one: &Node, other: &Node| is_group(one) && (is_group(other) || after.is_empty());
         // Either into the children or over the whole, never both: each element is looked at once.
         if !pairs.is_empty() && pairs.iter().all(|(one, other)| is_looked_into(one, other)) {
             for (index, (one, other)) in pairs.into_iter().enumerate() {
@@ -150,7 +151,8 @@ mod tests {
 
     #[test]
     fn elements_in_each_other_are_compared_in_one_walk() {
-        let nest = |text: &str| (0..150).fold(leaf("Bemerkung", text), |inner, _| group("Einheit", vec![inner]));
+        let nest =
+            |text: &str| (0..150).fold(leaf("Bemerkung", text), |inner, _| group("Einheit", vec![inner]));
         // Beside a text, groups are compared as a whole.
         let mixed = |text: &str| group("Akte", vec![leaf("Einheit", "x"), nest(text)]);
         assert_eq!(differences(&group("Akte", vec![nest("a")]), &group("Akte", vec![nest("b")])).len(), 1);
