@@ -22,7 +22,7 @@ pub(crate) fn lower(
 ) -> Result<Option<Node>, Error> {
     let dialect = Dialect::of(version)?;
     let lowered = match kind_of(&dialect, parent, &node) {
-        Some(kind) => dialect.lower(&node, kind),
+        Some(kind) => dialect.lower(&node, kind)?,
         None => Dialect::unknown(&node),
     };
     lowered.report(node.local(), "", report);

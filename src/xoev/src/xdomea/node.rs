@@ -106,6 +106,12 @@ impl Node {
         Some(code.text.trim()).filter(|code| !code.is_empty())
     }
 
+    /// The list that a code says it is of.
+    pub(crate) fn list(&self) -> Option<&str> {
+        let list = self.attributes.iter().find(|(name, _)| name == "listURI");
+        list.map(|(_, list)| list.as_str()).filter(|list| !list.is_empty())
+    }
+
     /// The code of a child.
     pub(crate) fn code_of(&self, local: &str) -> Option<&str> {
         self.child(local).and_then(Node::code)

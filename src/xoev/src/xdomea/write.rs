@@ -308,7 +308,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         if self.has_content(&record, &children) && node.child("Akteninhalt").is_none() {
             node.nodes.push(group("Akteninhalt", Vec::new()));
         }
-        let lowered = self.dialect.lower(&node, kind);
+        let lowered = self.dialect.lower(&node, kind)?;
         lowered.report(element, &uuid_of(&record), &mut self.report);
         let node = lowered.node.ok_or(Error::Unsupported { what: "a record of this kind" })?;
         self.element(&node, kind, &Inside { kind: record.kind(), children, depth })

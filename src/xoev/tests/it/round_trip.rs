@@ -64,15 +64,28 @@ fn as_written(canonical: &str) -> String {
     format!("{name} {}>\n{}", own.join(" "), lines.collect::<Vec<_>>().join("\n"))
 }
 
-/// The message as the seventh of at most 99: what is made counts as it pleases.
+/// The message as the seventh of at most 99: what is made counts as it pleases. Degrees of secrecy are those that are taken.
 pub(crate) fn counted(xml: &str) -> String {
     let numbers = [("LfdNrNachrichtProTyp", "007"), ("GesamtanzahlNachrichtenProTyp", "99")];
-    numbers.iter().fold(xml.to_owned(), |xml, (name, number)| {
+    numbers.iter().fold(open_degrees(xml), |xml, (name, number)| {
         let tag = format!("<xdomea:{name}>");
         let Some((before, rest)) = xml.split_once(&tag) else { return xml };
         let (_, rest) = rest.split_once('<').unwrap();
         format!("{before}{tag}{number}<{rest}")
     })
+}
+
+fn open_degrees(xml: &str) -> String {
+    let list = "urn:xoev-de:xdomea:codeliste:vertraulichkeitsstufe";
+    let mut parts = xml.split("<xdomea:Geheimhaltungsgrad");
+    let mut open = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (degree, rest) = part.split_once("</code>").unwrap();
+        let (attributes, _) = degree.split_once("<code>").unwrap();
+        let attributes = attributes.replace("urn:x\"", &format!("{list}\""));
+        open.push_str(&format!("<xdomea:Geheimhaltungsgrad{attributes}<code>003</code>{rest}"));
+    }
+    open
 }
 
 /// Local name of the root element.

@@ -272,6 +272,8 @@ fn in_latin<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
 
 fn tree_before_3(tree: &mut Tree) {
     tree.description = in_latin(&tree.description);
+    let contacts = tree.description.parties.iter_mut().flat_map(|party| &mut party.contacts);
+    contacts.for_each(|contact| contact.channel = "email".into());
     // It has no documents beside cases.
     let has_children = tree.children.first().is_some_and(|child| !child.children.is_empty());
     tree.children.retain(|child| child.children.is_empty() != has_children);

@@ -59,6 +59,11 @@ fn every_message_goes_into_every_version_that_has_its_type() {
         let xml = Maker::make(&outline, root, PROCESS, Some(seed));
         let xml = xml.replace("_.<", "_x.y<").replace("<code>100</code>", "<code>018</code>");
         let xml = crate::round_trip::counted(&xml);
+        // What is only context goes into no other version.
+        let xml = ["1", "true"].iter().fold(xml, |xml, truth| {
+            let context = |truth: &str| format!("<xdomea:Kontextobjekt>{truth}</xdomea:Kontextobjekt>");
+            xml.replace(&context(truth), &context("0"))
+        });
         let (mut memory, mut outgoing) = taken(from, message, &xml);
         for to in translated().filter(|to| *to != from && message.is_translated_in(*to)) {
             outgoing.version = to.number().to_owned();
@@ -82,50 +87,153 @@ fn every_message_goes_into_every_version_that_has_its_type() {
 }
 
 /// A record of 4.0 with what no other version knows.
-const RICH: &str = r#"<xdomea:Akte><xdomea:Identifikation><xdomea:xdomeaUUID>20552d67-43a1-4b7c-b813-65ae087befa7</xdomea:xdomeaUUID></xdomea:Identifikation><xdomea:Kontextobjekt>1</xdomea:Kontextobjekt><xdomea:AllgemeineMetadaten><xdomea:Betreff>Bauakte ☂</xdomea:Betreff><xdomea:Geheimhaltung><xdomea:Geheimhaltungsgrad listURI="urn:xoev-de:xdomea:codeliste:vertraulichkeitsstufe" listVersionID="1.0"><code>003</code></xdomea:Geheimhaltungsgrad><xdomea:Einstufungsfrist>2040</xdomea:Einstufungsfrist></xdomea:Geheimhaltung><xdomea:Strukturpfad><xdomea:Pfadelement><xdomea:Name>Bauen</xdomea:Name><xdomea:Typ><code>005</code></xdomea:Typ></xdomea:Pfadelement></xdomea:Strukturpfad></xdomea:AllgemeineMetadaten><xdomea:Aussonderungsmetadaten><xdomea:Aufbewahrungsdauer><xdomea:Unbefristet>1</xdomea:Unbefristet></xdomea:Aufbewahrungsdauer><xdomea:Aufbewahrungsende>2030-06-30</xdomea:Aufbewahrungsende><xdomea:Transferfristende>2031-01-01</xdomea:Transferfristende></xdomea:Aussonderungsmetadaten><xdomea:Akteninhalt><xdomea:DokumentOderDokumentMitSchriftstueck><xdomea:DokumentMitSchriftstueck><xdomea:Identifikation><xdomea:xdomeaUUID>30552d67-43a1-4b7c-b813-65ae087befa7</xdomea:xdomeaUUID></xdomea:Identifikation><xdomea:Anlage><xdomea:Dokument><xdomea:Identifikation><xdomea:xdomeaUUID>40552d67-43a1-4b7c-b813-65ae087befa7</xdomea:xdomeaUUID></xdomea:Identifikation></xdomea:Dokument><xdomea:Nummer>1</xdomea:Nummer></xdomea:Anlage><xdomea:Autor><xdomea:erreichbarkeit><kanal listVersionID="3"><code>08</code></kanal><kennung>a@b.example</kennung></xdomea:erreichbarkeit></xdomea:Autor><xdomea:Schriftstueck><xdomea:Identifikation><xdomea:xdomeaUUID>50552d67-43a1-4b7c-b813-65ae087befa7</xdomea:xdomeaUUID></xdomea:Identifikation><xdomea:Version><xdomea:Nummer>1</xdomea:Nummer><xdomea:Format><xdomea:Name listVersionID="1.0"><code>045</code></xdomea:Name><xdomea:Version/><xdomea:Primaerdokument><xdomea:Dateiname>60552d67-43a1-4b7c-b813-65ae087befa7_Text.txt</xdomea:Dateiname><xdomea:Hash><xdomea:Wert>ab</xdomea:Wert></xdomea:Hash></xdomea:Primaerdokument></xdomea:Format></xdomea:Version></xdomea:Schriftstueck></xdomea:DokumentMitSchriftstueck></xdomea:DokumentOderDokumentMitSchriftstueck></xdomea:Akteninhalt></xdomea:Akte>"#;
+const RICH: &str = r#"<xdomea:Akte><xdomea:Identifikation><xdomea:xdomeaUUID>20552d67-43a1-4b7c-b813-65ae087befa7</xdomea:xdomeaUUID></xdomea:Identifikation><xdomea:Kontextobjekt>0</xdomea:Kontextobjekt><xdomea:AllgemeineMetadaten><xdomea:Betreff>Bauakte ☂</xdomea:Betreff><xdomea:Geheimhaltung><xdomea:Geheimhaltungsgrad listURI="urn:xoev-de:xdomea:codeliste:vertraulichkeitsstufe" listVersionID="1.0"><code>003</code></xdomea:Geheimhaltungsgrad><xdomea:Einstufungsfrist>2040</xdomea:Einstufungsfrist></xdomea:Geheimhaltung><xdomea:Strukturpfad><xdomea:Pfadelement><xdomea:Name>Bauen</xdomea:Name><xdomea:Typ><code>005</code></xdomea:Typ></xdomea:Pfadelement></xdomea:Strukturpfad></xdomea:AllgemeineMetadaten><xdomea:Aussonderungsmetadaten><xdomea:Aufbewahrungsdauer><xdomea:Unbefristet>1</xdomea:Unbefristet></xdomea:Aufbewahrungsdauer><xdomea:Aufbewahrungsende>2030-06-30</xdomea:Aufbewahrungsende><xdomea:Transferfristende>2031-01-01</xdomea:Transferfristende></xdomea:Aussonderungsmetadaten><xdomea:Akteninhalt><xdomea:DokumentOderDokumentMitSchriftstueck><xdomea:DokumentMitSchriftstueck><xdomea:Identifikation><xdomea:xdomeaUUID>30552d67-43a1-4b7c-b813-65ae087befa7</xdomea:xdomeaUUID></xdomea:Identifikation><xdomea:Anlage><xdomea:Dokument><xdomea:Identifikation><xdomea:xdomeaUUID>40552d67-43a1-4b7c-b813-65ae087befa7</xdomea:xdomeaUUID></xdomea:Identifikation></xdomea:Dokument><xdomea:Nummer>1</xdomea:Nummer></xdomea:Anlage><xdomea:Autor><xdomea:erreichbarkeit><kanal listVersionID="3"><code>08</code></kanal><kennung>a@b.example</kennung></xdomea:erreichbarkeit></xdomea:Autor><xdomea:Schriftstueck><xdomea:Identifikation><xdomea:xdomeaUUID>50552d67-43a1-4b7c-b813-65ae087befa7</xdomea:xdomeaUUID></xdomea:Identifikation><xdomea:Version><xdomea:Nummer>1</xdomea:Nummer><xdomea:Format><xdomea:Name listVersionID="1.0"><code>045</code></xdomea:Name><xdomea:Version/><xdomea:Primaerdokument><xdomea:Dateiname>60552d67-43a1-4b7c-b813-65ae087befa7_Text.txt</xdomea:Dateiname><xdomea:Hash><xdomea:Wert>ab</xdomea:Wert></xdomea:Hash></xdomea:Primaerdokument></xdomea:Format></xdomea:Version></xdomea:Schriftstueck></xdomea:DokumentMitSchriftstueck></xdomea:DokumentOderDokumentMitSchriftstueck></xdomea:Akteninhalt></xdomea:Akte>"#;
 
-#[test]
-fn what_rides_in_an_extension_comes_back_in_its_place() {
-    let Some(samples) = shared("samples/xoev/xdomea/opengovdoc-4.0.0-0503") else { return };
-    let Some(packs) = shared("packs") else { return };
+/// A message of 4.0 with one object.
+fn with_object(object: &str) -> Option<String> {
+    let samples = shared("samples/xoev/xdomea/opengovdoc-4.0.0-0503")?;
     let sample =
         std::fs::read_to_string(samples.join("dcf9f610-edce-5531-ad75-2499d4978bea_0503_1.xml")).unwrap();
     let from = sample.find("<xdomea:Schriftgutobjekt>").unwrap();
-    let xml = format!(
-        "{}<xdomea:Schriftgutobjekt>{RICH}</xdomea:Schriftgutobjekt></xdomea:Aussonderung.Aussonderung.0503>",
-        sample[..from].replace("dcf9f610-edce-5531-ad75-2499d4978bea", PROCESS)
-    );
+    let head = sample[..from].replace("dcf9f610-edce-5531-ad75-2499d4978bea", PROCESS);
+    Some(format!(
+        "{head}<xdomea:Schriftgutobjekt>{object}</xdomea:Schriftgutobjekt></xdomea:Aussonderung.Aussonderung.0503>"
+    ))
+}
+
+/// Writes it in another version.
+fn lowered(xml: &str, to: Version) -> (String, Vec<(String, String)>) {
     let message = MessageType::by_root("Aussonderung.Aussonderung.0503", Version::V4_0_0).unwrap();
+    let (mut memory, mut outgoing) = taken(Version::V4_0_0, message, xml);
+    outgoing.version = to.number().to_owned();
+    let (bytes, written) = write(&own(), &outgoing, &mut memory).unwrap();
+    let findings = written.report.findings.into_iter();
+    (unpack(&bytes).0, findings.map(|f| (f.rule, f.path.unwrap_or_default())).collect())
+}
+
+/// Reads it and writes it in 4.0.
+fn raised(xml: &str, from: Version) -> String {
+    let message = MessageType::by_root("Aussonderung.Aussonderung.0503", from).unwrap();
+    let (mut memory, mut outgoing) = taken(from, message, xml);
+    outgoing.version = Version::V4_0_0.number().to_owned();
+    unpack(&write(&own(), &outgoing, &mut memory).unwrap().0).0
+}
+
+/// Facts of [`RICH`] that ride.
+const FACTS: [&str; 3] = [
+    "<xdomea:Strukturpfad><xdomea:Pfadelement><xdomea:Name>Bauen</xdomea:Name>",
+    "<xdomea:Transferfristende>2031-01-01</xdomea:Transferfristende>",
+    "<xdomea:Hash><xdomea:Wert>ab</xdomea:Wert></xdomea:Hash>",
+];
+
+#[test]
+fn single_facts_ride_in_an_extension_and_come_back() {
+    let Some(packs) = shared("packs") else { return };
+    let Some(xml) = with_object(RICH) else { return };
     for between in [Version::V2_3_0, Version::V2_4_0, Version::V3_0_0, Version::V3_1_0] {
-        let (mut memory, mut outgoing) = taken(Version::V4_0_0, message, &xml);
-        let (id, sequence) = (outgoing.message_id, outgoing.sequence);
-        outgoing.version = between.number().to_owned();
-        let (bytes, written) = write(&own(), &outgoing, &mut memory).unwrap();
-        let other = unpack(&bytes).0;
+        let (other, findings) = lowered(&xml, between);
         crate::tools::xmllint(&packs, between.number(), "0503", &other).unwrap();
-        let found = |rule: &str| written.report.findings.iter().filter(|f| f.rule == rule).count();
-        assert!(found("xdomea.carried-in-extension") > 5, "{:#?}", written.report);
-        let lost: Vec<_> =
-            written.report.findings.iter().filter(|f| f.rule == "xdomea.not-carried").collect();
-        assert!(
-            lost.iter().all(|f| f.path.as_deref().is_some_and(|path| path.starts_with("Kopf/"))),
-            "{lost:#?}"
-        );
-        let (mut memory, mut outgoing) = taken(between, message, &other);
-        outgoing.version = Version::V4_0_0.number().to_owned();
-        (outgoing.message_id, outgoing.sequence) = (id, sequence);
-        let back = unpack(&write(&own(), &outgoing, &mut memory).unwrap().0).0;
-        let records = |xml: &str| {
-            let text = canonical(xml);
-            text[text.find("<xdomea:Schriftgutobjekt>").unwrap()..].to_owned()
+        let found = |rule: &str, name: &str| {
+            findings.iter().any(|(known, path)| known == rule && path.ends_with(name))
         };
-        let (was, is) = (records(&xml), records(&back));
-        assert_eq!(
-            was.replace(" listURI=\"urn:xoev-de:xdomea:codeliste:vertraulichkeitsstufe\"", ""),
-            is.replace(" listURI=\"urn:xoev-de:xdomea:codeliste:vertraulichkeitsstufe\"", ""),
-            "{between:?}"
-        );
+        for name in ["Strukturpfad", "Transferfristende"] {
+            assert!(found("xdomea.carried-in-extension", name), "{name}: {findings:#?}");
+        }
+        assert!(found("xdomea.not-carried", "Geheimhaltung"), "{findings:#?}");
+        if between < Version::V3_0_0 {
+            assert!(found("xdomea.changed", "Betreff") && found("xdomea.changed", "Kanal"), "{findings:#?}");
+        }
+        let back = raised(&other, between);
+        crate::tools::xmllint(&packs, "4.0.0", "0503", &back).unwrap();
+        let file = if between < Version::V3_0_0 { 2 } else { 3 };
+        for fact in &FACTS[..file] {
+            assert!(canonical(&back).contains(fact), "{between:?}: {fact}\n{back}");
+        }
+        assert!(!back.contains("mitgefuehrt"), "{back}");
     }
+}
+
+#[test]
+fn an_extension_says_nothing_beyond_the_facts_of_its_record() {
+    let Some(packs) = shared("packs") else { return };
+    let Some(xml) = with_object(RICH) else { return };
+    let other = lowered(&xml, Version::V3_1_0).0;
+    let from = other.rfind("<amtsbote:mitgefuehrt").unwrap();
+    let end = "</amtsbote:mitgefuehrt>";
+    let to = other[from..].find(end).unwrap() + from + end.len();
+    let ours = &other[from..to];
+    let evil = [
+        ("of another record", ours.replace("20552d67", "20552d68")),
+        ("twice", format!("{ours}{ours}")),
+        ("of no place", ours.replace("AllgemeineMetadaten", "Identifikation")),
+        ("of another name", ours.replace("xdomea:Strukturpfad", "xdomea:Vertraulichkeitsstufe")),
+        ("with a text that no message holds", ours.replace("Bauen", "Bau\\u0001en")),
+        ("with an element that is not there", ours.replace("xdomea:Pfadelement", "xdomea:Akte")),
+        (
+            "with another namespace",
+            ours.replace(
+                "\"name\":\"xdomea:Pfadelement\"",
+                "\"name\":\"xdomea:Pfadelement\",\"foreign\":[\"&lt;x/&gt;\"]",
+            ),
+        ),
+    ];
+    for (label, evil) in evil {
+        assert_ne!(evil, ours, "{label}");
+        let back = raised(&other.replace(ours, &evil), Version::V3_1_0);
+        crate::tools::xmllint(&packs, "4.0.0", "0503", &back).unwrap();
+        assert!(!back.contains("<xdomea:Strukturpfad"), "{label}: {back}");
+        assert!(!back.contains("mitgefuehrt"), "{label}: {back}");
+        assert!(back.contains("20552d67-43a1-4b7c-b813-65ae087befa7"), "{label}");
+    }
+}
+
+#[test]
+fn elements_deep_in_each_other_in_an_extension_take_no_time() {
+    let Some(xml) = with_object(RICH) else { return };
+    let other = lowered(&xml, Version::V3_1_0).0;
+    let nest = (0..60).fold(String::new(), |inner, _| {
+        let nodes = if inner.is_empty() { String::new() } else { format!(",\"nodes\":[{inner}]") };
+        format!("{{\"name\":\"xdomea:Pfadelement\"{nodes}}}")
+    });
+    let (from, to) = (other.rfind("{\"record").unwrap(), other.rfind("</amtsbote:mitgefuehrt>").unwrap());
+    let json = format!(
+        "{{\"record\":\"20552d67-43a1-4b7c-b813-65ae087befa7\",\"facts\":[{{\"path\":\"AllgemeineMetadaten\",\"node\":{{\"name\":\"xdomea:Strukturpfad\",\"nodes\":[{nest}]}}}}]}}"
+    );
+    let back = raised(&other.replace(&other[from..to], &json), Version::V3_1_0);
+    assert!(!back.contains("Strukturpfad"), "{back}");
+}
+
+#[test]
+fn a_fact_of_a_file_does_not_go_to_another() {
+    let Some(xml) = with_object(RICH) else { return };
+    let other = lowered(&xml, Version::V3_1_0).0;
+    let name = "<xdomea:Dateiname>60552d67";
+    assert!(other.contains(name));
+    let back = raised(&other.replace(name, "<xdomea:Dateiname>61552d67"), Version::V3_1_0);
+    assert!(!back.contains("<xdomea:Hash>"), "{back}");
+}
+
+#[test]
+fn what_only_4_0_can_tell_from_an_ordinary_record_goes_into_no_other() {
+    let context = "<xdomea:Kontextobjekt>0</xdomea:Kontextobjekt>";
+    let Some(xml) = with_object(&RICH.replace(context, &context.replace('0', "1"))) else { return };
+    let message = MessageType::by_root("Aussonderung.Aussonderung.0503", Version::V4_0_0).unwrap();
+    for to in [Version::V2_4_0, Version::V3_1_0] {
+        let (mut memory, mut outgoing) = taken(Version::V4_0_0, message, &xml);
+        outgoing.version = to.number().to_owned();
+        let failure = write(&own(), &outgoing, &mut memory).unwrap_err();
+        assert_eq!(failure.code, "xdomea.not-written");
+    }
+}
+
+#[test]
+fn a_degree_of_secrecy_that_is_not_known_is_not_taken() {
+    let list = "urn:xoev-de:xdomea:codeliste:vertraulichkeitsstufe";
+    let Some(xml) = with_object(&RICH.replace(list, "urn:example:degrees")) else { return };
+    let message = MessageType::by_root("Aussonderung.Aussonderung.0503", Version::V4_0_0).unwrap();
+    let container = pack(&stem(PROCESS.parse().unwrap(), message, Version::V4_0_0, 1), &xml);
+    let (_, report) = check(&own(), &container, None);
+    assert!(report.findings.iter().any(|finding| finding.rule == "xdomea.classified"), "{report:#?}");
 }
 
 #[test]

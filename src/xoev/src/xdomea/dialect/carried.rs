@@ -1,10 +1,18 @@
-//! What a version cannot hold, in an extension of ours: AnwendungsspezifischeErweiterungXML where the
-//! version has it, else AnwendungsspezifischeErweiterung with one Feld. Its text is a list of [`Part`]s
-//! in JSON, all of it ASCII, since 2.x does not hold every character.
+//! Facts of a record that a version has no place for, in an extension of ours:
+//! AnwendungsspezifischeErweiterungXML where the version has it, else AnwendungsspezifischeErweiterung with
+//! one Feld. Its text is JSON, all of it ASCII, since 2.x does not hold every character.
+//!
+//! Anybody can write such an extension, and no schema sees what is in it. So only single facts of a short
+//! list ride in it, each bound to its record or file; they are put back where nothing stands, and only if
+//! they are what 4.0.0 has at that place.
 
 use serde::{Deserialize, Serialize};
+use xml::is_character;
 
+use super::super::messages::Version;
 use super::super::node::{Node, group, leaf, qualified};
+use super::super::text::moment;
+use super::Dialect;
 
 /// Kennung of the extension, and namespace of its element.
 const ID: &str = "urn:amtsbote:xdomea:mitgefuehrt";
@@ -12,123 +20,136 @@ const ELEMENT: &str = "mitgefuehrt";
 const PLAIN: &str = "AnwendungsspezifischeErweiterung";
 const XML: &str = "AnwendungsspezifischeErweiterungXML";
 /// Bytes that one extension may have. More is not carried.
-const MOST_BYTES: usize = 256 * 1024;
+const MOST_BYTES: usize = 64 * 1024;
+/// Facts that one extension may have.
+const MOST_FACTS: usize = 200;
+/// Bytes in memory that they may take.
+const MOST_MEMORY: usize = 256 * 1024;
 
-/// Children of one name that were lost or changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Part {
-    /// Names of the elements that lead to their parent, each with its number among its like, from 1.
-    at: Vec<(String, usize)>,
-    /// Their local name.
-    name: String,
-    /// As they were.
-    was: Vec<Node>,
-    /// As they stand in the message.
-    is: Vec<Node>,
-}
-
-impl Part {
-    /// Where they are, for a reader.
-    pub(super) fn place(&self) -> String {
-        let mut place = String::new();
-        for (name, number) in &self.at {
-            place.push_str(name);
-            if *number > 1 {
-                place.push_str(&format!("[{number}]"));
-            }
-            place.push('/');
-        }
-        place + &self.name
-    }
-}
-
-/// Elements that a version demands, whose defaults say no more than their absence did.
-const DEFAULTS: [&str; 5] = [
-    "Kontextobjekt",
-    "SendendesSystem",
-    "Empfangsbestaetigung",
-    "Importbestaetigung",
-    "RueckmeldungArchivkennung",
+/// Where the facts of files stand.
+const FILE: &str = "Version/Format/Primaerdokument";
+const MOMENT: &str = "ZeitpunktLetzteAenderung";
+/// What rides: where it stands in a record, the type of its parent in 4.0.0, and the names.
+const FACTS: [(&str, &str, &[&str]); 3] = [
+    (
+        "AllgemeineMetadaten",
+        "AllgemeineMetadatenType",
+        &["Aktenfuehrung", "Strukturpfad", MOMENT, "Datenschutzstufe", "DatenschutzstufeCode"],
+    ),
+    (
+        "ArchivspezifischeMetadaten",
+        "AussonderungsmetadatenType",
+        &["BewertungsvorschlagBegruendung", "Transferfristende"],
+    ),
+    (FILE, "PrimaerdokumentType", &["DateinameOriginal", "Hash", MOMENT]),
 ];
 
-/// What of `was` is not in `is` or is otherwise there, and what `is` says that nobody said.
-pub(super) fn differences(was: &Node, is: &Node) -> Vec<Part> {
-    let mut parts = Vec::new();
-    compare(was, is, &mut Vec::new(), &mut parts);
-    parts
+/// A fact of a record or of one of its files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fact {
+    /// Names of the elements that lead to its parent.
+    path: String,
+    /// Dateiname of the file that it is about, if it is about one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    file: String,
+    /// The element as it was.
+    node: Node,
 }
 
-fn compare(was: &Node, is: &Node, at: &mut Vec<(String, usize)>, parts: &mut Vec<Part>) {
-    let mut seen: Vec<&str> = Vec::new();
-    for child in &was.nodes {
-        if seen.contains(&child.name.as_str()) {
-            continue;
+/// What one extension says.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Extension {
+    /// UUID of the record.
+    record: String,
+    facts: Vec<Fact>,
+}
+
+impl Fact {
+    /// The fact, if it is one that rides.
+    pub(super) fn of(path: &str, parent: &Node, node: &Node) -> Option<Fact> {
+        let file = if path == FILE { parent.text_of("Dateiname")? } else { "" };
+        let fact = Fact { path: path.to_owned(), file: file.to_owned(), node: node.clone() };
+        fact.is_sound().then_some(fact)
+    }
+
+    /// Whether it is of the list, and in itself what 4.0.0 has there.
+    fn is_sound(&self) -> bool {
+        let local = self.node.local();
+        let Some((_, parent, names)) = FACTS.iter().find(|(path, _, _)| *path == self.path) else {
+            return false;
+        };
+        if !self.node.is(local) || !names.contains(&local) || !is_plain(&self.node) {
+            return false;
         }
-        seen.push(&child.name);
-        let (before, after) = (named(was, &child.name), named(is, &child.name));
-        if before.len() == after.len() && before.iter().zip(&after).all(|(one, other)| is_same(one, other)) {
-            continue;
+        if local == MOMENT && moment(self.node.text.trim()).is_none() {
+            return false;
         }
-        if before.len() == after.len() && before.iter().chain(&after).all(|node| is_group(node)) {
-            for (index, (one, other)) in before.iter().zip(&after).enumerate() {
-                at.push((child.local().to_owned(), index + 1));
-                compare(one, other, at, parts);
-                at.pop();
-            }
-        } else {
-            parts.push(part(at, child, &before, &after));
-        }
+        let Ok(dialect) = Dialect::of(Version::V4_0_0) else { return false };
+        let kind = dialect.shape().kind_of(parent, local);
+        let fitted = kind.and_then(|kind| dialect.lower_plain(&self.node, kind));
+        fitted.is_some_and(|fitted| dialect.canonical(&fitted) == self.node)
     }
-    for child in &is.nodes {
-        let is_said = seen.contains(&child.name.as_str()) || DEFAULTS.iter().any(|name| child.is(name));
-        // Names of codes have no place of their own.
-        if !is_said && was.code().is_none() {
-            seen.push(&child.name);
-            parts.push(part(at, child, &[], &named(is, &child.name)));
+
+    /// Puts it to its place, if that is there and nothing stands in it.
+    fn restore(self, record: &mut Node) {
+        let Some(parent) =
+            (if self.path == FILE { file(record, &self.file) } else { only(record, &self.path) })
+        else {
+            return;
+        };
+        if parent.child(self.node.local()).is_none() {
+            parent.nodes.push(self.node);
         }
     }
 }
 
-fn part(at: &[(String, usize)], child: &Node, was: &[&Node], is: &[&Node]) -> Part {
-    let owned = |nodes: &[&Node]| nodes.iter().map(|node| (*node).clone()).collect();
-    Part { at: at.to_vec(), name: child.local().to_owned(), was: owned(was), is: owned(is) }
+/// Whether texts and attributes are what may stand in a message, and nothing is of another namespace.
+fn is_plain(node: &Node) -> bool {
+    let is_plain_attribute = |(name, value): &(String, String)| {
+        !name.contains(':') && name != "xmlns" && value.chars().all(is_character)
+    };
+    node.foreign.is_empty()
+        && node.text.chars().all(is_character)
+        && node.attributes.iter().all(is_plain_attribute)
+        && node.nodes.iter().all(is_plain)
 }
 
-fn named<'a>(node: &'a Node, name: &str) -> Vec<&'a Node> {
-    node.nodes.iter().filter(|child| child.name == name).collect()
-}
-
-/// Whether its children can be looked at one by one.
-fn is_group(node: &Node) -> bool {
-    !node.nodes.is_empty() && node.code().is_none() && node.foreign.is_empty()
-}
-
-/// Whether nothing of the one is lost in the other. Lists and names of codes follow the version.
-fn is_same(was: &Node, is: &Node) -> bool {
-    if was.name != is.name || was.foreign != is.foreign {
-        return false;
+/// The one child of this name, made if there is none.
+fn only<'a>(record: &'a mut Node, name: &str) -> Option<&'a mut Node> {
+    if record.child(name).is_none() {
+        record.nodes.push(group(name, Vec::new()));
     }
-    match (was.code(), is.code()) {
-        (Some(one), Some(other)) => one == other,
-        (None, None) if was.nodes.is_empty() => is.nodes.is_empty() && is_same_text(&was.text, &is.text),
-        (None, None) => differences(was, is).is_empty(),
-        _ => false,
-    }
+    let name = qualified(name);
+    let mut found = record.nodes.iter_mut().filter(|child| child.name == name);
+    found.next().filter(|_| found.next().is_none())
 }
 
-/// White space alone stands between elements, and a truth that is fixed is written as a digit.
-fn is_same_text(was: &str, is: &str) -> bool {
-    was == is || (was.trim().is_empty() && is.is_empty()) || (was.trim() == "true" && is == "1")
+/// The one file of this name.
+fn file<'a>(record: &'a mut Node, name: &str) -> Option<&'a mut Node> {
+    let within = |node: &'a mut Node, local: &str| {
+        let name = qualified(local);
+        node.nodes.iter_mut().filter(move |child| child.name == name)
+    };
+    let formats = within(record, "Version").flat_map(|version| within(version, "Format"));
+    let mut found = formats
+        .flat_map(|format| within(format, "Primaerdokument"))
+        .filter(|primary| primary.text_of("Dateiname") == Some(name));
+    found.next().filter(|_| found.next().is_none())
 }
 
-/// The element with an extension that says what is lost of it; `None` if that is too much.
-pub(super) fn attach(node: &Node, parts: &[Part], in_xml: bool) -> Option<Node> {
-    let text = ascii(&serde_json::to_string(parts).ok()?);
-    if text.len() > MOST_BYTES {
-        return None;
-    }
-    let mut node = node.clone();
+/// The UUID of a record in the canonical form.
+fn uuid(record: &Node) -> Option<&str> {
+    record.child("Identifikation")?.text_of("ID").map(str::trim)
+}
+
+/// The record with an extension that says these facts; `None` if that is too much, or no record.
+pub(super) fn attach(record: &Node, facts: &[Fact], in_xml: bool) -> Option<Node> {
+    let extension = Extension { record: uuid(record)?.to_owned(), facts: facts.to_vec() };
+    let text = ascii(&serde_json::to_string(&extension).ok()?);
+    let mut node = record.clone();
+    read(&text)?;
     if !in_xml {
         let field = group("Feld", vec![leaf("Name", ELEMENT), leaf("Wert", text)]);
         let name = "Amtsbote: was diese Fassung nicht kennt";
@@ -161,75 +182,62 @@ fn ascii(json: &str) -> String {
     text
 }
 
-/// Whether an element of the canonical form has our extension.
-pub(super) fn rides(node: &Node) -> bool {
-    take(&mut node.clone()).is_some()
+/// Whether a record of the canonical form has one extension of ours, with these facts.
+pub(super) fn rides(record: &Node, facts: &[Fact]) -> bool {
+    matches!(&take(&mut record.clone())[..], [text] if read(text).is_some_and(|read| read.facts == facts))
 }
 
-/// Puts what rides in our extension back to its place, and takes the extension away.
-pub(super) fn restore(node: &mut Node) {
-    let Some(parts) = take(node) else { return };
-    parts.into_iter().for_each(|part| restore_part(node, part));
-}
-
-fn restore_part(node: &mut Node, part: Part) {
-    // What decides whether a message is taken was checked where it stands.
-    if ["ID", "Identifikation", "Vertraulichkeitsstufe"].contains(&part.name.as_str()) {
+/// Puts what rides in our extension back to its place, and takes extensions of ours away. Where there are
+/// two, nothing says which one is true.
+pub(super) fn restore(record: &mut Node) {
+    if uuid(record).is_none() {
         return;
     }
-    let mut parent = node;
-    for (name, number) in &part.at {
-        let count = parent.children(name).count();
-        if count + 1 == *number {
-            parent.nodes.push(group(name, Vec::new()));
-        }
-        let name = qualified(name);
-        let mut like = parent.nodes.iter_mut().filter(|child| child.name == name);
-        let Some(next) = number.checked_sub(1).and_then(|index| like.nth(index)) else { return };
-        parent = next;
-    }
-    let name = part.was.first().map_or_else(|| qualified(&part.name), |node| node.name.clone());
-    let stands = named(parent, &name);
-    // Somebody has changed it since.
-    if stands.len() != part.is.len() || !stands.iter().zip(&part.is).all(|(one, other)| is_same(one, other)) {
+    let texts = take(record);
+    let [text] = &texts[..] else { return };
+    let Some(extension) = read(text) else { return };
+    if !uuid(record).is_some_and(|uuid| uuid.eq_ignore_ascii_case(&extension.record)) {
         return;
     }
-    parent.nodes.retain(|child| child.name != name);
-    parent.nodes.extend(part.was.into_iter().filter(|node| node.name == name));
+    extension.facts.into_iter().filter(Fact::is_sound).for_each(|fact| fact.restore(record));
 }
 
-/// Takes our extension out of an element and reads it; one that cannot be read stays.
-fn take(node: &mut Node) -> Option<Vec<Part>> {
-    for (index, child) in node.nodes.iter_mut().enumerate() {
-        if child.is(PLAIN) && child.text_of("Kennung") == Some(ID) {
-            let parts = read(child.child("Feld").and_then(|field| field.text_of("Wert"))?)?;
-            node.nodes.remove(index);
-            return Some(parts);
+/// Takes all extensions of ours out of a record, and gives their texts back.
+fn take(record: &mut Node) -> Vec<String> {
+    let mut texts = Vec::new();
+    record.nodes.retain_mut(|child| {
+        if child.is(PLAIN) && child.text_of("Kennung").map(str::trim) == Some(ID) {
+            let text = child.child("Feld").and_then(|field| field.text_of("Wert"));
+            texts.push(text.unwrap_or_default().to_owned());
+            return false;
         }
         if !child.is(XML) {
-            continue;
+            return true;
         }
-        let found = child
-            .foreign
-            .iter()
-            .enumerate()
-            .find_map(|(at, fragment)| Some((at, read(&text_of(fragment)?)?)));
-        if let Some((at, parts)) = found {
-            child.foreign.remove(at);
-            if child.foreign.is_empty() {
-                node.nodes.remove(index);
+        let before = child.foreign.len();
+        child.foreign.retain(|fragment| match text_of(fragment) {
+            Some(text) => {
+                texts.push(text);
+                false
             }
-            return Some(parts);
-        }
+            None => true,
+        });
+        before == child.foreign.len() || !child.foreign.is_empty()
+    });
+    texts
+}
+
+/// What an extension says, if it is not too much.
+fn read(text: &str) -> Option<Extension> {
+    if text.len() > MOST_BYTES {
+        return None;
     }
-    None
+    let extension: Extension = serde_json::from_str(text).ok()?;
+    let memory: usize = extension.facts.iter().map(|fact| fact.node.cost()).sum();
+    (extension.facts.len() <= MOST_FACTS && memory <= MOST_MEMORY).then_some(extension)
 }
 
-fn read(text: &str) -> Option<Vec<Part>> {
-    if text.len() > MOST_BYTES { None } else { serde_json::from_str(text).ok() }
-}
-
-/// The text of our element.
+/// The text of an element of ours, empty if it cannot be read; `None` if it is not ours.
 fn text_of(fragment: &str) -> Option<String> {
     if !fragment.contains(ID) {
         return None;
@@ -239,5 +247,5 @@ fn text_of(fragment: &str) -> Option<String> {
         xml::Event::Start(start) if start.is(ID, ELEMENT) => {}
         _ => return None,
     }
-    reader.read_text(MOST_BYTES).ok()
+    Some(reader.read_text(MOST_BYTES).unwrap_or_default())
 }

@@ -2,10 +2,11 @@
 //! 3.1.0. What a version has and 3.1.0 has not stands in it under the version's own name.
 //!
 //! [`Dialect::raise`] reads an element of a version into that form, [`Dialect::lower`] writes it for one.
-//! What the version cannot hold is found by reading again what was written, rides in an extension of
-//! ours where the element has a place for one (see [`carried`]), and is reported.
+//! What the version cannot hold is found by reading again what was written (see [`difference`]), and is
+//! reported. Some facts of records ride in an extension of ours (see [`carried`]).
 
 mod carried;
+mod difference;
 mod v2;
 mod v4;
 
@@ -14,7 +15,9 @@ use model::{Finding, Report, Severity};
 use super::messages::Version;
 use super::node::Node;
 use super::shape::{Shape, Value};
+use super::text::truth;
 use crate::Error;
+use difference::{Fate, differences};
 
 /// Children that 4.0 wraps documents in, and what says in the canonical form which one it was.
 pub(crate) const WITH_PARTS: &str = "DokumentMitSchriftstueck";
@@ -35,8 +38,8 @@ pub(crate) struct Dialect {
 pub(crate) struct Lowered {
     /// The element; `None` if the version cannot hold it at all.
     pub(crate) node: Option<Node>,
-    /// Places of what was lost, and whether it rides in an extension.
-    pub(crate) lost: Vec<(String, bool)>,
+    /// Places of what was lost or is otherwise there.
+    lost: Vec<(String, Fate)>,
 }
 
 impl Dialect {
@@ -78,23 +81,35 @@ impl Dialect {
     }
 
     /// An element of the canonical form as this version has it. `kind` is the name of its type.
-    pub(crate) fn lower(&self, node: &Node, kind: &str) -> Lowered {
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if it would be taken for something else without what the version cannot say.
+    pub(crate) fn lower(&self, node: &Node, kind: &str) -> Result<Lowered, Error> {
+        if self.version < Version::V4_0_0 {
+            before_4(node)?;
+        }
         let Some(plain) = self.lower_plain(node, kind) else {
-            return Dialect::unknown(node);
+            return Ok(Dialect::unknown(node));
         };
-        let parts = carried::differences(node, &self.canonical(&plain));
-        if parts.is_empty() {
-            return Lowered { node: Some(plain), lost: Vec::new() };
+        let found = differences(node, &self.canonical(&plain));
+        let facts: Vec<_> = found.iter().filter_map(|difference| difference.fact.clone()).collect();
+        let loaded = self.load(node, kind, &facts);
+        let fate = |one: &difference::Difference| match one.fact {
+            Some(_) if loaded.is_some() => Fate::Carried,
+            _ => one.fate,
+        };
+        let lost = found.iter().map(|one| (one.place.clone(), fate(one))).collect();
+        Ok(Lowered { node: Some(loaded.unwrap_or(plain)), lost })
+    }
+
+    /// The element of this version with an extension of ours that holds facts, if it has a place for it.
+    fn load(&self, node: &Node, kind: &str, facts: &[carried::Fact]) -> Option<Node> {
+        if facts.is_empty() {
+            return None;
         }
-        let places = |is_carried| parts.iter().map(|part| (part.place(), is_carried)).collect();
-        let in_xml = self.version >= Version::V3_0_0;
-        let lowered = carried::attach(node, &parts, in_xml).and_then(|node| self.lower_plain(&node, kind));
-        match lowered {
-            Some(lowered) if carried::rides(&self.canonical(&lowered)) => {
-                Lowered { node: Some(lowered), lost: places(true) }
-            }
-            _ => Lowered { node: Some(plain), lost: places(false) },
-        }
+        let loaded = carried::attach(node, facts, self.version >= Version::V3_0_0)?;
+        let lowered = self.lower_plain(&loaded, kind)?;
+        carried::rides(&self.canonical(&lowered), facts).then_some(lowered)
     }
 
     fn lower_plain(&self, node: &Node, kind: &str) -> Option<Node> {
@@ -117,13 +132,13 @@ impl Dialect {
 impl Dialect {
     /// What of an element is lost in another that stands for it.
     pub(crate) fn compare(&self, was: &Node, is: &Node) -> Lowered {
-        let lost = carried::differences(was, is).iter().map(|part| (part.place(), false)).collect();
+        let lost = differences(was, is).into_iter().map(|one| (one.place, one.fate)).collect();
         Lowered { node: None, lost }
     }
 
     /// An element that a message of this version does not have.
     pub(crate) fn unknown(node: &Node) -> Lowered {
-        Lowered { node: None, lost: vec![(node.local().to_owned(), false)] }
+        Lowered { node: None, lost: vec![(node.local().to_owned(), Fate::Lost)] }
     }
 
     /// Reports a document that is written beside the records that it lay in.
@@ -133,12 +148,14 @@ impl Dialect {
 }
 
 impl Lowered {
-    /// Reports what was lost. `object` is the UUID of the record that it belongs to, if it does.
+    /// Reports what was lost or is otherwise there. `object` is the UUID of the record that it belongs to, if it does.
     pub(crate) fn report(&self, element: &str, object: &str, report: &mut Report) {
-        for (place, is_carried) in &self.lost {
-            let mut finding = match is_carried {
-                true => Finding::new("xdomea.carried-in-extension", Severity::Info),
-                false => Finding::warning("xdomea.not-carried"),
+        for (place, fate) in &self.lost {
+            let mut finding = match fate {
+                Fate::Lost => Finding::warning("xdomea.not-carried"),
+                Fate::Carried => Finding::new("xdomea.carried-in-extension", Severity::Info),
+                Fate::Changed => Finding::warning("xdomea.changed"),
+                Fate::FilledIn => Finding::warning("xdomea.filled-in"),
             };
             finding.path = Some(format!("{element}/{place}"));
             if !object.is_empty() {
@@ -147,6 +164,18 @@ impl Lowered {
             report.add(finding);
         }
     }
+}
+
+/// Refuses what would be taken for an ordinary record before 4.0: one that is only context, and one of a
+/// degree of secrecy that only 4.0 can name.
+fn before_4(node: &Node) -> Result<(), Error> {
+    if node.is("Geheimhaltungsgrad") {
+        return Err(Error::Unsupported { what: "a degree of secrecy that the version cannot name" });
+    }
+    if node.is("Kontextobjekt") && truth(node.text.trim()) == Some(true) {
+        return Err(Error::Unsupported { what: "a record that is only context" });
+    }
+    node.nodes.iter().try_for_each(before_4)
 }
 
 /// Takes every element through a rule, inner ones first.

@@ -169,8 +169,13 @@ fn raise_authority(node: &mut Node) {
 }
 
 fn lower_authority(node: &mut Node) {
-    let key = |local| node.code_of(local).map(str::to_owned);
-    let (Some(prefix), Some(key)) = (key("Praefix"), key("Behoerdenschluessel")) else { return };
+    // Keys of other lists would be read as those of the directory.
+    let key = |local, list: &str| {
+        let node = node.child(local).filter(|node| node.list().is_none_or(|known| known == list))?;
+        node.code().map(str::to_owned)
+    };
+    let (prefix, key) = (key("Praefix", PREFIXES), key("Behoerdenschluessel", KEYS));
+    let (Some(prefix), Some(key)) = (prefix, key) else { return };
     let kept = node.child("verzeichnisdienst").cloned();
     node.nodes = vec![kept.unwrap_or_else(directory), leaf("kennung", format!("{prefix}:{key}"))];
 }
@@ -184,8 +189,7 @@ fn raise_confidentiality(node: &mut Node) {
     let Some(at) = node.nodes.iter().position(|child| child.is("Geheimhaltung")) else { return };
     let secrecy = &mut node.nodes[at];
     let is_old = |degree: &Node| {
-        let list = degree.attributes.iter().find(|(name, _)| name == "listURI");
-        list.is_some_and(|(_, list)| list == CONFIDENTIALITY)
+        degree.list() == Some(CONFIDENTIALITY)
             && degree.code().is_some_and(|code| CONFIDENTIALITIES.contains(&code))
     };
     let Some(index) = secrecy.nodes.iter().position(|child| child.is("Geheimhaltungsgrad") && is_old(child))

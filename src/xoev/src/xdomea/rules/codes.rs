@@ -4,10 +4,15 @@ use model::Finding;
 use schemas::{CodeLists, Verdict};
 use xml::Start;
 
+use super::Setting;
 use super::found::{Found, Spot};
 use crate::container::shown;
 
 const FORMATS: &str = "urn:xoev-de:xdomea:codeliste:dateiformat";
+/// Degrees of confidentiality. All but two are classified higher than a gateway may carry.
+const DEGREES: &str = "urn:xoev-de:xdomea:codeliste:vertraulichkeitsstufe";
+const RESTRICTED: &str = "002";
+const OPEN: &str = "003";
 const CHANNELS: &str = "urn:de:xoev:codeliste:erreichbarkeit";
 
 /// Where a code stands, as far as its list follows from that.
@@ -69,10 +74,14 @@ impl<'a> Codes<'a> {
         };
         found.add(finding.with("list", shown(uri)), spot);
     }
-}
 
-/// Whether a code of Vertraulichkeitsstufe (up to 3.1) is not taken.
-pub(super) fn is_refused(code: &str, allow_restricted: bool) -> bool {
-    let is_classified = matches!(code, "001" | "004" | "005");
-    is_classified || (code == "002" && !allow_restricted)
+    /// Whether a Vertraulichkeitsstufe (up to 3.1) or Geheimhaltungsgrad (4.0) is not taken: what is
+    /// classified, and what nobody here can tell the degree of.
+    pub(super) fn is_refused(&self, code: &str, setting: &Setting) -> bool {
+        let uri = if self.is_named { self.uri.as_str() } else { "" };
+        // Up to 3.1 the schema says the list.
+        let is_known = uri == DEGREES || (uri.is_empty() && !setting.is_4);
+        let is_taken = code == OPEN || (code == RESTRICTED && setting.allow_restricted);
+        !(is_known && is_taken)
+    }
 }

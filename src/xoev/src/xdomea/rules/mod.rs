@@ -21,7 +21,7 @@ use super::read::MEMORY_BYTES;
 use super::text::truth;
 use crate::container::Container;
 use characters::{Fault, fault};
-use codes::{Codes, Where, is_refused};
+use codes::{Codes, Where};
 use files::Files;
 pub(crate) use files::Named;
 use found::{Found, Spot};
@@ -266,7 +266,7 @@ impl<'a> Rules<'a> {
         if parent == Word::Aussonderungsart && self.is_disposal() {
             self.records.disposal(code, &mut self.found, spot);
         }
-        if parent == Word::Confidentiality && is_refused(code, self.setting.allow_restricted) {
+        if parent == Word::Confidentiality && self.codes.is_refused(code, &self.setting) {
             self.found.add(Finding::error("xdomea.classified"), spot);
             return;
         }
