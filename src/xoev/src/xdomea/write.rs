@@ -276,7 +276,9 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         let kept = self.fetch(super::extended(&route.extensions)?)?;
         self.place_kept(&kept)?;
         self.lower(route::make_route(route, &kept.nodes)?)?;
-        attachments.into_iter().try_for_each(|id| self.root("Anlage", id))
+        attachments.into_iter().try_for_each(|id| self.root("Anlage", id))?;
+        let moved = std::mem::take(&mut self.moved);
+        moved.into_iter().try_for_each(|id| self.root("Anlage", id))
     }
 
     /// Takes the files that kept elements name.

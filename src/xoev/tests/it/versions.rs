@@ -9,7 +9,7 @@ use xoev::xdomea::messages::{MessageType, Version, stem};
 use crate::memory::{Memory, check, read, write};
 use crate::tools::{Judge, canonical, own, pack, shared, unpack};
 
-const PROCESS: &str = "7bf9473a-b4a7-11ec-a407-005056871b7c";
+pub(crate) const PROCESS: &str = "7bf9473a-b4a7-11ec-a407-005056871b7c";
 /// Types whose records and parts differ most between versions.
 const ROOTS: [&str; 6] = [
     "Information.Information.0101",
@@ -25,7 +25,7 @@ fn translated() -> impl Iterator<Item = Version> {
 }
 
 /// Takes a message in.
-fn taken(version: Version, message: MessageType, xml: &str) -> (Memory, Outgoing) {
+pub(crate) fn taken(version: Version, message: MessageType, xml: &str) -> (Memory, Outgoing) {
     let standard = own();
     let number =
         xml.split_once("LfdNrNachrichtProTyp>").map_or("1", |(_, rest)| rest.split('<').next().unwrap());
