@@ -169,12 +169,15 @@ impl<'a, W: Write> MessageWriter<'a, W> {
             sort("Kopf", &mut made.nodes);
         }
         let kept = kept.nodes.iter().find(|node| node.is("Kopf")).cloned().unwrap_or_default();
+        if self.version != Version::V4_0_0 {
+            head_4::report_lost(&kept, &mut self.report)?;
+        }
         let old = make_header(&read_header(&kept), self.message_type, self.version);
         let nodes = merge("Kopf", &kept.nodes, &old.nodes, &made.nodes);
         let kopf = Node { nodes, attributes: kept.attributes, ..made };
         let root = self.message_type.root();
         let (attributes, head) = match self.version {
-            Version::V4_0_0 => head_4::lower(&kopf, &mut self.report)?,
+            Version::V4_0_0 => head_4::lower(&root, &kopf, &mut self.report)?,
             _ => {
                 let head = funnel::lower(self.version, &root, kopf, &mut self.report)?;
                 (Vec::new(), head.into_iter().collect())
@@ -209,7 +212,13 @@ impl<'a, W: Write> MessageWriter<'a, W> {
     }
 
     fn body(&mut self, nodes: Vec<Node>) -> Result<(), Error> {
-        let nodes = body_versions::lower(self.version, self.message_type.code, nodes, &mut self.report)?;
+        let nodes = body_versions::lower(
+            self.version,
+            self.message_type.code,
+            nodes,
+            self.is_copy,
+            &mut self.report,
+        )?;
         let root = self.message_type.root();
         for node in nodes {
             let fitted = funnel::fit(self.version, &root, &node, &mut self.report)?;

@@ -1,7 +1,7 @@
 //! Messages of one version in another: valid by the official schema, what was lost is reported, and what
 //! rides in an extension comes back.
 
-use model::standard::Outgoing;
+use model::standard::{Outgoing, Sequence};
 use schemas::testdata::{Maker, Outline};
 use xoev::xdomea::again;
 use xoev::xdomea::messages::{MessageType, Version, stem};
@@ -58,11 +58,13 @@ fn every_message_goes_into_every_version_that_has_its_type() {
         let outline = Outline::read(&annex, from.number()).unwrap();
         let xml = Maker::make(&outline, root, PROCESS, Some(seed));
         let xml = xml.replace("_.<", "_x.y<").replace("<code>100</code>", "<code>018</code>");
-        let xml = crate::round_trip::counted(&xml);
+        let xml = as_no_test(&crate::round_trip::counted(&xml));
         let (mut memory, mut outgoing) = taken(from, message, &xml);
         for to in translated().filter(|to| *to != from && message.is_translated_in(*to)) {
             outgoing.version = to.number().to_owned();
             outgoing.answers_id = outgoing.answers_id.or(Some(outgoing.process_id));
+            // One of several is refused.
+            outgoing.sequence = Sequence::default();
             let label = format!("{root} {from:?} as {to:?}, seed {seed}");
             let (bytes, _) = match write(&own(), &outgoing, &mut memory) {
                 Ok(written) => written,
@@ -79,6 +81,12 @@ fn every_message_goes_into_every_version_that_has_its_type() {
     }
     judge.verdict().unwrap_or_else(|faults| panic!("{faults}"));
     assert!(count > 80, "{count} conversions");
+}
+
+/// The message without the mark of a test, which keeps it in its version.
+fn as_no_test(xml: &str) -> String {
+    let Some((before, rest)) = xml.split_once(" test=\"") else { return xml.to_owned() };
+    format!("{before}{}", rest.split_once('"').unwrap().1)
 }
 
 /// A record of 4.0 with what no other version knows.
