@@ -14,7 +14,7 @@ use super::body::{appraisals, file_plan, results, route};
 use super::dialect::{Dialect, EITHER, PART, WITH_PARTS};
 use super::document::{full_name, is_legal, make_document, make_version, read_document};
 use super::header::{Header, make_header, read_header, sending_system};
-use super::merge::{merge, sort};
+use super::merge::merge;
 use super::messages::{MessageType, Version, stem};
 use super::node::{Node, group, leaf, qualified};
 use super::outgoing::{header, identity, type_of};
@@ -166,14 +166,13 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         }
         if !self.is_copy {
             made.nodes.push(sending_system());
-            sort("Kopf", &mut made.nodes);
         }
         let kept = kept.nodes.iter().find(|node| node.is("Kopf")).cloned().unwrap_or_default();
         if self.version != Version::V4_0_0 {
             head_4::report_lost(&kept, &mut self.report)?;
         }
         let old = make_header(&read_header(&kept), self.message_type, self.version);
-        let nodes = merge("Kopf", &kept.nodes, &old.nodes, &made.nodes);
+        let nodes = merge(&kept.nodes, &old.nodes, &made.nodes);
         let kopf = Node { nodes, attributes: kept.attributes, ..made };
         let root = self.message_type.root();
         let (attributes, head) = match self.version {
@@ -312,7 +311,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
             return Err(Error::TooDeep);
         }
         let children = self.records.children(record.meta().id)?;
-        let mut node = group(element, self.nodes(&record, element)?);
+        let mut node = group(element, self.nodes(&record)?);
         if element == PART {
             node.nodes.retain(|node| !node.is(PART));
         }
@@ -391,7 +390,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
     }
 
     /// The elements of a record, put together from the model and what was kept, in the schema's order.
-    fn nodes(&mut self, record: &Record, element: &str) -> Result<Vec<Node>, Error> {
+    fn nodes(&mut self, record: &Record) -> Result<Vec<Node>, Error> {
         let description = record.description().ok_or(Error::Unsupported { what: "a record of this kind" })?;
         let kept = self.fetch(super::extended(&description.extensions)?)?;
         self.place_kept(&kept)?;
@@ -406,7 +405,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
             let ids = new.iter_mut().filter(|node| node.is("Identifikation"));
             ids.for_each(|id| id.nodes.retain(|node| !node.is("NummerImUebergeordnetenContainer")));
         }
-        let mut nodes = merge(element, &kept.nodes, &old, &new);
+        let mut nodes = merge(&kept.nodes, &old, &new);
         if kept.empty_content {
             nodes.push(group("Akteninhalt", Vec::new()));
         }
