@@ -74,7 +74,8 @@ fn raise_object_4(code: &str, node: Node) -> Node {
     Node { nodes, ..node }
 }
 
-/// The elements of `version` that say what these say; what it has no place for goes into `report`.
+/// The elements of `version` that say what these say; what it has no place for goes into `report`, and what it asks for and a message
+/// that came (`is_copy`) did not say.
 ///
 /// # Errors
 /// [`Error::Unsupported`] if the version cannot say it at all.
@@ -82,11 +83,12 @@ pub(crate) fn lower(
     version: Version,
     code: &str,
     nodes: Vec<Node>,
+    is_copy: bool,
     report: &mut Report,
 ) -> Result<Vec<Node>, Error> {
     match code {
         "0502" | "0513" => nodes.into_iter().map(|node| lower_appraisal(version, code, node)).collect(),
-        _ => lower_results(version, code, nodes, report),
+        _ => lower_results(version, code, nodes, is_copy, report),
     }
 }
 
@@ -110,29 +112,44 @@ fn lower_results(
     version: Version,
     code: &str,
     nodes: Vec<Node>,
+    is_copy: bool,
     report: &mut Report,
 ) -> Result<Vec<Node>, Error> {
     let (whole, objects): (Vec<Node>, Vec<Node>) = nodes.into_iter().partition(|node| node.is(WHOLE));
     let whole = whole.into_iter().next();
+    let asks_whole = is_2(version) || version == Version::V4_0_0;
+    if whole.is_none() && asks_whole && is_copy {
+        report.add(Finding { path: Some(WHOLE.to_owned()), ..Finding::warning("xdomea.filled-in") });
+    }
     if is_2(version) {
         return Ok(vec![lower_whole_2(whole, &objects, report)]);
     }
     if version == Version::V4_0_0 {
-        let whole =
-            whole.unwrap_or_else(|| group(WHOLE, vec![leaf("Erfolgreich", digit(all_succeeded(&objects)))]));
+        let whole = whole.unwrap_or_else(|| sum_up(&objects));
         let objects = objects.into_iter().map(|object| lower_object_4(code, inherit(object, &whole)));
         let objects: Vec<Node> = objects.collect();
         return Ok(std::iter::once(whole).chain(objects).collect());
     }
+    lower_objects_3(whole, objects, report)
+}
+
+/// Results of objects alone. That they are everything is not said by them.
+fn lower_objects_3(whole: Option<Node>, objects: Vec<Node>, report: &mut Report) -> Result<Vec<Node>, Error> {
     if objects.is_empty() {
         return Err(Error::Unsupported { what: "a result of everything that names no object" });
     }
     let Some(whole) = whole else { return Ok(objects) };
-    let says_more = whole.child("Fehlermeldung").is_some() || whole.child("FehlermeldungCode").is_some();
-    if says_more && objects.iter().all(|object| object.child("Erfolgreich").is_some()) {
-        report.add(not_carried(WHOLE));
+    let objects: Vec<Node> = objects.into_iter().map(|object| inherit(object, &whole)).collect();
+    if succeeded(&whole).is_some_and(|all| all != all_succeeded(&objects)) {
+        return Err(Error::Unsupported { what: "a result of everything that those of objects do not give" });
     }
-    Ok(objects.into_iter().map(|object| inherit(object, &whole)).collect())
+    report.add(not_carried(WHOLE));
+    Ok(objects)
+}
+
+/// The result of everything, from those of objects.
+fn sum_up(objects: &[Node]) -> Node {
+    group(WHOLE, vec![leaf("Erfolgreich", digit(all_succeeded(objects)))])
 }
 
 /// What the version has no place for.
@@ -177,8 +194,7 @@ fn lower_object_4(code: &str, node: Node) -> Node {
 /// One result, one text, and what the archive calls objects. What single objects say besides is put together.
 fn lower_whole_2(whole: Option<Node>, objects: &[Node], report: &mut Report) -> Node {
     let has_whole = whole.is_some();
-    let whole =
-        whole.unwrap_or_else(|| group(WHOLE, vec![leaf("Erfolgreich", digit(all_succeeded(objects)))]));
+    let whole = whole.unwrap_or_else(|| sum_up(objects));
     let mut texts: Vec<Node> = whole.children("Fehlermeldung").cloned().collect();
     if !has_whole {
         texts.extend(objects.iter().flat_map(|object| object.children("Fehlermeldung").cloned()));

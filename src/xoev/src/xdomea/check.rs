@@ -46,6 +46,9 @@ pub(crate) fn check(
         return Ok(None);
     }
     head.identity.container = place.container().is_some();
+    if head.is_test {
+        report.add(Finding::warning("xoev.test"));
+    }
     let supported = check_support(&head, report);
     check_names(&head, file_name, &place, report);
     if supported {

@@ -147,12 +147,11 @@ pub(crate) fn make_file(file: &File, place: &mut Place<'_>) -> Result<Node, Erro
     }
     let kept = Node { nodes: extension.kept, ..Node::default() };
     let old = make_format(&read_format(&kept));
-    let mut nodes = merge("Format", &kept.nodes, &old.nodes, &make_format(&file).nodes);
+    let mut nodes = merge(&kept.nodes, &old.nodes, &make_format(&file).nodes);
     let is_other = nodes.iter().any(|node| node.is("Name") && node.code() == Some(OTHER));
     if is_other && !nodes.iter().any(|node| node.is("SonstigerName")) {
         let ending = file.name.rsplit_once('.').map_or("unbekannt", |(_, ending)| ending);
         nodes.push(leaf("SonstigerName", ending));
-        super::merge::sort("Format", &mut nodes);
     }
     Ok(group("Format", nodes))
 }

@@ -3,9 +3,12 @@
 
 use model::Report;
 
+use super::body_versions::not_carried;
 use super::funnel;
+use super::header::sending_system;
 use super::messages::Version;
 use super::node::{Node, group, leaf, qualified};
+use super::text::{digit, truth};
 use crate::Error;
 
 /// Elements between nachrichtenkopf and the body, in their order.
@@ -34,11 +37,36 @@ const SYSTEM: [(&str, &str); 3] =
 const TEST: &str = "test";
 /// Versions of the list of message types in 3.1.0 and 4.0.0.
 const LISTS: [&str; 2] = ["2.0", "3.0"];
-/// What this gateway says where a message names no product.
-const PRODUCT: &str = "Amtsbote";
+/// What of a message only 4.0 says, besides its number, which is refused where it is not 1 of 1.
+const ONLY_4: [&str; 2] = ["nachrichtenUUID", "UUIDUrsprungsnachricht"];
 
 /// Attributes of a root.
 pub(crate) type Attributes = Vec<(String, String)>;
+
+/// The attributes of a root that have no namespace.
+pub(crate) fn attributes(root: &xml::Start<'_>) -> Attributes {
+    let own = root.attributes().filter(|attribute| attribute.namespace.is_none());
+    own.map(|attribute| (attribute.local.to_owned(), attribute.value.to_owned())).collect()
+}
+
+/// Whether the message says of itself that it is a test.
+pub(crate) fn is_test(attributes: &Attributes) -> bool {
+    attribute(attributes, TEST).is_some()
+}
+
+/// What the kept Kopf of a message of 4.0 says and a version before does not.
+///
+/// # Errors
+/// [`Error::Unsupported`] if it is a test: it would become a real message.
+pub(crate) fn report_lost(kopf: &Node, report: &mut Report) -> Result<(), Error> {
+    if kopf.child(TEST).is_some() {
+        return Err(Error::Unsupported { what: "a test message, before 4.0" });
+    }
+    for local in ONLY_4.into_iter().filter(|local| kopf.child(local).is_some()) {
+        report.add(not_carried(&format!("Kopf/{local}")));
+    }
+    Ok(())
+}
 
 /// Whether an element of the root belongs to the head.
 pub(crate) fn is_part(local: &str) -> bool {
@@ -110,14 +138,10 @@ fn listed(mut node: Node, from: &str, to: &str) -> Node {
 }
 
 /// The attributes of the root, and the head that a Kopf of 3.1.0 says.
-pub(crate) fn lower(kopf: &Node, report: &mut Report) -> Result<(Attributes, Vec<Node>), Error> {
+/// `root` is the root element's name.
+pub(crate) fn lower(root: &str, kopf: &Node, report: &mut Report) -> Result<(Attributes, Vec<Node>), Error> {
     let system = kopf.child("SendendesSystem").cloned().unwrap_or_default();
-    let mut attributes = Vec::new();
-    for (name, local) in SYSTEM {
-        let said = system.child(local).map(|node| node.text.clone()).filter(|text| is_plain(text));
-        let value = said.or_else(|| (name != "produktversion").then(|| PRODUCT.to_owned()));
-        attributes.extend(value.map(|value| (name.to_owned(), value)));
-    }
+    let mut attributes = lower_system(&system, report);
     attributes.push(("standard".to_owned(), super::NAME.to_owned()));
     attributes.push(("version".to_owned(), Version::V4_0_0.number().to_owned()));
     attributes.extend(kopf.child(TEST).map(|node| (TEST.to_owned(), node.text.clone())));
@@ -130,10 +154,44 @@ pub(crate) fn lower(kopf: &Node, report: &mut Report) -> Result<(Attributes, Vec
                     head.push(lower_party(node, "WeitererLeser", report)?);
                 }
             }
-            _ => head.extend(kopf.children(local).cloned()),
+            _ => {
+                for node in kopf.children(local) {
+                    head.push(funnel::fit(Version::V4_0_0, root, &fixed(node), report)?);
+                }
+            }
         }
     }
     Ok((attributes, head))
+}
+
+/// A truth that the schema fixes, as the text that it fixes.
+fn fixed(node: &Node) -> Node {
+    match truth(&node.text) {
+        Some(value) if node.is("Importbestaetigung") => leaf("Importbestaetigung", digit(value)),
+        _ => node.clone(),
+    }
+}
+
+/// The attributes that say which product writes. 4.0 asks for its maker, whom no other version names: where
+/// the maker is not known, it is we who write.
+fn lower_system(system: &Node, report: &mut Report) -> Attributes {
+    let ours = sending_system();
+    let text = |node: &Node, local| node.child(local).map(|node| node.text.clone());
+    let said = |local| text(system, local).filter(|text| is_plain(text));
+    let product = said("Produktname");
+    let is_ours = product.is_some() && product == text(&ours, "Produktname");
+    let is_known = product.is_some() && said("Produkthersteller").is_some();
+    let mut attributes = Vec::new();
+    for (name, local) in SYSTEM {
+        let known = said(local).filter(|_| is_known);
+        if known.is_none() && !is_ours && system.child(local).is_some() {
+            report.add(not_carried(&format!("Kopf/SendendesSystem/{local}")));
+        }
+        let maker = || text(&ours, if local == "Version" { local } else { "Produktname" });
+        let value = if is_known { known } else { maker() };
+        attributes.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    attributes
 }
 
 /// Whether an attribute of DIN 91379, type C, surely holds a text.

@@ -24,6 +24,8 @@ pub(crate) struct Head {
     pub(crate) message: Option<MessageType>,
     /// Code in the header.
     pub(crate) code: String,
+    /// Whether it says of itself that it is a test.
+    pub(crate) is_test: bool,
 }
 
 impl Head {
@@ -50,12 +52,14 @@ pub(crate) fn by_root(root: &Root) -> Head {
         name: root.local.clone(),
         ..Identity::default()
     };
-    Head { identity, version, message, code: String::new() }
+    Head { identity, version, message, code: String::new(), is_test: false }
 }
 
 /// Reads the header behind the root's start.
 pub(crate) fn read_head(reader: &mut XmlReader<'_>, root: &Root) -> Result<Head, Error> {
     let mut head = by_root(root);
+    let attributes = head_4::attributes(&reader.current());
+    head.is_test = head_4::is_test(&attributes);
     let mut budget = Budget(HEADER_BYTES);
     let Some(first) = next_element(reader, root, &mut budget)? else { return Ok(head) };
     let version = head.version.filter(|version| version.is_translated()).unwrap_or(Version::V3_1_0);
@@ -63,7 +67,7 @@ pub(crate) fn read_head(reader: &mut XmlReader<'_>, root: &Root) -> Result<Head,
         funnel::raise(version, first)?
     } else if first.is("nachrichtenkopf") {
         let parts = head_parts(reader, root, first, &mut budget)?;
-        head_4::raise(&Vec::new(), parts)?
+        head_4::raise(&attributes, parts)?
     } else {
         return Ok(head);
     };

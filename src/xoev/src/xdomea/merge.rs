@@ -10,7 +10,6 @@
 //! from that same child.
 
 use super::node::Node;
-use super::order::order_of;
 
 /// Elements that can occur several times where the model knows them.
 const LISTS: [&str; 17] = [
@@ -77,11 +76,12 @@ fn prune_group(node: Node, made: &Node) -> Node {
     if nodes.is_empty() { node } else { Node { nodes, ..node } }
 }
 
-/// Puts the children of an element together; `parent` is its name.
-pub(crate) fn merge(parent: &str, kept: &[Node], old: &[Node], new: &[Node]) -> Vec<Node> {
+/// Puts the children of an element together. Their order is that of the version, and comes when it is written (see
+/// [`Shape::fit`](super::shape::Shape::fit)).
+pub(crate) fn merge(kept: &[Node], old: &[Node], new: &[Node]) -> Vec<Node> {
     let mut merged: Vec<Node> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
-    for node in kept.iter().chain(new) {
+    for node in new.iter().chain(kept) {
         if !names.contains(&node.name.as_str()) {
             names.push(&node.name);
         }
@@ -99,7 +99,6 @@ pub(crate) fn merge(parent: &str, kept: &[Node], old: &[Node], new: &[Node]) -> 
             _ => merged.extend(merge_list(&kept, &old, &new)),
         }
     }
-    sort(parent, &mut merged);
     merged
 }
 
@@ -112,7 +111,7 @@ fn merge_one(kept: &Node, old: Option<&Node>, new: Option<&Node>) -> Option<Node
         return new.cloned();
     }
     let nodes = |node: Option<&Node>| node.map(|node| node.nodes.clone()).unwrap_or_default();
-    let merged = merge(kept.local(), &kept.nodes, &nodes(old), &nodes(new));
+    let merged = merge(&kept.nodes, &nodes(old), &nodes(new));
     (!merged.is_empty()).then(|| Node { nodes: merged, ..kept.clone() })
 }
 
@@ -151,24 +150,14 @@ fn is_same(one: &Node, other: &Node) -> bool {
     }) && has_any
 }
 
-/// Brings children into the order of the schema.
-pub(crate) fn sort(parent: &str, nodes: &mut [Node]) {
-    let order = order_of(parent);
-    let place = |node: &Node| {
-        let found = order.iter().position(|local| node.is(local));
-        found.unwrap_or(order.len())
-    };
-    nodes.sort_by_key(place);
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::node::{code, group, leaf};
     use super::*;
 
     fn contact(name: &str, phone: &str, note: &str) -> Node {
-        let mut nodes = vec![group("Institution", vec![leaf("Name", name)]), leaf("Taetigkeit", note)];
-        nodes.push(leaf("Kommunikation", phone));
+        let mut nodes = vec![group("Institution", vec![leaf("Name", name)]), leaf("Kommunikation", phone)];
+        nodes.push(leaf("Taetigkeit", note));
         nodes.retain(|node| !node.text.is_empty() || !node.nodes.is_empty());
         group("Kontakt", nodes)
     }
@@ -190,10 +179,10 @@ mod tests {
         let old = [group("Laufzeit", vec![leaf("Ende", "2026-01-02")])];
         let same = [group("Laufzeit", vec![leaf("Beginn", "2025-01-01"), leaf("Ende", "2026-01-02")])];
         let expected = group("Laufzeit", vec![leaf("Beginn", "2025-01-01"), leaf("Ende", "2026-01-02Z")]);
-        assert_eq!(merge("Akte", &kept, &old, &same), [expected]);
+        assert_eq!(merge(&kept, &old, &same), [expected]);
         let changed = [group("Laufzeit", vec![leaf("Ende", "2027-01-02")])];
-        assert_eq!(merge("Akte", &kept, &old, &changed), changed);
-        assert!(merge("Akte", &kept, &old, &[]).is_empty());
+        assert_eq!(merge(&kept, &old, &changed), changed);
+        assert!(merge(&kept, &old, &[]).is_empty());
     }
 
     #[test]
@@ -202,8 +191,8 @@ mod tests {
         kept.nodes.push(Node { name: "name".into(), text: "paper".into(), ..Node::default() });
         let (kept, old) = ([kept], [code("Medium", "l", "1", "001")]);
         let new = [code("Medium", "l", "1", "002")];
-        assert_eq!(merge("x", &kept, &old, &old), kept);
-        assert_eq!(merge("x", &kept, &old, &new), new);
+        assert_eq!(merge(&kept, &old, &old), kept);
+        assert_eq!(merge(&kept, &old, &new), new);
     }
 
     #[test]
@@ -211,8 +200,8 @@ mod tests {
         let kept = [contact("a", "1", "x"), contact("b", "2", "y")];
         let old = [contact("a", "1", ""), contact("b", "2", "")];
         let only_b = [contact("b", "2", "")];
-        assert_eq!(merge("Akte", &kept, &old, &only_b), [contact("b", "2", "y")]);
+        assert_eq!(merge(&kept, &old, &only_b), [contact("b", "2", "y")]);
         let new_number = [contact("b", "3", ""), contact("c", "1", "")];
-        assert_eq!(merge("Akte", &kept, &old, &new_number), [contact("b", "3", "y"), contact("c", "1", "")]);
+        assert_eq!(merge(&kept, &old, &new_number), [contact("b", "3", "y"), contact("c", "1", "")]);
     }
 }

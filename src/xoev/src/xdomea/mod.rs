@@ -18,7 +18,6 @@ mod identify;
 mod merge;
 pub mod messages;
 mod node;
-mod order;
 mod outgoing;
 mod party;
 mod placed;

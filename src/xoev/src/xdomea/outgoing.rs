@@ -2,6 +2,7 @@
 
 use model::exchange::ExchangeKind;
 use model::standard::{Identity, Meaning, Outgoing, OutgoingContent};
+use model::{Id, Timestamp};
 use serde_json::Value;
 
 use super::header::Header;
@@ -60,7 +61,8 @@ pub(crate) fn answered_by(code: &str) -> Option<&'static str> {
 /// What the header says.
 ///
 /// # Errors
-/// [`Error::Unsupported`] if the message answers one whose own id is not known, in a version that must name it.
+/// [`Error::Unsupported`] if the message answers one whose own id is not known, in a version that must name it;
+/// if it is one of several in a version that knows one: all but the first would be taken for repeats.
 pub(crate) fn header(
     message: &Outgoing,
     version: Version,
@@ -71,6 +73,9 @@ pub(crate) fn header(
         _ => (false, false),
     };
     let is_4 = version == Version::V4_0_0;
+    if !is_4 && message.sequence.total > 1 {
+        return Err(Error::Unsupported { what: "one of several messages of its type, before 4.0" });
+    }
     let asks = message_type.code != "0201" && message_type.receipt(version).is_some();
     let answers = message.answers_id.filter(|_| is_4 && answered_by(message_type.code).is_some());
     if is_4 && answers.is_none() && answered_by(message_type.code).is_some() {
@@ -79,7 +84,8 @@ pub(crate) fn header(
     Ok(Header {
         process_id: message.process_id,
         code: message_type.code.to_owned(),
-        created_at: Some(message.created_at),
+        // What came may have a time that cannot be read; see `again`.
+        created_at: Some(message.created_at).filter(|at| *at != Timestamp::default()),
         sender: message.sender.clone(),
         recipient: message.recipient.clone(),
         wants_receipt: message.wants_receipt && asks,
@@ -132,18 +138,28 @@ pub fn again(identity: &Identity, meaning: &Meaning, extension: &Value) -> Resul
         _ => return Err(unsupported),
     };
     let kept: Kept = serde_json::from_value(extension.clone()).map_err(|_| Error::Extension)?;
+    let process_id = identity.process_id.ok_or(unsupported)?;
     Ok(Outgoing {
         content,
         version: identity.version.clone(),
-        process_id: identity.process_id.ok_or(unsupported)?,
+        process_id,
         sender: identity.sender.clone().unwrap_or_default(),
         recipient: identity.recipient.clone().unwrap_or_default(),
         created_at: kept.created_at.unwrap_or_default(),
-        message_id: identity.message_id.unwrap_or_else(model::ids::new_id),
+        message_id: identity.message_id.unwrap_or_else(|| own_id(identity, process_id)),
         sequence: identity.sequence.unwrap_or_default(),
         wants_receipt: identity.wants_receipt,
         wants_archive_references: identity.wants_archive_references,
         answers: answered_by(&identity.message_type).map(str::to_owned),
         answers_id: identity.answers,
     })
+}
+
+/// The own id of a message that came without: the same whenever the same message is written again.
+fn own_id(identity: &Identity, process_id: Id) -> Id {
+    let sender = identity.sender.clone().unwrap_or_default();
+    let authority = sender.authority.map(|authority| authority.to_string());
+    let number = identity.sequence.unwrap_or_default().number;
+    let sender = [authority, sender.name, sender.unit];
+    model::ids::derived_id(process_id, &format!("{} {number} {sender:?}", identity.message_type))
 }

@@ -148,9 +148,7 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
         intake: &'a mut dyn Intake,
         files: Files,
     ) -> Self {
-        let own = |attribute: &xml::Attribute<'_>| attribute.namespace.is_none();
-        let attributes = reader.current().attributes().filter(own);
-        let attributes = attributes.map(|a| (a.local.to_owned(), a.value.to_owned())).collect();
+        let attributes = head_4::attributes(&reader.current());
         MessageReader {
             reader,
             version,
@@ -252,7 +250,9 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
 
     fn kopf(&mut self, kopf: Node) -> Node {
         self.header = read_header(&kopf);
-        let nodes = prune(kopf.nodes.clone(), &make_header(&self.header, self.message, self.version).nodes);
+        // Kept, so that a version that does not say them knows that they were said.
+        let known = Header { message_id: None, answers: None, ..self.header.clone() };
+        let nodes = prune(kopf.nodes.clone(), &make_header(&known, self.message, self.version).nodes);
         Node { nodes, ..kopf }
     }
 

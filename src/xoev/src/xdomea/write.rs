@@ -14,7 +14,7 @@ use super::body::{appraisals, file_plan, results, route};
 use super::dialect::{Dialect, EITHER, PART, WITH_PARTS};
 use super::document::{full_name, is_legal, make_document, make_version, read_document};
 use super::header::{Header, make_header, read_header, sending_system};
-use super::merge::{merge, sort};
+use super::merge::merge;
 use super::messages::{MessageType, Version, stem};
 use super::node::{Node, group, leaf, qualified};
 use super::outgoing::{header, identity, type_of};
@@ -166,15 +166,17 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         }
         if !self.is_copy {
             made.nodes.push(sending_system());
-            sort("Kopf", &mut made.nodes);
         }
         let kept = kept.nodes.iter().find(|node| node.is("Kopf")).cloned().unwrap_or_default();
+        if self.version != Version::V4_0_0 {
+            head_4::report_lost(&kept, &mut self.report)?;
+        }
         let old = make_header(&read_header(&kept), self.message_type, self.version);
-        let nodes = merge("Kopf", &kept.nodes, &old.nodes, &made.nodes);
+        let nodes = merge(&kept.nodes, &old.nodes, &made.nodes);
         let kopf = Node { nodes, attributes: kept.attributes, ..made };
         let root = self.message_type.root();
         let (attributes, head) = match self.version {
-            Version::V4_0_0 => head_4::lower(&kopf, &mut self.report)?,
+            Version::V4_0_0 => head_4::lower(&root, &kopf, &mut self.report)?,
             _ => {
                 let head = funnel::lower(self.version, &root, kopf, &mut self.report)?;
                 (Vec::new(), head.into_iter().collect())
@@ -209,7 +211,13 @@ impl<'a, W: Write> MessageWriter<'a, W> {
     }
 
     fn body(&mut self, nodes: Vec<Node>) -> Result<(), Error> {
-        let nodes = body_versions::lower(self.version, self.message_type.code, nodes, &mut self.report)?;
+        let nodes = body_versions::lower(
+            self.version,
+            self.message_type.code,
+            nodes,
+            self.is_copy,
+            &mut self.report,
+        )?;
         let root = self.message_type.root();
         for node in nodes {
             let fitted = funnel::fit(self.version, &root, &node, &mut self.report)?;
@@ -276,7 +284,9 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         let kept = self.fetch(super::extended(&route.extensions)?)?;
         self.place_kept(&kept)?;
         self.lower(route::make_route(route, &kept.nodes)?)?;
-        attachments.into_iter().try_for_each(|id| self.root("Anlage", id))
+        attachments.into_iter().try_for_each(|id| self.root("Anlage", id))?;
+        let moved = std::mem::take(&mut self.moved);
+        moved.into_iter().try_for_each(|id| self.root("Anlage", id))
     }
 
     /// Takes the files that kept elements name.
@@ -301,7 +311,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
             return Err(Error::TooDeep);
         }
         let children = self.records.children(record.meta().id)?;
-        let mut node = group(element, self.nodes(&record, element)?);
+        let mut node = group(element, self.nodes(&record)?);
         if element == PART {
             node.nodes.retain(|node| !node.is(PART));
         }
@@ -380,7 +390,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
     }
 
     /// The elements of a record, put together from the model and what was kept, in the schema's order.
-    fn nodes(&mut self, record: &Record, element: &str) -> Result<Vec<Node>, Error> {
+    fn nodes(&mut self, record: &Record) -> Result<Vec<Node>, Error> {
         let description = record.description().ok_or(Error::Unsupported { what: "a record of this kind" })?;
         let kept = self.fetch(super::extended(&description.extensions)?)?;
         self.place_kept(&kept)?;
@@ -395,7 +405,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
             let ids = new.iter_mut().filter(|node| node.is("Identifikation"));
             ids.for_each(|id| id.nodes.retain(|node| !node.is("NummerImUebergeordnetenContainer")));
         }
-        let mut nodes = merge(element, &kept.nodes, &old, &new);
+        let mut nodes = merge(&kept.nodes, &old, &new);
         if kept.empty_content {
             nodes.push(group("Akteninhalt", Vec::new()));
         }

@@ -4,6 +4,7 @@
 
 mod checks;
 mod containers;
+mod conversions;
 mod court_facts;
 mod family;
 mod hostile;

@@ -161,12 +161,13 @@ fn made(count: u32) {
                     said = as_before_3(said);
                 }
                 let (flags, (place, more)) = sentences.new_tree(&mut runner).unwrap().current();
+                let among = Sequence { number: place, total: place + more };
                 let mut memory = Memory::default();
                 let message = Outgoing {
                     version: (*version).into(),
                     wants_receipt: flags.0 && !is_held,
                     wants_archive_references: flags.1,
-                    sequence: Sequence { number: place, total: place + more },
+                    sequence: if version.starts_with('4') { among } else { Sequence::default() },
                     answers: answers.map(str::to_owned),
                     answers_id: answers.map(|_| model::ids::new_id()),
                     ..outgoing(content(code, version, said, &mut memory))

@@ -1,7 +1,7 @@
 //! Messages of one version in another: valid by the official schema, what was lost is reported, and what
 //! rides in an extension comes back.
 
-use model::standard::Outgoing;
+use model::standard::{Outgoing, Sequence};
 use schemas::testdata::{Maker, Outline};
 use xoev::xdomea::again;
 use xoev::xdomea::messages::{MessageType, Version, stem};
@@ -9,7 +9,7 @@ use xoev::xdomea::messages::{MessageType, Version, stem};
 use crate::memory::{Memory, check, read, write};
 use crate::tools::{Judge, canonical, own, pack, shared, unpack};
 
-const PROCESS: &str = "7bf9473a-b4a7-11ec-a407-005056871b7c";
+pub(crate) const PROCESS: &str = "7bf9473a-b4a7-11ec-a407-005056871b7c";
 /// Types whose records and parts differ most between versions.
 const ROOTS: [&str; 6] = [
     "Information.Information.0101",
@@ -25,7 +25,7 @@ fn translated() -> impl Iterator<Item = Version> {
 }
 
 /// Takes a message in.
-fn taken(version: Version, message: MessageType, xml: &str) -> (Memory, Outgoing) {
+pub(crate) fn taken(version: Version, message: MessageType, xml: &str) -> (Memory, Outgoing) {
     let standard = own();
     let number =
         xml.split_once("LfdNrNachrichtProTyp>").map_or("1", |(_, rest)| rest.split('<').next().unwrap());
@@ -58,7 +58,7 @@ fn every_message_goes_into_every_version_that_has_its_type() {
         let outline = Outline::read(&annex, from.number()).unwrap();
         let xml = Maker::make(&outline, root, PROCESS, Some(seed));
         let xml = xml.replace("_.<", "_x.y<").replace("<code>100</code>", "<code>018</code>");
-        let xml = crate::round_trip::counted(&xml);
+        let xml = as_no_test(&crate::round_trip::counted(&xml));
         // What is only context goes into no other version.
         let xml = ["1", "true"].iter().fold(xml, |xml, truth| {
             let context = |truth: &str| format!("<xdomea:Kontextobjekt>{truth}</xdomea:Kontextobjekt>");
@@ -68,6 +68,8 @@ fn every_message_goes_into_every_version_that_has_its_type() {
         for to in translated().filter(|to| *to != from && message.is_translated_in(*to)) {
             outgoing.version = to.number().to_owned();
             outgoing.answers_id = outgoing.answers_id.or(Some(outgoing.process_id));
+            // One of several is refused.
+            outgoing.sequence = Sequence::default();
             let label = format!("{root} {from:?} as {to:?}, seed {seed}");
             let (bytes, _) = match write(&own(), &outgoing, &mut memory) {
                 Ok(written) => written,
@@ -84,6 +86,12 @@ fn every_message_goes_into_every_version_that_has_its_type() {
     }
     judge.verdict().unwrap_or_else(|faults| panic!("{faults}"));
     assert!(count > 80, "{count} conversions");
+}
+
+/// The message without the mark of a test, which keeps it in its version.
+fn as_no_test(xml: &str) -> String {
+    let Some((before, rest)) = xml.split_once(" test=\"") else { return xml.to_owned() };
+    format!("{before}{}", rest.split_once('"').unwrap().1)
 }
 
 /// A record of 4.0 with what no other version knows.

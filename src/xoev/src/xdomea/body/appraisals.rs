@@ -34,7 +34,7 @@ pub(crate) fn make(code: &str, appraisals: &[(Id, Appraisal)], kept: &[Node]) ->
     let old: Vec<Node> =
         kept.iter().filter_map(read).map(|one| make_one(element, &one)).collect::<Result<_, _>>()?;
     let new: Vec<Node> = appraisals.iter().map(|one| make_one(element, one)).collect::<Result<_, _>>()?;
-    Ok(merge("", &kept, &old, &new))
+    Ok(merge(&kept, &old, &new))
 }
 
 /// `None` if its UUID cannot be used.

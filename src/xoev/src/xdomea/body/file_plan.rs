@@ -34,14 +34,13 @@ pub(crate) fn read_plan(
 /// Writes a plan. In one that is to be appraised everything has its id; elsewhere nothing has.
 pub(crate) fn make_plan(plan: &FilePlan, with_ids: bool, place: &mut Place<'_>) -> Result<Node, Error> {
     let kept = super::super::extended::<Kept>(&plan.extensions)?.nodes;
-    let mut nodes = merge("Aktenplan", &kept, &make_own(&read_own(&kept)), &make_own(plan));
+    let mut nodes = merge(&kept, &make_own(&read_own(&kept)), &make_own(plan));
     check_id(&mut nodes, with_ids)?;
     nodes.extend(units(&plan.units, with_ids, DEPTH)?);
     for file in &plan.files {
         let format = make_file(file, place)?;
         nodes.push(Node { name: super::super::node::qualified("Aktenplandatei"), ..format });
     }
-    super::super::merge::sort("Aktenplan", &mut nodes);
     Ok(group("Aktenplan", nodes))
 }
 
@@ -95,7 +94,7 @@ fn units(units: &[FilePlanNode], with_ids: bool, depth: usize) -> Result<Vec<Nod
     let make = |unit: &FilePlanNode| {
         let kept = super::super::extended::<Kept>(&unit.extensions)?.nodes;
         let old = make_own_unit(&read_own_unit(&kept));
-        let mut nodes = merge("Einheit", &kept, &old, &make_own_unit(unit));
+        let mut nodes = merge(&kept, &old, &make_own_unit(unit));
         check_id(&mut nodes, with_ids)?;
         if ["Aussonderungsart", "Aufbewahrungsdauer"]
             .iter()
@@ -104,7 +103,6 @@ fn units(units: &[FilePlanNode], with_ids: bool, depth: usize) -> Result<Vec<Nod
             return Err(Error::Unsupported { what: "a unit of a file plan without its retention" });
         }
         nodes.extend(self::units(&unit.units, with_ids, depth)?);
-        super::super::merge::sort("Einheit", &mut nodes);
         Ok(group("Einheit", nodes))
     };
     units.iter().map(make).collect()

@@ -41,7 +41,6 @@ pub(crate) fn take(code: &str, node: Node, results: &mut ImportResults) -> Resul
 pub(crate) fn make(code: &str, results: &ImportResults, kept: &[Node]) -> Vec<Node> {
     let whole = kept.iter().find(|node| node.is(WHOLE));
     let mut nodes = merge(
-        "",
         whole.map(std::slice::from_ref).unwrap_or_default(),
         &whole.map(|node| make_whole(&read(node, false))).into_iter().collect::<Vec<_>>(),
         &results.whole.iter().map(make_whole).collect::<Vec<_>>(),
@@ -54,7 +53,7 @@ pub(crate) fn make(code: &str, results: &ImportResults, kept: &[Node]) -> Vec<No
         .map(|result| make_object(code, &result))
         .collect();
     let new: Vec<Node> = results.objects.iter().map(|result| make_object(code, result)).collect();
-    nodes.extend(merge("", &kept, &old, &new));
+    nodes.extend(merge(&kept, &old, &new));
     nodes
 }
 

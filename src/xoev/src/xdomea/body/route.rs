@@ -32,7 +32,7 @@ pub(crate) fn make_route(route: &Route, kept: &[Node]) -> Result<Node, Error> {
         return Err(Error::Unsupported { what: "a route without steps, or a step without its day" });
     }
     let old = make(&read(kept));
-    Ok(group("ExternerGeschaeftsgang", merge("ExternerGeschaeftsgang", kept, &old, &make(route))))
+    Ok(group("ExternerGeschaeftsgang", merge(kept, &old, &make(route))))
 }
 
 fn has_times(step: &Step) -> bool {
