@@ -97,10 +97,10 @@ pub(super) fn is_in(exchange: &Exchange, record: &Record, above: &[Record]) -> b
     by.peek().is_some() && by.all(|id| id == exchange.meta.id)
 }
 
-/// Whether nobody works on it or waits for it any more.
+/// Whether nobody works on it any more, and it is not away. What came in with what it lies in is `received` for good.
 pub(super) fn is_at_rest(record: &Record) -> bool {
     match record.kind() {
-        RecordKind::Document => !matches!(record.status(), "locked" | "received"),
-        _ => matches!(record.status(), "closed" | "destroyed"),
+        RecordKind::Document => record.status() != "locked",
+        _ => !matches!(record.status(), "open" | "locked"),
     }
 }
