@@ -274,6 +274,11 @@ fn tree_before_3(tree: &mut Tree) {
     tree.description = in_latin(&tree.description);
     let contacts = tree.description.parties.iter_mut().flat_map(|party| &mut party.contacts);
     contacts.for_each(|contact| contact.channel = "email".into());
+    for retention in tree.description.retention.iter_mut() {
+        // Ends are years, and all of them have an end.
+        retention.until = retention.until.as_ref().map(|until| format!("{}-12-31", &until[..4]));
+        retention.unlimited = false;
+    }
     // It has no documents beside cases.
     let has_children = tree.children.first().is_some_and(|child| !child.children.is_empty());
     tree.children.retain(|child| child.children.is_empty() != has_children);
