@@ -17,9 +17,14 @@ const ACTIONS: &[(&str, &[Action])] = &[
     ("create and change them", &[Action::WriteCases]),
     ("read content", &[Action::ReadContent]),
     ("work on tasks", &[Action::WorkTasks]),
-    ("hand over to other authorities, lock", &[Action::Exchange]),
+    ("start and carry on exchanges, lock", &[Action::Exchange]),
     ("use the mailbox", &[Action::UseInbox]),
     ("confirm an import", &[Action::ConfirmImport]),
+    ("appraise what was offered to an archive of ours", &[Action::Appraise]),
+    (
+        "bar records from destruction, destroy what was disposed of",
+        &[Action::HoldRecords, Action::DestroyRecords],
+    ),
     ("bring in raw messages", &[Action::SendMessages]),
     ("see messages (metadata, findings)", &[Action::ReadMessages]),
     ("resend, park, return, forward messages, one or many", &[Action::RepairMessages]),
@@ -33,7 +38,15 @@ const ACTIONS: &[(&str, &[Action])] = &[
 
 #[test]
 fn the_table_of_rights_is_that_of_the_code() {
-    let roles = [Role::Clerk, Role::System, Role::RecordKeeping, Role::Operator, Role::Auditor, Role::Admin];
+    let roles = [
+        Role::Clerk,
+        Role::System,
+        Role::RecordKeeping,
+        Role::RecordsManager,
+        Role::Operator,
+        Role::Auditor,
+        Role::Admin,
+    ];
     for (words, actions) in ACTIONS {
         let row = SECURITY.lines().find(|line| line.starts_with(&format!("| {words} |")));
         let cells: Vec<&str> =
