@@ -189,7 +189,6 @@ async fn ten_thousand_files_that_nothing_names_are_taken_with_warnings() {
     let others: Vec<&str> = rules.filter(|rule| *rule != "xdomea.file-extra").collect();
     assert_eq!(others, ["xdomea.disposal-absent"]);
     assert_eq!((&checked["acceptable"], &checked["more"]), (&json!(true), &json!(9_001)));
-    assert_eq!(checked["findings"][0]["rule"], "xdomea.file-extra");
     let grown = memory().saturating_sub(before);
     assert!(grown < 32, "memory grew by {grown} MiB in the dry run");
     let taken = gateway.call(&token, post("/messages", &sound, sound.and(parts()))).await.is(202);
