@@ -2,6 +2,7 @@
 //! authorities say to each other about their messages; XRechnung becomes a case; others are recognised and carried on unchanged.
 
 pub mod container;
+mod din91379;
 mod error;
 pub mod family;
 mod findings;

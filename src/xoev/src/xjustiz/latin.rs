@@ -4,6 +4,8 @@
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::din91379::marked;
+
 /// A data type of DIN 91379 that has fewer letters than text (C).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Letters {
@@ -62,75 +64,6 @@ const RANGES: [(char, char); 45] = [
     ('\u{20ac}', '\u{20ac}'),
 ];
 
-/// Letters of type C that are several characters: the first, and what may follow it.
-const SEQUENCES: [(char, &[&str]); 59] = [
-    ('A', &["\u{30b}"]),
-    ('C', &["\u{300}", "\u{304}", "\u{306}", "\u{308}", "\u{315}", "\u{323}", "\u{326}", "\u{328}\u{306}"]),
-    ('D', &["\u{302}"]),
-    ('F', &["\u{300}", "\u{304}"]),
-    ('G', &["\u{300}"]),
-    ('H', &["\u{304}", "\u{326}", "\u{331}"]),
-    ('J', &["\u{301}", "\u{30c}"]),
-    (
-        'K',
-        &[
-            "\u{300}", "\u{302}", "\u{304}", "\u{307}", "\u{315}", "\u{31b}", "\u{326}", "\u{35f}H",
-            "\u{35f}h",
-        ],
-    ),
-    ('L', &["\u{302}", "\u{325}", "\u{325}\u{304}", "\u{326}"]),
-    ('M', &["\u{300}", "\u{302}", "\u{306}", "\u{310}"]),
-    ('N', &["\u{302}", "\u{304}", "\u{306}", "\u{326}"]),
-    ('P', &["\u{300}", "\u{304}", "\u{315}", "\u{323}"]),
-    ('R', &["\u{306}", "\u{325}", "\u{325}\u{304}"]),
-    ('S', &["\u{300}", "\u{304}", "\u{31b}\u{304}", "\u{331}"]),
-    ('T', &["\u{300}", "\u{304}", "\u{308}", "\u{315}", "\u{31b}"]),
-    ('U', &["\u{307}"]),
-    ('Z', &["\u{300}", "\u{304}", "\u{306}", "\u{308}", "\u{327}"]),
-    ('a', &["\u{30b}"]),
-    ('c', &["\u{300}", "\u{304}", "\u{306}", "\u{308}", "\u{315}", "\u{323}", "\u{326}", "\u{328}\u{306}"]),
-    ('d', &["\u{302}"]),
-    ('f', &["\u{300}", "\u{304}"]),
-    ('g', &["\u{300}"]),
-    ('h', &["\u{304}", "\u{326}"]),
-    ('j', &["\u{301}"]),
-    ('k', &["\u{300}", "\u{302}", "\u{304}", "\u{307}", "\u{315}", "\u{31b}", "\u{326}", "\u{35f}h"]),
-    ('l', &["\u{302}", "\u{325}", "\u{325}\u{304}", "\u{326}"]),
-    ('m', &["\u{300}", "\u{302}", "\u{306}", "\u{310}"]),
-    ('n', &["\u{302}", "\u{304}", "\u{306}", "\u{326}"]),
-    ('p', &["\u{300}", "\u{304}", "\u{315}", "\u{323}"]),
-    ('r', &["\u{306}", "\u{325}", "\u{325}\u{304}"]),
-    ('s', &["\u{300}", "\u{304}", "\u{31b}\u{304}", "\u{331}"]),
-    ('t', &["\u{300}", "\u{304}", "\u{315}", "\u{31b}"]),
-    ('u', &["\u{307}"]),
-    ('z', &["\u{300}", "\u{304}", "\u{306}", "\u{308}", "\u{327}"]),
-    ('\u{c7}', &["\u{306}"]),
-    ('\u{db}', &["\u{304}"]),
-    ('\u{e7}', &["\u{306}"]),
-    ('\u{fb}', &["\u{304}"]),
-    ('\u{ff}', &["\u{301}"]),
-    ('\u{10c}', &["\u{315}", "\u{323}"]),
-    ('\u{10d}', &["\u{315}", "\u{323}"]),
-    ('\u{113}', &["\u{30d}"]),
-    ('\u{12a}', &["\u{301}"]),
-    ('\u{12b}', &["\u{301}"]),
-    ('\u{14d}', &["\u{30d}"]),
-    ('\u{17d}', &["\u{326}", "\u{327}"]),
-    ('\u{17e}', &["\u{326}", "\u{327}"]),
-    ('\u{1e32}', &["\u{304}"]),
-    ('\u{1e33}', &["\u{304}"]),
-    ('\u{1e62}', &["\u{304}"]),
-    ('\u{1e63}', &["\u{304}"]),
-    ('\u{1e6c}', &["\u{304}"]),
-    ('\u{1e6d}', &["\u{304}"]),
-    ('\u{1ea0}', &["\u{308}"]),
-    ('\u{1ea1}', &["\u{308}"]),
-    ('\u{1ecc}', &["\u{308}"]),
-    ('\u{1ecd}', &["\u{308}"]),
-    ('\u{1ee4}', &["\u{304}", "\u{308}"]),
-    ('\u{1ee5}', &["\u{304}", "\u{308}"]),
-];
-
 /// What of ASCII and its neighbours is in names of people beside letters.
 const IN_NAMES: &str = " ',-.`~\u{a8}\u{b4}\u{b7}";
 /// Letters that are not in other names though they are in text.
@@ -181,13 +114,8 @@ pub(super) fn fitted(text: &str) -> (String, bool) {
 /// Length in bytes of the letter of type C at the beginning.
 fn letter(text: &str) -> Option<usize> {
     let c = text.chars().next()?;
-    let behind = &text[c.len_utf8()..];
-    let known = SEQUENCES.iter().filter(|(base, _)| *base == c).flat_map(|(_, marks)| marks.iter());
-    let longest = known.filter(|marks| behind.starts_with(**marks)).map(|marks| marks.len()).max();
-    match longest {
-        Some(marks) => Some(c.len_utf8() + marks),
-        None => RANGES.iter().any(|(first, last)| (*first..=*last).contains(&c)).then_some(c.len_utf8()),
-    }
+    let is_single = || RANGES.iter().any(|(first, last)| (*first..=*last).contains(&c));
+    marked(text).or_else(|| is_single().then_some(c.len_utf8()))
 }
 
 /// Whether a letter of text is one of a type.

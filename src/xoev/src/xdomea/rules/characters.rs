@@ -2,6 +2,8 @@
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
+use crate::din91379::{is_mark, marked};
+
 /// What is wrong with a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -86,75 +88,6 @@ const RANGES: [(char, char); 71] = [
     ('\u{2264}', '\u{2265}'),
 ];
 
-/// Characters and the marks that may follow them, where Unicode has no composed letter.
-const MARKED: [(&str, &[&str]); 59] = [
-    ("A", &["\u{30b}"]),
-    ("C", &["\u{300}", "\u{304}", "\u{306}", "\u{308}", "\u{315}", "\u{323}", "\u{326}", "\u{328}\u{306}"]),
-    ("D", &["\u{302}"]),
-    ("F", &["\u{300}", "\u{304}"]),
-    ("G", &["\u{300}"]),
-    ("H", &["\u{304}", "\u{326}", "\u{331}"]),
-    ("J", &["\u{301}", "\u{30c}"]),
-    (
-        "K",
-        &[
-            "\u{300}", "\u{302}", "\u{304}", "\u{307}", "\u{315}", "\u{31b}", "\u{326}", "\u{35f}H",
-            "\u{35f}h",
-        ],
-    ),
-    ("L", &["\u{302}", "\u{325}", "\u{325}\u{304}", "\u{326}"]),
-    ("M", &["\u{300}", "\u{302}", "\u{306}", "\u{310}"]),
-    ("N", &["\u{302}", "\u{304}", "\u{306}", "\u{326}"]),
-    ("P", &["\u{300}", "\u{304}", "\u{315}", "\u{323}"]),
-    ("R", &["\u{306}", "\u{325}", "\u{325}\u{304}"]),
-    ("S", &["\u{300}", "\u{304}", "\u{31b}\u{304}", "\u{331}"]),
-    ("T", &["\u{300}", "\u{304}", "\u{308}", "\u{315}", "\u{31b}"]),
-    ("U", &["\u{307}"]),
-    ("Z", &["\u{300}", "\u{304}", "\u{306}", "\u{308}", "\u{327}"]),
-    ("a", &["\u{30b}"]),
-    ("c", &["\u{300}", "\u{304}", "\u{306}", "\u{308}", "\u{315}", "\u{323}", "\u{326}", "\u{328}\u{306}"]),
-    ("d", &["\u{302}"]),
-    ("f", &["\u{300}", "\u{304}"]),
-    ("g", &["\u{300}"]),
-    ("h", &["\u{304}", "\u{326}"]),
-    ("j", &["\u{301}"]),
-    ("k", &["\u{300}", "\u{302}", "\u{304}", "\u{307}", "\u{315}", "\u{31b}", "\u{326}", "\u{35f}h"]),
-    ("l", &["\u{302}", "\u{325}", "\u{325}\u{304}", "\u{326}"]),
-    ("m", &["\u{300}", "\u{302}", "\u{306}", "\u{310}"]),
-    ("n", &["\u{302}", "\u{304}", "\u{306}", "\u{326}"]),
-    ("p", &["\u{300}", "\u{304}", "\u{315}", "\u{323}"]),
-    ("r", &["\u{306}", "\u{325}", "\u{325}\u{304}"]),
-    ("s", &["\u{300}", "\u{304}", "\u{31b}\u{304}", "\u{331}"]),
-    ("t", &["\u{300}", "\u{304}", "\u{315}", "\u{31b}"]),
-    ("u", &["\u{307}"]),
-    ("z", &["\u{300}", "\u{304}", "\u{306}", "\u{308}", "\u{327}"]),
-    ("Ç", &["\u{306}"]),
-    ("Û", &["\u{304}"]),
-    ("ç", &["\u{306}"]),
-    ("û", &["\u{304}"]),
-    ("ÿ", &["\u{301}"]),
-    ("Č", &["\u{315}", "\u{323}"]),
-    ("č", &["\u{315}", "\u{323}"]),
-    ("ē", &["\u{30d}"]),
-    ("Ī", &["\u{301}"]),
-    ("ī", &["\u{301}"]),
-    ("ō", &["\u{30d}"]),
-    ("Ž", &["\u{326}", "\u{327}"]),
-    ("ž", &["\u{326}", "\u{327}"]),
-    ("Ḳ", &["\u{304}"]),
-    ("ḳ", &["\u{304}"]),
-    ("Ṣ", &["\u{304}"]),
-    ("ṣ", &["\u{304}"]),
-    ("Ṭ", &["\u{304}"]),
-    ("ṭ", &["\u{304}"]),
-    ("Ạ", &["\u{308}"]),
-    ("ạ", &["\u{308}"]),
-    ("Ọ", &["\u{308}"]),
-    ("ọ", &["\u{308}"]),
-    ("Ụ", &["\u{304}", "\u{308}"]),
-    ("ụ", &["\u{304}", "\u{308}"]),
-];
-
 /// What is wrong with a text, if anything. A mark at its very beginning is not judged: the letter may stand in
 /// the piece before.
 pub(super) fn fault(text: &str) -> Option<Fault> {
@@ -189,19 +122,6 @@ fn is_plain(c: char) -> bool {
 fn is_single(c: char) -> bool {
     let place = RANGES.partition_point(|(_, last)| *last < c);
     is_plain(c) || RANGES.get(place).is_some_and(|(first, _)| *first <= c)
-}
-
-fn is_mark(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36f}')
-}
-
-/// Length in bytes of the longest combination that a text begins with.
-fn marked(text: &str) -> Option<usize> {
-    text.chars().nth(1).filter(|second| is_mark(*second))?;
-    let (base, marks) = MARKED.iter().find(|(base, _)| text.starts_with(base))?;
-    let rest = &text[base.len()..];
-    let longest = marks.iter().filter(|marks| rest.starts_with(**marks)).map(|marks| marks.len()).max()?;
-    Some(base.len() + longest)
 }
 
 #[cfg(test)]
