@@ -88,6 +88,7 @@ pub(crate) async fn create(
         case_id: new.case,
         message_id: None,
         exchange_id: None,
+        payment_id: None,
         title: new.title,
         kind: new.kind,
         requested_by: asking_unit(&caller, about.as_ref()),

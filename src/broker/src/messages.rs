@@ -227,6 +227,7 @@ fn clarification_task(message: &Message) -> Task {
         case_id: None,
         message_id: Some(message.id),
         exchange_id: None,
+        payment_id: None,
         title: "Klärungsfall".to_owned(),
         kind: "clarification".to_owned(),
         requested_by: None,

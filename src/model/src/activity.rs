@@ -1,4 +1,4 @@
-//! What happens in and around a case: tasks, interactions, dispatches, decisions, money.
+//! What happens in and around a case: tasks, interactions, dispatches, decisions. Money: [`payment`](crate::payment).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ pub struct Task {
     /// Exchange it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exchange_id: Option<Id>,
+    /// Payment it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<Id>,
     /// What has to be done, without personal data.
     pub title: String,
     /// Why it exists: a stable code, `clarification` (Klärungsfall) or a kind of the county's own.
@@ -152,40 +155,4 @@ pub struct Decision {
     pub document: Option<Id>,
     /// When it was taken.
     pub at: Timestamp,
-}
-
-/// Money that somebody owes (Forderung).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Claim {
-    /// Identity and ownership.
-    #[serde(flatten)]
-    pub meta: Meta,
-    /// Case it arises from.
-    pub case_id: Id,
-    /// Amount in euro cents.
-    pub amount_cents: i64,
-    /// What for.
-    pub purpose: String,
-    /// Kassenzeichen, once assigned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cash_reference: Option<String>,
-    /// Day it is due, `YYYY-MM-DD`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub due: Option<String>,
-}
-
-/// A payment towards a claim (Zahlung).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Payment {
-    /// Identity and ownership.
-    #[serde(flatten)]
-    pub meta: Meta,
-    /// Claim it pays.
-    pub claim_id: Id,
-    /// Amount in euro cents.
-    pub amount_cents: i64,
-    /// Where it stands: `started`, `pending`, `paid`, `failed`, `cancelled`, `expired`, `refunded`.
-    pub status: String,
 }

@@ -3,6 +3,7 @@
 
 mod disposal;
 mod exchange;
+mod payment;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,6 +21,7 @@ use crate::record::Record;
 use crate::{Authority, Error, EventKind, Id, RecordKind, Timestamp, patch};
 
 pub use disposal::ARCHIVE;
+pub use payment::PaymentChange;
 
 /// Largest JSON form of a record, in bytes. What is larger belongs into documents.
 pub const RECORD_BYTES: usize = 256 * 1024;
@@ -117,6 +119,14 @@ pub enum Change {
     Circulate(Id),
     /// May be changed again after the circulation by this exchange, unless it was locked for another reason meanwhile.
     Release(Id),
+    /// The claim gets its Kassenzeichen.
+    AssignCashReference(String),
+    /// The claim is not owed any more.
+    CancelClaim,
+    /// So many cents more were paid towards the claim; less than nothing for what was given back.
+    PaidTowards(i64),
+    /// Something became of a payment.
+    Payment(Box<PaymentChange>),
     /// Nothing is left of the record but what proves it. The broker has checked that it may go.
     Destroy,
 }
@@ -184,6 +194,8 @@ fn changed(current: &Record, change: &Change, now: Timestamp) -> Result<(Record,
     let mut record = current.clone();
     let event = match (&mut record, change) {
         (Record::Exchange(exchange), change) => exchange::changed(exchange, change, now)?,
+        (Record::Claim(claim), change) => payment::changed_claim(claim, change)?,
+        (Record::Payment(payment), Change::Payment(change)) => payment::changed(payment, change, now)?,
         (Record::Task(task), change) => {
             let (allowed, next): (&[TaskStatus], _) = match change {
                 Change::AssignTask(person) => {
@@ -320,6 +332,9 @@ fn validate(record: &Record, json: &Value, rules: Rules) -> Result<(), Error> {
     // An exchange names each of its objects, and there may be thousands.
     if !matches!(record, Record::Exchange(_)) && json.to_string().len() > RECORD_BYTES {
         return Err(Error::Invalid { field: "body" });
+    }
+    if let Record::Claim(claim) = record {
+        payment::validate_claim(claim)?;
     }
     let title = match record {
         Record::Task(task) => Some(&task.title),

@@ -131,6 +131,48 @@ pub enum EventKind {
     /// What was to be destroyed stays, for a reason that the exchange tells.
     #[serde(rename = "exchange.destruction-refused")]
     DestructionRefused,
+    /// A provider, or a payer who came back from one, called about a payment; what came is kept.
+    #[serde(rename = "payment.notified")]
+    PaymentNotified,
+    /// A payment is under way at its provider.
+    #[serde(rename = "payment.started")]
+    PaymentStarted,
+    /// Money came.
+    #[serde(rename = "payment.paid")]
+    PaymentPaid,
+    /// A payment ended without money.
+    #[serde(rename = "payment.ended")]
+    PaymentEnded,
+    /// Something contradicts what is known of a payment: a human has to decide.
+    #[serde(rename = "payment.unclear")]
+    PaymentUnclear,
+    /// A human has decided about a contradiction.
+    #[serde(rename = "payment.cleared")]
+    PaymentCleared,
+    /// Somebody asked for a refund, or agreed to one.
+    #[serde(rename = "payment.refund-asked")]
+    RefundAsked,
+    /// Money went back.
+    #[serde(rename = "payment.refunded")]
+    PaymentRefunded,
+    /// The payer's bank took money back.
+    #[serde(rename = "payment.charged-back")]
+    PaymentChargedBack,
+    /// A claim is not owed any more.
+    #[serde(rename = "claim.cancelled")]
+    ClaimCancelled,
+    /// What was paid towards a claim changed.
+    #[serde(rename = "claim.paid")]
+    ClaimPaid,
+    /// A bank statement was taken in.
+    #[serde(rename = "statement.taken")]
+    StatementTaken,
+    /// Bookings stand in a file for the cash system.
+    #[serde(rename = "bookings.handed-over")]
+    BookingsHandedOver,
+    /// The cash system has said what it did with a file.
+    #[serde(rename = "bookings.acknowledged")]
+    BookingsAcknowledged,
     /// Bytes were erased; their digests stay.
     #[serde(rename = "payload.erased")]
     PayloadErased,

@@ -1,7 +1,7 @@
 //! The common case model: what every channel and every standard is translated into and out of.
 //!
 //! Nothing here does I/O. The crate holds
-//! * [`case`], [`file_plan`], [`party`], [`activity`], [`exchange`], [`circulation`]: the records a county works with;
+//! * [`case`], [`file_plan`], [`party`], [`activity`], [`payment`], [`exchange`], [`circulation`]: the records a county works with;
 //! * [`command`]: how records change. A command is decided against the current record and yields the
 //!   new record and an [`Event`] whose `changes` are exactly the difference;
 //! * [`message`]: the envelope of whatever comes in or goes out, its states and its findings;
@@ -31,6 +31,7 @@ pub mod message;
 pub mod outbound;
 pub mod party;
 pub mod patch;
+pub mod payment;
 pub mod process;
 pub mod record;
 pub mod rights;

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::activity::{Claim, Decision, Dispatch, Interaction, Payment, Task};
+use crate::activity::{Decision, Dispatch, Interaction, Task};
 use crate::case::{Case, CaseFile, Description, Document};
 use crate::exchange::Exchange;
+use crate::payment::{Claim, Payment};
 use crate::{Authority, Error, Id, Timestamp};
 
 /// Identity and ownership of a record.
@@ -169,7 +170,7 @@ impl Record {
             Record::Case(r) => r.parent.or(r.case_file),
             Record::Document(r) => r.parent,
             Record::Exchange(_) => None,
-            Record::Task(r) => r.case_id.or(r.message_id).or(r.exchange_id),
+            Record::Task(r) => r.payment_id.or(r.case_id).or(r.message_id).or(r.exchange_id),
             Record::Interaction(r) => r.case_id,
             Record::Dispatch(r) => Some(r.case_id),
             Record::Decision(r) => Some(r.case_id),
@@ -185,15 +186,19 @@ impl Record {
             Record::Case(r) => r.status.name(),
             Record::Document(r) => r.status.name(),
             Record::Task(r) => r.status.name(),
+            Record::Claim(r) => r.status.name(),
+            Record::Payment(r) => r.status.name(),
             _ => "",
         }
     }
 
     /// Names by which the record is looked up besides its id, as kind and value: the references of
-    /// case files, cases and documents; the process of an exchange. The store indexes them.
+    /// case files, cases and documents; the process of an exchange; the Kassenzeichen of claims and payments. The store indexes them.
     pub fn names(&self) -> Vec<(String, String)> {
         match self {
             Record::Exchange(exchange) => vec![exchange.name()],
+            Record::Claim(claim) => cash_reference(claim.cash_reference.as_ref()),
+            Record::Payment(payment) => cash_reference(payment.cash_reference.as_ref()),
             record => {
                 let references = record.description().map_or(&[][..], |d| &d.references);
                 references.iter().map(|r| (r.kind.clone(), r.value.clone())).collect()
@@ -237,6 +242,13 @@ impl Record {
         };
         record.map_err(|_| Error::Invalid { field: "record" })
     }
+}
+
+/// Kind of the name that claims and payments are looked up by.
+pub const CASH_REFERENCE: &str = "cashReference";
+
+fn cash_reference(reference: Option<&String>) -> Vec<(String, String)> {
+    reference.map(|reference| (CASH_REFERENCE.to_owned(), reference.clone())).into_iter().collect()
 }
 
 #[cfg(test)]
@@ -288,20 +300,8 @@ mod tests {
                 document: None,
                 at,
             }),
-            Record::Claim(Claim {
-                meta: a_meta(),
-                case_id: id,
-                amount_cents: 12_345,
-                purpose: "Gebühr".into(),
-                cash_reference: None,
-                due: None,
-            }),
-            Record::Payment(Payment {
-                meta: a_meta(),
-                claim_id: id,
-                amount_cents: 12_345,
-                status: "paid".into(),
-            }),
+            Record::Claim(crate::testkit::a_claim(12_345)),
+            Record::Payment(crate::testkit::a_payment(&crate::testkit::a_claim(12_345))),
         ];
         for record in records {
             let json = serde_json::from_str(&record.to_json().to_string()).unwrap();

@@ -32,6 +32,12 @@ pub enum Action {
     HoldRecords,
     /// Destroy records that were disposed of.
     DestroyRecords,
+    /// Create and cancel claims, start payments towards them.
+    WriteClaims,
+    /// Decide about money: refunds, contradictions.
+    DecideMoney,
+    /// Keep the cash office's books: bank statements, files for the cash system, reconciliation.
+    KeepCash,
     /// Bring in a raw message.
     SendMessages,
     /// See messages: metadata, states, findings.
@@ -66,6 +72,8 @@ pub enum Role {
     RecordKeeping,
     /// Is responsible for keeping and disposing of records (Schriftgutverwaltung), or for an archive.
     RecordsManager,
+    /// The cash office (Kasse), or the cash system (HKR).
+    Cashier,
     /// Runs the gateway: sees metadata, never content.
     Operator,
     /// Reads evidence.
@@ -76,11 +84,12 @@ pub enum Role {
 
 impl Role {
     /// All roles.
-    pub const ALL: [Role; 7] = [
+    pub const ALL: [Role; 8] = [
         Role::Clerk,
         Role::System,
         Role::RecordKeeping,
         Role::RecordsManager,
+        Role::Cashier,
         Role::Operator,
         Role::Auditor,
         Role::Admin,
@@ -93,6 +102,7 @@ impl Role {
             Role::Clerk => &[
                 ReadCases,
                 WriteCases,
+                WriteClaims,
                 ReadContent,
                 WorkTasks,
                 Exchange,
@@ -103,6 +113,7 @@ impl Role {
             Role::System => &[
                 ReadCases,
                 WriteCases,
+                WriteClaims,
                 ReadContent,
                 WorkTasks,
                 Exchange,
@@ -138,6 +149,9 @@ impl Role {
                 ReadEvents,
                 ReadPartners,
             ],
+            Role::Cashier => {
+                &[ReadCases, WriteClaims, DecideMoney, KeepCash, WorkTasks, ReadEvents, Subscribe]
+            }
             Role::Operator => &[ReadMessages, RepairMessages, ReadEvents, ReadPartners],
             Role::Auditor => &[ReadCases, ReadMessages, ReadEvents, ReadEvidence],
             Role::Admin => &[Erase, ReadPartners, ManagePartners, ManageTokens, Subscribe],

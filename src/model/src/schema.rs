@@ -2,12 +2,13 @@
 
 use schemars::{Schema, schema_for};
 
-use crate::activity::{Claim, Decision, Dispatch, Interaction, Payment, Task};
+use crate::activity::{Decision, Dispatch, Interaction, Task};
 use crate::case::{Case, CaseFile, Document};
 use crate::event::Event;
 use crate::exchange::Exchange;
 use crate::file_plan::FilePlan;
 use crate::message::Message;
+use crate::payment::{Booking, Claim, Payment};
 
 /// Name and JSON Schema (2020-12) of every type of the model that leaves the gateway.
 pub fn all() -> Vec<(&'static str, Schema)> {
@@ -23,6 +24,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("Decision", schema_for!(Decision)),
         ("Claim", schema_for!(Claim)),
         ("Payment", schema_for!(Payment)),
+        ("Booking", schema_for!(Booking)),
         ("Message", schema_for!(Message)),
         ("Event", schema_for!(Event)),
     ]

@@ -6,6 +6,7 @@ use crate::activity::Task;
 use crate::adapter::{Adapter, Capability, Delivery};
 use crate::case::{Case, Description, Priority, RecordStatus};
 use crate::exchange::{Exchange, ExchangeKind, ExchangeObject, ExchangeStatus, Side};
+use crate::payment::{Claim, ClaimStatus, Payment, PaymentStatus};
 use crate::record::{Meta, Record};
 use crate::{Authority, FailureKind, Id, RecordKind, Timestamp, ids};
 
@@ -45,6 +46,7 @@ pub fn a_task(title: &str) -> Record {
         case_id: None,
         message_id: None,
         exchange_id: None,
+        payment_id: None,
         title: title.into(),
         kind: "test".into(),
         requested_by: None,
@@ -53,6 +55,51 @@ pub fn a_task(title: &str) -> Record {
         status: crate::activity::TaskStatus::Open,
         result: None,
     })
+}
+
+/// An open claim of so many cents.
+pub fn a_claim(amount_cents: i64) -> Claim {
+    Claim {
+        meta: a_meta(),
+        case_id: ids::new_id(),
+        account: "baugebuehren".into(),
+        amount_cents,
+        purpose: "Gebühr".into(),
+        cash_reference: None,
+        due: None,
+        lines: vec![],
+        payer: None,
+        status: ClaimStatus::Open,
+        paid_cents: 0,
+    }
+}
+
+/// A payment towards a claim that its provider does not know yet.
+pub fn a_payment(claim: &Claim) -> Payment {
+    let meta = a_meta();
+    Payment {
+        request_id: meta.id.to_string(),
+        meta,
+        claim_id: claim.meta.id,
+        provider: "giro".into(),
+        amount_cents: claim.amount_cents,
+        paid_cents: 0,
+        status: PaymentStatus::Created,
+        reference: None,
+        payment_url: None,
+        return_to: None,
+        cash_reference: None,
+        method: None,
+        deadline: Timestamp::from_micros(3_600_000_000),
+        paid_at: None,
+        failure: None,
+        refunds: vec![],
+        refunded_cents: 0,
+        charged_back_cents: 0,
+        clearing: None,
+        cleared: vec![],
+        settled_by: None,
+    }
 }
 
 /// A hand-over of one object.

@@ -31,6 +31,7 @@ pub mod evidence_key;
 mod gcm;
 pub mod identity;
 pub mod keys;
+pub mod mac;
 pub mod merkle;
 pub mod payload;
 mod raw_signature;

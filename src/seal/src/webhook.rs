@@ -14,6 +14,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::keys::{DataKey, KeyWrap};
+use crate::mac;
 use crate::{Error, Result};
 
 /// The secret that a subscription's webhooks are signed with.
@@ -73,6 +74,15 @@ impl SharedSecret {
     pub fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> Result<String> {
         sign(&self.0, id, timestamp, body)
     }
+
+    /// Whether one of the `signatures`, as they stand in `webhook-signature`, is ours. `timestamp` is the text of `webhook-timestamp`.
+    pub fn signed(&self, id: &str, timestamp: &str, body: &[u8], signatures: &str) -> bool {
+        let Ok(ours) = timestamp.parse().map_err(|_| Error::KeyFormat).and_then(|at| self.sign(id, at, body))
+        else {
+            return false;
+        };
+        signatures.split(' ').any(|signature| mac::is_same(signature.as_bytes(), ours.as_bytes()))
+    }
 }
 
 impl fmt::Debug for SharedSecret {
@@ -109,6 +119,16 @@ mod tests {
         let signature =
             secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#);
         assert_eq!(signature.unwrap(), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        let body = br#"{"test": 2432232314}"#;
+        let is_signed = |id: &str, at: &str, signatures: &str| secret.signed(id, at, body, signatures);
+        let (id, at, ours) =
+            ("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        assert!(is_signed(id, at, ours) && is_signed(id, at, &format!("v1a,x {ours}")));
+        assert!(
+            !is_signed("msg_other", at, ours)
+                && !is_signed(id, "1614265331", ours)
+                && !is_signed(id, at, "v9,AAAA")
+        );
         for wrong in ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_MfKQ", "whsec_!", ""] {
             assert_eq!(SharedSecret::parse(wrong).unwrap_err().code(), Error::KeyFormat.code(), "{wrong}");
         }

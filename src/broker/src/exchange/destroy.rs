@@ -379,6 +379,7 @@ fn refusal_task(exchange: &Exchange, now: model::Timestamp) -> Task {
         case_id: None,
         message_id: None,
         exchange_id: Some(exchange.meta.id),
+        payment_id: None,
         title: "Vernichtung unterblieben".to_owned(),
         kind: TASK.to_owned(),
         requested_by: None,

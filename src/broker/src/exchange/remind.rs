@@ -109,6 +109,7 @@ fn overdue_task(exchange: &Exchange, now: Timestamp) -> Task {
         case_id: None,
         message_id: None,
         exchange_id: Some(exchange.meta.id),
+        payment_id: None,
         title: "Austausch überfällig".to_owned(),
         kind: TASK.to_owned(),
         requested_by: None,

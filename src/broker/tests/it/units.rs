@@ -16,6 +16,7 @@ fn a_task(caller: &Caller, unit: &str, about: Id) -> Record {
         case_id: Some(about),
         message_id: None,
         exchange_id: None,
+        payment_id: None,
         title: "Stellungnahme".into(),
         kind: "statement".into(),
         requested_by: Some("63".into()),

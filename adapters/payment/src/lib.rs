@@ -1,0 +1,23 @@
+//! Payment providers, bank statements and files for the cash system: one module for each, all without state.
+//!
+//! | module | speaks with |
+//! |---|---|
+//! | `xbezahldienste` | any service of XBezahldienste 1.0.0 (ePayBL, pmPayment, epay21, GiroCheckout) |
+//! | `girocheckout` | GiroCheckout (S-Public Services) |
+//! | `pmpayment` | pmPayment's own interface |
+//! | `epaybl` | ePayBL's SOAP service and pay page |
+//! | `epay21` | epay21's SOAP service |
+//! | `webhook` | any provider with signed webhooks, by a small contract of ours |
+//! | `camt` | bank statements (camt.052, .053, .054) |
+//! | `cash` | files for the cash system: CSV, XML, JSON |
+//!
+//! What a callback says is never believed: each module only tells whether it is authentic and about our payment.
+
+mod camt;
+mod cash;
+mod epay21;
+mod epaybl;
+mod girocheckout;
+mod pmpayment;
+mod webhook;
+mod xbezahldienste;

@@ -1,0 +1,258 @@
+//! What may become of claims and payments.
+
+use crate::payment::observe::{charge_back, contradict, observe, refunded};
+use crate::payment::provider::{Started, Truth};
+use crate::payment::record::{Cleared, Decided, Decision};
+use crate::payment::{
+    Claim, ClaimStatus, ClearingReason, MOST_CENTS, Payment, PaymentStatus, Refund, RefundStatus,
+};
+use crate::{Error, EventKind, Id, Timestamp};
+
+use super::Change;
+
+/// Longest purpose and Kassenzeichen, in characters; most lines of a claim, and refunds of a payment.
+const PURPOSE_CHARS: usize = 250;
+const REFERENCE_CHARS: usize = 36;
+const LINES: usize = 99;
+const REFUNDS: usize = 50;
+
+/// Something that became of a payment.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PaymentChange {
+    /// The provider knows it.
+    Started(Started),
+    /// The provider will not have it, or nobody can find out whether it does: it was never shown to the payer. By the code given.
+    StartFailed(String),
+    /// The provider says this of it.
+    Observed(Truth),
+    /// Its time is over.
+    Expired,
+    /// The bank statement has the money, by the line named: so many cents.
+    Received(i64, String),
+    /// The line of a statement or payout by which the money arrived.
+    Settled(String),
+    /// The payer's bank has taken so many cents back.
+    ChargedBack(i64),
+    /// Something contradicts, with the amount that the other side names.
+    Contradicts(ClearingReason, Option<i64>),
+    /// Somebody decided about the contradiction; a second one has to agree.
+    AskClearing(Decided),
+    /// The decision counts.
+    Clear(Decision),
+    /// Somebody asks for a refund.
+    AskRefund(Box<Refund>),
+    /// Somebody else agrees to it: refund, token.
+    AgreeRefund(Id, Id),
+    /// The provider has carried it out, under this name.
+    RefundDone(Id, Option<String>),
+    /// The provider did not, or nobody knows.
+    RefundFailed(Id, RefundStatus),
+}
+
+pub(super) fn changed_claim(claim: &mut Claim, change: &Change) -> Result<EventKind, Error> {
+    let wrong = Error::WrongState { state: claim.status.name() };
+    match change {
+        // Money comes whenever it comes, also to what was cancelled.
+        Change::PaidTowards(cents) => {
+            *claim = claim.clone().with_paid(*cents);
+            return Ok(EventKind::ClaimPaid);
+        }
+        _ if claim.status == ClaimStatus::Cancelled => return Err(wrong),
+        Change::AssignCashReference(reference) => {
+            if claim.cash_reference.as_ref().is_some_and(|known| known != reference) {
+                return Err(Error::Exists);
+            }
+            claim.cash_reference = Some(reference.clone());
+            Ok(EventKind::RecordChanged)
+        }
+        Change::CancelClaim if claim.paid_cents == 0 => {
+            claim.status = ClaimStatus::Cancelled;
+            Ok(EventKind::ClaimCancelled)
+        }
+        _ => Err(wrong),
+    }
+}
+
+pub(super) fn changed(
+    payment: &mut Payment,
+    change: &PaymentChange,
+    now: Timestamp,
+) -> Result<EventKind, Error> {
+    let before = payment.clone();
+    let wrong = || Error::WrongState { state: before.status.name() };
+    match change {
+        PaymentChange::Started(started) => start(payment, started, now)?,
+        PaymentChange::StartFailed(code) if payment.status == PaymentStatus::Created => {
+            payment.status = PaymentStatus::Failed;
+            payment.failure = Some(code.clone());
+        }
+        PaymentChange::Observed(truth) => *payment = observe(payment, truth, now).payment,
+        PaymentChange::Expired if payment.status.is_open() => {
+            payment.status = PaymentStatus::Expired;
+            payment.payment_url = None;
+        }
+        PaymentChange::Received(cents, line) if !payment.status.was_paid() && *cents > 0 => {
+            receive(payment, *cents, now);
+            payment.settled_by = Some(line.clone());
+        }
+        PaymentChange::Settled(line) if payment.settled_by.is_none() => {
+            payment.settled_by = Some(line.clone())
+        }
+        PaymentChange::ChargedBack(cents) if payment.status.was_paid() => charge_back(payment, *cents),
+        PaymentChange::Contradicts(reason, cents) => contradict(payment, *reason, *cents, now),
+        PaymentChange::AskClearing(decided) => ask_clearing(payment, *decided)?,
+        PaymentChange::Clear(decision) => clear(payment, *decision, now)?,
+        PaymentChange::AskRefund(refund) => ask_refund(payment, refund)?,
+        PaymentChange::AgreeRefund(id, by) => agree_refund(payment, *id, *by)?,
+        PaymentChange::RefundDone(id, reference) => {
+            // A refusal that a human did not see may turn out to be none.
+            refunded(payment, *id, reference.clone());
+        }
+        PaymentChange::RefundFailed(id, status) => {
+            let refund = payment.refunds.iter_mut().find(|refund| refund.id == *id);
+            let refund = refund.filter(|refund| refund.status == RefundStatus::Agreed).ok_or_else(wrong)?;
+            refund.status = *status;
+            if *status == RefundStatus::Unclear {
+                let cents = refund.amount_cents;
+                contradict(payment, ClearingReason::RefundUnclear, Some(cents), now);
+            }
+        }
+        _ => return Err(wrong()),
+    }
+    Ok(event(&before, payment, change))
+}
+
+/// The name of what happened: the most that it says about money comes first.
+fn event(before: &Payment, after: &Payment, change: &PaymentChange) -> EventKind {
+    if after.paid_cents > before.paid_cents {
+        return EventKind::PaymentPaid;
+    }
+    if after.charged_back_cents > before.charged_back_cents {
+        return EventKind::PaymentChargedBack;
+    }
+    if after.refunded_cents > before.refunded_cents {
+        return EventKind::PaymentRefunded;
+    }
+    if after.clearing.is_some()
+        && after.clearing.map(|it| (it.reason, it.amount_cents))
+            != before.clearing.map(|it| (it.reason, it.amount_cents))
+    {
+        return EventKind::PaymentUnclear;
+    }
+    match change {
+        PaymentChange::Clear(_) => EventKind::PaymentCleared,
+        PaymentChange::AskRefund(_) | PaymentChange::AgreeRefund(..) => EventKind::RefundAsked,
+        _ if before.status.is_open() && !after.status.is_open() => EventKind::PaymentEnded,
+        _ if before.status == PaymentStatus::Created && after.status != before.status => {
+            EventKind::PaymentStarted
+        }
+        _ => EventKind::RecordChanged,
+    }
+}
+
+/// A reference, once known, is never another.
+fn start(payment: &mut Payment, started: &Started, now: Timestamp) -> Result<(), Error> {
+    if payment.reference.as_ref().is_some_and(|known| *known != started.reference) {
+        contradict(payment, ClearingReason::Reference, None, now);
+        return Ok(());
+    }
+    payment.reference = Some(started.reference.clone());
+    if payment.cash_reference.is_none() {
+        payment.cash_reference.clone_from(&started.cash_reference);
+    }
+    if payment.status == PaymentStatus::Created {
+        payment.status = PaymentStatus::Started;
+    }
+    if payment.status.is_open() && started.payment_url.is_some() {
+        payment.payment_url.clone_from(&started.payment_url);
+    }
+    Ok(())
+}
+
+fn receive(payment: &mut Payment, cents: i64, now: Timestamp) {
+    payment.status = PaymentStatus::Paid;
+    payment.paid_cents = cents;
+    payment.paid_at = Some(now);
+    payment.payment_url = None;
+    payment.failure = None;
+}
+
+fn ask_clearing(payment: &mut Payment, decided: Decided) -> Result<(), Error> {
+    let clearing = payment.clearing.as_mut().ok_or(Error::NotFound { kind: "clearing" })?;
+    clearing.asked = Some(decided);
+    Ok(())
+}
+
+/// What the other side names is booked only if nothing was: money is never booked twice.
+fn clear(payment: &mut Payment, decision: Decision, now: Timestamp) -> Result<(), Error> {
+    let clearing = payment.clearing.take().ok_or(Error::NotFound { kind: "clearing" })?;
+    let (reason, amount_cents) = (clearing.reason, clearing.amount_cents);
+    if decision == Decision::Accept {
+        let cents = amount_cents.filter(|cents| *cents > 0 && !payment.status.was_paid());
+        receive(payment, cents.ok_or(Error::WrongState { state: payment.status.name() })?, now);
+    }
+    payment.cleared.push(Cleared { reason, amount_cents, decision, at: now });
+    Ok(())
+}
+
+fn ask_refund(payment: &mut Payment, refund: &Refund) -> Result<(), Error> {
+    if !payment.status.was_paid() {
+        return Err(Error::WrongState { state: payment.status.name() });
+    }
+    if refund.amount_cents < 1 || refund.amount_cents > payment.refundable_cents() {
+        return Err(Error::Invalid { field: "amountCents" });
+    }
+    if payment.refunds.len() >= REFUNDS || payment.refunds.iter().any(|known| known.id == refund.id) {
+        return Err(Error::Exists);
+    }
+    payment.refunds.push(refund.clone());
+    Ok(())
+}
+
+fn agree_refund(payment: &mut Payment, id: Id, by: Id) -> Result<(), Error> {
+    let state = payment.status.name();
+    let refund = payment.refunds.iter_mut().find(|refund| refund.id == id);
+    let refund = refund.ok_or(Error::NotFound { kind: "refund" })?;
+    if refund.status != RefundStatus::Asked {
+        return Err(Error::WrongState { state });
+    }
+    refund.status = RefundStatus::Agreed;
+    refund.agreed_by = Some(by);
+    Ok(())
+}
+
+pub(super) fn validate_claim(claim: &Claim) -> Result<(), Error> {
+    let invalid = |field| Err(Error::Invalid { field });
+    if !(1..=MOST_CENTS).contains(&claim.amount_cents) {
+        return invalid("amountCents");
+    }
+    let purpose = claim.purpose.trim();
+    if purpose.is_empty() || purpose.chars().count() > PURPOSE_CHARS || purpose.chars().any(char::is_control)
+    {
+        return invalid("purpose");
+    }
+    let is_reference = |text: &String| {
+        (2..=REFERENCE_CHARS).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-./".contains(&byte))
+    };
+    if !claim.cash_reference.as_ref().is_none_or(is_reference) {
+        return invalid("cashReference");
+    }
+    if !claim.due.as_deref().is_none_or(is_day) {
+        return invalid("due");
+    }
+    let sum = claim.lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(line.amount_cents));
+    let sound = claim.lines.iter().all(|line| {
+        (0..=MOST_CENTS).contains(&line.amount_cents)
+            && (0..=line.amount_cents).contains(&line.tax_cents)
+            && line.tax_rate <= 10_000
+            && line.description.chars().count() <= PURPOSE_CHARS
+    });
+    let adds_up = claim.lines.is_empty() || sum == Some(claim.amount_cents);
+    if claim.lines.len() > LINES || !sound || !adds_up { invalid("lines") } else { Ok(()) }
+}
+
+/// Whether it is `YYYY-MM-DD`.
+fn is_day(text: &str) -> bool {
+    text.len() == 10 && Timestamp::parse(&format!("{text}T00:00:00Z")).is_some()
+}
