@@ -106,6 +106,9 @@ impl Broker {
                 effects.records.push((place.record.clone(), Change::Appraise(disposition)));
             }
         }
+        if below.len() > MOST_NAMED {
+            return Ok(Err(TOO_MANY_NAMED));
+        }
         let exceptions = that_differ(before, &roots, &below);
         effects.exchange.push(Change::Appraisals(roots, exceptions));
         Ok(Ok(effects))
