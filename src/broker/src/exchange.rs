@@ -7,7 +7,8 @@
 //! import    the record-keeping system reports on the import; what was confirmed is locked
 //! disposal  what is offered stays as it was offered
 //! appraise  appraisals: applied to records, given by an archive of ours, followed by the transfer
-//! destroy   what was disposed of is destroyed
+//! destroy   what was disposed of is to be destroyed: what speaks against it
+//! destroying the job that does it
 //! circulate documents go on along their route
 //! remind    deadlines
 //! ```
@@ -15,6 +16,7 @@
 mod appraise;
 mod circulate;
 mod destroy;
+mod destroying;
 mod disposal;
 mod import;
 mod objects;
@@ -24,6 +26,7 @@ mod take;
 
 pub use circulate::StepDone;
 pub(crate) use destroy::JOB as DESTROY;
+pub(crate) use disposal::IN_DISPOSITION;
 pub(crate) use remind::JOB as REMIND;
 pub(crate) use reply::Said;
 pub(crate) use take::Came;

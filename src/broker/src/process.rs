@@ -167,7 +167,7 @@ impl Broker {
         work.put_record(&decided.record, None);
         match &decided.record {
             Record::Exchange(exchange) => {
-                for event in notes::of_exchange(&decided, actor, now, message) {
+                for event in notes::of_exchange(&decided, &command.change, actor, now, message) {
                     work.insert_event(&event);
                 }
                 self.keep_deadline(work, None, exchange);

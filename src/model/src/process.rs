@@ -237,6 +237,25 @@ impl Exchange {
         }
     }
 
+    /// The state once a reply of ours came back for a technical reason: it may be given again. Absent if `id` is no reply whose
+    /// state this is.
+    pub fn when_reply_returned(&self, id: crate::Id) -> Option<ExchangeStatus> {
+        let is_last = |part| {
+            let last = self.messages.iter().rfind(|message| self.is_of(message, part));
+            last.is_some_and(|last| last.id == id)
+        };
+        let (part, before) = match (self.kind, self.side, self.status) {
+            (Disposition | Catalogue, Side::Receiver, Appraised) => (Part::Appraisal, Received),
+            (Handover, Side::Receiver, Confirmed | PartlyConfirmed | Refused) => (Part::Outcome, Received),
+            (Disposition, Side::Receiver, Confirmed | PartlyConfirmed | Refused) => {
+                (Part::Outcome, TransferReceived)
+            }
+            (Catalogue, Side::Sender, Confirmed) => (Part::Outcome, Appraised),
+            _ => return None,
+        };
+        is_last(part).then_some(before)
+    }
+
     /// What the exchange waits for, and whose turn it is.
     pub fn turn(&self) -> Option<(Turn, Awaited)> {
         use {Awaited as A, Turn::*};
