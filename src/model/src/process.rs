@@ -189,6 +189,33 @@ impl Exchange {
         found.map(|message| message.id).or(first)
     }
 
+    /// Whether `id` is one of its messages.
+    pub fn has_message(&self, id: crate::Id) -> bool {
+        self.messages.iter().any(|message| message.id == id)
+    }
+
+    /// The message of ours that a reply of `part` answers: the one that it names, else the newest of what it answers.
+    pub fn answered(&self, part: Part, named: Option<crate::Id>) -> Option<crate::Id> {
+        let answered = answered(self.kind, part)?;
+        named.filter(|id| self.has_message(*id)).or_else(|| self.last_of(answered, answered))
+    }
+
+    /// Whether another receipt of `part` tells nothing new: there is one for each message that it may answer, along a route also for
+    /// each station.
+    pub fn has_every_receipt(&self, part: Part) -> bool {
+        let count = |part| self.messages.iter().filter(|message| self.is_of(message, part)).count();
+        let answered = answered(self.kind, part).map_or(0, count).max(1);
+        let stations = self.route.as_ref().map_or(0, |route| route.steps.len());
+        count(part) >= answered.max(stations)
+    }
+
+    /// Whether what an authority says of it counts: that of the one that it is with; along a route each station tells the initiator
+    /// that the documents have come.
+    pub fn hears(&self, from: &crate::Authority) -> bool {
+        let along = self.route.as_ref().filter(|_| self.kind == Circulation && self.side == Side::Sender);
+        self.partner == *from || along.is_some_and(|route| route.has_station(from))
+    }
+
     /// Whether `id` is a transfer, or one message of it.
     pub fn is_transfer(&self, id: crate::Id) -> bool {
         self.messages.iter().any(|message| message.id == id && self.is_of(message, Part::Transfer))
@@ -225,6 +252,15 @@ impl Exchange {
         match self.status {
             Sending => Some(Sent),
             Transferring => Some(Transferred),
+            _ => None,
+        }
+    }
+
+    /// The state once its receiver has said that it has the message that opens or transfers.
+    pub fn when_receipted(&self) -> Option<ExchangeStatus> {
+        match self.status {
+            Sending | Sent => Some(Received),
+            Transferring | Transferred => Some(TransferReceived),
             _ => None,
         }
     }
@@ -552,6 +588,17 @@ mod tests {
             assert_eq!(meaning_of(code), Some((*kind, *part, *author)));
             assert_eq!(message_type(*kind, *part), Some(*code));
         }
+    }
+
+    #[test]
+    fn an_exchange_takes_no_messages_without_end() {
+        let mut full = begun(Handover, Part::Opening);
+        let next = || Change::ExchangeMessage(noted(Handover, Part::OpeningReceipt), Received);
+        assert!(!full.has_every_receipt(Part::OpeningReceipt));
+        full = changed(&full, next()).unwrap();
+        assert!(full.has_every_receipt(Part::OpeningReceipt));
+        full.messages = vec![noted(Handover, Part::Outcome); crate::exchange::MOST_MESSAGES];
+        assert_eq!(changed(&full, next()).unwrap_err(), crate::Error::Invalid { field: "messages" });
     }
 
     #[test]

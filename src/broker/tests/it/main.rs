@@ -22,6 +22,7 @@ mod once;
 mod other;
 mod rejection;
 mod relay;
+mod replies;
 mod screen;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]
