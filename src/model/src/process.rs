@@ -150,6 +150,9 @@ const ROWS: &[Row] = &[
     (&[Catalogue], Part::Outcome, &[Appraised, Confirmed], Next::To(Confirmed)),
 ];
 
+/// How often the other side may say again, in other words, what it has said of a message.
+const MOST_REPEATED: usize = 100;
+
 /// Finding: the message does not fit where its process stands.
 pub const OUT_OF_TURN: &str = "exchange.out-of-turn";
 /// Finding: an appraisal came after the transfer had begun.
@@ -203,10 +206,23 @@ impl Exchange {
     /// Whether another receipt of `part` tells nothing new: there is one for each message that it may answer, along a route also for
     /// each station.
     pub fn has_every_receipt(&self, part: Part) -> bool {
-        let count = |part| self.messages.iter().filter(|message| self.is_of(message, part)).count();
-        let answered = answered(self.kind, part).map_or(0, count).max(1);
         let stations = self.route.as_ref().map_or(0, |route| route.steps.len());
-        count(part) >= answered.max(stations)
+        self.count(part) >= self.count_answered(part).max(stations)
+    }
+
+    /// Whether so many replies of `part` have come that another is taken by nobody: whoever has an id for each message (4.0) may
+    /// say the same for ever.
+    pub fn has_too_many(&self, part: Part) -> bool {
+        self.count(part) >= self.count_answered(part).saturating_add(MOST_REPEATED)
+    }
+
+    fn count(&self, part: Part) -> usize {
+        self.messages.iter().filter(|message| self.is_of(message, part)).count()
+    }
+
+    /// How many messages a reply of `part` may answer; at least one.
+    fn count_answered(&self, part: Part) -> usize {
+        answered(self.kind, part).map_or(0, |answered| self.count(answered)).max(1)
     }
 
     /// Whether what an authority says of it counts: that of the one that it is with; along a route each station tells the initiator
@@ -597,6 +613,9 @@ mod tests {
         assert!(!full.has_every_receipt(Part::OpeningReceipt));
         full = changed(&full, next()).unwrap();
         assert!(full.has_every_receipt(Part::OpeningReceipt));
+        let outcomes = |count| [full.messages.clone(), vec![noted(Handover, Part::Outcome); count]].concat();
+        let after = |count| Exchange { messages: outcomes(count), ..full.clone() };
+        assert!(!after(100).has_too_many(Part::Outcome) && after(101).has_too_many(Part::Outcome));
         full.messages = vec![noted(Handover, Part::Outcome); crate::exchange::MOST_MESSAGES];
         assert_eq!(changed(&full, next()).unwrap_err(), crate::Error::Invalid { field: "messages" });
     }

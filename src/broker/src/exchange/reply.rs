@@ -102,6 +102,9 @@ impl Broker {
         if is_receipt && status == before.status && before.has_every_receipt(part) {
             return Ok(Ok(before.clone()));
         }
+        if !is_receipt && before.has_too_many(part) {
+            return Ok(Err("exchange.contradiction"));
+        }
         let effects = match said {
             Said::Receipt => Ok(Effects::default()),
             Said::Outcome(results) => self.outcome_effects(before, results).await?,
