@@ -109,7 +109,8 @@ impl Broker {
         };
         // What keeps it from being used may be mended before the message is ready.
         let way = reach::best(self.own_ways(&asked).await?).ok_or(Error::UnknownAuthority)?;
-        let (standard, version) = self.common_version(&wanted, &way.reach.reads)?;
+        let (standard, version) =
+            self.common_version(wanted.kind, wanted.version.as_ref(), &way.reach.reads)?;
         let mut record = self.new_exchange(wanted, first, (standard, version));
         record.objects = objects;
         let opening =
@@ -266,17 +267,16 @@ impl Broker {
 
     fn common_version(
         &self,
-        wanted: &NewExchange,
+        kind: ExchangeKind,
+        wanted: Option<&(String, String)>,
         reads: &[(String, String)],
     ) -> Result<(String, String), Error> {
         let writes = |standard: &str, version: &str| {
             let known = self.parts.standards.iter().find(|known| known.name() == standard);
-            known
-                .is_some_and(|known| known.writes().contains(&version) && known.carries(version, wanted.kind))
+            known.is_some_and(|known| known.writes().contains(&version) && known.carries(version, kind))
         };
         let fits = |(standard, version): &&(String, String)| {
-            wanted.version.as_ref().is_none_or(|(s, v)| s == standard && v == version)
-                && writes(standard, version)
+            wanted.is_none_or(|(s, v)| s == standard && v == version) && writes(standard, version)
         };
         reads.iter().find(fits).cloned().ok_or(Error::NoCommonStandard)
     }

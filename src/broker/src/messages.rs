@@ -150,7 +150,8 @@ impl Broker {
     }
 
     /// What a returned message had led to at its receiver is taken back: its records, and its exchange.
-    /// Nothing is taken back once an object was imported, nor what is barred from destruction (Löschsperre).
+    /// Nothing is taken back once an object was imported, or the documents have gone on along their route, nor what is barred from
+    /// destruction (Löschsperre).
     pub(crate) async fn take_back(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
         if message.state == MessageState::Processed {
             let scope = Scope::tenant(&message.tenant);
@@ -160,6 +161,10 @@ impl Broker {
             {
                 if exchange.objects.iter().any(ExchangeObject::is_imported) {
                     return Err(model::Error::WrongState { state: "imported" }.into());
+                }
+                // Documents that have gone on along their route are at the next station, which would not learn of it.
+                if exchange.has_passed_on() {
+                    return Err(model::Error::WrongState { state: "passed-on" }.into());
                 }
                 self.take_back_exchange(work, exchange, message).await?;
             }

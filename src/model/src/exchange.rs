@@ -258,6 +258,10 @@ impl ExchangeObject {
     }
 }
 
+/// Most messages of an exchange: an offer and a transfer of a thousand messages each, their receipts and much beside. Whoever may
+/// repeat a reply under a new id must not make it grow for ever.
+pub const MOST_MESSAGES: usize = 5_000;
+
 /// A message of an exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -391,6 +395,20 @@ impl Exchange {
             Some(authority) => *authority == self.meta.authority,
             None => route.steps.first().is_some_and(|first| first.order.by == last.order.to),
         }
+    }
+
+    /// The documents that go along a route, without what only accompanies them.
+    pub fn main_documents(&self) -> impl Iterator<Item = &ExchangeObject> {
+        let attachments = self.route.as_ref().map(|route| route.attachments.as_slice()).unwrap_or_default();
+        let documents = self.objects.iter().filter(|object| object.kind == RecordKind::Document);
+        documents.filter(move |object| !attachments.contains(&object.object_id))
+    }
+
+    /// Whether the documents that came along a route have gone on from here, or ended here.
+    pub fn has_passed_on(&self) -> bool {
+        self.kind == ExchangeKind::Circulation
+            && self.side == Side::Receiver
+            && self.status == ExchangeStatus::Confirmed
     }
 
     /// Whether what it sent is still under way along its route.

@@ -18,6 +18,10 @@ use crate::{Broker, Error, notes};
 
 /// A message names an object that is not part of its exchange.
 pub(super) const UNKNOWN_OBJECT: &str = "exchange.unknown-object";
+/// A reply comes from somebody else than the authority that the exchange is with.
+const WRONG_PARTNER: &str = "exchange.wrong-partner";
+/// A reply belongs to no exchange.
+const UNKNOWN_PROCESS: &str = "exchange.unknown-process";
 
 /// It contradicts what is known, or itself.
 pub(super) const CONTRADICTION: &str = "exchange.contradiction";
@@ -62,17 +66,17 @@ impl Broker {
     ) -> Result<(), Error> {
         let (part, author) = part_of(&identity.message_type, &said);
         let ours = if author == Side::Sender { Side::Receiver } else { Side::Sender };
-        let Some(before) = self.exchange_of(&message, identity.process_id, ours).await? else {
-            return self.park_by(job, message, "exchange.unknown-process").await;
-        };
-        if meaning_of(&identity.message_type).is_some_and(|(kind, ..)| kind != before.kind) {
-            return self.park_by(job, message, OUT_OF_TURN).await;
-        }
-        // Only the authority that the exchange is with may say what became of it; along a route others say that it has come.
         let from = partner(&message, &identity);
-        let along = before.kind == ExchangeKind::Circulation;
-        if before.partner != from && !along {
-            return self.park_by(job, message, "exchange.wrong-partner").await;
+        // Only the authority that the exchange is with may say what became of it; along a route others say that it has come.
+        let before = match self.exchange_of(&message, identity.process_id, ours).await? {
+            Some(known) if known.hears(&from) => known,
+            known => {
+                let rule = if known.is_some() { WRONG_PARTNER } else { UNKNOWN_PROCESS };
+                return self.take_answer(job, message, &identity, rule).await;
+            }
+        };
+        if !fits(&before, &identity) {
+            return self.park_by(job, message, OUT_OF_TURN).await;
         }
         let mut work = Work::new();
         let noted = self.noted_reply(&mut work, &mut message, &identity, &before, (part, said)).await?;
@@ -91,6 +95,9 @@ impl Broker {
         let kind = EventKind::MessageConfirmed;
         work.insert_event(&notes::of_message(kind, &message, &actor, message.updated_at));
         self.confirm_sender(&mut work, &message).await?;
+        if let Some(answered) = before.answered(part, identity.answers).filter(|_| before.partner == from) {
+            self.has_arrived(&mut work, answered, &message).await?;
+        }
         self.finish(job, work).await
     }
 
@@ -108,6 +115,13 @@ impl Broker {
             Ok(Next::Stay | Next::ByResults) => before.status,
             Err(rule) => return Ok(Err(rule)),
         };
+        let is_receipt = matches!(said, Said::Receipt);
+        if is_receipt && status == before.status && before.has_every_receipt(part) {
+            return Ok(Ok(before.clone()));
+        }
+        if !is_receipt && before.has_too_many(part) {
+            return Ok(Err("exchange.contradiction"));
+        }
         let effects = match said {
             Said::Receipt => Ok(Effects::default()),
             Said::Outcome(results) => self.outcome_effects(before, results).await?,
@@ -213,6 +227,14 @@ impl Broker {
         self.prepare_part(work, after, Part::AppraisalReceipt, after.status, Some(message.id))?;
         Ok(())
     }
+}
+
+/// Whether a reply is of the kind of its exchange, and answers a message of it if it names one. Along a route it names that of the
+/// station before, which the initiator does not know.
+fn fits(before: &Exchange, identity: &Identity) -> bool {
+    let along = before.kind == ExchangeKind::Circulation;
+    let is_known = identity.answers.is_none_or(|named| along || before.has_message(named));
+    is_known && meaning_of(&identity.message_type).is_none_or(|(kind, ..)| kind == before.kind)
 }
 
 /// What a reply is for, by its type; by what it says where its standard has other types.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod answered;
 mod answers;
 mod arrival;
 mod circulation;

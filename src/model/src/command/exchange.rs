@@ -3,12 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::Change;
-use crate::exchange::{Appraisal, AppraisedObject, Exchange, ExchangeObject, ExchangeStatus, ImportResult};
+use crate::exchange::{
+    Appraisal, AppraisedObject, Exchange, ExchangeObject, ExchangeStatus, ImportResult, MOST_MESSAGES,
+};
 use crate::{Error, EventKind, Id, Timestamp};
 
 pub(super) fn changed(exchange: &mut Exchange, change: &Change, now: Timestamp) -> Result<EventKind, Error> {
     match change {
         Change::ExchangeMessage(message, status) => {
+            if exchange.messages.len() >= MOST_MESSAGES {
+                return Err(Error::Invalid { field: "messages" });
+            }
             exchange.messages.push(message.clone());
             exchange.status = *status;
             return Ok(exchange_event(*status));
