@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use broker::{Error, SystemClock};
-use model::{MessageState, RecordKind, ids};
+use broker::Error;
+use model::{MessageState, RecordKind, SystemClock, ids};
 use serde_json::json;
 use store::{InboxFilter, Page, RecordFilter};
 
