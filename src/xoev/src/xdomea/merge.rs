@@ -123,7 +123,7 @@ fn merge_one(kept: &Node, old: Option<&Node>, new: Option<&Node>) -> Option<Node
 fn merge_list(kept: &[&Node], old: &[&Node], new: &[&Node]) -> Vec<Node> {
     let mut unused: Vec<Option<(&Node, &Node)>> =
         kept.iter().copied().zip(old.iter().copied()).map(Some).collect();
-    let mut equal = queues(&unused, |old| Some(old));
+    let mut equal = queues(&unused, Some);
     let mut taken: Vec<Option<Node>> = new
         .iter()
         .map(|item| {
