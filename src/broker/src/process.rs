@@ -48,7 +48,8 @@ impl Broker {
         };
         // The house may have another route now than when the message came.
         (message.unit, message.public_service) = self.unit_for(&message, &identity)?;
-        if message.test {
+        // Whoever brought it may not know what it says of itself.
+        if message.test || identity.test {
             return self.carry_on(job, message).await;
         }
         let (meaning, translator) = self.translate(job, &message, &identity).await?;

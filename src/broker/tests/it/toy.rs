@@ -2,7 +2,7 @@
 //!
 //! `{"toy": "0401", "process": uuid, "receipt": bool, "objects": [[uuid, title, [uuid of what it lies in]]],
 //! "results": [[uuid, bool or null, archive reference]], "whole": bool, "appraisals": [[uuid, "archive"]], "route": route, "plan": plan,
-//! "id": uuid, "sequence": {"number": 1, "total": 2}, "answers": uuid, "day": date, "refused": reason, "meets": 2}`. Objects below
+//! "id": uuid, "test": bool, "sequence": {"number": 1, "total": 2}, "answers": uuid, "day": date, "refused": reason, "meets": 2}`. Objects below
 //! others come before them. What `meets` others of its process waits until so many are being read.
 
 use std::collections::BTreeMap;
@@ -54,6 +54,7 @@ fn identity(message: &Value) -> Option<Identity> {
             .as_str()
             .map(|to| Endpoint { authority: to.parse().ok(), ..Endpoint::default() }),
         wants_receipt: message["receipt"] == json!(true),
+        test: message["test"] == json!(true),
         ..Identity::default()
     })
 }
