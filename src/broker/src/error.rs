@@ -144,6 +144,9 @@ pub enum Error {
     /// Another claim has the Kassenzeichen.
     #[error("another claim has this Kassenzeichen")]
     ReferenceTaken,
+    /// The payer may not be sent on to this address.
+    #[error("the payer may not be sent on to this address")]
+    ReturnHost,
     /// The account's numbers are used up.
     #[error("the numbers of the account are used up")]
     NumbersUsedUp,
@@ -197,6 +200,7 @@ impl Error {
             Error::PaymentUnderWay { .. } => "payment.under-way",
             Error::PaymentNotOffered => "payment.not-offered",
             Error::ReferenceTaken => "payment.reference-taken",
+            Error::ReturnHost => "payment.return-host",
             Error::NumbersUsedUp => "payment.numbers-used-up",
             Error::Internal => "broker.internal",
         }
