@@ -99,7 +99,10 @@ fn plain(char: char) -> String {
         '‘' | '’' => "'",
         '&' => "+",
         _ => {
-            return char.nfd().filter(|char| !unicode_normalization::char::is_combining_mark(*char)).collect();
+            return char
+                .nfd()
+                .filter(|char| !unicode_normalization::char::is_combining_mark(*char))
+                .collect();
         }
     };
     known.to_owned()
