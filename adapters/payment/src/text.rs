@@ -121,6 +121,12 @@ pub(crate) fn is_reference(text: &str, most: usize) -> bool {
         && text.bytes().any(|byte| byte.is_ascii_alphanumeric())
 }
 
+/// Whether a text may be a Kassenzeichen, as claims have it: 2 to 36 letters, digits, hyphens, full stops, slashes.
+pub(crate) fn is_cash_reference(text: &str) -> bool {
+    (2..=36).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-./".contains(&byte))
+}
+
 /// A name as one step of an address.
 pub(crate) fn segment(name: &str) -> String {
     let mut segment = String::new();
@@ -198,6 +204,10 @@ mod tests {
             assert!(!is_reference(name, 44), "{name:?}");
         }
         assert!(is_reference("a/b", 3) && !is_reference("abcd", 3));
+        assert!(is_cash_reference("4200000000061") && is_cash_reference("12.34-5/6"));
+        assert!(
+            !is_cash_reference("1") && !is_cash_reference("42 00") && !is_cash_reference(&"4".repeat(37))
+        );
     }
 
     #[test]
