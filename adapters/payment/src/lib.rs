@@ -13,8 +13,8 @@
 //!
 //! What a callback says is never believed: each module only tells whether it is authentic and about our payment.
 
-mod camt;
-mod cash;
+pub mod camt;
+pub mod cash;
 mod epay21;
 mod epaybl;
 mod girocheckout;
