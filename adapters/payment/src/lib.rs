@@ -10,6 +10,7 @@
 //! | `webhook` | any provider with signed webhooks, by a small contract of ours |
 //! | `camt` | bank statements (camt.052, .053, .054) |
 //! | `cash` | files for the cash system: CSV, XML, JSON |
+//! | `http`, `form`, `text` | what all of them need: calls and their failures, strict forms, amounts and texts |
 //!
 //! What a callback says is never believed: each module only tells whether it is authentic and about our payment.
 
@@ -17,7 +18,10 @@ pub mod camt;
 pub mod cash;
 mod epay21;
 mod epaybl;
-mod girocheckout;
-mod pmpayment;
+mod form;
+pub mod girocheckout;
+mod http;
+pub mod pmpayment;
+mod text;
 mod webhook;
-mod xbezahldienste;
+pub mod xbezahldienste;

@@ -5,9 +5,11 @@ use model::Failure;
 use model::payment::cash::{CashFormat, FileHead};
 use model::payment::{Booking, BookingKind, BookingLine};
 
+use crate::text::euros;
+
 use super::charset::Charset;
 use super::day;
-use super::view::{Defaults, clean, euros, lines};
+use super::view::{Defaults, clean, lines};
 
 /// How a file looks.
 #[derive(Debug, Clone)]

@@ -51,12 +51,6 @@ pub(super) fn sums(bookings: &[Booking]) -> Vec<Sum> {
     BookingKind::ALL.into_iter().map(sum).filter(|sum| sum.bookings > 0).collect()
 }
 
-/// Euros with two places: 2500 is `25.00`.
-pub(super) fn euros(cents: i64) -> String {
-    let (sign, cents) = (if cents < 0 { "-" } else { "" }, cents.unsigned_abs());
-    format!("{sign}{}.{:02}", cents / 100, cents % 100)
-}
-
 /// Text on one line, of characters that any format can hold.
 pub(super) fn clean(text: &str) -> String {
     let plain = |char: char| if char.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&char) { ' ' } else { char };

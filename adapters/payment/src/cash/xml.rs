@@ -5,8 +5,10 @@ use model::payment::Booking;
 use model::payment::cash::{CashFormat, FileHead};
 use xml::{Error, Writer};
 
+use crate::text::euros;
+
 use super::day;
-use super::view::{Defaults, clean, euros, lines, sums};
+use super::view::{Defaults, clean, lines, sums};
 
 /// Namespace of version 1.
 const NAMESPACE: &str = "urn:amtsbote:cash:1";
