@@ -21,7 +21,7 @@ use crate::{Config, Error};
 pub use account::{BankAccount, Numbers, PaymentAccount};
 pub use cash::{CsvCharset, CsvFormat, CsvLineEnd, CsvSigns, FIELDS, FileFormat};
 pub use provider::{
-    Basic, BookingKeys, ClientCredentials, Computop, Epay21, EpayBl, GiroCheckout, PaymentProvider, PmPayment,
+    Basic, BookingKeys, ClientCredentials, Computop, Epay21, EpayBl, GiroCheckout, GiroPage, PaymentProvider, PmPayment,
     ShownPair, Webhook, Xbezahldienste,
 };
 

@@ -120,7 +120,7 @@ pub struct BookingKeys {
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct GiroCheckout {
-    /// Address; `/transaction/start` stands below it.
+    /// Address of the API.
     pub url: String,
     /// merchantId.
     pub merchant: String,
@@ -128,6 +128,22 @@ pub struct GiroCheckout {
     pub project: String,
     /// Reference to the project's password.
     pub password: String,
+    /// What the payer is shown.
+    #[serde(default)]
+    pub page: GiroPage,
+}
+
+/// What a payer is shown by GiroCheckout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GiroPage {
+    /// The page of the project's one means of payment.
+    #[default]
+    Single,
+    /// The payment page, where the payer chooses.
+    Choice,
+    /// The same, for tests.
+    ChoiceTest,
 }
 
 /// pmPayment's own interface.
