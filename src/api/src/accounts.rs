@@ -270,7 +270,10 @@ pub(crate) async fn take_statement(
     };
     let (body, fault) = raw.split();
     let taken = api.broker.take_statement(&caller, &account, body, once.as_ref()).await;
-    let report = taken.map_err(|error| Raw::explain(&fault, error))?;
+    let report = taken.map_err(|error| match error {
+        broker::Error::NoAccount => Problem::of_account(error),
+        error => Raw::explain(&fault, error),
+    })?;
     Ok(answer::replayed(answer::json(&report), replayed))
 }
 
@@ -289,7 +292,8 @@ pub(crate) async fn lines(
         to: day(query.to, "to")?,
     };
     let page = paging::page(query.limit, query.after)?;
-    let listed = api.broker.statement_lines(&caller, &account, &filter, &page).await?;
+    let listed =
+        api.broker.statement_lines(&caller, &account, &filter, &page).await.map_err(Problem::of_account)?;
     let items: Vec<Value> = listed.items.iter().map(shown_line).collect();
     Ok(paging::answer(&uri, broker::Listed { items, next: listed.next }))
 }
@@ -314,7 +318,8 @@ pub(crate) async fn decide_line(
     };
     let once = posted.once.as_ref();
     let replayed = replayed(&api, &caller, once).await?;
-    let line = api.broker.decide_line(&caller, &account, line, decision, once).await?;
+    let line =
+        api.broker.decide_line(&caller, &account, line, decision, once).await.map_err(Problem::of_account)?;
     Ok(answer::replayed(answer::json(&shown_line(&line)), replayed))
 }
 
@@ -326,7 +331,9 @@ pub(crate) async fn export(
     Plain(once): Plain,
 ) -> Answer {
     let replayed = replayed(&api, &caller, once.as_ref()).await?;
-    let Some(file) = api.broker.export_bookings(&caller, &account, once.as_ref()).await? else {
+    let Some(file) =
+        api.broker.export_bookings(&caller, &account, once.as_ref()).await.map_err(Problem::of_account)?
+    else {
         return Ok(answer::replayed(StatusCode::NO_CONTENT.into_response(), replayed));
     };
     // Names of accounts are names of the configuration, which need no encoding.
@@ -344,7 +351,7 @@ pub(crate) async fn files(
 ) -> Answer {
     let before = query.before.map(|before| i64::try_from(before).map(|_| before)).transpose();
     let before = before.map_err(|_| Problem::invalid_query("before"))?;
-    let items = api.broker.booking_files(&caller, &account, before).await?;
+    let items = api.broker.booking_files(&caller, &account, before).await.map_err(Problem::of_account)?;
     Ok(answer::json(&json!({ "items": items })))
 }
 
@@ -354,7 +361,7 @@ pub(crate) async fn file(
     Extension(caller): Extension<Caller>,
     PathNameNumber(account, number): PathNameNumber,
 ) -> Answer {
-    Ok(answer::json(&api.broker.booking_file(&caller, &account, number).await?))
+    Ok(answer::json(&api.broker.booking_file(&caller, &account, number).await.map_err(Problem::of_account)?))
 }
 
 /// `GET /accounts/{account}/booking-files/{number}/content`.
@@ -364,7 +371,8 @@ pub(crate) async fn content(
     PathNameNumber(account, number): PathNameNumber,
     headers: HeaderMap,
 ) -> Answer {
-    let (file, payload) = api.broker.booking_file_content(&caller, &account, number).await?;
+    let (file, payload) =
+        api.broker.booking_file_content(&caller, &account, number).await.map_err(Problem::of_account)?;
     Ok(range::answer(&headers, &payload, (file.bytes, &file.sha256), &file.media_type, &file.name))
 }
 
@@ -378,13 +386,18 @@ pub(crate) async fn acknowledge(
     let given = acknowledgement(posted.body)?;
     let once = posted.once.as_ref();
     let replayed = replayed(&api, &caller, once).await?;
-    let file = api.broker.acknowledge_file(&caller, &account, number, given, once).await?;
+    let file = api
+        .broker
+        .acknowledge_file(&caller, &account, number, given, once)
+        .await
+        .map_err(Problem::of_account)?;
     Ok(answer::replayed(answer::json(&file), replayed))
 }
 
 fn acknowledgement(given: NewAcknowledgement) -> Result<broker::Acknowledgement, Problem> {
     let NewAcknowledgement { refused, cash_references } = given;
-    let is_code = |code: &str| (1..=CODE).contains(&code.chars().count()) && !code.chars().any(char::is_control);
+    let is_code =
+        |code: &str| (1..=CODE).contains(&code.chars().count()) && !code.chars().any(char::is_control);
     if refused.len() > MOST_ENTRIES || !refused.iter().all(|refused| is_code(&refused.code)) {
         return Err(model::Error::Invalid { field: "refused" }.into());
     }
@@ -393,7 +406,10 @@ fn acknowledgement(given: NewAcknowledgement) -> Result<broker::Acknowledgement,
     }
     Ok(broker::Acknowledgement {
         refused: refused.into_iter().map(|refused| (refused.booking, refused.code)).collect(),
-        cash_references: cash_references.into_iter().map(|given| (given.claim, given.cash_reference)).collect(),
+        cash_references: cash_references
+            .into_iter()
+            .map(|given| (given.claim, given.cash_reference))
+            .collect(),
     })
 }
 
@@ -432,7 +448,9 @@ pub(crate) async fn reconcile(
     if from > to {
         return Err(Problem::invalid_query("to"));
     }
-    Ok(answer::json(&api.broker.reconciliation(&caller, &account, from, to).await?))
+    Ok(answer::json(
+        &api.broker.reconciliation(&caller, &account, from, to).await.map_err(Problem::of_account)?,
+    ))
 }
 
 /// A line without what is the store's own.
@@ -446,8 +464,6 @@ fn shown_line(line: &broker::StatementLine) -> Value {
 
 /// A day of a query.
 fn day(text: Option<String>, name: &'static str) -> Result<Option<String>, Problem> {
-    let is_day =
-        |text: &String| text.len() == 10 && Timestamp::parse(&format!("{text}T00:00:00Z")).is_some();
+    let is_day = |text: &String| text.len() == 10 && Timestamp::parse(&format!("{text}T00:00:00Z")).is_some();
     if text.as_ref().is_none_or(is_day) { Ok(text) } else { Err(Problem::invalid_query(name)) }
 }
-

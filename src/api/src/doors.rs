@@ -107,7 +107,8 @@ async fn come_back(State(doors): State<Doors>, address: Address, request: Reques
     let Some(seen) = settled(&doors, tenant, *payment).await else {
         return page::answer(&Shown::NotNow, None, language);
     };
-    let on = seen.payment.return_to.as_deref().and_then(|to| HeaderValue::from_str(&onward(to, *payment)).ok());
+    let on =
+        seen.payment.return_to.as_deref().and_then(|to| HeaderValue::from_str(&onward(to, *payment)).ok());
     match on {
         Some(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
         None => page::answer(&Shown::of(&seen.payment), Some(&seen), language),
@@ -159,7 +160,9 @@ fn kept(door: NoticeDoor, headers: &HeaderMap) -> Vec<(String, String)> {
 /// The body, of up to `most` bytes.
 async fn body_of(request: Request, most: usize) -> Result<Vec<u8>, StatusCode> {
     let announced = match request.headers().get(CONTENT_LENGTH) {
-        Some(value) => value.to_str().ok().and_then(|text| text.parse().ok()).ok_or(StatusCode::BAD_REQUEST)?,
+        Some(value) => {
+            value.to_str().ok().and_then(|text| text.parse().ok()).ok_or(StatusCode::BAD_REQUEST)?
+        }
         None => request.body().size_hint().lower(),
     };
     if announced > most as u64 {

@@ -104,9 +104,10 @@ impl Shown {
                 "Ihre Zahlung ist eingegangen",
                 "Sie müssen nichts weiter tun und können dieses Fenster schließen.",
             ),
-            (Shown::Paid, Language::English) => {
-                ("Your payment has been received", "You do not have to do anything else and may close this window.")
-            }
+            (Shown::Paid, Language::English) => (
+                "Your payment has been received",
+                "You do not have to do anything else and may close this window.",
+            ),
             (Shown::GivenBack, Language::German) => (
                 "Ihre Zahlung wurde ganz oder teilweise zurückgezahlt",
                 "Bei Fragen wenden Sie sich bitte an das Amt, das die Zahlung gefordert hat.",
@@ -321,7 +322,9 @@ mod tests {
     #[test]
     fn german_is_spoken_unless_english_is_preferred() {
         assert_eq!(Language::wanted(&HeaderMap::new()), Language::German);
-        for german in ["de", "de-AT, en;q=0.9", "fr, de;q=0.2, en;q=0.1", "tr", "*", "en;q=0", "en;q=x", "english"] {
+        for german in
+            ["de", "de-AT, en;q=0.9", "fr, de;q=0.2, en;q=0.1", "tr", "*", "en;q=0", "en;q=x", "english"]
+        {
             assert_eq!(wanted(german), Language::German, "{german}");
         }
         for english in ["en", "en-GB,en;q=0.9", "fr, en;q=0.5", "de;q=0.5, EN", "pl,en-US;q=0.7,de;q=0.3"] {
@@ -378,7 +381,10 @@ mod tests {
                 let html = page(shown, Some(&seen).filter(|_| known), language);
                 assert_eq!(html.matches("<h1>").count(), 1, "{html}");
                 assert!(html.starts_with("<!DOCTYPE html>") && !html.contains("<script"), "{html}");
-                assert_eq!(html.contains("Weiter zur Zahlung") || html.contains("Go on to pay"), shown == Shown::Open);
+                assert_eq!(
+                    html.contains("Weiter zur Zahlung") || html.contains("Go on to pay"),
+                    shown == Shown::Open
+                );
                 if let Some(folder) = std::env::var_os("AMTSBOTE_PAGES") {
                     let name = format!("{shown:?}-{}.html", language.tag()).to_lowercase();
                     std::fs::write(std::path::Path::new(&folder).join(name), html).unwrap();

@@ -24,7 +24,10 @@ async fn begun(body: Value) -> Begun {
     let workers = gateway.work().await;
     let token = gateway.token("soest", "63", "*", ALL_ROLES).await;
     let made = async |path: &str, body: Value| {
-        gateway.call(&token, Call::post(path).json(body)).await.is(201).json()["id"].as_str().unwrap().to_owned()
+        gateway.call(&token, Call::post(path).json(body)).await.is(201).json()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     let case = made("/cases", json!({ "unit": "63", "title": "Bauantrag" })).await;
     let owed = json!({ "amountCents": 123_456, "purpose": "Gebühr" });
@@ -113,7 +116,9 @@ async fn hostile_callers_learn_nothing_and_leave_nothing() {
     for body in ["paid&paid", "", "something else"] {
         silent(begun.knock("POST", &notify, body).await.is(400));
     }
-    for url in ["/", "/payments", "/payments/till/notify/", "/api/v1/openapi.json", "/metrics", "/health/live"] {
+    for url in
+        ["/", "/payments", "/payments/till/notify/", "/api/v1/openapi.json", "/metrics", "/health/live"]
+    {
         silent(begun.knock("GET", url, "").await.is(404));
     }
     silent(begun.knock("POST", &notify, "x".repeat(MOST_NOTICE + 1)).await.is(413));
@@ -177,7 +182,9 @@ async fn a_payer_without_a_portal_sees_how_the_payment_stands() {
     assert!(text.contains("<html lang=\"en\">") && text.contains("Your payment has been received"), "{text}");
     assert!(!text.contains("pay.example"), "{text}");
     let unknown = format!("/payments/till/return/{}", "A".repeat(22));
-    for url in [unknown.as_str(), "/payments/till/return/%ff", &begun.order.notify_url.replace("notify", "return")] {
+    for url in
+        [unknown.as_str(), "/payments/till/return/%ff", &begun.order.notify_url.replace("notify", "return")]
+    {
         let answer = begun.knock("GET", url, "").await.is(404);
         let text = String::from_utf8(answer.body).unwrap();
         assert!(text.contains("Diese Adresse gibt es nicht") && !text.contains("soest"), "{text}");
@@ -204,7 +211,8 @@ async fn tokens_are_in_no_figure_record_or_event() {
     let begun = begun(json!({})).await;
     begun.knock("POST", &begun.order.notify_url, "paid").await.is(200);
     begun.knock("GET", &begun.order.return_url, "").await.is(200);
-    let figures = api::operations_router(api::Api::new(begun.gateway.broker.clone(), api::Settings::default()));
+    let figures =
+        api::operations_router(api::Api::new(begun.gateway.broker.clone(), api::Settings::default()));
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
     let figures = Gateway::ask(&figures, request).await.is(200);
     let mut seen = vec![String::from_utf8(figures.body).unwrap()];

@@ -123,7 +123,7 @@ async fn a_claim_is_made_once_and_refused_where_it_is_none() {
     assert_eq!((first.json(), again.header("idempotency-replayed")), (again.json(), "true"));
     let other = office.gateway.call(&office.token, keyed(701)).await.is(422);
     assert_eq!(other.code(), "broker.key-reused");
-    let mut with = |name: &str, value: Value| {
+    let with = |name: &str, value: Value| {
         let mut body = json!({ "amountCents": 100, "purpose": "Gebühr" });
         body[name] = value;
         Call::post(&path).json(body)
@@ -209,7 +209,8 @@ async fn the_cash_office_keeps_its_books() {
     assert_eq!(lines["items"][0]["claim"], json!(id(&claim)), "{lines}");
     assert!(lines["items"][0].get("tenant").is_none(), "{lines}");
 
-    let made = office.gateway.call(&office.token, Call::post(&format!("{account}/booking-files"))).await.is(201);
+    let made =
+        office.gateway.call(&office.token, Call::post(&format!("{account}/booking-files"))).await.is(201);
     let file = made.json();
     let at = format!("{account}/booking-files/1");
     assert_eq!(made.header("location"), format!("{}{at}", api::BASE));

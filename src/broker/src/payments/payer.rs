@@ -3,7 +3,7 @@
 
 use model::payment::girocode::girocode;
 use model::payment::{ClaimStatus, Payment};
-use model::{Action, Caller, Id, Record, RecordKind, Scope};
+use model::{Caller, Id, Record, RecordKind, Scope};
 
 use crate::{Broker, Error};
 
@@ -22,8 +22,8 @@ impl Broker {
     /// # Errors
     /// `NotFound` if there is no such payment.
     pub async fn payer_sees(&self, tenant: &str, payment: Id) -> Result<PayerSees, Error> {
-        let record = self.visible(&Scope::tenant(tenant), RecordKind::Payment, payment).await?;
-        let Record::Payment(payment) = record else {
+        let record = self.store().record(&Scope::tenant(tenant), RecordKind::Payment, payment).await?;
+        let Some(Record::Payment(payment)) = record else {
             return Err(model::Error::NotFound { kind: "payment" }.into());
         };
         let authority = self.house().authority(tenant, &payment.meta.authority);
@@ -36,8 +36,7 @@ impl Broker {
     /// # Errors
     /// `WrongState` if nothing is owed; `NoBankAccount` if the account has none; `NoCashReference` if the claim has none yet.
     pub async fn girocode(&self, caller: &Caller, claim: Id) -> Result<String, Error> {
-        let scope = caller.may(Action::ReadCases)?;
-        let Record::Claim(claim) = self.visible(scope, RecordKind::Claim, claim).await? else {
+        let Record::Claim(claim) = self.record(caller, RecordKind::Claim, claim).await? else {
             return Err(model::Error::NotFound { kind: "claim" }.into());
         };
         if !matches!(claim.status, ClaimStatus::Open | ClaimStatus::PartlyPaid) {
