@@ -144,6 +144,12 @@ pub enum Error {
     /// Another claim has the Kassenzeichen.
     #[error("another claim has this Kassenzeichen")]
     ReferenceTaken,
+    /// The account has no bank account.
+    #[error("the account has no bank account")]
+    NoBankAccount,
+    /// The claim has no Kassenzeichen yet.
+    #[error("the claim has no Kassenzeichen yet")]
+    NoCashReference,
     /// The account's numbers are used up.
     #[error("the numbers of the account are used up")]
     NumbersUsedUp,
@@ -197,6 +203,8 @@ impl Error {
             Error::PaymentUnderWay { .. } => "payment.under-way",
             Error::PaymentNotOffered => "payment.not-offered",
             Error::ReferenceTaken => "payment.reference-taken",
+            Error::NoBankAccount => "payment.no-bank-account",
+            Error::NoCashReference => "payment.no-cash-reference",
             Error::NumbersUsedUp => "payment.numbers-used-up",
             Error::Internal => "broker.internal",
         }

@@ -91,8 +91,8 @@ pub use notebook::Notebook;
 pub use once::Once;
 pub use onward::Onward;
 pub use payments::{
-    Acknowledgement, BookingFile, LineDecision, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, Payments,
-    Reconciliation, StatementReport,
+    Acknowledgement, BookingFile, LineDecision, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, PayerSees,
+    Payments, Reconciliation, StatementReport,
 };
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};
@@ -100,6 +100,7 @@ pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Tu
 pub use repairs::NOTE_CHARS;
 pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
+pub use store::{BookingFilter, LineFilter, LineState, PaymentNotice, StatementLine};
 pub use store::{
     BoxFilter, CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery,
     RelayPiece, RelayQuota, RelayStage, RelayWhole, StoredPayload, WholeQuota,
@@ -109,7 +110,6 @@ pub use store::{
     InboxFilter, InboxState, Lane, Listed, MessageFilter, Page, Partner, Payload, RecordFilter, SealedEvent,
     Stats, Subscription, Terms, TokenRow,
 };
-pub use store::{BookingFilter, LineFilter, LineState, PaymentNotice, StatementLine};
 pub use store::{Upload as UploadState, UploadQuota};
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
 pub use worker::{Places, Workers};

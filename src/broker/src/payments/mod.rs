@@ -17,6 +17,7 @@ mod cash;
 mod claims;
 mod clearing;
 mod notice;
+mod payer;
 mod refund;
 mod start;
 mod statements;
@@ -34,6 +35,7 @@ use crate::{Broker, Error};
 pub use cash::{Acknowledgement, BookingFile, Reconciliation};
 pub use claims::NewClaim;
 pub use notice::{NoticeAnswer, NoticeDoor};
+pub use payer::PayerSees;
 pub use start::NewPayment;
 pub use statements::{LineDecision, StatementReport};
 
