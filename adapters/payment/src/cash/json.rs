@@ -1,4 +1,4 @@
-//! Bookings as JSON: one object, amounts in euro cents; `docs/cash.md` describes it.
+//! Bookings as JSON: one object, amounts in euro cents; `docs/payments-cash.md` describes it.
 
 use model::payment::cash::{CashFormat, FileHead};
 use model::payment::{Booking, BookingKind, BookingLine};

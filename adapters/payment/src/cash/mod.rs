@@ -1,4 +1,4 @@
-//! Files for the cash system (HKR): CSV whose columns are configured, XML with a schema (`cash-1.xsd`), and JSON. `docs/cash.md` describes all
+//! Files for the cash system (HKR): CSV whose columns are configured, XML with a schema (`cash-1.xsd`), and JSON. `docs/payments-cash.md` describes all
 //! three. The same bookings always make the same bytes, so that a file may be fetched again.
 //!
 //! * `view`: a booking as it is told, with the budget items of its account where it has none of its own;

@@ -1,4 +1,4 @@
-//! What files for the cash system look like. `docs/cash.md` explains the formats.
+//! What files for the cash system look like. `docs/payments-cash.md` explains the formats.
 
 use std::collections::BTreeMap;
 

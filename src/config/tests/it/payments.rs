@@ -111,7 +111,7 @@ fn payments_need_their_section() {
 
 #[test]
 fn every_field_stands_in_the_documentation() {
-    let page = include_str!("../../../../docs/cash.md");
+    let page = include_str!("../../../../docs/payments-cash.md");
     for field in FIELDS {
         assert!(page.contains(&format!("`{field}`")), "{field}");
     }
