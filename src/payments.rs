@@ -178,6 +178,7 @@ impl Build<'_> {
             ags: it.ags.clone(),
             procedure: it.procedure.clone(),
             salt: self.secret("pmpayment.salt", &it.salt)?,
+            sends_record: it.sends_record,
             window: self.window(),
             within: self.within(),
         })
@@ -243,7 +244,7 @@ impl Build<'_> {
         if let Some(computop) = &it.computop {
             let blowfish = computop.blowfish_password.as_ref();
             let blowfish = blowfish.map(|it| self.secret("webhook.computop.blowfish_password", it));
-            return Ok(Notifications::Computop(webhook::Merchant {
+            return Ok(Notifications::Computop(webhook::computop::Merchant {
                 id: computop.merchant.clone(),
                 hmac_passwords: self.secrets("webhook.computop.hmac_passwords", &computop.hmac_passwords)?,
                 blowfish_password: blowfish.transpose()?,

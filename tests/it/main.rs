@@ -12,6 +12,7 @@ mod fairness;
 mod installation;
 mod large;
 mod operating;
+mod payment_setup;
 mod osci;
 mod serving;
 mod stamping;

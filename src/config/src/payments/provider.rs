@@ -150,7 +150,7 @@ pub enum GiroPage {
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PmPayment {
-    /// Address; `/payment` stands below it.
+    /// Address of the service.
     pub url: String,
     /// AGS.
     pub ags: String,
@@ -158,6 +158,9 @@ pub struct PmPayment {
     pub procedure: String,
     /// Reference to the salt, the key of its signatures.
     pub salt: String,
+    /// Whether the Kassenzeichen is sent as `accountingRecord`.
+    #[serde(default)]
+    pub sends_record: bool,
 }
 
 /// ePayBL's SOAP service and pay page.
