@@ -10,6 +10,7 @@ use crate::{EXAMPLE, refused, swap};
 fn whole() -> String {
     let begins = EXAMPLE.find("# E-payment (docs").unwrap();
     let (before, section) = EXAMPLE.split_at(begins);
+    let section = section.split("# The intermediary of OSCI-Transport").next().unwrap();
     let is_setting = |line: &&str| {
         let key = line.strip_prefix("# ").unwrap_or_default();
         key.starts_with('[') || key.split_once(" = ").is_some_and(|(name, _)| !name.contains(' '))
