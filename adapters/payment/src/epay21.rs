@@ -57,16 +57,20 @@ pub struct Settings {
 }
 
 /// The service of epay21.
-pub struct Epay21 {
+struct Epay21 {
     settings: Settings,
     terms: Terms,
     service: Service,
     clock: Arc<dyn Clock>,
 }
 
+/// A provider that calls through `client`.
+pub fn provider(settings: Settings, client: Client, clock: Arc<dyn Clock>) -> Arc<dyn Provider> {
+    Arc::new(Epay21::new(settings, client, clock))
+}
+
 impl Epay21 {
-    /// A provider that calls through `client`.
-    pub fn new(settings: Settings, client: Client, clock: Arc<dyn Clock>) -> Self {
+    fn new(settings: Settings, client: Client, clock: Arc<dyn Clock>) -> Self {
         let terms = Terms {
             kind: "epay21",
             notifies_by: &[],
@@ -90,12 +94,7 @@ impl Epay21 {
         Epay21 { settings, terms, service, clock }
     }
 
-    async fn call(
-        &self,
-        operation: &'static str,
-        query: Vec<Part>,
-        call: Call,
-    ) -> Result<Message, Failure> {
+    async fn call(&self, operation: &'static str, query: Vec<Part>, call: Call) -> Result<Message, Failure> {
         let settings = &self.settings;
         let caller = vec![
             Part::text("Mandant", &settings.mandant),
@@ -110,8 +109,7 @@ impl Epay21 {
 
     /// The payment by our name for it, if the service knows it.
     async fn payment(&self, order: &Order) -> Result<Option<Payment>, Failure> {
-        let query =
-            vec![Part::text("SearchKey", &order.request_id), Part::text("SearchMode", "normal")];
+        let query = vec![Part::text("SearchKey", &order.request_id), Part::text("SearchMode", "normal")];
         let message = self.call("GetPaymentStatus", query, Call::Asking).await?;
         let garbage = |_| http::garbage(Call::Asking);
         let returned = message.returned().map_err(garbage)?;
@@ -193,10 +191,8 @@ impl Provider for Epay21 {
 
     /// Asks for a payment that cannot be there: that it is not known says that we are.
     async fn check(&self) -> Health {
-        let query = vec![
-            Part::text("SearchKey", uuid::Uuid::nil().to_string()),
-            Part::text("SearchMode", "normal"),
-        ];
+        let query =
+            vec![Part::text("SearchKey", uuid::Uuid::nil().to_string()), Part::text("SearchMode", "normal")];
         let answered = self.call("GetPaymentStatus", query, Call::Asking).await.and_then(|message| {
             match message.returned().and_then(outcome) {
                 Ok(Some(code)) if code == UNKNOWN => Ok("the service answers".to_owned()),

@@ -75,7 +75,7 @@ impl Http {
         self.send(call, Method::POST, url, &all, Some(body)).await
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         call: Call,
         method: Method,
@@ -134,6 +134,14 @@ pub(crate) fn unauthorised(detail: impl Into<String>) -> Failure {
 /// The provider will not do it.
 pub(crate) fn refused(detail: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Rejected, "payment.provider-refused", detail)
+}
+
+/// The provider's own trouble, which it tells by other means than a status.
+pub(crate) fn troubled(detail: impl Into<String>, call: Call) -> Failure {
+    match call {
+        Call::Asking => Failure::transient("payment.provider-busy", detail),
+        Call::Acting => unclear(detail),
+    }
 }
 
 /// Nobody knows whether it was done.

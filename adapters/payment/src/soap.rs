@@ -45,10 +45,10 @@ pub(crate) struct Part {
     content: Content,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Named(&'static str),
-    /// An array of so many of this type.
+    /// An array of this type.
     Array(&'static str),
 }
 
@@ -108,8 +108,9 @@ impl Service {
             Style::Encoded => String::new(),
             Style::Document => format!("{}/{operation}", self.namespace),
         };
-        let body = message(self.namespace, self.style, operation, parts)
-            .map_err(|_| Failure::permanent("payment.provider-refused", "the call cannot be written"))?;
+        let body = message(self.namespace, self.style, operation, parts).map_err(|_| {
+            Failure::permanent("payment.provider-order", "a text of the order cannot be written")
+        })?;
         let mut headers = self.headers.clone();
         headers.push(("content-type".to_owned(), "text/xml; charset=utf-8".to_owned()));
         headers.push(("soapaction".to_owned(), format!("\"{action}\"")));
@@ -203,15 +204,14 @@ pub(crate) fn message(
 }
 
 fn write(writer: &mut Writer<Vec<u8>>, style: Style, part: &Part, name: &str) -> Result<(), xml::Error> {
-    let mut size = String::new();
-    let attributes: &[(&str, &str)] = match (style, &part.kind, &part.content) {
-        (Style::Document, ..) => &[],
-        (Style::Encoded, Kind::Named(kind), _) => &[("xsi:type", kind)],
-        (Style::Encoded, Kind::Array(kind), content) => {
-            let items = if let Content::Parts(items) = content { items.len() } else { 0 };
-            size = format!("{kind}[{items}]");
-            &[("xsi:type", "SOAP-ENC:Array"), ("SOAP-ENC:arrayType", &size)]
-        }
+    let size = match (part.kind, &part.content) {
+        (Kind::Array(kind), Content::Parts(items)) => format!("{kind}[{}]", items.len()),
+        _ => String::new(),
+    };
+    let attributes: &[(&str, &str)] = match (style, part.kind) {
+        (Style::Document, _) => &[],
+        (Style::Encoded, Kind::Named(kind)) => &[("xsi:type", kind)],
+        (Style::Encoded, Kind::Array(_)) => &[("xsi:type", "SOAP-ENC:Array"), ("SOAP-ENC:arrayType", &size)],
     };
     writer.start(name, attributes)?;
     match &part.content {
@@ -374,5 +374,77 @@ fn begun(start: &Start<'_>) -> Element {
         href: start.attribute("href").map(str::to_owned),
         is_nil,
         ..Element::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<Message, Garbage> {
+        let envelope = format!(
+            "<s:Envelope xmlns:s=\"{ENVELOPE}\" xmlns:xsi=\"{INSTANCE}\"><s:Header><a/></s:Header>\
+             <s:Body>{body}</s:Body></s:Envelope>"
+        );
+        Message::read(envelope.as_bytes())
+    }
+
+    #[test]
+    fn a_value_is_found_where_it_is_referred_to() {
+        let message = read(
+            "<r><return href=\"#id0\"/></r><multiRef id=\"id0\"><a href=\"#id1\"/><n xsi:nil=\"1\">x</n></multiRef>\
+             <multiRef id=\"id1\"> 7 </multiRef>",
+        )
+        .unwrap();
+        let returned = message.returned().unwrap();
+        assert_eq!(returned.text_at("a"), Ok(Some("7")));
+        assert_eq!(returned.text_at("n"), Ok(None), "nil is nothing");
+        assert_eq!(returned.at("b").unwrap().text_at("c"), Ok(None), "what is not there is empty");
+    }
+
+    #[test]
+    fn what_could_mean_two_things_or_leads_nowhere_is_garbage() {
+        let twice = read("<r><ret><a>1</a><a>2</a></ret></r>").unwrap();
+        assert_eq!(twice.returned().unwrap().text_at("a"), Err(Garbage));
+        for body in [
+            "<r><ret href=\"#x\"/></r>",
+            "<r><ret href=\"http://x/\"/></r>",
+            "<r><ret href=\"#x\"/></r><m id=\"x\"/><m id=\"x\"/>",
+            "<r><ret href=\"#x\"/></r><m id=\"x\" href=\"#x\"/>",
+        ] {
+            assert!(read(body).unwrap().returned().is_err(), "{body}");
+        }
+        let mixed = read("<r><ret>1<a/></ret></r>").unwrap();
+        assert_eq!(mixed.returned().unwrap().text(), None, "elements are no text");
+    }
+
+    #[test]
+    fn what_is_no_envelope_of_soap_1_1_is_garbage() {
+        let good = format!("<Envelope xmlns=\"{ENVELOPE}\"><Body/></Envelope>");
+        assert_eq!(Message::read(good.as_bytes()), Ok(Message::default()));
+        for bad in [
+            good.replace("xmlns", "y"),
+            good.replace("<Body/>", ""),
+            good.replace("<Body/>", "<Body/><Body/>"),
+            good.replace("schemas.xmlsoap.org/soap/envelope/", "www.w3.org/2003/05/soap-envelope"),
+            format!("<!DOCTYPE x>{good}"),
+            format!("{good}<x/>"),
+            String::new(),
+        ] {
+            assert_eq!(Message::read(bad.as_bytes()), Err(Garbage), "{bad}");
+        }
+        assert!(read(&"<a>".repeat(30)).is_err());
+        assert!(read(&format!("<a>{}</a>", "x".repeat(MOST_TEXT + 1))).is_err());
+        assert!(read(&"<a/>".repeat(MOST_ELEMENTS)).is_err());
+    }
+
+    #[test]
+    fn a_document_has_the_namespace_of_its_service_and_no_types() {
+        let parts = [Part::object("Query", "", vec![Part::text("PayID", "a&b")])];
+        let text = String::from_utf8(message("urn:x", Style::Document, "Confirm", &parts).unwrap()).unwrap();
+        assert!(
+            text.contains("<Confirm xmlns=\"urn:x\"><Query><PayID>a&amp;b</PayID></Query></Confirm>"),
+            "{text}"
+        );
     }
 }

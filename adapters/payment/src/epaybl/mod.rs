@@ -13,6 +13,8 @@
 mod answer;
 mod codes;
 mod order;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,16 +75,20 @@ pub enum DataModel {
 }
 
 /// A service of ePayBL.
-pub struct EPayBl {
+struct EPayBl {
     settings: Settings,
     terms: Terms,
     service: Service,
     clock: Arc<dyn Clock>,
 }
 
+/// A provider that calls through `client`, which shows the certificate for this Mandant.
+pub fn provider(settings: Settings, client: Client, clock: Arc<dyn Clock>) -> Arc<dyn Provider> {
+    Arc::new(EPayBl::new(settings, client, clock))
+}
+
 impl EPayBl {
-    /// A provider that calls through `client`, which shows the certificate for this Mandant.
-    pub fn new(settings: Settings, client: Client, clock: Arc<dyn Clock>) -> Self {
+    fn new(settings: Settings, client: Client, clock: Arc<dyn Clock>) -> Self {
         let terms = Terms {
             kind: "epaybl",
             notifies_by: &[],
@@ -197,7 +203,9 @@ impl Provider for EPayBl {
     /// Up to the Kassenzeichen nothing has happened that anybody could pay, so whatever fails before may be begun again.
     async fn start(&self, order: &Order) -> Result<Started, Failure> {
         self.succeed("isAlive", vec![], WITHIN).await?;
-        if let Err(failure) = self.succeed("anlegenKunde", order::customer(&self.settings, order), WITHIN).await {
+        if let Err(failure) =
+            self.succeed("anlegenKunde", order::customer(&self.settings, order), WITHIN).await
+        {
             // It may be there all the same, and would be in the way of the next attempt.
             self.remove_customer(order).await;
             return Err(failure);

@@ -4,7 +4,7 @@
 use model::payment::EURO;
 use model::payment::claim::BookingLine;
 use model::payment::provider::Order;
-use seal::digest::sha256;
+use seal::sha256;
 
 use super::{DataModel, Settings};
 use crate::soap::Part;
@@ -32,10 +32,7 @@ pub(super) fn customer(settings: &Settings, order: &Order) -> Vec<Part> {
     parts.extend(first.filter(|first| !first.is_empty()).map(|first| Part::text("vorname", first)));
     parts.push(Part::text("EShopKundenNr", &order.request_id));
     parts.push(Part::text("sprache", "de"));
-    vec![
-        Part::text("bewirtschafterNr", &settings.bewirtschafter),
-        Part::object("kunde", "ns1:Kunde", parts),
-    ]
+    vec![Part::text("bewirtschafterNr", &settings.bewirtschafter), Part::object("kunde", "ns1:Kunde", parts)]
 }
 
 /// Parameters of `anlegenKassenzeichen` behind the Mandant.
@@ -74,10 +71,8 @@ fn due(order: &Order) -> String {
 fn bookings(settings: &Settings, order: &Order) -> Part {
     let sum: i64 = order.lines.iter().map(|line| line.amount_cents).sum();
     // What is left of a claim that was partly paid has no lines of its own.
-    let rest = BookingLine {
-        amount_cents: order.amount_cents,
-        ..order.lines.first().cloned().unwrap_or_default()
-    };
+    let rest =
+        BookingLine { amount_cents: order.amount_cents, ..order.lines.first().cloned().unwrap_or_default() };
     let lines = if sum == order.amount_cents { &order.lines[..] } else { std::slice::from_ref(&rest) };
     let all = |name| lines.iter().map(|line| booking(name, settings, line)).collect();
     match settings.data_model {
@@ -103,9 +98,8 @@ fn booking(name: &'static str, settings: &Settings, line: &BookingLine) -> Part 
 
 /// Capital letters, digits and the few signs that a Buchungstext may have.
 fn booking_text(text: &str) -> String {
-    let is_allowed = |char: &char| {
-        char.is_ascii_uppercase() || char.is_ascii_digit() || " ,.:/+&-*$%ÄÖÜß".contains(*char)
-    };
+    let is_allowed =
+        |char: &char| char.is_ascii_uppercase() || char.is_ascii_digit() || " ,.:/+&-*$%ÄÖÜß".contains(*char);
     let upper = text.chars().flat_map(|char| {
         let stays = char == 'ß';
         let upper = (!stays).then(|| char.to_uppercase());
