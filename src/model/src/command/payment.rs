@@ -106,7 +106,7 @@ pub(super) fn changed(
         PaymentChange::AgreeRefund(id, by) => agree_refund(payment, *id, *by)?,
         PaymentChange::RefundDone(id, reference) => {
             // A refusal that a human did not see may turn out to be none.
-            refunded(payment, *id, reference.clone());
+            refunded(payment, *id, reference.clone(), now);
         }
         PaymentChange::RefundFailed(id, status) => {
             let refund = payment.refunds.iter_mut().find(|refund| refund.id == *id);

@@ -17,6 +17,8 @@ pub mod booking;
 pub mod cash;
 pub mod claim;
 pub mod girocode;
+#[cfg(test)]
+mod laws;
 pub mod observe;
 pub mod provider;
 pub mod record;

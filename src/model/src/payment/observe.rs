@@ -117,7 +117,7 @@ fn take_refunds(payment: &mut Payment, truth: &Truth, now: Timestamp) {
         .find(|refund| refund.status == RefundStatus::Unclear && refund.amount_cents <= news)
     {
         let (id, amount) = (refund.id, refund.amount_cents);
-        refunded(payment, id, None);
+        refunded(payment, id, None, now);
         news -= amount;
     }
     let under_way = payment.refunds.iter().filter(|refund| refund.status == RefundStatus::Agreed);
@@ -127,7 +127,9 @@ fn take_refunds(payment: &mut Payment, truth: &Truth, now: Timestamp) {
 }
 
 /// The provider says that a refund is done. Again: nothing.
-pub fn refunded(payment: &mut Payment, id: crate::Id, reference: Option<String>) {
+///
+/// If the payer's bank took the money back meanwhile, it left twice: a human has to see to that.
+pub fn refunded(payment: &mut Payment, id: crate::Id, reference: Option<String>, now: Timestamp) {
     let refund = payment.refunds.iter_mut().find(|refund| refund.id == id);
     let Some(refund) = refund.filter(|refund| refund.status != RefundStatus::Done) else { return };
     refund.status = RefundStatus::Done;
@@ -138,6 +140,9 @@ pub fn refunded(payment: &mut Payment, id: crate::Id, reference: Option<String>)
     if payment.status != PaymentStatus::ChargedBack {
         let all = payment.refunded_cents >= payment.paid_cents;
         payment.status = if all { PaymentStatus::Refunded } else { PaymentStatus::PartlyRefunded };
+    }
+    if payment.kept_cents() < 0 {
+        contradict(payment, ClearingReason::Contradiction, Some(payment.kept_cents()), now);
     }
 }
 
