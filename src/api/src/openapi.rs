@@ -186,10 +186,7 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Gives::Raw(media_type) => Some(json!({ media_type: {} })),
         Gives::OneOf(types) => Some(types.iter().map(|name| ((*name).to_owned(), json!({}))).collect()),
     };
-    let mut good = json!({
-        "description": "It was done.",
-        "headers": { "API-Version": { "$ref": "#/components/headers/ApiVersion" } },
-    });
+    let mut good = outcome("It was done.");
     if let Some(content) = content {
         good["content"] = content;
     }
@@ -201,12 +198,19 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
         all.insert(other.to_owned(), good);
     }
     if route.or_nothing {
-        all.insert("204".to_owned(), json!({ "description": "There is nothing to give." }));
+        all.insert("204".to_owned(), outcome("There is nothing to give."));
     }
     for status in problems_of(route) {
         all.insert(status.to_string(), json!({ "$ref": "#/components/responses/Problem" }));
     }
     all.into()
+}
+
+fn outcome(description: &str) -> Value {
+    json!({
+        "description": description,
+        "headers": { "API-Version": { "$ref": "#/components/headers/ApiVersion" } },
+    })
 }
 
 /// Statuses of problems that the route may answer with.

@@ -18,16 +18,13 @@ use crate::params::{Params, PathId, PathIds};
 use crate::records::{self, PageQuery};
 use crate::{Api, paging};
 
-/// Longest reason of a refund, in characters.
-const REASON: usize = 500;
-
 /// Money that shall be given back.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NewRefund {
     /// Amount in euro cents, at most what was kept.
     amount_cents: i64,
-    /// Why, without personal data: 1 to 500 characters.
+    /// Why, without personal data: 1 to 200 characters.
     reason: String,
 }
 
@@ -105,9 +102,6 @@ pub(crate) async fn ask_refund(
     posted: Posted<NewRefund>,
 ) -> Answer {
     let NewRefund { amount_cents, reason } = posted.body;
-    if !(1..=REASON).contains(&reason.trim().chars().count()) {
-        return Err(model::Error::Invalid { field: "reason" }.into());
-    }
     let once = posted.once.as_ref();
     let replayed = replayed(&api, &caller, once).await?;
     done(api.broker.ask_refund(&caller, id, amount_cents, reason, once).await, replayed)

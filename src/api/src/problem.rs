@@ -194,6 +194,9 @@ impl From<broker::Error> for Problem {
                 let path = format!("{BASE}/payments/{payment}");
                 return Problem::new(StatusCode::CONFLICT, code).with_header(&LOCATION, path);
             }
+            Error::ReturnHost => {
+                return Problem { pointer: Some("/returnTo".to_owned()), ..Problem::bad("payment.return-host") };
+            }
             Error::PaymentsNotConfigured => StatusCode::NOT_FOUND,
             Error::NoAccount | Error::NoProvider => StatusCode::UNPROCESSABLE_ENTITY,
             Error::PaymentNotOffered

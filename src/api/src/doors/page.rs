@@ -136,27 +136,27 @@ impl Shown {
             ),
             (Shown::Failed, Language::German) => (
                 "Die Zahlung hat nicht geklappt",
-                "Es wurde nichts gebucht. Sie können die Zahlung dort, wo Sie sie begonnen haben, neu beginnen.",
+                "Wir haben kein Geld erhalten. Sie können die Zahlung dort, wo Sie sie begonnen haben, neu beginnen.",
             ),
             (Shown::Failed, Language::English) => (
                 "The payment did not work",
-                "Nothing was booked. You can begin the payment again where you began it.",
+                "We have not received any money. You can begin the payment again where you began it.",
             ),
             (Shown::Cancelled, Language::German) => (
                 "Die Zahlung wurde abgebrochen",
-                "Es wurde nichts gebucht. Sie können die Zahlung dort, wo Sie sie begonnen haben, neu beginnen.",
+                "Wir haben kein Geld erhalten. Sie können die Zahlung dort, wo Sie sie begonnen haben, neu beginnen.",
             ),
             (Shown::Cancelled, Language::English) => (
                 "The payment was cancelled",
-                "Nothing was booked. You can begin the payment again where you began it.",
+                "We have not received any money. You can begin the payment again where you began it.",
             ),
             (Shown::Expired, Language::German) => (
                 "Die Zeit für diese Zahlung ist abgelaufen",
-                "Es wurde nichts gebucht. Sie können die Zahlung dort, wo Sie sie begonnen haben, neu beginnen.",
+                "Wir haben kein Geld erhalten. Sie können die Zahlung dort, wo Sie sie begonnen haben, neu beginnen.",
             ),
             (Shown::Expired, Language::English) => (
                 "The time for this payment is over",
-                "Nothing was booked. You can begin the payment again where you began it.",
+                "We have not received any money. You can begin the payment again where you began it.",
             ),
             (Shown::Unknown, Language::German) => (
                 "Diese Adresse gibt es nicht",
@@ -287,7 +287,7 @@ fn links(shown: Shown, seen: Option<&PayerSees>, language: Language) -> String {
     }
     let url = seen.and_then(|seen| seen.payment.payment_url.as_deref()).filter(|_| shown == Shown::Open);
     if let Some(url) = url.filter(|url| url.starts_with("https://")) {
-        let pay = language.of("Weiter zur Zahlung", "Go on to pay");
+        let pay = language.of("Noch nicht bezahlt: weiter zur Zahlung", "Not paid yet: go on to pay");
         links.push_str(&format!("<p><a href=\"{}\">{pay}</a></p>\n", escaped(url)));
     }
     links
@@ -382,7 +382,7 @@ mod tests {
                 assert_eq!(html.matches("<h1>").count(), 1, "{html}");
                 assert!(html.starts_with("<!DOCTYPE html>") && !html.contains("<script"), "{html}");
                 assert_eq!(
-                    html.contains("Weiter zur Zahlung") || html.contains("Go on to pay"),
+                    html.contains("weiter zur Zahlung") || html.contains("go on to pay"),
                     shown == Shown::Open
                 );
                 if let Some(folder) = std::env::var_os("AMTSBOTE_PAGES") {
