@@ -118,7 +118,8 @@ impl OnStore {
             }
             items.push(shown);
         }
-        let providers = self.gateway.broker.payments().into_iter().flat_map(|payments| payments.providers.values());
+        let providers =
+            self.gateway.broker.payments().into_iter().flat_map(|payments| payments.providers.values());
         for provider in providers.cloned().collect::<Vec<_>>() {
             let mut shown = payments::described(provider.as_ref());
             if let AdapterCommand::Check = command {

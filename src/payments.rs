@@ -9,7 +9,8 @@ use adapter_payment::cash::{Charset, Column, Csv, CsvSettings, Defaults, Field, 
 use adapter_payment::{epay21, epaybl, girocheckout, pmpayment, webhook, xbezahldienste};
 use broker::Payments;
 use config::{
-    Config, CsvCharset, CsvFormat, CsvLineEnd, CsvSigns, FileFormat, GiroPage, PaymentAccount, PaymentProvider,
+    Config, CsvCharset, CsvFormat, CsvLineEnd, CsvSigns, FileFormat, GiroPage, PaymentAccount,
+    PaymentProvider,
 };
 use model::payment::Provider;
 use model::payment::cash::CashFormat;
@@ -20,6 +21,9 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+
+/// How long whoever starts a payment waits for its provider before the answer says "under way".
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// What the broker is given to take payments; nothing if the house takes none.
 ///
@@ -48,6 +52,7 @@ pub(crate) fn payments(
         providers,
         statements: Arc::new(Camt),
         formats: config.payment_accounts.iter().map(format).collect(),
+        patience: PATIENCE,
     }))
 }
 
@@ -72,7 +77,8 @@ pub(crate) fn described(provider: &dyn Provider) -> Value {
         ("refund", terms.refunds),
         ("void", terms.voids),
     ];
-    let offered: Vec<&str> = offered.into_iter().filter(|(_, is_offered)| *is_offered).map(|(it, _)| it).collect();
+    let offered: Vec<&str> =
+        offered.into_iter().filter(|(_, is_offered)| *is_offered).map(|(it, _)| it).collect();
     json!({ "id": provider.id(), "channel": terms.kind, "capabilities": offered })
 }
 

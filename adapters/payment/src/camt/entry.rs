@@ -259,7 +259,8 @@ fn read_amount(reader: &mut Input<'_>) -> Result<Amount, Fault> {
 fn cents(text: &str) -> Option<i64> {
     let (whole, places) = text.split_once('.').unwrap_or((text, ""));
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if (whole.is_empty() && places.is_empty()) || !is_digits(whole) || !is_digits(places) || whole.len() > 13 {
+    if (whole.is_empty() && places.is_empty()) || !is_digits(whole) || !is_digits(places) || whole.len() > 13
+    {
         return None;
     }
     let (two, rest) = places.split_at(places.len().min(2));
@@ -423,7 +424,8 @@ mod tests {
 
     #[test]
     fn amounts_are_read_to_the_cent_or_not_at_all() {
-        for (text, expected) in [("25", 2_500), ("25.5", 2_550), ("0.01", 1), ("25.00000", 2_500), (".5", 50)] {
+        for (text, expected) in [("25", 2_500), ("25.5", 2_550), ("0.01", 1), ("25.00000", 2_500), (".5", 50)]
+        {
             assert_eq!(cents(text), Some(expected), "{text}");
         }
         for text in ["", ".", "-1", "+1", "1,00", "25.001", "1e3", " 1", "9999999999999999"] {

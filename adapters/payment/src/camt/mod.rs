@@ -88,7 +88,10 @@ fn packed(input: &mut dyn Read, each: &mut dyn FnMut(Line) -> Result<(), Failure
     };
     let names = container.entries().iter().map(|entry| entry.name().to_ascii_lowercase());
     if container.entries().is_empty() || names.into_iter().any(|name| !name.ends_with(".xml")) {
-        return Err(walk::rejected("payment.statement-unknown", "the ZIP holds something else than XML files"));
+        return Err(walk::rejected(
+            "payment.statement-unknown",
+            "the ZIP holds something else than XML files",
+        ));
     }
     for index in 0..container.entries().len() {
         let mut entry = container.read(&mut file, index).map_err(unreadable)?;

@@ -42,7 +42,9 @@ fn statement(message: &str, version: &str, entries: &str) -> String {
         _ => ("BkToCstmrDbtCdtNtfctn", "Ntfctn"),
     };
     let balance = match message {
-        "053" => "<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy=\"EUR\">1</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-11-23</Dt></Dt></Bal>",
+        "053" => {
+            "<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy=\"EUR\">1</Amt><CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-11-23</Dt></Dt></Bal>"
+        }
         _ => "",
     };
     format!(
@@ -77,7 +79,9 @@ fn transaction(version: &str, amount: &str, end_to_end: &str, rest: &str) -> Str
 /// Everything that is looked at, in one statement.
 fn everything(message: &str, version: &str) -> String {
     let charges = match version {
-        "08" => "<Chrgs><Rcrd><Amt Ccy=\"EUR\">0.30</Amt></Rcrd><Rcrd><Amt Ccy=\"EUR\">0.20</Amt></Rcrd></Chrgs>",
+        "08" => {
+            "<Chrgs><Rcrd><Amt Ccy=\"EUR\">0.30</Amt></Rcrd><Rcrd><Amt Ccy=\"EUR\">0.20</Amt></Rcrd></Chrgs>"
+        }
         _ => "<Chrgs><Amt Ccy=\"EUR\">0.30</Amt></Chrgs><Chrgs><Amt Ccy=\"EUR\">0.20</Amt></Chrgs>",
     };
     let text = "<RmtInf><Ustrd>Kassenzeichen 4200000000061</Ustrd></RmtInf>";
@@ -86,12 +90,36 @@ fn everything(message: &str, version: &str) -> String {
     let details = |transactions: &str| format!("<NtryDtls>{transactions}</NtryDtls>");
     let pair = transaction(version, "20.00", "e-1", structured) + &transaction(version, "35.00", "e-2", "");
     let entries = [
-        entry(version, "25.00", "CRDT", Some("A1"), &details(&transaction(version, "25.00", "NOTPROVIDED", text))),
-        entry(version, "24.50", "CRDT", Some("A2"), &details(&transaction(version, "25.00", "e-0", &(charges.to_owned() + text)))),
+        entry(
+            version,
+            "25.00",
+            "CRDT",
+            Some("A1"),
+            &details(&transaction(version, "25.00", "NOTPROVIDED", text)),
+        ),
+        entry(
+            version,
+            "24.50",
+            "CRDT",
+            Some("A2"),
+            &details(&transaction(version, "25.00", "e-0", &(charges.to_owned() + text))),
+        ),
         entry(version, "55.00", "CRDT", Some("A3"), &details(&pair)),
-        entry(version, "30.00", "DBIT", Some("A4"), &details(&transaction(version, "30.00", "4200000000062", &returned)))
-            .replace("</CdtDbtInd><Sts>", "</CdtDbtInd><RvslInd>true</RvslInd><Sts>"),
-        entry(version, "980.00", "CRDT", Some("A5"), "<NtryDtls><Btch><NbOfTxs>40</NbOfTxs></Btch></NtryDtls><AddtlNtryInf>Sammler</AddtlNtryInf>"),
+        entry(
+            version,
+            "30.00",
+            "DBIT",
+            Some("A4"),
+            &details(&transaction(version, "30.00", "4200000000062", &returned)),
+        )
+        .replace("</CdtDbtInd><Sts>", "</CdtDbtInd><RvslInd>true</RvslInd><Sts>"),
+        entry(
+            version,
+            "980.00",
+            "CRDT",
+            Some("A5"),
+            "<NtryDtls><Btch><NbOfTxs>40</NbOfTxs></Btch></NtryDtls><AddtlNtryInf>Sammler</AddtlNtryInf>",
+        ),
         entry(version, "7.00", "CRDT", None, ""),
     ];
     statement(message, version, &entries.concat())
@@ -190,7 +218,8 @@ fn our_own_sample_names_every_transaction() {
 #[test]
 fn what_does_not_add_up_is_not_divided() {
     let pair = |rest: &str| transaction("08", "20.00", "a", rest) + &transaction("08", "35.00", "b", "");
-    let whole = |details: &str| entry("08", "54.50", "CRDT", Some("B"), &format!("<NtryDtls>{details}</NtryDtls>"));
+    let whole =
+        |details: &str| entry("08", "54.50", "CRDT", Some("B"), &format!("<NtryDtls>{details}</NtryDtls>"));
     let count = |details: &str| lines(statement("053", "08", &whole(details)).as_bytes()).unwrap().len();
     assert_eq!(count(&pair("")), 1, "50 cents are missing");
     let charges = "<Chrgs><TtlChrgsAndTaxAmt Ccy=\"EUR\">0.50</TtlChrgsAndTaxAmt></Chrgs>";
@@ -259,7 +288,11 @@ fn other_messages_and_versions_are_refused() {
         ("Document", "Other"),
     ] {
         let failure = lines(good.replace(from, to).as_bytes()).unwrap_err();
-        assert_eq!((failure.kind, &*failure.code), (FailureKind::Rejected, "payment.statement-unknown"), "{to}");
+        assert_eq!(
+            (failure.kind, &*failure.code),
+            (FailureKind::Rejected, "payment.statement-unknown"),
+            "{to}"
+        );
     }
     assert_eq!(lines(b"").unwrap_err().kind, FailureKind::Rejected);
 }

@@ -16,15 +16,50 @@ pub enum Charset {
 
 /// 0x80 to 0x9f of Windows-1252; five of them are not assigned.
 const FROM_80: [Option<char>; 32] = [
-    Some('€'), None, Some('‚'), Some('ƒ'), Some('„'), Some('…'), Some('†'), Some('‡'),
-    Some('ˆ'), Some('‰'), Some('Š'), Some('‹'), Some('Œ'), None, Some('Ž'), None,
-    None, Some('‘'), Some('’'), Some('“'), Some('”'), Some('•'), Some('–'), Some('—'),
-    Some('˜'), Some('™'), Some('š'), Some('›'), Some('œ'), None, Some('ž'), Some('Ÿ'),
+    Some('€'),
+    None,
+    Some('‚'),
+    Some('ƒ'),
+    Some('„'),
+    Some('…'),
+    Some('†'),
+    Some('‡'),
+    Some('ˆ'),
+    Some('‰'),
+    Some('Š'),
+    Some('‹'),
+    Some('Œ'),
+    None,
+    Some('Ž'),
+    None,
+    None,
+    Some('‘'),
+    Some('’'),
+    Some('“'),
+    Some('”'),
+    Some('•'),
+    Some('–'),
+    Some('—'),
+    Some('˜'),
+    Some('™'),
+    Some('š'),
+    Some('›'),
+    Some('œ'),
+    None,
+    Some('ž'),
+    Some('Ÿ'),
 ];
 
 /// Letters that are no letter with a mark.
 const PLAIN: [(char, u8); 8] = [
-    ('ł', b'l'), ('Ł', b'L'), ('đ', b'd'), ('Đ', b'D'), ('ħ', b'h'), ('Ħ', b'H'), ('ı', b'i'), ('\u{2011}', b'-'),
+    ('ł', b'l'),
+    ('Ł', b'L'),
+    ('đ', b'd'),
+    ('Đ', b'D'),
+    ('ħ', b'h'),
+    ('Ħ', b'H'),
+    ('ı', b'i'),
+    ('\u{2011}', b'-'),
 ];
 
 impl Charset {
@@ -64,7 +99,8 @@ fn byte(char: char) -> u8 {
         _ => (0x80..).zip(FROM_80).find(|(_, known)| *known == Some(char)).map(|(byte, _)| byte),
     };
     let plain = || PLAIN.iter().find(|(known, _)| *known == char).map(|(_, plain)| *plain);
-    let base = || std::iter::once(char).nfd().next().filter(char::is_ascii).and_then(|base| u8::try_from(base).ok());
+    let base =
+        || std::iter::once(char).nfd().next().filter(char::is_ascii).and_then(|base| u8::try_from(base).ok());
     direct.or_else(plain).or_else(base).unwrap_or(b'?')
 }
 

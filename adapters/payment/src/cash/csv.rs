@@ -167,8 +167,24 @@ pub enum Signs {
 impl Default for CsvSettings {
     fn default() -> Self {
         let columns = [
-            "id", "kind", "cash-reference", "amount", "day", "due", "budget-item", "cost-object", "purpose",
-            "description", "tax", "tax-rate", "payment", "reference", "method", "claim", "case", "unit",
+            "id",
+            "kind",
+            "cash-reference",
+            "amount",
+            "day",
+            "due",
+            "budget-item",
+            "cost-object",
+            "purpose",
+            "description",
+            "tax",
+            "tax-rate",
+            "payment",
+            "reference",
+            "method",
+            "claim",
+            "case",
+            "unit",
         ];
         let column = |name: &str| Some(Column { title: name.to_owned(), field: Field::named(name)? });
         CsvSettings {
@@ -204,7 +220,11 @@ impl Csv {
 
     fn record(&self, head: &FileHead, row: &Row<'_>) -> Vec<Vec<u8>> {
         let charset = self.settings.charset;
-        self.settings.columns.iter().map(|column| charset.bytes(&self.cell(head, row, &column.field))).collect()
+        self.settings
+            .columns
+            .iter()
+            .map(|column| charset.bytes(&self.cell(head, row, &column.field)))
+            .collect()
     }
 
     fn cell(&self, head: &FileHead, row: &Row<'_>, field: &Field) -> String {
@@ -248,7 +268,8 @@ impl Csv {
     }
 
     fn signed(&self, kind: BookingKind, cents: i64) -> i64 {
-        let lessens = matches!(kind, BookingKind::Refund | BookingKind::Chargeback | BookingKind::Cancellation);
+        let lessens =
+            matches!(kind, BookingKind::Refund | BookingKind::Chargeback | BookingKind::Cancellation);
         match self.settings.signs {
             Signs::Minus if lessens => -cents,
             _ => cents,

@@ -74,7 +74,18 @@ fn written(settings: CsvSettings) -> Vec<u8> {
 
 #[test]
 fn csv_has_a_row_for_each_line() {
-    let columns = ["row", "kind", "cash-reference", "amount", "total", "day", "due", "budget-item", "cost-object", "=EUR"];
+    let columns = [
+        "row",
+        "kind",
+        "cash-reference",
+        "amount",
+        "total",
+        "day",
+        "due",
+        "budget-item",
+        "cost-object",
+        "=EUR",
+    ];
     assert_eq!(
         String::from_utf8(written(settings(&columns))).unwrap(),
         "row;kind;cash-reference;amount;total;day;due;budget-item;cost-object;=EUR\r\n\
@@ -133,12 +144,16 @@ fn xml_is_valid_by_its_schema() {
     let bytes = Xml::new("x", defaults()).write(&head(), &bookings()).unwrap();
     let text = String::from_utf8(bytes.clone()).unwrap();
     assert!(text.contains("<sum kind=\"claim\" bookings=\"1\" amount=\"25.00\"/>"), "{text}");
-    assert!(text.contains("<day>2026-11-24</day>") && text.contains("<budgetItem>63.2</budgetItem>"), "{text}");
+    assert!(
+        text.contains("<day>2026-11-24</day>") && text.contains("<budgetItem>63.2</budgetItem>"),
+        "{text}"
+    );
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("bookings.xml");
     std::fs::write(&file, bytes).unwrap();
     let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("cash-1.xsd");
-    let output = Command::new("xmllint").args(["--noout", "--schema"]).args([&schema, &file]).output().unwrap();
+    let output =
+        Command::new("xmllint").args(["--noout", "--schema"]).args([&schema, &file]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -147,7 +162,10 @@ fn json_has_cents_and_sums() {
     let bytes = Json::new("x", defaults()).write(&head(), &bookings()).unwrap();
     let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(value["number"], 7);
-    assert_eq!(value["sums"][2], serde_json::json!({ "kind": "refund", "bookings": 1, "amountCents": 1_005 }));
+    assert_eq!(
+        value["sums"][2],
+        serde_json::json!({ "kind": "refund", "bookings": 1, "amountCents": 1_005 })
+    );
     assert_eq!(value["bookings"][0]["lines"][1]["budgetItem"], "11.1.01.431100");
     assert_eq!(value["bookings"][1]["amountCents"], 2_500);
     assert!(value["bookings"][0].get("state").is_none(), "what changes is not told");

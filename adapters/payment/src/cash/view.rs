@@ -44,8 +44,8 @@ pub(super) struct Sum {
 pub(super) fn sums(bookings: &[Booking]) -> Vec<Sum> {
     let sum = |kind| {
         let of_kind = bookings.iter().filter(|booking| booking.kind == kind);
-        let (bookings, amount_cents) = of_kind
-            .fold((0, 0_i64), |(count, sum), it| (count + 1, sum.saturating_add(it.amount_cents)));
+        let (bookings, amount_cents) =
+            of_kind.fold((0, 0_i64), |(count, sum), it| (count + 1, sum.saturating_add(it.amount_cents)));
         Sum { kind, bookings, amount_cents }
     };
     BookingKind::ALL.into_iter().map(sum).filter(|sum| sum.bookings > 0).collect()
@@ -53,6 +53,7 @@ pub(super) fn sums(bookings: &[Booking]) -> Vec<Sum> {
 
 /// Text on one line, of characters that any format can hold.
 pub(super) fn clean(text: &str) -> String {
-    let plain = |char: char| if char.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&char) { ' ' } else { char };
+    let plain =
+        |char: char| if char.is_control() || ('\u{fffe}'..='\u{ffff}').contains(&char) { ' ' } else { char };
     text.chars().map(plain).collect()
 }

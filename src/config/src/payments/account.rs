@@ -154,11 +154,14 @@ impl Check<'_> {
         let key = format!("{key}.provider");
         let Some(provider) = &account.provider else {
             return match account.registers {
-                Registers::Provider => Err(self.value(&key, "there is no provider that makes the Sollstellung")),
+                Registers::Provider => {
+                    Err(self.value(&key, "there is no provider that makes the Sollstellung"))
+                }
                 Registers::Gateway | Registers::CashSystem => Ok(()),
             };
         };
-        let is_ours = |tenant: &Option<String>| tenant.as_ref().is_none_or(|tenant| *tenant == account.tenant);
+        let is_ours =
+            |tenant: &Option<String>| tenant.as_ref().is_none_or(|tenant| *tenant == account.tenant);
         let mut providers = config.payment_providers.iter();
         let is_known = providers.any(|known| known.id == *provider && is_ours(&known.tenant));
         self.defined(&key, "payment provider", is_known)
@@ -168,7 +171,9 @@ impl Check<'_> {
         let numbers = match (&account.numbering, account.registers) {
             (Some(numbers), Registers::Gateway) => numbers,
             (None, Registers::Gateway) => {
-                return Err(self.value(key, "who makes the Kassenzeichen has to know how: { prefix, digits }"));
+                return Err(
+                    self.value(key, "who makes the Kassenzeichen has to know how: { prefix, digits }")
+                );
             }
             (Some(_), _) => return Err(self.value(key, "somebody else makes the Kassenzeichen")),
             (None, _) => return Ok(()),
@@ -215,7 +220,11 @@ fn is_iban(iban: &str) -> bool {
     let Some((head, rest)) = iban.split_at_checked(4) else { return false };
     let starts = head.bytes().take(2).all(|byte| byte.is_ascii_uppercase())
         && head.bytes().skip(2).all(|byte| byte.is_ascii_digit());
-    if !is_plain || !starts || !(15..=34).contains(&iban.len()) || (head.starts_with("DE") && iban.len() != 22) {
+    if !is_plain
+        || !starts
+        || !(15..=34).contains(&iban.len())
+        || (head.starts_with("DE") && iban.len() != 22)
+    {
         return false;
     }
     let digits = rest.chars().chain(head.chars()).filter_map(|char| char.to_digit(36));
@@ -232,10 +241,23 @@ mod tests {
 
     #[test]
     fn check_digits_of_an_iban_are_looked_at() {
-        for iban in ["DE89370400440532013000", "DE02120300000000202051", "AT611904300234573201", "GB29NWBK60161331926819"] {
+        for iban in [
+            "DE89370400440532013000",
+            "DE02120300000000202051",
+            "AT611904300234573201",
+            "GB29NWBK60161331926819",
+        ] {
             assert!(is_iban(iban), "{iban}");
         }
-        for iban in ["DE89370400440532013001", "DE8937040044053201300", "de89370400440532013000", "89", "", "DE", "ÄÖ89370400440532013000"] {
+        for iban in [
+            "DE89370400440532013001",
+            "DE8937040044053201300",
+            "de89370400440532013000",
+            "89",
+            "",
+            "DE",
+            "ÄÖ89370400440532013000",
+        ] {
             assert!(!is_iban(iban), "{iban}");
         }
     }

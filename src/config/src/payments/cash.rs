@@ -14,9 +14,32 @@ const MOST_TITLE: usize = 100;
 
 /// What may stand in a column.
 pub const FIELDS: [&str; 26] = [
-    "file", "row", "id", "kind", "number", "tenant", "account", "unit", "public-service", "claim", "payment", "case",
-    "amount", "total", "tax", "tax-rate", "cash-reference", "reference", "method", "purpose", "description",
-    "budget-item", "cost-object", "due", "day", "at",
+    "file",
+    "row",
+    "id",
+    "kind",
+    "number",
+    "tenant",
+    "account",
+    "unit",
+    "public-service",
+    "claim",
+    "payment",
+    "case",
+    "amount",
+    "total",
+    "tax",
+    "tax-rate",
+    "cash-reference",
+    "reference",
+    "method",
+    "purpose",
+    "description",
+    "budget-item",
+    "cost-object",
+    "due",
+    "day",
+    "at",
 ];
 
 /// A format of files for the cash system.

@@ -21,8 +21,8 @@ use crate::{Config, Error};
 pub use account::{BankAccount, Numbers, PaymentAccount};
 pub use cash::{CsvCharset, CsvFormat, CsvLineEnd, CsvSigns, FIELDS, FileFormat};
 pub use provider::{
-    Basic, BookingKeys, ClientCredentials, Computop, Epay21, EpayBl, GiroCheckout, GiroPage, PaymentProvider, PmPayment,
-    ShownPair, Webhook, Xbezahldienste,
+    Basic, BookingKeys, ClientCredentials, Computop, Epay21, EpayBl, GiroCheckout, GiroPage, PaymentProvider,
+    PmPayment, ShownPair, Webhook, Xbezahldienste,
 };
 
 /// `[payments]`. Without it the house takes no payments.
@@ -89,13 +89,21 @@ impl Check<'_> {
             return Err(self.value(key, "expected https://HOST or https://HOST:PORT"));
         }
         match plain.is_some() && !address.is_ok_and(|address| address.is_loopback()) {
-            true => Err(self.value(key, "expected https://…: plain HTTP is spoken on loopback addresses only")),
+            true => {
+                Err(self.value(key, "expected https://…: plain HTTP is spoken on loopback addresses only"))
+            }
             false => Ok(()),
         }
     }
 
     /// The tenant and, in it, the unit of a section.
-    fn payment_unit(&self, key: &str, tenant: &str, unit: Option<&String>, config: &Config) -> Result<(), Error> {
+    fn payment_unit(
+        &self,
+        key: &str,
+        tenant: &str,
+        unit: Option<&String>,
+        config: &Config,
+    ) -> Result<(), Error> {
         let known = config.tenants.iter().find(|known| known.id == tenant);
         self.defined(&format!("{key}.tenant"), "tenant", known.is_some())?;
         let (Some(unit), Some(tenant)) = (unit, known) else { return Ok(()) };

@@ -312,7 +312,9 @@ impl PaymentProvider {
             let basic = it.basic.iter_mut().map(|basic| ("basic.password", &mut basic.password));
             all.extend(client.chain(basic).map(|(key, it)| (format!("xbezahldienste.{key}"), it)));
         }
-        all.extend(self.girocheckout.iter_mut().map(|it| ("girocheckout.password".to_owned(), &mut it.password)));
+        all.extend(
+            self.girocheckout.iter_mut().map(|it| ("girocheckout.password".to_owned(), &mut it.password)),
+        );
         all.extend(self.pmpayment.iter_mut().map(|it| ("pmpayment.salt".to_owned(), &mut it.salt)));
         all.extend(self.epay21.iter_mut().map(|it| ("epay21.password".to_owned(), &mut it.password)));
         if let Some(it) = &mut self.webhook {
@@ -364,7 +366,8 @@ impl Check<'_> {
         if !provider.trust.is_empty() && provider.identity.is_none() {
             return Err(self.value(&format!("{key}.trust"), "there is no identity to show together with it"));
         }
-        let PaymentProvider { xbezahldienste, girocheckout, pmpayment, epaybl, epay21, webhook, .. } = provider;
+        let PaymentProvider { xbezahldienste, girocheckout, pmpayment, epaybl, epay21, webhook, .. } =
+            provider;
         let named = [
             xbezahldienste.is_some(),
             girocheckout.is_some(),
@@ -374,7 +377,8 @@ impl Check<'_> {
             webhook.is_some(),
         ];
         if named.into_iter().filter(|is_named| *is_named).count() != 1 {
-            let rule = "expected exactly one of xbezahldienste, girocheckout, pmpayment, epaybl, epay21, webhook";
+            let rule =
+                "expected exactly one of xbezahldienste, girocheckout, pmpayment, epaybl, epay21, webhook";
             return Err(self.value(key, rule));
         }
         for (name, reference) in provider.clone().secrets() {
@@ -495,9 +499,12 @@ impl PaymentProvider {
                 ("epay21.user", &it.user, 200),
             ]);
         }
-        all.extend(self.webhook.iter().filter_map(|it| it.computop.as_ref()).map(|it| {
-            ("webhook.computop.merchant", it.merchant.as_str(), 30)
-        }));
+        all.extend(
+            self.webhook
+                .iter()
+                .filter_map(|it| it.computop.as_ref())
+                .map(|it| ("webhook.computop.merchant", it.merchant.as_str(), 30)),
+        );
         all
     }
 }

@@ -16,7 +16,8 @@ fn whole() -> String {
         key.starts_with('[') || key.split_once(" = ").is_some_and(|(name, _)| !name.contains(' '))
     };
     let second = ["# basic = ", "# bearer = ", "# stripe = ", "# computop = "];
-    let lines = section.lines().filter(is_setting).filter(|line| !second.iter().any(|it| line.starts_with(it)));
+    let lines =
+        section.lines().filter(is_setting).filter(|line| !second.iter().any(|it| line.starts_with(it)));
     let lines: String = lines.map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
     swap(before, "# public = ", "public = ") + &lines
 }
@@ -64,25 +65,55 @@ fn what_is_wrong_with_payments_is_refused_by_key() {
         ("[\"portal.kreis.example\"]", "[\"https://portal\"]", value, "payments.return_hosts[0]"),
         ("id = \"giro\"", "id = \"gi/ro\"", value, "payment_provider[0].id"),
         ("id = \"xbz\"", "id = \"giro\"", "config.duplicate", "payment_provider[1].id"),
-        ("tenant = \"musterkreis\"\nwindow", "tenant = \"x\"\nwindow", "config.undefined", "payment_provider[0].tenant"),
+        (
+            "tenant = \"musterkreis\"\nwindow",
+            "tenant = \"x\"\nwindow",
+            "config.undefined",
+            "payment_provider[0].tenant",
+        ),
         ("window_minutes = 60", "window_minutes = 0", value, "payment_provider[0].window_minutes"),
         ("girocheckout = {", "other = {", "config.key", "payment_provider[0]"),
         ("girocheckout = {", "# {", value, "payment_provider[0]"),
-        ("\"file:payment/giro.secret\"", "\"geheim\"", "config.literal-secret", "payment_provider[0].girocheckout.password"),
+        (
+            "\"file:payment/giro.secret\"",
+            "\"geheim\"",
+            "config.literal-secret",
+            "payment_provider[0].girocheckout.password",
+        ),
         ("/api/v2\"", "/api/v2/\"", value, "payment_provider[0].girocheckout.url"),
         ("project = \"1234\"", "project = \"\"", value, "payment_provider[0].girocheckout.project"),
         ("client = {", "# {", value, "payment_provider[1].xbezahldienste"),
-        ("end_point = \"05974000\"", "end_point = \"a/b\"", value, "payment_provider[1].xbezahldienste.end_point"),
-        ("\"file:payment/pm.salt\"", "\"salz\"", "config.literal-secret", "payment_provider[2].pmpayment.salt"),
+        (
+            "end_point = \"05974000\"",
+            "end_point = \"a/b\"",
+            value,
+            "payment_provider[1].xbezahldienste.end_point",
+        ),
+        (
+            "\"file:payment/pm.salt\"",
+            "\"salz\"",
+            "config.literal-secret",
+            "payment_provider[2].pmpayment.salt",
+        ),
         ("data_model = 2", "data_model = 4", value, "payment_provider[3].epaybl.data_model"),
         ("secret = \"file:payment/hook.secret\"", "", value, "payment_provider[5].webhook"),
         ("refunds = true", "refunds = true\nstripe = [\"env:A\"]", value, "payment_provider[5].webhook"),
         ("provider = \"giro\"", "provider = \"nobody\"", "config.undefined", "payment_account[0].provider"),
-        ("id = \"giro\"\ntenant = \"musterkreis\"", "id = \"giro\"\ntenant = \"musterstadt\"", "config.undefined", "payment_account[0].provider"),
+        (
+            "id = \"giro\"\ntenant = \"musterkreis\"",
+            "id = \"giro\"\ntenant = \"musterstadt\"",
+            "config.undefined",
+            "payment_account[0].provider",
+        ),
         ("registers = \"gateway\"", "registers = \"cash-system\"", value, "payment_account[0].numbering"),
         ("registers = \"gateway\"", "registers = \"nobody\"", value, "payment_account[0].registers"),
         ("digits = 10", "digits = 3", value, "payment_account[0].numbering.digits"),
-        ("prefix = \"42\", digits = 10, check_digit = false", "prefix = \"A\", digits = 10, check_digit = true", value, "payment_account[0].numbering.prefix"),
+        (
+            "prefix = \"42\", digits = 10, check_digit = false",
+            "prefix = \"A\", digits = 10, check_digit = true",
+            value,
+            "payment_account[0].numbering.prefix",
+        ),
         ("0130 00\"", "0130 01\"", value, "payment_account[0].bank.iban"),
         ("COBADEFFXXX", "COBA", value, "payment_account[0].bank.bic"),
         ("unit = \"10\"\nbudget", "unit = \"99\"\nbudget", "config.undefined", "payment_account[0].unit"),
@@ -102,7 +133,8 @@ fn what_is_wrong_with_payments_is_refused_by_key() {
 
 #[test]
 fn payments_need_their_section() {
-    let without = swap(&swap(&whole(), "[payments]\npublic_url", "# public_url"), "return_hosts", "# return_hosts");
+    let without =
+        swap(&swap(&whole(), "[payments]\npublic_url", "# public_url"), "return_hosts", "# return_hosts");
     assert_eq!(refused(&without).code(), "config.value");
     let alone = swap(EXAMPLE, "# public = ", "public = ");
     assert!(refused(&alone).to_string().contains("listen.public"));
