@@ -333,6 +333,37 @@ fn names_and_accounts_of_the_other_side_are_left_out() {
     assert!(!kept.contains("Mustermann") && !kept.contains("DE02120300000000202051"));
 }
 
+/// Counts what was read of a long statement.
+struct Counted<'a> {
+    text: &'a [u8],
+    read: std::rc::Rc<std::cell::Cell<usize>>,
+}
+
+impl std::io::Read for Counted<'_> {
+    fn read(&mut self, target: &mut [u8]) -> std::io::Result<usize> {
+        let count = std::io::Read::read(&mut self.text, target)?;
+        self.read.set(self.read.get() + count);
+        Ok(count)
+    }
+}
+
+#[test]
+fn lines_come_while_the_statement_is_read() {
+    let entry = entry("08", "1.00", "CRDT", Some("F"), "<AddtlNtryInf>Gutschrift</AddtlNtryInf>");
+    let text = statement("053", "08", &entry.repeat(20_000));
+    let read = std::rc::Rc::new(std::cell::Cell::new(0));
+    let mut input = Counted { text: text.as_bytes(), read: std::rc::Rc::clone(&read) };
+    let (mut count, mut furthest) = (0_usize, 0_usize);
+    Camt.read(&mut input, &mut |_| {
+        count += 1;
+        furthest = furthest.max(read.get().saturating_sub(count * entry.len()));
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(count, 20_000);
+    assert!(furthest < 256 * 1024, "{furthest} bytes were read ahead");
+}
+
 proptest! {
     /// A statement with any byte changed is read or refused, and what is cut off is never taken for whole.
     #[test]
