@@ -195,7 +195,10 @@ impl From<broker::Error> for Problem {
                 return Problem::new(StatusCode::CONFLICT, code).with_header(&LOCATION, path);
             }
             Error::ReturnHost => {
-                return Problem { pointer: Some("/returnTo".to_owned()), ..Problem::bad("payment.return-host") };
+                return Problem {
+                    pointer: Some("/returnTo".to_owned()),
+                    ..Problem::bad("payment.return-host")
+                };
             }
             Error::PaymentsNotConfigured => StatusCode::NOT_FOUND,
             Error::NoAccount | Error::NoProvider => StatusCode::UNPROCESSABLE_ENTITY,

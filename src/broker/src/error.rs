@@ -150,6 +150,9 @@ pub enum Error {
     /// The claim has no Kassenzeichen yet.
     #[error("the claim has no Kassenzeichen yet")]
     NoCashReference,
+    /// The payer may not be sent on to this address.
+    #[error("the payer may not be sent on to this address")]
+    ReturnHost,
     /// The account's numbers are used up.
     #[error("the numbers of the account are used up")]
     NumbersUsedUp,
@@ -205,6 +208,7 @@ impl Error {
             Error::ReferenceTaken => "payment.reference-taken",
             Error::NoBankAccount => "payment.no-bank-account",
             Error::NoCashReference => "payment.no-cash-reference",
+            Error::ReturnHost => "payment.return-host",
             Error::NumbersUsedUp => "payment.numbers-used-up",
             Error::Internal => "broker.internal",
         }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! claims      somebody owes: numbered, booked, cancelled
+//! books       the one place where claims and payments change, with all that follows
 //! start       a payment is persisted, then its provider hears of it (job)
 //! notice      a provider calls, or the payer comes back: kept, and the provider is asked
 //! pull        the provider is asked where a payment stands (job)
@@ -10,20 +11,25 @@
 //! cash        files for the cash system, and what it did with them
 //! statements  bank statements: what came is matched with what is owed
 //! ```
-//! A payment changes in one place (`change`), in one transaction with everything that follows: event, bookings, its claim, the task
+//! A payment changes in one place ([`books`]), in one transaction with everything that follows: event, bookings, its claim, the task
 //! of whoever has to decide. A notice never pays anything: money counts once the provider's own state or the bank statement says it.
 
+mod books;
 mod cash;
 mod claims;
 mod clearing;
+mod jobs;
 mod notice;
+mod orders;
 mod payer;
+mod pull;
 mod refund;
 mod start;
 mod statements;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::payment::Account;
 use model::payment::cash::CashFormat;
@@ -34,6 +40,7 @@ use crate::{Broker, Error};
 
 pub use cash::{Acknowledgement, BookingFile, Reconciliation};
 pub use claims::NewClaim;
+pub(crate) use jobs::is_money;
 pub use notice::{NoticeAnswer, NoticeDoor};
 pub use payer::PayerSees;
 pub use start::NewPayment;
@@ -53,6 +60,8 @@ pub struct Payments {
     pub statements: Arc<dyn Statements>,
     /// Formats of files for the cash system by their names.
     pub formats: BTreeMap<String, Arc<dyn CashFormat>>,
+    /// How long a request waits for a provider's answer: eight seconds, where nobody has a reason for another time.
+    pub patience: Duration,
 }
 
 impl Payments {

@@ -1,6 +1,7 @@
 //! Doors of payments, calls at them, names that belong to one thing alone, and running numbers.
 
 use model::{Id, Timestamp};
+use serde_json::Value;
 
 use super::Work;
 use crate::{PaymentDoor, PaymentNotice};
@@ -104,6 +105,17 @@ impl Work {
             "UPDATE cash_counter SET value = value + 1 WHERE tenant = $1 AND name = $2 AND value = $3",
             vec![tenant.into(), name.into(), last.into()],
             "counter",
+        )
+    }
+
+    /// Puts a job back that has done what it could for now, with what it has to know next time: nothing counts as tried.
+    /// Precondition: it is still leased with this epoch.
+    pub fn put_back_job(&mut self, id: Id, epoch: i64, at: Timestamp, detail: &Value) -> &mut Self {
+        self.one(
+            "UPDATE job SET attempts = 0, lost = 0, calling = 0, holder = NULL, due_at = $3, detail = $4 \
+             WHERE id = $1 AND epoch = $2 AND holder IS NOT NULL",
+            vec![id.into(), epoch.into(), at.into(), detail.to_string().into()],
+            "job",
         )
     }
 
