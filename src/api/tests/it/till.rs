@@ -191,5 +191,6 @@ pub(crate) fn payments(till: &Arc<Till>, tenants: &[&str]) -> Payments {
         providers: BTreeMap::from([("till".to_owned(), provider)]),
         statements: Arc::new(OneLine),
         formats: BTreeMap::from([("count".to_owned(), format)]),
+        patience: Duration::from_secs(8),
     }
 }
