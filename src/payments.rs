@@ -207,6 +207,7 @@ impl Build<'_> {
             booking_text: it.booking_text.clone(),
             numbers_calls: it.numbers_calls,
             window: self.window(),
+            within: self.within(),
         }
     }
 
@@ -221,6 +222,7 @@ impl Build<'_> {
             password: self.secret("epay21.password", &it.password)?,
             minutes: self.entry.window_minutes,
             confirms_by: it.confirms_by.clone(),
+            within: self.within(),
         })
     }
 
@@ -242,6 +244,7 @@ impl Build<'_> {
             window: self.window(),
             refunds: it.refunds,
             voids: it.voids,
+            within: self.within(),
         })
     }
 
