@@ -5,5 +5,6 @@
 mod epay21;
 mod epaybl;
 mod mock;
+mod senders;
 mod support;
 mod webhook;
