@@ -4,7 +4,10 @@
 
 mod epay21;
 mod epaybl;
+mod girocheckout;
 mod mock;
 mod senders;
+mod pmpayment;
 mod support;
 mod webhook;
+mod xbezahldienste;
