@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use model::payment::provider::{Notified, Provider, RefundOrder, Refusal, TruthState, Verdict};
 use model::payment::record::ClearingReason;
 use model::{FailureKind, SystemClock, Timestamp, ids};
+use proptest::prelude::*;
 use seal::webhook::SharedSecret;
 use serde_json::{Value, json};
 
@@ -406,5 +407,28 @@ fn the_vectors_of_others_are_signed_as_we_do() {
         let code =
             seal::mac::hmac(seal::mac::MacDigest::Sha256, text("secret").as_bytes(), signed.as_bytes());
         assert_eq!(hex::encode(code.unwrap()), text("v1"));
+    }
+}
+
+proptest! {
+    /// Nobody without a secret makes the gateway ask, however the notification looks.
+    #[test]
+    fn nothing_unsigned_is_more_than_evidence(
+        body in prop::collection::vec(any::<u8>(), 0..200),
+        field in "[\\x20-\\x7e]{0,60}",
+        form in "(Len|Data|mid|PayID|TransID|Status|Code|MAC|[=&%0-9A-F]){0,40}",
+        data in prop::collection::vec(any::<u8>(), 0..64),
+    ) {
+        let at = NOW.to_string();
+        let stripe = format!("t={at},v1={field}");
+        let sent = format!("Len={}&Data={}", data.len(), hex::encode(&data));
+        let headers =
+            [("webhook-id", &*field), ("webhook-timestamp", &*at), ("webhook-signature", &*field), ("stripe-signature", &*stripe)];
+        for scheme in [Scheme::Standard, Scheme::Stripe, Scheme::Computop] {
+            let provider = notified_by(scheme);
+            for body in [&body[..], form.as_bytes(), sent.as_bytes()] {
+                refused(judge(&*provider, &headers, body));
+            }
+        }
     }
 }
