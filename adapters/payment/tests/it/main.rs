@@ -4,6 +4,9 @@
 
 mod epay21;
 mod epaybl;
+mod girocheckout;
 mod mock;
+mod pmpayment;
 mod support;
 mod webhook;
+mod xbezahldienste;

@@ -15,7 +15,7 @@ struct Office {
 
 async fn office() -> Office {
     let gateway = Gateway::start().await;
-    let token = gateway.token("soest", "63", "*", ALL_ROLES).await;
+    let token = gateway.token("soest", "*", "*", ALL_ROLES).await;
     let case = json!({ "unit": "63", "title": "Bauantrag", "publicService": "baugenehmigung" });
     let case = id(&gateway.call(&token, Call::post("/cases").json(case)).await.is(201).json());
     Office { gateway, token, case }

@@ -12,7 +12,8 @@ use broker::{
 use model::activity::Task;
 use model::adapter::Health;
 use model::command::Rules;
-use model::payment::account::Numbering;
+use model::payment::account::{Bank, Numbering};
+use model::payment::cash::{CashFormat, FileHead};
 use model::payment::provider::{
     Found, Notice, Notified, Order, Provider, RefundOrder, Started, Terms, Verdict,
 };
@@ -26,6 +27,9 @@ use tokio::sync::Notify;
 use crate::house::{Gateway, SetClock, caller};
 
 pub const GIRO: &str = "giro";
+
+/// Bank account of all accounts.
+pub const IBAN: &str = "DE89370400440532013000";
 
 /// What a call does instead of what it should.
 #[derive(Clone, Copy, PartialEq)]
@@ -202,11 +206,42 @@ fn started(state: &State, order: &Order) -> Started {
     Started { reference: format!("ref-{}", order.request_id), payment_url: page, cash_reference: None }
 }
 
-struct NoStatements;
+/// Statements whose lines are JSON, one a text line.
+struct Plain;
 
-impl Statements for NoStatements {
-    fn read(&self, _: &mut dyn Read, _: &mut dyn FnMut(Line) -> Result<(), Failure>) -> Result<(), Failure> {
-        Ok(())
+impl Statements for Plain {
+    fn read(
+        &self,
+        input: &mut dyn Read,
+        each: &mut dyn FnMut(Line) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let wrong = || Failure::new(FailureKind::Rejected, "payment.statement-broken", "no line of this test");
+        let mut text = String::new();
+        input.read_to_string(&mut text).map_err(|_| wrong())?;
+        text.lines().try_for_each(|line| each(serde_json::from_str(line).map_err(|_| wrong())?))
+    }
+}
+
+/// Files whose lines are ids of bookings.
+struct Ids;
+
+impl CashFormat for Ids {
+    fn name(&self) -> &str {
+        "ids"
+    }
+
+    fn media_type(&self) -> &str {
+        "text/plain"
+    }
+
+    fn ending(&self) -> &str {
+        "txt"
+    }
+
+    fn write(&self, head: &FileHead, bookings: &[Booking]) -> Result<Vec<u8>, Failure> {
+        let mut text = format!("{} {} {}\n", head.tenant, head.account, head.number);
+        bookings.iter().for_each(|booking| text.push_str(&format!("{}\n", booking.id)));
+        Ok(text.into_bytes())
     }
 }
 
@@ -229,11 +264,11 @@ pub fn account(id: &str, service: Option<&str>, registers: Registers) -> Account
         registers,
         numbering: Numbering { prefix: "42".into(), digits: 6, check_digit: true },
         payouts: Payouts::Single,
-        bank: None,
+        bank: Some(Bank { holder: "Kreiskasse".into(), iban: IBAN.into(), bic: None }),
         unit: Some("70".into()),
         budget_item: Some("0.1310.1000".into()),
         cost_object: None,
-        format: "none".into(),
+        format: "ids".into(),
     }
 }
 
@@ -266,8 +301,8 @@ impl Till {
             return_hosts: vec!["portal.example".into()],
             accounts,
             providers: BTreeMap::from([(GIRO.to_owned(), giro.clone() as Arc<dyn Provider>)]),
-            statements: Arc::new(NoStatements),
-            formats: BTreeMap::new(),
+            statements: Arc::new(Plain),
+            formats: BTreeMap::from([("ids".to_owned(), Arc::new(Ids) as Arc<dyn CashFormat>)]),
             patience: Duration::ZERO,
         };
         let gateway = Gateway { broker: gateway.broker.with_payments(payments), folder: gateway.folder };
