@@ -1,99 +1,34 @@
-//! E-payment as it is configured: providers, accounts, formats of files for the cash system, and who reads bank statements.
+//! Payment providers of the configuration, with their secrets.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapter_payment::camt::Camt;
-use adapter_payment::cash::{Charset, Column, Csv, CsvSettings, Defaults, Field, Json, LineEnd, Signs, Xml};
 use adapter_payment::{epay21, epaybl, girocheckout, pmpayment, webhook, xbezahldienste};
-use broker::Payments;
-use config::{
-    Config, CsvCharset, CsvFormat, CsvLineEnd, CsvSigns, FileFormat, GiroPage, PaymentAccount,
-    PaymentProvider,
-};
+use config::{Config, GiroPage, PaymentProvider};
+use model::Clock;
 use model::payment::Provider;
-use model::payment::cash::CashFormat;
-use model::{Clock, SystemClock};
-use net::{Client, Egress};
+use net::Client;
 use seal::webhook::SharedSecret;
-use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// How long whoever starts a payment waits for its provider before the answer says "under way".
-const PATIENCE: Duration = Duration::from_secs(8);
-
-/// What the broker is given to take payments; nothing if the house takes none.
-///
-/// # Errors
-/// If a secret, key or certificate cannot be read or used.
-pub(crate) fn payments(
-    config: &Config,
-    client: &Client,
-    clock: &Arc<dyn Clock>,
-) -> Result<Option<Payments>, Error> {
-    let Some(section) = &config.payments else { return Ok(None) };
-    let mut providers = BTreeMap::new();
-    for (index, entry) in config.payment_providers.iter().enumerate() {
-        let client = match config.payment_identity(index)? {
-            Some((identity, trust)) => client.clone().showing(&identity, trust.as_deref())?,
-            None => client.clone(),
-        };
-        let built = Build { config, index, entry, client, clock: Arc::clone(clock) }.provider()?;
-        providers.extend(built.map(|provider| (entry.id.clone(), provider)));
-    }
-    let format = |account: &PaymentAccount| (account.format_name(), format(account));
-    Ok(Some(Payments {
-        public_url: section.public_url.clone(),
-        return_hosts: section.return_hosts.clone(),
-        accounts: config.payment_accounts.iter().map(PaymentAccount::account).collect(),
-        providers,
-        statements: Arc::new(Camt),
-        formats: config.payment_accounts.iter().map(format).collect(),
-        patience: PATIENCE,
-    }))
-}
-
-/// Whether everything that payments need can be loaded.
-///
-/// # Errors
-/// As [`payments`].
-pub(crate) fn check(config: &Config) -> Result<(), Error> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let egress = Egress::new(&config.egress.allow)?;
-    let client = Client::new(egress, net::Settings::default(), Arc::clone(&clock));
-    payments(config, &client, &clock).map(drop)
-}
-
-/// A provider as `amtsbote adapter list` shows it.
-pub(crate) fn described(provider: &dyn Provider) -> Value {
-    let terms = provider.terms();
-    let offered = [
-        ("notify", !terms.notifies_by.is_empty()),
-        ("find", terms.finds),
-        ("poll", terms.may_be_polled),
-        ("refund", terms.refunds),
-        ("void", terms.voids),
-    ];
-    let offered: Vec<&str> =
-        offered.into_iter().filter(|(_, is_offered)| *is_offered).map(|(it, _)| it).collect();
-    json!({ "id": provider.id(), "channel": terms.kind, "capabilities": offered })
-}
-
 /// A provider about to be built.
-struct Build<'a> {
-    config: &'a Config,
-    index: usize,
-    entry: &'a PaymentProvider,
-    client: Client,
-    clock: Arc<dyn Clock>,
+pub(super) struct Build<'a> {
+    pub(super) config: &'a Config,
+    /// Its place in the configuration.
+    pub(super) index: usize,
+    pub(super) entry: &'a PaymentProvider,
+    pub(super) client: Client,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Build<'_> {
     /// The provider of the one table that the configuration has for it.
-    fn provider(self) -> Result<Option<Arc<dyn Provider>>, Error> {
+    ///
+    /// # Errors
+    /// If a secret cannot be read or used.
+    pub(super) fn provider(self) -> Result<Option<Arc<dyn Provider>>, Error> {
         let entry = self.entry;
         Ok(Some(if let Some(it) = &entry.xbezahldienste {
             xbezahldienste::provider(self.xbezahldienste(it)?, self.client, self.clock)
@@ -268,68 +203,5 @@ impl Build<'_> {
             none if none.is_empty() => Notifications::None,
             secrets => Notifications::Standard(secrets),
         })
-    }
-}
-
-fn format(account: &PaymentAccount) -> Arc<dyn CashFormat> {
-    let name = account.format_name();
-    let defaults =
-        Defaults { budget_item: account.budget_item.clone(), cost_object: account.cost_object.clone() };
-    match account.format {
-        FileFormat::Csv => {
-            let settings = account.csv.as_ref().map_or_else(CsvSettings::default, csv);
-            Arc::new(Csv::new(&name, defaults, settings))
-        }
-        FileFormat::Xml => Arc::new(Xml::new(&name, defaults)),
-        FileFormat::Json => Arc::new(Json::new(&name, defaults)),
-    }
-}
-
-fn csv(csv: &CsvFormat) -> CsvSettings {
-    let column = |(title, field): &(String, String)| {
-        Some(Column { title: title.clone(), field: Field::named(field)? })
-    };
-    let columns: Vec<Column> = csv.columns.iter().filter_map(column).collect();
-    let otherwise = CsvSettings::default();
-    CsvSettings {
-        columns: if columns.is_empty() { otherwise.columns } else { columns },
-        separator: csv.separator.bytes().next().unwrap_or(otherwise.separator),
-        decimal_comma: csv.decimal_comma,
-        german_days: csv.german_days,
-        charset: match csv.charset {
-            CsvCharset::Utf8 => Charset::Utf8,
-            CsvCharset::Utf8Mark => Charset::Utf8Mark,
-            CsvCharset::Latin1 => Charset::Latin1,
-        },
-        header: csv.header,
-        line_end: match csv.line_end {
-            CsvLineEnd::CrLf => LineEnd::CrLf,
-            CsvLineEnd::Lf => LineEnd::Lf,
-        },
-        signs: match csv.signs {
-            CsvSigns::None => Signs::None,
-            CsvSigns::Minus => Signs::Minus,
-        },
-        kinds: csv.kinds.iter().map(|(kind, name)| (*kind, name.clone())).collect(),
-        guard_formulas: csv.guard_formulas,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_configuration_calls_a_field_is_one() {
-        for name in config::FIELDS {
-            assert!(Field::named(name).is_some(), "{name}");
-        }
-        assert_eq!(config::FIELDS.len(), Field::NAMES.len());
-    }
-
-    #[test]
-    fn without_settings_files_look_as_the_format_says() {
-        let (ours, theirs) = (csv(&CsvFormat::default()), CsvSettings::default());
-        assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
     }
 }
