@@ -8,7 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use broker::{
     BookingFilter, Broker, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, Page, Payments, RecordFilter,
+    StatementReport,
 };
+use bytes::Bytes;
+use futures::Stream;
 use model::activity::Task;
 use model::adapter::Health;
 use model::command::Rules;
@@ -280,22 +283,37 @@ impl Till {
     pub async fn with(database: Option<String>, terms: Terms) -> Till {
         let clock = Arc::new(SetClock::default());
         let gateway = Gateway::on(database.clone(), clock.clone()).await;
-        Till::of(gateway, clock, database, terms).await
+        Till::of(gateway, clock, database, terms, Payouts::Single).await
+    }
+
+    /// One whose provider pays out like this.
+    pub async fn paying_out(database: Option<String>, payouts: Payouts) -> Till {
+        let clock = Arc::new(SetClock::default());
+        let gateway = Gateway::on(database.clone(), clock.clone()).await;
+        Till::of(gateway, clock, database, terms(), payouts).await
     }
 
     /// One where two have to decide about contradictions.
     pub async fn of_two() -> Till {
         let clock = Arc::new(SetClock::default());
         let rules = Rules { four_eyes: true, ..Rules::default() };
-        Till::of(Gateway::with_rules(rules, clock.clone()).await, clock, None, terms()).await
+        Till::of(Gateway::with_rules(rules, clock.clone()).await, clock, None, terms(), Payouts::Single)
+            .await
     }
 
-    async fn of(gateway: Gateway, clock: Arc<SetClock>, database: Option<String>, terms: Terms) -> Till {
+    async fn of(
+        gateway: Gateway,
+        clock: Arc<SetClock>,
+        database: Option<String>,
+        terms: Terms,
+        payouts: Payouts,
+    ) -> Till {
         let giro = Arc::new(Giro { terms, state: Mutex::default(), asked: Notify::new(), go: Notify::new() });
-        let accounts = vec![
+        let mut accounts = vec![
             account("gebuehren", Some("baugenehmigung"), Registers::Gateway),
             account("kasse", None, Registers::CashSystem),
         ];
+        accounts.iter_mut().for_each(|account| account.payouts = payouts);
         let payments = Payments {
             public_url: "https://zahlung.example".into(),
             return_hosts: vec!["portal.example".into()],
@@ -407,6 +425,13 @@ impl Till {
         claim
     }
 
+    /// The claim of a payment.
+    pub async fn claimed_of(&self, payment: &Payment) -> Claim {
+        let record = self.broker().record(&self.clerk, RecordKind::Claim, payment.claim_id).await.unwrap();
+        let Record::Claim(claim) = record else { panic!("a claim") };
+        claim
+    }
+
     /// Kinds and amounts of what is booked of a claim, in the order of kinds.
     pub async fn booked(&self, claim: &Claim) -> Vec<(BookingKind, i64)> {
         let mut booked: Vec<_> =
@@ -448,4 +473,38 @@ impl Till {
         let notice = Notice { method: method.into(), query: query.into(), headers: vec![], body: vec![] };
         self.broker().notice(GIRO, token, door, notice).await.unwrap()
     }
+}
+
+/// A booked credit of a statement, as one that Plain reads.
+pub fn line(id: &str, amount_cents: i64, text: &str) -> Line {
+    Line {
+        id: id.into(),
+        iban: IBAN.into(),
+        amount_cents,
+        currency: "EUR".into(),
+        credit: true,
+        reversal: false,
+        booked: true,
+        booked_on: Some("2026-11-23".into()),
+        end_to_end: Some("NOTPROVIDED".into()),
+        creditor_reference: None,
+        text: text.into(),
+        return_reason: None,
+        charges_cents: 0,
+        transactions: 1,
+    }
+}
+
+/// The bytes of a body, in two pieces.
+pub fn body(text: String) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin {
+    let bytes = Bytes::from(text);
+    let half = bytes.len() / 2;
+    futures::stream::iter([Ok(bytes.slice(..half)), Ok(bytes.slice(half..))])
+}
+
+/// What becomes of a statement of these lines.
+pub async fn statement(till: &Till, lines: &[Line]) -> StatementReport {
+    let lines: Vec<String> = lines.iter().map(|line| serde_json::to_string(line).unwrap()).collect();
+    let body = body(lines.join("\n"));
+    till.broker().take_statement(&till.cashier(), "gebuehren", body, None).await.unwrap()
 }
