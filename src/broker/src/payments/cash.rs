@@ -187,8 +187,8 @@ impl Broker {
         filter: &BookingFilter,
         page: &Page,
     ) -> Result<Listed<Booking>, Error> {
-        self.payments()?;
         let scope = caller.may(Action::KeepCash)?;
+        self.payments()?;
         Ok(self.store().bookings(scope, filter, page).await?)
     }
 
@@ -198,9 +198,8 @@ impl Broker {
     /// # Errors
     /// `NoAccount` if there is none, or it is not theirs.
     pub(super) fn kept(&self, caller: &Caller, account: &str) -> Result<&Account, Error> {
-        let payments = self.payments()?;
         let scope = caller.may(Action::KeepCash)?;
-        let account = payments.account(&scope.tenant, account).ok_or(Error::NoAccount)?;
+        let account = self.payments()?.account(&scope.tenant, account).ok_or(Error::NoAccount)?;
         let mut services = account.services.iter();
         let serves = match account.services.is_empty() {
             true => scope.services.covers(None),
