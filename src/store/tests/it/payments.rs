@@ -3,7 +3,7 @@
 use model::payment::booking::of_claim;
 use model::payment::{Booking, BookingKind, BookingState};
 use model::rights::Within;
-use model::{Id, Scope, Timestamp, ids, testkit};
+use model::{Clock, Id, Scope, Timestamp, ids, testkit};
 use seal::door::{DoorKey, token_digest};
 use serde_json::json;
 use store::{
