@@ -123,6 +123,33 @@ pub enum Error {
     /// Too much waits in the mailbox.
     #[error("too much waits in the mailbox")]
     MailboxFull,
+    /// The gateway takes no payments.
+    #[error("no payments are configured")]
+    PaymentsNotConfigured,
+    /// No account of the tenant fits, or several do and none was named.
+    #[error("no account fits, or several do: name one")]
+    NoAccount,
+    /// The account has no provider for online payments.
+    #[error("the account has no provider for online payments")]
+    NoProvider,
+    /// Another payment towards the claim is open.
+    #[error("another payment towards this claim is under way")]
+    PaymentUnderWay {
+        /// The payment.
+        payment: model::Id,
+    },
+    /// The provider does not offer this.
+    #[error("the payment provider does not offer this")]
+    PaymentNotOffered,
+    /// Another claim has the Kassenzeichen.
+    #[error("another claim has this Kassenzeichen")]
+    ReferenceTaken,
+    /// The payer may not be sent on to this address.
+    #[error("the payer may not be sent on to this address")]
+    ReturnHost,
+    /// The account's numbers are used up.
+    #[error("the numbers of the account are used up")]
+    NumbersUsedUp,
     /// A thread of the gateway ended unexpectedly.
     #[error("an internal task ended unexpectedly")]
     Internal,
@@ -167,6 +194,14 @@ impl Error {
             Error::RelayIdTaken => "relay.id-taken",
             Error::TicketRefused => "relay.ticket-refused",
             Error::MailboxFull => "relay.mailbox-full",
+            Error::PaymentsNotConfigured => "payment.not-configured",
+            Error::NoAccount => "payment.no-account",
+            Error::NoProvider => "payment.no-provider",
+            Error::PaymentUnderWay { .. } => "payment.under-way",
+            Error::PaymentNotOffered => "payment.not-offered",
+            Error::ReferenceTaken => "payment.reference-taken",
+            Error::ReturnHost => "payment.return-host",
+            Error::NumbersUsedUp => "payment.numbers-used-up",
             Error::Internal => "broker.internal",
         }
     }

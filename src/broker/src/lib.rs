@@ -45,6 +45,7 @@ mod notebook;
 mod notes;
 mod once;
 mod onward;
+mod payments;
 mod prepare;
 mod pressure;
 mod process;
@@ -89,12 +90,17 @@ pub use letterbox::message_box;
 pub use notebook::Notebook;
 pub use once::Once;
 pub use onward::Onward;
+pub use payments::{
+    Acknowledgement, BookingFile, LineDecision, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, Payments,
+    Reconciliation, StatementReport,
+};
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};
 pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Turn};
 pub use repairs::NOTE_CHARS;
 pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
+pub use store::{BookingFilter, LineFilter, LineState, PaymentNotice, StatementLine};
 pub use store::{
     BoxFilter, CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery,
     RelayPiece, RelayQuota, RelayStage, RelayWhole, StoredPayload, WholeQuota,
@@ -160,6 +166,8 @@ pub struct Broker {
     registry: Option<Arc<dyn directory::Registry>>,
     /// Who looks for harmful content; absent: nobody.
     scanner: Option<Arc<dyn model::scan::Scanner>>,
+    /// How payments are taken; absent: none are.
+    payments: Option<Arc<Payments>>,
 }
 
 impl Broker {
@@ -176,6 +184,7 @@ impl Broker {
             pressure: Arc::new(pressure::Pressure::new(Quotas::default())),
             registry: None,
             scanner: None,
+            payments: None,
         }
     }
 

@@ -69,6 +69,10 @@ impl Broker {
         payload: Option<&StoredPayload>,
     ) -> Result<Record, Error> {
         let scope = caller.may(write_action(&command))?;
+        // Money changes by calls of its own alone, with all that follows from it.
+        if matches!(command.kind, RecordKind::Claim | RecordKind::Payment) {
+            return Err(model::Error::Forbidden.into());
+        }
         self.check_place(scope, &command).await?;
         if let Some(answer) = self.answered(caller, once).await? {
             return Ok(Record::from_json(command.kind, answer)?);
@@ -262,6 +266,9 @@ impl Broker {
             }
             Record::CaseFile(_) | Record::Case(_) | Record::Document(_) => {
                 self.is_asked(scope, record.meta().root).await? || self.is_asked(scope, id).await?
+            }
+            Record::Claim(_) | Record::Payment(_) => {
+                self.keeps(scope, &record).await? || self.is_asked(scope, id).await?
             }
             _ => false,
         };

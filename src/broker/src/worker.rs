@@ -7,6 +7,7 @@ use store::{Class, Job, LANE_CAP, OperationState, Work};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::payments::is_money;
 use crate::pressure::LOOK;
 use crate::retry::{self, Next};
 use crate::stamping::keep_stamping;
@@ -272,6 +273,7 @@ impl Broker {
             redrive::JOB => self.redrive(job).await,
             exchange::REMIND => self.remind(job).await,
             exchange::DESTROY => self.destroy_next(job).await,
+            _ if is_money(job) => self.do_money(job).await,
             _ => Err(Failure::permanent("broker.unknown-job", "a job of an unknown kind").into()),
         }
     }
@@ -287,6 +289,9 @@ impl Broker {
     }
 
     async fn give_up_or_retry(&self, job: &Job, failure: Failure) -> Result<(), Error> {
+        if is_money(job) {
+            return self.money_failed(job, &failure).await;
+        }
         let next = retry::next(job, &failure, self.now(), fastrand::f64());
         let mut work = Work::new();
         let Next::Retry(at) = next else {

@@ -26,6 +26,7 @@ pub mod canonical;
 pub mod chain;
 mod der;
 mod digest;
+pub mod door;
 mod error;
 pub mod evidence_key;
 mod gcm;

@@ -161,7 +161,7 @@ impl Store {
         Ok(Secret::open(self.keys(), tenant, subscription, wrapped)?)
     }
 
-    fn keys(&self) -> &KeyRing {
+    pub(crate) fn keys(&self) -> &KeyRing {
         let keys: &Arc<KeyRing> = &self.0.keys;
         keys
     }

@@ -14,11 +14,13 @@
 //! | `records`, `messages`, `clarifications`, `events`, `hooks`, `inbox` | what can be read of the house's business |
 //! | `conversations`, `relay`, `pieces` | what a relay remembers: dialogs, issued ids, deliveries that wait for pick-up or come in pieces |
 //! | `queue`, `lanes`, `sealer`, `stamps`, `desk`, `stats` | what workers claim, and what administrators keep |
+//! | `payments`, `bookings`, `statement_lines` | doors of payments, what the cash system is told, what the bank tells |
 //! | `breaker` | when a lane that fails is left alone |
 //! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |
 
 mod audit;
+mod bookings;
 mod boxes;
 mod breaker;
 mod clarifications;
@@ -34,6 +36,7 @@ mod messages;
 mod migrate;
 mod partition;
 pub mod payload;
+mod payments;
 mod pieces;
 mod postgres;
 mod pressure;
@@ -44,6 +47,7 @@ mod sealer;
 mod sql;
 mod sqlite;
 mod stamps;
+mod statement_lines;
 mod stats;
 mod together;
 mod unit;
@@ -61,6 +65,7 @@ use crate::sql::Select;
 use crate::unit::Unit;
 
 pub use audit::{ChainFinding, ChainReport};
+pub use bookings::{BookingFileRow, BookingFilter};
 pub use boxes::BoxFilter;
 pub use breaker::{Breaker, BreakerState, LaneFailure};
 pub use clarifications::{ClarificationFilter, Operation, OperationState};
@@ -74,6 +79,7 @@ pub use lanes::Lane;
 pub use messages::{Dedup, MessageFilter};
 pub use payload::upload::{NewUpload, Upload, UploadQuota, UploadWriter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};
+pub use payments::{CASH_REFERENCES, PaymentDoor, PaymentNotice};
 pub use pieces::{RelayPiece, RelayWhole, WholeKey, WholeQuota};
 pub use queue::{Class, Job, LANE_CAP, NewJob};
 pub use records::RecordFilter;
@@ -82,6 +88,7 @@ pub use seal::bundle::EventRecord;
 pub use seal::chain::{Entry, SignedBatch};
 pub use seal::evidence_key::EvidenceKey;
 pub use stamps::{StampRow, StampState};
+pub use statement_lines::{LineFilter, LineState, StatementLine};
 pub use stats::Stats;
 pub use work::Work;
 

@@ -292,6 +292,7 @@ impl Select {
             Table::Relay => {
                 ["relay_delivery.tenant =", "relay_delivery.unit", "relay_delivery.public_service"]
             }
+            Table::Booking => ["booking.tenant =", "booking.unit", "booking.public_service"],
         };
         self.sql(tenant)
             .sql(" ")
@@ -332,6 +333,7 @@ pub(crate) enum Table {
     Event,
     Inbox,
     Relay,
+    Booking,
 }
 
 /// One statement of a unit of work.

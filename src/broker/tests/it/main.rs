@@ -20,6 +20,7 @@ mod house;
 mod intake;
 mod once;
 mod other;
+mod payments;
 mod rejection;
 mod relay;
 mod screen;

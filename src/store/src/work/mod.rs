@@ -1,10 +1,12 @@
 //! A unit of work: rows and preconditions as data, built without touching the database.
 
+mod cash;
 mod clarifications;
 mod desk;
 mod evidence;
 mod hooks;
 mod messages;
+mod payments;
 mod pieces;
 mod queue;
 mod records;

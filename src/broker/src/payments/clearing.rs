@@ -1,0 +1,58 @@
+//! What contradicts is decided by a human: two of them, where the house wants that.
+
+use model::command::PaymentChange;
+use model::payment::Payment;
+use model::payment::record::{Decided, Decision};
+use model::rights::Action;
+use model::{Caller, Id, RecordKind, Scope};
+
+use super::books::Books;
+use crate::{Broker, Error, Once};
+
+impl Broker {
+    /// Decides about what contradicts. The first call asks, that of another token carries out; where one is enough, the first one does.
+    /// Another decision than the one asked for is asked for anew.
+    ///
+    /// # Errors
+    /// `NotFound` if nothing contradicts; `SecondPerson` if the one who asked agrees; `WrongState` if there is no money to accept.
+    pub async fn decide_clearing(
+        &self,
+        caller: &Caller,
+        payment: Id,
+        decision: Decision,
+        once: Option<&Once>,
+    ) -> Result<Payment, Error> {
+        self.payments()?;
+        let scope = caller.may(Action::DecideMoney)?;
+        self.anew(caller, once, move || self.try_clear(caller, scope, payment, decision, once)).await
+    }
+
+    async fn try_clear(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        id: Id,
+        decision: Decision,
+        once: Option<&Once>,
+    ) -> Result<Payment, Error> {
+        let by = token_of(caller)?;
+        self.keeper_of(scope, RecordKind::Payment, id).await?;
+        let mut books = Books::open(self, &scope.tenant, &caller.actor);
+        let before = books.payment(id).await?;
+        let clearing = before.clearing.ok_or(model::Error::NotFound { kind: "clearing" })?;
+        let change = match clearing.asked.filter(|asked| asked.decision == decision) {
+            _ if !self.parts.rules.four_eyes => PaymentChange::Clear(decision),
+            Some(asked) if asked.by == by => return Err(model::Error::SecondPerson.into()),
+            Some(_) => PaymentChange::Clear(decision),
+            None => PaymentChange::AskClearing(Decided { decision, by }),
+        };
+        let payment = books.change(id, change).await?;
+        self.commit_answer(caller, once, books.work, id, payment).await
+    }
+}
+
+/// The token that a caller is: what two have to decide is decided by two tokens.
+pub(super) fn token_of(caller: &Caller) -> Result<Id, Error> {
+    let token = caller.actor.id.parse().ok().filter(|_| caller.actor.kind == "system");
+    token.ok_or_else(|| model::Error::Forbidden.into())
+}

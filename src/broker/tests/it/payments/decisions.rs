@@ -1,0 +1,71 @@
+//! Decisions about what contradicts: by two, where the house wants that.
+
+use model::payment::record::Decision;
+use model::payment::{BookingKind, ClaimStatus, PaymentStatus, TruthState};
+
+use super::till::Till;
+use crate::engines::on_every_engine;
+
+/// A payment of which the provider says that 25 cents were paid.
+async fn underpaid(till: &Till, claim: &model::payment::Claim) -> model::payment::Payment {
+    let payment = till.started(claim).await;
+    till.giro.set(|it| {
+        for truth in it.known.values_mut() {
+            truth.state = TruthState::Paid;
+            truth.amount_cents = Some(25);
+        }
+    });
+    till.later(40).await;
+    till.payment(payment.meta.id).await
+}
+
+#[tokio::test]
+async fn a_decision_needs_two_and_books_what_was_accepted_once() {
+    let till = Till::of_two().await;
+    let claim = till.claim(2_500).await;
+    let id = underpaid(&till, &claim).await.meta.id;
+    let one = till.cashier();
+    let decide = |caller, decision| {
+        let broker = till.broker().clone();
+        async move { broker.decide_clearing(&caller, id, decision, None).await }
+    };
+    let asked = decide(one.clone(), Decision::Accept).await.unwrap();
+    assert!(asked.clearing.unwrap().asked.is_some());
+    let alone = decide(one.clone(), Decision::Accept).await.unwrap_err();
+    assert_eq!(alone.code(), "model.second-person");
+    // Another decision is another question.
+    let other = decide(till.cashier(), Decision::Keep).await.unwrap();
+    assert_eq!(other.clearing.unwrap().asked.unwrap().decision, Decision::Keep);
+    decide(one, Decision::Accept).await.unwrap();
+    let cleared = decide(till.cashier(), Decision::Accept).await.unwrap();
+    assert_eq!((cleared.status, cleared.paid_cents), (PaymentStatus::Paid, 25));
+    assert!(cleared.clearing.is_none());
+    assert!(till.tasks(&cleared).await.is_empty());
+    assert_eq!(till.booked(&claim).await, [(BookingKind::Claim, 2_500), (BookingKind::Receipt, 25)]);
+    let claim = till.claimed(&claim).await;
+    assert_eq!((claim.status, claim.paid_cents), (ClaimStatus::PartlyPaid, 25));
+    let none = decide(till.cashier(), Decision::Keep).await.unwrap_err();
+    assert_eq!(none.code(), "model.not-found");
+    // What is left may be paid online.
+    assert_eq!(till.started(&claim).await.amount_cents, 2_475);
+}
+
+#[tokio::test]
+async fn what_was_decided_is_not_told_again() {
+    on_every_engine(|database| async move {
+        let till = Till::open(database).await;
+        let claim = till.claim(2_500).await;
+        let payment = underpaid(&till, &claim).await;
+        let cashier = till.cashier();
+        let keep = till.broker().decide_clearing(&cashier, payment.meta.id, Decision::Keep, None);
+        keep.await.unwrap();
+        till.later(200).await;
+        till.later(1_000).await;
+        assert!(till.payment(payment.meta.id).await.clearing.is_none());
+        assert!(till.tasks(&payment).await.is_empty());
+        assert_eq!(till.booked(&claim).await, [(BookingKind::Claim, 2_500)]);
+        let clerk = till.broker().decide_clearing(&till.clerk, payment.meta.id, Decision::Keep, None);
+        assert_eq!(clerk.await.unwrap_err().code(), "model.forbidden");
+    })
+    .await;
+}

@@ -1,0 +1,9 @@
+//! Behaviours of claims and payments, with a provider that does what its script says, on both engines.
+
+mod claims;
+mod decisions;
+mod notices;
+mod pulls;
+mod refunds;
+mod starts;
+mod till;

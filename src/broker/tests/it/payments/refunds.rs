@@ -1,0 +1,116 @@
+//! Refunds: two agree, and none is carried out twice.
+
+use model::payment::{BookingKind, ClearingReason, PaymentStatus, Refund, RefundStatus};
+use model::{FailureKind, Id};
+
+use super::till::{Fault, Till};
+use crate::engines::on_every_engine;
+
+async fn ask(till: &Till, payment: Id, cents: i64) -> Result<Refund, broker::Error> {
+    let reason = "Antrag zurückgenommen".to_owned();
+    let asked = till.broker().ask_refund(&till.cashier(), payment, cents, reason, None).await?;
+    Ok(asked.refunds.last().cloned().unwrap())
+}
+
+async fn agreed(till: &Till, payment: Id, cents: i64) -> Refund {
+    let refund = ask(till, payment, cents).await.unwrap();
+    till.broker().agree_refund(&till.cashier(), payment, refund.id, None).await.unwrap();
+    refund
+}
+
+#[tokio::test]
+async fn a_refund_needs_two_and_is_carried_out_and_booked_once() {
+    on_every_engine(|database| async move {
+        let till = Till::open(database).await;
+        let claim = till.claim(2_500).await;
+        let id = till.paid(&claim).await.meta.id;
+        let one = till.cashier();
+        let reason = || "Antrag zurückgenommen".to_owned();
+        let asked = till.broker().ask_refund(&one, id, 1_000, reason(), None).await.unwrap();
+        let refund = asked.refunds[0].id;
+        let alone = till.broker().agree_refund(&one, id, refund, None).await.unwrap_err();
+        assert_eq!(alone.code(), "model.second-person");
+        let clerk = till.broker().agree_refund(&till.clerk, id, refund, None).await.unwrap_err();
+        assert_eq!(clerk.code(), "model.forbidden");
+        let (two, three) = (till.cashier(), till.cashier());
+        let both = tokio::join!(
+            till.broker().agree_refund(&two, id, refund, None),
+            till.broker().agree_refund(&three, id, refund, None)
+        );
+        assert_eq!(u8::from(both.0.is_ok()) + u8::from(both.1.is_ok()), 1);
+        till.run().await;
+        till.later(100).await;
+        assert_eq!(till.giro.count("refund"), 1);
+        assert_eq!(till.giro.state.lock().unwrap().refunds[0].id, refund);
+        let payment = till.payment(id).await;
+        assert_eq!((payment.status, payment.refunded_cents), (PaymentStatus::PartlyRefunded, 1_000));
+        assert_eq!(till.claimed(&claim).await.paid_cents, 1_500);
+        assert!(till.booked(&claim).await.contains(&(BookingKind::Refund, 1_000)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_more_is_asked_for_than_is_left() {
+    let till = Till::open(None).await;
+    let id = till.paid(&till.claim(2_500).await).await.meta.id;
+    assert_eq!(ask(&till, id, 2_501).await.unwrap_err().code(), "model.invalid");
+    ask(&till, id, 2_000).await.unwrap();
+    assert_eq!(ask(&till, id, 501).await.unwrap_err().code(), "model.invalid", "asked for counts as given");
+    ask(&till, id, 500).await.unwrap();
+    let open = till.started(&till.claim(100).await).await;
+    assert_eq!(ask(&till, open.meta.id, 100).await.unwrap_err().code(), "model.wrong-state");
+}
+
+#[tokio::test]
+async fn a_refund_of_which_nobody_knows_is_never_repeated_but_looked_for() {
+    on_every_engine(|database| async move {
+        for fault in [Fault::After(FailureKind::Uncertain), Fault::Silent] {
+            let till = Till::open(database.clone()).await;
+            let claim = till.claim(2_500).await;
+            let id = till.paid(&claim).await.meta.id;
+            till.giro.fails(&[fault]);
+            agreed(&till, id, 1_000).await;
+            let crash = std::time::Duration::from_millis(400);
+            let _ = tokio::time::timeout(crash, till.broker().run_due_jobs()).await;
+            // As if the crash came before anybody could look.
+            if fault == Fault::Silent {
+                till.later(61).await;
+            }
+            let unclear = till.payment(id).await;
+            assert_eq!(unclear.refunds[0].status, RefundStatus::Unclear);
+            assert_eq!(unclear.clearing.map(|it| it.reason), Some(ClearingReason::RefundUnclear));
+            till.later(61).await;
+            let settled = till.payment(id).await;
+            assert_eq!(settled.refunds[0].status, RefundStatus::Done);
+            assert_eq!((settled.refunded_cents, till.giro.count("refund")), (1_000, 1));
+            let booked = till.booked(&claim).await;
+            assert_eq!(booked.iter().filter(|(kind, _)| *kind == BookingKind::Refund).count(), 1);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_that_is_refused_stays_here_and_somebody_is_told() {
+    on_every_engine(|database| async move {
+        let till = Till::open(database).await;
+        let claim = till.claim(2_500).await;
+        let payment = till.paid(&claim).await;
+        till.giro.fails(&[Fault::Before(FailureKind::Rejected)]);
+        agreed(&till, payment.meta.id, 1_000).await;
+        till.run().await;
+        let after = till.payment(payment.meta.id).await;
+        assert_eq!((after.refunds[0].status, after.refunded_cents), (RefundStatus::Refused, 0));
+        assert_eq!(till.tasks(&payment).await, ["payment.refund-refused"]);
+        // What passes is tried again, and done once.
+        till.giro.fails(&[Fault::Before(FailureKind::Transient); 3]);
+        agreed(&till, payment.meta.id, 500).await;
+        till.run().await;
+        for _ in 0..4 {
+            till.later(100).await;
+        }
+        assert_eq!(till.payment(payment.meta.id).await.refunded_cents, 500);
+    })
+    .await;
+}

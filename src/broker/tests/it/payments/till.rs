@@ -1,0 +1,402 @@
+//! A gateway that takes payments, a provider with a script, a clock, and those who call.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use broker::{
+    BookingFilter, Broker, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, Page, Payments, RecordFilter,
+};
+use model::activity::Task;
+use model::adapter::Health;
+use model::command::Rules;
+use model::payment::account::Numbering;
+use model::payment::provider::{
+    Found, Notice, Notified, Order, Provider, RefundOrder, Started, Terms, Verdict,
+};
+use model::payment::statement::{Line, Statements};
+use model::payment::{Account, Booking, BookingKind, Claim, Payment, Payouts, Registers, Truth, TruthState};
+use model::rights::Within;
+use model::{Actor, Caller, Failure, FailureKind, Id, Record, RecordKind, Role, Scope, Timestamp, ids};
+use sqlx::{Connection, PgConnection};
+use tokio::sync::Notify;
+
+use crate::house::{Gateway, SetClock, caller};
+
+pub const GIRO: &str = "giro";
+
+/// What a call does instead of what it should.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Fault {
+    /// Nothing happens, and it fails like this.
+    Before(FailureKind),
+    /// It happens, and fails like this.
+    After(FailureKind),
+    /// It happens, and is never answered.
+    Silent,
+}
+
+/// A provider with a script.
+pub struct Giro {
+    pub terms: Terms,
+    pub state: Mutex<State>,
+    /// Rung when a question has been asked; it is answered once `go` is.
+    pub asked: Notify,
+    pub go: Notify,
+}
+
+#[derive(Default)]
+pub struct State {
+    /// What it knows of each payment, by our name for it.
+    pub known: BTreeMap<String, Truth>,
+    pub faults: VecDeque<Fault>,
+    pub calls: Vec<String>,
+    pub orders: Vec<Order>,
+    pub refunds: Vec<RefundOrder>,
+    pub verdict: Option<Verdict>,
+    pub notice_id: Option<String>,
+    pub no_page: bool,
+    pub waits: bool,
+}
+
+pub fn terms() -> Terms {
+    Terms {
+        kind: "script",
+        notifies_by: &["GET", "POST"],
+        most_notice_bytes: 4_096,
+        window: Duration::from_secs(7_200),
+        finds: true,
+        start_is_idempotent: false,
+        may_be_polled: true,
+        refunds: true,
+        voids: true,
+    }
+}
+
+impl Giro {
+    pub fn set(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap());
+    }
+
+    /// What the provider holds of every payment from now on.
+    pub fn all_are(&self, state: TruthState) {
+        self.set(|it| it.known.values_mut().for_each(|truth| truth.state = state));
+    }
+
+    pub fn fails(&self, faults: &[Fault]) {
+        self.set(|it| it.faults.extend(faults));
+    }
+
+    pub fn count(&self, call: &str) -> usize {
+        self.state.lock().unwrap().calls.iter().filter(|known| *known == call).count()
+    }
+
+    async fn called<T>(
+        &self,
+        name: &str,
+        order: &Order,
+        act: impl FnOnce(&mut State) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let (fault, outcome) = {
+            let mut state = self.state.lock().unwrap();
+            state.calls.push(name.to_owned());
+            state.orders.push(order.clone());
+            match state.faults.pop_front() {
+                Some(Fault::Before(kind)) => return Err(failure(kind)),
+                fault => (fault, act(&mut state)),
+            }
+        };
+        match fault {
+            Some(Fault::After(kind)) => Err(failure(kind)),
+            Some(Fault::Silent) => std::future::pending().await,
+            _ => outcome,
+        }
+    }
+}
+
+fn failure(kind: FailureKind) -> Failure {
+    Failure::new(kind, "payment.test", "as the script says")
+}
+
+#[async_trait]
+impl Provider for Giro {
+    fn id(&self) -> &str {
+        GIRO
+    }
+
+    fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    async fn start(&self, order: &Order) -> Result<Started, Failure> {
+        self.called("start", order, |state| {
+            let truth = Truth { amount_cents: Some(order.amount_cents), ..Truth::default() };
+            state.known.entry(order.request_id.clone()).or_insert(truth);
+            Ok(started(state, order))
+        })
+        .await
+    }
+
+    async fn find(&self, order: &Order) -> Result<Found, Failure> {
+        if !self.terms.finds {
+            return Ok(Found::CannotAsk);
+        }
+        self.called("find", order, |state| {
+            Ok(match state.known.contains_key(&order.request_id) {
+                true => Found::Started(started(state, order)),
+                false => Found::Nothing,
+            })
+        })
+        .await
+    }
+
+    async fn status(&self, order: &Order, reference: &str) -> Result<Truth, Failure> {
+        assert_eq!(reference, format!("ref-{}", order.request_id));
+        let truth = self
+            .called("status", order, |state| Ok(state.known.get(&order.request_id).cloned().unwrap()))
+            .await;
+        if self.state.lock().unwrap().waits {
+            self.asked.notify_one();
+            self.go.notified().await;
+        }
+        truth
+    }
+
+    fn notified(&self, _: &Order, _: Option<&str>, _: &Notice, _: Timestamp) -> Notified {
+        let state = self.state.lock().unwrap();
+        Notified { verdict: state.verdict.unwrap_or(Verdict::Hint), id: state.notice_id.clone() }
+    }
+
+    async fn refund(&self, order: &Order, _: &str, refund: &RefundOrder) -> Result<Option<String>, Failure> {
+        self.called("refund", order, |state| {
+            state.refunds.push(refund.clone());
+            let truth = state.known.get_mut(&order.request_id).unwrap();
+            truth.refunded_cents = Some(truth.refunded_cents.unwrap_or(0) + refund.amount_cents);
+            Ok(Some(format!("back-{}", refund.id)))
+        })
+        .await
+    }
+
+    async fn void(&self, order: &Order, _: &str) -> Result<(), Failure> {
+        self.called("void", order, |state| {
+            let truth = state.known.get_mut(&order.request_id).unwrap();
+            if truth.state != TruthState::Paid {
+                truth.state = TruthState::Cancelled;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn check(&self) -> Health {
+        Health { ok: true, detail: String::new() }
+    }
+}
+
+fn started(state: &State, order: &Order) -> Started {
+    let page = (!state.no_page).then(|| "https://zahlen.example/seite".to_owned());
+    Started { reference: format!("ref-{}", order.request_id), payment_url: page, cash_reference: None }
+}
+
+struct NoStatements;
+
+impl Statements for NoStatements {
+    fn read(&self, _: &mut dyn Read, _: &mut dyn FnMut(Line) -> Result<(), Failure>) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// The gateway, its provider, and what time it is.
+pub struct Till {
+    pub gateway: Gateway,
+    pub giro: Arc<Giro>,
+    pub clock: Arc<SetClock>,
+    database: Option<String>,
+    pub clerk: Caller,
+    pub case: Id,
+}
+
+pub fn account(id: &str, service: Option<&str>, registers: Registers) -> Account {
+    Account {
+        id: id.into(),
+        tenant: "soest".into(),
+        services: service.map(str::to_owned).into_iter().collect(),
+        provider: Some(GIRO.into()),
+        registers,
+        numbering: Numbering { prefix: "42".into(), digits: 6, check_digit: true },
+        payouts: Payouts::Single,
+        bank: None,
+        unit: Some("70".into()),
+        budget_item: Some("0.1310.1000".into()),
+        cost_object: None,
+        format: "none".into(),
+    }
+}
+
+impl Till {
+    pub async fn open(database: Option<String>) -> Till {
+        Till::with(database, terms()).await
+    }
+
+    pub async fn with(database: Option<String>, terms: Terms) -> Till {
+        let clock = Arc::new(SetClock::default());
+        let gateway = Gateway::on(database.clone(), clock.clone()).await;
+        Till::of(gateway, clock, database, terms).await
+    }
+
+    /// One where two have to decide about contradictions.
+    pub async fn of_two() -> Till {
+        let clock = Arc::new(SetClock::default());
+        let rules = Rules { four_eyes: true, ..Rules::default() };
+        Till::of(Gateway::with_rules(rules, clock.clone()).await, clock, None, terms()).await
+    }
+
+    async fn of(gateway: Gateway, clock: Arc<SetClock>, database: Option<String>, terms: Terms) -> Till {
+        let giro = Arc::new(Giro { terms, state: Mutex::default(), asked: Notify::new(), go: Notify::new() });
+        let accounts = vec![
+            account("gebuehren", Some("baugenehmigung"), Registers::Gateway),
+            account("kasse", None, Registers::CashSystem),
+        ];
+        let payments = Payments {
+            public_url: "https://zahlung.example".into(),
+            return_hosts: vec!["portal.example".into()],
+            accounts,
+            providers: BTreeMap::from([(GIRO.to_owned(), giro.clone() as Arc<dyn Provider>)]),
+            statements: Arc::new(NoStatements),
+            formats: BTreeMap::new(),
+            patience: Duration::ZERO,
+        };
+        let gateway = Gateway { broker: gateway.broker.with_payments(payments), folder: gateway.folder };
+        let clerk = caller("soest", "63");
+        let case = gateway.a_case(&clerk, "Neubau").await.meta.id;
+        Till { gateway, giro, clock, database, clerk, case }
+    }
+
+    pub fn broker(&self) -> &Broker {
+        &self.gateway.broker
+    }
+
+    /// Somebody else of the cash office each time.
+    pub fn cashier(&self) -> Caller {
+        Caller {
+            actor: Actor { kind: "system".into(), id: ids::new_id().to_string() },
+            roles: vec![Role::Cashier],
+            scope: Scope { tenant: "soest".into(), units: Within::All, services: Within::All },
+            authority: None,
+        }
+    }
+
+    pub fn new_claim(&self, amount_cents: i64) -> NewClaim {
+        NewClaim {
+            case_id: self.case,
+            account: None,
+            amount_cents,
+            purpose: "Baugenehmigung".into(),
+            due: None,
+            lines: vec![],
+            payer: None,
+            cash_reference: None,
+        }
+    }
+
+    pub async fn claim(&self, amount_cents: i64) -> Claim {
+        let claim = self.broker().create_claim(&self.clerk, self.new_claim(amount_cents), None).await;
+        claim.unwrap()
+    }
+
+    /// A payment whose start nobody has done yet.
+    pub async fn begin(&self, claim: &Claim) -> Payment {
+        let new = NewPayment::default();
+        self.broker().start_payment(&self.clerk, claim.meta.id, new, None).await.unwrap()
+    }
+
+    /// A payment that its provider knows.
+    pub async fn started(&self, claim: &Claim) -> Payment {
+        let payment = self.begin(claim).await;
+        self.run().await;
+        self.payment(payment.meta.id).await
+    }
+
+    /// A payment that its provider says is paid.
+    pub async fn paid(&self, claim: &Claim) -> Payment {
+        let payment = self.started(claim).await;
+        self.giro.all_are(TruthState::Paid);
+        self.later(40).await;
+        self.payment(payment.meta.id).await
+    }
+
+    pub async fn run(&self) {
+        self.broker().run_due_jobs().await.unwrap();
+    }
+
+    /// So many seconds pass, and what is due then is done. PostgreSQL measures by its own clock, so there the jobs are moved.
+    pub async fn later(&self, seconds: u64) {
+        self.pass(seconds).await;
+        self.run().await;
+    }
+
+    pub async fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+        let Some(url) = &self.database else { return };
+        let mut server = PgConnection::connect(url).await.unwrap();
+        for sql in ["UPDATE job SET due_at = due_at - $1", "UPDATE lane SET open_until = open_until - $1"] {
+            sqlx::query(sql).bind(seconds as i64 * 1_000_000).execute(&mut server).await.unwrap();
+        }
+    }
+
+    pub async fn payment(&self, id: Id) -> Payment {
+        let record = self.broker().record(&self.clerk, RecordKind::Payment, id).await.unwrap();
+        let Record::Payment(payment) = record else { panic!("a payment") };
+        payment
+    }
+
+    pub async fn claimed(&self, claim: &Claim) -> Claim {
+        let record = self.broker().record(&self.clerk, RecordKind::Claim, claim.meta.id).await.unwrap();
+        let Record::Claim(claim) = record else { panic!("a claim") };
+        claim
+    }
+
+    /// Kinds and amounts of what is booked of a claim, in the order of kinds.
+    pub async fn booked(&self, claim: &Claim) -> Vec<(BookingKind, i64)> {
+        let mut booked: Vec<_> =
+            self.bookings(claim).await.iter().map(|it| (it.kind, it.amount_cents)).collect();
+        booked.sort_unstable();
+        booked
+    }
+
+    pub async fn bookings(&self, claim: &Claim) -> Vec<Booking> {
+        let filter = BookingFilter { claim: Some(claim.meta.id), ..BookingFilter::default() };
+        self.broker().bookings(&self.cashier(), &filter, &Page::first(100)).await.unwrap().items
+    }
+
+    /// Kinds of the tasks about a payment that are open.
+    pub async fn tasks(&self, payment: &Payment) -> Vec<String> {
+        let filter = RecordFilter { parent: Some(payment.meta.id), ..RecordFilter::of(RecordKind::Task) };
+        let whole = Caller { scope: Scope::tenant("soest"), ..self.clerk.clone() };
+        let tasks = self.broker().records(&whole, &filter, &Page::first(100)).await.unwrap().items;
+        let open = |record: Record| match record {
+            Record::Task(Task { status, kind, .. }) if status.is_open() => Some(kind),
+            _ => None,
+        };
+        tasks.into_iter().filter_map(open).collect()
+    }
+
+    /// The tokens of the doors that the provider was told of last.
+    pub fn tokens(&self) -> (String, String) {
+        let state = self.giro.state.lock().unwrap();
+        let order = state.orders.last().unwrap();
+        let last = |url: &str| url.rsplit('/').next().unwrap().to_owned();
+        (last(&order.notify_url), last(&order.return_url))
+    }
+
+    pub async fn notify(&self, query: &str) -> NoticeAnswer {
+        self.knock(NoticeDoor::Notify, &self.tokens().0, "GET", query).await
+    }
+
+    pub async fn knock(&self, door: NoticeDoor, token: &str, method: &str, query: &str) -> NoticeAnswer {
+        let notice = Notice { method: method.into(), query: query.into(), headers: vec![], body: vec![] };
+        self.broker().notice(GIRO, token, door, notice).await.unwrap()
+    }
+}

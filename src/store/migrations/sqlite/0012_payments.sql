@@ -1,0 +1,100 @@
+-- SQLite. Payments: their doors for providers and payers, what came in there, what the cash system is told, and lines of bank statements.
+-- The same columns in the same order as in ../postgres/0012_payments.sql.
+
+-- The doors of a payment, each known by the SHA-256 of its token.
+CREATE TABLE payment_door (
+    payment     TEXT NOT NULL PRIMARY KEY,
+    tenant      TEXT NOT NULL,
+    provider    TEXT NOT NULL,
+    notify_hash TEXT NOT NULL UNIQUE,   -- of the provider
+    return_hash TEXT NOT NULL UNIQUE,   -- of the payer's browser
+    tokens      BLOB NOT NULL,         -- what both tokens are made of, wrapped
+    hints       BIGINT NOT NULL,        -- counts the calls that have the provider asked
+    refused     BIGINT NOT NULL         -- counts the calls that led to nothing
+);
+
+-- A call at a door. What came lies as a payload.
+CREATE TABLE payment_notice (
+    id          TEXT NOT NULL PRIMARY KEY,
+    tenant      TEXT NOT NULL,
+    payment     TEXT NOT NULL,
+    provider    TEXT NOT NULL,
+    door        TEXT NOT NULL,          -- notify, return
+    dedup_key   TEXT NOT NULL,
+    verdict     TEXT NOT NULL,          -- hint, differs, or why it was refused
+    status      BIGINT NOT NULL,        -- how it was answered
+    payload     TEXT NOT NULL,
+    received_at BIGINT NOT NULL,
+    UNIQUE (tenant, provider, dedup_key)
+);
+CREATE INDEX payment_notice_of ON payment_notice (payment, id);
+
+-- Names that belong to one thing alone: a provider's name for a payment; a Kassenzeichen (provider `~cash`) for a claim.
+CREATE TABLE payment_reference (
+    tenant    TEXT NOT NULL,
+    provider  TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    payment   TEXT NOT NULL,            -- or the claim
+    PRIMARY KEY (tenant, provider, reference)
+) WITHOUT ROWID;
+
+-- Running numbers.
+CREATE TABLE cash_counter (
+    tenant TEXT NOT NULL,
+    name   TEXT NOT NULL,
+    value  BIGINT NOT NULL,             -- the last one that was taken
+    PRIMARY KEY (tenant, name)
+) WITHOUT ROWID;
+
+CREATE TABLE booking (
+    seq            INTEGER PRIMARY KEY AUTOINCREMENT,
+    id             TEXT NOT NULL UNIQUE,
+    tenant         TEXT NOT NULL,
+    unit           TEXT NOT NULL,
+    public_service TEXT,
+    account        TEXT NOT NULL,
+    kind           TEXT NOT NULL,
+    claim          TEXT NOT NULL,
+    payment        TEXT,
+    amount_cents   BIGINT NOT NULL,
+    cash_reference TEXT,
+    state          TEXT NOT NULL,       -- open, handedOver, acknowledged, refused
+    file           BIGINT,              -- number of the file that it stands in
+    created_at     BIGINT NOT NULL,
+    body           TEXT NOT NULL        -- JSON; its state is in the column
+);
+CREATE INDEX booking_state ON booking (tenant, account, state, seq);
+CREATE INDEX booking_file_of ON booking (tenant, account, file, seq);
+CREATE INDEX booking_claim ON booking (claim);
+CREATE INDEX booking_payment ON booking (payment);
+
+CREATE TABLE booking_file (
+    tenant          TEXT NOT NULL,
+    account         TEXT NOT NULL,
+    number          BIGINT NOT NULL,
+    sha256          TEXT NOT NULL,
+    bytes           BIGINT NOT NULL,
+    payload         TEXT NOT NULL,
+    bookings        BIGINT NOT NULL,    -- how many
+    made_at         BIGINT NOT NULL,
+    acknowledged_at BIGINT,
+    PRIMARY KEY (tenant, account, number)
+) WITHOUT ROWID;
+
+CREATE TABLE statement_line (
+    id           TEXT NOT NULL PRIMARY KEY,
+    tenant       TEXT NOT NULL,
+    account      TEXT NOT NULL,
+    line         TEXT NOT NULL,         -- the bank's own name for it
+    statement    TEXT NOT NULL,         -- the payload that it came in
+    booked_on    TEXT,                  -- YYYY-MM-DD
+    amount_cents BIGINT NOT NULL,
+    credit       BIGINT NOT NULL,
+    state        TEXT NOT NULL,         -- matched, settled, unmatched, ignored
+    payment      TEXT,
+    claim        TEXT,
+    body         TEXT NOT NULL,         -- JSON
+    version      BIGINT NOT NULL,
+    UNIQUE (tenant, account, line)
+);
+CREATE INDEX statement_line_state ON statement_line (tenant, account, state, id);
