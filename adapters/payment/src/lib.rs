@@ -10,14 +10,19 @@
 //! | `webhook` | any provider with signed webhooks, by a small contract of ours |
 //! | `camt` | bank statements (camt.052, .053, .054) |
 //! | `cash` | files for the cash system: CSV, XML, JSON |
+//! | `http`, `soap`, `form`, `text` | what they need: calls and their failures, SOAP 1.1, strict forms, amounts and texts |
 //!
 //! What a callback says is never believed: each module only tells whether it is authentic and about our payment.
 
 mod camt;
 mod cash;
-mod epay21;
-mod epaybl;
-mod girocheckout;
-mod pmpayment;
-mod webhook;
-mod xbezahldienste;
+pub mod epay21;
+pub mod epaybl;
+mod form;
+pub mod girocheckout;
+mod http;
+pub mod pmpayment;
+mod soap;
+mod text;
+pub mod webhook;
+pub mod xbezahldienste;
