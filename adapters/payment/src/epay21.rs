@@ -25,9 +25,6 @@ use crate::text;
 
 const NAMESPACE: &str = "http://epay21.ekom21.de/service/v11";
 
-/// Longest time of one call.
-const WITHIN: Duration = Duration::from_secs(20);
-
 /// Longest description of an order.
 const DESCRIPTION: usize = 100;
 
@@ -54,6 +51,8 @@ pub struct Settings {
     pub minutes: u32,
     /// Action by which a payment that was made is confirmed, if the service wants it to be.
     pub confirms_by: Option<String>,
+    /// Longest time of one call, from the connection to the end of the answer.
+    pub within: Duration,
 }
 
 /// The service of epay21.
@@ -104,7 +103,7 @@ impl Epay21 {
             Part::text("ClientInfo", format!("{}_{}", settings.mandant, settings.app)),
         ];
         let parts = [Part::object("OP", "", caller), Part::object("Query", "", query)];
-        self.service.call(operation, &parts, call, WITHIN, &*self.clock).await
+        self.service.call(operation, &parts, call, self.settings.within, &*self.clock).await
     }
 
     /// The payment by our name for it, if the service knows it.

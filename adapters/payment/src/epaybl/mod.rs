@@ -32,8 +32,7 @@ use crate::soap::{Message, Part, Service, Style};
 
 const NAMESPACE: &str = "http://www.bff.bund.de/ePayment";
 
-/// Longest time of one call; of one whose outcome changes nothing.
-const WITHIN: Duration = Duration::from_secs(20);
+/// Longest time of a call whose outcome changes nothing.
 const ASIDE: Duration = Duration::from_secs(5);
 
 /// How a service of ePayBL is used.
@@ -62,6 +61,8 @@ pub struct Settings {
     pub numbers_calls: bool,
     /// How long a payer has.
     pub window: Duration,
+    /// Longest time of one call, from the connection to the end of the answer.
+    pub within: Duration,
 }
 
 /// Data models of the service.
@@ -145,7 +146,7 @@ impl EPayBl {
 
     async fn info(&self, kassenzeichen: &str) -> Result<Message, Failure> {
         let parts = vec![Part::text("kassenzeichen", kassenzeichen)];
-        self.call("lesenKassenzeichenInfo", parts, Call::Asking, WITHIN).await
+        self.call("lesenKassenzeichenInfo", parts, Call::Asking, self.settings.within).await
     }
 
     fn started(&self, order: &Order, kassenzeichen: String) -> Started {
@@ -181,7 +182,7 @@ impl EPayBl {
 
     async fn find_call(&self, order: &Order) -> Result<Found, Failure> {
         let parts = vec![Part::text("eShopTransaktionsNr", order::transaction(order))];
-        let message = self.call("lesenTransaktion", parts, Call::Asking, WITHIN).await?;
+        let message = self.call("lesenTransaktion", parts, Call::Asking, self.settings.within).await?;
         let Some(known) = answer::if_known(&message)? else {
             return Ok(Found::Nothing);
         };
@@ -202,16 +203,16 @@ impl Provider for EPayBl {
 
     /// Up to the Kassenzeichen nothing has happened that anybody could pay, so whatever fails before may be begun again.
     async fn start(&self, order: &Order) -> Result<Started, Failure> {
-        self.succeed("isAlive", vec![], WITHIN).await?;
+        self.succeed("isAlive", vec![], self.settings.within).await?;
         if let Err(failure) =
-            self.succeed("anlegenKunde", order::customer(&self.settings, order), WITHIN).await
+            self.succeed("anlegenKunde", order::customer(&self.settings, order), self.settings.within).await
         {
             // It may be there all the same, and would be in the way of the next attempt.
             self.remove_customer(order).await;
             return Err(failure);
         }
         let parts = order::kassenzeichen(&self.settings, order);
-        let answered = self.call("anlegenKassenzeichen", parts, Call::Acting, WITHIN).await;
+        let answered = self.call("anlegenKassenzeichen", parts, Call::Acting, self.settings.within).await;
         let kassenzeichen = answered.and_then(|message| {
             let created = answer::successful(&message, Call::Acting)?;
             answer::assigned(created, order.cash_reference.as_deref())
@@ -241,7 +242,7 @@ impl Provider for EPayBl {
     }
 
     async fn check(&self) -> Health {
-        let answered = self.succeed("isAlive", vec![], WITHIN).await;
+        let answered = self.succeed("isAlive", vec![], self.settings.within).await;
         http::health(answered.map(|()| "the service answers".to_owned()))
     }
 }

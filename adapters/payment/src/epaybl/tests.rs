@@ -1,6 +1,7 @@
 //! What ePayBL is told, against the sample of a client that is in use; what a balance means.
 
 use std::path::Path;
+use std::time::Duration;
 
 use model::FailureKind;
 use model::payment::provider::{Order, Truth, TruthState};
@@ -27,7 +28,8 @@ fn settings() -> Settings {
         cost_object: None,
         booking_text: None,
         numbers_calls: false,
-        window: std::time::Duration::from_secs(1800),
+        window: Duration::from_secs(1_800),
+        within: Duration::from_secs(20),
     }
 }
 

@@ -36,9 +36,6 @@ use crate::http::{self, Call, Http};
 /// Largest notification, in bytes.
 const MOST_NOTICE: usize = 64 * 1024;
 
-/// Longest time of one call.
-const WITHIN: Duration = Duration::from_secs(20);
-
 /// How far the clocks of both sides may differ, and how long a notification may be under way, in seconds.
 const WINDOW: u64 = 300;
 
@@ -54,6 +51,8 @@ pub struct Settings {
     pub notifications: Notifications,
     /// How long a payer has.
     pub window: Duration,
+    /// Longest time of one call, from the connection to the end of the answer.
+    pub within: Duration,
     /// Whether it gives money back.
     pub refunds: bool,
     /// Whether it cancels payments that are open.
@@ -124,7 +123,7 @@ impl Webhook {
             refunds: settings.refunds,
             voids: settings.voids,
         };
-        let http = Http::new(client, clock, WITHIN);
+        let http = Http::new(client, clock, settings.within);
         Webhook { settings, terms, http }
     }
 

@@ -1,6 +1,7 @@
 //! epay21 against the independent provider, and against answers that are none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adapter_payment::epay21::{Settings, provider};
 use axum::Router;
@@ -23,6 +24,7 @@ fn epay21(url: &str, confirms_by: Option<&str>) -> Arc<dyn Provider> {
         password: "geheim".to_owned().into(),
         minutes: 15,
         confirms_by: confirms_by.map(str::to_owned),
+        within: Duration::from_secs(20),
     };
     provider(settings, client(), Arc::new(SystemClock))
 }

@@ -27,6 +27,7 @@ fn epaybl(url: &str, numbers_calls: bool) -> Arc<dyn Provider> {
         booking_text: None,
         numbers_calls,
         window: Duration::from_secs(1_800),
+        within: Duration::from_secs(20),
     };
     provider(settings, client(), Arc::new(SystemClock))
 }

@@ -32,6 +32,7 @@ fn webhook(url: &str, auth: Auth, notifications: Notifications) -> Arc<dyn Provi
         auth,
         notifications,
         window: Duration::from_secs(1_800),
+        within: Duration::from_secs(20),
         refunds: true,
         voids: true,
     };
