@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
+use crate::payments;
 use cli::{AdapterCommand, ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use config::Config;
 
@@ -111,6 +112,18 @@ impl OnStore {
             let mut shown = json!(adapter.descriptor());
             if let AdapterCommand::Check = command {
                 let health = adapter.check().await;
+                all_well &= health.ok;
+                shown["ok"] = json!(health.ok);
+                shown["detail"] = json!(health.detail);
+            }
+            items.push(shown);
+        }
+        let providers =
+            self.gateway.broker.payments().into_iter().flat_map(|payments| payments.providers.values());
+        for provider in providers.cloned().collect::<Vec<_>>() {
+            let mut shown = payments::described(provider.as_ref());
+            if let AdapterCommand::Check = command {
+                let health = provider.check().await;
                 all_well &= health.ok;
                 shown["ok"] = json!(health.ok);
                 shown["detail"] = json!(health.detail);
@@ -238,6 +251,7 @@ pub(crate) fn config(command: &ConfigCommand, config: &Config, as_json: bool) ->
             config.xta_settings()?;
             config.dvdv_settings()?;
             config.xta_parties()?;
+            payments::check(config)?;
             let authorities: usize = config.tenants.iter().map(|tenant| tenant.authorities.len()).sum();
             let shown = json!({ "valid": true, "tenants": config.tenants.len(), "authorities": authorities });
             print(as_json, &shown, |_| {

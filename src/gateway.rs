@@ -15,7 +15,7 @@ use transport::dvdv::{self, Dvdv};
 use transport::osci::Parties;
 
 use crate::error::Error;
-use crate::registry;
+use crate::{payments, registry};
 use config::Config;
 
 /// A clock before this stands on a value that no machine had when this program was written: whatever it
@@ -70,6 +70,7 @@ impl Gateway {
         };
         let house = Arc::new(house);
         let mut adapters = registry::adapters(config, &outbound, &clock)?;
+        let payments = payments::payments(config, &outbound, &clock)?;
         let broker = Broker::new(Parts {
             store: store.clone(),
             standards,
@@ -95,6 +96,10 @@ impl Gateway {
         };
         let broker = match &config.virus {
             Some(virus) => broker.with_scanner(Arc::new(registry::scanner(virus)?)),
+            None => broker,
+        };
+        let broker = match payments {
+            Some(payments) => broker.with_payments(payments),
             None => broker,
         };
         let osci = Parties::new(&broker, parties, Arc::new(SystemClock))?;

@@ -9,6 +9,7 @@ mod evidence;
 mod gateway;
 mod messages;
 mod osci_commands;
+mod payments;
 mod registry;
 mod selftest;
 mod serve;

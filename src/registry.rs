@@ -2,7 +2,7 @@
 //!
 //! Standards: those of `xoev`. Adapters: remote, for programs in any language. Authorities of one gateway reach each other by
 //! its mailboxes, the county's systems come in by REST. Transports: OSCI, as intermediary, sender and recipient;
-//! XTA, as server.
+//! XTA, as server. Payment providers, bank statements and formats for the cash system stand in `payments`.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -40,6 +40,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let operations = listen(config.listen.operations).await?;
     let machines = listen_if(config.listen.machines).await?;
     let osci_plain = listen_if(config.listen.osci_plain).await?;
+    let public = listen_if(config.listen.public).await?;
     let mut signals = Signals::new()?;
     let gateway = Gateway::open(&config).await?;
     let intermediary = registry::osci(&config, &gateway.broker)?;
@@ -54,18 +55,22 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let (stop, stopped) = watch::channel(false);
     let limits = server_limits(&config);
     let interface = api::Api::new(gateway.broker.clone(), api::Settings::default());
+    let tls = tls.as_ref();
+    let machine_speech = tls.map_or(Speech::Plain, |identity| Speech::Machines(identity, &known));
+    let public_speech = tls.map_or(Speech::Plain, Speech::Public);
+    let public_router = api::public_router(gateway.broker.clone());
     let listening = [
-        ("internal", Some(internal), None, api::router(interface.clone())),
-        ("operations", Some(operations), None, api::operations_router(interface)),
-        ("machines", machines, tls, osci.clone().merge(xta)),
-        ("osci_plain", osci_plain, None, osci),
+        ("internal", Some(internal), Speech::Plain, api::router(interface.clone())),
+        ("operations", Some(operations), Speech::Plain, api::operations_router(interface)),
+        ("machines", machines, machine_speech, osci.clone().merge(xta)),
+        ("osci_plain", osci_plain, Speech::Plain, osci),
+        ("public", public, public_speech, public_router),
     ];
     let (mut addresses, mut doors) = (vec![], vec![]);
-    for (name, listener, identity, router) in listening {
+    for (name, listener, speech, router) in listening {
         let Some(listener) = listener else { continue };
         addresses.push((name, listener.local_addr()?));
-        let identity = identity.as_ref().map(|identity| (identity, known.as_slice()));
-        doors.push(open(listener, identity, router, limits, told(stopped.clone()))?);
+        doors.push(open(listener, speech, router, limits, told(stopped.clone()))?);
     }
     announce(config.log.format, &addresses);
 
@@ -138,21 +143,31 @@ async fn listen_if(address: Option<SocketAddr>) -> Result<Option<TcpListener>, E
     }
 }
 
-/// Serves at an address, with TLS if there is a key pair to show; then these certificates are those of partners.
+/// How is spoken at an address.
+#[derive(Clone, Copy)]
+enum Speech<'a> {
+    /// Plain HTTP.
+    Plain,
+    /// TLS with machines: the key pair that is shown, and the certificates of partners.
+    Machines(&'a Identity, &'a [Certificate]),
+    /// TLS with anybody.
+    Public(&'a Identity),
+}
+
+/// Serves at an address.
 fn open(
     listener: TcpListener,
-    identity: Option<(&Identity, &[Certificate])>,
+    speech: Speech<'_>,
     router: Router,
     limits: api::ServerLimits,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<JoinHandle<()>, Error> {
-    Ok(match identity {
-        Some((identity, known)) => {
-            let listener = tls::Listener::new(listener, identity, known)?;
-            tokio::spawn(api::serve(listener, router, limits, stop))
-        }
-        None => tokio::spawn(api::serve(listener, router, limits, stop)),
-    })
+    let listener = match speech {
+        Speech::Plain => return Ok(tokio::spawn(api::serve(listener, router, limits, stop))),
+        Speech::Machines(identity, known) => tls::Listener::new(listener, identity, known)?,
+        Speech::Public(identity) => tls::Listener::for_public(listener, identity)?,
+    };
+    Ok(tokio::spawn(api::serve(listener, router, limits, stop)))
 }
 
 /// The one line on standard output: from now on all addresses answer.

@@ -13,6 +13,7 @@ mod installation;
 mod large;
 mod operating;
 mod osci;
+mod payment_setup;
 mod serving;
 mod stamping;
 mod sync;

@@ -14,8 +14,8 @@
 //!
 //! What a callback says is never believed: each module only tells whether it is authentic and about our payment.
 
-mod camt;
-mod cash;
+pub mod camt;
+pub mod cash;
 pub mod epay21;
 pub mod epaybl;
 mod form;

@@ -59,6 +59,8 @@ pub(crate) fn path_of(record: &Record) -> String {
         RecordKind::Case => "cases",
         RecordKind::Document => "documents",
         RecordKind::Exchange => "exchanges",
+        RecordKind::Claim => "claims",
+        RecordKind::Payment => "payments",
         _ => "tasks",
     };
     format!("/{folder}/{}", record.meta().id)

@@ -223,7 +223,7 @@ pub(crate) async fn content(
     let (file, payload) = api.broker.content(&caller, id, version, name).await?;
     let reference = file.content.as_ref().ok_or_else(Problem::not_found)?;
     let media_type = file.media_type.as_deref().unwrap_or("application/octet-stream");
-    Ok(range::answer(&headers, &payload, reference, media_type, &file.name))
+    Ok(range::answer(&headers, &payload, (reference.size, &reference.sha256), media_type, &file.name))
 }
 
 /// A name that is one step of a path everywhere, and stays one in a container.

@@ -1,25 +1,29 @@
 //! The REST interface of the gateway (version 1), its OpenAPI document, and the operations listener with
-//! health and metrics.
+//! health and metrics; and the doors of payments, which stand on the internet.
 //!
 //! | module | holds |
 //! |---|---|
 //! | `routes`, `router` | every route, once: the router, the OpenAPI document and the tests are made from this list |
 //! | `auth`, `body`, `json`, `params`, `paging`, `range` | what a request must look like before a handler sees it |
 //! | `problem`, `answer` | what an answer looks like |
+//! | `doors` | the public listener's: providers' notifications and payers' returns, without any token of ours |
 //! | one module per resource | the handlers: each asks the broker one thing |
 //! | `server` | HTTP/1.1 with limits on headers, time and connections |
 //!
-//! Nothing is open without a token but the OpenAPI document. Whatever a client sends is limited and read
+//! Nothing of the interface is open without a token but the OpenAPI document. Whatever a client sends is limited and read
 //! strictly; it never leads to a 5xx answer.
 
+mod accounts;
 mod answer;
 mod auth;
 mod body;
 mod case_files;
 mod cases;
 mod checks;
+mod claims;
 mod clarifications;
 mod documents;
+mod doors;
 mod events;
 mod evidence;
 mod exchanges;
@@ -33,6 +37,7 @@ mod openapi;
 mod paging;
 mod params;
 mod partners;
+mod payments;
 mod problem;
 mod processes;
 mod range;
@@ -53,6 +58,7 @@ use std::sync::Arc;
 use broker::Broker;
 use tokio::sync::Semaphore;
 
+pub use doors::public_router;
 pub use health::operations_router;
 pub use openapi::document;
 pub use route::{Needs, Route};

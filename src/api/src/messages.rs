@@ -145,7 +145,7 @@ pub(crate) async fn content(
         None => "application/octet-stream",
     };
     let name = message.file_name.unwrap_or_else(|| id.to_string());
-    Ok(range::answer(&headers, &payload, &reference, media_type, &name))
+    Ok(range::answer(&headers, &payload, (reference.size, &reference.sha256), media_type, &name))
 }
 
 /// `GET /messages/{id}/timeline`.

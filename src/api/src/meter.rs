@@ -97,6 +97,13 @@ fn lane_figures(lane: &broker::Lane) {
 
 /// Around every request: limits on its head, the fields that every answer has, log and figures.
 pub(crate) async fn around(request: Request, next: Next) -> Response {
+    let mut response = at_a_door(request, next).await;
+    response.headers_mut().insert(HeaderName::from_static("api-version"), HeaderValue::from_static(VERSION));
+    response
+}
+
+/// The same at a door that is no part of the interface: its version is nobody's business there.
+pub(crate) async fn at_a_door(request: Request, next: Next) -> Response {
     let begin = Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
@@ -105,7 +112,6 @@ pub(crate) async fn around(request: Request, next: Next) -> Response {
         Err(problem) => problem.into_response(),
     };
     let headers = response.headers_mut();
-    headers.insert(HeaderName::from_static("api-version"), HeaderValue::from_static(VERSION));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 

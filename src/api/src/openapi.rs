@@ -42,7 +42,7 @@ pub fn document(settings: &Settings) -> Value {
             "title": "Amtsbote",
             "summary": "Interoperability gateway for German local government",
             "description": "Case files, cases, documents, exchanges with other authorities, messages and their \
-                evidence. Every answer but this one needs a token.",
+                evidence, claims and payments. Every answer but this one needs a token.",
             "version": VERSION,
             "contact": { "name": contact.name, "url": contact.url, "email": contact.email },
             "license": { "name": "EUPL-1.2", "identifier": "EUPL-1.2" },
@@ -108,7 +108,8 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
     for name in route.path.split('/').filter_map(|step| step.strip_prefix('{')?.strip_suffix('}')) {
         let schema = match name {
             "id" if route.path.starts_with("/partners") => json!({ "type": "string" }),
-            "id" => json!({ "type": "string", "format": "uuid" }),
+            "id" | "refund" | "line" => json!({ "type": "string", "format": "uuid" }),
+            "number" => json!({ "type": "integer", "minimum": 1 }),
             _ => json!({ "type": "string" }),
         };
         all.push(json!({ "name": name, "in": "path", "required": true, "schema": schema }));
@@ -183,11 +184,9 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
         Gives::Nothing => None,
         Gives::Json(schema) => Some(json!({ "application/json": { "schema": schema(generator) } })),
         Gives::Raw(media_type) => Some(json!({ media_type: {} })),
+        Gives::OneOf(types) => Some(types.iter().map(|name| ((*name).to_owned(), json!({}))).collect()),
     };
-    let mut good = json!({
-        "description": "It was done.",
-        "headers": { "API-Version": { "$ref": "#/components/headers/ApiVersion" } },
-    });
+    let mut good = outcome("It was done.");
     if let Some(content) = content {
         good["content"] = content;
     }
@@ -198,10 +197,20 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
         let other = if route.status == 201 { "200" } else { "201" };
         all.insert(other.to_owned(), good);
     }
+    if route.or_nothing {
+        all.insert("204".to_owned(), outcome("There is nothing to give."));
+    }
     for status in problems_of(route) {
         all.insert(status.to_string(), json!({ "$ref": "#/components/responses/Problem" }));
     }
     all.into()
+}
+
+fn outcome(description: &str) -> Value {
+    json!({
+        "description": description,
+        "headers": { "API-Version": { "$ref": "#/components/headers/ApiVersion" } },
+    })
 }
 
 /// Statuses of problems that the route may answer with.

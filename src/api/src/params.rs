@@ -46,8 +46,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let PathName(text) = PathName::from_request_parts(parts, state).await?;
-        let id = Id::try_parse(&text).ok().filter(|_| text.len() == 36);
-        id.map(PathId).ok_or_else(Problem::not_found)
+        id(&text).map(PathId).ok_or_else(Problem::not_found)
     }
 }
 
@@ -61,6 +60,56 @@ impl<S: Send + Sync> FromRequestParts<S> for PathName {
         let path = Path::<String>::from_request_parts(parts, state).await;
         path.map(|Path(text)| PathName(text)).map_err(|_| Problem::not_found())
     }
+}
+
+/// The two identifiers of a path, `{id}` first.
+pub(crate) struct PathIds(pub(crate) Id, pub(crate) Id);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathIds {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let (first, second) = pair(parts, state).await?;
+        match (id(&first), id(&second)) {
+            (Some(first), Some(second)) => Ok(PathIds(first, second)),
+            _ => Err(Problem::not_found()),
+        }
+    }
+}
+
+/// A name and an identifier of a path.
+pub(crate) struct PathNameId(pub(crate) String, pub(crate) Id);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathNameId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let (name, text) = pair(parts, state).await?;
+        id(&text).map(|id| PathNameId(name, id)).ok_or_else(Problem::not_found)
+    }
+}
+
+/// A name and a number of a path. What is no number names nothing.
+pub(crate) struct PathNameNumber(pub(crate) String, pub(crate) u64);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathNameNumber {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let (name, text) = pair(parts, state).await?;
+        let is_number = (1..=15).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| is_number);
+        number.map(|number| PathNameNumber(name, number)).ok_or_else(Problem::not_found)
+    }
+}
+
+async fn pair<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<(String, String), Problem> {
+    let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+    path.map(|Path(pair)| pair).map_err(|_| Problem::not_found())
+}
+
+fn id(text: &str) -> Option<Id> {
+    Id::try_parse(text).ok().filter(|_| text.len() == 36)
 }
 
 /// The version in `If-Match`, if there is one (RFC 9110, 13.1.1).

@@ -6,12 +6,14 @@
 
 use std::borrow::Cow;
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use model::{FailureKind, catalog};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::BASE;
 
 /// Seconds after which a client may try again when the gateway is busy.
 const RETRY_SECONDS: u32 = 2;
@@ -84,6 +86,14 @@ impl Problem {
     /// 404 for something that is not there or not visible: the two are never told apart.
     pub(crate) fn not_found() -> Self {
         Problem::new(StatusCode::NOT_FOUND, "model.not-found")
+    }
+
+    /// What is unknown in a body is nothing that is there in a path.
+    pub(crate) fn of_account(error: broker::Error) -> Self {
+        match error {
+            broker::Error::NoAccount => Problem::new(StatusCode::NOT_FOUND, "payment.no-account"),
+            error => error.into(),
+        }
     }
 
     /// The problem of a change that was made under a precondition: what is a conflict otherwise is a failed
@@ -180,6 +190,23 @@ impl From<broker::Error> for Problem {
         let code = error.code().to_owned();
         let status = match error {
             Error::Model(error) => return error.into(),
+            Error::PaymentUnderWay { payment } => {
+                let path = format!("{BASE}/payments/{payment}");
+                return Problem::new(StatusCode::CONFLICT, code).with_header(&LOCATION, path);
+            }
+            Error::ReturnHost => {
+                return Problem {
+                    pointer: Some("/returnTo".to_owned()),
+                    ..Problem::bad("payment.return-host")
+                };
+            }
+            Error::PaymentsNotConfigured => StatusCode::NOT_FOUND,
+            Error::NoAccount | Error::NoProvider => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::PaymentNotOffered
+            | Error::ReferenceTaken
+            | Error::NumbersUsedUp
+            | Error::NoBankAccount
+            | Error::NoCashReference => StatusCode::CONFLICT,
             Error::KeyReused
             | Error::UnknownUnit
             | Error::UnknownAuthority

@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use broker::Payload;
-use model::PayloadRef;
 
 use crate::problem::Problem;
 
@@ -27,16 +26,15 @@ enum Part {
     Outside,
 }
 
-/// The content, or the part of it that the request asks for.
+/// The content, of so many bytes with this SHA-256 (hex), or the part of it that the request asks for.
 pub(crate) fn answer(
     headers: &HeaderMap,
     payload: &Payload,
-    reference: &PayloadRef,
+    (size, sha256): (u64, &str),
     media_type: &str,
     file_name: &str,
 ) -> Response {
-    let size = reference.size;
-    let etag = format!("\"{}\"", reference.sha256);
+    let etag = format!("\"{sha256}\"");
     if headers.get(IF_NONE_MATCH).is_some_and(|tags| matches(tags, &etag)) {
         return with_headers(StatusCode::NOT_MODIFIED.into_response(), [(ETAG, etag)]);
     }
@@ -58,7 +56,7 @@ pub(crate) fn answer(
             (CONTENT_DISPOSITION, attachment(file_name)),
             (ACCEPT_RANGES, "bytes".to_owned()),
             (ETAG, etag),
-            (HeaderName::from_static("repr-digest"), repr_digest(&reference.sha256)),
+            (HeaderName::from_static("repr-digest"), repr_digest(sha256)),
         ],
     );
     if status == StatusCode::PARTIAL_CONTENT {

@@ -52,6 +52,8 @@ pub(crate) enum Gives {
     Json(SchemaOf),
     /// Bytes of this media type.
     Raw(&'static str),
+    /// Bytes of one of these media types, as `Accept` wants it.
+    OneOf(&'static [&'static str]),
 }
 
 /// What `If-Match` means to a route.
@@ -80,6 +82,8 @@ pub struct Route {
     pub(crate) takes: Takes,
     pub(crate) status: u16,
     pub(crate) gives: Gives,
+    /// Whether there may be nothing to give (204).
+    pub(crate) or_nothing: bool,
     pub(crate) handler: MethodRouter<Api>,
 }
 
@@ -106,6 +110,7 @@ impl Route {
             takes: Takes::Nothing,
             status: 200,
             gives: Gives::Nothing,
+            or_nothing: false,
             handler: on(filter, handler),
         }
     }
@@ -193,6 +198,14 @@ impl Route {
 
     pub(crate) fn gives_raw(self, media_type: &'static str) -> Self {
         Route { gives: Gives::Raw(media_type), ..self }
+    }
+
+    pub(crate) fn gives_one_of(self, media_types: &'static [&'static str]) -> Self {
+        Route { gives: Gives::OneOf(media_types), ..self }
+    }
+
+    pub(crate) fn or_nothing(self) -> Self {
+        Route { or_nothing: true, ..self }
     }
 
     pub(crate) fn gives_nothing(self, status: u16) -> Self {

@@ -31,7 +31,7 @@ pub fn router(api: Api) -> Router {
 }
 
 /// A defect of ours ends one request, with an answer. What the panic says stays inside.
-async fn without_panic(request: Request, next: Next) -> Response {
+pub(crate) async fn without_panic(request: Request, next: Next) -> Response {
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     answer.unwrap_or_else(|_| Problem::from(broker::Error::Internal).into_response())
 }

@@ -144,6 +144,12 @@ pub enum Error {
     /// Another claim has the Kassenzeichen.
     #[error("another claim has this Kassenzeichen")]
     ReferenceTaken,
+    /// The account has no bank account.
+    #[error("the account has no bank account")]
+    NoBankAccount,
+    /// The claim has no Kassenzeichen yet.
+    #[error("the claim has no Kassenzeichen yet")]
+    NoCashReference,
     /// The payer may not be sent on to this address.
     #[error("the payer may not be sent on to this address")]
     ReturnHost,
@@ -200,6 +206,8 @@ impl Error {
             Error::PaymentUnderWay { .. } => "payment.under-way",
             Error::PaymentNotOffered => "payment.not-offered",
             Error::ReferenceTaken => "payment.reference-taken",
+            Error::NoBankAccount => "payment.no-bank-account",
+            Error::NoCashReference => "payment.no-cash-reference",
             Error::ReturnHost => "payment.return-host",
             Error::NumbersUsedUp => "payment.numbers-used-up",
             Error::Internal => "broker.internal",

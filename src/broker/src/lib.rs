@@ -91,8 +91,8 @@ pub use notebook::Notebook;
 pub use once::Once;
 pub use onward::Onward;
 pub use payments::{
-    Acknowledgement, BookingFile, LineDecision, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, Payments,
-    Reconciliation, StatementReport,
+    Acknowledgement, BookingFile, LineDecision, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, PayerSees,
+    Payments, Reconciliation, StatementReport,
 };
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};

@@ -30,6 +30,7 @@ impl Check<'_> {
             ("listen.operations", Some(listen.operations)),
             ("listen.machines", listen.machines.filter(|_| config.tls.is_none())),
             ("listen.osci_plain", listen.osci_plain),
+            ("listen.public", listen.public.filter(|_| config.tls.is_none())),
         ] {
             if address.is_some_and(|address| !address.ip().is_loopback()) {
                 return Err(Error::PlainHttp(self.place(key)));
@@ -60,6 +61,7 @@ impl Check<'_> {
         self.xrechnung(config)?;
         self.contacts(config)?;
         self.dvdv(config)?;
+        self.payments(config)?;
         self.outside(config, &tenants, &authorities)
     }
 
@@ -301,7 +303,7 @@ impl Check<'_> {
         }
     }
 
-    fn title(&self, key: &str, value: &str) -> Result<(), Error> {
+    pub(crate) fn title(&self, key: &str, value: &str) -> Result<(), Error> {
         match value.trim().is_empty() || value.chars().count() > 200 {
             true => Err(self.value(key, "expected 1 to 200 characters")),
             false => Ok(()),

@@ -10,6 +10,7 @@ mod keys;
 mod log;
 mod osci;
 mod party;
+mod payments;
 mod places;
 mod processes;
 mod virus;
@@ -33,6 +34,7 @@ pub use crate::dvdv::{Dvdv, DvdvService};
 pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
+pub use crate::payments::*;
 pub use crate::places::Place;
 use crate::places::Places;
 pub use crate::processes::Policy;
@@ -108,6 +110,15 @@ pub struct Config {
     /// Where authorities of the house are reached by people.
     #[serde(default, rename = "contact", skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<ContactEntry>,
+    /// E-payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payments: Option<PaymentSection>,
+    /// Who takes money for the house.
+    #[serde(default, rename = "payment_provider", skip_serializing_if = "Vec::is_empty")]
+    pub payment_providers: Vec<PaymentProvider>,
+    /// By which way claims are paid and booked.
+    #[serde(default, rename = "payment_account", skip_serializing_if = "Vec::is_empty")]
+    pub payment_accounts: Vec<PaymentAccount>,
 }
 
 /// `[[adapter]]`.
@@ -142,7 +153,7 @@ pub enum AdapterKind {
     Remote,
 }
 
-/// `[listen]`: loopback only, but for machines if there is `[tls]`.
+/// `[listen]`: loopback only, but for machines and the public if there is `[tls]`.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
@@ -156,6 +167,9 @@ pub struct Listen {
     /// Those of them that speak OSCI-Transport over plain HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub osci_plain: Option<SocketAddr>,
+    /// Payment providers, and browsers of those who pay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public: Option<SocketAddr>,
 }
 
 impl Default for Listen {
@@ -165,6 +179,7 @@ impl Default for Listen {
             operations: ([127, 0, 0, 1], 8081).into(),
             machines: None,
             osci_plain: None,
+            public: None,
         }
     }
 }
@@ -424,6 +439,7 @@ impl Config {
         config.resolve_dvdv(folder);
         config.xrechnung.iter_mut().for_each(|xrechnung| xrechnung.resolve(folder));
         config.resolve_xta_parties(folder);
+        config.resolve_payments(folder);
         Ok(config)
     }
 

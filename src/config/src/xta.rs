@@ -171,15 +171,15 @@ impl XtaAccount {
 impl Check<'_> {
     pub(crate) fn tls(&self, config: &Config) -> Result<(), Error> {
         let Some(tls) = &config.tls else { return Ok(()) };
-        if config.listen.machines.is_none() {
-            return Err(self.value("tls", "there is no listen.machines to use it for"));
+        if config.listen.machines.is_none() && config.listen.public.is_none() {
+            return Err(self.value("tls", "there is no listen.machines or listen.public to use it for"));
         }
         self.key_pair("tls.identity", &tls.identity)
     }
 
     pub(crate) fn xta(&self, config: &Config) -> Result<(), Error> {
         let Some(xta) = &config.xta else { return Ok(()) };
-        if config.tls.is_none() {
+        if config.tls.is_none() || config.listen.machines.is_none() {
             return Err(self.value(SECTION, NEEDS_TLS));
         }
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

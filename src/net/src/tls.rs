@@ -102,9 +102,21 @@ impl Listener {
     /// # Errors
     /// [`Error::Identity`] if the key pair cannot be used for TLS; [`Error::Setup`] if TLS cannot be set up.
     pub fn new(listener: TcpListener, identity: &Identity, known: &[Certificate]) -> Result<Self, Error> {
-        let address = listener.local_addr().map_err(|_| Error::Setup)?;
         let known = known.iter().map(|it| it.der().to_vec()).collect();
-        let door = Arc::new(Door { acceptor: acceptor(identity)?, known });
+        Listener::with(listener, Door { acceptor: acceptor(identity, true)?, known })
+    }
+
+    /// The same for the public: nobody is asked for a certificate, as a browser would ask its user for one in turn.
+    ///
+    /// # Errors
+    /// As [`new`](Listener::new).
+    pub fn for_public(listener: TcpListener, identity: &Identity) -> Result<Self, Error> {
+        Listener::with(listener, Door { acceptor: acceptor(identity, false)?, known: HashSet::new() })
+    }
+
+    fn with(listener: TcpListener, door: Door) -> Result<Self, Error> {
+        let address = listener.local_addr().map_err(|_| Error::Setup)?;
+        let door = Arc::new(door);
         let (sender, ready) = channel(READY);
         let task = tokio::spawn(take_in(listener, door, sender));
         Ok(Listener { address, ready, task })
@@ -134,8 +146,8 @@ impl axum::serve::Listener for Listener {
     }
 }
 
-fn acceptor(identity: &Identity) -> Result<SslAcceptor, Error> {
-    let mut acceptor = settings().map_err(|_| Error::Setup)?;
+fn acceptor(identity: &Identity, asks: bool) -> Result<SslAcceptor, Error> {
+    let mut acceptor = settings(asks).map_err(|_| Error::Setup)?;
     let x509 = |certificate: &Certificate| X509::from_der(certificate.der());
     let own = |acceptor: &mut openssl::ssl::SslAcceptorBuilder| -> Result<(), ErrorStack> {
         acceptor.set_certificate(&*x509(identity.certificate())?)?;
@@ -149,12 +161,13 @@ fn acceptor(identity: &Identity) -> Result<SslAcceptor, Error> {
     Ok(acceptor.build())
 }
 
-fn settings() -> Result<openssl::ssl::SslAcceptorBuilder, ErrorStack> {
+fn settings(asks: bool) -> Result<openssl::ssl::SslAcceptorBuilder, ErrorStack> {
     let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
     acceptor.set_min_proto_version(Some(SslVersion::TLS1_2))?;
     acceptor.set_groups_list(GROUPS)?;
     // The certificate is asked for, and nobody is sent away for it, or for having none.
-    acceptor.set_verify_callback(SslVerifyMode::PEER, |_, _| {
+    let mode = if asks { SslVerifyMode::PEER } else { SslVerifyMode::NONE };
+    acceptor.set_verify_callback(mode, |_, _| {
         // What OpenSSL found wrong stays in the queue of the thread, and would end the next connection that it looks at.
         drop(ErrorStack::get());
         true

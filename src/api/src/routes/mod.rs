@@ -2,6 +2,7 @@
 //! are made from this list, so none of them can forget one.
 
 mod house;
+mod money;
 mod records;
 
 use crate::route::Route;
@@ -19,6 +20,9 @@ pub fn routes() -> Vec<Route> {
         house::lane_routes(),
         house::house_routes(),
         house::subscription_routes(),
+        money::claim_routes(),
+        money::payment_routes(),
+        money::account_routes(),
     ]
     .concat()
 }

@@ -24,6 +24,8 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 use xoev::xdomea::{Options, Xdomea};
 
+use crate::till::{self, Till};
+
 /// Largest message of these tests, in bytes.
 pub(crate) const MOST_BYTES: u64 = 8 << 20;
 
@@ -33,6 +35,10 @@ pub(crate) const ALL_ROLES: &[Role] = &Role::ALL;
 pub(crate) struct Gateway {
     pub(crate) router: Router,
     pub(crate) broker: Broker,
+    /// The doors that stand on the internet.
+    pub(crate) doors: Router,
+    /// The provider of all payments.
+    pub(crate) till: Arc<Till>,
     _folder: TempDir,
 }
 
@@ -209,8 +215,12 @@ impl Gateway {
             stamping: None,
         })
         .with_quotas(quotas);
+        let till = Arc::new(Till::new());
+        let tenants: Vec<&str> = TENANTS.iter().map(|(id, _)| *id).collect();
+        let broker = broker.with_payments(till::payments(&till, &tenants));
         let router = api::router(Api::new(broker.clone(), settings));
-        Gateway { router, broker, _folder: folder }
+        let doors = api::public_router(broker.clone());
+        Gateway { router, broker, doors, till, _folder: folder }
     }
 
     pub(crate) async fn work(&self) -> Workers {
@@ -232,7 +242,16 @@ impl Gateway {
 
     /// Sends a request and reads the answer to its end.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        Gateway::ask(&self.router, request).await
+    }
+
+    /// Knocks at one of the doors that stand on the internet; `url` may be whole.
+    pub(crate) async fn knock(&self, request: Request<Body>) -> Answer {
+        Gateway::ask(&self.doors, request).await
+    }
+
+    pub(crate) async fn ask(router: &Router, request: Request<Body>) -> Answer {
+        let response = router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let mut stream = body.into_data_stream();
         let mut body = vec![];

@@ -45,6 +45,9 @@ impl Things {
         let task = id(&create(owner, "/tasks", task).await);
         let handover = json!({ "kind": "submission", "to": "bab:05974028", "objects": [file] });
         let sent = id(&create(owner, "/exchanges", handover).await);
+        let owed = json!({ "amountCents": 2_500, "purpose": SECRET, "payer": { "name": SECRET } });
+        let claim = id(&create(owner, &format!("/cases/{case}/claims"), owed).await);
+        let payment = id(&create(owner, &format!("/claims/{claim}/payments"), json!({})).await);
         let raw = Call::post("/messages").with("content-type", "application/xml").bytes(format!("<{SECRET}"));
         let message = id(&gateway.call(owner, raw).await.is(202).json());
 
@@ -80,6 +83,8 @@ impl Things {
                 ("cases", case),
                 ("documents", document),
                 ("tasks", task),
+                ("claims", claim),
+                ("payments", payment),
                 ("exchanges", sent),
                 ("exchanges", received),
                 ("messages", message),
@@ -96,9 +101,14 @@ impl Things {
 /// A plausible request to a route: with it, a caller who may gets past every check of form.
 pub(crate) fn plausible(route: &Route, id: &str) -> Call {
     let path = route.path.replace("{id}", id).replace("{authority}", id).replace("{name}", id);
+    let path = path.replace("{account}", "gebuehren").replace("{number}", "1");
+    let path = path.replace("{refund}", &Id::now_v7().to_string()).replace("{line}", &Id::nil().to_string());
     let call = Call::new(route.method.as_str(), &path);
     let described = json!({ "title": "Plausibel" });
     match (route.method.as_str(), route.path) {
+        ("GET", "/accounts/{account}/reconciliation") => {
+            Call::get(&format!("{path}?from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z"))
+        }
         ("GET" | "DELETE", _) => call,
         ("PATCH", "/subscriptions/{id}") => call.with("if-match", "\"1\"").json(json!({ "enabled": true })),
         ("PATCH", "/uploads/{id}") => call
@@ -110,6 +120,7 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("PUT", "/documents/{id}/content") => Call::new("PUT", &format!("{path}?fileName=b.txt"))
             .with("content-type", "text/plain")
             .bytes("text"),
+        ("PUT", "/claims/{id}/cash-reference") => call.json(json!({ "cashReference": "4711" })),
         ("PUT", "/partners/{id}") => call.json(json!({ "name": "Plausibel" })),
         ("POST", "/case-files" | "/cases") => call.json(json!({ "unit": "63", "title": "Plausibel" })),
         ("POST", "/tasks") => call.json(json!({ "unit": "63", "title": "Plausibel", "kind": "hearing" })),
@@ -130,6 +141,20 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         }
         ("POST", path) if path.ends_with("/documents") || path.ends_with("/case-files") => {
             call.json(described)
+        }
+        ("POST", "/cases/{id}/claims") => call.json(json!({ "amountCents": 100, "purpose": "Plausibel" })),
+        ("POST", "/payments/{id}/refunds") => call.json(json!({ "amountCents": 1, "reason": "Plausibel" })),
+        ("POST", "/payments/{id}/clearing") => call.json(json!({ "decision": "keep" })),
+        ("POST", "/accounts/{account}/statements") => {
+            call.with("content-type", "application/xml").bytes("<a/>")
+        }
+        ("POST", path) if path.ends_with("/decision") => call.json(json!({ "ignore": true })),
+        ("POST", path)
+            if ["cancellation", "payments", "void", "agreement", "booking-files", "acknowledgement"]
+                .iter()
+                .any(|step| path.ends_with(&format!("/{step}"))) =>
+        {
+            call
         }
         ("POST", path) if path.ends_with("/record-reference") => call.json(json!({ "recordReference": "1" })),
         ("POST", path) if path.ends_with("/lock") => call.json(json!({ "exchange": Id::now_v7() })),

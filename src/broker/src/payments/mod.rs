@@ -21,6 +21,7 @@ mod clearing;
 mod jobs;
 mod notice;
 mod orders;
+mod payer;
 mod pull;
 mod refund;
 mod start;
@@ -41,6 +42,7 @@ pub use cash::{Acknowledgement, BookingFile, Reconciliation};
 pub use claims::NewClaim;
 pub(crate) use jobs::is_money;
 pub use notice::{NoticeAnswer, NoticeDoor};
+pub use payer::PayerSees;
 pub use start::NewPayment;
 pub use statements::{LineDecision, StatementReport};
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
 mod osci;
+mod payments;
 mod xta;
 
 use std::fs::Permissions;

@@ -55,9 +55,9 @@ pub(super) fn changed_claim(claim: &mut Claim, change: &Change) -> Result<EventK
         // Money comes whenever it comes, also to what was cancelled.
         Change::PaidTowards(cents) => {
             *claim = claim.clone().with_paid(*cents);
-            return Ok(EventKind::ClaimPaid);
+            Ok(EventKind::ClaimPaid)
         }
-        _ if claim.status == ClaimStatus::Cancelled => return Err(wrong),
+        _ if claim.status == ClaimStatus::Cancelled => Err(wrong),
         Change::AssignCashReference(reference) => {
             if claim.cash_reference.as_ref().is_some_and(|known| known != reference) {
                 return Err(Error::Exists);

@@ -53,7 +53,10 @@ impl Server {
 
     async fn knowing(identity: &Identity, known: &[Certificate]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut listener = Listener::new(listener, identity, known).unwrap();
+        Server::of(Listener::new(listener, identity, known).unwrap())
+    }
+
+    fn of(mut listener: Listener) -> Self {
         let address = listener.local_addr().unwrap().address.to_string();
         let seen = Arc::new(Mutex::new(vec![]));
         let counted = Arc::new(Mutex::new(vec![]));
@@ -112,6 +115,19 @@ async fn a_client_s_certificate_reaches_whoever_serves_and_none_is_demanded() {
         let shown = format!("{version} -cert client.pem -key client.key");
         assert_eq!(server.hears(&keys, &shown).await.unwrap(), known, "{version}");
         assert_eq!(server.hears(&keys, version).await.unwrap(), "hello none", "{version}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_public_is_asked_for_no_certificate() {
+    let keys = Keys::new();
+    let identity = keys.make("server", "-newkey rsa:2048");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = Server::of(Listener::for_public(listener, &identity).unwrap());
+    keys.make("client", "-newkey rsa:2048");
+    for version in ["-tls1_2", "-tls1_3"] {
+        let shown = format!("{version} -cert client.pem -key client.key");
+        assert_eq!(server.hears(&keys, &shown).await.unwrap(), "hello none", "{version}");
     }
 }
 
