@@ -57,15 +57,19 @@ fn account(held: &Held) -> String {
     let gone = if matches!(held.state, State::Cancelled | State::Expired) { held.amount_cents } else { 0 };
     let balance = held.amount_cents - gone - paid + held.charged_back_cents;
     let page = if matches!(held.state, State::Open | State::Pending) { "AKTIV" } else { "INAKTIV" };
+    // Not every version tells it, so only where there is one.
+    let returned = match held.charged_back_cents {
+        0 => String::new(),
+        cents => format!("<betragRuecklastschriften>{}</betragRuecklastschriften>", euros(cents)),
+    };
     format!(
         "<kassenzeichen>{}</kassenzeichen><zahlverfahren>KREDITKARTE</zahlverfahren>\
          <betragHauptforderungen>{}</betragHauptforderungen><betragZahlungseingaenge>{}</betragZahlungseingaenge>\
-         <betragRuecklastschriften>{}</betragRuecklastschriften><betragStornos>{}</betragStornos><saldo>{}</saldo>\
+         {returned}<betragStornos>{}</betragStornos><saldo>{}</saldo>\
          <waehrung>EUR</waehrung><paypageStatus><code>{page}</code></paypageStatus>",
         held.reference,
         euros(held.amount_cents),
         euros(paid),
-        euros(held.charged_back_cents),
         euros(gone),
         euros(balance),
     )
