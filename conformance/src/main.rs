@@ -1,5 +1,6 @@
 //! `conformance`: the suites on the command line. The last line of `--json` is one JSON object.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -161,9 +162,13 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
         }
         Suite::Simulate { name: SimulateName::Payment, port } => {
             let provider = simulate::payment::Provider::start_on(port).await?;
+            let secrets = BTreeMap::from(simulate::payment::SECRETS);
             match json {
-                true => print(&json!({ "url": provider.url }).to_string()),
-                false => print(&format!("the simulated payment provider listens at {}", provider.url)),
+                true => print(&json!({ "url": provider.url, "secrets": secrets }).to_string()),
+                false => print(&format!(
+                    "the simulated payment provider listens at {}; its secrets: {secrets:?}",
+                    provider.url
+                )),
             }
             // Until somebody stops the program.
             std::future::pending::<Result<bool, Error>>().await

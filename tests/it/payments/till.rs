@@ -125,12 +125,13 @@ impl Till {
         installation.configure(|example| {
             let example = on_free_ports(example)
                 .replace("# public = \"127.0.0.1:8444\"", "public = \"127.0.0.1:0\"")
-                .replace("level = \"info\"", "level = \"debug\"");
+                .replace("level = \"info\"", "level = \"debug\"")
+                .replace("allow = []", "allow = [\"127.0.0.1\"]");
             example + &configuration(mock, simulator)
         });
         let token = |name: &str, roles: &[&str]| {
             let mut arguments = vec!["token", "create", "--name", name, "--tenant", "musterkreis", "--json"];
-            arguments.extend(["--unit", "*", "--service", "*"]);
+            arguments.extend(["--unit", "*", "--service", "*", "--authority", "bab:00000001"]);
             arguments.extend(roles.iter().flat_map(|role| ["--role", role]));
             installation.json(&arguments)["secret"].as_str().unwrap().to_owned()
         };

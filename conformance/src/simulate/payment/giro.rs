@@ -51,6 +51,7 @@ fn start(books: &mut Books, fields: &[(String, String)], page: bool, base: &str)
     let held =
         books.open(Interface::Girocheckout, &reference, &field("merchantTxId").unwrap_or_default(), amount);
     held.notify_url = field("urlNotify").or_else(|| field("notifyUrl"));
+    held.return_url = field("urlRedirect").or_else(|| field("successUrl"));
     held.order = json!(fields.iter().cloned().collect::<std::collections::BTreeMap<_, _>>());
     let url = format!("{base}/paypage/{reference}");
     let name = if page { "url" } else { "redirect" };

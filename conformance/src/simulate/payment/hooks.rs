@@ -62,6 +62,7 @@ fn start(books: &mut Books, call: &Call, id: &str) -> Reply {
     }
     let held = books.open(Interface::Webhook, &new_name(), id, amount);
     held.notify_url = order["notifyUrl"].as_str().map(str::to_owned);
+    held.return_url = order["returnUrl"].as_str().map(str::to_owned);
     held.order = order;
     json_reply(201, &started(held, &call.base))
 }

@@ -15,6 +15,7 @@ mod hooks;
 mod notices;
 mod pm;
 mod soap;
+mod visitor;
 mod xb;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,6 +35,7 @@ use tokio::task::JoinHandle;
 use crate::Error;
 
 pub use notices::Notification;
+pub use visitor::Visitor;
 
 /// Password of GiroCheckout's project.
 pub const GIRO_PASSWORD: &str = "Simulator-Passwort";
@@ -43,6 +45,13 @@ pub const PM_SALT: &str = "Simulator-Salz";
 pub const CLIENT_SECRET: &str = "Simulator-Schluessel";
 /// Secret of signed webhooks in both directions, in the form of Standard Webhooks.
 pub const HOOK_SECRET: &str = crate::simulate::partner::SECRET;
+/// All its secrets, by what they are of.
+pub const SECRETS: [(&str, &str); 4] = [
+    ("girocheckout", GIRO_PASSWORD),
+    ("pmpayment", PM_SALT),
+    ("xbezahldienste", CLIENT_SECRET),
+    ("webhook", HOOK_SECRET),
+];
 /// How long it takes when it is slow.
 const SLOW: Duration = Duration::from_secs(20);
 
@@ -117,6 +126,8 @@ pub struct Held {
     pub charged_back_cents: i64,
     /// Where it sends notifications to.
     pub notify_url: Option<String>,
+    /// Where it sends the payer back to.
+    pub return_url: Option<String>,
     /// What it was told at the start.
     pub order: Value,
 }
@@ -312,6 +323,7 @@ impl Books {
             refunded_cents: 0,
             charged_back_cents: 0,
             notify_url: None,
+            return_url: None,
             order: Value::Null,
         });
         let last = self.held.len() - 1;

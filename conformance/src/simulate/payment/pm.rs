@@ -43,6 +43,7 @@ fn start(books: &mut Books, call: &Call) -> Reply {
     let amount = field("amount").and_then(|amount| amount.parse().ok()).unwrap_or(0);
     let held = books.open(Interface::Pmpayment, &id, &own, amount);
     held.notify_url = field("notifyURL");
+    held.return_url = field("redirectURL");
     held.order = json!(fields.iter().cloned().collect::<std::collections::BTreeMap<_, _>>());
     json_reply(200, &json!({ "url": format!("{}/paypage/{id}", call.base), "txid": id }))
 }

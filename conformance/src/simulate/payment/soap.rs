@@ -91,7 +91,8 @@ fn epay21(books: &mut Books, text: &str, operation: &str, base: &str) -> String 
             let own = value(text, "CallerPayID").unwrap_or_default();
             let amount = value(text, "Amount").and_then(|amount| amount.parse().ok()).unwrap_or(0);
             let reference = new_name();
-            books.open(Interface::Epay21, &reference, &own, amount);
+            let held = books.open(Interface::Epay21, &reference, &own, amount);
+            held.return_url = value(text, "ReturnURL").map(|url| url.replace("&amp;", "&"));
             format!("{fine}<PayPageInfo><PayPageUrl>{base}/paypage/{reference}</PayPageUrl></PayPageInfo>")
         }
         "GetPaymentStatus" => {

@@ -71,6 +71,7 @@ fn create(books: &mut Books, call: &Call) -> Reply {
         return problem(409, "PAYMENT_EXISTS");
     }
     let held = books.open(Interface::Xbezahldienste, &new_name(), &request_id, sum);
+    held.return_url = order["redirectUrl"].as_str().map(str::to_owned);
     held.order = order;
     json_reply(200, &transaction(held, &call.base))
 }
