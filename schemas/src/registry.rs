@@ -9,8 +9,11 @@ use crate::{Error, Finding, Report, Severity, Validator, own};
 use serde::Serialize;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use xml::{Limits, Reader};
+
+/// Our own schemas, the same for every installation: they import nothing, so no pack makes others of them. Read and compiled once.
+static OWN: LazyLock<Arc<Set>> = LazyLock::new(|| Arc::new(own_set()));
 
 /// Where a set of schemas comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -59,7 +62,7 @@ impl Schemas {
     pub fn new() -> Self {
         Schemas {
             directory: None,
-            own: Arc::new(own_set()),
+            own: Arc::clone(&OWN),
             packs: RwLock::default(),
             code_lists: RwLock::default(),
         }

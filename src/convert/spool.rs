@@ -33,8 +33,8 @@ enum Place {
 /// A record of the message.
 struct Entry {
     id: Id,
-    /// The record it lies in; nil if in none.
-    parent: Id,
+    /// The record it lies in. Anybody may call one by the nil UUID.
+    parent: Option<Id>,
     kind: RecordKind,
     position: Option<u32>,
     piece: Piece,
@@ -75,7 +75,7 @@ impl Spool {
     /// If the temporary file cannot be written.
     pub(super) fn into_records(self, source: File) -> io::Result<Spooled> {
         let Spool { file, mut entries, places, container, beside, .. } = self;
-        let roots = entries.iter().filter(|entry| entry.parent.is_nil()).map(|entry| entry.id).collect();
+        let roots = entries.iter().filter(|entry| entry.parent.is_none()).map(|entry| entry.id).collect();
         // The order is a stable one: siblings without a position stay as they came.
         entries.sort_by_key(|entry| (entry.parent, entry.kind, entry.position));
         let by_id = entries.iter().enumerate().map(|(index, entry)| (entry.id, index)).collect();
@@ -131,7 +131,7 @@ impl Intake for Spool {
         record.meta_mut().id = object_id;
         let (kind, position) = (record.kind(), record.description().and_then(|it| it.position));
         let piece = self.keep(record.to_json().to_string().as_bytes()).map_err(failed)?;
-        let parent = ancestors.last().map_or(Id::nil(), |(_, parent)| *parent);
+        let parent = ancestors.last().map(|(_, parent)| *parent);
         self.entries.push(Entry { id: object_id, parent, kind, position, piece });
         Ok(())
     }
@@ -177,8 +177,8 @@ impl Records for Spooled {
     }
 
     fn children(&mut self, id: Id) -> Result<Vec<(RecordKind, Id)>, Failure> {
-        let first = self.entries.partition_point(|entry| entry.parent < id);
-        let children = self.entries.iter().skip(first).take_while(|entry| entry.parent == id);
+        let first = self.entries.partition_point(|entry| entry.parent < Some(id));
+        let children = self.entries.iter().skip(first).take_while(|entry| entry.parent == Some(id));
         Ok(children.map(|entry| (entry.kind, entry.id)).collect())
     }
 

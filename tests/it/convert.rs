@@ -272,3 +272,18 @@ fn numbered(document: &str, number: u32) -> String {
         .replace(FILE_ID, &format!("f4bcaaf7-d7cb-11ef-a278-{number:012}"))
         .replace("Container>1<", &format!("Container>{}<", number + 1))
 }
+
+#[test]
+fn a_record_with_the_nil_uuid_is_one_like_any_other() {
+    let Some(xml) = handover() else { return };
+    let nil = xml.replace("67e456ea-b420-11ec-b503-005056871b7c", "00000000-0000-0000-0000-000000000000");
+    assert_ne!(nil, xml);
+    let folder = tempfile::tempdir().unwrap();
+    let (source, output) = (folder.path().join("a.zip"), folder.path().join("b.zip"));
+    pack(&source, &nil, b"%PDF-1.7 content");
+    let result = convert(&source, "xdomea:3.1.0", &output, &["--json"]);
+    assert_eq!(result.status.code(), Some(0), "{result:?}");
+    let written = String::from_utf8(unpacked(&output, &format!("{STEM}.xml"))).unwrap();
+    assert_eq!(written.matches("00000000-0000-0000-0000-000000000000").count(), 1);
+    assert_eq!(written.matches("<xdomea:Dokument>").count(), 1, "it is in no record but its own");
+}

@@ -7,7 +7,8 @@
 //! import    the record-keeping system reports on the import; what was confirmed is locked
 //! disposal  what is offered stays as it was offered
 //! appraise  appraisals: applied to records, given by an archive of ours, followed by the transfer
-//! destroy   what was disposed of is destroyed
+//! destroy   what was disposed of is to be destroyed: what speaks against it
+//! destroying the job that does it
 //! circulate documents go on along their route
 //! remind    deadlines
 //! ```
@@ -15,6 +16,7 @@
 mod appraise;
 mod circulate;
 mod destroy;
+mod destroying;
 mod disposal;
 mod import;
 mod objects;
@@ -24,6 +26,7 @@ mod take;
 
 pub use circulate::StepDone;
 pub(crate) use destroy::JOB as DESTROY;
+pub(crate) use disposal::IN_DISPOSITION;
 pub(crate) use remind::JOB as REMIND;
 pub(crate) use reply::Said;
 pub(crate) use take::Came;
@@ -106,7 +109,8 @@ impl Broker {
         };
         // What keeps it from being used may be mended before the message is ready.
         let way = reach::best(self.own_ways(&asked).await?).ok_or(Error::UnknownAuthority)?;
-        let (standard, version) = self.common_version(&wanted, &way.reach.reads)?;
+        let (standard, version) =
+            self.common_version(wanted.kind, wanted.version.as_ref(), &way.reach.reads)?;
         let mut record = self.new_exchange(wanted, first, (standard, version));
         record.objects = objects;
         let opening =
@@ -263,17 +267,16 @@ impl Broker {
 
     fn common_version(
         &self,
-        wanted: &NewExchange,
+        kind: ExchangeKind,
+        wanted: Option<&(String, String)>,
         reads: &[(String, String)],
     ) -> Result<(String, String), Error> {
         let writes = |standard: &str, version: &str| {
             let known = self.parts.standards.iter().find(|known| known.name() == standard);
-            known
-                .is_some_and(|known| known.writes().contains(&version) && known.carries(version, wanted.kind))
+            known.is_some_and(|known| known.writes().contains(&version) && known.carries(version, kind))
         };
         let fits = |(standard, version): &&(String, String)| {
-            wanted.version.as_ref().is_none_or(|(s, v)| s == standard && v == version)
-                && writes(standard, version)
+            wanted.is_none_or(|(s, v)| s == standard && v == version) && writes(standard, version)
         };
         reads.iter().find(fits).cloned().ok_or(Error::NoCommonStandard)
     }

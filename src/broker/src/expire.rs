@@ -73,8 +73,10 @@ impl Broker {
         work.set_inbox(&entry.tenant, entry.id, &from, InboxState::Expired, None);
         match self.returned(&mut work, message, &Actor::gateway(), None).await {
             Ok(_) => Ok(self.store().commit(work).await?),
-            // Objects of it were imported: it has arrived, though nobody confirmed the entry.
-            Err(Error::Model(model::Error::WrongState { .. })) => self.keep_for_ever(entry).await,
+            // Objects of it were imported or barred from destruction, or it has gone on along its route: it has arrived, though nobody confirmed the entry.
+            Err(Error::Model(model::Error::WrongState { .. } | model::Error::Held)) => {
+                self.keep_for_ever(entry).await
+            }
             Err(error) => Err(error),
         }
     }

@@ -124,22 +124,34 @@ impl Broker {
             work.update_message(&sent, MessageState::Delivered);
             let partner = Actor { kind: "partner".to_owned(), id: sent.partner.clone() };
             work.insert_event(&notes::of_message(EventKind::MessageReturned, &sent, &partner, now));
-            if let Some(exchange) = self.sending_exchange(&sent).await? {
-                let status = exchange.when_returned();
-                self.set_status(work, exchange, status, &sent).await?;
-            }
+            self.step_back(work, &sent).await?;
         }
-        if message.direction == Direction::Out
-            && let Some(exchange) = self.sending_exchange(&message).await?
-        {
-            let status = exchange.when_returned();
-            self.set_status(work, exchange, status, &message).await?;
+        if message.direction == Direction::Out {
+            self.step_back(work, &message).await?;
         }
         Ok(message)
     }
 
+    /// The exchange of a message of ours that came back stands where it may be sent, or replied, again.
+    async fn step_back(&self, work: &mut Work, sent: &Message) -> Result<(), Error> {
+        if let Some(exchange) = self.sending_exchange(sent).await? {
+            let status = exchange.when_returned();
+            return self.set_status(work, exchange, status, sent).await;
+        }
+        let Some(id) = sent.exchange else { return Ok(()) };
+        let scope = Scope::tenant(&sent.tenant);
+        match self.store().record(&scope, RecordKind::Exchange, id).await? {
+            Some(Record::Exchange(exchange)) => match exchange.when_reply_returned(sent.id) {
+                Some(status) => self.set_status(work, exchange, status, sent).await,
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
     /// What a returned message had led to at its receiver is taken back: its records, and its exchange.
-    /// Nothing is taken back once an object was imported.
+    /// Nothing is taken back once an object was imported, or the documents have gone on along their route, nor what is barred from
+    /// destruction (Löschsperre).
     pub(crate) async fn take_back(&self, work: &mut Work, message: &Message) -> Result<(), Error> {
         if message.state == MessageState::Processed {
             let scope = Scope::tenant(&message.tenant);
@@ -150,9 +162,17 @@ impl Broker {
                 if exchange.objects.iter().any(ExchangeObject::is_imported) {
                     return Err(model::Error::WrongState { state: "imported" }.into());
                 }
+                // Documents that have gone on along their route are at the next station, which would not learn of it.
+                if exchange.has_passed_on() {
+                    return Err(model::Error::WrongState { state: "passed-on" }.into());
+                }
                 self.take_back_exchange(work, exchange, message).await?;
             }
-            work.unreveal(&message.tenant, message.id);
+            if self.store().holds_of(&scope, message.id).await? {
+                return Err(model::Error::Held.into());
+            }
+            work.take_back_staged(&message.tenant, message.id);
+            return Ok(());
         }
         work.discard_staged(&message.tenant, message.id);
         Ok(())

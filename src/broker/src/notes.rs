@@ -1,6 +1,10 @@
 //! Events as the broker writes them.
 
+use std::collections::BTreeSet;
+
+use model::command::Change;
 use model::event::Subject;
+use model::exchange::ExchangeObject;
 use model::{Actor, Decided, Event, EventKind, Failure, Id, Message, Record, Timestamp, ids};
 use serde_json::{Value, json};
 
@@ -29,13 +33,22 @@ pub(crate) fn of_record(decided: &Decided, actor: &Actor, now: Timestamp, messag
 }
 
 /// What happened to an exchange: one event for each tree it moves, so that each one's evidence is
-/// whole. The first carries the changes.
-pub(crate) fn of_exchange(decided: &Decided, actor: &Actor, now: Timestamp, message: Id) -> Vec<Event> {
+/// whole; of what concerns some objects alone, for each tree of theirs. The first carries the changes.
+pub(crate) fn of_exchange(
+    decided: &Decided,
+    change: &Change,
+    actor: &Actor,
+    now: Timestamp,
+    message: Id,
+) -> Vec<Event> {
     let Record::Exchange(exchange) = &decided.record else { return vec![] };
     if exchange.objects.is_empty() {
         return vec![of_record(decided, actor, now, Some(message))];
     }
-    let mut roots: Vec<Id> = exchange.objects.iter().map(|object| object.root).collect();
+    let some: Option<BTreeSet<Id>> = concerned(change).map(|some| some.iter().copied().collect());
+    let is_concerned =
+        |object: &&ExchangeObject| some.as_ref().is_none_or(|some| some.contains(&object.object_id));
+    let mut roots: Vec<Id> = exchange.objects.iter().filter(is_concerned).map(|object| object.root).collect();
     roots.sort_unstable();
     roots.dedup();
     let mut changes = Some(decided.changes.clone());
@@ -44,6 +57,16 @@ pub(crate) fn of_exchange(decided: &Decided, actor: &Actor, now: Timestamp, mess
         Event { case_id: Some(root), changes: changes.take(), ..first }
     };
     roots.into_iter().map(event).collect()
+}
+
+/// The objects that a change is about, by their UUIDs; all of them where it names none.
+fn concerned(change: &Change) -> Option<&[Id]> {
+    match change {
+        Change::BeginDestruction(some)
+        | Change::ObjectsDestroyed(some)
+        | Change::RefuseDestruction(some, _) => Some(some),
+        _ => None,
+    }
 }
 
 /// What happened to a message.

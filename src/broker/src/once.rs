@@ -38,7 +38,7 @@ impl Broker {
     /// The first answer to this request, if it was made before.
     ///
     /// # Errors
-    /// `KeyReused` if the key was used for another request.
+    /// `KeyReused` if the key was used for another request, `AnswerNotKept` if what it told of is destroyed.
     pub async fn answered(&self, caller: &Caller, once: Option<&Once>) -> Result<Option<Value>, Error> {
         let Some(once) = once else { return Ok(None) };
         let space = Once::space(caller);
@@ -127,7 +127,7 @@ fn first_answer(known: Dedup, once: &Once) -> Result<Value, Error> {
     if known.digest != once.digest {
         return Err(Error::KeyReused);
     }
-    Ok(known.answer.unwrap_or(Value::Null))
+    known.answer.ok_or(Error::AnswerNotKept { subject: known.subject })
 }
 
 /// A kept answer in its type.

@@ -48,7 +48,8 @@ impl Broker {
         };
         // The house may have another route now than when the message came.
         (message.unit, message.public_service) = self.unit_for(&message, &identity)?;
-        if message.test {
+        // Whoever brought it may not know what it says of itself.
+        if message.test || identity.test {
             return self.carry_on(job, message).await;
         }
         let (meaning, translator) = self.translate(job, &message, &identity).await?;
@@ -114,11 +115,20 @@ impl Broker {
     }
 
     /// Something that changes no case, or must not because it is a test: it waits in the mailbox as it is.
-    async fn carry_on(&self, job: &Job, mut message: Message) -> Result<(), Error> {
+    async fn carry_on(&self, job: &Job, message: Message) -> Result<(), Error> {
+        self.carried_on(job, message, Work::new()).await
+    }
+
+    /// The same, together with what it leads to elsewhere.
+    pub(crate) async fn carried_on(
+        &self,
+        job: &Job,
+        mut message: Message,
+        mut work: Work,
+    ) -> Result<(), Error> {
         let now = self.now();
         message.state = MessageState::Processed;
         message.updated_at = now;
-        let mut work = Work::new();
         self.note_answer(&mut work, &mut message).await?;
         work.update_message(&message, MessageState::Accepted);
         work.discard_staged(&message.tenant, message.id);
@@ -167,7 +177,7 @@ impl Broker {
         work.put_record(&decided.record, None);
         match &decided.record {
             Record::Exchange(exchange) => {
-                for event in notes::of_exchange(&decided, actor, now, message) {
+                for event in notes::of_exchange(&decided, &command.change, actor, now, message) {
                     work.insert_event(&event);
                 }
                 self.keep_deadline(work, None, exchange);
@@ -179,8 +189,9 @@ impl Broker {
         Ok(decided)
     }
 
-    /// The exchange of a process on one side, as the authority of `message` knows it. What came back for a technical reason may
-    /// have been begun again: the newest that did not come back is meant, else the newest.
+    /// The exchange of a process on one side, as the authority of `message` knows it: the one with the message that `message` says it
+    /// answers, else one with the authority that it comes from, since anybody may write any process id. What came back for a technical
+    /// reason may have been begun again: the newest that did not come back is meant, else the newest.
     pub(crate) async fn exchange_of(
         &self,
         message: &Message,
@@ -189,7 +200,13 @@ impl Broker {
     ) -> Result<Option<Exchange>, Error> {
         let Some(process) = process else { return Ok(None) };
         let all = self.exchanges_of(message, process, side).await?;
-        let rank = |known: &Exchange| (known.status != ExchangeStatus::Returned, known.meta.created_at);
+        let from = message.identity.as_ref().map(|identity| partner(message, identity));
+        let answers = message.identity.as_ref().and_then(|identity| identity.answers);
+        let rank = |known: &Exchange| {
+            let is_answered = answers.is_some_and(|answers| known.has_message(answers));
+            let is_with = from.as_ref() == Some(&known.partner);
+            (is_with && is_answered, is_with, known.status != ExchangeStatus::Returned, known.meta.created_at)
+        };
         Ok(all.into_iter().max_by_key(rank))
     }
 

@@ -6,6 +6,7 @@ use model::rights::Action;
 use model::{Actor, Caller, Id, Record, RecordKind, Scope, decide};
 use store::{Listed, Page, RecordFilter, SealedEvent, StoredPayload, Work};
 
+use crate::exchange::IN_DISPOSITION;
 use crate::{Broker, Error, Once, notes};
 
 /// How often a command is decided anew because its record changed in between.
@@ -169,7 +170,18 @@ impl Broker {
         if above.iter().any(|above| above.status() == RecordStatus::Locked.name()) {
             return Err(model::Error::Locked.into());
         }
-        self.leave_disposition(work, current, above, &caller.actor).await
+        match self.leave_disposition(work, current, above, &caller.actor).await {
+            // What was opened just when it was offered would else stand in the way for ever.
+            Err(Error::Model(model::Error::WrongState { state: IN_DISPOSITION }))
+                if matches!(change, Change::Close) =>
+            {
+                for above in above.iter().map(Record::meta) {
+                    work.require_version(&above.tenant, above.id, above.version);
+                }
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     /// Adds to `work` what a command of the gateway's own leads to.
@@ -187,7 +199,7 @@ impl Broker {
         work.put_record(&decided.record, None);
         match (&decided.record, message) {
             (Record::Exchange(_), Some(message)) => {
-                for event in notes::of_exchange(&decided, actor, now, message) {
+                for event in notes::of_exchange(&decided, &command.change, actor, now, message) {
                     work.insert_event(&event);
                 }
             }

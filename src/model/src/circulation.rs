@@ -51,11 +51,23 @@ impl Route {
         self.id == other.id && stations(self) == stations(other)
     }
 
-    /// Whether documents may come from `authority` at the last step: it is a station before, or one of them names no authority.
+    /// Whether documents may come from `authority` at the last step: it is a station before, or one of them names no authority, or
+    /// it did the step before the present one in the place of whom the route names (it was handed the documents).
     pub fn passes(&self, authority: &Authority) -> bool {
         let before = self.steps.len().saturating_sub(1);
-        let mut stations = self.steps.iter().take(before).map(|step| step.order.to.authority.as_ref());
-        stations.any(|station| station.is_none_or(|station| station == authority))
+        let stations = self.steps.get(..before).unwrap_or_default();
+        stations.iter().any(|step| step.may_be_at(authority)) || self.last_done_by() == Some(authority)
+    }
+
+    /// Whether `authority` may be one of its stations: one that it names, or one where it names none.
+    pub fn has_station(&self, authority: &Authority) -> bool {
+        self.steps.iter().any(|step| step.may_be_at(authority))
+    }
+
+    /// Who did the last step that was done, by what is said there.
+    fn last_done_by(&self) -> Option<&Authority> {
+        let done = self.steps.iter().rfind(|step| step.status == StepStatus::Done)?;
+        done.outcome.as_ref()?.by.authority.as_ref()
     }
 }
 
@@ -72,6 +84,12 @@ pub struct Step {
     /// What was done (Bearbeitung), once it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+}
+
+impl Step {
+    fn may_be_at(&self, authority: &Authority) -> bool {
+        self.order.to.authority.as_ref().is_none_or(|station| station == authority)
+    }
 }
 
 /// State of a step (Beteiligungsstatus).

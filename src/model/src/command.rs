@@ -101,10 +101,12 @@ pub enum Change {
     AskDestruction(DestructionAsked),
     /// Somebody else has agreed: the request is done with.
     AgreeDestruction,
-    /// An object, by its UUID, was not destroyed, for the reason of this code.
-    RefuseDestruction(Id, String),
-    /// An object, by its UUID, is destroyed with everything in it.
-    ObjectDestroyed(Id),
+    /// The destruction of objects, by their UUIDs, begins.
+    BeginDestruction(Vec<Id>),
+    /// Objects, by their UUIDs, were not destroyed, for the reason of this code.
+    RefuseDestruction(Vec<Id>, String),
+    /// Objects, by their UUIDs, are destroyed with everything in them.
+    ObjectsDestroyed(Vec<Id>),
     /// The archive's appraisal is applied to the record.
     Appraise(Disposition),
     /// What the archive calls the record (Archivkennung).

@@ -137,6 +137,9 @@ pub struct ExchangeObject {
     /// The record as it was offered, where another came with the transfer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered: Option<Id>,
+    /// When its destruction was begun: from then on no other appraisal of it is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destruction_begun: Option<Timestamp>,
     /// When it was destroyed here, with everything in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub destroyed_at: Option<Timestamp>,
@@ -196,6 +199,9 @@ pub struct AppraisedObject {
     pub id: Id,
     /// Topmost record of the tree it lies in.
     pub root: Id,
+    /// The object that was offered and that it lies in; absent in exchanges of versions that did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Id>,
     /// Its UUID in the messages.
     pub object_id: Id,
     /// What the archive decided of it.
@@ -229,6 +235,7 @@ impl ExchangeObject {
             object_id,
             appraisal: None,
             offered: None,
+            destruction_begun: None,
             destroyed_at: None,
             not_destroyed: None,
             result: None,
@@ -240,11 +247,20 @@ impl ExchangeObject {
         self.appraisal.as_ref().is_some_and(|appraisal| appraisal.disposition == Some(as_what))
     }
 
+    /// Whether something of it may be gone, so that it is too late for another appraisal.
+    pub fn is_fixed(&self) -> bool {
+        self.destruction_begun.is_some() || self.destroyed_at.is_some() || self.not_destroyed.is_some()
+    }
+
     /// Whether its import was confirmed.
     pub fn is_imported(&self) -> bool {
         self.result.as_ref().is_some_and(|result| result.successful)
     }
 }
+
+/// Most messages of an exchange: an offer and a transfer of a thousand messages each, their receipts and much beside. Whoever may
+/// repeat a reply under a new id must not make it grow for ever.
+pub const MOST_MESSAGES: usize = 5_000;
 
 /// A message of an exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -326,6 +342,19 @@ impl Exchange {
             && self.status != ExchangeStatus::Returned
     }
 
+    /// What is appraised otherwise in an object, or, if it goes to the archive by itself, in what it lies in.
+    pub fn exceptions_of<'a>(
+        &'a self,
+        object: &'a ExchangeObject,
+    ) -> impl Iterator<Item = &'a AppraisedObject> {
+        let own = self.exceptions.iter().find(|it| it.id == object.id);
+        let offered = own.and_then(|own| own.within).unwrap_or(object.id);
+        self.exceptions.iter().filter(move |it| match it.within {
+            Some(within) => within == offered,
+            None => it.root == object.root,
+        })
+    }
+
     /// Whether an object was offered, appraised, and taken by the archive if it went there; and so was everything below it.
     pub fn is_disposed(&self, object: &ExchangeObject) -> bool {
         let is_taken = |uuid: Id| self.objects.iter().any(|it| it.object_id == uuid && it.is_imported());
@@ -335,7 +364,7 @@ impl Exchange {
             _ => false,
         };
         let own = object.appraisal.as_ref().and_then(|appraisal| appraisal.disposition);
-        let mut below = self.exceptions.iter().filter(|it| it.root == object.root);
+        let mut below = self.exceptions_of(object);
         self.disposes()
             && is_over(object.object_id, own)
             && below.all(|it| is_over(it.object_id, it.appraisal.disposition))
@@ -346,7 +375,7 @@ impl Exchange {
     pub fn keeps(&self, id: Id) -> bool {
         use ExchangeStatus::{Confirmed, PartlyConfirmed, Received, Refused, Sending, Sent};
         let Some(object) = self.objects.iter().find(|object| object.id == id) else { return false };
-        let below = self.exceptions.iter().filter(|it| it.root == object.root).map(|it| &it.appraisal);
+        let below = self.exceptions_of(object).map(|it| &it.appraisal);
         let decided = [Some(Disposition::Archive), Some(Disposition::Destroy)];
         let mut appraisals = object.appraisal.iter().chain(below);
         let goes = match self.status {
@@ -366,6 +395,20 @@ impl Exchange {
             Some(authority) => *authority == self.meta.authority,
             None => route.steps.first().is_some_and(|first| first.order.by == last.order.to),
         }
+    }
+
+    /// The documents that go along a route, without what only accompanies them.
+    pub fn main_documents(&self) -> impl Iterator<Item = &ExchangeObject> {
+        let attachments = self.route.as_ref().map(|route| route.attachments.as_slice()).unwrap_or_default();
+        let documents = self.objects.iter().filter(|object| object.kind == RecordKind::Document);
+        documents.filter(move |object| !attachments.contains(&object.object_id))
+    }
+
+    /// Whether the documents that came along a route have gone on from here, or ended here.
+    pub fn has_passed_on(&self) -> bool {
+        self.kind == ExchangeKind::Circulation
+            && self.side == Side::Receiver
+            && self.status == ExchangeStatus::Confirmed
     }
 
     /// Whether what it sent is still under way along its route.

@@ -150,6 +150,9 @@ const ROWS: &[Row] = &[
     (&[Catalogue], Part::Outcome, &[Appraised, Confirmed], Next::To(Confirmed)),
 ];
 
+/// How often the other side may say again, in other words, what it has said of a message.
+const MOST_REPEATED: usize = 100;
+
 /// Finding: the message does not fit where its process stands.
 pub const OUT_OF_TURN: &str = "exchange.out-of-turn";
 /// Finding: an appraisal came after the transfer had begun.
@@ -187,6 +190,46 @@ impl Exchange {
         let newest = |part| self.messages.iter().rposition(|message| self.is_of(message, part));
         let found = newest(one).max(newest(other)).and_then(|at| self.messages.get(at));
         found.map(|message| message.id).or(first)
+    }
+
+    /// Whether `id` is one of its messages.
+    pub fn has_message(&self, id: crate::Id) -> bool {
+        self.messages.iter().any(|message| message.id == id)
+    }
+
+    /// The message of ours that a reply of `part` answers: the one that it names, else the newest of what it answers.
+    pub fn answered(&self, part: Part, named: Option<crate::Id>) -> Option<crate::Id> {
+        let answered = answered(self.kind, part)?;
+        named.filter(|id| self.has_message(*id)).or_else(|| self.last_of(answered, answered))
+    }
+
+    /// Whether another receipt of `part` tells nothing new: there is one for each message that it may answer, along a route also for
+    /// each station.
+    pub fn has_every_receipt(&self, part: Part) -> bool {
+        let stations = self.route.as_ref().map_or(0, |route| route.steps.len());
+        self.count(part) >= self.count_answered(part).max(stations)
+    }
+
+    /// Whether so many replies of `part` have come that another is taken by nobody: whoever has an id for each message (4.0) may
+    /// say the same for ever.
+    pub fn has_too_many(&self, part: Part) -> bool {
+        self.count(part) >= self.count_answered(part).saturating_add(MOST_REPEATED)
+    }
+
+    fn count(&self, part: Part) -> usize {
+        self.messages.iter().filter(|message| self.is_of(message, part)).count()
+    }
+
+    /// How many messages a reply of `part` may answer; at least one.
+    fn count_answered(&self, part: Part) -> usize {
+        answered(self.kind, part).map_or(0, |answered| self.count(answered)).max(1)
+    }
+
+    /// Whether what an authority says of it counts: that of the one that it is with; along a route each station tells the initiator
+    /// that the documents have come.
+    pub fn hears(&self, from: &crate::Authority) -> bool {
+        let along = self.route.as_ref().filter(|_| self.kind == Circulation && self.side == Side::Sender);
+        self.partner == *from || along.is_some_and(|route| route.has_station(from))
     }
 
     /// Whether `id` is a transfer, or one message of it.
@@ -229,12 +272,40 @@ impl Exchange {
         }
     }
 
+    /// The state once its receiver has said that it has the message that opens or transfers.
+    pub fn when_receipted(&self) -> Option<ExchangeStatus> {
+        match self.status {
+            Sending | Sent => Some(Received),
+            Transferring | Transferred => Some(TransferReceived),
+            _ => None,
+        }
+    }
+
     /// The state once that message came back for a technical reason: a transfer after an offer may be tried again.
     pub fn when_returned(&self) -> ExchangeStatus {
         match self.status {
             Transferring | Transferred | TransferReceived if !self.is_two_step() => Appraised,
             _ => Returned,
         }
+    }
+
+    /// The state once a reply of ours came back for a technical reason: it may be given again. Absent if `id` is no reply whose
+    /// state this is.
+    pub fn when_reply_returned(&self, id: crate::Id) -> Option<ExchangeStatus> {
+        let is_last = |part| {
+            let last = self.messages.iter().rfind(|message| self.is_of(message, part));
+            last.is_some_and(|last| last.id == id)
+        };
+        let (part, before) = match (self.kind, self.side, self.status) {
+            (Disposition | Catalogue, Side::Receiver, Appraised) => (Part::Appraisal, Received),
+            (Handover, Side::Receiver, Confirmed | PartlyConfirmed | Refused) => (Part::Outcome, Received),
+            (Disposition, Side::Receiver, Confirmed | PartlyConfirmed | Refused) => {
+                (Part::Outcome, TransferReceived)
+            }
+            (Catalogue, Side::Sender, Confirmed) => (Part::Outcome, Appraised),
+            _ => return None,
+        };
+        is_last(part).then_some(before)
     }
 
     /// What the exchange waits for, and whose turn it is.
@@ -552,6 +623,20 @@ mod tests {
             assert_eq!(meaning_of(code), Some((*kind, *part, *author)));
             assert_eq!(message_type(*kind, *part), Some(*code));
         }
+    }
+
+    #[test]
+    fn an_exchange_takes_no_messages_without_end() {
+        let mut full = begun(Handover, Part::Opening);
+        let next = || Change::ExchangeMessage(noted(Handover, Part::OpeningReceipt), Received);
+        assert!(!full.has_every_receipt(Part::OpeningReceipt));
+        full = changed(&full, next()).unwrap();
+        assert!(full.has_every_receipt(Part::OpeningReceipt));
+        let outcomes = |count| [full.messages.clone(), vec![noted(Handover, Part::Outcome); count]].concat();
+        let after = |count| Exchange { messages: outcomes(count), ..full.clone() };
+        assert!(!after(100).has_too_many(Part::Outcome) && after(101).has_too_many(Part::Outcome));
+        full.messages = vec![noted(Handover, Part::Outcome); crate::exchange::MOST_MESSAGES];
+        assert_eq!(changed(&full, next()).unwrap_err(), crate::Error::Invalid { field: "messages" });
     }
 
     #[test]

@@ -68,6 +68,9 @@ pub struct Identity {
     /// Whether it came in a container (ZIP).
     #[serde(default)]
     pub container: bool,
+    /// Whether it says of itself that it is a test: then it touches no case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
 }
 
 /// The place of a message among those of its type in its process (LfdNrNachrichtProTyp,

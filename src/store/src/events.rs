@@ -100,6 +100,27 @@ impl Store {
         Ok(steps.into_values().collect())
     }
 
+    /// Messages that occur in the events of the tree whose topmost record is `root`, behind `after`, ascending, at most `limit`; also
+    /// in events that are erased.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn messages_of_tree(
+        &self,
+        scope: &Scope,
+        root: Id,
+        after: Option<Id>,
+        limit: u32,
+    ) -> Result<Vec<Id>, Error> {
+        let select = Select::new("SELECT DISTINCT message_id FROM event WHERE message_id IS NOT NULL AND ")
+            .within(scope, Table::Event)
+            .and("event.case_id =", root)
+            .and_if("event.message_id >", after)
+            .sql(" ORDER BY message_id LIMIT ")
+            .bind(limit.min(Page::MOST));
+        self.db().read(select).await?.iter().map(|row| row.id(0)).collect()
+    }
+
     /// The sealed events that prove a case, behind number `after`, ascending, in the form that evidence bundles hold:
     /// the events of the tree whose topmost record is `root`, and those of every message that occurs in them.
     ///

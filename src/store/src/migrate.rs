@@ -69,6 +69,11 @@ const MIGRATIONS: &[Migration] = &[
         postgres: include_str!("../migrations/postgres/0010_boxes.sql"),
     },
     Migration {
+        version: 11,
+        sqlite: include_str!("../migrations/sqlite/0011_destroyed.sql"),
+        postgres: include_str!("../migrations/postgres/0011_destroyed.sql"),
+    },
+    Migration {
         version: 12,
         sqlite: include_str!("../migrations/sqlite/0012_payments.sql"),
         postgres: include_str!("../migrations/postgres/0012_payments.sql"),

@@ -75,6 +75,32 @@ impl Store {
         self.db().read_one(select).await?.as_ref().map(record).transpose()
     }
 
+    /// Whether something that a message brought is barred from destruction.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn holds_of(&self, scope: &Scope, message: Id) -> Result<bool, Error> {
+        let select = Select::new("SELECT id FROM record WHERE tenant = ")
+            .bind(scope.tenant.as_str())
+            .and("staged_by =", message)
+            .sql(r#" AND body LIKE '%"hold":{%' LIMIT 1"#);
+        Ok(self.db().read_one(select).await?.is_some())
+    }
+
+    /// Whether a message brought something, and all of it is destroyed.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn is_all_destroyed(&self, scope: &Scope, message: Id) -> Result<bool, Error> {
+        let brought = || {
+            let select = Select::new("SELECT id FROM record WHERE tenant = ").bind(scope.tenant.as_str());
+            select.and("staged_by =", message)
+        };
+        let left = brought().sql(" AND status <> 'destroyed' LIMIT 1");
+        let some = self.db().read_one(brought().sql(" LIMIT 1")).await?.is_some();
+        Ok(some && self.db().read_one(left).await?.is_none())
+    }
+
     /// Records of a kind, by id.
     ///
     /// # Errors

@@ -47,6 +47,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it is the source that failed, not the message.
+    pub(crate) fn is_of_source(&self) -> bool {
+        let (Error::Io(error) | Error::Xml(xml::Error::Io(error))) = self else { return false };
+        error.kind() != io::ErrorKind::InvalidData
+    }
+
     /// Stable code, documented under `docs/errors/`.
     pub fn code(&self) -> &'static str {
         match self {

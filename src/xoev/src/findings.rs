@@ -21,6 +21,19 @@ pub(crate) fn unreadable(error: xml::Error) -> Result<Finding, Failure> {
     }
 }
 
+/// What was read, or what is wrong with what was read. A source that fails may work again, so the message is no other for it.
+///
+/// # Errors
+/// If the source failed.
+pub(crate) fn unless_failed<T>(read: Result<T, xml::Error>) -> Result<Result<T, xml::Error>, Failure> {
+    match read {
+        Err(xml::Error::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
+            Err(Error::Io(error).into())
+        }
+        read => Ok(read),
+    }
+}
+
 /// A finding of the validator.
 pub(crate) fn of_schema(finding: schemas::Finding) -> Finding {
     let severity = match finding.severity {

@@ -14,7 +14,7 @@ use model::{Caller, Id, Record, RecordKind, Scope};
 use store::{Page, RecordFilter, Work};
 
 use super::disposal::is_in;
-use super::reply::{Effects, UNKNOWN_OBJECT};
+use super::reply::{CONTRADICTION, Effects, MOST_NAMED, TOO_MANY_NAMED, UNKNOWN_OBJECT};
 use super::{exchange, object_id};
 use crate::{Broker, Error, Once};
 
@@ -26,6 +26,8 @@ pub(super) struct Place {
     pub(super) record: Record,
     /// What it lies in, innermost first.
     pub(super) above: Vec<Id>,
+    /// Whether the exchange still has a say in it: what a disposition of ours was done with, and somebody took out, is not changed.
+    pub(super) is_ours: bool,
 }
 
 impl Broker {
@@ -45,11 +47,14 @@ impl Broker {
             found.extend(self.store().records(&whole, &filter, &page).await?.items);
         }
         for record in found.into_iter().filter(|record| object_id(record) == uuid) {
-            let above: Vec<Id> = self.above(&record).await?.iter().map(|above| above.meta().id).collect();
+            let around = self.above(&record).await?;
+            let above: Vec<Id> = around.iter().map(|above| above.meta().id).collect();
             let own = record.meta().id;
             let lies_in = |object: &ExchangeObject| object.id == own || above.contains(&object.id);
             if exchange.objects.iter().any(lies_in) {
-                return Ok(Some(Place { record, above }));
+                let disposes = exchange.kind == ExchangeKind::Disposition && exchange.side == Side::Sender;
+                let is_ours = !disposes || is_in(exchange, &record, &around);
+                return Ok(Some(Place { record, above, is_ours }));
             }
         }
         Ok(None)
@@ -65,10 +70,18 @@ impl Broker {
         if before.kind == ExchangeKind::Catalogue {
             return Ok(plan_effects(before, &all));
         }
-        let mut places = BTreeMap::new();
+        if all.len() > MOST_NAMED {
+            return Ok(Err(TOO_MANY_NAMED));
+        }
+        let mut places: BTreeMap<Id, (Id, Place, Appraisal)> = BTreeMap::new();
         for (uuid, appraisal) in all {
             let Some(place) = self.record_in(before, uuid).await? else { return Ok(Err(UNKNOWN_OBJECT)) };
-            places.insert(place.record.meta().id, (uuid, place, appraisal));
+            let id = place.record.meta().id;
+            let is_other = places.get(&id).is_some_and(|(.., known)| *known != appraisal);
+            if is_other || comes_too_late(before, &place, &appraisal) {
+                return Ok(Err(CONTRADICTION));
+            }
+            places.insert(id, (uuid, place, appraisal));
         }
         let mut effects = Effects::default();
         let mut roots = vec![];
@@ -85,11 +98,16 @@ impl Broker {
             }
             let is_below = before.objects.iter().all(|object| object.id != *id) || below.contains_key(id);
             if is_below {
-                below.insert(*id, (place.above.clone(), exception(*uuid, &place.record, appraisal)));
+                below.insert(*id, (place.above.clone(), exception(before, *uuid, place, appraisal)));
             }
-            if let Some(disposition) = appraisal.disposition {
+            if let Some(disposition) = appraisal.disposition
+                && place.is_ours
+            {
                 effects.records.push((place.record.clone(), Change::Appraise(disposition)));
             }
+        }
+        if below.len() > MOST_NAMED {
+            return Ok(Err(TOO_MANY_NAMED));
         }
         let exceptions = that_differ(before, &roots, &below);
         effects.exchange.push(Change::Appraisals(roots, exceptions));
@@ -127,8 +145,16 @@ impl Broker {
         if before.side != Side::Receiver || before.status != ExchangeStatus::Received || !fits {
             return Err(model::Error::WrongState { state: "not-offered" }.into());
         }
+        // Only a plan is appraised "B": of an object that is offered the archive has to say what becomes of it.
+        let decides = |appraisal: &Appraisal| appraisal.disposition != Some(Disposition::Appraise);
+        if before.kind != ExchangeKind::Catalogue && !appraisals.iter().all(|(_, it)| decides(it)) {
+            return Err(model::Error::Invalid { field: "disposition" }.into());
+        }
         let effects = self.appraisal_effects(&before, appraisals.to_vec()).await?;
-        let effects = effects.map_err(|_| model::Error::NotFound { kind: "object" })?;
+        let effects = effects.map_err(|rule| match rule {
+            UNKNOWN_OBJECT => model::Error::NotFound { kind: "object" },
+            _ => model::Error::Invalid { field: "appraisals" },
+        })?;
         let mut work = Work::new();
         let opening = before.last_of(Part::Opening, Part::Opening);
         let mut record = current;
@@ -218,11 +244,29 @@ fn that_differ(
     below.values().filter(differs).map(|(_, it)| it.clone()).collect()
 }
 
-fn exception(uuid: Id, record: &Record, appraisal: &Appraisal) -> AppraisedObject {
+/// Whether an appraisal says what is to become of a record that a disposition was done with, and says so for the first time.
+fn comes_too_late(before: &Exchange, place: &Place, appraisal: &Appraisal) -> bool {
+    let decides = matches!(appraisal.disposition, Some(Disposition::Archive | Disposition::Destroy));
+    if place.is_ours || !decides {
+        return false;
+    }
+    let known = |id: &Id| {
+        let exception = before.exceptions.iter().find(|it| it.id == *id).map(|it| &it.appraisal);
+        let object = before.objects.iter().find(|object| object.id == *id);
+        exception.or_else(|| object.and_then(|object| object.appraisal.as_ref()))
+    };
+    let own = place.record.meta().id;
+    std::iter::once(&own).chain(&place.above).find_map(known) != Some(appraisal)
+}
+
+fn exception(before: &Exchange, uuid: Id, place: &Place, appraisal: &Appraisal) -> AppraisedObject {
+    let meta = place.record.meta();
+    let is_object = |id: &&Id| before.objects.iter().any(|object| object.id == **id);
     AppraisedObject {
-        kind: record.kind(),
-        id: record.meta().id,
-        root: record.meta().root,
+        kind: place.record.kind(),
+        id: meta.id,
+        root: meta.root,
+        within: place.above.iter().rfind(is_object).copied(),
         object_id: uuid,
         appraisal: appraisal.clone(),
     }

@@ -3,7 +3,8 @@
 
 use model::circulation::{Outcome, Route, Step, StepStatus};
 use model::command::Change;
-use model::exchange::{Exchange, ExchangeMessage, ExchangeStatus, Side};
+use model::directory::Asked;
+use model::exchange::{Exchange, ExchangeKind, ExchangeMessage, ExchangeStatus, Side};
 use model::process::{Part, message_type};
 use model::record::Meta;
 use model::rights::Action;
@@ -11,7 +12,7 @@ use model::{Actor, Authority, Caller, Id, Message, Record, RecordKind, Scope, id
 use store::Work;
 
 use super::exchange;
-use crate::{Broker, Error, Once};
+use crate::{Broker, Error, Once, reach};
 
 /// The documents of a circulation of ours came with another route, or from an authority that is none of its stations.
 const ROUTE_DIFFERS: &str = "exchange.route-differs";
@@ -36,12 +37,12 @@ impl Broker {
         caller: &Caller,
         new: &Exchange,
     ) -> Result<(), Error> {
-        let Some(route) = new.route.as_ref().filter(|_| new.comes_back()) else { return Ok(()) };
-        for object in &new.objects {
-            if object.kind == RecordKind::Document && !route.attachments.contains(&object.object_id) {
-                let record = self.owned_any(scope, object.id).await?;
-                self.apply(work, &record, Change::Circulate(new.meta.id), &caller.actor, None)?;
-            }
+        if !new.comes_back() {
+            return Ok(());
+        }
+        for object in new.main_documents() {
+            let record = self.owned_any(scope, object.id).await?;
+            self.apply(work, &record, Change::Circulate(new.meta.id), &caller.actor, None)?;
         }
         Ok(())
     }
@@ -88,7 +89,8 @@ impl Broker {
         Ok(Ok(if route.is_at_its_end() { sent } else { vec![] }))
     }
 
-    /// An exchange whose documents are back has come to its end, and its own may be changed again.
+    /// An exchange whose documents are back has come to its end, and its own may be changed again. It names the message that brought
+    /// them.
     pub(super) async fn came_back(
         &self,
         work: &mut Work,
@@ -96,8 +98,40 @@ impl Broker {
         route: Option<Box<Route>>,
         message: &Message,
     ) -> Result<(), Error> {
-        let change = route.map(Change::Route);
-        self.end_way(work, sent, change, &Actor::gateway(), Some(message.id)).await?;
+        let opening = message_type(sent.kind, Part::Opening).ok_or(Error::Internal)?;
+        let brought = ExchangeMessage::new(message.id, opening, message.received_at);
+        let brought = Change::ExchangeMessage(brought, ExchangeStatus::Confirmed);
+        let changes = route.map(Change::Route).into_iter().chain([brought]).collect();
+        self.end_way(work, sent, changes, &Actor::gateway(), Some(message.id)).await?;
+        Ok(())
+    }
+
+    /// The exchanges of ours that ended because of a message which is taken back are under way again, and their documents locked as far as
+    /// nobody has closed or locked them meanwhile.
+    pub(super) async fn reopen_circulations(
+        &self,
+        work: &mut Work,
+        received: &Exchange,
+        message: &Message,
+    ) -> Result<(), Error> {
+        if received.kind != ExchangeKind::Circulation {
+            return Ok(());
+        }
+        let (scope, actor) = (Scope::tenant(&message.tenant), Actor::gateway());
+        let sent = self.exchanges_of(message, received.process_id, Side::Sender).await?;
+        let is_ended = |sent: &Exchange| sent.status == ExchangeStatus::Confirmed;
+        for sent in sent.into_iter().filter(|sent| is_ended(sent) && sent.has_message(message.id)) {
+            for object in sent.main_documents() {
+                let Some(record) = self.store().record(&scope, object.kind, object.id).await? else {
+                    continue;
+                };
+                match self.apply(work, &record, Change::Circulate(sent.meta.id), &actor, Some(message.id)) {
+                    Ok(_) | Err(Error::Model(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            self.set_status(work, sent, ExchangeStatus::Received, message).await?;
+        }
         Ok(())
     }
 
@@ -106,13 +140,13 @@ impl Broker {
         &self,
         work: &mut Work,
         sent: Exchange,
-        change: Option<Change>,
+        changes: Vec<Change>,
         actor: &Actor,
         message: Option<Id>,
     ) -> Result<Exchange, Error> {
         self.release_circulating(work, &sent, actor, message).await?;
         let mut record = Record::Exchange(sent.clone());
-        for change in change.into_iter().chain([Change::ExchangeStatus(ExchangeStatus::Confirmed)]) {
+        for change in changes {
             record = self.apply(work, &record, change, actor, message)?;
         }
         let after = exchange(record)?;
@@ -138,7 +172,8 @@ impl Broker {
             }
             let mut work = Work::new();
             let message = before.messages.first().map(|message| message.id);
-            let after = self.end_way(&mut work, before, None, &caller.actor, message).await?;
+            let ended = vec![Change::ExchangeStatus(ExchangeStatus::Confirmed)];
+            let after = self.end_way(&mut work, before, ended, &caller.actor, message).await?;
             self.commit_answer(caller, once, work, id, after).await
         })
         .await
@@ -193,7 +228,12 @@ impl Broker {
             }
             let step = route.steps.get_mut(done.step).ok_or(model::Error::Invalid { field: "step" })?;
             step.status = if done.skipped { StepStatus::Skipped } else { StepStatus::Done };
-            step.outcome = Some(done.outcome.clone());
+            let mut outcome = done.outcome.clone();
+            // Whoever sends the documents back in the place of another is known by that.
+            if !done.skipped {
+                outcome.by.authority.get_or_insert_with(|| before.meta.authority.clone());
+            }
+            step.outcome = Some(outcome);
             let mut work = Work::new();
             let message = before.messages.first().map(|message| message.id);
             let change = Change::Route(Box::new(route));
@@ -206,7 +246,8 @@ impl Broker {
     /// Sends the documents of a route on to its next station; with none left the circulation ends here.
     ///
     /// # Errors
-    /// `WrongState` if they have gone on, or the step here is not done; `Invalid` if the next station names no authority and none is given.
+    /// `WrongState` if they have gone on, or the step here is not done; `Invalid` if the next station names no authority and none is given,
+    /// or names another than `to`; `UnknownAuthority` or `NoCommonStandard` if that cannot be reached or cannot read them.
     pub async fn pass_on(
         &self,
         caller: &Caller,
@@ -224,9 +265,11 @@ impl Broker {
             let mut work = Work::new();
             let message = before.messages.first().map(|message| message.id);
             if let Some(next) = begin_next(&mut route) {
-                let to = to.clone().or_else(|| next.order.to.authority.clone());
+                let to = to.as_ref().or(next.order.to.authority.as_ref());
                 let to = to.ok_or(model::Error::Invalid { field: "to" })?;
-                self.send_along(&mut work, caller, &before, to, route.clone())?;
+                check_named(&next, to)?;
+                let written = self.version_along(&before, to).await?;
+                self.send_along(&mut work, caller, &before, (to.clone(), written), route.clone())?;
             }
             let changes = [Change::Route(Box::new(route)), Change::ExchangeStatus(ExchangeStatus::Confirmed)];
             let mut record = current;
@@ -240,12 +283,29 @@ impl Broker {
         .await
     }
 
+    /// Standard and version in which documents go on to `to`: as they came, if that can be read there.
+    async fn version_along(&self, received: &Exchange, to: &Authority) -> Result<(String, String), Error> {
+        let asked = Asked {
+            tenant: &received.meta.tenant,
+            to,
+            from: Some(&received.meta.authority),
+            service: received.meta.public_service.as_deref(),
+            bytes: None,
+            now: self.now(),
+        };
+        let way = reach::best(self.own_ways(&asked).await?).ok_or(Error::UnknownAuthority)?;
+        let came = (received.standard.clone(), received.standard_version.clone());
+        let reads = &way.reach.reads;
+        self.common_version(received.kind, Some(&came), reads)
+            .or_else(|_| self.common_version(received.kind, None, reads))
+    }
+
     fn send_along(
         &self,
         work: &mut Work,
         caller: &Caller,
         received: &Exchange,
-        to: Authority,
+        (to, (standard, standard_version)): (Authority, (String, String)),
         route: Route,
     ) -> Result<(), Error> {
         let (id, now) = (ids::new_id(), self.now());
@@ -260,6 +320,8 @@ impl Broker {
             },
             side: Side::Sender,
             partner: to,
+            standard,
+            standard_version,
             status: ExchangeStatus::Sending,
             wants_receipt: route.receipt_to_predecessor,
             waits: None,
@@ -301,7 +363,12 @@ pub(super) fn check_new(route: &Route, to: &Authority) -> Result<(), Error> {
     let Some(first) = first.filter(|_| !route.steps.iter().any(begun)) else {
         return Err(model::Error::Invalid { field: "route" }.into());
     };
-    match &first.order.to.authority {
+    check_named(first, to)
+}
+
+/// A step does not name another authority than `to`.
+fn check_named(step: &Step, to: &Authority) -> Result<(), Error> {
+    match &step.order.to.authority {
         Some(named) if named != to => Err(model::Error::Invalid { field: "to" }.into()),
         _ => Ok(()),
     }

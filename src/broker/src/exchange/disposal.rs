@@ -13,7 +13,7 @@ use super::exchange;
 use crate::{Broker, Error};
 
 /// Why a record takes no change.
-const KEPT: Error = Error::Model(model::Error::WrongState { state: "in-disposition" });
+pub(crate) const IN_DISPOSITION: &str = "in-disposition";
 
 /// The exchange that a record was put into.
 pub(super) fn disposed_by(record: &Record) -> Option<Id> {
@@ -34,7 +34,7 @@ impl Broker {
             if let Some(found) = found
                 && exchange(found)?.keeps(record.meta().id)
             {
-                return Err(KEPT);
+                return Err(model::Error::WrongState { state: IN_DISPOSITION }.into());
             }
             left.push(record);
         }
@@ -67,25 +67,42 @@ impl Broker {
             return Ok(());
         }
         let whole = Scope::tenant(&new.meta.tenant);
-        let mut others = BTreeMap::new();
+        let (mut others, mut seen) = (BTreeMap::new(), BTreeMap::new());
         for object in &new.objects {
             let top = self.owned_any(&whole, object.id).await?;
-            let mut around = self.above(&top).await?;
+            self.left_over(std::iter::once(&top)).await?;
+            for record in self.above(&top).await? {
+                self.look_around(&record, (&mut others, &mut seen)).await?;
+            }
             for id in self.tree(&whole, object.id).await?.into_iter().skip(1) {
                 let record = self.owned_any(&whole, id).await?;
                 if !is_at_rest(&record) {
                     return Err(model::Error::WrongState { state: "open" }.into());
                 }
-                around.push(record);
-            }
-            self.left_over(std::iter::once(&top)).await?;
-            for record in self.left_over(around.iter()).await? {
-                others.insert(record.meta().id, record.clone());
+                self.look_around(&record, (&mut others, &mut seen)).await?;
             }
             self.apply(work, &top, Change::Dispose(Some(new.meta.id)), by, None)?;
         }
         for other in others.values() {
             self.apply(work, other, Change::Dispose(None), by, None)?;
+        }
+        // Nobody works on any of it between this look and the commit.
+        for (id, version) in seen {
+            work.require_version(&new.meta.tenant, id, version);
+        }
+        Ok(())
+    }
+
+    /// A record above or below an object: which exchange must leave it, or as what it was seen.
+    async fn look_around(
+        &self,
+        record: &Record,
+        (others, seen): (&mut BTreeMap<Id, Record>, &mut BTreeMap<Id, u64>),
+    ) -> Result<(), Error> {
+        let (id, version) = (record.meta().id, record.meta().version);
+        match self.left_over(std::iter::once(record)).await?.is_empty() {
+            true => drop(seen.insert(id, version)),
+            false => drop(others.insert(id, record.clone())),
         }
         Ok(())
     }

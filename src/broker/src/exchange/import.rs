@@ -2,10 +2,12 @@
 
 use model::case::RecordStatus;
 use model::command::{Change, Command};
-use model::exchange::{Exchange, ExchangeKind, ExchangeObject, ExchangeStatus, ImportResult, Side};
+use model::exchange::{
+    Exchange, ExchangeKind, ExchangeMessage, ExchangeObject, ExchangeStatus, ImportResult, Side,
+};
 use model::process::{Part, message_type};
 use model::rights::Action;
-use model::{Caller, Id, Record, RecordKind, Scope};
+use model::{Caller, Id, MessageState, Record, RecordKind, Scope};
 use store::Work;
 
 use super::exchange;
@@ -16,7 +18,8 @@ impl Broker {
     /// Once every object has its result, the sender is told.
     ///
     /// # Errors
-    /// If the exchange is not one that was received for hand-over, or an object is not part of it.
+    /// If the exchange is not one that was received for hand-over, or an object is not part of it; `WrongState` if the sender was told
+    /// otherwise.
     pub async fn confirm_import(
         &self,
         caller: &Caller,
@@ -45,25 +48,42 @@ impl Broker {
         if results.iter().any(|(id, _)| is_missing(&before, *id)) {
             return Err(model::Error::WrongState { state: "not-transferred" }.into());
         }
+        let replied = self.has_reported(&before).await?;
+        if replied && results.iter().any(|(id, result)| is_other(&before, *id, result)) {
+            return Err(model::Error::WrongState { state: "reported" }.into());
+        }
         let received = before.last_of(Part::Opening, Part::Transfer).unwrap_or(id);
         let mut work = Work::new();
         let change = Change::ImportResults(results.to_vec());
         let after = self.apply(&mut work, &current, change, &caller.actor, Some(received))?;
         let after = exchange(after)?;
-        if after.objects == before.objects {
+        let whole = after.kind != ExchangeKind::Disposition || after.is_whole(Part::Transfer);
+        let complete = whole && after.sent_objects().all(|object| object.result.is_some());
+        let replies = complete && !replied;
+        if after.objects == before.objects && !replies {
             return self.commit_answer(caller, once, Work::new(), id, before).await;
         }
         self.open_confirmed(scope, &mut work, caller, &before, &after).await?;
-        let whole = after.kind != ExchangeKind::Disposition || after.is_whole(Part::Transfer);
-        let complete = whole && after.sent_objects().all(|object| object.result.is_some());
-        let outcome = message_type(after.kind, Part::Outcome);
-        let replied = before.messages.iter().any(|message| Some(message.message_type.as_str()) == outcome);
-        let after = match complete && !replied {
+        let after = match replies {
             true => self.prepare_part(&mut work, &after, Part::Outcome, after.status, Some(received))?,
             false => after,
         };
         self.end_reminders(&mut work, &before, &after).await?;
         self.commit_answer(caller, once, work, id, after).await
+    }
+
+    /// Whether the other side is told what became of the import, by a message that has not come back.
+    async fn has_reported(&self, exchange: &Exchange) -> Result<bool, Error> {
+        let scope = Scope::tenant(&exchange.meta.tenant);
+        let outcome = message_type(exchange.kind, Part::Outcome);
+        let is_it = |noted: &&ExchangeMessage| Some(noted.message_type.as_str()) == outcome;
+        for noted in exchange.messages.iter().filter(is_it) {
+            let message = self.store().message(&scope, noted.id).await?;
+            if message.is_none_or(|message| message.state != MessageState::Returned) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What was imported is worked on here from now on.
@@ -137,6 +157,13 @@ fn takes_results(exchange: &Exchange) -> bool {
     exchange.side == Side::Receiver
         && (has_come
             || (ended && matches!(exchange.kind, ExchangeKind::Handover | ExchangeKind::Disposition)))
+}
+
+/// Whether a result says otherwise than what was reported of the object.
+fn is_other(exchange: &Exchange, object_id: Id, result: &ImportResult) -> bool {
+    let object = exchange.objects.iter().find(|object| object.object_id == object_id);
+    let known = object.and_then(|object| object.result.as_ref());
+    known.is_some_and(|known| known.successful != result.successful)
 }
 
 /// Whether an object was offered, but has not come with a transfer.

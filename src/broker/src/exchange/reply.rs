@@ -1,21 +1,42 @@
 //! Receipts, appraisals and outcomes: noted on the exchange that they answer, by the table of its process. What contradicts it
 //! waits for a human and changes nothing.
 
+use std::collections::BTreeMap;
+
 use model::command::Change;
 use model::exchange::{
     Appraisal, Exchange, ExchangeKind, ExchangeMessage, ImportResult, ImportResults, Side,
 };
 use model::process::{Next, OUT_OF_TURN, Part, meaning_of};
 use model::standard::Identity;
-use model::{Actor, EventKind, Id, Message, MessageState, Record};
+use model::{Actor, EventKind, Finding, Id, Message, MessageState, Record};
 use store::{Job, Work};
 
-use super::exchange;
+use super::{exchange, object_id};
 use crate::process::partner;
 use crate::{Broker, Error, notes};
 
 /// A message names an object that is not part of its exchange.
 pub(super) const UNKNOWN_OBJECT: &str = "exchange.unknown-object";
+/// A reply comes from somebody else than the authority that the exchange is with.
+const WRONG_PARTNER: &str = "exchange.wrong-partner";
+/// A reply belongs to no exchange.
+const UNKNOWN_PROCESS: &str = "exchange.unknown-process";
+
+/// It contradicts what is known, or itself.
+pub(super) const CONTRADICTION: &str = "exchange.contradiction";
+
+/// It names more objects than are looked up.
+pub(super) const TOO_MANY_NAMED: &str = "exchange.too-many-named";
+
+/// Objects that one reply may name: those of an exchange, and what lies in them.
+pub(super) const MOST_NAMED: usize = 10_000;
+
+/// Objects below one that are named as the reasons why it was not taken.
+const MOST_REASONS: usize = 100;
+
+/// Something that it says of a record could not be noted there.
+const NOT_APPLIED: &str = "exchange.not-noted";
 
 /// What a reply says.
 pub(crate) enum Said {
@@ -45,20 +66,20 @@ impl Broker {
     ) -> Result<(), Error> {
         let (part, author) = part_of(&identity.message_type, &said);
         let ours = if author == Side::Sender { Side::Receiver } else { Side::Sender };
-        let Some(before) = self.exchange_of(&message, identity.process_id, ours).await? else {
-            return self.park_by(job, message, "exchange.unknown-process").await;
+        let from = partner(&message, &identity);
+        // Only the authority that the exchange is with may say what became of it; along a route others say that it has come.
+        let before = match self.exchange_of(&message, identity.process_id, ours).await? {
+            Some(known) if known.hears(&from) => known,
+            known => {
+                let rule = if known.is_some() { WRONG_PARTNER } else { UNKNOWN_PROCESS };
+                return self.take_answer(job, message, &identity, rule).await;
+            }
         };
-        if meaning_of(&identity.message_type).is_some_and(|(kind, ..)| kind != before.kind) {
+        if !fits(&before, &identity) {
             return self.park_by(job, message, OUT_OF_TURN).await;
         }
-        // Only the authority that the exchange is with may say what became of it; along a route others say that it has come.
-        let from = partner(&message, &identity);
-        let along = before.kind == ExchangeKind::Circulation;
-        if before.partner != from && !along {
-            return self.park_by(job, message, "exchange.wrong-partner").await;
-        }
         let mut work = Work::new();
-        let noted = self.noted_reply(&mut work, &message, &identity, &before, (part, said)).await?;
+        let noted = self.noted_reply(&mut work, &mut message, &identity, &before, (part, said)).await?;
         let after = match noted {
             Ok(after) => after,
             Err(rule) => return self.park_by(job, message, rule).await,
@@ -74,6 +95,9 @@ impl Broker {
         let kind = EventKind::MessageConfirmed;
         work.insert_event(&notes::of_message(kind, &message, &actor, message.updated_at));
         self.confirm_sender(&mut work, &message).await?;
+        if let Some(answered) = before.answered(part, identity.answers).filter(|_| before.partner == from) {
+            self.has_arrived(&mut work, answered, &message).await?;
+        }
         self.finish(job, work).await
     }
 
@@ -81,7 +105,7 @@ impl Broker {
     async fn noted_reply(
         &self,
         work: &mut Work,
-        message: &Message,
+        message: &mut Message,
         identity: &Identity,
         before: &Exchange,
         (part, said): (Part, Said),
@@ -91,6 +115,13 @@ impl Broker {
             Ok(Next::Stay | Next::ByResults) => before.status,
             Err(rule) => return Ok(Err(rule)),
         };
+        let is_receipt = matches!(said, Said::Receipt);
+        if is_receipt && status == before.status && before.has_every_receipt(part) {
+            return Ok(Ok(before.clone()));
+        }
+        if !is_receipt && before.has_too_many(part) {
+            return Ok(Err("exchange.contradiction"));
+        }
         let effects = match said {
             Said::Receipt => Ok(Effects::default()),
             Said::Outcome(results) => self.outcome_effects(before, results).await?,
@@ -107,21 +138,27 @@ impl Broker {
         for change in changes {
             record = match self.apply(work, &record, change, &actor, Some(message.id)) {
                 Ok(record) => record,
-                Err(Error::Model(_)) => return Ok(Err("exchange.contradiction")),
+                Err(Error::Model(_)) => return Ok(Err(CONTRADICTION)),
                 Err(error) => return Err(error),
             };
         }
         for (record, change) in effects.records {
             match self.apply(work, &record, change, &actor, Some(message.id)) {
                 // What is gone here takes no archive's name any more.
-                Ok(_) | Err(Error::Model(_)) => {}
+                Ok(_) | Err(Error::Model(model::Error::WrongState { state: "destroyed" })) => {}
+                Err(Error::Model(_)) => {
+                    let finding =
+                        Finding::warning(NOT_APPLIED).with("object", object_id(&record).to_string());
+                    message.report.get_or_insert_default().add(finding);
+                }
                 Err(error) => return Err(error),
             }
         }
         Ok(Ok(exchange(record)?))
     }
 
-    /// What an outcome changes. Of objects below those that were sent only what the archive calls them is kept.
+    /// What an outcome changes. Of objects below those that were sent what the archive calls them is kept; one that was refused has
+    /// the object that it went with refused.
     async fn outcome_effects(
         &self,
         before: &Exchange,
@@ -131,28 +168,48 @@ impl Broker {
         if before.kind == ExchangeKind::Catalogue {
             return Ok(Ok(effects));
         }
-        let mut results: Vec<(Id, ImportResult)> = vec![];
-        let mut named = vec![];
+        if said.objects.len() > MOST_NAMED {
+            return Ok(Err(TOO_MANY_NAMED));
+        }
+        let sent: BTreeMap<Id, Id> =
+            before.sent_objects().map(|object| (object.id, object.object_id)).collect();
+        let mut results: BTreeMap<Id, ImportResult> = BTreeMap::new();
+        let (mut named, mut refused) = (BTreeMap::new(), vec![]);
         for (object_id, result) in said.objects {
             let Some(found) = self.record_in(before, object_id).await? else {
                 return Ok(Err(UNKNOWN_OBJECT));
             };
-            if let Some(reference) = &result.archive_reference {
-                named.push((found.record, Change::ArchiveReference(reference.clone())));
+            let id = found.record.meta().id;
+            if let Some(known) = named.get(&id) {
+                match *known == result {
+                    true => continue,
+                    false => return Ok(Err(CONTRADICTION)),
+                }
             }
-            if before.sent_objects().any(|object| object.object_id == object_id) {
-                results.push((object_id, result));
+            if let Some(reference) = result.archive_reference.clone().filter(|_| found.is_ours) {
+                effects.records.push((found.record, Change::ArchiveReference(reference)));
+            }
+            named.insert(id, result.clone());
+            if sent.contains_key(&id) {
+                results.insert(object_id, result);
+            } else if !result.successful {
+                refused.push((object_id, found.above));
             }
         }
         if let Some(whole) = said.whole {
-            for object in before.sent_objects() {
-                if results.iter().all(|(known, _)| *known != object.object_id) {
-                    results.push((object.object_id, whole.clone()));
-                }
+            for object_id in sent.values() {
+                results.entry(*object_id).or_insert_with(|| whole.clone());
             }
         }
-        effects.exchange.push(Change::ImportResults(results));
-        effects.records = named;
+        for (object_id, above) in refused {
+            let Some(with) = above.iter().find_map(|above| sent.get(above)) else { continue };
+            let result = results.entry(*with).or_default();
+            result.successful = false;
+            if result.messages.len() < MOST_REASONS {
+                result.messages.push(object_id.to_string());
+            }
+        }
+        effects.exchange.push(Change::ImportResults(results.into_iter().collect()));
         Ok(Ok(effects))
     }
 
@@ -170,6 +227,14 @@ impl Broker {
         self.prepare_part(work, after, Part::AppraisalReceipt, after.status, Some(message.id))?;
         Ok(())
     }
+}
+
+/// Whether a reply is of the kind of its exchange, and answers a message of it if it names one. Along a route it names that of the
+/// station before, which the initiator does not know.
+fn fits(before: &Exchange, identity: &Identity) -> bool {
+    let along = before.kind == ExchangeKind::Circulation;
+    let is_known = identity.answers.is_none_or(|named| along || before.has_message(named));
+    is_known && meaning_of(&identity.message_type).is_none_or(|(kind, ..)| kind == before.kind)
 }
 
 /// What a reply is for, by its type; by what it says where its standard has other types.

@@ -77,7 +77,8 @@ impl Broker {
                 return self.take_more(job, message, identity, known, &came, translator).await;
             }
         }
-        let exchange = self.received_exchange(&message, &identity, came, &translator);
+        let id = self.new_exchange_id(&message, &identity, &came).await?;
+        let exchange = self.received_exchange(id, &message, &identity, came, &translator);
         let ended = match self.ended_by(&exchange, &message).await? {
             Ok(ended) => ended,
             Err(rule) => return self.park_by(job, message, rule).await,
@@ -140,7 +141,7 @@ impl Broker {
     }
 
     /// Waits for a human because of `rule`.
-    pub(super) async fn park_by(&self, job: &Job, mut message: Message, rule: &str) -> Result<(), Error> {
+    pub(crate) async fn park_by(&self, job: &Job, mut message: Message, rule: &str) -> Result<(), Error> {
         message.report = Some(with_finding(message.report.take(), rule));
         self.park(job, message).await
     }
@@ -186,14 +187,34 @@ impl Broker {
         Ok(())
     }
 
+    /// The id of an exchange that `message` begins. Parts of an offer or transfer may be taken in at once, each as if it were the first: they
+    /// begin one and the same exchange, so that only one can, and the others then find it.
+    async fn new_exchange_id(
+        &self,
+        message: &Message,
+        identity: &Identity,
+        came: &Came,
+    ) -> Result<Id, Error> {
+        let by_message = ids::derived_id(message.id, "exchange");
+        let Some(process) = identity.process_id.filter(|_| came.kind() == ExchangeKind::Disposition) else {
+            return Ok(by_message);
+        };
+        let from = partner(message, identity);
+        let known = self.exchanges_of(message, process, Side::Receiver).await?;
+        // What came back is begun again as another one.
+        let before = known.iter().filter(|known| known.partner == from && known.kind == came.kind()).count();
+        let (tenant, authority) = (&message.tenant, &message.authority);
+        Ok(ids::derived_id(process, &format!("exchange {tenant} {authority} {from} {before}")))
+    }
+
     fn received_exchange(
         &self,
+        id: Id,
         message: &Message,
         identity: &Identity,
         came: Came,
         translator: &Translator,
     ) -> Exchange {
-        let id = ids::derived_id(message.id, "exchange");
         let now = self.now();
         let (kind, is_transfer) = (came.kind(), came.is_transfer());
         let mut objects = translator.roots.clone();
@@ -245,6 +266,7 @@ impl Broker {
         mut exchange: Exchange,
         message: &Message,
     ) -> Result<(), Error> {
+        self.reopen_circulations(work, &exchange, message).await?;
         let transfer = exchange.is_transfer(message.id);
         if !transfer || exchange.is_two_step() {
             return self.set_status(work, exchange, ExchangeStatus::Returned, message).await;

@@ -18,16 +18,16 @@ use store::Page;
 
 use crate::house::{Gateway, SetClock, caller, soest};
 
-const COURT: &str = "ger:1";
-const OTHER: &str = "ger:2";
+pub const COURT: &str = "ger:1";
+pub const OTHER: &str = "ger:2";
 /// Reached by XTA alone, for which the house has no keys.
 const UNREACHED: &str = "ger:3";
 
 /// An adapter that takes everything, or finds something in it, or fails.
-struct Taker {
+pub struct Taker {
     descriptor: Descriptor,
     finds: Mutex<Vec<Finding>>,
-    fails: Mutex<Option<FailureKind>>,
+    pub fails: Mutex<Option<FailureKind>>,
     calls: AtomicUsize,
 }
 
@@ -54,15 +54,15 @@ impl Adapter for Taker {
     }
 }
 
-struct Bed {
-    gateway: Gateway,
-    taker: Arc<Taker>,
-    ours: Caller,
+pub struct Bed {
+    pub gateway: Gateway,
+    pub taker: Arc<Taker>,
+    pub ours: Caller,
     clock: Arc<SetClock>,
 }
 
 impl Bed {
-    async fn new() -> Bed {
+    pub async fn new() -> Bed {
         let partner = |authority: &str| PartnerEntry {
             tenant: Some("soest".into()),
             authority: authority.parse().unwrap(),
@@ -71,7 +71,7 @@ impl Bed {
             osci: None,
             xta: None,
             prefer: vec![],
-            reads: vec![],
+            reads: vec![("toy".into(), "1".into())],
             most_bytes: 1 << 10,
             may_repeat: true,
         };
@@ -96,7 +96,7 @@ impl Bed {
         Bed { gateway, taker, ours: caller("soest", "63"), clock }
     }
 
-    async fn hand_in(&self, to: &str, body: &Value) -> Result<Message, broker::Error> {
+    pub async fn hand_in(&self, to: &str, body: &Value) -> Result<Message, broker::Error> {
         self.hand_in_by(&self.ours, to, body).await
     }
 
@@ -107,13 +107,13 @@ impl Bed {
     }
 
     /// The message once all that is due is done.
-    async fn settled(&self, id: Id) -> Message {
+    pub async fn settled(&self, id: Id) -> Message {
         self.gateway.broker.run_due_jobs().await.unwrap();
         self.gateway.broker.message(&self.ours, id).await.unwrap()
     }
 
     /// A message that comes from somebody.
-    async fn bring(&self, from: &str, body: &Value) -> Message {
+    pub async fn bring(&self, from: &str, body: &Value) -> Message {
         let from = Caller {
             actor: Actor { kind: "partner".into(), id: from.into() },
             roles: vec![Role::System],
@@ -162,16 +162,16 @@ impl Bed {
     }
 }
 
-fn toy(own: Id) -> Value {
+pub fn toy(own: Id) -> Value {
     json!({ "toy": "0901", "process": own })
 }
 
 /// An answer to a message, with a reason if it refuses.
-fn answer(to: Id, refused: Option<&str>) -> Value {
+pub fn answer(to: Id, refused: Option<&str>) -> Value {
     json!({ "toy": "0902", "process": Id::now_v7(), "answers": to, "refused": refused, "day": "2026-11-28" })
 }
 
-fn rules(message: &Message) -> Vec<&str> {
+pub fn rules(message: &Message) -> Vec<&str> {
     message.report.iter().flat_map(|report| &report.findings).map(|it| it.rule.as_str()).collect()
 }
 

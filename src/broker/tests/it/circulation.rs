@@ -1,9 +1,10 @@
 //! Documents go along a route from station to station and come back; file plans go to others and are appraised.
 
+use broker::house::PartnerEntry;
 use broker::{NewExchange, Opening, StepDone};
 use model::case::{Disposition, Document, DocumentDates, RecordStatus};
 use model::circulation::{Order, Outcome, Route, Step, StepStatus};
-use model::command::Change;
+use model::command::{Change, Rules};
 use model::exchange::{Appraisal, Exchange, ExchangeKind, ExchangeStatus, ImportResult, Side};
 use model::file_plan::{FilePlan, FilePlanNode};
 use model::party::Party;
@@ -12,7 +13,7 @@ use model::{Authority, Caller, Id, MessageState, Record, RecordKind};
 use serde_json::json;
 use store::{InboxFilter, Page, RecordFilter};
 
-use crate::house::{Gateway, caller, change, create, lippstadt, new_case, soest, unna};
+use crate::house::{Gateway, SetClock, caller, change, create, lippstadt, new_case, soest, unna};
 
 async fn exchanges(gateway: &Gateway, caller: &Caller, side: Side) -> Vec<Exchange> {
     let page = Page { after: None, limit: 50 };
@@ -305,4 +306,163 @@ async fn a_file_plan_is_receipted_appraised_and_its_appraisal_confirmed() {
     let there = exchanges(&gateway, &archive, Side::Receiver).await;
     let there = there.into_iter().find(|exchange| exchange.kind == ExchangeKind::Catalogue).unwrap();
     assert_eq!(there.status, ExchangeStatus::Confirmed);
+}
+
+/// Gives back the first entry of the mailbox.
+async fn gives_back(gateway: &Gateway, caller: &Caller) -> Result<(), broker::Error> {
+    let (filter, minute) = (InboxFilter::default(), std::time::Duration::from_secs(60));
+    let leased = gateway.broker.lease(caller, &filter, minute, 1, None).await.unwrap();
+    let rule = "message.not-competent";
+    gateway.broker.give_back(caller, leased[0].entry.id, rule, None).await.map(|_| ())
+}
+
+/// A message that `from` brings to the authority of `to`.
+async fn brings(gateway: &Gateway, to: &Caller, from: Authority, body: serde_json::Value) -> model::Message {
+    let mut by = to.clone();
+    by.actor.id = from.to_string();
+    let message = gateway.accept(&by, &body).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    gateway.broker.message(to, message.id).await.unwrap()
+}
+
+fn leading(message: &model::Message) -> &str {
+    message.report.as_ref().map_or("", |report| report.findings[0].rule.as_str())
+}
+
+#[tokio::test]
+async fn what_has_gone_on_along_its_route_goes_back_no_more() {
+    let clock = std::sync::Arc::new(SetClock::default());
+    let gateway = Gateway::with_rules(Rules::default(), clock.clone()).await;
+    let (ours, second) = (caller("soest", "63"), caller("lippstadt", "63"));
+    let document = a_document(&gateway, &ours).await;
+    start(&gateway, &ours, vec![document], route()).await;
+    does_its_step(&gateway, &second, 0).await;
+    assert_eq!(gives_back(&gateway, &second).await.unwrap_err().code(), "model.wrong-state");
+    clock.advance(std::time::Duration::from_secs(11 * 3_600));
+    gateway.broker.expire_due().await.unwrap();
+    let there = exchanges(&gateway, &second, Side::Receiver).await.remove(0);
+    assert_eq!(there.status, ExchangeStatus::Confirmed);
+    let came = gateway.broker.message(&second, there.messages[0].id).await.unwrap();
+    assert_eq!(came.state, MessageState::Processed);
+    let records = gateway.broker.record(&second, RecordKind::Document, there.objects[0].id).await;
+    assert!(records.is_ok(), "what came stays");
+}
+
+#[tokio::test]
+async fn documents_that_came_back_are_under_way_again_if_they_are_given_back() {
+    let gateway = Gateway::start().await;
+    let (ours, second) = (caller("soest", "63"), caller("lippstadt", "63"));
+    let (document, busy) = (a_document(&gateway, &ours).await, a_document(&gateway, &ours).await);
+    let only = Route { steps: vec![step("1", lippstadt()), step("2", soest())], ..route() };
+    let sent = start(&gateway, &ours, vec![document, busy], only).await;
+    does_its_step(&gateway, &second, 0).await;
+    assert!(!is_locked(&gateway, &ours, document).await);
+    let other = Route { steps: vec![step("1", lippstadt()), step("2", soest())], ..route() };
+    start(&gateway, &ours, vec![busy], other).await;
+    gives_back(&gateway, &ours).await.unwrap();
+    let now = exchanges(&gateway, &ours, Side::Sender).await;
+    let now = now.into_iter().find(|now| now.meta.id == sent.meta.id).unwrap();
+    assert_eq!(now.status, ExchangeStatus::Received);
+    assert!(now.waits.is_some());
+    assert!(is_locked(&gateway, &ours, document).await);
+    gateway.broker.end_circulation(&ours, sent.meta.id, None).await.unwrap();
+    assert!(!is_locked(&gateway, &ours, document).await);
+    assert!(is_locked(&gateway, &ours, busy).await, "it goes along another route meanwhile");
+}
+
+#[tokio::test]
+async fn a_receipt_counts_from_stations_alone_and_for_the_leg_of_whoever_sends_it() {
+    let gateway = Gateway::start().await;
+    let (ours, second) = (caller("soest", "63"), caller("lippstadt", "63"));
+    let document = a_document(&gateway, &ours).await;
+    let steps = vec![step("1", lippstadt()), step("2", soest()), step("3", soest())];
+    let sent = start(&gateway, &ours, vec![document], Route { steps, ..route() }).await;
+    let receipt = || json!({ "toy": "0202", "process": sent.process_id, "id": Id::now_v7() });
+    let foreign = brings(&gateway, &ours, unna(), receipt()).await;
+    assert_eq!((foreign.state, leading(&foreign)), (MessageState::Parked, "exchange.wrong-partner"));
+    does_its_step(&gateway, &second, 0).await;
+    let there = exchanges(&gateway, &ours, Side::Receiver).await.remove(0);
+    gateway.broker.do_step(&ours, there.meta.id, done(1), None).await.unwrap();
+    gateway.broker.pass_on(&ours, there.meta.id, None, None).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    let late = brings(&gateway, &ours, lippstadt(), receipt()).await;
+    assert_eq!((late.state, late.exchange), (MessageState::Confirmed, Some(sent.meta.id)));
+}
+
+#[tokio::test]
+async fn another_who_uses_the_process_of_a_file_plan_is_in_nobody_s_way() {
+    let gateway = Gateway::start().await;
+    let archive = caller("lippstadt", "63");
+    let unit = Id::now_v7();
+    let node = FilePlanNode { id: Some(unit), ..FilePlanNode::default() };
+    let plan = FilePlan { name: "Plan".into(), units: vec![node], ..FilePlan::default() };
+    let process = Id::now_v7();
+    let says = |kind: &str| json!({ "toy": kind, "process": process, "id": Id::now_v7(), "plan": plan });
+    for from in [soest(), unna()] {
+        brings(&gateway, &archive, from, says("0511")).await;
+    }
+    let there = exchanges(&gateway, &archive, Side::Receiver).await;
+    let there = there.into_iter().find(|there| there.partner == soest()).unwrap();
+    let appraisal = vec![(unit, Appraisal::of(Disposition::Archive))];
+    gateway.broker.appraise(&archive, there.meta.id, appraisal, None).await.unwrap();
+    gateway.broker.run_due_jobs().await.unwrap();
+    for kind in ["0515", "0514"] {
+        let reply = brings(&gateway, &archive, soest(), says(kind)).await;
+        assert_eq!((reply.state, reply.exchange), (MessageState::Confirmed, Some(there.meta.id)));
+    }
+}
+
+#[tokio::test]
+async fn documents_go_on_only_to_whom_the_route_names_and_who_can_read_them() {
+    let reads_another = PartnerEntry {
+        tenant: Some("lippstadt".into()),
+        authority: "ger:1".parse().unwrap(),
+        name: "Amtsgericht".into(),
+        adapter: Some("none".into()),
+        osci: None,
+        xta: None,
+        prefer: vec![],
+        reads: vec![("xdomea".into(), "3.1.0".into())],
+        most_bytes: 1 << 20,
+        may_repeat: true,
+    };
+    let clock = std::sync::Arc::new(SetClock::default());
+    let gateway = Gateway::with_partners(clock, vec![reads_another], vec![]).await;
+    let (ours, second) = (caller("soest", "63"), caller("lippstadt", "63"));
+    let wrong = [
+        (unna(), Some(soest()), "model.invalid"),
+        ("bab:99999999".parse().unwrap(), None, "broker.unknown-authority"),
+        ("ger:1".parse().unwrap(), None, "broker.no-common-standard"),
+    ];
+    for (next, to, code) in wrong {
+        let document = a_document(&gateway, &ours).await;
+        let steps = vec![step("1", lippstadt()), step("2", next)];
+        let sent = start(&gateway, &ours, vec![document], Route { steps, ..route() }).await;
+        let here = exchanges(&gateway, &second, Side::Receiver).await;
+        let here = here.into_iter().find(|here| here.process_id == sent.process_id).unwrap();
+        gateway.broker.do_step(&second, here.meta.id, done(0), None).await.unwrap();
+        let refused = gateway.broker.pass_on(&second, here.meta.id, to, None).await.unwrap_err();
+        assert_eq!(refused.code(), code);
+    }
+    let here = exchanges(&gateway, &second, Side::Receiver).await;
+    assert!(here.iter().all(|here| here.status == ExchangeStatus::Received), "they are still here");
+    assert!(exchanges(&gateway, &second, Side::Sender).await.is_empty());
+}
+
+#[tokio::test]
+async fn who_did_the_step_of_another_brings_the_documents_back() {
+    let gateway = Gateway::start().await;
+    let ours = caller("soest", "63");
+    let document = a_document(&gateway, &ours).await;
+    let only = Route { steps: vec![step("1", lippstadt()), step("2", soest())], ..route() };
+    let sent = start(&gateway, &ours, vec![document], only.clone()).await;
+    let mut back = only;
+    back.steps[0].status = StepStatus::Done;
+    back.steps[0].outcome = Some(done(0).outcome);
+    back.steps[0].outcome.as_mut().unwrap().by.authority = Some(unna());
+    back.steps[1].status = StepStatus::Current;
+    let body = json!({ "toy": "0201", "process": sent.process_id, "id": Id::now_v7(), "route": back,
+        "objects": [[document, "Lageplan", []]] });
+    brings(&gateway, &ours, unna(), body).await;
+    assert!(!is_locked(&gateway, &ours, document).await);
 }

@@ -1,13 +1,14 @@
 //! Destruction refuses when in doubt, and says why: what is offered stays as it was, and nothing goes that anything speaks against.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Barrier};
 
-use broker::{Error, NewExchange, Opening};
+use broker::{Error, NewExchange, Once, Opening};
 use model::case::Disposition::{Archive, Destroy};
 use model::command::{Change, Rules};
-use model::exchange::{Exchange, ExchangeKind};
-use model::{Id, Record, RecordKind, Scope, SystemClock};
-use serde_json::json;
+use model::exchange::{Exchange, ExchangeKind, ExchangeStatus};
+use model::{Clock, EventKind, Id, MessageState, Record, RecordKind, Scope, SystemClock, Timestamp};
+use serde_json::{Value, json};
 use store::{Page, RecordFilter};
 
 use crate::disposition::Bed;
@@ -218,4 +219,150 @@ async fn what_another_exchange_was_done_with_is_offered_anew_and_out_of_reach_of
     assert_eq!(by(bed.case(bed.one).await), None);
     assert_eq!(by(bed.case(bed.inner).await), Some(second.meta.id));
     assert_eq!(by(bed.case(bed.two).await), Some(first.meta.id), "still to be destroyed by the first");
+}
+
+#[tokio::test]
+async fn what_lies_in_an_object_and_was_refused_keeps_that_object() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let sent = bed.begin(Opening::Usual).await;
+    bed.appraise(&[(bed.one, Archive), (bed.two, Archive)]).await;
+    bed.transfer(sent.meta.id).await.unwrap();
+    let reply = json!({ "toy": "0506", "process": sent.process_id,
+        "results": [[bed.inner, false], [bed.one, true], [bed.two, true]] });
+    assert_eq!(bed.replies(&reply).await, (MessageState::Confirmed, String::new()));
+    let ended = bed.sent(sent.meta.id).await;
+    assert_eq!(ended.status, ExchangeStatus::PartlyConfirmed);
+    let result = ended.objects[0].result.clone().unwrap();
+    assert_eq!((result.successful, result.messages), (false, vec![bed.inner.to_string()]));
+    assert_eq!(gone(&bed.destroy(sent.meta.id).await.unwrap()), [bed.two]);
+}
+
+#[tokio::test]
+async fn what_is_destroyed_is_in_no_kept_answer() {
+    on_every_engine(|database| async move {
+        let bed = Bed::start(Gateway::on(database, Arc::new(SystemClock)).await).await;
+        let once = Once { key: "k".into(), digest: "d".into() };
+        let amend =
+            || change(RecordKind::Case, bed.inner, Change::Amend(json!({ "note": "streng vertraulich" })));
+        bed.gateway.broker.submit(&bed.agency, amend(), Some(&once)).await.unwrap();
+        bed.gateway.broker.submit(&bed.agency, amend(), Some(&once)).await.unwrap();
+        let sent = bed.begin(Opening::Usual).await;
+        bed.appraise(&[(bed.one, Destroy), (bed.two, Destroy)]).await;
+        bed.destroy(sent.meta.id).await.unwrap();
+        let again = bed.gateway.broker.submit(&bed.agency, amend(), Some(&once)).await;
+        assert_eq!(code(again), "broker.answer-not-kept");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_appraisal_of_what_is_destroyed_or_was_taken_out_waits_for_a_human() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let sent = bed.begin(Opening::Usual).await;
+    let appraisals = |all: Value| json!({ "toy": "0502", "process": sent.process_id, "id": Id::now_v7(), "appraisals": all });
+    let parked = (MessageState::Parked, "exchange.contradiction".to_owned());
+    let confirmed = (MessageState::Confirmed, String::new());
+    let first = appraisals(json!([[bed.one, "appraise"], [bed.two, "destroy"]]));
+    assert_eq!(bed.replies(&first).await, confirmed);
+    assert_eq!(gone(&bed.destroy(sent.meta.id).await.unwrap()), [bed.two]);
+    assert_eq!(bed.replies(&appraisals(json!([[bed.two, "archive"]]))).await, parked);
+    assert_eq!(bed.replies(&appraisals(json!([[bed.two, "destroy"]]))).await, confirmed, "says the same");
+
+    submit(&bed, bed.one, Change::Reopen).await.unwrap();
+    assert_eq!(bed.replies(&appraisals(json!([[bed.one, "archive"]]))).await, parked);
+    assert_eq!(bed.replies(&appraisals(json!([[bed.inner, "destroy"]]))).await, parked);
+    let before = bed.case(bed.one).await;
+    assert_eq!(bed.replies(&appraisals(json!([[bed.one, "appraise"]]))).await, confirmed);
+    assert_eq!(bed.case(bed.one).await, before, "it is no longer the exchange's");
+    let twice = appraisals(json!([[bed.two, "destroy"], [bed.two, "archive"]]));
+    assert_eq!(bed.replies(&twice).await, parked);
+}
+
+#[tokio::test]
+async fn what_lies_in_one_object_of_a_file_does_not_keep_another() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let file = bed.gateway.a_case(&bed.agency, "Akte").await.meta.id;
+    let (one, two) = (put_below(&bed, file, "63").await.unwrap(), put_below(&bed, file, "63").await.unwrap());
+    let inner = put_below(&bed, one, "63").await.unwrap();
+    for id in [inner, one, two] {
+        submit(&bed, id, Change::Close).await.unwrap();
+    }
+    let sent = starts(&bed, ExchangeKind::Disposition, vec![one, two]).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    let reply = json!({ "toy": "0502", "process": sent.process_id,
+        "appraisals": [[one, "destroy"], [inner, "appraise"], [two, "destroy"]] });
+    assert_eq!(bed.replies(&reply).await, (MessageState::Confirmed, String::new()));
+    assert_eq!(gone(&bed.destroy(sent.meta.id).await.unwrap()), [two]);
+    assert_eq!(bed.case(one).await.status(), "closed");
+}
+
+#[tokio::test]
+async fn messages_of_other_processes_lose_what_is_destroyed_too() {
+    let bed = Bed::start(Gateway::start().await).await;
+    let shown = starts(&bed, ExchangeKind::Submission, vec![bed.one, bed.two]).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    let sent = bed.begin(Opening::Usual).await;
+    let reply = json!({ "toy": "0502", "process": sent.process_id,
+        "appraisals": [[bed.one, "destroy"], [bed.two, "destroy"]] });
+    bed.replies(&reply).await;
+    let content = || bed.gateway.broker.message_content(&bed.agency, shown.messages[0].id);
+    bed.gateway.broker.destroy(&bed.agency, sent.meta.id, vec![bed.one], None).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    assert!(content().await.is_ok(), "half of it is still there");
+    bed.destroy(sent.meta.id).await.unwrap();
+    assert!(content().await.is_err());
+}
+
+/// A clock that stands still once, when it was asked so often, until it is let go.
+struct Standing {
+    left: AtomicI64,
+    stands: Barrier,
+    goes: Barrier,
+}
+
+impl Clock for Standing {
+    fn now(&self) -> Timestamp {
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.stands.wait();
+            self.goes.wait();
+        }
+        SystemClock.now()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bar_that_comes_between_two_slices_keeps_the_rest_and_what_is_gone_is_told_by_no_event() {
+    let left = AtomicI64::new(i64::MAX);
+    let clock = Arc::new(Standing { left, stands: Barrier::new(2), goes: Barrier::new(2) });
+    let bed = Bed::start(Gateway::with_rules(Rules::default(), clock.clone()).await).await;
+    let mut below = vec![];
+    for _ in 0..120 {
+        let id = put_below(&bed, bed.two, "63").await.unwrap();
+        submit(&bed, id, Change::Close).await.unwrap();
+        below.push(id);
+    }
+    let sent = bed.begin(Opening::Usual).await;
+    bed.appraise(&[(bed.one, Destroy), (bed.two, Destroy)]).await;
+    bed.gateway.broker.destroy(&bed.agency, sent.meta.id, vec![bed.two], None).await.unwrap();
+    clock.left.store(60, Ordering::SeqCst);
+    let broker = bed.gateway.broker.clone();
+    let job = tokio::spawn(async move { broker.run_due_jobs().await.unwrap() });
+    let stands = clock.clone();
+    tokio::task::spawn_blocking(move || stands.stands.wait()).await.unwrap();
+    // The innermost go first, the last of them at first.
+    submit(&bed, below[0], Change::Hold("Klage".into())).await.unwrap();
+    tokio::task::spawn_blocking(move || clock.goes.wait()).await.unwrap();
+    job.await.unwrap();
+
+    let after = bed.sent(sent.meta.id).await;
+    assert_eq!((gone(&after), why(&after, bed.two)), (vec![], Some("model.held")));
+    let is_gone = |record: &Record| record.status() == "destroyed";
+    assert!(is_gone(&bed.case(below[119]).await) && !is_gone(&bed.case(below[0]).await));
+    let page = Page { after: None, limit: 50 };
+    let kinds = |id: Id| {
+        let timeline = bed.gateway.broker.record_timeline(&bed.agency, id, &page);
+        async { timeline.await.unwrap().into_iter().map(|(_, event)| event.kind).collect::<Vec<_>>() }
+    };
+    assert_eq!(kinds(below[119]).await, [EventKind::RecordDestroyed]);
+    assert!(kinds(below[0]).await.contains(&EventKind::RecordCreated), "what stays keeps its account");
 }

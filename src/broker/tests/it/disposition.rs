@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker::{Error, NewExchange, Opening};
+use broker::{Error, NewExchange, Opening, Workers};
 use model::case::Disposition;
 use model::command::{Change, Rules};
 use model::exchange::{Appraisal, Exchange, ExchangeKind, ExchangeStatus, ImportResult};
@@ -518,4 +518,34 @@ async fn records_that_are_still_worked_on_are_not_offered() {
     };
     let refused = bed.gateway.broker.start_exchange(&bed.agency, wanted, None).await.unwrap_err();
     assert_eq!(refused.code(), "model.wrong-state");
+}
+
+#[tokio::test]
+async fn messages_of_an_offer_that_are_taken_in_at_once_begin_one_exchange() {
+    on_every_engine(|database| async {
+        let bed = Bed::start(Gateway::on(database, Arc::new(SystemClock)).await).await;
+        let mut by = bed.archive.clone();
+        by.actor.id = crate::house::soest().to_string();
+        // A transfer with standing appraisal begins a process as an offer does.
+        for kind in ["0501", "0503"] {
+            let process = Id::now_v7();
+            for (number, object) in [(1, bed.one), (2, bed.two)] {
+                let part = json!({ "toy": kind, "process": process, "id": Id::now_v7(), "meets": 2,
+                    "objects": [[object, "x", []]], "sequence": { "number": number, "total": 2 } });
+                bed.gateway.accept(&by, &part).await.unwrap();
+            }
+            let workers = Workers::start(bed.gateway.broker.clone()).await.unwrap();
+            let accepted = MessageFilter { state: Some(MessageState::Accepted), ..MessageFilter::default() };
+            while !bed.gateway.broker.messages(&bed.archive, &accepted, &PAGE).await.unwrap().items.is_empty()
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            workers.stop().await;
+            let there = bed.all_there().await;
+            let there: Vec<_> = there.iter().filter(|there| there.process_id == process).collect();
+            assert_eq!(there.len(), 1, "{kind}");
+            assert_eq!((types(there[0]), there[0].objects.len()), (vec![kind, kind], 2));
+        }
+    })
+    .await;
 }

@@ -1,10 +1,13 @@
 //! Taking in: once, durable, returned with a reason, parked for a human.
 
+use std::sync::Arc;
+
 use broker::Error;
-use model::{MessageState, RecordKind, ids};
+use model::{MessageState, RecordKind, SystemClock, ids};
 use serde_json::json;
 use store::{InboxFilter, Page, RecordFilter};
 
+use crate::engines::on_every_engine;
 use crate::house::{Gateway, caller};
 
 fn page() -> Page {
@@ -151,6 +154,24 @@ async fn a_test_message_touches_no_case() {
     assert_eq!((message.state, message.test), (MessageState::Processed, true));
     let cases = gateway.broker.records(&caller, &RecordFilter::of(RecordKind::Case), &page()).await.unwrap();
     assert!(cases.items.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_that_says_of_itself_that_it_is_a_test_touches_no_case() {
+    on_every_engine(|database| async move {
+        let gateway = Gateway::on(database, Arc::new(SystemClock)).await;
+        let caller = caller("soest", "63");
+        let body = json!({"toy": "0401", "process": ids::new_id(), "test": true, "objects": [[ids::new_id(), "Neubau"]], "receipt": true});
+        let message = gateway.accept(&caller, &body).await.unwrap();
+        gateway.broker.run_due_jobs().await.unwrap();
+        let message = gateway.broker.message(&caller, message.id).await.unwrap();
+        assert_eq!(message.state, MessageState::Processed);
+        for kind in [RecordKind::Case, RecordKind::Exchange] {
+            let records = gateway.broker.records(&caller, &RecordFilter::of(kind), &page()).await.unwrap();
+            assert!(records.items.is_empty(), "{kind:?}");
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod answered;
 mod answers;
 mod arrival;
 mod circulation;
@@ -23,6 +24,7 @@ mod other;
 mod payments;
 mod rejection;
 mod relay;
+mod replies;
 mod screen;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]

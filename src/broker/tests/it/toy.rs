@@ -2,9 +2,13 @@
 //!
 //! `{"toy": "0401", "process": uuid, "receipt": bool, "objects": [[uuid, title, [uuid of what it lies in]]],
 //! "results": [[uuid, bool or null, archive reference]], "whole": bool, "appraisals": [[uuid, "archive"]], "route": route, "plan": plan,
-//! "id": uuid, "sequence": {"number": 1, "total": 2}, "answers": uuid, "day": date, "refused": reason}`. Objects below others come before them.
+//! "id": uuid, "test": bool, "sequence": {"number": 1, "total": 2}, "answers": uuid, "day": date, "refused": reason, "meets": 2}`. Objects below
+//! others come before them. What `meets` others of its process waits until so many are being read.
 
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use model::case::{Case, Description, Document, DocumentDates, Priority, RecordStatus};
 use model::exchange::{Appraisal, ExchangeKind, ImportResult, ImportResults};
@@ -50,8 +54,22 @@ fn identity(message: &Value) -> Option<Identity> {
             .as_str()
             .map(|to| Endpoint { authority: to.parse().ok(), ..Endpoint::default() }),
         wants_receipt: message["receipt"] == json!(true),
+        test: message["test"] == json!(true),
         ..Identity::default()
     })
+}
+
+/// How many messages of a process have been read that meet others.
+static MET: (Mutex<BTreeMap<Id, u64>>, Condvar) = (Mutex::new(BTreeMap::new()), Condvar::new());
+
+fn meet(process: Id, count: u64) {
+    let (met, changed) = &MET;
+    let mut met = met.lock().unwrap();
+    *met.entry(process).or_default() += 1;
+    changed.notify_all();
+    let waits = |met: &mut BTreeMap<Id, u64>| met[&process] < count;
+    // Who never comes must not hold the test for ever.
+    drop(changed.wait_timeout_while(met, Duration::from_secs(30), waits).unwrap());
 }
 
 fn uuid(value: &Value) -> Id {
@@ -86,6 +104,9 @@ impl Standard for Toy {
 
     fn read(&self, source: &mut dyn Source, intake: &mut dyn Intake) -> Result<Meaning, Failure> {
         let message = Self::parse(source)?;
+        if let Some(count) = message["meets"].as_u64() {
+            meet(uuid(&message["process"]), count);
+        }
         for object in message["objects"].as_array().into_iter().flatten() {
             let title = object[1].as_str().unwrap_or_default().to_owned();
             intake.file(&title, &mut title.as_bytes())?;

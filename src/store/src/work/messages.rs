@@ -86,6 +86,14 @@ impl Work {
         self.one(CLAIM_DEDUP, args, "dedup")
     }
 
+    /// Forgets every answer that was kept for repetitions and tells of `subject`. The keys stay taken.
+    pub fn forget_answers(&mut self, tenant: &str, subject: Id) -> &mut Self {
+        self.any(
+            "UPDATE dedup SET answer = NULL WHERE subject = $1 AND tenant = $2 AND answer IS NOT NULL",
+            vec![subject.into(), tenant.into()],
+        )
+    }
+
     /// Hands a taken key to another subject, because the first came to nothing. Precondition: the first still has it.
     #[expect(clippy::too_many_arguments, reason = "each is a column of the row")]
     pub fn replace_dedup(

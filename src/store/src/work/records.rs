@@ -107,12 +107,15 @@ impl Work {
         )
     }
 
-    /// Makes invisible again what was revealed, by the change of one row, so that it can be discarded.
-    pub fn unreveal(&mut self, tenant: &str, message: Id) -> &mut Self {
-        self.any(
-            "UPDATE staging SET revealed = 0 WHERE message = $1 AND tenant = $2",
-            vec![message.into(), tenant.into()],
-        )
+    /// Removes what was staged for a message, revealed or not. Precondition: nothing of it is barred from destruction; otherwise the
+    /// conflict names `held`.
+    pub fn take_back_staged(&mut self, tenant: &str, message: Id) -> &mut Self {
+        let args = || vec![message.into(), tenant.into()];
+        self.any("UPDATE staging SET revealed = 0 WHERE message = $1 AND tenant = $2", args());
+        // Only what is not barred goes, and then nothing may be left: who bars a record meanwhile either finds it gone or keeps it.
+        self.any(TAKE_BACK_RECORDS, args());
+        self.none("UPDATE record SET version = version WHERE staged_by = $1 AND tenant = $2", args(), "held");
+        self.discard_staged(tenant, message)
     }
 
     /// Removes what was staged for a message and never revealed. The files of its payloads are swept.
@@ -131,6 +134,10 @@ impl Work {
         .any("DELETE FROM staging WHERE message = $1 AND tenant = $2 AND revealed = 0", args())
     }
 }
+
+/// A bar is a member `hold` of the record. Within a text quotation marks would be escaped; another member of this name only keeps more.
+const TAKE_BACK_RECORDS: &str =
+    r#"DELETE FROM record WHERE staged_by = $1 AND tenant = $2 AND body NOT LIKE '%"hold":{%'"#;
 
 const INSERT_RECORD: &str = "INSERT INTO record (id, tenant, kind, authority, unit, public_service, root, parent, place, \
      status, record_reference, version, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";

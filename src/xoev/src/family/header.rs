@@ -293,6 +293,7 @@ impl Header {
             message_id: self.own_id(),
             created_at: moment(&self.created),
             answers: self.answers,
+            test: self.test.is_some(),
             acknowledgement: refused.map(|code| Acknowledgement { day: None, refused: Some(code) }),
             sender: self.author.endpoint(),
             recipient: self.reader.endpoint(),

@@ -26,7 +26,7 @@ pub(crate) use known::type_of;
 
 use crate::Error;
 use crate::container::Limits;
-use crate::findings::{of_schema, unreadable};
+use crate::findings::{of_schema, unless_failed, unreadable};
 use crate::head::{Place, Root};
 use datml::DatmlReader;
 use header::{Header, HeaderReader};
@@ -107,7 +107,7 @@ impl Family {
         let mut reader = place.reader(source).map_err(Error::from)?;
         let mut said = Said::default();
         for _ in 0..MOST_HEAD_EVENTS {
-            match reader.next() {
+            match unless_failed(reader.next())? {
                 Ok(Event::Eof) | Err(_) => break,
                 Ok(event) => said.take(&event),
             }
@@ -216,7 +216,7 @@ impl Standard for Family {
         let mut said = Said::default();
         validate_and(&self.schemas, &place, source, &root, report, &mut |event| said.take(event))?;
         let Some((header, identity)) = said.finish(identity.container) else { return Ok(Some(identity)) };
-        if header.test.is_some() {
+        if identity.test {
             report.add(Finding::warning("xoev.test"));
         }
         if identity.standard == XBAU {

@@ -126,6 +126,7 @@ fn identity(
         reader: rejected.author.clone(),
         author: rejected.reader.clone(),
         answers: rejected.own_id().filter(|_| root.namespace == XBAU || type_with_list(rejected).is_some()),
+        test: rejected.test.clone(),
         refused: reasons.keys().next().map(|code| (*code).to_owned()),
         ..Header::default()
     };

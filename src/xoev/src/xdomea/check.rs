@@ -15,7 +15,7 @@ use super::rules::{Outcome, Rules, Setting};
 use crate::Error;
 use crate::container::shown;
 use crate::family::unusable;
-use crate::findings::{of_schema, unreadable};
+use crate::findings::{of_schema, unless_failed, unreadable};
 use crate::head::{Place, Root, read_root};
 
 /// Messages that carry the files they name. Offer lists (0501) name files that come later.
@@ -46,7 +46,7 @@ pub(crate) fn check(
         return Ok(None);
     }
     head.identity.container = place.container().is_some();
-    if head.is_test {
+    if head.identity.test {
         report.add(Finding::warning("xoev.test"));
     }
     let supported = check_support(&head, report);
@@ -64,15 +64,22 @@ pub(crate) fn identified(
     source: &mut dyn Source,
 ) -> Result<Result<(Root, Head), xml::Error>, Failure> {
     let mut reader = place.reader(source).map_err(Error::from)?;
-    let root = match read_root(&mut reader) {
+    let root = match unless_failed(read_root(&mut reader))? {
         Ok(root) => root,
         Err(error) => return Ok(Err(error)),
     };
-    let head = match is_xdomea(&root.namespace) {
-        true => read_head(&mut reader, &root).unwrap_or_else(|_| by_root(&root)),
-        false => by_root(&root),
-    };
-    Ok(Ok((root, head)))
+    if !is_xdomea(&root.namespace) {
+        let head = by_root(&root);
+        return Ok(Ok((root, head)));
+    }
+    match read_head(&mut reader, &root) {
+        Ok(head) => Ok(Ok((root, head))),
+        Err(error) if error.is_of_source() => Err(error.into()),
+        Err(_) => {
+            let head = by_root(&root);
+            Ok(Ok((root, head)))
+        }
+    }
 }
 
 fn check_support(head: &Head, report: &mut Report) -> bool {

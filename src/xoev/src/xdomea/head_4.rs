@@ -54,12 +54,17 @@ pub(crate) fn is_test(attributes: &Attributes) -> bool {
     attribute(attributes, TEST).is_some()
 }
 
+/// Whether the kept Kopf says that its message is a test.
+pub(crate) fn is_marked(kopf: &Node) -> bool {
+    kopf.child(TEST).is_some()
+}
+
 /// What the kept Kopf of a message of 4.0 says and a version before does not.
 ///
 /// # Errors
 /// [`Error::Unsupported`] if it is a test: it would become a real message.
 pub(crate) fn report_lost(kopf: &Node, report: &mut Report) -> Result<(), Error> {
-    if kopf.child(TEST).is_some() {
+    if is_marked(kopf) {
         return Err(Error::Unsupported { what: "a test message, before 4.0" });
     }
     for local in ONLY_4.into_iter().filter(|local| kopf.child(local).is_some()) {

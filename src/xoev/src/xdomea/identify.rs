@@ -24,8 +24,6 @@ pub(crate) struct Head {
     pub(crate) message: Option<MessageType>,
     /// Code in the header.
     pub(crate) code: String,
-    /// Whether it says of itself that it is a test.
-    pub(crate) is_test: bool,
 }
 
 impl Head {
@@ -52,14 +50,14 @@ pub(crate) fn by_root(root: &Root) -> Head {
         name: root.local.clone(),
         ..Identity::default()
     };
-    Head { identity, version, message, code: String::new(), is_test: false }
+    Head { identity, version, message, code: String::new() }
 }
 
 /// Reads the header behind the root's start.
 pub(crate) fn read_head(reader: &mut XmlReader<'_>, root: &Root) -> Result<Head, Error> {
     let mut head = by_root(root);
     let attributes = head_4::attributes(&reader.current());
-    head.is_test = head_4::is_test(&attributes);
+    head.identity.test = head_4::is_test(&attributes);
     let mut budget = Budget(HEADER_BYTES);
     let Some(first) = next_element(reader, root, &mut budget)? else { return Ok(head) };
     let version = head.version.filter(|version| version.is_translated()).unwrap_or(Version::V3_1_0);
@@ -87,6 +85,7 @@ fn head_parts(
         // What is wrong here is found by the pass over the whole.
         match next_element(reader, root, budget) {
             Ok(Some(node)) if head_4::is_part(node.local()) => parts.push(node),
+            Err(error) if error.is_of_source() => return Err(error),
             _ => break,
         }
     }

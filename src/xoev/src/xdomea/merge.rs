@@ -9,6 +9,9 @@
 //! This asks one thing of the translation: how a child is written must depend only on what was read
 //! from that same child.
 
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
+
 use super::node::Node;
 
 /// Elements that can occur several times where the model knows them.
@@ -45,19 +48,11 @@ fn is_list(name: &str) -> bool {
 /// What of `came` the model would not be written as: `made` is what it makes of the same record.
 pub(crate) fn prune(came: Vec<Node>, made: &[Node]) -> Vec<Node> {
     let mut kept = Vec::new();
-    let mut seen: Vec<(String, usize)> = Vec::new();
+    // The first of a name that came stands for the first of that name that is made, and so on.
+    let mut made =
+        by_name(made).into_iter().map(|(name, nodes)| (name, nodes.into_iter())).collect::<HashMap<_, _>>();
     for node in came {
-        let index = match seen.iter_mut().find(|(name, _)| *name == node.name) {
-            Some((_, count)) => {
-                *count += 1;
-                *count
-            }
-            None => {
-                seen.push((node.name.clone(), 0));
-                0
-            }
-        };
-        match made.iter().filter(|other| other.name == node.name).nth(index) {
+        match made.get_mut(node.name.as_str()).and_then(Iterator::next) {
             Some(same) if *same == node => {}
             Some(other)
                 if !is_list(&node.name) && !is_whole(&node) && node.attributes == other.attributes =>
@@ -68,6 +63,13 @@ pub(crate) fn prune(came: Vec<Node>, made: &[Node]) -> Vec<Node> {
         }
     }
     kept
+}
+
+/// Elements by name. Whoever sends a message decides how many there are, so none is looked for among the others.
+fn by_name(nodes: &[Node]) -> HashMap<&str, Vec<&Node>> {
+    let mut named: HashMap<&str, Vec<&Node>> = HashMap::new();
+    nodes.iter().for_each(|node| named.entry(&node.name).or_default().push(node));
+    named
 }
 
 fn prune_group(node: Node, made: &Node) -> Node {
@@ -81,20 +83,21 @@ fn prune_group(node: Node, made: &Node) -> Node {
 pub(crate) fn merge(kept: &[Node], old: &[Node], new: &[Node]) -> Vec<Node> {
     let mut merged: Vec<Node> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
+    let mut known: HashSet<&str> = HashSet::new();
     for node in new.iter().chain(kept) {
-        if !names.contains(&node.name.as_str()) {
+        if known.insert(&node.name) {
             names.push(&node.name);
         }
     }
+    let (mut kept, mut old, mut new) = (by_name(kept), by_name(old), by_name(new));
     for name in names {
-        let named =
-            |nodes: &[Node]| nodes.iter().filter(|node| node.name == name).cloned().collect::<Vec<_>>();
-        let (kept, old, new) = (named(kept), named(old), named(new));
+        let [kept, old, new] =
+            [&mut kept, &mut old, &mut new].map(|named| named.remove(name).unwrap_or_default());
         match (&kept[..], &old[..], &new[..]) {
-            ([], _, _) => merged.extend(new),
-            (_, [], []) => merged.extend(kept),
+            ([], _, _) => merged.extend(new.into_iter().cloned()),
+            (_, [], []) => merged.extend(kept.into_iter().cloned()),
             ([kept], [] | [_], [] | [_]) if !is_list(name) => {
-                merged.extend(merge_one(kept, old.first(), new.first()));
+                merged.extend(merge_one(kept, old.first().copied(), new.first().copied()));
             }
             _ => merged.extend(merge_list(&kept, &old, &new)),
         }
@@ -117,37 +120,50 @@ fn merge_one(kept: &Node, old: Option<&Node>, new: Option<&Node>) -> Option<Node
 
 /// Takes each item of `new` as it came if it came so, else with what was kept beside an item of the
 /// same identity. Items that are not in `new` any more are gone.
-fn merge_list(kept: &[Node], old: &[Node], new: &[Node]) -> Vec<Node> {
-    let mut unused: Vec<(&Node, &Node)> = kept.iter().zip(old).collect();
+fn merge_list(kept: &[&Node], old: &[&Node], new: &[&Node]) -> Vec<Node> {
+    let mut unused: Vec<Option<(&Node, &Node)>> =
+        kept.iter().copied().zip(old.iter().copied()).map(Some).collect();
+    let mut equal = queues(&unused, Some);
     let mut taken: Vec<Option<Node>> = new
         .iter()
         .map(|item| {
-            let index = unused.iter().position(|(_, old)| *old == item)?;
-            Some(unused.remove(index).0.clone())
+            let index = equal.get_mut(item)?.pop_front()?;
+            unused.get_mut(index)?.take().map(|(kept, _)| kept.clone())
         })
         .collect();
+    let mut alike = queues(&unused, identity);
     for (slot, item) in taken.iter_mut().zip(new) {
         if slot.is_some() {
             continue;
         }
-        let same = unused.iter().position(|(_, old)| is_same(old, item));
-        *slot = match same.map(|index| unused.remove(index)) {
+        let same = identity(item).and_then(|identity| alike.get_mut(&identity)?.pop_front());
+        *slot = match same.and_then(|index| unused.get_mut(index)?.take()) {
             Some((kept, old)) => merge_one(kept, Some(old), Some(item)),
-            None => Some(item.clone()),
+            None => Some((*item).clone()),
         };
     }
     taken.into_iter().flatten().collect()
 }
 
-/// Whether two items of a list are about the same person, record or version. What was kept beside one
-/// must never be given to another.
-fn is_same(one: &Node, other: &Node) -> bool {
-    let keys = ["Name", "Institution", "SGOKennzeichen", "Nummer", "IDSGO"];
-    let mut has_any = false;
-    keys.iter().all(|key| {
-        has_any |= one.child(key).is_some();
-        one.child(key) == other.child(key)
-    }) && has_any
+/// Places of items, the first one first, by what `key` says of them.
+fn queues<'a, K: Eq + Hash>(
+    items: &[Option<(&'a Node, &'a Node)>],
+    key: impl Fn(&'a Node) -> Option<K>,
+) -> HashMap<K, VecDeque<usize>> {
+    let mut queues: HashMap<K, VecDeque<usize>> = HashMap::new();
+    for (index, item) in items.iter().enumerate() {
+        if let Some(key) = item.and_then(|(_, old)| key(old)) {
+            queues.entry(key).or_default().push_back(index);
+        }
+    }
+    queues
+}
+
+/// What two items of a list have in common that are about the same person, record or version. What was kept beside one must
+/// never be given to another, so what names nothing has no identity.
+fn identity(item: &Node) -> Option<[Option<&Node>; 5]> {
+    let keys = ["Name", "Institution", "SGOKennzeichen", "Nummer", "IDSGO"].map(|key| item.child(key));
+    keys.iter().any(Option::is_some).then_some(keys)
 }
 
 #[cfg(test)]
@@ -203,5 +219,21 @@ mod tests {
         assert_eq!(merge(&kept, &old, &only_b), [contact("b", "2", "y")]);
         let new_number = [contact("b", "3", ""), contact("c", "1", "")];
         assert_eq!(merge(&kept, &old, &new_number), [contact("b", "3", "y"), contact("c", "1", "")]);
+    }
+    #[test]
+    fn many_elements_of_one_name_are_each_looked_at_once() {
+        // About as many as one record has room for in memory.
+        let came = vec![group("Kontakt", vec![]); 100_000];
+        assert!(prune(came.clone(), &came).is_empty());
+        let contacts = |phone: &str, note: &str| -> Vec<Node> {
+            (0..20_000).map(|number| contact(&number.to_string(), phone, note)).collect()
+        };
+        let (kept, old, mut new) = (contacts("1", "y"), contacts("1", ""), contacts("1", ""));
+        new.reverse();
+        let mut reversed = kept.clone();
+        reversed.reverse();
+        assert_eq!(merge(&kept, &old, &new), reversed);
+        let merged = merge(&kept, &old, &contacts("2", ""));
+        assert!(merged.iter().all(|node| node.child("Taetigkeit").is_some()));
     }
 }

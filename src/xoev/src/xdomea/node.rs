@@ -13,7 +13,7 @@ const ANY: &str = "xdomea:AnwendungsspezifischeErweiterungXML";
 
 /// An element. Elements of xdomea have the prefix `xdomea` in whatever version; `code` and `name` of
 /// codes have none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Node {
     /// Name with prefix.

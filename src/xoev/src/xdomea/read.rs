@@ -210,16 +210,20 @@ impl<'a, R: BufRead> MessageReader<'a, R> {
             self.head.push(node);
             return Ok(());
         }
+        let results_before = self.results.objects.len();
         let mut is_kept = false;
         for node in body_versions::raise(self.version, self.message.code, node) {
             let kept = self.take(node)?;
             is_kept |= kept.is_some();
             self.beside.extend(kept);
         }
-        if !is_kept {
-            self.budget.0 = left;
+        if is_kept {
+            return Ok(());
         }
-        Ok(())
+        // There may be very many results, and what the model holds of them is held until the end.
+        let results = self.results.objects.iter().skip(results_before);
+        self.budget.0 = left;
+        self.budget.spend(results.map(|(_, result)| results::cost(result)).sum())
     }
 
     /// Reads what an element says, and gives back what of it is kept with the message.

@@ -6,7 +6,7 @@ use model::case::{Description, Document, RecordStatus};
 use model::circulation::Route;
 use model::exchange::{Appraisal, ImportResults};
 use model::file_plan::FilePlan;
-use model::standard::{Outgoing, OutgoingContent, Records, Written};
+use model::standard::{Identity, Outgoing, OutgoingContent, Records, Written};
 use model::{Id, PayloadRef, Record, RecordKind, Report};
 use xml::Writer;
 
@@ -37,7 +37,7 @@ pub(crate) fn write(
     let header = header(message, version, message_type)?;
     let stem = stem(message.process_id, message_type, version, message.sequence.number);
     let mut container = ContainerWriter::new(out);
-    let (placed, report) = container.entry(&format!("{stem}.xml"), |sink| {
+    let (placed, report, is_test) = container.entry(&format!("{stem}.xml"), |sink| {
         let mut buffered = io::BufWriter::with_capacity(64 * 1024, sink);
         let mut writer = MessageWriter::new(Writer::new(&mut buffered)?, records, version, message_type)?;
         let has_receipt = |version| message_type.receipt(version).is_some();
@@ -47,17 +47,17 @@ pub(crate) fn write(
         writer.message(message, &header)?;
         // A new offer names files that come later; one that came has the files that it had.
         let placed = if writer.is_offer && !writer.is_copy { Placed::default() } else { writer.placed };
-        let report = writer.report;
+        let (report, is_test) = (writer.report, writer.is_test);
         writer.writer.finish()?;
         buffered.flush()?;
-        Ok::<_, Error>((placed, report))
+        Ok::<_, Error>((placed, report, is_test))
     })?;
     for (name, payload) in placed.files() {
         let mut content = records.open(&payload)?;
         container.entry(name, |sink| io::copy(&mut content, sink))?;
     }
     container.finish()?;
-    let identity = identity(message, message_type, header);
+    let identity = Identity { test: is_test, ..identity(message, message_type, header) };
     Ok(Written { identity, file_name: format!("{stem}.zip"), report })
 }
 
@@ -74,6 +74,8 @@ struct MessageWriter<'a, W: Write> {
     is_offer: bool,
     /// The message is one that came, with what it brought.
     is_copy: bool,
+    /// The message says of itself that it is a test, as it came.
+    is_test: bool,
     report: Report,
 }
 
@@ -122,6 +124,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
             moved: Vec::new(),
             is_offer: message_type.code == "0501",
             is_copy: false,
+            is_test: false,
             report: Report::default(),
         })
     }
@@ -171,6 +174,7 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         if self.version != Version::V4_0_0 {
             head_4::report_lost(&kept, &mut self.report)?;
         }
+        self.is_test = head_4::is_marked(&kept);
         let old = make_header(&read_header(&kept), self.message_type, self.version);
         let nodes = merge(&kept.nodes, &old.nodes, &made.nodes);
         let kopf = Node { nodes, attributes: kept.attributes, ..made };
@@ -188,9 +192,20 @@ impl<'a, W: Write> MessageWriter<'a, W> {
         head.iter().try_for_each(|node| node.write(&mut self.writer))
     }
 
-    /// Writes elements beside the records that came with the message.
+    /// Writes elements beside the records that came with the message: the first, where the version has only one.
     fn beside(&mut self, kept: &Kept, local: &str) -> Result<(), Error> {
-        kept.nodes.iter().filter(|node| node.is(local)).try_for_each(|node| self.lower(node.clone()))
+        let shape = self.dialect.shape();
+        let kind = shape.root(&self.message_type.root()).and_then(|root| shape.kind(root));
+        let child = kind.and_then(|kind| kind.child(local));
+        let is_one = child.is_some_and(|child| !child.is_many());
+        for (index, node) in kept.nodes.iter().filter(|node| node.is(local)).enumerate() {
+            if is_one && index > 0 {
+                self.report.add(body_versions::not_carried(&format!("{local}[{}]", index + 1)));
+                continue;
+            }
+            self.lower(node.clone())?;
+        }
+        Ok(())
     }
 
     /// Writes an element of the root in the form of the version.

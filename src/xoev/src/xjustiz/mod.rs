@@ -8,12 +8,14 @@
 //! | `files` | rules for what is sent to a court: files, names, formats, volume |
 //! | `versions` | which version is valid when |
 //! | `submission` | a message with its files, for whoever sends it |
+//! | `beside` | files that came with a message |
 //! | `facts`, `draft` | the records of what a court sends |
 //! | `court` | a court's file number, and to whom it is told |
 //! | `write`, `header`, `parties`, `attachments` | a submission of records: the message, its parts, its files |
 //! | `sink`, `latin` | elements and texts as XJustiz takes them |
 
 mod attachments;
+mod beside;
 mod court;
 mod draft;
 mod facts;
@@ -27,15 +29,14 @@ mod submission;
 mod versions;
 mod write;
 
-use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use model::exchange::ExchangeKind;
 use model::standard::{
     Acknowledgement, Identity, Intake, Meaning, Outgoing, Records, Source, Standard, Written,
 };
-use model::{Failure, Finding, PayloadRef, Report, Severity};
+use model::{Failure, Finding, Report, Severity};
 use schemas::Schemas;
 
 pub use court::{COURT_CODE, COURT_REFERENCE};
@@ -45,10 +46,11 @@ pub use submission::{LETTER, Submission, judge};
 pub use versions::{in_use, is_in_use};
 
 use crate::Error;
-use crate::container::{Container, Entry, Limits, shown};
+use crate::container::{Limits, shown};
 use crate::family::{type_of, validate};
-use crate::findings::unreadable;
+use crate::findings::{unless_failed, unreadable};
 use crate::head::{Place, Root, read_root};
+use beside::{check_files, named_files};
 use read::{Until, said};
 
 /// Namespace of all versions.
@@ -74,7 +76,7 @@ impl XJustiz {
         let found = Place::find(source, &self.limits, &mut Report::default());
         let Some(place) = found.map_err(Error::from)? else { return Ok(None) };
         let root = read_root(&mut place.reader(source).map_err(Error::from)?);
-        Ok(root.ok().filter(|root| root.namespace == NAMESPACE).map(|root| (place, root)))
+        Ok(unless_failed(root)?.ok().filter(|root| root.namespace == NAMESPACE).map(|root| (place, root)))
     }
 
     fn said(
@@ -83,7 +85,7 @@ impl XJustiz {
         until: Until,
     ) -> Result<Result<Said, xml::Error>, Failure> {
         let mut reader = place.reader(source).map_err(Error::from)?;
-        Ok(read_root(&mut reader).and_then(|_| said(&mut reader, root.local.clone(), until)))
+        unless_failed(read_root(&mut reader).and_then(|_| said(&mut reader, root.local.clone(), until)))
     }
 }
 
@@ -178,50 +180,4 @@ impl Standard for XJustiz {
     ) -> Result<Written, Failure> {
         Ok(write::write(message, records, out)?)
     }
-}
-
-/// Entries of the container that the message names.
-fn named<'a>(place: &'a Place, said: &'a Said) -> impl Iterator<Item = (&'a Container, usize, &'a str)> {
-    let container = place.container().into_iter();
-    container.flat_map(move |container| {
-        let entries = container.entries().iter().map(Entry::name).enumerate();
-        let wanted =
-            entries.filter(|(_, name)| place.entry_name() != Some(name) && said.files.contains(*name));
-        wanted.map(move |(index, name)| (container, index, name))
-    })
-}
-
-/// Adds a finding for each file that is damaged: reading could not tell it from a failure of ours.
-fn check_files(
-    place: &Place,
-    source: &mut dyn Source,
-    said: &Said,
-    report: &mut Report,
-) -> Result<(), Failure> {
-    for (container, index, name) in named(place, said) {
-        let mut content = container.read(source, index).map_err(Error::from)?;
-        match io::copy(&mut content, &mut io::sink()) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                report.add(Finding::error("container.checksum").in_file(shown(name)));
-            }
-            Err(error) => return Err(Error::from(error).into()),
-        }
-    }
-    Ok(())
-}
-
-/// Takes the files in that a message names and came with.
-fn named_files(
-    place: &Place,
-    source: &mut dyn Source,
-    said: &Said,
-    intake: &mut dyn Intake,
-) -> Result<HashMap<String, PayloadRef>, Failure> {
-    let mut files = HashMap::new();
-    for (container, index, name) in named(place, said) {
-        let mut content = container.read(source, index).map_err(Error::from)?;
-        files.insert(name.to_owned(), intake.file(name, &mut content)?);
-    }
-    Ok(files)
 }

@@ -32,6 +32,7 @@ pub use rules::Rules;
 use crate::Error;
 use crate::container::{Limits, shown};
 use crate::family::validate_and;
+use crate::findings::unless_failed;
 use crate::head::{Place, Root, read_root};
 use facts::{Facts, name, title};
 use fields::{Field, Side, Syntax};
@@ -71,7 +72,7 @@ impl XRechnung {
         let found = Place::find(source, &self.limits, &mut Report::default());
         let Some(place) = found.map_err(Error::from)? else { return Ok(None) };
         let root = read_root(&mut place.reader(source).map_err(Error::from)?);
-        let Ok(root) = root else { return Ok(None) };
+        let Ok(root) = unless_failed(root)? else { return Ok(None) };
         let Some(syntax) = Syntax::of(&root.namespace) else { return Ok(None) };
         Ok(Some(Found { place, root, syntax }))
     }
@@ -146,7 +147,7 @@ impl Standard for XRechnung {
         let mut reader = found.place.reader(source).map_err(Error::from)?;
         let mut invoice = InvoiceReader::new(found.syntax);
         for _ in 0..MOST_HEAD_EVENTS {
-            match reader.next() {
+            match unless_failed(reader.next())? {
                 Ok(Event::Eof) | Err(_) => break,
                 Ok(event) => invoice.take(&event),
             }

@@ -12,12 +12,17 @@ use crate::tools::shared;
 
 /// Reads a message with some bytes for each file.
 fn facts(xml: &str, files: &[&str]) -> (Memory, Meaning) {
+    read(&standard(), &container(xml, files))
+}
+
+/// The message with some bytes for each file.
+fn container(xml: &str, files: &[&str]) -> Vec<u8> {
     let mut writer = ContainerWriter::new(Vec::new());
     writer.entry("xjustiz_nachricht.xml", |sink| sink.write_all(xml.as_bytes())).unwrap();
     for name in files {
         writer.entry(name, |sink| sink.write_all(format!("content of {name}").as_bytes())).unwrap();
     }
-    read(&standard(), &writer.finish().unwrap())
+    writer.finish().unwrap()
 }
 
 fn sample(name: &str) -> Option<String> {
@@ -46,6 +51,29 @@ fn documents_that_are_sent_lie_in_a_case_with_the_file_number_of_whom_they_are_f
         assert_eq!(files.len(), 2, "{name}");
         assert!(files[0].content.is_some() && files[1].content.is_none(), "{name}: the second did not come");
     }
+}
+
+/// Names that a message says, those that came, and those that came to it.
+const NAMES: [(&[&str], &[&str], &[&str]); 4] = [
+    (&["Klage.pdf"], &["Klage.pdf"], &["Klage.pdf"]),
+    (&["Klage.PDF", "Pru\u{308}f.pdf"], &["klage.pdf", "Pr\u{fc}f.pdf"], &["Klage.PDF", "Pru\u{308}f.pdf"]),
+    // Each file is that of one name only.
+    (&["Klage.pdf", "klage.pdf"], &["Klage.pdf"], &["Klage.pdf"]),
+    (&["KLAGE.pdf", "klage.pdf"], &["Klage.pdf"], &[]),
+];
+
+#[test]
+fn a_file_that_did_not_come_is_told_and_one_that_differs_by_case_is_found() {
+    for (said, came, expected) in NAMES {
+        let xml = crate::xjustiz::submission(said);
+        let (memory, _) = facts(&xml, came);
+        assert_eq!(memory.names, expected, "{said:?} {came:?}");
+        let (_, report) = check(&standard(), &container(&xml, came), None);
+        let absent = report.findings.iter().filter(|finding| finding.rule == "xjustiz.file-absent").count();
+        assert_eq!(absent, said.len() - expected.len(), "{report:#?}");
+    }
+    let (_, report) = check(&standard(), crate::xjustiz::submission(&["Klage.pdf"]).as_bytes(), None);
+    assert!(report.findings.iter().any(|finding| finding.rule == "xjustiz.file-absent"), "{report:#?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod conversions;
 mod court_facts;
 mod family;
 mod hostile;
+mod many;
 mod memory;
 mod messages;
 mod round_trip;

@@ -148,11 +148,11 @@ fn made(count: u32) {
     let sentences = ((any::<bool>(), any::<bool>()), (1_u32..100, 0_u32..100));
     let standard = own();
     for version in standard.writes() {
+        let mut judge = Judge::default();
         for (code, answers) in TYPES {
             if !xoev::xdomea::is_written(version, code) {
                 continue;
             }
-            let mut judge = Judge::default();
             let mut whole = 0;
             for number in 0..count {
                 let mut said = said(code, version).new_tree(&mut runner).unwrap().current();
@@ -177,9 +177,9 @@ fn made(count: u32) {
                 whole += u32::from(is_whole(&report));
                 assert!(is_whole(&report) || !is_held, "{code} {version}: {report:#?}\n{xml}");
             }
-            judge.verdict().unwrap_or_else(|faults| panic!("{faults}"));
             println!("{code} {version}: nothing lost in {whole} of {count}");
         }
+        judge.verdict().unwrap_or_else(|faults| panic!("{faults}"));
     }
 }
 

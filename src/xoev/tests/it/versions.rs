@@ -268,3 +268,36 @@ fn documents_beside_cases_become_objects_of_their_own_before_3_0() {
     assert!(other.contains("<xdomea:Schriftgutobjekt><xdomea:Dokument>"), "{other}");
     assert!(written.report.findings.iter().any(|finding| finding.rule == "xdomea.moved"));
 }
+
+#[test]
+fn a_fact_of_a_file_whose_name_occurs_twice_is_said_to_be_lost() {
+    let (from, to) = (RICH.find("<xdomea:Format>").unwrap(), RICH.find("</xdomea:Format>").unwrap() + 16);
+    let format = &RICH[from..to];
+    let plain = format.replace("<xdomea:Hash><xdomea:Wert>ab</xdomea:Wert></xdomea:Hash>", "");
+    let Some(xml) = with_object(&RICH.replace(format, &format!("{format}{plain}"))) else { return };
+    let (other, findings) = lowered(&xml, Version::V3_1_0);
+    let of_hash: Vec<&str> =
+        findings.iter().filter(|(_, path)| path.ends_with("Hash")).map(|(rule, _)| &rule[..]).collect();
+    assert_eq!(of_hash, ["xdomea.not-carried"], "{findings:#?}");
+    assert!(!raised(&other, Version::V3_1_0).contains("<xdomea:Hash>"), "nobody knows whose it is");
+}
+
+#[test]
+fn of_several_file_plans_the_first_goes_into_a_version_that_has_one() {
+    let Some(packs) = shared("packs") else { return };
+    let Some(xml) = with_object(RICH) else { return };
+    let plan = |name: &str| {
+        format!(
+            "<xdomea:Aktenplan><xdomea:Bezeichnung>{name}</xdomea:Bezeichnung><xdomea:Version>1</xdomea:Version></xdomea:Aktenplan>"
+        )
+    };
+    let end = "</xdomea:Aussonderung.Aussonderung.0503>";
+    let xml = xml.replace(end, &format!("{}{}{end}", plan("Bauen"), plan("Wohnen")));
+    for to in [Version::V2_4_0, Version::V3_1_0] {
+        let (other, findings) = lowered(&xml, to);
+        crate::tools::xmllint(&packs, to.number(), "0503", &other).unwrap();
+        assert!(other.contains("Bauen</xdomea:Bezeichnung>") && !other.contains("Wohnen"), "{other}");
+        let lost = ("xdomea.not-carried".to_owned(), "Aktenplan[2]".to_owned());
+        assert!(findings.contains(&lost), "{findings:#?}");
+    }
+}

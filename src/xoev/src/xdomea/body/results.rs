@@ -22,6 +22,17 @@ pub(crate) fn names(code: &str) -> (&'static str, &'static str) {
     }
 }
 
+/// Bytes in memory of one result without its texts.
+pub(crate) const RESULT_BYTES: usize = size_of::<(Id, ImportResult)>();
+/// Bytes in memory of one text of a result without its letters.
+pub(crate) const TEXT_BYTES: usize = size_of::<String>();
+
+/// Bytes in memory that the model holds of one result, about.
+pub(crate) fn cost(result: &ImportResult) -> usize {
+    let texts = result.messages.iter().chain(&result.archive_reference);
+    RESULT_BYTES + texts.map(|text| TEXT_BYTES + text.len()).sum::<usize>()
+}
+
 /// Takes an element into the results, and gives back what of it the model would write differently.
 pub(crate) fn take(code: &str, node: Node, results: &mut ImportResults) -> Result<Option<Node>, Error> {
     let made = if node.is(WHOLE) {

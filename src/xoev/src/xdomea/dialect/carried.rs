@@ -6,6 +6,8 @@
 //! list ride in it, each bound to its record or file; they are put back where nothing stands, and only if
 //! they are what 4.0.0 has at that place.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use xml::is_character;
 
@@ -102,6 +104,30 @@ impl Fact {
         if parent.child(self.node.local()).is_none() {
             parent.nodes.push(self.node);
         }
+    }
+}
+
+/// Where facts of a record can be put back.
+pub(super) struct Places<'a> {
+    /// Names of files, and whether one alone has it.
+    files: HashMap<&'a str, bool>,
+}
+
+impl<'a> Places<'a> {
+    /// Those of a record in the canonical form.
+    pub(super) fn of(record: &'a Node) -> Self {
+        let formats = record.children("Version").flat_map(|version| version.children("Format"));
+        let primaries = formats.flat_map(|format| format.children("Primaerdokument"));
+        let mut files = HashMap::new();
+        for name in primaries.filter_map(|primary| primary.text_of("Dateiname")) {
+            files.entry(name).and_modify(|is_alone| *is_alone = false).or_insert(true);
+        }
+        Places { files }
+    }
+
+    /// Whether a fact has one: nobody could say which of two files of the same name it is about.
+    pub(super) fn have(&self, fact: &Fact) -> bool {
+        fact.path != FILE || self.files.get(fact.file.as_str()) == Some(&true)
     }
 }
 

@@ -91,7 +91,12 @@ impl Dialect {
         let Some(plain) = self.lower_plain(node, kind) else {
             return Ok(Dialect::unknown(node));
         };
-        let found = differences(node, &self.canonical(&plain));
+        let canonical = self.canonical(&plain);
+        let mut found = differences(node, &canonical);
+        let places = carried::Places::of(&canonical);
+        for difference in &mut found {
+            difference.fact.take_if(|fact| !places.have(fact));
+        }
         let facts: Vec<_> = found.iter().filter_map(|difference| difference.fact.clone()).collect();
         let loaded = self.load(node, kind, &facts);
         let fate = |one: &difference::Difference| match one.fact {

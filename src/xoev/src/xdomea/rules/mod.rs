@@ -6,6 +6,7 @@ mod codes;
 mod files;
 mod found;
 mod records;
+mod results;
 mod sequence;
 mod uuids;
 mod words;
@@ -26,6 +27,7 @@ use files::Files;
 pub(crate) use files::Named;
 use found::{Found, Spot};
 use records::Records;
+use results::OpenResult;
 use sequence::Sequence;
 use uuids::uuid;
 use words::{Kind, Word};
@@ -88,6 +90,7 @@ pub(crate) struct Rules<'a> {
     /// How many open elements are of other standards.
     foreign: usize,
     held: usize,
+    result: Option<OpenResult>,
 }
 
 impl<'a> Rules<'a> {
@@ -107,6 +110,7 @@ impl<'a> Rules<'a> {
             refers: false,
             foreign: 0,
             held: 0,
+            result: None,
         }
     }
 
@@ -126,7 +130,7 @@ impl<'a> Rules<'a> {
             match reader.next()? {
                 Event::Start(start) => {
                     let word = self.word(&start);
-                    self.hold(&start);
+                    self.hold(word, &start);
                     self.open.push(word);
                     if word != Word::Other {
                         self.begin(word, reader);
@@ -172,18 +176,28 @@ impl<'a> Rules<'a> {
     }
 
     /// Counts what reading would keep in memory, and remembers the list that a code is of.
-    fn hold(&mut self, start: &Start<'_>) {
+    fn hold(&mut self, word: Word, start: &Start<'_>) {
         let of_attribute = |attribute: xml::Attribute<'_>| attribute.local.len() + attribute.value.len() + 48;
         let attributes: usize = start.attributes().map(of_attribute).sum();
         let bytes = size_of::<Node>() + start.local().len() + 8 + attributes;
         self.codes.begin(start);
         self.held += bytes;
         self.records.hold(bytes);
+        let is_plain = attributes == 0;
+        match &mut self.result {
+            Some(result) => result.element(word, bytes, is_plain),
+            // The root, the result.
+            None if word == Word::Result && self.open.len() == 1 => {
+                self.result = Some(OpenResult::new(bytes, is_plain));
+            }
+            None => {}
+        }
     }
 
     fn keep(&mut self, text: &str) {
         self.held += text.len();
         self.records.hold(text.len());
+        self.result.iter_mut().for_each(|result| result.text(text.len()));
         let is_wanted = self.open.last().is_some_and(|word| word.has_text());
         if is_wanted && self.text.len() + text.len() <= TEXT_BYTES {
             self.text.push_str(text);
@@ -224,6 +238,11 @@ impl<'a> Rules<'a> {
         let (parent, grandparent) = (self.above(0), self.above(1));
         // Workflows have an Identifikation, too.
         let is_of_record = matches!(grandparent, Word::Record(_));
+        if self.open.len() == 1 {
+            let result = self.result.take();
+            self.held = self.held.saturating_sub(result.map_or(0, |result| result.freed()));
+        }
+        self.result.iter_mut().for_each(|result| result.end(word, &self.text));
         let (setting, found, records) = (&self.setting, &mut self.found, &mut self.records);
         let text = self.text.trim();
         match (word, parent) {

@@ -30,6 +30,12 @@ pub(super) enum Word {
     Verweis,
     SgoKennzeichen,
     Result,
+    /// ErfolgOderMisserfolg.
+    Whole,
+    /// Erfolgreich.
+    Successful,
+    /// A text of a result.
+    Said,
     Format,
     Name,
     SonstigerName,
@@ -67,6 +73,9 @@ impl Word {
             | "BewerteteAktenplaneinheit"
             | "AusgelagertesObjekt"
             | "RueckuebertragenesObjekt" => Word::Result,
+            "ErfolgOderMisserfolg" => Word::Whole,
+            "Erfolgreich" => Word::Successful,
+            "Fehlermeldung" | "Archivkennung" => Word::Said,
             "Format" => Word::Format,
             "Name" => Word::Name,
             "SonstigerName" => Word::SonstigerName,
@@ -90,6 +99,7 @@ impl Word {
             Word::Id
                 | Word::Number
                 | Word::Kontextobjekt
+                | Word::Successful
                 | Word::SgoKennzeichen
                 | Word::SonstigerName
                 | Word::Code

@@ -102,6 +102,11 @@ impl Child {
     pub(crate) fn local(&self) -> Option<&str> {
         self.name.strip_prefix("xdomea:")
     }
+
+    /// Whether there may be several of it.
+    pub(crate) fn is_many(&self) -> bool {
+        self.many
+    }
 }
 
 #[cfg(test)]
