@@ -103,7 +103,13 @@ impl Broker {
         let counter = format!("claims:{prefix}:{digits}:{check_digit}");
         let last = self.store().last_count(&account.tenant, &counter).await?;
         books.work.count_on(&account.tenant, &counter, last);
-        account.numbering.reference(last + 1).ok_or(Error::NumbersUsedUp)
+        let reference = account.numbering.reference(last + 1).ok_or(Error::NumbersUsedUp)?;
+        let owner = self.store().reference_owner(&account.tenant, CASH_REFERENCES, &reference).await?;
+        if owner.is_some() && self.store().last_count(&account.tenant, &counter).await? != last {
+            // Somebody else has taken the number meanwhile.
+            return Err(store::Error::Conflict { what: "counter" }.into());
+        }
+        Ok(reference)
     }
 
     async fn refuse_taken(&self, tenant: &str, reference: Option<&str>, claim: Id) -> Result<(), Error> {

@@ -155,7 +155,9 @@ impl Provider for Giro {
     async fn status(&self, order: &Order, reference: &str) -> Result<Truth, Failure> {
         assert_eq!(reference, format!("ref-{}", order.request_id));
         let truth = self
-            .called("status", order, |state| Ok(state.known.get(&order.request_id).cloned().unwrap()))
+            .called("status", order, |state| {
+                Ok(state.known.get(&order.request_id).cloned().unwrap_or_default())
+            })
             .await;
         if self.state.lock().unwrap().waits {
             self.asked.notify_one();
@@ -327,23 +329,35 @@ impl Till {
         self.payment(payment.meta.id).await
     }
 
+    /// Does what is due by the gateway's clock. PostgreSQL claims by its own, so there what is due is made so.
     pub async fn run(&self) {
-        self.broker().run_due_jobs().await.unwrap();
+        loop {
+            let now = self.broker().now().micros();
+            self.sql("UPDATE job SET due_at = 0 WHERE holder IS NULL AND due_at <= $1", now).await;
+            if self.broker().run_due_jobs().await.unwrap() == 0 {
+                return;
+            }
+        }
     }
 
-    /// So many seconds pass, and what is due then is done. PostgreSQL measures by its own clock, so there the jobs are moved.
+    /// So many seconds pass, and what is due then is done.
     pub async fn later(&self, seconds: u64) {
         self.pass(seconds).await;
         self.run().await;
     }
 
+    /// So many seconds pass, also for leases and breakers.
     pub async fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
+        let micros = seconds as i64 * 1_000_000;
+        self.sql("UPDATE job SET due_at = due_at - $1 WHERE holder IS NOT NULL", micros).await;
+        self.sql("UPDATE lane SET open_until = open_until - $1", micros).await;
+    }
+
+    async fn sql(&self, sql: &'static str, number: i64) {
         let Some(url) = &self.database else { return };
         let mut server = PgConnection::connect(url).await.unwrap();
-        for sql in ["UPDATE job SET due_at = due_at - $1", "UPDATE lane SET open_until = open_until - $1"] {
-            sqlx::query(sql).bind(seconds as i64 * 1_000_000).execute(&mut server).await.unwrap();
-        }
+        sqlx::query(sql).bind(number).execute(&mut server).await.unwrap();
     }
 
     pub async fn payment(&self, id: Id) -> Payment {
