@@ -7,7 +7,8 @@ use reqwest::Url;
 use seal::mac::{MacDigest, hmac};
 use serde_json::json;
 
-use super::till::{Begun, Mock, SECRETS, Till, doors, senders, simulator};
+use super::contracts::SECRETS;
+use super::till::{Begun, Mock, Till, doors, senders, simulator};
 
 const CARD: &str = "4111111111111111";
 const IBAN: &str = "DE02120300000000202051";

@@ -1,9 +1,10 @@
 //! Every scenario of every sender against the gateway's doors, each with a payment of its own, while others are under way.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use conformance::simulate::payment::{Provider, State};
 use serde_json::{Value, json};
@@ -14,14 +15,65 @@ use super::tables::{COMPUTOP, EPAY21, EPAYBL, GIRO, PM, PM_SIGNED, Row, SHIFTED_
 use super::till::{Begun, Mock, Till, doors, senders, simulator};
 
 /// Scenarios under way at once.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 8;
+
+/// Runs the senders as their own command line does, but several in one process: a line is a program, a scenario and its arguments; the answer
+/// is what the scenario gives.
+const RUNNER: &str = r#"
+import argparse, importlib, json, sys
+sys.path.insert(0, sys.argv[1])
+for line in sys.stdin:
+    program, scenario, *arguments = json.loads(line)
+    sender = importlib.import_module(program + "_send")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("url")
+    sender.args(parser)
+    print(json.dumps(sender.S[scenario][0](parser.parse_args(arguments))), flush=True)
+"#;
 
 /// What is behind the gateway's doors.
 struct World {
     till: Till,
     mock: Mock,
     simulator: Provider,
-    folder: PathBuf,
+    /// Those that have nothing to do.
+    runners: Mutex<Vec<Runner>>,
+}
+
+/// A process that plays senders, one after the other.
+struct Runner {
+    process: Child,
+    asks: ChildStdin,
+    says: BufReader<ChildStdout>,
+}
+
+impl Runner {
+    fn start(folder: &Path) -> Self {
+        let mut python = Command::new("python3");
+        python.args(["-c", RUNNER]).arg(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = python.spawn().unwrap();
+        let (asks, says) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        Runner { process, asks, says: BufReader::new(says) }
+    }
+
+    /// Plays a scenario; gives the statuses of the answers.
+    fn play(&mut self, run: &Run, url: &str, arguments: Vec<String>) -> Vec<u64> {
+        let what = [run.program, run.row.scenario, url].map(str::to_owned);
+        let line: Vec<String> = what.into_iter().chain(arguments).collect();
+        writeln!(self.asks, "{}", json!(line)).unwrap();
+        let mut told = String::new();
+        assert!(self.says.read_line(&mut told).unwrap() > 0, "{}: the sender has failed", run.name());
+        let results: Value = serde_json::from_str(&told).unwrap();
+        results.as_array().unwrap().iter().map(|result| result["status"].as_u64().unwrap()).collect()
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        // Already ended, if its test failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 /// A sender, as it is run for one account.
@@ -89,18 +141,6 @@ impl Run {
     }
 }
 
-/// Runs a sender; gives the statuses of the answers.
-fn send(folder: &Path, run: &Run, url: &str, arguments: &[String]) -> Vec<u16> {
-    let mut python = Command::new("python3");
-    python.arg(folder.join(format!("{}_send.py", run.program)));
-    python.args([url, "--json", "-s", run.row.scenario]).args(arguments);
-    let output = python.output().unwrap();
-    assert!(output.status.success(), "{}: {}", run.name(), String::from_utf8_lossy(&output.stderr));
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let results = told["results"].as_array().unwrap().iter();
-    results.map(|result| result["status"].as_u64().and_then(|it| u16::try_from(it).ok()).unwrap()).collect()
-}
-
 impl World {
     /// What the provider says when it is asked.
     async fn set_truth(&self, run: &Run, begun: &Begun) {
@@ -130,10 +170,12 @@ impl World {
         let begun = self.till.begin(&run.provider(), &json!({})).await;
         let door = self.door(run, &begun).await;
         self.set_truth(run, &begun).await;
-        let (folder, sent) = (self.folder.clone(), run.clone());
         let arguments = run.arguments(&begun, &self.mock);
-        let answers = tokio::task::spawn_blocking(move || send(&folder, &sent, &door, &arguments)).await;
-        assert_eq!(answers.unwrap(), run.row.answers, "{}", run.name());
+        let (mut runner, sent) = (self.runners.lock().unwrap().pop().unwrap(), run.clone());
+        let played = tokio::task::spawn_blocking(move || (runner.play(&sent, &door, arguments), runner)).await;
+        let (answers, runner) = played.unwrap();
+        self.runners.lock().unwrap().push(runner);
+        assert_eq!(answers, run.row.answers, "{}", run.name());
         self.till.comes_to(&begun, run.row.ends, run.row.clearing).await;
         begun
     }
@@ -144,7 +186,8 @@ async fn every_scenario_of_every_sender_ends_as_the_facts_say() {
     let Some(folder) = senders() else { return };
     let (mock, simulator) = (Mock::start(&folder).await, simulator().await);
     let till = Till::open(&mock.url, &simulator.url).await;
-    let world = Arc::new(World { till, mock, simulator, folder });
+    let runners = Mutex::new((0..AT_ONCE).map(|_| Runner::start(&folder)).collect());
+    let world = Arc::new(World { till, mock, simulator, runners });
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut playing = JoinSet::new();
     for run in runs() {

@@ -29,7 +29,7 @@ async fn begin_all(till: &Arc<Till>) -> Vec<Begun> {
         let (till, places) = (Arc::clone(till), Arc::clone(&places));
         beginning.spawn(async move {
             let _place = places.acquire().await.unwrap();
-            till.begin("simulated", &json!({})).await
+            till.begin("sim-giro", &json!({})).await
         });
     }
     beginning.join_all().await
@@ -39,7 +39,7 @@ async fn begin_all(till: &Arc<Till>) -> Vec<Begun> {
 async fn booked(till: &Till) -> (usize, usize) {
     let (mut all, mut after) = (vec![], String::new());
     loop {
-        let path = format!("/bookings?kind=receipt&account=simulated&limit=200{after}");
+        let path = format!("/bookings?kind=receipt&account=sim-giro&limit=200{after}");
         let page = till.cashier_get(&path).await;
         let items = page["items"].as_array().unwrap().iter();
         all.extend(items.map(|booking| booking["paymentId"].as_str().unwrap().to_owned()));

@@ -8,7 +8,7 @@ pub(super) struct Row {
     /// What the provider says of the payment when it is asked, in its own word; empty: nothing has happened yet.
     pub(super) truth: &'static str,
     /// Statuses of the answers.
-    pub(super) answers: &'static [u16],
+    pub(super) answers: &'static [u64],
     /// Where the payment ends.
     pub(super) ends: &'static str,
     /// Reason why somebody has to look at it.
@@ -18,7 +18,7 @@ pub(super) struct Row {
 const fn row(
     scenario: &'static str,
     truth: &'static str,
-    answers: &'static [u16],
+    answers: &'static [u64],
     ends: &'static str,
 ) -> Row {
     Row { scenario, truth, answers, ends, clearing: None }
@@ -27,7 +27,7 @@ const fn row(
 const fn unclear(
     scenario: &'static str,
     truth: &'static str,
-    answers: &'static [u16],
+    answers: &'static [u64],
     ends: &'static str,
     reason: &'static str,
 ) -> Row {
@@ -35,16 +35,16 @@ const fn unclear(
 }
 
 /// Nothing comes of it, and the sender is told that it is wrong.
-const fn refused(scenario: &'static str, truth: &'static str, answers: &'static [u16]) -> Row {
+const fn refused(scenario: &'static str, truth: &'static str, answers: &'static [u64]) -> Row {
     row(scenario, truth, answers, "started")
 }
 
-const ONE: &[u16] = &[200];
-const TWO: &[u16] = &[200; 2];
-const THREE: &[u16] = &[200; 3];
-const EIGHT: &[u16] = &[200; 8];
-const BAD: &[u16] = &[400];
-const METHOD: &[u16] = &[405];
+const ONE: &[u64] = &[200];
+const TWO: &[u64] = &[200; 2];
+const THREE: &[u64] = &[200; 3];
+const EIGHT: &[u64] = &[200; 8];
+const BAD: &[u64] = &[400];
+const METHOD: &[u64] = &[405];
 
 /// GiroCheckout, from a means of payment as from the payment page.
 pub(super) const GIRO: &[Row] = &[

@@ -9,31 +9,15 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use conformance::simulate::payment::{GIRO_PASSWORD, HOOK_SECRET, Provider};
+use conformance::simulate::payment::Provider;
 use reqwest::{Client, redirect};
 use serde_json::{Value, json};
 
+use super::contracts::{PUBLIC, SECRETS, configuration};
 use crate::installation::{Installation, on_free_ports};
 
 /// What every payment of these tests is about, in cents.
 pub(super) const CENTS: i64 = 2_500;
-
-/// Where providers are told to call; what really listens has another port.
-const PUBLIC: &str = "https://zahlung.example";
-
-/// Secrets by the names of their files: of the Python provider, of the senders, and of the simulator.
-pub(super) const SECRETS: [(&str, &str); 10] = [
-    ("giro", "secure"),
-    ("pm", "test-salt"),
-    ("xb", "xbezahldienste-secret"),
-    ("epay21", "epay21-secret"),
-    ("hook", HOOK_SECRET),
-    ("standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
-    ("stripe", "whsec_test_secret"),
-    ("computop", "mySecret"),
-    ("blowfish", "0123456789abcdef"),
-    ("simulated", GIRO_PASSWORD),
-];
 
 /// The programs that play providers; `None`, and a word about it, where they are absent.
 pub(super) fn senders() -> Option<PathBuf> {
@@ -108,7 +92,8 @@ pub(super) struct Till {
     pub(super) operations: String,
     pub(super) public: String,
     portal: String,
-    cashier: String,
+    /// Two of the cash office.
+    cashiers: [String; 2],
     pub(super) case: String,
     client: Client,
 }
@@ -135,7 +120,8 @@ impl Till {
             arguments.extend(roles.iter().flat_map(|role| ["--role", role]));
             installation.json(&arguments)["secret"].as_str().unwrap().to_owned()
         };
-        let (portal, cashier) = (token("Portal", &["system", "auditor"]), token("Kasse", &["cashier"]));
+        let portal = token("Portal", &["system", "auditor"]);
+        let cashiers = ["Kasse", "Kassenleitung"].map(|name| token(name, &["cashier"]));
         let (mut child, line) = installation.spawn();
         let address = |name: &str| {
             let found = line.split_whitespace().find_map(|word| word.strip_prefix(name));
@@ -151,7 +137,7 @@ impl Till {
             operations: address("operations="),
             public: address("public="),
             portal,
-            cashier,
+            cashiers,
             case: String::new(),
             client: Client::builder().redirect(redirect::Policy::none()).build().unwrap(),
             installation,
@@ -169,7 +155,7 @@ impl Till {
 
     /// What the cash office asks for.
     pub(super) async fn cashier_get(&self, path: &str) -> Value {
-        self.asked(&self.cashier, path).await
+        self.asked(&self.cashiers[0], path).await
     }
 
     async fn asked(&self, token: &str, path: &str) -> Value {
@@ -183,8 +169,19 @@ impl Till {
 
     /// What the portal does: status and body of the answer.
     pub(super) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.posted(&self.portal, path, body).await
+    }
+
+    /// What one of the cash office does.
+    pub(super) async fn cashier_post(&self, who: usize, path: &str, body: &Value) -> (u16, Value) {
+        self.posted(&self.cashiers[who], path, body).await
+    }
+
+    async fn posted(&self, token: &str, path: &str, body: &Value) -> (u16, Value) {
         let url = format!("{}/api/v1{path}", self.internal);
-        let answer = self.client.post(url).bearer_auth(&self.portal).json(body).send().await.unwrap();
+        let request = self.client.post(url).bearer_auth(token);
+        let request = if body.is_null() { request } else { request.json(body) };
+        let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
@@ -294,76 +291,6 @@ pub(super) async fn doors(mock: &Mock, payment: &Begun) -> Vec<String> {
     let bodies = log.as_array().unwrap().iter().filter_map(|call| call["body"].as_str());
     let back = |body: &str| Some(body.split_once("ReturnURL>")?.1.split_once('<')?.0.to_owned());
     bodies.filter(|body| body.contains(id.as_str())).find_map(back).into_iter().collect()
-}
-
-/// Sections for the configuration.
-fn configuration(mock: &str, simulator: &str) -> String {
-    let giro = |page: &str| {
-        format!(
-            "girocheckout = {{ url = \"{mock}/girocheckout/api/v2\", merchant = \"1234567\", project = \"1234\", \
-             password = \"file:giro.secret\", page = \"{page}\" }}"
-        )
-    };
-    let xb = format!(
-        "[payment_provider.xbezahldienste]\nurl = \"{mock}/xb\"\noriginator = \"bauantrag\"\nend_point = \"05974000\"\n\
-         client = {{ token_url = \"{mock}/oauth2/token\", id = \"kreis\", secret = \"file:xb.secret\" }}"
-    );
-    let epaybl = format!(
-        "[payment_provider.epaybl]\nservice_url = \"{mock}/soap/servlet/rpcrouter\"\npage_url = \"{mock}/paypage/login.do\"\n\
-         mandant = \"100\"\nbewirtschafter = \"4711\"\ndunning = \"0\"\nbudget_item = \"0630.1110\"\ncost_object = \"630\""
-    );
-    let epay21 = format!(
-        "[payment_provider.epay21]\nurl = \"{mock}/epay21/service.asmx\"\nmandant = \"06431000\"\nmandant_name = \"Musterkreis\"\n\
-         app = \"amtsbote\"\nuser = \"kreis\"\npassword = \"file:epay21.secret\""
-    );
-    let hook = |scheme: &str| {
-        format!(
-            "[payment_provider.webhook]\nurl = \"{simulator}\"\nsecret = \"file:hook.secret\"\nrefunds = true\nvoids = true\n{scheme}"
-        )
-    };
-    let simulated = format!(
-        "girocheckout = {{ url = \"{simulator}/girocheckout/api/v2\", merchant = \"1234567\", project = \"1234\", \
-         password = \"file:simulated.secret\" }}"
-    );
-    let providers = [
-        ("giro", giro("single")),
-        ("giro-page", giro("choice")),
-        (
-            "pm",
-            format!(
-                "pmpayment = {{ url = \"{mock}\", ags = \"03355000\", procedure = \"gateway\", salt = \"file:pm.secret\" }}"
-            ),
-        ),
-        ("xb", xb.clone()),
-        ("xb-ill", xb),
-        ("epaybl", epaybl.clone()),
-        ("epaybl-ill", epaybl),
-        ("epay21", epay21.clone()),
-        ("epay21-ill", epay21),
-        ("standard", hook("standard = [\"file:standard.secret\", \"file:hook.secret\"]")),
-        ("stripe", hook("stripe = [\"file:stripe.secret\"]")),
-        (
-            "computop",
-            hook(
-                "computop = { merchant = \"yourMerchantId\", hmac_passwords = [\"file:computop.secret\"], \
-                 blowfish_password = \"file:blowfish.secret\" }",
-            ),
-        ),
-        ("simulated", simulated),
-    ];
-    let mut all = format!("\n[payments]\npublic_url = \"{PUBLIC}\"\nreturn_hosts = [\"portal.example\"]\n");
-    for (id, table) in providers {
-        // ePayBL makes the Kassenzeichen itself.
-        let registers = match id.starts_with("epaybl") {
-            true => "registers = \"provider\"",
-            false => "registers = \"gateway\"\nnumbering = { prefix = \"42\", digits = 10 }",
-        };
-        all += &format!(
-            "\n[[payment_provider]]\nid = \"{id}\"\n{table}\n\
-             \n[[payment_account]]\nid = \"{id}\"\ntenant = \"musterkreis\"\nprovider = \"{id}\"\n{registers}\n"
-        );
-    }
-    all
 }
 
 /// The simulator, whose notifications and calls have secrets of its own.
