@@ -112,7 +112,12 @@ impl Broker {
         Ok(reference)
     }
 
-    async fn refuse_taken(&self, tenant: &str, reference: Option<&str>, claim: Id) -> Result<(), Error> {
+    pub(super) async fn refuse_taken(
+        &self,
+        tenant: &str,
+        reference: Option<&str>,
+        claim: Id,
+    ) -> Result<(), Error> {
         let Some(reference) = reference else { return Ok(()) };
         let owner = self.store().reference_owner(tenant, CASH_REFERENCES, reference).await?;
         if owner.is_some_and(|owner| owner != claim) { Err(Error::ReferenceTaken) } else { Ok(()) }
@@ -194,12 +199,18 @@ impl Broker {
 
     /// The payments towards a claim that a provider was to know of.
     async fn online_payments(&self, tenant: &str, claim: Id) -> Result<Vec<Payment>, Error> {
+        let mut payments = self.all_payments(tenant, claim).await?;
+        payments.retain(|payment| payment.provider != TRANSFER);
+        Ok(payments)
+    }
+
+    /// All payments towards a claim.
+    pub(super) async fn all_payments(&self, tenant: &str, claim: Id) -> Result<Vec<Payment>, Error> {
         let filter = RecordFilter { parent: Some(claim), ..RecordFilter::of(RecordKind::Payment) };
         let (whole, mut page, mut all) = (Scope::tenant(tenant), Page::first(Page::MOST), vec![]);
         loop {
             let listed = self.store().records(&whole, &filter, &page).await?;
-            let payments = listed.items.into_iter().map(payment_of).collect::<Result<Vec<_>, _>>()?;
-            all.extend(payments.into_iter().filter(|payment| payment.provider != TRANSFER));
+            all.extend(listed.items.into_iter().map(payment_of).collect::<Result<Vec<_>, _>>()?);
             match listed.next {
                 Some(next) => page.after = Some(next),
                 None => return Ok(all),
