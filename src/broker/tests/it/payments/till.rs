@@ -65,6 +65,8 @@ pub struct State {
     pub verdict: Option<Verdict>,
     pub notice_id: Option<String>,
     pub no_page: bool,
+    /// It makes a Kassenzeichen for each payment.
+    pub numbers: bool,
     pub waits: bool,
 }
 
@@ -209,7 +211,12 @@ impl Provider for Giro {
 
 fn started(state: &State, order: &Order) -> Started {
     let page = (!state.no_page).then(|| "https://zahlen.example/seite".to_owned());
-    Started { reference: format!("ref-{}", order.request_id), payment_url: page, cash_reference: None }
+    let number = format!("BL{}", &order.request_id[24..]);
+    Started {
+        reference: format!("ref-{}", order.request_id),
+        payment_url: page,
+        cash_reference: state.numbers.then_some(number),
+    }
 }
 
 /// Statements whose lines are JSON, one a text line.
@@ -315,6 +322,7 @@ impl Till {
         let mut accounts = vec![
             account("gebuehren", Some("baugenehmigung"), Registers::Gateway),
             account("kasse", None, Registers::CashSystem),
+            account("dienst", None, Registers::Provider),
         ];
         accounts.iter_mut().for_each(|account| account.payouts = payouts);
         let payments = Payments {
