@@ -218,7 +218,8 @@ impl Statements for Plain {
         input: &mut dyn Read,
         each: &mut dyn FnMut(Line) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let wrong = || Failure::new(FailureKind::Rejected, "payment.statement-broken", "no line of this test");
+        let wrong =
+            || Failure::new(FailureKind::Rejected, "payment.statement-broken", "no line of this test");
         let mut text = String::new();
         input.read_to_string(&mut text).map_err(|_| wrong())?;
         text.lines().try_for_each(|line| each(serde_json::from_str(line).map_err(|_| wrong())?))
@@ -297,8 +298,7 @@ impl Till {
     pub async fn of_two() -> Till {
         let clock = Arc::new(SetClock::default());
         let rules = Rules { four_eyes: true, ..Rules::default() };
-        Till::of(Gateway::with_rules(rules, clock.clone()).await, clock, None, terms(), Payouts::Single)
-            .await
+        Till::of(Gateway::with_rules(rules, clock.clone()).await, clock, None, terms(), Payouts::Single).await
     }
 
     async fn of(
