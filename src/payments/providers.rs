@@ -47,12 +47,19 @@ impl Build<'_> {
         }))
     }
 
-    fn secret(&self, key: &str, reference: &str) -> Result<Zeroizing<String>, Error> {
-        Ok(Zeroizing::new(self.config.payment_secret(self.index, key, reference)?))
+    /// A secret that `key` of the provider's table refers to.
+    fn secret(&self, table: &str, key: &str, reference: &str) -> Result<Zeroizing<String>, Error> {
+        let key = format!("{table}.{key}");
+        Ok(Zeroizing::new(self.config.payment_secret(self.index, &key, reference)?))
     }
 
-    fn secrets(&self, key: &str, references: &[String]) -> Result<Vec<Zeroizing<String>>, Error> {
-        let read = |(at, reference): (usize, &String)| self.secret(&format!("{key}[{at}]"), reference);
+    fn secrets(
+        &self,
+        table: &str,
+        key: &str,
+        references: &[String],
+    ) -> Result<Vec<Zeroizing<String>>, Error> {
+        let read = |(at, reference): (usize, &String)| self.secret(table, &format!("{key}[{at}]"), reference);
         references.iter().enumerate().map(read).collect()
     }
 
@@ -69,12 +76,12 @@ impl Build<'_> {
             (Some(client), _) => xbezahldienste::Auth::ClientCredentials {
                 token_url: client.token_url.clone(),
                 client_id: client.id.clone(),
-                client_secret: self.secret("xbezahldienste.client.secret", &client.secret)?,
+                client_secret: self.secret("xbezahldienste.client", "secret", &client.secret)?,
                 scope: client.scope.clone(),
             },
             (None, Some(basic)) => xbezahldienste::Auth::Basic {
                 user: basic.user.clone(),
-                password: self.secret("xbezahldienste.basic.password", &basic.password)?,
+                password: self.secret("xbezahldienste.basic", "password", &basic.password)?,
             },
             (None, None) => xbezahldienste::Auth::Certificate,
         };
@@ -101,7 +108,7 @@ impl Build<'_> {
             base: it.url.clone(),
             merchant: it.merchant.clone(),
             project: it.project.clone(),
-            password: self.secret("girocheckout.password", &it.password)?,
+            password: self.secret("girocheckout", "password", &it.password)?,
             page: match it.page {
                 GiroPage::Single => girocheckout::Page::Single,
                 GiroPage::Choice => girocheckout::Page::Choice { test: false },
@@ -118,7 +125,7 @@ impl Build<'_> {
             base: it.url.clone(),
             ags: it.ags.clone(),
             procedure: it.procedure.clone(),
-            salt: self.secret("pmpayment.salt", &it.salt)?,
+            salt: self.secret("pmpayment", "salt", &it.salt)?,
             sends_record: it.sends_record,
             window: self.window(),
             within: self.within(),
@@ -154,7 +161,7 @@ impl Build<'_> {
             mandant_name: it.mandant_name.clone(),
             app: it.app.clone(),
             user: it.user.clone(),
-            password: self.secret("epay21.password", &it.password)?,
+            password: self.secret("epay21", "password", &it.password)?,
             minutes: self.entry.window_minutes,
             confirms_by: it.confirms_by.clone(),
             within: self.within(),
@@ -164,11 +171,11 @@ impl Build<'_> {
     fn webhook(&self, it: &config::Webhook) -> Result<webhook::Settings, Error> {
         let auth = match (&it.secret, &it.bearer) {
             (Some(secret), _) => {
-                webhook::Auth::Signed(SharedSecret::parse(&self.secret("webhook.secret", secret)?)?)
+                webhook::Auth::Signed(SharedSecret::parse(&self.secret("webhook", "secret", secret)?)?)
             }
             (None, bearer) => {
                 let reference = bearer.as_deref().unwrap_or_default();
-                webhook::Auth::Bearer(self.secret("webhook.bearer", reference)?)
+                webhook::Auth::Bearer(self.secret("webhook", "bearer", reference)?)
             }
         };
         Ok(webhook::Settings {
@@ -187,17 +194,21 @@ impl Build<'_> {
         use webhook::Notifications;
         if let Some(computop) = &it.computop {
             let blowfish = computop.blowfish_password.as_ref();
-            let blowfish = blowfish.map(|it| self.secret("webhook.computop.blowfish_password", it));
+            let blowfish = blowfish.map(|it| self.secret("webhook", "computop.blowfish_password", it));
             return Ok(Notifications::Computop(webhook::computop::Merchant {
                 id: computop.merchant.clone(),
-                hmac_passwords: self.secrets("webhook.computop.hmac_passwords", &computop.hmac_passwords)?,
+                hmac_passwords: self.secrets(
+                    "webhook",
+                    "computop.hmac_passwords",
+                    &computop.hmac_passwords,
+                )?,
                 blowfish_password: blowfish.transpose()?,
             }));
         }
         if !it.stripe.is_empty() {
-            return Ok(Notifications::Stripe(self.secrets("webhook.stripe", &it.stripe)?));
+            return Ok(Notifications::Stripe(self.secrets("webhook", "stripe", &it.stripe)?));
         }
-        let standard = self.secrets("webhook.standard", &it.standard)?;
+        let standard = self.secrets("webhook", "standard", &it.standard)?;
         let standard: Result<Vec<_>, _> = standard.iter().map(|secret| SharedSecret::parse(secret)).collect();
         Ok(match standard? {
             none if none.is_empty() => Notifications::None,

@@ -49,7 +49,7 @@ pub enum Fault {
 pub struct Giro {
     pub terms: Terms,
     pub state: Mutex<State>,
-    /// Rung when a question has been asked; it is answered once `go` is.
+    /// Rung when a call has been made that is answered once `go` is, or never.
     pub asked: Notify,
     pub go: Notify,
 }
@@ -117,7 +117,10 @@ impl Giro {
         };
         match fault {
             Some(Fault::After(kind)) => Err(failure(kind)),
-            Some(Fault::Silent) => std::future::pending().await,
+            Some(Fault::Silent) => {
+                self.asked.notify_one();
+                std::future::pending().await
+            }
             _ => outcome,
         }
     }
@@ -390,6 +393,14 @@ impl Till {
             if self.broker().run_due_jobs().await.unwrap() == 0 {
                 return;
             }
+        }
+    }
+
+    /// The gateway dies while a provider is called that does not answer.
+    pub async fn crash(&self) {
+        tokio::select! {
+            () = self.run() => panic!("the provider was to be silent"),
+            () = self.giro.asked.notified() => {}
         }
     }
 
