@@ -135,9 +135,8 @@ impl Store {
     ) -> Result<Vec<(String, String, Id)>, Error> {
         let mut owners = vec![];
         for references in references.chunks(NAMES_AT_ONCE) {
-            let select = Select::new(
-                "SELECT provider, reference, payment FROM payment_reference WHERE tenant = ",
-            );
+            let select =
+                Select::new("SELECT provider, reference, payment FROM payment_reference WHERE tenant = ");
             let mut select = select.bind(tenant).sql(" AND provider IN (NULL");
             for space in spaces {
                 select = select.sql(", ").bind(*space);

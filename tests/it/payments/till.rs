@@ -50,7 +50,8 @@ impl Mock {
 
     /// What a call of its control gives; it may fail while it is at work.
     async fn ask(&self, path: &str) -> Option<Value> {
-        reqwest::get(format!("{}{path}", self.url)).await.ok()?.json().await.ok()
+        let client = reqwest::Client::new();
+        client.get(format!("{}{path}", self.url)).send().await.ok()?.json().await.ok()
     }
 
     pub(super) async fn told(&self, path: &str) -> Value {

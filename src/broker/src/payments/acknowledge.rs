@@ -115,7 +115,7 @@ impl Broker {
             .filter_map(|(id, code)| Some((bookings.get(id)?, *code)))
             .collect();
         for slice in news.chunks(SLICE) {
-            self.refuse(caller, account, number, slice).await.map_err(again)?;
+            self.refuse_bookings(caller, account, number, slice).await.map_err(again)?;
         }
         let now = self.now();
         file.acknowledged_at = Some(now);
@@ -130,7 +130,7 @@ impl Broker {
     }
 
     /// What the cash system refused is a contradiction of its payment; of a claim, a task of its own.
-    async fn refuse(
+    async fn refuse_bookings(
         &self,
         caller: &Caller,
         account: &Account,

@@ -94,7 +94,8 @@ impl Broker {
         work.insert_payload(tenant, &stored);
         work.insert_booking_file(&row);
         work.hand_over_bookings(tenant, &account.id, place, count, number);
-        let detail = json!({ "account": account.id, "number": number, "sha256": file.sha256, "bookings": count });
+        let detail =
+            json!({ "account": account.id, "number": number, "sha256": file.sha256, "bookings": count });
         work.insert_event(&Event {
             payloads: vec![stored.reference().clone()],
             ..self.of_account(account, EventKind::BookingsHandedOver, caller, detail)

@@ -75,11 +75,13 @@ impl Broker {
         books.work.require_version(&meta.tenant, meta.id, meta.version);
         let cash_reference = match (account.registers, &new.cash_reference) {
             (Registers::Gateway, None) => Some(self.number(&mut books, account).await?),
-            (Registers::CashSystem, given) => given.clone(),
+            (Registers::CashSystem, given) => {
+                self.refuse_taken(&scope.tenant, given.as_deref(), id).await?;
+                given.clone()
+            }
             (Registers::Provider, None) => None,
             (_, Some(_)) => return Err(model::Error::Invalid { field: "cashReference" }.into()),
         };
-        self.refuse_taken(&scope.tenant, cash_reference.as_deref(), id).await?;
         let claim = Claim {
             meta: Meta { id, version: 0, created_at: now, updated_at: now, ..meta.clone() },
             case_id: new.case_id,
@@ -105,11 +107,14 @@ impl Broker {
         books.work.count_on(&account.tenant, &counter, last);
         let reference = account.numbering.reference(last + 1).ok_or(Error::NumbersUsedUp)?;
         let owner = self.store().reference_owner(&account.tenant, CASH_REFERENCES, &reference).await?;
-        if owner.is_some() && self.store().last_count(&account.tenant, &counter).await? != last {
-            // Somebody else has taken the number meanwhile.
-            return Err(store::Error::Conflict { what: "counter" }.into());
+        if owner.is_none() {
+            return Ok(reference);
         }
-        Ok(reference)
+        // Somebody else has taken the number meanwhile, or it was given by hand and is in the way for good.
+        match self.store().last_count(&account.tenant, &counter).await? == last {
+            true => Err(Error::ReferenceTaken),
+            false => Err(store::Error::Conflict { what: "counter" }.into()),
+        }
     }
 
     pub(super) async fn refuse_taken(

@@ -51,8 +51,7 @@ impl Broker {
         let mut behind = BookingPlace { at: from, seq: 0 };
         let mut seen = 0;
         loop {
-            let made =
-                self.store().bookings_made(&account.tenant, &account.id, behind, to, AT_ONCE).await?;
+            let made = self.store().bookings_made(&account.tenant, &account.id, behind, to, AT_ONCE).await?;
             let Some(last) = made.last() else { break };
             (behind, seen) = (last.at, seen + made.len());
             self.compare(account, made, &mut found).await?;

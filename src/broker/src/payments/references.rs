@@ -169,10 +169,8 @@ mod tests {
     }
 
     fn finds(text: &str, name: &str) -> bool {
-        let known = Known {
-            claims: BTreeMap::from([(name.to_owned(), Id::max())]),
-            payments: BTreeMap::new(),
-        };
+        let known =
+            Known { claims: BTreeMap::from([(name.to_owned(), Id::max())]), payments: BTreeMap::new() };
         !known.of(&line(text)).claims.is_empty()
     }
 

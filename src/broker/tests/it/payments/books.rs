@@ -22,11 +22,8 @@ async fn bytes(till: &Till, number: u64) -> Vec<u8> {
 }
 
 async fn of_file(till: &Till, number: u64) -> Vec<Booking> {
-    let filter = BookingFilter {
-        account: Some(GEBUEHREN.into()),
-        file: Some(number),
-        ..BookingFilter::default()
-    };
+    let filter =
+        BookingFilter { account: Some(GEBUEHREN.into()), file: Some(number), ..BookingFilter::default() };
     till.broker().bookings(&till.cashier(), &filter, &Page::first(100)).await.unwrap().items
 }
 

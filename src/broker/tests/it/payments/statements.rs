@@ -21,10 +21,8 @@ async fn lines(till: &Till) -> Vec<StatementLine> {
 }
 
 async fn payments(till: &Till, claim: &Claim) -> Vec<Payment> {
-    let filter = broker::RecordFilter {
-        parent: Some(claim.meta.id),
-        ..broker::RecordFilter::of(RecordKind::Payment)
-    };
+    let filter =
+        broker::RecordFilter { parent: Some(claim.meta.id), ..broker::RecordFilter::of(RecordKind::Payment) };
     let whole = Caller { scope: Scope::tenant("soest"), ..till.clerk.clone() };
     let records = till.broker().records(&whole, &filter, &Page::first(100)).await.unwrap().items;
     let payment = |record| if let Record::Payment(payment) = record { Some(payment) } else { None };
@@ -292,11 +290,7 @@ async fn a_payout_settles_the_payments_that_it_is_made_of() {
         }
         // The line of a payout has no Kassenzeichen; 30 cents of fees were taken off.
         let day = till.broker().now().to_string()[..10].to_owned();
-        let payout = Line {
-            charges_cents: 30,
-            booked_on: Some(day),
-            ..line("P", 5_970, "Auszahlung 7781")
-        };
+        let payout = Line { charges_cents: 30, booked_on: Some(day), ..line("P", 5_970, "Auszahlung 7781") };
         assert_eq!(counts(&statement(&till, &[payout]).await), [1, 0, 0, 0, 1]);
         let found = lines(&till).await.remove(0);
         let of: Vec<Id> = paid[1..].iter().map(|payment| payment.meta.id).collect();

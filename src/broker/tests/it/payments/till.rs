@@ -49,7 +49,7 @@ pub enum Fault {
 pub struct Giro {
     pub terms: Terms,
     pub state: Mutex<State>,
-    /// Rung when a question has been asked; it is answered once `go` is.
+    /// Rung when a call has been made that is answered once `go` is, or never.
     pub asked: Notify,
     pub go: Notify,
 }
@@ -65,6 +65,8 @@ pub struct State {
     pub verdict: Option<Verdict>,
     pub notice_id: Option<String>,
     pub no_page: bool,
+    /// It makes a Kassenzeichen for each payment.
+    pub numbers: bool,
     pub waits: bool,
 }
 
@@ -117,7 +119,10 @@ impl Giro {
         };
         match fault {
             Some(Fault::After(kind)) => Err(failure(kind)),
-            Some(Fault::Silent) => std::future::pending().await,
+            Some(Fault::Silent) => {
+                self.asked.notify_one();
+                std::future::pending().await
+            }
             _ => outcome,
         }
     }
@@ -206,7 +211,12 @@ impl Provider for Giro {
 
 fn started(state: &State, order: &Order) -> Started {
     let page = (!state.no_page).then(|| "https://zahlen.example/seite".to_owned());
-    Started { reference: format!("ref-{}", order.request_id), payment_url: page, cash_reference: None }
+    let number = format!("BL{}", &order.request_id[24..]);
+    Started {
+        reference: format!("ref-{}", order.request_id),
+        payment_url: page,
+        cash_reference: state.numbers.then_some(number),
+    }
 }
 
 /// Statements whose lines are JSON, one a text line.
@@ -218,7 +228,8 @@ impl Statements for Plain {
         input: &mut dyn Read,
         each: &mut dyn FnMut(Line) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let wrong = || Failure::new(FailureKind::Rejected, "payment.statement-broken", "no line of this test");
+        let wrong =
+            || Failure::new(FailureKind::Rejected, "payment.statement-broken", "no line of this test");
         let mut text = String::new();
         input.read_to_string(&mut text).map_err(|_| wrong())?;
         text.lines().try_for_each(|line| each(serde_json::from_str(line).map_err(|_| wrong())?))
@@ -297,8 +308,7 @@ impl Till {
     pub async fn of_two() -> Till {
         let clock = Arc::new(SetClock::default());
         let rules = Rules { four_eyes: true, ..Rules::default() };
-        Till::of(Gateway::with_rules(rules, clock.clone()).await, clock, None, terms(), Payouts::Single)
-            .await
+        Till::of(Gateway::with_rules(rules, clock.clone()).await, clock, None, terms(), Payouts::Single).await
     }
 
     async fn of(
@@ -312,6 +322,7 @@ impl Till {
         let mut accounts = vec![
             account("gebuehren", Some("baugenehmigung"), Registers::Gateway),
             account("kasse", None, Registers::CashSystem),
+            account("dienst", None, Registers::Provider),
         ];
         accounts.iter_mut().for_each(|account| account.payouts = payouts);
         let payments = Payments {
@@ -390,6 +401,14 @@ impl Till {
             if self.broker().run_due_jobs().await.unwrap() == 0 {
                 return;
             }
+        }
+    }
+
+    /// The gateway dies while a provider is called that does not answer.
+    pub async fn crash(&self) {
+        tokio::select! {
+            () = self.run() => panic!("the provider was to be silent"),
+            () = self.giro.asked.notified() => {}
         }
     }
 
