@@ -156,11 +156,11 @@ async fn the_cash_system_names_claims_with_its_acknowledgement() {
             ..Acknowledgement::default()
         };
         let say = |name: &str| broker.acknowledge_file(&cashier, "kasse", 1, named(name), None);
-        say("K-77").await.unwrap();
-        say("K-77").await.unwrap();
-        assert_eq!(till.claimed(&claim).await.cash_reference.as_deref(), Some("K-77"));
-        assert_eq!(say("K-78").await.unwrap_err().code(), "model.exists");
-        let by_us = acknowledge(broker, &cashier, 1, named("K-77")).await.unwrap_err();
+        say("K-0077").await.unwrap();
+        say("K-0077").await.unwrap();
+        assert_eq!(till.claimed(&claim).await.cash_reference.as_deref(), Some("K-0077"));
+        assert_eq!(say("K-0078").await.unwrap_err().code(), "model.exists");
+        let by_us = acknowledge(broker, &cashier, 1, named("K-0077")).await.unwrap_err();
         assert_eq!(by_us.code(), "model.invalid", "there the gateway numbers");
     })
     .await;
