@@ -17,7 +17,7 @@ use model::record::Meta;
 use model::{Actor, Caller, Decided, Id, Record, RecordKind, Scope, Timestamp, decide, ids};
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use store::{CASH_REFERENCES, Work};
+use store::{BookingFilter, CASH_REFERENCES, Page, Work};
 
 use crate::{Broker, Error, Once, notes};
 
@@ -116,12 +116,20 @@ impl<'a> Books<'a> {
         }
         let cancels = matches!(change, Change::CancelClaim);
         let claim = claim_of(self.changed(&Record::Claim(before), change)?)?;
-        let gateway = self.account_of(&claim).is_some_and(|it| it.registers == Registers::Gateway);
-        if cancels && gateway {
+        if cancels && self.is_booked(&claim).await? {
             self.book(&of_claim(&claim, BookingKind::Cancellation, self.now));
         }
         self.claims.insert(id, claim.clone());
         Ok(claim)
+    }
+
+    /// Whether the cash system was, or will be, told of a claim: whatever the configuration says by now.
+    async fn is_booked(&self, claim: &Claim) -> Result<bool, Error> {
+        let kind = Some(BookingKind::Claim);
+        let filter = BookingFilter { claim: Some(claim.meta.id), kind, ..BookingFilter::default() };
+        let scope = Scope::tenant(&self.tenant);
+        let page = Page { after: None, limit: 1 };
+        Ok(!self.broker.store().bookings(&scope, &filter, &page).await?.items.is_empty())
     }
 
     /// Changes a payment, and what follows from that. A change that makes no difference leaves nothing.

@@ -200,6 +200,8 @@ pub enum ClearingReason {
     RefundUnclear,
     /// The provider knows a payment that was never known to have started.
     UnknownStart,
+    /// Nobody could ask the provider until it was too late: what the payer did there is not known.
+    NotLookedAt,
     /// A claim was paid more than once, or after it was cancelled.
     PaidTwice,
     /// The cash system refused a booking.
@@ -219,6 +221,7 @@ impl ClearingReason {
             ClearingReason::UnknownRefund => "payment.unknown-refund",
             ClearingReason::RefundUnclear => "payment.refund-unclear",
             ClearingReason::UnknownStart => "payment.unknown-start",
+            ClearingReason::NotLookedAt => "payment.not-looked-at",
             ClearingReason::PaidTwice => "payment.paid-twice",
             ClearingReason::BookingRefused => "payment.booking-refused",
         }
