@@ -200,9 +200,17 @@ impl Gateway {
     /// # Errors
     /// If it cannot be written.
     pub fn write_token(&self, name: &str, secret: &str) -> Result<(), Error> {
-        let folder = self.folder.path().join("tokens");
-        std::fs::create_dir_all(&folder)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(folder.join(name))?;
+        std::fs::create_dir_all(self.folder.path().join("tokens"))?;
+        self.write_secret(&format!("tokens/{name}"), secret)
+    }
+
+    /// Writes a secret to a file beside the configuration that only this user can read.
+    ///
+    /// # Errors
+    /// If it cannot be written, or is there already.
+    pub fn write_secret(&self, name: &str, secret: &str) -> Result<(), Error> {
+        let mut open = OpenOptions::new();
+        let mut file = open.write(true).create_new(true).mode(0o600).open(self.folder.path().join(name))?;
         Ok(file.write_all(secret.as_bytes())?)
     }
 

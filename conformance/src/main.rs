@@ -1,5 +1,6 @@
 //! `conformance`: the suites on the command line. The last line of `--json` is one JSON object.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use conformance::crash::Campaign;
 use conformance::gateway::Engine;
-use conformance::{Error, bench, fairness, sync};
+use conformance::{Error, bench, fairness, simulate, sync};
 use serde_json::{Value, json};
 
 #[derive(Parser)]
@@ -63,6 +64,14 @@ enum Suite {
         #[arg(long, default_value_t = 200)]
         rounds: usize,
     },
+    /// Plays a partner until it is stopped, for tests of one's own
+    Simulate {
+        /// Whom to play
+        name: SimulateName,
+        /// Port on the loopback; any free one if it is not given
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+    },
     /// Measurements side by side
     Bench {
         /// What to measure
@@ -101,6 +110,12 @@ impl EngineName {
             EngineName::Postgres => "postgres",
         }
     }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SimulateName {
+    /// A payment provider with all its interfaces; `/_control` sets what payments come to
+    Payment,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -144,6 +159,19 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
             let names = engines(engine);
             let campaign = |engine| Campaign { binary: binary.to_owned(), engine, from, seeds, forget };
             crash(campaign, &names, json).await
+        }
+        Suite::Simulate { name: SimulateName::Payment, port } => {
+            let provider = simulate::payment::Provider::start_on(port).await?;
+            let secrets = BTreeMap::from(simulate::payment::SECRETS);
+            match json {
+                true => print(&json!({ "url": provider.url, "secrets": secrets }).to_string()),
+                false => print(&format!(
+                    "the simulated payment provider listens at {}; its secrets: {secrets:?}",
+                    provider.url
+                )),
+            }
+            // Until somebody stops the program.
+            std::future::pending::<Result<bool, Error>>().await
         }
         Suite::Soak { seconds, engine } => {
             soak(binary, Duration::from_secs(seconds), &engines(engine), json).await

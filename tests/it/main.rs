@@ -14,6 +14,7 @@ mod large;
 mod operating;
 mod osci;
 mod payment_setup;
+mod payments;
 mod serving;
 mod stamping;
 mod sync;

@@ -7,6 +7,7 @@ pub mod containers;
 pub mod files;
 pub mod osci;
 pub mod partner;
+pub mod payment;
 pub mod portal;
 pub mod records;
 pub mod samples;

@@ -236,17 +236,23 @@ pub(crate) struct PeriodQuery {
     to: Timestamp,
 }
 
-/// Where the books of an account differ; for the OpenAPI document.
+/// Where the books of an account differ; for the OpenAPI document. Each list holds at most 500 entries.
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(dead_code, reason = "names the members of the broker's type")]
 pub(crate) struct Reconciliation {
-    /// Bookings of money that came which the cash system has not acknowledged.
+    /// Whether nothing is missing: no list is full, and all bookings of the period were looked at.
+    complete: bool,
+    /// Bookings of money that came or went which the cash system has not acknowledged.
     paid_not_booked: Vec<Booking>,
-    /// Bookings that it has acknowledged, of payments that are not paid any more.
+    /// Bookings that it has acknowledged: receipts of money that is not there any more, and claims that are due and not paid.
     booked_not_paid: Vec<Booking>,
-    /// Bookings whose amount is not that of the payment.
+    /// Receipts that it has acknowledged, where what it has booked in all is not what was kept of the payment.
     differing: Vec<Booking>,
+    /// Lines of bank statements that belong to nothing.
+    unmatched: Vec<StatementLine>,
+    /// Online payments whose money has not arrived on the bank account.
+    unsettled: Vec<model::payment::Payment>,
 }
 
 /// `POST /accounts/{account}/statements`.
@@ -448,9 +454,10 @@ pub(crate) async fn reconcile(
     if from > to {
         return Err(Problem::invalid_query("to"));
     }
-    Ok(answer::json(
-        &api.broker.reconciliation(&caller, &account, from, to).await.map_err(Problem::of_account)?,
-    ))
+    let found = api.broker.reconciliation(&caller, &account, from, to).await.map_err(Problem::of_account)?;
+    let mut json = json!(found);
+    json["unmatched"] = found.unmatched.iter().map(shown_line).collect();
+    Ok(answer::json(&json))
 }
 
 /// A line without what is the store's own.

@@ -41,8 +41,8 @@ const WAITING: usize = 256;
 /// Seconds after which a provider may come again.
 const RETRY_SECONDS: u64 = 30;
 
-/// What a header section may hold is limited by its listener; these are kept of it at a door of providers.
-const KEPT_FIELDS: usize = 60;
+/// Header fields that are kept of a notification: as many as a listener takes.
+const KEPT_FIELDS: usize = 100;
 
 #[derive(Clone)]
 struct Doors {

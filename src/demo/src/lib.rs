@@ -5,9 +5,11 @@
 //! |---|---|
 //! | `scene` | who takes part: two gateways, simulators, tokens |
 //! | `intake` | an application comes in, the gateway is killed, what is broken goes back |
+//! | `fee` | its fee is claimed and paid, whatever a forger says |
 //! | `handover` | the file goes to the town, waits there, is imported, and is locked |
 //! | `proof` | who sees nothing, what the evidence proves |
 
+mod fee;
 mod handover;
 mod intake;
 mod proof;
@@ -51,6 +53,10 @@ async fn tell(options: &Options, story: &mut Story) -> Result<(), Error> {
     intake::assign_reference(&scene, &application, story).await?;
     intake::kill_and_repeat(&mut scene, &mut application, story).await?;
     intake::return_broken(&scene, story).await?;
+
+    let payment = fee::claim(&scene, &application, story).await?;
+    fee::ignore_forger(&scene, &payment, story).await?;
+    fee::count_once(&scene, &payment, story).await?;
 
     let exchange = handover::hand_over(&scene, &application, story).await?;
     handover::refuse_lock(&scene, &application, &exchange, story).await?;

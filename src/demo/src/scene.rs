@@ -11,6 +11,7 @@ use conformance::simulate::story::{Story, verify};
 use conformance::simulate::{Error, osci, xta};
 
 use crate::Options;
+use crate::fee::Till;
 
 pub(crate) const REAL: &str = "echtes Programm";
 pub(crate) const COUNTY_DMS: &str = "Simulator: DMS des Kreises";
@@ -28,11 +29,14 @@ pub(crate) struct Scene {
     pub(crate) county: RecordKeeping,
     pub(crate) town: RecordKeeping,
     pub(crate) doorbell: Doorbell,
+    pub(crate) till: Till,
     /// Runs the county's gateway.
     pub(crate) operator: Client,
     /// A system of another unit of the county.
     pub(crate) stranger: Client,
     pub(crate) auditor: Auditor,
+    /// The county's cash office.
+    pub(crate) cashier: Client,
 }
 
 /// Where the town's record-keeping system is called when something has come. At first it is down.
@@ -65,6 +69,7 @@ pub(crate) async fn set_up(options: &Options, story: &mut Story) -> Result<Scene
     };
     // The town's record-keeping system is a machine of the house.
     town_gateway.configure("[egress]\nallow = [\"127.0.0.1\"]\n")?;
+    let till = Till::set_up(&county_gateway, &town_gateway).await?;
     let county =
         |roles, unit, service| Rights { tenant: COUNTY, roles, unit, service, authority: Some(COUNTY_KEY) };
     let building = |roles| county(roles, portal::UNIT, portal::SERVICE);
@@ -76,6 +81,7 @@ pub(crate) async fn set_up(options: &Options, story: &mut Story) -> Result<Scene
     let stranger =
         token(&county_gateway, "abfallwirtschaft", county(&["system", "auditor"], "70", "*")).await?;
     let auditor = token(&county_gateway, "revision", county(&["auditor"], "*", "*")).await?;
+    let cashier = token(&county_gateway, "kasse", county(&["cashier"], "*", "*")).await?;
     town_gateway.start().await?;
     county_gateway.start().await?;
     let all = [&portal, &county_dms, &town_dms, &operator, &stranger, &auditor];
@@ -103,6 +109,8 @@ pub(crate) async fn set_up(options: &Options, story: &mut Story) -> Result<Scene
         county,
         town,
         doorbell: Doorbell { subscription, down: Some(absent), up: None },
+        till,
+        cashier,
         operator,
         stranger,
         auditor: Auditor { client: auditor, folder: county_gateway.folder().to_owned() },

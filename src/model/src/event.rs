@@ -167,6 +167,9 @@ pub enum EventKind {
     /// A bank statement was taken in.
     #[serde(rename = "statement.taken")]
     StatementTaken,
+    /// Somebody said what a line of a bank statement is.
+    #[serde(rename = "statement.line-decided")]
+    LineDecided,
     /// Bookings stand in a file for the cash system.
     #[serde(rename = "bookings.handed-over")]
     BookingsHandedOver,

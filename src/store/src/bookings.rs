@@ -50,7 +50,49 @@ pub struct BookingFileRow {
     pub acknowledged_at: Option<Timestamp>,
 }
 
+/// A booking and how far the cash system has followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookingMade {
+    /// The booking.
+    pub booking: Booking,
+    /// Where it stands in the order in which bookings were made.
+    pub at: BookingPlace,
+    /// What the cash system has booked of its payment in all, in euro cents.
+    pub acknowledged_cents: i64,
+}
+
+/// A place in the order in which the bookings of an account were made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BookingPlace {
+    /// When it was made.
+    pub at: Timestamp,
+    /// Its number among all bookings.
+    pub seq: u64,
+}
+
 impl Store {
+    /// The account's bookings that were made before `before`, from behind a place on, in the order in which they were made.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn bookings_made(
+        &self,
+        tenant: &str,
+        account: &str,
+        behind: BookingPlace,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<BookingMade>, Error> {
+        let select = Select::new(MADE).bind(tenant).and("account =", account).and("created_at <", before);
+        let select = select.sql(" AND (created_at, seq) > (").bind(behind.at).sql(", ").bind(behind.seq);
+        let rows = self.db().read(select.sql(") ORDER BY created_at, seq LIMIT ").bind(limit)).await?;
+        let made = |row: &Row| {
+            let at = BookingPlace { at: row.time(4)?, seq: row.number(3)? };
+            Ok(BookingMade { booking: booking(row)?, at, acknowledged_cents: row.int(5)? })
+        };
+        rows.iter().map(made).collect()
+    }
+
     /// Bookings, by id.
     ///
     /// # Errors
@@ -124,6 +166,10 @@ impl Store {
 }
 
 const BOOKING: &str = "SELECT id, state, body, seq FROM booking WHERE ";
+
+const MADE: &str = "SELECT id, state, body, seq, created_at, COALESCE((SELECT CAST(SUM(CASE WHEN told.kind = 'receipt' \
+     THEN told.amount_cents ELSE -told.amount_cents END) AS BIGINT) FROM booking told \
+     WHERE told.payment = booking.payment AND told.state = 'acknowledged'), 0) FROM booking WHERE tenant = ";
 
 const FILE: &str = "SELECT tenant, account, number, sha256, bytes, payload, bookings, made_at, acknowledged_at \
      FROM booking_file WHERE tenant = ";

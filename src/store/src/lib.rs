@@ -65,7 +65,7 @@ use crate::sql::Select;
 use crate::unit::Unit;
 
 pub use audit::{ChainFinding, ChainReport};
-pub use bookings::{BookingFileRow, BookingFilter};
+pub use bookings::{BookingFileRow, BookingFilter, BookingMade, BookingPlace};
 pub use boxes::BoxFilter;
 pub use breaker::{Breaker, BreakerState, LaneFailure};
 pub use clarifications::{ClarificationFilter, Operation, OperationState};

@@ -9,6 +9,9 @@ use crate::{Error, Store};
 /// Space of Kassenzeichen among the names that belong to one thing alone; no provider can have this id.
 pub const CASH_REFERENCES: &str = "~cash";
 
+/// Most names that one question has.
+const NAMES_AT_ONCE: usize = 500;
+
 /// The doors of a payment: one for its provider, one for the payer's browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentDoor {
@@ -117,6 +120,36 @@ impl Store {
         let select = Select::new("SELECT payment FROM payment_reference WHERE tenant = ").bind(tenant);
         let select = select.and("provider =", provider).and("reference =", reference);
         self.db().read_one(select).await?.map(|row| row.id(0)).transpose()
+    }
+
+    /// Which of these names are known in these spaces: space, name, and the payment (or claim) that it belongs to. At most some
+    /// thousand at once.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn reference_owners(
+        &self,
+        tenant: &str,
+        spaces: &[&str],
+        references: &[&str],
+    ) -> Result<Vec<(String, String, Id)>, Error> {
+        let mut owners = vec![];
+        for references in references.chunks(NAMES_AT_ONCE) {
+            let select =
+                Select::new("SELECT provider, reference, payment FROM payment_reference WHERE tenant = ");
+            let mut select = select.bind(tenant).sql(" AND provider IN (NULL");
+            for space in spaces {
+                select = select.sql(", ").bind(*space);
+            }
+            select = select.sql(") AND reference IN (NULL");
+            for reference in references {
+                select = select.sql(", ").bind(*reference);
+            }
+            for row in self.db().read(select.sql(")")).await? {
+                owners.push((row.text(0)?, row.text(1)?, row.id(2)?));
+            }
+        }
+        Ok(owners)
     }
 
     /// The last running number that was taken under a name; 0 if none was.

@@ -1,5 +1,7 @@
 //! Reading records: case files, cases, documents, tasks, exchanges and so on.
 
+use std::collections::BTreeMap;
+
 use model::rights::Scope;
 use model::{Authority, Id, Record, RecordKind};
 
@@ -73,6 +75,25 @@ impl Store {
     pub async fn record_any(&self, scope: &Scope, id: Id) -> Result<Option<Record>, Error> {
         let select = visible(SELECT, scope).and("record.id =", id);
         self.db().read_one(select).await?.as_ref().map(record).transpose()
+    }
+
+    /// Those of these records of a tenant that are of this kind; at most some hundreds at once.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn records_of(
+        &self,
+        tenant: &str,
+        kind: RecordKind,
+        ids: &[Id],
+    ) -> Result<BTreeMap<Id, Record>, Error> {
+        let select = visible(SELECT, &Scope::tenant(tenant)).and("record.kind =", kind.name());
+        let mut select = select.sql(" AND record.id IN (NULL");
+        for id in ids {
+            select = select.sql(", ").bind(*id);
+        }
+        let rows = self.db().read(select.sql(")")).await?;
+        rows.iter().map(|row| Ok((row.id(2)?, record(row)?))).collect()
     }
 
     /// Whether something that a message brought is barred from destruction.

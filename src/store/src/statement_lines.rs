@@ -43,7 +43,7 @@ pub struct StatementLine {
     pub id: Id,
     /// Tenant.
     pub tenant: String,
-    /// Account.
+    /// Bank account.
     pub account: String,
     /// The bank's own name for it, unique within the account.
     pub line: String,
@@ -118,6 +118,15 @@ impl Store {
             .and_if("booked_on <=", filter.to.as_deref());
         let rows = self.db().read(page.apply(select, "id >", " ORDER BY id LIMIT ")).await?;
         page.listed(rows.iter().map(|row| Ok((row.id(0)?, line(row)?))))
+    }
+
+    /// Lines that belong to a payment, by id; at most a thousand.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn lines_of_payment(&self, tenant: &str, payment: Id) -> Result<Vec<StatementLine>, Error> {
+        let select = Select::new(LINE).bind(tenant).and("payment =", payment);
+        self.db().read(select.sql(" ORDER BY id LIMIT 1000")).await?.iter().map(line).collect()
     }
 
     /// Which of these lines, by the bank's names, are known, and their ids. At most some hundreds at once.

@@ -47,7 +47,8 @@ fn shared(path: &str) -> PathBuf {
     found.canonicalize().unwrap()
 }
 
-fn python() -> PathBuf {
+/// The Python that has the libraries that judge us.
+pub(crate) fn python() -> PathBuf {
     let named = std::env::var_os("AMTSBOTE_TEST_ZEEP").map(PathBuf::from);
     let python = named.unwrap_or_else(|| root().join(PYTHON));
     assert!(python.exists(), "{} is missing; ./dev test makes it", python.display());

@@ -95,7 +95,7 @@ pub(super) fn read(reader: &mut Input<'_>, namespace: &str) -> Result<Entry, Fau
         reversal: reversal.unwrap_or_default(),
         booked: status.ok_or(missing("Ntry/Sts"))? == "BOOK",
         booked_on,
-        reference: reference.filter(is_reference),
+        reference: reference.filter(|text| is_reference(text)),
         charges_cents,
         counted,
         transactions,
@@ -112,8 +112,8 @@ fn read_transaction(reader: &mut Input<'_>, namespace: &str) -> Result<Transacti
         match name {
             "Refs" => children(reader, namespace, &mut |reader, name| {
                 match name {
-                    "AcctSvcrRef" => it.reference = Some(text(reader)?).filter(is_reference),
-                    "EndToEndId" => it.end_to_end = Some(text(reader)?).filter(is_reference),
+                    "AcctSvcrRef" => it.reference = Some(text(reader)?).filter(|text| is_reference(text)),
+                    "EndToEndId" => it.end_to_end = Some(text(reader)?).filter(|text| is_reference(text)),
                     _ => {}
                 }
                 Ok(())
@@ -167,7 +167,9 @@ fn read_remittance(reader: &mut Input<'_>, namespace: &str, it: &mut Transaction
         "Strd" => children(reader, namespace, &mut |reader, name| match name {
             "CdtrRefInf" => children(reader, namespace, &mut |reader, name| {
                 match (name, &it.creditor_reference) {
-                    ("Ref", None) => it.creditor_reference = Some(text(reader)?).filter(is_reference),
+                    ("Ref", None) => {
+                        it.creditor_reference = Some(text(reader)?).filter(|text| is_reference(text))
+                    }
                     ("Ref", Some(_)) => append(&mut it.text, &text(reader)?),
                     _ => {}
                 }
@@ -302,7 +304,7 @@ fn day(reader: &mut Input<'_>) -> Result<String, Fault> {
     day.map(str::to_owned).ok_or(Fault::Value { line, what: "BookgDt" })
 }
 
-fn is_reference(text: &String) -> bool {
+fn is_reference(text: &str) -> bool {
     !text.is_empty() && !NO_REFERENCE.contains(&text.to_ascii_uppercase().as_str())
 }
 

@@ -7,6 +7,7 @@ mod epaybl;
 mod girocheckout;
 mod mock;
 mod pmpayment;
+mod senders;
 mod support;
 mod webhook;
 mod xbezahldienste;

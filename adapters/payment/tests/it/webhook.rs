@@ -13,13 +13,14 @@ use axum::{Json, Router};
 use model::payment::provider::{Notified, Provider, RefundOrder, Refusal, TruthState, Verdict};
 use model::payment::record::ClearingReason;
 use model::{FailureKind, SystemClock, Timestamp, ids};
+use proptest::prelude::*;
 use seal::webhook::SharedSecret;
 use serde_json::{Value, json};
 
 use crate::support::{REQUEST, client, notice, order, serve};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-const OTHER: &str = "whsec_eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4";
+const OTHER: &str = "whsec_eXl5eXl5eXl5eXl5eXl5eXl5eXl5eXl5";
 
 fn secret(text: &str) -> SharedSecret {
     SharedSecret::parse(text).unwrap()
@@ -214,9 +215,26 @@ fn refused(notified: Notified) -> Refusal {
     }
 }
 
-fn standard() -> Arc<dyn Provider> {
-    let secrets = vec![secret(OTHER), secret(SECRET)];
-    webhook("https://pay.example", Auth::Signed(secret(SECRET)), Notifications::Standard(secrets))
+/// A scheme of notifications.
+pub(crate) enum Scheme {
+    Standard,
+    Stripe,
+    Computop,
+}
+
+/// A provider that notifies by this scheme, with two secrets each: any counts.
+pub(crate) fn notified_by(scheme: Scheme) -> Arc<dyn Provider> {
+    let two = |one: &str, other: &str| vec![one.to_owned().into(), other.to_owned().into()];
+    let notifications = match scheme {
+        Scheme::Standard => Notifications::Standard(vec![secret(OTHER), secret(SECRET)]),
+        Scheme::Stripe => Notifications::Stripe(two("whsec_old", "whsec_test_secret")),
+        Scheme::Computop => Notifications::Computop(Merchant {
+            id: "yourMerchantId".into(),
+            hmac_passwords: two("old", "mySecret"),
+            blowfish_password: Some("0123456789abcdef".to_owned().into()),
+        }),
+    };
+    webhook("https://pay.example", Auth::Signed(secret(SECRET)), notifications)
 }
 
 fn event(reference: &str, case: &str, amount: i64, currency: &str) -> Vec<u8> {
@@ -231,7 +249,7 @@ fn standard_webhook(at: i64, body: &[u8], sent: &[u8]) -> Notified {
     let (signature, at_text) = (secret(SECRET).sign("msg_1", at, body).unwrap(), at.to_string());
     let headers =
         [("webhook-id", "msg_1"), ("webhook-timestamp", &at_text), ("webhook-signature", &signature)];
-    judge(&*standard(), &headers, sent)
+    judge(&*notified_by(Scheme::Standard), &headers, sent)
 }
 
 #[test]
@@ -266,7 +284,7 @@ fn a_standard_webhook_is_read_in_one_way_only() {
     let now = NOW.to_string();
     let (id, at) = (("webhook-id", "msg_1"), ("webhook-timestamp", now.as_str()));
     let signed = |signature| ("webhook-signature", signature);
-    let said = |headers: &[(&str, &str)]| judge(&*standard(), headers, &body);
+    let said = |headers: &[(&str, &str)]| judge(&*notified_by(Scheme::Standard), headers, &body);
     assert_eq!(refused(said(&[id, at])), Refusal::Signature);
     assert_eq!(refused(said(&[id, at, signed("v9,AAAA")])), Refusal::Signature);
     assert_eq!(refused(said(&[("webhook-id", "msg_2"), at, signed(&signature)])), Refusal::Signature);
@@ -286,16 +304,13 @@ fn before_the_start_is_answered_only_what_is_authentic_may_come_again() {
     let said = |signature: &str| {
         let headers =
             [("webhook-id", "m"), ("webhook-timestamp", at.as_str()), ("webhook-signature", signature)];
-        refused(standard().notified(&order(), None, &notice(&headers, body.clone()), now))
+        refused(notified_by(Scheme::Standard).notified(&order(), None, &notice(&headers, body.clone()), now))
     };
     assert_eq!(said(&secret(SECRET).sign("m", NOW, &body).unwrap()), Refusal::TooEarly);
     assert_eq!(said("v1,AAAA"), Refusal::Signature);
 }
 
 fn stripe(at: i64, kind: &str, amount: i64, currency: &str) -> Notified {
-    let secrets = vec!["whsec_old".to_owned().into(), "whsec_test_secret".to_owned().into()];
-    let provider =
-        webhook("https://pay.example", Auth::Signed(secret(SECRET)), Notifications::Stripe(secrets));
     let object = json!({
         "id": if kind == "payment_intent" { "r-1" } else { "ch_1" }, "object": kind, "amount": amount,
         "currency": currency, "payment_intent": "r-1", "metadata": { "case": REQUEST },
@@ -307,7 +322,7 @@ fn stripe(at: i64, kind: &str, amount: i64, currency: &str) -> Notified {
         format!("{at}.{body}").as_bytes(),
     );
     let field = format!("t={at},v1={},v1={}", "0".repeat(64), hex::encode(code.unwrap()));
-    judge(&*provider, &[("stripe-signature", &field)], body.as_bytes())
+    judge(&*notified_by(Scheme::Stripe), &[("stripe-signature", &field)], body.as_bytes())
 }
 
 #[test]
@@ -324,14 +339,7 @@ fn an_event_of_stripe_is_a_hint_at_most() {
 }
 
 fn computop(body: &str) -> Notified {
-    let merchant = Merchant {
-        id: "yourMerchantId".into(),
-        hmac_passwords: vec!["old".to_owned().into(), "mySecret".to_owned().into()],
-        blowfish_password: Some("0123456789abcdef".to_owned().into()),
-    };
-    let provider =
-        webhook("https://pay.example", Auth::Signed(secret(SECRET)), Notifications::Computop(merchant));
-    judge(&*provider, &[], body.as_bytes())
+    judge(&*notified_by(Scheme::Computop), &[], body.as_bytes())
 }
 
 fn mac(text: &str) -> String {
@@ -399,5 +407,28 @@ fn the_vectors_of_others_are_signed_as_we_do() {
         let code =
             seal::mac::hmac(seal::mac::MacDigest::Sha256, text("secret").as_bytes(), signed.as_bytes());
         assert_eq!(hex::encode(code.unwrap()), text("v1"));
+    }
+}
+
+proptest! {
+    /// Nobody without a secret makes the gateway ask, however the notification looks.
+    #[test]
+    fn nothing_unsigned_is_more_than_evidence(
+        body in prop::collection::vec(any::<u8>(), 0..200),
+        field in "[\\x20-\\x7e]{0,60}",
+        form in "(Len|Data|mid|PayID|TransID|Status|Code|MAC|[=&%0-9A-F]){0,40}",
+        data in prop::collection::vec(any::<u8>(), 0..64),
+    ) {
+        let at = NOW.to_string();
+        let stripe = format!("t={at},v1={field}");
+        let sent = format!("Len={}&Data={}", data.len(), hex::encode(&data));
+        let headers =
+            [("webhook-id", &*field), ("webhook-timestamp", &*at), ("webhook-signature", &*field), ("stripe-signature", &*stripe)];
+        for scheme in [Scheme::Standard, Scheme::Stripe, Scheme::Computop] {
+            let provider = notified_by(scheme);
+            for body in [&body[..], form.as_bytes(), sent.as_bytes()] {
+                refused(judge(&*provider, &headers, body));
+            }
+        }
     }
 }

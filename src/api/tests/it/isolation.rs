@@ -264,6 +264,8 @@ async fn ids_in_bodies_and_queries_find_nothing_of_others() {
             Call::get(&format!("/case-files?parent={id}")),
             Call::get(&format!("/cases?caseFile={id}")),
             Call::get(&format!("/cases?parent={id}")),
+            Call::get(&format!("/claims?case={id}")),
+            Call::get(&format!("/payments?claim={id}")),
             Call::get(&format!("/messages?exchange={id}")),
             Call::get(&format!("/messages?processId={id}")),
         ]

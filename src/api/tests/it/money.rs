@@ -15,7 +15,7 @@ struct Office {
 
 async fn office() -> Office {
     let gateway = Gateway::start().await;
-    let token = gateway.token("soest", "63", "*", ALL_ROLES).await;
+    let token = gateway.token("soest", "*", "*", ALL_ROLES).await;
     let case = json!({ "unit": "63", "title": "Bauantrag", "publicService": "baugenehmigung" });
     let case = id(&gateway.call(&token, Call::post("/cases").json(case)).await.is(201).json());
     Office { gateway, token, case }
@@ -225,6 +225,12 @@ async fn the_cash_office_keeps_its_books() {
     assert!(done.json()["acknowledgedAt"].is_string(), "{done:?}");
     let bookings = office.get("/bookings?state=acknowledged&account=gebuehren&file=1").await.is(200).json();
     assert_eq!(bookings["items"].as_array().unwrap().len(), 2, "{bookings}");
+    let period = "from=2026-01-01T00:00:00Z&to=2100-01-01T00:00:00Z";
+    let found = office.get(&format!("{account}/reconciliation?{period}")).await.is(200).json();
+    assert_eq!((&found["complete"], &found["paidNotBooked"]), (&json!(true), &json!([])), "{found}");
+    let backwards = "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z";
+    let wrong = office.get(&format!("{account}/reconciliation?{backwards}")).await.is(400);
+    assert_eq!(wrong.code(), "api.invalid-query");
     workers.stop().await;
 }
 

@@ -82,6 +82,12 @@ impl<'a> Books<'a> {
         Ok(payment)
     }
 
+    /// Payments towards a claim that this unit of work has looked at, or made.
+    pub(crate) fn made_towards(&self, claim: Id) -> Vec<Id> {
+        let towards = self.payments.values().filter(|payment| payment.claim_id == claim);
+        towards.map(|payment| payment.meta.id).collect()
+    }
+
     /// A claim comes into being; where the gateway registers claims, it is booked.
     pub(crate) fn make_claim(&mut self, claim: Claim, registers: Registers) -> Result<Claim, Error> {
         let claim = claim_of(self.create(Record::Claim(claim))?)?;

@@ -75,11 +75,13 @@ impl Broker {
         books.work.require_version(&meta.tenant, meta.id, meta.version);
         let cash_reference = match (account.registers, &new.cash_reference) {
             (Registers::Gateway, None) => Some(self.number(&mut books, account).await?),
-            (Registers::CashSystem, given) => given.clone(),
+            (Registers::CashSystem, given) => {
+                self.refuse_taken(&scope.tenant, given.as_deref(), id).await?;
+                given.clone()
+            }
             (Registers::Provider, None) => None,
             (_, Some(_)) => return Err(model::Error::Invalid { field: "cashReference" }.into()),
         };
-        self.refuse_taken(&scope.tenant, cash_reference.as_deref(), id).await?;
         let claim = Claim {
             meta: Meta { id, version: 0, created_at: now, updated_at: now, ..meta.clone() },
             case_id: new.case_id,
@@ -103,10 +105,24 @@ impl Broker {
         let counter = format!("claims:{prefix}:{digits}:{check_digit}");
         let last = self.store().last_count(&account.tenant, &counter).await?;
         books.work.count_on(&account.tenant, &counter, last);
-        account.numbering.reference(last + 1).ok_or(Error::NumbersUsedUp)
+        let reference = account.numbering.reference(last + 1).ok_or(Error::NumbersUsedUp)?;
+        let owner = self.store().reference_owner(&account.tenant, CASH_REFERENCES, &reference).await?;
+        if owner.is_none() {
+            return Ok(reference);
+        }
+        // Somebody else has taken the number meanwhile, or it was given by hand and is in the way for good.
+        match self.store().last_count(&account.tenant, &counter).await? == last {
+            true => Err(Error::ReferenceTaken),
+            false => Err(store::Error::Conflict { what: "counter" }.into()),
+        }
     }
 
-    async fn refuse_taken(&self, tenant: &str, reference: Option<&str>, claim: Id) -> Result<(), Error> {
+    pub(super) async fn refuse_taken(
+        &self,
+        tenant: &str,
+        reference: Option<&str>,
+        claim: Id,
+    ) -> Result<(), Error> {
         let Some(reference) = reference else { return Ok(()) };
         let owner = self.store().reference_owner(tenant, CASH_REFERENCES, reference).await?;
         if owner.is_some_and(|owner| owner != claim) { Err(Error::ReferenceTaken) } else { Ok(()) }
@@ -188,12 +204,18 @@ impl Broker {
 
     /// The payments towards a claim that a provider was to know of.
     async fn online_payments(&self, tenant: &str, claim: Id) -> Result<Vec<Payment>, Error> {
+        let mut payments = self.all_payments(tenant, claim).await?;
+        payments.retain(|payment| payment.provider != TRANSFER);
+        Ok(payments)
+    }
+
+    /// All payments towards a claim.
+    pub(super) async fn all_payments(&self, tenant: &str, claim: Id) -> Result<Vec<Payment>, Error> {
         let filter = RecordFilter { parent: Some(claim), ..RecordFilter::of(RecordKind::Payment) };
         let (whole, mut page, mut all) = (Scope::tenant(tenant), Page::first(Page::MOST), vec![]);
         loop {
             let listed = self.store().records(&whole, &filter, &page).await?;
-            let payments = listed.items.into_iter().map(payment_of).collect::<Result<Vec<_>, _>>()?;
-            all.extend(payments.into_iter().filter(|payment| payment.provider != TRANSFER));
+            all.extend(listed.items.into_iter().map(payment_of).collect::<Result<Vec<_>, _>>()?);
             match listed.next {
                 Some(next) => page.after = Some(next),
                 None => return Ok(all),

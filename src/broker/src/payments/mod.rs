@@ -8,21 +8,30 @@
 //! pull        the provider is asked where a payment stands (job)
 //! refund      money goes back, agreed to by two (job); payments that are open are voided
 //! clearing    what contradicts is decided by a human
-//! cash        files for the cash system, and what it did with them
-//! statements  bank statements: what came is matched with what is owed
+//! cash        files for the cash system; acknowledge: what it did with them
+//! statements  bank statements: what came is matched with what is owed (references: what a line names; lines: what it does to the
+//!             books); decide_line: what a human says of the rest; proposals: which payments a payout may be made of
+//! reconcile   whether the books of gateway, cash system and bank agree
 //! ```
 //! A payment changes in one place ([`books`]), in one transaction with everything that follows: event, bookings, its claim, the task
 //! of whoever has to decide. A notice never pays anything: money counts once the provider's own state or the bank statement says it.
 
+mod acknowledge;
+mod bank;
 mod books;
 mod cash;
 mod claims;
 mod clearing;
+mod decide_line;
 mod jobs;
+mod lines;
 mod notice;
 mod orders;
 mod payer;
+mod proposals;
 mod pull;
+mod reconcile;
+mod references;
 mod refund;
 mod start;
 mod statements;
@@ -38,13 +47,16 @@ use model::payment::statement::Statements;
 
 use crate::{Broker, Error};
 
-pub use cash::{Acknowledgement, BookingFile, Reconciliation};
+pub use acknowledge::Acknowledgement;
+pub use cash::BookingFile;
 pub use claims::NewClaim;
+pub use decide_line::LineDecision;
 pub(crate) use jobs::is_money;
 pub use notice::{NoticeAnswer, NoticeDoor};
 pub use payer::PayerSees;
+pub use reconcile::Reconciliation;
 pub use start::NewPayment;
-pub use statements::{LineDecision, StatementReport};
+pub use statements::StatementReport;
 
 /// What the broker is given to take payments.
 pub struct Payments {

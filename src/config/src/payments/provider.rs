@@ -14,6 +14,9 @@ use crate::{Config, Error, Place, read_secret, resolve};
 /// Longest time that a payer has, in minutes: a month.
 const MOST_WINDOW: u64 = 31 * 24 * 60;
 
+/// The table of providers with signed webhooks.
+const WEBHOOK: &str = "webhook";
+
 /// `[[payment_provider]]`.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -318,9 +321,9 @@ impl PaymentProvider {
         all.extend(self.pmpayment.iter_mut().map(|it| ("pmpayment.salt".to_owned(), &mut it.salt)));
         all.extend(self.epay21.iter_mut().map(|it| ("epay21.password".to_owned(), &mut it.password)));
         if let Some(it) = &mut self.webhook {
-            all.extend(it.secret.iter_mut().map(|it| ("webhook.secret".to_owned(), it)));
-            all.extend(it.bearer.iter_mut().map(|it| ("webhook.bearer".to_owned(), it)));
-            let numbered = |name: &'static str| move |(at, it)| (format!("webhook.{name}[{at}]"), it);
+            all.extend(it.secret.iter_mut().map(|it| (format!("{WEBHOOK}.secret"), it)));
+            all.extend(it.bearer.iter_mut().map(|it| (format!("{WEBHOOK}.bearer"), it)));
+            let numbered = |name: &'static str| move |(at, it)| (format!("{WEBHOOK}.{name}[{at}]"), it);
             all.extend(it.standard.iter_mut().enumerate().map(numbered("standard")));
             all.extend(it.stripe.iter_mut().enumerate().map(numbered("stripe")));
             if let Some(it) = &mut it.computop {
@@ -384,8 +387,8 @@ impl Check<'_> {
         for (name, reference) in provider.clone().secrets() {
             self.secret(&format!("{key}.{name}"), reference)?;
         }
-        for (name, url) in provider.urls() {
-            self.payment_url(&format!("{key}.{name}"), url)?;
+        for (table, name, url) in provider.urls() {
+            self.payment_url(&format!("{key}.{table}.{name}"), url)?;
         }
         self.signing_in(key, provider)?;
         self.webhook(&format!("{key}.webhook"), webhook.as_ref())?;
@@ -451,20 +454,25 @@ impl Check<'_> {
 }
 
 impl PaymentProvider {
-    /// Every address that is called or shown, with its key.
-    fn urls(&self) -> Vec<(&'static str, &str)> {
-        let mut all: Vec<(&'static str, &str)> = Vec::new();
+    /// Every address that is called or shown, with its table and key.
+    fn urls(&self) -> Vec<(&'static str, &'static str, &str)> {
+        let mut all: Vec<(&'static str, &'static str, &str)> = Vec::new();
         if let Some(it) = &self.xbezahldienste {
-            all.push(("xbezahldienste.url", &it.url));
-            all.extend(it.client.iter().map(|it| ("xbezahldienste.client.token_url", it.token_url.as_str())));
+            all.push(("xbezahldienste", "url", &it.url));
+            all.extend(
+                it.client.iter().map(|it| ("xbezahldienste.client", "token_url", it.token_url.as_str())),
+            );
         }
-        all.extend(self.girocheckout.iter().map(|it| ("girocheckout.url", it.url.as_str())));
-        all.extend(self.pmpayment.iter().map(|it| ("pmpayment.url", it.url.as_str())));
+        all.extend(self.girocheckout.iter().map(|it| ("girocheckout", "url", it.url.as_str())));
+        all.extend(self.pmpayment.iter().map(|it| ("pmpayment", "url", it.url.as_str())));
         if let Some(it) = &self.epaybl {
-            all.extend([("epaybl.service_url", it.service_url.as_str()), ("epaybl.page_url", &it.page_url)]);
+            all.extend([
+                ("epaybl", "service_url", it.service_url.as_str()),
+                ("epaybl", "page_url", &it.page_url),
+            ]);
         }
-        all.extend(self.epay21.iter().map(|it| ("epay21.url", it.url.as_str())));
-        all.extend(self.webhook.iter().map(|it| ("webhook.url", it.url.as_str())));
+        all.extend(self.epay21.iter().map(|it| ("epay21", "url", it.url.as_str())));
+        all.extend(self.webhook.iter().map(|it| (WEBHOOK, "url", it.url.as_str())));
         all
     }
 

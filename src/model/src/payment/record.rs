@@ -43,7 +43,7 @@ pub struct Payment {
     pub method: Option<String>,
     /// When it is too late to pay.
     pub deadline: Timestamp,
-    /// When it was paid.
+    /// When it was paid; of money that came by itself the day on which the bank booked it, at noon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
     /// Why it failed: a stable code.

@@ -67,6 +67,7 @@ CREATE INDEX booking_state ON booking (tenant, account, state, seq);
 CREATE INDEX booking_file_of ON booking (tenant, account, file, seq);
 CREATE INDEX booking_claim ON booking (claim);
 CREATE INDEX booking_payment ON booking (payment);
+CREATE INDEX booking_made ON booking (tenant, account, created_at, seq);
 
 CREATE TABLE booking_file (
     tenant          TEXT COLLATE "C" NOT NULL,
@@ -98,3 +99,4 @@ CREATE TABLE statement_line (
     UNIQUE (tenant, account, line)
 );
 CREATE INDEX statement_line_state ON statement_line (tenant, account, state, id);
+CREATE INDEX statement_line_payment ON statement_line (payment);

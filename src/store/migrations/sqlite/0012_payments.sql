@@ -67,6 +67,7 @@ CREATE INDEX booking_state ON booking (tenant, account, state, seq);
 CREATE INDEX booking_file_of ON booking (tenant, account, file, seq);
 CREATE INDEX booking_claim ON booking (claim);
 CREATE INDEX booking_payment ON booking (payment);
+CREATE INDEX booking_made ON booking (tenant, account, created_at, seq);
 
 CREATE TABLE booking_file (
     tenant          TEXT NOT NULL,
@@ -84,7 +85,7 @@ CREATE TABLE booking_file (
 CREATE TABLE statement_line (
     id           TEXT NOT NULL PRIMARY KEY,
     tenant       TEXT NOT NULL,
-    account      TEXT NOT NULL,
+    account      TEXT NOT NULL,         -- the bank account: what several ways share is one
     line         TEXT NOT NULL,         -- the bank's own name for it
     statement    TEXT NOT NULL,         -- the payload that it came in
     booked_on    TEXT,                  -- YYYY-MM-DD
@@ -98,3 +99,4 @@ CREATE TABLE statement_line (
     UNIQUE (tenant, account, line)
 );
 CREATE INDEX statement_line_state ON statement_line (tenant, account, state, id);
+CREATE INDEX statement_line_payment ON statement_line (payment);

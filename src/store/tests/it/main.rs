@@ -14,6 +14,7 @@ mod lanes;
 mod make;
 mod opening;
 mod payloads;
+mod payments;
 mod pieces;
 mod queue;
 mod relay;

@@ -1,9 +1,11 @@
 //! Behaviours of claims and payments, with a provider that does what its script says, on both engines.
 
+mod books;
 mod claims;
 mod decisions;
 mod notices;
 mod pulls;
 mod refunds;
 mod starts;
+mod statements;
 mod till;

@@ -67,12 +67,14 @@ async fn wrong_credentials_are_told_and_the_payment_is_not_given_up() {
     let till = Till::open(None).await;
     let payment = till.started(&till.claim(2_500).await).await;
     till.giro.fails(&[Fault::Before(FailureKind::Unauthorised); 30]);
-    for _ in 0..40 {
+    till.giro.all_are(TruthState::Paid);
+    for _ in 0..29 {
         till.later(3_700).await;
     }
-    till.giro.all_are(TruthState::Paid);
-    till.later(3_700).await;
-    till.later(86_400).await;
+    assert_eq!(till.payment(payment.meta.id).await.status, PaymentStatus::Started, "nobody could look");
+    for _ in 0..3 {
+        till.later(3_700).await;
+    }
     assert_eq!(till.payment(payment.meta.id).await.status, PaymentStatus::Paid);
     let told = till.tasks(&payment).await;
     assert!((1..=3).contains(&told.len()), "once a day: {told:?}");

@@ -61,8 +61,7 @@ async fn a_crash_between_call_and_commit_is_asked_about_and_starts_nothing_twice
         let claim = till.claim(2_500).await;
         let begun = till.begin(&claim).await;
         till.giro.fails(&[Fault::Silent]);
-        let crash = std::time::Duration::from_millis(400);
-        tokio::time::timeout(crash, till.broker().run_due_jobs()).await.unwrap_err();
+        till.crash().await;
         assert_eq!(till.payment(begun.meta.id).await.status, PaymentStatus::Created);
         till.later(61).await;
         assert_eq!(till.payment(begun.meta.id).await.status, PaymentStatus::Started);

@@ -8,11 +8,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use broker::{
     BookingFilter, Broker, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, Page, Payments, RecordFilter,
+    StatementReport,
 };
+use bytes::Bytes;
+use futures::Stream;
 use model::activity::Task;
 use model::adapter::Health;
 use model::command::Rules;
-use model::payment::account::Numbering;
+use model::payment::account::{Bank, Numbering};
+use model::payment::cash::{CashFormat, FileHead};
 use model::payment::provider::{
     Found, Notice, Notified, Order, Provider, RefundOrder, Started, Terms, Verdict,
 };
@@ -26,6 +30,9 @@ use tokio::sync::Notify;
 use crate::house::{Gateway, SetClock, caller};
 
 pub const GIRO: &str = "giro";
+
+/// Bank account of all accounts.
+pub const IBAN: &str = "DE89370400440532013000";
 
 /// What a call does instead of what it should.
 #[derive(Clone, Copy, PartialEq)]
@@ -42,7 +49,7 @@ pub enum Fault {
 pub struct Giro {
     pub terms: Terms,
     pub state: Mutex<State>,
-    /// Rung when a question has been asked; it is answered once `go` is.
+    /// Rung when a call has been made that is answered once `go` is, or never.
     pub asked: Notify,
     pub go: Notify,
 }
@@ -110,7 +117,10 @@ impl Giro {
         };
         match fault {
             Some(Fault::After(kind)) => Err(failure(kind)),
-            Some(Fault::Silent) => std::future::pending().await,
+            Some(Fault::Silent) => {
+                self.asked.notify_one();
+                std::future::pending().await
+            }
             _ => outcome,
         }
     }
@@ -155,7 +165,9 @@ impl Provider for Giro {
     async fn status(&self, order: &Order, reference: &str) -> Result<Truth, Failure> {
         assert_eq!(reference, format!("ref-{}", order.request_id));
         let truth = self
-            .called("status", order, |state| Ok(state.known.get(&order.request_id).cloned().unwrap()))
+            .called("status", order, |state| {
+                Ok(state.known.get(&order.request_id).cloned().unwrap_or_default())
+            })
             .await;
         if self.state.lock().unwrap().waits {
             self.asked.notify_one();
@@ -200,11 +212,43 @@ fn started(state: &State, order: &Order) -> Started {
     Started { reference: format!("ref-{}", order.request_id), payment_url: page, cash_reference: None }
 }
 
-struct NoStatements;
+/// Statements whose lines are JSON, one a text line.
+struct Plain;
 
-impl Statements for NoStatements {
-    fn read(&self, _: &mut dyn Read, _: &mut dyn FnMut(Line) -> Result<(), Failure>) -> Result<(), Failure> {
-        Ok(())
+impl Statements for Plain {
+    fn read(
+        &self,
+        input: &mut dyn Read,
+        each: &mut dyn FnMut(Line) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let wrong =
+            || Failure::new(FailureKind::Rejected, "payment.statement-broken", "no line of this test");
+        let mut text = String::new();
+        input.read_to_string(&mut text).map_err(|_| wrong())?;
+        text.lines().try_for_each(|line| each(serde_json::from_str(line).map_err(|_| wrong())?))
+    }
+}
+
+/// Files whose lines are ids of bookings.
+struct Ids;
+
+impl CashFormat for Ids {
+    fn name(&self) -> &str {
+        "ids"
+    }
+
+    fn media_type(&self) -> &str {
+        "text/plain"
+    }
+
+    fn ending(&self) -> &str {
+        "txt"
+    }
+
+    fn write(&self, head: &FileHead, bookings: &[Booking]) -> Result<Vec<u8>, Failure> {
+        let mut text = format!("{} {} {}\n", head.tenant, head.account, head.number);
+        bookings.iter().for_each(|booking| text.push_str(&format!("{}\n", booking.id)));
+        Ok(text.into_bytes())
     }
 }
 
@@ -227,11 +271,11 @@ pub fn account(id: &str, service: Option<&str>, registers: Registers) -> Account
         registers,
         numbering: Numbering { prefix: "42".into(), digits: 6, check_digit: true },
         payouts: Payouts::Single,
-        bank: None,
+        bank: Some(Bank { holder: "Kreiskasse".into(), iban: IBAN.into(), bic: None }),
         unit: Some("70".into()),
         budget_item: Some("0.1310.1000".into()),
         cost_object: None,
-        format: "none".into(),
+        format: "ids".into(),
     }
 }
 
@@ -243,29 +287,43 @@ impl Till {
     pub async fn with(database: Option<String>, terms: Terms) -> Till {
         let clock = Arc::new(SetClock::default());
         let gateway = Gateway::on(database.clone(), clock.clone()).await;
-        Till::of(gateway, clock, database, terms).await
+        Till::of(gateway, clock, database, terms, Payouts::Single).await
+    }
+
+    /// One whose provider pays out like this.
+    pub async fn paying_out(database: Option<String>, payouts: Payouts) -> Till {
+        let clock = Arc::new(SetClock::default());
+        let gateway = Gateway::on(database.clone(), clock.clone()).await;
+        Till::of(gateway, clock, database, terms(), payouts).await
     }
 
     /// One where two have to decide about contradictions.
     pub async fn of_two() -> Till {
         let clock = Arc::new(SetClock::default());
         let rules = Rules { four_eyes: true, ..Rules::default() };
-        Till::of(Gateway::with_rules(rules, clock.clone()).await, clock, None, terms()).await
+        Till::of(Gateway::with_rules(rules, clock.clone()).await, clock, None, terms(), Payouts::Single).await
     }
 
-    async fn of(gateway: Gateway, clock: Arc<SetClock>, database: Option<String>, terms: Terms) -> Till {
+    async fn of(
+        gateway: Gateway,
+        clock: Arc<SetClock>,
+        database: Option<String>,
+        terms: Terms,
+        payouts: Payouts,
+    ) -> Till {
         let giro = Arc::new(Giro { terms, state: Mutex::default(), asked: Notify::new(), go: Notify::new() });
-        let accounts = vec![
+        let mut accounts = vec![
             account("gebuehren", Some("baugenehmigung"), Registers::Gateway),
             account("kasse", None, Registers::CashSystem),
         ];
+        accounts.iter_mut().for_each(|account| account.payouts = payouts);
         let payments = Payments {
             public_url: "https://zahlung.example".into(),
             return_hosts: vec!["portal.example".into()],
             accounts,
             providers: BTreeMap::from([(GIRO.to_owned(), giro.clone() as Arc<dyn Provider>)]),
-            statements: Arc::new(NoStatements),
-            formats: BTreeMap::new(),
+            statements: Arc::new(Plain),
+            formats: BTreeMap::from([("ids".to_owned(), Arc::new(Ids) as Arc<dyn CashFormat>)]),
             patience: Duration::ZERO,
         };
         let gateway = Gateway { broker: gateway.broker.with_payments(payments), folder: gateway.folder };
@@ -327,23 +385,43 @@ impl Till {
         self.payment(payment.meta.id).await
     }
 
+    /// Does what is due by the gateway's clock. PostgreSQL claims by its own, so there what is due is made so.
     pub async fn run(&self) {
-        self.broker().run_due_jobs().await.unwrap();
+        loop {
+            let now = self.broker().now().micros();
+            self.sql("UPDATE job SET due_at = 0 WHERE holder IS NULL AND due_at <= $1", now).await;
+            if self.broker().run_due_jobs().await.unwrap() == 0 {
+                return;
+            }
+        }
     }
 
-    /// So many seconds pass, and what is due then is done. PostgreSQL measures by its own clock, so there the jobs are moved.
+    /// The gateway dies while a provider is called that does not answer.
+    pub async fn crash(&self) {
+        tokio::select! {
+            () = self.run() => panic!("the provider was to be silent"),
+            () = self.giro.asked.notified() => {}
+        }
+    }
+
+    /// So many seconds pass, and what is due then is done.
     pub async fn later(&self, seconds: u64) {
         self.pass(seconds).await;
         self.run().await;
     }
 
+    /// So many seconds pass, also for leases and breakers.
     pub async fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
+        let micros = seconds as i64 * 1_000_000;
+        self.sql("UPDATE job SET due_at = due_at - $1 WHERE holder IS NOT NULL", micros).await;
+        self.sql("UPDATE lane SET open_until = open_until - $1", micros).await;
+    }
+
+    async fn sql(&self, sql: &'static str, number: i64) {
         let Some(url) = &self.database else { return };
         let mut server = PgConnection::connect(url).await.unwrap();
-        for sql in ["UPDATE job SET due_at = due_at - $1", "UPDATE lane SET open_until = open_until - $1"] {
-            sqlx::query(sql).bind(seconds as i64 * 1_000_000).execute(&mut server).await.unwrap();
-        }
+        sqlx::query(sql).bind(number).execute(&mut server).await.unwrap();
     }
 
     pub async fn payment(&self, id: Id) -> Payment {
@@ -354,6 +432,13 @@ impl Till {
 
     pub async fn claimed(&self, claim: &Claim) -> Claim {
         let record = self.broker().record(&self.clerk, RecordKind::Claim, claim.meta.id).await.unwrap();
+        let Record::Claim(claim) = record else { panic!("a claim") };
+        claim
+    }
+
+    /// The claim of a payment.
+    pub async fn claimed_of(&self, payment: &Payment) -> Claim {
+        let record = self.broker().record(&self.clerk, RecordKind::Claim, payment.claim_id).await.unwrap();
         let Record::Claim(claim) = record else { panic!("a claim") };
         claim
     }
@@ -399,4 +484,38 @@ impl Till {
         let notice = Notice { method: method.into(), query: query.into(), headers: vec![], body: vec![] };
         self.broker().notice(GIRO, token, door, notice).await.unwrap()
     }
+}
+
+/// A booked credit of a statement, as one that Plain reads.
+pub fn line(id: &str, amount_cents: i64, text: &str) -> Line {
+    Line {
+        id: id.into(),
+        iban: IBAN.into(),
+        amount_cents,
+        currency: "EUR".into(),
+        credit: true,
+        reversal: false,
+        booked: true,
+        booked_on: Some("2026-11-23".into()),
+        end_to_end: Some("NOTPROVIDED".into()),
+        creditor_reference: None,
+        text: text.into(),
+        return_reason: None,
+        charges_cents: 0,
+        transactions: 1,
+    }
+}
+
+/// The bytes of a body, in two pieces.
+pub fn body(text: String) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin {
+    let bytes = Bytes::from(text);
+    let half = bytes.len() / 2;
+    futures::stream::iter([Ok(bytes.slice(..half)), Ok(bytes.slice(half..))])
+}
+
+/// What becomes of a statement of these lines.
+pub async fn statement(till: &Till, lines: &[Line]) -> StatementReport {
+    let lines: Vec<String> = lines.iter().map(|line| serde_json::to_string(line).unwrap()).collect();
+    let body = body(lines.join("\n"));
+    till.broker().take_statement(&till.cashier(), "gebuehren", body, None).await.unwrap()
 }
