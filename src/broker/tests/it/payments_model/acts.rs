@@ -4,6 +4,7 @@
 use broker::{Error, NewPayment, NoticeDoor, Once};
 use model::payment::provider::Notice;
 use model::payment::record::Decision;
+use model::payment::statement::Line;
 use model::payment::{Payment, RefundStatus, TruthState};
 use model::{Caller, FailureKind, Id};
 
@@ -40,11 +41,15 @@ pub enum Act {
     Void,
     Cancel,
     Decide,
+    Credit,
+    Debit,
+    LineAgain,
+    Export,
     Reopen,
 }
 
 /// How often each happens.
-const WEIGHTS: [(Act, u32); 27] = [
+const WEIGHTS: [(Act, u32); 31] = [
     (Act::Claim, 3),
     (Act::Start, 9),
     (Act::StartTwice, 2),
@@ -71,6 +76,10 @@ const WEIGHTS: [(Act, u32); 27] = [
     (Act::Void, 2),
     (Act::Cancel, 2),
     (Act::Decide, 5),
+    (Act::Credit, 4),
+    (Act::Debit, 3),
+    (Act::LineAgain, 2),
+    (Act::Export, 2),
     (Act::Reopen, 1),
 ];
 
@@ -109,6 +118,8 @@ pub struct History<'a> {
     pub desk: &'a mut Desk,
     /// Who asked for the refunds.
     asked_by: Vec<(Id, Caller)>,
+    /// Lines of statements, the newest first.
+    pub lines: Vec<Line>,
 }
 
 fn is(expected: &str, outcome: Result<Payment, Error>) -> Outcome {
@@ -119,18 +130,18 @@ fn is(expected: &str, outcome: Result<Payment, Error>) -> Outcome {
     }
 }
 
-fn wants(condition: bool, what: impl FnOnce() -> String) -> Outcome {
+pub fn wants(condition: bool, what: impl FnOnce() -> String) -> Outcome {
     if condition { Ok(()) } else { Err(what()) }
 }
 
-fn pick(count: usize, by: u32) -> Option<usize> {
+pub fn pick(count: usize, by: u32) -> Option<usize> {
     (count > 0).then(|| by as usize % count)
 }
 
 impl<'a> History<'a> {
     pub fn new(desk: &'a mut Desk) -> Self {
         desk.world.reset();
-        History { desk, asked_by: vec![] }
+        History { desk, asked_by: vec![], lines: vec![] }
     }
 
     pub async fn step(&mut self, Step { act, a, b }: Step) -> Outcome {
@@ -151,6 +162,10 @@ impl<'a> History<'a> {
             Act::Void => self.void(a).await?,
             Act::Cancel => self.cancel(a).await?,
             Act::Decide => self.decide(a, b).await?,
+            Act::Credit => self.statement(true, a, b).await?,
+            Act::Debit => self.statement(false, a, b).await?,
+            Act::LineAgain => self.statement_again(a, b).await?,
+            Act::Export => drop(self.export(a as usize % FLAVOURS.len()).await?),
             Act::Reopen => self.desk.reopen().await,
             Act::Trouble | Act::Death => self.trouble(act, a, b),
             _ => self.outside(act, a, b),
@@ -333,7 +348,7 @@ impl<'a> History<'a> {
     }
 
     async fn ask_refund(&mut self, a: u32, b: u32) -> Outcome {
-        let (at, id, free, was_paid) = {
+        let (at, id, free, was_paid, transfer) = {
             let state = self.desk.world.state();
             let paid: Vec<_> = state.ledger.payments.iter().enumerate().collect();
             // Mostly of those that were paid.
@@ -341,7 +356,7 @@ impl<'a> History<'a> {
             let pool = if those.is_empty() || b % 9 == 0 { paid.iter().collect() } else { those };
             let Some(at) = pick(pool.len(), a) else { return Ok(()) };
             let (at, paid) = pool[at];
-            (*at, paid.id, paid.free(), paid.was_paid())
+            (*at, paid.id, paid.free(), paid.was_paid(), paid.transfer)
         };
         let cents = if b % 4 == 0 { free } else { i64::from(b % 3_000) + 1 };
         let by = self.desk.cashier();
@@ -350,6 +365,9 @@ impl<'a> History<'a> {
         let ask = || broker.ask_refund(&by, id, cents, "Antrag zurückgenommen".into(), Some(&once));
         if b % 5 == 0 {
             cut_off(b / 5, ask()).await;
+        }
+        if transfer {
+            return is("payment.not-offered", ask().await);
         }
         let asked = match (was_paid, (1..=free).contains(&cents)) {
             (false, _) => return is("model.wrong-state", ask().await),
@@ -404,11 +422,12 @@ impl<'a> History<'a> {
             let state = self.desk.world.state();
             let Some(at) = pick(state.ledger.payments.len(), a) else { return Ok(()) };
             let paid = &state.ledger.payments[at];
-            let refusal = match (state.flavour_of(paid.id).voids, paid.is_open() && paid.known) {
-                (false, _) => Some("payment.not-offered"),
-                (_, false) => Some("model.wrong-state"),
-                _ => None,
-            };
+            let refusal =
+                match (!paid.transfer && state.flavour_of(paid.id).voids, paid.is_open() && paid.known) {
+                    (false, _) => Some("payment.not-offered"),
+                    (_, false) => Some("model.wrong-state"),
+                    _ => None,
+                };
             (paid.id, refusal)
         };
         let (broker, clerk) = (self.desk.broker(), self.desk.clerk.clone());
@@ -553,7 +572,7 @@ impl<'a> History<'a> {
 }
 
 /// Drops `act` after so many tenths of a millisecond, wherever it is then, as when the client goes.
-async fn cut_off<T>(after: u32, act: impl Future<Output = T>) {
+pub async fn cut_off<T>(after: u32, act: impl Future<Output = T>) {
     let after = std::time::Duration::from_micros(100 * u64::from(after % 24));
     let _ = tokio::time::timeout(after, act).await;
 }

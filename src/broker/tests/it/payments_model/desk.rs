@@ -1,12 +1,12 @@
 //! The gateway under test, over one store, and those who use it. It dies and opens again; time is moved by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{Broker, NewClaim, Payments};
 use model::command::Rules;
-use model::payment::account::Numbering;
+use model::payment::account::{Bank, Numbering};
 use model::payment::{Account, Payouts, Registers};
 use model::rights::Within;
 use model::{Actor, Caller, Clock, Id, Role, Scope};
@@ -32,6 +32,13 @@ pub struct Desk {
     pub died: Option<u64>,
     pub seconds: u64,
     made: u64,
+    /// Bookings that stand in files.
+    pub exported: BTreeSet<Id>,
+}
+
+/// Each account has a bank account of its own.
+pub fn iban(flavour: Flavour) -> String {
+    format!("DE00{}", flavour.id.to_uppercase())
 }
 
 fn account(flavour: Flavour) -> Account {
@@ -44,7 +51,7 @@ fn account(flavour: Flavour) -> Account {
         registers: flavour.registers,
         numbering: Numbering { prefix: "42".into(), digits: 9, check_digit: true },
         payouts,
-        bank: None,
+        bank: Some(Bank { holder: "Kreis".into(), iban: iban(flavour), bic: None }),
         unit: Some("70".into()),
         budget_item: None,
         cost_object: None,
@@ -71,6 +78,7 @@ impl Desk {
             died: None,
             seconds: 0,
             made: 0,
+            exported: BTreeSet::new(),
         };
         desk.start(tempfile::tempdir().unwrap()).await;
         let gateway = desk.gateway.as_ref().unwrap();
@@ -159,7 +167,10 @@ impl Desk {
             self.died = None;
             self.world.state().down = true;
             self.due_jobs(true).await;
-            self.world.state().down = false;
+            let mut state = self.world.state();
+            state.down = false;
+            state.wakes();
+            drop(state);
         }
         self.due_jobs(false).await;
     }

@@ -40,6 +40,12 @@ pub struct Paid {
     pub deadline: Timestamp,
     /// Where it stands as long as no money has come.
     pub unpaid: PaymentStatus,
+    /// It came by itself.
+    pub transfer: bool,
+    /// A statement has said that its money arrived.
+    pub settled: bool,
+    /// What statements have taken back.
+    pub returned: i64,
     /// The provider's name for it is known.
     pub known: bool,
     /// It was found again, maybe after the gateway had given it up.
@@ -70,6 +76,9 @@ impl Paid {
             asked,
             deadline,
             unpaid: PaymentStatus::Created,
+            transfer: false,
+            settled: false,
+            returned: 0,
             known: false,
             found: false,
             came: 0,
@@ -246,7 +255,7 @@ impl Ledger {
 
     /// Whether an online payment towards it is open.
     pub fn is_under_way(&self, claim: usize) -> bool {
-        self.payments.iter().any(|it| it.claim == claim && it.is_open())
+        self.payments.iter().any(|it| it.claim == claim && !it.transfer && it.is_open())
     }
 
     /// Why no payment of a claim may be begun.

@@ -7,6 +7,7 @@
 
 mod acts;
 mod bank;
+mod cash;
 mod desk;
 mod judge;
 mod ledger;

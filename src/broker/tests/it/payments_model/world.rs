@@ -73,6 +73,8 @@ pub struct State {
     /// Payments of which the gateway has acknowledged a call, and has not asked yet.
     pub owed_looks: BTreeSet<Id>,
     pub refunds: BTreeSet<Id>,
+    /// Refunds whose call was never answered, with their payments: nobody knows.
+    pub unanswered: Vec<(Id, Id)>,
     pub no_page: bool,
     pub serial: u64,
     /// What must never happen and did.
@@ -218,6 +220,15 @@ impl State {
             None => {}
         }
         truth
+    }
+
+    /// The gateway finds out what it died of.
+    pub fn wakes(&mut self) {
+        for (payment, refund) in std::mem::take(&mut self.unanswered) {
+            if let Some(paid) = self.ledger.payment(payment) {
+                paid.lost_sight(refund);
+            }
+        }
     }
 
     /// The gateway hears that a start has happened.
@@ -425,6 +436,7 @@ impl Provider for Scripted {
             Ok(Some(format!("back-{}", refund.id)))
         };
         let heard = |state: &mut State, outcome: &Result<Option<String>, Failure>| {
+            state.unanswered.retain(|(_, known)| *known != refund.id);
             let Some(paid) = state.ledger.payment(order.payment_id) else { return };
             match outcome {
                 Ok(_) => paid.gave_back(refund.id),
@@ -435,6 +447,12 @@ impl Provider for Scripted {
                 },
             }
         };
+        {
+            let mut state = self.world.state();
+            if !state.down {
+                state.unanswered.push((order.payment_id, refund.id));
+            }
+        }
         self.called(false, act, heard).await
     }
 
