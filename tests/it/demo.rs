@@ -37,16 +37,14 @@ fn every_step_of_the_demonstration_is_verified() {
     assert_eq!(summary["verified"], true);
     assert!(summary["steps"].as_array().unwrap().len() >= 24);
     let told = summary.to_string();
-    for words in
-        [
-            "Weg vom Kreis zur Stadt: „xta“",
-            "Weg „xta“",
-            "2 Anrufe beim DMS vergeblich",
-            "„message.received“",
-            "der Zahlungsdienst sagt „offen“, also bleibt es offen",
-            "einmal für die Kasse gebucht",
-        ]
-    {
+    for words in [
+        "Weg vom Kreis zur Stadt: „xta“",
+        "Weg „xta“",
+        "2 Anrufe beim DMS vergeblich",
+        "„message.received“",
+        "der Zahlungsdienst sagt „offen“, also bleibt es offen",
+        "einmal für die Kasse gebucht",
+    ] {
         assert!(told.contains(words), "{words}: {summary:#}");
     }
 }

@@ -1,11 +1,11 @@
 //! The fee for the application: it is claimed, somebody claims that it was paid, and then it is paid at a simulated provider. The gateway
 //! believes none of those who call, it asks the provider; so the forger gets nothing, and three calls book once.
 
+use conformance::simulate::Error;
 use conformance::simulate::client::{Answer, items, text};
 use conformance::simulate::gateway::{COUNTY, Gateway, free_port};
 use conformance::simulate::payment::{GIRO_PASSWORD, Notification, Provider, State, Visitor};
 use conformance::simulate::story::{Story, verify};
-use conformance::simulate::Error;
 use serde_json::json;
 
 use crate::intake::Application;
@@ -57,11 +57,7 @@ impl Fee {
     }
 }
 
-pub(crate) async fn claim(
-    scene: &Scene,
-    application: &Application,
-    story: &mut Story,
-) -> Result<Fee, Error> {
+pub(crate) async fn claim(scene: &Scene, application: &Application, story: &mut Story) -> Result<Fee, Error> {
     let step = story.step("Die Gebühr wird gefordert, die Zahlung beginnt", PORTAL);
     let client = &scene.portal.client;
     let claim = json!({ "amountCents": FEE, "purpose": "Baugenehmigung" });
@@ -82,7 +78,11 @@ pub(crate) async fn claim(
     let known = scene.till.provider.held(&fee.request_id).is_some_and(|held| held.amount_cents == FEE);
     verify(known, "der Zahlungsdienst kennt die Zahlung mit ihrem Betrag")?;
     let number = text(&claim, "cashReference");
-    story.done(step, 0, &format!("125,00 EUR, Kassenzeichen {number}; wer zahlt, wird zum Zahlungsdienst geleitet"));
+    story.done(
+        step,
+        0,
+        &format!("125,00 EUR, Kassenzeichen {number}; wer zahlt, wird zum Zahlungsdienst geleitet"),
+    );
     Ok(fee)
 }
 
@@ -98,10 +98,20 @@ pub(crate) async fn ignore_forger(scene: &Scene, fee: &Fee, story: &mut Story) -
     let back = format!("{}?status=paid", back.unwrap_or_default());
     let asked = questions(provider);
     verify(visitor.open(&back).await? == 200, "wer zurückkommt, sieht, wie es steht")?;
-    verify(questions(provider) > asked, "das Gateway fragt den Zahlungsdienst, statt dem Browser zu glauben")?;
+    verify(
+        questions(provider) > asked,
+        "das Gateway fragt den Zahlungsdienst, statt dem Browser zu glauben",
+    )?;
     let payment = scene.portal.client.read(&fee.path()).await?;
-    verify(payment["status"] == "started" && receipts(scene, fee).await? == 0, "nichts ist bezahlt, nichts gebucht")?;
-    story.done(step, 0, "ohne gültige Unterschrift abgewiesen; der Zahlungsdienst sagt „offen“, also bleibt es offen");
+    verify(
+        payment["status"] == "started" && receipts(scene, fee).await? == 0,
+        "nichts ist bezahlt, nichts gebucht",
+    )?;
+    story.done(
+        step,
+        0,
+        "ohne gültige Unterschrift abgewiesen; der Zahlungsdienst sagt „offen“, also bleibt es offen",
+    );
     Ok(())
 }
 

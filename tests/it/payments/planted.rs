@@ -43,7 +43,8 @@ async fn calls(till: &Till, begun: &Begun, doors: &[String]) -> Vec<String> {
     let [notify, back] = [0, 1].map(|index| till.here(&doors[index]));
     let with = |door: &str, query: &str| format!("{door}?{query}");
     let details = format!("iban={IBAN}&card={CARD}&name=Erika%20Geldgeberin&status=paid");
-    let (forged, unknown) = (callback(&notify, begun, "another"), format!("{}AAAA", &notify[..notify.len() - 4]));
+    let (forged, unknown) =
+        (callback(&notify, begun, "another"), format!("{}AAAA", &notify[..notify.len() - 4]));
     let gets = [
         (forged.to_string(), 400),
         (with(&notify, &details), 400),
@@ -130,7 +131,8 @@ async fn no_secret_token_card_or_account_number_is_told_to_anybody() {
     told.push(log);
 
     // Too common a word to be looked for.
-    secrets.extend(SECRETS.iter().map(|(_, secret)| (*secret).to_owned()).filter(|secret| secret != "secure"));
+    secrets
+        .extend(SECRETS.iter().map(|(_, secret)| (*secret).to_owned()).filter(|secret| secret != "secure"));
     for (index, told) in told.iter().enumerate() {
         for secret in secrets.iter().map(String::as_str).chain([CARD, IBAN, HOLDER, "Erika%20Geldgeberin"]) {
             let found = told.find(secret);

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::tables::{COMPUTOP, EPAY21, EPAYBL, GIRO, PM, PM_SIGNED, Row, SHIFTED_TO_OURS, STANDARD, STRIPE, XB};
+use super::tables::{
+    COMPUTOP, EPAY21, EPAYBL, GIRO, PM, PM_SIGNED, Row, SHIFTED_TO_OURS, STANDARD, STRIPE, XB,
+};
 use super::till::{Begun, Mock, Till, doors, senders, simulator};
 
 /// Scenarios under way at once.
@@ -172,7 +174,8 @@ impl World {
         self.set_truth(run, &begun).await;
         let arguments = run.arguments(&begun, &self.mock);
         let (mut runner, sent) = (self.runners.lock().unwrap().pop().unwrap(), run.clone());
-        let played = tokio::task::spawn_blocking(move || (runner.play(&sent, &door, arguments), runner)).await;
+        let played =
+            tokio::task::spawn_blocking(move || (runner.play(&sent, &door, arguments), runner)).await;
         let (answers, runner) = played.unwrap();
         self.runners.lock().unwrap().push(runner);
         assert_eq!(answers, run.row.answers, "{}", run.name());
@@ -216,7 +219,8 @@ fn no_scenario_of_a_sender_is_left_out() {
     let runs = runs();
     for program in ["girocheckout", "pmpayment", "xbezahl", "stdwebhooks", "stripe", "computop"] {
         let mut python = Command::new("python3");
-        let output = python.arg(folder.join(format!("{program}_send.py"))).args(["-s", "list"]).output().unwrap();
+        let output =
+            python.arg(folder.join(format!("{program}_send.py"))).args(["-s", "list"]).output().unwrap();
         let listed = String::from_utf8(output.stdout).unwrap();
         let offered: BTreeSet<&str> =
             listed.lines().filter_map(|line| line.split_whitespace().next()).collect();

@@ -98,7 +98,8 @@ async fn the_simulator_is_told_over_http_what_payments_come_to() {
     assert_eq!(set("/fault", json!({ "fault": "nonsense" })).await, 400);
     assert_eq!(set("/payments/unknown", json!({ "state": "paid" })).await, 404);
     assert_eq!(set(&format!("/payments/{}", begun.request_id), json!({ "state": "paid" })).await, 200);
-    let held: Value = till.knock(|client| client.get(format!("{control}/payments"))).await.json().await.unwrap();
+    let held: Value =
+        till.knock(|client| client.get(format!("{control}/payments"))).await.json().await.unwrap();
     assert_eq!((&held[0]["requestId"], &held[0]["state"]), (&json!(begun.request_id), &json!("paid")));
     let notify = format!("{control}/payments/{}/notify", begun.request_id);
     let told = till.knock(|client| client.post(notify)).await;

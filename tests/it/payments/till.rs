@@ -50,7 +50,8 @@ impl Mock {
 
     /// What a call of its control gives; it may fail while it is at work.
     async fn ask(&self, path: &str) -> Option<Value> {
-        reqwest::get(format!("{}{path}", self.url)).await.ok()?.json().await.ok()
+        let client = reqwest::Client::new();
+        client.get(format!("{}{path}", self.url)).send().await.ok()?.json().await.ok()
     }
 
     pub(super) async fn told(&self, path: &str) -> Value {
@@ -186,7 +187,10 @@ impl Till {
     }
 
     /// A call at a door, as anybody may make it.
-    pub(super) async fn knock(&self, request: impl FnOnce(&Client) -> reqwest::RequestBuilder) -> reqwest::Response {
+    pub(super) async fn knock(
+        &self,
+        request: impl FnOnce(&Client) -> reqwest::RequestBuilder,
+    ) -> reqwest::Response {
         request(&self.client).send().await.unwrap()
     }
 
@@ -274,12 +278,20 @@ pub(super) async fn doors(mock: &Mock, payment: &Begun) -> Vec<String> {
     let id = &payment.request_id;
     let known = mock.told("/_ctl/list").await;
     let orders = known.as_array().unwrap().iter().map(|known| &known["req"]);
-    let order = orders.into_iter().find(|order| {
-        ["merchantTxId", "txid", "requestId"].iter().any(|name| order[name] == id.as_str())
-    });
+    let order = orders
+        .into_iter()
+        .find(|order| ["merchantTxId", "txid", "requestId"].iter().any(|name| order[name] == id.as_str()));
     if let Some(order) = order {
         let named = |name: &&str| order[name].as_str().map(str::to_owned);
-        let names = ["urlNotify", "notifyUrl", "notifyURL", "urlRedirect", "successUrl", "redirectURL", "redirectUrl"];
+        let names = [
+            "urlNotify",
+            "notifyUrl",
+            "notifyURL",
+            "urlRedirect",
+            "successUrl",
+            "redirectURL",
+            "redirectUrl",
+        ];
         return names.iter().filter_map(named).collect();
     }
     // ePayBL is told in the address of its page, epay21 in a call.

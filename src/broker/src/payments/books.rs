@@ -150,7 +150,7 @@ impl<'a> Books<'a> {
         }
         self.name_claim(after).await?;
         let claim = self.claim(after.claim_id).await?;
-        for booking in of_payment(&claim, Some(before), after, self.now) {
+        for booking in of_payment(&self.as_booked(&claim, after), Some(before), after, self.now) {
             self.book(&booking);
         }
         self.keep_task(before, after).await?;
@@ -162,12 +162,30 @@ impl<'a> Books<'a> {
         Ok(if kept > 0 { too_much(&claim, &paid, after) } else { None })
     }
 
-    /// The Kassenzeichen that the provider made becomes the claim's, where it is the provider's to make it.
+    /// A claim as a payment of it is booked: where the provider makes the Kassenzeichen, each payment has its own.
+    fn as_booked(&self, claim: &Claim, payment: &Payment) -> Claim {
+        let mut claim = claim.clone();
+        if self.by_provider(&claim) && payment.cash_reference.is_some() {
+            claim.cash_reference.clone_from(&payment.cash_reference);
+        }
+        claim
+    }
+
+    fn by_provider(&self, claim: &Claim) -> bool {
+        self.account_of(claim).is_some_and(|it| it.registers == Registers::Provider)
+    }
+
+    /// The Kassenzeichen that the provider made becomes the claim's, where it is the provider's to make it: that of the payment by
+    /// which money came, since each attempt has its own.
     async fn name_claim(&mut self, payment: &Payment) -> Result<(), Error> {
-        let Some(reference) = &payment.cash_reference else { return Ok(()) };
+        let Some(reference) = payment.cash_reference.as_ref().filter(|_| payment.status.was_paid()) else {
+            return Ok(());
+        };
         let claim = self.claim(payment.claim_id).await?;
-        let by_provider = self.account_of(&claim).is_some_and(|it| it.registers == Registers::Provider);
-        if !by_provider || claim.cash_reference.is_some() || claim.status == ClaimStatus::Cancelled {
+        if !self.by_provider(&claim)
+            || claim.cash_reference.is_some()
+            || claim.status == ClaimStatus::Cancelled
+        {
             return Ok(());
         }
         let owner = self.broker.store().reference_owner(&self.tenant, CASH_REFERENCES, reference).await?;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::payment::provider::{Order, Provider};
-use model::payment::{BookingLine, Claim, Payment};
+use model::payment::{BookingLine, Claim, Payment, Registers};
 use model::{Failure, FailureKind, Id, Record, RecordKind, Scope, Timestamp, ids};
 use store::{Job, LaneFailure, NewJob, PaymentDoor, Work};
 use tokio::time::timeout;
 
+use super::Payments;
 use super::books::{Books, claim_of, payment_of, task};
 use super::notice::NoticeDoor;
 use crate::{Broker, Error};
@@ -54,7 +55,7 @@ impl Broker {
             request_id: payment.request_id.clone(),
             amount_cents: payment.amount_cents,
             purpose: claim.purpose.clone(),
-            cash_reference: claim.cash_reference.clone().or_else(|| payment.cash_reference.clone()),
+            cash_reference: payments.given_reference(&claim, &payment),
             lines: self.lines(&claim, &payment),
             payer: claim.payer.clone(),
             notify_url: url(NoticeDoor::Notify, &notify),
@@ -147,6 +148,17 @@ impl Broker {
         match self.store().commit(books.work).await.map_err(Error::from) {
             Err(error) if error.is_conflict("record") => Ok(()),
             outcome => outcome,
+        }
+    }
+}
+
+impl Payments {
+    /// The Kassenzeichen that the provider is given: the claim's, unless the provider makes one for each payment.
+    fn given_reference(&self, claim: &Claim, payment: &Payment) -> Option<String> {
+        let account = self.account(&claim.meta.tenant, &claim.account);
+        match account.map(|account| account.registers) {
+            Some(Registers::Provider) => payment.cash_reference.clone(),
+            _ => claim.cash_reference.clone(),
         }
     }
 }

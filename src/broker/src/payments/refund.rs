@@ -234,9 +234,13 @@ impl Broker {
             let agreed =
                 |refund: &Refund| Some(refund.id) == refund_id(job) && refund.status == RefundStatus::Agreed;
             if payment.refunds.iter().any(agreed) {
-                let after = books.change(job.subject, change.clone()).await?;
-                if after.refunds.iter().any(|refund| refund.status == RefundStatus::Unclear) {
+                let unclear = matches!(change, PaymentChange::RefundFailed(_, RefundStatus::Unclear));
+                if unclear {
+                    // Before the record, as everybody does who writes both.
                     books.work.count_hint(job.subject);
+                }
+                let after = books.change(job.subject, change.clone()).await?;
+                if unclear {
                     let soon = books.now().plus(Duration::from_secs(60));
                     self.ask_at(&mut books.work, &after, soon);
                 }

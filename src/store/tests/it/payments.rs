@@ -3,7 +3,7 @@
 use model::payment::booking::of_claim;
 use model::payment::{Booking, BookingKind, BookingState};
 use model::rights::Within;
-use model::{Clock, Id, Scope, Timestamp, ids, testkit};
+use model::{Clock, Id, Scope, SystemClock, Timestamp, ids, testkit};
 use seal::door::{DoorKey, token_digest};
 use serde_json::json;
 use store::{
@@ -143,7 +143,7 @@ async fn a_name_belongs_to_one_and_numbers_come_one_after_the_other() {
 async fn a_job_that_is_put_back_was_not_tried_and_one_that_waits_can_be_hastened() {
     on_every_engine(|bed| async move {
         let store = &bed.store;
-        let later = Timestamp::from_micros(model::Clock::now(&model::SystemClock).micros() + 3_600_000_000);
+        let later = Timestamp::from_micros(SystemClock.now().micros() + 3_600_000_000);
         let job = NewJob {
             id: ids::new_id(),
             tenant: TENANT.into(),

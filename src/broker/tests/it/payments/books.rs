@@ -5,7 +5,8 @@ use model::payment::{Booking, BookingKind, BookingState};
 use model::rights::Within;
 use model::{Caller, Id, Record, RecordKind, Scope, Timestamp, ids};
 
-use super::till::{Till, line, statement};
+use super::sheets::{line, statement};
+use super::till::Till;
 use crate::engines::on_every_engine;
 
 const GEBUEHREN: &str = "gebuehren";

@@ -6,6 +6,7 @@ mod decisions;
 mod notices;
 mod pulls;
 mod refunds;
+mod sheets;
 mod starts;
 mod statements;
 mod till;

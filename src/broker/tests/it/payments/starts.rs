@@ -1,6 +1,6 @@
 //! Starts: persisted before the call, asked for after a lost answer, never a second payment.
 
-use broker::{Error, NewPayment, Once};
+use broker::{Error, NewClaim, NewPayment, Once};
 use model::FailureKind;
 use model::payment::provider::Terms;
 use model::payment::{BookingKind, ClaimStatus, PaymentStatus, TruthState};
@@ -28,6 +28,33 @@ async fn a_payment_is_persisted_then_started_then_paid_and_booked_once() {
         let claim = till.claimed(&claim).await;
         assert_eq!((claim.status, claim.paid_cents), (ClaimStatus::Paid, 2_500));
         assert_eq!(till.giro.count("status"), 1, "what is paid is not asked for any more");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_attempt_has_the_kassenzeichen_that_its_provider_made_and_the_claim_that_of_the_one_that_was_paid()
+ {
+    on_every_engine(|database| async move {
+        let till = Till::open(database).await;
+        till.giro.set(|state| state.numbers = true);
+        let new = NewClaim { account: Some("dienst".into()), ..till.new_claim(2_500) };
+        let claim = till.broker().create_claim(&till.clerk, new, None).await.unwrap();
+        let first = till.started(&claim).await;
+        till.giro.all_are(TruthState::Cancelled);
+        till.later(40).await;
+        assert_eq!(till.claimed(&claim).await.cash_reference, None, "nothing was paid by it");
+        let second = till.paid(&claim).await;
+        assert_ne!(first.cash_reference, second.cash_reference);
+        assert_eq!(till.claimed(&claim).await.cash_reference, second.cash_reference);
+        let orders = till.giro.state.lock().unwrap().orders.clone();
+        let starts = orders.iter().filter(|order| order.payment_id == second.meta.id);
+        assert_eq!(starts.map(|order| order.cash_reference.clone()).next(), Some(None), "it makes its own");
+        let booked = till.bookings(&claim).await;
+        assert_eq!(
+            booked.iter().map(|it| it.cash_reference.clone()).collect::<Vec<_>>(),
+            [second.cash_reference]
+        );
     })
     .await;
 }

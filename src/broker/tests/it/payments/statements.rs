@@ -5,7 +5,8 @@ use model::payment::statement::Line;
 use model::payment::{BookingKind, Claim, ClaimStatus, Payment, PaymentStatus, Payouts, TruthState};
 use model::{Caller, Id, Record, RecordKind, Scope};
 
-use super::till::{Till, body, line, statement};
+use super::sheets::{body, line, statement};
+use super::till::Till;
 use crate::engines::on_every_engine;
 
 const GEBUEHREN: &str = "gebuehren";

@@ -1,32 +1,28 @@
 //! A gateway that takes payments, a provider with a script, a clock, and those who call.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::Read;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::{
     BookingFilter, Broker, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, Page, Payments, RecordFilter,
-    StatementReport,
 };
-use bytes::Bytes;
-use futures::Stream;
 use model::activity::Task;
 use model::adapter::Health;
 use model::command::Rules;
 use model::payment::account::{Bank, Numbering};
-use model::payment::cash::{CashFormat, FileHead};
+use model::payment::cash::CashFormat;
 use model::payment::provider::{
     Found, Notice, Notified, Order, Provider, RefundOrder, Started, Terms, Verdict,
 };
-use model::payment::statement::{Line, Statements};
 use model::payment::{Account, Booking, BookingKind, Claim, Payment, Payouts, Registers, Truth, TruthState};
 use model::rights::Within;
 use model::{Actor, Caller, Failure, FailureKind, Id, Record, RecordKind, Role, Scope, Timestamp, ids};
 use sqlx::{Connection, PgConnection};
 use tokio::sync::Notify;
 
+use super::sheets::{Ids, Plain};
 use crate::house::{Gateway, SetClock, caller};
 
 pub const GIRO: &str = "giro";
@@ -65,6 +61,8 @@ pub struct State {
     pub verdict: Option<Verdict>,
     pub notice_id: Option<String>,
     pub no_page: bool,
+    /// It makes a Kassenzeichen for each payment.
+    pub numbers: bool,
     pub waits: bool,
 }
 
@@ -209,46 +207,11 @@ impl Provider for Giro {
 
 fn started(state: &State, order: &Order) -> Started {
     let page = (!state.no_page).then(|| "https://zahlen.example/seite".to_owned());
-    Started { reference: format!("ref-{}", order.request_id), payment_url: page, cash_reference: None }
-}
-
-/// Statements whose lines are JSON, one a text line.
-struct Plain;
-
-impl Statements for Plain {
-    fn read(
-        &self,
-        input: &mut dyn Read,
-        each: &mut dyn FnMut(Line) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let wrong =
-            || Failure::new(FailureKind::Rejected, "payment.statement-broken", "no line of this test");
-        let mut text = String::new();
-        input.read_to_string(&mut text).map_err(|_| wrong())?;
-        text.lines().try_for_each(|line| each(serde_json::from_str(line).map_err(|_| wrong())?))
-    }
-}
-
-/// Files whose lines are ids of bookings.
-struct Ids;
-
-impl CashFormat for Ids {
-    fn name(&self) -> &str {
-        "ids"
-    }
-
-    fn media_type(&self) -> &str {
-        "text/plain"
-    }
-
-    fn ending(&self) -> &str {
-        "txt"
-    }
-
-    fn write(&self, head: &FileHead, bookings: &[Booking]) -> Result<Vec<u8>, Failure> {
-        let mut text = format!("{} {} {}\n", head.tenant, head.account, head.number);
-        bookings.iter().for_each(|booking| text.push_str(&format!("{}\n", booking.id)));
-        Ok(text.into_bytes())
+    let number = format!("BL{}", &order.request_id[24..]);
+    Started {
+        reference: format!("ref-{}", order.request_id),
+        payment_url: page,
+        cash_reference: state.numbers.then_some(number),
     }
 }
 
@@ -315,6 +278,7 @@ impl Till {
         let mut accounts = vec![
             account("gebuehren", Some("baugenehmigung"), Registers::Gateway),
             account("kasse", None, Registers::CashSystem),
+            account("dienst", None, Registers::Provider),
         ];
         accounts.iter_mut().for_each(|account| account.payouts = payouts);
         let payments = Payments {
@@ -484,38 +448,4 @@ impl Till {
         let notice = Notice { method: method.into(), query: query.into(), headers: vec![], body: vec![] };
         self.broker().notice(GIRO, token, door, notice).await.unwrap()
     }
-}
-
-/// A booked credit of a statement, as one that Plain reads.
-pub fn line(id: &str, amount_cents: i64, text: &str) -> Line {
-    Line {
-        id: id.into(),
-        iban: IBAN.into(),
-        amount_cents,
-        currency: "EUR".into(),
-        credit: true,
-        reversal: false,
-        booked: true,
-        booked_on: Some("2026-11-23".into()),
-        end_to_end: Some("NOTPROVIDED".into()),
-        creditor_reference: None,
-        text: text.into(),
-        return_reason: None,
-        charges_cents: 0,
-        transactions: 1,
-    }
-}
-
-/// The bytes of a body, in two pieces.
-pub fn body(text: String) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin {
-    let bytes = Bytes::from(text);
-    let half = bytes.len() / 2;
-    futures::stream::iter([Ok(bytes.slice(..half)), Ok(bytes.slice(half..))])
-}
-
-/// What becomes of a statement of these lines.
-pub async fn statement(till: &Till, lines: &[Line]) -> StatementReport {
-    let lines: Vec<String> = lines.iter().map(|line| serde_json::to_string(line).unwrap()).collect();
-    let body = body(lines.join("\n"));
-    till.broker().take_statement(&till.cashier(), "gebuehren", body, None).await.unwrap()
 }
