@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use broker::{Broker, NewClaim, Payments};
@@ -31,7 +32,6 @@ pub struct Desk {
     /// Seconds of the clock at which the gateway died with a job in hand.
     pub died: Option<u64>,
     pub seconds: u64,
-    made: u64,
     /// Bookings that stand in files.
     pub exported: BTreeSet<Id>,
 }
@@ -77,7 +77,6 @@ impl Desk {
             case: Id::nil(),
             died: None,
             seconds: 0,
-            made: 0,
             exported: BTreeSet::new(),
         };
         desk.start(tempfile::tempdir().unwrap()).await;
@@ -113,14 +112,14 @@ impl Desk {
         self.gateway.as_ref().unwrap().broker.clone()
     }
 
-    /// One that was not there before.
-    pub fn number(&mut self) -> u128 {
-        self.made += 1;
-        u128::from(self.made)
+    /// One that was not there before, also in what another desk has left in the same store.
+    pub fn number(&self) -> u128 {
+        static MADE: AtomicU64 = AtomicU64::new(1);
+        u128::from(MADE.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Somebody else of the cash office each time.
-    pub fn cashier(&mut self) -> Caller {
+    pub fn cashier(&self) -> Caller {
         let id = Id::from_u128(self.number()).to_string();
         Caller {
             actor: Actor { kind: "system".into(), id },
@@ -130,7 +129,7 @@ impl Desk {
         }
     }
 
-    pub fn new_claim(&mut self, account: usize, amount_cents: i64) -> NewClaim {
+    pub fn new_claim(&self, account: usize, amount_cents: i64) -> NewClaim {
         let flavour = FLAVOURS[account];
         let given = flavour.registers == Registers::CashSystem;
         NewClaim {

@@ -7,6 +7,7 @@
 
 mod acts;
 mod bank;
+mod calls;
 mod cash;
 mod desk;
 mod judge;
@@ -21,7 +22,7 @@ use desk::Desk;
 use crate::engines::on_every_engine;
 
 /// Histories that one store sees.
-const TOGETHER: u64 = 50;
+const TOGETHER: usize = 25;
 
 /// Tries at making a failing history shorter.
 const TRIES: usize = 150;
@@ -29,39 +30,45 @@ const TRIES: usize = 150;
 /// What is boxed nowhere is large in a debug build.
 const STACK: usize = 64 << 20;
 
+/// How many histories are under way at the same time, each on stores of its own.
+const SIDES: u64 = 2;
+
 #[test]
 fn payments_are_what_a_second_account_of_them_says_whatever_happens() {
-    let run = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(all_histories());
-    };
-    let outcome = std::thread::Builder::new().stack_size(STACK).spawn(run).unwrap().join();
-    if let Err(failed) = outcome {
-        std::panic::resume_unwind(failed);
-    }
-}
-
-async fn all_histories() {
     let number = |name: &str| std::env::var(name).ok().and_then(|it| it.parse::<u64>().ok());
-    let seeds = match number("AMTSBOTE_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 1..number("AMTSBOTE_SEEDS").unwrap_or(500) + 1,
+    let (only, seeds) = match number("AMTSBOTE_SEED") {
+        Some(seed) => (true, seed..seed + 1),
+        None => (false, 1..number("AMTSBOTE_SEEDS").unwrap_or(500) + 1),
     };
     let begun = Instant::now();
+    let side = |side: u64| {
+        let mine: Vec<u64> = seeds.clone().filter(|seed| seed / 2 % SIDES == side).collect();
+        let run = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(histories(mine, only));
+        };
+        std::thread::Builder::new().stack_size(STACK).spawn(run).unwrap()
+    };
+    let sides: Vec<_> = (0..SIDES).map(side).collect();
+    for outcome in sides.into_iter().map(|side| side.join()) {
+        outcome.unwrap_or_else(|failed| std::panic::resume_unwind(failed));
+    }
+    eprintln!("took {} s", begun.elapsed().as_secs());
+}
+
+/// One alone is held against both engines; of many each engine has its half.
+async fn histories(seeds: Vec<u64>, only: bool) {
     on_every_engine(move |database| {
         let seeds = seeds.clone();
         async move {
-            // One alone is held against both; of many each engine has its half.
-            let only = seeds.clone().count() == 1;
             let half = u64::from(database.is_some());
-            let mine: Vec<u64> = seeds.filter(|seed| only || seed % 2 == half).collect();
-            for (round, some) in mine.chunks(TOGETHER as usize).enumerate() {
+            let mine: Vec<u64> = seeds.into_iter().filter(|seed| only || seed % 2 == half).collect();
+            for (round, some) in mine.chunks(TOGETHER).enumerate() {
                 all_agree(database.clone(), round % 2 == 1, some).await;
             }
         }
     })
     .await;
-    eprintln!("took {} s", begun.elapsed().as_secs());
 }
 
 async fn all_agree(database: Option<String>, four_eyes: bool, seeds: &[u64]) {
