@@ -88,10 +88,11 @@ fn pay(payment: &mut Payment, truth: &Truth, now: Timestamp) {
     payment.failure = None;
 }
 
-/// What was paid is paid, whatever became of it since; only another amount is news.
+/// What was paid is paid, whatever became of it since; only another amount is news, also if it is the one that was asked for: a human
+/// may have accepted another before.
 fn compare_paid(payment: &mut Payment, truth: &Truth, now: Timestamp) {
     let Some(told) = truth.amount_cents else { return };
-    if ![payment.paid_cents, payment.amount_cents, payment.kept_cents()].contains(&told) {
+    if ![payment.paid_cents, payment.kept_cents()].contains(&told) {
         let less = told < payment.paid_cents;
         let reason = if less { ClearingReason::Underpaid } else { ClearingReason::Overpaid };
         contradict(payment, reason, Some(told), now);
