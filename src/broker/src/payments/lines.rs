@@ -64,7 +64,7 @@ impl Broker {
             (true, true) => Ok(Became::Unmatched("returned")),
             (true, false) => self.place_credit(books, bank, line, named).await,
             (false, true) => self.place_return(books, bank, line, named, before).await,
-            (false, false) => self.place_debit(books, bank, line, named).await,
+            (false, false) => self.place_debit(books, bank, (line, named), before).await,
         }
     }
 
@@ -112,23 +112,29 @@ impl Broker {
         transfer(books, bank, line, &claim).await
     }
 
-    /// A debit of ours. The refund of a payment that is done already may be it.
+    /// A debit of ours. The refund of a payment that is done already may be it, if no other line was; one of which nobody knew whether
+    /// it was carried out is done by it.
     async fn place_debit(
         &self,
         books: &mut Books<'_>,
         bank: &BankAccount<'_>,
-        line: &Line,
-        named: &Named,
+        (line, named): (&Line, &Named),
+        before: &[StatementLine],
     ) -> Result<Became, Error> {
         let payments = self.named_payments(books, bank, named).await?;
-        let refunded = |payment: &&Payment| {
-            let mut refunds = payment.refunds.iter();
-            refunds.any(|it| it.status == RefundStatus::Done && it.amount_cents == line.amount_cents)
-        };
-        Ok(match payments.iter().find(refunded) {
-            Some(payment) => Became::Settled(payment.meta.id, payment.claim_id),
-            None => Became::Unmatched("debit"),
-        })
+        for payment in &payments {
+            let id = payment.meta.id;
+            let stored = self.store().lines_of_payment(&payment.meta.tenant, id).await?;
+            let lines = stored.iter().chain(before.iter().filter(|line| line.payment == Some(id)));
+            let settled =
+                lines.filter(|it| is_giving_back(it) && it.amount_cents == line.amount_cents).count();
+            let refunds = payment.refunds.iter().filter(|it| it.amount_cents == line.amount_cents);
+            if refunds.filter(|it| it.status == RefundStatus::Done).count() > settled {
+                return Ok(Became::Settled(id, payment.claim_id));
+            }
+        }
+        let ended = end_unclear(books, &payments, line).await?;
+        Ok(ended.unwrap_or(Became::Unmatched("debit")))
     }
 
     /// The payer's bank has taken money back.
@@ -189,8 +195,12 @@ impl Broker {
     ) -> Result<Became, Error> {
         let claim = books.claim(claim).await?;
         let mut payments = self.towards(books, &claim).await?;
+        let takes_back = line.reversal || line.return_reason.is_some();
+        if let Some(ended) = if takes_back { None } else { end_unclear(books, &payments, line).await? } {
+            return Ok(ended);
+        }
         payments.retain(|payment| payment.kept_cents() >= line.amount_cents);
-        if line.reversal || line.return_reason.is_some() {
+        if takes_back {
             return self.charge_back(books, line, payments, &[]).await;
         }
         let exact = payments.iter().find(|payment| payment.kept_cents() == line.amount_cents);
@@ -322,6 +332,28 @@ async fn transfer(
         books.change(id, PaymentChange::Contradicts(ClearingReason::Underpaid, Some(cents))).await?;
     }
     Ok(Became::Matched(id, claim.meta.id))
+}
+
+/// A debit shows that a refund of its amount, of which nobody knew, was carried out.
+async fn end_unclear(
+    books: &mut Books<'_>,
+    payments: &[Payment],
+    line: &Line,
+) -> Result<Option<Became>, Error> {
+    for payment in payments {
+        let is_it = |it: &&Refund| it.status == RefundStatus::Unclear && it.amount_cents == line.amount_cents;
+        if let Some(refund) = payment.refunds.iter().find(is_it) {
+            let id = payment.meta.id;
+            books.change(id, PaymentChange::RefundDone(refund.id, Some(line.id.clone()))).await?;
+            return Ok(Some(Became::Settled(id, payment.claim_id)));
+        }
+    }
+    Ok(None)
+}
+
+/// Lines by which a refund left.
+fn is_giving_back(line: &StatementLine) -> bool {
+    !line.credit && line.state == LineState::Settled
 }
 
 /// Lines that took money back from a payment. Refunds are settled by theirs.

@@ -10,7 +10,7 @@ use broker::{
 };
 use model::activity::Task;
 use model::adapter::Health;
-use model::command::Rules;
+use model::command::{Change, Command, Rules};
 use model::payment::account::{Bank, Numbering};
 use model::payment::cash::CashFormat;
 use model::payment::provider::{
@@ -430,6 +430,17 @@ impl Till {
             _ => None,
         };
         tasks.into_iter().filter_map(open).collect()
+    }
+
+    /// Somebody ends the open tasks about a payment by hand.
+    pub async fn end_tasks(&self, payment: &Payment) {
+        let filter = RecordFilter { parent: Some(payment.meta.id), ..RecordFilter::of(RecordKind::Task) };
+        let whole = Caller { scope: Scope::tenant("soest"), ..self.clerk.clone() };
+        for task in self.broker().records(&whole, &filter, &Page::first(100)).await.unwrap().items {
+            let (id, change) = (task.meta().id, Change::CompleteTask(None));
+            let end = Command { kind: RecordKind::Task, id, expected: None, change };
+            self.broker().submit(&whole, end, None).await.unwrap();
+        }
     }
 
     /// The tokens of the doors that the provider was told of last.

@@ -193,7 +193,7 @@ impl<'a> History<'a> {
     async fn start(&mut self, act: Act, a: u32, b: u32) -> Outcome {
         let (claim, id, refusal) = {
             let mut state = self.desk.world.state();
-            state.no_page = b % 12 == 0;
+            state.no_page = b.is_multiple_of(12);
             let Some(claim) = pick(state.ledger.claims.len(), a) else { return Ok(()) };
             (claim, state.ledger.claims[claim].id, state.ledger.refuses_start(claim))
         };
@@ -237,17 +237,17 @@ impl<'a> History<'a> {
             let paid: Vec<_> = state.ledger.payments.iter().enumerate().collect();
             // Mostly of those that were paid.
             let those: Vec<_> = paid.iter().filter(|(_, it)| it.was_paid()).collect();
-            let pool = if those.is_empty() || b % 9 == 0 { paid.iter().collect() } else { those };
+            let pool = if those.is_empty() || b.is_multiple_of(9) { paid.iter().collect() } else { those };
             let Some(at) = pick(pool.len(), a) else { return Ok(()) };
             let (at, paid) = pool[at];
             (*at, paid.id, paid.free(), paid.was_paid(), paid.transfer)
         };
-        let cents = if b % 4 == 0 { free } else { i64::from(b % 3_000) + 1 };
+        let cents = if b.is_multiple_of(4) { free } else { i64::from(b % 3_000) + 1 };
         let by = self.desk.cashier();
         let once = Once { key: by.actor.id.clone(), digest: "r".into() };
         let broker = self.desk.broker();
         let ask = || broker.ask_refund(&by, id, cents, "Antrag zurückgenommen".into(), Some(&once));
-        if b % 5 == 0 {
+        if b.is_multiple_of(5) {
             cut_off(b / 5, ask()).await;
         }
         if transfer {
@@ -275,7 +275,7 @@ impl<'a> History<'a> {
                 .flat_map(|(at, it)| it.refunds.iter().map(move |back| (at, it.id, back.clone())))
                 .collect();
             let asked: Vec<_> = all.iter().filter(|it| it.2.status == RefundStatus::Asked).cloned().collect();
-            let pool = if asked.is_empty() || b % 9 == 0 { all } else { asked };
+            let pool = if asked.is_empty() || b.is_multiple_of(9) { all } else { asked };
             let Some(chosen) = pick(pool.len(), a) else { return Ok(()) };
             pool[chosen].clone()
         };
@@ -350,11 +350,11 @@ impl<'a> History<'a> {
     }
 
     async fn decide(&mut self, a: u32, b: u32) -> Outcome {
-        let decision = if b % 2 == 0 { Decision::Keep } else { Decision::Accept };
+        let decision = if b.is_multiple_of(2) { Decision::Keep } else { Decision::Accept };
         let (at, id, half, told, may) = {
             let state = self.desk.world.state();
             let all = state.ledger.payments.iter().enumerate();
-            let those: Vec<_> = all.filter(|(_, it)| it.told.is_some() || b % 9 == 0).collect();
+            let those: Vec<_> = all.filter(|(_, it)| it.told.is_some() || b.is_multiple_of(9)).collect();
             let Some(chosen) = pick(those.len(), a) else { return Ok(()) };
             let (at, paid) = those[chosen];
             let half = paid.half_decided == Some(decision);
@@ -419,7 +419,7 @@ impl<'a> History<'a> {
         let some = (i64::from(b) % held.order.amount_cents + 1).min(left);
         let mut tells = b % 10 < 7 || !flavour.polled || late(held, now);
         match act {
-            Act::Pays if held.state != TruthState::Paid && (held.shown || b % 8 == 0) => {
+            Act::Pays if held.state != TruthState::Paid && (held.shown || b.is_multiple_of(8)) => {
                 tells |= !held.shown;
                 held.state = TruthState::Paid;
             }

@@ -127,7 +127,7 @@ impl History<'_> {
             let body = futures::stream::iter([Ok(bytes.clone())]);
             broker.take_statement(&cashier, FLAVOURS[account].id, body, Some(&once))
         };
-        if b % 4 == 0 {
+        if b.is_multiple_of(4) {
             cut_off(b / 4, take()).await;
         }
         let first = take().await.map_err(|error| format!("a statement was refused: {error}"))?;
