@@ -88,7 +88,7 @@ pub use seal::bundle::EventRecord;
 pub use seal::chain::{Entry, SignedBatch};
 pub use seal::evidence_key::EvidenceKey;
 pub use stamps::{StampRow, StampState};
-pub use statement_lines::{LineFilter, LineState, StatementLine};
+pub use statement_lines::{KnownLine, LineFilter, LineState, StatementLine};
 pub use stats::Stats;
 pub use work::Work;
 

@@ -70,6 +70,17 @@ pub struct StatementLine {
     pub version: u64,
 }
 
+/// What is known of a line by the bank's name for it: banks may use a name twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownLine {
+    /// Identifier.
+    pub id: Id,
+    /// Amount in cents, always positive.
+    pub amount_cents: i64,
+    /// Whether money came.
+    pub credit: bool,
+}
+
 /// Which lines; what is absent does not filter.
 #[derive(Debug, Clone, Default)]
 pub struct LineFilter {
@@ -129,7 +140,7 @@ impl Store {
         self.db().read(select.sql(" ORDER BY id LIMIT 1000")).await?.iter().map(line).collect()
     }
 
-    /// Which of these lines, by the bank's names, are known, and their ids. At most some hundreds at once.
+    /// Which of these lines, by the bank's names, are known. At most some hundreds at once.
     ///
     /// # Errors
     /// If the database fails.
@@ -138,14 +149,18 @@ impl Store {
         tenant: &str,
         account: &str,
         names: &[&str],
-    ) -> Result<BTreeMap<String, Id>, Error> {
-        let select = Select::new("SELECT line, id FROM statement_line WHERE tenant = ").bind(tenant);
+    ) -> Result<BTreeMap<String, KnownLine>, Error> {
+        let select = Select::new("SELECT line, id, amount_cents, credit FROM statement_line WHERE tenant = ")
+            .bind(tenant);
         let mut select = select.and("account =", account).sql(" AND line IN (NULL");
         for name in names {
             select = select.sql(", ").bind(*name);
         }
         let rows = self.db().read(select.sql(")")).await?;
-        rows.iter().map(|row| Ok((row.text(0)?, row.id(1)?))).collect()
+        let known = |row: &Row| -> Result<KnownLine, Error> {
+            Ok(KnownLine { id: row.id(1)?, amount_cents: row.int(2)?, credit: row.int(3)? != 0 })
+        };
+        rows.iter().map(|row| Ok((row.text(0)?, known(row)?))).collect()
     }
 }
 

@@ -339,8 +339,8 @@ impl Entry {
             }
             return Ok(());
         }
-        // What is said of one of several is not said of the whole.
-        let single = self.transactions.first().filter(|_| count == 1);
+        // What is said of one of several is not said of the whole; the bank may count more than it shows.
+        let single = self.transactions.first().filter(|_| count == 1 && self.counted <= 1);
         let mut line = self.line(self.id(single, account, place), account, single);
         line.charges_cents = match line.charges_cents {
             0 => self.charges_cents,

@@ -226,6 +226,14 @@ fn what_does_not_add_up_is_not_divided() {
     assert_eq!(count(&pair(charges)), 2, "they are fees");
     let counted = format!("<Btch><NbOfTxs>3</NbOfTxs></Btch>{}", pair(charges));
     assert_eq!(count(&counted), 1, "the bank counts one more than it shows");
+    let one = "<TxDtls><Refs><EndToEndId>E-1</EndToEndId></Refs><RmtInf><Ustrd>4200000000061</Ustrd></RmtInf></TxDtls>";
+    let shown = |count: u32| {
+        let details = format!("<Btch><NbOfTxs>{count}</NbOfTxs></Btch>{one}");
+        lines(statement("053", "08", &whole(&details)).as_bytes()).unwrap().remove(0)
+    };
+    assert_eq!((shown(1).end_to_end.as_deref(), shown(1).text.as_str()), (Some("E-1"), "4200000000061"));
+    let of_several = shown(2);
+    assert_eq!((of_several.end_to_end, of_several.text, of_several.transactions), (None, String::new(), 2));
 }
 
 #[test]

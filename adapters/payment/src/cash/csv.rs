@@ -3,12 +3,12 @@
 use csv::{QuoteStyle, Terminator, WriterBuilder};
 use model::Failure;
 use model::payment::cash::{CashFormat, FileHead};
+use model::payment::day::german_day;
 use model::payment::{Booking, BookingKind, BookingLine};
 
 use crate::text::euros;
 
 use super::charset::Charset;
-use super::day;
 use super::view::{Defaults, clean, lines};
 
 /// How a file looks.
@@ -142,6 +142,16 @@ impl Field {
         }
         Field::NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, field)| field)
     }
+
+    /// Whether somebody else wrote what stands in it: no number, day, id or word of ours.
+    fn is_text(&self) -> bool {
+        use Field::{
+            Account, BudgetItem, CashReference, CostObject, Description, Method, PublicService, Purpose,
+            Reference, Tenant, Unit,
+        };
+        matches!(self, Tenant | Account | Unit | PublicService | CashReference | Reference | Method)
+            || matches!(self, Purpose | Description | BudgetItem | CostObject)
+    }
 }
 
 /// How lines end.
@@ -223,23 +233,22 @@ impl Csv {
         self.settings
             .columns
             .iter()
-            .map(|column| charset.bytes(&self.cell(head, row, &column.field)))
+            .map(|column| self.guarded(&column.field, charset.bytes(&self.cell(head, row, &column.field))))
             .collect()
     }
 
     fn cell(&self, head: &FileHead, row: &Row<'_>, field: &Field) -> String {
         let Row { booking, line, .. } = row;
-        let text = |text: &str| self.text(text);
-        let optional = |text: &Option<String>| self.text(text.as_deref().unwrap_or_default());
+        let optional = |text: &Option<String>| clean(text.as_deref().unwrap_or_default());
         match field {
             Field::File => head.number.to_string(),
             Field::Row => row.number.to_string(),
             Field::Id => booking.id.to_string(),
             Field::Kind => self.kind(booking.kind),
             Field::Number => booking.number.to_string(),
-            Field::Tenant => text(&head.tenant),
-            Field::Account => text(&head.account),
-            Field::Unit => text(&booking.unit),
+            Field::Tenant => clean(&head.tenant),
+            Field::Account => clean(&head.account),
+            Field::Unit => clean(&booking.unit),
             Field::PublicService => optional(&booking.public_service),
             Field::Claim => booking.claim_id.to_string(),
             Field::Payment => booking.payment_id.map_or_else(String::new, |id| id.to_string()),
@@ -251,12 +260,12 @@ impl Csv {
             Field::CashReference => optional(&booking.cash_reference),
             Field::Reference => optional(&booking.reference),
             Field::Method => optional(&booking.method),
-            Field::Purpose => text(&booking.purpose),
-            Field::Description => text(&line.description),
+            Field::Purpose => clean(&booking.purpose),
+            Field::Description => clean(&line.description),
             Field::BudgetItem => optional(&line.budget_item),
             Field::CostObject => optional(&line.cost_object),
             Field::Due => booking.due.as_deref().map_or_else(String::new, |due| self.day(due)),
-            Field::Day => self.day(&day::german(booking.at).to_string()),
+            Field::Day => self.day(&german_day(booking.at)),
             Field::At => booking.at.to_string(),
             Field::Fixed(text) => text.clone(),
         }
@@ -290,12 +299,14 @@ impl Csv {
         }
     }
 
-    fn text(&self, text: &str) -> String {
-        let text = clean(text);
-        match self.settings.guard_formulas && text.starts_with(['=', '+', '-', '@']) {
-            true => format!("'{text}"),
-            false => text,
+    /// What a spreadsheet would compute gets an apostrophe in front. The bytes are looked at as they are written: a character that the
+    /// set lacks may have become one that begins a formula.
+    fn guarded(&self, field: &Field, mut bytes: Vec<u8>) -> Vec<u8> {
+        let begins = bytes.first().is_some_and(|byte| b"=+-@".contains(byte));
+        if self.settings.guard_formulas && begins && field.is_text() {
+            bytes.insert(0, b'\'');
         }
+        bytes
     }
 }
 

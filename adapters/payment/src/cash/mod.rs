@@ -3,12 +3,10 @@
 //!
 //! * `view`: a booking as it is told, with the budget items of its account where it has none of its own;
 //! * `csv`, `xml`, `json`: the formats;
-//! * `charset`: letters beyond the character set of older systems;
-//! * `day`: the day in Germany.
+//! * `charset`: letters beyond the character set of older systems.
 
 mod charset;
 mod csv;
-mod day;
 mod json;
 mod view;
 mod xml;

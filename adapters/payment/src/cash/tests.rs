@@ -122,6 +122,11 @@ fn spreadsheets_see_no_formulas() {
     };
     assert!(text(true).contains("'=1+1;25,00"));
     assert!(text(false).contains("\r\n=1+1;25,00"));
+    // What the character set lacks must not become one that computes.
+    let settings = CsvSettings { charset: Charset::Latin1, ..settings(&["purpose"]) };
+    let booking = Booking { purpose: "≠1+1".into(), ..booking(BookingKind::Receipt, 2_500) };
+    let bytes = Csv::new("x", defaults(), settings).write(&head(), &[booking]).unwrap();
+    assert_eq!(bytes, b"purpose\r\n'=1+1\r\n");
 }
 
 #[test]

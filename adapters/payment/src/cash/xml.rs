@@ -3,11 +3,11 @@
 use model::Failure;
 use model::payment::Booking;
 use model::payment::cash::{CashFormat, FileHead};
+use model::payment::day::german_day;
 use xml::{Error, Writer};
 
 use crate::text::euros;
 
-use super::day;
 use super::view::{Defaults, clean, lines, sums};
 
 /// Namespace of version 1.
@@ -86,7 +86,7 @@ fn write_booking(writer: &mut Writer<Vec<u8>>, booking: &Booking, defaults: &Def
     writer.element("purpose", &clean(&booking.purpose))?;
     optional(writer, "due", booking.due.clone())?;
     writer.element("at", &booking.at.to_string())?;
-    writer.element("day", &day::german(booking.at).to_string())?;
+    writer.element("day", &german_day(booking.at))?;
     for line in lines(booking, defaults) {
         writer.start("line", &[])?;
         writer.element("description", &clean(&line.description))?;

@@ -11,7 +11,7 @@ use model::payment::{Account, Booking, BookingState, ClaimStatus, ClearingReason
 use model::record::Meta;
 use model::{Caller, EventKind, Id, Record, Scope, ids};
 use serde_json::{Value, json};
-use store::{BookingFilter, Page, Work};
+use store::{BookingFileRow, BookingFilter, Page, Work};
 
 use super::books::Books;
 use super::cash::{BookingFile, again};
@@ -58,11 +58,32 @@ impl Broker {
             return invalid("refused");
         }
         let refusals = &refusals;
-        self.file_of(account, number).await?;
+        self.may_say(account, number, refusals).await?;
         for slice in cash_references.chunks(SLICE) {
             self.anew(caller, None, move || self.give_references(caller, account, slice)).await?;
         }
         self.anew(caller, once, move || self.try_acknowledge(caller, account, number, refusals, once)).await
+    }
+
+    /// A file and its bookings, if this can be said of it: nothing was before, or the same.
+    async fn may_say(
+        &self,
+        account: &Account,
+        number: u64,
+        refusals: &BTreeMap<Id, &str>,
+    ) -> Result<Sayable, Error> {
+        let file = self.file_of(account, number).await?;
+        let bookings = self.bookings_of(account, number).await?;
+        if !refusals.keys().all(|id| bookings.contains_key(id)) {
+            return Err(model::Error::Invalid { field: "refused" }.into());
+        }
+        if file.acknowledged_at.is_some() {
+            let refused = bookings.keys().filter(|id| is_refused(&bookings, id)).count();
+            if refused != refusals.len() || !refusals.keys().all(|id| is_refused(&bookings, id)) {
+                return Err(model::Error::WrongState { state: BookingState::Acknowledged.name() }.into());
+            }
+        }
+        Ok(Sayable { file, bookings })
     }
 
     /// What was given before stays; a claim that was cancelled meanwhile needs none.
@@ -95,23 +116,14 @@ impl Broker {
         refusals: &BTreeMap<Id, &str>,
         once: Option<&Once>,
     ) -> Result<BookingFile, Error> {
-        let mut file = self.file_of(account, number).await?;
-        let bookings = self.bookings_of(account, number).await?;
-        if !refusals.keys().all(|id| bookings.contains_key(id)) {
-            return Err(model::Error::Invalid { field: "refused" }.into());
-        }
-        let is_refused = |id: &Id| bookings.get(id).is_some_and(|it| it.state == BookingState::Refused);
+        let Sayable { mut file, bookings } = self.may_say(account, number, refusals).await?;
         if file.acknowledged_at.is_some() {
-            let refused = bookings.keys().filter(|id| is_refused(id)).count();
-            if refused != refusals.len() || !refusals.keys().all(is_refused) {
-                return Err(model::Error::WrongState { state: BookingState::Acknowledged.name() }.into());
-            }
             let shown = self.shown_file(account, &file)?;
             return self.commit_answer(caller, once, Work::new(), file.payload, shown).await;
         }
         let news: Vec<(&Booking, &str)> = refusals
             .iter()
-            .filter(|(id, _)| !is_refused(id))
+            .filter(|(id, _)| !is_refused(&bookings, id))
             .filter_map(|(id, code)| Some((bookings.get(id)?, *code)))
             .collect();
         for slice in news.chunks(SLICE) {
@@ -203,4 +215,14 @@ impl Broker {
             }
         }
     }
+}
+
+/// A file of which something may be said, and its bookings.
+struct Sayable {
+    file: BookingFileRow,
+    bookings: BTreeMap<Id, Booking>,
+}
+
+fn is_refused(bookings: &BTreeMap<Id, Booking>, id: &Id) -> bool {
+    bookings.get(id).is_some_and(|it| it.state == BookingState::Refused)
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use model::activity::{Task, TaskStatus};
 use model::command::{Change, Command, PaymentChange};
 use model::payment::booking::{of_claim, of_payment};
+use model::payment::claim::SHORTEST_REFERENCE;
 use model::payment::record::{Decision, MOST_WAITING};
 use model::payment::{Account, Booking, BookingKind, Claim, ClaimStatus, ClearingReason, Payment, Registers};
 use model::record::Meta;
@@ -192,6 +193,7 @@ impl<'a> Books<'a> {
         if !self.by_provider(&claim)
             || claim.cash_reference.is_some()
             || claim.status == ClaimStatus::Cancelled
+            || reference.len() < SHORTEST_REFERENCE
         {
             return Ok(());
         }

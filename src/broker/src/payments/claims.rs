@@ -161,7 +161,7 @@ impl Broker {
     /// The cash system gives a claim its Kassenzeichen.
     ///
     /// # Errors
-    /// `Exists` if it has another one; `ReferenceTaken` if another claim has this one.
+    /// `Exists` if it has another one; `ReferenceTaken` if another claim has this one; `Invalid` if it is not the cash system's to make.
     pub async fn assign_cash_reference(
         &self,
         caller: &Caller,
@@ -186,6 +186,9 @@ impl Broker {
         let before = claim_of(self.keeper_of(scope, RecordKind::Claim, id).await?)?;
         self.refuse_taken(&scope.tenant, Some(reference), id).await?;
         let mut books = Books::open(self, &scope.tenant, &caller.actor);
+        if books.account_of(&before).is_none_or(|account| account.registers != Registers::CashSystem) {
+            return Err(model::Error::Invalid { field: "cashReference" }.into());
+        }
         let after = match before.cash_reference.as_deref() == Some(reference) {
             true => before,
             false => books.change_claim(id, Change::AssignCashReference(reference.to_owned())).await?,

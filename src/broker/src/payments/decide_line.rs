@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::command::PaymentChange;
+use model::payment::EURO;
 use model::payment::statement::Line;
 use model::{Caller, EventKind, Id};
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,8 @@ impl Broker {
     ///
     /// # Errors
     /// `NotFound` if there is no such line, claim or payment; `SecondPerson` if the one who asked agrees; `WrongState` if the line is
-    /// decided about already; `Invalid` if the claim or the payments cannot be what it is.
+    /// decided about already; `Invalid` if the claim or the payments cannot be what it is, or it is of
+    /// another currency.
     pub async fn decide_line(
         &self,
         caller: &Caller,
@@ -102,6 +104,9 @@ impl Broker {
         deciders: Deciders,
     ) -> Result<(), Error> {
         let came = line_of(line)?;
+        if came.currency != EURO && *decision != LineDecision::Ignore {
+            return Err(model::Error::Invalid { field: "currency" }.into());
+        }
         match decision {
             LineDecision::Ignore => line.state = LineState::Ignored,
             LineDecision::Settles(payments) => {

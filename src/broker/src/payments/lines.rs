@@ -6,13 +6,16 @@ use std::collections::BTreeSet;
 use model::command::PaymentChange;
 use model::payment::record::{Refund, TRANSFER};
 use model::payment::statement::Line;
-use model::payment::{Claim, ClaimStatus, ClearingReason, EURO, Payment, Payouts, RefundStatus};
+use model::payment::{
+    Claim, ClaimStatus, ClearingReason, EURO, Payment, PaymentStatus, Payouts, RefundStatus,
+};
 use model::record::Meta;
 use model::{Id, Timestamp, ids};
 use store::{LineState, StatementLine};
 
 use super::bank::BankAccount;
 use super::books::Books;
+use super::pull::LAST;
 use super::references::Named;
 use super::start::a_payment;
 use crate::{Broker, Error};
@@ -59,12 +62,16 @@ impl Broker {
         if line.currency != EURO {
             return Ok(Became::Unmatched("currency"));
         }
+        // Money of several is never all of one's.
+        if line.transactions > 1 {
+            return Ok(Became::Unmatched("batch"));
+        }
         let takes_back = line.reversal || line.return_reason.is_some();
         match (line.credit, takes_back) {
             (true, true) => Ok(Became::Unmatched("returned")),
             (true, false) => self.place_credit(books, bank, line, named).await,
             (false, true) => self.place_return(books, bank, line, named, before).await,
-            (false, false) => self.place_debit(books, bank, (line, named), before).await,
+            (false, false) => self.place_debit(books, bank, line, named, before).await,
         }
     }
 
@@ -77,7 +84,11 @@ impl Broker {
     ) -> Result<Became, Error> {
         if let Some(id) = only(&named.payments) {
             let payment = books.payment(id).await?;
-            if arrives_by(&payment, line) {
+            let account = books.claim(payment.claim_id).await?.account;
+            if bank.sharing(&account).is_none() {
+                return Ok(Became::Unmatched("other account"));
+            }
+            if arrives_by(&payment, line) || is_late(&payment, line, books.now()) {
                 return arrive(books, &payment, line).await;
             }
         }
@@ -104,37 +115,74 @@ impl Broker {
             let payments = self.towards(books, &claim).await?;
             let fits = |payment: &&Payment| arrives_by(payment, line);
             let paid = payments.iter().find(|payment| payment.status.was_paid() && fits(payment));
-            // What has ended unpaid is not waited for: whoever could not pay online pays by transfer.
-            if let Some(payment) = paid.or_else(|| payments.iter().find(fits)) {
+            let open = || payments.iter().find(fits);
+            // What ended unpaid is looked at once more, and may be found paid: until then this is its money, else it came twice.
+            let late = || payments.iter().find(|payment| is_late(payment, line, books.now()));
+            if let Some(payment) = paid.or_else(open).or_else(late) {
                 return arrive(books, payment, line).await;
             }
         }
         transfer(books, bank, line, &claim).await
     }
 
-    /// A debit of ours. The refund of a payment that is done already may be it, if no other line was; one of which nobody knew whether
-    /// it was carried out is done by it.
+    /// A debit of ours. A refund that somebody here asked for may be it.
     async fn place_debit(
         &self,
         books: &mut Books<'_>,
         bank: &BankAccount<'_>,
-        (line, named): (&Line, &Named),
+        line: &Line,
+        named: &Named,
         before: &[StatementLine],
     ) -> Result<Became, Error> {
         let payments = self.named_payments(books, bank, named).await?;
-        for payment in &payments {
+        let refund = self.refund_by(books, &payments, line, before).await?;
+        Ok(refund.unwrap_or(Became::Unmatched("debit")))
+    }
+
+    /// The refund of the line's amount that left the account by it: one that is done and that no other line was taken for, else one of
+    /// which nobody knows whether it was carried out; now it is known.
+    async fn refund_by(
+        &self,
+        books: &mut Books<'_>,
+        payments: &[Payment],
+        line: &Line,
+        before: &[StatementLine],
+    ) -> Result<Option<Became>, Error> {
+        let of = |payment: &Payment, status| {
+            let mut ids = vec![];
+            let fits = |it: &&Refund| it.status == status && it.amount_cents == line.amount_cents;
+            ids.extend(payment.refunds.iter().filter(fits).map(|refund| refund.id));
+            ids
+        };
+        for payment in payments {
+            let done = of(payment, RefundStatus::Done).len();
             let id = payment.meta.id;
-            let stored = self.store().lines_of_payment(&payment.meta.tenant, id).await?;
-            let lines = stored.iter().chain(before.iter().filter(|line| line.payment == Some(id)));
-            let settled =
-                lines.filter(|it| is_giving_back(it) && it.amount_cents == line.amount_cents).count();
-            let refunds = payment.refunds.iter().filter(|it| it.amount_cents == line.amount_cents);
-            if refunds.filter(|it| it.status == RefundStatus::Done).count() > settled {
-                return Ok(Became::Settled(id, payment.claim_id));
+            if done > 0 && self.debits_of(payment, line.amount_cents, before).await? < done {
+                return Ok(Some(Became::Settled(id, payment.claim_id)));
             }
         }
-        let ended = end_unclear(books, &payments, line).await?;
-        Ok(ended.unwrap_or(Became::Unmatched("debit")))
+        for payment in payments {
+            if let Some(refund) = of(payment, RefundStatus::Unclear).first() {
+                let id = payment.meta.id;
+                books.change(id, PaymentChange::RefundDone(*refund, Some(line.id.clone()))).await?;
+                return Ok(Some(Became::Settled(id, payment.claim_id)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many debits of this amount were taken for refunds of a payment.
+    async fn debits_of(
+        &self,
+        payment: &Payment,
+        cents: i64,
+        before: &[StatementLine],
+    ) -> Result<usize, Error> {
+        let id = payment.meta.id;
+        let stored = self.store().lines_of_payment(&payment.meta.tenant, id).await?;
+        let lines = stored.iter().chain(before.iter().filter(|line| line.payment == Some(id)));
+        let settled = |it: &&StatementLine| !it.credit && it.state == LineState::Settled;
+        Ok(lines.filter(settled).filter(|it| it.amount_cents == cents).count())
     }
 
     /// The payer's bank has taken money back.
@@ -164,9 +212,11 @@ impl Broker {
         before: &[StatementLine],
     ) -> Result<Became, Error> {
         let exact = |payment: &&Payment| payment.kept_cents() == line.amount_cents;
+        let whole = |payment: &&Payment| payment.paid_cents == line.amount_cents;
         let candidates: Vec<&Payment> = match payments.len() {
             1 => payments.iter().collect(),
-            _ => payments.iter().filter(exact).collect(),
+            _ if payments.iter().any(|it| exact(&it)) => payments.iter().filter(exact).collect(),
+            _ => payments.iter().filter(whole).collect(),
         };
         let [payment] = candidates[..] else {
             return Ok(Became::Unmatched(if payments.is_empty() { "unknown" } else { "several" }));
@@ -176,11 +226,18 @@ impl Broker {
         let told = stored.iter().chain(before.iter().filter(|line| line.payment == Some(id)));
         let told: i64 = told.filter(|it| is_taking_back(it)).map(|it| it.amount_cents).sum();
         let news = told + line.amount_cents - payment.charged_back_cents;
-        if news > 0 && payment.kept_cents() <= 0 {
+        let kept = payment.kept_cents();
+        let left_twice = payment.refunded_cents > 0 && news > kept;
+        if news > 0 && kept <= 0 && !left_twice {
             return Ok(Became::Unmatched("nothing left"));
         }
         if news > 0 {
             books.change(id, PaymentChange::ChargedBack(news.min(line.amount_cents))).await?;
+        }
+        // What was given back and is taken back besides has left twice.
+        if left_twice {
+            let told = Some(line.amount_cents);
+            books.change(id, PaymentChange::Contradicts(ClearingReason::Contradiction, told)).await?;
         }
         Ok(Became::Matched(id, claim))
     }
@@ -195,14 +252,17 @@ impl Broker {
     ) -> Result<Became, Error> {
         let claim = books.claim(claim).await?;
         let mut payments = self.towards(books, &claim).await?;
-        let takes_back = line.reversal || line.return_reason.is_some();
-        if let Some(ended) = if takes_back { None } else { end_unclear(books, &payments, line).await? } {
-            return Ok(ended);
-        }
-        payments.retain(|payment| payment.kept_cents() >= line.amount_cents);
-        if takes_back {
+        let has_enough = |payment: &Payment| payment.kept_cents() >= line.amount_cents;
+        if line.reversal || line.return_reason.is_some() {
+            // The bank may take more than is left; where one payment has enough, it is that one.
+            let enough = payments.iter().any(has_enough);
+            payments.retain(|payment| if enough { has_enough(payment) } else { payment.status.was_paid() });
             return self.charge_back(books, line, payments, &[]).await;
         }
+        if let Some(refund) = self.refund_by(books, &payments, line, &[]).await? {
+            return Ok(refund);
+        }
+        payments.retain(has_enough);
         let exact = payments.iter().find(|payment| payment.kept_cents() == line.amount_cents);
         let Some(payment) = exact.or(payments.first()) else { return Ok(Became::Unmatched("nothing left")) };
         let (id, refund) = (payment.meta.id, ids::derived_id(stored.id, "refund"));
@@ -231,7 +291,10 @@ impl Broker {
     ) -> Result<Vec<Payment>, Error> {
         let mut payments = vec![];
         for id in &named.payments {
-            payments.push(books.payment(*id).await?);
+            let payment = books.payment(*id).await?;
+            if bank.sharing(&books.claim(payment.claim_id).await?.account).is_some() {
+                payments.push(payment);
+            }
         }
         for id in named.claims.iter().filter(|_| named.payments.is_empty()) {
             let claim = books.claim(*id).await?;
@@ -258,7 +321,7 @@ impl Broker {
             None => {
                 let ids = self.store().known_lines(bank.tenant(), &bank.key, &[&name]).await?;
                 match ids.get(&name) {
-                    Some(id) => self.store().statement_line(bank.tenant(), &bank.key, *id).await?,
+                    Some(it) => self.store().statement_line(bank.tenant(), &bank.key, it.id).await?,
                     None => None,
                 }
             }
@@ -294,6 +357,16 @@ fn arrives_by(payment: &Payment, line: &Line) -> bool {
             true => came.contains(&payment.paid_cents),
             false => is_open && came.contains(&payment.amount_cents),
         }
+}
+
+/// Whether an online payment that ended unpaid can be what arrived: its provider knows it, and is asked about it once more.
+fn is_late(payment: &Payment, line: &Line, now: Timestamp) -> bool {
+    use PaymentStatus::{Cancelled, Expired, Failed};
+    payment.provider != TRANSFER
+        && matches!(payment.status, Expired | Failed | Cancelled)
+        && payment.reference.is_some()
+        && [line.amount_cents, line.amount_cents + line.charges_cents].contains(&payment.amount_cents)
+        && now < payment.deadline.plus(LAST)
 }
 
 async fn arrive(books: &mut Books<'_>, payment: &Payment, line: &Line) -> Result<Became, Error> {
@@ -332,28 +405,6 @@ async fn transfer(
         books.change(id, PaymentChange::Contradicts(ClearingReason::Underpaid, Some(cents))).await?;
     }
     Ok(Became::Matched(id, claim.meta.id))
-}
-
-/// A debit shows that a refund of its amount, of which nobody knew, was carried out.
-async fn end_unclear(
-    books: &mut Books<'_>,
-    payments: &[Payment],
-    line: &Line,
-) -> Result<Option<Became>, Error> {
-    for payment in payments {
-        let is_it = |it: &&Refund| it.status == RefundStatus::Unclear && it.amount_cents == line.amount_cents;
-        if let Some(refund) = payment.refunds.iter().find(is_it) {
-            let id = payment.meta.id;
-            books.change(id, PaymentChange::RefundDone(refund.id, Some(line.id.clone()))).await?;
-            return Ok(Some(Became::Settled(id, payment.claim_id)));
-        }
-    }
-    Ok(None)
-}
-
-/// Lines by which a refund left.
-fn is_giving_back(line: &StatementLine) -> bool {
-    !line.credit && line.state == LineState::Settled
 }
 
 /// Lines that took money back from a payment. Refunds are settled by theirs.

@@ -1,7 +1,7 @@
 //! Payouts: a provider pays the money of many payments out in one line, less its fees, days later. Which payments these may be is
 //! proposed to whoever decides: a run of payments, in the order in which they were paid, that adds up to the line and its fees.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::payment::record::TRANSFER;
 use model::payment::statement::Line;
@@ -13,9 +13,11 @@ use store::{BookingPlace, StatementLine};
 use super::bank::BankAccount;
 use crate::{Broker, Error};
 
-/// How long before the line money may have been paid, in microseconds; most payments that are looked at, and of a proposal.
+/// How long before the line money may have been paid, in microseconds; most bookings that are looked at, most payments that are
+/// waited for, and most of a proposal.
 const LATEST: i64 = 60 * 24 * 3_600 * 1_000_000;
-const MOST_SEEN: usize = 5_000;
+const MOST_SEEN: usize = 100_000;
+const MOST_WAITED: usize = 5_000;
 const MOST: usize = 1_000;
 
 /// Bookings that are read at once.
@@ -56,25 +58,25 @@ impl Broker {
 
     /// Online payments of the last sixty days towards a bank account, whose money comes collected and has not come yet.
     async fn unsettled(&self, bank: &BankAccount<'_>) -> Result<Vec<Payment>, Error> {
-        let mut ids = BTreeSet::new();
+        let mut found = BTreeMap::new();
         let now = self.now();
         for account in bank.sharing.iter().filter(|account| account.payouts == Payouts::Collective) {
             let mut behind = BookingPlace { at: Timestamp::from_micros(now.micros() - LATEST), seq: 0 };
             let end = Timestamp::from_micros(now.micros() + 1);
-            loop {
+            let mut seen = 0;
+            while seen < MOST_SEEN && found.len() < MOST_WAITED {
                 let made =
                     self.store().bookings_made(bank.tenant(), &account.id, behind, end, AT_ONCE).await?;
                 let Some(last) = made.last() else { break };
-                behind = last.at;
+                (behind, seen) = (last.at, seen + made.len());
                 let receipts = made.iter().filter(|made| made.booking.kind == BookingKind::Receipt);
-                ids.extend(receipts.filter_map(|made| made.booking.payment_id));
-                if ids.len() >= MOST_SEEN {
-                    break;
-                }
+                let ids = receipts.filter_map(|made| made.booking.payment_id).collect();
+                // What has arrived counts for nothing: there are many of these.
+                let payments = self.payments_of(bank.tenant(), ids).await?;
+                found.extend(payments.into_iter().filter(|(_, payment)| is_unsettled(payment)));
             }
         }
-        let mut payments: Vec<Payment> =
-            self.payments_of(bank.tenant(), ids).await?.into_values().filter(is_unsettled).collect();
+        let mut payments: Vec<Payment> = found.into_values().collect();
         payments.sort_by_key(|payment| (payment.paid_at, payment.meta.id));
         Ok(payments)
     }

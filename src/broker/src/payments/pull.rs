@@ -23,7 +23,7 @@ const LOOKS: [u64; 4] = [30, 120, 600, 1_800];
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The last look, after the deadline.
-const LAST: Duration = Duration::from_secs(24 * 3_600);
+pub(super) const LAST: Duration = Duration::from_secs(24 * 3_600);
 
 /// How long a refund of which nobody knows is looked for.
 const UNCLEAR: Duration = Duration::from_secs(72 * 3_600);

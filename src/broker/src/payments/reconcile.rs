@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use model::payment::day::german_day;
 use model::payment::record::TRANSFER;
 use model::payment::{Account, Booking, BookingKind, BookingState, Claim, ClaimStatus, Payment};
 use model::{Caller, Id, Record, RecordKind, Timestamp};
@@ -76,7 +77,7 @@ impl Broker {
         let claims = made.iter().filter(|it| it.booking.kind == BookingKind::Claim);
         let claims: Vec<Id> = claims.map(|it| it.booking.claim_id).collect();
         let claims = self.store().records_of(tenant, RecordKind::Claim, &claims).await?;
-        let today = day_of(self.now());
+        let today = german_day(self.now());
         for made in made {
             let booking = &made.booking;
             match booking.payment_id.and_then(|id| payments.get(&id)) {
@@ -122,8 +123,8 @@ impl Broker {
         let Some(bank) = self.payments()?.bank_of(account) else { return Ok(()) };
         let filter = LineFilter {
             state: Some(LineState::Unmatched),
-            from: Some(day_of(from)),
-            to: Some(day_of(Timestamp::from_micros(to.micros() - 1))),
+            from: Some(german_day(from)),
+            to: Some(german_day(Timestamp::from_micros(to.micros() - 1))),
             ..LineFilter::default()
         };
         let page = Page::first(MOST as u32);
@@ -169,9 +170,4 @@ fn push<T>(list: &mut Vec<T>, entry: T, complete: &mut bool) {
         true => list.push(entry),
         false => *complete = false,
     }
-}
-
-/// The day of a time, `YYYY-MM-DD`.
-pub(super) fn day_of(at: Timestamp) -> String {
-    at.to_string().chars().take("YYYY-MM-DD".len()).collect()
 }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Id;
+use model::payment::claim::SHORTEST_REFERENCE;
 use model::payment::statement::Line;
 use store::CASH_REFERENCES;
 
@@ -14,7 +15,7 @@ use super::bank::BankAccount;
 use crate::{Broker, Error};
 
 /// Length of what may be a Kassenzeichen or a provider's name, in bytes; shortest one that was put together of several words.
-const SHORTEST: usize = 2;
+const SHORTEST: usize = SHORTEST_REFERENCE;
 const LONGEST: usize = 64;
 const SHORTEST_JOINED: usize = 8;
 
@@ -125,7 +126,7 @@ fn add(words: &mut BTreeSet<String>, word: &str, shortest: usize) {
         return;
     }
     let capitals = word.to_ascii_uppercase();
-    if let Some(inner) = within_rf(&capitals) {
+    if let Some(inner) = within_rf(&capitals).filter(|inner| inner.len() >= SHORTEST) {
         words.insert(inner.to_owned());
     }
     words.insert(capitals);

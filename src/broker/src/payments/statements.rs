@@ -4,15 +4,16 @@
 //! slices, each with all that it does in one transaction. A line is known by the bank's own name for it, so a statement that comes
 //! again, or goes on after an interruption, does nothing twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use futures::Stream;
+use model::payment::day::german_day;
 use model::payment::statement::Line;
 use model::{Caller, Event, EventKind, Failure, FailureKind, Id, PayloadRef, ids};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{LineFilter, LineState, Listed, Page, Payload, StatementLine, StoredPayload, Work};
+use store::{KnownLine, LineFilter, LineState, Listed, Page, Payload, StatementLine, StoredPayload, Work};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 
@@ -20,7 +21,6 @@ use super::bank::BankAccount;
 use super::books::Books;
 use super::lines::Became;
 use super::proposals::Unsettled;
-use super::reconcile::day_of;
 use crate::once::read;
 use crate::{Broker, Error, Once, blocking};
 
@@ -242,12 +242,16 @@ impl Broker {
         let mut unsettled = Unsettled::default();
         let mut done: Vec<StatementLine> = vec![];
         for line in lines {
-            if other_names(&line.id).iter().any(|name| known.contains(name)) {
+            let used_twice = is_used_twice(line, &known);
+            let aside = Line { id: name_aside(line), ..line.clone() };
+            if known.contains_key(&aside.id) || (!used_twice && is_known(line, &known)) {
                 report.known += 1;
                 continue;
             }
+            let line = if used_twice { &aside } else { line };
             let became = match left {
                 Some(why) => Became::Unmatched(why),
+                None if used_twice => Became::Unmatched("reference used twice"),
                 None => self.place(&mut books, bank, (line, &names.of(line)), &done).await?,
             };
             let mut kept = self.kept_line(bank, statement, line);
@@ -257,7 +261,7 @@ impl Broker {
             }
             books.work.insert_line(&kept);
             report.count(kept.state);
-            known.insert(kept.line.clone());
+            known.insert(kept.line.clone(), as_known(&kept));
             done.push(kept);
         }
         if !done.is_empty() {
@@ -267,11 +271,15 @@ impl Broker {
     }
 
     /// Names of lines that are known, among all by which these may be.
-    async fn lines_known(&self, bank: &BankAccount<'_>, lines: &[Line]) -> Result<BTreeSet<String>, Error> {
-        let names: Vec<String> = lines.iter().flat_map(|line| other_names(&line.id)).collect();
+    async fn lines_known(
+        &self,
+        bank: &BankAccount<'_>,
+        lines: &[Line],
+    ) -> Result<BTreeMap<String, KnownLine>, Error> {
+        let all = |line: &Line| [vec![line.id.clone(), name_aside(line)], other_names(&line.id)].concat();
+        let names: BTreeSet<String> = lines.iter().flat_map(all).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let known = self.store().known_lines(bank.tenant(), &bank.key, &names).await?;
-        Ok(known.into_keys().collect())
+        Ok(self.store().known_lines(bank.tenant(), &bank.key, &names).await?)
     }
 
     fn kept_line(&self, bank: &BankAccount<'_>, statement: Id, line: &Line) -> StatementLine {
@@ -281,7 +289,7 @@ impl Broker {
             account: bank.key.clone(),
             line: line.id.clone(),
             statement,
-            booked_on: Some(line.booked_on.clone().unwrap_or_else(|| day_of(self.now()))),
+            booked_on: Some(line.booked_on.clone().unwrap_or_else(|| german_day(self.now()))),
             amount_cents: line.amount_cents,
             credit: line.credit,
             state: LineState::Unmatched,
@@ -341,10 +349,31 @@ fn is_refusal<T>(outcome: &Result<T, Error>) -> bool {
     matches!(outcome, Err(Error::Model(error)) if *error != model::Error::VersionConflict)
 }
 
-/// Its own name, and those by which the same money may be known: banks tell a collective entry as a whole in one kind of statement
-/// and divided (`#1`, `#2`, …) in another.
+/// Whether a line is known: by its own name, or by another of the same money.
+fn is_known(line: &Line, known: &BTreeMap<String, KnownLine>) -> bool {
+    known.contains_key(&line.id) || other_names(&line.id).iter().any(|name| known.contains_key(name))
+}
+
+/// Whether the bank has used a line's name before, for other money.
+fn is_used_twice(line: &Line, known: &BTreeMap<String, KnownLine>) -> bool {
+    let money = (line.amount_cents, line.credit);
+    known.get(&line.id).is_some_and(|known| (known.amount_cents, known.credit) != money)
+}
+
+/// The name of a line whose own name is used twice: with a digest of what money it is.
+fn name_aside(line: &Line) -> String {
+    let digest = seal::sha256(&[format!("{} {}", line.amount_cents, line.credit).as_bytes()]).to_string();
+    format!("{}~{}", line.id, digest.chars().take(16).collect::<String>())
+}
+
+fn as_known(line: &StatementLine) -> KnownLine {
+    KnownLine { id: line.id, amount_cents: line.amount_cents, credit: line.credit }
+}
+
+/// Names by which the same money may be known besides its own: banks tell a collective entry as a whole in one kind of statement and
+/// divided (`#1`, `#2`, …) in another, so these may be of other amounts.
 fn other_names(name: &str) -> Vec<String> {
-    let mut names = vec![name.to_owned(), format!("{name}#1")];
+    let mut names = vec![format!("{name}#1")];
     let is_part = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     if let Some((whole, _)) = name.rsplit_once('#').filter(|(_, part)| is_part(part)) {
         names.push(whole.to_owned());

@@ -1,6 +1,7 @@
 //! `[[payment_account]]`: by which way claims are paid and booked.
 
 use model::payment::account::{Account, Bank, Numbering, Payouts, Registers};
+use model::payment::claim::SHORTEST_REFERENCE;
 use serde::{Deserialize, Serialize};
 
 use super::{CsvFormat, FileFormat};
@@ -183,6 +184,10 @@ impl Check<'_> {
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-./".contains(byte);
         if prefix.len() > MOST_REFERENCE - 19 || !prefix.iter().all(is_plain) {
             return Err(self.value(&format!("{key}.prefix"), "expected at most 17 of A-Z a-z 0-9 - . /"));
+        }
+        if prefix.len() + usize::from(numbers.digits) < SHORTEST_REFERENCE {
+            let rule = "prefix and digits are less than 6 characters: such a Kassenzeichen is found in texts by chance";
+            return Err(self.value(&format!("{key}.digits"), rule));
         }
         match numbers.check_digit && !prefix.iter().all(u8::is_ascii_digit) {
             true => Err(self.value(&format!("{key}.prefix"), "a check digit needs a prefix of digits")),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use broker::house::KeyPair;
+use model::payment::record::TRANSFER;
 use seal::identity::Identity;
 use seal::x509::Certificate;
 use serde::{Deserialize, Serialize};
@@ -354,6 +355,10 @@ impl Check<'_> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if !(1..=40).contains(&provider.id.len()) || !provider.id.bytes().all(is_plain) {
             return Err(self.value(&format!("{key}.id"), "expected 1 to 40 of A-Z a-z 0-9 -"));
+        }
+        if provider.id == TRANSFER {
+            let rule = "this is the name of money that comes by itself; choose another one";
+            return Err(self.value(&format!("{key}.id"), rule));
         }
         if let Some(tenant) = &provider.tenant {
             self.payment_unit(key, tenant, None, config)?;

@@ -98,6 +98,12 @@ fn what_is_wrong_with_payments_is_refused_by_key() {
         ("data_model = 2", "data_model = 4", value, "payment_provider[3].epaybl.data_model"),
         ("secret = \"file:payment/hook.secret\"", "", value, "payment_provider[5].webhook"),
         ("refunds = true", "refunds = true\nstripe = [\"env:A\"]", value, "payment_provider[5].webhook"),
+        (
+            "id = \"giro\"\ntenant = \"musterkreis\"",
+            "id = \"transfer\"\ntenant = \"musterkreis\"",
+            value,
+            "payment_provider[0].id",
+        ),
         ("provider = \"giro\"", "provider = \"nobody\"", "config.undefined", "payment_account[0].provider"),
         (
             "id = \"giro\"\ntenant = \"musterkreis\"",
@@ -108,6 +114,12 @@ fn what_is_wrong_with_payments_is_refused_by_key() {
         ("registers = \"gateway\"", "registers = \"cash-system\"", value, "payment_account[0].numbering"),
         ("registers = \"gateway\"", "registers = \"nobody\"", value, "payment_account[0].registers"),
         ("digits = 10", "digits = 3", value, "payment_account[0].numbering.digits"),
+        (
+            "prefix = \"42\", digits = 10, check_digit = false",
+            "prefix = \"4\", digits = 4, check_digit = false",
+            value,
+            "payment_account[0].numbering.digits",
+        ),
         (
             "prefix = \"42\", digits = 10, check_digit = false",
             "prefix = \"A\", digits = 10, check_digit = true",

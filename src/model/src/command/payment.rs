@@ -1,5 +1,6 @@
 //! What may become of claims and payments.
 
+use crate::payment::claim::SHORTEST_REFERENCE;
 use crate::payment::observe::{charge_back, contradict, observe, refunded, settle_unclear};
 use crate::payment::provider::{Started, Truth};
 use crate::payment::record::{Cleared, Clearing, Decided, Decision};
@@ -63,6 +64,9 @@ pub(super) fn changed_claim(claim: &mut Claim, change: &Change) -> Result<EventK
         Change::AssignCashReference(reference) => {
             if claim.cash_reference.as_ref().is_some_and(|known| known != reference) {
                 return Err(Error::Exists);
+            }
+            if claim.cash_reference.is_none() && reference.len() < SHORTEST_REFERENCE {
+                return Err(Error::Invalid { field: "cashReference" });
             }
             claim.cash_reference = Some(reference.clone());
             Ok(EventKind::RecordChanged)
@@ -297,8 +301,10 @@ pub(super) fn validate_claim(claim: &Claim) -> Result<(), Error> {
     {
         return invalid("purpose");
     }
+    // What was given before there was this rule stays.
+    let shortest = if claim.meta.version > 1 { 2 } else { SHORTEST_REFERENCE };
     let is_reference = |text: &String| {
-        (2..=REFERENCE_CHARS).contains(&text.len())
+        (shortest..=REFERENCE_CHARS).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-./".contains(&byte))
     };
     if !claim.cash_reference.as_ref().is_none_or(is_reference) {

@@ -49,7 +49,7 @@ pub struct Booking {
     /// Day the claim is due, `YYYY-MM-DD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<String>,
-    /// Lines of the claim, where the whole claim is booked.
+    /// Lines of the claim, where the whole of it is booked; else one line with the budget item of its first. Empty: the account's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<BookingLine>,
     /// When it happened.
@@ -144,14 +144,11 @@ pub fn of_payment(claim: &Claim, before: Option<&Payment>, after: &Payment, now:
         cash_reference: claim.cash_reference.clone().or_else(|| after.cash_reference.clone()),
         reference: reference.or(after.reference.as_ref()).cloned(),
         method: after.method.clone(),
-        lines: vec![],
+        lines: lines_of(claim, amount_cents),
         ..of_claim(claim, BookingKind::Claim, now)
     };
     if after.paid_cents > 0 && before.is_none_or(|before| before.paid_cents == 0) {
         let mut receipt = entry(BookingKind::Receipt, 1, after.paid_cents, None);
-        if after.paid_cents == claim.amount_cents {
-            receipt.lines.clone_from(&claim.lines);
-        }
         receipt.at = after.paid_at.unwrap_or(now);
         bookings.push(receipt);
     }
@@ -192,11 +189,23 @@ pub fn of_claim(claim: &Claim, kind: BookingKind, now: Timestamp) -> Booking {
         method: None,
         purpose: claim.purpose.clone(),
         due: claim.due.clone(),
-        lines: match kind {
-            BookingKind::Claim => claim.lines.clone(),
-            _ => vec![],
-        },
+        lines: claim.lines.clone(),
         at: now,
         state: BookingState::Open,
     }
+}
+
+/// What money of a claim is booked on, in whichever direction it goes: the claim's lines if it is the whole amount, else one line on the
+/// budget item of the first, since nobody says which lines it is of. A claim without lines is booked on the account's own.
+fn lines_of(claim: &Claim, amount_cents: i64) -> Vec<BookingLine> {
+    let Some(first) = claim.lines.first().filter(|_| amount_cents != claim.amount_cents) else {
+        return claim.lines.clone();
+    };
+    vec![BookingLine {
+        description: claim.purpose.clone(),
+        amount_cents,
+        budget_item: first.budget_item.clone(),
+        cost_object: first.cost_object.clone(),
+        ..BookingLine::default()
+    }]
 }

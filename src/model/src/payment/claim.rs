@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::Id;
 use crate::record::Meta;
 
+/// Shortest Kassenzeichen, in characters: a shorter one is too likely to stand in a text by chance.
+pub const SHORTEST_REFERENCE: usize = 6;
+
 /// Money that somebody owes (Forderung). It comes before every payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

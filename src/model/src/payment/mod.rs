@@ -7,7 +7,8 @@
 //! * [`account`]: by which way a claim is paid, and who makes Sollstellung and Kassenzeichen there;
 //! * [`provider`]: the trait of payment providers, [`statement`] and [`cash`] those of bank statements and of files for the
 //!   cash system;
-//! * [`girocode`]: the text of an EPC QR code on a fee notice.
+//! * [`girocode`]: the text of an EPC QR code on a fee notice;
+//! * [`day`]: the day in Germany, by which cash offices book.
 //!
 //! Amounts are euro cents. A callback is a hint: money is booked only after the provider's own state was asked and compared, or
 //! the bank statement says it.
@@ -16,6 +17,7 @@ pub mod account;
 pub mod booking;
 pub mod cash;
 pub mod claim;
+pub mod day;
 pub mod girocode;
 #[cfg(test)]
 mod laws;

@@ -71,21 +71,25 @@ async fn the_cash_system_s_kassenzeichen_belongs_to_one_claim() {
             cash_reference: reference.map(str::to_owned),
             ..till.new_claim(100)
         };
-        let first = broker.create_claim(&till.clerk, new(Some("K-1")), None).await.unwrap();
+        let first = broker.create_claim(&till.clerk, new(Some("K-0001")), None).await.unwrap();
         assert_eq!(till.booked(&first).await, []);
-        let taken = broker.create_claim(&till.clerk, new(Some("K-1")), None).await.unwrap_err();
+        let taken = broker.create_claim(&till.clerk, new(Some("K-0001")), None).await.unwrap_err();
         assert_eq!(taken.code(), "payment.reference-taken");
         let later = broker.create_claim(&till.clerk, new(None), None).await.unwrap();
         let assign = |reference: &str| {
             broker.assign_cash_reference(&cashier, later.meta.id, reference.to_owned(), None)
         };
-        assert_eq!(assign("K-1").await.unwrap_err().code(), "payment.reference-taken");
-        assert_eq!(assign("K-2").await.unwrap().cash_reference.as_deref(), Some("K-2"));
-        assert_eq!(assign("K-2").await.unwrap().cash_reference.as_deref(), Some("K-2"));
-        assert_eq!(assign("K-3").await.unwrap_err().code(), "model.exists");
-        let by_hand = NewClaim { cash_reference: Some("K-9".into()), ..till.new_claim(100) };
+        assert_eq!(assign("K-0001").await.unwrap_err().code(), "payment.reference-taken");
+        assert_eq!(assign("K-2").await.unwrap_err().code(), "model.invalid", "found in texts by chance");
+        assert_eq!(assign("K-0002").await.unwrap().cash_reference.as_deref(), Some("K-0002"));
+        assert_eq!(assign("K-0002").await.unwrap().cash_reference.as_deref(), Some("K-0002"));
+        assert_eq!(assign("K-0003").await.unwrap_err().code(), "model.exists");
+        let by_hand = NewClaim { cash_reference: Some("K-0009".into()), ..till.new_claim(100) };
         let refused = broker.create_claim(&till.clerk, by_hand, None).await.unwrap_err();
         assert_eq!(refused.code(), "model.invalid", "the gateway numbers these");
+        let numbered = till.claim(100).await;
+        let other = broker.assign_cash_reference(&cashier, numbered.meta.id, "K-0004".into(), None).await;
+        assert_eq!(other.unwrap_err().code(), "model.invalid", "these, too");
     })
     .await;
 }

@@ -3,6 +3,7 @@
 mod books;
 mod claims;
 mod decisions;
+mod lines;
 mod notices;
 mod pulls;
 mod refunds;

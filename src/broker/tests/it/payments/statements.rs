@@ -115,6 +115,8 @@ async fn whoever_failed_to_pay_online_pays_by_transfer() {
         let payment = till.started(&claim).await;
         till.giro.all_are(TruthState::Failed);
         till.later(40).await;
+        // After the last look: before it, the line would be the payment's own money.
+        till.later(3 * 24 * 3_600).await;
         assert_eq!(counts(&statement(&till, &[line("A", 2_500, &number(&claim))]).await), [1, 0, 1, 0, 0]);
         assert_eq!(till.payment(payment.meta.id).await.status, PaymentStatus::Failed);
         assert_eq!(till.claimed(&claim).await.status, ClaimStatus::Paid);

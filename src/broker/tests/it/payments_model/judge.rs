@@ -147,7 +147,8 @@ impl History<'_> {
             }
             let tells = FLAVOURS[state.ledger.claims[paid.claim].account].tells_money_back;
             let unclear = paid.refunds.iter().any(|it| it.status == RefundStatus::Unclear);
-            if money && paid.back() != held.given_back && !told && !(unclear && !tells) {
+            let told = told || unclear && !tells;
+            if money && paid.back() != held.given_back && !told {
                 return Err(format!("of payment {id} went back {}, not {}", held.given_back, paid.back()));
             }
         }

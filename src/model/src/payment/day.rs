@@ -1,11 +1,12 @@
 //! The day in Germany at a moment: what is paid at 00:30 there on 1 January belongs to the new year, although UTC has the old one.
 
-use model::Timestamp;
 use time::{Date, Duration, Month, OffsetDateTime, Weekday};
 
-/// The day of `at` by German legal time (Central European Time, from the last Sunday of March to that of October, 01:00 UTC each, summer
+use crate::Timestamp;
+
+/// The day of `at`, `YYYY-MM-DD`, by German legal time (Central European Time, from the last Sunday of March to that of October, 01:00 UTC each, summer
 /// time: Directive 2000/84/EC).
-pub(super) fn german(at: Timestamp) -> Date {
+pub fn german_day(at: Timestamp) -> String {
     let moment = OffsetDateTime::from_unix_timestamp(at.micros().div_euclid(1_000_000));
     let moment = moment.unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let year = moment.year();
@@ -16,7 +17,7 @@ pub(super) fn german(at: Timestamp) -> Date {
         _ => false,
     };
     let offset = Duration::hours(if is_summer { 2 } else { 1 });
-    moment.checked_add(offset).unwrap_or(moment).date()
+    moment.checked_add(offset).unwrap_or(moment).date().to_string()
 }
 
 /// March and October have 31 days.
@@ -44,7 +45,7 @@ mod tests {
             ("2026-10-24T22:00:00Z", "2026-10-25"),
             ("2026-10-25T22:30:00Z", "2026-10-25"),
         ] {
-            assert_eq!(german(Timestamp::parse(moment).unwrap()).to_string(), day, "{moment}");
+            assert_eq!(german_day(Timestamp::parse(moment).unwrap()), day, "{moment}");
         }
     }
 }
