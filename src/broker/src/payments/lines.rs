@@ -196,7 +196,7 @@ impl Broker {
         let claim = books.claim(claim).await?;
         let mut payments = self.towards(books, &claim).await?;
         let takes_back = line.reversal || line.return_reason.is_some();
-        if let Some(ended) = if takes_back { None } else { end_unclear(books, &payments, line).await? } {
+        if !takes_back && let Some(ended) = end_unclear(books, &payments, line).await? {
             return Ok(ended);
         }
         payments.retain(|payment| payment.kept_cents() >= line.amount_cents);

@@ -207,7 +207,9 @@ fn clear(payment: &mut Payment, decided: Decided, now: Timestamp) -> Result<(), 
             // Then it may be asked for again.
             let mut refunds = payment.refunds.iter_mut();
             let unclear = refunds.find(|it| Some(it.id) == subject && it.status == RefundStatus::Unclear);
-            unclear.into_iter().for_each(|refund| refund.status = RefundStatus::Refused);
+            if let Some(refund) = unclear {
+                refund.status = RefundStatus::Refused;
+            }
             Ok(())
         }
     }
