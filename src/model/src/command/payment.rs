@@ -115,7 +115,11 @@ pub(super) fn changed(
         PaymentChange::AskRefund(refund) => ask_refund(payment, refund)?,
         PaymentChange::AgreeRefund(id, by) => agree_refund(payment, *id, *by)?,
         PaymentChange::RefundDone(id, reference) => {
-            // A refusal that a human did not see may turn out to be none.
+            use RefundStatus::{Asked, Refused};
+            let is_none = |it: &Refund| it.id == *id && matches!(it.status, Asked | Refused);
+            if payment.refunds.iter().any(is_none) {
+                return Err(wrong());
+            }
             refunded(payment, *id, reference.clone(), now);
         }
         PaymentChange::RefundFailed(id, status) => {
@@ -207,7 +211,9 @@ fn clear(payment: &mut Payment, decided: Decided, now: Timestamp) -> Result<(), 
             // Then it may be asked for again.
             let mut refunds = payment.refunds.iter_mut();
             let unclear = refunds.find(|it| Some(it.id) == subject && it.status == RefundStatus::Unclear);
-            unclear.into_iter().for_each(|refund| refund.status = RefundStatus::Refused);
+            if let Some(refund) = unclear {
+                refund.status = RefundStatus::Refused;
+            }
             Ok(())
         }
     }
@@ -240,11 +246,14 @@ fn accept(payment: &mut Payment, clearing: &Clearing, by: Id, now: Timestamp) ->
 /// way nobody knows whether it is among them.
 fn note_refund(payment: &mut Payment, told: i64, by: (Id, Id), now: Timestamp) -> Result<(), Error> {
     let wrong = Error::WrongState { state: payment.status.name() };
-    let under_way = payment.refunds.iter().any(|refund| refund.status == RefundStatus::Agreed);
-    if under_way || told > payment.paid_cents {
+    if payment.refunds.iter().any(|refund| refund.status == RefundStatus::Agreed) {
         return Err(wrong);
     }
     let amount_cents = settle_unclear(payment, told, now);
+    let unclear = payment.refunds.iter().filter(|refund| refund.status == RefundStatus::Unclear);
+    if told + unclear.map(|refund| refund.amount_cents).sum::<i64>() > payment.paid_cents {
+        return Err(wrong);
+    }
     if amount_cents < 1 {
         return Ok(());
     }

@@ -93,12 +93,14 @@ async fn what_is_found_besides_waits_for_its_turn_and_opens_a_task_if_there_is_n
             let told = till.payment(payment.meta.id).await;
             assert_eq!(told.clearing.map(|it| it.reason), Some(reason));
             assert_eq!(till.tasks(&payment).await, [reason.code()]);
-            let keep = till.broker().decide_clearing(&till.cashier(), payment.meta.id, Decision::Keep, None);
-            assert_eq!(keep.await.unwrap().contradictions.len(), usize::max(left, 1) - 1);
+            let keep =
+                till.broker().decide_clearing(&till.cashier(), payment.meta.id, Decision::Keep, None).await;
+            assert_eq!(keep.unwrap().contradictions.len(), usize::max(left, 1) - 1);
         }
         assert!(till.tasks(&payment).await.is_empty());
-        let none = till.broker().decide_clearing(&till.cashier(), payment.meta.id, Decision::Keep, None);
-        assert_eq!(none.await.unwrap_err().code(), "model.not-found");
+        let none =
+            till.broker().decide_clearing(&till.cashier(), payment.meta.id, Decision::Keep, None).await;
+        assert_eq!(none.unwrap_err().code(), "model.not-found");
     })
     .await;
 }
