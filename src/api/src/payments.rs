@@ -32,7 +32,7 @@ pub(crate) struct NewRefund {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NewDecision {
-    /// `keep`: the payment stays as it is; `accept`: the money that the other side names is taken for it and booked.
+    /// `keep`: the payment stays as it is, an unclear refund was not carried out; `accept`: what the other side says is so, and is booked.
     decision: Decision,
 }
 

@@ -97,6 +97,7 @@ pub fn a_payment(claim: &Claim) -> Payment {
         refunded_cents: 0,
         charged_back_cents: 0,
         clearing: None,
+        contradictions: vec![],
         cleared: vec![],
         settled_by: None,
     }

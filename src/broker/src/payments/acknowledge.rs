@@ -152,11 +152,10 @@ impl Broker {
         let mut books = Books::open(self, &account.tenant, &caller.actor);
         for (booking, _) in refused {
             books.work.refuse_booking(&account.tenant, &account.id, number, booking.id);
-            let reason = ClearingReason::BookingRefused;
             match booking.payment_id {
                 Some(id) => {
-                    let change = PaymentChange::Contradicts(reason, Some(booking.amount_cents));
-                    books.change(id, change).await?;
+                    let refused = PaymentChange::BookingRefused(booking.id, booking.amount_cents);
+                    books.change(id, refused).await?;
                 }
                 None => self.give_task(&mut books, account, booking).await?,
             }

@@ -12,13 +12,12 @@ use model::activity::{Task, TaskStatus};
 use model::command::{Change, Command, PaymentChange};
 use model::payment::booking::{of_claim, of_payment};
 use model::payment::claim::SHORTEST_REFERENCE;
-use model::payment::record::{Clearing, Decision};
+use model::payment::record::{Decision, MOST_WAITING};
 use model::payment::{Account, Booking, BookingKind, Claim, ClaimStatus, ClearingReason, Payment, Registers};
 use model::record::Meta;
 use model::{Actor, Caller, Decided, Id, Record, RecordKind, Scope, Timestamp, decide, ids};
 use serde::de::DeserializeOwned;
-use serde_json::json;
-use store::{CASH_REFERENCES, Work};
+use store::{BookingFilter, CASH_REFERENCES, Page, Work};
 
 use crate::{Broker, Error, Once, notes};
 
@@ -117,12 +116,20 @@ impl<'a> Books<'a> {
         }
         let cancels = matches!(change, Change::CancelClaim);
         let claim = claim_of(self.changed(&Record::Claim(before), change)?)?;
-        let gateway = self.account_of(&claim).is_some_and(|it| it.registers == Registers::Gateway);
-        if cancels && gateway {
+        if cancels && self.is_booked(&claim).await? {
             self.book(&of_claim(&claim, BookingKind::Cancellation, self.now));
         }
         self.claims.insert(id, claim.clone());
         Ok(claim)
+    }
+
+    /// Whether the cash system was, or will be, told of a claim: whatever the configuration says by now.
+    async fn is_booked(&self, claim: &Claim) -> Result<bool, Error> {
+        let kind = Some(BookingKind::Claim);
+        let filter = BookingFilter { claim: Some(claim.meta.id), kind, ..BookingFilter::default() };
+        let scope = Scope::tenant(&self.tenant);
+        let page = Page { after: None, limit: 1 };
+        Ok(!self.broker.store().bookings(&scope, &filter, &page).await?.items.is_empty())
     }
 
     /// Changes a payment, and what follows from that. A change that makes no difference leaves nothing.
@@ -197,35 +204,57 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// One open task says that somebody has to decide, for as long as that is so.
+    /// One open task says that somebody has to decide, for as long as that is so; each contradiction has its own. If somebody has ended
+    /// it by hand, what is found besides opens another.
     async fn keep_task(&mut self, before: &Payment, after: &Payment) -> Result<(), Error> {
-        let reason = |clearing: Option<Clearing>| clearing.map(|clearing| clearing.reason);
-        let (was, is) = (reason(before.clearing), reason(after.clearing));
-        if was == is {
+        if after.cleared.len() > before.cleared.len() {
+            let result = after.cleared.last().map(|cleared| word(cleared.decision).to_owned());
+            if let (_, Some(open)) = self.clearing_task(before).await? {
+                self.change_task(open, Change::CompleteTask(result)).await?;
+            }
+        } else if before.clearing.is_some() && after.contradictions.len() == before.contradictions.len() {
             return Ok(());
         }
-        let id = ids::derived_id(after.meta.id, &format!("clearing:{}", before.cleared.len()));
-        let Some(reason) = is else {
-            let result = after.cleared.last().map(|cleared| word(cleared.decision).to_owned());
-            return self.change_task(id, Change::CompleteTask(result)).await;
-        };
-        if was.is_some() {
-            return self.change_task(id, Change::Amend(json!({ "kind": reason.code() }))).await;
+        let Some(clearing) = after.clearing else { return Ok(()) };
+        let (free, open) = self.clearing_task(after).await?;
+        if open.is_some() {
+            return Ok(());
         }
         let claim = self.claim(after.claim_id).await?;
         let unit = self.account_of(&claim).and_then(|account| account.unit.clone());
-        let task = task(id, after, &claim, unit, reason.code(), "Zahlung klären", self.now);
+        let task = task(free, after, &claim, unit, clearing.reason.code(), "Zahlung klären", self.now);
         let record = self.create(Record::Task(task))?;
-        self.tasks.insert(id, record);
+        self.tasks.insert(free, record);
         Ok(())
+    }
+
+    /// Tasks about the contradiction that is to be decided about now: the name of the next one, and the one that is open. There are as
+    /// many as were ended by hand, and one.
+    async fn clearing_task(&mut self, payment: &Payment) -> Result<(Id, Option<Id>), Error> {
+        let first = format!("clearing:{}", payment.cleared.len());
+        for number in 0..=MOST_WAITING {
+            let name = if number == 0 { first.clone() } else { format!("{first}:{number}") };
+            let id = ids::derived_id(payment.meta.id, &name);
+            match self.known_task(id).await? {
+                None => return Ok((id, None)),
+                Some(Record::Task(task)) if task.status.is_open() => return Ok((id, Some(id))),
+                Some(_) => {}
+            }
+        }
+        // Each further one comes of a contradiction that waits, of which there are never more.
+        Err(Error::Internal)
+    }
+
+    async fn known_task(&self, id: Id) -> Result<Option<Record>, Error> {
+        match self.tasks.get(&id) {
+            Some(known) => Ok(Some(known.clone())),
+            None => Ok(self.broker.store().record_any(&Scope::tenant(&self.tenant), id).await?),
+        }
     }
 
     /// A task that somebody has ended by hand stays as it is.
     async fn change_task(&mut self, id: Id, change: Change) -> Result<(), Error> {
-        let known = match self.tasks.get(&id) {
-            Some(known) => Some(known.clone()),
-            None => self.broker.store().record_any(&Scope::tenant(&self.tenant), id).await?,
-        };
+        let known = self.known_task(id).await?;
         let Some(task) = known.filter(|it| matches!(it, Record::Task(task) if task.status.is_open())) else {
             return Ok(());
         };

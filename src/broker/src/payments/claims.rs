@@ -38,6 +38,9 @@ pub struct NewClaim {
     pub cash_reference: Option<String>,
 }
 
+/// Numbers in a row that are passed over because somebody has them.
+const MOST_PASSED_OVER: u64 = 1_000;
+
 impl Broker {
     /// Makes a claim. Where the gateway registers claims, it numbers and books it.
     ///
@@ -99,22 +102,25 @@ impl Broker {
         self.commit_answer(caller, once, books.work, id, claim).await
     }
 
-    /// The next Kassenzeichen of an account. Accounts that number alike have their numbers from one counter.
+    /// The next Kassenzeichen of an account that nobody has. Accounts that number alike have their numbers from one counter; numbers that
+    /// were given otherwise (by hand, by the cash system) are passed over.
     async fn number(&self, books: &mut Books<'_>, account: &Account) -> Result<String, Error> {
         let Numbering { prefix, digits, check_digit } = &account.numbering;
         let counter = format!("claims:{prefix}:{digits}:{check_digit}");
         let last = self.store().last_count(&account.tenant, &counter).await?;
-        books.work.count_on(&account.tenant, &counter, last);
-        let reference = account.numbering.reference(last + 1).ok_or(Error::NumbersUsedUp)?;
-        let owner = self.store().reference_owner(&account.tenant, CASH_REFERENCES, &reference).await?;
-        if owner.is_none() {
-            return Ok(reference);
+        for step in 1..=MOST_PASSED_OVER {
+            let reference = account.numbering.reference(last + step).ok_or(Error::NumbersUsedUp)?;
+            let owner = self.store().reference_owner(&account.tenant, CASH_REFERENCES, &reference).await?;
+            if owner.is_none() {
+                books.work.count_to(&account.tenant, &counter, last, last + step);
+                return Ok(reference);
+            }
+            // Others may have counted on meanwhile.
+            if self.store().last_count(&account.tenant, &counter).await? != last {
+                return Err(store::Error::Conflict { what: "counter" }.into());
+            }
         }
-        // Somebody else has taken the number meanwhile, or it was given by hand and is in the way for good.
-        match self.store().last_count(&account.tenant, &counter).await? == last {
-            true => Err(Error::ReferenceTaken),
-            false => Err(store::Error::Conflict { what: "counter" }.into()),
-        }
+        Err(Error::ReferenceTaken)
     }
 
     pub(super) async fn refuse_taken(

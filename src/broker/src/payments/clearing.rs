@@ -2,7 +2,7 @@
 
 use model::command::PaymentChange;
 use model::payment::Payment;
-use model::payment::record::{Decided, Decision};
+use model::payment::record::{Clearing, Decided, Decision};
 use model::rights::Action;
 use model::{Caller, Id, RecordKind, Scope};
 
@@ -11,10 +11,12 @@ use crate::{Broker, Error, Once};
 
 impl Broker {
     /// Decides about what contradicts. The first call asks, that of another token carries out; where one is enough, the first one does.
-    /// Another decision than the one asked for is asked for anew.
+    /// Another decision than the one asked for is asked for anew. A decision is about the contradiction that stood there when it came: what
+    /// waits behind it is never decided by it.
     ///
     /// # Errors
-    /// `NotFound` if nothing contradicts; `SecondPerson` if the one who asked agrees; `WrongState` if there is no money to accept.
+    /// `NotFound` if nothing contradicts; `SecondPerson` if the one who asked agrees; `WrongState` if there is nothing to accept, or if
+    /// somebody else has decided meanwhile.
     pub async fn decide_clearing(
         &self,
         caller: &Caller,
@@ -24,14 +26,15 @@ impl Broker {
     ) -> Result<Payment, Error> {
         self.payments()?;
         let scope = caller.may(Action::DecideMoney)?;
-        self.anew(caller, once, move || self.try_clear(caller, scope, payment, decision, once)).await
+        let told = self.payment_of(&scope.tenant, payment).await?.clearing;
+        self.anew(caller, once, move || self.try_clear(caller, scope, (payment, told), decision, once)).await
     }
 
     async fn try_clear(
         &self,
         caller: &Caller,
         scope: &Scope,
-        id: Id,
+        (id, told): (Id, Option<Clearing>),
         decision: Decision,
         once: Option<&Once>,
     ) -> Result<Payment, Error> {
@@ -40,11 +43,15 @@ impl Broker {
         let mut books = Books::open(self, &scope.tenant, &caller.actor);
         let before = books.payment(id).await?;
         let clearing = before.clearing.ok_or(model::Error::NotFound { kind: "clearing" })?;
+        if told.is_some_and(|told| told.key() != clearing.key()) {
+            return Err(model::Error::WrongState { state: before.status.name() }.into());
+        }
+        let decided = Decided { decision, by };
         let change = match clearing.asked.filter(|asked| asked.decision == decision) {
-            _ if !self.parts.rules.four_eyes => PaymentChange::Clear(decision),
+            _ if !self.parts.rules.four_eyes => PaymentChange::Clear(decided),
             Some(asked) if asked.by == by => return Err(model::Error::SecondPerson.into()),
-            Some(_) => PaymentChange::Clear(decision),
-            None => PaymentChange::AskClearing(Decided { decision, by }),
+            Some(_) => PaymentChange::Clear(decided),
+            None => PaymentChange::AskClearing(decided),
         };
         let payment = books.change(id, change).await?;
         self.commit_answer(caller, once, books.work, id, payment).await

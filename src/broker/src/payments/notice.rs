@@ -163,14 +163,14 @@ impl Broker {
             }
             let Some(now) = self.store().payment_door(tenant, id).await? else { return Ok(unknown(door)) };
             let full = if judged.hints { now.hints >= MOST_HINTS } else { now.refused >= MOST_REFUSED };
-            if full {
-                self.only_count(payment, judged).await?;
-                return Ok(judged.status);
-            }
-            if self.pressure().disk_full {
+            if !full && self.pressure().disk_full {
                 return Ok(503);
             }
-            match self.keep_call(ordered, door, notice, judged).await {
+            let taken = match full {
+                true => self.only_count(payment, judged).await,
+                false => self.keep_call(ordered, door, notice, judged).await,
+            };
+            match taken {
                 Err(error) if error.is_conflict("notice") || is_decided_anew(&error) => {}
                 outcome => return outcome.map(|()| judged.status),
             }
@@ -188,7 +188,7 @@ impl Broker {
     ) -> Result<(), Error> {
         let payment = &ordered.payment;
         let (tenant, id) = (&payment.meta.tenant, payment.meta.id);
-        let actor = Actor { kind: "partner".to_owned(), id: payment.provider.clone() };
+        let actor = provider_of(payment);
         let stored = self.kept_bytes(tenant, notice).await?;
         let mut books = Books::open(self, tenant, &actor);
         match judged.hints {
@@ -238,14 +238,27 @@ impl Broker {
         Ok(self.store().commit(work).await?)
     }
 
+    /// Nothing is kept any more; but what a human has to be told is told.
     async fn only_count(&self, payment: &Payment, judged: &Judged) -> Result<(), Error> {
-        if judged.hints {
-            return self.hint(payment, self.now().plus(REPEATED)).await;
+        let (id, actor) = (payment.meta.id, provider_of(payment));
+        let mut books = Books::open(self, &payment.meta.tenant, &actor);
+        match judged.hints {
+            true => books.work.count_hint(id),
+            false => books.work.count_refused(id),
+        };
+        if let Some((reason, cents)) = judged.contradicts {
+            books.change(id, PaymentChange::Contradicts(reason, cents)).await?;
         }
-        let mut work = Work::new();
-        work.count_refused(payment.meta.id);
-        Ok(self.store().commit(work).await?)
+        if judged.hints {
+            let at = books.now().plus(REPEATED);
+            self.ask_at(&mut books.work, payment, at);
+        }
+        Ok(self.store().commit(books.work).await?)
     }
+}
+
+fn provider_of(payment: &Payment) -> Actor {
+    Actor { kind: "partner".to_owned(), id: payment.provider.clone() }
 }
 
 /// An unknown token reveals nothing: whatever else is wrong, the answer is the same.

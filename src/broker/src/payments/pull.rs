@@ -55,7 +55,7 @@ impl Broker {
         let payment = self.payment_of(&job.tenant, job.subject).await?;
         let Some(ordered) = self.ordered(payment).await? else {
             // The provider may come back with the next configuration.
-            return self.put_back(job, self.now().plus(HOUR), 0).await;
+            return self.cannot_ask(job, self.now().plus(HOUR), 0).await;
         };
         if ordered.payment.status == PaymentStatus::Created {
             // Its start is under way, and sets the first look.
@@ -131,11 +131,31 @@ impl Broker {
             FailureKind::Unauthorised | FailureKind::Permanent => {
                 let title = "Zugang zum Zahlungsdienst prüfen";
                 self.tell_trouble(&ordered.payment, &failure.code, title).await?;
-                HOUR
+                return self.cannot_ask(job, self.now().plus(HOUR), failures).await;
             }
             _ => backoff(failures, failure.retry_after, fastrand::f64()),
         };
         self.put_back(job, self.now().plus(pause), failures).await
+    }
+
+    /// Nobody can be asked, and that may stay so. A day after a payment became too late it has expired all the same, and a human is told:
+    /// else nothing else could be paid towards its claim. It goes on being asked for.
+    async fn cannot_ask(&self, job: &Job, at: Timestamp, failures: u32) -> Result<(), Error> {
+        for _ in 0..5 {
+            let mut books = Books::open(self, &job.tenant, &Actor::gateway());
+            let payment = books.payment(job.subject).await?;
+            if payment.status.is_open() && books.now() >= payment.deadline.plus(LAST) {
+                books.change(job.subject, PaymentChange::Expired).await?;
+                let unknown = PaymentChange::Contradicts(ClearingReason::NotLookedAt, None);
+                books.change(job.subject, unknown).await?;
+            }
+            books.work.put_back_job(job.id, job.epoch, at, &json!({ "failures": failures }));
+            match self.store().commit(books.work).await.map_err(Error::from) {
+                Err(error) if is_decided_anew(&error) => {}
+                outcome => return outcome,
+            }
+        }
+        Err(Error::Internal)
     }
 
     /// Puts the job back: it never ends as long as something is to be found out.

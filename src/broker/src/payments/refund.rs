@@ -73,7 +73,7 @@ impl Broker {
     /// Agrees to a refund, which is carried out then.
     ///
     /// # Errors
-    /// `SecondPerson` if it is the one who asked.
+    /// `SecondPerson` if it is the one who asked; `WrongState` if it is agreed to already, or the money is not here any more.
     pub async fn agree_refund(
         &self,
         caller: &Caller,
@@ -179,6 +179,10 @@ impl Broker {
         };
         if job.calling {
             return self.end_refund(job, failed(refund.id, RefundStatus::Unclear)).await;
+        }
+        // The payer's bank may have taken the money back since it was agreed to.
+        if !payment.covers(&refund) {
+            return self.not_refunded(job, &refund).await;
         }
         let Some(ordered) = self.ordered(payment).await? else {
             return self.not_refunded(job, &refund).await;

@@ -302,6 +302,7 @@ pub(super) fn a_payment(claim: &Claim, provider: &str) -> Payment {
         refunded_cents: 0,
         charged_back_cents: 0,
         clearing: None,
+        contradictions: vec![],
         cleared: vec![],
         settled_by: None,
     }

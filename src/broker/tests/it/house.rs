@@ -177,6 +177,16 @@ impl Gateway {
         Gateway::ruled(folder, tenants(), clock, Arc::new(Nowhere), None, vec![], None, rules).await
     }
 
+    /// A gateway with other rules, on a database as [`Gateway::on`] says, over the folder that one before has left.
+    pub async fn reopened(
+        folder: TempDir,
+        rules: Rules,
+        database: Option<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Gateway::ruled(folder, tenants(), clock, Arc::new(Nowhere), None, vec![], database, rules).await
+    }
+
     /// A gateway on the database of this URL; on one of its own if there is none.
     pub async fn on(database: Option<String>, clock: Arc<dyn Clock>) -> Self {
         Gateway::build(clock, Arc::new(Nowhere), None, vec![], database).await

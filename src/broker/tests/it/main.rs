@@ -22,6 +22,7 @@ mod intake;
 mod once;
 mod other;
 mod payments;
+mod payments_model;
 mod rejection;
 mod relay;
 mod replies;

@@ -1,13 +1,13 @@
 //! What may become of claims and payments.
 
 use crate::payment::claim::SHORTEST_REFERENCE;
-use crate::payment::observe::{charge_back, contradict, observe, refunded};
+use crate::payment::observe::{charge_back, contradict, observe, refunded, settle_unclear};
 use crate::payment::provider::{Started, Truth};
-use crate::payment::record::{Cleared, Decided, Decision};
+use crate::payment::record::{Cleared, Clearing, Decided, Decision};
 use crate::payment::{
     Claim, ClaimStatus, ClearingReason, MOST_CENTS, Payment, PaymentStatus, Refund, RefundStatus,
 };
-use crate::{Error, EventKind, Id, Timestamp};
+use crate::{Error, EventKind, Id, Timestamp, ids};
 
 use super::Change;
 
@@ -36,10 +36,12 @@ pub enum PaymentChange {
     ChargedBack(i64),
     /// Something contradicts, with the amount that the other side names.
     Contradicts(ClearingReason, Option<i64>),
+    /// The cash system refused this booking of so many cents.
+    BookingRefused(Id, i64),
     /// Somebody decided about the contradiction; a second one has to agree.
     AskClearing(Decided),
-    /// The decision counts.
-    Clear(Decision),
+    /// The decision counts; by whom it does.
+    Clear(Decided),
     /// Somebody asks for a refund.
     AskRefund(Box<Refund>),
     /// Somebody else agrees to it: refund, token.
@@ -103,13 +105,21 @@ pub(super) fn changed(
             payment.settled_by = Some(line.clone())
         }
         PaymentChange::ChargedBack(cents) if payment.status.was_paid() => charge_back(payment, *cents),
-        PaymentChange::Contradicts(reason, cents) => contradict(payment, *reason, *cents, now),
+        PaymentChange::Contradicts(reason, cents) => contradict(payment, Clearing::new(*reason, *cents, now)),
+        PaymentChange::BookingRefused(booking, cents) => {
+            let refused = Clearing::new(ClearingReason::BookingRefused, Some(*cents), now);
+            contradict(payment, refused.about(*booking));
+        }
         PaymentChange::AskClearing(decided) => ask_clearing(payment, *decided)?,
-        PaymentChange::Clear(decision) => clear(payment, *decision, now)?,
+        PaymentChange::Clear(decided) => clear(payment, *decided, now)?,
         PaymentChange::AskRefund(refund) => ask_refund(payment, refund)?,
         PaymentChange::AgreeRefund(id, by) => agree_refund(payment, *id, *by)?,
         PaymentChange::RefundDone(id, reference) => {
-            // A refusal that a human did not see may turn out to be none.
+            use RefundStatus::{Asked, Refused};
+            let is_none = |it: &Refund| it.id == *id && matches!(it.status, Asked | Refused);
+            if payment.refunds.iter().any(is_none) {
+                return Err(wrong());
+            }
             refunded(payment, *id, reference.clone(), now);
         }
         PaymentChange::RefundFailed(id, status) => {
@@ -117,8 +127,8 @@ pub(super) fn changed(
             let refund = refund.filter(|refund| refund.status == RefundStatus::Agreed).ok_or_else(wrong)?;
             refund.status = *status;
             if *status == RefundStatus::Unclear {
-                let cents = refund.amount_cents;
-                contradict(payment, ClearingReason::RefundUnclear, Some(cents), now);
+                let unclear = Clearing::new(ClearingReason::RefundUnclear, Some(refund.amount_cents), now);
+                contradict(payment, unclear.about(*id));
             }
         }
         _ => return Err(wrong()),
@@ -137,10 +147,8 @@ fn event(before: &Payment, after: &Payment, change: &PaymentChange) -> EventKind
     if after.refunded_cents > before.refunded_cents {
         return EventKind::PaymentRefunded;
     }
-    if after.clearing.is_some()
-        && after.clearing.map(|it| (it.reason, it.amount_cents))
-            != before.clearing.map(|it| (it.reason, it.amount_cents))
-    {
+    let told = |payment: &Payment| payment.contradictions.len() + usize::from(payment.clearing.is_some());
+    if told(after) > told(before) {
         return EventKind::PaymentUnclear;
     }
     match change {
@@ -157,7 +165,7 @@ fn event(before: &Payment, after: &Payment, change: &PaymentChange) -> EventKind
 /// A reference, once known, is never another.
 fn start(payment: &mut Payment, started: &Started, now: Timestamp) -> Result<(), Error> {
     if payment.reference.as_ref().is_some_and(|known| *known != started.reference) {
-        contradict(payment, ClearingReason::Reference, None, now);
+        contradict(payment, Clearing::new(ClearingReason::Reference, None, now));
         return Ok(());
     }
     payment.reference = Some(started.reference.clone());
@@ -188,15 +196,79 @@ fn ask_clearing(payment: &mut Payment, decided: Decided) -> Result<(), Error> {
     Ok(())
 }
 
-/// What the other side names is booked only if nothing was: money is never booked twice.
-fn clear(payment: &mut Payment, decision: Decision, now: Timestamp) -> Result<(), Error> {
+/// The next contradiction is told when this one is decided about.
+fn clear(payment: &mut Payment, decided: Decided, now: Timestamp) -> Result<(), Error> {
     let clearing = payment.clearing.take().ok_or(Error::NotFound { kind: "clearing" })?;
-    let (reason, amount_cents) = (clearing.reason, clearing.amount_cents);
-    if decision == Decision::Accept {
-        let cents = amount_cents.filter(|cents| *cents > 0 && !payment.status.was_paid());
-        receive(payment, cents.ok_or(Error::WrongState { state: payment.status.name() })?, now);
+    if !payment.contradictions.is_empty() {
+        payment.clearing = Some(payment.contradictions.remove(0));
     }
-    payment.cleared.push(Cleared { reason, amount_cents, decision, at: now });
+    let Clearing { reason, amount_cents, subject, .. } = clearing;
+    let decision = decided.decision;
+    payment.cleared.push(Cleared { reason, amount_cents, subject, decision, at: now });
+    match decision {
+        Decision::Accept => accept(payment, &clearing, decided.by, now),
+        Decision::Keep => {
+            // Then it may be asked for again.
+            let mut refunds = payment.refunds.iter_mut();
+            let unclear = refunds.find(|it| Some(it.id) == subject && it.status == RefundStatus::Unclear);
+            if let Some(refund) = unclear {
+                refund.status = RefundStatus::Refused;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// What the other side names is booked only if nothing was, and only if it is euros and its provider's own word: money is never booked
+/// twice, and never because of a callback.
+fn accept(payment: &mut Payment, clearing: &Clearing, by: Id, now: Timestamp) -> Result<(), Error> {
+    let state = payment.status.name();
+    let wrong = || Error::WrongState { state };
+    let cents = clearing.amount_cents.filter(|cents| *cents > 0).ok_or_else(wrong)?;
+    match (clearing.reason, clearing.subject) {
+        (ClearingReason::Underpaid | ClearingReason::Overpaid, _) if !payment.status.was_paid() => {
+            receive(payment, cents, now);
+            Ok(())
+        }
+        (ClearingReason::RefundUnclear, Some(refund)) => {
+            refunded(payment, refund, None, now);
+            Ok(())
+        }
+        (ClearingReason::UnknownRefund, _) => {
+            let asked_by = clearing.asked.map_or(by, |asked| asked.by);
+            note_refund(payment, cents, (asked_by, by), now)
+        }
+        _ => Err(wrong()),
+    }
+}
+
+/// The provider has given back `told` cents in all: what is not known of it is noted as a refund that is done. While one is under
+/// way nobody knows whether it is among them.
+fn note_refund(payment: &mut Payment, told: i64, by: (Id, Id), now: Timestamp) -> Result<(), Error> {
+    let wrong = Error::WrongState { state: payment.status.name() };
+    if payment.refunds.iter().any(|refund| refund.status == RefundStatus::Agreed) {
+        return Err(wrong);
+    }
+    let amount_cents = settle_unclear(payment, told, now);
+    let unclear = payment.refunds.iter().filter(|refund| refund.status == RefundStatus::Unclear);
+    if told + unclear.map(|refund| refund.amount_cents).sum::<i64>() > payment.paid_cents {
+        return Err(wrong);
+    }
+    if amount_cents < 1 {
+        return Ok(());
+    }
+    let id = ids::derived_id(payment.meta.id, &format!("refunded:{told}"));
+    payment.refunds.push(Refund {
+        id,
+        amount_cents,
+        reason: "Erstattung laut Zahlungsdienst".to_owned(),
+        status: RefundStatus::Unclear,
+        asked_by: by.0,
+        agreed_by: Some(by.1),
+        asked_at: now,
+        reference: None,
+    });
+    refunded(payment, id, None, now);
     Ok(())
 }
 
@@ -214,11 +286,13 @@ fn ask_refund(payment: &mut Payment, refund: &Refund) -> Result<(), Error> {
     Ok(())
 }
 
+/// Agreed to is only what is still here: the payer's bank may have taken it back since it was asked for.
 fn agree_refund(payment: &mut Payment, id: Id, by: Id) -> Result<(), Error> {
     let state = payment.status.name();
+    let covered = payment.refunds.iter().any(|refund| refund.id == id && payment.covers(refund));
     let refund = payment.refunds.iter_mut().find(|refund| refund.id == id);
     let refund = refund.ok_or(Error::NotFound { kind: "refund" })?;
-    if refund.status != RefundStatus::Asked {
+    if refund.status != RefundStatus::Asked || !covered {
         return Err(Error::WrongState { state });
     }
     refund.status = RefundStatus::Agreed;

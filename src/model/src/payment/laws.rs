@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::booking::{self, Booking, BookingKind};
 use super::observe::observe;
 use super::provider::Started;
-use super::record::{Clearing, Decided, Decision};
+use super::record::{Clearing, Decided, Decision, MOST_WAITING};
 use super::{ClearingReason, Payment, PaymentStatus, Refund, RefundStatus, Truth, TruthState};
 use crate::command::{Change, Command, PaymentChange, Rules};
 use crate::testkit::{a_claim, a_payment};
@@ -52,7 +52,8 @@ fn changes() -> impl Strategy<Value = PaymentChange> {
         1 => (1..3_000_i64).prop_map(PaymentChange::ChargedBack),
         1 => Just(PaymentChange::Contradicts(ClearingReason::CallbackDiffers, Some(1))),
         1 => decision().prop_map(|decision| PaymentChange::AskClearing(Decided { decision, by: Id::nil() })),
-        2 => decision().prop_map(PaymentChange::Clear),
+        3 => decision().prop_map(|decision| PaymentChange::Clear(Decided { decision, by: Id::max() })),
+        1 => (1..4_u128).prop_map(|id| PaymentChange::BookingRefused(Id::from_u128(id), OWED)),
         3 => (id(), 1..3_000_i64).prop_map(|(id, amount_cents)| PaymentChange::AskRefund(Box::new(Refund {
             id,
             amount_cents,
@@ -112,12 +113,36 @@ fn keeps_its_word(before: &Payment, after: &Payment, change: &PaymentChange) {
             change,
             PaymentChange::Observed(Truth { state: TruthState::Paid, .. })
                 | PaymentChange::Received(..)
-                | PaymentChange::Clear(Decision::Accept)
+                | PaymentChange::Clear(Decided { decision: Decision::Accept, .. })
         );
         assert!(by_ours, "nothing else makes it paid: {change:?}");
     }
+    for refund in &after.refunds {
+        let was = before.refunds.iter().find(|known| known.id == refund.id).map(|known| known.status);
+        if refund.status == RefundStatus::Agreed && was != Some(RefundStatus::Agreed) {
+            assert!(before.covers(refund), "agreed to is only what is here");
+        }
+    }
+    loses_nothing(before, after);
+}
+
+/// What is told stays told, in its order, until a human has decided about it.
+fn loses_nothing(before: &Payment, after: &Payment) {
+    let keys = |payment: &Payment| -> Vec<_> {
+        payment.clearing.iter().chain(&payment.contradictions).map(Clearing::key).collect()
+    };
+    let (was, is) = (keys(before), keys(after));
+    let decided = after.cleared.len() - before.cleared.len();
+    assert_eq!(is[..was.len() - decided], was[decided..], "nothing is lost or put before another");
+    assert_eq!(is.iter().collect::<BTreeSet<_>>().len(), is.len(), "nothing is told twice");
+    assert!(after.contradictions.len() <= MOST_WAITING);
+    assert!(after.clearing.is_some() || after.contradictions.is_empty());
+    if let (Some(was), Some(is), 0) = (before.clearing, after.clearing, decided) {
+        assert!(was.asked.is_none() || is.asked.is_some(), "what the first of two decided stays");
+    }
     if let (Some(now), true) = (told(after.clearing), told(before.clearing) != told(after.clearing)) {
-        let decided = before.cleared.iter().any(|cleared| (cleared.reason, cleared.amount_cents) == now);
+        let now = after.clearing.map_or((now.0, now.1, None), |it| it.key());
+        let decided = before.cleared.iter().any(|cleared| cleared.key() == now);
         assert!(!decided, "what was decided is not told again");
     }
 }
@@ -208,12 +233,10 @@ fn other_money_than_ours_is_never_a_payment() {
     assert_eq!(tell(other), (ClearingReason::Reference, Some(OWED)));
 }
 
-#[test]
-fn a_refund_whose_outcome_is_unclear_is_settled_by_what_the_provider_says_later() {
-    let id = Id::from_u128(1);
+fn asked(payment: &Payment, id: Id, amount_cents: i64) -> Option<Payment> {
     let refund = Refund {
         id,
-        amount_cents: 1_000,
+        amount_cents,
         reason: "Rücknahme".into(),
         status: RefundStatus::Asked,
         asked_by: Id::nil(),
@@ -221,10 +244,103 @@ fn a_refund_whose_outcome_is_unclear_is_settled_by_what_the_provider_says_later(
         asked_at: Timestamp::default(),
         reference: None,
     };
-    let asked = changed(&paid(), PaymentChange::AskRefund(Box::new(refund)), 3).unwrap();
-    assert_eq!(asked.refundable_cents(), OWED - 1_000);
-    let agreed = changed(&asked, PaymentChange::AgreeRefund(id, Id::max()), 4).unwrap();
-    let unclear = changed(&agreed, PaymentChange::RefundFailed(id, RefundStatus::Unclear), 5).unwrap();
+    changed(payment, PaymentChange::AskRefund(Box::new(refund)), 3)
+}
+
+/// A refund of which nobody knows whether it was carried out.
+fn unclear(payment: &Payment, id: Id, cents: i64) -> Payment {
+    let agreed = changed(&asked(payment, id, cents).unwrap(), PaymentChange::AgreeRefund(id, Id::max()), 4);
+    changed(&agreed.unwrap(), PaymentChange::RefundFailed(id, RefundStatus::Unclear), 5).unwrap()
+}
+
+fn decided(payment: &Payment, decision: Decision) -> Option<Payment> {
+    changed(payment, PaymentChange::Clear(Decided { decision, by: Id::max() }), 6)
+}
+
+#[test]
+fn a_human_ends_a_refund_of_which_nobody_knows_and_each_has_its_own_decision() {
+    let (one, two) = (Id::from_u128(1), Id::from_u128(2));
+    let both = unclear(&unclear(&paid(), one, 1_000), two, 1_000);
+    assert_eq!(both.contradictions.len(), 1, "of the same amount, and still another");
+    let kept = decided(&both, Decision::Keep).unwrap();
+    assert_eq!((kept.refunds[0].status, kept.refunded_cents), (RefundStatus::Refused, 0));
+    assert_eq!(kept.clearing.unwrap().subject, Some(two));
+    let done = decided(&kept, Decision::Accept).unwrap();
+    assert_eq!((done.refunds[1].status, done.refunded_cents), (RefundStatus::Done, 1_000));
+    assert_eq!(booking::of_payment(&a_claim(OWED), Some(&kept), &done, Timestamp::default()).len(), 1);
+    assert_eq!((done.clearing, done.refundable_cents()), (None, OWED - 1_000));
+}
+
+#[test]
+fn a_refund_that_nobody_asked_for_is_booked_once_if_two_accept_it() {
+    let tells = |cents| Truth { state: TruthState::Paid, refunded_cents: Some(cents), ..Truth::default() };
+    let hears =
+        |payment: &Payment, cents| changed(payment, PaymentChange::Observed(tells(cents)), 7).unwrap();
+    let found = hears(&paid(), 700);
+    let noted = decided(&found, Decision::Accept).unwrap();
+    assert_eq!((noted.refunded_cents, noted.status), (700, PaymentStatus::PartlyRefunded));
+    assert_eq!(booking::of_payment(&a_claim(OWED), Some(&found), &noted, Timestamp::default()).len(), 1);
+    assert_eq!(hears(&noted, 700).clearing, None);
+    assert_eq!(decided(&hears(&noted, OWED + 1), Decision::Accept), None, "no more than came");
+}
+
+#[test]
+fn what_the_bank_took_back_is_not_agreed_to_be_given_back() {
+    let id = Id::from_u128(1);
+    let asked = asked(&paid(), id, 2_000).unwrap();
+    let taken = changed(&asked, PaymentChange::ChargedBack(1_000), 4).unwrap();
+    assert_eq!(changed(&taken, PaymentChange::AgreeRefund(id, Id::max()), 5), None);
+    assert!(changed(&asked, PaymentChange::AgreeRefund(id, Id::max()), 5).is_some());
+}
+
+#[test]
+fn only_the_providers_own_word_in_euros_is_accepted() {
+    use ClearingReason::{
+        CallbackDiffers, Contradiction, Currency, Overpaid, Reference, Underpaid, UnknownStart,
+    };
+    let open = a_payment(&a_claim(OWED));
+    let accepted = |reason| {
+        let told = changed(&open, PaymentChange::Contradicts(reason, Some(100)), 1).unwrap();
+        decided(&told, Decision::Accept).map(|it| it.paid_cents)
+    };
+    for reason in [CallbackDiffers, Contradiction, Currency, Reference, UnknownStart] {
+        assert_eq!(accepted(reason), None, "{reason:?}");
+    }
+    assert_eq!([accepted(Underpaid), accepted(Overpaid)], [Some(100); 2]);
+}
+
+#[test]
+fn two_contradictions_of_one_answer_both_wait_and_leave_the_first_decision_alone() {
+    let truth = Truth {
+        state: TruthState::Paid,
+        amount_cents: Some(100),
+        refunded_cents: Some(50),
+        ..Truth::default()
+    };
+    let once = observe(&paid(), &truth, Timestamp::default()).payment;
+    let ask = PaymentChange::AskClearing(Decided { decision: Decision::Keep, by: Id::nil() });
+    let asked = changed(&once, ask, 3).unwrap();
+    assert!(!observe(&asked, &truth, Timestamp::default()).changed);
+    assert_eq!(told(asked.clearing), Some((ClearingReason::Underpaid, Some(100))));
+    let next = decided(&asked, Decision::Keep).unwrap();
+    assert_eq!(told(next.clearing), Some((ClearingReason::UnknownRefund, Some(50))));
+}
+
+#[test]
+fn all_of_the_money_after_a_part_was_accepted_is_told() {
+    let truth = |cents| Truth { state: TruthState::Paid, amount_cents: Some(cents), ..Truth::default() };
+    let part = observe(&a_payment(&a_claim(OWED)), &truth(25), Timestamp::default()).payment;
+    let part = decided(&part, Decision::Accept).unwrap();
+    assert!(!observe(&part, &truth(25), Timestamp::default()).changed);
+    let all = observe(&part, &truth(OWED), Timestamp::default()).payment;
+    assert_eq!(told(all.clearing), Some((ClearingReason::Overpaid, Some(OWED))));
+}
+
+#[test]
+fn a_refund_whose_outcome_is_unclear_is_settled_by_what_the_provider_says_later() {
+    let id = Id::from_u128(1);
+    assert_eq!(asked(&paid(), id, 1_000).unwrap().refundable_cents(), OWED - 1_000);
+    let unclear = unclear(&paid(), id, 1_000);
     assert_eq!(told(unclear.clearing), Some((ClearingReason::RefundUnclear, Some(1_000))));
     let truth = Truth { state: TruthState::Paid, refunded_cents: Some(1_000), ..Truth::default() };
     let after = observe(&unclear, &truth, Timestamp::default()).payment;

@@ -5,7 +5,7 @@
 //! 3. The same again changes nothing.
 //! 4. Another amount, currency or reference than ours is a contradiction, never a payment.
 
-use super::record::{Clearing, ClearingReason, Payment, PaymentStatus, RefundStatus};
+use super::record::{Clearing, ClearingReason, MOST_WAITING, Payment, PaymentStatus, RefundStatus};
 use super::{EURO, Truth, TruthState};
 use crate::Timestamp;
 
@@ -22,7 +22,7 @@ pub struct Observed {
 pub fn observe(payment: &Payment, truth: &Truth, now: Timestamp) -> Observed {
     let mut after = payment.clone();
     match unlike(payment, truth) {
-        Some(reason) => contradict(&mut after, reason, truth.amount_cents, now),
+        Some(reason) => contradict(&mut after, Clearing::new(reason, truth.amount_cents, now)),
         None => {
             take_state(&mut after, truth, now);
             take_refunds(&mut after, truth, now);
@@ -57,7 +57,10 @@ fn take_state(payment: &mut Payment, truth: &Truth, now: Timestamp) {
         // A payment that went back is shown as ended by some.
         (TruthState::Failed | TruthState::Cancelled, Refunded | ChargedBack) => return,
         (_, before) if before.was_paid() => {
-            return contradict(payment, ClearingReason::Contradiction, truth.amount_cents, now);
+            return contradict(
+                payment,
+                Clearing::new(ClearingReason::Contradiction, truth.amount_cents, now),
+            );
         }
         (TruthState::Open, Created) => Started,
         (TruthState::Pending, Created | Started) => Pending,
@@ -78,7 +81,7 @@ fn pay(payment: &mut Payment, truth: &Truth, now: Timestamp) {
     if came != payment.amount_cents {
         let less = came < payment.amount_cents;
         let reason = if less { ClearingReason::Underpaid } else { ClearingReason::Overpaid };
-        return contradict(payment, reason, Some(came), now);
+        return contradict(payment, Clearing::new(reason, Some(came), now));
     }
     payment.status = PaymentStatus::Paid;
     payment.paid_cents = came;
@@ -88,13 +91,14 @@ fn pay(payment: &mut Payment, truth: &Truth, now: Timestamp) {
     payment.failure = None;
 }
 
-/// What was paid is paid, whatever became of it since; only another amount is news.
+/// What was paid is paid, whatever became of it since; only another amount is news, also if it is the one that was asked for: a human
+/// may have accepted another before.
 fn compare_paid(payment: &mut Payment, truth: &Truth, now: Timestamp) {
     let Some(told) = truth.amount_cents else { return };
-    if ![payment.paid_cents, payment.amount_cents, payment.kept_cents()].contains(&told) {
+    if ![payment.paid_cents, payment.kept_cents()].contains(&told) {
         let less = told < payment.paid_cents;
         let reason = if less { ClearingReason::Underpaid } else { ClearingReason::Overpaid };
-        contradict(payment, reason, Some(told), now);
+        contradict(payment, Clearing::new(reason, Some(told), now));
     }
 }
 
@@ -106,23 +110,24 @@ fn take_refunds(payment: &mut Payment, truth: &Truth, now: Timestamp) {
     if let Some(taken) = truth.charged_back_cents.filter(|taken| *taken > payment.charged_back_cents) {
         charge_back(payment, taken - payment.charged_back_cents);
     }
-    let Some(mut news) =
-        truth.refunded_cents.map(|told| told - payment.refunded_cents).filter(|news| *news > 0)
-    else {
-        return;
-    };
-    while let Some(refund) = payment
-        .refunds
-        .iter()
-        .find(|refund| refund.status == RefundStatus::Unclear && refund.amount_cents <= news)
-    {
-        let (id, amount) = (refund.id, refund.amount_cents);
-        refunded(payment, id, None, now);
-        news -= amount;
-    }
+    let Some(told) = truth.refunded_cents else { return };
+    let news = settle_unclear(payment, told, now);
     let under_way = payment.refunds.iter().filter(|refund| refund.status == RefundStatus::Agreed);
-    if news > under_way.map(|refund| refund.amount_cents).sum() {
-        contradict(payment, ClearingReason::UnknownRefund, truth.refunded_cents, now);
+    if news > 0 && news > under_way.map(|refund| refund.amount_cents).sum() {
+        contradict(payment, Clearing::new(ClearingReason::UnknownRefund, truth.refunded_cents, now));
+    }
+}
+
+/// What went back and is not known yet is first what was unclear. Gives what is left of it, in cents; 0 or less: nothing.
+pub(crate) fn settle_unclear(payment: &mut Payment, told: i64, now: Timestamp) -> i64 {
+    loop {
+        let news = told - payment.refunded_cents;
+        let unclear = payment
+            .refunds
+            .iter()
+            .find(|refund| refund.status == RefundStatus::Unclear && refund.amount_cents <= news);
+        let Some(id) = unclear.map(|refund| refund.id) else { return news };
+        refunded(payment, id, None, now);
     }
 }
 
@@ -142,7 +147,8 @@ pub fn refunded(payment: &mut Payment, id: crate::Id, reference: Option<String>,
         payment.status = if all { PaymentStatus::Refunded } else { PaymentStatus::PartlyRefunded };
     }
     if payment.kept_cents() < 0 {
-        contradict(payment, ClearingReason::Contradiction, Some(payment.kept_cents()), now);
+        let kept = Some(payment.kept_cents());
+        contradict(payment, Clearing::new(ClearingReason::Contradiction, kept, now));
     }
 }
 
@@ -155,16 +161,17 @@ pub fn charge_back(payment: &mut Payment, cents: i64) {
     }
 }
 
-/// Something contradicts: a human has to decide. What a human has decided about, or looks at already, is not told again.
-pub fn contradict(payment: &mut Payment, reason: ClearingReason, amount_cents: Option<i64>, now: Timestamp) {
-    let known = payment
-        .cleared
-        .iter()
-        .any(|cleared| (cleared.reason, cleared.amount_cents) == (reason, amount_cents));
-    let same = |clearing: &Clearing| (clearing.reason, clearing.amount_cents) == (reason, amount_cents);
-    if known || payment.clearing.as_ref().is_some_and(same) {
+/// Something contradicts: a human has to decide. What a human has decided about, or is to decide about already, is not told again; what
+/// comes while another waits to be decided about waits behind it.
+pub fn contradict(payment: &mut Payment, found: Clearing) {
+    let decided = payment.cleared.iter().any(|cleared| cleared.key() == found.key());
+    let mut told = payment.clearing.iter().chain(&payment.contradictions);
+    if decided || told.any(|clearing| clearing.key() == found.key()) {
         return;
     }
-    let since = payment.clearing.map_or(now, |clearing| clearing.since);
-    payment.clearing = Some(Clearing { reason, amount_cents, since, asked: None });
+    if payment.clearing.is_none() {
+        payment.clearing = Some(found);
+    } else if payment.contradictions.len() < MOST_WAITING {
+        payment.contradictions.push(found);
+    }
 }

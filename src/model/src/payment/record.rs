@@ -61,6 +61,9 @@ pub struct Payment {
     /// What a human has to decide about. What is pulled meanwhile still counts: money that came is never left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clearing: Option<Clearing>,
+    /// Further contradictions, the oldest first: each is decided about when those before it are. At most [`MOST_WAITING`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contradictions: Vec<Clearing>,
     /// Contradictions that a human has decided about: the same one is not told again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cleared: Vec<Cleared>,
@@ -68,6 +71,9 @@ pub struct Payment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_by: Option<String>,
 }
+
+/// Most contradictions of a payment that wait behind the one that is to be decided about.
+pub const MOST_WAITING: usize = 20;
 
 /// Provider of money that came by itself, by a bank transfer.
 pub const TRANSFER: &str = "transfer";
@@ -136,11 +142,32 @@ pub struct Clearing {
     /// Amount that the other side names, in euro cents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount_cents: Option<i64>,
+    /// The refund or the booking that it is about, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Id>,
     /// When it was found.
     pub since: Timestamp,
     /// Whoever has decided, while a second one has still to agree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Decided>,
+}
+
+impl Clearing {
+    /// A contradiction that was found now, about which nobody has decided.
+    pub fn new(reason: ClearingReason, amount_cents: Option<i64>, now: Timestamp) -> Self {
+        Clearing { reason, amount_cents, subject: None, since: now, asked: None }
+    }
+
+    /// That it is about this refund or booking.
+    #[must_use]
+    pub fn about(self, subject: Id) -> Self {
+        Clearing { subject: Some(subject), ..self }
+    }
+
+    /// What makes it another than others: reason, amount, and the refund or booking.
+    pub fn key(&self) -> (ClearingReason, Option<i64>, Option<Id>) {
+        (self.reason, self.amount_cents, self.subject)
+    }
 }
 
 /// What a human decided about a contradiction.
@@ -152,10 +179,20 @@ pub struct Cleared {
     /// The amount that was named, in euro cents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount_cents: Option<i64>,
+    /// The refund or the booking that it was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Id>,
     /// What was decided.
     pub decision: Decision,
     /// When.
     pub at: Timestamp,
+}
+
+impl Cleared {
+    /// As [`Clearing::key`].
+    pub fn key(&self) -> (ClearingReason, Option<i64>, Option<Id>) {
+        (self.reason, self.amount_cents, self.subject)
+    }
 }
 
 /// A decision of somebody, by their token.
@@ -172,9 +209,10 @@ pub struct Decided {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Decision {
-    /// The payment stays as it is: the contradiction was explained.
+    /// The payment stays as it is: the contradiction was explained. An unclear refund was not carried out.
     Keep,
-    /// The money that the other side names is taken for this payment and booked.
+    /// What the other side says is so, and is booked: another amount than ours of a payment that is not paid, an unclear refund, or a
+    /// refund that nobody here asked for. Nothing else can be accepted.
     Accept,
 }
 
@@ -200,6 +238,8 @@ pub enum ClearingReason {
     RefundUnclear,
     /// The provider knows a payment that was never known to have started.
     UnknownStart,
+    /// Nobody could ask the provider until it was too late: what the payer did there is not known.
+    NotLookedAt,
     /// A claim was paid more than once, or after it was cancelled.
     PaidTwice,
     /// The cash system refused a booking.
@@ -219,6 +259,7 @@ impl ClearingReason {
             ClearingReason::UnknownRefund => "payment.unknown-refund",
             ClearingReason::RefundUnclear => "payment.refund-unclear",
             ClearingReason::UnknownStart => "payment.unknown-start",
+            ClearingReason::NotLookedAt => "payment.not-looked-at",
             ClearingReason::PaidTwice => "payment.paid-twice",
             ClearingReason::BookingRefused => "payment.booking-refused",
         }
@@ -277,5 +318,14 @@ impl Payment {
         let under_way =
             self.refunds.iter().filter(|refund| matches!(refund.status, Asked | Agreed | Unclear));
         self.kept_cents() - under_way.map(|refund| refund.amount_cents).sum::<i64>()
+    }
+
+    /// Whether there is money here for this refund, besides the others that are agreed to or unclear: the payer's bank may have taken it
+    /// back since it was asked for.
+    pub fn covers(&self, refund: &Refund) -> bool {
+        use RefundStatus::{Agreed, Unclear};
+        let others = self.refunds.iter().filter(|other| other.id != refund.id);
+        let going = others.filter(|other| matches!(other.status, Agreed | Unclear));
+        self.kept_cents() - going.map(|other| other.amount_cents).sum::<i64>() >= refund.amount_cents
     }
 }

@@ -94,16 +94,21 @@ impl Work {
     /// Takes the running number behind `last`, which is 0 if none was taken. Precondition: it is still the last one; otherwise the
     /// conflict names `counter`.
     pub fn count_on(&mut self, tenant: &str, name: &str, last: u64) -> &mut Self {
+        self.count_to(tenant, name, last, last.saturating_add(1))
+    }
+
+    /// The same, but takes the number `next`: those between are passed over.
+    pub fn count_to(&mut self, tenant: &str, name: &str, last: u64, next: u64) -> &mut Self {
         if last == 0 {
             return self.one(
-                "INSERT INTO cash_counter (tenant, name, value) VALUES ($1, $2, 1)",
-                vec![tenant.into(), name.into()],
+                "INSERT INTO cash_counter (tenant, name, value) VALUES ($1, $2, $3)",
+                vec![tenant.into(), name.into(), next.into()],
                 "counter",
             );
         }
         self.one(
-            "UPDATE cash_counter SET value = value + 1 WHERE tenant = $1 AND name = $2 AND value = $3",
-            vec![tenant.into(), name.into(), last.into()],
+            "UPDATE cash_counter SET value = $4 WHERE tenant = $1 AND name = $2 AND value = $3",
+            vec![tenant.into(), name.into(), last.into(), next.into()],
             "counter",
         )
     }

@@ -1,11 +1,11 @@
 //! Claims: numbered, booked once, cancelled only while nothing is under way.
 
 use broker::{Error, NewClaim, NewPayment, Once};
-use model::payment::{BookingKind, ClaimStatus, PaymentStatus};
+use model::payment::{BookingKind, ClaimStatus, PaymentStatus, Registers};
 use model::rights::Within;
 use model::{Caller, Scope, ids};
 
-use super::till::Till;
+use super::till::{Till, account};
 use crate::engines::on_every_engine;
 use crate::house::caller;
 
@@ -36,6 +36,27 @@ async fn claims_that_are_made_at_the_same_time_have_numbers_of_their_own() {
         numbers.sort();
         numbers.dedup();
         assert_eq!(numbers.len(), 12);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_number_that_was_given_by_hand_is_passed_over() {
+    on_every_engine(|database| async move {
+        let till = Till::open(database).await;
+        let first = till.claim(100).await.cash_reference.unwrap();
+        let next = |count| account("gebuehren", None, Registers::Gateway).numbering.reference(count).unwrap();
+        assert_eq!(first, next(1));
+        for count in [2, 3] {
+            let by_hand = NewClaim {
+                account: Some("kasse".into()),
+                cash_reference: Some(next(count)),
+                ..till.new_claim(100)
+            };
+            till.broker().create_claim(&till.clerk, by_hand, None).await.unwrap();
+        }
+        assert_eq!(till.claim(100).await.cash_reference, Some(next(4)));
+        assert_eq!(till.claim(100).await.cash_reference, Some(next(5)));
     })
     .await;
 }

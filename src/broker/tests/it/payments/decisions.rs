@@ -1,7 +1,8 @@
 //! Decisions about what contradicts: by two, where the house wants that.
 
+use model::payment::provider::Verdict;
 use model::payment::record::Decision;
-use model::payment::{BookingKind, ClaimStatus, PaymentStatus, TruthState};
+use model::payment::{BookingKind, ClaimStatus, ClearingReason, PaymentStatus, TruthState};
 
 use super::till::Till;
 use crate::engines::on_every_engine;
@@ -66,6 +67,40 @@ async fn what_was_decided_is_not_told_again() {
         assert_eq!(till.booked(&claim).await, [(BookingKind::Claim, 2_500)]);
         let clerk = till.broker().decide_clearing(&till.clerk, payment.meta.id, Decision::Keep, None);
         assert_eq!(clerk.await.unwrap_err().code(), "model.forbidden");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_found_besides_waits_for_its_turn_and_opens_a_task_if_there_is_none() {
+    on_every_engine(|database| async move {
+        let till = Till::open(database).await;
+        let payment = underpaid(&till, &till.claim(2_500).await).await;
+        let differs = |cents| {
+            till.giro.set(|it| {
+                it.verdict = Some(Verdict::Differs(ClearingReason::CallbackDiffers, Some(cents), 200));
+            });
+            till.notify(["amount=1", "amount=2"][usize::from(cents == 2)])
+        };
+        differs(1).await;
+        assert_eq!(till.tasks(&payment).await, ["payment.underpaid"], "one is decided about at a time");
+        till.end_tasks(&payment).await;
+        differs(2).await;
+        assert_eq!(till.tasks(&payment).await, ["payment.underpaid"]);
+        let reasons =
+            [ClearingReason::Underpaid, ClearingReason::CallbackDiffers, ClearingReason::CallbackDiffers];
+        for (left, reason) in (0..3).rev().zip(reasons) {
+            let told = till.payment(payment.meta.id).await;
+            assert_eq!(told.clearing.map(|it| it.reason), Some(reason));
+            assert_eq!(till.tasks(&payment).await, [reason.code()]);
+            let keep =
+                till.broker().decide_clearing(&till.cashier(), payment.meta.id, Decision::Keep, None).await;
+            assert_eq!(keep.unwrap().contradictions.len(), usize::max(left, 1) - 1);
+        }
+        assert!(till.tasks(&payment).await.is_empty());
+        let none =
+            till.broker().decide_clearing(&till.cashier(), payment.meta.id, Decision::Keep, None).await;
+        assert_eq!(none.unwrap_err().code(), "model.not-found");
     })
     .await;
 }

@@ -159,6 +159,23 @@ async fn what_is_authentic_but_cannot_be_is_told_and_asked_about() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_is_told_also_when_calls_are_only_counted() {
+    on_every_engine(|database| async move {
+        let till = Till::open(database).await;
+        let payment = till.started(&till.claim(2_500).await).await;
+        till.hinted(1_000).await;
+        till.giro.set(|it| {
+            it.verdict = Some(Verdict::Differs(ClearingReason::CallbackDiffers, Some(25), 200));
+        });
+        for _ in 0..2 {
+            assert_eq!(till.notify("amount=25").await.status, 200);
+            assert_eq!(till.tasks(&payment).await, ["payment.callback-differs"]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_call_before_the_start_is_answered_comes_again() {
     let till = Till::open(None).await;
     let claim = till.claim(2_500).await;

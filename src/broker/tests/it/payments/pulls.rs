@@ -1,5 +1,6 @@
 //! Asking the provider: by the schedule, after failures, at the end; late money; money that came twice.
 
+use broker::NewPayment;
 use model::FailureKind;
 use model::payment::provider::Terms;
 use model::payment::{BookingKind, ClaimStatus, ClearingReason, PaymentStatus, TruthState};
@@ -65,19 +66,30 @@ async fn a_provider_that_fails_is_asked_again_until_it_answers() {
 #[tokio::test]
 async fn wrong_credentials_are_told_and_the_payment_is_not_given_up() {
     let till = Till::open(None).await;
-    let payment = till.started(&till.claim(2_500).await).await;
+    let claim = till.claim(2_500).await;
+    let payment = till.started(&claim).await;
     till.giro.fails(&[Fault::Before(FailureKind::Unauthorised); 30]);
     till.giro.all_are(TruthState::Paid);
-    for _ in 0..29 {
+    for _ in 0..25 {
         till.later(3_700).await;
     }
     assert_eq!(till.payment(payment.meta.id).await.status, PaymentStatus::Started, "nobody could look");
+    let told = till.tasks(&payment).await;
+    assert!((1..=3).contains(&told.len()), "once a day: {told:?}");
+    for _ in 0..4 {
+        till.later(3_700).await;
+    }
+    let late = till.payment(payment.meta.id).await;
+    assert_eq!(
+        (late.status, late.clearing.unwrap().reason),
+        (PaymentStatus::Expired, ClearingReason::NotLookedAt)
+    );
+    assert!(till.tasks(&payment).await.contains(&"payment.not-looked-at".to_owned()));
+    till.broker().start_payment(&till.clerk, claim.meta.id, NewPayment::default(), None).await.unwrap();
     for _ in 0..3 {
         till.later(3_700).await;
     }
-    assert_eq!(till.payment(payment.meta.id).await.status, PaymentStatus::Paid);
-    let told = till.tasks(&payment).await;
-    assert!((1..=3).contains(&told.len()), "once a day: {told:?}");
+    assert_eq!(till.payment(payment.meta.id).await.status, PaymentStatus::Paid, "late money is taken");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Refunds: two agree, and none is carried out twice.
 
+use model::payment::record::Decision;
 use model::payment::{BookingKind, ClearingReason, PaymentStatus, Refund, RefundStatus};
 use model::{FailureKind, Id};
 
@@ -112,6 +113,61 @@ async fn a_refund_that_is_refused_stays_here_and_somebody_is_told() {
             till.later(100).await;
         }
         assert_eq!(till.payment(payment.meta.id).await.refunded_cents, 500);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_of_which_nobody_knows_is_ended_by_a_human() {
+    on_every_engine(|database| async move {
+        let till = Till::open(database).await;
+        let claim = till.claim(2_500).await;
+        let payment = till.paid(&claim).await;
+        let id = payment.meta.id;
+        // The provider does not tell refunds.
+        for decision in [Decision::Keep, Decision::Accept] {
+            till.giro.fails(&[Fault::Before(FailureKind::Uncertain)]);
+            agreed(&till, id, 1_000).await;
+            till.run().await;
+            till.later(61).await;
+            assert_eq!(till.tasks(&payment).await, ["payment.refund-unclear"]);
+            let decided = till.broker().decide_clearing(&till.cashier(), id, decision, None).await.unwrap();
+            assert!(decided.clearing.is_none());
+            assert!(till.tasks(&payment).await.is_empty());
+        }
+        let ended = till.payment(id).await;
+        let statuses: Vec<_> = ended.refunds.iter().map(|refund| refund.status).collect();
+        assert_eq!(statuses, [RefundStatus::Refused, RefundStatus::Done]);
+        assert_eq!((ended.refunded_cents, till.claimed(&claim).await.paid_cents), (1_000, 1_500));
+        assert!(till.booked(&claim).await.contains(&(BookingKind::Refund, 1_000)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_payers_bank_took_back_is_not_given_back_besides() {
+    on_every_engine(|database| async move {
+        let till = Till::open(database).await;
+        let claim = till.claim(2_500).await;
+        let payment = till.paid(&claim).await;
+        let id = payment.meta.id;
+        let asked = ask(&till, id, 400).await.unwrap();
+        // Agreed to, and the provider cannot be reached; meanwhile the money is gone.
+        till.giro.fails(&[Fault::Before(FailureKind::Transient)]);
+        agreed(&till, id, 1_000).await;
+        till.run().await;
+        till.giro.set(|it| it.known.values_mut().for_each(|truth| truth.charged_back_cents = Some(2_500)));
+        till.notify("back=1").await;
+        till.run().await;
+        for _ in 0..3 {
+            till.later(20).await;
+        }
+        let after = till.payment(id).await;
+        assert_eq!(after.status, PaymentStatus::ChargedBack);
+        assert_eq!((after.refunds[1].status, after.refunded_cents), (RefundStatus::Refused, 0));
+        assert_eq!(till.tasks(&payment).await, ["payment.refund-refused"]);
+        let late = till.broker().agree_refund(&till.cashier(), id, asked.id, None).await.unwrap_err();
+        assert_eq!(late.code(), "model.wrong-state");
     })
     .await;
 }

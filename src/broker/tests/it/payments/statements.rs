@@ -2,11 +2,13 @@
 
 use broker::{Error, LineDecision, LineFilter, LineState, Once, Page, StatementLine, StatementReport};
 use model::payment::statement::Line;
-use model::payment::{BookingKind, Claim, ClaimStatus, Payment, PaymentStatus, Payouts, TruthState};
-use model::{Caller, Id, Record, RecordKind, Scope};
+use model::payment::{
+    BookingKind, Claim, ClaimStatus, Payment, PaymentStatus, Payouts, RefundStatus, TruthState,
+};
+use model::{Caller, FailureKind, Id, Record, RecordKind, Scope};
 
 use super::sheets::{body, line, statement};
-use super::till::Till;
+use super::till::{Fault, Till};
 use crate::engines::on_every_engine;
 
 const GEBUEHREN: &str = "gebuehren";
@@ -278,6 +280,33 @@ async fn money_given_back_by_hand_is_a_refund() {
         assert_eq!(till.claimed(&claim).await.status, ClaimStatus::Paid);
         let booked = till.booked(&claim).await;
         assert_eq!(booked[1..], [(BookingKind::Receipt, 3_000), (BookingKind::Refund, 500)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_debit_ends_the_refund_of_which_nobody_knew_and_no_other() {
+    on_every_engine(|database| async move {
+        let till = Till::open(database).await;
+        let claim = till.claim(2_500).await;
+        let id = till.paid(&claim).await.meta.id;
+        for fault in [None, Some(Fault::After(FailureKind::Uncertain))] {
+            till.giro.fails(&fault.into_iter().collect::<Vec<_>>());
+            let reason = "Antrag zurückgenommen".to_owned();
+            let asked = till.broker().ask_refund(&till.cashier(), id, 1_000, reason, None).await.unwrap();
+            let refund = asked.refunds.last().unwrap().id;
+            till.broker().agree_refund(&till.cashier(), id, refund, None).await.unwrap();
+            till.run().await;
+        }
+        let statuses = |payment: Payment| payment.refunds.iter().map(|it| it.status).collect::<Vec<_>>();
+        assert_eq!(statuses(till.payment(id).await), [RefundStatus::Done, RefundStatus::Unclear]);
+        let debit = |name| Line { credit: false, ..line(name, 1_000, &number(&claim)) };
+        assert_eq!(counts(&statement(&till, &[debit("B")]).await), [1, 0, 0, 1, 0]);
+        assert_eq!(statuses(till.payment(id).await), [RefundStatus::Done, RefundStatus::Unclear]);
+        assert_eq!(counts(&statement(&till, &[debit("C"), debit("D")]).await), [2, 0, 0, 1, 1]);
+        assert_eq!(statuses(till.payment(id).await), [RefundStatus::Done; 2]);
+        let booked = till.booked(&claim).await;
+        assert_eq!(booked.iter().filter(|it| **it == (BookingKind::Refund, 1_000)).count(), 2);
     })
     .await;
 }
