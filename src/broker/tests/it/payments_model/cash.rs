@@ -4,16 +4,16 @@ use broker::{Acknowledgement, Once, Page, RecordFilter};
 use bytes::Bytes;
 use model::payment::statement::Line;
 use model::payment::{ClaimStatus, ClearingReason};
-use model::{Id, Record, RecordKind};
+use model::{Id, Record, RecordKind, Timestamp};
 
 use super::acts::{History, Outcome, cut_off, pick, wants};
 use super::bank::line;
-use super::ledger::{Ledger, Paid};
+use super::ledger::{LAST_LOOK, Ledger, Paid};
 use super::world::FLAVOURS;
 
 impl Ledger {
     /// Money came on the bank account towards a claim. True if it is none of what was paid online.
-    fn credited(&mut self, claim: usize, cents: i64) -> bool {
+    fn credited(&mut self, claim: usize, cents: i64, now: Timestamp) -> bool {
         let single = FLAVOURS[self.claims[claim].account].polled;
         let fits = |it: &&mut Paid| single && it.claim == claim && !it.transfer && !it.settled;
         let was_paid = |it: &&mut Paid| it.was_paid() && it.came == cents;
@@ -22,9 +22,17 @@ impl Ledger {
             return false;
         }
         let is_open = |it: &&mut Paid| it.is_open() && it.known && it.asked == cents;
-        let Some(paid) = self.payments.iter_mut().filter(fits).find(is_open) else { return true };
-        paid.settled = true;
-        let id = paid.id;
+        // What ended unpaid may be found paid until the last look: it is the same money.
+        let is_late = |it: &&mut Paid| {
+            let has_ended = !it.was_paid() && !it.is_open();
+            has_ended && it.known && it.asked == cents && now < it.deadline.plus(LAST_LOOK)
+        };
+        let open = self.payments.iter_mut().filter(fits).find(is_open).map(|it| it.id);
+        let late = self.payments.iter_mut().filter(fits).find(is_late).map(|it| it.id);
+        let Some(id) = open.or(late) else { return true };
+        if let Some(paid) = self.payment(id) {
+            paid.settled = true;
+        }
         self.came(id, cents);
         false
     }
@@ -46,16 +54,22 @@ impl Ledger {
         let paid = self.payments.iter_mut().filter(|it| it.claim == claim && it.was_paid());
         let mut those: Vec<_> = paid.collect();
         if those.len() > 1 {
-            those.retain(|it| it.kept() == cents);
+            let is_left = those.iter().any(|it| it.kept() == cents);
+            those.retain(|it| if is_left { it.kept() == cents } else { it.came == cents });
         }
         let [paid] = &mut those[..] else { return };
         let news = paid.returned + cents - paid.taken();
-        if news > 0 && paid.kept() <= 0 {
+        // What was given back before has left twice.
+        let twice = paid.back() > 0 && news > paid.kept();
+        if news > 0 && paid.kept() <= 0 && !twice {
             return;
         }
         paid.returned += cents;
         if news > 0 {
             paid.take(news.min(cents));
+        }
+        if twice {
+            paid.tell((ClearingReason::Contradiction, Some(cents)));
         }
     }
 }
@@ -94,9 +108,10 @@ impl History<'_> {
         self.lines.insert(0, line);
         self.take(account, &lines, b).await?;
         let transfer = {
+            let now = self.desk.world.now();
             let mut state = self.desk.world.state();
             match credit {
-                true => state.ledger.credited(claim, cents),
+                true => state.ledger.credited(claim, cents, now),
                 false => {
                     state.ledger.debited(claim, cents);
                     false

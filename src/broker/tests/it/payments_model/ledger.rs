@@ -14,7 +14,7 @@ use model::{Id, Timestamp};
 /// What a human has to decide about: why, and the amount that the other side names.
 pub type Told = (ClearingReason, Option<i64>);
 
-const LAST_LOOK: Duration = Duration::from_secs(24 * 3_600);
+pub const LAST_LOOK: Duration = Duration::from_secs(24 * 3_600);
 
 #[derive(Default)]
 pub struct Ledger {
