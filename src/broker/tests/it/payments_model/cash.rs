@@ -4,27 +4,34 @@ use broker::{Acknowledgement, Once, Page, RecordFilter};
 use bytes::Bytes;
 use model::payment::statement::Line;
 use model::payment::{ClaimStatus, ClearingReason};
-use model::{Id, Record, RecordKind};
+use model::{Id, Record, RecordKind, Timestamp};
 
 use super::acts::{History, Outcome, cut_off, pick, wants};
 use super::bank::line;
-use super::ledger::{Ledger, Paid};
+use super::ledger::{LAST_LOOK, Ledger, Paid};
 use super::world::FLAVOURS;
 
 impl Ledger {
     /// Money came on the bank account towards a claim. True if it is none of what was paid online.
-    fn credited(&mut self, claim: usize, cents: i64) -> bool {
+    fn credited(&mut self, claim: usize, cents: i64, now: Timestamp) -> bool {
         let single = FLAVOURS[self.claims[claim].account].polled;
-        let fits = |it: &&mut Paid| single && it.claim == claim && !it.transfer && !it.settled;
-        let was_paid = |it: &&mut Paid| it.was_paid() && it.came == cents;
-        if let Some(paid) = self.payments.iter_mut().filter(fits).find(was_paid) {
-            paid.settled = true;
+        let fits = |it: &&Paid| single && it.claim == claim && !it.transfer && !it.settled;
+        let was_paid = |it: &&Paid| it.was_paid() && it.came == cents;
+        if let Some(at) = self.payments.iter().position(|it| fits(&it) && was_paid(&it)) {
+            self.payments[at].settled = true;
             return false;
         }
-        let is_open = |it: &&mut Paid| it.is_open() && it.known && it.asked == cents;
-        let Some(paid) = self.payments.iter_mut().filter(fits).find(is_open) else { return true };
-        paid.settled = true;
-        let id = paid.id;
+        let is_open = |it: &&Paid| it.is_open() && it.known && it.asked == cents;
+        // What has ended is looked at once more, so it may be this money.
+        let is_late = |it: &&Paid| {
+            let late = !it.was_paid() && !it.is_open() && now < it.deadline.plus(LAST_LOOK);
+            late && it.known && it.asked == cents
+        };
+        let open = self.payments.iter().position(|it| fits(&it) && is_open(&it));
+        let late = || self.payments.iter().position(|it| fits(&it) && is_late(&it));
+        let Some(at) = open.or_else(late) else { return true };
+        self.payments[at].settled = true;
+        let id = self.payments[at].id;
         self.came(id, cents);
         false
     }
@@ -37,7 +44,7 @@ impl Ledger {
         self.came(id, cents);
         let partly = self.claim_status(claim) == ClaimStatus::PartlyPaid;
         if let Some(paid) = self.payment(id).filter(|_| partly) {
-            paid.tell((ClearingReason::Underpaid, Some(cents)));
+            paid.tell((ClearingReason::Underpaid, Some(cents), None));
         }
     }
 
@@ -46,16 +53,21 @@ impl Ledger {
         let paid = self.payments.iter_mut().filter(|it| it.claim == claim && it.was_paid());
         let mut those: Vec<_> = paid.collect();
         if those.len() > 1 {
-            those.retain(|it| it.kept() == cents);
+            let exact = those.iter().any(|it| it.kept() == cents);
+            those.retain(|it| if exact { it.kept() == cents } else { it.came == cents });
         }
         let [paid] = &mut those[..] else { return };
         let news = paid.returned + cents - paid.taken();
-        if news > 0 && paid.kept() <= 0 {
+        let twice = paid.back() > 0 && news > paid.kept();
+        if news > 0 && paid.kept() <= 0 && !twice {
             return;
         }
         paid.returned += cents;
         if news > 0 {
             paid.take(news.min(cents));
+        }
+        if twice {
+            paid.tell((ClearingReason::Contradiction, Some(cents), None));
         }
     }
 }
@@ -94,9 +106,10 @@ impl History<'_> {
         self.lines.insert(0, line);
         self.take(account, &lines, b).await?;
         let transfer = {
+            let now = self.desk.world.now();
             let mut state = self.desk.world.state();
             match credit {
-                true => state.ledger.credited(claim, cents),
+                true => state.ledger.credited(claim, cents, now),
                 false => {
                     state.ledger.debited(claim, cents);
                     false
