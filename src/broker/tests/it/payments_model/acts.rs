@@ -268,7 +268,7 @@ impl<'a> History<'a> {
     }
 
     async fn agree_refund(&mut self, a: u32, b: u32) -> Outcome {
-        let (at, id, refund) = {
+        let (at, id, refund, covered) = {
             let state = self.desk.world.state();
             let all = state.ledger.payments.iter().enumerate();
             let all: Vec<_> = all
@@ -277,14 +277,16 @@ impl<'a> History<'a> {
             let asked: Vec<_> = all.iter().filter(|it| it.2.status == RefundStatus::Asked).cloned().collect();
             let pool = if asked.is_empty() || b.is_multiple_of(9) { all } else { asked };
             let Some(chosen) = pick(pool.len(), a) else { return Ok(()) };
-            pool[chosen].clone()
+            let (at, id, refund) = pool[chosen].clone();
+            let covered = state.ledger.payments[at].covers(refund.id);
+            (at, id, refund, covered)
         };
         let broker = self.desk.broker();
         if let Some((_, by)) = self.asked_by.iter().find(|(known, _)| *known == refund.id) {
             is("model.second-person", broker.agree_refund(by, id, refund.id, None).await)?;
         }
         let (one, two) = (self.desk.cashier(), self.desk.cashier());
-        if refund.status != RefundStatus::Asked {
+        if refund.status != RefundStatus::Asked || !covered {
             return is("model.wrong-state", broker.agree_refund(&one, id, refund.id, None).await);
         }
         let both = tokio::join!(
@@ -354,11 +356,11 @@ impl<'a> History<'a> {
         let (at, id, half, told, may) = {
             let state = self.desk.world.state();
             let all = state.ledger.payments.iter().enumerate();
-            let those: Vec<_> = all.filter(|(_, it)| it.told.is_some() || b.is_multiple_of(9)).collect();
+            let those: Vec<_> = all.filter(|(_, it)| !it.told.is_empty() || b.is_multiple_of(9)).collect();
             let Some(chosen) = pick(those.len(), a) else { return Ok(()) };
             let (at, paid) = those[chosen];
             let half = paid.half_decided == Some(decision);
-            (at, paid.id, half, paid.told.is_some(), state.ledger.may_decide(at, decision))
+            (at, paid.id, half, !paid.told.is_empty(), state.ledger.may_decide(at, decision))
         };
         let broker = self.desk.broker();
         let one = self.desk.cashier();

@@ -143,7 +143,7 @@ impl State {
         let first = self.taken.insert(key);
         let cents = field(&call.query, "a").parse().unwrap_or(0);
         if first && cents != asked {
-            paid.tell((ClearingReason::CallbackDiffers, Some(cents)));
+            paid.tell((ClearingReason::CallbackDiffers, Some(cents), None));
         }
         if first || !flavour.named {
             self.owed_looks.insert(id);

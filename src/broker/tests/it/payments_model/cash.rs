@@ -15,12 +15,13 @@ impl Ledger {
     /// Money came on the bank account towards a claim. True if it is none of what was paid online.
     fn credited(&mut self, claim: usize, cents: i64, now: Timestamp) -> bool {
         let single = FLAVOURS[self.claims[claim].account].polled;
-        let fits = |it: &&mut Paid| single && it.claim == claim && !it.transfer && !it.settled;
-        let was_paid = |it: &&mut Paid| it.was_paid() && it.came == cents;
-        if let Some(paid) = self.payments.iter_mut().filter(fits).find(was_paid) {
-            paid.settled = true;
+        let fits = |it: &&Paid| single && it.claim == claim && !it.transfer && !it.settled;
+        let was_paid = |it: &&Paid| it.was_paid() && it.came == cents;
+        if let Some(at) = self.payments.iter().position(|it| fits(&it) && was_paid(&it)) {
+            self.payments[at].settled = true;
             return false;
         }
+<<<<<<< HEAD
         let is_open = |it: &&mut Paid| it.is_open() && it.known && it.asked == cents;
         // What ended unpaid may be found paid until the last look: it is the same money.
         let is_late = |it: &&mut Paid| {
@@ -33,6 +34,19 @@ impl Ledger {
         if let Some(paid) = self.payment(id) {
             paid.settled = true;
         }
+=======
+        let is_open = |it: &&Paid| it.is_open() && it.known && it.asked == cents;
+        // What has ended is looked at once more, so it may be this money.
+        let is_late = |it: &&Paid| {
+            let late = !it.was_paid() && !it.is_open() && now < it.deadline.plus(LAST_LOOK);
+            late && it.known && it.asked == cents
+        };
+        let open = self.payments.iter().position(|it| fits(&it) && is_open(&it));
+        let late = || self.payments.iter().position(|it| fits(&it) && is_late(&it));
+        let Some(at) = open.or_else(late) else { return true };
+        self.payments[at].settled = true;
+        let id = self.payments[at].id;
+>>>>>>> s11-H
         self.came(id, cents);
         false
     }
@@ -45,7 +59,7 @@ impl Ledger {
         self.came(id, cents);
         let partly = self.claim_status(claim) == ClaimStatus::PartlyPaid;
         if let Some(paid) = self.payment(id).filter(|_| partly) {
-            paid.tell((ClearingReason::Underpaid, Some(cents)));
+            paid.tell((ClearingReason::Underpaid, Some(cents), None));
         }
     }
 
@@ -54,12 +68,20 @@ impl Ledger {
         let paid = self.payments.iter_mut().filter(|it| it.claim == claim && it.was_paid());
         let mut those: Vec<_> = paid.collect();
         if those.len() > 1 {
+<<<<<<< HEAD
             let is_left = those.iter().any(|it| it.kept() == cents);
             those.retain(|it| if is_left { it.kept() == cents } else { it.came == cents });
         }
         let [paid] = &mut those[..] else { return };
         let news = paid.returned + cents - paid.taken();
         // What was given back before has left twice.
+=======
+            let exact = those.iter().any(|it| it.kept() == cents);
+            those.retain(|it| if exact { it.kept() == cents } else { it.came == cents });
+        }
+        let [paid] = &mut those[..] else { return };
+        let news = paid.returned + cents - paid.taken();
+>>>>>>> s11-H
         let twice = paid.back() > 0 && news > paid.kept();
         if news > 0 && paid.kept() <= 0 && !twice {
             return;
@@ -69,7 +91,11 @@ impl Ledger {
             paid.take(news.min(cents));
         }
         if twice {
+<<<<<<< HEAD
             paid.tell((ClearingReason::Contradiction, Some(cents)));
+=======
+            paid.tell((ClearingReason::Contradiction, Some(cents), None));
+>>>>>>> s11-H
         }
     }
 }

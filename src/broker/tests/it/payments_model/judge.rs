@@ -23,7 +23,7 @@ impl History<'_> {
             let payment = self.payment(id).await?;
             let now = self.desk.world.now();
             let mut state = self.desk.world.state();
-            let polled = state.flavour_of(id).polled;
+            let (polled, executed) = (state.flavour_of(id).polled, state.refunds.clone());
             let Some(paid) = state.ledger.payment(id) else { continue };
             // Nobody was heard of, and nobody may be asked.
             if !polled
@@ -38,6 +38,15 @@ impl History<'_> {
             let given_up = payment.status == PaymentStatus::Failed && payment.failure.is_some();
             if given_up && paid.is_open() && (!paid.known || paid.found) {
                 paid.unpaid = PaymentStatus::Failed;
+            }
+            // What the payer's bank took meanwhile is not given back besides.
+            let called: Vec<Id> =
+                paid.refunds.iter().map(|it| it.id).filter(|id| executed.contains(id)).collect();
+            for refund in &payment.refunds {
+                let stopped = refund.status == RefundStatus::Refused && !called.contains(&refund.id);
+                if stopped && !paid.covers(refund.id) {
+                    paid.refused(refund.id);
+                }
             }
             as_it_should(paid, &payment)?;
         }
@@ -116,7 +125,7 @@ impl History<'_> {
         }
         let payments: Vec<(Id, bool)> = {
             let state = self.desk.world.state();
-            state.ledger.payments.iter().map(|it| (it.id, it.told.is_some())).collect()
+            state.ledger.payments.iter().map(|it| (it.id, !it.told.is_empty())).collect()
         };
         for (id, told) in payments {
             same("tasks of a payment", id, &self.tasks(id).await?, &usize::from(told))?;
@@ -132,7 +141,7 @@ impl History<'_> {
         }
         for held in state.held.values() {
             let Some(paid) = state.ledger.payments.iter().find(|it| it.id == held.payment) else { continue };
-            let told = paid.told.is_some() || !paid.decided.is_empty();
+            let told = !paid.told.is_empty() || !paid.decided.is_empty();
             let money = held.state == TruthState::Paid;
             let (id, asked) = (paid.id, held.order.amount_cents);
             if money && paid.came == 0 && !told {
@@ -194,7 +203,7 @@ fn as_it_should(paid: &Paid, payment: &Payment) -> Outcome {
     same("what came", id, &payment.paid_cents, &paid.came)?;
     same("what was given back", id, &payment.refunded_cents, &paid.back())?;
     same("what was taken back", id, &payment.charged_back_cents, &paid.taken())?;
-    let told = payment.clearing.map(|it| (it.reason, it.amount_cents));
+    let told: Vec<_> = payment.clearing.iter().chain(&payment.contradictions).map(|it| it.key()).collect();
     same("what a human has to decide about", id, &told, &paid.told)?;
     let refund = |it: &model::payment::Refund| Back { id: it.id, cents: it.amount_cents, status: it.status };
     let refunds: Vec<_> = payment.refunds.iter().map(refund).collect();

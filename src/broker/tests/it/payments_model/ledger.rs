@@ -9,11 +9,17 @@ use model::payment::record::Decision;
 use model::payment::{
     BookingKind, ClaimStatus, ClearingReason, PaymentStatus, RefundStatus, Truth, TruthState,
 };
-use model::{Id, Timestamp};
+use model::{Id, Timestamp, ids};
 
-/// What a human has to decide about: why, and the amount that the other side names.
-pub type Told = (ClearingReason, Option<i64>);
+/// What a human has to decide about: why, the amount that the other side names, and the refund that it is about.
+pub type Told = (ClearingReason, Option<i64>, Option<Id>);
 
+<<<<<<< HEAD
+=======
+/// Most that wait behind the first.
+const MOST_WAITING: usize = 20;
+
+>>>>>>> s11-H
 pub const LAST_LOOK: Duration = Duration::from_secs(24 * 3_600);
 
 #[derive(Default)]
@@ -54,8 +60,9 @@ pub struct Paid {
     /// What the payer's bank took back, each time.
     pub takes: Vec<i64>,
     pub refunds: Vec<Back>,
-    pub told: Option<Told>,
-    /// What somebody has decided about that, and a second one has not yet.
+    /// One after the other.
+    pub told: Vec<Told>,
+    /// What somebody has decided about the first of them, and a second one has not yet.
     pub half_decided: Option<Decision>,
     pub decided: Vec<(Told, Decision)>,
 }
@@ -84,7 +91,7 @@ impl Paid {
             came: 0,
             takes: vec![],
             refunds: vec![],
-            told: None,
+            told: vec![],
             half_decided: None,
             decided: vec![],
         }
@@ -127,12 +134,19 @@ impl Paid {
         }
     }
 
-    /// A human is told, unless of the same: once decided about, or on the desk now.
+    /// A human is told, unless of the same: once decided about, or on the desk already.
     pub fn tell(&mut self, told: Told) {
-        if self.told != Some(told) && !self.decided.iter().any(|(known, _)| *known == told) {
-            self.told = Some(told);
-            self.half_decided = None;
+        let known = self.told.contains(&told) || self.decided.iter().any(|(known, _)| *known == told);
+        if !known && self.told.len() <= MOST_WAITING {
+            self.told.push(told);
         }
+    }
+
+    /// Whether there is money for a refund besides those that are on their way.
+    pub fn covers(&self, id: Id) -> bool {
+        let going =
+            |it: &&Back| it.id == id || matches!(it.status, RefundStatus::Agreed | RefundStatus::Unclear);
+        self.kept() >= self.refunds.iter().filter(going).map(|it| it.cents).sum()
     }
 
     /// A refund was carried out. Money that left twice is told.
@@ -142,7 +156,7 @@ impl Paid {
         let Some(refund) = refund else { return };
         refund.status = RefundStatus::Done;
         if self.kept() < 0 {
-            self.tell((ClearingReason::Contradiction, Some(self.kept())));
+            self.tell((ClearingReason::Contradiction, Some(self.kept()), None));
         }
     }
 
@@ -152,7 +166,7 @@ impl Paid {
         let Some(refund) = refund else { return };
         refund.status = RefundStatus::Unclear;
         let cents = refund.cents;
-        self.tell((ClearingReason::RefundUnclear, Some(cents)));
+        self.tell((ClearingReason::RefundUnclear, Some(cents), Some(id)));
     }
 
     pub fn refused(&mut self, id: Id) {
@@ -175,19 +189,19 @@ impl Paid {
         match (self.was_paid(), paid) {
             (false, true) => match truth.amount_cents.unwrap_or(self.asked) {
                 came if came == self.asked => self.came = came,
-                came => self.tell((less_or_more(came < self.asked), Some(came))),
+                came => self.tell((less_or_more(came < self.asked), Some(came), None)),
             },
             (true, true) => {
                 let fits = |told| [self.came, self.kept()].contains(&told);
                 if let Some(told) = truth.amount_cents.filter(|told| !fits(*told)) {
-                    self.tell((less_or_more(told < self.came), Some(told)));
+                    self.tell((less_or_more(told < self.came), Some(told), None));
                 }
             }
             (true, false) => {
                 let ended = matches!(truth.state, TruthState::Failed | TruthState::Cancelled);
                 let gone = matches!(self.status(), PaymentStatus::Refunded | PaymentStatus::ChargedBack);
                 if !(ended && gone) {
-                    self.tell((ClearingReason::Contradiction, truth.amount_cents));
+                    self.tell((ClearingReason::Contradiction, truth.amount_cents, None));
                 }
             }
             (false, false) => self.unpaid = heard(self.unpaid, truth.state),
@@ -202,16 +216,20 @@ impl Paid {
             self.take(taken - self.taken());
         }
         let Some(told) = truth.refunded_cents else { return };
-        // What is done and not known yet is first what was unclear.
+        let news = self.settles_unclear(told);
+        let under_way = self.refunds.iter().filter(|it| it.status == RefundStatus::Agreed);
+        if news > 0 && news > under_way.map(|it| it.cents).sum() {
+            self.tell((ClearingReason::UnknownRefund, Some(told), None));
+        }
+    }
+
+    /// What went back and is not known yet is first what was unclear. Gives what is left of it.
+    fn settles_unclear(&mut self, told: i64) -> i64 {
         loop {
             let news = told - self.back();
             let unclear = |it: &&Back| it.status == RefundStatus::Unclear && it.cents <= news;
-            let Some(id) = self.refunds.iter().find(unclear).map(|it| it.id) else { break };
+            let Some(id) = self.refunds.iter().find(unclear).map(|it| it.id) else { return news };
             self.gave_back(id);
-        }
-        let under_way = self.refunds.iter().filter(|it| it.status == RefundStatus::Agreed);
-        if told - self.back() > under_way.map(|it| it.cents).sum() {
-            self.tell((ClearingReason::UnknownRefund, Some(told)));
         }
     }
 }
@@ -281,8 +299,8 @@ impl Ledger {
             let other = truth.reference.as_deref().is_some_and(|told| told != reference);
             let money = truth.currency.as_deref().is_some_and(|told| told != "EUR");
             match (other, money) {
-                (true, _) => paid.tell((ClearingReason::Reference, truth.amount_cents)),
-                (_, true) => paid.tell((ClearingReason::Currency, truth.amount_cents)),
+                (true, _) => paid.tell((ClearingReason::Reference, truth.amount_cents, None)),
+                (_, true) => paid.tell((ClearingReason::Currency, truth.amount_cents, None)),
                 _ => paid.hears(truth),
             }
         }
@@ -294,6 +312,15 @@ impl Ledger {
         let end = if pending { paid.deadline.plus(LAST_LOOK) } else { paid.deadline };
         if paid.is_open() && now >= end {
             paid.unpaid = PaymentStatus::Expired;
+        }
+    }
+
+    /// Nobody may ask where a payment stands, for longer than it is looked at.
+    pub fn shut_out(&mut self, id: Id, now: Timestamp) {
+        let Some(paid) = self.payment(id) else { return };
+        if paid.is_open() && now >= paid.deadline.plus(LAST_LOOK) {
+            paid.unpaid = PaymentStatus::Expired;
+            paid.tell((ClearingReason::NotLookedAt, None, None));
         }
     }
 
@@ -310,18 +337,43 @@ impl Ledger {
     /// Whether a human may decide so.
     pub fn may_decide(&self, at: usize, decision: Decision) -> bool {
         let paid = &self.payments[at];
-        let money = |(_, cents): Told| cents.is_some_and(|cents| cents > 0) && !paid.was_paid();
-        paid.told.is_some_and(|told| decision == Decision::Keep || money(told))
+        let Some((reason, cents, _)) = paid.told.first().copied() else { return false };
+        let cents = cents.unwrap_or(0);
+        let under_way = paid.refunds.iter().any(|it| it.status == RefundStatus::Agreed);
+        match (decision, reason) {
+            (Decision::Keep, _) | (_, ClearingReason::RefundUnclear) => true,
+            (_, ClearingReason::Underpaid | ClearingReason::Overpaid) => cents > 0 && !paid.was_paid(),
+            (_, ClearingReason::UnknownRefund) => !under_way && (1..=paid.came).contains(&cents),
+            _ => false,
+        }
     }
 
     pub fn decided(&mut self, at: usize, decision: Decision) {
         let paid = &mut self.payments[at];
-        let Some(told) = paid.told.take() else { return };
+        if paid.told.is_empty() {
+            return;
+        }
+        let told = paid.told.remove(0);
         paid.half_decided = None;
         paid.decided.push((told, decision));
-        let (id, (_, cents)) = (paid.id, told);
-        if decision == Decision::Accept {
-            self.came(id, cents.unwrap_or(0));
+        let (id, (reason, cents, refund)) = (paid.id, told);
+        let cents = cents.unwrap_or(0);
+        match (decision, reason, refund) {
+            (Decision::Keep, _, Some(refund)) => {
+                let unclear = |it: &&mut Back| it.id == refund && it.status == RefundStatus::Unclear;
+                paid.refunds.iter_mut().filter(unclear).for_each(|it| it.status = RefundStatus::Refused);
+            }
+            (Decision::Keep, ..) => {}
+            (_, ClearingReason::RefundUnclear, Some(refund)) => paid.gave_back(refund),
+            (_, ClearingReason::UnknownRefund, _) => {
+                let left = paid.settles_unclear(cents);
+                if left > 0 {
+                    let back = ids::derived_id(id, &format!("refunded:{cents}"));
+                    paid.refunds.push(Back { id: back, cents: left, status: RefundStatus::Unclear });
+                    paid.gave_back(back);
+                }
+            }
+            _ => self.came(id, cents),
         }
     }
 
@@ -352,5 +404,9 @@ fn too_much(paid: &mut Paid, before: i64, after: i64, owed: i64, cancelled: bool
         return;
     }
     let twice = before > 0 || cancelled;
-    paid.tell((if twice { ClearingReason::PaidTwice } else { ClearingReason::Overpaid }, Some(paid.came)));
+    paid.tell((
+        if twice { ClearingReason::PaidTwice } else { ClearingReason::Overpaid },
+        Some(paid.came),
+        None,
+    ));
 }

@@ -371,7 +371,7 @@ impl Provider for Scripted {
                 if paid.unpaid == PaymentStatus::Created {
                     paid.unpaid = PaymentStatus::Failed;
                 }
-                paid.tell((ClearingReason::UnknownStart, None));
+                paid.tell((ClearingReason::UnknownStart, None, None));
             }
             Ok(Found::Nothing) => {
                 state.owed_looks.remove(&order.payment_id);
@@ -394,6 +394,9 @@ impl Provider for Scripted {
             let truth = match outcome {
                 Ok(truth) => Some(truth),
                 Err(failure) if failure.kind == FailureKind::Rejected => None,
+                Err(failure) if failure.kind == FailureKind::Unauthorised => {
+                    return state.ledger.shut_out(order.payment_id, now);
+                }
                 Err(_) => return,
             };
             state.owed_looks.remove(&order.payment_id);
