@@ -95,10 +95,29 @@ impl Broker {
         let kind = EventKind::MessageConfirmed;
         work.insert_event(&notes::of_message(kind, &message, &actor, message.updated_at));
         self.confirm_sender(&mut work, &message).await?;
-        if let Some(answered) = before.answered(part, identity.answers).filter(|_| before.partner == from) {
-            self.has_arrived(&mut work, answered, &message).await?;
+        let answered = before.answered(part, identity.answers).filter(|_| before.partner == from);
+        if let Some(answered) = answered {
+            self.note_arrival(&mut work, (part, answered), &message).await?;
         }
         self.finish(job, work).await
+    }
+
+    /// A message of ours that was answered has arrived. A receipt says no more than its transport does, which goes on being asked; but
+    /// whoever wondered whether it arrived need not any more.
+    async fn note_arrival(
+        &self,
+        work: &mut Work,
+        (part, answered): (Part, Id),
+        reply: &Message,
+    ) -> Result<(), Error> {
+        let receipt = matches!(part, Part::OpeningReceipt | Part::AppraisalReceipt | Part::TransferReceipt);
+        if receipt {
+            let sent = self.store().message(&Scope::tenant(&reply.tenant), answered).await?;
+            if sent.is_none_or(|sent| sent.state != MessageState::Parked) {
+                return Ok(());
+            }
+        }
+        self.has_arrived(work, answered, reply).await
     }
 
     /// Rows of what a reply changes; or the rule by which it does not fit.

@@ -158,7 +158,10 @@ async fn another_amount_or_currency_is_a_contradiction_and_never_a_payment() {
             it.known.values_mut().for_each(|truth| truth.currency = Some("CHF".into()));
         });
         till.later(700).await;
-        assert_eq!(till.tasks(&payment).await, ["payment.currency"], "the same task says what is wrong now");
+        let both = till.payment(payment.meta.id).await;
+        let waits: Vec<_> = both.contradictions.iter().map(|it| it.reason).collect();
+        assert_eq!(waits, [ClearingReason::Currency], "it waits until the first is decided about");
+        assert_eq!(till.tasks(&payment).await, ["payment.underpaid"]);
         assert_eq!(till.booked(&claim).await, [(BookingKind::Claim, 2_500)]);
     })
     .await;
