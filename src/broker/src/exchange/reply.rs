@@ -9,7 +9,7 @@ use model::exchange::{
 };
 use model::process::{Next, OUT_OF_TURN, Part, meaning_of};
 use model::standard::Identity;
-use model::{Actor, EventKind, Finding, Id, Message, MessageState, Record};
+use model::{Actor, EventKind, Finding, Id, Message, MessageState, Record, Scope};
 use store::{Job, Work};
 
 use super::{exchange, object_id};
