@@ -21,20 +21,6 @@ impl Ledger {
             self.payments[at].settled = true;
             return false;
         }
-<<<<<<< HEAD
-        let is_open = |it: &&mut Paid| it.is_open() && it.known && it.asked == cents;
-        // What ended unpaid may be found paid until the last look: it is the same money.
-        let is_late = |it: &&mut Paid| {
-            let has_ended = !it.was_paid() && !it.is_open();
-            has_ended && it.known && it.asked == cents && now < it.deadline.plus(LAST_LOOK)
-        };
-        let open = self.payments.iter_mut().filter(fits).find(is_open).map(|it| it.id);
-        let late = self.payments.iter_mut().filter(fits).find(is_late).map(|it| it.id);
-        let Some(id) = open.or(late) else { return true };
-        if let Some(paid) = self.payment(id) {
-            paid.settled = true;
-        }
-=======
         let is_open = |it: &&Paid| it.is_open() && it.known && it.asked == cents;
         // What has ended is looked at once more, so it may be this money.
         let is_late = |it: &&Paid| {
@@ -46,7 +32,6 @@ impl Ledger {
         let Some(at) = open.or_else(late) else { return true };
         self.payments[at].settled = true;
         let id = self.payments[at].id;
->>>>>>> s11-H
         self.came(id, cents);
         false
     }
@@ -68,20 +53,11 @@ impl Ledger {
         let paid = self.payments.iter_mut().filter(|it| it.claim == claim && it.was_paid());
         let mut those: Vec<_> = paid.collect();
         if those.len() > 1 {
-<<<<<<< HEAD
-            let is_left = those.iter().any(|it| it.kept() == cents);
-            those.retain(|it| if is_left { it.kept() == cents } else { it.came == cents });
-        }
-        let [paid] = &mut those[..] else { return };
-        let news = paid.returned + cents - paid.taken();
-        // What was given back before has left twice.
-=======
             let exact = those.iter().any(|it| it.kept() == cents);
             those.retain(|it| if exact { it.kept() == cents } else { it.came == cents });
         }
         let [paid] = &mut those[..] else { return };
         let news = paid.returned + cents - paid.taken();
->>>>>>> s11-H
         let twice = paid.back() > 0 && news > paid.kept();
         if news > 0 && paid.kept() <= 0 && !twice {
             return;
@@ -91,11 +67,7 @@ impl Ledger {
             paid.take(news.min(cents));
         }
         if twice {
-<<<<<<< HEAD
-            paid.tell((ClearingReason::Contradiction, Some(cents)));
-=======
             paid.tell((ClearingReason::Contradiction, Some(cents), None));
->>>>>>> s11-H
         }
     }
 }

@@ -14,12 +14,9 @@ use model::{Id, Timestamp, ids};
 /// What a human has to decide about: why, the amount that the other side names, and the refund that it is about.
 pub type Told = (ClearingReason, Option<i64>, Option<Id>);
 
-<<<<<<< HEAD
-=======
 /// Most that wait behind the first.
 const MOST_WAITING: usize = 20;
 
->>>>>>> s11-H
 pub const LAST_LOOK: Duration = Duration::from_secs(24 * 3_600);
 
 #[derive(Default)]
