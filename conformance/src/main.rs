@@ -139,9 +139,11 @@ enum BenchName {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match binary(cli.binary) {
-        Ok(binary) => run(cli.suite, &binary, cli.json).await,
-        Err(error) => Err(error),
+    let outcome = match (cli.suite, binary(cli.binary)) {
+        // Needs no gateway.
+        (Suite::Simulate { name: SimulateName::Payment, port }, _) => play(port, cli.json).await,
+        (suite, Ok(binary)) => run(suite, &binary, cli.json).await,
+        (_, Err(error)) => Err(error),
     };
     match outcome {
         Ok(passed) if passed => ExitCode::SUCCESS,
@@ -153,6 +155,20 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Plays a payment provider until somebody stops the program.
+async fn play(port: u16, json: bool) -> Result<bool, Error> {
+    let provider = simulate::payment::Provider::start_on(port).await?;
+    let secrets = BTreeMap::from(simulate::payment::SECRETS);
+    match json {
+        true => print(&json!({ "url": provider.url, "secrets": secrets }).to_string()),
+        false => print(&format!(
+            "the simulated payment provider listens at {}; its secrets: {secrets:?}",
+            provider.url
+        )),
+    }
+    std::future::pending().await
+}
+
 async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
     match suite {
         Suite::Crash { seeds, from, engine, forget } => {
@@ -160,19 +176,7 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
             let campaign = |engine| Campaign { binary: binary.to_owned(), engine, from, seeds, forget };
             crash(campaign, &names, json).await
         }
-        Suite::Simulate { name: SimulateName::Payment, port } => {
-            let provider = simulate::payment::Provider::start_on(port).await?;
-            let secrets = BTreeMap::from(simulate::payment::SECRETS);
-            match json {
-                true => print(&json!({ "url": provider.url, "secrets": secrets }).to_string()),
-                false => print(&format!(
-                    "the simulated payment provider listens at {}; its secrets: {secrets:?}",
-                    provider.url
-                )),
-            }
-            // Until somebody stops the program.
-            std::future::pending::<Result<bool, Error>>().await
-        }
+        Suite::Simulate { port, .. } => play(port, json).await,
         Suite::Soak { seconds, engine } => {
             soak(binary, Duration::from_secs(seconds), &engines(engine), json).await
         }

@@ -168,6 +168,8 @@ pub struct Broker {
     scanner: Option<Arc<dyn model::scan::Scanner>>,
     /// How payments are taken; absent: none are.
     payments: Option<Arc<Payments>>,
+    /// Whose turn it is to number a claim: counters of the store would have all but one of them decide anew.
+    numbering: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Broker {
@@ -185,6 +187,7 @@ impl Broker {
             registry: None,
             scanner: None,
             payments: None,
+            numbering: Arc::default(),
         }
     }
 

@@ -89,7 +89,7 @@ fn unpacked(till: &Till, archive: &str) -> String {
 async fn no_secret_token_card_or_account_number_is_told_to_anybody() {
     let Some(folder) = senders() else { return };
     let (mock, simulator) = (Mock::start(&folder).await, simulator().await);
-    let till = Till::open(&mock.url, &simulator.url).await;
+    let till = Till::talking(&mock.url, &simulator.url, "debug").await;
     let begun = till.begin("giro-page", &json!({ "returnTo": "https://portal.example/antrag" })).await;
     mock.told(&format!("/_ctl/set?p=gc&id={}&status=4000", begun.reference)).await;
     let mut secrets: Vec<String> = vec![];

@@ -13,8 +13,9 @@ use super::till::{Begun, Till, simulator};
 const PAYMENTS: usize = 300;
 const REPETITIONS: usize = 3;
 
-/// What the requirement says of each answer.
-const WITHIN: Duration = Duration::from_secs(1);
+/// What the requirement says of each answer. A build without optimisation, beside other tests, shows only that none of them waits for the
+/// status service.
+const WITHIN: Duration = Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 1 });
 
 /// How long the status service is down, in seconds: enough for its lane to be closed, unless the environment names more.
 fn down() -> Duration {

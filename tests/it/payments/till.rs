@@ -102,6 +102,11 @@ pub(super) struct Till {
 impl Till {
     /// Starts one whose providers are at these addresses.
     pub(super) async fn open(mock: &str, simulator: &str) -> Self {
+        Till::talking(mock, simulator, "info").await
+    }
+
+    /// The same, with a log of this level.
+    pub(super) async fn talking(mock: &str, simulator: &str, level: &str) -> Self {
         let installation = Installation::new();
         for (name, secret) in SECRETS {
             let file = installation.folder().join(format!("{name}.secret"));
@@ -111,7 +116,7 @@ impl Till {
         installation.configure(|example| {
             let example = on_free_ports(example)
                 .replace("# public = \"127.0.0.1:8444\"", "public = \"127.0.0.1:0\"")
-                .replace("level = \"info\"", "level = \"debug\"")
+                .replace("level = \"info\"", &format!("level = \"{level}\""))
                 .replace("allow = []", "allow = [\"127.0.0.1\"]");
             example + &configuration(mock, simulator)
         });

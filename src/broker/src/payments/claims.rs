@@ -74,6 +74,11 @@ impl Broker {
         }
         let account = payments.account_for(meta, new.account.as_deref()).ok_or(Error::NoAccount)?;
         let (id, now) = (ids::new_id(), self.now());
+        // Up to the commit. Other nodes may number at the same time: then one of both decides anew.
+        let _turn = match account.registers {
+            Registers::Gateway => Some(self.numbering.lock().await),
+            Registers::CashSystem | Registers::Provider => None,
+        };
         let mut books = Books::open(self, &scope.tenant, &caller.actor);
         books.work.require_version(&meta.tenant, meta.id, meta.version);
         let cash_reference = match (account.registers, &new.cash_reference) {
