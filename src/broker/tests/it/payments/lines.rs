@@ -186,7 +186,7 @@ async fn what_goes_back_is_booked_where_the_claim_is() {
         let mut told = till.bookings(&claim).await;
         told.extend(till.bookings(&cancelled).await);
         let lines = |kind| {
-            let of = told.iter().filter(move |booking| booking.kind == kind).next_back().unwrap();
+            let of = told.iter().rfind(move |booking| booking.kind == kind).unwrap();
             let line = |line: &BookingLine| (line.budget_item.clone().unwrap(), line.amount_cents);
             of.lines.iter().map(line).collect::<Vec<_>>()
         };

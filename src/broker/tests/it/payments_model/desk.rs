@@ -175,33 +175,38 @@ impl Desk {
     }
 
     async fn due_jobs(&mut self, leases_end: bool) {
-        let mut leases_end = leases_end;
+        let mut became_due = self.tell_time(leases_end).await;
         loop {
-            self.tell_time(leases_end).await;
-            leases_end = false;
             let broker = self.broker();
             match self.call(broker.run_due_jobs()).await {
-                Some(Ok(done)) if done > 0 => {}
+                Some(Ok(_)) => {}
                 Some(Err(error)) => panic!("the queue failed: {error}"),
-                _ => return,
+                None => return,
+            }
+            if became_due == 0 {
+                return;
+            }
+            became_due = self.tell_time(false).await;
+            if became_due == 0 {
+                return;
             }
         }
     }
 
-    /// PostgreSQL measures by its own clock: there what is due by ours is made due.
-    async fn tell_time(&mut self, leases_end: bool) {
+    /// PostgreSQL measures by its own clock: there what is due by ours is made due. Gives how much was not before.
+    async fn tell_time(&mut self, leases_end: bool) -> u64 {
         let now = self.world.now().micros();
-        let Some(server) = &mut self.server else { return };
-        let due = "UPDATE job SET due_at = 1 WHERE holder IS NULL AND due_at > 1 AND due_at <= $1";
-        sqlx::query(due).bind(now).execute(&mut *server).await.unwrap();
-        sqlx::query("UPDATE lane SET open_until = 0 WHERE open_until > 0")
-            .execute(&mut *server)
-            .await
-            .unwrap();
+        let Some(server) = &mut self.server else { return 0 };
         if leases_end {
             let held = "UPDATE job SET due_at = 1 WHERE holder IS NOT NULL";
             sqlx::query(held).execute(&mut *server).await.unwrap();
         }
+        sqlx::query("UPDATE lane SET open_until = 0 WHERE open_until > 0")
+            .execute(&mut *server)
+            .await
+            .unwrap();
+        let due = "UPDATE job SET due_at = 1 WHERE holder IS NULL AND due_at > 1 AND due_at <= $1";
+        sqlx::query(due).bind(now).execute(&mut *server).await.unwrap().rows_affected()
     }
 
     /// How many jobs of money wait.

@@ -77,6 +77,9 @@ impl History<'_> {
         }
         for _ in 0..3 {
             self.makes_all_calls().await?;
+            if self.desk.world.state().due.is_empty() {
+                break;
+            }
         }
         for pause in PAUSES {
             self.desk.pass(pause);
