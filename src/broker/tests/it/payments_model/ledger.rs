@@ -340,7 +340,15 @@ impl Ledger {
         match (decision, reason) {
             (Decision::Keep, _) | (_, ClearingReason::RefundUnclear) => true,
             (_, ClearingReason::Underpaid | ClearingReason::Overpaid) => cents > 0 && !paid.was_paid(),
-            (_, ClearingReason::UnknownRefund) => !under_way && (1..=paid.came).contains(&cents),
+            (_, ClearingReason::UnknownRefund) => {
+                // What stays unclear may have gone back, too.
+                let (mut back, mut unclear) = (paid.back(), 0);
+                for it in paid.refunds.iter().filter(|it| it.status == RefundStatus::Unclear) {
+                    let sum = if it.cents <= cents - back { &mut back } else { &mut unclear };
+                    *sum += it.cents;
+                }
+                !under_way && cents > 0 && cents + unclear <= paid.came
+            }
             _ => false,
         }
     }
