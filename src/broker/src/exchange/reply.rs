@@ -97,27 +97,19 @@ impl Broker {
         self.confirm_sender(&mut work, &message).await?;
         let answered = before.answered(part, identity.answers).filter(|_| before.partner == from);
         if let Some(answered) = answered {
-            self.note_arrival(&mut work, (part, answered), &message).await?;
+            self.note_arrival(&mut work, answered, &message).await?;
         }
         self.finish(job, work).await
     }
 
-    /// A message of ours that was answered has arrived. A receipt says no more than its transport does, which goes on being asked; but
-    /// whoever wondered whether it arrived need not any more.
-    async fn note_arrival(
-        &self,
-        work: &mut Work,
-        (part, answered): (Part, Id),
-        reply: &Message,
-    ) -> Result<(), Error> {
-        let receipt = matches!(part, Part::OpeningReceipt | Part::AppraisalReceipt | Part::TransferReceipt);
-        if receipt {
-            let sent = self.store().message(&Scope::tenant(&reply.tenant), answered).await?;
-            if sent.is_none_or(|sent| sent.state != MessageState::Parked) {
-                return Ok(());
-            }
+    /// A message of ours that was answered has arrived: whoever wondered whether it did need not any more. One that is known to be
+    /// delivered is left to its transport, which goes on being asked.
+    async fn note_arrival(&self, work: &mut Work, answered: Id, reply: &Message) -> Result<(), Error> {
+        let sent = self.store().message(&Scope::tenant(&reply.tenant), answered).await?;
+        match sent.is_some_and(|sent| sent.state == MessageState::Parked) {
+            true => self.has_arrived(work, answered, reply).await,
+            false => Ok(()),
         }
-        self.has_arrived(work, answered, reply).await
     }
 
     /// Rows of what a reply changes; or the rule by which it does not fit.

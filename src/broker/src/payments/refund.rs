@@ -238,13 +238,14 @@ impl Broker {
             let agreed =
                 |refund: &Refund| Some(refund.id) == refund_id(job) && refund.status == RefundStatus::Agreed;
             if payment.refunds.iter().any(agreed) {
-                let unclear = matches!(change, PaymentChange::RefundFailed(_, RefundStatus::Unclear));
-                if unclear {
+                // What is not known is asked for. So is what else went back: while this one was under way, it might have been that.
+                let asks = !matches!(change, PaymentChange::RefundFailed(_, RefundStatus::Refused));
+                if asks {
                     // Before the record, as everybody does who writes both.
                     books.work.count_hint(job.subject);
                 }
                 let after = books.change(job.subject, change.clone()).await?;
-                if unclear {
+                if asks {
                     let soon = books.now().plus(Duration::from_secs(60));
                     self.ask_at(&mut books.work, &after, soon);
                 }

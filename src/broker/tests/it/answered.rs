@@ -61,14 +61,14 @@ async fn a_reply_to_what_was_handed_in_waits_in_the_mailbox_and_confirms_it() {
 }
 
 #[tokio::test]
-async fn a_reply_confirms_the_message_that_it_answers_even_if_nobody_knew_whether_it_had_arrived() {
+async fn a_reply_confirms_a_message_of_which_nobody_knew_whether_it_had_arrived() {
     let bed = Bed::new().await;
     for (fails, kind, status, state) in [
         // Its transport may still be asked whether the recipient has it.
         (None, "0403", ExchangeStatus::Received, MessageState::Delivered),
         (Some(FailureKind::Uncertain), "0403", ExchangeStatus::Received, MessageState::Confirmed),
         (Some(FailureKind::Uncertain), "0402", ExchangeStatus::Confirmed, MessageState::Confirmed),
-        (None, "0402", ExchangeStatus::Confirmed, MessageState::Confirmed),
+        (None, "0402", ExchangeStatus::Confirmed, MessageState::Delivered),
     ] {
         *bed.taker.fails.lock().unwrap() = fails;
         let begun = bed.hands_over().await;
