@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use broker::{Listed, NewClaim, NewPayment, Once, RecordFilter};
 use model::payment::{BookingLine, Claim, ClaimStatus, Payer};
+use model::record::CASH_REFERENCE;
 use model::{Action, Caller, Id, Record, RecordKind};
 use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
@@ -128,9 +129,6 @@ pub(crate) async fn list(
     let items: Vec<Value> = listed.items.iter().map(Record::to_json).collect();
     Ok(paging::answer(&uri, Listed { items, next: listed.next }))
 }
-
-/// Kind of the other name that a claim is found by, as [`Record::names`] gives it.
-const CASH_REFERENCE: &str = "cashReference";
 
 /// `GET /claims/{id}`.
 pub(crate) async fn read(
