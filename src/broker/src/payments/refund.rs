@@ -238,17 +238,12 @@ impl Broker {
             let agreed =
                 |refund: &Refund| Some(refund.id) == refund_id(job) && refund.status == RefundStatus::Agreed;
             if payment.refunds.iter().any(agreed) {
-                // What is not known is asked for. So is what else went back: while this one was under way, it might have been that.
-                let asks = !matches!(change, PaymentChange::RefundFailed(_, RefundStatus::Refused));
-                if asks {
-                    // Before the record, as everybody does who writes both.
-                    books.work.count_hint(job.subject);
-                }
+                // However it ended, the provider is asked: for what is not known, and for what else went back. While this one was under
+                // way, that might have been it. Counted before the record, as everybody does who writes both.
+                books.work.count_hint(job.subject);
                 let after = books.change(job.subject, change.clone()).await?;
-                if asks {
-                    let soon = books.now().plus(Duration::from_secs(60));
-                    self.ask_at(&mut books.work, &after, soon);
-                }
+                let soon = books.now().plus(Duration::from_secs(60));
+                self.ask_at(&mut books.work, &after, soon);
             }
             match self.finish(job, books.work).await {
                 Err(error) if is_decided_anew(&error) => {}

@@ -48,6 +48,13 @@ impl History<'_> {
                     paid.refused(refund.id);
                 }
             }
+            // The gateway stops a refund at a moment of its own. What went back meanwhile was not that one, as it hears when it asks next.
+            let told = payment.clearing.iter().chain(&payment.contradictions).map(|it| it.key());
+            if let Some(unknown) =
+                paid.went_back_unknown().filter(|unknown| told.clone().any(|it| it == *unknown))
+            {
+                paid.tell(unknown);
+            }
             as_it_should(paid, &payment)?;
         }
         let claims: Vec<Id> = self.desk.world.state().ledger.claims.iter().map(|it| it.id).collect();

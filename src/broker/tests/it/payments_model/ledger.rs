@@ -57,6 +57,8 @@ pub struct Paid {
     /// What the payer's bank took back, each time.
     pub takes: Vec<i64>,
     pub refunds: Vec<Back>,
+    /// What the provider has said last that went back in all.
+    pub said_back: Option<i64>,
     /// One after the other.
     pub told: Vec<Told>,
     /// What somebody has decided about the first of them, and a second one has not yet.
@@ -88,6 +90,7 @@ impl Paid {
             came: 0,
             takes: vec![],
             refunds: vec![],
+            said_back: None,
             told: vec![],
             half_decided: None,
             decided: vec![],
@@ -213,11 +216,20 @@ impl Paid {
             self.take(taken - self.taken());
         }
         let Some(told) = truth.refunded_cents else { return };
-        let news = self.settles_unclear(told);
-        let under_way = self.refunds.iter().filter(|it| it.status == RefundStatus::Agreed);
-        if news > 0 && news > under_way.map(|it| it.cents).sum() {
-            self.tell((ClearingReason::UnknownRefund, Some(told), None));
+        self.said_back = Some(told);
+        self.settles_unclear(told);
+        if let Some(unknown) = self.went_back_unknown() {
+            self.tell(unknown);
         }
+    }
+
+    /// What is to be told of money that went back by nobody's wish, as far as the provider has said it.
+    pub fn went_back_unknown(&self) -> Option<Told> {
+        let told = self.said_back?;
+        let news = told - self.back();
+        let under_way = self.refunds.iter().filter(|it| it.status == RefundStatus::Agreed);
+        let is_unknown = news > 0 && news > under_way.map(|it| it.cents).sum();
+        is_unknown.then_some((ClearingReason::UnknownRefund, Some(told), None))
     }
 
     /// What went back and is not known yet is first what was unclear. Gives what is left of it.
