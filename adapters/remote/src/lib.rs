@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt};
+use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Receipt, Sources};
 use model::outbound::ChosenBy;
 use model::{Clock, Failure};
 use net::{Answer, Client, Method, Request};
@@ -56,12 +56,9 @@ impl Remote {
     pub fn new(settings: Settings, client: Client, clock: Arc<dyn Clock>) -> Self {
         let mut capabilities = vec![Capability::Deliver];
         capabilities.extend(settings.reconciles.then_some(Capability::Reconcile));
-        let descriptor = Descriptor {
-            id: settings.id.clone(),
-            channel: "remote".to_owned(),
-            capabilities,
-            config_schema: json!({ "type": "object", "required": ["id", "kind", "url", "secret"] }),
-        };
+        let config_schema = json!({ "type": "object", "required": ["id", "kind", "url", "secret"] });
+        let descriptor =
+            Descriptor { config_schema, ..Descriptor::new(&settings.id, "remote", capabilities) };
         Remote { descriptor, settings, client, clock }
     }
 
@@ -106,15 +103,15 @@ impl Adapter for Remote {
         &self.descriptor
     }
 
-    async fn deliver(&self, delivery: &Delivery, content: Option<Content>) -> Result<Receipt, Failure> {
+    async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
         let told = json!(delivery).to_string();
         let id = delivery.id.to_string();
         let mut request = self.request(Method::POST, "/deliveries", &id, told.as_bytes())?;
         request.headers.push(("amtsbote-delivery".to_owned(), BASE64_STANDARD.encode(&told)));
         request.within = self.settings.within;
-        if let Some(content) = content {
+        if let Some(source) = sources.first() {
             request.headers.push(("content-type".to_owned(), "application/octet-stream".to_owned()));
-            request.body = Some(upload::of(content, delivery.detail["size"].as_u64()));
+            request.body = Some(upload::of(source.open().await?, delivery.detail["size"].as_u64()));
         }
         let answer = self.client.send(request).await?;
         match answer.status {

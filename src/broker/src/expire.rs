@@ -7,7 +7,7 @@ use model::{Actor, Message, MessageState, Scope};
 use store::{InboxEntry, InboxState, Job, Work};
 
 use crate::process::with_finding;
-use crate::{Broker, Error, retry};
+use crate::{Broker, Error, channels, retry};
 
 /// Most that is looked at in one go.
 const TOGETHER: u32 = 100;
@@ -51,6 +51,10 @@ impl Broker {
         let mut work = Work::new();
         work.expire_job(job.id, job.epoch);
         let failure = retry::too_late(job);
+        if job.kind == channels::TELL {
+            self.untold(&mut work, job, &failure.code).await?;
+            return Ok(self.store().commit(work).await?);
+        }
         let next = retry::next(job, &failure, self.now(), 0.0);
         self.end_message(&mut work, job, &failure, next).await?;
         Ok(self.store().commit(work).await?)

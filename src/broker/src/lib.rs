@@ -9,6 +9,7 @@
 //! onward    takes in what goes on to somebody else
 //! rejection says by the standard of a message that it was returned
 //! handed_in messages that systems of the house hand in as they are, for somebody else
+//! channels  adapters are told what happens to records, and bring in what happens elsewhere
 //! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
 //! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
@@ -20,6 +21,7 @@ mod access;
 mod answers;
 mod arrival;
 mod carried;
+mod channels;
 mod clarify;
 mod content;
 mod deliver;
@@ -79,6 +81,7 @@ use store::Store;
 pub use access::{NewToken, TokenSecret, Wanted};
 pub use arrival::{Arrival, Sent};
 pub use carried::Carried;
+pub use channels::Channel;
 pub use content::Upload;
 pub use erasure::Erasure;
 pub use error::Error;
@@ -110,6 +113,7 @@ pub use store::{
     InboxFilter, InboxState, Lane, Listed, MessageFilter, Page, Partner, Payload, RecordFilter, SealedEvent,
     Stats, Subscription, Terms, TokenRow,
 };
+pub use store::{ChannelDelivery, ChannelFilter};
 pub use store::{Upload as UploadState, UploadQuota};
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
 pub use worker::{Places, Workers};
@@ -155,6 +159,8 @@ pub struct Broker {
     parts: Arc<Parts>,
     known: Arc<known::Known>,
     adapters: Arc<BTreeMap<String, Arc<dyn Adapter>>>,
+    /// Whom each adapter serves.
+    channels: Arc<BTreeMap<String, Channel>>,
     /// Whether time stamps were overdue at the last look of the workers.
     stamps_overdue: Arc<AtomicBool>,
     upload_limits: UploadLimits,
@@ -179,6 +185,7 @@ impl Broker {
             parts: Arc::new(parts),
             known: Arc::default(),
             adapters: Arc::default(),
+            channels: Arc::default(),
             stamps_overdue: Arc::default(),
             upload_limits: UploadLimits::default(),
             relay_limits: RelayLimits::default(),

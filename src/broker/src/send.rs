@@ -6,14 +6,13 @@
 
 use std::time::Duration;
 
-use futures::TryStreamExt;
-use model::adapter::{Adapter, Capability, Content, Delivery, Receipt};
+use model::adapter::{Adapter, Capability, Delivery, Receipt, Sources};
 use model::{Actor, EventKind, Failure, FailureKind, Message, MessageState};
 use serde_json::{Value, json};
 use store::{Job, LaneFailure, Work};
 use tokio::time::timeout;
-use tokio_util::io::StreamReader;
 
+use crate::channels::Kept;
 use crate::process::with_finding;
 use crate::{Broker, Error, notes, retry};
 
@@ -35,6 +34,23 @@ impl Broker {
             return Err(Failure::permanent("broker.no-adapter", "the partner's adapter is not there").into());
         };
         let delivery = self.delivery_of(&message).await?;
+        let content = message.payload.clone().ok_or(Error::ContentUnavailable)?;
+        let source = Kept { broker: self.clone(), tenant: message.tenant.clone(), content };
+        let receipt =
+            self.call_adapter(job, id, &**adapter, &delivery, &[Box::new(source)], may_repeat).await?;
+        self.sent(job, message, receipt, &**adapter).await
+    }
+
+    /// Calls the adapter `id` for a delivery, or finds out what became of an earlier call.
+    pub(crate) async fn call_adapter(
+        &self,
+        job: &Job,
+        id: &str,
+        adapter: &dyn Adapter,
+        delivery: &Delivery,
+        sources: Sources<'_>,
+        may_repeat: bool,
+    ) -> Result<Receipt, Error> {
         let offers = |capability| adapter.descriptor().capabilities.contains(&capability);
         // What an earlier attempt left open, and this one does not answer.
         let mut unknown = job.calling;
@@ -42,8 +58,8 @@ impl Broker {
             if !offers(Capability::Reconcile) {
                 return Err(uncertain().into());
             }
-            match self.bounded(adapter.reconcile(&delivery)).await {
-                Ok(Some(receipt)) => return self.sent(job, message, receipt, &**adapter).await,
+            match self.bounded(adapter.reconcile(delivery)).await {
+                Ok(Some(receipt)) => return Ok(receipt),
                 Ok(None) => unknown = false,
                 Err(failure) => return Err(self.blamed(job, may_be_asked(failure, true)).await?.into()),
             }
@@ -51,10 +67,9 @@ impl Broker {
                 return Err(retry::too_late(&Job { calling: false, ..job.clone() }).into());
             }
         }
-        let content = self.content_of(&message).await?;
         self.begin_call(job, id).await?;
-        let failure = match self.bounded(adapter.deliver(&delivery, Some(content))).await {
-            Ok(receipt) => return self.sent(job, message, receipt, &**adapter).await,
+        let failure = match self.bounded(adapter.deliver(delivery, sources)).await {
+            Ok(receipt) => return Ok(receipt),
             Err(failure) => failure,
         };
         if failure.kind != FailureKind::Uncertain && !unknown {
@@ -158,13 +173,6 @@ impl Broker {
         }
         Ok(delivery)
     }
-
-    async fn content_of(&self, message: &Message) -> Result<Content, Error> {
-        let reference = message.payload.as_ref().ok_or(Error::ContentUnavailable)?;
-        let payload = self.store().open_payload(&message.tenant, reference.id).await?;
-        let pieces = Box::pin(payload.stream(0..payload.size()).map_err(std::io::Error::from));
-        Ok(Box::new(StreamReader::new(pieces)))
-    }
 }
 
 /// The adapter of a call whose outcome is not known; nothing if there is none, or it was begun before that was noted.
@@ -193,6 +201,7 @@ fn delivery(message: &Message) -> Delivery {
         tenant: message.tenant.clone(),
         kind: "message".to_owned(),
         record: None,
+        about: None,
         detail: json!({
             "from": message.authority,
             "to": message.partner,

@@ -11,7 +11,7 @@ use crate::payments::is_money;
 use crate::pressure::LOOK;
 use crate::retry::{self, Next};
 use crate::stamping::keep_stamping;
-use crate::{Broker, Error, exchange, follow, notes, redrive};
+use crate::{Broker, Error, channels, exchange, follow, notes, redrive};
 
 /// Lease of a job; renewed while it runs.
 const LEASE: Duration = Duration::from_secs(60);
@@ -80,7 +80,8 @@ impl Workers {
             tasks.spawn(work(broker.clone(), Class::Work, places.work, stopped.clone()));
             tasks.spawn(work(broker.clone(), Class::Network, places.network, stopped.clone()));
             tasks.spawn(seal(broker.clone(), stopped.clone()));
-            tasks.spawn(feed_hooks(broker.clone(), stopped.clone()));
+            tasks.spawn(feed(broker.clone(), stopped.clone()));
+            broker.enqueue_sessions().await?;
             tasks.spawn(keep_time(broker.clone(), stopped.clone()));
             if broker.parts.stamping.is_some() {
                 tasks.spawn(keep_stamping(broker.clone(), stopped.clone()));
@@ -165,11 +166,19 @@ async fn keep_time(broker: Broker, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Looks for subscriptions that have events before them.
-async fn feed_hooks(broker: Broker, mut stopped: watch::Receiver<bool>) {
+/// Looks for subscriptions and adapters that have events before them.
+async fn feed(broker: Broker, mut stopped: watch::Receiver<bool>) {
     while !*stopped.borrow() {
         if let Err(error) = broker.feed_hooks().await {
             tracing::error!(code = error.code(), "subscriptions could not be looked for");
+        }
+        match broker.feed_channels().await {
+            // More may be there already.
+            Ok(found) if found > 0 => continue,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(code = error.code(), "what adapters are to be told could not be looked for")
+            }
         }
         tokio::select! {
             _ = stopped.changed() => {}
@@ -227,7 +236,7 @@ impl Broker {
             jobs.extend(self.store().claim(Class::Network, &self.parts.node, LEASE, 1).await?);
             if jobs.is_empty() {
                 self.seal_all().await;
-                if self.feed_hooks().await? == 0 {
+                if self.feed_hooks().await? + self.feed_channels().await? == 0 {
                     return Ok(done);
                 }
             }
@@ -273,6 +282,8 @@ impl Broker {
             redrive::JOB => self.redrive(job).await,
             exchange::REMIND => self.remind(job).await,
             exchange::DESTROY => self.destroy_next(job).await,
+            channels::TELL => self.tell(job).await,
+            channels::RUN => self.run_session(job).await,
             _ if is_money(job) => self.do_money(job).await,
             _ => Err(Failure::permanent("broker.unknown-job", "a job of an unknown kind").into()),
         }
@@ -292,6 +303,9 @@ impl Broker {
         if is_money(job) {
             return self.money_failed(job, &failure).await;
         }
+        if job.kind == channels::RUN {
+            return self.session_failed(job, &failure).await;
+        }
         let next = retry::next(job, &failure, self.now(), fastrand::f64());
         let mut work = Work::new();
         let Next::Retry(at) = next else {
@@ -302,6 +316,7 @@ impl Broker {
                     work.end_operation(&job.tenant, job.subject, OperationState::Failed);
                 }
                 exchange::DESTROY => self.end_destruction(&mut work, job, &failure).await?,
+                channels::TELL => self.untold(&mut work, job, &failure.code).await?,
                 _ => self.end_message(&mut work, job, &failure, next).await?,
             }
             return self.finish(job, work).await;

@@ -1,6 +1,7 @@
 //! What a channel (DMS, workflow, post, archive, mobile, online, telephone, payment) does for the
 //! broker, and what the broker offers it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::AsyncRead;
 
+use crate::case::File;
 use crate::command::Command;
+use crate::letter::{Letter, TakenIn};
 use crate::record::Record;
-use crate::{Failure, FailureKind, Id, RecordKind, Timestamp};
+use crate::{EventKind, Failure, FailureKind, Id, PayloadRef, RecordKind, Timestamp};
 
 /// What an adapter is and can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +25,28 @@ pub struct Descriptor {
     pub channel: String,
     /// What it offers. Whatever is not listed is never called.
     pub capabilities: Vec<Capability>,
+    /// What it is told of as a [`Delivery`], of the records that it is configured to serve.
+    #[serde(default)]
+    pub follows: Vec<Interest>,
+    /// Whether it keeps the records (DMS): then what it has taken counts as imported, and senders are told so.
+    #[serde(default)]
+    pub keeps_records: bool,
     /// JSON Schema of its configuration.
     pub config_schema: Value,
+}
+
+impl Descriptor {
+    /// A descriptor of an adapter that follows nothing and has any configuration.
+    pub fn new(id: impl Into<String>, channel: &str, capabilities: Vec<Capability>) -> Self {
+        Descriptor {
+            id: id.into(),
+            channel: channel.to_owned(),
+            capabilities,
+            follows: vec![],
+            keeps_records: false,
+            config_schema: serde_json::json!({ "type": "object" }),
+        }
+    }
 }
 
 /// One thing an adapter may offer.
@@ -36,12 +59,19 @@ pub enum Capability {
     Reconcile,
     /// [`Adapter::follow`].
     Follow,
-    /// [`Adapter::poll`].
-    Poll,
     /// [`Adapter::callback`].
     Callback,
     /// [`Adapter::run`].
     Run,
+}
+
+/// Something that happens to records of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Interest {
+    /// What happens.
+    pub event: EventKind,
+    /// To which records.
+    pub record: RecordKind,
 }
 
 /// Something to be delivered. The id makes it idempotent: the same id is the same delivery.
@@ -52,19 +82,82 @@ pub struct Delivery {
     pub id: Id,
     /// Tenant.
     pub tenant: String,
-    /// What it is about: the adapter's own words, such as `document.created`.
+    /// `message`, or the kind of the event that it is told of, such as `record.created`.
     pub kind: String,
     /// The record it is about.
     pub record: Option<(RecordKind, Id)>,
     /// Further facts.
     pub detail: Value,
+    /// The record as it is now, and what it lies in. Programs outside are told a short form of it.
+    #[serde(skip)]
+    pub about: Option<Box<About>>,
+}
+
+/// What a delivery of a record is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The record as it is now.
+    pub record: Record,
+    /// What it lies in, outermost first.
+    pub above: Vec<Record>,
+    /// What the adapter has linked of these records.
+    pub links: Vec<Link>,
+    /// The files whose bytes are delivered, in the order of the delivery's sources.
+    pub files: Vec<AboutFile>,
+}
+
+/// A file that is delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AboutFile {
+    /// The document that it is of.
+    pub document: Id,
+    /// Number of the document's version.
+    pub version: String,
+    /// The file; its content is there.
+    pub file: File,
+}
+
+/// What a record is called at the other side. One per adapter, record and part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Link {
+    /// Kind of the record.
+    pub kind: RecordKind,
+    /// The record.
+    pub record: Id,
+    /// Which part of it, such as the name of a file; empty for the whole.
+    #[serde(default)]
+    pub part: String,
+    /// The other side's identifier, at most 500 bytes.
+    pub reference: String,
+    /// What the adapter wants to remember of it, such as a change token; at most 16 KiB. No secrets.
+    #[serde(default)]
+    pub state: Value,
 }
 
 /// Content of a delivery as a stream.
 pub type Content = Box<dyn AsyncRead + Send + Unpin>;
 
+/// Where the bytes of a file are read from; as often as the adapter needs them.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// The bytes from their beginning.
+    async fn open(&self) -> Result<Content, Failure>;
+}
+
+/// Bytes in memory, for small things and tests.
+#[async_trait]
+impl Source for Vec<u8> {
+    async fn open(&self) -> Result<Content, Failure> {
+        Ok(Box::new(std::io::Cursor::new(self.clone())))
+    }
+}
+
+/// What is delivered: nothing, a message, or the files of [`About::files`].
+pub type Sources<'a> = &'a [Box<dyn Source>];
+
 /// Proof of a delivery.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
     /// What the other side calls it.
@@ -77,6 +170,12 @@ pub struct Receipt {
     /// A rule, with a page of its own, that says what a human has to see to although the delivery has arrived.
     #[serde(skip)]
     pub clarify: Option<&'static str>,
+    /// What the other side calls the records, kept in the transaction that notes the delivery.
+    #[serde(default)]
+    pub links: Vec<Link>,
+    /// What follows for records, such as the Aktenzeichen that the other side has assigned; in the same transaction.
+    #[serde(skip)]
+    pub commands: Vec<Command>,
 }
 
 /// Where a delivery stands that has arrived at the other side.
@@ -88,15 +187,6 @@ pub enum Followed {
     Received,
     /// It will not reach its recipient, by the rule that says why. The rule has a page of its own.
     CameToNothing(&'static str),
-}
-
-/// What a poll found: commands, and the cursor for the next poll.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Batch {
-    /// Commands, each with a key that makes it idempotent.
-    pub commands: Vec<(String, Command)>,
-    /// Where to go on; kept by the host together with the commands' effects.
-    pub cursor: String,
 }
 
 /// A call from outside to the adapter's own door.
@@ -132,19 +222,45 @@ pub struct Health {
     pub detail: String,
 }
 
-/// What the broker offers an adapter.
+/// What the broker offers an adapter. It sees the records of the units and services that the adapter is configured to serve.
 #[async_trait]
 pub trait Host: Send + Sync {
     /// One record, if it is there.
     async fn record(&self, kind: RecordKind, id: Id) -> Result<Option<Record>, Failure>;
 
-    /// Submits a command; the same `key` twice has one effect.
+    /// Records, at most ten, that have this name: their Aktenzeichen (`recordReference`) or one of their references.
+    async fn find(&self, name: &str, value: &str) -> Result<Vec<Record>, Failure>;
+
+    /// Submits a command; the same `key` twice has one effect and one answer.
     async fn submit(&self, key: &str, command: Command) -> Result<Record, Failure>;
+
+    /// Keeps bytes for a command or letter that is submitted in the same session. Durable once this returns; what nothing names is
+    /// removed after a day.
+    async fn keep(&self, content: Content) -> Result<PayloadRef, Failure>;
+
+    /// Bytes that a record names.
+    async fn open(&self, content: &PayloadRef) -> Result<Content, Failure>;
+
+    /// Takes in a piece of post with everything that it leads to; the same `key` of a letter twice is one letter.
+    async fn take_in(&self, letter: Letter) -> Result<TakenIn, Failure>;
+
+    /// What the adapter has linked of a record.
+    async fn links(&self, record: Id) -> Result<Vec<Link>, Failure>;
+
+    /// The record that the other side calls so.
+    async fn linked(&self, reference: &str) -> Result<Option<Link>, Failure>;
+
+    /// Keeps a link, instead of any that was there.
+    async fn link(&self, link: Link) -> Result<(), Failure>;
+
+    /// Tells on the time line of a record what happened at the other side; the same `key` twice is told once. `detail` holds
+    /// identifiers and states, no content.
+    async fn note(&self, key: &str, kind: RecordKind, record: Id, detail: Value) -> Result<(), Failure>;
 
     /// Durable state of the adapter under `key`.
     async fn state(&self, key: &str) -> Result<Option<Value>, Failure>;
 
-    /// Keeps durable state under `key`.
+    /// Keeps durable state under `key`; null removes it.
     async fn set_state(&self, key: &str, value: Value) -> Result<(), Failure>;
 
     /// The present moment.
@@ -158,8 +274,8 @@ pub trait Adapter: Send + Sync {
     fn descriptor(&self) -> &Descriptor;
 
     /// Delivers, idempotent by the delivery's id.
-    async fn deliver(&self, delivery: &Delivery, content: Option<Content>) -> Result<Receipt, Failure> {
-        let _ = (delivery, content);
+    async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
+        let _ = (delivery, sources);
         Err(not_offered())
     }
 
@@ -175,20 +291,16 @@ pub trait Adapter: Send + Sync {
         Err(not_offered())
     }
 
-    /// Fetches what is new since `cursor`.
-    async fn poll(&self, cursor: Option<&str>) -> Result<Batch, Failure> {
-        let _ = cursor;
-        Err(not_offered())
-    }
-
     /// Handles a call from outside.
     async fn callback(&self, request: CallbackRequest) -> Result<CallbackOutcome, Failure> {
         let _ = request;
         Err(not_offered())
     }
 
-    /// Runs a long session until `host` goes away; called again after a pause when it ends.
-    async fn run(&self, host: std::sync::Arc<dyn Host>) -> Result<Duration, Failure> {
+    /// One session of work of its own: looks for what is new at the other side (a folder, a mailbox, tasks of an engine) and submits it.
+    /// It ends by itself within two minutes or so, whatever is left; the answer is the pause until the next. Of all nodes, one runs
+    /// it at a time. A session may end anywhere, by a crash: the next does again what the keys of commands make harmless.
+    async fn run(&self, host: Arc<dyn Host>) -> Result<Duration, Failure> {
         let _ = host;
         Err(not_offered())
     }

@@ -176,6 +176,21 @@ pub enum EventKind {
     /// The cash system has said what it did with a file.
     #[serde(rename = "bookings.acknowledged")]
     BookingsAcknowledged,
+    /// An adapter's other side has what happened to a record.
+    #[serde(rename = "channel.delivered")]
+    ChannelDelivered,
+    /// What an adapter was to be told waits for a human.
+    #[serde(rename = "channel.parked")]
+    ChannelParked,
+    /// A human has it tried again.
+    #[serde(rename = "channel.resent")]
+    ChannelResent,
+    /// A human decided that the adapter is not told.
+    #[serde(rename = "channel.dropped")]
+    ChannelDropped,
+    /// Something happened to a record at an adapter's other side.
+    #[serde(rename = "channel.noted")]
+    ChannelNoted,
     /// Bytes were erased; their digests stay.
     #[serde(rename = "payload.erased")]
     PayloadErased,

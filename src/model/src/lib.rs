@@ -5,6 +5,7 @@
 //! * [`command`]: how records change. A command is decided against the current record and yields the
 //!   new record and an [`Event`] whose `changes` are exactly the difference;
 //! * [`message`]: the envelope of whatever comes in or goes out, its states and its findings;
+//! * [`letter`]: a piece of post as it comes in;
 //! * [`clarification`]: what is told of a message that waits for a human;
 //! * [`rights`]: who may do what, and the [`Scope`] every query is confined to;
 //! * [`standard`], [`adapter`], [`directory`]: the traits that message standards, channels and
@@ -27,6 +28,7 @@ pub mod exchange;
 pub mod file_plan;
 pub mod ids;
 mod json_text;
+pub mod letter;
 pub mod message;
 pub mod outbound;
 pub mod party;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::activity::Task;
-use crate::adapter::{Adapter, Capability, Delivery};
+use crate::adapter::{Adapter, Capability, Delivery, Source};
 use crate::case::{Case, Description, Priority, RecordStatus};
 use crate::exchange::{Exchange, ExchangeKind, ExchangeObject, ExchangeStatus, Side};
 use crate::payment::{Claim, ClaimStatus, Payment, PaymentStatus};
 use crate::record::{Meta, Record};
-use crate::{Authority, FailureKind, Id, RecordKind, Timestamp, ids};
+use crate::{Authority, EventKind, FailureKind, Id, RecordKind, Timestamp, ids};
 
 /// Complete ownership for a record of tests: tenant `soest`, unit `63`, service `baugenehmigung`.
 pub fn a_meta() -> Meta {
@@ -126,11 +126,12 @@ pub fn an_exchange(object: Id) -> Exchange {
     }
 }
 
-/// The contract of every adapter. `delivery` is one that the adapter can carry out.
+/// The contract of every adapter. `delivery` is one that the adapter can carry out, with the bytes of its files.
 ///
 /// # Panics
 /// If the adapter breaks the contract.
-pub async fn adapter_contract(adapter: Arc<dyn Adapter>, delivery: Delivery) {
+pub async fn adapter_contract(adapter: Arc<dyn Adapter>, delivery: Delivery, files: &[Vec<u8>]) {
+    let sources: Vec<Box<dyn Source>> = files.iter().map(|bytes| Box::new(bytes.clone()) as _).collect();
     let descriptor = adapter.descriptor();
     assert!(ids::is_name(&descriptor.id), "the id is a name");
     assert!(descriptor.config_schema.is_object(), "the configuration has a JSON Schema");
@@ -138,11 +139,11 @@ pub async fn adapter_contract(adapter: Arc<dyn Adapter>, delivery: Delivery) {
 
     let offers = |capability| descriptor.capabilities.contains(&capability);
     if offers(Capability::Deliver) {
-        let first = adapter.deliver(&delivery, None).await.expect("it delivers");
-        let again = adapter.deliver(&delivery, None).await.expect("it delivers again");
+        let first = adapter.deliver(&delivery, &sources).await.expect("it delivers");
+        let again = adapter.deliver(&delivery, &sources).await.expect("it delivers again");
         assert_eq!(first, again, "the same delivery twice has one effect and one receipt");
     } else {
-        let refused = adapter.deliver(&delivery, None).await.expect_err("it offers no delivery");
+        let refused = adapter.deliver(&delivery, &sources).await.expect_err("it offers no delivery");
         assert_eq!(refused.kind, FailureKind::Permanent);
     }
     if offers(Capability::Reconcile) {
@@ -152,12 +153,9 @@ pub async fn adapter_contract(adapter: Arc<dyn Adapter>, delivery: Delivery) {
         let unknown = adapter.reconcile(&never_made).await.expect("it can be asked");
         assert!(unknown.is_none(), "a delivery never made is not");
     }
-    if offers(Capability::Poll) {
-        let batch = adapter.poll(None).await.expect("it polls");
-        let next = adapter.poll(Some(&batch.cursor)).await.expect("it polls on");
-        let repeated =
-            next.commands.iter().any(|(key, _)| batch.commands.iter().any(|(known, _)| known == key));
-        assert!(!repeated, "what was polled does not come again after its cursor");
+    if descriptor.keeps_records {
+        let follows = |event| descriptor.follows.iter().any(|interest| interest.event == event);
+        assert!(follows(EventKind::RecordCreated), "who keeps records is told of new ones");
     }
 }
 
@@ -171,7 +169,7 @@ mod tests {
 
     use super::*;
     use crate::Failure;
-    use crate::adapter::{Batch, Content, Descriptor, Health, Receipt};
+    use crate::adapter::{Descriptor, Health, Receipt, Sources};
 
     /// Remembers deliveries, or forgets that it did.
     struct Memory {
@@ -182,11 +180,13 @@ mod tests {
 
     impl Memory {
         fn new(idempotent: bool) -> Arc<Self> {
-            let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Poll];
+            let capabilities = vec![Capability::Deliver, Capability::Reconcile];
             let descriptor = Descriptor {
                 id: "memory".into(),
                 channel: "dms".into(),
                 capabilities,
+                follows: vec![],
+                keeps_records: false,
                 config_schema: json!({}),
             };
             Arc::new(Memory { descriptor, idempotent, made: Mutex::default() })
@@ -199,32 +199,18 @@ mod tests {
             &self.descriptor
         }
 
-        async fn deliver(&self, delivery: &Delivery, _: Option<Content>) -> Result<Receipt, Failure> {
+        async fn deliver(&self, delivery: &Delivery, _: Sources<'_>) -> Result<Receipt, Failure> {
             let mut made = self.made.lock().unwrap();
             let times = made.entry(delivery.id).or_default();
             if !self.idempotent || *times == 0 {
                 *times += 1;
             }
-            Ok(Receipt {
-                reference: Some(times.to_string()),
-                data: json!(null),
-                confirmed: false,
-                clarify: None,
-            })
+            Ok(Receipt { reference: Some(times.to_string()), ..Receipt::default() })
         }
 
         async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
             let known = self.made.lock().unwrap().contains_key(&delivery.id);
-            Ok(known.then_some(Receipt {
-                reference: None,
-                data: json!(null),
-                confirmed: false,
-                clarify: None,
-            }))
-        }
-
-        async fn poll(&self, _: Option<&str>) -> Result<Batch, Failure> {
-            Ok(Batch { commands: vec![], cursor: "1".into() })
+            Ok(known.then(Receipt::default))
         }
 
         async fn check(&self) -> Health {
@@ -239,17 +225,18 @@ mod tests {
             kind: "case.created".into(),
             record: None,
             detail: json!({}),
+            about: None,
         }
     }
 
     #[tokio::test]
     async fn the_contract_accepts_an_idempotent_adapter() {
-        adapter_contract(Memory::new(true), a_delivery()).await;
+        adapter_contract(Memory::new(true), a_delivery(), &[]).await;
     }
 
     #[tokio::test]
     #[should_panic(expected = "one effect")]
     async fn the_contract_rejects_an_adapter_that_delivers_twice() {
-        adapter_contract(Memory::new(false), a_delivery()).await;
+        adapter_contract(Memory::new(false), a_delivery(), &[]).await;
     }
 }

@@ -15,6 +15,7 @@
 //! | `conversations`, `relay`, `pieces` | what a relay remembers: dialogs, issued ids, deliveries that wait for pick-up or come in pieces |
 //! | `queue`, `lanes`, `sealer`, `stamps`, `desk`, `stats` | what workers claim, and what administrators keep |
 //! | `payments`, `bookings`, `statement_lines` | doors of payments, what the cash system is told, what the bank tells |
+//! | `channels` | what adapters are told of records, and what they call them |
 //! | `breaker` | when a lane that fails is left alone |
 //! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |
@@ -23,6 +24,7 @@ mod audit;
 mod bookings;
 mod boxes;
 mod breaker;
+mod channels;
 mod clarifications;
 mod conversations;
 mod db;
@@ -68,6 +70,7 @@ pub use audit::{ChainFinding, ChainReport};
 pub use bookings::{BookingFileRow, BookingFilter, BookingMade, BookingPlace};
 pub use boxes::BoxFilter;
 pub use breaker::{Breaker, BreakerState, LaneFailure};
+pub use channels::{ChannelDelivery, ChannelFilter};
 pub use clarifications::{ClarificationFilter, Operation, OperationState};
 pub use conversations::{Conversation, Ticket};
 pub use desk::{Partner, TokenRow};

@@ -293,6 +293,9 @@ impl Select {
                 ["relay_delivery.tenant =", "relay_delivery.unit", "relay_delivery.public_service"]
             }
             Table::Booking => ["booking.tenant =", "booking.unit", "booking.public_service"],
+            Table::ChannelDelivery => {
+                ["channel_delivery.tenant =", "channel_delivery.unit", "channel_delivery.public_service"]
+            }
         };
         self.sql(tenant)
             .sql(" ")
@@ -334,6 +337,7 @@ pub(crate) enum Table {
     Inbox,
     Relay,
     Booking,
+    ChannelDelivery,
 }
 
 /// One statement of a unit of work.

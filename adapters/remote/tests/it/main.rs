@@ -15,7 +15,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use model::adapter::{Adapter, Content, Delivery};
+use model::adapter::{Adapter, Delivery};
 use model::{FailureKind, SystemClock, ids};
 use net::{Client, Egress};
 use seal::webhook::SharedSecret;
@@ -96,6 +96,7 @@ fn delivery(size: usize) -> Delivery {
         tenant: "soest".into(),
         kind: "message".into(),
         record: None,
+        about: None,
         detail: json!({ "size": size }),
     }
 }
@@ -104,7 +105,7 @@ fn delivery(size: usize) -> Delivery {
 async fn the_contract_of_adapters_is_kept() {
     let (remote, _) = good().await;
     let delivery = Delivery { detail: json!({}), ..delivery(0) };
-    model::testkit::adapter_contract(remote, delivery).await;
+    model::testkit::adapter_contract(remote, delivery, &[]).await;
 }
 
 #[tokio::test]
@@ -112,8 +113,7 @@ async fn the_content_is_streamed_with_its_length() {
     let (remote, taken) = good().await;
     let bytes = vec![7; 1_000_000];
     let delivery = delivery(bytes.len());
-    let content: Content = Box::new(std::io::Cursor::new(bytes));
-    assert!(remote.deliver(&delivery, Some(content)).await.unwrap().confirmed);
+    assert!(remote.deliver(&delivery, &[Box::new(bytes)]).await.unwrap().confirmed);
     let taken = taken.lock().unwrap();
     let (told, size) = &taken[&delivery.id.to_string()];
     assert_eq!((*size, &told["kind"]), (1_000_000, &json!("message")));
@@ -133,7 +133,7 @@ async fn failure(
         response
     };
     let router = Router::new().fallback(answer);
-    remote(serve(router).await).deliver(&delivery(0), None).await.unwrap_err()
+    remote(serve(router).await).deliver(&delivery(0), &[]).await.unwrap_err()
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use broker::house::PartnerEntry;
 use broker::{Arrival, Incoming};
 use bytes::Bytes;
-use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt};
+use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Receipt, Sources};
 use model::message::{Door, Finding};
 use model::rights::Within;
 use model::{Actor, Caller, EventKind, Failure, FailureKind, Id, Message, MessageState, Role, Scope};
@@ -37,14 +37,14 @@ impl Adapter for Taker {
         &self.descriptor
     }
 
-    async fn deliver(&self, _: &Delivery, _: Option<Content>) -> Result<Receipt, Failure> {
+    async fn deliver(&self, _: &Delivery, _: Sources<'_>) -> Result<Receipt, Failure> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         if let Some(kind) = *self.fails.lock().unwrap() {
             return Err(Failure::new(kind, "test.failed", ""));
         }
         let finds = self.finds.lock().unwrap().clone();
         match finds.is_empty() {
-            true => Ok(Receipt { reference: None, data: json!({}), confirmed: false, clarify: None }),
+            true => Ok(Receipt::default()),
             false => Err(Failure::new(FailureKind::Rejected, "test.refused", "").finding(finds)),
         }
     }
@@ -75,12 +75,7 @@ impl Bed {
             most_bytes: 1 << 10,
             may_repeat: true,
         };
-        let descriptor = Descriptor {
-            id: "taker".into(),
-            channel: "test".into(),
-            capabilities: vec![Capability::Deliver],
-            config_schema: json!({}),
-        };
+        let descriptor = Descriptor::new("taker", "test", vec![Capability::Deliver]);
         let taker = Arc::new(Taker {
             descriptor,
             finds: Mutex::default(),

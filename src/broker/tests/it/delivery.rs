@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use broker::house::{Kind, OsciMode, OsciReach, PartnerEntry};
 use broker::{BreakerState, NewExchange, Places, Wanted, Workers};
-use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Followed, Health, Receipt};
+use model::adapter::{Adapter, Capability, Delivery, Descriptor, Followed, Health, Receipt, Sources};
 use model::exchange::{ExchangeKind, ExchangeStatus};
 use model::{
     Authority, Caller, EventKind, Failure, FailureKind, Id, Message, MessageState, Record, RecordKind,
@@ -37,15 +37,14 @@ struct Fake {
 }
 
 fn receipt() -> Receipt {
-    Receipt { reference: Some("r-1".into()), data: json!({}), confirmed: false, clarify: None }
+    Receipt { reference: Some("r-1".into()), ..Receipt::default() }
 }
 
 impl Fake {
     fn new(reconciles: bool, script: Vec<Option<Failure>>) -> Arc<Self> {
         let mut capabilities = vec![Capability::Deliver];
         capabilities.extend(reconciles.then_some(Capability::Reconcile));
-        let descriptor =
-            Descriptor { id: "fake".into(), channel: "test".into(), capabilities, config_schema: json!({}) };
+        let descriptor = Descriptor::new("fake", "test", capabilities);
         Arc::new(Fake {
             descriptor,
             script: Mutex::new(script.into()),
@@ -81,9 +80,9 @@ impl Adapter for Fake {
         &self.descriptor
     }
 
-    async fn deliver(&self, delivery: &Delivery, content: Option<Content>) -> Result<Receipt, Failure> {
+    async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
         let mut bytes = vec![];
-        content.unwrap().read_to_end(&mut bytes).await.unwrap();
+        sources[0].open().await.unwrap().read_to_end(&mut bytes).await.unwrap();
         assert_eq!(delivery.detail["size"], json!(bytes.len()));
         self.calls.lock().unwrap().push((delivery.id, bytes));
         let answer = self.script.lock().unwrap().pop_front().flatten();

@@ -1,6 +1,7 @@
 //! A unit of work: rows and preconditions as data, built without touching the database.
 
 mod cash;
+mod channels;
 mod clarifications;
 mod desk;
 mod evidence;

@@ -16,7 +16,7 @@ use ::xta::v3::header::ID as METADATA_ID;
 use async_trait::async_trait;
 use broker::house::{OSCI_ADAPTER, OsciMode};
 use broker::{Notebook, Wanted};
-use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt};
+use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Health, Receipt, Sources};
 use model::{Authority, Failure, Id};
 use seal::xmlenc::Staging;
 use serde_json::{Value, json};
@@ -76,12 +76,8 @@ impl Parcel {
 
 impl Courier {
     pub(super) fn new(parties: Parties, notebook: Notebook) -> Self {
-        let descriptor = Descriptor {
-            id: OSCI_ADAPTER.to_owned(),
-            channel: "osci".to_owned(),
-            capabilities: vec![Capability::Deliver, Capability::Reconcile],
-            config_schema: json!({ "type": "object" }),
-        };
+        let capabilities = vec![Capability::Deliver, Capability::Reconcile];
+        let descriptor = Descriptor::new(OSCI_ADAPTER, "osci", capabilities);
         Courier(Arc::new(Inner { descriptor, parties, notebook }))
     }
 
@@ -124,8 +120,11 @@ impl Adapter for Courier {
         &self.0.descriptor
     }
 
-    async fn deliver(&self, delivery: &Delivery, content: Option<Content>) -> Result<Receipt, Failure> {
-        let content = content.unwrap_or_else(|| Box::new(tokio::io::empty()));
+    async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
+        let content: Content = match sources.first() {
+            Some(source) => source.open().await?,
+            None => Box::new(tokio::io::empty()),
+        };
         self.send(parcel(delivery)?, content).await
     }
 
@@ -385,7 +384,7 @@ fn receipt(id: &str, card: Option<&ProcessCardBundle>) -> Receipt {
         "forwarding": moment(card.and_then(|card| card.forwarding.as_ref())),
         "reception": moment(card.and_then(|card| card.reception.as_ref())),
     });
-    Receipt { reference: Some(id.to_owned()), data, confirmed: false, clarify: None }
+    Receipt { reference: Some(id.to_owned()), data, ..Receipt::default() }
 }
 
 /// Whose ids a partner's intermediary issues.

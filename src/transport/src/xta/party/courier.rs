@@ -10,7 +10,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use broker::house::XTA_ADAPTER;
 use broker::{Notebook, Wanted};
-use model::adapter::{Adapter, Capability, Content, Delivery, Descriptor, Followed, Health, Receipt};
+use model::adapter::{
+    Adapter, Capability, Content, Delivery, Descriptor, Followed, Health, Receipt, Sources,
+};
 use model::{Authority, Failure, FailureKind};
 use serde_json::{Value, json};
 use tokio_util::io::SyncIoBridge;
@@ -39,12 +41,8 @@ struct Inner {
 
 impl Courier {
     pub(super) fn new(parties: Parties, notebook: Notebook) -> Self {
-        let descriptor = Descriptor {
-            id: XTA_ADAPTER.to_owned(),
-            channel: "xta".to_owned(),
-            capabilities: vec![Capability::Deliver, Capability::Reconcile, Capability::Follow],
-            config_schema: json!({ "type": "object" }),
-        };
+        let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Follow];
+        let descriptor = Descriptor::new(XTA_ADAPTER, "xta", capabilities);
         Courier(Arc::new(Inner { descriptor, parties, notebook }))
     }
 
@@ -76,8 +74,11 @@ impl Adapter for Courier {
         &self.0.descriptor
     }
 
-    async fn deliver(&self, delivery: &Delivery, content: Option<Content>) -> Result<Receipt, Failure> {
-        let content = content.unwrap_or_else(|| Box::new(tokio::io::empty()));
+    async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
+        let content: Content = match sources.first() {
+            Some(source) => source.open().await?,
+            None => Box::new(tokio::io::empty()),
+        };
         let (inner, delivery) = (Arc::clone(&self.0), delivery.clone());
         let content = SyncIoBridge::new(content);
         blocking(move || inner.deliver(&delivery, content)).await
@@ -303,7 +304,7 @@ impl Errand<'_> {
             "server": crate::host(&self.partner.server.management),
             "status": report.map(|report| report.status as u8),
         });
-        Receipt { reference: Some(id.to_owned()), data, confirmed: false, clarify: None }
+        Receipt { reference: Some(id.to_owned()), data, ..Receipt::default() }
     }
 }
 

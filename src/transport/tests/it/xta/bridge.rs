@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use broker::house::PartnerEntry;
 use broker::{Arrival, Carried, NewExchange};
-use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Receipt};
+use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Receipt, Sources};
 use model::exchange::ExchangeKind;
 use model::message::{Direction, Door};
 use model::{Failure, FailureKind, Id, Message, MessageState};
@@ -34,18 +34,13 @@ impl Adapter for Fake {
     async fn deliver(
         &self,
         delivery: &Delivery,
-        content: Option<model::adapter::Content>,
+        sources: Sources<'_>,
     ) -> std::result::Result<Receipt, Failure> {
         let mut bytes = vec![];
-        content.unwrap().read_to_end(&mut bytes).await.unwrap();
+        sources[0].open().await.unwrap().read_to_end(&mut bytes).await.unwrap();
         self.calls.lock().unwrap().push((delivery.detail.clone(), bytes));
         let answer = self.answer.lock().unwrap().as_ref().map_err(Failure::clone).copied();
-        answer.map(|confirmed| Receipt {
-            reference: Some("r-1".into()),
-            data: json!({}),
-            confirmed,
-            clarify: None,
-        })
+        answer.map(|confirmed| Receipt { reference: Some("r-1".into()), confirmed, ..Receipt::default() })
     }
 
     async fn check(&self) -> Health {
@@ -61,12 +56,7 @@ struct Bridge {
 
 impl Bridge {
     async fn on(database: Option<String>) -> Bridge {
-        let descriptor = Descriptor {
-            id: "fake".into(),
-            channel: "test".into(),
-            capabilities: vec![Capability::Deliver],
-            config_schema: json!({}),
-        };
+        let descriptor = Descriptor::new("fake", "test", vec![Capability::Deliver]);
         let fake = Arc::new(Fake { descriptor, calls: Mutex::default(), answer: Mutex::new(Ok(false)) });
         let partner = PartnerEntry {
             tenant: Some("soest".into()),

@@ -1,0 +1,1 @@
+//! Long-term archives: what is disposed of is packed, submitted and proved.

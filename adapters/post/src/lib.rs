@@ -1,0 +1,1 @@
+//! Digitised post: scanned letters and e-mails come in, letters and e-mails go out.

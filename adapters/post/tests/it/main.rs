@@ -1,0 +1,1 @@
+//! What the adapters of this crate do, against independent counterparts.

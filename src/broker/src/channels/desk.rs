@@ -1,0 +1,129 @@
+//! What an adapter could not be told waits for a human: seen, sent again, dropped.
+
+use model::activity::{Task, TaskStatus};
+use model::command::{Change, Command};
+use model::record::Meta;
+use model::rights::Action;
+use model::{Actor, Caller, EventKind, Id, Record, RecordKind, Scope, decide, ids};
+use serde_json::json;
+use store::{ChannelDelivery, ChannelFilter, Job, Listed, Page, Work};
+
+use super::feed::job as job_of;
+use crate::{Broker, Error, notes};
+
+/// Title of the task. Its kind is the code of what was in the way.
+const TITLE: &str = "Übergabe an ein Verfahren klären";
+
+impl Broker {
+    /// What adapters do not have yet, within the caller's scope.
+    ///
+    /// # Errors
+    /// If the caller may not read messages.
+    pub async fn channel_deliveries(
+        &self,
+        caller: &Caller,
+        filter: &ChannelFilter,
+        page: &Page,
+    ) -> Result<Listed<ChannelDelivery>, Error> {
+        let scope = caller.may(Action::ReadMessages)?;
+        Ok(self.store().channel_deliveries(scope, filter, page).await?)
+    }
+
+    /// Has an adapter told what a human has seen to.
+    ///
+    /// # Errors
+    /// `NotFound`, `WrongState` if it does not wait for a human.
+    pub async fn resend_channel(&self, caller: &Caller, id: Id) -> Result<(), Error> {
+        let (row, mut work) = self.parked_delivery(caller, id).await?;
+        let patience = self.channels.get(&row.adapter).map(|channel| channel.patience).unwrap_or_default();
+        work.resend_channel_delivery(&row.tenant, row.id);
+        let now = self.now();
+        work.enqueue_call(&job_of(&row, now), Some(now.plus(patience)));
+        self.decided(work, &row, EventKind::ChannelResent, &caller.actor).await
+    }
+
+    /// The adapter is not told.
+    ///
+    /// # Errors
+    /// `NotFound`, `WrongState` if it does not wait for a human.
+    pub async fn drop_channel(&self, caller: &Caller, id: Id) -> Result<(), Error> {
+        let (row, mut work) = self.parked_delivery(caller, id).await?;
+        work.end_channel_delivery(&row.tenant, row.id);
+        self.decided(work, &row, EventKind::ChannelDropped, &caller.actor).await
+    }
+
+    /// The row, with what ends its task.
+    async fn parked_delivery(&self, caller: &Caller, id: Id) -> Result<(ChannelDelivery, Work), Error> {
+        let scope = caller.may(Action::RepairMessages)?;
+        let row = self.store().channel_delivery(scope, id).await?;
+        let row = row.ok_or(model::Error::NotFound { kind: "delivery" })?;
+        if row.parked.is_none() {
+            return Err(model::Error::WrongState { state: "waiting" }.into());
+        }
+        let mut work = Work::new();
+        let whole = Scope::tenant(&row.tenant);
+        if let Some(task) = row.task
+            && let Some(Record::Task(task)) = self.store().record(&whole, RecordKind::Task, task).await?
+            && task.status.is_open()
+        {
+            self.apply(&mut work, &Record::Task(task), Change::CompleteTask(None), &caller.actor, None)?;
+        }
+        Ok((row, work))
+    }
+
+    async fn decided(
+        &self,
+        mut work: Work,
+        row: &ChannelDelivery,
+        kind: EventKind,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let detail = json!({ "adapter": row.adapter, "delivery": row.id, "code": row.parked });
+        let event = self.channel_event(kind, row, detail);
+        work.insert_event(&model::Event { actor: actor.clone(), ..event });
+        match self.store().commit(work).await.map_err(Error::from) {
+            Err(error) if error.is_conflict("channel-delivery") || error.is_conflict("record") => {
+                Err(model::Error::WrongState { state: "waiting" }.into())
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Rows of the end of a job whose delivery came to nothing: it waits for a human, with a task on the desk of the record's unit.
+    pub(crate) async fn untold(&self, work: &mut Work, job: &Job, code: &str) -> Result<(), Error> {
+        let scope = Scope::tenant(&job.tenant);
+        let Some(row) = self.store().channel_delivery(&scope, job.subject).await? else { return Ok(()) };
+        let Some(root) = self.store().record_any(&scope, row.root).await? else { return Ok(()) };
+        let (id, now) = (ids::new_id(), self.now());
+        let task = Task {
+            meta: Meta {
+                id,
+                root: row.root,
+                version: 0,
+                created_at: now,
+                updated_at: now,
+                ..root.meta().clone()
+            },
+            case_id: Some(row.root),
+            message_id: None,
+            exchange_id: None,
+            payment_id: None,
+            title: TITLE.to_owned(),
+            kind: code.to_owned(),
+            requested_by: None,
+            assignee: None,
+            due: None,
+            status: TaskStatus::Open,
+            result: None,
+        };
+        let change = Change::Create(Box::new(Record::Task(task)));
+        let command = Command { kind: RecordKind::Task, id, expected: None, change };
+        let decided = decide(None, &command, self.parts.rules, now)?;
+        work.put_record(&decided.record, None);
+        work.insert_event(&notes::of_record(&decided, &Actor::gateway(), now, None));
+        work.park_channel_delivery(&row.tenant, row.id, code, id);
+        let detail = json!({ "adapter": row.adapter, "delivery": row.id, "code": code });
+        work.insert_event(&self.channel_event(EventKind::ChannelParked, &row, detail));
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! From sealed events to what each adapter is to be told.
+
+use model::adapter::{Adapter, Interest};
+use model::event::Subject;
+use model::{EventKind, Id, RecordKind, Timestamp, ids};
+use serde_json::{Value, json};
+use store::{ChannelDelivery, NewJob, SealedEvent, Work};
+
+use super::tell::TELL;
+use super::{Channel, actor};
+use crate::{Broker, Error};
+
+/// Events that are looked at together.
+const PAGE: u32 = 100;
+
+impl Broker {
+    /// Looks what adapters are to be told; returns how much that is.
+    pub(crate) async fn feed_channels(&self) -> Result<usize, Error> {
+        let mut found = 0;
+        for (id, channel) in self.channels.iter() {
+            let Some(adapter) = self.adapters.get(id) else { continue };
+            if !adapter.descriptor().follows.is_empty() {
+                found += self.feed_channel(id, channel, &**adapter).await?;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn feed_channel(&self, id: &str, channel: &Channel, adapter: &dyn Adapter) -> Result<usize, Error> {
+        let tenant = &channel.scope.tenant;
+        // Asked first: up to this number everything is there to be seen.
+        let last = self.store().last_number(tenant).await?;
+        let mut work = Work::new();
+        let Some(reached) = self.store().channel_reached(tenant, id).await? else {
+            work.add_channel(tenant, id, if channel.from_beginning { 0 } else { last });
+            self.store().commit(work).await?;
+            return Ok(0);
+        };
+        if reached >= last {
+            return Ok(0);
+        }
+        let events = self.store().events(&channel.scope, reached, PAGE).await?;
+        let is_all = events.len() < PAGE as usize;
+        let seen = events.last().map_or(0, |sealed| sealed.number);
+        let number = seen.max(if is_all { last } else { 0 });
+        let mut found = 0;
+        for delivery in events.iter().flat_map(|sealed| wanted(id, adapter, sealed)) {
+            self.enqueue_told(&mut work, channel, &delivery);
+            found += 1;
+        }
+        work.channel_reached(tenant, id, reached, number);
+        match self.store().commit(work).await.map_err(Error::from) {
+            // Another node has just done so.
+            Err(error) if error.is_conflict("channel") => Ok(0),
+            outcome => outcome.map(|()| found.max(usize::from(!is_all))),
+        }
+    }
+
+    /// The row of a delivery with its job: those of one tree are made one after the other.
+    pub(super) fn enqueue_told(&self, work: &mut Work, channel: &Channel, delivery: &ChannelDelivery) {
+        work.add_channel_delivery(delivery);
+        let now = self.now();
+        work.enqueue_call(&job(delivery, now), Some(now.plus(channel.patience)));
+    }
+}
+
+/// The job of a delivery.
+pub(super) fn job(delivery: &ChannelDelivery, now: Timestamp) -> NewJob {
+    NewJob {
+        id: ids::derived_id(delivery.id, "job"),
+        tenant: delivery.tenant.clone(),
+        lane: format!("channel:{}", delivery.adapter),
+        kind: TELL.to_owned(),
+        subject: delivery.id,
+        detail: Value::Null,
+        next_at: now,
+        fifo_key: Some(format!("channel:{}:{}", delivery.adapter, delivery.root)),
+    }
+}
+
+/// Whether an adapter wants to hear of something.
+pub(super) fn wants(adapter: &dyn Adapter, event: EventKind, record: RecordKind) -> bool {
+    adapter.descriptor().follows.contains(&Interest { event, record })
+}
+
+/// What an adapter is to be told because of an event.
+fn wanted(id: &str, adapter: &dyn Adapter, sealed: &SealedEvent) -> Vec<ChannelDelivery> {
+    let event = &sealed.event;
+    let Some(Subject { kind, id: record }) = event.subject else { return vec![] };
+    if event.actor == actor(id) {
+        return vec![];
+    }
+    // Of what a message brings, events tell the topmost records alone.
+    let is_file = matches!(kind, RecordKind::CaseFile | RecordKind::Case);
+    let whole = event.kind == EventKind::RecordCreated && event.message_id.is_some() && is_file;
+    let below = whole && wants(adapter, event.kind, RecordKind::Document);
+    if !wants(adapter, event.kind, kind) && !below {
+        return vec![];
+    }
+    let delivery = |at: usize, payload: Option<Id>| ChannelDelivery {
+        id: ids::derived_id(event.id, &format!("{id}:{at}")),
+        tenant: event.tenant.clone(),
+        adapter: id.to_owned(),
+        unit: event.unit.clone().unwrap_or_default(),
+        public_service: event.public_service.clone(),
+        number: sealed.number,
+        event: event.kind,
+        kind,
+        record,
+        root: event.case_id.unwrap_or(record),
+        payload,
+        message: event.message_id,
+        whole,
+        parked: None,
+        task: None,
+        created_at: event.at,
+    };
+    let payloads: Vec<Id> = match (event.kind, kind) {
+        (EventKind::ContentAdded, _) => event.payloads.iter().map(|payload| payload.id).collect(),
+        (EventKind::RecordCreated, RecordKind::Document) => {
+            contents(event.changes.as_ref().unwrap_or(&json!(null)))
+        }
+        _ => vec![],
+    };
+    match payloads.as_slice() {
+        [] => vec![delivery(0, None)],
+        some => some.iter().enumerate().map(|(at, payload)| delivery(at, Some(*payload))).collect(),
+    }
+}
+
+/// The bytes that the JSON form of a document names, in its order.
+pub(super) fn contents(document: &Value) -> Vec<Id> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let files = list(&document["versions"]).into_iter().flat_map(|version| list(&version["files"]));
+    files.filter_map(|file| file["content"]["id"].as_str()?.parse().ok()).collect()
+}

@@ -1,0 +1,190 @@
+//! What an adapter may do here in one of its sessions: as a caller with the rights of a clerk and a record-keeping system, within
+//! the scope that it is configured for.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use model::adapter::{Content, Host, Link};
+use model::command::{Change, Command};
+use model::event::Subject;
+use model::letter::{Letter, TakenIn};
+use model::{Caller, Event, EventKind, Failure, Id, PayloadRef, Record, RecordKind, Timestamp, ids};
+use serde_json::{Value, json};
+use store::{Page, RecordFilter, StoredPayload, Work};
+use tokio_util::io::ReaderStream;
+
+use super::Channel;
+use crate::{Broker, Error, Once};
+
+/// Records of one name that are given.
+const MOST_FOUND: u32 = 10;
+/// Longest reference of a link, and most bytes of what is remembered of one.
+const REFERENCE_BYTES: usize = 500;
+const LINK_STATE_BYTES: usize = 16 * 1024;
+
+/// One session of an adapter.
+pub(super) struct Session {
+    pub(super) broker: Broker,
+    pub(super) adapter: String,
+    pub(super) channel: Channel,
+    pub(super) caller: Caller,
+    /// Bytes that were kept in this session and no record names yet.
+    kept: Mutex<BTreeMap<Id, StoredPayload>>,
+}
+
+impl Session {
+    pub(super) fn new(broker: Broker, adapter: String, channel: Channel) -> Self {
+        let caller = channel.caller(&adapter);
+        Session { broker, adapter, channel, caller, kept: Mutex::default() }
+    }
+
+    fn tenant(&self) -> &str {
+        &self.channel.scope.tenant
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<Id, StoredPayload>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes bytes out that a record is going to name.
+    pub(super) fn take(&self, content: &PayloadRef) -> Option<StoredPayload> {
+        self.kept().remove(&content.id)
+    }
+
+    async fn find_any(&self, name: &str, value: &str) -> Result<Vec<Record>, Error> {
+        let mut found = vec![];
+        for kind in [RecordKind::Case, RecordKind::CaseFile, RecordKind::Claim, RecordKind::Document] {
+            let mut filter = RecordFilter::of(kind);
+            match name {
+                "recordReference" => filter.record_reference = Some(value.to_owned()),
+                name => filter.reference = Some((name.to_owned(), value.to_owned())),
+            }
+            let page = Page::first(MOST_FOUND);
+            found.extend(self.broker.records(&self.caller, &filter, &page).await?.items);
+        }
+        found.truncate(MOST_FOUND as usize);
+        Ok(found)
+    }
+
+    async fn submit_once(&self, key: &str, command: Command) -> Result<Record, Error> {
+        let once = Once { key: key.to_owned(), digest: String::new() };
+        let content = match &command.change {
+            Change::AddContent { file, .. } => file.content.clone(),
+            _ => None,
+        };
+        let stored = content.and_then(|content| self.take(&content));
+        self.broker.submit_with(&self.caller, command, Some(&once), stored.as_ref()).await
+    }
+
+    async fn note_once(&self, key: &str, subject: Subject, detail: Value) -> Result<(), Error> {
+        let once = Once { key: format!("note:{key}"), digest: String::new() };
+        if self.broker.answered(&self.caller, Some(&once)).await?.is_some() {
+            return Ok(());
+        }
+        let record = self.broker.store().record(&self.channel.scope, subject.kind, subject.id).await?;
+        let record = record.ok_or(model::Error::NotFound { kind: "record" })?;
+        let meta = record.meta();
+        let mut work = Work::new();
+        work.insert_event(&Event {
+            id: ids::new_id(),
+            tenant: meta.tenant.clone(),
+            unit: Some(meta.unit.clone()),
+            public_service: meta.public_service.clone(),
+            at: self.broker.now(),
+            kind: EventKind::ChannelNoted,
+            actor: super::actor(&self.adapter),
+            subject: Some(subject),
+            case_id: Some(meta.root),
+            message_id: None,
+            changes: None,
+            payloads: vec![],
+            detail: Some(json!({ "adapter": self.adapter, "noted": detail })),
+        });
+        once.claim(&mut work, &self.caller, subject.id, &Value::Null);
+        self.broker.commit_once(&self.caller, Some(&once), work).await.map(drop)
+    }
+
+    async fn put_link(&self, link: Link) -> Result<(), Error> {
+        let is_long = link.reference.len() > REFERENCE_BYTES || link.part.len() > REFERENCE_BYTES;
+        if is_long || link.reference.is_empty() || link.state.to_string().len() > LINK_STATE_BYTES {
+            return Err(model::Error::Invalid { field: "link" }.into());
+        }
+        let record = self.broker.store().record(&self.channel.scope, link.kind, link.record).await?;
+        record.ok_or(model::Error::NotFound { kind: "record" })?;
+        let mut work = Work::new();
+        work.put_link(self.tenant(), &self.adapter, &link);
+        Ok(self.broker.store().commit(work).await?)
+    }
+
+    async fn put_state(&self, key: &str, value: Value) -> Result<(), Error> {
+        let mut work = Work::new();
+        match value {
+            Value::Null => work.remove_adapter_state(self.tenant(), &self.adapter, key),
+            value => work.set_adapter_state(self.tenant(), &self.adapter, key, &value),
+        };
+        Ok(self.broker.store().commit(work).await?)
+    }
+}
+
+#[async_trait]
+impl Host for Session {
+    async fn record(&self, kind: RecordKind, id: Id) -> Result<Option<Record>, Failure> {
+        self.broker.store().record(&self.channel.scope, kind, id).await.map_err(failure)
+    }
+
+    async fn find(&self, name: &str, value: &str) -> Result<Vec<Record>, Failure> {
+        self.find_any(name, value).await.map_err(failure)
+    }
+
+    async fn submit(&self, key: &str, command: Command) -> Result<Record, Failure> {
+        self.submit_once(key, command).await.map_err(failure)
+    }
+
+    async fn keep(&self, content: Content) -> Result<PayloadRef, Failure> {
+        let stored = self.broker.stage(&self.caller, ReaderStream::new(content)).await.map_err(failure)?;
+        let reference = stored.reference().clone();
+        self.kept().insert(reference.id, stored);
+        Ok(reference)
+    }
+
+    async fn open(&self, content: &PayloadRef) -> Result<Content, Failure> {
+        self.broker.read_kept(self.tenant(), content).await.map_err(failure)
+    }
+
+    async fn take_in(&self, letter: Letter) -> Result<TakenIn, Failure> {
+        self.take_letter(letter).await.map_err(failure)
+    }
+
+    async fn links(&self, record: Id) -> Result<Vec<Link>, Failure> {
+        self.broker.store().links(self.tenant(), &self.adapter, record).await.map_err(failure)
+    }
+
+    async fn linked(&self, reference: &str) -> Result<Option<Link>, Failure> {
+        self.broker.store().linked(self.tenant(), &self.adapter, reference).await.map_err(failure)
+    }
+
+    async fn link(&self, link: Link) -> Result<(), Failure> {
+        self.put_link(link).await.map_err(failure)
+    }
+
+    async fn note(&self, key: &str, kind: RecordKind, record: Id, detail: Value) -> Result<(), Failure> {
+        self.note_once(key, Subject { kind, id: record }, detail).await.map_err(failure)
+    }
+
+    async fn state(&self, key: &str) -> Result<Option<Value>, Failure> {
+        self.broker.store().adapter_state(self.tenant(), &self.adapter, key).await.map_err(failure)
+    }
+
+    async fn set_state(&self, key: &str, value: Value) -> Result<(), Failure> {
+        self.put_state(key, value).await.map_err(failure)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.broker.now()
+    }
+}
+
+fn failure(error: impl Into<Error>) -> Failure {
+    error.into().into_failure()
+}

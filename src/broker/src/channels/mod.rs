@@ -1,0 +1,69 @@
+//! Channels: adapters are told what happens to records, and bring in what happens elsewhere.
+//!
+//! ```text
+//! feed     sealed events, in their order, become what each adapter is to be told: rows and jobs, with how far it is, in one transaction
+//! tell     one of these is delivered (job): known by its id, marked before the call; links, commands and event with the end of the row
+//! session  an adapter's own work (job): it looks for what is new at the other side
+//! host     what an adapter may do here, within the scope that it is configured for
+//! letter   a piece of post is taken in
+//! desk     what waits for a human: seen, sent again, dropped
+//! ```
+//! The event is the outgoing row: whatever changes a record leaves one, so no change can be forgotten. An adapter is not told of what it
+//! did itself.
+
+mod desk;
+mod feed;
+mod host;
+mod letter;
+mod session;
+mod tell;
+
+use std::time::Duration;
+
+use model::rights::Role;
+use model::{Actor, Authority, Caller, Scope};
+
+pub(crate) use session::RUN;
+pub(crate) use tell::{Kept, TELL};
+
+use crate::Broker;
+
+/// Whom an adapter serves.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// The records that it is told of and may change.
+    pub scope: Scope,
+    /// The authority that what it brings in belongs to.
+    pub authority: Authority,
+    /// The unit whose desk it brings things onto that no other is known for.
+    pub unit: String,
+    /// Whether it is told of everything that ever happened, and not only of what happens from its first start on.
+    pub from_beginning: bool,
+    /// How long is tried to tell it something before a human is asked.
+    pub patience: Duration,
+}
+
+impl Channel {
+    /// The adapter as a caller.
+    fn caller(&self, adapter: &str) -> Caller {
+        Caller {
+            actor: actor(adapter),
+            roles: vec![Role::RecordKeeping, Role::Clerk],
+            scope: self.scope.clone(),
+            authority: Some(self.authority.clone()),
+        }
+    }
+}
+
+/// The adapter as it stands in events.
+fn actor(adapter: &str) -> Actor {
+    Actor { kind: "system".to_owned(), id: adapter.to_owned() }
+}
+
+impl Broker {
+    /// The same with whom each adapter serves, by its id. One that serves nobody is told nothing and runs no sessions; messages may still
+    /// be delivered through it. Before it is cloned.
+    pub fn with_channels(self, channels: impl IntoIterator<Item = (String, Channel)>) -> Self {
+        Broker { channels: std::sync::Arc::new(channels.into_iter().collect()), ..self }
+    }
+}

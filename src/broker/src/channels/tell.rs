@@ -1,0 +1,269 @@
+//! One thing that an adapter is told: delivered, and noted with everything that follows from it.
+
+use std::collections::BTreeMap;
+
+use futures::TryStreamExt;
+use model::activity::Dispatch;
+use model::adapter::{About, AboutFile, Adapter, Content, Delivery, Receipt, Source};
+use model::case::{Document, RecordStatus};
+use model::command::Command;
+use model::event::Subject;
+use model::{Event, EventKind, Failure, Id, PayloadRef, Record, RecordKind, Scope, ids};
+use serde_json::{Value, json};
+use store::{ChannelDelivery, Job, Work};
+use tokio_util::io::StreamReader;
+
+use super::feed::{contents, wants};
+use super::{Channel, actor};
+use crate::{Broker, Error};
+
+/// Kind of the job.
+pub(crate) const TELL: &str = "channel";
+
+/// How often the end of a delivery is decided anew because a record changed in between.
+const ATTEMPTS: usize = 8;
+
+/// Records below one that are enqueued in one transaction.
+const SLICE: usize = 200;
+
+impl Broker {
+    /// Tells an adapter. Doing it again after an interruption tells it the same under the same id.
+    pub(crate) async fn tell(&self, job: &Job) -> Result<(), Error> {
+        let scope = Scope::tenant(&job.tenant);
+        let Some(row) = self.store().channel_delivery(&scope, job.subject).await? else {
+            return self.finish(job, Work::new()).await;
+        };
+        let known = self.adapters.get(&row.adapter).zip(self.channels.get(&row.adapter));
+        let Some((adapter, channel)) = known else {
+            return Err(Failure::permanent("broker.no-adapter", "the adapter is not configured").into());
+        };
+        let Some(about) = self.about(&row).await? else {
+            // It is destroyed, or its bytes are: there is nothing to tell any more.
+            let mut work = Work::new();
+            work.end_channel_delivery(&row.tenant, row.id);
+            return self.finish(job, work).await;
+        };
+        if row.whole {
+            self.enqueue_below(job, &row, channel, &**adapter).await?;
+        }
+        if !wants(&**adapter, row.event, row.kind) {
+            let mut work = Work::new();
+            work.end_channel_delivery(&row.tenant, row.id);
+            return self.finish(job, work).await;
+        }
+        let sources: Vec<Box<dyn Source>> =
+            about.files.iter().filter_map(|file| self.source(&row.tenant, file)).collect();
+        let delivery = Delivery {
+            id: row.id,
+            tenant: row.tenant.clone(),
+            kind: name(row.event),
+            record: Some((row.kind, row.record)),
+            detail: json!({ "eventNumber": row.number }),
+            about: Some(Box::new(about)),
+        };
+        let receipt = self.call_adapter(job, &row.adapter, &**adapter, &delivery, &sources, false).await?;
+        self.told(job, &row, channel, receipt).await
+    }
+
+    /// What is told; `None` if it is not there any more.
+    async fn about(&self, row: &ChannelDelivery) -> Result<Option<About>, Error> {
+        let scope = Scope::tenant(&row.tenant);
+        let Some(record) = self.store().record(&scope, row.kind, row.record).await? else { return Ok(None) };
+        if record.status() == RecordStatus::Destroyed.name() && row.event != EventKind::RecordDestroyed {
+            return Ok(None);
+        }
+        let files = match (&record, row.payload) {
+            (Record::Document(document), Some(payload)) => match file_of(document, payload) {
+                Some(file) => vec![file],
+                None => return Ok(None),
+            },
+            (Record::Dispatch(dispatch), _) => self.sent_files(&scope, dispatch).await?,
+            _ => vec![],
+        };
+        let mut above = self.above(&record).await?;
+        above.reverse();
+        let mut links = vec![];
+        for known in above.iter().chain([&record]) {
+            links.extend(self.store().links(&row.tenant, &row.adapter, known.meta().id).await?);
+        }
+        Ok(Some(About { record, above, links, files }))
+    }
+
+    /// What is sent: of each document the first file of its newest version.
+    async fn sent_files(&self, scope: &Scope, dispatch: &Dispatch) -> Result<Vec<AboutFile>, Error> {
+        let mut files = vec![];
+        for id in &dispatch.documents {
+            let record = self.store().record(scope, RecordKind::Document, *id).await?;
+            let Some(Record::Document(document)) = record else { return Err(Error::ContentUnavailable) };
+            let newest = document.versions.last();
+            let file = newest.and_then(|version| version.files.iter().find(|file| file.content.is_some()));
+            let (version, file) = newest.zip(file).ok_or(Error::ContentUnavailable)?;
+            files.push(AboutFile { document: *id, version: version.number.clone(), file: file.clone() });
+        }
+        Ok(files)
+    }
+
+    fn source(&self, tenant: &str, file: &AboutFile) -> Option<Box<dyn Source>> {
+        let content = file.file.content.clone()?;
+        Some(Box::new(Kept { broker: self.clone(), tenant: tenant.to_owned(), content }))
+    }
+
+    /// What lies directly in a record that a message brought is told after it, in slices; each enqueues what lies in it in turn.
+    async fn enqueue_below(
+        &self,
+        job: &Job,
+        row: &ChannelDelivery,
+        channel: &Channel,
+        adapter: &dyn Adapter,
+    ) -> Result<(), Error> {
+        let scope = Scope::tenant(&row.tenant);
+        for slice in self.store().children(&scope, row.record).await?.chunks(SLICE) {
+            let mut work = Work::new();
+            for (kind, id) in slice {
+                let Some(child) = self.store().record(&scope, *kind, *id).await? else { continue };
+                let payloads = match kind {
+                    RecordKind::Document => contents(&child.to_json()),
+                    _ => vec![],
+                };
+                let whole = *kind != RecordKind::Document;
+                if !whole && !wants(adapter, row.event, *kind) {
+                    continue;
+                }
+                let meta = child.meta();
+                let delivery = |at: usize, payload| ChannelDelivery {
+                    id: ids::derived_id(row.id, &format!("{id}:{at}")),
+                    unit: meta.unit.clone(),
+                    public_service: meta.public_service.clone(),
+                    kind: *kind,
+                    record: *id,
+                    payload,
+                    whole,
+                    ..row.clone()
+                };
+                if payloads.is_empty() {
+                    self.enqueue_told(&mut work, channel, &delivery(0, None));
+                }
+                for (at, payload) in payloads.into_iter().enumerate() {
+                    self.enqueue_told(&mut work, channel, &delivery(at, Some(payload)));
+                }
+            }
+            work.hold_job(job.id, job.epoch);
+            self.store().commit(work).await?;
+        }
+        Ok(())
+    }
+
+    /// The adapter has it: links, what follows for records, and the event, with the end of the row.
+    async fn told(
+        &self,
+        job: &Job,
+        row: &ChannelDelivery,
+        channel: &Channel,
+        receipt: Receipt,
+    ) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            let mut work = Work::new();
+            let refused = self.follow_commands(&mut work, row, channel, &receipt.commands).await?;
+            for link in &receipt.links {
+                work.put_link(&row.tenant, &row.adapter, link);
+            }
+            work.end_channel_delivery(&row.tenant, row.id);
+            let detail = json!({
+                "adapter": row.adapter,
+                "delivery": row.id,
+                "of": name(row.event),
+                "reference": receipt.reference,
+                "data": receipt.data,
+                "refused": refused,
+            });
+            work.insert_event(&self.channel_event(EventKind::ChannelDelivered, row, detail));
+            match self.finish(job, work).await {
+                Err(error) if error.is_conflict("record") => {}
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(self.store().note_lane(&job.tenant, &job.lane, None).await?),
+            }
+        }
+        Err(Error::Internal)
+    }
+
+    /// Adds what follows for records; gives the codes of what the model refuses.
+    async fn follow_commands(
+        &self,
+        work: &mut Work,
+        row: &ChannelDelivery,
+        channel: &Channel,
+        commands: &[Command],
+    ) -> Result<Vec<String>, Error> {
+        let mut changed: BTreeMap<Id, Record> = BTreeMap::new();
+        let mut refused = vec![];
+        for command in commands {
+            let current = match changed.remove(&command.id) {
+                Some(record) => Some(record),
+                None => self.store().record(&channel.scope, command.kind, command.id).await?,
+            };
+            let Some(current) = current else {
+                refused.push(Error::from(model::Error::NotFound { kind: "record" }).code().to_owned());
+                continue;
+            };
+            match self.apply(work, &current, command.change.clone(), &actor(&row.adapter), None) {
+                Ok(after) => _ = changed.insert(command.id, after),
+                Err(Error::Model(error)) => refused.push(Error::from(error).code().to_owned()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(refused)
+    }
+
+    /// What happened to a record at an adapter, or on the way there.
+    pub(super) fn channel_event(&self, kind: EventKind, row: &ChannelDelivery, detail: Value) -> Event {
+        Event {
+            id: ids::new_id(),
+            tenant: row.tenant.clone(),
+            unit: Some(row.unit.clone()),
+            public_service: row.public_service.clone(),
+            at: self.now(),
+            kind,
+            actor: actor(&row.adapter),
+            subject: Some(Subject { kind: row.kind, id: row.record }),
+            case_id: Some(row.root),
+            message_id: None,
+            changes: None,
+            payloads: vec![],
+            detail: Some(detail),
+        }
+    }
+
+    /// Bytes of the store, from their beginning.
+    pub(super) async fn read_kept(&self, tenant: &str, content: &PayloadRef) -> Result<Content, Error> {
+        let payload = self.store().open_payload(tenant, content.id).await?;
+        let pieces = Box::pin(payload.stream(0..payload.size()).map_err(std::io::Error::from));
+        Ok(Box::new(StreamReader::new(pieces)))
+    }
+}
+
+/// Bytes that the store keeps.
+pub(crate) struct Kept {
+    pub(crate) broker: Broker,
+    pub(crate) tenant: String,
+    pub(crate) content: PayloadRef,
+}
+
+#[async_trait::async_trait]
+impl Source for Kept {
+    async fn open(&self) -> Result<Content, Failure> {
+        self.broker.read_kept(&self.tenant, &self.content).await.map_err(Error::into_failure)
+    }
+}
+
+fn file_of(document: &Document, payload: Id) -> Option<AboutFile> {
+    document.versions.iter().find_map(|version| {
+        let is_it = |file: &&model::case::File| file.content.as_ref().is_some_and(|it| it.id == payload);
+        let file = version.files.iter().find(is_it)?;
+        Some(AboutFile { document: document.meta.id, version: version.number.clone(), file: file.clone() })
+    })
+}
+
+/// The name of a kind of event, as in its JSON form.
+pub(super) fn name(event: EventKind) -> String {
+    json!(event).as_str().unwrap_or_default().to_owned()
+}

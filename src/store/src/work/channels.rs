@@ -1,0 +1,104 @@
+//! What adapters are told of records, and what they call them.
+
+use model::adapter::Link;
+use model::{EventKind, Id};
+
+use super::Work;
+use crate::ChannelDelivery;
+
+impl Work {
+    /// An adapter is told of events from behind `number` on, unless it is told of some already.
+    pub fn add_channel(&mut self, tenant: &str, adapter: &str, number: u64) -> &mut Self {
+        self.any(
+            "INSERT INTO channel (tenant, adapter, reached) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            vec![tenant.into(), adapter.into(), number.into()],
+        )
+    }
+
+    /// Notes that everything up to event `number` is seen to for an adapter. Precondition: it was `before`.
+    pub fn channel_reached(&mut self, tenant: &str, adapter: &str, before: u64, number: u64) -> &mut Self {
+        self.one(
+            "UPDATE channel SET reached = $4 WHERE tenant = $1 AND adapter = $2 AND reached = $3",
+            vec![tenant.into(), adapter.into(), before.into(), number.into()],
+            "channel",
+        )
+    }
+
+    /// Something that an adapter is to be told. What is known already stays as it is.
+    pub fn add_channel_delivery(&mut self, it: &ChannelDelivery) -> &mut Self {
+        let Some(event) = self.name(it.event) else { return self };
+        self.any(
+            "INSERT INTO channel_delivery (id, tenant, adapter, unit, public_service, number, event, record_kind, record, root, \
+             payload, message, whole, state, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'waiting', $14) \
+             ON CONFLICT DO NOTHING",
+            vec![
+                it.id.into(),
+                it.tenant.as_str().into(),
+                it.adapter.as_str().into(),
+                it.unit.as_str().into(),
+                it.public_service.as_deref().into(),
+                it.number.into(),
+                event.into(),
+                it.kind.name().into(),
+                it.record.into(),
+                it.root.into(),
+                it.payload.into(),
+                it.message.into(),
+                it.whole.into(),
+                it.created_at.into(),
+            ],
+        )
+    }
+
+    /// It waits for a human, for the reason of this code and with this task. Precondition: it waits for its turn.
+    pub fn park_channel_delivery(&mut self, tenant: &str, id: Id, code: &str, task: Id) -> &mut Self {
+        self.one(
+            "UPDATE channel_delivery SET state = 'parked', code = $3, task = $4 \
+             WHERE tenant = $1 AND id = $2 AND state = 'waiting'",
+            vec![tenant.into(), id.into(), code.into(), task.into()],
+            "channel-delivery",
+        )
+    }
+
+    /// It waits for its turn again. Precondition: it waits for a human.
+    pub fn resend_channel_delivery(&mut self, tenant: &str, id: Id) -> &mut Self {
+        self.one(
+            "UPDATE channel_delivery SET state = 'waiting', code = NULL, task = NULL \
+             WHERE tenant = $1 AND id = $2 AND state = 'parked'",
+            vec![tenant.into(), id.into()],
+            "channel-delivery",
+        )
+    }
+
+    /// The adapter has it, or shall not have it. Precondition: it is there.
+    pub fn end_channel_delivery(&mut self, tenant: &str, id: Id) -> &mut Self {
+        self.one(
+            "DELETE FROM channel_delivery WHERE tenant = $1 AND id = $2",
+            vec![tenant.into(), id.into()],
+            "channel-delivery",
+        )
+    }
+
+    /// What an adapter calls a record, instead of anything it called it before.
+    pub fn put_link(&mut self, tenant: &str, adapter: &str, link: &Link) -> &mut Self {
+        self.any(
+            "INSERT INTO record_link (tenant, adapter, record, part, kind, reference, state) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant, adapter, record, part) \
+             DO UPDATE SET reference = excluded.reference, state = excluded.state",
+            vec![
+                tenant.into(),
+                adapter.into(),
+                link.record.into(),
+                link.part.as_str().into(),
+                link.kind.name().into(),
+                link.reference.as_str().into(),
+                link.state.to_string().into(),
+            ],
+        )
+    }
+
+    fn name(&mut self, event: EventKind) -> Option<String> {
+        self.json(&event).map(|name| name.trim_matches('"').to_owned())
+    }
+}
