@@ -445,6 +445,7 @@ mod tests {
             tenant: "t".into(),
             kind: "message".into(),
             record: None,
+            about: None,
             detail,
         };
         let parcel = parcel(&delivery).unwrap();
