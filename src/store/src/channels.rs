@@ -134,16 +134,6 @@ impl Store {
         Ok(left)
     }
 
-    /// What adapters have called so, with their ids.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn links_called(&self, tenant: &str, reference: &str) -> Result<Vec<(String, Link)>, Error> {
-        let select = Select::new(LINK).bind(tenant).and("reference =", reference);
-        let select = select.sql(" ORDER BY adapter, record, part LIMIT ").bind(100_u32);
-        self.db().read(select).await?.iter().map(|row| Ok((row.text(5)?, link(row)?))).collect()
-    }
-
     /// What an adapter calls records, by record and part; at most ten thousand.
     ///
     /// # Errors

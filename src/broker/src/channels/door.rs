@@ -55,7 +55,7 @@ impl Broker {
         };
         let outcome = tokio::time::timeout(LONGEST_CALL, adapter.callback(request)).await;
         let outcome =
-            outcome.map_err(|_| Failure::transient("broker.call-too-long", "the adapter took too long"))??;
+            outcome.map_err(|_| Failure::transient("adapter.unavailable", "the adapter took too long"))??;
         if !(200..600).contains(&outcome.status)
             || outcome.commands.len() > MOST_COMMANDS
             || outcome.body.len() > ANSWER_BYTES {
