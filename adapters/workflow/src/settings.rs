@@ -69,6 +69,9 @@ pub struct Message {
     pub status: Option<String>,
     /// Name of the message in the process model.
     pub name: String,
+    /// Whether it is kept until the process waits for it. Otherwise it is let go if none does: right for what happens often, such as
+    /// changes of a case.
+    pub keep: bool,
     /// What it is given.
     pub variables: Vec<Variable>,
 }

@@ -187,6 +187,7 @@ mod tests {
                 capabilities,
                 follows: vec![],
                 keeps_records: false,
+                in_order: true,
                 config_schema: json!({}),
             };
             Arc::new(Memory { descriptor, idempotent, made: Mutex::default() })
