@@ -71,12 +71,24 @@ impl Workflow {
         Ok(())
     }
 
-    async fn page(&self, history: &str, since: Option<&str>, from: usize) -> Result<Vec<Entry>, Failure> {
+    /// A page of a history, and whether it is the last one.
+    async fn page(
+        &self,
+        history: &str,
+        since: Option<&str>,
+        from: usize,
+    ) -> Result<(Vec<Entry>, bool), Failure> {
         Ok(match history {
             "activities" => {
-                self.camunda.activities(since, from).await?.into_iter().filter_map(step).collect()
+                let page = self.camunda.activities(since, from).await?;
+                let is_last = page.len() < PAGE;
+                (page.into_iter().filter_map(step).collect(), is_last)
             }
-            _ => self.camunda.incidents(since, from).await?.into_iter().filter_map(incident).collect(),
+            _ => {
+                let page = self.camunda.incidents(since, from).await?;
+                let is_last = page.len() < PAGE;
+                (page.into_iter().filter_map(incident).collect(), is_last)
+            }
         })
     }
 
@@ -92,8 +104,8 @@ impl Workflow {
         let mut last: Option<String> = None;
         let mut is_whole = false;
         for page in 0..PAGES {
-            let entries = self.page(history, since, page * PAGE).await?;
-            is_whole = entries.len() < PAGE;
+            let entries;
+            (entries, is_whole) = self.page(history, since, page * PAGE).await?;
             for entry in entries {
                 if cursor.told.contains(&entry.id) || tell(host, history, &entry, cases).await? {
                     told.push((entry.at.clone(), entry.id));

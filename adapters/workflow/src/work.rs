@@ -231,7 +231,7 @@ impl Workflow {
 /// The case of an external task, if the adapter sees it.
 async fn of_case(host: &dyn Host, task: &ExternalTask) -> Result<Option<Case>, Failure> {
     let names = [&task.id, &task.process_instance_id, &task.activity_instance_id];
-    if names.iter().any(|name| name.is_empty() || name.len() > LONGEST_ID / 4 + 200) {
+    if names.iter().any(|name| name.is_empty() || name.len() > LONGEST_ID) {
         return Ok(None);
     }
     let Some(id) = task.business_key.as_deref().and_then(|key| key.parse().ok()) else { return Ok(None) };

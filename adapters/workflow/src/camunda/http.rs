@@ -216,7 +216,7 @@ mod tests {
 
     fn http() -> Http {
         let clock = Arc::new(SystemClock);
-        let client = Client::new(net::Egress::default(), net::Settings::default(), clock.clone());
+        let client = Client::new(net::Egress::new(&["127.0.0.1"]).unwrap(), net::Settings::default(), clock.clone());
         Http::new(client, clock, "http://localhost".into(), None, Duration::from_secs(1))
     }
 
