@@ -132,11 +132,13 @@ impl Workflow {
             message_id: None,
             exchange_id: None,
             payment_id: None,
+            task_id: None,
             title: title.chars().take(MOST_TITLE).collect(),
             kind: topic.name.clone(),
             requested_by: Some(case.meta.unit.clone()),
             assignee: None,
             due,
+            overdue: None,
             status: TaskStatus::Open,
             result: None,
         });

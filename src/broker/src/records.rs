@@ -75,6 +75,11 @@ impl Broker {
             return Err(model::Error::Forbidden.into());
         }
         self.check_place(scope, &command).await?;
+        if let Change::HandOn(unit) = &command.change
+            && !self.house().has_unit(&scope.tenant, unit)
+        {
+            return Err(Error::UnknownUnit);
+        }
         if let Some(answer) = self.answered(caller, once).await? {
             return Ok(Record::from_json(command.kind, answer)?);
         }
@@ -137,6 +142,7 @@ impl Broker {
             event.payloads.extend(file.content.clone());
         }
         work.insert_event(&event);
+        self.keep_due(&mut work, current.as_ref(), &decided.record, &caller.actor).await?;
         if let Some(once) = once {
             once.claim(&mut work, caller, decided.record.meta().id, &decided.record.to_json());
         }
@@ -273,7 +279,9 @@ impl Broker {
         let record = self.store().record(&whole, kind, id).await?.ok_or_else(not_found)?;
         let may = match &record {
             Record::Task(task) => {
-                task.requested_by.as_deref().is_some_and(|unit| scope.units.covers(Some(unit)))
+                let asked = task.overdue.as_ref().and_then(|overdue| overdue.escalated_to.as_deref());
+                let is_ours = |unit: Option<&str>| unit.is_some_and(|unit| scope.units.covers(Some(unit)));
+                (is_ours(task.requested_by.as_deref()) || is_ours(asked))
                     && scope.services.covers(task.meta.public_service.as_deref())
             }
             Record::CaseFile(_) | Record::Case(_) | Record::Document(_) => {

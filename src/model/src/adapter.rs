@@ -36,10 +36,6 @@ pub struct Descriptor {
     /// Whether it keeps the records (DMS): then what it has taken counts as imported, and senders are told so.
     #[serde(default)]
     pub keeps_records: bool,
-    /// Whether what it is told of one tree comes in its order, each thing only once what came before it is told. Otherwise what cannot be
-    /// told yet holds nothing back.
-    #[serde(default = "yes")]
-    pub in_order: bool,
     /// JSON Schema of its configuration.
     pub config_schema: Value,
 }
@@ -54,7 +50,6 @@ impl Descriptor {
             follows: vec![],
             in_order: true,
             keeps_records: false,
-            in_order: true,
             config_schema: serde_json::json!({ "type": "object" }),
         }
     }

@@ -47,11 +47,13 @@ pub fn a_task(title: &str) -> Record {
         message_id: None,
         exchange_id: None,
         payment_id: None,
+        task_id: None,
         title: title.into(),
         kind: "test".into(),
         requested_by: None,
         assignee: None,
         due: None,
+        overdue: None,
         status: crate::activity::TaskStatus::Open,
         result: None,
     })
@@ -188,7 +190,6 @@ mod tests {
                 follows: vec![],
                 in_order: true,
                 keeps_records: false,
-                in_order: true,
                 config_schema: json!({}),
             };
             Arc::new(Memory { descriptor, idempotent, made: Mutex::default() })

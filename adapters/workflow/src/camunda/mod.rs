@@ -4,6 +4,8 @@
 //! looked for by that before it is begun.
 
 mod http;
+#[cfg(test)]
+mod recorded;
 mod wire;
 
 use std::sync::Arc;
