@@ -10,7 +10,7 @@ mod task;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::activity::{DispatchStep, TaskStatus};
+use crate::activity::DispatchStep;
 use crate::case::{Confidentiality, Description, Disposition, File, RecordStatus, Reference, Version};
 use crate::circulation::Route;
 use crate::exchange::{

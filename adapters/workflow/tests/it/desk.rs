@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use model::adapter::{Content, Host, Link};
+use model::adapter::{Content, Handed, Host, Link};
 use model::command::{Change, Command, Rules};
 use model::letter::{Letter, TakenIn};
 use model::{Failure, Id, PayloadRef, Record, RecordKind, Timestamp, decide};
@@ -119,6 +119,10 @@ impl Host for Desk {
     }
 
     async fn take_in(&self, _: Letter) -> Result<TakenIn, Failure> {
+        Err(Failure::permanent("test.none", ""))
+    }
+
+    async fn message(&self, _: &str, _: Handed) -> Result<Id, Failure> {
         Err(Failure::permanent("test.none", ""))
     }
 
