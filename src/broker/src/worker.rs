@@ -285,6 +285,7 @@ impl Broker {
             tasks::JOB => self.task_due(job).await,
             channels::TELL => self.tell(job).await,
             channels::RUN => self.run_session(job).await,
+            channels::IMPORT => self.report_import(job).await,
             _ if is_money(job) => self.do_money(job).await,
             _ => Err(Failure::permanent("broker.unknown-job", "a job of an unknown kind").into()),
         }

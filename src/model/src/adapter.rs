@@ -195,8 +195,8 @@ pub enum Followed {
     Open,
     /// Its recipient has it.
     Received,
-    /// Its recipient has it, and says of the objects, by their UUIDs in the message, what became of their import or archiving: all at once,
-    /// or some now and others later. It counts as the standard's own answer would (0402, 0506).
+    /// Its recipient has it, and says of the objects, by their UUIDs in the message, what became of their import or archiving, of all at
+    /// once: of a disposition, what it says nothing of was not taken. It counts as the standard's own answer would (0402, 0506).
     Imported(Vec<(Id, ImportResult)>),
     /// Its recipient, an archive, has it, and decided of the objects, by their UUIDs in the message (0502).
     Appraised(Vec<(Id, Appraisal)>),
