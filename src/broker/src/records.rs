@@ -75,11 +75,6 @@ impl Broker {
             return Err(model::Error::Forbidden.into());
         }
         self.check_place(scope, &command).await?;
-        if let Change::HandOn(unit) = &command.change
-            && !self.house().has_unit(&scope.tenant, unit)
-        {
-            return Err(Error::UnknownUnit);
-        }
         if let Some(answer) = self.answered(caller, once).await? {
             return Ok(Record::from_json(command.kind, answer)?);
         }
@@ -220,6 +215,11 @@ impl Broker {
     /// A created record lies in a unit of the house, within the caller's scope, under a parent that the
     /// caller may change. A task may be given to any unit of the tenant: that is how units work together.
     pub(crate) async fn check_place(&self, scope: &Scope, command: &Command) -> Result<(), Error> {
+        if let Change::HandOn(unit) = &command.change
+            && !self.house().has_unit(&scope.tenant, unit)
+        {
+            return Err(Error::UnknownUnit);
+        }
         let Change::Create(record) = &command.change else { return Ok(()) };
         let meta = record.meta();
         if meta.tenant != scope.tenant || !self.house().has_unit(&scope.tenant, &meta.unit) {
@@ -355,11 +355,13 @@ fn read_action(kind: RecordKind) -> Action {
 /// Whether a command changes its record and nothing else. Money, and what lies on a desk, change by calls of their own alone, with all that
 /// follows from it.
 pub(crate) fn is_by_itself(command: &Command) -> bool {
-    use Change::{DismissInteraction, FileInteraction, HandOn, PlaceDocument};
-    let is_placing = matches!(
-        command.change,
-        FileInteraction(_) | DismissInteraction | PlaceDocument(_) | HandOn(_)
-    );
+    use Change::{DismissInteraction, Escalate, FileInteraction, HandOn, Overdue, PlaceDocument};
+    let is_placing = match command.change {
+        // A task is passed on alone; a letter with everything that it brought.
+        HandOn(_) => command.kind != RecordKind::Task,
+        FileInteraction(_) | DismissInteraction | PlaceDocument(_) | Overdue | Escalate(_) => true,
+        _ => false,
+    };
     !is_placing && !matches!(command.kind, RecordKind::Claim | RecordKind::Payment)
 }
 
