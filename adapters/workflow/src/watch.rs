@@ -15,7 +15,7 @@ use model::{Failure, FailureKind, Id, Record, RecordKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::camunda::{Activity, Incident, LONGEST_ID, PAGE};
+use crate::camunda::{Activity, Incident, LONGEST_ID, LONGEST_NAME, PAGE};
 use crate::engine::Workflow;
 use crate::values::{before, engine_time, read_time};
 
@@ -170,10 +170,11 @@ async fn cancel(host: &dyn Host, step: &str) -> Result<(), Failure> {
 
 fn step(activity: Activity) -> Option<Entry> {
     let at = activity.end_time?;
-    let is_sound = [&activity.id, &activity.activity_id, &activity.process_instance_id].iter().all(|id| is_id(id));
+    let is_sound =
+        is_id(&activity.id) && is_name(&activity.activity_id) && is_id(&activity.process_instance_id);
     let is_way = activity.activity_type.ends_with("Gateway") || activity.activity_type == "multiInstanceBody";
     let detail = json!({
-        "process": activity.process_definition_key.filter(|key| is_id(key)),
+        "process": activity.process_definition_key.filter(|key| is_name(key)),
         "instance": activity.process_instance_id,
         "activity": activity.activity_id,
         "type": activity.activity_type.chars().take(60).collect::<String>(),
@@ -193,9 +194,9 @@ fn step(activity: Activity) -> Option<Entry> {
 fn incident(incident: Incident) -> Option<Entry> {
     let (at, instance) = (incident.create_time?, incident.process_instance_id?);
     let detail = json!({
-        "process": incident.process_definition_key.filter(|key| is_id(key)),
+        "process": incident.process_definition_key.filter(|key| is_name(key)),
         "instance": instance,
-        "activity": incident.activity_id.filter(|id| is_id(id)),
+        "activity": incident.activity_id.filter(|id| is_name(id)),
         "incident": incident.incident_type.chars().take(60).collect::<String>(),
         "at": read_time(&at),
     });
@@ -204,5 +205,9 @@ fn incident(incident: Incident) -> Option<Entry> {
 }
 
 fn is_id(text: &str) -> bool {
-    !text.is_empty() && text.len() <= LONGEST_ID && !text.chars().any(char::is_control)
+    text.len() <= LONGEST_ID && is_name(text)
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&text.len()) && !text.chars().any(char::is_control)
 }

@@ -196,7 +196,7 @@ pub(crate) fn json<T: DeserializeOwned>(answer: &Answer, call: Call) -> Result<T
 
 /// An identifier of the engine's as a part of a path. What could not be one is not asked for.
 pub(crate) fn segment(id: &str) -> Result<String, Failure> {
-    let is_id = (1..=LONGEST_ID).contains(&id.len()) && !id.chars().any(char::is_control);
+    let is_id = (1..=LONGEST_NAME).contains(&id.len()) && !id.chars().any(char::is_control);
     if !is_id || id == "." || id == ".." {
         return Err(garbage(Call::Asking));
     }
@@ -205,8 +205,11 @@ pub(crate) fn segment(id: &str) -> Result<String, Failure> {
     Ok(encoded.replace('+', "%20"))
 }
 
-/// Longest identifier that is taken from the engine, in bytes; its columns have 64 characters, those of activities 255.
-pub(crate) const LONGEST_ID: usize = 400;
+/// Longest identifier that is taken from the engine, in bytes: what its columns hold.
+pub(crate) const LONGEST_ID: usize = 64;
+
+/// Longest name of a process or a step, in bytes: likewise.
+pub(crate) const LONGEST_NAME: usize = 255;
 
 #[cfg(test)]
 mod tests {

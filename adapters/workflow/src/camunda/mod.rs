@@ -15,7 +15,7 @@ use model::{Clock, Failure};
 use net::{Answer, Client};
 use serde_json::{Value, json};
 
-pub(crate) use http::LONGEST_ID;
+pub(crate) use http::{LONGEST_ID, LONGEST_NAME};
 use http::{Call, Http, Trouble, garbage, json as read, segment};
 pub(crate) use wire::{Activity, Correlated, ExternalTask, Incident, Typed, Variables};
 use wire::{Count, Found, Instance};
