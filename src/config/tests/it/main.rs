@@ -217,7 +217,8 @@ fn what_is_wrong_is_refused_by_code_line_and_key() {
 #[test]
 fn a_unit_asks_another_one_of_its_tenant_when_a_task_is_late() {
     let with_rule = |rule: &str| with("# escalation = { to = \"10\", after_hours = 48 }", rule);
-    let taken = Config::parse(&with_rule("escalation = { to = \"10\", after_hours = 48 }"), Path::new("/")).unwrap();
+    let taken =
+        Config::parse(&with_rule("escalation = { to = \"10\", after_hours = 48 }"), Path::new("/")).unwrap();
     let escalation = taken.tenants[0].units.iter().find_map(|unit| unit.escalation.as_ref()).unwrap();
     assert_eq!((escalation.to.as_str(), escalation.after_hours), ("10", 48));
     for (rule, code) in [
