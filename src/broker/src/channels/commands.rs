@@ -25,7 +25,9 @@ impl Broker {
             match self.follow_command(work, row, channel, (command, &changed)).await {
                 Ok(after) => _ = changed.insert(command.id, after),
                 Err(Error::Model(error)) => refused.push(Error::from(error).code().to_owned()),
-                Err(error @ (Error::UnknownUnit | Error::UnknownAuthority)) => refused.push(error.code().to_owned()),
+                Err(error @ (Error::UnknownUnit | Error::UnknownAuthority)) => {
+                    refused.push(error.code().to_owned())
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -68,6 +70,7 @@ impl Broker {
         work.put_record(&decided.record, None);
         let event = notes::of_record(&decided, &actor(&row.adapter), self.now(), None);
         work.insert_event(&event);
+        self.keep_due(work, current.as_ref(), &decided.record, &actor(&row.adapter)).await?;
         Ok(decided.record)
     }
 }
