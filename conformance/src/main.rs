@@ -114,6 +114,8 @@ impl EngineName {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum SimulateName {
+    /// A DMS with CMIS 1.1, browser binding and AtomPub; `/_control` makes it fail
+    Cmis,
     /// A payment provider with all its interfaces; `/_control` sets what payments come to
     Payment,
 }
