@@ -4,6 +4,7 @@
 
 pub mod auditor;
 pub mod camunda;
+pub mod cmis;
 pub mod containers;
 pub mod files;
 pub mod osci;
