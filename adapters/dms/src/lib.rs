@@ -1,2 +1,19 @@
 //! Document management systems: what happens to case files, cases and documents is carried into the system that keeps the records, and what
 //! happens there comes back.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`dms`] | the adapter, whatever the system is |
+//! | [`mapping`] | records and their properties there |
+//! | [`port`] | what a system has to offer |
+//! | [`cmis`], [`webdav`], [`dvelop`], [`enaio`] | systems |
+//! | [`hotfolder`] | folders of xdomea containers, for a system without an interface |
+
+pub mod cmis;
+pub mod dms;
+pub mod dvelop;
+pub mod enaio;
+pub mod hotfolder;
+pub mod mapping;
+pub mod port;
+pub mod webdav;

@@ -1,0 +1,1 @@
+//! d.velop documents (dmsApp REST).

@@ -1,0 +1,1 @@
+//! enaio (AppConnector REST).

@@ -1,0 +1,1 @@
+//! Hot folders of xdomea containers.
