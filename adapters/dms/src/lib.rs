@@ -7,6 +7,7 @@
 //! | [`mapping`] | records and their properties there |
 //! | [`port`] | what a system has to offer |
 //! | [`cmis`], [`webdav`], [`dvelop`], [`enaio`] | systems |
+//! | `rest` | calls over HTTP, and what it means that one fails |
 //! | [`hotfolder`] | folders of xdomea containers, for a system without an interface |
 
 pub mod cmis;
@@ -16,4 +17,7 @@ pub mod enaio;
 pub mod hotfolder;
 pub mod mapping;
 pub mod port;
+mod rest;
 pub mod webdav;
+
+pub use rest::Login;

@@ -1,18 +1,17 @@
 //! Calls to document management systems over HTTP: bounded in time and size, and what it means that one fails. Nothing of an answer gets
-//! into a failure but its status.
+//! into a failure but its status. Whatever is made there is looked for before it is made, so an outcome that nobody knows is passing
+//! trouble: it is looked for again.
 //!
-//! | what happened | a question | something that changes the other side |
-//! |---|---|---|
-//! | no connection | transient | transient: nothing was sent |
-//! | no whole answer | transient | uncertain |
-//! | 408, 423, 425, 429, 503, 507 | transient, with the pause of `Retry-After` | the same: it was not done |
-//! | other 5xx | transient | uncertain: something went wrong in the middle of it |
-//! | 401, 403, 407 | unauthorised | unauthorised |
-//! | 413 | rejected: it will never take that much | the same |
-//! | other status | permanent | permanent |
-//! | an answer that is not what was agreed, such as a page of HTML with 200 | transient | uncertain |
+//! | what happened | failure |
+//! |---|---|
+//! | no connection | transient `dms.unreachable` |
+//! | no whole answer, another 5xx | transient `dms.unclear` |
+//! | 408, 423, 425, 429, 503, 507 | transient `dms.busy`, with the pause of `Retry-After` |
+//! | 401, 403, 407 | unauthorised `dms.unauthorised` |
+//! | 413, or an answer larger than what is taken | rejected `dms.too-large` |
+//! | other status | permanent `dms.refused` |
+//! | an answer that is not what was agreed, such as a page of HTML with 200 | transient `dms.garbage` |
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,14 +21,14 @@ use bytes::BytesMut;
 use model::adapter::Content;
 use model::outbound::ChosenBy;
 use model::{Clock, Failure, FailureKind, Timestamp};
-use net::{Answer, Client, Method, Request, Upload};
+use net::{Answer, Client, Method, Opened, Request, Upload};
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 /// Most bytes of an answer that are read, unless a call says otherwise.
-pub(crate) const MOST_ANSWER: usize = 1 << 20;
+const MOST_ANSWER: usize = 1 << 20;
 
 /// Bytes of a piece of an upload.
 const PIECE: usize = 64 * 1024;
@@ -65,15 +64,6 @@ impl Login {
     }
 }
 
-/// What a call does at the other side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Call {
-    /// It changes nothing there.
-    Asking,
-    /// It creates or changes something.
-    Acting,
-}
-
 /// The way to a system. Its address is the administrator's choice.
 #[derive(Clone)]
 pub(crate) struct Rest {
@@ -97,27 +87,29 @@ impl Rest {
         Rest { client, clock, login, within, transfer }
     }
 
-    /// The same for whoever was told another key.
+    /// The same with another key.
     pub(crate) fn showing(&self, login: Login) -> Self {
         Rest { login, ..self.clone() }
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Sends a request whose body, if there is any, is short.
     pub(crate) async fn send(
         &self,
-        call: Call,
         method: &str,
         url: &str,
         headers: &[(&str, &str)],
         body: Option<String>,
     ) -> Result<Answer, Failure> {
-        let body = body.map(|text| text.into_bytes().into());
-        let request = self.request(method, url, headers, body, self.within, MOST_ANSWER)?;
-        self.client.send(request).await.map_err(|error| unsent(error, call))
+        self.send_for(method, url, headers, body, MOST_ANSWER).await
     }
 
-    /// The same with a larger answer.
-    pub(crate) async fn ask_for_much(
+    /// The same with an answer of at most so many bytes.
+    pub(crate) async fn send_for(
         &self,
         method: &str,
         url: &str,
@@ -127,7 +119,7 @@ impl Rest {
     ) -> Result<Answer, Failure> {
         let body = body.map(|text| text.into_bytes().into());
         let request = self.request(method, url, headers, body, self.within, most_answer)?;
-        self.client.send(request).await.map_err(|error| unsent(error, Call::Asking))
+        self.client.send(request).await.map_err(unsent)
     }
 
     /// Sends content, of which only a piece stands in memory.
@@ -139,22 +131,13 @@ impl Rest {
         body: Upload,
     ) -> Result<Answer, Failure> {
         let request = self.request(method, url, headers, Some(body), self.transfer, MOST_ANSWER)?;
-        self.client.send(request).await.map_err(|error| unsent(error, Call::Acting))
+        self.client.send(request).await.map_err(unsent)
     }
 
-    /// Fetches content of at most `most` bytes into `sink`, whatever the status; answers with status and header fields.
-    pub(crate) async fn fetch(
-        &self,
-        url: &str,
-        headers: &[(&str, &str)],
-        most: u64,
-        sink: &mut (dyn Write + Send),
-    ) -> Result<Answer, Failure> {
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        let request = self.request("GET", url, headers, None, self.transfer, most)?;
-        let (status, headers) =
-            self.client.send_into(request, sink).await.map_err(|error| unsent(error, Call::Asking))?;
-        Ok(Answer { status, headers, body: vec![] })
+    /// Content as a stream, whatever the status.
+    pub(crate) async fn open(&self, url: &str, headers: &[(&str, &str)]) -> Result<Opened, Failure> {
+        let request = self.request("GET", url, headers, None, self.transfer, usize::MAX)?;
+        self.client.open(request).await.map_err(unsent)
     }
 
     fn request(
@@ -170,36 +153,40 @@ impl Rest {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let headers = headers.iter().map(owned).chain(self.login.field()).collect();
         let url = url.to_owned();
-        let chosen_by = ChosenBy::Administrator;
-        Ok(Request { method, url, chosen_by, headers, body, within, most_answer })
+        Ok(Request { method, url, chosen_by: ChosenBy::Administrator, headers, body, within, most_answer })
     }
 
     /// What an answer other than the wanted one means.
-    pub(crate) fn refusal(&self, answer: &Answer, call: Call) -> Failure {
-        refusal(answer, call, self.clock.now())
+    pub(crate) fn refusal(&self, answer: &Answer) -> Failure {
+        refusal(answer, self.clock.now())
+    }
+
+    /// The same of one whose body is still to be read.
+    pub(crate) fn refusal_of(&self, opened: &Opened) -> Failure {
+        let answer = Answer { status: opened.status, headers: opened.headers.clone(), body: vec![] };
+        self.refusal(&answer)
     }
 }
 
-/// A content as the body of a request, a piece at a time; `size` is the number of its bytes, if it is known. `head` and `tail` come before
-/// and behind it.
-pub(crate) fn body(head: Vec<u8>, content: Content, size: Option<u64>, tail: Vec<u8>) -> Upload {
+/// A content as the body of a request, a piece at a time; `size` is the number of its bytes. `head` and `tail` come before and behind it.
+pub(crate) fn body(head: Vec<u8>, content: Content, size: u64, tail: Vec<u8>) -> Upload {
     let (pieces, mut waiting) = mpsc::channel(2);
-    let whole = size.map(|size| size + (head.len() + tail.len()) as u64);
+    let whole = size + (head.len() + tail.len()) as u64;
     // Ends when the client drops the body.
     tokio::spawn(async move {
         let parts: [Content; 3] =
             [Box::new(std::io::Cursor::new(head)), content, Box::new(std::io::Cursor::new(tail))];
         for part in parts {
-            if !read(part, &pieces).await {
+            if !pass_on(part, &pieces).await {
                 return;
             }
         }
     });
-    Upload::new(futures::stream::poll_fn(move |context| waiting.poll_recv(context)), whole)
+    Upload::new(futures::stream::poll_fn(move |context| waiting.poll_recv(context)), Some(whole))
 }
 
 /// Whether all of it was taken.
-async fn read(mut content: Content, pieces: &mpsc::Sender<std::io::Result<bytes::Bytes>>) -> bool {
+async fn pass_on(mut content: Content, pieces: &mpsc::Sender<std::io::Result<bytes::Bytes>>) -> bool {
     loop {
         let mut piece = BytesMut::with_capacity(PIECE);
         let sent = match content.read_buf(&mut piece).await {
@@ -217,32 +204,26 @@ async fn read(mut content: Content, pieces: &mpsc::Sender<std::io::Result<bytes:
 }
 
 /// What it means that no answer came.
-fn unsent(error: net::Error, call: Call) -> Failure {
-    match (error, call) {
-        // Our own bytes could not be read: the other side saw a part of them at most, under a name that nobody looks at.
-        (net::Error::Body, _) => Failure::transient("dms.unreachable", error.to_string()),
-        (net::Error::AnswerTooLarge, Call::Asking) => too_large("the answer is larger than what is taken"),
-        (error, call) => match (error.kind(), call) {
-            (FailureKind::Transient, _) | (FailureKind::Uncertain, Call::Asking) => {
-                Failure::transient("dms.unreachable", error.to_string())
-            }
-            (FailureKind::Uncertain, Call::Acting) => unclear(error.to_string()),
-            _ => error.into(),
-        },
+fn unsent(error: net::Error) -> Failure {
+    match (error, error.kind()) {
+        (net::Error::AnswerTooLarge, _) => too_large("the answer is larger than what is taken"),
+        (_, FailureKind::Transient) => Failure::transient("dms.unreachable", error.to_string()),
+        (_, FailureKind::Uncertain) => Failure::transient("dms.unclear", error.to_string()),
+        _ => error.into(),
     }
 }
 
 /// What it means that an answer has a status which is not the wanted one.
-fn refusal(answer: &Answer, call: Call, now: Timestamp) -> Failure {
+fn refusal(answer: &Answer, now: Timestamp) -> Failure {
     let told = format!("the document management system answered with {}", answer.status);
-    match (answer.status, call) {
-        (401 | 403 | 407, _) => Failure::new(FailureKind::Unauthorised, "dms.unauthorised", told),
-        (408 | 423 | 425 | 429 | 503 | 507, _) | (500.., Call::Asking) => {
+    match answer.status {
+        401 | 403 | 407 => Failure::new(FailureKind::Unauthorised, "dms.unauthorised", told),
+        408 | 423 | 425 | 429 | 503 | 507 => {
             Failure::transient("dms.busy", told).after(answer.retry_after(now))
         }
-        (500.., Call::Acting) => unclear(told),
-        (413, _) => too_large(told),
-        (200..=299, _) => garbage(call),
+        413 => too_large(told),
+        500.. => Failure::transient("dms.unclear", told),
+        200..=299 => garbage(),
         _ => refused(told),
     }
 }
@@ -257,72 +238,56 @@ pub(crate) fn too_large(detail: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Rejected, "dms.too-large", detail)
 }
 
-/// Nobody knows whether it was done.
-pub(crate) fn unclear(detail: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::Uncertain, "dms.unclear", detail)
-}
-
 /// Both sides changed the same thing.
 pub(crate) fn conflict(detail: impl Into<String>) -> Failure {
     Failure::permanent("dms.conflict", detail)
 }
 
 /// An answer that is not what was agreed: it tells nothing.
-pub(crate) fn garbage(call: Call) -> Failure {
-    let kind = match call {
-        Call::Asking => FailureKind::Transient,
-        Call::Acting => FailureKind::Uncertain,
-    };
-    Failure::new(kind, "dms.garbage", "the answer of the document management system is not what was agreed")
+pub(crate) fn garbage() -> Failure {
+    let why = "the answer of the document management system is not what was agreed";
+    Failure::transient("dms.garbage", why)
 }
 
 /// The JSON of an answer.
-pub(crate) fn json<T: DeserializeOwned>(answer: &Answer, call: Call) -> Result<T, Failure> {
-    serde_json::from_slice(&answer.body).map_err(|_| garbage(call))
+pub(crate) fn json<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
+    serde_json::from_slice(&answer.body).map_err(|_| garbage())
 }
 
-/// The value of a header field, if it is there once as text.
+/// The value of a header field, if it is text.
 pub(crate) fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
     answer.headers.get(name)?.to_str().ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use FailureKind::{Permanent, Rejected, Transient, Unauthorised, Uncertain};
+    use FailureKind::{Permanent, Rejected, Transient, Unauthorised};
 
     use super::*;
 
-    fn kinds(status: u16) -> [FailureKind; 2] {
-        let answer = Answer { status, headers: Default::default(), body: b"geheim".to_vec() };
-        [Call::Asking, Call::Acting].map(|call| {
-            let failure = refusal(&answer, call, Timestamp::default());
-            assert!(!failure.detail.contains("geheim"));
-            failure.kind
-        })
-    }
-
     #[test]
-    fn an_act_that_was_not_answered_well_is_never_taken_for_one_that_was_not_done() {
+    fn each_answer_has_one_kind_of_failure_and_nothing_of_it_is_told_but_its_status() {
         for (status, expected) in [
-            (500, [Transient, Uncertain]),
-            (504, [Transient, Uncertain]),
-            (503, [Transient, Transient]),
-            (423, [Transient, Transient]),
-            (507, [Transient, Transient]),
-            (401, [Unauthorised, Unauthorised]),
-            (403, [Unauthorised, Unauthorised]),
-            (413, [Rejected, Rejected]),
-            (404, [Permanent, Permanent]),
-            (302, [Permanent, Permanent]),
-            (200, [Transient, Uncertain]),
+            (500, Transient),
+            (503, Transient),
+            (423, Transient),
+            (507, Transient),
+            (401, Unauthorised),
+            (403, Unauthorised),
+            (413, Rejected),
+            (404, Permanent),
+            (302, Permanent),
+            (200, Transient),
         ] {
-            assert_eq!(kinds(status), expected, "{status}");
+            let answer = Answer { status, headers: Default::default(), body: b"geheim".to_vec() };
+            let failure = refusal(&answer, Timestamp::default());
+            assert!(!failure.detail.contains("geheim"));
+            assert_eq!(failure.kind, expected, "{status}");
         }
-        let lost = |error| [Call::Asking, Call::Acting].map(|call| unsent(error, call).kind);
-        assert_eq!(lost(net::Error::NoAnswer), [Transient, Uncertain]);
-        assert_eq!(lost(net::Error::Unreachable), [Transient, Transient]);
-        assert_eq!(lost(net::Error::Forbidden), [Permanent, Permanent]);
-        assert_eq!([garbage(Call::Asking).kind, garbage(Call::Acting).kind], [Transient, Uncertain]);
+        assert_eq!(unsent(net::Error::NoAnswer).code, "dms.unclear");
+        assert_eq!(unsent(net::Error::Unreachable).code, "dms.unreachable");
+        assert_eq!(unsent(net::Error::AnswerTooLarge).kind, Rejected);
+        assert_eq!(unsent(net::Error::Forbidden).kind, Permanent);
     }
 
     #[test]

@@ -5,12 +5,8 @@ use xml::{Event, Limits, Reader};
 
 use super::place::{Base, Place};
 
-/// Namespace of WebDAV, and of the gateway's own property.
-pub(crate) const DAV: &str = "DAV:";
-pub(crate) const OURS: &str = "urn:amtsbote:dms";
-
-/// Name of the gateway's own property: the id of the record.
-pub(crate) const OWN_ID: &str = "id";
+/// Namespace of WebDAV.
+const DAV: &str = "DAV:";
 
 /// Longest value of a property, in bytes.
 const VALUE_BYTES: usize = 8 * 1024;
@@ -33,8 +29,6 @@ pub(crate) struct Entry {
     pub(crate) modified: Option<String>,
     /// Media type.
     pub(crate) media_type: Option<String>,
-    /// The gateway's own property, if the server keeps it.
-    pub(crate) own_id: Option<String>,
 }
 
 /// Why an answer cannot be used.
@@ -76,7 +70,8 @@ pub(crate) fn read(bytes: &[u8], base: &Base) -> Result<Vec<Entry>, Broken> {
         match reader.next()? {
             Event::Start(start) => {
                 text.clear();
-                names.push(known_name(start.namespace(), start.local()));
+                let is_known = start.namespace() == Some(DAV);
+                names.push(if is_known { start.local().to_owned() } else { String::new() });
                 match names.as_slice() {
                     [response] if response == "response" => open = Open::default(),
                     [_, propstat] if propstat == "propstat" => open.said = Entry::default(),
@@ -125,7 +120,6 @@ impl Open {
                 "getcontentlength" => self.said.size = text.parse().ok(),
                 "getlastmodified" => self.said.modified = value(),
                 "getcontenttype" => self.said.media_type = value(),
-                "own id" => self.said.own_id = value(),
                 _ => {}
             },
             _ => {}
@@ -145,15 +139,6 @@ impl Entry {
         self.size = said.size.or(self.size);
         self.modified = said.modified.or(self.modified.take());
         self.media_type = said.media_type.or(self.media_type.take());
-        self.own_id = said.own_id.or(self.own_id.take());
-    }
-}
-
-fn known_name(namespace: Option<&str>, local: &str) -> String {
-    match (namespace, local) {
-        (Some(DAV), local) => local.to_owned(),
-        (Some(OURS), OWN_ID) => "own id".to_owned(),
-        _ => String::new(),
     }
 }
 
@@ -167,14 +152,14 @@ mod tests {
     use super::*;
 
     const ANSWER: &str = r#"<?xml version="1.0" encoding="utf-8"?>
-<D:multistatus xmlns:D="DAV:" xmlns:a="urn:amtsbote:dms" xmlns:x="urn:x">
+<D:multistatus xmlns:D="DAV:" xmlns:x="urn:x">
  <D:response><D:href>/dav/</D:href>
   <D:propstat><D:prop><D:resourcetype><D:collection/></D:resourcetype><D:getetag/></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>
  </D:response>
  <D:response><D:href>/dav/Pl%C3%A4ne.pdf</D:href>
   <D:propstat><D:prop><D:resourcetype/><D:getetag>"a-1"</D:getetag><D:getcontentlength>12</D:getcontentlength><x:getetag>falsch</x:getetag>
    <D:getcontenttype>application/pdf</D:getcontenttype></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>
-  <D:propstat><D:prop><a:id>x</a:id></D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>
+  <D:propstat><D:prop><D:displayname>x</D:displayname><D:getetag>falsch</D:getetag></D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>
  </D:response>
  <D:response><D:href>/anderswo/x</D:href><D:propstat><D:prop/><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>
  <D:response><D:href>/dav/weg</D:href><D:status>HTTP/1.1 404 Not Found</D:status></D:response>

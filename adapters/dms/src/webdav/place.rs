@@ -54,6 +54,17 @@ impl Place {
         parts.join("/")
     }
 
+    /// How it is told to people and kept: parts between slashes.
+    pub(crate) fn plain(&self) -> String {
+        self.0.join("/")
+    }
+
+    /// Reads what [`plain`](Place::plain) wrote. `None` if a part is no name.
+    pub(crate) fn from_plain(text: &str) -> Option<Self> {
+        let parts: Vec<String> = text.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        (parts.len() <= MOST_PARTS && parts.iter().all(|part| is_part(part))).then_some(Place(parts))
+    }
+
     /// Reads what [`written`](Place::written) wrote, or part of an address. `None` if a part is no name.
     pub(crate) fn read(text: &str) -> Option<Self> {
         if text.len() > HREF_BYTES {
@@ -127,14 +138,16 @@ pub(crate) fn safe_name(words: &str) -> String {
     if name.is_empty() { "unbenannt".to_owned() } else { name }
 }
 
-/// The same name with `mark` before its ending, for one that is taken.
-pub(crate) fn marked(name: &str, mark: &str) -> String {
+/// The same name, or one made of it, with its ending, that every file system takes.
+pub(crate) fn fitting(name: &str) -> String {
     let (stem, ending) = match name.rsplit_once('.') {
-        Some((stem, ending)) if !stem.is_empty() && ending.len() <= 10 => (stem, format!(".{ending}")),
+        Some((stem, ending)) if !stem.is_empty() && (1..=10).contains(&ending.len()) => (stem, format!(".{ending}")),
         _ => (name, String::new()),
     };
-    let room = NAME_BYTES.saturating_sub(ending.len() + mark.len() + 3);
-    format!("{} ({mark}){ending}", cut(stem, room).trim_end())
+    if name.len() <= NAME_BYTES {
+        return safe_name(name);
+    }
+    safe_name(&format!("{}{ending}", cut(stem, NAME_BYTES - ending.len()).trim_end()))
 }
 
 /// Device names of Windows.
@@ -246,9 +259,9 @@ mod tests {
         ] {
             assert_eq!(safe_name(words), name, "{words:?}");
         }
-        assert_eq!(marked("Plan.pdf", "2"), "Plan (2).pdf");
-        assert_eq!(marked("Akte", "2"), "Akte (2)");
-        assert_eq!(marked("Az. 63-2026 und mehr davon", "2"), "Az. 63-2026 und mehr davon (2)");
+        assert_eq!(fitting("Plan.pdf"), "Plan.pdf");
+        let long = fitting(&format!("{}.pdf", "ä".repeat(200)));
+        assert!(long.len() <= NAME_BYTES && long.ends_with("ä.pdf"), "{long}");
     }
 
     proptest! {
@@ -256,13 +269,14 @@ mod tests {
         fn any_words_make_a_name_that_comes_back(words in "\\PC{0,300}") {
             let name = safe_name(&words);
             prop_assert!(!name.is_empty() && name.len() <= NAME_BYTES + 1);
-            prop_assert!(marked(&name, "0198c0de").len() <= NAME_BYTES + 1);
+            prop_assert!(fitting(&words).len() <= NAME_BYTES + 1);
             let base = Base::new("https://a/b").unwrap();
             let there = Place::root().child(&name);
             let url = base.url(&there, false);
             prop_assert!(url.is_ascii());
             prop_assert_eq!(base.place(&url), Some(there.clone()));
-            prop_assert_eq!(Place::read(&there.written()), Some(there));
+            prop_assert_eq!(Place::read(&there.written()), Some(there.clone()));
+            prop_assert_eq!(Place::from_plain(&there.plain()), Some(there));
         }
     }
 }
