@@ -114,7 +114,7 @@ pub(crate) fn document(mapping: &Mapping, record: &Record, file: &File, part: &s
 
 /// The same name with something that nobody else's has.
 pub(crate) fn other_name(name: &str, own: &str) -> String {
-    let digest = hex::encode(seal::digest::sha256(&[own.as_bytes()]));
+    let digest = hex::encode(seal::sha256(&[own.as_bytes()]).0);
     let (stem, ending) = match extension(name) {
         Some(ending) => (&name[..name.len() - ending.len() - 1], format!(".{ending}")),
         None => (name, String::new()),
@@ -157,4 +157,24 @@ fn value(json: &serde_json::Value, path: &str) -> Option<String> {
         serde_json::Value::Bool(_) | serde_json::Value::Number(_) => Some(found.to_string()),
         _ => None,
     }
+}
+
+/// A value as it is compared: dates as moments, without blanks around; `None` if there is none.
+pub(crate) fn normal(kind: ValueKind, value: &str) -> Option<String> {
+    let value = value.trim();
+    if value.is_empty() {
+        return None;
+    }
+    let moment = match kind {
+        ValueKind::Date => moment(value).map(|at| at.micros().to_string()),
+        _ => None,
+    };
+    Some(moment.unwrap_or_else(|| value.to_owned()))
+}
+
+/// A day or a moment; a day is its beginning, in UTC.
+pub(crate) fn moment(value: &str) -> Option<model::Timestamp> {
+    let is_day = value.len() == 10;
+    let text = if is_day { format!("{value}T00:00:00Z") } else { value.to_owned() };
+    model::Timestamp::parse(&text)
 }

@@ -41,6 +41,8 @@ pub struct Object {
     pub version: Option<String>,
     /// Another text whenever its bytes changed, such as the id of the version or an ETag; absent for folders.
     pub content: Option<String>,
+    /// The mark of its latest version, see [`Bytes::mark`].
+    pub mark: Option<String>,
     /// Size of its bytes.
     pub size: Option<u64>,
     /// Media type of its bytes.
