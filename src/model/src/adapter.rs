@@ -244,14 +244,6 @@ pub trait Host: Send + Sync {
     /// Takes in a piece of post with everything that it leads to; the same `key` of a letter twice is one letter.
     async fn take_in(&self, letter: Letter) -> Result<TakenIn, Failure>;
 
-    /// Takes in a message of a standard that came by a way of the adapter's own, such as a folder, for the authority that the adapter
-    /// serves; the same `key` (at most 200 bytes) twice is one message. Durable once this returns: then the message may be taken away
-    /// at the other side. Answers with the message's id.
-    async fn message(&self, key: &str, file_name: Option<&str>, content: Content) -> Result<Id, Failure> {
-        let _ = (key, file_name, content);
-        Err(not_offered())
-    }
-
     /// What the adapter has linked of a record.
     async fn links(&self, record: Id) -> Result<Vec<Link>, Failure>;
 
