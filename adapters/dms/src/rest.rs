@@ -4,13 +4,12 @@
 //!
 //! | what happened | failure |
 //! |---|---|
-//! | no connection | transient `dms.unreachable` |
-//! | no whole answer, another 5xx | transient `dms.unclear` |
-//! | 408, 423, 425, 429, 503, 507 | transient `dms.busy`, with the pause of `Retry-After` |
+//! | no connection, no whole answer | transient `dms.unreachable` |
+//! | 408, 423, 425, 429, any 5xx | transient `dms.unavailable`, with the pause of `Retry-After` |
 //! | 401, 403, 407 | unauthorised `dms.unauthorised` |
 //! | 413, or an answer larger than what is taken | rejected `dms.too-large` |
 //! | other status | permanent `dms.refused` |
-//! | an answer that is not what was agreed, such as a page of HTML with 200 | transient `dms.garbage` |
+//! | an answer that is not what was agreed, such as a page of HTML with 200 | transient `dms.not-understood` |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +25,8 @@ use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
+
+use crate::failure;
 
 /// Most bytes of an answer that are read, unless a call says otherwise.
 const MOST_ANSWER: usize = 1 << 20;
@@ -207,8 +208,9 @@ async fn pass_on(mut content: Content, pieces: &mpsc::Sender<std::io::Result<byt
 fn unsent(error: net::Error) -> Failure {
     match (error, error.kind()) {
         (net::Error::AnswerTooLarge, _) => too_large("the answer is larger than what is taken"),
-        (_, FailureKind::Transient) => Failure::transient("dms.unreachable", error.to_string()),
-        (_, FailureKind::Uncertain) => Failure::transient("dms.unclear", error.to_string()),
+        (_, FailureKind::Transient | FailureKind::Uncertain) => {
+            Failure::transient("dms.unreachable", error.to_string())
+        }
         _ => error.into(),
     }
 }
@@ -218,11 +220,10 @@ fn refusal(answer: &Answer, now: Timestamp) -> Failure {
     let told = format!("the document management system answered with {}", answer.status);
     match answer.status {
         401 | 403 | 407 => Failure::new(FailureKind::Unauthorised, "dms.unauthorised", told),
-        408 | 423 | 425 | 429 | 503 | 507 => {
-            Failure::transient("dms.busy", told).after(answer.retry_after(now))
+        408 | 423 | 425 | 429 | 500.. => {
+            Failure::transient("dms.unavailable", told).after(answer.retry_after(now))
         }
         413 => too_large(told),
-        500.. => Failure::transient("dms.unclear", told),
         200..=299 => garbage(),
         _ => refused(told),
     }
@@ -238,15 +239,9 @@ pub(crate) fn too_large(detail: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Rejected, "dms.too-large", detail)
 }
 
-/// Both sides changed the same thing.
-pub(crate) fn conflict(detail: impl Into<String>) -> Failure {
-    Failure::permanent("dms.conflict", detail)
-}
-
 /// An answer that is not what was agreed: it tells nothing.
 pub(crate) fn garbage() -> Failure {
-    let why = "the answer of the document management system is not what was agreed";
-    Failure::transient("dms.garbage", why)
+    failure::not_understood("the answer of the document management system is not what was agreed")
 }
 
 /// The JSON of an answer.
@@ -284,7 +279,7 @@ mod tests {
             assert!(!failure.detail.contains("geheim"));
             assert_eq!(failure.kind, expected, "{status}");
         }
-        assert_eq!(unsent(net::Error::NoAnswer).code, "dms.unclear");
+        assert_eq!(unsent(net::Error::NoAnswer).code, "dms.unreachable");
         assert_eq!(unsent(net::Error::Unreachable).code, "dms.unreachable");
         assert_eq!(unsent(net::Error::AnswerTooLarge).kind, Rejected);
         assert_eq!(unsent(net::Error::Forbidden).kind, Permanent);

@@ -6,6 +6,7 @@ use net::{Answer, Opened, Upload};
 
 use super::multistatus::{self, Entry};
 use super::place::{Base, Place};
+use crate::failure;
 use crate::rest::{self, Rest};
 
 /// Most bytes of a multistatus; one entry has some 600.
@@ -159,7 +160,7 @@ impl Dav {
         match opened.status {
             200 if is_it(&opened, entry) => Ok(opened.body),
             200 => Err(rest::garbage()),
-            404 | 410 => Err(rest::refused("the file is not there any more")),
+            404 | 410 => Err(failure::gone()),
             _ => Err(self.rest.refusal_of(&opened)),
         }
     }

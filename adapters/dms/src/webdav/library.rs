@@ -4,7 +4,7 @@
 //! |---|---|
 //! | reference | `own:IDENTIFIER` of what is ours, wherever it lies; `at:PLACE` of anything else |
 //! | change token, content | the entity tag of a file; size and time of change where the server has none. Folders have none |
-//! | version | how many versions we put there |
+//! | version, mark | how many versions we put there; the mark of the last, unless the file was changed by others since |
 //! | properties | the note beside it |
 
 use std::collections::BTreeMap;
@@ -19,6 +19,7 @@ use super::multistatus::Entry as Seen;
 use super::notes::{Note, Notes, Pending};
 use super::place::{self, Place};
 use super::walk;
+use crate::failure;
 use crate::port::{Bytes, Changes, Created, Entry, Object, Port, REFERENCE_BYTES, Value};
 use crate::rest;
 
@@ -63,16 +64,16 @@ impl Library {
     /// The same, as it was when `of` was seen.
     async fn unchanged(&self, of: &Object) -> Result<Found, Failure> {
         let found = self.resolve(&of.reference).await?;
-        let found = found.ok_or_else(|| rest::conflict("it is not there any more"))?;
+        let found = found.ok_or_else(failure::gone)?;
         match token(&found.seen) == of.token {
             true => Ok(found),
-            false => Err(rest::conflict("it was changed there meanwhile")),
+            false => Err(failure::conflict()),
         }
     }
 
     async fn folder(&self, reference: &str) -> Result<Place, Failure> {
         let found = self.resolve(reference).await?.filter(|found| found.seen.is_folder);
-        let found = found.ok_or_else(|| rest::refused("the folder is not there any more"))?;
+        let found = found.ok_or_else(failure::gone)?;
         Ok(found.seen.place)
     }
 
@@ -101,10 +102,7 @@ impl Library {
             self.notes.lies(&target, &entry.own).await?;
         }
         match self.dav.rename(&staged, &target, None).await? {
-            Made::New => {
-                note.settle();
-                self.notes.keep(&note).await?;
-            }
+            Made::New => return self.placed(note).await.map(Created::New),
             Made::Taken => {
                 self.notes.forget(&entry.own).await?;
                 self.dav.remove(&staged).await?;
@@ -114,7 +112,17 @@ impl Library {
             Made::NoPlace => {}
         }
         let found = self.of_ours(&entry.own).await?;
-        found.map(|found| Created::New(found.object())).ok_or_else(rest::garbage)
+        found.map(|found| Created::New(found.object())).ok_or_else(failure::gone)
+    }
+
+    /// The move has happened; the note says so, with the token that the bytes have now.
+    async fn placed(&self, mut note: Note) -> Result<Object, Failure> {
+        note.settle();
+        let place = note.at().ok_or_else(rest::garbage)?;
+        let seen = self.dav.look(&place).await?.ok_or_else(failure::gone)?;
+        note.token = token(&seen);
+        self.notes.keep(&note).await?;
+        Ok(self.object(seen, Some(note)))
     }
 
     /// Puts bytes where nobody looks, and looks whether all of them have arrived.
@@ -159,6 +167,9 @@ impl Found {
             None => format!("at:{}", seen.place.plain()),
         };
         let versions = note.as_ref().map_or(0, |note| note.marks.len());
+        // Others may have changed the bytes since.
+        let ours = note.as_ref().filter(|note| is_document && note.token.is_some() && note.token == token);
+        let mark = ours.and_then(|note| note.marks.last().cloned());
         let (own, properties) = note.map(|note| (note.own, note.properties)).unzip();
         Object {
             reference,
@@ -171,6 +182,7 @@ impl Found {
             size: seen.size.filter(|_| is_document),
             media_type: seen.media_type.filter(|_| is_document),
             file_name: None,
+            mark,
             modified_at: seen.modified.as_deref().and_then(moment),
             properties: properties.unwrap_or_default(),
         }
@@ -185,7 +197,7 @@ impl Port for Library {
             return Ok(self.object(seen, None));
         }
         if self.dav.make_folder(&root).await? == Made::NoPlace {
-            return Err(rest::refused("the folder that the configured one lies in is not there"));
+            return Err(failure::setup("the folder that the configured one lies in is not there"));
         }
         let seen = self.dav.look(&root).await?.ok_or_else(rest::garbage)?;
         Ok(self.object(seen, None))
@@ -234,13 +246,10 @@ impl Port for Library {
         if !still || self.dav.rename(&staged, &seen.place, Some(etag)).await? != Made::New {
             self.notes.keep(&note).await?;
             self.dav.remove(&staged).await?;
-            return Err(rest::conflict("it was changed there meanwhile"));
+            return Err(failure::conflict());
         }
         note.pending = Some(pending);
-        note.settle();
-        self.notes.keep(&note).await?;
-        let found = self.of_ours(&note.own).await?;
-        found.map(Found::object).ok_or_else(rest::garbage)
+        self.placed(note).await
     }
 
     async fn has_version(&self, of: &Object, mark: &str) -> Result<bool, Failure> {
@@ -283,7 +292,7 @@ impl Port for Library {
         let answer = self.dav.options().await?;
         let classes = rest::header(&answer, "dav").unwrap_or_default();
         if !classes.split(',').any(|class| class.trim() == "1") {
-            return Err(rest::refused("the address is none of a WebDAV server"));
+            return Err(failure::setup("the address is none of a WebDAV server"));
         }
         let root = self.root().await?;
         // A file of our own shows whether we may write, and whether the server has entity tags.

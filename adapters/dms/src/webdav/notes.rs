@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client::{Dav, Made};
 use super::place::Place;
-use crate::rest;
+use crate::{failure, rest};
 
 /// Most marks of versions that a note holds.
 const MOST_MARKS: usize = 500;
@@ -34,6 +34,9 @@ pub(super) struct Note {
     pub(super) place: Option<String>,
     /// The move that is under way.
     pub(super) pending: Option<Pending>,
+    /// Change token of its bytes when we put the latest version there; absent if a crash came between.
+    #[serde(default)]
+    pub(super) token: Option<String>,
     /// Marks of its versions, oldest first.
     #[serde(default)]
     pub(super) marks: Vec<String>,
@@ -71,6 +74,7 @@ impl Note {
     pub(super) fn settle(&mut self) {
         let Some(Pending { place, mark }) = self.pending.take() else { return };
         self.place = Some(place);
+        self.token = None;
         self.marks.extend(mark);
         let more = self.marks.len().saturating_sub(MOST_MARKS);
         self.marks.drain(..more);
@@ -176,7 +180,7 @@ impl Notes {
             self.dav.make_folder(&above).await?;
         }
         match act().await? {
-            Made::NoPlace => Err(rest::refused("the gateway's own folder cannot be made")),
+            Made::NoPlace => Err(failure::setup("the gateway's own folder cannot be made")),
             made => Ok(made),
         }
     }
