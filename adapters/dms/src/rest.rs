@@ -88,11 +88,6 @@ impl Rest {
         Rest { client, clock, login, within, transfer }
     }
 
-    /// The same with another key.
-    pub(crate) fn showing(&self, login: Login) -> Self {
-        Rest { login, ..self.clone() }
-    }
-
     /// The present moment.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()

@@ -62,7 +62,8 @@ impl Looker<'_> {
             None => self.unknown(object, change).await,
         };
         let Err(failure) = taken else { return Ok(()) };
-        if matches!(failure.kind, FailureKind::Transient | FailureKind::Uncertain | FailureKind::Unauthorised) {
+        if matches!(failure.kind, FailureKind::Transient | FailureKind::Uncertain | FailureKind::Unauthorised)
+        {
             return Err(failure);
         }
         let above = change.parent.as_ref().and_then(|parent| parent.own.as_deref());
@@ -169,7 +170,8 @@ impl Looker<'_> {
         let change = RecordChange::AddContent { version: number, file: Box::new(file) };
         let command = Command { kind: RecordKind::Document, id, expected: None, change };
         self.host.submit(&key("content", object, object.content.as_deref().unwrap_or("")), command).await?;
-        let detail = json!({ "happened": "version", "version": object.version, "reference": object.reference });
+        let detail =
+            json!({ "happened": "version", "version": object.version, "reference": object.reference });
         let key = key("version", object, object.content.as_deref().unwrap_or(""));
         self.host.note(&key, RecordKind::Document, id, detail).await
     }
@@ -213,7 +215,9 @@ impl Looker<'_> {
 
     /// The case or case file whose folder it lies in.
     async fn parent(&self, change: &Change) -> Result<Option<(Record, Link)>, Failure> {
-        let Some(own) = change.parent.as_ref().and_then(|parent| parent.own.as_deref()) else { return Ok(None) };
+        let Some(own) = change.parent.as_ref().and_then(|parent| parent.own.as_deref()) else {
+            return Ok(None);
+        };
         let Some(record) = self.any(mapping::of_own(own)).await? else { return Ok(None) };
         let link = self.host.links(record.meta().id).await?.into_iter().find(|link| link.part.is_empty());
         Ok(link.map(|link| (record, link)))

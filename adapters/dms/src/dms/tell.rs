@@ -32,7 +32,11 @@ struct Told {
 
 impl Teller<'_> {
     /// Brings folders, document, version and properties to what they are to be; each only if it is not so already.
-    pub(super) async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
+    pub(super) async fn deliver(
+        &self,
+        delivery: &Delivery,
+        sources: Sources<'_>,
+    ) -> Result<Receipt, Failure> {
         let about = delivery.about.as_deref().ok_or_else(|| failure::refused("a delivery of no record"))?;
         let mut told = Told::default();
         let object = match &about.record {
@@ -145,7 +149,8 @@ impl Teller<'_> {
             }
             // A search may lag behind; who asked for it before may have been slow.
             let taken = self.port.child(parent, &entry.name).await?;
-            let is_ours = |it: &Object| it.own.as_ref() == Some(&entry.own) && it.is_folder == bytes.is_none();
+            let is_ours =
+                |it: &Object| it.own.as_ref() == Some(&entry.own) && it.is_folder == bytes.is_none();
             if let Some(object) = taken.filter(is_ours) {
                 return Ok(object);
             }

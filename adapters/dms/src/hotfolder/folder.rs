@@ -52,7 +52,9 @@ pub(super) async fn write_small(path: &Path, bytes: &[u8]) -> Result<(), Failure
 async fn sync_folder(folder: &Path) -> Result<(), Failure> {
     let opened = File::open(folder).await.map_err(unwritable)?;
     match opened.sync_all().await {
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
         outcome => outcome.map_err(unwritable),
     }
 }
@@ -67,7 +69,9 @@ pub(super) fn is_name(name: &str) -> bool {
 /// Whether a file under this name is still being written, by the habit of those who write.
 pub(super) fn is_unfinished(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    [".part", ".tmp", ".temp", ".filepart", ".crdownload", ".writing", ".lock"].iter().any(|end| name.ends_with(end))
+    [".part", ".tmp", ".temp", ".filepart", ".crdownload", ".writing", ".lock"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// How many files stand in a folder, at most [`MOST_FILES`].

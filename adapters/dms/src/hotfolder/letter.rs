@@ -42,7 +42,10 @@ impl Letter<'_> {
             let mut out = BufWriter::new(File::create(&target).map_err(unwritable)?);
             let written = standard.write(&message, &mut chain, &mut out)?;
             out.flush().map_err(unwritable)?;
-            out.into_inner().map_err(|error| unwritable(error.into_error()))?.sync_all().map_err(unwritable)?;
+            out.into_inner()
+                .map_err(|error| unwritable(error.into_error()))?
+                .sync_all()
+                .map_err(unwritable)?;
             match folder::is_name(&written.file_name) {
                 true => Ok(written),
                 false => Err(failure::refused("the standard names no file")),

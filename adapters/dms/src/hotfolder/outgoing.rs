@@ -40,8 +40,8 @@ impl Outbox<'_> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unreadable(error)),
         };
-        let slip: Slip =
-            serde_json::from_slice(&bytes).map_err(|_| folder::unusable("a slip of the gateway is damaged"))?;
+        let slip: Slip = serde_json::from_slice(&bytes)
+            .map_err(|_| folder::unusable("a slip of the gateway is damaged"))?;
         let aside = folder::own(self.folder, "staged").await?.join(id.to_string());
         let is_aside = fs::try_exists(&aside).await.map_err(unreadable)?;
         Ok((!is_aside).then(|| receipt(slip)))

@@ -59,13 +59,16 @@ impl Dav {
     async fn propfind(&self, place: &Place, depth: &str) -> Result<Option<Vec<Entry>>, Failure> {
         let headers = [("depth", depth), ("content-type", "application/xml; charset=utf-8")];
         // Without a slash: whether it is a folder is what is asked. Some servers send whoever asks so elsewhere.
-        let mut answer = self.rest.send_for(
-            "PROPFIND",
-            &self.base.url(place, depth == "1" || place.parts().is_empty()),
-            &headers,
-            Some(PROPFIND.to_owned()),
-            MOST_MULTISTATUS,
-        ).await?;
+        let mut answer = self
+            .rest
+            .send_for(
+                "PROPFIND",
+                &self.base.url(place, depth == "1" || place.parts().is_empty()),
+                &headers,
+                Some(PROPFIND.to_owned()),
+                MOST_MULTISTATUS,
+            )
+            .await?;
         if matches!(answer.status, 301 | 302 | 307 | 308) {
             let url = self.base.url(place, true);
             let body = Some(PROPFIND.to_owned());
@@ -110,7 +113,12 @@ impl Dav {
         let mut headers = vec![("destination", destination.as_str())];
         headers.push(("overwrite", if over.is_some() { "T" } else { "F" }));
         // Weak tags prove nothing (RFC 4918, section 10.4.4).
-        headers.extend(condition.as_deref().filter(|_| over.is_some_and(|etag| etag.starts_with('"'))).map(|it| ("if", it)));
+        headers.extend(
+            condition
+                .as_deref()
+                .filter(|_| over.is_some_and(|etag| etag.starts_with('"')))
+                .map(|it| ("if", it)),
+        );
         self.moved("MOVE", from, &headers).await
     }
 

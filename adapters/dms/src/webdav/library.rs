@@ -299,7 +299,11 @@ impl Port for Library {
         let probe = self.notes.folder().child("probe.txt");
         self.notes.within(&probe, || self.dav.put(&probe, "text/plain", b"Amtsbote".to_vec().into())).await?;
         let tagged = self.dav.look(&probe).await?.is_some_and(|seen| seen.etag.is_some());
-        let tags = if tagged { "with entity tags" } else { "without entity tags: changes are told by size and time" };
+        let tags = if tagged {
+            "with entity tags"
+        } else {
+            "without entity tags: changes are told by size and time"
+        };
         Ok(format!("WebDAV, {tags}; folder {}", if root.is_folder { "there" } else { "missing" }))
     }
 }

@@ -71,7 +71,8 @@ impl Place {
             return None;
         }
         let parts = text.split('/').filter(|part| !part.is_empty());
-        let parts: Vec<String> = parts.map(|part| decoded(part).filter(|part| is_part(part))).collect::<Option<_>>()?;
+        let parts: Vec<String> =
+            parts.map(|part| decoded(part).filter(|part| is_part(part))).collect::<Option<_>>()?;
         (parts.len() <= MOST_PARTS).then_some(Place(parts))
     }
 }
@@ -120,7 +121,9 @@ impl Base {
 
 /// A name that every file system and server takes, made of words: never empty, never hidden, never a path.
 pub(crate) fn safe_name(words: &str) -> String {
-    let is_bad = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '\u{feff}');
+    let is_bad = |c: char| {
+        c.is_control() || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | '\u{feff}')
+    };
     let mut name = String::with_capacity(words.len());
     let mut was_blank = true;
     for c in words.chars() {
@@ -131,7 +134,8 @@ pub(crate) fn safe_name(words: &str) -> String {
         }
         was_blank = is_blank;
     }
-    let mut name = cut(&name, NAME_BYTES).trim_start_matches(['.', ' ', '~']).trim_end_matches(['.', ' ']).to_owned();
+    let mut name =
+        cut(&name, NAME_BYTES).trim_start_matches(['.', ' ', '~']).trim_end_matches(['.', ' ']).to_owned();
     if is_reserved(&name) {
         name.insert(0, '_');
     }
@@ -141,7 +145,9 @@ pub(crate) fn safe_name(words: &str) -> String {
 /// The same name, or one made of it, with its ending, that every file system takes.
 pub(crate) fn fitting(name: &str) -> String {
     let (stem, ending) = match name.rsplit_once('.') {
-        Some((stem, ending)) if !stem.is_empty() && (1..=10).contains(&ending.len()) => (stem, format!(".{ending}")),
+        Some((stem, ending)) if !stem.is_empty() && (1..=10).contains(&ending.len()) => {
+            (stem, format!(".{ending}"))
+        }
         _ => (name, String::new()),
     };
     if name.len() <= NAME_BYTES {
@@ -154,13 +160,17 @@ pub(crate) fn fitting(name: &str) -> String {
 fn is_reserved(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().to_ascii_uppercase();
     let numbered = |word: &str| {
-        stem.strip_prefix(word).is_some_and(|rest| rest.len() == 1 && matches!(rest.as_bytes(), [b'1'..=b'9']))
+        stem.strip_prefix(word)
+            .is_some_and(|rest| rest.len() == 1 && matches!(rest.as_bytes(), [b'1'..=b'9']))
     };
     matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
 }
 
 fn is_part(part: &str) -> bool {
-    !matches!(part, "." | "..") && part.len() <= 1_000 && !part.contains(['/', '\\']) && !part.chars().any(char::is_control)
+    !matches!(part, "." | "..")
+        && part.len() <= 1_000
+        && !part.contains(['/', '\\'])
+        && !part.chars().any(char::is_control)
 }
 
 /// At most so many bytes, in whole characters.
@@ -187,7 +197,8 @@ fn decoded(part: &str) -> Option<String> {
     while let Some((first, tail)) = rest.split_first() {
         rest = match (first, tail) {
             (b'%', [high, low, tail @ ..]) => {
-                let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                let digit =
+                    |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
                 bytes.push(digit(high)? * 16 + digit(low)?);
                 tail
             }
@@ -237,7 +248,9 @@ mod tests {
             "https://dms.example:8443/dav/Akten%20Bau/63/Pl%C3%A4ne%20%231.pdf"
         );
         assert_eq!(base.url(&Place::root(), true), "https://dms.example:8443/dav/Akten%20Bau/");
-        for wrong in ["dms.example/", "ftp://a/", "https://u:p@a/", "https://a/?x", "https://a/#x", "https:///x"] {
+        for wrong in
+            ["dms.example/", "ftp://a/", "https://u:p@a/", "https://a/?x", "https://a/#x", "https:///x"]
+        {
             assert!(Base::new(wrong).is_none(), "{wrong}");
         }
     }

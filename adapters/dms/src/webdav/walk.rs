@@ -107,9 +107,12 @@ impl Walk<'_> {
         after: Option<&str>,
     ) -> Result<Option<String>, Failure> {
         let since = Timestamp::from_micros(self.cursor.since);
-        let is_new = |entry: &&Entry| entry.modified.as_deref().and_then(moment).is_some_and(|at| at >= since);
+        let is_new =
+            |entry: &&Entry| entry.modified.as_deref().and_then(moment).is_some_and(|at| at >= since);
         let mut parent = None;
-        for entry in files.iter().filter(|entry| after.is_none_or(|after| entry.place.name() > after)).filter(is_new) {
+        for entry in
+            files.iter().filter(|entry| after.is_none_or(|after| entry.place.name() > after)).filter(is_new)
+        {
             let note = self.library.notes.who(&entry.place).await?;
             let is_ours = note.is_some();
             let object = self.library.object(entry.clone(), note);
@@ -143,7 +146,8 @@ impl Walk<'_> {
     /// Whether others are told of it: not what is ours alone, hidden, or still being written.
     fn is_told(&self, entry: &Entry) -> bool {
         let name = entry.place.name();
-        let is_unfinished = [".part", ".tmp", ".crdownload", ".filepart"].iter().any(|end| name.ends_with(end));
+        let is_unfinished =
+            [".part", ".tmp", ".crdownload", ".filepart"].iter().any(|end| name.ends_with(end));
         entry.place != *self.library.notes.folder() && !name.starts_with(['.', '~']) && !is_unfinished
     }
 }
