@@ -4,6 +4,7 @@
 
 pub mod auditor;
 pub mod containers;
+pub mod dms;
 pub mod files;
 pub mod osci;
 pub mod partner;

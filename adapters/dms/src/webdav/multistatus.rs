@@ -116,7 +116,7 @@ impl Open {
                 }
             }
             ["response", "propstat", "prop", property] => match *property {
-                "getetag" => self.said.etag = value(),
+                "getetag" => self.said.etag = value().map(tag),
                 "getcontentlength" => self.said.size = text.parse().ok(),
                 "getlastmodified" => self.said.modified = value(),
                 "getcontenttype" => self.said.media_type = value(),
@@ -140,6 +140,12 @@ impl Entry {
         self.modified = said.modified.or(self.modified.take());
         self.media_type = said.media_type.or(self.media_type.take());
     }
+}
+
+/// Some servers (wsgidav) leave the quotation marks out here, and only here.
+fn tag(text: String) -> String {
+    let is_tag = text.ends_with('"') && (text.starts_with('"') || text.starts_with("W/\""));
+    if is_tag || text.contains('"') { text } else { format!("\"{text}\"") }
 }
 
 /// The number in `HTTP/1.1 200 OK`.
@@ -179,6 +185,13 @@ mod tests {
             ..Entry::default()
         };
         assert_eq!(entries[1], file);
+    }
+
+    #[test]
+    fn tags_have_their_quotation_marks_whether_the_server_writes_them_or_not() {
+        for (said, read) in [("\"a\"", "\"a\""), ("a-1", "\"a-1\""), ("W/\"a\"", "W/\"a\"")] {
+            assert_eq!(tag(said.to_owned()), read);
+        }
     }
 
     #[test]
