@@ -120,7 +120,7 @@ pub struct Change {
     pub reference: String,
     /// As it is now; `None` if it is gone.
     pub object: Option<Object>,
-    /// The folder that it lies in, if it has no identifier of ours.
+    /// The folder that it lies in.
     pub parent: Option<Object>,
 }
 

@@ -1,9 +1,30 @@
 //! Content Management Interoperability Services (CMIS) 1.1, OASIS Standard of 23 May 2013: the browser binding (section 5) and the AtomPub
 //! binding (section 3).
+//!
+//! | module | holds |
+//! |---|---|
+//! | `repository` | the port over a repository, whatever the binding |
+//! | `seen` | what changed there: change log or queries |
+//! | `wire` | what both bindings offer |
+//! | `browser`, `form` | JSON and forms |
+//! | `atom`, `entry` | feeds and entries |
+//! | `http`, `pump` | calls, exceptions, bytes on their way |
+
+mod atom;
+mod browser;
+mod entry;
+mod form;
+mod http;
+mod pump;
+mod repository;
+mod seen;
+mod wire;
 
 use std::time::Duration;
 
 use zeroize::Zeroizing;
+
+pub use repository::Cmis;
 
 /// A CMIS repository and how it is reached.
 pub struct Settings {
