@@ -6,6 +6,7 @@ pub mod auditor;
 pub mod camunda;
 pub mod cmis;
 pub mod containers;
+pub mod dms;
 pub mod files;
 pub mod osci;
 pub mod partner;
