@@ -1,0 +1,1 @@
+//! Scanned letters out of a hot folder.
