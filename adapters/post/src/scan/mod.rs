@@ -1,1 +1,2 @@
 //! Scanned letters out of a hot folder.
+pub mod settings;
