@@ -1,1 +1,5 @@
 //! E-mails out of an IMAP mailbox.
+
+mod settings;
+
+pub use settings::Settings;

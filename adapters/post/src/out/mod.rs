@@ -1,1 +1,3 @@
 //! What goes out: paper by a print spool or hybrid mail, e-mail by SMTP.
+
+pub mod settings;
