@@ -9,6 +9,7 @@
 //! | `out` | letters to a print spool or to hybrid mail, e-mails by SMTP |
 
 pub mod mail;
+mod our_ids;
 pub mod out;
 pub mod patterns;
 pub mod scan;

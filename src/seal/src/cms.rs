@@ -69,18 +69,23 @@ pub struct Signed {
 }
 
 impl Signed {
-    /// Addresses of e-mail that the signer's certificate names (RFC 8550, section 3), in lower case.
+    /// Addresses of e-mail that the signer's certificate names, see [`addresses`].
     pub fn addresses(&self) -> Vec<String> {
-        let Ok(x509) = X509::from_der(self.signer.der()) else { return vec![] };
-        let mut found: Vec<String> = vec![];
-        for name in x509.subject_alt_names().iter().flatten() {
-            found.extend(name.email().map(str::to_ascii_lowercase));
-        }
-        for entry in x509.subject_name().entries_by_nid(openssl::nid::Nid::PKCS9_EMAILADDRESS) {
-            found.extend(entry.data().to_string().ok().map(|text| text.to_ascii_lowercase()));
-        }
-        found
+        addresses(&self.signer)
     }
+}
+
+/// Addresses of e-mail that a certificate names (RFC 8550, section 3), in lower case.
+pub fn addresses(certificate: &Certificate) -> Vec<String> {
+    let Ok(x509) = X509::from_der(certificate.der()) else { return vec![] };
+    let mut found: Vec<String> = vec![];
+    for name in x509.subject_alt_names().iter().flatten() {
+        found.extend(name.email().map(str::to_ascii_lowercase));
+    }
+    for entry in x509.subject_name().entries_by_nid(openssl::nid::Nid::PKCS9_EMAILADDRESS) {
+        found.extend(entry.data().to_string().ok().map(|text| text.to_ascii_lowercase()));
+    }
+    found
 }
 
 /// Verifies SignedData; `detached` is what was signed if it does not stand within.
