@@ -248,7 +248,7 @@ mod tests {
     fn settings() -> Settings {
         let server = Server { host: "localhost".into(), port: 1, security: Security::Plain, trust: None };
         let mut settings = Settings::new("mail", server, "u", Zeroizing::new("p".into()));
-        settings.patterns.records = vec!["VG-####-####".parse().unwrap()];
+        settings.patterns = crate::patterns::Patterns::new(&[r"VG-\d{4}-\d{4}".into()], &[]).unwrap();
         settings
     }
 
