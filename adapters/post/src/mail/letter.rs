@@ -1,6 +1,7 @@
 //! What the broker is given of an e-mail: a letter with the original and its parts, or the news that one of ours did not arrive.
 
 use std::io::Cursor;
+use std::sync::Arc;
 
 use model::activity::{DispatchStatus, DispatchStep};
 use model::adapter::Host;
@@ -23,7 +24,7 @@ pub(super) async fn take_in(
     key: &str,
     date: Timestamp,
     reading: Reading,
-    raw: Vec<u8>,
+    raw: Arc<[u8]>,
 ) -> Result<(), Failure> {
     let mut hints = reading.hints.clone();
     if let Some(reference) = answered_reference(host, reading.answered).await? {
@@ -156,7 +157,10 @@ async fn answered_reference(host: &dyn Host, answered: Option<Id>) -> Result<Opt
     }
 }
 
-async fn kept(host: &dyn Host, name: &str, media_type: &str, bytes: Vec<u8>) -> Result<File, Failure> {
+async fn kept<B>(host: &dyn Host, name: &str, media_type: &str, bytes: B) -> Result<File, Failure>
+where
+    B: AsRef<[u8]> + Send + Unpin + 'static,
+{
     let content = host.keep(Box::new(Cursor::new(bytes))).await?;
     Ok(File {
         name: name.to_owned(),

@@ -55,16 +55,27 @@ impl Adapter for Mail {
         let begun = Instant::now();
         let mut mailbox = Mailbox::open(&self.settings).await?;
         let waiting = mailbox.waiting().await?;
-        let mut taken = 0;
+        let (mut taken, mut left) = (0, None);
         for uid in waiting.iter().take(self.settings.at_once) {
             if begun.elapsed() > SESSION {
                 break;
             }
-            self.take(&mut mailbox, &*host, *uid).await?;
+            match self.take(&mut mailbox, &*host, *uid).await {
+                // The server will not give or move this one; those behind it need not wait for that.
+                Err(failure) if matches!(&*failure.code, "post.mail-garbage" | "post.mail-folder") => {
+                    tracing::warn!(adapter = self.settings.id, uid, code = &*failure.code, "an e-mail is left where it is");
+                    left.get_or_insert(failure);
+                }
+                done => done?,
+            }
             taken += 1;
         }
         mailbox.close().await;
-        Ok(if taken < waiting.len() { Duration::from_secs(1) } else { self.settings.pause })
+        match left {
+            Some(failure) => Err(failure),
+            None if taken < waiting.len() => Ok(Duration::from_secs(1)),
+            None => Ok(self.settings.pause),
+        }
     }
 
     async fn check(&self) -> Health {
@@ -90,9 +101,11 @@ impl Mail {
             return mailbox.put(uid, &self.settings.aside).await;
         }
         let Some(raw) = mailbox.raw(uid, self.settings.most_bytes).await? else { return Ok(()) };
-        let settings = Arc::clone(&self.settings);
-        let read = tokio::task::spawn_blocking(move || (read::read(&raw, &settings, date), raw)).await;
-        let (reading, raw) = read.map_err(|_| Failure::permanent("post.mail-unreadable", "reading an e-mail failed"))?;
+        let raw: Arc<[u8]> = raw.into();
+        let (settings, bytes) = (Arc::clone(&self.settings), Arc::clone(&raw));
+        let read = tokio::task::spawn_blocking(move || read::read(&bytes, &settings, date)).await;
+        // Whatever the parser stumbles over is kept as it came.
+        let reading = read.unwrap_or_else(|_| read::original(&raw));
         match &reading.nature {
             Nature::Ours => {
                 tracing::info!(adapter = self.settings.id, uid, "an e-mail of ours came back round");

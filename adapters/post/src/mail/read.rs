@@ -216,16 +216,25 @@ fn named(name: Option<&str>, address: &str) -> String {
     }
 }
 
-/// What cannot be read: the original alone is kept.
+/// What cannot be read: the original alone is kept, with what its header says.
 fn unreadable(raw: &[u8]) -> Reading {
     // The header alone is read: it holds nothing that could be deep.
     let head = MessageParser::default().parse_headers(raw);
     let head = head.as_ref();
     Reading {
-        nature: Nature::Letter,
-        answered: None,
         subject: head.and_then(|it| it.subject()).map(line).filter(|it| !it.is_empty()),
         from: head.and_then(|it| it.from()?.first()?.address().map(line)),
+        ..original(raw)
+    }
+}
+
+/// The original alone: nothing of it is looked at.
+pub(super) fn original(raw: &[u8]) -> Reading {
+    Reading {
+        nature: Nature::Letter,
+        answered: None,
+        subject: None,
+        from: None,
         text: String::new(),
         attachments: vec![],
         decrypted: None,

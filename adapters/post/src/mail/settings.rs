@@ -19,13 +19,13 @@ pub struct Settings {
     pub user: String,
     /// Password.
     pub password: Zeroizing<String>,
-    /// Folder that e-mails come into: `INBOX`.
+    /// Folder that e-mails come into: `INBOX`. Names of folders are as the server has them (beyond ASCII: modified UTF-7 of RFC 3501).
     pub folder: String,
     /// Folder for what was taken in, made if it is not there: `Amtsbote`.
     pub done: String,
     /// Folder for what was not: our own e-mails that came back round, and what is larger than is read: `Amtsbote-Beiseite`.
     pub aside: String,
-    /// Largest e-mail that is read, in bytes; twice as much stands in memory. 50 MiB is usual.
+    /// Largest e-mail that is read, in bytes; some times as much stands in memory while it is. 50 MiB is usual.
     pub most_bytes: u64,
     /// Keys for encrypted e-mails, each with its certificate; the old ones, too.
     pub keys: Vec<Identity>,
