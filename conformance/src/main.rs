@@ -178,7 +178,10 @@ async fn carry(port: u16, json: bool) -> Result<bool, Error> {
     let login = simulate::epost::LOGIN;
     match json {
         true => print(&json!({ "url": carrier.url, "login": login }).to_string()),
-        false => print(&format!("the simulated carrier listens at {}; vendorID, ekp, secret, password: {login:?}", carrier.url)),
+        false => print(&format!(
+            "the simulated carrier listens at {}; vendorID, ekp, secret, password: {login:?}",
+            carrier.url
+        )),
     }
     std::future::pending().await
 }

@@ -34,7 +34,9 @@ mod tests {
         let ours = message_id(delivery, dispatch, "kreis.example");
         assert_eq!(dispatch_of(&ours, "Kreis.example"), Some(dispatch));
         assert_eq!(dispatch_of(ours.trim_matches(['<', '>']), "kreis.example"), Some(dispatch));
-        for (other, domain) in [(ours.as_str(), "other.example"), (ours.as_str(), ""), ("<a.b@kreis.example>", "kreis.example")] {
+        for (other, domain) in
+            [(ours.as_str(), "other.example"), (ours.as_str(), ""), ("<a.b@kreis.example>", "kreis.example")]
+        {
             assert_eq!(dispatch_of(other, domain), None);
         }
     }

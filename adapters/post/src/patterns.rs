@@ -74,7 +74,8 @@ mod tests {
 
     #[test]
     fn a_reference_is_found_once_with_its_white_space_made_normal() {
-        let patterns = Patterns::new(&[r"VG-\d{4}-\d{4}".into(), r"AZ:\s*(?<value>\d+\s+\d+)".into()], &[]).unwrap();
+        let patterns =
+            Patterns::new(&[r"VG-\d{4}-\d{4}".into(), r"AZ:\s*(?<value>\d+\s+\d+)".into()], &[]).unwrap();
         let hints = patterns.hints("VG-2026-0001, VG-2026-0001 und AZ: 47\n  11", "subject", 90);
         let values: Vec<_> = hints.iter().map(|it| it.value.as_str()).collect();
         assert_eq!(values, ["VG-2026-0001", "47 11"]);

@@ -177,7 +177,9 @@ fn login(books: &mut Books, body: &Value) -> Response {
 fn call(books: &mut Books, method: &Method, uri: &Uri, body: &Value) -> Response {
     let query = uri.query().unwrap_or_default().to_owned();
     let asked = |name: &str| {
-        form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        form_urlencoded::parse(query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     };
     match (method, uri.path()) {
         (&Method::POST, "/api/Letter") => take(books, body),
@@ -187,8 +189,13 @@ fn call(books: &mut Books, method: &Method, uri: &Uri, body: &Value) -> Response
         }
         (&Method::GET, "/api/Letter/Date") => {
             let (from, till) = (asked("fromDate").unwrap_or_default(), asked("tillDate").unwrap_or_default());
-            let day = |letter: &Value| letter["createdDate"].as_str().unwrap_or_default().chars().take(10).collect::<String>();
-            told(200, &Value::from(shown(books, |letter| (from.clone()..=till.clone()).contains(&day(letter)))))
+            let day = |letter: &Value| {
+                letter["createdDate"].as_str().unwrap_or_default().chars().take(10).collect::<String>()
+            };
+            told(
+                200,
+                &Value::from(shown(books, |letter| (from.clone()..=till.clone()).contains(&day(letter)))),
+            )
         }
         (&Method::POST, "/api/Letter/StatusQuery") => {
             let wanted = body.as_array().cloned().unwrap_or_default();
@@ -260,9 +267,14 @@ fn control(books: &mut Books, method: &Method, path: &str, body: &Value) -> Resp
         (&Method::PUT, ["letters", id]) => {
             let letter = books.letters.iter_mut().find(|it| it["letterID"].to_string() == *id);
             let Some(letter) = letter else { return error(404, "LETTER", "unknown") };
-            for name in
-                ["statusID", "processedDate", "printFeedbackDate", "registeredLetterID", "registeredLetterStatus", "registeredLetterStatusDate"]
-            {
+            for name in [
+                "statusID",
+                "processedDate",
+                "printFeedbackDate",
+                "registeredLetterID",
+                "registeredLetterStatus",
+                "registeredLetterStatusDate",
+            ] {
                 if !body[name].is_null() {
                     letter[name] = body[name].clone();
                 }

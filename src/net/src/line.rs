@@ -14,8 +14,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use openssl::ssl::{SslConnector, SslMethod, SslVersion};
-use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::X509;
+use openssl::x509::store::X509StoreBuilder;
 use seal::x509::Certificate;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
@@ -83,7 +83,9 @@ impl Server {
     async fn dial(&self) -> Result<Line, Error> {
         let host = self.host.trim_matches(['[', ']']);
         let found = lookup_host((host, self.port)).await.map_err(|_| Error::Unreachable)?;
-        let may = |address: &SocketAddr| self.security != Security::Plain || address.ip().to_canonical().is_loopback();
+        let may = |address: &SocketAddr| {
+            self.security != Security::Plain || address.ip().to_canonical().is_loopback()
+        };
         let addresses: Vec<SocketAddr> = found.collect();
         if !addresses.is_empty() && !addresses.iter().any(may) {
             return Err(Error::PlainLine);

@@ -113,7 +113,9 @@ impl Mailbox {
             let mut found = None;
             // Others may stand between: the server tells of changed flags whenever it likes.
             while let Some(answer) = answers.try_next().await? {
-                if answer.uid == Some(uid) && (answer.size.is_some() || answer.body().is_some() || answer.header().is_some()) {
+                if answer.uid == Some(uid)
+                    && (answer.size.is_some() || answer.body().is_some() || answer.header().is_some())
+                {
                     found = Some(answer);
                 }
             }
@@ -175,21 +177,25 @@ fn folder(detail: &str) -> Failure {
 /// A server that cannot look the password up at present says so (RFC 5530).
 fn refused_login(error: &ImapError) -> Failure {
     match error {
-        ImapError::No(told) if told.to_ascii_uppercase().contains("UNAVAILABLE") => {
-            Failure::transient("post.mail-unreachable", "the mail server cannot check the password at present")
-        }
-        ImapError::No(_) | ImapError::Bad(_) | ImapError::Validate(_) => {
-            Failure::new(FailureKind::Unauthorised, "post.mail-login", "the mail server refuses user name or password")
-        }
+        ImapError::No(told) if told.to_ascii_uppercase().contains("UNAVAILABLE") => Failure::transient(
+            "post.mail-unreachable",
+            "the mail server cannot check the password at present",
+        ),
+        ImapError::No(_) | ImapError::Bad(_) | ImapError::Validate(_) => Failure::new(
+            FailureKind::Unauthorised,
+            "post.mail-login",
+            "the mail server refuses user name or password",
+        ),
         _ => unusable("the mail server's answer to the login cannot be understood"),
     }
 }
 
 fn failed(error: ImapError) -> Failure {
     match error {
-        ImapError::Io(_) | ImapError::ConnectionLost => {
-            Failure::transient("post.mail-unreachable", "the line to the mail server broke, or more came than was asked for")
-        }
+        ImapError::Io(_) | ImapError::ConnectionLost => Failure::transient(
+            "post.mail-unreachable",
+            "the line to the mail server broke, or more came than was asked for",
+        ),
         ImapError::No(_) | ImapError::Bad(_) => unusable("the mail server refuses a command"),
         _ => unusable("the mail server's answer cannot be understood"),
     }

@@ -28,12 +28,15 @@ pub(super) async fn take_in(
 ) -> Result<(), Failure> {
     let mut hints = reading.hints.clone();
     if let Some(reference) = answered_reference(host, reading.answered).await? {
-        hints.insert(0, Hint {
-            kind: HintKind::RecordReference,
-            value: reference,
-            confidence: ANSWERED,
-            place: "in-reply-to".into(),
-        });
+        hints.insert(
+            0,
+            Hint {
+                kind: HintKind::RecordReference,
+                value: reference,
+                confidence: ANSWERED,
+                place: "in-reply-to".into(),
+            },
+        );
     }
     let mut concerns = reading.concerns.clone();
     if matches!(reading.nature, Nature::Report(_)) {
@@ -84,7 +87,9 @@ async fn enclose(
             first.files.push(kept(host, "nachricht-entschluesselt.eml", "message/rfc822", plain).await?);
         }
         if !text.trim().is_empty() {
-            first.files.push(kept(host, "nachricht.txt", "text/plain; charset=utf-8", text.into_bytes()).await?);
+            first
+                .files
+                .push(kept(host, "nachricht.txt", "text/plain; charset=utf-8", text.into_bytes()).await?);
         }
     }
     for (at, attachment) in attachments.into_iter().enumerate() {
@@ -98,7 +103,12 @@ async fn enclose(
 }
 
 /// What is larger than is read: its header, for somebody who then looks into the mailbox.
-pub(super) async fn too_large(host: &dyn Host, key: &str, date: Timestamp, header: Vec<u8>) -> Result<(), Failure> {
+pub(super) async fn too_large(
+    host: &dyn Host,
+    key: &str,
+    date: Timestamp,
+    header: Vec<u8>,
+) -> Result<(), Failure> {
     let head = mail_parser::MessageParser::default().parse_headers(&header);
     let plain = |text: &str| -> String { text.chars().filter(|it| !it.is_control()).take(200).collect() };
     let subject = head.as_ref().and_then(|it| it.subject()).map(plain);

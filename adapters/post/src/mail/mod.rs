@@ -63,7 +63,12 @@ impl Adapter for Mail {
             match self.take(&mut mailbox, &*host, *uid).await {
                 // The server will not give or move this one; those behind it need not wait for that.
                 Err(failure) if matches!(&*failure.code, "post.mail-garbage" | "post.mail-folder") => {
-                    tracing::warn!(adapter = self.settings.id, uid, code = &*failure.code, "an e-mail is left where it is");
+                    tracing::warn!(
+                        adapter = self.settings.id,
+                        uid,
+                        code = &*failure.code,
+                        "an e-mail is left where it is"
+                    );
                     left.get_or_insert(failure);
                 }
                 done => done?,

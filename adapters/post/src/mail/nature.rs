@@ -57,10 +57,13 @@ pub(super) fn nature(message: &Message<'_>, domain: &str) -> (Nature, Option<Id>
 
 fn is_automatic(message: &Message<'_>) -> bool {
     let says = |name: &'static str| message.header_raw(name).map(|value| value.trim().to_ascii_lowercase());
-    let is_submitted = says("Auto-Submitted").is_some_and(|value| !value.is_empty() && !value.starts_with("no"));
-    let is_bulk = says("Precedence").is_some_and(|it| matches!(it.as_str(), "bulk" | "junk" | "list" | "auto_reply"));
-    let is_list =
-        ["List-Id", "List-Unsubscribe", "List-Post", "List-Help"].iter().any(|name| message.header_raw(*name).is_some());
+    let is_submitted =
+        says("Auto-Submitted").is_some_and(|value| !value.is_empty() && !value.starts_with("no"));
+    let is_bulk =
+        says("Precedence").is_some_and(|it| matches!(it.as_str(), "bulk" | "junk" | "list" | "auto_reply"));
+    let is_list = ["List-Id", "List-Unsubscribe", "List-Post", "List-Help"]
+        .iter()
+        .any(|name| message.header_raw(*name).is_some());
     is_submitted || is_bulk || is_list
 }
 
@@ -76,7 +79,8 @@ fn is_report(root: &MessagePart<'_>) -> bool {
 fn report(message: &Message<'_>, domain: &str) -> Report {
     let mut report = Report { dispatch: None, action: "unknown", status: None };
     for part in &message.parts {
-        let subtype = part.content_type().and_then(|kind| kind.subtype()).unwrap_or_default().to_ascii_lowercase();
+        let subtype =
+            part.content_type().and_then(|kind| kind.subtype()).unwrap_or_default().to_ascii_lowercase();
         match subtype.as_str() {
             "delivery-status" | "global-delivery-status" => read_status(part.contents(), &mut report),
             "rfc822" | "global" | "rfc822-headers" | "global-headers" => {
@@ -144,11 +148,19 @@ mod tests {
     #[test]
     fn programs_give_themselves_away() {
         for header in [
-            "Auto-Submitted: auto-replied", "Precedence: bulk", "List-Unsubscribe: <https://x.example>", "Return-Path: <>",
+            "Auto-Submitted: auto-replied",
+            "Precedence: bulk",
+            "List-Unsubscribe: <https://x.example>",
+            "Return-Path: <>",
         ] {
             assert_eq!(judged(&format!("{header}\r\nSubject: x\r\n\r\nx")).0, Nature::Automatic, "{header}");
         }
-        for header in ["Auto-Submitted: no", "Precedence: first-class", "Return-Path: <a@b.example>", "X-Loop: someone@else.example"] {
+        for header in [
+            "Auto-Submitted: no",
+            "Precedence: first-class",
+            "Return-Path: <a@b.example>",
+            "X-Loop: someone@else.example",
+        ] {
             assert_eq!(judged(&format!("{header}\r\nSubject: x\r\n\r\nx")).0, Nature::Letter, "{header}");
         }
         assert_eq!(judged("X-Loop: amtsbote@kreis.example\r\n\r\nx").0, Nature::Ours);
@@ -177,7 +189,8 @@ mod tests {
     fn an_answer_leads_to_the_dispatch_that_it_answers() {
         let dispatch = model::ids::new_id();
         let id = crate::our_ids::message_id(model::ids::new_id(), dispatch, DOMAIN);
-        let raw = format!("In-Reply-To: <other@x.example>\r\nReferences: <first@x.example> {id}\r\n\r\nDanke");
+        let raw =
+            format!("In-Reply-To: <other@x.example>\r\nReferences: <first@x.example> {id}\r\n\r\nDanke");
         assert_eq!(judged(&raw), (Nature::Letter, Some(dispatch)));
     }
 }

@@ -122,7 +122,9 @@ fn fill(raw: &[u8], message: &Message<'_>, reading: &mut Reading) {
     let texts = (0..message.text_body_count()).filter_map(|at| message.body_text(at));
     for text in texts {
         let left = TEXT_CHARS.saturating_sub(reading.text.len());
-        reading.text.extend(text.chars().take(left).filter(|it| *it == '\n' || *it == '\t' || !it.is_control()));
+        reading
+            .text
+            .extend(text.chars().take(left).filter(|it| *it == '\n' || *it == '\t' || !it.is_control()));
         reading.text.push('\n');
     }
     if message.attachment_count() > MOST_ATTACHMENTS {
@@ -155,7 +157,9 @@ fn parts(message: &Message<'_>) -> usize {
 fn count(bytes: &[u8], word: &[u8]) -> usize {
     let first = word.first().copied().unwrap_or_default();
     let begins = bytes.iter().enumerate().filter(|(_, byte)| byte.to_ascii_lowercase() == first);
-    begins.filter(|(at, _)| bytes.get(*at..at + word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word))).count()
+    begins
+        .filter(|(at, _)| bytes.get(*at..at + word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word)))
+        .count()
 }
 
 fn attachment(raw: &[u8], part: &MessagePart<'_>) -> Attachment {
@@ -184,7 +188,8 @@ fn attachment(raw: &[u8], part: &MessagePart<'_>) -> Attachment {
 /// An ending of up to ten letters and digits: of the name, or the one that is usual for the type.
 fn ending(name: Option<&str>, media_type: Option<&str>) -> String {
     let own = name.and_then(|name| name.rsplit_once('.')).map(|(_, ending)| ending.to_ascii_lowercase());
-    let is_plain = |it: &String| (1..=10).contains(&it.len()) && it.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_plain =
+        |it: &String| (1..=10).contains(&it.len()) && it.bytes().all(|byte| byte.is_ascii_alphanumeric());
     own.filter(is_plain).unwrap_or_else(|| {
         match media_type.unwrap_or_default() {
             "application/pdf" => "pdf",
@@ -201,10 +206,8 @@ fn ending(name: Option<&str>, media_type: Option<&str>) -> String {
 
 /// One line without control characters, cut.
 fn line(text: &str) -> String {
-    let words: Vec<String> = text
-        .split_whitespace()
-        .map(|word| word.chars().filter(|it| !it.is_control()).collect())
-        .collect();
+    let words: Vec<String> =
+        text.split_whitespace().map(|word| word.chars().filter(|it| !it.is_control()).collect()).collect();
     words.join(" ").chars().take(LINE_CHARS).collect()
 }
 
@@ -277,7 +280,11 @@ mod tests {
         assert_eq!(it.text.trim(), "Grüße, VG-2026-0002");
         let hints: Vec<_> = it.hints.iter().map(|it| (it.value.as_str(), it.confidence)).collect();
         assert_eq!(hints, [("VG-2026-0001", 90), ("VG-2026-0002", 70)]);
-        let found: Vec<_> = it.attachments.iter().map(|it| (it.title.as_str(), it.ending.as_str(), it.bytes.as_slice())).collect();
+        let found: Vec<_> = it
+            .attachments
+            .iter()
+            .map(|it| (it.title.as_str(), it.ending.as_str(), it.bytes.as_slice()))
+            .collect();
         assert_eq!(found[0], ("../Plan?.PDF", "pdf", &b"%PDF"[..]));
         assert_eq!((found[1].0, found[1].1), ("innen", "eml"));
         assert!(found[1].2.starts_with(b"Subject: innen\r\n\r\nx"));

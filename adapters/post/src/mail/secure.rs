@@ -125,7 +125,9 @@ fn standing(signed: &cms::Signed, judge: &Judge<'_>) -> &'static str {
 fn decrypted(object: &[u8], kind: Kind, judge: &Judge<'_>, opened: &mut Opened) -> Option<Vec<u8>> {
     let name = if kind == Kind::AuthEnveloped { "encrypted-authenticated" } else { "encrypted" };
     let plain = cms::decrypt(object, judge.keys).ok();
-    opened.layers.push(json!({ "layer": name, "standing": if plain.is_some() { "opened" } else { "closed" } }));
+    opened
+        .layers
+        .push(json!({ "layer": name, "standing": if plain.is_some() { "opened" } else { "closed" } }));
     match plain {
         Some(plain) => {
             opened.was_encrypted = true;
@@ -146,8 +148,10 @@ fn layer(entity: &[u8]) -> Result<Option<Layer>, Broken> {
     let Some(head) = MessageParser::default().parse_headers(entity) else { return Ok(None) };
     let Some(kind) = head.content_type() else { return Ok(None) };
     let subtype = kind.subtype().unwrap_or_default().to_ascii_lowercase();
-    let is_smime = |value: &str, what: &str| value.eq_ignore_ascii_case(&format!("application/{what}"))
-        || value.eq_ignore_ascii_case(&format!("application/x-{what}"));
+    let is_smime = |value: &str, what: &str| {
+        value.eq_ignore_ascii_case(&format!("application/{what}"))
+            || value.eq_ignore_ascii_case(&format!("application/x-{what}"))
+    };
     match kind.ctype().to_ascii_lowercase().as_str() {
         "multipart" if subtype == "signed" => {
             if !kind.attribute("protocol").is_some_and(|it| is_smime(it, "pkcs7-signature")) {
@@ -158,7 +162,8 @@ fn layer(entity: &[u8]) -> Result<Option<Layer>, Broken> {
             Ok(Some(Layer::Beside(content, object(&entity[signature]).ok_or(Broken)?)))
         }
         "application" => {
-            let is_named = head.attachment_name().is_some_and(|name| name.to_ascii_lowercase().ends_with(".p7m"));
+            let is_named =
+                head.attachment_name().is_some_and(|name| name.to_ascii_lowercase().ends_with(".p7m"));
             if !matches!(subtype.as_str(), "pkcs7-mime" | "x-pkcs7-mime") && !is_named {
                 return Ok(None);
             }
@@ -209,7 +214,12 @@ mod tests {
         let (content, signature) = halves(entity, "b").unwrap();
         assert_eq!(&entity[content], b"A: 1\r\n\r\ntext\r\n");
         assert_eq!(&entity[signature], b"B: 2\r\n\r\nsig");
-        for wrong in ["--b\r\n1\r\n--b--\r\n", "--b\r\n1\r\n--b\r\n2\r\n--b\r\n3\r\n--b--", "--bb\r\n1\r\n--bb\r\n2\r\n--bb--", ""] {
+        for wrong in [
+            "--b\r\n1\r\n--b--\r\n",
+            "--b\r\n1\r\n--b\r\n2\r\n--b\r\n3\r\n--b--",
+            "--bb\r\n1\r\n--bb\r\n2\r\n--bb--",
+            "",
+        ] {
             assert_eq!(halves(wrong.as_bytes(), "b"), None, "{wrong}");
         }
     }

@@ -49,7 +49,8 @@ impl Adapter for Mail {
     async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
         let Some(order) = order(delivery, "mail")? else { return Ok(Receipt::default()) };
         let no_address = || rejected("post.no-address", "the addressee has no address of e-mail");
-        let to: Address = order.to.email.as_deref().ok_or_else(no_address)?.parse().map_err(|_| no_address())?;
+        let to: Address =
+            order.to.email.as_deref().ok_or_else(no_address)?.parse().map_err(|_| no_address())?;
         let id = message_id(order.delivery, order.dispatch.meta.id, &self.settings.domain);
         let files = delivery.about.as_deref().map(|about| about.files.as_slice()).unwrap_or_default();
         let letter = compose::Letter {
@@ -61,7 +62,8 @@ impl Adapter for Mail {
         };
         let attachments = compose::attachments(files, sources, self.settings.most_bytes).await?;
         let bytes = compose::compose(&self.settings, &letter, attachments)?;
-        let unanswered = || Failure::transient("post.smtp-unreachable", "the mail server does not answer in time");
+        let unanswered =
+            || Failure::transient("post.smtp-unreachable", "the mail server does not answer in time");
         let mut line =
             timeout(self.settings.within, wire::open(&self.settings)).await.map_err(|_| unanswered())??;
         timeout(self.settings.within, line.address(&self.from, &to)).await.map_err(|_| unanswered())??;

@@ -64,7 +64,8 @@ fn order<'a>(delivery: &'a Delivery, way: &str) -> Result<Option<Order<'a>>, Fai
     if dispatch.way.as_deref() != Some(way) {
         return Ok(None);
     }
-    let to = dispatch.to.as_ref().ok_or_else(|| rejected("post.no-address", "the dispatch has no addressee"))?;
+    let to =
+        dispatch.to.as_ref().ok_or_else(|| rejected("post.no-address", "the dispatch has no addressee"))?;
     if about.files.is_empty() {
         return Err(rejected("post.no-document", "the dispatch has no document with content"));
     }

@@ -39,7 +39,11 @@ pub(super) struct StagedFile {
 }
 
 /// Copies the sources into a folder below `beside` (absent: the system's) and looks at them.
-pub(super) async fn stage(settings: &Pdf, sources: Sources<'_>, beside: Option<&Path>) -> Result<Staged, Failure> {
+pub(super) async fn stage(
+    settings: &Pdf,
+    sources: Sources<'_>,
+    beside: Option<&Path>,
+) -> Result<Staged, Failure> {
     let folder = match beside {
         Some(beside) => TempDir::with_prefix_in("in-", beside),
         None => TempDir::new(),
@@ -143,7 +147,9 @@ async fn run(settings: &Pdf, program: &Path, arguments: &[&OsStr]) -> Result<Str
             Err(rejected("post.not-pdf", "a document is broken or needs a password"))
         }
         Ok(_) => Err(tool("the program for PDFs failed")),
-        Err(_) => Err(rejected("post.not-pdf", "the program for PDFs did not come to an end with a document")),
+        Err(_) => {
+            Err(rejected("post.not-pdf", "the program for PDFs did not come to an end with a document"))
+        }
     }
 }
 

@@ -87,7 +87,8 @@ impl Print {
             fs::rename(&file.path, self.file(id, &format!("-{number}.pdf"))).await.map_err(failed)?;
         }
         let ticket = ticket(order, &staged.files, at);
-        let xml = in_xml(&ticket).map_err(|_| Failure::permanent("post.folder", "the ticket cannot be written"))?;
+        let xml =
+            in_xml(&ticket).map_err(|_| Failure::permanent("post.folder", "the ticket cannot be written"))?;
         whole(&journal, &format!("{id}.xml"), &xml, &self.file(id, ".xml")).await?;
         synced(&self.settings.folder).await?;
         whole(&journal, &format!("{id}.at"), at.to_string().as_bytes(), &self.noted(id, "begun")).await?;

@@ -17,7 +17,8 @@ pub(crate) struct Dovecot {
 impl Dovecot {
     /// `None` if it is not there, or cannot be started.
     pub(crate) fn start() -> Option<Dovecot> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/senders/post/imap-server.sh");
+        let script =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/senders/post/imap-server.sh");
         let folder = TempDir::new().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         // The mail user must be able to come here.
@@ -84,7 +85,8 @@ impl Dovecot {
     pub(crate) async fn bodies(&self, user: &str, folder: &str) -> Vec<Vec<u8>> {
         let mut session = self.session(user).await;
         session.select(folder).await.unwrap();
-        let found: Vec<_> = session.uid_fetch("1:*", "BODY.PEEK[]").await.unwrap().try_collect().await.unwrap();
+        let found: Vec<_> =
+            session.uid_fetch("1:*", "BODY.PEEK[]").await.unwrap().try_collect().await.unwrap();
         session.logout().await.unwrap();
         found.iter().filter_map(|it| it.body().map(<[u8]>::to_vec)).collect()
     }

@@ -61,8 +61,32 @@ async fn a_letter_arrives_with_its_fields_and_bytes() {
     let receipt = ours(&carrier).deliver(&delivery, &sources(&[&large])).await.unwrap();
     let letter = carrier.letters().remove(0);
     assert_eq!(letter["sha256"], seal::sha256(&[&large]).to_string());
-    let wanted = json!(["Frau", "Anna & Bert <Müller>", "Am Weg 1", "59494", "Soest", "Österreich", "Einwurf Einschreiben", true, false, true, "63"]);
-    let names = ["addressLine1", "addressLine2", "addressLine3", "zipCode", "city", "country", "registeredLetter", "isColor", "isDuplex", "coverLetter", "costCenter"];
+    let wanted = json!([
+        "Frau",
+        "Anna & Bert <Müller>",
+        "Am Weg 1",
+        "59494",
+        "Soest",
+        "Österreich",
+        "Einwurf Einschreiben",
+        true,
+        false,
+        true,
+        "63"
+    ]);
+    let names = [
+        "addressLine1",
+        "addressLine2",
+        "addressLine3",
+        "zipCode",
+        "city",
+        "country",
+        "registeredLetter",
+        "isColor",
+        "isDuplex",
+        "coverLetter",
+        "costCenter",
+    ];
     assert_eq!(json!(names.map(|name| letter[name].clone())), wanted);
     assert_eq!(letter["custom1"], delivery.id.to_string());
     assert_eq!(receipt.reference.as_deref(), Some("1000"));
@@ -75,7 +99,10 @@ async fn a_lost_answer_is_asked_for_and_no_letter_goes_twice() {
     let carrier = Carrier::start_on(0).await.unwrap();
     let (ours, delivery, pdf) = (ours(&carrier), parcel("hybrid", addressee(), 1), pdf());
     carrier.fault(Fault::Lost);
-    assert_eq!(refused(&ours, &delivery, &[&pdf]).await, (FailureKind::Uncertain, "post.carrier-unclear".to_owned()));
+    assert_eq!(
+        refused(&ours, &delivery, &[&pdf]).await,
+        (FailureKind::Uncertain, "post.carrier-unclear".to_owned())
+    );
     carrier.fault(Fault::None);
     let found = ours.reconcile(&delivery).await.unwrap().expect("it has arrived");
     assert_eq!(ours.deliver(&delivery, &sources(&[&pdf])).await.unwrap(), found);
@@ -102,7 +129,10 @@ async fn a_carrier_that_is_down_lies_or_has_forgotten_us() {
     assert_eq!(carrier.letters().len(), 2);
     let wrong = Hybrid { password: Zeroizing::new("falsch".into()), ..settings(&carrier) };
     let wrong = hybrid(wrong, client(), noon());
-    assert_eq!(refused(&wrong, &delivery, &[&pdf]).await, (FailureKind::Unauthorised, "post.carrier-login".to_owned()));
+    assert_eq!(
+        refused(&wrong, &delivery, &[&pdf]).await,
+        (FailureKind::Unauthorised, "post.carrier-login".to_owned())
+    );
     let slow = Hybrid { within: Duration::from_millis(300), ..settings(&carrier) };
     carrier.fault(Fault::Slow);
     assert_eq!(refused(&hybrid(slow, client(), noon()), &delivery, &[&pdf]).await.0, FailureKind::Transient);
@@ -180,12 +210,23 @@ async fn steps_follow_what_the_carrier_says_each_once() {
         .collect();
     let of = |at: usize| dispatch_of(&deliveries[at]).meta.id;
     use DispatchStatus::{Failed, Posted, Returned};
-    assert_eq!(steps, [(of(0), Posted, "1000"), (of(1), Failed, "1001"), (of(2), Posted, "1002"), (of(2), Returned, "1002")]);
+    assert_eq!(
+        steps,
+        [
+            (of(0), Posted, "1000"),
+            (of(1), Failed, "1001"),
+            (of(2), Posted, "1002"),
+            (of(2), Returned, "1002")
+        ]
+    );
     let Change::DispatchStep(posted, _) = &submitted[0].1.change else { panic!() };
     assert_eq!(posted.at, Timestamp::parse("2026-03-02T17:00:00Z").unwrap());
     let notes: Vec<_> = desk.notes.lock().unwrap().iter().map(|it| it.2["registered"].clone()).collect();
     assert_eq!(notes, ["IN_DELIVERY", "RETURNED_TO_SENDER"]);
     let before = carrier.calls().len();
     ours.run(desk).await.unwrap();
-    assert!(carrier.calls().len() - before <= 2, "what is at its end is asked for no more than its day is looked at");
+    assert!(
+        carrier.calls().len() - before <= 2,
+        "what is at its end is asked for no more than its day is looked at"
+    );
 }

@@ -50,7 +50,10 @@ async fn an_e_mail_is_taken_in_with_all_that_is_in_it_and_moved_away_unread() {
     assert_eq!(desk.bytes(&letter, 0, "nachricht.eml"), raw);
     assert_eq!(desk.bytes(&letter, 0, "nachricht.txt"), b"zu VG-2026-0001\n");
     assert_eq!(desk.bytes(&letter, 1, "anlage-01.pdf"), b"%PDF-1.7\n");
-    assert_eq!((letter.documents[1].title.as_str(), letter.from.as_deref()), ("plan.pdf", Some("Anna <anna@b.example>")));
+    assert_eq!(
+        (letter.documents[1].title.as_str(), letter.from.as_deref()),
+        ("plan.pdf", Some("Anna <anna@b.example>"))
+    );
     let hints: Vec<_> = letter.hints.iter().map(|it| (it.value.as_str(), it.confidence)).collect();
     assert_eq!(hints, [("VG-2026-0007", 90), ("VG-2026-0001", 70)]);
     assert!(letter.received_at.micros() > 0 && letter.concerns.is_empty(), "{:?}", letter.concerns);
@@ -74,7 +77,8 @@ async fn a_crash_between_taking_in_and_moving_makes_one_letter() {
         for _ in 0..2 {
             mail.run(desk.clone()).await.unwrap();
         }
-        let subjects: Vec<_> = desk.letters.lock().unwrap().iter().map(|it| it.subject.clone().unwrap()).collect();
+        let subjects: Vec<_> =
+            desk.letters.lock().unwrap().iter().map(|it| it.subject.clone().unwrap()).collect();
         assert_eq!(subjects, ["eins", "zwei"], "{capabilities}");
         assert_eq!(dovecot.count(&user, "INBOX").await.0, 0, "{capabilities}");
         assert_eq!(dovecot.count(&user, "Amtsbote").await.0, 2, "{capabilities}");
@@ -135,7 +139,8 @@ async fn reports_of_failure_and_answers_lead_back_to_their_dispatch() {
         )
         .into_bytes()
     };
-    let answer = format!("From: a@b.example\r\nSubject: Antwort\r\nIn-Reply-To: {}\r\n\r\nDanke\r\n", ours(id));
+    let answer =
+        format!("From: a@b.example\r\nSubject: Antwort\r\nIn-Reply-To: {}\r\n\r\nDanke\r\n", ours(id));
     let back = format!("Subject: rund\r\nX-Loop: amtsbote@{DOMAIN}\r\n\r\nx\r\n");
     let away = "From: a@b.example\r\nSubject: Urlaub\r\nAuto-Submitted: auto-replied\r\n\r\nweg\r\n";
     let mails: [&[u8]; 5] = [
@@ -147,14 +152,22 @@ async fn reports_of_failure_and_answers_lead_back_to_their_dispatch() {
     ];
     dovecot.put("antwort", &mails).await;
     adapter(settings(dovecot.server(), "antwort")).run(desk.clone()).await.unwrap();
-    let subjects: Vec<_> = desk.letters.lock().unwrap().iter().map(|it| it.subject.clone().unwrap()).collect();
+    let subjects: Vec<_> =
+        desk.letters.lock().unwrap().iter().map(|it| it.subject.clone().unwrap()).collect();
     assert_eq!(subjects, ["fremd", "Antwort", "Urlaub"]);
     let notes = desk.notes.lock().unwrap().clone();
     assert_eq!(notes.len(), 1);
-    assert_eq!((notes[0].1, &notes[0].2), (id, &serde_json::json!({ "report": "failed", "status": "5.1.1" })));
+    assert_eq!(
+        (notes[0].1, &notes[0].2),
+        (id, &serde_json::json!({ "report": "failed", "status": "5.1.1" }))
+    );
     let submitted = desk.submitted.lock().unwrap();
     let is_failed = |change: &Change| matches!(change, Change::DispatchStep(step, None) if step.kind == DispatchStatus::Failed);
-    assert!(submitted.len() == 1 && submitted[0].1.kind == RecordKind::Dispatch && is_failed(&submitted[0].1.change));
+    assert!(
+        submitted.len() == 1
+            && submitted[0].1.kind == RecordKind::Dispatch
+            && is_failed(&submitted[0].1.change)
+    );
     assert_eq!(desk.letter("fremd").concerns, ["post.mail-bounce"]);
     assert_eq!(desk.letter("Urlaub").concerns, ["post.mail-automatic"]);
     let hint = &desk.letter("Antwort").hints[0];
@@ -166,7 +179,9 @@ async fn reports_of_failure_and_answers_lead_back_to_their_dispatch() {
 async fn signatures_are_judged_and_only_what_they_cover_is_used() {
     let Some(dovecot) = Dovecot::start() else { return };
     let keys = Keys::new();
-    keys.issue("anna", "Anna@b.example").issue("mallory", "mallory@b.example").issue("amt", "amt@kreis.example");
+    keys.issue("anna", "Anna@b.example")
+        .issue("mallory", "mallory@b.example")
+        .issue("amt", "amt@kreis.example");
     keys.issue("other", "other@kreis.example");
     let entity = "Content-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\nContent-Type: text/plain\r\n\r\nVG-2026-0001 geheim\r\n\
         --i\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\n%PDF-1.7\r\n--i--\r\n";
@@ -175,7 +190,10 @@ async fn signatures_are_judged_and_only_what_they_cover_is_used() {
     let [mallory, mallory_key] = signer("mallory");
     let sign = ["-sign", "-signer", anna.as_str(), "-inkey", anna_key.as_str()];
     let beside = keys.cms(entity, "daneben", &sign);
-    let tampered = String::from_utf8(beside.clone()).unwrap().replace("geheim", "gehelm").replace("daneben", "veraendert");
+    let tampered = String::from_utf8(beside.clone())
+        .unwrap()
+        .replace("geheim", "gehelm")
+        .replace("daneben", "veraendert");
     let inside = keys.cms(entity, "darin", &[&sign[..], &["-nodetach"]].concat());
     let streamed = keys.cms(entity, "gestroemt", &[&sign[..], &["-nodetach", "-stream"]].concat());
     let foreign = keys.cms(entity, "fremd", &["-sign", "-signer", &mallory, "-inkey", &mallory_key]);
@@ -184,7 +202,9 @@ async fn signatures_are_judged_and_only_what_they_cover_is_used() {
     let body = |mail: &[u8]| {
         // What is to be signed or encrypted further has no header of an e-mail.
         let text = String::from_utf8(mail.to_vec()).unwrap();
-        text.split_inclusive("\r\n").filter(|line| !["To:", "From:", "Subject:"].iter().any(|it| line.starts_with(it))).collect::<String>()
+        text.split_inclusive("\r\n")
+            .filter(|line| !["To:", "From:", "Subject:"].iter().any(|it| line.starts_with(it)))
+            .collect::<String>()
     };
     let both = keys.cms(&body(&beside), "beides", &["-encrypt", "-aes256"]);
     let broken = String::from_utf8(authenticated.clone()).unwrap();
@@ -193,7 +213,15 @@ async fn signatures_are_judged_and_only_what_they_cover_is_used() {
     let other = if back.starts_with('A') { "B" } else { "A" };
     let broken = format!("{front}{other}{}", &back[1..]).replace("authentisch", "gebrochen");
     let mails: [&[u8]; 9] = [
-        &beside, tampered.as_bytes(), &inside, &streamed, &foreign, &encrypted, &authenticated, &both, broken.as_bytes(),
+        &beside,
+        tampered.as_bytes(),
+        &inside,
+        &streamed,
+        &foreign,
+        &encrypted,
+        &authenticated,
+        &both,
+        broken.as_bytes(),
     ];
     dovecot.put("siegel", &mails).await;
     let trust = Trust::new(&[keys.certificate("anna"), keys.certificate("mallory")]).unwrap();
@@ -209,16 +237,32 @@ async fn signatures_are_judged_and_only_what_they_cover_is_used() {
         assert_eq!(text.trim(), "VG-2026-0001 geheim", "{subject}");
         assert!(desk.bytes(&letter, 1, "anlage-01.pdf").starts_with(b"%PDF-1.7"), "{subject}");
         let is_sealed = letter.documents[0].files[0].seal_level.is_some();
-        assert_eq!(is_sealed, ["daneben", "darin", "gestroemt", "beides"].contains(&subject), "{subject} {}", letter.proof);
+        assert_eq!(
+            is_sealed,
+            ["daneben", "darin", "gestroemt", "beides"].contains(&subject),
+            "{subject} {}",
+            letter.proof
+        );
         let concerns: &[&str] = if subject == "fremd" { &["post.mail-signer"] } else { &[] };
         assert_eq!(letter.concerns, concerns, "{subject}");
-        let was_encrypted = letter.documents[0].files.iter().any(|it| it.name == "nachricht-entschluesselt.eml");
-        assert_eq!(was_encrypted, ["verschluesselt", "authentisch", "beides"].contains(&subject), "{subject}");
+        let was_encrypted =
+            letter.documents[0].files.iter().any(|it| it.name == "nachricht-entschluesselt.eml");
+        assert_eq!(
+            was_encrypted,
+            ["verschluesselt", "authentisch", "beides"].contains(&subject),
+            "{subject}"
+        );
     }
-    for (subject, concern) in [("veraendert", "post.mail-signature"), ("gebrochen", "post.mail-not-decrypted")] {
+    for (subject, concern) in
+        [("veraendert", "post.mail-signature"), ("gebrochen", "post.mail-not-decrypted")]
+    {
         let letter = desk.letter(subject);
         assert_eq!(letter.concerns, [concern], "{subject}");
-        assert_eq!((letter.documents.len(), letter.documents[0].files.len()), (1, 1), "the original alone: {subject}");
+        assert_eq!(
+            (letter.documents.len(), letter.documents[0].files.len()),
+            (1, 1),
+            "the original alone: {subject}"
+        );
         assert!(letter.hints.is_empty());
     }
 }
@@ -232,7 +276,9 @@ async fn scripted(says: &'static [&'static str]) -> Server {
             tokio::spawn(async move {
                 let mut heard = [0; 4_096];
                 for words in says {
-                    if stream.write_all(words.as_bytes()).await.is_err() || stream.read(&mut heard).await.unwrap_or(0) == 0 {
+                    if stream.write_all(words.as_bytes()).await.is_err()
+                        || stream.read(&mut heard).await.unwrap_or(0) == 0
+                    {
                         return;
                     }
                 }
@@ -259,7 +305,12 @@ async fn servers_that_hang_lie_or_refuse_are_told_apart() {
         let mut settings = settings(scripted(says).await, "u");
         settings.within = Duration::from_millis(500);
         let failure = adapter(settings).run(Arc::new(Desk::default())).await.unwrap_err();
-        assert_eq!((failure.kind, &*failure.code), (kind, code), "{:?}", says.iter().map(|it| it.get(..30)).collect::<Vec<_>>());
+        assert_eq!(
+            (failure.kind, &*failure.code),
+            (kind, code),
+            "{:?}",
+            says.iter().map(|it| it.get(..30)).collect::<Vec<_>>()
+        );
     }
     let away = Server { host: "192.0.2.1".into(), port: 143, security: Security::Plain, trust: None };
     let failure = adapter(settings(away, "u")).run(Arc::new(Desk::default())).await.unwrap_err();

@@ -34,8 +34,22 @@ impl Keys {
         let (key, certificate) = (format!("{name}.key"), format!("{name}.pem"));
         let (subject, alternative) = (format!("/CN={name}"), format!("subjectAltName=email:{address}"));
         let made = self.openssl(&[
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", &key, "-out", &certificate, "-days", "30",
-            "-subj", &subject, "-addext", &alternative, "-addext",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+            "-days",
+            "30",
+            "-subj",
+            &subject,
+            "-addext",
+            &alternative,
+            "-addext",
             "keyUsage=critical,digitalSignature,keyEncipherment",
         ]);
         made.expect("openssl makes certificates");
@@ -57,7 +71,16 @@ impl Keys {
         self.write("entity", entity.as_bytes());
         let mut all = vec!["cms"];
         all.extend(arguments);
-        all.extend(["-in", "entity", "-crlfeol", "-binary", "-from", "anna@b.example", "-to", "amt@kreis.example"]);
+        all.extend([
+            "-in",
+            "entity",
+            "-crlfeol",
+            "-binary",
+            "-from",
+            "anna@b.example",
+            "-to",
+            "amt@kreis.example",
+        ]);
         all.extend(["-subject", subject, "-out", "made"]);
         // The recipient's certificate stands at the end.
         let last = arguments.iter().position(|it| *it == "-encrypt").map(|_| "amt.pem");

@@ -71,7 +71,12 @@ pub(crate) fn parcel(way: &str, to: Addressee, documents: usize) -> Delivery {
         kind: "record.created".into(),
         record: Some((RecordKind::Dispatch, dispatch.meta.id)),
         detail: serde_json::Value::Null,
-        about: Some(Box::new(About { record: Record::Dispatch(dispatch), above: vec![case], links: vec![], files })),
+        about: Some(Box::new(About {
+            record: Record::Dispatch(dispatch),
+            above: vec![case],
+            links: vec![],
+            files,
+        })),
     }
 }
 
@@ -107,7 +112,9 @@ pub(crate) fn pdf() -> Vec<u8> {
         pdf.push_str(&format!("{} 0 obj\n{object}\nendobj\n", at + 1));
     }
     let start = pdf.len();
-    pdf.push_str(&format!("xref\n0 4\n{table}trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"));
+    pdf.push_str(&format!(
+        "xref\n0 4\n{table}trailer\n<< /Size 4 /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
+    ));
     pdf.into_bytes()
 }
 

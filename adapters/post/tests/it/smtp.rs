@@ -90,12 +90,26 @@ async fn mail_out_keeps_the_contract_and_names_its_delivery() {
     model::testkit::adapter_contract(ours.clone(), delivery.clone(), &[pdf.clone()]).await;
     let receipt = ours.deliver(&delivery, &sources(&[&pdf])).await.unwrap();
     let id = format!("<{}.{}@kreis.example>", delivery.id.simple(), dispatch_of(&delivery).meta.id.simple());
-    assert_eq!((receipt.reference.as_deref(), step(&receipt.commands).0), (Some(id.as_str()), DispatchStatus::Posted));
+    assert_eq!(
+        (receipt.reference.as_deref(), step(&receipt.commands).0),
+        (Some(id.as_str()), DispatchStatus::Posted)
+    );
     for mail in server.mails() {
         let text = String::from_utf8(mail).unwrap();
-        assert!(text.contains(&format!("Message-ID: {id}\r\n")) && text.contains("X-Loop: amtsbote@kreis.example\r\n"), "{text}");
-        assert!(text.contains("Subject: =?utf-8?b?") && text.contains("Date: Mon, 02 Mar 2026 12:00:00 +0000"), "{text}");
-        assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 998) && text.contains("filename=\"bescheid0.pdf\""));
+        assert!(
+            text.contains(&format!("Message-ID: {id}\r\n"))
+                && text.contains("X-Loop: amtsbote@kreis.example\r\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("Subject: =?utf-8?b?") && text.contains("Date: Mon, 02 Mar 2026 12:00:00 +0000"),
+            "{text}"
+        );
+        assert!(
+            text.is_ascii()
+                && text.lines().all(|line| line.len() <= 998)
+                && text.contains("filename=\"bescheid0.pdf\"")
+        );
     }
     let to = std::fs::read_to_string(server.folder.path().join("1.to")).unwrap();
     assert_eq!(to, "anna@b.example");
@@ -116,7 +130,9 @@ async fn e_mails_are_signed_and_encrypted_as_openssl_understands_it() {
     };
     let both = ours(both);
     both.deliver(&parcel("mail", addressee(), 1), &sources(&[&pdf])).await.unwrap();
-    let stranger = changed(parcel("mail", addressee(), 1), |it| it.to.as_mut().unwrap().email = Some("bert@b.example".into()));
+    let stranger = changed(parcel("mail", addressee(), 1), |it| {
+        it.to.as_mut().unwrap().email = Some("bert@b.example".into())
+    });
     let not_encrypted = (FailureKind::Rejected, "post.not-encrypted".to_owned());
     assert_eq!(refused(&both, &stranger, &[&pdf]).await, not_encrypted);
 
@@ -125,9 +141,20 @@ async fn e_mails_are_signed_and_encrypted_as_openssl_understands_it() {
     keys.write("signed.eml", &mails[0]);
     let verified = keys.openssl(&["cms", "-verify", "-in", "signed.eml", "-CAfile", "amt.pem"]);
     let verified = String::from_utf8(verified.expect("openssl accepts the signature")).unwrap();
-    assert!(verified.contains("bescheid0.pdf") && !String::from_utf8_lossy(&mails[1]).contains("bescheid0.pdf"));
+    assert!(
+        verified.contains("bescheid0.pdf") && !String::from_utf8_lossy(&mails[1]).contains("bescheid0.pdf")
+    );
     keys.write("encrypted.eml", &mails[1]);
-    let opened = keys.openssl(&["cms", "-decrypt", "-in", "encrypted.eml", "-recip", "anna.pem", "-inkey", "anna.key"]);
+    let opened = keys.openssl(&[
+        "cms",
+        "-decrypt",
+        "-in",
+        "encrypted.eml",
+        "-recip",
+        "anna.pem",
+        "-inkey",
+        "anna.key",
+    ]);
     keys.write("opened.eml", &opened.expect("openssl opens it"));
     let verified = keys.openssl(&["cms", "-verify", "-in", "opened.eml", "-CAfile", "amt.pem"]);
     assert!(verified.is_some(), "what was encrypted is signed");
@@ -137,8 +164,21 @@ async fn e_mails_are_signed_and_encrypted_as_openssl_understands_it() {
 async fn tls_is_made_with_the_server_that_is_trusted_and_no_other() {
     let keys = Keys::new();
     let made = keys.openssl(&[
-        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "s.key", "-out", "s.pem", "-days", "30", "-subj", "/CN=localhost",
-        "-addext", "subjectAltName=DNS:localhost",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "s.key",
+        "-out",
+        "s.pem",
+        "-days",
+        "30",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
     ]);
     made.expect("openssl makes certificates");
     let trust = || Some(Certificate::all_from_pem(&std::fs::read(keys.path("s.pem")).unwrap()).unwrap());
@@ -148,18 +188,24 @@ async fn tls_is_made_with_the_server_that_is_trusted_and_no_other() {
         ours(server.settings(security, trust())).deliver(&delivery, &sources(&[&pdf])).await.unwrap();
         assert_eq!(server.mails().len(), 1, "{mode}");
         let stranger = ours(server.settings(security, None));
-        assert_eq!(refused(&stranger, &delivery, &[&pdf]).await, (FailureKind::Transient, "post.smtp-unreachable".to_owned()));
+        assert_eq!(
+            refused(&stranger, &delivery, &[&pdf]).await,
+            (FailureKind::Transient, "post.smtp-unreachable".to_owned())
+        );
         assert_eq!(server.mails().len(), 1, "{mode}");
     }
     let Some(server) = Smtp::start("plain", &[]) else { return };
     let delivery = parcel("mail", addressee(), 1);
     let upgrade = ours(server.settings(Security::Later, trust()));
-    assert_eq!(refused(&upgrade, &delivery, &[&pdf()]).await, (FailureKind::Permanent, "post.smtp-refused".to_owned()));
+    assert_eq!(
+        refused(&upgrade, &delivery, &[&pdf()]).await,
+        (FailureKind::Permanent, "post.smtp-refused".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn what_a_mail_server_says_is_told_apart() {
-    use FailureKind::{Rejected, Transient, Uncertain, Unauthorised};
+    use FailureKind::{Rejected, Transient, Unauthorised, Uncertain};
     let pdf = pdf();
     for (mode, kind, code) in [
         ("full", Transient, "post.smtp-busy"),
@@ -168,22 +214,35 @@ async fn what_a_mail_server_says_is_told_apart() {
     ] {
         let Some(server) = Smtp::start(mode, &[]) else { return };
         let ours = ours(server.settings(Security::Plain, None));
-        assert_eq!(refused(&ours, &parcel("mail", addressee(), 1), &[&pdf]).await, (kind, code.to_owned()), "{mode}");
+        assert_eq!(
+            refused(&ours, &parcel("mail", addressee(), 1), &[&pdf]).await,
+            (kind, code.to_owned()),
+            "{mode}"
+        );
     }
     let Some(server) = Smtp::start("plain", &[]) else { return };
     let one = || parcel("mail", addressee(), 1);
-    let wrong = Mail { login: Some(("amt".into(), Zeroizing::new("falsch".into()))), ..server.settings(Security::Plain, None) };
+    let wrong = Mail {
+        login: Some(("amt".into(), Zeroizing::new("falsch".into()))),
+        ..server.settings(Security::Plain, None)
+    };
     let wrong = ours(wrong);
     assert!(!wrong.check().await.ok);
     assert_eq!(refused(&wrong, &one(), &[&pdf]).await, (Unauthorised, "post.smtp-login".to_owned()));
     let small = ours(Mail { most_bytes: 100, ..server.settings(Security::Plain, None) });
     assert_eq!(refused(&small, &one(), &[&pdf]).await, (Rejected, "post.too-large".to_owned()));
-    let nobody = changed(one(), |it| it.to.as_mut().unwrap().email = Some("a@b.example>\r\nRCPT TO:<c@d.example".into()));
+    let nobody = changed(one(), |it| {
+        it.to.as_mut().unwrap().email = Some("a@b.example>\r\nRCPT TO:<c@d.example".into())
+    });
     assert_eq!(refused(&small, &nobody, &[&pdf]).await, (Rejected, "post.no-address".to_owned()));
     assert!(server.mails().is_empty());
     // Nobody answers: nothing was sent.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut settings = server.settings(Security::Plain, None);
-    (settings.server.port, settings.within) = (silent.local_addr().unwrap().port(), Duration::from_millis(300));
-    assert_eq!(refused(&ours(settings), &one(), &[&pdf]).await, (Transient, "post.smtp-unreachable".to_owned()));
+    (settings.server.port, settings.within) =
+        (silent.local_addr().unwrap().port(), Duration::from_millis(300));
+    assert_eq!(
+        refused(&ours(settings), &one(), &[&pdf]).await,
+        (Transient, "post.smtp-unreachable".to_owned())
+    );
 }

@@ -43,21 +43,33 @@ async fn a_letter_is_its_files_and_a_ticket_in_two_forms() {
     let receipt = spool.deliver(&delivery, &sources(&[&pdf, &pdf])).await.unwrap();
     assert_eq!(step(&receipt.commands).0, DispatchStatus::Accepted);
     let id = delivery.id;
-    let wanted = [".amtsbote".to_owned(), format!("{id}-1.pdf"), format!("{id}-2.pdf"), format!("{id}.json"), format!("{id}.xml")];
+    let wanted = [
+        ".amtsbote".to_owned(),
+        format!("{id}-1.pdf"),
+        format!("{id}-2.pdf"),
+        format!("{id}.json"),
+        format!("{id}.xml"),
+    ];
     assert_eq!(names(folder.path()), wanted);
     assert_eq!(names(&folder.path().join(".amtsbote")), [format!("{id}.done")]);
     let read = |ending: &str| std::fs::read(folder.path().join(format!("{id}{ending}"))).unwrap();
     assert_eq!(read("-2.pdf"), pdf);
     let ticket: Value = serde_json::from_slice(&read(".json")).unwrap();
     assert_eq!(ticket["reference"], "63.01/2026");
-    assert_eq!(ticket["to"], json!({ "lines": ["Frau", "Anna & Bert <Müller>", "Am Weg 1"], "zip": "59494", "city": "Soest", "country": "DE" }));
+    assert_eq!(
+        ticket["to"],
+        json!({ "lines": ["Frau", "Anna & Bert <Müller>", "Am Weg 1"], "zip": "59494", "city": "Soest", "country": "DE" })
+    );
     assert_eq!(ticket["options"]["colour"], true);
     assert_eq!(ticket["files"][1]["sha256"], seal::sha256(&[&pdf]).to_string());
     if counted().qpdf.is_some() {
         assert_eq!(ticket["files"][0]["pages"], 1);
     }
     let xml = String::from_utf8(read(".xml")).unwrap();
-    assert!(xml.contains("<line>Anna &amp; Bert &lt;Müller") && xml.contains(&format!("<name>{id}-1.pdf</name>")), "{xml}");
+    assert!(
+        xml.contains("<line>Anna &amp; Bert &lt;Müller") && xml.contains(&format!("<name>{id}-1.pdf</name>")),
+        "{xml}"
+    );
 }
 
 #[tokio::test]
@@ -112,14 +124,24 @@ async fn what_is_no_letter_is_refused_and_leaves_nothing() {
     for (bytes, code) in cases {
         assert_eq!(refused(&small, &one(), &[&bytes]).await, (Rejected, code.to_owned()));
     }
-    assert_eq!(refused(&small, &parcel("print", addressee(), 0), &[]).await, (Rejected, "post.no-document".to_owned()));
+    assert_eq!(
+        refused(&small, &parcel("print", addressee(), 0), &[]).await,
+        (Rejected, "post.no-document".to_owned())
+    );
     let nowhere = crate::parcel::changed(one(), |dispatch| dispatch.to = None);
     assert_eq!(refused(&small, &nowhere, &[&pdf]).await, (Rejected, "post.no-address".to_owned()));
     assert_eq!(names(folder.path()), [".amtsbote"]);
     assert_eq!(names(&folder.path().join(".amtsbote")), [""; 0]);
     let missing = spool(folder.path(), Pdf { qpdf: Some("/nowhere/qpdf".into()), ..Pdf::default() });
     assert_eq!(refused(&missing, &one(), &[&pdf]).await, (Permanent, "post.pdf-tool".to_owned()));
-    let slow = spool(folder.path(), Pdf { qpdf: Some(script(folder.path())), within: std::time::Duration::from_millis(200), ..Pdf::default() });
+    let slow = spool(
+        folder.path(),
+        Pdf {
+            qpdf: Some(script(folder.path())),
+            within: std::time::Duration::from_millis(200),
+            ..Pdf::default()
+        },
+    );
     assert_eq!(refused(&slow, &one(), &[&pdf]).await, (Rejected, "post.not-pdf".to_owned()));
     let no_folder = spool(Path::new("/proc/nowhere"), counted());
     assert_eq!(refused(&no_folder, &one(), &[&pdf]).await, (Transient, "post.folder".to_owned()));

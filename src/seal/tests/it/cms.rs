@@ -13,9 +13,12 @@ fn keys(names: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in names {
         let address = format!("subjectAltName=email:{name}@B.example");
-        openssl(folder.path(), &format!(
-            "req -x509 -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.pem -days 9 -subj /CN={name} -addext {address}"
-        ));
+        openssl(
+            folder.path(),
+            &format!(
+                "req -x509 -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.pem -days 9 -subj /CN={name} -addext {address}"
+            ),
+        );
     }
     folder
 }
@@ -54,13 +57,18 @@ fn a_signature_gives_out_what_it_covers_and_whose_it_is() {
         assert_eq!((signed.content == data, signed.is_weak), (true, is_weak), "{name}");
     }
     assert_eq!(cms::verify(&read("bare"), None).unwrap_err().code(), "signature.malformed");
-    assert_eq!(cms::verify(&read("two"), None).unwrap_err().code(), "signature.value", "two signers are nobody");
+    assert_eq!(
+        cms::verify(&read("two"), None).unwrap_err().code(),
+        "signature.value",
+        "two signers are nobody"
+    );
 }
 
 #[test]
 fn what_is_encrypted_opens_for_its_key_and_every_mistake_looks_the_same() {
     let folder = keys(&["anna", "bert"]);
-    let (path, anna, bert) = (folder.path(), identity(folder.path(), "anna"), identity(folder.path(), "bert"));
+    let (path, anna, bert) =
+        (folder.path(), identity(folder.path(), "anna"), identity(folder.path(), "bert"));
     let certificate = anna.certificate().clone();
     let ours = cms::encrypt(&[certificate], b"geheim").unwrap();
     std::fs::write(path.join("ours"), &ours).unwrap();
@@ -73,9 +81,16 @@ fn what_is_encrypted_opens_for_its_key_and_every_mistake_looks_the_same() {
     let both = [bert, anna];
     for (name, kind) in [("ours", Kind::Enveloped), ("gcm", Kind::AuthEnveloped), ("oaep", Kind::Enveloped)] {
         let object = read(name);
-        assert_eq!((cms::kind(&object), cms::decrypt(&object, &both).unwrap().as_slice()), (Some(kind), &b"geheim"[..]));
+        assert_eq!(
+            (cms::kind(&object), cms::decrypt(&object, &both).unwrap().as_slice()),
+            (Some(kind), &b"geheim"[..])
+        );
         assert_eq!(cms::decrypt(&object, &both[..1]).unwrap_err().code(), "encryption.failed", "{name}");
-        assert_eq!(cms::decrypt(&object[..object.len() - 1], &both).unwrap_err().code(), "encryption.failed", "{name}");
+        assert_eq!(
+            cms::decrypt(&object[..object.len() - 1], &both).unwrap_err().code(),
+            "encryption.failed",
+            "{name}"
+        );
     }
     let gcm = read("gcm");
     for at in (0..gcm.len()).step_by(7) {
@@ -91,7 +106,14 @@ fn what_is_encrypted_opens_for_its_key_and_every_mistake_looks_the_same() {
 
 #[test]
 fn what_is_no_cms_is_told_so() {
-    for bytes in [&b""[..], b"0", &[0x30, 0x80], &[0x30, 0xff, 6, 9], b"0\x0b\x06\x09*\x86H\x86\xf7\x0d\x01\x07\x09", b"%PDF-"] {
+    for bytes in [
+        &b""[..],
+        b"0",
+        &[0x30, 0x80],
+        &[0x30, 0xff, 6, 9],
+        b"0\x0b\x06\x09*\x86H\x86\xf7\x0d\x01\x07\x09",
+        b"%PDF-",
+    ] {
         assert_eq!(cms::kind(bytes), None);
         assert_eq!(cms::verify(bytes, None).unwrap_err().code(), "signature.malformed");
         assert_eq!(cms::decrypt(bytes, &[]).unwrap_err().code(), "encryption.failed");

@@ -111,11 +111,13 @@ impl Api {
     /// A new token.
     pub(super) async fn log_in(&self) -> Result<Zeroizing<String>, Failure> {
         let body = self.login.as_bytes().to_vec();
-        let answer = self.send_once(Call::Asking, Method::POST, "/api/Login", None, Some(body.into())).await?;
+        let answer =
+            self.send_once(Call::Asking, Method::POST, "/api/Login", None, Some(body.into())).await?;
         match answer.status {
             200 => {
                 let token = Zeroizing::new(read::<Token>(&answer, Call::Asking)?.token);
-                let is_token = (1..=16_384).contains(&token.len()) && token.bytes().all(|it| it.is_ascii_graphic());
+                let is_token =
+                    (1..=16_384).contains(&token.len()) && token.bytes().all(|it| it.is_ascii_graphic());
                 is_token.then_some(token).ok_or_else(|| garbage(Call::Asking))
             }
             // Wrong passwords are answered with these, too.
@@ -131,7 +133,12 @@ impl Api {
 
     /// Letters of these days, `YYYY-MM-DD` both.
     pub(super) async fn of_days(&self, from: &str, till: &str) -> Result<Vec<Told>, Failure> {
-        self.ask(Method::GET, &format!("/api/Letter/Date?fromDate={from}&tillDate={till}&onlyIssues=false"), None).await
+        self.ask(
+            Method::GET,
+            &format!("/api/Letter/Date?fromDate={from}&tillDate={till}&onlyIssues=false"),
+            None,
+        )
+        .await
     }
 
     /// Where these letters stand, at most [`AT_ONCE`].
@@ -233,7 +240,9 @@ impl Api {
             most_answer: MOST_ANSWER,
         };
         self.client.send(request).await.map_err(|error| match (error.kind(), call) {
-            (FailureKind::Uncertain, Call::Sending) => uncertain("post.carrier-unclear", "no whole answer came"),
+            (FailureKind::Uncertain, Call::Sending) => {
+                uncertain("post.carrier-unclear", "no whole answer came")
+            }
             (FailureKind::Uncertain | FailureKind::Transient, _) => {
                 Failure::transient("post.carrier-unreachable", error.to_string())
             }

@@ -21,12 +21,35 @@ const REGISTERED: [&str; 5] = [
 
 /// Countries as they are written on letters from Germany; others are refused instead of being guessed.
 const COUNTRIES: [(&str, &str); 30] = [
-    ("AT", "Österreich"), ("BE", "Belgien"), ("BG", "Bulgarien"), ("CH", "Schweiz"), ("CY", "Zypern"),
-    ("CZ", "Tschechische Republik"), ("DK", "Dänemark"), ("EE", "Estland"), ("ES", "Spanien"), ("FI", "Finnland"),
-    ("FR", "Frankreich"), ("GB", "Vereinigtes Königreich"), ("GR", "Griechenland"), ("HR", "Kroatien"),
-    ("HU", "Ungarn"), ("IE", "Irland"), ("IT", "Italien"), ("LI", "Liechtenstein"), ("LT", "Litauen"),
-    ("LU", "Luxemburg"), ("LV", "Lettland"), ("NL", "Niederlande"), ("NO", "Norwegen"), ("PL", "Polen"),
-    ("PT", "Portugal"), ("RO", "Rumänien"), ("SE", "Schweden"), ("SI", "Slowenien"), ("SK", "Slowakei"),
+    ("AT", "Österreich"),
+    ("BE", "Belgien"),
+    ("BG", "Bulgarien"),
+    ("CH", "Schweiz"),
+    ("CY", "Zypern"),
+    ("CZ", "Tschechische Republik"),
+    ("DK", "Dänemark"),
+    ("EE", "Estland"),
+    ("ES", "Spanien"),
+    ("FI", "Finnland"),
+    ("FR", "Frankreich"),
+    ("GB", "Vereinigtes Königreich"),
+    ("GR", "Griechenland"),
+    ("HR", "Kroatien"),
+    ("HU", "Ungarn"),
+    ("IE", "Irland"),
+    ("IT", "Italien"),
+    ("LI", "Liechtenstein"),
+    ("LT", "Litauen"),
+    ("LU", "Luxemburg"),
+    ("LV", "Lettland"),
+    ("NL", "Niederlande"),
+    ("NO", "Norwegen"),
+    ("PL", "Polen"),
+    ("PT", "Portugal"),
+    ("RO", "Rumänien"),
+    ("SE", "Schweden"),
+    ("SI", "Slowenien"),
+    ("SK", "Slowakei"),
     ("TR", "Türkei"),
 ];
 
@@ -54,7 +77,10 @@ pub(super) fn fields(settings: &settings::Hybrid, order: &Order<'_>) -> Result<M
             return Err(rejected("post.option", "this way does not know this kind of registered mail"));
         }
         if registered.ends_with("Rückschein") {
-            return Err(rejected("post.option", "registered mail with a receipt that comes back is not offered"));
+            return Err(rejected(
+                "post.option",
+                "registered mail with a receipt that comes back is not offered",
+            ));
         }
         put("registeredLetter", json!(registered));
     }
@@ -78,6 +104,7 @@ pub(super) fn fields(settings: &settings::Hybrid, order: &Order<'_>) -> Result<M
 fn text(text: &str, most: usize) -> Result<&str, Failure> {
     let text = text.trim();
     let is_usable = !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control);
-    let wrong = || rejected("post.no-address", "a line of the address is empty or longer than this way takes");
+    let wrong =
+        || rejected("post.no-address", "a line of the address is empty or longer than this way takes");
     is_usable.then_some(text).ok_or_else(wrong)
 }

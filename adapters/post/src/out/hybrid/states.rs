@@ -68,7 +68,8 @@ pub(super) async fn look(api: &Api, host: &dyn Host) -> Result<(), Failure> {
     for ids in ids.chunks(AT_ONCE) {
         for told in api.states(ids).await? {
             let Some((dispatch, since)) = open.get(&told.letter_id).copied() else { continue };
-            let is_old = now.micros().saturating_sub(since) > i64::try_from(FOLLOWED * DAY).unwrap_or(0) * 1_000_000;
+            let is_old =
+                now.micros().saturating_sub(since) > i64::try_from(FOLLOWED * DAY).unwrap_or(0) * 1_000_000;
             if tell(host, dispatch, &told).await? || is_old {
                 open.remove(&told.letter_id);
             }

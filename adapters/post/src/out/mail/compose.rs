@@ -48,7 +48,10 @@ pub(super) async fn attachments(
         let mut bytes = vec![];
         let content = source.open().await?;
         content.take(left + 1).read_to_end(&mut bytes).await.map_err(|_| {
-            Failure::transient("post.document-unread", "a document cannot be read out of the store at present")
+            Failure::transient(
+                "post.document-unread",
+                "a document cannot be read out of the store at present",
+            )
         })?;
         let length = bytes.len() as u64;
         if length > left {
@@ -133,10 +136,12 @@ fn body(
     attachments: Vec<Attachment>,
 ) -> Result<Vec<u8>, Failure> {
     let encoded = |bytes: Vec<u8>| {
-        lettre::message::Body::new_with_encoding(bytes, ContentTransferEncoding::Base64).map_err(|_| unwritten())
+        lettre::message::Body::new_with_encoding(bytes, ContentTransferEncoding::Base64)
+            .map_err(|_| unwritten())
     };
     let text = filled(&settings.text, letter.reference);
-    let text = SinglePart::builder().header(header::ContentType::TEXT_PLAIN).body(encoded(text.into_bytes())?);
+    let text =
+        SinglePart::builder().header(header::ContentType::TEXT_PLAIN).body(encoded(text.into_bytes())?);
     let mut parts = MultiPart::mixed().singlepart(text);
     for Attachment { name, media_type, bytes } in attachments {
         let part = SinglePart::builder()
@@ -173,9 +178,10 @@ fn beside(entity: &[u8], signature: &[u8]) -> Vec<u8> {
 
 /// application/pkcs7-mime of what is encrypted.
 fn around(object: &[u8]) -> Vec<u8> {
-    let mut whole = b"Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=\"smime.p7m\"\r\n\
+    let mut whole =
+        b"Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=\"smime.p7m\"\r\n\
         Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"smime.p7m\"\r\n\r\n"
-        .to_vec();
+            .to_vec();
     whole.extend(lines(object));
     whole.extend(b"\r\n");
     whole

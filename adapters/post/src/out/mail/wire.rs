@@ -7,13 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use lettre::Address;
+use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
 };
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
-use lettre::transport::smtp::Error;
 use model::{Failure, FailureKind};
 use net::line::{Line, Security};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -47,9 +47,15 @@ pub(super) async fn open(settings: &settings::Mail) -> Result<Wire, Failure> {
     if let Some((user, password)) = &settings.login {
         let credentials = Credentials::new(user.clone(), password.to_string());
         let mechanisms = [Mechanism::Plain, Mechanism::Login];
-        connection.auth(&mechanisms, &credentials).await.map_err(|error| match error.is_permanent() || error.is_client() {
-            true => Failure::new(FailureKind::Unauthorised, "post.smtp-login", "the mail server refuses the login"),
-            false => unsent(error),
+        connection.auth(&mechanisms, &credentials).await.map_err(|error| {
+            match error.is_permanent() || error.is_client() {
+                true => Failure::new(
+                    FailureKind::Unauthorised,
+                    "post.smtp-login",
+                    "the mail server refuses the login",
+                ),
+                false => unsent(error),
+            }
         })?;
     }
     Ok(Wire(connection))
@@ -61,7 +67,8 @@ fn tls(settings: &settings::Mail) -> Result<TlsParameters, Failure> {
     if let Some(trust) = &settings.server.trust {
         builder = builder.certificate_store(CertificateStore::None);
         for certificate in trust {
-            builder = builder.add_root_certificate(Certificate::from_der(certificate.der().to_vec()).map_err(setup)?);
+            builder = builder
+                .add_root_certificate(Certificate::from_der(certificate.der().to_vec()).map_err(setup)?);
         }
     }
     builder.build().map_err(setup)
@@ -107,9 +114,15 @@ fn unsent(error: Error) -> Failure {
         return rejected("post.smtp-refused", format!("the mail server refuses the e-mail{told}"));
     }
     if error.is_transient() {
-        return Failure::transient("post.smtp-busy", format!("the mail server asks to come back later{told}"));
+        return Failure::transient(
+            "post.smtp-busy",
+            format!("the mail server asks to come back later{told}"),
+        );
     }
-    Failure::transient("post.smtp-unreachable", "the line to the mail server broke, or its words cannot be understood")
+    Failure::transient(
+        "post.smtp-unreachable",
+        "the line to the mail server broke, or its words cannot be understood",
+    )
 }
 
 /// The line as the library wants it.
