@@ -116,6 +116,8 @@ impl EngineName {
 enum SimulateName {
     /// A payment provider with all its interfaces; `/_control` sets what payments come to
     Payment,
+    /// A carrier of hybrid mail (E-POSTBUSINESS); `/_control` moves letters on
+    Epost,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -142,6 +144,7 @@ async fn main() -> ExitCode {
     let outcome = match (cli.suite, binary(cli.binary)) {
         // Needs no gateway.
         (Suite::Simulate { name: SimulateName::Payment, port }, _) => play(port, cli.json).await,
+        (Suite::Simulate { name: SimulateName::Epost, port }, _) => carry(port, cli.json).await,
         (suite, Ok(binary)) => run(suite, &binary, cli.json).await,
         (_, Err(error)) => Err(error),
     };
@@ -164,6 +167,20 @@ async fn play(port: u16, json: bool) -> Result<bool, Error> {
         false => print(&format!(
             "the simulated payment provider listens at {}; its secrets: {secrets:?}",
             provider.url
+        )),
+    }
+    std::future::pending().await
+}
+
+/// Plays a carrier of hybrid mail until somebody stops the program.
+async fn carry(port: u16, json: bool) -> Result<bool, Error> {
+    let carrier = simulate::epost::Carrier::start_on(port).await?;
+    let login = simulate::epost::LOGIN;
+    match json {
+        true => print(&json!({ "url": carrier.url, "login": login }).to_string()),
+        false => print(&format!(
+            "the simulated carrier listens at {}; vendorID, ekp, secret, password: {login:?}",
+            carrier.url
         )),
     }
     std::future::pending().await

@@ -4,6 +4,7 @@
 
 pub mod auditor;
 pub mod containers;
+pub mod epost;
 pub mod files;
 pub mod osci;
 pub mod partner;
