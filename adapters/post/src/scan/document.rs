@@ -1,10 +1,11 @@
 //! One document of a stack: the scan as it is, a searchable PDF/A beside it, and the sealed Transfervermerk of both.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use model::Failure;
 use model::adapter::Host;
 use model::case::{File, SealLevel};
+use model::{Failure, Timestamp};
 
 use super::Bench;
 use super::embed::{NAME, embed};
@@ -40,14 +41,23 @@ struct Paper {
 }
 
 /// Makes a document and keeps its bytes.
-pub(super) async fn make(bench: &Bench, host: &dyn Host, stack: &Stack, part: &Part) -> Result<Made, Trouble> {
-    let folder = tempfile::tempdir_in(stack.folder.path())?;
+pub(super) async fn make(
+    bench: &Bench,
+    host: &dyn Host,
+    stack: &Stack,
+    part: &Part,
+) -> Result<Made, Trouble> {
     let mut paper = Paper {
         scan: stack.document.clone(),
         scan_name: if stack.probed.is_pdf { "scan.pdf" } else { "scan.tif" },
         media_type: if stack.probed.is_pdf { "application/pdf" } else { "image/tiff" },
         readable: None,
     };
+    let Some(folder) = &stack.folder else {
+        let files = vec![scan_of(host, stack, &paper).await?];
+        return Ok(Made { files, words: Words::default(), is_unread: false, seal: None });
+    };
+    let folder = tempfile::tempdir_in(folder.path())?;
     let mut pdf = stack.pdf.clone();
     if !stack.is_one_document() {
         let pages = folder.path().join("scan.pdf");
@@ -68,7 +78,8 @@ pub(super) async fn make(bench: &Bench, host: &dyn Host, stack: &Stack, part: &P
     let is_unread = bench.settings.read.is_some() && paper.readable.is_none();
     let note = match &bench.settings.note {
         Some(note) => {
-            let noted = noted(bench, host, stack, part, &paper, note).await?;
+            let versions = bench.versions(folder.path()).await?;
+            let noted = noted(bench, host.now(), stack, part, &paper, versions).await?;
             sealed(bench, host, folder.path(), &mut paper, note, &noted).await?
         }
         None => vec![],
@@ -77,12 +88,16 @@ pub(super) async fn make(bench: &Bench, host: &dyn Host, stack: &Stack, part: &P
     if let Some(readable) = &paper.readable {
         files.push(keep(host, readable, "brief.pdf", "application/pdf").await?);
     }
-    let scan = keep(host, &paper.scan, paper.scan_name, paper.media_type).await?;
-    let scanned = Some(stack.scanned.to_string());
-    files.push(File { original_name: Some(stack.name.clone()), created: scanned, ..scan });
+    files.push(scan_of(host, stack, &paper).await?);
     let seal = note.first().and_then(|it| it.seal_level);
     files.extend(note);
     Ok(Made { files, words, is_unread, seal })
+}
+
+async fn scan_of(host: &dyn Host, stack: &Stack, paper: &Paper) -> Result<File, Trouble> {
+    let scan = keep(host, &paper.scan, paper.scan_name, paper.media_type).await?;
+    let created = Some(stack.scanned.to_string());
+    Ok(File { original_name: Some(stack.name.clone()), created, ..scan })
 }
 
 async fn keep(host: &dyn Host, path: &Path, name: &str, media_type: &str) -> Result<File, Trouble> {
@@ -138,35 +153,36 @@ async fn sealed(
 /// What the note says of a document.
 async fn noted(
     bench: &Bench,
-    host: &dyn Host,
+    now: Timestamp,
     stack: &Stack,
     part: &Part,
     paper: &Paper,
-    note: &Note,
+    versions: &BTreeMap<&'static str, String>,
 ) -> Result<Noted, Trouble> {
-    let now = host.now();
+    let note = bench.settings.note.as_ref();
     let plain = |name, text: String| Attribut { name, text, stands_out: false };
     let odd = |name, text: &str| Attribut { name, text: text.to_owned(), stands_out: true };
     let mut attributes = vec![plain("SHA-256 des Abbilds", digest_of(&paper.scan).await?)];
     if let Some(readable) = &paper.readable {
         attributes.push(plain("SHA-256 der Lesefassung", digest_of(readable).await?));
     }
-    attributes.extend(note.assurance.clone().map(|words| plain("Übereinstimmung mit dem Papier", words)));
+    let assurance = note.and_then(|note| note.assurance.clone());
+    attributes.extend(assurance.map(|words| plain("Übereinstimmung mit dem Papier", words)));
     if stack.coding == Coding::Symbols {
         attributes.push(odd("Bildkompression", "JBIG2 mit Symbolkodierung"));
     }
     if bench.settings.read.is_some() && paper.readable.is_none() {
         attributes.push(odd("Texterkennung", "nicht möglich"));
     }
-    let versions = bench.versions(stack.folder.path()).await?;
     let system = |names: &[&str]| {
         let of = |name: &&str| versions.get(*name).cloned();
         let words: Vec<String> = names.iter().filter_map(of).collect();
         if words.is_empty() { format!("Amtsbote {}", env!("CARGO_PKG_VERSION")) } else { words.join(", ") }
     };
     let step = |name, system, attributes| Step { name, at: now, system, attributes };
+    let procedure = note.map(|note| note.procedure.name.clone()).unwrap_or_default();
     let mut steps = vec![
-        Step { name: "Scannen", at: stack.scanned, system: note.procedure.name.clone(), attributes: vec![] },
+        Step { name: "Scannen", at: stack.scanned, system: procedure, attributes: vec![] },
         step("Übernahme", system(&[]), vec![plain("SHA-256 der Datei", stack.probed.sha256.clone())]),
     ];
     if bench.settings.separate.is_some() {

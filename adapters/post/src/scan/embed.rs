@@ -34,9 +34,7 @@ async fn try_to(tools: &Tools, folder: &Path, pdf: &Path, target: &Path) -> Resu
     let tool = Tool { within, command, folder, time: TIME, output: OUTPUT, ends: &[3] };
     let (attached, update) = (folder.join("attached.pdf"), folder.join("update.json"));
     let mut words: Vec<OsString> = vec!["--add-attachment".into(), folder.join(NAME).into()];
-    words.extend(
-        ["--key", "--filename"].map(|option| OsString::from(format!("{option}={NAME}"))),
-    );
+    words.extend(["--key", "--filename"].map(|option| OsString::from(format!("{option}={NAME}"))));
     words.extend(["--mimetype=application/xml", "--description=Transfervermerk", "--"].map(Into::into));
     words.extend([pdf.into(), attached.clone().into()]);
     tool.run(&words).await?;
@@ -50,12 +48,16 @@ async fn try_to(tools: &Tools, folder: &Path, pdf: &Path, target: &Path) -> Resu
     let said = tool.run(&look(&["--json-key=attachments", "--json-object=trailer"])).await?;
     let Ok(first) = serde_json::from_slice::<Value>(&said.output) else { return Ok(false) };
     let root = first["qpdf"][1]["trailer"]["value"]["/Root"].as_str();
-    let Some((root, spec)) = root.zip(first["attachments"][NAME]["filespec"].as_str()) else { return Ok(false) };
+    let Some((root, spec)) = root.zip(first["attachments"][NAME]["filespec"].as_str()) else {
+        return Ok(false);
+    };
     let object = |reference: &str| reference.split(' ').next().map(|it| format!("--json-object={it}"));
     let Some((one, other)) = object(root).zip(object(spec)) else { return Ok(false) };
     let said = tool.run(&look(&[&one, &other])).await?;
     let Ok(second) = serde_json::from_slice::<Value>(&said.output) else { return Ok(false) };
-    let Some(changed) = associated(&first["qpdf"][0], &second["qpdf"][1], root, spec) else { return Ok(false) };
+    let Some(changed) = associated(&first["qpdf"][0], &second["qpdf"][1], root, spec) else {
+        return Ok(false);
+    };
     tokio::fs::write(&update, changed.to_string()).await?;
     let update = [OsString::from("--update-from-json="), update.into()].into_iter().collect();
     tool.run(&[attached.into(), update, target.into()]).await?;

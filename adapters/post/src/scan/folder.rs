@@ -182,9 +182,12 @@ impl Folder {
     }
 
     fn look(&self, path: &Path) -> io::Result<Option<Item>> {
-        let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Ok(None) };
+        let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
+            return Ok(None);
+        };
         let ending = Path::new(&name).extension().map(|it| it.to_string_lossy().to_lowercase());
-        let Some(ending) = ending.filter(|it| !name.starts_with('.') && !WRITING.contains(&it.as_str())) else {
+        let Some(ending) = ending.filter(|it| !name.starts_with('.') && !WRITING.contains(&it.as_str()))
+        else {
             return Ok(None);
         };
         let is_document = DOCUMENTS.contains(&ending.as_str());
@@ -252,7 +255,7 @@ impl Folder {
 
     /// Everything of it is durable elsewhere. Where it lies from now on, below the hot folder.
     pub(super) fn finish(&self, item: &Item) -> io::Result<()> {
-        let day = self.root.join("done").join(german_day(now()));
+        let day = self.root.join("done").join(german_day(moment(machine())));
         match fs::create_dir(&day) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
             _ => {}
@@ -300,12 +303,13 @@ fn is_quiet(meta: &Metadata, quiet: Duration) -> bool {
     let seconds = u64::try_from(meta.ctime()).unwrap_or_default();
     let nanos = u32::try_from(meta.ctime_nsec()).unwrap_or_default();
     let changed = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos);
-    SystemTime::now().duration_since(changed).is_ok_and(|age| age >= quiet)
+    machine().duration_since(changed).is_ok_and(|age| age >= quiet)
 }
 
-/// The present moment of the machine, which files have their times by.
-pub(super) fn now() -> Timestamp {
-    moment(SystemTime::now())
+/// The clock of the machine, which files have their times by.
+#[allow(clippy::disallowed_methods)]
+fn machine() -> SystemTime {
+    SystemTime::now()
 }
 
 /// A moment of the file system.

@@ -67,8 +67,8 @@ fn decode(bytes: &[u8]) -> Result<String, String> {
 /// Windows-1252 differs from ISO 8859-1 in these.
 fn windows_1252(byte: u8) -> char {
     const HIGH: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
-        '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
+        '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
     ];
     match byte {
         0x80..=0x9F => HIGH[usize::from(byte - 0x80)],
@@ -182,7 +182,8 @@ mod tests {
         let marked = [&b"\xEF\xBB\xBF"[..], csv.replace(';', "\t").as_bytes()].concat();
         let xml = "<Index Aktenzeichen='63-2026-0017'><Feld name='Empfänger' value='Frau Grünwald – Bauamt'/></Index>";
         let deep = "<i><b><aktenzeichen>63-2026-0017</aktenzeichen></b><Empfänger> Frau\n Grünwald – Bauamt</Empfänger></i>";
-        let json = r#"{"index":{"aktenzeichen":"63-2026-0017","Empfänger":"Frau Grünwald – Bauamt","x":[1,true]}}"#;
+        let json =
+            r#"{"index":{"aktenzeichen":"63-2026-0017","Empfänger":"Frau Grünwald – Bauamt","x":[1,true]}}"#;
         let files: [(&str, &[u8]); 7] = [
             ("a.csv", csv.as_bytes()),
             ("a.csv", &old),

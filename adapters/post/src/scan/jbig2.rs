@@ -30,9 +30,20 @@ pub(super) enum Coding {
 }
 
 /// Looks at the images of a PDF.
-pub(super) async fn coding(tools: &Tools, pdf: &Path, folder: &Path, time: Duration) -> Result<Coding, Trouble> {
-    let tool =
-        Tool { within: &tools.within, command: &tools.pdfimages, folder, time, output: LIST_BYTES, ends: &[] };
+pub(super) async fn coding(
+    tools: &Tools,
+    pdf: &Path,
+    folder: &Path,
+    time: Duration,
+) -> Result<Coding, Trouble> {
+    let tool = Tool {
+        within: &tools.within,
+        command: &tools.pdfimages,
+        folder,
+        time,
+        output: LIST_BYTES,
+        ends: &[],
+    };
     let list = tool.run(&["-list".into(), pdf.into()]).await?;
     if list.more {
         return Err(Trouble::file("post.scan-too-large", "there are too many images"));

@@ -88,11 +88,16 @@ impl Scan {
             }
         }
         let sheets = settings.separate.as_ref().map(|it| it.sheets.as_slice()).unwrap_or_default();
-        let forms = Forms::new(sheets).map_err(|_| trouble::settings("a sheet's pattern is no regular expression"))?;
+        let forms = Forms::new(sheets)
+            .map_err(|_| trouble::settings("a sheet's pattern is no regular expression"))?;
         let patterns = Patterns::new(&settings.recognise)?;
         let descriptor = Descriptor::new(&settings.id, "post", vec![Capability::Run]);
         let folder = Folder::new(settings.folder.clone(), settings.quiet, settings.index.mode);
-        Ok(Scan { descriptor, folder, bench: Bench { settings, forms, patterns, seal, versions: OnceCell::new() } })
+        Ok(Scan {
+            descriptor,
+            folder,
+            bench: Bench { settings, forms, patterns, seal, versions: OnceCell::new() },
+        })
     }
 
     /// One file, from `work` to `done` or `error`. Whether the session has time for another.
@@ -112,7 +117,7 @@ impl Scan {
                 Ok(true)
             }
             // It is begun again in the next session, a few times.
-            Err(Trouble::BrokeOff { code, .. }) => {
+            Err(Trouble::BrokeOff { code }) => {
                 tracing::warn!(adapter = self.descriptor.id, code, "a scan broke off");
                 Ok(true)
             }

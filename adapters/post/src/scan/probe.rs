@@ -54,7 +54,11 @@ pub(super) fn probe(path: &Path, most: u64) -> Result<Probed, Trouble> {
 fn form(file: &mut File, size: u64) -> Result<bool, Trouble> {
     let mut head = vec![];
     file.take(1024).read_to_end(&mut head)?;
-    if head.starts_with(b"II*\0") || head.starts_with(b"MM\0*") || head.starts_with(b"II+\0") || head.starts_with(b"MM\0+") {
+    if head.starts_with(b"II*\0")
+        || head.starts_with(b"MM\0*")
+        || head.starts_with(b"II+\0")
+        || head.starts_with(b"MM\0+")
+    {
         return Ok(false);
     }
     // Some writers put something in front.

@@ -54,7 +54,8 @@ impl Patterns {
     /// `post.scan-settings` if a pattern is no regular expression.
     pub(super) fn new(recognise: &Recognise) -> Result<Self, Failure> {
         let one = |pattern: &str| {
-            Regex::new(pattern).map_err(|_| settings(format!("the pattern {pattern} is no regular expression")))
+            Regex::new(pattern)
+                .map_err(|_| settings(format!("the pattern {pattern} is no regular expression")))
         };
         let all = |patterns: &[String]| patterns.iter().map(|it| one(it)).collect::<Result<Vec<_>, _>>();
         let units = recognise.units.iter().map(|(pattern, unit)| Ok((one(pattern)?, unit.clone())));
@@ -79,13 +80,13 @@ impl Patterns {
             let place = format!("page {}", index + 1);
             let behind = if index == 0 { 0 } else { BEHIND };
             let tight = self.gaps.replace_all(page, "$1");
-            for (kind, patterns) in [
-                (HintKind::RecordReference, &self.references),
-                (HintKind::CashReference, &self.cash),
-            ] {
+            for (kind, patterns) in
+                [(HintKind::RecordReference, &self.references), (HintKind::CashReference, &self.cash)]
+            {
                 for (text, less) in [(page.as_str(), behind), (&*tight, behind + GAPS)] {
                     for (value, at) in patterns.iter().flat_map(|pattern| found(pattern, text)) {
-                        let confidence = if self.is_labelled(text, at) { BY_WORDS_WITH_LABEL } else { BY_WORDS };
+                        let confidence =
+                            if self.is_labelled(text, at) { BY_WORDS_WITH_LABEL } else { BY_WORDS };
                         words.hints.extend(hint(kind, &value, confidence - less, &place));
                     }
                 }
@@ -118,13 +119,13 @@ impl Patterns {
     /// What the codes on a document's pages say; `first` is its first page.
     pub(super) fn in_codes(&self, codes: &Codes, first: u32) -> Vec<Hint> {
         let mut hints = vec![];
-        for (page, code) in codes.iter().flat_map(|(page, codes)| codes.iter().map(move |code| (page, code))) {
+        for (page, code) in codes.iter().flat_map(|(page, codes)| codes.iter().map(move |code| (page, code)))
+        {
             let confidence = if *page == first { BY_CODE_IN_FRONT } else { BY_CODE_BEHIND };
             let place = format!("code on page {}", page + 1 - first);
-            for (kind, patterns) in [
-                (HintKind::RecordReference, &self.references),
-                (HintKind::CashReference, &self.cash),
-            ] {
+            for (kind, patterns) in
+                [(HintKind::RecordReference, &self.references), (HintKind::CashReference, &self.cash)]
+            {
                 for (value, _) in patterns.iter().flat_map(|pattern| found(pattern, code)) {
                     hints.extend(hint(kind, &value, confidence, &place));
                 }
@@ -221,7 +222,8 @@ mod tests {
 
     #[test]
     fn a_code_in_front_a_sheet_and_an_index_are_sure() {
-        let codes = Codes::from([(3, vec!["AZ 63-2026-0017".to_owned()]), (4, vec!["63-2026-0018".to_owned()])]);
+        let codes =
+            Codes::from([(3, vec!["AZ 63-2026-0017".to_owned()]), (4, vec!["63-2026-0018".to_owned()])]);
         let hints = patterns().in_codes(&codes, 3);
         let sure: Vec<_> = hints.iter().map(|it| (it.value.as_str(), it.confidence >= SURE)).collect();
         assert_eq!(sure, [("63-2026-0017", true), ("63-2026-0018", false)]);

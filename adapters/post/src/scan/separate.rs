@@ -18,9 +18,8 @@ use super::trouble::{Trouble, blocking};
 
 /// Pages that are images at the same time.
 const AT_ONCE: u32 = 16;
-/// Resolution of those images, and the longest side, whatever the page says of its size.
-const DPI: &str = "200";
-const LONGEST_SIDE: &str = "3600";
+/// The longest side of those images in pixels, whatever the page says of its size: A4 has some 220 a inch then.
+const LONGEST_SIDE: &str = "2600";
 /// Bytes that a decoder may say.
 const OUTPUT: usize = 4 << 20;
 /// Codes of a page that are kept.
@@ -51,7 +50,7 @@ pub(super) struct Parts {
     pub parts: Vec<Part>,
     /// Pages that were sheets.
     pub sheets: Vec<u32>,
-    /// Sheets that nothing followed.
+    /// Sheets that say something and that nothing followed. One that says nothing may stand at the end of a stack.
     pub empty: Vec<u32>,
 }
 
@@ -72,6 +71,7 @@ pub(super) fn apart(pages: u32, codes: &Codes, forms: &Forms) -> Parts {
             // The same on the back of the paper.
             if let Some((at, before)) = open.replace((page, sheet.clone()))
                 && before != sheet
+                && !before.facts.is_empty()
             {
                 parts.empty.push(at);
             }
@@ -91,7 +91,7 @@ pub(super) fn apart(pages: u32, codes: &Codes, forms: &Forms) -> Parts {
             }
         }
     }
-    parts.empty.extend(open.map(|(page, _)| page));
+    parts.empty.extend(open.filter(|(_, sheet)| !sheet.facts.is_empty()).map(|(page, _)| page));
     parts
 }
 
@@ -158,7 +158,7 @@ impl Pages<'_> {
     async fn some(&self, first: u32, last: u32, separate: &Separate) -> Result<Codes, Trouble> {
         let images = tempfile::tempdir_in(self.folder)?;
         let (first, last) = (first.to_string(), last.to_string());
-        let words = ["-r", DPI, "-scale-to", LONGEST_SIDE, "-gray", "-f", &first, "-l", &last];
+        let words = ["-scale-to", LONGEST_SIDE, "-gray", "-f", &first, "-l", &last];
         let mut words: Vec<OsString> = words.map(Into::into).to_vec();
         words.extend([self.pdf.into(), images.path().join("p").into()]);
         self.tool(&self.tools.pdftoppm).run(&words).await?;
@@ -229,7 +229,7 @@ fn of_zbar(output: &[u8], files: &BTreeMap<u32, PathBuf>) -> Option<Codes> {
             Event::Start(start) if start.local() == "data" => {
                 let is_text = start.attribute("format").is_none();
                 let code = reader.read_text(OUTPUT).ok()?.trim().to_owned();
-                let of_page = codes.entry(page?).or_insert_with(Vec::new);
+                let of_page = codes.entry(page?).or_default();
                 if is_text && is_code(&code) && of_page.len() < CODES && !of_page.contains(&code) {
                     of_page.push(code);
                 }
@@ -260,7 +260,7 @@ mod tests {
         let parts = apart_by(7, &[(1, "AB1;ref=1"), (4, "AB1;doc"), (5, "other"), (6, "AB1;ref=2")]);
         let wanted = [(Opens::Letter, 2..=3), (Opens::Document, 5..=5), (Opens::Letter, 7..=7)];
         assert_eq!(ranges(&parts), wanted);
-        assert_eq!((parts.sheets, parts.empty), (vec![1, 4, 6], vec![]));
+        assert_eq!((&*parts.sheets, &*parts.empty), (&[1, 4, 6][..], &[][..]));
         assert_eq!(parts.parts[1].codes, Codes::from([(5, vec!["other".to_owned()])]));
     }
 
@@ -272,8 +272,8 @@ mod tests {
         assert!(both_sides.empty.is_empty());
         let two = apart_by(3, &[(1, "AB1;ref=1"), (2, "AB1;ref=2")]);
         assert_eq!((two.empty.as_slice(), ranges(&two)), (&[1][..], vec![(Opens::Letter, 3..=3)]));
-        let only = apart_by(1, &[(1, "AB1")]);
-        assert_eq!((only.parts.len(), only.empty), (0, vec![1]));
+        let only = apart_by(2, &[(1, "AB1"), (2, "AB1;ref=1")]);
+        assert_eq!((only.parts.len(), only.empty), (0, vec![2]));
     }
 
     #[test]
@@ -285,7 +285,10 @@ mod tests {
             <symbol type='QR-Code'><data format='base64' length='3'>AAEC</data></symbol></index></source></barcodes>";
         assert_eq!(says(output), Some(Codes::from([(2, vec!["AB1;ref=1".to_owned()])])));
         assert_eq!(says(""), Some(Codes::new()));
-        assert_eq!(says("<barcodes><source href='/etc/x'><index><data>1</data></index></source></barcodes>"), None);
+        assert_eq!(
+            says("<barcodes><source href='/etc/x'><index><data>1</data></index></source></barcodes>"),
+            None
+        );
         assert_eq!(says("<html>"), None);
     }
 }

@@ -151,7 +151,9 @@ pub fn svg(sheet: &Sheet) -> Result<String, qrcode::types::QrError> {
         let mut escaped = String::new();
         xml::escape_text(&format!("{key} {value}"), &mut escaped);
         let y = 560 + 28 * line;
-        words.push_str(&format!("<text x='60' y='{y}' font-family='sans-serif' font-size='18'>{escaped}</text>"));
+        words.push_str(&format!(
+            "<text x='60' y='{y}' font-family='sans-serif' font-size='18'>{escaped}</text>"
+        ));
     }
     Ok(format!(
         "<svg xmlns='http://www.w3.org/2000/svg' width='210mm' height='297mm' viewBox='0 0 595 842'>\
@@ -184,7 +186,10 @@ mod tests {
         let forms = Forms::new(&[trenn]).unwrap();
         let reference = [(Fact::Reference, "12.3-4711/2026")];
         assert_eq!(forms.sheet("TRENN;AZ=12.3-4711/2026;X=1"), Some(sheet(&reference, Opens::Letter)));
-        assert_eq!(forms.sheet("AB1;future;ref=12.3-4711/2026;new=1"), Some(sheet(&reference, Opens::Letter)));
+        assert_eq!(
+            forms.sheet("AB1;future;ref=12.3-4711/2026;new=1"),
+            Some(sheet(&reference, Opens::Letter))
+        );
         for other in ["AB12", "ab1", "xTRENN;AZ=1", "63-2026-0017", "https://example.org/AB1;ref=1", ""] {
             assert_eq!(forms.sheet(other), None, "{other}");
         }

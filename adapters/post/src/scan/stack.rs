@@ -55,8 +55,8 @@ pub(super) struct Stack {
     pub batch: String,
     /// When it was scanned.
     pub scanned: Timestamp,
-    /// Where tools work.
-    pub folder: TempDir,
+    /// Where tools work; none if no tool is asked.
+    pub folder: Option<TempDir>,
     /// The file as PDF.
     pub pdf: PathBuf,
     /// Its pages; 0 if no tool was asked.
@@ -117,10 +117,6 @@ async fn open(bench: &Bench, item: &Item) -> Result<Stack, Trouble> {
     let (document, most) = (item.document(), bench.settings.limits.bytes);
     let probed = blocking(move || probe(&document, most)).await??;
     let index = facts(bench, item).await?;
-    let folder = match &bench.settings.temporary {
-        Some(temporary) => tempfile::tempdir_in(temporary)?,
-        None => tempfile::tempdir()?,
-    };
     let stem = std::path::Path::new(item.name()).file_stem().unwrap_or_default().to_string_lossy();
     let batch = index.get(&Fact::Batch).map_or(&*stem, String::as_str).chars().take(BATCH).collect();
     let said = index.get(&Fact::Scanned).and_then(|text| received::read(text));
@@ -133,7 +129,7 @@ async fn open(bench: &Bench, item: &Item) -> Result<Stack, Trouble> {
         index,
         batch,
         scanned,
-        folder,
+        folder: None,
         pages: 0,
         coding: Coding::Other,
         parts: whole(1),
@@ -160,7 +156,11 @@ async fn facts(bench: &Bench, item: &Item) -> Result<Facts, Trouble> {
 /// Pages, codes and images.
 async fn look_into(bench: &Bench, stack: &mut Stack) -> Result<(), Trouble> {
     let tools = &bench.settings.tools;
-    let folder = stack.folder.path();
+    let temporary = match &bench.settings.temporary {
+        Some(temporary) => tempfile::tempdir_in(temporary)?,
+        None => tempfile::tempdir()?,
+    };
+    let folder = stack.folder.insert(temporary).path();
     if !stack.probed.is_pdf {
         stack.pdf = folder.join("stack.pdf");
         let (within, command) = (&tools.within, &tools.img2pdf);
@@ -217,7 +217,8 @@ async fn letter(
             0 => said(&part.facts, &stack.index, Fact::Subject).or(subject.clone()).or(kind.clone()),
             _ => said(&part.facts, &Facts::new(), Fact::Subject).or(kind.clone()),
         };
-        let title = title.unwrap_or_else(|| if place == 0 { "Schreiben".into() } else { format!("Anlage {place}") });
+        let title =
+            title.unwrap_or_else(|| if place == 0 { "Schreiben".into() } else { format!("Anlage {place}") });
         documents.push(Enclosure { title, kind, files });
     }
     let received = received(
@@ -245,7 +246,7 @@ async fn letter(
         documents,
         hints: recognise::merged(hints),
         proof: json!({
-            "batch": stack.batch,
+            "batch": stack.index.get(&Fact::Batch),
             "file": { "sha256": stack.probed.sha256, "bytes": stack.probed.size, "pages": stack.pages },
             "pages": [first.pages.start(), last.pages.end()],
             "sheets": stack.parts.sheets,

@@ -54,7 +54,12 @@ pub(super) async fn searchable(
 }
 
 /// The words of the first pages.
-pub(super) async fn words(tools: &Tools, pages: u32, folder: &Path, pdf: &Path) -> Result<Vec<String>, Trouble> {
+pub(super) async fn words(
+    tools: &Tools,
+    pages: u32,
+    folder: &Path,
+    pdf: &Path,
+) -> Result<Vec<String>, Trouble> {
     let (within, command, time) = (&tools.within, &tools.pdftotext, WORDS_TIME);
     let tool = Tool { within, command, folder, time, output: WORDS, ends: &[] };
     let words = ["-enc", "UTF-8", "-layout", "-l", &pages.to_string()].map(Into::into).to_vec();

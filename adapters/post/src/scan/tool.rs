@@ -98,10 +98,7 @@ impl Tool<'_> {
                 let why = format!("{} ended with {code}: {complaint}", self.name());
                 Err(Trouble::File { code: "post.scan-tool", why })
             }
-            None => {
-                let why = format!("{} was killed: {complaint}", self.name());
-                Err(Trouble::BrokeOff { code: "post.scan-tool", why })
-            }
+            None => Err(Trouble::BrokeOff { code: "post.scan-tool" }),
         }
     }
 

@@ -18,8 +18,6 @@ pub(super) enum Trouble {
     BrokeOff {
         /// Code with a page of its own.
         code: &'static str,
-        /// Words for whoever looks at the file.
-        why: String,
     },
     /// Somebody still writes to the file.
     Unready,

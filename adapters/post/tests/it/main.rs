@@ -9,5 +9,6 @@ mod hybrid;
 mod inbox;
 mod keys;
 mod parcel;
+mod scan;
 mod smtp;
 mod spool;
