@@ -55,7 +55,7 @@ impl Broker {
         let followed = followed.map_err(|failure| Failure { kind: FailureKind::Transient, ..failure })?;
         let mut work = Work::new();
         match followed {
-            Followed::Open => {
+            Followed::Open | Followed::Imported { .. } | Followed::Appraised(_) => {
                 work.retry_job(job.id, job.epoch, self.now().plus(pause(job.attempts)));
                 return Ok(self.store().commit(work).await?);
             }

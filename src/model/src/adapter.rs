@@ -11,6 +11,7 @@ use tokio::io::AsyncRead;
 
 use crate::case::File;
 use crate::command::Command;
+use crate::exchange::{Appraisal, ImportResults};
 use crate::letter::{Letter, TakenIn};
 use crate::record::Record;
 use crate::{EventKind, Failure, FailureKind, Id, PayloadRef, RecordKind, Timestamp};
@@ -187,6 +188,17 @@ pub enum Followed {
     Received,
     /// It will not reach its recipient, by the rule that says why. The rule has a page of its own.
     CameToNothing(&'static str),
+    /// Its recipient has it and says what became of its objects, in words of its own instead of a message of the standard. It counts as
+    /// that message would (0506 or 0402 of xdomea).
+    Imported {
+        /// What became of the objects, by their UUIDs in the message.
+        results: ImportResults,
+        /// What proves it: identifiers, digests and times of the other side, no content. It stands in the event.
+        proof: Value,
+    },
+    /// Its recipient has decided what shall become of the offered objects, by their UUIDs in the message; counts as the standard's
+    /// own message would (0502 of xdomea).
+    Appraised(Vec<(Id, Appraisal)>),
 }
 
 /// A call from outside to the adapter's own door.
@@ -285,7 +297,8 @@ pub trait Adapter: Send + Sync {
         Err(not_offered())
     }
 
-    /// Asks where a delivery stands that has arrived at the other side.
+    /// Asks where a delivery stands that has arrived at the other side. Its detail has as `receipt` what [`deliver`](Adapter::deliver)
+    /// or [`reconcile`](Adapter::reconcile) answered: `reference` and `data`.
     async fn follow(&self, delivery: &Delivery) -> Result<Followed, Failure> {
         let _ = delivery;
         Err(not_offered())
