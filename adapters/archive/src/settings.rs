@@ -1,9 +1,11 @@
 //! What the administrator says of an archive. Plain values; the configuration file is read elsewhere.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use seal::timestamp::{Authorities, Policy};
+use zeroize::Zeroizing;
 
 /// An archive.
 #[derive(Debug, Clone)]
@@ -37,7 +39,7 @@ pub struct TrEsor {
     /// Address of S.4, `https://…`.
     pub url: String,
     /// User and password, if the archive asks for them (HTTP Basic).
-    pub login: Option<(String, String)>,
+    pub login: Option<Login>,
     /// Who we are to the archive (`submissionInfo/clientID`).
     pub client_id: String,
     /// Years that a package is kept, counted from its submission (`retentionPeriod`).
@@ -51,6 +53,21 @@ pub struct TrEsor {
     pub trust: Option<Authorities>,
     /// Longest time of one call, the whole package included.
     pub within: Duration,
+}
+
+/// User and password (HTTP Basic).
+#[derive(Clone)]
+pub struct Login {
+    /// User.
+    pub user: String,
+    /// Password.
+    pub password: Zeroizing<String>,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login(..)")
+    }
 }
 
 /// A time stamp authority (RFC 3161) for evidence records of our own.
@@ -76,7 +93,7 @@ pub struct DaNrw {
     /// Address of the web application, `https://…/daweb3`: it says what became of a package.
     pub url: String,
     /// User and password (HTTP Basic).
-    pub login: Option<(String, String)>,
+    pub login: Option<Login>,
     /// What the archive may do with a package.
     pub rights: Rights,
     /// Longest time of one question.
