@@ -8,7 +8,6 @@ use model::{Actor, Caller, EventKind, Id, Record, RecordKind, Scope, decide, ids
 use serde_json::json;
 use store::{ChannelDelivery, ChannelFilter, Job, Listed, Page, Work};
 
-use super::feed::job as job_of;
 use crate::{Broker, Error, notes};
 
 /// Title of the task. Its kind is the code of what was in the way.
@@ -38,7 +37,7 @@ impl Broker {
         let patience = self.channels.get(&row.adapter).map(|channel| channel.patience).unwrap_or_default();
         work.resend_channel_delivery(&row.tenant, row.id);
         let now = self.now();
-        work.enqueue_call(&job_of(&row, now), Some(now.plus(patience)));
+        work.enqueue_call(&self.tell_job(&row, now), Some(now.plus(patience)));
         self.decided(work, &row, EventKind::ChannelResent, &caller.actor).await
     }
 
@@ -48,7 +47,14 @@ impl Broker {
     /// `NotFound`, `WrongState` if it does not wait for a human.
     pub async fn drop_channel(&self, caller: &Caller, id: Id) -> Result<(), Error> {
         let (row, mut work) = self.parked_delivery(caller, id).await?;
-        work.end_channel_delivery(&row.tenant, row.id);
+        let keeps = self.adapters.get(&row.adapter).is_some_and(|it| it.descriptor().keeps_records);
+        match row.message.is_some() && keeps && self.channels.contains_key(&row.adapter) {
+            true => {
+                work.drop_channel_delivery(&row.tenant, row.id);
+                self.enqueue_import(&mut work, &row);
+            }
+            false => _ = work.end_channel_delivery(&row.tenant, row.id),
+        }
         self.decided(work, &row, EventKind::ChannelDropped, &caller.actor).await
     }
 
@@ -93,7 +99,10 @@ impl Broker {
     pub(crate) async fn untold(&self, work: &mut Work, job: &Job, code: &str) -> Result<(), Error> {
         let scope = Scope::tenant(&job.tenant);
         let Some(row) = self.store().channel_delivery(&scope, job.subject).await? else { return Ok(()) };
-        let Some(root) = self.store().record_any(&scope, row.root).await? else { return Ok(()) };
+        let Some(root) = self.store().record_any(&scope, row.root).await? else {
+            work.end_channel_delivery(&row.tenant, row.id);
+            return Ok(());
+        };
         let (id, now) = (ids::new_id(), self.now());
         let task = Task {
             meta: Meta {
