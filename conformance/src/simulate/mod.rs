@@ -4,6 +4,7 @@
 
 pub mod auditor;
 pub mod containers;
+pub mod danrw;
 pub mod files;
 pub mod osci;
 pub mod partner;
@@ -14,6 +15,7 @@ pub mod samples;
 pub mod sender;
 pub mod story;
 pub mod tamper;
+pub mod tresor;
 pub mod xta;
 
 pub use crate::{Error, client, gateway};

@@ -1,9 +1,11 @@
 //! What became of a package. Only what the archive itself says counts, and of TR-ESOR only a package that is fetched back, is ours and is
 //! covered by evidence that holds.
 
-use model::Failure;
+use std::path::Path;
+
 use model::adapter::{Delivery, Followed};
-use model::exchange::{ImportResult, ImportResults};
+use model::exchange::ImportResult;
+use model::{Failure, Id};
 use seal::ers::Fault;
 use serde_json::{Value, json};
 
@@ -53,33 +55,44 @@ impl Archive {
             return Ok(Followed::CameToNothing("archive.evidence-wrong"));
         }
         let proof = json!({ "aoid": aoid, "evidence": counts.iter().map(|judged| told(judged)).collect::<Vec<_>>() });
-        Ok(archived(aoid, proof))
+        let said = judged.outline.versions.first().map(|version| &version.objects[..]).unwrap_or_default();
+        let objects: Option<Vec<Id>> = said.iter().map(|id| id.parse().ok()).collect();
+        match objects.filter(|objects| !objects.is_empty()) {
+            Some(objects) => Ok(archived(aoid, &objects, proof)),
+            None => Ok(Followed::CameToNothing("archive.package-differs")),
+        }
     }
 
     async fn follow_danrw(&self, archive: &DaNrw, name: &str) -> Result<Followed, Failure> {
         let http = self.http(archive.login.clone(), archive.within);
-        let ended = match danrw::status(&http, &archive.url, name).await? {
+        let called = match danrw::status(&http, &archive.url, name).await? {
             Status::Unknown | Status::Working(_) => return Ok(Followed::Open),
-            Status::Archived(called) => archived(&called, json!({ "package": name, "status": 100 })),
-            Status::Refused(_) => Followed::CameToNothing("archive.refused"),
+            Status::Refused(_) => return Ok(Followed::CameToNothing("archive.refused")),
+            Status::Archived(called) => called,
         };
         let (folder, file) = (archive.folder.clone(), sip::file_name(name, archive.container));
-        blocking(move || folder::remove_mark(&folder, &file).map_err(io_failed)).await?;
-        Ok(ended)
+        let proof = json!({ "package": name, "status": 100 });
+        blocking(move || of_mark(&folder, &file, &called, proof)).await
     }
 }
 
 async fn follow_folder(archive: Folder, name: String) -> Result<Followed, Failure> {
     blocking(move || {
-        let ended = match folder::answered(&archive.folder, &name).map_err(io_failed)? {
-            Answered::Open => return Ok(Followed::Open),
-            Answered::Archived(called) => archived(&called, json!({ "package": name })),
-            Answered::Refused => Followed::CameToNothing("archive.refused"),
-        };
-        folder::remove_mark(&archive.folder, &name).map_err(io_failed)?;
-        Ok(ended)
+        match folder::answered(&archive.folder, &name).map_err(io_failed)? {
+            Answered::Open => Ok(Followed::Open),
+            Answered::Archived(called) => of_mark(&archive.folder, &name, &called, json!({ "package": name })),
+            Answered::Refused => Ok(Followed::CameToNothing("archive.refused")),
+        }
     })
     .await
+}
+
+/// The objects of an archived package stand in its mark.
+fn of_mark(folder: &Path, file: &str, called: &str, proof: Value) -> Result<Followed, Failure> {
+    match folder::objects(folder, file).map_err(io_failed)? {
+        Some(objects) => Ok(archived(called, &objects, proof)),
+        None => Ok(Followed::CameToNothing("archive.mark-gone")),
+    }
 }
 
 /// Whether the package that was fetched is whole and the one that we made of the message.
@@ -107,8 +120,8 @@ fn told(judged: &Judged) -> Value {
 }
 
 /// Everything that came is archived.
-fn archived(called: &str, proof: Value) -> Followed {
-    let whole = ImportResult { successful: true, archive_reference: Some(called.to_owned()), ..ImportResult::default() };
-    Followed::Imported { results: ImportResults { whole: Some(whole), objects: vec![] }, proof }
+fn archived(called: &str, objects: &[Id], proof: Value) -> Followed {
+    let result = ImportResult { successful: true, archive_reference: Some(called.to_owned()), ..ImportResult::default() };
+    Followed::Imported { results: objects.iter().map(|id| (*id, result.clone())).collect(), proof }
 }
 

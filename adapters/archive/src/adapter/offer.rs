@@ -11,6 +11,7 @@ use model::standard::{Intake, Object, Standard};
 use model::{Failure, Id, PayloadRef, Record};
 use serde_json::{Value, json};
 use xoev::Options;
+use schemas::Schemas;
 use xoev::xdomea::Xdomea;
 
 use super::{Archive, blocking};
@@ -30,17 +31,26 @@ impl Archive {
         let file = spool(source, self.settings.work.as_deref()).await?;
         let schemas = Arc::clone(&self.schemas);
         let appraisals = blocking(move || {
-            let mut appraising = Appraising { by, found: Vec::new(), too_many: false };
             let mut message = Message::open(file)?;
-            Xdomea::new(schemas, Options::default()).read(message.whole()?, &mut appraising)?;
-            match appraising.too_many {
-                true => Err(not_understood("it offers too many objects at once")),
-                false => Ok(appraising.found),
-            }
+            read_objects(&mut message, schemas, by)
         });
         let appraisals: Vec<Value> = appraisals.await?.into_iter().map(|(id, disposition)| json!([id, disposition])).collect();
         let data = json!({ "appraisals": appraisals });
         Ok(Receipt { reference: Some(delivery.id.to_string()), data, ..Receipt::default() })
+    }
+}
+
+/// The objects of a message with what is decided of each: all roots, and what lies in them where it is decided otherwise.
+pub(super) fn read_objects(
+    message: &mut Message,
+    schemas: Arc<Schemas>,
+    by: AppraisalBy,
+) -> Result<Vec<(Id, Disposition)>, Failure> {
+    let mut appraising = Appraising { by, found: Vec::new(), too_many: false };
+    Xdomea::new(schemas, Options::default()).read(message.whole()?, &mut appraising)?;
+    match appraising.too_many {
+        true => Err(not_understood("it holds too many objects")),
+        false => Ok(appraising.found),
     }
 }
 
@@ -61,9 +71,8 @@ struct Appraising {
 }
 
 impl Intake for Appraising {
-    fn file(&mut self, _: &str, content: &mut dyn Read) -> Result<PayloadRef, Failure> {
-        // An offer has no files; what somebody put beside is not looked at.
-        std::io::copy(content, &mut std::io::sink()).map_err(crate::message::broken)?;
+    fn file(&mut self, _: &str, _: &mut dyn Read) -> Result<PayloadRef, Failure> {
+        // Files are not looked at.
         let nothing = String::new();
         Ok(PayloadRef { id: Id::nil(), size: 0, sha256: nothing.clone(), chunk_root: nothing })
     }

@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::io::BufWriter;
+use std::sync::Arc;
 
 use model::Failure;
 use model::adapter::{Delivery, Receipt, Source};
 use seal::hash::Algorithm;
 
+use super::offer::read_objects;
 use super::{Archive, blocking, receipt};
 use crate::codes::{io_failed, not_understood};
 use crate::message::{Message, spool};
@@ -15,7 +17,7 @@ use crate::submit::{folder, stamps};
 use crate::xaip::digests::digests;
 use crate::xaip::outline::outline;
 use crate::xaip::write::{Terms, write};
-use crate::{DaNrw, Folder, Target, TrEsor, formats};
+use crate::{AppraisalBy, DaNrw, Folder, Target, TrEsor, formats};
 
 impl Archive {
     pub(super) async fn transfer(&self, delivery: &Delivery, source: &dyn Source) -> Result<Receipt, Failure> {
@@ -33,10 +35,12 @@ impl Archive {
         }
         let spooled = spool(source, self.settings.work.as_deref()).await?;
         let own_name = own_name(delivery);
-        let (mut message, parts) = blocking(move || {
+        let schemas = Arc::clone(&self.schemas);
+        let (mut message, parts, objects) = blocking(move || {
             let mut message = Message::open(spooled)?;
+            let objects = read_objects(&mut message, schemas, AppraisalBy::Everything)?;
             let parts = message.parts(&own_name)?;
-            Ok((message, parts))
+            Ok((message, parts, objects))
         })
         .await?;
         let parts = formats::examine(&self.settings.tools, &mut message, parts).await?;
@@ -46,6 +50,7 @@ impl Archive {
             delivery: delivery.id,
             process: Some(text("processId")).filter(|process| !process.is_empty()),
             standard: format!("{} {} {}", text("standard"), text("version"), text("type")),
+            objects: objects.into_iter().map(|(id, _)| id).collect(),
             message_sha256: text("sha256"),
             organisation: self.settings.source_organisation.clone(),
             made: self.clock.now(),
@@ -92,7 +97,7 @@ impl Archive {
             let premis = bag::premis(|writer| premis::write_v3(writer, &package))?;
             let mut sink = bag::Folder::begin(&archive.folder, &package.name).map_err(io_failed)?;
             bag::write(&mut sink, &package, &mut message, bag::PLAIN, &[], &[("metadata/premis.xml", premis)])?;
-            folder::set_mark(&archive.folder, &package.name).map_err(io_failed)?;
+            folder::set_mark(&archive.folder, &package.name, &package.objects).map_err(io_failed)?;
             sink.finish().map_err(io_failed)
         })
         .await

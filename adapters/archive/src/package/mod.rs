@@ -20,6 +20,8 @@ pub(crate) struct Package {
     pub(crate) process: Option<String>,
     /// Standard, version and type of the message.
     pub(crate) standard: String,
+    /// The objects that are transferred, by their UUIDs in the message.
+    pub(crate) objects: Vec<Id>,
     /// SHA-256 of the message as it came, in hexadecimal.
     pub(crate) message_sha256: String,
     /// Who delivers.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use model::Failure;
+use model::{Failure, Id};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -62,16 +62,16 @@ pub(crate) fn write(
             sink.archive.into_inner().and_then(GzEncoder::finish).map_err(io_failed)?
         }
     };
-    appear(file, folder, &package_file).map_err(io_failed)
+    appear(file, folder, &package_file, &package.objects).map_err(io_failed)
 }
 
 /// Makes it durable and lets it appear.
-fn appear(file: BufWriter<File>, folder: &Path, name: &str) -> io::Result<()> {
+fn appear(file: BufWriter<File>, folder: &Path, name: &str, objects: &[Id]) -> io::Result<()> {
     let (begun, done) = (folder::part(folder, name), folder.join(name));
     file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    folder::set_mark(folder, name)?;
+    folder::set_mark(folder, name, objects)?;
     fs::rename(begun, done)?;
-    bag::sync(done.parent())
+    bag::sync(Some(folder))
 }
 
 struct Tar<W: Write> {

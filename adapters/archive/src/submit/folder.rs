@@ -4,12 +4,16 @@
 //! Who collects bags from a plain folder answers by a small file beside: `NAME.archived`, whose first line is what the archive calls the
 //! package, or `NAME.refused`.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+
+use model::Id;
 
 /// Most bytes of an answer that are read.
 const MOST_ANSWER: u64 = 4 * 1024;
+/// Most bytes of a mark.
+const MOST_MARK: u64 = 1 << 20;
 
 /// What became of a bag.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,18 +32,25 @@ pub(crate) fn has_appeared(folder: &Path, file: &str) -> io::Result<bool> {
     Ok(folder.join(file).try_exists()? || (mark(folder, file).try_exists()? && !is_begun))
 }
 
-/// Makes the mark, right before a package appears.
-pub(crate) fn set_mark(folder: &Path, file: &str) -> io::Result<()> {
-    File::create(mark(folder, file))?.sync_all()?;
+/// Makes the mark, right before a package appears: a line for each object that it holds.
+pub(crate) fn set_mark(folder: &Path, file: &str, objects: &[Id]) -> io::Result<()> {
+    let mut made = File::create(mark(folder, file))?;
+    let lines: String = objects.iter().map(|id| format!("{id}\n")).collect();
+    made.write_all(lines.as_bytes())?;
+    made.sync_all()?;
     File::open(folder)?.sync_all()
 }
 
-/// Takes the mark of a package away that is archived or given up.
-pub(crate) fn remove_mark(folder: &Path, file: &str) -> io::Result<()> {
-    match fs::remove_file(mark(folder, file)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+/// The objects of a package that has appeared; `None` if its mark is gone or damaged.
+pub(crate) fn objects(folder: &Path, file: &str) -> io::Result<Option<Vec<Id>>> {
+    let made = match File::open(mark(folder, file)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        made => made?,
+    };
+    let mut text = String::new();
+    made.take(MOST_MARK).read_to_string(&mut text)?;
+    let objects: Option<Vec<Id>> = text.lines().map(|line| line.parse().ok()).collect();
+    Ok(objects.filter(|objects| !objects.is_empty()))
 }
 
 /// What somebody has said of a bag.
@@ -70,6 +81,8 @@ fn mark(folder: &Path, file: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -80,15 +93,15 @@ mod tests {
         assert!(!appeared());
         fs::write(part(path, "a.tgz"), "…").unwrap();
         assert!(!appeared(), "only begun");
-        set_mark(path, "a.tgz").unwrap();
+        let object = Id::from_u128(7);
+        set_mark(path, "a.tgz", &[object]).unwrap();
         assert!(!appeared(), "about to appear");
         fs::rename(part(path, "a.tgz"), path.join("a.tgz")).unwrap();
         assert!(appeared());
         fs::remove_file(path.join("a.tgz")).unwrap();
         assert!(appeared(), "taken away");
-        remove_mark(path, "a.tgz").unwrap();
-        remove_mark(path, "a.tgz").unwrap();
-        assert!(!appeared());
+        assert_eq!(objects(path, "a.tgz").unwrap(), Some(vec![object]));
+        assert_eq!(objects(path, "b.tgz").unwrap(), None);
     }
 
     #[test]

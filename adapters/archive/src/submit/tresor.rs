@@ -247,12 +247,15 @@ fn read_body<R: std::io::BufRead>(reader: &mut Reader<R>, package: Option<&File>
     let mut answer = Answer::default();
     let depth = reader.depth();
     loop {
-        let (namespace, local) = match reader.next().map_err(|_| ())? {
-            Event::Start(start) => (start.namespace().unwrap_or_default().to_owned(), start.local().to_owned()),
-            Event::End if reader.depth() < depth => return Ok(answer),
+        let begun = match reader.next().map_err(|_| ())? {
+            Event::Start(start) => Some((start.namespace().unwrap_or_default().to_owned(), start.local().to_owned())),
             Event::Eof => return Err(()),
-            _ => continue,
+            _ => None,
         };
+        if reader.depth() < depth {
+            return Ok(answer);
+        }
+        let Some((namespace, local)) = begun else { continue };
         let text = |reader: &mut Reader<R>| reader.read_text(MOST_TEXT).map(|text| text.trim().to_owned()).map_err(|_| ());
         match (namespace.as_str(), local.as_str()) {
             (_, operation) if reader.depth() == depth + 1 => {

@@ -8,6 +8,7 @@
 //! | `metaDataObject`, XML | the whole `metaDataObject`, canonical |
 //! | `versionManifest` | the element, canonical |
 //! | `credential` with one signature, stamp, certificate, list or answer | its decoded bytes |
+//! | one of several certificates, lists or answers in a credential, by its own `Id` | its decoded bytes |
 //! | any other `credential` | the element, canonical |
 //! | a reference to a file (LXAIP) | the bytes of the file |
 
@@ -61,11 +62,15 @@ pub fn digests(
         };
         let mut taking = Taking::new(kind, form, algorithms)?;
         taking.take_all(&mut reader)?;
-        if found.len() == MOST_OBJECTS {
-            return Err(Error::Form("too many objects"));
-        }
-        if found.insert(id, taking.finish(files)?).is_some() {
-            return Err(Error::Form("an id stands for two objects"));
+        let inner = std::mem::take(&mut taking.inner);
+        let inner = inner.into_iter().map(|(id, digests)| (id, Object { digests, ..Object::default() }));
+        for (id, object) in [(id, taking.finish(files)?)].into_iter().chain(inner) {
+            if found.len() == MOST_OBJECTS {
+                return Err(Error::Form("too many objects"));
+            }
+            if found.insert(id, object).is_some() {
+                return Err(Error::Form("an id stands for two objects"));
+            }
         }
     }
 }
@@ -128,9 +133,12 @@ struct Taking<'a> {
     /// Where that one inside `xmlData` begins, in elements.
     canonical_depth: usize,
     /// Base64 that is being decoded, or was: by what, into what, and how many there were.
-    decoder: Option<Base64Decoder>,
-    decoded: Option<Many>,
+    decoder: Option<(Base64Decoder, Many)>,
+    decoded: Option<BTreeMap<Algorithm, Vec<u8>>>,
     leaves: usize,
+    /// Certificates, lists and answers in a credential that have an id of their own.
+    leaf_id: String,
+    inner: Vec<(String, BTreeMap<Algorithm, Vec<u8>>)>,
     /// The reference to a file.
     reference: Option<Reference>,
     text: String,
@@ -159,6 +167,8 @@ impl<'a> Taking<'a> {
             decoder: None,
             decoded: None,
             leaves: 0,
+            leaf_id: String::new(),
+            inner: Vec::new(),
             reference: None,
             text: String::new(),
             checksum: Default::default(),
@@ -206,8 +216,8 @@ impl<'a> Taking<'a> {
         }
         if is_leaf {
             self.leaves += 1;
-            self.decoder = Some(Base64Decoder::new());
-            self.decoded = Some(Many::new(self.algorithms)?);
+            self.decoder = Some((Base64Decoder::new(), Many::new(self.algorithms)?));
+            self.leaf_id = if self.kind == Kind::Credential { attribute(start, "Id") } else { String::new() };
         }
         if start.is(ASIC, "DataObjectReference") && self.kind != Kind::Manifest {
             self.decoder = None;
@@ -224,7 +234,7 @@ impl<'a> Taking<'a> {
     }
 
     fn take_text(&mut self, text: &str, open: &[(bool, String)]) -> Result<(), Error> {
-        if let (Some(decoder), Some(decoded)) = (&mut self.decoder, &mut self.decoded) {
+        if let Some((decoder, decoded)) = &mut self.decoder {
             return Ok(decoder.decode_into(text.as_bytes(), decoded)?);
         }
         let short = matches!(open.last(), Some((_, name)) if matches!(name.as_str(), "DigestValue" | "checkSumAlgorithm" | "checkSum"));
@@ -245,8 +255,14 @@ impl<'a> Taking<'a> {
     }
 
     fn end(&mut self, open: &mut Vec<(bool, String)>) -> Result<(), Error> {
-        if let Some(decoder) = self.decoder.take() {
+        if let Some((decoder, decoded)) = self.decoder.take() {
             decoder.finish()?;
+            let digests = decoded.finish()?;
+            let id = std::mem::take(&mut self.leaf_id);
+            if !id.is_empty() {
+                self.inner.push((id, digests.clone()));
+            }
+            self.decoded = Some(digests);
         }
         let Some((is_xaip, name)) = open.pop() else { return Ok(()) };
         let text = std::mem::take(&mut self.text).trim().to_owned();
@@ -267,7 +283,7 @@ impl<'a> Taking<'a> {
                 file = Some(is_right);
                 digests
             }
-            (None, Some(decoded), _) if self.leaves == 1 => decoded.finish()?,
+            (None, Some(decoded), _) if self.leaves == 1 => decoded,
             (None, _, Some(canonical)) => canonical.finish()?.finish()?,
             _ => return Err(Error::Form("an object has no content")),
         };

@@ -14,6 +14,9 @@ const MOST_POINTERS: usize = 100_000;
 /// Evidence records of a package.
 const MOST_RECORDS: usize = 1_000;
 
+/// `unitType` of a unit that stands for an object of the message, whose UUID is its `textInfo`.
+pub(crate) const OBJECT: &str = "xdomea-Objekt";
+
 /// What a package says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outline {
@@ -38,6 +41,8 @@ pub struct Version {
     pub info: Option<String>,
     /// `retentionPeriod`, as it stands there.
     pub retention: Option<String>,
+    /// Objects of the message that the package was made of, by their UUIDs: what our own packages say of themselves.
+    pub objects: Vec<String>,
     /// The objects that its evidence covers, each once, in order.
     pub protected: Vec<String>,
 }
@@ -132,14 +137,21 @@ fn header<R: BufRead>(reader: &mut Reader<R>, outline: &mut Outline) -> Result<(
 
 fn manifest<R: BufRead>(reader: &mut Reader<R>, version: &mut Version) -> Result<(), Error> {
     let depth = reader.depth();
+    let mut unit_type = String::new();
     loop {
         let name = match reader.next()? {
             Event::Start(start) if start.namespace() == Some(XAIP) => start.local().to_owned(),
-            Event::End | Event::Eof if reader.depth() < depth => return Ok(()),
-            _ => continue,
+            Event::Eof => return Ok(()),
+            _ => String::new(),
         };
+        if reader.depth() < depth {
+            return Ok(());
+        }
         match name.as_str() {
             "versionInfo" => version.info = Some(text(reader)?),
+            "unitType" => unit_type = text(reader)?,
+            "textInfo" if unit_type == OBJECT => version.objects.push(text(reader)?),
+            "packageInfoUnit" => unit_type.clear(),
             "retentionPeriod" => version.retention = Some(text(reader)?),
             "protectedObjectPointer" => {
                 let pointer = text(reader)?;

@@ -9,6 +9,7 @@ use std::io::{BufWriter, Write};
 use model::Failure;
 use xml::Writer;
 
+use super::outline::OBJECT;
 use super::{DS, DSS, XAIP};
 use crate::codes::{io_failed, not_understood};
 use crate::message::{Message, Part, broken};
@@ -111,6 +112,13 @@ fn header<W: Write>(
     writer.element("xaip:unitType", &package.standard)?;
     for id in [VERSION, "MD-PREMIS"] {
         writer.element("xaip:protectedObjectPointer", id)?;
+    }
+    for (number, object) in package.objects.iter().enumerate() {
+        writer.start("xaip:packageInfoUnit", &[("packageUnitID", &format!("O-{}", number + 1))])?;
+        writer.element("xaip:unitType", OBJECT)?;
+        writer.element("xaip:textInfo", &object.to_string())?;
+        writer.element("xaip:protectedObjectPointer", "MD-MESSAGE")?;
+        writer.end()?;
     }
     for (number, ((part, _), named)) in package.parts.iter().zip(names).enumerate() {
         writer.start("xaip:packageInfoUnit", &[("packageUnitID", &format!("U-{}", number + 1))])?;
