@@ -135,11 +135,7 @@ impl Archive {
     }
 
     fn s4(&self, archive: &crate::TrEsor) -> S4 {
-        S4 {
-            http: self.http(archive.login.clone(), archive.within),
-            url: archive.url.clone(),
-            work: self.settings.work.clone(),
-        }
+        S4::new(archive, self.settings.work.clone(), self.client.clone(), Arc::clone(&self.clock))
     }
 }
 

@@ -13,14 +13,17 @@
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use model::Failure;
-use net::{Method, Upload};
+use model::{Clock, Failure};
+use net::{Client, Method, Upload};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 use xml::{Event, Form, Limits, Reader};
 
 use super::http::{Call, Http, MOST_ANSWER};
+use crate::TrEsor;
 use crate::codes::{garbage, io_failed, refused, unauthorised, unclear, unreachable};
 use crate::xaip::outline::{Evidence, evidence_alone};
 use crate::xaip::{DSS, XAIP};
@@ -45,11 +48,11 @@ const MOST_PACKAGE: usize = 64 << 30;
 const PIECE: usize = 64 * 1024;
 
 /// An archive.
-pub(crate) struct S4 {
-    pub(crate) http: Http,
-    pub(crate) url: String,
+pub struct S4 {
+    http: Http,
+    url: String,
     /// Where packages that are fetched lie meanwhile.
-    pub(crate) work: Option<std::path::PathBuf>,
+    work: Option<PathBuf>,
 }
 
 /// What an operation answered.
@@ -65,8 +68,18 @@ struct Answer {
 }
 
 impl S4 {
-    /// Submits a package under an id that is ours to choose; what the archive calls it.
-    pub(crate) async fn submit(&self, package: File, aoid: &str) -> Result<String, Failure> {
+    /// The archive of these settings. `work` is where answers lie while they are read; the system's own folder if absent.
+    pub fn new(settings: &TrEsor, work: Option<PathBuf>, client: Client, clock: Arc<dyn Clock>) -> Self {
+        let http = Http { client, clock, login: settings.login.clone(), within: settings.within };
+        S4 { http, url: settings.url.clone(), work }
+    }
+
+    /// Submits a package (a XAIP that begins with an XML declaration of one line) under an id that is ours to choose; what the
+    /// archive calls it. `aoid` holds letters, digits and hyphens.
+    ///
+    /// # Errors
+    /// As the table of this module says; uncertain if it may have arrived.
+    pub async fn submit(&self, package: File, aoid: &str) -> Result<String, Failure> {
         let before = format!(
             "<s:Envelope xmlns:s=\"{ENVELOPE}\"><s:Body><tr:ArchiveSubmissionRequest xmlns:tr=\"{API}\" xmlns:dss=\"{DSS}\">\
              <dss:OptionalInputs><tr:AOID>{aoid}</tr:AOID></dss:OptionalInputs>"
@@ -82,7 +95,10 @@ impl S4 {
     }
 
     /// The evidence records over a package; `None` if the archive does not know it.
-    pub(crate) async fn evidence(&self, aoid: &str) -> Result<Option<Vec<Evidence>>, Failure> {
+    ///
+    /// # Errors
+    /// As the table of this module says.
+    pub async fn evidence(&self, aoid: &str) -> Result<Option<Vec<Evidence>>, Failure> {
         let inputs = format!("<dss:OptionalInputs><tr:ERSFormat>{ERS}</tr:ERSFormat></dss:OptionalInputs>");
         let answer = self.call("ArchiveEvidence", request("ArchiveEvidence", &inputs, aoid), false, None).await?;
         match self.judged(&answer, false)? {
@@ -92,7 +108,10 @@ impl S4 {
     }
 
     /// A package as it lies in the archive, with its evidence, in a file without a name; `None` if the archive does not know it.
-    pub(crate) async fn retrieve(&self, aoid: &str) -> Result<Option<File>, Failure> {
+    ///
+    /// # Errors
+    /// As the table of this module says.
+    pub async fn retrieve(&self, aoid: &str) -> Result<Option<File>, Failure> {
         let mut package = self.temporary()?;
         let inputs = format!("<dss:OptionalInputs><tr:IncludeERS>{ERS}</tr:IncludeERS></dss:OptionalInputs>");
         let body = request("ArchiveRetrieval", &inputs, aoid);
@@ -108,7 +127,10 @@ impl S4 {
     }
 
     /// Deletes a package. The reason is demanded while its retention lasts. `false` if the archive did not know it.
-    pub(crate) async fn delete(&self, aoid: &str, requestor: &str, reason: &str) -> Result<bool, Failure> {
+    ///
+    /// # Errors
+    /// As the table of this module says; uncertain if it may have been done.
+    pub async fn delete(&self, aoid: &str, requestor: &str, reason: &str) -> Result<bool, Failure> {
         let (mut by, mut why) = (String::new(), String::new());
         xml::escape_text(requestor, &mut by);
         xml::escape_text(reason, &mut why);
@@ -121,7 +143,10 @@ impl S4 {
     }
 
     /// Whether the archive answers at all.
-    pub(crate) async fn info(&self) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// As the table of this module says.
+    pub async fn info(&self) -> Result<(), Failure> {
         let body = format!("<s:Envelope xmlns:s=\"{ENVELOPE}\"><s:Body><tr:RetrieveInfoRequest xmlns:tr=\"{API}\"/></s:Body></s:Envelope>");
         let answer = self.call("RetrieveInfo", body.into_bytes().into(), false, None).await?;
         self.judged(&answer, false).map(|_| ())

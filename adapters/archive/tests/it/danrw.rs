@@ -126,9 +126,7 @@ async fn offers_are_appraised_as_the_administrator_has_said() {
         let target = Target::Folder(Folder { folder: room.path().to_owned() });
         adapter(adapter_archive::Settings { appraisal: by, ..settings(target) })
     };
-    let destroy = "<x:ArchivspezifischeMetadaten/>";
     let bytes = message("0501", OBJECT, "").into_bytes();
-    let _ = destroy;
     let offer = delivery("0501", &bytes);
     let refused = deliver(&*of(AppraisalBy::Nobody), &offer, &bytes).await.unwrap_err();
     assert_eq!((refused.kind, &*refused.code), (FailureKind::Permanent, "archive.not-for-archives"));

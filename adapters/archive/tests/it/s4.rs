@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use adapter_archive::xaip::judge::{Judgement, Rules, judge};
-use adapter_archive::{Target, TrEsor};
+use adapter_archive::{S4, Target, TrEsor};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use conformance::simulate::tresor::{Archive, Fault};
-use model::FailureKind::{Permanent, Rejected, Transient, Unauthorised, Uncertain};
+use model::FailureKind::{Rejected, Transient, Unauthorised, Uncertain};
 use model::adapter::{Adapter, Followed};
 use model::testkit::adapter_contract;
 use seal::ers::renew::begin;
 use seal::hash::Algorithm;
 use seal::timestamp::{Authorities, Request, token_of};
 
-use crate::support::{adapter, assert_archived, assert_validates, deliver, delivery, follow, settings, transfer};
+use crate::support::{adapter, assert_archived, assert_validates, client, deliver, delivery, follow, settings, transfer};
 use crate::tsa::Tsa;
 
 const SCHEMA: &str = "tresor/1.3/schema/tr-esor-interfaces-v1.3.xsd";
@@ -182,7 +182,21 @@ async fn every_way_of_failing_ends_in_its_kind_and_nothing_is_doubled() {
     // Questions that fail are never more than passing trouble.
     archive.set_fault(Fault::Garbage);
     assert_eq!(adapter.reconcile(&lost).await.unwrap_err().kind, Transient);
-    let _ = Permanent;
+}
+
+#[tokio::test]
+async fn a_package_is_deleted_with_its_reason_and_once() {
+    let archive = Archive::start().await.unwrap();
+    let settings = target(&archive, false, None);
+    let bytes = transfer();
+    let receipt = deliver(&*of(settings.clone()), &delivery("0503", &bytes), &bytes).await.unwrap();
+    let aoid = receipt.reference.unwrap();
+    let s4 = S4::new(&settings, None, client(), Arc::new(model::SystemClock));
+    let refused = s4.delete(&aoid, "Kreisarchiv", "").await.unwrap_err();
+    assert_eq!((refused.kind, &*refused.code), (Rejected, "archive.refused"), "while its retention lasts a reason is due");
+    assert!(s4.delete(&aoid, "Kreisarchiv", "Doppelt & überflüssig").await.unwrap());
+    assert!(archive.packages().is_empty());
+    assert!(!s4.delete(&aoid, "Kreisarchiv", "noch einmal").await.unwrap(), "it is not known any more");
 }
 
 #[tokio::test]
