@@ -24,6 +24,9 @@ const MOST_SIGNATURE: u64 = 1 << 20;
 /// The version that is written.
 pub(crate) const VERSION: &str = "V001";
 
+/// The credential that holds an evidence record of ours.
+pub(crate) const OWN_EVIDENCE: &str = "ER-1";
+
 /// What the package is told beside its content.
 #[derive(Debug, Clone)]
 pub(crate) struct Terms {
@@ -237,7 +240,7 @@ fn credentials<W: Write>(
 
 fn write_evidence<W: Write>(writer: &mut Writer<W>, der: &[u8]) -> Result<(), xml::Error> {
     use base64::Engine;
-    writer.start("xaip:credential", &[("relatedObjects", VERSION), ("credentialID", "ER-1")])?;
+    writer.start("xaip:credential", &[("relatedObjects", VERSION), ("credentialID", OWN_EVIDENCE)])?;
     writer.start("xaip:evidenceRecord", &[("VersionID", VERSION)])?;
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     writer.element("xaip:asn1EvidenceRecord", &text)?;
