@@ -6,6 +6,7 @@ pub mod auditor;
 pub mod camunda;
 pub mod cmis;
 pub mod containers;
+pub mod danrw;
 pub mod dms;
 pub mod epost;
 pub mod files;
@@ -18,6 +19,7 @@ pub mod samples;
 pub mod sender;
 pub mod story;
 pub mod tamper;
+pub mod tresor;
 pub mod xta;
 
 pub use crate::{Error, client, gateway};
