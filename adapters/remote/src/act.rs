@@ -137,9 +137,7 @@ pub(crate) fn change(act: &Act) -> Option<(&Place, Change)> {
 /// The command of an act that names its record by its id, where nothing can be looked up.
 pub(crate) fn command(act: &Act) -> Option<Command> {
     match change(act)? {
-        (Place::Known { kind, id }, change) => {
-            Some(Command { kind: *kind, id: *id, expected: None, change })
-        }
+        (Place::Known { kind, id }, change) => Some(Command { kind: *kind, id: *id, expected: None, change }),
         _ => None,
     }
 }

@@ -23,7 +23,8 @@ const MOST_COMMANDS: usize = 100;
 const KEY_BYTES: usize = 120;
 
 /// Header fields that are about the connection, and not passed on.
-const HOP: &[&str] = &["connection", "content-length", "host", "keep-alive", "te", "transfer-encoding", "upgrade"];
+const HOP: &[&str] =
+    &["connection", "content-length", "host", "keep-alive", "te", "transfer-encoding", "upgrade"];
 
 #[derive(Deserialize)]
 struct Reply {

@@ -22,10 +22,9 @@ const CURSOR: &str = "cursor";
 /// A session is over after this time.
 const SESSION: i64 = 90 * 1_000_000;
 
-/// Most changes of a page, longest cursor and key in bytes.
+/// Most changes of a page, and longest cursor in bytes.
 const MOST_CHANGES: usize = 100;
 const CURSOR_BYTES: usize = 500;
-const KEY_BYTES: usize = 120;
 
 /// Seconds until the next session, if the program does not say; and the longest that it may.
 const PAUSE: u64 = 30;
@@ -129,8 +128,8 @@ impl Remote {
 /// A change that has a key; one that cannot be read beside it is told so.
 fn read(change: &Value) -> Option<Change> {
     let key = change["key"].as_str()?;
-    let is_key = (1..=KEY_BYTES).contains(&key.len()) && model::ids::is_name(&key.replace('_', "-"));
-    is_key.then(|| Change { key: key.to_owned(), act: serde_json::from_value(change.clone()).ok() })
+    model::ids::is_name(&key.replace('_', "-"))
+        .then(|| Change { key: key.to_owned(), act: serde_json::from_value(change.clone()).ok() })
 }
 
 fn shown(key: &str, outcome: &Outcome) -> Value {

@@ -21,8 +21,8 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use model::adapter::{
-    Adapter, CallbackOutcome, CallbackRequest, Capability, Content, Delivery, Descriptor, Health, Host, Interest,
-    Receipt, Sources,
+    Adapter, CallbackOutcome, CallbackRequest, Capability, Content, Delivery, Descriptor, Health, Host,
+    Interest, Receipt, Sources,
 };
 use model::outbound::ChosenBy;
 use model::{Clock, Failure};
