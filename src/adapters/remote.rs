@@ -1,0 +1,32 @@
+//! `kind = "remote"`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapter_remote::{Remote, Settings};
+use model::adapter::{Adapter, Interest};
+use seal::webhook::SharedSecret;
+
+use super::Build;
+use crate::error::Error;
+
+impl Build<'_> {
+    pub(super) fn remote(&self, it: &config::Remote) -> Result<Arc<dyn Adapter>, Error> {
+        let interests = |(record, events): (&_, &Vec<_>)| {
+            let record = *record;
+            events.iter().map(move |event| Interest { event: *event, record }).collect::<Vec<_>>()
+        };
+        let settings = Settings {
+            id: self.id(),
+            url: it.url.clone(),
+            secret: SharedSecret::parse(&self.secret("secret", &it.secret)?)?,
+            reconciles: it.reconciles,
+            follows: it.follows.iter().flat_map(interests).collect(),
+            keeps_records: it.keeps_records,
+            brings: it.brings,
+            takes_calls: false,
+            within: Duration::from_secs(it.within_seconds.into()),
+        };
+        Ok(Arc::new(Remote::new(settings, self.client.clone(), Arc::clone(self.clock))))
+    }
+}
