@@ -9,6 +9,7 @@ use model::{Actor, EventKind, Failure, FailureKind, Message, MessageState, Scope
 use serde_json::json;
 use store::{Job, NewJob, Work};
 
+use crate::exchange::Told;
 use crate::process::with_finding;
 
 use crate::{Broker, Error, notes};
@@ -60,6 +61,8 @@ impl Broker {
                 return Ok(self.store().commit(work).await?);
             }
             Followed::Received => self.received(&mut work, message),
+            Followed::Imported(all) => return self.told_of(job, message, Told::Imported(all)).await,
+            Followed::Appraised(all) => return self.told_of(job, message, Told::Appraised(all)).await,
             Followed::CameToNothing(rule) => {
                 let report = Some(with_finding(message.report.clone(), rule));
                 let partner = partner(&message);
@@ -68,6 +71,22 @@ impl Broker {
                     true => self.returned(&mut work, message, &partner, None).await?,
                     false => self.parked(&mut work, message, &partner, None)?,
                 };
+            }
+        }
+        self.finish(job, work).await
+    }
+
+    /// The recipient has the message and said of its objects what its own answer would. What contradicts what is known waits for a
+    /// human.
+    async fn told_of(&self, job: &Job, message: Message, told: Told) -> Result<(), Error> {
+        let mut work = Work::new();
+        match self.note_told(&mut work, &message, told).await? {
+            Ok(()) => self.received(&mut work, message),
+            Err(rule) => {
+                work = Work::new();
+                let report = Some(with_finding(message.report.clone(), rule));
+                let partner = partner(&message);
+                self.parked(&mut work, Message { report, ..message }, &partner, None)?;
             }
         }
         self.finish(job, work).await

@@ -284,6 +284,7 @@ impl Broker {
             exchange::DESTROY => self.destroy_next(job).await,
             channels::TELL => self.tell(job).await,
             channels::RUN => self.run_session(job).await,
+            channels::IMPORT => self.report_import(job).await,
             _ if is_money(job) => self.do_money(job).await,
             _ => Err(Failure::permanent("broker.unknown-job", "a job of an unknown kind").into()),
         }

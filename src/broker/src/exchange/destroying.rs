@@ -160,6 +160,7 @@ impl Broker {
             }
             self.apply(&mut work, &record, Change::Destroy, by, None)?;
             work.forget_answers(&scope.tenant, *id);
+            work.forget_parked(&scope.tenant, *id);
         }
         for (id, version) in around.iter().filter(|(id, _)| !slice.contains(id)) {
             work.require_version(&scope.tenant, *id, *version);
