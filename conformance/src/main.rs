@@ -114,6 +114,8 @@ impl EngineName {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum SimulateName {
+    /// A workflow engine with the REST API of Camunda 7; processes are deployed as in a real one
+    Camunda,
     /// A payment provider with all its interfaces; `/_control` sets what payments come to
     Payment,
 }
@@ -142,6 +144,7 @@ async fn main() -> ExitCode {
     let outcome = match (cli.suite, binary(cli.binary)) {
         // Needs no gateway.
         (Suite::Simulate { name: SimulateName::Payment, port }, _) => play(port, cli.json).await,
+        (Suite::Simulate { name: SimulateName::Camunda, port }, _) => play_engine(port, cli.json).await,
         (suite, Ok(binary)) => run(suite, &binary, cli.json).await,
         (_, Err(error)) => Err(error),
     };
@@ -165,6 +168,16 @@ async fn play(port: u16, json: bool) -> Result<bool, Error> {
             "the simulated payment provider listens at {}; its secrets: {secrets:?}",
             provider.url
         )),
+    }
+    std::future::pending().await
+}
+
+/// Plays a workflow engine until somebody stops the program.
+async fn play_engine(port: u16, json: bool) -> Result<bool, Error> {
+    let engine = simulate::camunda::Simulator::start_on(port).await?;
+    match json {
+        true => print(&json!({ "url": engine.url }).to_string()),
+        false => print(&format!("the simulated workflow engine listens at {}", engine.url)),
     }
     std::future::pending().await
 }

@@ -3,6 +3,7 @@
 //! they say is made up; they speak with the gateway as any partner does, over HTTP alone.
 
 pub mod auditor;
+pub mod camunda;
 pub mod containers;
 pub mod files;
 pub mod osci;

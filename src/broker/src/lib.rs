@@ -62,6 +62,7 @@ mod screen;
 mod section;
 mod send;
 mod stamping;
+mod tasks;
 mod translate;
 mod uploads;
 mod worker;

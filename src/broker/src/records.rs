@@ -135,6 +135,7 @@ impl Broker {
         let mut event = notes::of_record(&decided, &caller.actor, now, None);
         event.payloads = named_by(&command.change);
         work.insert_event(&event);
+        self.keep_due(&mut work, current.as_ref(), &decided.record, &caller.actor).await?;
         if let Some(once) = once {
             once.claim(&mut work, caller, decided.record.meta().id, &decided.record.to_json());
         }
@@ -214,6 +215,11 @@ impl Broker {
     /// A created record lies in a unit of the house, within the caller's scope, under a parent that the
     /// caller may change. A task may be given to any unit of the tenant: that is how units work together.
     pub(crate) async fn check_place(&self, scope: &Scope, command: &Command) -> Result<(), Error> {
+        if let Change::HandOn(unit) = &command.change
+            && !self.house().has_unit(&scope.tenant, unit)
+        {
+            return Err(Error::UnknownUnit);
+        }
         let Change::Create(record) = &command.change else { return Ok(()) };
         let meta = record.meta();
         if meta.tenant != scope.tenant || !self.house().has_unit(&scope.tenant, &meta.unit) {
@@ -286,7 +292,9 @@ impl Broker {
         let record = self.store().record(&whole, kind, id).await?.ok_or_else(not_found)?;
         let may = match &record {
             Record::Task(task) => {
-                task.requested_by.as_deref().is_some_and(|unit| scope.units.covers(Some(unit)))
+                let asked = task.overdue.as_ref().and_then(|overdue| overdue.escalated_to.as_deref());
+                let is_ours = |unit: Option<&str>| unit.is_some_and(|unit| scope.units.covers(Some(unit)));
+                (is_ours(task.requested_by.as_deref()) || is_ours(asked))
                     && scope.services.covers(task.meta.public_service.as_deref())
             }
             Record::CaseFile(_) | Record::Case(_) | Record::Document(_) | Record::Interaction(_) => {
@@ -347,11 +355,13 @@ fn read_action(kind: RecordKind) -> Action {
 /// Whether a command changes its record and nothing else. Money, and what lies on a desk, change by calls of their own alone, with all that
 /// follows from it.
 pub(crate) fn is_by_itself(command: &Command) -> bool {
-    use Change::{DismissInteraction, FileInteraction, HandOn, PlaceDocument};
-    let is_placing = matches!(
-        command.change,
-        FileInteraction(_) | DismissInteraction | PlaceDocument(_) | HandOn(_)
-    );
+    use Change::{DismissInteraction, Escalate, FileInteraction, HandOn, Overdue, PlaceDocument};
+    let is_placing = match command.change {
+        // A task is passed on alone; a letter with everything that it brought.
+        HandOn(_) => command.kind != RecordKind::Task,
+        FileInteraction(_) | DismissInteraction | PlaceDocument(_) | Overdue | Escalate(_) => true,
+        _ => false,
+    };
     !is_placing && !matches!(command.kind, RecordKind::Claim | RecordKind::Payment)
 }
 

@@ -107,6 +107,7 @@ impl Broker {
     async fn blamed(&self, job: &Job, failure: Failure) -> Result<Failure, Error> {
         let noted = match failure.kind {
             FailureKind::Permanent => return Ok(failure),
+            _ if failure.alone => None,
             FailureKind::Rejected => None,
             FailureKind::Transient | FailureKind::Unauthorised | FailureKind::Uncertain => {
                 Some(LaneFailure {

@@ -241,6 +241,13 @@ impl Check<'_> {
             self.title(&format!("{key}.name"), &unit.name)?;
             self.unique(&format!("{key}.id"), units.insert(unit.id.as_str()))?;
         }
+        for (index, unit) in tenant.units.iter().enumerate() {
+            let Some(escalation) = &unit.escalation else { continue };
+            let key = format!("{key}.unit[{index}].escalation");
+            let known = units.contains(escalation.to.as_str()) && escalation.to != unit.id;
+            self.defined(&format!("{key}.to"), "unit", known)?;
+            self.number(&format!("{key}.after_hours"), escalation.after_hours.into(), 0, 8_760)?;
+        }
         for (index, authority) in tenant.authorities.iter().enumerate() {
             let key = format!("{key}.authority[{index}]");
             self.title(&format!("{key}.name"), &authority.name)?;

@@ -47,11 +47,13 @@ pub fn a_task(title: &str) -> Record {
         message_id: None,
         exchange_id: None,
         payment_id: None,
+        task_id: None,
         title: title.into(),
         kind: "test".into(),
         requested_by: None,
         assignee: None,
         due: None,
+        overdue: None,
         status: crate::activity::TaskStatus::Open,
         result: None,
     })

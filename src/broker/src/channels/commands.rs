@@ -68,6 +68,7 @@ impl Broker {
         work.put_record(&decided.record, None);
         let event = notes::of_record(&decided, &actor(&row.adapter), self.now(), None);
         work.insert_event(&event);
+        self.keep_due(work, current.as_ref(), &decided.record, &actor(&row.adapter)).await?;
         Ok(decided.record)
     }
 }

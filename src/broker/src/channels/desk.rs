@@ -147,11 +147,13 @@ impl Broker {
             message_id: None,
             exchange_id: None,
             payment_id: None,
+            task_id: None,
             title: TITLE.to_owned(),
             kind: code.to_owned(),
             requested_by: None,
             assignee: None,
             due: None,
+            overdue: None,
             status: TaskStatus::Open,
             result: None,
         };

@@ -318,11 +318,13 @@ pub(super) fn letter_task(of: &Meta, about: Id, (title, kind): (&str, &str)) -> 
         message_id: None,
         exchange_id: None,
         payment_id: None,
+        task_id: None,
         title: title.to_owned(),
         kind: kind.to_owned(),
         requested_by: None,
         assignee: None,
         due: None,
+        overdue: None,
         status: TaskStatus::Open,
         result: None,
     }

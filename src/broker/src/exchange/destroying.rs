@@ -385,11 +385,13 @@ fn refusal_task(exchange: &Exchange, now: model::Timestamp) -> Task {
         message_id: None,
         exchange_id: Some(exchange.meta.id),
         payment_id: None,
+        task_id: None,
         title: "Vernichtung unterblieben".to_owned(),
         kind: TASK.to_owned(),
         requested_by: None,
         assignee: None,
         due: None,
+        overdue: None,
         status: TaskStatus::Open,
         result: None,
     }

@@ -27,6 +27,7 @@ mod rejection;
 mod relay;
 mod replies;
 mod screen;
+mod tasks;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]
 #[allow(dead_code, reason = "made for other tests")]
