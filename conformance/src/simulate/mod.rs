@@ -4,7 +4,9 @@
 
 pub mod auditor;
 pub mod camunda;
+pub mod cmis;
 pub mod containers;
+pub mod dms;
 pub mod files;
 pub mod osci;
 pub mod partner;
