@@ -1,1 +1,3 @@
-//! What the adapters of this crate do, against independent counterparts.
+//! Behaviour of the intake and the dispatch of post.
+
+mod scan;

@@ -1,6 +1,6 @@
 //! The day in Germany at a moment: what is paid at 00:30 there on 1 January belongs to the new year, although UTC has the old one.
 
-use time::{Date, Duration, Month, OffsetDateTime, Weekday};
+use time::{Date, Duration, Month, OffsetDateTime, PrimitiveDateTime, Weekday};
 
 use crate::Timestamp;
 
@@ -9,6 +9,21 @@ use crate::Timestamp;
 pub fn german_day(at: Timestamp) -> String {
     let moment = OffsetDateTime::from_unix_timestamp(at.micros().div_euclid(1_000_000));
     let moment = moment.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    moment.checked_add(ahead(moment)).unwrap_or(moment).date().to_string()
+}
+
+/// The moment that clocks in Germany show as `local`. Of the hour that comes twice it is the first, and of the one that never comes
+/// it is what winter time would say.
+pub fn german_moment(local: PrimitiveDateTime) -> Timestamp {
+    let shown = local.assume_utc();
+    let tries = [2, 1].map(Duration::hours).map(|ahead| (ahead, shown.checked_sub(ahead).unwrap_or(shown)));
+    let fits = tries.iter().find(|(shift, moment)| ahead(*moment) == *shift);
+    let (_, moment) = fits.unwrap_or(&tries[1]);
+    Timestamp::from_micros(moment.unix_timestamp() * 1_000_000)
+}
+
+/// How far clocks in Germany are ahead of UTC.
+fn ahead(moment: OffsetDateTime) -> Duration {
     let year = moment.year();
     let begins = last_sunday(year, Month::March).with_hms(1, 0, 0);
     let ends = last_sunday(year, Month::October).with_hms(1, 0, 0);
@@ -16,8 +31,7 @@ pub fn german_day(at: Timestamp) -> String {
         (Ok(begins), Ok(ends)) => (begins.assume_utc()..ends.assume_utc()).contains(&moment),
         _ => false,
     };
-    let offset = Duration::hours(if is_summer { 2 } else { 1 });
-    moment.checked_add(offset).unwrap_or(moment).date().to_string()
+    Duration::hours(if is_summer { 2 } else { 1 })
 }
 
 /// March and October have 31 days.
@@ -46,6 +60,21 @@ mod tests {
             ("2026-10-25T22:30:00Z", "2026-10-25"),
         ] {
             assert_eq!(german_day(Timestamp::parse(moment).unwrap()), day, "{moment}");
+        }
+    }
+
+    #[test]
+    fn a_clock_in_germany_shows_a_moment() {
+        for (local, moment) in [
+            ("2026-01-15 12:00:00", "2026-01-15T11:00:00Z"),
+            ("2026-07-15 12:00:00", "2026-07-15T10:00:00Z"),
+            ("2026-03-29 02:30:00", "2026-03-29T01:30:00Z"),
+            ("2026-10-25 02:30:00", "2026-10-25T00:30:00Z"),
+            ("2026-10-25 03:30:00", "2026-10-25T02:30:00Z"),
+        ] {
+            let form = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+            let local = PrimitiveDateTime::parse(local, form).unwrap();
+            assert_eq!(german_moment(local).to_string(), moment);
         }
     }
 }

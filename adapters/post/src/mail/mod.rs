@@ -1,0 +1,1 @@
+//! E-mails out of an IMAP mailbox.

@@ -1,0 +1,7 @@
+//! The intake of scans with the real tools.
+
+mod hostile;
+mod kills;
+mod note;
+mod stacks;
+mod support;

@@ -1,0 +1,257 @@
+//! A gateway that keeps what it is given in memory or, for a process that will be killed, in a file; folders; settings.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command as Process;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use adapter_post::scan::settings::{
+    Fact, Index, IndexMode, Opens, Read, Recognise, Separate, Settings, SheetForm,
+};
+use adapter_post::scan::{Scan, SealProvider};
+use async_trait::async_trait;
+use model::adapter::{Adapter, Content, Host, Link};
+use model::command::Command;
+use model::letter::{Letter, TakenIn};
+use model::{Failure, FailureKind, Id, PayloadRef, Record, RecordKind, Timestamp, ids};
+use seal::sha256;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::AsyncReadExt;
+
+/// What the gateway holds.
+#[derive(Default)]
+pub struct Gateway {
+    pub letters: Mutex<Vec<Letter>>,
+    pub kept: Mutex<BTreeMap<Id, Vec<u8>>>,
+    /// How often a letter came that was there.
+    pub again: Mutex<u32>,
+    /// What it answers to letters instead of taking them.
+    pub refuses: Mutex<Option<Failure>>,
+    /// Where it keeps letters beyond its death.
+    log: Option<Mutex<(HashSet<String>, fs::File)>>,
+}
+
+impl Gateway {
+    /// One that remembers letters in a file: a line `new KEY VALUE-OF-FIRST-HINT` or `again KEY` for each.
+    pub fn with_log(path: &Path) -> Arc<Self> {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        let known = text.lines().filter_map(|line| line.strip_prefix("new ")?.split(' ').next());
+        let known = known.map(str::to_owned).collect();
+        let file = fs::File::options().create(true).append(true).open(path).unwrap();
+        Arc::new(Gateway { log: Some(Mutex::new((known, file))), ..Gateway::default() })
+    }
+
+    pub fn letters(&self) -> Vec<Letter> {
+        self.letters.lock().unwrap().clone()
+    }
+
+    /// The bytes of a file of a letter's document.
+    pub fn bytes(&self, letter: &Letter, document: usize, name: &str) -> Vec<u8> {
+        let files = &letter.documents[document].files;
+        let file = files.iter().find(|file| file.name == name).unwrap_or_else(|| panic!("no {name}"));
+        self.kept.lock().unwrap()[&file.content.as_ref().unwrap().id].clone()
+    }
+
+    fn take(&self, letter: Letter) -> bool {
+        let Some(log) = &self.log else {
+            let mut letters = self.letters.lock().unwrap();
+            let again = letters.iter().any(|known| known.key == letter.key);
+            if again {
+                *self.again.lock().unwrap() += 1;
+            } else {
+                letters.push(letter);
+            }
+            return again;
+        };
+        let (known, file) = &mut *log.lock().unwrap();
+        let again = !known.insert(letter.key.clone());
+        let value = letter.hints.first().map(|hint| hint.value.as_str()).unwrap_or("-");
+        let what = if again { "again" } else { "new" };
+        file.write_all(format!("{what} {} {value}\n", letter.key).as_bytes()).unwrap();
+        again
+    }
+}
+
+#[async_trait]
+impl Host for Gateway {
+    async fn record(&self, _: RecordKind, _: Id) -> Result<Option<Record>, Failure> {
+        Ok(None)
+    }
+
+    async fn find(&self, _: &str, _: &str) -> Result<Vec<Record>, Failure> {
+        Ok(vec![])
+    }
+
+    async fn submit(&self, _: &str, _: Command) -> Result<Record, Failure> {
+        Err(Failure::new(FailureKind::Permanent, "adapter.not-offered", ""))
+    }
+
+    async fn keep(&self, mut content: Content) -> Result<PayloadRef, Failure> {
+        let mut bytes = vec![];
+        content.read_to_end(&mut bytes).await.unwrap();
+        let id = ids::new_id();
+        let (size, sha256) = (bytes.len() as u64, sha256(&[&bytes]).to_string());
+        if self.log.is_none() {
+            self.kept.lock().unwrap().insert(id, bytes);
+        }
+        Ok(PayloadRef { id, size, sha256: sha256.clone(), chunk_root: sha256 })
+    }
+
+    async fn open(&self, _: &PayloadRef) -> Result<Content, Failure> {
+        Err(Failure::new(FailureKind::Permanent, "adapter.not-offered", ""))
+    }
+
+    async fn take_in(&self, letter: Letter) -> Result<TakenIn, Failure> {
+        if let Some(failure) = self.refuses.lock().unwrap().clone() {
+            return Err(failure);
+        }
+        let again = self.take(letter);
+        Ok(TakenIn { interaction: ids::new_id(), case: None, again })
+    }
+
+    async fn links(&self, _: Id) -> Result<Vec<Link>, Failure> {
+        Ok(vec![])
+    }
+
+    async fn linked(&self, _: &str) -> Result<Option<Link>, Failure> {
+        Ok(None)
+    }
+
+    async fn link(&self, _: Link) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn note(&self, _: &str, _: RecordKind, _: Id, _: Value) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    async fn state(&self, _: &str) -> Result<Option<Value>, Failure> {
+        Ok(None)
+    }
+
+    async fn set_state(&self, _: &str, _: Value) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        Timestamp::from_micros(now.as_micros() as i64)
+    }
+}
+
+/// A hot folder, and a gateway that takes what lies in it.
+pub struct Office {
+    pub folder: TempDir,
+    pub gateway: Arc<Gateway>,
+    pub settings: Settings,
+    pub seal: Option<Arc<dyn SealProvider>>,
+}
+
+impl Office {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::new("scan", folder.path());
+        settings.quiet = Duration::ZERO;
+        settings.index = Index { mode: IndexMode::Optional, columns: vec![("az".into(), Fact::Reference)] };
+        Office { folder, gateway: Arc::default(), settings, seal: None }
+    }
+
+    /// With separation, by the sheets of the samples too, and recognition.
+    pub fn separating() -> Self {
+        let mut office = Office::new();
+        let sheet = |pattern: &str| SheetForm { pattern: pattern.into(), opens: Opens::Letter };
+        let sheets = vec![
+            sheet(r"TRENN;AZ=(?P<reference>[^;]+);DOKTYP=(?P<kind>[^;]+)"),
+            sheet(r"PATCH-T-\d{4}"),
+            sheet(r"(?P<reference>VG-\d{4}-\d{4})"),
+        ];
+        office.settings.separate = Some(Separate { sheets, ..Separate::default() });
+        office.settings.recognise = Recognise {
+            references: vec![r"\b\d\d\.\d-\d{4}/\d{4}\b".into()],
+            units: vec![("Kfz-Zulassung".into(), "36".into())],
+            ..Recognise::default()
+        };
+        office
+    }
+
+    /// And OCR.
+    pub fn reading() -> Self {
+        let mut office = Office::separating();
+        office.settings.read = Some(Read::default());
+        office
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn put(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    pub fn scan(&self) -> Scan {
+        Scan::new(self.settings.clone(), self.seal.clone()).unwrap()
+    }
+
+    /// One session.
+    pub async fn session(&self) -> Result<Duration, Failure> {
+        self.scan().run(self.gateway.clone()).await
+    }
+
+    /// Names of the files in a folder, in all folders below, without those that begin with a dot.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let mut names = vec![];
+        collect(&self.path(folder), &mut names);
+        names.sort();
+        names
+    }
+
+    /// The codes of what was refused, with the names of the documents.
+    pub fn refused(&self) -> Vec<(String, String)> {
+        let mut refused = vec![];
+        for entry in fs::read_dir(self.path("error")).unwrap() {
+            for file in fs::read_dir(entry.unwrap().path()).unwrap() {
+                let path = file.unwrap().path();
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                if let Some(name) = name.strip_suffix(".err.txt") {
+                    let text = fs::read_to_string(&path).unwrap();
+                    refused.push((name.to_owned(), text.lines().next().unwrap().to_owned()));
+                    assert!(!text.lines().nth(1).unwrap().is_empty(), "what to do is said: {text}");
+                }
+            }
+        }
+        refused.sort();
+        refused
+    }
+}
+
+fn collect(folder: &Path, names: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match entry.file_type().unwrap().is_dir() {
+            true => collect(&entry.path(), names),
+            false if !name.starts_with('.') => names.push(name),
+            false => {}
+        }
+    }
+}
+
+/// A file of the shared test input.
+pub fn shared(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path)
+}
+
+/// Runs a program of another's and gives what it says.
+pub fn judge(program: &str, arguments: &[&str]) -> String {
+    let output =
+        Process::new(program).args(arguments).output().unwrap_or_else(|_| panic!("{program} is needed"));
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(output.status.success(), "{program} {arguments:?}: {said}");
+    said
+}
