@@ -120,6 +120,8 @@ enum SimulateName {
     Cmis,
     /// A payment provider with all its interfaces; `/_control` sets what payments come to
     Payment,
+    /// A carrier of hybrid mail (E-POSTBUSINESS); `/_control` moves letters on
+    Epost,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -164,6 +166,7 @@ async fn simulated(name: SimulateName, port: u16, json: bool) -> Result<bool, Er
         SimulateName::Camunda => play_engine(port, json).await,
         SimulateName::Cmis => play_cmis(port, json).await,
         SimulateName::Payment => play(port, json).await,
+        SimulateName::Epost => carry(port, json).await,
     }
 }
 
@@ -201,6 +204,20 @@ async fn play_engine(port: u16, json: bool) -> Result<bool, Error> {
     match json {
         true => print(&json!({ "url": engine.url }).to_string()),
         false => print(&format!("the simulated workflow engine listens at {}", engine.url)),
+    }
+    std::future::pending().await
+}
+
+/// Plays a carrier of hybrid mail until somebody stops the program.
+async fn carry(port: u16, json: bool) -> Result<bool, Error> {
+    let carrier = simulate::epost::Carrier::start_on(port).await?;
+    let login = simulate::epost::LOGIN;
+    match json {
+        true => print(&json!({ "url": carrier.url, "login": login }).to_string()),
+        false => print(&format!(
+            "the simulated carrier listens at {}; vendorID, ekp, secret, password: {login:?}",
+            carrier.url
+        )),
     }
     std::future::pending().await
 }

@@ -7,6 +7,7 @@ pub mod camunda;
 pub mod cmis;
 pub mod containers;
 pub mod dms;
+pub mod epost;
 pub mod files;
 pub mod osci;
 pub mod partner;

@@ -27,6 +27,9 @@ pub enum Error {
     /// Plain HTTP to a host that is not on the allow-list.
     #[error("plain HTTP is spoken with listed hosts only")]
     PlainHttp,
+    /// A line without TLS would leave the machine.
+    #[error("a line without TLS may only lead to the same machine")]
+    PlainLine,
     /// The egress rules forbid the address.
     #[error("the egress rules forbid the address")]
     Forbidden,
@@ -57,6 +60,7 @@ impl Error {
             Error::Url => "net.url",
             Error::Header => "net.header",
             Error::PlainHttp => "net.plain-http",
+            Error::PlainLine => "net.plain-line",
             Error::Forbidden => "net.forbidden",
             Error::Unreachable => "net.unreachable",
             Error::Tls => "net.tls",
@@ -77,6 +81,7 @@ impl Error {
             | Error::Url
             | Error::Header
             | Error::PlainHttp
+            | Error::PlainLine
             | Error::Forbidden => FailureKind::Permanent,
         }
     }

@@ -10,6 +10,7 @@
 //! | `body` | the body of a request; knows whether a byte of it may have left |
 //! | [`clamd`] | the virus check by ClamAV's daemon |
 //! | [`tls`] | TLS of the listeners, with the certificates of those who call |
+//! | [`line`] | lines to servers of other protocols: TLS, and a limit on what comes |
 //! | [`pace`] | how slow the other end may be, in what it sends and in what it takes |
 //! | [`shares`] | places of which nobody takes all |
 //!
@@ -21,6 +22,7 @@ pub mod clamd;
 pub mod client;
 pub mod egress;
 mod error;
+pub mod line;
 mod opened;
 pub mod pace;
 mod resolver;

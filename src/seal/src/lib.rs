@@ -15,6 +15,7 @@
 //! | [`x509`] | certificates, trust anchors, revocation |
 //! | [`xmlenc`] | XML Encryption, streamed |
 //! | [`xmldsig`] | XML signatures: survey, verification, reading what was covered, signing |
+//! | [`cms`] | CMS of S/MIME: verifying, decrypting, signing, encrypting |
 //! | [`bundle`] | the evidence bundle of a case: writer and offline verifier |
 //!
 //! Everything here is CPU work and blocking file access on small files; callers move long work
@@ -24,6 +25,7 @@ pub mod algorithm;
 pub mod bundle;
 pub mod canonical;
 pub mod chain;
+pub mod cms;
 mod der;
 mod digest;
 pub mod door;

@@ -1,3 +1,14 @@
-//! Behaviour of the intake and the dispatch of post.
+//! What the adapters of this crate do, against independent counterparts.
 
+// The lint's exception for tests does not reach their helper functions.
+#![allow(clippy::unwrap_used)]
+
+mod desk;
+mod dovecot;
+mod hybrid;
+mod inbox;
+mod keys;
+mod parcel;
 mod scan;
+mod smtp;
+mod spool;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod authority;
+mod cms;
 mod encrypted_corpus;
 mod encryption;
 mod encryption_attacks;

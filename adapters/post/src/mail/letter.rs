@@ -1,0 +1,181 @@
+//! What the broker is given of an e-mail: a letter with the original and its parts, or the news that one of ours did not arrive.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use model::activity::{DispatchStatus, DispatchStep};
+use model::adapter::Host;
+use model::case::{File, SealLevel};
+use model::command::{Change, Command};
+use model::letter::{Enclosure, Hint, HintKind, Letter};
+use model::{Failure, Id, Record, RecordKind, Timestamp};
+use serde_json::json;
+
+use super::may_pass;
+use super::nature::{Nature, Report};
+use super::read::{Attachment, Reading};
+
+/// How sure the case is whose e-mail is answered.
+const ANSWERED: u8 = 95;
+
+/// Takes a letter in. If that is refused for good, the original alone is taken in, so that nothing behind it has to wait.
+pub(super) async fn take_in(
+    host: &dyn Host,
+    key: &str,
+    date: Timestamp,
+    reading: Reading,
+    raw: Arc<[u8]>,
+) -> Result<(), Failure> {
+    let mut hints = reading.hints.clone();
+    if let Some(reference) = answered_reference(host, reading.answered).await? {
+        hints.insert(
+            0,
+            Hint {
+                kind: HintKind::RecordReference,
+                value: reference,
+                confidence: ANSWERED,
+                place: "in-reply-to".into(),
+            },
+        );
+    }
+    let mut concerns = reading.concerns.clone();
+    if matches!(reading.nature, Nature::Report(_)) {
+        concerns.push("post.mail-bounce");
+    }
+    let original = File {
+        seal_level: reading.is_sealed.then_some(SealLevel::Advanced),
+        ..kept(host, "nachricht.eml", "message/rfc822", raw).await?
+    };
+    let mut letter = Letter {
+        key: key.to_owned(),
+        way: "mail".into(),
+        received_at: date,
+        subject: reading.subject.clone(),
+        from: reading.from.clone(),
+        documents: vec![Enclosure {
+            title: reading.subject.unwrap_or_else(|| "E-Mail".into()),
+            kind: Some("E-Mail".into()),
+            files: vec![original],
+        }],
+        hints,
+        proof: reading.proof,
+        concerns,
+    };
+    let bare = letter.clone();
+    enclose(host, &mut letter, reading.text, reading.decrypted, reading.attachments).await?;
+    match host.take_in(letter).await {
+        Err(failure) if !may_pass(&failure) => {
+            tracing::warn!(key, code = &*failure.code, "an e-mail is taken in without its parts");
+            let mut bare = Letter { hints: vec![], ..bare };
+            bare.concerns.push("post.mail-unreadable");
+            host.take_in(bare).await.map(drop)
+        }
+        taken => taken.map(drop),
+    }
+}
+
+/// Adds what stands in the e-mail.
+async fn enclose(
+    host: &dyn Host,
+    letter: &mut Letter,
+    text: String,
+    decrypted: Option<Vec<u8>>,
+    attachments: Vec<Attachment>,
+) -> Result<(), Failure> {
+    if let Some(first) = letter.documents.first_mut() {
+        if let Some(plain) = decrypted {
+            first.files.push(kept(host, "nachricht-entschluesselt.eml", "message/rfc822", plain).await?);
+        }
+        if !text.trim().is_empty() {
+            first
+                .files
+                .push(kept(host, "nachricht.txt", "text/plain; charset=utf-8", text.into_bytes()).await?);
+        }
+    }
+    for (at, attachment) in attachments.into_iter().enumerate() {
+        let name = format!("anlage-{:02}.{}", at + 1, attachment.ending);
+        let media_type = attachment.media_type.as_deref().unwrap_or("application/octet-stream");
+        let mut file = kept(host, &name, media_type, attachment.bytes).await?;
+        file.original_name = Some(attachment.title.clone());
+        letter.documents.push(Enclosure { title: attachment.title, kind: None, files: vec![file] });
+    }
+    Ok(())
+}
+
+/// What is larger than is read: its header, for somebody who then looks into the mailbox.
+pub(super) async fn too_large(
+    host: &dyn Host,
+    key: &str,
+    date: Timestamp,
+    header: Vec<u8>,
+) -> Result<(), Failure> {
+    let head = mail_parser::MessageParser::default().parse_headers(&header);
+    let plain = |text: &str| -> String { text.chars().filter(|it| !it.is_control()).take(200).collect() };
+    let subject = head.as_ref().and_then(|it| it.subject()).map(plain);
+    let from = head.as_ref().and_then(|it| it.from()?.first()?.address().map(plain));
+    let file = kept(host, "kopf.txt", "text/plain", header).await?;
+    let title = subject.clone().unwrap_or_else(|| "E-Mail".into());
+    let letter = Letter {
+        key: key.to_owned(),
+        way: "mail".into(),
+        received_at: date,
+        subject,
+        from,
+        documents: vec![Enclosure { title, kind: Some("E-Mail".into()), files: vec![file] }],
+        hints: vec![],
+        proof: json!({ "whole": false }),
+        concerns: vec!["post.mail-too-large"],
+    };
+    host.take_in(letter).await.map(drop)
+}
+
+/// Tells the dispatch that a report is about; whether there is one.
+pub(super) async fn reported(host: &dyn Host, key: &str, report: &Report) -> Result<bool, Failure> {
+    let Some(id) = report.dispatch else { return Ok(false) };
+    if dispatch(host, id).await?.is_none() {
+        return Ok(false);
+    }
+    let detail = json!({ "report": report.action, "status": report.status });
+    host.note(key, RecordKind::Dispatch, id, detail).await?;
+    if report.action == "failed" {
+        let step = DispatchStep { kind: DispatchStatus::Failed, at: host.now() };
+        let change = Change::DispatchStep(step, None);
+        let command = Command { kind: RecordKind::Dispatch, id, expected: None, change };
+        match host.submit(&format!("{key}:failed"), command).await {
+            // It is noted; that the record takes no further step changes nothing about it.
+            Err(failure) if !may_pass(&failure) => {}
+            submitted => drop(submitted?),
+        }
+    }
+    Ok(true)
+}
+
+async fn dispatch(host: &dyn Host, id: Id) -> Result<Option<model::activity::Dispatch>, Failure> {
+    match host.record(RecordKind::Dispatch, id).await? {
+        Some(Record::Dispatch(dispatch)) => Ok(Some(dispatch)),
+        _ => Ok(None),
+    }
+}
+
+/// The Aktenzeichen of the case whose dispatch is answered.
+async fn answered_reference(host: &dyn Host, answered: Option<Id>) -> Result<Option<String>, Failure> {
+    let Some(answered) = answered else { return Ok(None) };
+    let Some(dispatch) = dispatch(host, answered).await? else { return Ok(None) };
+    match host.record(RecordKind::Case, dispatch.case_id).await? {
+        Some(Record::Case(case)) => Ok(case.description.record_reference),
+        _ => Ok(None),
+    }
+}
+
+async fn kept<B>(host: &dyn Host, name: &str, media_type: &str, bytes: B) -> Result<File, Failure>
+where
+    B: AsRef<[u8]> + Send + Unpin + 'static,
+{
+    let content = host.keep(Box::new(Cursor::new(bytes))).await?;
+    Ok(File {
+        name: name.to_owned(),
+        media_type: Some(media_type.to_owned()),
+        content: Some(content),
+        ..File::default()
+    })
+}

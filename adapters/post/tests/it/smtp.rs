@@ -1,0 +1,248 @@
+//! E-mails to aiosmtpd, judged by openssl.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use adapter_post::out::mail;
+use adapter_post::out::settings::Mail;
+use model::FailureKind;
+use model::activity::DispatchStatus;
+use model::adapter::Adapter;
+use net::line::{Security, Server};
+use seal::x509::Certificate;
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+use crate::keys::Keys;
+use crate::parcel::{addressee, changed, dispatch_of, noon, parcel, pdf, refused, sources, step};
+
+/// Where `./dev` puts the Python that has aiosmtpd.
+const PYTHON: &str = "target/zeep/bin/python3";
+
+struct Smtp {
+    process: Child,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Smtp {
+    fn start(mode: &str, pair: &[&Path]) -> Option<Smtp> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let named = std::env::var_os("AMTSBOTE_TEST_ZEEP").map(PathBuf::from);
+        let python = named.unwrap_or_else(|| root.join(PYTHON));
+        let has = Command::new(&python).args(["-c", "import aiosmtpd"]).stderr(Stdio::null()).status();
+        if !has.is_ok_and(|it| it.success()) {
+            eprintln!("SKIPPED: there is no Python with aiosmtpd");
+            return None;
+        }
+        let folder = TempDir::new().unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/smtp_server.py");
+        let mut command = Command::new(python);
+        command.arg(script).arg(folder.path()).arg(mode).args(pair).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        Some(Smtp { process, folder, port: port.trim().parse().unwrap() })
+    }
+
+    fn settings(&self, security: Security, trust: Option<Vec<Certificate>>) -> Mail {
+        Mail {
+            id: "mail-out".into(),
+            server: Server { host: "localhost".into(), port: self.port, security, trust },
+            login: Some(("amt".into(), Zeroizing::new("geheim".into()))),
+            from: "amt@kreis.example".into(),
+            name: Some("Bauamt, Kreis".into()),
+            domain: "kreis.example".into(),
+            subject: "Schreiben für {reference}".into(),
+            text: "Anbei erhalten Sie unser Schreiben.".into(),
+            signer: None,
+            recipients: vec![],
+            only_encrypted: false,
+            most_bytes: 20 << 20,
+            within: Duration::from_secs(10),
+        }
+    }
+
+    fn mails(&self) -> Vec<Vec<u8>> {
+        (1..).map_while(|at| std::fs::read(self.folder.path().join(format!("{at}.eml"))).ok()).collect()
+    }
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn ours(settings: Mail) -> Arc<dyn Adapter> {
+    mail(settings, noon()).unwrap_or_else(|failure| panic!("{failure:?}"))
+}
+
+#[tokio::test]
+async fn mail_out_keeps_the_contract_and_names_its_delivery() {
+    let Some(server) = Smtp::start("plain", &[]) else { return };
+    let (delivery, pdf) = (parcel("mail", addressee(), 1), pdf());
+    let ours = ours(server.settings(Security::Plain, None));
+    model::testkit::adapter_contract(ours.clone(), delivery.clone(), &[pdf.clone()]).await;
+    let receipt = ours.deliver(&delivery, &sources(&[&pdf])).await.unwrap();
+    let id = format!("<{}.{}@kreis.example>", delivery.id.simple(), dispatch_of(&delivery).meta.id.simple());
+    assert_eq!(
+        (receipt.reference.as_deref(), step(&receipt.commands).0),
+        (Some(id.as_str()), DispatchStatus::Posted)
+    );
+    for mail in server.mails() {
+        let text = String::from_utf8(mail).unwrap();
+        assert!(
+            text.contains(&format!("Message-ID: {id}\r\n"))
+                && text.contains("X-Loop: amtsbote@kreis.example\r\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("Subject: =?utf-8?b?") && text.contains("Date: Mon, 02 Mar 2026 12:00:00 +0000"),
+            "{text}"
+        );
+        assert!(
+            text.is_ascii()
+                && text.lines().all(|line| line.len() <= 998)
+                && text.contains("filename=\"bescheid0.pdf\"")
+        );
+    }
+    let to = std::fs::read_to_string(server.folder.path().join("1.to")).unwrap();
+    assert_eq!(to, "anna@b.example");
+}
+
+#[tokio::test]
+async fn e_mails_are_signed_and_encrypted_as_openssl_understands_it() {
+    let Some(server) = Smtp::start("plain", &[]) else { return };
+    let (keys, pdf) = (Keys::new(), pdf());
+    keys.issue("amt", "amt@kreis.example").issue("anna", "Anna@b.example");
+    let signed = Mail { signer: Some(keys.identity("amt")), ..server.settings(Security::Plain, None) };
+    ours(signed).deliver(&parcel("mail", addressee(), 1), &sources(&[&pdf])).await.unwrap();
+    let both = Mail {
+        signer: Some(keys.identity("amt")),
+        recipients: vec![keys.certificate("anna")],
+        only_encrypted: true,
+        ..server.settings(Security::Plain, None)
+    };
+    let both = ours(both);
+    both.deliver(&parcel("mail", addressee(), 1), &sources(&[&pdf])).await.unwrap();
+    let stranger = changed(parcel("mail", addressee(), 1), |it| {
+        it.to.as_mut().unwrap().email = Some("bert@b.example".into())
+    });
+    let not_encrypted = (FailureKind::Rejected, "post.not-encrypted".to_owned());
+    assert_eq!(refused(&both, &stranger, &[&pdf]).await, not_encrypted);
+
+    let mails = server.mails();
+    assert_eq!(mails.len(), 2);
+    keys.write("signed.eml", &mails[0]);
+    let verified = keys.openssl(&["cms", "-verify", "-in", "signed.eml", "-CAfile", "amt.pem"]);
+    let verified = String::from_utf8(verified.expect("openssl accepts the signature")).unwrap();
+    assert!(
+        verified.contains("bescheid0.pdf") && !String::from_utf8_lossy(&mails[1]).contains("bescheid0.pdf")
+    );
+    keys.write("encrypted.eml", &mails[1]);
+    let opened = keys.openssl(&[
+        "cms",
+        "-decrypt",
+        "-in",
+        "encrypted.eml",
+        "-recip",
+        "anna.pem",
+        "-inkey",
+        "anna.key",
+    ]);
+    keys.write("opened.eml", &opened.expect("openssl opens it"));
+    let verified = keys.openssl(&["cms", "-verify", "-in", "opened.eml", "-CAfile", "amt.pem"]);
+    assert!(verified.is_some(), "what was encrypted is signed");
+}
+
+#[tokio::test]
+async fn tls_is_made_with_the_server_that_is_trusted_and_no_other() {
+    let keys = Keys::new();
+    let made = keys.openssl(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "s.key",
+        "-out",
+        "s.pem",
+        "-days",
+        "30",
+        "-subj",
+        "/CN=localhost",
+        "-addext",
+        "subjectAltName=DNS:localhost",
+    ]);
+    made.expect("openssl makes certificates");
+    let trust = || Some(Certificate::all_from_pem(&std::fs::read(keys.path("s.pem")).unwrap()).unwrap());
+    for (mode, security) in [("tls", Security::Tls), ("starttls", Security::Later)] {
+        let Some(server) = Smtp::start(mode, &[&keys.path("s.pem"), &keys.path("s.key")]) else { return };
+        let (delivery, pdf) = (parcel("mail", addressee(), 1), pdf());
+        ours(server.settings(security, trust())).deliver(&delivery, &sources(&[&pdf])).await.unwrap();
+        assert_eq!(server.mails().len(), 1, "{mode}");
+        let stranger = ours(server.settings(security, None));
+        assert_eq!(
+            refused(&stranger, &delivery, &[&pdf]).await,
+            (FailureKind::Transient, "post.smtp-unreachable".to_owned())
+        );
+        assert_eq!(server.mails().len(), 1, "{mode}");
+    }
+    let Some(server) = Smtp::start("plain", &[]) else { return };
+    let delivery = parcel("mail", addressee(), 1);
+    let upgrade = ours(server.settings(Security::Later, trust()));
+    assert_eq!(
+        refused(&upgrade, &delivery, &[&pdf()]).await,
+        (FailureKind::Permanent, "post.smtp-refused".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn what_a_mail_server_says_is_told_apart() {
+    use FailureKind::{Rejected, Transient, Unauthorised, Uncertain};
+    let pdf = pdf();
+    for (mode, kind, code) in [
+        ("full", Transient, "post.smtp-busy"),
+        ("refuse", Rejected, "post.smtp-refused"),
+        ("drop", Uncertain, "post.smtp-unclear"),
+    ] {
+        let Some(server) = Smtp::start(mode, &[]) else { return };
+        let ours = ours(server.settings(Security::Plain, None));
+        assert_eq!(
+            refused(&ours, &parcel("mail", addressee(), 1), &[&pdf]).await,
+            (kind, code.to_owned()),
+            "{mode}"
+        );
+    }
+    let Some(server) = Smtp::start("plain", &[]) else { return };
+    let one = || parcel("mail", addressee(), 1);
+    let wrong = Mail {
+        login: Some(("amt".into(), Zeroizing::new("falsch".into()))),
+        ..server.settings(Security::Plain, None)
+    };
+    let wrong = ours(wrong);
+    assert!(!wrong.check().await.ok);
+    assert_eq!(refused(&wrong, &one(), &[&pdf]).await, (Unauthorised, "post.smtp-login".to_owned()));
+    let small = ours(Mail { most_bytes: 100, ..server.settings(Security::Plain, None) });
+    assert_eq!(refused(&small, &one(), &[&pdf]).await, (Rejected, "post.too-large".to_owned()));
+    let nobody = changed(one(), |it| {
+        it.to.as_mut().unwrap().email = Some("a@b.example>\r\nRCPT TO:<c@d.example".into())
+    });
+    assert_eq!(refused(&small, &nobody, &[&pdf]).await, (Rejected, "post.no-address".to_owned()));
+    assert!(server.mails().is_empty());
+    // Nobody answers: nothing was sent.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = server.settings(Security::Plain, None);
+    (settings.server.port, settings.within) =
+        (silent.local_addr().unwrap().port(), Duration::from_millis(300));
+    assert_eq!(
+        refused(&ours(settings), &one(), &[&pdf]).await,
+        (Transient, "post.smtp-unreachable".to_owned())
+    );
+}
