@@ -8,6 +8,7 @@ pub mod cmis;
 pub mod containers;
 pub mod dms;
 pub mod epost;
+pub mod danrw;
 pub mod files;
 pub mod osci;
 pub mod partner;
@@ -18,6 +19,7 @@ pub mod samples;
 pub mod sender;
 pub mod story;
 pub mod tamper;
+pub mod tresor;
 pub mod xta;
 
 pub use crate::{Error, client, gateway};

@@ -147,7 +147,7 @@ impl Broker {
             work.insert_event(&notes::of_message(EventKind::MessageConfirmed, &message, &partner, now));
         }
         work.update_message(&message, MessageState::Ready);
-        self.enqueue_follow(&mut work, &message, adapter);
+        self.enqueue_follow(&mut work, &message, adapter, &receipt);
         self.note_sent(&mut work, &message).await?;
         self.finish(job, work).await?;
         Ok(self.store().note_lane(&job.tenant, &job.lane, None).await?)
