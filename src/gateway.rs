@@ -14,6 +14,7 @@ use store::Store;
 use transport::dvdv::{self, Dvdv};
 use transport::osci::Parties;
 
+use crate::adapters::Tools;
 use crate::error::Error;
 use crate::{adapters, payments, registry};
 use config::Config;
@@ -69,7 +70,8 @@ impl Gateway {
             None => house,
         };
         let house = Arc::new(house);
-        let mut adapters = adapters::adapters(config, &outbound, &clock)?;
+        let tools = Tools { client: &outbound, clock: &clock, standards: &standards, schemas: &schemas };
+        let mut adapters = adapters::adapters(config, &tools)?;
         let payments = payments::payments(config, &outbound, &clock)?;
         let broker = Broker::new(Parts {
             store: store.clone(),

@@ -1,13 +1,12 @@
 //! `kind = "remote"`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use adapter_remote::{Remote, Settings};
 use model::adapter::{Adapter, Interest};
 use seal::webhook::SharedSecret;
 
-use super::Build;
+use super::{Build, seconds};
 use crate::error::Error;
 
 impl Build<'_> {
@@ -24,9 +23,9 @@ impl Build<'_> {
             follows: it.follows.iter().flat_map(interests).collect(),
             keeps_records: it.keeps_records,
             brings: it.brings,
-            takes_calls: false,
-            within: Duration::from_secs(it.within_seconds.into()),
+            takes_calls: it.takes_calls,
+            within: seconds(it.within_seconds),
         };
-        Ok(Arc::new(Remote::new(settings, self.client.clone(), Arc::clone(self.clock))))
+        Ok(Arc::new(Remote::new(settings, self.client(), self.clock())))
     }
 }

@@ -8,12 +8,13 @@
 //! | `link` | what the program calls a record | |
 //! | `note` | something for the time line | |
 //! | `letter` | a piece of post | |
+//! | `message` | a message of a standard, whole | |
 
 use model::adapter::{Delivery, Host};
 use model::case::Reference;
 use model::command::{Change, Command};
 use model::letter::Hint;
-use model::{Failure, Id, RecordKind, Timestamp};
+use model::{Authority, Failure, Id, RecordKind, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -54,6 +55,13 @@ pub(crate) enum Act {
         detail: Value,
     },
     Letter(Box<Post>),
+    Message {
+        #[serde(default)]
+        from: Option<Authority>,
+        #[serde(default)]
+        to: Option<Authority>,
+        file: Fetched,
+    },
 }
 
 /// A document: its files are fetched.

@@ -1,6 +1,6 @@
 //! One change, carried out by the host: records are found, bytes fetched and compared with what was announced, then commands submitted.
 
-use model::adapter::{Content, Host, Link};
+use model::adapter::{Content, Handed, Host, Link};
 use model::case::{Description, Document, DocumentDates, File, RecordStatus};
 use model::command::{Change, Command};
 use model::letter::{Enclosure, Letter};
@@ -69,6 +69,14 @@ impl Carrier<'_> {
                 Ok(Some((kind, id)))
             }
             Act::Letter(post) => self.letter(post).await,
+            Act::Message { from, to, file } => {
+                let (from, to) = (from.clone(), to.clone());
+                let kept = self.fetch(file).await?;
+                let content = kept.content.ok_or_else(bad_change)?;
+                let handed = Handed { from, to, file_name: Some(kept.name), content };
+                self.host.message(self.key, handed).await?;
+                Ok(None)
+            }
             Act::AssignReference { .. } | Act::CompleteTask { .. } => Ok(None),
         }
     }

@@ -210,7 +210,9 @@ impl AdapterEntry {
     /// Whether it does nothing at all unless it serves somebody.
     fn must_serve(&self) -> bool {
         match &self.kind {
-            AdapterKind::Remote(it) => !it.follows.is_empty() || it.brings || it.keeps_records,
+            AdapterKind::Remote(it) => {
+                !it.follows.is_empty() || it.brings || it.takes_calls || it.keeps_records
+            }
             AdapterKind::ArchiveTresor(_) | AdapterKind::ArchiveDanrw(_) | AdapterKind::ArchiveFolder(_) => {
                 false
             }
@@ -293,6 +295,11 @@ impl Config {
             all.extend(certificates(reference, &format!("{}[{at}]", self.adapter_key(entry, key)))?);
         }
         Ok(all)
+    }
+
+    /// Why a value of an adapter is refused that only the adapter itself can judge.
+    pub fn adapter_refused(&self, entry: &AdapterEntry, key: &str, rule: &str) -> Error {
+        Error::Value(Place::key(&self.adapter_key(entry, key)), rule.to_owned())
     }
 
     fn adapter_key(&self, entry: &AdapterEntry, key: &str) -> String {

@@ -30,6 +30,9 @@ pub struct Remote {
     /// Whether it is asked for changes that it brings.
     #[serde(default)]
     pub brings: bool,
+    /// Whether calls from outside to its address are passed on to it.
+    #[serde(default)]
+    pub takes_calls: bool,
 }
 
 fn ten_minutes() -> u32 {
