@@ -60,11 +60,9 @@ impl Workflow {
         let mut cases = Cases::new();
         for history in ["activities", "incidents"] {
             let kept = host.state(history).await?;
-            let cursor: Cursor =
-                kept.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_else(|| Cursor {
-                    since: Some(engine_time(before(host.now(), FIRST))),
-                    ..Cursor::default()
-                });
+            let cursor: Cursor = kept
+                .and_then(|kept| serde_json::from_value(kept).ok())
+                .unwrap_or_else(|| Cursor { since: Some(engine_time(before(host.now(), FIRST))), ..Cursor::default() });
             let next = self.read(host, history, &cursor, &mut cases).await?;
             if next != cursor {
                 host.set_state(history, json!(next)).await?;
@@ -156,9 +154,7 @@ async fn tell(host: &dyn Host, history: &str, entry: &Entry, cases: &mut Cases) 
 
 /// Takes a task from people whose step the process has left.
 async fn cancel(host: &dyn Host, step: &str) -> Result<(), Failure> {
-    let Some(link) = host.linked(step).await?.filter(|link| link.kind == RecordKind::Task) else {
-        return Ok(());
-    };
+    let Some(link) = host.linked(step).await?.filter(|link| link.kind == RecordKind::Task) else { return Ok(()) };
     let Some(Record::Task(task)) = host.record(RecordKind::Task, link.record).await? else { return Ok(()) };
     if !matches!(task.status, TaskStatus::Open | TaskStatus::Assigned) {
         return Ok(());
@@ -174,8 +170,7 @@ async fn cancel(host: &dyn Host, step: &str) -> Result<(), Failure> {
 
 fn step(activity: Activity) -> Option<Entry> {
     let at = activity.end_time?;
-    let is_sound =
-        [&activity.id, &activity.activity_id, &activity.process_instance_id].iter().all(|id| is_id(id));
+    let is_sound = [&activity.id, &activity.activity_id, &activity.process_instance_id].iter().all(|id| is_id(id));
     let is_way = activity.activity_type.ends_with("Gateway") || activity.activity_type == "multiInstanceBody";
     let detail = json!({
         "process": activity.process_definition_key.filter(|key| is_id(key)),

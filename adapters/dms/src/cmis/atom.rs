@@ -46,8 +46,7 @@ impl Atom {
             Some(id) => all.iter().position(|it| it.repository.id == *id),
             None => (all.len() == 1).then_some(0),
         };
-        let names =
-            || failure::setup("there is no repository of this id, or more than one and none is configured");
+        let names = || failure::setup("there is no repository of this id, or more than one and none is configured");
         Ok(all.swap_remove(place.ok_or_else(names)?))
     }
 
@@ -58,8 +57,7 @@ impl Atom {
     /// A template with its values; what is not given is empty (section 3.7.1.3).
     async fn template(&self, name: &str, values: &[(&str, &str)]) -> Outcome<String> {
         let template = self.workspace().await?.templates.get(name);
-        let mut rest =
-            template.ok_or_else(|| failure::setup("the service document lacks a template"))?.as_str();
+        let mut rest = template.ok_or_else(|| failure::setup("the service document lacks a template"))?.as_str();
         let mut url = String::new();
         while let Some((before, after)) = rest.split_once('{') {
             let (variable, after) = after.split_once('}').unwrap_or((after, ""));
@@ -174,8 +172,9 @@ impl Wire for Atom {
         let (head, tail) = entry.split_at(end);
         let mut kind = String::new();
         xml::escape_text(media_type(bytes), &mut kind);
-        let head =
-            format!("{head}<cmisra:content><cmisra:mediatype>{kind}</cmisra:mediatype><cmisra:base64>");
+        let head = format!(
+            "{head}<cmisra:content><cmisra:mediatype>{kind}</cmisra:mediatype><cmisra:base64>"
+        );
         let tail = format!("</cmisra:base64></cmisra:content>{tail}");
         let length = (head.len() + tail.len()) as u64 + bytes.size.div_ceil(3) * 4;
         let body = around(head, bytes, tail, base64_pieces(bytes.size), length).await?;
@@ -189,8 +188,7 @@ impl Wire for Atom {
         let token: Vec<Set> = token.map(|token| Set::text("cmis:changeToken", token)).into_iter().collect();
         let body = entry::entry(&title, &[&token, set].concat()).ok_or_else(unwritable)?;
         let headers = [("content-type", ENTRY)];
-        let answer =
-            self.http.send(Method::PUT, url, &headers, Some(body.into_bytes().into()), false).await?;
+        let answer = self.http.send(Method::PUT, url, &headers, Some(body.into_bytes().into()), false).await?;
         properties(&tree(&answer)?)
     }
 
@@ -215,8 +213,7 @@ impl Wire for Atom {
         let title = properties(&it)?.one("cmis:name").unwrap_or_default().to_owned();
         let body = entry::entry(&title, &[]).ok_or_else(unwritable)?;
         let headers = [("content-type", ENTRY)];
-        let answer =
-            self.http.send(Method::PUT, &url, &headers, Some(body.into_bytes().into()), false).await?;
+        let answer = self.http.send(Method::PUT, &url, &headers, Some(body.into_bytes().into()), false).await?;
         properties(&tree(&answer)?)
     }
 

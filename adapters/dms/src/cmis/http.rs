@@ -137,12 +137,7 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(
-        settings: &super::Settings,
-        client: Client,
-        clock: Arc<dyn Clock>,
-        named: Named,
-    ) -> Self {
+    pub(super) fn new(settings: &super::Settings, client: Client, clock: Arc<dyn Clock>, named: Named) -> Self {
         let pair = Zeroizing::new(format!("{}:{}", settings.user, *settings.password));
         Http {
             client,
@@ -200,9 +195,7 @@ impl Http {
 
     fn request(&self, method: Method, url: &str, within: Duration) -> Result<Request, Failure> {
         if !origin(url).eq_ignore_ascii_case(&self.origin) {
-            return Err(failure::setup(
-                "the repository names addresses at another host than the one configured",
-            ));
+            return Err(failure::setup("the repository names addresses at another host than the one configured"));
         }
         let authorization = ("authorization".to_owned(), self.authorization.as_str().to_owned());
         Ok(Request {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use model::adapter::{Content, Host, Link};
+use model::adapter::{Content, Handed, Host, Link};
 use model::command::{Change, Command, Rules};
 use model::letter::{Letter, TakenIn};
 use model::{Failure, FailureKind, Id, PayloadRef, Record, RecordKind, SystemClock, Timestamp, decide, ids};
@@ -110,6 +110,10 @@ impl Host for Memory {
         let again = kept.letters.iter().any(|known| known.key == letter.key);
         kept.letters.push(letter);
         Ok(TakenIn { interaction: ids::new_id(), case: None, again })
+    }
+
+    async fn message(&self, _: &str, handed: Handed) -> Result<Id, Failure> {
+        Ok(handed.content.id)
     }
 
     async fn links(&self, record: Id) -> Result<Vec<Link>, Failure> {

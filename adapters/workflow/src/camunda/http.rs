@@ -139,7 +139,9 @@ impl Http {
     pub(crate) fn refusal(&self, answer: &Answer, call: Call) -> Failure {
         let told = format!("the engine answered with {}", answer.status);
         match (answer.status, Trouble::of(answer)) {
-            (401 | 403, _) => Failure::new(FailureKind::Unauthorised, "workflow.unauthorised", told),
+            (401 | 403, _) => {
+                Failure::new(FailureKind::Unauthorised, "workflow.unauthorised", told)
+            }
             (408 | 425 | 429 | 503, _) => busy(told).after(answer.retry_after(self.clock.now())),
             (500, Some(trouble)) if trouble.code.is_some_and(|code| QUICKER.contains(&code)) => busy(told),
             (500, Some(trouble)) if !trouble.kind.contains("Persistence") => {
@@ -214,8 +216,7 @@ mod tests {
 
     fn http() -> Http {
         let clock = Arc::new(SystemClock);
-        let client =
-            Client::new(net::Egress::new(&["127.0.0.1"]).unwrap(), net::Settings::default(), clock.clone());
+        let client = Client::new(net::Egress::new(&["127.0.0.1"]).unwrap(), net::Settings::default(), clock.clone());
         Http::new(client, clock, "http://localhost".into(), None, Duration::from_secs(1))
     }
 

@@ -128,12 +128,7 @@ impl Camunda {
     }
 
     /// Starts a process for a case.
-    pub(crate) async fn start(
-        &self,
-        key: &str,
-        case: &str,
-        variables: &Variables,
-    ) -> Result<String, Failure> {
+    pub(crate) async fn start(&self, key: &str, case: &str, variables: &Variables) -> Result<String, Failure> {
         let path = match &self.tenant {
             Some(tenant) => {
                 format!("/process-definition/key/{}/tenant-id/{}/start", segment(key)?, segment(tenant)?)
@@ -182,8 +177,7 @@ impl Camunda {
         }
         let answer = self.http.post(Call::Acting, "/message", &body).await?;
         let is_unmatched = |answer: &Answer| {
-            Trouble::of(answer)
-                .is_some_and(|trouble| trouble.message.contains("MismatchingMessageCorrelation"))
+            Trouble::of(answer).is_some_and(|trouble| trouble.message.contains("MismatchingMessageCorrelation"))
         };
         match answer.status {
             200 => {
@@ -322,11 +316,7 @@ impl Camunda {
     }
 
     /// Steps that ended since then, in this order, `from` the first of them on.
-    pub(crate) async fn activities(
-        &self,
-        since: Option<&str>,
-        from: usize,
-    ) -> Result<Vec<Activity>, Failure> {
+    pub(crate) async fn activities(&self, since: Option<&str>, from: usize) -> Result<Vec<Activity>, Failure> {
         let (from, most) = (from.to_string(), PAGE.to_string());
         let mut query = vec![("finished", "true"), ("sortBy", "endTime"), ("sortOrder", "asc")];
         query.extend([("firstResult", from.as_str()), ("maxResults", most.as_str())]);
@@ -347,11 +337,7 @@ impl Camunda {
 }
 
 fn written(variables: &Variables) -> Value {
-    variables
-        .iter()
-        .map(|(name, typed)| (name.clone(), typed.json()))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
+    variables.iter().map(|(name, typed)| (name.clone(), typed.json())).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn millis(duration: Duration) -> u64 {

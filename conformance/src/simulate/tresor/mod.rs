@@ -150,8 +150,7 @@ async fn answer(Shared(inner): Shared<Arc<Inner>>, headers: HeaderMap, body: Bod
         }
         Fault::None | Fault::Lost | Fault::Minor(_) => {}
     }
-    let action =
-        headers.get("soapaction").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let action = headers.get("soapaction").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let Ok(request) = taken(&inner, body).await else { return answers::fault("Client") };
     let folder = inner.folder.path().to_owned();
     let read = tokio::task::spawn_blocking(move || request::read(&request, &folder)).await;
@@ -166,8 +165,7 @@ async fn answer(Shared(inner): Shared<Arc<Inner>>, headers: HeaderMap, body: Bod
     match fault {
         // The head promises more than comes.
         Fault::Lost => {
-            let broken =
-                futures::stream::iter([Ok("<S:Env".to_owned()), Err(std::io::Error::other("broken off"))]);
+            let broken = futures::stream::iter([Ok("<S:Env".to_owned()), Err(std::io::Error::other("broken off"))]);
             Body::from_stream(broken).into_response()
         }
         _ => reply,

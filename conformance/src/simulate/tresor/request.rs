@@ -28,8 +28,7 @@ pub(super) fn read(request: &NamedTempFile, folder: &Path) -> Option<Asked> {
     loop {
         let (namespace, local, depth) = match reader.next().ok()? {
             Event::Start(start) => {
-                let (namespace, local) =
-                    (start.namespace().unwrap_or_default().to_owned(), start.local().to_owned());
+                let (namespace, local) = (start.namespace().unwrap_or_default().to_owned(), start.local().to_owned());
                 (namespace, local, reader.depth())
             }
             Event::Eof => return Some(asked).filter(|asked| !asked.operation.is_empty()),
