@@ -164,9 +164,9 @@ async fn main() -> ExitCode {
 async fn simulated(name: SimulateName, port: u16, json: bool) -> Result<bool, Error> {
     match name {
         SimulateName::Camunda => play_engine(port, json).await,
-        SimulateName::Epost => carry(port, json).await,
         SimulateName::Cmis => play_cmis(port, json).await,
         SimulateName::Payment => play(port, json).await,
+        SimulateName::Epost => carry(port, json).await,
     }
 }
 

@@ -212,8 +212,9 @@ impl Client {
     async fn answered(&self, request: Request) -> Result<(Response, Instant), Error> {
         let has_body = request.body.is_some();
         let sent = Arc::new(Sent::nothing(has_body));
-        let until = Instant::now() + request.within;
+        let within = request.within;
         let request = self.prepare(request, &sent)?;
+        let until = Instant::now() + within;
         tokio::select! {
             response = request.send() => Ok((response.map_err(|error| reason(&error, &sent))?, until)),
             () = sent.silence(self.settings.silence) => Err(late(has_body, &sent)),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
+mod adapters;
 mod osci;
 mod payments;
 mod xta;
@@ -10,7 +11,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use config::{Config, Error};
+use config::{AdapterKind, Config, Error};
 
 const EXAMPLE: &str = include_str!("../../../../amtsbote.example.toml");
 
@@ -401,7 +402,8 @@ most_bytes = 1_000
 #[test]
 fn adapters_and_partners_fit_each_other() {
     let config = with_partner("", "").unwrap();
-    assert_eq!(config.adapters[0].secret, "file:/etc/amtsbote/land.secret");
+    let AdapterKind::Remote(remote) = &config.adapters[0].kind else { panic!("a remote one") };
+    assert_eq!(remote.secret, "file:/etc/amtsbote/land.secret");
     assert_eq!(config.partners[0].adapter.as_deref(), Some("land"));
     assert!(!config.partners[0].may_repeat);
     for (from, to, code) in [
