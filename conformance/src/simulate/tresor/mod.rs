@@ -224,7 +224,7 @@ fn submit(inner: &Inner, asked: Asked) -> Response {
     let Some(path) = asked.package else { return answers::result(operation, "error", "/arl/XAIP_NOK", "") };
     inner.with(|kept| {
         kept.submissions += 1;
-        let aoid = if asked.aoid.is_empty() { uuid::Uuid::new_v4().to_string() } else { asked.aoid };
+        let aoid = if asked.aoid.is_empty() { uuid::Uuid::now_v7().to_string() } else { asked.aoid };
         if kept.packages.contains_key(&aoid) {
             return answers::result(operation, "error", "/arl/existingAOID", "");
         }

@@ -41,7 +41,7 @@ pub(super) fn read(request: &NamedTempFile, folder: &Path) -> Option<Asked> {
             (API, "AOID", _) => asked.aoid = reader.read_text(500).ok()?.trim().to_owned(),
             (API, "RequestInfo", _) => asked.has_reason = !reader.read_text(500).ok()?.trim().is_empty(),
             (XAIP, "XAIP", 4) => {
-                let path = folder.join(format!("{}.xml", uuid::Uuid::new_v4()));
+                let path = folder.join(format!("{}.xml", uuid::Uuid::now_v7()));
                 let form = Form { comments: true, ..Form::default() };
                 let mut file = reader.canonicalise(form, BufWriter::new(File::create(&path).ok()?)).ok()?;
                 file.flush().ok()?;
