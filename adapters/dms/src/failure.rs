@@ -49,3 +49,13 @@ pub(crate) fn checked_out() -> Failure {
 pub(crate) fn setup(what: impl Into<String>) -> Failure {
     Failure::permanent("dms.setup", what)
 }
+
+/// A folder that containers are put into or taken from cannot be used.
+pub(crate) fn folder(what: &'static str) -> Failure {
+    Failure::transient("dms.folder", what)
+}
+
+/// The system has not taken an earlier container of the same name.
+pub(crate) fn not_taken_yet() -> Failure {
+    Failure::transient("dms.folder-full", "an earlier container of this name is still in the folder")
+}

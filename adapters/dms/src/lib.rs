@@ -8,6 +8,7 @@
 //! | [`port`] | what a system has to offer |
 //! | [`failure`] | what goes wrong |
 //! | [`cmis`], [`webdav`], [`dvelop`], [`enaio`] | systems |
+//! | `rest` | calls over HTTP, and what it means that one fails |
 //! | [`hotfolder`] | folders of xdomea containers, for a system without an interface |
 
 pub mod cmis;
@@ -18,4 +19,7 @@ pub mod failure;
 pub mod hotfolder;
 pub mod mapping;
 pub mod port;
+mod rest;
 pub mod webdav;
+
+pub use rest::Login;

@@ -5,6 +5,7 @@
 pub mod auditor;
 pub mod cmis;
 pub mod containers;
+pub mod dms;
 pub mod files;
 pub mod osci;
 pub mod partner;

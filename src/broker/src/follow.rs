@@ -59,7 +59,9 @@ impl Broker {
                 work.retry_job(job.id, job.epoch, self.now().plus(pause(job.attempts)));
                 return Ok(self.store().commit(work).await?);
             }
-            Followed::Received => self.received(&mut work, message),
+            Followed::Received | Followed::Imported(_) | Followed::Appraised(_) => {
+                self.received(&mut work, message)
+            }
             Followed::CameToNothing(rule) => {
                 let report = Some(with_finding(message.report.clone(), rule));
                 let partner = partner(&message);

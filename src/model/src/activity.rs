@@ -2,7 +2,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::letter::{Hint, Proposal};
 use crate::record::Meta;
 use crate::{Id, Timestamp};
 
@@ -78,26 +80,71 @@ impl TaskStatus {
     }
 }
 
-/// A contact with somebody (Vorsprache, Anruf, Schreiben).
+/// A contact with somebody (Vorsprache, Anruf, Schreiben), or a piece of post that came in (Sendung).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Interaction {
-    /// Identity and ownership.
+    /// Identity and ownership; `unit` is the unit on whose desk it lies.
     #[serde(flatten)]
     pub meta: Meta,
-    /// Case it is about, once known.
+    /// Case or case file it is about, once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case_id: Option<Id>,
-    /// `call`, `visit`, `mail` or the channel's own word.
+    /// `call`, `visit`, `mail`, `scan` or the channel's own word.
     pub kind: String,
-    /// When it took place.
+    /// When it took place; of post: when the authority had it.
     pub at: Timestamp,
     /// What it was about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// Whom it says it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The documents that came with it, the letter itself first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<Id>,
+    /// What was recognised in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<Hint>,
+    /// Cases and case files that it may belong to, the surest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proposals: Vec<Proposal>,
+    /// Why somebody has to look at it even if its case is known: stable codes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub concerns: Vec<String>,
+    /// What proves how it came in: identifiers and states, no content.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub proof: Value,
+    /// Where it stands.
+    #[serde(default)]
+    pub status: InteractionStatus,
 }
 
-/// Something sent to a party.
+/// State of a contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum InteractionStatus {
+    /// It lies on a desk: somebody has to say what it is about.
+    #[default]
+    Open,
+    /// It is in its case.
+    Filed,
+    /// It needs no case, such as advertising.
+    Dismissed,
+}
+
+impl InteractionStatus {
+    /// Name as in the JSON form.
+    pub fn name(self) -> &'static str {
+        match self {
+            InteractionStatus::Open => "open",
+            InteractionStatus::Filed => "filed",
+            InteractionStatus::Dismissed => "dismissed",
+        }
+    }
+}
+
+/// Something sent to a party (Versand).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dispatch {
@@ -108,12 +155,99 @@ pub struct Dispatch {
     pub case_id: Id,
     /// Legal kind.
     pub kind: DispatchKind,
-    /// Documents that were sent.
+    /// Documents that were sent, in this order.
     #[serde(default)]
     pub documents: Vec<Id>,
-    /// What is known of its way.
+    /// How it goes: `print`, `hybrid`, `mail` or the channel's own word; absent: not by the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<String>,
+    /// Whom it goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Addressee>,
+    /// How it shall be made and carried.
+    #[serde(default)]
+    pub options: DispatchOptions,
+    /// What whoever carries it calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Where it stands, by its latest step.
+    #[serde(default)]
+    pub status: DispatchStatus,
+    /// What is known of its way, oldest first.
     #[serde(default)]
     pub steps: Vec<DispatchStep>,
+}
+
+/// Whom something is sent to: by post, or by e-mail.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Addressee {
+    /// Lines of the address as they are printed above postal code and city: name, street; at most six of 80 characters.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
+    /// Postal code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zip: Option<String>,
+    /// City.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// Country by ISO 3166-1 alpha-2; absent: Germany.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Address of e-mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// How something sent is made and carried.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct DispatchOptions {
+    /// Registered mail (Einschreiben), in the carrier's word; absent: ordinary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registered: Option<String>,
+    /// Printed in colour.
+    pub colour: bool,
+    /// Printed on both sides.
+    pub duplex: bool,
+    /// With a sheet of its own for the address.
+    pub cover_page: bool,
+}
+
+/// Where something sent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum DispatchStatus {
+    /// Nobody carries it yet.
+    #[default]
+    Open,
+    /// Whoever carries it has it.
+    Accepted,
+    /// It was posted (zur Post gegeben).
+    Posted,
+    /// It was made available to its recipient.
+    Provided,
+    /// Its recipient has fetched it.
+    Retrieved,
+    /// It came back.
+    Returned,
+    /// Whoever was to carry it did not.
+    Failed,
+}
+
+impl DispatchStatus {
+    /// Name as in the JSON form.
+    pub fn name(self) -> &'static str {
+        match self {
+            DispatchStatus::Open => "open",
+            DispatchStatus::Accepted => "accepted",
+            DispatchStatus::Posted => "posted",
+            DispatchStatus::Provided => "provided",
+            DispatchStatus::Retrieved => "retrieved",
+            DispatchStatus::Returned => "returned",
+            DispatchStatus::Failed => "failed",
+        }
+    }
 }
 
 /// Legal kind of a dispatch.
@@ -129,11 +263,11 @@ pub enum DispatchKind {
 }
 
 /// One step on a dispatch's way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DispatchStep {
-    /// `posted`, `provided`, `retrieved` or `returned`.
-    pub kind: String,
+    /// What happened; never `open`.
+    pub kind: DispatchStatus,
     /// When.
     pub at: Timestamp,
 }

@@ -11,9 +11,10 @@ use tokio::io::AsyncRead;
 
 use crate::case::File;
 use crate::command::Command;
+use crate::exchange::{Appraisal, ImportResult};
 use crate::letter::{Letter, TakenIn};
 use crate::record::Record;
-use crate::{EventKind, Failure, FailureKind, Id, PayloadRef, RecordKind, Timestamp};
+use crate::{Authority, EventKind, Failure, FailureKind, Id, PayloadRef, RecordKind, Timestamp};
 
 /// What an adapter is and can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,10 @@ pub struct Descriptor {
     /// What it is told of as a [`Delivery`], of the records that it is configured to serve.
     #[serde(default)]
     pub follows: Vec<Interest>,
+    /// Whether what concerns one tree of records is told in the order in which it happened, each once that before is done. Else a
+    /// delivery that has to wait for something keeps nobody behind it waiting.
+    #[serde(default = "yes")]
+    pub in_order: bool,
     /// Whether it keeps the records (DMS): then what it has taken counts as imported, and senders are told so.
     #[serde(default)]
     pub keeps_records: bool,
@@ -43,10 +48,15 @@ impl Descriptor {
             channel: channel.to_owned(),
             capabilities,
             follows: vec![],
+            in_order: true,
             keeps_records: false,
             config_schema: serde_json::json!({ "type": "object" }),
         }
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One thing an adapter may offer.
@@ -185,6 +195,11 @@ pub enum Followed {
     Open,
     /// Its recipient has it.
     Received,
+    /// Its recipient has it, and says of the objects, by their UUIDs in the message, what became of their import or archiving: all at once,
+    /// or some now and others later. It counts as the standard's own answer would (0402, 0506).
+    Imported(Vec<(Id, ImportResult)>),
+    /// Its recipient, an archive, has it, and decided of the objects, by their UUIDs in the message (0502).
+    Appraised(Vec<(Id, Appraisal)>),
     /// It will not reach its recipient, by the rule that says why. The rule has a page of its own.
     CameToNothing(&'static str),
 }
@@ -222,6 +237,18 @@ pub struct Health {
     pub detail: String,
 }
 
+/// A message of a standard that an adapter brings whole, such as a container from a folder.
+pub struct Handed {
+    /// The partner that it comes from, whom the adapter has to be the way to; absent: a system of the house, for somebody else.
+    pub from: Option<Authority>,
+    /// Whom it is for; absent: the authority that the adapter serves. Needed if it comes from the house.
+    pub to: Option<Authority>,
+    /// Name of its file, at most 200 bytes.
+    pub file_name: Option<String>,
+    /// Its bytes, kept before by [`Host::keep`] in the same session.
+    pub content: PayloadRef,
+}
+
 /// What the broker offers an adapter. It sees the records of the units and services that the adapter is configured to serve.
 #[async_trait]
 pub trait Host: Send + Sync {
@@ -243,6 +270,10 @@ pub trait Host: Send + Sync {
 
     /// Takes in a piece of post with everything that it leads to; the same `key` of a letter twice is one letter.
     async fn take_in(&self, letter: Letter) -> Result<TakenIn, Failure>;
+
+    /// Takes in a message as any door does: checked, processed, answered, proved. The same `key` twice is one message, whose id it
+    /// gives.
+    async fn message(&self, key: &str, message: Handed) -> Result<Id, Failure>;
 
     /// What the adapter has linked of a record.
     async fn links(&self, record: Id) -> Result<Vec<Link>, Failure>;

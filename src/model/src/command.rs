@@ -1,6 +1,7 @@
 //! How records change: a command is decided against the current record and yields the new record,
 //! the kind of event and the exact difference. Pure, so that every rule can be tested without a store.
 
+mod activity;
 mod disposal;
 mod exchange;
 mod payment;
@@ -8,7 +9,7 @@ mod payment;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::activity::TaskStatus;
+use crate::activity::{DispatchStep, TaskStatus};
 use crate::case::{Confidentiality, Description, Disposition, File, RecordStatus, Reference, Version};
 use crate::circulation::Route;
 use crate::exchange::{
@@ -129,8 +130,45 @@ pub enum Change {
     PaidTowards(i64),
     /// Something became of a payment.
     Payment(Box<PaymentChange>),
+    /// A contact that lies on a desk belongs into a case.
+    FileInteraction(Place),
+    /// A contact that lies on a desk needs no case.
+    DismissInteraction,
+    /// A document that lies in none comes into a case.
+    PlaceDocument(Place),
+    /// A contact or document that lies in no case goes to the desk of this unit.
+    HandOn(String),
+    /// Something is known of the way of what was sent, and perhaps what whoever carries it calls it. The same step again is
+    /// [`Error::Exists`].
+    DispatchStep(DispatchStep, Option<String>),
     /// Nothing is left of the record but what proves it. The broker has checked that it may go.
     Destroy,
+}
+
+/// A case or case file that something comes to lie in, with what is taken on from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The case or case file.
+    pub id: Id,
+    /// Topmost record of its tree.
+    pub root: Id,
+    /// Its unit.
+    pub unit: String,
+    /// Its public service.
+    pub public_service: Option<String>,
+}
+
+impl Place {
+    /// Of a case or case file.
+    pub fn of(record: &Record) -> Place {
+        let meta = record.meta();
+        Place {
+            id: meta.id,
+            root: meta.root,
+            unit: meta.unit.clone(),
+            public_service: meta.public_service.clone(),
+        }
+    }
 }
 
 /// What the rules need to know beyond the record.
@@ -217,6 +255,11 @@ fn changed(current: &Record, change: &Change, now: Timestamp) -> Result<(Record,
             }
             task.status = next;
             EventKind::RecordChanged
+        }
+        (Record::Interaction(interaction), change) => activity::changed_interaction(interaction, change)?,
+        (Record::Dispatch(dispatch), change) => activity::changed_dispatch(dispatch, change)?,
+        (Record::Document(document), Change::PlaceDocument(_) | Change::HandOn(_)) => {
+            activity::placed(document, change)?
         }
         (_, change) => return changed_file(current, change, now),
     };
@@ -335,8 +378,11 @@ fn validate(record: &Record, json: &Value, rules: Rules) -> Result<(), Error> {
     if !matches!(record, Record::Exchange(_)) && json.to_string().len() > RECORD_BYTES {
         return Err(Error::Invalid { field: "body" });
     }
-    if let Record::Claim(claim) = record {
-        payment::validate_claim(claim)?;
+    match record {
+        Record::Claim(claim) => payment::validate_claim(claim)?,
+        Record::Interaction(interaction) => activity::validate_interaction(interaction)?,
+        Record::Dispatch(dispatch) => activity::validate_dispatch(dispatch)?,
+        _ => {}
     }
     let title = match record {
         Record::Task(task) => Some(&task.title),

@@ -50,6 +50,9 @@ pub enum EventKind {
     /// The record-keeping system assigned the Aktenzeichen.
     #[serde(rename = "record.reference-assigned")]
     ReferenceAssigned,
+    /// A document, or a contact, that lay on a desk lies in a case from now on.
+    #[serde(rename = "record.placed")]
+    RecordPlaced,
     /// A record was locked after its hand-over was confirmed.
     #[serde(rename = "record.locked")]
     RecordLocked,

@@ -188,7 +188,9 @@ impl Record {
             Record::Task(r) => r.status.name(),
             Record::Claim(r) => r.status.name(),
             Record::Payment(r) => r.status.name(),
-            _ => "",
+            Record::Interaction(r) => r.status.name(),
+            Record::Dispatch(r) => r.status.name(),
+            Record::Exchange(_) | Record::Decision(_) => "",
         }
     }
 
@@ -285,12 +287,24 @@ mod tests {
                 kind: "call".into(),
                 at,
                 subject: None,
+                from: Some("Erika Mustermann".into()),
+                documents: vec![id],
+                hints: vec![],
+                proposals: vec![],
+                concerns: vec!["post.unsure".into()],
+                proof: serde_json::json!({ "batch": "1" }),
+                status: crate::activity::InteractionStatus::Filed,
             }),
             Record::Dispatch(Dispatch {
                 meta: a_meta(),
                 case_id: id,
                 kind: crate::activity::DispatchKind::Disclosure,
                 documents: vec![id],
+                way: Some("print".into()),
+                to: Some(crate::activity::Addressee::default()),
+                options: crate::activity::DispatchOptions::default(),
+                reference: None,
+                status: crate::activity::DispatchStatus::Open,
                 steps: vec![],
             }),
             Record::Decision(Decision {

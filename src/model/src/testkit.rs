@@ -191,6 +191,7 @@ mod tests {
                 channel: "dms".into(),
                 capabilities,
                 follows: vec![],
+                in_order: true,
                 keeps_records: false,
                 config_schema: json!({}),
             };

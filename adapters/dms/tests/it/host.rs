@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use model::adapter::{Content, Host, Link};
+use model::adapter::{Content, Handed, Host, Link};
 use model::command::{Command, Rules};
 use model::letter::{Letter, TakenIn};
 use model::{Clock, Failure, Id, PayloadRef, Record, RecordKind, SystemClock, Timestamp, decide, ids};
@@ -102,6 +102,10 @@ impl Host for Memory {
 
     async fn open(&self, content: &PayloadRef) -> Result<Content, Failure> {
         Ok(Box::new(std::io::Cursor::new(self.with(|books| books.kept[&content.id].clone()))))
+    }
+
+    async fn message(&self, _: &str, _: Handed) -> Result<Id, Failure> {
+        Err(Failure::permanent("adapter.not-offered", "a DMS brings no messages"))
     }
 
     async fn take_in(&self, _: Letter) -> Result<TakenIn, Failure> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use model::adapter::{Content, Host, Link};
+use model::adapter::{Content, Handed, Host, Link};
 use model::command::{Change, Command};
 use model::event::Subject;
 use model::letter::{Letter, TakenIn};
@@ -154,6 +154,10 @@ impl Host for Session {
 
     async fn take_in(&self, letter: Letter) -> Result<TakenIn, Failure> {
         self.take_letter(letter).await.map_err(failure)
+    }
+
+    async fn message(&self, key: &str, message: Handed) -> Result<Id, Failure> {
+        self.take_message(key, message).await.map_err(failure)
     }
 
     async fn links(&self, record: Id) -> Result<Vec<Link>, Failure> {

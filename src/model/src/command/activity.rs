@@ -1,0 +1,270 @@
+//! How contacts, what lies on a desk with them, and dispatches change.
+
+use crate::activity::{Dispatch, DispatchStatus, DispatchStep, Interaction, InteractionStatus};
+use crate::case::{Document, RecordStatus};
+use crate::ids::is_name;
+use crate::{Error, EventKind};
+
+use super::{Change, Place};
+
+/// Longest subject and sender of a contact, in characters.
+const LINE_CHARS: usize = 500;
+/// Documents that one contact may bring, or that one dispatch may carry.
+const DOCUMENTS: usize = 500;
+/// Things recognised in one contact, cases proposed for it, and codes of what has to be looked at.
+const HINTS: usize = 100;
+/// Longest value and place of a hint, in characters.
+const HINT_CHARS: usize = 200;
+/// Lines of an address, and the longest line, postal code, city or address of e-mail, in characters.
+const ADDRESS_LINES: usize = 6;
+const ADDRESS_CHARS: usize = 80;
+const EMAIL_CHARS: usize = 254;
+/// Steps of one dispatch.
+const STEPS: usize = 50;
+/// Longest reference of whoever carries a dispatch, in characters.
+const REFERENCE_CHARS: usize = 200;
+
+pub(super) fn changed_interaction(it: &mut Interaction, change: &Change) -> Result<EventKind, Error> {
+    if it.status != InteractionStatus::Open {
+        return Err(Error::WrongState { state: it.status.name() });
+    }
+    match change {
+        Change::FileInteraction(place) => {
+            it.status = InteractionStatus::Filed;
+            it.case_id = Some(place.id);
+            it.meta.root = place.root;
+            it.meta.unit.clone_from(&place.unit);
+            it.meta.public_service.clone_from(&place.public_service);
+            Ok(EventKind::RecordPlaced)
+        }
+        Change::DismissInteraction => {
+            it.status = InteractionStatus::Dismissed;
+            Ok(EventKind::RecordChanged)
+        }
+        Change::HandOn(unit) => {
+            it.meta.unit.clone_from(unit);
+            Ok(EventKind::RecordChanged)
+        }
+        _ => Err(Error::WrongState { state: it.status.name() }),
+    }
+}
+
+/// A document that lies in none is placed into a case, or goes to another desk.
+pub(super) fn placed(document: &mut Document, change: &Change) -> Result<EventKind, Error> {
+    if document.status != RecordStatus::Open || document.parent.is_some() {
+        return Err(Error::WrongState { state: document.status.name() });
+    }
+    match change {
+        Change::PlaceDocument(Place { id, root, unit, public_service }) => {
+            document.parent = Some(*id);
+            document.meta.root = *root;
+            document.meta.unit.clone_from(unit);
+            document.meta.public_service.clone_from(public_service);
+            Ok(EventKind::RecordPlaced)
+        }
+        Change::HandOn(unit) => {
+            document.meta.unit.clone_from(unit);
+            Ok(EventKind::RecordChanged)
+        }
+        _ => Err(Error::WrongState { state: document.status.name() }),
+    }
+}
+
+pub(super) fn changed_dispatch(it: &mut Dispatch, change: &Change) -> Result<EventKind, Error> {
+    let Change::DispatchStep(step, reference) = change else {
+        return Err(Error::WrongState { state: it.status.name() });
+    };
+    if step.kind == DispatchStatus::Open {
+        return Err(Error::Invalid { field: "kind" });
+    }
+    if it.steps.contains(step) {
+        return Err(Error::Exists);
+    }
+    it.steps.push(*step);
+    it.steps.sort_by_key(|step| step.at);
+    // Steps may be told late: the latest by its own time says where it stands.
+    it.status = it.steps.last().map_or(DispatchStatus::Open, |last: &DispatchStep| last.kind);
+    if reference.is_some() {
+        it.reference.clone_from(reference);
+    }
+    Ok(EventKind::RecordChanged)
+}
+
+pub(super) fn validate_interaction(it: &Interaction) -> Result<(), Error> {
+    let too_long = |text: &Option<String>| text.as_ref().is_some_and(|it| it.chars().count() > LINE_CHARS);
+    let invalid = |field| Err(Error::Invalid { field });
+    if it.kind.is_empty() || !is_name(&it.kind) {
+        return invalid("kind");
+    }
+    if too_long(&it.subject) {
+        return invalid("subject");
+    }
+    if too_long(&it.from) {
+        return invalid("from");
+    }
+    if it.documents.len() > DOCUMENTS {
+        return invalid("documents");
+    }
+    let is_long = |text: &str| text.chars().count() > HINT_CHARS;
+    let too_long = it.hints.iter().any(|hint| is_long(&hint.value) || is_long(&hint.place));
+    if too_long || it.hints.len() > HINTS || it.proposals.len() > HINTS || it.concerns.len() > HINTS {
+        return invalid("hints");
+    }
+    Ok(())
+}
+
+pub(super) fn validate_dispatch(it: &Dispatch) -> Result<(), Error> {
+    let invalid = |field| Err(Error::Invalid { field });
+    if it.documents.len() > DOCUMENTS {
+        return invalid("documents");
+    }
+    if it.steps.len() > STEPS {
+        return invalid("steps");
+    }
+    if it.way.as_ref().is_some_and(|way| !is_name(way)) {
+        return invalid("way");
+    }
+    let is_long = |text: &Option<String>, most: usize| text.as_ref().is_some_and(|it| !is_line(it, most));
+    if is_long(&it.reference, REFERENCE_CHARS) {
+        return invalid("reference");
+    }
+    if is_long(&it.options.registered, ADDRESS_CHARS) {
+        return invalid("options");
+    }
+    let Some(to) = &it.to else { return Ok(()) };
+    let lines = to.lines.len() <= ADDRESS_LINES && to.lines.iter().all(|line| is_line(line, ADDRESS_CHARS));
+    let short = [&to.zip, &to.city, &to.country].iter().all(|it| !is_long(it, ADDRESS_CHARS));
+    match lines && short && !is_long(&to.email, EMAIL_CHARS) {
+        true => Ok(()),
+        false => invalid("to"),
+    }
+}
+
+/// Something on one line: it ends up in headers, files and forms of others.
+fn is_line(text: &str, most: usize) -> bool {
+    !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::activity::{Addressee, DispatchKind, DispatchOptions};
+    use crate::case::{Description, DocumentDates};
+    use crate::command::{Command, Rules, decide};
+    use crate::record::Record;
+    use crate::testkit::{a_case, a_meta};
+    use crate::{Timestamp, ids};
+
+    fn run(current: &Record, change: Change) -> Result<(Record, EventKind), Error> {
+        let command =
+            Command { kind: current.kind(), id: current.meta().id, expected: None, change };
+        let decided = decide(Some(current), &command, Rules::default(), Timestamp::from_micros(7))?;
+        Ok((decided.record, decided.event))
+    }
+
+    fn letter() -> Record {
+        Record::Interaction(Interaction {
+            meta: a_meta(),
+            case_id: None,
+            kind: "scan".into(),
+            at: Timestamp::from_micros(1),
+            subject: None,
+            from: None,
+            documents: vec![],
+            hints: vec![],
+            proposals: vec![],
+            concerns: vec![],
+            proof: Value::Null,
+            status: InteractionStatus::Open,
+        })
+    }
+
+    fn document() -> Record {
+        Record::Document(Document {
+            meta: a_meta(),
+            description: Description { title: "Brief".into(), ..Description::default() },
+            parent: None,
+            kind: None,
+            dates: DocumentDates::default(),
+            versions: vec![],
+            status: RecordStatus::Open,
+        })
+    }
+
+    fn dispatch() -> Dispatch {
+        Dispatch {
+            meta: a_meta(),
+            case_id: ids::new_id(),
+            kind: DispatchKind::Disclosure,
+            documents: vec![],
+            way: Some("print".into()),
+            to: None,
+            options: DispatchOptions::default(),
+            reference: None,
+            status: DispatchStatus::Open,
+            steps: vec![],
+        }
+    }
+
+    #[test]
+    fn what_lies_on_a_desk_is_filed_once() {
+        let place = Place::of(&a_case("Neubau"));
+        let (handed_on, _) = run(&letter(), Change::HandOn("32".into())).unwrap();
+        assert_eq!(handed_on.meta().unit, "32");
+        let (filed, event) = run(&handed_on, Change::FileInteraction(place.clone())).unwrap();
+        assert_eq!((filed.parent(), filed.meta().root), (Some(place.id), place.root));
+        assert_eq!((filed.status(), event), ("filed", EventKind::RecordPlaced));
+        for change in
+            [Change::FileInteraction(place), Change::DismissInteraction, Change::HandOn("1".into())]
+        {
+            assert_eq!(run(&filed, change), Err(Error::WrongState { state: "filed" }));
+        }
+        let (dismissed, _) = run(&letter(), Change::DismissInteraction).unwrap();
+        assert_eq!(dismissed.status(), "dismissed");
+    }
+
+    #[test]
+    fn a_document_is_placed_only_if_it_lies_in_none() {
+        let place = Place::of(&a_case("Neubau"));
+        let (placed, event) = run(&document(), Change::PlaceDocument(place.clone())).unwrap();
+        assert_eq!((placed.parent(), placed.meta().root), (Some(place.id), place.root));
+        assert_eq!(event, EventKind::RecordPlaced);
+        for change in [Change::PlaceDocument(place.clone()), Change::HandOn("32".into())] {
+            assert_eq!(run(&placed, change), Err(Error::WrongState { state: "open" }));
+        }
+        let refused = run(&a_case("Neubau"), Change::PlaceDocument(place));
+        assert!(refused.is_err(), "a case is not moved: {refused:?}");
+    }
+
+    #[test]
+    fn the_latest_step_says_where_a_dispatch_stands() {
+        let step = |kind, at| DispatchStep { kind, at: Timestamp::from_micros(at) };
+        let told = |record: &Record, kind, at, reference: Option<&str>| {
+            run(record, Change::DispatchStep(step(kind, at), reference.map(str::to_owned)))
+        };
+        let first = Record::Dispatch(dispatch());
+        let (it, _) = told(&first, DispatchStatus::Posted, 5, Some("A1")).unwrap();
+        let (it, _) = told(&it, DispatchStatus::Accepted, 3, None).unwrap();
+        assert_eq!(it.status(), "posted");
+        let Record::Dispatch(sent) = &it else { panic!("a dispatch") };
+        assert_eq!((sent.reference.as_deref(), sent.steps.len()), (Some("A1"), 2));
+        assert_eq!(told(&it, DispatchStatus::Posted, 5, None).map(drop), Err(Error::Exists));
+        assert!(told(&it, DispatchStatus::Open, 6, None).is_err());
+        let (it, _) = told(&it, DispatchStatus::Returned, 9, None).unwrap();
+        assert_eq!(it.status(), "returned");
+    }
+
+    #[test]
+    fn an_address_has_no_line_breaks() {
+        let to = |line: &str| Dispatch {
+            to: Some(Addressee { lines: vec![line.to_owned()], ..Addressee::default() }),
+            ..dispatch()
+        };
+        assert_eq!(validate_dispatch(&to("Erika Mustermann")), Ok(()));
+        for line in ["a\nBcc: b", "", &"x".repeat(81)] {
+            assert_eq!(validate_dispatch(&to(line)), Err(Error::Invalid { field: "to" }), "{line:?}");
+        }
+    }
+}
