@@ -504,6 +504,13 @@ fn service(call: &Call) -> String {
     }
     repository.push_str("</cmis:capabilities>");
     repository.push_str(&text("cmisVersionSupported"));
+    for name in ["thinClientURI", "principalIdAnonymous", "principalIdAnyone"] {
+        repository.push_str(&text(name));
+    }
+    repository.push_str("<cmis:changesIncomplete>true</cmis:changesIncomplete>");
+    for base in ["cmis:document", "cmis:folder"] {
+        repository.push_str(&format!("<cmis:changesOnType>{base}</cmis:changesOnType>"));
+    }
     let collection = |kind: &str, path: &str| {
         format!(
             "<app:collection href=\"{base}/{path}\"><cmisra:collectionType>{kind}</cmisra:collectionType><atom:title type=\"text\">{kind}</atom:title><app:accept>application/cmisatom+xml</app:accept></app:collection>"
