@@ -34,13 +34,24 @@ fn no_link() -> super::http::Trouble {
     super::http::Trouble::Said(Exception::NotSupported, None)
 }
 
+/// Anything else, such as a page that a proxy answers with, must not be read as "nothing found".
+fn named(answer: Element, local: &str) -> Outcome<Element> {
+    match answer.local == local {
+        true => Ok(answer),
+        false => {
+            Err(failure::not_understood("the answer is no Atom document of the kind that was asked for")
+                .into())
+        }
+    }
+}
+
 fn unwritable() -> super::http::Trouble {
     failure::refused("a value has characters that XML cannot carry").into()
 }
 
 impl Atom {
     async fn service(&self) -> Outcome<Workspace> {
-        let service = tree(&self.http.get(&self.url).await?)?;
+        let service = named(tree(&self.http.get(&self.url).await?)?, "service")?;
         let mut all = entry::workspaces(&service);
         let place = match &self.wanted {
             Some(id) => all.iter().position(|it| it.repository.id == *id),
@@ -89,7 +100,7 @@ impl Atom {
         let answer = tree(&self.http.get(url).await?)?;
         match answer.local.as_str() {
             "entry" => Ok(vec![properties(&answer)?]),
-            _ => answer.entries().map(properties).collect(),
+            _ => named(answer, "feed")?.entries().map(properties).collect(),
         }
     }
 
@@ -148,6 +159,7 @@ impl Wire for Atom {
         let body = entry::query(statement, skip, most).ok_or_else(unwritable)?.into_bytes().into();
         let headers = [("content-type", QUERY)];
         let feed = tree(&self.http.send(Method::POST, url, &headers, Some(body), false).await?)?;
+        let feed = named(feed, "feed")?;
         let objects = feed.entries().map(properties).collect::<Outcome<_>>()?;
         Ok(Page { objects, more: feed.link("next", "").is_some() })
     }
@@ -238,7 +250,7 @@ impl Wire for Atom {
         if let Some(token) = token {
             url = with(&url, &[("changeLogToken", token)]);
         }
-        let feed = tree(&self.http.get(&url).await?)?;
+        let feed = named(tree(&self.http.get(&url).await?)?, "feed")?;
         let token = entry::log_token(&feed);
         let entries = feed.entries().map(entry::log_entry).collect::<Outcome<_>>()?;
         // The feed of some ends without a token but has a link to the next page, and that has one.

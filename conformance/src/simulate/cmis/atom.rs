@@ -9,12 +9,13 @@ use xml::{Event, Limits, Reader, escape_attribute, escape_text};
 
 use super::query::{self, iso};
 use super::store::{Content, Object, Outcome, Store, refuse};
+use super::service::{service, type_entry};
 use super::{Call, Reply, content, types, upload};
 
-const ENTRY: &str = "application/atom+xml;type=entry";
-const FEED: &str = "application/atom+xml;type=feed";
-const NAMESPACES: &str = "xmlns:atom=\"http://www.w3.org/2005/Atom\" xmlns:cmis=\"http://docs.oasis-open.org/ns/cmis/core/200908/\" xmlns:cmisra=\"http://docs.oasis-open.org/ns/cmis/restatom/200908/\" xmlns:app=\"http://www.w3.org/2007/app\"";
-const LINKS: &str = "http://docs.oasis-open.org/ns/cmis/link/200908/";
+pub(super) const ENTRY: &str = "application/atom+xml;type=entry";
+pub(super) const FEED: &str = "application/atom+xml;type=feed";
+pub(super) const NAMESPACES: &str = "xmlns:atom=\"http://www.w3.org/2005/Atom\" xmlns:cmis=\"http://docs.oasis-open.org/ns/cmis/core/200908/\" xmlns:cmisra=\"http://docs.oasis-open.org/ns/cmis/restatom/200908/\" xmlns:app=\"http://www.w3.org/2007/app\"";
+pub(super) const LINKS: &str = "http://docs.oasis-open.org/ns/cmis/link/200908/";
 
 /// Answers a call below the binding's address.
 pub(super) async fn answer(call: Call, body: Body) -> Reply {
@@ -274,7 +275,7 @@ fn add(properties: &mut BTreeMap<String, Value>, id: &str, text: &str) {
     };
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     escape_text(text, &mut escaped);
     escaped
@@ -286,11 +287,11 @@ fn attribute(text: &str) -> String {
     escaped
 }
 
-fn document(element: &str) -> String {
+pub(super) fn document(element: &str) -> String {
     format!("<?xml version='1.0' encoding='UTF-8'?>{element}")
 }
 
-fn link(rel: &str, href: &str, kind: &str) -> String {
+pub(super) fn link(rel: &str, href: &str, kind: &str) -> String {
     format!("<atom:link rel=\"{rel}\" href=\"{}\" type=\"{}\"/>", attribute(href), attribute(kind))
 }
 
@@ -438,111 +439,4 @@ fn changes(call: &Call, store: &Store, base: &str) -> Outcome<String> {
         "<atom:feed {NAMESPACES}><atom:author><atom:name></atom:name></atom:author><atom:id>http://chemistry.apache.org/changes</atom:id><atom:title>Content Change</atom:title><app:edited>{at}</app:edited><atom:updated>{at}</atom:updated><cmisra:numItems>{}</cmisra:numItems>{service}{itself}{more}<chemistry:changeLogToken xmlns:chemistry=\"http://chemistry.apache.org/\">token-{next}</chemistry:changeLogToken>{entries}</atom:feed>",
         store.log.len() - from,
     )))
-}
-
-fn type_entry(kind: &types::Type) -> String {
-    let json = kind.json(true);
-    let mut text = String::new();
-    fields(&mut text, &json);
-    for definition in json["propertyDefinitions"].as_object().into_iter().flatten() {
-        let name = match definition.1["propertyType"].as_str().unwrap_or_default() {
-            "datetime" => "DateTime".to_owned(),
-            kind => format!("{}{}", kind[..1].to_uppercase(), &kind[1..]),
-        };
-        text.push_str(&format!("<cmis:property{name}Definition>"));
-        fields(&mut text, definition.1);
-        text.push_str(&format!("<cmis:defaultValue/></cmis:property{name}Definition>"));
-    }
-    format!(
-        "<atom:entry {NAMESPACES}><atom:author><atom:name>unknown</atom:name></atom:author><atom:id>http://chemistry.apache.org/type</atom:id><atom:title>{0}</atom:title><app:edited>2026-01-01T00:00:00Z</app:edited><atom:updated>2026-01-01T00:00:00Z</atom:updated><cmisra:type>{text}</cmisra:type></atom:entry>",
-        kind.id
-    )
-}
-
-/// The simple members of an object as elements.
-fn fields(text: &mut String, json: &Value) {
-    for (name, value) in json.as_object().into_iter().flatten() {
-        match value {
-            Value::String(value) => text.push_str(&format!("<cmis:{name}>{}</cmis:{name}>", escaped(value))),
-            Value::Bool(value) => text.push_str(&format!("<cmis:{name}>{value}</cmis:{name}>")),
-            Value::Object(_) if name == "typeMutability" => {
-                text.push_str("<cmis:typeMutability>");
-                fields(text, value);
-                text.push_str("</cmis:typeMutability>");
-            }
-            _ => {}
-        }
-    }
-}
-
-fn service(call: &Call) -> String {
-    let base = format!("{}/{}", call.base, super::REPOSITORY);
-    let info: Value = serde_json::from_str(super::INFO).unwrap_or_default();
-    let text = |name: &str| {
-        format!("<cmis:{name}>{}</cmis:{name}>", escaped(info[name].as_str().unwrap_or_default()))
-    };
-    let named = [
-        "repositoryId",
-        "repositoryName",
-        "repositoryDescription",
-        "vendorName",
-        "productName",
-        "productVersion",
-        "rootFolderId",
-    ];
-    let mut repository: String = named.iter().map(|name| text(name)).collect();
-    repository.push_str(&format!(
-        "<cmis:latestChangeLogToken>token-{}</cmis:latestChangeLogToken><cmis:capabilities>",
-        call.store().log.len()
-    ));
-    for (name, value) in info["capabilities"].as_object().into_iter().flatten() {
-        match value {
-            Value::String(value) => repository.push_str(&format!("<cmis:{name}>{value}</cmis:{name}>")),
-            Value::Bool(value) => repository.push_str(&format!("<cmis:{name}>{value}</cmis:{name}>")),
-            _ => {}
-        }
-    }
-    repository.push_str("</cmis:capabilities>");
-    repository.push_str(&text("cmisVersionSupported"));
-    let collection = |kind: &str, path: &str| {
-        format!(
-            "<app:collection href=\"{base}/{path}\"><cmisra:collectionType>{kind}</cmisra:collectionType><atom:title type=\"text\">{kind}</atom:title><app:accept>application/cmisatom+xml</app:accept></app:collection>"
-        )
-    };
-    let collections = [
-        ("root", "children?id=100"),
-        ("types", "types"),
-        ("query", "query"),
-        ("checkedout", "checkedout"),
-        ("unfiled", "unfiled"),
-        ("update", "update"),
-    ];
-    let collections: String = collections.iter().map(|(kind, path)| collection(kind, path)).collect();
-    let more = "&amp;filter={filter}&amp;includeAllowableActions={includeAllowableActions}&amp;includeACL={includeACL}&amp;includePolicyIds={includePolicyIds}&amp;includeRelationships={includeRelationships}&amp;renditionFilter={renditionFilter}";
-    let template = |kind: &str, path: String, media: &str| {
-        format!(
-            "<cmisra:uritemplate><cmisra:template>{base}/{path}</cmisra:template><cmisra:type>{kind}</cmisra:type><cmisra:mediatype>{media}</cmisra:mediatype></cmisra:uritemplate>"
-        )
-    };
-    let templates = [
-        template("objectbyid", format!("id?id={{id}}{more}"), ENTRY),
-        template("objectbypath", format!("path?path={{path}}{more}"), ENTRY),
-        template("typebyid", "type?id={id}".to_owned(), ENTRY),
-        template("query", "query?q={q}&amp;searchAllVersions={searchAllVersions}&amp;maxItems={maxItems}&amp;skipCount={skipCount}".to_owned(), FEED),
-    ]
-    .concat();
-    let links = [
-        ("typedescendants", "typedesc"),
-        ("foldertree", "foldertree?id=100"),
-        ("rootdescendants", "descendants?id=100"),
-        ("changes", "changes"),
-    ];
-    let links: String = links
-        .iter()
-        .map(|(name, path)| link(&format!("{LINKS}{name}"), &format!("{base}/{path}"), FEED))
-        .collect();
-    document(&format!(
-        "<app:service {NAMESPACES}><app:workspace><atom:title>{0}</atom:title>{collections}<cmisra:repositoryInfo>{repository}</cmisra:repositoryInfo>{links}{templates}</app:workspace></app:service>",
-        super::REPOSITORY
-    ))
 }

@@ -12,6 +12,7 @@ mod atom;
 mod browser;
 mod content;
 mod query;
+mod service;
 mod store;
 pub mod types;
 mod upload;

@@ -1,5 +1,6 @@
 //! CMIS repositories: a simulated one that answers as a recorded server did.
 
+mod large;
 mod look;
 mod recorded;
 mod tell;

@@ -64,9 +64,9 @@ async fn failures_have_their_kinds() {
         let delivery = tree.of_document(&host, true);
         for (fault, kind, code) in [
             (Fault::Html, Transient, "dms.not-understood"),
-            (Fault::Cut, Transient, "net.no-answer"),
-            (Fault::Hang, Transient, "net.no-answer"),
-            (Fault::Slow, Transient, "net.no-answer"),
+            (Fault::Cut, Transient, "dms.unreachable"),
+            (Fault::Hang, Transient, "dms.unreachable"),
+            (Fault::Slow, Transient, "dms.unreachable"),
             (Fault::Unavailable, Transient, "dms.unavailable"),
         ] {
             repository.fault(fault, None, 1);
