@@ -55,7 +55,7 @@ async fn packages_for_da_nrw_are_bags_with_the_contract_s_premis() {
         assert_validates(&bag.join("data/premis.xml"), "premis/premis-v2-dnscore.xsd");
         // The PDF and the XML would be one document to DA NRW if they lay in one folder.
         assert!(bag.join("data/Bescheid Grüße.pdf").is_file() && bag.join("data/2/Bescheid Grüße.xml").is_file());
-        assert!(bag.join("data/100 %.txt").is_file());
+        assert!(bag.join("data/100 Prozent.txt").is_file());
     }
 }
 
