@@ -348,10 +348,8 @@ fn read_action(kind: RecordKind) -> Action {
 /// follows from it.
 pub(crate) fn is_by_itself(command: &Command) -> bool {
     use Change::{DismissInteraction, FileInteraction, HandOn, PlaceDocument};
-    let is_placing = matches!(
-        command.change,
-        FileInteraction(_) | DismissInteraction | PlaceDocument(_) | HandOn(_)
-    );
+    let is_placing =
+        matches!(command.change, FileInteraction(_) | DismissInteraction | PlaceDocument(_) | HandOn(_));
     !is_placing && !matches!(command.kind, RecordKind::Claim | RecordKind::Payment)
 }
 
