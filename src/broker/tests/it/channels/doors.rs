@@ -25,8 +25,7 @@ fn call(body: &'static str) -> CallbackRequest {
 async fn a_call_is_answered_after_what_it_leads_to_is_kept() {
     let bed = Bed::new(None).await;
     let case = bed.case("Neubau").await;
-    let close =
-        Command { kind: RecordKind::Case, id: case.meta.id, expected: None, change: Change::Close };
+    let close = Command { kind: RecordKind::Case, id: case.meta.id, expected: None, change: Change::Close };
     bed.post.set(|state| state.commands = vec![("c-1".into(), close)]);
     for _ in 0..2 {
         let answer = bed.broker.callback(POST, call("x")).await.unwrap();
@@ -43,7 +42,8 @@ async fn an_adapter_brings_messages_of_partners_that_it_is_the_way_to() {
     let bed = bed_with_partner().await;
     bed.sessions().await;
     let host = bed.post.host();
-    let body = json!({ "toy": "0401", "process": model::ids::new_id(), "objects": [[model::ids::new_id(), "x"]] });
+    let body =
+        json!({ "toy": "0401", "process": model::ids::new_id(), "objects": [[model::ids::new_id(), "x"]] });
     let hand = async |from: Option<Authority>, to: Option<Authority>| {
         let content = kept(&host, "m.json", &body.to_string()).await.content.unwrap();
         Handed { from, to, file_name: Some("m.json".into()), content }

@@ -91,7 +91,11 @@ async fn nothing_is_reported_while_something_waits_for_a_human() {
                 object.unwrap().result.clone().map(|result| (result.successful, result.messages))
             };
             let before = exchange(&bed).await;
-            assert_eq!(of(&before, whole), Some((true, vec![])), "the other object has nothing to do with it");
+            assert_eq!(
+                of(&before, whole),
+                Some((true, vec![])),
+                "the other object has nothing to do with it"
+            );
             assert_eq!(of(&before, id), None);
             let parked = bed.waiting().await;
             assert_eq!(parked.len(), 1);

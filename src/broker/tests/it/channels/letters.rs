@@ -50,7 +50,10 @@ async fn a_letter_that_names_one_case_for_sure_goes_into_it() {
             let taken = host.take_in(letter).await.unwrap();
             assert_eq!((taken.case, taken.again), (Some(case.meta.id), false), "{key}");
             let it = contact(&bed, taken.interaction).await;
-            assert_eq!((it.status, it.meta.root, it.documents.len()), (InteractionStatus::Filed, case.meta.id, 1));
+            assert_eq!(
+                (it.status, it.meta.root, it.documents.len()),
+                (InteractionStatus::Filed, case.meta.id, 1)
+            );
             assert_eq!(it.meta.public_service, case.meta.public_service);
             bed.run().await;
             let told = bed.dms.told().pop().unwrap();
@@ -72,7 +75,10 @@ async fn a_letter_that_names_none_for_sure_lies_on_a_desk_until_it_is_filed() {
         let bed = Bed::new(database).await;
         let (one, two) = (named(&bed, "Neubau", "63-1/26").await, named(&bed, "Abriss", "63-2/26").await);
         let closed = named(&bed, "Altes", "63-3/26").await;
-        bed.broker.submit(&bed.ours, change(RecordKind::Case, closed.meta.id, Change::Close), None).await.unwrap();
+        bed.broker
+            .submit(&bed.ours, change(RecordKind::Case, closed.meta.id, Change::Close), None)
+            .await
+            .unwrap();
         bed.run().await;
         let told = bed.dms.told().len();
         let reference = |value, confidence| hint(HintKind::RecordReference, value, confidence);
@@ -144,8 +150,7 @@ async fn the_same_letter_twice_is_one_in_any_interleaving() {
             // After a crash the session begins with the same letter again, and knows nothing.
             let third = host(&bed).await;
             let again = third.take_in(a_letter(&third, &key, hints()).await).await.unwrap();
-            let expected =
-                TakenIn { interaction: first.interaction, case: Some(case.meta.id), again: true };
+            let expected = TakenIn { interaction: first.interaction, case: Some(case.meta.id), again: true };
             assert_eq!(again, expected);
         }
         assert_eq!(bed.all(RecordKind::Interaction).await.len(), 10);

@@ -81,7 +81,8 @@ async fn what_a_session_submits_has_one_effect() {
         tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut bytes).await.unwrap();
         assert_eq!(bytes, "Bescheid");
         assert_eq!(bed.timeline(first.meta().id).await[0].payloads, [content.clone()]);
-        let foreign = model::case::File { name: "c.pdf".into(), content: Some(content), ..Default::default() };
+        let foreign =
+            model::case::File { name: "c.pdf".into(), content: Some(content), ..Default::default() };
         assert_eq!(host.submit("d-2", new(foreign)).await.unwrap_err().code, "model.invalid");
         for forbidden in [Change::Destroy, Change::Lock] {
             let command =

@@ -25,7 +25,11 @@ async fn a_tree_is_told_in_the_order_in_which_it_happened() {
         let case = bed.case("Neubau").await;
         let document = bed.document(&case, "Lageplan", "Plan").await;
         bed.broker
-            .submit(&bed.ours, change(RecordKind::Case, case.meta.id, Change::Amend(json!({"note": "x"}))), None)
+            .submit(
+                &bed.ours,
+                change(RecordKind::Case, case.meta.id, Change::Amend(json!({"note": "x"}))),
+                None,
+            )
             .await
             .unwrap();
         bed.run().await;
@@ -48,7 +52,10 @@ async fn a_tree_is_told_in_the_order_in_which_it_happened() {
         let delivered: Vec<_> = events.iter().filter(|it| it.kind == EventKind::ChannelDelivered).collect();
         assert_eq!(delivered.len(), 2);
         let last = delivered[1].detail.as_ref().unwrap();
-        assert_eq!((&last["reference"], &last["of"]), (&json!(format!("dms:{document}")), &json!("document.content-added")));
+        assert_eq!(
+            (&last["reference"], &last["of"]),
+            (&json!(format!("dms:{document}")), &json!("document.content-added"))
+        );
         assert_eq!(delivered[1].case_id, Some(case.meta.id), "it is in the evidence of the case");
     })
     .await;
@@ -108,7 +115,10 @@ async fn what_is_refused_waits_for_a_human_and_keeps_nothing_else_waiting() {
         let waiting = bed.waiting().await;
         assert_eq!(waiting[0].parked.as_deref(), Some("adapter.failed"));
         let tasks = bed.open_tasks().await;
-        assert_eq!((tasks.len(), tasks[0].kind.as_str(), tasks[0].meta.unit.as_str()), (1, "adapter.failed", "63"));
+        assert_eq!(
+            (tasks.len(), tasks[0].kind.as_str(), tasks[0].meta.unit.as_str()),
+            (1, "adapter.failed", "63")
+        );
         assert_eq!(waiting[0].task, Some(tasks[0].meta.id));
 
         let other = caller("soest", "70");
