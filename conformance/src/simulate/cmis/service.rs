@@ -71,8 +71,10 @@ pub(super) fn service(call: &Call) -> String {
     }
     repository.push_str("</cmis:capabilities>");
     repository.push_str(&text("cmisVersionSupported"));
-    for name in ["thinClientURI", "principalIdAnonymous", "principalIdAnyone"] {
-        repository.push_str(&text(name));
+    repository.push_str(&text("thinClientURI"));
+    // Other names than in JSON.
+    for (name, value) in [("principalAnonymous", "anonymous"), ("principalAnyone", "anyone")] {
+        repository.push_str(&format!("<cmis:{name}>{value}</cmis:{name}>"));
     }
     repository.push_str("<cmis:changesIncomplete>true</cmis:changesIncomplete>");
     for base in ["cmis:document", "cmis:folder"] {
