@@ -111,7 +111,8 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn channel_delivery(&self, scope: &Scope, id: Id) -> Result<Option<ChannelDelivery>, Error> {
-        let select = Select::new(DELIVERY).within(scope, Table::ChannelDelivery).sql(DROPPED_APART).and("id =", id);
+        let select =
+            Select::new(DELIVERY).within(scope, Table::ChannelDelivery).sql(DROPPED_APART).and("id =", id);
         self.db().read_one(select).await?.as_ref().map(delivery).transpose()
     }
 
@@ -132,16 +133,6 @@ impl Store {
             }
         }
         Ok(left)
-    }
-
-    /// What adapters have called so, with their ids.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn links_called(&self, tenant: &str, reference: &str) -> Result<Vec<(String, Link)>, Error> {
-        let select = Select::new(LINK).bind(tenant).and("reference =", reference);
-        let select = select.sql(" ORDER BY adapter, record, part LIMIT ").bind(100_u32);
-        self.db().read(select).await?.iter().map(|row| Ok((row.text(5)?, link(row)?))).collect()
     }
 
     /// What an adapter calls records, by record and part; at most ten thousand.
