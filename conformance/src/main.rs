@@ -176,7 +176,9 @@ async fn play_cmis(port: u16, json: bool) -> Result<bool, Error> {
     let repository = Repository::start_on(port, 136).await?;
     let (browser, atom) = (repository.browser(), repository.atom());
     match json {
-        true => print(&json!({ "browser": browser, "atom": atom, "user": USER, "password": PASSWORD }).to_string()),
+        true => print(
+            &json!({ "browser": browser, "atom": atom, "user": USER, "password": PASSWORD }).to_string(),
+        ),
         false => print(&format!(
             "the simulated DMS listens at {browser} (browser binding) and {atom} (AtomPub); user {USER}, password {PASSWORD}"
         )),

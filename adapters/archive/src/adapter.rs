@@ -155,7 +155,7 @@ async fn writable(folder: &Path) -> Result<(), Failure> {
 }
 
 /// Work that may block, on a thread kept for that.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
     let stopped = |_| Failure::new(FailureKind::Transient, "archive.disk", "the work on a package was interrupted");
     tokio::task::spawn_blocking(work).await.map_err(stopped)?
 }

@@ -15,8 +15,9 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::Tools;
+use crate::adapter::blocking;
 use crate::codes::io_failed;
-use crate::message::{Message, broken};
+use crate::message::{Message, Part, broken};
 
 /// Most bytes of a program's output.
 const MOST_OUTPUT: u64 = 1 << 20;
@@ -60,21 +61,26 @@ impl Tools {
     }
 }
 
-/// Asks the programs about each part, in order.
+/// Asks the programs about each part, in order. The message comes back.
 pub(crate) async fn examine(
     tools: &Tools,
-    message: &mut Message,
-    parts: Vec<crate::message::Part>,
-) -> Result<Vec<(crate::message::Part, Found)>, Failure> {
+    mut message: Message,
+    parts: Vec<Part>,
+) -> Result<(Message, Vec<(Part, Found)>), Failure> {
     let mut examined = Vec::with_capacity(parts.len());
-    for part in parts {
+    for mut part in parts {
         let mut found = Found::default();
         if tools.identify.is_some() || tools.pdf_a.is_some() {
             // Names from outside are not given to programs; of the ending, only what is harmless.
             let ending: String = part.name.rsplit('.').next().unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(8).collect();
             let folder = tempfile::tempdir().map_err(io_failed)?;
             let path = folder.path().join(format!("file.{ending}"));
-            io::copy(&mut message.read(&part)?, &mut File::create(&path).map_err(io_failed)?).map_err(broken)?;
+            let copy = path.clone();
+            (message, part) = blocking(move || {
+                io::copy(&mut message.read(&part)?, &mut File::create(copy).map_err(io_failed)?).map_err(broken)?;
+                Ok((message, part))
+            })
+            .await?;
             if let Some(command) = &tools.identify {
                 let answer = run(command, &path, folder.path(), tools).await;
                 if !answer.is_some_and(|answer| found.read_identified(&answer)) {
@@ -92,7 +98,7 @@ pub(crate) async fn examine(
         }
         examined.push((part, found));
     }
-    Ok(examined)
+    Ok((message, examined))
 }
 
 /// What a program prints; `None` if it fails to start, takes too long or prints too much. Its exit code is not looked at: veraPDF says by
@@ -150,9 +156,8 @@ impl Found {
     /// Whether an answer could be read; that a format is unknown is an answer.
     fn read_identified(&mut self, answer: &[u8]) -> bool {
         if let Ok(answer) = serde_json::from_slice::<Siegfried>(answer) {
-            let matches = answer.files.iter().flat_map(|file| &file.matches);
-            let known = matches.filter(|it| is_puid(&it.id)).next();
-            if let Some(it) = known {
+            let mut matches = answer.files.iter().flat_map(|file| &file.matches);
+            if let Some(it) = matches.find(|it| is_puid(&it.id)) {
                 self.take(&it.id, &it.format, &it.mime);
             }
             return true;

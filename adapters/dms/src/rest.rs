@@ -200,7 +200,7 @@ async fn pass_on(mut content: Content, pieces: &mpsc::Sender<std::io::Result<byt
 }
 
 /// What it means that no answer came.
-fn unsent(error: net::Error) -> Failure {
+pub(crate) fn unsent(error: net::Error) -> Failure {
     match (error, error.kind()) {
         (net::Error::AnswerTooLarge, _) => too_large("the answer is larger than what is taken"),
         (_, FailureKind::Transient | FailureKind::Uncertain) => {

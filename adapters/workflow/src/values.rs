@@ -129,7 +129,11 @@ mod tests {
         let large = 3_000_000_000_i64;
         assert_eq!(of("amountCents", json!({ "amountCents": large })), ("Long".into(), json!(large)));
         assert_eq!(of("a.b", json!({ "a": { "b": true } })), ("Boolean".into(), json!(true)));
-        assert_eq!(of("parties", json!({ "parties": [{ "name": "x" }] })).0, "Null", "lists are no variables");
+        assert_eq!(
+            of("parties", json!({ "parties": [{ "name": "x" }] })).0,
+            "Null",
+            "lists are no variables"
+        );
         assert_eq!(of("note", json!({})).0, "Null");
         let at = json!({ "createdAt": "2026-11-23T09:15:00.123456+01:00" });
         assert_eq!(of("createdAt", at), ("Date".into(), json!("2026-11-23T08:15:00.123+0000")));

@@ -15,7 +15,7 @@ use model::{Failure, FailureKind, Id, Record, RecordKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::camunda::{Activity, Incident, LONGEST_ID, PAGE};
+use crate::camunda::{Activity, Incident, LONGEST_ID, LONGEST_NAME, PAGE};
 use crate::engine::Workflow;
 use crate::values::{before, engine_time, read_time};
 
@@ -60,9 +60,11 @@ impl Workflow {
         let mut cases = Cases::new();
         for history in ["activities", "incidents"] {
             let kept = host.state(history).await?;
-            let cursor: Cursor = kept
-                .and_then(|kept| serde_json::from_value(kept).ok())
-                .unwrap_or_else(|| Cursor { since: Some(engine_time(before(host.now(), FIRST))), ..Cursor::default() });
+            let cursor: Cursor =
+                kept.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_else(|| Cursor {
+                    since: Some(engine_time(before(host.now(), FIRST))),
+                    ..Cursor::default()
+                });
             let next = self.read(host, history, &cursor, &mut cases).await?;
             if next != cursor {
                 host.set_state(history, json!(next)).await?;
@@ -154,7 +156,9 @@ async fn tell(host: &dyn Host, history: &str, entry: &Entry, cases: &mut Cases) 
 
 /// Takes a task from people whose step the process has left.
 async fn cancel(host: &dyn Host, step: &str) -> Result<(), Failure> {
-    let Some(link) = host.linked(step).await?.filter(|link| link.kind == RecordKind::Task) else { return Ok(()) };
+    let Some(link) = host.linked(step).await?.filter(|link| link.kind == RecordKind::Task) else {
+        return Ok(());
+    };
     let Some(Record::Task(task)) = host.record(RecordKind::Task, link.record).await? else { return Ok(()) };
     if !matches!(task.status, TaskStatus::Open | TaskStatus::Assigned) {
         return Ok(());
@@ -170,10 +174,11 @@ async fn cancel(host: &dyn Host, step: &str) -> Result<(), Failure> {
 
 fn step(activity: Activity) -> Option<Entry> {
     let at = activity.end_time?;
-    let is_sound = [&activity.id, &activity.activity_id, &activity.process_instance_id].iter().all(|id| is_id(id));
+    let is_sound =
+        is_id(&activity.id) && is_name(&activity.activity_id) && is_id(&activity.process_instance_id);
     let is_way = activity.activity_type.ends_with("Gateway") || activity.activity_type == "multiInstanceBody";
     let detail = json!({
-        "process": activity.process_definition_key.filter(|key| is_id(key)),
+        "process": activity.process_definition_key.filter(|key| is_name(key)),
         "instance": activity.process_instance_id,
         "activity": activity.activity_id,
         "type": activity.activity_type.chars().take(60).collect::<String>(),
@@ -193,9 +198,9 @@ fn step(activity: Activity) -> Option<Entry> {
 fn incident(incident: Incident) -> Option<Entry> {
     let (at, instance) = (incident.create_time?, incident.process_instance_id?);
     let detail = json!({
-        "process": incident.process_definition_key.filter(|key| is_id(key)),
+        "process": incident.process_definition_key.filter(|key| is_name(key)),
         "instance": instance,
-        "activity": incident.activity_id.filter(|id| is_id(id)),
+        "activity": incident.activity_id.filter(|id| is_name(id)),
         "incident": incident.incident_type.chars().take(60).collect::<String>(),
         "at": read_time(&at),
     });
@@ -204,5 +209,9 @@ fn incident(incident: Incident) -> Option<Entry> {
 }
 
 fn is_id(text: &str) -> bool {
-    !text.is_empty() && text.len() <= LONGEST_ID && !text.chars().any(char::is_control)
+    text.len() <= LONGEST_ID && is_name(text)
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=LONGEST_NAME).contains(&text.len()) && !text.chars().any(char::is_control)
 }

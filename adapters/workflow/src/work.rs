@@ -58,7 +58,13 @@ impl Workflow {
         // What was not asked for runs out by itself.
         let Some(topic) = self.topic(&task.topic_name) else { return Ok(()) };
         let Some(case) = of_case(host, task).await? else {
-            return self.refuse(task, None, "its business key is not the id of a case that the gateway's adapter serves").await;
+            return self
+                .refuse(
+                    task,
+                    None,
+                    "its business key is not the id of a case that the gateway's adapter serves",
+                )
+                .await;
         };
         if host.linked(&task.process_instance_id).await?.is_none() {
             let process = task.process_definition_key.as_deref();
@@ -66,13 +72,11 @@ impl Workflow {
         }
         match &topic.kind {
             Kind::Task { .. } => self.give_to_people(host, task, topic, &case).await,
-            Kind::Service { action, refused } => {
-                match self.serve(host, task, action, &case).await {
-                    Ok(()) => self.end(task, &End::Complete(Variables::new())).await,
-                    Err(failure) if is_passing(&failure) => Err(failure),
-                    Err(failure) => self.refuse(task, refused.as_deref(), &failure.code).await,
-                }
-            }
+            Kind::Service { action, refused } => match self.serve(host, task, action, &case).await {
+                Ok(()) => self.end(task, &End::Complete(Variables::new())).await,
+                Err(failure) if is_passing(&failure) => Err(failure),
+                Err(failure) => self.refuse(task, refused.as_deref(), &failure.code).await,
+            },
         }
     }
 

@@ -81,15 +81,22 @@ impl Drop for Archive {
     }
 }
 
-async fn status(Shared(inner): Shared<Arc<Inner>>, Query(asked): Query<BTreeMap<String, String>>) -> Json<Value> {
+async fn status(
+    Shared(inner): Shared<Arc<Inner>>,
+    Query(asked): Query<BTreeMap<String, String>>,
+) -> Json<Value> {
     let name = asked.get("origName").map(String::as_str).unwrap_or_default();
     let mut kept = inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
-    let dropped = ENDINGS.iter().map(|ending| format!("{name}.{ending}")).find(|file| inner.folder.path().join("incoming").join(file).is_file());
+    let dropped = ENDINGS
+        .iter()
+        .map(|ending| format!("{name}.{ending}"))
+        .find(|file| inner.folder.path().join("incoming").join(file).is_file());
     if let Some(file) = dropped
         && !name.is_empty()
         && !name.contains('/')
     {
-        let (from, to) = (inner.folder.path().join("incoming").join(&file), inner.folder.path().join("taken").join(&file));
+        let (from, to) =
+            (inner.folder.path().join("incoming").join(&file), inner.folder.path().join("taken").join(&file));
         let is_taken = std::fs::rename(from, to).is_ok();
         if is_taken {
             let state = if kept.refused.contains(name) { 114 } else { 50 };

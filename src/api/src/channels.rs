@@ -166,7 +166,8 @@ pub(crate) async fn links(
 fn shown(row: ChannelDelivery) -> Shown {
     let reason = |code: String| {
         let sentence = catalog::sentence(&code);
-        let (en, de) = sentence.map_or((code.clone(), code.clone()), |it| (it.en.to_string(), it.de.to_string()));
+        let (en, de) =
+            sentence.map_or((code.clone(), code.clone()), |it| (it.en.to_string(), it.de.to_string()));
         Reason { code, en, de }
     };
     Shown {

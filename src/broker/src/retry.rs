@@ -45,9 +45,7 @@ pub(crate) fn next(job: &Job, failure: &Failure, now: Timestamp, random: f64) ->
         FailureKind::Permanent | FailureKind::Unauthorised | FailureKind::Uncertain => Next::Park,
         FailureKind::Transient => match job.expires_at {
             // One attempt more at the very end: it then finds that it is too late.
-            Some(end) if now < end => {
-                Next::Retry(now.plus(pause(job.attempts, failure, random)).min(end))
-            }
+            Some(end) if now < end => Next::Retry(now.plus(pause(job.attempts, failure, random)).min(end)),
             Some(_) if job.calling => Next::Park,
             Some(_) => Next::Return,
             None if job.attempts < MOST_ATTEMPTS => {

@@ -111,7 +111,8 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn channel_delivery(&self, scope: &Scope, id: Id) -> Result<Option<ChannelDelivery>, Error> {
-        let select = Select::new(DELIVERY).within(scope, Table::ChannelDelivery).sql(DROPPED_APART).and("id =", id);
+        let select =
+            Select::new(DELIVERY).within(scope, Table::ChannelDelivery).sql(DROPPED_APART).and("id =", id);
         self.db().read_one(select).await?.as_ref().map(delivery).transpose()
     }
 

@@ -31,8 +31,10 @@ impl Store {
         let messages = messages.sql(UNFINISHED).sql(" GROUP BY state");
         let messages = self.db().read(messages).await?;
         let unsealed = self.db().read_one(Select::new("SELECT count(*) FROM unsealed")).await?;
-        let channels = Select::new("SELECT adapter, state, count(*) FROM channel_delivery WHERE state <> 'dropped' ");
-        let channels = self.db().read(channels.sql("GROUP BY adapter, state ORDER BY adapter, state")).await?;
+        let channels =
+            Select::new("SELECT adapter, state, count(*) FROM channel_delivery WHERE state <> 'dropped' ");
+        let channels =
+            self.db().read(channels.sql("GROUP BY adapter, state ORDER BY adapter, state")).await?;
         Ok(Stats {
             engine: self.db().name(),
             messages: messages

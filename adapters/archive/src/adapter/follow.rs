@@ -16,6 +16,7 @@ use crate::submit::danrw::Status;
 use crate::submit::folder::Answered;
 use crate::submit::{danrw, folder};
 use crate::xaip::judge::{Judged, Judgement, Rules, judge};
+use crate::xaip::write::OWN_EVIDENCE;
 use crate::{DaNrw, Folder, Target, TrEsor};
 
 impl Archive {
@@ -50,11 +51,12 @@ impl Archive {
             return Ok(Followed::CameToNothing("archive.package-differs"));
         }
         let trusts = archive.trust.is_some();
-        let counts: Vec<&Judged> = judged.evidence.iter().filter(|it| !it.elsewhere).collect();
-        if counts.iter().any(|judged| !holds(judged, trusts)) || (counts.is_empty() && archive.wants_evidence) {
+        let theirs = judged.evidence.iter().filter(|it| it.credential != OWN_EVIDENCE).count();
+        let all_hold = judged.evidence.iter().all(|judged| holds(judged, trusts));
+        if !all_hold || (theirs == 0 && archive.wants_evidence) {
             return Ok(Followed::CameToNothing("archive.evidence-wrong"));
         }
-        let proof = json!({ "aoid": aoid, "evidence": counts.iter().map(|judged| told(judged)).collect::<Vec<_>>() });
+        let proof = json!({ "aoid": aoid, "evidence": judged.evidence.iter().map(told).collect::<Vec<_>>() });
         let said = judged.outline.versions.first().map(|version| &version.objects[..]).unwrap_or_default();
         let objects: Option<Vec<Id>> = said.iter().map(|id| id.parse().ok()).collect();
         match objects.filter(|objects| !objects.is_empty()) {
@@ -107,9 +109,11 @@ fn holds(judged: &Judged, trusts: bool) -> bool {
     let is_minor = |fault: &Fault| match fault {
         Fault::NoRevocation => true,
         Fault::NotJudged => !trusts,
+        // Our own was judged when it was made; the archive need not trust the same authority.
+        Fault::Untrusted => judged.credential == OWN_EVIDENCE,
         _ => false,
     };
-    judged.verdict.as_ref().is_ok_and(|verdict| verdict.faults.iter().all(is_minor))
+    !judged.elsewhere && judged.verdict.as_ref().is_ok_and(|verdict| verdict.faults.iter().all(is_minor))
 }
 
 fn told(judged: &Judged) -> Value {

@@ -36,14 +36,14 @@ impl Archive {
         let spooled = spool(source, self.settings.work.as_deref()).await?;
         let own_name = own_name(delivery);
         let schemas = Arc::clone(&self.schemas);
-        let (mut message, parts, objects) = blocking(move || {
+        let (message, parts, objects) = blocking(move || {
             let mut message = Message::open(spooled)?;
             let objects = read_objects(&mut message, schemas, AppraisalBy::Everything)?;
             let parts = message.parts(&own_name)?;
             Ok((message, parts, objects))
         })
         .await?;
-        let parts = formats::examine(&self.settings.tools, &mut message, parts).await?;
+        let (message, parts) = formats::examine(&self.settings.tools, message, parts).await?;
         let text = |name: &str| delivery.detail[name].as_str().unwrap_or_default().to_owned();
         let package = Package {
             name: name.clone(),

@@ -104,9 +104,10 @@ pub fn judge(
     let objects = digests(BufReader::with_capacity(BUFFER, &mut *package), &outline.form, &algorithms, rules.files)?;
     let evidence = all.iter().zip(records).map(|(evidence, record)| {
         let version = version_of(&outline, evidence);
-        let names_other = |said: &Option<String>, found: Option<&str>| said.as_deref().is_some_and(|said| Some(said) != found);
         let is_there = outline.versions.iter().any(|known| known.id == version);
-        let elsewhere = names_other(&evidence.aoid, outline.aoid.as_deref()) || !is_there;
+        // A package that was not submitted yet has no name.
+        let names_other = evidence.aoid.as_ref().zip(outline.aoid.as_ref()).is_some_and(|(said, name)| said != name);
+        let elsewhere = names_other || !is_there;
         let verdict = record.map(|record| {
             let of = |algorithm| of_version(&outline, &objects, &version, algorithm);
             let policy = ers::Policy { authorities: rules.authorities, now_micros: rules.now_micros, part: false };

@@ -11,6 +11,8 @@ use super::{DS, Error, MOST_ID, XAIP, limits};
 /// Versions, and pointers of one version, at most.
 const MOST_VERSIONS: usize = 1_000;
 const MOST_POINTERS: usize = 100_000;
+/// Longest text for people, in bytes.
+const MOST_WORDS: usize = 64 * 1024;
 /// Evidence records of a package.
 const MOST_RECORDS: usize = 1_000;
 
@@ -148,9 +150,9 @@ fn manifest<R: BufRead>(reader: &mut Reader<R>, version: &mut Version) -> Result
             return Ok(());
         }
         match name.as_str() {
-            "versionInfo" => version.info = Some(text(reader)?),
-            "unitType" => unit_type = text(reader)?,
-            "textInfo" if unit_type == OBJECT => version.objects.push(text(reader)?),
+            "versionInfo" => version.info = Some(words(reader)?),
+            "unitType" => unit_type = words(reader)?,
+            "textInfo" if unit_type == OBJECT && version.objects.len() < MOST_POINTERS => version.objects.push(text(reader)?),
             "packageInfoUnit" => unit_type.clear(),
             "retentionPeriod" => version.retention = Some(text(reader)?),
             "protectedObjectPointer" => {
@@ -236,6 +238,11 @@ fn decoded<R: BufRead>(reader: &mut Reader<R>) -> Result<Vec<u8>, Error> {
     }
     decoder.finish()?;
     Ok(bytes)
+}
+
+/// What somebody has written for people.
+fn words<R: BufRead>(reader: &mut Reader<R>) -> Result<String, Error> {
+    Ok(reader.read_text(MOST_WORDS)?.trim().to_owned())
 }
 
 fn text<R: BufRead>(reader: &mut Reader<R>) -> Result<String, Error> {

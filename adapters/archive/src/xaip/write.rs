@@ -6,6 +6,8 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use model::Failure;
 use xml::Writer;
 
@@ -13,7 +15,7 @@ use super::outline::OBJECT;
 use super::{DS, DSS, XAIP};
 use crate::codes::{io_failed, not_understood};
 use crate::message::{Message, Part, broken};
-use crate::package::{Package, media_type, premis};
+use crate::package::{Package, bag, media_type, premis};
 
 /// Exclusive XML Canonicalization 1.0, said expressly: some readers take an absent one for nothing.
 const FORM: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
@@ -23,6 +25,9 @@ const MOST_SIGNATURE: u64 = 1 << 20;
 
 /// The version that is written.
 pub(crate) const VERSION: &str = "V001";
+
+/// The credential that holds an evidence record of ours.
+pub(crate) const OWN_EVIDENCE: &str = "ER-1";
 
 /// What the package is told beside its content.
 #[derive(Debug, Clone)]
@@ -141,12 +146,15 @@ fn metadata<W: Write>(writer: &mut Writer<W>, package: &Package, message: &mut M
         binary(writer, "xaip:binaryMetaData", "application/xml", part, message)?;
         writer.end().map_err(failed)?;
     }
+    // As bytes, too: the type of a PREMIS object is nothing that a schema without PREMIS can resolve.
+    let bytes = bag::premis(|writer| premis::write_v3(writer, package))?;
     let premis = |writer: &mut Writer<W>| {
         let attributes = [("metaDataID", "MD-PREMIS"), ("relatedObjects", VERSION), ("category", "PREMIS"), ("type", "3.0")];
         writer.start("xaip:metaDataObject", &attributes)?;
-        writer.start("xaip:xmlMetaData", &[])?;
-        premis::write_v3(writer, package)?;
+        writer.start("xaip:binaryMetaData", &[("MimeType", "application/xml")])?;
+        writer.text(&STANDARD.encode(&bytes))?;
         writer.end()?;
+        checksum(writer, &seal::sha256(&[&bytes]).to_string())?;
         writer.end()?;
         writer.end()
     };
@@ -183,14 +191,14 @@ fn binary<W: Write>(
 ) -> Result<(), Failure> {
     writer.start(name, &[("MimeType", media_type)]).map_err(failed)?;
     base64(writer, part, message)?;
-    let checksum = |writer: &mut Writer<W>| {
-        writer.end()?;
-        writer.start("xaip:checkSum", &[])?;
-        writer.element("xaip:checkSumAlgorithm", SHA256)?;
-        writer.element("xaip:checkSum", &part.sha256)?;
-        writer.end()
-    };
-    checksum(writer).map_err(failed)
+    writer.end().and_then(|()| checksum(writer, &part.sha256)).map_err(failed)
+}
+
+fn checksum<W: Write>(writer: &mut Writer<W>, sha256: &str) -> Result<(), xml::Error> {
+    writer.start("xaip:checkSum", &[])?;
+    writer.element("xaip:checkSumAlgorithm", SHA256)?;
+    writer.element("xaip:checkSum", sha256)?;
+    writer.end()
 }
 
 fn base64<W: Write>(writer: &mut Writer<W>, part: &Part, message: &mut Message) -> Result<(), Failure> {
@@ -236,10 +244,9 @@ fn credentials<W: Write>(
 }
 
 fn write_evidence<W: Write>(writer: &mut Writer<W>, der: &[u8]) -> Result<(), xml::Error> {
-    use base64::Engine;
-    writer.start("xaip:credential", &[("relatedObjects", VERSION), ("credentialID", "ER-1")])?;
+    writer.start("xaip:credential", &[("relatedObjects", VERSION), ("credentialID", OWN_EVIDENCE)])?;
     writer.start("xaip:evidenceRecord", &[("VersionID", VERSION)])?;
-    let text = base64::engine::general_purpose::STANDARD.encode(der);
+    let text = STANDARD.encode(der);
     writer.element("xaip:asn1EvidenceRecord", &text)?;
     writer.end()?;
     writer.end()

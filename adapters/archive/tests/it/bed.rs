@@ -52,7 +52,8 @@ fn judged(samples: &Path, package: &str, beside: Option<&str>, authorities: Opti
             let path = samples.join(folder).join(name);
             [path.clone(), path.with_extension("txt"), path.with_extension("pdf"), path.with_extension("xml")]
         });
-        let found = found.filter(|path| path.is_file()).next();
+        let mut found = found;
+        let found = found.find(|path| path.is_file());
         Ok(found.map(|path| Box::new(File::open(path).unwrap()) as Box<dyn Read>))
     };
     let rules = Rules { authorities, now_micros: NOW, files: &files };

@@ -55,7 +55,7 @@ async fn packages_for_da_nrw_are_bags_with_the_contract_s_premis() {
         assert_validates(&bag.join("data/premis.xml"), "premis/premis-v2-dnscore.xsd");
         // The PDF and the XML would be one document to DA NRW if they lay in one folder.
         assert!(bag.join("data/Bescheid Grüße.pdf").is_file() && bag.join("data/2/Bescheid Grüße.xml").is_file());
-        assert!(bag.join("data/100 %.txt").is_file());
+        assert!(bag.join("data/100 Prozent.txt").is_file());
     }
 }
 
@@ -151,4 +151,28 @@ async fn what_is_no_matter_of_archives_or_cannot_be_read_is_refused() {
         assert_eq!((failure.kind, &*failure.code), (FailureKind::Permanent, "archive.not-understood"));
     }
     assert_eq!(fs::read_dir(room.path()).unwrap().count(), 0, "nothing is left of them");
+}
+
+#[tokio::test]
+async fn what_programs_say_of_files_stands_in_the_package_and_a_hanging_one_is_in_nobody_s_way() {
+    let bytes = transfer();
+    let room = tempfile::tempdir().unwrap();
+    let script = room.path().join("sf.py");
+    let answer = r#"{"files": [{"matches": [{"id": "fmt/477", "format": "Acrobat PDF/A", "mime": "application/pdf"}]}]}"#;
+    fs::write(&script, format!("import sys\nopen(sys.argv[1]).close()\nprint('{answer}')\n")).unwrap();
+    let tools = adapter_archive::Tools {
+        identify: Some(vec!["python3".into(), script.to_string_lossy().into_owned(), "{}".into()]),
+        pdf_a: Some(vec!["sleep".into(), "1000".into(), "{}".into()]),
+        within: std::time::Duration::from_millis(1_500),
+    };
+    let target = Target::Folder(Folder { folder: room.path().to_owned() });
+    let adapter = adapter(adapter_archive::Settings { tools, ..settings(target) });
+    let receipt = deliver(&*adapter, &delivery("0503", &bytes), &bytes).await.unwrap();
+    let bag = room.path().join(receipt.reference.unwrap());
+    assert_is_bag(&bag);
+    let premis = bag.join("metadata/premis.xml");
+    assert_validates(&premis, "premis/premis-v3-0.xsd");
+    let text = fs::read_to_string(premis).unwrap();
+    assert_eq!(text.matches("<formatRegistryKey>fmt/477</formatRegistryKey>").count(), 5, "each file");
+    assert_eq!(text.matches("<formatNote>PDF/A check: no answer</formatNote>").count(), 1, "the PDF");
 }

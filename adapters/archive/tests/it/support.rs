@@ -28,13 +28,14 @@ pub(crate) fn transfer() -> Vec<u8> {
     let object = "0198c0de-0000-7000-8000-000000000017";
     let message = message("0503", object, "");
     let mut container = xoev::container::ContainerWriter::new(Vec::new());
-    for (name, bytes) in [
+    let files: [(&str, &[u8]); 5] = [
         ("0198c0de-0000-7000-8000-000000000001_Aussonderung.Aussonderung.0503.xml", message.as_bytes()),
         ("Bescheid Grüße.pdf", b"%PDF-1.4 Bescheid"),
         ("Bescheid Grüße.xml", b"<daten/>"),
         ("Bescheid Grüße.pdf.p7s", b"signature"),
-        ("100 %.txt", b"hundert"),
-    ] {
+        ("100 Prozent.txt", b"hundert"),
+    ];
+    for (name, bytes) in files {
         container.entry(name, |sink| sink.write_all(bytes)).unwrap();
     }
     container.finish().unwrap()

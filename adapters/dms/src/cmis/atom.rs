@@ -34,19 +34,31 @@ fn no_link() -> super::http::Trouble {
     super::http::Trouble::Said(Exception::NotSupported, None)
 }
 
+/// Anything else, such as a page that a proxy answers with, must not be read as "nothing found".
+fn named(answer: Element, local: &str) -> Outcome<Element> {
+    match answer.local == local {
+        true => Ok(answer),
+        false => {
+            Err(failure::not_understood("the answer is no Atom document of the kind that was asked for")
+                .into())
+        }
+    }
+}
+
 fn unwritable() -> super::http::Trouble {
     failure::refused("a value has characters that XML cannot carry").into()
 }
 
 impl Atom {
     async fn service(&self) -> Outcome<Workspace> {
-        let service = tree(&self.http.get(&self.url).await?)?;
+        let service = named(tree(&self.http.get(&self.url).await?)?, "service")?;
         let mut all = entry::workspaces(&service);
         let place = match &self.wanted {
             Some(id) => all.iter().position(|it| it.repository.id == *id),
             None => (all.len() == 1).then_some(0),
         };
-        let names = || failure::setup("there is no repository of this id, or more than one and none is configured");
+        let names =
+            || failure::setup("there is no repository of this id, or more than one and none is configured");
         Ok(all.swap_remove(place.ok_or_else(names)?))
     }
 
@@ -57,7 +69,8 @@ impl Atom {
     /// A template with its values; what is not given is empty (section 3.7.1.3).
     async fn template(&self, name: &str, values: &[(&str, &str)]) -> Outcome<String> {
         let template = self.workspace().await?.templates.get(name);
-        let mut rest = template.ok_or_else(|| failure::setup("the service document lacks a template"))?.as_str();
+        let mut rest =
+            template.ok_or_else(|| failure::setup("the service document lacks a template"))?.as_str();
         let mut url = String::new();
         while let Some((before, after)) = rest.split_once('{') {
             let (variable, after) = after.split_once('}').unwrap_or((after, ""));
@@ -87,7 +100,7 @@ impl Atom {
         let answer = tree(&self.http.get(url).await?)?;
         match answer.local.as_str() {
             "entry" => Ok(vec![properties(&answer)?]),
-            _ => answer.entries().map(properties).collect(),
+            _ => named(answer, "feed")?.entries().map(properties).collect(),
         }
     }
 
@@ -146,6 +159,7 @@ impl Wire for Atom {
         let body = entry::query(statement, skip, most).ok_or_else(unwritable)?.into_bytes().into();
         let headers = [("content-type", QUERY)];
         let feed = tree(&self.http.send(Method::POST, url, &headers, Some(body), false).await?)?;
+        let feed = named(feed, "feed")?;
         let objects = feed.entries().map(properties).collect::<Outcome<_>>()?;
         Ok(Page { objects, more: feed.link("next", "").is_some() })
     }
@@ -172,9 +186,8 @@ impl Wire for Atom {
         let (head, tail) = entry.split_at(end);
         let mut kind = String::new();
         xml::escape_text(media_type(bytes), &mut kind);
-        let head = format!(
-            "{head}<cmisra:content><cmisra:mediatype>{kind}</cmisra:mediatype><cmisra:base64>"
-        );
+        let head =
+            format!("{head}<cmisra:content><cmisra:mediatype>{kind}</cmisra:mediatype><cmisra:base64>");
         let tail = format!("</cmisra:base64></cmisra:content>{tail}");
         let length = (head.len() + tail.len()) as u64 + bytes.size.div_ceil(3) * 4;
         let body = around(head, bytes, tail, base64_pieces(bytes.size), length).await?;
@@ -188,7 +201,8 @@ impl Wire for Atom {
         let token: Vec<Set> = token.map(|token| Set::text("cmis:changeToken", token)).into_iter().collect();
         let body = entry::entry(&title, &[&token, set].concat()).ok_or_else(unwritable)?;
         let headers = [("content-type", ENTRY)];
-        let answer = self.http.send(Method::PUT, url, &headers, Some(body.into_bytes().into()), false).await?;
+        let answer =
+            self.http.send(Method::PUT, url, &headers, Some(body.into_bytes().into()), false).await?;
         properties(&tree(&answer)?)
     }
 
@@ -213,7 +227,8 @@ impl Wire for Atom {
         let title = properties(&it)?.one("cmis:name").unwrap_or_default().to_owned();
         let body = entry::entry(&title, &[]).ok_or_else(unwritable)?;
         let headers = [("content-type", ENTRY)];
-        let answer = self.http.send(Method::PUT, &url, &headers, Some(body.into_bytes().into()), false).await?;
+        let answer =
+            self.http.send(Method::PUT, &url, &headers, Some(body.into_bytes().into()), false).await?;
         properties(&tree(&answer)?)
     }
 
@@ -235,7 +250,7 @@ impl Wire for Atom {
         if let Some(token) = token {
             url = with(&url, &[("changeLogToken", token)]);
         }
-        let feed = tree(&self.http.get(&url).await?)?;
+        let feed = named(tree(&self.http.get(&url).await?)?, "feed")?;
         let token = entry::log_token(&feed);
         let entries = feed.entries().map(entry::log_entry).collect::<Outcome<_>>()?;
         // The feed of some ends without a token but has a link to the next page, and that has one.

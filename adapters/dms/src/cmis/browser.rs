@@ -11,7 +11,9 @@ use tokio::sync::OnceCell;
 
 use super::form::{Form, URLENCODED};
 use super::http::{Exception, Http, encoded, with};
-use super::wire::{Log, LogEntry, Outcome, Page, Properties, PropertyDefinition, Repository, Set, TypeDefinition, Wire};
+use super::wire::{
+    Log, LogEntry, Outcome, Page, Properties, PropertyDefinition, Repository, Set, TypeDefinition, Wire,
+};
 use crate::failure;
 use crate::port::Bytes;
 
@@ -54,7 +56,8 @@ impl Browser {
             None if all.len() == 1 => all.values().next(),
             None => None,
         };
-        let names = || failure::setup("there is no repository of this id, or more than one and none is configured");
+        let names =
+            || failure::setup("there is no repository of this id, or more than one and none is configured");
         Ok(found.cloned().ok_or_else(names)?)
     }
 
@@ -160,7 +163,8 @@ impl Wire for Browser {
         let answer = self.http.send(Method::POST, &urls.repository, &headers, body, false).await?;
         let found = json(&answer)?;
         let wrong = || failure::not_understood("the answer is no result of a query");
-        let objects = found["results"].as_array().ok_or_else(wrong)?.iter().map(object).collect::<Outcome<_>>()?;
+        let objects =
+            found["results"].as_array().ok_or_else(wrong)?.iter().map(object).collect::<Outcome<_>>()?;
         Ok(Page { objects, more: found["hasMoreItems"] == true })
     }
 

@@ -7,7 +7,9 @@ use net::Answer;
 use xml::{Event, Limits, Reader, Writer};
 
 use super::http::Exception;
-use super::wire::{LogEntry, Outcome, Properties, PropertyDefinition, Repository, Set, SetKind, TypeDefinition};
+use super::wire::{
+    LogEntry, Outcome, Properties, PropertyDefinition, Repository, Set, SetKind, TypeDefinition,
+};
 use crate::failure;
 use crate::port::ValueKind;
 
@@ -132,7 +134,9 @@ pub(super) fn log_token(feed: &Element) -> Option<String> {
 pub(super) fn type_definition(entry: &Element) -> Outcome<TypeDefinition> {
     let it = entry.child("type").ok_or_else(|| failure::not_understood("the answer is no type"))?;
     let mut properties = BTreeMap::new();
-    for property in it.children.iter().filter(|it| it.local.starts_with("property") && it.local.ends_with("Definition")) {
+    for property in
+        it.children.iter().filter(|it| it.local.starts_with("property") && it.local.ends_with("Definition"))
+    {
         let definition = PropertyDefinition {
             query_name: property.text_of("queryName"),
             queryable: property.text_of("queryable") == "true",

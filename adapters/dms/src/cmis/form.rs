@@ -115,7 +115,8 @@ pub(super) async fn around(
 
 /// A media type that can stand in a header.
 pub(super) fn media_type<'a>(bytes: &Bytes<'a>) -> &'a str {
-    let is_sound = |it: &&str| it.len() <= 120 && it.contains('/') && it.bytes().all(|b| (0x20..0x7f).contains(&b));
+    let is_sound =
+        |it: &&str| it.len() <= 120 && it.contains('/') && it.bytes().all(|b| (0x20..0x7f).contains(&b));
     bytes.media_type.filter(is_sound).unwrap_or("application/octet-stream")
 }
 

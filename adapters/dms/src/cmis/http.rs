@@ -12,6 +12,7 @@ use net::{Answer, Client, Method, Opened, Request, Upload};
 use zeroize::Zeroizing;
 
 use crate::failure;
+use crate::rest::unsent;
 
 /// Most bytes of an answer that stands in memory: a page of a hundred objects, or the definition of a type.
 const MOST_ANSWER: usize = 8 * 1024 * 1024;
@@ -137,7 +138,12 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(settings: &super::Settings, client: Client, clock: Arc<dyn Clock>, named: Named) -> Self {
+    pub(super) fn new(
+        settings: &super::Settings,
+        client: Client,
+        clock: Arc<dyn Clock>,
+        named: Named,
+    ) -> Self {
         let pair = Zeroizing::new(format!("{}:{}", settings.user, *settings.password));
         Http {
             client,
@@ -153,7 +159,7 @@ impl Http {
     /// Asks.
     pub(super) async fn get(&self, url: &str) -> Result<Answer, Trouble> {
         let request = self.request(Method::GET, url, self.within)?;
-        self.judged(self.client.send(request).await.map_err(Failure::from)?)
+        self.judged(self.client.send(request).await.map_err(unsent)?)
     }
 
     /// Has something done.
@@ -169,7 +175,7 @@ impl Http {
         let mut request = self.request(method, url, within)?;
         request.headers.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         request.body = body;
-        self.judged(self.client.send(request).await.map_err(Failure::from)?)
+        self.judged(self.client.send(request).await.map_err(unsent)?)
     }
 
     /// Content from a byte on.
@@ -179,7 +185,7 @@ impl Http {
         if from > 0 {
             request.headers.push(("range".to_owned(), format!("bytes={from}-")));
         }
-        let mut opened = self.client.open(request).await.map_err(Failure::from)?;
+        let mut opened = self.client.open(request).await.map_err(unsent)?;
         let wanted = if from > 0 { 206 } else { 200 };
         if opened.status == wanted {
             return Ok(opened);
@@ -195,7 +201,9 @@ impl Http {
 
     fn request(&self, method: Method, url: &str, within: Duration) -> Result<Request, Failure> {
         if !origin(url).eq_ignore_ascii_case(&self.origin) {
-            return Err(failure::setup("the repository names addresses at another host than the one configured"));
+            return Err(failure::setup(
+                "the repository names addresses at another host than the one configured",
+            ));
         }
         let authorization = ("authorization".to_owned(), self.authorization.as_str().to_owned());
         Ok(Request {

@@ -16,6 +16,8 @@ mod entry;
 mod form;
 mod http;
 mod pump;
+#[cfg(test)]
+mod recorded;
 mod repository;
 mod seen;
 mod wire;

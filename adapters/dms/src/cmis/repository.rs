@@ -15,9 +15,9 @@ use super::browser::{self, Browser};
 use super::http::{Exception, Http, Trouble, found};
 use super::wire::{Properties, Repository, Set, SetKind, TypeDefinition, Wire};
 use super::{Binding, Settings, entry, pump};
+use crate::failure;
 use crate::mapping::{Mapping, moment};
 use crate::port::{Bytes, Changes, Created, Entry, Object, Port, Value, ValueKind};
-use crate::failure;
 
 /// What our versions are marked with in `cmis:checkinComment`, before the id of the payload.
 const MARK: &str = "Amtsbote ";
@@ -58,7 +58,9 @@ impl Cmis {
             Binding::Browser => {
                 Box::new(Browser { http: Arc::clone(&http), url, wanted, known: OnceCell::new() })
             }
-            Binding::AtomPub => Box::new(Atom { http: Arc::clone(&http), url, wanted, known: OnceCell::new() }),
+            Binding::AtomPub => {
+                Box::new(Atom { http: Arc::clone(&http), url, wanted, known: OnceCell::new() })
+            }
         };
         let fields = mapping.folders.iter().chain(&mapping.documents);
         let mut read: Vec<_> = fields.map(|field| (field.property.clone(), field.kind)).collect();
@@ -95,8 +97,8 @@ impl Cmis {
             ));
         }
         let secondary = setup.secondary.iter().find_map(|it| Some((it, it.properties.get(name)?)));
-        let (aspect, property) =
-            secondary.ok_or_else(|| failure::setup("no configured type has the property for our identifier"))?;
+        let (aspect, property) = secondary
+            .ok_or_else(|| failure::setup("no configured type has the property for our identifier"))?;
         let (aspect, property, own) = (&aspect.query_name, &property.query_name, escaped(own));
         Ok(match setup.repository.can("capabilityJoin") {
             "none" => format!("SELECT * FROM {aspect} WHERE {property} = '{own}'"),
@@ -111,7 +113,12 @@ impl Cmis {
         let is_folder = it.one("cmis:baseTypeId") == Some("cmis:folder");
         let text = |id: &str| it.one(id).map(str::to_owned);
         let content = || {
-            let ids = ["cmis:contentStreamHash", "cmis:contentStreamId", "cmis:contentStreamLength", "cmis:versionLabel"];
+            let ids = [
+                "cmis:contentStreamHash",
+                "cmis:contentStreamId",
+                "cmis:contentStreamLength",
+                "cmis:versionLabel",
+            ];
             let known: Vec<&str> = ids.iter().filter_map(|id| it.one(id)).chain([it.id()]).collect();
             hex::encode(&seal::sha256(&[known.join("\n").as_bytes()]).0[..16])
         };
@@ -307,7 +314,9 @@ impl Port for Cmis {
         if let Some(own) = own {
             if !self.settings.secondary_types.is_empty() {
                 let it = self.wire.object(&of.reference).await?;
-                set.push(self.secondary(it.0.get("cmis:secondaryObjectTypeIds").map_or(&[][..], Vec::as_slice)));
+                set.push(
+                    self.secondary(it.0.get("cmis:secondaryObjectTypeIds").map_or(&[][..], Vec::as_slice)),
+                );
             }
             set.push(Set::text(&self.settings.own_property, own));
         }
@@ -330,15 +339,19 @@ impl Port for Cmis {
     async fn check(&self) -> Result<String, Failure> {
         let setup = self.setup().await?;
         let own = &self.settings.own_property;
-        for (of, kind, base) in [(&setup.folder, "folder", "cmis:folder"), (&setup.document, "document", "cmis:document")] {
+        for (of, kind, base) in
+            [(&setup.folder, "folder", "cmis:folder"), (&setup.document, "document", "cmis:document")]
+        {
             if of.base != base {
                 return Err(failure::setup(format!("the {kind} type is none of {base}")));
             }
-            let property = of.properties.get(own).or_else(|| {
-                setup.secondary.iter().find_map(|it| it.properties.get(own))
-            });
-            let property = property
-                .ok_or_else(|| failure::setup(format!("the {kind} type has no property {own} for our identifier")))?;
+            let property = of
+                .properties
+                .get(own)
+                .or_else(|| setup.secondary.iter().find_map(|it| it.properties.get(own)));
+            let property = property.ok_or_else(|| {
+                failure::setup(format!("the {kind} type has no property {own} for our identifier"))
+            })?;
             if !property.queryable || property.updatability == "readonly" {
                 return Err(failure::setup(format!("the property {own} cannot be queried or set")));
             }
@@ -348,7 +361,8 @@ impl Port for Cmis {
         }
         self.root().await?;
         let Repository { id, product, version, .. } = &setup.repository;
-        let versions = if setup.document.versionable { "versions" } else { "no versions: content is replaced" };
+        let versions =
+            if setup.document.versionable { "versions" } else { "no versions: content is replaced" };
         let can = |name: &str| setup.repository.can(name).to_owned();
         Ok(format!(
             "CMIS {version}, repository {id}, {product}; {versions}; query {}, change log {}, join {}",
@@ -386,4 +400,3 @@ fn value(kind: ValueKind, text: &str) -> String {
         _ => text.to_owned(),
     }
 }
-

@@ -103,10 +103,11 @@ impl Teller<'_> {
         }
         let entry = mapping::folder(self.mapping, record);
         let entry = entry.ok_or_else(|| failure::refused("the record has no folder"))?;
+        // First, so that a repetition tells of the same as what it repeats.
+        let parent = self.place(about, told, depth).await?;
         if let Some(found) = self.port.find(&entry.own, true).await? {
             return Ok(found);
         }
-        let parent = self.place(about, told, depth).await?;
         self.make(&parent, &entry, None).await
     }
 
@@ -202,15 +203,17 @@ impl Teller<'_> {
             mark: &mark,
         };
         let known = link(about, document.meta.id, &part);
-        let found = match known {
-            Some(known) => Some(self.port.get(&known.reference).await?.ok_or_else(failure::gone)?),
-            None => self.port.find(&entry.own, false).await?,
-        };
-        let (object, has_ours) = match found {
-            Some(object) => self.version(object, known, document, &bytes).await?,
+        let (object, has_ours) = match known {
+            Some(link) => {
+                let object = self.port.get(&link.reference).await?.ok_or_else(failure::gone)?;
+                self.version(object, known, document, &bytes).await?
+            }
             None => {
                 let folder = self.place(about, told, about.above.len()).await?;
-                (self.make(&folder, &entry, Some(&bytes)).await?, true)
+                match self.port.find(&entry.own, false).await? {
+                    Some(object) => self.version(object, None, document, &bytes).await?,
+                    None => (self.make(&folder, &entry, Some(&bytes)).await?, true),
+                }
             }
         };
         self.brought_up(about, object, &part, has_ours, told).await

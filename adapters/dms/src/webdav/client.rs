@@ -106,7 +106,14 @@ impl Dav {
         }
     }
 
-    /// Moves something to where nothing is, or over a file that is still the one of this entity tag.
+    /// Moves a folder to where nothing is.
+    pub(super) async fn rename_folder(&self, from: &Place, to: &Place) -> Result<Made, Failure> {
+        let destination = self.base.url(to, true);
+        let headers = [("destination", destination.as_str()), ("overwrite", "F")];
+        self.moved("MOVE", &self.base.url(from, true), &headers).await
+    }
+
+    /// Moves a file to where nothing is, or over a file that is still the one of this entity tag.
     pub(super) async fn rename(&self, from: &Place, to: &Place, over: Option<&str>) -> Result<Made, Failure> {
         let destination = self.base.url(to, false);
         let condition = over.map(|etag| format!("<{destination}> ([{etag}])"));
@@ -119,18 +126,18 @@ impl Dav {
                 .filter(|_| over.is_some_and(|etag| etag.starts_with('"')))
                 .map(|it| ("if", it)),
         );
-        self.moved("MOVE", from, &headers).await
+        self.moved("MOVE", &self.base.url(from, false), &headers).await
     }
 
     /// Copies a file to where nothing is.
     pub(super) async fn copy(&self, from: &Place, to: &Place) -> Result<Made, Failure> {
         let destination = self.base.url(to, false);
         let headers = [("destination", destination.as_str()), ("overwrite", "F"), ("depth", "0")];
-        self.moved("COPY", from, &headers).await
+        self.moved("COPY", &self.base.url(from, false), &headers).await
     }
 
-    async fn moved(&self, method: &str, from: &Place, headers: &[(&str, &str)]) -> Result<Made, Failure> {
-        let answer = self.rest.send(method, &self.base.url(from, false), headers, None).await?;
+    async fn moved(&self, method: &str, url: &str, headers: &[(&str, &str)]) -> Result<Made, Failure> {
+        let answer = self.rest.send(method, url, headers, None).await?;
         match answer.status {
             201 | 204 => Ok(Made::New),
             412 => Ok(Made::Taken),
@@ -140,8 +147,8 @@ impl Dav {
     }
 
     /// Removes a file or an empty folder of our own; none is fine.
-    pub(super) async fn remove(&self, place: &Place) -> Result<(), Failure> {
-        let answer = self.rest.send("DELETE", &self.base.url(place, false), &[], None).await?;
+    pub(super) async fn remove(&self, place: &Place, is_folder: bool) -> Result<(), Failure> {
+        let answer = self.rest.send("DELETE", &self.base.url(place, is_folder), &[], None).await?;
         match answer.status {
             200 if !is_page(&answer) => Ok(()),
             202 | 204 | 404 | 410 => Ok(()),

@@ -101,11 +101,15 @@ impl Library {
         if self.notes.who(&target).await?.is_none() {
             self.notes.lies(&target, &entry.own).await?;
         }
-        match self.dav.rename(&staged, &target, None).await? {
+        let moved = match bytes {
+            Some(_) => self.dav.rename(&staged, &target, None).await?,
+            None => self.dav.rename_folder(&staged, &target).await?,
+        };
+        match moved {
             Made::New => return self.placed(note).await.map(Created::New),
             Made::Taken => {
                 self.notes.forget(&entry.own).await?;
-                self.dav.remove(&staged).await?;
+                self.dav.remove(&staged, bytes.is_none()).await?;
                 return Ok(Created::NameTaken);
             }
             // Another node was faster, or the folder has gone.
@@ -245,7 +249,7 @@ impl Port for Library {
         let etag = seen.etag.as_deref().unwrap_or_default();
         if !still || self.dav.rename(&staged, &seen.place, Some(etag)).await? != Made::New {
             self.notes.keep(&note).await?;
-            self.dav.remove(&staged).await?;
+            self.dav.remove(&staged, false).await?;
             return Err(failure::conflict());
         }
         note.pending = Some(pending);

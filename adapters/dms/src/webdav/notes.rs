@@ -137,7 +137,7 @@ impl Notes {
 
     /// Forgets what never came to its place.
     pub(super) async fn forget(&self, own: &str) -> Result<(), Failure> {
-        self.dav.remove(&self.sharded("records", own)).await
+        self.dav.remove(&self.sharded("records", own), false).await
     }
 
     /// Notes who lies at a place.

@@ -127,10 +127,14 @@ pub(crate) fn safe_name(words: &str) -> String {
     let mut name = String::with_capacity(words.len());
     let mut was_blank = true;
     for c in words.chars() {
-        let c = if is_bad(c) { '_' } else { c };
         let is_blank = c.is_whitespace();
+        let c = match c {
+            _ if is_blank => ' ',
+            c if is_bad(c) => '_',
+            c => c,
+        };
         if !(is_blank && was_blank) {
-            name.push(if is_blank { ' ' } else { c });
+            name.push(c);
         }
         was_blank = is_blank;
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use adapter_dms::dms::{Dms, Settings};
 use adapter_dms::mapping::{Field, Mapping};
 use adapter_dms::port::{Port, ValueKind};
-use model::adapter::{About, AboutFile, Delivery, Link, Receipt};
+use model::adapter::{About, AboutFile, Adapter, Delivery, Link, Receipt};
 use model::case::{
     CaseFile, Description, Document, DocumentDates, File, FilePlanUnit, RecordStatus, Version,
 };
@@ -56,6 +56,20 @@ impl Given {
             status: RecordStatus::Open,
         };
         Given { case_file, case: Record::Case(case), document, links: vec![] }
+    }
+
+    /// Tells an adapter of case file and case, as the broker does before it tells of what lies in them.
+    pub(crate) async fn begin(&mut self, adapter: &dyn Adapter) {
+        for (record, above) in
+            [(self.case_file.clone(), vec![]), (self.case.clone(), vec![self.case_file.clone()])]
+        {
+            let mut delivery = self.delivery("record.created", vec![]);
+            delivery.record = Some((record.kind(), record.meta().id));
+            let links = self.links.clone();
+            delivery.about = Some(Box::new(About { record, above, links, files: vec![] }));
+            let receipt = adapter.deliver(&delivery, &[]).await.unwrap();
+            self.keep(&receipt);
+        }
     }
 
     /// A further version with these bytes, and the delivery of them.
@@ -123,11 +137,9 @@ pub(crate) fn dms(port: impl Port + 'static) -> Arc<Dms> {
     Arc::new(Dms::new(settings, Arc::new(port)))
 }
 
-/// A client that does not wait long.
+/// A client that reaches this machine.
 pub(crate) fn client() -> Client {
-    let egress = Egress::new(&["127.0.0.1"]).unwrap();
-    let settings = net::Settings { silence: Duration::from_millis(700), ..net::Settings::default() };
-    Client::new(egress, settings, Arc::new(SystemClock))
+    Client::new(Egress::new(&["127.0.0.1"]).unwrap(), net::Settings::default(), Arc::new(SystemClock))
 }
 
 /// Python with the packages that `./dev` installs.

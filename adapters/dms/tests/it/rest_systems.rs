@@ -64,6 +64,7 @@ async fn dvelop_keeps_the_contract_and_holds_each_thing_once() {
         |key: &str| dvelop::repository(dvelop_settings(&simulator.url, key), client(), Arc::new(SystemClock));
     let adapter = dms(open(simulate::dvelop::KEY).unwrap());
     let mut given = Given::new();
+    given.begin(&*adapter).await;
     let delivery = given.version("1", b"eins");
     testkit::adapter_contract(adapter.clone(), delivery.clone(), &[b"eins".to_vec()]).await;
     given.keep(&adapter.deliver(&delivery, &sources(b"eins")).await.unwrap());
@@ -110,6 +111,7 @@ async fn enaio_keeps_the_contract_and_holds_each_thing_once() {
     let settings = enaio_settings(&simulator.url);
     let adapter = dms(enaio::enaio(settings, client(), Arc::new(SystemClock)).unwrap());
     let mut given = Given::new();
+    given.begin(&*adapter).await;
     let delivery = given.version("1", b"eins");
     testkit::adapter_contract(adapter.clone(), delivery.clone(), &[b"eins".to_vec()]).await;
     given.keep(&adapter.deliver(&delivery, &sources(b"eins")).await.unwrap());

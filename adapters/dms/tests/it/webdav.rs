@@ -7,8 +7,8 @@ use std::sync::Arc;
 use adapter_dms::Login;
 use adapter_dms::port::{Bytes, Created, Entry, Port, Value, ValueKind};
 use adapter_dms::webdav::{Library, Settings, library};
-use model::adapter::{Adapter as _, Source};
-use model::{FailureKind, SystemClock, testkit};
+use model::adapter::{Adapter as _, Content, Source};
+use model::{Failure, FailureKind, SystemClock, testkit};
 use tokio::io::AsyncReadExt as _;
 use zeroize::Zeroizing;
 
@@ -52,7 +52,9 @@ fn visible(folder: &Path) -> Vec<String> {
 async fn a_folder_keeps_the_contract_of_adapters() {
     let server = Wsgidav::start();
     let adapter = dms(open(&server));
-    let delivery = Given::new().version("1", b"%PDF-1.7 eins");
+    let mut given = Given::new();
+    given.begin(&*adapter).await;
+    let delivery = given.version("1", b"%PDF-1.7 eins");
     testkit::adapter_contract(adapter, delivery, &[b"%PDF-1.7 eins".to_vec()]).await;
     let plan = "63.10 Bauanträge/Akte Müller Nord/Bauantrag Garage/Lageplan Nord.pdf";
     assert_eq!(visible(server.folder.path()), [plan]);
@@ -83,6 +85,44 @@ async fn a_new_version_replaces_the_bytes_and_what_it_replaces_is_kept() {
     let refused = adapter.deliver(&third, &sources(b"drei")).await.unwrap_err();
     assert_eq!((refused.kind, refused.code.as_ref()), (FailureKind::Permanent, "dms.conflict"));
     assert_eq!(std::fs::read(&path).unwrap(), b"von Hand");
+}
+
+/// Bytes that stand nowhere.
+struct Large(u64);
+
+#[async_trait::async_trait]
+impl Source for Large {
+    async fn open(&self) -> Result<Content, Failure> {
+        Ok(Box::new(tokio::io::repeat(b'x').take(self.0)))
+    }
+}
+
+/// The most memory that this process ever had, in MB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+#[tokio::test]
+async fn a_gigabyte_goes_there_and_back_without_standing_in_memory() {
+    const SIZE: u64 = 1 << 30;
+    let server = Wsgidav::start();
+    let port = open(&server);
+    let adapter = dms(open(&server));
+    let mut given = Given::new();
+    let delivery = given.version_of("1", SIZE, &"00".repeat(32));
+    let before = peak();
+    let sources: Vec<Box<dyn Source>> = vec![Box::new(Large(SIZE))];
+    let receipt = adapter.deliver(&delivery, &sources).await.unwrap();
+    let document = receipt.links.iter().find(|link| link.record == given.document.meta.id).unwrap();
+    let object = port.get(&document.reference).await.unwrap().unwrap();
+    assert_eq!(object.size, Some(SIZE));
+    let mut content = port.open(&object).await.unwrap();
+    let read = tokio::io::copy(&mut content, &mut tokio::io::sink()).await.unwrap();
+    assert_eq!(read, SIZE);
+    let grown = peak() - before;
+    assert!(grown < 64, "{grown} MB");
 }
 
 fn find(folder: &Path, name: &str) -> Option<PathBuf> {
@@ -127,7 +167,7 @@ async fn whatever_a_crash_leaves_the_next_try_ends_with_one_document() {
 
     // A crash between the move and its note: the note still says that it is under way.
     let note = find(server.folder.path(), "records").unwrap();
-    let note = first_file(&note);
+    let note = first_file(&note).unwrap();
     let text = std::fs::read_to_string(&note).unwrap();
     let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
     json["pending"] = serde_json::json!({ "place": json["place"], "mark": "m1" });
@@ -146,9 +186,9 @@ async fn whatever_a_crash_leaves_the_next_try_ends_with_one_document() {
     assert_eq!(visible(server.folder.path()), ["Bescheid.pdf"]);
 }
 
-fn first_file(folder: &Path) -> PathBuf {
-    let entry = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
-    if entry.is_dir() { first_file(&entry) } else { entry }
+fn first_file(folder: &Path) -> Option<PathBuf> {
+    let mut entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.find_map(|path| if path.is_dir() { first_file(&path) } else { Some(path) })
 }
 
 #[tokio::test]

@@ -18,9 +18,8 @@ use super::trouble::{Trouble, blocking};
 
 /// Pages that are images at the same time.
 const AT_ONCE: u32 = 16;
-/// Resolution of those images, and the longest side, whatever the page says of its size.
-const DPI: &str = "200";
-const LONGEST_SIDE: &str = "3600";
+/// The longest side of those images in pixels, whatever the page says of its size: A4 has some 220 a inch then.
+const LONGEST_SIDE: &str = "2600";
 /// Bytes that a decoder may say.
 const OUTPUT: usize = 4 << 20;
 /// Codes of a page that are kept.
@@ -159,7 +158,7 @@ impl Pages<'_> {
     async fn some(&self, first: u32, last: u32, separate: &Separate) -> Result<Codes, Trouble> {
         let images = tempfile::tempdir_in(self.folder)?;
         let (first, last) = (first.to_string(), last.to_string());
-        let words = ["-r", DPI, "-scale-to", LONGEST_SIDE, "-gray", "-f", &first, "-l", &last];
+        let words = ["-scale-to", LONGEST_SIDE, "-gray", "-f", &first, "-l", &last];
         let mut words: Vec<OsString> = words.map(Into::into).to_vec();
         words.extend([self.pdf.into(), images.path().join("p").into()]);
         self.tool(&self.tools.pdftoppm).run(&words).await?;

@@ -246,7 +246,7 @@ async fn letter(
         documents,
         hints: recognise::merged(hints),
         proof: json!({
-            "batch": stack.batch,
+            "batch": stack.index.get(&Fact::Batch),
             "file": { "sha256": stack.probed.sha256, "bytes": stack.probed.size, "pages": stack.pages },
             "pages": [first.pages.start(), last.pages.end()],
             "sheets": stack.parts.sheets,

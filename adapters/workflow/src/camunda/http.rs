@@ -139,9 +139,7 @@ impl Http {
     pub(crate) fn refusal(&self, answer: &Answer, call: Call) -> Failure {
         let told = format!("the engine answered with {}", answer.status);
         match (answer.status, Trouble::of(answer)) {
-            (401 | 403, _) => {
-                Failure::new(FailureKind::Unauthorised, "workflow.unauthorised", told)
-            }
+            (401 | 403, _) => Failure::new(FailureKind::Unauthorised, "workflow.unauthorised", told),
             (408 | 425 | 429 | 503, _) => busy(told).after(answer.retry_after(self.clock.now())),
             (500, Some(trouble)) if trouble.code.is_some_and(|code| QUICKER.contains(&code)) => busy(told),
             (500, Some(trouble)) if !trouble.kind.contains("Persistence") => {
@@ -196,7 +194,7 @@ pub(crate) fn json<T: DeserializeOwned>(answer: &Answer, call: Call) -> Result<T
 
 /// An identifier of the engine's as a part of a path. What could not be one is not asked for.
 pub(crate) fn segment(id: &str) -> Result<String, Failure> {
-    let is_id = (1..=LONGEST_ID).contains(&id.len()) && !id.chars().any(char::is_control);
+    let is_id = (1..=LONGEST_NAME).contains(&id.len()) && !id.chars().any(char::is_control);
     if !is_id || id == "." || id == ".." {
         return Err(garbage(Call::Asking));
     }
@@ -205,8 +203,11 @@ pub(crate) fn segment(id: &str) -> Result<String, Failure> {
     Ok(encoded.replace('+', "%20"))
 }
 
-/// Longest identifier that is taken from the engine, in bytes; its columns have 64 characters, those of activities 255.
-pub(crate) const LONGEST_ID: usize = 400;
+/// Longest identifier that is taken from the engine, in bytes: what its columns hold.
+pub(crate) const LONGEST_ID: usize = 64;
+
+/// Longest name of a process or a step, in bytes: likewise.
+pub(crate) const LONGEST_NAME: usize = 255;
 
 #[cfg(test)]
 mod tests {
@@ -216,7 +217,8 @@ mod tests {
 
     fn http() -> Http {
         let clock = Arc::new(SystemClock);
-        let client = Client::new(net::Egress::new(&["127.0.0.1"]).unwrap(), net::Settings::default(), clock.clone());
+        let client =
+            Client::new(net::Egress::new(&["127.0.0.1"]).unwrap(), net::Settings::default(), clock.clone());
         Http::new(client, clock, "http://localhost".into(), None, Duration::from_secs(1))
     }
 

@@ -15,8 +15,8 @@ use model::{Clock, Failure};
 use net::{Answer, Client};
 use serde_json::{Value, json};
 
-pub(crate) use http::LONGEST_ID;
 use http::{Call, Http, Trouble, garbage, json as read, segment};
+pub(crate) use http::{LONGEST_ID, LONGEST_NAME};
 pub(crate) use wire::{Activity, Correlated, ExternalTask, Incident, Typed, Variables};
 use wire::{Count, Found, Instance};
 
@@ -128,7 +128,12 @@ impl Camunda {
     }
 
     /// Starts a process for a case.
-    pub(crate) async fn start(&self, key: &str, case: &str, variables: &Variables) -> Result<String, Failure> {
+    pub(crate) async fn start(
+        &self,
+        key: &str,
+        case: &str,
+        variables: &Variables,
+    ) -> Result<String, Failure> {
         let path = match &self.tenant {
             Some(tenant) => {
                 format!("/process-definition/key/{}/tenant-id/{}/start", segment(key)?, segment(tenant)?)
@@ -177,7 +182,8 @@ impl Camunda {
         }
         let answer = self.http.post(Call::Acting, "/message", &body).await?;
         let is_unmatched = |answer: &Answer| {
-            Trouble::of(answer).is_some_and(|trouble| trouble.message.contains("MismatchingMessageCorrelation"))
+            Trouble::of(answer)
+                .is_some_and(|trouble| trouble.message.contains("MismatchingMessageCorrelation"))
         };
         match answer.status {
             200 => {
@@ -316,7 +322,11 @@ impl Camunda {
     }
 
     /// Steps that ended since then, in this order, `from` the first of them on.
-    pub(crate) async fn activities(&self, since: Option<&str>, from: usize) -> Result<Vec<Activity>, Failure> {
+    pub(crate) async fn activities(
+        &self,
+        since: Option<&str>,
+        from: usize,
+    ) -> Result<Vec<Activity>, Failure> {
         let (from, most) = (from.to_string(), PAGE.to_string());
         let mut query = vec![("finished", "true"), ("sortBy", "endTime"), ("sortOrder", "asc")];
         query.extend([("firstResult", from.as_str()), ("maxResults", most.as_str())]);
@@ -337,7 +347,11 @@ impl Camunda {
 }
 
 fn written(variables: &Variables) -> Value {
-    variables.iter().map(|(name, typed)| (name.clone(), typed.json())).collect::<serde_json::Map<_, _>>().into()
+    variables
+        .iter()
+        .map(|(name, typed)| (name.clone(), typed.json()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 fn millis(duration: Duration) -> u64 {

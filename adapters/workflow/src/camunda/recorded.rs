@@ -48,7 +48,8 @@ fn camunda(url: String) -> Camunda {
         pause: Duration::ZERO,
         history: false,
     };
-    let client = Client::new(Egress::new(&["127.0.0.1"]).unwrap(), net::Settings::default(), Arc::new(SystemClock));
+    let client =
+        Client::new(Egress::new(&["127.0.0.1"]).unwrap(), net::Settings::default(), Arc::new(SystemClock));
     Camunda::new(&settings, client, Arc::new(SystemClock))
 }
 
@@ -108,7 +109,10 @@ async fn ends_of_external_tasks_are_understood() {
     let end = End::Complete(Variables::new());
     let Some(done) = engine("25-complete-with-variables").await else { return };
     assert_eq!(done.end("26", &end).await.unwrap(), Ended::Done);
-    assert_eq!(engine("17-failure-retries-0-incident").await.unwrap().end("26", &End::Incident("x")).await.unwrap(), Ended::Done);
+    assert_eq!(
+        engine("17-failure-retries-0-incident").await.unwrap().end("26", &End::Incident("x")).await.unwrap(),
+        Ended::Done
+    );
     let held = engine("14-complete-wrong-worker").await.unwrap();
     assert_eq!(judged(held.end("26", &end).await), (FailureKind::Transient, "workflow.lock-lost".into()));
     // It is gone, and the same answer to the question for its log is none: nobody knows why.
@@ -145,7 +149,13 @@ async fn the_history_is_understood() {
 #[tokio::test]
 async fn answers_that_belong_to_another_question_are_never_taken_for_a_result() {
     let none = Variables::new();
-    for recording in ["01-deployment-create", "02-deployment-create-duplicate", "31-task-list", "38-task-complete", "47-process-instance-variables-after-bpmnError"] {
+    for recording in [
+        "01-deployment-create",
+        "02-deployment-create-duplicate",
+        "31-task-list",
+        "38-task-complete",
+        "47-process-instance-variables-after-bpmnError",
+    ] {
         let Some(engine) = engine(recording).await else { return };
         let correlated = engine.correlate("x", "y", &none).await;
         let is_sound = matches!(&correlated, Ok(Some(met)) if met.instance().is_none());

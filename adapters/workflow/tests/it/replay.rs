@@ -19,7 +19,13 @@ struct Replay {
 }
 
 impl Replay {
-    async fn send(&self, method: &str, path: &str, headers: &[(String, String)], body: &str) -> (u16, String) {
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(String, String)],
+        body: &str,
+    ) -> (u16, String) {
         let base = self.engine.url.trim_end_matches("/engine-rest");
         let kept = |(name, _): &&(String, String)| name == "accept" || name == "content-type";
         let request = Request {
@@ -78,7 +84,10 @@ impl Replay {
                 assert_eq!(keys(wanted), keys(given), "{place}");
                 for (key, one) in wanted {
                     let other = given.get(key).or_else(|| {
-                        given.iter().find(|(it, _)| self.without_ids(it) == self.without_ids(key)).map(|(_, it)| it)
+                        given
+                            .iter()
+                            .find(|(it, _)| self.without_ids(it) == self.without_ids(key))
+                            .map(|(_, it)| it)
                     });
                     self.same(&format!("{place}.{key}"), one, other.unwrap());
                 }
@@ -118,7 +127,12 @@ impl Replay {
 
     /// Identifiers in running text are numbers.
     fn without_ids(&self, text: &str) -> String {
-        match text.contains("External") || text.contains("antrag:") || text.contains("Task '") || text.contains("antragPer") || text.contains("instance with id") {
+        match text.contains("External")
+            || text.contains("antrag:")
+            || text.contains("Task '")
+            || text.contains("antragPer")
+            || text.contains("instance with id")
+        {
             true => text.chars().filter(|char| !char.is_ascii_digit()).collect(),
             false => text.to_owned(),
         }
@@ -128,7 +142,8 @@ impl Replay {
 /// Lists of the engine's variables have no order.
 fn ordered(list: &[Value]) -> Vec<Value> {
     let mut list = list.to_vec();
-    if list.iter().all(|one| one["name"].is_string() && one["value"] != json!(null) || one["type"] == "Null") {
+    if list.iter().all(|one| one["name"].is_string() && one["value"] != json!(null) || one["type"] == "Null")
+    {
         list.sort_by_key(|one| one["name"].as_str().map(str::to_owned));
     }
     list
@@ -148,10 +163,12 @@ async fn the_simulated_engine_answers_as_the_recorded_one() {
                     &recordings.iter().find(|it| it.name.starts_with("05")).unwrap().body,
                 );
                 let mut given = given.unwrap();
-                given["variables"].as_object_mut().unwrap().retain(|name, _| name != "antrag" && name != "xml");
+                given["variables"]
+                    .as_object_mut()
+                    .unwrap()
+                    .retain(|name, _| name != "antrag" && name != "xml");
                 given["businessKey"] = json!("VG-2026-0001");
-                let started =
-                    replay.unrecorded("POST", "/process-definition/key/antrag/start", given).await;
+                let started = replay.unrecorded("POST", "/process-definition/key/antrag/start", given).await;
                 replay.names.insert("8".into(), started["id"].as_str().unwrap().into());
             }
             "16" => {

@@ -66,10 +66,7 @@ pub(crate) fn settings(url: &str) -> Settings {
                     cancelled: Cancelled::Error("ABGELEHNT".into()),
                 },
             },
-            Topic {
-                name: "schliessen".into(),
-                kind: Kind::Service { action: Action::Close, refused: None },
-            },
+            Topic { name: "schliessen".into(), kind: Kind::Service { action: Action::Close, refused: None } },
         ],
         within: Duration::from_millis(700),
         wait: Duration::ZERO,

@@ -90,10 +90,8 @@ async fn a_message_before_its_catch_event_waits_and_is_told_once() {
 async fn a_message_for_a_process_that_has_ended_is_told_nobody() {
     let engine = engine().await;
     let (case, workflow) = (a_case("Neubau"), workflow(&engine.url));
-    let started = workflow
-        .deliver(&told(EventKind::RecordCreated, &case, vec![], vec![]), &[])
-        .await
-        .unwrap();
+    let started =
+        workflow.deliver(&told(EventKind::RecordCreated, &case, vec![], vec![]), &[]).await.unwrap();
     let message = paid(&case, started.links.clone());
     assert_eq!(workflow.deliver(&message, &[]).await.unwrap_err().code, "workflow.no-match");
     engine.terminate(started.reference.as_deref().unwrap());

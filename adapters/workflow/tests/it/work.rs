@@ -33,7 +33,8 @@ async fn bench() -> Bench {
     let mut case = a_case("Neubau");
     case.meta_mut().version = 1;
     let desk = Arc::new(Desk::with(&case));
-    let started = workflow.deliver(&told(EventKind::RecordCreated, &case, vec![], vec![]), &[]).await.unwrap();
+    let started =
+        workflow.deliver(&told(EventKind::RecordCreated, &case, vec![], vec![]), &[]).await.unwrap();
     for link in started.links {
         desk.link(link).await.unwrap();
     }
@@ -70,7 +71,10 @@ async fn an_external_task_becomes_one_task_however_often_it_is_handed_out() {
     let tasks = bench.desk.tasks();
     assert_eq!(tasks.len(), 1);
     let task = &tasks[0];
-    assert_eq!((task.title.as_str(), task.meta.unit.as_str(), task.kind.as_str()), ("Antrag prüfen", "63", "pruefung"));
+    assert_eq!(
+        (task.title.as_str(), task.meta.unit.as_str(), task.kind.as_str()),
+        ("Antrag prüfen", "63", "pruefung")
+    );
     assert_eq!(task.case_id, Some(bench.case.meta().id));
     assert!(task.due.is_some());
     assert_eq!(bench.stands_at().as_deref(), Some("pruefen"), "people are at it");

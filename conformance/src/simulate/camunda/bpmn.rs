@@ -90,7 +90,9 @@ pub(super) fn read(text: &str) -> Vec<Model> {
             }
             "messageEventDefinition" => {
                 let message = tag.get("messageRef").and_then(|id| messages.get(&id).cloned());
-                if let Some(node) = last.as_ref().filter(|(of, _)| *of == at).and_then(|(_, id)| model.nodes.get_mut(id)) {
+                if let Some(node) =
+                    last.as_ref().filter(|(of, _)| *of == at).and_then(|(_, id)| model.nodes.get_mut(id))
+                {
                     waits_for(node, message);
                 }
             }

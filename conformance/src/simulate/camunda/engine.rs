@@ -113,7 +113,8 @@ impl Engine {
         let at = self.instances.len() - 1;
         self.set(at, variables);
         let nodes = &self.definitions[definition].model.nodes;
-        let is_start = |node: &&Node| matches!(&node.kind, Kind::Start { message: of } if of.as_deref() == message);
+        let is_start =
+            |node: &&Node| matches!(&node.kind, Kind::Start { message: of } if of.as_deref() == message);
         if let Some(start) = nodes.values().find(is_start).map(|node| node.id.clone()) {
             self.enter(at, &start);
         }
@@ -196,7 +197,8 @@ impl Engine {
         self.instances[at].ended = true;
         self.instances[at].at = None;
         let days = self.model(at).history_days;
-        let removal = days.and_then(|days| i64::try_from(days).ok()).map(|days| self.now() + days * 86_400_000);
+        let removal =
+            days.and_then(|days| i64::try_from(days).ok()).map(|days| self.now() + days * 86_400_000);
         let id = self.instances[at].id.clone();
         for entry in self.activities.iter_mut().filter(|entry| entry["processInstanceId"] == id.as_str()) {
             entry["removalTime"] = json!(removal.map(written));
@@ -214,7 +216,8 @@ impl Engine {
 
     fn wait_external(&mut self, at: usize, topic: String, activity: usize) {
         let (id, created) = (self.new_id(), self.now());
-        let execution = self.instances[at].at.as_ref().map(|place| place.execution.clone()).unwrap_or_default();
+        let execution =
+            self.instances[at].at.as_ref().map(|place| place.execution.clone()).unwrap_or_default();
         self.external.push(External {
             id,
             instance: at,

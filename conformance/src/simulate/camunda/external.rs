@@ -14,7 +14,12 @@ pub(super) fn answer(engine: &mut Engine, call: &Call, parts: &[&str]) -> Reply 
         ("GET", ["count"]) => count(engine, call),
         (method, [id, verb @ ..]) => {
             let Some(at) = engine.external.iter().position(|task| task.id == *id) else {
-                return error(404, "RestException", format!("External task with id {id} does not exist"), Some(0));
+                return error(
+                    404,
+                    "RestException",
+                    format!("External task with id {id} does not exist"),
+                    Some(0),
+                );
             };
             of_task(engine, call, at, method, verb)
         }
@@ -154,7 +159,8 @@ fn short(engine: &Engine, task: &External) -> Value {
 fn count(engine: &Engine, call: &Call) -> Reply {
     let is_meant = |task: &&External| {
         call.query("topicName").is_none_or(|topic| topic == task.topic)
-            && (call.query("notLocked") != Some("true") || task.locked_until.is_none_or(|until| until <= engine.now()))
+            && (call.query("notLocked") != Some("true")
+                || task.locked_until.is_none_or(|until| until <= engine.now()))
     };
     Reply::Json(200, json!({ "count": engine.external.iter().filter(is_meant).count() }))
 }

@@ -27,9 +27,12 @@ pub(super) fn answer(engine: &Engine, call: &Call, parts: &[&str]) -> Reply {
             engine.incidents.iter().filter(is_meant).cloned().collect()
         }
         ["variable-instance"] => variables(engine, call),
-        ["process-instance"] => {
-            engine.instances.iter().filter(|it| is_meant(engine, call, it)).map(|it| ended(engine, it)).collect()
-        }
+        ["process-instance"] => engine
+            .instances
+            .iter()
+            .filter(|it| is_meant(engine, call, it))
+            .map(|it| ended(engine, it))
+            .collect(),
         ["external-task-log"] => {
             let is_meant = |entry: &&Value| {
                 call.query("externalTaskId").is_none_or(|task| entry["externalTaskId"] == task)
@@ -90,7 +93,8 @@ pub(super) fn variables(engine: &Engine, call: &Call) -> Vec<Value> {
             continue;
         }
         let definition = &engine.definitions[instance.definition];
-        let removal = engine.activities.iter().find(|entry| entry["processInstanceId"] == instance.id.as_str());
+        let removal =
+            engine.activities.iter().find(|entry| entry["processInstanceId"] == instance.id.as_str());
         for (name, typed) in &instance.variables {
             if call.query("variableName").is_some_and(|wanted| wanted != name) {
                 continue;

@@ -24,7 +24,8 @@ pub(super) fn answer(engine: &mut Engine, call: &Call) -> Reply {
                 let instance = &engine.instances[*at];
                 !instance.ended && history::is_meant(engine, call, instance)
             };
-            let all = (0..engine.instances.len()).filter(is_meant).map(|at| instance(engine, call, at)).collect();
+            let all =
+                (0..engine.instances.len()).filter(is_meant).map(|at| instance(engine, call, at)).collect();
             Reply::Json(200, history::page(call, all))
         }
         ("GET", ["variable-instance"]) => {
@@ -51,8 +52,11 @@ fn deployment(engine: &mut Engine, call: &Call) -> Reply {
     let boundary = kind.split("boundary=").nth(1).unwrap_or("--").trim_matches('"');
     let (mut fields, mut file) = (Map::new(), None);
     for part in text.split(&format!("--{boundary}")) {
-        let Some((head, body)) = part.split_once("\r\n\r\n").or_else(|| part.split_once("\n\n")) else { continue };
-        let named = |name: &str| head.split(&format!(" {name}=\"")).nth(1)?.split('"').next().map(str::to_owned);
+        let Some((head, body)) = part.split_once("\r\n\r\n").or_else(|| part.split_once("\n\n")) else {
+            continue;
+        };
+        let named =
+            |name: &str| head.split(&format!(" {name}=\"")).nth(1)?.split('"').next().map(str::to_owned);
         match (named("name"), named("filename")) {
             (_, Some(name)) => file = Some((name, body.to_owned())),
             (Some(name), None) => _ = fields.insert(name, json!(body.trim_end())),
@@ -64,7 +68,12 @@ fn deployment(engine: &mut Engine, call: &Call) -> Reply {
     let known = engine.deployments.iter().position(|(_, known)| *known == content);
     let (id, definitions) = match known.filter(|_| filtered) {
         Some(at) => (engine.deployments[at].0.clone(), Value::Null),
-        None => deploy(engine, fields.get("deployment-name").and_then(Value::as_str).unwrap_or_default(), &name, &content),
+        None => deploy(
+            engine,
+            fields.get("deployment-name").and_then(Value::as_str).unwrap_or_default(),
+            &name,
+            &content,
+        ),
     };
     let link = json!({ "method": "GET", "href": format!("{}/deployment/{id}", call.base), "rel": "self" });
     Reply::Json(
@@ -179,7 +188,8 @@ fn message(engine: &mut Engine, call: &Call) -> Reply {
             engine.set(at, variables);
             engine.leave(at, None);
             let id = engine.instances[at].id.clone();
-            let execution = json!({ "id": execution, "processInstanceId": id, "ended": true, "tenantId": null });
+            let execution =
+                json!({ "id": execution, "processInstanceId": id, "ended": true, "tenantId": null });
             let mut result =
                 json!({ "resultType": "Execution", "execution": execution, "processInstance": null });
             if body["variablesInResultEnabled"] == true {
@@ -275,7 +285,11 @@ fn tasks(engine: &mut Engine, call: &Call, method: &str, rest: &[&str]) -> Reply
                 engine.set(at, given);
                 engine.leave(at, None);
                 let all = Value::Object(engine.instances[at].variables.clone());
-                if call.body["withVariablesInReturn"] == true { Reply::Json(200, all) } else { Reply::Nothing }
+                if call.body["withVariablesInReturn"] == true {
+                    Reply::Json(200, all)
+                } else {
+                    Reply::Nothing
+                }
             }
             Err(why) => error(400, "InvalidRequestException", why, None),
         },

@@ -26,17 +26,23 @@ pub(super) fn one(variable: &Value) -> Result<Value, String> {
     let value = match (kind.as_str(), &value) {
         ("Null", _) => Value::Null,
         (_, Value::Null) => Value::Null,
-        ("Integer", Value::Number(number)) if number.as_i64().is_some_and(|it| i32::try_from(it).is_ok()) => value,
+        ("Integer", Value::Number(number)) if number.as_i64().is_some_and(|it| i32::try_from(it).is_ok()) => {
+            value
+        }
         ("Long" | "Short", Value::Number(number)) if number.is_i64() => value,
         ("Double", Value::Number(_)) | ("Boolean", Value::Bool(_)) => value,
         ("Integer" | "Long" | "Short" | "Double" | "Boolean", other) => {
             let text = other.as_str().map_or_else(|| other.to_string(), str::to_owned);
-            return Err(format!("Cannot convert value '{text}' of type '{kind}' to java type java.lang.{kind}"));
+            return Err(format!(
+                "Cannot convert value '{text}' of type '{kind}' to java type java.lang.{kind}"
+            ));
         }
         ("Date", Value::String(text)) => match time::read(text) {
             Some(millis) => time::written(millis).into(),
             None => {
-                return Err(format!("Cannot convert value '{text}' of type 'Date' to java type java.util.Date"));
+                return Err(format!(
+                    "Cannot convert value '{text}' of type 'Date' to java type java.util.Date"
+                ));
             }
         },
         _ => value,

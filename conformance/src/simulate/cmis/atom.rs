@@ -9,12 +9,13 @@ use xml::{Event, Limits, Reader, escape_attribute, escape_text};
 
 use super::query::{self, iso};
 use super::store::{Content, Object, Outcome, Store, refuse};
+use super::service::{service, type_entry};
 use super::{Call, Reply, content, types, upload};
 
-const ENTRY: &str = "application/atom+xml;type=entry";
-const FEED: &str = "application/atom+xml;type=feed";
-const NAMESPACES: &str = "xmlns:atom=\"http://www.w3.org/2005/Atom\" xmlns:cmis=\"http://docs.oasis-open.org/ns/cmis/core/200908/\" xmlns:cmisra=\"http://docs.oasis-open.org/ns/cmis/restatom/200908/\" xmlns:app=\"http://www.w3.org/2007/app\"";
-const LINKS: &str = "http://docs.oasis-open.org/ns/cmis/link/200908/";
+pub(super) const ENTRY: &str = "application/atom+xml;type=entry";
+pub(super) const FEED: &str = "application/atom+xml;type=feed";
+pub(super) const NAMESPACES: &str = "xmlns:atom=\"http://www.w3.org/2005/Atom\" xmlns:cmis=\"http://docs.oasis-open.org/ns/cmis/core/200908/\" xmlns:cmisra=\"http://docs.oasis-open.org/ns/cmis/restatom/200908/\" xmlns:app=\"http://www.w3.org/2007/app\"";
+pub(super) const LINKS: &str = "http://docs.oasis-open.org/ns/cmis/link/200908/";
 
 /// Answers a call below the binding's address.
 pub(super) async fn answer(call: Call, body: Body) -> Reply {
@@ -123,7 +124,8 @@ async fn write(call: &Call, body: Body) -> Outcome<Reply> {
     };
     if action == "setcontent" {
         call.note(action);
-        let name = call.disposition.split_once("filename=").map_or("content", |(_, name)| name.trim_matches('"'));
+        let name =
+            call.disposition.split_once("filename=").map_or("content", |(_, name)| name.trim_matches('"'));
         let name = match call.disposition.split_once("filename*=UTF-8''") {
             Some((_, name)) => super::decoded(name),
             None => name.to_owned(),
@@ -131,13 +133,17 @@ async fn write(call: &Call, body: Body) -> Outcome<Reply> {
         let content = upload::plain(&call.content_type, &name, body).await?;
         call.store().set_content(&id, &call.user, call.get("changetoken"), Some(content), false)?;
         let reply = Reply::text(StatusCode::OK, "text/plain", String::new());
-        return Ok(reply.with("location", format!("{base}/id?id={id}")).with("content-location", format!("{base}/content?id={id}")));
+        return Ok(reply
+            .with("location", format!("{base}/id?id={id}"))
+            .with("content-location", format!("{base}/content?id={id}")));
     }
     let (text, content) = upload::entry(body).await?;
     let sent = sent(&text)?;
-    let is_folder = sent.properties.get("cmis:objectTypeId").and_then(Value::as_str).is_some_and(|id| {
-        types::of(id).is_some_and(|it| it.base == "cmis:folder")
-    });
+    let is_folder = sent
+        .properties
+        .get("cmis:objectTypeId")
+        .and_then(Value::as_str)
+        .is_some_and(|id| types::of(id).is_some_and(|it| it.base == "cmis:folder"));
     let action = match (action, is_folder) {
         ("create", true) => "createfolder",
         ("create", false) => "createdocument",
@@ -151,7 +157,14 @@ async fn write(call: &Call, body: Body) -> Outcome<Reply> {
     Ok(if call.fault_after(action) { reply.cut() } else { reply })
 }
 
-fn done(call: &Call, action: &str, id: &str, sent: Sent, content: Option<Content>, base: &str) -> Outcome<Reply> {
+fn done(
+    call: &Call,
+    action: &str,
+    id: &str,
+    sent: Sent,
+    content: Option<Content>,
+    base: &str,
+) -> Outcome<Reply> {
     let mut store = call.store();
     let (user, mut properties) = (call.user.as_str(), sent.properties);
     let told = |store: &Store, id: &str, status| {
@@ -163,7 +176,8 @@ fn done(call: &Call, action: &str, id: &str, sent: Sent, content: Option<Content
         "createfolder" | "createdocument" => {
             // The title wins.
             properties.insert("cmis:name".into(), Value::from(sent.title.as_str()));
-            let content = content.map(|it| Content { name: sent.title.clone(), media_type: sent.media_type, ..it });
+            let content =
+                content.map(|it| Content { name: sent.title.clone(), media_type: sent.media_type, ..it });
             let made = store.create(id, user, &properties, content, action == "createfolder")?;
             told(&store, &made, StatusCode::CREATED)
         }
@@ -261,7 +275,7 @@ fn add(properties: &mut BTreeMap<String, Value>, id: &str, text: &str) {
     };
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     escape_text(text, &mut escaped);
     escaped
@@ -273,11 +287,11 @@ fn attribute(text: &str) -> String {
     escaped
 }
 
-fn document(element: &str) -> String {
+pub(super) fn document(element: &str) -> String {
     format!("<?xml version='1.0' encoding='UTF-8'?>{element}")
 }
 
-fn link(rel: &str, href: &str, kind: &str) -> String {
+pub(super) fn link(rel: &str, href: &str, kind: &str) -> String {
     format!("<atom:link rel=\"{rel}\" href=\"{}\" type=\"{}\"/>", attribute(href), attribute(kind))
 }
 
@@ -332,7 +346,11 @@ fn links(it: &Object, base: &str) -> Vec<(String, String, &'static str)> {
     let cmis = |name: &str| format!("{LINKS}{name}");
     let at = |name: &str| format!("{base}/{name}?id={id}");
     let mut links = vec![
-        ("service".to_owned(), format!("{base}?repositoryId={}", super::REPOSITORY), "application/atomsvc+xml"),
+        (
+            "service".to_owned(),
+            format!("{base}?repositoryId={}", super::REPOSITORY),
+            "application/atomsvc+xml",
+        ),
         ("self".to_owned(), at("entry"), ENTRY),
         ("enclosure".to_owned(), at("entry"), ENTRY),
         ("edit".to_owned(), at("entry"), ENTRY),
@@ -349,10 +367,18 @@ fn links(it: &Object, base: &str) -> Vec<(String, String, &'static str)> {
     } else {
         let series = it.series.as_ref().unwrap_or(id);
         links.push(("up".to_owned(), at("parents"), FEED));
-        links.push(("version-history".to_owned(), format!("{base}/versions?id={id}&versionSeries={series}"), FEED));
+        links.push((
+            "version-history".to_owned(),
+            format!("{base}/versions?id={id}&versionSeries={series}"),
+            FEED,
+        ));
         links.push(("edit-media".to_owned(), at("content"), "application/octet-stream"));
     }
-    links.push(("alternate".to_owned(), format!("{base}/content?id={id}&streamId={id}-rendition"), "image/png"));
+    links.push((
+        "alternate".to_owned(),
+        format!("{base}/content?id={id}&streamId={id}-rendition"),
+        "image/png",
+    ));
     for name in ["acl", "policies", "relationships"] {
         let kind = if name == "acl" { "application/cmisacl+xml" } else { FEED };
         links.push((cmis(name), at(name), kind));
@@ -363,7 +389,8 @@ fn links(it: &Object, base: &str) -> Vec<(String, String, &'static str)> {
 fn feed(store: &Store, all: &[&Object], base: &str, links: &str, total: Option<usize>) -> String {
     let entries: String = all.iter().map(|it| entry(store, it, base, false)).collect();
     let total = total.map(|it| format!("<cmisra:numItems>{it}</cmisra:numItems>")).unwrap_or_default();
-    let service = link("service", &format!("{base}?repositoryId={}", super::REPOSITORY), "application/atomsvc+xml");
+    let service =
+        link("service", &format!("{base}?repositoryId={}", super::REPOSITORY), "application/atomsvc+xml");
     let at = iso(all.iter().map(|it| it.modified).max().unwrap_or(0));
     document(&format!(
         "<atom:feed {NAMESPACES}><atom:author><atom:name>unknown</atom:name></atom:author><atom:id>http://chemistry.apache.org/feed</atom:id><atom:title>Feed</atom:title><app:edited>{at}</app:edited><atom:updated>{at}</atom:updated>{total}{service}{links}{entries}</atom:feed>"
@@ -373,7 +400,8 @@ fn feed(store: &Store, all: &[&Object], base: &str, links: &str, total: Option<u
 fn paged(call: &Call, store: &Store, all: &[&Object], base: &str) -> String {
     let (skip, most) = (call.number("skipcount", 0), call.number("maxitems", 100));
     let page: Vec<&Object> = all.iter().skip(skip).take(most).copied().collect();
-    let next = if all.len() > skip + most { link("next", &format!("{base}/next"), FEED) } else { String::new() };
+    let next =
+        if all.len() > skip + most { link("next", &format!("{base}/next"), FEED) } else { String::new() };
     feed(store, &page, base, &next, Some(all.len()))
 }
 
@@ -381,10 +409,18 @@ fn changes(call: &Call, store: &Store, base: &str) -> Outcome<String> {
     let (from, page) = super::log_page(store, call.get("changelogtoken"), call.number("maxitems", 100))?;
     let next = from + page.len();
     let at = iso(page.last().map_or(0, |it| it.at));
-    let service = link("service", &format!("{base}?repositoryId={}", super::REPOSITORY), "application/atomsvc+xml");
-    let more = if next < store.log.len() { link("next", &format!("{base}/changes?changeLogToken=token-{next}"), FEED) } else { String::new() };
+    let service =
+        link("service", &format!("{base}?repositoryId={}", super::REPOSITORY), "application/atomsvc+xml");
+    let more = if next < store.log.len() {
+        link("next", &format!("{base}/changes?changeLogToken=token-{next}"), FEED)
+    } else {
+        String::new()
+    };
     let id = |name: &str, value: &str| {
-        format!("<cmis:propertyId propertyDefinitionId=\"{name}\"><cmis:value>{}</cmis:value></cmis:propertyId>", escaped(value))
+        format!(
+            "<cmis:propertyId propertyDefinitionId=\"{name}\"><cmis:value>{}</cmis:value></cmis:propertyId>",
+            escaped(value)
+        )
     };
     let entries: String = page
         .iter()
@@ -403,79 +439,4 @@ fn changes(call: &Call, store: &Store, base: &str) -> Outcome<String> {
         "<atom:feed {NAMESPACES}><atom:author><atom:name></atom:name></atom:author><atom:id>http://chemistry.apache.org/changes</atom:id><atom:title>Content Change</atom:title><app:edited>{at}</app:edited><atom:updated>{at}</atom:updated><cmisra:numItems>{}</cmisra:numItems>{service}{itself}{more}<chemistry:changeLogToken xmlns:chemistry=\"http://chemistry.apache.org/\">token-{next}</chemistry:changeLogToken>{entries}</atom:feed>",
         store.log.len() - from,
     )))
-}
-
-fn type_entry(kind: &types::Type) -> String {
-    let json = kind.json(true);
-    let mut text = String::new();
-    fields(&mut text, &json);
-    for definition in json["propertyDefinitions"].as_object().into_iter().flatten() {
-        let name = match definition.1["propertyType"].as_str().unwrap_or_default() {
-            "datetime" => "DateTime".to_owned(),
-            kind => format!("{}{}", kind[..1].to_uppercase(), &kind[1..]),
-        };
-        text.push_str(&format!("<cmis:property{name}Definition>"));
-        fields(&mut text, definition.1);
-        text.push_str(&format!("<cmis:defaultValue/></cmis:property{name}Definition>"));
-    }
-    format!(
-        "<atom:entry {NAMESPACES}><atom:author><atom:name>unknown</atom:name></atom:author><atom:id>http://chemistry.apache.org/type</atom:id><atom:title>{0}</atom:title><app:edited>2026-01-01T00:00:00Z</app:edited><atom:updated>2026-01-01T00:00:00Z</atom:updated><cmisra:type>{text}</cmisra:type></atom:entry>",
-        kind.id
-    )
-}
-
-/// The simple members of an object as elements.
-fn fields(text: &mut String, json: &Value) {
-    for (name, value) in json.as_object().into_iter().flatten() {
-        match value {
-            Value::String(value) => text.push_str(&format!("<cmis:{name}>{}</cmis:{name}>", escaped(value))),
-            Value::Bool(value) => text.push_str(&format!("<cmis:{name}>{value}</cmis:{name}>")),
-            Value::Object(_) if name == "typeMutability" => {
-                text.push_str("<cmis:typeMutability>");
-                fields(text, value);
-                text.push_str("</cmis:typeMutability>");
-            }
-            _ => {}
-        }
-    }
-}
-
-fn service(call: &Call) -> String {
-    let base = format!("{}/{}", call.base, super::REPOSITORY);
-    let info: Value = serde_json::from_str(super::INFO).unwrap_or_default();
-    let text = |name: &str| format!("<cmis:{name}>{}</cmis:{name}>", escaped(info[name].as_str().unwrap_or_default()));
-    let named = ["repositoryId", "repositoryName", "repositoryDescription", "vendorName", "productName", "productVersion", "rootFolderId"];
-    let mut repository: String = named.iter().map(|name| text(name)).collect();
-    repository.push_str(&format!("<cmis:latestChangeLogToken>token-{}</cmis:latestChangeLogToken><cmis:capabilities>", call.store().log.len()));
-    for (name, value) in info["capabilities"].as_object().into_iter().flatten() {
-        match value {
-            Value::String(value) => repository.push_str(&format!("<cmis:{name}>{value}</cmis:{name}>")),
-            Value::Bool(value) => repository.push_str(&format!("<cmis:{name}>{value}</cmis:{name}>")),
-            _ => {}
-        }
-    }
-    repository.push_str("</cmis:capabilities>");
-    repository.push_str(&text("cmisVersionSupported"));
-    let collection = |kind: &str, path: &str| {
-        format!("<app:collection href=\"{base}/{path}\"><cmisra:collectionType>{kind}</cmisra:collectionType><atom:title type=\"text\">{kind}</atom:title><app:accept>application/cmisatom+xml</app:accept></app:collection>")
-    };
-    let collections = [("root", "children?id=100"), ("types", "types"), ("query", "query"), ("checkedout", "checkedout"), ("unfiled", "unfiled"), ("update", "update")];
-    let collections: String = collections.iter().map(|(kind, path)| collection(kind, path)).collect();
-    let more = "&amp;filter={filter}&amp;includeAllowableActions={includeAllowableActions}&amp;includeACL={includeACL}&amp;includePolicyIds={includePolicyIds}&amp;includeRelationships={includeRelationships}&amp;renditionFilter={renditionFilter}";
-    let template = |kind: &str, path: String, media: &str| {
-        format!("<cmisra:uritemplate><cmisra:template>{base}/{path}</cmisra:template><cmisra:type>{kind}</cmisra:type><cmisra:mediatype>{media}</cmisra:mediatype></cmisra:uritemplate>")
-    };
-    let templates = [
-        template("objectbyid", format!("id?id={{id}}{more}"), ENTRY),
-        template("objectbypath", format!("path?path={{path}}{more}"), ENTRY),
-        template("typebyid", "type?id={id}".to_owned(), ENTRY),
-        template("query", "query?q={q}&amp;searchAllVersions={searchAllVersions}&amp;maxItems={maxItems}&amp;skipCount={skipCount}".to_owned(), FEED),
-    ]
-    .concat();
-    let links = [("typedescendants", "typedesc"), ("foldertree", "foldertree?id=100"), ("rootdescendants", "descendants?id=100"), ("changes", "changes")];
-    let links: String = links.iter().map(|(name, path)| link(&format!("{LINKS}{name}"), &format!("{base}/{path}"), FEED)).collect();
-    document(&format!(
-        "<app:service {NAMESPACES}><app:workspace><atom:title>{0}</atom:title>{collections}<cmisra:repositoryInfo>{repository}</cmisra:repositoryInfo>{links}{templates}</app:workspace></app:service>",
-        super::REPOSITORY
-    ))
 }

@@ -31,7 +31,11 @@ pub(super) async fn answer(call: Call, body: Body) -> Reply {
         Some(callback) => reply.map_text(|text| format!("{callback}({text});")),
         None => reply,
     };
-    if get("suppressresponsecodes").as_deref() == Some("true") { reply.with_status(StatusCode::OK) } else { reply }
+    if get("suppressresponsecodes").as_deref() == Some("true") {
+        reply.with_status(StatusCode::OK)
+    } else {
+        reply
+    }
 }
 
 /// Where a call goes: the repository, or the path below its root folder.
@@ -97,7 +101,8 @@ async fn select(call: &Call) -> Outcome<Reply> {
         "allowableactions" => ok(allowed(object)),
         "acl" => ok(acl()),
         "versions" => {
-            let versions: Vec<Value> = store.versions(object).into_iter().rev().map(with_extension(&one)).collect();
+            let versions: Vec<Value> =
+                store.versions(object).into_iter().rev().map(with_extension(&one)).collect();
             ok(Value::Array(versions))
         }
         "parents" => {
@@ -109,7 +114,8 @@ async fn select(call: &Call) -> Outcome<Reply> {
             let all = store.children(&object.id);
             let (skip, most) = (call.number("skipcount", 0), call.number("maxitems", 100));
             let page = all.iter().skip(skip).take(most);
-            let page = page.map(|it| json!({ "object": one(it), "pathSegment": it.name })).collect::<Vec<_>>();
+            let page =
+                page.map(|it| json!({ "object": one(it), "pathSegment": it.name })).collect::<Vec<_>>();
             ok(json!({ "objects": page, "hasMoreItems": all.len() > skip + most, "numItems": all.len() }))
         }
         "object" | "" => ok(with_extension(&one)(object)),
@@ -137,7 +143,8 @@ fn info(call: &Call) -> Value {
 pub(super) fn shown(store: &Store, it: &Object, succinct: bool) -> Value {
     let properties = store.properties(it);
     if succinct {
-        let all: Map<String, Value> = properties.into_iter().map(|(id, .., value)| (id.to_owned(), value)).collect();
+        let all: Map<String, Value> =
+            properties.into_iter().map(|(id, .., value)| (id.to_owned(), value)).collect();
         return json!({ "succinctProperties": all, "exactACL": true });
     }
     let full = |(id, kind, multi, value): (&str, &str, bool, Value)| {
@@ -179,19 +186,54 @@ fn changes(call: &Call, store: &Store) -> Outcome<Value> {
 
 fn allowed(it: &Object) -> Value {
     const ALL: [&str; 30] = [
-        "canDeleteObject", "canUpdateProperties", "canGetFolderTree", "canGetProperties", "canGetObjectRelationships",
-        "canGetObjectParents", "canGetFolderParent", "canGetDescendants", "canMoveObject", "canDeleteContentStream",
-        "canCheckOut", "canCancelCheckOut", "canCheckIn", "canSetContentStream", "canGetAllVersions",
-        "canAddObjectToFolder", "canRemoveObjectFromFolder", "canGetContentStream", "canApplyPolicy",
-        "canGetAppliedPolicies", "canRemovePolicy", "canGetChildren", "canCreateDocument", "canCreateFolder",
-        "canCreateRelationship", "canCreateItem", "canDeleteTree", "canGetRenditions", "canGetACL", "canApplyACL",
+        "canDeleteObject",
+        "canUpdateProperties",
+        "canGetFolderTree",
+        "canGetProperties",
+        "canGetObjectRelationships",
+        "canGetObjectParents",
+        "canGetFolderParent",
+        "canGetDescendants",
+        "canMoveObject",
+        "canDeleteContentStream",
+        "canCheckOut",
+        "canCancelCheckOut",
+        "canCheckIn",
+        "canSetContentStream",
+        "canGetAllVersions",
+        "canAddObjectToFolder",
+        "canRemoveObjectFromFolder",
+        "canGetContentStream",
+        "canApplyPolicy",
+        "canGetAppliedPolicies",
+        "canRemovePolicy",
+        "canGetChildren",
+        "canCreateDocument",
+        "canCreateFolder",
+        "canCreateRelationship",
+        "canCreateItem",
+        "canDeleteTree",
+        "canGetRenditions",
+        "canGetACL",
+        "canApplyACL",
     ];
-    let of_folders = ["canGetFolderTree", "canGetDescendants", "canGetChildren", "canCreateDocument", "canCreateFolder", "canDeleteTree"];
+    let of_folders = [
+        "canGetFolderTree",
+        "canGetDescendants",
+        "canGetChildren",
+        "canCreateDocument",
+        "canCreateFolder",
+        "canDeleteTree",
+    ];
     let of_copies = ["canCancelCheckOut", "canCheckIn", "canSetContentStream"];
     let may = |name: &&str| match *name {
         name if of_folders.contains(&name) => it.is_folder(),
         name if of_copies.contains(&name) => it.is_copy,
-        "canGetObjectRelationships" | "canGetFolderParent" | "canRemovePolicy" | "canCreateRelationship" | "canCreateItem"
+        "canGetObjectRelationships"
+        | "canGetFolderParent"
+        | "canRemovePolicy"
+        | "canCreateRelationship"
+        | "canCreateItem"
         | "canGetRenditions" => false,
         _ => true,
     };

@@ -22,9 +22,11 @@ pub(super) fn range(header: &str) -> Option<(u64, Option<u64>)> {
 pub(super) fn reply(content: &Content, modified: i64, call: &Call) -> Reply {
     let (from, to) = call.range.unwrap_or((0, None));
     let end = to.map_or(content.length, |to| (to + 1).min(content.length));
-    let (from, status) = (from.min(end), if call.range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
+    let (from, status) =
+        (from.min(end), if call.range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
     let kind = if call.get("download") == Some("attachment") { "attachment" } else { "inline" };
-    let name: String = content.name.chars().filter(|c| c.is_ascii() && !c.is_control() && *c != '"').collect();
+    let name: String =
+        content.name.chars().filter(|c| c.is_ascii() && !c.is_control() && *c != '"').collect();
     let reply = Reply {
         status,
         headers: vec![("content-type", content.media_type.clone())],

@@ -12,6 +12,7 @@ mod atom;
 mod browser;
 mod content;
 mod query;
+mod service;
 mod store;
 pub mod types;
 mod upload;
@@ -109,7 +110,8 @@ impl Repository {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let shared = Arc::new(Shared { store: Mutex::new(Store::new(first)), faults: Mutex::default() });
-        let router = Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&shared));
+        let router =
+            Router::new().fallback(answer).layer(DefaultBodyLimit::disable()).with_state(Arc::clone(&shared));
         let serving = tokio::spawn(async move {
             // It ends with its task.
             let _ = axum::serve(listener, router).await;
@@ -152,9 +154,12 @@ impl Repository {
     /// # Panics
     /// If that is refused.
     pub fn put(&self, folder: &str, type_id: &str, name: &str, bytes: &[u8]) -> String {
-        let properties =
-            BTreeMap::from([("cmis:objectTypeId".to_owned(), json!(type_id)), ("cmis:name".to_owned(), json!(name))]);
-        let made = lock(&self.shared.store).create(folder, "jemand", &properties, Some(small(name, bytes)), false);
+        let properties = BTreeMap::from([
+            ("cmis:objectTypeId".to_owned(), json!(type_id)),
+            ("cmis:name".to_owned(), json!(name)),
+        ]);
+        let made =
+            lock(&self.shared.store).create(folder, "jemand", &properties, Some(small(name, bytes)), false);
         made.expect("somebody may put documents into folders")
     }
 
@@ -359,9 +364,11 @@ impl IntoResponse for Reply {
 /// HTTP status of an exception.
 fn status(exception: &str) -> StatusCode {
     match exception {
-        "constraint" | "contentAlreadyExists" | "nameConstraintViolation" | "updateConflict" | "versioning" => {
-            StatusCode::CONFLICT
-        }
+        "constraint"
+        | "contentAlreadyExists"
+        | "nameConstraintViolation"
+        | "updateConflict"
+        | "versioning" => StatusCode::CONFLICT,
         "filterNotValid" | "invalidArgument" => StatusCode::BAD_REQUEST,
         "notSupported" => StatusCode::METHOD_NOT_ALLOWED,
         "objectNotFound" => StatusCode::NOT_FOUND,
@@ -393,13 +400,16 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let Some(user) = user(&header(AUTHORIZATION.as_str())) else {
         let page = "<html><body>Authentication Required</body></html>".to_owned();
         let reply = Reply::text(StatusCode::UNAUTHORIZED, "text/html;charset=utf-8", page);
-        return reply.with("www-authenticate", "Basic realm=\"CMIS\", charset=\"UTF-8\"".into()).into_response();
+        return reply
+            .with("www-authenticate", "Basic realm=\"CMIS\", charset=\"UTF-8\"".into())
+            .into_response();
     };
-    let (binding, below) = match (path.strip_prefix("/inmemory/browser"), path.strip_prefix("/inmemory/atom11")) {
-        (Some(below), _) => ("browser", below),
-        (_, Some(below)) => ("atom11", below),
-        _ => return StatusCode::NOT_FOUND.into_response(),
-    };
+    let (binding, below) =
+        match (path.strip_prefix("/inmemory/browser"), path.strip_prefix("/inmemory/atom11")) {
+            (Some(below), _) => ("browser", below),
+            (_, Some(below)) => ("atom11", below),
+            _ => return StatusCode::NOT_FOUND.into_response(),
+        };
     let query = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
     let call = Call {
         method: parts.method,
@@ -481,5 +491,8 @@ fn user(authorization: &str) -> Option<String> {
 
 fn decoded(path: &str) -> String {
     let plus = path.replace('+', "%2B");
-    form_urlencoded::parse(format!("p={plus}").as_bytes()).next().map(|(_, path)| path.into_owned()).unwrap_or_default()
+    form_urlencoded::parse(format!("p={plus}").as_bytes())
+        .next()
+        .map(|(_, path)| path.into_owned())
+        .unwrap_or_default()
 }

@@ -28,13 +28,19 @@ pub(super) fn run<'a>(store: &'a Store, statement: &str) -> Outcome<Vec<&'a Obje
     };
     let of = types::of(word(from + 1));
     let Some(of) = of else {
-        return refuse("invalidArgument", format!("{} is neither a type query name nor an alias.", word(from + 1)));
+        return refuse(
+            "invalidArgument",
+            format!("{} is neither a type query name nor an alias.", word(from + 1)),
+        );
     };
     let conditions = conditions(&words[from + 2..])?;
     let is_of = |it: &&Object| {
-        it.type_id == of.id || (of.id == of.base && it.kind().base == of.base) || it.secondary.iter().any(|id| id == of.id)
+        it.type_id == of.id
+            || (of.id == of.base && it.kind().base == of.base)
+            || it.secondary.iter().any(|id| id == of.id)
     };
-    let fits = |it: &&Object| !it.is_copy && store.is_latest(it) && conditions.iter().all(|c| holds(store, it, c));
+    let fits =
+        |it: &&Object| !it.is_copy && store.is_latest(it) && conditions.iter().all(|c| holds(store, it, c));
     let mut found: Vec<&Object> = store.all().filter(is_of).filter(fits).collect();
     found.sort_by_key(|it| it.modified);
     Ok(found)
@@ -60,7 +66,9 @@ fn conditions(words: &[String]) -> Outcome<Vec<Condition>> {
         [] => return Ok(found),
         ["where" | "WHERE", rest @ ..] => rest,
         ["order" | "ORDER", ..] => return Ok(found),
-        other => return refuse("invalidArgument", format!("line 1: no viable alternative at '{}'", other[0])),
+        other => {
+            return refuse("invalidArgument", format!("line 1: no viable alternative at '{}'", other[0]));
+        }
     };
     loop {
         let (condition, after) = match rest {

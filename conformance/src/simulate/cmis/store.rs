@@ -132,7 +132,8 @@ impl Store {
 
     /// What lies in a folder, by name; of documents the latest version.
     pub(super) fn children(&self, folder: &str) -> Vec<&Object> {
-        let lies = |it: &&Object| it.parents.iter().any(|id| id == folder) && !it.is_copy && self.is_latest(it);
+        let lies =
+            |it: &&Object| it.parents.iter().any(|id| id == folder) && !it.is_copy && self.is_latest(it);
         let mut found: Vec<&Object> = self.all().filter(lies).collect();
         found.sort_by(|a, b| a.name.cmp(&b.name));
         found
@@ -197,7 +198,9 @@ impl Store {
         if self.children(parent).iter().any(|it| it.name == name) {
             let words = match wants_folder {
                 true => "Cannot create folder, this name already exists in parent folder.".to_owned(),
-                false => format!("Cannot create document an object with name {name} already exists in folder {path}"),
+                false => format!(
+                    "Cannot create document an object with name {name} already exists in folder {path}"
+                ),
             };
             return refuse("nameConstraintViolation", words);
         }
@@ -222,10 +225,17 @@ impl Store {
         Ok(id)
     }
 
-    fn touch(&mut self, id: &str, user: &str, change: impl FnOnce(&mut Object) -> Outcome<()>) -> Outcome<()> {
+    fn touch(
+        &mut self,
+        id: &str,
+        user: &str,
+        change: impl FnOnce(&mut Object) -> Outcome<()>,
+    ) -> Outcome<()> {
         let now = self.now();
         let object = self.objects.get_mut(id);
-        let Some(object) = object else { return refuse("objectNotFound", format!("Unknown object id: {id}")) };
+        let Some(object) = object else {
+            return refuse("objectNotFound", format!("Unknown object id: {id}"));
+        };
         change(object)?;
         object.modified = now;
         object.modified_by = user.to_owned();
@@ -252,7 +262,8 @@ impl Store {
         self.same_token(id, token)?;
         if let Some(name) = properties.get("cmis:name").and_then(Value::as_str) {
             let object = self.get(id)?;
-            let beside = |parent: &String| self.children(parent).iter().any(|it| it.name == name && it.id != id);
+            let beside =
+                |parent: &String| self.children(parent).iter().any(|it| it.name == name && it.id != id);
             if object.parents.iter().any(beside) {
                 return refuse("nameConstraintViolation", format!("name {name} already exists"));
             }
@@ -300,7 +311,15 @@ impl Store {
         let label = (object.label.0, object.label.1 + 1);
         let (created_by, modified_by) = (user.to_owned(), user.to_owned());
         let working = Object {
-            id: copy.clone(), is_copy: true, created: now, modified: now, label, created_by, modified_by, comment: None, ..object
+            id: copy.clone(),
+            is_copy: true,
+            created: now,
+            modified: now,
+            label,
+            created_by,
+            modified_by,
+            comment: None,
+            ..object
         };
         self.objects.insert(copy.clone(), working);
         Ok(copy)
@@ -343,7 +362,10 @@ impl Store {
     pub(super) fn delete(&mut self, id: &str, all_versions: bool) -> Outcome<()> {
         let object = self.get(id)?.clone();
         if object.is_folder() && !self.children(id).is_empty() {
-            return refuse("constraint", format!("Cannot delete folder with id:  {id}. Folder is not empty."));
+            return refuse(
+                "constraint",
+                format!("Cannot delete folder with id:  {id}. Folder is not empty."),
+            );
         }
         let gone: Vec<String> = match all_versions {
             true => self.versions(&object).iter().map(|it| it.id.clone()).collect(),
@@ -369,7 +391,9 @@ impl Store {
             self.get(to)?;
         }
         let object = self.objects.get_mut(id);
-        let Some(object) = object else { return refuse("objectNotFound", format!("Unknown object id: {id}")) };
+        let Some(object) = object else {
+            return refuse("objectNotFound", format!("Unknown object id: {id}"));
+        };
         object.parents.retain(|parent| Some(parent.as_str()) != from);
         object.parents.extend(to.map(str::to_owned));
         Ok(())
@@ -400,7 +424,9 @@ impl Store {
             "cmis:path" => json!(self.path(it)),
             "cmis:parentId" => json!(it.parents.first()),
             "cmis:isImmutable" => json!(false),
-            "cmis:versionLabel" => json!(it.series.as_ref().map(|_| format!("{}.{}", it.label.0, it.label.1))),
+            "cmis:versionLabel" => {
+                json!(it.series.as_ref().map(|_| format!("{}.{}", it.label.0, it.label.1)))
+            }
             "cmis:checkinComment" => json!(it.comment),
             "cmis:isMajorVersion" => json!(!it.is_copy),
             "cmis:isLatestVersion" | "cmis:isLatestMajorVersion" => json!(!it.is_copy && self.is_latest(it)),

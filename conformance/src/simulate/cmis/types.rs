@@ -119,7 +119,8 @@ impl Type {
             it["contentStreamAllowed"] = Value::from("allowed");
         }
         if with_properties {
-            it["propertyDefinitions"] = Value::Object(self.properties().map(definition).collect::<Map<_, _>>());
+            it["propertyDefinitions"] =
+                Value::Object(self.properties().map(definition).collect::<Map<_, _>>());
         }
         it
     }

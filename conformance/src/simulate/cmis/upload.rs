@@ -116,7 +116,9 @@ pub(super) async fn form(content_type: &str, body: Body) -> Outcome<Sent> {
     }
     let boundary = content_type.split_once("boundary=").map(|(_, it)| it.trim_matches('"').to_owned());
     match boundary {
-        Some(boundary) if content_type.starts_with("multipart/form-data") => multipart(incoming, &boundary).await,
+        Some(boundary) if content_type.starts_with("multipart/form-data") => {
+            multipart(incoming, &boundary).await
+        }
         _ => refuse("invalidArgument", "Invalid form encoding!"),
     }
 }
@@ -157,7 +159,9 @@ async fn multipart(mut incoming: Incoming, boundary: &str) -> Outcome<Sent> {
 }
 
 fn between<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
-    let found = text.match_indices(mark).find(|(at, _)| *at == 0 || !text[..*at].ends_with(|c: char| c.is_alphanumeric()));
+    let found = text
+        .match_indices(mark)
+        .find(|(at, _)| *at == 0 || !text[..*at].ends_with(|c: char| c.is_alphanumeric()));
     let rest = &text[found?.0 + mark.len()..];
     Some(&rest[..rest.find('"')?])
 }
@@ -198,7 +202,9 @@ pub(super) async fn entry(body: Body) -> Outcome<(String, Option<Content>)> {
         .until(b"</", &mut |piece| {
             rest.extend(piece.iter().filter(|byte| !byte.is_ascii_whitespace()));
             let ready: Vec<u8> = rest.drain(..rest.len() / 4 * 4).collect();
-            let bytes = BASE64_STANDARD.decode(&ready).or_else(|_| refuse("invalidArgument", "the content is no Base64"))?;
+            let bytes = BASE64_STANDARD
+                .decode(&ready)
+                .or_else(|_| refuse("invalidArgument", "the content is no Base64"))?;
             sink.take(&bytes)
         })
         .await?;

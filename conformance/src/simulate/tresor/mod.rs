@@ -150,7 +150,8 @@ async fn answer(Shared(inner): Shared<Arc<Inner>>, headers: HeaderMap, body: Bod
         }
         Fault::None | Fault::Lost | Fault::Minor(_) => {}
     }
-    let action = headers.get("soapaction").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let action =
+        headers.get("soapaction").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let Ok(request) = taken(&inner, body).await else { return answers::fault("Client") };
     let folder = inner.folder.path().to_owned();
     let read = tokio::task::spawn_blocking(move || request::read(&request, &folder)).await;
@@ -165,7 +166,8 @@ async fn answer(Shared(inner): Shared<Arc<Inner>>, headers: HeaderMap, body: Bod
     match fault {
         // The head promises more than comes.
         Fault::Lost => {
-            let broken = futures::stream::iter([Ok("<S:Env".to_owned()), Err(std::io::Error::other("broken off"))]);
+            let broken =
+                futures::stream::iter([Ok("<S:Env".to_owned()), Err(std::io::Error::other("broken off"))]);
             Body::from_stream(broken).into_response()
         }
         _ => reply,
@@ -222,7 +224,7 @@ fn submit(inner: &Inner, asked: Asked) -> Response {
     let Some(path) = asked.package else { return answers::result(operation, "error", "/arl/XAIP_NOK", "") };
     inner.with(|kept| {
         kept.submissions += 1;
-        let aoid = if asked.aoid.is_empty() { uuid::Uuid::new_v4().to_string() } else { asked.aoid };
+        let aoid = if asked.aoid.is_empty() { uuid::Uuid::now_v7().to_string() } else { asked.aoid };
         if kept.packages.contains_key(&aoid) {
             return answers::result(operation, "error", "/arl/existingAOID", "");
         }

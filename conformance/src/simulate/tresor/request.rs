@@ -28,7 +28,8 @@ pub(super) fn read(request: &NamedTempFile, folder: &Path) -> Option<Asked> {
     loop {
         let (namespace, local, depth) = match reader.next().ok()? {
             Event::Start(start) => {
-                let (namespace, local) = (start.namespace().unwrap_or_default().to_owned(), start.local().to_owned());
+                let (namespace, local) =
+                    (start.namespace().unwrap_or_default().to_owned(), start.local().to_owned());
                 (namespace, local, reader.depth())
             }
             Event::Eof => return Some(asked).filter(|asked| !asked.operation.is_empty()),
@@ -40,7 +41,7 @@ pub(super) fn read(request: &NamedTempFile, folder: &Path) -> Option<Asked> {
             (API, "AOID", _) => asked.aoid = reader.read_text(500).ok()?.trim().to_owned(),
             (API, "RequestInfo", _) => asked.has_reason = !reader.read_text(500).ok()?.trim().is_empty(),
             (XAIP, "XAIP", 4) => {
-                let path = folder.join(format!("{}.xml", uuid::Uuid::new_v4()));
+                let path = folder.join(format!("{}.xml", uuid::Uuid::now_v7()));
                 let form = Form { comments: true, ..Form::default() };
                 let mut file = reader.canonicalise(form, BufWriter::new(File::create(&path).ok()?)).ok()?;
                 file.flush().ok()?;

@@ -197,9 +197,12 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", path) if path.ends_with("/assign") => call.json(json!({ "assignee": "platz-1" })),
         ("POST", path) if path.ends_with("/complete") => call.json(json!({})),
         ("POST", path)
-            if ["close", "reopen", "confirm", "resend", "park", "return", "cancel", "retry", "dismiss", "drop"]
-                .iter()
-                .any(|step| path.ends_with(&format!("/{step}"))) =>
+            if [
+                "close", "reopen", "confirm", "resend", "park", "return", "cancel", "retry", "dismiss",
+                "drop",
+            ]
+            .iter()
+            .any(|step| path.ends_with(&format!("/{step}"))) =>
         {
             call
         }
@@ -240,7 +243,9 @@ async fn foreign() -> Foreign {
 async fn what_exists_is_to_others_as_if_it_did_not() {
     let Foreign { gateway, owner, things, tokens } = foreign().await;
     let mut before = vec![];
-    for (kind, id) in things.ids.iter().filter(|(kind, _)| !matches!(*kind, "inbox" | "tokens" | "channel-deliveries")) {
+    for (kind, id) in
+        things.ids.iter().filter(|(kind, _)| !matches!(*kind, "inbox" | "tokens" | "channel-deliveries"))
+    {
         let answer = gateway.call(&owner, Call::get(&format!("/{kind}/{id}"))).await.is(200);
         before.push((kind, id, answer.json()));
     }

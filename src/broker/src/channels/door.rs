@@ -58,7 +58,8 @@ impl Broker {
             outcome.map_err(|_| Failure::transient("adapter.unavailable", "the adapter took too long"))??;
         if !(200..600).contains(&outcome.status)
             || outcome.commands.len() > MOST_COMMANDS
-            || outcome.body.len() > ANSWER_BYTES {
+            || outcome.body.len() > ANSWER_BYTES
+        {
             return Err(model::Error::Invalid { field: "callback" }.into());
         }
         let session = Session::new(self.clone(), id.to_owned(), channel.clone());
@@ -86,15 +87,9 @@ impl Session {
     async fn bring(&self, key: &str, partner: Authority, message: Handed) -> Result<Id, Error> {
         let broker = &self.broker;
         let tenant = &self.channel.scope.tenant;
-        let asked = Asked {
-            tenant,
-            to: &partner,
-            from: None,
-            service: None,
-            bytes: None,
-            now: broker.now(),
-        };
-        let mine = |transport: &Transport| matches!(transport, Transport::Adapter { id, .. } if *id == self.adapter);
+        let asked = Asked { tenant, to: &partner, from: None, service: None, bytes: None, now: broker.now() };
+        let mine =
+            |transport: &Transport| matches!(transport, Transport::Adapter { id, .. } if *id == self.adapter);
         // Nobody speaks for a partner that is reached in another way.
         if !broker.house().ways(&asked).iter().any(|way| mine(&way.reach.transport)) {
             return Err(Error::UnknownAuthority);

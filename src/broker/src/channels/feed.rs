@@ -127,7 +127,9 @@ fn wanted(id: &str, adapter: &dyn Adapter, sealed: &SealedEvent) -> Vec<ChannelD
         created_at: event.at,
     };
     let payloads: Vec<Id> = match (event.kind, kind) {
-        (EventKind::ContentAdded, _) | (EventKind::RecordPlaced, RecordKind::Document) => event.payloads.iter().map(|payload| payload.id).collect(),
+        (EventKind::ContentAdded, _) | (EventKind::RecordPlaced, RecordKind::Document) => {
+            event.payloads.iter().map(|payload| payload.id).collect()
+        }
         (EventKind::RecordCreated, RecordKind::Document) => {
             contents(event.changes.as_ref().unwrap_or(&json!(null)))
         }

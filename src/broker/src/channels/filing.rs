@@ -72,14 +72,17 @@ impl Broker {
                 let place = self.open_place(&mut work, caller, scope, *case).await?;
                 (Change::FileInteraction(place.clone()), Some(Change::PlaceDocument(place)))
             }
-            Filing::To(unit) if !self.house().has_unit(&scope.tenant, unit) => return Err(Error::UnknownUnit),
+            Filing::To(unit) if !self.house().has_unit(&scope.tenant, unit) => {
+                return Err(Error::UnknownUnit);
+            }
             Filing::To(unit) => (Change::HandOn(unit.clone()), Some(Change::HandOn(unit.clone()))),
             Filing::Dismissed => (Change::DismissInteraction, None),
         };
         let proof = json!({ "way": before.kind, "receivedAt": before.at, "proof": before.proof });
         let after = self.moved(&mut work, &current, change, (&caller.actor, Some(proof)))?;
         for document in &before.documents {
-            let found = self.store().record(&Scope::tenant(&scope.tenant), RecordKind::Document, *document).await?;
+            let found =
+                self.store().record(&Scope::tenant(&scope.tenant), RecordKind::Document, *document).await?;
             // What somebody has destroyed meanwhile, or placed, stays as it is.
             let lies_here = |it: &Record| it.parent().is_none() && it.status() == RecordStatus::Open.name();
             if let (Some(found), Some(change)) = (found.filter(lies_here), &below) {

@@ -113,7 +113,8 @@ impl Broker {
             record_reference: self.given_reference(job, &caller.actor.id).await?,
             archive_reference: None,
         };
-        let once = Once { key: format!("import:{}:{}", exchange.meta.id, job.subject), digest: String::new() };
+        let once =
+            Once { key: format!("import:{}:{}", exchange.meta.id, job.subject), digest: String::new() };
         match self.confirm_import(caller, exchange.meta.id, vec![(object, result)], Some(&once)).await {
             Ok(_) => Ok(()),
             // Somebody else has reported, or it is not our turn: nothing more can be said.
@@ -130,8 +131,9 @@ impl Broker {
         let scope = Scope::tenant(&job.tenant);
         let page = Page { after: None, limit: EVENTS };
         let events = self.store().timeline(&scope, TimelineOf::Record(job.subject), &page).await?;
-        let gave =
-            events.iter().any(|(_, it)| it.kind == EventKind::ReferenceAssigned && it.actor == actor(adapter));
+        let gave = events
+            .iter()
+            .any(|(_, it)| it.kind == EventKind::ReferenceAssigned && it.actor == actor(adapter));
         let record = self.store().record_any(&scope, job.subject).await?.filter(|_| gave);
         Ok(record.and_then(|record| record.description()?.record_reference.clone()))
     }

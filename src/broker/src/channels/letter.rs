@@ -141,11 +141,7 @@ impl Session {
             for record in self.cases_named(hint).await? {
                 let id = record.meta().id;
                 if proposals.iter().all(|known| known.record != id) {
-                    proposals.push(Proposal {
-                        record: id,
-                        confidence: hint.confidence,
-                        because: hint.kind,
-                    });
+                    proposals.push(Proposal { record: id, confidence: hint.confidence, because: hint.kind });
                 }
                 if hint.confidence >= SURE {
                     sure.insert(id, record);
@@ -301,10 +297,7 @@ fn document(of: &Meta, parent: Option<Id>, letter: &Letter, enclosure: &Enclosur
         description: Description { title: enclosure.title.clone(), ..Description::default() },
         parent,
         kind: enclosure.kind.clone(),
-        dates: DocumentDates {
-            received: received.get(..10).map(str::to_owned),
-            ..DocumentDates::default()
-        },
+        dates: DocumentDates { received: received.get(..10).map(str::to_owned), ..DocumentDates::default() },
         versions: vec![Version { number: "1".to_owned(), files: enclosure.files.clone() }],
         status: RecordStatus::Open,
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::house::{
-    AuthorityEntry, Escalation, House, KeyPair, OsciKeys, PartnerEntry, Route, ServiceEntry, Signature, Tenant, Unit,
-    XtaKeys,
+    AuthorityEntry, Escalation, House, KeyPair, OsciKeys, PartnerEntry, Route, ServiceEntry, Signature,
+    Tenant, Unit, XtaKeys,
 };
 use broker::{Broker, Incoming, Limits, Parts, Stamping};
 use bytes::Bytes;

@@ -5,6 +5,7 @@
 mod answered;
 mod answers;
 mod arrival;
+mod channels;
 mod circulation;
 mod clarify;
 mod content;

@@ -36,7 +36,14 @@ impl Desk {
 
     /// A task of the unit 63, whose house rule asks 70 after two days.
     async fn task(&self, due: Option<Timestamp>) -> Id {
-        let mut meta = self.gateway.broker.record(&self.building, RecordKind::Case, self.case).await.unwrap().meta().clone();
+        let mut meta = self
+            .gateway
+            .broker
+            .record(&self.building, RecordKind::Case, self.case)
+            .await
+            .unwrap()
+            .meta()
+            .clone();
         meta.id = model::ids::new_id();
         let task = Record::Task(Task {
             meta,
@@ -75,7 +82,12 @@ impl Desk {
     /// Tasks on the desk of the unit 70.
     async fn asked(&self) -> Vec<Task> {
         let page = Page { after: None, limit: 50 };
-        let tasks = self.gateway.broker.records(&self.waste, &RecordFilter::of(RecordKind::Task), &page).await.unwrap();
+        let tasks = self
+            .gateway
+            .broker
+            .records(&self.waste, &RecordFilter::of(RecordKind::Task), &page)
+            .await
+            .unwrap();
         let task = |record| match record {
             Record::Task(task) => task,
             _ => panic!("a task"),

@@ -216,6 +216,24 @@ fn what_is_wrong_is_refused_by_code_line_and_key() {
 }
 
 #[test]
+fn a_unit_asks_another_one_of_its_tenant_when_a_task_is_late() {
+    let with_rule = |rule: &str| with("# escalation = { to = \"10\", after_hours = 48 }", rule);
+    let taken =
+        Config::parse(&with_rule("escalation = { to = \"10\", after_hours = 48 }"), Path::new("/")).unwrap();
+    let escalation = taken.tenants[0].units.iter().find_map(|unit| unit.escalation.as_ref()).unwrap();
+    assert_eq!((escalation.to.as_str(), escalation.after_hours), ("10", 48));
+    for (rule, code) in [
+        ("escalation = { to = \"99\" }", "config.undefined"),
+        ("escalation = { to = \"63\" }", "config.undefined"),
+        ("escalation = { to = \"10\", after_hours = 9000 }", "config.value"),
+        ("escalation = { to = \"10\", hours = 1 }", "config.key"),
+    ] {
+        let error = refused(&with_rule(rule));
+        assert_eq!(error.code(), code, "{rule}");
+    }
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let without_store = with("[store]", "[policy2]");
     assert_eq!(refused(&without_store).code(), "config.key");

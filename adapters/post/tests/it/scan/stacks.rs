@@ -131,7 +131,7 @@ fn a_printed_sheet_is_read_by_others() {
     let (svg, png) = (folder.path().join("s.svg"), folder.path().join("s.png"));
     fs::write(&svg, sheet::svg(&sheet).unwrap()).unwrap();
     judge("xmllint", &["--noout", svg.to_str().unwrap()]);
-    judge("convert", &["-density", "150", svg.to_str().unwrap(), png.to_str().unwrap()]);
+    judge("rsvg-convert", &["-d", "150", "-p", "150", "-o", png.to_str().unwrap(), svg.to_str().unwrap()]);
     let said = judge("zbarimg", &["-q", "--raw", png.to_str().unwrap()]);
     assert!(said.contains(&sheet::code(&sheet)), "{said}");
 }

@@ -13,7 +13,7 @@ use adapter_post::scan::settings::{
 };
 use adapter_post::scan::{Scan, SealProvider};
 use async_trait::async_trait;
-use model::adapter::{Adapter, Content, Host, Link};
+use model::adapter::{Adapter, Content, Handed, Host, Link};
 use model::command::Command;
 use model::letter::{Letter, TakenIn};
 use model::{Failure, FailureKind, Id, PayloadRef, Record, RecordKind, Timestamp, ids};
@@ -111,6 +111,10 @@ impl Host for Gateway {
         }
         let again = self.take(letter);
         Ok(TakenIn { interaction: ids::new_id(), case: None, again })
+    }
+
+    async fn message(&self, _: &str, _: Handed) -> Result<Id, Failure> {
+        Err(Failure::new(FailureKind::Permanent, "adapter.not-offered", ""))
     }
 
     async fn links(&self, _: Id) -> Result<Vec<Link>, Failure> {
