@@ -454,7 +454,10 @@ fn resolve(reference: &mut String, folder: &Path) {
 
 /// A refusal by serde, without the value that it may quote.
 fn refused(places: &Places, error: &toml::de::Error) -> Error {
-    let place = error.span().map(|span| places.at(span.start)).unwrap_or_default();
+    refused_at(error.span().map(|span| places.at(span.start)).unwrap_or_default(), error)
+}
+
+fn refused_at(place: Place, error: &toml::de::Error) -> Error {
     let message = error.message();
     if message.starts_with("unknown field") || message.starts_with("missing field") {
         return Error::Key(place, message.to_owned());

@@ -34,27 +34,32 @@ struct Seen {
 }
 
 impl Incoming {
-    /// One session: first what an earlier one left, then what is new.
+    /// One session: first what an earlier one left, then what is new. What will fail again the same way stays in `work` and keeps no
+    /// other waiting: a partner that is configured wrongly must not cost a message.
     pub(super) async fn session(&self, settings: &Settings, host: &dyn Host) -> Result<(), Failure> {
         let begun = Instant::now();
         let work = folder::own(&settings.import, "work").await?;
-        for path in files(&work).await? {
-            hand_in(settings, host, &path).await?;
+        let mut stuck = None;
+        for taken in files(&work).await? {
+            if begun.elapsed() < SESSION {
+                stuck = stuck.or(hand_in(settings, host, &taken).await?);
+            }
         }
         for path in self.quiet(settings).await? {
-            if begun.elapsed() > SESSION {
-                return Ok(());
-            }
-            let Some(name) = path.file_name() else { continue };
+            let Some(name) = path.file_name().filter(|_| begun.elapsed() < SESSION) else { break };
             let taken = work.join(name);
+            if fs::try_exists(&taken).await.map_err(unreadable)? {
+                // One of this name is still there.
+                continue;
+            }
             match fs::rename(&path, &taken).await {
-                Ok(()) => hand_in(settings, host, &taken).await?,
+                Ok(()) => stuck = stuck.or(hand_in(settings, host, &taken).await?),
                 // Its owner has taken it away.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 Err(error) => return Err(unwritable(error)),
             }
         }
-        Ok(())
+        stuck.map_or(Ok(()), Err)
     }
 
     /// The files that have been left alone for long enough, by name.
@@ -97,17 +102,18 @@ async fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// Hands a file that was taken to the broker, and puts it away.
-async fn hand_in(settings: &Settings, host: &dyn Host, path: &Path) -> Result<(), Failure> {
+/// Hands a file that was taken to the broker, and puts it away. Gives what a human has to see to before it can be taken.
+async fn hand_in(settings: &Settings, host: &dyn Host, path: &Path) -> Result<Option<Failure>, Failure> {
     match message(settings, host, path).await {
-        Ok(()) if settings.keep_done => put_away(settings, path, "done").await.map(drop),
-        Ok(()) => fs::remove_file(path).await.map_err(unwritable),
-        Err(failure) if matches!(failure.kind, FailureKind::Rejected | FailureKind::Permanent) => {
+        Ok(()) if settings.keep_done => put_away(settings, path, "done").await.map(|_| None),
+        Ok(()) => fs::remove_file(path).await.map_err(unwritable).map(|()| None),
+        Err(failure) if failure.kind == FailureKind::Rejected => {
             tracing::warn!(code = %failure.code, "a container of the hot folder was not taken in");
             let rejected = put_away(settings, path, "rejected").await?;
             let told = format!("{}\n{}\n", failure.code, failure.detail);
-            fs::write(rejected.with_added_extension("txt"), told).await.map_err(unwritable)
+            fs::write(rejected.with_added_extension("txt"), told).await.map_err(unwritable).map(|()| None)
         }
+        Err(failure) if failure.kind == FailureKind::Permanent => Ok(Some(failure)),
         Err(failure) => Err(failure),
     }
 }

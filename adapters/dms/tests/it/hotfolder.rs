@@ -313,10 +313,15 @@ async fn what_the_broker_refuses_is_put_away_and_what_it_cannot_take_now_waits()
     assert!(folders.open().run(broken).await.is_err());
     let work = folders.settings.import.join(".amtsbote/work");
     assert_eq!(files(&work), [work.join("a.zip")], "it waits");
+    // A partner that is configured wrongly costs no message either, and each is tried.
+    folders.put("b.zip", b"noch eine");
+    let wrong = Arc::new(Broker { refuses: Some(FailureKind::Permanent), ..Broker::default() });
+    assert!(folders.open().run(wrong).await.is_err());
+    assert_eq!(files(&work), [work.join("a.zip"), work.join("b.zip")]);
     let refusing = Arc::new(Broker { refuses: Some(FailureKind::Rejected), ..Broker::default() });
     folders.open().run(refusing).await.unwrap();
     assert!(files(&work).is_empty());
-    assert_eq!(files(&folders.settings.import.join(".amtsbote/rejected")).len(), 2);
+    assert_eq!(files(&folders.settings.import.join(".amtsbote/rejected")).len(), 4);
 }
 
 #[tokio::test]

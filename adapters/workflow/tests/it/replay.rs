@@ -14,6 +14,7 @@ use crate::support::{Recorded, client, recordings};
 type Names = BTreeMap<String, String>;
 
 struct Replay {
+    client: net::Client,
     engine: Simulator,
     names: Names,
 }
@@ -37,7 +38,7 @@ impl Replay {
             within: std::time::Duration::from_secs(5),
             most_answer: 1 << 20,
         };
-        let answer = client().send(request).await.unwrap();
+        let answer = self.client.send(request).await.unwrap();
         (answer.status, String::from_utf8(answer.body).unwrap())
     }
 
@@ -155,7 +156,7 @@ async fn the_simulated_engine_answers_as_the_recorded_one() {
     if recordings.is_empty() {
         return;
     }
-    let mut replay = Replay { engine: Simulator::start().await.unwrap(), names: Names::new() };
+    let mut replay = Replay { client: client(), engine: Simulator::start().await.unwrap(), names: Names::new() };
     for recorded in &recordings {
         match &recorded.name[..2] {
             "07" => {

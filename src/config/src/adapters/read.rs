@@ -9,7 +9,7 @@ use super::{
     AdapterEntry, AdapterKind, COMMON, MAPPED, Mapped, OfArchive, OfDms, PACKAGES, Packages, Serves,
 };
 use crate::places::{Place, Places};
-use crate::{Error, refused};
+use crate::{Error, refused_at};
 
 /// Kinds, as they are written.
 const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, scan, mail, print, hybrid-mail, smtp, \
@@ -19,6 +19,8 @@ const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda
 struct Entry<'i, 'p> {
     table: DeTable<'i>,
     span: std::ops::Range<usize>,
+    /// Its place as a whole.
+    place: Place,
     places: &'p Places,
 }
 
@@ -29,19 +31,19 @@ pub(crate) fn take(document: &mut Spanned<DeTable<'_>>, places: &Places) -> Resu
     let place = places.at(value.span().start);
     let DeValue::Array(items) = value.into_inner() else { return Err(wrong(place)) };
     let mut entries = vec![];
-    for item in items {
+    for (index, item) in items.into_iter().enumerate() {
         let span = item.span();
+        let place = places.of_key(&format!("adapter[{index}]"));
         let DeValue::Table(table) = item.into_inner() else { return Err(wrong(places.at(span.start))) };
-        entries.push(Entry { table, span, places }.read()?);
+        entries.push(Entry { table, span, place, places }.read()?);
     }
     Ok(entries)
 }
 
 impl Entry<'_, '_> {
     fn read(mut self) -> Result<AdapterEntry, Error> {
-        let place = self.places.at(self.span.start);
-        let kind =
-            self.table.remove("kind").ok_or_else(|| Error::Key(place, "missing field `kind`".to_owned()))?;
+        let missing = || Error::Key(self.place.clone(), "missing field `kind`".to_owned());
+        let kind = self.table.remove("kind").ok_or_else(missing)?;
         let (at, kind) = (kind.span(), kind.into_inner());
         let serves: Serves = self.part(COMMON)?;
         let kind = match kind.as_str().unwrap_or_default() {
@@ -89,6 +91,11 @@ impl Entry<'_, '_> {
 
     fn read_table<T: DeserializeOwned>(&self, table: DeTable<'_>) -> Result<T, Error> {
         let table = Spanned::new(self.span.clone(), table);
-        T::deserialize(Deserializer::from(table)).map_err(|error| refused(self.places, &error))
+        T::deserialize(Deserializer::from(table)).map_err(|error| {
+            // What is missing has no place of its own.
+            let within = error.span().filter(|span| span.start != self.span.start);
+            let place = within.map_or_else(|| self.place.clone(), |span| self.places.at(span.start));
+            refused_at(place, &error)
+        })
     }
 }
