@@ -60,7 +60,7 @@ pub(crate) fn check(config: &Config) -> Result<(), Error> {
         return Ok(());
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let client = Client::new(Egress::new(&[])?, net::Settings::default(), Arc::clone(&clock));
+    let client = Client::new(Egress::new::<&str>(&[])?, net::Settings::default(), Arc::clone(&clock));
     let schemas = Arc::new(Schemas::open(&config.store.schemas)?);
     let standards = registry::standards(&schemas, &config.limits, config.policy.allow_restricted, None);
     let tools = Tools { client: &client, clock: &clock, standards: &standards, schemas: &schemas };
