@@ -45,6 +45,9 @@ pub const USER: &str = "amtsbote";
 /// Password of every user.
 pub const PASSWORD: &str = "Simulator-Kennwort";
 
+/// Whoever else works with it.
+const SOMEBODY: &str = "jemand";
+
 /// What it says of itself, without its addresses.
 const INFO: &str = include_str!("repository.json");
 
@@ -149,55 +152,38 @@ impl Repository {
         all.collect()
     }
 
-    /// Somebody else puts a document into a folder; returns its id.
-    ///
-    /// # Panics
-    /// If that is refused.
-    pub fn put(&self, folder: &str, type_id: &str, name: &str, bytes: &[u8]) -> String {
+    /// Somebody else puts a document into a folder; its id, unless that is refused.
+    pub fn put(&self, folder: &str, type_id: &str, name: &str, bytes: &[u8]) -> Option<String> {
         let properties = BTreeMap::from([
             ("cmis:objectTypeId".to_owned(), json!(type_id)),
             ("cmis:name".to_owned(), json!(name)),
         ]);
-        let made =
-            lock(&self.shared.store).create(folder, "jemand", &properties, Some(small(name, bytes)), false);
-        made.expect("somebody may put documents into folders")
-    }
-
-    /// Somebody else makes a new version; returns its id.
-    ///
-    /// # Panics
-    /// If that is refused.
-    pub fn revise(&self, id: &str, name: &str, bytes: &[u8]) -> String {
-        let mut store = lock(&self.shared.store);
-        let copy = store.check_out(id, "jemand").expect("it is not checked out");
         let content = Some(small(name, bytes));
-        store.check_in(&copy, "jemand", None, content, &BTreeMap::new()).expect("it was just checked out");
-        copy
+        lock(&self.shared.store).create(folder, SOMEBODY, &properties, content, false).ok()
     }
 
-    /// Somebody else checks a document out.
-    ///
-    /// # Panics
-    /// If that is refused.
-    pub fn check_out(&self, id: &str) -> String {
-        lock(&self.shared.store).check_out(id, "jemand").expect("it is not checked out")
+    /// Somebody else makes a new version; its id, unless that is refused.
+    pub fn revise(&self, id: &str, name: &str, bytes: &[u8]) -> Option<String> {
+        let mut store = lock(&self.shared.store);
+        let copy = store.check_out(id, SOMEBODY).ok()?;
+        store.check_in(&copy, SOMEBODY, None, Some(small(name, bytes)), &BTreeMap::new()).ok()?;
+        Some(copy)
     }
 
-    /// Somebody else sets a property.
-    ///
-    /// # Panics
-    /// If that is refused.
-    pub fn set(&self, id: &str, property: &str, value: Value) {
+    /// Somebody else checks a document out; the id of the working copy, unless that is refused.
+    pub fn check_out(&self, id: &str) -> Option<String> {
+        lock(&self.shared.store).check_out(id, SOMEBODY).ok()
+    }
+
+    /// Somebody else sets a property. False if that is refused.
+    pub fn set(&self, id: &str, property: &str, value: Value) -> bool {
         let properties = BTreeMap::from([(property.to_owned(), value)]);
-        lock(&self.shared.store).update(id, "jemand", None, &properties).expect("it may be set");
+        lock(&self.shared.store).update(id, SOMEBODY, None, &properties).is_ok()
     }
 
-    /// Somebody else deletes something.
-    ///
-    /// # Panics
-    /// If that is refused.
-    pub fn delete(&self, id: &str) {
-        lock(&self.shared.store).delete(id, true).expect("it may be deleted");
+    /// Somebody else deletes something. False if that is refused.
+    pub fn delete(&self, id: &str) -> bool {
+        lock(&self.shared.store).delete(id, true).is_ok()
     }
 }
 
@@ -457,7 +443,7 @@ fn slow(reply: Reply) -> Reply {
 async fn controlled(shared: &Arc<Shared>, control: &str, body: Body) -> Response {
     match control {
         "fault" => {
-            let body = axum::body::to_bytes(body, 4_096).await.unwrap_or_default();
+            let body = upload::whole(body).await.unwrap_or_default();
             let wanted: Value = serde_json::from_slice(&body).unwrap_or_default();
             let Ok(fault) = serde_json::from_value(wanted["fault"].clone()) else {
                 return StatusCode::BAD_REQUEST.into_response();

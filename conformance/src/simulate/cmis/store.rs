@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -103,7 +102,7 @@ impl Store {
 
     /// Milliseconds since 1970, never the same twice: it makes change tokens.
     pub(super) fn now(&mut self) -> i64 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let now = time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
         self.clock = i64::try_from(now).unwrap_or(i64::MAX).max(self.clock + 1);
         self.clock
     }

@@ -105,6 +105,11 @@ impl Sink {
     }
 }
 
+/// A small body as a whole.
+pub(super) async fn whole(body: Body) -> Outcome<Vec<u8>> {
+    Incoming::new(body).rest().await
+}
+
 /// Reads a form of either kind.
 pub(super) async fn form(content_type: &str, body: Body) -> Outcome<Sent> {
     let mut incoming = Incoming::new(body);

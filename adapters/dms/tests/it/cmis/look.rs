@@ -65,7 +65,7 @@ async fn a_version_that_somebody_made_is_taken_in_once() {
         let (repository, dms, host, mut tree) = started(binding, changes).await;
         let id = tree.document.meta.id;
         let there = host.links_of(id)[0].reference.clone();
-        repository.revise(&there, "neu.pdf", b"von dort");
+        repository.revise(&there, "neu.pdf", b"von dort").unwrap();
         look(&dms, &host).await;
         look(&dms, &host).await;
         let known = document(&host, id);
@@ -88,7 +88,7 @@ async fn a_document_that_somebody_put_into_a_case_is_taken_in_once_over_any_kill
             let (repository, dms, host, tree) = started(binding, changes).await;
             look(&dms, &host).await;
             let folder = host.links_of(tree.case.meta.id)[0].reference.clone();
-            repository.put(&folder, types::CASE_DOCUMENT, "Stellungnahme.pdf", b"von dort");
+            repository.put(&folder, types::CASE_DOCUMENT, "Stellungnahme.pdf", b"von dort").unwrap();
             host.with(|books| books.calls_left = Some(calls));
             _ = dms.run(Arc::new(host.clone())).await;
             host.with(|books| books.calls_left = None);
@@ -117,9 +117,9 @@ async fn properties_come_back_or_are_told() {
         let id = tree.document.meta.id;
         let there = host.links_of(id)[0].reference.clone();
         let folder = host.links_of(tree.case.meta.id)[0].reference.clone();
-        repository.set(&there, "amt:titel", json!("Lageplan Nord"));
-        repository.set(&there, "amt:bemerkung", json!("geprüft"));
-        repository.set(&folder, "amt:aktenzeichen", json!("63.1-0815/26"));
+        assert!(repository.set(&there, "amt:titel", json!("Lageplan Nord")));
+        assert!(repository.set(&there, "amt:bemerkung", json!("geprüft")));
+        assert!(repository.set(&folder, "amt:aktenzeichen", json!("63.1-0815/26")));
         look(&dms, &host).await;
         look(&dms, &host).await;
         assert_eq!(document(&host, id).description.title, "Lageplan Nord");
@@ -135,7 +135,7 @@ async fn what_both_sides_changed_is_told_and_stays_a_conflict() {
     for (binding, changes) in ways() {
         let (repository, dms, host, mut tree) = started(binding, changes).await;
         let there = host.links_of(tree.document.meta.id)[0].reference.clone();
-        repository.set(&there, "amt:titel", json!("von dort"));
+        assert!(repository.set(&there, "amt:titel", json!("von dort")));
         tree.document.description.title = "von hier".into();
         let delivery = tree.of_document(&host, false);
         look(&dms, &host).await;
@@ -150,7 +150,7 @@ async fn the_change_log_tells_what_was_deleted() {
     for binding in BINDINGS {
         let (repository, dms, host, tree) = started(binding, ChangeSource::Auto).await;
         look(&dms, &host).await;
-        repository.delete(&host.links_of(tree.document.meta.id)[0].reference);
+        assert!(repository.delete(&host.links_of(tree.document.meta.id)[0].reference));
         look(&dms, &host).await;
         assert_eq!(happened(&host), ["deleted"]);
     }

@@ -80,7 +80,7 @@ async fn a_name_that_somebody_else_has_is_left_to_them() {
         let mut tree = Tree::new();
         told(&dms, &host, &tree.of_case(&host), b"").await.unwrap();
         let folder = host.links_of(tree.case.meta.id)[0].reference.clone();
-        repository.put(&folder, "cmis:document", "Lageplan.pdf", b"von jemand");
+        repository.put(&folder, "cmis:document", "Lageplan.pdf", b"von jemand").unwrap();
         tree.add("1", "lageplan.pdf", b"eins");
         told(&dms, &host, &tree.of_document(&host, true), b"eins").await.unwrap();
 
@@ -98,7 +98,7 @@ async fn the_aktenzeichen_of_the_repository_is_assigned_to_the_record() {
     let tree = Tree::new();
     told(&dms, &host, &tree.of_case(&host), b"").await.unwrap();
     let folder = host.links_of(tree.case.meta.id)[0].reference.clone();
-    repository.set(&folder, "amt:aktenzeichen", json!("63.1-0815/26"));
+    assert!(repository.set(&folder, "amt:aktenzeichen", json!("63.1-0815/26")));
     let receipt = told(&dms, &host, &tree.of_case(&host), b"").await.unwrap();
     assert_eq!(receipt.commands.len(), 1);
     assert_eq!(receipt.commands[0].id, tree.case.meta.id);

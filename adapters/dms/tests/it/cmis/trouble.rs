@@ -94,7 +94,7 @@ async fn what_both_sides_changed_is_a_conflict_and_nothing_is_overwritten() {
         told(&dms, &host, &tree.of_document(&host, true), b"eins").await.unwrap();
         let id = host.links_of(tree.document.meta.id)[0].reference.clone();
 
-        repository.set(&id, "amt:bemerkung", json!("von dort"));
+        assert!(repository.set(&id, "amt:bemerkung", json!("von dort")));
         tree.document.description.title = "Plan".into();
         told(&dms, &host, &tree.of_document(&host, false), b"").await.unwrap();
         let now = &having(&repository, "cmis:objectId", &id)[0];
@@ -104,15 +104,15 @@ async fn what_both_sides_changed_is_a_conflict_and_nothing_is_overwritten() {
             "another property"
         );
 
-        repository.set(&id, "amt:titel", json!("Titel von dort"));
+        assert!(repository.set(&id, "amt:titel", json!("Titel von dort")));
         tree.document.description.title = "Titel von hier".into();
         let failure = told(&dms, &host, &tree.of_document(&host, false), b"").await.unwrap_err();
         assert_eq!((failure.kind, &*failure.code), (Permanent, "dms.conflict"));
         assert_eq!(having(&repository, "cmis:objectId", &id)[0]["amt:titel"], "Titel von dort");
-        repository.set(&id, "amt:titel", json!("Titel von hier"));
+        assert!(repository.set(&id, "amt:titel", json!("Titel von hier")));
         told(&dms, &host, &tree.of_document(&host, false), b"").await.unwrap();
 
-        repository.revise(&id, "lageplan.pdf", b"von dort");
+        repository.revise(&id, "lageplan.pdf", b"von dort").unwrap();
         tree.add("2", "lageplan.pdf", b"zwei");
         let failure = told(&dms, &host, &tree.of_document(&host, true), b"zwei").await.unwrap_err();
         assert_eq!(&*failure.code, "dms.conflict");
@@ -126,12 +126,12 @@ async fn a_document_that_somebody_works_on_waits_and_one_that_is_gone_is_told() 
         let (host, mut tree) = with_file();
         told(&dms, &host, &tree.of_document(&host, true), b"eins").await.unwrap();
         let id = host.links_of(tree.document.meta.id)[0].reference.clone();
-        repository.check_out(&id);
+        repository.check_out(&id).unwrap();
         tree.add("2", "lageplan.pdf", b"zwei");
         let failure = told(&dms, &host, &tree.of_document(&host, true), b"zwei").await.unwrap_err();
         assert_eq!((failure.kind, &*failure.code), (Transient, "dms.checked-out"));
 
-        repository.delete(&id);
+        assert!(repository.delete(&id));
         let failure = told(&dms, &host, &tree.of_document(&host, true), b"zwei").await.unwrap_err();
         assert_eq!((failure.kind, &*failure.code), (Permanent, "dms.gone"));
     }
