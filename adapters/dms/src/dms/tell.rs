@@ -9,7 +9,7 @@ use model::command::{Change as RecordChange, Command};
 use model::{Failure, Record};
 use serde_json::json;
 
-use super::remembered::{Remembered, link_of, merge};
+use super::remembered::{Remembered, digest, link_of, merge};
 use crate::failure;
 use crate::mapping::{self, Mapping};
 use crate::port::{Bytes, Changes, Created, Entry, Object, Port, Value};
@@ -68,7 +68,8 @@ impl Teller<'_> {
     ) -> Result<Object, Failure> {
         let meta = about.record.meta();
         let remembered = link(about, meta.id, part).map(Remembered::at);
-        let (write, conflicts) = merge(&object, remembered.as_ref(), &self.mapping.values(&about.record));
+        let wanted = self.mapping.values(&about.record);
+        let (write, conflicts) = merge(&object, remembered.as_ref(), &wanted);
         if !conflicts.is_empty() {
             return Err(failure::conflict());
         }
@@ -78,7 +79,7 @@ impl Teller<'_> {
         };
         let mut now = link_of(self.mapping, about.record.kind(), meta.id, part, &object);
         if let Some(before) = &remembered {
-            let mut kept = kept(before, &object, self.mapping, &write);
+            let mut kept = kept(before, &object, self.mapping, &write, &wanted);
             if !has_ours {
                 kept.content.clone_from(&before.content);
             }
@@ -256,12 +257,14 @@ fn kept(
     object: &Object,
     mapping: &Mapping,
     written: &BTreeMap<String, Value>,
+    wanted: &BTreeMap<String, Value>,
 ) -> Remembered {
     let mut now = Remembered::of(object, mapping.fields(object.is_folder));
-    for (property, digest) in &mut now.values {
-        let untouched = before.values.get(property).filter(|_| !written.contains_key(property));
-        if let Some(before) = untouched {
-            digest.clone_from(before);
+    for (property, there) in &mut now.values {
+        let here = wanted.get(property).map(|value| digest(value.kind, value.value.as_ref()));
+        let is_theirs = !written.contains_key(property) && here.as_ref() != Some(there);
+        if let Some(before) = before.values.get(property).filter(|_| is_theirs) {
+            there.clone_from(before);
         }
     }
     now

@@ -111,6 +111,9 @@ async fn what_both_sides_changed_is_a_conflict_and_nothing_is_overwritten() {
         assert_eq!(having(&repository, "cmis:objectId", &id)[0]["amt:titel"], "Titel von dort");
         assert!(repository.set(&id, "amt:titel", json!("Titel von hier")));
         told(&dms, &host, &tree.of_document(&host, false), b"").await.unwrap();
+        tree.document.description.title = "Einig, und weiter".into();
+        told(&dms, &host, &tree.of_document(&host, false), b"").await.unwrap();
+        assert_eq!(having(&repository, "cmis:objectId", &id)[0]["amt:titel"], "Einig, und weiter");
 
         repository.revise(&id, "lageplan.pdf", b"von dort").unwrap();
         tree.add("2", "lageplan.pdf", b"zwei");
