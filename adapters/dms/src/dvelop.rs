@@ -361,8 +361,10 @@ impl Port for Repository {
     }
 
     async fn check(&self) -> Result<String, Failure> {
-        for link in ["dmsobjectwithmapping", "searchresultwithmapping", "chunkedupload"] {
-            self.url(link, &[]).await?;
+        let links = self.links().await?;
+        let needed = ["dmsobjectwithmapping", "searchresultwithmapping", "chunkedupload"];
+        if let Some(missing) = needed.into_iter().find(|link| links.href(link).is_none()) {
+            return Err(failure::setup(format!("the repository offers no {missing}")));
         }
         self.find("check", false).await?;
         Ok("d.velop documents (untested live): the repository answers and searches by our identifier"

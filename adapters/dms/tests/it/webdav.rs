@@ -105,8 +105,9 @@ fn peak() -> u64 {
 }
 
 #[tokio::test]
-async fn a_gigabyte_goes_there_and_back_without_standing_in_memory() {
-    const SIZE: u64 = 1 << 30;
+async fn a_large_document_goes_there_and_back_without_standing_in_memory() {
+    // Four times what memory may grow by: more only keeps the server busy.
+    const SIZE: u64 = 256 << 20;
     let server = Wsgidav::start();
     let port = open(&server);
     let adapter = dms(open(&server));
