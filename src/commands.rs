@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
-use crate::payments;
+use crate::{adapters, payments};
 use cli::{AdapterCommand, ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use config::Config;
 
@@ -252,6 +252,7 @@ pub(crate) fn config(command: &ConfigCommand, config: &Config, as_json: bool) ->
             config.dvdv_settings()?;
             config.xta_parties()?;
             payments::check(config)?;
+            adapters::check(config)?;
             let authorities: usize = config.tenants.iter().map(|tenant| tenant.authorities.len()).sum();
             let shown = json!({ "valid": true, "tenants": config.tenants.len(), "authorities": authorities });
             print(as_json, &shown, |_| {

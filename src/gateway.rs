@@ -14,8 +14,9 @@ use store::Store;
 use transport::dvdv::{self, Dvdv};
 use transport::osci::Parties;
 
+use crate::adapters::Tools;
 use crate::error::Error;
-use crate::{payments, registry};
+use crate::{adapters, payments, registry};
 use config::Config;
 
 /// A clock before this stands on a value that no machine had when this program was written: whatever it
@@ -69,7 +70,8 @@ impl Gateway {
             None => house,
         };
         let house = Arc::new(house);
-        let mut adapters = registry::adapters(config, &outbound, &clock)?;
+        let tools = Tools { client: &outbound, clock: &clock, standards: &standards, schemas: &schemas };
+        let mut adapters = adapters::adapters(config, &tools)?;
         let payments = payments::payments(config, &outbound, &clock)?;
         let broker = Broker::new(Parts {
             store: store.clone(),
@@ -106,7 +108,8 @@ impl Gateway {
         adapters.push(Arc::new(osci.courier()));
         let xta = transport::xta::party::Parties::new(&broker, xta, Arc::new(SystemClock));
         adapters.push(Arc::new(xta.courier()));
-        Ok(Gateway { broker: broker.with_adapters(adapters), store, osci, xta })
+        let broker = broker.with_adapters(adapters).with_channels(adapters::channels(config));
+        Ok(Gateway { broker, store, osci, xta })
     }
 
     /// Commits what waits and closes the store.

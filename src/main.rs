@@ -1,5 +1,6 @@
 //! The gateway's binary: parse, wire, run.
 
+mod adapters;
 mod check;
 mod commands;
 mod convert;

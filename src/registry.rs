@@ -1,21 +1,19 @@
 //! Everything that can be plugged in, listed by hand: who reads this file knows what this gateway speaks.
 //!
-//! Standards: those of `xoev`. Adapters: remote, for programs in any language. Authorities of one gateway reach each other by
-//! its mailboxes, the county's systems come in by REST. Transports: OSCI, as intermediary, sender and recipient;
-//! XTA, as server. Payment providers, bank statements and formats for the cash system stand in `payments`.
+//! Standards: those of `xoev`. Authorities of one gateway reach each other by its mailboxes, the county's systems come in by REST.
+//! Transports: OSCI, as intermediary, sender and recipient; XTA, as server. Adapters (DMS, workflow, post, archives, programs in any
+//! language) stand in `adapters`; payment providers, bank statements and formats for the cash system in `payments`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use broker::Broker;
 use broker::house::Reads;
-use config::{AdapterEntry, AdapterKind, Config, Limits, OnFailure, Virus, XRechnung};
-use model::adapter::Adapter;
+use config::{Config, Limits, OnFailure, Virus, XRechnung};
+use model::SystemClock;
 use model::standard::Standard;
-use model::{Clock, SystemClock};
 use net::clamd::{self, Address, Clamd};
 use schemas::Schemas;
-use seal::webhook::SharedSecret;
 use xoev::xdomea;
 use xoev::xrechnung::Rules;
 
@@ -60,32 +58,6 @@ pub(crate) fn reads(standards: &[Arc<dyn Standard>]) -> Reads {
         standard.writes().iter().map(move |version| (name.to_owned(), (*version).to_owned()))
     };
     standards.iter().flat_map(versions).collect()
-}
-
-/// Channels to the outside, as configured.
-///
-/// # Errors
-/// If a secret cannot be read.
-pub(crate) fn adapters(
-    config: &Config,
-    client: &net::Client,
-    clock: &Arc<dyn Clock>,
-) -> Result<Vec<Arc<dyn Adapter>>, Error> {
-    let adapter = |entry: &AdapterEntry| -> Result<Arc<dyn Adapter>, Error> {
-        match entry.kind {
-            AdapterKind::Remote => {
-                let settings = adapter_remote::Settings {
-                    id: entry.id.clone(),
-                    url: entry.url.clone(),
-                    secret: SharedSecret::parse(&config.adapter_secret(entry)?)?,
-                    reconciles: entry.reconciles,
-                    within: Duration::from_secs(entry.within_seconds.into()),
-                };
-                Ok(Arc::new(adapter_remote::Remote::new(settings, client.clone(), Arc::clone(clock))))
-            }
-        }
-    };
-    config.adapters.iter().map(adapter).collect()
 }
 
 /// The intermediary of OSCI-Transport, if it is configured.

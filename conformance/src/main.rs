@@ -114,6 +114,10 @@ impl EngineName {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum SimulateName {
+    /// A workflow engine with the REST API of Camunda 7; processes are deployed as in a real one
+    Camunda,
+    /// A DMS with CMIS 1.1, browser binding and AtomPub; `/_control` makes it fail
+    Cmis,
     /// A payment provider with all its interfaces; `/_control` sets what payments come to
     Payment,
     /// A carrier of hybrid mail (E-POSTBUSINESS); `/_control` moves letters on
@@ -143,8 +147,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match (cli.suite, binary(cli.binary)) {
         // Needs no gateway.
-        (Suite::Simulate { name: SimulateName::Payment, port }, _) => play(port, cli.json).await,
-        (Suite::Simulate { name: SimulateName::Epost, port }, _) => carry(port, cli.json).await,
+        (Suite::Simulate { name, port }, _) => simulated(name, port, cli.json).await,
         (suite, Ok(binary)) => run(suite, &binary, cli.json).await,
         (_, Err(error)) => Err(error),
     };
@@ -158,6 +161,31 @@ async fn main() -> ExitCode {
     }
 }
 
+async fn simulated(name: SimulateName, port: u16, json: bool) -> Result<bool, Error> {
+    match name {
+        SimulateName::Camunda => play_engine(port, json).await,
+        SimulateName::Cmis => play_cmis(port, json).await,
+        SimulateName::Payment => play(port, json).await,
+        SimulateName::Epost => carry(port, json).await,
+    }
+}
+
+/// Plays a DMS until somebody stops the program.
+async fn play_cmis(port: u16, json: bool) -> Result<bool, Error> {
+    use simulate::cmis::{PASSWORD, Repository, USER};
+    let repository = Repository::start_on(port, 136).await?;
+    let (browser, atom) = (repository.browser(), repository.atom());
+    match json {
+        true => print(
+            &json!({ "browser": browser, "atom": atom, "user": USER, "password": PASSWORD }).to_string(),
+        ),
+        false => print(&format!(
+            "the simulated DMS listens at {browser} (browser binding) and {atom} (AtomPub); user {USER}, password {PASSWORD}"
+        )),
+    }
+    std::future::pending().await
+}
+
 /// Plays a payment provider until somebody stops the program.
 async fn play(port: u16, json: bool) -> Result<bool, Error> {
     let provider = simulate::payment::Provider::start_on(port).await?;
@@ -168,6 +196,16 @@ async fn play(port: u16, json: bool) -> Result<bool, Error> {
             "the simulated payment provider listens at {}; its secrets: {secrets:?}",
             provider.url
         )),
+    }
+    std::future::pending().await
+}
+
+/// Plays a workflow engine until somebody stops the program.
+async fn play_engine(port: u16, json: bool) -> Result<bool, Error> {
+    let engine = simulate::camunda::Simulator::start_on(port).await?;
+    match json {
+        true => print(&json!({ "url": engine.url }).to_string()),
+        false => print(&format!("the simulated workflow engine listens at {}", engine.url)),
     }
     std::future::pending().await
 }
@@ -193,7 +231,7 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
             let campaign = |engine| Campaign { binary: binary.to_owned(), engine, from, seeds, forget };
             crash(campaign, &names, json).await
         }
-        Suite::Simulate { port, .. } => play(port, json).await,
+        Suite::Simulate { name, port } => simulated(name, port, json).await,
         Suite::Soak { seconds, engine } => {
             soak(binary, Duration::from_secs(seconds), &engines(engine), json).await
         }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
+mod backoffice;
 mod cli;
 mod convert;
 mod crash;

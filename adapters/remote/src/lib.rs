@@ -1,11 +1,17 @@
-//! The remote adapter: describe, deliver, reconcile and check over HTTPS and JSON, so that anybody can write an adapter in any
-//! language. `openapi.yaml` beside this crate is the contract.
+//! The remote adapter: the trait of adapters over HTTPS and JSON, so that anybody can write an adapter in any language.
+//! `openapi.yaml` beside this crate is the contract.
 //!
 //! Every request is signed by Standard Webhooks 1.0.0. A delivery's content is streamed and never stands in memory, so
 //! it is not the body that is signed but what describes it: the JSON in the field `Amtsbote-Delivery`, which holds size
-//! and SHA-256 of the content. The same delivery always has the same `webhook-id`.
+//! and SHA-256 of the content. The same delivery always has the same `webhook-id`. The body of a delivery about a record begins
+//! with a short form of the record, whose size and SHA-256 are signed and which holds those of the files behind it.
 
+mod act;
 mod answer;
+mod call;
+mod carry;
+mod changes;
+mod told;
 mod upload;
 
 use std::sync::Arc;
@@ -14,7 +20,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Receipt, Sources};
+use model::adapter::{
+    Adapter, CallbackOutcome, CallbackRequest, Capability, Content, Delivery, Descriptor, Health, Host,
+    Interest, Receipt, Sources,
+};
 use model::outbound::ChosenBy;
 use model::{Clock, Failure};
 use net::{Answer, Client, Method, Request};
@@ -39,6 +48,14 @@ pub struct Settings {
     pub secret: SharedSecret,
     /// Whether it can be asked what became of a delivery.
     pub reconciles: bool,
+    /// What it is told of records.
+    pub follows: Vec<Interest>,
+    /// Whether it keeps the records: what it has taken counts as imported.
+    pub keeps_records: bool,
+    /// Whether it is asked for changes that it brings.
+    pub brings: bool,
+    /// Whether calls from outside are passed on to it.
+    pub takes_calls: bool,
     /// Longest time of a delivery, from the connection to the answer.
     pub within: Duration,
 }
@@ -54,11 +71,19 @@ pub struct Remote {
 impl Remote {
     /// An adapter that calls through `client`.
     pub fn new(settings: Settings, client: Client, clock: Arc<dyn Clock>) -> Self {
-        let mut capabilities = vec![Capability::Deliver];
-        capabilities.extend(settings.reconciles.then_some(Capability::Reconcile));
-        let config_schema = json!({ "type": "object", "required": ["id", "kind", "url", "secret"] });
-        let descriptor =
-            Descriptor { config_schema, ..Descriptor::new(&settings.id, "remote", capabilities) };
+        let offers = [
+            (true, Capability::Deliver),
+            (settings.reconciles, Capability::Reconcile),
+            (settings.brings, Capability::Run),
+            (settings.takes_calls, Capability::Callback),
+        ];
+        let capabilities = offers.into_iter().filter(|(offered, _)| *offered).map(|(_, it)| it).collect();
+        let descriptor = Descriptor {
+            config_schema: json!({ "type": "object", "required": ["id", "kind", "url", "secret"] }),
+            follows: settings.follows.clone(),
+            keeps_records: settings.keeps_records,
+            ..Descriptor::new(&settings.id, "remote", capabilities)
+        };
         Remote { descriptor, settings, client, clock }
     }
 
@@ -95,6 +120,20 @@ impl Remote {
             _ => Err(refusal(&answer, self.clock.now())),
         }
     }
+
+    /// What the program lacks of what the configuration says of it.
+    fn lacks(&self, described: &Described) -> Option<String> {
+        let offered = |wanted: &&Capability| !described.capabilities.contains(wanted);
+        if let Some(wanted) = self.descriptor.capabilities.iter().find(offered) {
+            return Some(format!("it does not offer {wanted:?}"));
+        }
+        let followed = |wanted: &&Interest| !described.follows.contains(wanted);
+        if let Some(Interest { event, record }) = self.descriptor.follows.iter().find(followed) {
+            return Some(format!("it does not follow {event:?} of {}", record.name()));
+        }
+        let keeps = self.descriptor.keeps_records && !described.keeps_records;
+        keeps.then(|| "it does not keep the records".to_owned())
+    }
 }
 
 #[async_trait]
@@ -104,18 +143,30 @@ impl Adapter for Remote {
     }
 
     async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
-        let told = json!(delivery).to_string();
+        let about = delivery.about.as_ref().map(|about| told::about(about));
+        let facts = told::facts(delivery, about.as_deref()).to_string();
         let id = delivery.id.to_string();
-        let mut request = self.request(Method::POST, "/deliveries", &id, told.as_bytes())?;
-        request.headers.push(("amtsbote-delivery".to_owned(), BASE64_STANDARD.encode(&told)));
+        let mut request = self.request(Method::POST, "/deliveries", &id, facts.as_bytes())?;
+        request.headers.push(("amtsbote-delivery".to_owned(), BASE64_STANDARD.encode(&facts)));
         request.within = self.settings.within;
-        if let Some(source) = sources.first() {
+        let (first, size) = match (&delivery.about, about) {
+            (Some(about), Some(first)) => {
+                let size = first.len() as u64 + told::size(about);
+                (Some(Box::new(std::io::Cursor::new(first)) as Content), Some(size))
+            }
+            _ => (None, delivery.detail["size"].as_u64()),
+        };
+        let mut contents = Vec::from_iter(first);
+        for source in sources {
+            contents.push(source.open().await?);
+        }
+        if !contents.is_empty() {
             request.headers.push(("content-type".to_owned(), "application/octet-stream".to_owned()));
-            request.body = Some(upload::of(source.open().await?, delivery.detail["size"].as_u64()));
+            request.body = Some(upload::of(contents, size));
         }
         let answer = self.client.send(request).await?;
         match answer.status {
-            200..=202 => receipt(&answer),
+            200..=202 => receipt(&answer, delivery),
             _ => Err(refusal(&answer, self.clock.now())),
         }
     }
@@ -124,26 +175,27 @@ impl Adapter for Remote {
         let id = delivery.id.to_string();
         let answer = self.ask(&format!("/deliveries/{id}"), &id).await?;
         match answer.status {
-            200 => receipt(&answer).map(Some),
+            200 => receipt(&answer, delivery).map(Some),
             404 if answer::is_unknown_delivery(&answer) => Ok(None),
             _ => Err(refusal(&answer, self.clock.now())),
         }
     }
 
+    async fn callback(&self, request: CallbackRequest) -> Result<CallbackOutcome, Failure> {
+        self.pass_on(request).await
+    }
+
+    async fn run(&self, host: Arc<dyn Host>) -> Result<Duration, Failure> {
+        self.session(host).await
+    }
+
     async fn check(&self) -> Health {
-        let missing = |described: &Described| {
-            self.descriptor
-                .capabilities
-                .iter()
-                .find(|wanted| !described.capabilities.contains(wanted))
-                .copied()
-        };
         match self.describe().await {
-            Ok(described) => match missing(&described) {
+            Ok(described) => match self.lacks(&described) {
                 None => {
                     Health { ok: true, detail: format!("it answers; its channel is {}", described.channel) }
                 }
-                Some(wanted) => Health { ok: false, detail: format!("it does not offer {wanted:?}") },
+                Some(lack) => Health { ok: false, detail: lack },
             },
             Err(failure) => Health { ok: false, detail: format!("{}: {}", failure.code, failure.detail) },
         }

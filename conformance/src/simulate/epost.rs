@@ -265,7 +265,7 @@ fn control(books: &mut Books, method: &Method, path: &str, body: &Value) -> Resp
     match (method, path.split('/').collect::<Vec<_>>().as_slice()) {
         (&Method::GET, ["letters"]) => told(200, &Value::from(books.letters.clone())),
         (&Method::PUT, ["letters", id]) => {
-            let letter = books.letters.iter_mut().find(|it| it["letterID"].to_string() == *id);
+            let letter = books.letters.iter_mut().find(|it| it["letterID"].as_u64() == id.parse().ok());
             let Some(letter) = letter else { return error(404, "LETTER", "unknown") };
             for name in [
                 "statusID",

@@ -3,7 +3,11 @@
 //! they say is made up; they speak with the gateway as any partner does, over HTTP alone.
 
 pub mod auditor;
+pub mod camunda;
+pub mod cmis;
 pub mod containers;
+pub mod danrw;
+pub mod dms;
 pub mod epost;
 pub mod files;
 pub mod osci;
@@ -15,6 +19,7 @@ pub mod samples;
 pub mod sender;
 pub mod story;
 pub mod tamper;
+pub mod tresor;
 pub mod xta;
 
 pub use crate::{Error, client, gateway};

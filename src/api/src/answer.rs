@@ -61,6 +61,8 @@ pub(crate) fn path_of(record: &Record) -> String {
         RecordKind::Exchange => "exchanges",
         RecordKind::Claim => "claims",
         RecordKind::Payment => "payments",
+        RecordKind::Interaction => "interactions",
+        RecordKind::Dispatch => "dispatches",
         _ => "tasks",
     };
     format!("/{folder}/{}", record.meta().id)

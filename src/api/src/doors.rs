@@ -1,7 +1,8 @@
-//! The only doors that anybody on the internet may knock at: notifications of payment providers, and browsers of payers that come
-//! back from them. They have no tokens of ours but the one in their address, belong on a listener of their own, and answer with
+//! The only doors that anybody on the internet may knock at: notifications of payment providers, browsers of payers that come
+//! back from them, and systems that call adapters. They have no tokens of ours but the one in their address, belong on a listener of their own, and answer with
 //! a status and next to nothing else. What comes is a hint: nothing that it says is believed.
 
+mod adapters;
 mod page;
 mod throttle;
 
@@ -51,7 +52,7 @@ struct Doors {
     throttle: Arc<Throttle>,
 }
 
-/// The doors as a router: `/payments/{provider}/notify/{token}` and `/payments/{provider}/return/{token}`.
+/// The doors as a router: `/payments/{provider}/notify/{token}`, `/payments/{provider}/return/{token}` and `/adapters/{id}/{path}`.
 pub fn public_router(broker: Broker) -> Router {
     meter::start();
     let waits = Arc::new(Semaphore::new(WAITING));
@@ -59,6 +60,8 @@ pub fn public_router(broker: Broker) -> Router {
     Router::new()
         .route("/payments/{provider}/notify/{token}", any(notify))
         .route("/payments/{provider}/return/{token}", any(come_back))
+        .route("/adapters/{id}", any(adapters::call))
+        .route("/adapters/{id}/{*path}", any(adapters::call))
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(from_fn(discreet))
         .layer(from_fn(crate::router::without_panic))

@@ -16,7 +16,8 @@ use crate::params::PathName;
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Lane")]
 pub(crate) struct ShownLane {
-    /// Its name: `to:` and an authority for what goes outside.
+    /// Its name: `to:` and an authority for messages that go outside, `channel:` and an adapter for what it is told, `session:` and an
+    /// adapter for its own work.
     lane: String,
     /// `work` or `network`: which workers take its jobs.
     class: &'static str,

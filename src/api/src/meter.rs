@@ -59,6 +59,10 @@ pub(crate) fn render(stats: Option<&broker::Stats>, pressure: &broker::PressureN
         // As Prometheus wants it: the moment, from which the age follows; 0 if nothing waits.
         gauge!("amtsbote_oldest_job_timestamp_seconds").set(oldest.unwrap_or_default() as f64 / 1e6);
         stats.lanes.iter().filter(|lane| lane.lane.starts_with("to:")).for_each(lane_figures);
+        for (adapter, state, count) in &stats.channels {
+            let labels = [("adapter", adapter.clone()), ("state", state.clone())];
+            gauge!("amtsbote_channel_deliveries", &labels).set(*count as f64);
+        }
         gauge!("amtsbote_unsealed_events").set(stats.unsealed_events as f64);
     }
     gauge!("amtsbote_disk_free_bytes").set(pressure.disk_free.unwrap_or_default() as f64);

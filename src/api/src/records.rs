@@ -86,6 +86,17 @@ pub(crate) async fn list(
     Ok(listed(uri, api.broker.records(caller, &filter, &page).await?))
 }
 
+/// Records that a filter names.
+pub(crate) async fn listed_by(
+    api: &Api,
+    caller: &Caller,
+    uri: &Uri,
+    filter: &RecordFilter,
+    page: &broker::Page,
+) -> Answer {
+    Ok(listed(uri, api.broker.records(caller, filter, page).await?))
+}
+
 fn listed(uri: &Uri, listed: Listed<Record>) -> Response {
     let items: Vec<Value> = listed.items.iter().map(Record::to_json).collect();
     paging::answer(uri, Listed { items, next: listed.next })

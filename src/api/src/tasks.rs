@@ -48,6 +48,14 @@ pub(crate) struct Assignment {
     assignee: String,
 }
 
+/// Who shall do a task.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Unit {
+    /// The unit that has to act from now on.
+    unit: String,
+}
+
 /// How a task was done.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -89,11 +97,13 @@ pub(crate) async fn create(
         message_id: None,
         exchange_id: None,
         payment_id: None,
+        task_id: None,
         title: new.title,
         kind: new.kind,
         requested_by: asking_unit(&caller, about.as_ref()),
         assignee: None,
         due: new.due,
+        overdue: None,
         status: TaskStatus::Open,
         result: None,
     });
@@ -162,6 +172,18 @@ pub(crate) async fn assign(
         return Err(model::Error::Invalid { field: "assignee" }.into());
     }
     let change = Change::AssignTask(assignee);
+    records::change(&api, &caller, (RecordKind::Task, id), expected, posted.once, change).await
+}
+
+/// `POST /tasks/{id}/hand-on`.
+pub(crate) async fn hand_on(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    IfMatch(expected): IfMatch,
+    posted: Posted<Unit>,
+) -> Answer {
+    let change = Change::HandOn(posted.body.unit);
     records::change(&api, &caller, (RecordKind::Task, id), expected, posted.once, change).await
 }
 

@@ -78,7 +78,7 @@ impl Broker {
         let change = Change::AddContent { version: upload.version.clone(), file: Box::new(file) };
         let command = Command { kind: RecordKind::Document, id: document, expected: upload.expected, change };
         let place = (upload.version, upload.file_name);
-        match self.submit_with(caller, command, once.as_ref(), Some(&stored)).await {
+        match self.submit_with(caller, command, once.as_ref(), std::slice::from_ref(&stored)).await {
             Ok(record) if names(&record, payload.id) => Ok(record),
             Ok(first_answer) => {
                 self.store().discard(stored).await;

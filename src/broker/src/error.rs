@@ -240,6 +240,7 @@ impl Error {
             _ => FailureKind::Permanent,
         };
         let code = self.code().to_owned();
-        Failure { kind, code: code.into(), detail: self.to_string(), retry_after: None, findings: vec![] }
+        let detail = self.to_string();
+        Failure { kind, code: code.into(), detail, retry_after: None, alone: false, findings: vec![] }
     }
 }

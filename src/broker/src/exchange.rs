@@ -4,6 +4,7 @@
 //! objects   what a new exchange is about
 //! take      records, offers, documents along a route and file plans come in
 //! reply     receipts, appraisals and outcomes come in
+//! followed  the same, said by the adapter that a message was delivered through
 //! import    the record-keeping system reports on the import; what was confirmed is locked
 //! disposal  what is offered stays as it was offered
 //! appraise  appraisals: applied to records, given by an archive of ours, followed by the transfer
@@ -18,6 +19,7 @@ mod circulate;
 mod destroy;
 mod destroying;
 mod disposal;
+mod followed;
 mod import;
 mod objects;
 mod remind;
@@ -27,6 +29,7 @@ mod take;
 pub use circulate::StepDone;
 pub(crate) use destroy::JOB as DESTROY;
 pub(crate) use disposal::IN_DISPOSITION;
+pub(crate) use followed::Told;
 pub(crate) use remind::JOB as REMIND;
 pub(crate) use reply::Said;
 pub(crate) use take::Came;

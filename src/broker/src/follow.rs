@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use model::adapter::{Adapter, Capability, Followed};
+use model::adapter::{Adapter, Capability, Followed, Receipt};
 use model::{Actor, EventKind, Failure, FailureKind, Message, MessageState, Scope, ids};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{Job, NewJob, Work};
 
+use crate::exchange::Told;
 use crate::process::with_finding;
 
 use crate::{Broker, Error, notes};
@@ -22,7 +23,13 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 
 impl Broker {
     /// The job that follows a message up which is delivered now, if its adapter can.
-    pub(crate) fn enqueue_follow(&self, work: &mut Work, message: &Message, adapter: &dyn Adapter) {
+    pub(crate) fn enqueue_follow(
+        &self,
+        work: &mut Work,
+        message: &Message,
+        adapter: &dyn Adapter,
+        receipt: &Receipt,
+    ) {
         let descriptor = adapter.descriptor();
         let is_open = message.state == MessageState::Delivered;
         if !is_open || !descriptor.capabilities.contains(&Capability::Follow) {
@@ -35,7 +42,10 @@ impl Broker {
             lane: format!("to:{}", message.partner),
             kind: JOB.to_owned(),
             subject: message.id,
-            detail: json!({ "adapter": descriptor.id }),
+            detail: json!({
+                "adapter": descriptor.id,
+                "receipt": { "reference": receipt.reference, "data": receipt.data },
+            }),
             next_at: now.plus(FIRST),
             fifo_key: None,
         };
@@ -51,7 +61,9 @@ impl Broker {
             return self.finish(job, Work::new()).await;
         };
         // Whatever is wrong now may be mended until the message's time is over.
-        let followed = self.bounded(adapter.follow(&self.delivery_of(&message).await?)).await;
+        let mut delivery = self.delivery_of(&message).await?;
+        delivery.detail["receipt"] = job.detail["receipt"].clone();
+        let followed = self.bounded(adapter.follow(&delivery)).await;
         let followed = followed.map_err(|failure| Failure { kind: FailureKind::Transient, ..failure })?;
         let mut work = Work::new();
         match followed {
@@ -59,9 +71,11 @@ impl Broker {
                 work.retry_job(job.id, job.epoch, self.now().plus(pause(job.attempts)));
                 return Ok(self.store().commit(work).await?);
             }
-            Followed::Received | Followed::Imported(_) | Followed::Appraised(_) => {
-                self.received(&mut work, message)
+            Followed::Received => self.received(&mut work, message, Value::Null),
+            Followed::Imported { results, proof } => {
+                return self.told_of(job, message, Told::Imported(results), proof).await;
             }
+            Followed::Appraised(all) => return self.told_of(job, message, Told::Appraised(all), Value::Null).await,
             Followed::CameToNothing(rule) => {
                 let report = Some(with_finding(message.report.clone(), rule));
                 let partner = partner(&message);
@@ -75,17 +89,37 @@ impl Broker {
         self.finish(job, work).await
     }
 
-    /// The recipient has the message. In an exchange, its own answer says more, and ends it.
-    fn received(&self, work: &mut Work, mut message: Message) {
-        let (now, partner) = (self.now(), partner(&message));
-        if message.exchange.is_some() {
-            work.insert_event(&notes::of_message(EventKind::MessageReceived, &message, &partner, now));
-            return;
+    /// The recipient has the message and said of its objects what its own answer would. What contradicts what is known waits for a
+    /// human.
+    async fn told_of(&self, job: &Job, message: Message, told: Told, proof: Value) -> Result<(), Error> {
+        let mut work = Work::new();
+        match self.note_told(&mut work, &message, told).await? {
+            Ok(()) => self.received(&mut work, message, proof),
+            Err(rule) => {
+                work = Work::new();
+                let report = Some(with_finding(message.report.clone(), rule));
+                let partner = partner(&message);
+                self.parked(&mut work, Message { report, ..message }, &partner, None)?;
+            }
         }
-        message.state = MessageState::Confirmed;
-        message.updated_at = now;
-        work.update_message(&message, MessageState::Delivered);
-        work.insert_event(&notes::of_message(EventKind::MessageConfirmed, &message, &partner, now));
+        self.finish(job, work).await
+    }
+
+    /// The recipient has the message. In an exchange, its own answer says more, and ends it.
+    fn received(&self, work: &mut Work, mut message: Message, proof: Value) {
+        let (now, partner) = (self.now(), partner(&message));
+        let mut kind = EventKind::MessageReceived;
+        if message.exchange.is_none() {
+            kind = EventKind::MessageConfirmed;
+            message.state = MessageState::Confirmed;
+            message.updated_at = now;
+            work.update_message(&message, MessageState::Delivered);
+        }
+        let mut event = notes::of_message(kind, &message, &partner, now);
+        if let (Some(Value::Object(detail)), false) = (&mut event.detail, proof.is_null()) {
+            detail.insert("proof".to_owned(), proof);
+        }
+        work.insert_event(&event);
     }
 }
 

@@ -137,6 +137,20 @@ pub struct Unit {
     pub id: String,
     /// Name for people.
     pub name: String,
+    /// Who is asked when a task of the unit is not done in time; absent: nobody but the unit itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<Escalation>,
+}
+
+/// Who is asked when a task is not done in time (Eskalation).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Escalation {
+    /// The unit.
+    pub to: String,
+    /// Hours after the task should have been done.
+    #[serde(default)]
+    pub after_hours: u32,
 }
 
 /// A rule for incoming messages. What is not named fits everything.
@@ -255,6 +269,12 @@ impl House {
         self.tenants.get(tenant).is_some_and(|tenant| tenant.units.iter().any(|known| known.id == unit))
     }
 
+    /// Who is asked when a task of a unit is not done in time.
+    pub(crate) fn escalation(&self, tenant: &str, unit: &str) -> Option<&Escalation> {
+        let known = self.tenants.get(tenant)?.units.iter().find(|known| known.id == unit)?;
+        known.escalation.as_ref()
+    }
+
     /// Unit and service for a message that came in for `authority`.
     pub fn route(
         &self,
@@ -303,7 +323,7 @@ mod tests {
                 xta_reader: None,
                 xta_services: vec![],
             }],
-            units: vec![Unit { id: "63".into(), name: "Bauordnung".into() }],
+            units: vec![Unit { id: "63".into(), name: "Bauordnung".into(), escalation: None }],
             routes: vec![Route {
                 authority: Some(bauamt),
                 message_type: Some("0401".into()),

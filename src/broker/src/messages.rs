@@ -248,11 +248,13 @@ fn clarification_task(message: &Message) -> Task {
         message_id: Some(message.id),
         exchange_id: None,
         payment_id: None,
+        task_id: None,
         title: "Klärungsfall".to_owned(),
         kind: "clarification".to_owned(),
         requested_by: None,
         assignee: None,
         due: None,
+        overdue: None,
         status: TaskStatus::Open,
         result: None,
     }

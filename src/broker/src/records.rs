@@ -1,9 +1,10 @@
 //! Records: what callers see and how their commands take effect.
 
+use model::activity::Dispatch;
 use model::case::RecordStatus;
 use model::command::{Change, Command};
 use model::rights::Action;
-use model::{Actor, Caller, Id, Record, RecordKind, Scope, decide};
+use model::{Actor, Caller, Id, PayloadRef, Record, RecordKind, Scope, decide};
 use store::{Listed, Page, RecordFilter, SealedEvent, StoredPayload, Work};
 
 use crate::exchange::IN_DISPOSITION;
@@ -58,20 +59,19 @@ impl Broker {
         command: Command,
         once: Option<&Once>,
     ) -> Result<Record, Error> {
-        self.submit_with(caller, command, once, None).await
+        self.submit_with(caller, command, once, &[]).await
     }
 
-    /// The same, committed together with the row of a payload that the record names from then on.
+    /// The same, committed together with the rows of payloads that the record names from then on.
     pub(crate) async fn submit_with(
         &self,
         caller: &Caller,
         command: Command,
         once: Option<&Once>,
-        payload: Option<&StoredPayload>,
+        payloads: &[StoredPayload],
     ) -> Result<Record, Error> {
         let scope = caller.may(write_action(&command))?;
-        // Money changes by calls of its own alone, with all that follows from it.
-        if matches!(command.kind, RecordKind::Claim | RecordKind::Payment) {
+        if !is_by_itself(&command) {
             return Err(model::Error::Forbidden.into());
         }
         self.check_place(scope, &command).await?;
@@ -79,7 +79,7 @@ impl Broker {
             return Ok(Record::from_json(command.kind, answer)?);
         }
         for _ in 0..ATTEMPTS {
-            let outcome = self.attempt(caller, scope, &command, once, payload).await;
+            let outcome = self.attempt(caller, scope, &command, once, payloads).await;
             // The same request may have been carried out just now: then its answer is this one's.
             if outcome.is_err()
                 && let Some(answer) = self.answered(caller, once).await?
@@ -111,7 +111,7 @@ impl Broker {
         scope: &Scope,
         command: &Command,
         once: Option<&Once>,
-        payload: Option<&StoredPayload>,
+        payloads: &[StoredPayload],
     ) -> Result<Record, Error> {
         let now = self.now();
         let current = match &command.change {
@@ -127,16 +127,15 @@ impl Broker {
             let above = self.above(place).await?;
             self.check_above(&mut work, current.as_ref(), &above, caller, &command.change).await?;
         }
-        if let Some(payload) = payload {
+        for payload in payloads {
             work.insert_payload(&scope.tenant, payload);
         }
         let decided = decide(current.as_ref(), command, self.parts.rules, now)?;
         work.put_record(&decided.record, None);
         let mut event = notes::of_record(&decided, &caller.actor, now, None);
-        if let Change::AddContent { file, .. } = &command.change {
-            event.payloads.extend(file.content.clone());
-        }
+        event.payloads = named_by(&command.change);
         work.insert_event(&event);
+        self.keep_due(&mut work, current.as_ref(), &decided.record, &caller.actor).await?;
         if let Some(once) = once {
             once.claim(&mut work, caller, decided.record.meta().id, &decided.record.to_json());
         }
@@ -147,7 +146,7 @@ impl Broker {
     }
 
     /// What lies in something that is destroyed, locked or offered to the archive takes no change; it may be barred from destruction.
-    async fn check_above(
+    pub(crate) async fn check_above(
         &self,
         work: &mut Work,
         current: Option<&Record>,
@@ -215,7 +214,12 @@ impl Broker {
 
     /// A created record lies in a unit of the house, within the caller's scope, under a parent that the
     /// caller may change. A task may be given to any unit of the tenant: that is how units work together.
-    async fn check_place(&self, scope: &Scope, command: &Command) -> Result<(), Error> {
+    pub(crate) async fn check_place(&self, scope: &Scope, command: &Command) -> Result<(), Error> {
+        if let Change::HandOn(unit) = &command.change
+            && !self.house().has_unit(&scope.tenant, unit)
+        {
+            return Err(Error::UnknownUnit);
+        }
         let Change::Create(record) = &command.change else { return Ok(()) };
         let meta = record.meta();
         if meta.tenant != scope.tenant || !self.house().has_unit(&scope.tenant, &meta.unit) {
@@ -231,6 +235,21 @@ impl Broker {
         }
         if let Some(parent) = record.parent() {
             self.owned_any(scope, parent).await?;
+        }
+        match &**record {
+            Record::Dispatch(dispatch) => self.check_documents(scope, dispatch).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// What is sent lies in the tree of its case, and whoever sends it may read it.
+    async fn check_documents(&self, scope: &Scope, dispatch: &Dispatch) -> Result<(), Error> {
+        let root = self.owned_any(scope, dispatch.case_id).await?.meta().root;
+        for id in &dispatch.documents {
+            let document = self.owned(scope, RecordKind::Document, *id).await?;
+            if document.meta().root != root || dispatch.meta.root != root {
+                return Err(model::Error::Invalid { field: "documents" }.into());
+            }
         }
         Ok(())
     }
@@ -273,10 +292,12 @@ impl Broker {
         let record = self.store().record(&whole, kind, id).await?.ok_or_else(not_found)?;
         let may = match &record {
             Record::Task(task) => {
-                task.requested_by.as_deref().is_some_and(|unit| scope.units.covers(Some(unit)))
+                let asked = task.overdue.as_ref().and_then(|overdue| overdue.escalated_to.as_deref());
+                let is_ours = |unit: Option<&str>| unit.is_some_and(|unit| scope.units.covers(Some(unit)));
+                (is_ours(task.requested_by.as_deref()) || is_ours(asked))
                     && scope.services.covers(task.meta.public_service.as_deref())
             }
-            Record::CaseFile(_) | Record::Case(_) | Record::Document(_) => {
+            Record::CaseFile(_) | Record::Case(_) | Record::Document(_) | Record::Interaction(_) => {
                 self.is_asked(scope, record.meta().root).await? || self.is_asked(scope, id).await?
             }
             Record::Claim(_) | Record::Payment(_) => {
@@ -331,7 +352,36 @@ fn read_action(kind: RecordKind) -> Action {
     }
 }
 
-fn write_action(command: &Command) -> Action {
+/// Whether a command changes its record and nothing else. Money, and what lies on a desk, change by calls of their own alone, with all that
+/// follows from it.
+pub(crate) fn is_by_itself(command: &Command) -> bool {
+    use Change::{DismissInteraction, Escalate, FileInteraction, HandOn, Overdue, PlaceDocument};
+    let is_placing = match command.change {
+        // A task is passed on alone; a letter with everything that it brought.
+        HandOn(_) => command.kind != RecordKind::Task,
+        FileInteraction(_) | DismissInteraction | PlaceDocument(_) | Overdue | Escalate(_) => true,
+        _ => false,
+    };
+    !is_placing && !matches!(command.kind, RecordKind::Claim | RecordKind::Payment)
+}
+
+/// The bytes that a change names for the first time.
+pub(crate) fn named_by(change: &Change) -> Vec<PayloadRef> {
+    match change {
+        Change::AddContent { file, .. } => file.content.clone().into_iter().collect(),
+        Change::Create(record) => contents_of(record),
+        _ => vec![],
+    }
+}
+
+/// The bytes that a record names, in its order.
+pub(crate) fn contents_of(record: &Record) -> Vec<PayloadRef> {
+    let Record::Document(document) = record else { return vec![] };
+    let files = document.versions.iter().flat_map(|version| &version.files);
+    files.filter_map(|file| file.content.clone()).collect()
+}
+
+pub(crate) fn write_action(command: &Command) -> Action {
     match (command.kind, &command.change) {
         (RecordKind::Task, _) => Action::WorkTasks,
         (RecordKind::Exchange, _) | (_, Change::Lock) => Action::Exchange,

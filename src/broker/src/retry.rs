@@ -21,6 +21,9 @@ const MOST_LOST: u32 = 5;
 /// Longest pause between two attempts.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
+/// The same of what alone cannot be done yet: the other side is well and is not burdened by being asked.
+const LONGEST_ALONE: Duration = Duration::from_secs(300);
+
 /// Longest pause that the other side is granted.
 const MOST_ASKED: Duration = Duration::from_secs(24 * 3_600);
 
@@ -42,13 +45,11 @@ pub(crate) fn next(job: &Job, failure: &Failure, now: Timestamp, random: f64) ->
         FailureKind::Permanent | FailureKind::Unauthorised | FailureKind::Uncertain => Next::Park,
         FailureKind::Transient => match job.expires_at {
             // One attempt more at the very end: it then finds that it is too late.
-            Some(end) if now < end => {
-                Next::Retry(now.plus(pause(job.attempts, failure.retry_after, random)).min(end))
-            }
+            Some(end) if now < end => Next::Retry(now.plus(pause(job.attempts, failure, random)).min(end)),
             Some(_) if job.calling => Next::Park,
             Some(_) => Next::Return,
             None if job.attempts < MOST_ATTEMPTS => {
-                Next::Retry(now.plus(pause(job.attempts, failure.retry_after, random)))
+                Next::Retry(now.plus(pause(job.attempts, failure, random)))
             }
             None => Next::Park,
         },
@@ -75,10 +76,11 @@ pub(crate) fn is_told(attempt: u32) -> bool {
 
 /// Doubles from one second to an hour; the second half of it is random, so that jobs that failed together do not come
 /// back together. Never shorter than what the other side asks for.
-fn pause(attempts: u32, asked: Option<Duration>, random: f64) -> Duration {
-    let longest = Duration::from_secs(1 << attempts.min(12)).min(LONGEST);
+fn pause(attempts: u32, failure: &Failure, random: f64) -> Duration {
+    let most = if failure.alone { LONGEST_ALONE } else { LONGEST };
+    let longest = Duration::from_secs(1 << attempts.min(12)).min(most);
     let jittered = longest.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0);
-    jittered.max(asked.unwrap_or_default().min(MOST_ASKED))
+    jittered.max(failure.retry_after.unwrap_or_default().min(MOST_ASKED))
 }
 
 #[cfg(test)]
@@ -145,11 +147,13 @@ mod tests {
 
     #[test]
     fn the_pause_is_random_in_its_second_half_and_heeds_what_is_asked() {
-        assert_eq!(pause(3, None, 0.0), Duration::from_secs(4));
-        assert_eq!(pause(3, None, 1.0), Duration::from_secs(8));
-        assert_eq!(pause(60, None, 1.0), LONGEST);
-        assert_eq!(pause(0, Some(Duration::from_secs(90)), 1.0), Duration::from_secs(90));
-        assert_eq!(pause(0, Some(Duration::MAX), 1.0), MOST_ASKED);
+        let asked = |pause| failed(FailureKind::Transient).after(pause);
+        assert_eq!(pause(3, &asked(None), 0.0), Duration::from_secs(4));
+        assert_eq!(pause(3, &asked(None), 1.0), Duration::from_secs(8));
+        assert_eq!(pause(60, &asked(None), 1.0), LONGEST);
+        assert_eq!(pause(60, &asked(None).alone(), 1.0), LONGEST_ALONE);
+        assert_eq!(pause(0, &asked(Some(Duration::from_secs(90))), 1.0), Duration::from_secs(90));
+        assert_eq!(pause(0, &asked(Some(Duration::MAX)), 1.0), MOST_ASKED);
     }
 
     #[test]

@@ -107,6 +107,7 @@ impl Broker {
     async fn blamed(&self, job: &Job, failure: Failure) -> Result<Failure, Error> {
         let noted = match failure.kind {
             FailureKind::Permanent => return Ok(failure),
+            _ if failure.alone => None,
             FailureKind::Rejected => None,
             FailureKind::Transient | FailureKind::Unauthorised | FailureKind::Uncertain => {
                 Some(LaneFailure {
@@ -146,7 +147,7 @@ impl Broker {
             work.insert_event(&notes::of_message(EventKind::MessageConfirmed, &message, &partner, now));
         }
         work.update_message(&message, MessageState::Ready);
-        self.enqueue_follow(&mut work, &message, adapter);
+        self.enqueue_follow(&mut work, &message, adapter, &receipt);
         self.note_sent(&mut work, &message).await?;
         self.finish(job, work).await?;
         Ok(self.store().note_lane(&job.tenant, &job.lane, None).await?)

@@ -11,7 +11,7 @@ use crate::payments::is_money;
 use crate::pressure::LOOK;
 use crate::retry::{self, Next};
 use crate::stamping::keep_stamping;
-use crate::{Broker, Error, channels, exchange, follow, notes, redrive};
+use crate::{Broker, Error, channels, exchange, follow, notes, redrive, tasks};
 
 /// Lease of a job; renewed while it runs.
 const LEASE: Duration = Duration::from_secs(60);
@@ -282,8 +282,10 @@ impl Broker {
             redrive::JOB => self.redrive(job).await,
             exchange::REMIND => self.remind(job).await,
             exchange::DESTROY => self.destroy_next(job).await,
+            tasks::JOB => self.task_due(job).await,
             channels::TELL => self.tell(job).await,
             channels::RUN => self.run_session(job).await,
+            channels::IMPORT => self.report_import(job).await,
             _ if is_money(job) => self.do_money(job).await,
             _ => Err(Failure::permanent("broker.unknown-job", "a job of an unknown kind").into()),
         }
@@ -312,6 +314,7 @@ impl Broker {
             match job.kind.as_str() {
                 // Whatever was in the way: nobody may wait for ever without being told.
                 exchange::REMIND => self.remind_later(&mut work, job),
+                tasks::JOB => self.task_due_later(&mut work, job),
                 redrive::JOB => {
                     work.end_operation(&job.tenant, job.subject, OperationState::Failed);
                 }

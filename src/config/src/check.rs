@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use broker::house::{OSCI_ADAPTER, PartnerEntry, Route, Tenant, XTA_ADAPTER};
+use broker::house::{PartnerEntry, Route, Tenant};
 use model::Authority;
 use model::ids::is_name;
 
@@ -72,24 +72,7 @@ impl Check<'_> {
         tenants: &BTreeSet<&String>,
         authorities: &BTreeSet<&Authority>,
     ) -> Result<(), Error> {
-        let mut adapters = BTreeSet::new();
-        for (index, adapter) in config.adapters.iter().enumerate() {
-            let key = format!("adapter[{index}]");
-            self.name(&format!("{key}.id"), &adapter.id)?;
-            self.unique(&format!("{key}.id"), adapters.insert(adapter.id.as_str()))?;
-            if [OSCI_ADAPTER, XTA_ADAPTER].contains(&adapter.id.as_str()) {
-                return Err(self.value(&format!("{key}.id"), "this name is the gateway's own"));
-            }
-            self.secret(&format!("{key}.secret"), &adapter.secret)?;
-            let is_url = adapter.url.starts_with("https://") || adapter.url.starts_with("http://");
-            if !is_url || adapter.url.ends_with('/') {
-                return Err(
-                    self.value(&format!("{key}.url"), "expected https://… without a slash at the end")
-                );
-            }
-            let within = u64::from(adapter.within_seconds);
-            self.number(&format!("{key}.within_seconds"), within, 1, 6 * 3_600)?;
-        }
+        let adapters = self.adapters(config)?;
         let mut partners = BTreeSet::new();
         for (index, partner) in config.partners.iter().enumerate() {
             let key = format!("partner[{index}]");
@@ -257,6 +240,13 @@ impl Check<'_> {
             self.name(&format!("{key}.id"), &unit.id)?;
             self.title(&format!("{key}.name"), &unit.name)?;
             self.unique(&format!("{key}.id"), units.insert(unit.id.as_str()))?;
+        }
+        for (index, unit) in tenant.units.iter().enumerate() {
+            let Some(escalation) = &unit.escalation else { continue };
+            let key = format!("{key}.unit[{index}].escalation");
+            let known = units.contains(escalation.to.as_str()) && escalation.to != unit.id;
+            self.defined(&format!("{key}.to"), "unit", known)?;
+            self.number(&format!("{key}.after_hours"), escalation.after_hours.into(), 0, 8_760)?;
         }
         for (index, authority) in tenant.authorities.iter().enumerate() {
             let key = format!("{key}.authority[{index}]");

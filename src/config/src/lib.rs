@@ -4,6 +4,7 @@
 //! are references (`file:PATH`, `env:NAME`); a literal one is refused without being shown. Relative
 //! paths are relative to the folder of the file. `amtsbote.example.toml` explains every key.
 
+mod adapters;
 mod check;
 mod dvdv;
 mod keys;
@@ -28,7 +29,9 @@ use broker::house::{ContactEntry, PartnerEntry, Tenant};
 use broker::{Quotas, UploadLimits, UploadQuota};
 use model::process::Deadlines;
 use serde::{Deserialize, Serialize};
+use toml::de::{DeTable, Deserializer};
 
+pub use crate::adapters::*;
 use crate::check::Check;
 pub use crate::dvdv::{Dvdv, DvdvService};
 pub use crate::log::{Log, LogFormat, LogLevel};
@@ -78,7 +81,7 @@ pub struct Config {
     #[serde(rename = "tenant")]
     pub tenants: Vec<Tenant>,
     /// Channels to the outside.
-    #[serde(default, rename = "adapter", skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_deserializing, rename = "adapter", skip_serializing_if = "Vec::is_empty")]
     pub adapters: Vec<AdapterEntry>,
     /// Authorities that are reached through them.
     #[serde(default, rename = "partner", skip_serializing_if = "Vec::is_empty")]
@@ -119,38 +122,6 @@ pub struct Config {
     /// By which way claims are paid and booked.
     #[serde(default, rename = "payment_account", skip_serializing_if = "Vec::is_empty")]
     pub payment_accounts: Vec<PaymentAccount>,
-}
-
-/// `[[adapter]]`.
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct AdapterEntry {
-    /// Id, as partners name it.
-    pub id: String,
-    /// What it speaks.
-    pub kind: AdapterKind,
-    /// Where it is called, without a slash at the end.
-    pub url: String,
-    /// Reference to the secret that both sides were given.
-    pub secret: String,
-    /// Whether it can be asked what became of a delivery.
-    #[serde(default)]
-    pub reconciles: bool,
-    /// Longest time of one delivery, in seconds.
-    #[serde(default = "ten_minutes")]
-    pub within_seconds: u32,
-}
-
-fn ten_minutes() -> u32 {
-    600
-}
-
-/// What an adapter speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AdapterKind {
-    /// HTTPS and JSON with a program in any language.
-    Remote,
 }
 
 /// `[listen]`: loopback only, but for machines and the public if there is `[tls]`.
@@ -423,13 +394,17 @@ impl Config {
     /// Reads and checks a text; its relative paths are relative to `folder`.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Error> {
         let places = Places::of(text).map_err(|(place, message)| Error::Syntax(place, message))?;
-        let mut config: Config = toml::from_str(text).map_err(|error| refused(&places, &error))?;
+        let refused = |error| refused(&places, &error);
+        let mut document = DeTable::parse(text).map_err(refused)?;
+        let adapters = take_adapters(&mut document, &places)?;
+        let mut config = Config::deserialize(Deserializer::from(document)).map_err(refused)?;
+        config.adapters = adapters;
         Check { places: &places }.whole(&config)?;
         config.store.resolve(folder);
         if let Some(path) = &mut config.evidence.tsa_ca {
             *path = folder.join(&*path);
         }
-        config.adapters.iter_mut().for_each(|adapter| resolve(&mut adapter.secret, folder));
+        config.resolve_adapters(folder);
         config.osci.iter_mut().for_each(|osci| osci.resolve(folder));
         let authorities = config.tenants.iter_mut().flat_map(|tenant| &mut tenant.authorities);
         let certificates = authorities.flat_map(|authority| &mut authority.osci_certificates);
@@ -441,12 +416,6 @@ impl Config {
         config.resolve_xta_parties(folder);
         config.resolve_payments(folder);
         Ok(config)
-    }
-
-    /// The secret of an adapter.
-    pub fn adapter_secret(&self, entry: &AdapterEntry) -> Result<String, Error> {
-        let index = self.adapters.iter().position(|known| known.id == entry.id).unwrap_or_default();
-        read_secret(&entry.secret, Place::key(&format!("adapter[{index}].secret")))
     }
 
     /// The database with its password, as the store wants it.
@@ -485,7 +454,10 @@ fn resolve(reference: &mut String, folder: &Path) {
 
 /// A refusal by serde, without the value that it may quote.
 fn refused(places: &Places, error: &toml::de::Error) -> Error {
-    let place = error.span().map(|span| places.at(span.start)).unwrap_or_default();
+    refused_at(error.span().map(|span| places.at(span.start)).unwrap_or_default(), error)
+}
+
+fn refused_at(place: Place, error: &toml::de::Error) -> Error {
     let message = error.message();
     if message.starts_with("unknown field") || message.starts_with("missing field") {
         return Error::Key(place, message.to_owned());

@@ -27,6 +27,9 @@ pub struct Task {
     /// Payment it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<Id>,
+    /// Task it is about: one of another unit that is overdue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<Id>,
     /// What has to be done, without personal data.
     pub title: String,
     /// Why it exists: a stable code, `clarification` (Klärungsfall) or a kind of the county's own.
@@ -40,12 +43,26 @@ pub struct Task {
     /// When it has to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
+    /// Since when it should have been done, and who was asked because of that. Gone with another time to be done by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue: Option<Overdue>,
     /// Where it stands.
     #[serde(default)]
     pub status: TaskStatus,
     /// Answer of whoever did it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
+}
+
+/// What was told because a task was not done in time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Overdue {
+    /// When it was told.
+    pub since: Timestamp,
+    /// The unit that was asked to see to it (Eskalation); it may see the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated_to: Option<String>,
 }
 
 /// State of a task.

@@ -195,9 +195,14 @@ pub enum Followed {
     Open,
     /// Its recipient has it.
     Received,
-    /// Its recipient has it, and says of the objects, by their UUIDs in the message, what became of their import or archiving: all at once,
-    /// or some now and others later. It counts as the standard's own answer would (0402, 0506).
-    Imported(Vec<(Id, ImportResult)>),
+    /// Its recipient has it, and says of the objects, by their UUIDs in the message, what became of their import or archiving, of all at
+    /// once: of a disposition, what it says nothing of was not taken. It counts as the standard's own answer would (0402, 0506).
+    Imported {
+        /// What became of the objects.
+        results: Vec<(Id, ImportResult)>,
+        /// What proves it: identifiers, digests and times of the other side, no content. It stands in the event; null if there is nothing.
+        proof: Value,
+    },
     /// Its recipient, an archive, has it, and decided of the objects, by their UUIDs in the message (0502).
     Appraised(Vec<(Id, Appraisal)>),
     /// It will not reach its recipient, by the rule that says why. The rule has a page of its own.
@@ -316,7 +321,8 @@ pub trait Adapter: Send + Sync {
         Err(not_offered())
     }
 
-    /// Asks where a delivery stands that has arrived at the other side.
+    /// Asks where a delivery stands that has arrived at the other side. Its detail has as `receipt` what [`deliver`](Adapter::deliver)
+    /// or [`reconcile`](Adapter::reconcile) answered: `reference` and `data`.
     async fn follow(&self, delivery: &Delivery) -> Result<Followed, Failure> {
         let _ = delivery;
         Err(not_offered())

@@ -5,11 +5,12 @@ mod activity;
 mod disposal;
 mod exchange;
 mod payment;
+mod task;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::activity::{DispatchStep, TaskStatus};
+use crate::activity::DispatchStep;
 use crate::case::{Confidentiality, Description, Disposition, File, RecordStatus, Reference, Version};
 use crate::circulation::Route;
 use crate::exchange::{
@@ -79,6 +80,10 @@ pub enum Change {
     CompleteTask(Option<String>),
     /// The task is not needed any more.
     CancelTask,
+    /// The task was not done in time.
+    Overdue,
+    /// This unit is asked to see to a task that was not done in time.
+    Escalate(String),
     /// A message of the exchange went or came, and the exchange stands there now.
     ExchangeMessage(ExchangeMessage, ExchangeStatus),
     /// The partner has handed the message to this authority, which the exchange is with from now on.
@@ -236,26 +241,7 @@ fn changed(current: &Record, change: &Change, now: Timestamp) -> Result<(Record,
         (Record::Exchange(exchange), change) => exchange::changed(exchange, change, now)?,
         (Record::Claim(claim), change) => payment::changed_claim(claim, change)?,
         (Record::Payment(payment), Change::Payment(change)) => payment::changed(payment, change, now)?,
-        (Record::Task(task), change) => {
-            let (allowed, next): (&[TaskStatus], _) = match change {
-                Change::AssignTask(person) => {
-                    task.assignee = Some(person.clone());
-                    (&[TaskStatus::Open, TaskStatus::Assigned], TaskStatus::Assigned)
-                }
-                Change::CompleteTask(result) => {
-                    task.result.clone_from(result);
-                    (&[TaskStatus::Open, TaskStatus::Assigned], TaskStatus::Done)
-                }
-                Change::CancelTask => (&[TaskStatus::Open, TaskStatus::Assigned], TaskStatus::Cancelled),
-                Change::Amend(patch) => return amended(current, patch),
-                _ => return Err(Error::WrongState { state: task.status.name() }),
-            };
-            if !allowed.contains(&task.status) {
-                return Err(Error::WrongState { state: task.status.name() });
-            }
-            task.status = next;
-            EventKind::RecordChanged
-        }
+        (Record::Task(task), change) => return task::changed(current, task, change, now),
         (Record::Interaction(interaction), change) => activity::changed_interaction(interaction, change)?,
         (Record::Dispatch(dispatch), change) => activity::changed_dispatch(dispatch, change)?,
         (Record::Document(document), Change::PlaceDocument(_) | Change::HandOn(_)) => {

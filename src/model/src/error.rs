@@ -92,6 +92,9 @@ pub struct Failure {
     /// How long the other side asks to be left alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,
+    /// The other side is well: it is this alone that cannot be done yet, and others are not held back because of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
     /// What was found in a message, if that is more than the code says: told instead of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
@@ -134,6 +137,7 @@ impl Failure {
             code: Cow::Borrowed(code),
             detail: detail.into(),
             retry_after: None,
+            alone: false,
             findings: vec![],
         }
     }
@@ -151,6 +155,12 @@ impl Failure {
     /// The same, with what was found in the message.
     pub fn finding(mut self, findings: Vec<Finding>) -> Self {
         self.findings = findings;
+        self
+    }
+
+    /// The same; the other side is well, only this cannot be done yet.
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
         self
     }
 

@@ -128,6 +128,12 @@ pub enum EventKind {
     /// What an exchange waits for is overdue.
     #[serde(rename = "exchange.overdue")]
     ExchangeOverdue,
+    /// A task was not done in time.
+    #[serde(rename = "task.overdue")]
+    TaskOverdue,
+    /// Another unit was asked to see to a task that was not done in time.
+    #[serde(rename = "task.escalated")]
+    TaskEscalated,
     /// Somebody has asked that what an exchange disposed of be destroyed.
     #[serde(rename = "exchange.destruction-asked")]
     DestructionAsked,

@@ -170,7 +170,7 @@ impl Record {
             Record::Case(r) => r.parent.or(r.case_file),
             Record::Document(r) => r.parent,
             Record::Exchange(_) => None,
-            Record::Task(r) => r.payment_id.or(r.case_id).or(r.message_id).or(r.exchange_id),
+            Record::Task(r) => r.payment_id.or(r.case_id).or(r.message_id).or(r.exchange_id).or(r.task_id),
             Record::Interaction(r) => r.case_id,
             Record::Dispatch(r) => Some(r.case_id),
             Record::Decision(r) => Some(r.case_id),

@@ -20,10 +20,12 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, Response, Url};
 use seal::identity::Identity;
 use seal::x509::Certificate;
+use tokio::time::Instant;
 
 use crate::Error;
 use crate::body::{Sent, Watched};
 use crate::egress::{Egress, Reach};
+use crate::opened::{Limited, Opened};
 use crate::pace::{Pace, Paced};
 use crate::resolver::{NoneMayBeReached, Resolver};
 
@@ -185,20 +187,38 @@ impl Client {
         request: Request,
         sink: &mut (dyn Write + Send),
     ) -> Result<(u16, HeaderMap), Error> {
+        let most_answer = request.most_answer;
+        let (response, until) = self.answered(request).await?;
+        let answer = read(response, most_answer, self.settings.pace, sink);
+        tokio::time::timeout_at(until, answer).await.unwrap_or(Err(Error::NoAnswer))
+    }
+
+    /// The same for answers that are read later on: their body is a stream, within the same time and size.
+    ///
+    /// # Errors
+    /// As [`send`](Client::send), as far as the head of the answer.
+    pub async fn open(&self, request: Request) -> Result<Opened, Error> {
+        let most_answer = request.most_answer;
+        let (response, until) = self.answered(request).await?;
+        if response.content_length().is_some_and(|length| length > most_answer as u64) {
+            return Err(Error::AnswerTooLarge);
+        }
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = Limited::new(reqwest::Body::from(response), self.settings.pace, most_answer, until);
+        Ok(Opened { status, headers, body: Box::new(body) })
+    }
+
+    /// The head of the answer, and until when the rest of it has to be there.
+    async fn answered(&self, request: Request) -> Result<(Response, Instant), Error> {
         let has_body = request.body.is_some();
         let sent = Arc::new(Sent::nothing(has_body));
-        let (within, most_answer) = (request.within, request.most_answer);
+        let within = request.within;
         let request = self.prepare(request, &sent)?;
-        let answer = async {
-            let response = tokio::select! {
-                response = request.send() => response.map_err(|error| reason(&error, &sent))?,
-                () = sent.silence(self.settings.silence) => return Err(late(has_body, &sent)),
-            };
-            read(response, most_answer, self.settings.pace, sink).await
-        };
-        match tokio::time::timeout(within, answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(late(has_body, &sent)),
+        let until = Instant::now() + within;
+        tokio::select! {
+            response = request.send() => Ok((response.map_err(|error| reason(&error, &sent))?, until)),
+            () = sent.silence(self.settings.silence) => Err(late(has_body, &sent)),
+            () = tokio::time::sleep_until(until) => Err(late(has_body, &sent)),
         }
     }
 

@@ -10,6 +10,8 @@
 //! | [`evidence_key`] | the gateway's signing key for heads and manifests |
 //! | [`webhook`] | secrets and signatures of Standard Webhooks |
 //! | [`timestamp`] | time stamps of a foreign authority (RFC 3161) over heads |
+//! | [`hash`] | digests of any algorithm |
+//! | [`ers`] | records of evidence (RFC 4998): read, verified, made, renewed |
 //! | [`algorithm`] | algorithms of XML security, and the policy on them |
 //! | [`identity`] | private keys with their certificates: signing, opening content keys |
 //! | [`x509`] | certificates, trust anchors, revocation |
@@ -30,8 +32,10 @@ mod der;
 mod digest;
 pub mod door;
 mod error;
+pub mod ers;
 pub mod evidence_key;
 mod gcm;
+pub mod hash;
 pub mod identity;
 pub mod keys;
 pub mod mac;

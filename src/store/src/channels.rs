@@ -55,6 +55,22 @@ pub struct ChannelFilter {
     pub root: Option<Id>,
 }
 
+/// What an adapter does not have of a tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChannelLeft {
+    /// Deliveries that wait for their turn.
+    pub waiting: u64,
+    /// Deliveries that wait for a human.
+    pub parked: u64,
+    /// Deliveries that a human has dropped.
+    pub dropped: u64,
+    /// Why one of these had waited for a human.
+    pub code: Option<String>,
+}
+
+/// What was dropped is nobody's work any more.
+const DROPPED_APART: &str = " AND state <> 'dropped'";
+
 const DELIVERY: &str = "SELECT id, tenant, adapter, unit, public_service, number, event, record_kind, record, root, payload, \
      message, whole, state, code, task, created_at FROM channel_delivery WHERE ";
 
@@ -82,6 +98,7 @@ impl Store {
         let state = filter.parked.map(|parked| if parked { "parked" } else { "waiting" });
         let select = Select::new(DELIVERY)
             .within(scope, Table::ChannelDelivery)
+            .sql(DROPPED_APART)
             .and_if("adapter =", filter.adapter.as_deref())
             .and_if("state =", state)
             .and_if("root =", filter.root);
@@ -94,8 +111,28 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn channel_delivery(&self, scope: &Scope, id: Id) -> Result<Option<ChannelDelivery>, Error> {
-        let select = Select::new(DELIVERY).within(scope, Table::ChannelDelivery).and("id =", id);
+        let select =
+            Select::new(DELIVERY).within(scope, Table::ChannelDelivery).sql(DROPPED_APART).and("id =", id);
         self.db().read_one(select).await?.as_ref().map(delivery).transpose()
+    }
+
+    /// How much of the tree of a topmost record an adapter does not have yet.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn channel_left(&self, tenant: &str, adapter: &str, root: Id) -> Result<ChannelLeft, Error> {
+        let select = Select::new("SELECT state, count(*), min(code) FROM channel_delivery WHERE tenant = ");
+        let select = select.bind(tenant).and("adapter =", adapter).and("root =", root);
+        let mut left = ChannelLeft::default();
+        for row in self.db().read(select.sql(" GROUP BY state")).await? {
+            let count = row.number(1)?;
+            match row.text(0)?.as_str() {
+                "waiting" => left.waiting = count,
+                "parked" => left.parked = count,
+                _ => (left.dropped, left.code) = (count, row.opt_text(2)?),
+            }
+        }
+        Ok(left)
     }
 
     /// What an adapter calls records, by record and part; at most ten thousand.

@@ -70,7 +70,7 @@ pub use audit::{ChainFinding, ChainReport};
 pub use bookings::{BookingFileRow, BookingFilter, BookingMade, BookingPlace};
 pub use boxes::BoxFilter;
 pub use breaker::{Breaker, BreakerState, LaneFailure};
-pub use channels::{ChannelDelivery, ChannelFilter};
+pub use channels::{ChannelDelivery, ChannelFilter, ChannelLeft};
 pub use clarifications::{ClarificationFilter, Operation, OperationState};
 pub use conversations::{Conversation, Ticket};
 pub use desk::{Partner, TokenRow};

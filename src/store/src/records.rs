@@ -25,6 +25,8 @@ pub struct RecordFilter {
     pub record_reference: Option<String>,
     /// With this other identifier: its kind and value.
     pub reference: Option<(String, String)>,
+    /// With an identifier of any kind that has this value.
+    pub named: Option<String>,
     /// Owned by this unit.
     pub owner_unit: Option<String>,
     /// Of this public service.
@@ -42,6 +44,7 @@ impl RecordFilter {
             authority: None,
             record_reference: None,
             reference: None,
+            named: None,
             owner_unit: None,
             service: None,
         }
@@ -146,6 +149,13 @@ impl Store {
                 .sql(" AND record.id IN (SELECT record FROM record_alias WHERE tenant = ")
                 .bind(scope.tenant.as_str())
                 .and("kind =", kind.as_str())
+                .and("value =", value.as_str())
+                .sql(")");
+        }
+        if let Some(value) = &filter.named {
+            select = select
+                .sql(" AND record.id IN (SELECT record FROM record_alias WHERE tenant = ")
+                .bind(scope.tenant.as_str())
                 .and("value =", value.as_str())
                 .sql(")");
         }

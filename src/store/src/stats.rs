@@ -15,6 +15,8 @@ pub struct Stats {
     pub messages: BTreeMap<String, u64>,
     /// Lanes with unfinished jobs, and all that call outside.
     pub lanes: Vec<Lane>,
+    /// What adapters are to be told and do not have yet: by adapter and state (`waiting`, `parked`).
+    pub channels: Vec<(String, String, u64)>,
     /// Events without a number.
     pub unsealed_events: u64,
 }
@@ -29,6 +31,10 @@ impl Store {
         let messages = messages.sql(UNFINISHED).sql(" GROUP BY state");
         let messages = self.db().read(messages).await?;
         let unsealed = self.db().read_one(Select::new("SELECT count(*) FROM unsealed")).await?;
+        let channels =
+            Select::new("SELECT adapter, state, count(*) FROM channel_delivery WHERE state <> 'dropped' ");
+        let channels =
+            self.db().read(channels.sql("GROUP BY adapter, state ORDER BY adapter, state")).await?;
         Ok(Stats {
             engine: self.db().name(),
             messages: messages
@@ -36,6 +42,10 @@ impl Store {
                 .map(|row| Ok((row.text(0)?, row.number(1)?)))
                 .collect::<Result<_, Error>>()?,
             lanes: self.all_lanes().await?,
+            channels: channels
+                .iter()
+                .map(|row| Ok((row.text(0)?, row.text(1)?, row.number(2)?)))
+                .collect::<Result<_, Error>>()?,
             unsealed_events: unsealed.map_or(Ok(0), |row| row.number(0))?,
         })
     }

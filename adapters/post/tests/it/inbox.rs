@@ -7,7 +7,6 @@ use std::time::Duration;
 use adapter_post::mail::{Settings, adapter};
 use adapter_post::patterns::Patterns;
 use model::activity::{Dispatch, DispatchKind, DispatchStatus};
-use model::adapter::Adapter;
 use model::command::Change;
 use model::{FailureKind, Id, Record, RecordKind};
 use net::line::{Security, Server};

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use adapter_post::out::mail;
 use adapter_post::out::settings::Mail;
-use model::FailureKind;
 use model::activity::DispatchStatus;
 use model::adapter::Adapter;
+use model::{FailureKind, SystemClock};
 use net::line::{Security, Server};
 use seal::x509::Certificate;
 use tempfile::TempDir;
@@ -102,7 +102,8 @@ async fn mail_out_keeps_the_contract_and_names_its_delivery() {
             "{text}"
         );
         assert!(
-            text.contains("Subject: =?utf-8?b?") && text.contains("Date: Mon, 02 Mar 2026 12:00:00 +0000"),
+            text.contains("Subject: Schreiben =?utf-8?b?")
+                && text.contains("Date: Mon, 02 Mar 2026 12:00:00 +0000"),
             "{text}"
         );
         assert!(
@@ -121,14 +122,17 @@ async fn e_mails_are_signed_and_encrypted_as_openssl_understands_it() {
     let (keys, pdf) = (Keys::new(), pdf());
     keys.issue("amt", "amt@kreis.example").issue("anna", "Anna@b.example");
     let signed = Mail { signer: Some(keys.identity("amt")), ..server.settings(Security::Plain, None) };
-    ours(signed).deliver(&parcel("mail", addressee(), 1), &sources(&[&pdf])).await.unwrap();
+    // The certificates are valid from now on.
+    let today =
+        |settings| mail(settings, Arc::new(SystemClock)).unwrap_or_else(|failure| panic!("{failure:?}"));
+    today(signed).deliver(&parcel("mail", addressee(), 1), &sources(&[&pdf])).await.unwrap();
     let both = Mail {
         signer: Some(keys.identity("amt")),
         recipients: vec![keys.certificate("anna")],
         only_encrypted: true,
         ..server.settings(Security::Plain, None)
     };
-    let both = ours(both);
+    let both = today(both);
     both.deliver(&parcel("mail", addressee(), 1), &sources(&[&pdf])).await.unwrap();
     let stranger = changed(parcel("mail", addressee(), 1), |it| {
         it.to.as_mut().unwrap().email = Some("bert@b.example".into())

@@ -36,7 +36,7 @@ class Keeper:
 
 def password(server, session, envelope, mechanism, data):
     right = isinstance(data, LoginPassword) and (data.login, data.password) == (b'amt', b'geheim')
-    return AuthResult(success=right)
+    return AuthResult(success=right, handled=False)
 
 
 def protocol():

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+mod host;
+mod samples;
+mod sessions;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,8 +19,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use model::adapter::{Adapter, Delivery};
-use model::{FailureKind, SystemClock, ids};
+use model::adapter::{Adapter, CallbackRequest, Delivery, Interest, Link};
+use model::{EventKind, FailureKind, RecordKind, SystemClock, ids};
 use net::{Client, Egress};
 use seal::webhook::SharedSecret;
 use serde_json::{Value, json};
@@ -38,7 +42,8 @@ fn is_signed(headers: &HeaderMap, signed: &[u8]) -> bool {
 
 async fn describe(headers: HeaderMap) -> Response {
     assert!(is_signed(&headers, b""));
-    Json(json!({ "channel": "test", "capabilities": ["deliver", "reconcile"] })).into_response()
+    Json(json!({ "channel": "test", "capabilities": ["deliver", "reconcile", "run", "callback"] }))
+        .into_response()
 }
 
 async fn take(State(taken): State<Taken>, headers: HeaderMap, body: Bytes) -> Response {
@@ -67,6 +72,10 @@ async fn serve(router: Router) -> String {
 }
 
 fn remote(url: String) -> Arc<Remote> {
+    following(url, vec![])
+}
+
+fn following(url: String, follows: Vec<Interest>) -> Arc<Remote> {
     let egress = Egress::new(&["127.0.0.1"]).unwrap();
     let client = Client::new(egress, net::Settings::default(), Arc::new(SystemClock));
     let settings = Settings {
@@ -74,6 +83,10 @@ fn remote(url: String) -> Arc<Remote> {
         url,
         secret: SharedSecret::parse(SECRET).unwrap(),
         reconciles: true,
+        takes_calls: follows.is_empty(),
+        follows,
+        keeps_records: false,
+        brings: true,
         within: Duration::from_secs(20),
     };
     Arc::new(Remote::new(settings, client, Arc::new(SystemClock)))
@@ -162,4 +175,73 @@ async fn a_page_that_is_not_found_does_not_mean_that_a_delivery_never_arrived() 
     assert_eq!(remote.reconcile(&delivery(0)).await.unwrap_err().code, "adapter.refused");
     let health = remote.check().await;
     assert!(!health.ok && health.detail.starts_with("adapter.refused"), "{health:?}");
+}
+
+#[tokio::test]
+async fn a_program_that_does_not_follow_what_it_is_told_is_found_by_the_check() {
+    let router = || Router::new().route("/describe", get(describe));
+    assert!(remote(serve(router()).await).check().await.ok);
+    let wanted = Interest { event: EventKind::RecordCreated, record: RecordKind::Case };
+    let health = following(serve(router()).await, vec![wanted]).check().await;
+    assert!(!health.ok && health.detail.contains("RecordCreated of case"), "{health:?}");
+}
+
+#[tokio::test]
+async fn a_receipt_speaks_of_the_records_of_its_delivery_alone() {
+    let told = samples::about_a_document(b"abc");
+    let (_, above) = (told.record.unwrap(), told.about.as_ref().unwrap().above[0].meta().id);
+    let link = |record| json!({ "kind": "case", "record": record, "reference": "63-1" });
+    let assign = |record: model::Id| json!({ "do": "assignReference", "record": { "kind": "case", "id": record }, "recordReference": "63-1" });
+    let receipt = |links: Value, changes: Value| {
+        let answer = json!({ "reference": "a", "data": {}, "links": links, "changes": changes });
+        let told = told.clone();
+        async move {
+            let remote = remote(serve(Router::new().fallback(|_: Bytes| async move { Json(answer) })).await);
+            remote.deliver(&told, &[Box::new(b"abc".to_vec()), Box::new(b"abc".to_vec())]).await
+        }
+    };
+    let taken = receipt(json!([link(above)]), json!([assign(above)])).await.unwrap();
+    let known = Link {
+        kind: RecordKind::Case,
+        record: above,
+        part: String::new(),
+        reference: "63-1".into(),
+        state: json!(null),
+    };
+    assert_eq!((taken.links, taken.commands.len()), (vec![known], 1));
+    let other = ids::new_id();
+    for (links, changes) in [
+        (json!([link(other)]), json!([])),
+        (json!([]), json!([assign(other)])),
+        (json!([]), json!([{ "do": "note", "record": { "kind": "case", "id": above }, "detail": {} }])),
+        (json!(vec![link(above); 101]), json!([])),
+    ] {
+        let failure = receipt(links, changes).await.unwrap_err();
+        assert_eq!((failure.kind, failure.code.as_ref()), (FailureKind::Uncertain, "adapter.bad-answer"));
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_passed_on_and_answered_with_what_it_leads_to() {
+    let task = ids::new_id();
+    let take = move |headers: HeaderMap, body: Bytes| async move {
+        let told = BASE64_STANDARD.decode(headers["amtsbote-call"].as_bytes()).unwrap();
+        assert!(is_signed(&headers, &told));
+        let told: Value = serde_json::from_slice(&told).unwrap();
+        assert_eq!(told, json!({ "method": "POST", "path": "/hook", "headers": [["x-a", "b"]] }));
+        assert_eq!(body, "abc");
+        let command = json!({ "key": "1", "do": "completeTask", "record": { "kind": "task", "id": task } });
+        Json(json!({ "status": 202, "body": "ok", "commands": [command] }))
+    };
+    let remote = remote(serve(Router::new().route("/calls", post(take))).await);
+    let call = |headers: &[(&str, &str)]| CallbackRequest {
+        method: "POST".into(),
+        path: "/hook".into(),
+        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        body: Box::new(&b"abc"[..]),
+    };
+    let outcome = remote.callback(call(&[("x-a", "b"), ("host", "outside")])).await.unwrap();
+    assert_eq!((outcome.status, outcome.body.as_str(), outcome.commands[0].1.id), (202, "ok", task));
+    let large = "x".repeat(10_000);
+    assert_eq!(remote.callback(call(&[("x-a", &large)])).await.unwrap_err().code, "adapter.call-too-large");
 }

@@ -169,6 +169,14 @@ pub(super) fn house_routes() -> Vec<Route> {
             .may_match()
             .takes::<tasks::Assignment>()
             .gives::<Task>(200),
+        Route::post("/tasks/{id}/hand-on", "handOnTask", tasks::hand_on)
+            .says(
+                "Passes a task on to another unit, whose it is from then on. Who passed it on still sees it.",
+            )
+            .needs(WorkTasks)
+            .may_match()
+            .takes::<tasks::Unit>()
+            .gives::<Task>(200),
         Route::post("/tasks/{id}/complete", "completeTask", tasks::complete)
             .says("Says that a task is done.")
             .needs(WorkTasks)

@@ -3,6 +3,7 @@
 
 mod house;
 mod money;
+mod office;
 mod records;
 
 use crate::route::Route;
@@ -23,6 +24,9 @@ pub fn routes() -> Vec<Route> {
         money::claim_routes(),
         money::payment_routes(),
         money::account_routes(),
+        office::interaction_routes(),
+        office::dispatch_routes(),
+        office::channel_routes(),
     ]
     .concat()
 }

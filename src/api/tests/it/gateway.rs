@@ -154,7 +154,7 @@ fn authority(tenant: &str) -> Authority {
 
 fn tenant(id: &str) -> Tenant {
     let key = authority(id);
-    let unit = |id: &str| Unit { id: id.into(), name: format!("Amt {id}") };
+    let unit = |id: &str| Unit { id: id.into(), name: format!("Amt {id}"), escalation: None };
     Tenant {
         id: id.into(),
         name: id.into(),

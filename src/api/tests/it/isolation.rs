@@ -51,6 +51,12 @@ impl Things {
         let raw = Call::post("/messages").with("content-type", "application/xml").bytes(format!("<{SECRET}"));
         let message = id(&gateway.call(owner, raw).await.is(202).json());
 
+        let contact = json!({ "unit": "63", "kind": "visit", "subject": SECRET });
+        let contact = id(&create(owner, "/interactions", contact).await);
+        let sent_out = json!({ "case": case, "kind": "notification", "documents": [document],
+            "to": { "lines": [SECRET] } });
+        let sent_out = id(&create(owner, "/dispatches", sent_out).await);
+
         let theirs = id(&create(there, "/case-files", json!({ "unit": "63", "title": SECRET })).await);
         let handover = json!({ "kind": "handover", "to": "bab:05974000", "objects": [theirs] });
         create(there, "/exchanges", handover).await;
@@ -76,6 +82,7 @@ impl Things {
             made if made.status == 201 => id(&made.json()),
             _ => Id::now_v7().to_string(),
         };
+        let linked = case.clone();
         Things {
             ids: vec![
                 ("subscriptions", hook),
@@ -93,6 +100,11 @@ impl Things {
                 ("inbox", entry),
                 ("uploads", upload),
                 ("tokens", token),
+                ("interactions", contact),
+                ("dispatches", sent_out),
+                ("links", linked),
+                // Nothing waits for an adapter here: deliveries have tests of their own.
+                ("channel-deliveries", Id::now_v7().to_string()),
             ],
         }
     }
@@ -126,6 +138,12 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", "/tasks") => call.json(json!({ "unit": "63", "title": "Plausibel", "kind": "hearing" })),
         ("POST", "/exchanges") => {
             call.json(json!({ "kind": "handover", "to": "bab:05974028", "objects": [Id::now_v7()] }))
+        }
+        ("POST", "/interactions") => call.json(json!({ "unit": "63", "kind": "visit" })),
+        ("POST", "/interactions/{id}/file") => call.json(json!({ "case": Id::now_v7() })),
+        ("POST", "/interactions/{id}/hand-on") => call.json(json!({ "unit": "63" })),
+        ("POST", "/dispatches") => {
+            call.json(json!({ "case": Id::now_v7(), "kind": "notification", "documents": [] }))
         }
         ("POST", "/messages/resend") => call.json(json!({ "rule": "message.parked-by-hand" })),
         ("POST", "/messages/{id}/forward") => call.json(json!({ "to": "bab:05974028" })),
@@ -179,9 +197,12 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", path) if path.ends_with("/assign") => call.json(json!({ "assignee": "platz-1" })),
         ("POST", path) if path.ends_with("/complete") => call.json(json!({})),
         ("POST", path)
-            if ["close", "reopen", "confirm", "resend", "park", "return", "cancel", "retry"]
-                .iter()
-                .any(|step| path.ends_with(&format!("/{step}"))) =>
+            if [
+                "close", "reopen", "confirm", "resend", "park", "return", "cancel", "retry", "dismiss",
+                "drop",
+            ]
+            .iter()
+            .any(|step| path.ends_with(&format!("/{step}"))) =>
         {
             call
         }
@@ -222,7 +243,9 @@ async fn foreign() -> Foreign {
 async fn what_exists_is_to_others_as_if_it_did_not() {
     let Foreign { gateway, owner, things, tokens } = foreign().await;
     let mut before = vec![];
-    for (kind, id) in things.ids.iter().filter(|(kind, _)| !matches!(*kind, "inbox" | "tokens")) {
+    for (kind, id) in
+        things.ids.iter().filter(|(kind, _)| !matches!(*kind, "inbox" | "tokens" | "channel-deliveries"))
+    {
         let answer = gateway.call(&owner, Call::get(&format!("/{kind}/{id}"))).await.is(200);
         before.push((kind, id, answer.json()));
     }
@@ -266,6 +289,10 @@ async fn ids_in_bodies_and_queries_find_nothing_of_others() {
             Call::get(&format!("/cases?parent={id}")),
             Call::get(&format!("/claims?case={id}")),
             Call::get(&format!("/payments?claim={id}")),
+            Call::get(&format!("/interactions?case={id}")),
+            Call::get(&format!("/dispatches?case={id}")),
+            Call::post("/interactions").json(json!({ "kind": "visit", "unit": unit, "case": id })),
+            Call::post("/dispatches").json(json!({ "kind": "notification", "documents": [], "case": id })),
             Call::get(&format!("/messages?exchange={id}")),
             Call::get(&format!("/messages?processId={id}")),
         ]

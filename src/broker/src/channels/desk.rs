@@ -1,6 +1,7 @@
 //! What an adapter could not be told waits for a human: seen, sent again, dropped.
 
 use model::activity::{Task, TaskStatus};
+use model::adapter::Link;
 use model::command::{Change, Command};
 use model::record::Meta;
 use model::rights::Action;
@@ -8,8 +9,7 @@ use model::{Actor, Caller, EventKind, Id, Record, RecordKind, Scope, decide, ids
 use serde_json::json;
 use store::{ChannelDelivery, ChannelFilter, Job, Listed, Page, Work};
 
-use super::feed::job as job_of;
-use crate::{Broker, Error, notes};
+use crate::{Broker, Error, Once, notes};
 
 /// Title of the task. Its kind is the code of what was in the way.
 const TITLE: &str = "Übergabe an ein Verfahren klären";
@@ -29,27 +29,63 @@ impl Broker {
         Ok(self.store().channel_deliveries(scope, filter, page).await?)
     }
 
+    /// One of them.
+    ///
+    /// # Errors
+    /// `NotFound` if the caller does not see it, or the adapter has it.
+    pub async fn channel_delivery(&self, caller: &Caller, id: Id) -> Result<ChannelDelivery, Error> {
+        let scope = caller.may(Action::ReadMessages)?;
+        let row = self.store().channel_delivery(scope, id).await?;
+        Ok(row.ok_or(model::Error::NotFound { kind: "delivery" })?)
+    }
+
+    /// What adapters call a record, with their ids.
+    ///
+    /// # Errors
+    /// `NotFound` if the caller does not see the record.
+    pub async fn links(&self, caller: &Caller, record: Id) -> Result<Vec<(String, Link)>, Error> {
+        self.require_visible(caller, record).await?;
+        Ok(self.store().links_of(&caller.scope.tenant, record).await?)
+    }
+
     /// Has an adapter told what a human has seen to.
     ///
     /// # Errors
     /// `NotFound`, `WrongState` if it does not wait for a human.
-    pub async fn resend_channel(&self, caller: &Caller, id: Id) -> Result<(), Error> {
+    pub async fn resend_channel(&self, caller: &Caller, id: Id, once: Option<&Once>) -> Result<(), Error> {
+        caller.may(Action::RepairMessages)?;
+        self.once(caller, once, move || self.try_resend(caller, id, once)).await
+    }
+
+    async fn try_resend(&self, caller: &Caller, id: Id, once: Option<&Once>) -> Result<(), Error> {
         let (row, mut work) = self.parked_delivery(caller, id).await?;
         let patience = self.channels.get(&row.adapter).map(|channel| channel.patience).unwrap_or_default();
         work.resend_channel_delivery(&row.tenant, row.id);
         let now = self.now();
-        work.enqueue_call(&job_of(&row, now), Some(now.plus(patience)));
-        self.decided(work, &row, EventKind::ChannelResent, &caller.actor).await
+        work.enqueue_call(&self.tell_job(&row, now), Some(now.plus(patience)));
+        self.decided(work, &row, EventKind::ChannelResent, (caller, once)).await
     }
 
     /// The adapter is not told.
     ///
     /// # Errors
     /// `NotFound`, `WrongState` if it does not wait for a human.
-    pub async fn drop_channel(&self, caller: &Caller, id: Id) -> Result<(), Error> {
+    pub async fn drop_channel(&self, caller: &Caller, id: Id, once: Option<&Once>) -> Result<(), Error> {
+        caller.may(Action::RepairMessages)?;
+        self.once(caller, once, move || self.try_drop(caller, id, once)).await
+    }
+
+    async fn try_drop(&self, caller: &Caller, id: Id, once: Option<&Once>) -> Result<(), Error> {
         let (row, mut work) = self.parked_delivery(caller, id).await?;
-        work.end_channel_delivery(&row.tenant, row.id);
-        self.decided(work, &row, EventKind::ChannelDropped, &caller.actor).await
+        let keeps = self.adapters.get(&row.adapter).is_some_and(|it| it.descriptor().keeps_records);
+        match row.message.is_some() && keeps && self.channels.contains_key(&row.adapter) {
+            true => {
+                work.drop_channel_delivery(&row.tenant, row.id);
+                self.enqueue_import(&mut work, &row);
+            }
+            false => _ = work.end_channel_delivery(&row.tenant, row.id),
+        }
+        self.decided(work, &row, EventKind::ChannelDropped, (caller, once)).await
     }
 
     /// The row, with what ends its task.
@@ -76,12 +112,12 @@ impl Broker {
         mut work: Work,
         row: &ChannelDelivery,
         kind: EventKind,
-        actor: &Actor,
+        (caller, once): (&Caller, Option<&Once>),
     ) -> Result<(), Error> {
         let detail = json!({ "adapter": row.adapter, "delivery": row.id, "code": row.parked });
         let event = self.channel_event(kind, row, detail);
-        work.insert_event(&model::Event { actor: actor.clone(), ..event });
-        match self.store().commit(work).await.map_err(Error::from) {
+        work.insert_event(&model::Event { actor: caller.actor.clone(), ..event });
+        match self.commit_answer(caller, once, work, row.id, ()).await {
             Err(error) if error.is_conflict("channel-delivery") || error.is_conflict("record") => {
                 Err(model::Error::WrongState { state: "waiting" }.into())
             }
@@ -93,7 +129,10 @@ impl Broker {
     pub(crate) async fn untold(&self, work: &mut Work, job: &Job, code: &str) -> Result<(), Error> {
         let scope = Scope::tenant(&job.tenant);
         let Some(row) = self.store().channel_delivery(&scope, job.subject).await? else { return Ok(()) };
-        let Some(root) = self.store().record_any(&scope, row.root).await? else { return Ok(()) };
+        let Some(root) = self.store().record_any(&scope, row.root).await? else {
+            work.end_channel_delivery(&row.tenant, row.id);
+            return Ok(());
+        };
         let (id, now) = (ids::new_id(), self.now());
         let task = Task {
             meta: Meta {
@@ -108,11 +147,13 @@ impl Broker {
             message_id: None,
             exchange_id: None,
             payment_id: None,
+            task_id: None,
             title: TITLE.to_owned(),
             kind: code.to_owned(),
             requested_by: None,
             assignee: None,
             due: None,
+            overdue: None,
             status: TaskStatus::Open,
             result: None,
         };

@@ -2,7 +2,7 @@
 
 use model::adapter::{Adapter, Interest};
 use model::event::Subject;
-use model::{EventKind, Id, RecordKind, Timestamp, ids};
+use model::{Event, EventKind, Id, RecordKind, Timestamp, ids};
 use serde_json::{Value, json};
 use store::{ChannelDelivery, NewJob, SealedEvent, Work};
 
@@ -60,21 +60,24 @@ impl Broker {
     pub(super) fn enqueue_told(&self, work: &mut Work, channel: &Channel, delivery: &ChannelDelivery) {
         work.add_channel_delivery(delivery);
         let now = self.now();
-        work.enqueue_call(&job(delivery, now), Some(now.plus(channel.patience)));
+        work.enqueue_call(&self.tell_job(delivery, now), Some(now.plus(channel.patience)));
     }
-}
 
-/// The job of a delivery.
-pub(super) fn job(delivery: &ChannelDelivery, now: Timestamp) -> NewJob {
-    NewJob {
-        id: ids::derived_id(delivery.id, "job"),
-        tenant: delivery.tenant.clone(),
-        lane: format!("channel:{}", delivery.adapter),
-        kind: TELL.to_owned(),
-        subject: delivery.id,
-        detail: Value::Null,
-        next_at: now,
-        fifo_key: Some(format!("channel:{}:{}", delivery.adapter, delivery.root)),
+    /// The job of a delivery. Those of one tree are done one after the other, unless their adapter does not care for the order.
+    pub(super) fn tell_job(&self, delivery: &ChannelDelivery, now: Timestamp) -> NewJob {
+        let adapter = self.adapters.get(&delivery.adapter);
+        let in_order = adapter.is_none_or(|adapter| adapter.descriptor().in_order);
+        let fifo_key = in_order.then(|| format!("channel:{}:{}", delivery.adapter, delivery.root));
+        NewJob {
+            id: ids::derived_id(delivery.id, "job"),
+            tenant: delivery.tenant.clone(),
+            lane: format!("channel:{}", delivery.adapter),
+            kind: TELL.to_owned(),
+            subject: delivery.id,
+            detail: Value::Null,
+            next_at: now,
+            fifo_key,
+        }
     }
 }
 
@@ -87,14 +90,22 @@ pub(super) fn wants(adapter: &dyn Adapter, event: EventKind, record: RecordKind)
 fn wanted(id: &str, adapter: &dyn Adapter, sealed: &SealedEvent) -> Vec<ChannelDelivery> {
     let event = &sealed.event;
     let Some(Subject { kind, id: record }) = event.subject else { return vec![] };
-    if event.actor == actor(id) {
+    if event.actor == actor(id) || comes_onto_a_desk(event, record) {
         return vec![];
     }
+    // A document that is placed into a case is new to those who were not told of it while it lay on a desk.
+    let told = match (event.kind, kind) {
+        (EventKind::RecordPlaced, RecordKind::Document) => EventKind::RecordCreated,
+        (told, _) => told,
+    };
     // Of what a message brings, events tell the topmost records alone.
-    let is_file = matches!(kind, RecordKind::CaseFile | RecordKind::Case);
+    let is_file = matches!(kind, RecordKind::CaseFile | RecordKind::Case | RecordKind::Document);
     let whole = event.kind == EventKind::RecordCreated && event.message_id.is_some() && is_file;
-    let below = whole && wants(adapter, event.kind, RecordKind::Document);
-    if !wants(adapter, event.kind, kind) && !below {
+    let below = whole
+        && [RecordKind::CaseFile, RecordKind::Case, RecordKind::Document]
+            .iter()
+            .any(|kind| wants(adapter, told, *kind));
+    if !wants(adapter, told, kind) && !below {
         return vec![];
     }
     let delivery = |at: usize, payload: Option<Id>| ChannelDelivery {
@@ -104,19 +115,21 @@ fn wanted(id: &str, adapter: &dyn Adapter, sealed: &SealedEvent) -> Vec<ChannelD
         unit: event.unit.clone().unwrap_or_default(),
         public_service: event.public_service.clone(),
         number: sealed.number,
-        event: event.kind,
+        event: told,
         kind,
         record,
         root: event.case_id.unwrap_or(record),
         payload,
         message: event.message_id,
-        whole,
+        whole: whole && at == 0,
         parked: None,
         task: None,
         created_at: event.at,
     };
     let payloads: Vec<Id> = match (event.kind, kind) {
-        (EventKind::ContentAdded, _) => event.payloads.iter().map(|payload| payload.id).collect(),
+        (EventKind::ContentAdded, _) | (EventKind::RecordPlaced, RecordKind::Document) => {
+            event.payloads.iter().map(|payload| payload.id).collect()
+        }
         (EventKind::RecordCreated, RecordKind::Document) => {
             contents(event.changes.as_ref().unwrap_or(&json!(null)))
         }
@@ -126,6 +139,17 @@ fn wanted(id: &str, adapter: &dyn Adapter, sealed: &SealedEvent) -> Vec<ChannelD
         [] => vec![delivery(0, None)],
         some => some.iter().enumerate().map(|(at, payload)| delivery(at, Some(*payload))).collect(),
     }
+}
+
+/// Whether a document comes into being that lies in none and was brought by no message: it waits on a desk until somebody has placed it.
+fn comes_onto_a_desk(event: &Event, record: Id) -> bool {
+    let is_document = event.subject.is_some_and(|subject| subject.kind == RecordKind::Document);
+    let lies_in = event.changes.as_ref().is_some_and(|changes| changes["parent"].is_string());
+    event.kind == EventKind::RecordCreated
+        && is_document
+        && event.message_id.is_none()
+        && !lies_in
+        && event.case_id != Some(record)
 }
 
 /// The bytes that the JSON form of a document names, in its order.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use model::adapter::{Content, Handed, Host, Link};
-use model::command::{Change, Command};
+use model::command::Command;
 use model::event::Subject;
 use model::letter::{Letter, TakenIn};
 use model::{Caller, Event, EventKind, Failure, Id, PayloadRef, Record, RecordKind, Timestamp, ids};
@@ -15,12 +15,15 @@ use store::{Page, RecordFilter, StoredPayload, Work};
 use tokio_util::io::ReaderStream;
 
 use super::Channel;
+use crate::records::named_by;
 use crate::{Broker, Error, Once};
 
 /// Records of one name that are given.
 const MOST_FOUND: u32 = 10;
 /// Longest reference of a link, and most bytes of what is remembered of one.
 const REFERENCE_BYTES: usize = 500;
+/// Longest key of a command or note, in bytes.
+const KEY_BYTES: usize = 200;
 const LINK_STATE_BYTES: usize = 16 * 1024;
 
 /// One session of an adapter.
@@ -52,6 +55,11 @@ impl Session {
         self.kept().remove(&content.id)
     }
 
+    /// Bytes that no record names after all.
+    pub(super) fn give_back(&self, stored: Vec<StoredPayload>) {
+        self.kept().extend(stored.into_iter().map(|stored| (stored.reference().id, stored)));
+    }
+
     async fn find_any(&self, name: &str, value: &str) -> Result<Vec<Record>, Error> {
         let mut found = vec![];
         for kind in [RecordKind::Case, RecordKind::CaseFile, RecordKind::Claim, RecordKind::Document] {
@@ -67,17 +75,30 @@ impl Session {
         Ok(found)
     }
 
-    async fn submit_once(&self, key: &str, command: Command) -> Result<Record, Error> {
-        let once = Once { key: key.to_owned(), digest: String::new() };
-        let content = match &command.change {
-            Change::AddContent { file, .. } => file.content.clone(),
-            _ => None,
-        };
-        let stored = content.and_then(|content| self.take(&content));
-        self.broker.submit_with(&self.caller, command, Some(&once), stored.as_ref()).await
+    pub(super) async fn submit_once(&self, key: &str, command: Command) -> Result<Record, Error> {
+        if !(1..=KEY_BYTES).contains(&key.len()) {
+            return Err(model::Error::Invalid { field: "key" }.into());
+        }
+        let once = Once { key: format!("command:{key}"), digest: String::new() };
+        let named = named_by(&command.change);
+        let kind = command.kind;
+        if let Some(first) = self.broker.answered(&self.caller, Some(&once)).await? {
+            self.discard(&named).await;
+            return Ok(Record::from_json(kind, first)?);
+        }
+        let stored = self.take_all(&named)?;
+        let outcome = self.broker.submit_with(&self.caller, command, Some(&once), &stored).await;
+        // Of an unknown outcome nobody may say that the bytes are not needed.
+        if matches!(outcome, Err(Error::Model(_))) {
+            self.give_back(stored);
+        }
+        outcome
     }
 
     async fn note_once(&self, key: &str, subject: Subject, detail: Value) -> Result<(), Error> {
+        if !(1..=KEY_BYTES).contains(&key.len()) || detail.to_string().len() > LINK_STATE_BYTES {
+            return Err(model::Error::Invalid { field: "note" }.into());
+        }
         let once = Once { key: format!("note:{key}"), digest: String::new() };
         if self.broker.answered(&self.caller, Some(&once)).await?.is_some() {
             return Ok(());

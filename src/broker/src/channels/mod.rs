@@ -5,15 +5,23 @@
 //! tell     one of these is delivered (job): known by its id, marked before the call; links, commands and event with the end of the row
 //! session  an adapter's own work (job): it looks for what is new at the other side
 //! host     what an adapter may do here, within the scope that it is configured for
+//! commands what follows for records from what an adapter was told
+//! import   what a record-keeping adapter has taken is reported as imported
 //! letter   a piece of post is taken in
+//! filing   what lies on a desk goes into a case, or to another desk
+//! door     calls from outside, and whole messages that an adapter brings
 //! desk     what waits for a human: seen, sent again, dropped
 //! ```
 //! The event is the outgoing row: whatever changes a record leaves one, so no change can be forgotten. An adapter is not told of what it
 //! did itself.
 
+mod commands;
 mod desk;
+mod door;
 mod feed;
+mod filing;
 mod host;
+mod import;
 mod letter;
 mod session;
 mod tell;
@@ -23,6 +31,9 @@ use std::time::Duration;
 use model::rights::Role;
 use model::{Actor, Authority, Caller, Scope};
 
+pub use door::CallbackAnswer;
+pub use filing::Filing;
+pub(crate) use import::IMPORT;
 pub(crate) use session::RUN;
 pub(crate) use tell::{Kept, TELL};
 

@@ -22,8 +22,11 @@ const LONGEST: Duration = Duration::from_secs(300);
 const LONGEST_ASKED: Duration = Duration::from_secs(24 * 3_600);
 
 impl Broker {
-    /// A session for each adapter that runs them; one that waits already stays as it is.
-    pub(crate) async fn enqueue_sessions(&self) -> Result<(), Error> {
+    /// Enqueues a session for each adapter that runs them; one that waits already stays as it is. Workers do so when they start.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    pub async fn enqueue_sessions(&self) -> Result<(), Error> {
         let mut work = Work::new();
         for (id, channel) in self.channels.iter() {
             let adapter = self.adapters.get(id);

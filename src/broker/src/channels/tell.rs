@@ -1,12 +1,9 @@
 //! One thing that an adapter is told: delivered, and noted with everything that follows from it.
 
-use std::collections::BTreeMap;
-
 use futures::TryStreamExt;
 use model::activity::Dispatch;
 use model::adapter::{About, AboutFile, Adapter, Content, Delivery, Receipt, Source};
 use model::case::{Document, RecordStatus};
-use model::command::Command;
 use model::event::Subject;
 use model::{Event, EventKind, Failure, Id, PayloadRef, Record, RecordKind, Scope, ids};
 use serde_json::{Value, json};
@@ -37,19 +34,15 @@ impl Broker {
         let Some((adapter, channel)) = known else {
             return Err(Failure::permanent("broker.no-adapter", "the adapter is not configured").into());
         };
-        let Some(about) = self.about(&row).await? else {
-            // It is destroyed, or its bytes are: there is nothing to tell any more.
-            let mut work = Work::new();
-            work.end_channel_delivery(&row.tenant, row.id);
-            return self.finish(job, work).await;
+        let Some(about) = self.about(&row, channel).await? else {
+            // It is destroyed, or its bytes are, or it went elsewhere: there is nothing to tell any more.
+            return self.nothing_to_tell(job, &row, &**adapter).await;
         };
         if row.whole {
             self.enqueue_below(job, &row, channel, &**adapter).await?;
         }
         if !wants(&**adapter, row.event, row.kind) {
-            let mut work = Work::new();
-            work.end_channel_delivery(&row.tenant, row.id);
-            return self.finish(job, work).await;
+            return self.nothing_to_tell(job, &row, &**adapter).await;
         }
         let sources: Vec<Box<dyn Source>> =
             about.files.iter().filter_map(|file| self.source(&row.tenant, file)).collect();
@@ -62,13 +55,26 @@ impl Broker {
             about: Some(Box::new(about)),
         };
         let receipt = self.call_adapter(job, &row.adapter, &**adapter, &delivery, &sources, false).await?;
-        self.told(job, &row, channel, receipt).await
+        self.told(job, &row, (channel, &**adapter), receipt).await
     }
 
-    /// What is told; `None` if it is not there any more.
-    async fn about(&self, row: &ChannelDelivery) -> Result<Option<About>, Error> {
+    async fn nothing_to_tell(
+        &self,
+        job: &Job,
+        row: &ChannelDelivery,
+        adapter: &dyn Adapter,
+    ) -> Result<(), Error> {
+        let mut work = Work::new();
+        work.end_channel_delivery(&row.tenant, row.id);
+        self.when_told(&mut work, row, adapter);
+        self.finish(job, work).await
+    }
+
+    /// What is told; `None` if it is not there any more, or lies on a desk, or outside of what the adapter may see.
+    async fn about(&self, row: &ChannelDelivery, channel: &Channel) -> Result<Option<About>, Error> {
         let scope = Scope::tenant(&row.tenant);
-        let Some(record) = self.store().record(&scope, row.kind, row.record).await? else { return Ok(None) };
+        let record = self.store().record(&channel.scope, row.kind, row.record).await?;
+        let Some(record) = record.filter(|record| !lies_on_a_desk(record)) else { return Ok(None) };
         if record.status() == RecordStatus::Destroyed.name() && row.event != EventKind::RecordDestroyed {
             return Ok(None);
         }
@@ -81,6 +87,7 @@ impl Broker {
             _ => vec![],
         };
         let mut above = self.above(&record).await?;
+        above.retain(|above| sees(channel, above));
         above.reverse();
         let mut links = vec![];
         for known in above.iter().chain([&record]) {
@@ -122,13 +129,9 @@ impl Broker {
             for (kind, id) in slice {
                 let Some(child) = self.store().record(&scope, *kind, *id).await? else { continue };
                 let payloads = match kind {
-                    RecordKind::Document => contents(&child.to_json()),
+                    RecordKind::Document if wants(adapter, row.event, *kind) => contents(&child.to_json()),
                     _ => vec![],
                 };
-                let whole = *kind != RecordKind::Document;
-                if !whole && !wants(adapter, row.event, *kind) {
-                    continue;
-                }
                 let meta = child.meta();
                 let delivery = |at: usize, payload| ChannelDelivery {
                     id: ids::derived_id(row.id, &format!("{id}:{at}")),
@@ -137,7 +140,7 @@ impl Broker {
                     kind: *kind,
                     record: *id,
                     payload,
-                    whole,
+                    whole: at == 0,
                     ..row.clone()
                 };
                 if payloads.is_empty() {
@@ -158,7 +161,7 @@ impl Broker {
         &self,
         job: &Job,
         row: &ChannelDelivery,
-        channel: &Channel,
+        (channel, adapter): (&Channel, &dyn Adapter),
         receipt: Receipt,
     ) -> Result<(), Error> {
         for _ in 0..ATTEMPTS {
@@ -168,6 +171,7 @@ impl Broker {
                 work.put_link(&row.tenant, &row.adapter, link);
             }
             work.end_channel_delivery(&row.tenant, row.id);
+            self.when_told(&mut work, row, adapter);
             let detail = json!({
                 "adapter": row.adapter,
                 "delivery": row.id,
@@ -178,40 +182,12 @@ impl Broker {
             });
             work.insert_event(&self.channel_event(EventKind::ChannelDelivered, row, detail));
             match self.finish(job, work).await {
-                Err(error) if error.is_conflict("record") => {}
+                Err(error) if error.is_conflict("record") || error.is_conflict("root") => {}
                 Err(error) => return Err(error),
                 Ok(()) => return Ok(self.store().note_lane(&job.tenant, &job.lane, None).await?),
             }
         }
         Err(Error::Internal)
-    }
-
-    /// Adds what follows for records; gives the codes of what the model refuses.
-    async fn follow_commands(
-        &self,
-        work: &mut Work,
-        row: &ChannelDelivery,
-        channel: &Channel,
-        commands: &[Command],
-    ) -> Result<Vec<String>, Error> {
-        let mut changed: BTreeMap<Id, Record> = BTreeMap::new();
-        let mut refused = vec![];
-        for command in commands {
-            let current = match changed.remove(&command.id) {
-                Some(record) => Some(record),
-                None => self.store().record(&channel.scope, command.kind, command.id).await?,
-            };
-            let Some(current) = current else {
-                refused.push(Error::from(model::Error::NotFound { kind: "record" }).code().to_owned());
-                continue;
-            };
-            match self.apply(work, &current, command.change.clone(), &actor(&row.adapter), None) {
-                Ok(after) => _ = changed.insert(command.id, after),
-                Err(Error::Model(error)) => refused.push(Error::from(error).code().to_owned()),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(refused)
     }
 
     /// What happened to a record at an adapter, or on the way there.
@@ -261,6 +237,18 @@ fn file_of(document: &Document, payload: Id) -> Option<AboutFile> {
         let file = version.files.iter().find(is_it)?;
         Some(AboutFile { document: document.meta.id, version: version.number.clone(), file: file.clone() })
     })
+}
+
+/// Whether an adapter may see a record.
+fn sees(channel: &Channel, record: &Record) -> bool {
+    let meta = record.meta();
+    channel.scope.covers(&meta.tenant, &meta.unit, meta.public_service.as_deref())
+}
+
+/// Whether it is a document of a letter that nobody has placed into a case yet; only those lie in none and have another's root.
+fn lies_on_a_desk(record: &Record) -> bool {
+    let is_document = record.kind() == RecordKind::Document;
+    is_document && record.parent().is_none() && record.meta().root != record.meta().id
 }
 
 /// The name of a kind of event, as in its JSON form.

@@ -160,6 +160,7 @@ impl Broker {
             }
             self.apply(&mut work, &record, Change::Destroy, by, None)?;
             work.forget_answers(&scope.tenant, *id);
+            work.forget_parked(&scope.tenant, *id);
         }
         for (id, version) in around.iter().filter(|(id, _)| !slice.contains(id)) {
             work.require_version(&scope.tenant, *id, *version);
@@ -384,11 +385,13 @@ fn refusal_task(exchange: &Exchange, now: model::Timestamp) -> Task {
         message_id: None,
         exchange_id: Some(exchange.meta.id),
         payment_id: None,
+        task_id: None,
         title: "Vernichtung unterblieben".to_owned(),
         kind: TASK.to_owned(),
         requested_by: None,
         assignee: None,
         due: None,
+        overdue: None,
         status: TaskStatus::Open,
         result: None,
     }

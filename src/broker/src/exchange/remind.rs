@@ -110,11 +110,13 @@ fn overdue_task(exchange: &Exchange, now: Timestamp) -> Task {
         message_id: None,
         exchange_id: Some(exchange.meta.id),
         payment_id: None,
+        task_id: None,
         title: "Austausch überfällig".to_owned(),
         kind: TASK.to_owned(),
         requested_by: None,
         assignee: None,
         due: None,
+        overdue: None,
         status: TaskStatus::Open,
         result: None,
     }

@@ -170,7 +170,7 @@ impl Broker {
 
     /// What an outcome changes. Of objects below those that were sent what the archive calls them is kept; one that was refused has
     /// the object that it went with refused.
-    async fn outcome_effects(
+    pub(super) async fn outcome_effects(
         &self,
         before: &Exchange,
         said: ImportResults,

@@ -186,11 +186,13 @@ impl Broker {
             message_id: None,
             exchange_id: None,
             payment_id: None,
+            task_id: None,
             title: "Abgelehnte Buchung klären".to_owned(),
             kind: ClearingReason::BookingRefused.code().to_owned(),
             requested_by: None,
             assignee: None,
             due: None,
+            overdue: None,
             status: TaskStatus::Open,
             result: None,
         }))?;

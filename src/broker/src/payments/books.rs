@@ -373,11 +373,13 @@ pub(super) fn task(
         message_id: None,
         exchange_id: None,
         payment_id: Some(payment.meta.id),
+        task_id: None,
         title: title.to_owned(),
         kind: kind.to_owned(),
         requested_by: None,
         assignee: None,
         due: None,
+        overdue: None,
         status: TaskStatus::Open,
         result: None,
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::house::{
-    AuthorityEntry, House, KeyPair, OsciKeys, PartnerEntry, Route, ServiceEntry, Signature, Tenant, Unit,
-    XtaKeys,
+    AuthorityEntry, Escalation, House, KeyPair, OsciKeys, PartnerEntry, Route, ServiceEntry, Signature,
+    Tenant, Unit, XtaKeys,
 };
 use broker::{Broker, Incoming, Limits, Parts, Stamping};
 use bytes::Bytes;
@@ -78,7 +78,8 @@ pub fn unna() -> Authority {
 }
 
 fn tenant(id: &str, key: Authority) -> Tenant {
-    let unit = |id: &str| Unit { id: id.into(), name: format!("Amt {id}") };
+    let unit = |id: &str, escalation| Unit { id: id.into(), name: format!("Amt {id}"), escalation };
+    let to_waste = Escalation { to: "70".into(), after_hours: 48 };
     Tenant {
         id: id.into(),
         name: id.into(),
@@ -95,7 +96,7 @@ fn tenant(id: &str, key: Authority) -> Tenant {
             xta_reader: None,
             xta_services: vec!["urn:c".to_owned()],
         }],
-        units: vec![unit("63"), unit("70")],
+        units: vec![unit("63", Some(to_waste)), unit("70", None)],
         routes: vec![Route { service: Some("baugenehmigung".into()), ..Route::default() }],
         services: vec![ServiceEntry { id: "baugenehmigung".into(), message_type: None, ttl_hours: 10 }],
     }

@@ -5,6 +5,7 @@
 mod answered;
 mod answers;
 mod arrival;
+mod channels;
 mod circulation;
 mod clarify;
 mod content;
@@ -27,6 +28,7 @@ mod rejection;
 mod relay;
 mod replies;
 mod screen;
+mod tasks;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]
 #[allow(dead_code, reason = "made for other tests")]

@@ -17,11 +17,13 @@ fn a_task(caller: &Caller, unit: &str, about: Id) -> Record {
         message_id: None,
         exchange_id: None,
         payment_id: None,
+        task_id: None,
         title: "Stellungnahme".into(),
         kind: "statement".into(),
         requested_by: Some("63".into()),
         assignee: None,
         due: None,
+        overdue: None,
         status: TaskStatus::Open,
         result: None,
     })

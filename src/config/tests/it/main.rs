@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
+mod adapters;
 mod osci;
 mod payments;
 mod xta;
@@ -10,7 +11,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use config::{Config, Error};
+use config::{AdapterKind, Config, Error};
 
 const EXAMPLE: &str = include_str!("../../../../amtsbote.example.toml");
 
@@ -215,6 +216,24 @@ fn what_is_wrong_is_refused_by_code_line_and_key() {
 }
 
 #[test]
+fn a_unit_asks_another_one_of_its_tenant_when_a_task_is_late() {
+    let with_rule = |rule: &str| with("# escalation = { to = \"10\", after_hours = 48 }", rule);
+    let taken =
+        Config::parse(&with_rule("escalation = { to = \"10\", after_hours = 48 }"), Path::new("/")).unwrap();
+    let escalation = taken.tenants[0].units.iter().find_map(|unit| unit.escalation.as_ref()).unwrap();
+    assert_eq!((escalation.to.as_str(), escalation.after_hours), ("10", 48));
+    for (rule, code) in [
+        ("escalation = { to = \"99\" }", "config.undefined"),
+        ("escalation = { to = \"63\" }", "config.undefined"),
+        ("escalation = { to = \"10\", after_hours = 9000 }", "config.value"),
+        ("escalation = { to = \"10\", hours = 1 }", "config.key"),
+    ] {
+        let error = refused(&with_rule(rule));
+        assert_eq!(error.code(), code, "{rule}");
+    }
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let without_store = with("[store]", "[policy2]");
     assert_eq!(refused(&without_store).code(), "config.key");
@@ -383,7 +402,8 @@ most_bytes = 1_000
 #[test]
 fn adapters_and_partners_fit_each_other() {
     let config = with_partner("", "").unwrap();
-    assert_eq!(config.adapters[0].secret, "file:/etc/amtsbote/land.secret");
+    let AdapterKind::Remote(remote) = &config.adapters[0].kind else { panic!("a remote one") };
+    assert_eq!(remote.secret, "file:/etc/amtsbote/land.secret");
     assert_eq!(config.partners[0].adapter.as_deref(), Some("land"));
     assert!(!config.partners[0].may_repeat);
     for (from, to, code) in [

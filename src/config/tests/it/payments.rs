@@ -46,7 +46,7 @@ fn the_examples_for_payments_are_valid() {
 #[test]
 fn all_ways_to_sign_in_and_to_be_notified_are_taken() {
     for (from, to) in [
-        ("client = {", "basic = { user = \"a\", password = \"env:A\" } # {"),
+        ("client = { token", "basic = { user = \"a\", password = \"env:A\" } # { token"),
         ("secret = \"file:payment/hook.secret\"", "bearer = \"env:TOKEN\""),
         ("standard = [", "stripe = ["),
         ("standard = [", "computop = { merchant = \"m\", hmac_passwords = [\"env:A\"] } # ["),
@@ -82,7 +82,7 @@ fn what_is_wrong_with_payments_is_refused_by_key() {
         ),
         ("/api/v2\"", "/api/v2/\"", value, "payment_provider[0].girocheckout.url"),
         ("project = \"1234\"", "project = \"\"", value, "payment_provider[0].girocheckout.project"),
-        ("client = {", "# {", value, "payment_provider[1].xbezahldienste"),
+        ("client = { token", "# { token", value, "payment_provider[1].xbezahldienste"),
         (
             "end_point = \"05974000\"",
             "end_point = \"a/b\"",

@@ -158,8 +158,7 @@ mod tests {
     use crate::{Timestamp, ids};
 
     fn run(current: &Record, change: Change) -> Result<(Record, EventKind), Error> {
-        let command =
-            Command { kind: current.kind(), id: current.meta().id, expected: None, change };
+        let command = Command { kind: current.kind(), id: current.meta().id, expected: None, change };
         let decided = decide(Some(current), &command, Rules::default(), Timestamp::from_micros(7))?;
         Ok((decided.record, decided.event))
     }
@@ -216,8 +215,7 @@ mod tests {
         let (filed, event) = run(&handed_on, Change::FileInteraction(place.clone())).unwrap();
         assert_eq!((filed.parent(), filed.meta().root), (Some(place.id), place.root));
         assert_eq!((filed.status(), event), ("filed", EventKind::RecordPlaced));
-        for change in
-            [Change::FileInteraction(place), Change::DismissInteraction, Change::HandOn("1".into())]
+        for change in [Change::FileInteraction(place), Change::DismissInteraction, Change::HandOn("1".into())]
         {
             assert_eq!(run(&filed, change), Err(Error::WrongState { state: "filed" }));
         }

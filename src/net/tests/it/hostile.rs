@@ -168,3 +168,41 @@ async fn what_is_answered_never_stands_in_the_failure() {
     assert!(!format!("{failure:?} {failure}").contains("SECRET"));
     assert!(!failure.detail.contains("127.0.0.1"), "{}", failure.detail);
 }
+
+/// How many bytes of an answer are read, and why no more.
+async fn read(settings: Settings, url: &str, within: Duration) -> (usize, Option<std::io::ErrorKind>) {
+    let request = Request {
+        method: Method::GET,
+        url: url.to_owned(),
+        chosen_by: ChosenBy::Administrator,
+        headers: vec![],
+        body: None,
+        within,
+        most_answer: 1_000,
+    };
+    let mut opened = client(settings).open(request).await.unwrap();
+    assert_eq!(opened.status, 200);
+    let mut bytes = vec![];
+    let end = opened.body.read_to_end(&mut bytes).await;
+    (bytes.len(), end.err().map(|error| error.kind()))
+}
+
+#[tokio::test]
+async fn an_answer_that_is_read_as_a_stream_keeps_every_limit() {
+    use std::io::ErrorKind;
+    let whole = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12345";
+    let part = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345";
+    let long = Duration::from_secs(600);
+    assert_eq!(read(patient(), &answering(whole, true).await, long).await, (5, None));
+    assert_eq!(
+        read(patient(), &answering(part, false).await, long).await,
+        (5, Some(ErrorKind::UnexpectedEof))
+    );
+    assert_eq!(read(patient(), &answering(part, true).await, SHORT).await, (5, Some(ErrorKind::TimedOut)));
+    let pace = Pace { patience: SHORT, ..Pace::default() };
+    let slow = read(Settings { pace, ..patient() }, &answering(part, true).await, long).await;
+    assert_eq!(slow, (5, Some(ErrorKind::UnexpectedEof)));
+    let babble = format!("HTTP/1.1 200 OK\r\n\r\n{}", "1".repeat(2_000));
+    let (_, end) = read(patient(), &answering(babble, false).await, long).await;
+    assert_eq!(end, Some(ErrorKind::FileTooLarge));
+}

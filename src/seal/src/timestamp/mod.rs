@@ -13,15 +13,19 @@
 //!
 //! Revocation is not asked for: that needs the authority's lists, which an auditor adds with tools of his own.
 
+mod held;
 mod response;
 mod token;
+
+pub use held::{Facts, MAX_TOKEN, check_token, inspect, token_of, with_revocation};
 
 use std::fmt;
 
 use openssl::{rand::rand_bytes, x509::X509};
 
+use crate::hash::Algorithm;
 use crate::{
-    Digest, Error, Result,
+    Error, Result,
     der::{self, INTEGER, NULL, OCTET_STRING, SEQUENCE, element, integer},
     sha256,
 };
@@ -62,7 +66,8 @@ impl fmt::Debug for Policy {
 
 /// A question to a time stamp authority.
 pub struct Request {
-    imprint: Digest,
+    algorithm: Algorithm,
+    imprint: Vec<u8>,
     nonce: Vec<u8>,
     policy: Option<Policy>,
 }
@@ -70,17 +75,22 @@ pub struct Request {
 impl Request {
     /// Asks for a stamp over the SHA-256 of `data`, with a fresh nonce; under `policy` if one is named.
     pub fn new(data: &[u8], policy: Option<Policy>) -> Result<Self> {
+        Self::for_digest(Algorithm::Sha256, &sha256(&[data]).0, policy)
+    }
+
+    /// Asks for a stamp over a digest that was made by this algorithm.
+    pub fn for_digest(algorithm: Algorithm, imprint: &[u8], policy: Option<Policy>) -> Result<Self> {
         let mut nonce = [0; 16];
         rand_bytes(&mut nonce)?;
         // The shortest form of a number has no leading zero, and some authorities answer with the shortest.
         nonce[0] |= 1;
-        Ok(Self { imprint: sha256(&[data]), nonce: nonce.to_vec(), policy })
+        Ok(Self { algorithm, imprint: imprint.to_vec(), nonce: nonce.to_vec(), policy })
     }
 
     /// The DER of the TimeStampReq: version 1, and the answer shall bring the signer's certificate.
     pub fn to_der(&self) -> Vec<u8> {
-        let algorithm = element(SEQUENCE, &[&element(der::OID, &[SHA256_OID]), &element(NULL, &[])]);
-        let imprint = element(SEQUENCE, &[&algorithm, &element(OCTET_STRING, &[&self.imprint.0])]);
+        let algorithm = element(SEQUENCE, &[&element(der::OID, &[self.algorithm.oid()]), &element(NULL, &[])]);
+        let imprint = element(SEQUENCE, &[&algorithm, &element(OCTET_STRING, &[&self.imprint])]);
         let policy = self.policy.as_ref().map(|policy| element(der::OID, &[&policy.0])).unwrap_or_default();
         let version = element(INTEGER, &[&[1]]);
         let certificate = element(der::BOOLEAN, &[&[0xff]]);
@@ -93,7 +103,7 @@ impl Request {
     /// As [`check`], and [`Error::TimestampDiffers`] if nonce or policy are not the ones asked for.
     pub fn check(&self, response: &[u8], authorities: Option<&Authorities>) -> Result<Timestamp> {
         let token = response::token(response)?;
-        let info = token.verified(&self.imprint, authorities)?;
+        let info = token.verified((self.algorithm, &self.imprint), authorities)?;
         if info.nonce != Some(&self.nonce[..]) {
             return Err(Error::TimestampDiffers("nonce"));
         }
@@ -111,7 +121,8 @@ impl Request {
 /// [`Error::TimestampMalformed`], [`Error::TimestampRejected`], [`Error::TimestampDiffers`],
 /// [`Error::TimestampSignature`], [`Error::TimestampUntrusted`].
 pub fn check(response: &[u8], data: &[u8], authorities: Option<&Authorities>) -> Result<Timestamp> {
-    Ok(response::token(response)?.verified(&sha256(&[data]), authorities)?.timestamp())
+    let imprint = sha256(&[data]);
+    Ok(response::token(response)?.verified((Algorithm::Sha256, &imprint.0), authorities)?.timestamp())
 }
 
 /// What a time stamp says.

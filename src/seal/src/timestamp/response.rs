@@ -31,7 +31,7 @@ pub(super) fn token(response: &[u8]) -> Result<Token<'_>> {
     content_info(token.whole)
 }
 
-fn content_info(whole: &[u8]) -> Result<Token<'_>> {
+pub(super) fn content_info(whole: &[u8]) -> Result<Token<'_>> {
     let mut fields = Reader::new(whole, "token").enter(SEQUENCE)?;
     if fields.expect(OID)?.content != SIGNED_DATA {
         return Err(fields.malformed());
@@ -40,17 +40,17 @@ fn content_info(whole: &[u8]) -> Result<Token<'_>> {
     fields.end()?;
     let mut data = explicit.enter(SEQUENCE)?;
     explicit.end()?;
-    data.small()?;
+    let version = data.small()?;
     data.expect(SET)?;
     let info = tst_info(&mut data)?;
     let certificates = certificates(&mut data)?;
-    data.maybe(context(1))?;
+    let has_revocation = data.maybe(context(1))?.is_some_and(|lists| !lists.content.is_empty());
     let mut signers = data.enter(SET)?;
     data.end()?;
     let signer = signers.enter(SEQUENCE)?;
     // RFC 3161, section 2.4.2: the token holds one signature only.
     signers.end()?;
-    Ok(Token { whole, info, certificates, signer })
+    Ok(Token { whole, info, certificates, version, has_revocation, signer })
 }
 
 /// The DER of the TSTInfo.

@@ -8,8 +8,9 @@ use openssl::{
 };
 
 use super::{Authorities, SHA256_OID, Timestamp, response::TST_INFO};
+use crate::hash::Algorithm;
 use crate::{
-    Digest, Error, Result,
+    Error, Result,
     der::{BOOLEAN, GENERALIZED_TIME, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, SET, context},
     x509::forget_reasons,
 };
@@ -30,6 +31,10 @@ pub(super) struct Token<'a> {
     pub(super) info: &'a [u8],
     /// The DER of each certificate.
     pub(super) certificates: Vec<&'a [u8]>,
+    /// Version of the SignedData.
+    pub(super) version: u32,
+    /// Whether it brings revocation lists or answers along.
+    pub(super) has_revocation: bool,
     /// The fields of the one SignerInfo.
     pub(super) signer: Reader<'a>,
 }
@@ -38,6 +43,7 @@ pub(super) struct Token<'a> {
 pub(super) struct Info<'a> {
     pub(super) policy: &'a [u8],
     pub(super) nonce: Option<&'a [u8]>,
+    pub(super) algorithm: Algorithm,
     imprint: &'a [u8],
     at_micros: i64,
     accuracy_micros: i64,
@@ -51,9 +57,13 @@ impl Info<'_> {
 
 impl<'a> Token<'a> {
     /// What the token says, if it stamps this imprint and its signer is who he must be.
-    pub(super) fn verified(&self, imprint: &Digest, authorities: Option<&Authorities>) -> Result<Info<'a>> {
+    pub(super) fn verified(
+        &self,
+        (algorithm, imprint): (Algorithm, &[u8]),
+        authorities: Option<&Authorities>,
+    ) -> Result<Info<'a>> {
         let info = read_info(self.info)?;
-        if info.imprint != imprint.0 {
+        if info.imprint != imprint || info.algorithm != algorithm {
             return Err(Error::TimestampDiffers("message imprint"));
         }
         let named = signing_certificate(self.signer)?;
@@ -106,7 +116,7 @@ fn verify_chain(signer: &X509, sent: &[X509], authorities: &Authorities, at_micr
     if trusted { Ok(()) } else { Err(Error::TimestampUntrusted) }
 }
 
-fn read_info(bytes: &[u8]) -> Result<Info<'_>> {
+pub(super) fn read_info(bytes: &[u8]) -> Result<Info<'_>> {
     let mut outer = Reader::new(bytes, "TSTInfo");
     let mut fields = outer.enter(SEQUENCE)?;
     outer.end()?;
@@ -114,7 +124,7 @@ fn read_info(bytes: &[u8]) -> Result<Info<'_>> {
         return Err(fields.malformed());
     }
     let policy = fields.expect(OID)?.content;
-    let imprint = read_imprint(fields.enter(SEQUENCE)?)?;
+    let (algorithm, imprint) = read_imprint(fields.enter(SEQUENCE)?)?;
     fields.expect(INTEGER)?;
     let time = fields.expect(GENERALIZED_TIME)?.content;
     let at_micros = generalized_time(time).ok_or_else(|| fields.malformed())?;
@@ -130,17 +140,15 @@ fn read_info(bytes: &[u8]) -> Result<Info<'_>> {
     fields.maybe(context(0))?;
     fields.maybe(context(1))?;
     fields.end()?;
-    Ok(Info { policy, nonce, imprint, at_micros, accuracy_micros })
+    Ok(Info { policy, nonce, algorithm, imprint, at_micros, accuracy_micros })
 }
 
-/// A SHA-256; we never ask for anything else.
-fn read_imprint(mut fields: Reader<'_>) -> Result<&[u8]> {
-    if fields.enter(SEQUENCE)?.expect(OID)?.content != SHA256_OID {
-        return Err(Error::TimestampDiffers("message imprint"));
-    }
+/// The digest that is stamped, and its algorithm.
+fn read_imprint(mut fields: Reader<'_>) -> Result<(Algorithm, &[u8])> {
+    let algorithm = Algorithm::from_oid(fields.enter(SEQUENCE)?.expect(OID)?.content);
     let imprint = fields.expect(OCTET_STRING)?.content;
     fields.end()?;
-    Ok(imprint)
+    Ok((algorithm.ok_or(Error::TimestampDiffers("message imprint"))?, imprint))
 }
 
 /// Seconds, `[0]` milliseconds and `[1]` microseconds, in microseconds.

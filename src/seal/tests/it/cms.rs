@@ -76,7 +76,7 @@ fn what_is_encrypted_opens_for_its_key_and_every_mistake_looks_the_same() {
     std::fs::write(path.join("data"), b"geheim").unwrap();
     let encrypt = "cms -encrypt -binary -in data -outform DER";
     openssl(path, &format!("{encrypt} -aes-256-gcm -out gcm anna.pem"));
-    openssl(path, &format!("{encrypt} -aes256 -keyopt rsa_padding_mode:oaep -recip anna.pem -out oaep"));
+    openssl(path, &format!("{encrypt} -aes256 -out oaep -recip anna.pem -keyopt rsa_padding_mode:oaep"));
     let read = |name: &str| std::fs::read(path.join(name)).unwrap();
     let both = [bert, anna];
     for (name, kind) in [("ours", Kind::Enveloped), ("gcm", Kind::AuthEnveloped), ("oaep", Kind::Enveloped)] {

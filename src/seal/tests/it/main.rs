@@ -15,6 +15,7 @@ mod identities;
 mod judges;
 mod names;
 mod osci;
+mod records;
 mod seeded;
 mod stamped;
 mod tampered;

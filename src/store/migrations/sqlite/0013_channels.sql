@@ -24,13 +24,14 @@ CREATE TABLE channel_delivery (
     payload        TEXT,                -- the bytes that go with it
     message        TEXT,                -- that brought the record with everything below it
     whole          BIGINT NOT NULL,     -- 1: what lies in the record comes after it
-    state          TEXT NOT NULL,       -- waiting, parked
+    state          TEXT NOT NULL,       -- waiting, parked; dropped: by a human, until somebody was told that it was not imported
     code           TEXT,                -- why it is parked
     task           TEXT,                -- of whoever has to see to that
     created_at     BIGINT NOT NULL
 );
 CREATE INDEX channel_delivery_of ON channel_delivery (tenant, adapter, state, id);
 CREATE INDEX channel_delivery_root ON channel_delivery (tenant, root);
+CREATE INDEX channel_delivery_record ON channel_delivery (tenant, record);
 
 -- What an adapter's other side calls a record.
 CREATE TABLE record_link (
@@ -43,5 +44,8 @@ CREATE TABLE record_link (
     state     TEXT NOT NULL,            -- JSON of the adapter's own
     PRIMARY KEY (tenant, adapter, record, part)
 ) WITHOUT ROWID;
-CREATE INDEX record_link_reference ON record_link (tenant, adapter, reference);
+CREATE INDEX record_link_reference ON record_link (tenant, reference, adapter);
 CREATE INDEX record_link_record ON record_link (tenant, record);
+
+-- What a letter says it is about is looked up whatever kind of reference it is.
+CREATE INDEX record_alias_value ON record_alias (tenant, value);

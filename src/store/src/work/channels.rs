@@ -71,6 +71,33 @@ impl Work {
         )
     }
 
+    /// A human says that the adapter is not told; it is remembered until [`forget_dropped`](Work::forget_dropped). Precondition: it
+    /// waits for a human.
+    pub fn drop_channel_delivery(&mut self, tenant: &str, id: Id) -> &mut Self {
+        self.one(
+            "UPDATE channel_delivery SET state = 'dropped', task = NULL \
+             WHERE tenant = $1 AND id = $2 AND state = 'parked'",
+            vec![tenant.into(), id.into()],
+            "channel-delivery",
+        )
+    }
+
+    /// What was dropped of the tree of a topmost record is remembered no longer.
+    pub fn forget_dropped(&mut self, tenant: &str, adapter: &str, root: Id) -> &mut Self {
+        self.any(
+            "DELETE FROM channel_delivery WHERE tenant = $1 AND adapter = $2 AND root = $3 AND state = 'dropped'",
+            vec![tenant.into(), adapter.into(), root.into()],
+        )
+    }
+
+    /// Nobody is to see to what adapters were not told of a record any more: it is destroyed.
+    pub fn forget_parked(&mut self, tenant: &str, record: Id) -> &mut Self {
+        self.any(
+            "DELETE FROM channel_delivery WHERE tenant = $1 AND record = $2 AND state <> 'waiting'",
+            vec![tenant.into(), record.into()],
+        )
+    }
+
     /// The adapter has it, or shall not have it. Precondition: it is there.
     pub fn end_channel_delivery(&mut self, tenant: &str, id: Id) -> &mut Self {
         self.one(

@@ -117,7 +117,7 @@ impl Work {
     }
 
     /// Makes everything in a lane that was tried before due at `now`, whatever pause it was given, and every question what became of
-    /// a message, and has the lane's breaker let the next job through. What was never tried waits for its own moment. Precondition:
+    /// a message, and every session of an adapter, and has the lane's breaker let the next job through. What was never tried waits for its own moment. Precondition:
     /// there is such a lane.
     pub fn retry_lane(&mut self, tenant: &str, lane: &str, now: Timestamp) -> &mut Self {
         self.wakes.insert(Class::Network);
@@ -129,7 +129,7 @@ impl Work {
         )
         .any(
             "UPDATE job SET due_at = $3 WHERE tenant = $1 AND lane = $2 AND holder IS NULL AND due_at > $3 \
-             AND (attempts > 0 OR kind = 'follow')",
+             AND (attempts > 0 OR kind IN ('follow', 'channel-session', 'channel-import'))",
             vec![tenant.into(), lane.into(), now.into()],
         )
     }

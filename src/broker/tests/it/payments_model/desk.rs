@@ -8,9 +8,9 @@ use std::time::Duration;
 use broker::{Broker, NewClaim, Payments};
 use model::command::Rules;
 use model::payment::account::{Bank, Numbering};
-use model::payment::{Account, Payouts, Registers};
+use model::payment::{Account, Payouts, Refund, RefundStatus, Registers};
 use model::rights::Within;
-use model::{Actor, Caller, Clock, Id, Role, Scope};
+use model::{Actor, Caller, Clock, Id, Record, RecordKind, Role, Scope};
 use sqlx::{Connection, PgConnection};
 use tempfile::TempDir;
 
@@ -160,18 +160,34 @@ impl Desk {
         self.seconds += seconds;
     }
 
-    /// Does what is due. What died with a job in hand finds out first what became of that; nobody else can be asked meanwhile.
+    /// Does what is due. What died with a job in hand finds out first what became of that; nobody else can be asked meanwhile. Where its
+    /// lane is left alone for a while, that is not yet.
     pub async fn run(&mut self) {
         if self.died.is_some_and(|at| self.seconds >= at + LEASE_OVER) {
-            self.died = None;
             self.world.state().down = true;
             self.due_jobs(true).await;
-            let mut state = self.world.state();
-            state.down = false;
-            state.wakes();
-            drop(state);
+            self.world.state().down = false;
+            if !self.has_found_out().await {
+                return;
+            }
+            self.died = None;
+            self.world.state().wakes();
         }
         self.due_jobs(false).await;
+    }
+
+    /// Whether the gateway knows of every refund in the midst of which it died that it does not know what became of it.
+    async fn has_found_out(&self) -> bool {
+        let unanswered = self.world.state().unanswered.clone();
+        for (payment, refund) in unanswered {
+            let record = self.broker().record(&self.clerk, RecordKind::Payment, payment).await.unwrap();
+            let Record::Payment(payment) = record else { panic!("a payment") };
+            let is_it = |it: &Refund| it.id == refund && it.status == RefundStatus::Agreed;
+            if payment.refunds.iter().any(is_it) {
+                return false;
+            }
+        }
+        true
     }
 
     async fn due_jobs(&mut self, leases_end: bool) {

@@ -1,0 +1,178 @@
+//! Bags and packages for DA NRW, judged by Python's bagit and xmllint; both ways through folders, with crashes and refusals.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use adapter_archive::{AppraisalBy, Container, DaNrw, Folder, Migration, Rights, Target};
+use conformance::simulate::danrw;
+use model::FailureKind;
+use model::adapter::Followed;
+use model::case::Disposition;
+use model::testkit::adapter_contract;
+
+use crate::support::{
+    OBJECT, adapter, assert_archived, assert_is_bag, assert_validates, deliver, delivery, follow, message, run, settings, transfer,
+};
+
+fn da_nrw(archive: &danrw::Archive, container: Container) -> Target {
+    Target::DaNrw(DaNrw {
+        folder: archive.incoming(),
+        container,
+        url: archive.url.clone(),
+        login: None,
+        rights: Rights { migration: Migration::Notify, public: true, institution: true, no_ddb: true, least_quality: Some(3) },
+        within: std::time::Duration::from_secs(10),
+    })
+}
+
+/// Unpacks a package; the folder that it holds, which must be its only one.
+fn unpacked(package: &Path, into: &Path) -> std::path::PathBuf {
+    let (package, folder) = (package.to_string_lossy().into_owned(), into.to_string_lossy().into_owned());
+    match package.ends_with(".zip") {
+        true => run("unzip", &["-q", &package, "-d", &folder]).unwrap(),
+        false => run("tar", &["-xf", &package, "-C", &folder]).unwrap(),
+    };
+    let folders: Vec<_> = fs::read_dir(into).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [folder] = &folders[..] else { panic!("{folders:?}") };
+    folder.clone()
+}
+
+#[tokio::test]
+async fn packages_for_da_nrw_are_bags_with_the_contract_s_premis() {
+    let bytes = transfer();
+    for (container, ending) in [(Container::Tgz, "tgz"), (Container::Zip, "zip"), (Container::Tar, "tar")] {
+        let archive = danrw::Archive::start().await.unwrap();
+        let adapter = adapter(settings(da_nrw(&archive, container)));
+        let delivery = delivery("0503", &bytes);
+        let receipt = deliver(&*adapter, &delivery, &bytes).await.unwrap();
+        let name = receipt.reference.clone().unwrap();
+        let package = archive.incoming().join(format!("{name}.{ending}"));
+        let room = tempfile::tempdir().unwrap();
+        let bag = unpacked(&package, room.path());
+        assert_eq!(bag.file_name().unwrap().to_str(), Some(name.as_str()), "one folder of the package's name");
+        assert_is_bag(&bag);
+        assert!(bag.join("manifest-md5.txt").is_file() && bag.join("tagmanifest-md5.txt").is_file());
+        assert_validates(&bag.join("data/premis.xml"), "premis/premis-v2-dnscore.xsd");
+        // The PDF and the XML would be one document to DA NRW if they lay in one folder.
+        assert!(bag.join("data/Bescheid Grüße.pdf").is_file() && bag.join("data/2/Bescheid Grüße.xml").is_file());
+        assert!(bag.join("data/100 Prozent.txt").is_file());
+    }
+}
+
+#[tokio::test]
+async fn da_nrw_confirms_refuses_and_a_lost_answer_is_found_again() {
+    let bytes = transfer();
+    let archive = danrw::Archive::start().await.unwrap();
+    let adapter = adapter(settings(da_nrw(&archive, Container::Tgz)));
+    adapter_contract(adapter.clone(), delivery("0503", &bytes), std::slice::from_ref(&bytes)).await;
+
+    let (one, other) = (delivery("0503", &bytes), delivery("0503", &bytes));
+    assert_eq!(adapter.reconcile(&one).await.unwrap(), None, "never dropped");
+    let receipt = deliver(&*adapter, &one, &bytes).await.unwrap();
+    assert_eq!(follow(&*adapter, &one, &receipt).await.unwrap(), Followed::Open, "taken away, and worked on");
+    assert_eq!(adapter.reconcile(&one).await.unwrap(), Some(receipt.clone()), "it has been there");
+    assert_eq!(deliver(&*adapter, &one, &bytes).await.unwrap(), receipt, "not dropped a second time");
+    assert!(!archive.incoming().join(format!("{}.tgz", receipt.reference.as_ref().unwrap())).exists());
+    let called = format!("urn:nbn:de:danrw-{}", receipt.reference.as_ref().unwrap());
+    assert_archived(&follow(&*adapter, &one, &receipt).await.unwrap(), &called);
+
+    archive.refuse(&format!("amtsbote-{}", other.id));
+    let receipt = deliver(&*adapter, &other, &bytes).await.unwrap();
+    assert_eq!(follow(&*adapter, &other, &receipt).await.unwrap(), Followed::CameToNothing("archive.refused"));
+}
+
+#[tokio::test]
+async fn a_bag_in_a_folder_counts_only_once_somebody_has_said_so() {
+    let bytes = transfer();
+    let room = tempfile::tempdir().unwrap();
+    let adapter = adapter(settings(Target::Folder(Folder { folder: room.path().to_owned() })));
+    adapter_contract(adapter.clone(), delivery("0503", &bytes), std::slice::from_ref(&bytes)).await;
+    let delivery = delivery("0503", &bytes);
+    let receipt = deliver(&*adapter, &delivery, &bytes).await.unwrap();
+    let name = receipt.reference.clone().unwrap();
+    let bag = room.path().join(&name);
+    assert_is_bag(&bag);
+    assert_validates(&bag.join("metadata/premis.xml"), "premis/premis-v3-0.xsd");
+    let info = fs::read_to_string(bag.join("bag-info.txt")).unwrap();
+    assert!(info.contains("Format-Identification: format identification: none configured"), "{info}");
+    assert_eq!(follow(&*adapter, &delivery, &receipt).await.unwrap(), Followed::Open);
+    fs::remove_dir_all(&bag).unwrap();
+    assert_eq!(adapter.reconcile(&delivery).await.unwrap(), Some(receipt.clone()), "somebody has taken it");
+    fs::write(room.path().join(format!("{name}.archived")), "A 17/2026\n").unwrap();
+    assert_archived(&follow(&*adapter, &delivery, &receipt).await.unwrap(), "A 17/2026");
+}
+
+#[tokio::test]
+async fn what_an_interrupted_attempt_left_is_made_anew() {
+    let bytes = transfer();
+    let room = tempfile::tempdir().unwrap();
+    let adapter = adapter(settings(Target::Folder(Folder { folder: room.path().to_owned() })));
+    let delivery = delivery("0503", &bytes);
+    let begun = room.path().join(format!(".amtsbote-{}.part", delivery.id));
+    fs::create_dir_all(begun.join("data")).unwrap();
+    fs::write(begun.join("data/half"), "half").unwrap();
+    File::create(room.path().join(format!(".amtsbote-{}.sent", delivery.id))).unwrap();
+    assert_eq!(adapter.reconcile(&delivery).await.unwrap(), None, "marked, but unfinished");
+    let receipt = deliver(&*adapter, &delivery, &bytes).await.unwrap();
+    let bag = room.path().join(receipt.reference.unwrap());
+    assert_is_bag(&bag);
+    assert!(!bag.join("data/half").exists());
+}
+
+#[tokio::test]
+async fn offers_are_appraised_as_the_administrator_has_said() {
+    let room = tempfile::tempdir().unwrap();
+    let of = |by| {
+        let target = Target::Folder(Folder { folder: room.path().to_owned() });
+        adapter(adapter_archive::Settings { appraisal: by, ..settings(target) })
+    };
+    let bytes = message("0501", OBJECT, "").into_bytes();
+    let offer = delivery("0501", &bytes);
+    let refused = deliver(&*of(AppraisalBy::Nobody), &offer, &bytes).await.unwrap_err();
+    assert_eq!((refused.kind, &*refused.code), (FailureKind::Permanent, "archive.not-for-archives"));
+    for by in [AppraisalBy::Everything, AppraisalBy::Records] {
+        let adapter = of(by);
+        let receipt = deliver(&*adapter, &offer, &bytes).await.unwrap();
+        let Followed::Appraised(appraised) = follow(&*adapter, &offer, &receipt).await.unwrap() else { panic!() };
+        let [(object, appraisal)] = &appraised[..] else { panic!("{appraised:?}") };
+        assert_eq!((object.to_string().as_str(), appraisal.disposition), (OBJECT, Some(Disposition::Archive)));
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_matter_of_archives_or_cannot_be_read_is_refused() {
+    let room = tempfile::tempdir().unwrap();
+    let adapter = adapter(settings(Target::Folder(Folder { folder: room.path().to_owned() })));
+    let bytes = transfer();
+    let failure = deliver(&*adapter, &delivery("0401", &bytes), &bytes).await.unwrap_err();
+    assert_eq!(&*failure.code, "archive.not-for-archives");
+    for broken in [&b"PK\x03\x04 no container"[..], &bytes[..bytes.len() - 30]] {
+        let failure = deliver(&*adapter, &delivery("0503", broken), broken).await.unwrap_err();
+        assert_eq!((failure.kind, &*failure.code), (FailureKind::Permanent, "archive.not-understood"));
+    }
+    assert_eq!(fs::read_dir(room.path()).unwrap().count(), 0, "nothing is left of them");
+}
+
+#[tokio::test]
+async fn what_programs_say_of_files_stands_in_the_package_and_a_hanging_one_is_in_nobody_s_way() {
+    let bytes = transfer();
+    let room = tempfile::tempdir().unwrap();
+    let script = room.path().join("sf.py");
+    let answer = r#"{"files": [{"matches": [{"id": "fmt/477", "format": "Acrobat PDF/A", "mime": "application/pdf"}]}]}"#;
+    fs::write(&script, format!("import sys\nopen(sys.argv[1]).close()\nprint('{answer}')\n")).unwrap();
+    let tools = adapter_archive::Tools {
+        identify: Some(vec!["python3".into(), script.to_string_lossy().into_owned(), "{}".into()]),
+        pdf_a: Some(vec!["sleep".into(), "1000".into(), "{}".into()]),
+        within: std::time::Duration::from_millis(1_500),
+    };
+    let target = Target::Folder(Folder { folder: room.path().to_owned() });
+    let adapter = adapter(adapter_archive::Settings { tools, ..settings(target) });
+    let receipt = deliver(&*adapter, &delivery("0503", &bytes), &bytes).await.unwrap();
+    let bag = room.path().join(receipt.reference.unwrap());
+    assert_is_bag(&bag);
+    let premis = bag.join("metadata/premis.xml");
+    assert_validates(&premis, "premis/premis-v3-0.xsd");
+    let text = fs::read_to_string(premis).unwrap();
+    assert_eq!(text.matches("<formatRegistryKey>fmt/477</formatRegistryKey>").count(), 5, "each file");
+    assert_eq!(text.matches("<formatNote>PDF/A check: no answer</formatNote>").count(), 1, "the PDF");
+}

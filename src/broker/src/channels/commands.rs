@@ -1,0 +1,76 @@
+//! What follows for records from what an adapter was told: in the transaction that notes that it was.
+
+use std::collections::BTreeMap;
+
+use model::command::{Change, Command};
+use model::{Id, Record};
+use store::{ChannelDelivery, Work};
+
+use super::{Channel, actor};
+use crate::records::{is_by_itself, write_action};
+use crate::{Broker, Error, notes};
+
+impl Broker {
+    /// Adds what follows for records; gives the codes of what is refused. An adapter may here what it may in its sessions.
+    pub(super) async fn follow_commands(
+        &self,
+        work: &mut Work,
+        row: &ChannelDelivery,
+        channel: &Channel,
+        commands: &[Command],
+    ) -> Result<Vec<String>, Error> {
+        let mut changed: BTreeMap<Id, Record> = BTreeMap::new();
+        let mut refused = vec![];
+        for command in commands {
+            match self.follow_command(work, row, channel, (command, &changed)).await {
+                Ok(after) => _ = changed.insert(command.id, after),
+                Err(Error::Model(error)) => refused.push(Error::from(error).code().to_owned()),
+                Err(error @ (Error::UnknownUnit | Error::UnknownAuthority)) => {
+                    refused.push(error.code().to_owned())
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(refused)
+    }
+
+    async fn follow_command(
+        &self,
+        work: &mut Work,
+        row: &ChannelDelivery,
+        channel: &Channel,
+        (command, changed): (&Command, &BTreeMap<Id, Record>),
+    ) -> Result<Record, Error> {
+        let caller = channel.caller(&row.adapter);
+        let scope = caller.may(write_action(command))?;
+        if !is_by_itself(command) {
+            return Err(model::Error::Forbidden.into());
+        }
+        let current = match (&command.change, changed.get(&command.id)) {
+            (Change::Create(_), _) => None,
+            (_, Some(record)) => Some(record.clone()),
+            _ => Some(self.owned(scope, command.kind, command.id).await?),
+        };
+        self.check_place(scope, command).await?;
+        let place = current.as_ref().or(match &command.change {
+            Change::Create(record) => Some(&**record),
+            _ => None,
+        });
+        // Decided before anything is added: what is refused leaves nothing.
+        let decided = model::decide(current.as_ref(), command, self.parts.rules, self.now())?;
+        if let Some(place) = place.filter(|place| place.kind() != model::RecordKind::Task) {
+            let mut above = self.above(place).await?;
+            for above in &mut above {
+                if let Some(newer) = changed.get(&above.meta().id) {
+                    *above = newer.clone();
+                }
+            }
+            self.check_above(work, current.as_ref(), &above, &caller, &command.change).await?;
+        }
+        work.put_record(&decided.record, None);
+        let event = notes::of_record(&decided, &actor(&row.adapter), self.now(), None);
+        work.insert_event(&event);
+        self.keep_due(work, current.as_ref(), &decided.record, &actor(&row.adapter)).await?;
+        Ok(decided.record)
+    }
+}

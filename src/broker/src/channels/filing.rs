@@ -1,0 +1,167 @@
+//! What lies on a desk: a clerk says which case it belongs into, hands it on to another unit, or says that it needs no case.
+
+use model::activity::Interaction;
+use model::case::RecordStatus;
+use model::command::{Change, Place};
+use model::rights::Action;
+use model::{Actor, Caller, Event, Id, Record, RecordKind, Scope};
+use serde_json::json;
+use store::{Page, RecordFilter, Work};
+
+use super::letter::filing_task;
+use crate::records::contents_of;
+use crate::{Broker, Error, Once, notes};
+
+/// Tasks about one letter that are looked at.
+const TASKS: u32 = 200;
+/// How often it is decided anew because the case changed in between.
+const ATTEMPTS: usize = 5;
+
+/// What becomes of a contact that lies on a desk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filing {
+    /// It belongs into this case or case file, with its documents.
+    Into(Id),
+    /// This unit has to say what becomes of it.
+    To(String),
+    /// It needs no case.
+    Dismissed,
+}
+
+impl Broker {
+    /// Says what becomes of a contact that lies on a desk.
+    ///
+    /// # Errors
+    /// `NotFound` if the contact or the case is outside of the caller's scope, `WrongState` if the contact lies on no desk any more or
+    /// the case is not open, `UnknownUnit`, `VersionConflict` against `expected`.
+    pub async fn file_interaction(
+        &self,
+        caller: &Caller,
+        (id, expected): (Id, Option<u64>),
+        filing: &Filing,
+        once: Option<&Once>,
+    ) -> Result<Interaction, Error> {
+        let scope = caller.may(Action::WriteCases)?;
+        let act = move || async move {
+            for _ in 1..ATTEMPTS {
+                match self.try_filing(caller, scope, (id, expected), (filing, once)).await {
+                    Err(error) if error.is_conflict("root") => {}
+                    outcome => return outcome,
+                }
+            }
+            Err(model::Error::VersionConflict.into())
+        };
+        self.once(caller, once, act).await
+    }
+
+    async fn try_filing(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        (id, expected): (Id, Option<u64>),
+        (filing, once): (&Filing, Option<&Once>),
+    ) -> Result<Interaction, Error> {
+        let current = self.owned(scope, RecordKind::Interaction, id).await?;
+        if expected.is_some_and(|expected| expected != current.meta().version) {
+            return Err(model::Error::VersionConflict.into());
+        }
+        let Record::Interaction(before) = &current else { return Err(Error::Internal) };
+        let mut work = Work::new();
+        let (change, below) = match filing {
+            Filing::Into(case) => {
+                let place = self.open_place(&mut work, caller, scope, *case).await?;
+                (Change::FileInteraction(place.clone()), Some(Change::PlaceDocument(place)))
+            }
+            Filing::To(unit) if !self.house().has_unit(&scope.tenant, unit) => {
+                return Err(Error::UnknownUnit);
+            }
+            Filing::To(unit) => (Change::HandOn(unit.clone()), Some(Change::HandOn(unit.clone()))),
+            Filing::Dismissed => (Change::DismissInteraction, None),
+        };
+        let proof = json!({ "way": before.kind, "receivedAt": before.at, "proof": before.proof });
+        let after = self.moved(&mut work, &current, change, (&caller.actor, Some(proof)))?;
+        for document in &before.documents {
+            let found =
+                self.store().record(&Scope::tenant(&scope.tenant), RecordKind::Document, *document).await?;
+            // What somebody has destroyed meanwhile, or placed, stays as it is.
+            let lies_here = |it: &Record| it.parent().is_none() && it.status() == RecordStatus::Open.name();
+            if let (Some(found), Some(change)) = (found.filter(lies_here), &below) {
+                self.moved(&mut work, &found, change.clone(), (&caller.actor, None))?;
+            }
+        }
+        self.end_filing_tasks(&mut work, caller, &after, filing).await?;
+        let Record::Interaction(after) = after else { return Err(Error::Internal) };
+        self.commit_answer(caller, once, work, id, after).await
+    }
+
+    /// An open case or case file that the caller may change; `work` requires that it stays so.
+    async fn open_place(
+        &self,
+        work: &mut Work,
+        caller: &Caller,
+        scope: &Scope,
+        case: Id,
+    ) -> Result<Place, Error> {
+        let case = self.owned_any(scope, case).await?;
+        if !matches!(case.kind(), RecordKind::Case | RecordKind::CaseFile) {
+            return Err(model::Error::NotFound { kind: "case" }.into());
+        }
+        if case.status() != RecordStatus::Open.name() {
+            return Err(match case.status() == RecordStatus::Locked.name() {
+                true => model::Error::Locked.into(),
+                false => model::Error::WrongState { state: case.status() }.into(),
+            });
+        }
+        let place = Place::of(&case);
+        let mut around = self.above(&case).await?;
+        around.insert(0, case);
+        let change = Change::FileInteraction(place.clone());
+        self.check_above(work, None, &around, caller, &change).await?;
+        Ok(place)
+    }
+
+    /// A record goes elsewhere. The event carries its bytes, so that the evidence of where it goes has them.
+    fn moved(
+        &self,
+        work: &mut Work,
+        current: &Record,
+        change: Change,
+        (actor, detail): (&Actor, Option<serde_json::Value>),
+    ) -> Result<Record, Error> {
+        let (kind, id) = (current.kind(), current.meta().id);
+        let command = model::command::Command { kind, id, expected: None, change };
+        let now = self.now();
+        let decided = model::decide(Some(current), &command, self.parts.rules, now)?;
+        work.put_record(&decided.record, None);
+        let event = notes::of_record(&decided, actor, now, None);
+        work.insert_event(&Event { payloads: contents_of(&decided.record), detail, ..event });
+        Ok(decided.record)
+    }
+
+    /// Whoever had to say what becomes of it need not any more; another unit has to.
+    async fn end_filing_tasks(
+        &self,
+        work: &mut Work,
+        caller: &Caller,
+        after: &Record,
+        filing: &Filing,
+    ) -> Result<(), Error> {
+        let scope = Scope::tenant(&caller.scope.tenant);
+        let filter = RecordFilter { parent: Some(after.meta().id), ..RecordFilter::of(RecordKind::Task) };
+        for task in self.store().records(&scope, &filter, &Page::first(TASKS)).await?.items {
+            let Record::Task(open) = &task else { continue };
+            if open.status.is_open() {
+                let change = match filing {
+                    Filing::To(_) => Change::CancelTask,
+                    _ => Change::CompleteTask(None),
+                };
+                self.apply(work, &task, change, &caller.actor, None)?;
+            }
+        }
+        if matches!(filing, Filing::To(_)) {
+            let task = Record::Task(filing_task(after.meta()));
+            self.begin_record(work, task, &caller.actor, None)?;
+        }
+        Ok(())
+    }
+}

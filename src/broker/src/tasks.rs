@@ -1,0 +1,152 @@
+//! Tasks that have to be done by a time. When it is over, an event says so; if the unit's house rules name one that is asked then, that
+//! unit gets a task of its own about it, and may see the case for as long as that is open. What is done ends both.
+//!
+//! Each step is a job that was enqueued with the time itself, so no node can forget it. A task that has another time meanwhile has
+//! another job; the old one finds that and ends.
+
+use std::time::Duration;
+
+use model::activity::{Task, TaskStatus};
+use model::command::{Change, Command};
+use model::record::Meta;
+use model::{Actor, Id, Record, RecordKind, Scope, Timestamp, decide, ids};
+use serde_json::{Value, json};
+use store::{Job, NewJob, Work};
+
+use crate::{Broker, Error, notes};
+
+/// Kind of the job.
+pub(crate) const JOB: &str = "task-due";
+
+/// Kind and title of the task of whoever is asked.
+const KIND: &str = "task-overdue";
+const TITLE: &str = "Aufgabe einer anderen Organisationseinheit überfällig";
+
+/// Pause until it is tried again if it failed.
+const AGAIN: Duration = Duration::from_secs(600);
+
+impl Broker {
+    /// Looks after the time of a task that was made or changed, and ends what was told of it once it is done.
+    pub(crate) async fn keep_due(
+        &self,
+        work: &mut Work,
+        before: Option<&Record>,
+        after: &Record,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let Record::Task(task) = after else { return Ok(()) };
+        let before = match before {
+            Some(Record::Task(before)) => Some(before),
+            _ => None,
+        };
+        let was_due = before.and_then(|before| before.due);
+        if let Some(due) = task.due.filter(|due| Some(*due) != was_due && task.status.is_open()) {
+            enqueue(work, task, due, due);
+        }
+        let Some(before) = before else { return Ok(()) };
+        let was_asked = before.overdue.as_ref().is_some_and(|overdue| overdue.escalated_to.is_some());
+        if was_asked && (!task.status.is_open() || task.overdue.is_none()) {
+            self.end_asking(work, before, actor).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the task from whoever was asked.
+    async fn end_asking(&self, work: &mut Work, task: &Task, actor: &Actor) -> Result<(), Error> {
+        let scope = Scope::tenant(&task.meta.tenant);
+        let Some(due) = task.due else { return Ok(()) };
+        match self.store().record(&scope, RecordKind::Task, asked_id(task.meta.id, due)).await? {
+            Some(Record::Task(asked)) if asked.status.is_open() => {
+                self.apply(work, &Record::Task(asked), Change::CompleteTask(None), actor, None).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A task's time is over, or so much time since then that somebody else is asked.
+    pub(crate) async fn task_due(&self, job: &Job) -> Result<(), Error> {
+        let scope = Scope::tenant(&job.tenant);
+        let mut work = Work::new();
+        let record = self.store().record(&scope, RecordKind::Task, job.subject).await?;
+        let Some(Record::Task(task)) = record else { return self.finish(job, work).await };
+        let due = task.due.filter(|due| job.detail["due"] == due.micros());
+        let Some(due) = due.filter(|_| task.status.is_open()) else { return self.finish(job, work).await };
+        let mut record = Record::Task(task.clone());
+        if task.overdue.is_none() {
+            record = self.apply(&mut work, &record, Change::Overdue, &Actor::gateway(), None)?;
+        }
+        let is_asked = task.overdue.as_ref().is_some_and(|overdue| overdue.escalated_to.is_some());
+        let rule = self.house().escalation(&job.tenant, &task.meta.unit).filter(|_| !is_asked);
+        let Some(rule) = rule else { return self.finish(job, work).await };
+        let then = due.plus(Duration::from_secs(u64::from(rule.after_hours) * 3_600));
+        if then > self.now() {
+            enqueue(&mut work, &task, due, then);
+            return self.finish(job, work).await;
+        }
+        self.apply(&mut work, &record, Change::Escalate(rule.to.clone()), &Actor::gateway(), None)?;
+        let asked = Record::Task(asking(&task, &rule.to, due, self.now()));
+        let (id, change) = (asked.meta().id, Change::Create(Box::new(asked)));
+        let command = Command { kind: RecordKind::Task, id, expected: None, change };
+        let decided = decide(None, &command, self.parts.rules, self.now())?;
+        work.put_record(&decided.record, None);
+        work.insert_event(&notes::of_record(&decided, &Actor::gateway(), self.now(), None));
+        self.finish(job, work).await
+    }
+
+    /// What could not be told is tried again: nobody else looks.
+    pub(crate) fn task_due_later(&self, work: &mut Work, job: &Job) {
+        let at = self.now().plus(AGAIN);
+        work.enqueue(&new_job(&job.tenant, job.subject, job.detail.clone(), at));
+    }
+}
+
+fn enqueue(work: &mut Work, task: &Task, due: Timestamp, at: Timestamp) {
+    let detail = json!({ "due": due.micros() });
+    work.enqueue(&new_job(&task.meta.tenant, task.meta.id, detail, at));
+}
+
+fn new_job(tenant: &str, subject: Id, detail: Value, at: Timestamp) -> NewJob {
+    NewJob {
+        // Its age counts from when it is due: until then nobody is late with it.
+        id: ids::id_at(at),
+        tenant: tenant.to_owned(),
+        lane: JOB.to_owned(),
+        kind: JOB.to_owned(),
+        subject,
+        detail,
+        next_at: at,
+        fifo_key: None,
+    }
+}
+
+/// The same task for the same time is asked about once.
+fn asked_id(task: Id, due: Timestamp) -> Id {
+    ids::derived_id(task, &format!("overdue:{}", due.micros()))
+}
+
+fn asking(task: &Task, unit: &str, due: Timestamp, now: Timestamp) -> Task {
+    let id = asked_id(task.meta.id, due);
+    Task {
+        meta: Meta {
+            id,
+            unit: unit.to_owned(),
+            version: 0,
+            created_at: now,
+            updated_at: now,
+            ..task.meta.clone()
+        },
+        case_id: task.case_id,
+        message_id: None,
+        exchange_id: None,
+        payment_id: None,
+        task_id: Some(task.meta.id),
+        title: TITLE.to_owned(),
+        kind: KIND.to_owned(),
+        requested_by: Some(task.meta.unit.clone()),
+        assignee: None,
+        due: None,
+        overdue: None,
+        status: TaskStatus::Open,
+        result: None,
+    }
+}

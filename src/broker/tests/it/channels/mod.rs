@@ -1,0 +1,8 @@
+//! Channels: adapters are told what happens to records, bring in what happens elsewhere, and nothing of it is lost or doubled.
+
+mod bed;
+mod doors;
+mod imports;
+mod letters;
+mod sessions;
+mod telling;

@@ -1,0 +1,261 @@
+//! What adapters are told of: in order, once, and only of what they may see.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use broker::Error;
+use model::adapter::Receipt;
+use model::command::{Change, Command};
+use model::rights::Within;
+use model::{EventKind, FailureKind, Record, RecordKind, Scope, ids};
+use serde_json::json;
+
+use super::bed::{Bed, DMS, FOLLOWS, Fault, Scripted, detail, kinds};
+use crate::engines::on_every_engine;
+use crate::house::{caller, change, new_case};
+
+fn told(kind: &str, title: &str) -> (String, String) {
+    (kind.to_owned(), title.to_owned())
+}
+
+#[tokio::test]
+async fn a_tree_is_told_in_the_order_in_which_it_happened() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        let case = bed.case("Neubau").await;
+        let document = bed.document(&case, "Lageplan", "Plan").await;
+        bed.broker
+            .submit(
+                &bed.ours,
+                change(RecordKind::Case, case.meta.id, Change::Amend(json!({"note": "x"}))),
+                None,
+            )
+            .await
+            .unwrap();
+        bed.run().await;
+        let expected = [
+            told("record.created", "Neubau"),
+            told("record.created", "Lageplan"),
+            told("document.content-added", "Lageplan"),
+            told("record.changed", "Neubau"),
+        ];
+        assert_eq!(bed.dms.heard(), expected);
+        let all = bed.dms.told();
+        assert_eq!((&all[2].bytes, &all[2].above), (&vec![b"Plan".to_vec()], &vec![case.meta.id]));
+        let references: Vec<_> = all[2].links.iter().map(|link| link.reference.clone()).collect();
+        assert_eq!(references, [format!("dms:{}", case.meta.id), format!("dms:{document}")]);
+        assert!(bed.waiting().await.is_empty());
+
+        let links = bed.broker.links(&bed.ours, document).await.unwrap();
+        assert_eq!((links.len(), links[0].0.as_str()), (1, DMS));
+        let events = bed.timeline(document).await;
+        let delivered: Vec<_> = events.iter().filter(|it| it.kind == EventKind::ChannelDelivered).collect();
+        assert_eq!(delivered.len(), 2);
+        let last = delivered[1].detail.as_ref().unwrap();
+        assert_eq!(
+            (&last["reference"], &last["of"]),
+            (&json!(format!("dms:{document}")), &json!("document.content-added"))
+        );
+        assert_eq!(delivered[1].case_id, Some(case.meta.id), "it is in the evidence of the case");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_crash_between_call_and_commit_is_asked_about() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        for fault in [Fault::Silent, Fault::Lost] {
+            let case = bed.case("Neubau").await;
+            bed.dms.fails(&[fault]);
+            match fault {
+                Fault::Silent => {
+                    // First what happened becomes a job: the adapter is told in the course of this.
+                    bed.dies_in_a_call(&bed.dms).await;
+                }
+                _ => bed.run().await,
+            }
+            bed.later(Duration::from_secs(7_200)).await;
+            let told = bed.dms.told();
+            assert_eq!(told.iter().filter(|told| told.record.1 == case.meta.id).count(), 1);
+            let events = bed.timeline(case.meta.id).await;
+            assert_eq!(kinds(&events), [EventKind::RecordCreated, EventKind::ChannelDelivered]);
+            assert_eq!(bed.broker.links(&bed.ours, case.meta.id).await.unwrap().len(), 1);
+        }
+        assert_eq!(bed.dms.set(|state| state.asked), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_about_waits_for_a_human() {
+    let mut dms = Scripted::new(DMS, FOLLOWS);
+    dms.descriptor.capabilities.retain(|it| *it != model::adapter::Capability::Reconcile);
+    let bed = Bed::with(None, dms, Scope::tenant("soest")).await;
+    let case = bed.case("Neubau").await;
+    bed.dms.fails(&[Fault::Lost]);
+    bed.run().await;
+    bed.later(Duration::from_secs(7_200)).await;
+    assert_eq!(bed.dms.told().len(), 1);
+    let waiting = bed.waiting().await;
+    assert_eq!((waiting.len(), waiting[0].record), (1, case.meta.id));
+    assert!(waiting[0].parked.is_some());
+}
+
+#[tokio::test]
+async fn what_is_refused_waits_for_a_human_and_keeps_nothing_else_waiting() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        let case = bed.case("Neubau").await;
+        bed.dms.fails(&[Fault::Before(FailureKind::Permanent)]);
+        bed.run().await;
+        bed.document(&case, "Lageplan", "Plan").await;
+        bed.run().await;
+        assert_eq!(bed.dms.heard().len(), 2, "what comes after it goes on");
+        let waiting = bed.waiting().await;
+        assert_eq!(waiting[0].parked.as_deref(), Some("adapter.failed"));
+        let tasks = bed.open_tasks().await;
+        assert_eq!(
+            (tasks.len(), tasks[0].kind.as_str(), tasks[0].meta.unit.as_str()),
+            (1, "adapter.failed", "63")
+        );
+        assert_eq!(waiting[0].task, Some(tasks[0].meta.id));
+
+        let other = caller("soest", "70");
+        let hidden = bed.broker.resend_channel(&other, waiting[0].id, None).await;
+        assert!(matches!(hidden, Err(Error::Model(model::Error::NotFound { .. }))));
+        bed.broker.resend_channel(&bed.ours, waiting[0].id, None).await.unwrap();
+        let again = bed.broker.resend_channel(&bed.ours, waiting[0].id, None).await;
+        assert!(matches!(again, Err(Error::Model(model::Error::WrongState { .. }))), "{again:?}");
+        assert!(bed.open_tasks().await.is_empty());
+        bed.run().await;
+        assert_eq!(bed.dms.heard().last().unwrap(), &told("record.created", "Neubau"));
+        assert!(bed.waiting().await.is_empty());
+
+        bed.dms.fails(&[Fault::Before(FailureKind::Rejected)]);
+        let other = bed.case("Abriss").await;
+        bed.run().await;
+        let waiting = bed.waiting().await;
+        bed.broker.drop_channel(&bed.ours, waiting[0].id, None).await.unwrap();
+        bed.run().await;
+        assert!(bed.waiting().await.is_empty() && bed.open_tasks().await.is_empty());
+        let events = bed.timeline(other.meta.id).await;
+        let expected = [EventKind::RecordCreated, EventKind::ChannelParked, EventKind::ChannelDropped];
+        assert_eq!(kinds(&events), expected);
+        assert_eq!(events[2].actor, bed.ours.actor);
+        assert_eq!(detail(&events, EventKind::ChannelDropped)["code"], "adapter.failed");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_an_adapter_answers_changes_records_and_comes_back_to_nobody() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        bed.dms.set(|state| {
+            state.answer = Some(Box::new(|delivery| {
+                let (kind, id) = delivery.record.unwrap();
+                let command = |change| Command { kind, id, expected: None, change };
+                let commands = vec![
+                    command(Change::AssignReference("63-4711/26".into())),
+                    command(Change::ConfirmReceived),
+                    command(Change::Destroy),
+                    Command { expected: Some(1), ..command(Change::Close) },
+                ];
+                Receipt { commands, ..Receipt::default() }
+            }));
+        });
+        let case = bed.case("Neubau").await;
+        bed.run().await;
+        assert_eq!(bed.dms.heard(), [told("record.created", "Neubau")], "no echo");
+        let Record::Case(now) = bed.record(RecordKind::Case, case.meta.id).await else { panic!("a case") };
+        assert_eq!(now.description.record_reference.as_deref(), Some("63-4711/26"));
+        assert_eq!((now.meta.version, now.status.name()), (2, "open"));
+        let delivered = detail(&bed.timeline(case.meta.id).await, EventKind::ChannelDelivered);
+        let refused = json!(["model.wrong-state", "model.wrong-state", "model.version-conflict"]);
+        assert_eq!(delivered["refused"], refused, "{delivered}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_adapter_never_sees_what_it_does_not_serve() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        let others = caller("soest", "70");
+        let foreign = new_case(&others, "70", "Fremdes");
+        bed.broker.submit(&others, crate::house::create(foreign.clone()), None).await.unwrap();
+        let elsewhere = caller("unna", "63");
+        bed.gateway.a_case(&elsewhere, "Anderswo").await;
+        bed.case("Eigenes").await;
+        bed.run().await;
+        assert_eq!(bed.dms.heard(), [told("record.created", "Eigenes")]);
+
+        bed.sessions().await;
+        let (host, id) = (bed.dms.host(), foreign.meta().id);
+        assert_eq!(host.record(RecordKind::Case, id).await.unwrap(), None);
+        let amend = Command {
+            kind: RecordKind::Case,
+            id,
+            expected: None,
+            change: Change::Amend(json!({ "title": "x" })),
+        };
+        assert_eq!(host.submit("a", amend).await.unwrap_err().code, "model.not-found");
+        assert!(host.note("n", RecordKind::Case, id, json!({})).await.is_err());
+        let link = model::adapter::Link {
+            kind: RecordKind::Case,
+            record: id,
+            part: String::new(),
+            reference: "x".into(),
+            state: json!(null),
+        };
+        assert!(host.link(link).await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_tell_nothing_twice() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        for number in 0..30 {
+            bed.case(&format!("Fall {number}")).await;
+        }
+        let (one, two) = (bed.broker.clone(), bed.broker.clone());
+        for _ in 0..3 {
+            let (first, second) = tokio::join!(one.run_due_jobs(), two.run_due_jobs());
+            first.unwrap();
+            second.unwrap();
+        }
+        let told = bed.dms.told();
+        let once: BTreeSet<_> = told.iter().map(|told| told.id).collect();
+        assert_eq!((told.len(), once.len()), (30, 30));
+        assert!(bed.waiting().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_does_not_care_for_the_order_waits_for_nobody() {
+    for in_order in [true, false] {
+        let mut dms = Scripted::new(DMS, FOLLOWS);
+        dms.descriptor.in_order = in_order;
+        let bed = Bed::with(None, dms, Scope { units: Within::All, ..Scope::tenant("soest") }).await;
+        let case = bed.case("Neubau").await;
+        bed.dms.fails(&[Fault::Before(FailureKind::Transient)]);
+        bed.run().await;
+        bed.document(&case, "Lageplan", "Plan").await;
+        bed.run().await;
+        let heard = bed.dms.heard().len();
+        assert_eq!(heard, if in_order { 0 } else { 2 });
+        bed.later(Duration::from_secs(600)).await;
+        assert_eq!(bed.dms.heard().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_nobody_knows_has_no_links() {
+    let bed = Bed::new(None).await;
+    let unknown = bed.broker.links(&bed.ours, ids::new_id()).await;
+    assert!(matches!(unknown, Err(Error::Model(model::Error::NotFound { .. }))));
+}

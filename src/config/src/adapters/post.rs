@@ -1,0 +1,580 @@
+//! Post, in and out: `kind = "scan"`, `"mail"`, `"print"`, `"hybrid-mail"` and `"smtp"`. Details: docs/post.md.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use broker::house::KeyPair;
+use serde::{Deserialize, Serialize};
+
+use super::Refers;
+
+/// A folder of scans.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scan {
+    /// The hot folder.
+    pub folder: PathBuf,
+    /// Where tools work; absent: the system's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temporary: Option<PathBuf>,
+    /// Seconds that a file must not have changed before it is taken.
+    #[serde(default = "ten")]
+    pub quiet_seconds: u32,
+    /// Pause between two looks, in seconds.
+    #[serde(default = "thirty")]
+    pub pause_seconds: u32,
+    /// Whether there are index files.
+    #[serde(default)]
+    pub index: ScanIndex,
+    /// What index files say: column, element or member, and the fact.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, ScanFact>,
+    /// Separation of stacks; absent: a file is a letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub separate: Option<ScanSeparate>,
+    /// Reading by OCR; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<ScanRead>,
+    /// The Transfervermerk; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<ScanNote>,
+    /// What is recognised.
+    #[serde(default)]
+    pub recognise: Recognise,
+    /// What becomes of images with JBIG2 symbol coding.
+    #[serde(default)]
+    pub jbig2: ScanJbig2,
+    /// Largest document (MiB).
+    #[serde(default = "two_gib")]
+    pub max_mb: u64,
+    /// Most pages of a document.
+    #[serde(default = "pages")]
+    pub max_pages: u32,
+    /// Commands of tools by their names, where they are others than these names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tools: BTreeMap<ScanTool, Vec<String>>,
+}
+
+/// Whether there are index files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScanIndex {
+    /// None.
+    None,
+    /// There may be one.
+    #[default]
+    Optional,
+    /// There is one, written last.
+    Required,
+}
+
+/// What an index file may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScanFact {
+    /// Aktenzeichen.
+    Reference,
+    /// Kassenzeichen.
+    Cash,
+    /// Organisational unit.
+    Unit,
+    /// Whom it is for.
+    Recipient,
+    /// When the authority had it.
+    Received,
+    /// When it was scanned.
+    Scanned,
+    /// What it is about.
+    Subject,
+    /// Whom it comes from.
+    From,
+    /// Kind of document.
+    Kind,
+    /// Identifier of the batch.
+    Batch,
+}
+
+/// A tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScanTool {
+    /// Stands before each of the others and keeps it within bounds.
+    Within,
+    /// Counts and takes pages.
+    Qpdf,
+    /// TIFF into PDF.
+    Img2pdf,
+    /// Pages as images.
+    Pdftoppm,
+    /// How images are coded.
+    Pdfimages,
+    /// Words.
+    Pdftotext,
+    /// QR and Code 128.
+    Zbarimg,
+    /// DataMatrix.
+    Dmtxread,
+    /// OCR into PDF/A.
+    Ocrmypdf,
+}
+
+/// What becomes of images with JBIG2 symbol coding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScanJbig2 {
+    /// A human has to look at the letter.
+    #[default]
+    Flag,
+    /// The file is not taken.
+    Reject,
+}
+
+/// Separation of stacks.
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScanSeparate {
+    /// Sheets of other makers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sheets: Vec<ScanSheet>,
+    /// Whether to look for DataMatrix, which is slow.
+    pub datamatrix: bool,
+}
+
+/// A separator sheet of another maker.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScanSheet {
+    /// Regular expression of the whole code.
+    pub pattern: String,
+    /// What the sheet opens.
+    #[serde(default)]
+    pub opens: ScanOpens,
+}
+
+/// What a separator sheet opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScanOpens {
+    /// A letter.
+    #[default]
+    Letter,
+    /// Another document of the same letter.
+    Document,
+}
+
+/// Reading by OCR.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScanRead {
+    /// Languages as Tesseract calls them.
+    pub languages: String,
+    /// `pdfa-1`, `pdfa-2` or `pdfa-3`.
+    pub form: String,
+    /// Longest time for one document, in seconds.
+    pub seconds: u32,
+    /// Pages that are read at the same time.
+    pub jobs: u32,
+    /// Pages in which words are recognised, from the first.
+    pub pages: u32,
+}
+
+impl Default for ScanRead {
+    fn default() -> Self {
+        let (languages, form) = ("deu".to_owned(), "pdfa-3".to_owned());
+        ScanRead { languages, form, seconds: 600, jobs: 1, pages: 10 }
+    }
+}
+
+/// The Transfervermerk.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScanNote {
+    /// Auftragnehmer.
+    pub contractor: ScanOrganisation,
+    /// Auftraggeber, if that is somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ScanOrganisation>,
+    /// The Verfahren.
+    pub procedure: ScanProcedure,
+    /// Words that image and paper agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assurance: Option<String>,
+    /// Whether the note is put into the PDF as well.
+    #[serde(default)]
+    pub embed: bool,
+    /// Reference to the key of a seal of level "internal": 32 bytes or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The key pair of a seal of level "advanced" instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<KeyPair>,
+}
+
+/// An organisation of the Transfervermerk.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScanOrganisation {
+    /// Name.
+    pub name: String,
+    /// Street.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub street: Option<String>,
+    /// Postcode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postcode: Option<String>,
+    /// Town.
+    pub town: String,
+    /// Organisational unit.
+    pub unit: String,
+}
+
+/// The Verfahren of the Transfervermerk.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScanProcedure {
+    /// Bezeichnung.
+    pub name: String,
+    /// Ausprägung.
+    pub variant: String,
+    /// Version.
+    pub version: String,
+    /// Stand, `YYYY-MM-DD`.
+    pub date: String,
+    /// Pfleger.
+    pub keeper: ScanOrganisation,
+}
+
+/// What is recognised: regular expressions.
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recognise {
+    /// Forms of Aktenzeichen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
+    /// Forms of Kassenzeichen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cash: Vec<String>,
+    /// What tells a unit: pairs of expression and unit.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub units: Vec<(String, String)>,
+    /// Whom a letter may be for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<String>,
+    /// The stamp of receipt, with the group `date`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stamps: Vec<String>,
+}
+
+/// A server of mail.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailServer {
+    /// Name; its certificate must name it.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// How the line is protected.
+    #[serde(default)]
+    pub security: MailSecurity,
+    /// References to files of certificates that the server's must go back to; empty: those of the system.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trust: Vec<String>,
+}
+
+/// How a line is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MailSecurity {
+    /// TLS from the first byte on.
+    #[default]
+    Tls,
+    /// TLS after STARTTLS.
+    Starttls,
+    /// None: only on the same machine.
+    None,
+}
+
+/// A mailbox that letters come in by.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailIn {
+    /// The IMAP server.
+    pub server: MailServer,
+    /// User.
+    pub user: String,
+    /// Reference to the password.
+    pub password: String,
+    /// Folder that e-mails come into.
+    #[serde(default = "inbox")]
+    pub folder: String,
+    /// Folder for what was taken in.
+    #[serde(default = "done")]
+    pub done: String,
+    /// Folder for what was not.
+    #[serde(default = "aside")]
+    pub aside: String,
+    /// Largest e-mail (MiB).
+    #[serde(default = "fifty")]
+    pub max_mb: u64,
+    /// Keys for encrypted e-mails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyPair>,
+    /// References to files of certificates that signers' must go back to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trust: Vec<String>,
+    /// Forms of Aktenzeichen: regular expressions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
+    /// Forms of Kassenzeichen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cash: Vec<String>,
+    /// Domain of the e-mails that go out.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub domain: String,
+    /// Pause between sessions, in seconds.
+    #[serde(default = "sixty")]
+    pub pause_seconds: u32,
+    /// Longest time of a question, in seconds.
+    #[serde(default = "sixty")]
+    pub within_seconds: u32,
+}
+
+/// A folder of a print centre.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Print {
+    /// The folder.
+    pub folder: PathBuf,
+    /// The program qpdf; absent: pages are not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qpdf: Option<PathBuf>,
+    /// Most bytes of a letter (MiB).
+    #[serde(default = "twenty")]
+    pub max_mb: u64,
+    /// Most pages of a letter.
+    #[serde(default = "thousand")]
+    pub max_pages: u32,
+}
+
+/// E-POSTBUSINESS.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct HybridMail {
+    /// Address.
+    pub url: String,
+    /// `vendorID`.
+    pub vendor: String,
+    /// `ekp`.
+    pub ekp: String,
+    /// Reference to the secret of the activation.
+    pub secret: String,
+    /// Reference to the password.
+    pub password: String,
+    /// Address of e-mail that gets the result of tests; with it nothing is printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// `costCenter`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_centre: Option<String>,
+    /// The program qpdf.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qpdf: Option<PathBuf>,
+    /// Most bytes of a letter (MiB).
+    #[serde(default = "twenty")]
+    pub max_mb: u64,
+    /// Most pages of a letter.
+    #[serde(default = "thousand")]
+    pub max_pages: u32,
+    /// Pause between questions where letters stand, in minutes.
+    #[serde(default = "sixty")]
+    pub pause_minutes: u32,
+    /// Longest time of a call, in seconds.
+    #[serde(default = "sixty")]
+    pub within_seconds: u32,
+}
+
+/// A mail server that e-mails go out by.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// The server.
+    pub server: MailServer,
+    /// User, if it asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Reference to the password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Address of the sender.
+    pub from: String,
+    /// Name of the sender.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Domain of the ids of e-mails.
+    pub domain: String,
+    /// Subject of all e-mails.
+    pub subject: String,
+    /// Text of all e-mails.
+    pub text: String,
+    /// Who signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<KeyPair>,
+    /// References to files of recipients' certificates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<String>,
+    /// Whether nothing may go to an address without a certificate.
+    #[serde(default)]
+    pub only_encrypted: bool,
+    /// Most bytes of an e-mail (MiB).
+    #[serde(default = "twenty")]
+    pub max_mb: u64,
+    /// Longest time of a delivery, in seconds.
+    #[serde(default = "sixty")]
+    pub within_seconds: u32,
+}
+
+fn ten() -> u32 {
+    10
+}
+
+fn thirty() -> u32 {
+    30
+}
+
+fn sixty() -> u32 {
+    60
+}
+
+fn twenty() -> u64 {
+    20
+}
+
+fn fifty() -> u64 {
+    50
+}
+
+fn thousand() -> u32 {
+    1_000
+}
+
+fn two_gib() -> u64 {
+    2_048
+}
+
+fn pages() -> u32 {
+    5_000
+}
+
+fn inbox() -> String {
+    "INBOX".to_owned()
+}
+
+fn done() -> String {
+    "Amtsbote".to_owned()
+}
+
+fn aside() -> String {
+    "Amtsbote-Beiseite".to_owned()
+}
+
+impl Scan {
+    pub(super) fn refers(&mut self) -> Refers<'_> {
+        let two = |note: &ScanNote| note.key.is_some() == note.identity.is_some();
+        let wrong = self.note.as_ref().is_some_and(two);
+        let empty = self.tools.values().any(Vec::is_empty);
+        let mut refers = Refers::default()
+            .paths([&mut self.folder].into_iter().chain(&mut self.temporary))
+            .numbers([
+                ("quiet_seconds", self.quiet_seconds.into(), 0, 3_600),
+                ("pause_seconds", self.pause_seconds.into(), 1, 3_600),
+                ("max_mb", self.max_mb, 1, 1 << 20),
+                ("max_pages", self.max_pages.into(), 1, 1_000_000),
+            ])
+            .wrong_if(empty, "tools", "expected program and arguments")
+            .wrong_if(wrong, "note", "expected key or identity, which it is sealed with");
+        if let Some(note) = &mut self.note {
+            refers = refers
+                .secrets(note.key.iter_mut().map(|key| ("note.key", key)))
+                .pairs("note.identity", &mut note.identity);
+        }
+        if let Some(read) = &self.read {
+            let is_form = ["pdfa-1", "pdfa-2", "pdfa-3"].contains(&read.form.as_str());
+            refers = refers
+                .numbers([
+                    ("read.seconds", read.seconds.into(), 1, 86_400),
+                    ("read.jobs", read.jobs.into(), 1, 64),
+                    ("read.pages", read.pages.into(), 0, 10_000),
+                ])
+                .wrong_if(!is_form, "read.form", "expected pdfa-1, pdfa-2 or pdfa-3");
+        }
+        refers
+    }
+}
+
+impl MailIn {
+    pub(super) fn refers(&mut self) -> Refers<'_> {
+        Refers::default()
+            .secrets([("password", &mut self.password)])
+            .listed("server.trust", &mut self.server.trust)
+            .listed("trust", &mut self.trust)
+            .pairs("keys", &mut self.keys)
+            .texts([
+                ("server.host", self.server.host.as_str()),
+                ("user", &self.user),
+                ("folder", &self.folder),
+                ("done", &self.done),
+                ("aside", &self.aside),
+            ])
+            .numbers([
+                ("max_mb", self.max_mb, 1, 1_024),
+                ("pause_seconds", self.pause_seconds.into(), 1, 3_600),
+                ("within_seconds", self.within_seconds.into(), 1, 600),
+            ])
+    }
+}
+
+impl Print {
+    pub(super) fn refers(&mut self) -> Refers<'_> {
+        Refers::default()
+            .paths([&mut self.folder].into_iter().chain(&mut self.qpdf))
+            .numbers([("max_mb", self.max_mb, 1, 4_096), ("max_pages", self.max_pages.into(), 1, 100_000)])
+    }
+}
+
+impl HybridMail {
+    pub(super) fn refers(&mut self) -> Refers<'_> {
+        Refers::default()
+            .secrets([("secret", &mut self.secret), ("password", &mut self.password)])
+            .paths(&mut self.qpdf)
+            .url("url", &self.url)
+            .texts([("vendor", self.vendor.as_str()), ("ekp", &self.ekp)])
+            .numbers([
+                ("max_mb", self.max_mb, 1, 20),
+                ("max_pages", self.max_pages.into(), 1, 100_000),
+                ("pause_minutes", self.pause_minutes.into(), 1, 1_440),
+                ("within_seconds", self.within_seconds.into(), 1, 600),
+            ])
+    }
+}
+
+impl Smtp {
+    pub(super) fn refers(&mut self) -> Refers<'_> {
+        let lonely = self.user.is_some() != self.password.is_some();
+        Refers::default()
+            .secrets(self.password.iter_mut().map(|it| ("password", it)))
+            .listed("server.trust", &mut self.server.trust)
+            .listed("recipients", &mut self.recipients)
+            .pairs("signer", &mut self.signer)
+            .texts([
+                ("server.host", self.server.host.as_str()),
+                ("from", &self.from),
+                ("domain", &self.domain),
+                ("subject", &self.subject),
+            ])
+            .numbers([
+                ("max_mb", self.max_mb, 1, 1_024),
+                ("within_seconds", self.within_seconds.into(), 1, 600),
+            ])
+            .wrong_if(lonely, "user", "expected user and password, or neither")
+    }
+}

@@ -1,0 +1,101 @@
+//! Takes the entries out of the document and apart by their keys. Serde's own way for tables with common keys (`flatten`) knows neither
+//! unknown keys nor lines.
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer};
+
+use super::{
+    AdapterEntry, AdapterKind, COMMON, MAPPED, Mapped, OfArchive, OfDms, PACKAGES, Packages, Serves,
+};
+use crate::places::{Place, Places};
+use crate::{Error, refused_at};
+
+/// Kinds, as they are written.
+const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, scan, mail, print, hybrid-mail, smtp, \
+                     archive-tresor, archive-danrw or archive-folder";
+
+/// One entry that is being taken apart.
+struct Entry<'i, 'p> {
+    table: DeTable<'i>,
+    span: std::ops::Range<usize>,
+    /// Its place as a whole.
+    place: Place,
+    places: &'p Places,
+}
+
+/// Takes `[[adapter]]` out of the document.
+pub(crate) fn take(document: &mut Spanned<DeTable<'_>>, places: &Places) -> Result<Vec<AdapterEntry>, Error> {
+    let Some(value) = document.get_mut().remove("adapter") else { return Ok(vec![]) };
+    let wrong = |place: Place| Error::Value(place, "expected [[adapter]]".to_owned());
+    let place = places.at(value.span().start);
+    let DeValue::Array(items) = value.into_inner() else { return Err(wrong(place)) };
+    let mut entries = vec![];
+    for (index, item) in items.into_iter().enumerate() {
+        let span = item.span();
+        let place = places.of_key(&format!("adapter[{index}]"));
+        let DeValue::Table(table) = item.into_inner() else { return Err(wrong(places.at(span.start))) };
+        entries.push(Entry { table, span, place, places }.read()?);
+    }
+    Ok(entries)
+}
+
+impl Entry<'_, '_> {
+    fn read(mut self) -> Result<AdapterEntry, Error> {
+        let missing = || Error::Key(self.place.clone(), "missing field `kind`".to_owned());
+        let kind = self.table.remove("kind").ok_or_else(missing)?;
+        let (at, kind) = (kind.span(), kind.into_inner());
+        let serves: Serves = self.part(COMMON)?;
+        let kind = match kind.as_str().unwrap_or_default() {
+            "remote" => AdapterKind::Remote(self.rest()?),
+            "cmis" => AdapterKind::Cmis(self.dms()?),
+            "webdav" => AdapterKind::Webdav(self.dms()?),
+            "dvelop" => AdapterKind::Dvelop(self.dms()?),
+            "enaio" => AdapterKind::Enaio(self.dms()?),
+            "xdomea-folder" => AdapterKind::XdomeaFolder(self.rest()?),
+            "camunda" => AdapterKind::Camunda(self.rest()?),
+            "scan" => AdapterKind::Scan(Box::new(self.rest()?)),
+            "mail" => AdapterKind::Mail(self.rest()?),
+            "print" => AdapterKind::Print(self.rest()?),
+            "hybrid-mail" => AdapterKind::HybridMail(self.rest()?),
+            "smtp" => AdapterKind::Smtp(self.rest()?),
+            "archive-tresor" => AdapterKind::ArchiveTresor(self.archive()?),
+            "archive-danrw" => AdapterKind::ArchiveDanrw(self.archive()?),
+            "archive-folder" => AdapterKind::ArchiveFolder(self.archive()?),
+            _ => return Err(Error::Value(self.places.at(at.start), format!("expected {KINDS}"))),
+        };
+        Ok(AdapterEntry { serves, kind })
+    }
+
+    fn dms<T: DeserializeOwned>(mut self) -> Result<OfDms<T>, Error> {
+        let mapped: Mapped = self.part(MAPPED)?;
+        Ok(OfDms { system: self.rest()?, mapped })
+    }
+
+    fn archive<T: DeserializeOwned>(mut self) -> Result<OfArchive<T>, Error> {
+        let packages: Packages = self.part(PACKAGES)?;
+        Ok(OfArchive { target: self.rest()?, packages })
+    }
+
+    /// What these keys say.
+    fn part<T: DeserializeOwned>(&mut self, keys: &[&str]) -> Result<T, Error> {
+        let table = keys.iter().filter_map(|key| self.table.remove_entry(*key)).collect();
+        self.read_table(table)
+    }
+
+    /// What all keys say that are left.
+    fn rest<T: DeserializeOwned>(mut self) -> Result<T, Error> {
+        let table = std::mem::take(&mut self.table);
+        self.read_table(table)
+    }
+
+    fn read_table<T: DeserializeOwned>(&self, table: DeTable<'_>) -> Result<T, Error> {
+        let table = Spanned::new(self.span.clone(), table);
+        T::deserialize(Deserializer::from(table)).map_err(|error| {
+            // What is missing has no place of its own.
+            let within = error.span().filter(|span| span.start != self.span.start);
+            let place = within.map_or_else(|| self.place.clone(), |span| self.places.at(span.start));
+            refused_at(place, &error)
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! `[[adapter]]`, of every kind.
+
+use std::path::Path;
+
+use config::{AdapterKind, Config};
+use model::{EventKind, RecordKind};
+
+use crate::{EXAMPLE, refused, swap};
+
+/// The example with all adapters in force, but of two ways to do one thing the first.
+fn whole() -> String {
+    let begins = EXAMPLE.find("# A channel to the outside").unwrap();
+    let (before, section) = EXAMPLE.split_at(begins);
+    let section = section.split("# An authority that is reached through").next().unwrap();
+    let is_setting = |line: &&str| {
+        let key = line.strip_prefix("# ").unwrap_or_default();
+        key.starts_with('[') || key.split_once(" = ").is_some_and(|(name, _)| !name.contains(' '))
+    };
+    let lines = section.lines().filter(is_setting).filter(|line| !line.starts_with("# identity = "));
+    let lines: String = lines.map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+    format!("{before}{lines}")
+}
+
+fn parsed(text: &str) -> Config {
+    Config::parse(text, Path::new("/srv/amtsbote")).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+#[test]
+fn the_examples_of_all_kinds_are_valid() {
+    let config = parsed(&whole());
+    assert_eq!(config.adapters.len(), 15);
+    let AdapterKind::Remote(remote) = &config.adapters[0].kind else { panic!("the first is remote") };
+    assert_eq!(remote.secret, "file:/srv/amtsbote/data/adapter-land.secret");
+    assert_eq!(remote.follows[&RecordKind::Case], [EventKind::RecordCreated, EventKind::RecordChanged]);
+    let AdapterKind::Scan(scan) = &config.adapters[7].kind else { panic!("the eighth is scan") };
+    assert_eq!(scan.folder, Path::new("/srv/amtsbote/scan"));
+    let channel = config.adapters[0].channel().unwrap();
+    assert!(channel.scope.covers("musterkreis", "63", Some("baugenehmigung")));
+    assert!(!channel.scope.covers("musterkreis", "63", Some("gewerbe")));
+    assert!(config.adapters[14].channel().is_none());
+}
+
+#[test]
+fn what_is_shown_is_what_was_read() {
+    let shown = toml::to_string(&parsed(&whole())).unwrap();
+    assert_eq!(toml::to_string(&parsed(&shown)).unwrap(), shown);
+    for line in shown.lines() {
+        let Some((key, _)) = line.split_once(" = ").filter(|(_, value)| *value != "[]") else { continue };
+        let key = key.trim_matches('"');
+        assert!(EXAMPLE.contains(&format!("{key} = ")), "{key} is not explained");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
+    let value = "config.value";
+    for (from, to, code, key) in [
+        ("kind = \"remote\"", "kind = \"fax\"", value, "adapter[0].kind"),
+        ("kind = \"remote\"", "", "config.key", "adapter[0]"),
+        ("reconciles = true", "reconcile = true", "config.key", "adapter[0].reconcile"),
+        ("reconciles = true", "reconciles = 5", value, "adapter[0].reconciles"),
+        ("from_beginning = false", "from_beginning = 1", value, "adapter[0].from_beginning"),
+        (
+            "[\"record.created\", \"record.changed\"]",
+            "[\"record.made\"]",
+            value,
+            "adapter[0].follows.case[0]",
+        ),
+        ("id = \"files\"", "id = \"dms\"", "config.duplicate", "adapter[2].id"),
+        ("unit = \"63\"\nunits", "unit = \"99\"\nunits", "config.undefined", "adapter[0].unit"),
+        ("units = [\"10\", \"63\"]", "units = [\"10\"]", value, "adapter[0].unit"),
+        ("authority = \"bab:00000001\"\nunit = \"63\"\nunits", "unit = \"63\"\nunits", value, "adapter[0]"),
+        (
+            "tenant = \"musterkreis\"\nauthority = \"bab:00000001\"\nunit = \"63\"\nkind = \"cmis\"",
+            "kind = \"cmis\"",
+            value,
+            "adapter[1]",
+        ),
+        ("patience_hours = 24", "patience_hours = 0", value, "adapter[0].patience_hours"),
+        ("\"file:data/dms.secret\"", "\"geheim\"", "config.literal-secret", "adapter[1].password"),
+        ("binding = \"browser\"", "binding = \"soap\"", value, "adapter[1].binding"),
+        ("folder = \"/Fach", "folder = \"Fach", value, "adapter[1].folder"),
+        ("poll_seconds = 60", "poll_seconds = 0", value, "adapter[1].poll_seconds"),
+        ("own_folder = \".amtsbote\"", "own_folder = \"\"", value, "adapter[2].own_folder"),
+        ("import = \"dms/in\"", "import = \"dms/out\"", value, "adapter[5].import"),
+        ("\"=amtsbote\"", "\"amtsbote\"", value, "adapter[6].processes"),
+        ("title = \"=Antrag prüfen\", ", "", value, "adapter[6].topics[0]"),
+        ("form = \"pdfa-3\"", "form = \"pdf\"", value, "adapter[7].read.form"),
+        ("key = \"file:data/scan.key\"", "", value, "adapter[7].note"),
+        ("security = \"tls\"", "security = \"ssl\"", value, "adapter[8].server.security"),
+        ("retention_years = 30", "retention_years = 0", value, "adapter[12].retention_years"),
+        ("appraisal = \"nobody\"", "appraisal = \"me\"", value, "adapter[12].appraisal"),
+    ] {
+        let text = swap(&whole(), from, to);
+        let error = refused(&text);
+        assert_eq!(error.code(), code, "{to}: {error}");
+        assert!(error.to_string().contains(key), "{to}: {error}");
+        assert!(error.to_string().starts_with("line "), "{to}: {error}");
+        assert!(!error.to_string().contains("geheim"), "{error}");
+    }
+    let follows_nothing =
+        swap(&swap(&whole(), "keeps_records = false", "keeps_records = true"), "follows = {", "# {");
+    assert!(refused(&follows_nothing).to_string().contains("adapter[0].keeps_records"));
+    let none = format!("adapter = 5\n{EXAMPLE}");
+    assert!(refused(&none).to_string().contains("[[adapter]]"));
+}

@@ -1,0 +1,5 @@
+//! The back office through the whole gateway: programs that are not ours stand at its other end.
+
+mod house;
+mod remote;
+mod story;
