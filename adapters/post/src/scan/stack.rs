@@ -29,6 +29,8 @@ use super::{Bench, recognise};
 const TIME: Duration = Duration::from_secs(300);
 /// Bytes that a tool may say that says nothing.
 const SAID: usize = 64 * 1024;
+/// Separator sheets that are told of; all of them stand in the Transfervermerk.
+const SHEETS: usize = 200;
 /// Characters of a batch's identifier.
 const BATCH: usize = 100;
 
@@ -249,7 +251,7 @@ async fn letter(
             "batch": stack.index.get(&Fact::Batch),
             "file": { "sha256": stack.probed.sha256, "bytes": stack.probed.size, "pages": stack.pages },
             "pages": [first.pages.start(), last.pages.end()],
-            "sheets": stack.parts.sheets,
+            "sheets": stack.parts.sheets.iter().take(SHEETS).collect::<Vec<_>>(),
             "scannedAt": stack.scanned,
             "receivedBy": received.by,
             "images": stack.coding,

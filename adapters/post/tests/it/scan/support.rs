@@ -202,7 +202,7 @@ impl Office {
     }
 
     /// One session.
-    pub async fn session(&self) -> Result<Duration, Failure> {
+    pub(super) async fn session(&self) -> Result<Duration, Failure> {
         self.scan().run(self.gateway.clone()).await
     }
 
