@@ -40,7 +40,12 @@ pub(super) fn probe(path: &Path, most: u64) -> Result<Probed, Trouble> {
     if before.len() > most {
         return Err(Trouble::file("post.scan-too-large", format!("more than {most} bytes")));
     }
-    let mut file = File::open(path)?;
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(Trouble::file("post.scan-format", "the gateway may not read the file"));
+        }
+        file => file?,
+    };
     let is_pdf = form(&mut file, before.len())?;
     let sha256 = digest(&mut file)?;
     let after = std::fs::symlink_metadata(path)?;

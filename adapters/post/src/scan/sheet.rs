@@ -1,6 +1,6 @@
 //! Separator sheets. Ours carry `AB1`, then `;key=value` as often as wanted: `ref` (Aktenzeichen), `cash` (Kassenzeichen), `unit`, `to`, `received`,
-//! `subject`, `from`, `kind`; and `;doc` if the sheet opens another document of the same letter. In values `%`, `;` and control characters are
-//! percent-encoded. Sheets of other makers are told by regular expressions of the settings.
+//! `subject`, `from`, `kind`; and `;doc` if the sheet opens another document of the same letter. In values `%`, `;` and whatever is not ASCII is
+//! percent-encoded, as UTF-8. Sheets of other makers are told by regular expressions of the settings.
 
 use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
@@ -117,11 +117,11 @@ pub fn code(sheet: &Sheet) -> String {
     for (key, _, fact) in KEYS {
         let Some(value) = sheet.facts.get(&fact) else { continue };
         code.push_str(&format!(";{key}="));
-        for char in value.chars() {
-            match char {
-                '%' | ';' => code.push_str(&format!("%{:02X}", char as u32)),
-                char if char.is_control() => {}
-                char => code.push(char),
+        for byte in value.bytes() {
+            match byte {
+                // Decoders guess the character set of anything else, and zbar takes a short UTF-8 for Chinese.
+                b' '..=b'~' if byte != b'%' && byte != b';' => code.push(char::from(byte)),
+                byte => code.push_str(&format!("%{byte:02X}")),
             }
         }
     }

@@ -200,14 +200,14 @@ async fn letter(
     let (mut stamp, mut subject, mut is_unread, mut seal) = (None, None, false, None::<SealLevel>);
     for (place, part) in parts.iter().enumerate() {
         let made = make(bench, host, stack, part).await?;
-        hints.extend(bench.patterns.in_codes(&part.codes, *part.pages.start()));
         is_unread |= made.is_unread;
         seal = made.seal;
         let Made { files, words, .. } = made;
         if place == 0 {
             (stamp, subject) = (words.stamp, words.subject);
         }
-        hints.extend(words.hints.into_iter().map(|mut hint| {
+        let codes = bench.patterns.in_codes(&part.codes, *part.pages.start());
+        hints.extend(codes.into_iter().chain(words.hints).map(|mut hint| {
             // What stands in an enclosure may be about anything.
             hint.confidence = if place == 0 { hint.confidence } else { hint.confidence.saturating_sub(20) };
             hint

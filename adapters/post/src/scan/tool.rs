@@ -2,6 +2,7 @@
 //! given may be hostile, so nothing that they say reaches a log.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use tokio::process::Command;
 
 use super::trouble::Trouble;
 
+/// With less room than this a tool that fails has probably had too little.
+const ROOM: u64 = 64 << 20;
 /// Bytes kept of what a tool complains.
 const COMPLAINT_BYTES: usize = 2_000;
 
@@ -94,6 +97,8 @@ impl Tool<'_> {
             Some(code) if code == 0 || self.ends.contains(&code) => Ok(said),
             // prlimit says so if it does not find what it is to run.
             Some(126 | 127) => Err(self.missing().into()),
+            // The next file would not fare better.
+            _ if is_full(self.folder) => Err(std::io::Error::from(ErrorKind::StorageFull).into()),
             Some(code) => {
                 let why = format!("{} ended with {code}: {complaint}", self.name());
                 Err(Trouble::File { code: "post.scan-tool", why })
@@ -110,6 +115,11 @@ impl Tool<'_> {
         let why = format!("{} cannot be started", self.name());
         Failure::new(FailureKind::Permanent, "post.scan-tool-missing", why)
     }
+}
+
+/// Whether there is next to no room.
+fn is_full(folder: &Path) -> bool {
+    rustix::fs::statvfs(folder).is_ok_and(|it| it.f_bavail.saturating_mul(it.f_frsize) < ROOM)
 }
 
 /// At most so many bytes, and whether there are more.

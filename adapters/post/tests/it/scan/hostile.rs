@@ -75,7 +75,7 @@ async fn what_is_no_scan_goes_to_the_folder_for_errors_and_keeps_nothing_from_be
     office.put("8.xml", b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a><az>&b;</az></a>");
     office.put("9.pdf", &with_symbols());
     // Names that a shell or a tool would take for something else.
-    let odd = ["-o.pdf", "a;$(touch x).pdf", "...pdf", "@b.pdf", "..%2f..%2fc.pdf", "ä\n.pdf"];
+    let odd = ["-o.pdf", "a;$(touch x).pdf", "@b.pdf", "x..%2f..%2fc.pdf", "ä\n.pdf", "\\..\\d.pdf"];
     for (number, name) in odd.iter().enumerate() {
         let bytes = [good(), format!("% {number}\n%%EOF\n").into_bytes()].concat();
         office.put(name, &bytes);
@@ -86,6 +86,7 @@ async fn what_is_no_scan_goes_to_the_folder_for_errors_and_keeps_nothing_from_be
     fs::create_dir(office.path("folder.pdf")).unwrap();
     office.put("new.pdf.part", &good());
     office.put(".hidden.pdf", &good());
+    office.put("..%2f..%2fc.pdf", &good());
     office.session().await.unwrap();
 
     let refused = office.refused();
@@ -105,11 +106,11 @@ async fn what_is_no_scan_goes_to_the_folder_for_errors_and_keeps_nothing_from_be
     ];
     assert_eq!(refused, wanted);
     assert_eq!(office.gateway.letters().len(), odd.len());
-    let left: Vec<_> = ["link.pdf", "folder.pdf", "new.pdf.part", ".hidden.pdf"]
+    let left: Vec<_> = ["link.pdf", "folder.pdf", "new.pdf.part", ".hidden.pdf", "..%2f..%2fc.pdf"]
         .into_iter()
         .filter(|name| fs::symlink_metadata(office.path(name)).is_ok())
         .collect();
-    assert_eq!(left.len(), 4, "{left:?}");
+    assert_eq!(left.len(), 5, "{left:?}");
     assert!(!office.path("x").exists() && office.names("work").is_empty());
 }
 

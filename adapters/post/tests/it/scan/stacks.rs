@@ -78,7 +78,8 @@ async fn sheets_of_two_kinds_open_two_letters_and_sessions_share_them() {
 /// A page with a code of zint's, as PDF.
 fn page(folder: &std::path::Path, name: &str, kind: &str, code: &str) -> String {
     let at = |ending: &str| folder.join(format!("{name}.{ending}")).to_str().unwrap().to_owned();
-    judge("zint", &["-b", kind, "--scale=6", "-o", &at("png"), "-d", code]);
+    let scale = if kind == "20" { "--scale=3" } else { "--scale=6" };
+    judge("zint", &["-b", kind, scale, "-o", &at("png"), "-d", code]);
     judge(
         "convert",
         &["-size", "1654x2339", "xc:white", &at("png"), "-gravity", "center", "-composite", &at("p.png")],
@@ -119,7 +120,7 @@ async fn our_own_sheets_open_letters_and_enclosures_in_every_code() {
     assert_eq!(letter.received_at.to_string(), "2026-11-05T06:15:00Z");
     assert_eq!(letter.proof["receivedBy"], "sheet");
     let hints: Vec<_> = letter.hints.iter().map(|it| (it.value.as_str(), it.confidence >= SURE)).collect();
-    let wanted = [("63;1", true), ("63", true), ("12.3-4711/2026", true), ("12.3-4712/2026", true)];
+    let wanted = [("63;1", true), ("63", true), ("12.3-4711/2026", true), ("12.3-4712/2026", false)];
     assert_eq!(hints, wanted);
 }
 

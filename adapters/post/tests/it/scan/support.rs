@@ -24,20 +24,20 @@ use tokio::io::AsyncReadExt;
 
 /// What the gateway holds.
 #[derive(Default)]
-pub struct Gateway {
-    pub letters: Mutex<Vec<Letter>>,
-    pub kept: Mutex<BTreeMap<Id, Vec<u8>>>,
+pub(super) struct Gateway {
+    pub(super) letters: Mutex<Vec<Letter>>,
+    pub(super) kept: Mutex<BTreeMap<Id, Vec<u8>>>,
     /// How often a letter came that was there.
-    pub again: Mutex<u32>,
+    pub(super) again: Mutex<u32>,
     /// What it answers to letters instead of taking them.
-    pub refuses: Mutex<Option<Failure>>,
+    pub(super) refuses: Mutex<Option<Failure>>,
     /// Where it keeps letters beyond its death.
     log: Option<Mutex<(HashSet<String>, fs::File)>>,
 }
 
 impl Gateway {
     /// One that remembers letters in a file: a line `new KEY VALUE-OF-FIRST-HINT` or `again KEY` for each.
-    pub fn with_log(path: &Path) -> Arc<Self> {
+    pub(super) fn with_log(path: &Path) -> Arc<Self> {
         let text = fs::read_to_string(path).unwrap_or_default();
         let known = text.lines().filter_map(|line| line.strip_prefix("new ")?.split(' ').next());
         let known = known.map(str::to_owned).collect();
@@ -45,12 +45,12 @@ impl Gateway {
         Arc::new(Gateway { log: Some(Mutex::new((known, file))), ..Gateway::default() })
     }
 
-    pub fn letters(&self) -> Vec<Letter> {
+    pub(super) fn letters(&self) -> Vec<Letter> {
         self.letters.lock().unwrap().clone()
     }
 
     /// The bytes of a file of a letter's document.
-    pub fn bytes(&self, letter: &Letter, document: usize, name: &str) -> Vec<u8> {
+    pub(super) fn bytes(&self, letter: &Letter, document: usize, name: &str) -> Vec<u8> {
         let files = &letter.documents[document].files;
         let file = files.iter().find(|file| file.name == name).unwrap_or_else(|| panic!("no {name}"));
         self.kept.lock().unwrap()[&file.content.as_ref().unwrap().id].clone()
@@ -148,15 +148,15 @@ impl Host for Gateway {
 }
 
 /// A hot folder, and a gateway that takes what lies in it.
-pub struct Office {
-    pub folder: TempDir,
-    pub gateway: Arc<Gateway>,
-    pub settings: Settings,
-    pub seal: Option<Arc<dyn SealProvider>>,
+pub(super) struct Office {
+    pub(super) folder: TempDir,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) settings: Settings,
+    pub(super) seal: Option<Arc<dyn SealProvider>>,
 }
 
 impl Office {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings::new("scan", folder.path());
         settings.quiet = Duration::ZERO;
@@ -165,7 +165,7 @@ impl Office {
     }
 
     /// With separation, by the sheets of the samples too, and recognition.
-    pub fn separating() -> Self {
+    pub(super) fn separating() -> Self {
         let mut office = Office::new();
         let sheet = |pattern: &str| SheetForm { pattern: pattern.into(), opens: Opens::Letter };
         let sheets = vec![
@@ -183,21 +183,21 @@ impl Office {
     }
 
     /// And OCR.
-    pub fn reading() -> Self {
+    pub(super) fn reading() -> Self {
         let mut office = Office::separating();
         office.settings.read = Some(Read::default());
         office
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn put(&self, name: &str, bytes: &[u8]) {
+    pub(super) fn put(&self, name: &str, bytes: &[u8]) {
         fs::write(self.path(name), bytes).unwrap();
     }
 
-    pub fn scan(&self) -> Scan {
+    pub(super) fn scan(&self) -> Scan {
         Scan::new(self.settings.clone(), self.seal.clone()).unwrap()
     }
 
@@ -207,7 +207,7 @@ impl Office {
     }
 
     /// Names of the files in a folder, in all folders below, without those that begin with a dot.
-    pub fn names(&self, folder: &str) -> Vec<String> {
+    pub(super) fn names(&self, folder: &str) -> Vec<String> {
         let mut names = vec![];
         collect(&self.path(folder), &mut names);
         names.sort();
@@ -215,7 +215,7 @@ impl Office {
     }
 
     /// The codes of what was refused, with the names of the documents.
-    pub fn refused(&self) -> Vec<(String, String)> {
+    pub(super) fn refused(&self) -> Vec<(String, String)> {
         let mut refused = vec![];
         for entry in fs::read_dir(self.path("error")).unwrap() {
             for file in fs::read_dir(entry.unwrap().path()).unwrap() {
@@ -246,12 +246,12 @@ fn collect(folder: &Path, names: &mut Vec<String>) {
 }
 
 /// A file of the shared test input.
-pub fn shared(path: &str) -> PathBuf {
+pub(super) fn shared(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path)
 }
 
 /// Runs a program of another's and gives what it says.
-pub fn judge(program: &str, arguments: &[&str]) -> String {
+pub(super) fn judge(program: &str, arguments: &[&str]) -> String {
     let output =
         Process::new(program).args(arguments).output().unwrap_or_else(|_| panic!("{program} is needed"));
     let said = [output.stdout, output.stderr].concat();
