@@ -160,7 +160,7 @@ async fn reports_of_failure_and_answers_lead_back_to_their_dispatch() {
         (notes[0].1, &notes[0].2),
         (id, &serde_json::json!({ "report": "failed", "status": "5.1.1" }))
     );
-    let submitted = desk.submitted.lock().unwrap();
+    let submitted = desk.submitted.lock().unwrap().clone();
     let is_failed = |change: &Change| matches!(change, Change::DispatchStep(step, None) if step.kind == DispatchStatus::Failed);
     assert!(
         submitted.len() == 1

@@ -87,7 +87,7 @@ async fn mail_out_keeps_the_contract_and_names_its_delivery() {
     let Some(server) = Smtp::start("plain", &[]) else { return };
     let (delivery, pdf) = (parcel("mail", addressee(), 1), pdf());
     let ours = ours(server.settings(Security::Plain, None));
-    model::testkit::adapter_contract(ours.clone(), delivery.clone(), &[pdf.clone()]).await;
+    model::testkit::adapter_contract(ours.clone(), delivery.clone(), std::slice::from_ref(&pdf)).await;
     let receipt = ours.deliver(&delivery, &sources(&[&pdf])).await.unwrap();
     let id = format!("<{}.{}@kreis.example>", delivery.id.simple(), dispatch_of(&delivery).meta.id.simple());
     assert_eq!(
