@@ -22,6 +22,7 @@ use crate::process::Deadlines;
 use crate::record::Record;
 use crate::{Authority, Error, EventKind, Id, RecordKind, Timestamp, patch};
 
+pub use activity::Place;
 pub use disposal::ARCHIVE;
 pub use payment::PaymentChange;
 
@@ -148,32 +149,6 @@ pub enum Change {
     DispatchStep(DispatchStep, Option<String>),
     /// Nothing is left of the record but what proves it. The broker has checked that it may go.
     Destroy,
-}
-
-/// A case or case file that something comes to lie in, with what is taken on from it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The case or case file.
-    pub id: Id,
-    /// Topmost record of its tree.
-    pub root: Id,
-    /// Its unit.
-    pub unit: String,
-    /// Its public service.
-    pub public_service: Option<String>,
-}
-
-impl Place {
-    /// Of a case or case file.
-    pub fn of(record: &Record) -> Place {
-        let meta = record.meta();
-        Place {
-            id: meta.id,
-            root: meta.root,
-            unit: meta.unit.clone(),
-            public_service: meta.public_service.clone(),
-        }
-    }
 }
 
 /// What the rules need to know beyond the record.

@@ -228,3 +228,15 @@ async fn tokens_are_in_no_figure_record_or_event() {
     }
     begun.workers.stop().await;
 }
+
+#[tokio::test]
+async fn of_adapters_that_take_no_calls_nobody_learns() {
+    let gateway = Gateway::start().await;
+    for path in
+        ["/adapters/dms", "/adapters/dms/hook", "/adapters/..%2f", "/adapters/", "/adapters/dms/a/b?c=d"]
+    {
+        let request = Request::builder().method("POST").uri(path).body(Body::from("x")).unwrap();
+        let answer = gateway.knock(request).await;
+        assert_eq!((answer.status.as_u16(), answer.body.len()), (404, 0), "{path}: {answer:?}");
+    }
+}

@@ -3,9 +3,10 @@
 use crate::activity::{Dispatch, DispatchStatus, DispatchStep, Interaction, InteractionStatus};
 use crate::case::{Document, RecordStatus};
 use crate::ids::is_name;
-use crate::{Error, EventKind};
+use crate::record::Record;
+use crate::{Error, EventKind, Id};
 
-use super::{Change, Place};
+use super::Change;
 
 /// Longest subject and sender of a contact, in characters.
 const LINE_CHARS: usize = 500;
@@ -23,6 +24,32 @@ const EMAIL_CHARS: usize = 254;
 const STEPS: usize = 50;
 /// Longest reference of whoever carries a dispatch, in characters.
 const REFERENCE_CHARS: usize = 200;
+
+/// A case or case file that something comes to lie in, with what is taken on from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The case or case file.
+    pub id: Id,
+    /// Topmost record of its tree.
+    pub root: Id,
+    /// Its unit.
+    pub unit: String,
+    /// Its public service.
+    pub public_service: Option<String>,
+}
+
+impl Place {
+    /// Of a case or case file.
+    pub fn of(record: &Record) -> Place {
+        let meta = record.meta();
+        Place {
+            id: meta.id,
+            root: meta.root,
+            unit: meta.unit.clone(),
+            public_service: meta.public_service.clone(),
+        }
+    }
+}
 
 pub(super) fn changed_interaction(it: &mut Interaction, change: &Change) -> Result<EventKind, Error> {
     if it.status != InteractionStatus::Open {
@@ -153,7 +180,6 @@ mod tests {
     use crate::activity::{Addressee, DispatchKind, DispatchOptions};
     use crate::case::{Description, DocumentDates};
     use crate::command::{Command, Rules, decide};
-    use crate::record::Record;
     use crate::testkit::{a_case, a_meta};
     use crate::{Timestamp, ids};
 
