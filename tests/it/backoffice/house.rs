@@ -77,6 +77,12 @@ impl House {
         made["id"].as_str().unwrap().to_owned()
     }
 
+    /// Does something that needs no body.
+    pub(super) async fn act(&self, path: &str) {
+        let answer = self.client.post(self.url(path)).bearer_auth(&self.token).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
+    }
+
     /// Puts a file into a document.
     pub(super) async fn put(&self, document: &str, name: &str, bytes: &[u8]) {
         let url = self.url(&format!("/documents/{document}/content?fileName={name}"));

@@ -222,7 +222,8 @@ async fn post_finds_its_case_the_dms_the_engine_and_the_archive() {
     house.has_documents(&case, 1).await;
     house.kill();
     dovecot.put(&mail);
-    let documents = house.has_documents(&case, 2).await;
+    // The e-mail itself, and its attachment.
+    let documents = house.has_documents(&case, 3).await;
     house.kill();
 
     for document in &documents {
@@ -235,9 +236,9 @@ async fn post_finds_its_case_the_dms_the_engine_and_the_archive() {
         assert!(told.iter().any(|event| event["detail"]["adapter"] == "dms"), "{told:?}");
     }
     assert_eq!(engine.instances(&case).len(), 1, "one process");
-    assert_eq!(house.documents(&case).await.len(), 2, "nothing twice");
+    assert_eq!(house.documents(&case).await.len(), 3, "nothing twice");
 
-    house.make(&format!("/cases/{case}/close"), json!({})).await;
+    house.act(&format!("/cases/{case}/close")).await;
     let offer = json!({ "kind": "disposition", "to": "kv:00000099", "twoStep": true, "objects": [case] });
     house.make("/exchanges", offer).await;
     house.kill();
