@@ -131,7 +131,7 @@ impl Repository {
     fn object(&self, dto: &Dto) -> Result<Object, Failure> {
         let id = dto.id.clone().filter(|id| (1..=REFERENCE_BYTES).contains(&id.len()));
         let mut properties: BTreeMap<String, String> = dto.values();
-        let is_folder = dto.source_categories.iter().any(|it| *it == self.settings.folder_category);
+        let is_folder = dto.source_categories.contains(&self.settings.folder_category);
         let mut take = |name: &str| properties.remove(name).filter(|value| !value.is_empty());
         let (variant, changed, file_name) = (take(VARIANT), take(CHANGED), take(FILE_NAME));
         let (own, mark) = (take(&self.settings.own_property), take(&self.settings.mark_property));

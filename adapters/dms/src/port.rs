@@ -105,6 +105,7 @@ pub struct Bytes<'a> {
 }
 
 /// What became of the wish for a new folder or document.
+#[expect(clippy::large_enum_variant, reason = "one of them at a time, for a moment")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// It is there.

@@ -207,11 +207,14 @@ impl Workflow {
 
 /// The case that something happened to or in.
 fn case_of(about: &About) -> Option<&Case> {
-    let case = |record| match record {
-        &Record::Case(ref case) => Some(case),
-        _ => None,
-    };
     case(&about.record).or_else(|| about.above.iter().rev().find_map(case))
+}
+
+fn case(record: &Record) -> Option<&Case> {
+    match record {
+        Record::Case(case) => Some(case),
+        _ => None,
+    }
 }
 
 /// The variable that marks a message as told.

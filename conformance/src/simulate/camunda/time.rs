@@ -1,11 +1,9 @@
 //! Times as the engine writes them: `2026-11-23T03:16:28.450+0000`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 /// Milliseconds since 1970.
 pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(0)
+    let since = ::time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+    i64::try_from(since).unwrap_or(0)
 }
 
 /// Writes a moment in UTC.

@@ -39,7 +39,7 @@ pub(super) async fn answer(call: Call, body: Body) -> Reply {
 }
 
 /// Where a call goes: the repository, or the path below its root folder.
-fn place<'a>(call: &'a Call) -> Outcome<Option<&'a str>> {
+fn place(call: &Call) -> Outcome<Option<&str>> {
     let path = call.path.trim_start_matches('/');
     let (repository, rest) = path.split_once('/').unwrap_or((path, ""));
     if repository != super::REPOSITORY {

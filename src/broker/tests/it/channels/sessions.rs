@@ -80,7 +80,7 @@ async fn what_a_session_submits_has_one_effect() {
         let mut stream = host.open(&content).await.unwrap();
         tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut bytes).await.unwrap();
         assert_eq!(bytes, "Bescheid");
-        assert_eq!(bed.timeline(first.meta().id).await[0].payloads, [content.clone()]);
+        assert_eq!(bed.timeline(first.meta().id).await[0].payloads, std::slice::from_ref(&content));
         let foreign =
             model::case::File { name: "c.pdf".into(), content: Some(content), ..Default::default() };
         assert_eq!(host.submit("d-2", new(foreign)).await.unwrap_err().code, "model.invalid");
