@@ -262,7 +262,7 @@ fn kept(
     let mut now = Remembered::of(object, mapping.fields(object.is_folder));
     for (property, there) in &mut now.values {
         let here = wanted.get(property).map(|value| digest(value.kind, value.value.as_ref()));
-        let is_theirs = !written.contains_key(property) && here.as_ref() != Some(there);
+        let is_theirs = !written.contains_key(property) && here.as_deref() != Some(there.as_str());
         if let Some(before) = before.values.get(property).filter(|_| is_theirs) {
             there.clone_from(before);
         }
