@@ -129,7 +129,7 @@ impl Simulator {
 
     /// Knows the processes of a model from now on.
     pub fn deploy(&self, bpmn: &str) {
-        self.with(|known| rest::deploy(&mut known.engine, "model", "model.bpmn", bpmn));
+        self.with(|known| rest::deploy(&mut known.engine, "model", "process-model.bpmn", bpmn));
     }
 
     /// From now on it answers calls so whose path contains `only`.
