@@ -1,6 +1,5 @@
 //! A message, deliveries of it, an archive under test, and programs that judge.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use serde_json::json;
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path);
     if !path.exists() {
-        println!("SKIPPED: ../shared is absent");
+        eprintln!("SKIPPED: ../shared is absent");
         return None;
     }
     Some(path)
@@ -136,7 +135,7 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
 /// Python's own library of bags judges a folder.
 pub(crate) fn assert_is_bag(folder: &Path) {
     let Some(python) = std::env::var_os("AMTSBOTE_TEST_ZEEP") else {
-        println!("SKIPPED: AMTSBOTE_TEST_ZEEP is not set");
+        eprintln!("SKIPPED: AMTSBOTE_TEST_ZEEP is not set");
         return;
     };
     let script = "import bagit, sys; bagit.Bag(sys.argv[1]).validate()";

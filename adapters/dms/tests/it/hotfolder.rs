@@ -97,11 +97,14 @@ fn a_message(file_name: &str, size: usize) -> Delivery {
     }
 }
 
+/// A message with its bytes.
+type Message = (Id, Vec<u8>, Handed);
+
 /// A broker that remembers messages by their key, and dies at the moments it was told to.
 #[derive(Default)]
 struct Broker {
     kept: Mutex<BTreeMap<Id, Vec<u8>>>,
-    messages: Mutex<BTreeMap<String, (Id, Vec<u8>, Handed)>>,
+    messages: Mutex<BTreeMap<String, Message>>,
     /// Calls that are still answered.
     lives: Mutex<Option<usize>>,
     refuses: Option<FailureKind>,
