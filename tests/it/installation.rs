@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -18,6 +19,8 @@ pub(crate) struct Installation {
 /// A gateway that was started and is ready.
 pub(crate) struct Running {
     child: Child,
+    /// Reads the log while the gateway runs: one that cannot write it waits.
+    log: Option<JoinHandle<String>>,
     pub(crate) internal: String,
     pub(crate) operations: String,
 }
@@ -90,12 +93,19 @@ impl Installation {
     }
 
     pub(crate) fn start(&self) -> Running {
-        let (child, line) = self.spawn();
+        let (mut child, line) = self.spawn();
+        let mut stderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).unwrap();
+            log
+        });
         let address = |name: &str| {
             let found = line.split_whitespace().find_map(|word| word.strip_prefix(name));
             format!("http://{}", found.unwrap_or_else(|| panic!("not ready: {line}")))
         };
-        Running { internal: address("internal="), operations: address("operations="), child }
+        let (internal, operations) = (address("internal="), address("operations="));
+        Running { internal, operations, child, log: Some(log) }
     }
 }
 
@@ -104,8 +114,7 @@ impl Running {
     pub(crate) fn stop(mut self, signal: &str) -> (Option<i32>, String) {
         let kill = format!("kill {signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-        let mut log = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        let log = self.log.take().unwrap().join().unwrap();
         (self.child.wait().unwrap().code(), log)
     }
 }

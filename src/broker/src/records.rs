@@ -355,14 +355,16 @@ fn read_action(kind: RecordKind) -> Action {
 /// Whether a command changes its record and nothing else. Money, and what lies on a desk, change by calls of their own alone, with all that
 /// follows from it.
 pub(crate) fn is_by_itself(command: &Command) -> bool {
-    use Change::{DismissInteraction, Escalate, FileInteraction, HandOn, Overdue, PlaceDocument};
-    let is_placing = match command.change {
+    let is_one = match command.change {
         // A task is passed on alone; a letter with everything that it brought.
-        HandOn(_) => command.kind != RecordKind::Task,
-        FileInteraction(_) | DismissInteraction | PlaceDocument(_) | Overdue | Escalate(_) => true,
+        Change::HandOn(_) => command.kind == RecordKind::Task,
+        Change::Create(_) | Change::Amend(_) | Change::AssignReference(_) | Change::AddContent { .. } => true,
+        Change::Close | Change::Reopen | Change::ConfirmReceived | Change::Lock => true,
+        Change::AssignTask(_) | Change::CompleteTask(_) | Change::CancelTask => true,
+        Change::Hold(_) | Change::LiftHold | Change::DispatchStep(..) => true,
         _ => false,
     };
-    !is_placing && !matches!(command.kind, RecordKind::Claim | RecordKind::Payment)
+    is_one && !matches!(command.kind, RecordKind::Claim | RecordKind::Payment)
 }
 
 /// The bytes that a change names for the first time.

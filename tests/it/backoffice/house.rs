@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::installation::{Installation, Running, on_free_ports};
 
-/// Longer than anything of these tests takes.
-const LONG: Duration = Duration::from_secs(60);
+/// Longer than anything of these tests takes: what a gateway that died had taken from an engine comes back after a minute.
+const LONG: Duration = Duration::from_secs(150);
 
 /// A gateway with adapters.
 pub(super) struct House {
@@ -103,8 +103,8 @@ impl House {
     pub(super) async fn events(&self, kind: &str, record: &str) -> Vec<Value> {
         until(kind, async || {
             let all = self.get("/events?limit=200").await["items"].as_array().unwrap().clone();
-            let found =
-                all.into_iter().filter(|event| event["kind"] == kind && event["subject"]["id"] == record);
+            let is_it = |event: &Value| event["kind"] == kind && event["subject"]["id"] == record;
+            let found = all.into_iter().map(|item| item["event"].clone()).filter(is_it);
             Some(found.collect::<Vec<_>>()).filter(|found| !found.is_empty())
         })
         .await

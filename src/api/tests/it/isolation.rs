@@ -195,6 +195,7 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", "/subscriptions/{id}/rotate-secret") => call.json(json!({})),
         ("POST", "/subscriptions/{id}/test") => call,
         ("POST", path) if path.ends_with("/assign") => call.json(json!({ "assignee": "platz-1" })),
+        ("POST", path) if path.ends_with("/hand-on") => call.json(json!({ "unit": "63" })),
         ("POST", path) if path.ends_with("/complete") => call.json(json!({})),
         ("POST", path)
             if [

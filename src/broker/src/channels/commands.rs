@@ -10,6 +10,11 @@ use super::{Channel, actor};
 use crate::records::{is_by_itself, write_action};
 use crate::{Broker, Error, notes};
 
+/// Whether an adapter may ask for it. What was handed over is locked by whoever handed it over.
+pub(super) fn is_for_adapters(command: &Command) -> bool {
+    is_by_itself(command) && !matches!(command.change, Change::Lock)
+}
+
 impl Broker {
     /// Adds what follows for records; gives the codes of what is refused. An adapter may here what it may in its sessions.
     pub(super) async fn follow_commands(
@@ -43,7 +48,7 @@ impl Broker {
     ) -> Result<Record, Error> {
         let caller = channel.caller(&row.adapter);
         let scope = caller.may(write_action(command))?;
-        if !is_by_itself(command) {
+        if !is_for_adapters(command) {
             return Err(model::Error::Forbidden.into());
         }
         let current = match (&command.change, changed.get(&command.id)) {

@@ -15,6 +15,7 @@ use store::{Page, RecordFilter, StoredPayload, Work};
 use tokio_util::io::ReaderStream;
 
 use super::Channel;
+use super::commands::is_for_adapters;
 use crate::records::named_by;
 use crate::{Broker, Error, Once};
 
@@ -78,6 +79,9 @@ impl Session {
     pub(super) async fn submit_once(&self, key: &str, command: Command) -> Result<Record, Error> {
         if !(1..=KEY_BYTES).contains(&key.len()) {
             return Err(model::Error::Invalid { field: "key" }.into());
+        }
+        if !is_for_adapters(&command) {
+            return Err(model::Error::Forbidden.into());
         }
         let once = Once { key: format!("command:{key}"), digest: String::new() };
         let named = named_by(&command.change);

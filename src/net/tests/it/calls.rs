@@ -155,6 +155,7 @@ fn every_code_has_its_page_and_every_page_its_code() {
         Header,
         Identity,
         PlainHttp,
+        PlainLine,
         Forbidden,
         Unreachable,
         Tls,

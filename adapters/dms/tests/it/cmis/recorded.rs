@@ -233,12 +233,20 @@ async fn atompub_answers_as_recorded() {
             let (recorded, ours) = (paths(&it.answer), paths(&text));
             let lacking: Vec<_> = recorded
                 .iter()
-                .filter(|(path, told)| ours.get(*path).is_none_or(|ours| !told.is_subset(ours)))
+                .filter(|(path, told)| {
+                    ours.get(*path)
+                        .is_none_or(|ours| !told.iter().all(|it| of_samples(it) || ours.contains(it)))
+                })
                 .filter(|(path, _)| !may_lack(path))
                 .collect();
             assert!(lacking.is_empty(), "{}: {lacking:#?}", it.name);
         }
     }
+}
+
+/// A property of the types that the recorded server brings for tests, such as `VersionedStringProp`.
+fn of_samples(name: &str) -> bool {
+    name.ends_with("Prop")
 }
 
 /// What the simulated repository does not have: rights, and the types that clients may make.
@@ -250,6 +258,7 @@ fn may_lack(path: &str) -> bool {
         "capabilityNewTypeSettableAttributes",
         "allowableActions",
         "acl",
+        "exampleExtension",
     ]
     .iter()
     .any(|name| path.contains(name))
