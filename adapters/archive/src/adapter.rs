@@ -94,7 +94,8 @@ impl Adapter for Archive {
             Target::DaNrw(archive) => {
                 let file = package::sip::file_name(&name, archive.container);
                 appeared(&archive.folder, file).await?
-                    || danrw::status(&self.http(archive.login.clone(), archive.within), &archive.url, &name).await?
+                    || danrw::status(&self.http(archive.login.clone(), archive.within), &archive.url, &name)
+                        .await?
                         != danrw::Status::Unknown
             }
             Target::Folder(archive) => appeared(&archive.folder, name.clone()).await?,
@@ -116,14 +117,20 @@ impl Adapter for Archive {
             Target::DaNrw(archive) => match writable(&archive.folder).await {
                 Ok(()) => {
                     let http = self.http(archive.login.clone(), archive.within);
-                    danrw::status(&http, &archive.url, "amtsbote-check").await.map(|_| "folder and status answer".to_owned())
+                    danrw::status(&http, &archive.url, "amtsbote-check")
+                        .await
+                        .map(|_| "folder and status answer".to_owned())
                 }
                 Err(failure) => Err(failure),
             },
-            Target::Folder(archive) => writable(&archive.folder).await.map(|()| "the folder can be written".to_owned()),
+            Target::Folder(archive) => {
+                writable(&archive.folder).await.map(|()| "the folder can be written".to_owned())
+            }
         };
         match checked {
-            Ok(detail) => Health { ok: true, detail: format!("{detail}; {}", self.settings.tools.described()) },
+            Ok(detail) => {
+                Health { ok: true, detail: format!("{detail}; {}", self.settings.tools.described()) }
+            }
             Err(failure) => Health { ok: false, detail: format!("{}: {}", failure.code, failure.detail) },
         }
     }
@@ -155,7 +162,10 @@ async fn writable(folder: &Path) -> Result<(), Failure> {
 }
 
 /// Work that may block, on a thread kept for that.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
-    let stopped = |_| Failure::new(FailureKind::Transient, "archive.disk", "the work on a package was interrupted");
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let stopped =
+        |_| Failure::new(FailureKind::Transient, "archive.disk", "the work on a package was interrupted");
     tokio::task::spawn_blocking(work).await.map_err(stopped)?
 }

@@ -54,10 +54,18 @@ impl Tools {
     pub(crate) fn described(&self) -> String {
         let name = |command: &Option<Vec<String>>| {
             let program = command.as_ref().and_then(|command| command.first());
-            program.and_then(|program| Path::new(program).file_name()).map(|name| name.to_string_lossy().into_owned())
+            program
+                .and_then(|program| Path::new(program).file_name())
+                .map(|name| name.to_string_lossy().into_owned())
         };
-        let said = |what: &str, name: Option<String>| format!("{what}: {}", name.unwrap_or_else(|| "none configured".to_owned()));
-        format!("{}, {}", said("format identification", name(&self.identify)), said("PDF/A check", name(&self.pdf_a)))
+        let said = |what: &str, name: Option<String>| {
+            format!("{what}: {}", name.unwrap_or_else(|| "none configured".to_owned()))
+        };
+        format!(
+            "{}, {}",
+            said("format identification", name(&self.identify)),
+            said("PDF/A check", name(&self.pdf_a))
+        )
     }
 }
 
@@ -72,12 +80,21 @@ pub(crate) async fn examine(
         let mut found = Found::default();
         if tools.identify.is_some() || tools.pdf_a.is_some() {
             // Names from outside are not given to programs; of the ending, only what is harmless.
-            let ending: String = part.name.rsplit('.').next().unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+            let ending: String = part
+                .name
+                .rsplit('.')
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .take(8)
+                .collect();
             let folder = tempfile::tempdir().map_err(io_failed)?;
             let path = folder.path().join(format!("file.{ending}"));
             let copy = path.clone();
             (message, part) = blocking(move || {
-                io::copy(&mut message.read(&part)?, &mut File::create(copy).map_err(io_failed)?).map_err(broken)?;
+                io::copy(&mut message.read(&part)?, &mut File::create(copy).map_err(io_failed)?)
+                    .map_err(broken)?;
                 Ok((message, part))
             })
             .await?;
@@ -119,7 +136,12 @@ async fn run(command: &[String], file: &Path, folder: &Path, tools: &Tools) -> O
     if !is_named {
         command.arg(file);
     }
-    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    command
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
     let mut child = command.spawn().ok()?;
     let mut output = Vec::new();
     let reading = async {
@@ -166,7 +188,9 @@ impl Found {
         let mut was_read = false;
         for line in text.lines() {
             let mut fields = line.trim().splitn(3, ',').map(|field| field.trim().trim_matches('"'));
-            let (Some(puid), Some(format), Some(mime)) = (fields.next(), fields.next(), fields.next()) else { continue };
+            let (Some(puid), Some(format), Some(mime)) = (fields.next(), fields.next(), fields.next()) else {
+                continue;
+            };
             was_read = true;
             // Of several guesses (fido goes by the ending where nothing else tells) the one with a media type counts.
             let is_better = self.puid.is_none() || (self.media_type.is_none() && !mime.is_empty());
@@ -190,7 +214,9 @@ impl Found {
 
 fn is_puid(text: &str) -> bool {
     let number = text.strip_prefix("fmt/").or_else(|| text.strip_prefix("x-fmt/"));
-    number.is_some_and(|number| !number.is_empty() && number.len() <= 6 && number.bytes().all(|byte| byte.is_ascii_digit()))
+    number.is_some_and(|number| {
+        !number.is_empty() && number.len() <= 6 && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// veraPDF's JSON (`--format json`): `report.jobs[].validationResult`, one or a list of them.
@@ -198,7 +224,8 @@ fn read_verapdf(answer: &[u8]) -> Option<(bool, String)> {
     let answer: serde_json::Value = serde_json::from_slice(answer).ok()?;
     let result = &answer["report"]["jobs"][0]["validationResult"];
     let result = if result.is_array() { &result[0] } else { result };
-    let profile: String = result["profileName"].as_str()?.chars().filter(|c| !c.is_control()).take(100).collect();
+    let profile: String =
+        result["profileName"].as_str()?.chars().filter(|c| !c.is_control()).take(100).collect();
     Some((result["compliant"].as_bool()?, profile))
 }
 
@@ -215,9 +242,15 @@ mod tests {
         assert_eq!(found.puid.as_deref(), Some("fmt/477"));
         let mut found = Found::default();
         assert!(found.read_identified(b"x-fmt/111,Plain Text,\nfmt/101,XML,application/xml\n"));
-        assert_eq!((found.puid.as_deref(), found.media_type.as_deref()), (Some("fmt/101"), Some("application/xml")));
+        assert_eq!(
+            (found.puid.as_deref(), found.media_type.as_deref()),
+            (Some("fmt/101"), Some("application/xml"))
+        );
         let mut found = Found::default();
-        assert!(found.read_identified(br#"{"files":[{"matches":[{"id":"UNKNOWN"}]}]}"#), "unknown is an answer");
+        assert!(
+            found.read_identified(br#"{"files":[{"matches":[{"id":"UNKNOWN"}]}]}"#),
+            "unknown is an answer"
+        );
         assert_eq!(found, Found::default());
         for wrong in [&b"<html>"[..], b"", b"\xff\xfe", b"fmt/1"] {
             assert!(!found.read_identified(wrong));

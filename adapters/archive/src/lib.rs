@@ -22,7 +22,7 @@ mod submit;
 pub mod xaip;
 
 pub use adapter::archive;
-pub use submit::tresor::S4;
 pub use settings::{
     AppraisalBy, Container, DaNrw, Folder, Login, Migration, Rights, Settings, Stamps, Target, Tools, TrEsor,
 };
+pub use submit::tresor::S4;

@@ -77,8 +77,10 @@ impl Message {
         if entries.iter().any(|entry| !is_harmless(entry.name())) {
             return Err(not_understood("a file in its container has a name that leads elsewhere"));
         }
-        let is_message = |name: &str| name.to_ascii_lowercase().ends_with(".xml") && FileName::parse(name).is_some();
-        let mut own = entries.iter().enumerate().filter(|(_, entry)| is_message(entry.name())).map(|(index, _)| index);
+        let is_message =
+            |name: &str| name.to_ascii_lowercase().ends_with(".xml") && FileName::parse(name).is_some();
+        let mut own =
+            entries.iter().enumerate().filter(|(_, entry)| is_message(entry.name())).map(|(index, _)| index);
         let (Some(index), None) = (own.next(), own.next()) else {
             return Err(not_understood("its container does not hold exactly one message"));
         };
@@ -95,12 +97,15 @@ impl Message {
     pub(crate) fn parts(&mut self, name: &str) -> Result<Vec<Part>, Failure> {
         let mut found = Vec::new();
         let entries: Vec<(usize, String)> = match &self.container {
-            Some(container) => container.entries().iter().map(|entry| entry.name().to_owned()).enumerate().collect(),
+            Some(container) => {
+                container.entries().iter().map(|entry| entry.name().to_owned()).enumerate().collect()
+            }
             None => vec![(0, name.to_owned())],
         };
         for (entry, name) in entries {
             let is_metadata = entry == self.own;
-            let mut part = Part { name, size: 0, sha256: String::new(), md5: String::new(), is_metadata, entry };
+            let mut part =
+                Part { name, size: 0, sha256: String::new(), md5: String::new(), is_metadata, entry };
             let mut sink = Hashing::new()?;
             io::copy(&mut self.read(&part)?, &mut sink).map_err(broken)?;
             (part.size, part.sha256, part.md5) = sink.finish()?;
@@ -140,13 +145,18 @@ struct Hashing {
 
 impl Hashing {
     fn new() -> Result<Self, Failure> {
-        let hasher = |algorithm| Hasher::new(algorithm).map_err(|error| Failure::permanent(error.code(), error.to_string()));
+        let hasher = |algorithm| {
+            Hasher::new(algorithm).map_err(|error| Failure::permanent(error.code(), error.to_string()))
+        };
         Ok(Hashing { size: 0, sha256: hasher(Algorithm::Sha256)?, md5: hasher(Algorithm::Md5)? })
     }
 
     fn finish(self) -> Result<(u64, String, String), Failure> {
         let digest = |hasher: Hasher| {
-            hasher.finish().map(hex::encode).map_err(|error| Failure::permanent(error.code(), error.to_string()))
+            hasher
+                .finish()
+                .map(hex::encode)
+                .map_err(|error| Failure::permanent(error.code(), error.to_string()))
         };
         Ok((self.size, digest(self.sha256)?, digest(self.md5)?))
     }

@@ -75,7 +75,9 @@ impl Broker {
             Followed::Imported { results, proof } => {
                 return self.told_of(job, message, Told::Imported(results), proof).await;
             }
-            Followed::Appraised(all) => return self.told_of(job, message, Told::Appraised(all), Value::Null).await,
+            Followed::Appraised(all) => {
+                return self.told_of(job, message, Told::Appraised(all), Value::Null).await;
+            }
             Followed::CameToNothing(rule) => {
                 let report = Some(with_finding(message.report.clone(), rule));
                 let partner = partner(&message);

@@ -29,15 +29,24 @@ impl Archive {
         }
     }
 
-    async fn follow_tresor(&self, archive: &TrEsor, delivery: &Delivery, name: &str) -> Result<Followed, Failure> {
+    async fn follow_tresor(
+        &self,
+        archive: &TrEsor,
+        delivery: &Delivery,
+        name: &str,
+    ) -> Result<Followed, Failure> {
         let s4 = self.s4(archive);
         // The archive may call it otherwise than we do.
         let aoid = delivery.detail["receipt"]["reference"].as_str().unwrap_or(name);
-        let Some(evidence) = s4.evidence(aoid).await? else { return Ok(Followed::CameToNothing("archive.package-gone")) };
+        let Some(evidence) = s4.evidence(aoid).await? else {
+            return Ok(Followed::CameToNothing("archive.package-gone"));
+        };
         if evidence.is_empty() && archive.wants_evidence {
             return Ok(Followed::Open);
         }
-        let Some(mut package) = s4.retrieve(aoid).await? else { return Ok(Followed::CameToNothing("archive.package-gone")) };
+        let Some(mut package) = s4.retrieve(aoid).await? else {
+            return Ok(Followed::CameToNothing("archive.package-gone"));
+        };
         let now_micros = self.clock.now().micros();
         let trust = archive.trust.clone();
         let judged = blocking(move || {
@@ -45,7 +54,9 @@ impl Archive {
             // What cannot be read is not the package that we gave.
             Ok(judge(&mut package, evidence, rules).ok())
         });
-        let Some(judged) = judged.await? else { return Ok(Followed::CameToNothing("archive.package-differs")) };
+        let Some(judged) = judged.await? else {
+            return Ok(Followed::CameToNothing("archive.package-differs"));
+        };
         let sha256 = delivery.detail["sha256"].as_str().unwrap_or_default();
         if !is_ours(&judged, name, sha256) {
             return Ok(Followed::CameToNothing("archive.package-differs"));
@@ -79,12 +90,10 @@ impl Archive {
 }
 
 async fn follow_folder(archive: Folder, name: String) -> Result<Followed, Failure> {
-    blocking(move || {
-        match folder::answered(&archive.folder, &name).map_err(io_failed)? {
-            Answered::Open => Ok(Followed::Open),
-            Answered::Archived(called) => of_mark(&archive.folder, &name, &called, json!({ "package": name })),
-            Answered::Refused => Ok(Followed::CameToNothing("archive.refused")),
-        }
+    blocking(move || match folder::answered(&archive.folder, &name).map_err(io_failed)? {
+        Answered::Open => Ok(Followed::Open),
+        Answered::Archived(called) => of_mark(&archive.folder, &name, &called, json!({ "package": name })),
+        Answered::Refused => Ok(Followed::CameToNothing("archive.refused")),
     })
     .await
 }
@@ -100,7 +109,8 @@ fn of_mark(folder: &Path, file: &str, called: &str, proof: Value) -> Result<Foll
 /// Whether the package that was fetched is whole and the one that we made of the message.
 fn is_ours(judged: &Judgement, name: &str, sha256: &str) -> bool {
     let version = judged.outline.versions.first();
-    let names_message = version.and_then(|version| version.info.as_deref()).is_some_and(|info| info.ends_with(sha256));
+    let names_message =
+        version.and_then(|version| version.info.as_deref()).is_some_and(|info| info.ends_with(sha256));
     judged.is_whole() && judged.outline.package == name && names_message && sha256.len() == 64
 }
 
@@ -118,14 +128,19 @@ fn holds(judged: &Judged, trusts: bool) -> bool {
 
 fn told(judged: &Judged) -> Value {
     let verdict = judged.verdict.as_ref().ok();
-    let at = verdict.and_then(|verdict| verdict.first).map(|stamp| model::Timestamp::from_micros(stamp.at_micros));
-    let open: Vec<&str> = verdict.map(|verdict| verdict.faults.iter().map(|fault| fault.code()).collect()).unwrap_or_default();
+    let at =
+        verdict.and_then(|verdict| verdict.first).map(|stamp| model::Timestamp::from_micros(stamp.at_micros));
+    let open: Vec<&str> =
+        verdict.map(|verdict| verdict.faults.iter().map(|fault| fault.code()).collect()).unwrap_or_default();
     json!({ "version": judged.version, "stampedAt": at, "stamps": verdict.map(|verdict| verdict.stamps), "open": open })
 }
 
 /// Everything that came is archived.
 fn archived(called: &str, objects: &[Id], proof: Value) -> Followed {
-    let result = ImportResult { successful: true, archive_reference: Some(called.to_owned()), ..ImportResult::default() };
+    let result = ImportResult {
+        successful: true,
+        archive_reference: Some(called.to_owned()),
+        ..ImportResult::default()
+    };
     Followed::Imported { results: objects.iter().map(|id| (*id, result.clone())).collect(), proof }
 }
-

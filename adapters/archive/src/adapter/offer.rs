@@ -9,9 +9,9 @@ use model::case::Disposition;
 use model::exchange::Appraisal;
 use model::standard::{Intake, Object, Standard};
 use model::{Failure, Id, PayloadRef, Record};
+use schemas::Schemas;
 use serde_json::{Value, json};
 use xoev::Options;
-use schemas::Schemas;
 use xoev::xdomea::Xdomea;
 
 use super::{Archive, blocking};
@@ -34,7 +34,8 @@ impl Archive {
             let mut message = Message::open(file)?;
             read_objects(&mut message, schemas, by)
         });
-        let appraisals: Vec<Value> = appraisals.await?.into_iter().map(|(id, disposition)| json!([id, disposition])).collect();
+        let appraisals: Vec<Value> =
+            appraisals.await?.into_iter().map(|(id, disposition)| json!([id, disposition])).collect();
         let data = json!({ "appraisals": appraisals });
         Ok(Receipt { reference: Some(delivery.id.to_string()), data, ..Receipt::default() })
     }
@@ -60,7 +61,9 @@ pub(super) fn appraised(delivery: &Delivery) -> Result<Followed, Failure> {
     let appraisals: Vec<(Id, Disposition)> =
         serde_json::from_value(told).map_err(|_| not_understood("its appraisal is not known any more"))?;
     let appraisal = |disposition| Appraisal { disposition: Some(disposition), other: None };
-    Ok(Followed::Appraised(appraisals.into_iter().map(|(id, disposition)| (id, appraisal(disposition))).collect()))
+    Ok(Followed::Appraised(
+        appraisals.into_iter().map(|(id, disposition)| (id, appraisal(disposition))).collect(),
+    ))
 }
 
 /// Appraises what it is told of. What lies in an object shares its appraisal; only what differs is named.

@@ -20,11 +20,17 @@ use crate::xaip::write::{Terms, write};
 use crate::{AppraisalBy, DaNrw, Folder, Target, TrEsor, formats};
 
 impl Archive {
-    pub(super) async fn transfer(&self, delivery: &Delivery, source: &dyn Source) -> Result<Receipt, Failure> {
+    pub(super) async fn transfer(
+        &self,
+        delivery: &Delivery,
+        source: &dyn Source,
+    ) -> Result<Receipt, Failure> {
         let name = Package::name_of(delivery.id);
         // What has appeared in a folder is there, and must not come again.
         let file = match &self.settings.target {
-            Target::DaNrw(archive) => Some((archive.folder.clone(), sip::file_name(&name, archive.container))),
+            Target::DaNrw(archive) => {
+                Some((archive.folder.clone(), sip::file_name(&name, archive.container)))
+            }
             Target::Folder(archive) => Some((archive.folder.clone(), name.clone())),
             Target::TrEsor(_) => None,
         };
@@ -66,7 +72,10 @@ impl Archive {
     }
 
     async fn submit(&self, archive: &TrEsor, package: Package, message: Message) -> Result<String, Failure> {
-        let terms = Terms { client: archive.client_id.clone(), retention: retention(&package, archive.retention_years) };
+        let terms = Terms {
+            client: archive.client_id.clone(),
+            retention: retention(&package, archive.retention_years),
+        };
         let work = self.settings.work.clone();
         let wants_digests = archive.stamps.is_some();
         let name = package.name.clone();
@@ -89,14 +98,24 @@ impl Archive {
     }
 
     async fn drop_sip(&self, archive: DaNrw, package: Package, mut message: Message) -> Result<(), Failure> {
-        blocking(move || sip::write(&archive.folder, &package, &mut message, archive.container, &archive.rights)).await
+        blocking(move || {
+            sip::write(&archive.folder, &package, &mut message, archive.container, &archive.rights)
+        })
+        .await
     }
 
     async fn drop_bag(&self, archive: Folder, package: Package, mut message: Message) -> Result<(), Failure> {
         blocking(move || {
             let premis = bag::premis(|writer| premis::write_v3(writer, &package))?;
             let mut sink = bag::Folder::begin(&archive.folder, &package.name).map_err(io_failed)?;
-            bag::write(&mut sink, &package, &mut message, bag::PLAIN, &[], &[("metadata/premis.xml", premis)])?;
+            bag::write(
+                &mut sink,
+                &package,
+                &mut message,
+                bag::PLAIN,
+                &[],
+                &[("metadata/premis.xml", premis)],
+            )?;
             folder::set_mark(&archive.folder, &package.name, &package.objects).map_err(io_failed)?;
             sink.finish().map_err(io_failed)
         })
@@ -136,9 +155,14 @@ fn protected(file: &mut File) -> Result<Vec<Vec<u8>>, Failure> {
     let outline = outline(BufReader::new(&mut *file)).map_err(unreadable)?;
     file.seek(SeekFrom::Start(0)).map_err(io_failed)?;
     let algorithms = [Algorithm::Sha256].into();
-    let objects = digests(BufReader::with_capacity(64 * 1024, file), &outline.form, &algorithms, &|_| Ok(None));
+    let objects =
+        digests(BufReader::with_capacity(64 * 1024, file), &outline.form, &algorithms, &|_| Ok(None));
     let objects = objects.map_err(unreadable)?;
     let version = outline.versions.first().map(|version| &version.protected[..]).unwrap_or_default();
     let digest = |id: &String| objects.get(id)?.digests.get(&Algorithm::Sha256).cloned();
-    version.iter().map(digest).collect::<Option<_>>().ok_or_else(|| not_understood("its package cannot be read"))
+    version
+        .iter()
+        .map(digest)
+        .collect::<Option<_>>()
+        .ok_or_else(|| not_understood("its package cannot be read"))
 }

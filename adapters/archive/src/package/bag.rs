@@ -30,7 +30,8 @@ pub(crate) struct Form {
 }
 
 /// As RFC 8493 recommends by and large.
-pub(crate) const PLAIN: Form = Form { algorithm: Algorithm::Sha256, name: "sha256", distinct_documents: false };
+pub(crate) const PLAIN: Form =
+    Form { algorithm: Algorithm::Sha256, name: "sha256", distinct_documents: false };
 
 /// As DA NRW reads them.
 pub(crate) const DA_NRW: Form = Form { algorithm: Algorithm::Md5, name: "md5", distinct_documents: true };
@@ -118,7 +119,11 @@ fn info(package: &Package, size: u64, count: usize) -> String {
     if let Some(process) = &package.process {
         lines.insert(1, ("External-Identifier", one_line(process)));
     }
-    lines.iter().filter(|(_, value)| !value.is_empty()).map(|(label, value)| format!("{label}: {value}\n")).collect()
+    lines
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(label, value)| format!("{label}: {value}\n"))
+        .collect()
 }
 
 fn hash(form: Form, bytes: &[u8]) -> Result<String, Failure> {
@@ -183,7 +188,9 @@ pub(crate) fn sync(folder: Option<&Path>) -> io::Result<()> {
 }
 
 /// PREMIS of a package as a file of a bag.
-pub(crate) fn premis(write: impl FnOnce(&mut xml::Writer<Vec<u8>>) -> Result<(), xml::Error>) -> Result<Vec<u8>, Failure> {
+pub(crate) fn premis(
+    write: impl FnOnce(&mut xml::Writer<Vec<u8>>) -> Result<(), xml::Error>,
+) -> Result<Vec<u8>, Failure> {
     let written = xml::Writer::indented(Vec::new()).and_then(|mut writer| {
         write(&mut writer)?;
         writer.finish()

@@ -32,7 +32,10 @@ pub(crate) fn write_v3<W: Write>(writer: &mut Writer<W>, package: &Package) -> R
         writer.element("size", &part.size.to_string())?;
         writer.start("format", &[])?;
         writer.start("formatDesignation", &[])?;
-        writer.element("formatName", found.media_type.as_deref().unwrap_or_else(|| super::media_type(&part.name)))?;
+        writer.element(
+            "formatName",
+            found.media_type.as_deref().unwrap_or_else(|| super::media_type(&part.name)),
+        )?;
         writer.end()?;
         if let Some(puid) = &found.puid {
             writer.start("formatRegistry", &[])?;
@@ -54,7 +57,11 @@ pub(crate) fn write_v3<W: Write>(writer: &mut Writer<W>, package: &Package) -> R
 }
 
 /// Writes PREMIS 2.2 with the rights of a contract, as DA NRW reads it.
-pub(crate) fn write_danrw<W: Write>(writer: &mut Writer<W>, package: &Package, rights: &Rights) -> Result<(), Error> {
+pub(crate) fn write_danrw<W: Write>(
+    writer: &mut Writer<W>,
+    package: &Package,
+    rights: &Rights,
+) -> Result<(), Error> {
     let attributes = [("xmlns", V2), ("xmlns:xsi", INSTANCE), ("version", "2.2")];
     writer.start("premis", &attributes)?;
     writer.start("object", &[("xsi:type", "representation")])?;
@@ -73,7 +80,11 @@ fn statement<W: Write>(writer: &mut Writer<W>, package: &Package, rights: &Right
     writer.start("rightsStatement", &[])?;
     identifier(writer, "rightsStatementIdentifier", "rightsid", &package.name)?;
     writer.element("rightsBasis", "license")?;
-    let acts = [("PUBLICATION_PUBLIC", rights.public), ("PUBLICATION_INSTITUTION", rights.institution), ("MIGRATION", true)];
+    let acts = [
+        ("PUBLICATION_PUBLIC", rights.public),
+        ("PUBLICATION_INSTITUTION", rights.institution),
+        ("MIGRATION", true),
+    ];
     for (act, _) in acts.iter().filter(|(_, granted)| *granted) {
         writer.start("rightsGranted", &[])?;
         writer.element("act", act)?;
@@ -97,7 +108,9 @@ fn contract<W: Write>(writer: &mut Writer<W>, package: &Package, rights: &Rights
     };
     writer.element("condition", condition)?;
     writer.end()?;
-    for (audience, _) in [("PUBLIC", rights.public), ("INSTITUTION", rights.institution)].iter().filter(|(_, may)| *may) {
+    for (audience, _) in
+        [("PUBLIC", rights.public), ("INSTITUTION", rights.institution)].iter().filter(|(_, may)| *may)
+    {
         writer.start("publicationRight", &[])?;
         writer.element("audience", audience)?;
         writer.element("startDate", &package.made.to_string())?;

@@ -85,9 +85,14 @@ mod tests {
 
     #[test]
     fn what_became_of_a_package_is_told_by_the_number_of_its_state() {
-        let entry = |number: &str, urn: &str| format!(r#"{{"type":"Object","origName":"amtsbote-1","statusInt":{number},"urn":{urn}}}"#);
+        let entry = |number: &str, urn: &str| {
+            format!(r#"{{"type":"Object","origName":"amtsbote-1","statusInt":{number},"urn":{urn}}}"#)
+        };
         assert_eq!(of(""), Some(Status::Unknown));
-        assert_eq!(of(&entry("100", "\"urn:nbn:de:danrw-1\"")), Some(Status::Archived("urn:nbn:de:danrw-1".into())));
+        assert_eq!(
+            of(&entry("100", "\"urn:nbn:de:danrw-1\"")),
+            Some(Status::Archived("urn:nbn:de:danrw-1".into()))
+        );
         assert_eq!(of(&entry("\"50\"", "null")), Some(Status::Working(50)));
         assert_eq!(of(&entry("114", "null")), Some(Status::Refused(114)));
         assert_eq!(of(&entry("100", "null")), None, "what is archived has a name");

@@ -66,7 +66,15 @@ pub(crate) fn answered(folder: &Path, file: &str) -> io::Result<Answered> {
     answer.take(MOST_ANSWER).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
     // A file that somebody is just writing may still be empty.
-    let name: String = text.lines().next().unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(200).collect();
+    let name: String = text
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(200)
+        .collect();
     Ok(if name.is_empty() { Answered::Open } else { Answered::Archived(name) })
 }
 
@@ -107,7 +115,8 @@ mod tests {
     #[test]
     fn an_answer_is_the_first_line() {
         let folder = tempfile::tempdir().unwrap();
-        let say = |ending: &str, text: &str| fs::write(folder.path().join(format!("a.{ending}")), text).unwrap();
+        let say =
+            |ending: &str, text: &str| fs::write(folder.path().join(format!("a.{ending}")), text).unwrap();
         let answered = || answered(folder.path(), "a").unwrap();
         assert_eq!(answered(), Answered::Open);
         say("archived", "");

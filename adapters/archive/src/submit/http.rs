@@ -49,7 +49,11 @@ pub(crate) struct Call<'a> {
 
 impl Http {
     /// Sends it; the body of the answer goes into `sink` whatever the status is, which is returned.
-    pub(crate) async fn send(&self, call: Call<'_>, sink: &mut (dyn Write + Send)) -> Result<Answer, Failure> {
+    pub(crate) async fn send(
+        &self,
+        call: Call<'_>,
+        sink: &mut (dyn Write + Send),
+    ) -> Result<Answer, Failure> {
         let mut headers = call.headers;
         if let Some(login) = &self.login {
             let pair = Zeroizing::new(format!("{}:{}", login.user, login.password.as_str()));
@@ -71,7 +75,14 @@ impl Http {
 
     /// Asks by GET for a short answer with the status 200.
     pub(crate) async fn get(&self, url: &str) -> Result<Vec<u8>, Failure> {
-        let call = Call { method: Method::GET, url, headers: vec![], body: None, acting: false, most_answer: MOST_ANSWER };
+        let call = Call {
+            method: Method::GET,
+            url,
+            headers: vec![],
+            body: None,
+            acting: false,
+            most_answer: MOST_ANSWER,
+        };
         let mut body = Vec::new();
         let answer = self.send(call, &mut body).await?;
         if answer.status == 200 { Ok(body) } else { Err(self.refusal(&answer, false)) }

@@ -43,7 +43,14 @@ pub(crate) async fn evidence_record(
     request.check(&answer, Some(&stamps.trust)).map_err(failed)?;
     let mut token = token_of(&answer).map_err(failed)?.to_vec();
     if let Some(url) = &stamps.revocation_url {
-        let call = Call { method: Method::GET, url, headers: vec![], body: None, acting: false, most_answer: MOST_LIST };
+        let call = Call {
+            method: Method::GET,
+            url,
+            headers: vec![],
+            body: None,
+            acting: false,
+            most_answer: MOST_LIST,
+        };
         let mut list = Vec::new();
         let status = http.send(call, &mut list).await?.status;
         if status != 200 {

@@ -100,7 +100,8 @@ impl S4 {
     /// As the table of this module says.
     pub async fn evidence(&self, aoid: &str) -> Result<Option<Vec<Evidence>>, Failure> {
         let inputs = format!("<dss:OptionalInputs><tr:ERSFormat>{ERS}</tr:ERSFormat></dss:OptionalInputs>");
-        let answer = self.call("ArchiveEvidence", request("ArchiveEvidence", &inputs, aoid), false, None).await?;
+        let answer =
+            self.call("ArchiveEvidence", request("ArchiveEvidence", &inputs, aoid), false, None).await?;
         match self.judged(&answer, false)? {
             Told::NotThere => Ok(None),
             _ => Ok(Some(answer.evidence)),
@@ -138,7 +139,8 @@ impl S4 {
             "<dss:OptionalInputs><tr:ReasonOfDeletion><tr:RequestorName xmlns:saml=\"{SAML}\">{by}</tr:RequestorName>\
              <tr:RequestInfo>{why}</tr:RequestInfo></tr:ReasonOfDeletion></dss:OptionalInputs>"
         );
-        let answer = self.call("ArchiveDeletion", request("ArchiveDeletion", &inputs, aoid), true, None).await?;
+        let answer =
+            self.call("ArchiveDeletion", request("ArchiveDeletion", &inputs, aoid), true, None).await?;
         Ok(!matches!(self.judged(&answer, true)?, Told::NotThere))
     }
 
@@ -147,18 +149,27 @@ impl S4 {
     /// # Errors
     /// As the table of this module says.
     pub async fn info(&self) -> Result<(), Failure> {
-        let body = format!("<s:Envelope xmlns:s=\"{ENVELOPE}\"><s:Body><tr:RetrieveInfoRequest xmlns:tr=\"{API}\"/></s:Body></s:Envelope>");
+        let body = format!(
+            "<s:Envelope xmlns:s=\"{ENVELOPE}\"><s:Body><tr:RetrieveInfoRequest xmlns:tr=\"{API}\"/></s:Body></s:Envelope>"
+        );
         let answer = self.call("RetrieveInfo", body.into_bytes().into(), false, None).await?;
         self.judged(&answer, false).map(|_| ())
     }
 
-    async fn call(&self, operation: &str, body: Upload, acting: bool, package: Option<File>) -> Result<Answer, Failure> {
+    async fn call(
+        &self,
+        operation: &str,
+        body: Upload,
+        acting: bool,
+        package: Option<File>,
+    ) -> Result<Answer, Failure> {
         let headers = vec![
             ("content-type".to_owned(), "text/xml; charset=utf-8".to_owned()),
             ("soapaction".to_owned(), format!("\"{ACTION}{operation}\"")),
         ];
         let most_answer = if package.is_some() { MOST_PACKAGE } else { MOST_ANSWER };
-        let call = Call { method: Method::POST, url: &self.url, headers, body: Some(body), acting, most_answer };
+        let call =
+            Call { method: Method::POST, url: &self.url, headers, body: Some(body), acting, most_answer };
         let answered = self.temporary()?;
         let mut sink = BufWriter::with_capacity(PIECE, answered);
         let status = self.http.send(call, &mut sink).await?;
@@ -182,20 +193,31 @@ impl S4 {
         if answer.operation == "Fault" {
             // The client's fault is an answer; any other may have come in the middle of it.
             return Err(match answer.minor.as_str() {
-                "Client" | "VersionMismatch" | "MustUnderstand" => refused("the archive answered with a fault"),
+                "Client" | "VersionMismatch" | "MustUnderstand" => {
+                    refused("the archive answered with a fault")
+                }
                 _ if acting => unclear("the archive answered with a fault"),
                 _ => unreachable("the archive answered with a fault"),
             });
         }
         let minor = answer.minor.strip_prefix(MINOR).unwrap_or(&answer.minor);
-        let name: String = minor.rsplit(['#', '/']).next().unwrap_or_default().chars().filter(char::is_ascii_graphic).take(60).collect();
+        let name: String = minor
+            .rsplit(['#', '/'])
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .filter(char::is_ascii_graphic)
+            .take(60)
+            .collect();
         match (answer.major.strip_prefix(MAJOR), name.as_str()) {
             (Some("ok" | "warning"), _) => Ok(Told::Done),
             (Some("error"), "existingAOID") => Ok(Told::ThereAlready),
             (Some("error"), "unknownAOID") => Ok(Told::NotThere),
             (Some("error"), "noPermission") => Err(unauthorised("the archive answered with noPermission")),
             (Some("error"), "noSpaceError") => Err(unreachable("the archive has no space")),
-            (Some("error"), "internalError") if acting => Err(unclear("the archive answered with internalError")),
+            (Some("error"), "internalError") if acting => {
+                Err(unclear("the archive answered with internalError"))
+            }
             (Some("error"), "internalError") => Err(unreachable("the archive answered with internalError")),
             (Some("error"), name) => Err(refused(format!("the archive answered with {name}"))),
             _ => Err(garbage(acting)),
@@ -273,7 +295,9 @@ fn read_body<R: std::io::BufRead>(reader: &mut Reader<R>, package: Option<&File>
     let depth = reader.depth();
     loop {
         let begun = match reader.next().map_err(|_| ())? {
-            Event::Start(start) => Some((start.namespace().unwrap_or_default().to_owned(), start.local().to_owned())),
+            Event::Start(start) => {
+                Some((start.namespace().unwrap_or_default().to_owned(), start.local().to_owned()))
+            }
             Event::Eof => return Err(()),
             _ => None,
         };
@@ -281,7 +305,9 @@ fn read_body<R: std::io::BufRead>(reader: &mut Reader<R>, package: Option<&File>
             return Ok(answer);
         }
         let Some((namespace, local)) = begun else { continue };
-        let text = |reader: &mut Reader<R>| reader.read_text(MOST_TEXT).map(|text| text.trim().to_owned()).map_err(|_| ());
+        let text = |reader: &mut Reader<R>| {
+            reader.read_text(MOST_TEXT).map(|text| text.trim().to_owned()).map_err(|_| ())
+        };
         match (namespace.as_str(), local.as_str()) {
             (_, operation) if reader.depth() == depth + 1 => {
                 let is_ours = matches!(namespace.as_str(), API | ENVELOPE | DSS);
@@ -293,7 +319,9 @@ fn read_body<R: std::io::BufRead>(reader: &mut Reader<R>, package: Option<&File>
             (DSS, "ResultMajor") => answer.major = text(reader)?,
             (DSS, "ResultMinor") => answer.minor = text(reader)?,
             // SOAP 1.1, section 4.4: without a namespace, a qualified name.
-            ("", "faultcode") => answer.minor = text(reader)?.rsplit(':').next().unwrap_or_default().to_owned(),
+            ("", "faultcode") => {
+                answer.minor = text(reader)?.rsplit(':').next().unwrap_or_default().to_owned()
+            }
             (API, "AOID") => answer.aoid = Some(text(reader)?).filter(|id| !id.is_empty()),
             (XAIP, "evidenceRecord") if answer.evidence.len() < MOST_RECORDS => {
                 let copy = reader.copy_element(MOST_RECORD).map_err(|_| ())?;
@@ -304,7 +332,8 @@ fn read_body<R: std::io::BufRead>(reader: &mut Reader<R>, package: Option<&File>
                 answer.has_package = true;
                 // With all that it inherits, so that it stands alone; what is hashed in it stays the same.
                 let form = Form { comments: true, ..Form::default() };
-                let mut copy = reader.canonicalise(form, BufWriter::with_capacity(PIECE, &mut sink)).map_err(|_| ())?;
+                let mut copy =
+                    reader.canonicalise(form, BufWriter::with_capacity(PIECE, &mut sink)).map_err(|_| ())?;
                 copy.flush().map_err(|_| ())?;
             }
             ("", "detail") | (DSS, "ResultMessage") => reader.skip().map_err(|_| ())?,

@@ -101,16 +101,19 @@ pub fn judge(
     let mut algorithms = BTreeSet::from([Algorithm::Sha256, Algorithm::Sha512]);
     algorithms.extend(records.iter().flatten().flat_map(Record::algorithms_of_chains));
     package.seek(SeekFrom::Start(0))?;
-    let objects = digests(BufReader::with_capacity(BUFFER, &mut *package), &outline.form, &algorithms, rules.files)?;
+    let objects =
+        digests(BufReader::with_capacity(BUFFER, &mut *package), &outline.form, &algorithms, rules.files)?;
     let evidence = all.iter().zip(records).map(|(evidence, record)| {
         let version = version_of(&outline, evidence);
         let is_there = outline.versions.iter().any(|known| known.id == version);
         // A package that was not submitted yet has no name.
-        let names_other = evidence.aoid.as_ref().zip(outline.aoid.as_ref()).is_some_and(|(said, name)| said != name);
+        let names_other =
+            evidence.aoid.as_ref().zip(outline.aoid.as_ref()).is_some_and(|(said, name)| said != name);
         let elsewhere = names_other || !is_there;
         let verdict = record.map(|record| {
             let of = |algorithm| of_version(&outline, &objects, &version, algorithm);
-            let policy = ers::Policy { authorities: rules.authorities, now_micros: rules.now_micros, part: false };
+            let policy =
+                ers::Policy { authorities: rules.authorities, now_micros: rules.now_micros, part: false };
             ers::verify(&record, &of, policy)
         });
         Judged { credential: evidence.credential.clone(), version, elsewhere, verdict }
@@ -119,7 +122,8 @@ pub fn judge(
     let named = |is_it: fn(&Object) -> bool| -> Vec<String> {
         objects.iter().filter(|(_, object)| is_it(object)).map(|(id, _)| id.clone()).collect()
     };
-    let pointers: BTreeSet<&String> = outline.versions.iter().flat_map(|version| &version.protected).collect();
+    let pointers: BTreeSet<&String> =
+        outline.versions.iter().flat_map(|version| &version.protected).collect();
     let dangling = pointers.into_iter().filter(|id| !objects.contains_key(*id)).cloned().collect();
     let (wrong_files, wrong_checksums) =
         (named(|object| object.file == Some(false)), named(|object| object.checksum == Some(false)));

@@ -86,7 +86,11 @@ pub fn outline(input: impl BufRead) -> Result<Outline, Error> {
         }
     }
     while !matches!(reader.next()?, Event::Eof) {}
-    if has_header && !outline.versions.is_empty() { Ok(outline) } else { Err(Error::Form("it has no version")) }
+    if has_header && !outline.versions.is_empty() {
+        Ok(outline)
+    } else {
+        Err(Error::Form("it has no version"))
+    }
 }
 
 /// Name of a child element.
@@ -103,7 +107,9 @@ fn child<R: BufRead>(reader: &mut Reader<R>) -> Result<Option<Name>, Error> {
             Event::Start(start) if start.namespace() == Some(XAIP) => {
                 return Ok(Some(Name::Xaip(start.local().to_owned())));
             }
-            Event::Start(start) if start.is(DS, "CanonicalizationMethod") => return Ok(Some(Name::CanonicalForm)),
+            Event::Start(start) if start.is(DS, "CanonicalizationMethod") => {
+                return Ok(Some(Name::CanonicalForm));
+            }
             Event::Start(_) => return Ok(Some(Name::Other)),
             Event::Text(_) => {}
             Event::End | Event::Eof => return Ok(None),
@@ -119,7 +125,8 @@ fn header<R: BufRead>(reader: &mut Reader<R>, outline: &mut Outline) -> Result<(
                 if outline.versions.len() == MOST_VERSIONS {
                     return Err(Error::Form("too many versions"));
                 }
-                let mut version = Version { id: attribute(&reader.current(), "VersionID"), ..Version::default() };
+                let mut version =
+                    Version { id: attribute(&reader.current(), "VersionID"), ..Version::default() };
                 manifest(reader, &mut version)?;
                 if outline.versions.iter().any(|other| other.id == version.id) {
                     return Err(Error::Form("a version is there twice"));
@@ -152,7 +159,9 @@ fn manifest<R: BufRead>(reader: &mut Reader<R>, version: &mut Version) -> Result
         match name.as_str() {
             "versionInfo" => version.info = Some(words(reader)?),
             "unitType" => unit_type = words(reader)?,
-            "textInfo" if unit_type == OBJECT && version.objects.len() < MOST_POINTERS => version.objects.push(text(reader)?),
+            "textInfo" if unit_type == OBJECT && version.objects.len() < MOST_POINTERS => {
+                version.objects.push(text(reader)?)
+            }
             "packageInfoUnit" => unit_type.clear(),
             "retentionPeriod" => version.retention = Some(text(reader)?),
             "protectedObjectPointer" => {

@@ -67,7 +67,11 @@ struct Named {
 fn names(parts: &[&Part]) -> Vec<Named> {
     let (mut documents, mut signatures) = (0, 0);
     let mut named: Vec<Named> = Vec::new();
-    let is_signature = |part: &Part| part.size <= MOST_SIGNATURE && signed_name(&part.name).is_some_and(|of| parts.iter().any(|other| !other.is_metadata && other.name == of));
+    let is_signature = |part: &Part| {
+        part.size <= MOST_SIGNATURE
+            && signed_name(&part.name)
+                .is_some_and(|of| parts.iter().any(|other| !other.is_metadata && other.name == of))
+    };
     for part in parts {
         let id = match (part.is_metadata, is_signature(part)) {
             (true, _) => "MD-MESSAGE".to_owned(),
@@ -138,10 +142,19 @@ fn header<W: Write>(
     writer.end()
 }
 
-fn metadata<W: Write>(writer: &mut Writer<W>, package: &Package, message: &mut Message) -> Result<(), Failure> {
+fn metadata<W: Write>(
+    writer: &mut Writer<W>,
+    package: &Package,
+    message: &mut Message,
+) -> Result<(), Failure> {
     writer.start("xaip:metaDataSection", &[]).map_err(failed)?;
     for (part, _) in package.parts.iter().filter(|(part, _)| part.is_metadata) {
-        let attributes = [("metaDataID", "MD-MESSAGE"), ("relatedObjects", VERSION), ("category", "xdomea"), ("type", &package.standard)];
+        let attributes = [
+            ("metaDataID", "MD-MESSAGE"),
+            ("relatedObjects", VERSION),
+            ("category", "xdomea"),
+            ("type", &package.standard),
+        ];
         writer.start("xaip:metaDataObject", &attributes).map_err(failed)?;
         binary(writer, "xaip:binaryMetaData", "application/xml", part, message)?;
         writer.end().map_err(failed)?;
@@ -149,7 +162,12 @@ fn metadata<W: Write>(writer: &mut Writer<W>, package: &Package, message: &mut M
     // As bytes, too: the type of a PREMIS object is nothing that a schema without PREMIS can resolve.
     let bytes = bag::premis(|writer| premis::write_v3(writer, package))?;
     let premis = |writer: &mut Writer<W>| {
-        let attributes = [("metaDataID", "MD-PREMIS"), ("relatedObjects", VERSION), ("category", "PREMIS"), ("type", "3.0")];
+        let attributes = [
+            ("metaDataID", "MD-PREMIS"),
+            ("relatedObjects", VERSION),
+            ("category", "PREMIS"),
+            ("type", "3.0"),
+        ];
         writer.start("xaip:metaDataObject", &attributes)?;
         writer.start("xaip:binaryMetaData", &[("MimeType", "application/xml")])?;
         writer.text(&STANDARD.encode(&bytes))?;

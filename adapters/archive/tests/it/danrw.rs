@@ -11,7 +11,8 @@ use model::case::Disposition;
 use model::testkit::adapter_contract;
 
 use crate::support::{
-    OBJECT, adapter, assert_archived, assert_is_bag, assert_validates, deliver, delivery, follow, message, run, settings, transfer,
+    OBJECT, adapter, assert_archived, assert_is_bag, assert_validates, deliver, delivery, follow, message,
+    run, settings, transfer,
 };
 
 fn da_nrw(archive: &danrw::Archive, container: Container) -> Target {
@@ -20,7 +21,13 @@ fn da_nrw(archive: &danrw::Archive, container: Container) -> Target {
         container,
         url: archive.url.clone(),
         login: None,
-        rights: Rights { migration: Migration::Notify, public: true, institution: true, no_ddb: true, least_quality: Some(3) },
+        rights: Rights {
+            migration: Migration::Notify,
+            public: true,
+            institution: true,
+            no_ddb: true,
+            least_quality: Some(3),
+        },
         within: std::time::Duration::from_secs(10),
     })
 }
@@ -49,12 +56,18 @@ async fn packages_for_da_nrw_are_bags_with_the_contract_s_premis() {
         let package = archive.incoming().join(format!("{name}.{ending}"));
         let room = tempfile::tempdir().unwrap();
         let bag = unpacked(&package, room.path());
-        assert_eq!(bag.file_name().unwrap().to_str(), Some(name.as_str()), "one folder of the package's name");
+        assert_eq!(
+            bag.file_name().unwrap().to_str(),
+            Some(name.as_str()),
+            "one folder of the package's name"
+        );
         assert_is_bag(&bag);
         assert!(bag.join("manifest-md5.txt").is_file() && bag.join("tagmanifest-md5.txt").is_file());
         assert_validates(&bag.join("data/premis.xml"), "premis/premis-v2-dnscore.xsd");
         // The PDF and the XML would be one document to DA NRW if they lay in one folder.
-        assert!(bag.join("data/Bescheid Grüße.pdf").is_file() && bag.join("data/2/Bescheid Grüße.xml").is_file());
+        assert!(
+            bag.join("data/Bescheid Grüße.pdf").is_file() && bag.join("data/2/Bescheid Grüße.xml").is_file()
+        );
         assert!(bag.join("data/100 Prozent.txt").is_file());
     }
 }
@@ -78,7 +91,10 @@ async fn da_nrw_confirms_refuses_and_a_lost_answer_is_found_again() {
 
     archive.refuse(&format!("amtsbote-{}", other.id));
     let receipt = deliver(&*adapter, &other, &bytes).await.unwrap();
-    assert_eq!(follow(&*adapter, &other, &receipt).await.unwrap(), Followed::CameToNothing("archive.refused"));
+    assert_eq!(
+        follow(&*adapter, &other, &receipt).await.unwrap(),
+        Followed::CameToNothing("archive.refused")
+    );
 }
 
 #[tokio::test]
@@ -133,9 +149,14 @@ async fn offers_are_appraised_as_the_administrator_has_said() {
     for by in [AppraisalBy::Everything, AppraisalBy::Records] {
         let adapter = of(by);
         let receipt = deliver(&*adapter, &offer, &bytes).await.unwrap();
-        let Followed::Appraised(appraised) = follow(&*adapter, &offer, &receipt).await.unwrap() else { panic!() };
+        let Followed::Appraised(appraised) = follow(&*adapter, &offer, &receipt).await.unwrap() else {
+            panic!()
+        };
         let [(object, appraisal)] = &appraised[..] else { panic!("{appraised:?}") };
-        assert_eq!((object.to_string().as_str(), appraisal.disposition), (OBJECT, Some(Disposition::Archive)));
+        assert_eq!(
+            (object.to_string().as_str(), appraisal.disposition),
+            (OBJECT, Some(Disposition::Archive))
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! A package never stands in memory, whatever its size.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -16,7 +16,9 @@ use seal::ers::renew::begin;
 use seal::hash::Algorithm;
 use seal::timestamp::{Authorities, Request, token_of};
 
-use crate::support::{adapter, assert_archived, assert_validates, client, deliver, delivery, follow, settings, transfer};
+use crate::support::{
+    adapter, assert_archived, assert_validates, client, deliver, delivery, follow, settings, transfer,
+};
 use crate::tsa::Tsa;
 
 const SCHEMA: &str = "tresor/1.3/schema/tr-esor-interfaces-v1.3.xsd";
@@ -49,8 +51,13 @@ fn evidence(tsa: &Tsa, archive: &Archive, aoid: &str) -> String {
     let outline = adapter_archive::xaip::outline::outline(&package[..]).unwrap();
     let algorithms = [Algorithm::Sha256].into();
     let objects =
-        adapter_archive::xaip::digests::digests(&package[..], &outline.form, &algorithms, &|_| Ok(None)).unwrap();
-    let group = outline.versions[0].protected.iter().map(|id| objects[id].digests[&Algorithm::Sha256].clone()).collect();
+        adapter_archive::xaip::digests::digests(&package[..], &outline.form, &algorithms, &|_| Ok(None))
+            .unwrap();
+    let group = outline.versions[0]
+        .protected
+        .iter()
+        .map(|id| objects[id].digests[&Algorithm::Sha256].clone())
+        .collect();
     let begun = begin(Algorithm::Sha256, &[group]).unwrap();
     let (algorithm, root) = begun.to_stamp();
     let answer = tsa.answer(&Request::for_digest(algorithm, root, None).unwrap());
@@ -75,7 +82,10 @@ async fn a_package_is_a_valid_xaip_with_everything_in_it() {
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains(&STANDARD.encode("%PDF-1.4 Bescheid")));
     let signature = STANDARD.encode("signature");
-    assert!(text.contains(&format!(">{signature}</dss:Base64Signature>")), "a detached signature is a credential");
+    assert!(
+        text.contains(&format!(">{signature}</dss:Base64Signature>")),
+        "a detached signature is a credential"
+    );
     assert!(text.contains("<xaip:textInfo>Bescheid Grüße.pdf</xaip:textInfo>"));
     assert_archived(&follow(&*adapter, &delivery, &receipt).await.unwrap(), &aoid);
 }
@@ -130,7 +140,10 @@ async fn a_package_that_the_archive_altered_or_lost_is_not_archived() {
         fs::write(&path, whole.replace(&from, &to)).unwrap();
         let followed = follow(&*adapter, &delivery, &receipt).await;
         // What is no XML at all cannot even be fetched.
-        assert!(matches!(&followed, Ok(followed) if *followed == differs) || to.is_empty() && followed.is_err(), "{from}: {followed:?}");
+        assert!(
+            matches!(&followed, Ok(followed) if *followed == differs) || to.is_empty() && followed.is_err(),
+            "{from}: {followed:?}"
+        );
     }
     fs::write(&path, &whole).unwrap();
     assert_archived(&follow(&*adapter, &delivery, &receipt).await.unwrap(), &aoid);
@@ -193,7 +206,11 @@ async fn a_package_is_deleted_with_its_reason_and_once() {
     let aoid = receipt.reference.unwrap();
     let s4 = S4::new(&settings, None, client(), Arc::new(model::SystemClock));
     let refused = s4.delete(&aoid, "Kreisarchiv", "").await.unwrap_err();
-    assert_eq!((refused.kind, &*refused.code), (Rejected, "archive.refused"), "while its retention lasts a reason is due");
+    assert_eq!(
+        (refused.kind, &*refused.code),
+        (Rejected, "archive.refused"),
+        "while its retention lasts a reason is due"
+    );
     assert!(s4.delete(&aoid, "Kreisarchiv", "Doppelt & überflüssig").await.unwrap());
     assert!(archive.packages().is_empty());
     assert!(!s4.delete(&aoid, "Kreisarchiv", "noch einmal").await.unwrap(), "it is not known any more");
@@ -211,7 +228,8 @@ async fn an_evidence_record_of_our_own_goes_with_the_package_and_holds() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let stamps = adapter_archive::Stamps { url, policy: None, trust: tsa.authorities(), revocation_url: None };
+    let stamps =
+        adapter_archive::Stamps { url, policy: None, trust: tsa.authorities(), revocation_url: None };
     let adapter = of(TrEsor { stamps: Some(stamps), ..target(&archive, false, None) });
     let bytes = transfer();
     let delivery = delivery("0503", &bytes);

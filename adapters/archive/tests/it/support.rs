@@ -1,6 +1,5 @@
 //! A message, deliveries of it, an archive under test, and programs that judge.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -45,7 +44,11 @@ pub(crate) const OBJECT: &str = "0198c0de-0000-7000-8000-000000000017";
 
 /// A message of a disposition, as short as it can be read.
 pub(crate) fn message(kind: &str, object: &str, disposition: &str) -> String {
-    let root = if kind == "0501" { "Aussonderung.Anbieteverzeichnis.0501" } else { "Aussonderung.Aussonderung.0503" };
+    let root = if kind == "0501" {
+        "Aussonderung.Anbieteverzeichnis.0501"
+    } else {
+        "Aussonderung.Aussonderung.0503"
+    };
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<x:{root} xmlns:x=\"urn:xoev-de:xdomea:schema:3.0.0\"><x:Kopf>\
          <x:ProzessID>0198c0de-0000-7000-8000-000000000001</x:ProzessID><x:Nachrichtentyp><code>{kind}</code></x:Nachrichtentyp>\
@@ -90,13 +93,21 @@ pub(crate) fn adapter(settings: Settings) -> Arc<dyn Adapter> {
     archive("archive", settings, client(), Arc::new(Schemas::new()), Arc::new(SystemClock))
 }
 
-pub(crate) async fn deliver(adapter: &dyn Adapter, delivery: &Delivery, bytes: &[u8]) -> Result<Receipt, Failure> {
+pub(crate) async fn deliver(
+    adapter: &dyn Adapter,
+    delivery: &Delivery,
+    bytes: &[u8],
+) -> Result<Receipt, Failure> {
     let source: Box<dyn Source> = Box::new(bytes.to_vec());
     adapter.deliver(delivery, &[source]).await
 }
 
 /// Asks as the broker does: with what delivering answered.
-pub(crate) async fn follow(adapter: &dyn Adapter, delivery: &Delivery, receipt: &Receipt) -> Result<Followed, Failure> {
+pub(crate) async fn follow(
+    adapter: &dyn Adapter,
+    delivery: &Delivery,
+    receipt: &Receipt,
+) -> Result<Followed, Failure> {
     let mut delivery = delivery.clone();
     delivery.detail["receipt"] = json!({ "reference": receipt.reference, "data": receipt.data });
     adapter.follow(&delivery).await
@@ -134,7 +145,10 @@ pub(crate) fn assert_is_bag(folder: &Path) {
 
 /// xmllint judges a document by a schema of the packs.
 pub(crate) fn assert_validates(document: &Path, schema: &str) {
-    let (Some(schema), Some(catalog)) = (shared(&format!("packs/{schema}")), shared("packs/catalog.xml")) else { return };
+    let (Some(schema), Some(catalog)) = (shared(&format!("packs/{schema}")), shared("packs/catalog.xml"))
+    else {
+        return;
+    };
     let output = Command::new("xmllint")
         .args(["--nonet", "--noout", "--huge", "--schema"])
         .arg(schema)

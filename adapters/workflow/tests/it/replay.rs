@@ -156,7 +156,8 @@ async fn the_simulated_engine_answers_as_the_recorded_one() {
     if recordings.is_empty() {
         return;
     }
-    let mut replay = Replay { client: client(), engine: Simulator::start().await.unwrap(), names: Names::new() };
+    let mut replay =
+        Replay { client: client(), engine: Simulator::start().await.unwrap(), names: Names::new() };
     for recorded in &recordings {
         match &recorded.name[..2] {
             "07" => {

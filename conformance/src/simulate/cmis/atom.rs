@@ -8,8 +8,8 @@ use serde_json::Value;
 use xml::{Event, Limits, Reader, escape_attribute, escape_text};
 
 use super::query::{self, iso};
-use super::store::{Content, Object, Outcome, Store, refuse};
 use super::service::{service, type_entry};
+use super::store::{Content, Object, Outcome, Store, refuse};
 use super::{Call, Reply, content, types, upload};
 
 pub(super) const ENTRY: &str = "application/atom+xml;type=entry";

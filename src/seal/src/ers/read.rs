@@ -93,7 +93,11 @@ fn read_stamp(mut fields: Reader<'_>, left: &mut usize) -> Result<ArchiveTimeSta
     }
     let token = fields.expect(SEQUENCE)?.whole;
     fields.end()?;
-    if token.len() > MAX_TOKEN { Err(Fault::Malformed) } else { Ok(ArchiveTimeStamp { algorithm, tree, token: token.to_vec() }) }
+    if token.len() > MAX_TOKEN {
+        Err(Fault::Malformed)
+    } else {
+        Ok(ArchiveTimeStamp { algorithm, tree, token: token.to_vec() })
+    }
 }
 
 fn digests(mut list: Reader<'_>, left: &mut usize) -> Result<Vec<Vec<u8>>, Fault> {

@@ -1,7 +1,10 @@
 //! Making and renewing records (RFC 4998, sections 4.2 and 5.2). Who stamps is the caller's matter: first the digest to be stamped is made,
 //! then the record with the token.
 
-use super::{ArchiveTimeStamp, Chain, Fault, Record, tree::{Tree, tree}};
+use super::{
+    ArchiveTimeStamp, Chain, Fault, Record,
+    tree::{Tree, tree},
+};
 use crate::Result;
 use crate::hash::{Algorithm, digest};
 
@@ -70,7 +73,8 @@ pub fn begin(algorithm: Algorithm, groups: &[Vec<Vec<u8>>]) -> Result<Begun> {
 /// # Errors
 /// [`Fault::AlgorithmDiffers`] if they are not; [`Fault::Malformed`] if there is none.
 pub fn renew_stamps(records: Vec<Record>) -> std::result::Result<Begun, Fault> {
-    let algorithm = records.first().and_then(|record| record.chains.last()?.algorithm()).ok_or(Fault::Malformed)?;
+    let algorithm =
+        records.first().and_then(|record| record.chains.last()?.algorithm()).ok_or(Fault::Malformed)?;
     let mut groups = Vec::with_capacity(records.len());
     for record in &records {
         let last = record.chains.last().ok_or(Fault::Malformed)?;
@@ -100,5 +104,9 @@ pub fn renew_trees(
         groups.push(data.iter().map(with).collect::<Result<Vec<_>>>()?);
     }
     let tree = tree(algorithm, &groups)?;
-    Ok(Begun { algorithm, tree, records: records.into_iter().map(|(record, _)| Renewing::Chain(record)).collect() })
+    Ok(Begun {
+        algorithm,
+        tree,
+        records: records.into_iter().map(|(record, _)| Renewing::Chain(record)).collect(),
+    })
 }

@@ -121,11 +121,7 @@ pub struct Policy<'a> {
 
 /// Judges a record over data. `digests` tells the digest of each of them by an algorithm of the record
 /// ([`Record::algorithms_of_chains`]); an empty answer means that nobody knows them.
-pub fn verify(
-    record: &Record,
-    digests: &dyn Fn(Algorithm) -> Vec<Vec<u8>>,
-    policy: Policy<'_>,
-) -> Verdict {
+pub fn verify(record: &Record, digests: &dyn Fn(Algorithm) -> Vec<Vec<u8>>, policy: Policy<'_>) -> Verdict {
     let stamps = record.chains.iter().map(|chain| chain.stamps.len()).sum();
     let mut verdict = Verdict { faults: Vec::new(), first: None, last: None, stamps };
     for (place, chain) in record.chains.iter().enumerate() {
@@ -162,6 +158,12 @@ fn verify_chain(
         if stamp.algorithm.unwrap_or(facts.algorithm) != algorithm || facts.algorithm != algorithm {
             verdict.note(Fault::AlgorithmDiffers);
         }
+        if facts.certificates == 0 || !(facts.version == 3 || facts.version == 5 && facts.has_revocation) {
+            verdict.note(Fault::StampMalformed);
+        }
+        if !facts.has_revocation {
+            verdict.note(Fault::NoRevocation);
+        }
         let first = stamp.tree.first();
         let covers = match before {
             Some(before) => renewed(first, &digest(algorithm, &[before])?),
@@ -170,12 +172,6 @@ fn verify_chain(
         let imprint = imprint(stamp, algorithm, covers?, verdict)?;
         judge_stamp(&stamp.token, (algorithm, &imprint), policy, verdict);
         note_time(facts.stamp, algorithm, verdict);
-        if facts.certificates == 0 || !matches!(facts.version, 3 | 5) {
-            verdict.note(Fault::StampMalformed);
-        }
-        if !facts.has_revocation {
-            verdict.note(Fault::NoRevocation);
-        }
         before = Some(&stamp.token);
     }
     Ok(())
@@ -192,7 +188,12 @@ fn imprint(
         return Ok(alone);
     }
     let root = tree::root(algorithm, &stamp.tree)?;
-    let stamps = |digest: &[u8]| !matches!(check_token(&stamp.token, (algorithm, digest), None), Err(crate::Error::TimestampDiffers(_)));
+    let stamps = |digest: &[u8]| {
+        !matches!(
+            check_token(&stamp.token, (algorithm, digest), None),
+            Err(crate::Error::TimestampDiffers(_))
+        )
+    };
     if stamps(&root) {
         return Ok(root);
     }

@@ -7,7 +7,8 @@ use crate::hash::Algorithm;
 impl Record {
     /// The DER of the record. Chains stand as they were read or made.
     pub fn to_der(&self) -> Vec<u8> {
-        let algorithms: Vec<u8> = self.algorithms.iter().flatten().flat_map(|it| element(SEQUENCE, &[&identifier(*it)])).collect();
+        let algorithms: Vec<u8> =
+            self.algorithms.iter().flatten().flat_map(|it| element(SEQUENCE, &[&identifier(*it)])).collect();
         let version = element(INTEGER, &[&[1]]);
         element(SEQUENCE, &[&version, &element(SEQUENCE, &[&algorithms]), &self.sequence(self.chains.len())])
     }

@@ -89,7 +89,8 @@ impl Request {
 
     /// The DER of the TimeStampReq: version 1, and the answer shall bring the signer's certificate.
     pub fn to_der(&self) -> Vec<u8> {
-        let algorithm = element(SEQUENCE, &[&element(der::OID, &[self.algorithm.oid()]), &element(NULL, &[])]);
+        let algorithm =
+            element(SEQUENCE, &[&element(der::OID, &[self.algorithm.oid()]), &element(NULL, &[])]);
         let imprint = element(SEQUENCE, &[&algorithm, &element(OCTET_STRING, &[&self.imprint])]);
         let policy = self.policy.as_ref().map(|policy| element(der::OID, &[&policy.0])).unwrap_or_default();
         let version = element(INTEGER, &[&[1]]);
@@ -104,7 +105,7 @@ impl Request {
     pub fn check(&self, response: &[u8], authorities: Option<&Authorities>) -> Result<Timestamp> {
         let token = response::token(response)?;
         let info = token.verified((self.algorithm, &self.imprint), authorities)?;
-        if info.nonce != Some(&self.nonce[..]) {
+        if info.nonce != Some(&integer(&self.nonce)[..]) {
             return Err(Error::TimestampDiffers("nonce"));
         }
         if self.policy.as_ref().is_some_and(|policy| policy.0 != info.policy) {

@@ -100,7 +100,8 @@ fn a_renewed_record_proves_the_same_and_nothing_of_it_can_be_left_out() {
 #[test]
 fn a_stamp_of_somebody_else_proves_nothing() {
     let (tsa, other) = (Tsa::good(), Tsa::good());
-    let record = stamped(&other, begin(Algorithm::Sha256, &[digests(Algorithm::Sha256, &DATA)]).unwrap()).remove(0);
+    let record =
+        stamped(&other, begin(Algorithm::Sha256, &[digests(Algorithm::Sha256, &DATA)]).unwrap()).remove(0);
     assert!(judged(&record, &DATA, &tsa, false).faults.contains(&Fault::Untrusted));
 }
 
@@ -108,7 +109,11 @@ fn a_stamp_of_somebody_else_proves_nothing() {
 fn revocation_data_are_added_to_a_stamp_without_harming_its_signature() {
     let tsa = Tsa::good();
     std::fs::write(tsa.path().join("index.txt"), "").unwrap();
-    std::fs::write(tsa.path().join("ca.cnf"), "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ndefault_md=sha256\ndefault_crl_days=30\n").unwrap();
+    std::fs::write(
+        tsa.path().join("ca.cnf"),
+        "[ca]\ndefault_ca=d\n[d]\ndatabase=index.txt\ndefault_md=sha256\ndefault_crl_days=30\n",
+    )
+    .unwrap();
     tsa.openssl("ca -gencrl -config ca.cnf -keyfile ca.key -cert ca.pem -out crl.pem");
     tsa.openssl("crl -in crl.pem -outform DER -out crl.der");
     let list = std::fs::read(tsa.path().join("crl.der")).unwrap();
