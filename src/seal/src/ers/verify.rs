@@ -158,6 +158,12 @@ fn verify_chain(
         if stamp.algorithm.unwrap_or(facts.algorithm) != algorithm || facts.algorithm != algorithm {
             verdict.note(Fault::AlgorithmDiffers);
         }
+        if facts.certificates == 0 || !(facts.version == 3 || facts.version == 5 && facts.has_revocation) {
+            verdict.note(Fault::StampMalformed);
+        }
+        if !facts.has_revocation {
+            verdict.note(Fault::NoRevocation);
+        }
         let first = stamp.tree.first();
         let covers = match before {
             Some(before) => renewed(first, &digest(algorithm, &[before])?),
@@ -166,12 +172,6 @@ fn verify_chain(
         let imprint = imprint(stamp, algorithm, covers?, verdict)?;
         judge_stamp(&stamp.token, (algorithm, &imprint), policy, verdict);
         note_time(facts.stamp, algorithm, verdict);
-        if facts.certificates == 0 || !matches!(facts.version, 3 | 5) {
-            verdict.note(Fault::StampMalformed);
-        }
-        if !facts.has_revocation {
-            verdict.note(Fault::NoRevocation);
-        }
         before = Some(&stamp.token);
     }
     Ok(())

@@ -105,7 +105,7 @@ impl Request {
     pub fn check(&self, response: &[u8], authorities: Option<&Authorities>) -> Result<Timestamp> {
         let token = response::token(response)?;
         let info = token.verified((self.algorithm, &self.imprint), authorities)?;
-        if info.nonce != Some(&self.nonce[..]) {
+        if info.nonce != Some(&integer(&self.nonce)[..]) {
             return Err(Error::TimestampDiffers("nonce"));
         }
         if self.policy.as_ref().is_some_and(|policy| policy.0 != info.policy) {

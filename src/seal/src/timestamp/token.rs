@@ -42,6 +42,7 @@ pub(super) struct Token<'a> {
 /// What the TSTInfo says.
 pub(super) struct Info<'a> {
     pub(super) policy: &'a [u8],
+    /// The DER of the nonce.
     pub(super) nonce: Option<&'a [u8]>,
     pub(super) algorithm: Algorithm,
     imprint: &'a [u8],
@@ -134,7 +135,8 @@ pub(super) fn read_info(bytes: &[u8]) -> Result<Info<'_>> {
     };
     fields.maybe(BOOLEAN)?;
     let nonce = match fields.maybe(INTEGER)? {
-        Some(nonce) => Some(fields.magnitude(nonce.content)?),
+        // As it stands there: some ask with numbers below zero, and their stamps are old by now.
+        Some(nonce) => Some(nonce.whole),
         None => None,
     };
     fields.maybe(context(0))?;
