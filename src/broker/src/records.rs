@@ -354,7 +354,7 @@ fn read_action(kind: RecordKind) -> Action {
 
 /// Whether a command changes its record and nothing else. Money, and what lies on a desk, change by calls of their own alone, with all that
 /// follows from it.
-pub(crate) fn is_by_itself(command: &Command) -> bool {
+fn is_by_itself(command: &Command) -> bool {
     use Change::{DismissInteraction, Escalate, FileInteraction, HandOn, Overdue, PlaceDocument};
     let is_placing = match command.change {
         // A task is passed on alone; a letter with everything that it brought.
