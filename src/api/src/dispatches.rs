@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use broker::RecordFilter;
 use model::activity::{Addressee, Dispatch, DispatchKind, DispatchOptions, DispatchStatus};
-use model::{Caller, Id, Record, RecordKind};
+use model::{Action, Caller, Id, Record, RecordKind};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -59,6 +59,7 @@ pub(crate) async fn create(
     Extension(caller): Extension<Caller>,
     posted: Posted<NewDispatch>,
 ) -> Answer {
+    caller.may(Action::WriteCases)?;
     let new = posted.body;
     let case = file_or_case(&api, &caller, new.case).await?;
     let record = Record::Dispatch(Dispatch {

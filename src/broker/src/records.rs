@@ -354,7 +354,7 @@ fn read_action(kind: RecordKind) -> Action {
 
 /// Whether a command changes its record and nothing else. Money, and what lies on a desk, change by calls of their own alone, with all that
 /// follows from it.
-pub(crate) fn is_by_itself(command: &Command) -> bool {
+fn is_by_itself(command: &Command) -> bool {
     let is_one = match command.change {
         // A task is passed on alone; a letter with everything that it brought.
         Change::HandOn(_) => command.kind == RecordKind::Task,

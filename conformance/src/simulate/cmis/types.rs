@@ -47,7 +47,7 @@ const DOCUMENT: [Property; 15] = [
     ("cmis:contentStreamFileName", "string", false, "readonly"),
     ("cmis:contentStreamLength", "integer", false, "readonly"),
     ("cmis:contentStreamMimeType", "string", false, "readonly"),
-    ("cmis:contentStreamId", "id", false, "readonly"),
+    ("cmis:contentStreamId", "string", false, "readonly"),
 ];
 
 const VERSIONED: [Property; 1] = [("VersionedStringProp", "string", false, "readwrite")];

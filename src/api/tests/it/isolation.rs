@@ -141,7 +141,7 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         }
         ("POST", "/interactions") => call.json(json!({ "unit": "63", "kind": "visit" })),
         ("POST", "/interactions/{id}/file") => call.json(json!({ "case": Id::now_v7() })),
-        ("POST", "/interactions/{id}/hand-on") => call.json(json!({ "unit": "63" })),
+        ("POST", path) if path.ends_with("/hand-on") => call.json(json!({ "unit": "63" })),
         ("POST", "/dispatches") => {
             call.json(json!({ "case": Id::now_v7(), "kind": "notification", "documents": [] }))
         }

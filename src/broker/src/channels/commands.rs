@@ -1,19 +1,15 @@
-//! What follows for records from what an adapter was told: in the transaction that notes that it was.
+//! What an adapter may want of records, and what follows from what it was told: in the transaction that notes that it was.
 
 use std::collections::BTreeMap;
 
+use model::case::RecordStatus;
 use model::command::{Change, Command};
-use model::{Id, Record};
+use model::{Id, Record, RecordKind};
 use store::{ChannelDelivery, Work};
 
 use super::{Channel, actor};
-use crate::records::{is_by_itself, write_action};
+use crate::records::write_action;
 use crate::{Broker, Error, notes};
-
-/// Whether an adapter may ask for it. What was handed over is locked by whoever handed it over.
-pub(super) fn is_for_adapters(command: &Command) -> bool {
-    is_by_itself(command) && !matches!(command.change, Change::Lock)
-}
 
 impl Broker {
     /// Adds what follows for records; gives the codes of what is refused. An adapter may here what it may in its sessions.
@@ -48,9 +44,7 @@ impl Broker {
     ) -> Result<Record, Error> {
         let caller = channel.caller(&row.adapter);
         let scope = caller.may(write_action(command))?;
-        if !is_for_adapters(command) {
-            return Err(model::Error::Forbidden.into());
-        }
+        check_offered(command)?;
         let current = match (&command.change, changed.get(&command.id)) {
             (Change::Create(_), _) => None,
             (_, Some(record)) => Some(record.clone()),
@@ -63,7 +57,7 @@ impl Broker {
         });
         // Decided before anything is added: what is refused leaves nothing.
         let decided = model::decide(current.as_ref(), command, self.parts.rules, self.now())?;
-        if let Some(place) = place.filter(|place| place.kind() != model::RecordKind::Task) {
+        if let Some(place) = place.filter(|place| place.kind() != RecordKind::Task) {
             let mut above = self.above(place).await?;
             for above in &mut above {
                 if let Some(newer) = changed.get(&above.meta().id) {
@@ -78,4 +72,34 @@ impl Broker {
         self.keep_due(work, current.as_ref(), &decided.record, &actor(&row.adapter)).await?;
         Ok(decided.record)
     }
+}
+
+/// What an adapter may want of a record is what the interface offers to those who work on cases. Everything else (locked, destroyed, appraised,
+/// imported) follows from a process, which looks at what speaks against it.
+pub(super) fn check_offered(command: &Command) -> Result<(), Error> {
+    let is_offered = match &command.change {
+        Change::Create(record) => is_begun(record),
+        Change::HandOn(_) => command.kind == RecordKind::Task,
+        Change::Amend(_)
+        | Change::AssignReference(_)
+        | Change::AddContent { .. }
+        | Change::Close
+        | Change::Reopen
+        | Change::AssignTask(_)
+        | Change::CompleteTask(_)
+        | Change::CancelTask
+        | Change::DispatchStep(..) => !is_money_or_exchange(command.kind),
+        _ => false,
+    };
+    if is_offered { Ok(()) } else { Err(model::Error::Forbidden.into()) }
+}
+
+fn is_money_or_exchange(kind: RecordKind) -> bool {
+    matches!(kind, RecordKind::Claim | RecordKind::Payment | RecordKind::Exchange)
+}
+
+/// Whether a record may come into being by itself, and as something that is worked on.
+fn is_begun(record: &Record) -> bool {
+    let is_file = matches!(record.kind(), RecordKind::CaseFile | RecordKind::Case | RecordKind::Document);
+    !is_money_or_exchange(record.kind()) && (!is_file || record.status() == RecordStatus::Open.name())
 }

@@ -15,7 +15,7 @@ use store::{Page, RecordFilter, StoredPayload, Work};
 use tokio_util::io::ReaderStream;
 
 use super::Channel;
-use super::commands::is_for_adapters;
+use super::commands::check_offered;
 use crate::records::named_by;
 use crate::{Broker, Error, Once};
 
@@ -80,9 +80,7 @@ impl Session {
         if !(1..=KEY_BYTES).contains(&key.len()) {
             return Err(model::Error::Invalid { field: "key" }.into());
         }
-        if !is_for_adapters(&command) {
-            return Err(model::Error::Forbidden.into());
-        }
+        check_offered(&command)?;
         let once = Once { key: format!("command:{key}"), digest: String::new() };
         let named = named_by(&command.change);
         let kind = command.kind;

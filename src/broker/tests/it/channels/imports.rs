@@ -44,14 +44,15 @@ async fn sent(bed: &Bed) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_tree_of_500_is_told_whole_and_then_reported() {
+async fn a_tree_of_hundreds_is_told_whole_and_then_reported() {
     on_every_engine(|database| async move {
         let bed = Bed::new(database).await;
         let id = ids::new_id();
-        receive(&bed, object(id, 500)).await;
+        // More than one slice.
+        receive(&bed, object(id, 210)).await;
         bed.run().await;
         let heard = bed.dms.heard();
-        assert_eq!((heard.len(), heard[0].1.as_str()), (501, "Akte"), "what it lies in comes first");
+        assert_eq!((heard.len(), heard[0].1.as_str()), (211, "Akte"), "what it lies in comes first");
         let above: Vec<_> = bed.dms.told().iter().skip(1).map(|told| told.above.len()).collect();
         assert!(above.iter().all(|above| *above == 1));
         bed.later(MINUTE).await;
@@ -63,7 +64,7 @@ async fn a_tree_of_500_is_told_whole_and_then_reported() {
         };
         assert_eq!(case.status.name(), "open", "it is worked on here from now on");
         bed.later(MINUTE).await;
-        assert_eq!(bed.dms.heard().len(), 501, "that it is open now is the DMS's own doing");
+        assert_eq!(bed.dms.heard().len(), 211, "that it is open now is the DMS's own doing");
     })
     .await;
 }

@@ -172,7 +172,7 @@ async fn what_an_adapter_answers_changes_records_and_comes_back_to_nobody() {
         assert_eq!(now.description.record_reference.as_deref(), Some("63-4711/26"));
         assert_eq!((now.meta.version, now.status.name()), (2, "open"));
         let delivered = detail(&bed.timeline(case.meta.id).await, EventKind::ChannelDelivered);
-        let refused = json!(["model.wrong-state", "model.forbidden", "model.version-conflict"]);
+        let refused = json!(["model.forbidden", "model.forbidden", "model.version-conflict"]);
         assert_eq!(delivered["refused"], refused, "{delivered}");
     })
     .await;
