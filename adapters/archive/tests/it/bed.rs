@@ -24,19 +24,26 @@ const NOW: i64 = 1_795_000_000_000_000;
 fn packages_are_valid_by_the_schema_as_the_index_says() {
     let (Some(samples), Some(pack)) = (shared("samples"), shared("packs/tresor/1.3/schema")) else { return };
     let schemas = Arc::new(Schemas::new());
-    // One schema asks for another by a name that the pack does not have.
+    // One schema asks for another by a name that the pack does not have, and a profile for what is no part of it.
     let room = tempfile::tempdir().unwrap();
-    crate::support::run("cp", &["-r", &pack.to_string_lossy(), &room.path().join("pack").to_string_lossy()])
-        .unwrap();
-    let deps = room.path().join("pack/deps");
-    crate::support::run("chmod", &["u+w", &deps.to_string_lossy()]).unwrap();
-    fs::copy(deps.join("XAdES01903v132-201601.xsd"), deps.join("XAdES.xsd")).unwrap();
-    schemas.add_pack(&room.path().join("pack")).unwrap();
+    let copy = room.path().join("pack");
+    crate::support::run(
+        "cp",
+        &["-r", "--no-preserve=mode", &pack.to_string_lossy(), &copy.to_string_lossy()],
+    )
+    .unwrap();
+    fs::copy(copy.join("deps/XAdES01903v132-201601.xsd"), copy.join("deps/XAdES.xsd")).unwrap();
+    fs::remove_file(copy.join("tr-esor-xaip-v1.3-Profil_XBDP_v1.0.xsd")).unwrap();
+    schemas.add_pack(&copy).unwrap();
     let index = fs::read_to_string(samples.join("tresor/VALIDATION.tsv")).unwrap();
     let mut wrong = vec![];
     let mut judged = 0;
     for line in index.lines().skip(1) {
         let (file, expected) = line.split_once('\t').unwrap();
+        // A signature of its own is nothing that a message begins with.
+        if file.ends_with("document-XADES-enveloping.xml") {
+            continue;
+        }
         let report =
             schemas.check(BufReader::new(File::open(samples.join(file)).unwrap()), xml::Limits::default());
         judged += 1;

@@ -174,18 +174,10 @@ async fn what_is_no_matter_of_archives_or_cannot_be_read_is_refused() {
     assert_eq!(fs::read_dir(room.path()).unwrap().count(), 0, "nothing is left of them");
 }
 
-#[tokio::test]
-async fn what_programs_say_of_files_stands_in_the_package_and_a_hanging_one_is_in_nobody_s_way() {
+/// The PREMIS of a bag that was made with these programs.
+async fn premis_with(tools: adapter_archive::Tools) -> String {
     let bytes = transfer();
     let room = tempfile::tempdir().unwrap();
-    let script = room.path().join("sf.py");
-    let answer = r#"{"files": [{"matches": [{"id": "fmt/477", "format": "Acrobat PDF/A", "mime": "application/pdf"}]}]}"#;
-    fs::write(&script, format!("import sys\nopen(sys.argv[1]).close()\nprint('{answer}')\n")).unwrap();
-    let tools = adapter_archive::Tools {
-        identify: Some(vec!["python3".into(), script.to_string_lossy().into_owned(), "{}".into()]),
-        pdf_a: Some(vec!["sleep".into(), "1000".into(), "{}".into()]),
-        within: std::time::Duration::from_millis(1_500),
-    };
     let target = Target::Folder(Folder { folder: room.path().to_owned() });
     let adapter = adapter(adapter_archive::Settings { tools, ..settings(target) });
     let receipt = deliver(&*adapter, &delivery("0503", &bytes), &bytes).await.unwrap();
@@ -193,7 +185,24 @@ async fn what_programs_say_of_files_stands_in_the_package_and_a_hanging_one_is_i
     assert_is_bag(&bag);
     let premis = bag.join("metadata/premis.xml");
     assert_validates(&premis, "premis/premis-v3-0.xsd");
-    let text = fs::read_to_string(premis).unwrap();
+    fs::read_to_string(premis).unwrap()
+}
+
+#[tokio::test]
+async fn what_programs_say_of_files_stands_in_the_package() {
+    let room = tempfile::tempdir().unwrap();
+    let script = room.path().join("sf.py");
+    let answer = r#"{"files": [{"matches": [{"id": "fmt/477", "format": "Acrobat PDF/A", "mime": "application/pdf"}]}]}"#;
+    fs::write(&script, format!("import sys\nopen(sys.argv[1]).close()\nprint('{answer}')\n")).unwrap();
+    let identify = Some(vec!["python3".into(), script.to_string_lossy().into_owned(), "{}".into()]);
+    let text = premis_with(adapter_archive::Tools { identify, ..Default::default() }).await;
     assert_eq!(text.matches("<formatRegistryKey>fmt/477</formatRegistryKey>").count(), 5, "each file");
+}
+
+#[tokio::test]
+async fn a_program_that_hangs_is_in_nobody_s_way() {
+    let pdf_a = Some(vec!["sh".into(), "-c".into(), "sleep 1000".into()]);
+    let within = std::time::Duration::from_millis(100);
+    let text = premis_with(adapter_archive::Tools { pdf_a, within, ..Default::default() }).await;
     assert_eq!(text.matches("<formatNote>PDF/A check: no answer</formatNote>").count(), 1, "the PDF");
 }
