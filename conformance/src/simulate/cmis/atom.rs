@@ -313,7 +313,7 @@ fn entry(store: &Store, it: &Object, base: &str, is_root: bool) -> String {
         text.push_str(&shown(property, kind, &value));
     }
     text.push_str("</cmis:properties><cmis:exactACL>true</cmis:exactACL></cmisra:object>");
-    for (rel, href, kind) in links(it, base) {
+    for (rel, href, kind) in links(it, base).into_iter().chain(copy_links(store, it, base)) {
         text.push_str(&link(&rel, &href, kind));
     }
     text.push_str("</atom:entry>");
@@ -382,6 +382,18 @@ fn links(it: &Object, base: &str) -> Vec<(String, String, &'static str)> {
     for name in ["acl", "policies", "relationships"] {
         let kind = if name == "acl" { "application/cmisacl+xml" } else { FEED };
         links.push((cmis(name), at(name), kind));
+    }
+    links
+}
+
+/// Links between the versions of a document that is checked out and its private working copy.
+fn copy_links(store: &Store, it: &Object, base: &str) -> Vec<(String, String, &'static str)> {
+    let at = |rel: &str, to: &Object| (rel.to_owned(), format!("{base}/entry?id={}", to.id), ENTRY);
+    let Some(copy) = store.copy_of(it) else { return vec![] };
+    let mut links = vec![at("working-copy", copy)];
+    if it.is_copy {
+        let versions = store.versions(it);
+        links.extend(versions.into_iter().rfind(|version| !version.is_copy).map(|latest| at("via", latest)));
     }
     links
 }
