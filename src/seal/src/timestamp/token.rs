@@ -134,11 +134,8 @@ pub(super) fn read_info(bytes: &[u8]) -> Result<Info<'_>> {
         None => 0,
     };
     fields.maybe(BOOLEAN)?;
-    let nonce = match fields.maybe(INTEGER)? {
-        // As it stands there: some ask with numbers below zero, and their stamps are old by now.
-        Some(nonce) => Some(nonce.whole),
-        None => None,
-    };
+    // As it stands there: some ask with numbers below zero, and their stamps are old by now.
+    let nonce = fields.maybe(INTEGER)?.map(|nonce| nonce.whole);
     fields.maybe(context(0))?;
     fields.maybe(context(1))?;
     fields.end()?;
