@@ -6,7 +6,7 @@ use super::atom::{ENTRY, FEED, LINKS, NAMESPACES, document, escaped, link};
 use super::{Call, types};
 
 /// The entry of a type.
-pub(super) fn type_entry(kind: &types::Type) -> String {
+pub(super) fn type_entry(kind: &types::Type, base: &str) -> String {
     let json = kind.json(true);
     let mut text = String::new();
     fields(&mut text, &json);
@@ -19,8 +19,18 @@ pub(super) fn type_entry(kind: &types::Type) -> String {
         fields(&mut text, definition.1);
         text.push_str(&format!("<cmis:defaultValue/></cmis:property{name}Definition>"));
     }
+    let this = format!("{base}/type?id={}", kind.id);
+    let links = [
+        link("service", &format!("{base}?repositoryId={}", super::REPOSITORY), "application/atomsvc+xml"),
+        link("self", &this, ENTRY),
+        link("enclosure", &this, ENTRY),
+        link("down", &format!("{base}/types?typeId={}", kind.id), FEED),
+        link("down", &format!("{base}/typedesc?typeId={}", kind.id), "application/cmistree+xml"),
+        link("describedby", &this, ENTRY),
+    ]
+    .concat();
     format!(
-        "<atom:entry {NAMESPACES}><atom:author><atom:name>unknown</atom:name></atom:author><atom:id>http://chemistry.apache.org/type</atom:id><atom:title>{0}</atom:title><app:edited>2026-01-01T00:00:00Z</app:edited><atom:updated>2026-01-01T00:00:00Z</atom:updated><cmisra:type>{text}</cmisra:type></atom:entry>",
+        "<atom:entry {NAMESPACES}><atom:author><atom:name>unknown</atom:name></atom:author><atom:id>http://chemistry.apache.org/type</atom:id><atom:title>{0}</atom:title><app:edited>2026-01-01T00:00:00Z</app:edited><atom:updated>2026-01-01T00:00:00Z</atom:updated>{links}<cmisra:type>{text}</cmisra:type></atom:entry>",
         kind.id
     )
 }
