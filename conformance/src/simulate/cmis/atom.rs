@@ -95,7 +95,7 @@ fn read(call: &Call) -> Outcome<Reply> {
             }
         }
         "type" => match types::of(id) {
-            Some(kind) => ok(ENTRY, document(&type_entry(kind, base))),
+            Some(kind) => ok(ENTRY, document(&type_entry(kind, &base))),
             None => refuse("objectNotFound", format!("Type '{id}' is unknown!")),
         },
         "acl" => ok(
