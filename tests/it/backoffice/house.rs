@@ -37,6 +37,8 @@ impl House {
             "system",
             "--role",
             "auditor",
+            "--role",
+            "records-manager",
             "--unit",
             "*",
             "--service",
@@ -81,6 +83,13 @@ impl House {
     pub(super) async fn act(&self, path: &str) {
         let answer = self.client.post(self.url(path)).bearer_auth(&self.token).send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
+    }
+
+    /// Does something that is refused; why.
+    pub(super) async fn refused(&self, path: &str) -> Value {
+        let answer = self.client.post(self.url(path)).bearer_auth(&self.token).send().await.unwrap();
+        assert!(answer.status().is_client_error(), "{path}: {}", answer.status());
+        answer.json().await.unwrap()
     }
 
     /// Puts a file into a document.

@@ -1,112 +1,65 @@
-//! The story of the back office: a letter that was scanned with a separator sheet and a signed e-mail with an attachment end in the case that
-//! they name and in the DMS, the case has its process in the engine, and once it is closed it lies in the archive as a package. The
-//! gateway is killed after each hop. It needs the programs of `../shared/senders/post`, and says so where they are absent.
+//! The story of the back office: a letter that was scanned with a separator sheet, a signed and an encrypted e-mail with an attachment each end
+//! in the case that they name and in the DMS, the case has its process in the engine, and once it is closed it lies in the archive as a
+//! package and is destroyed here. Each adapter dies once in the middle of what it does: after it has acted and before it knows. The mail
+//! server and the maker of stacks are programs of `../shared/senders/post`; the test says so where they are absent.
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::collections::BTreeMap;
 
 use conformance::simulate::camunda::Simulator;
 use conformance::simulate::cmis::{PASSWORD, Repository, USER};
 use serde_json::{Value, json};
 
 use super::house::{House, until};
+use super::line::{Gate, Line, Lost};
+use super::mailbox::{Dovecot, PIN, Writers, run, shared};
 use crate::installation::Installation;
 
 /// What letters call the case.
 const REFERENCE: &str = "VG-2026-0001";
 
-/// Puts a file into a mailbox as an e-mail.
-const PUT: &str = r"
-import imaplib, sys, time
-for attempt in range(100):
-    try: client = imaplib.IMAP4('127.0.0.1', int(sys.argv[1])); break
-    except OSError: time.sleep(0.1)
-client.login('poststelle', 'geheim')
-assert client.append('INBOX', None, None, open(sys.argv[2], 'rb').read())[0] == 'OK'
-client.logout()
-";
+/// What nobody here has heard of.
+const STRANGER: &str = "VG-2026-0002";
 
-fn shared(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(path)
+/// Everything around the gateway, and what it dies at.
+struct Around {
+    dms: Repository,
+    engine: Simulator,
+    dovecot: Dovecot,
+    to_dms: Line,
+    to_engine: Line,
+    to_mail: Line,
+    scanning: Gate,
+    packing: Gate,
 }
 
-fn run(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).output();
-    let output = output.unwrap_or_else(|_| panic!("{program} is missing; ./dev test installs it"));
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A mail server that is not ours, until it is dropped.
-struct Dovecot {
-    folder: tempfile::TempDir,
-    port: u16,
-}
-
-impl Dovecot {
-    fn start() -> Option<Self> {
-        let script = shared("senders/post/imap-server.sh");
-        let folder = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let path = folder.path().to_str().unwrap().to_owned();
-        run("chmod", &["755", &path]);
-        let mut command = Command::new("sh");
-        command.arg(&script).arg(&path).arg(port.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
-        let is_there = script.exists() && command.status().is_ok_and(|status| status.success());
-        if !is_there {
-            eprintln!("SKIPPED: Dovecot, or its script in ../shared, is absent or cannot be started");
-        }
-        is_there.then_some(Dovecot { folder, port })
+impl Around {
+    async fn set_up(installation: &Installation) -> Option<Self> {
+        let dovecot = Dovecot::start()?;
+        let dms = Repository::start().await.unwrap();
+        let engine = Simulator::start().await.unwrap();
+        engine.deploy(&std::fs::read_to_string(shared("samples/workflow/bpmn/vorgang-antrag.bpmn")).unwrap());
+        let port = |url: &str| url.split(['/', ':']).nth(4).unwrap().parse().unwrap();
+        Some(Around {
+            to_dms: Line::to(port(&dms.url)).await,
+            to_engine: Line::to(port(&engine.url)).await,
+            to_mail: Line::to(dovecot.port).await,
+            scanning: Gate::new(&installation.folder().join("scanning")),
+            packing: Gate::new(&installation.folder().join("packing")),
+            dms,
+            engine,
+            dovecot,
+        })
     }
 
-    fn put(&self, mail: &Path) {
-        run("python3", &["-c", PUT, &self.port.to_string(), mail.to_str().unwrap()]);
-    }
-}
-
-impl Drop for Dovecot {
-    fn drop(&mut self) {
-        // Already ended, if its test failed.
-        let configuration = self.folder.path().join("dovecot.conf");
-        let _ = Command::new("doveadm").arg("-c").arg(configuration).arg("stop").status();
-    }
-}
-
-/// An e-mail with an attachment, signed by somebody whom `ca.pem` vouches for.
-fn signed_mail(folder: &Path) -> PathBuf {
-    let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let ca = ["req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "30", "-subj", "/CN=S-MIME-CA"];
-    run("openssl", &[&ca[..], &["-keyout", &at("ca.key"), "-out", &at("ca.pem")]].concat());
-    let asks =
-        ["req", "-newkey", "rsa:3072", "-nodes", "-subj", "/CN=Architektin/emailAddress=plan@buero.example"];
-    run("openssl", &[&asks[..], &["-keyout", &at("signer.key"), "-out", &at("signer.csr")]].concat());
-    std::fs::write(at("ext"), "keyUsage=digitalSignature\nextendedKeyUsage=emailProtection\nsubjectAltName=email:plan@buero.example\n")
-        .unwrap();
-    let (csr, ca, key) = (at("signer.csr"), at("ca.pem"), at("ca.key"));
-    let signs = ["x509", "-req", "-in", &csr, "-CA", &ca, "-CAkey", &key, "-days", "30", "-extfile"];
-    run("openssl", &[&signs[..], &[&at("ext"), "-out", &at("signer.pem")]].concat());
-    let body = "Content-Type: multipart/mixed; boundary=grenze\r\n\r\n--grenze\r\nContent-Type: text/plain\r\n\r\n\
-                Anbei der Lageplan.\r\n--grenze\r\nContent-Type: application/pdf\r\n\
-                Content-Disposition: attachment; filename=lageplan.pdf\r\n\r\n%PDF-1.7 Lageplan\r\n--grenze--\r\n";
-    std::fs::write(at("body"), body).unwrap();
-    let subject = format!("Nachreichung zu {REFERENCE}");
-    let (body, key, mail) = (at("body"), at("signer.key"), at("signed.eml"));
-    let sign = ["cms", "-sign", "-in", &body, "-signer", &at("signer.pem"), "-inkey", &key, "-out", &mail];
-    let head = ["-from", "plan@buero.example", "-to", "poststelle@kreis.example", "-subject", &subject];
-    run("openssl", &[&sign[..], &head].concat());
-    let head = "Message-ID: <1@buero.example>\r\nDate: Thu, 05 Nov 2026 08:30:00 +0000\r\n";
-    let mail = folder.join("signed.eml");
-    let signed = std::fs::read(&mail).unwrap();
-    std::fs::write(&mail, [head.as_bytes(), &signed].concat()).unwrap();
-    mail
-}
-
-/// The adapters of the house.
-fn adapters(dms: &Repository, engine: &Simulator, mail: u16) -> String {
-    let serves = "tenant = \"musterkreis\"\nauthority = \"bab:00000001\"\nunit = \"63\"";
-    let (browser, engine) = (dms.browser(), &engine.url);
-    format!(
-        r#"
+    /// The adapters of the house.
+    fn adapters(&self) -> String {
+        let serves = "tenant = \"musterkreis\"\nauthority = \"bab:00000001\"\nunit = \"63\"";
+        let (browser, engine) =
+            (self.to_dms.instead(&self.dms.browser()), self.to_engine.instead(&self.engine.url));
+        let mail = self.to_mail.port;
+        let (zbarimg, identify) = (self.scanning.before(&["zbarimg"]), self.packing.before(&["true"]));
+        format!(
+            r#"
 [[adapter]]
 id = "dms"
 {serves}
@@ -137,7 +90,8 @@ kind = "scan"
 folder = "scan"
 quiet_seconds = 0
 pause_seconds = 1
-separate = {{}}
+tools = {{ zbarimg = {zbarimg} }}
+separate = {{ sheets = [{{ pattern = "^(?<reference>VG-[0-9]{{4}}-[0-9]{{4}})$", opens = "letter" }}] }}
 recognise = {{ references = ["VG-[0-9]{{4}}-[0-9]{{4}}"] }}
 
 [[adapter]]
@@ -147,6 +101,7 @@ kind = "mail"
 server = {{ host = "127.0.0.1", port = {mail}, security = "none" }}
 user = "poststelle"
 password = "file:mail.secret"
+keys = [{{ key = "file:mail/office.p12", password = "file:pin.secret" }}]
 trust = ["file:mail/ca.pem"]
 references = ["VG-[0-9]{{4}}-[0-9]{{4}}"]
 pause_seconds = 1
@@ -156,6 +111,7 @@ id = "bags"
 kind = "archive-folder"
 folder = "bags"
 source_organisation = "Musterkreis"
+identify = {identify}
 
 [[partner]]
 authority = "kv:00000099"
@@ -164,7 +120,8 @@ adapter = "bags"
 reads = [["xdomea", "3.1.0"]]
 most_bytes = 1_000_000_000
 "#
-    )
+        )
+    }
 }
 
 impl House {
@@ -181,80 +138,158 @@ impl House {
         })
         .await
     }
+
+    /// How often each kind of event stands on the time line of a record, with the adapter that it names.
+    async fn timeline(&self, path: &str) -> BTreeMap<(String, String), usize> {
+        let mut told = BTreeMap::new();
+        for item in self.get(&format!("{path}/timeline?limit=200")).await["items"].as_array().unwrap() {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let event = &item["event"];
+            *told.entry((text(&event["kind"]), text(&event["detail"]["adapter"]))).or_default() += 1;
+        }
+        told
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn post_finds_its_case_the_dms_the_engine_and_the_archive() {
-    let Some(dovecot) = Dovecot::start() else { return };
-    let dms = Repository::start().await.unwrap();
-    let engine = Simulator::start().await.unwrap();
-    engine.deploy(&std::fs::read_to_string(shared("samples/workflow/bpmn/vorgang-antrag.bpmn")).unwrap());
+async fn post_finds_its_case_the_dms_the_engine_and_the_archive_though_each_adapter_dies() {
     let installation = Installation::new();
+    let Some(around) = Around::set_up(&installation).await else { return };
     for folder in ["scan", "bags", "mail"] {
         std::fs::create_dir(installation.folder().join(folder)).unwrap();
     }
-    let mail = signed_mail(&installation.folder().join("mail"));
-    let secrets = [("dms.secret", PASSWORD), ("mail.secret", "geheim")];
-    let mut house = House::with(installation, &adapters(&dms, &engine, dovecot.port), &secrets);
+    let writers = Writers::new(&installation.folder().join("mail"));
+    let secrets = [("dms.secret", PASSWORD), ("mail.secret", "geheim"), ("pin.secret", PIN)];
+    let mut house = House::with(installation, &around.adapters(), &secrets);
+
+    let case = a_case_begins_its_process(&mut house, &around).await;
+    a_stack_is_scanned(&mut house, &around, &case).await;
+    e_mails_come(&mut house, &around, &writers, &case).await;
+    everything_lies_in_the_dms(&house, &around, &case).await;
+    the_case_goes_to_the_archive(&mut house, &around, &case).await;
+}
+
+/// The engine has begun the process, and its answer is lost with the gateway; the same again for the end of a task.
+async fn a_case_begins_its_process(house: &mut House, around: &Around) -> String {
+    let Around { engine, to_engine, .. } = around;
     let reference = json!([{ "kind": "eingang", "value": REFERENCE }]);
     let new = json!({ "unit": "63", "publicService": "baugenehmigung", "title": "Bauantrag", "references": reference });
+    to_engine.lose(Lost::Answer, "/start");
     let case = house.make("/cases", new).await;
-
-    until("the process", async || (!engine.instances(&case).is_empty()).then_some(())).await;
+    to_engine.has_lost().await;
+    to_engine.lose(Lost::Answer, "/complete");
     house.kill();
-    let instance = engine.instances(&case).remove(0);
-    until("its first task", async || {
-        (engine.stands_at(&instance).as_deref() == Some("warteZahlung")).then_some(())
+    to_engine.has_lost().await;
+    house.kill();
+    let [instance] = &engine.instances(&case)[..] else {
+        panic!("not one process: {:?}", engine.instances(&case))
+    };
+    assert_eq!(engine.stands_at(instance).as_deref(), Some("warteZahlung"));
+    let noted = house.events("channel.noted", &case).await;
+    assert_eq!(noted.len(), 1, "the task is done once: {noted:?}");
+    case
+}
+
+/// Two letters, one of which names the case; the gateway dies while their sheets are read, and when the DMS has taken what was in one.
+async fn a_stack_is_scanned(house: &mut House, around: &Around, case: &str) {
+    let stack = house.path("scan/.stapel.tif");
+    let maker = shared("senders/post/make_stack.sh");
+    run("sh", &[maker.to_str().unwrap(), stack.to_str().unwrap(), REFERENCE, STRANGER]);
+    around.scanning.close();
+    std::fs::rename(&stack, house.path("scan/stapel.tif")).unwrap();
+    around.scanning.is_waited_at().await;
+    house.kill();
+    around.to_dms.lose(Lost::Answer, "createDocument");
+    around.scanning.open();
+    around.to_dms.has_lost().await;
+    house.kill();
+    house.has_documents(case, 1).await;
+    let unsure = until("the letter that names no case", async || {
+        let all = house.get("/interactions?limit=100").await["items"].as_array().unwrap().clone();
+        let on_desk: Vec<Value> = all.into_iter().filter(|letter| letter["status"] == "open").collect();
+        (!on_desk.is_empty()).then_some(on_desk)
     })
     .await;
+    assert_eq!(unsure.len(), 1, "{unsure:?}");
+    assert!(unsure[0].to_string().contains(STRANGER), "what it says is proposed: {}", unsure[0]);
+}
 
-    let stack = house.path("scan/.stapel.tif");
-    run(
-        "sh",
-        &[
-            shared("senders/post/make_stack.sh").to_str().unwrap(),
-            stack.to_str().unwrap(),
-            REFERENCE,
-            "VG-2026-0002",
-        ],
-    );
-    std::fs::rename(&stack, house.path("scan/stapel.tif")).unwrap();
-    house.has_documents(&case, 1).await;
-    house.kill();
-    dovecot.put(&mail);
-    // The e-mail itself, and its attachment.
-    let documents = house.has_documents(&case, 3).await;
-    house.kill();
+/// A signed e-mail and one that is encrypted as well; the gateway dies when they are in the case, and before they are out of the mailbox.
+async fn e_mails_come(house: &mut House, around: &Around, writers: &Writers, case: &str) {
+    let mails = [(1, "lageplan.pdf", false, 3), (2, "gutachten.pdf", true, 5)];
+    for (number, attachment, encrypted, wanted) in mails {
+        let subject = format!("Nachreichung zu {REFERENCE}");
+        around.to_mail.lose(Lost::Question, " MOVE ");
+        around.dovecot.put(&writers.write(number, &subject, attachment, encrypted));
+        around.to_mail.has_lost().await;
+        house.kill();
+        // The e-mail itself, and its attachment.
+        let documents = house.has_documents(case, wanted).await;
+        let titles: Vec<&str> = documents.iter().filter_map(|one| one["title"].as_str()).collect();
+        assert_eq!(titles.iter().filter(|title| title.contains(attachment)).count(), 1, "{titles:?}");
+    }
+    let letters = house.get("/interactions?limit=100").await["items"].as_array().unwrap().clone();
+    assert_eq!(letters.len(), 4, "two from the scanner, two by e-mail: {letters:?}");
+}
 
+/// The DMS has each document once, and the time lines name who was told.
+async fn everything_lies_in_the_dms(house: &House, around: &Around, case: &str) {
+    let documents = house.documents(case).await;
+    assert_eq!(documents.len(), 5);
     for document in &documents {
         let id = document["id"].as_str().unwrap();
-        until("the document in the DMS", async || {
-            dms.objects().iter().any(|object| object["amt:id"] == document["id"]).then_some(())
-        })
-        .await;
         let told = house.events("channel.delivered", id).await;
-        assert!(told.iter().any(|event| event["detail"]["adapter"] == "dms"), "{told:?}");
+        let of_dms: Vec<&Value> = told.iter().filter(|event| event["detail"]["adapter"] == "dms").collect();
+        let foreign: Vec<Value> = around.dms.objects().into_iter().filter(|it| it["amt:id"] == *id).collect();
+        assert_eq!(foreign.len(), 1, "in the DMS once: {foreign:?}");
+        assert!(!of_dms.is_empty(), "{told:?}");
+        let path = format!("/documents/{id}");
+        let on_timeline = house.timeline(&path).await;
+        assert!(on_timeline.contains_key(&("channel.delivered".into(), "dms".into())), "{on_timeline:?}");
     }
-    assert_eq!(engine.instances(&case).len(), 1, "one process");
-    assert_eq!(house.documents(&case).await.len(), 3, "nothing twice");
+    let on_timeline = house.timeline(&format!("/cases/{case}")).await;
+    for adapter in ["dms", "workflow"] {
+        assert!(on_timeline.contains_key(&("channel.delivered".into(), adapter.into())), "{on_timeline:?}");
+    }
+    assert_eq!(around.engine.instances(case).len(), 1, "one process");
+}
 
+/// The gateway dies while the package is made; the archive's word lets the case be destroyed, and not before.
+async fn the_case_goes_to_the_archive(house: &mut House, around: &Around, case: &str) {
     house.act(&format!("/cases/{case}/close")).await;
+    around.packing.close();
     let offer = json!({ "kind": "disposition", "to": "kv:00000099", "twoStep": true, "objects": [case] });
-    house.make("/exchanges", offer).await;
+    let exchange = house.make("/exchanges", offer).await;
+    around.packing.is_waited_at().await;
     house.kill();
+    around.packing.open();
     let bags = house.path("bags");
-    let bag = until("the package", async || {
+    let packages = || {
         let names = std::fs::read_dir(&bags)
             .unwrap()
             .filter_map(|entry| entry.unwrap().file_name().into_string().ok());
-        names.into_iter().find(|name| !name.starts_with('.'))
-    })
-    .await;
+        names.filter(|name| !name.starts_with('.')).collect::<Vec<_>>()
+    };
+    let bag = until("the package", async || packages().pop()).await;
+    let destruction = format!("/exchanges/{exchange}/destruction");
+    assert_eq!(
+        house.refused(&destruction).await["code"],
+        "model.not-disposed",
+        "not before the archive has it"
+    );
     house.kill();
+    assert_eq!(packages(), [bag.clone()], "one package");
     std::fs::write(bags.join(format!("{bag}.archived")), "ARCHIV-1\n").unwrap();
     until("the archive's word", async || {
         let known = house.get(&format!("/cases/{case}")).await["references"].as_array().unwrap().clone();
         known.iter().any(|one| one["kind"] == "archive" && one["value"] == "ARCHIV-1").then_some(())
     })
     .await;
+    house.act(&destruction).await;
+    until("the destruction", async || {
+        (house.get(&format!("/cases/{case}")).await["status"] == "destroyed").then_some(())
+    })
+    .await;
+    let proof = house.events("record.destroyed", case).await;
+    assert_eq!(proof.len(), 1, "{proof:?}");
 }
