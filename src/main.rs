@@ -65,7 +65,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             on_store(load()?, as_json, async |store| store.directory(command).await)
         }
         Command::Adapter(command) => on_store(load()?, as_json, async |store| store.adapter(command).await),
-        Command::Scan(command) => scan_commands::scan(command),
+        Command::Scan(command) => scan_commands::scan(command, &cli.config),
         Command::Message(command) => {
             let language = cli.lang.unwrap_or_else(Language::of_environment);
             on_store(load()?, as_json, async |store| store.message(command, language).await)

@@ -1,5 +1,6 @@
 //! The command line: what it prints and what it ends with.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -61,6 +62,24 @@ fn a_separator_sheet_is_printed_and_read_by_others() {
     judge("rsvg-convert", &["-d", "150", "-p", "150", "-o", png.to_str().unwrap(), file]);
     let read = judge("zbarimg", &["-q", "--raw", png.to_str().unwrap()]);
     assert_eq!(read.trim(), "AB1;doc;ref=63-2026-0017 %C3%BC;unit=63");
+
+    // With the word of the house, which is printed nowhere but in the code.
+    let house = Installation::new();
+    house.configure(|example| {
+        format!(
+            "{example}\n[[adapter]]\nid = \"scan\"\ntenant = \"musterkreis\"\nauthority = \"bab:00000001\"\nunit = \"10\"\n\
+             kind = \"scan\"\nfolder = \"scan\"\nseparate = {{ word = \"file:sheets.word\" }}\n"
+        )
+    });
+    let word = house.folder().join("sheets.word");
+    std::fs::write(&word, "Musterhaus-7\n").unwrap();
+    std::fs::set_permissions(&word, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let output = house.run(&["scan", "sheet", "--adapter", "scan", "--unit", "63", "-o", file]);
+    assert!(output.status.success(), "{}", said(&output));
+    judge("rsvg-convert", &["-d", "150", "-p", "150", "-o", png.to_str().unwrap(), file]);
+    assert_eq!(judge("zbarimg", &["-q", "--raw", png.to_str().unwrap()]).trim(), "AB1;word=Musterhaus-7;unit=63");
+    assert!(!std::fs::read_to_string(&svg).unwrap().contains("Musterhaus"));
+    assert_eq!(house.run(&["scan", "sheet", "--adapter", "other"]).status.code(), Some(2));
 
     let printed = amtsbote(&["scan", "sheet", "--unit", "63"]).stdout;
     assert!(String::from_utf8(printed).unwrap().starts_with("<svg"));

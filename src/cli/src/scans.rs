@@ -7,19 +7,23 @@ use clap::{Args, Subcommand};
 /// Scanned post.
 #[derive(Subcommand)]
 pub enum ScanCommand {
-    /// Write a separator sheet to be printed: an SVG of one page A4. Needs no configuration and no store.
-    #[command(after_help = "Examples: amtsbote scan sheet --unit 63 -o bauaufsicht.svg\n          \
+    /// Write a separator sheet to be printed: an SVG of one page A4. Needs no store, and with --adapter the configuration alone.
+    #[command(after_help = "Examples: amtsbote scan sheet --adapter scan --unit 63 -o bauaufsicht.svg\n          \
         amtsbote scan sheet --reference 63-2026-0017 --output 63-2026-0017.svg\n          \
         amtsbote scan sheet --attachment > anlage.svg\n\n\
         Open it in a browser, print it on both sides of the paper, and lay it before what it opens. What the sheet\n\
         says stands on it, readable for everybody: no more than is needed.\n\n\
-        Exit codes: 0 written, 2 a value is not allowed or the file cannot be written.")]
+        Exit codes: 0 written, 2 a value is not allowed or the file cannot be written, 3 the configuration or the\n\
+        word of the house is not available.")]
     Sheet(SeparatorSheet),
 }
 
 /// What a separator sheet says.
 #[derive(Args)]
 pub struct SeparatorSheet {
+    /// Adapter of kind scan that will read it: the sheet carries the word that its configuration wants.
+    #[arg(long, value_name = "ID")]
+    pub adapter: Option<String>,
     /// It opens another document of the same letter (Anlage), not a letter.
     #[arg(long)]
     pub attachment: bool,

@@ -136,6 +136,9 @@ pub struct ScanSeparate {
     /// Sheets of other makers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sheets: Vec<ScanSheet>,
+    /// Reference to the word of the house that its own sheets must carry; absent: any may be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub word: Option<String>,
     /// Whether to look for DataMatrix, which is slow.
     pub datamatrix: bool,
 }
@@ -296,6 +299,9 @@ impl Scan {
             ])
             .wrong_if(empty, "tools", "expected program and arguments")
             .wrong_if(wrong, "note", "expected key or identity, which it is sealed with");
+        if let Some(separate) = &mut self.separate {
+            refers = refers.secrets(separate.word.iter_mut().map(|word| ("separate.word", word)));
+        }
         if let Some(note) = &mut self.note {
             refers = refers
                 .secrets(note.key.iter_mut().map(|key| ("note.key", key)))

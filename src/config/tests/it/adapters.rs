@@ -87,6 +87,7 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
         ("title = \"=Antrag prüfen\", ", "", value, "adapter[6].topics[0]"),
         ("form = \"pdfa-3\"", "form = \"pdf\"", value, "adapter[7].read.form"),
         ("key = \"file:data/scan.key\"", "", value, "adapter[7].note"),
+        ("\"file:data/sheets.word\"", "\"geheim\"", "config.literal-secret", "adapter[7].separate.word"),
         ("security = \"tls\"", "security = \"ssl\"", value, "adapter[8].server.security"),
         ("retention_years = 30", "retention_years = 0", value, "adapter[12].retention_years"),
         ("appraisal = \"nobody\"", "appraisal = \"me\"", value, "adapter[12].appraisal"),
