@@ -229,3 +229,16 @@ fn partners_and_adapters_fit_each_other() {
         assert!(error.to_string().contains(key), "{error}");
     }
 }
+
+#[test]
+fn whom_an_archive_trusts_is_loaded_like_all_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::parse(&whole(), folder.path()).unwrap();
+    let entry = &config.adapters[12];
+    let AdapterKind::ArchiveTresor(archive) = &entry.kind else { panic!("the thirteenth is an archive") };
+    let load = || config.adapter_authorities(entry, "trust", &archive.target.trust).map(drop);
+    assert_eq!(load().unwrap_err().code(), "config.unreadable");
+    std::fs::create_dir(folder.path().join("archive")).unwrap();
+    std::fs::write(folder.path().join("archive/tsa.pem"), "no certificate").unwrap();
+    assert!(load().unwrap_err().to_string().contains("adapter[12].trust[0]"));
+}
