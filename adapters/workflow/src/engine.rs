@@ -30,6 +30,7 @@ impl Workflow {
             follows: settings.follows(),
             // A message that no process waits for yet must not hold back what another waits for.
             in_order: false,
+            takes_bytes: false,
             config_schema: json!({ "type": "object", "required": ["id", "kind", "url"] }),
             ..Descriptor::new(&settings.id, "workflow", capabilities)
         };

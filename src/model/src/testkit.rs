@@ -194,6 +194,7 @@ mod tests {
                 capabilities,
                 follows: vec![],
                 in_order: true,
+                takes_bytes: true,
                 keeps_records: false,
                 config_schema: json!({}),
             };

@@ -37,6 +37,8 @@ impl House {
             "system",
             "--role",
             "auditor",
+            "--role",
+            "operator",
             "--unit",
             "*",
             "--service",

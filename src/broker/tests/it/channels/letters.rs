@@ -8,10 +8,12 @@ use model::adapter::Host;
 use model::case::Case;
 use model::command::Change;
 use model::letter::{HintKind, SURE, TakenIn};
+use model::record::Meta;
 use model::{EventKind, FailureKind, Id, Record, RecordKind};
 use serde_json::json;
 
 use super::bed::{Bed, a_letter, detail, hint, kept, kinds};
+use super::imports::{MINUTE, receive};
 use crate::engines::on_every_engine;
 use crate::house::{caller, change};
 
@@ -128,6 +130,54 @@ async fn a_letter_that_names_none_for_sure_lies_on_a_desk_until_it_is_filed() {
         let Record::Interaction(there) = there else { panic!("a contact") };
         let document = bed.broker.record(&others, RecordKind::Document, there.documents[0]).await;
         assert_eq!(document.unwrap().meta().unit, "70");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_letter_that_names_a_claim_goes_into_its_case() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        let case = bed.case("Neubau").await;
+        let mut claim = model::testkit::a_claim(12_345);
+        claim.meta = Meta { id: model::ids::new_id(), version: 1, ..case.meta.clone() };
+        (claim.case_id, claim.cash_reference) = (case.meta.id, Some("4711.0815".into()));
+        let mut work = store::Work::new();
+        work.put_record(&Record::Claim(claim), None);
+        bed.broker.store().commit(work).await.unwrap();
+        for (value, into) in [("4711.0815", Some(case.meta.id)), ("4711.0816", None)] {
+            let host = host(&bed).await;
+            let letter = a_letter(&host, value, vec![hint(HintKind::CashReference, value, SURE)]).await;
+            assert_eq!(host.take_in(letter).await.unwrap().case, into, "{value}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_letter_goes_into_what_its_sender_may_still_get_back() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        bed.dms.set(|state| _ = state.by_title.insert("Akte".into(), FailureKind::Rejected));
+        let (file, part) = (model::ids::new_id(), model::ids::new_id());
+        receive(&bed, vec![json!([part, "Teil", [file]]), json!([file, "Akte", []])]).await;
+        bed.run().await;
+        let host = host(&bed).await;
+        let hints = vec![hint(HintKind::RecordReference, &part.to_string(), SURE)];
+        let taken = host.take_in(a_letter(&host, "l", hints).await).await.unwrap();
+        let it = contact(&bed, taken.interaction).await;
+        assert_eq!((taken.case, it.proposals.len()), (None, 1));
+        let into = Filing::Into(it.proposals[0].record);
+        let refused = bed.file(taken.interaction, into.clone()).await;
+        assert!(matches!(refused, Err(Error::Model(model::Error::WrongState { state: "received" }))));
+
+        bed.dms.set(|state| state.by_title.clear());
+        let parked = bed.waiting().await;
+        bed.broker.resend_channel(&bed.ours, parked[0].id, None).await.unwrap();
+        bed.run().await;
+        bed.later(MINUTE).await;
+        let filed = bed.file(taken.interaction, into).await.unwrap();
+        assert_eq!(filed.status, InteractionStatus::Filed, "it was imported");
     })
     .await;
 }
