@@ -300,13 +300,11 @@ impl Bed {
 
     /// Whatever waits has waited for too long.
     pub async fn patience_ends(&self) {
-        self.clock.advance(Duration::from_secs(25 * 3_600));
-        self.sql("UPDATE job SET expires_at = $1 WHERE expires_at IS NOT NULL", 1).await;
+        self.damage("UPDATE job SET expires_at = 1 WHERE expires_at IS NOT NULL").await;
         self.broker.expire_due().await.unwrap();
     }
 
-    /// On PostgreSQL, which has a clock of its own.
-    pub async fn sql(&self, sql: &'static str, number: i64) {
+    async fn sql(&self, sql: &'static str, number: i64) {
         let Some(url) = &self.database else { return };
         let mut server = PgConnection::connect(url).await.unwrap();
         sqlx::query(sql).bind(number).execute(&mut server).await.unwrap();

@@ -8,7 +8,6 @@ use model::adapter::Host;
 use model::case::Case;
 use model::command::Change;
 use model::letter::{HintKind, SURE, TakenIn};
-use model::record::Meta;
 use model::{EventKind, FailureKind, Id, Record, RecordKind};
 use serde_json::json;
 
@@ -16,6 +15,7 @@ use super::bed::{Bed, a_letter, detail, hint, kept, kinds};
 use super::imports::{MINUTE, receive};
 use crate::engines::on_every_engine;
 use crate::house::{caller, change};
+use crate::payments::till::Till;
 
 async fn host(bed: &Bed) -> Arc<dyn Host> {
     bed.broker.enqueue_sessions().await.unwrap();
@@ -136,22 +136,14 @@ async fn a_letter_that_names_none_for_sure_lies_on_a_desk_until_it_is_filed() {
 
 #[tokio::test]
 async fn a_letter_that_names_a_claim_goes_into_its_case() {
-    on_every_engine(|database| async move {
-        let bed = Bed::new(database).await;
-        let case = bed.case("Neubau").await;
-        let mut claim = model::testkit::a_claim(12_345);
-        claim.meta = Meta { id: model::ids::new_id(), version: 1, ..case.meta.clone() };
-        (claim.case_id, claim.cash_reference) = (case.meta.id, Some("4711.0815".into()));
-        let mut work = store::Work::new();
-        work.put_record(&Record::Claim(claim), None);
-        bed.broker.store().commit(work).await.unwrap();
-        for (value, into) in [("4711.0815", Some(case.meta.id)), ("4711.0816", None)] {
-            let host = host(&bed).await;
-            let letter = a_letter(&host, value, vec![hint(HintKind::CashReference, value, SURE)]).await;
-            assert_eq!(host.take_in(letter).await.unwrap().case, into, "{value}");
-        }
-    })
-    .await;
+    let till = Till::open(None).await;
+    let (case, named) = (till.case, till.claim(2_500).await.cash_reference.unwrap());
+    let bed = Bed::over(till.gateway, till.clock).await;
+    for (value, into) in [(named.as_str(), Some(case)), ("42999999", None)] {
+        let host = host(&bed).await;
+        let letter = a_letter(&host, value, vec![hint(HintKind::CashReference, value, SURE)]).await;
+        assert_eq!(host.take_in(letter).await.unwrap().case, into, "{value}");
+    }
 }
 
 #[tokio::test]
