@@ -85,7 +85,9 @@ impl Broker {
         command: &Command,
         changed: &BTreeMap<Id, Record>,
     ) -> Result<(), Error> {
-        let Change::Create(record) = &command.change else { return Ok(()) };
+        if !matches!(command.change, Change::Create(_)) {
+            return Ok(());
+        }
         let whole = Scope::tenant(tenant);
         let is_there =
             changed.contains_key(&command.id) || self.store().record_any(&whole, command.id).await?.is_some();
