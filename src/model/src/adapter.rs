@@ -39,12 +39,14 @@ pub struct Descriptor {
     /// Whether it keeps the records (DMS): then what it has taken counts as imported, and senders are told so.
     #[serde(default)]
     pub keeps_records: bool,
-    /// JSON Schema of its configuration.
-    pub config_schema: Value,
+    /// The way of dispatches that it carries, such as `print`: of dispatches of other ways it is not told. Absent: it is told of all
+    /// that it follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<String>,
 }
 
 impl Descriptor {
-    /// A descriptor of an adapter that follows nothing and has any configuration.
+    /// A descriptor of an adapter that follows nothing.
     pub fn new(id: impl Into<String>, channel: &str, capabilities: Vec<Capability>) -> Self {
         Descriptor {
             id: id.into(),
@@ -54,8 +56,18 @@ impl Descriptor {
             in_order: true,
             takes_bytes: true,
             keeps_records: false,
-            config_schema: serde_json::json!({ "type": "object" }),
+            way: None,
         }
+    }
+
+    /// Whether it is told when a record of this kind comes into being.
+    pub fn is_told_of_new(&self, record: RecordKind) -> bool {
+        self.follows.contains(&Interest { event: EventKind::RecordCreated, record })
+    }
+
+    /// Whether a dispatch of this way is its business.
+    pub fn carries(&self, way: Option<&str>) -> bool {
+        self.way.is_none() || self.way.as_deref() == way
     }
 }
 
@@ -116,7 +128,8 @@ pub struct About {
     pub above: Vec<Record>,
     /// What the adapter has linked of these records.
     pub links: Vec<Link>,
-    /// The files whose bytes are delivered, in the order of the delivery's sources.
+    /// The files whose bytes are delivered, in the order of the delivery's sources. Of a dispatch one of each of its documents; a
+    /// document that has no bytes (any more) is missing.
     pub files: Vec<AboutFile>,
 }
 
@@ -190,6 +203,17 @@ pub struct Receipt {
     /// What follows for records, such as the Aktenzeichen that the other side has assigned; in the same transaction.
     #[serde(skip)]
     pub commands: Vec<Command>,
+    /// The other side was told nothing, because this is not its business: nothing is noted anywhere, and the rest of the receipt is not
+    /// looked at. Never of a message.
+    #[serde(skip)]
+    pub nothing: bool,
+}
+
+impl Receipt {
+    /// The delivery is none of the other side's business, and it was told nothing.
+    pub fn nothing() -> Self {
+        Receipt { nothing: true, ..Receipt::default() }
+    }
 }
 
 /// Where a delivery stands that has arrived at the other side.

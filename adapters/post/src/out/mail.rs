@@ -35,7 +35,7 @@ impl Mail {
         if settings.domain.is_empty() || !settings.domain.bytes().all(is_domain) {
             return Err(unusable("the domain is none"));
         }
-        let descriptor = descriptor(&settings.id, vec![Capability::Deliver]);
+        let descriptor = descriptor(&settings.id, "mail", vec![Capability::Deliver]);
         Ok(Mail { descriptor, settings, from, clock })
     }
 }

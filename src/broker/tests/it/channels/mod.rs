@@ -2,6 +2,7 @@
 
 mod bed;
 mod below;
+mod dispatches;
 mod doors;
 mod imports;
 mod letters;
