@@ -47,12 +47,7 @@ impl Broker {
         if row.whole {
             self.list_below(job, &row, channel, &**adapter).await?;
         }
-        if !wants(&**adapter, row.event, row.kind) {
-            return self.nothing_to_tell(job, &row, &**adapter).await;
-        }
-        if let Record::Dispatch(dispatch) = &about.record
-            && !adapter.descriptor().carries(dispatch.way.as_deref())
-        {
+        if !is_business(&**adapter, &row, &about.record) {
             return self.nothing_to_tell(job, &row, &**adapter).await;
         }
         let sources: Vec<Box<dyn Source>> =
@@ -217,6 +212,15 @@ fn file_of(document: &Document, payload: Id) -> Option<AboutFile> {
         let file = version.files.iter().find(is_it)?;
         Some(AboutFile { document: document.meta.id, version: version.number.clone(), file: file.clone() })
     })
+}
+
+/// Whether an adapter wants to hear of it. What lies in a record that it wants nothing of may still be its business.
+fn is_business(adapter: &dyn Adapter, row: &ChannelDelivery, record: &Record) -> bool {
+    let is_its_way = match record {
+        Record::Dispatch(dispatch) => adapter.descriptor().carries(dispatch.way.as_deref()),
+        _ => true,
+    };
+    is_its_way && wants(adapter, row.event, row.kind)
 }
 
 /// Whether an adapter may see a record.
