@@ -29,6 +29,7 @@ impl Workflow {
             follows: settings.follows(),
             // A message that no process waits for yet must not hold back what another waits for.
             in_order: false,
+            takes_bytes: false,
             ..Descriptor::new(&settings.id, "workflow", capabilities)
         };
         let camunda = Camunda::new(&settings, client, clock);

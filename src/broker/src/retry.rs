@@ -27,6 +27,9 @@ const LONGEST_ALONE: Duration = Duration::from_secs(300);
 /// Longest pause that the other side is granted.
 const MOST_ASKED: Duration = Duration::from_secs(24 * 3_600);
 
+/// Code of what comes too late.
+pub(crate) const TOO_LATE: &str = "message.expired";
+
 /// What becomes of a failed job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -66,7 +69,7 @@ pub(crate) fn hopeless(job: &Job) -> Option<Failure> {
 /// What it means that a job's time is over. What may have arrived is not sent back.
 pub(crate) fn too_late(job: &Job) -> Failure {
     let kind = if job.calling { FailureKind::Uncertain } else { FailureKind::Rejected };
-    Failure::new(kind, "message.expired", "the message could not be delivered in time")
+    Failure::new(kind, TOO_LATE, "the message could not be delivered in time")
 }
 
 /// Whether an attempt of this number, from 1, leaves an event: the first, and each doubling.

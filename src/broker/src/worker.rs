@@ -172,13 +172,9 @@ async fn feed(broker: Broker, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = broker.feed_hooks().await {
             tracing::error!(code = error.code(), "subscriptions could not be looked for");
         }
-        match broker.feed_channels().await {
-            // More may be there already.
-            Ok(found) if found > 0 => continue,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(code = error.code(), "what adapters are to be told could not be looked for")
-            }
+        // More may be there already.
+        if broker.feed_channels().await > 0 {
+            continue;
         }
         tokio::select! {
             _ = stopped.changed() => {}
@@ -236,7 +232,7 @@ impl Broker {
             jobs.extend(self.store().claim(Class::Network, &self.parts.node, LEASE, 1).await?);
             if jobs.is_empty() {
                 self.seal_all().await;
-                if self.feed_hooks().await? + self.feed_channels().await? == 0 {
+                if self.feed_hooks().await? + self.feed_channels().await == 0 {
                     return Ok(done);
                 }
             }
@@ -286,6 +282,7 @@ impl Broker {
             channels::TELL => self.tell(job).await,
             channels::RUN => self.run_session(job).await,
             channels::IMPORT => self.report_import(job).await,
+            channels::BELOW => self.tell_below(job).await,
             _ if is_money(job) => self.do_money(job).await,
             _ => Err(Failure::permanent("broker.unknown-job", "a job of an unknown kind").into()),
         }
@@ -312,6 +309,7 @@ impl Broker {
         let mut work = Work::new();
         let Next::Retry(at) = next else {
             match job.kind.as_str() {
+                channels::IMPORT | channels::BELOW => return self.begin_anew(job).await,
                 // Whatever was in the way: nobody may wait for ever without being told.
                 exchange::REMIND => self.remind_later(&mut work, job),
                 tasks::JOB => self.task_due_later(&mut work, job),
@@ -326,6 +324,9 @@ impl Broker {
         };
         let attempt = job.attempts.saturating_add(1);
         work.retry_job(job.id, job.epoch, at);
+        if job.kind == channels::TELL {
+            work.fail_channel_delivery(&job.tenant, job.subject, &failure.code);
+        }
         if job.kind == "deliver" && retry::is_told(attempt) {
             let message = self.store().message(&Scope::tenant(&job.tenant), job.subject).await?;
             if let Some(message) = message {

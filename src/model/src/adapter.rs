@@ -33,6 +33,9 @@ pub struct Descriptor {
     /// delivery that has to wait for something keeps nobody behind it waiting.
     #[serde(default = "yes")]
     pub in_order: bool,
+    /// Whether it wants the bytes of documents. Else it is told of a record once, however many files that has.
+    #[serde(default = "yes")]
+    pub takes_bytes: bool,
     /// Whether it keeps the records (DMS): then what it has taken counts as imported, and senders are told so.
     #[serde(default)]
     pub keeps_records: bool,
@@ -51,6 +54,7 @@ impl Descriptor {
             capabilities,
             follows: vec![],
             in_order: true,
+            takes_bytes: true,
             keeps_records: false,
             way: None,
         }

@@ -38,6 +38,8 @@ pub struct ChannelDelivery {
     pub whole: bool,
     /// Why it waits for a human; absent: it waits for its turn.
     pub parked: Option<String>,
+    /// What was in the way of its last attempt; absent: it is parked, or nothing was.
+    pub failed: Option<String>,
     /// Task of whoever has to see to that.
     pub task: Option<Id>,
     /// When the event was seen.
@@ -70,6 +72,10 @@ pub struct ChannelLeft {
 
 /// What was dropped is nobody's work any more.
 const DROPPED_APART: &str = " AND state <> 'dropped'";
+
+/// State as it counts for what is left: what lies in a dropped record is still to come.
+const LEFT: &str = "SELECT CASE WHEN state = 'dropped' AND whole = 1 THEN 'waiting' ELSE state END AS counts, count(*), min(code) \
+     FROM channel_delivery WHERE tenant = ";
 
 const DELIVERY: &str = "SELECT id, tenant, adapter, unit, public_service, number, event, record_kind, record, root, payload, \
      message, whole, state, code, task, created_at FROM channel_delivery WHERE ";
@@ -116,15 +122,37 @@ impl Store {
         self.db().read_one(select).await?.as_ref().map(delivery).transpose()
     }
 
+    /// One that a human has dropped and that is still remembered.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn dropped_delivery(&self, tenant: &str, id: Id) -> Result<Option<ChannelDelivery>, Error> {
+        let select = Select::new(DELIVERY).sql("tenant = ").bind(tenant).and("id =", id);
+        self.db().read_one(select.and("state =", "dropped")).await?.as_ref().map(delivery).transpose()
+    }
+
+    /// Whether something waits for its turn that happened to the tree of this delivery before it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn waits_before(&self, it: &ChannelDelivery) -> Result<bool, Error> {
+        let select = Select::new("SELECT id FROM channel_delivery WHERE tenant = ")
+            .bind(it.tenant.as_str())
+            .and("root =", it.root)
+            .and("adapter =", it.adapter.as_str())
+            .and("state =", "waiting")
+            .and("number <", it.number);
+        Ok(self.db().read_one(select.sql(" LIMIT 1")).await?.is_some())
+    }
+
     /// How much of the tree of a topmost record an adapter does not have yet.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn channel_left(&self, tenant: &str, adapter: &str, root: Id) -> Result<ChannelLeft, Error> {
-        let select = Select::new("SELECT state, count(*), min(code) FROM channel_delivery WHERE tenant = ");
-        let select = select.bind(tenant).and("adapter =", adapter).and("root =", root);
+        let select = Select::new(LEFT).bind(tenant).and("adapter =", adapter).and("root =", root);
         let mut left = ChannelLeft::default();
-        for row in self.db().read(select.sql(" GROUP BY state")).await? {
+        for row in self.db().read(select.sql(" GROUP BY counts")).await? {
             let count = row.number(1)?;
             match row.text(0)?.as_str() {
                 "waiting" => left.waiting = count,
@@ -183,7 +211,8 @@ fn delivery(row: &Row) -> Result<ChannelDelivery, Error> {
         let text = row.opt_text(column)?;
         text.map(|id| id.parse()).transpose().map_err(|_| Error::Corrupt { what: "channel" })
     };
-    let is_parked = row.text(13)? == "parked";
+    let state = row.text(13)?;
+    let code = row.opt_text(14)?;
     Ok(ChannelDelivery {
         id: row.id(0)?,
         tenant: row.text(1)?,
@@ -198,7 +227,8 @@ fn delivery(row: &Row) -> Result<ChannelDelivery, Error> {
         payload: id(10)?,
         message: id(11)?,
         whole: row.number(12)? == 1,
-        parked: if is_parked { Some(row.opt_text(14)?.unwrap_or_default()) } else { None },
+        parked: if state == "parked" { Some(code.clone().unwrap_or_default()) } else { None },
+        failed: if state == "waiting" { code } else { None },
         task: id(15)?,
         created_at: row.time(16)?,
     })

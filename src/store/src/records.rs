@@ -1,6 +1,6 @@
 //! Reading records: case files, cases, documents, tasks, exchanges and so on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::rights::Scope;
 use model::{Authority, Id, Record, RecordKind};
@@ -169,12 +169,55 @@ impl Store {
     /// # Errors
     /// If the database fails.
     pub async fn children(&self, scope: &Scope, parent: Id) -> Result<Vec<(RecordKind, Id)>, Error> {
-        let select = visible("SELECT record.kind, record.id", scope).and("record.parent =", parent).sql(
-            " AND record.kind IN ('document', 'case', 'caseFile') \
-             ORDER BY CASE record.kind WHEN 'document' THEN 1 WHEN 'case' THEN 2 ELSE 3 END, \
-                      CASE WHEN record.place IS NULL THEN 1 ELSE 0 END, record.place, record.id",
-        );
+        self.children_by(scope, parent, None).await
+    }
+
+    /// The same, as far as a message brought it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn brought_children(
+        &self,
+        scope: &Scope,
+        parent: Id,
+        message: Id,
+    ) -> Result<Vec<(RecordKind, Id)>, Error> {
+        self.children_by(scope, parent, Some(message)).await
+    }
+
+    async fn children_by(
+        &self,
+        scope: &Scope,
+        parent: Id,
+        message: Option<Id>,
+    ) -> Result<Vec<(RecordKind, Id)>, Error> {
+        let select = visible("SELECT record.kind, record.id", scope)
+            .and("record.parent =", parent)
+            .and_if("record.staged_by =", message)
+            .sql(
+                " AND record.kind IN ('document', 'case', 'caseFile') \
+                 ORDER BY CASE record.kind WHEN 'document' THEN 1 WHEN 'case' THEN 2 ELSE 3 END, \
+                          CASE WHEN record.place IS NULL THEN 1 ELSE 0 END, record.place, record.id",
+            );
         self.db().read(select).await?.iter().map(|row| Ok((kind(row, 0)?, row.id(1)?))).collect()
+    }
+
+    /// Those of these bytes that a message brought; at most some hundreds at once.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn brought_payloads(
+        &self,
+        tenant: &str,
+        message: Id,
+        ids: &[Id],
+    ) -> Result<BTreeSet<Id>, Error> {
+        let select = Select::new("SELECT id FROM payload WHERE tenant = ").bind(tenant);
+        let mut select = select.and("staged_by =", message).sql(" AND id IN (NULL");
+        for id in ids {
+            select = select.sql(", ").bind(*id);
+        }
+        self.db().read(select.sql(")")).await?.iter().map(|row| row.id(0)).collect()
     }
 }
 

@@ -39,6 +39,8 @@ impl House {
             "auditor",
             "--role",
             "records-manager",
+            "--role",
+            "operator",
             "--unit",
             "*",
             "--service",

@@ -1,5 +1,6 @@
 //! The back office through the whole gateway: programs that are not ours stand at its other end.
 
+mod hostile;
 mod house;
 mod line;
 mod mailbox;

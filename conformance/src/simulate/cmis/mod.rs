@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `/inmemory/browser` | service of the browser binding |
 //! | `/inmemory/atom11` | service document of AtomPub |
-//! | `PUT /_control/fault` | `{"fault": "none" \| "hang" \| "html" \| "cut" \| "unavailable" \| "slow", "on": action or null, "times": n}` |
+//! | `PUT /_control/fault` | `{"fault": "none" \| "hang" \| "html" \| "cut" \| "unavailable" \| "slow" \| "stranger", "on": action or null, "times": n}` |
 //! | `GET /_control/objects` | what it holds, succinct |
 
 mod atom;
@@ -71,6 +71,8 @@ pub enum Fault {
     Unavailable,
     /// Does it and answers a byte a second.
     Slow,
+    /// Knows nobody any more.
+    Stranger,
 }
 
 #[derive(Debug, Default)]
@@ -383,7 +385,9 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return controlled(&shared, control, body).await;
     }
     let header = |name| text(&parts.headers, name);
-    let Some(user) = user(&header(AUTHORIZATION.as_str())) else {
+    let is_stranger = strange(&shared);
+    let known = user(&header(AUTHORIZATION.as_str())).filter(|_| !is_stranger);
+    let Some(user) = known else {
         let page = "<html><body>Authentication Required</body></html>".to_owned();
         let reply = Reply::text(StatusCode::UNAUTHORIZED, "text/html;charset=utf-8", page);
         return reply
@@ -473,6 +477,13 @@ fn user(authorization: &str) -> Option<String> {
     let pair = String::from_utf8(pair).ok()?;
     let (user, password) = pair.split_once(':')?;
     (password == PASSWORD || pair == "test:test").then(|| user.to_owned())
+}
+
+fn strange(shared: &Shared) -> bool {
+    let mut faults = lock(&shared.faults);
+    let is_due = faults.times > 0 && faults.fault == Fault::Stranger;
+    faults.times -= usize::from(is_due);
+    is_due
 }
 
 fn decoded(path: &str) -> String {

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use model::case::RecordStatus;
 use model::command::{Change, Command};
-use model::{Id, Record, RecordKind};
+use model::{Id, Record, RecordKind, Scope};
 use store::{ChannelDelivery, Work};
 
 use super::{Channel, actor};
-use crate::records::write_action;
+use crate::records::{named_by, write_action};
 use crate::{Broker, Error, notes};
 
 impl Broker {
@@ -45,6 +45,11 @@ impl Broker {
         let caller = channel.caller(&row.adapter);
         let scope = caller.may(write_action(command))?;
         check_offered(command)?;
+        // No bytes were kept that a command could name.
+        if !named_by(&command.change).is_empty() {
+            return Err(model::Error::Invalid { field: "content" }.into());
+        }
+        self.check_new(&row.tenant, command, changed).await?;
         let current = match (&command.change, changed.get(&command.id)) {
             (Change::Create(_), _) => None,
             (_, Some(record)) => Some(record.clone()),
@@ -71,6 +76,22 @@ impl Broker {
         work.insert_event(&event);
         self.keep_due(work, current.as_ref(), &decided.record, &actor(&row.adapter)).await?;
         Ok(decided.record)
+    }
+
+    /// What is to come into being is not there yet.
+    async fn check_new(
+        &self,
+        tenant: &str,
+        command: &Command,
+        changed: &BTreeMap<Id, Record>,
+    ) -> Result<(), Error> {
+        if !matches!(command.change, Change::Create(_)) {
+            return Ok(());
+        }
+        let whole = Scope::tenant(tenant);
+        let is_there =
+            changed.contains_key(&command.id) || self.store().record_any(&whole, command.id).await?.is_some();
+        if is_there { Err(model::Error::Exists.into()) } else { Ok(()) }
     }
 }
 

@@ -9,6 +9,7 @@ use model::{Actor, Caller, EventKind, Id, Record, RecordKind, Scope, decide, ids
 use serde_json::json;
 use store::{ChannelDelivery, ChannelFilter, Job, Listed, Page, Work};
 
+use crate::retry::TOO_LATE;
 use crate::{Broker, Error, Once, notes};
 
 /// Title of the task. Its kind is the code of what was in the way.
@@ -77,13 +78,18 @@ impl Broker {
 
     async fn try_drop(&self, caller: &Caller, id: Id, once: Option<&Once>) -> Result<(), Error> {
         let (row, mut work) = self.parked_delivery(caller, id).await?;
-        let keeps = self.adapters.get(&row.adapter).is_some_and(|it| it.descriptor().keeps_records);
-        match row.message.is_some() && keeps && self.channels.contains_key(&row.adapter) {
-            true => {
-                work.drop_channel_delivery(&row.tenant, row.id);
-                self.enqueue_import(&mut work, &row);
-            }
-            false => _ = work.end_channel_delivery(&row.tenant, row.id),
+        let known = self.adapters.get(&row.adapter).filter(|_| self.channels.contains_key(&row.adapter));
+        let reports = row.message.is_some() && known.is_some_and(|it| it.descriptor().keeps_records);
+        let lists = row.whole && known.is_some();
+        match reports || lists {
+            true => work.drop_channel_delivery(&row.tenant, row.id),
+            false => work.end_channel_delivery(&row.tenant, row.id),
+        };
+        if reports {
+            self.enqueue_import(&mut work, &row);
+        }
+        if lists {
+            self.enqueue_below(&mut work, &row);
         }
         self.decided(work, &row, EventKind::ChannelDropped, (caller, once)).await
     }
@@ -128,7 +134,10 @@ impl Broker {
     /// Rows of the end of a job whose delivery came to nothing: it waits for a human, with a task on the desk of the record's unit.
     pub(crate) async fn untold(&self, work: &mut Work, job: &Job, code: &str) -> Result<(), Error> {
         let scope = Scope::tenant(&job.tenant);
-        let Some(row) = self.store().channel_delivery(&scope, job.subject).await? else { return Ok(()) };
+        let row = self.store().channel_delivery(&scope, job.subject).await?;
+        let Some(row) = row.filter(|row| row.parked.is_none()) else { return Ok(()) };
+        // That its time is over says nothing of what was in the way.
+        let code = row.failed.as_deref().filter(|_| code == TOO_LATE).unwrap_or(code);
         let Some(root) = self.store().record_any(&scope, row.root).await? else {
             work.end_channel_delivery(&row.tenant, row.id);
             return Ok(());

@@ -17,16 +17,23 @@ use crate::{Broker, Error};
 const PAGE: u32 = 100;
 
 impl Broker {
-    /// Looks what adapters are to be told; returns how much that is.
-    pub(crate) async fn feed_channels(&self) -> Result<usize, Error> {
+    /// Looks what adapters are to be told; returns how much that is. What cannot be looked for is logged, and keeps no other adapter
+    /// waiting.
+    pub(crate) async fn feed_channels(&self) -> usize {
         let mut found = 0;
         for (id, channel) in self.channels.iter() {
             let Some(adapter) = self.adapters.get(id) else { continue };
-            if !adapter.descriptor().follows.is_empty() {
-                found += self.feed_channel(id, channel, &**adapter).await?;
+            if adapter.descriptor().follows.is_empty() {
+                continue;
+            }
+            match self.feed_channel(id, channel, &**adapter).await {
+                Ok(more) => found += more,
+                Err(error) => {
+                    tracing::error!(adapter = %id, code = error.code(), "what an adapter is to be told could not be looked for")
+                }
             }
         }
-        Ok(found)
+        found
     }
 
     async fn feed_channel(&self, id: &str, channel: &Channel, adapter: &dyn Adapter) -> Result<usize, Error> {
@@ -68,9 +75,6 @@ impl Broker {
 
     /// The job of a delivery. Those of one tree are done one after the other, unless their adapter does not care for the order.
     pub(super) fn tell_job(&self, delivery: &ChannelDelivery, now: Timestamp) -> NewJob {
-        let adapter = self.adapters.get(&delivery.adapter);
-        let in_order = adapter.is_none_or(|adapter| adapter.descriptor().in_order);
-        let fifo_key = in_order.then(|| format!("channel:{}:{}", delivery.adapter, delivery.root));
         NewJob {
             id: ids::derived_id(delivery.id, "job"),
             tenant: delivery.tenant.clone(),
@@ -79,8 +83,15 @@ impl Broker {
             subject: delivery.id,
             detail: Value::Null,
             next_at: now,
-            fifo_key,
+            fifo_key: self.turn_of(delivery),
         }
+    }
+
+    /// The key of what is told one after the other; none if the adapter does not care.
+    pub(super) fn turn_of(&self, delivery: &ChannelDelivery) -> Option<String> {
+        let adapter = self.adapters.get(&delivery.adapter);
+        let in_order = adapter.is_none_or(|adapter| adapter.descriptor().in_order);
+        in_order.then(|| format!("channel:{}:{}", delivery.adapter, delivery.root))
     }
 }
 
@@ -141,10 +152,13 @@ fn wanted(id: &str, adapter: &dyn Adapter, sealed: &SealedEvent) -> Vec<ChannelD
         message: event.message_id,
         whole: whole && at == 0,
         parked: None,
+        failed: None,
         task: None,
         created_at: event.at,
     };
     let payloads: Vec<Id> = match (event.kind, kind) {
+        // Once for the record, however many files it has.
+        _ if !adapter.descriptor().takes_bytes => vec![],
         (EventKind::ContentAdded, _) | (EventKind::RecordPlaced, RecordKind::Document) => {
             event.payloads.iter().map(|payload| payload.id).collect()
         }

@@ -8,7 +8,7 @@ use model::{Actor, Caller, Event, Id, Record, RecordKind, Scope};
 use serde_json::json;
 use store::{Page, RecordFilter, Work};
 
-use super::letter::filing_task;
+use super::letter::{filing_task, lies_in_received};
 use crate::records::contents_of;
 use crate::{Broker, Error, Once, notes};
 
@@ -114,6 +114,9 @@ impl Broker {
         }
         let place = Place::of(&case);
         let mut around = self.above(&case).await?;
+        if lies_in_received(&around) {
+            return Err(model::Error::WrongState { state: RecordStatus::Received.name() }.into());
+        }
         around.insert(0, case);
         let change = Change::FileInteraction(place.clone());
         self.check_above(work, None, &around, caller, &change).await?;

@@ -117,6 +117,10 @@ impl Broker {
             Once { key: format!("import:{}:{}", exchange.meta.id, job.subject), digest: String::new() };
         match self.confirm_import(caller, exchange.meta.id, vec![(object, result)], Some(&once)).await {
             Ok(_) => Ok(()),
+            // Others reported on other objects all the time: tried again.
+            Err(Error::Model(model::Error::VersionConflict)) => {
+                Err(store::Error::Conflict { what: "record" }.into())
+            }
             // Somebody else has reported, or it is not our turn: nothing more can be said.
             Err(Error::Model(error)) => {
                 tracing::warn!(root = %job.subject, code = error.code(), "an import could not be reported");

@@ -113,6 +113,9 @@ impl Session {
             return Ok(desk());
         }
         let above = self.broker.above(case).await?;
+        if lies_in_received(&above) {
+            return Ok(desk());
+        }
         let around: Vec<Record> = std::iter::once(case.clone()).chain(above.iter().cloned()).collect();
         let place = Place::of(case);
         let mut looked = Work::new();
@@ -303,6 +306,11 @@ fn document(of: &Meta, parent: Option<Id>, letter: &Letter, enclosure: &Enclosur
         versions: vec![Version { number: "1".to_owned(), files: enclosure.files.clone() }],
         status: RecordStatus::Open,
     }
+}
+
+/// Whether a record lies in one that no record-keeping system has taken yet: the sender may still get everything of it back.
+pub(super) fn lies_in_received(above: &[Record]) -> bool {
+    above.iter().any(|above| above.status() == RecordStatus::Received.name())
 }
 
 /// A task on the desk where a letter lies.

@@ -3,6 +3,7 @@
 //! ```text
 //! feed     sealed events, in their order, become what each adapter is to be told: rows and jobs, with how far it is, in one transaction
 //! tell     one of these is delivered (job): known by its id, marked before the call; links, commands and event with the end of the row
+//! below    what lies in a record that a message brought
 //! session  an adapter's own work (job): it looks for what is new at the other side
 //! host     what an adapter may do here, within the scope that it is configured for
 //! commands what follows for records from what an adapter was told
@@ -15,6 +16,7 @@
 //! The event is the outgoing row: whatever changes a record leaves one, so no change can be forgotten. An adapter is not told of what it
 //! did itself.
 
+mod below;
 mod commands;
 mod desk;
 mod door;
@@ -30,14 +32,19 @@ use std::time::Duration;
 
 use model::rights::Role;
 use model::{Actor, Authority, Caller, Scope};
+use store::{Job, NewJob, Work};
 
+pub(crate) use below::BELOW;
 pub use door::CallbackAnswer;
 pub use filing::Filing;
 pub(crate) use import::IMPORT;
 pub(crate) use session::RUN;
 pub(crate) use tell::{Kept, TELL};
 
-use crate::Broker;
+use crate::{Broker, Error};
+
+/// Pause before a job that came to nothing, and that nobody else looks after, is begun anew.
+const ANEW: Duration = Duration::from_secs(3_600);
 
 /// Whom an adapter serves.
 #[derive(Debug, Clone)]
@@ -76,5 +83,21 @@ impl Broker {
     /// be delivered through it. Before it is cloned.
     pub fn with_channels(self, channels: impl IntoIterator<Item = (String, Channel)>) -> Self {
         Broker { channels: std::sync::Arc::new(channels.into_iter().collect()), ..self }
+    }
+    /// The same job an hour later: whatever was in the way, nobody may wait for ever for what it does.
+    pub(crate) async fn begin_anew(&self, job: &Job) -> Result<(), Error> {
+        let mut work = Work::new();
+        work.finish_job(job.id, job.epoch);
+        work.enqueue(&NewJob {
+            id: job.id,
+            tenant: job.tenant.clone(),
+            lane: job.lane.clone(),
+            kind: job.kind.clone(),
+            subject: job.subject,
+            detail: job.detail.clone(),
+            next_at: self.now().plus(ANEW),
+            fifo_key: job.fifo_key.clone(),
+        });
+        Ok(self.store().commit(work).await?)
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use store::{ChannelDelivery, Job, Work};
 use tokio_util::io::StreamReader;
 
-use super::feed::{contents, wants};
+use super::feed::wants;
 use super::{Channel, actor};
 use crate::{Broker, Error};
 
@@ -20,9 +20,6 @@ pub(crate) const TELL: &str = "channel";
 /// How often the end of a delivery is decided anew because a record changed in between.
 const ATTEMPTS: usize = 8;
 
-/// Records below one that are enqueued in one transaction.
-const SLICE: usize = 200;
-
 impl Broker {
     /// Tells an adapter. Doing it again after an interruption tells it the same under the same id.
     pub(crate) async fn tell(&self, job: &Job) -> Result<(), Error> {
@@ -30,23 +27,27 @@ impl Broker {
         let Some(row) = self.store().channel_delivery(&scope, job.subject).await? else {
             return self.finish(job, Work::new()).await;
         };
+        if row.parked.is_some() {
+            // A human is asked: whoever sends it again enqueues it anew.
+            let mut work = Work::new();
+            work.require_parked(&row.tenant, row.id);
+            return self.finish(job, work).await;
+        }
         let known = self.adapters.get(&row.adapter).zip(self.channels.get(&row.adapter));
         let Some((adapter, channel)) = known else {
             return Err(Failure::permanent("broker.no-adapter", "the adapter is not configured").into());
         };
-        let Some(about) = self.about(&row, channel).await? else {
+        if adapter.descriptor().in_order && !job.calling && self.store().waits_before(&row).await? {
+            return self.tell_later(job, &row).await;
+        }
+        let Some(about) = self.about(&row, channel, &**adapter).await? else {
             // It is destroyed, or its bytes are, or it went elsewhere: there is nothing to tell any more.
             return self.nothing_to_tell(job, &row, &**adapter).await;
         };
         if row.whole {
-            self.enqueue_below(job, &row, channel, &**adapter).await?;
+            self.list_below(job, &row, channel, &**adapter).await?;
         }
-        if !wants(&**adapter, row.event, row.kind) {
-            return self.nothing_to_tell(job, &row, &**adapter).await;
-        }
-        if let Record::Dispatch(dispatch) = &about.record
-            && !adapter.descriptor().carries(dispatch.way.as_deref())
-        {
+        if !is_business(&**adapter, &row, &about.record) {
             return self.nothing_to_tell(job, &row, &**adapter).await;
         }
         let sources: Vec<Box<dyn Source>> =
@@ -79,7 +80,12 @@ impl Broker {
     }
 
     /// What is told; `None` if it is not there any more, or lies on a desk, or outside of what the adapter may see.
-    async fn about(&self, row: &ChannelDelivery, channel: &Channel) -> Result<Option<About>, Error> {
+    async fn about(
+        &self,
+        row: &ChannelDelivery,
+        channel: &Channel,
+        adapter: &dyn Adapter,
+    ) -> Result<Option<About>, Error> {
         let scope = Scope::tenant(&row.tenant);
         let record = self.store().record(&channel.scope, row.kind, row.record).await?;
         let Some(record) = record.filter(|record| !lies_on_a_desk(record)) else { return Ok(None) };
@@ -87,6 +93,7 @@ impl Broker {
             return Ok(None);
         }
         let files = match (&record, row.payload) {
+            _ if !adapter.descriptor().takes_bytes => vec![],
             (Record::Document(document), Some(payload)) => match file_of(document, payload) {
                 Some(file) => vec![file],
                 None => return Ok(None),
@@ -122,47 +129,6 @@ impl Broker {
     fn source(&self, tenant: &str, file: &AboutFile) -> Option<Box<dyn Source>> {
         let content = file.file.content.clone()?;
         Some(Box::new(Kept { broker: self.clone(), tenant: tenant.to_owned(), content }))
-    }
-
-    /// What lies directly in a record that a message brought is told after it, in slices; each enqueues what lies in it in turn.
-    async fn enqueue_below(
-        &self,
-        job: &Job,
-        row: &ChannelDelivery,
-        channel: &Channel,
-        adapter: &dyn Adapter,
-    ) -> Result<(), Error> {
-        let scope = Scope::tenant(&row.tenant);
-        for slice in self.store().children(&scope, row.record).await?.chunks(SLICE) {
-            let mut work = Work::new();
-            for (kind, id) in slice {
-                let Some(child) = self.store().record(&scope, *kind, *id).await? else { continue };
-                let payloads = match kind {
-                    RecordKind::Document if wants(adapter, row.event, *kind) => contents(&child.to_json()),
-                    _ => vec![],
-                };
-                let meta = child.meta();
-                let delivery = |at: usize, payload| ChannelDelivery {
-                    id: ids::derived_id(row.id, &format!("{id}:{at}")),
-                    unit: meta.unit.clone(),
-                    public_service: meta.public_service.clone(),
-                    kind: *kind,
-                    record: *id,
-                    payload,
-                    whole: at == 0,
-                    ..row.clone()
-                };
-                if payloads.is_empty() {
-                    self.enqueue_told(&mut work, channel, &delivery(0, None));
-                }
-                for (at, payload) in payloads.into_iter().enumerate() {
-                    self.enqueue_told(&mut work, channel, &delivery(at, Some(payload)));
-                }
-            }
-            work.hold_job(job.id, job.epoch);
-            self.store().commit(work).await?;
-        }
-        Ok(())
     }
 
     /// The adapter has it: links, what follows for records, and the event, with the end of the row.
@@ -246,6 +212,15 @@ fn file_of(document: &Document, payload: Id) -> Option<AboutFile> {
         let file = version.files.iter().find(is_it)?;
         Some(AboutFile { document: document.meta.id, version: version.number.clone(), file: file.clone() })
     })
+}
+
+/// Whether an adapter wants to hear of it. What lies in a record that it wants nothing of may still be its business.
+fn is_business(adapter: &dyn Adapter, row: &ChannelDelivery, record: &Record) -> bool {
+    let is_its_way = match record {
+        Record::Dispatch(dispatch) => adapter.descriptor().carries(dispatch.way.as_deref()),
+        _ => true,
+    };
+    is_its_way && wants(adapter, row.event, row.kind)
 }
 
 /// Whether an adapter may see a record.

@@ -4,6 +4,7 @@
 
 mod answered;
 mod answers;
+mod archives;
 mod arrival;
 mod channels;
 mod circulation;

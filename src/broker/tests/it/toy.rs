@@ -1,6 +1,6 @@
 //! A message standard for tests: one JSON object per message.
 //!
-//! `{"toy": "0401", "process": uuid, "receipt": bool, "objects": [[uuid, title, [uuid of what it lies in]]],
+//! `{"toy": "0401", "process": uuid, "receipt": bool, "objects": [[uuid, title, [uuid of what it lies in], text if it is a document]],
 //! "results": [[uuid, bool or null, archive reference]], "whole": bool, "appraisals": [[uuid, "archive"]], "route": route, "plan": plan,
 //! "id": uuid, "test": bool, "sequence": {"number": 1, "total": 2}, "answers": uuid, "day": date, "refused": reason, "meets": 2}`. Objects below
 //! others come before them. What `meets` others of its process waits until so many are being read.
@@ -10,14 +10,14 @@ use std::io::Write;
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use model::case::{Case, Description, Document, DocumentDates, Priority, RecordStatus};
+use model::case::{Case, Description, Document, DocumentDates, File, Priority, RecordStatus, Version};
 use model::exchange::{Appraisal, ExchangeKind, ImportResult, ImportResults};
 use model::process::{Part, meaning_of, message_type};
 use model::standard::{
     Acknowledgement, Endpoint, Identity, Intake, Meaning, Object, Outgoing, OutgoingContent, Records, Source,
     Standard, Written, placeholder,
 };
-use model::{Failure, Finding, Id, Record, RecordKind, Report};
+use model::{Failure, Finding, Id, PayloadRef, Record, RecordKind, Report};
 use serde_json::{Value, json};
 
 pub struct Toy;
@@ -109,16 +109,21 @@ impl Standard for Toy {
         }
         for object in message["objects"].as_array().into_iter().flatten() {
             let title = object[1].as_str().unwrap_or_default().to_owned();
-            intake.file(&title, &mut title.as_bytes())?;
-            let record = Record::Case(Case {
-                meta: placeholder(),
-                description: Description { title, ..Description::default() },
-                case_file: None,
-                parent: None,
-                status: RecordStatus::Open,
-                priority: Priority::Normal,
-                locations: vec![],
-            });
+            let text = object[3].as_str();
+            let content = intake.file(&title, &mut text.unwrap_or(&title).as_bytes())?;
+            let description = Description { title, ..Description::default() };
+            let record = match text {
+                Some(_) => with_file(description, content),
+                None => Record::Case(Case {
+                    meta: placeholder(),
+                    description,
+                    case_file: None,
+                    parent: None,
+                    status: RecordStatus::Open,
+                    priority: Priority::Normal,
+                    locations: vec![],
+                }),
+            };
             let above = object[2].as_array().into_iter().flatten();
             let ancestors = above.map(|id| (RecordKind::Case, uuid(id))).collect();
             intake.object(Object {
@@ -220,6 +225,20 @@ impl Standard for Toy {
 }
 
 /// Along a route go documents.
+/// A document with one file.
+fn with_file(description: Description, content: PayloadRef) -> Record {
+    let file = File { name: "a.txt".into(), content: Some(content), ..File::default() };
+    Record::Document(Document {
+        meta: placeholder(),
+        description,
+        parent: None,
+        kind: None,
+        dates: DocumentDates::default(),
+        versions: vec![Version { number: "1".into(), files: vec![file] }],
+        status: RecordStatus::Open,
+    })
+}
+
 fn as_document(record: Record, message: &Value) -> Record {
     let Record::Case(case) = record else { return record };
     if message["toy"] != "0201" {

@@ -24,13 +24,13 @@ CREATE TABLE channel_delivery (
     payload        TEXT COLLATE "C",                -- the bytes that go with it
     message        TEXT COLLATE "C",                -- that brought the record with everything below it
     whole          BIGINT NOT NULL,     -- 1: what lies in the record comes after it
-    state          TEXT COLLATE "C" NOT NULL,       -- waiting, parked
-    code           TEXT COLLATE "C",                -- why it is parked
+    state          TEXT COLLATE "C" NOT NULL,       -- waiting, parked; dropped: by a human, until somebody was told that it was not imported
+    code           TEXT COLLATE "C",                -- why it is parked, or what was in the way of its last attempt
     task           TEXT COLLATE "C",                -- of whoever has to see to that
     created_at     BIGINT NOT NULL
 );
 CREATE INDEX channel_delivery_of ON channel_delivery (tenant, adapter, state, id);
-CREATE INDEX channel_delivery_root ON channel_delivery (tenant, root);
+CREATE INDEX channel_delivery_root ON channel_delivery (tenant, root, number);
 CREATE INDEX channel_delivery_record ON channel_delivery (tenant, record);
 
 -- What an adapter's other side calls a record.

@@ -25,12 +25,12 @@ CREATE TABLE channel_delivery (
     message        TEXT,                -- that brought the record with everything below it
     whole          BIGINT NOT NULL,     -- 1: what lies in the record comes after it
     state          TEXT NOT NULL,       -- waiting, parked; dropped: by a human, until somebody was told that it was not imported
-    code           TEXT,                -- why it is parked
+    code           TEXT,                -- why it is parked, or what was in the way of its last attempt
     task           TEXT,                -- of whoever has to see to that
     created_at     BIGINT NOT NULL
 );
 CREATE INDEX channel_delivery_of ON channel_delivery (tenant, adapter, state, id);
-CREATE INDEX channel_delivery_root ON channel_delivery (tenant, root);
+CREATE INDEX channel_delivery_root ON channel_delivery (tenant, root, number);
 CREATE INDEX channel_delivery_record ON channel_delivery (tenant, record);
 
 -- What an adapter's other side calls a record.

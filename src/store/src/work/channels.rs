@@ -61,6 +61,33 @@ impl Work {
         )
     }
 
+    /// What was in the way of an attempt at it. What does not wait for its turn stays as it is.
+    pub fn fail_channel_delivery(&mut self, tenant: &str, id: Id, code: &str) -> &mut Self {
+        self.any(
+            "UPDATE channel_delivery SET code = $3 WHERE tenant = $1 AND id = $2 AND state = 'waiting'",
+            vec![tenant.into(), id.into(), code.into()],
+        )
+    }
+
+    /// What lies in its record has rows of its own from now on. Precondition: it is there.
+    pub fn list_channel_delivery(&mut self, tenant: &str, id: Id) -> &mut Self {
+        self.one(
+            "UPDATE channel_delivery SET whole = 0 WHERE tenant = $1 AND id = $2",
+            vec![tenant.into(), id.into()],
+            "channel-delivery",
+        )
+    }
+
+    /// Only a precondition: it waits for a human.
+    pub fn require_parked(&mut self, tenant: &str, id: Id) -> &mut Self {
+        // Written, not only read: on PostgreSQL the row stays locked until the commit.
+        self.one(
+            "UPDATE channel_delivery SET state = state WHERE tenant = $1 AND id = $2 AND state = 'parked'",
+            vec![tenant.into(), id.into()],
+            "channel-delivery",
+        )
+    }
+
     /// It waits for its turn again. Precondition: it waits for a human.
     pub fn resend_channel_delivery(&mut self, tenant: &str, id: Id) -> &mut Self {
         self.one(

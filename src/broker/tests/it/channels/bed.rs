@@ -19,7 +19,7 @@ use model::record::Meta;
 use model::rights::Within;
 use model::{Caller, Event, EventKind, Failure, FailureKind, Id, Record, RecordKind, Scope, Timestamp, ids};
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, SqliteConnection};
 use tokio::io::AsyncReadExt;
 use tokio::sync::Notify;
 
@@ -298,10 +298,31 @@ impl Bed {
         self.run().await;
     }
 
+    /// Whatever waits has waited for too long.
+    pub async fn patience_ends(&self) {
+        self.damage("UPDATE job SET expires_at = 1 WHERE expires_at IS NOT NULL").await;
+        self.broker.expire_due().await.unwrap();
+    }
+
     async fn sql(&self, sql: &'static str, number: i64) {
         let Some(url) = &self.database else { return };
         let mut server = PgConnection::connect(url).await.unwrap();
         sqlx::query(sql).bind(number).execute(&mut server).await.unwrap();
+    }
+
+    /// Changes a row behind the gateway's back.
+    pub async fn damage(&self, sql: &'static str) {
+        match &self.database {
+            Some(url) => {
+                let mut server = PgConnection::connect(url).await.unwrap();
+                sqlx::query(sql).execute(&mut server).await.unwrap();
+            }
+            None => {
+                let url = format!("sqlite:{}", self.gateway.folder.path().join("db").display());
+                let mut file = SqliteConnection::connect(&url).await.unwrap();
+                sqlx::query(sql).execute(&mut file).await.unwrap();
+            }
+        }
     }
 
     /// The process ends while a call is under way that is never answered, and begins anew.
@@ -338,11 +359,19 @@ impl Bed {
         let meta = Meta { id: ids::new_id(), ..case.meta.clone() };
         let id = meta.id;
         self.submit(Record::Document(a_document(meta, Some(case.meta.id), title))).await;
-        let upload =
-            broker::Upload { file_name: "a.txt".into(), version: "1".into(), ..broker::Upload::default() };
-        let body = futures::stream::iter([Ok(Bytes::from_static(content.as_bytes()))]);
-        self.broker.add_content(&self.ours, id, upload, body).await.unwrap();
+        self.content(id, "1", content).await;
         id
+    }
+
+    /// A file in a version of a document.
+    pub async fn content(&self, document: Id, version: &str, content: &'static str) {
+        let upload = broker::Upload {
+            file_name: "a.txt".into(),
+            version: version.into(),
+            ..broker::Upload::default()
+        };
+        let body = futures::stream::iter([Ok(Bytes::from_static(content.as_bytes()))]);
+        self.broker.add_content(&self.ours, document, upload, body).await.unwrap();
     }
 
     pub async fn record(&self, kind: RecordKind, id: Id) -> Record {

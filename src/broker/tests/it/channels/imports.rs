@@ -12,22 +12,22 @@ use crate::engines::on_every_engine;
 use crate::house::lippstadt;
 use crate::rejection::bring;
 
-const MINUTE: Duration = Duration::from_secs(61);
+pub(super) const MINUTE: Duration = Duration::from_secs(61);
 
 /// An object with so many others in it, each named by its number.
-fn object(id: Id, below: usize) -> Vec<Value> {
+pub(super) fn object(id: Id, below: usize) -> Vec<Value> {
     let mut all: Vec<Value> =
         (1..=below).map(|number| json!([ids::new_id(), format!("Teil {number}"), [id]])).collect();
     all.push(json!([id, "Akte", []]));
     all
 }
 
-async fn receive(bed: &Bed, objects: Vec<Value>) -> Message {
+pub(super) async fn receive(bed: &Bed, objects: Vec<Value>) -> Message {
     let body = json!({ "toy": "0401", "process": Id::now_v7(), "receipt": true, "objects": objects });
     bring(&bed.gateway, &lippstadt().to_string(), &body, false).await
 }
 
-async fn exchange(bed: &Bed) -> Exchange {
+pub(super) async fn exchange(bed: &Bed) -> Exchange {
     let mut all = bed.all(RecordKind::Exchange).await;
     match all.pop().unwrap() {
         Record::Exchange(exchange) => exchange,
@@ -36,7 +36,7 @@ async fn exchange(bed: &Bed) -> Exchange {
 }
 
 /// Types of what went out.
-async fn sent(bed: &Bed) -> Vec<String> {
+pub(super) async fn sent(bed: &Bed) -> Vec<String> {
     let filter = MessageFilter::default();
     let all = bed.broker.messages(&bed.ours, &filter, &Page::first(50)).await.unwrap().items;
     let out = all.into_iter().filter(|it| it.direction == model::message::Direction::Out);
@@ -65,6 +65,26 @@ async fn a_tree_of_hundreds_is_told_whole_and_then_reported() {
         assert_eq!(case.status.name(), "open", "it is worked on here from now on");
         bed.later(MINUTE).await;
         assert_eq!(bed.dms.heard().len(), 211, "that it is open now is the DMS's own doing");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dozens_of_objects_of_one_message_are_all_reported() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        let objects = (0..40).flat_map(|_| object(ids::new_id(), 0)).collect();
+        receive(&bed, objects).await;
+        for _ in 0..4 {
+            let nodes = (0..6).map(|_| bed.broker.run_due_jobs());
+            futures::future::join_all(nodes).await.into_iter().for_each(|done| _ = done.unwrap());
+            bed.later(MINUTE).await;
+        }
+        assert_eq!(bed.dms.heard().len(), 40);
+        let exchange = exchange(&bed).await;
+        let open = exchange.objects.iter().filter(|object| object.result.is_none()).count();
+        assert_eq!((open, exchange.status), (0, ExchangeStatus::Confirmed));
+        assert_eq!(sent(&bed).await, ["0403", "0402"]);
     })
     .await;
 }

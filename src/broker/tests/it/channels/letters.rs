@@ -12,8 +12,10 @@ use model::{EventKind, FailureKind, Id, Record, RecordKind, Timestamp};
 use serde_json::json;
 
 use super::bed::{Bed, a_letter, detail, hint, kept, kinds};
+use super::imports::{MINUTE, receive};
 use crate::engines::on_every_engine;
 use crate::house::{caller, change};
+use crate::payments::till::Till;
 
 async fn host(bed: &Bed) -> Arc<dyn Host> {
     bed.broker.enqueue_sessions().await.unwrap();
@@ -128,6 +130,46 @@ async fn a_letter_that_names_none_for_sure_lies_on_a_desk_until_it_is_filed() {
         let Record::Interaction(there) = there else { panic!("a contact") };
         let document = bed.broker.record(&others, RecordKind::Document, there.documents[0]).await;
         assert_eq!(document.unwrap().meta().unit, "70");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_letter_that_names_a_claim_goes_into_its_case() {
+    let till = Till::open(None).await;
+    let (case, named) = (till.case, till.claim(2_500).await.cash_reference.unwrap());
+    let bed = Bed::over(till.gateway, till.clock).await;
+    for (value, into) in [(named.as_str(), Some(case)), ("42999999", None)] {
+        let host = host(&bed).await;
+        let letter = a_letter(&host, value, vec![hint(HintKind::CashReference, value, SURE)]).await;
+        assert_eq!(host.take_in(letter).await.unwrap().case, into, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn no_letter_goes_into_what_its_sender_may_still_get_back() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        bed.dms.set(|state| _ = state.by_title.insert("Akte".into(), FailureKind::Rejected));
+        let (file, part) = (model::ids::new_id(), model::ids::new_id());
+        receive(&bed, vec![json!([part, "Teil", [file]]), json!([file, "Akte", []])]).await;
+        bed.run().await;
+        let host = host(&bed).await;
+        let hints = vec![hint(HintKind::RecordReference, &part.to_string(), SURE)];
+        let taken = host.take_in(a_letter(&host, "l", hints).await).await.unwrap();
+        let it = contact(&bed, taken.interaction).await;
+        assert_eq!((taken.case, it.proposals.len()), (None, 1));
+        let into = Filing::Into(it.proposals[0].record);
+        let refused = bed.file(taken.interaction, into.clone()).await;
+        assert!(matches!(refused, Err(Error::Model(model::Error::WrongState { state: "received" }))));
+
+        bed.dms.set(|state| state.by_title.clear());
+        let parked = bed.waiting().await;
+        bed.broker.resend_channel(&bed.ours, parked[0].id, None).await.unwrap();
+        bed.run().await;
+        bed.later(MINUTE).await;
+        let filed = bed.file(taken.interaction, into).await.unwrap();
+        assert_eq!(filed.status, InteractionStatus::Filed, "it was imported");
     })
     .await;
 }

@@ -1,18 +1,21 @@
 //! What adapters are told of: in order, once, and only of what they may see.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use broker::Error;
+use broker::{Channel, Error, Page, RecordFilter};
 use model::adapter::Receipt;
+use model::case::{File, Version};
 use model::command::{Change, Command};
+use model::record::Meta;
 use model::rights::Within;
 use model::{EventKind, FailureKind, Record, RecordKind, Scope, ids};
 use serde_json::json;
 
-use super::bed::{Bed, DMS, FOLLOWS, Fault, Scripted, detail, kinds};
+use super::bed::{Bed, DMS, FOLLOWS, Fault, Scripted, a_document, detail, kept, kinds};
 use crate::engines::on_every_engine;
-use crate::house::{caller, change, new_case};
+use crate::house::{caller, change, create, new_case, soest};
 
 fn told(kind: &str, title: &str) -> (String, String) {
     (kind.to_owned(), title.to_owned())
@@ -174,6 +177,91 @@ async fn what_an_adapter_answers_changes_records_and_comes_back_to_nobody() {
         let delivered = detail(&bed.timeline(case.meta.id).await, EventKind::ChannelDelivered);
         let refused = json!(["model.forbidden", "model.forbidden", "model.version-conflict"]);
         assert_eq!(delivered["refused"], refused, "{delivered}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_an_adapter_may_not_make_is_refused_and_ends_the_delivery() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        let other = bed.case("Anderes").await;
+        bed.run().await;
+        let hash = "0".repeat(64);
+        let unknown =
+            model::PayloadRef { id: ids::new_id(), size: 3, sha256: hash.clone(), chunk_root: hash };
+        let (meta, by) = (other.meta.clone(), bed.ours.clone());
+        bed.dms.set(|state| {
+            state.answer = Some(Box::new(move |delivery| {
+                let parent = delivery.record.map(|(_, id)| id);
+                let case = delivery.about.as_ref().unwrap().record.meta().clone();
+                let file = File { name: "a".into(), content: Some(unknown.clone()), ..File::default() };
+                let mut with_bytes = a_document(Meta { id: ids::new_id(), ..case.clone() }, parent, "Bytes");
+                with_bytes.versions = vec![Version { number: "1".into(), files: vec![file] }];
+                let there = a_document(Meta { id: meta.id, ..case.clone() }, parent, "Schon da");
+                let id = ids::new_id();
+                let new = |title| a_document(Meta { id, ..case.clone() }, parent, title);
+                let records = [with_bytes, there, new("Neu"), new("Nochmal")].map(Record::Document);
+                let commands = records.into_iter().map(create).collect();
+                Receipt { commands, ..Receipt::default() }
+            }));
+        });
+        let case = bed.case("Neubau").await;
+        bed.run().await;
+        let delivered = detail(&bed.timeline(case.meta.id).await, EventKind::ChannelDelivered);
+        assert_eq!(delivered["refused"], json!(["model.invalid", "model.exists", "model.exists"]));
+        let made = bed.broker.records(&by, &RecordFilter::of(RecordKind::Document), &Page::first(9)).await;
+        let titles = made.unwrap().items.into_iter().map(|it| it.description().unwrap().title.clone());
+        assert_eq!(titles.collect::<Vec<_>>(), ["Neu"]);
+        assert!(bed.waiting().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_wants_no_bytes_is_told_of_a_record_once() {
+    for takes_bytes in [true, false] {
+        let mut dms = Scripted::new(DMS, FOLLOWS);
+        dms.descriptor.takes_bytes = takes_bytes;
+        let bed = Bed::with(None, dms, Scope::tenant("soest")).await;
+        let case = bed.case("Neubau").await;
+        bed.sessions().await;
+        let host = bed.post.host();
+        let files = vec![kept(&host, "a", "eins").await, kept(&host, "b", "zwei").await];
+        let meta = Meta { id: ids::new_id(), ..case.meta.clone() };
+        let mut document = a_document(meta, Some(case.meta.id), "Bescheid");
+        document.versions = vec![Version { number: "1".into(), files }];
+        host.submit("d", create(Record::Document(document))).await.unwrap();
+        bed.run().await;
+        let told = bed.dms.told();
+        let bytes: Vec<Vec<u8>> = told[1..].iter().flat_map(|told| told.bytes.clone()).collect();
+        let expected = if takes_bytes { vec![b"eins".to_vec(), b"zwei".to_vec()] } else { vec![] };
+        assert_eq!(bytes, expected);
+        assert_eq!(told.len(), if takes_bytes { 3 } else { 2 });
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_one_adapter_keeps_no_other_waiting() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        let first = Arc::new(Scripted::new("a", FOLLOWS));
+        let channel = Channel {
+            scope: Scope::tenant("soest"),
+            authority: soest(),
+            unit: "63".into(),
+            from_beginning: true,
+            patience: Duration::from_secs(3_600),
+        };
+        let broker = bed.gateway.broker.clone().with_adapters(vec![first.clone(), bed.dms.clone()]);
+        let broker = broker.with_channels([("a".to_owned(), channel.clone()), (DMS.to_owned(), channel)]);
+        broker.run_due_jobs().await.unwrap();
+        bed.damage("UPDATE channel SET reached = -1 WHERE adapter = 'a'").await;
+        bed.gateway.a_case(&bed.ours, "Neubau").await;
+        for _ in 0..3 {
+            broker.run_due_jobs().await.unwrap();
+        }
+        assert_eq!((first.told().len(), bed.dms.heard()), (0, vec![told("record.created", "Neubau")]));
     })
     .await;
 }

@@ -10,4 +10,4 @@ mod refunds;
 mod sheets;
 mod starts;
 mod statements;
-mod till;
+pub mod till;
