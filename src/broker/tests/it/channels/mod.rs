@@ -4,5 +4,6 @@ mod bed;
 mod doors;
 mod imports;
 mod letters;
+mod overdue;
 mod sessions;
 mod telling;
