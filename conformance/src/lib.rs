@@ -9,8 +9,10 @@ pub mod crash;
 pub mod error;
 pub mod fairness;
 pub mod gateway;
+mod shared;
 pub mod simulate;
 pub mod sync;
 pub mod xta;
 
 pub use error::Error;
+pub use shared::shared;

@@ -131,6 +131,20 @@ impl Place {
     }
 }
 
+impl Act {
+    /// The record that it is about, if it is about one that is there.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        match self {
+            Act::AssignReference { record, .. }
+            | Act::CompleteTask { record, .. }
+            | Act::CreateDocument { place: record, .. }
+            | Act::Link { record, .. }
+            | Act::Note { record, .. } => Some(record),
+            Act::Letter(_) | Act::Message { .. } => None,
+        }
+    }
+}
+
 /// The change of a record that an act is.
 pub(crate) fn change(act: &Act) -> Option<(&Place, Change)> {
     match act {

@@ -10,7 +10,7 @@ use net::Method;
 use serde_json::Value;
 
 use crate::Remote;
-use crate::act::{Act, Fetched, Paper, Place, Post, change};
+use crate::act::{Act, Fetched, Paper, Post, change};
 use crate::answer::refusal_of;
 
 /// Number of the version that files of a new document are of.
@@ -27,25 +27,27 @@ pub(crate) struct Carrier<'a> {
     pub(crate) remote: &'a Remote,
     pub(crate) host: &'a dyn Host,
     pub(crate) key: &'a str,
+    /// The record that it is about.
+    pub(crate) record: Option<(RecordKind, Id)>,
 }
 
 impl Carrier<'_> {
     /// Carries it out; gives the record that it made or changed.
     pub(crate) async fn carry(&self, act: &Act) -> Result<Option<(RecordKind, Id)>, Failure> {
-        if let Some((place, change)) = change(act) {
-            let (kind, id) = self.find(place).await?;
+        if let Some((_, change)) = change(act) {
+            let (kind, id) = self.record()?;
             let command = Command { kind, id, expected: None, change };
             self.host.submit(self.key, command).await?;
             return Ok(Some((kind, id)));
         }
         match act {
-            Act::CreateDocument { place, document, references, reference } => {
+            Act::CreateDocument { document, references, reference, .. } => {
                 let description = Description {
                     title: document.title.clone(),
                     references: references.clone(),
                     ..Description::default()
                 };
-                let id = self.document(place, document, description).await?;
+                let id = self.document(document, description).await?;
                 if let Some(reference) = reference {
                     let (kind, part, state) = (RecordKind::Document, String::new(), Value::Null);
                     self.host
@@ -54,17 +56,17 @@ impl Carrier<'_> {
                 }
                 Ok(Some((RecordKind::Document, id)))
             }
-            Act::Link { record, part, reference, state } => {
-                let (kind, record) = self.find(record).await?;
+            Act::Link { part, reference, state, .. } => {
+                let (kind, record) = self.record()?;
                 let (part, reference, state) = (part.clone(), reference.clone(), state.clone());
                 self.host.link(Link { kind, record, part, reference, state }).await?;
                 Ok(Some((kind, record)))
             }
-            Act::Note { record, detail } => {
+            Act::Note { detail, .. } => {
                 if !detail.is_object() || detail.to_string().len() > NOTE_BYTES {
                     return Err(bad_change());
                 }
-                let (kind, id) = self.find(record).await?;
+                let (kind, id) = self.record()?;
                 self.host.note(self.key, kind, id, detail.clone()).await?;
                 Ok(Some((kind, id)))
             }
@@ -81,20 +83,17 @@ impl Carrier<'_> {
         }
     }
 
-    async fn find(&self, place: &Place) -> Result<(RecordKind, Id), Failure> {
+    fn record(&self) -> Result<(RecordKind, Id), Failure> {
         let why = "there is no such record, or more than one";
-        place
-            .find(self.host)
-            .await?
-            .ok_or_else(|| Failure::new(FailureKind::Permanent, "adapter.no-record", why))
+        self.record.ok_or_else(|| Failure::permanent("adapter.no-record", why))
     }
 
-    /// A document in what lies at `place`. Its id follows from the key, so that after an interruption only what is missing is fetched.
-    async fn document(&self, place: &Place, paper: &Paper, description: Description) -> Result<Id, Failure> {
+    /// A document in the record. Its id follows from the key, so that after an interruption only what is missing is fetched.
+    async fn document(&self, paper: &Paper, description: Description) -> Result<Id, Failure> {
         if paper.files.len() > MOST_FILES {
             return Err(bad_change());
         }
-        let (kind, parent) = self.find(place).await?;
+        let (kind, parent) = self.record()?;
         if !matches!(kind, RecordKind::CaseFile | RecordKind::Case | RecordKind::Document) {
             return Err(bad_change());
         }

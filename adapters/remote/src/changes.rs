@@ -1,6 +1,7 @@
 //! A session: the program is asked what is new, page by page; each change is carried out by the host under its own key; the program is told what
-//! became of each; then the cursor is kept. Whatever ends in between, the next session begins with the same page, and the keys of its
-//! changes make that harmless. What can never be done is told and passed over, so one wrong change does not stand in the way of others.
+//! became of each; then the cursor is kept. Whatever ends in between, the next session begins with the same page and goes on behind what is
+//! kept as done of it; the key of the change that was under way makes doing it again harmless. What can never be done is told and passed
+//! over, so one wrong change does not stand in the way of others.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::Remote;
 use crate::act::Act;
 use crate::answer::{garbage, refusal};
 use crate::carry::Carrier;
+use crate::progress::Progress;
 
 /// Key of the durable state.
 const CURSOR: &str = "cursor";
@@ -57,21 +59,19 @@ impl Remote {
         loop {
             let page = self.page(cursor.as_deref()).await?;
             let changes = page.changes.iter().map(read).collect::<Option<Vec<_>>>().ok_or_else(garbage)?;
-            let mut outcomes = vec![];
-            for change in &changes {
-                if host.now().micros() >= end {
-                    break;
-                }
-                outcomes.push((&change.key, self.carry_out(&*host, change).await?));
+            let keys = changes.iter().map(|change| change.key.as_str());
+            let mut progress = Progress::of(&*host, cursor.as_deref(), keys.collect()).await?;
+            let is_done = self.carry_all(&*host, &changes, &mut progress, end).await?;
+            if !progress.done().is_empty() {
+                self.tell_outcomes(progress.done()).await?;
             }
-            if !outcomes.is_empty() {
-                self.tell_outcomes(&outcomes).await?;
-            }
-            let is_done = outcomes.len() == changes.len();
             let is_new = cursor.as_ref() != Some(&page.cursor);
             if is_done && is_new {
                 host.set_state(CURSOR, json!(page.cursor)).await?;
                 cursor = Some(page.cursor);
+            }
+            if is_done {
+                progress.forget(&*host).await?;
             }
             if !is_done || (page.more && host.now().micros() >= end) {
                 return Ok(Duration::from_secs(1));
@@ -99,11 +99,38 @@ impl Remote {
         if fits { Ok(page) } else { Err(garbage()) }
     }
 
-    /// What became of a change; a failure ends the session, and all of it is done again.
-    async fn carry_out(&self, host: &dyn Host, change: &Change) -> Result<Outcome, Failure> {
+    /// Carries out what is not done yet of a page, and keeps how far it is; whether that is all.
+    async fn carry_all(
+        &self,
+        host: &dyn Host,
+        changes: &[Change],
+        progress: &mut Progress,
+        end: i64,
+    ) -> Result<bool, Failure> {
+        for change in changes {
+            if progress.has(&change.key) {
+                continue;
+            }
+            if host.now().micros() >= end {
+                progress.keep(host).await?;
+                return Ok(false);
+            }
+            let outcome = self.carry_out(host, change, progress).await?;
+            progress.note(shown(&change.key, &outcome));
+        }
+        // The page is asked for again if the program cannot be told.
+        progress.keep(host).await.map(|()| true)
+    }
+
+    /// What became of a change; a failure ends the session, and this change is done again.
+    async fn carry_out(
+        &self,
+        host: &dyn Host,
+        change: &Change,
+        progress: &mut Progress,
+    ) -> Result<Outcome, Failure> {
         let Some(act) = &change.act else { return Ok(Err("adapter.bad-change".to_owned())) };
-        let carrier = Carrier { remote: self, host, key: &change.key };
-        match carrier.carry(act).await {
+        match self.carry_one(host, &change.key, act, progress).await {
             Ok(record) => Ok(Ok(record)),
             Err(failure) => match failure.kind {
                 FailureKind::Permanent | FailureKind::Rejected => Ok(Err(failure.code.to_string())),
@@ -112,9 +139,24 @@ impl Remote {
         }
     }
 
-    async fn tell_outcomes(&self, outcomes: &[(&String, Outcome)]) -> Result<(), Failure> {
-        let told: Vec<Value> = outcomes.iter().map(|(key, outcome)| shown(key, outcome)).collect();
-        let body = json!({ "outcomes": told }).to_string().into_bytes();
+    async fn carry_one(
+        &self,
+        host: &dyn Host,
+        key: &str,
+        act: &Act,
+        progress: &mut Progress,
+    ) -> Result<Option<(RecordKind, Id)>, Failure> {
+        let record = match (progress.begun(key), act.place()) {
+            (Some(known), _) => Some(known),
+            (None, Some(place)) => place.find(host).await?,
+            (None, None) => None,
+        };
+        progress.begin(host, key, record).await?;
+        Carrier { remote: self, host, key, record }.carry(act).await
+    }
+
+    async fn tell_outcomes(&self, outcomes: &[Value]) -> Result<(), Failure> {
+        let body = json!({ "outcomes": outcomes }).to_string().into_bytes();
         // The same outcomes again are the same call.
         let id = seal::sha256(&[&body]).to_string();
         let mut request = self.request(Method::POST, "/outcomes", &format!("outcomes-{id}"), &body)?;

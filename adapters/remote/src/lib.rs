@@ -11,6 +11,7 @@ mod answer;
 mod call;
 mod carry;
 mod changes;
+mod progress;
 mod told;
 mod upload;
 

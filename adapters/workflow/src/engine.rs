@@ -16,6 +16,7 @@ pub struct Workflow {
     descriptor: Descriptor,
     pub(crate) settings: Settings,
     pub(crate) camunda: Camunda,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Workflow {
@@ -32,8 +33,8 @@ impl Workflow {
             takes_bytes: false,
             ..Descriptor::new(&settings.id, "workflow", capabilities)
         };
-        let camunda = Camunda::new(&settings, client, clock);
-        Workflow { descriptor, settings, camunda }
+        let camunda = Camunda::new(&settings, client, clock.clone());
+        Workflow { descriptor, settings, camunda, clock }
     }
 
     pub(crate) fn topic(&self, name: &str) -> Option<&Topic> {
@@ -70,13 +71,13 @@ impl Adapter for Workflow {
     }
 
     async fn run(&self, host: Arc<dyn Host>) -> Result<Duration, Failure> {
-        if !self.settings.topics.is_empty() {
-            self.work(&*host).await?;
-        }
-        if self.settings.history {
-            self.watch(&*host).await?;
-        }
-        Ok(self.settings.pause)
+        let worked = match self.settings.topics.is_empty() {
+            true => Ok(()),
+            false => self.work(&*host).await,
+        };
+        // Whatever is in the way of the tasks, those whose step was left must not stay with people.
+        let watched = self.watch(&*host).await;
+        worked.and(watched).map(|()| self.settings.pause)
     }
 
     async fn check(&self) -> Health {

@@ -33,7 +33,8 @@ pub struct Settings {
     pub wait: Duration,
     /// Pause between two sessions; 1 s is usual where `wait` is long.
     pub pause: Duration,
-    /// Whether what happens in processes is told on the time lines of their cases.
+    /// Whether what happens in processes is told on the time lines of their cases. Tasks of people whose step the process has left are
+    /// cancelled either way.
     pub history: bool,
 }
 
@@ -65,12 +66,12 @@ pub struct Message {
     pub record: RecordKind,
     /// Only cases of this public service; absent: of every one.
     pub service: Option<String>,
-    /// Only if the record's state (`status`) is this one afterwards, such as `closed`; absent: any.
+    /// Only if what happens brings the record into this state (`status`), such as `closed`; absent: whatever happens.
     pub status: Option<String>,
     /// Name of the message in the process model.
     pub name: String,
-    /// Whether it is kept until the process waits for it. Otherwise it is let go if none does: right for what happens often, such as
-    /// changes of a case.
+    /// Whether it is kept until the process waits for it. Otherwise it is let go if none does within a minute: right for what happens
+    /// often, such as changes of a case.
     pub keep: bool,
     /// What it is given.
     pub variables: Vec<Variable>,

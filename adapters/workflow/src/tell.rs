@@ -4,10 +4,12 @@
 //! Each step looks first whether it was done before, by what marks it in the engine, so that a repetition does nothing more and finds
 //! the same.
 
+use std::time::Duration;
+
 use model::activity::{Task, TaskStatus};
 use model::adapter::{About, Delivery, Link, Receipt};
 use model::case::Case;
-use model::{EventKind, Failure, Record, RecordKind, ids};
+use model::{EventKind, Failure, Record, RecordKind, Timestamp, ids};
 use serde_json::{Value, json};
 
 use crate::camunda::{End, Ended, STARTED_BY, Variables};
@@ -17,6 +19,9 @@ use crate::values::{typed_null, typed_text, variables};
 
 /// What messages are marked by: a variable whose name is this and an identifier of its own.
 const TOLD_BY: &str = "amtsboteMessage_";
+
+/// How long what is not kept is told: whoever does not wait for it by then shall not hear of it.
+const AT_ONCE: Duration = Duration::from_secs(60);
 
 /// Beginning of the part of a link from a case to an instance.
 const INSTANCE: &str = "instance:";
@@ -82,11 +87,15 @@ impl Workflow {
         if event == Some(EventKind::RecordCreated) && kind == RecordKind::Case {
             steps.extend(self.settings.processes.iter().filter(|it| serves(&it.service)).map(Step::Start));
         }
+        // What happened is looked at, not how the record is now: it may have gone on meanwhile.
+        let reached = delivery.detail["status"].as_str();
+        // What came with a message has no event of its own.
+        let reached = reached.or((event == Some(EventKind::RecordCreated)).then(|| about.record.status()));
         let is_meant = |message: &&Message| {
             Some(message.event) == event
                 && message.record == kind
                 && serves(&message.service)
-                && message.status.as_deref().is_none_or(|status| status == about.record.status())
+                && message.status.as_deref().is_none_or(|status| Some(status) == reached)
         };
         steps.extend(self.settings.messages.iter().filter(is_meant).map(Step::Message));
         if let (Record::Task(task), Some(EventKind::RecordChanged)) = (&about.record, event)
@@ -115,7 +124,11 @@ impl Workflow {
             }
             Step::Message(message) => {
                 let marked = self.camunda.marked(&mark(delivery, message)).await?;
-                Ok(marked.map(|instance| met(message, Some(&instance))))
+                match marked {
+                    Some(instance) => Ok(Some(met(message, Some(&instance)))),
+                    None if !message.keep && self.is_past(delivery) => Ok(Some(met(message, None))),
+                    None => Ok(None),
+                }
             }
             Step::End(_, link) => {
                 if self.camunda.awaits(&link.reference).await? {
@@ -124,6 +137,12 @@ impl Workflow {
                 Ok(Some(ended_as(link, self.camunda.ended(&link.reference).await?)))
             }
         }
+    }
+
+    /// Whether it happened too long ago to be told those who wait for nothing to be kept.
+    fn is_past(&self, delivery: &Delivery) -> bool {
+        let at = delivery.detail["at"].as_str().and_then(Timestamp::parse);
+        at.is_some_and(|at| at.plus(AT_ONCE) < self.clock.now())
     }
 
     async fn carry_out(
@@ -200,7 +219,7 @@ impl Workflow {
             }
             (TaskStatus::Open | TaskStatus::Assigned, _) => return Ok(Receipt::default()),
         };
-        let ended = self.camunda.end(&link.reference, &end).await?;
+        let ended = self.end(&link.reference, &end).await?;
         Ok(ended_as(link, ended))
     }
 }

@@ -1,5 +1,5 @@
-//! What happens in the engine gets onto the time lines of cases: each step of a process that has ended, each incident. A task whose step
-//! was cancelled in the engine is cancelled, too.
+//! What happens in the engine gets onto the time lines of cases, where that is wanted: each step of a process that has ended, each incident.
+//! A task whose step was cancelled in the engine is cancelled, too, wanted or not.
 //!
 //! The engine tells times of its own, and commits later than it tells; what belongs to a start whose outcome is asked for is known later
 //! still. Each look therefore begins two minutes before the end of the last one, and remembers what it has told since then. Whatever
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::camunda::{Activity, Incident, LONGEST_ID, LONGEST_NAME, PAGE};
 use crate::engine::Workflow;
+use crate::settings::{Kind, Topic};
 use crate::values::{before, engine_time, read_time};
 
 /// How far each look goes back.
@@ -27,6 +28,9 @@ const FIRST: Duration = Duration::from_secs(3_600);
 
 /// Pages that one session reads of each history.
 const PAGES: usize = 10;
+
+/// Steps that were cancelled, where nothing is told on time lines.
+const LEFT: &str = "cancelled";
 
 /// What is remembered to be told, at most.
 const REMEMBERED: usize = 500;
@@ -55,10 +59,10 @@ struct Entry {
 type Cases = BTreeMap<String, Option<Id>>;
 
 impl Workflow {
-    /// Tells what is new in the histories.
+    /// Tells what is new in the histories, and takes from people what the process has left.
     pub(crate) async fn watch(&self, host: &dyn Host) -> Result<(), Failure> {
         let mut cases = Cases::new();
-        for history in ["activities", "incidents"] {
+        for history in self.histories() {
             let kept = host.state(history).await?;
             let cursor: Cursor =
                 kept.and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_else(|| Cursor {
@@ -73,6 +77,16 @@ impl Workflow {
         Ok(())
     }
 
+    /// What has to be read. Each is remembered by its own name, so that none begins where another one is.
+    fn histories(&self) -> &'static [&'static str] {
+        let is_for_people = |topic: &Topic| matches!(topic.kind, Kind::Task { .. });
+        match (self.settings.history, self.settings.topics.iter().any(is_for_people)) {
+            (true, _) => &["activities", "incidents"],
+            (false, true) => &[LEFT],
+            (false, false) => &[],
+        }
+    }
+
     /// A page of a history, and whether it is the last one.
     async fn page(
         &self,
@@ -81,8 +95,8 @@ impl Workflow {
         from: usize,
     ) -> Result<(Vec<Entry>, bool), Failure> {
         Ok(match history {
-            "activities" => {
-                let page = self.camunda.activities(since, from).await?;
+            "activities" | LEFT => {
+                let page = self.camunda.activities(since, from, history == LEFT).await?;
                 let is_last = page.len() < PAGE;
                 (page.into_iter().filter_map(step).collect(), is_last)
             }
@@ -143,7 +157,7 @@ async fn tell(host: &dyn Host, history: &str, entry: &Entry, cases: &mut Cases) 
     if entry.cancelled {
         cancel(host, &entry.id).await?;
     }
-    if let Some(detail) = &entry.detail {
+    if let Some(detail) = entry.detail.as_ref().filter(|_| history != LEFT) {
         let key = format!("{history}:{}:{}", entry.instance, entry.id);
         match host.note(&key, RecordKind::Case, case, detail.clone()).await {
             Err(failure) if failure.kind == FailureKind::Transient => return Err(failure),

@@ -2,7 +2,8 @@
 //! their names from the task's. Nothing is told to the engine before it is durable here.
 //!
 //! A task for people keeps its lock for hours, which is prolonged whenever it comes again; so a task whose end was not told, whatever was in the
-//! way, ends then. What cannot be done is an error of the model or an incident, never a task that nobody sees.
+//! way, ends then. What cannot be done is an error of the model or an incident, never a task that nobody sees. Each task stands alone: one that
+//! is in trouble keeps none behind it waiting.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use model::record::Meta;
 use model::{Failure, FailureKind, Id, Record, RecordKind, ids};
 use serde_json::{Map, Value, json};
 
-use crate::camunda::{End, ExternalTask, LONGEST_ID, MOST_TASKS, Variables};
+use crate::camunda::{End, Ended, ExternalTask, LONGEST_ID, MOST_TASKS, UNREACHABLE, Variables};
 use crate::engine::Workflow;
 use crate::settings::{Action, Kind, Text, Topic, Wait};
 use crate::tell::instance_link;
@@ -36,20 +37,24 @@ const MOST_TITLE: usize = 300;
 const STEP: &str = "activity";
 
 impl Workflow {
-    /// Does what external tasks there are, for a session.
+    /// Does what external tasks there are, for a session. Fails with the first failure, after all of them.
     pub(crate) async fn work(&self, host: &dyn Host) -> Result<(), Failure> {
         let topics: Vec<_> =
             self.settings.topics.iter().map(|topic| (topic.name.clone(), needed(topic))).collect();
         let begun = Instant::now();
+        let mut outcome = Ok(());
         let mut waits = true;
         loop {
             let tasks = self.camunda.fetch(&topics, LOOKED_AT, waits).await?;
             for task in &tasks {
-                self.take(host, task).await?;
+                match self.take(host, task).await {
+                    Err(failure) if failure.code == UNREACHABLE => return Err(failure),
+                    one => outcome = outcome.and(one),
+                }
             }
             waits = false;
             if tasks.len() < MOST_TASKS || begun.elapsed() > SESSION {
-                return Ok(());
+                return outcome;
             }
         }
     }
@@ -73,7 +78,7 @@ impl Workflow {
         match &topic.kind {
             Kind::Task { .. } => self.give_to_people(host, task, topic, &case).await,
             Kind::Service { action, refused } => match self.serve(host, task, action, &case).await {
-                Ok(()) => self.end(task, &End::Complete(Variables::new())).await,
+                Ok(()) => self.end(&task.id, &End::Complete(Variables::new())).await.map(drop),
                 Err(failure) if is_passing(&failure) => Err(failure),
                 Err(failure) => self.refuse(task, refused.as_deref(), &failure.code).await,
             },
@@ -224,13 +229,25 @@ impl Workflow {
     async fn refuse(&self, task: &ExternalTask, error: Option<&str>, why: &str) -> Result<(), Failure> {
         tracing::warn!(task = %task.id, topic = task.topic_name, why, "external task refused");
         match error {
-            Some(code) => self.end(task, &End::Error(code, why)).await,
-            None => self.end(task, &End::Incident(why)).await,
+            Some(code) => self.end(&task.id, &End::Error(code, why)).await.map(drop),
+            None => self.end(&task.id, &End::Incident(why)).await.map(drop),
         }
     }
 
-    async fn end(&self, task: &ExternalTask, end: &End<'_>) -> Result<(), Failure> {
-        self.camunda.end(&task.id, end).await.map(drop)
+    /// Ends an external task. An end that the engine will never take, such as one whose next step fails, becomes an incident there, so that
+    /// the task is not handed out for ever; it fails here all the same.
+    pub(crate) async fn end(&self, task: &str, end: &End<'_>) -> Result<Ended, Failure> {
+        let outcome = self.camunda.end(task, end).await;
+        if let Err(failure) = &outcome
+            && failure.kind == FailureKind::Permanent
+            && !matches!(end, End::Incident(_))
+        {
+            tracing::warn!(task, code = %failure.code, "the engine does not take the end of an external task");
+            if let Err(failure) = self.camunda.end(task, &End::Incident(&failure.code)).await {
+                tracing::warn!(task, code = %failure.code, "nor that it is an incident");
+            }
+        }
+        outcome
     }
 }
 
@@ -282,5 +299,4 @@ fn amendment(fields: &[(String, String)], variables: &Variables) -> Value {
 /// Whether it may go better in the next session.
 fn is_passing(failure: &Failure) -> bool {
     matches!(failure.kind, FailureKind::Transient | FailureKind::Uncertain)
-        || failure.code == "model.version-conflict"
 }

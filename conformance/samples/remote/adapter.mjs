@@ -6,7 +6,8 @@
 //
 //   FOLDER/deliveries/ID/     what was told: delivery.json, about.json, the files, and the receipt, which is always the same
 //   FOLDER/records/...        case files, cases and documents as folders within each other, with the files of documents
-//   FOLDER/outbox/NAME.json   changes that the gateway fetches, in the order of their names; their files in FOLDER/contents/NAME
+//   FOLDER/outbox/NAME.json   changes that the gateway fetches, in the order of their names; their files in FOLDER/contents/NAME. A new
+//                             name sorts behind all before it, as 2026-03-01T12-00-00-0017.json does: what sorts before is never looked at
 //   FOLDER/outcomes/KEY.json  what became of each
 import { createHash, createHmac, randomUUID, timingSafeEqual } from "node:crypto";
 import { createReadStream, existsSync, mkdirSync } from "node:fs";
@@ -121,7 +122,8 @@ async function filed(delivery, { record, above, files }, folder) {
   await mkdir(home, { recursive: true });
   await durable(join(home, "record.json"), JSON.stringify(record));
   for (const [number, file] of files.entries()) {
-    const name = plain(`${file.version}-${file.name}`);
+    // By the digest, too: other files may have the same name once it is plain.
+    const name = plain(`${file.version}-${file.sha256.slice(0, 8)}-${file.name}`);
     await copyFile(join(folder, `${number}-${plain(file.name)}`), join(home, `.${name}`));
     await rename(join(home, `.${name}`), join(home, name));
   }

@@ -6,7 +6,8 @@ folder. Run it as: AMTSBOTE_SECRET=whsec_... adapter.py FOLDER [--port PORT] [--
 
   FOLDER/deliveries/ID/     what was told: delivery.json, about.json, the files, and the receipt, which is always the same
   FOLDER/records/...        case files, cases and documents as folders within each other, with the files of documents
-  FOLDER/outbox/NAME.json   changes that the gateway fetches, in the order of their names; their files in FOLDER/contents/NAME
+  FOLDER/outbox/NAME.json   changes that the gateway fetches, in the order of their names; their files in FOLDER/contents/NAME. A new name
+                            sorts behind all before it, as 2026-03-01T12-00-00-0017.json does: what sorts before is never looked at
   FOLDER/outcomes/KEY.json  what became of each
 """
 import argparse, base64, hashlib, hmac, json, os, re, shutil, sys, tempfile, threading, time
@@ -138,7 +139,8 @@ class Adapter(BaseHTTPRequestHandler):
         home.mkdir(parents=True, exist_ok=True)
         durable(home / "record.json", json.dumps(record).encode())
         for number, file in enumerate(about["files"]):
-            name = plain(f"{file['version']}-{file['name']}")
+            # By the digest, too: other files may have the same name once it is plain.
+            name = plain(f"{file['version']}-{file['sha256'][:8]}-{file['name']}")
             shutil.copyfile(folder / f"{number}-{plain(file['name'])}", home / f".{name}")
             os.replace(home / f".{name}", home / name)
         sync(home)

@@ -227,7 +227,9 @@ impl Error {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Error::Store(store::Error::NotFound { .. } | store::Error::Erased | store::Error::Nul) => false,
-            Error::Store(_) | Error::Internal | Error::TooManyWaiting => true,
+            Error::Store(_) | Error::Internal | Error::TimeStampOverdue | Error::DiskFull => true,
+            Error::TooManyWaiting | Error::TooManyBodies | Error::TooManyRequests => true,
+            Error::Model(error) => *error == model::Error::VersionConflict,
             Error::Failure(failure) => failure.kind == FailureKind::Transient,
             _ => false,
         }
@@ -235,16 +237,45 @@ impl Error {
 
     /// How the worker treats it.
     pub(crate) fn into_failure(self) -> Failure {
-        let kind = match &self {
+        let passes = match &self {
             Error::Failure(failure) => return failure.clone(),
-            Error::Store(store::Error::Conflict { .. }) | Error::Interrupted | Error::Internal => {
-                FailureKind::Transient
-            }
-            Error::Store(error) if error.is_transient() => FailureKind::Transient,
-            _ => FailureKind::Permanent,
+            Error::Store(store::Error::Conflict { .. }) | Error::Interrupted => true,
+            // Of a store that is broken a human has to hear.
+            Error::Store(error) => error.is_transient(),
+            error => error.is_passing(),
         };
+        let kind = if passes { FailureKind::Transient } else { FailureKind::Permanent };
         let code = self.code().to_owned();
         let detail = self.to_string();
         Failure { kind, code: code.into(), detail, retry_after: None, alone: false, findings: vec![] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_tried_again() {
+        let conflict = || Error::from(store::Error::Conflict { what: "record" });
+        for error in [
+            Error::TooManyWaiting,
+            Error::TooManyBodies,
+            Error::TooManyRequests,
+            Error::TimeStampOverdue,
+            Error::DiskFull,
+            Error::Interrupted,
+            Error::Internal,
+            model::Error::VersionConflict.into(),
+            store::Error::Busy.into(),
+            conflict(),
+        ] {
+            let code = error.code().to_owned();
+            assert_eq!(error.into_failure().kind, FailureKind::Transient, "{code}");
+        }
+        for error in [Error::UnknownUnit, model::Error::Forbidden.into(), store::Error::Erased.into()] {
+            let code = error.code().to_owned();
+            assert_eq!(error.into_failure().kind, FailureKind::Permanent, "{code}");
+        }
     }
 }

@@ -223,7 +223,7 @@ impl Broker {
         let Some(id) = known.and_then(|known| known.task) else { return Ok(()) };
         let Some(task) = self.store().record(&scope, RecordKind::Task, id).await? else { return Ok(()) };
         if matches!(&task, Record::Task(task) if task.status.is_open()) {
-            self.apply(work, &task, Change::CompleteTask(None), actor, Some(message.id))?;
+            self.end_task(work, &task, Change::CompleteTask(None), actor, Some(message.id)).await?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use model::{Actor, Caller, Id, PayloadRef, Record, RecordKind, Scope, decide};
 use store::{Listed, Page, RecordFilter, SealedEvent, StoredPayload, Work};
 
 use crate::exchange::IN_DISPOSITION;
+use crate::tasks::asked_by;
 use crate::{Broker, Error, Once, notes};
 
 /// How often a command is decided anew because its record changed in between.
@@ -303,10 +304,9 @@ impl Broker {
         let record = self.store().record(&whole, kind, id).await?.ok_or_else(not_found)?;
         let may = match &record {
             Record::Task(task) => {
-                let asked = task.overdue.as_ref().and_then(|overdue| overdue.escalated_to.as_deref());
-                let is_ours = |unit: Option<&str>| unit.is_some_and(|unit| scope.units.covers(Some(unit)));
-                (is_ours(task.requested_by.as_deref()) || is_ours(asked))
-                    && scope.services.covers(task.meta.public_service.as_deref())
+                let asks = task.requested_by.as_deref().is_some_and(|unit| scope.units.covers(Some(unit)));
+                (asks && scope.services.covers(task.meta.public_service.as_deref()))
+                    || self.is_open(scope, asked_by(task)).await?
             }
             Record::CaseFile(_) | Record::Case(_) | Record::Document(_) | Record::Interaction(_) => {
                 self.is_asked(scope, record.meta().root).await? || self.is_asked(scope, id).await?
@@ -324,6 +324,13 @@ impl Broker {
         let whole = Scope::tenant(&scope.tenant);
         let record = self.store().record_any(&whole, id).await?.ok_or_else(not_found)?;
         self.visible(scope, record.kind(), id).await.map_err(|_| not_found())
+    }
+
+    /// Whether it is an open task of the scope's.
+    async fn is_open(&self, scope: &Scope, task: Option<Id>) -> Result<bool, Error> {
+        let Some(task) = task else { return Ok(false) };
+        let found = self.store().record(scope, RecordKind::Task, task).await?;
+        Ok(found.is_some_and(|it| matches!(it, Record::Task(task) if task.status.is_open())))
     }
 
     /// Whether a unit of the scope has an open task about the record.

@@ -39,23 +39,34 @@ impl Broker {
             Some(Record::Task(before)) => Some(before),
             _ => None,
         };
-        let was_due = before.and_then(|before| before.due);
-        if let Some(due) = task.due.filter(|due| Some(*due) != was_due && task.status.is_open()) {
+        if let Some(due) = task.due.filter(|_| task.status.is_open() && is_to_be_looked_at(before, task)) {
             enqueue(work, task, due, due);
         }
         let Some(before) = before else { return Ok(()) };
-        let was_asked = before.overdue.as_ref().is_some_and(|overdue| overdue.escalated_to.is_some());
-        if was_asked && (!task.status.is_open() || task.overdue.is_none()) {
+        if !task.status.is_open() || task.overdue.is_none() {
             self.end_asking(work, before, actor).await?;
         }
         Ok(())
     }
 
+    /// Ends an open task that the gateway itself has no more use for, with what was told of it because it was late.
+    pub(crate) async fn end_task(
+        &self,
+        work: &mut Work,
+        task: &Record,
+        change: Change,
+        actor: &Actor,
+        message: Option<Id>,
+    ) -> Result<(), Error> {
+        let after = self.apply(work, task, change, actor, message)?;
+        self.keep_due(work, Some(task), &after, actor).await
+    }
+
     /// Takes the task from whoever was asked.
     async fn end_asking(&self, work: &mut Work, task: &Task, actor: &Actor) -> Result<(), Error> {
+        let Some(asked) = asked_by(task) else { return Ok(()) };
         let scope = Scope::tenant(&task.meta.tenant);
-        let Some(due) = task.due else { return Ok(()) };
-        match self.store().record(&scope, RecordKind::Task, asked_id(task.meta.id, due)).await? {
+        match self.store().record(&scope, RecordKind::Task, asked).await? {
             Some(Record::Task(asked)) if asked.status.is_open() => {
                 self.apply(work, &Record::Task(asked), Change::CompleteTask(None), actor, None).map(drop)
             }
@@ -83,9 +94,11 @@ impl Broker {
             enqueue(&mut work, &task, due, then);
             return self.finish(job, work).await;
         }
-        self.apply(&mut work, &record, Change::Escalate(rule.to.clone()), &Actor::gateway(), None)?;
         let asked = Record::Task(asking(&task, &rule.to, due, self.now()));
-        let (id, change) = (asked.meta().id, Change::Create(Box::new(asked)));
+        let id = asked.meta().id;
+        let escalated = Change::Escalate { to: rule.to.clone(), asked: id };
+        self.apply(&mut work, &record, escalated, &Actor::gateway(), None)?;
+        let change = Change::Create(Box::new(asked));
         let command = Command { kind: RecordKind::Task, id, expected: None, change };
         let decided = decide(None, &command, self.parts.rules, self.now())?;
         work.put_record(&decided.record, None);
@@ -119,13 +132,32 @@ fn new_job(tenant: &str, subject: Id, detail: Value, at: Timestamp) -> NewJob {
     }
 }
 
-/// The same task for the same time is asked about once.
-fn asked_id(task: Id, due: Timestamp) -> Id {
-    ids::derived_id(task, &format!("overdue:{}", due.micros()))
+/// Whether somebody has to look at the time of a task that was made or changed: it has another one, or it is late already and the house
+/// rule of the unit that has it now was not asked.
+fn is_to_be_looked_at(before: Option<&Task>, task: &Task) -> bool {
+    let Some(before) = before else { return true };
+    let is_late = task.overdue.as_ref().is_some_and(|overdue| overdue.escalated_to.is_none());
+    before.due != task.due || (is_late && before.meta.unit != task.meta.unit)
+}
+
+/// The task of whoever was asked because of this one.
+pub(crate) fn asked_by(task: &Task) -> Option<Id> {
+    let overdue = task.overdue.as_ref().filter(|overdue| overdue.escalated_to.is_some())?;
+    // In older stores the name alone says which it is.
+    overdue.asked.or_else(|| task.due.map(|due| ids::derived_id(task.meta.id, &told_of(due))))
+}
+
+/// The same time may be set again after it was told of, so the version says which time it was.
+fn asked_id(task: &Task, due: Timestamp) -> Id {
+    ids::derived_id(task.meta.id, &format!("{}:{}", told_of(due), task.meta.version))
+}
+
+fn told_of(due: Timestamp) -> String {
+    format!("overdue:{}", due.micros())
 }
 
 fn asking(task: &Task, unit: &str, due: Timestamp, now: Timestamp) -> Task {
-    let id = asked_id(task.meta.id, due);
+    let id = asked_id(task, due);
     Task {
         meta: Meta {
             id,

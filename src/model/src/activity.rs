@@ -60,9 +60,12 @@ pub struct Task {
 pub struct Overdue {
     /// When it was told.
     pub since: Timestamp,
-    /// The unit that was asked to see to it (Eskalation); it may see the task.
+    /// The unit that was asked to see to it (Eskalation).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalated_to: Option<String>,
+    /// The task that it was asked by; while that is open, whoever has it may see this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Id>,
 }
 
 /// State of a task.

@@ -112,7 +112,8 @@ pub struct Delivery {
     pub kind: String,
     /// The record it is about.
     pub record: Option<(RecordKind, Id)>,
-    /// Further facts.
+    /// Further facts. Of an event: its number (`eventNumber`), when it was (`at`), and the state that it brought the record into (`status`;
+    /// absent if it left the state as it was).
     pub detail: Value,
     /// The record as it is now, and what it lies in. Programs outside are told a short form of it.
     #[serde(skip)]

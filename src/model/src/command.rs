@@ -83,8 +83,13 @@ pub enum Change {
     CancelTask,
     /// The task was not done in time.
     Overdue,
-    /// This unit is asked to see to a task that was not done in time.
-    Escalate(String),
+    /// A unit is asked to see to a task that was not done in time.
+    Escalate {
+        /// The unit.
+        to: String,
+        /// The task that it is asked by.
+        asked: Id,
+    },
     /// A message of the exchange went or came, and the exchange stands there now.
     ExchangeMessage(ExchangeMessage, ExchangeStatus),
     /// The partner has handed the message to this authority, which the exchange is with from now on.

@@ -19,6 +19,11 @@ struct Kept {
     letters: Vec<Letter>,
     state: BTreeMap<String, Value>,
     fails: Option<FailureKind>,
+    /// How often state is kept until that fails, once.
+    states: Option<usize>,
+    /// Seconds that each content takes, and those that have passed.
+    slow: i64,
+    passed: i64,
 }
 
 #[derive(Default)]
@@ -40,6 +45,16 @@ impl Memory {
         self.kept().fails = Some(kind);
     }
 
+    /// The gateway dies once when state is to be kept after it was kept so often.
+    pub(crate) fn dies_after(&self, states: usize) {
+        self.kept().states = Some(states);
+    }
+
+    /// Each content takes so many seconds.
+    pub(crate) fn slow(&self, seconds: i64) {
+        self.kept().slow = seconds;
+    }
+
     pub(crate) fn submitted(&self) -> Vec<(String, Command)> {
         self.kept().submitted.clone()
     }
@@ -54,6 +69,11 @@ impl Memory {
 
     pub(crate) fn cursor(&self) -> Option<Value> {
         self.kept().state.get("cursor").cloned()
+    }
+
+    /// Keys of all that is remembered.
+    pub(crate) fn remembered(&self) -> Vec<String> {
+        self.kept().state.keys().cloned().collect()
     }
 
     pub(crate) fn forget_the_cursor(&self) {
@@ -75,6 +95,7 @@ impl Host for Memory {
     }
 
     async fn submit(&self, key: &str, command: Command) -> Result<Record, Failure> {
+        let now = self.now();
         let mut kept = self.kept();
         if let Some(kind) = kept.fails.take() {
             return Err(Failure::new(kind, "test.fails", "as told"));
@@ -86,7 +107,7 @@ impl Host for Memory {
             Change::Create(_) => None,
             _ => kept.records.get(&command.id).cloned(),
         };
-        let decided = decide(current.as_ref(), &command, Rules::default(), self.now())
+        let decided = decide(current.as_ref(), &command, Rules::default(), now)
             .map_err(|error| Failure::permanent("test.refused", error.to_string()))?;
         kept.records.insert(command.id, decided.record.clone());
         kept.submitted.push((key.to_owned(), command));
@@ -97,6 +118,8 @@ impl Host for Memory {
         let mut bytes = vec![];
         let read = content.read_to_end(&mut bytes).await;
         read.map_err(|_| Failure::new(FailureKind::Transient, "broker.interrupted", "broke off"))?;
+        let mut kept = self.kept();
+        kept.passed += kept.slow;
         let sha256 = seal::sha256(&[&bytes]).to_string();
         Ok(PayloadRef { id: ids::new_id(), size: bytes.len() as u64, chunk_root: sha256.clone(), sha256 })
     }
@@ -138,11 +161,24 @@ impl Host for Memory {
     }
 
     async fn set_state(&self, key: &str, value: Value) -> Result<(), Failure> {
-        self.kept().state.insert(key.to_owned(), value);
+        let mut kept = self.kept();
+        match kept.states {
+            Some(0) => {
+                kept.states = None;
+                return Err(Failure::transient("test.died", "as told"));
+            }
+            Some(left) => kept.states = Some(left - 1),
+            None => {}
+        }
+        match value {
+            Value::Null => _ = kept.state.remove(key),
+            value => _ = kept.state.insert(key.to_owned(), value),
+        }
         Ok(())
     }
 
     fn now(&self) -> Timestamp {
-        model::Clock::now(&SystemClock)
+        let passed = std::time::Duration::from_secs(self.kept().passed.unsigned_abs());
+        model::Clock::now(&SystemClock).plus(passed)
     }
 }

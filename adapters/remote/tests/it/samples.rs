@@ -107,8 +107,9 @@ async fn keeps_the_contract(command: &[&str]) {
     let home = Path::new("records")
         .join(about.above[0].meta().id.to_string())
         .join(about.record.meta().id.to_string());
+    let digest = seal::sha256(&[&bytes]).to_string();
     for version in ["1", "2"] {
-        assert_eq!(program.read(home.join(format!("{version}-.._Plan ä.pdf"))), bytes);
+        assert_eq!(program.read(home.join(format!("{version}-{}-.._Plan ä.pdf", &digest[..8]))), bytes);
     }
     let again =
         program.remote.deliver(&delivery, &[Box::new(bytes.clone()), Box::new(bytes.clone())]).await.unwrap();
@@ -133,7 +134,30 @@ async fn keeps_the_contract(command: &[&str]) {
     assert_eq!(failure.kind, FailureKind::Unauthorised);
     assert!(program.remote.reconcile(&other).await.unwrap().is_none());
 
+    keeps_files_apart(&program, &delivery).await;
     brings_changes(&program).await;
+}
+
+/// Files whose names are the same where a file system cannot have them as they are.
+async fn keeps_files_apart(program: &Program, delivery: &Delivery) {
+    let mut told = Delivery { id: ids::new_id(), ..delivery.clone() };
+    let about = told.about.as_mut().unwrap();
+    let home = Path::new("records")
+        .join(about.above[0].meta().id.to_string())
+        .join(about.record.meta().id.to_string());
+    let contents = [b"eins".to_vec(), b"zwei".to_vec()];
+    let digests = contents.clone().map(|bytes| seal::sha256(&[&bytes]).to_string());
+    for (at, name) in ["a/b.pdf", "a:b.pdf"].into_iter().enumerate() {
+        let file = &mut about.files[at];
+        let sha256 = digests[at].clone();
+        let content = PayloadRef { id: ids::new_id(), size: 4, chunk_root: sha256.clone(), sha256 };
+        (file.version, file.file.name, file.file.content) = ("3".into(), name.into(), Some(content));
+    }
+    let sources = contents.clone().map(|bytes| Box::new(bytes) as Box<dyn model::adapter::Source>);
+    program.remote.deliver(&told, &sources).await.unwrap();
+    for (digest, bytes) in digests.iter().zip(contents) {
+        assert_eq!(program.read(home.join(format!("3-{}-a_b.pdf", &digest[..8]))), bytes);
+    }
 }
 
 async fn brings_changes(program: &Program) {

@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use model::adapter::Adapter;
 use model::testkit::a_case;
-use model::{FailureKind, Id};
+use model::{FailureKind, Id, Record};
 use serde_json::{Value, json};
 
 use crate::host::Memory;
@@ -104,5 +104,54 @@ async fn a_letter_is_taken_in_with_its_bytes_or_not_at_all() {
         remote(url).run(host.clone()).await.unwrap();
         assert_eq!(host.letters().len(), letters);
         assert_eq!(told.lock().unwrap()[0]["outcomes"][0]["code"].as_str(), outcome);
+    }
+}
+
+fn letter(key: &str) -> Value {
+    let file =
+        json!({ "name": "a.pdf", "size": 3, "sha256": seal::sha256(&[b"abc"]).to_string(), "content": "c" });
+    let documents = json!([{ "title": "Brief", "files": [file] }]);
+    json!({ "key": key, "do": "letter", "way": "fax", "receivedAt": "2026-03-01T12:00:00Z", "documents": documents })
+}
+
+#[tokio::test]
+async fn a_page_that_takes_longer_than_a_session_is_done_in_several() {
+    let changes: Vec<Value> = ["a", "b", "c", "d", "e"].map(letter).to_vec();
+    let page = json!({ "changes": changes, "cursor": "1" }).to_string();
+    let (url, told) = program(page, (200, "abc")).await;
+    let (host, remote) = (Memory::with([]), remote(url));
+    host.slow(60);
+    for (session, letters) in [(1, 2), (2, 4), (3, 5)] {
+        remote.run(host.clone()).await.unwrap();
+        assert_eq!(host.letters().len(), letters, "session {session}: nothing is fetched twice");
+        let told = told.lock().unwrap().last().unwrap()["outcomes"].clone();
+        assert_eq!(told.as_array().unwrap().len(), letters, "{told}");
+        assert_eq!(host.cursor().is_some(), letters == 5);
+    }
+    assert_eq!(host.remembered(), ["cursor"]);
+}
+
+#[tokio::test]
+async fn what_was_done_before_a_crash_is_not_told_as_refused() {
+    // The first change gives the record another name than that by which the change names it, the second one gives it back.
+    let named = |key: &str, from: &str, to: &str| {
+        let place = json!({ "name": "recordReference", "value": from });
+        json!({ "key": key, "do": "assignReference", "record": place, "recordReference": to })
+    };
+    let page = json!({ "changes": [named("a", "63-1", "63-2"), named("b", "63-2", "63-3")], "cursor": "1" });
+    for states in 0..4 {
+        let (url, told) = program(page.to_string(), (200, "")).await;
+        let Record::Case(mut case) = a_case("Bauantrag") else { panic!("a case") };
+        case.description.record_reference = Some("63-1".into());
+        let case = Record::Case(case);
+        let (host, remote) = (Memory::with([case]), remote(url));
+        host.dies_after(states);
+        assert_eq!(remote.run(host.clone()).await.unwrap_err().code, "test.died", "{states}");
+        remote.run(host.clone()).await.unwrap();
+        let told = told.lock().unwrap().last().unwrap()["outcomes"].clone();
+        assert_eq!(told.as_array().unwrap().len(), 2, "{told}");
+        assert!(told.as_array().unwrap().iter().all(|one| one.get("code").is_none()), "{states}: {told}");
+        assert_eq!(host.submitted().len(), 2, "{states}");
+        assert_eq!(host.cursor(), Some(json!("1")));
     }
 }

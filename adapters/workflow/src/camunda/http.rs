@@ -34,6 +34,9 @@ const MOST_ANSWER: usize = 2 * 1024 * 1024;
 /// what it has not committed nobody can see.
 const SETTLES: Duration = Duration::from_secs(60);
 
+/// Code of a failure that says that nobody answers.
+pub(crate) const UNREACHABLE: &str = "workflow.unreachable";
+
 /// Optimistic locking, deadlock: the engine took back what it did.
 const QUICKER: [i64; 2] = [1, 10_000];
 
@@ -155,7 +158,7 @@ impl Http {
 fn unsent(error: net::Error, call: Call) -> Failure {
     match (error.kind(), call) {
         (FailureKind::Transient, _) | (FailureKind::Uncertain, Call::Asking) => {
-            Failure::transient("workflow.unreachable", error.to_string())
+            Failure::transient(UNREACHABLE, error.to_string())
         }
         (FailureKind::Uncertain, Call::Acting) => unclear("no whole answer came"),
         _ => error.into(),

@@ -16,7 +16,7 @@ use net::{Answer, Client};
 use serde_json::{Value, json};
 
 use http::{Call, Http, Trouble, garbage, json as read, segment};
-pub(crate) use http::{LONGEST_ID, LONGEST_NAME};
+pub(crate) use http::{LONGEST_ID, LONGEST_NAME, UNREACHABLE};
 pub(crate) use wire::{Activity, Correlated, ExternalTask, Incident, Typed, Variables};
 use wire::{Count, Found, Instance};
 
@@ -321,16 +321,18 @@ impl Camunda {
         Ok(if log.is_empty() { Ended::Gone } else { Ended::Done })
     }
 
-    /// Steps that ended since then, in this order, `from` the first of them on.
+    /// Steps that ended since then, in this order, `from` the first of them on; with `left` only those that were cancelled.
     pub(crate) async fn activities(
         &self,
         since: Option<&str>,
         from: usize,
+        left: bool,
     ) -> Result<Vec<Activity>, Failure> {
         let (from, most) = (from.to_string(), PAGE.to_string());
         let mut query = vec![("finished", "true"), ("sortBy", "endTime"), ("sortOrder", "asc")];
         query.extend([("firstResult", from.as_str()), ("maxResults", most.as_str())]);
         query.extend(since.map(|since| ("finishedAfter", since)));
+        query.extend(left.then_some(("canceled", "true")));
         self.list("/history/activity-instance", self.of_tenant(query)).await
     }
 

@@ -29,8 +29,12 @@ struct Held {
 impl Desk {
     pub(crate) fn with(record: &Record) -> Desk {
         let desk = Desk::default();
-        desk.held.lock().unwrap().records.insert(record.meta().id, record.clone());
+        desk.put(record);
         desk
+    }
+
+    pub(crate) fn put(&self, record: &Record) {
+        self.held.lock().unwrap().records.insert(record.meta().id, record.clone());
     }
 
     pub(crate) fn dies_after(&self, writes: Option<usize>) {
@@ -49,6 +53,11 @@ impl Desk {
 
     pub(crate) fn get(&self, id: Id) -> Record {
         self.held.lock().unwrap().records[&id].clone()
+    }
+
+    pub(crate) fn cases(&self) -> Vec<Record> {
+        let held = self.held.lock().unwrap();
+        held.records.values().filter(|record| record.kind() == RecordKind::Case).cloned().collect()
     }
 
     pub(crate) fn tasks(&self) -> Vec<model::activity::Task> {

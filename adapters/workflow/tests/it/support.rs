@@ -9,9 +9,10 @@ use adapter_workflow::{
 };
 use conformance::simulate::camunda::Simulator;
 use model::adapter::{About, Delivery, Link};
+use model::outbound::ChosenBy;
 use model::{EventKind, Record, RecordKind, SystemClock, ids};
-use net::{Client, Egress};
-use serde_json::json;
+use net::{Client, Egress, Method, Request};
+use serde_json::{Value, json};
 
 /// A process with an external task for people, one for the gateway, and a message that is waited for.
 pub(crate) const MODEL: &str = r#"<definitions xmlns:camunda="http://camunda.org/schema/1.0/bpmn" targetNamespace="urn:test">
@@ -90,6 +91,27 @@ pub(crate) async fn engine() -> Simulator {
     engine
 }
 
+/// A call by somebody else.
+pub(crate) async fn post(url: &str, path: &str, body: &Value) -> Value {
+    let request = Request {
+        method: Method::POST,
+        url: format!("{url}{path}"),
+        chosen_by: ChosenBy::Administrator,
+        headers: vec![("content-type".into(), "application/json".into())],
+        body: Some(body.to_string().into_bytes().into()),
+        within: Duration::from_secs(5),
+        most_answer: 1 << 16,
+    };
+    serde_json::from_slice(&client().send(request).await.unwrap().body).unwrap_or_default()
+}
+
+/// External tasks that another worker has locked for a second.
+pub(crate) async fn fetch(url: &str, topic: &str, most: usize) -> Value {
+    let topics = json!([{ "topicName": topic, "lockDuration": 1_000 }]);
+    let body = json!({ "workerId": "other", "maxTasks": most, "topics": topics });
+    post(url, "/external-task/fetchAndLock", &body).await
+}
+
 /// What is told of a record that lies in these.
 pub(crate) fn told(event: EventKind, record: &Record, above: Vec<Record>, links: Vec<Link>) -> Delivery {
     Delivery {
@@ -102,7 +124,7 @@ pub(crate) fn told(event: EventKind, record: &Record, above: Vec<Record>, links:
     }
 }
 
-/// A recording of a real engine: request line, header fields and body; status and body. `None`, and a word about it, if it is absent.
+/// A recording of a real engine: request line, header fields and body; status and body.
 pub(crate) struct Recorded {
     pub(crate) name: String,
     pub(crate) method: String,
@@ -114,12 +136,8 @@ pub(crate) struct Recorded {
 }
 
 pub(crate) fn recordings() -> Vec<Recorded> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/samples/workflow/camunda-rest");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("SKIPPED: the recordings of ../shared are absent");
-        return vec![];
-    };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    let Some(folder) = conformance::shared("samples/workflow/camunda-rest") else { return vec![] };
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.iter().map(|path| recorded(path)).collect()
 }

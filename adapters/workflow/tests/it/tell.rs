@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use adapter_workflow::Workflow;
 use conformance::simulate::camunda::Fault;
 use model::adapter::{Adapter, Capability};
 use model::testkit::{a_case, a_claim, a_payment, adapter_contract};
-use model::{EventKind, FailureKind, Record};
+use model::{EventKind, FailureKind, Record, RecordKind, SystemClock};
 
-use crate::support::{engine, told, workflow};
+use crate::support::{client, engine, fetch, post, settings, told, workflow};
 
 #[tokio::test]
 async fn it_keeps_the_contract_of_adapters() {
@@ -113,23 +114,55 @@ async fn a_process_that_the_engine_does_not_know_waits_for_a_human() {
 
 /// Another worker does an external task.
 pub(crate) async fn complete(url: &str, topic: &str) {
-    use crate::support::client;
-    let post = async |path: String, body: serde_json::Value| {
-        let request = net::Request {
-            method: net::Method::POST,
-            url: format!("{url}{path}"),
-            chosen_by: model::outbound::ChosenBy::Administrator,
-            headers: vec![("content-type".into(), "application/json".into())],
-            body: Some(body.to_string().into_bytes().into()),
-            within: Duration::from_secs(5),
-            most_answer: 1 << 16,
-        };
-        client().send(request).await.unwrap().body
-    };
-    let topics = serde_json::json!([{ "topicName": topic, "lockDuration": 1_000 }]);
-    let body = serde_json::json!({ "workerId": "other", "maxTasks": 1, "topics": topics });
-    let tasks: serde_json::Value =
-        serde_json::from_slice(&post("/external-task/fetchAndLock".into(), body).await).unwrap();
+    let tasks = fetch(url, topic, 1).await;
     let id = tasks[0]["id"].as_str().unwrap();
-    post(format!("/external-task/{id}/complete"), serde_json::json!({ "workerId": "other" })).await;
+    post(url, &format!("/external-task/{id}/complete"), &serde_json::json!({ "workerId": "other" })).await;
+}
+
+#[tokio::test]
+async fn a_state_is_that_into_which_the_record_was_brought() {
+    let engine = engine().await;
+    let mut settings = settings(&engine.url);
+    (settings.messages[0].event, settings.messages[0].record) = (EventKind::RecordChanged, RecordKind::Claim);
+    settings.messages[0].status = Some("paid".into());
+    let workflow = Workflow::new(settings, client(), Arc::new(SystemClock));
+    let (case, claim) = (a_case("Neubau"), Record::Claim(a_claim(4_250)));
+    let changed = |status: Option<&str>| {
+        let mut delivery = told(EventKind::RecordChanged, &claim, vec![case.clone()], vec![]);
+        delivery.detail["status"] = status.into();
+        delivery
+    };
+    let is_told = async |status| match workflow.deliver(&changed(status), &[]).await {
+        Ok(receipt) => receipt.data["message"].is_string(),
+        Err(failure) => failure.code == "workflow.no-match",
+    };
+    assert_ne!(claim.status(), "paid", "how it is now says nothing of what happened");
+    assert!(is_told(Some("paid")).await);
+    assert!(!is_told(Some("open")).await);
+    assert!(!is_told(None).await, "whatever changed, it was not the state");
+}
+
+#[tokio::test]
+async fn what_is_not_kept_is_told_at_once_or_not_at_all() {
+    let engine = engine().await;
+    let mut settings = settings(&engine.url);
+    settings.messages[0].keep = false;
+    let workflow = Workflow::new(settings, client(), Arc::new(SystemClock));
+    let case = a_case("Neubau");
+    workflow.deliver(&told(EventKind::RecordCreated, &case, vec![], vec![]), &[]).await.unwrap();
+    complete(&engine.url, "pruefung").await;
+    let now = model::Clock::now(&SystemClock).micros();
+    let ago = |seconds: i64| model::Timestamp::from_micros(now - seconds * 1_000_000);
+    for (at, unmatched) in [(ago(61), true), (ago(1), false)] {
+        let mut message = paid(&case, vec![]);
+        message.detail["at"] = serde_json::json!(at);
+        let receipt = workflow.deliver(&message, &[]).await.unwrap();
+        assert_eq!(receipt.data["unmatched"], unmatched, "{at}");
+        message.detail["at"] = serde_json::json!(ago(61));
+        assert_eq!(
+            workflow.reconcile(&message).await.unwrap(),
+            Some(receipt),
+            "it was told, or never will be"
+        );
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapter_workflow::{Cancelled, Kind, Workflow};
+use adapter_workflow::{Cancelled, Kind, Settings, Workflow};
 use conformance::simulate::camunda::{Fault, Simulator};
 use model::activity::TaskStatus;
 use model::adapter::{Adapter, Host, Receipt};
@@ -18,18 +18,22 @@ use crate::support::{client, engine, settings, told, workflow};
 /// More than the lock of a task that people have.
 const A_DAY: Duration = Duration::from_secs(24 * 3_600);
 
-struct Bench {
-    engine: Simulator,
-    workflow: Workflow,
-    desk: Arc<Desk>,
+pub(crate) struct Bench {
+    pub(crate) engine: Simulator,
+    pub(crate) workflow: Workflow,
+    pub(crate) desk: Arc<Desk>,
     case: Record,
     instance: String,
 }
 
 /// An engine with an instance for a case.
-async fn bench() -> Bench {
+pub(crate) async fn bench() -> Bench {
     let engine = engine().await;
     let workflow = workflow(&engine.url);
+    bench_of(engine, workflow).await
+}
+
+async fn bench_of(engine: Simulator, workflow: Workflow) -> Bench {
     let mut case = a_case("Neubau");
     case.meta_mut().version = 1;
     let desk = Arc::new(Desk::with(&case));
@@ -43,12 +47,12 @@ async fn bench() -> Bench {
 }
 
 impl Bench {
-    async fn session(&self) -> Result<Duration, model::Failure> {
+    pub(crate) async fn session(&self) -> Result<Duration, model::Failure> {
         self.workflow.run(self.desk.clone()).await
     }
 
     /// What the task's end is told as.
-    async fn tell_end(&self, task: &model::activity::Task) -> Result<Receipt, model::Failure> {
+    pub(crate) async fn tell_end(&self, task: &model::activity::Task) -> Result<Receipt, model::Failure> {
         let record = self.desk.get(task.meta.id);
         let mut links = self.desk.links_of(self.case.meta().id);
         links.extend(self.desk.links_of(task.meta.id));
@@ -56,7 +60,11 @@ impl Bench {
         self.workflow.deliver(&delivery, &[]).await
     }
 
-    fn stands_at(&self) -> Option<String> {
+    pub(crate) fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    pub(crate) fn stands_at(&self) -> Option<String> {
         self.engine.stands_at(&self.instance)
     }
 }
@@ -104,7 +112,7 @@ async fn a_lost_lock_is_taken_again_but_not_from_another_worker() {
     bench.engine.pass(A_DAY);
     // Another one holds it now.
     let theirs = Workflow::new(
-        adapter_workflow::Settings { worker: Some("theirs".into()), ..settings(&bench.engine.url) },
+        Settings { worker: Some("theirs".into()), ..settings(&bench.engine.url) },
         client(),
         Arc::new(SystemClock),
     );
@@ -224,4 +232,19 @@ async fn each_step_is_told_once_and_a_step_that_was_left_takes_its_task_away() {
     let notes = bench.desk.notes();
     assert!(notes.iter().any(|note| note["noted"]["cancelled"] == true), "{notes:?}");
     assert_eq!(bench.desk.tasks()[0].status, TaskStatus::Cancelled);
+}
+
+#[tokio::test]
+async fn a_step_that_was_left_takes_its_task_away_also_where_nothing_is_told() {
+    let engine = engine().await;
+    let quiet = Settings { history: false, ..settings(&engine.url) };
+    let workflow = Workflow::new(quiet, client(), Arc::new(SystemClock));
+    let bench = bench_of(engine, workflow).await;
+    bench.session().await.unwrap();
+    bench.engine.terminate(&bench.instance);
+    // Whatever is in the way of the tasks.
+    bench.engine.fault(Fault::Error, "/fetchAndLock");
+    bench.session().await.unwrap_err();
+    assert_eq!(bench.desk.tasks()[0].status, TaskStatus::Cancelled);
+    assert!(bench.desk.notes().is_empty(), "{:?}", bench.desk.notes());
 }

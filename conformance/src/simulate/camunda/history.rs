@@ -13,6 +13,7 @@ pub(super) fn answer(engine: &Engine, call: &Call, parts: &[&str]) -> Reply {
             let is_meant = |entry: &&Value| {
                 of_instance(call, entry)
                     && (call.query("finished") != Some("true") || !entry["endTime"].is_null())
+                    && (call.query("canceled") != Some("true") || entry["canceled"] == true)
                     && is_after(call.query("finishedAfter"), &entry["endTime"])
             };
             let mut all: Vec<Value> = engine.activities.iter().filter(is_meant).cloned().collect();

@@ -48,6 +48,8 @@ pub enum Fault {
     Error,
     /// With 500: its database is away.
     Database,
+    /// With 500: a step of the process failed, and everything was taken back.
+    Step,
     /// With 200 and a web page.
     Garbage,
     /// As it should, but late.
@@ -231,6 +233,7 @@ async fn answer(
         Fault::Database => {
             return told(error(500, "ProcessEnginePersistenceException", "no connection", Some(0)));
         }
+        Fault::Step => return told(error(500, "RestException", "Unknown property used in expression", Some(0))),
         Fault::Slow => tokio::time::sleep(SLOW).await,
     }
     let mut reply = rest::answer(&mut lock().engine, &call);

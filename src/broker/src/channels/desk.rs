@@ -108,7 +108,8 @@ impl Broker {
             && let Some(Record::Task(task)) = self.store().record(&whole, RecordKind::Task, task).await?
             && task.status.is_open()
         {
-            self.apply(&mut work, &Record::Task(task), Change::CompleteTask(None), &caller.actor, None)?;
+            let done = Change::CompleteTask(None);
+            self.end_task(&mut work, &Record::Task(task), done, &caller.actor, None).await?;
         }
         Ok((row, work))
     }

@@ -153,12 +153,13 @@ impl Broker {
         let filter = RecordFilter { parent: Some(after.meta().id), ..RecordFilter::of(RecordKind::Task) };
         for task in self.store().records(&scope, &filter, &Page::first(TASKS)).await?.items {
             let Record::Task(open) = &task else { continue };
-            if open.status.is_open() {
+            // Whoever was asked because of another one is not any more when that ends.
+            if open.status.is_open() && open.task_id.is_none() {
                 let change = match filing {
                     Filing::To(_) => Change::CancelTask,
                     _ => Change::CompleteTask(None),
                 };
-                self.apply(work, &task, change, &caller.actor, None)?;
+                self.end_task(work, &task, change, &caller.actor, None).await?;
             }
         }
         if matches!(filing, Filing::To(_)) {

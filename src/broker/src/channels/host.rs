@@ -9,7 +9,9 @@ use model::adapter::{Content, Handed, Host, Link};
 use model::command::Command;
 use model::event::Subject;
 use model::letter::{Letter, TakenIn};
-use model::{Caller, Event, EventKind, Failure, Id, PayloadRef, Record, RecordKind, Timestamp, ids};
+use model::{
+    Caller, Event, EventKind, Failure, FailureKind, Id, PayloadRef, Record, RecordKind, Timestamp, ids,
+};
 use serde_json::{Value, json};
 use store::{Page, RecordFilter, StoredPayload, Work};
 use tokio_util::io::ReaderStream;
@@ -212,6 +214,10 @@ impl Host for Session {
     }
 }
 
+/// What passes must not make an adapter tell the other side that it never will be done: a store that is broken is mended.
 fn failure(error: impl Into<Error>) -> Failure {
-    error.into().into_failure()
+    let error: Error = error.into();
+    let passes = error.is_passing();
+    let failure = error.into_failure();
+    if passes { Failure { kind: FailureKind::Transient, ..failure } } else { failure }
 }

@@ -57,7 +57,7 @@ impl Broker {
             tenant: row.tenant.clone(),
             kind: name(row.event),
             record: Some((row.kind, row.record)),
-            detail: json!({ "eventNumber": row.number }),
+            detail: self.facts(&row).await?,
             about: Some(Box::new(about)),
         };
         let receipt = self.call_adapter(job, &row.adapter, &**adapter, &delivery, &sources, false).await?;
@@ -65,6 +65,20 @@ impl Broker {
             return self.nothing_to_tell(job, &row, &**adapter).await;
         }
         self.told(job, &row, (channel, &**adapter), receipt).await
+    }
+
+    /// Which event it is, when it was, and the state that it brought its record into, if it did.
+    async fn facts(&self, row: &ChannelDelivery) -> Result<Value, Error> {
+        let mut facts = json!({ "eventNumber": row.number, "at": row.created_at });
+        let scope = Scope::tenant(&row.tenant);
+        let found = self.store().events(&scope, row.number.saturating_sub(1), 1).await?.pop();
+        let event = found.filter(|found| found.number == row.number).map(|found| found.event);
+        // What lies in a record that a message brought has no event of its own.
+        let event = event.filter(|event| event.subject.is_some_and(|subject| subject.id == row.record));
+        if let Some(Value::String(status)) = event.and_then(|event| event.changes?.get("status").cloned()) {
+            facts["status"] = status.into();
+        }
+        Ok(facts)
     }
 
     async fn nothing_to_tell(

@@ -82,7 +82,7 @@ impl Broker {
             return Ok(());
         }
         for task in self.overdue_tasks(before).await? {
-            self.apply(work, &task, Change::CompleteTask(None), &Actor::gateway(), None)?;
+            self.end_task(work, &task, Change::CompleteTask(None), &Actor::gateway(), None).await?;
         }
         Ok(())
     }

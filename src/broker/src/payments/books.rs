@@ -259,6 +259,7 @@ impl<'a> Books<'a> {
             return Ok(());
         };
         let record = self.changed(&task, change)?;
+        self.broker.keep_due(&mut self.work, Some(&task), &record, &self.actor).await?;
         self.tasks.insert(id, record);
         Ok(())
     }

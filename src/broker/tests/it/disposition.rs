@@ -484,8 +484,19 @@ async fn whoever_waits_too_long_is_reminded_again_and_again_and_the_state_stays(
         assert_eq!((now.status, now.waits.unwrap().reminders), (ExchangeStatus::Received, reminders));
         assert_eq!(tasks().await.len(), 1, "one task while it is open");
     }
+    let due = json!({ "due": "2026-01-01T00:00:00Z" });
+    let late = change(RecordKind::Task, tasks().await[0].meta().id, Change::Amend(due));
+    bed.gateway.broker.submit(&bed.agency, late, None).await.unwrap();
+    bed.gateway.broker.run_due_jobs().await.unwrap();
+    let others = caller("soest", "70");
+    let asked = || async {
+        let filter = RecordFilter::of(RecordKind::Task);
+        bed.gateway.broker.records(&others, &filter, &page()).await.unwrap().items
+    };
+    assert_eq!(asked().await[0].status(), "open");
     bed.appraise(&[(bed.one, Disposition::Archive), (bed.two, Disposition::Archive)]).await;
     assert_eq!(tasks().await[0].status(), "done");
+    assert_eq!(asked().await[0].status(), "done", "nor is anybody asked because of the reminder");
     assert_eq!(bed.sent(sent.meta.id).await.waits.unwrap().reminders, 0);
 }
 

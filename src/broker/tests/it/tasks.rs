@@ -119,7 +119,7 @@ async fn what_is_not_done_in_time_is_told_and_then_another_unit_is_asked() {
         let asked = desk.asked().await;
         assert_eq!((asked.len(), asked[0].task_id, asked[0].kind.as_str()), (1, Some(task), "task-overdue"));
         let told = desk.read(&desk.waste, task).await.unwrap().overdue.unwrap();
-        assert_eq!(told.escalated_to.as_deref(), Some("70"));
+        assert_eq!((told.escalated_to.as_deref(), told.asked), (Some("70"), Some(asked[0].meta.id)));
         let broker = &desk.gateway.broker;
         assert!(broker.record(&desk.waste, RecordKind::Case, desk.case).await.is_ok(), "it may see the case");
         assert_eq!(desk.events(EventKind::TaskEscalated).await.len(), 1);
@@ -127,6 +127,7 @@ async fn what_is_not_done_in_time_is_told_and_then_another_unit_is_asked() {
         desk.submit(&desk.building, task, Change::CompleteTask(None)).await.unwrap();
         assert_eq!(desk.asked().await[0].status, TaskStatus::Done);
         assert!(broker.record(&desk.waste, RecordKind::Case, desk.case).await.is_err());
+        assert!(desk.read(&desk.waste, task).await.is_none(), "it has nothing to do with the task any more");
         desk.run().await;
         assert_eq!(desk.events(EventKind::TaskOverdue).await.len(), 2, "once for each time");
     })
@@ -167,6 +168,74 @@ async fn a_task_that_is_passed_on_is_the_other_unit_s_and_its_own_rule_holds() {
         let overdue = desk.read(&desk.waste, task).await.unwrap().overdue.unwrap();
         assert_eq!(overdue.escalated_to, None, "70 has no rule");
         desk.submit(&desk.waste, task, Change::CompleteTask(Some("erledigt".into()))).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_was_asked_sees_the_task_while_its_own_is_open() {
+    let desk = Desk::start(None).await;
+    let task = desk.task(Some(ago(49 * HOUR))).await;
+    desk.run().await;
+    assert!(desk.read(&desk.waste, task).await.is_some());
+    let asked = desk.asked().await[0].meta.id;
+    desk.submit(&desk.waste, asked, Change::CompleteTask(None)).await.unwrap();
+    assert!(desk.read(&desk.waste, task).await.is_none());
+}
+
+#[tokio::test]
+async fn a_time_that_was_told_of_may_be_set_again() {
+    on_every_engine(|database| async move {
+        let desk = Desk::start(database).await;
+        let over = ago(49 * HOUR);
+        let task = desk.task(Some(over)).await;
+        desk.run().await;
+        for due in [ago(50 * HOUR), over] {
+            desk.submit(&desk.building, task, Change::Amend(json!({ "due": due }))).await.unwrap();
+            assert!(desk.asked().await.iter().all(|asked| !asked.status.is_open()), "it has another time");
+            desk.run().await;
+            let open: Vec<_> = desk.asked().await.into_iter().filter(|it| it.status.is_open()).collect();
+            let told = desk.read(&desk.building, task).await.unwrap().overdue.unwrap();
+            assert_eq!((open.len(), told.asked), (1, open.first().map(|it| it.meta.id)));
+        }
+        assert_eq!(desk.asked().await.len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_late_task_that_is_passed_on_is_looked_at_by_the_rule_of_whoever_has_it_now() {
+    on_every_engine(|database| async move {
+        let desk = Desk::start(database).await;
+        let task = desk.task(Some(ago(49 * HOUR))).await;
+        desk.submit(&desk.building, task, Change::HandOn("70".into())).await.unwrap();
+        desk.run().await;
+        let told = desk.read(&desk.waste, task).await.unwrap().overdue.unwrap();
+        assert_eq!(told.escalated_to, None, "70 has no rule");
+        desk.submit(&desk.waste, task, Change::HandOn("63".into())).await.unwrap();
+        desk.run().await;
+        let told = desk.read(&desk.building, task).await.unwrap().overdue.unwrap();
+        assert_eq!(told.escalated_to.as_deref(), Some("70"));
+        assert_eq!((desk.asked().await.len(), desk.events(EventKind::TaskOverdue).await.len()), (1, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_that_leaves_the_desk_takes_the_question_with_it() {
+    on_every_engine(|database| async move {
+        let desk = Desk::start(database).await;
+        let reply = json!({ "toy": "0403", "process": model::ids::new_id() });
+        let message = desk.gateway.accept(&desk.building, &reply).await.unwrap();
+        desk.run().await;
+        let filter = RecordFilter { parent: Some(message.id), ..RecordFilter::of(RecordKind::Task) };
+        let tasks = desk.gateway.broker.records(&desk.building, &filter, &Page::first(5)).await.unwrap();
+        let due = Change::Amend(json!({ "due": ago(49 * HOUR) }));
+        desk.submit(&desk.building, tasks.items[0].meta().id, due).await.unwrap();
+        desk.run().await;
+        assert!(desk.asked().await[0].status.is_open());
+        desk.gateway.broker.return_by_hand(&desk.building, message.id, None, None, None).await.unwrap();
+        assert_eq!(desk.asked().await[0].status, TaskStatus::Done);
     })
     .await;
 }

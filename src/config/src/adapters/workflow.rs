@@ -75,10 +75,10 @@ pub struct CamundaMessage {
     /// Only cases of this public service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<String>,
-    /// Only if the record's state is this one afterwards.
+    /// Only if what happens brings the record into this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
-    /// Whether it is kept until the process waits for it.
+    /// Whether it is kept until the process waits for it; otherwise it is let go a minute after it happened.
     #[serde(default = "yes")]
     pub keep: bool,
     /// What it is given.

@@ -36,15 +36,15 @@ pub(super) fn changed(
             if task.overdue.is_some() {
                 return Err(Error::Exists);
             }
-            task.overdue = Some(Overdue { since: now, escalated_to: None });
+            task.overdue = Some(late_since(now));
             event = EventKind::TaskOverdue;
         }
-        Change::Escalate(unit) => {
-            let overdue = task.overdue.get_or_insert(Overdue { since: now, escalated_to: None });
+        Change::Escalate { to, asked } => {
+            let overdue = task.overdue.get_or_insert_with(|| late_since(now));
             if overdue.escalated_to.is_some() {
                 return Err(Error::Exists);
             }
-            overdue.escalated_to = Some(unit.clone());
+            (overdue.escalated_to, overdue.asked) = (Some(to.clone()), Some(*asked));
             event = EventKind::TaskEscalated;
         }
         _ => return Err(Error::WrongState { state: task.status.name() }),
@@ -52,7 +52,11 @@ pub(super) fn changed(
     Ok((Record::Task(task), event))
 }
 
-/// Whoever passes a task on hears of it as if it had asked for it, unless somebody else did.
+fn late_since(now: Timestamp) -> Overdue {
+    Overdue { since: now, escalated_to: None, asked: None }
+}
+
+/// Whoever passes a task on first hears of it as if it had asked for it, unless somebody else did. Whoever passes it on after that does not.
 fn hand_on(task: &mut Task, unit: &str) -> Result<(), Error> {
     if !is_name(unit) || task.meta.unit == unit {
         return Err(Error::Invalid { field: "unit" });
@@ -98,6 +102,12 @@ mod tests {
         assert_eq!((given.assignee.as_deref(), given.status), (None, TaskStatus::Open));
         let back = after(&Record::Task(given.clone()), Change::HandOn("63".into())).unwrap();
         assert_eq!(back.requested_by.as_deref(), Some("63"), "who asked first, asked");
+        let on = after(&Record::Task(given.clone()), Change::HandOn("80".into())).unwrap();
+        assert_eq!(
+            on.requested_by.as_deref(),
+            Some("63"),
+            "the one in between has nothing to do with it any more"
+        );
         for bad in ["70", "", "a b"] {
             let refused = after(&Record::Task(given.clone()), Change::HandOn(bad.into()));
             assert_eq!(refused, Err(Error::Invalid { field: "unit" }), "{bad:?}");
@@ -110,8 +120,9 @@ mod tests {
     fn a_task_is_overdue_once_until_it_has_another_time() {
         let overdue = Record::Task(after(&a_task("Prüfen"), Change::Overdue).unwrap());
         assert_eq!(after(&overdue, Change::Overdue), Err(Error::Exists));
-        let escalated = Record::Task(after(&overdue, Change::Escalate("10".into())).unwrap());
-        assert_eq!(after(&escalated, Change::Escalate("10".into())), Err(Error::Exists));
+        let escalation = || Change::Escalate { to: "10".into(), asked: crate::ids::new_id() };
+        let escalated = Record::Task(after(&overdue, escalation()).unwrap());
+        assert_eq!(after(&escalated, escalation()), Err(Error::Exists));
         let titled = after(&escalated, Change::Amend(json!({ "title": "x" }))).unwrap();
         assert!(titled.overdue.is_some());
         let later = after(&escalated, Change::Amend(json!({ "due": "2027-01-01T00:00:00Z" }))).unwrap();

@@ -49,6 +49,7 @@ pub struct Told {
     pub above: Vec<Id>,
     pub links: Vec<Link>,
     pub bytes: Vec<Vec<u8>>,
+    pub detail: Value,
 }
 
 type Answer = Box<dyn Fn(&Delivery) -> Receipt + Send>;
@@ -144,6 +145,7 @@ impl Adapter for Scripted {
             above: about.above.iter().map(|record| record.meta().id).collect(),
             links: about.links.clone(),
             bytes,
+            detail: delivery.detail.clone(),
         };
         let (fault, receipt) = self.set(|state| {
             let fault = state.faults.pop_front().flatten();

@@ -6,5 +6,6 @@ mod dispatches;
 mod doors;
 mod imports;
 mod letters;
+mod overdue;
 mod sessions;
 mod telling;

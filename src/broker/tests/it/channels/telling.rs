@@ -65,6 +65,25 @@ async fn a_tree_is_told_in_the_order_in_which_it_happened() {
 }
 
 #[tokio::test]
+async fn a_state_is_told_with_what_brought_the_record_into_it_and_with_nothing_else() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        let case = bed.case("Neubau").await.meta.id;
+        let amend = |note: &str| Change::Amend(json!({ "note": note }));
+        for wanted in [amend("x"), Change::Close, Change::Reopen] {
+            bed.broker.submit(&bed.ours, change(RecordKind::Case, case, wanted), None).await.unwrap();
+        }
+        bed.run().await;
+        let told = bed.dms.told();
+        let states: Vec<_> = told.iter().map(|told| told.detail["status"].as_str()).collect();
+        assert_eq!(states, [Some("open"), None, Some("closed"), Some("open")]);
+        let events = bed.timeline(case).await;
+        assert_eq!(told[0].detail["at"], json!(events[0].at));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_crash_between_call_and_commit_is_asked_about() {
     on_every_engine(|database| async move {
         let bed = Bed::new(database).await;

@@ -1,11 +1,16 @@
 //! Decisions about what contradicts: by two, where the house wants that.
 
+use broker::{Page, RecordFilter};
+use model::command::Change;
 use model::payment::provider::Verdict;
 use model::payment::record::Decision;
 use model::payment::{BookingKind, ClaimStatus, ClearingReason, PaymentStatus, TruthState};
+use model::{Caller, RecordKind, Scope};
+use serde_json::json;
 
 use super::till::Till;
 use crate::engines::on_every_engine;
+use crate::house::change;
 
 /// A payment of which the provider says that 25 cents were paid.
 async fn underpaid(till: &Till, claim: &model::payment::Claim) -> model::payment::Payment {
@@ -69,6 +74,28 @@ async fn what_was_decided_is_not_told_again() {
         assert_eq!(clerk.await.unwrap_err().code(), "model.forbidden");
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_decision_ends_what_was_asked_because_it_was_late() {
+    let till = Till::open(None).await;
+    let payment = underpaid(&till, &till.claim(2_500).await).await;
+    let whole = Caller { scope: Scope::tenant("soest"), ..till.clerk.clone() };
+    let tasks = async || {
+        let filter = RecordFilter::of(RecordKind::Task);
+        till.broker().records(&whole, &filter, &Page::first(10)).await.unwrap().items
+    };
+    let task = tasks().await[0].meta().id;
+    let due = Change::Amend(json!({ "due": "2026-01-01T00:00:00Z" }));
+    for wanted in [Change::HandOn("63".into()), due] {
+        till.broker().submit(&whole, change(RecordKind::Task, task, wanted), None).await.unwrap();
+    }
+    till.run().await;
+    let open = async || tasks().await.iter().filter(|task| task.status() == "open").count();
+    assert_eq!(open().await, 2, "the task, and that of whoever was asked");
+    let id = payment.meta.id;
+    till.broker().decide_clearing(&till.cashier(), id, Decision::Keep, None).await.unwrap();
+    assert_eq!(open().await, 0);
 }
 
 #[tokio::test]
