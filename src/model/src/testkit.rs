@@ -195,6 +195,7 @@ mod tests {
                 follows: vec![],
                 in_order: true,
                 keeps_records: false,
+                answers: false,
                 config_schema: json!({}),
             };
             Arc::new(Memory { descriptor, idempotent, made: Mutex::default() })
