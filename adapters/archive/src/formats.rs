@@ -67,11 +67,7 @@ impl Tools {
         let said = |what: &str, name: Option<String>| {
             format!("{what}: {}", name.unwrap_or_else(|| "none configured".to_owned()))
         };
-        format!(
-            "{}, {}",
-            said(IDENTIFY, name(&self.identify)),
-            said(PDF_A, name(&self.pdf_a))
-        )
+        format!("{}, {}", said(IDENTIFY, name(&self.identify)), said(PDF_A, name(&self.pdf_a)))
     }
 }
 

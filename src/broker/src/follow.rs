@@ -79,17 +79,8 @@ impl Broker {
         if answers && self.sending_exchange(&message).await?.is_none() {
             return self.finish(job, Work::new()).await;
         }
-        // Whatever is wrong now may be mended until the message's time is over.
-        let mut delivery = self.delivery_of(&message).await?;
-        delivery.detail["receipt"] = job.detail["receipt"].clone();
-        let content = message.payload.clone();
-        let kept =
-            content.map(|content| Kept { broker: self.clone(), tenant: message.tenant.clone(), content });
-        let sources: Vec<Box<dyn Source>> = kept.into_iter().map(|kept| Box::new(kept) as _).collect();
-        let followed = self.bounded(adapter.follow(&delivery, &sources)).await;
-        let followed = followed.map_err(|failure| Failure { kind: FailureKind::Transient, ..failure })?;
         let mut work = Work::new();
-        match followed {
+        match self.ask(job, &message, &**adapter).await? {
             Followed::Open => {
                 work.retry_job(job.id, job.epoch, self.now().plus(pause(job.attempts)));
                 return Ok(self.store().commit(work).await?);
@@ -116,6 +107,18 @@ impl Broker {
             }
         }
         self.finish(job, work).await
+    }
+
+    async fn ask(&self, job: &Job, message: &Message, adapter: &dyn Adapter) -> Result<Followed, Error> {
+        let mut delivery = self.delivery_of(message).await?;
+        delivery.detail["receipt"] = job.detail["receipt"].clone();
+        let content = message.payload.clone();
+        let kept =
+            content.map(|content| Kept { broker: self.clone(), tenant: message.tenant.clone(), content });
+        let sources: Vec<Box<dyn Source>> = kept.into_iter().map(|kept| Box::new(kept) as _).collect();
+        let followed = self.bounded(adapter.follow(&delivery, &sources)).await;
+        // Whatever is wrong now may be mended until the message's time is over.
+        Ok(followed.map_err(|failure| Failure { kind: FailureKind::Transient, ..failure })?)
     }
 
     /// The recipient has the message and said of its objects what its own answer would. What contradicts what is known waits for a

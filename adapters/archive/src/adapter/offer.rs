@@ -110,7 +110,8 @@ impl Appraising {
 
     /// Everything that differs from what it lies in, and all roots. What an object lies in comes after it in a message.
     fn finish(self) -> Result<Vec<(Id, Disposition)>, Failure> {
-        let all: HashMap<Id, Disposition> = self.said.iter().map(|said| (said.id, said.disposition)).collect();
+        let all: HashMap<Id, Disposition> =
+            self.said.iter().map(|said| (said.id, said.disposition)).collect();
         let shared = |said: &Said| said.within.iter().rev().find_map(|id| all.get(id));
         let differs = |said: &&Said| shared(said) != Some(&said.disposition);
         let found: Vec<_> =

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::sync::Arc;
 
-use model::{Failure, Id};
 use model::adapter::{Delivery, Receipt, Source};
+use model::{Failure, Id};
 use seal::hash::Algorithm;
 
 use super::offer::read_objects;

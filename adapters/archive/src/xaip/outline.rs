@@ -91,8 +91,7 @@ impl Default for Budget {
 impl Budget {
     /// Takes room for an evidence record of so many bytes.
     pub(crate) fn take_evidence(&mut self, bytes: usize) -> Result<(), Error> {
-        self.evidence =
-            self.evidence.checked_sub(bytes).ok_or(Error::Form("its evidence takes too much"))?;
+        self.evidence = self.evidence.checked_sub(bytes).ok_or(Error::Form("its evidence takes too much"))?;
         Ok(())
     }
 
@@ -219,9 +218,7 @@ fn manifest<R: BufRead>(
         match name.as_str() {
             "versionInfo" => version.info = Some(budget.keep(words(reader)?)?),
             "unitType" => unit_type = words(reader)?,
-            "textInfo" if unit_type == OBJECT => {
-                version.objects.push(budget.keep_pointer(text(reader)?)?)
-            }
+            "textInfo" if unit_type == OBJECT => version.objects.push(budget.keep_pointer(text(reader)?)?),
             "packageInfoUnit" => unit_type.clear(),
             "retentionPeriod" => version.retention = Some(budget.keep(text(reader)?)?),
             "protectedObjectPointer" => version.protected.push(budget.keep_pointer(text(reader)?)?),
@@ -328,4 +325,33 @@ pub(super) fn identifier(start: &Start<'_>, name: &str) -> Result<String, Error>
 
 pub(super) fn attribute(start: &Start<'_>, name: &str) -> String {
     start.attribute(name).unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A package whose versions have so many pointers each, all together of one kind.
+    fn package(versions: usize, pointers: usize) -> String {
+        let pointers = "<protectedObjectPointer>DO-1</protectedObjectPointer>".repeat(pointers);
+        let manifest =
+            |number| format!("<versionManifest VersionID=\"V{number}\">{pointers}</versionManifest>");
+        let manifests: String = (0..versions).map(manifest).collect();
+        format!("<XAIP xmlns=\"{XAIP}\"><packageHeader>{manifests}</packageHeader></XAIP>")
+    }
+
+    #[test]
+    fn all_parts_of_a_package_share_what_may_be_kept_of_it() {
+        let half = MOST_POINTERS / 2;
+        assert_eq!(outline(package(2, half).as_bytes()).unwrap().versions[1].protected.len(), half);
+        let told = outline(package(2, half + 1).as_bytes()).unwrap_err().to_string();
+        assert!(told.contains("too many pointers"), "{told}");
+        let mut budget = Budget::default();
+        budget.take_evidence(MOST_EVIDENCE - 1).unwrap();
+        budget.take_evidence(1).unwrap();
+        assert!(budget.take_evidence(1).is_err());
+        let long = "x".repeat(MOST_ID + 1);
+        let named = format!("<XAIP xmlns=\"{XAIP}\"><packageHeader packageID=\"{long}\"/></XAIP>");
+        assert!(outline(named.as_bytes()).unwrap_err().to_string().contains("too long"));
+    }
 }

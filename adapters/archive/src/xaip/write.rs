@@ -170,12 +170,8 @@ fn metadata<W: Write>(
     // As bytes, too: the type of a PREMIS object is nothing that a schema without PREMIS can resolve.
     let bytes = bag::premis(|writer| premis::write_v3(writer, package))?;
     let premis = |writer: &mut Writer<W>| {
-        let attributes = [
-            ("metaDataID", PREMIS),
-            ("relatedObjects", VERSION),
-            ("category", "PREMIS"),
-            ("type", "3.0"),
-        ];
+        let attributes =
+            [("metaDataID", PREMIS), ("relatedObjects", VERSION), ("category", "PREMIS"), ("type", "3.0")];
         writer.start("xaip:metaDataObject", &attributes)?;
         writer.start("xaip:binaryMetaData", &[("MimeType", "application/xml")])?;
         writer.text(&STANDARD.encode(&bytes))?;

@@ -100,7 +100,11 @@ async fn da_nrw_confirms_refuses_and_a_lost_answer_is_found_again() {
     let (one, other) = (delivery("0503", &bytes), delivery("0503", &bytes));
     assert_eq!(adapter.reconcile(&one).await.unwrap(), None, "never dropped");
     let receipt = deliver(&*adapter, &one, &bytes).await.unwrap();
-    assert_eq!(follow(&*adapter, &one, &receipt, &bytes).await.unwrap(), Followed::Open, "taken away, and worked on");
+    assert_eq!(
+        follow(&*adapter, &one, &receipt, &bytes).await.unwrap(),
+        Followed::Open,
+        "taken away, and worked on"
+    );
     assert_eq!(adapter.reconcile(&one).await.unwrap(), Some(receipt.clone()), "it has been there");
     assert_eq!(deliver(&*adapter, &one, &bytes).await.unwrap(), receipt, "not dropped a second time");
     assert!(!archive.incoming().join(format!("{}.tgz", receipt.reference.as_ref().unwrap())).exists());
@@ -175,7 +179,9 @@ async fn appraised(by: AppraisalBy, object: &str) -> Vec<(String, Option<Disposi
 fn offered(element: &str, number: u8, said: &str, inner: &str) -> String {
     let said = match said {
         "" => String::new(),
-        said => format!("<x:ArchivspezifischeMetadaten><x:Aussonderungsart>{said}</x:Aussonderungsart></x:ArchivspezifischeMetadaten>"),
+        said => format!(
+            "<x:ArchivspezifischeMetadaten><x:Aussonderungsart>{said}</x:Aussonderungsart></x:ArchivspezifischeMetadaten>"
+        ),
     };
     format!(
         "<x:{element}><x:Identifikation><x:ID>{}</x:ID></x:Identifikation><x:AllgemeineMetadaten><x:Betreff>Bauantrag</x:Betreff>\
@@ -205,10 +211,11 @@ async fn an_offer_waits_for_a_human_unless_the_administrator_has_said_who_apprai
 async fn what_anybody_wanted_appraised_is_archived_also_within_what_is_to_be_destroyed() {
     let (archive, destroy) = (Some(Disposition::Archive), Some(Disposition::Destroy));
     let agreed = "<x:AussonderungsartKonfigurierbar>nach Absprache</x:AussonderungsartKonfigurierbar>";
-    let inner: String = [(2, said("B")), (3, said("A")), (4, said("V")), (5, String::new()), (6, agreed.into())]
-        .iter()
-        .map(|(number, said)| offered("Vorgang", *number, said, ""))
-        .collect();
+    let inner: String =
+        [(2, said("B")), (3, said("A")), (4, said("V")), (5, String::new()), (6, agreed.into())]
+            .iter()
+            .map(|(number, said)| offered("Vorgang", *number, said, ""))
+            .collect();
     let inner = format!("<x:Akteninhalt>{inner}</x:Akteninhalt>");
     for (root, everything, records) in [
         // Whatever differs from the file is named; what says nothing shares it.
@@ -277,8 +284,7 @@ async fn programs_have_one_time_for_all_files_and_work_where_they_are_told_to() 
     let identify = Some(vec!["python3".into(), "-c".into(), "import time; time.sleep(1000)".into()]);
     let within = std::time::Duration::from_secs(1_000);
     let in_all = std::time::Duration::from_millis(200);
-    let text =
-        premis_with(adapter_archive::Tools { identify, within, in_all, ..Default::default() }).await;
+    let text = premis_with(adapter_archive::Tools { identify, within, in_all, ..Default::default() }).await;
     assert_eq!(text.matches("<formatNote>format identification: no answer</formatNote>").count(), 5);
 
     let (room, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -297,5 +303,8 @@ async fn programs_have_one_time_for_all_files_and_work_where_they_are_told_to() 
     deliver(&*adapter(of(work.path())), &delivery("0503", &bytes), &bytes).await.unwrap();
     let seen = fs::read_to_string(seen).unwrap();
     let work = work.path().canonicalize().unwrap();
-    assert!(seen.lines().count() == 5 && seen.lines().all(|line| Path::new(line).starts_with(&work)), "{seen}");
+    assert!(
+        seen.lines().count() == 5 && seen.lines().all(|line| Path::new(line).starts_with(&work)),
+        "{seen}"
+    );
 }

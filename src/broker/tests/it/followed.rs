@@ -111,7 +111,11 @@ async fn what_a_human_can_mend_waits_for_one_and_is_sent_again() {
     bed.later(HOUR).await;
     assert_eq!(bed.message(id).await.state, MessageState::Parked);
     assert_eq!(bed.rule(id).await, "test.differs");
-    assert_eq!(exchange(&bed, id).await.status, ExchangeStatus::Sent, "it has gone, and may still be answered");
+    assert_eq!(
+        exchange(&bed, id).await.status,
+        ExchangeStatus::Sent,
+        "it has gone, and may still be answered"
+    );
     *bed.fake.followed.lock().unwrap() = Ok(imported(&bed, id).await);
     bed.gateway.broker.resend(&bed.ours, id, None, None).await.unwrap();
     bed.run().await;

@@ -145,8 +145,7 @@ fn a_tree_that_was_renewed_after_its_algorithm_had_ended_proves_no_more() {
     ] {
         let begun = begin(Algorithm::Sha224, &[digests(Algorithm::Sha224, &DATA)]).unwrap();
         let first = stamped_at(&tsa, begun, "20240601000000Z").remove(0);
-        let begun =
-            renew_trees(Algorithm::Sha256, vec![(first, digests(Algorithm::Sha256, &DATA))]).unwrap();
+        let begun = renew_trees(Algorithm::Sha256, vec![(first, digests(Algorithm::Sha256, &DATA))]).unwrap();
         let record = stamped_at(&tsa, begun, renewed).remove(0);
         assert_eq!(faults_in(0, &record), faults, "{renewed}");
     }
@@ -162,7 +161,9 @@ fn a_stamp_counts_until_its_certificate_ends_unless_it_is_renewed_before() {
     assert_eq!(faults_in(20, &first[0]), open);
     assert_eq!(faults_in(60, &first[0]), too_late);
     let authorities = tsa.authorities();
-    for (days, faults) in [(20, vec![Fault::NoRevocation]), (60, vec![Fault::NoRevocation, Fault::NotRenewed])] {
+    for (days, faults) in
+        [(20, vec![Fault::NoRevocation]), (60, vec![Fault::NoRevocation, Fault::NotRenewed])]
+    {
         let policy = Policy { authorities: Some(&authorities), now_micros: in_days(days), part: false };
         assert_eq!(verify(&first[0], &|algorithm| digests(algorithm, &DATA), policy).faults, faults);
     }
