@@ -179,10 +179,10 @@ async fn a_package_that_is_consistent_in_itself_and_not_what_was_given_is_not_ar
     let altered = whole
         .replace(&STANDARD.encode("hundert"), &STANDARD.encode("tausend"))
         .replace(&sha256(b"hundert"), &sha256(b"tausend"));
-    let (before, document) = whole.split_at(whole.find("<xaip:dataObject dataObjectID=\"DO-1\">").unwrap());
+    let notice = STANDARD.encode("%PDF-1.4 Bescheid");
+    let (before, document) = whole.split_at(whole.find(&notice).unwrap());
     let document = without(document, "<xaip:checkSum>", "</xaip:checkSum></xaip:checkSum>");
-    let unchecked = format!("{before}{document}")
-        .replace(&STANDARD.encode("%PDF-1.4 Bescheid"), &STANDARD.encode("%PDF-1.4 Anderer!"));
+    let unchecked = format!("{before}{document}").replace(&notice, &STANDARD.encode("%PDF-1.4 Anderer!"));
     let signed = STANDARD.encode("signature");
     let pointer = "<xaip:protectedObjectPointer>DO-3</xaip:protectedObjectPointer>";
     let uncovered = whole.replace(pointer, "");
