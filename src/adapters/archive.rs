@@ -91,6 +91,7 @@ impl Build<'_> {
                 identify: command(&packages.identify),
                 pdf_a: command(&packages.pdf_a),
                 within: seconds(packages.tool_seconds),
+                ..Tools::default()
             },
             work: packages.work.clone(),
             source_organisation: packages.source_organisation.clone(),

@@ -34,7 +34,7 @@ pub fn archive(
     clock: Arc<dyn Clock>,
 ) -> Arc<dyn Adapter> {
     let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Follow];
-    let descriptor = Descriptor::new(id, "archive", capabilities);
+    let descriptor = Descriptor { answers: true, ..Descriptor::new(id, "archive", capabilities) };
     Arc::new(Archive { descriptor, settings, client, schemas, clock })
 }
 
@@ -103,11 +103,14 @@ impl Adapter for Archive {
         Ok(is_there.then(|| receipt(name)))
     }
 
-    async fn follow(&self, delivery: &Delivery) -> Result<Followed, Failure> {
+    async fn follow(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Followed, Failure> {
         match matter(delivery)? {
             Matter::Receipt => Ok(Followed::Received),
             Matter::Offer => offer::appraised(delivery),
-            Matter::Transfer => self.followed(delivery).await,
+            Matter::Transfer => {
+                let source = sources.first().ok_or_else(|| not_understood("it has no content"))?;
+                self.followed(delivery, &**source).await
+            }
         }
     }
 
@@ -156,12 +159,21 @@ async fn appeared(folder: &Path, file: String) -> Result<bool, Failure> {
     blocking(move || folder::has_appeared(&folder, &file).map_err(io_failed)).await
 }
 
+/// A file without a name, for work on a package; in the system's own folder if none is named.
+pub(crate) fn nameless(work: Option<&Path>) -> Result<std::fs::File, Failure> {
+    let made = match work {
+        Some(folder) => tempfile::tempfile_in(folder),
+        None => tempfile::tempfile(),
+    };
+    made.map_err(io_failed)
+}
+
 async fn writable(folder: &Path) -> Result<(), Failure> {
     let folder: PathBuf = folder.to_owned();
     blocking(move || tempfile::tempfile_in(folder).map(|_| ()).map_err(io_failed)).await
 }
 
-/// Work that may block, on a thread kept for that.
+/// Work that may block, on a thread kept for that. It goes on to its end, also when nobody waits for it any more.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {

@@ -9,6 +9,11 @@ pub(crate) fn io_failed(error: io::Error) -> Failure {
     Failure::transient("archive.disk", format!("a package cannot be written: {}", error.kind()))
 }
 
+/// Another attempt is at the same package.
+pub(crate) fn being_packed() -> Failure {
+    Failure::transient("archive.being-packed", "an earlier attempt is still making the package")
+}
+
 /// The message is nothing that can be packed.
 pub(crate) fn not_understood(detail: &'static str) -> Failure {
     Failure::new(FailureKind::Permanent, "archive.not-understood", detail)

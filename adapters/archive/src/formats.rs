@@ -1,26 +1,32 @@
 //! What programs outside say of files: formats by PRONOM (Siegfried, fido), conformance to PDF/A (veraPDF).
 //!
-//! A program gets one file in a folder of its own, runs without a shell and for a limited time, and its output is read up to a limit. What it
-//! says is kept in the package; that it failed, or that nobody asked, is said there, too, and is never in the way of archiving.
+//! A program gets one file in a folder of its own, runs without a shell and for a limited time, and its output is read up to a limit. All
+//! files together have a limit, too. What it says is kept in the package; that it failed, or that nobody asked, is said there, too, and is
+//! never in the way of archiving.
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use model::Failure;
 use serde::Deserialize;
+use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::Tools;
 use crate::adapter::blocking;
-use crate::codes::io_failed;
-use crate::message::{Message, Part, broken};
+use crate::message::{Message, Part};
 
 /// Most bytes of a program's output.
 const MOST_OUTPUT: u64 = 1 << 20;
+
+/// What the programs are asked for.
+const IDENTIFY: &str = "format identification";
+const PDF_A: &str = "PDF/A check";
 
 /// What is known of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,56 +67,32 @@ impl Tools {
         let said = |what: &str, name: Option<String>| {
             format!("{what}: {}", name.unwrap_or_else(|| "none configured".to_owned()))
         };
-        format!(
-            "{}, {}",
-            said("format identification", name(&self.identify)),
-            said("PDF/A check", name(&self.pdf_a))
-        )
+        format!("{}, {}", said(IDENTIFY, name(&self.identify)), said(PDF_A, name(&self.pdf_a)))
     }
 }
 
-/// Asks the programs about each part, in order. The message comes back.
+/// Asks the programs about each part, in order, in folders below `work`. The message comes back. Once all time is over, nobody is asked
+/// about the rest.
 pub(crate) async fn examine(
     tools: &Tools,
+    work: Option<PathBuf>,
     mut message: Message,
     parts: Vec<Part>,
 ) -> Result<(Message, Vec<(Part, Found)>), Failure> {
+    let end = Instant::now() + tools.in_all;
     let mut examined = Vec::with_capacity(parts.len());
     for mut part in parts {
         let mut found = Found::default();
-        if tools.identify.is_some() || tools.pdf_a.is_some() {
-            // Names from outside are not given to programs; of the ending, only what is harmless.
-            let ending: String = part
-                .name
-                .rsplit('.')
-                .next()
-                .unwrap_or_default()
-                .chars()
-                .filter(char::is_ascii_alphanumeric)
-                .take(8)
-                .collect();
-            let folder = tempfile::tempdir().map_err(io_failed)?;
-            let path = folder.path().join(format!("file.{ending}"));
-            let copy = path.clone();
-            (message, part) = blocking(move || {
-                io::copy(&mut message.read(&part)?, &mut File::create(copy).map_err(io_failed)?)
-                    .map_err(broken)?;
-                Ok((message, part))
-            })
-            .await?;
-            if let Some(command) = &tools.identify {
-                let answer = run(command, &path, folder.path(), tools).await;
-                if !answer.is_some_and(|answer| found.read_identified(&answer)) {
-                    found.failed.push("format identification");
-                }
-            }
-            let is_pdf = ending.eq_ignore_ascii_case("pdf");
-            if let Some(command) = tools.pdf_a.as_ref().filter(|_| is_pdf) {
-                let answer = run(command, &path, folder.path(), tools).await;
-                found.pdf_a = answer.and_then(|answer| read_verapdf(&answer));
-                if found.pdf_a.is_none() {
-                    found.failed.push("PDF/A check");
-                }
+        let wanted = Wanted::of(tools, &part.name);
+        let within = tools.within.min(end.saturating_duration_since(Instant::now()));
+        if !wanted.is_nothing() && within.is_zero() {
+            found.failed = wanted.names();
+        } else if !wanted.is_nothing() {
+            let copied;
+            (message, part, copied) = copy(message, part, work.clone(), wanted.ending.clone()).await?;
+            match copied {
+                Some(file) => ask(&wanted, &file, within, &mut found).await,
+                None => found.failed = wanted.names(),
             }
         }
         examined.push((part, found));
@@ -118,9 +100,88 @@ pub(crate) async fn examine(
     Ok((message, examined))
 }
 
+/// What is asked about a file.
+struct Wanted<'a> {
+    identify: Option<&'a [String]>,
+    pdf_a: Option<&'a [String]>,
+    /// Ending of the file's name, as far as it is harmless: names from outside are not given to programs.
+    ending: String,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(tools: &'a Tools, name: &str) -> Self {
+        let ending = name.rsplit('.').next().unwrap_or_default().chars();
+        let ending: String = ending.filter(char::is_ascii_alphanumeric).take(8).collect();
+        let is_pdf = ending.eq_ignore_ascii_case("pdf");
+        Wanted {
+            identify: tools.identify.as_deref(),
+            pdf_a: tools.pdf_a.as_deref().filter(|_| is_pdf),
+            ending,
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.identify.is_none() && self.pdf_a.is_none()
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        let asked = [(self.identify.is_some(), IDENTIFY), (self.pdf_a.is_some(), PDF_A)];
+        asked.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, name)| name).collect()
+    }
+}
+
+/// A copy of a part in a folder of its own, which goes with it.
+struct Copied {
+    folder: TempDir,
+    path: PathBuf,
+}
+
+/// Copies a part for programs; nothing if there is no room for that: it does not have to be in the way of the package.
+async fn copy(
+    mut message: Message,
+    part: Part,
+    work: Option<PathBuf>,
+    ending: String,
+) -> Result<(Message, Part, Option<Copied>), Failure> {
+    blocking(move || {
+        let folder = match &work {
+            Some(work) => tempfile::tempdir_in(work),
+            None => tempfile::tempdir(),
+        };
+        let Ok(folder) = folder else { return Ok((message, part, None)) };
+        let path = folder.path().join(format!("file.{ending}"));
+        let is_whole = File::create_new(&path)
+            .and_then(|mut file| {
+                let mut content = message.read(&part).map_err(io::Error::other)?;
+                io::copy(&mut content, &mut file)
+            })
+            .is_ok_and(|size| size == part.size);
+        let copied = is_whole.then_some(Copied { folder, path });
+        Ok((message, part, copied))
+    })
+    .await
+}
+
+async fn ask(wanted: &Wanted<'_>, file: &Copied, within: Duration, found: &mut Found) {
+    let end = Instant::now() + within;
+    if let Some(command) = wanted.identify {
+        let answer = run(command, file, within).await;
+        if !answer.is_some_and(|answer| found.read_identified(&answer)) {
+            found.failed.push(IDENTIFY);
+        }
+    }
+    if let Some(command) = wanted.pdf_a {
+        let answer = run(command, file, end.saturating_duration_since(Instant::now())).await;
+        found.pdf_a = answer.and_then(|answer| read_verapdf(&answer));
+        if found.pdf_a.is_none() {
+            found.failed.push(PDF_A);
+        }
+    }
+}
+
 /// What a program prints; `None` if it fails to start, takes too long or prints too much. Its exit code is not looked at: veraPDF says by
 /// it that a file does not conform.
-async fn run(command: &[String], file: &Path, folder: &Path, tools: &Tools) -> Option<Vec<u8>> {
+async fn run(command: &[String], file: &Copied, within: Duration) -> Option<Vec<u8>> {
     let (program, arguments) = command.split_first()?;
     let mut command = Command::new(program);
     let mut is_named = false;
@@ -128,16 +189,16 @@ async fn run(command: &[String], file: &Path, folder: &Path, tools: &Tools) -> O
         match argument.as_str() {
             "{}" => {
                 is_named = true;
-                command.arg(file)
+                command.arg(&file.path)
             }
             _ => command.arg(argument),
         };
     }
     if !is_named {
-        command.arg(file);
+        command.arg(&file.path);
     }
     command
-        .current_dir(folder)
+        .current_dir(file.folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -150,7 +211,7 @@ async fn run(command: &[String], file: &Path, folder: &Path, tools: &Tools) -> O
         (output.len() as u64 <= MOST_OUTPUT).then_some(())?;
         child.wait().await.ok()
     };
-    let ended = timeout(tools.within, reading).await.ok().flatten();
+    let ended = timeout(within, reading).await.ok().flatten();
     ended.map(|_| output)
 }
 

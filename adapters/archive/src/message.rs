@@ -12,6 +12,7 @@ use tokio::io::AsyncReadExt;
 use xoev::container::{Container, Limits, is_container, is_harmless};
 use xoev::xdomea::messages::FileName;
 
+use crate::adapter::nameless;
 use crate::codes::{io_failed, not_understood};
 
 /// Bytes read at once.
@@ -43,11 +44,7 @@ pub(crate) struct Part {
 
 /// Copies a delivered message to a file. The file has no name and is gone when it is closed, also by a crash.
 pub(crate) async fn spool(source: &dyn Source, folder: Option<&Path>) -> Result<File, Failure> {
-    let made = match folder {
-        Some(folder) => tempfile::tempfile_in(folder),
-        None => tempfile::tempfile(),
-    };
-    let mut file = tokio::fs::File::from_std(made.map_err(io_failed)?);
+    let mut file = tokio::fs::File::from_std(nameless(folder)?);
     let mut content = source.open().await?;
     let mut piece = vec![0; BUFFER];
     loop {

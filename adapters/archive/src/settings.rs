@@ -154,7 +154,8 @@ pub enum AppraisalBy {
     Nobody,
     /// Everything that is offered is archived.
     Everything,
-    /// As its records say (`Aussonderungsart`); what says nothing, or is to be appraised, is archived.
+    /// As its records say (`Aussonderungsart`): what is to be appraised is archived on every level, also within what is to be destroyed. An
+    /// object that says nothing shares what it lies in; if it lies in nothing, it is archived.
     Records,
 }
 
@@ -168,10 +169,17 @@ pub struct Tools {
     pub pdf_a: Option<Vec<String>>,
     /// Longest time for one file.
     pub within: Duration,
+    /// Longest time for all files of a package; what is left then is packed without an answer.
+    pub in_all: Duration,
 }
 
 impl Default for Tools {
     fn default() -> Self {
-        Tools { identify: None, pdf_a: None, within: Duration::from_secs(60) }
+        Tools {
+            identify: None,
+            pdf_a: None,
+            within: Duration::from_secs(60),
+            in_all: Duration::from_secs(2 * 3_600),
+        }
     }
 }

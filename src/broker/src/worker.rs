@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{Actor, Failure, FailureKind, Finding, MessageState, Scope};
+use model::{Actor, Failure, FailureKind, Finding, Message, MessageState, Scope};
 use store::{Class, Job, LANE_CAP, OperationState, Work};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -346,12 +346,16 @@ impl Broker {
         next: Next,
     ) -> Result<(), Error> {
         // A message that is followed up has arrived, whatever becomes of the questions.
-        if job.kind == follow::JOB {
+        let is_followed = job.kind == follow::JOB;
+        if is_followed && !self.asks_for_answer(job) {
             return Ok(());
         }
         let message = self.store().message(&Scope::tenant(&job.tenant), job.subject).await?;
-        let Some(mut message) = message.filter(|message| message.state.may_become(MessageState::Parked))
-        else {
+        let may_end = |message: &Message| match is_followed {
+            true => message.state == MessageState::Delivered,
+            false => message.state.may_become(MessageState::Parked),
+        };
+        let Some(mut message) = message.filter(may_end) else {
             return Ok(());
         };
         if job.kind == "deliver" {
@@ -364,7 +368,7 @@ impl Broker {
             false => failure.findings.iter().for_each(|finding| report.add(finding.clone())),
         }
         message.report = Some(report);
-        match next == Next::Return && self.is_told(&message).await? {
+        match next == Next::Return && !is_followed && self.is_told(&message).await? {
             true => self.returned(work, message, &Actor::gateway(), None).await?,
             false => self.parked(work, message, &Actor::gateway(), None)?,
         };

@@ -43,6 +43,10 @@ pub struct Descriptor {
     /// that it follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way: Option<String>,
+    /// Whether what [`Adapter::follow`] says counts as the recipient's own answer (an archive that writes no messages): it is asked until
+    /// the exchange has that answer, however long that takes.
+    #[serde(default)]
+    pub answers: bool,
 }
 
 impl Descriptor {
@@ -57,6 +61,7 @@ impl Descriptor {
             takes_bytes: true,
             keeps_records: false,
             way: None,
+            answers: false,
         }
     }
 
@@ -234,8 +239,11 @@ pub enum Followed {
     },
     /// Its recipient, an archive, has it, and decided of the objects, by their UUIDs in the message (0502).
     Appraised(Vec<(Id, Appraisal)>),
-    /// It will not reach its recipient, by the rule that says why. The rule has a page of its own.
+    /// It will not reach its recipient, by the rule that says why: it goes back. The rule has a page of its own.
     CameToNothing(&'static str),
+    /// It is there, and something about it only a human can see to, by the rule that says what. It waits for them, and may be sent again
+    /// once that is mended. The rule has a page of its own.
+    Clarify(&'static str),
 }
 
 /// A call from outside to the adapter's own door.
@@ -351,9 +359,10 @@ pub trait Adapter: Send + Sync {
     }
 
     /// Asks where a delivery stands that has arrived at the other side. Its detail has as `receipt` what [`deliver`](Adapter::deliver)
-    /// or [`reconcile`](Adapter::reconcile) answered: `reference` and `data`.
-    async fn follow(&self, delivery: &Delivery) -> Result<Followed, Failure> {
-        let _ = delivery;
+    /// or [`reconcile`](Adapter::reconcile) answered: `reference` and `data`. The sources are those of the delivery, for whoever compares
+    /// what the other side has with what it was given.
+    async fn follow(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Followed, Failure> {
+        let _ = (delivery, sources);
         Err(not_offered())
     }
 

@@ -1,6 +1,7 @@
 //! Offers (0501): no archive of these can read one, so the administrator has said how they are appraised. The appraisal is made when the
 //! offer is delivered, stands in the receipt, and is told when the delivery is followed up.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 
@@ -21,6 +22,10 @@ use crate::message::{Message, spool};
 
 /// Objects of one offer; more are appraised in more offers.
 const MOST_OBJECTS: usize = 10_000;
+/// Objects of one offer that say what becomes of them.
+const MOST_SAID: usize = 100_000;
+/// What stands for an Aussonderungsart that both sides have agreed on.
+const AGREED: &str = "AussonderungsartKonfigurierbar";
 
 impl Archive {
     pub(super) async fn offer(&self, delivery: &Delivery, source: &dyn Source) -> Result<Receipt, Failure> {
@@ -47,12 +52,9 @@ pub(super) fn read_objects(
     schemas: Arc<Schemas>,
     by: AppraisalBy,
 ) -> Result<Vec<(Id, Disposition)>, Failure> {
-    let mut appraising = Appraising { by, found: Vec::new(), too_many: false };
+    let mut appraising = Appraising { by, said: Vec::new(), too_many: false };
     Xdomea::new(schemas, Options::default()).read(message.whole()?, &mut appraising)?;
-    match appraising.too_many {
-        true => Err(not_understood("it holds too many objects")),
-        false => Ok(appraising.found),
-    }
+    appraising.finish()
 }
 
 /// What was appraised when the offer was delivered.
@@ -66,11 +68,59 @@ pub(super) fn appraised(delivery: &Delivery) -> Result<Followed, Failure> {
     ))
 }
 
-/// Appraises what it is told of. What lies in an object shares its appraisal; only what differs is named.
+/// Collects what the records say. What lies in an object shares its appraisal; only what differs is named in the end.
 struct Appraising {
     by: AppraisalBy,
-    found: Vec<(Id, Disposition)>,
+    said: Vec<Said>,
     too_many: bool,
+}
+
+/// An object of which something is decided by itself.
+struct Said {
+    id: Id,
+    /// What it lies in, outermost first.
+    within: Vec<Id>,
+    disposition: Disposition,
+}
+
+impl Appraising {
+    /// What an object's own Aussonderungsart comes to. Only what is to be destroyed is: whatever else somebody wanted to have
+    /// looked at is kept, also below something that is not.
+    fn disposition(&self, object: &Object) -> Option<Disposition> {
+        let archive_root = object.ancestors.is_empty().then_some(Disposition::Archive);
+        if self.by != AppraisalBy::Records {
+            return archive_root;
+        }
+        let description = match &object.record {
+            Record::CaseFile(file) => &file.description,
+            Record::Case(case) => &case.description,
+            Record::Document(document) => &document.description,
+            _ => return archive_root,
+        };
+        match description.retention.as_ref().and_then(|retention| retention.disposition) {
+            Some(Disposition::Destroy) => Some(Disposition::Destroy),
+            Some(Disposition::Archive | Disposition::Appraise) => Some(Disposition::Archive),
+            // One that both sides agreed on is not understood here, and no silence.
+            None if description.extensions.values().any(|it| it.to_string().contains(AGREED)) => {
+                Some(Disposition::Archive)
+            }
+            None => archive_root,
+        }
+    }
+
+    /// Everything that differs from what it lies in, and all roots. What an object lies in comes after it in a message.
+    fn finish(self) -> Result<Vec<(Id, Disposition)>, Failure> {
+        let all: HashMap<Id, Disposition> =
+            self.said.iter().map(|said| (said.id, said.disposition)).collect();
+        let shared = |said: &Said| said.within.iter().rev().find_map(|id| all.get(id));
+        let differs = |said: &&Said| shared(said) != Some(&said.disposition);
+        let found: Vec<_> =
+            self.said.iter().filter(differs).map(|said| (said.id, said.disposition)).collect();
+        match self.too_many || found.len() > MOST_OBJECTS {
+            true => Err(not_understood("it holds too many objects")),
+            false => Ok(found),
+        }
+    }
 }
 
 impl Intake for Appraising {
@@ -81,24 +131,13 @@ impl Intake for Appraising {
     }
 
     fn object(&mut self, object: Object) -> Result<(), Failure> {
-        let said = match &object.record {
-            Record::CaseFile(file) => file.description.retention.as_ref(),
-            Record::Case(case) => case.description.retention.as_ref(),
-            Record::Document(document) => document.description.retention.as_ref(),
-            _ => None,
-        };
-        let said = said.and_then(|retention| retention.disposition);
-        let is_root = object.ancestors.is_empty();
-        let disposition = match (self.by, said) {
-            (AppraisalBy::Records, Some(said @ (Disposition::Destroy | Disposition::Archive))) => said,
-            _ if is_root => Disposition::Archive,
-            _ => return Ok(()),
-        };
-        if self.found.len() == MOST_OBJECTS {
+        let Some(disposition) = self.disposition(&object) else { return Ok(()) };
+        if self.said.len() == MOST_SAID {
             self.too_many = true;
             return Ok(());
         }
-        self.found.push((object.object_id, disposition));
+        let within = object.ancestors.iter().map(|(_, id)| *id).collect();
+        self.said.push(Said { id: object.object_id, within, disposition });
         Ok(())
     }
 }

@@ -4,22 +4,41 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::sync::Arc;
 
-use model::Failure;
 use model::adapter::{Delivery, Receipt, Source};
+use model::{Failure, Id};
 use seal::hash::Algorithm;
 
 use super::offer::read_objects;
-use super::{Archive, blocking, receipt};
+use super::{Archive, blocking, nameless, receipt};
 use crate::codes::{io_failed, not_understood};
 use crate::message::{Message, spool};
 use crate::package::{Package, bag, premis, sip};
-use crate::submit::{folder, stamps};
+use crate::submit::folder::Attempt;
+use crate::submit::stamps;
 use crate::xaip::digests::digests;
 use crate::xaip::outline::outline;
 use crate::xaip::write::{Terms, write};
 use crate::{AppraisalBy, DaNrw, Folder, Target, TrEsor, formats};
 
+/// A message, taken apart.
+pub(super) struct Opened {
+    pub(super) message: Message,
+    /// What it transfers: its root objects.
+    pub(super) objects: Vec<Id>,
+}
+
 impl Archive {
+    pub(super) async fn opened(&self, source: &dyn Source) -> Result<Opened, Failure> {
+        let spooled = spool(source, self.settings.work.as_deref()).await?;
+        let schemas = Arc::clone(&self.schemas);
+        blocking(move || {
+            let mut message = Message::open(spooled)?;
+            let objects = read_objects(&mut message, schemas, AppraisalBy::Everything)?;
+            Ok(Opened { message, objects: objects.into_iter().map(|(id, _)| id).collect() })
+        })
+        .await
+    }
+
     pub(super) async fn transfer(
         &self,
         delivery: &Delivery,
@@ -39,24 +58,22 @@ impl Archive {
         {
             return Ok(receipt(name));
         }
-        let spooled = spool(source, self.settings.work.as_deref()).await?;
+        let Opened { mut message, objects } = self.opened(source).await?;
         let own_name = own_name(delivery);
-        let schemas = Arc::clone(&self.schemas);
-        let (message, parts, objects) = blocking(move || {
-            let mut message = Message::open(spooled)?;
-            let objects = read_objects(&mut message, schemas, AppraisalBy::Everything)?;
+        let (message, parts) = blocking(move || {
             let parts = message.parts(&own_name)?;
-            Ok((message, parts, objects))
+            Ok((message, parts))
         })
         .await?;
-        let (message, parts) = formats::examine(&self.settings.tools, message, parts).await?;
+        let work = self.settings.work.clone();
+        let (message, parts) = formats::examine(&self.settings.tools, work, message, parts).await?;
         let text = |name: &str| delivery.detail[name].as_str().unwrap_or_default().to_owned();
         let package = Package {
             name: name.clone(),
             delivery: delivery.id,
             process: Some(text("processId")).filter(|process| !process.is_empty()),
             standard: format!("{} {} {}", text("standard"), text("version"), text("type")),
-            objects: objects.into_iter().map(|(id, _)| id).collect(),
+            objects,
             message_sha256: text("sha256"),
             organisation: self.settings.source_organisation.clone(),
             made: self.clock.now(),
@@ -107,7 +124,9 @@ impl Archive {
     async fn drop_bag(&self, archive: Folder, package: Package, mut message: Message) -> Result<(), Failure> {
         blocking(move || {
             let premis = bag::premis(|writer| premis::write_v3(writer, &package))?;
-            let mut sink = bag::Folder::begin(&archive.folder, &package.name).map_err(io_failed)?;
+            // Another attempt may have been quicker.
+            let Some(attempt) = Attempt::begin(&archive.folder, &package.name)? else { return Ok(()) };
+            let mut sink = bag::Folder::begin(&attempt).map_err(io_failed)?;
             bag::write(
                 &mut sink,
                 &package,
@@ -116,8 +135,7 @@ impl Archive {
                 &[],
                 &[("metadata/premis.xml", premis)],
             )?;
-            folder::set_mark(&archive.folder, &package.name, &package.objects).map_err(io_failed)?;
-            sink.finish().map_err(io_failed)
+            sink.finish().and_then(|()| attempt.finish()).map_err(io_failed)
         })
         .await
     }
@@ -131,11 +149,7 @@ fn own_name(delivery: &Delivery) -> String {
 }
 
 fn temporary(folder: Option<&std::path::Path>) -> Result<BufWriter<File>, Failure> {
-    let made = match folder {
-        Some(folder) => tempfile::tempfile_in(folder),
-        None => tempfile::tempfile(),
-    };
-    Ok(BufWriter::with_capacity(64 * 1024, made.map_err(io_failed)?))
+    Ok(BufWriter::with_capacity(64 * 1024, nameless(folder)?))
 }
 
 /// The last day of keeping: the same day so many years later, or the last of February.

@@ -11,6 +11,7 @@ use seal::hash::{Algorithm, digest};
 use super::Package;
 use crate::codes::{io_failed, not_understood};
 use crate::message::{Message, broken};
+use crate::submit::folder::Attempt;
 
 /// Takes the files of a bag, in order.
 pub(crate) trait Sink {
@@ -58,8 +59,9 @@ pub(crate) fn write(
         sink.file(&path, bytes.len() as u64, &mut &bytes[..]).map_err(io_failed)?;
         (size, count) = (size + bytes.len() as u64, count + 1);
     }
+    let names: BTreeSet<&str> = package.parts.iter().map(|(part, _)| part.name.as_str()).collect();
     for (part, _) in &package.parts {
-        let path = place(&part.name, form, &mut stems);
+        let path = place(&part.name, form, &names, &mut stems);
         let known = if form.algorithm == Algorithm::Md5 { &part.md5 } else { &part.sha256 };
         line(&mut manifest, known, &path);
         sink.file(&path, part.size, &mut *message.read(part)?).map_err(broken)?;
@@ -79,8 +81,8 @@ pub(crate) fn write(
     sink.file(&path, tag_manifest.len() as u64, &mut tag_manifest.as_bytes()).map_err(io_failed)
 }
 
-/// Where a document lies. A second one that would be taken for the same gets a folder of its own.
-fn place(name: &str, form: Form, stems: &mut BTreeSet<String>) -> String {
+/// Where a document lies. A second one that would be taken for the same gets a folder of its own, which is called as none of the documents.
+fn place(name: &str, form: Form, names: &BTreeSet<&str>, stems: &mut BTreeSet<String>) -> String {
     let plain = format!("data/{name}");
     if !form.distinct_documents {
         return plain;
@@ -89,6 +91,9 @@ fn place(name: &str, form: Form, stems: &mut BTreeSet<String>) -> String {
     let mut number = 1;
     while !stems.insert(stem(&path).to_owned()) {
         number += 1;
+        while names.contains(number.to_string().as_str()) {
+            number += 1;
+        }
         path = format!("data/{number}/{name}");
     }
     path
@@ -131,29 +136,21 @@ fn hash(form: Form, bytes: &[u8]) -> Result<String, Failure> {
     digest.map(hex::encode).map_err(|error| Failure::permanent(error.code(), error.to_string()))
 }
 
-/// A bag in a folder of its own, which appears under its name at once and whole.
+/// A bag in a folder of its own.
 pub(crate) struct Folder {
     begun: PathBuf,
-    done: PathBuf,
 }
 
 impl Folder {
-    /// Begins a bag of this name in `folder`; what an interrupted attempt left of it is removed.
-    pub(crate) fn begin(folder: &Path, name: &str) -> io::Result<Self> {
-        let begun = crate::submit::folder::part(folder, name);
-        match fs::remove_dir_all(&begun) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        fs::create_dir(&begun)?;
-        Ok(Folder { begun, done: folder.join(name) })
+    /// Begins the bag of an attempt.
+    pub(crate) fn begin(attempt: &Attempt) -> io::Result<Self> {
+        fs::create_dir(&attempt.part)?;
+        Ok(Folder { begun: attempt.part.clone() })
     }
 
-    /// Makes it durable and lets it appear.
+    /// Makes it durable.
     pub(crate) fn finish(self) -> io::Result<()> {
-        sync_folders(&self.begun)?;
-        fs::rename(&self.begun, &self.done)?;
-        sync(self.done.parent())
+        sync_folders(&self.begun)
     }
 }
 
@@ -180,11 +177,7 @@ fn sync_folders(folder: &Path) -> io::Result<()> {
             sync_folders(&entry.path())?;
         }
     }
-    sync(Some(folder))
-}
-
-pub(crate) fn sync(folder: Option<&Path>) -> io::Result<()> {
-    folder.map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    File::open(folder)?.sync_all()
 }
 
 /// PREMIS of a package as a file of a bag.
@@ -205,12 +198,15 @@ mod tests {
     #[test]
     fn documents_that_da_nrw_would_take_for_one_lie_in_folders_of_their_own() {
         let mut stems = BTreeSet::new();
-        let mut place = |name: &str| place(name, DA_NRW, &mut stems);
+        let names = BTreeSet::from(["a.b.pdf", "a.b.xml", "a.b.txt", "a.pdf", "3"]);
+        let mut place = |name: &str| place(name, DA_NRW, &names, &mut stems);
         assert_eq!(place("a.b.pdf"), "data/a.b.pdf");
         assert_eq!(place("a.b.xml"), "data/2/a.b.xml");
-        assert_eq!(place("a.b.txt"), "data/3/a.b.txt");
+        assert_eq!(place("a.b.txt"), "data/4/a.b.txt", "3 is a document");
+        assert_eq!(place("3"), "data/3");
         assert_eq!(place("a.pdf"), "data/a.pdf");
-        assert_eq!(super::place("a.xml", PLAIN, &mut BTreeSet::from(["data/a".to_owned()])), "data/a.xml");
+        let mut stems = BTreeSet::from(["data/a".to_owned()]);
+        assert_eq!(super::place("a.xml", PLAIN, &names, &mut stems), "data/a.xml");
     }
 
     #[test]

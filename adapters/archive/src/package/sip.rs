@@ -1,12 +1,12 @@
 //! Packages for DA NRW: a bag with PREMIS 2.2 and MD5 manifests in one folder, as tar, gzipped tar or ZIP (DNSCore, SIP specification).
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use model::{Failure, Id};
+use model::Failure;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -14,7 +14,7 @@ use super::bag::{self, Sink};
 use super::{Package, premis};
 use crate::codes::io_failed;
 use crate::message::Message;
-use crate::submit::folder;
+use crate::submit::folder::Attempt;
 use crate::{Container, Rights};
 
 /// Entries from this size on need ZIP64.
@@ -38,10 +38,9 @@ pub(crate) fn write(
     container: Container,
     rights: &Rights,
 ) -> Result<(), Failure> {
-    let package_file = file_name(&package.name, container);
-    // What an interrupted attempt left is overwritten.
-    let begun = folder::part(folder, &package_file);
-    let file = OpenOptions::new().write(true).create(true).truncate(true).open(begun).map_err(io_failed)?;
+    // Another attempt may have been quicker.
+    let Some(attempt) = Attempt::begin(folder, &file_name(&package.name, container))? else { return Ok(()) };
+    let file = File::create_new(&attempt.part).map_err(io_failed)?;
     let premis = bag::premis(|writer| premis::write_danrw(writer, package, rights))?;
     let payload = [("premis.xml", premis)];
     let out = BufWriter::with_capacity(64 * 1024, file);
@@ -62,16 +61,8 @@ pub(crate) fn write(
             sink.archive.into_inner().and_then(GzEncoder::finish).map_err(io_failed)?
         }
     };
-    appear(file, folder, &package_file, &package.objects).map_err(io_failed)
-}
-
-/// Makes it durable and lets it appear.
-fn appear(file: BufWriter<File>, folder: &Path, name: &str, objects: &[Id]) -> io::Result<()> {
-    let (begun, done) = (folder::part(folder, name), folder.join(name));
-    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    folder::set_mark(folder, name, objects)?;
-    fs::rename(begun, done)?;
-    bag::sync(Some(folder))
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error);
+    file.and_then(|file| file.sync_all()).and_then(|()| attempt.finish()).map_err(io_failed)
 }
 
 struct Tar<W: Write> {

@@ -27,6 +27,9 @@ use crate::codes::{refused, unauthorised, unclear, unreachable};
 /// Most bytes of a short answer.
 pub(crate) const MOST_ANSWER: usize = 32 << 20;
 
+/// Most bytes of an answer that is read into memory.
+const MOST_STATUS: usize = 1 << 20;
+
 /// A way over HTTP. Its addresses are the administrator's choice.
 #[derive(Clone)]
 pub(crate) struct Http {
@@ -81,7 +84,7 @@ impl Http {
             headers: vec![],
             body: None,
             acting: false,
-            most_answer: MOST_ANSWER,
+            most_answer: MOST_STATUS,
         };
         let mut body = Vec::new();
         let answer = self.send(call, &mut body).await?;

@@ -24,8 +24,9 @@ use xml::{Event, Form, Limits, Reader};
 
 use super::http::{Call, Http, MOST_ANSWER};
 use crate::TrEsor;
+use crate::adapter::nameless;
 use crate::codes::{garbage, io_failed, refused, unauthorised, unclear, unreachable};
-use crate::xaip::outline::{Evidence, evidence_alone};
+use crate::xaip::outline::{Budget, Evidence, evidence_alone};
 use crate::xaip::{DSS, XAIP};
 
 const ENVELOPE: &str = "http://schemas.xmlsoap.org/soap/envelope/";
@@ -225,11 +226,7 @@ impl S4 {
     }
 
     fn temporary(&self) -> Result<File, Failure> {
-        let made = match &self.work {
-            Some(folder) => tempfile::tempfile_in(folder),
-            None => tempfile::tempfile(),
-        };
-        made.map_err(io_failed)
+        nameless(self.work.as_deref())
     }
 }
 
@@ -292,6 +289,7 @@ fn read(answered: File, package: Option<File>) -> Result<Answer, ()> {
 
 fn read_body<R: std::io::BufRead>(reader: &mut Reader<R>, package: Option<&File>) -> Result<Answer, ()> {
     let mut answer = Answer::default();
+    let mut budget = Budget::default();
     let depth = reader.depth();
     loop {
         let begun = match reader.next().map_err(|_| ())? {
@@ -323,10 +321,15 @@ fn read_body<R: std::io::BufRead>(reader: &mut Reader<R>, package: Option<&File>
                 answer.minor = text(reader)?.rsplit(':').next().unwrap_or_default().to_owned()
             }
             (API, "AOID") => answer.aoid = Some(text(reader)?).filter(|id| !id.is_empty()),
+            // Of a package, what lies inside it counts.
+            (XAIP, "evidenceRecord") if package.is_some() => reader.skip().map_err(|_| ())?,
             (XAIP, "evidenceRecord") if answer.evidence.len() < MOST_RECORDS => {
                 let copy = reader.copy_element(MOST_RECORD).map_err(|_| ())?;
-                answer.evidence.push(evidence_alone(copy.as_bytes()).map_err(|_| ())?);
+                let evidence = evidence_alone(copy.as_bytes()).map_err(|_| ())?;
+                budget.take_evidence(evidence.bytes()).map_err(|_| ())?;
+                answer.evidence.push(evidence);
             }
+            (XAIP, "evidenceRecord") => return Err(()),
             (XAIP, "XAIP") => {
                 let Some(mut sink) = package.filter(|_| !answer.has_package) else { return Err(()) };
                 answer.has_package = true;

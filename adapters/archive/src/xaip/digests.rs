@@ -19,11 +19,13 @@ use seal::hash::{Algorithm, Hasher};
 use soap::mime::Base64Decoder;
 use xml::{Canonical, Form, Node, Reader, Start};
 
-use super::outline::attribute;
+use super::outline::{MOST_TEXT, attribute, identifier};
 use super::{ASIC, DS, Error, MOST_ID, XAIP, limits};
 
 /// Objects of a package.
 const MOST_OBJECTS: usize = 200_000;
+/// Objects with an id of their own in one credential.
+const MOST_INNER: usize = 10_000;
 
 /// What was found of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,10 +52,11 @@ pub fn digests(
     files: Files<'_>,
 ) -> Result<BTreeMap<String, Object>, Error> {
     let mut found = BTreeMap::new();
+    let mut text = MOST_TEXT;
     let mut reader = Reader::new(input, limits());
     loop {
         let (id, kind) = match reader.next_node()? {
-            Node::Start(start) => match object(&start) {
+            Node::Start(start) => match object(&start)? {
                 Some(object) => object,
                 None => continue,
             },
@@ -68,6 +71,7 @@ pub fn digests(
             if found.len() == MOST_OBJECTS {
                 return Err(Error::Form("too many objects"));
             }
+            text = text.checked_sub(id.len()).ok_or(Error::Form("its names take too much"))?;
             if found.insert(id, object).is_some() {
                 return Err(Error::Form("an id stands for two objects"));
             }
@@ -84,18 +88,18 @@ enum Kind {
     Manifest,
 }
 
-fn object(start: &Start<'_>) -> Option<(String, Kind)> {
+fn object(start: &Start<'_>) -> Result<Option<(String, Kind)>, Error> {
     if start.namespace() != Some(XAIP) {
-        return None;
+        return Ok(None);
     }
     let (id, kind) = match start.local() {
         "dataObject" => ("dataObjectID", Kind::Data),
         "metaDataObject" => ("metaDataID", Kind::Metadata),
         "credential" => ("credentialID", Kind::Credential),
         "versionManifest" => ("VersionID", Kind::Manifest),
-        _ => return None,
+        _ => return Ok(None),
     };
-    Some((attribute(start, id), kind))
+    Ok(Some((identifier(start, id)?, kind)))
 }
 
 /// Hashes by several algorithms at once.
@@ -217,7 +221,8 @@ impl<'a> Taking<'a> {
         if is_leaf {
             self.leaves += 1;
             self.decoder = Some((Base64Decoder::new(), Many::new(self.algorithms)?));
-            self.leaf_id = if self.kind == Kind::Credential { attribute(start, "Id") } else { String::new() };
+            let has_id = self.kind == Kind::Credential;
+            self.leaf_id = if has_id { identifier(start, "Id")? } else { String::new() };
         }
         if start.is(ASIC, "DataObjectReference") && self.kind != Kind::Manifest {
             self.decoder = None;
@@ -259,6 +264,9 @@ impl<'a> Taking<'a> {
             decoder.finish()?;
             let digests = decoded.finish()?;
             let id = std::mem::take(&mut self.leaf_id);
+            if self.inner.len() == MOST_INNER {
+                return Err(Error::Form("too many objects"));
+            }
             if !id.is_empty() {
                 self.inner.push((id, digests.clone()));
             }

@@ -1,7 +1,7 @@
 //! Judges a package by what is inside: files that it refers to, checksums, evidence records. What nothing proves is not verified, also if
 //! nothing is wrong: a package without any evidence is no success.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use seal::ers::{self, Outcome, Record, Verdict};
@@ -10,7 +10,7 @@ use seal::timestamp::Authorities;
 
 use super::Error;
 use super::digests::{Files, Object, digests};
-use super::outline::{Evidence, Outline, outline};
+use super::outline::{Budget, Evidence, Outline, outline_within};
 
 /// Bytes read at once.
 const BUFFER: usize = 64 * 1024;
@@ -28,6 +28,8 @@ pub struct Judgement {
     pub dangling: Vec<String>,
     /// Each evidence record, in the order of the package, then those that came beside it.
     pub evidence: Vec<Judged>,
+    /// What was found of each object, by its id: its SHA-256 in any case.
+    pub objects: BTreeMap<String, Object>,
 }
 
 /// An evidence record, judged.
@@ -91,26 +93,30 @@ pub fn judge(
     rules: Rules<'_>,
 ) -> Result<Judgement, Error> {
     package.seek(SeekFrom::Start(0))?;
-    let outline = outline(BufReader::with_capacity(BUFFER, &mut *package))?;
-    let all: Vec<Evidence> = outline.records.iter().cloned().chain(beside).collect();
+    let mut budget = Budget::default();
+    beside.iter().try_for_each(|evidence| budget.take_evidence(evidence.bytes()))?;
+    let outline = outline_within(BufReader::with_capacity(BUFFER, &mut *package), &mut budget)?;
+    let all: Vec<&Evidence> = outline.records.iter().chain(&beside).collect();
     let read = |evidence: &Evidence| match &evidence.der {
         Some(der) => Record::read(der),
         None => Err(ers::Fault::Malformed),
     };
-    let records: Vec<_> = all.iter().map(read).collect();
     let mut algorithms = BTreeSet::from([Algorithm::Sha256, Algorithm::Sha512]);
-    algorithms.extend(records.iter().flatten().flat_map(Record::algorithms_of_chains));
+    for evidence in &all {
+        algorithms.extend(read(evidence).iter().flat_map(Record::algorithms_of_chains));
+    }
     package.seek(SeekFrom::Start(0))?;
     let objects =
         digests(BufReader::with_capacity(BUFFER, &mut *package), &outline.form, &algorithms, rules.files)?;
-    let evidence = all.iter().zip(records).map(|(evidence, record)| {
+    // One record at a time is taken apart, each once more than would be needed: they are large.
+    let evidence = all.iter().map(|evidence| {
         let version = version_of(&outline, evidence);
         let is_there = outline.versions.iter().any(|known| known.id == version);
         // A package that was not submitted yet has no name.
         let names_other =
             evidence.aoid.as_ref().zip(outline.aoid.as_ref()).is_some_and(|(said, name)| said != name);
         let elsewhere = names_other || !is_there;
-        let verdict = record.map(|record| {
+        let verdict = read(evidence).map(|record| {
             let of = |algorithm| of_version(&outline, &objects, &version, algorithm);
             let policy =
                 ers::Policy { authorities: rules.authorities, now_micros: rules.now_micros, part: false };
@@ -127,7 +133,7 @@ pub fn judge(
     let dangling = pointers.into_iter().filter(|id| !objects.contains_key(*id)).cloned().collect();
     let (wrong_files, wrong_checksums) =
         (named(|object| object.file == Some(false)), named(|object| object.checksum == Some(false)));
-    Ok(Judgement { wrong_files, wrong_checksums, dangling, evidence, outline })
+    Ok(Judgement { wrong_files, wrong_checksums, dangling, evidence, outline, objects })
 }
 
 /// The version that a record covers: what it says, else the first.
@@ -139,7 +145,7 @@ fn version_of(outline: &Outline, evidence: &Evidence) -> String {
 /// The digests of what a version protects; nothing if one of them is not known.
 fn of_version(
     outline: &Outline,
-    objects: &std::collections::BTreeMap<String, Object>,
+    objects: &BTreeMap<String, Object>,
     version: &str,
     algorithm: Algorithm,
 ) -> Vec<Vec<u8>> {

@@ -26,6 +26,9 @@ const MOST_SIGNATURE: u64 = 1 << 20;
 /// The version that is written.
 pub(crate) const VERSION: &str = "V001";
 
+/// What is known of the files.
+pub(crate) const PREMIS: &str = "MD-PREMIS";
+
 /// The credential that holds an evidence record of ours.
 pub(crate) const OWN_EVIDENCE: &str = "ER-1";
 
@@ -62,6 +65,11 @@ pub(crate) fn write(
 struct Named {
     id: String,
     signs: Option<String>,
+}
+
+/// What the parts of a message are called in its package, in their order.
+pub(crate) fn ids(parts: &[&Part]) -> Vec<String> {
+    names(parts).into_iter().map(|named| named.id).collect()
 }
 
 fn names(parts: &[&Part]) -> Vec<Named> {
@@ -119,7 +127,7 @@ fn header<W: Write>(
     writer.end()?;
     writer.start("xaip:packageInfoUnit", &[("packageUnitID", "U-0")])?;
     writer.element("xaip:unitType", &package.standard)?;
-    for id in [VERSION, "MD-PREMIS"] {
+    for id in [VERSION, PREMIS] {
         writer.element("xaip:protectedObjectPointer", id)?;
     }
     for (number, object) in package.objects.iter().enumerate() {
@@ -162,12 +170,8 @@ fn metadata<W: Write>(
     // As bytes, too: the type of a PREMIS object is nothing that a schema without PREMIS can resolve.
     let bytes = bag::premis(|writer| premis::write_v3(writer, package))?;
     let premis = |writer: &mut Writer<W>| {
-        let attributes = [
-            ("metaDataID", "MD-PREMIS"),
-            ("relatedObjects", VERSION),
-            ("category", "PREMIS"),
-            ("type", "3.0"),
-        ];
+        let attributes =
+            [("metaDataID", PREMIS), ("relatedObjects", VERSION), ("category", "PREMIS"), ("type", "3.0")];
         writer.start("xaip:metaDataObject", &attributes)?;
         writer.start("xaip:binaryMetaData", &[("MimeType", "application/xml")])?;
         writer.text(&STANDARD.encode(&bytes))?;

@@ -18,7 +18,7 @@ use seal::timestamp::Authorities;
 use crate::support::shared;
 
 /// Some time in 2026, in microseconds.
-const NOW: i64 = 1_795_000_000_000_000;
+const NOW: i64 = 1_796_000_000_000_000;
 
 #[test]
 fn packages_are_valid_by_the_schema_as_the_index_says() {
@@ -87,7 +87,7 @@ fn from_base64(text: &[u8]) -> Vec<u8> {
 
 /// What stays open without trust and without revocation data.
 fn is_open(fault: &Fault) -> bool {
-    matches!(fault, Fault::NotJudged | Fault::NoRevocation | Fault::Outdated)
+    matches!(fault, Fault::NotJudged | Fault::NoRevocation | Fault::Outdated | Fault::NotRenewed)
 }
 
 #[test]
@@ -119,6 +119,9 @@ fn detached_records_of_the_test_bed_prove_what_their_names_say() {
         let is_weak = ["SHA1", "SHA224", "SHA3-224"].iter().any(|weak| name.contains(weak));
         let verdict = evidence.verdict.as_ref().unwrap();
         assert_eq!(verdict.faults.contains(&Fault::Outdated), is_weak, "{name}");
+        // Certificates of these test authorities ended in 2025 and 2026, the others' end in 2037.
+        let has_ended = ["DFN", "OPENSSL"].iter().any(|authority| name.contains(authority));
+        assert_eq!(verdict.faults.contains(&Fault::NotRenewed), has_ended, "{name}");
     }
     assert!(seen >= 12, "{seen}");
     // These two cover one document of the package: one without a tree, one whose only digest is hashed again.

@@ -12,7 +12,7 @@ use model::testkit::adapter_contract;
 
 use crate::support::{
     OBJECT, adapter, assert_archived, assert_is_bag, assert_validates, deliver, delivery, follow, message,
-    run, settings, transfer,
+    message_with, run, settings, transfer, transfer_of,
 };
 
 fn da_nrw(archive: &danrw::Archive, container: Container) -> Target {
@@ -73,6 +73,24 @@ async fn packages_for_da_nrw_are_bags_with_the_contract_s_premis() {
 }
 
 #[tokio::test]
+async fn a_document_that_is_called_like_a_folder_of_the_package_lies_beside_it() {
+    let bytes =
+        transfer_of(&[("a.pdf", b"%PDF-1.4"), ("a.xml", b"<a/>"), ("2", b"zwei"), ("premis.xml", b"<p/>")]);
+    for container in [Container::Tgz, Container::Zip] {
+        let archive = danrw::Archive::start().await.unwrap();
+        let adapter = adapter(settings(da_nrw(&archive, container)));
+        let receipt = deliver(&*adapter, &delivery("0503", &bytes), &bytes).await.unwrap();
+        let ending = if container == Container::Zip { "zip" } else { "tgz" };
+        let room = tempfile::tempdir().unwrap();
+        let package = archive.incoming().join(format!("{}.{ending}", receipt.reference.unwrap()));
+        let bag = unpacked(&package, room.path());
+        assert_is_bag(&bag);
+        assert_eq!(fs::read(bag.join("data/2")).unwrap(), b"zwei");
+        assert_eq!(fs::read(bag.join("data/3/a.xml")).unwrap(), b"<a/>");
+    }
+}
+
+#[tokio::test]
 async fn da_nrw_confirms_refuses_and_a_lost_answer_is_found_again() {
     let bytes = transfer();
     let archive = danrw::Archive::start().await.unwrap();
@@ -82,17 +100,21 @@ async fn da_nrw_confirms_refuses_and_a_lost_answer_is_found_again() {
     let (one, other) = (delivery("0503", &bytes), delivery("0503", &bytes));
     assert_eq!(adapter.reconcile(&one).await.unwrap(), None, "never dropped");
     let receipt = deliver(&*adapter, &one, &bytes).await.unwrap();
-    assert_eq!(follow(&*adapter, &one, &receipt).await.unwrap(), Followed::Open, "taken away, and worked on");
+    assert_eq!(
+        follow(&*adapter, &one, &receipt, &bytes).await.unwrap(),
+        Followed::Open,
+        "taken away, and worked on"
+    );
     assert_eq!(adapter.reconcile(&one).await.unwrap(), Some(receipt.clone()), "it has been there");
     assert_eq!(deliver(&*adapter, &one, &bytes).await.unwrap(), receipt, "not dropped a second time");
     assert!(!archive.incoming().join(format!("{}.tgz", receipt.reference.as_ref().unwrap())).exists());
     let called = format!("urn:nbn:de:danrw-{}", receipt.reference.as_ref().unwrap());
-    assert_archived(&follow(&*adapter, &one, &receipt).await.unwrap(), &called);
+    assert_archived(&follow(&*adapter, &one, &receipt, &bytes).await.unwrap(), &called);
 
     archive.refuse(&format!("amtsbote-{}", other.id));
     let receipt = deliver(&*adapter, &other, &bytes).await.unwrap();
     assert_eq!(
-        follow(&*adapter, &other, &receipt).await.unwrap(),
+        follow(&*adapter, &other, &receipt, &bytes).await.unwrap(),
         Followed::CameToNothing("archive.refused")
     );
 }
@@ -111,11 +133,13 @@ async fn a_bag_in_a_folder_counts_only_once_somebody_has_said_so() {
     assert_validates(&bag.join("metadata/premis.xml"), "premis/premis-v3-0.xsd");
     let info = fs::read_to_string(bag.join("bag-info.txt")).unwrap();
     assert!(info.contains("Format-Identification: format identification: none configured"), "{info}");
-    assert_eq!(follow(&*adapter, &delivery, &receipt).await.unwrap(), Followed::Open);
+    assert_eq!(follow(&*adapter, &delivery, &receipt, &bytes).await.unwrap(), Followed::Open);
     fs::remove_dir_all(&bag).unwrap();
     assert_eq!(adapter.reconcile(&delivery).await.unwrap(), Some(receipt.clone()), "somebody has taken it");
     fs::write(room.path().join(format!("{name}.archived")), "A 17/2026\n").unwrap();
-    assert_archived(&follow(&*adapter, &delivery, &receipt).await.unwrap(), "A 17/2026");
+    // Nothing else has to be there for that.
+    fs::remove_file(room.path().join(format!(".{name}.sent"))).unwrap();
+    assert_archived(&follow(&*adapter, &delivery, &receipt, &bytes).await.unwrap(), "A 17/2026");
 }
 
 #[tokio::test]
@@ -135,28 +159,76 @@ async fn what_an_interrupted_attempt_left_is_made_anew() {
     assert!(!bag.join("data/half").exists());
 }
 
-#[tokio::test]
-async fn offers_are_appraised_as_the_administrator_has_said() {
+/// What becomes of an offer of one object.
+async fn appraised(by: AppraisalBy, object: &str) -> Vec<(String, Option<Disposition>)> {
     let room = tempfile::tempdir().unwrap();
-    let of = |by| {
-        let target = Target::Folder(Folder { folder: room.path().to_owned() });
-        adapter(adapter_archive::Settings { appraisal: by, ..settings(target) })
-    };
-    let bytes = message("0501", OBJECT, "").into_bytes();
+    let target = Target::Folder(Folder { folder: room.path().to_owned() });
+    let adapter = adapter(adapter_archive::Settings { appraisal: by, ..settings(target) });
+    let bytes = message_with("0501", object).into_bytes();
     let offer = delivery("0501", &bytes);
-    let refused = deliver(&*of(AppraisalBy::Nobody), &offer, &bytes).await.unwrap_err();
+    let receipt = deliver(&*adapter, &offer, &bytes).await.unwrap();
+    let Followed::Appraised(all) = follow(&*adapter, &offer, &receipt, &bytes).await.unwrap() else {
+        panic!()
+    };
+    let mut all: Vec<_> = all.iter().map(|(id, it)| (id.to_string(), it.disposition)).collect();
+    all.sort_by(|one, other| one.0.cmp(&other.0));
+    all
+}
+
+/// An object of an offer by the end of its id, with its Aussonderungsart and what lies in it.
+fn offered(element: &str, number: u8, said: &str, inner: &str) -> String {
+    let said = match said {
+        "" => String::new(),
+        said => format!(
+            "<x:ArchivspezifischeMetadaten><x:Aussonderungsart>{said}</x:Aussonderungsart></x:ArchivspezifischeMetadaten>"
+        ),
+    };
+    format!(
+        "<x:{element}><x:Identifikation><x:ID>{}</x:ID></x:Identifikation><x:AllgemeineMetadaten><x:Betreff>Bauantrag</x:Betreff>\
+         </x:AllgemeineMetadaten>{said}{inner}</x:{element}>",
+        id(number)
+    )
+}
+
+fn id(number: u8) -> String {
+    format!("0198c0de-0000-7000-8000-0000000000{number:02}")
+}
+
+fn said(code: &str) -> String {
+    format!("<x:Aussonderungsart><code>{code}</code></x:Aussonderungsart>")
+}
+
+#[tokio::test]
+async fn an_offer_waits_for_a_human_unless_the_administrator_has_said_who_appraises() {
+    let room = tempfile::tempdir().unwrap();
+    let adapter = adapter(settings(Target::Folder(Folder { folder: room.path().to_owned() })));
+    let bytes = message("0501", OBJECT, "").into_bytes();
+    let refused = deliver(&*adapter, &delivery("0501", &bytes), &bytes).await.unwrap_err();
     assert_eq!((refused.kind, &*refused.code), (FailureKind::Permanent, "archive.not-for-archives"));
-    for by in [AppraisalBy::Everything, AppraisalBy::Records] {
-        let adapter = of(by);
-        let receipt = deliver(&*adapter, &offer, &bytes).await.unwrap();
-        let Followed::Appraised(appraised) = follow(&*adapter, &offer, &receipt).await.unwrap() else {
-            panic!()
-        };
-        let [(object, appraisal)] = &appraised[..] else { panic!("{appraised:?}") };
-        assert_eq!(
-            (object.to_string().as_str(), appraisal.disposition),
-            (OBJECT, Some(Disposition::Archive))
-        );
+}
+
+#[tokio::test]
+async fn what_anybody_wanted_appraised_is_archived_also_within_what_is_to_be_destroyed() {
+    let (archive, destroy) = (Some(Disposition::Archive), Some(Disposition::Destroy));
+    let agreed = "<x:AussonderungsartKonfigurierbar>nach Absprache</x:AussonderungsartKonfigurierbar>";
+    let inner: String =
+        [(2, said("B")), (3, said("A")), (4, said("V")), (5, String::new()), (6, agreed.into())]
+            .iter()
+            .map(|(number, said)| offered("Vorgang", *number, said, ""))
+            .collect();
+    let inner = format!("<x:Akteninhalt>{inner}</x:Akteninhalt>");
+    for (root, everything, records) in [
+        // Whatever differs from the file is named; what says nothing shares it.
+        (said("V"), vec![(1, archive)], vec![(1, destroy), (2, archive), (3, archive), (6, archive)]),
+        (said("A"), vec![(1, archive)], vec![(1, archive), (4, destroy)]),
+        (said("B"), vec![(1, archive)], vec![(1, archive), (4, destroy)]),
+        (String::new(), vec![(1, archive)], vec![(1, archive), (4, destroy)]),
+    ] {
+        let file = offered("Akte", 1, &root, &inner);
+        for (by, expected) in [(AppraisalBy::Everything, everything), (AppraisalBy::Records, records)] {
+            let expected: Vec<_> = expected.into_iter().map(|(number, it)| (id(number), it)).collect();
+            assert_eq!(appraised(by, &file).await, expected, "{root} by {by:?}");
+        }
     }
 }
 
@@ -205,4 +277,34 @@ async fn a_program_that_hangs_is_in_nobody_s_way() {
     let within = std::time::Duration::from_millis(100);
     let text = premis_with(adapter_archive::Tools { pdf_a, within, ..Default::default() }).await;
     assert_eq!(text.matches("<formatNote>PDF/A check: no answer</formatNote>").count(), 1, "the PDF");
+}
+
+#[tokio::test]
+async fn programs_have_one_time_for_all_files_and_work_where_they_are_told_to() {
+    let identify = Some(vec!["python3".into(), "-c".into(), "import time; time.sleep(1000)".into()]);
+    let within = std::time::Duration::from_secs(1_000);
+    let in_all = std::time::Duration::from_millis(200);
+    let text = premis_with(adapter_archive::Tools { identify, within, in_all, ..Default::default() }).await;
+    assert_eq!(text.matches("<formatNote>format identification: no answer</formatNote>").count(), 5);
+
+    let (room, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let seen = room.path().join("seen");
+    let script = room.path().join("sf.sh");
+    fs::write(&script, format!("pwd >> {}\n", seen.display())).unwrap();
+    let identify = Some(vec!["sh".into(), script.to_string_lossy().into_owned()]);
+    let target = Target::Folder(Folder { folder: room.path().to_owned() });
+    let tools = adapter_archive::Tools { identify, ..Default::default() };
+    let of = |work: &Path| adapter_archive::Settings {
+        tools: tools.clone(),
+        work: Some(work.to_owned()),
+        ..settings(target.clone())
+    };
+    let bytes = transfer();
+    deliver(&*adapter(of(work.path())), &delivery("0503", &bytes), &bytes).await.unwrap();
+    let seen = fs::read_to_string(seen).unwrap();
+    let work = work.path().canonicalize().unwrap();
+    assert!(
+        seen.lines().count() == 5 && seen.lines().all(|line| Path::new(line).starts_with(&work)),
+        "{seen}"
+    );
 }

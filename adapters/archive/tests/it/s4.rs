@@ -42,18 +42,24 @@ fn of(target: TrEsor) -> Arc<dyn Adapter> {
 
 fn judged(archive: &Archive, aoid: &str) -> Judgement {
     let mut package = fs::File::open(archive.package(aoid).unwrap()).unwrap();
-    judge(&mut package, vec![], Rules { authorities: None, now_micros: 0, files: &|_| Ok(None) }).unwrap()
+    let now_micros = model::Clock::now(&model::SystemClock).micros();
+    judge(&mut package, vec![], Rules { authorities: None, now_micros, files: &|_| Ok(None) }).unwrap()
 }
 
 /// An evidence record as an archive makes it, over what its package protects.
 fn evidence(tsa: &Tsa, archive: &Archive, aoid: &str) -> String {
+    evidence_of(tsa, archive, aoid, 0)
+}
+
+/// The same over one of its versions.
+fn evidence_of(tsa: &Tsa, archive: &Archive, aoid: &str, version: usize) -> String {
     let package = fs::read(archive.package(aoid).unwrap()).unwrap();
     let outline = adapter_archive::xaip::outline::outline(&package[..]).unwrap();
     let algorithms = [Algorithm::Sha256].into();
     let objects =
         adapter_archive::xaip::digests::digests(&package[..], &outline.form, &algorithms, &|_| Ok(None))
             .unwrap();
-    let group = outline.versions[0]
+    let group = outline.versions[version]
         .protected
         .iter()
         .map(|id| objects[id].digests[&Algorithm::Sha256].clone())
@@ -87,7 +93,7 @@ async fn a_package_is_a_valid_xaip_with_everything_in_it() {
         "a detached signature is a credential"
     );
     assert!(text.contains("<xaip:textInfo>Bescheid Grüße.pdf</xaip:textInfo>"));
-    assert_archived(&follow(&*adapter, &delivery, &receipt).await.unwrap(), &aoid);
+    assert_archived(&follow(&*adapter, &delivery, &receipt, &bytes).await.unwrap(), &aoid);
 }
 
 #[tokio::test]
@@ -98,10 +104,10 @@ async fn what_the_archive_s_evidence_does_not_cover_is_not_archived() {
     let (one, other) = (delivery("0503", &bytes), delivery("0503", &bytes));
     let receipt = deliver(&*adapter, &one, &bytes).await.unwrap();
     let aoid = receipt.reference.clone().unwrap();
-    assert_eq!(follow(&*adapter, &one, &receipt).await.unwrap(), Followed::Open, "no evidence yet");
+    assert_eq!(follow(&*adapter, &one, &receipt, &bytes).await.unwrap(), Followed::Open, "no evidence yet");
     let record = evidence(&tsa, &archive, &aoid);
     archive.put_evidence(&aoid, record.clone());
-    let followed = follow(&*adapter, &one, &receipt).await.unwrap();
+    let followed = follow(&*adapter, &one, &receipt, &bytes).await.unwrap();
     assert_archived(&followed, &aoid);
     let Followed::Imported { proof, .. } = followed else { panic!() };
     assert_eq!(proof["evidence"][0]["stamps"], 1);
@@ -111,13 +117,13 @@ async fn what_the_archive_s_evidence_does_not_cover_is_not_archived() {
     let receipt = deliver(&*adapter, &other, &bytes).await.unwrap();
     let aoid = receipt.reference.clone().unwrap();
     archive.put_evidence(&aoid, record);
-    let wrong = Followed::CameToNothing("archive.evidence-wrong");
-    assert_eq!(follow(&*adapter, &other, &receipt).await.unwrap(), wrong);
+    let wrong = Followed::Clarify("archive.evidence-wrong");
+    assert_eq!(follow(&*adapter, &other, &receipt, &bytes).await.unwrap(), wrong);
     let third = delivery("0503", &bytes);
     let receipt = deliver(&*adapter, &third, &bytes).await.unwrap();
     let aoid = receipt.reference.clone().unwrap();
     archive.put_evidence(&aoid, evidence(&Tsa::good(), &archive, &aoid));
-    assert_eq!(follow(&*adapter, &third, &receipt).await.unwrap(), wrong);
+    assert_eq!(follow(&*adapter, &third, &receipt, &bytes).await.unwrap(), wrong);
 }
 
 #[tokio::test]
@@ -130,7 +136,7 @@ async fn a_package_that_the_archive_altered_or_lost_is_not_archived() {
     let aoid = receipt.reference.clone().unwrap();
     let path = archive.package(&aoid).unwrap();
     let whole = fs::read_to_string(&path).unwrap();
-    let differs = Followed::CameToNothing("archive.package-differs");
+    let differs = Followed::Clarify("archive.package-differs");
     for (from, to) in [
         (STANDARD.encode("hundert"), STANDARD.encode("tausend")),
         (crate::support::OBJECT.to_owned(), "no uuid".to_owned()),
@@ -138,7 +144,7 @@ async fn a_package_that_the_archive_altered_or_lost_is_not_archived() {
         ("</xaip:XAIP>".to_owned(), String::new()),
     ] {
         fs::write(&path, whole.replace(&from, &to)).unwrap();
-        let followed = follow(&*adapter, &delivery, &receipt).await;
+        let followed = follow(&*adapter, &delivery, &receipt, &bytes).await;
         // What is no XML at all cannot even be fetched.
         assert!(
             matches!(&followed, Ok(followed) if *followed == differs) || to.is_empty() && followed.is_err(),
@@ -146,10 +152,80 @@ async fn a_package_that_the_archive_altered_or_lost_is_not_archived() {
         );
     }
     fs::write(&path, &whole).unwrap();
-    assert_archived(&follow(&*adapter, &delivery, &receipt).await.unwrap(), &aoid);
+    assert_archived(&follow(&*adapter, &delivery, &receipt, &bytes).await.unwrap(), &aoid);
     let never = crate::support::delivery("0503", &bytes);
-    let gone = Followed::CameToNothing("archive.package-gone");
-    assert_eq!(follow(&*adapter, &never, &Default::default()).await.unwrap(), gone);
+    let gone = Followed::Clarify("archive.package-gone");
+    assert_eq!(follow(&*adapter, &never, &Default::default(), &bytes).await.unwrap(), gone);
+}
+
+/// A package without everything from one text to another, both included.
+fn without(package: &str, from: &str, to: &str) -> String {
+    let begin = package.find(from).unwrap();
+    let end = begin + package[begin..].find(to).unwrap() + to.len();
+    format!("{}{}", &package[..begin], &package[end..])
+}
+
+#[tokio::test]
+async fn a_package_that_is_consistent_in_itself_and_not_what_was_given_is_not_archived() {
+    let archive = Archive::start().await.unwrap();
+    let adapter = of(target(&archive, false, None));
+    let bytes = transfer();
+    let delivery = delivery("0503", &bytes);
+    let receipt = deliver(&*adapter, &delivery, &bytes).await.unwrap();
+    let aoid = receipt.reference.clone().unwrap();
+    let path = archive.package(&aoid).unwrap();
+    let whole = fs::read_to_string(&path).unwrap();
+    let sha256 = |bytes: &[u8]| seal::sha256(&[bytes]).to_string();
+    let altered = whole
+        .replace(&STANDARD.encode("hundert"), &STANDARD.encode("tausend"))
+        .replace(&sha256(b"hundert"), &sha256(b"tausend"));
+    let notice = STANDARD.encode("%PDF-1.4 Bescheid");
+    let (before, document) = whole.split_at(whole.find(&notice).unwrap());
+    let document = without(document, "<xaip:checkSum>", "</xaip:checkSum></xaip:checkSum>");
+    let unchecked = format!("{before}{document}").replace(&notice, &STANDARD.encode("%PDF-1.4 Anderer!"));
+    let signed = STANDARD.encode("signature");
+    let pointer = "<xaip:protectedObjectPointer>DO-3</xaip:protectedObjectPointer>";
+    let uncovered = whole.replace(pointer, "");
+    let document = without(&uncovered, "<xaip:dataObject dataObjectID=\"DO-3\">", "</xaip:dataObject>");
+    for (what, package) in [
+        ("other bytes with their own checksum", altered),
+        ("other bytes in what has no checksum", whole.replace(&signed, &STANDARD.encode("anything!"))),
+        ("other bytes, and no checksum at all", unchecked),
+        ("a document that nothing covers", uncovered),
+        ("a document is left out", document),
+    ] {
+        assert_ne!(package, whole, "{what}");
+        fs::write(&path, package).unwrap();
+        assert!(judged(&archive, &aoid).is_whole(), "{what}");
+        let followed = follow(&*adapter, &delivery, &receipt, &bytes).await.unwrap();
+        assert_eq!(followed, Followed::Clarify("archive.package-differs"), "{what}");
+    }
+    fs::write(&path, &whole).unwrap();
+    assert_archived(&follow(&*adapter, &delivery, &receipt, &bytes).await.unwrap(), &aoid);
+}
+
+#[tokio::test]
+async fn evidence_of_another_version_proves_nothing_of_ours() {
+    let (archive, tsa) = (Archive::start().await.unwrap(), Tsa::good());
+    let adapter = of(target(&archive, true, Some(tsa.authorities())));
+    let bytes = transfer();
+    let delivery = delivery("0503", &bytes);
+    let receipt = deliver(&*adapter, &delivery, &bytes).await.unwrap();
+    let aoid = receipt.reference.clone().unwrap();
+    // The archive has added a version of its own, which covers little.
+    let path = archive.package(&aoid).unwrap();
+    let whole = fs::read_to_string(&path).unwrap();
+    let end = "</xaip:versionManifest>";
+    let more = "<xaip:versionManifest VersionID=\"V002\"><xaip:packageInfoUnit packageUnitID=\"W-1\">\
+                <xaip:protectedObjectPointer>MD-PREMIS</xaip:protectedObjectPointer></xaip:packageInfoUnit></xaip:versionManifest>";
+    fs::write(&path, whole.replace(end, &format!("{end}{more}"))).unwrap();
+    archive.put_evidence_of(&aoid, "V002", evidence_of(&tsa, &archive, &aoid, 1));
+    assert_eq!(follow(&*adapter, &delivery, &receipt, &bytes).await.unwrap(), Followed::Open);
+    archive.put_evidence(&aoid, evidence(&tsa, &archive, &aoid));
+    let followed = follow(&*adapter, &delivery, &receipt, &bytes).await.unwrap();
+    assert_archived(&followed, &aoid);
+    let Followed::Imported { proof, .. } = followed else { panic!() };
+    assert_eq!(proof["evidence"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -250,5 +326,12 @@ async fn an_evidence_record_of_our_own_goes_with_the_package_and_holds() {
     fs::write(tsa.path().join("data.bin"), sorted.concat()).unwrap();
     fs::write(tsa.path().join("stamp.tst"), &stamp.token).unwrap();
     tsa.openssl("ts -verify -data data.bin -in stamp.tst -token_in -CAfile ca.pem");
-    assert_archived(&follow(&*adapter, &delivery, &receipt).await.unwrap(), &aoid);
+    assert_archived(&follow(&*adapter, &delivery, &receipt, &bytes).await.unwrap(), &aoid);
+    // Without it the package is not the one that was given.
+    let path = archive.package(&aoid).unwrap();
+    let whole = fs::read_to_string(&path).unwrap();
+    let own = "<xaip:credential credentialID=\"ER-1\"";
+    fs::write(&path, without(&whole, own, "</xaip:credential>")).unwrap();
+    let followed = follow(&*adapter, &delivery, &receipt, &bytes).await.unwrap();
+    assert_eq!(followed, Followed::Clarify("archive.package-differs"));
 }

@@ -24,17 +24,21 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
 
 /// A transfer as a portal of a record-keeping system makes it: three documents, of which one has a detached signature beside it.
 pub(crate) fn transfer() -> Vec<u8> {
-    let object = "0198c0de-0000-7000-8000-000000000017";
-    let message = message("0503", object, "");
-    let mut container = xoev::container::ContainerWriter::new(Vec::new());
-    let files: [(&str, &[u8]); 5] = [
-        ("0198c0de-0000-7000-8000-000000000001_Aussonderung.Aussonderung.0503.xml", message.as_bytes()),
+    transfer_of(&[
         ("Bescheid Grüße.pdf", b"%PDF-1.4 Bescheid"),
         ("Bescheid Grüße.xml", b"<daten/>"),
         ("Bescheid Grüße.pdf.p7s", b"signature"),
         ("100 Prozent.txt", b"hundert"),
-    ];
-    for (name, bytes) in files {
+    ])
+}
+
+/// A transfer of these files.
+pub(crate) fn transfer_of(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let message = message("0503", OBJECT, "");
+    let own: (&str, &[u8]) =
+        ("0198c0de-0000-7000-8000-000000000001_Aussonderung.Aussonderung.0503.xml", message.as_bytes());
+    let mut container = xoev::container::ContainerWriter::new(Vec::new());
+    for (name, bytes) in [own].iter().chain(files) {
         container.entry(name, |sink| sink.write_all(bytes)).unwrap();
     }
     container.finish().unwrap()
@@ -44,6 +48,17 @@ pub(crate) const OBJECT: &str = "0198c0de-0000-7000-8000-000000000017";
 
 /// A message of a disposition, as short as it can be read.
 pub(crate) fn message(kind: &str, object: &str, disposition: &str) -> String {
+    message_with(
+        kind,
+        &format!(
+            "<x:Vorgang><x:Identifikation><x:ID>{object}</x:ID></x:Identifikation>\
+             <x:AllgemeineMetadaten><x:Betreff>Bauantrag</x:Betreff></x:AllgemeineMetadaten>{disposition}</x:Vorgang>"
+        ),
+    )
+}
+
+/// The same with one object, as it is written.
+pub(crate) fn message_with(kind: &str, object: &str) -> String {
     let root = if kind == "0501" {
         "Aussonderung.Anbieteverzeichnis.0501"
     } else {
@@ -53,9 +68,7 @@ pub(crate) fn message(kind: &str, object: &str, disposition: &str) -> String {
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<x:{root} xmlns:x=\"urn:xoev-de:xdomea:schema:3.0.0\"><x:Kopf>\
          <x:ProzessID>0198c0de-0000-7000-8000-000000000001</x:ProzessID><x:Nachrichtentyp><code>{kind}</code></x:Nachrichtentyp>\
          <x:Erstellungszeitpunkt>2026-11-29T10:00:00</x:Erstellungszeitpunkt></x:Kopf>\
-         <x:Schriftgutobjekt><x:Vorgang><x:Identifikation><x:ID>{object}</x:ID></x:Identifikation>\
-         <x:AllgemeineMetadaten><x:Betreff>Bauantrag</x:Betreff></x:AllgemeineMetadaten>{disposition}</x:Vorgang>\
-         </x:Schriftgutobjekt></x:{root}>"
+         <x:Schriftgutobjekt>{object}</x:Schriftgutobjekt></x:{root}>"
     )
 }
 
@@ -102,15 +115,17 @@ pub(crate) async fn deliver(
     adapter.deliver(delivery, &[source]).await
 }
 
-/// Asks as the broker does: with what delivering answered.
+/// Asks as the broker does: with what delivering answered, and what was delivered.
 pub(crate) async fn follow(
     adapter: &dyn Adapter,
     delivery: &Delivery,
     receipt: &Receipt,
+    bytes: &[u8],
 ) -> Result<Followed, Failure> {
+    let source: Box<dyn Source> = Box::new(bytes.to_vec());
     let mut delivery = delivery.clone();
     delivery.detail["receipt"] = json!({ "reference": receipt.reference, "data": receipt.data });
-    adapter.follow(&delivery).await
+    adapter.follow(&delivery, &[source]).await
 }
 
 /// The one object of the message is archived, and called so.

@@ -42,10 +42,10 @@ pub(super) fn result(operation: &str, major: &str, minor: &str, content: &str) -
     (StatusCode::OK, TYPE, body).into_response()
 }
 
-pub(super) fn evidence(aoid: &str, records: &[String]) -> String {
-    let one = |record: &String| {
+pub(super) fn evidence(aoid: &str, records: &[(String, String)]) -> String {
+    let one = |(version, record): &(String, String)| {
         format!(
-            "<xaip:evidenceRecord xmlns:xaip=\"{XAIP}\" AOID=\"{aoid}\" VersionID=\"V001\"><xaip:asn1EvidenceRecord>{record}\
+            "<xaip:evidenceRecord xmlns:xaip=\"{XAIP}\" AOID=\"{aoid}\" VersionID=\"{version}\"><xaip:asn1EvidenceRecord>{record}\
              </xaip:asn1EvidenceRecord></xaip:evidenceRecord>"
         )
     };

@@ -52,7 +52,8 @@ pub enum Fault {
 #[derive(Default)]
 struct Kept {
     packages: BTreeMap<String, PathBuf>,
-    evidence: BTreeMap<String, Vec<String>>,
+    /// By package: version and record.
+    evidence: BTreeMap<String, Vec<(String, String)>>,
     submissions: usize,
     fault: Fault,
 }
@@ -112,7 +113,14 @@ impl Archive {
 
     /// Evidence of a package: an EvidenceRecord of RFC 4998 in base64.
     pub fn put_evidence(&self, aoid: &str, record: String) {
-        self.with(|kept| kept.evidence.entry(aoid.to_owned()).or_default().push(record));
+        self.put_evidence_of(aoid, "V001", record);
+    }
+
+    /// The same of another version.
+    pub fn put_evidence_of(&self, aoid: &str, version: &str, record: String) {
+        self.with(|kept| {
+            kept.evidence.entry(aoid.to_owned()).or_default().push((version.to_owned(), record))
+        });
     }
 
     /// How it answers from now on.

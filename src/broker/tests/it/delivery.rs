@@ -20,20 +20,20 @@ use tokio::io::AsyncReadExt;
 use crate::house::{Gateway, SetClock, caller, lippstadt, soest};
 use crate::rejection::bring;
 
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 
 /// An adapter that answers as it was told to.
-struct Fake {
+pub(crate) struct Fake {
     descriptor: Descriptor,
     /// Answers to deliveries; when they are used up, all goes well.
     script: Mutex<VecDeque<Option<Failure>>>,
     /// What a question about a delivery is answered.
     known: Mutex<Result<Option<Receipt>, Failure>>,
     /// Id and bytes of each call.
-    calls: Mutex<Vec<(Id, Vec<u8>)>>,
-    asked: Mutex<u32>,
+    pub(crate) calls: Mutex<Vec<(Id, Vec<u8>)>>,
+    pub(crate) asked: Mutex<u32>,
     /// What a question about a delivered message is answered, if it follows them up.
-    followed: Mutex<Result<Followed, Failure>>,
+    pub(crate) followed: Mutex<Result<Followed, Failure>>,
 }
 
 fn receipt() -> Receipt {
@@ -62,10 +62,17 @@ impl Fake {
         fake
     }
 
-    fn following() -> Arc<Self> {
+    pub(crate) fn following() -> Arc<Self> {
         let mut fake = Fake::new(false, vec![]);
         let own = Arc::get_mut(&mut fake).unwrap();
         own.descriptor.capabilities.push(Capability::Follow);
+        fake
+    }
+
+    /// One whose answers nobody else gives.
+    pub(crate) fn answering() -> Arc<Self> {
+        let mut fake = Fake::following();
+        Arc::get_mut(&mut fake).unwrap().descriptor.answers = true;
         fake
     }
 
@@ -99,7 +106,10 @@ impl Adapter for Fake {
         self.known.lock().unwrap().clone()
     }
 
-    async fn follow(&self, _: &Delivery) -> Result<Followed, Failure> {
+    async fn follow(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Followed, Failure> {
+        let mut bytes = vec![];
+        sources[0].open().await.unwrap().read_to_end(&mut bytes).await.unwrap();
+        assert_eq!(delivery.detail["size"], json!(bytes.len()), "what was sent is at hand");
         *self.asked.lock().unwrap() += 1;
         self.followed.lock().unwrap().clone()
     }
@@ -109,19 +119,19 @@ impl Adapter for Fake {
     }
 }
 
-fn hamm() -> Authority {
+pub(crate) fn hamm() -> Authority {
     "bab:05915000".parse().unwrap()
 }
 
-struct Bed {
-    gateway: Gateway,
-    clock: Arc<SetClock>,
-    ours: Caller,
-    fake: Arc<Fake>,
+pub(crate) struct Bed {
+    pub(crate) gateway: Gateway,
+    pub(crate) clock: Arc<SetClock>,
+    pub(crate) ours: Caller,
+    pub(crate) fake: Arc<Fake>,
 }
 
 impl Bed {
-    async fn new(fake: Arc<Fake>, may_repeat: bool) -> Bed {
+    pub(crate) async fn new(fake: Arc<Fake>, may_repeat: bool) -> Bed {
         let partner = PartnerEntry {
             tenant: Some("soest".into()),
             authority: hamm(),
@@ -140,7 +150,7 @@ impl Bed {
     }
 
     /// Hands a case over and returns the id of the message that is on its way.
-    async fn send(&self) -> Id {
+    pub(crate) async fn send(&self) -> Id {
         let case = self.gateway.a_case(&self.ours, "Neubau").await;
         let wanted = NewExchange {
             kind: ExchangeKind::Handover,
@@ -154,21 +164,21 @@ impl Bed {
         exchange.messages[0].id
     }
 
-    async fn run(&self) {
+    pub(crate) async fn run(&self) {
         self.gateway.broker.run_due_jobs().await.unwrap();
     }
 
     /// Lets time pass, and does what is due then.
-    async fn later(&self, by: Duration) {
+    pub(crate) async fn later(&self, by: Duration) {
         self.clock.advance(by);
         self.run().await;
     }
 
-    async fn message(&self, id: Id) -> Message {
+    pub(crate) async fn message(&self, id: Id) -> Message {
         self.gateway.broker.message(&self.ours, id).await.unwrap()
     }
 
-    async fn rule(&self, id: Id) -> String {
+    pub(crate) async fn rule(&self, id: Id) -> String {
         self.message(id).await.report.unwrap().findings[0].rule.clone()
     }
 
@@ -466,49 +476,4 @@ async fn a_mailbox_entry_that_nobody_fetches_goes_back_to_its_sender() {
     assert_eq!(bed.rule(sent).await, "message.expired");
     let inbox = bed.gateway.broker.inbox(&theirs, &InboxFilter::default(), &Page::first(10)).await.unwrap();
     assert_eq!(inbox.items[0].entry.state, InboxState::Expired);
-}
-
-#[tokio::test]
-async fn a_message_that_its_recipient_has_is_followed_up_no_more() {
-    let bed = Bed::new(Fake::following(), false).await;
-    let id = bed.send().await;
-    bed.run().await;
-    // Asked after one minute, and then after two more.
-    for (minutes, asked) in [(0, 0), (1, 1), (1, 1), (1, 2)] {
-        bed.later(Duration::from_secs(60 * minutes)).await;
-        assert_eq!(*bed.fake.asked.lock().unwrap(), asked);
-    }
-    *bed.fake.followed.lock().unwrap() = Err(Failure::permanent("test.failed", ""));
-    bed.later(HOUR).await;
-    *bed.fake.followed.lock().unwrap() = Ok(Followed::Received);
-    bed.later(HOUR).await;
-    assert_eq!(*bed.fake.asked.lock().unwrap(), 4);
-    // The receipt of the standard is still to come.
-    assert_eq!(bed.message(id).await.state, MessageState::Delivered);
-    let timeline = bed.gateway.broker.message_timeline(&bed.ours, id, &Page::first(100)).await.unwrap();
-    assert_eq!(timeline.iter().filter(|(_, event)| event.kind == EventKind::MessageReceived).count(), 1);
-    bed.later(HOUR).await;
-    assert_eq!(*bed.fake.asked.lock().unwrap(), 4);
-}
-
-#[tokio::test]
-async fn a_message_that_came_to_nothing_goes_back_with_the_reason() {
-    let bed = Bed::new(Fake::following(), false).await;
-    *bed.fake.followed.lock().unwrap() = Ok(Followed::CameToNothing("test.came-to-nothing"));
-    let id = bed.send().await;
-    bed.run().await;
-    bed.later(HOUR).await;
-    assert_eq!(bed.message(id).await.state, MessageState::Returned);
-    assert_eq!(bed.rule(id).await, "test.came-to-nothing");
-}
-
-#[tokio::test]
-async fn a_message_of_which_nobody_says_anything_stays_delivered() {
-    let bed = Bed::new(Fake::following(), false).await;
-    let id = bed.send().await;
-    bed.run().await;
-    bed.clock.advance(30 * 24 * HOUR);
-    bed.gateway.broker.expire_due().await.unwrap();
-    bed.run().await;
-    assert_eq!((bed.message(id).await.state, *bed.fake.asked.lock().unwrap()), (MessageState::Delivered, 0));
 }

@@ -18,6 +18,7 @@ mod engines;
 mod erasure;
 mod evidence;
 mod exchange;
+mod followed;
 mod hooks;
 mod house;
 mod intake;

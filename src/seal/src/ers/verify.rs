@@ -1,8 +1,11 @@
 //! Verification (RFC 4998, sections 4.3 and 5.3), with what BSI's verification tool judges beyond.
 
-use super::{Chain, Record, tree};
+use super::{ArchiveTimeStamp, Chain, Record, tree};
 use crate::hash::{Algorithm, digest};
-use crate::timestamp::{Authorities, Timestamp, check_token, inspect};
+use crate::timestamp::{Authorities, Timestamp, check_token, counts_at, inspect};
+
+/// How far the clock of an authority may be ahead of ours, in microseconds: five minutes.
+const MOST_AHEAD: i64 = 5 * 60 * 1_000_000;
 
 /// What is wrong with a record. Each has a stable code with a page of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +40,10 @@ pub enum Fault {
     NoRevocation,
     /// An algorithm did not count as evidence any more when it was renewed, or now.
     Outdated,
+    /// A certificate of a stamp had ended before the stamp was renewed, or has ended now.
+    NotRenewed,
+    /// A stamp is of a time that has not come yet.
+    Ahead,
 }
 
 impl Fault {
@@ -58,12 +65,15 @@ impl Fault {
             Fault::NotJudged => "evidence-record.not-judged",
             Fault::NoRevocation => "evidence-record.no-revocation",
             Fault::Outdated => "evidence-record.outdated",
+            Fault::NotRenewed => "evidence-record.not-renewed",
+            Fault::Ahead => "evidence-record.ahead",
         }
     }
 
     /// Whether it leaves open what is true, instead of proving that something is wrong.
     pub fn is_open(self) -> bool {
-        matches!(self, Fault::Untrusted | Fault::NotJudged | Fault::NoRevocation | Fault::Outdated)
+        use Fault::{NoRevocation, NotJudged, NotRenewed, Outdated, Untrusted};
+        matches!(self, Untrusted | NotJudged | NoRevocation | Outdated | NotRenewed)
     }
 }
 
@@ -129,6 +139,7 @@ pub fn verify(record: &Record, digests: &dyn Fn(Algorithm) -> Vec<Vec<u8>>, poli
             verdict.note(fault);
         }
     }
+    verify_times(record, policy, &mut verdict);
     if policy.authorities.is_none() {
         verdict.note(Fault::NotJudged);
     }
@@ -138,6 +149,34 @@ pub fn verify(record: &Record, digests: &dyn Fn(Algorithm) -> Vec<Vec<u8>>, poli
         verdict.note(Fault::Outdated);
     }
     verdict
+}
+
+/// Section 5.3: whatever was renewed still counted then, by its algorithm and its certificates, and the last stamp counts now.
+fn verify_times(record: &Record, policy: Policy<'_>, verdict: &mut Verdict) {
+    let at = |stamp: &ArchiveTimeStamp| inspect(&stamp.token).ok().map(|facts| facts.stamp.at_micros);
+    for chains in record.chains.windows(2) {
+        let [before, after] = chains else { continue };
+        let renewed = after.stamps.first().and_then(at);
+        if let (Some(algorithm), Some(renewed)) = (before.algorithm(), renewed)
+            && !algorithm.is_suitable_at(renewed)
+        {
+            verdict.note(Fault::Outdated);
+        }
+    }
+    let mut stamps = record.chains.iter().flat_map(|chain| &chain.stamps).peekable();
+    while let Some(stamp) = stamps.next() {
+        // What cannot be read was told.
+        let Some(made) = at(stamp) else { continue };
+        if made > policy.now_micros.saturating_add(MOST_AHEAD) {
+            verdict.note(Fault::Ahead);
+        }
+        let until = stamps.peek().and_then(|next| at(next)).unwrap_or(policy.now_micros).max(made);
+        let counts = |at_micros| counts_at(&stamp.token, policy.authorities, at_micros);
+        // Who was not trusted from the beginning was told, too.
+        if counts(made) && !counts(until) {
+            verdict.note(Fault::NotRenewed);
+        }
+    }
 }
 
 fn verify_chain(
@@ -179,7 +218,7 @@ fn verify_chain(
 
 /// The digest that the stamp must cover: the root of its tree, or the one thing that it covers without a tree.
 fn imprint(
-    stamp: &super::ArchiveTimeStamp,
+    stamp: &ArchiveTimeStamp,
     algorithm: Algorithm,
     alone: Vec<u8>,
     verdict: &mut Verdict,
@@ -247,7 +286,10 @@ fn named(list: Option<&Vec<Vec<u8>>>, mut data: Vec<Vec<u8>>, part: bool) -> Opt
     data.dedup();
     let alone = data.first().cloned()?;
     let Some(list) = list else { return (data.len() == 1).then_some(alone) };
-    let all_there = data.iter().all(|digest| list.contains(digest));
+    // Both may be long.
+    let mut listed: Vec<&Vec<u8>> = list.iter().collect();
+    listed.sort_unstable();
+    let all_there = data.iter().all(|digest| listed.binary_search(&digest).is_ok());
     let none_else = part || list.iter().all(|digest| data.binary_search(digest).is_ok());
     (all_there && none_else).then_some(alone)
 }

@@ -59,6 +59,13 @@ pub fn check_token(
     Ok(response::content_info(limited(token)?)?.verified(digest, authorities)?.timestamp())
 }
 
+/// Whether the certificates of a token's signer are valid at a time, in microseconds since 1970: the chain to an authority, or without any
+/// the signer's own. `false` also for a token that names no signer; whether it is right is [`check_token`]'s matter.
+pub fn counts_at(token: &[u8], authorities: Option<&Authorities>, at_micros: i64) -> bool {
+    let token = limited(token).and_then(response::content_info);
+    token.is_ok_and(|token| token.counts_at(authorities, at_micros).unwrap_or(false))
+}
+
 /// The same token with revocation lists (CertificateList in DER) in its SignedData. They lie outside of what is signed, so the signature
 /// stays what it is. TR-ESOR demands them, and time stamp authorities leave them out.
 ///

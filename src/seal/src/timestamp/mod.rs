@@ -17,7 +17,7 @@ mod held;
 mod response;
 mod token;
 
-pub use held::{Facts, MAX_TOKEN, check_token, inspect, token_of, with_revocation};
+pub use held::{Facts, MAX_TOKEN, check_token, counts_at, inspect, token_of, with_revocation};
 
 use std::fmt;
 

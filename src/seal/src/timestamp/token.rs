@@ -1,6 +1,7 @@
 //! A time stamp token: TSTInfo (RFC 3161, section 2.4.2), its signer, and the judgement on both.
 
 use openssl::{
+    asn1::Asn1Time,
     cms::{CMSOptions, CmsContentInfo},
     hash::{MessageDigest, hash},
     stack::Stack,
@@ -67,19 +68,38 @@ impl<'a> Token<'a> {
         if info.imprint != imprint || info.algorithm != algorithm {
             return Err(Error::TimestampDiffers("message imprint"));
         }
+        let (signer, certificates) = self.signer()?;
+        self.verify_signature(&signer)?;
+        if let Some(authorities) = authorities {
+            verify_chain(&signer, &certificates, authorities, info.at_micros)?;
+        }
+        Ok(info)
+    }
+
+    /// The certificate that the signed attributes name, and all that were sent.
+    fn signer(&self) -> Result<(X509, Vec<X509>)> {
         let named = signing_certificate(self.signer)?;
         let certificates: Vec<X509> = self
             .certificates
             .iter()
             .map(|der| X509::from_der(der).map_err(|_| Error::TimestampMalformed("certificates")))
             .collect::<Result<_>>()?;
-        let signer =
-            certificates.iter().find(|certificate| named.is(certificate)).ok_or(Error::TimestampSignature)?;
-        self.verify_signature(signer)?;
-        if let Some(authorities) = authorities {
-            verify_chain(signer, &certificates, authorities, info.at_micros)?;
+        let signer = certificates.iter().find(|certificate| named.is(certificate)).cloned();
+        Ok((signer.ok_or(Error::TimestampSignature)?, certificates))
+    }
+
+    /// Whether the chain to an authority, or without any the signer's own certificate, is valid at a time.
+    pub(super) fn counts_at(&self, authorities: Option<&Authorities>, at_micros: i64) -> Result<bool> {
+        let (signer, certificates) = self.signer()?;
+        let Some(authorities) = authorities else {
+            let at = Asn1Time::from_unix(at_micros.div_euclid(1_000_000))?;
+            return Ok(signer.not_before() <= &*at && signer.not_after() >= &*at);
+        };
+        match verify_chain(&signer, &certificates, authorities, at_micros) {
+            Ok(()) => Ok(true),
+            Err(Error::TimestampUntrusted) => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(info)
     }
 
     /// Verifies with this certificate and no other, so that it is the signer's.

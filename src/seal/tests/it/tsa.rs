@@ -35,7 +35,7 @@ signer_key = tsa.key
 signer_digest = sha256
 default_policy = 1.2.3.4.1
 other_policies = 1.2.3.4.2
-digests = sha256, sha512
+digests = sha224, sha256, sha512
 accuracy = secs:1, millisecs:500
 ess_cert_id_alg = ESS_DIGEST
 ";

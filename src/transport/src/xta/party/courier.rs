@@ -93,7 +93,7 @@ impl Adapter for Courier {
         .await
     }
 
-    async fn follow(&self, delivery: &Delivery) -> Result<Followed, Failure> {
+    async fn follow(&self, delivery: &Delivery, _: Sources<'_>) -> Result<Followed, Failure> {
         let (inner, delivery) = (Arc::clone(&self.0), delivery.clone());
         blocking(move || {
             let Some(remembered) = inner.remembered(&delivery)? else { return Ok(Followed::Received) };
