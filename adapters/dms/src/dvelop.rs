@@ -139,12 +139,14 @@ impl Repository {
         let token =
             format!("{}/{}", variant.as_deref().unwrap_or_default(), changed.as_deref().unwrap_or_default());
         Ok(Object {
+            series: id.clone(),
             reference: id.ok_or_else(rest::garbage)?,
             token: Some(token).filter(|token| token != "/"),
             own,
             is_folder,
             name,
-            content: mark.clone().or_else(|| variant.clone()).filter(|_| !is_folder),
+            // The mark is a property, which stays when somebody makes a version.
+            content: variant.clone().or_else(|| mark.clone()).filter(|_| !is_folder),
             mark,
             version: variant.filter(|_| !is_folder),
             file_name,
@@ -303,6 +305,14 @@ impl Port for Repository {
 
     async fn child(&self, _: &str, _: &str) -> Result<Option<Object>, Failure> {
         Ok(None)
+    }
+
+    async fn parent(&self, _: &Object) -> Result<Option<Object>, Failure> {
+        Ok(None)
+    }
+
+    fn marks_versions(&self) -> bool {
+        false
     }
 
     async fn create_folder(&self, parent: &str, entry: &Entry) -> Result<Created, Failure> {

@@ -290,6 +290,14 @@ impl Port for Enaio {
         Ok(None)
     }
 
+    async fn parent(&self, _: &Object) -> Result<Option<Object>, Failure> {
+        Ok(None)
+    }
+
+    fn marks_versions(&self) -> bool {
+        false
+    }
+
     async fn create_folder(&self, parent: &str, entry: &Entry) -> Result<Created, Failure> {
         self.create(parent, entry, None).await
     }

@@ -10,6 +10,11 @@ pub(crate) fn conflict() -> Failure {
     Failure::permanent(CONFLICT, "both sides changed the same since they last agreed")
 }
 
+/// A later version of ours is there already.
+pub(crate) fn newer_there() -> Failure {
+    Failure::permanent("dms.newer-version", "a later version of the document is there already")
+}
+
 /// What was put there is not there any more.
 pub(crate) fn gone() -> Failure {
     Failure::permanent("dms.gone", "what was put there is not there any more")

@@ -29,6 +29,8 @@ pub struct Object {
     /// Its identifier there, at most [`REFERENCE_BYTES`]. That of a document may be another after each version; then [`Port::get`] finds
     /// the latest by any of them.
     pub reference: String,
+    /// What stands for it over all its versions, and for no copy of it. Absent where a copy does not take our identifier along.
+    pub series: Option<String>,
     /// Change token: another one whenever anything of it changed. Absent where the system has none.
     pub token: Option<String>,
     /// Our identifier, if it has one: see [`Entry::own`].
@@ -119,10 +121,19 @@ pub enum Created {
 pub struct Change {
     /// Which object: the identifier there.
     pub reference: String,
-    /// As it is now; `None` if it is gone.
-    pub object: Option<Object>,
-    /// The folder that it lies in.
-    pub parent: Option<Object>,
+    /// What is known of it.
+    pub what: What,
+}
+
+/// What is known of something that changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// It is gone.
+    Gone,
+    /// It has to be asked for, by [`Port::get`]. A text that is another one after each change, if the system tells it here.
+    Changed(Option<String>),
+    /// It is so now.
+    Is(Box<Object>),
 }
 
 /// A page of changes.
@@ -151,6 +162,9 @@ pub trait Port: Send + Sync {
     /// What has this name in a folder. `None` where names do not have to be unique.
     async fn child(&self, folder: &str, name: &str) -> Result<Option<Object>, Failure>;
 
+    /// The folder that something lies in; of several one that has our identifier. `None` where there is none, or it is not known.
+    async fn parent(&self, of: &Object) -> Result<Option<Object>, Failure>;
+
     /// A new folder in another one.
     async fn create_folder(&self, parent: &str, entry: &Entry) -> Result<Created, Failure>;
 
@@ -164,6 +178,11 @@ pub trait Port: Send + Sync {
 
     /// A new version of a document that is as in `of` and no other: otherwise the failure is `dms.conflict`.
     async fn new_version(&self, of: &Object, bytes: &Bytes<'_>) -> Result<Object, Failure>;
+
+    /// Whether a mark belongs to its version alone. Otherwise it is a property, which stays when somebody makes a version.
+    fn marks_versions(&self) -> bool {
+        true
+    }
 
     /// Whether a version has this mark.
     async fn has_version(&self, of: &Object, mark: &str) -> Result<bool, Failure>;

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::entry::{self, Element, Workspace, properties, tree};
 use super::form::{around, media_type, plain};
-use super::http::{Exception, Http, encoded, with};
+use super::http::{Exception, Http, encoded, found, with};
 use super::wire::{Log, Outcome, Page, Properties, Repository, Set, TypeDefinition, Wire};
 use crate::failure;
 use crate::port::Bytes;
@@ -51,7 +51,9 @@ fn unwritable() -> super::http::Trouble {
 
 impl Atom {
     async fn service(&self) -> Outcome<Workspace> {
-        let service = named(tree(&self.http.get(&self.url).await?)?, "service")?;
+        let answer = found(self.http.get(&self.url).await)?;
+        let answer = answer.ok_or_else(|| failure::setup("there is no service document at the address"))?;
+        let service = named(tree(&answer)?, "service")?;
         let mut all = entry::workspaces(&service);
         let place = match &self.wanted {
             Some(id) => all.iter().position(|it| it.repository.id == *id),
@@ -108,6 +110,19 @@ impl Atom {
         let headers = [("content-type", ENTRY)];
         let answer = self.http.send(Method::POST, url, &headers, Some(body), carries_bytes).await?;
         properties(&tree(&answer)?)
+    }
+
+    async fn log(&self, token: Option<&str>, most: usize) -> Outcome<Log> {
+        let url = self.workspace().await?.changes.as_ref().ok_or_else(no_link)?;
+        let mut url = with(url, &[("maxItems", &most.to_string())]);
+        if let Some(token) = token {
+            url = with(&url, &[("changeLogToken", token)]);
+        }
+        let feed = named(tree(&self.http.get(&url).await?)?, "feed")?;
+        let token = entry::log_token(&feed);
+        let entries = feed.entries().map(entry::log_entry).collect::<Outcome<_>>()?;
+        // The feed of some ends without a token but has a link to the next page, and that has one.
+        Ok(Log { entries, token, more: Some(feed.link("next", "").is_some()) })
     }
 
     async fn put_content(&self, url: &str, token: Option<&str>, bytes: &Bytes<'_>) -> Outcome<()> {
@@ -245,16 +260,15 @@ impl Wire for Atom {
     }
 
     async fn content_changes(&self, token: Option<&str>, most: usize) -> Outcome<Log> {
-        let url = self.workspace().await?.changes.as_ref().ok_or_else(no_link)?;
-        let mut url = with(url, &[("maxItems", &most.to_string())]);
-        if let Some(token) = token {
-            url = with(&url, &[("changeLogToken", token)]);
+        let log = self.log(token, most).await?;
+        if log.token.is_some() || log.entries.is_empty() {
+            return Ok(log);
         }
-        let feed = named(tree(&self.http.get(&url).await?)?, "feed")?;
-        let token = entry::log_token(&feed);
-        let entries = feed.entries().map(entry::log_entry).collect::<Outcome<_>>()?;
-        // The feed of some ends without a token but has a link to the next page, and that has one.
-        Ok(Log { entries, token, more: Some(feed.link("next", "").is_some()) })
+        // At its end the standard has the token in the service document alone. Before another look, so that nothing comes between.
+        let latest = self.service().await?.repository.latest_change;
+        let log = self.log(token, most).await?;
+        let token = log.token.clone().or(latest.filter(|_| log.more == Some(false)));
+        Ok(Log { token, ..log })
     }
 }
 

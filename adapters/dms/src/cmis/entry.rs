@@ -60,14 +60,14 @@ impl Element {
     }
 }
 
-/// The exception that an answer tells (section 3.2.3.1 names HTTP codes alone; servers say it within a page).
+/// The exception that an answer tells: many servers name it within a page, the standard (section 3.2.3.1) has HTTP codes alone.
 pub(super) fn exception(answer: &Answer) -> Option<Exception> {
     if (200..300).contains(&answer.status) {
         return None;
     }
     let page = String::from_utf8_lossy(&answer.body);
-    let (_, rest) = page.split_once("<!--exception-->")?;
-    Exception::named(rest.split_once("<!--/exception-->")?.0.trim())
+    let told = page.split_once("<!--exception-->").and_then(|(_, rest)| rest.split_once("<!--/exception-->"));
+    told.and_then(|(name, _)| Exception::named(name.trim())).or(Exception::of_status(answer.status))
 }
 
 /// Reads an answer.
@@ -125,9 +125,15 @@ pub(super) fn log_entry(entry: &Element) -> Outcome<LogEntry> {
     Ok(LogEntry { object: properties(entry)?.id().to_owned(), change })
 }
 
-/// The token that stands in the feed of a change log.
+/// Where a feed of the change log goes on: Atom has no place for the token, so it stands in an extension, or in the link to the next page.
 pub(super) fn log_token(feed: &Element) -> Option<String> {
-    Some(feed.text_of("changeLogToken")).filter(|token| !token.is_empty())
+    let told = Some(feed.text_of("changeLogToken")).filter(|token| !token.is_empty());
+    let parameter = || {
+        let (_, query) = feed.link("next", "")?.split_once('?')?;
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        pairs.find(|(name, value)| name.eq_ignore_ascii_case("changeLogToken") && !value.is_empty())
+    };
+    told.or_else(|| parameter().map(|(_, token)| token.into_owned()))
 }
 
 /// The definition of a type.

@@ -23,6 +23,8 @@ const MOST_CONTENT: usize = 64 << 30;
 /// What a repository said instead of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exception {
+    /// 409 without a word: one of several.
+    Conflict,
     Constraint,
     ContentAlreadyExists,
     FilterNotValid,
@@ -62,8 +64,32 @@ impl Exception {
         })
     }
 
+    /// What a status alone means where nothing names the exception (AtomPub, section 3.2.3.1).
+    pub(super) fn of_status(status: u16) -> Option<Self> {
+        Some(match status {
+            400 => Exception::InvalidArgument,
+            403 => Exception::PermissionDenied,
+            404 | 410 => Exception::ObjectNotFound,
+            405 => Exception::NotSupported,
+            409 => Exception::Conflict,
+            _ => return None,
+        })
+    }
+
+    /// Whether it may be otherwise a little later.
+    pub(super) fn is_passing(self) -> bool {
+        matches!(
+            self,
+            Exception::Storage
+                | Exception::Runtime
+                | Exception::TooManyRequests
+                | Exception::ServiceUnavailable
+        )
+    }
+
     fn failure(self) -> Failure {
         match self {
+            Exception::Conflict => failure::conflict(),
             Exception::Constraint => failure::refused("constraint: a rule of the type is not kept"),
             Exception::ContentAlreadyExists => failure::refused("the document has content already"),
             Exception::FilterNotValid => failure::refused("filterNotValid"),

@@ -125,6 +125,7 @@ impl Cmis {
         let read = self.read.iter().filter_map(|(id, kind)| Some((id.clone(), value(*kind, it.one(id)?))));
         Object {
             reference: it.id().to_owned(),
+            series: if is_folder { Some(it.id().to_owned()) } else { text("cmis:versionSeriesId") },
             token: text("cmis:changeToken"),
             own: text(&self.settings.own_property),
             is_folder,
@@ -175,7 +176,8 @@ impl Cmis {
             Ok(copy) => return Ok(copy.id().to_owned()),
             Err(trouble) => trouble,
         };
-        if !trouble.is(Exception::UpdateConflict) && !trouble.is(Exception::Versioning) {
+        let may_be_out = [Exception::UpdateConflict, Exception::Versioning, Exception::Conflict];
+        if !may_be_out.into_iter().any(|exception| trouble.is(exception)) {
             return Err(trouble.into());
         }
         let it = self.wire.object(&of.reference).await?;
@@ -201,9 +203,7 @@ impl Cmis {
             folder = match self.wire.create_folder(&folder, name, &set).await {
                 Ok(made) => made.id().to_owned(),
                 // Another node was quicker.
-                Err(trouble) if trouble.is(Exception::NameConstraintViolation) => {
-                    self.wire.by_path(&path).await?.id().to_owned()
-                }
+                Err(trouble) if is_taken(&trouble) => self.wire.by_path(&path).await?.id().to_owned(),
                 Err(trouble) => return Err(trouble.into()),
             };
         }
@@ -213,12 +213,7 @@ impl Cmis {
     fn created(&self, outcome: Result<Properties, Trouble>) -> Result<Created, Failure> {
         match outcome {
             Ok(it) => Ok(Created::New(self.object(&it))),
-            Err(trouble)
-                if trouble.is(Exception::NameConstraintViolation)
-                    || trouble.is(Exception::ContentAlreadyExists) =>
-            {
-                Ok(Created::NameTaken)
-            }
+            Err(trouble) if is_taken(&trouble) => Ok(Created::NameTaken),
             Err(trouble) => Err(trouble.into()),
         }
     }
@@ -255,6 +250,17 @@ impl Port for Cmis {
         let path = format!("{}/{name}", path.trim_end_matches('/'));
         let child = found(self.wire.by_path(&path).await)?;
         Ok(child.map(|it| self.object(&it)))
+    }
+
+    async fn parent(&self, of: &Object) -> Result<Option<Object>, Failure> {
+        let parents = match self.wire.parents(&of.reference).await {
+            Ok(parents) => parents,
+            // The root has none, and some say so.
+            Err(Trouble::Said(said, _)) if !said.is_passing() => return Ok(None),
+            Err(trouble) => return Err(trouble.into()),
+        };
+        // A document may lie in several folders; one of them may be ours.
+        Ok(parents.iter().map(|it| self.object(it)).max_by_key(|it| it.own.is_some()))
     }
 
     async fn create_folder(&self, parent: &str, entry: &Entry) -> Result<Created, Failure> {
@@ -371,6 +377,12 @@ impl Port for Cmis {
             can("capabilityJoin"),
         ))
     }
+}
+
+/// Whether something could not be made because of its name.
+fn is_taken(trouble: &Trouble) -> bool {
+    let taken = [Exception::NameConstraintViolation, Exception::ContentAlreadyExists, Exception::Conflict];
+    taken.into_iter().any(|exception| trouble.is(exception))
 }
 
 /// A text within a statement.

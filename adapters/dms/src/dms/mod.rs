@@ -11,6 +11,7 @@
 
 mod look;
 mod remembered;
+mod stuck;
 mod tell;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use model::adapter::Link;
+use model::case::{Document, File};
 use model::{Id, RecordKind};
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +20,14 @@ const DIGEST: usize = 12;
 pub(super) struct Remembered {
     /// Its change token.
     pub(super) token: Option<String>,
+    /// What stands for it over all its versions.
+    pub(super) series: Option<String>,
     /// What stands for its bytes.
     pub(super) content: Option<String>,
+    /// The id here of these bytes, if it is known.
+    pub(super) mark: Option<String>,
+    /// Whether somebody there made that version.
+    pub(super) from_there: bool,
     /// Digests of the values of its mapped properties.
     pub(super) values: BTreeMap<String, String>,
 }
@@ -32,7 +39,28 @@ impl Remembered {
             .iter()
             .map(|field| (field.property.clone(), digest(field.kind, object.properties.get(&field.property))))
             .collect();
-        Remembered { token: object.token.clone(), content: object.content.clone(), values }
+        Remembered {
+            token: object.token.clone(),
+            series: object.series.clone(),
+            content: object.content.clone(),
+            mark: object.mark.clone(),
+            from_there: false,
+            values,
+        }
+    }
+
+    /// Whether an object is still so.
+    pub(super) fn is(&self, object: &Object, fields: &[Field]) -> bool {
+        let now = Remembered::of(object, fields);
+        let is_other = self.series.is_some() && self.series != now.series;
+        !is_other && self.token == now.token && self.content == now.content && self.values == now.values
+    }
+
+    /// Notes which bytes it holds: what stands for them there, and their id here.
+    pub(super) fn holds(&mut self, content: Option<&String>, mark: Option<String>, from_there: bool) {
+        self.content = content.cloned();
+        self.mark = mark;
+        self.from_there = from_there;
     }
 
     /// What a link remembers.
@@ -56,6 +84,12 @@ impl Remembered {
 pub(super) fn link_of(mapping: &Mapping, kind: RecordKind, record: Id, part: &str, object: &Object) -> Link {
     let fields = mapping.fields(object.is_folder);
     Remembered::of(object, fields).link(kind, record, part, object)
+}
+
+/// Which version of a document has the bytes of this id, counted from the oldest.
+pub(super) fn version_of(document: &Document, mark: &str) -> Option<usize> {
+    let has = |file: &File| file.content.as_ref().is_some_and(|content| content.id.to_string() == mark);
+    document.versions.iter().position(|version| version.files.iter().any(has))
 }
 
 /// Digest of a value, so that equal ones are known to be equal.

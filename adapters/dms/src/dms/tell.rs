@@ -9,7 +9,7 @@ use model::command::{Change as RecordChange, Command};
 use model::{Failure, Record};
 use serde_json::json;
 
-use super::remembered::{Remembered, digest, link_of, merge};
+use super::remembered::{Remembered, digest, link_of, merge, version_of};
 use crate::failure;
 use crate::mapping::{self, Mapping};
 use crate::port::{Bytes, Changes, Created, Entry, Object, Port, Value};
@@ -43,7 +43,7 @@ impl Teller<'_> {
             Record::Document(document) => self.document(about, document, sources, &mut told).await?,
             _ => {
                 let folder = self.folder_of(about, &about.record, &mut told, about.above.len()).await?;
-                Some(self.brought_up(about, folder, "", false, &mut told).await?)
+                Some(self.brought_up(about, folder, "", None, &mut told).await?)
             }
         };
         let reference = object.as_ref().map(|object| object.reference.clone());
@@ -57,13 +57,14 @@ impl Teller<'_> {
         })
     }
 
-    /// Brings the properties up to the record and remembers the object. `has_ours`: its latest bytes are known here.
+    /// Brings the properties up to the record and remembers the object. `holds`: the id here of its bytes; absent if
+    /// they are not looked at.
     async fn brought_up(
         &self,
         about: &About,
         object: Object,
         part: &str,
-        has_ours: bool,
+        holds: Option<String>,
         told: &mut Told,
     ) -> Result<Object, Failure> {
         let meta = about.record.meta();
@@ -77,14 +78,18 @@ impl Teller<'_> {
             true => object,
             false => self.port.set_metadata(&object, None, &write).await?,
         };
-        let mut now = link_of(self.mapping, about.record.kind(), meta.id, part, &object);
-        if let Some(before) = &remembered {
-            let mut kept = kept(before, &object, self.mapping, &write, &wanted);
-            if !has_ours {
-                kept.content.clone_from(&before.content);
+        let mut now = match &remembered {
+            Some(before) => kept(before, &object, self.mapping, &write, &wanted),
+            None => Remembered::of(&object, self.mapping.fields(object.is_folder)),
+        };
+        match (holds, &remembered) {
+            (Some(mark), _) => now.holds(object.content.as_ref(), Some(mark), false),
+            (None, Some(before)) => {
+                now.holds(before.content.as_ref(), before.mark.clone(), before.from_there)
             }
-            now.state = serde_json::to_value(kept).unwrap_or_default();
+            (None, None) => {}
         }
+        let now = now.link(about.record.kind(), meta.id, part, &object);
         told.links.retain(|known| (known.record, known.part.as_str()) != (meta.id, part));
         told.links.push(now);
         told.commands.extend(assigned(self.mapping, &about.record, &object));
@@ -176,7 +181,7 @@ impl Teller<'_> {
         let mut first = None;
         for known in about.links.iter().filter(|link| link.record == document.meta.id) {
             let object = self.port.get(&known.reference).await?.ok_or_else(failure::gone)?;
-            let object = self.brought_up(about, object, &known.part, false, told).await?;
+            let object = self.brought_up(about, object, &known.part, None, told).await?;
             first = first.or(Some(object));
         }
         Ok(first)
@@ -204,51 +209,66 @@ impl Teller<'_> {
             mark: &mark,
         };
         let known = link(about, document.meta.id, &part);
-        let (object, has_ours) = match known {
+        let (object, holds) = match known {
             Some(link) => {
                 let object = self.port.get(&link.reference).await?.ok_or_else(failure::gone)?;
-                self.version(object, known, document, &bytes).await?
+                self.version(object, Some(Remembered::at(link)), document, &bytes).await?
             }
             None => {
                 let folder = self.place(about, told, about.above.len()).await?;
                 match self.port.find(&entry.own, false).await? {
                     Some(object) => self.version(object, None, document, &bytes).await?,
-                    None => (self.make(&folder, &entry, Some(&bytes)).await?, true),
+                    None => (self.make(&folder, &entry, Some(&bytes)).await?, Some(mark.clone())),
                 }
             }
         };
-        self.brought_up(about, object, &part, has_ours, told).await
+        self.brought_up(about, object, &part, holds, told).await
     }
 
-    /// The document with these bytes as a version, and whether its latest version is known here.
+    /// The document with these bytes as a version, and the id here of what its latest version holds, if that is ours.
     async fn version(
         &self,
         object: Object,
-        known: Option<&Link>,
+        before: Option<Remembered>,
         document: &Document,
         bytes: &Bytes<'_>,
-    ) -> Result<(Object, bool), Failure> {
-        let is_there = object.mark.as_deref() == Some(bytes.mark)
-            || (known.is_none() && object.size == Some(bytes.size))
+    ) -> Result<(Object, Option<String>), Failure> {
+        let holds = self.holds(&object, before.as_ref(), document);
+        let was_found = before.is_none();
+        let is_there = holds.as_deref() == Some(bytes.mark)
+            || object.mark.as_deref() == Some(bytes.mark)
+            || (was_found && object.size == Some(bytes.size))
             || self.port.has_version(&object, bytes.mark).await?;
-        let has_ours = known.is_none() || is_ours(document, object.mark.as_deref());
         if is_there {
-            return Ok((object, has_ours));
+            let holds = holds.or_else(|| was_found.then(|| bytes.mark.to_owned()));
+            return Ok((object, holds));
         }
-        let remembered = known.map(Remembered::at);
-        let is_changed = remembered.is_some_and(|before| before.content != object.content);
-        if is_changed && !has_ours {
+        let is_changed = before.is_some_and(|before| before.content != object.content);
+        if is_changed && holds.is_none() {
             return Err(failure::conflict());
         }
-        Ok((self.port.new_version(&object, bytes).await?, true))
+        let is_later = |mark: &String| version_of(document, mark) > version_of(document, bytes.mark);
+        if holds.as_ref().is_some_and(is_later) {
+            return Err(failure::newer_there());
+        }
+        Ok((self.port.new_version(&object, bytes).await?, Some(bytes.mark.to_owned())))
     }
-}
 
-/// Whether a version was made by us.
-fn is_ours(document: &Document, mark: Option<&str>) -> bool {
-    let files = document.versions.iter().flat_map(|version| &version.files);
-    let mut ids = files.filter_map(|file| file.content.as_ref()).map(|content| content.id.to_string());
-    mark.is_some_and(|mark| ids.any(|id| id == mark))
+    /// The id here of what the latest version holds, if it was put there by us.
+    fn holds(&self, object: &Object, before: Option<&Remembered>, document: &Document) -> Option<String> {
+        let is_same = before.is_some_and(|before| before.content == object.content);
+        // A mark that stays when somebody makes a version proves nothing, unless it is another one since.
+        let is_proof = |mark: &&String| {
+            let is_other = before.is_none_or(|before| before.mark.as_ref() != Some(*mark));
+            self.port.marks_versions() || is_same || is_other
+        };
+        let marked = object.mark.as_ref().filter(|mark| version_of(document, mark).is_some());
+        if let Some(mark) = marked.filter(is_proof) {
+            return Some(mark.clone());
+        }
+        let before = before.filter(|before| is_same && !before.from_there)?;
+        before.mark.clone()
+    }
 }
 
 /// What is remembered after writing: what only they have changed is still to come back from there.
@@ -317,6 +337,14 @@ impl Port for Looking<'_> {
 
     async fn child(&self, folder: &str, name: &str) -> Result<Option<Object>, Failure> {
         self.0.child(folder, name).await
+    }
+
+    async fn parent(&self, of: &Object) -> Result<Option<Object>, Failure> {
+        self.0.parent(of).await
+    }
+
+    fn marks_versions(&self) -> bool {
+        self.0.marks_versions()
     }
 
     async fn create_folder(&self, _: &str, _: &Entry) -> Result<Created, Failure> {

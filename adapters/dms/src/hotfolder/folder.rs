@@ -2,10 +2,13 @@
 //! is the gateway's own stands in `.amtsbote`, which is on the same file system, so that a move is one.
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use model::Failure;
+use tempfile::TempPath;
 use tokio::fs::{self, File};
+use tokio::task::spawn_blocking;
 
 use crate::failure;
 
@@ -29,13 +32,36 @@ pub(super) async fn own(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
     Ok(own)
 }
 
-/// Moves a file that is durable to its place, durably. Nobody else makes files under these names.
+/// Moves a file that is durable to its place, durably, unless there is one already: then nothing has happened, and the failure is
+/// `dms.folder-full`.
 pub(super) async fn place(from: &Path, to: &Path) -> Result<(), Failure> {
-    fs::rename(from, to).await.map_err(unwritable)?;
+    let (source, target) = (from.to_owned(), to.to_owned());
+    let moved = spawn_blocking(move || move_where_nothing_is(&source, &target)).await;
+    match moved.map_err(|_| failure::unavailable())? {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(failure::not_taken_yet()),
+        moved => moved.map_err(unwritable)?,
+    }
     for folder in [to.parent(), from.parent()].into_iter().flatten() {
         sync_folder(folder).await?;
     }
     Ok(())
+}
+
+/// In one step where the file system can, otherwise by a link and a removal: either fails if the name is taken. Where there is neither,
+/// the last look stands a moment before the move.
+fn move_where_nothing_is(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = TempPath::try_from_path(from)?;
+    source.disable_cleanup(true);
+    let refused = match source.persist_noclobber(to) {
+        Ok(()) => return Ok(()),
+        Err(refused) => refused.error,
+    };
+    match refused.kind() {
+        io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied if !to.try_exists()? => {
+            std::fs::rename(from, to)
+        }
+        _ => Err(refused),
+    }
 }
 
 /// Writes a small file, durably, over any that was there.
@@ -93,6 +119,13 @@ pub(super) async fn check(folder: &Path) -> Result<(), Failure> {
     let probe = own.join("probe");
     write_small(&probe, b"Amtsbote").await?;
     fs::remove_file(&probe).await.map_err(unwritable)
+}
+
+/// Whether both are one file; not if one of them is not there.
+pub(super) async fn is_same(a: &Path, b: &Path) -> bool {
+    let (a, b) = (fs::symlink_metadata(a).await, fs::symlink_metadata(b).await);
+    let ids = [a, b].map(|found| found.ok().map(|found| (found.dev(), found.ino())));
+    ids[0].is_some() && ids[0] == ids[1]
 }
 
 pub(super) fn unusable(what: &'static str) -> Failure {

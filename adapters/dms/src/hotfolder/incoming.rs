@@ -35,14 +35,16 @@ struct Seen {
 
 impl Incoming {
     /// One session: first what an earlier one left, then what is new. What will fail again the same way stays in `work` and keeps no
-    /// other waiting: a partner that is configured wrongly must not cost a message.
+    /// other waiting: neither a partner that is configured wrongly nor a file that cannot be read or moved. The first of these is told
+    /// once all have had their turn.
     pub(super) async fn session(&self, settings: &Settings, host: &dyn Host) -> Result<(), Failure> {
         let begun = Instant::now();
         let work = folder::own(&settings.import, "work").await?;
         let mut stuck = None;
         for taken in files(&work).await? {
             if begun.elapsed() < SESSION {
-                stuck = stuck.or(hand_in(settings, host, &taken).await?);
+                let wrong = hand_in(settings, host, &taken).await?;
+                stuck = stuck.or(wrong);
             }
         }
         for path in self.quiet(settings).await? {
@@ -52,12 +54,13 @@ impl Incoming {
                 // One of this name is still there.
                 continue;
             }
-            match fs::rename(&path, &taken).await {
-                Ok(()) => stuck = stuck.or(hand_in(settings, host, &taken).await?),
+            let wrong = match fs::rename(&path, &taken).await {
+                Ok(()) => hand_in(settings, host, &taken).await?,
                 // Its owner has taken it away.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(unwritable(error)),
-            }
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                Err(error) => Some(unwritable(error)),
+            };
+            stuck = stuck.or(wrong);
         }
         stuck.map_or(Ok(()), Err)
     }
@@ -102,33 +105,49 @@ async fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-/// Hands a file that was taken to the broker, and puts it away. Gives what a human has to see to before it can be taken.
+/// Hands a file that was taken to the broker, and puts it away. Gives what is in the way of this file alone and stays so until a human
+/// has seen to it.
 async fn hand_in(settings: &Settings, host: &dyn Host, path: &Path) -> Result<Option<Failure>, Failure> {
-    match message(settings, host, path).await {
-        Ok(()) if settings.keep_done => put_away(settings, path, "done").await.map(|_| None),
-        Ok(()) => fs::remove_file(path).await.map_err(unwritable).map(|()| None),
+    let file = match opened(settings, path).await {
+        Ok(file) => file,
         Err(failure) if failure.kind == FailureKind::Rejected => {
-            tracing::warn!(code = %failure.code, "a container of the hot folder was not taken in");
-            let rejected = put_away(settings, path, "rejected").await?;
-            let told = format!("{}\n{}\n", failure.code, failure.detail);
-            fs::write(rejected.with_added_extension("txt"), told).await.map_err(unwritable).map(|()| None)
+            return Ok(reject(settings, path, &failure).await.err());
+        }
+        Err(failure) => return Ok(Some(failure)),
+    };
+    match message(settings, host, path, file).await {
+        Ok(()) if settings.keep_done => Ok(put_away(settings, path, "done").await.err()),
+        Ok(()) => Ok(fs::remove_file(path).await.err().map(unwritable)),
+        Err(failure) if failure.kind == FailureKind::Rejected => {
+            Ok(reject(settings, path, &failure).await.err())
         }
         Err(failure) if failure.kind == FailureKind::Permanent => Ok(Some(failure)),
         Err(failure) => Err(failure),
     }
 }
 
-async fn message(settings: &Settings, host: &dyn Host, path: &Path) -> Result<(), Failure> {
+async fn opened(settings: &Settings, path: &Path) -> Result<File, Failure> {
     let found = fs::symlink_metadata(path).await.map_err(unreadable)?;
     if !found.is_file() || found.len() > settings.most_bytes {
         return Err(crate::rest::too_large("the file is larger than what is taken"));
     }
-    let file = File::open(path).await.map_err(unreadable)?;
+    File::open(path).await.map_err(unreadable)
+}
+
+async fn message(settings: &Settings, host: &dyn Host, path: &Path, file: File) -> Result<(), Failure> {
     let content = host.keep(Box::new(file)).await?;
     let key = format!("hotfolder:{}", content.sha256);
     let file_name = path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
     let handed = Handed { from: Some(settings.partner.clone()), to: None, file_name, content };
     host.message(&key, handed).await.map(drop)
+}
+
+/// Puts a file where nobody takes it, with the reason beside it.
+async fn reject(settings: &Settings, path: &Path, failure: &Failure) -> Result<(), Failure> {
+    tracing::warn!(code = %failure.code, "a container of the hot folder was not taken in");
+    let rejected = put_away(settings, path, "rejected").await?;
+    let told = format!("{}\n{}\n", failure.code, failure.detail);
+    fs::write(rejected.with_added_extension("txt"), told).await.map_err(unwritable)
 }
 
 /// Moves a file into an own folder, under a name that none has there.

@@ -43,6 +43,10 @@ impl Outbox<'_> {
         let slip: Slip = serde_json::from_slice(&bytes)
             .map_err(|_| folder::unusable("a slip of the gateway is damaged"))?;
         let aside = folder::own(self.folder, "staged").await?.join(id.to_string());
+        if folder::is_same(&aside, &self.folder.join(&slip.name)).await {
+            // Where a move is a link and a removal, the removal was still to be done.
+            fs::remove_file(&aside).await.map_err(unwritable)?;
+        }
         let is_aside = fs::try_exists(&aside).await.map_err(unreadable)?;
         Ok((!is_aside).then(|| receipt(slip)))
     }
@@ -75,6 +79,7 @@ impl Outbox<'_> {
         let content = staged.join(format!("{}.content", letter.id));
         copy(source.open().await?, &content).await?;
         let aside = staged.join(letter.id.to_string());
+        clear(&aside).await?;
         let written = letter.write(standard, &content, &aside).await;
         _ = fs::remove_file(&content).await;
         let written = written?;
@@ -104,9 +109,18 @@ fn receipt(slip: Slip) -> Receipt {
     }
 }
 
+/// Makes room for a file. Nothing is ever written over an earlier one: somebody may be reading that under another name.
+async fn clear(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(unwritable(error)),
+        _ => Ok(()),
+    }
+}
+
 /// Writes content into a file of its own, durably; gives its size.
 async fn copy(mut content: Content, path: &Path) -> Result<u64, Failure> {
-    let mut file = File::create(path).await.map_err(unwritable)?;
+    clear(path).await?;
+    let mut file = File::create_new(path).await.map_err(unwritable)?;
     let mut buffer = vec![0; 256 * 1024];
     let mut size = 0;
     loop {

@@ -2,12 +2,13 @@
 //!
 //! | of the port | here |
 //! |---|---|
-//! | reference | `own:IDENTIFIER` of what is ours, wherever it lies; `at:PLACE` of anything else |
+//! | reference | `own:IDENTIFIER` of what is ours, wherever it lies; `at:PLACE` of anything else, `far:HASH` if its place is too long |
 //! | change token, content | the entity tag of a file; size and time of change where the server has none. Folders have none |
 //! | version, mark | how many versions we put there; the mark of the last, unless the file was changed by others since |
 //! | properties | the note beside it |
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
@@ -23,12 +24,18 @@ use crate::failure;
 use crate::port::{Bytes, Changes, Created, Entry, Object, Port, REFERENCE_BYTES, Value};
 use crate::rest;
 
+/// How references to places begin that are too long.
+pub(super) const FAR: &str = "far:";
+
 /// A WebDAV folder. Cheap to clone.
 #[derive(Clone)]
 pub struct Library {
     pub(super) dav: Dav,
     pub(super) notes: Notes,
     keep_versions: bool,
+    /// Places of the last stretch of a walk that are too long for a reference, by their hash: whoever takes such a file in gives it an
+    /// identifier at once, and whoever does not comes by it again.
+    pub(super) far: Arc<Mutex<BTreeMap<String, Place>>>,
 }
 
 /// Something that is there, with our note if it is ours.
@@ -40,7 +47,7 @@ struct Found {
 impl Library {
     pub(super) fn new(dav: Dav, own_folder: &str, keep_versions: bool) -> Self {
         let notes = Notes::new(dav.clone(), own_folder);
-        Library { dav, notes, keep_versions }
+        Library { dav, notes, keep_versions, far: Arc::default() }
     }
 
     /// What a reference names; `None` if it is gone.
@@ -48,10 +55,19 @@ impl Library {
         if let Some(own) = reference.strip_prefix("own:") {
             return self.of_ours(own).await;
         }
-        let place = reference.strip_prefix("at:").and_then(Place::from_plain);
-        let place = place.ok_or_else(|| rest::refused("the reference is none of this kind of system"))?;
+        let place = self.place(reference)?;
         let Some(seen) = self.dav.look(&place).await? else { return Ok(None) };
         Ok(Some(Found { note: self.notes.who(&place).await?, seen }))
+    }
+
+    /// The place of what is not ours.
+    fn place(&self, reference: &str) -> Result<Place, Failure> {
+        if reference.starts_with(FAR) {
+            let far = self.far.lock().unwrap_or_else(PoisonError::into_inner);
+            return far.get(reference).cloned().ok_or_else(failure::gone);
+        }
+        let place = reference.strip_prefix("at:").and_then(Place::from_plain);
+        place.ok_or_else(|| rest::refused("the reference is none of this kind of system"))
     }
 
     async fn of_ours(&self, own: &str) -> Result<Option<Found>, Failure> {
@@ -168,7 +184,7 @@ impl Found {
         let token = token(&seen);
         let reference = match &note {
             Some(note) => format!("own:{}", note.own),
-            None => format!("at:{}", seen.place.plain()),
+            None => reference(&seen.place),
         };
         let versions = note.as_ref().map_or(0, |note| note.marks.len());
         // Others may have changed the bytes since.
@@ -177,6 +193,8 @@ impl Found {
         let (own, properties) = note.map(|note| (note.own, note.properties)).unzip();
         Object {
             reference,
+            // A copy has no note.
+            series: None,
             content: token.clone(),
             token,
             own,
@@ -220,6 +238,17 @@ impl Port for Library {
         let place = self.folder(folder).await?.child(&place::fitting(name));
         let Some(seen) = self.dav.look(&place).await? else { return Ok(None) };
         let note = self.notes.who(&place).await?;
+        Ok(Some(self.object(seen, note)))
+    }
+
+    async fn parent(&self, of: &Object) -> Result<Option<Object>, Failure> {
+        let place = match of.reference.strip_prefix("own:") {
+            Some(own) => self.notes.find(own).await?.and_then(|note| note.at()),
+            None => Some(self.place(&of.reference)?),
+        };
+        let Some(folder) = place.and_then(|place| place.parent()) else { return Ok(None) };
+        let note = self.notes.who(&folder).await?;
+        let seen = Seen { place: folder, is_folder: true, ..Seen::default() };
         Ok(Some(self.object(seen, note)))
     }
 
@@ -309,6 +338,15 @@ impl Port for Library {
             "without entity tags: changes are told by size and time"
         };
         Ok(format!("WebDAV, {tags}; folder {}", if root.is_folder { "there" } else { "missing" }))
+    }
+}
+
+/// How something is called that is not ours.
+pub(super) fn reference(place: &Place) -> String {
+    let plain = place.plain();
+    match plain.len() + "at:".len() <= REFERENCE_BYTES {
+        true => format!("at:{plain}"),
+        false => format!("{FAR}{}", seal::sha256(&[plain.as_bytes()])),
     }
 }
 

@@ -2,15 +2,17 @@
 //! next stretch begins stands in the cursor. A file has changed if its time is not before the beginning of the last walk, by the server's
 //! clock. What is moved there with an older time, and what is removed, is not seen by a walk.
 
+use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use model::{Failure, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::library::{Library, moment};
+use super::library::{FAR, Library, moment};
 use super::multistatus::Entry;
 use super::place::Place;
-use crate::port::{Change, Changes, MOST_CHANGES, REFERENCE_BYTES};
+use crate::port::{Change, Changes, MOST_CHANGES, What};
 use crate::rest;
 
 /// Most folders that one stretch looks into.
@@ -46,7 +48,9 @@ pub(super) async fn changes(library: &Library, since: Option<&str>) -> Result<Ch
     if cursor.begun.is_none() {
         cursor.begun = Some(server_time(library).await?);
     }
-    Walk { library, cursor, found: vec![] }.on().await
+    let walk = Walk { library, cursor, found: vec![] };
+    walk.far().clear();
+    walk.on().await
 }
 
 /// The moment at the server, with some slack; ours if it tells none.
@@ -79,7 +83,7 @@ impl Walk<'_> {
                 entries.into_iter().partition(|entry| entry.is_folder);
             if !is_above {
                 let after = self.cursor.file.take().filter(|_| folder == resume);
-                if let Some(last) = self.tell(&folder, &files, after.as_deref()).await? {
+                if let Some(last) = self.tell(&files, after.as_deref()).await? {
                     return Ok(self.stretch(&folder, Some(last)));
                 }
             }
@@ -100,30 +104,20 @@ impl Walk<'_> {
     }
 
     /// Tells the changed files of a folder; the name of the last one, if there are more than can be told now.
-    async fn tell(
-        &mut self,
-        folder: &Place,
-        files: &[Entry],
-        after: Option<&str>,
-    ) -> Result<Option<String>, Failure> {
+    async fn tell(&mut self, files: &[Entry], after: Option<&str>) -> Result<Option<String>, Failure> {
         let since = Timestamp::from_micros(self.cursor.since);
         let is_new =
             |entry: &&Entry| entry.modified.as_deref().and_then(moment).is_some_and(|at| at >= since);
-        let mut parent = None;
         for entry in
             files.iter().filter(|entry| after.is_none_or(|after| entry.place.name() > after)).filter(is_new)
         {
             let note = self.library.notes.who(&entry.place).await?;
-            let is_ours = note.is_some();
             let object = self.library.object(entry.clone(), note);
-            if object.reference.len() > REFERENCE_BYTES {
-                continue;
+            let reference = object.reference.clone();
+            if reference.starts_with(FAR) {
+                self.far().insert(reference.clone(), entry.place.clone());
             }
-            if !is_ours && parent.is_none() {
-                parent = Some(self.parent(folder).await?);
-            }
-            let parent = parent.clone().filter(|_| !is_ours);
-            self.found.push(Change { reference: object.reference.clone(), object: Some(object), parent });
+            self.found.push(Change { reference, what: What::Is(Box::new(object)) });
             if self.found.len() >= MOST_CHANGES {
                 return Ok(Some(entry.place.name().to_owned()));
             }
@@ -131,10 +125,8 @@ impl Walk<'_> {
         Ok(None)
     }
 
-    async fn parent(&self, folder: &Place) -> Result<crate::port::Object, Failure> {
-        let entry = Entry { place: folder.clone(), is_folder: true, ..Entry::default() };
-        let note = self.library.notes.who(folder).await?;
-        Ok(self.library.object(entry, note))
+    fn far(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
+        self.library.far.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends here for now.

@@ -126,8 +126,12 @@ impl Host for Memory {
         Ok(())
     }
 
-    async fn note(&self, key: &str, _: RecordKind, _: Id, detail: Value) -> Result<(), Failure> {
+    async fn note(&self, key: &str, _: RecordKind, record: Id, detail: Value) -> Result<(), Failure> {
         self.call()?;
+        assert!(key.len() <= 200);
+        if self.with(|books| !books.records.contains_key(&record)) {
+            return Err(Failure::permanent("test.not-found", "there is no such record"));
+        }
         self.with(|books| {
             if !books.notes.iter().any(|(known, _)| known == key) {
                 books.notes.push((key.to_owned(), detail));

@@ -251,6 +251,51 @@ async fn a_message_is_there_whole_or_not_at_all_and_never_a_second_time() {
     assert!(!folders.settings.export.join("kurz.zip").exists());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_containers_of_one_name_at_one_moment_none_is_lost() {
+    for _ in 0..20 {
+        let folders = Folders::new();
+        let adapter = folders.open();
+        let tries = (0..8).map(|number| {
+            let (adapter, delivery) = (adapter.clone(), a_message("gleich.zip", 1));
+            tokio::spawn(async move { adapter.deliver(&delivery, &sources(&[number])).await })
+        });
+        let outcomes = futures::future::join_all(tries).await;
+        let (taken, waiting): (Vec<_>, Vec<_>) =
+            outcomes.into_iter().map(Result::unwrap).enumerate().partition(|(_, outcome)| outcome.is_ok());
+        assert_eq!((taken.len(), waiting.len()), (1, 7));
+        assert!(waiting.iter().all(|(_, it)| it.as_ref().unwrap_err().code == "dms.folder-full"));
+        let there = std::fs::read(folders.settings.export.join("gleich.zip")).unwrap();
+        assert_eq!(there, [u8::try_from(taken[0].0).unwrap()]);
+    }
+}
+
+#[tokio::test]
+async fn a_kill_between_link_and_removal_is_known_and_never_writes_into_what_was_handed_over() {
+    let folders = Folders::new();
+    let delivery = a_message("m.zip", 1);
+    let own = folders.settings.export.join(".amtsbote");
+    for name in ["sent", "staged"] {
+        std::fs::create_dir_all(own.join(name)).unwrap();
+    }
+    let slip = own.join("sent").join(format!("{}.json", delivery.id));
+    std::fs::write(&slip, json!({ "name": "m.zip", "message": null }).to_string()).unwrap();
+    let aside = own.join("staged").join(delivery.id.to_string());
+    std::fs::write(&aside, b"x").unwrap();
+    std::fs::hard_link(&aside, folders.settings.export.join("m.zip")).unwrap();
+    assert!(folders.open().reconcile(&delivery).await.unwrap().is_some());
+    assert!(!aside.exists());
+
+    // The system has moved another away before the removal: what it reads stays whole.
+    let other = a_message("n.zip", 1);
+    let aside = own.join("staged").join(other.id.to_string());
+    std::fs::write(&aside, b"alt").unwrap();
+    let taken = folders.folder.path().join("uebernommen");
+    std::fs::hard_link(&aside, &taken).unwrap();
+    folders.open().deliver(&other, &sources(b"x")).await.unwrap();
+    assert_eq!(std::fs::read(&taken).unwrap(), b"alt");
+}
+
 #[tokio::test]
 async fn a_kill_before_the_move_is_made_good_and_one_after_it_is_known() {
     let folders = Folders::new();
@@ -293,6 +338,31 @@ async fn what_the_system_puts_there_is_taken_once_it_is_whole_and_only_that() {
     let rejected = own.join("rejected");
     assert_eq!(files(&rejected), [rejected.join("gross.zip"), rejected.join("gross.zip.txt")]);
     assert!(std::fs::read_to_string(rejected.join("gross.zip.txt")).unwrap().starts_with("dms.too-large\n"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_in_its_own_way_keeps_no_other_waiting() {
+    use std::os::unix::fs::PermissionsExt as Mode;
+    let mut folders = Folders::new();
+    folders.settings.most_bytes = 100;
+    let own = folders.settings.import.join(".amtsbote");
+    std::fs::create_dir_all(&own).unwrap();
+    // What is refused cannot be put away.
+    std::fs::write(own.join("rejected"), b"kein Ordner").unwrap();
+    folders.put("a-gross.zip", &[0; 101]);
+    let unreadable = folders.put("b-verboten.zip", b"verboten");
+    std::fs::set_permissions(&unreadable, Mode::from_mode(0)).unwrap();
+    let is_root = std::fs::read(&unreadable).is_ok();
+    folders.put("c-gut.zip", b"gut");
+    let broker = Arc::new(Broker::default());
+    let failure = folders.open().run(broker.clone()).await.unwrap_err();
+    assert_eq!((failure.kind, failure.code.as_ref()), (FailureKind::Transient, "dms.folder"));
+    assert!(broker.told().contains(&b"gut".to_vec()));
+    assert_eq!(broker.told().len(), if is_root { 2 } else { 1 });
+    // Nor what an earlier session left.
+    folders.put("d-gut.zip", b"auch gut");
+    assert!(folders.open().run(broker.clone()).await.is_err());
+    assert!(broker.told().contains(&b"auch gut".to_vec()));
 }
 
 #[tokio::test]

@@ -125,3 +125,42 @@ async fn enaio_keeps_the_contract_and_holds_each_thing_once() {
     assert_eq!(document.parents, [named(&held, "NAME", "Bauantrag Garage").id.clone()]);
     assert!(adapter.check().await.detail.contains("untested live"));
 }
+
+#[tokio::test]
+async fn a_version_that_a_clerk_made_is_never_superseded() {
+    let dvelop = simulate::dvelop::Simulator::start().await.unwrap();
+    let enaio = simulate::enaio::Simulator::start().await.unwrap();
+    let settings = dvelop_settings(&dvelop.url, simulate::dvelop::KEY);
+    let adapters = [
+        dms(dvelop::repository(settings, client(), Arc::new(SystemClock)).unwrap()),
+        dms(enaio::enaio(enaio_settings(&enaio.url), client(), Arc::new(SystemClock)).unwrap()),
+    ];
+    for adapter in adapters {
+        let mut given = Given::new();
+        let first = given.version("1", b"eins");
+        given.keep(&adapter.deliver(&first, &sources(b"eins")).await.unwrap());
+        // Its answer is lost: that the mark is another one shows that it was ours.
+        let second = given.version("2", b"zwei");
+        adapter.deliver(&second, &sources(b"zwei")).await.unwrap();
+        given.keep(&adapter.deliver(&second, &sources(b"zwei")).await.unwrap());
+        let third = given.version("3", b"drei");
+        given.keep(&adapter.deliver(&third, &sources(b"drei")).await.unwrap());
+
+        let link = given.links.iter().find(|link| link.record == given.document.meta.id).unwrap().clone();
+        dvelop.revise(&link.reference, b"von jemand");
+        enaio.revise(&link.reference, b"von jemand");
+        let fourth = given.version("4", b"vier");
+        let refused = adapter.deliver(&fourth, &sources(b"vier")).await.unwrap_err();
+        assert_eq!((refused.kind, refused.code.as_ref()), (FailureKind::Permanent, "dms.conflict"));
+        // Properties still follow the record, and hide nothing of it.
+        given.document.description.title = "Lageplan Süd".into();
+        given.keep(&adapter.deliver(&given.delivery("record.changed", vec![]), &[]).await.unwrap());
+        let fourth = given.version("4", b"vier");
+        let refused = adapter.deliver(&fourth, &sources(b"vier")).await.unwrap_err();
+        assert_eq!(refused.code, "dms.conflict");
+    }
+    let versions = |held: Vec<Held>| held.into_iter().find(|it| it.versions.len() == 4).unwrap().versions;
+    for versions in [versions(dvelop.held()), versions(enaio.held())] {
+        assert_eq!(versions.last().unwrap(), b"von jemand");
+    }
+}

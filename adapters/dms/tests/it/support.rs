@@ -130,9 +130,17 @@ impl Tree {
 
     /// Of the document: with the file of its newest version, or its properties alone.
     pub(crate) fn of_document(&self, host: &Memory, with_file: bool) -> Delivery {
+        self.of(host, self.document.versions.last().filter(|_| with_file))
+    }
+
+    /// Of the document, with the file of one of its versions, counted from the oldest.
+    pub(crate) fn of_version(&self, host: &Memory, at: usize) -> Delivery {
+        self.of(host, Some(&self.document.versions[at]))
+    }
+
+    fn of(&self, host: &Memory, version: Option<&Version>) -> Delivery {
         let above = vec![Record::CaseFile(self.case_file.clone()), Record::Case(self.case.clone())];
-        let newest = self.document.versions.last().filter(|_| with_file);
-        let file = newest.map(|version| AboutFile {
+        let file = version.map(|version| AboutFile {
             document: self.document.meta.id,
             version: version.number.clone(),
             file: version.files[0].clone(),

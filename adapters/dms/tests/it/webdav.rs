@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use adapter_dms::Login;
-use adapter_dms::port::{Bytes, Created, Entry, Port, Value, ValueKind};
+use adapter_dms::port::{Bytes, Change, Created, Entry, Object, Port, Value, ValueKind, What};
 use adapter_dms::webdav::{Library, Settings, library};
 use model::adapter::{Adapter as _, Content, Source};
 use model::{Failure, FailureKind, SystemClock, testkit};
@@ -85,6 +85,52 @@ async fn a_new_version_replaces_the_bytes_and_what_it_replaces_is_kept() {
     let refused = adapter.deliver(&third, &sources(b"drei")).await.unwrap_err();
     assert_eq!((refused.kind, refused.code.as_ref()), (FailureKind::Permanent, "dms.conflict"));
     assert_eq!(std::fs::read(&path).unwrap(), b"von Hand");
+}
+
+/// What a walk tells: it never has to be asked for.
+fn is(change: &Change) -> &Object {
+    let What::Is(object) = &change.what else { panic!("{change:?}") };
+    object
+}
+
+#[tokio::test]
+async fn a_file_whose_place_is_too_long_for_a_reference_is_taken_in_all_the_same() {
+    let server = Wsgidav::start();
+    let port = open(&server);
+    port.root().await.unwrap();
+    let begin = port.changes(None).await.unwrap().unwrap();
+    let deep = ["a", "b", "c"].map(|letter| letter.repeat(180)).join("/");
+    let folder = server.folder.path().join("akten").join(deep);
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("Fund.txt"), b"Fund").unwrap();
+    let page = port.changes(Some(&begin.cursor)).await.unwrap().unwrap();
+    let object = is(&page.changes[0]);
+    assert!(object.reference.len() <= 500 && object.name == "Fund.txt");
+    assert_eq!(port.parent(object).await.unwrap().unwrap().name, "c".repeat(180));
+    let known = port.set_metadata(object, Some("neu"), &BTreeMap::new()).await.unwrap();
+    assert_eq!(known.reference, "own:neu");
+    let mut read = String::new();
+    port.open(&known).await.unwrap().read_to_string(&mut read).await.unwrap();
+    assert_eq!(read, "Fund");
+}
+
+#[tokio::test]
+async fn an_older_version_is_never_put_on_top_of_a_newer_one() {
+    let server = Wsgidav::start();
+    let adapter = dms(open(&server));
+    let mut given = Given::new();
+    let mut first = given.version("1", b"eins");
+    let second = given.version("2", b"zwei!");
+    given.keep(&adapter.deliver(&second, &sources(b"zwei!")).await.unwrap());
+    let mut about = *first.about.take().unwrap();
+    about.links = given.links.clone();
+    about.record = model::Record::Document(given.document.clone());
+    first.about = Some(Box::new(about));
+    let late = adapter.deliver(&first, &sources(b"eins")).await.unwrap_err();
+    assert_eq!((late.kind, late.code.as_ref()), (FailureKind::Permanent, "dms.newer-version"));
+    let files = visible(server.folder.path());
+    let path = server.folder.path().join("akten").join(&files[0]);
+    assert_eq!(std::fs::read(path).unwrap(), b"zwei!");
 }
 
 /// Bytes that stand nowhere.
@@ -223,17 +269,17 @@ async fn what_others_put_there_is_told_page_by_page_and_what_is_ours_by_its_iden
             break;
         }
     }
-    let names: std::collections::BTreeSet<_> =
-        told.iter().map(|it| it.object.as_ref().unwrap().name.clone()).collect();
+    let told: Vec<&Object> = told.iter().map(is).collect();
+    let names: std::collections::BTreeSet<_> = told.iter().map(|it| it.name.clone()).collect();
     assert_eq!((told.len(), names.len(), pages), (152, 152, 2), "each once");
-    let of = |name: &str| told.iter().find(|it| it.object.as_ref().unwrap().name == name).unwrap();
-    assert_eq!(of("unser.txt").object.as_ref().unwrap().own.as_deref(), Some("dok"));
-    let scan = of("Scan 000.txt");
-    assert_eq!(scan.parent.as_ref().unwrap().own.as_deref(), Some("akte"));
-    assert_eq!(of("Fund.txt").parent.as_ref().unwrap().own, None);
+    let of = |name: &str| *told.iter().find(|it| it.name == name).unwrap();
+    assert_eq!(of("unser.txt").own.as_deref(), Some("dok"));
+    let object = of("Scan 000.txt");
+    assert_eq!(port.parent(object).await.unwrap().unwrap().own.as_deref(), Some("akte"));
+    assert_eq!(port.parent(of("unser.txt")).await.unwrap().unwrap().own.as_deref(), Some("akte"));
+    assert_eq!(port.parent(of("Fund.txt")).await.unwrap().unwrap().own, None);
 
     // What is taken in gets our identifier and is known by it from then on.
-    let object = scan.object.as_ref().unwrap();
     let known = port.set_metadata(object, Some("neu"), &BTreeMap::new()).await.unwrap();
     assert_eq!((known.own.as_deref(), known.token.clone()), (Some("neu"), object.token.clone()));
     assert_eq!(port.find("neu", false).await.unwrap().unwrap().name, "Scan 000.txt");

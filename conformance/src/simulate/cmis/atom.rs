@@ -20,11 +20,15 @@ pub(super) const LINKS: &str = "http://docs.oasis-open.org/ns/cmis/link/200908/"
 /// Answers a call below the binding's address.
 pub(super) async fn answer(call: Call, body: Body) -> Reply {
     let outcome = match call.method {
-        Method::GET => read(&call),
+        Method::GET => call.may_read(call.get("id").unwrap_or_default()).and_then(|()| read(&call)),
         _ => write(&call, body).await,
     };
     outcome.unwrap_or_else(|refusal| {
         let status = super::status(refusal.0);
+        if call.is_plain() {
+            let page = format!("<html><body>HTTP Status {}</body></html>", status.as_u16());
+            return Reply::text(status, "text/html;charset=utf-8", page);
+        }
         let page = format!(
             "<html><head><title>{name} error</title></head><body><h1>HTTP Status {} - <!--exception-->{name}<!--/exception--></h1><p><!--message-->{}<!--/message--></p></body></html>",
             status.as_u16(),
@@ -447,8 +451,14 @@ fn changes(call: &Call, store: &Store, base: &str) -> Outcome<String> {
         })
         .collect();
     let itself = link("self", &format!("{base}/changes"), FEED);
+    let extension = match call.is_plain() {
+        true => String::new(),
+        false => format!(
+            "<chemistry:changeLogToken xmlns:chemistry=\"http://chemistry.apache.org/\">token-{next}</chemistry:changeLogToken>"
+        ),
+    };
     Ok(document(&format!(
-        "<atom:feed {NAMESPACES}><atom:author><atom:name></atom:name></atom:author><atom:id>http://chemistry.apache.org/changes</atom:id><atom:title>Content Change</atom:title><app:edited>{at}</app:edited><atom:updated>{at}</atom:updated><cmisra:numItems>{}</cmisra:numItems>{service}{itself}{more}<chemistry:changeLogToken xmlns:chemistry=\"http://chemistry.apache.org/\">token-{next}</chemistry:changeLogToken>{entries}</atom:feed>",
+        "<atom:feed {NAMESPACES}><atom:author><atom:name></atom:name></atom:author><atom:id>http://chemistry.apache.org/changes</atom:id><atom:title>Content Change</atom:title><app:edited>{at}</app:edited><atom:updated>{at}</atom:updated><cmisra:numItems>{}</cmisra:numItems>{service}{itself}{more}{extension}{entries}</atom:feed>",
         store.log.len() - from,
     )))
 }

@@ -58,6 +58,7 @@ async fn select(call: &Call) -> Outcome<Reply> {
         return ok(json!({ super::REPOSITORY: info(call) }));
     }
     let place = place(call)?;
+    call.may_read(call.get("objectid").unwrap_or_default())?;
     let selector = call.get("cmisselector").unwrap_or_default().to_lowercase();
     let store = call.store();
     let Some(path) = place else {

@@ -13,6 +13,7 @@ mod browser;
 mod content;
 mod query;
 mod service;
+mod somebody;
 mod store;
 pub mod types;
 mod upload;
@@ -31,12 +32,12 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures::StreamExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::Error;
-use store::{Content, Logged, Outcome, Store, refuse};
+use store::{Logged, Outcome, Store, refuse};
 
 /// Id of the repository.
 pub const REPOSITORY: &str = "A1";
@@ -44,9 +45,6 @@ pub const REPOSITORY: &str = "A1";
 pub const USER: &str = "amtsbote";
 /// Password of every user.
 pub const PASSWORD: &str = "Simulator-Kennwort";
-
-/// Whoever else works with it.
-const SOMEBODY: &str = "jemand";
 
 /// What it says of itself, without its addresses.
 const INFO: &str = include_str!("repository.json");
@@ -81,6 +79,8 @@ struct Faults {
     on: Option<String>,
     times: usize,
     actions: Vec<String>,
+    is_plain: bool,
+    refused: BTreeMap<String, &'static str>,
 }
 
 #[derive(Debug)]
@@ -154,54 +154,24 @@ impl Repository {
         all.collect()
     }
 
-    /// Somebody else puts a document into a folder; its id, unless that is refused.
-    pub fn put(&self, folder: &str, type_id: &str, name: &str, bytes: &[u8]) -> Option<String> {
-        let properties = BTreeMap::from([
-            ("cmis:objectTypeId".to_owned(), json!(type_id)),
-            ("cmis:name".to_owned(), json!(name)),
-        ]);
-        let content = Some(small(name, bytes));
-        lock(&self.shared.store).create(folder, SOMEBODY, &properties, content, false).ok()
+    /// From now on AtomPub has only what the standard has: statuses that name no exception, and a change log without an extension.
+    pub fn plain(&self) {
+        lock(&self.shared.faults).is_plain = true;
     }
 
-    /// Somebody else makes a new version; its id, unless that is refused.
-    pub fn revise(&self, id: &str, name: &str, bytes: &[u8]) -> Option<String> {
-        let mut store = lock(&self.shared.store);
-        let copy = store.check_out(id, SOMEBODY).ok()?;
-        store.check_in(&copy, SOMEBODY, None, Some(small(name, bytes)), &BTreeMap::new()).ok()?;
-        Some(copy)
-    }
-
-    /// Somebody else checks a document out; the id of the working copy, unless that is refused.
-    pub fn check_out(&self, id: &str) -> Option<String> {
-        lock(&self.shared.store).check_out(id, SOMEBODY).ok()
-    }
-
-    /// Somebody else sets a property. False if that is refused.
-    pub fn set(&self, id: &str, property: &str, value: Value) -> bool {
-        let properties = BTreeMap::from([(property.to_owned(), value)]);
-        lock(&self.shared.store).update(id, SOMEBODY, None, &properties).is_ok()
-    }
-
-    /// Somebody else deletes something. False if that is refused.
-    pub fn delete(&self, id: &str) -> bool {
-        lock(&self.shared.store).delete(id, true).is_ok()
+    /// From now on one object cannot be read: that is refused with this exception. `None`: it can be again.
+    pub fn refuse_to_read(&self, id: &str, exception: Option<&'static str>) {
+        let refused = &mut lock(&self.shared.faults).refused;
+        match exception {
+            Some(exception) => _ = refused.insert(id.to_owned(), exception),
+            None => _ = refused.remove(id),
+        }
     }
 }
 
 impl Drop for Repository {
     fn drop(&mut self) {
         self.serving.abort();
-    }
-}
-
-fn small(name: &str, bytes: &[u8]) -> Content {
-    Content {
-        memory: bytes.to_vec(),
-        length: bytes.len() as u64,
-        media_type: "application/pdf".into(),
-        name: name.to_owned(),
-        ..Content::default()
     }
 }
 
@@ -247,6 +217,18 @@ impl Call {
         let mut call = self.clone();
         call.query.extend(fields.clone());
         call
+    }
+
+    fn is_plain(&self) -> bool {
+        lock(&self.shared.faults).is_plain
+    }
+
+    /// Refuses to read an object, if it was told to.
+    fn may_read(&self, id: &str) -> Outcome<()> {
+        match lock(&self.shared.faults).refused.get(id) {
+            Some(exception) => refuse(exception, "it cannot be read"),
+            None => Ok(()),
+        }
     }
 
     fn note(&self, action: &str) {

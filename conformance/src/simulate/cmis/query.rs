@@ -47,10 +47,7 @@ pub(super) fn run<'a>(store: &'a Store, statement: &str) -> Outcome<Vec<&'a Obje
 }
 
 fn holds(store: &Store, it: &Object, condition: &Condition) -> bool {
-    let value = |id: &str| {
-        let found = store.properties(it).into_iter().find(|(known, ..)| *known == id);
-        found.map(|(.., value)| value).unwrap_or_default()
-    };
+    let value = |id: &str| store.value(it, id);
     match condition {
         Condition::Is(id, wanted) => value(id).as_str() == Some(wanted),
         Condition::Since(id, at) => value(id).as_i64().is_some_and(|value| value >= *at),

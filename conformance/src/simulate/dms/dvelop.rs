@@ -69,6 +69,14 @@ impl Simulator {
             held.changes += 1;
         }
     }
+
+    /// A clerk makes a version; properties stay as they are.
+    pub fn revise(&self, id: &str, bytes: &[u8]) {
+        if let Some(held) = locked(&self.inside).held.iter_mut().find(|held| held.id == id) {
+            held.versions.push(bytes.to_vec());
+            held.changes += 1;
+        }
+    }
 }
 
 fn locked(shared: &Shared) -> MutexGuard<'_, Inside> {

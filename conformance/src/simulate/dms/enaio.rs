@@ -54,6 +54,14 @@ impl Simulator {
     pub fn held(&self) -> Vec<Held> {
         locked(&self.held).clone()
     }
+
+    /// A clerk makes a version; fields stay as they are.
+    pub fn revise(&self, id: &str, bytes: &[u8]) {
+        if let Some(held) = locked(&self.held).iter_mut().find(|held| held.id == id) {
+            held.versions.push(bytes.to_vec());
+            held.changes += 1;
+        }
+    }
 }
 
 fn locked(shared: &Shared) -> MutexGuard<'_, Vec<Held>> {

@@ -14,7 +14,7 @@ use super::{BINDINGS, port, settings};
 use crate::host::Memory;
 use crate::support::{Tree, dms, told};
 
-async fn started(binding: Binding, changes: ChangeSource) -> (Repository, Arc<Dms>, Memory, Tree) {
+pub(super) async fn started(binding: Binding, changes: ChangeSource) -> (Repository, Arc<Dms>, Memory, Tree) {
     let repository = Repository::start().await.unwrap();
     let dms = dms(port(super::Settings { changes, ..settings(&repository, binding) }));
     let host = Memory::default();
@@ -25,22 +25,22 @@ async fn started(binding: Binding, changes: ChangeSource) -> (Repository, Arc<Dm
     (repository, dms, host, tree)
 }
 
-async fn look(dms: &Dms, host: &Memory) {
+pub(super) async fn look(dms: &Dms, host: &Memory) {
     dms.run(Arc::new(host.clone())).await.unwrap();
 }
 
-fn happened(host: &Memory) -> Vec<String> {
+pub(super) fn happened(host: &Memory) -> Vec<String> {
     host.with(|books| {
         books.notes.iter().map(|(_, note)| note["happened"].as_str().unwrap().to_owned()).collect()
     })
 }
 
-fn ways() -> Vec<(Binding, ChangeSource)> {
+pub(super) fn ways() -> Vec<(Binding, ChangeSource)> {
     let sources = [ChangeSource::Log, ChangeSource::Query];
     BINDINGS.into_iter().flat_map(|binding| sources.map(|changes| (binding, changes))).collect()
 }
 
-fn document(host: &Memory, id: Id) -> model::case::Document {
+pub(super) fn document(host: &Memory, id: Id) -> model::case::Document {
     host.with(|books| match &books.records[&id] {
         Record::Document(document) => document.clone(),
         _ => unreachable!(),

@@ -2,7 +2,9 @@
 
 mod large;
 mod look;
+mod plain;
 mod recorded;
+mod strange;
 mod tell;
 mod trouble;
 

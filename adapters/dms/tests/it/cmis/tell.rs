@@ -120,3 +120,26 @@ async fn the_check_tells_what_the_repository_is_and_what_it_lacks() {
         assert!(!health.ok && health.detail.contains("dms.setup"), "{}", health.detail);
     }
 }
+
+#[tokio::test]
+async fn an_older_version_is_never_put_on_top_of_a_newer_one() {
+    for binding in BINDINGS {
+        let (repository, dms) = started(binding).await;
+        let host = Memory::default();
+        let mut tree = Tree::new();
+        for (number, bytes) in [("1", b"eins!"), ("2", b"zwei."), ("3", b"drei?")] {
+            tree.add(number, "lageplan.pdf", bytes);
+        }
+        // The first waits for a human; then the second made the document, and the third a version of it.
+        for at in [1, 2] {
+            let bytes: &[u8] = if at == 1 { b"zwei." } else { b"drei?" };
+            told(&dms, &host, &tree.of_version(&host, at), bytes).await.unwrap();
+            // Of equal size, so that nothing but the mark tells them apart.
+            let late = told(&dms, &host, &tree.of_version(&host, 0), b"eins!").await.unwrap_err();
+            assert_eq!((late.kind, &*late.code), (model::FailureKind::Permanent, "dms.newer-version"));
+            assert_eq!(having(&repository, "amt:id", &tree.document.meta.id.to_string()).len(), at);
+        }
+        // What is there already is no older version.
+        told(&dms, &host, &tree.of_version(&host, 2), b"drei?").await.unwrap();
+    }
+}
