@@ -186,6 +186,17 @@ pub struct Receipt {
     /// What follows for records, such as the Aktenzeichen that the other side has assigned; in the same transaction.
     #[serde(skip)]
     pub commands: Vec<Command>,
+    /// The other side was told nothing, because this is not its business: nothing is noted anywhere, and the rest of the receipt is not
+    /// looked at. Never of a message.
+    #[serde(skip)]
+    pub nothing: bool,
+}
+
+impl Receipt {
+    /// The delivery is none of the other side's business, and it was told nothing.
+    pub fn nothing() -> Self {
+        Receipt { nothing: true, ..Receipt::default() }
+    }
 }
 
 /// Where a delivery stands that has arrived at the other side.
