@@ -8,7 +8,7 @@ use adapter_post::mail::{Settings, adapter};
 use adapter_post::patterns::Patterns;
 use model::activity::{Dispatch, DispatchKind, DispatchStatus};
 use model::command::Change;
-use model::{FailureKind, Id, Record, RecordKind};
+use model::{FailureKind, Id, Record};
 use net::line::{Security, Server};
 use seal::x509::{Trust, WithoutRevocation};
 use zeroize::Zeroizing;
