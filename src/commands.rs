@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::error::Error;
 use crate::gateway::{Gateway, operator};
 use crate::{adapters, payments};
-use cli::{AdapterCommand, ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
+use cli::{ConfigCommand, OfTenant, PartnerCommand, SchemaCommand, TokenCommand};
 use config::Config;
 
 /// A command's outcome: done, or something was found.
@@ -102,38 +102,6 @@ impl OnStore {
             }
         }
         Ok(ExitCode::SUCCESS)
-    }
-
-    /// `amtsbote adapter …`
-    pub(crate) async fn adapter(&self, command: AdapterCommand) -> Outcome {
-        let mut all_well = true;
-        let mut items = vec![];
-        for adapter in self.gateway.broker.adapters() {
-            let mut shown = json!(adapter.descriptor());
-            if let AdapterCommand::Check = command {
-                let health = adapter.check().await;
-                all_well &= health.ok;
-                shown["ok"] = json!(health.ok);
-                shown["detail"] = json!(health.detail);
-            }
-            items.push(shown);
-        }
-        let providers =
-            self.gateway.broker.payments().into_iter().flat_map(|payments| payments.providers.values());
-        for provider in providers.cloned().collect::<Vec<_>>() {
-            let mut shown = payments::described(provider.as_ref());
-            if let AdapterCommand::Check = command {
-                let health = provider.check().await;
-                all_well &= health.ok;
-                shown["ok"] = json!(health.ok);
-                shown["detail"] = json!(health.detail);
-            }
-            items.push(shown);
-        }
-        print(self.as_json, &json!({ "items": items }), |list| {
-            table(&list["items"], &["id", "channel", "capabilities", "ok", "detail"])
-        });
-        Ok(u8::from(!all_well).into())
     }
 
     /// `amtsbote token …`

@@ -1,5 +1,6 @@
 //! The gateway's binary: parse, wire, run.
 
+mod adapter_commands;
 mod adapters;
 mod check;
 mod commands;
@@ -12,6 +13,7 @@ mod messages;
 mod osci_commands;
 mod payments;
 mod registry;
+mod scan_commands;
 mod selftest;
 mod serve;
 mod xta_commands;
@@ -63,6 +65,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             on_store(load()?, as_json, async |store| store.directory(command).await)
         }
         Command::Adapter(command) => on_store(load()?, as_json, async |store| store.adapter(command).await),
+        Command::Scan(command) => scan_commands::scan(command, &cli.config),
         Command::Message(command) => {
             let language = cli.lang.unwrap_or_else(Language::of_environment);
             on_store(load()?, as_json, async |store| store.message(command, language).await)

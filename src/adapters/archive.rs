@@ -10,7 +10,6 @@ use config::{
     TresorStamps,
 };
 use model::adapter::Adapter;
-use seal::timestamp::Authorities;
 
 use super::{Build, minutes, seconds};
 use crate::error::Error;
@@ -23,7 +22,7 @@ impl Build<'_> {
         let login = self.login(target.user.as_ref(), target.password.as_ref())?;
         let trust = match target.trust.as_slice() {
             [] => None,
-            some => Some(Authorities::from_pem(&self.pem(some)?)?),
+            some => Some(self.config.adapter_authorities(self.entry, "trust", some)?),
         };
         let settings = TrEsor {
             url: target.url.clone(),
@@ -74,7 +73,7 @@ impl Build<'_> {
         Ok(Stamps {
             url: it.url.clone(),
             policy: it.policy.as_deref().map(str::parse).transpose()?,
-            trust: Authorities::from_pem(&self.pem(&it.trust)?)?,
+            trust: self.config.adapter_authorities(self.entry, "stamps.trust", &it.trust)?,
             revocation_url: it.revocation_url.clone(),
         })
     }

@@ -1,6 +1,7 @@
 //! Document management systems.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use adapter_dms::dms::{self, Dms};
 use adapter_dms::mapping::{Field, Mapping};
@@ -12,6 +13,9 @@ use model::standard::Endpoint;
 
 use super::{Build, minutes, seconds};
 use crate::error::Error;
+
+/// Pause between two looks at a system that tells no changes.
+const NOTHING_TO_SEE: Duration = Duration::from_secs(3_600);
 
 type Built = Result<Arc<dyn Adapter>, Error>;
 
@@ -42,7 +46,7 @@ impl Build<'_> {
             transfer_within: minutes(mapped.transfer_minutes),
         };
         let port = cmis::Cmis::new(settings, &mapping(mapped), self.client(), self.clock());
-        Ok(self.dms(mapped, Arc::new(port)))
+        Ok(self.dms(mapped, seconds(system.poll_seconds), Arc::new(port)))
     }
 
     pub(super) fn webdav(&self, it: &OfDms<config::Webdav>) -> Built {
@@ -61,8 +65,14 @@ impl Build<'_> {
             transfer: minutes(mapped.transfer_minutes),
             ..webdav::Settings::new(&system.url, login)
         };
-        let port = webdav::library(&settings, self.client(), self.clock());
-        Ok(self.dms(mapped, Arc::new(port.ok_or_else(|| self.no_address())?)))
+        let library = |settings: &webdav::Settings| webdav::library(settings, self.client(), self.clock());
+        // Of the two that it judges, the address is the one that is wrong with any folder.
+        let wrong = || match library(&webdav::Settings::new(&system.url, Login::Nobody)) {
+            Some(_) => self.refused("own_folder", "expected the name of a folder"),
+            None => self.no_address(),
+        };
+        let port = library(&settings).ok_or_else(wrong)?;
+        Ok(self.dms(mapped, seconds(system.poll_seconds), Arc::new(port)))
     }
 
     pub(super) fn dvelop(&self, it: &OfDms<config::Dvelop>) -> Built {
@@ -82,7 +92,7 @@ impl Build<'_> {
             transfer: minutes(mapped.transfer_minutes),
         };
         let port = dvelop::repository(settings, self.client(), self.clock());
-        Ok(self.dms(mapped, Arc::new(port.ok_or_else(|| self.no_address())?)))
+        Ok(self.dms(mapped, NOTHING_TO_SEE, Arc::new(port.ok_or_else(|| self.no_address())?)))
     }
 
     pub(super) fn enaio(&self, it: &OfDms<config::Enaio>) -> Built {
@@ -100,7 +110,7 @@ impl Build<'_> {
             transfer: minutes(mapped.transfer_minutes),
         };
         let port = enaio::enaio(settings, self.client(), self.clock());
-        Ok(self.dms(mapped, Arc::new(port.ok_or_else(|| self.no_address())?)))
+        Ok(self.dms(mapped, NOTHING_TO_SEE, Arc::new(port.ok_or_else(|| self.no_address())?)))
     }
 
     pub(super) fn xdomea_folder(&self, it: &XdomeaFolder) -> Built {
@@ -123,8 +133,7 @@ impl Build<'_> {
         Ok(Arc::new(hotfolder::Hotfolder::new(settings, Arc::clone(xdomea), self.clock())))
     }
 
-    fn dms(&self, mapped: &Mapped, port: Arc<dyn Port>) -> Arc<dyn Adapter> {
-        let poll = seconds(mapped.poll_seconds);
+    fn dms(&self, mapped: &Mapped, poll: Duration, port: Arc<dyn Port>) -> Arc<dyn Adapter> {
         Arc::new(Dms::new(dms::Settings { id: self.id(), mapping: mapping(mapped), poll }, port))
     }
 

@@ -7,7 +7,6 @@ mod remote;
 mod scan;
 mod workflow;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,18 +100,6 @@ impl Build<'_> {
     ) -> Result<Option<(String, Zeroizing<String>)>, Error> {
         let Some((user, password)) = user.zip(password) else { return Ok(None) };
         Ok(Some((user.clone(), self.secret("password", password)?)))
-    }
-
-    /// The bytes of PEM files, one behind the other.
-    fn pem(&self, references: &[String]) -> Result<Vec<u8>, Error> {
-        let mut all = vec![];
-        for reference in references {
-            let file = PathBuf::from(reference.strip_prefix("file:").unwrap_or(reference));
-            let unreadable = |reason| Error::File { file: file.clone(), reason };
-            all.extend(std::fs::read(&file).map_err(unreadable)?);
-            all.push(b'\n');
-        }
-        Ok(all)
     }
 
     /// A value that only the adapter itself can judge.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use adapter_post::scan::settings::{
     Fact, Index, IndexMode, Jbig2, Limits, Note, Opens, Organisation, Procedure, Read, Recognise, Separate,
-    Settings, SheetForm, Tools,
+    Settings, SheetForm, Tools, Word,
 };
 use adapter_post::scan::{self, Advanced, Internal, SealProvider};
 use config::{
@@ -34,7 +34,7 @@ impl Build<'_> {
                 },
                 columns: it.columns.iter().map(|(name, it)| (name.clone(), fact(*it))).collect(),
             },
-            separate: it.separate.as_ref().map(separate),
+            separate: it.separate.as_ref().map(|it| self.separate(it)).transpose()?,
             read: it.read.as_ref().map(read),
             note: it.note.as_ref().map(|it| note(it, level)),
             recognise: recognise(&it.recognise),
@@ -47,6 +47,22 @@ impl Build<'_> {
             ..Settings::new(self.id(), &it.folder)
         };
         Ok(Arc::new(scan::Scan::new(settings, seal)?))
+    }
+
+    fn separate(&self, it: &ScanSeparate) -> Result<Separate, Error> {
+        let sheet = |sheet: &config::ScanSheet| SheetForm {
+            pattern: sheet.pattern.clone(),
+            opens: match sheet.opens {
+                ScanOpens::Letter => Opens::Letter,
+                ScanOpens::Document => Opens::Document,
+            },
+        };
+        let sheets = it.sheets.iter().map(sheet).collect();
+        let word = match &it.word {
+            Some(reference) => Some(Word::new(self.secret("separate.word", reference)?)?),
+            None => None,
+        };
+        Ok(Separate { sheets, word, datamatrix: it.datamatrix, ..Separate::default() })
     }
 
     fn seal(&self, note: &ScanNote) -> Result<Option<Arc<dyn SealProvider>>, Error> {
@@ -74,18 +90,6 @@ fn fact(it: ScanFact) -> Fact {
         ScanFact::Kind => Fact::Kind,
         ScanFact::Batch => Fact::Batch,
     }
-}
-
-fn separate(it: &ScanSeparate) -> Separate {
-    let sheet = |sheet: &config::ScanSheet| SheetForm {
-        pattern: sheet.pattern.clone(),
-        opens: match sheet.opens {
-            ScanOpens::Letter => Opens::Letter,
-            ScanOpens::Document => Opens::Document,
-        },
-    };
-    let sheets = it.sheets.iter().map(sheet).collect();
-    Separate { sheets, datamatrix: it.datamatrix, ..Separate::default() }
 }
 
 fn read(it: &ScanRead) -> Read {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use adapter_workflow::{
     Action, Cancelled, Kind, Login, Message, Process, Settings, Text, Topic, Value, Variable, Wait, Workflow,
 };
-use config::{Camunda, CamundaDoes, CamundaTopic};
+use config::{Camunda, CamundaTask, CamundaTopic};
 use model::adapter::Adapter;
 
 use super::{Build, seconds};
@@ -51,7 +51,7 @@ impl Build<'_> {
         }
         for (at, topic) in it.topics.iter().enumerate() {
             let kind = self.topic(&format!("topics[{at}]"), topic)?;
-            settings.topics.push(Topic { name: topic.name.clone(), kind });
+            settings.topics.push(Topic { name: topic.name().to_owned(), kind });
         }
         Ok(Arc::new(Workflow::new(settings, self.client(), self.clock())))
     }
@@ -65,30 +65,27 @@ impl Build<'_> {
     }
 
     fn topic(&self, key: &str, topic: &CamundaTopic) -> Result<Kind, Error> {
-        let wrong = |rule: &str| self.refused(key, rule);
-        let text = |text: &String| Text::from_str(text).map_err(|_| wrong("expected =text or a variable"));
-        if topic.does == CamundaDoes::Task {
-            let (title, result) = topic.title.as_ref().zip(topic.result.as_ref()).unzip();
-            let title = title.ok_or_else(|| wrong("a task needs title and result"))?;
-            let hours = |hours: u32| Wait::For(Duration::from_secs(u64::from(hours) * 3_600));
-            return Ok(Kind::Task {
-                title: text(title)?,
-                unit: topic.unit.as_ref().map(text).transpose()?,
-                due: topic.due_hours.map(hours).or(topic.due_variable.clone().map(Wait::Until)),
-                result: result.cloned().unwrap_or_default(),
-                cancelled: topic.cancelled.clone().map_or(Cancelled::Incident, Cancelled::Error),
-            });
-        }
-        let action = match topic.does {
-            CamundaDoes::Close | CamundaDoes::Task => Action::Close,
-            CamundaDoes::Reopen => Action::Reopen,
-            CamundaDoes::Note => Action::Note,
-            CamundaDoes::Amend => Action::Amend(topic.fields.clone().into_iter().collect()),
-            CamundaDoes::AssignReference => {
-                let variable = topic.variable.clone();
-                Action::AssignReference(variable.ok_or_else(|| wrong("`assign-reference` needs variable"))?)
-            }
+        let (action, refused) = match topic {
+            CamundaTopic::Task(it) => return self.task(key, it),
+            CamundaTopic::Close(it) => (Action::Close, &it.refused),
+            CamundaTopic::Reopen(it) => (Action::Reopen, &it.refused),
+            CamundaTopic::Note(it) => (Action::Note, &it.refused),
+            CamundaTopic::Amend(it) => (Action::Amend(it.fields.clone().into_iter().collect()), &it.refused),
+            CamundaTopic::AssignReference(it) => (Action::AssignReference(it.variable.clone()), &it.refused),
         };
-        Ok(Kind::Service { action, refused: topic.refused.clone() })
+        Ok(Kind::Service { action, refused: refused.clone() })
+    }
+
+    fn task(&self, key: &str, it: &CamundaTask) -> Result<Kind, Error> {
+        let wrong = |_| self.refused(key, "expected =text or a variable");
+        let text = |text: &String| Text::from_str(text).map_err(wrong);
+        let hours = |hours: u32| Wait::For(Duration::from_secs(u64::from(hours) * 3_600));
+        Ok(Kind::Task {
+            title: text(&it.title)?,
+            unit: it.unit.as_ref().map(text).transpose()?,
+            due: it.due_hours.map(hours).or(it.due_variable.clone().map(Wait::Until)),
+            result: it.result.clone(),
+            cancelled: it.cancelled.clone().map_or(Cancelled::Incident, Cancelled::Error),
+        })
     }
 }

@@ -76,5 +76,5 @@ pub(crate) fn described(provider: &dyn Provider) -> Value {
     ];
     let offered: Vec<&str> =
         offered.into_iter().filter(|(_, is_offered)| *is_offered).map(|(it, _)| it).collect();
-    json!({ "id": provider.id(), "channel": terms.kind, "capabilities": offered })
+    json!({ "id": provider.id(), "kind": terms.kind, "channel": terms.kind, "capabilities": offered })
 }

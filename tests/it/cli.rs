@@ -1,6 +1,8 @@
 //! The command line: what it prints and what it ends with.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::installation::{Installation, amtsbote, json, said};
 
@@ -24,14 +26,66 @@ fn the_self_test_passes() {
 
 #[test]
 fn every_command_has_help_and_a_wrong_one_ends_with_2() {
-    for command in
-        ["serve", "demo", "check", "convert", "schema", "partner", "message", "evidence", "token", "config"]
-    {
+    for command in [
+        "serve", "demo", "check", "convert", "schema", "partner", "adapter", "scan", "message", "evidence",
+        "token", "config",
+    ] {
         let output = amtsbote(&[command, "--help"]);
         assert!(output.status.success() && !output.stdout.is_empty(), "{command}");
     }
     assert_eq!(amtsbote(&["no-such-command"]).status.code(), Some(2));
     assert_eq!(amtsbote(&["check"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_separator_sheet_is_printed_and_read_by_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let (svg, png) = (folder.path().join("sheet.svg"), folder.path().join("sheet.png"));
+    let file = svg.to_str().unwrap();
+    let output = amtsbote(&[
+        "scan",
+        "sheet",
+        "--attachment",
+        "--reference",
+        "63-2026-0017 ü",
+        "--unit",
+        "63",
+        "-o",
+        file,
+    ]);
+    assert!(output.status.success(), "{}", said(&output));
+    let judge = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{program}: {}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    judge("rsvg-convert", &["-d", "150", "-p", "150", "-o", png.to_str().unwrap(), file]);
+    let read = judge("zbarimg", &["-q", "--raw", png.to_str().unwrap()]);
+    assert_eq!(read.trim(), "AB1;doc;ref=63-2026-0017 %C3%BC;unit=63");
+
+    // With the word of the house, which is printed nowhere but in the code.
+    let house = Installation::new();
+    house.configure(|example| {
+        format!(
+            "{example}\n[[adapter]]\nid = \"scan\"\ntenant = \"musterkreis\"\nauthority = \"bab:00000001\"\nunit = \"10\"\n\
+             kind = \"scan\"\nfolder = \"scan\"\nseparate = {{ word = \"file:sheets.word\" }}\n"
+        )
+    });
+    let word = house.folder().join("sheets.word");
+    std::fs::write(&word, "Musterhaus-7\n").unwrap();
+    std::fs::set_permissions(&word, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let output = house.run(&["scan", "sheet", "--adapter", "scan", "--unit", "63", "-o", file]);
+    assert!(output.status.success(), "{}", said(&output));
+    judge("rsvg-convert", &["-d", "150", "-p", "150", "-o", png.to_str().unwrap(), file]);
+    assert_eq!(judge("zbarimg", &["-q", "--raw", png.to_str().unwrap()]).trim(), "AB1;word=Musterhaus-7;unit=63");
+    assert!(!std::fs::read_to_string(&svg).unwrap().contains("Musterhaus"));
+    assert_eq!(house.run(&["scan", "sheet", "--adapter", "other"]).status.code(), Some(2));
+
+    let printed = amtsbote(&["scan", "sheet", "--unit", "63"]).stdout;
+    assert!(String::from_utf8(printed).unwrap().starts_with("<svg"));
+    for wrong in ["", "a\nb", &"x".repeat(201)] {
+        assert_eq!(amtsbote(&["scan", "sheet", "--subject", wrong]).status.code(), Some(2), "{wrong}");
+    }
 }
 
 #[test]

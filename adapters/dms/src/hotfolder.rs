@@ -24,7 +24,6 @@ use async_trait::async_trait;
 use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Host, Interest, Receipt, Sources};
 use model::standard::{Endpoint, Standard};
 use model::{Authority, Clock, EventKind, Failure, RecordKind};
-use serde_json::json;
 
 use incoming::Incoming;
 use outgoing::Outbox;
@@ -103,14 +102,7 @@ impl Hotfolder {
             Some(_) => vec![of(EventKind::RecordCreated), of(EventKind::ContentAdded)],
             None => vec![],
         };
-        let descriptor = Descriptor {
-            follows,
-            config_schema: json!({
-                "type": "object",
-                "required": ["id", "kind", "export", "import", "partner"],
-            }),
-            ..Descriptor::new(&settings.id, "dms", capabilities)
-        };
+        let descriptor = Descriptor { follows, ..Descriptor::new(&settings.id, "dms", capabilities) };
         Hotfolder { descriptor, settings, standard, clock, incoming: Incoming::default() }
     }
 

@@ -28,7 +28,6 @@ use model::outbound::ChosenBy;
 use model::{Clock, Failure};
 use net::{Answer, Client, Method, Request};
 use seal::webhook::SharedSecret;
-use serde_json::json;
 
 use crate::answer::{Described, described, receipt, refusal};
 
@@ -79,7 +78,6 @@ impl Remote {
         ];
         let capabilities = offers.into_iter().filter(|(offered, _)| *offered).map(|(_, it)| it).collect();
         let descriptor = Descriptor {
-            config_schema: json!({ "type": "object", "required": ["id", "kind", "url", "secret"] }),
             follows: settings.follows.clone(),
             keeps_records: settings.keeps_records,
             ..Descriptor::new(&settings.id, "remote", capabilities)

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Host, Receipt, Sources};
 use model::{Clock, Failure};
 use net::Client;
-use serde_json::json;
 
 use crate::camunda::Camunda;
 use crate::settings::{Settings, Topic};
@@ -30,7 +29,6 @@ impl Workflow {
             follows: settings.follows(),
             // A message that no process waits for yet must not hold back what another waits for.
             in_order: false,
-            config_schema: json!({ "type": "object", "required": ["id", "kind", "url"] }),
             ..Descriptor::new(&settings.id, "workflow", capabilities)
         };
         let camunda = Camunda::new(&settings, client, clock);

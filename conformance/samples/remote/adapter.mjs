@@ -27,6 +27,7 @@ const ID = /^[0-9a-f-]{36}$/;
 const FOLLOWS = [
   ...["caseFile", "case", "document"].map((record) => ({ event: "record.created", record })),
   { event: "record.changed", record: "case" },
+  { event: "record.reference-assigned", record: "case" },
   { event: "document.content-added", record: "document" },
 ];
 

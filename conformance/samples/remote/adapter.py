@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 FOLLOWED = [("record.created", kind) for kind in ("caseFile", "case", "document")]
-FOLLOWED += [("record.changed", "case"), ("document.content-added", "document")]
+FOLLOWED += [("record.changed", "case"), ("record.reference-assigned", "case"), ("document.content-added", "document")]
 PAGE = 100
 FOUND, lock = Path("."), threading.Lock()
 

@@ -209,6 +209,7 @@ impl From<broker::Error> for Problem {
             | Error::NoCashReference => StatusCode::CONFLICT,
             Error::KeyReused
             | Error::UnknownUnit
+            | Error::UnknownWay
             | Error::UnknownAuthority
             | Error::NoCommonStandard
             | Error::Harmful

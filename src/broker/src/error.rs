@@ -69,6 +69,9 @@ pub enum Error {
     /// The unit is not one of the tenant's.
     #[error("there is no such unit")]
     UnknownUnit,
+    /// No adapter carries dispatches of this way for the records' unit and service.
+    #[error("no adapter carries dispatches of this way here")]
+    UnknownWay,
     /// An inbox entry is not the caller's to confirm or return (any more).
     #[error("the lease of the inbox entry is not the caller's or has run out")]
     NotLeased,
@@ -183,6 +186,7 @@ impl Error {
             Error::NoCommonStandard => "broker.no-common-standard",
             Error::NoAuthority => "broker.no-authority",
             Error::UnknownUnit => "broker.unknown-unit",
+            Error::UnknownWay => "broker.unknown-way",
             Error::NotLeased => "broker.not-leased",
             Error::TooManySubscriptions => "webhook.too-many",
             Error::TimeStampOverdue => "broker.time-stamp-overdue",

@@ -237,9 +237,20 @@ impl Broker {
             self.owned_any(scope, parent).await?;
         }
         match &**record {
-            Record::Dispatch(dispatch) => self.check_documents(scope, dispatch).await,
+            Record::Dispatch(dispatch) => {
+                self.check_way(dispatch)?;
+                self.check_documents(scope, dispatch).await
+            }
             _ => Ok(()),
         }
+    }
+
+    /// What shall be carried is carried by somebody, or it would be open for ever.
+    fn check_way(&self, dispatch: &Dispatch) -> Result<(), Error> {
+        if dispatch.way.is_none() || self.is_carried(dispatch) {
+            return Ok(());
+        }
+        Err(Error::UnknownWay)
     }
 
     /// What is sent lies in the tree of its case, and whoever sends it may read it.

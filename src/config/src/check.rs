@@ -80,8 +80,15 @@ impl Check<'_> {
             let is_new = partners.insert(&partner.authority) && !authorities.contains(&partner.authority);
             self.unique(&format!("{key}.authority"), is_new)?;
             if let Some(adapter) = &partner.adapter {
-                let is_known = adapters.contains(adapter.as_str());
-                self.defined(&format!("{key}.adapter"), "adapter", is_known)?;
+                let key = format!("{key}.adapter");
+                self.defined(&key, "adapter", adapters.contains(adapter.as_str()))?;
+                let carries =
+                    config.adapters.iter().any(|it| it.serves.id == *adapter && it.kind.carries_messages());
+                if !carries {
+                    return Err(
+                        self.value(&key, "expected an adapter of kind remote, xdomea-folder or archive-…")
+                    );
+                }
             }
             if let Some(reach) = &partner.osci {
                 self.osci_partner(&key, reach)?;

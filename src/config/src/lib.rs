@@ -405,6 +405,7 @@ impl Config {
             *path = folder.join(&*path);
         }
         config.resolve_adapters(folder);
+        Check { places: &places }.apart(&config)?;
         config.osci.iter_mut().for_each(|osci| osci.resolve(folder));
         let authorities = config.tenants.iter_mut().flat_map(|tenant| &mut tenant.authorities);
         let certificates = authorities.flat_map(|authority| &mut authority.osci_certificates);

@@ -36,12 +36,14 @@ pub struct Descriptor {
     /// Whether it keeps the records (DMS): then what it has taken counts as imported, and senders are told so.
     #[serde(default)]
     pub keeps_records: bool,
-    /// JSON Schema of its configuration.
-    pub config_schema: Value,
+    /// The way of dispatches that it carries, such as `print`: of dispatches of other ways it is not told. Absent: it is told of all
+    /// that it follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<String>,
 }
 
 impl Descriptor {
-    /// A descriptor of an adapter that follows nothing and has any configuration.
+    /// A descriptor of an adapter that follows nothing.
     pub fn new(id: impl Into<String>, channel: &str, capabilities: Vec<Capability>) -> Self {
         Descriptor {
             id: id.into(),
@@ -50,8 +52,18 @@ impl Descriptor {
             follows: vec![],
             in_order: true,
             keeps_records: false,
-            config_schema: serde_json::json!({ "type": "object" }),
+            way: None,
         }
+    }
+
+    /// Whether it is told when a record of this kind comes into being.
+    pub fn is_told_of_new(&self, record: RecordKind) -> bool {
+        self.follows.contains(&Interest { event: EventKind::RecordCreated, record })
+    }
+
+    /// Whether a dispatch of this way is its business.
+    pub fn carries(&self, way: Option<&str>) -> bool {
+        self.way.is_none() || self.way.as_deref() == way
     }
 }
 
@@ -112,7 +124,8 @@ pub struct About {
     pub above: Vec<Record>,
     /// What the adapter has linked of these records.
     pub links: Vec<Link>,
-    /// The files whose bytes are delivered, in the order of the delivery's sources.
+    /// The files whose bytes are delivered, in the order of the delivery's sources. Of a dispatch one of each of its documents; a
+    /// document that has no bytes (any more) is missing.
     pub files: Vec<AboutFile>,
 }
 
@@ -326,7 +339,8 @@ pub trait Adapter: Send + Sync {
         Err(not_offered())
     }
 
-    /// Finds out what became of a delivery whose outcome is unknown; `None` if it never arrived.
+    /// Finds out what became of a delivery whose outcome is unknown; `None` if it never arrived. Fails permanently where nobody can be
+    /// asked: then a human decides.
     async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
         let _ = delivery;
         Err(not_offered())

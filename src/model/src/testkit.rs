@@ -136,7 +136,6 @@ pub async fn adapter_contract(adapter: Arc<dyn Adapter>, delivery: Delivery, fil
     let sources: Vec<Box<dyn Source>> = files.iter().map(|bytes| Box::new(bytes.clone()) as _).collect();
     let descriptor = adapter.descriptor();
     assert!(ids::is_name(&descriptor.id), "the id is a name");
-    assert!(descriptor.config_schema.is_object(), "the configuration has a JSON Schema");
     assert!(adapter.check().await.ok, "the other side can be reached");
 
     let offers = |capability| descriptor.capabilities.contains(&capability);
@@ -167,6 +166,13 @@ pub async fn adapter_contract(adapter: Arc<dyn Adapter>, delivery: Delivery, fil
         let follows = |event| descriptor.follows.iter().any(|interest| interest.event == event);
         assert!(follows(EventKind::RecordCreated), "who keeps records is told of new ones");
     }
+    if let Some(way) = &descriptor.way {
+        assert!(ids::is_name(way), "the way is a name");
+        assert!(
+            descriptor.is_told_of_new(RecordKind::Dispatch),
+            "who carries dispatches is told of new ones"
+        );
+    }
 }
 
 #[cfg(test)]
@@ -191,15 +197,7 @@ mod tests {
     impl Memory {
         fn new(idempotent: bool) -> Arc<Self> {
             let capabilities = vec![Capability::Deliver, Capability::Reconcile];
-            let descriptor = Descriptor {
-                id: "memory".into(),
-                channel: "dms".into(),
-                capabilities,
-                follows: vec![],
-                in_order: true,
-                keeps_records: false,
-                config_schema: json!({}),
-            };
+            let descriptor = Descriptor::new("memory", "dms", capabilities);
             Arc::new(Memory { descriptor, idempotent, made: Mutex::default() })
         }
     }

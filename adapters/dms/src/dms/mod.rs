@@ -19,7 +19,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Host, Interest, Receipt, Sources};
 use model::{EventKind, Failure, FailureKind, RecordKind};
-use serde_json::json;
 
 use crate::mapping::Mapping;
 use crate::port::Port;
@@ -49,7 +48,6 @@ impl Dms {
         let descriptor = Descriptor {
             follows: follows(),
             keeps_records: true,
-            config_schema: json!({ "type": "object", "required": ["id", "kind"] }),
             ..Descriptor::new(&settings.id, "dms", capabilities)
         };
         Dms { descriptor, settings, port }

@@ -35,7 +35,8 @@ impl Mail {
         if settings.domain.is_empty() || !settings.domain.bytes().all(is_domain) {
             return Err(unusable("the domain is none"));
         }
-        let descriptor = descriptor(&settings.id, vec![Capability::Deliver, Capability::Reconcile]);
+        let capabilities = vec![Capability::Deliver, Capability::Reconcile];
+        let descriptor = descriptor(&settings.id, "mail", capabilities);
         Ok(Mail { descriptor, settings, from, clock })
     }
 }

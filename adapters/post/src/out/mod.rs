@@ -40,10 +40,11 @@ pub fn mail(settings: settings::Mail, clock: Arc<dyn Clock>) -> Result<Arc<dyn A
     Ok(Arc::new(mail::Mail::new(settings, clock)?))
 }
 
-/// A descriptor of an adapter that is told of new dispatches.
-fn descriptor(id: &str, capabilities: Vec<model::adapter::Capability>) -> Descriptor {
+/// A descriptor of an adapter that is told of new dispatches of a way.
+fn descriptor(id: &str, way: &str, capabilities: Vec<model::adapter::Capability>) -> Descriptor {
     let mut descriptor = Descriptor::new(id, "post", capabilities);
     descriptor.follows = vec![Interest { event: EventKind::RecordCreated, record: RecordKind::Dispatch }];
+    descriptor.way = Some(way.to_owned());
     descriptor
 }
 
@@ -76,8 +77,12 @@ fn order<'a>(delivery: &'a Delivery, way: &str) -> Result<Option<Order<'a>>, Fai
     }
     let to =
         dispatch.to.as_ref().ok_or_else(|| rejected("post.no-address", "the dispatch has no addressee"))?;
-    if about.files.is_empty() {
-        return Err(rejected("post.no-document", "the dispatch has no document with content"));
+    // Half a letter is none.
+    if about.files.is_empty() || about.files.len() < dispatch.documents.len() {
+        return Err(rejected(
+            "post.no-document",
+            "the dispatch has a document without content, or none at all",
+        ));
     }
     let reference = about.above.iter().rev().find_map(|record| match record {
         Record::Case(case) => case.description.record_reference.as_deref(),

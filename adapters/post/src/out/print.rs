@@ -43,7 +43,7 @@ enum Known {
 
 impl Print {
     pub(super) fn new(settings: settings::Print, clock: Arc<dyn Clock>) -> Self {
-        let descriptor = descriptor(&settings.id, vec![Capability::Deliver, Capability::Reconcile]);
+        let descriptor = descriptor(&settings.id, "print", vec![Capability::Deliver, Capability::Reconcile]);
         Print { descriptor, settings, clock }
     }
 

@@ -18,7 +18,7 @@ use super::settings::Note;
 use super::stack::Stack;
 use super::text;
 use super::transfer_note::{Attribut, Noted, Step, write};
-use super::trouble::{Trouble, blocking};
+use super::trouble::{self, Trouble, blocking};
 
 /// A document whose bytes are kept.
 pub(super) struct Made {
@@ -57,7 +57,7 @@ pub(super) async fn make(
         let files = vec![scan_of(host, stack, &paper).await?];
         return Ok(Made { files, words: Words::default(), is_unread: false, seal: None });
     };
-    let folder = tempfile::tempdir_in(folder.path())?;
+    let folder = tempfile::tempdir_in(folder.path()).map_err(|error| trouble::folder(&error))?;
     let mut pdf = stack.pdf.clone();
     if !stack.is_one_document() {
         let pages = folder.path().join("scan.pdf");
@@ -96,7 +96,12 @@ pub(super) async fn make(
 
 async fn scan_of(host: &dyn Host, stack: &Stack, paper: &Paper) -> Result<File, Trouble> {
     let scan = keep(host, &paper.scan, paper.scan_name, paper.media_type).await?;
-    let created = Some(stack.scanned.to_string());
+    // The note and the key are of what was looked at, so what is kept must be the same.
+    let kept = scan.content.as_ref().map(|content| content.sha256.as_str());
+    if paper.scan == stack.document && kept != Some(&stack.probed.sha256) {
+        return Err(Trouble::Unready);
+    }
+    let created = Some(stack.scanned.at.to_string());
     Ok(File { original_name: Some(stack.name.clone()), created, ..scan })
 }
 
@@ -163,7 +168,9 @@ async fn noted(
     let plain = |name, text: String| Attribut { name, text, stands_out: false };
     let odd = |name, text: &str| Attribut { name, text: text.to_owned(), stands_out: true };
     let mut attributes = vec![plain("SHA-256 des Abbilds", digest_of(&paper.scan).await?)];
-    if let Some(readable) = &paper.readable {
+    // What the note is put into has another digest than before, which the note cannot know.
+    let is_put_in = note.is_some_and(|note| note.embed);
+    if let Some(readable) = paper.readable.as_ref().filter(|_| !is_put_in) {
         attributes.push(plain("SHA-256 der Lesefassung", digest_of(readable).await?));
     }
     let assurance = note.and_then(|note| note.assurance.clone());
@@ -182,7 +189,7 @@ async fn noted(
     let step = |name, system, attributes| Step { name, at: now, system, attributes };
     let procedure = note.map(|note| note.procedure.name.clone()).unwrap_or_default();
     let mut steps = vec![
-        Step { name: "Scannen", at: stack.scanned, system: procedure, attributes: vec![] },
+        Step { name: "Scannen", at: stack.scanned.at, system: procedure, attributes: vec![] },
         step("Übernahme", system(&[]), vec![plain("SHA-256 der Datei", stack.probed.sha256.clone())]),
     ];
     if bench.settings.separate.is_some() {
@@ -202,7 +209,7 @@ async fn noted(
         pages: 1 + last - first,
         attributes,
         stack: stack.batch.clone(),
-        scanned: stack.scanned,
+        scanned: stack.scanned.at,
         position: format!("Abbild {first} bis {last} von {}", stack.pages),
         steps,
     })

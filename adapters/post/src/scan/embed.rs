@@ -37,7 +37,7 @@ async fn try_to(tools: &Tools, folder: &Path, pdf: &Path, target: &Path) -> Resu
     words.extend(["--key", "--filename"].map(|option| OsString::from(format!("{option}={NAME}"))));
     words.extend(["--mimetype=application/xml", "--description=Transfervermerk", "--"].map(Into::into));
     words.extend([pdf.into(), attached.clone().into()]);
-    tool.run(&words).await?;
+    tool.make(&words, &attached).await?;
 
     let look = |what: &[&str]| {
         let mut words: Vec<OsString> = vec!["--json=2".into(), "--json-key=qpdf".into()];
@@ -60,7 +60,7 @@ async fn try_to(tools: &Tools, folder: &Path, pdf: &Path, target: &Path) -> Resu
     };
     tokio::fs::write(&update, changed.to_string()).await?;
     let update = [OsString::from("--update-from-json="), update.into()].into_iter().collect();
-    tool.run(&[attached.into(), update, target.into()]).await?;
+    tool.make(&[attached.into(), update, target.into()], target).await?;
     Ok(true)
 }
 

@@ -11,106 +11,57 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use model::payment::day::german_day;
-use model::{Timestamp, ids};
-use serde::{Deserialize, Serialize};
+use model::{Id, Timestamp, ids};
+use rustix::fs::{Access, access};
 
-use super::settings::IndexMode;
+use super::item::{DOCUMENTS, INDEXES, Item, Names, Taken, clear, has_ending, note};
+use super::settings::{IndexMode, Settings};
+use super::trouble::is_of_all;
 
-const DOCUMENTS: [&str; 3] = ["pdf", "tif", "tiff"];
-const INDEXES: [&str; 3] = ["xml", "csv", "json"];
 /// Endings of what somebody is writing.
 const WRITING: [&str; 4] = ["tmp", "part", "filepart", "crdownload"];
-/// An index file without a document goes to `error` after so long.
+/// An index file without a document, or a document without the index file that it must have, goes to `error` after so long.
 const ORPHAN: Duration = Duration::from_secs(3_600);
 /// An index that is written last may be there before its last byte is.
 const INDEX_QUIET: Duration = Duration::from_secs(2);
-/// Characters of a name that are kept in the name of a folder.
-const NAME: usize = 60;
-/// What a work folder holds. Names that begin with a dot are never taken, so no file has one of them.
-const ITEM: &str = ".item";
-const ITEM_WRITING: &str = ".item.new";
-const ATTEMPTS: &str = ".attempts";
-const TAKEN: &str = ".taken";
+/// Bytes of a name that are kept in another one: a name may be as long as names can be.
+const NAME: usize = 120;
 
 /// A hot folder.
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
+    /// Identifier of the adapter, for logs.
+    id: String,
     root: PathBuf,
     quiet: Duration,
     mode: IndexMode,
-}
-
-/// A document with its index file, in a folder of its own below `work`.
-#[derive(Debug, Clone)]
-pub(super) struct Item {
-    folder: PathBuf,
-    names: Names,
-    /// How often it was begun before.
-    pub attempts: u32,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Names {
-    document: String,
-    index: Option<String>,
-}
-
-impl Item {
-    /// The document.
-    pub(super) fn document(&self) -> PathBuf {
-        self.folder.join(&self.names.document)
-    }
-
-    /// Name of the document.
-    pub(super) fn name(&self) -> &str {
-        &self.names.document
-    }
-
-    /// Its index file.
-    pub(super) fn index(&self) -> Option<PathBuf> {
-        self.names.index.as_ref().map(|name| self.folder.join(name))
-    }
-
-    /// How many letters of it have been taken in.
-    pub(super) fn taken(&self) -> usize {
-        number(&self.folder.join(TAKEN))
-    }
-
-    /// That it was begun in vain was not its fault.
-    pub(super) fn is_innocent(&self) -> io::Result<()> {
-        match fs::remove_file(self.folder.join(ATTEMPTS)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// So many letters of it have been taken in.
-    pub(super) fn note_taken(&self, letters: usize) -> io::Result<()> {
-        self.is_innocent()?;
-        fs::write(self.folder.join(TAKEN), letters.to_string())
-    }
-}
-
-/// The numbers that stand in such files are hints alone: a lost one costs time.
-fn number<T: std::str::FromStr + Default>(path: &Path) -> T {
-    fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or_default()
+    /// How long half of a pair waits for the other.
+    orphan: Duration,
 }
 
 /// One look through the folder.
 pub(super) struct Walk(ReadDir);
 
 impl Folder {
-    pub(super) fn new(root: PathBuf, quiet: Duration, mode: IndexMode) -> Self {
-        Folder { root, quiet, mode }
+    pub(super) fn new(settings: &Settings) -> Self {
+        let (id, root) = (settings.id.clone(), settings.folder.clone());
+        let (quiet, mode) = (settings.quiet, settings.index.mode);
+        Folder { id, root, quiet, mode, orphan: ORPHAN.max(quiet) }
     }
 
     /// Makes the folders that are missing.
+    ///
+    /// # Errors
+    /// If one of them cannot be written: nothing could be moved then.
     pub(super) fn prepare(&self) -> io::Result<()> {
         for name in ["work", "done", "error"] {
             match fs::create_dir(self.root.join(name)) {
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }
+        }
+        for name in ["", "work", "done", "error"] {
+            access(self.root.join(name), Access::WRITE_OK | Access::EXEC_OK)?;
         }
         Ok(())
     }
@@ -124,36 +75,57 @@ impl Folder {
     pub(super) fn begun(&self) -> io::Result<Vec<Item>> {
         let mut items = vec![];
         for entry in fs::read_dir(self.root.join("work"))? {
-            items.extend(self.resume(entry?.path())?);
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                items.extend(self.unless_of_all(self.resume(&entry.path()))?);
+            }
         }
         Ok(items)
     }
 
-    fn resume(&self, folder: PathBuf) -> io::Result<Option<Item>> {
-        let names = fs::read(folder.join(ITEM)).ok();
-        let Some(names) = names.and_then(|bytes| serde_json::from_slice::<Names>(&bytes).ok()) else {
-            // Nothing had moved yet. What is none of ours stays.
-            let _ = fs::remove_file(folder.join(ITEM_WRITING));
-            let _ = fs::remove_dir(&folder);
-            return Ok(None);
+    fn resume(&self, folder: &Path) -> io::Result<Option<Item>> {
+        let Some(mut item) = Item::noted(folder)? else {
+            return self.recover(folder).map(|()| None);
         };
-        let mut item = Item { folder, names, attempts: 0 };
         self.gather(&item)?;
-        if !item.document().exists() {
+        if !is_there(&item.document()) {
             self.refuse(&item, "post.scan-orphan", "the document has gone")?;
             return Ok(None);
         }
-        item.names.index = item.names.index.filter(|name| item.folder.join(name).exists());
-        item.attempts = number::<u32>(&item.folder.join(ATTEMPTS)) + 1;
-        fs::write(item.folder.join(ATTEMPTS), item.attempts.to_string())?;
+        item.names.index = item.names.index.filter(|name| is_there(&folder.join(name)));
         Ok(Some(item))
+    }
+
+    /// A folder without names that can be believed. They were durable before anything moved, so there is nothing in it, unless the
+    /// disk lost them or somebody else wrote there: then what lies in it goes back and is taken anew.
+    fn recover(&self, folder: &Path) -> io::Result<()> {
+        let is_ours = folder.file_name().is_some_and(|name| name.to_str().is_some_and(is_id));
+        if !is_ours {
+            // What somebody else has put there stays.
+            clear(folder);
+            return Ok(());
+        }
+        if self.put_back(folder)? {
+            return Ok(());
+        }
+        explain(folder, "file", "post.scan-orphan", "it is not known any more what belongs together", None)?;
+        fs::rename(folder, self.root.join("error").join(folder.file_name().unwrap_or_default()))
     }
 
     /// Moves what has not moved yet: the index first, so that no other document can take its place meanwhile.
     fn gather(&self, item: &Item) -> io::Result<()> {
+        let moved = self.try_to_gather(item);
+        if moved.is_err() {
+            // Else the next session would take the same file into a folder of its own.
+            self.put_back(&item.folder)?;
+        }
+        moved
+    }
+
+    fn try_to_gather(&self, item: &Item) -> io::Result<()> {
         for name in item.names.index.iter().chain([&item.names.document]) {
             let target = item.folder.join(name);
-            if target.exists() {
+            if is_there(&target) {
                 continue;
             }
             match fs::rename(self.root.join(name), target) {
@@ -162,6 +134,36 @@ impl Folder {
             }
         }
         Ok(())
+    }
+
+    /// Moves files back to where they came from, unless something else has their names there by now. Whether the folder is no more.
+    fn put_back(&self, folder: &Path) -> io::Result<bool> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let (name, path) = (entry.file_name(), entry.path());
+            let is_scan = has_ending(&path, &DOCUMENTS) || has_ending(&path, &INDEXES);
+            if !is_scan || name.as_encoded_bytes().starts_with(b".") || !entry.file_type()?.is_file() {
+                continue;
+            }
+            let target = self.root.join(name);
+            if !is_there(&target) {
+                fs::rename(path, target)?;
+            }
+        }
+        clear(folder);
+        Ok(!is_there(folder))
+    }
+
+    /// What could not be moved waits for another session and keeps nothing else waiting: somebody holds it, or it is not ours to move.
+    fn unless_of_all<T>(&self, outcome: io::Result<Option<T>>) -> io::Result<Option<T>> {
+        match outcome {
+            Err(error) if !is_of_all(&error) => {
+                let (adapter, why) = (&self.id, error.kind());
+                tracing::warn!(adapter, code = "post.scan-folder", %why, "a scan could not be moved");
+                Ok(None)
+            }
+            other => other,
+        }
     }
 
     /// A look through the folder. It costs the same for each file, however many there are: each is looked at once, and what is
@@ -174,7 +176,7 @@ impl Folder {
     pub(super) fn next(&self, walk: &mut Walk) -> io::Result<Option<Item>> {
         for entry in &mut walk.0 {
             let path = entry?.path();
-            if let Some(item) = self.look(&path)? {
+            if let Some(item) = self.unless_of_all(self.look(&path))? {
                 return Ok(Some(item));
             }
         }
@@ -185,13 +187,11 @@ impl Folder {
         let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
             return Ok(None);
         };
-        let ending = Path::new(&name).extension().map(|it| it.to_string_lossy().to_lowercase());
-        let Some(ending) = ending.filter(|it| !name.starts_with('.') && !WRITING.contains(&it.as_str()))
-        else {
+        if name.starts_with('.') || has_ending(path, &WRITING) {
             return Ok(None);
-        };
-        let is_document = DOCUMENTS.contains(&ending.as_str());
-        let is_index = self.mode != IndexMode::None && INDEXES.contains(&ending.as_str());
+        }
+        let is_document = has_ending(path, &DOCUMENTS);
+        let is_index = self.mode != IndexMode::None && has_ending(path, &INDEXES);
         if !is_document && !is_index {
             return Ok(None);
         }
@@ -216,7 +216,9 @@ impl Folder {
             _ => partner(path, &INDEXES),
         };
         let is_complete = match (&index, self.mode) {
-            (None, IndexMode::Required) => false,
+            (None, IndexMode::Required) => {
+                return self.refuse_without_index(path, meta).map(|()| None);
+            }
             (Some((_, index)), IndexMode::Required) => is_quiet(index, self.quiet.min(INDEX_QUIET)),
             (Some((_, index)), _) => is_quiet(meta, self.quiet) && is_quiet(index, self.quiet),
             (None, _) => is_quiet(meta, self.quiet),
@@ -225,20 +227,27 @@ impl Folder {
             return Ok(None);
         }
         let folder = self.root.join("work").join(ids::new_id().to_string());
-        let item = Item { folder, names: Names { document: name, index: index.map(|it| it.0) }, attempts: 0 };
+        let names = Names { document: name, index: index.map(|it| it.0) };
+        let item = Item { folder, names, is_resumed: false };
         fs::create_dir(&item.folder)?;
-        fs::write(item.folder.join(ITEM_WRITING), serde_json::to_vec(&item.names)?)?;
-        fs::rename(item.folder.join(ITEM_WRITING), item.folder.join(ITEM))?;
+        item.note_names()?;
         self.gather(&item)?;
-        if !item.document().exists() {
+        if !is_there(&item.document()) {
             self.refuse(&item, "post.scan-orphan", "the document has gone")?;
             return Ok(None);
         }
         Ok(Some(item))
     }
 
+    fn refuse_without_index(&self, path: &Path, meta: &Metadata) -> io::Result<()> {
+        if !is_quiet(meta, self.orphan) {
+            return Ok(());
+        }
+        self.refuse_as_it_lies(path, "post.scan-orphan", "there is no index file of this name")
+    }
+
     fn refuse_orphan(&self, path: &Path, meta: &Metadata) -> io::Result<()> {
-        if !is_quiet(meta, ORPHAN.max(self.quiet)) || partner(path, &DOCUMENTS).is_some() {
+        if !is_quiet(meta, self.orphan) || partner(path, &DOCUMENTS).is_some() {
             return Ok(());
         }
         self.refuse_as_it_lies(path, "post.scan-orphan", "there is no document of this name")
@@ -248,9 +257,13 @@ impl Folder {
         let id = ids::new_id();
         let folder = self.root.join("error").join(id.to_string());
         fs::create_dir(&folder)?;
-        explain(&folder, "file", code, why)?;
-        let Some(name) = path.file_name() else { return Ok(()) };
-        fs::rename(path, folder.join(name))
+        explain(&folder, "file", code, why, None)?;
+        let moved = fs::rename(path, folder.join(path.file_name().unwrap_or_default()));
+        if moved.is_err() {
+            // Words without a file would mislead, and the next session would write them once more.
+            let _ = fs::remove_dir_all(&folder);
+        }
+        moved
     }
 
     /// Everything of it is durable elsewhere. Where it lies from now on, below the hot folder.
@@ -265,26 +278,44 @@ impl Folder {
 
     /// It cannot be taken in.
     pub(super) fn refuse(&self, item: &Item, code: &str, why: &str) -> io::Result<()> {
-        explain(&item.folder, &item.names.document, code, why)?;
+        let taken = Some(item.taken()).filter(|taken| taken.letters > 0);
+        explain(&item.folder, &item.names.document, code, why, taken)?;
         fs::rename(&item.folder, self.root.join("error").join(put_away(item)))
     }
 }
 
-/// `NAME.err.txt`: the code, what to do, and what a tool has said.
-fn explain(folder: &Path, name: &str, code: &str, why: &str) -> io::Result<()> {
+/// `NAME.err.txt`: the code, what to do, what of it is in, and what a tool has said.
+fn explain(folder: &Path, name: &str, code: &str, why: &str, taken: Option<Taken>) -> io::Result<()> {
     let advice = model::catalog::sentence(code).map(|sentence| sentence.de.as_str()).unwrap_or_default();
-    // The name may be as long as names can be.
-    let name: String = name.chars().take(NAME).collect();
-    fs::write(folder.join(format!("{name}.err.txt")), format!("{code}\n{advice}\n{why}\n"))
+    let taken = taken.map(|Taken { letters, pages: (first, last) }| {
+        format!(
+            "Bereits angenommen sind {letters} Schreiben, die Seiten {first} bis {last}. Legen Sie nur die übrigen Seiten erneut ab: \
+             In einer geänderten Datei kämen die angenommenen ein zweites Mal.\n\
+             {letters} letters, pages {first}-{last}, are in.\n"
+        )
+    });
+    let text = format!("{code}\n{advice}\n{}{why}\n", taken.unwrap_or_default());
+    note(folder, &format!("{}.err.txt", short(name)), text.as_bytes(), true)
 }
 
 /// Name of the folder in `done` or `error`: one that says something, and never the same twice.
 fn put_away(item: &Item) -> String {
     let stem = Path::new(&item.names.document).file_stem().unwrap_or_default().to_string_lossy();
     let plain = |char: char| if char.is_alphanumeric() || "-_".contains(char) { char } else { '_' };
-    let stem: String = stem.chars().take(NAME).map(plain).collect();
+    let stem: String = short(&stem).chars().map(plain).collect();
     let id = item.folder.file_name().unwrap_or_default().to_string_lossy();
     format!("{stem}.{id}")
+}
+
+fn short(name: &str) -> String {
+    let mut kept = String::new();
+    for char in name.chars() {
+        if kept.len() + char.len_utf8() > NAME {
+            break;
+        }
+        kept.push(char);
+    }
+    kept
 }
 
 /// The file of the same name with one of these endings.
@@ -295,6 +326,15 @@ fn partner(path: &Path, endings: &[&str]) -> Option<(String, Metadata)> {
         let meta = fs::symlink_metadata(&path).ok().filter(Metadata::is_file)?;
         Some((path.file_name()?.to_str()?.to_owned(), meta))
     })
+}
+
+fn is_id(name: &str) -> bool {
+    name.parse::<Id>().is_ok()
+}
+
+/// Whether something has this name. Links are followed by nobody.
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
 }
 
 /// Whether nothing was written for so long. The time of the last change of the file's data or state cannot be set by whoever copies it there, so
@@ -316,4 +356,37 @@ fn machine() -> SystemTime {
 pub(super) fn moment(time: SystemTime) -> Timestamp {
     let micros = time.duration_since(SystemTime::UNIX_EPOCH).map(|it| it.as_micros()).unwrap_or_default();
     Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_a_pair_waits_and_is_then_told() {
+        let root = tempfile::tempdir().unwrap();
+        let mut settings = Settings::new("scan", root.path());
+        (settings.quiet, settings.index.mode) = (Duration::ZERO, IndexMode::Required);
+        let mut folder = Folder::new(&settings);
+        folder.prepare().unwrap();
+        for name in ["a.pdf", "b.csv"] {
+            fs::write(root.path().join(name), b"%PDF-1.4\n%%EOF\n").unwrap();
+        }
+        let mut look = |orphan| {
+            folder.orphan = orphan;
+            assert!(folder.next(&mut folder.walk().unwrap()).unwrap().is_none());
+            folder.refused().unwrap()
+        };
+        assert_eq!(look(ORPHAN), 0);
+        assert_eq!(look(Duration::ZERO), 2);
+        assert!(!is_there(&root.path().join("a.pdf")) && !is_there(&root.path().join("b.csv")));
+    }
+
+    #[test]
+    fn a_long_name_leaves_room_for_what_is_put_to_it() {
+        let folder = PathBuf::from("work").join(ids::new_id().to_string());
+        let names = Names { document: format!("{}.pdf", "漢".repeat(80)), index: None };
+        let item = Item { folder, names, is_resumed: false };
+        assert!(put_away(&item).len() <= 255 && short(item.name()).len() <= NAME);
+    }
 }

@@ -57,11 +57,22 @@ fn decode(bytes: &[u8]) -> Result<String, String> {
         }
         [0xFF, 0xFE, rest @ ..] => utf16(rest, u16::from_le_bytes),
         [0xFE, 0xFF, rest @ ..] => utf16(rest, u16::from_be_bytes),
-        bytes => Ok(match std::str::from_utf8(bytes) {
-            Ok(text) => text.to_owned(),
-            Err(_) => bytes.iter().map(|byte| windows_1252(*byte)).collect(),
-        }),
+        bytes => Ok(text_of(bytes)),
     }
+}
+
+/// UTF-8 if it can be that, else Windows-1252, which any bytes are.
+pub(super) fn text_of(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| windows_1252(*byte)).collect(),
+    }
+}
+
+/// The document behind the XML declaration (XML 1.0 section 2.8): what that says of the encoding was true of the bytes, which are text by now.
+fn undeclared(text: &str) -> &str {
+    let declared = text.strip_prefix("<?xml").filter(|rest| rest.starts_with([' ', '\t', '\r', '\n']));
+    declared.and_then(|rest| rest.split_once("?>")).map_or(text, |(_, document)| document)
 }
 
 /// Windows-1252 differs from ISO 8859-1 in these.
@@ -107,7 +118,7 @@ fn of_csv(text: &str) -> Result<Vec<(String, String)>, String> {
 fn of_xml(text: &str) -> Result<Vec<(String, String)>, String> {
     let broken = |error: xml::Error| format!("the file is no XML that can be read: {}", error.code());
     let limits = Limits { depth: DEPTH, total_bytes: 64 << 20, ..Limits::default() };
-    let mut reader = Reader::new(text.as_bytes(), limits);
+    let mut reader = Reader::new(undeclared(text).as_bytes(), limits);
     let (mut pairs, mut open) = (vec![], vec![]);
     loop {
         match reader.next().map_err(broken)? {
@@ -196,6 +207,23 @@ mod tests {
         for (name, bytes) in files {
             assert_eq!(said(name, bytes).as_ref(), Ok(&wanted), "{name}");
         }
+    }
+
+    #[test]
+    fn xml_may_be_in_another_encoding_and_say_so() {
+        let wanted = vec![(Fact::Recipient, "Frau Grünwald".to_owned())];
+        let xml = |encoding: &str| {
+            format!(
+                "<?xml version='1.0' encoding=\"{encoding}\"?>\r\n<i><Empfänger>Frau Grünwald</Empfänger></i>"
+            )
+        };
+        let latin: Vec<u8> = xml("windows-1252").chars().map(|it| it as u8).collect();
+        let marked = format!("\u{feff}{}", xml("UTF-16"));
+        let utf16: Vec<u8> = marked.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [xml("UTF-8").as_bytes(), &latin, &utf16, xml("ISO-8859-1").as_bytes()] {
+            assert_eq!(said("a.xml", bytes).as_ref(), Ok(&wanted));
+        }
+        assert!(said("a.xml", b"<?xml version='1.0'<i/>").is_err());
     }
 
     #[test]

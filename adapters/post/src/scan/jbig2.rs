@@ -18,7 +18,7 @@ const IMAGE_BYTES: u64 = 64 << 20;
 const SEGMENTS: usize = 10_000;
 
 /// How the images of a PDF are coded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Coding {
     /// No JBIG2.

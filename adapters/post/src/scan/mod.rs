@@ -4,20 +4,22 @@
 //!
 //! | module | does |
 //! |---|---|
-//! | `folder` | the hot folder: what is complete, taken over, done, refused |
+//! | `folder`, `item` | the hot folder: what is complete, taken over, done, refused; what is noted beside it meanwhile |
 //! | `index` | index files: XML, CSV, JSON |
 //! | `probe`, `jbig2` | what a file is; how its images are coded |
 //! | `separate`, `sheet` | stacks, codes, separator sheets |
 //! | `text`, `recognise`, `received` | OCR, what its words say, when the letter came |
 //! | `transfer_note`, `seals`, `embed` | the Transfervermerk, sealed, inside the PDF/A-3 |
-//! | `stack`, `document` | one file, one document, from beginning to end |
-//! | `tool`, `trouble` | tools outside with their limits; what may be in the way |
+//! | `stack`, `kept`, `document` | one file, what it was taken apart into, one document, from beginning to end |
+//! | `tool`, `workshop`, `trouble` | tools outside with their limits; where they work; what may be in the way |
 
 mod document;
 mod embed;
 mod folder;
 mod index;
+mod item;
 mod jbig2;
+mod kept;
 mod probe;
 mod received;
 mod recognise;
@@ -30,6 +32,7 @@ mod text;
 mod tool;
 mod transfer_note;
 mod trouble;
+mod workshop;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,7 +48,8 @@ use tokio::sync::OnceCell;
 pub use index::Facts;
 pub use seals::{Advanced, Beside, Internal, SealProvider, Sealed};
 
-use folder::{Folder, Item};
+use folder::Folder;
+use item::Item;
 use recognise::Patterns;
 use separate::Pages;
 use settings::Settings;
@@ -53,6 +57,7 @@ use sheet::Forms;
 use stack::Outcome;
 use tool::Tool;
 use trouble::{Trouble, blocking};
+use workshop::Workshop;
 
 /// Longest wait for a tool to say its version, and bytes of it.
 const VERSION_TIME: Duration = Duration::from_secs(20);
@@ -74,6 +79,16 @@ struct Bench {
     versions: OnceCell<BTreeMap<&'static str, String>>,
 }
 
+/// A session: a while in which files are taken.
+struct Session<'a> {
+    bench: &'a Bench,
+    host: &'a dyn Host,
+    /// When no other letter is begun.
+    until: Instant,
+    /// Where tools work; none if no tool is asked.
+    workshop: Option<Workshop>,
+}
+
 impl Scan {
     /// The intake of a hot folder.
     ///
@@ -87,12 +102,12 @@ impl Scan {
                 return Err(seals::no_seal("the seal that the settings ask for is not there"));
             }
         }
-        let sheets = settings.separate.as_ref().map(|it| it.sheets.as_slice()).unwrap_or_default();
-        let forms = Forms::new(sheets)
+        let separate = settings.separate.clone().unwrap_or_default();
+        let forms = Forms::new(&separate.sheets, separate.word)
             .map_err(|_| trouble::settings("a sheet's pattern is no regular expression"))?;
         let patterns = Patterns::new(&settings.recognise)?;
         let descriptor = Descriptor::new(&settings.id, "post", vec![Capability::Run]);
-        let folder = Folder::new(settings.folder.clone(), settings.quiet, settings.index.mode);
+        let folder = Folder::new(&settings);
         Ok(Scan {
             descriptor,
             folder,
@@ -101,52 +116,88 @@ impl Scan {
     }
 
     /// One file, from `work` to `done` or `error`. Whether the session has time for another.
-    async fn one(&self, host: &Arc<dyn Host>, item: Item, until: Instant) -> Result<bool, Failure> {
-        if item.attempts > self.bench.settings.limits.attempts {
-            self.refuse(&item, "post.scan-given-up", "it was begun too often").await?;
-            return Ok(true);
-        }
-        match stack::take(&self.bench, host, &item, until).await {
-            Ok(Outcome::Done) => {
-                self.on_folder(move |folder| folder.finish(&item)).await?;
-                Ok(Instant::now() < until)
-            }
+    async fn one(&self, session: &Session<'_>, item: &Item) -> Result<bool, Failure> {
+        match self.try_one(session, item).await {
+            Ok(Outcome::Done) => Ok(Instant::now() < session.until),
             Ok(Outcome::Later) => Ok(false),
-            Err(Trouble::File { code, why }) => {
-                self.refuse(&item, code, &why).await?;
-                Ok(true)
-            }
-            // It is begun again in the next session, a few times.
-            Err(Trouble::BrokeOff { code }) => {
+            Err(Trouble::Session(failure)) => Err(failure),
+            // It is looked at again in the next session.
+            Err(Trouble::Unready) => Ok(true),
+            Err(Trouble::BrokeOff { code } | Trouble::File { code, .. }) => {
                 tracing::warn!(adapter = self.descriptor.id, code, "a scan broke off");
                 Ok(true)
             }
-            Err(Trouble::Unready) => {
-                self.on_folder(move |_| item.is_innocent()).await?;
-                Ok(true)
-            }
+        }
+    }
+
+    async fn try_one(&self, session: &Session<'_>, item: &Item) -> Result<Outcome, Trouble> {
+        let tries = self.on_item(item, |_, item| item.count_try()).await?;
+        if tries > self.bench.settings.limits.attempts {
+            return self.refuse(item, "post.scan-given-up", "it was begun too often").await;
+        }
+        match stack::take(session, item).await {
+            Ok(Outcome::Done) => self.finish(item).await,
+            Err(Trouble::File { code, why }) => self.refuse(item, code, &why).await,
             Err(Trouble::Session(failure)) => {
                 // What the gateway will not have for good may be this file's fault: it counts against it.
                 if failure.kind != FailureKind::Permanent || failure.code.starts_with("post.") {
-                    self.on_folder(move |_| item.is_innocent()).await?;
+                    // If that cannot be noted, this is one try less.
+                    let _ = self.on_item(item, |_, item| item.is_innocent()).await;
                 }
-                Err(failure)
+                Err(failure.into())
+            }
+            Err(Trouble::Unready) => {
+                self.on_item(item, |_, item| item.is_innocent()).await?;
+                Err(Trouble::Unready)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Everything of it is in. If it cannot be put away, that is not its fault, and nothing of it is made again.
+    async fn finish(&self, item: &Item) -> Result<Outcome, Trouble> {
+        match self.on_item(item, Folder::finish).await {
+            Ok(()) => Ok(Outcome::Done),
+            Err(trouble) => {
+                self.on_item(item, |_, item| item.note_all_taken()).await?;
+                Err(trouble)
             }
         }
     }
 
-    async fn refuse(&self, item: &Item, code: &'static str, why: &str) -> Result<(), Failure> {
+    async fn refuse(&self, item: &Item, code: &'static str, why: &str) -> Result<Outcome, Trouble> {
+        let why = why.to_owned();
+        self.on_item(item, move |folder, item| folder.refuse(item, code, &why)).await?;
         tracing::warn!(adapter = self.descriptor.id, code, "a scan was put into the folder for errors");
-        let (item, why) = (item.clone(), why.to_owned());
-        self.on_folder(move |folder| folder.refuse(&item, code, &why)).await
+        Ok(Outcome::Done)
     }
 
+    /// Work on the folder itself: what fails there fails with every file.
     async fn on_folder<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Folder) -> std::io::Result<T> + Send + 'static,
     ) -> Result<T, Failure> {
         let folder = self.folder.clone();
         blocking(move || work(&folder)).await?.map_err(|error| trouble::folder(&error))
+    }
+
+    /// Work on one file: what fails there need not fail with others.
+    async fn on_item<T: Send + 'static>(
+        &self,
+        item: &Item,
+        work: impl FnOnce(&Folder, &Item) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let (folder, item) = (self.folder.clone(), item.clone());
+        Ok(blocking(move || work(&folder, &item)).await??)
+    }
+
+    async fn workshop(&self) -> Result<Option<Workshop>, Failure> {
+        if !self.bench.needs_tools() {
+            return Ok(None);
+        }
+        let settings = self.bench.settings.clone();
+        let workshop = blocking(move || Workshop::open(&settings)).await?;
+        workshop.map(Some).map_err(|error| trouble::folder(&error))
     }
 }
 
@@ -205,8 +256,10 @@ impl Adapter for Scan {
     async fn run(&self, host: Arc<dyn Host>) -> Result<Duration, Failure> {
         let until = Instant::now() + self.bench.settings.session;
         let begun = self.on_folder(|folder| folder.prepare().and_then(|()| folder.begun())).await?;
-        for item in begun {
-            if !self.one(&host, item, until).await? {
+        let workshop = self.workshop().await?;
+        let session = Session { bench: &self.bench, host: host.as_ref(), until, workshop };
+        for item in &begun {
+            if !self.one(&session, item).await? {
                 return Ok(Duration::ZERO);
             }
         }
@@ -219,7 +272,7 @@ impl Adapter for Scan {
             let (item, rest) = self.on_folder(step).await?;
             walk = rest;
             let Some(item) = item else { return Ok(self.bench.settings.pause) };
-            if !self.one(&host, item, until).await? {
+            if !self.one(&session, &item).await? {
                 return Ok(Duration::ZERO);
             }
         }

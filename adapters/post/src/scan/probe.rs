@@ -56,6 +56,12 @@ pub(super) fn probe(path: &Path, most: u64) -> Result<Probed, Trouble> {
     Ok(Probed { is_pdf, size: before.len(), sha256, written: moment(written) })
 }
 
+/// Whether a file still is what was looked at.
+pub(super) fn is_same(path: &Path, probed: &Probed) -> io::Result<bool> {
+    let now = std::fs::symlink_metadata(path)?;
+    Ok(now.is_file() && (now.len(), moment(now.modified()?)) == (probed.size, probed.written))
+}
+
 fn form(file: &mut File, size: u64) -> Result<bool, Trouble> {
     let mut head = vec![];
     file.take(1024).read_to_end(&mut head)?;

@@ -8,9 +8,11 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
 use xml::{Event, Limits, Reader};
 
-use super::index::Facts;
+use super::index::{Facts, text_of};
 use super::settings::{Opens, Separate, Tools};
 use super::sheet::{CODE_BYTES, Forms, Sheet};
 use super::tool::Tool;
@@ -31,12 +33,14 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(super) type Codes = BTreeMap<u32, Vec<String>>;
 
 /// A document of a stack.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Part {
     /// What opened it.
     pub opens: Opens,
     /// What the sheet says of it.
     pub facts: Facts,
+    /// Whether that sheet carries the word of the house.
+    pub is_proved: bool,
     /// Its pages, without the sheet.
     pub pages: RangeInclusive<u32>,
     /// Codes on its pages.
@@ -44,37 +48,76 @@ pub(super) struct Part {
 }
 
 /// What a stack was taken apart into.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Parts {
     /// Its documents, in their order.
     pub parts: Vec<Part>,
     /// Pages that were sheets.
     pub sheets: Vec<u32>,
-    /// Sheets that say something and that nothing followed. One that says nothing may stand at the end of a stack.
+    /// Sheets that say something and that nothing followed, and such of letters that are followed by one of an Anlage. One that says nothing may
+    /// stand at the end of a stack.
     pub empty: Vec<u32>,
+}
+
+/// A sheet whose document has not begun yet.
+struct Open {
+    page: u32,
+    sheet: Sheet,
+    is_proved: bool,
+}
+
+impl Parts {
+    fn note_empty(&mut self, page: u32) {
+        if !self.empty.contains(&page) {
+            self.empty.push(page);
+        }
+    }
+
+    /// What is open once a sheet follows another that nothing followed.
+    fn opened(&mut self, before: Option<Open>, now: Open) -> Open {
+        let Some(before) = before else { return now };
+        // The same on the back of the paper.
+        if before.sheet == now.sheet {
+            return now;
+        }
+        // The letter itself is missing. What comes now still is of this one: else it would go to whom the letter before is for.
+        if (before.sheet.opens, now.sheet.opens) == (Opens::Letter, Opens::Document) {
+            self.note_empty(before.page);
+            return before;
+        }
+        if !before.sheet.facts.is_empty() {
+            self.note_empty(before.page);
+        }
+        now
+    }
+
+    fn begin(&mut self, page: u32, open: Option<Open>, codes: &[String]) {
+        let (opens, facts, is_proved) = open.map_or((Opens::Letter, Facts::new(), false), |it| {
+            (it.sheet.opens, it.sheet.facts, it.is_proved)
+        });
+        let mut part = Part { opens, facts, is_proved, pages: page..=page, codes: Codes::new() };
+        note(&mut part, page, codes);
+        self.parts.push(part);
+    }
 }
 
 /// The whole is one document.
 pub(super) fn whole(pages: u32) -> Parts {
-    let part = Part { opens: Opens::Letter, facts: Facts::new(), pages: 1..=pages, codes: Codes::new() };
+    let (opens, facts, codes) = (Opens::Letter, Facts::new(), Codes::new());
+    let part = Part { opens, facts, is_proved: false, pages: 1..=pages, codes };
     Parts { parts: vec![part], ..Parts::default() }
 }
 
 /// Takes a stack apart by the codes of its pages.
 pub(super) fn apart(pages: u32, codes: &Codes, forms: &Forms) -> Parts {
     let mut parts = Parts::default();
-    let mut open: Option<(u32, Sheet)> = None;
+    let mut open: Option<Open> = None;
     for page in 1..=pages {
         let of_page = codes.get(&page).map(Vec::as_slice).unwrap_or_default();
-        if let Some(sheet) = of_page.iter().find_map(|code| forms.sheet(code)) {
+        let found = of_page.iter().find_map(|code| Some((forms.sheet(code)?, forms.is_proved(code))));
+        if let Some((sheet, is_proved)) = found {
             parts.sheets.push(page);
-            // The same on the back of the paper.
-            if let Some((at, before)) = open.replace((page, sheet.clone()))
-                && before != sheet
-                && !before.facts.is_empty()
-            {
-                parts.empty.push(at);
-            }
+            open = Some(parts.opened(open.take(), Open { page, sheet, is_proved }));
             continue;
         }
         match (open.take(), parts.parts.last_mut()) {
@@ -82,16 +125,12 @@ pub(super) fn apart(pages: u32, codes: &Codes, forms: &Forms) -> Parts {
                 part.pages = *part.pages.start()..=page;
                 note(part, page, of_page);
             }
-            (sheet, _) => {
-                let sheet = sheet.map(|(_, sheet)| sheet);
-                let (opens, facts) = sheet.map_or((Opens::Letter, Facts::new()), |it| (it.opens, it.facts));
-                let mut part = Part { opens, facts, pages: page..=page, codes: Codes::new() };
-                note(&mut part, page, of_page);
-                parts.parts.push(part);
-            }
+            (open, _) => parts.begin(page, open, of_page),
         }
     }
-    parts.empty.extend(open.filter(|(_, sheet)| !sheet.facts.is_empty()).map(|(page, _)| page));
+    if let Some(open) = open.filter(|it| !it.sheet.facts.is_empty()) {
+        parts.note_empty(open.page);
+    }
     parts
 }
 
@@ -140,7 +179,7 @@ impl Pages<'_> {
             "--".into(),
             target.into(),
         ];
-        Tool { ends: &[3], ..self.tool(&self.tools.qpdf) }.run(&words).await.map(drop)
+        Tool { ends: &[3], ..self.tool(&self.tools.qpdf) }.make(&words, target).await
     }
 
     /// The codes of all pages.
@@ -157,13 +196,17 @@ impl Pages<'_> {
 
     async fn some(&self, first: u32, last: u32, separate: &Separate) -> Result<Codes, Trouble> {
         let images = tempfile::tempdir_in(self.folder)?;
-        let (first, last) = (first.to_string(), last.to_string());
-        let words = ["-scale-to", LONGEST_SIDE, "-gray", "-f", &first, "-l", &last];
+        let (from, to) = (first.to_string(), last.to_string());
+        let words = ["-scale-to", LONGEST_SIDE, "-gray", "-f", &from, "-l", &to];
         let mut words: Vec<OsString> = words.map(Into::into).to_vec();
         words.extend([self.pdf.into(), images.path().join("p").into()]);
         self.tool(&self.tools.pdftoppm).run(&words).await?;
         let folder = images.path().to_owned();
         let files = blocking(move || files_of(&folder)).await??;
+        // A sheet on a page that is missing would not be seen.
+        if !files.keys().copied().eq(first..=last) {
+            return Err(Trouble::file("post.scan-tool", "there is not an image of each page"));
+        }
         let mut words: Vec<OsString> =
             ["--xml", "-q", "-Sdisable", "-Sqrcode.enable", "-Scode128.enable", "-Scode39.enable"]
                 .map(Into::into)
@@ -212,7 +255,7 @@ fn is_code(code: &str) -> bool {
     !code.is_empty() && code.len() <= CODE_BYTES && !code.chars().any(char::is_control)
 }
 
-/// `barcodes/source[@href]/index/symbol/data`. What is no text says nothing to us.
+/// `barcodes/source[@href]/index/symbol/data`. What is not ASCII comes as base64, and what is no text says nothing to us.
 fn of_zbar(output: &[u8], files: &BTreeMap<u32, PathBuf>) -> Option<Codes> {
     let mut codes = Codes::new();
     if output.iter().all(u8::is_ascii_whitespace) {
@@ -227,12 +270,11 @@ fn of_zbar(output: &[u8], files: &BTreeMap<u32, PathBuf>) -> Option<Codes> {
                 page = files.iter().find(|(_, file)| file.as_os_str() == href).map(|(page, _)| *page);
             }
             Event::Start(start) if start.local() == "data" => {
-                let is_text = start.attribute("format").is_none();
-                let code = reader.read_text(OUTPUT).ok()?.trim().to_owned();
+                let format = start.attribute("format").map(str::to_owned);
+                let code = decoded(format.as_deref(), reader.read_text(OUTPUT).ok()?.trim());
                 let of_page = codes.entry(page?).or_default();
-                if is_text && is_code(&code) && of_page.len() < CODES && !of_page.contains(&code) {
-                    of_page.push(code);
-                }
+                let code = code.filter(|code| is_code(code) && !of_page.contains(code));
+                of_page.extend(code.filter(|_| of_page.len() < CODES));
             }
             Event::Eof => break,
             _ => {}
@@ -242,13 +284,24 @@ fn of_zbar(output: &[u8], files: &BTreeMap<u32, PathBuf>) -> Option<Codes> {
     Some(codes)
 }
 
+fn decoded(format: Option<&str>, data: &str) -> Option<String> {
+    match format {
+        None => Some(data.to_owned()),
+        Some("base64") => {
+            let plain: String = data.split_ascii_whitespace().collect();
+            Some(text_of(&STANDARD.decode(plain).ok()?).trim().to_owned())
+        }
+        Some(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn apart_by(pages: u32, codes: &[(u32, &str)]) -> Parts {
         let codes = codes.iter().map(|(page, code)| (*page, vec![(*code).to_owned()])).collect();
-        apart(pages, &codes, &Forms::new(&[]).unwrap())
+        apart(pages, &codes, &Forms::new(&[], None).unwrap())
     }
 
     fn ranges(parts: &Parts) -> Vec<(Opens, RangeInclusive<u32>)> {
@@ -274,6 +327,33 @@ mod tests {
         assert_eq!((two.empty.as_slice(), ranges(&two)), (&[1][..], vec![(Opens::Letter, 3..=3)]));
         let only = apart_by(2, &[(1, "AB1"), (2, "AB1;ref=1")]);
         assert_eq!((only.parts.len(), only.empty), (0, vec![2]));
+    }
+
+    #[test]
+    fn an_enclosure_never_goes_to_whom_the_letter_before_is_for() {
+        let stack = [(1, "AB1;ref=1"), (3, "AB1;ref=2"), (4, "AB1;doc"), (5, "AB1;doc"), (7, "AB1;doc")];
+        let parts = apart_by(8, &stack);
+        let wanted = [(Opens::Letter, 2..=2), (Opens::Letter, 6..=6), (Opens::Document, 8..=8)];
+        assert_eq!(ranges(&parts), wanted);
+        assert_eq!(parts.parts[1].facts[&super::super::settings::Fact::Reference], "2");
+        assert_eq!(parts.empty, [3], "the letter itself is missing");
+        let nothing = apart_by(4, &[(2, "AB1;ref=2"), (3, "AB1;doc"), (4, "AB1;ref=3")]);
+        assert_eq!((nothing.empty.as_slice(), ranges(&nothing)), (&[2, 4][..], vec![(Opens::Letter, 1..=1)]));
+    }
+
+    #[test]
+    fn a_code_with_umlauts_is_a_code() {
+        let files = BTreeMap::from([(1, PathBuf::from("/t/p-1.pgm"))]);
+        for bytes in ["Az;Grün".as_bytes(), b"Az;Gr\xfcn"] {
+            let data = STANDARD.encode(bytes);
+            let output = format!(
+                "<barcodes><source href='/t/p-1.pgm'><index><symbol><data format='base64'>{data}</data></symbol></index></source></barcodes>"
+            );
+            assert_eq!(
+                of_zbar(output.as_bytes(), &files),
+                Some(Codes::from([(1, vec!["Az;Grün".to_owned()])]))
+            );
+        }
     }
 
     #[test]

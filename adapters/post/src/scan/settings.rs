@@ -1,9 +1,15 @@
 //! Settings of the intake of scans: which folder, what the scanner writes there, what is done with it by which tools.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use model::Failure;
 use model::case::SealLevel;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::trouble::settings;
 
 /// Settings of one hot folder.
 #[derive(Debug, Clone)]
@@ -12,7 +18,7 @@ pub struct Settings {
     pub id: String,
     /// The hot folder. `work`, `done` and `error` lie in it, so that everything moves by a rename.
     pub folder: PathBuf,
-    /// Where tools work; a local folder with room for a few times the largest batch. The system's own if absent.
+    /// Where tools work, in a folder of its own there; local, with room for a few times the largest batch. The system's own if absent.
     pub temporary: Option<PathBuf>,
     /// How long a file must not have changed before it is taken.
     pub quiet: Duration,
@@ -82,7 +88,8 @@ pub enum IndexMode {
 }
 
 /// What an index file, a sheet or a code may say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Fact {
     /// Aktenzeichen.
     Reference,
@@ -102,7 +109,8 @@ pub enum Fact {
     From,
     /// Kind of document.
     Kind,
-    /// Identifier of the batch. With the file's digest it makes a letter known again; the file's name without its ending otherwise.
+    /// Identifier of the batch. With the file's digest and the letter's pages it makes a letter known again; the file's name without its ending
+    /// otherwise.
     Batch,
 }
 
@@ -111,6 +119,8 @@ pub enum Fact {
 pub struct Separate {
     /// Other sheets than our own (`AB1;…`): the codes on them.
     pub sheets: Vec<SheetForm>,
+    /// What our own sheets must carry, so that nobody who does not know it can make one. Absent: any code of that form is a sheet.
+    pub word: Option<Word>,
     /// Whether to look for DataMatrix on pages without another code. It is slow: up to `datamatrix_time` a page.
     pub datamatrix: bool,
     /// Longest search for DataMatrix on a page.
@@ -123,10 +133,39 @@ impl Default for Separate {
     fn default() -> Self {
         Separate {
             sheets: vec![],
+            word: None,
             datamatrix: false,
             datamatrix_time: Duration::from_millis(500),
             time: Duration::from_secs(60),
         }
+    }
+}
+
+/// The word of the house, which stands on its sheets and nowhere else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Word(Zeroizing<String>);
+
+impl Word {
+    /// 8 to 64 letters and digits of ASCII, `-` and `_`.
+    ///
+    /// # Errors
+    /// `post.scan-settings` if it is another.
+    pub fn new(text: Zeroizing<String>) -> Result<Self, Failure> {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        if !is_plain || !(8..=64).contains(&text.len()) {
+            return Err(settings("the word of the sheets is not 8 to 64 letters and digits"));
+        }
+        Ok(Word(text))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Word")
     }
 }
 
@@ -141,7 +180,7 @@ pub struct SheetForm {
 }
 
 /// What a separator sheet opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Opens {
     /// A letter.

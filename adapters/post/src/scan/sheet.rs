@@ -1,6 +1,6 @@
 //! Separator sheets. Ours carry `AB1`, then `;key=value` as often as wanted: `ref` (Aktenzeichen), `cash` (Kassenzeichen), `unit`, `to`, `received`,
-//! `subject`, `from`, `kind`; and `;doc` if the sheet opens another document of the same letter. In values `%`, `;` and whatever is not ASCII is
-//! percent-encoded, as UTF-8. Sheets of other makers are told by regular expressions of the settings.
+//! `subject`, `from`, `kind`; `;doc` if the sheet opens another document of the same letter; and `;word=` with the word of the house, if it has one. In
+//! values `%`, `;` and whatever is not ASCII is percent-encoded, as UTF-8. Sheets of other makers are told by regular expressions of the settings.
 
 use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
@@ -8,10 +8,12 @@ use regex::Regex;
 use serde::Serialize;
 
 use super::index::Facts;
-use super::settings::{Fact, Opens, SheetForm};
+use super::settings::{Fact, Opens, SheetForm, Word};
 
 /// What our own sheets begin with.
 const MARK: &str = "AB1";
+/// What the word of the house stands behind.
+const WORD: &str = "word";
 /// Bytes of a code that is looked at.
 pub(super) const CODE_BYTES: usize = 1_000;
 /// Characters of a value.
@@ -38,14 +40,17 @@ pub struct Sheet {
 }
 
 /// The forms of sheets.
-pub(super) struct Forms(Vec<(Regex, Opens)>);
+pub(super) struct Forms {
+    word: Option<Word>,
+    others: Vec<(Regex, Opens)>,
+}
 
 impl Forms {
     /// # Errors
     /// If a pattern is no regular expression.
-    pub(super) fn new(forms: &[SheetForm]) -> Result<Self, regex::Error> {
+    pub(super) fn new(forms: &[SheetForm], word: Option<Word>) -> Result<Self, regex::Error> {
         let form = |it: &SheetForm| Ok((Regex::new(&format!("^(?:{})$", it.pattern))?, it.opens));
-        Ok(Forms(forms.iter().map(form).collect::<Result<_, _>>()?))
+        Ok(Forms { word, others: forms.iter().map(form).collect::<Result<_, _>>()? })
     }
 
     /// The sheet with this code, if it is on one.
@@ -53,7 +58,20 @@ impl Forms {
         if code.len() > CODE_BYTES {
             return None;
         }
-        own(code).or_else(|| self.0.iter().find_map(|(pattern, opens)| of_others(pattern, *opens, code)))
+        let own = own(code).filter(|_| self.word.is_none() || self.is_proved(code));
+        own.or_else(|| self.others.iter().find_map(|(pattern, opens)| of_others(pattern, *opens, code)))
+    }
+
+    /// Whether the code is of a sheet of ours that carries the word of the house.
+    pub(super) fn is_proved(&self, code: &str) -> bool {
+        let said = code.trim().split(';').find_map(|word| word.strip_prefix(WORD)?.strip_prefix('='));
+        let word = self.word.as_ref().map(Word::as_str);
+        own(code).is_some() && word.is_some_and(|word| said == Some(word))
+    }
+
+    /// Whether the code says that it is of a sheet of ours, and is not.
+    pub(super) fn is_foreign(&self, code: &str) -> bool {
+        self.word.is_some() && own(code).is_some() && !self.is_proved(code)
     }
 }
 
@@ -108,9 +126,12 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The code of a sheet of ours.
-pub fn code(sheet: &Sheet) -> String {
+/// The code of a sheet of ours, with the word of the house if it has one.
+pub fn code(sheet: &Sheet, word: Option<&Word>) -> String {
     let mut code = MARK.to_owned();
+    if let Some(word) = word {
+        code.push_str(&format!(";{WORD}={}", word.as_str()));
+    }
     if sheet.opens == Opens::Document {
         code.push_str(";doc");
     }
@@ -128,15 +149,15 @@ pub fn code(sheet: &Sheet) -> String {
     code
 }
 
-/// A sheet to be printed: A4, the code in its middle, in words below it what it says. Printed on both sides of the paper it
+/// A sheet to be printed: A4, the code in its middle, in words below it what it says, but not the word of the house. Printed on both sides of the paper it
 /// separates whichever way it lies.
 ///
 /// # Errors
 /// If the code is longer than a QR code can be.
-pub fn svg(sheet: &Sheet) -> Result<String, qrcode::types::QrError> {
+pub fn svg(sheet: &Sheet, word: Option<&Word>) -> Result<String, qrcode::types::QrError> {
     #[derive(Serialize)]
     struct Line<'a>(&'a str, &'a str);
-    let code = code(sheet);
+    let code = code(sheet, word);
     let picture = QrCode::with_error_correction_level(code.as_bytes(), EcLevel::Q)?;
     let picture = picture.render::<svg::Color<'_>>().min_dimensions(300, 300).build();
     // An SVG within an SVG has no declaration.
@@ -171,19 +192,49 @@ mod tests {
 
     #[test]
     fn what_is_printed_is_read_again() {
-        let forms = Forms::new(&[]).unwrap();
+        let forms = Forms::new(&[], None).unwrap();
         let all: Vec<_> = KEYS.iter().map(|(_, name, fact)| (*fact, *name)).collect();
         let odd = [(Fact::Reference, "a;b=c%3B ä"), (Fact::Unit, "63")];
         for sheet in [sheet(&all, Opens::Letter), sheet(&odd, Opens::Document), sheet(&[], Opens::Letter)] {
-            assert_eq!(forms.sheet(&code(&sheet)), Some(sheet.clone()));
-            assert!(svg(&sheet).unwrap().starts_with("<svg"));
+            assert_eq!(forms.sheet(&code(&sheet, None)), Some(sheet.clone()));
+            assert!(svg(&sheet, None).unwrap().starts_with("<svg"));
         }
+    }
+
+    #[test]
+    fn who_does_not_know_the_word_of_the_house_makes_no_sheet() {
+        let word = |text: &str| Word::new(text.to_owned().into());
+        for wrong in ["", "kurz", "mit leerzeichen", "mit;semikolon", &"a".repeat(65)] {
+            assert_eq!(
+                word(wrong).err().map(|it| it.code.to_string()).as_deref(),
+                Some("post.scan-settings")
+            );
+        }
+        let word = word("Musterhaus-7").unwrap();
+        let trenn = SheetForm { pattern: "TRENN".into(), opens: Opens::Letter };
+        let forms = Forms::new(&[trenn], Some(word.clone())).unwrap();
+        let sheet = sheet(&[(Fact::Reference, "63-1")], Opens::Document);
+        let ours = code(&sheet, Some(&word));
+        assert_eq!((forms.sheet(&ours), forms.is_proved(&ours)), (Some(sheet.clone()), true));
+        assert!(!svg(&sheet, Some(&word)).unwrap().contains("Musterhaus"));
+        for foreign in [
+            "AB1",
+            "AB1;ref=63-1",
+            "AB1;word=musterhaus-7;ref=63-1",
+            "AB1;word=;ref=1",
+            "AB1;xword=Musterhaus-7",
+        ] {
+            assert_eq!(forms.sheet(foreign), None, "{foreign}");
+            assert!(forms.is_foreign(foreign) && !forms.is_proved(foreign), "{foreign}");
+        }
+        assert!(forms.sheet("TRENN").is_some() && !forms.is_proved("TRENN") && !forms.is_foreign("TRENN"));
+        assert!(!forms.is_foreign("63-2026-0017"));
     }
 
     #[test]
     fn only_sheets_are_sheets() {
         let trenn = SheetForm { pattern: "TRENN;AZ=(?P<reference>[^;]+)(;.*)?".into(), opens: Opens::Letter };
-        let forms = Forms::new(&[trenn]).unwrap();
+        let forms = Forms::new(&[trenn], None).unwrap();
         let reference = [(Fact::Reference, "12.3-4711/2026")];
         assert_eq!(forms.sheet("TRENN;AZ=12.3-4711/2026;X=1"), Some(sheet(&reference, Opens::Letter)));
         assert_eq!(

@@ -46,8 +46,8 @@ pub(super) async fn searchable(
     words.extend([scan.into(), target.into()]);
     let (within, command) = (&tools.within, &tools.ocrmypdf);
     let tool = Tool { within, command, folder, time, output: SAID, ends: &[] };
-    match tool.run(&words).await {
-        Ok(_) => Ok(true),
+    match tool.make(&words, target).await {
+        Ok(()) => Ok(true),
         Err(Trouble::File { .. } | Trouble::BrokeOff { .. }) => Ok(false),
         Err(other) => Err(other),
     }

@@ -107,6 +107,20 @@ impl Tool<'_> {
         }
     }
 
+    /// Runs it to make a file.
+    ///
+    /// # Errors
+    /// As `run`; `File` also if it says so much that it had to be ended, or if there is no such file although it says that all went well.
+    pub(super) async fn make(&self, arguments: &[OsString], target: &Path) -> Result<(), Trouble> {
+        let said = self.run(arguments).await?;
+        let made = tokio::fs::metadata(target).await.is_ok_and(|meta| meta.is_file() && meta.len() > 0);
+        if said.more || !made {
+            let why = format!("{} has made nothing", self.name());
+            return Err(Trouble::file("post.scan-tool", why));
+        }
+        Ok(())
+    }
+
     fn name(&self) -> &str {
         self.command.first().map_or("the tool", String::as_str)
     }

@@ -1,8 +1,9 @@
 //! What may be in the way of a scan, by what is done about it.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use model::{Failure, FailureKind};
+use rustix::io::Errno;
 
 /// What is in the way.
 #[derive(Debug)]
@@ -38,11 +39,32 @@ impl From<Failure> for Trouble {
     }
 }
 
-/// A folder or a disk fails: another time.
+/// What fails with one file keeps none of the others waiting.
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
-        Trouble::Session(folder(&error))
+        if is_of_all(&error) {
+            return Trouble::Session(folder(&error));
+        }
+        Trouble::BrokeOff { code: "post.scan-folder" }
     }
+}
+
+/// Whether any other file would fare the same: the disk is full or gone, or the process has no more of something.
+pub(super) fn is_of_all(error: &io::Error) -> bool {
+    let is_kind = matches!(
+        error.kind(),
+        ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::StaleNetworkFileHandle
+            | ErrorKind::NotConnected
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::TimedOut
+            | ErrorKind::OutOfMemory
+    );
+    is_kind || matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::HOSTDOWN))
 }
 
 /// The folder cannot be worked in.

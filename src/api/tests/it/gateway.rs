@@ -24,6 +24,7 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 use xoev::xdomea::{Options, Xdomea};
 
+use crate::outside::{OUTSIDE, Outside};
 use crate::till::{self, Till};
 
 /// Largest message of these tests, in bytes.
@@ -39,6 +40,8 @@ pub(crate) struct Gateway {
     pub(crate) doors: Router,
     /// The provider of all payments.
     pub(crate) till: Arc<Till>,
+    /// The adapter that is told of contacts, and that may be called.
+    pub(crate) outside: Arc<Outside>,
     _folder: TempDir,
 }
 
@@ -218,9 +221,13 @@ impl Gateway {
         let till = Arc::new(Till::new());
         let tenants: Vec<&str> = TENANTS.iter().map(|(id, _)| *id).collect();
         let broker = broker.with_payments(till::payments(&till, &tenants));
+        let outside = Arc::new(Outside::new());
+        let broker = broker
+            .with_adapters(vec![outside.clone()])
+            .with_channels([(OUTSIDE.to_owned(), Outside::channel())]);
         let router = api::router(Api::new(broker.clone(), settings));
         let doors = api::public_router(broker.clone());
-        Gateway { router, broker, doors, till, _folder: folder }
+        Gateway { router, broker, doors, till, outside, _folder: folder }
     }
 
     pub(crate) async fn work(&self) -> Workers {

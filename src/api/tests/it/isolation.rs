@@ -53,6 +53,9 @@ impl Things {
 
         let contact = json!({ "unit": "63", "kind": "visit", "subject": SECRET });
         let contact = id(&create(owner, "/interactions", contact).await);
+        let is_parked = |json: &Value| json["items"][0]["record"]["id"] == *contact;
+        let untold = gateway.until(owner, "/channel-deliveries?parked=true", is_parked).await;
+        let untold = id(&untold["items"][0]);
         let sent_out = json!({ "case": case, "kind": "notification", "documents": [document],
             "to": { "lines": [SECRET] } });
         let sent_out = id(&create(owner, "/dispatches", sent_out).await);
@@ -103,8 +106,7 @@ impl Things {
                 ("interactions", contact),
                 ("dispatches", sent_out),
                 ("links", linked),
-                // Nothing waits for an adapter here: deliveries have tests of their own.
-                ("channel-deliveries", Id::now_v7().to_string()),
+                ("channel-deliveries", untold),
             ],
         }
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "test helpers outside of test functions")]
 
 mod archive;
+mod back_office;
 mod bad_messages;
 mod bad_requests;
 mod clarifications;
@@ -15,6 +16,7 @@ mod inputs;
 mod isolation;
 mod life;
 mod money;
+mod outside;
 mod pressure;
 mod repeated;
 mod rights;

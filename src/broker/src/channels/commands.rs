@@ -26,7 +26,7 @@ impl Broker {
             match self.follow_command(work, row, channel, (command, &changed)).await {
                 Ok(after) => _ = changed.insert(command.id, after),
                 Err(Error::Model(error)) => refused.push(Error::from(error).code().to_owned()),
-                Err(error @ (Error::UnknownUnit | Error::UnknownAuthority)) => {
+                Err(error @ (Error::UnknownUnit | Error::UnknownAuthority | Error::UnknownWay)) => {
                     refused.push(error.code().to_owned())
                 }
                 Err(error) => return Err(error),

@@ -1,5 +1,8 @@
 //! From sealed events to what each adapter is to be told.
 
+use std::sync::Arc;
+
+use model::activity::Dispatch;
 use model::adapter::{Adapter, Interest};
 use model::event::Subject;
 use model::{Event, EventKind, Id, RecordKind, Timestamp, ids};
@@ -78,6 +81,21 @@ impl Broker {
             next_at: now,
             fifo_key,
         }
+    }
+}
+
+impl Broker {
+    /// Whether an adapter is there that a dispatch is the business of.
+    pub(crate) fn is_carried(&self, dispatch: &Dispatch) -> bool {
+        let meta = &dispatch.meta;
+        self.channels.iter().any(|(id, channel)| {
+            let carries = |adapter: &Arc<dyn Adapter>| {
+                let descriptor = adapter.descriptor();
+                descriptor.is_told_of_new(RecordKind::Dispatch) && descriptor.carries(dispatch.way.as_deref())
+            };
+            self.adapters.get(id).is_some_and(carries)
+                && channel.scope.covers(&meta.tenant, &meta.unit, meta.public_service.as_deref())
+        })
     }
 }
 

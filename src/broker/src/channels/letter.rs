@@ -7,6 +7,7 @@ use model::activity::{Interaction, InteractionStatus, Task, TaskStatus};
 use model::case::{Description, Document, DocumentDates, RecordStatus, Version};
 use model::command::{Change, Command, Place};
 use model::letter::{Enclosure, Hint, HintKind, Letter, Proposal, SURE, TakenIn};
+use model::payment::day::german_day;
 use model::record::{CASH_REFERENCE, Meta};
 use model::{Id, PayloadRef, Record, RecordKind, Timestamp, ids};
 use serde_json::{Value, json};
@@ -291,13 +292,14 @@ impl Broker {
 }
 
 fn document(of: &Meta, parent: Option<Id>, letter: &Letter, enclosure: &Enclosure) -> Document {
-    let received = letter.received_at.to_string();
+    // A day of law: what came in at 00:30 in Germany is of that day, though UTC has the one before.
+    let received = german_day(letter.received_at);
     Document {
         meta: Meta { id: ids::new_id(), ..of.clone() },
         description: Description { title: enclosure.title.clone(), ..Description::default() },
         parent,
         kind: enclosure.kind.clone(),
-        dates: DocumentDates { received: received.get(..10).map(str::to_owned), ..DocumentDates::default() },
+        dates: DocumentDates { received: Some(received), ..DocumentDates::default() },
         versions: vec![Version { number: "1".to_owned(), files: enclosure.files.clone() }],
         status: RecordStatus::Open,
     }

@@ -44,6 +44,11 @@ impl Broker {
         if !wants(&**adapter, row.event, row.kind) {
             return self.nothing_to_tell(job, &row, &**adapter).await;
         }
+        if let Record::Dispatch(dispatch) = &about.record
+            && !adapter.descriptor().carries(dispatch.way.as_deref())
+        {
+            return self.nothing_to_tell(job, &row, &**adapter).await;
+        }
         let sources: Vec<Box<dyn Source>> =
             about.files.iter().filter_map(|file| self.source(&row.tenant, file)).collect();
         let delivery = Delivery {
@@ -55,6 +60,9 @@ impl Broker {
             about: Some(Box::new(about)),
         };
         let receipt = self.call_adapter(job, &row.adapter, &**adapter, &delivery, &sources, false).await?;
+        if receipt.nothing {
+            return self.nothing_to_tell(job, &row, &**adapter).await;
+        }
         self.told(job, &row, (channel, &**adapter), receipt).await
     }
 
@@ -96,15 +104,16 @@ impl Broker {
         Ok(Some(About { record, above, links, files }))
     }
 
-    /// What is sent: of each document the first file of its newest version.
+    /// What is sent: of each document the first file of its newest version. One without bytes is left out: whether anything is to be sent
+    /// then, the adapter says.
     async fn sent_files(&self, scope: &Scope, dispatch: &Dispatch) -> Result<Vec<AboutFile>, Error> {
         let mut files = vec![];
         for id in &dispatch.documents {
             let record = self.store().record(scope, RecordKind::Document, *id).await?;
-            let Some(Record::Document(document)) = record else { return Err(Error::ContentUnavailable) };
+            let Some(Record::Document(document)) = record else { continue };
             let newest = document.versions.last();
             let file = newest.and_then(|version| version.files.iter().find(|file| file.content.is_some()));
-            let (version, file) = newest.zip(file).ok_or(Error::ContentUnavailable)?;
+            let Some((version, file)) = newest.zip(file) else { continue };
             files.push(AboutFile { document: *id, version: version.number.clone(), file: file.clone() });
         }
         Ok(files)

@@ -201,10 +201,20 @@ impl Tresor {
             .wrong_if(lonely, "user", "expected user and password, or neither");
         if let Some(stamps) = &mut self.stamps {
             let nobody = stamps.trust.is_empty();
+            let is_policy = |it: &String| it.parse::<seal::timestamp::Policy>().is_ok();
+            let is_odd = !stamps.policy.iter().all(is_policy);
             refers = refers
                 .listed("stamps.trust", &mut stamps.trust)
                 .url("stamps.url", &stamps.url)
-                .wrong_if(nobody, "stamps.trust", "at least one is needed");
+                .wrong_if(nobody, "stamps.trust", "at least one is needed")
+                .wrong_if(
+                    is_odd,
+                    "stamps.policy",
+                    "expected an object identifier such as 1.3.6.1.4.1.99999.1",
+                );
+            if let Some(list) = &stamps.revocation_url {
+                refers = refers.url("stamps.revocation_url", list);
+            }
         }
         refers
     }

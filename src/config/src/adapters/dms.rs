@@ -8,14 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::Refers;
 
 /// Keys of [`Mapped`].
-pub(super) const MAPPED: &[&str] = &[
-    "folder_fields",
-    "document_fields",
-    "reference_property",
-    "poll_seconds",
-    "within_seconds",
-    "transfer_minutes",
-];
+pub(super) const MAPPED: &[&str] =
+    &["folder_fields", "document_fields", "reference_property", "within_seconds", "transfer_minutes"];
+
+/// Fields of records that a change there may change.
+const COME_BACK: [&str; 5] = ["title", "note", "lead", "keeper", "kind"];
 
 /// A system, with what all of them have.
 #[derive(Clone, Serialize)]
@@ -41,9 +38,6 @@ pub struct Mapped {
     /// Property of a folder that holds the Aktenzeichen which the system assigns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_property: Option<String>,
-    /// Pause between two looks at what changed there, in seconds.
-    #[serde(default = "sixty")]
-    pub poll_seconds: u32,
     /// Longest time of a call without content, in seconds.
     #[serde(default = "sixty")]
     pub within_seconds: u32,
@@ -115,6 +109,9 @@ pub struct Cmis {
     /// Where changes are seen.
     #[serde(default)]
     pub changes: CmisChanges,
+    /// Pause between two looks at what changed there, in seconds.
+    #[serde(default = "sixty")]
+    pub poll_seconds: u32,
 }
 
 /// Binding of CMIS.
@@ -161,6 +158,9 @@ pub struct Webdav {
     /// Whether the bytes that a new version replaces are kept there.
     #[serde(default = "yes")]
     pub keep_versions: bool,
+    /// Pause between two looks at what changed there, in seconds.
+    #[serde(default = "sixty")]
+    pub poll_seconds: u32,
 }
 
 /// d.velop documents.
@@ -300,20 +300,33 @@ fn dot_amtsbote() -> String {
 }
 
 impl<'a> Refers<'a> {
-    pub(super) fn and(self, mapped: &'a Mapped) -> Self {
-        let fields = mapped.folder_fields.iter().chain(&mapped.document_fields);
-        let is_wrong =
-            fields.into_iter().any(|it| it.field.trim().is_empty() || it.property.trim().is_empty());
+    /// With what all have, of a system where changes are looked for or not.
+    pub(super) fn and(self, mapped: &'a Mapped, looks: bool) -> Self {
+        let fields = || mapped.folder_fields.iter().chain(&mapped.document_fields);
+        let is_wrong = fields().any(|it| it.field.trim().is_empty() || it.property.trim().is_empty());
+        let back = || fields().filter(|it| it.comes_back);
+        let none_may = back().any(|it| !COME_BACK.contains(&it.field.as_str()));
+        let rule = "only title, note, lead, keeper and kind come back";
         self.numbers([
-            ("poll_seconds", mapped.poll_seconds.into(), 1, 86_400),
             ("within_seconds", mapped.within_seconds.into(), 1, 600),
             ("transfer_minutes", mapped.transfer_minutes.into(), 1, 360),
         ])
+        .texts(mapped.reference_property.iter().map(|it| ("reference_property", it.as_str())))
         .wrong_if(is_wrong, "folder_fields", "expected names of fields and properties")
+        .wrong_if(
+            !looks && back().next().is_some(),
+            "folder_fields",
+            "changes there are not seen: nothing comes back",
+        )
+        .wrong_if(none_may, "folder_fields", rule)
     }
 }
 
 impl Cmis {
+    pub(super) fn looks(&self) -> bool {
+        self.changes != CmisChanges::Off
+    }
+
     pub(super) fn refers(&mut self) -> Refers<'_> {
         let is_path = self.folder.starts_with('/');
         Refers::default()
@@ -325,6 +338,7 @@ impl Cmis {
                 ("document_type", &self.document_type),
                 ("own_property", &self.own_property),
             ])
+            .numbers([("poll_seconds", self.poll_seconds.into(), 1, 86_400)])
             .wrong_if(!is_path, "folder", "expected a path that begins with a slash")
     }
 }
@@ -332,10 +346,13 @@ impl Cmis {
 impl Webdav {
     pub(super) fn refers(&mut self) -> Refers<'_> {
         let lonely = self.user.is_some() && self.password.is_none();
+        let is_name = !self.own_folder.contains(['/', '\\']) && self.own_folder.trim_matches('.') != "";
         Refers::default()
             .secrets(self.password.iter_mut().map(|it| ("password", it)))
             .url("url", &self.url)
             .texts([("own_folder", self.own_folder.as_str())])
+            .numbers([("poll_seconds", self.poll_seconds.into(), 1, 86_400)])
+            .wrong_if(!is_name, "own_folder", "expected the name of a folder")
             .wrong_if(lonely, "user", "there is no password to use with it")
     }
 }
@@ -354,13 +371,22 @@ impl Dvelop {
 
 impl Enaio {
     pub(super) fn refers(&mut self) -> Refers<'_> {
-        Refers::default().secrets([("password", &mut self.password)]).url("url", &self.url).texts([
-            ("user", self.user.as_str()),
-            ("cabinet.id", &self.cabinet.id),
-            ("register.id", &self.register.id),
-            ("document.id", &self.document.id),
-            ("mark_field", &self.mark_field),
-        ])
+        let types = [&self.cabinet, &self.register, &self.document];
+        let nameless = types.iter().any(|it| it.name_field.as_ref().is_some_and(|it| it.trim().is_empty()));
+        Refers::default()
+            .secrets([("password", &mut self.password)])
+            .url("url", &self.url)
+            .texts([
+                ("user", self.user.as_str()),
+                ("cabinet.id", &self.cabinet.id),
+                ("cabinet.own_field", &self.cabinet.own_field),
+                ("register.id", &self.register.id),
+                ("register.own_field", &self.register.own_field),
+                ("document.id", &self.document.id),
+                ("document.own_field", &self.document.own_field),
+                ("mark_field", &self.mark_field),
+            ])
+            .wrong_if(nameless, "name_field", "expected the name of a field, or nothing")
     }
 }
 

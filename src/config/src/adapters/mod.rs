@@ -2,13 +2,16 @@
 //!
 //! * this file: what all have, and what holds of it;
 //! * `read`: how an entry is taken apart by keys, so that an unknown one is named by its line;
-//! * `remote`, `dms`, `workflow`, `post`, `archive`: the kinds.
+//! * `apart`: what holds between entries, and between them and partners;
+//! * `remote`, `dms`, `workflow`, `scan`, `post`, `archive`: the kinds.
 
+mod apart;
 mod archive;
 mod dms;
 mod post;
 mod read;
 mod remote;
+mod scan;
 mod workflow;
 
 use std::collections::BTreeSet;
@@ -20,6 +23,7 @@ use broker::house::{KeyPair, OSCI_ADAPTER, XTA_ADAPTER};
 use model::Authority;
 use model::rights::{Scope, Within};
 use seal::identity::Identity;
+use seal::timestamp::Authorities;
 use seal::x509::Certificate;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +36,7 @@ pub use dms::*;
 pub use post::*;
 pub(crate) use read::take as take_adapters;
 pub use remote::Remote;
+pub use scan::*;
 pub use workflow::*;
 
 /// Keys that every kind has, beside `kind`.
@@ -40,6 +45,9 @@ const COMMON: &[&str] =
 
 /// Longest time that is tried to tell an adapter something: a year.
 const MOST_PATIENCE: u64 = 366 * 24;
+
+/// How long is tried if nothing else is said, in hours.
+const PATIENCE: u32 = 24;
 
 /// `[[adapter]]`.
 #[derive(Clone, Serialize)]
@@ -76,9 +84,9 @@ pub struct Serves {
     /// Whether it is told of everything that ever happened, and not only of what happens from its first start on.
     #[serde(default)]
     pub from_beginning: bool,
-    /// Hours that are tried to tell it something before a human is asked.
-    #[serde(default = "a_day")]
-    pub patience_hours: u32,
+    /// Hours that are tried to tell it something before a human is asked; absent: a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience_hours: Option<u32>,
 }
 
 /// What an adapter speaks.
@@ -117,8 +125,27 @@ pub enum AdapterKind {
     ArchiveFolder(OfArchive<ArchiveFolder>),
 }
 
-fn a_day() -> u32 {
-    24
+impl AdapterKind {
+    /// As it is written.
+    pub fn name(&self) -> &'static str {
+        match self {
+            AdapterKind::Remote(_) => "remote",
+            AdapterKind::Cmis(_) => "cmis",
+            AdapterKind::Webdav(_) => "webdav",
+            AdapterKind::Dvelop(_) => "dvelop",
+            AdapterKind::Enaio(_) => "enaio",
+            AdapterKind::XdomeaFolder(_) => "xdomea-folder",
+            AdapterKind::Camunda(_) => "camunda",
+            AdapterKind::Scan(_) => "scan",
+            AdapterKind::Mail(_) => "mail",
+            AdapterKind::Print(_) => "print",
+            AdapterKind::HybridMail(_) => "hybrid-mail",
+            AdapterKind::Smtp(_) => "smtp",
+            AdapterKind::ArchiveTresor(_) => "archive-tresor",
+            AdapterKind::ArchiveDanrw(_) => "archive-danrw",
+            AdapterKind::ArchiveFolder(_) => "archive-folder",
+        }
+    }
 }
 
 /// What an entry refers to, and what must hold of it, by its keys.
@@ -190,10 +217,13 @@ impl AdapterEntry {
     fn refers(&mut self) -> Refers<'_> {
         match &mut self.kind {
             AdapterKind::Remote(it) => it.refers(),
-            AdapterKind::Cmis(it) => it.system.refers().and(&it.mapped),
-            AdapterKind::Webdav(it) => it.system.refers().and(&it.mapped),
-            AdapterKind::Dvelop(it) => it.system.refers().and(&it.mapped),
-            AdapterKind::Enaio(it) => it.system.refers().and(&it.mapped),
+            AdapterKind::Cmis(it) => {
+                let looks = it.system.looks();
+                it.system.refers().and(&it.mapped, looks)
+            }
+            AdapterKind::Webdav(it) => it.system.refers().and(&it.mapped, true),
+            AdapterKind::Dvelop(it) => it.system.refers().and(&it.mapped, false),
+            AdapterKind::Enaio(it) => it.system.refers().and(&it.mapped, false),
             AdapterKind::XdomeaFolder(it) => it.refers(),
             AdapterKind::Camunda(it) => it.refers(),
             AdapterKind::Scan(it) => it.refers(),
@@ -238,7 +268,7 @@ impl AdapterEntry {
             authority: authority.clone(),
             unit: unit.clone(),
             from_beginning: serves.from_beginning,
-            patience: Duration::from_secs(u64::from(serves.patience_hours) * 3_600),
+            patience: Duration::from_secs(u64::from(serves.patience_hours.unwrap_or(PATIENCE)) * 3_600),
         })
     }
 }
@@ -297,6 +327,19 @@ impl Config {
         Ok(all)
     }
 
+    /// The time stamp authorities that an adapter trusts, loaded.
+    ///
+    /// # Errors
+    /// If a file cannot be read, or is not what it should be.
+    pub fn adapter_authorities(
+        &self,
+        entry: &AdapterEntry,
+        key: &str,
+        references: &[String],
+    ) -> Result<Authorities, Error> {
+        Ok(Authorities::of(&self.adapter_certificates(entry, key, references)?))
+    }
+
     /// Why a value of an adapter is refused that only the adapter itself can judge.
     pub fn adapter_refused(&self, entry: &AdapterEntry, key: &str, rule: &str) -> Error {
         Error::Value(Place::key(&self.adapter_key(entry, key)), rule.to_owned())
@@ -326,8 +369,11 @@ impl Check<'_> {
 
     /// Whom an adapter serves: all of it or nothing.
     fn serves(&self, key: &str, entry: &AdapterEntry, config: &Config) -> Result<(), Error> {
-        let Serves { tenant, authority, unit, units, services, patience_hours, .. } = &entry.serves;
-        self.number(&format!("{key}.patience_hours"), (*patience_hours).into(), 1, MOST_PATIENCE)?;
+        let Serves { tenant, authority, unit, units, services, from_beginning, patience_hours, .. } =
+            &entry.serves;
+        if let Some(hours) = patience_hours {
+            self.number(&format!("{key}.patience_hours"), (*hours).into(), 1, MOST_PATIENCE)?;
+        }
         let Some(tenant) = tenant else {
             let rule = match entry.must_serve() {
                 true => "expected tenant, authority and unit: it has to serve somebody",
@@ -335,6 +381,9 @@ impl Check<'_> {
                     if authority.is_some() || unit.is_some() || !units.is_empty() || !services.is_empty() =>
                 {
                     "authority, unit, units and services go with a tenant"
+                }
+                false if *from_beginning || patience_hours.is_some() => {
+                    "from_beginning and patience_hours go with a tenant"
                 }
                 false => return Ok(()),
             };

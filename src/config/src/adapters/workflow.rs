@@ -86,59 +86,83 @@ pub struct CamundaMessage {
     pub variables: BTreeMap<String, String>,
 }
 
-/// A topic of external tasks.
+/// A topic of external tasks, and what is done for one.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(tag = "does", rename_all = "kebab-case")]
+pub enum CamundaTopic {
+    /// People do it.
+    Task(CamundaTask),
+    /// The case is closed.
+    Close(CamundaStep),
+    /// The case is opened again.
+    Reopen(CamundaStep),
+    /// Fields of the case are changed.
+    Amend(CamundaAmend),
+    /// The case gets its Aktenzeichen.
+    AssignReference(CamundaReference),
+    /// It is told on the time line.
+    Note(CamundaStep),
+}
+
+/// A topic that people do.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct CamundaTopic {
-    /// Its name in the process model.
+pub struct CamundaTask {
+    /// The topic's name in the process model.
     pub name: String,
-    /// What is done.
-    pub does: CamundaDoes,
-    /// Of a task: what has to be done, `=` and the text itself, or the variable that holds it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    /// Of a task: the unit, likewise; absent: that of the case.
+    /// What has to be done, `=` and the text itself, or the variable that holds it.
+    pub title: String,
+    /// The unit, likewise; absent: that of the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// Of a task: hours until it has to be done.
+    /// Hours until it has to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_hours: Option<u32>,
-    /// Of a task: the variable that holds when it has to be done.
+    /// The variable that holds when it has to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_variable: Option<String>,
-    /// Of a task: the variable that gets the result.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<String>,
-    /// Of a task: the error that its process is told when it is cancelled; absent: an incident.
+    /// The variable that gets the result.
+    pub result: String,
+    /// The error that its process is told when it is cancelled; absent: an incident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled: Option<String>,
-    /// Of `amend`: fields of the case, and the variables that hold what they get.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<String, String>,
-    /// Of `assign-reference`: the variable that holds the Aktenzeichen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variable: Option<String>,
-    /// Of all but a task: the error that the process is told if the case does not allow it; absent: an incident.
+}
+
+/// A topic that the gateway does by itself, and that needs to know nothing.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CamundaStep {
+    /// The topic's name in the process model.
+    pub name: String,
+    /// The error that the process is told if the case does not allow it; absent: an incident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
 }
 
-/// What is done for an external task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CamundaDoes {
-    /// People do it.
-    Task,
-    /// The case is closed.
-    Close,
-    /// The case is opened again.
-    Reopen,
-    /// Fields of the case are changed.
-    Amend,
-    /// The case gets its Aktenzeichen.
-    AssignReference,
-    /// It is told on the time line.
-    Note,
+/// A topic that changes fields of the case.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CamundaAmend {
+    /// The topic's name in the process model.
+    pub name: String,
+    /// Fields of the case, and the variables that hold what they get.
+    pub fields: BTreeMap<String, String>,
+    /// The error that the process is told if the case does not allow it; absent: an incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// A topic that gives the case its Aktenzeichen.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CamundaReference {
+    /// The topic's name in the process model.
+    pub name: String,
+    /// The variable that holds the Aktenzeichen.
+    pub variable: String,
+    /// The error that the process is told if the case does not allow it; absent: an incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 fn thirty() -> u32 {
@@ -158,30 +182,37 @@ fn yes() -> bool {
 }
 
 impl CamundaTopic {
-    /// What a topic of its kind needs or must not have.
-    fn lack(&self) -> Option<&'static str> {
-        let of_task = self.title.is_some()
-            || self.unit.is_some()
-            || self.due_hours.is_some()
-            || self.due_variable.is_some()
-            || self.result.is_some()
-            || self.cancelled.is_some();
-        match self.does {
-            CamundaDoes::Task if self.title.is_none() || self.result.is_none() => {
-                Some("a task needs title and result")
-            }
-            CamundaDoes::Task if self.due_hours.is_some() && self.due_variable.is_some() => {
-                Some("expected due_hours or due_variable, not both")
-            }
-            CamundaDoes::Task if self.refused.is_some() => Some("`refused` is not for tasks"),
-            CamundaDoes::Task => None,
-            _ if of_task => Some("title, unit, due, result and cancelled are for tasks"),
-            CamundaDoes::Amend if self.fields.is_empty() => Some("`amend` needs fields"),
-            CamundaDoes::AssignReference if self.variable.is_none() => {
-                Some("`assign-reference` needs variable")
-            }
-            _ => None,
+    /// Its name in the process model.
+    pub fn name(&self) -> &str {
+        match self {
+            CamundaTopic::Task(it) => &it.name,
+            CamundaTopic::Close(it) | CamundaTopic::Reopen(it) | CamundaTopic::Note(it) => &it.name,
+            CamundaTopic::Amend(it) => &it.name,
+            CamundaTopic::AssignReference(it) => &it.name,
         }
+    }
+
+    /// What is wrong with it.
+    fn lack(&self) -> Option<&'static str> {
+        let empty = |text: &String| text.trim().is_empty();
+        let is_empty = match self {
+            CamundaTopic::Task(it) if it.due_hours.is_some() && it.due_variable.is_some() => {
+                return Some("expected due_hours or due_variable, not both");
+            }
+            CamundaTopic::Task(it) => {
+                let texts = [&it.title, &it.result].into_iter().chain(&it.unit).chain(&it.due_variable);
+                texts.chain(&it.cancelled).any(|text| text == "=" || empty(text))
+            }
+            CamundaTopic::Close(it) | CamundaTopic::Reopen(it) | CamundaTopic::Note(it) => {
+                it.refused.iter().any(empty)
+            }
+            CamundaTopic::Amend(it) if it.fields.is_empty() => return Some("`amend` needs fields"),
+            CamundaTopic::Amend(it) => {
+                it.fields.iter().flat_map(<[_; 2]>::from).chain(&it.refused).any(empty)
+            }
+            CamundaTopic::AssignReference(it) => [&it.variable].into_iter().chain(&it.refused).any(empty),
+        };
+        (is_empty || self.name().trim().is_empty()).then_some("a value is empty")
     }
 }
 
@@ -197,7 +228,12 @@ impl Camunda {
         let variables = variables.chain(self.messages.iter().map(|it| &it.variables));
         let bad_value = variables.flat_map(BTreeMap::values).any(|text| !is_value(text));
         let lonely = self.user.is_some() != self.password.is_some();
-        let lack = self.topics.iter().enumerate().find_map(|(at, topic)| Some((at, topic.lack()?)));
+        let lack = self.topics.iter().enumerate().find_map(|(at, topic)| {
+            let is_there = self.topics[..at].iter().any(|before| before.name() == topic.name());
+            Some((at, topic.lack().or(is_there.then_some("another topic has this name"))?))
+        });
+        let names = self.processes.iter().map(|it| &it.key).chain(self.messages.iter().map(|it| &it.name));
+        let nameless = names.into_iter().any(|name| name.trim().is_empty());
         let refers = Refers::default()
             .secrets(self.password.iter_mut().map(|it| ("password", it)))
             .url("url", &self.url)
@@ -207,6 +243,7 @@ impl Camunda {
                 ("pause_seconds", self.pause_seconds.into(), 1, 3_600),
             ])
             .wrong_if(lonely, "user", "expected user and password, or neither")
+            .wrong_if(nameless, "processes", "expected a key for each process, and a name for each message")
             .wrong_if(bad_value, "processes", "expected variables like case.title, record.status or =text");
         match lack {
             Some((at, rule)) => refers.wrong_if(true, &format!("topics[{at}]"), rule),

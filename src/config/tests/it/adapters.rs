@@ -87,9 +87,19 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
         ("title = \"=Antrag prüfen\", ", "", value, "adapter[6].topics[0]"),
         ("form = \"pdfa-3\"", "form = \"pdf\"", value, "adapter[7].read.form"),
         ("key = \"file:data/scan.key\"", "", value, "adapter[7].note"),
+        ("\"file:data/sheets.word\"", "\"geheim\"", "config.literal-secret", "adapter[7].separate.word"),
         ("security = \"tls\"", "security = \"ssl\"", value, "adapter[8].server.security"),
         ("retention_years = 30", "retention_years = 0", value, "adapter[12].retention_years"),
         ("appraisal = \"nobody\"", "appraisal = \"me\"", value, "adapter[12].appraisal"),
+        ("own_folder = \".amtsbote\"", "own_folder = \"a/b\"", value, "adapter[2].own_folder"),
+        ("rfc3161\", policy = \"1.3", "rfc3161\", policy = \"x.3", value, "adapter[12].stamps.policy"),
+        ("\"http://tsa.example/ca.crl\"", "\"ldap://tsa\"", value, "adapter[12].stamps.revocation_url"),
+        (
+            "document = { id = \"262144\", own_field = \"AMTSBOTE\"",
+            "document = { id = \"262144\", own_field = \"\"",
+            value,
+            "adapter[4].document.own_field",
+        ),
     ] {
         let text = swap(&whole(), from, to);
         let error = refused(&text);
@@ -103,4 +113,132 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
     assert!(refused(&follows_nothing).to_string().contains("adapter[0].keeps_records"));
     let none = format!("adapter = 5\n{EXAMPLE}");
     assert!(refused(&none).to_string().contains("[[adapter]]"));
+}
+
+#[test]
+fn what_an_adapter_would_never_look_at_is_refused() {
+    let value = "config.value";
+    for (from, to, code, key) in [
+        // Of a topic of another kind.
+        (
+            "result = \"ergebnis\"",
+            "result = \"ergebnis\", refused = \"X\"",
+            "config.key",
+            "adapter[6].topics[0]",
+        ),
+        (
+            "does = \"close\"",
+            "does = \"close\", fields = { note = \"x\" }",
+            "config.key",
+            "adapter[6].topics[1]",
+        ),
+        ("does = \"amend\"", "does = \"amend\", variable = \"x\"", "config.key", "adapter[6].topics[2]"),
+        ("name = \"zdA\"", "name = \"pruefen\"", value, "adapter[6].topics[1]"),
+        ("name = \"zdA\"", "name = \"\"", value, "adapter[6].topics[1]"),
+        ("variable = \"aktenzeichen\"", "variable = \"\"", value, "adapter[6].topics[3]"),
+        ("key = \"baugenehmigung\"", "key = \"\"", value, "adapter[6].processes"),
+        // Of a system whose changes nobody sees, and of fields that nobody changes.
+        (
+            "mark_property = \"STAND\"",
+            "mark_property = \"STAND\"\npoll_seconds = 5",
+            "config.key",
+            "adapter[3].poll_seconds",
+        ),
+        (
+            "mark_property = \"STAND\"",
+            "mark_property = \"STAND\"\nfolder_fields = [{ field = \"title\", property = \"T\", comes_back = true }]",
+            value,
+            "adapter[3].folder_fields",
+        ),
+        ("changes = \"auto\"", "changes = \"off\"", value, "adapter[1].folder_fields"),
+        (
+            "type = \"date\", comes_back = false",
+            "type = \"date\", comes_back = true",
+            value,
+            "adapter[1].folder_fields",
+        ),
+        // Nobody could be written to.
+        (
+            "recipients = [\"file:mail/land.pem\"]\nonly_encrypted = false",
+            "only_encrypted = true",
+            value,
+            "adapter[11].only_encrypted",
+        ),
+        // Of those who are told of records alone.
+        ("kind = \"archive-folder\"", "patience_hours = 5\nkind = \"archive-folder\"", value, "adapter[14]"),
+        (
+            "kind = \"archive-folder\"",
+            "from_beginning = true\nkind = \"archive-folder\"",
+            value,
+            "adapter[14]",
+        ),
+    ] {
+        let error = refused(&swap(&whole(), from, to));
+        assert_eq!(error.code(), code, "{to}: {error}");
+        assert!(error.to_string().contains(key), "{to}: {error}");
+    }
+}
+
+#[test]
+fn no_two_adapters_have_one_folder_mailbox_or_way() {
+    let duplicate = "config.duplicate";
+    let mailbox = "[[adapter]]\nid = \"mail-2\"\ntenant = \"musterkreis\"\nauthority = \"bab:00000001\"\nunit = \"63\"\nkind = \"mail\"\n\
+         server = { host = \"IMAP.kreis.example\", port = 993 }\nuser = \"poststelle\"\npassword = \"file:x\"\n";
+    let printer = |units: &str| {
+        format!(
+            "[[adapter]]\nid = \"print-2\"\ntenant = \"musterkreis\"\nauthority = \"bab:00000001\"\nunit = \"63\"\n{units}kind = \"print\"\n\
+             folder = \"print-2\"\n"
+        )
+    };
+    for (text, code, key) in [
+        (swap(&whole(), "folder = \"bags\"", "folder = \"./scan/\""), duplicate, "adapter[14].folder"),
+        (
+            swap(&whole(), "folder = \"bags\"", "folder = \"/srv/amtsbote/print\""),
+            duplicate,
+            "adapter[14].folder",
+        ),
+        (
+            swap(&whole(), "import = \"dms/in\"", "import = \"danrw/incoming\""),
+            duplicate,
+            "adapter[13].folder",
+        ),
+        (format!("{}{mailbox}", whole()), duplicate, "adapter[15].folder"),
+        (format!("{}{}", whole(), printer("")), "config.value", "adapter[15]"),
+        (
+            swap(&whole(), "kind = \"print\"", "from_beginning = true\nkind = \"print\""),
+            "config.value",
+            "adapter[9].from_beginning",
+        ),
+    ] {
+        let error = refused(&text);
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().contains(key), "{key}: {error}");
+    }
+    let parted = swap(&whole(), "kind = \"print\"", "units = [\"10\"]\nkind = \"print\"");
+    parsed(&format!("{parted}{}", printer("units = [\"63\"]\n")));
+}
+
+#[test]
+fn partners_and_adapters_fit_each_other() {
+    let hotfolder = "adapter = \"hotfolder\"";
+    for (to, key) in
+        [("adapter = \"scan\"", "partner[0].adapter"), ("adapter = \"land\"", "adapter[5].partner")]
+    {
+        let error = refused(&swap(&whole(), hotfolder, to));
+        assert_eq!(error.code(), "config.value", "{error}");
+        assert!(error.to_string().contains(key), "{error}");
+    }
+}
+
+#[test]
+fn whom_an_archive_trusts_is_loaded_like_all_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::parse(&whole(), folder.path()).unwrap();
+    let entry = &config.adapters[12];
+    let AdapterKind::ArchiveTresor(archive) = &entry.kind else { panic!("the thirteenth is an archive") };
+    let load = || config.adapter_authorities(entry, "trust", &archive.target.trust).map(drop);
+    assert_eq!(load().unwrap_err().code(), "config.unreadable");
+    std::fs::create_dir(folder.path().join("archive")).unwrap();
+    std::fs::write(folder.path().join("archive/tsa.pem"), "no certificate").unwrap();
+    assert!(load().unwrap_err().to_string().contains("adapter[12].trust[0]"));
 }

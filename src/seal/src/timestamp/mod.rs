@@ -24,6 +24,7 @@ use std::fmt;
 use openssl::{rand::rand_bytes, x509::X509};
 
 use crate::hash::Algorithm;
+use crate::x509::Certificate;
 use crate::{
     Error, Result,
     der::{self, INTEGER, NULL, OCTET_STRING, SEQUENCE, element, integer},
@@ -156,6 +157,11 @@ impl Authorities {
             Ok(certificates) if !certificates.is_empty() => Ok(Self(certificates)),
             _ => Err(Error::TimestampAuthorities),
         }
+    }
+
+    /// Of certificates that were read before.
+    pub fn of(certificates: &[Certificate]) -> Self {
+        Self(certificates.iter().map(|one| one.x509().to_owned()).collect())
     }
 }
 

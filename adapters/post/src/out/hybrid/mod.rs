@@ -32,7 +32,7 @@ pub(super) struct Hybrid {
 impl Hybrid {
     pub(super) fn new(settings: settings::Hybrid, client: Client, clock: Arc<dyn Clock>) -> Self {
         let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Run];
-        let descriptor = descriptor(&settings.id, capabilities);
+        let descriptor = descriptor(&settings.id, "hybrid", capabilities);
         let api = Api::new(&settings, client, clock);
         Hybrid { descriptor, settings, api }
     }

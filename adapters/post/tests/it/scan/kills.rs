@@ -56,7 +56,7 @@ fn lines(office: &Office) -> Vec<String> {
 #[test]
 fn none_of_ten_thousand_files_is_lost_or_taken_twice_through_three_kills() {
     const FILES: usize = 10_000;
-    let office = Office::new();
+    let office = Office::in_memory();
     fill(&office, FILES);
     for at in [1_500, 4_000, 8_000] {
         let mut child = start(&office, &[]);
@@ -101,6 +101,24 @@ fn a_file_costs_the_same_however_many_there_are() {
     let [none, some, many] = [0, 150, 1_200].map(calls);
     let (one, other) = ((some - none) as f64 / 150.0, (many - none) as f64 / 1_200.0);
     assert!(other <= one * 1.1 && other < 60.0, "{one} calls of a file among 150, {other} among 1,200");
+}
+
+#[test]
+fn what_is_noted_is_durable_before_anything_moves() {
+    let office = Office::new();
+    fill(&office, 1);
+    let calls = office.path(".calls");
+    let strace =
+        ["strace", "-f", "-e", "trace=fsync,?rename,?renameat,?renameat2", "-o", calls.to_str().unwrap()];
+    assert!(start(&office, &strace).wait().unwrap().success());
+    let calls = fs::read_to_string(calls).unwrap();
+    let calls: Vec<&str> = calls.lines().collect();
+    let at =
+        |what: &str| calls.iter().position(|call| call.contains("rename") && call.contains(what)).unwrap();
+    let (note, index, document) = (at("/.item\""), at("s0.csv"), at("s0.pdf"));
+    assert!(calls[..note].iter().any(|call| call.contains("fsync(")), "its bytes: {calls:?}");
+    assert!(calls[note..index].iter().any(|call| call.contains("fsync(")), "and its name: {calls:?}");
+    assert!(index < document, "{calls:?}");
 }
 
 #[tokio::test]

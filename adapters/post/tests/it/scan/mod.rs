@@ -3,5 +3,7 @@
 mod hostile;
 mod kills;
 mod note;
+mod others;
+mod sessions;
 mod stacks;
 mod support;

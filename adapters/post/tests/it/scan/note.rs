@@ -76,6 +76,7 @@ async fn a_note_is_signed_and_lies_in_the_pdf_and_beside_it() {
         says("/Transfervermerk/Dokument/Attribute/Attribut[@name='SHA-256 des Abbilds']").trim(),
         scan
     );
+    assert!(!String::from_utf8_lossy(&note).contains("Lesefassung"), "it is another one with the note in it");
     assert_eq!(says("/Transfervermerk/Auftragnehmer/Name").trim(), "Landratsamt & Söhne");
     assert!(says("//Prozessschritt[@name='Texterkennung']/ITSystem").contains("ocrmypdf"));
     let pages = says("/Transfervermerk/Dokument/Seiten");

@@ -22,6 +22,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 
+/// When somebody writes to a file that was taken over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    Keep,
+    TakeIn,
+}
+
 /// What the gateway holds.
 #[derive(Default)]
 pub(super) struct Gateway {
@@ -31,6 +38,10 @@ pub(super) struct Gateway {
     pub(super) again: Mutex<u32>,
     /// What it answers to letters instead of taking them.
     pub(super) refuses: Mutex<Option<Failure>>,
+    /// Its clock; that of the machine if there is none.
+    pub(super) clock: Mutex<Option<Timestamp>>,
+    /// Somebody who writes to what lies in `work` of this hot folder, once: when bytes are kept, or when a letter is in.
+    pub(super) writer: Mutex<Option<(When, PathBuf)>>,
     /// Where it keeps letters beyond its death.
     log: Option<Mutex<(HashSet<String>, fs::File)>>,
 }
@@ -54,6 +65,24 @@ impl Gateway {
         let files = &letter.documents[document].files;
         let file = files.iter().find(|file| file.name == name).unwrap_or_else(|| panic!("no {name}"));
         self.kept.lock().unwrap()[&file.content.as_ref().unwrap().id].clone()
+    }
+
+    fn meddle(&self, now: When) {
+        let mut writer = self.writer.lock().unwrap();
+        let Some((_, folder)) = writer.take_if(|(when, _)| *when == now) else { return };
+        for entry in fs::read_dir(folder.join("work")).unwrap() {
+            for file in fs::read_dir(entry.unwrap().path()).unwrap() {
+                let path = file.unwrap().path();
+                if path.extension().is_some_and(|it| it == "pdf") {
+                    fs::File::options()
+                        .append(true)
+                        .open(path)
+                        .unwrap()
+                        .write_all(b"% more\n%%EOF\n")
+                        .unwrap();
+                }
+            }
+        }
     }
 
     fn take(&self, letter: Letter) -> bool {
@@ -91,6 +120,7 @@ impl Host for Gateway {
     }
 
     async fn keep(&self, mut content: Content) -> Result<PayloadRef, Failure> {
+        self.meddle(When::Keep);
         let mut bytes = vec![];
         content.read_to_end(&mut bytes).await.unwrap();
         let id = ids::new_id();
@@ -110,6 +140,7 @@ impl Host for Gateway {
             return Err(failure);
         }
         let again = self.take(letter);
+        self.meddle(When::TakeIn);
         Ok(TakenIn { interaction: ids::new_id(), case: None, again })
     }
 
@@ -142,6 +173,9 @@ impl Host for Gateway {
     }
 
     fn now(&self) -> Timestamp {
+        if let Some(now) = *self.clock.lock().unwrap() {
+            return now;
+        }
         let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
         Timestamp::from_micros(now.as_micros() as i64)
     }
@@ -162,6 +196,36 @@ impl Office {
         settings.quiet = Duration::ZERO;
         settings.index = Index { mode: IndexMode::Optional, columns: vec![("az".into(), Fact::Reference)] };
         Office { folder, gateway: Arc::default(), settings, seal: None }
+    }
+
+    /// One whose folder is in memory where that can be, for very many files.
+    pub(super) fn in_memory() -> Self {
+        let mut office = Office::new();
+        if let Ok(folder) = tempfile::tempdir_in("/dev/shm") {
+            office.settings.folder = folder.path().to_owned();
+            office.folder = folder;
+        }
+        office
+    }
+
+    /// With our own sheets alone; these codes are found on these pages.
+    pub(super) fn with_codes(codes: &[(u32, &str)]) -> Self {
+        let mut office = Office::new();
+        office.settings.separate = Some(Separate::default());
+        office.finds(codes);
+        office
+    }
+
+    /// From now on these codes are found on these pages.
+    pub(super) fn finds(&mut self, codes: &[(u32, &str)]) {
+        let case = |(page, code): &(u32, &str)| format!("*/p-{page}.pgm) code='{code}';; ");
+        let cases: String = codes.iter().map(case).collect();
+        let script = format!(
+            "echo '<barcodes>'; for file; do case $file in {cases}*) continue;; esac; \
+             echo \"<source href='$file'><index><symbol><data>$code</data></symbol></index></source>\"; done; \
+             echo '</barcodes>'"
+        );
+        self.settings.tools.zbarimg = vec!["sh".into(), "-c".into(), script, "zbarimg".into()];
     }
 
     /// With separation, by the sheets of the samples too, and recognition.
@@ -243,6 +307,27 @@ fn collect(folder: &Path, names: &mut Vec<String>) {
             false => {}
         }
     }
+}
+
+/// A PDF of so many blank pages.
+pub(super) fn blank(pages: u32) -> Vec<u8> {
+    let kids: String = (0..pages).map(|page| format!("{} 0 R ", page + 3)).collect();
+    let mut objects = vec![
+        "<</Type/Catalog/Pages 2 0 R>>".to_owned(),
+        format!("<</Type/Pages/Kids[{kids}]/Count {pages}>>"),
+    ];
+    let page = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]>>";
+    objects.extend((0..pages).map(|_| page.to_owned()));
+    let (mut pdf, mut table) = ("%PDF-1.4\n".to_owned(), "0000000000 65535 f \n".to_owned());
+    for (number, object) in objects.iter().enumerate() {
+        table.push_str(&format!("{:010} 00000 n \n", pdf.len()));
+        pdf.push_str(&format!("{} 0 obj{object}endobj\n", number + 1));
+    }
+    let (at, size) = (pdf.len(), objects.len() + 1);
+    pdf.push_str(&format!(
+        "xref\n0 {size}\n{table}trailer<</Root 1 0 R/Size {size}>>\nstartxref\n{at}\n%%EOF\n"
+    ));
+    pdf.into_bytes()
 }
 
 /// A file of the shared test input.

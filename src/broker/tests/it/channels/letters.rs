@@ -8,7 +8,7 @@ use model::adapter::Host;
 use model::case::Case;
 use model::command::Change;
 use model::letter::{HintKind, SURE, TakenIn};
-use model::{EventKind, FailureKind, Id, Record, RecordKind};
+use model::{EventKind, FailureKind, Id, Record, RecordKind, Timestamp};
 use serde_json::json;
 
 use super::bed::{Bed, a_letter, detail, hint, kept, kinds};
@@ -171,6 +171,23 @@ async fn bytes_that_were_not_kept_in_the_session_are_no_letter() {
     assert!(before.take_in(twice).await.is_err(), "two files of one name");
     assert!(bed.all(RecordKind::Interaction).await.is_empty() && bed.open_tasks().await.is_empty());
     assert!(!before.take_in(letter).await.unwrap().again, "its bytes are still there");
+}
+
+#[tokio::test]
+async fn a_letter_that_came_after_midnight_is_of_that_day() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        let host = host(&bed).await;
+        let mut letter = a_letter(&host, "l", vec![]).await;
+        letter.received_at = Timestamp::parse("2026-11-04T23:30:00Z").unwrap();
+        let taken = host.take_in(letter).await.unwrap();
+        let document = contact(&bed, taken.interaction).await.documents[0];
+        let Record::Document(document) = bed.record(RecordKind::Document, document).await else {
+            unreachable!()
+        };
+        assert_eq!(document.dates.received.as_deref(), Some("2026-11-05"));
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,0 +1,112 @@
+//! An adapter of the gateway of these tests: it is told of new contacts of unit 63 of Soest, takes calls from outside, and does what the test says.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use broker::Channel;
+use model::adapter::{
+    Adapter, CallbackOutcome, CallbackRequest, Capability, Delivery, Descriptor, Health, Interest, Link,
+    Receipt, Sources,
+};
+use model::rights::Within;
+use model::{EventKind, Failure, FailureKind, RecordKind, Scope};
+use tokio::io::AsyncReadExt;
+
+/// Its id.
+pub(crate) const OUTSIDE: &str = "outside";
+
+/// A call that reached it, read to its end.
+#[derive(Debug)]
+pub(crate) struct Called {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) bytes: usize,
+}
+
+#[derive(Default)]
+struct State {
+    is_well: bool,
+    calls: Vec<Called>,
+    answers: VecDeque<Result<CallbackOutcome, Failure>>,
+}
+
+pub(crate) struct Outside {
+    descriptor: Descriptor,
+    state: Mutex<State>,
+}
+
+impl Outside {
+    pub(crate) fn new() -> Self {
+        let mut descriptor = Descriptor::new(
+            OUTSIDE,
+            "test",
+            vec![Capability::Deliver, Capability::Reconcile, Capability::Callback],
+        );
+        descriptor.follows =
+            vec![Interest { event: EventKind::RecordCreated, record: RecordKind::Interaction }];
+        Outside { descriptor, state: Mutex::default() }
+    }
+
+    pub(crate) fn channel() -> Channel {
+        Channel {
+            scope: Scope { units: Within::one("63"), ..Scope::tenant("soest") },
+            authority: "bab:05974000".parse().unwrap(),
+            unit: "63".into(),
+            from_beginning: true,
+            patience: Duration::from_secs(24 * 3_600),
+        }
+    }
+
+    /// From now on it takes what it is told.
+    pub(crate) fn is_well(&self) {
+        self.state.lock().unwrap().is_well = true;
+    }
+
+    /// How the next call ends.
+    pub(crate) fn answers(&self, answer: Result<CallbackOutcome, Failure>) {
+        self.state.lock().unwrap().answers.push_back(answer);
+    }
+
+    pub(crate) fn last_call(&self) -> Called {
+        self.state.lock().unwrap().calls.pop().unwrap()
+    }
+}
+
+#[async_trait]
+impl Adapter for Outside {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    async fn deliver(&self, delivery: &Delivery, _: Sources<'_>) -> Result<Receipt, Failure> {
+        if !self.state.lock().unwrap().is_well {
+            return Err(Failure::new(FailureKind::Permanent, "adapter.failed", "as the test says"));
+        }
+        let (kind, record) = delivery.record.unwrap();
+        let reference = format!("outside:{record}");
+        let link = Link { kind, record, part: String::new(), reference, state: serde_json::Value::Null };
+        Ok(Receipt { links: vec![link], ..Receipt::default() })
+    }
+
+    async fn reconcile(&self, _: &Delivery) -> Result<Option<Receipt>, Failure> {
+        Ok(None)
+    }
+
+    async fn callback(&self, mut request: CallbackRequest) -> Result<CallbackOutcome, Failure> {
+        let mut body = vec![];
+        let read = request.body.read_to_end(&mut body).await;
+        let bytes = read.map_err(|_| Failure::transient("adapter.failed", "the call broke off"))?;
+        let CallbackRequest { method, path, headers, .. } = request;
+        let mut state = self.state.lock().unwrap();
+        state.calls.push(Called { method, path, headers, bytes });
+        let well = CallbackOutcome { commands: vec![], status: 200, body: String::new() };
+        state.answers.pop_front().unwrap_or(Ok(well))
+    }
+
+    async fn check(&self) -> Health {
+        Health { ok: true, detail: String::new() }
+    }
+}

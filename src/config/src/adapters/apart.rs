@@ -1,0 +1,121 @@
+//! What holds between adapters, and between them and partners: what two of them would do to one thing, and which of them is whose way.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{AdapterEntry, AdapterKind, Serves};
+use crate::check::Check;
+use crate::{Config, Error};
+
+impl AdapterKind {
+    /// Whether messages to partners go by it.
+    pub(crate) fn carries_messages(&self) -> bool {
+        matches!(
+            self,
+            AdapterKind::Remote(_)
+                | AdapterKind::XdomeaFolder(_)
+                | AdapterKind::ArchiveTresor(_)
+                | AdapterKind::ArchiveDanrw(_)
+                | AdapterKind::ArchiveFolder(_)
+        )
+    }
+
+    /// The way of dispatches that it carries.
+    fn way(&self) -> Option<&'static str> {
+        match self {
+            AdapterKind::Print(_) => Some("print"),
+            AdapterKind::HybridMail(_) => Some("hybrid"),
+            AdapterKind::Smtp(_) => Some("mail"),
+            _ => None,
+        }
+    }
+
+    /// Folders and mailboxes that it takes from or puts into, by their keys: no other may.
+    fn places(&self) -> Vec<(&'static str, String)> {
+        let one = |path: &PathBuf| vec![("folder", folder(path))];
+        match self {
+            AdapterKind::Scan(it) => one(&it.folder),
+            AdapterKind::Print(it) => one(&it.folder),
+            AdapterKind::ArchiveDanrw(it) => one(&it.target.folder),
+            AdapterKind::ArchiveFolder(it) => one(&it.target.folder),
+            AdapterKind::XdomeaFolder(it) => {
+                vec![("export", folder(&it.export)), ("import", folder(&it.import))]
+            }
+            AdapterKind::Mail(it) => {
+                let host = it.server.host.to_ascii_lowercase();
+                vec![("folder", format!("imap:{host}:{}:{}:{}", it.server.port, it.user, it.folder))]
+            }
+            _ => vec![],
+        }
+    }
+}
+
+/// The same folder is the same text, whatever it is written like.
+fn folder(path: &Path) -> String {
+    let path: PathBuf = path.components().collect();
+    format!("folder:{}", path.display())
+}
+
+/// Whether there may be a record that both serve.
+fn overlap(one: &Serves, other: &Serves) -> bool {
+    let meet = |one: &[String], other: &[String]| {
+        one.is_empty() || other.is_empty() || one.iter().any(|name| other.contains(name))
+    };
+    one.tenant.is_some()
+        && one.tenant == other.tenant
+        && meet(&one.units, &other.units)
+        && meet(&one.services, &other.services)
+}
+
+impl Check<'_> {
+    /// What holds between adapters, once their paths are known.
+    pub(crate) fn apart(&self, config: &Config) -> Result<(), Error> {
+        let mut places = BTreeMap::new();
+        for (index, entry) in config.adapters.iter().enumerate() {
+            let key = format!("adapter[{index}]");
+            self.way(&key, entry, &config.adapters[..index])?;
+            self.partner_of_folder(&key, entry, config)?;
+            for (name, place) in entry.kind.places() {
+                self.unique(&format!("{key}.{name}"), places.insert(place, index).is_none())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A dispatch is carried once.
+    fn way(&self, key: &str, entry: &AdapterEntry, before: &[AdapterEntry]) -> Result<(), Error> {
+        let Some(way) = entry.kind.way() else { return Ok(()) };
+        if entry.serves.from_beginning {
+            let rule = "what was sent in former times must not be sent again";
+            return Err(self.value(&format!("{key}.from_beginning"), rule));
+        }
+        let same = |it: &&AdapterEntry| it.kind.way() == Some(way) && overlap(&it.serves, &entry.serves);
+        match before.iter().find(same) {
+            Some(other) => {
+                let id = &other.serves.id;
+                let rule = format!(
+                    "the adapter {id} carries dispatches of this way for the same units and services"
+                );
+                Err(self.value(key, &rule))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What comes out of a folder comes from a partner, whose way this is.
+    fn partner_of_folder(&self, key: &str, entry: &AdapterEntry, config: &Config) -> Result<(), Error> {
+        let AdapterKind::XdomeaFolder(it) = &entry.kind else { return Ok(()) };
+        let id = &entry.serves.id;
+        let is_way = config
+            .partners
+            .iter()
+            .any(|known| known.authority == it.partner && known.adapter.as_ref() == Some(id));
+        match is_way {
+            true => Ok(()),
+            false => {
+                Err(self
+                    .value(&format!("{key}.partner"), "expected a [[partner]] whose adapter is this entry"))
+            }
+        }
+    }
+}
