@@ -112,7 +112,10 @@ impl Mail {
             Next::HeaderAlone => self.take_header(mailbox, host, uid).await,
             Next::Leave => return Ok(Some(imap::unusable("an e-mail was tried in vain several times"))),
         };
-        let is_passing = |failure: &Failure| may_pass(failure) && !failure.code.starts_with("post.mail-");
+        // What the host cannot do at present is not because of the e-mail.
+        let is_passing = |failure: &Failure| {
+            may_pass(failure) && !matches!(&*failure.code, "post.mail-unreachable" | "post.mail-garbage")
+        };
         if taken.as_ref().map_or_else(is_passing, |_| true) {
             tries.end(uid);
         }

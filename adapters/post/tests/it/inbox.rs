@@ -218,7 +218,7 @@ async fn answers_lead_back_and_what_says_that_it_is_ours_is_a_letter_too() {
     assert_eq!((hint.value.as_str(), hint.confidence), ("63.01/2026", 95));
     let back = desk.letter("rund");
     assert_eq!(back.concerns, ["post.mail-ours"]);
-    assert_eq!(desk.bytes(&back, 0, "nachricht.txt"), b"Widerspruch\n");
+    assert_eq!(desk.bytes(&back, 0, "nachricht.txt"), b"Widerspruch\n\n");
     assert_eq!(dovecot.count("antwort", "Amtsbote").await.0, 2);
 }
 

@@ -111,7 +111,7 @@ async fn serve(stream: TcpStream, mailbox: Arc<Mutex<Folder>>) {
     while stream.read_line(&mut line).await.is_ok_and(|length| length > 0) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let Some(answer) = answer(&words, &mut mailbox.lock().unwrap()) else { return };
-        let answer = [answer, format!("{} OK\r\n", words[0]).into_bytes()].concat();
+        let answer = [answer, format!("{} OK gut\r\n", words[0]).into_bytes()].concat();
         if stream.write_all(&answer).await.is_err() {
             return;
         }
@@ -130,11 +130,11 @@ fn answer(words: &[&str], mailbox: &mut Folder) -> Option<Vec<u8>> {
     let text = match words[1..] {
         ["CAPABILITY"] => "* CAPABILITY IMAP4rev1 MOVE UIDPLUS\r\n".to_owned(),
         ["SELECT", ..] => {
-            format!("* {} EXISTS\r\n* OK [UIDVALIDITY 7]\r\n", mailbox.mails.len())
+            format!("* {} EXISTS\r\n* OK [UIDVALIDITY 7] gut\r\n", mailbox.mails.len())
         }
         ["UID", "SEARCH", ..] => {
-            let all: Vec<_> = mailbox.mails.keys().map(u32::to_string).collect();
-            format!("* SEARCH {}\r\n", all.join(" "))
+            let all: String = mailbox.mails.keys().map(|uid| format!(" {uid}")).collect();
+            format!("* SEARCH{all}\r\n")
         }
         ["UID", "FETCH", _, "(UID", "RFC822.SIZE", ..] => format!(
             "* 1 FETCH (UID {uid} RFC822.SIZE {} INTERNALDATE \"02-Mar-2026 12:00:00 +0000\")\r\n",
