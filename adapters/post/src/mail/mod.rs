@@ -116,7 +116,7 @@ impl Mail {
         let is_passing = |failure: &Failure| {
             may_pass(failure) && !matches!(&*failure.code, "post.mail-unreachable" | "post.mail-garbage")
         };
-        if taken.as_ref().map_or_else(is_passing, |_| true) {
+        if taken.as_ref().err().is_none_or(is_passing) {
             tries.end(uid);
         }
         let moved = match taken {

@@ -3,7 +3,7 @@
 //!
 //! All of it is what whoever has written the e-mail says: what a report leads to is decided elsewhere, by what was really sent.
 
-use mail_parser::{HeaderName, HeaderValue, Message};
+use mail_parser::{HeaderName, HeaderValue, Message, MimeHeaders};
 use model::Id;
 
 use super::entity::{Entity, Leaf};
@@ -93,8 +93,7 @@ fn is_automatic(message: &Message<'_>) -> bool {
 }
 
 fn is_report(head: &Message<'_>) -> bool {
-    let kind = head.parts.first().and_then(|part| mail_parser::MimeHeaders::content_type(part));
-    let Some(kind) = kind else { return false };
+    let Some(kind) = head.content_type() else { return false };
     let is = |value: Option<&str>, wanted: &str| value.is_some_and(|it| it.eq_ignore_ascii_case(wanted));
     kind.ctype().eq_ignore_ascii_case("multipart")
         && is(kind.subtype(), "report")
