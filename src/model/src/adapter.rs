@@ -352,7 +352,8 @@ pub trait Adapter: Send + Sync {
         Err(not_offered())
     }
 
-    /// Finds out what became of a delivery whose outcome is unknown; `None` if it never arrived.
+    /// Finds out what became of a delivery whose outcome is unknown; `None` if it never arrived. Fails permanently where nobody can be
+    /// asked: then a human decides.
     async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
         let _ = delivery;
         Err(not_offered())

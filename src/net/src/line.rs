@@ -1,5 +1,5 @@
 //! Lines to servers that speak other protocols than HTTP, such as IMAP (RFC 9051) and SMTP (RFC 5321): TLS from the first byte on
-//! (RFC 8314, section 3), or plain with what stands on the same machine. Whoever configures the gateway chose the address.
+//! (RFC 8314, section 3), after both sides have agreed to begin it (STARTTLS), or plain with what stands on the same machine. Whoever configures the gateway chose the address.
 //!
 //! A line has an allowance of bytes that may come: who asks for something says before how much it may be, so that a server cannot fill
 //! the memory of whoever reads.
@@ -17,19 +17,23 @@ use openssl::ssl::{SslConnector, SslMethod, SslVersion};
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 use seal::x509::Certificate;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
 use crate::Error;
 
+/// Bytes of a line of text.
+const MOST_TEXT: usize = 8 * 1024;
+
 /// How a line is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
     /// TLS from the first byte on.
     Tls,
-    /// None yet; whoever speaks on the line begins TLS, and says nothing before.
+    /// None yet; whoever speaks on the line agrees with the server to begin it ([`Line::said`], [`Line::encrypted`]), and says nothing
+    /// else before.
     Later,
     /// None: only to the same machine.
     Plain,
@@ -129,6 +133,34 @@ impl Line {
     /// The allowance of this line.
     pub fn allowance(&self) -> Allowance {
         self.allowance.clone()
+    }
+
+    /// One line of text with its line end, of at most 8 KiB. Nothing behind it is read: what somebody has put there before TLS begins is not
+    /// taken for what was said within.
+    ///
+    /// # Errors
+    /// The line breaks, or what comes is longer.
+    pub async fn said(&mut self) -> io::Result<Vec<u8>> {
+        let mut text = vec![];
+        while text.last() != Some(&b'\n') {
+            if text.len() == MOST_TEXT {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            text.push(self.read_u8().await?);
+        }
+        Ok(text)
+    }
+
+    /// Makes TLS on a line that has none yet, within the time given; the allowance stays.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`], [`Error::Tls`]; [`Error::Setup`] also if the line is encrypted already.
+    pub async fn encrypted(self, server: &Server, within: Duration) -> Result<Line, Error> {
+        let Transport::Plain(stream) = self.transport else { return Err(Error::Setup) };
+        let host = server.host.trim_matches(['[', ']']);
+        let made = timeout(within, server.secured(host, stream)).await;
+        let transport = Transport::Tls(Box::new(made.map_err(|_| Error::Unreachable)??));
+        Ok(Line { transport, ..self })
     }
 
     /// Where it leads.

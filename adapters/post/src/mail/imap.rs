@@ -1,5 +1,8 @@
 //! A mailbox by IMAP4rev1 (RFC 3501, with UIDPLUS of RFC 4315 and MOVE of RFC 6851 where they are offered).
 //!
+//! With STARTTLS (RFC 3501, section 6.2.1) nothing is read beyond the answer to it and nothing of what was said before TLS is believed: the line
+//! is given to the library once it is encrypted.
+//!
 //! Each question has a time, and an allowance of bytes for its answer. What the server says is never repeated in a failure.
 
 use std::time::Duration;
@@ -9,7 +12,8 @@ use async_imap::error::Error as ImapError;
 use async_imap::types::Fetch;
 use futures::TryStreamExt;
 use model::{Failure, FailureKind, Timestamp};
-use net::line::{Allowance, Line};
+use net::line::{Allowance, Line, Security, Server};
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::Settings;
@@ -47,11 +51,16 @@ impl Mailbox {
         let line = settings.server.connect(within).await.map_err(unreachable)?;
         let allowance = line.allowance();
         allowance.set(SMALL);
-        let mut client = async_imap::Client::new(line);
-        match timeout(within, client.read_response()).await {
-            Ok(Ok(Some(_))) => {}
-            _ => return Err(silent()),
-        }
+        let client = match settings.server.security {
+            Security::Later => async_imap::Client::new(encrypted(line, &settings.server, within).await?),
+            Security::Tls | Security::Plain => {
+                let mut client = async_imap::Client::new(line);
+                match timeout(within, client.read_response()).await {
+                    Ok(Ok(Some(_))) => client,
+                    _ => return Err(silent()),
+                }
+            }
+        };
         let login = client.login(&settings.user, settings.password.as_str());
         let session = timeout(within, login).await.map_err(|_| silent())?;
         let mut session = session.map_err(|(error, _)| refused_login(&error))?;
@@ -95,15 +104,15 @@ impl Mailbox {
     }
 
     /// The whole e-mail, at most `most` bytes; the server does not take it for read.
-    pub(super) async fn raw(&mut self, uid: u32, most: u64) -> Result<Option<Vec<u8>>, Failure> {
+    pub(super) async fn raw(&mut self, uid: u32, most: u64) -> Result<Vec<u8>, Failure> {
         let found = self.fetch(uid, "(UID BODY.PEEK[])", most + SMALL).await?;
-        Ok(found.and_then(|it| it.body().map(<[u8]>::to_vec)))
+        found.and_then(|it| it.body().map(<[u8]>::to_vec)).ok_or_else(not_given)
     }
 
     /// The beginning of an e-mail's header.
-    pub(super) async fn header(&mut self, uid: u32) -> Result<Option<Vec<u8>>, Failure> {
+    pub(super) async fn header(&mut self, uid: u32) -> Result<Vec<u8>, Failure> {
         let found = self.fetch(uid, &format!("(UID BODY.PEEK[HEADER]<0.{HEADER}>)"), HEADER + SMALL).await?;
-        Ok(found.and_then(|it| it.header().or(it.body()).map(<[u8]>::to_vec)))
+        found.and_then(|it| it.header().or(it.body()).map(<[u8]>::to_vec)).ok_or_else(not_given)
     }
 
     async fn fetch(&mut self, uid: u32, what: &str, most: u64) -> Result<Option<Fetch>, Failure> {
@@ -118,6 +127,11 @@ impl Mailbox {
                 {
                     found = Some(answer);
                 }
+            }
+            drop(answers);
+            if found.is_none() {
+                // To the library, a line that broke is the end of the answers.
+                self.session.noop().await?;
             }
             Ok(found)
         };
@@ -155,6 +169,35 @@ impl Mailbox {
     }
 }
 
+/// Lines that a server may say before it answers to STARTTLS.
+const MOST_SAID: usize = 20;
+
+/// The line after STARTTLS, which the server has to agree to: without TLS nothing is said to it.
+async fn encrypted(mut line: Line, server: &Server, within: Duration) -> Result<Line, Failure> {
+    let broken = |_| silent();
+    let agreed = async {
+        // Whoever greets with PREAUTH could not be asked for TLS any more.
+        let mut agrees = line.said().await?.to_ascii_uppercase().starts_with(b"* OK");
+        if agrees {
+            line.write_all(b"T1 STARTTLS\r\n").await?;
+            line.flush().await?;
+            let mut said = line.said().await?;
+            for _ in 0..MOST_SAID {
+                if !said.starts_with(b"* ") {
+                    break;
+                }
+                said = line.said().await?;
+            }
+            agrees = said.to_ascii_uppercase().starts_with(b"T1 OK");
+        }
+        Ok::<_, std::io::Error>(agrees)
+    };
+    if !timeout(within, agreed).await.map_err(|_| silent())?.map_err(broken)? {
+        return Err(Failure::permanent("post.mail-no-tls", "the mail server does not begin TLS"));
+    }
+    line.encrypted(server, within).await.map_err(unreachable)
+}
+
 fn unreachable(error: net::Error) -> Failure {
     match error.kind() {
         FailureKind::Permanent => error.into(),
@@ -166,8 +209,12 @@ fn silent() -> Failure {
     Failure::transient("post.mail-unreachable", "the mail server does not answer in time")
 }
 
-fn unusable(detail: &str) -> Failure {
+pub(super) fn unusable(detail: &str) -> Failure {
     Failure::transient("post.mail-garbage", detail)
+}
+
+fn not_given() -> Failure {
+    unusable("the mail server does not give an e-mail that it has told of")
 }
 
 fn folder(detail: &str) -> Failure {

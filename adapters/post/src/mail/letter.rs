@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use model::activity::{DispatchStatus, DispatchStep};
+use model::activity::{Dispatch, DispatchStatus, DispatchStep};
 use model::adapter::Host;
 use model::case::{File, SealLevel};
 use model::command::{Change, Command};
@@ -12,7 +12,7 @@ use model::{Failure, Id, Record, RecordKind, Timestamp};
 use serde_json::json;
 
 use super::may_pass;
-use super::nature::{Nature, Report};
+use super::nature::{Outcome, Report};
 use super::read::{Attachment, Reading};
 
 /// How sure the case is whose e-mail is answered.
@@ -38,10 +38,6 @@ pub(super) async fn take_in(
             },
         );
     }
-    let mut concerns = reading.concerns.clone();
-    if matches!(reading.nature, Nature::Report(_)) {
-        concerns.push("post.mail-bounce");
-    }
     let original = File {
         seal_level: reading.is_sealed.then_some(SealLevel::Advanced),
         ..kept(host, "nachricht.eml", "message/rfc822", raw).await?
@@ -59,7 +55,7 @@ pub(super) async fn take_in(
         }],
         hints,
         proof: reading.proof,
-        concerns,
+        concerns: reading.concerns,
     };
     let bare = letter.clone();
     enclose(host, &mut letter, reading.text, reading.decrypted, reading.attachments).await?;
@@ -102,12 +98,13 @@ async fn enclose(
     Ok(())
 }
 
-/// What is larger than is read: its header, for somebody who then looks into the mailbox.
-pub(super) async fn too_large(
+/// What is not read as a whole, by the rule that says why: its header, for somebody who then looks into the mailbox.
+pub(super) async fn header_alone(
     host: &dyn Host,
     key: &str,
     date: Timestamp,
     header: Vec<u8>,
+    rule: &'static str,
 ) -> Result<(), Failure> {
     let head = mail_parser::MessageParser::default().parse_headers(&header);
     let plain = |text: &str| -> String { text.chars().filter(|it| !it.is_control()).take(200).collect() };
@@ -124,33 +121,54 @@ pub(super) async fn too_large(
         documents: vec![Enclosure { title, kind: Some("E-Mail".into()), files: vec![file] }],
         hints: vec![],
         proof: json!({ "whole": false }),
-        concerns: vec!["post.mail-too-large"],
+        concerns: vec![rule],
     };
     host.take_in(letter).await.map(drop)
 }
 
-/// Tells the dispatch that a report is about; whether there is one.
-pub(super) async fn reported(host: &dyn Host, key: &str, report: &Report) -> Result<bool, Failure> {
-    let Some(id) = report.dispatch else { return Ok(false) };
-    if dispatch(host, id).await?.is_none() {
-        return Ok(false);
-    }
-    let detail = json!({ "report": report.action, "status": report.status });
-    host.note(key, RecordKind::Dispatch, id, detail).await?;
-    if report.action == "failed" {
-        let step = DispatchStep { kind: DispatchStatus::Failed, at: host.now() };
-        let change = Change::DispatchStep(step, None);
-        let command = Command { kind: RecordKind::Dispatch, id, expected: None, change };
-        match host.submit(&format!("{key}:failed"), command).await {
-            // It is noted; that the record takes no further step changes nothing about it.
-            Err(failure) if !may_pass(&failure) => {}
-            submitted => drop(submitted?),
-        }
-    }
-    Ok(true)
+/// What a report has led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It is about nothing that went out from here, or does not say what became of it.
+    Nothing,
+    /// It is noted at its dispatch.
+    Noted,
+    /// Its dispatch has failed.
+    Failed,
 }
 
-async fn dispatch(host: &dyn Host, id: Id) -> Result<Option<model::activity::Dispatch>, Failure> {
+/// Tells the dispatch that a report is about. Anybody can write a report: it has to name the e-mail that this dispatch was sent as, and its
+/// addressee.
+pub(super) async fn reported(host: &dyn Host, key: &str, report: &Report) -> Result<Told, Failure> {
+    let Some((message_id, id)) = &report.about else { return Ok(Told::Nothing) };
+    let Some(dispatch) = dispatch(host, *id).await? else { return Ok(Told::Nothing) };
+    let Some(Outcome { action: Some(action), status, .. }) = outcome(&dispatch, message_id, report) else {
+        return Ok(Told::Nothing);
+    };
+    host.note(key, RecordKind::Dispatch, *id, json!({ "report": action, "status": status })).await?;
+    if *action != "failed" {
+        return Ok(Told::Noted);
+    }
+    let last = dispatch.steps.last().map(|step| step.at);
+    let step = DispatchStep { kind: DispatchStatus::Failed, at: host.now().max(last.unwrap_or_default()) };
+    let change = Change::DispatchStep(step, None);
+    let command = Command { kind: RecordKind::Dispatch, id: *id, expected: None, change };
+    match host.submit(&format!("{key}:failed"), command).await {
+        // It is noted; that the record takes no further step changes nothing about it.
+        Err(failure) if !may_pass(&failure) => Ok(Told::Failed),
+        submitted => submitted.map(|_| Told::Failed),
+    }
+}
+
+/// What the report says of the dispatch's own addressee.
+fn outcome<'a>(dispatch: &Dispatch, message_id: &str, report: &'a Report) -> Option<&'a Outcome> {
+    let sent_as = dispatch.reference.as_deref()?.trim_matches(['<', '>']);
+    let to = dispatch.to.as_ref()?.email.as_deref()?.to_ascii_lowercase();
+    let is_it = dispatch.way.as_deref() == Some("mail") && sent_as.eq_ignore_ascii_case(message_id);
+    report.outcomes.iter().find(|outcome| is_it && outcome.recipients.contains(&to))
+}
+
+async fn dispatch(host: &dyn Host, id: Id) -> Result<Option<Dispatch>, Failure> {
     match host.record(RecordKind::Dispatch, id).await? {
         Some(Record::Dispatch(dispatch)) => Ok(Some(dispatch)),
         _ => Ok(None),

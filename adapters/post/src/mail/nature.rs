@@ -1,13 +1,19 @@
-//! What kind of e-mail it is: a letter, one of our own come back round, an automatic one, or a report that one of ours did not arrive.
-//! RFC 3834 (automatic answers), RFC 2369 and 2919 (lists), RFC 3464 (reports of delivery), RFC 5321 section 4.4 (`Return-Path: <>`).
+//! What kind of e-mail it is: a letter, an automatic one, or a report of what became of one of ours. RFC 3834 (automatic answers), RFC 2369 and
+//! 2919 (lists), RFC 3464 (reports of delivery), RFC 5321 section 4.4 (`Return-Path: <>`).
+//!
+//! All of it is what whoever has written the e-mail says: what a report leads to is decided elsewhere, by what was really sent.
 
-use mail_parser::{HeaderValue, Message, MessageParser, MessagePart, MimeHeaders};
+use mail_parser::{HeaderName, HeaderValue, Message, MimeHeaders};
 use model::Id;
 
+use super::entity::{Entity, Leaf};
 use crate::our_ids::{dispatch_of, loop_mark};
 
 /// Names of ours that are looked at in `References`.
 const MOST_REFERENCES: usize = 50;
+/// Lines of a report, and recipients that it tells of; we write to one.
+const MOST_LINES: usize = 1_000;
+const MOST_OUTCOMES: usize = 20;
 
 /// What an e-mail is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,43 +22,62 @@ pub(super) enum Nature {
     Letter,
     /// A program has made it: an answer of absence, a list, a newsletter.
     Automatic,
-    /// It went out from here.
-    Ours,
     /// It reports on an e-mail.
     Report(Report),
 }
 
 /// What a report says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Report {
-    /// The dispatch whose e-mail it is about, if it was one of ours.
-    pub(super) dispatch: Option<Id>,
-    /// What became of it: `failed`, `delayed`, `delivered`, `relayed` or `expanded`; `unknown` if it does not say.
-    pub(super) action: &'static str,
+    /// Message-ID of the e-mail that it is about, without angle brackets, and the dispatch that this names if it is one of ours.
+    pub(super) about: Option<(String, Id)>,
+    /// What became of it, for each recipient.
+    pub(super) outcomes: Vec<Outcome>,
+}
+
+/// What became of an e-mail for one recipient.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// The recipient's addresses in lower case: as we wrote it, and as others did on the way.
+    pub(super) recipients: Vec<String>,
+    /// `failed`, `delayed`, `delivered`, `relayed` or `expanded`.
+    pub(super) action: Option<&'static str>,
     /// Status by RFC 3463, such as `5.1.1`.
     pub(super) status: Option<String>,
 }
 
-/// What the e-mail is, and the dispatch that it answers.
-pub(super) fn nature(message: &Message<'_>, domain: &str) -> (Nature, Option<Id>) {
-    let answered = answered(message, domain);
-    let is_ours = message
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// What the e-mail is.
+    pub(super) nature: Nature,
+    /// The dispatch that it answers, or reports on.
+    pub(super) answered: Option<Id>,
+    /// Whether it says that it went out from here. Anybody can say so.
+    pub(super) is_ours: bool,
+}
+
+/// What the e-mail is.
+pub(super) fn judged(head: &Message<'_>, parts: &[Leaf<'_>], domain: &str) -> Found {
+    let is_ours = head
         .header_values("X-Loop")
         .filter_map(HeaderValue::as_text)
         .any(|value| !domain.is_empty() && value.trim().eq_ignore_ascii_case(&loop_mark(domain)));
-    if is_ours {
-        return (Nature::Ours, answered);
+    let mut answered = answered(head, domain);
+    if is_report(head) {
+        let report = report(parts, domain);
+        answered = report.about.as_ref().map(|(_, dispatch)| *dispatch).or(answered);
+        return Found { nature: Nature::Report(report), answered, is_ours };
     }
-    if is_report(message.root_part()) {
-        return (Nature::Report(report(message, domain)), answered);
-    }
-    let is_from_nobody = message.header_raw("Return-Path").is_some_and(|path| path.trim() == "<>");
-    if is_from_nobody && answered.is_some() {
-        let report = Report { dispatch: answered, action: "unknown", status: None };
-        return (Nature::Report(report), answered);
-    }
-    let is_automatic = is_from_nobody || is_automatic(message);
-    (if is_automatic { Nature::Automatic } else { Nature::Letter }, answered)
+    let is_automatic = return_path(head).is_some_and(|path| path.trim() == "<>") || is_automatic(head);
+    Found { nature: if is_automatic { Nature::Automatic } else { Nature::Letter }, answered, is_ours }
+}
+
+/// The topmost: the server that took the e-mail in puts it there, and whatever stands below came along.
+fn return_path<'a>(head: &'a Message<'_>) -> Option<&'a str> {
+    let first = head.parts.first()?.headers.iter().find(|header| header.name == HeaderName::ReturnPath)?;
+    let range = first.offset_start as usize..first.offset_end as usize;
+    std::str::from_utf8(head.raw_message.get(range)?).ok()
 }
 
 fn is_automatic(message: &Message<'_>) -> bool {
@@ -67,8 +92,8 @@ fn is_automatic(message: &Message<'_>) -> bool {
     is_submitted || is_bulk || is_list
 }
 
-fn is_report(root: &MessagePart<'_>) -> bool {
-    let Some(kind) = root.content_type() else { return false };
+fn is_report(head: &Message<'_>) -> bool {
+    let Some(kind) = head.content_type() else { return false };
     let is = |value: Option<&str>, wanted: &str| value.is_some_and(|it| it.eq_ignore_ascii_case(wanted));
     kind.ctype().eq_ignore_ascii_case("multipart")
         && is(kind.subtype(), "report")
@@ -76,21 +101,16 @@ fn is_report(root: &MessagePart<'_>) -> bool {
 }
 
 /// Reads the part for programs, and whose e-mail it was out of the one that came back.
-fn report(message: &Message<'_>, domain: &str) -> Report {
-    let mut report = Report { dispatch: None, action: "unknown", status: None };
-    for part in &message.parts {
-        let subtype =
-            part.content_type().and_then(|kind| kind.subtype()).unwrap_or_default().to_ascii_lowercase();
-        match subtype.as_str() {
-            "delivery-status" | "global-delivery-status" => read_status(part.contents(), &mut report),
-            "rfc822" | "global" | "rfc822-headers" | "global-headers" => {
-                let id = match part.message() {
-                    Some(inner) => inner.message_id().map(str::to_owned),
-                    None => MessageParser::default()
-                        .parse_headers(part.contents())
-                        .and_then(|inner| inner.message_id().map(str::to_owned)),
-                };
-                report.dispatch = report.dispatch.or_else(|| dispatch_of(&id?, domain));
+fn report(parts: &[Leaf<'_>], domain: &str) -> Report {
+    let mut report = Report::default();
+    for part in parts {
+        match part.entity.media_type().1.as_str() {
+            "delivery-status" | "global-delivery-status" => outcomes(&part.entity.content(), &mut report),
+            "rfc822" | "global" | "rfc822-headers" | "global-headers" if report.about.is_none() => {
+                let content = part.entity.content();
+                let head = Entity::of(&content).and_then(|inner| inner.head);
+                let id = head.as_ref().and_then(|head| head.message_id());
+                report.about = id.and_then(|id| Some((id.to_owned(), dispatch_of(id, domain)?)));
             }
             _ => {}
         }
@@ -98,20 +118,33 @@ fn report(message: &Message<'_>, domain: &str) -> Report {
     report
 }
 
-/// RFC 3464, section 2.3: the worst that is said of a recipient; we write to one.
-fn read_status(text: &[u8], report: &mut Report) {
+/// RFC 3464, section 2.3: a group of lines for each recipient, after one for the e-mail.
+fn outcomes(text: &[u8], report: &mut Report) {
     const ACTIONS: [&str; 5] = ["failed", "delayed", "delivered", "relayed", "expanded"];
-    for line in String::from_utf8_lossy(text).lines().take(1_000) {
+    let mut outcome = Outcome::default();
+    let text = String::from_utf8_lossy(text);
+    for line in text.lines().take(MOST_LINES).chain([""]) {
+        if line.trim().is_empty() {
+            let outcome = std::mem::take(&mut outcome);
+            if !outcome.recipients.is_empty() && report.outcomes.len() < MOST_OUTCOMES {
+                report.outcomes.push(outcome);
+            }
+            continue;
+        }
         let Some((name, value)) = line.split_once(':') else { continue };
         let value = value.trim().to_ascii_lowercase();
-        if name.trim().eq_ignore_ascii_case("action") {
-            let rank = |action: &str| ACTIONS.iter().position(|it| *it == action).unwrap_or(ACTIONS.len());
-            if let Some(action) = ACTIONS.get(rank(&value)).filter(|it| rank(it) < rank(report.action)) {
-                report.action = action;
+        match name.trim().to_ascii_lowercase().as_str() {
+            "final-recipient" | "original-recipient" if outcome.recipients.len() < 2 => {
+                // The kind of address stands before it.
+                let address = value.split_once(';').map_or(value.as_str(), |(_, address)| address.trim());
+                outcome.recipients.push(address.trim_matches(['<', '>']).to_owned());
             }
-        }
-        if name.trim().eq_ignore_ascii_case("status") && is_status(&value) {
-            report.status.get_or_insert(value);
+            "action" => outcome.action = ACTIONS.into_iter().find(|action| *action == value),
+            "status" => {
+                let code = value.split([' ', '(']).next().unwrap_or_default();
+                outcome.status = is_status(code).then(|| code.to_owned());
+            }
+            _ => {}
         }
     }
 }
@@ -137,12 +170,14 @@ fn answered(message: &Message<'_>, domain: &str) -> Option<Id> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entity::leaves;
     use super::*;
 
     const DOMAIN: &str = "kreis.example";
 
-    fn judged(raw: &str) -> (Nature, Option<Id>) {
-        nature(&MessageParser::default().parse(raw.as_bytes()).unwrap(), DOMAIN)
+    fn found(raw: &str) -> Found {
+        let head = Entity::of(raw.as_bytes()).and_then(|it| it.head).unwrap();
+        judged(&head, &leaves(raw.as_bytes()).unwrap(), DOMAIN)
     }
 
     #[test]
@@ -151,19 +186,22 @@ mod tests {
             "Auto-Submitted: auto-replied",
             "Precedence: bulk",
             "List-Unsubscribe: <https://x.example>",
-            "Return-Path: <>",
+            "Return-Path: <>\r\nReturn-Path: <a@b.example>",
         ] {
-            assert_eq!(judged(&format!("{header}\r\nSubject: x\r\n\r\nx")).0, Nature::Automatic, "{header}");
+            let it = found(&format!("{header}\r\nSubject: x\r\n\r\nx"));
+            assert_eq!((it.nature, it.is_ours), (Nature::Automatic, false), "{header}");
         }
         for header in [
             "Auto-Submitted: no",
             "Precedence: first-class",
-            "Return-Path: <a@b.example>",
+            "Return-Path: <a@b.example>\r\nReturn-Path: <>",
             "X-Loop: someone@else.example",
         ] {
-            assert_eq!(judged(&format!("{header}\r\nSubject: x\r\n\r\nx")).0, Nature::Letter, "{header}");
+            let it = found(&format!("{header}\r\nSubject: x\r\n\r\nx"));
+            assert_eq!((it.nature, it.is_ours), (Nature::Letter, false), "{header}");
         }
-        assert_eq!(judged("X-Loop: amtsbote@kreis.example\r\n\r\nx").0, Nature::Ours);
+        let ours = found("X-Loop: amtsbote@kreis.example\r\n\r\nx");
+        assert_eq!((ours.nature, ours.is_ours), (Nature::Letter, true));
     }
 
     #[test]
@@ -178,10 +216,20 @@ mod tests {
                 "Return-Path: <>\r\nContent-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\r\n\r\n\
                  --b\r\nContent-Type: text/plain\r\n\r\nSorry.\r\n\
                  --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n\
-                 Final-Recipient: rfc822; a@b.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b\r\n{inner}\r\n--b--\r\n"
+                 Final-Recipient: rfc822; C@d.example\r\nAction: delivered\r\n\r\n\
+                 Original-Recipient: rfc822;a@B.example\r\nFinal-Recipient: rfc822; x@b.example\r\nAction: failed\r\nStatus: 5.1.1 (unknown)\r\n\r\n\
+                 --b\r\n{inner}\r\n--b--\r\n"
             );
-            let report = Report { dispatch: Some(dispatch), action: "failed", status: Some("5.1.1".into()) };
-            assert_eq!(judged(&raw).0, Nature::Report(report));
+            let it = found(&raw);
+            assert_eq!(it.answered, Some(dispatch));
+            let Nature::Report(report) = it.nature else { panic!("{:?}", it.nature) };
+            assert_eq!(report.about, Some((id.trim_matches(['<', '>']).to_owned(), dispatch)));
+            let failed = Outcome {
+                recipients: vec!["a@b.example".into(), "x@b.example".into()],
+                action: Some("failed"),
+                status: Some("5.1.1".into()),
+            };
+            assert_eq!((report.outcomes.len(), &report.outcomes[1]), (2, &failed));
         }
     }
 
@@ -189,8 +237,12 @@ mod tests {
     fn an_answer_leads_to_the_dispatch_that_it_answers() {
         let dispatch = model::ids::new_id();
         let id = crate::our_ids::message_id(model::ids::new_id(), dispatch, DOMAIN);
-        let raw =
+        let answer =
             format!("In-Reply-To: <other@x.example>\r\nReferences: <first@x.example> {id}\r\n\r\nDanke");
-        assert_eq!(judged(&raw), (Nature::Letter, Some(dispatch)));
+        let it = found(&answer);
+        assert_eq!((it.nature, it.answered), (Nature::Letter, Some(dispatch)));
+        // Answers of absence have no sender that could be answered; they are no reports.
+        let it = found(&format!("Return-Path: <>\r\n{answer}"));
+        assert_eq!((it.nature, it.answered), (Nature::Automatic, Some(dispatch)));
     }
 }

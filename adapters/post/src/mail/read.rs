@@ -1,19 +1,18 @@
-//! What stands in an e-mail (RFC 5322, MIME): text and attachments, within limits. The parser reads anything; what is too deep or has too
-//! many parts is not read at all, and stays as the original.
+//! What stands in an e-mail (RFC 5322, MIME): text and attachments, within limits. What is too deep or has too many parts is not read at all,
+//! and stays as the original.
 
-use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use std::collections::BTreeSet;
+
+use mail_parser::decoders::html::html_to_text;
 use model::letter::Hint;
 use model::{Id, Timestamp};
 use serde_json::{Value, json};
 
 use super::Settings;
-use super::nature::{Nature, nature};
+use super::entity::{Entity, Form, Leaf, leaves};
+use super::nature::{Nature, judged};
 use super::secure::{Judge, Opened, open};
 
-/// Parts of one e-mail.
-const MOST_PARTS: usize = 500;
-/// Parts that hold others: each of them costs the parser a look at all that follows.
-const MOST_NESTED: usize = 50;
 /// Attachments that become documents.
 const MOST_ATTACHMENTS: usize = 200;
 /// Characters of the text, of a subject or title, and of a media type.
@@ -64,9 +63,10 @@ pub(super) struct Attachment {
 
 /// Reads an e-mail that came in at `date`. Work for a processor.
 pub(super) fn read(raw: &[u8], settings: &Settings, date: Timestamp) -> Reading {
-    let Some(message) = parsed(raw, false) else { return unreadable(raw) };
-    let (nature, answered) = nature(&message, &settings.domain);
-    let from = message.from().and_then(|it| it.first());
+    let parts = leaves(raw).zip(Entity::of(raw).and_then(|it| it.head));
+    let Some((parts, head)) = parts else { return unreadable(raw) };
+    let found = judged(&head, &parts, &settings.domain);
+    let from = head.from().and_then(|it| it.first());
     let address = from.and_then(|it| it.address()).map(str::to_ascii_lowercase);
     let judge = Judge {
         keys: &settings.keys,
@@ -76,9 +76,9 @@ pub(super) fn read(raw: &[u8], settings: &Settings, date: Timestamp) -> Reading 
     };
     let opened = open(raw, &judge);
     let mut reading = Reading {
-        nature,
-        answered,
-        subject: message.subject().map(line).filter(|it| !it.is_empty()),
+        nature: found.nature,
+        answered: found.answered,
+        subject: head.subject().map(line).filter(|it| !it.is_empty()),
         from: address.as_deref().map(|it| named(from.and_then(|from| from.name()), it)),
         text: String::new(),
         attachments: vec![],
@@ -88,13 +88,16 @@ pub(super) fn read(raw: &[u8], settings: &Settings, date: Timestamp) -> Reading 
         proof: json!({ "layers": opened.layers, "sha256": seal::sha256(&[raw]).to_string() }),
         concerns: opened.concerns.clone(),
     };
+    if found.is_ours {
+        reading.concerns.push("post.mail-ours");
+    }
     if reading.nature == Nature::Automatic {
         reading.concerns.push("post.mail-automatic");
     }
     if let Some(subject) = &reading.subject {
         reading.hints = settings.patterns.hints(subject, "subject", IN_SUBJECT);
     }
-    content(raw, message, opened, &mut reading);
+    content(parts, opened, &mut reading);
     let known: Vec<_> = reading.hints.iter().map(|it| (it.kind, it.value.clone())).collect();
     let more = settings.patterns.hints(&reading.text, "text", IN_TEXT);
     reading.hints.extend(more.into_iter().filter(|it| !known.contains(&(it.kind, it.value.clone()))));
@@ -102,87 +105,97 @@ pub(super) fn read(raw: &[u8], settings: &Settings, date: Timestamp) -> Reading 
 }
 
 /// Text and attachments, of the innermost entity alone.
-fn content(raw: &[u8], message: Message<'_>, opened: Opened, reading: &mut Reading) {
+fn content(parts: Vec<Leaf<'_>>, opened: Opened, reading: &mut Reading) {
     if opened.is_closed {
         return;
     }
     match &opened.entity {
-        None => fill(raw, &message, reading),
-        Some(entity) => match parsed(entity, true) {
-            Some(inner) => fill(entity, &inner, reading),
+        None => fill(&parts, reading),
+        Some(entity) => match leaves(entity) {
+            Some(parts) => fill(&parts, reading),
             None => reading.concerns.push("post.mail-unreadable"),
         },
     }
-    if opened.was_encrypted {
+    if opened.is_unproven {
+        // What a program would show or carry out is given out as text; the opened e-mail itself would be.
+        reading.attachments.iter_mut().for_each(disarm);
+    } else if opened.was_encrypted {
         reading.decrypted = opened.entity;
     }
 }
 
-fn fill(raw: &[u8], message: &Message<'_>, reading: &mut Reading) {
-    let texts = (0..message.text_body_count()).filter_map(|at| message.body_text(at));
-    for text in texts {
-        let left = TEXT_CHARS.saturating_sub(reading.text.len());
-        reading
-            .text
-            .extend(text.chars().take(left).filter(|it| *it == '\n' || *it == '\t' || !it.is_control()));
-        reading.text.push('\n');
+fn fill(parts: &[Leaf<'_>], reading: &mut Reading) {
+    let plain: Vec<Option<String>> =
+        parts.iter().map(|part| (part.form() == Form::Plain).then(|| part.entity.text())).collect();
+    let told: BTreeSet<usize> = parts
+        .iter()
+        .zip(&plain)
+        .filter(|(_, text)| text.as_ref().is_some_and(|it| !it.trim().is_empty()))
+        .filter_map(|(part, _)| part.alternative)
+        .collect();
+    for (part, plain) in parts.iter().zip(&plain) {
+        match (part.form(), plain) {
+            (_, Some(text)) => add_text(text, &mut reading.text),
+            // The same stands in plain text.
+            (Form::Html, _) if part.alternative.is_some_and(|it| told.contains(&it)) => {}
+            (Form::Html, _) => add_text(&html_to_text(&part.entity.text()), &mut reading.text),
+            (Form::Plain | Form::Attachment, _) => reading.attachments.push(attachment(part)),
+        }
     }
-    if message.attachment_count() > MOST_ATTACHMENTS {
+    if reading.attachments.len() > MOST_ATTACHMENTS {
+        reading.attachments.clear();
         reading.concerns.push("post.mail-unreadable");
-        return;
+    } else if parts.iter().any(Leaf::is_wrapped) {
+        reading.concerns.push("post.mail-unreadable");
     }
-    reading.attachments = message.attachments().map(|part| attachment(raw, part)).collect();
 }
 
-/// The e-mail, unless it is too deep or has too many parts. `is_inner`: an entity without the header of an e-mail.
-fn parsed(raw: &[u8], is_inner: bool) -> Option<Message<'_>> {
-    let nested = count(raw, b"multipart/") + count(raw, b"message/");
-    if nested > MOST_NESTED {
-        return None;
-    }
-    let message = MessageParser::default().parse(raw)?;
-    let has_head = is_inner || !message.headers().is_empty();
-    (has_head && parts(&message) <= MOST_PARTS).then_some(message)
+fn add_text(text: &str, all: &mut String) {
+    let left = TEXT_CHARS.saturating_sub(all.len());
+    all.extend(text.chars().take(left).filter(|it| *it == '\n' || *it == '\t' || !it.is_control()));
+    all.push('\n');
 }
 
-fn parts(message: &Message<'_>) -> usize {
-    let inner = message.parts.iter().filter_map(|part| match &part.body {
-        PartType::Message(inner) => Some(parts(inner)),
-        _ => None,
-    });
-    message.parts.len() + inner.sum::<usize>()
-}
-
-/// How often the word stands in the bytes, in whatever case.
-fn count(bytes: &[u8], word: &[u8]) -> usize {
-    let first = word.first().copied().unwrap_or_default();
-    let begins = bytes.iter().enumerate().filter(|(_, byte)| byte.to_ascii_lowercase() == first);
-    begins
-        .filter(|(at, _)| bytes.get(*at..at + word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word)))
-        .count()
-}
-
-fn attachment(raw: &[u8], part: &MessagePart<'_>) -> Attachment {
-    let media_type = part.content_type().map(|kind| {
+fn attachment(part: &Leaf<'_>) -> Attachment {
+    let media_type = part.entity.kind().map(|kind| {
         format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or("octet-stream")).to_ascii_lowercase()
     });
     let is_token = |text: &String| {
         let is = |byte: u8| byte.is_ascii_alphanumeric() || b"/+.-_".contains(&byte);
         text.len() <= MEDIA_TYPE_CHARS && text.bytes().all(is)
     };
-    let name = part.attachment_name().map(line).filter(|it| !it.is_empty());
-    let (bytes, ending) = match &part.body {
-        // The parser gives an e-mail within another as that other's bytes.
-        PartType::Message(_) if part.encoding == Encoding::None => {
-            let range = part.raw_body_offset() as usize..part.raw_end_offset() as usize;
-            (raw.get(range).unwrap_or_default().to_vec(), "eml".to_owned())
-        }
-        PartType::Message(inner) => (inner.raw_message().to_vec(), "eml".to_owned()),
-        _ => (part.contents().to_vec(), ending(name.as_deref(), media_type.as_deref())),
-    };
-    let subject = part.message().and_then(|inner| inner.subject()).map(line).filter(|it| !it.is_empty());
-    let title = name.or(subject).unwrap_or_else(|| "Anlage".to_owned());
-    Attachment { title, ending, media_type: media_type.filter(is_token), bytes }
+    let name = part.entity.name().map(line).filter(|it| !it.is_empty());
+    let bytes = part.entity.content();
+    if part.is_message {
+        let head = Entity::of(&bytes).and_then(|inner| inner.head);
+        let subject = head.and_then(|head| head.subject().map(line)).filter(|it| !it.is_empty());
+        let title = name.or(subject).unwrap_or_else(|| "Anlage".to_owned());
+        let media_type = Some("message/rfc822".to_owned());
+        return Attachment { title, ending: "eml".to_owned(), media_type, bytes: bytes.into_owned() };
+    }
+    let ending = ending(name.as_deref(), media_type.as_deref());
+    let title = name.unwrap_or_else(|| "Anlage".to_owned());
+    Attachment { title, ending, media_type: media_type.filter(is_token), bytes: bytes.into_owned() }
+}
+
+/// Makes a text of what a program would show as a page, or as an e-mail with one.
+fn disarm(attachment: &mut Attachment) {
+    let kind = attachment.media_type.as_deref().unwrap_or_default();
+    let is_page = kind.contains("html") || ["html", "htm", "xhtml", "shtml"].contains(&&*attachment.ending);
+    let is_like_one = ["svg", "mht", "mhtml", "eml", "xml", "xsl"].contains(&&*attachment.ending)
+        || ["message/", "multipart/"].iter().any(|it| kind.starts_with(it))
+        || ["/xml", "+xml", "x-mimearchive"].iter().any(|it| kind.ends_with(it));
+    // Of what says nothing, a program that shows it decides by its beginning.
+    let bytes = attachment.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&attachment.bytes);
+    let looks_like_one = bytes.trim_ascii_start().starts_with(b"<");
+    if !is_page && !is_like_one && !looks_like_one {
+        return;
+    }
+    if is_page {
+        attachment.bytes = html_to_text(&String::from_utf8_lossy(&attachment.bytes)).into_bytes();
+    }
+    attachment.ending = "txt".to_owned();
+    attachment.media_type = Some("text/plain".to_owned());
 }
 
 /// An ending of up to ten letters and digits: of the name, or the one that is usual for the type.
@@ -219,10 +232,9 @@ fn named(name: Option<&str>, address: &str) -> String {
     }
 }
 
-/// What cannot be read: the original alone is kept, with what its header says.
+/// What cannot be read: the original alone is kept, with what its header says if that is not too long.
 fn unreadable(raw: &[u8]) -> Reading {
-    // The header alone is read: it holds nothing that could be deep.
-    let head = MessageParser::default().parse_headers(raw);
+    let head = Entity::of(raw).and_then(|it| it.head);
     let head = head.as_ref();
     Reading {
         subject: head.and_then(|it| it.subject()).map(line).filter(|it| !it.is_empty()),
@@ -305,6 +317,87 @@ mod tests {
             let it = reading(&raw);
             assert_eq!(it.subject.as_deref(), Some(subject));
             assert_eq!((it.concerns.as_slice(), it.attachments.len()), (&["post.mail-unreadable"][..], 0));
+        }
+    }
+
+    /// A header that says twenty thousand times that an e-mail stands within: more than any stack bears.
+    fn nested(kind: &str) -> Vec<u8> {
+        format!("Subject: innen\r\nContent-Type: {kind}\r\n\r\n").repeat(20_000).into_bytes()
+    }
+
+    #[test]
+    fn e_mails_within_e_mails_to_any_depth_are_an_attachment() {
+        for kind in ["message/rfc822", "message /rfc822", "message/ global", "(x) Message/RFC822;a=b"] {
+            let it = reading(&nested(kind));
+            assert_eq!((it.attachments.len(), it.concerns.len()), (1, 0), "{kind}");
+            assert_eq!(
+                (it.attachments[0].title.as_str(), &*it.attachments[0].ending),
+                ("innen", "eml"),
+                "{kind}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_encoded_e_mail_within_is_opened_by_nobody_and_looked_at_by_somebody() {
+        let inner =
+            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, nested("message/rfc822"));
+        let raw = format!(
+            "Subject: a\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n{inner}\r\n"
+        );
+        let it = reading(raw.as_bytes());
+        assert_eq!(it.concerns, ["post.mail-unreadable"]);
+        assert_eq!(it.attachments[0].bytes, nested("message/rfc822"));
+    }
+
+    #[test]
+    fn what_a_signature_covers_has_the_same_limits() {
+        // Signed beside, and encoded: its body used to be parsed before anything had counted.
+        let raw = b"Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\"; boundary=s\r\n\r\n--s\r\n\r\nx\r\n--s\r\n"
+            .iter()
+            .copied()
+            .chain(nested("message /rfc822"))
+            .chain(b"\r\n--s--\r\n".iter().copied());
+        let it = reading(&raw.collect::<Vec<_>>());
+        assert_eq!(it.concerns, ["post.mail-signature"]);
+    }
+
+    #[test]
+    fn what_nobody_vouches_for_is_text() {
+        let armed = |ending: &str, kind: &str, bytes: &[u8]| Attachment {
+            title: "x".into(),
+            ending: ending.into(),
+            media_type: Some(kind.into()),
+            bytes: bytes.to_vec(),
+        };
+        for (mut it, text) in [
+            (armed("html", "text/html", b"<p>a<img src=http://x/"), "a"),
+            (armed("htm", "application/octet-stream", b"<p>a</p>"), "a"),
+            (armed("svg", "image/svg+xml", b"<svg/>"), "<svg/>"),
+            (armed("eml", "message/rfc822", b"A: b"), "A: b"),
+            (armed("bin", "application/octet-stream", b" <html>"), " <html>"),
+        ] {
+            disarm(&mut it);
+            assert_eq!((it.ending.as_str(), it.media_type.as_deref()), ("txt", Some("text/plain")));
+            assert_eq!(String::from_utf8(it.bytes).unwrap().trim_end(), text);
+        }
+        let mut pdf = armed("pdf", "application/pdf", b"%PDF");
+        disarm(&mut pdf);
+        assert_eq!(pdf.ending, "pdf");
+    }
+
+    #[test]
+    fn html_is_read_where_it_has_no_plain_twin() {
+        let twins = |plain: &str| {
+            format!(
+                "Subject: a\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\n{plain}\r\n--b\r\n\
+                 Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\nContent-Type: text/html\r\n\r\n<p>bunt</p>\r\n--c\r\n\
+                 Content-Type: application/pdf\r\n\r\n%PDF\r\n--c--\r\n--b--\r\n"
+            )
+        };
+        for (plain, text) in [("schlicht", "schlicht"), (" ", "bunt")] {
+            let it = reading(twins(plain).as_bytes());
+            assert_eq!((it.text.trim(), it.attachments.len()), (text, 1));
         }
     }
 

@@ -2,14 +2,17 @@
 //!
 //! `multipart/signed` (RFC 1847) is cut here by its boundary, so that what is verified are exactly the bytes between; anything else is
 //! read of what the verification gives back.
+//!
+//! EnvelopedData is encrypted in a way that whoever carries it can change without a key, such as into HTML that sends what was encrypted
+//! elsewhere once it is shown (RFC 8551, section 6, "EFAIL"). What no signature within, and none of the sender around it, vouches for is
+//! given out without anything that a program would carry out.
 
-use std::ops::Range;
-
-use mail_parser::{MessageParser, MimeHeaders};
 use seal::cms::{self, Kind};
 use seal::identity::Identity;
 use seal::x509::{Standing, Trust};
 use serde_json::{Value, json};
+
+use super::entity::{Entity, marks};
 
 /// Layers that are taken off one e-mail.
 const MOST_LAYERS: usize = 4;
@@ -35,6 +38,8 @@ pub(super) struct Opened {
     pub(super) was_encrypted: bool,
     /// Whether the sender has signed, by a certificate that is trusted.
     pub(super) is_sealed: bool,
+    /// Whether it was encrypted so that it may have been changed on its way, and nobody has signed it.
+    pub(super) is_unproven: bool,
     /// The layers, outermost first: for the time line.
     pub(super) layers: Vec<Value>,
     /// Why somebody has to look at it.
@@ -44,15 +49,23 @@ pub(super) struct Opened {
 }
 
 /// A layer.
-enum Layer {
-    /// Signed beside: where what was signed stands, and the signature.
-    Beside(Range<usize>, Vec<u8>),
+enum Layer<'a> {
+    /// Signed beside: what was signed, and the signature.
+    Beside(&'a [u8], Vec<u8>),
     /// CMS around the content.
     Around(Vec<u8>, Kind),
 }
 
 /// Takes all layers off an e-mail.
 pub(super) fn open(raw: &[u8], judge: &Judge<'_>) -> Opened {
+    let mut opened = layers(raw, judge);
+    if opened.is_unproven && !opened.is_closed {
+        opened.concerns.push("post.mail-unproven");
+    }
+    opened
+}
+
+fn layers(raw: &[u8], judge: &Judge<'_>) -> Opened {
     let mut opened = Opened::default();
     for _ in 0..MOST_LAYERS {
         let current = opened.entity.take();
@@ -62,8 +75,8 @@ pub(super) fn open(raw: &[u8], judge: &Judge<'_>) -> Opened {
                 opened.entity = current;
                 return opened;
             }
-            Ok(Some(Layer::Beside(range, signature))) => {
-                verified(&signature, Some(&entity[range]), judge, &mut opened)
+            Ok(Some(Layer::Beside(content, signature))) => {
+                verified(&signature, Some(content), judge, &mut opened)
             }
             Ok(Some(Layer::Around(object, Kind::Signed))) => verified(&object, None, judge, &mut opened),
             Ok(Some(Layer::Around(object, kind))) => decrypted(&object, kind, judge, &mut opened),
@@ -94,6 +107,8 @@ fn verified(object: &[u8], beside: Option<&[u8]>, judge: &Judge<'_>, opened: &mu
         opened.concerns.push("post.mail-signer");
     }
     opened.is_sealed |= is_senders && standing == "good";
+    // Nobody signs what he cannot read, so a signature within was made before it was encrypted.
+    opened.is_unproven = false;
     Some(match beside {
         Some(content) => content.to_vec(),
         None => signed.content,
@@ -131,6 +146,7 @@ fn decrypted(object: &[u8], kind: Kind, judge: &Judge<'_>, opened: &mut Opened) 
     match plain {
         Some(plain) => {
             opened.was_encrypted = true;
+            opened.is_unproven = kind == Kind::Enveloped && !opened.is_sealed;
             Some(plain)
         }
         None => {
@@ -144,61 +160,41 @@ fn decrypted(object: &[u8], kind: Kind, judge: &Judge<'_>, opened: &mut Opened) 
 struct Broken;
 
 /// The outermost layer of an entity.
-fn layer(entity: &[u8]) -> Result<Option<Layer>, Broken> {
-    let Some(head) = MessageParser::default().parse_headers(entity) else { return Ok(None) };
-    let Some(kind) = head.content_type() else { return Ok(None) };
-    let subtype = kind.subtype().unwrap_or_default().to_ascii_lowercase();
+fn layer(bytes: &[u8]) -> Result<Option<Layer<'_>>, Broken> {
+    let Some(entity) = Entity::of(bytes) else { return Ok(None) };
+    let Some(kind) = entity.kind() else { return Ok(None) };
     let is_smime = |value: &str, what: &str| {
         value.eq_ignore_ascii_case(&format!("application/{what}"))
             || value.eq_ignore_ascii_case(&format!("application/x-{what}"))
     };
-    match kind.ctype().to_ascii_lowercase().as_str() {
+    let (ctype, subtype) = entity.media_type();
+    match ctype.as_str() {
         "multipart" if subtype == "signed" => {
             if !kind.attribute("protocol").is_some_and(|it| is_smime(it, "pkcs7-signature")) {
                 return Ok(None);
             }
             let boundary = kind.attribute("boundary").ok_or(Broken)?;
-            let (content, signature) = halves(entity, boundary).ok_or(Broken)?;
-            Ok(Some(Layer::Beside(content, object(&entity[signature]).ok_or(Broken)?)))
+            let (content, signature) = halves(entity.body, boundary).ok_or(Broken)?;
+            let signature = Entity::of(signature).ok_or(Broken)?.content().into_owned();
+            Ok(Some(Layer::Beside(content, signature)))
         }
         "application" => {
-            let is_named =
-                head.attachment_name().is_some_and(|name| name.to_ascii_lowercase().ends_with(".p7m"));
+            let is_named = entity.name().is_some_and(|name| name.to_ascii_lowercase().ends_with(".p7m"));
             if !matches!(subtype.as_str(), "pkcs7-mime" | "x-pkcs7-mime") && !is_named {
                 return Ok(None);
             }
-            let object = object(entity);
-            Ok(object.and_then(|object| cms::kind(&object).map(|kind| Layer::Around(object, kind))))
+            let object = entity.content();
+            Ok(cms::kind(&object).map(|kind| Layer::Around(object.into_owned(), kind)))
         }
         _ => Ok(None),
     }
 }
 
-/// The decoded body of an entity.
-fn object(entity: &[u8]) -> Option<Vec<u8>> {
-    let message = MessageParser::default().parse(entity)?;
-    Some(message.parts.first()?.contents().to_vec())
-}
-
-/// The two parts of a multipart/signed (RFC 2046, section 5.1.1): the line break before a boundary belongs to the boundary.
-fn halves(entity: &[u8], boundary: &str) -> Option<(Range<usize>, Range<usize>)> {
-    let delimiter = format!("--{boundary}").into_bytes();
-    // Where each boundary's line begins with the break before it, and where the line after it begins.
-    let mut marks: Vec<(usize, usize)> = vec![];
-    let mut at = 0;
-    while at < entity.len() && marks.len() < 4 {
-        let end = entity[at..].iter().position(|byte| *byte == b'\n').map_or(entity.len(), |it| at + it + 1);
-        let rest = entity[at..end].strip_prefix(delimiter.as_slice());
-        if rest.is_some_and(|rest| rest.trim_ascii().is_empty() || rest.trim_ascii() == b"--") {
-            let before = &entity[..at];
-            let before = before.strip_suffix(b"\n").unwrap_or(before);
-            marks.push((before.strip_suffix(b"\r").unwrap_or(before).len(), end));
-        }
-        at = end;
-    }
-    match marks.as_slice() {
-        [first, second, third] if first.1 <= second.0 && second.1 <= third.0 => {
-            Some((first.1..second.0, second.1..third.0))
+/// The two parts of a multipart/signed.
+fn halves<'a>(body: &'a [u8], boundary: &str) -> Option<(&'a [u8], &'a [u8])> {
+    match marks(body, boundary, 3)?.as_slice() {
+        [first, second, third] => {
+            Some((body.get(first.after..second.before)?, body.get(second.after..third.before)?))
         }
         _ => None,
     }
@@ -212,8 +208,8 @@ mod tests {
     fn what_was_signed_is_exactly_what_stands_between_the_boundaries() {
         let entity = b"Content-Type: x\r\n\r\npreamble\r\n--b\r\nA: 1\r\n\r\ntext\r\n\r\n--b  \r\nB: 2\r\n\r\nsig\r\n--b--\r\nend";
         let (content, signature) = halves(entity, "b").unwrap();
-        assert_eq!(&entity[content], b"A: 1\r\n\r\ntext\r\n");
-        assert_eq!(&entity[signature], b"B: 2\r\n\r\nsig");
+        assert_eq!(content, b"A: 1\r\n\r\ntext\r\n");
+        assert_eq!(signature, b"B: 2\r\n\r\nsig");
         for wrong in [
             "--b\r\n1\r\n--b--\r\n",
             "--b\r\n1\r\n--b\r\n2\r\n--b\r\n3\r\n--b--",

@@ -23,7 +23,7 @@ pub struct Settings {
     pub folder: String,
     /// Folder for what was taken in, made if it is not there: `Amtsbote`.
     pub done: String,
-    /// Folder for what was not: our own e-mails that came back round, and what is larger than is read: `Amtsbote-Beiseite`.
+    /// Folder for what was not read: too large, or not to be had from the server: `Amtsbote-Beiseite`.
     pub aside: String,
     /// Largest e-mail that is read, in bytes; some times as much stands in memory while it is. 50 MiB is usual.
     pub most_bytes: u64,

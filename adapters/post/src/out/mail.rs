@@ -17,7 +17,7 @@ use model::{Clock, Failure};
 use tokio::time::timeout;
 
 use super::settings;
-use super::{descriptor, order, receipt, rejected, uncertain};
+use super::{descriptor, dispatch_of, order, receipt, rejected, uncertain, undecided};
 use crate::our_ids::message_id;
 
 pub(super) struct Mail {
@@ -35,7 +35,8 @@ impl Mail {
         if settings.domain.is_empty() || !settings.domain.bytes().all(is_domain) {
             return Err(unusable("the domain is none"));
         }
-        let descriptor = descriptor(&settings.id, "mail", vec![Capability::Deliver]);
+        let capabilities = vec![Capability::Deliver, Capability::Reconcile];
+        let descriptor = descriptor(&settings.id, "mail", capabilities);
         Ok(Mail { descriptor, settings, from, clock })
     }
 }
@@ -47,7 +48,7 @@ impl Adapter for Mail {
     }
 
     async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
-        let Some(order) = order(delivery, "mail")? else { return Ok(Receipt::default()) };
+        let Some(order) = order(delivery, "mail")? else { return Ok(Receipt::nothing()) };
         let no_address = || rejected("post.no-address", "the addressee has no address of e-mail");
         let to: Address =
             order.to.email.as_deref().ok_or_else(no_address)?.parse().map_err(|_| no_address())?;
@@ -72,6 +73,16 @@ impl Adapter for Mail {
         line.close().await;
         let at = letter.at;
         Ok(receipt(order.dispatch.meta.id, id, DispatchStatus::Posted, at))
+    }
+
+    /// A mail server cannot be asked; but nothing was ever sent of what is not carried here, or by somebody else.
+    async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
+        match dispatch_of(delivery, "mail") {
+            Some(dispatch) if dispatch.status == DispatchStatus::Open => {
+                Err(undecided("post.smtp-unclear", "nobody knows whether the mail server took the e-mail"))
+            }
+            _ => Ok(Some(Receipt::nothing())),
+        }
     }
 
     async fn check(&self) -> Health {

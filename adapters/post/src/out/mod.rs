@@ -58,11 +58,21 @@ struct Order<'a> {
     reference: Option<&'a str>,
 }
 
-/// What is to be carried on this way; `None` if it is none of it.
+/// The dispatch that a delivery is about, if it goes on this way.
+fn dispatch_of<'a>(delivery: &'a Delivery, way: &str) -> Option<&'a Dispatch> {
+    match &delivery.about.as_deref()?.record {
+        Record::Dispatch(dispatch) => Some(dispatch).filter(|it| it.way.as_deref() == Some(way)),
+        _ => None,
+    }
+}
+
+/// What is to be carried on this way; `None` if it is none of it, or if somebody carries it already: an adapter that is told of what was
+/// before its time, or beside another of the same way, posts nothing again.
 fn order<'a>(delivery: &'a Delivery, way: &str) -> Result<Option<Order<'a>>, Failure> {
-    let Some(about) = &delivery.about else { return Ok(None) };
-    let Record::Dispatch(dispatch) = &about.record else { return Ok(None) };
-    if dispatch.way.as_deref() != Some(way) {
+    let Some((about, dispatch)) = delivery.about.as_deref().zip(dispatch_of(delivery, way)) else {
+        return Ok(None);
+    };
+    if dispatch.status != DispatchStatus::Open {
         return Ok(None);
     }
     let to =
@@ -91,6 +101,11 @@ fn receipt(dispatch: Id, reference: String, kind: DispatchStatus, at: Timestamp)
 
 fn rejected(code: &'static str, detail: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Rejected, code, detail)
+}
+
+/// Nobody can be asked, so whoever asks again is told the same: a human decides now.
+fn undecided(code: &'static str, detail: impl Into<String>) -> Failure {
+    Failure::permanent(code, detail)
 }
 
 fn uncertain(code: &'static str, detail: impl Into<String>) -> Failure {

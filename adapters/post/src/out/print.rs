@@ -12,7 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use model::activity::DispatchStatus;
 use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Receipt, Sources};
-use model::{Clock, Failure, Id, Timestamp};
+use model::{Clock, Failure, FailureKind, Id, Timestamp};
 use serde_json::{Value, json};
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
@@ -20,7 +20,7 @@ use xml::Writer;
 
 use super::pdf::{Staged, StagedFile, stage};
 use super::settings;
-use super::{Order, descriptor, order, receipt, uncertain};
+use super::{Order, descriptor, dispatch_of, order, receipt, uncertain, undecided};
 
 /// Folder of what was handed over.
 const JOURNAL: &str = ".amtsbote";
@@ -75,6 +75,16 @@ impl Print {
         }
     }
 
+    /// The folder of the notes, made if it is not there. The spool itself is not made: where it is missing, such as a share that is not
+    /// mounted, nobody takes letters from what would be there instead.
+    async fn journal(&self) -> Result<PathBuf, Failure> {
+        let journal = self.settings.folder.join(JOURNAL);
+        match fs::create_dir(&journal).await {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(failed(error)),
+            _ => Ok(journal),
+        }
+    }
+
     async fn end(&self, id: Id) -> Result<(), Failure> {
         fs::rename(self.noted(id, "begun"), self.noted(id, "done")).await.map_err(failed)?;
         synced(&self.settings.folder.join(JOURNAL)).await
@@ -108,9 +118,8 @@ impl Adapter for Print {
     }
 
     async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
-        let Some(order) = order(delivery, "print")? else { return Ok(Receipt::default()) };
-        let journal = self.settings.folder.join(JOURNAL);
-        fs::create_dir_all(&journal).await.map_err(failed)?;
+        let Some(order) = order(delivery, "print")? else { return Ok(Receipt::nothing()) };
+        let journal = self.journal().await?;
         let known = self.known(order.delivery).await?;
         let at = match self.settle(order.delivery, known).await? {
             Some(at) => at,
@@ -123,17 +132,18 @@ impl Adapter for Print {
     }
 
     async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
-        let Some(order) = order(delivery, "print")? else { return Ok(Some(Receipt::default())) };
-        let known = self.known(order.delivery).await?;
-        let at = self.settle(order.delivery, known).await?;
-        let (dispatch, id) = (order.dispatch.meta.id, order.delivery);
-        Ok(at.map(|at| receipt(dispatch, id.to_string(), DispatchStatus::Accepted, at)))
+        let Some(dispatch) = dispatch_of(delivery, "print") else { return Ok(Some(Receipt::nothing())) };
+        let known = self.known(delivery.id).await?;
+        let at = self.settle(delivery.id, known).await.map_err(|failure| match failure.kind {
+            FailureKind::Uncertain => undecided("post.print-unclear", failure.detail),
+            _ => failure,
+        })?;
+        Ok(at.map(|at| receipt(dispatch.meta.id, delivery.id.to_string(), DispatchStatus::Accepted, at)))
     }
 
     async fn check(&self) -> Health {
-        let journal = self.settings.folder.join(JOURNAL);
         let tried = async {
-            fs::create_dir_all(&journal).await.map_err(failed)?;
+            let journal = self.journal().await?;
             whole(&journal, "check.new", b"", &journal.join("check")).await
         };
         match tried.await {

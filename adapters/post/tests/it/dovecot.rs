@@ -39,9 +39,19 @@ impl Dovecot {
 
     /// What it says it can, from the next connection on.
     pub(crate) fn only(&self, capabilities: &str) {
+        self.configured(&format!("imap_capability = {capabilities}\n"));
+    }
+
+    /// It offers STARTTLS with this certificate and key, from the next connection on.
+    pub(crate) fn with_tls(&self, certificate: &Path, key: &Path) {
+        let (certificate, key) = (certificate.display(), key.display());
+        self.configured(&format!("ssl = yes\nssl_cert = <{certificate}\nssl_key = <{key}\n"));
+    }
+
+    fn configured(&self, more: &str) {
         let path = self.folder.path().join("dovecot.conf");
         let settings = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, format!("{settings}imap_capability = {capabilities}\n")).unwrap();
+        std::fs::write(&path, format!("{settings}{more}")).unwrap();
         Command::new("doveadm").arg("-c").arg(&path).arg("reload").status().unwrap();
     }
 

@@ -90,7 +90,8 @@ async fn a_letter_arrives_with_its_fields_and_bytes() {
     assert_eq!(json!(names.map(|name| letter[name].clone())), wanted);
     assert_eq!(letter["custom1"], delivery.id.to_string());
     assert_eq!(receipt.reference.as_deref(), Some("1000"));
-    let created = Timestamp::parse("2026-03-01T12:00:00Z").unwrap();
+    // The carrier tells what its clock shows.
+    let created = Timestamp::parse("2026-03-01T11:00:00Z").unwrap();
     assert_eq!(step(&receipt.commands), (DispatchStatus::Accepted, created));
 }
 
@@ -226,7 +227,49 @@ async fn steps_follow_what_the_carrier_says_each_once() {
     let before = carrier.calls().len();
     ours.run(desk).await.unwrap();
     assert!(
-        carrier.calls().len() - before <= 2,
-        "what is at its end is asked for no more than its day is looked at"
+        carrier.calls().len() - before <= 3,
+        "what is at its end is asked for no more than its days are looked at"
     );
+}
+
+#[tokio::test]
+async fn what_ends_the_way_of_a_letter_is_its_last_step_whatever_the_carriers_clock_says() {
+    let carrier = Carrier::start_on(0).await.unwrap();
+    let (ours, desk, pdf) = (ours(&carrier), Arc::new(Desk::default()), pdf());
+    let now = model::adapter::Host::now(&*desk);
+    let posted = now.plus(Duration::from_secs(3_600));
+    let delivery = parcel("hybrid", addressee(), 1);
+    ours.deliver(&delivery, &sources(&[&pdf])).await.unwrap();
+    let known = changed(delivery, |it| {
+        it.steps = vec![model::activity::DispatchStep { kind: DispatchStatus::Posted, at: posted }];
+    });
+    desk.records.lock().unwrap().push(known.about.as_ref().unwrap().record.clone());
+    let day: String = now.to_string().chars().take(10).collect();
+    carrier.set(1_000, "createdDate", json!(format!("{day}T00:00:01")));
+    carrier.set(1_000, "statusID", json!(99));
+    carrier.set(1_000, "processedDate", json!("2099-01-01T00:00:00"));
+    ours.run(desk.clone()).await.unwrap();
+    let submitted = desk.submitted.lock().unwrap().clone();
+    let Change::DispatchStep(failed, _) = &submitted[0].1.change else { panic!() };
+    assert_eq!((failed.kind, failed.at), (DispatchStatus::Failed, posted));
+}
+
+#[tokio::test]
+async fn a_day_that_could_not_be_looked_at_is_looked_at_again() {
+    let carrier = Carrier::start_on(0).await.unwrap();
+    let (ours, desk) = (ours(&carrier), Arc::new(Desk::default()));
+    let now = model::adapter::Host::now(&*desk);
+    let since: String =
+        Timestamp::from_micros(now.micros() - 5 * 86_400_000_000).to_string().chars().take(10).collect();
+    let state = json!({ "open": {}, "day": since });
+    model::adapter::Host::set_state(&*desk, "letters", state).await.unwrap();
+    carrier.fault(Fault::Down);
+    ours.run(desk.clone()).await.unwrap_err();
+    let kept = async || model::adapter::Host::state(&*desk, "letters").await.unwrap().unwrap()["day"].clone();
+    assert_eq!(kept().await, json!(since));
+    carrier.fault(Fault::None);
+    ours.run(desk.clone()).await.unwrap();
+    let asked = carrier.calls().iter().filter(|it| it.ends_with("/api/Letter/Date")).count();
+    assert_eq!(asked, 6, "one question for each day");
+    assert!(kept().await.as_str().unwrap() > since.as_str());
 }

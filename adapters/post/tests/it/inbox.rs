@@ -8,16 +8,15 @@ use adapter_post::mail::{Settings, adapter};
 use adapter_post::patterns::Patterns;
 use model::activity::{Dispatch, DispatchKind, DispatchStatus};
 use model::command::Change;
-use model::{FailureKind, Id, Record, RecordKind};
+use model::{FailureKind, Id, Record};
 use net::line::{Security, Server};
 use seal::x509::{Trust, WithoutRevocation};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 use zeroize::Zeroizing;
 
 use crate::desk::Desk;
 use crate::dovecot::Dovecot;
 use crate::keys::Keys;
+use crate::scripted::{Imap, Scripted};
 
 const DOMAIN: &str = "kreis.example";
 
@@ -103,75 +102,173 @@ async fn what_is_too_large_or_refused_keeps_nobody_waiting() {
 }
 
 fn dispatch(case: &Record) -> Dispatch {
-    Dispatch {
+    let mut dispatch = Dispatch {
         meta: model::testkit::a_meta(),
         case_id: case.meta().id,
         kind: DispatchKind::Notification,
         documents: vec![],
         way: Some("mail".into()),
-        to: None,
+        to: Some(crate::parcel::addressee()),
         options: Default::default(),
         reference: None,
         status: DispatchStatus::Posted,
         steps: vec![],
-    }
+    };
+    dispatch.reference = Some(ours(dispatch.meta.id));
+    dispatch
 }
 
-#[tokio::test]
-async fn reports_of_failure_and_answers_lead_back_to_their_dispatch() {
-    let Some(dovecot) = Dovecot::start() else { return };
+/// A Message-ID of ours.
+fn ours(dispatch: Id) -> String {
+    format!("<{}.{}@{DOMAIN}>", model::ids::new_id().simple(), dispatch.simple())
+}
+
+/// A report about the e-mail `about` to `to`.
+fn report(subject: &str, about: &str, to: &str, action: &str) -> Vec<u8> {
+    format!(
+        "Return-Path: <>\r\nFrom: mailer-daemon@mx.example\r\nSubject: {subject}\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nSorry\r\n\
+         --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\nFinal-Recipient: rfc822; {to}\r\n\
+         Action: {action}\r\nStatus: 5.1.1\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: {about}\r\n\
+         X-Loop: amtsbote@{DOMAIN}\r\n\r\nx\r\n--b--\r\n"
+    )
+    .into_bytes()
+}
+
+/// A desk with a dispatch that has gone out: its id, and its Message-ID.
+fn desk_with_dispatch() -> (Arc<Desk>, Id, String) {
     let desk = Arc::new(Desk::default());
     let mut case = model::testkit::a_case("Neubau");
     if let Record::Case(case) = &mut case {
         case.description.record_reference = Some("63.01/2026".into());
     }
     let dispatch = dispatch(&case);
-    let id = dispatch.meta.id;
-    let ours = |dispatch: Id| format!("<{}.{}@{DOMAIN}>", model::ids::new_id().simple(), dispatch.simple());
+    let (id, sent_as) = (dispatch.meta.id, dispatch.reference.clone().unwrap());
     desk.records.lock().unwrap().extend([case, Record::Dispatch(dispatch)]);
-    let report = |subject: &str, about: &str| {
-        format!(
-            "Return-Path: <>\r\nFrom: mailer-daemon@mx.example\r\nSubject: {subject}\r\n\
-             Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nSorry\r\n\
-             --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\nAction: failed\r\nStatus: 5.1.1\r\n\
-             \r\n--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: {about}\r\nX-Loop: amtsbote@{DOMAIN}\r\n\r\nx\r\n--b--\r\n"
-        )
-        .into_bytes()
-    };
-    let answer =
-        format!("From: a@b.example\r\nSubject: Antwort\r\nIn-Reply-To: {}\r\n\r\nDanke\r\n", ours(id));
-    let back = format!("Subject: rund\r\nX-Loop: amtsbote@{DOMAIN}\r\n\r\nx\r\n");
-    let away = "From: a@b.example\r\nSubject: Urlaub\r\nAuto-Submitted: auto-replied\r\n\r\nweg\r\n";
-    let mails: [&[u8]; 5] = [
-        &report("unzustellbar", &ours(id)),
-        &report("fremd", "<x@y.example>"),
-        answer.as_bytes(),
-        back.as_bytes(),
-        away.as_bytes(),
+    (desk, id, sent_as)
+}
+
+#[tokio::test]
+async fn a_report_of_failure_ends_its_dispatch_and_lies_on_a_desk() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let (desk, id, sent_as) = desk_with_dispatch();
+    let mails: [&[u8]; 2] = [
+        &report("unzustellbar", &sent_as, "Anna@B.example", "failed"),
+        &report("angekommen", &sent_as, "anna@b.example", "delivered"),
     ];
-    dovecot.put("antwort", &mails).await;
-    adapter(settings(dovecot.server(), "antwort")).run(desk.clone()).await.unwrap();
-    let subjects: Vec<_> =
-        desk.letters.lock().unwrap().iter().map(|it| it.subject.clone().unwrap()).collect();
-    assert_eq!(subjects, ["fremd", "Antwort", "Urlaub"]);
-    let notes = desk.notes.lock().unwrap().clone();
-    assert_eq!(notes.len(), 1);
-    assert_eq!(
-        (notes[0].1, &notes[0].2),
-        (id, &serde_json::json!({ "report": "failed", "status": "5.1.1" }))
-    );
+    dovecot.put("bericht", &mails).await;
+    adapter(settings(dovecot.server(), "bericht")).run(desk.clone()).await.unwrap();
+    let notes: Vec<_> = desk.notes.lock().unwrap().iter().map(|it| (it.1, it.2.clone())).collect();
+    let told = |action: &str| (id, serde_json::json!({ "report": action, "status": "5.1.1" }));
+    assert_eq!(notes, [told("failed"), told("delivered")]);
     let submitted = desk.submitted.lock().unwrap().clone();
     let is_failed = |change: &Change| matches!(change, Change::DispatchStep(step, None) if step.kind == DispatchStatus::Failed);
-    assert!(
-        submitted.len() == 1
-            && submitted[0].1.kind == RecordKind::Dispatch
-            && is_failed(&submitted[0].1.change)
+    assert!(submitted.len() == 1 && submitted[0].1.id == id && is_failed(&submitted[0].1.change));
+    let letter = desk.letter("unzustellbar");
+    assert_eq!(
+        (letter.concerns.as_slice(), desk.letters.lock().unwrap().len()),
+        (&["post.mail-undelivered"][..], 1)
     );
-    assert_eq!(desk.letter("fremd").concerns, ["post.mail-bounce"]);
-    assert_eq!(desk.letter("Urlaub").concerns, ["post.mail-automatic"]);
+    assert_eq!(letter.hints[0].value, "63.01/2026");
+}
+
+#[tokio::test]
+async fn reports_that_are_forged_foreign_or_say_nothing_change_no_dispatch() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let (desk, id, sent_as) = desk_with_dispatch();
+    let to = "anna@b.example";
+    // What cannot be read says nothing; without its part for programs it is no report.
+    let silent = report("stumm", &sent_as, to, "kaputt");
+    let bare = format!("Return-Path: <>\r\nSubject: roh\r\nIn-Reply-To: {sent_as}\r\n\r\nUser unknown\r\n");
+    let away = format!(
+        "Return-Path: <>\r\nFrom: {to}\r\nSubject: Urlaub\r\nAuto-Submitted: auto-replied\r\nIn-Reply-To: {sent_as}\r\n\r\nweg\r\n"
+    );
+    let mails: [&[u8]; 6] = [
+        &report("anderer Empfaenger", &sent_as, "mallory@b.example", "failed"),
+        &report("andere E-Mail", &ours(id), to, "failed"),
+        &report("fremd", "<x@y.example>", to, "failed"),
+        &silent,
+        bare.as_bytes(),
+        away.as_bytes(),
+    ];
+    dovecot.put("falsch", &mails).await;
+    adapter(settings(dovecot.server(), "falsch")).run(desk.clone()).await.unwrap();
+    assert!(desk.notes.lock().unwrap().is_empty() && desk.submitted.lock().unwrap().is_empty());
+    for subject in ["anderer Empfaenger", "andere E-Mail", "fremd", "stumm"] {
+        assert_eq!(desk.letter(subject).concerns, ["post.mail-bounce"], "{subject}");
+    }
+    for subject in ["roh", "Urlaub"] {
+        let letter = desk.letter(subject);
+        assert_eq!(letter.concerns, ["post.mail-automatic"], "{subject}");
+        assert_eq!((letter.hints[0].value.as_str(), letter.hints[0].confidence), ("63.01/2026", 95));
+    }
+}
+
+#[tokio::test]
+async fn answers_lead_back_and_what_says_that_it_is_ours_is_a_letter_too() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let (desk, id, _) = desk_with_dispatch();
+    let answer =
+        format!("From: a@b.example\r\nSubject: Antwort\r\nIn-Reply-To: {}\r\n\r\nDanke\r\n", ours(id));
+    let back =
+        format!("From: a@b.example\r\nSubject: rund\r\nX-Loop: amtsbote@{DOMAIN}\r\n\r\nWiderspruch\r\n");
+    dovecot.put("antwort", &[answer.as_bytes(), back.as_bytes()]).await;
+    adapter(settings(dovecot.server(), "antwort")).run(desk.clone()).await.unwrap();
     let hint = &desk.letter("Antwort").hints[0];
     assert_eq!((hint.value.as_str(), hint.confidence), ("63.01/2026", 95));
-    assert_eq!(dovecot.count("antwort", "Amtsbote-Beiseite").await.0, 1, "our own goes aside");
+    let back = desk.letter("rund");
+    assert_eq!(back.concerns, ["post.mail-ours"]);
+    assert_eq!(desk.bytes(&back, 0, "nachricht.txt"), b"Widerspruch\n\n");
+    assert_eq!(dovecot.count("antwort", "Amtsbote").await.0, 2);
+}
+
+#[tokio::test]
+async fn another_e_mail_under_the_same_uid_is_another_letter() {
+    let (desk, imap) = (Arc::new(Desk::default()), Imap::start().await);
+    for subject in ["vor der Wiederherstellung", "danach"] {
+        imap.put(7, &plain(subject));
+        adapter(settings(imap.server(), "u")).run(desk.clone()).await.unwrap();
+        desk.letter(subject);
+    }
+    // The same bytes again are the same letter.
+    imap.put(7, &plain("danach"));
+    adapter(settings(imap.server(), "u")).run(desk.clone()).await.unwrap();
+    assert_eq!((desk.letters.lock().unwrap().len(), imap.left()), (2, vec![]));
+}
+
+#[tokio::test]
+async fn an_e_mail_that_cannot_be_fetched_holds_nobody_up() {
+    let (desk, imap) = (Arc::new(Desk::default()), Imap::start().await);
+    imap.put(1, &plain("klemmt"));
+    imap.breaks(1);
+    for uid in 2..5 {
+        imap.put(uid, &plain(&format!("gut {uid}")));
+    }
+    let mail = adapter(settings(imap.server(), "u"));
+    let run = async || mail.run(desk.clone()).await;
+    assert_eq!(&*run().await.unwrap_err().code, "post.mail-unreachable");
+    assert_eq!(imap.left(), [1, 2, 3, 4]);
+    // The next session goes on behind it, and comes to it last.
+    for _ in 0..2 {
+        run().await.unwrap_err();
+    }
+    assert_eq!((imap.left(), desk.letters.lock().unwrap().len()), (vec![1], 3));
+    run().await.unwrap();
+    assert!(imap.left().is_empty());
+    let letter = desk.letter("klemmt");
+    assert_eq!(letter.concerns, ["post.mail-not-fetched"]);
+    assert!(desk.bytes(&letter, 0, "kopf.txt").starts_with(b"From: Anna"));
+}
+
+#[tokio::test]
+async fn an_e_mail_that_ends_the_gateway_is_not_tried_for_ever() {
+    let (desk, imap) = (Arc::new(Desk::default()), Imap::start().await);
+    imap.put(1, &plain("boese"));
+    // What three sessions have begun and none has ended.
+    let state = serde_json::json!({ "validity": 7, "after": 1, "vain": { "1": 3 } });
+    model::adapter::Host::set_state(&*desk, "mailbox", state).await.unwrap();
+    adapter(settings(imap.server(), "u")).run(desk.clone()).await.unwrap();
+    assert_eq!(desk.letter("boese").concerns, ["post.mail-not-fetched"]);
 }
 
 #[tokio::test]
@@ -242,13 +339,18 @@ async fn signatures_are_judged_and_only_what_they_cover_is_used() {
             "{subject} {}",
             letter.proof
         );
-        let concerns: &[&str] = if subject == "fremd" { &["post.mail-signer"] } else { &[] };
+        let concerns: &[&str] = match subject {
+            "fremd" => &["post.mail-signer"],
+            "verschluesselt" => &["post.mail-unproven"],
+            _ => &[],
+        };
         assert_eq!(letter.concerns, concerns, "{subject}");
         let was_encrypted =
             letter.documents[0].files.iter().any(|it| it.name == "nachricht-entschluesselt.eml");
         assert_eq!(
             was_encrypted,
-            ["verschluesselt", "authentisch", "beides"].contains(&subject),
+            // What nobody has signed may be made to send away what it says, once a program shows it.
+            ["authentisch", "beides"].contains(&subject),
             "{subject}"
         );
     }
@@ -266,27 +368,40 @@ async fn signatures_are_judged_and_only_what_they_cover_is_used() {
     }
 }
 
-/// A server that says this to whoever connects, line by line as it is spoken to, and then nothing more.
-async fn scripted(says: &'static [&'static str]) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut heard = [0; 4_096];
-                for words in says {
-                    if stream.write_all(words.as_bytes()).await.is_err()
-                        || stream.read(&mut heard).await.unwrap_or(0) == 0
-                    {
-                        return;
-                    }
-                }
-                // Half closed lines and silence are left to whoever waits.
-                tokio::time::sleep(Duration::from_secs(60)).await;
-            });
-        }
-    });
-    Server { host: "127.0.0.1".into(), port, security: Security::Plain, trust: None }
+#[tokio::test]
+async fn starttls_is_made_before_the_password_is_said() {
+    let Some(dovecot) = Dovecot::start() else { return };
+    let keys = Keys::new();
+    let trust = keys.server();
+    dovecot.with_tls(&keys.path("s.pem"), &keys.path("s.key"));
+    dovecot.put("tls", &[&plain("geschuetzt")]).await;
+    let desk = Arc::new(Desk::default());
+    let server =
+        |trust| Server { host: "localhost".into(), security: Security::Later, trust, ..dovecot.server() };
+    adapter(settings(server(Some(trust)), "tls")).run(desk.clone()).await.unwrap();
+    desk.letter("geschuetzt");
+    let failure = adapter(settings(server(None), "tls")).run(desk).await.unwrap_err();
+    assert_eq!((failure.kind, &*failure.code), (FailureKind::Transient, "post.mail-unreachable"));
+}
+
+#[tokio::test]
+async fn what_is_put_before_tls_is_not_believed_and_without_tls_nothing_is_said() {
+    let pushed = "T1 OK los\r\n* OK eingeschoben\r\nA0001 OK angemeldet\r\n";
+    let cases: [(&'static [&'static str], FailureKind, &str); 4] = [
+        (&["* OK hier\r\n", "T1 NO nein\r\n"], FailureKind::Permanent, "post.mail-no-tls"),
+        (&["* PREAUTH hier\r\n"], FailureKind::Permanent, "post.mail-no-tls"),
+        (Box::leak(Box::new(["* OK hier\r\n", pushed])), FailureKind::Transient, "post.mail-unreachable"),
+        (&["* OK hier\r\n* OK noch was\r\nT1 OK los\r\n"], FailureKind::Transient, "post.mail-unreachable"),
+    ];
+    for (says, kind, code) in cases {
+        let scripted = Scripted::start(says).await;
+        let mut settings = settings(scripted.server(Security::Later), "anna");
+        settings.within = Duration::from_millis(500);
+        let failure = adapter(settings).run(Arc::new(Desk::default())).await.unwrap_err();
+        assert_eq!((failure.kind, &*failure.code), (kind, code), "{says:?}");
+        let heard = String::from_utf8_lossy(&scripted.heard()).into_owned();
+        assert!(!heard.contains("LOGIN") && !heard.contains("geheim"), "{heard}");
+    }
 }
 
 #[tokio::test]
@@ -301,7 +416,8 @@ async fn servers_that_hang_lie_or_refuse_are_told_apart() {
         (&["* OK hier\r\n", "<html>Wartung</html>\r\n"], Transient, "post.mail-garbage"),
     ];
     for (says, kind, code) in cases {
-        let mut settings = settings(scripted(says).await, "u");
+        let scripted = Scripted::start(says).await;
+        let mut settings = settings(scripted.server(Security::Plain), "u");
         settings.within = Duration::from_millis(500);
         let failure = adapter(settings).run(Arc::new(Desk::default())).await.unwrap_err();
         assert_eq!(

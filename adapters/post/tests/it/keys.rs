@@ -58,6 +58,15 @@ impl Keys {
         self
     }
 
+    /// A self-signed certificate of `localhost` and its key: `s.pem`, `s.key`.
+    pub(crate) fn server(&self) -> Vec<Certificate> {
+        let request =
+            "req -x509 -newkey rsa:2048 -nodes -keyout s.key -out s.pem -days 30 -subj /CN=localhost -addext";
+        let arguments: Vec<&str> = request.split(' ').chain(["subjectAltName=DNS:localhost"]).collect();
+        self.openssl(&arguments).expect("openssl makes certificates");
+        vec![self.certificate("s")]
+    }
+
     pub(crate) fn identity(&self, name: &str) -> Identity {
         Identity::from_pem(&std::fs::read(self.path(&format!("{name}.both"))).unwrap(), "").unwrap()
     }

@@ -10,5 +10,6 @@ mod inbox;
 mod keys;
 mod parcel;
 mod scan;
+mod scripted;
 mod smtp;
 mod spool;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use adapter_post::out::mail;
 use adapter_post::out::settings::Mail;
 use model::activity::DispatchStatus;
-use model::adapter::Adapter;
+use model::adapter::{Adapter, Receipt};
 use model::{FailureKind, SystemClock};
 use net::line::{Security, Server};
 use seal::x509::Certificate;
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::keys::Keys;
 use crate::parcel::{addressee, changed, dispatch_of, noon, parcel, pdf, refused, sources, step};
+use crate::scripted::Scripted;
 
 /// Where `./dev` puts the Python that has aiosmtpd.
 const PYTHON: &str = "target/zeep/bin/python3";
@@ -49,25 +50,29 @@ impl Smtp {
     }
 
     fn settings(&self, security: Security, trust: Option<Vec<Certificate>>) -> Mail {
-        Mail {
-            id: "mail-out".into(),
-            server: Server { host: "localhost".into(), port: self.port, security, trust },
-            login: Some(("amt".into(), Zeroizing::new("geheim".into()))),
-            from: "amt@kreis.example".into(),
-            name: Some("Bauamt, Kreis".into()),
-            domain: "kreis.example".into(),
-            subject: "Schreiben für {reference}".into(),
-            text: "Anbei erhalten Sie unser Schreiben.".into(),
-            signer: None,
-            recipients: vec![],
-            only_encrypted: false,
-            most_bytes: 20 << 20,
-            within: Duration::from_secs(10),
-        }
+        settings(self.port, security, trust)
     }
 
     fn mails(&self) -> Vec<Vec<u8>> {
         (1..).map_while(|at| std::fs::read(self.folder.path().join(format!("{at}.eml"))).ok()).collect()
+    }
+}
+
+fn settings(port: u16, security: Security, trust: Option<Vec<Certificate>>) -> Mail {
+    Mail {
+        id: "mail-out".into(),
+        server: Server { host: "localhost".into(), port, security, trust },
+        login: Some(("amt".into(), Zeroizing::new("geheim".into()))),
+        from: "amt@kreis.example".into(),
+        name: Some("Bauamt, Kreis".into()),
+        domain: "kreis.example".into(),
+        subject: "Schreiben für {reference}".into(),
+        text: "Anbei erhalten Sie unser Schreiben.".into(),
+        signer: None,
+        recipients: vec![],
+        only_encrypted: false,
+        most_bytes: 20 << 20,
+        within: Duration::from_secs(10),
     }
 }
 
@@ -167,25 +172,8 @@ async fn e_mails_are_signed_and_encrypted_as_openssl_understands_it() {
 #[tokio::test]
 async fn tls_is_made_with_the_server_that_is_trusted_and_no_other() {
     let keys = Keys::new();
-    let made = keys.openssl(&[
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
-        "s.key",
-        "-out",
-        "s.pem",
-        "-days",
-        "30",
-        "-subj",
-        "/CN=localhost",
-        "-addext",
-        "subjectAltName=DNS:localhost",
-    ]);
-    made.expect("openssl makes certificates");
-    let trust = || Some(Certificate::all_from_pem(&std::fs::read(keys.path("s.pem")).unwrap()).unwrap());
+    let certificates = keys.server();
+    let trust = || Some(certificates.clone());
     for (mode, security) in [("tls", Security::Tls), ("starttls", Security::Later)] {
         let Some(server) = Smtp::start(mode, &[&keys.path("s.pem"), &keys.path("s.key")]) else { return };
         let (delivery, pdf) = (parcel("mail", addressee(), 1), pdf());
@@ -205,6 +193,49 @@ async fn tls_is_made_with_the_server_that_is_trusted_and_no_other() {
         refused(&upgrade, &delivery, &[&pdf()]).await,
         (FailureKind::Permanent, "post.smtp-refused".to_owned())
     );
+}
+
+#[tokio::test]
+async fn what_is_put_before_tls_is_not_taken_for_what_was_said_within() {
+    let pushed = "220 los\r\n250-mx.example\r\n250 AUTH PLAIN\r\n235 angemeldet\r\n";
+    let says = Box::leak(Box::new(["220 hier\r\n", "250-mx\r\n250 STARTTLS\r\n", pushed]));
+    let scripted = Scripted::start(says).await;
+    let settings = Mail {
+        server: scripted.server(Security::Later),
+        within: Duration::from_millis(500),
+        ..settings(0, Security::Later, None)
+    };
+    let failure = refused(&ours(settings), &parcel("mail", addressee(), 1), &[&pdf()]).await;
+    assert_eq!(failure, (FailureKind::Transient, "post.smtp-unreachable".to_owned()));
+    let heard = String::from_utf8_lossy(&scripted.heard()).into_owned();
+    assert!(heard.contains("STARTTLS") && !heard.contains("AUTH") && !heard.contains("MAIL"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_cannot_be_used_any_more_is_no_reason_to_send_in_plain() {
+    let Some(server) = Smtp::start("plain", &[]) else { return };
+    let keys = Keys::new();
+    keys.issue("anna", "anna@b.example");
+    let settings =
+        Mail { recipients: vec![keys.certificate("anna")], ..server.settings(Security::Plain, None) };
+    // At the noon that the test's clock shows, the certificate is not valid yet.
+    assert_eq!(
+        refused(&ours(settings), &parcel("mail", addressee(), 1), &[&pdf()]).await,
+        (FailureKind::Rejected, "post.not-encrypted".to_owned())
+    );
+    assert!(server.mails().is_empty());
+}
+
+#[tokio::test]
+async fn after_a_crash_a_human_is_asked_about_our_own_e_mails_alone() {
+    let ours = ours(settings(1, Security::Plain, None));
+    let failure = ours.reconcile(&parcel("mail", addressee(), 1)).await.unwrap_err();
+    assert_eq!((failure.kind, &*failure.code), (FailureKind::Permanent, "post.smtp-unclear"));
+    let carried = changed(parcel("mail", addressee(), 1), |it| it.status = DispatchStatus::Posted);
+    for other in [parcel("print", addressee(), 1), carried] {
+        assert_eq!(ours.reconcile(&other).await.unwrap(), Some(Receipt::nothing()));
+        assert_eq!(ours.deliver(&other, &sources(&[b"x"])).await.unwrap(), Receipt::nothing());
+    }
 }
 
 #[tokio::test]

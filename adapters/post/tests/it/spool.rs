@@ -99,7 +99,9 @@ async fn after_a_crash_a_letter_goes_out_once_or_a_human_decides() {
     std::fs::remove_file(&ticket).unwrap();
     let unclear = (FailureKind::Uncertain, "post.print-unclear".to_owned());
     assert_eq!(refused(&spool, &delivery, &[&pdf]).await, unclear);
-    assert_eq!(spool.reconcile(&delivery).await.unwrap_err().kind, FailureKind::Uncertain);
+    // Whoever asks again is told the same, so a human is asked at once.
+    let failure = spool.reconcile(&delivery).await.unwrap_err();
+    assert_eq!((failure.kind, &*failure.code), (FailureKind::Permanent, "post.print-unclear"));
     // Before anything was noted.
     std::fs::remove_file(noted("begun")).unwrap();
     assert_eq!(spool.reconcile(&delivery).await.unwrap(), None);
@@ -143,9 +145,11 @@ async fn what_is_no_letter_is_refused_and_leaves_nothing() {
         },
     );
     assert_eq!(refused(&slow, &one(), &[&pdf]).await, (Rejected, "post.not-pdf".to_owned()));
-    let no_folder = spool(Path::new("/proc/nowhere"), counted());
+    // Where the folder is missing, such as a share that is not mounted, nothing is made in its place.
+    let missing = folder.path().join("spool");
+    let no_folder = spool(&missing, counted());
     assert_eq!(refused(&no_folder, &one(), &[&pdf]).await, (Transient, "post.folder".to_owned()));
-    assert!(!no_folder.check().await.ok);
+    assert!(!no_folder.check().await.ok && !missing.exists());
 }
 
 /// A program that never ends.
@@ -158,10 +162,15 @@ fn script(folder: &Path) -> PathBuf {
 }
 
 #[tokio::test]
-async fn dispatches_of_other_ways_are_left_alone() {
+async fn dispatches_of_other_ways_or_that_somebody_carries_are_left_alone() {
     let folder = TempDir::new().unwrap();
     let spool = spool(folder.path(), counted());
     let other = parcel("mail", addressee(), 1);
-    assert_eq!(spool.deliver(&other, &sources(&[b"x"])).await.unwrap(), Receipt::default());
+    let carried =
+        crate::parcel::changed(parcel("print", addressee(), 1), |it| it.status = DispatchStatus::Accepted);
+    for delivery in [&other, &carried] {
+        assert_eq!(spool.deliver(delivery, &sources(&[b"x"])).await.unwrap(), Receipt::nothing());
+    }
+    assert_eq!(spool.reconcile(&other).await.unwrap(), Some(Receipt::nothing()));
     assert_eq!(names(folder.path()), [""; 0]);
 }

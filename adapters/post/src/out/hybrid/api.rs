@@ -131,7 +131,7 @@ impl Api {
         self.ask(Method::GET, &format!("/api/Letter/Custom1?custom1={custom1}"), None).await
     }
 
-    /// Letters of these days, `YYYY-MM-DD` both.
+    /// Letters of these days, `YYYY-MM-DD` both; whether those of the last are among them is not known.
     pub(super) async fn of_days(&self, from: &str, till: &str) -> Result<Vec<Told>, Failure> {
         self.ask(
             Method::GET,

@@ -13,12 +13,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use model::activity::DispatchStatus;
 use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Host, Receipt, Sources};
+use model::payment::day::german_moment;
 use model::{Clock, Failure, Timestamp};
 use net::Client;
+use time::{OffsetDateTime, PrimitiveDateTime};
 
 use super::pdf::stage;
 use super::settings;
-use super::{descriptor, order, receipt};
+use super::{descriptor, dispatch_of, order, receipt};
 use api::{Api, Told};
 
 pub(super) struct Hybrid {
@@ -45,7 +47,8 @@ impl Hybrid {
     }
 
     fn receipt(&self, dispatch: model::Id, told: &Told) -> Receipt {
-        let at = told.created_date.as_deref().and_then(moment).unwrap_or_else(|| self.api.now());
+        let now = self.api.now();
+        let at = told.created_date.as_deref().and_then(moment).map_or(now, |at| at.min(now));
         receipt(dispatch, told.letter_id.to_string(), DispatchStatus::Accepted, at)
     }
 }
@@ -57,7 +60,7 @@ impl Adapter for Hybrid {
     }
 
     async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
-        let Some(order) = order(delivery, "hybrid")? else { return Ok(Receipt::default()) };
+        let Some(order) = order(delivery, "hybrid")? else { return Ok(Receipt::nothing()) };
         let fields = letter::fields(&self.settings, &order)?;
         if let Some(told) = self.find(delivery).await? {
             return Ok(self.receipt(order.dispatch.meta.id, &told));
@@ -74,9 +77,9 @@ impl Adapter for Hybrid {
     }
 
     async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
-        let Some(order) = order(delivery, "hybrid")? else { return Ok(Some(Receipt::default())) };
+        let Some(dispatch) = dispatch_of(delivery, "hybrid") else { return Ok(Some(Receipt::nothing())) };
         let found = self.find(delivery).await?;
-        Ok(found.map(|told| self.receipt(order.dispatch.meta.id, &told)))
+        Ok(found.map(|told| self.receipt(dispatch.meta.id, &told)))
     }
 
     async fn run(&self, host: Arc<dyn Host>) -> Result<Duration, Failure> {
@@ -92,7 +95,30 @@ impl Adapter for Hybrid {
     }
 }
 
-/// A time of the API: RFC 3339; without a zone it is taken for UTC, up to two hours earlier than the clock on the wall.
+/// A time of the API: RFC 3339, or without a zone what the clock shows in Germany.
 fn moment(text: &str) -> Option<Timestamp> {
-    Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}Z")))
+    if let Some(at) = Timestamp::parse(text) {
+        return Some(at);
+    }
+    let shown = Timestamp::parse(&format!("{text}Z"))?.micros();
+    let seconds = OffsetDateTime::from_unix_timestamp(shown.div_euclid(1_000_000)).ok()?;
+    let at = german_moment(PrimitiveDateTime::new(seconds.date(), seconds.time()));
+    Some(Timestamp::from_micros(at.micros() + shown.rem_euclid(1_000_000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_without_a_zone_is_german() {
+        for (told, at) in [
+            ("2026-03-02T18:00:00+01:00", "2026-03-02T17:00:00Z"),
+            ("2026-03-02T18:00:00", "2026-03-02T17:00:00Z"),
+            ("2026-07-02T18:00:00.5", "2026-07-02T16:00:00.500000Z"),
+        ] {
+            assert_eq!(moment(told), Timestamp::parse(at), "{told}");
+        }
+        assert_eq!(moment("gestern"), None);
+    }
 }

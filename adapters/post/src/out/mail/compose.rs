@@ -80,7 +80,7 @@ pub(super) fn compose(
     letter: &Letter<'_>,
     attachments: Vec<Attachment>,
 ) -> Result<Vec<u8>, Failure> {
-    let recipient = recipient(&settings.recipients, letter.to, letter.at);
+    let recipient = recipient(&settings.recipients, letter.to, letter.at)?;
     if recipient.is_none() && settings.only_encrypted {
         return Err(rejected("post.not-encrypted", "there is no valid certificate for the address"));
     }
@@ -193,14 +193,26 @@ fn lines(bytes: &[u8]) -> Vec<u8> {
     lines.join("\r\n").into_bytes()
 }
 
-/// The certificate by which this address receives what is encrypted.
-fn recipient<'a>(known: &'a [Certificate], to: &Address, at: Timestamp) -> Option<&'a Certificate> {
+/// The certificate by which this address receives what is encrypted; `None` if there is none for it. Whoever has one expects nothing in
+/// plain text, so one that cannot be used any more is no reason to send so.
+fn recipient<'a>(
+    known: &'a [Certificate],
+    to: &Address,
+    at: Timestamp,
+) -> Result<Option<&'a Certificate>, Failure> {
     let to = to.to_string().to_ascii_lowercase();
     let now = at.micros().div_euclid(1_000_000);
-    known.iter().find(|certificate| {
-        let is_usable = certificate.is_valid_at(now) && certificate.key_usage().may_encrypt();
-        is_usable && cms::addresses(certificate).contains(&to)
-    })
+    let mut is_named = false;
+    for certificate in known.iter().filter(|it| cms::addresses(it).contains(&to)) {
+        if certificate.is_valid_at(now) && certificate.key_usage().may_encrypt() {
+            return Ok(Some(certificate));
+        }
+        is_named = true;
+    }
+    match is_named {
+        true => Err(rejected("post.not-encrypted", "the certificates for the address cannot be used today")),
+        false => Ok(None),
+    }
 }
 
 fn unmade(error: seal::Error) -> Failure {

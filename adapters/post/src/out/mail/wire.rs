@@ -1,4 +1,7 @@
 //! A line to a mail server: what is said on it, and what it means that something fails. Nothing that the server says is repeated but its code.
+//!
+//! STARTTLS (RFC 3207) is spoken here and not by the library, which keeps what it has read before TLS and takes it for what is said within:
+//! nothing is read beyond the answer to it, and the library is given the line once it is encrypted.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,20 +12,22 @@ use std::time::Duration;
 use lettre::Address;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{
-    AsyncSmtpConnection, AsyncTokioStream, Certificate, CertificateStore, TlsParameters,
-};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use model::{Failure, FailureKind};
 use net::line::{Line, Security};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
 use super::super::{rejected, settings, uncertain};
 
 /// Bytes that a server may say in one conversation.
 const SAID: u64 = 256 * 1024;
+/// Lines of an answer.
+const MOST_LINES: usize = 100;
+/// After STARTTLS nobody greets again, and the library wants to be greeted.
+const GREETING: &[u8] = b"220 TLS\r\n";
 
 /// A mail server that has let us in.
 pub(super) struct Wire(AsyncSmtpConnection);
@@ -35,15 +40,12 @@ pub(super) async fn open(settings: &settings::Mail) -> Result<Wire, Failure> {
     })?;
     line.allowance().set(SAID);
     let hello = ClientId::Domain(settings.domain.clone());
-    let stream = Box::new(Stream(line));
-    let mut connection = AsyncSmtpConnection::connect_with_transport(stream, &hello).await.map_err(unsent)?;
-    if settings.server.security == Security::Later {
-        if !connection.can_starttls() {
-            let why = "the mail server offers no TLS";
-            return Err(Failure::permanent("post.smtp-refused", why));
-        }
-        connection.starttls(tls(settings)?, &hello).await.map_err(unsent)?;
-    }
+    let stream = match settings.server.security {
+        Security::Later => Stream { line: encrypted(line, settings).await?, greeting: GREETING },
+        Security::Tls | Security::Plain => Stream { line, greeting: b"" },
+    };
+    let opened = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await;
+    let mut connection = opened.map_err(unsent)?;
     if let Some((user, password)) = &settings.login {
         let credentials = Credentials::new(user.clone(), password.to_string());
         let mechanisms = [Mechanism::Plain, Mechanism::Login];
@@ -61,17 +63,38 @@ pub(super) async fn open(settings: &settings::Mail) -> Result<Wire, Failure> {
     Ok(Wire(connection))
 }
 
-fn tls(settings: &settings::Mail) -> Result<TlsParameters, Failure> {
-    let setup = |_| Failure::permanent("net.setup", "TLS cannot be set up");
-    let mut builder = TlsParameters::builder(settings.server.host.clone());
-    if let Some(trust) = &settings.server.trust {
-        builder = builder.certificate_store(CertificateStore::None);
-        for certificate in trust {
-            builder = builder
-                .add_root_certificate(Certificate::from_der(certificate.der().to_vec()).map_err(setup)?);
+/// The line after STARTTLS.
+async fn encrypted(mut line: Line, settings: &settings::Mail) -> Result<Line, Failure> {
+    let hello = format!("EHLO {}\r\n", settings.domain);
+    let agreed = async {
+        answer(&mut line, b"220", b"").await?;
+        line.write_all(hello.as_bytes()).await?;
+        if !answer(&mut line, b"250", b"STARTTLS").await? {
+            return Ok(false);
+        }
+        line.write_all(b"STARTTLS\r\n").await?;
+        answer(&mut line, b"220", b"").await
+    };
+    let broken = |_| Failure::transient("post.smtp-unreachable", "the line broke before TLS began");
+    if !agreed.await.map_err(broken)? {
+        return Err(Failure::permanent("post.smtp-refused", "the mail server offers no TLS"));
+    }
+    let made = line.encrypted(&settings.server, settings.within).await;
+    made.map_err(|error| Failure::transient("post.smtp-unreachable", error.to_string()))
+}
+
+/// Reads an answer of one or more lines (RFC 5321, section 4.2.1): whether one of them has this word, if it has this code at all.
+async fn answer(line: &mut Line, code: &[u8], word: &[u8]) -> io::Result<bool> {
+    let mut has_word = word.is_empty();
+    for _ in 0..MOST_LINES {
+        let said = line.said().await?;
+        let Some(rest) = said.strip_prefix(code) else { return Err(io::ErrorKind::InvalidData.into()) };
+        has_word |= rest.get(1..).unwrap_or_default().trim_ascii().eq_ignore_ascii_case(word);
+        if rest.first() != Some(&b'-') {
+            return Ok(has_word);
         }
     }
-    builder.build().map_err(setup)
+    Err(io::ErrorKind::InvalidData.into())
 }
 
 impl Wire {
@@ -127,11 +150,15 @@ fn unsent(error: Error) -> Failure {
 
 /// The line as the library wants it.
 #[derive(Debug)]
-struct Stream(Line);
+struct Stream {
+    line: Line,
+    /// What is read before anything that comes.
+    greeting: &'static [u8],
+}
 
 impl AsyncTokioStream for Stream {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.0.peer())
+        Ok(self.line.peer())
     }
 }
 
@@ -141,7 +168,13 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        if !self.greeting.is_empty() {
+            let (first, rest) = self.greeting.split_at(buffer.remaining().min(self.greeting.len()));
+            buffer.put_slice(first);
+            self.greeting = rest;
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.line).poll_read(context, buffer)
     }
 }
 
@@ -151,14 +184,14 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        Pin::new(&mut self.line).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        Pin::new(&mut self.line).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.line).poll_shutdown(context)
     }
 }
