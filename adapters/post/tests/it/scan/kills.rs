@@ -83,7 +83,7 @@ fn none_of_ten_thousand_files_is_lost_or_taken_twice_through_three_kills() {
 
 /// Calls that name files or read folders.
 fn calls(files: usize) -> usize {
-    let office = Office::new();
+    let office = Office::in_memory();
     fill(&office, files);
     let counts = office.path(".calls");
     let strace = ["strace", "-f", "-c", "-e", "trace=%file,getdents64", "-o", counts.to_str().unwrap()];
@@ -140,7 +140,7 @@ async fn what_was_begun_is_found_wherever_it_broke_off() {
     office.put("b.pdf", pdf(2).as_bytes());
     fs::write(begin("c", Some(r#"{"document":"c.pdf","index":null}"#)).join("c.pdf"), pdf(3)).unwrap();
     begin("d", None);
-    fs::write(begin("e", None).join(".item.new"), b"{\"docu").unwrap();
+    fs::write(begin("e", None).join(".new"), b"{\"docu").unwrap();
     office.session().await.unwrap();
     let mut hints: Vec<_> =
         office.gateway.letters().iter().map(|it| it.hints.first().map(|hint| hint.value.clone())).collect();
