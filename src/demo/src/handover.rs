@@ -83,7 +83,7 @@ pub(crate) async fn wait_for_town(scene: &Scene, exchange: &str, story: &mut Sto
     let sent = sent_message(scene, exchange).await?;
     verify(text(&sent, "state") == "delivered", "beim Kreis gilt sie als zugestellt, nicht als bestätigt")?;
     verify(reception(scene, &sent).await?.is_none(), "niemand meldet Empfang, bevor das DMS sie hat")?;
-    let lane = lane_to_town(scene).await?;
+    let lane = scene.lane(&format!("to:{TOWN_KEY}")).await?;
     verify(text(&lane, "breaker") == "closed", "der Weg zwischen den Häusern bleibt frei")?;
     let (tries, code) = (&call["attempts"], text(call, "code"));
     story.done(step, 0, &format!("{tries} Anrufe beim DMS vergeblich ({code}); nichts ist verloren"));
@@ -155,8 +155,7 @@ pub(crate) async fn import(
 pub(crate) async fn follow_up(scene: &Scene, exchange: &str, story: &mut Story) -> Result<(), Error> {
     let step = story.step("Kreis fragt den Sendebericht ab (getTransportReport)", REAL);
     let sent = sent_message(scene, exchange).await?;
-    let lane = format!("/lanes/{}/retry", text(&lane_to_town(scene).await?, "lane"));
-    scene.operator.post(&lane, "sendebericht", &json!({})).await?.expect(&lane, &[200])?;
+    scene.retry_lane(&format!("to:{TOWN_KEY}"), "sendebericht").await?;
     let path = timeline(&sent);
     scene.operator.wait_until(&path, |page| received_in(page).is_some()).await?;
     let event = reception(scene, &sent).await?.unwrap_or_default();
@@ -207,14 +206,6 @@ async fn reception(scene: &Scene, message: &Value) -> Result<Option<Value>, Erro
 fn received_in(page: &Value) -> Option<Value> {
     let mut events = items(page, "items").iter().map(|item| &item["event"]);
     events.find(|event| text(event, "kind") == "message.received").cloned()
-}
-
-/// How the county's way to the town stands.
-async fn lane_to_town(scene: &Scene) -> Result<Value, Error> {
-    let lanes = scene.operator.read("/lanes").await?;
-    let name = format!("to:{TOWN_KEY}");
-    let found = items(&lanes, "items").iter().find(|lane| text(lane, "lane") == name).cloned();
-    found.ok_or_else(|| Error::Unverified("der Kreis hat einen Weg zur Stadt".to_owned()))
 }
 
 /// How many messages of a type an exchange has.

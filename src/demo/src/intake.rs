@@ -105,11 +105,11 @@ pub(crate) async fn kill_and_repeat(
     let repeated = scene.sender.send("eingang-1", &message).await?;
     let again = scene.sender.send("eingang-1", &message).await?;
     verify(text(&repeated, "id") == text(&again, "id"), "die doppelte Nachricht bekam die erste Antwort")?;
-    let kept = scene.portal.client.read(&format!("/messages/{}", text(&told, "id"))).await?;
+    let kept = scene.sender.client.read(&format!("/messages/{}", text(&told, "id"))).await?;
     verify(text(&kept["payload"], "sha256") == acknowledged.sha256, "die quittierte Nachricht ist noch da")?;
     application.documents.push((document, content.clone()));
     let bytes = scene.portal.read_back(&application.main.case, &application.documents).await?;
-    let messages = scene.portal.client.list("/messages?direction=in").await?;
+    let messages = scene.sender.client.list("/messages?direction=in").await?;
     verify(messages.len() == 2, "genau zwei Nachrichten, keine doppelt")?;
     story.done(
         step,

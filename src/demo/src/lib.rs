@@ -4,14 +4,20 @@
 //! | module | holds |
 //! |---|---|
 //! | `scene` | who takes part: two gateways, simulators, tokens |
+//! | `office` | the systems around the county's gateway, and its adapters for them |
 //! | `intake` | an application comes in, the gateway is killed, what is broken goes back |
 //! | `fee` | its fee is claimed and paid, whatever a forger says |
+//! | `backoffice` | the application in the DMS, its process, a letter that was scanned, a DMS that goes down |
 //! | `handover` | the file goes to the town, waits there, is imported, and is locked |
+//! | `archive` | another case is closed and goes to the county's archive |
 //! | `proof` | who sees nothing, what the evidence proves |
 
+mod archive;
+mod backoffice;
 mod fee;
 mod handover;
 mod intake;
+mod office;
 mod proof;
 mod scene;
 
@@ -51,12 +57,19 @@ async fn tell(options: &Options, story: &mut Story) -> Result<(), Error> {
 
     let mut application = intake::hand_in(&scene, options, story).await?;
     intake::assign_reference(&scene, &application, story).await?;
+    backoffice::file(&scene, &application, story).await?;
+    backoffice::follow_process(&scene, &application, story).await?;
     intake::kill_and_repeat(&mut scene, &mut application, story).await?;
     intake::return_broken(&scene, story).await?;
 
     let payment = fee::claim(&scene, &application, story).await?;
     fee::ignore_forger(&scene, &payment, story).await?;
     fee::count_once(&scene, &payment, story).await?;
+
+    backoffice::take_letter(&scene, &mut application, story).await?;
+    backoffice::lose_dms(&scene, &mut application, story).await?;
+    backoffice::dms_is_back(&scene, &application, story).await?;
+    backoffice::end_process(&scene, &application, story).await?;
 
     let exchange = handover::hand_over(&scene, &application, story).await?;
     handover::refuse_lock(&scene, &application, &exchange, story).await?;
@@ -67,6 +80,9 @@ async fn tell(options: &Options, story: &mut Story) -> Result<(), Error> {
         handover::follow_up(&scene, &exchange, story).await?;
     }
     handover::lock(&scene, &application, &exchange, story).await?;
+
+    let disposed = archive::dispose(&scene, story).await?;
+    archive::confirm(&scene, &disposed, story).await?;
 
     proof::hide_from_stranger(&scene, &application, &exchange, story).await?;
     proof::prove(&scene, &application, story).await?;

@@ -42,7 +42,7 @@ pub(crate) async fn hide_from_stranger(
     for path in &hidden {
         verify(scene.stranger.get(path).await?.status == 404, &format!("nichts zu sehen unter {path}"))?;
     }
-    let lists = ["/case-files", "/cases", "/exchanges", "/messages", "/inbox"];
+    let lists = ["/case-files", "/cases", "/exchanges", "/messages", "/inbox", "/interactions", "/tasks"];
     for path in lists {
         verify(scene.stranger.list(path).await?.is_empty(), &format!("leere Liste unter {path}"))?;
     }

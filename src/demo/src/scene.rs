@@ -9,9 +9,11 @@ use conformance::simulate::records::RecordKeeping;
 use conformance::simulate::sender::Sender;
 use conformance::simulate::story::{Story, verify};
 use conformance::simulate::{Error, osci, xta};
+use serde_json::{Value, json};
 
 use crate::Options;
 use crate::fee::Till;
+use crate::office::Office;
 
 pub(crate) const REAL: &str = "echtes Programm";
 pub(crate) const COUNTY_DMS: &str = "Simulator: DMS des Kreises";
@@ -30,6 +32,9 @@ pub(crate) struct Scene {
     pub(crate) town: RecordKeeping,
     pub(crate) doorbell: Doorbell,
     pub(crate) till: Till,
+    pub(crate) office: Office,
+    /// Works on the applications.
+    pub(crate) clerk: Client,
     /// Runs the county's gateway.
     pub(crate) operator: Client,
     /// A system of another unit of the county.
@@ -37,6 +42,22 @@ pub(crate) struct Scene {
     pub(crate) auditor: Auditor,
     /// The county's cash office.
     pub(crate) cashier: Client,
+}
+
+impl Scene {
+    /// How a lane of the county's gateway stands: its way to a partner or to a system of the house.
+    pub(crate) async fn lane(&self, name: &str) -> Result<Value, Error> {
+        let lanes = self.operator.read("/lanes").await?;
+        let found = items(&lanes, "items").iter().find(|lane| text(lane, "lane") == name).cloned();
+        found.ok_or_else(|| Error::Unverified(format!("der Kreis hat den Weg {name}")))
+    }
+
+    /// The county's operator has what waits in a lane tried at once.
+    pub(crate) async fn retry_lane(&self, name: &str, key: &str) -> Result<(), Error> {
+        let path = format!("/lanes/{name}/retry");
+        self.operator.post(&path, key, &json!({})).await?.expect(&path, &[200])?;
+        Ok(())
+    }
 }
 
 /// Where the town's record-keeping system is called when something has come. At first it is down.
@@ -70,54 +91,96 @@ pub(crate) async fn set_up(options: &Options, story: &mut Story) -> Result<Scene
     // The town's record-keeping system is a machine of the house.
     town_gateway.configure("[egress]\nallow = [\"127.0.0.1\"]\n")?;
     let till = Till::set_up(&county_gateway, &town_gateway).await?;
-    let county =
-        |roles, unit, service| Rights { tenant: COUNTY, roles, unit, service, authority: Some(COUNTY_KEY) };
-    let building = |roles| county(roles, portal::UNIT, portal::SERVICE);
-    let town = Rights { tenant: TOWN, authority: Some(TOWN_KEY), ..county(&["record-keeping"], "*", "*") };
-    let portal = token(&county_gateway, "portal", building(&["system"])).await?;
-    let county_dms = token(&county_gateway, "dms-kreis", building(&["record-keeping"])).await?;
-    let town_dms = token(&town_gateway, "dms-stadt", town).await?;
-    let operator = token(&county_gateway, "betrieb", county(&["operator"], "*", "*")).await?;
-    let stranger =
-        token(&county_gateway, "abfallwirtschaft", county(&["system", "auditor"], "70", "*")).await?;
-    let auditor = token(&county_gateway, "revision", county(&["auditor"], "*", "*")).await?;
-    let cashier = token(&county_gateway, "kasse", county(&["cashier"], "*", "*")).await?;
+    let office = Office::set_up(&county_gateway).await?;
+    let accesses = Accesses::make(&county_gateway, &town_gateway).await?;
     town_gateway.start().await?;
     county_gateway.start().await?;
-    let all = [&portal, &county_dms, &town_dms, &operator, &stranger, &auditor];
-    for client in all {
-        verify(client.get("/messages").await?.status == 200, "jedes Token wird erkannt")?;
-    }
+    let count = accesses.check().await?;
     let pid = |gateway: &Gateway| gateway.pid().unwrap_or_default();
     let (ours, theirs) = (pid(&county_gateway), pid(&town_gateway));
-    let accesses = all.len();
     story.done(
         step,
         0,
-        &format!(
-            "Kreis: Prozess {ours}, Stadt: Prozess {theirs}; eingebetteter Speicher, {accesses} Zugänge"
-        ),
+        &format!("Kreis: Prozess {ours}, Stadt: Prozess {theirs}; eingebetteter Speicher, {count} Zugänge"),
     );
     tell_of_way(&county_gateway, way, story).await?;
-    let county = RecordKeeping::new(&county_dms, "63.1");
-    let town = RecordKeeping::new(&town_dms, "4-63");
+    story.note(
+        "Um das Gateway des Kreises: DMS (CMIS), Prozess-Engine (Camunda 7), Scan-Ordner, Archivordner",
+    );
+    let county = RecordKeeping::new(&accesses.county_dms, "63.1");
+    let town = RecordKeeping::new(&accesses.town_dms, "4-63");
     let absent = Absent::reserve()?;
     let subscription = town.subscribe(&absent.url).await?;
     Ok(Scene {
-        portal: Portal { client: portal.clone() },
-        sender: Sender { client: portal },
+        portal: Portal { client: accesses.portal },
+        sender: Sender { client: accesses.sender },
         county,
         town,
         doorbell: Doorbell { subscription, down: Some(absent), up: None },
         till,
-        cashier,
-        operator,
-        stranger,
-        auditor: Auditor { client: auditor, folder: county_gateway.folder().to_owned() },
+        office,
+        clerk: accesses.clerk,
+        cashier: accesses.cashier,
+        operator: accesses.operator,
+        stranger: accesses.stranger,
+        auditor: Auditor { client: accesses.auditor, folder: county_gateway.folder().to_owned() },
         county_gateway,
         town_gateway,
         way,
     })
+}
+
+/// Who may call the gateways.
+struct Accesses {
+    portal: Client,
+    /// Other authorities, whose containers are brought in for them.
+    sender: Client,
+    clerk: Client,
+    county_dms: Client,
+    town_dms: Client,
+    operator: Client,
+    stranger: Client,
+    auditor: Client,
+    cashier: Client,
+}
+
+impl Accesses {
+    async fn make(county_gateway: &Gateway, town_gateway: &Gateway) -> Result<Self, Error> {
+        let county = |roles, unit, service| Rights {
+            tenant: COUNTY,
+            roles,
+            unit,
+            service,
+            authority: Some(COUNTY_KEY),
+        };
+        let building = |roles| county(roles, portal::UNIT, portal::SERVICE);
+        let town =
+            Rights { tenant: TOWN, authority: Some(TOWN_KEY), ..county(&["record-keeping"], "*", "*") };
+        let ours = async |name, rights| token(county_gateway, name, rights).await;
+        Ok(Accesses {
+            portal: ours("portal", building(&["system"])).await?,
+            sender: ours("absender", county(&["system"], portal::UNIT, "*")).await?,
+            clerk: ours("sachbearbeitung", building(&["clerk"])).await?,
+            county_dms: ours("dms-kreis", building(&["record-keeping"])).await?,
+            town_dms: token(town_gateway, "dms-stadt", town).await?,
+            operator: ours("betrieb", county(&["operator"], "*", "*")).await?,
+            stranger: ours("abfallwirtschaft", county(&["system", "auditor"], "70", "*")).await?,
+            auditor: ours("revision", county(&["auditor"], "*", "*")).await?,
+            cashier: ours("kasse", county(&["cashier"], "*", "*")).await?,
+        })
+    }
+
+    /// Each of them is known; the cash office reads no messages. How many there are.
+    async fn check(&self) -> Result<usize, Error> {
+        let Accesses { portal, sender, clerk, county_dms, town_dms, operator, stranger, auditor, cashier } =
+            self;
+        verify(cashier.get("/bookings").await?.status == 200, "das Token der Kasse wird erkannt")?;
+        let others = [portal, sender, clerk, county_dms, town_dms, operator, stranger, auditor];
+        for client in others {
+            verify(client.get("/messages").await?.status == 200, "jedes Token wird erkannt")?;
+        }
+        Ok(others.len() + 1)
+    }
 }
 
 /// By which way the county reaches the town, and by whose certificates: as its own gateway finds it, which asks the other side.

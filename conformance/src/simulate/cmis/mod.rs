@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `/inmemory/browser` | service of the browser binding |
 //! | `/inmemory/atom11` | service document of AtomPub |
-//! | `PUT /_control/fault` | `{"fault": "none" \| "hang" \| "html" \| "cut" \| "unavailable" \| "slow" \| "stranger", "on": action or null, "times": n}` |
+//! | `PUT /_control/fault` | `{"fault": "none" \| "hang" \| "html" \| "cut" \| "unavailable" \| "slow" \| "stranger" \| "crash", "on": action or null, "times": n}` |
 //! | `GET /_control/objects` | what it holds, succinct |
 
 mod atom;
@@ -71,6 +71,8 @@ pub enum Fault {
     Slow,
     /// Knows nobody any more.
     Stranger,
+    /// Of an action: does it, breaks off in the middle of the answer, and is unavailable from then on.
+    Crash,
 }
 
 #[derive(Debug, Default)]
@@ -240,7 +242,12 @@ impl Call {
     }
 
     fn fault_after(&self, action: &str) -> bool {
-        self.fault(Some(action), |fault| fault == Fault::Cut).is_some()
+        let due = self.fault(Some(action), |fault| matches!(fault, Fault::Cut | Fault::Crash));
+        if due == Some(Fault::Crash) {
+            let mut faults = lock(&self.shared.faults);
+            (faults.fault, faults.on, faults.times) = (Fault::Unavailable, None, usize::MAX);
+        }
+        due.is_some()
     }
 
     /// The fault that is due, if it is one of those; it is used up.
