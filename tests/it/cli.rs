@@ -77,7 +77,10 @@ fn a_separator_sheet_is_printed_and_read_by_others() {
     let output = house.run(&["scan", "sheet", "--adapter", "scan", "--unit", "63", "-o", file]);
     assert!(output.status.success(), "{}", said(&output));
     judge("rsvg-convert", &["-d", "150", "-p", "150", "-o", png.to_str().unwrap(), file]);
-    assert_eq!(judge("zbarimg", &["-q", "--raw", png.to_str().unwrap()]).trim(), "AB1;word=Musterhaus-7;unit=63");
+    assert_eq!(
+        judge("zbarimg", &["-q", "--raw", png.to_str().unwrap()]).trim(),
+        "AB1;word=Musterhaus-7;unit=63"
+    );
     assert!(!std::fs::read_to_string(&svg).unwrap().contains("Musterhaus"));
     assert_eq!(house.run(&["scan", "sheet", "--adapter", "other"]).status.code(), Some(2));
 

@@ -8,13 +8,15 @@ use clap::{Args, Subcommand};
 #[derive(Subcommand)]
 pub enum ScanCommand {
     /// Write a separator sheet to be printed: an SVG of one page A4. Needs no store, and with --adapter the configuration alone.
-    #[command(after_help = "Examples: amtsbote scan sheet --adapter scan --unit 63 -o bauaufsicht.svg\n          \
+    #[command(
+        after_help = "Examples: amtsbote scan sheet --adapter scan --unit 63 -o bauaufsicht.svg\n          \
         amtsbote scan sheet --reference 63-2026-0017 --output 63-2026-0017.svg\n          \
         amtsbote scan sheet --attachment > anlage.svg\n\n\
         Open it in a browser, print it on both sides of the paper, and lay it before what it opens. What the sheet\n\
         says stands on it, readable for everybody: no more than is needed.\n\n\
         Exit codes: 0 written, 2 a value is not allowed or the file cannot be written, 3 the configuration or the\n\
-        word of the house is not available.")]
+        word of the house is not available."
+    )]
     Sheet(SeparatorSheet),
 }
 

@@ -6,7 +6,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::{
-    AdapterEntry, AdapterKind, COMMON, MAPPED, Mapped, OfArchive, OfDms, PACKAGES, Packages, Serves,
+    AdapterEntry, AdapterKind, COMMON, Camunda, CamundaTopic, MAPPED, Mapped, OfArchive, OfDms, PACKAGES,
+    Packages, Serves,
 };
 use crate::places::{Place, Places};
 use crate::{Error, refused_at};
@@ -14,6 +15,9 @@ use crate::{Error, refused_at};
 /// Kinds, as they are written.
 const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, scan, mail, print, hybrid-mail, smtp, \
                      archive-tresor, archive-danrw or archive-folder";
+
+/// What is done for topics, as it is written.
+const DOES: &str = "task, close, reopen, amend, assign-reference or note";
 
 /// One entry that is being taken apart.
 struct Entry<'i, 'p> {
@@ -53,7 +57,7 @@ impl Entry<'_, '_> {
             "dvelop" => AdapterKind::Dvelop(self.dms()?),
             "enaio" => AdapterKind::Enaio(self.dms()?),
             "xdomea-folder" => AdapterKind::XdomeaFolder(self.rest()?),
-            "camunda" => AdapterKind::Camunda(self.rest()?),
+            "camunda" => AdapterKind::Camunda(self.camunda()?),
             "scan" => AdapterKind::Scan(Box::new(self.rest()?)),
             "mail" => AdapterKind::Mail(self.rest()?),
             "print" => AdapterKind::Print(self.rest()?),
@@ -75,6 +79,43 @@ impl Entry<'_, '_> {
     fn archive<T: DeserializeOwned>(mut self) -> Result<OfArchive<T>, Error> {
         let packages: Packages = self.part(PACKAGES)?;
         Ok(OfArchive { target: self.rest()?, packages })
+    }
+
+    fn camunda(mut self) -> Result<Camunda, Error> {
+        let topics = self.topics()?;
+        Ok(Camunda { topics, ..self.rest()? })
+    }
+
+    fn topics(&mut self) -> Result<Vec<CamundaTopic>, Error> {
+        let places = self.places;
+        let wrong =
+            |at: usize| Error::Value(places.at(at), "expected tables with `name` and `does`".to_owned());
+        let Some(value) = self.table.remove("topics") else { return Ok(vec![]) };
+        let start = value.span().start;
+        let DeValue::Array(items) = value.into_inner() else { return Err(wrong(start)) };
+        let mut topics = vec![];
+        for item in items {
+            let span = item.span();
+            let place = places.at(span.start);
+            let DeValue::Table(table) = item.into_inner() else { return Err(wrong(span.start)) };
+            topics.push(Entry { table, span, place, places }.topic()?);
+        }
+        Ok(topics)
+    }
+
+    fn topic(mut self) -> Result<CamundaTopic, Error> {
+        let missing = || Error::Key(self.place.clone(), "missing field `does`".to_owned());
+        let does = self.table.remove("does").ok_or_else(missing)?;
+        let (at, does) = (does.span(), does.into_inner());
+        Ok(match does.as_str().unwrap_or_default() {
+            "task" => CamundaTopic::Task(self.rest()?),
+            "close" => CamundaTopic::Close(self.rest()?),
+            "reopen" => CamundaTopic::Reopen(self.rest()?),
+            "amend" => CamundaTopic::Amend(self.rest()?),
+            "assign-reference" => CamundaTopic::AssignReference(self.rest()?),
+            "note" => CamundaTopic::Note(self.rest()?),
+            _ => return Err(Error::Value(self.places.at(at.start), format!("expected {DOES}"))),
+        })
     }
 
     /// What these keys say.

@@ -32,7 +32,7 @@ pub struct Camunda {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<CamundaMessage>,
     /// The external tasks that are done here.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
     pub topics: Vec<CamundaTopic>,
     /// Longest time of a call, in seconds.
     #[serde(default = "thirty")]
@@ -87,7 +87,7 @@ pub struct CamundaMessage {
 }
 
 /// A topic of external tasks, and what is done for one.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(tag = "does", rename_all = "kebab-case")]
 pub enum CamundaTopic {
     /// People do it.
