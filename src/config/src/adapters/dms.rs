@@ -346,7 +346,7 @@ impl Cmis {
 impl Webdav {
     pub(super) fn refers(&mut self) -> Refers<'_> {
         let lonely = self.user.is_some() && self.password.is_none();
-        let is_name = !self.own_folder.contains(['/', '\\']) && self.own_folder.trim_matches('.') != "";
+        let is_name = !self.own_folder.contains(['/', '\\']) && !self.own_folder.trim_matches('.').is_empty();
         Refers::default()
             .secrets(self.password.iter_mut().map(|it| ("password", it)))
             .url("url", &self.url)
