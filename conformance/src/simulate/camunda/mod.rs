@@ -233,7 +233,9 @@ async fn answer(
         Fault::Database => {
             return told(error(500, "ProcessEnginePersistenceException", "no connection", Some(0)));
         }
-        Fault::Step => return told(error(500, "RestException", "Unknown property used in expression", Some(0))),
+        Fault::Step => {
+            return told(error(500, "RestException", "Unknown property used in expression", Some(0)));
+        }
         Fault::Slow => tokio::time::sleep(SLOW).await,
     }
     let mut reply = rest::answer(&mut lock().engine, &call);
