@@ -34,7 +34,7 @@ impl Adapter for Archive {
         Ok(Receipt::default())
     }
 
-    async fn follow(&self, _: &Delivery) -> Result<Followed, Failure> {
+    async fn follow(&self, _: &Delivery, _: Sources<'_>) -> Result<Followed, Failure> {
         Ok(self.says.lock().unwrap().clone())
     }
 
