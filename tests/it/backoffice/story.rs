@@ -278,7 +278,7 @@ async fn the_case_goes_to_the_archive(house: &mut House, around: &Around, case: 
         "not before the archive has it"
     );
     house.kill();
-    assert_eq!(packages(), [bag.clone()], "one package");
+    assert_eq!(packages(), std::slice::from_ref(&bag), "one package");
     std::fs::write(bags.join(format!("{bag}.archived")), "ARCHIV-1\n").unwrap();
     until("the archive's word", async || {
         let known = house.get(&format!("/cases/{case}")).await["references"].as_array().unwrap().clone();

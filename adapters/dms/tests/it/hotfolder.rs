@@ -351,7 +351,7 @@ async fn a_file_that_is_in_its_own_way_keeps_no_other_waiting() {
     std::fs::write(own.join("rejected"), b"kein Ordner").unwrap();
     folders.put("a-gross.zip", &[0; 101]);
     let unreadable = folders.put("b-verboten.zip", b"verboten");
-    std::fs::set_permissions(&unreadable, Mode::from_mode(0)).unwrap();
+    std::fs::set_permissions(&unreadable, Mode::from_mode(0o0)).unwrap();
     let is_root = std::fs::read(&unreadable).is_ok();
     folders.put("c-gut.zip", b"gut");
     let broker = Arc::new(Broker::default());

@@ -84,7 +84,7 @@ async fn what_a_clerk_adds_meanwhile_comes_once_and_after_what_it_lies_in() {
             Record::Case(case) if case.description.title == "Unterteil" => Some(case),
             _ => None,
         });
-        let inner = found.last().unwrap();
+        let inner = found.next_back().unwrap();
         let added = bed.document(&inner, "Nachtrag", "Plan").await;
         bed.run().await;
         assert_eq!(bed.dms.heard(), [], "all of it waits for the first");
