@@ -80,7 +80,7 @@ async fn what_a_clerk_adds_meanwhile_comes_once_and_after_what_it_lies_in() {
         receive(&bed, objects).await;
         bed.run().await;
         let cases = bed.all(RecordKind::Case).await.into_iter();
-        let found = cases.filter_map(|record| match record {
+        let mut found = cases.filter_map(|record| match record {
             Record::Case(case) if case.description.title == "Unterteil" => Some(case),
             _ => None,
         });
