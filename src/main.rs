@@ -1,6 +1,5 @@
 //! The gateway's binary: parse, wire, run.
 
-mod adapter_commands;
 mod adapters;
 mod check;
 mod commands;

@@ -1,6 +1,7 @@
 //! Channels to the outside as they are configured: each kind with its settings and secrets, and whom it serves.
 
 mod archive;
+pub(crate) mod commands;
 mod dms;
 mod post;
 mod remote;

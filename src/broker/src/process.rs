@@ -53,26 +53,34 @@ impl Broker {
             return self.carry_on(job, message).await;
         }
         let (meaning, translator) = self.translate(job, &message, &identity).await?;
-        match meaning {
-            Meaning::Records(kind) => {
-                self.take(job, message, identity, Came::Records(kind), translator).await
-            }
-            Meaning::Offer => self.take(job, message, identity, Came::Offer, translator).await,
-            Meaning::Circulation(route) => {
-                self.take(job, message, identity, Came::Along(route), translator).await
-            }
-            Meaning::FilePlan(plan) => self.take(job, message, identity, Came::Plan(plan), translator).await,
-            Meaning::FilePlanToAppraise(plan) => {
-                self.take(job, message, identity, Came::PlanToAppraise(plan), translator).await
-            }
-            Meaning::Receipt => self.take_reply(job, message, identity, Said::Receipt).await,
-            Meaning::ImportResults(results) => {
-                self.take_reply(job, message, identity, Said::Outcome(results)).await
-            }
-            Meaning::Appraisals(all) => self.take_reply(job, message, identity, Said::Appraisals(all)).await,
-            Meaning::Facts => self.take_facts(job, message, translator).await,
-            _ => self.carry_on(job, message).await,
-        }
+        let came = match meaning {
+            Meaning::Records(kind) => Came::Records(kind),
+            Meaning::Offer => Came::Offer,
+            Meaning::Circulation(route) => Came::Along(route),
+            Meaning::FilePlan(plan) => Came::Plan(plan),
+            Meaning::FilePlanToAppraise(plan) => Came::PlanToAppraise(plan),
+            Meaning::Facts => return Box::pin(self.take_facts(job, message, translator)).await,
+            other => return self.hear(job, message, identity, other).await,
+        };
+        // On the heap, as it needs much room.
+        Box::pin(self.take(job, message, identity, came, translator)).await
+    }
+
+    /// What answers something, or leads to nothing here.
+    async fn hear(
+        &self,
+        job: &Job,
+        message: Message,
+        identity: Identity,
+        meaning: Meaning,
+    ) -> Result<(), Error> {
+        let said = match meaning {
+            Meaning::Receipt => Said::Receipt,
+            Meaning::ImportResults(results) => Said::Outcome(results),
+            Meaning::Appraisals(all) => Said::Appraisals(all),
+            _ => return self.carry_on(job, message).await,
+        };
+        Box::pin(self.take_reply(job, message, identity, said)).await
     }
 
     async fn translate(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use model::{Actor, Failure, FailureKind, Finding, Message, MessageState, Scope};
 use store::{Class, Job, LANE_CAP, OperationState, Work};
 use tokio::sync::watch;
@@ -268,23 +269,31 @@ impl Broker {
         if !job.calling && job.expires_at.is_some_and(|end| end <= self.now()) {
             return Err(retry::too_late(job).into());
         }
+        self.work_of(job).await
+    }
+
+    /// The work of a job, on the heap: the largest of these would otherwise take its room on the stack of whoever does any of them.
+    fn work_of<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<(), Error>> {
         match job.kind.as_str() {
-            "process" => self.process(job).await,
-            "prepare" => self.prepare(job).await,
-            "deliver" => self.deliver(job).await,
-            follow::JOB => self.follow(job).await,
-            "hook" => self.hook(job).await,
-            "hook-test" => self.hook_test(job).await,
-            redrive::JOB => self.redrive(job).await,
-            exchange::REMIND => self.remind(job).await,
-            exchange::DESTROY => self.destroy_next(job).await,
-            tasks::JOB => self.task_due(job).await,
-            channels::TELL => self.tell(job).await,
-            channels::RUN => self.run_session(job).await,
-            channels::IMPORT => self.report_import(job).await,
-            channels::BELOW => self.tell_below(job).await,
-            _ if is_money(job) => self.do_money(job).await,
-            _ => Err(Failure::permanent("broker.unknown-job", "a job of an unknown kind").into()),
+            "process" => Box::pin(self.process(job)),
+            "prepare" => Box::pin(self.prepare(job)),
+            "deliver" => Box::pin(self.deliver(job)),
+            follow::JOB => Box::pin(self.follow(job)),
+            "hook" => Box::pin(self.hook(job)),
+            "hook-test" => Box::pin(self.hook_test(job)),
+            redrive::JOB => Box::pin(self.redrive(job)),
+            exchange::REMIND => Box::pin(self.remind(job)),
+            exchange::DESTROY => Box::pin(self.destroy_next(job)),
+            tasks::JOB => Box::pin(self.task_due(job)),
+            channels::TELL => Box::pin(self.tell(job)),
+            channels::RUN => Box::pin(self.run_session(job)),
+            channels::IMPORT => Box::pin(self.report_import(job)),
+            channels::BELOW => Box::pin(self.tell_below(job)),
+            _ if is_money(job) => Box::pin(self.do_money(job)),
+            _ => {
+                let unknown = Failure::permanent("broker.unknown-job", "a job of an unknown kind");
+                Box::pin(std::future::ready(Err(unknown.into())))
+            }
         }
     }
 

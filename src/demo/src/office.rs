@@ -46,7 +46,7 @@ impl Office {
         let (scan, bags) = (gateway.folder().join("scan"), gateway.folder().join("kreisarchiv"));
         std::fs::create_dir(&scan)?;
         std::fs::create_dir(&bags)?;
-        gateway.write_secret("dms.secret", PASSWORD)?;
+        gateway.write_secret("office-dms.secret", PASSWORD)?;
         // DMS and engine have the applications of the county alone.
         gateway
             .reconfigure(&[(&format!("service = \"{SERVICE}\""), &format!("service = \"{TAKEN_OVER}\""))])?;
@@ -79,7 +79,7 @@ services = ["{SERVICE}"]
 kind = "cmis"
 url = "{browser}"
 user = "{USER}"
-password = "file:dms.secret"
+password = "file:office-dms.secret"
 folder = "/Fachverfahren/Bauakten"
 folder_type = "amt:akte"
 document_type = "amt:dokument"

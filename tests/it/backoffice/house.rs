@@ -87,11 +87,11 @@ impl House {
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
     }
 
-    /// Does something that is refused; why.
-    pub(super) async fn refused(&self, path: &str) -> Value {
-        let answer = self.client.post(self.url(path)).bearer_auth(&self.token).send().await.unwrap();
-        assert!(answer.status().is_client_error(), "{path}: {}", answer.status());
-        answer.json().await.unwrap()
+    /// Asks for the destruction of what an exchange has disposed of; the answer, with the status of HTTP.
+    pub(super) async fn destroy(&self, exchange: &str) -> (u16, Value) {
+        let url = self.url(&format!("/exchanges/{exchange}/destruction"));
+        let answer = self.client.post(url).bearer_auth(&self.token).json(&json!({})).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
     /// Puts a file into a document.
