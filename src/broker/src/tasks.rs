@@ -142,9 +142,7 @@ fn is_to_be_looked_at(before: Option<&Task>, task: &Task) -> bool {
 
 /// The task of whoever was asked because of this one.
 pub(crate) fn asked_by(task: &Task) -> Option<Id> {
-    let overdue = task.overdue.as_ref().filter(|overdue| overdue.escalated_to.is_some())?;
-    // In older stores the name alone says which it is.
-    overdue.asked.or_else(|| task.due.map(|due| ids::derived_id(task.meta.id, &told_of(due))))
+    task.overdue.as_ref().filter(|overdue| overdue.escalated_to.is_some())?.asked
 }
 
 /// The same time may be set again after it was told of, so the version says which time it was.

@@ -147,9 +147,12 @@ pub async fn adapter_contract(adapter: Arc<dyn Adapter>, delivery: Delivery, fil
         let refused = adapter.deliver(&delivery, &sources).await.expect_err("it offers no delivery");
         assert_eq!(refused.kind, FailureKind::Permanent);
     }
-    // Where nobody can be asked about what was sent, a human decides.
     let asked = adapter.reconcile(&delivery).await;
-    let is_undecided = asked.as_ref().is_err_and(|failure| failure.kind == FailureKind::Permanent);
+    // Some carriers of dispatches cannot be asked about what they took: a human decides, and is told so.
+    let is_unclear = asked.as_ref().is_err_and(|failure| {
+        failure.kind == FailureKind::Permanent && failure.code.ends_with("-unclear")
+    });
+    let is_undecided = descriptor.way.is_some() && is_unclear;
     if offers(Capability::Reconcile) && !is_undecided {
         let known = asked.expect("it can be asked");
         assert!(known.is_some(), "a delivery made is known");
@@ -187,18 +190,19 @@ mod tests {
     use crate::Failure;
     use crate::adapter::{Descriptor, Health, Receipt, Sources};
 
-    /// Remembers deliveries, or forgets that it did.
+    /// Remembers deliveries, or forgets that it did; says what became of them, or that nobody knows.
     struct Memory {
         descriptor: Descriptor,
         idempotent: bool,
+        can_tell: bool,
         made: Mutex<HashMap<Id, u32>>,
     }
 
     impl Memory {
-        fn new(idempotent: bool) -> Arc<Self> {
+        fn new(idempotent: bool, can_tell: bool) -> Arc<Self> {
             let capabilities = vec![Capability::Deliver, Capability::Reconcile];
             let descriptor = Descriptor::new("memory", "dms", capabilities);
-            Arc::new(Memory { descriptor, idempotent, made: Mutex::default() })
+            Arc::new(Memory { descriptor, idempotent, can_tell, made: Mutex::default() })
         }
     }
 
@@ -218,6 +222,9 @@ mod tests {
         }
 
         async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
+            if !self.can_tell {
+                return Err(Failure::permanent("memory-unclear", "nobody knows"));
+            }
             let known = self.made.lock().unwrap().contains_key(&delivery.id);
             Ok(known.then(Receipt::default))
         }
@@ -240,12 +247,17 @@ mod tests {
 
     #[tokio::test]
     async fn the_contract_accepts_an_idempotent_adapter() {
-        adapter_contract(Memory::new(true), a_delivery(), &[]).await;
+        adapter_contract(Memory::new(true, true), a_delivery(), &[]).await;
     }
 
     #[tokio::test]
     #[should_panic(expected = "one effect")]
     async fn the_contract_rejects_an_adapter_that_delivers_twice() {
-        adapter_contract(Memory::new(false), a_delivery(), &[]).await;
+        adapter_contract(Memory::new(false, true), a_delivery(), &[]).await;
+    }
+    #[tokio::test]
+    #[should_panic(expected = "it can be asked")]
+    async fn the_contract_lets_only_carriers_of_dispatches_not_know() {
+        adapter_contract(Memory::new(true, false), a_delivery(), &[]).await;
     }
 }

@@ -153,21 +153,30 @@ fn peak() -> u64 {
 #[tokio::test]
 async fn a_large_document_goes_there_and_back_without_standing_in_memory() {
     // Four times what memory may grow by: more only keeps the server busy.
-    const SIZE: u64 = 256 << 20;
+    there_and_back(256 << 20).await;
+}
+
+#[tokio::test]
+#[ignore = "long: ./dev check packages"]
+async fn a_gigabyte_goes_there_and_back_without_standing_in_memory() {
+    there_and_back(1 << 30).await;
+}
+
+async fn there_and_back(size: u64) {
     let server = Wsgidav::start();
     let port = open(&server);
     let adapter = dms(open(&server));
     let mut given = Given::new();
-    let delivery = given.version_of("1", SIZE, &"00".repeat(32));
+    let delivery = given.version_of("1", size, &"00".repeat(32));
     let before = peak();
-    let sources: Vec<Box<dyn Source>> = vec![Box::new(Large(SIZE))];
+    let sources: Vec<Box<dyn Source>> = vec![Box::new(Large(size))];
     let receipt = adapter.deliver(&delivery, &sources).await.unwrap();
     let document = receipt.links.iter().find(|link| link.record == given.document.meta.id).unwrap();
     let object = port.get(&document.reference).await.unwrap().unwrap();
-    assert_eq!(object.size, Some(SIZE));
+    assert_eq!(object.size, Some(size));
     let mut content = port.open(&object).await.unwrap();
     let read = tokio::io::copy(&mut content, &mut tokio::io::sink()).await.unwrap();
-    assert_eq!(read, SIZE);
+    assert_eq!(read, size);
     let grown = peak() - before;
     assert!(grown < 64, "{grown} MB");
 }
