@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use model::adapter::{CallbackOutcome, CallbackRequest};
+use model::adapter::{self, CallbackRequest, Host};
 use model::{Failure, ids};
 use net::Method;
 use serde::Deserialize;
@@ -36,7 +36,11 @@ struct Reply {
 }
 
 impl Remote {
-    pub(crate) async fn pass_on(&self, call: CallbackRequest) -> Result<CallbackOutcome, Failure> {
+    pub(crate) async fn pass_on(
+        &self,
+        call: CallbackRequest,
+        host: &dyn Host,
+    ) -> Result<adapter::Reply, Failure> {
         let fields: Vec<_> = call.headers.iter().filter(|(name, _)| !HOP.contains(&name.as_str())).collect();
         let facts = json!({ "method": call.method, "path": call.path, "headers": fields }).to_string();
         if facts.len() > HEAD_BYTES {
@@ -67,6 +71,9 @@ impl Remote {
         if !is_status || commands.len() > MOST_COMMANDS {
             return Err(garbage());
         }
-        Ok(CallbackOutcome { commands, status: reply.status, body: reply.body })
+        for (key, command) in commands {
+            host.submit(&key, command).await?;
+        }
+        Ok(adapter::Reply::text(reply.status, reply.body))
     }
 }

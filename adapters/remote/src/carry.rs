@@ -158,7 +158,7 @@ impl Carrier<'_> {
             documents,
             hints: post.hints.clone(),
             proof: post.proof.clone(),
-            concerns: vec![],
+            ..Letter::default()
         };
         let taken = self.host.take_in(letter).await?;
         Ok(Some((RecordKind::Interaction, taken.interaction)))

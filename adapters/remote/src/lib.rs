@@ -22,8 +22,8 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use model::adapter::{
-    Adapter, CallbackOutcome, CallbackRequest, Capability, Content, Delivery, Descriptor, Health, Host,
-    Interest, Receipt, Sources,
+    Adapter, CallbackRequest, Capability, Content, Delivery, Descriptor, Health, Host,
+    Interest, Receipt, Reply, Sources,
 };
 use model::outbound::ChosenBy;
 use model::{Clock, Failure};
@@ -180,8 +180,8 @@ impl Adapter for Remote {
         }
     }
 
-    async fn callback(&self, request: CallbackRequest) -> Result<CallbackOutcome, Failure> {
-        self.pass_on(request).await
+    async fn callback(&self, request: CallbackRequest, host: Arc<dyn Host>) -> Result<Reply, Failure> {
+        self.pass_on(request, &*host).await
     }
 
     async fn run(&self, host: Arc<dyn Host>) -> Result<Duration, Failure> {

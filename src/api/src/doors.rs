@@ -52,7 +52,8 @@ struct Doors {
     throttle: Arc<Throttle>,
 }
 
-/// The doors as a router: `/payments/{provider}/notify/{token}`, `/payments/{provider}/return/{token}` and `/adapters/{id}/{path}`.
+/// The doors as a router: `/payments/{provider}/notify/{token}`, `/payments/{provider}/return/{token}`, `/open311/v2/{path}` and
+/// `/adapters/{id}/{path}`.
 pub fn public_router(broker: Broker) -> Router {
     meter::start();
     let waits = Arc::new(Semaphore::new(WAITING));
@@ -60,6 +61,7 @@ pub fn public_router(broker: Broker) -> Router {
     Router::new()
         .route("/payments/{provider}/notify/{token}", any(notify))
         .route("/payments/{provider}/return/{token}", any(come_back))
+        .route("/open311/v2/{*path}", any(adapters::open311))
         .route("/adapters/{id}", any(adapters::call))
         .route("/adapters/{id}/{*path}", any(adapters::call))
         .fallback(|| async { StatusCode::NOT_FOUND })

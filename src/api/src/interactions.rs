@@ -99,6 +99,7 @@ pub(crate) async fn create(
         hints: vec![],
         proposals: vec![],
         concerns: vec![],
+        call: None,
         proof: serde_json::Value::Null,
         status: if case.is_some() { InteractionStatus::Filed } else { InteractionStatus::Open },
     });

@@ -132,12 +132,79 @@ pub struct Interaction {
     /// Why somebody has to look at it even if its case is known: stable codes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub concerns: Vec<String>,
+    /// The telephone call that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Box<Call>>,
     /// What proves how it came in: identifiers and states, no content.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub proof: Value,
     /// Where it stands.
     #[serde(default)]
     pub status: InteractionStatus,
+}
+
+/// A telephone call (Telefonat).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Call {
+    /// Who called whom.
+    pub direction: CallDirection,
+    /// The other side's number by E.164, such as `+492921300`. It names nobody: whoever calls can make any number appear. Absent: withheld.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// The extension (Nebenstelle) of the person in the house.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extension: Option<String>,
+    /// Where it stands.
+    pub state: CallState,
+    /// Seconds that were spoken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<u32>,
+    /// The telephone system's identifier of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// The task of calling back that it carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<Id>,
+}
+
+/// Who called whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CallDirection {
+    /// Somebody called the house.
+    Incoming,
+    /// The house called somebody.
+    Outgoing,
+}
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CallState {
+    /// Somebody of the house wants to call.
+    Wanted,
+    /// It rings.
+    Ringing,
+    /// It is spoken.
+    Answered,
+    /// It was spoken, and is over.
+    Ended,
+    /// Nobody took it.
+    Missed,
+    /// It was engaged.
+    Busy,
+    /// The caller asks to be called back.
+    CallBack,
+    /// It could not be made.
+    Failed,
+}
+
+impl CallState {
+    /// Whether nothing more is to come.
+    pub fn is_over(self) -> bool {
+        !matches!(self, CallState::Wanted | CallState::Ringing | CallState::Answered)
+    }
 }
 
 /// State of a contact.
@@ -178,6 +245,15 @@ pub struct Dispatch {
     /// Documents that were sent, in this order.
     #[serde(default)]
     pub documents: Vec<Id>,
+    /// What a notification says by itself, without content of the case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
+    /// Not before this time (Ruhezeit).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// The ways that are tried next, in this order, if this one comes to nothing. Only of a notification without documents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub otherwise: Vec<String>,
     /// How it goes: `print`, `hybrid`, `mail` or the channel's own word; absent: not by the gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way: Option<String>,
@@ -196,6 +272,19 @@ pub struct Dispatch {
     /// What is known of its way, oldest first.
     #[serde(default)]
     pub steps: Vec<DispatchStep>,
+}
+
+/// What a notification (Mitteilung) says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Notice {
+    /// Subject, on one line of at most 200 characters.
+    pub subject: String,
+    /// Text, at most 4,000 characters.
+    pub text: String,
+    /// Where more is to be read: an address of the citizens' pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// Whom something is sent to: by post, or by e-mail.
@@ -217,6 +306,12 @@ pub struct Addressee {
     /// Address of e-mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// Electronic mailbox (Postfach), as the party of the case has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mailbox: Option<String>,
+    /// Telephone number by E.164.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
 }
 
 /// How something sent is made and carried.

@@ -43,6 +43,10 @@ pub struct Descriptor {
     /// that it follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way: Option<String>,
+    /// The door of its own at the public listener, such as `open311/v2`; calls there are the adapter's callbacks. Absent: it has
+    /// `adapters/{id}` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<String>,
     /// Whether what [`Adapter::follow`] says counts as the recipient's own answer (an archive that writes no messages): it is asked until
     /// the exchange has that answer, however long that takes.
     #[serde(default)]
@@ -61,6 +65,7 @@ impl Descriptor {
             takes_bytes: true,
             keeps_records: false,
             way: None,
+            door: None,
             answers: false,
         }
     }
@@ -250,7 +255,7 @@ pub enum Followed {
 pub struct CallbackRequest {
     /// HTTP method.
     pub method: String,
-    /// Path below the adapter's own.
+    /// Path below the adapter's own, and the query behind a `?` if there is one.
     pub path: String,
     /// Headers with lower-case names.
     pub headers: Vec<(String, String)>,
@@ -258,15 +263,58 @@ pub struct CallbackRequest {
     pub body: Content,
 }
 
-/// What a callback leads to. The reply is sent after the commands are committed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CallbackOutcome {
-    /// Commands, each with a key that makes it idempotent.
-    pub commands: Vec<(String, Command)>,
-    /// HTTP status of the reply.
+/// What is answered to a call from outside. Whatever the adapter has submitted before it answers is durable.
+pub struct Reply {
+    /// HTTP status.
     pub status: u16,
-    /// Body of the reply.
-    pub body: String,
+    /// Type of the body; absent: text.
+    pub content_type: Option<String>,
+    /// Body as a stream.
+    pub body: Content,
+    /// The call says that something is there to be looked for: the adapter's next session begins now.
+    pub look: bool,
+}
+
+impl Reply {
+    /// A short answer in words.
+    pub fn text(status: u16, body: impl Into<String>) -> Self {
+        let body: String = body.into();
+        Reply { status, content_type: None, body: Box::new(std::io::Cursor::new(body)), look: false }
+    }
+
+    /// An answer of this type.
+    pub fn of(status: u16, content_type: &str, body: Vec<u8>) -> Self {
+        let body = Box::new(std::io::Cursor::new(body));
+        Reply { status, content_type: Some(content_type.to_owned()), body, look: false }
+    }
+}
+
+/// Which records an adapter wants to see of those that it serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Kind of record.
+    pub kind: RecordKind,
+    /// Of these public services; empty: of all.
+    pub services: Vec<String>,
+    /// That stand there.
+    pub status: Option<String>,
+    /// That have this name, as kind and value ([`Record::names`]).
+    pub name: Option<(String, String)>,
+    /// That came into being at this time or later.
+    pub since: Option<Timestamp>,
+    /// That came into being before this time.
+    pub before: Option<Timestamp>,
+    /// The last of the page before.
+    pub after: Option<Id>,
+    /// At most so many, 1 to 1,000.
+    pub limit: u32,
+}
+
+impl Wanted {
+    /// The newest 50 of a kind.
+    pub fn of(kind: RecordKind) -> Self {
+        Wanted { kind, services: vec![], status: None, name: None, since: None, before: None, after: None, limit: 50 }
+    }
 }
 
 /// Whether the other side can be reached, for `adapter check`.
@@ -299,6 +347,12 @@ pub trait Host: Send + Sync {
 
     /// Records, at most ten, that have this name: their Aktenzeichen (`recordReference`) or one of their references.
     async fn find(&self, name: &str, value: &str) -> Result<Vec<Record>, Failure>;
+
+    /// Records, the newest first.
+    async fn records(&self, wanted: &Wanted) -> Result<Vec<Record>, Failure> {
+        let _ = wanted;
+        Err(not_offered())
+    }
 
     /// Submits a command; the same `key` twice has one effect and one answer.
     async fn submit(&self, key: &str, command: Command) -> Result<Record, Failure>;
@@ -367,9 +421,9 @@ pub trait Adapter: Send + Sync {
         Err(not_offered())
     }
 
-    /// Handles a call from outside.
-    async fn callback(&self, request: CallbackRequest) -> Result<CallbackOutcome, Failure> {
-        let _ = request;
+    /// Answers a call from outside. Who calls is for the adapter to find out.
+    async fn callback(&self, request: CallbackRequest, host: Arc<dyn Host>) -> Result<Reply, Failure> {
+        let _ = (request, host);
         Err(not_offered())
     }
 

@@ -145,6 +145,8 @@ pub enum Change {
     FileInteraction(Place),
     /// A contact that lies on a desk needs no case.
     DismissInteraction,
+    /// The telephone call stands there now.
+    Call(Box<crate::activity::Call>),
     /// A document that lies in none comes into a case.
     PlaceDocument(Place),
     /// A contact or document that lies in no case goes to the desk of this unit.

@@ -1,17 +1,18 @@
 //! A piece of post (Sendung) as it comes in: a scanned letter, an e-mail. What is known of it decides whether it goes into a case at once or
-//! onto the desk of a unit, with proposals.
+//! onto the desk of a unit, with proposals. Applications, reports and calls come in the same way, and may open a case.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::case::File;
+use crate::activity::Call;
+use crate::case::{Description, File, Location};
 use crate::{Id, Timestamp};
 
 /// From this confidence on, a single case that is named is the right one.
 pub const SURE: u8 = 90;
 
 /// A piece of post.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Letter {
     /// Makes it known: the same key of the same adapter is the same letter. At most 200 bytes.
     pub key: String,
@@ -23,14 +24,31 @@ pub struct Letter {
     pub subject: Option<String>,
     /// Whom it says it comes from.
     pub from: Option<String>,
-    /// What is in it, the letter itself first.
+    /// What is in it, the letter itself first. A call has none.
     pub documents: Vec<Enclosure>,
+    /// The case that it opens if none is named: of an application, a report.
+    pub opens: Option<Box<NewCase>>,
+    /// The call that it is.
+    pub call: Option<Box<Call>>,
     /// What was recognised.
     pub hints: Vec<Hint>,
     /// What proves how it came in (original e-mail, batch, Transfervermerk), told on the time line: identifiers and states, no content.
     pub proof: serde_json::Value,
     /// Why a human has to look at it although its case is known: stable codes, each with a page of its own.
     pub concerns: Vec<&'static str>,
+}
+
+/// A case that a letter opens.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NewCase {
+    /// Its unit; absent: the one on whose desk the letter would lie.
+    pub unit: Option<String>,
+    /// Its public service (Leistung).
+    pub public_service: Option<String>,
+    /// Title, references, parties and so on.
+    pub description: Description,
+    /// Places that it is about.
+    pub locations: Vec<Location>,
 }
 
 /// One document of a letter.

@@ -34,6 +34,7 @@ pub mod outbound;
 pub mod party;
 pub mod patch;
 pub mod payment;
+pub mod phone;
 pub mod process;
 pub mod record;
 pub mod rights;

@@ -36,6 +36,9 @@ pub struct Party {
     /// Electronic mailbox that answers go to (Postfach).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mailbox: Option<String>,
+    /// The way by which the party wants to hear of the case: that of a dispatch, such as `mail`, `push`, `print` or `fit-connect`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefers: Option<String>,
 }
 
 /// A natural person.

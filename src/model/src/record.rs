@@ -1,5 +1,7 @@
 //! A record of any kind, with the identity and ownership that all share.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,7 +10,13 @@ use crate::activity::{Decision, Dispatch, Interaction, Task};
 use crate::case::{Case, CaseFile, Description, Document};
 use crate::exchange::Exchange;
 use crate::payment::{Claim, Payment};
-use crate::{Authority, Error, Id, Timestamp};
+use crate::{Authority, Error, Id, Timestamp, phone};
+
+/// The country that a telephone number without one is of.
+const HOME: &str = "49";
+
+/// Telephone numbers of one record that are looked up.
+const NUMBERS: usize = 50;
 
 /// Identity and ownership of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -195,15 +203,20 @@ impl Record {
     }
 
     /// Names by which the record is looked up besides its id, as kind and value: the references of
-    /// case files, cases and documents; the process of an exchange; the Kassenzeichen of claims and payments. The store indexes them.
+    /// case files, cases and documents; telephone numbers of their parties and of calls; the process of an exchange; the Kassenzeichen of claims and payments. The store indexes them.
     pub fn names(&self) -> Vec<(String, String)> {
         match self {
             Record::Exchange(exchange) => vec![exchange.name()],
             Record::Claim(claim) => cash_reference(claim.cash_reference.as_ref()),
             Record::Payment(payment) => cash_reference(payment.cash_reference.as_ref()),
+            Record::Interaction(it) => {
+                let number = it.call.as_ref().and_then(|call| call.number.clone());
+                number.map(|number| (PHONE.to_owned(), number)).into_iter().collect()
+            }
             record => {
-                let references = record.description().map_or(&[][..], |d| &d.references);
-                references.iter().map(|r| (r.kind.clone(), r.value.clone())).collect()
+                let Some(description) = record.description() else { return vec![] };
+                let references = description.references.iter().map(|r| (r.kind.clone(), r.value.clone()));
+                references.chain(numbers(description)).collect()
             }
         }
     }
@@ -244,6 +257,17 @@ impl Record {
         };
         record.map_err(|_| Error::Invalid { field: "record" })
     }
+}
+
+/// Kind of the name that contacts by telephone, and records of those who have a telephone, are looked up by.
+pub const PHONE: &str = "phone";
+
+/// Telephone numbers of the parties, each once.
+fn numbers(description: &Description) -> BTreeSet<(String, String)> {
+    let contacts = description.parties.iter().flat_map(|party| &party.contacts);
+    let phones = contacts.filter(|contact| matches!(contact.channel.as_str(), "phone" | "mobile"));
+    let numbers = phones.filter_map(|contact| phone::e164(&contact.value, HOME, None));
+    numbers.take(NUMBERS).map(|number| (PHONE.to_owned(), number)).collect()
 }
 
 /// Kind of the name that claims and payments are looked up by.
@@ -292,6 +316,7 @@ mod tests {
                 hints: vec![],
                 proposals: vec![],
                 concerns: vec!["post.unsure".into()],
+                call: None,
                 proof: serde_json::json!({ "batch": "1" }),
                 status: crate::activity::InteractionStatus::Filed,
             }),
@@ -300,6 +325,9 @@ mod tests {
                 case_id: id,
                 kind: crate::activity::DispatchKind::Disclosure,
                 documents: vec![id],
+                notice: None,
+                not_before: None,
+                otherwise: vec![],
                 way: Some("print".into()),
                 to: Some(crate::activity::Addressee::default()),
                 options: crate::activity::DispatchOptions::default(),

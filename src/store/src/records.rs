@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::rights::Scope;
-use model::{Authority, Id, Record, RecordKind};
+use model::{Authority, Id, Record, RecordKind, Timestamp};
 
 use crate::sql::{Row, Select, Table};
 use crate::{Error, Listed, Page, Store};
@@ -31,6 +31,12 @@ pub struct RecordFilter {
     pub owner_unit: Option<String>,
     /// Of this public service.
     pub service: Option<String>,
+    /// Of these public services; empty: of all.
+    pub services: Vec<String>,
+    /// That came into being at this time or later, and before that.
+    pub since: Option<Timestamp>,
+    /// That came into being before this time.
+    pub before: Option<Timestamp>,
 }
 
 impl RecordFilter {
@@ -47,6 +53,9 @@ impl RecordFilter {
             named: None,
             owner_unit: None,
             service: None,
+            services: vec![],
+            since: None,
+            before: None,
         }
     }
 }
@@ -60,6 +69,51 @@ fn visible(columns: &'static str, scope: &Scope) -> Select {
 }
 
 const SELECT: &str = "SELECT record.kind, record.body, record.id";
+
+/// Records of a kind that a filter lets through.
+fn filtered(scope: &Scope, filter: &RecordFilter) -> Select {
+    let mut select = visible(SELECT, scope)
+        .and("record.kind =", filter.kind.name())
+        .and_if("record.parent =", filter.parent)
+        .and_if("record.root =", filter.root)
+        .and_if("record.status =", filter.status.as_deref())
+        .and_if("record.authority =", filter.authority.as_ref().map(Authority::as_str))
+        .and_if("record.record_reference =", filter.record_reference.as_deref())
+        .and_if("record.unit =", filter.owner_unit.as_deref())
+        .and_if("record.public_service =", filter.service.as_deref())
+        .and_if("record.id >=", filter.since.map(first_id))
+        .and_if("record.id <", filter.before.map(first_id));
+    if let Some((first, others)) = filter.services.split_first() {
+        select = select.sql(" AND record.public_service IN (").bind(first.as_str());
+        for other in others {
+            select = select.sql(", ").bind(other.as_str());
+        }
+        select = select.sql(")");
+    }
+    if let Some((kind, value)) = &filter.reference {
+        select = select
+            .sql(" AND record.id IN (SELECT record FROM record_alias WHERE tenant = ")
+            .bind(scope.tenant.as_str())
+            .and("kind =", kind.as_str())
+            .and("value =", value.as_str())
+            .sql(")");
+    }
+    if let Some(value) = &filter.named {
+        select = select
+            .sql(" AND record.id IN (SELECT record FROM record_alias WHERE tenant = ")
+            .bind(scope.tenant.as_str())
+            .and("value =", value.as_str())
+            .sql(")");
+    }
+    select
+}
+
+/// The smallest identifier of a time: those of the gateway are in the order of time.
+fn first_id(at: Timestamp) -> Id {
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&(at.micros().max(0) / 1_000).to_be_bytes()[2..]);
+    Id::from_bytes(bytes)
+}
 
 impl Store {
     /// The record `id` if it is of this kind.
@@ -135,32 +189,25 @@ impl Store {
         filter: &RecordFilter,
         page: &Page,
     ) -> Result<Listed<Record>, Error> {
-        let mut select = visible(SELECT, scope)
-            .and("record.kind =", filter.kind.name())
-            .and_if("record.parent =", filter.parent)
-            .and_if("record.root =", filter.root)
-            .and_if("record.status =", filter.status.as_deref())
-            .and_if("record.authority =", filter.authority.as_ref().map(Authority::as_str))
-            .and_if("record.record_reference =", filter.record_reference.as_deref())
-            .and_if("record.unit =", filter.owner_unit.as_deref())
-            .and_if("record.public_service =", filter.service.as_deref());
-        if let Some((kind, value)) = &filter.reference {
-            select = select
-                .sql(" AND record.id IN (SELECT record FROM record_alias WHERE tenant = ")
-                .bind(scope.tenant.as_str())
-                .and("kind =", kind.as_str())
-                .and("value =", value.as_str())
-                .sql(")");
-        }
-        if let Some(value) = &filter.named {
-            select = select
-                .sql(" AND record.id IN (SELECT record FROM record_alias WHERE tenant = ")
-                .bind(scope.tenant.as_str())
-                .and("value =", value.as_str())
-                .sql(")");
-        }
+        let select = filtered(scope, filter);
         let rows = self.db().read(page.apply(select, "record.id >", " ORDER BY record.id LIMIT ")).await?;
         page.listed(rows.iter().map(|row| Ok((row.id(2)?, record(row)?))))
+    }
+
+    /// At most `limit` records of a kind, the newest first, behind the last one of the page before.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn newest(
+        &self,
+        scope: &Scope,
+        filter: &RecordFilter,
+        after: Option<Id>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let select = filtered(scope, filter).and_if("record.id <", after);
+        let rows = self.db().read(select.sql(" ORDER BY record.id DESC LIMIT ").bind(limit)).await?;
+        rows.iter().map(record).collect()
     }
 
     /// What lies directly below a case file or case: documents, cases, then case files; each by position (absent last),

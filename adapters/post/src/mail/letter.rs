@@ -56,6 +56,7 @@ pub(super) async fn take_in(
         hints,
         proof: reading.proof,
         concerns: reading.concerns,
+        ..Letter::default()
     };
     let bare = letter.clone();
     enclose(host, &mut letter, reading.text, reading.decrypted, reading.attachments).await?;
@@ -119,9 +120,9 @@ pub(super) async fn header_alone(
         subject,
         from,
         documents: vec![Enclosure { title, kind: Some("E-Mail".into()), files: vec![file] }],
-        hints: vec![],
         proof: json!({ "whole": false }),
         concerns: vec![rule],
+        ..Letter::default()
     };
     host.take_in(letter).await.map(drop)
 }

@@ -314,6 +314,7 @@ async fn letter(session: &Session<'_>, stack: &Stack, place: &Place<'_>) -> Resu
             "tools": bench.known_versions(),
         }),
         concerns,
+        ..Letter::default()
     })
 }
 

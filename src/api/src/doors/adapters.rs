@@ -8,13 +8,14 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use model::FailureKind;
 use model::adapter::CallbackRequest;
-use tokio_util::io::StreamReader;
+use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::{Doors, KEPT_FIELDS, refusal};
 
@@ -26,6 +27,20 @@ pub(super) async fn call(State(doors): State<Doors>, request: Request) -> Respon
     let path = request.uri().path().to_owned();
     let rest = path.strip_prefix("/adapters/").unwrap_or_default();
     let (id, path) = rest.split_once('/').unwrap_or((rest, ""));
+    to(&doors, id, path, request).await
+}
+
+/// Somebody calls the adapter that has the door `open311/v2`.
+pub(super) async fn open311(State(doors): State<Doors>, request: Request) -> Response {
+    const DOOR: &str = "open311/v2";
+    let Some(id) = doors.broker.behind_door(DOOR).map(str::to_owned) else {
+        return refusal(StatusCode::NOT_FOUND);
+    };
+    let path = request.uri().path().to_owned();
+    to(&doors, &id, path.strip_prefix("/open311/v2/").unwrap_or_default(), request).await
+}
+
+async fn to(doors: &Doors, id: &str, path: &str, request: Request) -> Response {
     if !doors.throttle.lets_in(&("adapter", id), Instant::now()) {
         return refusal(StatusCode::SERVICE_UNAVAILABLE);
     }
@@ -42,7 +57,11 @@ pub(super) async fn call(State(doors): State<Doors>, request: Request) -> Respon
     match outcome {
         Ok(answer) => {
             let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-            (status, answer.body).into_response()
+            let kind = answer.content_type.as_deref().and_then(|kind| HeaderValue::from_str(kind).ok());
+            let kind = kind.unwrap_or(HeaderValue::from_static("text/plain; charset=utf-8"));
+            let body = Body::from_stream(ReaderStream::new(answer.body));
+            (status, [(CONTENT_TYPE, kind), (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))], body)
+                .into_response()
         }
         Err(_) if too_large.load(Ordering::Relaxed) => refusal(StatusCode::PAYLOAD_TOO_LARGE),
         Err(error) => {
@@ -58,6 +77,9 @@ fn status_of(error: &broker::Error) -> StatusCode {
         broker::Error::Failure(failure) => match failure.kind {
             FailureKind::Rejected => StatusCode::BAD_REQUEST,
             FailureKind::Unauthorised => StatusCode::UNAUTHORIZED,
+            // What the call would have led to is refused by the rules of records.
+            _ if failure.code == "model.not-found" => StatusCode::NOT_FOUND,
+            _ if failure.code.starts_with("model.") => StatusCode::CONFLICT,
             FailureKind::Permanent => StatusCode::NOT_FOUND,
             FailureKind::Transient | FailureKind::Uncertain => StatusCode::SERVICE_UNAVAILABLE,
         },

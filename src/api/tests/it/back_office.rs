@@ -2,12 +2,12 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use model::adapter::CallbackOutcome;
 use model::command::{Change, Command};
 use model::{Failure, FailureKind, Id, RecordKind, Role};
 use serde_json::{Value, json};
 
 use crate::gateway::{ALL_ROLES, Answer, Call, Gateway};
+use crate::outside::Leads;
 
 /// Most bytes of a call to an adapter.
 const MOST: usize = 16 << 20;
@@ -156,7 +156,7 @@ async fn a_call_is_answered_after_what_it_led_to_and_by_what_was_in_the_way() {
     let id: Id = case.parse().unwrap();
     let leads_to = |change: Change| {
         let command = Command { kind: RecordKind::Case, id, expected: None, change };
-        Ok(CallbackOutcome { commands: vec![("k".into(), command)], status: 202, body: "taken".into() })
+        Ok(Leads { to: Some(("k", command)), status: 202, body: "taken" })
     };
     let outside = &office.gateway.outside;
     let assign = || leads_to(Change::AssignReference("63-4711/26".into()));
@@ -169,10 +169,9 @@ async fn a_call_is_answered_after_what_it_led_to_and_by_what_was_in_the_way() {
     }
     let fails = |kind| Err(Failure::new(kind, "adapter.failed", "geheim"));
     let unknown = Command { kind: RecordKind::Case, id: Id::now_v7(), expected: None, change: Change::Close };
-    let elsewhere =
-        CallbackOutcome { commands: vec![("n".into(), unknown)], status: 200, body: String::new() };
+    let elsewhere = Leads { to: Some(("n", unknown)), status: 200, body: "" };
     let reopen = Command { kind: RecordKind::Case, id, expected: None, change: Change::Reopen };
-    let untimely = CallbackOutcome { commands: vec![("r".into(), reopen)], status: 200, body: String::new() };
+    let untimely = Leads { to: Some(("r", reopen)), status: 200, body: "" };
     for (answer, status) in [
         (fails(FailureKind::Rejected), 400),
         (fails(FailureKind::Unauthorised), 401),

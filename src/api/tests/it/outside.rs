@@ -1,15 +1,16 @@
 //! An adapter of the gateway of these tests: it is told of new contacts of unit 63 of Soest, takes calls from outside, and does what the test says.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::Channel;
 use model::adapter::{
-    Adapter, CallbackOutcome, CallbackRequest, Capability, Delivery, Descriptor, Health, Interest, Link,
+    Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest, Link, Reply,
     Receipt, Sources,
 };
+use model::command::Command;
 use model::rights::Within;
 use model::{EventKind, Failure, FailureKind, RecordKind, Scope};
 use tokio::io::AsyncReadExt;
@@ -30,7 +31,7 @@ pub(crate) struct Called {
 struct State {
     is_well: bool,
     calls: Vec<Called>,
-    answers: VecDeque<Result<CallbackOutcome, Failure>>,
+    answers: VecDeque<Result<Leads, Failure>>,
 }
 
 pub(crate) struct Outside {
@@ -66,13 +67,20 @@ impl Outside {
     }
 
     /// How the next call ends.
-    pub(crate) fn answers(&self, answer: Result<CallbackOutcome, Failure>) {
+    pub(crate) fn answers(&self, answer: Result<Leads, Failure>) {
         self.state.lock().unwrap().answers.push_back(answer);
     }
 
     pub(crate) fn last_call(&self) -> Called {
         self.state.lock().unwrap().calls.pop().unwrap()
     }
+}
+
+/// What the next call leads to, and how it is answered.
+pub(crate) struct Leads {
+    pub(crate) to: Option<(&'static str, Command)>,
+    pub(crate) status: u16,
+    pub(crate) body: &'static str,
 }
 
 #[async_trait]
@@ -95,15 +103,21 @@ impl Adapter for Outside {
         Ok(None)
     }
 
-    async fn callback(&self, mut request: CallbackRequest) -> Result<CallbackOutcome, Failure> {
+    async fn callback(&self, mut request: CallbackRequest, host: Arc<dyn Host>) -> Result<Reply, Failure> {
         let mut body = vec![];
         let read = request.body.read_to_end(&mut body).await;
         let bytes = read.map_err(|_| Failure::transient("adapter.failed", "the call broke off"))?;
         let CallbackRequest { method, path, headers, .. } = request;
-        let mut state = self.state.lock().unwrap();
-        state.calls.push(Called { method, path, headers, bytes });
-        let well = CallbackOutcome { commands: vec![], status: 200, body: String::new() };
-        state.answers.pop_front().unwrap_or(Ok(well))
+        let answer = {
+            let mut state = self.state.lock().unwrap();
+            state.calls.push(Called { method, path, headers, bytes });
+            state.answers.pop_front()
+        };
+        let Some(leads) = answer.transpose()? else { return Ok(Reply::text(200, "")) };
+        if let Some((key, command)) = leads.to {
+            host.submit(key, command).await?;
+        }
+        Ok(Reply::text(leads.status, leads.body))
     }
 
     async fn check(&self) -> Health {

@@ -109,7 +109,8 @@ pub(super) fn check_offered(command: &Command) -> Result<(), Error> {
         | Change::AssignTask(_)
         | Change::CompleteTask(_)
         | Change::CancelTask
-        | Change::DispatchStep(..) => !is_money_or_exchange(command.kind),
+        | Change::DispatchStep(..)
+        | Change::Call(_) => !is_money_or_exchange(command.kind),
         _ => false,
     };
     if is_offered { Ok(()) } else { Err(model::Error::Forbidden.into()) }

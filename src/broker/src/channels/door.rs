@@ -1,8 +1,9 @@
 //! What comes to an adapter from outside by the gateway's own door, and whole messages that an adapter brings.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::adapter::{Adapter, CallbackRequest, Capability, Handed};
+use model::adapter::{Adapter, CallbackRequest, Capability, Handed, Reply};
 use model::directory::{Asked, Transport};
 use model::message::Door;
 use model::rights::{Role, Scope};
@@ -15,22 +16,8 @@ use crate::{Arrival, Broker, Error, Incoming};
 
 /// Longest time that an adapter may take for a call from outside.
 const LONGEST_CALL: Duration = Duration::from_secs(30);
-/// Commands that one call may lead to.
-const MOST_COMMANDS: usize = 100;
 /// Longest key of a command or message, and longest name of a file, in bytes.
 const KEY_BYTES: usize = 200;
-/// Longest body of an answer, in bytes.
-const ANSWER_BYTES: usize = 64 * 1024;
-
-/// What somebody outside is answered who called an adapter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CallbackAnswer {
-    /// HTTP status.
-    pub status: u16,
-    /// Body.
-    pub body: String,
-}
-
 impl Broker {
     /// The adapter `id` with whom it serves, if anybody may call it. Asked of memory alone, so that nobody learns from the time it takes
     /// which there are.
@@ -45,28 +32,31 @@ impl Broker {
         self.called(id).is_some()
     }
 
+    /// The adapter that has a door of its own at the public listener.
+    pub fn behind_door(&self, door: &str) -> Option<&str> {
+        let has = |id: &&String| self.called(id).is_some_and(|(it, _)| it.descriptor().door.as_deref() == Some(door));
+        self.channels.keys().find(has).map(String::as_str)
+    }
+
     /// Hands a call from outside to the adapter `id`. What it leads to is committed once this returns.
     ///
     /// # Errors
     /// `NotFound` if it takes none; the adapter's own failure; refusals of the model.
-    pub async fn callback(&self, id: &str, request: CallbackRequest) -> Result<CallbackAnswer, Error> {
+    pub async fn callback(&self, id: &str, request: CallbackRequest) -> Result<Reply, Error> {
         let Some((adapter, channel)) = self.called(id) else {
             return Err(model::Error::NotFound { kind: "adapter" }.into());
         };
-        let outcome = tokio::time::timeout(LONGEST_CALL, adapter.callback(request)).await;
-        let outcome =
+        let session = Arc::new(Session::new(self.clone(), id.to_owned(), channel.clone()));
+        let outcome = tokio::time::timeout(LONGEST_CALL, adapter.callback(request, session)).await;
+        let reply =
             outcome.map_err(|_| Failure::transient("adapter.unavailable", "the adapter took too long"))??;
-        if !(200..600).contains(&outcome.status)
-            || outcome.commands.len() > MOST_COMMANDS
-            || outcome.body.len() > ANSWER_BYTES
-        {
+        if !(200..600).contains(&reply.status) {
             return Err(model::Error::Invalid { field: "callback" }.into());
         }
-        let session = Session::new(self.clone(), id.to_owned(), channel.clone());
-        for (key, command) in outcome.commands {
-            session.submit_once(&key, command).await?;
+        if reply.look {
+            self.look_now(id, channel).await?;
         }
-        Ok(CallbackAnswer { status: outcome.status, body: outcome.body })
+        Ok(reply)
     }
 }
 

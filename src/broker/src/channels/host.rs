@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use model::adapter::{Content, Handed, Host, Link};
+use model::adapter::{Content, Handed, Host, Link, Wanted};
 use model::command::Command;
 use model::event::Subject;
 use model::letter::{Letter, TakenIn};
@@ -25,6 +25,8 @@ use crate::{Broker, Error, Once};
 const MOST_FOUND: u32 = 10;
 /// Longest reference of a link, and most bytes of what is remembered of one.
 const REFERENCE_BYTES: usize = 500;
+/// Records that are given at once.
+const MOST_WANTED: u32 = 1_000;
 /// Longest key of a command or note, in bytes.
 const KEY_BYTES: usize = 200;
 const LINK_STATE_BYTES: usize = 16 * 1024;
@@ -76,6 +78,21 @@ impl Session {
         }
         found.truncate(MOST_FOUND as usize);
         Ok(found)
+    }
+
+    async fn wanted(&self, wanted: &Wanted) -> Result<Vec<Record>, Error> {
+        if !(1..=MOST_WANTED).contains(&wanted.limit) {
+            return Err(model::Error::Invalid { field: "limit" }.into());
+        }
+        let filter = RecordFilter {
+            services: wanted.services.clone(),
+            status: wanted.status.clone(),
+            reference: wanted.name.clone(),
+            since: wanted.since,
+            before: wanted.before,
+            ..RecordFilter::of(wanted.kind)
+        };
+        Ok(self.broker.store().newest(&self.channel.scope, &filter, wanted.after, wanted.limit).await?)
     }
 
     pub(super) async fn submit_once(&self, key: &str, command: Command) -> Result<Record, Error> {
@@ -160,6 +177,10 @@ impl Host for Session {
 
     async fn find(&self, name: &str, value: &str) -> Result<Vec<Record>, Failure> {
         self.find_any(name, value).await.map_err(failure)
+    }
+
+    async fn records(&self, wanted: &Wanted) -> Result<Vec<Record>, Failure> {
+        self.wanted(wanted).await.map_err(failure)
     }
 
     async fn submit(&self, key: &str, command: Command) -> Result<Record, Failure> {

@@ -1,12 +1,13 @@
-//! A piece of post is taken in, in one transaction: into the case that it names for sure, else onto the desk of a unit, with the cases
+//! A piece of post is taken in, in one transaction: into the case that it names for sure, else into one that it opens (applications,
+//! reports), else onto the desk of a unit, with the cases
 //! that it may belong to and a task. The same key of the same adapter is the same letter, whatever broke off in between.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::activity::{Interaction, InteractionStatus, Task, TaskStatus};
-use model::case::{Description, Document, DocumentDates, RecordStatus, Version};
+use model::case::{Case, Description, Document, DocumentDates, Priority, RecordStatus, Version};
 use model::command::{Change, Command, Place};
-use model::letter::{Enclosure, Hint, HintKind, Letter, Proposal, SURE, TakenIn};
+use model::letter::{Enclosure, Hint, HintKind, Letter, NewCase, Proposal, SURE, TakenIn};
 use model::payment::day::german_day;
 use model::record::{CASH_REFERENCE, Meta};
 use model::{Id, PayloadRef, Record, RecordKind, Timestamp, ids};
@@ -41,8 +42,10 @@ const LOOK_TITLE: &str = "Posteingang prüfen";
 
 /// Where a letter goes.
 struct Where {
-    /// The case, with what it lies in.
-    case: Option<(Record, Vec<Record>)>,
+    /// The case.
+    case: Option<Record>,
+    /// Whether it comes into being with the letter.
+    opens: bool,
     /// What it may belong to.
     proposals: Vec<Proposal>,
     /// The unit on whose desk it lies, and the service it belongs to.
@@ -86,8 +89,7 @@ impl Session {
             for payload in stored {
                 work.insert_payload(&self.channel.scope.tenant, payload);
             }
-            let interaction = self.letter_rows(&mut work, letter, &place)?;
-            let case = place.case.as_ref().map(|(case, _)| case.meta().id);
+            let (interaction, case) = self.letter_rows(&mut work, letter, &place)?;
             let answer = json!({ "interaction": interaction, "case": case });
             once.claim(&mut work, &self.caller, interaction, &answer);
             match self.broker.store().commit(work).await.map_err(Error::from) {
@@ -107,7 +109,16 @@ impl Session {
     async fn place_of(&self, work: &mut Work, letter: &Letter) -> Result<Where, Error> {
         let (sure, proposals) = self.named_by(letter).await?;
         let unit = self.desk_of(letter);
-        let desk = || Where { case: None, proposals: proposals.clone(), unit: unit.clone(), service: None };
+        let desk = || Where {
+            case: None,
+            opens: false,
+            proposals: proposals.clone(),
+            unit: unit.clone(),
+            service: None,
+        };
+        if let ([], Some(new)) = (sure.as_slice(), &letter.opens) {
+            return self.opened(new, &unit);
+        }
         let [case] = sure.as_slice() else { return Ok(desk()) };
         if case.status() != RecordStatus::Open.name() {
             return Ok(desk());
@@ -126,10 +137,51 @@ impl Session {
             Err(error) => return Err(error),
         }
         Ok(Where {
-            case: Some((case.clone(), above)),
+            case: Some(case.clone()),
+            opens: false,
             proposals: vec![],
             unit: place.unit,
             service: place.public_service,
+        })
+    }
+
+    /// The case that a letter opens, in the unit that it names or on whose desk it would lie.
+    fn opened(&self, new: &NewCase, desk: &str) -> Result<Where, Error> {
+        let scope = &self.channel.scope;
+        let unit = new.unit.as_deref().unwrap_or(desk);
+        if !self.broker.house().has_unit(&scope.tenant, unit) {
+            return Err(Error::UnknownUnit);
+        }
+        if !scope.covers(&scope.tenant, unit, new.public_service.as_deref()) {
+            return Err(model::Error::Forbidden.into());
+        }
+        let id = ids::new_id();
+        let meta = Meta {
+            id,
+            tenant: scope.tenant.clone(),
+            authority: self.channel.authority.clone(),
+            unit: unit.to_owned(),
+            public_service: new.public_service.clone(),
+            root: id,
+            version: 0,
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+        };
+        let case = Case {
+            meta,
+            description: new.description.clone(),
+            case_file: None,
+            parent: None,
+            status: RecordStatus::Open,
+            priority: Priority::Normal,
+            locations: new.locations.clone(),
+        };
+        Ok(Where {
+            case: Some(Record::Case(case)),
+            opens: true,
+            proposals: vec![],
+            unit: unit.to_owned(),
+            service: new.public_service.clone(),
         })
     }
 
@@ -197,9 +249,14 @@ impl Session {
     }
 
     /// Contact, documents and task, each with its event.
-    fn letter_rows(&self, work: &mut Work, letter: &Letter, place: &Where) -> Result<Id, Error> {
+    fn letter_rows(
+        &self,
+        work: &mut Work,
+        letter: &Letter,
+        place: &Where,
+    ) -> Result<(Id, Option<Id>), Error> {
         let id = ids::new_id();
-        let case = place.case.as_ref().map(|(case, _)| case.meta());
+        let case = place.case.as_ref().map(Record::meta);
         let meta = Meta {
             id,
             tenant: self.channel.scope.tenant.clone(),
@@ -227,6 +284,7 @@ impl Session {
             hints: letter.hints.clone(),
             proposals: place.proposals.clone(),
             concerns: letter.concerns.iter().map(|code| (*code).to_owned()).collect(),
+            call: letter.call.clone(),
             proof: letter.proof.clone(),
             status: if case.is_some() { InteractionStatus::Filed } else { InteractionStatus::Open },
         };
@@ -237,6 +295,9 @@ impl Session {
         };
         let proof = json!({ "adapter": self.adapter, "proof": letter.proof });
         let actor = &self.caller.actor;
+        if let Some(opened) = place.case.as_ref().filter(|_| place.opens) {
+            self.broker.begin_record(work, opened.clone(), actor, None)?;
+        }
         self.broker.begin_record(work, Record::Interaction(interaction), actor, Some(proof))?;
         for document in documents {
             self.broker.begin_record(work, Record::Document(document), actor, None)?;
@@ -244,7 +305,7 @@ impl Session {
         if let Some(task) = task {
             self.broker.begin_record(work, Record::Task(task), &model::Actor::gateway(), None)?;
         }
-        Ok(id)
+        Ok((id, case.map(|case| case.id)))
     }
 
     /// Takes bytes out that a record is going to name, each of which must have been kept in this session.
@@ -346,7 +407,8 @@ fn check(letter: &Letter) -> Result<(), Error> {
     if letter.proof.to_string().len() > PROOF_BYTES {
         return invalid("proof");
     }
-    if !(1..=DOCUMENTS).contains(&letter.documents.len()) {
+    let is_empty = letter.documents.is_empty() && letter.call.is_none() && letter.opens.is_none();
+    if is_empty || letter.documents.len() > DOCUMENTS {
         return invalid("documents");
     }
     for document in &letter.documents {

@@ -35,7 +35,6 @@ use model::{Actor, Authority, Caller, Scope};
 use store::{Job, NewJob, Work};
 
 pub(crate) use below::BELOW;
-pub use door::CallbackAnswer;
 pub use filing::Filing;
 pub(crate) use import::IMPORT;
 pub(crate) use session::RUN;

@@ -37,6 +37,15 @@ impl Broker {
         Ok(self.store().commit(work).await?)
     }
 
+    /// Somebody outside says that there is something to be looked for: the session that waits begins now. One that runs goes on, and
+    /// looks again after its pause.
+    pub(super) async fn look_now(&self, id: &str, channel: &Channel) -> Result<(), Error> {
+        let job = self.session(id, channel, Duration::ZERO);
+        let mut work = Work::new();
+        work.hasten_job(job.id, job.next_at);
+        Ok(self.store().commit(work).await?)
+    }
+
     fn session(&self, id: &str, channel: &Channel, pause: Duration) -> NewJob {
         let subject = ids::derived_id(model::Id::nil(), &format!("session:{}:{id}", channel.scope.tenant));
         NewJob {

@@ -52,6 +52,15 @@ impl Place {
 }
 
 pub(super) fn changed_interaction(it: &mut Interaction, change: &Change) -> Result<EventKind, Error> {
+    if let Change::Call(call) = change {
+        // What is over stays as it ended, whatever is told late.
+        let before = it.call.as_ref().ok_or(Error::WrongState { state: it.status.name() })?;
+        if before.state.is_over() {
+            return Err(Error::WrongState { state: "over" });
+        }
+        it.call = Some(call.clone());
+        return Ok(EventKind::RecordChanged);
+    }
     if it.status != InteractionStatus::Open {
         return Err(Error::WrongState { state: it.status.name() });
     }
@@ -201,6 +210,7 @@ mod tests {
             hints: vec![],
             proposals: vec![],
             concerns: vec![],
+            call: None,
             proof: Value::Null,
             status: InteractionStatus::Open,
         })
@@ -224,6 +234,9 @@ mod tests {
             case_id: ids::new_id(),
             kind: DispatchKind::Disclosure,
             documents: vec![],
+            notice: None,
+            not_before: None,
+            otherwise: vec![],
             way: Some("print".into()),
             to: None,
             options: DispatchOptions::default(),

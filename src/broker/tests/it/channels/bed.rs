@@ -9,8 +9,8 @@ use broker::{Broker, Channel, Filing, Page, Places, RecordFilter, Workers};
 use bytes::Bytes;
 use model::activity::{Interaction, Task};
 use model::adapter::{
-    Adapter, CallbackOutcome, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest,
-    Link, Receipt, Sources,
+    Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest,
+    Link, Receipt, Reply, Sources,
 };
 use model::case::{Case, Description, Document, DocumentDates, File, RecordStatus};
 use model::command::Command;
@@ -190,11 +190,14 @@ impl Adapter for Scripted {
         }))
     }
 
-    async fn callback(&self, mut request: CallbackRequest) -> Result<CallbackOutcome, Failure> {
+    async fn callback(&self, mut request: CallbackRequest, host: Arc<dyn Host>) -> Result<Reply, Failure> {
         let mut body = String::new();
         request.body.read_to_string(&mut body).await.map_err(|_| Failure::transient("adapter.failed", ""))?;
         let commands = self.set(|state| state.commands.clone());
-        Ok(CallbackOutcome { commands, status: 202, body: format!("{} {}", request.path, body) })
+        for (key, command) in commands {
+            host.submit(&key, command).await?;
+        }
+        Ok(Reply::text(202, format!("{} {}", request.path, body)))
     }
 
     async fn run(&self, host: Arc<dyn Host>) -> Result<Duration, Failure> {
@@ -444,7 +447,7 @@ pub async fn a_letter(host: &Arc<dyn Host>, key: &str, hints: Vec<Hint>) -> Lett
         documents: vec![Enclosure { title: "Brief".into(), kind: None, files }],
         hints,
         proof: json!({ "batch": "b-1" }),
-        concerns: vec![],
+        ..Letter::default()
     }
 }
 
