@@ -22,8 +22,8 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use model::adapter::{
-    Adapter, CallbackRequest, Capability, Content, Delivery, Descriptor, Health, Host,
-    Interest, Receipt, Reply, Sources,
+    Adapter, CallbackRequest, Capability, Content, Delivery, Descriptor, Health, Host, Interest, Receipt,
+    Reply, Sources,
 };
 use model::outbound::ChosenBy;
 use model::{Clock, Failure};

@@ -313,7 +313,16 @@ pub struct Wanted {
 impl Wanted {
     /// The newest 50 of a kind.
     pub fn of(kind: RecordKind) -> Self {
-        Wanted { kind, services: vec![], status: None, name: None, since: None, before: None, after: None, limit: 50 }
+        Wanted {
+            kind,
+            services: vec![],
+            status: None,
+            name: None,
+            since: None,
+            before: None,
+            after: None,
+            limit: 50,
+        }
     }
 }
 

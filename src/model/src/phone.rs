@@ -7,7 +7,9 @@ pub fn e164(text: &str, country: &str, area: Option<&str>) -> Option<String> {
     let text = text.trim().replace("(0)", "");
     let text = text.strip_prefix("tel:").unwrap_or(&text);
     let is_mark = |c: char| matches!(c, ' ' | '-' | '/' | '(' | ')' | '.' | '\u{a0}' | '\u{2013}');
-    if text.chars().any(|c| !(c.is_ascii_digit() || is_mark(c) || c == '+')) || text.rfind('+').is_some_and(|at| at > 0) {
+    if text.chars().any(|c| !(c.is_ascii_digit() || is_mark(c) || c == '+'))
+        || text.rfind('+').is_some_and(|at| at > 0)
+    {
         return None;
     }
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -46,7 +48,18 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_none() {
-        for text in ["", "anonymous", "+", "12", "sip:a@b", "02921+300", "++49292130", "+0123456789", "0", "+1234567890123456"] {
+        for text in [
+            "",
+            "anonymous",
+            "+",
+            "12",
+            "sip:a@b",
+            "02921+300",
+            "++49292130",
+            "+0123456789",
+            "0",
+            "+1234567890123456",
+        ] {
             assert_eq!(e164(text, "49", None), None, "{text}");
         }
         assert_eq!(e164("300", "49", None), None);

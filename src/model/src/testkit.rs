@@ -149,9 +149,9 @@ pub async fn adapter_contract(adapter: Arc<dyn Adapter>, delivery: Delivery, fil
     }
     let asked = adapter.reconcile(&delivery).await;
     // Some carriers of dispatches cannot be asked about what they took: a human decides, and is told so.
-    let is_unclear = asked.as_ref().is_err_and(|failure| {
-        failure.kind == FailureKind::Permanent && failure.code.ends_with("-unclear")
-    });
+    let is_unclear = asked
+        .as_ref()
+        .is_err_and(|failure| failure.kind == FailureKind::Permanent && failure.code.ends_with("-unclear"));
     let is_undecided = descriptor.way.is_some() && is_unclear;
     if offers(Capability::Reconcile) && !is_undecided {
         let known = asked.expect("it can be asked");

@@ -34,6 +34,7 @@ pub(crate) fn addressee() -> Addressee {
         city: Some("Soest".into()),
         country: None,
         email: Some("anna@b.example".into()),
+        ..Addressee::default()
     }
 }
 

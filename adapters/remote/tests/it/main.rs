@@ -24,6 +24,9 @@ use model::{EventKind, FailureKind, RecordKind, SystemClock, ids};
 use net::{Client, Egress};
 use seal::webhook::SharedSecret;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+
+use crate::host::Memory;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -223,7 +226,8 @@ async fn a_receipt_speaks_of_the_records_of_its_delivery_alone() {
 
 #[tokio::test]
 async fn a_call_is_passed_on_and_answered_with_what_it_leads_to() {
-    let task = ids::new_id();
+    let record = model::testkit::a_task("Rückruf");
+    let task = record.meta().id;
     let take = move |headers: HeaderMap, body: Bytes| async move {
         let told = BASE64_STANDARD.decode(headers["amtsbote-call"].as_bytes()).unwrap();
         assert!(is_signed(&headers, &told));
@@ -240,8 +244,14 @@ async fn a_call_is_passed_on_and_answered_with_what_it_leads_to() {
         headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         body: Box::new(&b"abc"[..]),
     };
-    let outcome = remote.callback(call(&[("x-a", "b"), ("host", "outside")])).await.unwrap();
-    assert_eq!((outcome.status, outcome.body.as_str(), outcome.commands[0].1.id), (202, "ok", task));
+    let host = Memory::with([record]);
+    let reply = remote.callback(call(&[("x-a", "b"), ("host", "outside")]), host.clone()).await.unwrap();
+    let mut body = String::new();
+    reply.body.take(10).read_to_string(&mut body).await.unwrap();
+    assert_eq!((reply.status, body.as_str()), (202, "ok"));
+    let submitted = host.submitted();
+    assert_eq!(submitted.iter().map(|(key, it)| (key.as_str(), it.id)).collect::<Vec<_>>(), [("1", task)]);
     let large = "x".repeat(10_000);
-    assert_eq!(remote.callback(call(&[("x-a", &large)])).await.unwrap_err().code, "adapter.call-too-large");
+    let refused = remote.callback(call(&[("x-a", &large)]), host).await.err().unwrap();
+    assert_eq!(refused.code, "adapter.call-too-large");
 }

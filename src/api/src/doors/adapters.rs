@@ -60,7 +60,11 @@ async fn to(doors: &Doors, id: &str, path: &str, request: Request) -> Response {
             let kind = answer.content_type.as_deref().and_then(|kind| HeaderValue::from_str(kind).ok());
             let kind = kind.unwrap_or(HeaderValue::from_static("text/plain; charset=utf-8"));
             let body = Body::from_stream(ReaderStream::new(answer.body));
-            (status, [(CONTENT_TYPE, kind), (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))], body)
+            (
+                status,
+                [(CONTENT_TYPE, kind), (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))],
+                body,
+            )
                 .into_response()
         }
         Err(_) if too_large.load(Ordering::Relaxed) => refusal(StatusCode::PAYLOAD_TOO_LARGE),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use broker::Channel;
 use model::adapter::{
-    Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest, Link, Reply,
-    Receipt, Sources,
+    Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest, Link, Receipt, Reply,
+    Sources,
 };
 use model::command::Command;
 use model::rights::Within;

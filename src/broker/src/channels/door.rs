@@ -34,7 +34,9 @@ impl Broker {
 
     /// The adapter that has a door of its own at the public listener.
     pub fn behind_door(&self, door: &str) -> Option<&str> {
-        let has = |id: &&String| self.called(id).is_some_and(|(it, _)| it.descriptor().door.as_deref() == Some(door));
+        let has = |id: &&String| {
+            self.called(id).is_some_and(|(it, _)| it.descriptor().door.as_deref() == Some(door))
+        };
         self.channels.keys().find(has).map(String::as_str)
     }
 

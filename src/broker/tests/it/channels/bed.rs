@@ -9,8 +9,8 @@ use broker::{Broker, Channel, Filing, Page, Places, RecordFilter, Workers};
 use bytes::Bytes;
 use model::activity::{Interaction, Task};
 use model::adapter::{
-    Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest,
-    Link, Receipt, Reply, Sources,
+    Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest, Link, Receipt, Reply,
+    Sources,
 };
 use model::case::{Case, Description, Document, DocumentDates, File, RecordStatus};
 use model::command::Command;
