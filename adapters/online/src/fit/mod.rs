@@ -11,6 +11,7 @@
 //! | `subscriber` | the adapter that fetches submissions |
 //! | `fetch` | one submission: fetched, verified, decrypted |
 //! | `application` | what it becomes: a letter that opens a case |
+//! | `watch` | what could not be taken, and since when |
 //! | `callback` | calls of the delivery service |
 
 mod application;
@@ -30,3 +31,4 @@ pub use client::{Access, Hosts};
 pub use metadata::Metadata;
 pub use problems::Names;
 pub use subscriber::{Settings, Subscriber, adapter};
+pub use watch::Desk;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use openssl::{
-    bn::BigNum,
+    bn::{BigNum, BigNumContext},
     ec::{EcGroup, EcKey, EcPoint},
     error::ErrorStack,
     nid::Nid,
@@ -367,16 +367,42 @@ fn public_key(raw: &Raw, algorithm: Algorithm) -> Result<PKey<Public>> {
 }
 
 fn private_rsa(raw: &Raw) -> Result<PKey<Private>> {
-    let built = RsaPrivateKeyBuilder::new(raw.number("n")?, raw.number("e")?, raw.number("d")?)?
-        .set_factors(raw.number("p")?, raw.number("q")?)?
-        .set_crt_params(raw.number("dp")?, raw.number("dq")?, raw.number("qi")?)?
-        .build();
-    if !built.check_key().unwrap_or(false) {
+    let (n, e, d) = (raw.number("n")?, raw.number("e")?, raw.number("d")?);
+    let (p, q) = (raw.number("p")?, raw.number("q")?);
+    if !belong_together(&n, [&e, &d], [&p, &q])? {
         return Err(Error::JoseKey("numbers that do not belong together"));
     }
+    let built = RsaPrivateKeyBuilder::new(n, e, d)?
+        .set_factors(p, q)?
+        .set_crt_params(raw.number("dp")?, raw.number("dq")?, raw.number("qi")?)?
+        .build();
     let key = PKey::from_rsa(built)?;
     require_kind(&key, Algorithm::Ps512)?;
     Ok(key)
+}
+
+/// Whether the factors make the modulus, and the exponents are each other's inverse. Whether the factors are primes, which takes half a
+/// second to see, is the operator's own affair.
+fn belong_together(n: &BigNum, [e, d]: [&BigNum; 2], factors: [&BigNum; 2]) -> Result<bool> {
+    let (mut context, mut product, one) = (BigNumContext::new()?, BigNum::new()?, BigNum::from_u32(1)?);
+    let [p, q] = factors;
+    product.checked_mul(p, q, &mut context)?;
+    if product != *n {
+        return Ok(false);
+    }
+    for factor in factors {
+        let (mut less, mut inverse) = (BigNum::new()?, BigNum::new()?);
+        less.checked_sub(factor, &one)?;
+        // A factor of 0 or 1 has nothing to divide by.
+        if less <= one {
+            return Ok(false);
+        }
+        inverse.mod_mul(e, d, &less, &mut context)?;
+        if inverse != one {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn private_ec(raw: &Raw) -> Result<PKey<Private>> {
@@ -387,7 +413,7 @@ fn private_ec(raw: &Raw) -> Result<PKey<Private>> {
     let key = key.map_err(not_a_key)?;
     // OpenSSL does not look whether both halves belong together.
     let mut point = EcPoint::new(&group)?;
-    let mut context = openssl::bn::BigNumContext::new()?;
+    let mut context = BigNumContext::new()?;
     point.mul_generator2(&group, key.private_key(), &mut context)?;
     if !point.eq(&group, public.public_key(), &mut context)? {
         return Err(Error::JoseKey("numbers that do not belong together"));
@@ -417,7 +443,7 @@ fn numbers<T: HasPublic>(key: &PKeyRef<T>, algorithm: Algorithm) -> Result<Value
     }
     let key = key.ec_key()?;
     let (mut x, mut y) = (BigNum::new()?, BigNum::new()?);
-    let mut context = openssl::bn::BigNumContext::new()?;
+    let mut context = BigNumContext::new()?;
     key.public_key().affine_coordinates(key.group(), &mut x, &mut y, &mut context)?;
     let text = |number: &BigNum| number.to_vec_padded(32).map(|bytes| base64url::encode(&bytes));
     Ok(json!({ "crv": "P-256", "kty": "EC", "x": text(&x)?, "y": text(&y)? }))
