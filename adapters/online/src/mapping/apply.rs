@@ -12,13 +12,13 @@ const TITLE: usize = 500;
 const REFERENCE: usize = 200;
 
 /// Too little is proved of who applies.
-pub const LEVEL_TOO_LOW: &str = "online.level-too-low";
+pub(crate) const LEVEL_TOO_LOW: &str = "online.level-too-low";
 /// Something that must be there is not.
-pub const INCOMPLETE: &str = "online.incomplete";
+pub(crate) const INCOMPLETE: &str = "online.incomplete";
 /// A value is not what it should be.
-pub const STRANGE: &str = "online.strange-value";
+pub(crate) const STRANGE: &str = "online.strange-value";
 /// The data have too many values to be looked into.
-pub const TOO_MANY: &str = "online.too-many-values";
+pub(crate) const TOO_MANY: &str = "online.too-many-values";
 
 /// What a form becomes.
 #[derive(Debug, Clone)]

@@ -102,7 +102,7 @@ impl Values {
 
     /// The party; nothing if no more than a fixed role is known of it.
     pub(super) fn party(&self, levels: &BTreeMap<String, TrustLevel>) -> Option<Party> {
-        let get = |field| self.get(field);
+        let get = |field: &str| self.get(field);
         let person = Person {
             salutation: get("salutation"),
             title: get("title"),
