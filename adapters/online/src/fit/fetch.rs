@@ -168,6 +168,10 @@ impl Subscriber {
         let (opened, bytes) = self.decrypted(&body.encrypted_metadata, METADATA, Part::Metadata)?;
         drop(opened);
         let metadata = Metadata::read(&bytes)?;
+        if metadata.attachments.iter().any(|attachment| attachment.is_fragmented) {
+            let why = "an attachment was sent in fragments, which are not put together";
+            return Err(Failure::permanent("fit.fragments", why).into());
+        }
         check(&body, &metadata)?;
         destination.takes(&body.public_service.identifier, &metadata)?;
         let sealed = body.encrypted_data.as_deref().unwrap_or_default();

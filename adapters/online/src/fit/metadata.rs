@@ -47,6 +47,8 @@ pub(crate) struct Attachment {
     pub(crate) purpose: String,
     pub(crate) file_name: Option<String>,
     pub(crate) description: Option<String>,
+    /// Whether it was sent in pieces.
+    pub(crate) is_fragmented: bool,
 }
 
 #[derive(Deserialize)]
@@ -263,6 +265,7 @@ impl RawAttachment {
             purpose: self.purpose,
             file_name: self.filename,
             description: self.description,
+            is_fragmented: !self.fragments.is_empty(),
         })
     }
 }

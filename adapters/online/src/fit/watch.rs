@@ -9,6 +9,7 @@ use model::command::{Change, Command};
 use model::record::Meta;
 use model::{Authority, Failure, Record, RecordKind, Timestamp, ids};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::subscriber::Settings;
 
@@ -93,10 +94,14 @@ impl Watch {
             entry.told = true;
             self.is_changed = true;
         }
-        match self.is_changed {
-            true => host.set_state(STATE, serde_json::to_value(&self).unwrap_or_default()).await,
-            false => Ok(()),
+        if !self.is_changed {
+            return Ok(());
         }
+        let state = match self.entries.is_empty() {
+            true => Value::Null,
+            false => serde_json::to_value(&self).unwrap_or_default(),
+        };
+        host.set_state(STATE, state).await
     }
 }
 
