@@ -38,7 +38,9 @@ pub(crate) fn check(
                 let applied = mapping.apply(&Sources { data: &data, metadata: &metadata }, "(Leistung)");
                 (u8::from(!applied.concerns.is_empty()), described(file, &applied))
             }
-            Err(_) => (2, json!({ "file": file, "mapping": name, "concerns": ["syntax-violation"], "fields": [] })),
+            Err(_) => {
+                (2, json!({ "file": file, "mapping": name, "concerns": ["syntax-violation"], "fields": [] }))
+            }
         };
         worst = worst.max(code);
         match as_json {

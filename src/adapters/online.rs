@@ -51,7 +51,9 @@ impl Build<'_> {
 
     fn problem_names(&self, it: &FitConnect) -> Result<Names, Error> {
         if let Some(name) = it.problem_names.keys().find(|name| !Names::is_known(name)) {
-            return Err(self.refused(&format!("problem_names.{name}"), "expected the usual name of a problem"));
+            return Err(
+                self.refused(&format!("problem_names.{name}"), "expected the usual name of a problem")
+            );
         }
         let usual = Names::default();
         let prefix = it.problem_prefix.clone().unwrap_or(usual.prefix);
@@ -61,7 +63,8 @@ impl Build<'_> {
     /// A private JWK for this algorithm.
     fn jwk(&self, key: &str, reference: &str, algorithm: Algorithm) -> Result<PrivateKey, Error> {
         let json = self.secret(key, reference)?;
-        let jwk = PrivateKey::from_json(json.as_bytes()).map_err(|error| self.refused(key, &error.to_string()))?;
+        let jwk =
+            PrivateKey::from_json(json.as_bytes()).map_err(|error| self.refused(key, &error.to_string()))?;
         match jwk.algorithm() == algorithm {
             true => Ok(jwk),
             false => Err(self.refused(key, &format!("expected a private JWK for {}", algorithm.name()))),

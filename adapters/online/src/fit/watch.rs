@@ -109,7 +109,10 @@ fn task(name: &str, entry: &Entry, settings: &Settings) -> Command {
     let days = settings.told_after.as_secs() / 86_400;
     let title = match name {
         SERVICE => format!("FIT-Connect ist seit {days} Tagen nicht erreichbar ({})", entry.code),
-        id => format!("FIT-Connect: Einreichung {id} kann seit {days} Tagen nicht übernommen werden ({})", entry.code),
+        id => format!(
+            "FIT-Connect: Einreichung {id} kann seit {days} Tagen nicht übernommen werden ({})",
+            entry.code
+        ),
     };
     let id = ids::new_id();
     let meta = Meta {

@@ -79,7 +79,8 @@ impl Host for Desk {
         let mut bytes = Vec::new();
         content.read_to_end(&mut bytes).await.unwrap();
         let id = ids::new_id();
-        let content = PayloadRef { id, size: bytes.len() as u64, sha256: String::new(), chunk_root: String::new() };
+        let content =
+            PayloadRef { id, size: bytes.len() as u64, sha256: String::new(), chunk_root: String::new() };
         self.write(|held| {
             held.contents.insert(id, bytes);
             content

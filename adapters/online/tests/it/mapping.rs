@@ -30,7 +30,11 @@ fn raw() -> Raw {
             ("mandate", "{/G2/vollmacht}"),
             ("mailbox", "{metadata:/replyChannel/idBundDeMailbox/mailboxUuid}"),
         ])],
-        location: table(&[("latitude", "{/ort/lat}"), ("longitude", "{/ort/lon}"), ("description", "Flur {/ort/flur}")]),
+        location: table(&[
+            ("latitude", "{/ort/lat}"),
+            ("longitude", "{/ort/lon}"),
+            ("description", "Flur {/ort/flur}"),
+        ]),
         minimum_level: Some(TrustLevel::Substantial),
         required: vec!["party.family_name".into(), "party.email".into()],
         ..Raw::default()
@@ -59,12 +63,18 @@ fn a_form_becomes_a_case_with_party_place_and_level() {
     let applied = apply(&data());
     assert_eq!(applied.concerns, [] as [&str; 0]);
     assert_eq!(applied.description.title, "Bauantrag: Carport");
-    assert_eq!((applied.unit.as_deref(), applied.public_service.as_deref()), (Some("63"), Some("baugenehmigung")));
+    assert_eq!(
+        (applied.unit.as_deref(), applied.public_service.as_deref()),
+        (Some("63"), Some("baugenehmigung"))
+    );
     assert_eq!(applied.description.reference("portal"), Some("P-1"));
     let party = &applied.description.parties[0];
     let person = party.person.as_ref().unwrap();
     assert_eq!((person.given_name.as_deref(), person.born.as_deref()), (Some("Max"), Some("1980-02-01")));
-    assert_eq!((party.role.as_deref(), party.contacts[0].value.as_str()), (Some("applicant"), "max@example.org"));
+    assert_eq!(
+        (party.role.as_deref(), party.contacts[0].value.as_str()),
+        (Some("applicant"), "max@example.org")
+    );
     let authentication = party.authentication.as_ref().unwrap();
     assert_eq!((authentication.source.as_str(), authentication.level), ("bundid", TrustLevel::Substantial));
     assert_eq!(party.mandate.as_deref(), Some("für Erika Mustermann"));
@@ -91,7 +101,11 @@ fn what_a_clerk_has_to_look_at_is_told_by_codes_and_by_rows() {
         applied.rows.iter().filter(|row| row.wrong.is_some()).map(|row| row.field.as_str()).collect();
     assert_eq!(wrong, ["location.latitude", "location.longitude", "party.family_name", "party.born"]);
     assert_eq!(applied.locations[0].latitude_micro, None);
-    let unknown = { let mut it = data(); it["konto"]["niveau"] = json!("gold"); it };
+    let unknown = {
+        let mut it = data();
+        it["konto"]["niveau"] = json!("gold");
+        it
+    };
     assert_eq!(apply(&unknown).concerns, ["online.level-too-low", "online.strange-value"]);
 }
 
@@ -109,7 +123,8 @@ fn xfall_is_mapped_by_the_same_paths() {
         ],
         ..Raw::default()
     };
-    let applied = Mapping::new(raw).unwrap().apply(&Sources { data: &data, metadata: &Value::Null }, "Leistung");
+    let applied =
+        Mapping::new(raw).unwrap().apply(&Sources { data: &data, metadata: &Value::Null }, "Leistung");
     assert_eq!(applied.description.title, "MAINAPPLICATION");
     let parties = &applied.description.parties;
     assert_eq!(parties.len(), 2);

@@ -31,9 +31,18 @@ async fn is(spoil: impl FnOnce(&mut Draft), name: &str, instance: &str) {
 
 #[tokio::test]
 async fn tampered_ciphertext_and_foreign_keys_are_encryption_issues() {
-    is(|it| it.tamper = |w| w.body["encryptedMetadata"] = flipped(w, "encryptedMetadata"), "encryption-issue", METADATA)
-        .await;
-    is(|it| it.tamper = |w| w.body["encryptedData"] = flipped(w, "encryptedData"), "encryption-issue", "data").await;
+    is(
+        |it| it.tamper = |w| w.body["encryptedMetadata"] = flipped(w, "encryptedMetadata"),
+        "encryption-issue",
+        METADATA,
+    )
+    .await;
+    is(
+        |it| it.tamper = |w| w.body["encryptedData"] = flipped(w, "encryptedData"),
+        "encryption-issue",
+        "data",
+    )
+    .await;
     let attachment = format!("attachment:{ATTACHMENT}");
     let tamper = |w: &mut crate::service::Waits| w.attachments.values_mut().for_each(|it| *it = flip(it));
     is(|it| it.tamper = tamper, "encryption-issue", &attachment).await;
@@ -48,7 +57,8 @@ fn flipped(waits: &crate::service::Waits, name: &str) -> Value {
 #[tokio::test]
 async fn tags_that_are_not_those_of_the_event_are_told_by_their_part() {
     let name = "incorrect-authentication-tag";
-    is(|it| it.spoil_claims = |c| tags(c)["metadata"] = json!("AAAAAAAAAAAAAAAAAAAAAA"), name, METADATA).await;
+    is(|it| it.spoil_claims = |c| tags(c)["metadata"] = json!("AAAAAAAAAAAAAAAAAAAAAA"), name, METADATA)
+        .await;
     is(|it| it.spoil_claims = |c| tags(c)["data"] = json!("AAAAAAAAAAAAAAAAAAAAAA"), name, "data").await;
     let spoil = |c: &mut Value| tags(c)["attachments"][ATTACHMENT] = json!("AAAAAAAAAAAAAAAAAAAAAA");
     is(|it| it.spoil_claims = spoil, name, &format!("attachment:{ATTACHMENT}")).await;

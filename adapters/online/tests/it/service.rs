@@ -93,7 +93,9 @@ async fn token(State(it): State<Service>, body: String) -> Response {
     }
     let mut known = it.known();
     known.tokens += 1;
-    json(&json!({ "access_token": format!("token-{}", known.tokens), "token_type": "Bearer", "expires_in": 1800 }))
+    json(
+        &json!({ "access_token": format!("token-{}", known.tokens), "token_type": "Bearer", "expires_in": 1800 }),
+    )
 }
 
 async fn keys_of_service(State(it): State<Service>) -> Response {

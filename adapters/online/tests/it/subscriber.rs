@@ -27,9 +27,11 @@ async fn the_submission_of_the_vectors_becomes_a_case_and_is_accepted() {
     );
     let new = letter.opens.as_ref().unwrap();
     assert_eq!(new.public_service.as_deref(), Some("wohnsitz"));
-    for (kind, value) in
-        [("fit-connect-case", CASE), ("fit-connect-submission", SUBMISSION), ("fit-connect-sender", "OD-2026-4711")]
-    {
+    for (kind, value) in [
+        ("fit-connect-case", CASE),
+        ("fit-connect-submission", SUBMISSION),
+        ("fit-connect-sender", "OD-2026-4711"),
+    ] {
         assert_eq!(new.description.reference(kind), Some(value));
     }
     let extension = &new.description.extensions["fit-connect"];
@@ -37,7 +39,10 @@ async fn the_submission_of_the_vectors_becomes_a_case_and_is_accepted() {
     assert!(extension["replyChannel"]["fitConnect"]["encryptionPublicKey"]["n"].is_string());
     let told = bed.told();
     let vector = vector("submission-json.json");
-    assert_eq!(told, [("accept-submission".to_owned(), json!({ "authenticationTags": vector["authenticationTags"] }))]);
+    assert_eq!(
+        told,
+        [("accept-submission".to_owned(), json!({ "authenticationTags": vector["authenticationTags"] }))]
+    );
     // What was sent is what was kept.
     let kept = bed.desk.file(letter, "annahme.jwt");
     assert_eq!(kept, bed.service.known().events[0].as_bytes());
@@ -168,4 +173,32 @@ async fn a_check_tells_what_is_wrong_with_the_destination() {
     assert!(bed.subscriber.check().await.detail.starts_with("fit.destination"));
     bed.service.known().destination["status"] = json!("inactive");
     assert!(!bed.subscriber.check().await.ok);
+}
+
+#[tokio::test]
+async fn an_event_that_accepts_nothing_or_something_else_is_no_acceptance() {
+    for item in vector("sets-negative.json")["items"].as_array().unwrap() {
+        let bed = Bed::new().await;
+        bed.put(of_vectors());
+        bed.service.known().lost_answers = 1;
+        bed.run().await.unwrap_err();
+        bed.service.known().events = vec![item["set"].as_str().unwrap().to_owned()];
+        bed.run().await.unwrap();
+        // So it is sent again.
+        assert_eq!(bed.service.known().events.len(), 2, "{}", item["why"]);
+        assert!(bed.desk.held.lock().unwrap().notes.contains_key(&format!("accepted:{SUBMISSION}")));
+    }
+}
+
+#[tokio::test]
+async fn what_the_service_has_ended_is_not_accepted_any_more_but_told() {
+    let bed = Bed::new().await;
+    bed.put(of_vectors());
+    bed.service.known().lost_answers = 1;
+    bed.run().await.unwrap_err();
+    bed.service.known().events = vec![vector("set-reject.json")["set"].as_str().unwrap().to_owned()];
+    bed.run().await.unwrap();
+    assert_eq!(bed.service.known().events.len(), 1);
+    let notes = bed.desk.held.lock().unwrap().notes.clone();
+    assert_eq!(notes[&format!("ended:{SUBMISSION}")]["event"], "reject-submission");
 }
