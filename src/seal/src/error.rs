@@ -119,6 +119,15 @@ pub enum Error {
     /// The temporary file for decrypted data failed.
     #[error("the temporary file for decrypted data failed: {0}")]
     EncryptionStaging(#[source] std::io::Error),
+    /// A JOSE object is not of the form that RFC 7515 and RFC 7516 prescribe.
+    #[error("the JOSE object is malformed: {0}")]
+    JoseMalformed(&'static str),
+    /// A JWK cannot be used: malformed, too short, or for something else.
+    #[error("the JSON Web Key cannot be used: {0}")]
+    JoseKey(&'static str),
+    /// A token was not signed with the key that was expected.
+    #[error("the signature of the token is wrong")]
+    JoseSignature,
     /// An id stands twice in a document, in whichever of the attributes that are ids.
     #[error("an id stands twice in the document")]
     SignatureDuplicateId,
@@ -194,6 +203,9 @@ impl Error {
             Error::EncryptionMalformed(_) => "encryption.malformed",
             Error::EncryptionTooLarge => "encryption.too-large",
             Error::EncryptionStaging(_) => "encryption.staging",
+            Error::JoseMalformed(_) => "jose.malformed",
+            Error::JoseKey(_) => "jose.key",
+            Error::JoseSignature => "jose.signature",
             Error::SignatureDuplicateId => "signature.duplicate-id",
             Error::SignatureMalformed(_) => "signature.malformed",
             Error::SignatureReference { .. } => "signature.reference",

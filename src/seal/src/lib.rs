@@ -15,6 +15,7 @@
 //! | [`algorithm`] | algorithms of XML security, and the policy on them |
 //! | [`identity`] | private keys with their certificates: signing, opening content keys |
 //! | [`x509`] | certificates, trust anchors, revocation |
+//! | [`jose`] | JSON Web Keys, signatures and encryption, streamed |
 //! | [`xmlenc`] | XML Encryption, streamed |
 //! | [`xmldsig`] | XML signatures: survey, verification, reading what was covered, signing |
 //! | [`cms`] | CMS of S/MIME: verifying, decrypting, signing, encrypting |
@@ -37,6 +38,7 @@ pub mod evidence_key;
 mod gcm;
 pub mod hash;
 pub mod identity;
+pub mod jose;
 pub mod keys;
 pub mod mac;
 pub mod merkle;

@@ -1,4 +1,4 @@
-//! Message authentication codes of others' interfaces: HMAC (RFC 2104) with MD5 or SHA-256, compared without telling by time how
+//! Message authentication codes of others' interfaces: HMAC (RFC 2104) with MD5, SHA-256 or SHA-512, compared without telling by time how
 //! much of one is right. MD5 stands only where an interface knows nothing else; nothing is ever proved by it alone.
 
 use openssl::hash::MessageDigest;
@@ -15,6 +15,8 @@ pub enum MacDigest {
     Md5,
     /// SHA-256: 32 bytes.
     Sha256,
+    /// SHA-512: 64 bytes.
+    Sha512,
 }
 
 /// The code of `message` under `key`.
@@ -25,6 +27,7 @@ pub fn hmac(digest: MacDigest, key: &[u8], message: &[u8]) -> Result<Vec<u8>> {
     let digest = match digest {
         MacDigest::Md5 => MessageDigest::md5(),
         MacDigest::Sha256 => MessageDigest::sha256(),
+        MacDigest::Sha512 => MessageDigest::sha512(),
     };
     let mut signer = Signer::new(digest, &*PKey::hmac(key)?)?;
     signer.update(message)?;

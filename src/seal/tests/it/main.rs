@@ -12,6 +12,7 @@ mod encryption_judges;
 mod fixture;
 mod hostile;
 mod identities;
+mod jose;
 mod judges;
 mod names;
 mod osci;
