@@ -10,6 +10,7 @@ pub mod danrw;
 pub mod dms;
 pub mod epost;
 pub mod files;
+pub mod fit_connect;
 pub mod osci;
 pub mod partner;
 pub mod payment;
