@@ -62,8 +62,10 @@ impl Asterisk {
             answered: None,
         };
         line.live.insert(channel.id.clone(), live);
+        // First what is on, then the contact: whoever comes after a crash takes it in by the same key.
         self.save(line, host).await?;
-        self.tell(line, host, &channel.id).await
+        let Some(live) = line.live.get_mut(&channel.id) else { return Ok(()) };
+        self.contact(live, host, &channel.id).await.map(drop)
     }
 
     /// A call came to our application: the dialplan wants to know something, and goes on.

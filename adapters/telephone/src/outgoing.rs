@@ -63,8 +63,8 @@ impl Asterisk {
         &self,
         line: &mut Listening,
         host: &dyn Host,
-        call: Id,
-        leg: Leg,
+        (call, leg): (Id, Leg),
+        at: Timestamp,
     ) -> Result<(), Failure> {
         let (clerk, bridge) = (live::clerk(call), live::bridge(call));
         if leg == Leg::Citizen {
@@ -79,7 +79,7 @@ impl Asterisk {
         };
         live.call.state = CallState::Ringing;
         live.call.reference = Some(live::citizen(call));
-        live.since = self.clock.now();
+        live.since = at;
         let number = live.call.number.clone().unwrap_or_default();
         self.save(line, host).await?;
         self.ari.bridge(&bridge).await?;

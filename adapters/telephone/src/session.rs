@@ -66,8 +66,11 @@ impl Asterisk {
             if !known.contains(&channel.id) && !live::is_ours(&channel.id) {
                 self.begins(line, host, &channel, at).await?;
             }
-            if channel.state == "Up" {
-                self.is_up(line, host, &channel, self.clock.now()).await?;
+            let now = self.clock.now();
+            match live::ours(&channel.id) {
+                _ if channel.state != "Up" => {}
+                Some((call, Leg::Clerk)) => self.joins(line, host, (call, Leg::Clerk), now).await?,
+                _ => self.is_up(line, host, &channel, now).await?,
             }
         }
         Ok(())
@@ -101,7 +104,7 @@ impl Asterisk {
     async fn happened(&self, line: &mut Listening, host: &dyn Host, event: &Event) -> Result<(), Failure> {
         let channel = &event.channel;
         match (&event.what, live::ours(&channel.id)) {
-            (What::Entered(_), Some((call, leg))) => self.joins(line, host, call, leg).await,
+            (What::Entered(_), Some(of)) => self.joins(line, host, of, event.at).await,
             (What::Over(cause), Some((call, leg))) => {
                 self.leaves(line, host, (call, leg), (event.at, *cause)).await
             }
@@ -167,8 +170,8 @@ impl Asterisk {
         let change = Change::Call(Box::new(live.call.clone()));
         let command = Command { kind: RecordKind::Interaction, id: interaction, expected: None, change };
         let state = serde_json::to_value(live.call.state).unwrap_or_default();
-        let told = host.submit(&format!("call:{interaction}:{}", state.as_str().unwrap_or_default()), command);
-        settled(told.await.map(drop))
+        let once = format!("call:{interaction}:{}", state.as_str().unwrap_or_default());
+        settled(host.submit(&once, command).await.map(drop))
     }
 
     /// A task of calling back about the call.
@@ -189,7 +192,7 @@ impl Asterisk {
     }
 
     /// The contact of a call, which is taken in unless it was.
-    async fn contact(&self, live: &mut Live, host: &dyn Host, key: &str) -> Result<Id, Failure> {
+    pub(crate) async fn contact(&self, live: &mut Live, host: &dyn Host, key: &str) -> Result<Id, Failure> {
         if let Some(known) = live.interaction {
             return Ok(known);
         }
