@@ -122,6 +122,8 @@ enum SimulateName {
     Payment,
     /// A carrier of hybrid mail (E-POSTBUSINESS); `/_control` moves letters on
     Epost,
+    /// A telephone system with the REST interface of Asterisk 22; `/_control/calls` lets somebody call
+    Ari,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -167,6 +169,7 @@ async fn simulated(name: SimulateName, port: u16, json: bool) -> Result<bool, Er
         SimulateName::Cmis => play_cmis(port, json).await,
         SimulateName::Payment => play(port, json).await,
         SimulateName::Epost => carry(port, json).await,
+        SimulateName::Ari => ring(port, json).await,
     }
 }
 
@@ -206,6 +209,17 @@ async fn play_engine(port: u16, json: bool) -> Result<bool, Error> {
     match json {
         true => print(&json!({ "url": engine.url }).to_string()),
         false => print(&format!("the simulated workflow engine listens at {}", engine.url)),
+    }
+    std::future::pending().await
+}
+
+/// Plays a telephone system until somebody stops the program.
+async fn ring(port: u16, json: bool) -> Result<bool, Error> {
+    use simulate::ari::{PASSWORD, Simulator, USER};
+    let system = Simulator::start_on(port).await?;
+    match json {
+        true => print(&json!({ "url": system.url, "user": USER, "password": PASSWORD }).to_string()),
+        false => print(&format!("the simulated telephone system listens at {}", system.url)),
     }
     std::future::pending().await
 }

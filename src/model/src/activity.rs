@@ -157,6 +157,9 @@ pub struct Call {
     pub extension: Option<String>,
     /// Where it stands.
     pub state: CallState,
+    /// Seconds until it was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_seconds: Option<u32>,
     /// Seconds that were spoken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<u32>,

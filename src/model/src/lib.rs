@@ -26,6 +26,7 @@ mod error;
 pub mod event;
 pub mod exchange;
 pub mod file_plan;
+pub mod hours;
 pub mod ids;
 mod json_text;
 pub mod letter;
