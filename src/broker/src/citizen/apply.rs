@@ -76,7 +76,7 @@ impl Broker {
     ///
     /// # Errors
     /// `Invalid` by member; `Forbidden` and `UnknownUnit` by the caller's scope; `KeyReused`.
-    pub async fn apply(&self, caller: &Caller, application: Application, once: &Once) -> Result<Applied, Error> {
+    pub async fn take_application(&self, caller: &Caller, application: Application, once: &Once) -> Result<Applied, Error> {
         self.citizens()?;
         let scope = caller.may(Action::WriteCases)?;
         let authority = caller.authority.clone().ok_or(Error::NoAuthority)?;

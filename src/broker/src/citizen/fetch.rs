@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use store::{Payload, Work};
 
 use super::access::CitizenSession;
-use super::somebody;
+use super::{citizen, somebody};
 use super::view::{dispatch_of, provided_at};
 use crate::{Broker, Error, Once, notes};
 
@@ -52,7 +52,7 @@ impl Broker {
     ) -> Result<(), Error> {
         let not_found = || Error::from(model::Error::NotFound { kind: "document" });
         let case = &session.case;
-        let host = self.citizen_host(case);
+        let caller = citizen(case);
         let scope = Scope::tenant(&case.meta.tenant);
         let found = self.store().record(&scope, RecordKind::Dispatch, dispatch).await?;
         let found = found.and_then(dispatch_of).ok_or_else(not_found)?;
@@ -61,7 +61,7 @@ impl Broker {
             return Err(not_found());
         }
         let once = Once { key: format!("fetched:{dispatch}:{document}"), digest: String::new() };
-        if self.answered(&host.caller, Some(&once)).await?.is_some() {
+        if self.answered(&caller, Some(&once)).await?.is_some() {
             return Ok(());
         }
         let now = self.now();
@@ -85,7 +85,7 @@ impl Broker {
                 ..self.audit(&meta.tenant, EventKind::ChannelNoted, &somebody(), proof)
             });
         }
-        once.claim(&mut work, &host.caller, dispatch, &Value::Null);
+        once.claim(&mut work, &caller, dispatch, &Value::Null);
         Ok(self.store().commit(work).await?)
     }
 }

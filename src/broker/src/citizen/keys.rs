@@ -5,7 +5,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use model::{Id, Timestamp};
 use seal::door::DoorKey;
 use seal::mac::{MacDigest, hmac, is_same};
-use seal::token::random_bytes;
+use seal::random_bytes;
 use zeroize::Zeroizing;
 
 use crate::Error;

@@ -36,7 +36,7 @@ pub struct PushSubscription {
 
 impl Broker {
     /// The ways by which the citizen of a case may want to hear of it: those of the configuration that somebody carries for it.
-    pub(super) fn ways_of(&self, case: &Case) -> Result<Vec<String>, Error> {
+    pub(super) fn ways_for(&self, case: &Case) -> Result<Vec<String>, Error> {
         let carried = |way: &&String| self.is_carried(&dispatch(case, way));
         Ok(self.citizens()?.ways.iter().filter(carried).cloned().collect())
     }
@@ -48,7 +48,7 @@ impl Broker {
     pub async fn citizen_prefers(&self, session: &CitizenSession, way: Option<&str>) -> Result<(), Error> {
         let case = &session.case;
         if let Some(way) = way
-            && !self.ways_of(case)?.iter().any(|known| known == way)
+            && !self.ways_for(case)?.iter().any(|known| known == way)
         {
             return Err(Error::UnknownWay);
         }

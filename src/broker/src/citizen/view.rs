@@ -146,7 +146,7 @@ impl Broker {
             claims: claims.iter().filter(|claim| is_owed(claim)).map(OwedClaim::of).collect(),
             missing,
             prefers: citizen.and_then(|party| party.prefers.clone()),
-            ways: self.ways_of(case)?,
+            ways: self.ways_for(case)?,
         })
     }
 
