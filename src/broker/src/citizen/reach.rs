@@ -2,7 +2,6 @@
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use model::RecordKind;
-use model::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus};
 use model::adapter::Link;
 use model::case::Case;
 use model::rights::Scope;
@@ -37,7 +36,7 @@ pub struct PushSubscription {
 impl Broker {
     /// The ways by which the citizen of a case may want to hear of it: those of the configuration that somebody carries for it.
     pub(super) fn ways_for(&self, case: &Case) -> Result<Vec<String>, Error> {
-        let carried = |way: &&String| self.is_carried(&dispatch(case, way));
+        let carried = |way: &&String| self.carries(&case.meta, Some(way));
         Ok(self.citizens()?.ways.iter().filter(carried).cloned().collect())
     }
 
@@ -125,25 +124,6 @@ fn check(subscription: &PushSubscription) -> Result<(), Error> {
         return invalid("subscription/keys/auth");
     }
     Ok(())
-}
-
-/// A dispatch by this way, to ask who carries it.
-fn dispatch(case: &Case, way: &str) -> Dispatch {
-    Dispatch {
-        meta: case.meta.clone(),
-        case_id: case.meta.id,
-        kind: DispatchKind::Notification,
-        documents: vec![],
-        notice: None,
-        not_before: None,
-        otherwise: vec![],
-        way: Some(way.to_owned()),
-        to: None,
-        options: DispatchOptions::default(),
-        reference: None,
-        status: DispatchStatus::Open,
-        steps: vec![],
-    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::places::{Place, Places};
 use crate::{Error, refused_at};
 
 /// Kinds, as they are written.
-const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, scan, mail, print, hybrid-mail, smtp, \
+const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, scan, mail, portal, print, hybrid-mail, smtp, \
                      archive-tresor, archive-danrw or archive-folder";
 
 /// What is done for topics, as it is written.
@@ -60,6 +60,7 @@ impl Entry<'_, '_> {
             "camunda" => AdapterKind::Camunda(self.camunda()?),
             "scan" => AdapterKind::Scan(Box::new(self.rest()?)),
             "mail" => AdapterKind::Mail(self.rest()?),
+            "portal" => AdapterKind::Portal(self.rest()?),
             "print" => AdapterKind::Print(self.rest()?),
             "hybrid-mail" => AdapterKind::HybridMail(self.rest()?),
             "smtp" => AdapterKind::Smtp(self.rest()?),
