@@ -104,6 +104,10 @@ impl Gateway {
             Some(payments) => broker.with_payments(payments),
             None => broker,
         };
+        let broker = match &config.citizen {
+            Some(citizen) => broker.with_citizens(citizen.citizens()),
+            None => broker,
+        };
         let osci = Parties::new(&broker, parties, Arc::new(SystemClock))?;
         adapters.push(Arc::new(osci.courier()));
         let xta = transport::xta::party::Parties::new(&broker, xta, Arc::new(SystemClock));

@@ -82,6 +82,7 @@ impl Build<'_> {
             AdapterKind::Camunda(it) => self.camunda(it),
             AdapterKind::Scan(it) => self.scan(it),
             AdapterKind::Mail(it) => self.mail(it),
+            AdapterKind::Portal(_) => Ok(adapter_portal::adapter(&self.id(), self.clock())),
             AdapterKind::Print(it) => Ok(self.print(it)),
             AdapterKind::HybridMail(it) => self.hybrid_mail(it),
             AdapterKind::Smtp(it) => self.smtp(it),

@@ -21,6 +21,7 @@ mod case_files;
 mod cases;
 mod channels;
 mod checks;
+mod citizens;
 mod claims;
 mod clarifications;
 mod dispatches;

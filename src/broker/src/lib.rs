@@ -10,6 +10,7 @@
 //! rejection says by the standard of a message that it was returned
 //! handed_in messages that systems of the house hand in as they are, for somebody else
 //! channels  adapters are told what happens to records, and bring in what happens elsewhere
+//! citizen   what citizens see of their case, bring to it and hold of it
 //! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
 //! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
@@ -22,6 +23,7 @@ mod answers;
 mod arrival;
 mod carried;
 mod channels;
+mod citizen;
 mod clarify;
 mod content;
 mod deliver;
@@ -82,6 +84,10 @@ use store::Store;
 pub use access::{NewToken, TokenSecret, Wanted};
 pub use arrival::{Arrival, Sent};
 pub use carried::Carried;
+pub use citizen::{
+    Access, Application, Applied, Asked, Attachment, Citizens, CitizenSession, CitizenView, OwedClaim, PayPage,
+    ProvidedDocument, PublicService, PushSubscription, Uploaded, UploadPage, Wanting,
+};
 pub use channels::{Channel, Filing};
 pub use content::Upload;
 pub use erasure::Erasure;
@@ -173,6 +179,10 @@ pub struct Broker {
     registry: Option<Arc<dyn directory::Registry>>,
     /// Who looks for harmful content; absent: nobody.
     scanner: Option<Arc<dyn model::scan::Scanner>>,
+    /// The citizens' pages; absent: there are none.
+    citizens: Option<Arc<Citizens>>,
+    /// How often citizens may try, and the keys of what they hold.
+    citizen_doors: Arc<citizen::Doors>,
     /// How payments are taken; absent: none are.
     payments: Option<Arc<Payments>>,
     /// Whose turn it is to number a claim: counters of the store would have all but one of them decide anew.
@@ -194,6 +204,8 @@ impl Broker {
             pressure: Arc::new(pressure::Pressure::new(Quotas::default())),
             registry: None,
             scanner: None,
+            citizens: None,
+            citizen_doors: Arc::default(),
             payments: None,
             numbering: Arc::default(),
         }

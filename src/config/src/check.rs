@@ -62,6 +62,7 @@ impl Check<'_> {
         self.contacts(config)?;
         self.dvdv(config)?;
         self.payments(config)?;
+        self.citizen(config)?;
         self.outside(config, &tenants, &authorities)
     }
 

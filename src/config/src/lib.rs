@@ -6,6 +6,7 @@
 
 mod adapters;
 mod check;
+mod citizen;
 mod dvdv;
 mod keys;
 mod log;
@@ -33,6 +34,7 @@ use toml::de::{DeTable, Deserializer};
 
 pub use crate::adapters::*;
 use crate::check::Check;
+pub use crate::citizen::{Barrier, Citizen, CitizenService};
 pub use crate::dvdv::{Dvdv, DvdvService};
 pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
@@ -113,6 +115,9 @@ pub struct Config {
     /// Where authorities of the house are reached by people.
     #[serde(default, rename = "contact", skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<ContactEntry>,
+    /// The citizens' pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub citizen: Option<Citizen>,
     /// E-payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<PaymentSection>,

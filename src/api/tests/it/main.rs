@@ -6,6 +6,8 @@ mod archive;
 mod back_office;
 mod bad_messages;
 mod bad_requests;
+mod citizen_pages;
+mod citizens;
 mod clarifications;
 mod codes;
 mod content;

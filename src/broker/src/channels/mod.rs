@@ -36,7 +36,9 @@ use store::{Job, NewJob, Work};
 
 pub(crate) use below::BELOW;
 pub use filing::Filing;
+pub(crate) use host::Session;
 pub(crate) use import::IMPORT;
+pub(crate) use letter::Brought;
 pub(crate) use session::RUN;
 pub(crate) use tell::{Kept, TELL};
 

@@ -23,6 +23,7 @@ impl AdapterKind {
     /// The way of dispatches that it carries.
     fn way(&self) -> Option<&'static str> {
         match self {
+            AdapterKind::Portal(_) => Some("portal"),
             AdapterKind::Print(_) => Some("print"),
             AdapterKind::HybridMail(_) => Some("hybrid"),
             AdapterKind::Smtp(_) => Some("mail"),

@@ -9,6 +9,7 @@ mod apart;
 mod archive;
 mod dms;
 mod online;
+mod portal;
 mod post;
 mod read;
 mod remote;
@@ -35,6 +36,7 @@ use crate::{Config, Error, Place, read_secret, resolve};
 pub use archive::*;
 pub use dms::*;
 pub use online::*;
+pub use portal::Portal;
 pub use post::*;
 pub(crate) use read::take as take_adapters;
 pub use remote::Remote;
@@ -113,6 +115,8 @@ pub enum AdapterKind {
     Scan(Box<Scan>),
     /// A mailbox that letters come in by (IMAP).
     Mail(MailIn),
+    /// The citizens' pages of the gateway itself.
+    Portal(Portal),
     /// A folder of a print centre.
     Print(Print),
     /// E-POSTBUSINESS.
@@ -142,6 +146,7 @@ impl AdapterKind {
             AdapterKind::Camunda(_) => "camunda",
             AdapterKind::Scan(_) => "scan",
             AdapterKind::Mail(_) => "mail",
+            AdapterKind::Portal(_) => "portal",
             AdapterKind::Print(_) => "print",
             AdapterKind::HybridMail(_) => "hybrid-mail",
             AdapterKind::Smtp(_) => "smtp",
@@ -233,6 +238,7 @@ impl AdapterEntry {
             AdapterKind::Camunda(it) => it.refers(),
             AdapterKind::Scan(it) => it.refers(),
             AdapterKind::Mail(it) => it.refers(),
+            AdapterKind::Portal(it) => it.refers(),
             AdapterKind::Print(it) => it.refers(),
             AdapterKind::HybridMail(it) => it.refers(),
             AdapterKind::Smtp(it) => it.refers(),

@@ -14,7 +14,7 @@ use crate::{Error, refused_at};
 
 /// Kinds, as they are written.
 const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, scan, mail, print, hybrid-mail, smtp, \
-                     archive-tresor, archive-danrw, archive-folder or fit-connect";
+                     archive-tresor, archive-danrw, archive-folder, fit-connect or portal";
 
 /// What is done for topics, as it is written.
 const DOES: &str = "task, close, reopen, amend, assign-reference or note";
@@ -60,6 +60,7 @@ impl Entry<'_, '_> {
             "camunda" => AdapterKind::Camunda(self.camunda()?),
             "scan" => AdapterKind::Scan(Box::new(self.rest()?)),
             "mail" => AdapterKind::Mail(self.rest()?),
+            "portal" => AdapterKind::Portal(self.rest()?),
             "print" => AdapterKind::Print(self.rest()?),
             "hybrid-mail" => AdapterKind::HybridMail(self.rest()?),
             "smtp" => AdapterKind::Smtp(self.rest()?),
