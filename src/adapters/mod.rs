@@ -3,6 +3,7 @@
 mod archive;
 pub(crate) mod commands;
 mod dms;
+mod mobile;
 mod post;
 mod remote;
 mod scan;
@@ -85,6 +86,9 @@ impl Build<'_> {
             AdapterKind::ArchiveTresor(it) => self.tresor(it),
             AdapterKind::ArchiveDanrw(it) => self.danrw(it),
             AdapterKind::ArchiveFolder(it) => Ok(self.archive_folder(it)),
+            AdapterKind::Open311(it) => self.open311(it),
+            AdapterKind::OpenClient(it) => self.open_client(it),
+            AdapterKind::WebPush(it) => self.web_push(it),
         }
     }
 

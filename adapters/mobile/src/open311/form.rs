@@ -194,7 +194,7 @@ impl Forms {
         let wrong = |_| Refusal::bad("the form is not complete, or a part of it is too large");
         while let Some(part) = parts.next_field().await.map_err(wrong)? {
             let name = part.name().unwrap_or_default().to_owned();
-            let is_text = part.content_type().is_none_or(|kind| kind.type_() == multer::mime::TEXT);
+            let is_text = part.content_type().is_none_or(|kind| kind.as_ref().starts_with("text/"));
             let is_file = part.file_name().is_some() || !is_text;
             let bytes = part.bytes().await.map_err(wrong)?;
             match std::str::from_utf8(&bytes) {

@@ -3,11 +3,12 @@
 //! * this file: what all have, and what holds of it;
 //! * `read`: how an entry is taken apart by keys, so that an unknown one is named by its line;
 //! * `apart`: what holds between entries, and between them and partners;
-//! * `remote`, `dms`, `workflow`, `scan`, `post`, `archive`: the kinds.
+//! * `remote`, `dms`, `workflow`, `scan`, `post`, `archive`, `mobile`: the kinds.
 
 mod apart;
 mod archive;
 mod dms;
+mod mobile;
 mod post;
 mod read;
 mod remote;
@@ -33,6 +34,7 @@ use crate::{Config, Error, Place, read_secret, resolve};
 
 pub use archive::*;
 pub use dms::*;
+pub use mobile::*;
 pub use post::*;
 pub(crate) use read::take as take_adapters;
 pub use remote::Remote;
@@ -123,6 +125,13 @@ pub enum AdapterKind {
     ArchiveDanrw(OfArchive<Danrw>),
     /// A folder of packages.
     ArchiveFolder(OfArchive<ArchiveFolder>),
+    /// Reports of citizens by Open311 GeoReport v2.
+    Open311(Box<Open311>),
+    /// The Open311 server of somebody else.
+    #[serde(rename = "open311-client")]
+    OpenClient(OpenClient),
+    /// Notices to browsers.
+    WebPush(WebPush),
 }
 
 impl AdapterKind {
@@ -144,6 +153,9 @@ impl AdapterKind {
             AdapterKind::ArchiveTresor(_) => "archive-tresor",
             AdapterKind::ArchiveDanrw(_) => "archive-danrw",
             AdapterKind::ArchiveFolder(_) => "archive-folder",
+            AdapterKind::Open311(_) => "open311",
+            AdapterKind::OpenClient(_) => "open311-client",
+            AdapterKind::WebPush(_) => "web-push",
         }
     }
 }
@@ -234,6 +246,9 @@ impl AdapterEntry {
             AdapterKind::ArchiveTresor(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::ArchiveDanrw(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::ArchiveFolder(it) => it.target.refers().with(&mut it.packages),
+            AdapterKind::Open311(it) => it.refers(),
+            AdapterKind::OpenClient(it) => it.refers(),
+            AdapterKind::WebPush(it) => it.refers(),
         }
     }
 
@@ -362,6 +377,7 @@ impl Check<'_> {
                 return Err(self.value(&format!("{key}.id"), "this name is the gateway's own"));
             }
             self.serves(&key, entry, config)?;
+            self.reports(&key, entry, config)?;
             self.refers(&key, entry.clone().refers())?;
         }
         Ok(ids)
