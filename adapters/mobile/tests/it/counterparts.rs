@@ -43,8 +43,7 @@ async fn serve(bed: Bed) -> String {
 
 /// Python with the counterparts, if it was installed.
 fn python() -> Option<PathBuf> {
-    let named = std::env::var_os("AMTSBOTE_TEST_ZEEP").map(PathBuf::from);
-    let python = named.map(|folder| folder.join("bin/python3")).filter(|python| python.exists());
+    let python = std::env::var_os("AMTSBOTE_TEST_ZEEP").map(PathBuf::from);
     if python.is_none() {
         eprintln!("SKIPPED: AMTSBOTE_TEST_ZEEP names no Python with three, jsonschema and http_ece");
     }
@@ -89,4 +88,13 @@ async fn told_to(command: &mut Command) {
 async fn an_independent_browser_reads_what_we_push() {
     let Some(python) = python() else { return };
     told_to(Command::new(python).arg(script("browser.py"))).await;
+}
+
+#[tokio::test]
+async fn an_independent_browser_of_another_language_reads_it_too() {
+    let Some(folder) = std::env::var_os("AMTSBOTE_TEST_WEB_PUSH") else {
+        eprintln!("SKIPPED: AMTSBOTE_TEST_WEB_PUSH names no folder with npm's web-push");
+        return;
+    };
+    told_to(Command::new("node").arg(script("browser.js")).arg(folder)).await;
 }

@@ -44,14 +44,9 @@ async fn photographs_come_in_three_dialects() {
     let jpeg = photo(ImageFormat::Jpeg);
     let form: [(&str, &str, &str, &[u8]); 3] =
         [("service_code", "", "", b"001"), ("lat", "", "", b"51"), ("long", "", "", b"8")];
-    let with = |name: &'static str, bytes: &[u8]| {
-        let mut parts = form.to_vec();
-        let bytes = bytes.to_vec();
-        let bed = &bed;
-        async move {
-            parts.push((name, "a.jpg", "image/jpeg", &bytes));
-            bed.post_parts(&parts).await.id()
-        }
+    let with = async |name: &'static str, bytes: &[u8]| {
+        let parts = [&form[..], &[(name, "a.jpg", "image/jpeg", bytes)]].concat();
+        bed.post_parts(&parts).await.id()
     };
     let three = with("media", &jpeg).await;
     let fixmystreet = with("photo_1", &photo(ImageFormat::Png)).await;
