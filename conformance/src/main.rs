@@ -142,6 +142,8 @@ enum BenchName {
     Osci,
     /// The server of XTA, beside the REST interface
     Xta,
+    /// Reports by Open311, and what is read of them
+    Open311,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -293,6 +295,21 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
             let holds = guarded.iter().all(|guarded| guarded.holds);
             summary(json, &json!({ "passed": holds, "ways": guarded }));
             Ok(holds)
+        }
+        Suite::Bench { name: BenchName::Open311, engine, .. } => {
+            let figures = bench::open311(binary, &Engine::named(engine.name())?).await?;
+            say(
+                json,
+                &format!(
+                    "{:.0} requests a minute, p99 {:.1} ms, {:.0} us CPU each: 10,000 a minute take {:.1} % of two cores",
+                    figures.requests_per_minute,
+                    figures.p99_ms,
+                    figures.cpu_us_per_request,
+                    figures.share_of_two_cores * 100.0
+                ),
+            );
+            summary(json, &json!(figures));
+            Ok(figures.requests_per_minute >= 10_000.0)
         }
         Suite::Bench { name: BenchName::Transfer, megabytes, engine, .. } => {
             let figures = bench::transfer(binary, &Engine::named(engine.name())?, megabytes).await?;

@@ -4,6 +4,7 @@ mod archive;
 pub(crate) mod commands;
 mod dms;
 mod online;
+mod mobile;
 mod post;
 mod remote;
 mod scan;
@@ -90,6 +91,9 @@ impl Build<'_> {
             AdapterKind::ArchiveDanrw(it) => self.danrw(it),
             AdapterKind::ArchiveFolder(it) => Ok(self.archive_folder(it)),
             AdapterKind::FitConnect(it) => self.fit_connect(it),
+            AdapterKind::Open311(it) => self.open311(it),
+            AdapterKind::OpenClient(it) => self.open_client(it),
+            AdapterKind::WebPush(it) => self.web_push(it),
         }
     }
 

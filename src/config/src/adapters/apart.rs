@@ -27,6 +27,7 @@ impl AdapterKind {
             AdapterKind::Print(_) => Some("print"),
             AdapterKind::HybridMail(_) => Some("hybrid"),
             AdapterKind::Smtp(_) => Some("mail"),
+            AdapterKind::WebPush(_) => Some("push"),
             _ => None,
         }
     }
@@ -46,6 +47,8 @@ impl AdapterKind {
                 let host = it.server.host.to_ascii_lowercase();
                 vec![("folder", format!("imap:{host}:{}:{}:{}", it.server.port, it.user, it.folder))]
             }
+            // The gateway has one door for it.
+            AdapterKind::Open311(_) => vec![("kind", "door:open311".to_owned())],
             _ => vec![],
         }
     }

@@ -3,13 +3,14 @@
 //! * this file: what all have, and what holds of it;
 //! * `read`: how an entry is taken apart by keys, so that an unknown one is named by its line;
 //! * `apart`: what holds between entries, and between them and partners;
-//! * `remote`, `dms`, `workflow`, `scan`, `post`, `archive`, `online`: the kinds.
+//! * `remote`, `dms`, `workflow`, `scan`, `post`, `archive`, `online`, `portal`, `mobile`: the kinds.
 
 mod apart;
 mod archive;
 mod dms;
 mod online;
 mod portal;
+mod mobile;
 mod post;
 mod read;
 mod remote;
@@ -37,6 +38,7 @@ pub use archive::*;
 pub use dms::*;
 pub use online::*;
 pub use portal::Portal;
+pub use mobile::*;
 pub use post::*;
 pub(crate) use read::take as take_adapters;
 pub use remote::Remote;
@@ -131,6 +133,13 @@ pub enum AdapterKind {
     ArchiveFolder(OfArchive<ArchiveFolder>),
     /// A destination of FIT-Connect.
     FitConnect(Box<FitConnect>),
+    /// Reports of citizens by Open311 GeoReport v2.
+    Open311(Box<Open311>),
+    /// The Open311 server of somebody else.
+    #[serde(rename = "open311-client")]
+    OpenClient(OpenClient),
+    /// Notices to browsers.
+    WebPush(WebPush),
 }
 
 impl AdapterKind {
@@ -154,6 +163,9 @@ impl AdapterKind {
             AdapterKind::ArchiveDanrw(_) => "archive-danrw",
             AdapterKind::ArchiveFolder(_) => "archive-folder",
             AdapterKind::FitConnect(_) => "fit-connect",
+            AdapterKind::Open311(_) => "open311",
+            AdapterKind::OpenClient(_) => "open311-client",
+            AdapterKind::WebPush(_) => "web-push",
         }
     }
 }
@@ -246,6 +258,9 @@ impl AdapterEntry {
             AdapterKind::ArchiveDanrw(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::ArchiveFolder(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::FitConnect(it) => it.refers(),
+            AdapterKind::Open311(it) => it.refers(),
+            AdapterKind::OpenClient(it) => it.refers(),
+            AdapterKind::WebPush(it) => it.refers(),
         }
     }
 
@@ -374,6 +389,7 @@ impl Check<'_> {
                 return Err(self.value(&format!("{key}.id"), "this name is the gateway's own"));
             }
             self.serves(&key, entry, config)?;
+            self.reports(&key, entry, config)?;
             self.refers(&key, entry.clone().refers())?;
         }
         Ok(ids)
