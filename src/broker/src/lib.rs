@@ -25,6 +25,7 @@ mod channels;
 mod clarify;
 mod content;
 mod deliver;
+mod dispatches;
 pub mod directory;
 mod erasure;
 mod error;
@@ -175,6 +176,8 @@ pub struct Broker {
     scanner: Option<Arc<dyn model::scan::Scanner>>,
     /// How payments are taken; absent: none are.
     payments: Option<Arc<Payments>>,
+    /// What the house has decided about dispatches.
+    sending: Arc<model::sending::Sending>,
     /// Whose turn it is to number a claim: counters of the store would have all but one of them decide anew.
     numbering: Arc<tokio::sync::Mutex<()>>,
 }
@@ -195,6 +198,7 @@ impl Broker {
             registry: None,
             scanner: None,
             payments: None,
+            sending: Arc::default(),
             numbering: Arc::default(),
         }
     }

@@ -327,6 +327,19 @@ pub struct Addressee {
     pub phone: Option<String>,
 }
 
+impl Addressee {
+    /// Whether it says what a way needs to reach somebody. What other ways need they know themselves.
+    pub fn is_reached_by(&self, way: &str) -> bool {
+        match way {
+            "mail" => self.email.is_some(),
+            "call" => self.phone.is_some(),
+            "fit-connect" => self.mailbox.is_some(),
+            "print" | "hybrid" => !self.lines.is_empty(),
+            _ => true,
+        }
+    }
+}
+
 /// How something sent is made and carried.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
