@@ -210,6 +210,7 @@ impl From<broker::Error> for Problem {
             Error::KeyReused
             | Error::UnknownUnit
             | Error::UnknownWay
+            | Error::NoLetter
             | Error::UnknownAuthority
             | Error::NoCommonStandard
             | Error::Harmful

@@ -72,6 +72,9 @@ pub enum Error {
     /// No adapter carries dispatches of this way for the records' unit and service.
     #[error("no adapter carries dispatches of this way here")]
     UnknownWay,
+    /// This way carries documents, and a notice without any makes no letter.
+    #[error("this way carries documents alone")]
+    NoLetter,
     /// An inbox entry is not the caller's to confirm or return (any more).
     #[error("the lease of the inbox entry is not the caller's or has run out")]
     NotLeased,
@@ -202,6 +205,7 @@ impl Error {
             Error::NoAuthority => "broker.no-authority",
             Error::UnknownUnit => "broker.unknown-unit",
             Error::UnknownWay => "broker.unknown-way",
+            Error::NoLetter => "broker.no-letter",
             Error::NotLeased => "broker.not-leased",
             Error::TooManySubscriptions => "webhook.too-many",
             Error::TimeStampOverdue => "broker.time-stamp-overdue",

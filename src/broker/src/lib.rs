@@ -27,6 +27,7 @@ mod citizen;
 mod clarify;
 mod content;
 mod deliver;
+mod dispatches;
 pub mod directory;
 mod erasure;
 mod error;
@@ -185,6 +186,8 @@ pub struct Broker {
     citizen_doors: Arc<citizen::Doors>,
     /// How payments are taken; absent: none are.
     payments: Option<Arc<Payments>>,
+    /// What the house has decided about dispatches.
+    sending: Arc<model::sending::Sending>,
     /// Whose turn it is to number a claim: counters of the store would have all but one of them decide anew.
     numbering: Arc<tokio::sync::Mutex<()>>,
 }
@@ -207,6 +210,7 @@ impl Broker {
             citizens: None,
             citizen_doors: Arc::default(),
             payments: None,
+            sending: Arc::default(),
             numbering: Arc::default(),
         }
     }

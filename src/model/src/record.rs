@@ -334,6 +334,8 @@ mod tests {
                 reference: None,
                 status: crate::activity::DispatchStatus::Open,
                 steps: vec![],
+                instead_of: None,
+                proofs: vec![],
             }),
             Record::Decision(Decision {
                 meta: a_meta(),

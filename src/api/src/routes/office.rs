@@ -52,7 +52,7 @@ pub(super) fn interaction_routes() -> Vec<Route> {
 pub(super) fn dispatch_routes() -> Vec<Route> {
     vec![
         Route::post("/dispatches", "createDispatch", dispatches::create)
-            .says("Sends documents of a case to somebody (Versand).")
+            .says("Sends documents of a case, or a notice, to somebody (Versand).")
             .needs(WriteCases)
             .takes::<dispatches::NewDispatch>()
             .gives::<Dispatch>(201),
@@ -62,8 +62,14 @@ pub(super) fn dispatch_routes() -> Vec<Route> {
             .query::<dispatches::DispatchQuery>()
             .gives::<PageOf<Dispatch>>(200),
         Route::get("/dispatches/{id}", "readDispatch", dispatches::read)
-            .says("Gives one dispatch with the steps of its way.")
+            .says("Gives one dispatch with the steps of its way, and when it counts as disclosed by the rules of the house.")
             .needs(ReadCases)
+            .gives::<dispatches::ShownDispatch>(200),
+        Route::post("/dispatches/{id}/steps", "addDispatchStep", dispatches::add_step)
+            .says("Says what became of something that was sent, and what proves it, such as a Postzustellungsurkunde.")
+            .needs(WriteCases)
+            .may_match()
+            .takes::<dispatches::ToldStep>()
             .gives::<Dispatch>(200),
         Route::get("/dispatches/{id}/timeline", "readDispatchTimeline", dispatches::timeline)
             .says("Tells what happened to a dispatch, oldest first.")

@@ -188,6 +188,9 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", path) if path.ends_with("/destruction") || path.ends_with("/pass-on") => {
             call.json(json!({}))
         }
+        ("POST", "/dispatches/{id}/steps") => {
+            call.json(json!({ "kind": "provided", "at": "2026-11-02T10:00:00Z", "proof": "postalRecord" }))
+        }
         ("POST", path) if path.ends_with("/steps") => call.json(json!({ "step": 0, "outcome": {} })),
         ("POST", path) if path.ends_with("/appraisals") => {
             call.json(json!({ "appraisals": [{ "objectId": Id::now_v7(), "disposition": "archive" }] }))

@@ -1,6 +1,6 @@
-//! How contacts, what lies on a desk with them, and dispatches change.
+//! How contacts, and what lies on a desk with them, change.
 
-use crate::activity::{Dispatch, DispatchStatus, DispatchStep, Interaction, InteractionStatus};
+use crate::activity::{Interaction, InteractionStatus};
 use crate::case::{Document, RecordStatus};
 use crate::ids::is_name;
 use crate::record::Record;
@@ -10,20 +10,12 @@ use super::Change;
 
 /// Longest subject and sender of a contact, in characters.
 const LINE_CHARS: usize = 500;
-/// Documents that one contact may bring, or that one dispatch may carry.
+/// Documents that one contact may bring.
 const DOCUMENTS: usize = 500;
 /// Things recognised in one contact, cases proposed for it, and codes of what has to be looked at.
 const HINTS: usize = 100;
 /// Longest value and place of a hint, in characters.
 const HINT_CHARS: usize = 200;
-/// Lines of an address, and the longest line, postal code, city or address of e-mail, in characters.
-const ADDRESS_LINES: usize = 6;
-const ADDRESS_CHARS: usize = 80;
-const EMAIL_CHARS: usize = 254;
-/// Steps of one dispatch.
-const STEPS: usize = 50;
-/// Longest reference of whoever carries a dispatch, in characters.
-const REFERENCE_CHARS: usize = 200;
 
 /// A case or case file that something comes to lie in, with what is taken on from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,26 +98,6 @@ pub(super) fn placed(document: &mut Document, change: &Change) -> Result<EventKi
     }
 }
 
-pub(super) fn changed_dispatch(it: &mut Dispatch, change: &Change) -> Result<EventKind, Error> {
-    let Change::DispatchStep(step, reference) = change else {
-        return Err(Error::WrongState { state: it.status.name() });
-    };
-    if step.kind == DispatchStatus::Open {
-        return Err(Error::Invalid { field: "kind" });
-    }
-    if it.steps.contains(step) {
-        return Err(Error::Exists);
-    }
-    it.steps.push(*step);
-    it.steps.sort_by_key(|step| step.at);
-    // Steps may be told late: the latest by its own time says where it stands.
-    it.status = it.steps.last().map_or(DispatchStatus::Open, |last: &DispatchStep| last.kind);
-    if reference.is_some() {
-        it.reference.clone_from(reference);
-    }
-    Ok(EventKind::RecordChanged)
-}
-
 pub(super) fn validate_interaction(it: &Interaction) -> Result<(), Error> {
     let too_long = |text: &Option<String>| text.as_ref().is_some_and(|it| it.chars().count() > LINE_CHARS);
     let invalid = |field| Err(Error::Invalid { field });
@@ -149,48 +121,15 @@ pub(super) fn validate_interaction(it: &Interaction) -> Result<(), Error> {
     Ok(())
 }
 
-pub(super) fn validate_dispatch(it: &Dispatch) -> Result<(), Error> {
-    let invalid = |field| Err(Error::Invalid { field });
-    if it.documents.len() > DOCUMENTS {
-        return invalid("documents");
-    }
-    if it.steps.len() > STEPS {
-        return invalid("steps");
-    }
-    if it.way.as_ref().is_some_and(|way| !is_name(way)) {
-        return invalid("way");
-    }
-    let is_long = |text: &Option<String>, most: usize| text.as_ref().is_some_and(|it| !is_line(it, most));
-    if is_long(&it.reference, REFERENCE_CHARS) {
-        return invalid("reference");
-    }
-    if is_long(&it.options.registered, ADDRESS_CHARS) {
-        return invalid("options");
-    }
-    let Some(to) = &it.to else { return Ok(()) };
-    let lines = to.lines.len() <= ADDRESS_LINES && to.lines.iter().all(|line| is_line(line, ADDRESS_CHARS));
-    let short = [&to.zip, &to.city, &to.country].iter().all(|it| !is_long(it, ADDRESS_CHARS));
-    match lines && short && !is_long(&to.email, EMAIL_CHARS) {
-        true => Ok(()),
-        false => invalid("to"),
-    }
-}
-
-/// Something on one line: it ends up in headers, files and forms of others.
-fn is_line(text: &str, most: usize) -> bool {
-    !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::activity::{Addressee, DispatchKind, DispatchOptions};
     use crate::case::{Description, DocumentDates};
     use crate::command::{Command, Rules, decide};
     use crate::testkit::{a_case, a_meta};
-    use crate::{Timestamp, ids};
+    use crate::Timestamp;
 
     fn run(current: &Record, change: Change) -> Result<(Record, EventKind), Error> {
         let command = Command { kind: current.kind(), id: current.meta().id, expected: None, change };
@@ -228,24 +167,6 @@ mod tests {
         })
     }
 
-    fn dispatch() -> Dispatch {
-        Dispatch {
-            meta: a_meta(),
-            case_id: ids::new_id(),
-            kind: DispatchKind::Disclosure,
-            documents: vec![],
-            notice: None,
-            not_before: None,
-            otherwise: vec![],
-            way: Some("print".into()),
-            to: None,
-            options: DispatchOptions::default(),
-            reference: None,
-            status: DispatchStatus::Open,
-            steps: vec![],
-        }
-    }
-
     #[test]
     fn what_lies_on_a_desk_is_filed_once() {
         let place = Place::of(&a_case("Neubau"));
@@ -273,35 +194,5 @@ mod tests {
         }
         let refused = run(&a_case("Neubau"), Change::PlaceDocument(place));
         assert!(refused.is_err(), "a case is not moved: {refused:?}");
-    }
-
-    #[test]
-    fn the_latest_step_says_where_a_dispatch_stands() {
-        let step = |kind, at| DispatchStep { kind, at: Timestamp::from_micros(at) };
-        let told = |record: &Record, kind, at, reference: Option<&str>| {
-            run(record, Change::DispatchStep(step(kind, at), reference.map(str::to_owned)))
-        };
-        let first = Record::Dispatch(dispatch());
-        let (it, _) = told(&first, DispatchStatus::Posted, 5, Some("A1")).unwrap();
-        let (it, _) = told(&it, DispatchStatus::Accepted, 3, None).unwrap();
-        assert_eq!(it.status(), "posted");
-        let Record::Dispatch(sent) = &it else { panic!("a dispatch") };
-        assert_eq!((sent.reference.as_deref(), sent.steps.len()), (Some("A1"), 2));
-        assert_eq!(told(&it, DispatchStatus::Posted, 5, None).map(drop), Err(Error::Exists));
-        assert!(told(&it, DispatchStatus::Open, 6, None).is_err());
-        let (it, _) = told(&it, DispatchStatus::Returned, 9, None).unwrap();
-        assert_eq!(it.status(), "returned");
-    }
-
-    #[test]
-    fn an_address_has_no_line_breaks() {
-        let to = |line: &str| Dispatch {
-            to: Some(Addressee { lines: vec![line.to_owned()], ..Addressee::default() }),
-            ..dispatch()
-        };
-        assert_eq!(validate_dispatch(&to("Erika Mustermann")), Ok(()));
-        for line in ["a\nBcc: b", "", &"x".repeat(81)] {
-            assert_eq!(validate_dispatch(&to(line)), Err(Error::Invalid { field: "to" }), "{line:?}");
-        }
     }
 }
