@@ -244,14 +244,10 @@ impl Subscriber {
         let mapping = for_service(&self.settings.mappings, &fetched.service.identifier);
         let letter = application::letter(host, &fetched, mapping, &token).await?;
         let taken = host.take_in(letter).await?;
-        let (kind, record) = match taken.case {
-            Some(case) => (RecordKind::Case, case),
-            None => (RecordKind::Interaction, taken.interaction),
-        };
         let remembered = (token.len() <= REMEMBERED).then_some(&token);
         let link = Link {
-            kind,
-            record,
+            kind: RecordKind::Interaction,
+            record: taken.interaction,
             part: at.submission_id.to_string(),
             reference: at.submission_id.to_string(),
             state: json!({ "case": at.case_id, "acceptance": remembered }),

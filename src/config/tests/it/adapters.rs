@@ -57,6 +57,20 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
     for (from, to, code, key) in [
         ("kind = \"remote\"", "kind = \"fax\"", value, "adapter[0].kind"),
         ("kind = \"remote\"", "", "config.key", "adapter[0]"),
+        (
+            "unit = \"63\"\npublic_service",
+            "unit = \"99\"\npublic_service",
+            "config.undefined",
+            "adapter[15].mapping[0].unit",
+        ),
+        ("told_after_days = 3", "told_after_days = 14", value, "adapter[15].told_after_days"),
+        ("max_data_mb = 8", "max_data_mb = 0", value, "adapter[15].max_data_mb"),
+        (
+            "levels = { gold = \"high\" }",
+            "levels = { gold = \"golden\" }",
+            value,
+            "adapter[15].mapping[0].levels.gold",
+        ),
         ("reconciles = true", "reconcile = true", "config.key", "adapter[0].reconcile"),
         ("reconciles = true", "reconciles = 5", value, "adapter[0].reconciles"),
         ("from_beginning = false", "from_beginning = 1", value, "adapter[0].from_beginning"),
