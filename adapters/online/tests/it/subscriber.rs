@@ -202,3 +202,17 @@ async fn what_the_service_has_ended_is_not_accepted_any_more_but_told() {
     let notes = bed.desk.held.lock().unwrap().notes.clone();
     assert_eq!(notes[&format!("ended:{SUBMISSION}")]["event"], "reject-submission");
 }
+
+#[tokio::test]
+async fn what_the_service_has_forgotten_is_told_and_asked_about_no_more() {
+    let bed = Bed::new().await;
+    bed.put(of_vectors());
+    bed.service.known().lost_answers = 1;
+    bed.run().await.unwrap_err();
+    bed.service.known().submissions.clear();
+    bed.service.known().has_forgotten = true;
+    bed.run().await.unwrap();
+    let held = bed.desk.held.lock().unwrap();
+    assert_eq!(held.notes[&format!("ended:{SUBMISSION}")]["event"], serde_json::Value::Null);
+    assert!(held.state.is_empty());
+}
