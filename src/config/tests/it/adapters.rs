@@ -199,6 +199,9 @@ fn no_two_adapters_have_one_folder_mailbox_or_way() {
     let duplicate = "config.duplicate";
     let mailbox = "[[adapter]]\nid = \"mail-2\"\ntenant = \"musterkreis\"\nauthority = \"bab:00000001\"\nunit = \"63\"\nkind = \"mail\"\n\
          server = { host = \"IMAP.kreis.example\", port = 993 }\nuser = \"poststelle\"\npassword = \"file:x\"\n";
+    let fetcher =
+        EXAMPLE.split("# id = \"fit\"").nth(1).unwrap().split("# Secret of callbacks").next().unwrap();
+    let fetcher = format!("[[adapter]]\nid = \"fit-2\"{}", fetcher.replace("\n# ", "\n"));
     let printer = |units: &str| {
         format!(
             "[[adapter]]\nid = \"print-2\"\ntenant = \"musterkreis\"\nauthority = \"bab:00000001\"\nunit = \"63\"\n{units}kind = \"print\"\n\
@@ -217,8 +220,9 @@ fn no_two_adapters_have_one_folder_mailbox_or_way() {
             duplicate,
             "adapter[13].folder",
         ),
-        (format!("{}{mailbox}", whole()), duplicate, "adapter[15].folder"),
-        (format!("{}{}", whole(), printer("")), "config.value", "adapter[15]"),
+        (format!("{}{mailbox}", whole()), duplicate, "adapter[16].folder"),
+        (format!("{}{}", whole(), printer("")), "config.value", "adapter[16]"),
+        (format!("{}{fetcher}", whole()), duplicate, "adapter[16].destination"),
         (
             swap(&whole(), "kind = \"print\"", "from_beginning = true\nkind = \"print\""),
             "config.value",
