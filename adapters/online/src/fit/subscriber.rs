@@ -49,7 +49,7 @@ pub struct Settings {
     pub signing: PrivateKey,
     /// Keys that submissions are encrypted for, the current one first.
     pub decryption: Arc<[PrivateKey]>,
-    /// What the delivery service calls itself in its events; absent: anything at its own host.
+    /// What the delivery service calls itself in its events; absent: anything, under its keys.
     pub issuer: Option<String>,
     /// Schema of our events; absent: that of the event which submitted.
     pub set_schema: Option<String>,
