@@ -10,6 +10,7 @@ mod demo;
 mod documents;
 mod edges;
 mod fairness;
+mod forms;
 mod installation;
 mod large;
 mod operating;

@@ -32,7 +32,7 @@ impl AdapterKind {
         }
     }
 
-    /// Folders and mailboxes that it takes from or puts into, by their keys: no other may.
+    /// Folders, mailboxes and destinations that it takes from or puts into, by their keys: no other may.
     fn places(&self) -> Vec<(&'static str, String)> {
         let one = |path: &PathBuf| vec![("folder", folder(path))];
         match self {
@@ -49,6 +49,10 @@ impl AdapterKind {
             }
             // The gateway has one door for it.
             AdapterKind::Open311(_) => vec![("kind", "door:open311".to_owned())],
+            AdapterKind::FitConnect(it) => {
+                let place = format!("fit-connect:{}:{}", it.submission_url, it.destination);
+                vec![("destination", place)]
+            }
             _ => vec![],
         }
     }
