@@ -8,6 +8,7 @@ mod directory_commands;
 mod error;
 mod evidence;
 mod gateway;
+mod mapping_check;
 mod messages;
 mod osci_commands;
 mod payments;
@@ -47,7 +48,10 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             wait_in(serve::threads(&config), serve::serve(config)).map(|()| ExitCode::SUCCESS)
         }
         Command::Demo(options) => wait_for(async { Ok(demo::run(options, as_json).await) }),
-        Command::Check { files, schemas } => check::check(
+        Command::Check { files, mapping: Some(mapping), metadata, .. } => {
+            mapping_check::check(&files, &cli.config, &mapping, metadata.as_deref(), as_json)
+        }
+        Command::Check { files, schemas, .. } => check::check(
             &files,
             schemas,
             &cli.config,

@@ -3,10 +3,13 @@
 mod archive;
 pub(crate) mod commands;
 mod dms;
+mod online;
 mod post;
 mod remote;
 mod scan;
 mod workflow;
+
+pub(crate) use online::mapping;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +88,7 @@ impl Build<'_> {
             AdapterKind::ArchiveTresor(it) => self.tresor(it),
             AdapterKind::ArchiveDanrw(it) => self.danrw(it),
             AdapterKind::ArchiveFolder(it) => Ok(self.archive_folder(it)),
+            AdapterKind::FitConnect(it) => self.fit_connect(it),
         }
     }
 

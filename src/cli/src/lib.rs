@@ -74,6 +74,7 @@ pub enum Command {
         many more there are, identity. valid is true, false, or null if nothing speaks against the message but no\n\
         schema for it is installed; then the finding schema.absent says so.\n\n\
         An XML file is judged without the files that it names; a container with them.\n\n\
+        With --mapping the files are data of forms, and what they become is explained: amtsbote check --mapping wohnsitz antrag.json\n\n\
         Exit codes: 0 no errors found, 1 errors found, 2 a file is not readable.")]
     Check {
         /// Files: XML or ZIP.
@@ -82,6 +83,12 @@ pub enum Command {
         /// Folder of imported schema packs; the default is the configured one, if there is one.
         #[arg(long, value_name = "DIR")]
         schemas: Option<PathBuf>,
+        /// The files are data of forms (JSON or XML): explain what they become by this mapping of the configuration.
+        #[arg(long, value_name = "ID", conflicts_with = "schemas")]
+        mapping: Option<String>,
+        /// Metadata that came beside the data, for mappings that look into them.
+        #[arg(long, value_name = "FILE", requires = "mapping")]
+        metadata: Option<PathBuf>,
     },
     /// Write a message or container of xdomea in another version; nothing is stored, no configuration is needed.
     #[command(after_help = "Examples:\n  amtsbote convert 0401.zip --to xdomea:3.1.0 -o 0401-3.1.zip\n  \

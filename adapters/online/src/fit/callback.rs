@@ -20,10 +20,12 @@ pub(crate) async fn answer(request: CallbackRequest, secret: &str, now: Timestam
         return Reply::text(404, "not found");
     }
     let header = |name: &str| {
-        let mut all = request.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let mut all =
+            request.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
         all.next().filter(|_| all.next().is_none())
     };
-    let (Some(timestamp), Some(code)) = (header("callback-timestamp"), header("callback-authentication")) else {
+    let (Some(timestamp), Some(code)) = (header("callback-timestamp"), header("callback-authentication"))
+    else {
         return refused();
     };
     let (timestamp, code) = (timestamp.to_owned(), code.to_owned());
@@ -73,7 +75,11 @@ mod tests {
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     }
 
-    async fn asked(item: &Value, seconds_later: i64, change: impl FnOnce(&mut CallbackRequest)) -> (u16, bool) {
+    async fn asked(
+        item: &Value,
+        seconds_later: i64,
+        change: impl FnOnce(&mut CallbackRequest),
+    ) -> (u16, bool) {
         let text = |name: &str| item[name].as_str().unwrap().to_owned();
         let sent: i64 = text("callback-timestamp").parse().unwrap();
         let names = ["callback-timestamp", "callback-authentication"];

@@ -232,7 +232,8 @@ fn refused(answer: &Answer, now: Timestamp) -> Failure {
 pub(crate) fn problem(answer: &Answer) -> Option<String> {
     let value: Value = serde_json::from_slice(&answer.body).ok()?;
     let name = value["type"].as_str()?.strip_prefix(PROBLEMS)?;
-    let is_name = (1..=60).contains(&name.len()) && name.bytes().all(|it| it.is_ascii_lowercase() || it == b'-');
+    let is_name =
+        (1..=60).contains(&name.len()) && name.bytes().all(|it| it.is_ascii_lowercase() || it == b'-');
     is_name.then(|| name.to_owned())
 }
 

@@ -28,6 +28,8 @@ const METADATA: usize = 1 << 20;
 const PIECE: usize = 64 * 1024;
 /// Decrypted bytes of an attachment that stay in memory.
 const MEMORY: usize = 64 * 1024;
+/// The event by which the delivery service says that a submission is whole.
+pub(crate) const SUBMITTED: &str = "submit-submission";
 /// Events that are asked for at once, and pages of them.
 const EVENTS: usize = 500;
 const PAGES: usize = 4;
@@ -168,6 +170,10 @@ impl Subscriber {
         let (opened, bytes) = self.decrypted(&body.encrypted_metadata, METADATA, Part::Metadata)?;
         drop(opened);
         let metadata = Metadata::read(&bytes)?;
+        if metadata.attachments.iter().any(|attachment| attachment.is_fragmented) {
+            let why = "an attachment was sent in fragments, which are not put together";
+            return Err(Failure::permanent("fit.fragments", why).into());
+        }
         check(&body, &metadata)?;
         destination.takes(&body.public_service.identifier, &metadata)?;
         let sealed = body.encrypted_data.as_deref().unwrap_or_default();
@@ -191,14 +197,15 @@ impl Subscriber {
     /// The event that says that it was submitted, and the tags that it names.
     async fn submitted(&self, at: Waiting) -> Result<(Set, Tags), Stop> {
         let invalid = Problem { kind: Kind::EventLog, part: Part::Submission };
-        let mut found = self.events(at, "submit-submission").await?;
+        let mut found = self.events(at).await?;
+        found.retain(|set| set.event == SUBMITTED);
         let set = found.pop().filter(|_| found.is_empty()).ok_or(invalid)?;
         let tags = set.tags().ok_or(invalid)?;
         Ok((set, tags))
     }
 
-    /// The verified events of a submission that have this name; whatever else stands in its log says nothing.
-    pub(crate) async fn events(&self, at: Waiting, name: &str) -> Result<Vec<Set>, Failure> {
+    /// The verified events of a submission, in their order; whatever else stands in its log says nothing.
+    pub(crate) async fn events(&self, at: Waiting) -> Result<Vec<Set>, Failure> {
         let mut found = vec![];
         for page in 0..PAGES {
             let offset = page * EVENTS;
@@ -206,9 +213,7 @@ impl Subscriber {
             let call = Call { most_answer: 16 << 20, ..Call::get(&path) };
             let log: Page = self.access.json(call).await?;
             for token in &log.event_log {
-                // A token that does not even name the event need not be verified.
                 if let Ok(set) = self.keys.verify(token).await?
-                    && set.event == name
                     && set.subject == Subject::Submission(at.submission_id)
                     && set.case == at.case_id
                     && (set.author == Author::Destination(at.destination_id)

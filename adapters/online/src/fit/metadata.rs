@@ -47,6 +47,8 @@ pub(crate) struct Attachment {
     pub(crate) purpose: String,
     pub(crate) file_name: Option<String>,
     pub(crate) description: Option<String>,
+    /// Whether it was sent in pieces.
+    pub(crate) is_fragmented: bool,
 }
 
 #[derive(Deserialize)]
@@ -263,6 +265,7 @@ impl RawAttachment {
             purpose: self.purpose,
             file_name: self.filename,
             description: self.description,
+            is_fragmented: !self.fragments.is_empty(),
         })
     }
 }
@@ -309,7 +312,9 @@ fn is_media_type(text: &str) -> bool {
 /// The identifier of a public service.
 pub(crate) fn is_service(urn: &str) -> bool {
     let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_rest = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"()+,.:=@;$_!*'%/?#-".contains(&byte);
+    let is_rest = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"()+,.:=@;$_!*'%/?#-".contains(&byte)
+    };
     let parts = urn.strip_prefix("urn:").and_then(|rest| rest.split_once(':'));
     (7..=255).contains(&urn.len())
         && parts.is_some_and(|(name, rest)| {

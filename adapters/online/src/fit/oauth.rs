@@ -14,7 +14,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 const UNTOLD: u64 = 300;
 
 /// Who the gateway is at the delivery service.
-pub struct Credentials {
+pub(super) struct Credentials {
     /// `client_id`.
     pub id: String,
     /// `client_secret`.

@@ -141,20 +141,18 @@ impl Kind {
                 "Authentication-Tag stimmt nicht",
                 "Das Authentication-Tag stimmt nicht mit dem Ereignis der Einreichung überein.",
             ),
-            Kind::Attachments => (
-                "Anlagen stimmen nicht überein",
-                "Die angekündigten Anlagen sind nicht die der Metadaten.",
-            ),
+            Kind::Attachments => {
+                ("Anlagen stimmen nicht überein", "Die angekündigten Anlagen sind nicht die der Metadaten.")
+            }
             Kind::UnsupportedService => {
                 ("Leistung nicht unterstützt", "Der Zustellpunkt bietet diese Verwaltungsleistung nicht an.")
             }
             Kind::ServiceMismatch => {
                 ("Leistung stimmt nicht überein", "Die Metadaten nennen eine andere Verwaltungsleistung.")
             }
-            Kind::EventLog => (
-                "Ereignisprotokoll ungültig",
-                "Das Ereignisprotokoll belegt die Einreichung nicht gültig.",
-            ),
+            Kind::EventLog => {
+                ("Ereignisprotokoll ungültig", "Das Ereignisprotokoll belegt die Einreichung nicht gültig.")
+            }
         }
     }
 }

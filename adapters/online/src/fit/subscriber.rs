@@ -19,10 +19,10 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::client::{Access, Call, not_understood};
-use super::fetch::{Destination, Stop, Waiting, destination};
+use super::fetch::{Destination, SUBMITTED, Stop, Waiting, destination};
 use super::keys::Keys;
 use super::problems::{Names, Problem};
-use super::set::{Draft, Subject, Tags, write};
+use super::set::{Draft, Set, Subject, Tags, write};
 use super::watch::{Desk, SERVICE, Watch};
 use super::{application, callback};
 use crate::mapping::{Mapping, for_service};
@@ -273,12 +273,13 @@ impl Subscriber {
         let case = link.state["case"].as_str().and_then(super::set::uuid).ok_or_else(not_understood)?;
         let at = Waiting { destination_id: self.settings.destination, submission_id: id, case_id: case };
         accepting.begin(host, id).await?;
-        if !self.events(at, "accept-submission").await?.is_empty() {
+        let log = self.events(at).await?;
+        let submitted = log.iter().find(|set| set.event == SUBMITTED);
+        if log.iter().any(|set| submitted.is_some_and(|submitted| set.accepts(submitted))) {
             return self.accepted(host, id, link, accepting).await;
         }
-        let mut ended = self.events(at, "reject-submission").await?;
-        ended.extend(self.events(at, "delete-submission").await?);
-        if let Some(end) = ended.first() {
+        let is_end = |set: &&Set| ["reject-submission", "delete-submission"].contains(&set.event.as_str());
+        if let Some(end) = log.iter().find(is_end) {
             let detail = json!({ "submission": id, "event": end.event, "set": end.id });
             host.note(&format!("ended:{id}"), link.kind, link.record, detail).await?;
             return accepting.done(host, id).await;
@@ -286,7 +287,7 @@ impl Subscriber {
         let token = match link.state["acceptance"].as_str() {
             Some(token) => token.to_owned(),
             None => {
-                let submitted = self.events(at, "submit-submission").await?.pop().ok_or_else(not_understood)?;
+                let submitted = submitted.ok_or_else(not_understood)?;
                 let tags = submitted.tags().ok_or_else(not_understood)?;
                 self.acceptance(at, &tags, submitted.schema.as_deref(), host)?.1
             }

@@ -9,6 +9,7 @@ use model::command::{Change, Command};
 use model::record::Meta;
 use model::{Authority, Failure, Record, RecordKind, Timestamp, ids};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::subscriber::Settings;
 
@@ -93,10 +94,14 @@ impl Watch {
             entry.told = true;
             self.is_changed = true;
         }
-        match self.is_changed {
-            true => host.set_state(STATE, serde_json::to_value(&self).unwrap_or_default()).await,
-            false => Ok(()),
+        if !self.is_changed {
+            return Ok(());
         }
+        let state = match self.entries.is_empty() {
+            true => Value::Null,
+            false => serde_json::to_value(&self).unwrap_or_default(),
+        };
+        host.set_state(STATE, state).await
     }
 }
 
@@ -104,7 +109,10 @@ fn task(name: &str, entry: &Entry, settings: &Settings) -> Command {
     let days = settings.told_after.as_secs() / 86_400;
     let title = match name {
         SERVICE => format!("FIT-Connect ist seit {days} Tagen nicht erreichbar ({})", entry.code),
-        id => format!("FIT-Connect: Einreichung {id} kann seit {days} Tagen nicht übernommen werden ({})", entry.code),
+        id => format!(
+            "FIT-Connect: Einreichung {id} kann seit {days} Tagen nicht übernommen werden ({})",
+            entry.code
+        ),
     };
     let id = ids::new_id();
     let meta = Meta {

@@ -12,13 +12,13 @@ const TITLE: usize = 500;
 const REFERENCE: usize = 200;
 
 /// Too little is proved of who applies.
-pub const LEVEL_TOO_LOW: &str = "online.level-too-low";
+pub(crate) const LEVEL_TOO_LOW: &str = "online.level-too-low";
 /// Something that must be there is not.
-pub const INCOMPLETE: &str = "online.incomplete";
+pub(crate) const INCOMPLETE: &str = "online.incomplete";
 /// A value is not what it should be.
-pub const STRANGE: &str = "online.strange-value";
+pub(crate) const STRANGE: &str = "online.strange-value";
 /// The data have too many values to be looked into.
-pub const TOO_MANY: &str = "online.too-many-values";
+pub(crate) const TOO_MANY: &str = "online.too-many-values";
 
 /// What a form becomes.
 #[derive(Debug, Clone)]
@@ -118,7 +118,10 @@ impl Mapping {
         let has = |value: bool| rows.iter().any(|row| row.wrong.is_some() && row.value.is_some() == value);
         let all = [
             (*data == Data::TooMany, TOO_MANY),
-            (self.minimum_level.is_some_and(|least| level.unwrap_or(TrustLevel::None) < least), LEVEL_TOO_LOW),
+            (
+                self.minimum_level.is_some_and(|least| level.unwrap_or(TrustLevel::None) < least),
+                LEVEL_TOO_LOW,
+            ),
             (has(false), INCOMPLETE),
             (has(true), STRANGE),
         ];
@@ -128,7 +131,8 @@ impl Mapping {
 
 /// The place, and whether its coordinates are none.
 fn location(values: &[(&str, Option<String>)]) -> (Option<Location>, bool) {
-    let get = |name: &str| values.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone());
+    let get =
+        |name: &str| values.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone());
     let address = Address {
         street: get("street"),
         house_number: get("house_number"),

@@ -136,7 +136,8 @@ mod tests {
 
     #[test]
     fn json_and_xml_are_found_by_the_same_pointers() {
-        let json = br#"{"G1":{"F1":" Max  Mustermann ","F2":[{"a/b":7},{"a/b":8}],"F3":true,"F4":"","F5":{}}}"#;
+        let json =
+            br#"{"G1":{"F1":" Max  Mustermann ","F2":[{"a/b":7},{"a/b":8}],"F3":true,"F4":"","F5":{}}}"#;
         let xml = br#"<x:G1 xmlns:x="urn:x"><F1 art="n"> Max
             Mustermann </F1><F2><a>7</a></F2><F2><a>8</a></F2></x:G1>"#;
         let json = Data::read(json, "application/json").unwrap();
@@ -163,9 +164,12 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_refused_and_what_has_too_many_values_is_not_looked_into() {
-        for (wrong, media_type) in
-            [("{", "application/json"), ("", "application/json"), ("<a>", "application/xml"), ("", "application/xml")]
-        {
+        for (wrong, media_type) in [
+            ("{", "application/json"),
+            ("", "application/json"),
+            ("<a>", "application/xml"),
+            ("", "application/xml"),
+        ] {
             assert_eq!(Data::read(wrong.as_bytes(), media_type), Err(Malformed), "{wrong}");
         }
         let entities = "<!DOCTYPE a [<!ENTITY b \"bb\">]><a>&b;</a>";

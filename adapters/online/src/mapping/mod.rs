@@ -80,7 +80,8 @@ pub struct Wrong {
 }
 
 /// Fields of a place.
-const PLACE: [&str; 7] = ["latitude", "longitude", "street", "house_number", "postcode", "town", "description"];
+const PLACE: [&str; 7] =
+    ["latitude", "longitude", "street", "house_number", "postcode", "town", "description"];
 /// Longest kind of a reference.
 const KIND: usize = 80;
 
@@ -135,7 +136,8 @@ pub fn for_service<'m>(all: &'m [Mapping], service: &str) -> Option<&'m Mapping>
 }
 
 fn templates(key: &str, all: &BTreeMap<String, String>) -> Result<Vec<(String, Template)>, Wrong> {
-    let one = |(name, text): (&String, &String)| Ok((name.clone(), template(&format!("{key}.{name}"), text)?));
+    let one =
+        |(name, text): (&String, &String)| Ok((name.clone(), template(&format!("{key}.{name}"), text)?));
     all.iter().map(one).collect()
 }
 

@@ -75,7 +75,8 @@ impl PartyMap {
         for (name, text) in raw {
             let key = format!("party[{at}].{name}");
             let known = FIELDS.iter().find(|known| *known == name);
-            let known = known.ok_or_else(|| wrong(&key, &format!("expected one of {}", FIELDS.join(", "))))?;
+            let known =
+                known.ok_or_else(|| wrong(&key, &format!("expected one of {}", FIELDS.join(", "))))?;
             fields.push((*known, template(&key, text)?));
         }
         fields.sort_by_key(|(name, _)| FIELDS.iter().position(|known| known == name));
@@ -102,7 +103,7 @@ impl Values {
 
     /// The party; nothing if no more than a fixed role is known of it.
     pub(super) fn party(&self, levels: &BTreeMap<String, TrustLevel>) -> Option<Party> {
-        let get = |field| self.get(field);
+        let get = |field: &str| self.get(field);
         let person = Person {
             salutation: get("salutation"),
             title: get("title"),
@@ -110,8 +111,11 @@ impl Values {
             family_name: get("family_name"),
             born: get("born").and_then(|text| day(&text)),
         };
-        let organisation =
-            Organisation { name: get("organisation"), unit: get("organisation_unit"), ..Organisation::default() };
+        let organisation = Organisation {
+            name: get("organisation"),
+            unit: get("organisation_unit"),
+            ..Organisation::default()
+        };
         let address = Address {
             street: get("street"),
             house_number: get("house_number"),

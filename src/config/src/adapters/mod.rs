@@ -3,11 +3,12 @@
 //! * this file: what all have, and what holds of it;
 //! * `read`: how an entry is taken apart by keys, so that an unknown one is named by its line;
 //! * `apart`: what holds between entries, and between them and partners;
-//! * `remote`, `dms`, `workflow`, `scan`, `post`, `archive`: the kinds.
+//! * `remote`, `dms`, `workflow`, `scan`, `post`, `archive`, `online`: the kinds.
 
 mod apart;
 mod archive;
 mod dms;
+mod online;
 mod post;
 mod read;
 mod remote;
@@ -33,6 +34,7 @@ use crate::{Config, Error, Place, read_secret, resolve};
 
 pub use archive::*;
 pub use dms::*;
+pub use online::*;
 pub use post::*;
 pub(crate) use read::take as take_adapters;
 pub use remote::Remote;
@@ -123,6 +125,8 @@ pub enum AdapterKind {
     ArchiveDanrw(OfArchive<Danrw>),
     /// A folder of packages.
     ArchiveFolder(OfArchive<ArchiveFolder>),
+    /// A destination of FIT-Connect.
+    FitConnect(Box<FitConnect>),
 }
 
 impl AdapterKind {
@@ -144,6 +148,7 @@ impl AdapterKind {
             AdapterKind::ArchiveTresor(_) => "archive-tresor",
             AdapterKind::ArchiveDanrw(_) => "archive-danrw",
             AdapterKind::ArchiveFolder(_) => "archive-folder",
+            AdapterKind::FitConnect(_) => "fit-connect",
         }
     }
 }
@@ -234,6 +239,7 @@ impl AdapterEntry {
             AdapterKind::ArchiveTresor(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::ArchiveDanrw(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::ArchiveFolder(it) => it.target.refers().with(&mut it.packages),
+            AdapterKind::FitConnect(it) => it.refers(),
         }
     }
 

@@ -28,7 +28,7 @@ fn parsed(text: &str) -> Config {
 #[test]
 fn the_examples_of_all_kinds_are_valid() {
     let config = parsed(&whole());
-    assert_eq!(config.adapters.len(), 15);
+    assert_eq!(config.adapters.len(), 16);
     let AdapterKind::Remote(remote) = &config.adapters[0].kind else { panic!("the first is remote") };
     assert_eq!(remote.secret, "file:/srv/amtsbote/data/adapter-land.secret");
     assert_eq!(remote.follows[&RecordKind::Case], [EventKind::RecordCreated, EventKind::RecordChanged]);

@@ -276,11 +276,7 @@ impl Sink {
 
 impl Inflater {
     fn new() -> Self {
-        Inflater {
-            state: Decompress::new(false),
-            bytes: Vec::with_capacity(INFLATED),
-            has_ended: false,
-        }
+        Inflater { state: Decompress::new(false), bytes: Vec::with_capacity(INFLATED), has_ended: false }
     }
 
     /// Inflates the next bytes. The caller's limit ends what grows without end.

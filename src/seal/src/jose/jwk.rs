@@ -182,11 +182,9 @@ impl PublicKey {
     pub fn to_json(&self) -> Result<Value> {
         let mut value = numbers(&self.key, self.algorithm)?;
         let [operation, _] = self.algorithm.operations();
-        for (name, member) in [
-            ("kid", json!(self.kid)),
-            ("alg", json!(self.algorithm.name())),
-            ("key_ops", json!([operation])),
-        ] {
+        for (name, member) in
+            [("kid", json!(self.kid)), ("alg", json!(self.algorithm.name())), ("key_ops", json!([operation]))]
+        {
             value.as_object_mut().map(|members| members.insert(name.to_owned(), member));
         }
         Ok(value)
@@ -354,7 +352,8 @@ fn public_key(raw: &Raw, algorithm: Algorithm) -> Result<PKey<Public>> {
     let key = match algorithm {
         Algorithm::Es256 => {
             let group = p256_of(raw)?;
-            let key = EcKey::from_public_key_affine_coordinates(&group, &*raw.number("x")?, &*raw.number("y")?);
+            let key =
+                EcKey::from_public_key_affine_coordinates(&group, &*raw.number("x")?, &*raw.number("y")?);
             PKey::from_ec_key(key.map_err(not_a_key)?)?
         }
         _ => {

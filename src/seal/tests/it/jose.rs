@@ -9,8 +9,8 @@ use std::{
 
 use seal::{
     jose::{
-        Algorithm, Decryptor, Encryptor, Jws, KeySet, Opened, PrivateKey, Protected, PublicKey, compact_bytes,
-        decrypt, encrypt, sign,
+        Algorithm, Decryptor, Encryptor, Jws, KeySet, Opened, PrivateKey, Protected, PublicKey,
+        compact_bytes, decrypt, encrypt, sign,
     },
     xmlenc::Staging,
 };
@@ -105,7 +105,8 @@ fn what_we_encrypt_is_decrypted_by_jwcrypto_and_has_the_length_that_was_told() {
 fn what_jwcrypto_encrypts_is_decrypted_deflated_and_under_a_thumbprint_too() {
     let key = public("destination_encryption_public");
     let text = "Wohnsitz ".repeat(30_000);
-    for (zip, kid) in [(false, key.kid().to_owned()), (true, key.kid().to_owned()), (true, key.thumbprint().unwrap())]
+    for (zip, kid) in
+        [(false, key.kid().to_owned()), (true, key.kid().to_owned()), (true, key.thumbprint().unwrap())]
     {
         let task = json!({ "do": "encrypt", "plain": text, "zip": zip, "kid": kid,
             "key": KEYS["destination_encryption_public"] });
@@ -144,14 +145,17 @@ fn whatever_is_wrong_with_key_ciphertext_or_tag_is_one_error() {
 
 #[test]
 fn what_is_no_jwe_is_malformed_and_other_algorithms_are_forbidden() {
-    let (token, sealed) = encrypt(&public("destination_encryption_public"), "application/json", SECRET).unwrap();
+    let (token, sealed) =
+        encrypt(&public("destination_encryption_public"), "application/json", SECRET).unwrap();
     let rest = token.split_once('.').unwrap().1;
     let with = |header: Value| {
         use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
         format!("{}.{rest}", BASE64_URL_SAFE_NO_PAD.encode(header.to_string()))
     };
     let kid = private("destination_encryption_private").kid().to_owned();
-    for (alg, enc) in [("RSA1_5", "A256GCM"), ("RSA-OAEP", "A256GCM"), ("dir", "A256GCM"), ("RSA-OAEP-256", "A128GCM")] {
+    for (alg, enc) in
+        [("RSA1_5", "A256GCM"), ("RSA-OAEP", "A256GCM"), ("dir", "A256GCM"), ("RSA-OAEP-256", "A128GCM")]
+    {
         let token = with(json!({ "alg": alg, "enc": enc, "kid": kid }));
         assert_eq!(code(open(token.as_bytes(), 1_000, 100)), "algorithm.forbidden", "{alg} {enc}");
     }
@@ -162,7 +166,9 @@ fn what_is_no_jwe_is_malformed_and_other_algorithms_are_forbidden() {
     }
     let without_tag = token.strip_suffix(&sealed.tag).unwrap().to_owned();
     let long = "A".repeat(100_000);
-    for wrong in ["", "a.b.c", &without_tag, &format!("{token}A"), &format!("{token}."), &format!("{token}\n"), &long] {
+    for wrong in
+        ["", "a.b.c", &without_tag, &format!("{token}A"), &format!("{token}."), &format!("{token}\n"), &long]
+    {
         assert_eq!(code(open(wrong.as_bytes(), 1_000, 100)), "jose.malformed");
     }
 }
@@ -191,7 +197,9 @@ fn our_signatures_are_verified_by_jwcrypto_and_its_ones_by_us() {
     let set = private("destination_signature_private");
     let vapid = PrivateKey::random("vapid-1", Algorithm::Es256).unwrap();
     let author = PrivateKey::new("author", Algorithm::Rs512, set.key().to_owned()).unwrap();
-    for (key, algorithm) in [(&set, Algorithm::Ps512), (&author, Algorithm::Rs512), (&vapid, Algorithm::Es256)] {
+    for (key, algorithm) in
+        [(&set, Algorithm::Ps512), (&author, Algorithm::Rs512), (&vapid, Algorithm::Es256)]
+    {
         let protected = Protected { typ: Some(TYP), kid: Some(key.kid()) };
         let token = sign(key, protected, payload.as_bytes()).unwrap();
         let public = key.public().unwrap();

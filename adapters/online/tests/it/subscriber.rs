@@ -1,0 +1,204 @@
+//! Submissions are taken in once, and accepted only after that.
+
+use std::time::Duration;
+
+use model::{FailureKind, Record, Timestamp};
+use serde_json::json;
+
+use crate::bed::{ATTACHMENT, Bed, CASE, DESTINATION, Draft, SUBMISSION, of_vectors, vector};
+
+#[tokio::test]
+async fn the_submission_of_the_vectors_becomes_a_case_and_is_accepted() {
+    let bed = Bed::new().await;
+    bed.put(of_vectors());
+    assert_eq!(bed.run().await.unwrap(), Duration::from_secs(60));
+    let letters = bed.desk.letters();
+    let [letter] = letters.as_slice() else { panic!("{} letters", letters.len()) };
+    // The time of the event, never that of the fetching.
+    assert_eq!(letter.received_at, Timestamp::parse("2026-03-01T09:00:05Z").unwrap());
+    assert_eq!(letter.key, format!("submission:{SUBMISSION}"));
+    assert_eq!(letter.proof["submitted"], "e12a18b1-a905-4fdd-8f78-74178a51a35d");
+    assert_eq!((&letter.proof["submission"], &letter.proof["case"]), (&json!(SUBMISSION), &json!(CASE)));
+    let names: Vec<&str> =
+        letter.documents.iter().flat_map(|it| &it.files).map(|file| file.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["fachdaten.json", "metadaten.json", "einreichung.jwt", "annahme.jwt", "antrag.pdf", "foto.jpg"]
+    );
+    let new = letter.opens.as_ref().unwrap();
+    assert_eq!(new.public_service.as_deref(), Some("wohnsitz"));
+    for (kind, value) in [
+        ("fit-connect-case", CASE),
+        ("fit-connect-submission", SUBMISSION),
+        ("fit-connect-sender", "OD-2026-4711"),
+    ] {
+        assert_eq!(new.description.reference(kind), Some(value));
+    }
+    let extension = &new.description.extensions["fit-connect"];
+    assert_eq!(extension["destinationId"], DESTINATION);
+    assert!(extension["replyChannel"]["fitConnect"]["encryptionPublicKey"]["n"].is_string());
+    let told = bed.told();
+    let vector = vector("submission-json.json");
+    assert_eq!(
+        told,
+        [("accept-submission".to_owned(), json!({ "authenticationTags": vector["authenticationTags"] }))]
+    );
+    // What was sent is what was kept.
+    let kept = bed.desk.file(letter, "annahme.jwt");
+    assert_eq!(kept, bed.service.known().events[0].as_bytes());
+    let notes = bed.desk.held.lock().unwrap().notes.clone();
+    assert_eq!(notes[&format!("accepted:{SUBMISSION}")]["event"], "accept-submission");
+}
+
+#[tokio::test]
+async fn a_name_of_a_file_leads_nowhere() {
+    let bed = Bed::new().await;
+    bed.put(Draft::new().made());
+    bed.run().await.unwrap();
+    let letter = bed.desk.letters().remove(0);
+    assert_eq!(letter.documents[1].files[0].name, "plan_.pdf");
+    assert_eq!(bed.desk.file(&letter, "plan_.pdf"), b"%PDF-1.7");
+    assert_eq!(letter.opens.unwrap().description.title, "Wohnsitz anmelden: Max");
+}
+
+#[tokio::test]
+async fn it_is_accepted_only_after_it_is_durable_wherever_the_gateway_dies() {
+    let bed = Bed::new().await;
+    let waits = Draft::new().made();
+    let mut deaths = 0;
+    loop {
+        bed.put(waits.clone());
+        bed.desk.held.lock().unwrap().writes = Some(deaths);
+        let outcome = bed.run().await;
+        let is_taken = !bed.desk.letters().is_empty();
+        assert!(is_taken || bed.told().is_empty(), "accepted before it was taken in");
+        if outcome.is_ok() {
+            break;
+        }
+        deaths += 1;
+    }
+    bed.desk.held.lock().unwrap().writes = None;
+    bed.run().await.unwrap();
+    assert!(deaths > 5, "{deaths}");
+    assert_eq!(bed.desk.letters().len(), 1);
+    let told = bed.told();
+    assert!(told.iter().all(|(name, _)| name == "accept-submission"));
+    assert_eq!(bed.desk.held.lock().unwrap().notes.len(), 1);
+    assert!(!bed.desk.held.lock().unwrap().state.contains_key("accepting"));
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_an_acceptance_is_asked_about_and_not_sent_again() {
+    let bed = Bed::new().await;
+    bed.put(Draft::new().made());
+    bed.service.known().lost_answers = 1;
+    assert_eq!(bed.run().await.unwrap_err().code, "fit.unavailable");
+    assert_eq!(bed.told().len(), 1);
+    // It waits no more.
+    let waits = bed.service.known().submissions.remove(SUBMISSION).unwrap();
+    bed.run().await.unwrap();
+    assert_eq!((bed.told().len(), bed.desk.letters().len()), (1, 1));
+    assert_eq!(bed.desk.held.lock().unwrap().notes.len(), 1);
+    assert!(bed.desk.held.lock().unwrap().state.is_empty());
+    // Listed once more, it is neither fetched nor taken in again.
+    let downloads = bed.service.known().downloads;
+    bed.put(waits);
+    bed.run().await.unwrap();
+    assert_eq!((bed.told().len(), bed.desk.letters().len()), (1, 1));
+    assert_eq!(bed.service.known().downloads, downloads);
+}
+
+#[tokio::test]
+async fn while_keys_cannot_be_asked_for_nothing_is_rejected() {
+    let bed = Bed::new().await;
+    bed.put(Draft::new().made());
+    bed.service.known().has_no_keys = true;
+    assert_eq!(bed.run().await.unwrap_err().kind, FailureKind::Transient);
+    assert!(bed.told().is_empty());
+    bed.service.known().has_no_keys = false;
+    bed.run().await.unwrap();
+    assert_eq!(bed.desk.letters().len(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_taken_keeps_no_other_waiting_and_becomes_one_task() {
+    let bed = Bed::new().await;
+    let mut large = Draft::new();
+    large.attachment = vec![0; (1 << 20) + 1];
+    bed.put(large.made());
+    for days in 0..5 {
+        assert_eq!(bed.run().await.unwrap_err().code, "fit.too-large");
+        let tasks = bed.desk.held.lock().unwrap().tasks.len();
+        assert_eq!(tasks, usize::from(days >= 3), "day {days}");
+        bed.later(Duration::from_secs(86_400));
+    }
+    let task = bed.desk.held.lock().unwrap().tasks[0].clone();
+    let Record::Task(task) = task else { panic!("no task") };
+    assert_eq!((task.kind.as_str(), task.meta.unit.as_str()), ("fit.not-taken", "33"));
+    assert!(task.title.contains("fit.too-large"));
+    assert_eq!(task.due, Some(Timestamp::parse("2026-03-15T12:00:00Z").unwrap()));
+    assert!(bed.told().is_empty());
+    // It is not watched any more once it does not wait.
+    bed.service.known().submissions.clear();
+    bed.run().await.unwrap();
+    assert!(bed.desk.held.lock().unwrap().state.is_empty());
+}
+
+#[tokio::test]
+async fn a_service_that_is_silent_for_days_becomes_a_task_and_a_token_is_fetched_again_when_it_is_over() {
+    let bed = Bed::new().await;
+    bed.run().await.unwrap();
+    bed.run().await.unwrap();
+    assert_eq!(bed.service.known().tokens, 1);
+    bed.later(Duration::from_secs(1_800));
+    bed.run().await.unwrap();
+    assert_eq!(bed.service.known().tokens, 2);
+    // Taken back before its time: fetched anew by the next session.
+    bed.service.known().tokens = 7;
+    assert_eq!(bed.run().await.unwrap_err().kind, FailureKind::Transient);
+    bed.run().await.unwrap();
+    bed.service.known().status = Some(503);
+    for _ in 0..5 {
+        assert_eq!(bed.run().await.unwrap_err().code, "fit.unavailable");
+        bed.later(Duration::from_secs(86_400));
+    }
+    assert_eq!(bed.desk.held.lock().unwrap().tasks.len(), 1);
+}
+
+#[tokio::test]
+async fn a_check_tells_what_is_wrong_with_the_destination() {
+    let bed = Bed::new().await;
+    assert!(bed.subscriber.check().await.ok);
+    bed.service.known().destination["encryptionKid"] = json!(ATTACHMENT);
+    assert!(bed.subscriber.check().await.detail.starts_with("fit.destination"));
+    bed.service.known().destination["status"] = json!("inactive");
+    assert!(!bed.subscriber.check().await.ok);
+}
+
+#[tokio::test]
+async fn an_event_that_accepts_nothing_or_something_else_is_no_acceptance() {
+    for item in vector("sets-negative.json")["items"].as_array().unwrap() {
+        let bed = Bed::new().await;
+        bed.put(of_vectors());
+        bed.service.known().lost_answers = 1;
+        bed.run().await.unwrap_err();
+        bed.service.known().events = vec![item["set"].as_str().unwrap().to_owned()];
+        bed.run().await.unwrap();
+        // So it is sent again.
+        assert_eq!(bed.service.known().events.len(), 2, "{}", item["why"]);
+        assert!(bed.desk.held.lock().unwrap().notes.contains_key(&format!("accepted:{SUBMISSION}")));
+    }
+}
+
+#[tokio::test]
+async fn what_the_service_has_ended_is_not_accepted_any_more_but_told() {
+    let bed = Bed::new().await;
+    bed.put(of_vectors());
+    bed.service.known().lost_answers = 1;
+    bed.run().await.unwrap_err();
+    bed.service.known().events = vec![vector("set-reject.json")["set"].as_str().unwrap().to_owned()];
+    bed.run().await.unwrap();
+    assert_eq!(bed.service.known().events.len(), 1);
+    let notes = bed.desk.held.lock().unwrap().notes.clone();
+    assert_eq!(notes[&format!("ended:{SUBMISSION}")]["event"], "reject-submission");
+}
