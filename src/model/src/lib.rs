@@ -36,6 +36,7 @@ pub mod patch;
 pub mod payment;
 pub mod phone;
 pub mod process;
+pub mod public_state;
 pub mod record;
 pub mod rights;
 pub mod scan;
