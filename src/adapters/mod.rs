@@ -4,6 +4,7 @@ mod archive;
 pub(crate) mod commands;
 mod dms;
 mod online;
+mod online_sender;
 mod post;
 mod remote;
 mod scan;
@@ -89,6 +90,7 @@ impl Build<'_> {
             AdapterKind::ArchiveDanrw(it) => self.danrw(it),
             AdapterKind::ArchiveFolder(it) => Ok(self.archive_folder(it)),
             AdapterKind::FitConnect(it) => self.fit_connect(it),
+            AdapterKind::FitConnectSender(it) => self.fit_connect_sender(it),
         }
     }
 

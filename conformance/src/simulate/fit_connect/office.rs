@@ -1,7 +1,14 @@
 //! Somebody who sends and somebody who fetches, for whoever tests one end of the gateway alone: both speak with the simulated delivery
 //! service over HTTP, and encrypt and sign with OpenSSL directly.
 
+use openssl::asn1::Asn1Time;
+use openssl::bn::BigNum;
+use openssl::error::ErrorStack;
 use openssl::hash::{MessageDigest, hash};
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
+use openssl::rsa::Rsa;
+use openssl::x509::{X509, X509NameBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -151,4 +158,29 @@ fn refused(what: &str, status: u16) -> Result<(), Error> {
         200..=299 => Ok(()),
         _ => Err(Error::Unexpected { what: format!("Simulator: {what}"), status, code: String::new() }),
     }
+}
+
+/// A key with a certificate that it has signed itself, as one PEM: what the author of messages to mailboxes has.
+///
+/// # Errors
+/// If OpenSSL cannot make them.
+pub fn author(common_name: &str) -> Result<String, Error> {
+    let made = || -> Result<Vec<u8>, ErrorStack> {
+        let key = Rsa::generate(3072).and_then(PKey::from_rsa)?;
+        let mut name = X509NameBuilder::new()?;
+        name.append_entry_by_nid(Nid::COMMONNAME, common_name)?;
+        let name = name.build();
+        let mut builder = X509::builder()?;
+        builder.set_version(2)?;
+        builder.set_serial_number(&*BigNum::from_u32(1)?.to_asn1_integer()?)?;
+        builder.set_subject_name(&name)?;
+        builder.set_issuer_name(&name)?;
+        builder.set_not_before(&*Asn1Time::days_from_now(0)?)?;
+        builder.set_not_after(&*Asn1Time::days_from_now(30)?)?;
+        builder.set_pubkey(&key)?;
+        builder.sign(&key, MessageDigest::sha256())?;
+        Ok([key.private_key_to_pem_pkcs8()?, builder.build().to_pem()?].concat())
+    };
+    let pem = made().map_err(|error| Error::Io(std::io::Error::other(error)))?;
+    Ok(String::from_utf8(pem).unwrap_or_default())
 }

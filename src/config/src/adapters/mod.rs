@@ -9,6 +9,7 @@ mod apart;
 mod archive;
 mod dms;
 mod online;
+mod online_sender;
 mod post;
 mod read;
 mod remote;
@@ -35,6 +36,7 @@ use crate::{Config, Error, Place, read_secret, resolve};
 pub use archive::*;
 pub use dms::*;
 pub use online::*;
+pub use online_sender::*;
 pub use post::*;
 pub(crate) use read::take as take_adapters;
 pub use remote::Remote;
@@ -127,6 +129,8 @@ pub enum AdapterKind {
     ArchiveFolder(OfArchive<ArchiveFolder>),
     /// A destination of FIT-Connect.
     FitConnect(Box<FitConnect>),
+    /// The way `fit-connect` of dispatches.
+    FitConnectSender(Box<FitConnectSender>),
 }
 
 impl AdapterKind {
@@ -149,6 +153,7 @@ impl AdapterKind {
             AdapterKind::ArchiveDanrw(_) => "archive-danrw",
             AdapterKind::ArchiveFolder(_) => "archive-folder",
             AdapterKind::FitConnect(_) => "fit-connect",
+            AdapterKind::FitConnectSender(_) => "fit-connect-sender",
         }
     }
 }
@@ -240,6 +245,7 @@ impl AdapterEntry {
             AdapterKind::ArchiveDanrw(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::ArchiveFolder(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::FitConnect(it) => it.refers(),
+            AdapterKind::FitConnectSender(it) => it.refers(),
         }
     }
 

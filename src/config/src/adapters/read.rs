@@ -14,7 +14,7 @@ use crate::{Error, refused_at};
 
 /// Kinds, as they are written.
 const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, scan, mail, print, hybrid-mail, smtp, \
-                     archive-tresor, archive-danrw, archive-folder or fit-connect";
+                     archive-tresor, archive-danrw, archive-folder, fit-connect or fit-connect-sender";
 
 /// What is done for topics, as it is written.
 const DOES: &str = "task, close, reopen, amend, assign-reference or note";
@@ -67,6 +67,7 @@ impl Entry<'_, '_> {
             "archive-danrw" => AdapterKind::ArchiveDanrw(self.archive()?),
             "archive-folder" => AdapterKind::ArchiveFolder(self.archive()?),
             "fit-connect" => AdapterKind::FitConnect(Box::new(self.rest()?)),
+            "fit-connect-sender" => AdapterKind::FitConnectSender(Box::new(self.rest()?)),
             _ => return Err(Error::Value(self.places.at(at.start), format!("expected {KINDS}"))),
         };
         Ok(AdapterEntry { serves, kind })
