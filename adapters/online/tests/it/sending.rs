@@ -161,11 +161,11 @@ fn opened(compact: &str) -> (Value, Value) {
     };
     let policy = seal::algorithm::Policy::default();
     let signature = BASE64_STANDARD.decode(data["sha512sum"].as_str().unwrap()).unwrap();
-    assert!(certificate.verify(&policy, method, content.as_bytes(), &signature).is_ok());
+    assert!(certificate.verify(&policy, method, content.as_bytes(), &signature).unwrap());
     let token = data["authorToken"].as_str().unwrap();
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
-    assert!(certificate.verify(&policy, method, signed.as_bytes(), &signature).is_ok());
+    assert!(certificate.verify(&policy, method, signed.as_bytes(), &signature).unwrap());
     let claims = BASE64_URL_SAFE_NO_PAD.decode(signed.split_once('.').unwrap().1).unwrap();
     (serde_json::from_str(content).unwrap(), serde_json::from_slice(&claims).unwrap())
 }
