@@ -12,8 +12,8 @@ use conformance::simulate::fit_connect::office::{Application, Keys, apply};
 use conformance::simulate::fit_connect::{Destination, Fault, SENDER, SUBSCRIBER, Service, State};
 use conformance::simulate::portal::{Attachment, Portal};
 use conformance::simulate::records::files_of;
+use model::{Id, ids};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 const SERVICE: &str = "urn:de:fim:leika:leistung:99115005104000";
 const SCHEMA: &str = "https://schema.fitko.de/fim/s00000096_1.0.schema.json";
@@ -36,7 +36,7 @@ fn common(service: &Service, id: &str, kind: &str, (client, _): (&str, &str)) ->
 }
 
 /// A gateway that sends to `destination`.
-async fn sending(service: &Service, destination: Uuid) -> Gateway {
+async fn sending(service: &Service, destination: Id) -> Gateway {
     let gateway = Gateway::prepare(binary(), &Engine::Sqlite).await.unwrap();
     let target = format!(
         "\n[adapter.target]\ndestination = \"{destination}\"\nservice = \"{SERVICE}\"\n\
@@ -48,7 +48,7 @@ async fn sending(service: &Service, destination: Uuid) -> Gateway {
 }
 
 /// A gateway that fetches from `destination`.
-async fn fetching(service: &Service, destination: Uuid, keys: &Keys) -> Gateway {
+async fn fetching(service: &Service, destination: Id, keys: &Keys) -> Gateway {
     let gateway = Gateway::prepare(binary(), &Engine::Sqlite).await.unwrap();
     let more = format!(
         "destination = \"{destination}\"\nsigning_key = \"file:sign.jwk\"\ndecryption_keys = [\"file:open.jwk\"]\n\
@@ -100,7 +100,7 @@ async fn cases(client: &Client) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_megabytes_arrive_once_and_whole_though_both_ends_are_killed() {
     let (service, keys) = (Service::start().await.unwrap(), Keys::generate().unwrap());
-    let destination = keys.destination(Uuid::now_v7(), SERVICE, SCHEMA).unwrap();
+    let destination = keys.destination(ids::new_id(), SERVICE, SCHEMA).unwrap();
     service.set_up(destination.clone());
     let mut sender = sending(&service, destination.id).await;
     let mut receiver = fetching(&service, destination.id, &keys).await;
@@ -127,7 +127,7 @@ async fn two_hundred_megabytes_arrive_once_and_whole_though_both_ends_are_killed
     sender.start().await.unwrap();
     let idle = forget_peak(&sender);
     let client = sender.client(&token).unwrap();
-    client.wait_until(&path, |it| text(it, "status") == "accepted").await.unwrap();
+    client.wait_until(&path, |it| text(it, "status") == "provided").await.unwrap();
     assert!(above(&sender, idle) < MOST_MB, "sending took {} MB", above(&sender, idle));
     let submissions = service.submissions();
     assert_eq!(submissions.iter().filter(|it| it.state == State::Submitted).count(), 1);
@@ -178,7 +178,7 @@ fn application(number: usize) -> Application {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_spoiled_is_rejected_in_the_standards_words_and_nothing_of_it_is_kept() {
     let (service, keys) = (Service::start().await.unwrap(), Keys::generate().unwrap());
-    let destination = keys.destination(Uuid::now_v7(), SERVICE, SCHEMA).unwrap();
+    let destination = keys.destination(ids::new_id(), SERVICE, SCHEMA).unwrap();
     service.set_up(destination.clone());
     let mut receiver = fetching(&service, destination.id, &keys).await;
     // A key that the destination had once, and has no more.
@@ -204,7 +204,7 @@ async fn what_was_spoiled_is_rejected_in_the_standards_words_and_nothing_of_it_i
     service.fault(Fault::None);
     let (good, _) = apply(&service, &destination, &application(99)).await.unwrap();
     receiver.start().await.unwrap();
-    let last = |id: Uuid| service.events(id).pop();
+    let last = |id: Id| service.events(id).pop();
     until("all are judged", || {
         let ended = |id| last(id).is_some_and(|(name, _)| name.starts_with("accept") || name.starts_with("reject"));
         expected.iter().map(|(id, _)| *id).chain([good]).all(ended)

@@ -7,9 +7,10 @@
 //!
 //! | the event log says | step |
 //! |---|---|
-//! | `submit-submission` with our tags | `accepted`: the delivery service has it |
-//! | `accept-submission` with our tags, by a destination | `retrieved` |
-//! | the same by the bridge | `provided`: it is in the mailbox; who has read it is not told |
+//! | `submit-submission` with our tags, to a destination | `provided`: it waits there for its recipient |
+//! | `accept-submission` with our tags, by that destination | `retrieved` |
+//! | `submit-submission` with our tags, to the bridge | `accepted`: the delivery service has it |
+//! | `accept-submission` with our tags, by the bridge | `provided`: it is in the mailbox; who has read it is not told |
 //! | `reject-submission` | `returned`; the types of problems stand on the time line |
 
 use std::sync::Arc;
@@ -157,7 +158,7 @@ impl Adapter for Sender {
         let Some(order) = order(delivery)? else { return Ok(Some(Receipt::nothing())) };
         let Some(known) = &order.known else { return Ok(None) };
         match self.submitted(known).await? {
-            Stand::Submitted(at) => Ok(Some(receipt(&order, known, at))),
+            Stand::Submitted(at) => Ok(Some(self.receipt(&order, known, at))),
             Stand::Announced | Stand::Unknown => Ok(None),
         }
     }
@@ -166,26 +167,8 @@ impl Adapter for Sender {
         let since = Timestamp::from_micros(
             host.now().micros().saturating_sub(i64::try_from(self.settings.followed.as_micros()).unwrap_or(i64::MAX)),
         );
-        let mut wanted = Wanted {
-            status: Some(DispatchStatus::Accepted.name().to_owned()),
-            since: Some(since),
-            limit: PAGE,
-            ..Wanted::of(RecordKind::Dispatch)
-        };
-        for _ in 0..PAGES {
-            let page = host.records(&wanted).await?;
-            let is_last = page.len() < PAGE as usize;
-            wanted.after = page.last().map(|record| record.meta().id);
-            for record in page {
-                if let Record::Dispatch(dispatch) = record
-                    && dispatch.way.as_deref() == Some(WAY)
-                {
-                    self.follow_up(&*host, &dispatch).await?;
-                }
-            }
-            if is_last {
-                break;
-            }
+        for status in [DispatchStatus::Accepted, DispatchStatus::Provided] {
+            self.follow_all(&*host, status, since).await?;
         }
         Ok(self.settings.pause)
     }
@@ -223,7 +206,7 @@ impl Sender {
         let mut known = order.known.clone();
         if let Some(at) = &known {
             match self.submitted(at).await? {
-                Stand::Submitted(when) => return Ok(receipt(order, at, when)),
+                Stand::Submitted(when) => return Ok(self.receipt(order, at, when)),
                 Stand::Announced => {}
                 Stand::Unknown => known = None,
             }
@@ -271,7 +254,7 @@ impl Sender {
         at.tags = Some(outgoing::digest(&sealing.tags));
         host.link(link(order.dispatch.meta.id, &at)).await?;
         outgoing::submit(&self.access, &at, sealing).await?;
-        Ok(receipt(order, &at, self.access.now()))
+        Ok(self.receipt(order, &at, self.access.now()))
     }
 
     pub(super) async fn place(&self, place: &Place) -> Result<Uuid, Failure> {
@@ -293,19 +276,47 @@ impl Sender {
         }
     }
 
+    /// Follows the dispatches of our way that stand there.
+    async fn follow_all(&self, host: &dyn Host, status: DispatchStatus, since: Timestamp) -> Result<(), Failure> {
+        let mut wanted = Wanted {
+            status: Some(status.name().to_owned()),
+            since: Some(since),
+            limit: PAGE,
+            ..Wanted::of(RecordKind::Dispatch)
+        };
+        for _ in 0..PAGES {
+            let page = host.records(&wanted).await?;
+            let is_last = page.len() < PAGE as usize;
+            wanted.after = page.last().map(|record| record.meta().id);
+            for record in page {
+                if let Record::Dispatch(dispatch) = record
+                    && dispatch.way.as_deref() == Some(WAY)
+                {
+                    self.follow_up(host, &dispatch).await?;
+                }
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Looks into the event log of a dispatch that is on its way.
     async fn follow_up(&self, host: &dyn Host, dispatch: &Dispatch) -> Result<(), Failure> {
         let id = dispatch.meta.id;
         let Some(at) = announced(&host.links(id).await?, id) else { return Ok(()) };
+        if dispatch.status == DispatchStatus::Provided && self.is_bridge(&at) {
+            return Ok(());
+        }
         let Some(events) = outgoing::events(&self.access, &self.keys, &at).await? else { return Ok(()) };
         for set in &events {
-            let is_bridge = self.settings.bridge.as_ref().is_some_and(|bridge| bridge.destination == at.destination);
             let kind = match set.event.as_str() {
                 "accept-submission" if !outgoing::is_of_ours(set, &at)? => {
                     note(host, id, set, json!("wrong-tags")).await?;
                     continue;
                 }
-                "accept-submission" if is_bridge => DispatchStatus::Provided,
+                "accept-submission" if self.is_bridge(&at) => DispatchStatus::Provided,
                 "accept-submission" => DispatchStatus::Retrieved,
                 "reject-submission" => DispatchStatus::Returned,
                 _ => continue,
@@ -317,6 +328,20 @@ impl Sender {
             host.submit(&format!("fit:{}:{}", at.submission, kind.name()), command).await?;
         }
         Ok(())
+    }
+
+    fn is_bridge(&self, at: &Announced) -> bool {
+        self.settings.bridge.as_ref().is_some_and(|bridge| bridge.destination == at.destination)
+    }
+
+    fn receipt(&self, order: &Order<'_>, at: &Announced, when: Timestamp) -> Receipt {
+        let reference = at.submission.to_string();
+        let kind = if self.is_bridge(at) { DispatchStatus::Accepted } else { DispatchStatus::Provided };
+        let change = Change::DispatchStep(DispatchStep { kind, at: when }, Some(reference.clone()));
+        let id = order.dispatch.meta.id;
+        let command = Command { kind: RecordKind::Dispatch, id, expected: None, change };
+        let data = json!({ "destination": at.destination, "case": at.case });
+        Receipt { reference: Some(reference), data, commands: vec![command], ..Receipt::default() }
     }
 
     fn message(
@@ -406,16 +431,6 @@ fn link(dispatch: Id, at: &Announced) -> Link {
         reference: at.submission.to_string(),
         state: json!(at),
     }
-}
-
-fn receipt(order: &Order<'_>, at: &Announced, when: Timestamp) -> Receipt {
-    let reference = at.submission.to_string();
-    let step = DispatchStep { kind: DispatchStatus::Accepted, at: when };
-    let change = Change::DispatchStep(step, Some(reference.clone()));
-    let id = order.dispatch.meta.id;
-    let command = Command { kind: RecordKind::Dispatch, id, expected: None, change };
-    let data = json!({ "destination": at.destination, "case": at.case });
-    Receipt { reference: Some(reference), data, commands: vec![command], ..Receipt::default() }
 }
 
 /// The mailbox that it goes to, if it goes to one.

@@ -33,9 +33,9 @@ async fn a_dispatch_is_submitted_fetched_and_retrieved() {
     let receipt = line.send().await.unwrap();
     let submission = line.service.submissions().remove(0);
     assert_eq!(receipt.reference, Some(submission.id.to_string()));
-    assert_eq!(line.outbox.steps(), [Accepted]);
+    assert_eq!(line.outbox.steps(), [Provided]);
     line.look().await;
-    assert_eq!(line.outbox.steps(), [Accepted]);
+    assert_eq!(line.outbox.steps(), [Provided]);
 
     line.fetch().await.unwrap();
     let letters = line.desk.letters();
@@ -46,7 +46,7 @@ async fn a_dispatch_is_submitted_fetched_and_retrieved() {
     assert_eq!(events, ["create-submission", "submit-submission", "accept-submission"]);
 
     line.look().await;
-    assert_eq!(line.outbox.steps(), [Accepted, Retrieved]);
+    assert_eq!(line.outbox.steps(), [Provided, Retrieved]);
     assert_eq!(line.outbox.dispatch().steps.len(), 2);
 }
 
@@ -116,7 +116,7 @@ async fn what_was_spoiled_on_its_way_is_rejected_and_comes_back_with_the_reason(
         line.fetch().await.unwrap();
         assert!(line.desk.letters().is_empty(), "{fault:?}");
         line.look().await;
-        assert_eq!(line.outbox.steps(), [Accepted, Returned], "{fault:?}");
+        assert_eq!(line.outbox.steps(), [Provided, Returned], "{fault:?}");
         let notes = line.outbox.held.lock().unwrap().notes.clone();
         let told: Vec<&str> =
             notes.values().filter_map(|note| note["problems"][0]["type"].as_str()).collect();
@@ -144,7 +144,7 @@ async fn what_nobody_fetched_comes_back() {
     line.send().await.unwrap();
     line.service.reject(line.service.submissions()[0].id).unwrap();
     line.look().await;
-    assert_eq!(line.outbox.steps(), [Accepted, Returned]);
+    assert_eq!(line.outbox.steps(), [Provided, Returned]);
 }
 
 /// Data of a submission to the bridge: what is signed, and the claims of the token.
@@ -186,7 +186,9 @@ async fn a_dispatch_to_a_mailbox_is_a_message_that_the_author_has_signed() {
     assert_eq!(claims["signer"], "Landkreis Test ZBP");
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 1_800);
     assert_eq!(line.outbox.steps(), [Accepted]);
-    let _ = Provided;
+    line.service.reject(submission.id).unwrap();
+    line.look().await;
+    assert_eq!(line.outbox.steps(), [Accepted, Returned]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,8 +12,8 @@ use openssl::x509::{X509, X509NameBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::jose::{Key, Use, encrypted};
-use super::{Destination, SENDER, Service, new_id};
+use super::jose::{Key, Use, encrypted, unverified};
+use super::{Destination, SENDER, SUBSCRIBER, Service, new_id};
 use crate::Error;
 
 /// Where the version of metadata is said that everybody writes now.
@@ -79,11 +79,7 @@ pub struct Application {
 /// If the delivery service does not take it.
 pub async fn apply(service: &Service, destination: &Destination, it: &Application) -> Result<(Uuid, Uuid), Error> {
     let client = reqwest::Client::builder().user_agent("Simulator: Onlinedienst").build()?;
-    let (id, secret) = SENDER;
-    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
-    let asked = client.post(service.token_url()).header("content-type", "application/x-www-form-urlencoded");
-    let token: Value = json_of(asked.body(form).send().await?).await?;
-    let token = token["access_token"].as_str().unwrap_or_default().to_owned();
+    let token = token(&client, service, SENDER).await?;
     let is_it = |key: &&Value| key["kid"] == destination.encryption_kid.as_str();
     let key = destination.keys.iter().find(is_it).cloned().unwrap_or_default();
 
@@ -183,4 +179,54 @@ pub fn author(common_name: &str) -> Result<String, Error> {
     };
     let pem = made().map_err(|error| Error::Io(std::io::Error::other(error)))?;
     Ok(String::from_utf8(pem).unwrap_or_default())
+}
+
+/// Somebody who fetches: decrypts the data of what waits at a destination, accepts it, and gives the data.
+///
+/// # Errors
+/// If the delivery service refuses, or something cannot be decrypted.
+pub async fn accept(service: &Service, destination: Uuid, keys: &Keys) -> Result<Vec<Value>, Error> {
+    let client = reqwest::Client::builder().user_agent("Simulator: Verwaltungssystem").build()?;
+    let token = token(&client, service, SUBSCRIBER).await?;
+    let base = format!("{}/v2", service.submission_url());
+    let read = async |path: String| json_of(client.get(format!("{base}{path}")).bearer_auth(&token).send().await?).await;
+    let listed = read(format!("/submissions?destinationId={destination}")).await?;
+    let mut opened = vec![];
+    for at in listed["submissions"].as_array().into_iter().flatten() {
+        let (id, case) = (at["submissionId"].as_str().unwrap_or_default(), at["caseId"].as_str().unwrap_or_default());
+        let submission = read(format!("/submissions/{id}")).await?;
+        let data = keys.encryption.decrypt(submission["encryptedData"].as_str().unwrap_or_default());
+        let data = data.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        opened.push(data.ok_or_else(|| Error::Unverified("the data cannot be decrypted".into()))?);
+        let log = read(format!("/submissions/{id}/events")).await?;
+        let tags = log["eventLog"].as_array().into_iter().flatten().find_map(|it| {
+            let (_, claims) = unverified(it.as_str()?)?;
+            let payload = claims["events"].as_object()?.iter().find(|(name, _)| name.ends_with("/submit-submission"));
+            Some(payload?.1["authenticationTags"].clone())
+        });
+        let claims = json!({
+            "$schema": "https://schema.fitko.de/fit-connect/set-payload/1.2.2/set-payload.schema.json",
+            "jti": new_id(),
+            "iss": destination,
+            "iat": time::OffsetDateTime::now_utc().unix_timestamp(),
+            "sub": format!("submission:{id}"),
+            "txn": format!("case:{case}"),
+            "events": {
+                "https://schema.fitko.de/fit-connect/events/accept-submission": { "authenticationTags": tags },
+            },
+        });
+        let set = keys.signing.sign("secevent+jwt", claims.to_string().as_bytes())?;
+        let post = client.post(format!("{base}/cases/{case}/events")).bearer_auth(&token);
+        let answer = post.header("content-type", "application/jose").body(set).send().await?;
+        refused("an acceptance", answer.status().as_u16())?;
+    }
+    Ok(opened)
+}
+
+async fn token(client: &reqwest::Client, service: &Service, who: (&str, &str)) -> Result<String, Error> {
+    let (id, secret) = who;
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let asked = client.post(service.token_url()).header("content-type", "application/x-www-form-urlencoded");
+    let token: Value = json_of(asked.body(form).send().await?).await?;
+    Ok(token["access_token"].as_str().unwrap_or_default().to_owned())
 }
