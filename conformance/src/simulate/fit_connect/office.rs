@@ -40,6 +40,14 @@ impl Keys {
         Ok(Keys { signing, encryption })
     }
 
+    /// The same with an id of its own.
+    ///
+    /// # Errors
+    /// If OpenSSL fails.
+    pub fn new_destination(&self, service: &str, schema: &str) -> Result<Destination, Error> {
+        self.destination(new_id(), service, schema)
+    }
+
     /// An active destination with these keys that offers one service with one schema.
     ///
     /// # Errors
