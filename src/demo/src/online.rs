@@ -1,5 +1,5 @@
-//! An application that comes in online, encrypted for the county alone, by a simulated delivery service of FIT-Connect: its receipt is confirmed
-//! by a signed event, and the decision goes back the same way: provided, and then retrieved.
+//! An application that comes in online, encrypted for the county alone, by a simulated delivery service of FIT-Connect: its receipt is
+//! confirmed by a signed event, and the decision goes back the same way: provided, and then retrieved.
 
 use conformance::simulate::Error;
 use conformance::simulate::client::{Client, text};

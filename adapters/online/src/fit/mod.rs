@@ -12,6 +12,7 @@
 //! | `fetch` | one submission: fetched, verified, decrypted |
 //! | `application` | what it becomes: a letter that opens a case |
 //! | `sender` | the adapter that sends dispatches, and follows them by the event log |
+//! | `order` | what is to be sent of a dispatch |
 //! | `outgoing` | one submission that is sent |
 //! | `routing` | where applications for a service in an area go |
 //! | `zbp` | messages and states for the federal mailbox |
@@ -26,6 +27,7 @@ mod fetch;
 mod keys;
 mod metadata;
 mod oauth;
+mod order;
 mod outgoing;
 mod plain;
 mod problems;

@@ -1,9 +1,9 @@
-//! The sender: dispatches of the way `fit-connect` become submissions. To a citizen's mailbox by the bridge, else to the destination that is
-//! configured or that the routing service names.
+//! The sender: dispatches of the way `fit-connect` become submissions. To a citizen's mailbox by the bridge, else to the destination
+//! that is configured or that the routing service names.
 //!
-//! The id of a submission is given out by the delivery service, so it is remembered with the dispatch as soon as it is announced, and with it
-//! the digest of all authentication tags before the last word is said. Whoever tries again asks the event log of that submission first,
-//! and goes on with it: a dispatch is submitted once, however often something breaks off.
+//! The id of a submission is given out by the delivery service, so it is remembered with the dispatch as soon as it is announced, and
+//! with it the digest of all authentication tags before the last word is said. Whoever tries again asks the event log of that
+//! submission first, and goes on with it: a dispatch is submitted once, however often something breaks off.
 //!
 //! | the event log says | step |
 //! |---|---|
@@ -17,33 +17,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::activity::{Addressee, Dispatch, DispatchStatus, DispatchStep};
+use model::activity::{Dispatch, DispatchStatus, DispatchStep};
 use model::adapter::{
-    About, Adapter, Capability, Delivery, Descriptor, Health, Host, Interest, Link, Receipt, Sources, Wanted,
+    About, Adapter, Capability, Delivery, Descriptor, Health, Host, Interest, Receipt, Sources, Wanted,
 };
 use model::command::{Change, Command};
-use model::{EventKind, Failure, FailureKind, Id, Record, RecordKind, Timestamp};
+use model::{EventKind, Failure, Id, Record, RecordKind, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::client::Access;
 use super::keys::Keys;
+use super::order::{
+    Order, WAY, announced, application_of, link, mailbox, order, own_data, pieces, reference, rejected, service_name,
+    take_data,
+};
 use super::outgoing::{self, Announced, Data, Piece, Service};
 use super::routing::{self, Route};
 use super::set::{Author, Set};
 use super::zbp::{Attached, Bridge, Message, cut};
 
-/// The way.
-pub(super) const WAY: &str = "fit-connect";
-/// Where the submission of a dispatch is remembered.
-const PART: &str = "fit-connect";
 /// Dispatches that are followed at once, and how many pages of them.
 const PAGE: u32 = 200;
 const PAGES: usize = 25;
-/// Most attachments of a submission.
-const ATTACHMENTS: usize = 200;
-/// Reference of a case that the federal mailbox knows it by.
-pub(super) const APPLICATION: &str = "id-bund-application";
 
 /// Where dispatches go that are for no mailbox.
 pub struct Target {
@@ -92,15 +88,6 @@ pub(super) struct Sender {
     pub(super) settings: Sending,
     pub(super) access: Arc<Access>,
     pub(super) keys: Keys,
-}
-
-/// What is to be sent.
-struct Order<'a> {
-    delivery: Id,
-    dispatch: &'a Dispatch,
-    to: Option<&'a Addressee>,
-    about: &'a About,
-    known: Option<Announced>,
 }
 
 /// The sender as an adapter.
@@ -174,17 +161,7 @@ impl Adapter for Sender {
     }
 
     async fn check(&self) -> Health {
-        let look = async || -> Result<(), Failure> {
-            if let Some(target) = &self.settings.target {
-                let id = self.place(&target.place).await?;
-                outgoing::open(&self.access, id).await?;
-            }
-            if let Some(bridge) = &self.settings.bridge {
-                outgoing::open(&self.access, bridge.destination).await?;
-            }
-            Ok(())
-        };
-        match look().await {
+        match self.looked_at().await {
             Ok(()) => Health { ok: true, detail: "the destinations are active and have keys".into() },
             Err(failure) => Health { ok: false, detail: format!("{}: {}", failure.code, failure.detail) },
         }
@@ -202,6 +179,18 @@ enum Stand {
 }
 
 impl Sender {
+    /// Whether the destinations can be sent to.
+    async fn looked_at(&self) -> Result<(), Failure> {
+        if let Some(target) = &self.settings.target {
+            let id = self.place(&target.place).await?;
+            outgoing::open(&self.access, id).await?;
+        }
+        if let Some(bridge) = &self.settings.bridge {
+            outgoing::open(&self.access, bridge.destination).await?;
+        }
+        Ok(())
+    }
+
     async fn send(&self, order: &Order<'_>, sources: Sources<'_>, host: &dyn Host) -> Result<Receipt, Failure> {
         let mut known = order.known.clone();
         if let Some(at) = &known {
@@ -403,112 +392,6 @@ impl Sender {
     }
 }
 
-/// What is to be sent; `None` if it is none of ours, or somebody has it already.
-fn order(delivery: &Delivery) -> Result<Option<Order<'_>>, Failure> {
-    let Some(about) = delivery.about.as_deref() else { return Ok(None) };
-    let Record::Dispatch(dispatch) = &about.record else { return Ok(None) };
-    if dispatch.way.as_deref() != Some(WAY) || dispatch.status != DispatchStatus::Open {
-        return Ok(None);
-    }
-    // Half of it is none.
-    if about.files.len() < dispatch.documents.len() || (about.files.is_empty() && dispatch.notice.is_none()) {
-        return Err(rejected("fit.no-document", "the dispatch has a document without content, or nothing to say"));
-    }
-    let known = announced(&about.links, dispatch.meta.id);
-    Ok(Some(Order { delivery: delivery.id, dispatch, to: dispatch.to.as_ref(), about, known }))
-}
-
-fn announced(links: &[Link], dispatch: Id) -> Option<Announced> {
-    let link = links.iter().find(|link| link.record == dispatch && link.part == PART)?;
-    serde_json::from_value(link.state.clone()).ok()
-}
-
-fn link(dispatch: Id, at: &Announced) -> Link {
-    Link {
-        kind: RecordKind::Dispatch,
-        record: dispatch,
-        part: PART.to_owned(),
-        reference: at.submission.to_string(),
-        state: json!(at),
-    }
-}
-
-/// The mailbox that it goes to, if it goes to one.
-fn mailbox(order: &Order<'_>) -> Result<Option<Uuid>, Failure> {
-    let Some(mailbox) = order.to.and_then(|to| to.mailbox.as_deref()) else { return Ok(None) };
-    let id = super::set::uuid(mailbox);
-    id.map(Some).ok_or_else(|| rejected("fit.no-mailbox", "the addressee's mailbox is none of the federal mailboxes"))
-}
-
-fn pieces<'a>(order: &Order<'_>, sources: Sources<'a>, most: u64) -> Result<Vec<Piece<'a>>, Failure> {
-    let mut pieces = vec![];
-    for (number, (file, source)) in order.about.files.iter().zip(sources).enumerate() {
-        pieces.push(Piece {
-            id: outgoing::attachment_id(order.delivery, number),
-            name: file.file.original_name.clone().unwrap_or_else(|| file.file.name.clone()),
-            media_type: file.file.media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned()),
-            description: None,
-            bytes: file.file.content.as_ref().map_or(0, |content| content.size),
-            source: &**source,
-        });
-    }
-    if pieces.len() > ATTACHMENTS || pieces.iter().map(|piece| piece.bytes).sum::<u64>() > most {
-        return Err(rejected("fit.too-much", "the dispatch has more documents, or larger ones, than may be sent"));
-    }
-    Ok(pieces)
-}
-
-/// The first document that is data: JSON or XML.
-fn take_data<'a>(pieces: &mut Vec<Piece<'a>>) -> Option<Piece<'a>> {
-    let is_data = |piece: &Piece<'_>| data_type(&piece.media_type).is_some();
-    pieces.iter().position(is_data).map(|at| pieces.remove(at))
-}
-
-fn data_type(media_type: &str) -> Option<&'static str> {
-    match media_type {
-        "application/json" => Some("application/json"),
-        "application/xml" => Some("application/xml"),
-        _ => None,
-    }
-}
-
-async fn own_data(piece: &Piece<'_>, schema: String) -> Result<Data, Failure> {
-    use tokio::io::AsyncReadExt as _;
-    const MOST: u64 = 8 << 20;
-    let mut bytes = vec![];
-    let content = piece.source.open().await?;
-    let read = content.take(MOST + 1).read_to_end(&mut bytes).await;
-    read.map_err(|_| Failure::transient("fit.content", "the content of a document could not be read as a whole"))?;
-    if bytes.len() as u64 > MOST {
-        return Err(rejected("fit.too-much", "the data of the dispatch are larger than may be sent"));
-    }
-    let media_type = data_type(&piece.media_type).unwrap_or("application/json");
-    Ok(Data { bytes, media_type, schema })
-}
-
-/// The case that something lies in.
-pub(super) fn case_of(about: &About) -> Option<&model::case::Case> {
-    let mut all = about.above.iter().chain([&about.record]).rev();
-    all.find_map(|record| match record {
-        Record::Case(case) => Some(case),
-        _ => None,
-    })
-}
-
-/// What the federal mailbox calls its case.
-pub(super) fn application_of(about: &About) -> Option<Uuid> {
-    let references = &case_of(about)?.description.references;
-    references.iter().find(|it| it.kind == APPLICATION).and_then(|it| super::set::uuid(&it.value))
-}
-
-pub(super) fn reference(about: &About) -> Option<&str> {
-    case_of(about)?.description.record_reference.as_deref()
-}
-
-fn service_name(about: &About) -> Option<&str> {
-    case_of(about)?.description.extensions.get("fit-connect")?.get("publicService")?.get("name")?.as_str()
-}
-
 /// Which problems an event tells of: the last part of each type, and where; no text of the other side.
 fn problems(payload: &Value) -> Value {
     let is_name = |text: &str| text.len() <= 80 && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-:".contains(&it));
@@ -523,10 +406,6 @@ async fn note(host: &dyn Host, dispatch: Id, set: &Set, problems: Value) -> Resu
     let by_service = matches!(set.author, Author::Service(_));
     let detail = json!({ "event": set.event, "set": set.id, "byService": by_service, "problems": problems });
     host.note(&format!("fit:{}", set.id), RecordKind::Dispatch, dispatch, detail).await
-}
-
-fn rejected(code: &'static str, detail: &'static str) -> Failure {
-    Failure::new(FailureKind::Rejected, code, detail)
 }
 
 fn no_bridge() -> Failure {

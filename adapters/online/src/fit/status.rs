@@ -7,8 +7,9 @@ use model::public_state::PublicState;
 use model::{Failure, Record, RecordKind};
 use serde_json::{Map, Value, json};
 
+use super::order::{application_of, case_of, reference};
 use super::outgoing::{self, Data};
-use super::sender::{Sender, application_of, case_of, reference};
+use super::sender::Sender;
 use super::zbp::{German, State, cut, moment};
 
 /// Where the state that was told last is remembered.

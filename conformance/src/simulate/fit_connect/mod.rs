@@ -12,8 +12,8 @@
 //! | `log` | event logs, and who may write what |
 //! | `office` | somebody who sends and somebody who fetches, both simple and independent of the gateway |
 //!
-//! Base addresses are below [`Service::url`]: `/token`, `/submission-api`, `/destination-api`, `/routing-api`. A call without `User-Agent` is
-//! refused with 403.
+//! Base addresses are below [`Service::url`]: `/token`, `/submission-api`, `/destination-api`, `/routing-api`. A call without
+//! `User-Agent` is refused with 403.
 
 mod books;
 mod destinations;
