@@ -124,6 +124,8 @@ enum SimulateName {
     Epost,
     /// A telephone system with the REST interface of Asterisk 22; `/_control/calls` lets somebody call
     Ari,
+    /// A delivery service of FIT-Connect with one destination, whose private keys it prints
+    FitConnect,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -172,6 +174,7 @@ async fn simulated(name: SimulateName, port: u16, json: bool) -> Result<bool, Er
         SimulateName::Payment => play(port, json).await,
         SimulateName::Epost => carry(port, json).await,
         SimulateName::Ari => ring(port, json).await,
+        SimulateName::FitConnect => deliver(port).await,
     }
 }
 
@@ -237,6 +240,30 @@ async fn carry(port: u16, json: bool) -> Result<bool, Error> {
             carrier.url
         )),
     }
+    std::future::pending().await
+}
+
+/// Plays a delivery service of FIT-Connect until somebody stops the program; keys and secrets are made up for this run.
+async fn deliver(port: u16) -> Result<bool, Error> {
+    use simulate::fit_connect::{SENDER, SUBSCRIBER, Service, office::Keys};
+    let service = Service::start_on(port).await?;
+    let keys = Keys::generate()?;
+    let destination = keys.new_destination(
+        "urn:de:fim:leika:leistung:99115005104000",
+        "https://schema.fitko.de/fim/s00000096_1.0.schema.json",
+    )?;
+    print(&json!({
+        "simulator": true,
+        "token_url": service.token_url(),
+        "submission_url": service.submission_url(),
+        "routing_url": service.routing_url(),
+        "sender": SENDER,
+        "subscriber": SUBSCRIBER,
+        "destination": destination.id,
+        "signing_key": keys.signing.private_jwk()?,
+        "decryption_key": keys.encryption.private_jwk()?,
+    }).to_string());
+    service.set_up(destination);
     std::future::pending().await
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod commands;
 mod dms;
 mod online;
 mod mobile;
+mod online_sender;
 mod post;
 mod remote;
 mod scan;
@@ -94,6 +95,7 @@ impl Build<'_> {
             AdapterKind::Open311(it) => self.open311(it),
             AdapterKind::OpenClient(it) => self.open_client(it),
             AdapterKind::WebPush(it) => self.web_push(it),
+            AdapterKind::FitConnectSender(it) => self.fit_connect_sender(it),
         }
     }
 

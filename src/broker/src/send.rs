@@ -4,9 +4,10 @@
 //! the message has arrived: where the other side knows deliveries by their id it is sent again, else the other side is
 //! asked ([`reconcile`](model::adapter::Adapter::reconcile)), and where it cannot be asked a human has to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::adapter::{Adapter, Capability, Delivery, Receipt, Sources};
+use model::adapter::{Adapter, Capability, Delivery, Host, Receipt, Sources};
 use model::{Actor, EventKind, Failure, FailureKind, Message, MessageState};
 use serde_json::{Value, json};
 use store::{Job, LaneFailure, Work};
@@ -20,6 +21,14 @@ use crate::{Broker, Error, notes, retry};
 const CALLED: &str = "adapter";
 /// Longest time of one call. Adapters end earlier by themselves; none may hold a place for ever.
 const LONGEST_CALL: Duration = Duration::from_secs(6 * 3_600);
+
+/// The adapter that is called.
+pub(crate) struct Called<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) adapter: &'a dyn Adapter,
+    /// Where it may note something before the other side is told the last word; of messages it may not.
+    pub(crate) host: Option<Arc<dyn Host>>,
+}
 
 impl Broker {
     /// Delivers a message that is ready through the adapter `id`.
@@ -36,21 +45,21 @@ impl Broker {
         let delivery = self.delivery_of(&message).await?;
         let content = message.payload.clone().ok_or(Error::ContentUnavailable)?;
         let source = Kept { broker: self.clone(), tenant: message.tenant.clone(), content };
-        let receipt =
-            self.call_adapter(job, id, &**adapter, &delivery, &[Box::new(source)], may_repeat).await?;
+        let called = Called { id, adapter: &**adapter, host: None };
+        let receipt = self.call_adapter(job, called, &delivery, &[Box::new(source)], may_repeat).await?;
         self.sent(job, message, receipt, &**adapter).await
     }
 
-    /// Calls the adapter `id` for a delivery, or finds out what became of an earlier call.
+    /// Calls an adapter for a delivery, or finds out what became of an earlier call.
     pub(crate) async fn call_adapter(
         &self,
         job: &Job,
-        id: &str,
-        adapter: &dyn Adapter,
+        called: Called<'_>,
         delivery: &Delivery,
         sources: Sources<'_>,
         may_repeat: bool,
     ) -> Result<Receipt, Error> {
+        let Called { id, adapter, host } = called;
         let offers = |capability| adapter.descriptor().capabilities.contains(&capability);
         // What an earlier attempt left open, and this one does not answer.
         let mut unknown = job.calling;
@@ -68,7 +77,11 @@ impl Broker {
             }
         }
         self.begin_call(job, id).await?;
-        let failure = match self.bounded(adapter.deliver(delivery, sources)).await {
+        let delivered = match host {
+            Some(host) => self.bounded(adapter.deliver_noting(delivery, sources, host)).await,
+            None => self.bounded(adapter.deliver(delivery, sources)).await,
+        };
+        let failure = match delivered {
             Ok(receipt) => return Ok(receipt),
             Err(failure) => failure,
         };

@@ -8,6 +8,7 @@
 //! | `intake` | an application comes in, the gateway is killed, what is broken goes back |
 //! | `fee` | its fee is claimed and paid, whatever a forger says |
 //! | `backoffice` | the application in the DMS, its process, a letter that was scanned, a DMS that goes down |
+//! | `online` | an application arrives encrypted, its decision is provided and retrieved |
 //! | `handover` | the file goes to the town, waits there, is imported, and is locked |
 //! | `archive` | another case is closed and goes to the county's archive |
 //! | `proof` | who sees nothing, what the evidence proves |
@@ -18,6 +19,7 @@ mod fee;
 mod handover;
 mod intake;
 mod office;
+mod online;
 mod proof;
 mod scene;
 
@@ -62,6 +64,9 @@ async fn tell(options: &Options, story: &mut Story) -> Result<(), Error> {
     intake::kill_and_repeat(&mut scene, &mut application, story).await?;
     intake::return_broken(&scene, story).await?;
 
+    let moved_in = online::arrive(&scene, story).await?;
+    let decided = online::decide(&scene, &moved_in, story).await?;
+
     let payment = fee::claim(&scene, &application, story).await?;
     fee::ignore_forger(&scene, &payment, story).await?;
     fee::count_once(&scene, &payment, story).await?;
@@ -70,6 +75,7 @@ async fn tell(options: &Options, story: &mut Story) -> Result<(), Error> {
     backoffice::lose_dms(&scene, &mut application, story).await?;
     backoffice::dms_is_back(&scene, &application, story).await?;
     backoffice::end_process(&scene, &application, story).await?;
+    online::retrieve(&scene, &decided, story).await?;
 
     let exchange = handover::hand_over(&scene, &application, story).await?;
     handover::refuse_lock(&scene, &application, &exchange, story).await?;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::Options;
 use crate::fee::Till;
 use crate::office::Office;
+use crate::online::Online;
 
 pub(crate) const REAL: &str = "echtes Programm";
 pub(crate) const COUNTY_DMS: &str = "Simulator: DMS des Kreises";
@@ -33,6 +34,7 @@ pub(crate) struct Scene {
     pub(crate) doorbell: Doorbell,
     pub(crate) till: Till,
     pub(crate) office: Office,
+    pub(crate) online: Online,
     /// Works on the applications.
     pub(crate) clerk: Client,
     /// Runs the county's gateway.
@@ -92,6 +94,7 @@ pub(crate) async fn set_up(options: &Options, story: &mut Story) -> Result<Scene
     town_gateway.configure("[egress]\nallow = [\"127.0.0.1\"]\n")?;
     let till = Till::set_up(&county_gateway, &town_gateway).await?;
     let office = Office::set_up(&county_gateway).await?;
+    let online = Online::set_up(&county_gateway).await?;
     let accesses = Accesses::make(&county_gateway, &town_gateway).await?;
     town_gateway.start().await?;
     county_gateway.start().await?;
@@ -119,6 +122,7 @@ pub(crate) async fn set_up(options: &Options, story: &mut Story) -> Result<Scene
         doorbell: Doorbell { subscription, down: Some(absent), up: None },
         till,
         office,
+        online,
         clerk: accesses.clerk,
         cashier: accesses.cashier,
         operator: accesses.operator,

@@ -302,6 +302,8 @@ pub struct Wanted {
     pub kind: RecordKind,
     /// Of these public services; empty: of all.
     pub services: Vec<String>,
+    /// In the tree of this record.
+    pub root: Option<Id>,
     /// That stand there.
     pub status: Option<String>,
     /// That have this name, as kind and value ([`Record::names`]).
@@ -322,6 +324,7 @@ impl Wanted {
         Wanted {
             kind,
             services: vec![],
+            root: None,
             status: None,
             name: None,
             since: None,
@@ -419,6 +422,18 @@ pub trait Adapter: Send + Sync {
     async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
         let _ = (delivery, sources);
         Err(not_offered())
+    }
+
+    /// The same for an adapter that has to remember what the other side gives out before it says the last word: what it links is durable
+    /// once [`Host::link`] returns, and stands in [`About::links`] when it is asked again. This is what is called for records.
+    async fn deliver_noting(
+        &self,
+        delivery: &Delivery,
+        sources: Sources<'_>,
+        host: Arc<dyn Host>,
+    ) -> Result<Receipt, Failure> {
+        let _ = host;
+        self.deliver(delivery, sources).await
     }
 
     /// Finds out what became of a delivery whose outcome is unknown; `None` if it never arrived. Fails permanently where nobody can be

@@ -11,6 +11,12 @@
 //! | `subscriber` | the adapter that fetches submissions |
 //! | `fetch` | one submission: fetched, verified, decrypted |
 //! | `application` | what it becomes: a letter that opens a case |
+//! | `sender` | the adapter that sends dispatches, and follows them by the event log |
+//! | `order` | what is to be sent of a dispatch |
+//! | `outgoing` | one submission that is sent |
+//! | `routing` | where applications for a service in an area go |
+//! | `zbp` | messages and states for the federal mailbox |
+//! | `status` | the federal status monitor is told where cases stand |
 //! | `watch` | what could not be taken, and since when |
 //! | `callback` | calls of the delivery service |
 
@@ -21,14 +27,24 @@ mod fetch;
 mod keys;
 mod metadata;
 mod oauth;
+mod order;
+mod outgoing;
 mod plain;
 mod problems;
+mod routing;
+mod sender;
 mod set;
+mod status;
 mod subscriber;
 mod watch;
+mod zbp;
 
 pub use client::{Access, Hosts};
 pub use metadata::Metadata;
+pub use outgoing::Service;
 pub use problems::Names;
+pub use routing::Route;
+pub use sender::{Place, Sending, Target, sender};
 pub use subscriber::{Settings, Subscriber, adapter};
 pub use watch::Desk;
+pub use zbp::Bridge;

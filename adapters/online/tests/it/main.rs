@@ -3,9 +3,13 @@
 // The lint's exception for tests does not reach their helper functions.
 #![allow(clippy::unwrap_used)]
 
+mod author;
 mod bed;
 mod desk;
 mod mapping;
+mod outbox;
 mod rejected;
+mod routing;
+mod sending;
 mod service;
 mod subscriber;

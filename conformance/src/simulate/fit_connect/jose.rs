@@ -46,7 +46,7 @@ pub struct Key {
     pub kid: String,
     /// What it is for.
     pub usage: Use,
-    pair: PKey<Private>,
+    pub(super) pair: PKey<Private>,
 }
 
 impl std::fmt::Debug for Key {

@@ -26,7 +26,7 @@ pub(super) fn read(books: &Books, call: &Call, subject: &str) -> Response {
 }
 
 /// Name and payload of events, in their order.
-pub(super) fn told(books: &Books, is_it: impl Fn(&Entry) -> bool) -> Vec<(String, Value)> {
+pub(super) fn history(books: &Books, is_it: impl Fn(&Entry) -> bool) -> Vec<(String, Value)> {
     let read = |entry: &Entry| {
         let (_, claims) = unverified(&entry.token)?;
         let (name, payload) = claims["events"].as_object()?.iter().next()?;

@@ -12,8 +12,8 @@
 //! | `log` | event logs, and who may write what |
 //! | `office` | somebody who sends and somebody who fetches, both simple and independent of the gateway |
 //!
-//! Base addresses are below [`Service::url`]: `/token`, `/submission-api`, `/destination-api`, `/routing-api`. A call without `User-Agent` is
-//! refused with 403.
+//! Base addresses are below [`Service::url`]: `/token`, `/submission-api`, `/destination-api`, `/routing-api`. A call without
+//! `User-Agent` is refused with 403.
 
 mod books;
 mod destinations;
@@ -180,7 +180,7 @@ impl Service {
     /// Name and payload of all events of a submission, in their order.
     pub fn events(&self, submission: Uuid) -> Vec<(String, Value)> {
         let subject = format!("submission:{submission}");
-        self.with(|books| log::told(books, |entry| entry.subject == subject))
+        self.with(|books| log::history(books, |entry| entry.subject == subject))
     }
 
     /// The delivery service itself rejects a submission, as it does with what nobody has fetched for 14 days.

@@ -1,12 +1,19 @@
 //! Somebody who sends and somebody who fetches, for whoever tests one end of the gateway alone: both speak with the simulated delivery
 //! service over HTTP, and encrypt and sign with OpenSSL directly.
 
+use openssl::asn1::Asn1Time;
+use openssl::bn::BigNum;
+use openssl::error::ErrorStack;
 use openssl::hash::{MessageDigest, hash};
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
+use openssl::rsa::Rsa;
+use openssl::x509::{X509, X509NameBuilder};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::jose::{Key, Use, encrypted};
-use super::{Destination, SENDER, Service, new_id};
+use super::jose::{Key, Use, encrypted, unverified};
+use super::{Destination, SENDER, SUBSCRIBER, Service, new_id};
 use crate::Error;
 
 /// Where the version of metadata is said that everybody writes now.
@@ -31,6 +38,14 @@ impl Keys {
         let encryption = Key::generate("simulator-verschluesselung", Use::Encryption)?;
         let signing = other.join().map_err(|_| Error::Unverified("no key could be made".into()))??;
         Ok(Keys { signing, encryption })
+    }
+
+    /// The same with an id of its own.
+    ///
+    /// # Errors
+    /// If OpenSSL fails.
+    pub fn new_destination(&self, service: &str, schema: &str) -> Result<Destination, Error> {
+        self.destination(new_id(), service, schema)
     }
 
     /// An active destination with these keys that offers one service with one schema.
@@ -72,11 +87,7 @@ pub struct Application {
 /// If the delivery service does not take it.
 pub async fn apply(service: &Service, destination: &Destination, it: &Application) -> Result<(Uuid, Uuid), Error> {
     let client = reqwest::Client::builder().user_agent("Simulator: Onlinedienst").build()?;
-    let (id, secret) = SENDER;
-    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
-    let asked = client.post(service.token_url()).header("content-type", "application/x-www-form-urlencoded");
-    let token: Value = json_of(asked.body(form).send().await?).await?;
-    let token = token["access_token"].as_str().unwrap_or_default().to_owned();
+    let token = token(&client, service, SENDER).await?;
     let is_it = |key: &&Value| key["kid"] == destination.encryption_kid.as_str();
     let key = destination.keys.iter().find(is_it).cloned().unwrap_or_default();
 
@@ -151,4 +162,79 @@ fn refused(what: &str, status: u16) -> Result<(), Error> {
         200..=299 => Ok(()),
         _ => Err(Error::Unexpected { what: format!("Simulator: {what}"), status, code: String::new() }),
     }
+}
+
+/// A key with a certificate that it has signed itself, as one PEM: what the author of messages to mailboxes has.
+///
+/// # Errors
+/// If OpenSSL cannot make them.
+pub fn author(common_name: &str) -> Result<String, Error> {
+    let made = || -> Result<Vec<u8>, ErrorStack> {
+        let key = Rsa::generate(3072).and_then(PKey::from_rsa)?;
+        let mut name = X509NameBuilder::new()?;
+        name.append_entry_by_nid(Nid::COMMONNAME, common_name)?;
+        let name = name.build();
+        let mut builder = X509::builder()?;
+        builder.set_version(2)?;
+        builder.set_serial_number(&*BigNum::from_u32(1)?.to_asn1_integer()?)?;
+        builder.set_subject_name(&name)?;
+        builder.set_issuer_name(&name)?;
+        builder.set_not_before(&*Asn1Time::days_from_now(0)?)?;
+        builder.set_not_after(&*Asn1Time::days_from_now(30)?)?;
+        builder.set_pubkey(&key)?;
+        builder.sign(&key, MessageDigest::sha256())?;
+        Ok([key.private_key_to_pem_pkcs8()?, builder.build().to_pem()?].concat())
+    };
+    let pem = made().map_err(|error| Error::Io(std::io::Error::other(error)))?;
+    Ok(String::from_utf8(pem).unwrap_or_default())
+}
+
+/// Somebody who fetches: decrypts the data of what waits at a destination, accepts it, and gives the data.
+///
+/// # Errors
+/// If the delivery service refuses, or something cannot be decrypted.
+pub async fn accept(service: &Service, destination: Uuid, keys: &Keys) -> Result<Vec<Value>, Error> {
+    let client = reqwest::Client::builder().user_agent("Simulator: Verwaltungssystem").build()?;
+    let token = token(&client, service, SUBSCRIBER).await?;
+    let base = format!("{}/v2", service.submission_url());
+    let read = async |path: String| json_of(client.get(format!("{base}{path}")).bearer_auth(&token).send().await?).await;
+    let listed = read(format!("/submissions?destinationId={destination}")).await?;
+    let mut opened = vec![];
+    for at in listed["submissions"].as_array().into_iter().flatten() {
+        let (id, case) = (at["submissionId"].as_str().unwrap_or_default(), at["caseId"].as_str().unwrap_or_default());
+        let submission = read(format!("/submissions/{id}")).await?;
+        let data = keys.encryption.decrypt(submission["encryptedData"].as_str().unwrap_or_default());
+        let data = data.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        opened.push(data.ok_or_else(|| Error::Unverified("the data cannot be decrypted".into()))?);
+        let log = read(format!("/submissions/{id}/events")).await?;
+        let tags = log["eventLog"].as_array().into_iter().flatten().find_map(|it| {
+            let (_, claims) = unverified(it.as_str()?)?;
+            let payload = claims["events"].as_object()?.iter().find(|(name, _)| name.ends_with("/submit-submission"));
+            Some(payload?.1["authenticationTags"].clone())
+        });
+        let claims = json!({
+            "$schema": "https://schema.fitko.de/fit-connect/set-payload/1.2.2/set-payload.schema.json",
+            "jti": new_id(),
+            "iss": destination,
+            "iat": time::OffsetDateTime::now_utc().unix_timestamp(),
+            "sub": format!("submission:{id}"),
+            "txn": format!("case:{case}"),
+            "events": {
+                "https://schema.fitko.de/fit-connect/events/accept-submission": { "authenticationTags": tags },
+            },
+        });
+        let set = keys.signing.sign("secevent+jwt", claims.to_string().as_bytes())?;
+        let post = client.post(format!("{base}/cases/{case}/events")).bearer_auth(&token);
+        let answer = post.header("content-type", "application/jose").body(set).send().await?;
+        refused("an acceptance", answer.status().as_u16())?;
+    }
+    Ok(opened)
+}
+
+async fn token(client: &reqwest::Client, service: &Service, who: (&str, &str)) -> Result<String, Error> {
+    let (id, secret) = who;
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let asked = client.post(service.token_url()).header("content-type", "application/x-www-form-urlencoded");
+    let token: Value = json_of(asked.body(form).send().await?).await?;
+    Ok(token["access_token"].as_str().unwrap_or_default().to_owned())
 }

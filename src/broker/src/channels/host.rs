@@ -91,6 +91,7 @@ impl Session {
         }
         let filter = RecordFilter {
             services: wanted.services.clone(),
+            root: wanted.root,
             status: wanted.status.clone(),
             reference: wanted.name.clone(),
             since: wanted.since,

@@ -1,5 +1,7 @@
 //! One thing that an adapter is told: delivered, and noted with everything that follows from it.
 
+use std::sync::Arc;
+
 use futures::TryStreamExt;
 use model::activity::Dispatch;
 use model::adapter::{About, AboutFile, Adapter, Content, Delivery, Receipt, Source};
@@ -11,7 +13,9 @@ use store::{ChannelDelivery, Job, Work};
 use tokio_util::io::StreamReader;
 
 use super::feed::wants;
+use super::host::Session;
 use super::{Channel, actor};
+use crate::send::Called;
 use crate::{Broker, Error};
 
 /// Kind of the job.
@@ -63,7 +67,9 @@ impl Broker {
             detail: self.facts(&row).await?,
             about: Some(Box::new(about)),
         };
-        let receipt = self.call_adapter(job, &row.adapter, &**adapter, &delivery, &sources, false).await?;
+        let host = Arc::new(Session::new(self.clone(), row.adapter.clone(), channel.clone()));
+        let called = Called { id: &row.adapter, adapter: &**adapter, host: Some(host) };
+        let receipt = self.call_adapter(job, called, &delivery, &sources, false).await?;
         if receipt.nothing {
             return self.nothing_to_tell(job, &row, &**adapter).await;
         }

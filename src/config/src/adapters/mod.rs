@@ -11,6 +11,7 @@ mod dms;
 mod online;
 mod portal;
 mod mobile;
+mod online_sender;
 mod post;
 mod read;
 mod remote;
@@ -39,6 +40,7 @@ pub use dms::*;
 pub use online::*;
 pub use portal::Portal;
 pub use mobile::*;
+pub use online_sender::*;
 pub use post::*;
 pub(crate) use read::take as take_adapters;
 pub use remote::Remote;
@@ -140,6 +142,8 @@ pub enum AdapterKind {
     OpenClient(OpenClient),
     /// Notices to browsers.
     WebPush(WebPush),
+    /// The way `fit-connect` of dispatches.
+    FitConnectSender(Box<FitConnectSender>),
 }
 
 impl AdapterKind {
@@ -166,6 +170,7 @@ impl AdapterKind {
             AdapterKind::Open311(_) => "open311",
             AdapterKind::OpenClient(_) => "open311-client",
             AdapterKind::WebPush(_) => "web-push",
+            AdapterKind::FitConnectSender(_) => "fit-connect-sender",
         }
     }
 }
@@ -261,6 +266,7 @@ impl AdapterEntry {
             AdapterKind::Open311(it) => it.refers(),
             AdapterKind::OpenClient(it) => it.refers(),
             AdapterKind::WebPush(it) => it.refers(),
+            AdapterKind::FitConnectSender(it) => it.refers(),
         }
     }
 

@@ -14,7 +14,8 @@ use crate::{Error, refused_at};
 
 /// Kinds, as they are written.
 const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, scan, mail, print, hybrid-mail, smtp, \
-                     archive-tresor, archive-danrw, archive-folder, fit-connect, portal, open311, open311-client or web-push";
+                     archive-tresor, archive-danrw, archive-folder, fit-connect, fit-connect-sender, portal, open311, \
+                     open311-client or web-push";
 
 /// What is done for topics, as it is written.
 const DOES: &str = "task, close, reopen, amend, assign-reference or note";
@@ -71,6 +72,7 @@ impl Entry<'_, '_> {
             "open311" => AdapterKind::Open311(Box::new(self.rest()?)),
             "open311-client" => AdapterKind::OpenClient(self.rest()?),
             "web-push" => AdapterKind::WebPush(self.rest()?),
+            "fit-connect-sender" => AdapterKind::FitConnectSender(Box::new(self.rest()?)),
             _ => return Err(Error::Value(self.places.at(at.start), format!("expected {KINDS}"))),
         };
         Ok(AdapterEntry { serves, kind })
