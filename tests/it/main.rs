@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
 mod backoffice;
+mod citizens;
 mod cli;
 mod convert;
 mod crash;

@@ -1,0 +1,3 @@
+//! Citizens through the whole gateway.
+
+mod pages;
