@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::check::Check;
 use crate::{Config, Error};
 
+/// Name of the section.
+const KEY: &str = "citizen";
+
 /// Ways of dispatches that a citizen may choose.
 const WAYS: [&str; 7] = ["mail", "push", "print", "hybrid", "fit-connect", "portal", "call"];
 
@@ -113,38 +116,38 @@ impl Check<'_> {
             };
         };
         if config.listen.public.is_none() {
-            return Err(self.value("citizen.url", "the citizens' pages need listen.public"));
+            return Err(self.value(&format!("{KEY}.url"), "the citizens' pages need listen.public"));
         }
-        self.public_url("citizen.url", &citizen.url)?;
-        self.title("citizen.office", &citizen.office)?;
-        self.title("citizen.arbitration", &citizen.arbitration)?;
-        for (key, url) in [
-            ("citizen.imprint", &citizen.imprint),
-            ("citizen.privacy", &citizen.privacy),
-            ("citizen.arbitration_url", &citizen.arbitration_url),
+        self.public_url(&format!("{KEY}.url"), &citizen.url)?;
+        self.title(&format!("{KEY}.office"), &citizen.office)?;
+        self.title(&format!("{KEY}.arbitration"), &citizen.arbitration)?;
+        for (name, url) in [
+            ("imprint", &citizen.imprint),
+            ("privacy", &citizen.privacy),
+            ("arbitration_url", &citizen.arbitration_url),
         ] {
             if !url.starts_with("https://") || url.contains(char::is_whitespace) {
-                return Err(self.value(key, "expected https://…"));
+                return Err(self.value(&format!("{KEY}.{name}"), "expected https://…"));
             }
         }
         let email = &citizen.feedback_email;
         let is_email = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
         if !is_email || email.contains(|c: char| c.is_whitespace() || c == '?') {
-            return Err(self.value("citizen.feedback_email", "expected an address of e-mail"));
+            return Err(self.value(&format!("{KEY}.feedback_email"), "expected an address of e-mail"));
         }
         if !is_day(&citizen.statement_made) {
-            return Err(self.value("citizen.statement_made", "expected YYYY-MM-DD"));
+            return Err(self.value(&format!("{KEY}.statement_made"), "expected YYYY-MM-DD"));
         }
         for (at, way) in citizen.ways.iter().enumerate() {
-            let key = format!("citizen.ways[{at}]");
+            let key = format!("{KEY}.ways[{at}]");
             self.unique(&key, !citizen.ways[..at].contains(way))?;
             if !WAYS.contains(&way.as_str()) {
                 return Err(self.value(&key, &format!("expected one of {}", WAYS.join(", "))));
             }
         }
-        self.number("citizen.max_mb", citizen.max_mb, 1, 1_024)?;
+        self.number(&format!("{KEY}.max_mb"), citizen.max_mb, 1, 1_024)?;
         for (at, service) in citizen.services.iter().enumerate() {
-            let key = format!("citizen.service[{at}]");
+            let key = format!("{KEY}.service[{at}]");
             self.name(&format!("{key}.id"), &service.id)?;
             let known = citizen.services[..at].iter().any(|before| before.id == service.id);
             self.unique(&format!("{key}.id"), !known)?;

@@ -92,8 +92,8 @@ async fn an_independent_browser_reads_what_we_push() {
 
 #[tokio::test]
 async fn an_independent_browser_of_another_language_reads_it_too() {
-    let Some(folder) = std::env::var_os("AMTSBOTE_TEST_WEB_PUSH") else {
-        eprintln!("SKIPPED: AMTSBOTE_TEST_WEB_PUSH names no folder with npm's web-push");
+    let Some(folder) = std::env::var_os("AMTSBOTE_TEST_NODE") else {
+        eprintln!("SKIPPED: AMTSBOTE_TEST_NODE names no folder with npm's web-push");
         return;
     };
     told_to(Command::new("node").arg(script("browser.js")).arg(folder)).await;

@@ -1,5 +1,5 @@
 //! The citizens' pages in a real browser: without JavaScript, by keyboard alone, at 320 pixels, judged by axe. `pages.mjs` does it; here a
-//! gateway is set up with everything that there is to see. Without the browser's tools (`AMTSBOTE_TEST_BROWSER`: a folder with
+//! gateway is set up with everything that there is to see. Without the browser's tools (`AMTSBOTE_TEST_NODE`: a folder with
 //! `playwright-core` and `axe-core`) nothing is tested, and that is said.
 
 use std::process::Stdio;
@@ -14,8 +14,8 @@ use crate::citizens::Applied;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_pages_work_in_a_browser() {
-    let Some(tools) = std::env::var_os("AMTSBOTE_TEST_BROWSER") else {
-        eprintln!("AMTSBOTE_TEST_BROWSER names no folder: the pages are not looked at in a browser");
+    let Some(tools) = std::env::var_os("AMTSBOTE_TEST_NODE") else {
+        eprintln!("AMTSBOTE_TEST_NODE names no folder: the pages are not looked at in a browser");
         return;
     };
     let mut applied = Applied::new().await;

@@ -78,7 +78,8 @@ impl Broker {
         let PushSubscription { endpoint, p256dh, auth } = subscription;
         let part = seal::sha256(&[endpoint.as_bytes()]).to_string();
         let known = self.store().links(tenant, adapter, case.meta.id).await?;
-        if known.len() >= MOST_APPS && known.iter().all(|link| link.part != part) {
+        let live = known.iter().filter(|link| link.state["ended"].is_null()).count();
+        if live >= MOST_APPS && known.iter().all(|link| link.part != part) {
             return Err(Error::TooManySubscriptions);
         }
         let link = Link {
