@@ -6,6 +6,7 @@ mod dispatches;
 mod doors;
 mod imports;
 mod letters;
+mod opened;
 mod overdue;
 mod sessions;
 mod telling;
