@@ -12,6 +12,7 @@ mod edges;
 mod fairness;
 mod installation;
 mod large;
+mod mobile;
 mod operating;
 mod osci;
 mod payment_setup;
