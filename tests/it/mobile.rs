@@ -48,8 +48,13 @@ impl Bed {
         gateway.write_secret("app.key", "schluessel").unwrap();
         gateway.configure(&adapter(port)).unwrap();
         gateway.start().await.unwrap();
-        let rights =
-            Rights { tenant: COUNTY, roles: &["system"], unit: "*", service: "*", authority: Some(COUNTY_KEY) };
+        let rights = Rights {
+            tenant: COUNTY,
+            roles: &["system"],
+            unit: "*",
+            service: "*",
+            authority: Some(COUNTY_KEY),
+        };
         let clerk = gateway.client(&gateway.token("clerk", rights).await.unwrap()).unwrap();
         Bed { gateway, app: Client::new(), base: format!("http://127.0.0.1:{port}/open311/v2"), clerk }
     }
@@ -87,7 +92,8 @@ fn photo() -> &'static str {
 
 async fn a_report_goes_its_way(engine: &Engine) {
     let bed = Bed::start(engine).await;
-    let form = format!("service_code=001&lat=51.5&long=8.1&description=Tief&email=a%40mail.example&{}", photo());
+    let form =
+        format!("service_code=001&lat=51.5&long=8.1&description=Tief&email=a%40mail.example&{}", photo());
     let (status, made) = bed.post("requests.json", "\"k1\"", &form).await;
     assert_eq!(status, 200, "{made}");
     let case = made[0]["service_request_id"].as_str().unwrap().to_owned();
@@ -119,7 +125,8 @@ async fn a_report_goes_its_way(engine: &Engine) {
     let seen = bed.clerk.read(&format!("/cases/{near}")).await.unwrap();
     assert_eq!(seen["relations"][0]["target"], json!(case));
     let (_, list) = bed.get("requests.json?status=open&service_code=001").await;
-    let ids: Vec<&str> = list.as_array().unwrap().iter().filter_map(|it| it["service_request_id"].as_str()).collect();
+    let ids: Vec<&str> =
+        list.as_array().unwrap().iter().filter_map(|it| it["service_request_id"].as_str()).collect();
     assert_eq!(ids, [near, case.as_str()]);
 
     // Somebody adds something; then it is done.

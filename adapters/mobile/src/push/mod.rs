@@ -74,8 +74,7 @@ impl WebPush {
         let sender = Sender::new(settings.key.as_bytes(), &settings.contact).map_err(wrong)?;
         let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Callback];
         let mut descriptor = Descriptor::new(settings.id.clone(), "mobile", capabilities);
-        descriptor.follows =
-            vec![Interest { event: EventKind::RecordCreated, record: RecordKind::Dispatch }];
+        descriptor.follows = vec![Interest { event: EventKind::RecordCreated, record: RecordKind::Dispatch }];
         descriptor.in_order = false;
         descriptor.takes_bytes = false;
         descriptor.way = Some(WAY.to_owned());
@@ -87,9 +86,9 @@ impl WebPush {
         let Ok(subscriber) = Subscriber::parse(state("p256dh"), state("auth")) else { return Outcome::Gone };
         let Some(origin) = origin(&link.reference) else { return Outcome::Gone };
         let until = self.clock.now().micros().div_euclid(1_000_000).saturating_add(PROOF);
-        let sealed = subscriber.encrypt(message).and_then(|body| {
-            Ok((body, self.sender.authorization(&origin, until)?))
-        });
+        let sealed = subscriber
+            .encrypt(message)
+            .and_then(|body| Ok((body, self.sender.authorization(&origin, until)?)));
         let Ok((body, authorization)) = sealed else { return Outcome::Refused };
         let header = |name: &str, value: String| (name.to_owned(), value);
         let request = Request {
