@@ -187,3 +187,15 @@ async fn what_is_another_way_s_is_left_to_it() {
     }
     assert!(push.deliver(&other, &[]).await.unwrap().nothing);
 }
+
+#[tokio::test]
+async fn documents_are_not_pushed() {
+    let mut with_document = delivery(vec![]);
+    if let Some(Record::Dispatch(dispatch)) =
+        with_document.about.as_deref_mut().map(|about| &mut about.record)
+    {
+        dispatch.documents = vec![ids::new_id()];
+    }
+    let failure = push(&[]).deliver(&with_document, &[]).await.unwrap_err();
+    assert_eq!((failure.kind, failure.code.as_ref()), (FailureKind::Permanent, "web-push.documents"));
+}
