@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapter_mobile::settings::{
-    Attribute, ClientSettings, Key, Publish, PushSettings, Service, Settings,
-};
+use adapter_mobile::settings::{Attribute, ClientSettings, Key, Publish, PushSettings, Service, Settings};
 use adapter_mobile::{Open311, OpenClient, WebPush};
 use config::{OpenAttribute, OpenPublish, OpenReport};
 use model::adapter::Adapter;

@@ -119,7 +119,8 @@ impl Sender {
     /// # Errors
     /// [`Error::KeyFormat`] if the key is another.
     pub fn new(pem: &[u8], contact: &str) -> Result<Self> {
-        let key = PKey::private_key_from_pem(pem).and_then(|key| key.ec_key()).map_err(|_| Error::KeyFormat)?;
+        let key =
+            PKey::private_key_from_pem(pem).and_then(|key| key.ec_key()).map_err(|_| Error::KeyFormat)?;
         if key.group().curve_name() != Some(Nid::X9_62_PRIME256V1) {
             return Err(Error::KeyFormat);
         }
@@ -201,7 +202,8 @@ mod tests {
         let mut off_curve = LENIENT.decode(UA_PUBLIC).unwrap();
         off_curve[64] ^= 1;
         let off_curve = BASE64_URL_SAFE_NO_PAD.encode(off_curve);
-        for (point, auth) in [(&off_curve[..], AUTH), (UA_PUBLIC, "AAAA"), ("", AUTH), ("BCVx", AUTH), ("!", AUTH)]
+        for (point, auth) in
+            [(&off_curve[..], AUTH), (UA_PUBLIC, "AAAA"), ("", AUTH), ("BCVx", AUTH), ("!", AUTH)]
         {
             assert!(matches!(Subscriber::parse(point, auth), Err(Error::KeyFormat)), "{point} {auth}");
         }
@@ -226,7 +228,8 @@ mod tests {
         assert!(signature.verify(&sha256(&[signed.as_bytes()]).0, &key).unwrap());
         let claims = LENIENT.decode(signed.split_once('.').unwrap().1).unwrap();
         let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
-        let wanted = json!({ "aud": "https://push.example", "exp": 1_795_405_555, "sub": "mailto:it@kreis.example" });
+        let wanted =
+            json!({ "aud": "https://push.example", "exp": 1_795_405_555, "sub": "mailto:it@kreis.example" });
         assert_eq!(claims, wanted);
     }
 }

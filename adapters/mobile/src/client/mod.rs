@@ -108,8 +108,9 @@ impl OpenClient {
             (401 | 403, _) | (500.., Some(401 | 403)) => {
                 Failure::new(FailureKind::Unauthorised, "open311.forbidden", detail)
             }
-            (408 | 425 | 429 | 503, _) => Failure::transient("open311.unavailable", detail)
-                .after(answer.retry_after(self.clock.now())),
+            (408 | 425 | 429 | 503, _) => {
+                Failure::transient("open311.unavailable", detail).after(answer.retry_after(self.clock.now()))
+            }
             (500.., _) => Failure::new(broken, "open311.unclear", detail),
             _ => Failure::permanent("open311.refused", detail),
         }

@@ -84,12 +84,7 @@ impl Open311 {
     }
 
     /// Open reports of the same service nearby.
-    async fn near(
-        &self,
-        report: &Report,
-        service: &Service,
-        host: &dyn Host,
-    ) -> Result<Vec<Id>, Trouble> {
+    async fn near(&self, report: &Report, service: &Service, host: &dyn Host) -> Result<Vec<Id>, Trouble> {
         let metres = self.settings.near_metres;
         let Some(point) = report.point.filter(|_| metres > 0) else { return Ok(vec![]) };
         let mut near = vec![];

@@ -2,6 +2,7 @@
 //! values are bounded in number and size; photographs come as parts, under whatever name, or as base64 in `media`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -19,6 +20,10 @@ const FIELD_BYTES: usize = 32 * 1024;
 
 /// Largest form without photographs, in bytes: of such as many are read at once as come.
 const SMALL: u64 = 128 * 1024;
+
+/// Large forms that are read at once, and how long one waits for its turn.
+const LARGE: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Photographs of one report.
 pub(crate) const PHOTOS: usize = 6;
@@ -141,7 +146,7 @@ pub(crate) struct Forms {
 
 impl Forms {
     pub(crate) fn new(photo_bytes: usize) -> Self {
-        Forms { large: Arc::new(Semaphore::new(2)), photo_bytes }
+        Forms { large: Arc::new(Semaphore::new(LARGE)), photo_bytes }
     }
 
     /// Reads the form of a request behind what its query says.
@@ -179,7 +184,8 @@ impl Forms {
     }
 
     async fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        Arc::clone(&self.large).acquire_owned().await.map_err(|_| Refusal::busy())
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.large).acquire_owned()).await;
+        place.ok().and_then(Result::ok).ok_or_else(Refusal::busy)
     }
 
     async fn parts(

@@ -46,8 +46,7 @@ impl Filter {
         let earliest = Timestamp::from_micros(
             end.unwrap_or(now).micros().saturating_sub(i64::try_from(DAYS.as_micros()).unwrap_or(i64::MAX)),
         );
-        let statuses: Vec<String> =
-            form.list("status").into_iter().map(str::to_ascii_lowercase).collect();
+        let statuses: Vec<String> = form.list("status").into_iter().map(str::to_ascii_lowercase).collect();
         if statuses.iter().any(|status| !matches!(status.as_str(), "open" | "closed")) {
             return Err(Refusal::bad("status is open, closed, or both with a comma"));
         }
@@ -98,7 +97,11 @@ impl Open311 {
         let first = (number("page", 1)? - 1).saturating_mul(size);
         let filter = Filter::of(form, host.now())?;
         if let Some(unknown) = filter.services.iter().find(|code| self.service(code).is_none()) {
-            return Err(Refusal { status: 404, wrong: vec![format!("service_code {unknown} was not found")] }.into());
+            return Err(Refusal {
+                status: 404,
+                wrong: vec![format!("service_code {unknown} was not found")],
+            }
+            .into());
         }
         let last = first.saturating_add(size).min(MOST);
         let mut requests = vec![];
@@ -178,7 +181,8 @@ struct Pages {
 impl Pages {
     fn of(server: &Open311, filter: &Filter) -> Self {
         let services = &server.settings.services;
-        let meant = services.iter().filter(|it| filter.services.is_empty() || filter.services.contains(&it.code));
+        let meant =
+            services.iter().filter(|it| filter.services.is_empty() || filter.services.contains(&it.code));
         let mut named: Vec<String> = meant.clone().filter_map(|it| it.public_service.clone()).collect();
         named.sort();
         named.dedup();

@@ -136,20 +136,14 @@ fn party([first, last, email, phone]: [Option<String>; 4]) -> Option<Party> {
     let contact = |channel: &str, value: Option<String>| {
         value.map(|value| Contact { channel: channel.to_owned(), value, addition: None })
     };
-    let contacts: Vec<Contact> =
-        contact("email", email).into_iter().chain(contact("phone", phone)).collect();
+    let contacts: Vec<Contact> = contact("email", email).into_iter().chain(contact("phone", phone)).collect();
     let person = (first.is_some() || last.is_some()).then(|| Person {
         given_name: first,
         family_name: last,
         ..Person::default()
     });
     let is_nobody = person.is_none() && contacts.is_empty();
-    (!is_nobody).then(|| Party {
-        role: Some("reporter".to_owned()),
-        person,
-        contacts,
-        ..Party::default()
-    })
+    (!is_nobody).then(|| Party { role: Some("reporter".to_owned()), person, contacts, ..Party::default() })
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use futures::future::join_all;
 use model::activity::{Dispatch, DispatchStatus, DispatchStep};
 use model::adapter::{
     Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest, Link, Receipt, Reply,
@@ -74,8 +75,7 @@ impl WebPush {
         let sender = Sender::new(settings.key.as_bytes(), &settings.contact).map_err(wrong)?;
         let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Callback];
         let mut descriptor = Descriptor::new(settings.id.clone(), "mobile", capabilities);
-        descriptor.follows =
-            vec![Interest { event: EventKind::RecordCreated, record: RecordKind::Dispatch }];
+        descriptor.follows = vec![Interest { event: EventKind::RecordCreated, record: RecordKind::Dispatch }];
         descriptor.in_order = false;
         descriptor.takes_bytes = false;
         descriptor.way = Some(WAY.to_owned());
@@ -87,9 +87,9 @@ impl WebPush {
         let Ok(subscriber) = Subscriber::parse(state("p256dh"), state("auth")) else { return Outcome::Gone };
         let Some(origin) = origin(&link.reference) else { return Outcome::Gone };
         let until = self.clock.now().micros().div_euclid(1_000_000).saturating_add(PROOF);
-        let sealed = subscriber.encrypt(message).and_then(|body| {
-            Ok((body, self.sender.authorization(&origin, until)?))
-        });
+        let sealed = subscriber
+            .encrypt(message)
+            .and_then(|body| Ok((body, self.sender.authorization(&origin, until)?)));
         let Ok((body, authorization)) = sealed else { return Outcome::Refused };
         let header = |name: &str, value: String| (name.to_owned(), value);
         let request = Request {
@@ -175,12 +175,18 @@ impl Adapter for WebPush {
     async fn deliver(&self, delivery: &Delivery, _: Sources<'_>) -> Result<Receipt, Failure> {
         let open = |dispatch: &&Dispatch| dispatch.status == DispatchStatus::Open;
         let Some(dispatch) = dispatch_of(delivery).filter(open) else { return Ok(Receipt::nothing()) };
+        if !dispatch.documents.is_empty() {
+            let detail = "a notice to a browser carries no documents";
+            return Err(Failure::permanent("web-push.documents", detail).alone());
+        }
         let (case, message) = (dispatch.case_id, message(delivery, dispatch.case_id));
         let digest = sha256(&[delivery.id.as_bytes()]);
         let topic = BASE64_URL_SAFE_NO_PAD.encode(digest.0.get(..24).unwrap_or_default());
         let (mut taken, mut wait, mut ended) = (false, None, vec![]);
-        for link in subscriptions(delivery, case) {
-            match self.push(link, &message, &topic).await {
+        let links: Vec<&Link> = subscriptions(delivery, case).collect();
+        let told = join_all(links.iter().map(|link| self.push(link, &message, &topic))).await;
+        for (link, outcome) in links.into_iter().zip(told) {
+            match outcome {
                 Outcome::Taken => taken = true,
                 Outcome::Gone => {
                     let state = json!({ "ended": self.clock.now() });

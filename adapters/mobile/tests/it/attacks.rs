@@ -20,7 +20,9 @@ async fn no_text_gets_out_of_its_element() {
     let bed = Bed::with(settings, &[]);
     let evil = "]]></description></request><request><status>closed</status></request><!-- &#x3C; \u{1} \"'";
     let encoded: String = form_urlencoded::byte_serialize(evil.as_bytes()).collect();
-    let form = format!("service_code=001&lat=1&long=2&description={encoded}&address_string={encoded}&account_id={encoded}");
+    let form = format!(
+        "service_code=001&lat=1&long=2&description={encoded}&address_string={encoded}&account_id={encoded}"
+    );
     let made = bed.call("POST", "requests.xml", &[], format!("api_key=testkey&{form}").as_bytes()).await;
     assert_eq!(made.text().matches("<request>").count(), 1);
     let list = bed.get("requests.xml").await.text();
@@ -36,7 +38,8 @@ async fn no_text_gets_out_of_its_element() {
 #[tokio::test]
 async fn what_is_no_photograph_is_refused_whatever_it_is_called() {
     let bed = Bed::new();
-    let svg = b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>";
+    let svg =
+        b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>";
     for bytes in [&svg[..], b"<html><script>", b"GIF89a;", b"%PDF-1.7", b"\x7fELF", b"PK\x03\x04"] {
         let answer = bed.post_parts(&with_photo("image/jpeg", bytes)).await;
         assert_eq!(answer.status, 400, "{}", answer.text());
@@ -73,7 +76,8 @@ async fn what_cannot_be_decoded_is_kept_for_clerks_alone() {
         assert_eq!(bed.get(&format!("media/{id}-1.jpg")).await.status, 404);
     }
     let kept = bed.host.0.lock().unwrap();
-    let concerned = |(letter, _): &(model::letter::Letter, _)| letter.concerns == ["mobile.photo-unpublished"];
+    let concerned =
+        |(letter, _): &(model::letter::Letter, _)| letter.concerns.contains(&"mobile.photo-unpublished");
     assert!(kept.letters.values().all(concerned));
 }
 

@@ -130,8 +130,10 @@ async fn a_case_is_reported_once_and_names_nobody() {
     let asked = bed.asked();
     assert_eq!(
         asked,
-        ["POST /v2/requests.json lat=51.5&long=8.1&service_code=POT&api_key=geheim&jurisdiction_id=land.example&\
-          description=tief+%26+breit"]
+        [
+            "POST /v2/requests.json lat=51.5&long=8.1&service_code=POT&api_key=geheim&jurisdiction_id=land.example&\
+          description=tief+%26+breit"
+        ]
     );
     let record = case();
     let link = Link { record: record.meta().id, ..receipt.links[0].clone() };

@@ -56,16 +56,20 @@ fn script(name: &str) -> String {
 
 #[tokio::test]
 async fn an_independent_client_reads_what_we_answer_and_the_schemas_hold() {
-    let (Some(python), Some(_)) = (python(), shared("packs/open311/georeport-v2/requests.json")) else { return };
+    let (Some(python), Some(_)) = (python(), shared("packs/open311/georeport-v2/requests.json")) else {
+        return;
+    };
     let url = serve(Bed::new()).await;
     let schemas = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/packs/open311/georeport-v2");
-    let out = Command::new(python).args([&script("three.py"), &url, schemas]).output().await.unwrap();
+    let out =
+        Command::new(python).args([&script("open311_client.py"), &url, schemas]).output().await.unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&[out.stdout, out.stderr].concat()));
 }
 
 /// A push service and a browser that check what comes; they say so in a line.
 async fn told_to(command: &mut Command) {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true).spawn().unwrap();
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let subscription = lines.next_line().await.unwrap().unwrap();
     let subscription: serde_json::Value = serde_json::from_str(&subscription).unwrap();

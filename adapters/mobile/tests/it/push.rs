@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use model::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus, Notice};
+use model::activity::DispatchStatus;
 use model::adapter::{About, Adapter, Delivery, Link, Receipt};
 use model::command::Change;
 use model::testkit::{a_case, a_meta};
@@ -18,8 +18,8 @@ use serde_json::json;
 
 use crate::support::{Stopped, client};
 
-
-const P256DH: &str = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
+const P256DH: &str =
+    "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
 const AUTH: &str = "BTBZMqHH6r4Tts7J_aSIgg";
 
 type Asked = Arc<Mutex<Vec<(String, HeaderMap)>>>;
@@ -76,22 +76,18 @@ pub(crate) fn delivery(mut links: Vec<Link>) -> Delivery {
     let case = a_case("Bauantrag von Erika Mustermann");
     let id = case.meta().id;
     links.iter_mut().for_each(|link| link.record = id);
-    let dispatch = Dispatch {
-        meta: a_meta(),
-        case_id: id,
-        kind: DispatchKind::Notification,
-        documents: vec![],
-        notice: Some(Notice { subject: "Ihr Antrag".into(), text: "Liebe Erika".into(), link: None }),
-        not_before: None,
-        otherwise: vec!["print".into()],
-        way: Some("push".into()),
-        to: None,
-        options: DispatchOptions::default(),
-        reference: None,
-        status: DispatchStatus::Open,
-        steps: vec![],
-    };
-    let about = About { record: Record::Dispatch(dispatch), above: vec![case], links, files: vec![] };
+    let mut dispatch = serde_json::to_value(a_meta()).unwrap();
+    let said = json!({
+        "caseId": id,
+        "kind": "notification",
+        "notice": { "subject": "Ihr Antrag", "text": "Liebe Erika" },
+        "otherwise": ["print"],
+        "way": "push",
+        "status": "open",
+    });
+    dispatch.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
+    let record = Record::from_json(RecordKind::Dispatch, dispatch).unwrap();
+    let about = About { record, above: vec![case], links, files: vec![] };
     Delivery {
         id: ids::new_id(),
         tenant: "soest".into(),
@@ -190,4 +186,16 @@ async fn what_is_another_way_s_is_left_to_it() {
         dispatch.way = Some("print".into());
     }
     assert!(push.deliver(&other, &[]).await.unwrap().nothing);
+}
+
+#[tokio::test]
+async fn documents_are_not_pushed() {
+    let mut with_document = delivery(vec![]);
+    if let Some(Record::Dispatch(dispatch)) =
+        with_document.about.as_deref_mut().map(|about| &mut about.record)
+    {
+        dispatch.documents = vec![ids::new_id()];
+    }
+    let failure = push(&[]).deliver(&with_document, &[]).await.unwrap_err();
+    assert_eq!((failure.kind, failure.code.as_ref()), (FailureKind::Permanent, "web-push.documents"));
 }

@@ -48,7 +48,10 @@ async fn a_text_is_shown_once_a_clerk_says_so_and_a_report_is_hidden_if_one_says
     bed.host.refer(&id, "status-note", "Bestellt <b>");
     let path = format!("requests/{id}.json");
     let shown = bed.get(&path).await.json();
-    assert_eq!((&shown[0]["description"], &shown[0]["status_notes"]), (&"dunkel".into(), &"Bestellt <b>".into()));
+    assert_eq!(
+        (&shown[0]["description"], &shown[0]["status_notes"]),
+        (&"dunkel".into(), &"Bestellt <b>".into())
+    );
     let xml = bed.get(&format!("requests/{id}.xml")).await.text();
     assert!(xml.contains("<status_notes>Bestellt &lt;b&gt;</status_notes>"), "{xml}");
     bed.host.change(&id, |case| case.status = RecordStatus::Closed);
@@ -181,7 +184,8 @@ async fn whatever_is_wrong_is_told_in_the_format_that_was_asked_for() {
         assert!(answer.text().contains(&begin), "{}", answer.text());
     }
     assert_eq!(bed.host.letters(), 0);
-    for path in ["services/001.json", "services/NONE.json", "requests/1.json", "tokens/1.json", "x.json", "requests"]
+    for path in
+        ["services/001.json", "services/NONE.json", "requests/1.json", "tokens/1.json", "x.json", "requests"]
     {
         assert_eq!(bed.get(path).await.status, 404, "{path}");
     }
@@ -210,7 +214,7 @@ async fn the_request_of_the_specification_is_taken() {
     assert_eq!(letter.concerns, ["mobile.photo-missing"]);
     let case = letter.opens.unwrap();
     assert_eq!(case.locations[0].longitude_micro, Some(-122_421_204));
-    assert_eq!(case.description.extensions["open311"]["notFetched"][0].as_str().map(str::len), Some(62));
+    assert_eq!(case.description.extensions["open311"]["notFetched"][0].as_str().map(str::len), Some(61));
 }
 
 #[tokio::test]
@@ -243,6 +247,46 @@ async fn additions_of_fixmystreet_reach_the_case_and_changes_are_told() {
     bed.host.later(60);
     bed.host.change(&id, |case| case.status = RecordStatus::Closed);
     let told = bed.get(path).await.text();
-    assert!(told.contains(&format!("<update_id>{id}-2</update_id>")) && told.contains("<status>closed</status>"));
+    assert!(
+        told.contains(&format!("<update_id>{id}-2</update_id>")) && told.contains("<status>closed</status>")
+    );
     assert_eq!(bed.get("servicerequestupdates.xml").await.status, 403);
+}
+
+/// Names of the elements of a document.
+fn elements(xml: &[u8]) -> std::collections::BTreeSet<String> {
+    let mut reader = xml::Reader::new(xml, xml::Limits::default());
+    let mut names = std::collections::BTreeSet::new();
+    loop {
+        match reader.next().unwrap() {
+            xml::Event::Start(start) => _ = names.insert(start.local().to_owned()),
+            xml::Event::Eof => return names,
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn answers_have_the_elements_of_the_samples_of_the_specification() {
+    let bed = Bed::new();
+    let form = format!("api_key=testkey&{HERE}&account_id=1");
+    let made = bed.call("POST", "requests.xml", &[], form.as_bytes()).await;
+    let wrong = bed.call("POST", "requests.xml", &[], b"api_key=no").await;
+    for (sample, ours) in [
+        ("spec-discovery.xml", bed.get("discovery.xml").await),
+        ("spec-service-list.xml", bed.get("services.xml").await),
+        ("spec-service-definition.xml", bed.get("services/POT.xml").await),
+        ("spec-service-request.xml", bed.get("requests.xml").await),
+        ("spec-service-request-post.xml", made),
+        ("spec-errors.xml", wrong),
+        ("adapter-definition-POT.xml.http", bed.get("services/POT.xml").await),
+        ("adapter-requests.xml.http", bed.get("requests.xml").await),
+    ] {
+        let Some(bytes) = shared(&format!("samples/open311/{sample}")) else { return };
+        // Some were recorded with the head of the answer.
+        let begin = bytes.windows(5).position(|it| it == b"<?xml").unwrap();
+        let (theirs, ours) = (elements(&bytes[begin..]), elements(&ours.body));
+        let missing: Vec<_> = theirs.difference(&ours).collect();
+        assert!(missing.is_empty(), "{sample}: {missing:?}");
+    }
 }

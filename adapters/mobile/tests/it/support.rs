@@ -396,4 +396,3 @@ pub(crate) fn shared(path: &str) -> Option<Vec<u8>> {
     }
     bytes
 }
-

@@ -1,4 +1,4 @@
-"""The client `three` (PyPI) against a server of ours, and its answers against the JSON schemas of GeoReport v2: three.py URL FOLDER."""
+"""The client `three` (PyPI) against a server of ours, and its answers against the JSON schemas of GeoReport v2: open311_client.py URL FOLDER."""
 import itertools
 import json
 import pathlib
