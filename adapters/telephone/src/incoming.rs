@@ -100,7 +100,7 @@ impl Asterisk {
     /// What is taken in of a call that came in.
     pub(crate) fn letter(&self, live: &Live, channel: &str) -> Letter {
         let by_number = |number: &String| Hint {
-            kind: HintKind::RecordReference,
+            kind: HintKind::Phone,
             value: number.clone(),
             confidence: BY_NUMBER,
             place: "caller's number".to_owned(),

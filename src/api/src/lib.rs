@@ -53,6 +53,7 @@ mod schemas;
 mod server;
 mod subscriptions;
 mod tasks;
+mod telephony;
 mod tokens;
 mod uploads;
 

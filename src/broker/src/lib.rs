@@ -82,7 +82,7 @@ use store::Store;
 pub use access::{NewToken, TokenSecret, Wanted};
 pub use arrival::{Arrival, Sent};
 pub use carried::Carried;
-pub use channels::{Channel, Filing};
+pub use channels::{Channel, Filing, KnownNumber};
 pub use content::Upload;
 pub use erasure::Erasure;
 pub use error::Error;

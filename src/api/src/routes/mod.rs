@@ -25,6 +25,7 @@ pub fn routes() -> Vec<Route> {
         money::payment_routes(),
         money::account_routes(),
         office::interaction_routes(),
+        office::telephony_routes(),
         office::dispatch_routes(),
         office::channel_routes(),
     ]

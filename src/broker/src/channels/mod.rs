@@ -27,6 +27,7 @@ mod import;
 mod letter;
 mod session;
 mod tell;
+mod telephone;
 
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ use store::{Job, NewJob, Work};
 
 pub(crate) use below::BELOW;
 pub use filing::Filing;
+pub use telephone::KnownNumber;
 pub(crate) use import::IMPORT;
 pub(crate) use session::RUN;
 pub(crate) use tell::{Kept, TELL};
