@@ -6,6 +6,7 @@ mod dms;
 mod post;
 mod remote;
 mod scan;
+mod telephone;
 mod workflow;
 
 use std::sync::Arc;
@@ -77,6 +78,7 @@ impl Build<'_> {
             AdapterKind::Enaio(it) => self.enaio(it),
             AdapterKind::XdomeaFolder(it) => self.xdomea_folder(it),
             AdapterKind::Camunda(it) => self.camunda(it),
+            AdapterKind::Asterisk(it) => self.asterisk(it),
             AdapterKind::Scan(it) => self.scan(it),
             AdapterKind::Mail(it) => self.mail(it),
             AdapterKind::Print(it) => Ok(self.print(it)),

@@ -7,6 +7,7 @@
 mod adapters;
 mod check;
 mod dvdv;
+mod hours;
 mod keys;
 mod log;
 mod osci;
@@ -34,6 +35,7 @@ use toml::de::{DeTable, Deserializer};
 pub use crate::adapters::*;
 use crate::check::Check;
 pub use crate::dvdv::{Dvdv, DvdvService};
+pub use crate::hours::ServiceHours;
 pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
@@ -74,6 +76,9 @@ pub struct Config {
     /// How long the steps of exchanges may take.
     #[serde(default)]
     pub processes: Deadlines,
+    /// When somebody is there.
+    #[serde(default)]
+    pub hours: ServiceHours,
     /// Logging.
     #[serde(default)]
     pub log: Log,
