@@ -76,7 +76,7 @@ pub async fn screenpop(wanted: &ScreenPop) -> Result<ScreenPopFigures, Error> {
     let token = gateway.token("filler", sender()).await?;
     let clerk = |unit| Rights { tenant: COUNTY, roles: &["system"], unit, service: "*", authority: Some(COUNTY_KEY) };
     let own = gateway.token("clerk", clerk("63")).await?;
-    let stranger = gateway.token("stranger", clerk("10")).await?;
+    let stranger = gateway.token("stranger", clerk("70")).await?;
     gateway.start().await?;
     let client = gateway.client(&token)?;
     let party = json!({
