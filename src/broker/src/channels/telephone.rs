@@ -26,10 +26,8 @@ impl Broker {
     /// If the caller may not read cases.
     pub async fn known_number(&self, caller: &Caller, number: &str) -> Result<KnownNumber, Error> {
         let scope = caller.may(Action::ReadCases)?;
-        let (cases, calls) = futures::try_join!(
-            self.store().newest_named(scope, (PHONE, number), MOST),
-            self.store().newest_named(scope, (CALL, number), MOST),
-        )?;
+        let cases = self.store().newest_named(scope, (PHONE, number), MOST).await?;
+        let calls = self.store().newest_named(scope, (CALL, number), MOST).await?;
         Ok(KnownNumber { cases, calls })
     }
 }
