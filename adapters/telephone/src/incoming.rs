@@ -44,7 +44,8 @@ impl Asterisk {
             return Ok(());
         }
         flood.noted += 1;
-        let number = phone::e164(&channel.caller.number, &self.settings.country, self.settings.area.as_deref());
+        let number =
+            phone::e164(&channel.caller.number, &self.settings.country, self.settings.area.as_deref());
         let live = Live {
             interaction: None,
             from: line_of(&channel.caller.name),

@@ -163,7 +163,8 @@ fn wanted(delivery: &Delivery) -> Option<(&Interaction, &Call)> {
     let Record::Interaction(contact) = &delivery.about.as_ref()?.record else { return None };
     let call = contact.call.as_deref().filter(|call| !live::comes_in(call))?;
     // Those of other telephone systems are noted when they are over.
-    let is_made_here = call.state == CallState::Wanted || call.reference.as_deref().is_some_and(live::is_ours);
+    let is_made_here =
+        call.state == CallState::Wanted || call.reference.as_deref().is_some_and(live::is_ours);
     is_made_here.then_some((contact, call))
 }
 

@@ -74,7 +74,8 @@ pub struct ScreenPopFigures {
 pub async fn screenpop(wanted: &ScreenPop) -> Result<ScreenPopFigures, Error> {
     let mut gateway = Gateway::prepare(&wanted.binary, &wanted.engine).await?;
     let token = gateway.token("filler", sender()).await?;
-    let clerk = |unit| Rights { tenant: COUNTY, roles: &["system"], unit, service: "*", authority: Some(COUNTY_KEY) };
+    let clerk =
+        |unit| Rights { tenant: COUNTY, roles: &["system"], unit, service: "*", authority: Some(COUNTY_KEY) };
     let own = gateway.token("clerk", clerk("63")).await?;
     let stranger = gateway.token("stranger", clerk("70")).await?;
     gateway.start().await?;
@@ -89,7 +90,8 @@ pub async fn screenpop(wanted: &ScreenPop) -> Result<ScreenPopFigures, Error> {
         "unit": "63", "reference": "1", "direction": "incoming", "number": BUSY_NUMBER, "state": "ended",
         "at": "2026-11-23T09:00:00Z", "durationSeconds": 60,
     });
-    let call = client.post("/telephony/calls", "call", &call).await?.expect("POST /telephony/calls", &[201])?;
+    let call =
+        client.post("/telephony/calls", "call", &call).await?.expect("POST /telephony/calls", &[201])?;
     gateway.kill().await?;
     let plan = fill(&gateway, &wanted.engine, text(&case, "id"), text(&call, "id")).await?;
     gateway.start().await?;
@@ -104,7 +106,8 @@ pub async fn screenpop(wanted: &ScreenPop) -> Result<ScreenPopFigures, Error> {
     let busy = |_: u32| BUSY_NUMBER.to_owned();
     // What the databases and the gateway have to warm up for is not measured.
     look_up(&base, &own, LOOK_UPS / 4, mixed).await?;
-    let all = look_up(&base, &own, LOOK_UPS, |number| if number % 4 == 0 { busy(0) } else { mixed(number) }).await?;
+    let all = look_up(&base, &own, LOOK_UPS, |number| if number % 4 == 0 { busy(0) } else { mixed(number) })
+        .await?;
     let of_busy = look_up(&base, &own, LOOK_UPS / 4, busy).await?;
     let of_stranger = look_up(&base, &stranger, LOOK_UPS / 4, busy).await?;
     gateway.remove().await?;
@@ -121,12 +124,7 @@ pub async fn screenpop(wanted: &ScreenPop) -> Result<ScreenPopFigures, Error> {
     })
 }
 
-async fn look_up(
-    base: &str,
-    token: &str,
-    count: u32,
-    number: impl Fn(u32) -> String,
-) -> Result<Run, Error> {
+async fn look_up(base: &str, token: &str, count: u32, number: impl Fn(u32) -> String) -> Result<Run, Error> {
     let request = |at| {
         let body = json!({ "number": number(at) }).to_string();
         wire::post("/telephony/look-ups", token, "application/json", body.as_bytes())
@@ -157,7 +155,9 @@ async fn fill(gateway: &Gateway, engine: &Engine, case: &str, call: &str) -> Res
         for step in steps {
             sqlx::query(AssertSqlSafe(step)).execute(&mut conn).await?;
         }
-        let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {STATEMENT}"))).fetch_all(&mut conn).await?;
+        let rows = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {STATEMENT}")))
+            .fetch_all(&mut conn)
+            .await?;
         return Ok(rows.iter().map(|row| row.try_get(3)).collect::<Result<_, _>>()?);
     }
     let mut conn = PgConnection::connect(&gateway.database_url()).await?;
@@ -188,9 +188,7 @@ fn copies(
 ) -> Vec<String> {
     let last = count - 1;
     let numbers = match is_sqlite {
-        true => format!(
-            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) "
-        ),
+        true => format!("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) "),
         false => format!("WITH n(i) AS (SELECT generate_series(0::bigint, {last})) "),
     };
     let copy = format!("(i + {skip})");

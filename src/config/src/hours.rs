@@ -45,7 +45,8 @@ impl Check<'_> {
             Err(model::Error::Invalid { field: "holidays" }) => {
                 Err(self.value("hours.holidays", "expected at most 1,000 days such as 2026-12-25"))
             }
-            Err(_) => Err(self.value("hours.service", "expected hours such as \"mo-fr 08:00-18:00\", none within another")),
+            Err(_) => Err(self
+                .value("hours.service", "expected hours such as \"mo-fr 08:00-18:00\", none within another")),
         }
     }
 }

@@ -223,7 +223,9 @@ mod tests {
     #[test]
     fn what_are_no_hours_is_refused() {
         let none: [&str; 0] = [];
-        for text in ["", "mo", "mo 8-12", "mo 12:00-08:00", "fr-mo 08:00-12:00", "mo 08:00-24:01", "xx 08:00-09:00"] {
+        for text in
+            ["", "mo", "mo 8-12", "mo 12:00-08:00", "fr-mo 08:00-12:00", "mo 08:00-24:01", "xx 08:00-09:00"]
+        {
             assert!(Hours::read(&[text], &none).is_err(), "{text:?}");
         }
         assert!(Hours::read(&none, &none).is_err());

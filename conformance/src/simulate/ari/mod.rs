@@ -181,8 +181,7 @@ impl Known {
             return json!({ "id": id, "state": "Down" });
         }
         let [first, second] = self.answers.channels();
-        let all: Vec<Value> =
-            self.answers.events().iter().map(|event| renamed(event, first, id)).collect();
+        let all: Vec<Value> = self.answers.events().iter().map(|event| renamed(event, first, id)).collect();
         let of_second = all.iter().position(|event| event["channel"]["id"] == second);
         let (now, then) = all.split_at(of_second.unwrap_or(all.len()));
         self.rest = then.to_vec();

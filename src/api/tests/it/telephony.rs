@@ -20,9 +20,7 @@ fn look_up(number: &str) -> Call {
 async fn a_number_is_looked_up_within_the_rights_of_whoever_asks() {
     let gateway = Gateway::start().await;
     let own = gateway.token("soest", "63", "*", ALL_ROLES).await;
-    let party = |name: &str, number: &str| {
-        json!({ "person": { "familyName": name }, "contacts": [{ "channel": "phone", "value": number }] })
-    };
+    let party = |name: &str, number: &str| json!({ "person": { "familyName": name }, "contacts": [{ "channel": "phone", "value": number }] });
     let parties = [party("Mustermann", "02921-300"), party("Andere", "02921-301")];
     let case = json!({ "unit": "63", "title": "Bauantrag", "parties": parties });
     gateway.call(&own, Call::post("/cases").json(case)).await.is(201);
@@ -30,13 +28,21 @@ async fn a_number_is_looked_up_within_the_rights_of_whoever_asks() {
 
     let known = gateway.call(&own, look_up("0049 2921 300")).await.is(200).json();
     assert_eq!(known["number"], json!(NUMBER));
-    assert_eq!((&known["cases"][0]["title"], &known["cases"][0]["parties"]), (&json!("Bauantrag"), &json!(["Mustermann"])));
+    assert_eq!(
+        (&known["cases"][0]["title"], &known["cases"][0]["parties"]),
+        (&json!("Bauantrag"), &json!(["Mustermann"]))
+    );
     assert_eq!(known["calls"][0]["call"]["durationSeconds"], json!(61));
 
     let nothing = json!({ "number": NUMBER, "cases": [], "calls": [] });
-    for (tenant, unit, service) in [("soest", "70", "*"), ("lippstadt", "63", "*"), ("soest", "63", "abfall")] {
+    for (tenant, unit, service) in [("soest", "70", "*"), ("lippstadt", "63", "*"), ("soest", "63", "abfall")]
+    {
         let other = gateway.token(tenant, unit, service, ALL_ROLES).await;
-        assert_eq!(gateway.call(&other, look_up(NUMBER)).await.is(200).json(), nothing, "{tenant} {unit} {service}");
+        assert_eq!(
+            gateway.call(&other, look_up(NUMBER)).await.is(200).json(),
+            nothing,
+            "{tenant} {unit} {service}"
+        );
     }
     assert_eq!(gateway.call(&own, look_up("+492921999")).await.is(200).json()["cases"], json!([]));
     for none in ["anonymous", "", "300", "1' OR '1'='1"] {
@@ -83,7 +89,8 @@ async fn what_is_forwarded_is_a_task_of_the_unit_with_a_time() {
     for wrong in [json!({ "unit": "70", "dueHours": 0 }), json!({ "unit": "70", "answerBy": "a b" })] {
         gateway.call(&centre, forward(wrong)).await.is(400);
     }
-    let body = json!({ "unit": "70", "concern": "Sperrmüll nicht geholt", "answerBy": "mail", "dueHours": 3 });
+    let body =
+        json!({ "unit": "70", "concern": "Sperrmüll nicht geholt", "answerBy": "mail", "dueHours": 3 });
     let told = gateway.call(&centre, forward(body)).await.is(200).json();
     assert_eq!((&told["unit"], &told["subject"]), (&json!("70"), &json!("Sperrmüll nicht geholt")));
     let tasks = gateway.call(&unit, Call::get("/tasks?status=open")).await.is(200).json();
@@ -94,7 +101,8 @@ async fn what_is_forwarded_is_a_task_of_the_unit_with_a_time() {
     let call = |body: Value| Call::post(&call).json(body);
     gateway.call(&unit, call(json!({ "extension": "1001" }))).await.is(400);
     gateway.call(&unit, call(json!({ "extension": "1001@evil", "number": NUMBER }))).await.is(400);
-    let made = gateway.call(&unit, call(json!({ "extension": "1001", "number": NUMBER }))).await.is(201).json();
+    let made =
+        gateway.call(&unit, call(json!({ "extension": "1001", "number": NUMBER }))).await.is(201).json();
     assert_eq!((&made["call"]["state"], &made["call"]["task"]), (&json!("wanted"), &task["id"]));
     assert_eq!(made["unit"], json!("70"));
     // Filing says where it belongs, and answers nobody.

@@ -26,8 +26,8 @@ mod host;
 mod import;
 mod letter;
 mod session;
-mod tell;
 mod telephone;
+mod tell;
 
 use std::time::Duration;
 
@@ -37,9 +37,9 @@ use store::{Job, NewJob, Work};
 
 pub(crate) use below::BELOW;
 pub use filing::Filing;
-pub use telephone::KnownNumber;
 pub(crate) use import::IMPORT;
 pub(crate) use session::RUN;
+pub use telephone::KnownNumber;
 pub(crate) use tell::{Kept, TELL};
 
 use crate::{Broker, Error};

@@ -83,10 +83,13 @@ fn six_hundred() -> u32 {
 
 impl Asterisk {
     pub(super) fn refers(&mut self) -> Refers<'_> {
-        let has_place = |text: &String| text.matches("{}").count() == 1 && !text.contains(char::is_whitespace);
-        let digits = |text: &str| (1..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let has_place =
+            |text: &String| text.matches("{}").count() == 1 && !text.contains(char::is_whitespace);
+        let digits =
+            |text: &str| (1..=6).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         let is_area = self.area.as_deref().is_none_or(|area| digits(area) && !area.starts_with('0'));
-        let is_name = |text: &String| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == ',');
+        let is_name =
+            |text: &String| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == ',');
         let lines = [&self.user, &self.caller_id].iter().all(|text| !text.trim().is_empty());
         let contexts = !self.contexts.is_empty() && self.contexts.iter().all(is_name);
         let wrong_agents = !has_place(&self.agents);

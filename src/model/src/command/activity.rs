@@ -317,7 +317,10 @@ mod tests {
             answer_by: Some("mail".into()),
         };
         let (after, _) = run(&letter(), Change::Forward(Box::new(forward.clone()))).unwrap();
-        assert_eq!((after.meta().unit.as_str(), after.meta().public_service.as_deref()), ("32", Some("wohngeld")));
+        assert_eq!(
+            (after.meta().unit.as_str(), after.meta().public_service.as_deref()),
+            ("32", Some("wohngeld"))
+        );
         let Record::Interaction(it) = &after else { panic!("a contact") };
         assert_eq!(it.subject.as_deref(), Some("Stand des Antrags"));
         assert_eq!(it.proof["forwarded"], json!({ "from": "63", "answerBy": "mail" }));
@@ -328,7 +331,12 @@ mod tests {
     #[test]
     fn numbers_of_calls_are_kept_in_one_form() {
         let Record::Interaction(mut it) = letter() else { panic!("a contact") };
-        for (number, holds) in [(None, true), (Some("+492921300"), true), (Some("02921300"), false), (Some("+49 2921 300"), false)] {
+        for (number, holds) in [
+            (None, true),
+            (Some("+492921300"), true),
+            (Some("02921300"), false),
+            (Some("+49 2921 300"), false),
+        ] {
             it.call = Some(Box::new(Call {
                 direction: crate::activity::CallDirection::Incoming,
                 number: number.map(str::to_owned),

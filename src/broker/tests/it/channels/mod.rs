@@ -1,8 +1,8 @@
 //! Channels: adapters are told what happens to records, bring in what happens elsewhere, and nothing of it is lost or doubled.
 
 mod bed;
-mod calls;
 mod below;
+mod calls;
 mod dispatches;
 mod doors;
 mod imports;
