@@ -9,8 +9,8 @@ use model::adapter::Adapter;
 use super::{Build, seconds};
 use crate::error::Error;
 
-/// How long a session listens.
-const LISTENS: Duration = Duration::from_secs(90);
+/// How long a session listens: whoever stops the gateway waits for it. The line outlives it.
+const LISTENS: Duration = Duration::from_secs(15);
 
 /// Most events that a session reads: Asterisk tells some hundred of a call.
 const MOST_EVENTS: u32 = 500_000;

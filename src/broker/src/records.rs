@@ -379,7 +379,7 @@ fn is_by_itself(command: &Command) -> bool {
         Change::Create(_) | Change::Amend(_) | Change::AssignReference(_) | Change::AddContent { .. } => true,
         Change::Close | Change::Reopen | Change::ConfirmReceived | Change::Lock => true,
         Change::AssignTask(_) | Change::CompleteTask(_) | Change::CancelTask => true,
-        Change::Hold(_) | Change::LiftHold | Change::DispatchStep(..) => true,
+        Change::Hold(_) | Change::LiftHold | Change::DispatchStep(..) | Change::Call(_) => true,
         _ => false,
     };
     is_one && !matches!(command.kind, RecordKind::Claim | RecordKind::Payment)
