@@ -7,6 +7,7 @@ mod dispatches;
 mod doors;
 mod imports;
 mod letters;
+mod opened;
 mod overdue;
 mod sessions;
 mod telling;
