@@ -24,8 +24,8 @@ const OURS: &str = "amtsbote-";
 const MISSED: [u32; 7] = [0, 16, 18, 19, 20, 21, 26];
 const BUSY: u32 = 17;
 
-/// Calls that are on, by the identifier of their channel; those that the gateway makes by that of the clerk's. Kept as the adapter's state, so
-/// that whoever comes after a crash knows what to look for.
+/// Calls that are on, by the identifier of their channel; those that the gateway makes by that of the clerk's. Kept as the adapter's state,
+/// so that whoever comes after a crash knows what to look for.
 pub(crate) type All = BTreeMap<String, Live>;
 
 /// A call that is on.

@@ -1,5 +1,5 @@
-//! Calls that a clerk wants. First the clerk's telephone rings; once that is taken, the citizen's. Each leg has an identifier that follows from
-//! the contact, so that whatever is done again finds what is there.
+//! Calls that a clerk wants. First the clerk's telephone rings; once that is taken, the citizen's. Each leg has an identifier that
+//! follows from the contact, so that whatever is done again finds what is there.
 
 use std::time::Duration;
 

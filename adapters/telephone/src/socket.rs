@@ -1,5 +1,5 @@
-//! The line that events come by: a web socket (RFC 6455) at `{url}/events`. Its TCP and TLS are those of [`net::line`]; so is the bound on what
-//! may come.
+//! The line that events come by: a web socket (RFC 6455) at `{url}/events`. Its TCP and TLS are those of [`net::line`]; so is the bound on
+//! what may come.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! How fast it is known who calls: look-ups of numbers (`POST /telephony/look-ups`) with a million calls and fifty thousand cases, a tenth of
-//! the calls from one number. One case and one call come in by the interface; all others are copies of their rows.
+//! How fast it is known who calls: look-ups of numbers (`POST /telephony/look-ups`) with a million calls and fifty thousand cases, a
+//! tenth of the calls from one number. One case and one call come in by the interface; all others are copies of their rows.
 
 use std::path::PathBuf;
 
