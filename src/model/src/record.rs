@@ -262,7 +262,8 @@ impl Record {
 /// Kind of the name that records of those who have a telephone are looked up by.
 pub const PHONE: &str = "phone";
 
-/// Kind of the name of a call: the number of the other side, by E.164. Not that of parties: whoever calls often must not be in the way of who is looked up.
+/// Kind of the name of a call: the number of the other side, by E.164. Not that of parties, so that whoever calls often is not in the way of
+/// those who are looked up.
 pub const CALL: &str = "call";
 
 /// Telephone numbers of the parties, each once.

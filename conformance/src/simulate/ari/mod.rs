@@ -1,6 +1,6 @@
 //! A simulated telephone system that answers as Asterisk 22.10 did when its REST interface (ARI) was recorded, and tells the events that it
-//! told then: of a call that came in, of one that was made and answered, of one that nobody took. Whoever is rung answers as in the recording
-//! that was chosen.
+//! told then: of a call that came in, of one that was made and answered, of one that nobody took. Whoever is rung answers as in the
+//! recording that was chosen.
 //!
 //! | call | does |
 //! |---|---|

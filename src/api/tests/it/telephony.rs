@@ -20,7 +20,9 @@ fn look_up(number: &str) -> Call {
 async fn a_number_is_looked_up_within_the_rights_of_whoever_asks() {
     let gateway = Gateway::start().await;
     let own = gateway.token("soest", "63", "*", ALL_ROLES).await;
-    let party = |name: &str, number: &str| json!({ "person": { "familyName": name }, "contacts": [{ "channel": "phone", "value": number }] });
+    let phone = |number: &str| json!([{ "channel": "phone", "value": number }]);
+    let party =
+        |name: &str, number: &str| json!({ "person": { "familyName": name }, "contacts": phone(number) });
     let parties = [party("Mustermann", "02921-300"), party("Andere", "02921-301")];
     let case = json!({ "unit": "63", "title": "Bauantrag", "parties": parties });
     gateway.call(&own, Call::post("/cases").json(case)).await.is(201);
