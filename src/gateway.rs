@@ -63,6 +63,7 @@ impl Gateway {
         let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
             .with_partners(config.partners.clone())
             .with_contacts(&config.contacts)
+            .with_hours(config.service_hours().unwrap_or_default())
             .with_ends(parties.ends().into_iter().chain(xta.ends()).collect())
             .with_ttl(Duration::from_secs(u64::from(config.limits.ttl_hours) * 3_600));
         let house = match &config.xta {

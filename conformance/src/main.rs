@@ -146,6 +146,8 @@ enum BenchName {
     Xta,
     /// Reports by Open311, and what is read of them
     Open311,
+    /// Who calls, among a million calls; the plan of the database is shown
+    Screenpop,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -308,6 +310,14 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
         Suite::Bench { name: BenchName::Osci, keys, engine, .. } => {
             each(&json!(bench::osci(binary, &Engine::named(engine.name())?, &keys).await?), json);
             Ok(true)
+        }
+        Suite::Bench { name: BenchName::Screenpop, engine, .. } => {
+            let wanted =
+                bench::ScreenPop { binary: binary.to_owned(), engine: Engine::named(engine.name())? };
+            let figures = bench::screenpop(&wanted).await?;
+            each(&json!(figures), json);
+            // 20 ms is what a person does not notice.
+            Ok([figures.p99_ms, figures.busy_p99_ms, figures.stranger_p99_ms].iter().all(|ms| *ms < 20.0))
         }
         Suite::Bench { name: BenchName::Xta, engine, .. } => {
             each(&json!(bench::xta(binary, &Engine::named(engine.name())?).await?), json);

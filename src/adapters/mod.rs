@@ -9,6 +9,7 @@ mod online_sender;
 mod post;
 mod remote;
 mod scan;
+mod telephone;
 mod workflow;
 
 pub(crate) use online::mapping;
@@ -82,6 +83,7 @@ impl Build<'_> {
             AdapterKind::Enaio(it) => self.enaio(it),
             AdapterKind::XdomeaFolder(it) => self.xdomea_folder(it),
             AdapterKind::Camunda(it) => self.camunda(it),
+            AdapterKind::Asterisk(it) => self.asterisk(it),
             AdapterKind::Scan(it) => self.scan(it),
             AdapterKind::Mail(it) => self.mail(it),
             AdapterKind::Portal(_) => Ok(adapter_portal::adapter(&self.id(), self.clock())),

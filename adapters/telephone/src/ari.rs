@@ -173,7 +173,11 @@ fn gone_or_done(answer: Answer) -> Result<(), Failure> {
 }
 
 pub(crate) fn unauthorised() -> Failure {
-    Failure::new(FailureKind::Unauthorised, "telephone.unauthorised", "the telephone system refused the login")
+    Failure::new(
+        FailureKind::Unauthorised,
+        "telephone.unauthorised",
+        "the telephone system refused the login",
+    )
 }
 
 fn read<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {

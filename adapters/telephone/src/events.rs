@@ -148,7 +148,9 @@ mod tests {
 
     #[test]
     fn times_are_read_as_asterisk_writes_them() {
-        for text in ["2026-11-23T02:45:55.659+0000", "2026-11-23T03:45:55.659+0100", "2026-11-23T02:45:55.659Z"] {
+        for text in
+            ["2026-11-23T02:45:55.659+0000", "2026-11-23T03:45:55.659+0100", "2026-11-23T02:45:55.659Z"]
+        {
             let time = read_time(text).map(|time| time.to_string());
             assert_eq!(time.as_deref(), Some("2026-11-23T02:45:55.659Z"), "{text}");
         }
@@ -159,7 +161,8 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_let_go() {
-        let sound = r#"{"type":"ChannelCreated","timestamp":"2026-11-23T02:45:55.659+0000","channel":{"id":"1.2"}}"#;
+        let sound =
+            r#"{"type":"ChannelCreated","timestamp":"2026-11-23T02:45:55.659+0000","channel":{"id":"1.2"}}"#;
         assert!(matches!(read(sound, "gateway"), Told::Event(_)));
         for text in [
             "",
@@ -174,6 +177,9 @@ mod tests {
         ] {
             assert_eq!(read(text, "gateway"), Told::Nothing, "{text}");
         }
-        assert_eq!(read(r#"{"type":"ApplicationReplaced","application":"gateway"}"#, "gateway"), Told::Replaced);
+        assert_eq!(
+            read(r#"{"type":"ApplicationReplaced","application":"gateway"}"#, "gateway"),
+            Told::Replaced
+        );
     }
 }

@@ -14,6 +14,9 @@ use crate::session::Listening;
 /// How sure it is that a number belongs to the party that has it: far from what files something by itself.
 const BY_NUMBER: u8 = 40;
 
+/// Channels of a minute that are remembered not to be noted.
+const MOST_LEFT: usize = 10_000;
+
 /// Longest name and extension that are taken, in characters.
 const LONGEST: usize = 80;
 
@@ -39,12 +42,19 @@ impl Asterisk {
         let minute = at.micros().div_euclid(60_000_000);
         self.tell_flood(line, host, minute).await?;
         let flood = &mut line.flood;
+        if flood.left.contains(&channel.id) {
+            return Ok(());
+        }
         if flood.noted >= self.settings.calls_a_minute || line.live.len() >= MOST {
             flood.beyond = flood.beyond.saturating_add(1);
+            if flood.left.len() < MOST_LEFT {
+                flood.left.insert(channel.id.clone());
+            }
             return Ok(());
         }
         flood.noted += 1;
-        let number = phone::e164(&channel.caller.number, &self.settings.country, self.settings.area.as_deref());
+        let number =
+            phone::e164(&channel.caller.number, &self.settings.country, self.settings.area.as_deref());
         let live = Live {
             interaction: None,
             from: line_of(&channel.caller.name),
@@ -100,7 +110,7 @@ impl Asterisk {
     /// What is taken in of a call that came in.
     pub(crate) fn letter(&self, live: &Live, channel: &str) -> Letter {
         let by_number = |number: &String| Hint {
-            kind: HintKind::RecordReference,
+            kind: HintKind::Phone,
             value: number.clone(),
             confidence: BY_NUMBER,
             place: "caller's number".to_owned(),
@@ -162,6 +172,7 @@ impl Asterisk {
         // At the end of a session the minute goes on.
         if minute != i64::MAX {
             flood.noted = 0;
+            flood.left.clear();
             flood.minute = minute;
         }
         Ok(())

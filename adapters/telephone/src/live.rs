@@ -24,8 +24,8 @@ const OURS: &str = "amtsbote-";
 const MISSED: [u32; 7] = [0, 16, 18, 19, 20, 21, 26];
 const BUSY: u32 = 17;
 
-/// Calls that are on, by the identifier of their channel; those that the gateway makes by that of the clerk's. Kept as the adapter's state, so
-/// that whoever comes after a crash knows what to look for.
+/// Calls that are on, by the identifier of their channel; those that the gateway makes by that of the clerk's. Kept as the adapter's state,
+/// so that whoever comes after a crash knows what to look for.
 pub(crate) type All = BTreeMap<String, Live>;
 
 /// A call that is on.
@@ -64,8 +64,7 @@ impl Live {
             (None, cause) if is_outgoing && !MISSED.contains(&cause) => CallState::Failed,
             (None, _) => CallState::Missed,
         };
-        self.call.duration_seconds =
-            self.answered.zip(at).map(|(answered, at)| seconds(answered, at));
+        self.call.duration_seconds = self.answered.zip(at).map(|(answered, at)| seconds(answered, at));
     }
 }
 
@@ -182,7 +181,10 @@ mod tests {
         assert!(!it.taken(Timestamp::from_micros(5_000_000)), "told twice");
         it.over(Some(Timestamp::from_micros(9_300_000)), 0);
         let call = it.call;
-        assert_eq!((call.state, call.wait_seconds, call.duration_seconds), (CallState::Ended, Some(4), Some(5)));
+        assert_eq!(
+            (call.state, call.wait_seconds, call.duration_seconds),
+            (CallState::Ended, Some(4), Some(5))
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Calls that a clerk wants. First the clerk's telephone rings; once that is taken, the citizen's. Each leg has an identifier that follows from
-//! the contact, so that whatever is done again finds what is there.
+//! Calls that a clerk wants. First the clerk's telephone rings; once that is taken, the citizen's. Each leg has an identifier that
+//! follows from the contact, so that whatever is done again finds what is there.
 
 use std::time::Duration;
 
@@ -163,7 +163,8 @@ fn wanted(delivery: &Delivery) -> Option<(&Interaction, &Call)> {
     let Record::Interaction(contact) = &delivery.about.as_ref()?.record else { return None };
     let call = contact.call.as_deref().filter(|call| !live::comes_in(call))?;
     // Those of other telephone systems are noted when they are over.
-    let is_made_here = call.state == CallState::Wanted || call.reference.as_deref().is_some_and(live::is_ours);
+    let is_made_here =
+        call.state == CallState::Wanted || call.reference.as_deref().is_some_and(live::is_ours);
     is_made_here.then_some((contact, call))
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use model::activity::CallState;
+use model::activity::{Call, CallState};
 use model::adapter::Host;
 use model::command::{Change, Command};
 use model::{Failure, FailureKind, Id, Record, RecordKind, Timestamp};
@@ -33,6 +33,8 @@ pub(crate) struct Flood {
     pub(crate) noted: u32,
     /// Those that were not noted each by itself.
     pub(crate) beyond: u32,
+    /// Their channels, as far as there is room: they come again when they come to the application.
+    pub(crate) left: BTreeSet<String>,
 }
 
 impl Asterisk {
@@ -154,6 +156,7 @@ impl Asterisk {
             live.over(at, cause);
             let is_missed = live.call.state == CallState::Missed && live::comes_in(&live.call);
             let calls_back = is_missed && live.call.number.is_some() && self.settings.missed_calls_back;
+            count(&self.settings.id, &live.call);
             self.tell(line, host, key).await?;
             if calls_back {
                 self.ask_to_call_back(line, host, key).await?;
@@ -210,7 +213,7 @@ impl Asterisk {
         let Some(Record::Interaction(it)) = host.record(RecordKind::Interaction, call).await? else {
             return Ok(None);
         };
-        let is_on = |call: &model::activity::Call| !live::comes_in(call) && !call.state.is_over();
+        let is_on = |call: &Call| !live::comes_in(call) && !call.state.is_over();
         let since = it.meta.created_at;
         Ok(it.call.filter(|call| is_on(call)).map(|call| Live {
             interaction: Some(it.meta.id),
@@ -219,6 +222,19 @@ impl Asterisk {
             since,
             answered: None,
         }))
+    }
+}
+
+/// Figures of a call that is over: no numbers, no persons.
+fn count(adapter: &str, call: &Call) {
+    let word = |value| serde_json::to_value(value).ok().and_then(|it| it.as_str().map(str::to_owned));
+    let direction = if live::comes_in(call) { "incoming" } else { "outgoing" };
+    let state = word(call.state).unwrap_or_default();
+    let labels = [("adapter", adapter.to_owned()), ("direction", direction.to_owned()), ("state", state)];
+    metrics::counter!("amtsbote_calls_total", &labels).increment(1);
+    if let Some(seconds) = call.wait_seconds.filter(|_| live::comes_in(call)) {
+        metrics::histogram!("amtsbote_call_wait_seconds", "adapter" => adapter.to_owned())
+            .record(f64::from(seconds));
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Settings {
     pub rings: Duration,
     /// Longest time of a call of the interface, and of connecting to it.
     pub within: Duration,
-    /// How long a session listens; at most two minutes, 90 s is usual.
+    /// How long a session listens; at most two minutes, 15 s is usual. The line outlives it.
     pub listens: Duration,
     /// Most calls of a minute that are noted each by itself; of more than that only how many they were.
     pub calls_a_minute: u32,

@@ -1,5 +1,5 @@
-//! The line that events come by: a web socket (RFC 6455) at `{url}/events`. Its TCP and TLS are those of [`net::line`]; so is the bound on what
-//! may come.
+//! The line that events come by: a web socket (RFC 6455) at `{url}/events`. Its TCP and TLS are those of [`net::line`]; so is the bound on
+//! what may come.
 
 use std::time::Duration;
 
@@ -68,8 +68,7 @@ impl Socket {
             .append_pair("app", application)
             .append_pair("subscribeAll", "true")
             .finish();
-        let url =
-            format!("ws://{}:{}{}/events?{query}", place.server.host, place.server.port, place.path);
+        let url = format!("ws://{}:{}{}/events?{query}", place.server.host, place.server.port, place.path);
         let mut request = url.into_client_request().map_err(|_| broken("the address is none"))?;
         let mut value = HeaderValue::from_str(authorization).map_err(|_| broken("the login is none"))?;
         value.set_sensitive(true);
@@ -105,7 +104,9 @@ impl Socket {
             match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(Came::Text(text.as_str().to_owned())),
                 Some(Ok(Message::Pong(_))) => return Ok(Came::Pong),
-                Some(Ok(Message::Close(_))) | None => return Err(broken("the telephone system has closed the line")),
+                Some(Ok(Message::Close(_))) | None => {
+                    return Err(broken("the telephone system has closed the line"));
+                }
                 Some(Ok(_)) => {}
                 Some(Err(tungstenite::Error::Capacity(_))) => {
                     return Err(Failure::transient("telephone.garbage", "an event is too large"));

@@ -54,6 +54,7 @@ mod schemas;
 mod server;
 mod subscriptions;
 mod tasks;
+mod telephony;
 mod tokens;
 mod uploads;
 

@@ -89,7 +89,7 @@ pub use citizen::{
     Access, Application, Applied, Asked, Attachment, Citizens, CitizenSession, CitizenView, OwedClaim, PayPage,
     ProvidedDocument, PublicService, PushSubscription, Uploaded, UploadPage, Wanting,
 };
-pub use channels::{Channel, Filing};
+pub use channels::{Channel, Filing, KnownNumber};
 pub use content::Upload;
 pub use erasure::Erasure;
 pub use error::Error;

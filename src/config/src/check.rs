@@ -39,6 +39,7 @@ impl Check<'_> {
         self.store(&config.store)?;
         self.limits(&config.limits)?;
         self.evidence(&config.evidence)?;
+        self.hours(config)?;
         if config.tenants.is_empty() {
             return Err(self.value("tenant", "at least one tenant is needed"));
         }

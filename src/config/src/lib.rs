@@ -1,13 +1,13 @@
 //! `amtsbote.toml`: read strictly, checked as a whole, and named by line and key where it is wrong.
 //!
-//! Unknown keys are refused, so that a slip of the pen never leaves a default in force unseen. Secrets
-//! are references (`file:PATH`, `env:NAME`); a literal one is refused without being shown. Relative
-//! paths are relative to the folder of the file. `amtsbote.example.toml` explains every key.
+//! Unknown keys are refused, so that a slip of the pen never leaves a default in force unseen. Secrets are references (`file:PATH`,
+//! `env:NAME`); a literal one is refused without being shown. Relative paths are relative to the folder of the file. The example has all.
 
 mod adapters;
 mod check;
 mod citizen;
 mod dvdv;
+mod hours;
 mod keys;
 mod log;
 mod osci;
@@ -36,6 +36,7 @@ pub use crate::adapters::*;
 use crate::check::Check;
 pub use crate::citizen::{Barrier, Citizen, CitizenService};
 pub use crate::dvdv::{Dvdv, DvdvService};
+pub use crate::hours::ServiceHours;
 pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
@@ -76,6 +77,9 @@ pub struct Config {
     /// How long the steps of exchanges may take.
     #[serde(default)]
     pub processes: Deadlines,
+    /// When somebody is there.
+    #[serde(default)]
+    pub hours: ServiceHours,
     /// Logging.
     #[serde(default)]
     pub log: Log,

@@ -23,7 +23,7 @@ use crate::process::Deadlines;
 use crate::record::Record;
 use crate::{Authority, Error, EventKind, Id, RecordKind, Timestamp, patch};
 
-pub use activity::Place;
+pub use activity::{Forward, Place};
 pub use disposal::ARCHIVE;
 pub use payment::PaymentChange;
 
@@ -76,6 +76,8 @@ pub enum Change {
     ConfirmReceived,
     /// Read-only after a confirmed hand-over. The broker has checked the confirmation.
     Lock,
+    /// A contact is handed on to a unit that answers it (Weiterleitung).
+    Forward(Box<Forward>),
     /// Somebody takes the task.
     AssignTask(String),
     /// The task is done, with its result.

@@ -1,5 +1,5 @@
-//! Hours of service (Servicezeiten): when somebody is there, when next, and when so many hours of service have passed. By German legal time;
-//! an hour of service is one that clocks show, so that a day from 8 to 18 has ten of them whatever else the clocks do in that night.
+//! Hours of service (Servicezeiten): when somebody is there, when next, and when so many hours of service have passed. By German legal
+//! time; an hour of service is one that clocks show, so that a day from 8 to 18 has ten of them whatever else the clocks do in that night.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl Hours {
         self.from(at).next().map(|(date, from, _)| moment(date, from))
     }
 
-    /// When so much service has passed since `at`; on its last second, not at the next opening. `None` if there is not as much in two years.
+    /// When so much service has passed since `at`; on its last second, not at the next opening. `None` if two years have less.
     pub fn plus(&self, at: Timestamp, service: Duration) -> Option<Timestamp> {
         let mut left = u32::try_from(service.as_secs()).ok()?;
         for (date, from, until) in self.from(at) {
@@ -223,7 +223,9 @@ mod tests {
     #[test]
     fn what_are_no_hours_is_refused() {
         let none: [&str; 0] = [];
-        for text in ["", "mo", "mo 8-12", "mo 12:00-08:00", "fr-mo 08:00-12:00", "mo 08:00-24:01", "xx 08:00-09:00"] {
+        for text in
+            ["", "mo", "mo 8-12", "mo 12:00-08:00", "fr-mo 08:00-12:00", "mo 08:00-24:01", "xx 08:00-09:00"]
+        {
             assert!(Hours::read(&[text], &none).is_err(), "{text:?}");
         }
         assert!(Hours::read(&none, &none).is_err());

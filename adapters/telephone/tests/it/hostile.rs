@@ -10,13 +10,18 @@ use crate::support::{bench, bench_of, call, made, settings};
 async fn more_calls_than_people_make_are_counted() {
     let bench = bench_of(|settings| settings.calls_a_minute = 3).await;
     for number in 0..50 {
-        call(&format!("8.{number}"), &format!("+4938155{number:05}")).iter().for_each(|event| bench.system.tell(event));
+        call(&format!("8.{number}"), &format!("+4938155{number:05}"))
+            .iter()
+            .for_each(|event| bench.system.tell(event));
     }
     bench.session().await.unwrap();
     let letters = bench.desk.letters();
     assert_eq!(letters.len(), 4);
     assert_eq!(letters[3].concerns, ["telephone.flood"]);
-    assert_eq!((letters[3].proof["calls"].as_u64(), letters[3].call.as_ref().unwrap().state), (Some(47), CallState::Missed));
+    assert_eq!(
+        (letters[3].proof["calls"].as_u64(), letters[3].call.as_ref().unwrap().state),
+        (Some(47), CallState::Missed)
+    );
 }
 
 #[tokio::test]
@@ -33,7 +38,8 @@ async fn whoever_floods_the_line_is_left() {
 #[tokio::test]
 async fn rubbish_is_let_go_and_what_is_too_large_breaks_the_line() {
     let bench = bench().await;
-    for text in ["", "nichts", "[[[[", r#"{"type":7}"#, r#"{"type":"StasisStart","channel":{"id":"../.."}}"#] {
+    for text in ["", "nichts", "[[[[", r#"{"type":7}"#, r#"{"type":"StasisStart","channel":{"id":"../.."}}"#]
+    {
         bench.system.say(text);
     }
     bench.called();

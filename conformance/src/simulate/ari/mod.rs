@@ -1,6 +1,6 @@
-//! A simulated telephone system that answers as Asterisk 22.10 did when its REST interface (ARI) was recorded, and tells the events that it told
-//! then: of a call that came in, of one that was made and answered, of one that nobody took. Whoever is rung answers as in the recording
-//! that was chosen.
+//! A simulated telephone system that answers as Asterisk 22.10 did when its REST interface (ARI) was recorded, and tells the events that it
+//! told then: of a call that came in, of one that was made and answered, of one that nobody took. Whoever is rung answers as in the
+//! recording that was chosen.
 //!
 //! | call | does |
 //! |---|---|
@@ -181,8 +181,7 @@ impl Known {
             return json!({ "id": id, "state": "Down" });
         }
         let [first, second] = self.answers.channels();
-        let all: Vec<Value> =
-            self.answers.events().iter().map(|event| renamed(event, first, id)).collect();
+        let all: Vec<Value> = self.answers.events().iter().map(|event| renamed(event, first, id)).collect();
         let of_second = all.iter().position(|event| event["channel"]["id"] == second);
         let (now, then) = all.split_at(of_second.unwrap_or(all.len()));
         self.rest = then.to_vec();

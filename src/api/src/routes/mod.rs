@@ -27,6 +27,7 @@ pub fn routes() -> Vec<Route> {
         money::account_routes(),
         citizens::citizen_routes(),
         office::interaction_routes(),
+        office::telephony_routes(),
         office::dispatch_routes(),
         office::channel_routes(),
     ]

@@ -6,7 +6,7 @@ use model::activity::{Dispatch, Interaction};
 use crate::paging::PageOf;
 use crate::records::{PageQuery, TimelineEntry};
 use crate::route::Route;
-use crate::{channels, dispatches, interactions};
+use crate::{channels, dispatches, interactions, telephony};
 
 pub(super) fn interaction_routes() -> Vec<Route> {
     vec![
@@ -45,6 +45,32 @@ pub(super) fn interaction_routes() -> Vec<Route> {
             .says("Says that what lies on a desk needs no case.")
             .needs(WriteCases)
             .may_match()
+            .gives::<Interaction>(200),
+    ]
+}
+
+pub(super) fn telephony_routes() -> Vec<Route> {
+    vec![
+        Route::post("/telephony/look-ups", "lookUpNumber", telephony::look_up)
+            .says("Gives what is known of a telephone number (screen pop): cases of those who have it, and the last calls.")
+            .needs(ReadCases)
+            .takes::<telephony::Number>()
+            .gives::<telephony::Known>(200),
+        Route::post("/telephony/calls", "noteCall", telephony::note)
+            .says("Notes a call that is over, once for each identifier of the telephone system's.")
+            .needs(WriteCases)
+            .takes::<telephony::NotedCall>()
+            .gives::<Interaction>(201),
+        Route::post("/tasks/{id}/call", "callForTask", telephony::call)
+            .says("Has the telephone system ring the clerk, and then whoever the task is about (Rückruf).")
+            .needs(WriteCases)
+            .takes::<telephony::WantedCall>()
+            .gives::<Interaction>(201),
+        Route::post("/interactions/{id}/forward", "forwardInteraction", interactions::forward)
+            .says("Hands a contact on to the unit that answers it, within a promised time of service (115).")
+            .needs(WriteCases)
+            .may_match()
+            .takes::<interactions::NewForward>()
             .gives::<Interaction>(200),
     ]
 }

@@ -23,6 +23,7 @@ mod pressure;
 mod repeated;
 mod rights;
 mod subscriptions;
+mod telephony;
 mod till;
 mod uploads;
 mod wire;

@@ -9,7 +9,7 @@ use model::case::{Case, Description, Document, DocumentDates, Priority, RecordSt
 use model::command::{Change, Command, Place};
 use model::letter::{Enclosure, Hint, HintKind, Letter, NewCase, Proposal, SURE, TakenIn};
 use model::payment::day::german_day;
-use model::record::{CASH_REFERENCE, Meta};
+use model::record::{CASH_REFERENCE, Meta, PHONE};
 use model::{Id, PayloadRef, Record, RecordKind, Timestamp, ids};
 use serde_json::{Value, json};
 use store::{Page, RecordFilter, StoredPayload, Work};
@@ -248,7 +248,9 @@ impl Session {
 
     /// The cases that are named for sure, and all that are named.
     async fn named_by(&self, letter: &Letter) -> Result<(Vec<Record>, Vec<Proposal>), Error> {
-        let names = |hint: &&Hint| matches!(hint.kind, HintKind::RecordReference | HintKind::CashReference);
+        let names = |hint: &&Hint| {
+            matches!(hint.kind, HintKind::RecordReference | HintKind::CashReference | HintKind::Phone)
+        };
         let mut hints: Vec<&Hint> = letter.hints.iter().filter(names).collect();
         hints.sort_by_key(|hint| std::cmp::Reverse(hint.confidence));
         let mut sure: BTreeMap<Id, Record> = BTreeMap::new();
@@ -260,7 +262,8 @@ impl Session {
                 if proposals.iter().all(|known| known.record != id) {
                     proposals.push(Proposal { record: id, confidence: hint.confidence, because: hint.kind });
                 }
-                if hint.confidence >= SURE {
+                // A number that a caller shows is what the caller says, however sure somebody is.
+                if hint.confidence >= SURE && hint.kind != HintKind::Phone {
                     sure.insert(id, record);
                 }
             }
@@ -281,6 +284,12 @@ impl Session {
                 let Some(case) = claim.parent() else { continue };
                 found.extend(store.record_any(scope, case).await?.map(|case| (case.meta().id, case)));
             }
+            return Ok(found.into_values().collect());
+        }
+        if hint.kind == HintKind::Phone {
+            let all = store.newest_named(scope, (PHONE, &hint.value), MOST_FOUND).await?;
+            found.extend(all.into_iter().map(|record| (record.meta().id, record)));
+            found.retain(|_, record| record.status() != RecordStatus::Destroyed.name());
             return Ok(found.into_values().collect());
         }
         for kind in [RecordKind::Case, RecordKind::CaseFile] {
@@ -350,6 +359,8 @@ impl Session {
             status: if case.is_some() { InteractionStatus::Filed } else { InteractionStatus::Open },
         };
         let task = match (case, letter.concerns.first()) {
+            // Whoever took the call says where it belongs; if nobody did, there is a task of calling back.
+            (None, None) if letter.call.is_some() => None,
             (None, _) => Some(letter_task(&meta, id, (FILE_TITLE, TO_FILE))),
             (Some(case), Some(code)) => Some(letter_task(&meta, case.id, (LOOK_TITLE, code))),
             (Some(_), None) => None,

@@ -3,7 +3,7 @@
 //! * this file: what all have, and what holds of it;
 //! * `read`: how an entry is taken apart by keys, so that an unknown one is named by its line;
 //! * `apart`: what holds between entries, and between them and partners;
-//! * `remote`, `dms`, `workflow`, `scan`, `post`, `archive`, `online`, `portal`, `mobile`: the kinds.
+//! * `remote`, `dms`, `telephone`, `workflow`, `scan`, `post`, `archive`, `online`, `portal`, `mobile`: the kinds.
 
 mod apart;
 mod archive;
@@ -16,6 +16,7 @@ mod post;
 mod read;
 mod remote;
 mod scan;
+mod telephone;
 mod workflow;
 
 use std::collections::BTreeSet;
@@ -45,6 +46,7 @@ pub use post::*;
 pub(crate) use read::take as take_adapters;
 pub use remote::Remote;
 pub use scan::*;
+pub use telephone::Asterisk;
 pub use workflow::*;
 
 /// Keys that every kind has, beside `kind`.
@@ -115,6 +117,8 @@ pub enum AdapterKind {
     XdomeaFolder(XdomeaFolder),
     /// A workflow engine with the REST API of Camunda 7.
     Camunda(Camunda),
+    /// A telephone system with the REST interface of Asterisk.
+    Asterisk(Box<Asterisk>),
     /// A folder of scans.
     Scan(Box<Scan>),
     /// A mailbox that letters come in by (IMAP).
@@ -157,6 +161,7 @@ impl AdapterKind {
             AdapterKind::Enaio(_) => "enaio",
             AdapterKind::XdomeaFolder(_) => "xdomea-folder",
             AdapterKind::Camunda(_) => "camunda",
+            AdapterKind::Asterisk(_) => "asterisk",
             AdapterKind::Scan(_) => "scan",
             AdapterKind::Mail(_) => "mail",
             AdapterKind::Portal(_) => "portal",
@@ -253,6 +258,7 @@ impl AdapterEntry {
             AdapterKind::Enaio(it) => it.system.refers().and(&it.mapped, false),
             AdapterKind::XdomeaFolder(it) => it.refers(),
             AdapterKind::Camunda(it) => it.refers(),
+            AdapterKind::Asterisk(it) => it.refers(),
             AdapterKind::Scan(it) => it.refers(),
             AdapterKind::Mail(it) => it.refers(),
             AdapterKind::Portal(it) => it.refers(),

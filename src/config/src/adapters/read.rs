@@ -13,7 +13,7 @@ use crate::places::{Place, Places};
 use crate::{Error, refused_at};
 
 /// Kinds, as they are written.
-const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, scan, mail, print, hybrid-mail, smtp, \
+const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, asterisk, scan, mail, print, hybrid-mail, smtp, \
                      archive-tresor, archive-danrw, archive-folder, fit-connect, fit-connect-sender, portal, open311, \
                      open311-client or web-push";
 
@@ -59,6 +59,7 @@ impl Entry<'_, '_> {
             "enaio" => AdapterKind::Enaio(self.dms()?),
             "xdomea-folder" => AdapterKind::XdomeaFolder(self.rest()?),
             "camunda" => AdapterKind::Camunda(self.camunda()?),
+            "asterisk" => AdapterKind::Asterisk(Box::new(self.rest()?)),
             "scan" => AdapterKind::Scan(Box::new(self.rest()?)),
             "mail" => AdapterKind::Mail(self.rest()?),
             "portal" => AdapterKind::Portal(self.rest()?),

@@ -28,7 +28,7 @@ fn parsed(text: &str) -> Config {
 #[test]
 fn the_examples_of_all_kinds_are_valid() {
     let config = parsed(&whole());
-    assert_eq!(config.adapters.len(), 20);
+    assert_eq!(config.adapters.len(), 22);
     let AdapterKind::Remote(remote) = &config.adapters[0].kind else { panic!("the first is remote") };
     assert_eq!(remote.secret, "file:/srv/amtsbote/data/adapter-land.secret");
     assert_eq!(remote.follows[&RecordKind::Case], [EventKind::RecordCreated, EventKind::RecordChanged]);
@@ -108,6 +108,12 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
         ("own_folder = \".amtsbote\"", "own_folder = \"a/b\"", value, "adapter[2].own_folder"),
         ("rfc3161\", policy = \"1.3", "rfc3161\", policy = \"x.3", value, "adapter[12].stamps.policy"),
         ("\"http://tsa.example/ca.crl\"", "\"ldap://tsa\"", value, "adapter[12].stamps.revocation_url"),
+        ("\"file:data/ari.secret\"", "\"geheim\"", "config.literal-secret", "adapter[15].password"),
+        ("outside = \"PJSIP/{}@trunk\"", "outside = \"PJSIP/trunk\"", value, "adapter[15].outside"),
+        ("contexts = [\"inbound\"]", "contexts = []", value, "adapter[15].contexts"),
+        ("area = \"381\"", "area = \"0381\"", value, "adapter[15].area"),
+        ("service = [\"mo-fr 08:00-18:00\"]", "service = [\"mo 8-18\"]", value, "hours.service"),
+        ("\"2026-12-25\", ", "\"25.12.2026\", ", value, "hours.holidays"),
         (
             "document = { id = \"262144\", own_field = \"AMTSBOTE\"",
             "document = { id = \"262144\", own_field = \"\"",

@@ -1,12 +1,16 @@
 //! How contacts, and what lies on a desk with them, change.
 
-use crate::activity::{Interaction, InteractionStatus};
+use serde_json::json;
+
+use crate::activity::{Call, Interaction, InteractionStatus};
 use crate::case::{Document, RecordStatus};
 use crate::ids::is_name;
+use crate::phone::e164;
 use crate::record::Record;
 use crate::{Error, EventKind, Id};
 
 use super::Change;
+use super::dispatch::is_line;
 
 /// Longest subject and sender of a contact, in characters.
 const LINE_CHARS: usize = 500;
@@ -43,6 +47,19 @@ impl Place {
     }
 }
 
+/// How a contact is handed on to a unit that answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    /// The unit.
+    pub unit: String,
+    /// Public service (Leistung) that it is about; absent: as before.
+    pub public_service: Option<String>,
+    /// What it is about, in words; absent: as before.
+    pub concern: Option<String>,
+    /// By which way the answer is wanted: `mail`, `call`, `letter` or the house's own word.
+    pub answer_by: Option<String>,
+}
+
 pub(super) fn changed_interaction(it: &mut Interaction, change: &Change) -> Result<EventKind, Error> {
     if let Change::Call(call) = change {
         // What is over stays as it ended, whatever is told late.
@@ -73,7 +90,28 @@ pub(super) fn changed_interaction(it: &mut Interaction, change: &Change) -> Resu
             it.meta.unit.clone_from(unit);
             Ok(EventKind::RecordChanged)
         }
+        Change::Forward(forward) => {
+            forwarded(it, forward);
+            Ok(EventKind::RecordChanged)
+        }
         _ => Err(Error::WrongState { state: it.status.name() }),
+    }
+}
+
+fn forwarded(it: &mut Interaction, forward: &Forward) {
+    let from = it.meta.unit.clone();
+    it.meta.unit.clone_from(&forward.unit);
+    if forward.public_service.is_some() {
+        it.meta.public_service.clone_from(&forward.public_service);
+    }
+    if forward.concern.is_some() {
+        it.subject.clone_from(&forward.concern);
+    }
+    if it.proof.is_null() {
+        it.proof = json!({});
+    }
+    if let Some(proof) = it.proof.as_object_mut() {
+        proof.insert("forwarded".to_owned(), json!({ "from": from, "answerBy": forward.answer_by }));
     }
 }
 
@@ -113,12 +151,21 @@ pub(super) fn validate_interaction(it: &Interaction) -> Result<(), Error> {
     if it.documents.len() > DOCUMENTS {
         return invalid("documents");
     }
+    if it.call.as_ref().is_some_and(|call| !is_call(call)) {
+        return invalid("call");
+    }
     let is_long = |text: &str| text.chars().count() > HINT_CHARS;
     let too_long = it.hints.iter().any(|hint| is_long(&hint.value) || is_long(&hint.place));
     if too_long || it.hints.len() > HINTS || it.proposals.len() > HINTS || it.concerns.len() > HINTS {
         return invalid("hints");
     }
     Ok(())
+}
+
+fn is_call(call: &Call) -> bool {
+    let is_number = |number: &String| e164(number, "", None).as_ref() == Some(number);
+    let is_short = |text: &Option<String>| text.as_ref().is_none_or(|text| is_line(text, LINE_CHARS));
+    call.number.as_ref().is_none_or(is_number) && is_short(&call.extension) && is_short(&call.reference)
 }
 
 #[cfg(test)]
@@ -181,6 +228,49 @@ mod tests {
         }
         let (dismissed, _) = run(&letter(), Change::DismissInteraction).unwrap();
         assert_eq!(dismissed.status(), "dismissed");
+    }
+
+    #[test]
+    fn what_is_forwarded_says_from_where_and_how_the_answer_is_wanted() {
+        let forward = Forward {
+            unit: "32".into(),
+            public_service: Some("wohngeld".into()),
+            concern: Some("Stand des Antrags".into()),
+            answer_by: Some("mail".into()),
+        };
+        let (after, _) = run(&letter(), Change::Forward(Box::new(forward.clone()))).unwrap();
+        assert_eq!(
+            (after.meta().unit.as_str(), after.meta().public_service.as_deref()),
+            ("32", Some("wohngeld"))
+        );
+        let Record::Interaction(it) = &after else { panic!("a contact") };
+        assert_eq!(it.subject.as_deref(), Some("Stand des Antrags"));
+        assert_eq!(it.proof["forwarded"], json!({ "from": "63", "answerBy": "mail" }));
+        let (filed, _) = run(&after, Change::FileInteraction(Place::of(&a_case("Neubau")))).unwrap();
+        assert!(run(&filed, Change::Forward(Box::new(forward))).is_err());
+    }
+
+    #[test]
+    fn numbers_of_calls_are_kept_in_one_form() {
+        let Record::Interaction(mut it) = letter() else { panic!("a contact") };
+        for (number, holds) in [
+            (None, true),
+            (Some("+492921300"), true),
+            (Some("02921300"), false),
+            (Some("+49 2921 300"), false),
+        ] {
+            it.call = Some(Box::new(Call {
+                direction: crate::activity::CallDirection::Incoming,
+                number: number.map(str::to_owned),
+                extension: None,
+                state: crate::activity::CallState::Missed,
+                wait_seconds: None,
+                duration_seconds: None,
+                reference: None,
+                task: None,
+            }));
+            assert_eq!(validate_interaction(&it).is_ok(), holds, "{number:?}");
+        }
     }
 
     #[test]

@@ -142,7 +142,7 @@ fn is_long(text: Option<&String>, most: usize) -> bool {
 }
 
 /// Something on one line: it ends up in headers, files and forms of others.
-fn is_line(text: &str, most: usize) -> bool {
+pub(super) fn is_line(text: &str, most: usize) -> bool {
     !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
 }
 

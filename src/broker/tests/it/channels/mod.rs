@@ -2,6 +2,7 @@
 
 mod bed;
 mod below;
+mod calls;
 mod dispatches;
 mod doors;
 mod imports;
