@@ -69,14 +69,16 @@ impl Filling {
         }
     }
 
-    fn value(&self, placeholder: &str, language: usize) -> &str {
-        let of = |pair: &'_ [String; 2]| -> usize { language.min(pair.len() - 1) };
+    fn value(&self, placeholder: &str, is_german: bool) -> String {
+        let [state, service, date] = [&self.state, &self.service, &self.date].map(|[german, english]| {
+            if is_german { german } else { english }
+        });
         match placeholder {
-            "number" => &self.number,
-            "state" => &self.state[of(&self.state)],
-            "service" => &self.service[of(&self.service)],
-            "date" => &self.date[of(&self.date)],
-            _ => self.link.as_deref().unwrap_or_default(),
+            "number" => self.number.clone(),
+            "state" => state.clone(),
+            "service" => service.clone(),
+            "date" => date.clone(),
+            _ => self.link.clone().unwrap_or_default(),
         }
     }
 }
@@ -105,9 +107,8 @@ impl Template {
 
     /// The notice.
     pub fn notice(&self, language: Language, filling: &Filling) -> Notice {
-        let filled = |text: &str, language: usize| fill(text, |name| filling.value(name, language).to_owned());
-        let german = |text: &str| filled(text, 0);
-        let english = |text: &str| filled(text, 1);
+        let german = |text: &str| fill(text, |name| filling.value(name, true));
+        let english = |text: &str| fill(text, |name| filling.value(name, false));
         let (de, en) = (&self.german, &self.english);
         let (subject, text) = match language {
             Language::German => (german(&de.subject), german(&de.text)),
@@ -168,10 +169,9 @@ fn placeholders(text: &str) -> Result<Vec<&str>, String> {
     let unbalanced = || "a brace stands alone".to_owned();
     let (mut names, mut rest) = (vec![], text);
     while let Some(at) = rest.find(['{', '}']) {
-        let (before, from) = rest.split_at(at);
+        let (_, from) = rest.split_at(at);
         let inner = from.strip_prefix('{').ok_or_else(unbalanced)?;
         let (name, after) = inner.split_once('}').ok_or_else(unbalanced)?;
-        let _ = before;
         names.push(name);
         rest = after;
     }

@@ -142,15 +142,15 @@ impl Broker {
         let id = ids::derived_id(it.meta.id, CALL);
         let due = Some(self.sending.call_due(from));
         let task = Task { due, ..a_task(it, id, self.now(), (CALL, CALL_TITLE)) };
-        self.ask(work, task).await
+        self.ask_for(work, task).await
     }
 
     async fn ask_clerk(&self, work: &mut Work, it: &Dispatch, kind: &str) -> Result<(), Error> {
         let id = ids::derived_id(it.meta.id, &format!("{kind}:{}", it.meta.version));
-        self.ask(work, a_task(it, id, self.now(), (kind, TITLE))).await
+        self.ask_for(work, a_task(it, id, self.now(), (kind, TITLE))).await
     }
 
-    async fn ask(&self, work: &mut Work, task: Task) -> Result<(), Error> {
+    async fn ask_for(&self, work: &mut Work, task: Task) -> Result<(), Error> {
         let task = self.bring(work, Record::Task(task))?;
         self.keep_due(work, None, &task, &Actor::gateway()).await
     }

@@ -62,6 +62,9 @@ impl Check<'_> {
         self.contacts(config)?;
         self.dvdv(config)?;
         self.payments(config)?;
+        if let Some((key, rule)) = config.dispatch.lack() {
+            return Err(self.value(&format!("dispatch.{key}"), rule));
+        }
         self.outside(config, &tenants, &authorities)
     }
 

@@ -28,6 +28,7 @@ use std::time::Duration;
 use broker::house::{ContactEntry, PartnerEntry, Tenant};
 use broker::{Quotas, UploadLimits, UploadQuota};
 use model::process::Deadlines;
+use model::sending::Sending;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, Deserializer};
 
@@ -74,6 +75,9 @@ pub struct Config {
     /// How long the steps of exchanges may take.
     #[serde(default)]
     pub processes: Deadlines,
+    /// What goes to citizens: quiet times, and rules of what is deemed.
+    #[serde(default)]
+    pub dispatch: Sending,
     /// Logging.
     #[serde(default)]
     pub log: Log,

@@ -3,11 +3,12 @@
 //! * this file: what all have, and what holds of it;
 //! * `read`: how an entry is taken apart by keys, so that an unknown one is named by its line;
 //! * `apart`: what holds between entries, and between them and partners;
-//! * `remote`, `dms`, `workflow`, `scan`, `post`, `archive`: the kinds.
+//! * `remote`, `dms`, `workflow`, `scan`, `post`, `archive`, `notify`: the kinds.
 
 mod apart;
 mod archive;
 mod dms;
+mod notify;
 mod post;
 mod read;
 mod remote;
@@ -33,6 +34,7 @@ use crate::{Config, Error, Place, read_secret, resolve};
 
 pub use archive::*;
 pub use dms::*;
+pub use notify::*;
 pub use post::*;
 pub(crate) use read::take as take_adapters;
 pub use remote::Remote;
@@ -117,6 +119,8 @@ pub enum AdapterKind {
     HybridMail(HybridMail),
     /// A mail server that e-mails go out by.
     Smtp(Smtp),
+    /// What citizens are told.
+    Notify(Box<Notify>),
     /// An archive by TR-ESOR.
     ArchiveTresor(OfArchive<Tresor>),
     /// DA NRW.
@@ -141,6 +145,7 @@ impl AdapterKind {
             AdapterKind::Print(_) => "print",
             AdapterKind::HybridMail(_) => "hybrid-mail",
             AdapterKind::Smtp(_) => "smtp",
+            AdapterKind::Notify(_) => "notify",
             AdapterKind::ArchiveTresor(_) => "archive-tresor",
             AdapterKind::ArchiveDanrw(_) => "archive-danrw",
             AdapterKind::ArchiveFolder(_) => "archive-folder",
@@ -231,6 +236,7 @@ impl AdapterEntry {
             AdapterKind::Print(it) => it.refers(),
             AdapterKind::HybridMail(it) => it.refers(),
             AdapterKind::Smtp(it) => it.refers(),
+            AdapterKind::Notify(it) => it.refers(),
             AdapterKind::ArchiveTresor(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::ArchiveDanrw(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::ArchiveFolder(it) => it.target.refers().with(&mut it.packages),

@@ -13,7 +13,7 @@ use crate::places::{Place, Places};
 use crate::{Error, refused_at};
 
 /// Kinds, as they are written.
-const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, scan, mail, print, hybrid-mail, smtp, \
+const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, scan, mail, print, hybrid-mail, smtp, notify, \
                      archive-tresor, archive-danrw or archive-folder";
 
 /// What is done for topics, as it is written.
@@ -63,6 +63,7 @@ impl Entry<'_, '_> {
             "print" => AdapterKind::Print(self.rest()?),
             "hybrid-mail" => AdapterKind::HybridMail(self.rest()?),
             "smtp" => AdapterKind::Smtp(self.rest()?),
+            "notify" => AdapterKind::Notify(Box::new(self.rest()?)),
             "archive-tresor" => AdapterKind::ArchiveTresor(self.archive()?),
             "archive-danrw" => AdapterKind::ArchiveDanrw(self.archive()?),
             "archive-folder" => AdapterKind::ArchiveFolder(self.archive()?),

@@ -6,6 +6,7 @@ mod dispatches;
 mod doors;
 mod imports;
 mod letters;
+mod notices;
 mod overdue;
 mod sessions;
 mod telling;
