@@ -30,7 +30,13 @@ pub(crate) fn notice(command: NoticeCommand, config: &Path, as_json: bool) -> Ou
     let shown = |language| json!(loaded.notice(language, &sample));
     let all = json!({ "template": template, "de": shown(Language::German), "en": shown(Language::English) });
     print(as_json, &all, |all| {
-        let text = |it: &Value| format!("{}\n\n{}\n", it["subject"].as_str().unwrap_or_default(), it["text"].as_str().unwrap_or_default());
+        let text = |it: &Value| {
+            format!(
+                "{}\n\n{}\n",
+                it["subject"].as_str().unwrap_or_default(),
+                it["text"].as_str().unwrap_or_default()
+            )
+        };
         format!("{}\n--\n\n{}", text(&all["de"]), text(&all["en"]))
     });
     Ok(ExitCode::SUCCESS)

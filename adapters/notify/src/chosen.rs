@@ -32,7 +32,9 @@ pub(crate) fn parties<'a>(case: &'a Case, roles: &'a [String]) -> impl Iterator<
     let is_named = |party: &&Party| party.role.as_ref().is_some_and(|role| roles.contains(role));
     let has_one = all.iter().any(|party| is_named(&party));
     let first = all.iter().filter(|party| party.authority.is_none()).take(usize::from(!has_one));
-    all.iter().filter(move |party| has_one && party.role.as_ref().is_some_and(|role| roles.contains(role))).chain(first)
+    all.iter()
+        .filter(move |party| has_one && party.role.as_ref().is_some_and(|role| roles.contains(role)))
+        .chain(first)
 }
 
 /// The ways that a notice to a party takes, one after the other.

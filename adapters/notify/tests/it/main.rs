@@ -64,8 +64,11 @@ fn settings() -> Settings {
         ],
         sending: Sending::default(),
         link: Some("https://buerger.kreis.example/citizen/".into()),
-        services: [("baugenehmigung".to_owned(), ["Baugenehmigung".to_owned(), "Building permit".to_owned()])]
-            .into(),
+        services: [(
+            "baugenehmigung".to_owned(),
+            ["Baugenehmigung".to_owned(), "Building permit".to_owned()],
+        )]
+        .into(),
         area: Some("2921".into()),
     }
 }
@@ -144,7 +147,10 @@ async fn the_chosen_way_is_taken_and_the_house_has_the_next() {
         let receipt = told(settings(), &closed(vec![erika(prefers)])).await;
         let notices = notices(&receipt);
         let [it] = notices.as_slice() else { panic!("{notices:?}") };
-        assert_eq!((it.way.as_deref(), it.otherwise.clone()), (Some(way), otherwise.iter().map(|it| (*it).to_owned()).collect()));
+        assert_eq!(
+            (it.way.as_deref(), it.otherwise.clone()),
+            (Some(way), otherwise.iter().map(|it| (*it).to_owned()).collect())
+        );
         assert_eq!((it.kind, it.documents.len()), (DispatchKind::Notification, 0));
         let to = it.to.as_ref().unwrap();
         assert_eq!(to.phone.as_deref(), Some("+492921301234"));
@@ -158,7 +164,10 @@ async fn a_notice_says_number_state_and_day_and_nothing_of_the_case() {
     let all = notices(&receipt);
     let notice = all[0].notice.as_ref().unwrap();
     assert_eq!(notice.subject, "Ihr Vorgang 63-2026-0017");
-    assert_eq!(notice.text, "Baugenehmigung: in Bearbeitung am 01.12.2026. https://buerger.kreis.example/citizen/");
+    assert_eq!(
+        notice.text,
+        "Baugenehmigung: in Bearbeitung am 01.12.2026. https://buerger.kreis.example/citizen/"
+    );
     let said = format!("{notice:?}{}", receipt.data);
     assert!(!said.contains("Geheim") && !said.contains("Erika"), "{said}");
     assert_eq!(receipt.data, json!({ "template": "neues", "notices": 1, "unreached": 0 }));

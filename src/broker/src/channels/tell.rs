@@ -87,7 +87,9 @@ impl Broker {
     /// Until when whoever carries a dispatch is not told of it. Once it was called, what became of that is found out at once.
     fn not_yet(&self, job: &Job, record: &Record, adapter: &dyn Adapter) -> Option<Timestamp> {
         match record {
-            Record::Dispatch(it) if adapter.descriptor().way.is_some() && !job.calling => self.waits_until(it),
+            Record::Dispatch(it) if adapter.descriptor().way.is_some() && !job.calling => {
+                self.waits_until(it)
+            }
             _ => None,
         }
     }

@@ -98,7 +98,11 @@ impl Notify {
             .paths([&mut self.templates])
             .wrong_if(self.notices.is_empty(), "notices", "expected at least one")
             .wrong_if(bad_name, "notices", "expected names of templates: letters, digits, `-` and `.`")
-            .wrong_if(bad_way, "ways", "expected ways, each once, and none of print and hybrid: they carry documents")
+            .wrong_if(
+                bad_way,
+                "ways",
+                "expected ways, each once, and none of print and hybrid: they carry documents",
+            )
             .wrong_if(bad_link, "link", "expected an address that begins with https://")
             .wrong_if(bad_area, "area", "expected digits")
     }

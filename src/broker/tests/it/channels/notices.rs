@@ -95,7 +95,10 @@ async fn a_notice_whose_way_fails_for_good_goes_on_by_the_next() {
         assert_eq!((all[0].meta.id, all[0].status), (first, DispatchStatus::Failed));
         let next = &all[1];
         assert_eq!((next.instead_of, next.way.as_deref()), (Some(first), Some("mail")), "nobody carries fax");
-        assert_eq!((&next.notice, next.otherwise.as_slice()), (&all[0].notice, ["call".to_owned()].as_slice()));
+        assert_eq!(
+            (&next.notice, next.otherwise.as_slice()),
+            (&all[0].notice, ["call".to_owned()].as_slice())
+        );
         assert_eq!(bed.post.told().iter().map(|told| told.record.1).collect::<Vec<_>>(), [next.meta.id]);
         assert!(bed.open_tasks().await.is_empty() && bed.waiting().await.is_empty());
     })
@@ -279,7 +282,8 @@ async fn a_proof_lies_in_the_tree_of_the_case_and_stands_in_the_event() {
         let (case, other) = (bed.case("Neubau").await, bed.case("Anbau").await);
         let urkunde = bed.document(&case, "Zustellungsurkunde", "PZU").await;
         let foreign = bed.document(&other, "Zustellungsurkunde", "PZU").await;
-        let id = sent(&bed, Dispatch { way: None, ..dispatch(&case, DispatchKind::FormalService, "x") }).await;
+        let id =
+            sent(&bed, Dispatch { way: None, ..dispatch(&case, DispatchKind::FormalService, "x") }).await;
         let step = DispatchStep { kind: DispatchStatus::Provided, at: bed.clock.now() };
         let proven = async |document| {
             let proof = StepProof { step, kind: ProofKind::PostalRecord, document: Some(document) };
