@@ -9,6 +9,7 @@ mod bad_requests;
 mod clarifications;
 mod codes;
 mod content;
+mod dispatches;
 mod documented;
 mod doors;
 mod gateway;
