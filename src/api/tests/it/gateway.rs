@@ -18,7 +18,7 @@ use model::{Actor, Authority, Failure, Role, SystemClock};
 use schemas::Schemas;
 use seal::evidence_key::EvidenceKey;
 use seal::keys::{KeyRing, MasterKey};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::Store;
 use tempfile::TempDir;
 use tower::ServiceExt;

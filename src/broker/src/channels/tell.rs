@@ -7,7 +7,7 @@ use model::case::{Document, RecordStatus};
 use model::event::Subject;
 use model::{Event, EventKind, Failure, Id, PayloadRef, Record, RecordKind, Scope, Timestamp, ids};
 use serde_json::{Value, json};
-use store::{ChannelDelivery, Job, Work};
+use store::{ChannelDelivery, Job, NewJob, Work};
 use tokio_util::io::StreamReader;
 
 use super::feed::wants;
@@ -104,7 +104,9 @@ impl Broker {
     ) -> Result<(), Error> {
         let mut work = Work::new();
         work.finish_job(job.id, job.epoch);
-        work.enqueue_call(&self.tell_job(row, until), Some(until.plus(channel.patience)));
+        // Its age counts from when it may leave: until then nobody is late with it.
+        let next = NewJob { id: ids::id_at(until), ..self.tell_job(row, until) };
+        work.enqueue_call(&next, Some(until.plus(channel.patience)));
         Ok(self.store().commit(work).await?)
     }
 
