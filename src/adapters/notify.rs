@@ -6,6 +6,7 @@ use std::sync::Arc;
 use adapter_notify::template::{Language, Template};
 use adapter_notify::{Carried, Rule, Settings};
 use config::{NoticeLanguage, Notify};
+use model::RecordKind;
 use model::adapter::Adapter;
 
 use super::Build;
@@ -32,6 +33,10 @@ impl Build<'_> {
             }
             rules.push(rule);
         }
+        let carried = self.carried(others);
+        if let Some(way) = it.ways.iter().find(|way| !carried.iter().any(|it| it.carries(way))) {
+            return Err(self.refused("ways", &format!("no adapter carries dispatches of the way {way}")));
+        }
         let named = |(id, it): (&String, &config::InTwo)| (id.clone(), [it.de.clone(), it.en.clone()]);
         Ok(Arc::new(adapter_notify::Notify::new(Settings {
             id: self.id(),
@@ -44,7 +49,7 @@ impl Build<'_> {
             },
             roles: it.roles.clone(),
             ways: it.ways.clone(),
-            carried: self.carried(others),
+            carried,
             sending: self.config.dispatch.clone(),
             link: it.link.clone(),
             services: it.service_names.iter().map(named).collect(),
@@ -68,9 +73,9 @@ impl Build<'_> {
         };
         let ways = others.iter().filter_map(|adapter| {
             let descriptor = adapter.descriptor();
-            let (way, scope) = (descriptor.way.clone()?, scope(&descriptor.id)?);
-            Some(Carried { way, scope: Some(scope) })
+            let scope = scope(&descriptor.id).filter(|_| descriptor.is_told_of_new(RecordKind::Dispatch))?;
+            Some(Carried { way: descriptor.way.clone(), scope: Some(scope) })
         });
-        ways.chain([Carried { way: CALL.to_owned(), scope: None }]).collect()
+        ways.chain([Carried { way: Some(CALL.to_owned()), scope: None }]).collect()
     }
 }

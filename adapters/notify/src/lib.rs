@@ -200,7 +200,8 @@ impl Adapter for Notify {
     }
 
     async fn check(&self) -> Health {
-        let ways: Vec<&str> = self.settings.carried.iter().map(|it| it.way.as_str()).collect();
+        let ways: Vec<&str> =
+            self.settings.carried.iter().map(|it| it.way.as_deref().unwrap_or("all")).collect();
         let detail = format!(
             "{} templates; ways that are carried: {}",
             self.settings.templates.len(),

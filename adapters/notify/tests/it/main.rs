@@ -43,7 +43,7 @@ fn rule(event: EventKind, record: RecordKind, status: Option<&str>, kind: Option
 fn settings() -> Settings {
     let folder = TempDir::new().unwrap();
     let scope = |units| Some(Scope { units, ..Scope::tenant("soest") });
-    let way = |way: &str, scope| Carried { way: way.into(), scope };
+    let way = |way: &str, scope| Carried { way: Some(way.into()), scope };
     Settings {
         id: "notify".into(),
         rules: vec![
