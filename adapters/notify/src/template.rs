@@ -88,6 +88,9 @@ impl Template {
     /// # Errors
     /// What is wrong, and with which file.
     pub fn load(folder: &Path, name: &str, has_link: bool) -> Result<Self, String> {
+        if !model::ids::is_name(name) {
+            return Err("expected a name of letters, digits, `-` and `.`".to_owned());
+        }
         let read = |language: &str| {
             let file = format!("{name}.{language}.txt");
             let text = content(&folder.join(&file)).map_err(|why| format!("{file}: {why}"))?;

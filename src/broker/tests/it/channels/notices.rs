@@ -139,6 +139,28 @@ async fn a_way_that_is_told_to_have_failed_later_is_left_once() {
 }
 
 #[tokio::test]
+async fn the_end_of_the_task_to_call_is_that_of_the_dispatch() {
+    on_every_engine(|database| async move {
+        let bed = Bed::carrying(database, WAYS, Sending::default()).await;
+        let case = bed.case("Neubau").await;
+        let ends = [
+            (Change::CompleteTask(None), DispatchStatus::Provided, 0),
+            (Change::CancelTask, DispatchStatus::Failed, 1),
+        ];
+        for (end, status, told) in ends {
+            let id = sent(&bed, notice(&case, "call", &["mail"])).await;
+            let task = bed.open_tasks().await.into_iter().find(|task| task.kind == "call").unwrap();
+            let command = Command { kind: RecordKind::Task, id: task.meta.id, expected: None, change: end };
+            bed.broker.submit(&bed.ours, command, None).await.unwrap();
+            bed.run().await;
+            assert_eq!((read(&bed, id).await.status, bed.post.told().len()), (status, told));
+        }
+        assert!(bed.open_tasks().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn with_no_way_left_a_clerk_is_asked() {
     let bed = Bed::carrying(None, WAYS, Sending::default()).await;
     let case = bed.case("Neubau").await;
