@@ -59,7 +59,7 @@ async fn a_step_is_told_with_its_proof_and_what_is_deemed_is_shown_and_not_kept(
     assert!(changed["changes"].get("deemed").is_none());
 
     let tomorrow = json!({ "kind": "provided", "at": "2999-01-01T00:00:00Z", "proof": "postalRecord" });
-    assert_eq!(office.post(&steps, &tomorrow, 422).await["code"], "model.invalid");
+    assert_eq!(office.post(&steps, &tomorrow, 400).await["code"], "model.invalid");
 }
 
 #[tokio::test]
@@ -78,13 +78,13 @@ async fn only_a_notification_says_something_by_itself() {
     let tasks = office.gateway.call(&office.token, Call::get("/tasks?status=open")).await.is(200).json();
     assert_eq!(tasks["items"][0]["kind"], "call", "{tasks}");
     assert!(!tasks.to_string().contains(&id), "the task names the case");
-    for (body, code) in [
-        (of("disclosure", json!({})), "model.invalid"),
-        (of("formalService", json!({})), "model.invalid"),
-        (of("notification", json!({ "otherwise": ["mail"] })), "model.invalid"),
-        (of("notification", json!({ "way": "print" })), "broker.no-letter"),
-        (of("notification", json!({ "way": "fax" })), "broker.unknown-way"),
+    for (body, status, code) in [
+        (of("disclosure", json!({})), 400, "model.invalid"),
+        (of("formalService", json!({})), 400, "model.invalid"),
+        (of("notification", json!({ "otherwise": ["mail"] })), 400, "model.invalid"),
+        (of("notification", json!({ "way": "print" })), 422, "broker.no-letter"),
+        (of("notification", json!({ "way": "fax" })), 422, "broker.unknown-way"),
     ] {
-        assert_eq!(office.post("/dispatches", &body, 422).await["code"], code, "{body}");
+        assert_eq!(office.post("/dispatches", &body, status).await["code"], code, "{body}");
     }
 }
