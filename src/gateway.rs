@@ -114,6 +114,7 @@ impl Gateway {
         let xta = transport::xta::party::Parties::new(&broker, xta, Arc::new(SystemClock));
         adapters.push(Arc::new(xta.courier()));
         let broker = broker.with_adapters(adapters).with_channels(adapters::channels(config));
+        let broker = broker.with_sending(config.dispatch.clone());
         Ok(Gateway { broker, store, osci, xta })
     }
 

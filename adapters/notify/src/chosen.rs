@@ -20,10 +20,17 @@ const EMAIL_CHARS: usize = 254;
 /// A way that somebody carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Carried {
-    /// The way.
-    pub way: String,
+    /// The way; none: all, as a program outside does that is told of every dispatch.
+    pub way: Option<String>,
     /// For which cases; none: for all.
     pub scope: Option<Scope>,
+}
+
+impl Carried {
+    /// Whether it carries this way, for some case.
+    pub fn carries(&self, way: &str) -> bool {
+        self.way.as_deref().is_none_or(|own| own == way)
+    }
 }
 
 /// Whom a case concerns.
@@ -32,7 +39,9 @@ pub(crate) fn parties<'a>(case: &'a Case, roles: &'a [String]) -> impl Iterator<
     let is_named = |party: &&Party| party.role.as_ref().is_some_and(|role| roles.contains(role));
     let has_one = all.iter().any(|party| is_named(&party));
     let first = all.iter().filter(|party| party.authority.is_none()).take(usize::from(!has_one));
-    all.iter().filter(move |party| has_one && party.role.as_ref().is_some_and(|role| roles.contains(role))).chain(first)
+    all.iter()
+        .filter(move |party| has_one && party.role.as_ref().is_some_and(|role| roles.contains(role)))
+        .chain(first)
 }
 
 /// The ways that a notice to a party takes, one after the other.
@@ -51,7 +60,7 @@ fn is_carried(way: &str, case: &Case, settings: &Settings) -> bool {
     let meta = &case.meta;
     let covers = |scope: &Scope| scope.covers(&meta.tenant, &meta.unit, meta.public_service.as_deref());
     !PAPER.contains(&way)
-        && settings.carried.iter().any(|it| it.way == way && it.scope.as_ref().is_none_or(covers))
+        && settings.carried.iter().any(|it| it.carries(way) && it.scope.as_ref().is_none_or(covers))
 }
 
 /// Where a party is reached.

@@ -124,7 +124,8 @@ pub struct Notify {
 impl Notify {
     /// An adapter with these settings.
     pub fn new(settings: Settings) -> Self {
-        let mut descriptor = Descriptor::new(&*settings.id, "dispatch", vec![Capability::Deliver, Capability::Reconcile]);
+        let mut descriptor =
+            Descriptor::new(&*settings.id, "dispatch", vec![Capability::Deliver, Capability::Reconcile]);
         descriptor.takes_bytes = false;
         descriptor.in_order = false;
         for Rule { event, record, .. } in &settings.rules {
@@ -199,8 +200,13 @@ impl Adapter for Notify {
     }
 
     async fn check(&self) -> Health {
-        let ways: Vec<&str> = self.settings.carried.iter().map(|it| it.way.as_str()).collect();
-        let detail = format!("{} templates; ways that are carried: {}", self.settings.templates.len(), ways.join(", "));
+        let ways: Vec<&str> =
+            self.settings.carried.iter().map(|it| it.way.as_deref().unwrap_or("all")).collect();
+        let detail = format!(
+            "{} templates; ways that are carried: {}",
+            self.settings.templates.len(),
+            ways.join(", ")
+        );
         Health { ok: true, detail }
     }
 }

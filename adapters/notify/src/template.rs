@@ -69,14 +69,15 @@ impl Filling {
         }
     }
 
-    fn value(&self, placeholder: &str, language: usize) -> &str {
-        let of = |pair: &'_ [String; 2]| -> usize { language.min(pair.len() - 1) };
+    fn value(&self, placeholder: &str, is_german: bool) -> String {
+        let [state, service, date] = [&self.state, &self.service, &self.date]
+            .map(|[german, english]| if is_german { german } else { english });
         match placeholder {
-            "number" => &self.number,
-            "state" => &self.state[of(&self.state)],
-            "service" => &self.service[of(&self.service)],
-            "date" => &self.date[of(&self.date)],
-            _ => self.link.as_deref().unwrap_or_default(),
+            "number" => self.number.clone(),
+            "state" => state.clone(),
+            "service" => service.clone(),
+            "date" => date.clone(),
+            _ => self.link.clone().unwrap_or_default(),
         }
     }
 }
@@ -87,6 +88,9 @@ impl Template {
     /// # Errors
     /// What is wrong, and with which file.
     pub fn load(folder: &Path, name: &str, has_link: bool) -> Result<Self, String> {
+        if !model::ids::is_name(name) {
+            return Err("expected a name of letters, digits, `-` and `.`".to_owned());
+        }
         let read = |language: &str| {
             let file = format!("{name}.{language}.txt");
             let text = content(&folder.join(&file)).map_err(|why| format!("{file}: {why}"))?;
@@ -95,9 +99,11 @@ impl Template {
         let template = Template { german: read("de")?, english: read("en")? };
         let link = has_link.then_some("https://buerger.kreis.example/citizen/");
         for language in [Language::German, Language::English, Language::Both] {
-            let notice = template.notice(language, &Filling::sample(link));
-            if notice.subject.chars().count() > SUBJECT_CHARS || notice.text.chars().count() > TEXT_CHARS {
-                return Err(format!("{name}: longer than 200 characters of subject or 4,000 of text, both languages together"));
+            let (subject, text) = template.said(language, &Filling::sample(link));
+            if subject.chars().count() > SUBJECT_CHARS || text.chars().count() > TEXT_CHARS {
+                return Err(format!(
+                    "{name}: longer than 200 characters of subject or 4,000 of text, both languages together"
+                ));
             }
         }
         Ok(template)
@@ -105,27 +111,33 @@ impl Template {
 
     /// The notice.
     pub fn notice(&self, language: Language, filling: &Filling) -> Notice {
-        let filled = |text: &str, language: usize| fill(text, |name| filling.value(name, language).to_owned());
-        let german = |text: &str| filled(text, 0);
-        let english = |text: &str| filled(text, 1);
+        let (subject, text) = self.said(language, filling);
+        let subject = subject.replace(char::is_control, " ").chars().take(SUBJECT_CHARS).collect();
+        let text = text.chars().take(TEXT_CHARS).collect();
+        Notice { subject, text, link: filling.link.clone() }
+    }
+
+    /// Subject and text, however long.
+    fn said(&self, language: Language, filling: &Filling) -> (String, String) {
+        let german = |text: &str| fill(text, |name| filling.value(name, true));
+        let english = |text: &str| fill(text, |name| filling.value(name, false));
         let (de, en) = (&self.german, &self.english);
-        let (subject, text) = match language {
+        match language {
             Language::German => (german(&de.subject), german(&de.text)),
             Language::English => (english(&en.subject), english(&en.text)),
             Language::Both => (
                 format!("{} / {}", german(&de.subject), english(&en.subject)),
                 format!("{}\n\n{}\n\n{}", german(&de.text), "-".repeat(20), english(&en.text)),
             ),
-        };
-        let subject = subject.replace(char::is_control, " ").chars().take(SUBJECT_CHARS).collect();
-        let text = text.chars().take(TEXT_CHARS).collect();
-        Notice { subject, text, link: filling.link.clone() }
+        }
     }
 }
 
 fn content(path: &Path) -> Result<String, String> {
     let file = File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file: each template needs German and English".to_owned(),
+        std::io::ErrorKind::NotFound => {
+            "there is no such file: each template needs German and English".to_owned()
+        }
         _ => "cannot be read".to_owned(),
     })?;
     let mut text = String::new();
@@ -168,10 +180,9 @@ fn placeholders(text: &str) -> Result<Vec<&str>, String> {
     let unbalanced = || "a brace stands alone".to_owned();
     let (mut names, mut rest) = (vec![], text);
     while let Some(at) = rest.find(['{', '}']) {
-        let (before, from) = rest.split_at(at);
+        let (_, from) = rest.split_at(at);
         let inner = from.strip_prefix('{').ok_or_else(unbalanced)?;
         let (name, after) = inner.split_once('}').ok_or_else(unbalanced)?;
-        let _ = before;
         names.push(name);
         rest = after;
     }
@@ -234,7 +245,9 @@ mod tests {
     #[test]
     fn an_unknown_placeholder_or_a_missing_language_is_refused() {
         let refused = |german: &str, has_link| loaded(Some(german), Some(ENGLISH), has_link).unwrap_err();
-        assert!(refused("Betreff\n\n{title}", true).contains("neues.de.txt: there is no placeholder {title}"));
+        assert!(
+            refused("Betreff\n\n{title}", true).contains("neues.de.txt: there is no placeholder {title}")
+        );
         assert!(refused("Betreff\n\n{number", true).contains("brace"));
         assert!(refused("Betreff\n\nnumber}", true).contains("brace"));
         assert!(refused("Betreff\nText\nmehr", true).contains("empty line"));

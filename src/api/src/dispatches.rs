@@ -5,7 +5,8 @@ use axum::extract::State;
 use axum::http::Uri;
 use broker::RecordFilter;
 use model::activity::{
-    Addressee, Dispatch, DispatchKind, DispatchOptions, DispatchStatus, DispatchStep, Notice, ProofKind, StepProof,
+    Addressee, Dispatch, DispatchKind, DispatchOptions, DispatchStatus, DispatchStep, Notice, ProofKind,
+    StepProof,
 };
 use model::command::Change;
 use model::deemed::Deemed;

@@ -2,7 +2,7 @@
 //!
 //! * A way that came to nothing: a notification without documents goes on by the next of its ways, as another dispatch that names it; of whatever
 //!   has to arrive as it was sent (documents, disclosure, formal service) a clerk decides, by a task.
-//! * The way `call`: a task to call the citizen.
+//! * The way `call`: a task to call the citizen, whose end is the dispatch's.
 //! * When one may leave: not before its time.
 
 use model::activity::{Dispatch, DispatchStatus, DispatchStep, Task, TaskStatus};
@@ -10,14 +10,17 @@ use model::command::{Change, Command};
 use model::deemed::Deemed;
 use model::record::Meta;
 use model::sending::Sending;
-use model::{Actor, Id, Record, RecordKind, Timestamp, decide, ids};
-use store::Work;
+use model::{Actor, Id, Record, RecordKind, Scope, Timestamp, decide, ids};
+use store::{Page, RecordFilter, Work};
 
 use crate::{Broker, Error, notes};
 
 /// The way that people carry themselves, and the kind and title of the task that it becomes.
 const CALL: &str = "call";
 const CALL_TITLE: &str = "Bürgerin oder Bürger zum Vorgang anrufen";
+
+/// The newest dispatches of a case, among which that of a task to call is looked for.
+const MOST_LOOKED_AT: u32 = 200;
 
 /// Ways that carry documents alone: there is nothing that would make a letter of a notice.
 const PAPER: [&str; 2] = ["print", "hybrid"];
@@ -46,10 +49,47 @@ impl Broker {
         after: &Record,
         actor: &Actor,
     ) -> Result<(), Error> {
-        if let Record::Dispatch(after) = after {
-            return self.follow_dispatch(work, before, after).await;
+        match (before, after) {
+            (_, Record::Dispatch(after)) => return self.follow_dispatch(work, before, after).await,
+            (Some(Record::Task(before)), Record::Task(after)) => {
+                self.follow_call(work, before, after, actor).await?
+            }
+            _ => {}
         }
         self.keep_due(work, before, after, actor).await
+    }
+
+    /// Whoever ends a task to call says what became of the dispatch that it was: done, the citizen was told; cancelled, it comes to nothing.
+    async fn follow_call(
+        &self,
+        work: &mut Work,
+        before: &Task,
+        after: &Task,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        if after.kind != CALL || !before.status.is_open() || after.status.is_open() {
+            return Ok(());
+        }
+        let filter = RecordFilter { parent: after.case_id, ..RecordFilter::of(RecordKind::Dispatch) };
+        let scope = Scope::tenant(&after.meta.tenant);
+        let found =
+            self.store().records(&scope, &filter, &Page { after: None, limit: MOST_LOOKED_AT }).await?;
+        let is_it = |record: &Record| match record {
+            Record::Dispatch(it) => {
+                it.status == DispatchStatus::Open && ids::derived_id(it.meta.id, CALL) == after.meta.id
+            }
+            _ => false,
+        };
+        let Some(called) = found.items.into_iter().find(is_it) else { return Ok(()) };
+        let kind = match after.status {
+            TaskStatus::Done => DispatchStatus::Provided,
+            _ => DispatchStatus::Failed,
+        };
+        let change = Change::DispatchStep(DispatchStep { kind, at: self.now() }, None);
+        match self.apply(work, &called, change, actor, None)? {
+            Record::Dispatch(after) => self.follow_dispatch(work, Some(&called), &after).await,
+            _ => Ok(()),
+        }
     }
 
     async fn follow_dispatch(
@@ -124,7 +164,7 @@ impl Broker {
     /// The way of a notification failed for good: it goes on by another, instead of waiting for a human. `false` if it has none, or if
     /// nobody knows whether it arrived.
     pub(crate) async fn gives_way(&self, work: &mut Work, record: Id, tenant: &str) -> Result<bool, Error> {
-        let scope = model::Scope::tenant(tenant);
+        let scope = Scope::tenant(tenant);
         let found = self.store().record(&scope, RecordKind::Dispatch, record).await?;
         let Some(before @ Record::Dispatch(it)) = found.as_ref() else { return Ok(false) };
         if !it.is_mere_notice() || it.otherwise.is_empty() || it.status != DispatchStatus::Open {
@@ -142,15 +182,15 @@ impl Broker {
         let id = ids::derived_id(it.meta.id, CALL);
         let due = Some(self.sending.call_due(from));
         let task = Task { due, ..a_task(it, id, self.now(), (CALL, CALL_TITLE)) };
-        self.ask(work, task).await
+        self.ask_for(work, task).await
     }
 
     async fn ask_clerk(&self, work: &mut Work, it: &Dispatch, kind: &str) -> Result<(), Error> {
         let id = ids::derived_id(it.meta.id, &format!("{kind}:{}", it.meta.version));
-        self.ask(work, a_task(it, id, self.now(), (kind, TITLE))).await
+        self.ask_for(work, a_task(it, id, self.now(), (kind, TITLE))).await
     }
 
-    async fn ask(&self, work: &mut Work, task: Task) -> Result<(), Error> {
+    async fn ask_for(&self, work: &mut Work, task: Task) -> Result<(), Error> {
         let task = self.bring(work, Record::Task(task))?;
         self.keep_due(work, None, &task, &Actor::gateway()).await
     }

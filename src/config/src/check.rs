@@ -64,6 +64,9 @@ impl Check<'_> {
         self.dvdv(config)?;
         self.payments(config)?;
         self.citizen(config)?;
+        if let Some((key, rule)) = config.dispatch.lack() {
+            return Err(self.value(&format!("dispatch.{key}"), rule));
+        }
         self.outside(config, &tenants, &authorities)
     }
 

@@ -29,6 +29,7 @@ use std::time::Duration;
 use broker::house::{ContactEntry, PartnerEntry, Tenant};
 use broker::{Quotas, UploadLimits, UploadQuota};
 use model::process::Deadlines;
+use model::sending::Sending;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, Deserializer};
 
@@ -80,6 +81,9 @@ pub struct Config {
     /// When somebody is there.
     #[serde(default)]
     pub hours: ServiceHours,
+    /// What goes to citizens: quiet times, and rules of what is deemed.
+    #[serde(default)]
+    pub dispatch: Sending,
     /// Logging.
     #[serde(default)]
     pub log: Log,

@@ -98,9 +98,8 @@ impl DeemedRule {
 impl Sending {
     /// When a dispatch is deemed to have been disclosed or served, by the first rule that fits. `None` if none does, or if it came back.
     pub fn deemed(&self, it: &Dispatch) -> Option<Deemed> {
-        let came_back = |step: &DispatchStep| {
-            matches!(step.kind, DispatchStatus::Returned | DispatchStatus::Failed)
-        };
+        let came_back =
+            |step: &DispatchStep| matches!(step.kind, DispatchStatus::Returned | DispatchStatus::Failed);
         if it.steps.iter().any(came_back) {
             return None;
         }
@@ -127,8 +126,8 @@ impl Sending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testkit::a_dispatch;
     use crate::Timestamp;
+    use crate::testkit::a_dispatch;
 
     fn day(text: &str) -> Option<Day> {
         Some(Day::try_from(text.to_owned()).unwrap())
@@ -163,7 +162,14 @@ mod tests {
             step: DispatchStatus::Retrieved,
             ..rule("§ 41 Abs. 2a", DispatchKind::Disclosure, 1)
         };
-        let deemed = vec![tax(&before), tax(&since), before, since, portal, rule("§ 4 VwZG", DispatchKind::FormalService, 4)];
+        let deemed = vec![
+            tax(&before),
+            tax(&since),
+            before,
+            since,
+            portal,
+            rule("§ 4 VwZG", DispatchKind::FormalService, 4),
+        ];
         Sending { deemed, ..Sending::default() }
     }
 
@@ -171,7 +177,10 @@ mod tests {
         let mut it = a_dispatch(kind);
         it.way = Some(way.into());
         it.meta.public_service = Some(service.into());
-        let step = |(kind, at): &(DispatchStatus, &str)| DispatchStep { kind: *kind, at: Timestamp::parse(at).unwrap() };
+        let step = |(kind, at): &(DispatchStatus, &str)| DispatchStep {
+            kind: *kind,
+            at: Timestamp::parse(at).unwrap(),
+        };
         it.steps = steps.iter().map(step).collect();
         it
     }
@@ -198,7 +207,11 @@ mod tests {
         ] {
             let it = sent(kind, "print", service, &[(DispatchStatus::Posted, posted)]);
             let deemed = house().deemed(&it).unwrap();
-            assert_eq!((deemed.date.as_str(), deemed.because.moved_from.as_deref()), (date, moved), "{posted}");
+            assert_eq!(
+                (deemed.date.as_str(), deemed.because.moved_from.as_deref()),
+                (date, moved),
+                "{posted}"
+            );
         }
     }
 

@@ -19,14 +19,14 @@ const DAYS: i64 = 31;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sending {
-    /// When notifications by a way do not leave, by the way.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub quiet: BTreeMap<String, Quiet>,
     /// Until which time of the next workday a citizen who wants to be called is called.
     pub call_until: Clock,
     /// Days besides the holidays of North Rhine-Westphalia on which nobody works.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub closed: BTreeSet<Day>,
+    /// When notifications by a way do not leave, by the way.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub quiet: BTreeMap<String, Quiet>,
     /// Rules of what is deemed, the first that fits counts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deemed: Vec<DeemedRule>,

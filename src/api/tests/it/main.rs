@@ -11,6 +11,7 @@ mod citizens;
 mod clarifications;
 mod codes;
 mod content;
+mod dispatches;
 mod documented;
 mod doors;
 mod gateway;

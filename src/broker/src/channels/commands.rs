@@ -27,10 +27,11 @@ impl Broker {
                 Ok(after) => _ = changed.insert(command.id, after),
                 Err(Error::Model(error)) => refused.push(Error::from(error).code().to_owned()),
                 Err(
-                    error @ (Error::UnknownUnit | Error::UnknownAuthority | Error::UnknownWay | Error::NoLetter),
-                ) => {
-                    refused.push(error.code().to_owned())
-                }
+                    error @ (Error::UnknownUnit
+                    | Error::UnknownAuthority
+                    | Error::UnknownWay
+                    | Error::NoLetter),
+                ) => refused.push(error.code().to_owned()),
                 Err(error) => return Err(error),
             }
         }

@@ -9,7 +9,7 @@ use model::case::{Document, RecordStatus};
 use model::event::Subject;
 use model::{Event, EventKind, Failure, Id, PayloadRef, Record, RecordKind, Scope, Timestamp, ids};
 use serde_json::{Value, json};
-use store::{ChannelDelivery, Job, Work};
+use store::{ChannelDelivery, Job, NewJob, Work};
 use tokio_util::io::StreamReader;
 
 use super::feed::wants;
@@ -93,7 +93,9 @@ impl Broker {
     /// Until when whoever carries a dispatch is not told of it. Once it was called, what became of that is found out at once.
     fn not_yet(&self, job: &Job, record: &Record, adapter: &dyn Adapter) -> Option<Timestamp> {
         match record {
-            Record::Dispatch(it) if adapter.descriptor().way.is_some() && !job.calling => self.waits_until(it),
+            Record::Dispatch(it) if adapter.descriptor().way.is_some() && !job.calling => {
+                self.waits_until(it)
+            }
             _ => None,
         }
     }
@@ -108,7 +110,9 @@ impl Broker {
     ) -> Result<(), Error> {
         let mut work = Work::new();
         work.finish_job(job.id, job.epoch);
-        work.enqueue_call(&self.tell_job(row, until), Some(until.plus(channel.patience)));
+        // Its age counts from when it may leave: until then nobody is late with it.
+        let next = NewJob { id: ids::id_at(until), ..self.tell_job(row, until) };
+        work.enqueue_call(&next, Some(until.plus(channel.patience)));
         Ok(self.store().commit(work).await?)
     }
 

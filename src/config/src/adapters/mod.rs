@@ -3,7 +3,7 @@
 //! * this file: what all have, and what holds of it;
 //! * `read`: how an entry is taken apart by keys, so that an unknown one is named by its line;
 //! * `apart`: what holds between entries, and between them and partners;
-//! * `remote`, `dms`, `telephone`, `workflow`, `scan`, `post`, `archive`, `online`, `portal`, `mobile`: the kinds.
+//! * `remote`, `dms`, `telephone`, `workflow`, `scan`, `post`, `archive`, `online`, `portal`, `mobile`, `notify`: the kinds.
 
 mod apart;
 mod archive;
@@ -12,6 +12,7 @@ mod online;
 mod portal;
 mod mobile;
 mod online_sender;
+mod notify;
 mod post;
 mod read;
 mod remote;
@@ -42,6 +43,7 @@ pub use online::*;
 pub use portal::Portal;
 pub use mobile::*;
 pub use online_sender::*;
+pub use notify::*;
 pub use post::*;
 pub(crate) use read::take as take_adapters;
 pub use remote::Remote;
@@ -131,6 +133,8 @@ pub enum AdapterKind {
     HybridMail(HybridMail),
     /// A mail server that e-mails go out by.
     Smtp(Smtp),
+    /// What citizens are told.
+    Notify(Box<Notify>),
     /// An archive by TR-ESOR.
     ArchiveTresor(OfArchive<Tresor>),
     /// DA NRW.
@@ -168,6 +172,7 @@ impl AdapterKind {
             AdapterKind::Print(_) => "print",
             AdapterKind::HybridMail(_) => "hybrid-mail",
             AdapterKind::Smtp(_) => "smtp",
+            AdapterKind::Notify(_) => "notify",
             AdapterKind::ArchiveTresor(_) => "archive-tresor",
             AdapterKind::ArchiveDanrw(_) => "archive-danrw",
             AdapterKind::ArchiveFolder(_) => "archive-folder",
@@ -265,6 +270,7 @@ impl AdapterEntry {
             AdapterKind::Print(it) => it.refers(),
             AdapterKind::HybridMail(it) => it.refers(),
             AdapterKind::Smtp(it) => it.refers(),
+            AdapterKind::Notify(it) => it.refers(),
             AdapterKind::ArchiveTresor(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::ArchiveDanrw(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::ArchiveFolder(it) => it.target.refers().with(&mut it.packages),

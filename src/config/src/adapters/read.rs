@@ -15,7 +15,7 @@ use crate::{Error, refused_at};
 /// Kinds, as they are written.
 const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, asterisk, scan, mail, print, hybrid-mail, smtp, \
                      archive-tresor, archive-danrw, archive-folder, fit-connect, fit-connect-sender, portal, open311, \
-                     open311-client or web-push";
+                     open311-client, web-push or notify";
 
 /// What is done for topics, as it is written.
 const DOES: &str = "task, close, reopen, amend, assign-reference or note";
@@ -66,6 +66,7 @@ impl Entry<'_, '_> {
             "print" => AdapterKind::Print(self.rest()?),
             "hybrid-mail" => AdapterKind::HybridMail(self.rest()?),
             "smtp" => AdapterKind::Smtp(self.rest()?),
+            "notify" => AdapterKind::Notify(Box::new(self.rest()?)),
             "archive-tresor" => AdapterKind::ArchiveTresor(self.archive()?),
             "archive-danrw" => AdapterKind::ArchiveDanrw(self.archive()?),
             "archive-folder" => AdapterKind::ArchiveFolder(self.archive()?),

@@ -173,10 +173,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::Timestamp;
     use crate::case::{Description, DocumentDates};
     use crate::command::{Command, Rules, decide};
     use crate::testkit::{a_case, a_meta};
-    use crate::Timestamp;
 
     fn run(current: &Record, change: Change) -> Result<(Record, EventKind), Error> {
         let command = Command { kind: current.kind(), id: current.meta().id, expected: None, change };

@@ -257,8 +257,7 @@ mod tests {
     #[test]
     fn a_notice_has_a_subject_on_one_line_and_a_link_that_is_one() {
         let with = |subject: &str, text: &str, link: Option<&str>| {
-            let notice =
-                Notice { subject: subject.into(), text: text.into(), link: link.map(str::to_owned) };
+            let notice = Notice { subject: subject.into(), text: text.into(), link: link.map(str::to_owned) };
             validate(&Dispatch { notice: Some(notice), ..notice_less() })
         };
         fn notice_less() -> Dispatch {

@@ -8,6 +8,7 @@ mod doors;
 mod imports;
 mod letters;
 mod opened;
+mod notices;
 mod overdue;
 mod sessions;
 mod telling;
