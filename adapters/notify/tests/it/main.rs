@@ -1,5 +1,7 @@
 //! What becomes of events: to whom, by which way, in which words; nothing of the content of a case.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use adapter_notify::template::{Language, Template};

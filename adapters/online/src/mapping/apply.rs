@@ -142,7 +142,7 @@ fn location(values: &[(&str, Option<String>)]) -> (Option<Location>, bool) {
     };
     let coordinates = [("latitude", 90.0), ("longitude", 180.0)]
         .map(|(name, most)| get(name).map(|text| micro(&text, most)));
-    let is_strange = coordinates.iter().any(|it| *it == Some(None));
+    let is_strange = coordinates.contains(&Some(None));
     let [latitude_micro, longitude_micro] = coordinates.map(Option::flatten);
     // One of them alone is no place.
     let both = latitude_micro.is_some() && longitude_micro.is_some();

@@ -83,8 +83,8 @@ fn read_json(bytes: &[u8]) -> Result<Data, Malformed> {
 fn read_xml(bytes: &[u8]) -> Result<Data, Malformed> {
     let limits = Limits { depth: DEPTH, ..Limits::default() };
     let mut reader = Reader::new(bytes, limits);
-    let (mut open, mut text, mut left): (Vec<(String, Map<String, Value>)>, Vec<String>, _) =
-        (vec![(String::new(), Map::new())], vec![String::new()], VALUES);
+    let mut open = vec![(String::new(), Map::new())];
+    let (mut text, mut left) = (vec![String::new()], VALUES);
     loop {
         match reader.next().map_err(|_| Malformed)? {
             Event::Start(start) => {
