@@ -37,7 +37,7 @@ fn the_examples_of_all_kinds_are_valid() {
     let channel = config.adapters[0].channel().unwrap();
     assert!(channel.scope.covers("musterkreis", "63", Some("baugenehmigung")));
     assert!(!channel.scope.covers("musterkreis", "63", Some("gewerbe")));
-    assert!(config.adapters[15].channel().is_none());
+    assert!(config.adapters[16].channel().is_none());
 }
 
 #[test]
@@ -61,15 +61,15 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
             "unit = \"63\"\npublic_service",
             "unit = \"99\"\npublic_service",
             "config.undefined",
-            "adapter[15].mapping[0].unit",
+            "adapter[17].mapping[0].unit",
         ),
-        ("told_after_days = 3", "told_after_days = 14", value, "adapter[15].told_after_days"),
-        ("max_data_mb = 8", "max_data_mb = 0", value, "adapter[15].max_data_mb"),
+        ("told_after_days = 3", "told_after_days = 14", value, "adapter[17].told_after_days"),
+        ("max_data_mb = 8", "max_data_mb = 0", value, "adapter[17].max_data_mb"),
         (
             "levels = { gold = \"high\" }",
             "levels = { gold = \"golden\" }",
             value,
-            "adapter[15].mapping[0].levels.gold",
+            "adapter[17].mapping[0].levels.gold",
         ),
         ("reconciles = true", "reconcile = true", "config.key", "adapter[0].reconcile"),
         ("reconciles = true", "reconciles = 5", value, "adapter[0].reconciles"),
@@ -103,15 +103,15 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
         ("key = \"file:data/scan.key\"", "", value, "adapter[7].note"),
         ("\"file:data/sheets.word\"", "\"geheim\"", "config.literal-secret", "adapter[7].separate.word"),
         ("security = \"tls\"", "security = \"ssl\"", value, "adapter[8].server.security"),
-        ("retention_years = 30", "retention_years = 0", value, "adapter[12].retention_years"),
-        ("appraisal = \"nobody\"", "appraisal = \"me\"", value, "adapter[12].appraisal"),
+        ("retention_years = 30", "retention_years = 0", value, "adapter[14].retention_years"),
+        ("appraisal = \"nobody\"", "appraisal = \"me\"", value, "adapter[14].appraisal"),
         ("own_folder = \".amtsbote\"", "own_folder = \"a/b\"", value, "adapter[2].own_folder"),
-        ("rfc3161\", policy = \"1.3", "rfc3161\", policy = \"x.3", value, "adapter[12].stamps.policy"),
-        ("\"http://tsa.example/ca.crl\"", "\"ldap://tsa\"", value, "adapter[12].stamps.revocation_url"),
-        ("\"file:data/ari.secret\"", "\"geheim\"", "config.literal-secret", "adapter[15].password"),
-        ("outside = \"PJSIP/{}@trunk\"", "outside = \"PJSIP/trunk\"", value, "adapter[15].outside"),
-        ("contexts = [\"inbound\"]", "contexts = []", value, "adapter[15].contexts"),
-        ("area = \"381\"", "area = \"0381\"", value, "adapter[15].area"),
+        ("rfc3161\", policy = \"1.3", "rfc3161\", policy = \"x.3", value, "adapter[14].stamps.policy"),
+        ("\"http://tsa.example/ca.crl\"", "\"ldap://tsa\"", value, "adapter[14].stamps.revocation_url"),
+        ("\"file:data/ari.secret\"", "\"geheim\"", "config.literal-secret", "adapter[22].password"),
+        ("outside = \"PJSIP/{}@trunk\"", "outside = \"PJSIP/trunk\"", value, "adapter[22].outside"),
+        ("contexts = [\"inbound\"]", "contexts = []", value, "adapter[22].contexts"),
+        ("area = \"381\"", "area = \"0381\"", value, "adapter[22].area"),
         ("service = [\"mo-fr 08:00-18:00\"]", "service = [\"mo 8-18\"]", value, "hours.service"),
         ("\"2026-12-25\", ", "\"25.12.2026\", ", value, "hours.holidays"),
         (
@@ -183,15 +183,15 @@ fn what_an_adapter_would_never_look_at_is_refused() {
             "recipients = [\"file:mail/land.pem\"]\nonly_encrypted = false",
             "only_encrypted = true",
             value,
-            "adapter[11].only_encrypted",
+            "adapter[12].only_encrypted",
         ),
         // Of those who are told of records alone.
-        ("kind = \"archive-folder\"", "patience_hours = 5\nkind = \"archive-folder\"", value, "adapter[14]"),
+        ("kind = \"archive-folder\"", "patience_hours = 5\nkind = \"archive-folder\"", value, "adapter[16]"),
         (
             "kind = \"archive-folder\"",
             "from_beginning = true\nkind = \"archive-folder\"",
             value,
-            "adapter[14]",
+            "adapter[16]",
         ),
     ] {
         let error = refused(&swap(&whole(), from, to));
@@ -215,24 +215,24 @@ fn no_two_adapters_have_one_folder_mailbox_or_way() {
         )
     };
     for (text, code, key) in [
-        (swap(&whole(), "folder = \"bags\"", "folder = \"./scan/\""), duplicate, "adapter[14].folder"),
+        (swap(&whole(), "folder = \"bags\"", "folder = \"./scan/\""), duplicate, "adapter[16].folder"),
         (
             swap(&whole(), "folder = \"bags\"", "folder = \"/srv/amtsbote/print\""),
             duplicate,
-            "adapter[14].folder",
+            "adapter[16].folder",
         ),
         (
             swap(&whole(), "import = \"dms/in\"", "import = \"danrw/incoming\""),
             duplicate,
-            "adapter[13].folder",
+            "adapter[15].folder",
         ),
-        (format!("{}{mailbox}", whole()), duplicate, "adapter[16].folder"),
-        (format!("{}{}", whole(), printer("")), "config.value", "adapter[16]"),
-        (format!("{}{fetcher}", whole()), duplicate, "adapter[16].destination"),
+        (format!("{}{mailbox}", whole()), duplicate, "adapter[23].folder"),
+        (format!("{}{}", whole(), printer("")), "config.value", "adapter[23]"),
+        (format!("{}{fetcher}", whole()), duplicate, "adapter[23].destination"),
         (
             swap(&whole(), "kind = \"print\"", "from_beginning = true\nkind = \"print\""),
             "config.value",
-            "adapter[9].from_beginning",
+            "adapter[10].from_beginning",
         ),
     ] {
         let error = refused(&text);
@@ -259,13 +259,13 @@ fn partners_and_adapters_fit_each_other() {
 fn whom_an_archive_trusts_is_loaded_like_all_certificates() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::parse(&whole(), folder.path()).unwrap();
-    let entry = &config.adapters[12];
+    let entry = &config.adapters[14];
     let AdapterKind::ArchiveTresor(archive) = &entry.kind else { panic!("the thirteenth is an archive") };
     let load = || config.adapter_authorities(entry, "trust", &archive.target.trust).map(drop);
     assert_eq!(load().unwrap_err().code(), "config.unreadable");
     std::fs::create_dir(folder.path().join("archive")).unwrap();
     std::fs::write(folder.path().join("archive/tsa.pem"), "no certificate").unwrap();
-    assert!(load().unwrap_err().to_string().contains("adapter[12].trust[0]"));
+    assert!(load().unwrap_err().to_string().contains("adapter[14].trust[0]"));
 }
 
 #[test]
