@@ -11,6 +11,7 @@ mod demo;
 mod documents;
 mod edges;
 mod fairness;
+mod forms;
 mod installation;
 mod large;
 mod operating;

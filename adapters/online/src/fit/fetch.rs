@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::client::{Call, broken, not_understood, too_large};
 use super::metadata::{Attachment, Metadata, is_service};
-use super::plain::Stream;
+use super::plain::{self, Stream};
 use super::problems::{Kind, Part, Problem};
 use super::set::{Author, Set, Subject, Tags};
 use super::subscriber::Subscriber;
@@ -170,10 +170,6 @@ impl Subscriber {
         let (opened, bytes) = self.decrypted(&body.encrypted_metadata, METADATA, Part::Metadata)?;
         drop(opened);
         let metadata = Metadata::read(&bytes)?;
-        if metadata.attachments.iter().any(|attachment| attachment.is_fragmented) {
-            let why = "an attachment was sent in fragments, which are not put together";
-            return Err(Failure::permanent("fit.fragments", why).into());
-        }
         check(&body, &metadata)?;
         destination.takes(&body.public_service.identifier, &metadata)?;
         let sealed = body.encrypted_data.as_deref().unwrap_or_default();
@@ -234,7 +230,8 @@ impl Subscriber {
         decrypt(&self.settings.decryption, compact.as_bytes(), most).map_err(|error| stop(&error, part))
     }
 
-    /// An attachment, decrypted on its way into the store: it can be read there only after its tag was right.
+    /// An attachment, decrypted on its way into the store: it can be read there only after all its tags were right. One that was sent in
+    /// fragments is these one behind the other, which its hash proves.
     async fn attachment(
         &self,
         host: &dyn Host,
@@ -243,28 +240,40 @@ impl Subscriber {
         tags: &Tags,
     ) -> Result<PayloadRef, Stop> {
         let part = Part::Attachment(attachment.id);
-        let path = format!("/v2/submissions/{}/attachments/{}", at.submission_id, attachment.id);
+        let (mut plain, mut left, mut sha512) = (vec![], self.settings.most_attachment, None);
+        for id in &attachment.parts {
+            let opened = self.download(at, *id, left, part).await?;
+            if tags.attachments.get(id) != Some(&opened.tag) {
+                return Err(Problem { kind: Kind::Tag, part }.into());
+            }
+            left = left.saturating_sub(opened.plain.length());
+            sha512 = Some(opened.sha512);
+            plain.push(opened.plain);
+        }
+        if plain.len() > 1 {
+            sha512 = Some(plain::sha512(&plain).await?);
+        }
+        if sha512.as_ref() != Some(&attachment.sha512) {
+            return Err(Problem { kind: Kind::Hash, part }.into());
+        }
+        Ok(host.keep(Box::new(Stream::new(plain))).await?)
+    }
+
+    /// What was uploaded under this id, decrypted piece by piece.
+    async fn download(&self, at: Waiting, id: Uuid, most: u64, part: Part) -> Result<Opened, Stop> {
+        let path = format!("/v2/submissions/{}/attachments/{id}", at.submission_id);
         let mut content = self.access.open(&path).await?.body;
-        let staging = Staging::new(MEMORY, self.settings.most_attachment);
         let wrong = |error: seal::Error| stop(&error, part);
-        let mut decryptor =
-            Decryptor::new(std::sync::Arc::clone(&self.settings.decryption), staging).map_err(wrong)?;
+        let keys = std::sync::Arc::clone(&self.settings.decryption);
+        let mut decryptor = Decryptor::new(keys, Staging::new(MEMORY, most)).map_err(wrong)?;
         let mut piece = vec![0; PIECE];
         loop {
             let count = content.read(&mut piece).await.map_err(|_| broken())?;
             match piece.get(..count) {
-                Some([]) | None => break,
+                Some([]) | None => return decryptor.finish().map_err(wrong),
                 Some(bytes) => decryptor.update(bytes).map_err(wrong)?,
             }
         }
-        let opened = decryptor.finish().map_err(wrong)?;
-        if tags.attachments.get(&attachment.id) != Some(&opened.tag) {
-            return Err(Problem { kind: Kind::Tag, part }.into());
-        }
-        if opened.sha512 != attachment.sha512 {
-            return Err(Problem { kind: Kind::Hash, part }.into());
-        }
-        Ok(host.keep(Box::new(Stream::new(opened.plain))).await?)
     }
 }
 
@@ -289,7 +298,7 @@ fn compare(body: &Body<'_>, tags: &Tags) -> Result<(), Problem> {
 /// Whether the metadata are those of this submission.
 fn check(body: &Body<'_>, metadata: &Metadata) -> Result<(), Problem> {
     let announced: BTreeSet<Uuid> = body.attachments.iter().copied().collect();
-    if announced != metadata.attachments.iter().map(|it| it.id).collect() {
+    if announced != metadata.attachments.iter().flat_map(|it| it.parts.iter().copied()).collect() {
         return Err(Problem { kind: Kind::Attachments, part: Part::Submission });
     }
     let service = &body.public_service.identifier;

@@ -22,7 +22,7 @@ const KID: usize = 64;
 /// Keys of the delivery service and of destinations.
 pub(crate) struct Keys {
     access: Arc<Access>,
-    /// What the delivery service calls itself in `iss`; absent: anything at its own host.
+    /// What the delivery service calls itself in `iss`; absent: anything.
     issuer: Option<String>,
     /// Our own, by the destination that they sign for.
     own: Vec<(Uuid, PublicKey)>,
@@ -52,11 +52,9 @@ impl Keys {
         Ok(key.ok_or(Invalid::Signature).and_then(|key| read.verify(&key)))
     }
 
+    /// Whatever it calls itself, its keys are those of the address that is configured.
     fn is_service(&self, issuer: &str) -> bool {
-        match &self.issuer {
-            Some(known) => issuer == known,
-            None => host(issuer).is_some_and(|it| Some(it) == host(&self.access.hosts().submission)),
-        }
+        self.issuer.as_ref().is_none_or(|known| issuer == known)
     }
 
     async fn of_service(&self, kid: &str) -> Result<Option<PublicKey>, Failure> {
@@ -113,11 +111,4 @@ pub(crate) async fn destination_key(
         Err(failure) if failure.code == "fit.refused" => Ok(None),
         Err(failure) => Err(failure),
     }
-}
-
-/// Scheme, host and port of an address.
-fn host(url: &str) -> Option<&str> {
-    let at = url.find("://")? + 3;
-    let end = url.get(at..)?.find(['/', '?', '#']).map_or(url.len(), |end| at + end);
-    url.get(..end)
 }

@@ -15,6 +15,8 @@ use super::set::uuid;
 
 /// Most attachments of a submission.
 const ATTACHMENTS: usize = 400;
+/// Most attachments and fragments of a submission.
+const PARTS: usize = 2_000;
 /// Longest text that is looked at.
 const TEXT: usize = 4_096;
 
@@ -47,8 +49,8 @@ pub(crate) struct Attachment {
     pub(crate) purpose: String,
     pub(crate) file_name: Option<String>,
     pub(crate) description: Option<String>,
-    /// Whether it was sent in pieces.
-    pub(crate) is_fragmented: bool,
+    /// What was announced and downloaded for it: itself, or its fragments in their order.
+    pub(crate) parts: Vec<Uuid>,
 }
 
 #[derive(Deserialize)]
@@ -213,9 +215,11 @@ impl Raw {
     fn is_valid(&self, version: u32) -> bool {
         let content = &self.content;
         let data = content.data.as_ref();
-        let ids: BTreeSet<&str> = content.attachments.iter().map(|it| it.attachment_id.as_str()).collect();
+        let named = content.attachments.iter().flat_map(|it| it.fragments.iter().chain([&it.attachment_id]));
+        let (count, ids) = (named.clone().count(), named.collect::<BTreeSet<_>>());
         content.attachments.len() <= ATTACHMENTS
-            && ids.len() == content.attachments.len()
+            && count <= PARTS
+            && ids.len() == count
             // 2.x require data; whoever writes 1.x without them is told that they are missing.
             && (data.is_some() || version == 1)
             && data.is_none_or(|data| {
@@ -258,14 +262,16 @@ impl RawAttachment {
     }
 
     fn read(self) -> Option<Attachment> {
+        let id = uuid(&self.attachment_id)?;
+        let fragments = self.fragments.iter().map(|id| uuid(id)).collect::<Option<Vec<_>>>()?;
         Some(Attachment {
-            id: uuid(&self.attachment_id)?,
+            id,
+            parts: if fragments.is_empty() { vec![id] } else { fragments },
             sha512: self.hash.content,
             media_type: self.mime_type,
             purpose: self.purpose,
             file_name: self.filename,
             description: self.description,
-            is_fragmented: !self.fragments.is_empty(),
         })
     }
 }

@@ -170,13 +170,6 @@ impl Set {
     pub(crate) fn tags(&self) -> Option<Tags> {
         Tags::deserialize(&self.payload["authenticationTags"]).ok()
     }
-
-    /// Whether it accepts what another event says was submitted: exactly that, by its tags.
-    pub(crate) fn accepts(&self, submitted: &Set) -> bool {
-        let is_about = self.subject == submitted.subject && self.case == submitted.case;
-        let tags = submitted.tags();
-        self.event == "accept-submission" && is_about && tags.is_some() && self.tags() == tags
-    }
 }
 
 /// A UUID in its one usual form.

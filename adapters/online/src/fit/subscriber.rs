@@ -49,7 +49,7 @@ pub struct Settings {
     pub signing: PrivateKey,
     /// Keys that submissions are encrypted for, the current one first.
     pub decryption: Arc<[PrivateKey]>,
-    /// What the delivery service calls itself in its events; absent: anything at its own host.
+    /// What the delivery service calls itself in its events; absent: anything, under its keys.
     pub issuer: Option<String>,
     /// Schema of our events; absent: that of the event which submitted.
     pub set_schema: Option<String>,
@@ -244,14 +244,10 @@ impl Subscriber {
         let mapping = for_service(&self.settings.mappings, &fetched.service.identifier);
         let letter = application::letter(host, &fetched, mapping, &token).await?;
         let taken = host.take_in(letter).await?;
-        let (kind, record) = match taken.case {
-            Some(case) => (RecordKind::Case, case),
-            None => (RecordKind::Interaction, taken.interaction),
-        };
         let remembered = (token.len() <= REMEMBERED).then_some(&token);
         let link = Link {
-            kind,
-            record,
+            kind: RecordKind::Interaction,
+            record: taken.interaction,
             part: at.submission_id.to_string(),
             reference: at.submission_id.to_string(),
             state: json!({ "case": at.case_id, "acceptance": remembered }),
@@ -273,27 +269,59 @@ impl Subscriber {
         let case = link.state["case"].as_str().and_then(super::set::uuid).ok_or_else(not_understood)?;
         let at = Waiting { destination_id: self.settings.destination, submission_id: id, case_id: case };
         accepting.begin(host, id).await?;
-        let log = self.events(at).await?;
-        let submitted = log.iter().find(|set| set.event == SUBMITTED);
-        if log.iter().any(|set| submitted.is_some_and(|submitted| set.accepts(submitted))) {
+        let log = match self.events(at).await {
+            // The service knows nothing of it any more, so nobody can find out.
+            Err(failure) if failure.code == "fit.refused" => {
+                return self.ended(host, link, accepting, json!({ "submission": id, "event": null })).await;
+            }
+            log => log?,
+        };
+        let (token, tags) = self.own_acceptance(at, link, &log, host).await?;
+        if log.iter().any(|set| set.event == "accept-submission" && set.tags().as_ref() == Some(&tags)) {
             return self.accepted(host, id, link, accepting).await;
         }
         let is_end = |set: &&Set| ["reject-submission", "delete-submission"].contains(&set.event.as_str());
         if let Some(end) = log.iter().find(is_end) {
             let detail = json!({ "submission": id, "event": end.event, "set": end.id });
-            host.note(&format!("ended:{id}"), link.kind, link.record, detail).await?;
-            return accepting.done(host, id).await;
+            return self.ended(host, link, accepting, detail).await;
         }
-        let token = match link.state["acceptance"].as_str() {
-            Some(token) => token.to_owned(),
-            None => {
-                let submitted = submitted.ok_or_else(not_understood)?;
-                let tags = submitted.tags().ok_or_else(not_understood)?;
-                self.acceptance(at, &tags, submitted.schema.as_deref(), host)?.1
-            }
-        };
         self.send(case, token).await?;
         self.accepted(host, id, link, accepting).await
+    }
+
+    /// The event by which we accept it, with its tags: as it was written when it was taken in; anew where it was too long to be remembered.
+    async fn own_acceptance(
+        &self,
+        at: Waiting,
+        link: &Link,
+        log: &[Set],
+        host: &dyn Host,
+    ) -> Result<(String, Tags), Failure> {
+        if let Some(token) = link.state["acceptance"].as_str()
+            && let Ok(own) = self.keys.verify(token).await?
+            && let Some(tags) = own.tags()
+        {
+            return Ok((token.to_owned(), tags));
+        }
+        let submitted = log.iter().find(|set| set.event == SUBMITTED).ok_or_else(not_understood)?;
+        let tags = submitted.tags().ok_or_else(not_understood)?;
+        let (_, token) = self.acceptance(at, &tags, submitted.schema.as_deref(), host)?;
+        Ok((token, tags))
+    }
+
+    /// It waits no more, and was not accepted: told on the time line of what it became.
+    async fn ended(
+        &self,
+        host: &dyn Host,
+        link: &Link,
+        accepting: &mut Accepting,
+        detail: Value,
+    ) -> Result<(), Failure> {
+        host.note(&format!("ended:{}", link.reference), link.kind, link.record, detail).await?;
+        match super::set::uuid(&link.reference) {
+            Some(id) => accepting.done(host, id).await,
+            None => Ok(()),
+        }
     }
 
     /// It is accepted: told on the time line of what it became.

@@ -82,6 +82,8 @@ pub struct Wrong {
 /// Fields of a place.
 const PLACE: [&str; 7] =
     ["latitude", "longitude", "street", "house_number", "postcode", "town", "description"];
+/// Most references that a mapping gives.
+const REFERENCES: usize = 100;
 /// Longest kind of a reference.
 const KIND: usize = 80;
 
@@ -93,6 +95,9 @@ impl Mapping {
     pub fn new(raw: Raw) -> Result<Self, Wrong> {
         if let Some(kind) = raw.references.keys().find(|kind| !(1..=KIND).contains(&kind.chars().count())) {
             return Err(wrong("references", &format!("{kind}: expected 1 to 80 characters")));
+        }
+        if raw.references.len() > REFERENCES {
+            return Err(wrong("references", &format!("expected at most {REFERENCES}")));
         }
         if let Some(name) = raw.location.keys().find(|name| !PLACE.contains(&name.as_str())) {
             return Err(wrong(&format!("location.{name}"), &format!("expected one of {}", PLACE.join(", "))));

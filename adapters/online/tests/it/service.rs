@@ -33,6 +33,8 @@ pub(crate) struct Known {
     pub(crate) lost_answers: usize,
     /// Nobody gets keys.
     pub(crate) has_no_keys: bool,
+    /// Nothing is known of any submission.
+    pub(crate) has_forgotten: bool,
     /// All answers are this.
     pub(crate) status: Option<u16>,
     pub(crate) downloads: usize,
@@ -150,6 +152,9 @@ async fn events(State(it): State<Service>, Path(id): Path<String>, headers: Head
         return refused;
     }
     let known = it.known();
+    if known.has_forgotten {
+        return StatusCode::NOT_FOUND.into_response();
+    }
     let mut log = known.submissions.get(&id).map(|waits| waits.log.clone()).unwrap_or_default();
     log.extend(known.events.iter().cloned());
     json(&json!({ "offset": 0, "count": log.len(), "totalCount": log.len(), "eventLog": log }))

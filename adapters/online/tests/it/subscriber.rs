@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{FailureKind, Record, Timestamp};
 use serde_json::json;
 
-use crate::bed::{ATTACHMENT, Bed, CASE, DESTINATION, Draft, SUBMISSION, of_vectors, vector};
+use crate::bed::{ATTACHMENT, Bed, CASE, DESTINATION, Draft, SUBMISSION, of_vectors, sha512, vector};
 
 #[tokio::test]
 async fn the_submission_of_the_vectors_becomes_a_case_and_is_accepted() {
@@ -201,4 +201,43 @@ async fn what_the_service_has_ended_is_not_accepted_any_more_but_told() {
     assert_eq!(bed.service.known().events.len(), 1);
     let notes = bed.desk.held.lock().unwrap().notes.clone();
     assert_eq!(notes[&format!("ended:{SUBMISSION}")]["event"], "reject-submission");
+}
+
+#[tokio::test]
+async fn what_the_service_has_forgotten_is_told_and_asked_about_no_more() {
+    let bed = Bed::new().await;
+    bed.put(of_vectors());
+    bed.service.known().lost_answers = 1;
+    bed.run().await.unwrap_err();
+    bed.service.known().submissions.clear();
+    bed.service.known().has_forgotten = true;
+    bed.run().await.unwrap();
+    let held = bed.desk.held.lock().unwrap();
+    assert_eq!(held.notes[&format!("ended:{SUBMISSION}")]["event"], serde_json::Value::Null);
+    assert!(held.state.is_empty());
+}
+
+#[tokio::test]
+async fn fragments_of_an_attachment_are_put_together() {
+    let bed = Bed::new().await;
+    let second = "b9715dcb-700e-44d9-802f-12b45bf9f8a3";
+    let mut draft = Draft::new();
+    let attachment = &mut draft.metadata["contentStructure"]["attachments"][0];
+    attachment["attachmentId"] = json!("00000000-0000-4000-8000-000000000001");
+    attachment["fragments"] = json!([ATTACHMENT, second]);
+    attachment["hash"]["content"] = json!(sha512(b"%PDF-1.7%PDF-1.7"));
+    draft.announced.push(second.to_owned());
+    // Both fragments are the same here.
+    draft.spoil_claims = |claims| {
+        let events = claims["events"].as_object_mut().unwrap();
+        let tags = &mut events.values_mut().next().unwrap()["authenticationTags"]["attachments"];
+        tags["b9715dcb-700e-44d9-802f-12b45bf9f8a3"] = tags[ATTACHMENT].clone();
+    };
+    let mut waits = draft.made();
+    let first = waits.attachments[ATTACHMENT].clone();
+    waits.attachments.insert(second.to_owned(), first);
+    bed.put(waits);
+    bed.run().await.unwrap();
+    let letter = bed.desk.letters().remove(0);
+    assert_eq!(bed.desk.file(&letter, "plan_.pdf"), b"%PDF-1.7%PDF-1.7");
 }

@@ -30,7 +30,7 @@ impl AdapterKind {
         }
     }
 
-    /// Folders and mailboxes that it takes from or puts into, by their keys: no other may.
+    /// Folders, mailboxes and destinations that it takes from or puts into, by their keys: no other may.
     fn places(&self) -> Vec<(&'static str, String)> {
         let one = |path: &PathBuf| vec![("folder", folder(path))];
         match self {
@@ -44,6 +44,10 @@ impl AdapterKind {
             AdapterKind::Mail(it) => {
                 let host = it.server.host.to_ascii_lowercase();
                 vec![("folder", format!("imap:{host}:{}:{}:{}", it.server.port, it.user, it.folder))]
+            }
+            AdapterKind::FitConnect(it) => {
+                let place = format!("fit-connect:{}:{}", it.submission_url, it.destination);
+                vec![("destination", place)]
             }
             _ => vec![],
         }

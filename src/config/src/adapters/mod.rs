@@ -374,6 +374,7 @@ impl Check<'_> {
                 return Err(self.value(&format!("{key}.id"), "this name is the gateway's own"));
             }
             self.serves(&key, entry, config)?;
+            self.mappings(&key, entry, config)?;
             self.refers(&key, entry.clone().refers())?;
         }
         Ok(ids)
@@ -421,6 +422,28 @@ impl Check<'_> {
             true => Ok(()),
             false => Err(self.value(&format!("{key}.unit"), "expected one of units")),
         }
+    }
+
+    /// What forms become belongs to units and services that the adapter serves.
+    fn mappings(&self, key: &str, entry: &AdapterEntry, config: &Config) -> Result<(), Error> {
+        let AdapterKind::FitConnect(it) = &entry.kind else { return Ok(()) };
+        let Serves { tenant, units, services, .. } = &entry.serves;
+        let tenant = config.tenants.iter().find(|known| Some(&known.id) == tenant.as_ref());
+        let within = |all: &[String], name: &String| all.is_empty() || all.contains(name);
+        for (at, mapping) in it.mapping.iter().enumerate() {
+            let key = format!("{key}.mapping[{at}]");
+            self.name(&format!("{key}.id"), &mapping.id)?;
+            if let Some(unit) = &mapping.unit {
+                let is_known = tenant.is_some_and(|it| it.units.iter().any(|known| known.id == *unit));
+                self.defined(&format!("{key}.unit"), "unit", is_known && within(units, unit))?;
+            }
+            if let Some(service) = &mapping.public_service {
+                self.name(&format!("{key}.public_service"), service)?;
+                let served = within(services, service);
+                self.defined(&format!("{key}.public_service"), "service of the adapter", served)?;
+            }
+        }
+        Ok(())
     }
 
     fn refers(&self, key: &str, refers: Refers<'_>) -> Result<(), Error> {

@@ -57,6 +57,20 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
     for (from, to, code, key) in [
         ("kind = \"remote\"", "kind = \"fax\"", value, "adapter[0].kind"),
         ("kind = \"remote\"", "", "config.key", "adapter[0]"),
+        (
+            "unit = \"63\"\npublic_service",
+            "unit = \"99\"\npublic_service",
+            "config.undefined",
+            "adapter[15].mapping[0].unit",
+        ),
+        ("told_after_days = 3", "told_after_days = 14", value, "adapter[15].told_after_days"),
+        ("max_data_mb = 8", "max_data_mb = 0", value, "adapter[15].max_data_mb"),
+        (
+            "levels = { gold = \"high\" }",
+            "levels = { gold = \"golden\" }",
+            value,
+            "adapter[15].mapping[0].levels.gold",
+        ),
         ("reconciles = true", "reconcile = true", "config.key", "adapter[0].reconcile"),
         ("reconciles = true", "reconciles = 5", value, "adapter[0].reconciles"),
         ("from_beginning = false", "from_beginning = 1", value, "adapter[0].from_beginning"),
@@ -185,6 +199,9 @@ fn no_two_adapters_have_one_folder_mailbox_or_way() {
     let duplicate = "config.duplicate";
     let mailbox = "[[adapter]]\nid = \"mail-2\"\ntenant = \"musterkreis\"\nauthority = \"bab:00000001\"\nunit = \"63\"\nkind = \"mail\"\n\
          server = { host = \"IMAP.kreis.example\", port = 993 }\nuser = \"poststelle\"\npassword = \"file:x\"\n";
+    let fetcher =
+        EXAMPLE.split("# id = \"fit\"").nth(1).unwrap().split("# Secret of callbacks").next().unwrap();
+    let fetcher = format!("[[adapter]]\nid = \"fit-2\"{}", fetcher.replace("\n# ", "\n"));
     let printer = |units: &str| {
         format!(
             "[[adapter]]\nid = \"print-2\"\ntenant = \"musterkreis\"\nauthority = \"bab:00000001\"\nunit = \"63\"\n{units}kind = \"print\"\n\
@@ -203,8 +220,9 @@ fn no_two_adapters_have_one_folder_mailbox_or_way() {
             duplicate,
             "adapter[13].folder",
         ),
-        (format!("{}{mailbox}", whole()), duplicate, "adapter[15].folder"),
-        (format!("{}{}", whole(), printer("")), "config.value", "adapter[15]"),
+        (format!("{}{mailbox}", whole()), duplicate, "adapter[16].folder"),
+        (format!("{}{}", whole(), printer("")), "config.value", "adapter[16]"),
+        (format!("{}{fetcher}", whole()), duplicate, "adapter[16].destination"),
         (
             swap(&whole(), "kind = \"print\"", "from_beginning = true\nkind = \"print\""),
             "config.value",

@@ -282,3 +282,19 @@ fn a_jwk_says_what_it_is_for_and_is_long_enough() {
         "x": "DGRs-NNFx9Dc9sFRcaVrzSL4Fn7tpyNqCuqPQxDTzpg", "y": "AA" });
     assert_eq!(code(PublicKey::from_value(&vapid)), "jose.key");
 }
+
+proptest::proptest! {
+    #[test]
+    fn whatever_comes_is_an_error_and_never_a_panic(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+        text in "[A-Za-z0-9_.=-]{0,200}",
+    ) {
+        for bytes in [bytes.as_slice(), text.as_bytes()] {
+            let mut decryptor = Decryptor::new(Arc::from([]), Staging::new(0, 1_000)).unwrap();
+            proptest::prop_assert!(decryptor.update(bytes).and_then(|()| decryptor.finish()).is_err());
+            proptest::prop_assert!(PublicKey::from_json(bytes).is_err());
+            proptest::prop_assert!(PrivateKey::from_json(bytes).is_err());
+        }
+        proptest::prop_assert!(Jws::read(&text, Algorithm::Ps512, TYP).is_err());
+    }
+}
