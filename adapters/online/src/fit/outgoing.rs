@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::mpsc;
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::client::{Access, Call, not_understood};
 use super::keys::{Keys, destination_key};
@@ -32,6 +33,14 @@ pub struct Service {
     pub identifier: String,
     /// Name.
     pub name: String,
+}
+
+/// How the delivery service calls us when an event log has grown.
+pub struct Calls {
+    /// Address of the adapter's door, with `/callback`.
+    pub url: String,
+    /// Secret of the calls.
+    pub secret: Zeroizing<String>,
 }
 
 /// A submission that was announced; remembered with the dispatch.
@@ -119,12 +128,16 @@ pub(crate) async fn announce(
     destination: Uuid,
     service: &Service,
     attachments: &[Piece<'_>],
+    callback: Option<&Calls>,
 ) -> Result<Announced, Failure> {
-    let body = json!({
+    let mut body = json!({
         "destinationId": destination,
         "announcedAttachments": attachments.iter().map(|it| it.id).collect::<Vec<_>>(),
         "publicService": { "name": service.name, "identifier": service.identifier },
     });
+    if let Some(calls) = callback {
+        body["callback"] = json!({ "url": calls.url, "secret": calls.secret.as_str() });
+    }
     let call = Call::with(Method::POST, "/v2/submissions", "application/json", body.to_string().into_bytes());
     let created: Created = access.json(call).await?;
     Ok(Announced { submission: created.submission_id, case: created.case_id, destination, tags: None })

@@ -19,20 +19,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use model::activity::{Dispatch, DispatchStatus, DispatchStep};
 use model::adapter::{
-    About, Adapter, Capability, Delivery, Descriptor, Health, Host, Interest, Receipt, Sources, Wanted,
+    About, Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest, Receipt, Reply, Sources,
+    Wanted,
 };
 use model::command::{Change, Command};
 use model::{EventKind, Failure, Id, Record, RecordKind, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::callback;
 use super::client::Access;
 use super::keys::Keys;
 use super::order::{
     Order, WAY, announced, application_of, link, mailbox, order, own_data, pieces, reference, rejected, service_name,
     take_data,
 };
-use super::outgoing::{self, Announced, Data, Piece, Service};
+use super::outgoing::{self, Announced, Calls, Data, Piece, Service};
 use super::routing::{self, Route};
 use super::set::{Author, Set};
 use super::zbp::{Attached, Bridge, Message, cut};
@@ -77,6 +79,8 @@ pub struct Sending {
     pub text: String,
     /// Most bytes of all documents of a dispatch.
     pub most_bytes: u64,
+    /// How the delivery service calls us; absent: it does not.
+    pub calls: Option<Calls>,
     /// Pause between two looks at event logs.
     pub pause: Duration,
     /// How long a submission is followed.
@@ -92,7 +96,10 @@ pub(super) struct Sender {
 
 /// The sender as an adapter.
 pub fn sender(settings: Sending, access: Access) -> Arc<dyn Adapter> {
-    let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Run];
+    let mut capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Run];
+    if settings.calls.is_some() {
+        capabilities.push(Capability::Callback);
+    }
     let mut descriptor = Descriptor::new(settings.id.clone(), "online", capabilities);
     let interest = |event, record| Interest { event, record };
     descriptor.follows = vec![interest(EventKind::RecordCreated, RecordKind::Dispatch)];
@@ -160,6 +167,13 @@ impl Adapter for Sender {
         Ok(self.settings.pause)
     }
 
+    async fn callback(&self, request: CallbackRequest, host: Arc<dyn Host>) -> Result<Reply, Failure> {
+        match &self.settings.calls {
+            Some(calls) => Ok(callback::answer(request, &calls.secret, host.now()).await),
+            None => Ok(Reply::text(404, "not found")),
+        }
+    }
+
     async fn check(&self) -> Health {
         match self.looked_at().await {
             Ok(()) => Health { ok: true, detail: "the destinations are active and have keys".into() },
@@ -218,7 +232,8 @@ impl Sender {
         let mut at = match known.filter(|at| at.destination == destination) {
             Some(at) => at,
             None => {
-                let at = outgoing::announce(&self.access, open.id, service, &pieces).await?;
+                let calls = self.settings.calls.as_ref();
+                let at = outgoing::announce(&self.access, open.id, service, &pieces, calls).await?;
                 host.link(link(order.dispatch.meta.id, &at)).await?;
                 at
             }

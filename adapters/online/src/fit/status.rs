@@ -42,7 +42,7 @@ impl Sender {
         let bytes = bridge.envelope(&state, self.access.now())?;
         let data = Data { bytes, media_type: "application/json", schema: bridge.schema.clone() };
         let open = outgoing::open(&self.access, bridge.destination).await?;
-        let mut at = outgoing::announce(&self.access, open.id, &bridge.status, &[]).await?;
+        let mut at = outgoing::announce(&self.access, open.id, &bridge.status, &[], None).await?;
         let info = json!({ "idBundDeApplicationId": application });
         let more = Map::from_iter([("additionalReferenceInfo".to_owned(), info)]);
         let sealing = outgoing::seal_parts(&open.key, &data, &[], more)?;

@@ -300,6 +300,7 @@ fn a_sender(service: &Service, place: Place, bridge: Uuid) -> Arc<dyn Adapter> {
         subject: "Ihr Bescheid".into(),
         text: "Bitte öffnen Sie die Anlage.".into(),
         most_bytes: 1 << 30,
+        calls: None,
         pause: Duration::from_secs(60),
         followed: Duration::from_secs(86_400),
     };
