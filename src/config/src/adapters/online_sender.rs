@@ -168,7 +168,7 @@ impl FitConnectSender {
     pub(super) fn refers(&mut self) -> Refers<'_> {
         let nothing = self.target.is_none() && self.bridge.is_none();
         let half = self.target.as_ref().is_some_and(|it| !it.is_whole());
-        let is_called = [self.callback_url.is_some(), self.callback_secret.is_some()];
+        let unpaired = self.callback_url.is_some() != self.callback_secret.is_some();
         let level = self.bridge.as_ref().map_or(1, |it| it.level);
         let mut refers = Refers::default()
             .secrets([("client_secret", &mut self.client_secret)])
@@ -188,13 +188,16 @@ impl FitConnectSender {
                 ("transfer_minutes", self.transfer_minutes.into(), 1, 300),
                 ("bridge.level", level.into(), 1, 4),
             ])
-            .wrong_if(is_called[0] != is_called[1], "callback_url", "expected `callback_secret` beside it, or neither")
+            .wrong_if(unpaired, "callback_url", "expected `callback_secret` beside it, or neither")
             .wrong_if(nothing, "target", "expected this, or `bridge`, or both")
             .wrong_if(
                 half,
                 "target",
                 "expected `destination`, or `routing_url`, `routing_keys` and `ars` for a service with a LeiKa key",
             );
+        if let Some(url) = &self.callback_url {
+            refers = refers.url("callback_url", url);
+        }
         if let Some(target) = &mut self.target {
             refers = refers.texts([
                 ("target.service", target.service.as_str()),
