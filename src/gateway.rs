@@ -63,6 +63,7 @@ impl Gateway {
         let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
             .with_partners(config.partners.clone())
             .with_contacts(&config.contacts)
+            .with_hours(config.service_hours().unwrap_or_default())
             .with_ends(parties.ends().into_iter().chain(xta.ends()).collect())
             .with_ttl(Duration::from_secs(u64::from(config.limits.ttl_hours) * 3_600));
         let house = match &config.xta {
@@ -104,11 +105,16 @@ impl Gateway {
             Some(payments) => broker.with_payments(payments),
             None => broker,
         };
+        let broker = match &config.citizen {
+            Some(citizen) => broker.with_citizens(citizen.citizens()),
+            None => broker,
+        };
         let osci = Parties::new(&broker, parties, Arc::new(SystemClock))?;
         adapters.push(Arc::new(osci.courier()));
         let xta = transport::xta::party::Parties::new(&broker, xta, Arc::new(SystemClock));
         adapters.push(Arc::new(xta.courier()));
         let broker = broker.with_adapters(adapters).with_channels(adapters::channels(config));
+        let broker = broker.with_sending(config.dispatch.clone());
         Ok(Gateway { broker, store, osci, xta })
     }
 

@@ -10,6 +10,7 @@ mod evidence;
 mod gateway;
 mod mapping_check;
 mod messages;
+mod notice_commands;
 mod osci_commands;
 mod payments;
 mod registry;
@@ -69,6 +70,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Adapter(command) => on_store(load()?, as_json, async |store| store.adapter(command).await),
         Command::Scan(command) => scan_commands::scan(command, &cli.config),
+        Command::Notice(command) => notice_commands::notice(command, &cli.config, as_json),
         Command::Message(command) => {
             let language = cli.lang.unwrap_or_else(Language::of_environment);
             on_store(load()?, as_json, async |store| store.message(command, language).await)

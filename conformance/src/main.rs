@@ -122,6 +122,8 @@ enum SimulateName {
     Payment,
     /// A carrier of hybrid mail (E-POSTBUSINESS); `/_control` moves letters on
     Epost,
+    /// A telephone system with the REST interface of Asterisk 22; `/_control/calls` lets somebody call
+    Ari,
     /// A delivery service of FIT-Connect with one destination, whose private keys it prints
     FitConnect,
 }
@@ -142,6 +144,10 @@ enum BenchName {
     Osci,
     /// The server of XTA, beside the REST interface
     Xta,
+    /// Reports by Open311, and what is read of them
+    Open311,
+    /// Who calls, among a million calls; the plan of the database is shown
+    Screenpop,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -169,6 +175,7 @@ async fn simulated(name: SimulateName, port: u16, json: bool) -> Result<bool, Er
         SimulateName::Cmis => play_cmis(port, json).await,
         SimulateName::Payment => play(port, json).await,
         SimulateName::Epost => carry(port, json).await,
+        SimulateName::Ari => ring(port, json).await,
         SimulateName::FitConnect => deliver(port).await,
     }
 }
@@ -209,6 +216,17 @@ async fn play_engine(port: u16, json: bool) -> Result<bool, Error> {
     match json {
         true => print(&json!({ "url": engine.url }).to_string()),
         false => print(&format!("the simulated workflow engine listens at {}", engine.url)),
+    }
+    std::future::pending().await
+}
+
+/// Plays a telephone system until somebody stops the program.
+async fn ring(port: u16, json: bool) -> Result<bool, Error> {
+    use simulate::ari::{PASSWORD, Simulator, USER};
+    let system = Simulator::start_on(port).await?;
+    match json {
+        true => print(&json!({ "url": system.url, "user": USER, "password": PASSWORD }).to_string()),
+        false => print(&format!("the simulated telephone system listens at {}", system.url)),
     }
     std::future::pending().await
 }
@@ -293,6 +311,14 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
             each(&json!(bench::osci(binary, &Engine::named(engine.name())?, &keys).await?), json);
             Ok(true)
         }
+        Suite::Bench { name: BenchName::Screenpop, engine, .. } => {
+            let wanted =
+                bench::ScreenPop { binary: binary.to_owned(), engine: Engine::named(engine.name())? };
+            let figures = bench::screenpop(&wanted).await?;
+            each(&json!(figures), json);
+            // 20 ms is what a person does not notice.
+            Ok([figures.p99_ms, figures.busy_p99_ms, figures.stranger_p99_ms].iter().all(|ms| *ms < 20.0))
+        }
         Suite::Bench { name: BenchName::Xta, engine, .. } => {
             each(&json!(bench::xta(binary, &Engine::named(engine.name())?).await?), json);
             Ok(true)
@@ -306,6 +332,21 @@ async fn run(suite: Suite, binary: &Path, json: bool) -> Result<bool, Error> {
             let holds = guarded.iter().all(|guarded| guarded.holds);
             summary(json, &json!({ "passed": holds, "ways": guarded }));
             Ok(holds)
+        }
+        Suite::Bench { name: BenchName::Open311, engine, .. } => {
+            let figures = bench::open311(binary, &Engine::named(engine.name())?).await?;
+            say(
+                json,
+                &format!(
+                    "{:.0} requests a minute, p99 {:.1} ms, {:.0} us CPU each: 10,000 a minute take {:.1} % of two cores",
+                    figures.requests_per_minute,
+                    figures.p99_ms,
+                    figures.cpu_us_per_request,
+                    figures.share_of_two_cores * 100.0
+                ),
+            );
+            summary(json, &json!(figures));
+            Ok(figures.requests_per_minute >= 10_000.0)
         }
         Suite::Bench { name: BenchName::Transfer, megabytes, engine, .. } => {
             let figures = bench::transfer(binary, &Engine::named(engine.name())?, megabytes).await?;

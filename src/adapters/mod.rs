@@ -4,10 +4,13 @@ mod archive;
 pub(crate) mod commands;
 mod dms;
 mod online;
+mod mobile;
 mod online_sender;
+mod notify;
 mod post;
 mod remote;
 mod scan;
+mod telephone;
 mod workflow;
 
 pub(crate) use online::mapping;
@@ -47,7 +50,14 @@ struct Build<'a> {
 /// # Errors
 /// If a secret, key or certificate cannot be read or used.
 pub(crate) fn adapters(config: &Config, tools: &Tools<'_>) -> Result<Vec<Arc<dyn Adapter>>, Error> {
-    config.adapters.iter().map(|entry| Build { config, entry, tools }.adapter()).collect()
+    let (last, first): (Vec<_>, Vec<_>) =
+        config.adapters.iter().partition(|entry| matches!(entry.kind, AdapterKind::Notify(_)));
+    let mut built = vec![];
+    for entry in first.into_iter().chain(last) {
+        let adapter = Build { config, entry, tools }.adapter(&built)?;
+        built.push(adapter);
+    }
+    Ok(built)
 }
 
 /// Whom each of them serves, by its id.
@@ -72,7 +82,8 @@ pub(crate) fn check(config: &Config) -> Result<(), Error> {
 }
 
 impl Build<'_> {
-    fn adapter(self) -> Result<Arc<dyn Adapter>, Error> {
+    /// The adapter; `others` are there before it.
+    fn adapter(self, others: &[Arc<dyn Adapter>]) -> Result<Arc<dyn Adapter>, Error> {
         match &self.entry.kind {
             AdapterKind::Remote(it) => self.remote(it),
             AdapterKind::Cmis(it) => self.cmis(it),
@@ -81,15 +92,21 @@ impl Build<'_> {
             AdapterKind::Enaio(it) => self.enaio(it),
             AdapterKind::XdomeaFolder(it) => self.xdomea_folder(it),
             AdapterKind::Camunda(it) => self.camunda(it),
+            AdapterKind::Asterisk(it) => self.asterisk(it),
             AdapterKind::Scan(it) => self.scan(it),
             AdapterKind::Mail(it) => self.mail(it),
+            AdapterKind::Portal(_) => Ok(adapter_portal::adapter(&self.id(), self.clock())),
             AdapterKind::Print(it) => Ok(self.print(it)),
             AdapterKind::HybridMail(it) => self.hybrid_mail(it),
             AdapterKind::Smtp(it) => self.smtp(it),
+            AdapterKind::Notify(it) => self.notify(it, others),
             AdapterKind::ArchiveTresor(it) => self.tresor(it),
             AdapterKind::ArchiveDanrw(it) => self.danrw(it),
             AdapterKind::ArchiveFolder(it) => Ok(self.archive_folder(it)),
             AdapterKind::FitConnect(it) => self.fit_connect(it),
+            AdapterKind::Open311(it) => self.open311(it),
+            AdapterKind::OpenClient(it) => self.open_client(it),
+            AdapterKind::WebPush(it) => self.web_push(it),
             AdapterKind::FitConnectSender(it) => self.fit_connect_sender(it),
         }
     }

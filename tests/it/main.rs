@@ -14,6 +14,7 @@ mod fairness;
 mod forms;
 mod installation;
 mod large;
+mod mobile;
 mod operating;
 mod osci;
 mod payment_setup;

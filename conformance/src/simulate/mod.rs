@@ -2,6 +2,7 @@
 //! that hands in building applications, a record-keeping system, a sender of raw containers. All
 //! they say is made up; they speak with the gateway as any partner does, over HTTP alone.
 
+pub mod ari;
 pub mod auditor;
 pub mod camunda;
 pub mod cmis;

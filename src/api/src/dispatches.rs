@@ -1,18 +1,23 @@
-//! Dispatches (Versand): documents of a case that are sent to somebody, and what is known of their way.
+//! Dispatches (Versand): documents of a case that are sent to somebody, notices, and what is known of their way.
 
 use axum::Extension;
 use axum::extract::State;
 use axum::http::Uri;
 use broker::RecordFilter;
-use model::activity::{Addressee, Dispatch, DispatchKind, DispatchOptions, DispatchStatus};
-use model::{Action, Caller, Id, Record, RecordKind};
+use model::activity::{
+    Addressee, Dispatch, DispatchKind, DispatchOptions, DispatchStatus, DispatchStep, Notice, ProofKind,
+    StepProof,
+};
+use model::command::Change;
+use model::deemed::Deemed;
+use model::{Action, Caller, Id, Record, RecordKind, Timestamp};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::answer::Answer;
+use crate::answer::{self, Answer};
 use crate::body::Posted;
 use crate::interactions::file_or_case;
-use crate::params::{Params, PathId};
+use crate::params::{IfMatch, Params, PathId};
 use crate::records::{self, PageQuery};
 use crate::{Api, paging};
 
@@ -26,7 +31,16 @@ pub(crate) struct NewDispatch {
     kind: DispatchKind,
     /// Documents within the tree of the case, in the order in which they are sent; of each the first file of its newest version.
     documents: Vec<Id>,
-    /// How it goes: `print`, `hybrid`, `mail` or what else the house has an adapter for; absent: not by the gateway.
+    /// What a notification says by itself, without content of the case.
+    #[serde(default)]
+    notice: Option<Notice>,
+    /// Not before this time.
+    #[serde(default)]
+    not_before: Option<Timestamp>,
+    /// The ways that are tried next if this one comes to nothing; of a notification without documents alone.
+    #[serde(default)]
+    otherwise: Vec<String>,
+    /// How it goes: `print`, `hybrid`, `mail`, `call` (a task to call) or what else the house has an adapter for; absent: not by the gateway.
     #[serde(default)]
     way: Option<String>,
     /// Whom it goes to.
@@ -35,6 +49,33 @@ pub(crate) struct NewDispatch {
     /// How it is made and carried.
     #[serde(default)]
     options: DispatchOptions,
+}
+
+/// A dispatch as it is shown.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownDispatch {
+    /// The dispatch.
+    #[serde(flatten)]
+    dispatch: Dispatch,
+    /// When it counts as disclosed or served, as the rules of the house propose it (Bekanntgabefiktion): no fact, and kept nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deemed: Option<Deemed>,
+}
+
+/// What became of something that was sent, as somebody says who has a proof of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ToldStep {
+    /// What happened; never `open`.
+    kind: DispatchStatus,
+    /// When, by the proof.
+    at: Timestamp,
+    /// What proves it.
+    proof: ProofKind,
+    /// The document that is the proof, within the tree of the case.
+    #[serde(default)]
+    document: Option<Id>,
 }
 
 /// Which dispatches.
@@ -67,15 +108,17 @@ pub(crate) async fn create(
         case_id: new.case,
         kind: new.kind,
         documents: new.documents,
-        notice: None,
-        not_before: None,
-        otherwise: vec![],
+        notice: new.notice,
+        not_before: new.not_before,
+        otherwise: new.otherwise,
         way: new.way,
+        instead_of: None,
         to: new.to,
         options: new.options,
         reference: None,
         status: DispatchStatus::Open,
         steps: vec![],
+        proofs: vec![],
     });
     records::create(&api, &caller, record, posted.once).await
 }
@@ -103,7 +146,29 @@ pub(crate) async fn read(
     Extension(caller): Extension<Caller>,
     PathId(id): PathId,
 ) -> Answer {
-    records::read(&api, &caller, RecordKind::Dispatch, id).await
+    let record = api.broker.record(&caller, RecordKind::Dispatch, id).await?;
+    let version = record.meta().version;
+    let Record::Dispatch(dispatch) = record else {
+        return Err(model::Error::NotFound { kind: RecordKind::Dispatch.name() }.into());
+    };
+    let deemed = api.broker.deemed(&dispatch);
+    let mut response = answer::json(&ShownDispatch { dispatch, deemed });
+    answer::tag(&mut response, version);
+    Ok(response)
+}
+
+/// `POST /dispatches/{id}/steps`.
+pub(crate) async fn add_step(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    IfMatch(expected): IfMatch,
+    posted: Posted<ToldStep>,
+) -> Answer {
+    let told = posted.body;
+    let step = DispatchStep { kind: told.kind, at: told.at };
+    let change = Change::ProvenStep(StepProof { step, kind: told.proof, document: told.document });
+    records::change(&api, &caller, (RecordKind::Dispatch, id), expected, posted.once, change).await
 }
 
 /// `GET /dispatches/{id}/timeline`.

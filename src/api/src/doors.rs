@@ -1,8 +1,9 @@
 //! The only doors that anybody on the internet may knock at: notifications of payment providers, browsers of payers that come
-//! back from them, and systems that call adapters. They have no tokens of ours but the one in their address, belong on a listener of their own, and answer with
+//! back from them, citizens, and systems that call adapters. They have no tokens of ours but the one in their address, belong on a listener of their own, and answer with
 //! a status and next to nothing else. What comes is a hint: nothing that it says is believed.
 
 mod adapters;
+mod citizen;
 mod page;
 mod throttle;
 
@@ -39,6 +40,9 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// Browsers that may wait at once; further ones are sent on at once.
 const WAITING: usize = 256;
 
+/// Forms with files that may come in at once.
+const UPLOADS: usize = 32;
+
 /// Seconds after which a provider may come again.
 const RETRY_SECONDS: u64 = 30;
 
@@ -49,16 +53,18 @@ const KEPT_FIELDS: usize = 100;
 struct Doors {
     broker: Broker,
     waits: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
     throttle: Arc<Throttle>,
 }
 
-/// The doors as a router: `/payments/{provider}/notify/{token}`, `/payments/{provider}/return/{token}`, `/open311/v2/{path}` and
-/// `/adapters/{id}/{path}`.
+/// The doors as a router: `/payments/{provider}/notify/{token}`, `/payments/{provider}/return/{token}`, `/citizen/…`,
+/// `/open311/v2/{path}` and `/adapters/{id}/{path}`.
 pub fn public_router(broker: Broker) -> Router {
     meter::start();
     let waits = Arc::new(Semaphore::new(WAITING));
-    let doors = Doors { broker, waits, throttle: Arc::new(Throttle::new()) };
-    Router::new()
+    let uploads = Arc::new(Semaphore::new(UPLOADS));
+    let doors = Doors { broker, waits, uploads, throttle: Arc::new(Throttle::new()) };
+    citizen::router(&doors)
         .route("/payments/{provider}/notify/{token}", any(notify))
         .route("/payments/{provider}/return/{token}", any(come_back))
         .route("/open311/v2/{*path}", any(adapters::open311))

@@ -1,10 +1,13 @@
 //! Contacts (Kontakte): visits, calls, and pieces of post. What names no case for sure lies on a desk until somebody says where it belongs.
 
+use std::time::Duration;
+
 use axum::Extension;
 use axum::extract::State;
 use axum::http::Uri;
 use broker::{Filing, Once, RecordFilter};
 use model::activity::{Interaction, InteractionStatus};
+use model::command::Forward;
 use model::{Authority, Caller, Id, Record, RecordKind, Timestamp, ids};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -73,6 +76,29 @@ pub(crate) struct OtherDesk {
     /// A unit of the tenant.
     unit: String,
 }
+
+/// Who has to answer a contact, and until when.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewForward {
+    /// A unit of the tenant.
+    unit: String,
+    /// Public service (Leistung) that it is about; as before if absent.
+    #[serde(default)]
+    public_service: Option<String>,
+    /// What it is about, so that nobody has to ask again; at most 500 characters, as before if absent.
+    #[serde(default)]
+    concern: Option<String>,
+    /// By which way the answer is wanted: `mail`, `call`, `letter` or the house's own word.
+    #[serde(default)]
+    answer_by: Option<String>,
+    /// Hours of service since the contact within which it has to be answered, 1 to 1,000; 24 if absent.
+    #[serde(default)]
+    due_hours: Option<u32>,
+}
+
+/// Hours of service that 115 promises.
+const PROMISED: u32 = 24;
 
 /// `POST /interactions`.
 pub(crate) async fn create(
@@ -172,6 +198,36 @@ pub(crate) async fn hand_on(
     posted: Posted<OtherDesk>,
 ) -> Answer {
     settle(&api, &caller, (id, expected), Filing::To(posted.body.unit), posted.once).await
+}
+
+/// `POST /interactions/{id}/forward`.
+pub(crate) async fn forward(
+    State(api): State<Api>,
+    Extension(caller): Extension<Caller>,
+    PathId(id): PathId,
+    IfMatch(expected): IfMatch,
+    posted: Posted<NewForward>,
+) -> Answer {
+    let new = posted.body;
+    let hours = new.due_hours.unwrap_or(PROMISED);
+    let is_name = |text: &Option<String>| text.as_ref().is_none_or(|text| ids::is_name(text));
+    let wrong = match () {
+        () if !is_name(&new.public_service) => Some("publicService"),
+        () if !is_name(&new.answer_by) => Some("answerBy"),
+        () if !(1..=1_000).contains(&hours) => Some("dueHours"),
+        () => None,
+    };
+    if let Some(field) = wrong {
+        return Err(model::Error::Invalid { field }.into());
+    }
+    let forward = Forward {
+        unit: new.unit,
+        public_service: new.public_service,
+        concern: new.concern,
+        answer_by: new.answer_by,
+    };
+    let within = Duration::from_secs(u64::from(hours) * 3_600);
+    settle(&api, &caller, (id, expected), Filing::On(Box::new(forward), within), posted.once).await
 }
 
 /// `POST /interactions/{id}/dismiss`.

@@ -21,6 +21,7 @@ mod case_files;
 mod cases;
 mod channels;
 mod checks;
+mod citizens;
 mod claims;
 mod clarifications;
 mod dispatches;
@@ -53,6 +54,7 @@ mod schemas;
 mod server;
 mod subscriptions;
 mod tasks;
+mod telephony;
 mod tokens;
 mod uploads;
 

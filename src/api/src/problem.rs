@@ -210,6 +210,7 @@ impl From<broker::Error> for Problem {
             Error::KeyReused
             | Error::UnknownUnit
             | Error::UnknownWay
+            | Error::NoLetter
             | Error::UnknownAuthority
             | Error::NoCommonStandard
             | Error::Harmful
@@ -222,7 +223,11 @@ impl From<broker::Error> for Problem {
             | Error::TooManySubscriptions
             | Error::UploadOffset { .. }
             | Error::UploadSuperseded => StatusCode::CONFLICT,
-            Error::UploadLost => StatusCode::GONE,
+            Error::CitizensNotConfigured => StatusCode::NOT_FOUND,
+            Error::CitizenRefused => StatusCode::FORBIDDEN,
+            Error::FileType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Error::CitizenLater => StatusCode::TOO_MANY_REQUESTS,
+            Error::UploadLost | Error::LinkOver => StatusCode::GONE,
             Error::UploadQuota | Error::TooManyRequests | Error::TooManyBodies | Error::TooManyWaiting => {
                 StatusCode::TOO_MANY_REQUESTS
             }

@@ -72,6 +72,9 @@ pub enum Error {
     /// No adapter carries dispatches of this way for the records' unit and service.
     #[error("no adapter carries dispatches of this way here")]
     UnknownWay,
+    /// This way carries documents, and a notice without any makes no letter.
+    #[error("this way carries documents alone")]
+    NoLetter,
     /// An inbox entry is not the caller's to confirm or return (any more).
     #[error("the lease of the inbox entry is not the caller's or has run out")]
     NotLeased,
@@ -159,6 +162,21 @@ pub enum Error {
     /// The account's numbers are used up.
     #[error("the numbers of the account are used up")]
     NumbersUsedUp,
+    /// There are no citizens' pages.
+    #[error("no pages for citizens are configured")]
+    CitizensNotConfigured,
+    /// Number and secret of a citizen do not belong together, or the session is over.
+    #[error("number and secret do not belong together, or the session is over")]
+    CitizenRefused,
+    /// Somebody has tried too often.
+    #[error("this was tried too often")]
+    CitizenLater,
+    /// What a link was made for is over, or it never was one.
+    #[error("the link is not valid, or not any more")]
+    LinkOver,
+    /// A file is none of those that are taken.
+    #[error("files of this type are not taken")]
+    FileType,
     /// A thread of the gateway ended unexpectedly.
     #[error("an internal task ended unexpectedly")]
     Internal,
@@ -187,6 +205,7 @@ impl Error {
             Error::NoAuthority => "broker.no-authority",
             Error::UnknownUnit => "broker.unknown-unit",
             Error::UnknownWay => "broker.unknown-way",
+            Error::NoLetter => "broker.no-letter",
             Error::NotLeased => "broker.not-leased",
             Error::TooManySubscriptions => "webhook.too-many",
             Error::TimeStampOverdue => "broker.time-stamp-overdue",
@@ -214,6 +233,11 @@ impl Error {
             Error::NoCashReference => "payment.no-cash-reference",
             Error::ReturnHost => "payment.return-host",
             Error::NumbersUsedUp => "payment.numbers-used-up",
+            Error::CitizensNotConfigured => "citizen.not-configured",
+            Error::CitizenRefused => "citizen.refused",
+            Error::CitizenLater => "citizen.later",
+            Error::LinkOver => "citizen.link-over",
+            Error::FileType => "citizen.file-type",
             Error::Internal => "broker.internal",
         }
     }

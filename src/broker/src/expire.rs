@@ -52,7 +52,7 @@ impl Broker {
         work.expire_job(job.id, job.epoch);
         let failure = retry::too_late(job);
         if job.kind == channels::TELL {
-            self.untold(&mut work, job, &failure.code).await?;
+            self.untold(&mut work, job, &failure).await?;
             return Ok(self.store().commit(work).await?);
         }
         let next = retry::next(job, &failure, self.now(), 0.0);

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::Authority;
+use model::hours::Hours;
 use model::party::Party;
 use serde::{Deserialize, Serialize};
 
@@ -186,6 +187,7 @@ pub struct House {
     ttl: Duration,
     box_server: String,
     contacts: BTreeMap<Authority, Party>,
+    hours: Hours,
 }
 
 /// How long a message may take where nothing else is said: a week.
@@ -206,6 +208,7 @@ impl House {
             ttl: TTL,
             box_server,
             contacts,
+            hours: Hours::default(),
         }
     }
 
@@ -213,6 +216,17 @@ impl House {
     pub fn with_partners(mut self, partners: Vec<PartnerEntry>) -> Self {
         self.partners = partners;
         self
+    }
+
+    /// The same with other hours of service.
+    pub fn with_hours(mut self, hours: Hours) -> Self {
+        self.hours = hours;
+        self
+    }
+
+    /// When somebody is there: promised times count in these hours.
+    pub fn hours(&self) -> &Hours {
+        &self.hours
     }
 
     /// The same with another time that messages may take where their service says nothing.

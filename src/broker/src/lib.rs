@@ -10,6 +10,7 @@
 //! rejection says by the standard of a message that it was returned
 //! handed_in messages that systems of the house hand in as they are, for somebody else
 //! channels  adapters are told what happens to records, and bring in what happens elsewhere
+//! citizen   what citizens see of their case, bring to it and hold of it
 //! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
 //! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
@@ -22,10 +23,12 @@ mod answers;
 mod arrival;
 mod carried;
 mod channels;
+mod citizen;
 mod clarify;
 mod content;
 mod deliver;
 pub mod directory;
+mod dispatches;
 mod erasure;
 mod error;
 mod evidence;
@@ -82,7 +85,11 @@ use store::Store;
 pub use access::{NewToken, TokenSecret, Wanted};
 pub use arrival::{Arrival, Sent};
 pub use carried::Carried;
-pub use channels::{Channel, Filing};
+pub use citizen::{
+    Access, Application, Applied, Asked, Attachment, Citizens, CitizenSession, CitizenView, OwedClaim, PayPage,
+    ProvidedDocument, PublicService, PushSubscription, Uploaded, UploadPage, Wanting,
+};
+pub use channels::{Channel, Filing, KnownNumber};
 pub use content::Upload;
 pub use erasure::Erasure;
 pub use error::Error;
@@ -173,8 +180,14 @@ pub struct Broker {
     registry: Option<Arc<dyn directory::Registry>>,
     /// Who looks for harmful content; absent: nobody.
     scanner: Option<Arc<dyn model::scan::Scanner>>,
+    /// The citizens' pages; absent: there are none.
+    citizens: Option<Arc<Citizens>>,
+    /// How often citizens may try, and the keys of what they hold.
+    citizen_doors: Arc<citizen::Doors>,
     /// How payments are taken; absent: none are.
     payments: Option<Arc<Payments>>,
+    /// What the house has decided about dispatches.
+    sending: Arc<model::sending::Sending>,
     /// Whose turn it is to number a claim: counters of the store would have all but one of them decide anew.
     numbering: Arc<tokio::sync::Mutex<()>>,
 }
@@ -194,7 +207,10 @@ impl Broker {
             pressure: Arc::new(pressure::Pressure::new(Quotas::default())),
             registry: None,
             scanner: None,
+            citizens: None,
+            citizen_doors: Arc::default(),
             payments: None,
+            sending: Arc::default(),
             numbering: Arc::default(),
         }
     }

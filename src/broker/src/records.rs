@@ -136,7 +136,7 @@ impl Broker {
         let mut event = notes::of_record(&decided, &caller.actor, now, None);
         event.payloads = named_by(&command.change);
         work.insert_event(&event);
-        self.keep_due(&mut work, current.as_ref(), &decided.record, &caller.actor).await?;
+        self.what_follows(&mut work, current.as_ref(), &decided.record, &caller.actor).await?;
         if let Some(once) = once {
             once.claim(&mut work, caller, decided.record.meta().id, &decided.record.to_json());
         }
@@ -221,6 +221,9 @@ impl Broker {
         {
             return Err(Error::UnknownUnit);
         }
+        if let Change::ProvenStep(proof) = &command.change {
+            return self.check_proof(scope, command.id, proof.document).await;
+        }
         let Change::Create(record) = &command.change else { return Ok(()) };
         let meta = record.meta();
         if meta.tenant != scope.tenant || !self.house().has_unit(&scope.tenant, &meta.unit) {
@@ -246,12 +249,14 @@ impl Broker {
         }
     }
 
-    /// What shall be carried is carried by somebody, or it would be open for ever.
-    fn check_way(&self, dispatch: &Dispatch) -> Result<(), Error> {
-        if dispatch.way.is_none() || self.is_carried(dispatch) {
-            return Ok(());
+    /// What proves a step lies in the tree of the case, too.
+    async fn check_proof(&self, scope: &Scope, dispatch: Id, document: Option<Id>) -> Result<(), Error> {
+        let Some(document) = document else { return Ok(()) };
+        let root = self.owned(scope, RecordKind::Dispatch, dispatch).await?.meta().root;
+        match self.owned(scope, RecordKind::Document, document).await?.meta().root == root {
+            true => Ok(()),
+            false => Err(model::Error::Invalid { field: "document" }.into()),
         }
-        Err(Error::UnknownWay)
     }
 
     /// What is sent lies in the tree of its case, and whoever sends it may read it.
@@ -379,7 +384,8 @@ fn is_by_itself(command: &Command) -> bool {
         Change::Create(_) | Change::Amend(_) | Change::AssignReference(_) | Change::AddContent { .. } => true,
         Change::Close | Change::Reopen | Change::ConfirmReceived | Change::Lock => true,
         Change::AssignTask(_) | Change::CompleteTask(_) | Change::CancelTask => true,
-        Change::Hold(_) | Change::LiftHold | Change::DispatchStep(..) | Change::Call(_) => true,
+        Change::Hold(_) | Change::LiftHold | Change::Call(_) => true,
+        Change::DispatchStep(..) | Change::ProvenStep(_) => true,
         _ => false,
     };
     is_one && !matches!(command.kind, RecordKind::Claim | RecordKind::Payment)

@@ -326,7 +326,7 @@ impl Broker {
                     work.end_operation(&job.tenant, job.subject, OperationState::Failed);
                 }
                 exchange::DESTROY => self.end_destruction(&mut work, job, &failure).await?,
-                channels::TELL => self.untold(&mut work, job, &failure.code).await?,
+                channels::TELL => self.untold(&mut work, job, &failure).await?,
                 _ => self.end_message(&mut work, job, &failure, next).await?,
             }
             return self.finish(job, work).await;

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod messages;
+mod notices;
 mod scans;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use model::{Authority, Id, Role, Timestamp};
 
 pub use adapters::AdapterCommand;
 pub use messages::{MessageCommand, NotedMessage, OneMessage, Resend};
+pub use notices::NoticeCommand;
 pub use scans::{ScanCommand, SeparatorSheet};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 something was found or refused, 2 command line or file \
@@ -113,6 +115,9 @@ pub enum Command {
     /// Scanned post.
     #[command(subcommand)]
     Scan(ScanCommand),
+    /// Notices to citizens.
+    #[command(subcommand)]
+    Notice(NoticeCommand),
     /// Messages: see them, and repair what is parked. Never their content.
     #[command(subcommand)]
     Message(MessageCommand),

@@ -39,6 +39,7 @@ impl Check<'_> {
         self.store(&config.store)?;
         self.limits(&config.limits)?;
         self.evidence(&config.evidence)?;
+        self.hours(config)?;
         if config.tenants.is_empty() {
             return Err(self.value("tenant", "at least one tenant is needed"));
         }
@@ -62,6 +63,10 @@ impl Check<'_> {
         self.contacts(config)?;
         self.dvdv(config)?;
         self.payments(config)?;
+        self.citizen(config)?;
+        if let Some((key, rule)) = config.dispatch.lack() {
+            return Err(self.value(&format!("dispatch.{key}"), rule));
+        }
         self.outside(config, &tenants, &authorities)
     }
 

@@ -1,12 +1,13 @@
 //! `amtsbote.toml`: read strictly, checked as a whole, and named by line and key where it is wrong.
 //!
-//! Unknown keys are refused, so that a slip of the pen never leaves a default in force unseen. Secrets
-//! are references (`file:PATH`, `env:NAME`); a literal one is refused without being shown. Relative
-//! paths are relative to the folder of the file. `amtsbote.example.toml` explains every key.
+//! Unknown keys are refused, so that a slip of the pen never leaves a default in force unseen. Secrets are references (`file:PATH`,
+//! `env:NAME`); a literal one is refused without being shown. Relative paths are relative to the folder of the file. The example has all.
 
 mod adapters;
 mod check;
+mod citizen;
 mod dvdv;
+mod hours;
 mod keys;
 mod log;
 mod osci;
@@ -28,12 +29,15 @@ use std::time::Duration;
 use broker::house::{ContactEntry, PartnerEntry, Tenant};
 use broker::{Quotas, UploadLimits, UploadQuota};
 use model::process::Deadlines;
+use model::sending::Sending;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, Deserializer};
 
 pub use crate::adapters::*;
 use crate::check::Check;
+pub use crate::citizen::{Barrier, Citizen, CitizenService};
 pub use crate::dvdv::{Dvdv, DvdvService};
+pub use crate::hours::ServiceHours;
 pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
@@ -74,6 +78,12 @@ pub struct Config {
     /// How long the steps of exchanges may take.
     #[serde(default)]
     pub processes: Deadlines,
+    /// When somebody is there.
+    #[serde(default)]
+    pub hours: ServiceHours,
+    /// What goes to citizens: quiet times, and rules of what is deemed.
+    #[serde(default)]
+    pub dispatch: Sending,
     /// Logging.
     #[serde(default)]
     pub log: Log,
@@ -113,6 +123,9 @@ pub struct Config {
     /// Where authorities of the house are reached by people.
     #[serde(default, rename = "contact", skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<ContactEntry>,
+    /// The citizens' pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub citizen: Option<Citizen>,
     /// E-payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<PaymentSection>,

@@ -157,6 +157,9 @@ pub struct Call {
     pub extension: Option<String>,
     /// Where it stands.
     pub state: CallState,
+    /// Seconds until it was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_seconds: Option<u32>,
     /// Seconds that were spoken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<u32>,
@@ -257,6 +260,9 @@ pub struct Dispatch {
     /// How it goes: `print`, `hybrid`, `mail` or the channel's own word; absent: not by the gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way: Option<String>,
+    /// The dispatch that came to nothing and that it goes instead of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<Id>,
     /// Whom it goes to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Addressee>,
@@ -272,6 +278,16 @@ pub struct Dispatch {
     /// What is known of its way, oldest first.
     #[serde(default)]
     pub steps: Vec<DispatchStep>,
+    /// What proves steps that people told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proofs: Vec<StepProof>,
+}
+
+impl Dispatch {
+    /// Whether it is a notification that brings no document: only that may go by another way by itself.
+    pub fn is_mere_notice(&self) -> bool {
+        self.kind == DispatchKind::Notification && self.documents.is_empty()
+    }
 }
 
 /// What a notification (Mitteilung) says.
@@ -314,6 +330,19 @@ pub struct Addressee {
     pub phone: Option<String>,
 }
 
+impl Addressee {
+    /// Whether it says what a way needs to reach somebody. What other ways need they know themselves.
+    pub fn is_reached_by(&self, way: &str) -> bool {
+        match way {
+            "mail" => self.email.is_some(),
+            "call" => self.phone.is_some(),
+            "fit-connect" => self.mailbox.is_some(),
+            "print" | "hybrid" => !self.lines.is_empty(),
+            _ => true,
+        }
+    }
+}
+
 /// How something sent is made and carried.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -327,6 +356,33 @@ pub struct DispatchOptions {
     pub duplex: bool,
     /// With a sheet of its own for the address.
     pub cover_page: bool,
+}
+
+/// What proves a step (Nachweis).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StepProof {
+    /// The step.
+    pub step: DispatchStep,
+    /// What it is.
+    pub kind: ProofKind,
+    /// The document that is it, within the tree of the case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Id>,
+}
+
+/// Kinds of proof of a formal service, and of any step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ProofKind {
+    /// Postzustellungsurkunde (§ 3 VwZG, § 182 ZPO).
+    PostalRecord,
+    /// Einschreiben: Rückschein or Beleg (§ 4 VwZG).
+    RegisteredMail,
+    /// Empfangsbekenntnis (§ 5 VwZG).
+    Acknowledgement,
+    /// Abholbestätigung of an electronic mailbox (§ 5a VwZG), or another record of a retrieval.
+    RetrievalRecord,
 }
 
 /// Where something sent stands.

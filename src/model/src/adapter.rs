@@ -70,6 +70,12 @@ impl Descriptor {
         }
     }
 
+    /// Whether what it is told of one tree is told in order. Of dispatches of a way each stands for itself: one that has to wait for its time
+    /// keeps none behind it waiting.
+    pub fn keeps_order(&self) -> bool {
+        self.in_order && self.way.is_none()
+    }
+
     /// Whether it is told when a record of this kind comes into being.
     pub fn is_told_of_new(&self, record: RecordKind) -> bool {
         self.follows.contains(&Interest { event: EventKind::RecordCreated, record })

@@ -2,6 +2,7 @@
 //! the kind of event and the exact difference. Pure, so that every rule can be tested without a store.
 
 mod activity;
+mod dispatch;
 mod disposal;
 mod exchange;
 mod payment;
@@ -10,7 +11,7 @@ mod task;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::activity::DispatchStep;
+use crate::activity::{DispatchStep, StepProof};
 use crate::case::{Confidentiality, Description, Disposition, File, RecordStatus, Reference, Version};
 use crate::circulation::Route;
 use crate::exchange::{
@@ -22,7 +23,7 @@ use crate::process::Deadlines;
 use crate::record::Record;
 use crate::{Authority, Error, EventKind, Id, RecordKind, Timestamp, patch};
 
-pub use activity::Place;
+pub use activity::{Forward, Place};
 pub use disposal::ARCHIVE;
 pub use payment::PaymentChange;
 
@@ -75,6 +76,8 @@ pub enum Change {
     ConfirmReceived,
     /// Read-only after a confirmed hand-over. The broker has checked the confirmation.
     Lock,
+    /// A contact is handed on to a unit that answers it (Weiterleitung).
+    Forward(Box<Forward>),
     /// Somebody takes the task.
     AssignTask(String),
     /// The task is done, with its result.
@@ -154,6 +157,8 @@ pub enum Change {
     /// Something is known of the way of what was sent, and perhaps what whoever carries it calls it. The same step again is
     /// [`Error::Exists`].
     DispatchStep(DispatchStep, Option<String>),
+    /// Somebody says what became of what was sent, and what proves it.
+    ProvenStep(StepProof),
     /// Nothing is left of the record but what proves it. The broker has checked that it may go.
     Destroy,
 }
@@ -225,7 +230,7 @@ fn changed(current: &Record, change: &Change, now: Timestamp) -> Result<(Record,
         (Record::Payment(payment), Change::Payment(change)) => payment::changed(payment, change, now)?,
         (Record::Task(task), change) => return task::changed(current, task, change, now),
         (Record::Interaction(interaction), change) => activity::changed_interaction(interaction, change)?,
-        (Record::Dispatch(dispatch), change) => activity::changed_dispatch(dispatch, change)?,
+        (Record::Dispatch(dispatch), change) => dispatch::changed(dispatch, change, now)?,
         (Record::Document(document), Change::PlaceDocument(_) | Change::HandOn(_)) => {
             activity::placed(document, change)?
         }
@@ -349,7 +354,7 @@ fn validate(record: &Record, json: &Value, rules: Rules) -> Result<(), Error> {
     match record {
         Record::Claim(claim) => payment::validate_claim(claim)?,
         Record::Interaction(interaction) => activity::validate_interaction(interaction)?,
-        Record::Dispatch(dispatch) => activity::validate_dispatch(dispatch)?,
+        Record::Dispatch(dispatch) => dispatch::validate(dispatch)?,
         _ => {}
     }
     let title = match record {

@@ -84,6 +84,8 @@ pub enum HintKind {
     RecordReference,
     /// Kassenzeichen.
     CashReference,
+    /// Telephone number of a party, by E.164. Whoever calls can make any appear: never sure.
+    Phone,
     /// Organisational unit.
     Unit,
     /// The person or office it is for, in words.

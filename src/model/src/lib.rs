@@ -5,7 +5,7 @@
 //! * [`command`]: how records change. A command is decided against the current record and yields the
 //!   new record and an [`Event`] whose `changes` are exactly the difference;
 //! * [`message`]: the envelope of whatever comes in or goes out, its states and its findings;
-//! * [`letter`]: a piece of post as it comes in;
+//! * [`letter`]: a piece of post as it comes in; [`sending`], [`deemed`]: what a house has decided about what it sends;
 //! * [`clarification`]: what is told of a message that waits for a human;
 //! * [`rights`]: who may do what, and the [`Scope`] every query is confined to;
 //! * [`standard`], [`adapter`], [`directory`]: the traits that message standards, channels and
@@ -21,11 +21,14 @@ pub mod catalog;
 pub mod circulation;
 pub mod clarification;
 pub mod command;
+pub mod deemed;
 pub mod directory;
 mod error;
 pub mod event;
 pub mod exchange;
 pub mod file_plan;
+pub mod holidays;
+pub mod hours;
 pub mod ids;
 mod json_text;
 pub mod letter;
@@ -41,6 +44,7 @@ pub mod record;
 pub mod rights;
 pub mod scan;
 pub mod schema;
+pub mod sending;
 pub mod standard;
 pub mod testkit;
 pub mod time;

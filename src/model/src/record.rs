@@ -211,7 +211,7 @@ impl Record {
             Record::Payment(payment) => cash_reference(payment.cash_reference.as_ref()),
             Record::Interaction(it) => {
                 let number = it.call.as_ref().and_then(|call| call.number.clone());
-                number.map(|number| (PHONE.to_owned(), number)).into_iter().collect()
+                number.map(|number| (CALL.to_owned(), number)).into_iter().collect()
             }
             record => {
                 let Some(description) = record.description() else { return vec![] };
@@ -259,8 +259,12 @@ impl Record {
     }
 }
 
-/// Kind of the name that contacts by telephone, and records of those who have a telephone, are looked up by.
+/// Kind of the name that records of those who have a telephone are looked up by.
 pub const PHONE: &str = "phone";
+
+/// Kind of the name of a call: the number of the other side, by E.164. Not that of parties, so that whoever calls often is not in the way of
+/// those who are looked up.
+pub const CALL: &str = "call";
 
 /// Telephone numbers of the parties, each once.
 fn numbers(description: &Description) -> BTreeSet<(String, String)> {
@@ -334,6 +338,8 @@ mod tests {
                 reference: None,
                 status: crate::activity::DispatchStatus::Open,
                 steps: vec![],
+                instead_of: None,
+                proofs: vec![],
             }),
             Record::Decision(Decision {
                 meta: a_meta(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::activity::Task;
+use crate::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus, Task};
 use crate::adapter::{Adapter, Capability, Delivery, Source};
 use crate::case::{Case, Description, Priority, RecordStatus};
 use crate::exchange::{Exchange, ExchangeKind, ExchangeObject, ExchangeStatus, Side};
@@ -57,6 +57,27 @@ pub fn a_task(title: &str) -> Record {
         status: crate::activity::TaskStatus::Open,
         result: None,
     })
+}
+
+/// A dispatch of this kind that goes nowhere yet.
+pub fn a_dispatch(kind: DispatchKind) -> Dispatch {
+    Dispatch {
+        meta: a_meta(),
+        case_id: ids::new_id(),
+        kind,
+        documents: vec![],
+        notice: None,
+        not_before: None,
+        otherwise: vec![],
+        way: None,
+        instead_of: None,
+        to: None,
+        options: DispatchOptions::default(),
+        reference: None,
+        status: DispatchStatus::Open,
+        steps: vec![],
+        proofs: vec![],
+    }
 }
 
 /// An open claim of so many cents.

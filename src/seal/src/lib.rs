@@ -8,6 +8,7 @@
 //! | [`canonical`] | canonical JSON (a subset of RFC 8785) |
 //! | [`chain`] | the evidence chain of a tenant: event digests, batches, heads |
 //! | [`evidence_key`] | the gateway's signing key for heads and manifests |
+//! | [`web_push`] | Web Push: encryption to browsers (RFC 8291) and who sends (RFC 8292) |
 //! | [`webhook`] | secrets and signatures of Standard Webhooks |
 //! | [`timestamp`] | time stamps of a foreign authority (RFC 3161) over heads |
 //! | [`hash`] | digests of any algorithm |
@@ -48,6 +49,7 @@ mod runs;
 mod secret_file;
 pub mod timestamp;
 mod token;
+pub mod web_push;
 pub mod webhook;
 pub mod x509;
 pub mod xmldsig;

@@ -169,6 +169,14 @@ impl Store {
         Ok(key.wrap(self.keys(), tenant, payment)?)
     }
 
+    /// Opens what [`Store::wrap_door`] made for something that is no payment.
+    ///
+    /// # Errors
+    /// If its master key is not at hand.
+    pub fn open_wrapped(&self, tenant: &str, id: Id, wrapped: &[u8]) -> Result<DoorKey, Error> {
+        Ok(DoorKey::open(self.keys(), tenant, id, wrapped)?)
+    }
+
     /// Opens what [`Store::wrap_door`] made.
     ///
     /// # Errors

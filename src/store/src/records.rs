@@ -68,6 +68,9 @@ fn visible(columns: &'static str, scope: &Scope) -> Select {
     Select::new(columns).sql(" FROM record WHERE ").within(scope, Table::Record).sql(VISIBLE)
 }
 
+/// Records of one name that are looked at, the newest first.
+const NAMED: i64 = 200;
+
 const SELECT: &str = "SELECT record.kind, record.body, record.id";
 
 /// Records of a kind that a filter lets through.
@@ -208,6 +211,29 @@ impl Store {
         let select = filtered(scope, filter).and_if("record.id <", after);
         let rows = self.db().read(select.sql(" ORDER BY record.id DESC LIMIT ").bind(limit)).await?;
         rows.iter().map(record).collect()
+    }
+
+    /// At most `limit` of the records that have this name (kind and value), the newest first. Of a name that very many have only the newest
+    /// are looked at, so that it never takes longer.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn newest_named(
+        &self,
+        scope: &Scope,
+        (kind, value): (&str, &str),
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let select = visible(SELECT, scope)
+            .sql(" AND record.id IN (SELECT record FROM record_alias WHERE tenant = ")
+            .bind(scope.tenant.as_str())
+            .and("kind =", kind)
+            .and("value =", value)
+            .sql(" ORDER BY record DESC LIMIT ")
+            .bind(NAMED)
+            .sql(") ORDER BY record.id DESC LIMIT ")
+            .bind(limit);
+        self.db().read(select).await?.iter().map(record).collect()
     }
 
     /// What lies directly below a case file or case: documents, cases, then case files; each by position (absent last),

@@ -6,3 +6,4 @@ mod line;
 mod mailbox;
 mod remote;
 mod story;
+mod telephone;

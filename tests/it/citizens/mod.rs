@@ -1,3 +1,4 @@
 //! Citizens through the whole gateway.
 
 mod fit_connect;
+mod pages;

@@ -17,7 +17,7 @@ use model::{Clock, Failure};
 use tokio::time::timeout;
 
 use super::settings;
-use super::{descriptor, dispatch_of, order, receipt, rejected, uncertain, undecided};
+use super::{MAIL, descriptor, dispatch_of, order, receipt, rejected, uncertain, undecided};
 use crate::our_ids::message_id;
 
 pub(super) struct Mail {
@@ -36,7 +36,7 @@ impl Mail {
             return Err(unusable("the domain is none"));
         }
         let capabilities = vec![Capability::Deliver, Capability::Reconcile];
-        let descriptor = descriptor(&settings.id, "mail", capabilities);
+        let descriptor = descriptor(&settings.id, MAIL, capabilities);
         Ok(Mail { descriptor, settings, from, clock })
     }
 }
@@ -48,7 +48,7 @@ impl Adapter for Mail {
     }
 
     async fn deliver(&self, delivery: &Delivery, sources: Sources<'_>) -> Result<Receipt, Failure> {
-        let Some(order) = order(delivery, "mail")? else { return Ok(Receipt::nothing()) };
+        let Some(order) = order(delivery, MAIL)? else { return Ok(Receipt::nothing()) };
         let no_address = || rejected("post.no-address", "the addressee has no address of e-mail");
         let to: Address =
             order.to.email.as_deref().ok_or_else(no_address)?.parse().map_err(|_| no_address())?;
@@ -59,6 +59,7 @@ impl Adapter for Mail {
             from: &self.from,
             id: &id,
             reference: order.reference,
+            notice: order.dispatch.notice.as_ref(),
             at: self.clock.now(),
         };
         let attachments = compose::attachments(files, sources, self.settings.most_bytes).await?;
@@ -77,7 +78,7 @@ impl Adapter for Mail {
 
     /// A mail server cannot be asked; but nothing was ever sent of what is not carried here, or by somebody else.
     async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
-        match dispatch_of(delivery, "mail") {
+        match dispatch_of(delivery, MAIL) {
             Some(dispatch) if dispatch.status == DispatchStatus::Open => {
                 Err(undecided("post.smtp-unclear", "nobody knows whether the mail server took the e-mail"))
             }

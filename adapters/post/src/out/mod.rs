@@ -22,6 +22,9 @@ use model::command::{Change, Command};
 use model::{Clock, EventKind, Failure, FailureKind, Id, Record, RecordKind, Timestamp};
 use net::Client;
 
+/// The way of e-mails, which alone carries notices without documents.
+const MAIL: &str = "mail";
+
 /// Letters to a print spool.
 pub fn print(settings: settings::Print, clock: Arc<dyn Clock>) -> Arc<dyn Adapter> {
     Arc::new(print::Print::new(settings, clock))
@@ -77,8 +80,9 @@ fn order<'a>(delivery: &'a Delivery, way: &str) -> Result<Option<Order<'a>>, Fai
     }
     let to =
         dispatch.to.as_ref().ok_or_else(|| rejected("post.no-address", "the dispatch has no addressee"))?;
-    // Half a letter is none.
-    if about.files.is_empty() || about.files.len() < dispatch.documents.len() {
+    // Half a letter is none; a notice is whole without any.
+    let is_notice = way == MAIL && dispatch.notice.is_some() && dispatch.documents.is_empty();
+    if (about.files.is_empty() && !is_notice) || about.files.len() < dispatch.documents.len() {
         return Err(rejected(
             "post.no-document",
             "the dispatch has a document without content, or none at all",

@@ -58,6 +58,8 @@ pub(crate) fn parcel(way: &str, to: Addressee, documents: usize) -> Delivery {
         reference: None,
         status: DispatchStatus::Open,
         steps: vec![],
+        instead_of: None,
+        proofs: vec![],
     };
     let files = (0..documents).map(|at| AboutFile {
         document: dispatch.documents[at],

@@ -281,3 +281,33 @@ async fn what_a_mail_server_says_is_told_apart() {
         (Transient, "post.smtp-unreachable".to_owned())
     );
 }
+
+#[tokio::test]
+async fn a_notice_goes_without_documents_and_says_what_it_says_itself() {
+    let Some(server) = Smtp::start("plain", &[]) else { return };
+    let ours = ours(server.settings(Security::Plain, None));
+    let with = |link: Option<&str>| {
+        let mut delivery = parcel("mail", addressee(), 0);
+        if let Some(model::Record::Dispatch(it)) = delivery.about.as_mut().map(|about| &mut about.record) {
+            it.kind = model::activity::DispatchKind::Notification;
+            it.notice = Some(model::activity::Notice {
+                subject: "Neues zu Ihrem Vorgang".into(),
+                text: "Guten Tag, es gibt etwas Neues.".into(),
+                link: link.map(str::to_owned),
+            });
+        }
+        delivery
+    };
+    let receipt = ours.deliver(&with(Some("https://buerger.kreis.example/citizen/")), &[]).await.unwrap();
+    assert_eq!(step(&receipt.commands).0, DispatchStatus::Posted);
+    let mail = String::from_utf8(server.mails().remove(0)).unwrap();
+    assert!(mail.contains("Subject: Neues zu Ihrem Vorgang\r\n"), "{mail}");
+    let text = "Guten Tag, es gibt etwas Neues.\n\nhttps://buerger.kreis.example/citizen/\n";
+    let encoded = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, text.replace('\n', "\r\n"));
+    let plain = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, text);
+    let bare: String = mail.split_whitespace().collect();
+    assert!(bare.contains(&encoded) || bare.contains(&plain), "{mail}");
+    // A letter without documents is still none, however it is called.
+    let empty = parcel("mail", addressee(), 0);
+    assert_eq!(refused(&ours, &empty, &[]).await, (FailureKind::Rejected, "post.no-document".into()));
+}

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -27,10 +27,13 @@ pub(super) async fn call(State(doors): State<Doors>, request: Request) -> Respon
     let path = request.uri().path().to_owned();
     let rest = path.strip_prefix("/adapters/").unwrap_or_default();
     let (id, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if !doors.throttle.lets_in(&("adapter", id), Instant::now()) {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE);
+    }
     to(&doors, id, path, request).await
 }
 
-/// Somebody calls the adapter that has the door `open311/v2`.
+/// Somebody calls the adapter that has the door `open311/v2`. It counts calls itself, by its callers' keys.
 pub(super) async fn open311(State(doors): State<Doors>, request: Request) -> Response {
     const DOOR: &str = "open311/v2";
     let Some(id) = doors.broker.behind_door(DOOR).map(str::to_owned) else {
@@ -41,9 +44,6 @@ pub(super) async fn open311(State(doors): State<Doors>, request: Request) -> Res
 }
 
 async fn to(doors: &Doors, id: &str, path: &str, request: Request) -> Response {
-    if !doors.throttle.lets_in(&("adapter", id), Instant::now()) {
-        return refusal(StatusCode::SERVICE_UNAVAILABLE);
-    }
     if !doors.broker.takes_callbacks(id) {
         return refusal(StatusCode::NOT_FOUND);
     }
@@ -62,7 +62,12 @@ async fn to(doors: &Doors, id: &str, path: &str, request: Request) -> Response {
             let body = Body::from_stream(ReaderStream::new(answer.body));
             (
                 status,
-                [(CONTENT_TYPE, kind), (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))],
+                [
+                    (CONTENT_TYPE, kind),
+                    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+                    // Whatever it is, it is no page of ours.
+                    (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
+                ],
                 body,
             )
                 .into_response()

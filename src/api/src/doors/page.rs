@@ -199,7 +199,7 @@ impl Language {
         if weight("en") > weight("de") { Language::English } else { Language::German }
     }
 
-    fn tag(self) -> &'static str {
+    pub(super) fn tag(self) -> &'static str {
         match self {
             Language::German => "de",
             Language::English => "en",
@@ -207,14 +207,14 @@ impl Language {
     }
 
     /// The one of two texts.
-    fn of(self, german: &'static str, english: &'static str) -> &'static str {
+    pub(super) fn of(self, german: &'static str, english: &'static str) -> &'static str {
         match self {
             Language::German => german,
             Language::English => english,
         }
     }
 
-    fn amount(self, cents: i64) -> String {
+    pub(super) fn amount(self, cents: i64) -> String {
         let (euros, cents) = (cents / 100, cents % 100);
         let digits = euros.to_string();
         let mut grouped = String::new();

@@ -1,6 +1,7 @@
 //! Every route of the interface, once. The router, the OpenAPI document and the tests that walk all routes
 //! are made from this list, so none of them can forget one.
 
+mod citizens;
 mod house;
 mod money;
 mod office;
@@ -24,7 +25,9 @@ pub fn routes() -> Vec<Route> {
         money::claim_routes(),
         money::payment_routes(),
         money::account_routes(),
+        citizens::citizen_routes(),
         office::interaction_routes(),
+        office::telephony_routes(),
         office::dispatch_routes(),
         office::channel_routes(),
     ]

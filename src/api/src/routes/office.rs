@@ -6,7 +6,7 @@ use model::activity::{Dispatch, Interaction};
 use crate::paging::PageOf;
 use crate::records::{PageQuery, TimelineEntry};
 use crate::route::Route;
-use crate::{channels, dispatches, interactions};
+use crate::{channels, dispatches, interactions, telephony};
 
 pub(super) fn interaction_routes() -> Vec<Route> {
     vec![
@@ -49,10 +49,36 @@ pub(super) fn interaction_routes() -> Vec<Route> {
     ]
 }
 
+pub(super) fn telephony_routes() -> Vec<Route> {
+    vec![
+        Route::post("/telephony/look-ups", "lookUpNumber", telephony::look_up)
+            .says("Gives what is known of a telephone number (screen pop): cases of those who have it, and the last calls.")
+            .needs(ReadCases)
+            .takes::<telephony::Number>()
+            .gives::<telephony::Known>(200),
+        Route::post("/telephony/calls", "noteCall", telephony::note)
+            .says("Notes a call that is over, once for each identifier of the telephone system's.")
+            .needs(WriteCases)
+            .takes::<telephony::NotedCall>()
+            .gives::<Interaction>(201),
+        Route::post("/tasks/{id}/call", "callForTask", telephony::call)
+            .says("Has the telephone system ring the clerk, and then whoever the task is about (Rückruf).")
+            .needs(WriteCases)
+            .takes::<telephony::WantedCall>()
+            .gives::<Interaction>(201),
+        Route::post("/interactions/{id}/forward", "forwardInteraction", interactions::forward)
+            .says("Hands a contact on to the unit that answers it, within a promised time of service (115).")
+            .needs(WriteCases)
+            .may_match()
+            .takes::<interactions::NewForward>()
+            .gives::<Interaction>(200),
+    ]
+}
+
 pub(super) fn dispatch_routes() -> Vec<Route> {
     vec![
         Route::post("/dispatches", "createDispatch", dispatches::create)
-            .says("Sends documents of a case to somebody (Versand).")
+            .says("Sends documents of a case, or a notice, to somebody (Versand).")
             .needs(WriteCases)
             .takes::<dispatches::NewDispatch>()
             .gives::<Dispatch>(201),
@@ -62,8 +88,14 @@ pub(super) fn dispatch_routes() -> Vec<Route> {
             .query::<dispatches::DispatchQuery>()
             .gives::<PageOf<Dispatch>>(200),
         Route::get("/dispatches/{id}", "readDispatch", dispatches::read)
-            .says("Gives one dispatch with the steps of its way.")
+            .says("Gives one dispatch with the steps of its way, and when it counts as disclosed by the rules of the house.")
             .needs(ReadCases)
+            .gives::<dispatches::ShownDispatch>(200),
+        Route::post("/dispatches/{id}/steps", "addDispatchStep", dispatches::add_step)
+            .says("Says what became of something that was sent, and what proves it, such as a Postzustellungsurkunde.")
+            .needs(WriteCases)
+            .may_match()
+            .takes::<dispatches::ToldStep>()
             .gives::<Dispatch>(200),
         Route::get("/dispatches/{id}/timeline", "readDispatchTimeline", dispatches::timeline)
             .says("Tells what happened to a dispatch, oldest first.")

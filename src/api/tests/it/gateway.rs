@@ -8,17 +8,18 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use broker::house::{AuthorityEntry, House, Route, Tenant, Unit};
-use broker::{Broker, Limits, NewToken, Parts, Quotas, Workers};
+use broker::{Broker, Channel, Citizens, Limits, NewToken, Parts, PublicService, Quotas, Workers};
 use futures::StreamExt;
 use model::command::Rules;
+use model::party::TrustLevel;
 use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::rights::Within;
 use model::standard::Standard;
-use model::{Actor, Authority, Failure, Role, SystemClock};
+use model::{Actor, Authority, Failure, Role, Scope, SystemClock};
 use schemas::Schemas;
 use seal::evidence_key::EvidenceKey;
 use seal::keys::{KeyRing, MasterKey};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::Store;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -180,6 +181,29 @@ fn tenant(id: &str) -> Tenant {
     }
 }
 
+/// The citizens' pages of these tests.
+fn citizens() -> Citizens {
+    let service = PublicService {
+        name: "Baugenehmigung".into(),
+        name_en: Some("Building permit".into()),
+        minimum_level: Some(TrustLevel::Substantial),
+    };
+    Citizens {
+        url: "https://buerger.example".into(),
+        office: "Kreis Musterkreis".into(),
+        imprint: "https://www.kreis.example/impressum".into(),
+        privacy: "https://www.kreis.example/datenschutz".into(),
+        feedback_email: "barrierefrei@kreis.example".into(),
+        feedback_phone: Some("+49 2921 300".into()),
+        arbitration: ("Ombudsstelle für barrierefreie Technik".into(), "https://ombudsstelle.example/".into()),
+        statement_made: "2026-11-30".into(),
+        barriers: vec![],
+        services: [("baugenehmigung".to_owned(), service)].into(),
+        ways: ["mail", "portal"].map(str::to_owned).to_vec(),
+        most_bytes: 1 << 20,
+    }
+}
+
 impl Gateway {
     pub(crate) async fn start() -> Self {
         Gateway::with(Settings::default()).await
@@ -222,9 +246,13 @@ impl Gateway {
         let tenants: Vec<&str> = TENANTS.iter().map(|(id, _)| *id).collect();
         let broker = broker.with_payments(till::payments(&till, &tenants));
         let outside = Arc::new(Outside::new());
+        let portal = adapter_portal::adapter("portal", Arc::new(SystemClock));
+        let everything = Channel { scope: Scope::tenant("soest"), ..Outside::channel() };
         let broker = broker
-            .with_adapters(vec![outside.clone()])
-            .with_channels([(OUTSIDE.to_owned(), Outside::channel())]);
+            .with_citizens(citizens())
+            .with_adapters(vec![outside.clone(), portal])
+            .with_channels([(OUTSIDE.to_owned(), Outside::channel()), ("portal".to_owned(), everything)])
+            .with_sending(sending());
         let router = api::router(Api::new(broker.clone(), settings));
         let doors = api::public_router(broker.clone());
         Gateway { router, broker, doors, till, outside, _folder: folder }
@@ -297,4 +325,11 @@ pub(crate) fn memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
     line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() / 1_024
+}
+
+/// What the house has decided about dispatches: since when a letter is deemed to be there on the fourth day.
+fn sending() -> model::sending::Sending {
+    let rule = json!({ "law": "§ 41 Abs. 2 VwVfG", "kind": "disclosure", "step": "posted", "days": 4,
+        "valid_from": "2025-01-01" });
+    serde_json::from_value(json!({ "deemed": [rule] })).unwrap()
 }

@@ -142,6 +142,12 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
             call.json(json!({ "kind": "handover", "to": "bab:05974028", "objects": [Id::now_v7()] }))
         }
         ("POST", "/interactions") => call.json(json!({ "unit": "63", "kind": "visit" })),
+        ("POST", "/telephony/look-ups") => call.json(json!({ "number": "+492921300" })),
+        ("POST", "/telephony/calls") => call
+            .json(json!({ "unit": "63", "reference": "1", "direction": "incoming",
+            "state": "missed", "at": "2026-11-30T09:00:00Z" })),
+        ("POST", "/tasks/{id}/call") => call.json(json!({ "extension": "1001", "number": "+492921300" })),
+        ("POST", "/interactions/{id}/forward") => call.json(json!({ "unit": "63" })),
         ("POST", "/interactions/{id}/file") => call.json(json!({ "case": Id::now_v7() })),
         ("POST", path) if path.ends_with("/hand-on") => call.json(json!({ "unit": "63" })),
         ("POST", "/dispatches") => {
@@ -187,6 +193,9 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         }
         ("POST", path) if path.ends_with("/destruction") || path.ends_with("/pass-on") => {
             call.json(json!({}))
+        }
+        ("POST", "/dispatches/{id}/steps") => {
+            call.json(json!({ "kind": "provided", "at": "2026-11-02T10:00:00Z", "proof": "postalRecord" }))
         }
         ("POST", path) if path.ends_with("/steps") => call.json(json!({ "step": 0, "outcome": {} })),
         ("POST", path) if path.ends_with("/appraisals") => {

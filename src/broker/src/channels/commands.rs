@@ -26,9 +26,12 @@ impl Broker {
             match self.follow_command(work, row, channel, (command, &changed)).await {
                 Ok(after) => _ = changed.insert(command.id, after),
                 Err(Error::Model(error)) => refused.push(Error::from(error).code().to_owned()),
-                Err(error @ (Error::UnknownUnit | Error::UnknownAuthority | Error::UnknownWay)) => {
-                    refused.push(error.code().to_owned())
-                }
+                Err(
+                    error @ (Error::UnknownUnit
+                    | Error::UnknownAuthority
+                    | Error::UnknownWay
+                    | Error::NoLetter),
+                ) => refused.push(error.code().to_owned()),
                 Err(error) => return Err(error),
             }
         }
@@ -74,7 +77,7 @@ impl Broker {
         work.put_record(&decided.record, None);
         let event = notes::of_record(&decided, &actor(&row.adapter), self.now(), None);
         work.insert_event(&event);
-        self.keep_due(work, current.as_ref(), &decided.record, &actor(&row.adapter)).await?;
+        self.what_follows(work, current.as_ref(), &decided.record, &actor(&row.adapter)).await?;
         Ok(decided.record)
     }
 
@@ -110,6 +113,7 @@ pub(super) fn check_offered(command: &Command) -> Result<(), Error> {
         | Change::CompleteTask(_)
         | Change::CancelTask
         | Change::DispatchStep(..)
+        | Change::ProvenStep(_)
         | Change::Call(_) => !is_money_or_exchange(command.kind),
         _ => false,
     };

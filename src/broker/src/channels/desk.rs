@@ -5,7 +5,7 @@ use model::adapter::Link;
 use model::command::{Change, Command};
 use model::record::Meta;
 use model::rights::Action;
-use model::{Actor, Caller, EventKind, Id, Record, RecordKind, Scope, decide, ids};
+use model::{Actor, Caller, EventKind, Failure, FailureKind, Id, Record, RecordKind, Scope, decide, ids};
 use serde_json::json;
 use store::{ChannelDelivery, ChannelFilter, Job, Listed, Page, Work};
 
@@ -133,7 +133,9 @@ impl Broker {
     }
 
     /// Rows of the end of a job whose delivery came to nothing: it waits for a human, with a task on the desk of the record's unit.
-    pub(crate) async fn untold(&self, work: &mut Work, job: &Job, code: &str) -> Result<(), Error> {
+    /// A mere notice that has another way takes that, unless nobody knows whether it arrived.
+    pub(crate) async fn untold(&self, work: &mut Work, job: &Job, failure: &Failure) -> Result<(), Error> {
+        let code = &*failure.code;
         let scope = Scope::tenant(&job.tenant);
         let row = self.store().channel_delivery(&scope, job.subject).await?;
         let Some(row) = row.filter(|row| row.parked.is_none()) else { return Ok(()) };
@@ -143,6 +145,12 @@ impl Broker {
             work.end_channel_delivery(&row.tenant, row.id);
             return Ok(());
         };
+        if self.takes_another_way(work, job, &row, failure).await? {
+            work.end_channel_delivery(&row.tenant, row.id);
+            let detail = json!({ "adapter": row.adapter, "delivery": row.id, "code": code });
+            work.insert_event(&self.channel_event(EventKind::ChannelDropped, &row, detail));
+            return Ok(());
+        }
         let (id, now) = (ids::new_id(), self.now());
         let task = Task {
             meta: Meta {
@@ -176,5 +184,26 @@ impl Broker {
         let detail = json!({ "adapter": row.adapter, "delivery": row.id, "code": code });
         work.insert_event(&self.channel_event(EventKind::ChannelParked, &row, detail));
         Ok(())
+    }
+
+    /// Whether what could not be told was a notification that now goes by another way, of which the adapter of its way alone decides.
+    async fn takes_another_way(
+        &self,
+        work: &mut Work,
+        job: &Job,
+        row: &ChannelDelivery,
+        failure: &Failure,
+    ) -> Result<bool, Error> {
+        let may_have_arrived = match failure.kind {
+            FailureKind::Uncertain => true,
+            FailureKind::Transient => job.calling,
+            _ => false,
+        };
+        let carries = self.adapters.get(&row.adapter).is_some_and(|it| it.descriptor().way.is_some());
+        let is_new = row.kind == RecordKind::Dispatch && row.event == EventKind::RecordCreated;
+        if may_have_arrived || !carries || !is_new {
+            return Ok(false);
+        }
+        self.gives_way(work, row.record, &row.tenant).await
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::activity::Dispatch;
 use model::adapter::{Adapter, Interest};
 use model::event::Subject;
+use model::record::Meta;
 use model::{Event, EventKind, Id, RecordKind, Timestamp, ids};
 use serde_json::{Value, json};
 use store::{ChannelDelivery, NewJob, SealedEvent, Work};
@@ -90,7 +91,7 @@ impl Broker {
     /// The key of what is told one after the other; none if the adapter does not care.
     pub(super) fn turn_of(&self, delivery: &ChannelDelivery) -> Option<String> {
         let adapter = self.adapters.get(&delivery.adapter);
-        let in_order = adapter.is_none_or(|adapter| adapter.descriptor().in_order);
+        let in_order = adapter.is_none_or(|adapter| adapter.descriptor().keeps_order());
         in_order.then(|| format!("channel:{}:{}", delivery.adapter, delivery.root))
     }
 }
@@ -98,11 +99,15 @@ impl Broker {
 impl Broker {
     /// Whether an adapter is there that a dispatch is the business of.
     pub(crate) fn is_carried(&self, dispatch: &Dispatch) -> bool {
-        let meta = &dispatch.meta;
+        self.carries(&dispatch.meta, dispatch.way.as_deref())
+    }
+
+    /// Whether an adapter is there that would carry a dispatch of this way from here.
+    pub(crate) fn carries(&self, meta: &Meta, way: Option<&str>) -> bool {
         self.channels.iter().any(|(id, channel)| {
             let carries = |adapter: &Arc<dyn Adapter>| {
                 let descriptor = adapter.descriptor();
-                descriptor.is_told_of_new(RecordKind::Dispatch) && descriptor.carries(dispatch.way.as_deref())
+                descriptor.is_told_of_new(RecordKind::Dispatch) && descriptor.carries(way)
             };
             self.adapters.get(id).is_some_and(carries)
                 && channel.scope.covers(&meta.tenant, &meta.unit, meta.public_service.as_deref())

@@ -1,16 +1,24 @@
 //! What lies on a desk: a clerk says which case it belongs into, hands it on to another unit, or says that it needs no case.
 
-use model::activity::Interaction;
+use std::time::Duration;
+
+use model::activity::{Interaction, Task};
 use model::case::RecordStatus;
-use model::command::{Change, Place};
+use model::command::{Change, Forward, Place};
 use model::rights::Action;
 use model::{Actor, Caller, Event, Id, Record, RecordKind, Scope};
 use serde_json::json;
 use store::{Page, RecordFilter, Work};
 
-use super::letter::{filing_task, lies_in_received};
+use super::letter::{filing_task, letter_task, lies_in_received};
 use crate::records::contents_of;
 use crate::{Broker, Error, Once, notes};
+
+/// Kind and title of the task of whoever has to answer what was forwarded.
+const FORWARDED: &str = "forwarded";
+const FORWARDED_TITLE: &str = "Weitergeleitetes Anliegen beantworten";
+/// Tasks that somebody outside was promised something by.
+const ANSWERS: [&str; 2] = [FORWARDED, "call-back"];
 
 /// Tasks about one letter that are looked at.
 const TASKS: u32 = 200;
@@ -24,6 +32,8 @@ pub enum Filing {
     Into(Id),
     /// This unit has to say what becomes of it.
     To(String),
+    /// This unit has to answer it (Weiterleitung) within so much service since it took place.
+    On(Box<Forward>, Duration),
     /// It needs no case.
     Dismissed,
 }
@@ -75,6 +85,12 @@ impl Broker {
             Filing::To(unit) if !self.house().has_unit(&scope.tenant, unit) => {
                 return Err(Error::UnknownUnit);
             }
+            Filing::On(forward, _) if !self.house().has_unit(&scope.tenant, &forward.unit) => {
+                return Err(Error::UnknownUnit);
+            }
+            Filing::On(forward, _) => {
+                (Change::Forward(forward.clone()), Some(Change::HandOn(forward.unit.clone())))
+            }
             Filing::To(unit) => (Change::HandOn(unit.clone()), Some(Change::HandOn(unit.clone()))),
             Filing::Dismissed => (Change::DismissInteraction, None),
         };
@@ -89,8 +105,8 @@ impl Broker {
                 self.moved(&mut work, &found, change.clone(), (&caller.actor, None))?;
             }
         }
-        self.end_filing_tasks(&mut work, caller, &after, filing).await?;
         let Record::Interaction(after) = after else { return Err(Error::Internal) };
+        self.end_filing_tasks(&mut work, caller, &after, filing).await?;
         self.commit_answer(caller, once, work, id, after).await
     }
 
@@ -146,26 +162,45 @@ impl Broker {
         &self,
         work: &mut Work,
         caller: &Caller,
-        after: &Record,
+        after: &Interaction,
         filing: &Filing,
     ) -> Result<(), Error> {
         let scope = Scope::tenant(&caller.scope.tenant);
-        let filter = RecordFilter { parent: Some(after.meta().id), ..RecordFilter::of(RecordKind::Task) };
+        let filter = RecordFilter { parent: Some(after.meta.id), ..RecordFilter::of(RecordKind::Task) };
+        let goes_on = matches!(filing, Filing::To(_) | Filing::On(..));
         for task in self.store().records(&scope, &filter, &Page::first(TASKS)).await?.items {
             let Record::Task(open) = &task else { continue };
             // Whoever was asked because of another one is not any more when that ends.
-            if open.status.is_open() && open.task_id.is_none() {
-                let change = match filing {
-                    Filing::To(_) => Change::CancelTask,
-                    _ => Change::CompleteTask(None),
-                };
-                self.end_task(work, &task, change, &caller.actor, None).await?;
+            if !open.status.is_open() || open.task_id.is_some() {
+                continue;
+            }
+            let is_promised = ANSWERS.contains(&open.kind.as_str());
+            // To know where it belongs is not to have answered.
+            if is_promised && matches!(filing, Filing::Into(_)) {
+                continue;
+            }
+            let change = if goes_on { Change::CancelTask } else { Change::CompleteTask(None) };
+            self.end_task(work, &task, change, &caller.actor, None).await?;
+            // What was promised is promised by the next unit, at the same time.
+            if is_promised && matches!(filing, Filing::To(_)) {
+                let next = Task { title: open.title.clone(), due: open.due, ..filing_task(&after.meta) };
+                self.begin_task(work, Task { kind: open.kind.clone(), ..next }, caller).await?;
             }
         }
-        if matches!(filing, Filing::To(_)) {
-            let task = Record::Task(filing_task(after.meta()));
-            self.begin_record(work, task, &caller.actor, None)?;
+        match filing {
+            Filing::To(_) => self.begin_task(work, filing_task(&after.meta), caller).await,
+            Filing::On(_, within) => {
+                let due = self.house().hours().plus(after.at, *within);
+                let task = letter_task(&after.meta, after.meta.id, (FORWARDED_TITLE, FORWARDED));
+                self.begin_task(work, Task { due, ..task }, caller).await
+            }
+            Filing::Into(_) | Filing::Dismissed => Ok(()),
         }
-        Ok(())
+    }
+
+    async fn begin_task(&self, work: &mut Work, task: Task, caller: &Caller) -> Result<(), Error> {
+        let task = Record::Task(task);
+        self.begin_record(work, task.clone(), &caller.actor, None)?;
+        self.keep_due(work, None, &task, &caller.actor).await
     }
 }

@@ -32,7 +32,7 @@ const KEY_BYTES: usize = 200;
 const LINK_STATE_BYTES: usize = 16 * 1024;
 
 /// One session of an adapter.
-pub(super) struct Session {
+pub(crate) struct Session {
     pub(super) broker: Broker,
     pub(super) adapter: String,
     pub(super) channel: Channel,
@@ -45,6 +45,11 @@ impl Session {
     pub(super) fn new(broker: Broker, adapter: String, channel: Channel) -> Self {
         let caller = channel.caller(&adapter);
         Session { broker, adapter, channel, caller, kept: Mutex::default() }
+    }
+
+    /// The same for somebody who is no adapter.
+    pub(crate) fn of_caller(broker: Broker, caller: Caller, channel: Channel) -> Self {
+        Session { broker, adapter: caller.actor.id.clone(), channel, caller, kept: Mutex::default() }
     }
 
     fn tenant(&self) -> &str {

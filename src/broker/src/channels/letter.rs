@@ -9,7 +9,7 @@ use model::case::{Case, Description, Document, DocumentDates, Priority, RecordSt
 use model::command::{Change, Command, Place};
 use model::letter::{Enclosure, Hint, HintKind, Letter, NewCase, Proposal, SURE, TakenIn};
 use model::payment::day::german_day;
-use model::record::{CASH_REFERENCE, Meta};
+use model::record::{CASH_REFERENCE, Meta, PHONE};
 use model::{Id, PayloadRef, Record, RecordKind, Timestamp, ids};
 use serde_json::{Value, json};
 use store::{Page, RecordFilter, StoredPayload, Work};
@@ -53,6 +53,15 @@ struct Where {
     service: Option<String>,
 }
 
+/// What is known of a letter that somebody brings who is no adapter.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Brought {
+    /// The case that it belongs to for sure.
+    pub(crate) case: Option<Id>,
+    /// The open task that waits for it, and ends with it.
+    pub(crate) task: Option<Id>,
+}
+
 impl Session {
     pub(super) async fn take_letter(&self, letter: Letter) -> Result<TakenIn, Error> {
         check(&letter)?;
@@ -64,7 +73,7 @@ impl Session {
             return taken_before(&first);
         }
         let stored = self.take_all(&named)?;
-        let outcome = self.try_letter(&letter, &once, &stored).await;
+        let outcome = self.try_letter(&letter, &once, &stored, Brought::default()).await;
         match &outcome {
             Ok(taken) if taken.again => {
                 self.give_back(stored);
@@ -77,15 +86,44 @@ impl Session {
         outcome
     }
 
+    /// Takes in what somebody has brought who is no adapter, with what was staged of it. The same `once` again is the same letter.
+    pub(crate) async fn bring_letter(
+        &self,
+        letter: &Letter,
+        once: &Once,
+        stored: Vec<StoredPayload>,
+        brought: Brought,
+    ) -> Result<TakenIn, Error> {
+        check(letter)?;
+        let outcome = match self.broker.answered(&self.caller, Some(once)).await? {
+            Some(first) => taken_before(&first),
+            None => self.try_letter(letter, once, &stored, brought).await,
+        };
+        // What certainly names nothing is not kept.
+        if matches!(&outcome, Ok(TakenIn { again: true, .. }) | Err(Error::Model(_) | Error::LinkOver)) {
+            for stored in stored {
+                self.broker.store().discard(stored).await;
+            }
+        }
+        outcome
+    }
+
     async fn try_letter(
         &self,
         letter: &Letter,
         once: &Once,
         stored: &[StoredPayload],
+        brought: Brought,
     ) -> Result<TakenIn, Error> {
         for _ in 0..ATTEMPTS {
             let mut work = Work::new();
-            let place = self.place_of(&mut work, letter).await?;
+            let place = match brought.case {
+                Some(case) => self.place_into(&mut work, letter, case).await?,
+                None => self.place_of(&mut work, letter).await?,
+            };
+            if let Some(task) = brought.task {
+                self.end_request(&mut work, task).await?;
+            }
             for payload in stored {
                 work.insert_payload(&self.channel.scope.tenant, payload);
             }
@@ -120,12 +158,35 @@ impl Session {
             return self.opened(new, &unit);
         }
         let [case] = sure.as_slice() else { return Ok(desk()) };
+        Ok(self.in_case(work, case).await?.unwrap_or_else(desk))
+    }
+
+    /// The case that a letter belongs to, or the desk of its unit if that takes nothing any more.
+    async fn place_into(&self, work: &mut Work, letter: &Letter, case: Id) -> Result<Where, Error> {
+        let case = self.broker.owned(&self.channel.scope, RecordKind::Case, case).await?;
+        let (unit, id) = (self.desk_of(letter), case.meta().id);
+        let proposal = Proposal { record: id, confidence: 100, because: HintKind::RecordReference };
+        let desk = || Where { case: None, opens: false, proposals: vec![proposal], unit, service: None };
+        Ok(self.in_case(work, &case).await?.unwrap_or_else(desk))
+    }
+
+    /// The task that waits for the letter ends with it, and with it alone.
+    async fn end_request(&self, work: &mut Work, task: Id) -> Result<(), Error> {
+        let scope = &self.channel.scope;
+        let found = self.broker.store().record(scope, RecordKind::Task, task).await?;
+        let open = |it: &Record| matches!(it, Record::Task(task) if task.status.is_open());
+        let task = found.filter(open).ok_or(Error::LinkOver)?;
+        self.broker.end_task(work, &task, Change::CompleteTask(None), &self.caller.actor, None).await
+    }
+
+    /// A case as the place of a letter, unless it takes nothing now; `work` requires that it stays as it is.
+    async fn in_case(&self, work: &mut Work, case: &Record) -> Result<Option<Where>, Error> {
         if case.status() != RecordStatus::Open.name() {
-            return Ok(desk());
+            return Ok(None);
         }
         let above = self.broker.above(case).await?;
         if lies_in_received(&above) {
-            return Ok(desk());
+            return Ok(None);
         }
         let around: Vec<Record> = std::iter::once(case.clone()).chain(above.iter().cloned()).collect();
         let place = Place::of(case);
@@ -133,16 +194,16 @@ impl Session {
         let change = Change::FileInteraction(place.clone());
         match self.broker.check_above(&mut looked, None, &around, &self.caller, &change).await {
             Ok(()) => *work = looked,
-            Err(Error::Model(_)) => return Ok(desk()),
+            Err(Error::Model(_)) => return Ok(None),
             Err(error) => return Err(error),
         }
-        Ok(Where {
+        Ok(Some(Where {
             case: Some(case.clone()),
             opens: false,
             proposals: vec![],
             unit: place.unit,
             service: place.public_service,
-        })
+        }))
     }
 
     /// The case that a letter opens, in the unit that it names or on whose desk it would lie.
@@ -187,7 +248,9 @@ impl Session {
 
     /// The cases that are named for sure, and all that are named.
     async fn named_by(&self, letter: &Letter) -> Result<(Vec<Record>, Vec<Proposal>), Error> {
-        let names = |hint: &&Hint| matches!(hint.kind, HintKind::RecordReference | HintKind::CashReference);
+        let names = |hint: &&Hint| {
+            matches!(hint.kind, HintKind::RecordReference | HintKind::CashReference | HintKind::Phone)
+        };
         let mut hints: Vec<&Hint> = letter.hints.iter().filter(names).collect();
         hints.sort_by_key(|hint| std::cmp::Reverse(hint.confidence));
         let mut sure: BTreeMap<Id, Record> = BTreeMap::new();
@@ -199,7 +262,8 @@ impl Session {
                 if proposals.iter().all(|known| known.record != id) {
                     proposals.push(Proposal { record: id, confidence: hint.confidence, because: hint.kind });
                 }
-                if hint.confidence >= SURE {
+                // A number that a caller shows is what the caller says, however sure somebody is.
+                if hint.confidence >= SURE && hint.kind != HintKind::Phone {
                     sure.insert(id, record);
                 }
             }
@@ -220,6 +284,12 @@ impl Session {
                 let Some(case) = claim.parent() else { continue };
                 found.extend(store.record_any(scope, case).await?.map(|case| (case.meta().id, case)));
             }
+            return Ok(found.into_values().collect());
+        }
+        if hint.kind == HintKind::Phone {
+            let all = store.newest_named(scope, (PHONE, &hint.value), MOST_FOUND).await?;
+            found.extend(all.into_iter().map(|record| (record.meta().id, record)));
+            found.retain(|_, record| record.status() != RecordStatus::Destroyed.name());
             return Ok(found.into_values().collect());
         }
         for kind in [RecordKind::Case, RecordKind::CaseFile] {
@@ -289,6 +359,8 @@ impl Session {
             status: if case.is_some() { InteractionStatus::Filed } else { InteractionStatus::Open },
         };
         let task = match (case, letter.concerns.first()) {
+            // Whoever took the call says where it belongs; if nobody did, there is a task of calling back.
+            (None, None) if letter.call.is_some() => None,
             (None, _) => Some(letter_task(&meta, id, (FILE_TITLE, TO_FILE))),
             (Some(case), Some(code)) => Some(letter_task(&meta, case.id, (LOOK_TITLE, code))),
             (Some(_), None) => None,

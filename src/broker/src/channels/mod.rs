@@ -26,6 +26,7 @@ mod host;
 mod import;
 mod letter;
 mod session;
+mod telephone;
 mod tell;
 
 use std::time::Duration;
@@ -36,8 +37,11 @@ use store::{Job, NewJob, Work};
 
 pub(crate) use below::BELOW;
 pub use filing::Filing;
+pub(crate) use host::Session;
 pub(crate) use import::IMPORT;
+pub(crate) use letter::Brought;
 pub(crate) use session::RUN;
+pub use telephone::KnownNumber;
 pub(crate) use tell::{Kept, TELL};
 
 use crate::{Broker, Error};

@@ -7,9 +7,9 @@ use model::activity::Dispatch;
 use model::adapter::{About, AboutFile, Adapter, Content, Delivery, Receipt, Source};
 use model::case::{Document, RecordStatus};
 use model::event::Subject;
-use model::{Event, EventKind, Failure, Id, PayloadRef, Record, RecordKind, Scope, ids};
+use model::{Event, EventKind, Failure, Id, PayloadRef, Record, RecordKind, Scope, Timestamp, ids};
 use serde_json::{Value, json};
-use store::{ChannelDelivery, Job, Work};
+use store::{ChannelDelivery, Job, NewJob, Work};
 use tokio_util::io::StreamReader;
 
 use super::feed::wants;
@@ -41,7 +41,7 @@ impl Broker {
         let Some((adapter, channel)) = known else {
             return Err(Failure::permanent("broker.no-adapter", "the adapter is not configured").into());
         };
-        if adapter.descriptor().in_order && !job.calling && self.store().waits_before(&row).await? {
+        if adapter.descriptor().keeps_order() && !job.calling && self.store().waits_before(&row).await? {
             return self.tell_later(job, &row).await;
         }
         let Some(about) = self.about(&row, channel, &**adapter).await? else {
@@ -53,6 +53,9 @@ impl Broker {
         }
         if !is_business(&**adapter, &row, &about.record) {
             return self.nothing_to_tell(job, &row, &**adapter).await;
+        }
+        if let Some(until) = self.not_yet(job, &about.record, &**adapter) {
+            return self.tell_at(job, &row, channel, until).await;
         }
         let sources: Vec<Box<dyn Source>> =
             about.files.iter().filter_map(|file| self.source(&row.tenant, file)).collect();
@@ -85,6 +88,32 @@ impl Broker {
             facts["status"] = status.into();
         }
         Ok(facts)
+    }
+
+    /// Until when whoever carries a dispatch is not told of it. Once it was called, what became of that is found out at once.
+    fn not_yet(&self, job: &Job, record: &Record, adapter: &dyn Adapter) -> Option<Timestamp> {
+        match record {
+            Record::Dispatch(it) if adapter.descriptor().way.is_some() && !job.calling => {
+                self.waits_until(it)
+            }
+            _ => None,
+        }
+    }
+
+    /// It is told then, as if it had come to be told then: attempts and patience count from there.
+    async fn tell_at(
+        &self,
+        job: &Job,
+        row: &ChannelDelivery,
+        channel: &Channel,
+        until: Timestamp,
+    ) -> Result<(), Error> {
+        let mut work = Work::new();
+        work.finish_job(job.id, job.epoch);
+        // Its age counts from when it may leave: until then nobody is late with it.
+        let next = NewJob { id: ids::id_at(until), ..self.tell_job(row, until) };
+        work.enqueue_call(&next, Some(until.plus(channel.patience)));
+        Ok(self.store().commit(work).await?)
     }
 
     async fn nothing_to_tell(

@@ -8,6 +8,7 @@ mod archives;
 mod arrival;
 mod channels;
 mod circulation;
+mod citizens;
 mod clarify;
 mod content;
 mod delivery;

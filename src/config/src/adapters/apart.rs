@@ -23,9 +23,11 @@ impl AdapterKind {
     /// The way of dispatches that it carries.
     fn way(&self) -> Option<&'static str> {
         match self {
+            AdapterKind::Portal(_) => Some("portal"),
             AdapterKind::Print(_) => Some("print"),
             AdapterKind::HybridMail(_) => Some("hybrid"),
             AdapterKind::Smtp(_) => Some("mail"),
+            AdapterKind::WebPush(_) => Some("push"),
             _ => None,
         }
     }
@@ -45,6 +47,8 @@ impl AdapterKind {
                 let host = it.server.host.to_ascii_lowercase();
                 vec![("folder", format!("imap:{host}:{}:{}:{}", it.server.port, it.user, it.folder))]
             }
+            // The gateway has one door for it.
+            AdapterKind::Open311(_) => vec![("kind", "door:open311".to_owned())],
             AdapterKind::FitConnect(it) => {
                 let place = format!("fit-connect:{}:{}", it.submission_url, it.destination);
                 vec![("destination", place)]

@@ -3,17 +3,21 @@
 //! * this file: what all have, and what holds of it;
 //! * `read`: how an entry is taken apart by keys, so that an unknown one is named by its line;
 //! * `apart`: what holds between entries, and between them and partners;
-//! * `remote`, `dms`, `workflow`, `scan`, `post`, `archive`, `online`: the kinds.
+//! * `remote`, `dms`, `telephone`, `workflow`, `scan`, `post`, `archive`, `online`, `portal`, `mobile`, `notify`: the kinds.
 
 mod apart;
 mod archive;
 mod dms;
 mod online;
+mod portal;
+mod mobile;
 mod online_sender;
+mod notify;
 mod post;
 mod read;
 mod remote;
 mod scan;
+mod telephone;
 mod workflow;
 
 use std::collections::BTreeSet;
@@ -36,11 +40,15 @@ use crate::{Config, Error, Place, read_secret, resolve};
 pub use archive::*;
 pub use dms::*;
 pub use online::*;
+pub use portal::Portal;
+pub use mobile::*;
 pub use online_sender::*;
+pub use notify::*;
 pub use post::*;
 pub(crate) use read::take as take_adapters;
 pub use remote::Remote;
 pub use scan::*;
+pub use telephone::Asterisk;
 pub use workflow::*;
 
 /// Keys that every kind has, beside `kind`.
@@ -111,16 +119,22 @@ pub enum AdapterKind {
     XdomeaFolder(XdomeaFolder),
     /// A workflow engine with the REST API of Camunda 7.
     Camunda(Camunda),
+    /// A telephone system with the REST interface of Asterisk.
+    Asterisk(Box<Asterisk>),
     /// A folder of scans.
     Scan(Box<Scan>),
     /// A mailbox that letters come in by (IMAP).
     Mail(MailIn),
+    /// The citizens' pages of the gateway itself.
+    Portal(Portal),
     /// A folder of a print centre.
     Print(Print),
     /// E-POSTBUSINESS.
     HybridMail(HybridMail),
     /// A mail server that e-mails go out by.
     Smtp(Smtp),
+    /// What citizens are told.
+    Notify(Box<Notify>),
     /// An archive by TR-ESOR.
     ArchiveTresor(OfArchive<Tresor>),
     /// DA NRW.
@@ -129,6 +143,13 @@ pub enum AdapterKind {
     ArchiveFolder(OfArchive<ArchiveFolder>),
     /// A destination of FIT-Connect.
     FitConnect(Box<FitConnect>),
+    /// Reports of citizens by Open311 GeoReport v2.
+    Open311(Box<Open311>),
+    /// The Open311 server of somebody else.
+    #[serde(rename = "open311-client")]
+    OpenClient(OpenClient),
+    /// Notices to browsers.
+    WebPush(WebPush),
     /// The way `fit-connect` of dispatches.
     FitConnectSender(Box<FitConnectSender>),
 }
@@ -144,15 +165,21 @@ impl AdapterKind {
             AdapterKind::Enaio(_) => "enaio",
             AdapterKind::XdomeaFolder(_) => "xdomea-folder",
             AdapterKind::Camunda(_) => "camunda",
+            AdapterKind::Asterisk(_) => "asterisk",
             AdapterKind::Scan(_) => "scan",
             AdapterKind::Mail(_) => "mail",
+            AdapterKind::Portal(_) => "portal",
             AdapterKind::Print(_) => "print",
             AdapterKind::HybridMail(_) => "hybrid-mail",
             AdapterKind::Smtp(_) => "smtp",
+            AdapterKind::Notify(_) => "notify",
             AdapterKind::ArchiveTresor(_) => "archive-tresor",
             AdapterKind::ArchiveDanrw(_) => "archive-danrw",
             AdapterKind::ArchiveFolder(_) => "archive-folder",
             AdapterKind::FitConnect(_) => "fit-connect",
+            AdapterKind::Open311(_) => "open311",
+            AdapterKind::OpenClient(_) => "open311-client",
+            AdapterKind::WebPush(_) => "web-push",
             AdapterKind::FitConnectSender(_) => "fit-connect-sender",
         }
     }
@@ -236,15 +263,21 @@ impl AdapterEntry {
             AdapterKind::Enaio(it) => it.system.refers().and(&it.mapped, false),
             AdapterKind::XdomeaFolder(it) => it.refers(),
             AdapterKind::Camunda(it) => it.refers(),
+            AdapterKind::Asterisk(it) => it.refers(),
             AdapterKind::Scan(it) => it.refers(),
             AdapterKind::Mail(it) => it.refers(),
+            AdapterKind::Portal(it) => it.refers(),
             AdapterKind::Print(it) => it.refers(),
             AdapterKind::HybridMail(it) => it.refers(),
             AdapterKind::Smtp(it) => it.refers(),
+            AdapterKind::Notify(it) => it.refers(),
             AdapterKind::ArchiveTresor(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::ArchiveDanrw(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::ArchiveFolder(it) => it.target.refers().with(&mut it.packages),
             AdapterKind::FitConnect(it) => it.refers(),
+            AdapterKind::Open311(it) => it.refers(),
+            AdapterKind::OpenClient(it) => it.refers(),
+            AdapterKind::WebPush(it) => it.refers(),
             AdapterKind::FitConnectSender(it) => it.refers(),
         }
     }
@@ -374,6 +407,7 @@ impl Check<'_> {
                 return Err(self.value(&format!("{key}.id"), "this name is the gateway's own"));
             }
             self.serves(&key, entry, config)?;
+            self.reports(&key, entry, config)?;
             self.mappings(&key, entry, config)?;
             self.refers(&key, entry.clone().refers())?;
         }

@@ -13,8 +13,9 @@ use crate::places::{Place, Places};
 use crate::{Error, refused_at};
 
 /// Kinds, as they are written.
-const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, scan, mail, print, hybrid-mail, smtp, \
-                     archive-tresor, archive-danrw, archive-folder, fit-connect or fit-connect-sender";
+const KINDS: &str = "remote, cmis, webdav, dvelop, enaio, xdomea-folder, camunda, asterisk, scan, mail, print, hybrid-mail, smtp, \
+                     archive-tresor, archive-danrw, archive-folder, fit-connect, fit-connect-sender, portal, open311, \
+                     open311-client, web-push or notify";
 
 /// What is done for topics, as it is written.
 const DOES: &str = "task, close, reopen, amend, assign-reference or note";
@@ -58,15 +59,21 @@ impl Entry<'_, '_> {
             "enaio" => AdapterKind::Enaio(self.dms()?),
             "xdomea-folder" => AdapterKind::XdomeaFolder(self.rest()?),
             "camunda" => AdapterKind::Camunda(self.camunda()?),
+            "asterisk" => AdapterKind::Asterisk(Box::new(self.rest()?)),
             "scan" => AdapterKind::Scan(Box::new(self.rest()?)),
             "mail" => AdapterKind::Mail(self.rest()?),
+            "portal" => AdapterKind::Portal(self.rest()?),
             "print" => AdapterKind::Print(self.rest()?),
             "hybrid-mail" => AdapterKind::HybridMail(self.rest()?),
             "smtp" => AdapterKind::Smtp(self.rest()?),
+            "notify" => AdapterKind::Notify(Box::new(self.rest()?)),
             "archive-tresor" => AdapterKind::ArchiveTresor(self.archive()?),
             "archive-danrw" => AdapterKind::ArchiveDanrw(self.archive()?),
             "archive-folder" => AdapterKind::ArchiveFolder(self.archive()?),
             "fit-connect" => AdapterKind::FitConnect(Box::new(self.rest()?)),
+            "open311" => AdapterKind::Open311(Box::new(self.rest()?)),
+            "open311-client" => AdapterKind::OpenClient(self.rest()?),
+            "web-push" => AdapterKind::WebPush(self.rest()?),
             "fit-connect-sender" => AdapterKind::FitConnectSender(Box::new(self.rest()?)),
             _ => return Err(Error::Value(self.places.at(at.start), format!("expected {KINDS}"))),
         };

@@ -47,7 +47,9 @@ impl Check<'_> {
         let Some(section) = &config.payments else {
             let rule = "payments need a section [payments]";
             return match (config.payment_providers.is_empty(), config.payment_accounts.is_empty()) {
-                (true, true) if config.listen.public.is_none() => Ok(()),
+                // Citizens and callers of adapters come to the same listener.
+                (true, true) if config.listen.public.is_none() || config.citizen.is_some() => Ok(()),
+                (true, true) if !config.adapters.is_empty() => Ok(()),
                 (true, true) => Err(self.value("listen.public", rule)),
                 (false, _) => Err(self.value("payment_provider", rule)),
                 (true, false) => Err(self.value("payment_account", rule)),
@@ -77,7 +79,7 @@ impl Check<'_> {
     }
 
     /// What payers are sent to is spoken over TLS, but within one machine.
-    fn public_url(&self, key: &str, url: &str) -> Result<(), Error> {
+    pub(crate) fn public_url(&self, key: &str, url: &str) -> Result<(), Error> {
         let plain = url.strip_prefix("http://");
         let rest = url.strip_prefix("https://").or(plain).unwrap_or_default();
         let host = rest.rsplit_once(':').map_or(rest, |(host, port)| match port.parse::<u16>() {

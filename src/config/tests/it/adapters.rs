@@ -28,7 +28,7 @@ fn parsed(text: &str) -> Config {
 #[test]
 fn the_examples_of_all_kinds_are_valid() {
     let config = parsed(&whole());
-    assert_eq!(config.adapters.len(), 16);
+    assert_eq!(config.adapters.len(), 23);
     let AdapterKind::Remote(remote) = &config.adapters[0].kind else { panic!("the first is remote") };
     assert_eq!(remote.secret, "file:/srv/amtsbote/data/adapter-land.secret");
     assert_eq!(remote.follows[&RecordKind::Case], [EventKind::RecordCreated, EventKind::RecordChanged]);
@@ -37,7 +37,7 @@ fn the_examples_of_all_kinds_are_valid() {
     let channel = config.adapters[0].channel().unwrap();
     assert!(channel.scope.covers("musterkreis", "63", Some("baugenehmigung")));
     assert!(!channel.scope.covers("musterkreis", "63", Some("gewerbe")));
-    assert!(config.adapters[14].channel().is_none());
+    assert!(config.adapters[15].channel().is_none());
 }
 
 #[test]
@@ -108,6 +108,12 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
         ("own_folder = \".amtsbote\"", "own_folder = \"a/b\"", value, "adapter[2].own_folder"),
         ("rfc3161\", policy = \"1.3", "rfc3161\", policy = \"x.3", value, "adapter[12].stamps.policy"),
         ("\"http://tsa.example/ca.crl\"", "\"ldap://tsa\"", value, "adapter[12].stamps.revocation_url"),
+        ("\"file:data/ari.secret\"", "\"geheim\"", "config.literal-secret", "adapter[15].password"),
+        ("outside = \"PJSIP/{}@trunk\"", "outside = \"PJSIP/trunk\"", value, "adapter[15].outside"),
+        ("contexts = [\"inbound\"]", "contexts = []", value, "adapter[15].contexts"),
+        ("area = \"381\"", "area = \"0381\"", value, "adapter[15].area"),
+        ("service = [\"mo-fr 08:00-18:00\"]", "service = [\"mo 8-18\"]", value, "hours.service"),
+        ("\"2026-12-25\", ", "\"25.12.2026\", ", value, "hours.holidays"),
         (
             "document = { id = \"262144\", own_field = \"AMTSBOTE\"",
             "document = { id = \"262144\", own_field = \"\"",
@@ -260,4 +266,28 @@ fn whom_an_archive_trusts_is_loaded_like_all_certificates() {
     std::fs::create_dir(folder.path().join("archive")).unwrap();
     std::fs::write(folder.path().join("archive/tsa.pem"), "no certificate").unwrap();
     assert!(load().unwrap_err().to_string().contains("adapter[12].trust[0]"));
+}
+
+#[test]
+fn notices_need_templates_ways_that_carry_them_and_a_link_that_is_one() {
+    let config = parsed(&whole());
+    let notify = config.adapters.iter().find_map(|entry| match &entry.kind {
+        AdapterKind::Notify(it) => Some(it),
+        _ => None,
+    });
+    let notify = notify.unwrap();
+    assert_eq!(notify.templates, Path::new("/srv/amtsbote/notices"));
+    assert_eq!((notify.notices.len(), notify.notices[1].of.as_deref()), (4, Some("missing-document")));
+    for (from, to) in [
+        ("ways = [\"portal\", \"mail\", \"call\"]", "ways = [\"portal\", \"print\"]"),
+        ("ways = [\"portal\", \"mail\", \"call\"]", "ways = [\"mail\", \"mail\"]"),
+        ("https://buerger.kreis.example/citizen/", "javascript:alert(1)"),
+        ("area = \"2921\"", "area = \"zwei\""),
+        ("template = \"received\"", "template = \"../received\""),
+    ] {
+        let error = refused(&swap(&whole(), from, to));
+        assert_eq!(error.code(), "config.value", "{to}: {error}");
+    }
+    let unknown = refused(&swap(&whole(), "of = \"missing-document\"", "kind = \"missing-document\""));
+    assert_eq!(unknown.code(), "config.key");
 }

@@ -418,3 +418,30 @@ fn adapters_and_partners_fit_each_other() {
         assert_eq!(with_partner(from, to).err().unwrap().code(), code, "{to}");
     }
 }
+
+#[test]
+fn what_is_decided_about_dispatches_is_checked() {
+    let rule = "\n[[dispatch.deemed]]\nlaw = \"§ 41 Abs. 2 VwVfG\"\nkind = \"disclosure\"\nstep = \"posted\"\ndays = 4\n";
+    let with = |text: &str| Config::parse(&(EXAMPLE.to_owned() + text), Path::new("/srv"));
+    let dispatch = with(&format!("{rule}valid_from = \"2025-01-01\"\n")).unwrap().dispatch;
+    assert_eq!((dispatch.deemed.len(), dispatch.closed.len(), dispatch.quiet.len()), (1, 2, 2));
+    for (from, to) in [
+        ("kind = \"disclosure\"", "kind = \"notification\""),
+        ("step = \"posted\"", "step = \"failed\""),
+        ("days = 4", "days = 4_000"),
+        ("days = 4", "days = 4\nvalid_from = \"2025-02-30\""),
+        ("days = 4", "days = 4\nvalid_from = \"2025-01-02\"\nvalid_until = \"2025-01-01\""),
+        ("law =", "laws ="),
+    ] {
+        assert!(with(&swap(rule, from, to)).is_err(), "{to}");
+    }
+    let always = refused(&self::with(
+        "push = { from = \"20:00\", until = \"08:00\"",
+        "push = { from = \"20:00\", until = \"20:00\"",
+    ));
+    assert_eq!(always.code(), "config.value");
+    assert_eq!(
+        refused(&self::with("call_until = \"16:00\"", "call_until = \"16 Uhr\"")).code(),
+        "config.value"
+    );
+}

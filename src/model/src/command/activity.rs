@@ -1,29 +1,25 @@
-//! How contacts, what lies on a desk with them, and dispatches change.
+//! How contacts, and what lies on a desk with them, change.
 
-use crate::activity::{Dispatch, DispatchStatus, DispatchStep, Interaction, InteractionStatus};
+use serde_json::json;
+
+use crate::activity::{Call, Interaction, InteractionStatus};
 use crate::case::{Document, RecordStatus};
 use crate::ids::is_name;
+use crate::phone::e164;
 use crate::record::Record;
 use crate::{Error, EventKind, Id};
 
 use super::Change;
+use super::dispatch::is_line;
 
 /// Longest subject and sender of a contact, in characters.
 const LINE_CHARS: usize = 500;
-/// Documents that one contact may bring, or that one dispatch may carry.
+/// Documents that one contact may bring.
 const DOCUMENTS: usize = 500;
 /// Things recognised in one contact, cases proposed for it, and codes of what has to be looked at.
 const HINTS: usize = 100;
 /// Longest value and place of a hint, in characters.
 const HINT_CHARS: usize = 200;
-/// Lines of an address, and the longest line, postal code, city or address of e-mail, in characters.
-const ADDRESS_LINES: usize = 6;
-const ADDRESS_CHARS: usize = 80;
-const EMAIL_CHARS: usize = 254;
-/// Steps of one dispatch.
-const STEPS: usize = 50;
-/// Longest reference of whoever carries a dispatch, in characters.
-const REFERENCE_CHARS: usize = 200;
 
 /// A case or case file that something comes to lie in, with what is taken on from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +45,19 @@ impl Place {
             public_service: meta.public_service.clone(),
         }
     }
+}
+
+/// How a contact is handed on to a unit that answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    /// The unit.
+    pub unit: String,
+    /// Public service (Leistung) that it is about; absent: as before.
+    pub public_service: Option<String>,
+    /// What it is about, in words; absent: as before.
+    pub concern: Option<String>,
+    /// By which way the answer is wanted: `mail`, `call`, `letter` or the house's own word.
+    pub answer_by: Option<String>,
 }
 
 pub(super) fn changed_interaction(it: &mut Interaction, change: &Change) -> Result<EventKind, Error> {
@@ -81,7 +90,28 @@ pub(super) fn changed_interaction(it: &mut Interaction, change: &Change) -> Resu
             it.meta.unit.clone_from(unit);
             Ok(EventKind::RecordChanged)
         }
+        Change::Forward(forward) => {
+            forwarded(it, forward);
+            Ok(EventKind::RecordChanged)
+        }
         _ => Err(Error::WrongState { state: it.status.name() }),
+    }
+}
+
+fn forwarded(it: &mut Interaction, forward: &Forward) {
+    let from = it.meta.unit.clone();
+    it.meta.unit.clone_from(&forward.unit);
+    if forward.public_service.is_some() {
+        it.meta.public_service.clone_from(&forward.public_service);
+    }
+    if forward.concern.is_some() {
+        it.subject.clone_from(&forward.concern);
+    }
+    if it.proof.is_null() {
+        it.proof = json!({});
+    }
+    if let Some(proof) = it.proof.as_object_mut() {
+        proof.insert("forwarded".to_owned(), json!({ "from": from, "answerBy": forward.answer_by }));
     }
 }
 
@@ -106,26 +136,6 @@ pub(super) fn placed(document: &mut Document, change: &Change) -> Result<EventKi
     }
 }
 
-pub(super) fn changed_dispatch(it: &mut Dispatch, change: &Change) -> Result<EventKind, Error> {
-    let Change::DispatchStep(step, reference) = change else {
-        return Err(Error::WrongState { state: it.status.name() });
-    };
-    if step.kind == DispatchStatus::Open {
-        return Err(Error::Invalid { field: "kind" });
-    }
-    if it.steps.contains(step) {
-        return Err(Error::Exists);
-    }
-    it.steps.push(*step);
-    it.steps.sort_by_key(|step| step.at);
-    // Steps may be told late: the latest by its own time says where it stands.
-    it.status = it.steps.last().map_or(DispatchStatus::Open, |last: &DispatchStep| last.kind);
-    if reference.is_some() {
-        it.reference.clone_from(reference);
-    }
-    Ok(EventKind::RecordChanged)
-}
-
 pub(super) fn validate_interaction(it: &Interaction) -> Result<(), Error> {
     let too_long = |text: &Option<String>| text.as_ref().is_some_and(|it| it.chars().count() > LINE_CHARS);
     let invalid = |field| Err(Error::Invalid { field });
@@ -141,6 +151,9 @@ pub(super) fn validate_interaction(it: &Interaction) -> Result<(), Error> {
     if it.documents.len() > DOCUMENTS {
         return invalid("documents");
     }
+    if it.call.as_ref().is_some_and(|call| !is_call(call)) {
+        return invalid("call");
+    }
     let is_long = |text: &str| text.chars().count() > HINT_CHARS;
     let too_long = it.hints.iter().any(|hint| is_long(&hint.value) || is_long(&hint.place));
     if too_long || it.hints.len() > HINTS || it.proposals.len() > HINTS || it.concerns.len() > HINTS {
@@ -149,36 +162,10 @@ pub(super) fn validate_interaction(it: &Interaction) -> Result<(), Error> {
     Ok(())
 }
 
-pub(super) fn validate_dispatch(it: &Dispatch) -> Result<(), Error> {
-    let invalid = |field| Err(Error::Invalid { field });
-    if it.documents.len() > DOCUMENTS {
-        return invalid("documents");
-    }
-    if it.steps.len() > STEPS {
-        return invalid("steps");
-    }
-    if it.way.as_ref().is_some_and(|way| !is_name(way)) {
-        return invalid("way");
-    }
-    let is_long = |text: &Option<String>, most: usize| text.as_ref().is_some_and(|it| !is_line(it, most));
-    if is_long(&it.reference, REFERENCE_CHARS) {
-        return invalid("reference");
-    }
-    if is_long(&it.options.registered, ADDRESS_CHARS) {
-        return invalid("options");
-    }
-    let Some(to) = &it.to else { return Ok(()) };
-    let lines = to.lines.len() <= ADDRESS_LINES && to.lines.iter().all(|line| is_line(line, ADDRESS_CHARS));
-    let short = [&to.zip, &to.city, &to.country].iter().all(|it| !is_long(it, ADDRESS_CHARS));
-    match lines && short && !is_long(&to.email, EMAIL_CHARS) {
-        true => Ok(()),
-        false => invalid("to"),
-    }
-}
-
-/// Something on one line: it ends up in headers, files and forms of others.
-fn is_line(text: &str, most: usize) -> bool {
-    !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+fn is_call(call: &Call) -> bool {
+    let is_number = |number: &String| e164(number, "", None).as_ref() == Some(number);
+    let is_short = |text: &Option<String>| text.as_ref().is_none_or(|text| is_line(text, LINE_CHARS));
+    call.number.as_ref().is_none_or(is_number) && is_short(&call.extension) && is_short(&call.reference)
 }
 
 #[cfg(test)]
@@ -186,11 +173,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::activity::{Addressee, DispatchKind, DispatchOptions};
+    use crate::Timestamp;
     use crate::case::{Description, DocumentDates};
     use crate::command::{Command, Rules, decide};
     use crate::testkit::{a_case, a_meta};
-    use crate::{Timestamp, ids};
 
     fn run(current: &Record, change: Change) -> Result<(Record, EventKind), Error> {
         let command = Command { kind: current.kind(), id: current.meta().id, expected: None, change };
@@ -228,24 +214,6 @@ mod tests {
         })
     }
 
-    fn dispatch() -> Dispatch {
-        Dispatch {
-            meta: a_meta(),
-            case_id: ids::new_id(),
-            kind: DispatchKind::Disclosure,
-            documents: vec![],
-            notice: None,
-            not_before: None,
-            otherwise: vec![],
-            way: Some("print".into()),
-            to: None,
-            options: DispatchOptions::default(),
-            reference: None,
-            status: DispatchStatus::Open,
-            steps: vec![],
-        }
-    }
-
     #[test]
     fn what_lies_on_a_desk_is_filed_once() {
         let place = Place::of(&a_case("Neubau"));
@@ -263,6 +231,49 @@ mod tests {
     }
 
     #[test]
+    fn what_is_forwarded_says_from_where_and_how_the_answer_is_wanted() {
+        let forward = Forward {
+            unit: "32".into(),
+            public_service: Some("wohngeld".into()),
+            concern: Some("Stand des Antrags".into()),
+            answer_by: Some("mail".into()),
+        };
+        let (after, _) = run(&letter(), Change::Forward(Box::new(forward.clone()))).unwrap();
+        assert_eq!(
+            (after.meta().unit.as_str(), after.meta().public_service.as_deref()),
+            ("32", Some("wohngeld"))
+        );
+        let Record::Interaction(it) = &after else { panic!("a contact") };
+        assert_eq!(it.subject.as_deref(), Some("Stand des Antrags"));
+        assert_eq!(it.proof["forwarded"], json!({ "from": "63", "answerBy": "mail" }));
+        let (filed, _) = run(&after, Change::FileInteraction(Place::of(&a_case("Neubau")))).unwrap();
+        assert!(run(&filed, Change::Forward(Box::new(forward))).is_err());
+    }
+
+    #[test]
+    fn numbers_of_calls_are_kept_in_one_form() {
+        let Record::Interaction(mut it) = letter() else { panic!("a contact") };
+        for (number, holds) in [
+            (None, true),
+            (Some("+492921300"), true),
+            (Some("02921300"), false),
+            (Some("+49 2921 300"), false),
+        ] {
+            it.call = Some(Box::new(Call {
+                direction: crate::activity::CallDirection::Incoming,
+                number: number.map(str::to_owned),
+                extension: None,
+                state: crate::activity::CallState::Missed,
+                wait_seconds: None,
+                duration_seconds: None,
+                reference: None,
+                task: None,
+            }));
+            assert_eq!(validate_interaction(&it).is_ok(), holds, "{number:?}");
+        }
+    }
+
+    #[test]
     fn a_document_is_placed_only_if_it_lies_in_none() {
         let place = Place::of(&a_case("Neubau"));
         let (placed, event) = run(&document(), Change::PlaceDocument(place.clone())).unwrap();
@@ -273,35 +284,5 @@ mod tests {
         }
         let refused = run(&a_case("Neubau"), Change::PlaceDocument(place));
         assert!(refused.is_err(), "a case is not moved: {refused:?}");
-    }
-
-    #[test]
-    fn the_latest_step_says_where_a_dispatch_stands() {
-        let step = |kind, at| DispatchStep { kind, at: Timestamp::from_micros(at) };
-        let told = |record: &Record, kind, at, reference: Option<&str>| {
-            run(record, Change::DispatchStep(step(kind, at), reference.map(str::to_owned)))
-        };
-        let first = Record::Dispatch(dispatch());
-        let (it, _) = told(&first, DispatchStatus::Posted, 5, Some("A1")).unwrap();
-        let (it, _) = told(&it, DispatchStatus::Accepted, 3, None).unwrap();
-        assert_eq!(it.status(), "posted");
-        let Record::Dispatch(sent) = &it else { panic!("a dispatch") };
-        assert_eq!((sent.reference.as_deref(), sent.steps.len()), (Some("A1"), 2));
-        assert_eq!(told(&it, DispatchStatus::Posted, 5, None).map(drop), Err(Error::Exists));
-        assert!(told(&it, DispatchStatus::Open, 6, None).is_err());
-        let (it, _) = told(&it, DispatchStatus::Returned, 9, None).unwrap();
-        assert_eq!(it.status(), "returned");
-    }
-
-    #[test]
-    fn an_address_has_no_line_breaks() {
-        let to = |line: &str| Dispatch {
-            to: Some(Addressee { lines: vec![line.to_owned()], ..Addressee::default() }),
-            ..dispatch()
-        };
-        assert_eq!(validate_dispatch(&to("Erika Mustermann")), Ok(()));
-        for line in ["a\nBcc: b", "", &"x".repeat(81)] {
-            assert_eq!(validate_dispatch(&to(line)), Err(Error::Invalid { field: "to" }), "{line:?}");
-        }
     }
 }

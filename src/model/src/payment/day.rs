@@ -7,9 +7,15 @@ use crate::Timestamp;
 /// The day of `at`, `YYYY-MM-DD`, by German legal time (Central European Time, from the last Sunday of March to that of October, 01:00 UTC each, summer
 /// time: Directive 2000/84/EC).
 pub fn german_day(at: Timestamp) -> String {
+    german_clock(at).date().to_string()
+}
+
+/// What clocks in Germany show at `at`, to the second.
+pub fn german_clock(at: Timestamp) -> PrimitiveDateTime {
     let moment = OffsetDateTime::from_unix_timestamp(at.micros().div_euclid(1_000_000));
     let moment = moment.unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    moment.checked_add(ahead(moment)).unwrap_or(moment).date().to_string()
+    let shown = moment.checked_add(ahead(moment)).unwrap_or(moment);
+    PrimitiveDateTime::new(shown.date(), shown.time())
 }
 
 /// The moment that clocks in Germany show as `local`. Of the hour that comes twice it is the first, and of the one that never comes

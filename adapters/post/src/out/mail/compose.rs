@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use lettre::Address;
 use lettre::message::header::{self, ContentDisposition, ContentTransferEncoding, ContentType};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use model::activity::Notice;
 use model::adapter::{AboutFile, Sources};
 use model::{Failure, Timestamp};
 use seal::cms;
@@ -27,7 +28,28 @@ pub(super) struct Letter<'a> {
     pub(super) id: &'a str,
     /// Aktenzeichen.
     pub(super) reference: Option<&'a str>,
+    /// What a notification says by itself, instead of what all e-mails say.
+    pub(super) notice: Option<&'a Notice>,
     pub(super) at: Timestamp,
+}
+
+impl Letter<'_> {
+    fn subject(&self, settings: &settings::Mail) -> String {
+        match self.notice {
+            Some(notice) => notice.subject.clone(),
+            None => filled(&settings.subject, self.reference),
+        }
+    }
+
+    fn text(&self, settings: &settings::Mail) -> String {
+        match self.notice {
+            Some(Notice { text, link: Some(link), .. }) if !text.contains(link.as_str()) => {
+                format!("{text}\n\n{link}\n")
+            }
+            Some(notice) => notice.text.clone(),
+            None => filled(&settings.text, self.reference),
+        }
+    }
 }
 
 /// A file that goes along.
@@ -104,7 +126,7 @@ fn head(settings: &settings::Mail, letter: &Letter<'_>) -> Result<Vec<u8>, Failu
     let message = Message::builder()
         .from(Mailbox::new(settings.name.clone(), letter.from.clone()))
         .to(Mailbox::new(None, letter.to.clone()))
-        .subject(filled(&settings.subject, letter.reference))
+        .subject(letter.subject(settings))
         .date(UNIX_EPOCH + Duration::from_secs(seconds))
         .message_id(Some(letter.id.to_owned()))
         .body(String::new())
@@ -139,7 +161,7 @@ fn body(
         lettre::message::Body::new_with_encoding(bytes, ContentTransferEncoding::Base64)
             .map_err(|_| unwritten())
     };
-    let text = filled(&settings.text, letter.reference);
+    let text = letter.text(settings);
     let text =
         SinglePart::builder().header(header::ContentType::TEXT_PLAIN).body(encoded(text.into_bytes())?);
     let mut parts = MultiPart::mixed().singlepart(text);

@@ -17,6 +17,7 @@ use model::command::Command;
 use model::letter::{Enclosure, Hint, HintKind, Letter};
 use model::record::Meta;
 use model::rights::Within;
+use model::sending::Sending;
 use model::{Caller, Event, EventKind, Failure, FailureKind, Id, Record, RecordKind, Scope, Timestamp, ids};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection, SqliteConnection};
@@ -250,22 +251,35 @@ impl Bed {
     pub async fn with(database: Option<String>, dms: Scripted, scope: Scope) -> Bed {
         let clock = Arc::new(SetClock::default());
         let gateway = Gateway::on(database.clone(), clock.clone()).await;
-        Bed::of(gateway, clock, database, (dms, scope)).await
+        let post = Scripted::new(POST, &[]);
+        Bed::of((gateway, clock, database), (dms, post, scope), Sending::default()).await
+    }
+
+    /// With two that carry dispatches, of these ways, and what the house has decided about them.
+    pub async fn carrying(database: Option<String>, ways: [&str; 2], sending: Sending) -> Bed {
+        let clock = Arc::new(SetClock::default());
+        let gateway = Gateway::on(database.clone(), clock.clone()).await;
+        let [first, second] = [(DMS, ways[0]), (POST, ways[1])].map(|(id, way)| {
+            let mut carrier = Scripted::new(id, &[(EventKind::RecordCreated, RecordKind::Dispatch)]);
+            carrier.descriptor.way = Some(way.to_owned());
+            carrier
+        });
+        Bed::of((gateway, clock, database), (first, second, Scope::tenant("soest")), sending).await
     }
 
     /// Over a gateway of one's own, on SQLite.
     pub async fn over(gateway: Gateway, clock: Arc<SetClock>) -> Bed {
         let dms = Scripted::new(DMS, FOLLOWS);
-        Bed::of(gateway, clock, None, (dms, Scope::tenant("soest"))).await
+        let post = Scripted::new(POST, &[]);
+        Bed::of((gateway, clock, None), (dms, post, Scope::tenant("soest")), Sending::default()).await
     }
 
     async fn of(
-        gateway: Gateway,
-        clock: Arc<SetClock>,
-        database: Option<String>,
-        (dms, scope): (Scripted, Scope),
+        (gateway, clock, database): (Gateway, Arc<SetClock>, Option<String>),
+        (dms, post, scope): (Scripted, Scripted, Scope),
+        sending: Sending,
     ) -> Bed {
-        let (dms, post) = (Arc::new(dms), Arc::new(Scripted::new(POST, &[])));
+        let (dms, post) = (Arc::new(dms), Arc::new(post));
         let broker = gateway.broker.clone().with_adapters(vec![dms.clone(), post.clone()]);
         let channel = Channel {
             scope,
@@ -275,7 +289,7 @@ impl Bed {
             patience: Duration::from_secs(24 * 3_600),
         };
         let channels = [(DMS.to_owned(), channel.clone()), (POST.to_owned(), channel)];
-        let broker = broker.with_channels(channels);
+        let broker = broker.with_channels(channels).with_sending(sending);
         let bed = Bed { broker, gateway, clock, ours: caller("soest", "63"), dms, post, database };
         // From now on they are told.
         bed.run().await;

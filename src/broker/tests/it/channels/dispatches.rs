@@ -30,6 +30,8 @@ fn a_dispatch(case: &Case, way: Option<&str>, documents: Vec<Id>) -> Record {
         notice: None,
         not_before: None,
         otherwise: vec![],
+        instead_of: None,
+        proofs: vec![],
         options: DispatchOptions::default(),
         reference: None,
         status: DispatchStatus::Open,

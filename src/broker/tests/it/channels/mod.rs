@@ -2,11 +2,13 @@
 
 mod bed;
 mod below;
+mod calls;
 mod dispatches;
 mod doors;
 mod imports;
 mod letters;
 mod opened;
+mod notices;
 mod overdue;
 mod sessions;
 mod telling;

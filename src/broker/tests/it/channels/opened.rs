@@ -85,6 +85,7 @@ async fn a_call_lies_on_the_desk_is_found_by_its_number_and_moves_on_until_it_is
             number: Some("+492921300".into()),
             extension: Some("4711".into()),
             state,
+            wait_seconds: None,
             duration_seconds: seconds,
             reference: Some("1.1".into()),
             task: None,
@@ -97,7 +98,7 @@ async fn a_call_lies_on_the_desk_is_found_by_its_number_and_moves_on_until_it_is
         };
         let taken = host.take_in(letter).await.unwrap();
         assert_eq!(taken.case, None);
-        let number = Some((model::record::PHONE.to_owned(), "+492921300".to_owned()));
+        let number = Some((model::record::CALL.to_owned(), "+492921300".to_owned()));
         let wanted = Wanted { name: number, ..Wanted::of(RecordKind::Interaction) };
         let found = host.records(&wanted).await.unwrap();
         assert_eq!(found.iter().map(|it| it.meta().id).collect::<Vec<_>>(), [taken.interaction]);

@@ -1,0 +1,169 @@
+//! Photographs of a report: what came is kept as a document that only clerks see; what may be published is made of it and kept beside it. Those that
+//! lie elsewhere (`media_url`) are fetched from hosts that the operator names, and from nobody else.
+
+use std::io::Cursor;
+use std::time::Duration;
+
+use model::adapter::{Host, Reply};
+use model::case::{Case, File, Location};
+use model::letter::Enclosure;
+use model::outbound::ChosenBy;
+use model::{Failure, FailureKind, Id, Record, RecordKind};
+use net::{Method, Request};
+
+use super::answer::Format;
+use super::form::{PHOTOS, decoded};
+use super::shown::{Photo, Shown};
+use super::{Call, Open311, Refusal, Trouble};
+use crate::photo::{Kind, Proposal};
+
+/// Longest time for fetching a photograph.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// Concern of a photograph that could not be fetched.
+const MISSING: &str = "mobile.photo-missing";
+
+/// Concern of a photograph of which nothing can be published.
+const UNPUBLISHED: &str = "mobile.photo-unpublished";
+
+/// What became of the photographs of a report.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub(super) documents: Vec<Enclosure>,
+    pub(super) photos: Vec<Photo>,
+    /// Where cameras say that they were.
+    pub(super) places: Vec<Location>,
+    pub(super) not_fetched: Vec<String>,
+    pub(super) concerns: Vec<&'static str>,
+}
+
+impl Open311 {
+    /// Takes photographs that came, and fetches the others.
+    pub(super) async fn photos_of(
+        &self,
+        mut photos: Vec<Vec<u8>>,
+        urls: &[String],
+        host: &dyn Host,
+    ) -> Result<Taken, Trouble> {
+        let mut taken = Taken::default();
+        if photos.iter().any(|bytes| Kind::of(bytes).is_none()) {
+            return Err(Refusal::bad("a photograph is neither JPEG, PNG, WebP nor HEIC").into());
+        }
+        for url in urls {
+            let bytes = match url.starts_with("data:") {
+                true => decoded(url).filter(|bytes| bytes.len() <= self.settings.photo_bytes),
+                false => self.fetched(url).await,
+            };
+            match bytes.filter(|bytes| Kind::of(bytes).is_some() && photos.len() < PHOTOS) {
+                Some(bytes) => photos.push(bytes),
+                None => taken.missing(url),
+            }
+        }
+        for bytes in photos {
+            self.photo(bytes, &mut taken, host).await?;
+        }
+        Ok(taken)
+    }
+
+    async fn photo(&self, bytes: Vec<u8>, taken: &mut Taken, host: &dyn Host) -> Result<(), Trouble> {
+        let Some(kind) = Kind::of(&bytes) else { return Ok(()) };
+        let (bytes, developed, proposal) = self.studio.develop(bytes).await;
+        let mut files = vec![File {
+            name: format!("original.{}", kind.ending()),
+            media_type: Some(kind.media_type().to_owned()),
+            content: Some(host.keep(Box::new(Cursor::new(bytes))).await?),
+            ..File::default()
+        }];
+        match developed {
+            Some(developed) => {
+                let content = host.keep(Box::new(Cursor::new(developed.jpeg))).await?;
+                files.push(File {
+                    name: "publication.jpg".to_owned(),
+                    media_type: Some("image/jpeg".to_owned()),
+                    content: Some(content.clone()),
+                    ..File::default()
+                });
+                let (width, height) = (developed.width, developed.height);
+                taken.photos.push(Photo { content, width, height, taken: proposal.taken.clone() });
+            }
+            None => taken.concern(UNPUBLISHED),
+        }
+        taken.places.extend(place(&proposal));
+        let title = format!("Foto {}", taken.documents.len() + 1);
+        taken.documents.push(Enclosure { title, kind: Some("photo".to_owned()), files });
+        Ok(())
+    }
+
+    /// A photograph of a host that the operator names. Where that leads is judged again by the rules for outgoing calls.
+    async fn fetched(&self, url: &str) -> Option<Vec<u8>> {
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+        let host = rest.split(['/', '?', '#']).next()?;
+        if !self.settings.media_hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+            return None;
+        }
+        let request = Request {
+            method: Method::GET,
+            url: url.to_owned(),
+            chosen_by: ChosenBy::System,
+            headers: vec![("accept".to_owned(), "image/jpeg, image/png, image/webp".to_owned())],
+            body: None,
+            within: WITHIN,
+            most_answer: self.settings.photo_bytes,
+        };
+        let answer = self.client.send(request).await.ok()?;
+        (answer.status == 200).then_some(answer.body)
+    }
+
+    /// `GET media/{case}-{n}.jpg`: a photograph that is published.
+    pub(super) async fn photograph(&self, name: &str, call: &Call<'_>) -> Result<Reply, Failure> {
+        let not_there = || Format::Xml.refused(404, &["the photograph was not found".to_owned()]);
+        if let Err(refusal) = self.keys.reads(None, call.host.now()) {
+            return Ok(Format::Xml.refused(refusal.status, &refusal.wrong));
+        }
+        let named = name.strip_suffix(".jpg").and_then(|name| name.rsplit_once('-'));
+        let named = named.and_then(|(case, at)| Some((case.parse::<Id>().ok()?, at.parse::<usize>().ok()?)));
+        let Some((id, at)) = named.filter(|_| call.method == "GET") else { return Ok(not_there()) };
+        let record = call.host.record(RecordKind::Case, id).await?;
+        let Some(Record::Case(case)) = record else { return Ok(not_there()) };
+        let Some(content) = self.published(&case, at) else { return Ok(not_there()) };
+        match call.host.open(&content).await {
+            Ok(body) => {
+                Ok(Reply { status: 200, content_type: Some("image/jpeg".to_owned()), body, look: false })
+            }
+            // It was erased with its document.
+            Err(failure) if failure.kind == FailureKind::Permanent => Ok(not_there()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn published(&self, case: &Case, at: usize) -> Option<model::PayloadRef> {
+        let shown = Shown::of(case, self.settings.publish)?;
+        Some(shown.photos().get(at.checked_sub(1)?)?.content.clone())
+    }
+}
+
+impl Taken {
+    fn missing(&mut self, url: &str) {
+        // What was sent as text and is no photograph is not kept.
+        if !url.starts_with("data:") {
+            self.not_fetched.push(url.to_owned());
+        }
+        self.concern(MISSING);
+    }
+
+    fn concern(&mut self, code: &'static str) {
+        if !self.concerns.contains(&code) {
+            self.concerns.push(code);
+        }
+    }
+}
+
+fn place(proposal: &Proposal) -> Option<Location> {
+    let (latitude, longitude) = proposal.place?;
+    Some(Location {
+        latitude_micro: Some(latitude),
+        longitude_micro: Some(longitude),
+        address: None,
+        description: Some("Aufnahmeort nach dem Foto".to_owned()),
+    })
+}

@@ -1,0 +1,245 @@
+//! Web Push: a notice of a case to every browser that asked for it (RFC 8030). A subscription is a link of the case: its reference is the endpoint,
+//! its state has `p256dh` and `auth`. What is sent names the case and where it stands, nothing else, and only that browser can read it (RFC 8291).
+//!
+//! | answer of the push service | what follows |
+//! |---|---|
+//! | 201, 200, 202 | the browser will have it |
+//! | 404, 410 | the subscription has ended, and so has its link |
+//! | 429, 5xx, none | tried again, after `Retry-After` if that is said |
+//! | anything else, a redirect, an address that must not be called | not sent |
+//!
+//! If no browser is left, the dispatch has failed, and goes by its next way. A notice that is sent twice is one: the second has the same `Topic`.
+//!
+//! `GET /adapters/{id}/key` gives the public key that browsers subscribe with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use futures::future::join_all;
+use model::activity::{Dispatch, DispatchStatus, DispatchStep};
+use model::adapter::{
+    Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest, Link, Receipt, Reply,
+    Sources,
+};
+use model::command::{Change, Command};
+use model::outbound::ChosenBy;
+use model::{Clock, EventKind, Failure, FailureKind, Id, Record, RecordKind};
+use net::{Client, Method, Request};
+use seal::sha256;
+use seal::web_push::{Sender, Subscriber};
+use serde_json::json;
+
+use crate::settings::PushSettings;
+
+/// The way of such dispatches.
+const WAY: &str = "push";
+
+/// Browsers of one case that are told.
+const MOST: usize = 50;
+
+/// Most bytes of an answer that are read.
+const MOST_ANSWER: usize = 64 * 1024;
+
+/// How long a proof of who sends holds, in seconds; a day is the most.
+const PROOF: i64 = 12 * 3_600;
+
+/// What became of one notice.
+enum Outcome {
+    Taken,
+    /// The subscription has ended.
+    Gone,
+    /// Later.
+    Wait(Option<Duration>),
+    Refused,
+}
+
+/// Web Push.
+pub struct WebPush {
+    settings: PushSettings,
+    descriptor: Descriptor,
+    sender: Sender,
+    client: Client,
+    clock: Arc<dyn Clock>,
+}
+
+impl WebPush {
+    /// With the key pair of the settings.
+    ///
+    /// # Errors
+    /// `web-push.key` if that is no key of P-256.
+    pub fn new(settings: PushSettings, client: Client, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+        let wrong = |_| Failure::permanent("web-push.key", "the key is no private key of P-256 as PEM");
+        let sender = Sender::new(settings.key.as_bytes(), &settings.contact).map_err(wrong)?;
+        let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Callback];
+        let mut descriptor = Descriptor::new(settings.id.clone(), "mobile", capabilities);
+        descriptor.follows = vec![Interest { event: EventKind::RecordCreated, record: RecordKind::Dispatch }];
+        descriptor.in_order = false;
+        descriptor.takes_bytes = false;
+        descriptor.way = Some(WAY.to_owned());
+        Ok(WebPush { settings, descriptor, sender, client, clock })
+    }
+
+    async fn push(&self, link: &Link, message: &[u8], topic: &str) -> Outcome {
+        let state = |name: &str| link.state[name].as_str().unwrap_or_default();
+        let Ok(subscriber) = Subscriber::parse(state("p256dh"), state("auth")) else { return Outcome::Gone };
+        let Some(origin) = origin(&link.reference) else { return Outcome::Gone };
+        let until = self.clock.now().micros().div_euclid(1_000_000).saturating_add(PROOF);
+        let sealed = subscriber
+            .encrypt(message)
+            .and_then(|body| Ok((body, self.sender.authorization(&origin, until)?)));
+        let Ok((body, authorization)) = sealed else { return Outcome::Refused };
+        let header = |name: &str, value: String| (name.to_owned(), value);
+        let request = Request {
+            method: Method::POST,
+            url: link.reference.clone(),
+            // Whoever subscribes chooses the address: only what is public, or what the operator lists, is called.
+            chosen_by: ChosenBy::System,
+            headers: vec![
+                header("authorization", authorization),
+                header("content-encoding", "aes128gcm".to_owned()),
+                header("content-type", "application/octet-stream".to_owned()),
+                header("ttl", self.settings.keeps.as_secs().to_string()),
+                header("urgency", "normal".to_owned()),
+                header("topic", topic.to_owned()),
+            ],
+            body: Some(body.into()),
+            within: self.settings.within,
+            most_answer: MOST_ANSWER,
+        };
+        match self.client.send(request).await {
+            Ok(answer) => match answer.status {
+                200..=202 => Outcome::Taken,
+                404 | 410 => Outcome::Gone,
+                429 | 500.. => Outcome::Wait(answer.retry_after(self.clock.now())),
+                _ => Outcome::Refused,
+            },
+            Err(error) => match Failure::from(error).kind {
+                FailureKind::Transient | FailureKind::Uncertain => Outcome::Wait(None),
+                _ => Outcome::Refused,
+            },
+        }
+    }
+
+    fn receipt(&self, dispatch: Id, step: DispatchStatus, delivery: &Delivery, ended: Vec<Link>) -> Receipt {
+        let step = DispatchStep { kind: step, at: self.clock.now() };
+        let change = Change::DispatchStep(step, None);
+        Receipt {
+            reference: Some(delivery.id.to_string()),
+            links: ended,
+            commands: vec![Command { kind: RecordKind::Dispatch, id: dispatch, expected: None, change }],
+            ..Receipt::default()
+        }
+    }
+}
+
+/// Scheme, host and port of an endpoint: the audience of the proof (RFC 8292, section 2).
+fn origin(endpoint: &str) -> Option<String> {
+    let (scheme, rest) = endpoint.split_once("://")?;
+    let host = rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
+    let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
+    let default = if scheme == "https" { ":443" } else { ":80" };
+    Some(format!("{scheme}://{}", host.strip_suffix(default).unwrap_or(&host)))
+}
+
+/// The dispatch, if it is to be pushed.
+fn dispatch_of(delivery: &Delivery) -> Option<&Dispatch> {
+    match &delivery.about.as_deref()?.record {
+        Record::Dispatch(dispatch) if dispatch.way.as_deref() == Some(WAY) => Some(dispatch),
+        _ => None,
+    }
+}
+
+/// Subscriptions of a case that have not ended.
+fn subscriptions(delivery: &Delivery, case: Id) -> impl Iterator<Item = &Link> {
+    let links = delivery.about.as_deref().map(|about| about.links.as_slice()).unwrap_or_default();
+    let lives = move |link: &&Link| link.record == case && link.state.get("ended").is_none();
+    links.iter().filter(lives).take(MOST)
+}
+
+/// What the browser is told: which case, and where it stands.
+fn message(delivery: &Delivery, case: Id) -> Vec<u8> {
+    let above = delivery.about.as_deref().map(|about| about.above.as_slice()).unwrap_or_default();
+    let status = above.iter().find(|record| record.meta().id == case).map(Record::status);
+    json!({ "case": case, "status": status }).to_string().into_bytes()
+}
+
+#[async_trait]
+impl Adapter for WebPush {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    async fn deliver(&self, delivery: &Delivery, _: Sources<'_>) -> Result<Receipt, Failure> {
+        let open = |dispatch: &&Dispatch| dispatch.status == DispatchStatus::Open;
+        let Some(dispatch) = dispatch_of(delivery).filter(open) else { return Ok(Receipt::nothing()) };
+        if !dispatch.documents.is_empty() {
+            let detail = "a notice to a browser carries no documents";
+            return Err(Failure::permanent("web-push.documents", detail).alone());
+        }
+        let (case, message) = (dispatch.case_id, message(delivery, dispatch.case_id));
+        let digest = sha256(&[delivery.id.as_bytes()]);
+        let topic = BASE64_URL_SAFE_NO_PAD.encode(digest.0.get(..24).unwrap_or_default());
+        let (mut taken, mut wait, mut ended) = (false, None, vec![]);
+        let links: Vec<&Link> = subscriptions(delivery, case).collect();
+        let told = join_all(links.iter().map(|link| self.push(link, &message, &topic))).await;
+        for (link, outcome) in links.into_iter().zip(told) {
+            match outcome {
+                Outcome::Taken => taken = true,
+                Outcome::Gone => {
+                    let state = json!({ "ended": self.clock.now() });
+                    ended.push(Link { state, ..link.clone() });
+                }
+                Outcome::Wait(pause) => wait = Some(wait.flatten().max(pause)),
+                Outcome::Refused => {}
+            }
+        }
+        match wait {
+            Some(pause) if !taken => {
+                Err(Failure::transient("web-push.waits", "no push service takes the notice now")
+                    .after(pause)
+                    .alone())
+            }
+            _ if taken => Ok(self.receipt(dispatch.meta.id, DispatchStatus::Posted, delivery, ended)),
+            _ => Ok(self.receipt(dispatch.meta.id, DispatchStatus::Failed, delivery, ended)),
+        }
+    }
+
+    /// Sending a notice again does no harm, so nobody has to be asked.
+    async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
+        match dispatch_of(delivery) {
+            Some(dispatch) if dispatch.status == DispatchStatus::Open => Ok(None),
+            _ => Ok(Some(Receipt::nothing())),
+        }
+    }
+
+    async fn callback(&self, request: CallbackRequest, _: Arc<dyn Host>) -> Result<Reply, Failure> {
+        match (request.method.as_str(), request.path.as_str()) {
+            ("GET", "key") => Ok(Reply::text(200, self.sender.public_key())),
+            _ => Ok(Reply::text(404, "")),
+        }
+    }
+
+    async fn check(&self) -> Health {
+        Health { ok: true, detail: "push services are those of the browsers".to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_audience_is_the_origin_of_the_endpoint() {
+        for (endpoint, wanted) in [
+            ("https://Push.example/a/b?c", "https://push.example"),
+            ("https://push.example:443/a", "https://push.example"),
+            ("https://push.example:8443", "https://push.example:8443"),
+        ] {
+            assert_eq!(origin(endpoint).as_deref(), Some(wanted));
+        }
+        assert_eq!(origin("push"), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! Those who mean harm.
+
+use adapter_mobile::settings::Publish;
+use image::ImageFormat;
+
+use crate::photos::photo;
+use crate::support::{Bed, settings};
+
+type Part<'a> = (&'a str, &'a str, &'a str, &'a [u8]);
+
+fn with_photo<'a>(kind: &'a str, bytes: &'a [u8]) -> [Part<'a>; 4] {
+    let text = |name: &'a str, value: &'a [u8]| (name, "", "", value);
+    [text("service_code", b"001"), text("lat", b"51"), text("long", b"8"), ("media", "a.jpg", kind, bytes)]
+}
+
+#[tokio::test]
+async fn no_text_gets_out_of_its_element() {
+    let mut settings = settings();
+    settings.publish = Publish::AtOnce;
+    let bed = Bed::with(settings, &[]);
+    let evil = "]]></description></request><request><status>closed</status></request><!-- &#x3C; \u{1} \"'";
+    let encoded: String = form_urlencoded::byte_serialize(evil.as_bytes()).collect();
+    let form = format!(
+        "service_code=001&lat=1&long=2&description={encoded}&address_string={encoded}&account_id={encoded}"
+    );
+    let made = bed.call("POST", "requests.xml", &[], format!("api_key=testkey&{form}").as_bytes()).await;
+    assert_eq!(made.text().matches("<request>").count(), 1);
+    let list = bed.get("requests.xml").await.text();
+    assert_eq!((list.matches("<request>").count(), list.matches("<status>").count()), (1, 1), "{list}");
+    assert!(!list.contains('\u{1}'));
+    assert_eq!(bed.get("requests.json").await.json()[0]["description"], evil);
+    let service = bed.get("services/%3Cx%3E%26.xml").await.text();
+    assert!(!service.contains("<x>"));
+    let code = bed.get("requests.xml?service_code=%3Cx%3E").await;
+    assert!(code.status == 404 && code.text().contains("&lt;x>") || code.text().contains("&lt;x&gt;"));
+}
+
+#[tokio::test]
+async fn what_is_no_photograph_is_refused_whatever_it_is_called() {
+    let bed = Bed::new();
+    let svg =
+        b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>";
+    for bytes in [&svg[..], b"<html><script>", b"GIF89a;", b"%PDF-1.7", b"\x7fELF", b"PK\x03\x04"] {
+        let answer = bed.post_parts(&with_photo("image/jpeg", bytes)).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+    }
+    assert_eq!(bed.host.letters(), 0);
+}
+
+#[tokio::test]
+async fn what_hides_behind_a_picture_is_not_published() {
+    let mut settings = settings();
+    settings.publish = Publish::AtOnce;
+    let bed = Bed::with(settings, &[]);
+    for format in [ImageFormat::Jpeg, ImageFormat::Png, ImageFormat::WebP] {
+        let bytes = [&photo(format)[..], b"<script>alert(1)</script>PK\x03\x04"].concat();
+        let id = bed.post_parts(&with_photo("text/html", &bytes)).await.id();
+        let served = bed.get(&format!("media/{id}-1.jpg")).await;
+        assert_eq!((served.status, served.kind.as_str()), (200, "image/jpeg"), "{format:?}");
+        assert!(!served.body.windows(8).any(|it| it == b"<script>"));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_decoded_is_kept_for_clerks_alone() {
+    let mut settings = settings();
+    settings.publish = Publish::AtOnce;
+    let bed = Bed::with(settings, &[]);
+    let mut bomb = photo(ImageFormat::Png);
+    bomb[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
+    let broken = &photo(ImageFormat::Jpeg)[..200];
+    for bytes in [&bomb[..], broken, b"\0\0\0\x18ftypheic\0\0\0\0", b"\xff\xd8\xff<svg onload=alert(1)>"] {
+        let id = bed.post_parts(&with_photo("image/jpeg", bytes)).await.id();
+        let report = bed.get(&format!("requests/{id}.json")).await.json();
+        assert!(report[0]["media_url"].is_null());
+        assert_eq!(bed.get(&format!("media/{id}-1.jpg")).await.status, 404);
+    }
+    let kept = bed.host.0.lock().unwrap();
+    let concerned =
+        |(letter, _): &(model::letter::Letter, _)| letter.concerns.contains(&"mobile.photo-unpublished");
+    assert!(kept.letters.values().all(concerned));
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_too_much_is_refused() {
+    let bed = Bed::new();
+    let large = [&photo(ImageFormat::Jpeg)[..], &vec![0; 1 << 20]].concat();
+    assert_eq!(bed.post_parts(&with_photo("image/jpeg", &large)).await.status, 400);
+    let small = photo(ImageFormat::Jpeg);
+    let mut many = with_photo("image/jpeg", &small).to_vec();
+    many.extend(std::iter::repeat_n(many[3], 6));
+    assert_eq!(bed.post_parts(&many).await.status, 400);
+    let long = "x".repeat(40_000);
+    assert_eq!(bed.post(&format!("service_code=001&lat=1&long=2&description={long}")).await.status, 400);
+    let fields = "a=b&".repeat(400);
+    assert_eq!(bed.post(&format!("service_code=001&lat=1&long=2&{fields}")).await.status, 400);
+    // A body that ends early, and one that is no form at all.
+    let cut = b"--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";
+    let kind = [("content-type", "multipart/form-data; boundary=xyz")];
+    assert_eq!(bed.call("POST", "requests.json", &kind, cut).await.status, 400);
+    let json = [("content-type", "application/json")];
+    assert_eq!(bed.call("POST", "requests.json", &json, b"{}").await.status, 400);
+    assert_eq!(bed.host.letters(), 0);
+}
+
+#[tokio::test]
+async fn guessing_keys_ends_soon() {
+    let mut settings = settings();
+    settings.reads_per_minute = 5;
+    let bed = Bed::with(settings, &[]);
+    let mut statuses = vec![];
+    for guess in 0..7 {
+        let form = format!("api_key={guess}&service_code=001&lat=1&long=2");
+        statuses.push(bed.call("POST", "requests.xml", &[], form.as_bytes()).await.status);
+    }
+    assert_eq!(statuses, [403, 403, 403, 403, 403, 429, 429]);
+    // Who has a key is not kept out by that.
+    assert_eq!(bed.post("service_code=001&lat=1&long=2").await.status, 200);
+}

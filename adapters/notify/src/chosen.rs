@@ -1,0 +1,110 @@
+//! By which way a party hears of its case: the one that it chose, if somebody carries that for the case and the party can be reached by it; then those of
+//! the house, in their order.
+
+use model::activity::Addressee;
+use model::case::Case;
+use model::party::Party;
+use model::phone::e164;
+use model::rights::Scope;
+
+use crate::Settings;
+
+/// Ways that carry documents alone.
+const PAPER: [&str; 2] = ["print", "hybrid"];
+/// Ways of one notice.
+const MOST_WAYS: usize = 10;
+/// Longest value that a dispatch takes, in characters.
+const LINE_CHARS: usize = 80;
+const EMAIL_CHARS: usize = 254;
+
+/// A way that somebody carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// The way; none: all, as a program outside does that is told of every dispatch.
+    pub way: Option<String>,
+    /// For which cases; none: for all.
+    pub scope: Option<Scope>,
+}
+
+impl Carried {
+    /// Whether it carries this way, for some case.
+    pub fn carries(&self, way: &str) -> bool {
+        self.way.as_deref().is_none_or(|own| own == way)
+    }
+}
+
+/// Whom a case concerns.
+pub(crate) fn parties<'a>(case: &'a Case, roles: &'a [String]) -> impl Iterator<Item = &'a Party> {
+    let all = &case.description.parties;
+    let is_named = |party: &&Party| party.role.as_ref().is_some_and(|role| roles.contains(role));
+    let has_one = all.iter().any(|party| is_named(&party));
+    let first = all.iter().filter(|party| party.authority.is_none()).take(usize::from(!has_one));
+    all.iter()
+        .filter(move |party| has_one && party.role.as_ref().is_some_and(|role| roles.contains(role)))
+        .chain(first)
+}
+
+/// The ways that a notice to a party takes, one after the other.
+pub(crate) fn ways(party: &Party, to: &Addressee, case: &Case, settings: &Settings) -> Vec<String> {
+    let mut ways: Vec<String> = vec![];
+    for way in party.prefers.iter().chain(&settings.ways) {
+        let is_new = !ways.contains(way) && ways.len() < MOST_WAYS;
+        if is_new && is_carried(way, case, settings) && to.is_reached_by(way) {
+            ways.push(way.clone());
+        }
+    }
+    ways
+}
+
+fn is_carried(way: &str, case: &Case, settings: &Settings) -> bool {
+    let meta = &case.meta;
+    let covers = |scope: &Scope| scope.covers(&meta.tenant, &meta.unit, meta.public_service.as_deref());
+    !PAPER.contains(&way)
+        && settings.carried.iter().any(|it| it.carries(way) && it.scope.as_ref().is_none_or(covers))
+}
+
+/// Where a party is reached.
+pub(crate) fn addressee(party: &Party, area: Option<&str>) -> Addressee {
+    let contact = |channels: &[&str]| {
+        let mut found = party.contacts.iter().filter(|it| channels.contains(&it.channel.as_str()));
+        found.next().map(|it| it.value.trim())
+    };
+    let fits = |text: &&str, most: usize| {
+        !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+    };
+    let email = contact(&["email"]).filter(|text| fits(text, EMAIL_CHARS));
+    let phone = contact(&["mobile"]).or_else(|| contact(&["phone"]));
+    let mailbox = party.mailbox.as_deref().filter(|text| fits(text, EMAIL_CHARS.min(200)));
+    let postal = party.addresses.first();
+    let plain = |text: Option<&String>| text.filter(|text| fits(&text.as_str(), LINE_CHARS)).cloned();
+    Addressee {
+        lines: lines(party).into_iter().filter(|line| fits(&line.as_str(), LINE_CHARS)).collect(),
+        zip: plain(postal.and_then(|it| it.postcode.as_ref())),
+        city: plain(postal.and_then(|it| it.town.as_ref())),
+        country: plain(postal.and_then(|it| it.country.as_ref())),
+        email: email.map(str::to_owned),
+        mailbox: mailbox.map(str::to_owned),
+        phone: phone.and_then(|text| e164(text, "49", area)),
+    }
+}
+
+/// Name and street; none without a street.
+fn lines(party: &Party) -> Vec<String> {
+    let Some(postal) = party.addresses.first() else { return vec![] };
+    let joined = |parts: &[Option<&String>]| {
+        let parts: Vec<&str> = parts.iter().filter_map(|it| it.map(String::as_str)).collect();
+        parts.join(" ")
+    };
+    let street = match &postal.post_box {
+        Some(post_box) if postal.street.is_none() => format!("Postfach {post_box}"),
+        _ => joined(&[postal.street.as_ref(), postal.house_number.as_ref()]),
+    };
+    if street.is_empty() {
+        return vec![];
+    }
+    let person = party.person.as_ref().map(|it| joined(&[it.given_name.as_ref(), it.family_name.as_ref()]));
+    let name = party.organisation.as_ref().and_then(|it| it.name.clone());
+    let mut lines: Vec<String> = name.into_iter().chain(person).filter(|line| !line.is_empty()).collect();
+    lines.push(street);
+    lines
+}

@@ -1,0 +1,132 @@
+//! The way `portal`: what is dispatched by it lies on the citizens' pages of the gateway itself (`broker::citizen`), from the moment
+//! that this adapter says so. It calls nobody; whoever fetches a document makes the next step.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use model::activity::{Dispatch, DispatchStatus, DispatchStep};
+use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Interest, Receipt, Sources};
+use model::command::{Change, Command};
+use model::{Clock, EventKind, Failure, FailureKind, Record, RecordKind};
+
+/// The way of dispatches that it carries.
+pub const WAY: &str = "portal";
+
+/// Kind of the reference that a case has once somebody can enter.
+const NUMBER: &str = "citizen";
+
+/// An adapter that lays documents onto the citizens' pages.
+pub fn adapter(id: &str, clock: Arc<dyn Clock>) -> Arc<dyn Adapter> {
+    let mut descriptor = Descriptor::new(id, WAY, vec![Capability::Deliver, Capability::Reconcile]);
+    descriptor.follows = vec![Interest { event: EventKind::RecordCreated, record: RecordKind::Dispatch }];
+    descriptor.takes_bytes = false;
+    descriptor.way = Some(WAY.to_owned());
+    Arc::new(Portal { descriptor, clock })
+}
+
+struct Portal {
+    descriptor: Descriptor,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Adapter for Portal {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    async fn deliver(&self, delivery: &Delivery, _: Sources<'_>) -> Result<Receipt, Failure> {
+        let Some(dispatch) = dispatch_of(delivery).filter(|it| it.status == DispatchStatus::Open) else {
+            return Ok(Receipt::nothing());
+        };
+        if !is_open_to_citizen(delivery) {
+            let detail = "nobody was given access to the case";
+            return Err(Failure::new(FailureKind::Rejected, "citizen.no-access", detail));
+        }
+        let step = DispatchStep { kind: DispatchStatus::Provided, at: self.clock.now() };
+        let change = Change::DispatchStep(step, None);
+        let command =
+            Command { kind: RecordKind::Dispatch, id: dispatch.meta.id, expected: None, change };
+        Ok(Receipt { commands: vec![command], ..Receipt::default() })
+    }
+
+    /// Whatever it does is in the receipt, so what was not noted did not happen.
+    async fn reconcile(&self, _: &Delivery) -> Result<Option<Receipt>, Failure> {
+        Ok(None)
+    }
+
+    async fn check(&self) -> Health {
+        Health { ok: true, detail: "documents lie on the citizens' pages".to_owned() }
+    }
+}
+
+/// The dispatch that a delivery is about, if it goes on this way.
+fn dispatch_of(delivery: &Delivery) -> Option<&Dispatch> {
+    match &delivery.about.as_deref()?.record {
+        Record::Dispatch(dispatch) => Some(dispatch).filter(|it| it.way.as_deref() == Some(WAY)),
+        _ => None,
+    }
+}
+
+/// Whether the case of a dispatch has a number that somebody may enter with.
+fn is_open_to_citizen(delivery: &Delivery) -> bool {
+    let Some((about, dispatch)) = delivery.about.as_deref().zip(dispatch_of(delivery)) else { return false };
+    let case = about.above.iter().find(|record| record.meta().id == dispatch.case_id);
+    let description = case.and_then(Record::description);
+    description.is_some_and(|description| description.reference(NUMBER).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::adapter::About;
+    use model::case::Reference;
+    use model::testkit::{a_case, a_meta};
+    use model::{SystemClock, ids};
+
+    use super::*;
+
+    /// As the gateway reads it from the store, whatever else a dispatch has.
+    fn delivery(way: &str, is_numbered: bool) -> Delivery {
+        let Record::Case(mut case) = a_case("Neubau") else { unreachable!() };
+        if is_numbered {
+            case.description.references.push(Reference { kind: NUMBER.into(), value: "12345678903".into() });
+        }
+        let mut json = serde_json_of(&case.meta.id.to_string(), way);
+        let meta = Record::Case(model::case::Case { meta: a_meta(), ..case.clone() }).to_json();
+        for name in ["id", "tenant", "authority", "unit", "root", "version", "createdAt", "updatedAt"] {
+            json[name] = meta[name].clone();
+        }
+        let dispatch = Record::from_json(RecordKind::Dispatch, json).unwrap();
+        let about = About { record: dispatch, above: vec![Record::Case(case)], links: vec![], files: vec![] };
+        Delivery {
+            id: ids::new_id(),
+            tenant: "kreis".into(),
+            kind: "record.created".into(),
+            record: Some((RecordKind::Dispatch, about.record.meta().id)),
+            detail: Default::default(),
+            about: Some(Box::new(about)),
+        }
+    }
+
+    fn serde_json_of(case: &str, way: &str) -> serde_json::Value {
+        serde_json::json!({ "caseId": case, "kind": "disclosure", "way": way, "documents": [] })
+    }
+
+    #[tokio::test]
+    async fn what_is_dispatched_by_it_is_provided() {
+        let portal = adapter("portal", Arc::new(SystemClock));
+        let receipt = portal.deliver(&delivery(WAY, true), &[]).await.unwrap();
+        let [Command { change: Change::DispatchStep(step, None), .. }] = receipt.commands.as_slice() else {
+            panic!("{receipt:?}")
+        };
+        assert_eq!(step.kind, DispatchStatus::Provided);
+        assert!(portal.deliver(&delivery("print", true), &[]).await.unwrap().nothing);
+    }
+
+    #[tokio::test]
+    async fn without_access_nobody_could_fetch_it() {
+        let portal = adapter("portal", Arc::new(SystemClock));
+        let failure = portal.deliver(&delivery(WAY, false), &[]).await.unwrap_err();
+        assert_eq!((failure.kind, &*failure.code), (FailureKind::Rejected, "citizen.no-access"));
+    }
+}

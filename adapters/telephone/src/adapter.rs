@@ -1,0 +1,85 @@
+//! The adapter of a telephone system.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Host, Interest, Receipt, Sources};
+use model::{Clock, EventKind, Failure, RecordKind};
+use net::Client;
+use tokio::sync::Mutex;
+
+use crate::ari::Ari;
+use crate::session::Listening;
+use crate::settings::Settings;
+use crate::socket::Place;
+
+/// Pause between two sessions: the line stays, and what comes meanwhile waits in it.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// An Asterisk as a channel.
+pub struct Asterisk {
+    descriptor: Descriptor,
+    pub(crate) settings: Settings,
+    pub(crate) ari: Ari,
+    pub(crate) clock: Arc<dyn Clock>,
+    place: Option<Place>,
+    /// The line, from one session to the next.
+    held: Mutex<Option<Listening>>,
+}
+
+impl Asterisk {
+    /// A telephone system that is called through `client`.
+    pub fn new(settings: Settings, client: Client, clock: Arc<dyn Clock>) -> Self {
+        let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Run];
+        let descriptor = Descriptor {
+            follows: vec![Interest { event: EventKind::RecordCreated, record: RecordKind::Interaction }],
+            // A call that cannot be made must not keep another from being made.
+            in_order: false,
+            takes_bytes: false,
+            ..Descriptor::new(&settings.id, "telephone", capabilities)
+        };
+        let (ari, place) = (Ari::new(&settings, client), Place::of(&settings.url));
+        Asterisk { descriptor, settings, ari, clock, place, held: Mutex::new(None) }
+    }
+
+    pub(crate) fn place(&self) -> Result<&Place, Failure> {
+        let none = || Failure::permanent("telephone.refused", "the address is none");
+        self.place.as_ref().ok_or_else(none)
+    }
+}
+
+#[async_trait]
+impl Adapter for Asterisk {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    async fn deliver(&self, delivery: &Delivery, _: Sources<'_>) -> Result<Receipt, Failure> {
+        self.wanted(delivery).await
+    }
+
+    async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
+        self.rings_already(delivery).await
+    }
+
+    async fn run(&self, host: Arc<dyn Host>) -> Result<Duration, Failure> {
+        let mut held = self.held.lock().await;
+        let mut line = match held.take() {
+            Some(line) => line,
+            None => self.begin(&*host).await?,
+        };
+        // Whatever breaks off, the line goes with it: the next session makes a new one, and looks at what is on.
+        if self.listen(&mut line, &*host).await? {
+            *held = Some(line);
+        }
+        Ok(PAUSE)
+    }
+
+    async fn check(&self) -> Health {
+        match self.ari.version().await {
+            Ok(version) => Health { ok: true, detail: format!("it answers; Asterisk {version}") },
+            Err(failure) => Health { ok: false, detail: format!("{}: {}", failure.code, failure.detail) },
+        }
+    }
+}

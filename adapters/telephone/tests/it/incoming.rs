@@ -1,0 +1,154 @@
+//! Calls that come in.
+
+use model::activity::{CallDirection, CallState};
+use model::letter::SURE;
+use serde_json::json;
+
+use crate::support::{bench, bench_of, call, inbound};
+
+#[tokio::test]
+async fn a_call_becomes_a_contact_with_how_long_it_rang_and_was_spoken() {
+    let bench = bench().await;
+    bench.called();
+    bench.session().await.unwrap();
+    let letters = bench.desk.letters();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].received_at.to_string(), "2026-11-23T02:45:55.659Z");
+    assert_eq!(letters[0].from.as_deref(), Some("Erika Mustermann"));
+    let calls = bench.desk.calls();
+    assert_eq!((calls[0].direction, calls[0].state), (CallDirection::Incoming, CallState::Ended));
+    assert_eq!(calls[0].number.as_deref(), Some("+4938155512345"));
+    assert_eq!((calls[0].wait_seconds, calls[0].duration_seconds), (Some(0), Some(6)));
+    assert_eq!(calls[0].extension.as_deref(), Some("115"));
+    assert_eq!(bench.desk.kept(), Some(json!({})), "nothing is on any more");
+    assert!(bench.desk.tasks().is_empty());
+    let told = bench.system.calls();
+    assert!(told.iter().any(|call| call.contains("variable=AMTSBOTE") && call.contains("value=open")));
+    assert!(told.iter().all(|call| !call.contains("record")), "nothing is ever recorded");
+}
+
+#[tokio::test]
+async fn what_is_told_twice_is_noted_once() {
+    let bench = bench().await;
+    for _ in 0..2 {
+        bench.called();
+        bench.session().await.unwrap();
+    }
+    for event in inbound() {
+        bench.system.tell(&event);
+        bench.system.tell(&event);
+    }
+    bench.session().await.unwrap();
+    assert_eq!((bench.desk.letters().len(), bench.desk.calls()[0].state), (1, CallState::Ended));
+}
+
+#[tokio::test]
+async fn a_number_proposes_and_never_files() {
+    let bench = bench().await;
+    bench.called();
+    for event in call("7.1", "anonymous").iter().chain(&call("7.2", "1001")) {
+        bench.system.tell(event);
+    }
+    bench.session().await.unwrap();
+    let letters = bench.desk.letters();
+    assert!(letters.iter().flat_map(|letter| &letter.hints).all(|hint| hint.confidence < SURE));
+    assert_eq!(letters[0].hints[0].value, "+4938155512345");
+    assert!(letters[1].hints.is_empty(), "who is withheld is not looked up");
+    assert_eq!(letters[1].call.as_ref().unwrap().number, None);
+    assert_eq!(letters[2].call.as_ref().unwrap().number.as_deref(), Some("+493811001"));
+    assert!(letters.iter().all(|letter| letter.opens.is_none() && letter.concerns.is_empty()));
+}
+
+#[tokio::test]
+async fn out_of_hours_a_call_becomes_a_task_of_calling_back() {
+    let bench = bench_of(|settings| settings.hours = model::hours::Hours::default()).await;
+    bench.called();
+    for event in call("7.1", "anonymous") {
+        bench.system.tell(&event);
+    }
+    bench.session().await.unwrap();
+    let tasks = bench.desk.tasks();
+    assert_eq!(tasks.len(), 1, "whoever is withheld cannot be called back");
+    // Monday 3:45 in Germany: four hours of service after 8:00.
+    assert_eq!(tasks[0].kind, adapter_telephone::CALL_BACK);
+    assert_eq!(tasks[0].due.unwrap().to_string(), "2026-11-23T11:00:00Z");
+    let states: Vec<CallState> = bench.desk.calls().iter().map(|call| call.state).collect();
+    assert!(states.contains(&CallState::CallBack) && states.contains(&CallState::Ended), "{states:?}");
+    assert!(bench.system.calls().iter().any(|call| call.contains("value=closed")));
+    assert_eq!(bench.desk.kept(), Some(json!({})));
+}
+
+#[tokio::test]
+async fn whoever_asks_for_it_is_called_back() {
+    let bench = bench().await;
+    for event in inbound() {
+        let text = event.to_string().replace(r#"["inbound","115"]"#, r#"["callback","115"]"#);
+        bench.system.tell(&serde_json::from_str(&text).unwrap());
+    }
+    bench.session().await.unwrap();
+    assert_eq!(bench.desk.calls()[0].state, CallState::CallBack);
+    assert_eq!(bench.desk.tasks().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_took_is_missed_and_called_back() {
+    let bench = bench().await;
+    for event in inbound() {
+        if event["type"] != "ChannelStateChange" {
+            bench.system.tell(&event);
+        }
+    }
+    bench.session().await.unwrap();
+    let calls = bench.desk.calls();
+    assert_eq!((calls[0].state, calls[0].duration_seconds), (CallState::Missed, None));
+    assert_eq!(bench.desk.tasks().len(), 1);
+}
+
+#[tokio::test]
+async fn what_happens_between_sessions_waits_in_the_line() {
+    let bench = bench().await;
+    let events = inbound();
+    events[..7].iter().for_each(|event| bench.system.tell(event));
+    bench.session().await.unwrap();
+    assert_eq!(bench.desk.calls()[0].state, CallState::Answered);
+    events[7..].iter().for_each(|event| bench.system.tell(event));
+    bench.session().await.unwrap();
+    assert_eq!((bench.desk.calls()[0].state, bench.system.lines()), (CallState::Ended, 1));
+}
+
+#[tokio::test]
+async fn a_call_that_ended_while_nobody_listened_is_settled() {
+    let bench = bench().await;
+    let events = inbound();
+    events[..7].iter().for_each(|event| bench.system.tell(event));
+    bench.session().await.unwrap();
+    bench.system.breaks();
+    bench.session().await.unwrap_err();
+    // Nobody hears of the end; another call begins.
+    events[7..].iter().for_each(|event| bench.system.tell(event));
+    call("7.9", "+4938155599999")[..7].iter().for_each(|event| bench.system.tell(event));
+    let bench = bench.restarted();
+    bench.session().await.unwrap();
+    let mut states: Vec<String> = bench.desk.calls().iter().map(|call| format!("{:?}", call.state)).collect();
+    states.sort();
+    assert_eq!(states, ["Answered", "Ended"]);
+    let ended = bench.desk.calls().into_iter().find(|call| call.state == CallState::Ended).unwrap();
+    assert_eq!(ended.duration_seconds, None, "nobody knows how long it was spoken");
+}
+
+#[tokio::test]
+async fn wherever_the_gateway_dies_a_call_is_one_contact() {
+    for writes in 0..7 {
+        let bench = bench().await;
+        bench.desk.dies_after(Some(writes));
+        bench.called();
+        let died = bench.session().await.is_err();
+        bench.desk.dies_after(None);
+        let bench = bench.restarted();
+        bench.session().await.unwrap();
+        let calls = bench.desk.calls();
+        assert!(calls.len() <= 1 && calls.iter().all(|call| call.state.is_over()), "{writes}: {calls:?}");
+        assert!(calls.len() == 1 || writes == 0, "only what was never noted is unknown: {writes}");
+        assert_eq!(bench.desk.kept().unwrap_or(json!({})), json!({}), "{writes} {died}");
+    }
+}

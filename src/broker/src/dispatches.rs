@@ -1,0 +1,235 @@
+//! What follows from dispatches (Versand), in the transaction in which they change.
+//!
+//! * A way that came to nothing: a notification without documents goes on by the next of its ways, as another dispatch that names it; of whatever
+//!   has to arrive as it was sent (documents, disclosure, formal service) a clerk decides, by a task.
+//! * The way `call`: a task to call the citizen, whose end is the dispatch's.
+//! * When one may leave: not before its time.
+
+use model::activity::{Dispatch, DispatchStatus, DispatchStep, Task, TaskStatus};
+use model::command::{Change, Command};
+use model::deemed::Deemed;
+use model::record::Meta;
+use model::sending::Sending;
+use model::{Actor, Id, Record, RecordKind, Scope, Timestamp, decide, ids};
+use store::{Page, RecordFilter, Work};
+
+use crate::{Broker, Error, notes};
+
+/// The way that people carry themselves, and the kind and title of the task that it becomes.
+const CALL: &str = "call";
+const CALL_TITLE: &str = "Bürgerin oder Bürger zum Vorgang anrufen";
+
+/// The newest dispatches of a case, among which that of a task to call is looked for.
+const MOST_LOOKED_AT: u32 = 200;
+
+/// Ways that carry documents alone: there is nothing that would make a letter of a notice.
+const PAPER: [&str; 2] = ["print", "hybrid"];
+
+/// Kinds and title of the task of whoever has to find another way.
+const CAME_BACK: &str = "dispatch.came-back";
+const NO_WAY_LEFT: &str = "dispatch.no-way-left";
+const TITLE: &str = "Versand klären: Sendung nicht angekommen";
+
+impl Broker {
+    /// The same with what the house has decided about dispatches. Before it is cloned.
+    pub fn with_sending(self, sending: Sending) -> Self {
+        Broker { sending: std::sync::Arc::new(sending), ..self }
+    }
+
+    /// When a dispatch counts as disclosed or served, as the rules of the house propose it: no fact, and kept nowhere.
+    pub fn deemed(&self, dispatch: &Dispatch) -> Option<Deemed> {
+        self.sending.deemed(dispatch)
+    }
+
+    /// Adds what follows from a record that came into being or changed, in the same transaction.
+    pub(crate) async fn what_follows(
+        &self,
+        work: &mut Work,
+        before: Option<&Record>,
+        after: &Record,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        match (before, after) {
+            (_, Record::Dispatch(after)) => return self.follow_dispatch(work, before, after).await,
+            (Some(Record::Task(before)), Record::Task(after)) => {
+                self.follow_call(work, before, after, actor).await?
+            }
+            _ => {}
+        }
+        self.keep_due(work, before, after, actor).await
+    }
+
+    /// Whoever ends a task to call says what became of the dispatch that it was: done, the citizen was told; cancelled, it comes to nothing.
+    async fn follow_call(
+        &self,
+        work: &mut Work,
+        before: &Task,
+        after: &Task,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        if after.kind != CALL || !before.status.is_open() || after.status.is_open() {
+            return Ok(());
+        }
+        let filter = RecordFilter { parent: after.case_id, ..RecordFilter::of(RecordKind::Dispatch) };
+        let scope = Scope::tenant(&after.meta.tenant);
+        let found =
+            self.store().records(&scope, &filter, &Page { after: None, limit: MOST_LOOKED_AT }).await?;
+        let is_it = |record: &Record| match record {
+            Record::Dispatch(it) => {
+                it.status == DispatchStatus::Open && ids::derived_id(it.meta.id, CALL) == after.meta.id
+            }
+            _ => false,
+        };
+        let Some(called) = found.items.into_iter().find(is_it) else { return Ok(()) };
+        let kind = match after.status {
+            TaskStatus::Done => DispatchStatus::Provided,
+            _ => DispatchStatus::Failed,
+        };
+        let change = Change::DispatchStep(DispatchStep { kind, at: self.now() }, None);
+        match self.apply(work, &called, change, actor, None)? {
+            Record::Dispatch(after) => self.follow_dispatch(work, Some(&called), &after).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn follow_dispatch(
+        &self,
+        work: &mut Work,
+        before: Option<&Record>,
+        after: &Dispatch,
+    ) -> Result<(), Error> {
+        if before.is_none() && after.way.as_deref() == Some(CALL) {
+            return self.ask_to_call(work, after).await;
+        }
+        let had_come_back = matches!(before, Some(Record::Dispatch(it)) if came_to_nothing(it.status));
+        if had_come_back || !came_to_nothing(after.status) {
+            return Ok(());
+        }
+        self.go_on(work, after).await
+    }
+
+    /// By another way, or by a clerk.
+    async fn go_on(&self, work: &mut Work, it: &Dispatch) -> Result<(), Error> {
+        if !it.is_mere_notice() {
+            return self.ask_clerk(work, it, CAME_BACK).await;
+        }
+        let Some(next) = self.next_way(it) else { return self.ask_clerk(work, it, NO_WAY_LEFT).await };
+        let is_call = next.way.as_deref() == Some(CALL);
+        self.bring(work, Record::Dispatch(next.clone()))?;
+        if is_call { self.ask_to_call(work, &next).await } else { Ok(()) }
+    }
+
+    /// The dispatch that goes instead of one that came to nothing. Its id follows from that one: there is never a second.
+    fn next_way(&self, it: &Dispatch) -> Option<Dispatch> {
+        let now = self.now();
+        it.otherwise.iter().enumerate().find_map(|(at, way)| {
+            let next = Dispatch {
+                meta: begun(&it.meta, ids::derived_id(it.meta.id, "otherwise"), now),
+                way: Some(way.clone()),
+                otherwise: it.otherwise.get(at + 1..).unwrap_or_default().to_vec(),
+                instead_of: Some(it.meta.id),
+                not_before: self.sending.quiet_until(way, now),
+                reference: None,
+                status: DispatchStatus::Open,
+                steps: vec![],
+                proofs: vec![],
+                ..it.clone()
+            };
+            let reaches = it.to.as_ref().is_none_or(|to| to.is_reached_by(way));
+            (reaches && self.check_way(&next).is_ok()).then_some(next)
+        })
+    }
+
+    /// What shall be carried is carried by somebody, or it would be open for ever.
+    pub(crate) fn check_way(&self, dispatch: &Dispatch) -> Result<(), Error> {
+        let is_carried = match dispatch.way.as_deref() {
+            None => true,
+            Some(CALL) => dispatch.is_mere_notice(),
+            Some(way) if PAPER.contains(&way) && dispatch.is_mere_notice() && dispatch.notice.is_some() => {
+                return Err(Error::NoLetter);
+            }
+            Some(_) => self.is_carried(dispatch),
+        };
+        if is_carried { Ok(()) } else { Err(Error::UnknownWay) }
+    }
+
+    /// Until when a dispatch has to wait that an adapter of its way is to be told of; `None` if it may leave now.
+    pub(crate) fn waits_until(&self, it: &Dispatch) -> Option<Timestamp> {
+        let now = self.now();
+        let quiet = it.way.as_deref().filter(|_| it.is_mere_notice());
+        let quiet = quiet.and_then(|way| self.sending.quiet_until(way, now));
+        it.not_before.into_iter().chain(quiet).max().filter(|until| *until > now)
+    }
+
+    /// The way of a notification failed for good: it goes on by another, instead of waiting for a human. `false` if it has none, or if
+    /// nobody knows whether it arrived.
+    pub(crate) async fn gives_way(&self, work: &mut Work, record: Id, tenant: &str) -> Result<bool, Error> {
+        let scope = Scope::tenant(tenant);
+        let found = self.store().record(&scope, RecordKind::Dispatch, record).await?;
+        let Some(before @ Record::Dispatch(it)) = found.as_ref() else { return Ok(false) };
+        if !it.is_mere_notice() || it.otherwise.is_empty() || it.status != DispatchStatus::Open {
+            return Ok(false);
+        }
+        let step = DispatchStep { kind: DispatchStatus::Failed, at: self.now() };
+        let change = Change::DispatchStep(step, None);
+        let after = self.apply(work, before, change, &Actor::gateway(), None)?;
+        self.what_follows(work, Some(before), &after, &Actor::gateway()).await?;
+        Ok(true)
+    }
+
+    async fn ask_to_call(&self, work: &mut Work, it: &Dispatch) -> Result<(), Error> {
+        let from = it.not_before.unwrap_or_default().max(self.now());
+        let id = ids::derived_id(it.meta.id, CALL);
+        let due = Some(self.sending.call_due(from));
+        let task = Task { due, ..a_task(it, id, self.now(), (CALL, CALL_TITLE)) };
+        self.ask_for(work, task).await
+    }
+
+    async fn ask_clerk(&self, work: &mut Work, it: &Dispatch, kind: &str) -> Result<(), Error> {
+        let id = ids::derived_id(it.meta.id, &format!("{kind}:{}", it.meta.version));
+        self.ask_for(work, a_task(it, id, self.now(), (kind, TITLE))).await
+    }
+
+    async fn ask_for(&self, work: &mut Work, task: Task) -> Result<(), Error> {
+        let task = self.bring(work, Record::Task(task))?;
+        self.keep_due(work, None, &task, &Actor::gateway()).await
+    }
+
+    /// A record that comes into being because of another.
+    fn bring(&self, work: &mut Work, record: Record) -> Result<Record, Error> {
+        let (kind, id, now) = (record.kind(), record.meta().id, self.now());
+        let command = Command { kind, id, expected: None, change: Change::Create(Box::new(record)) };
+        let decided = decide(None, &command, self.parts.rules, now)?;
+        work.put_record(&decided.record, None);
+        work.insert_event(&notes::of_record(&decided, &Actor::gateway(), now, None));
+        Ok(decided.record)
+    }
+}
+
+fn came_to_nothing(status: DispatchStatus) -> bool {
+    matches!(status, DispatchStatus::Failed | DispatchStatus::Returned)
+}
+
+/// Ownership of something new beside a dispatch.
+fn begun(meta: &Meta, id: Id, now: Timestamp) -> Meta {
+    Meta { id, version: 0, created_at: now, updated_at: now, ..meta.clone() }
+}
+
+fn a_task(it: &Dispatch, id: Id, now: Timestamp, (kind, title): (&str, &str)) -> Task {
+    Task {
+        meta: begun(&it.meta, id, now),
+        case_id: Some(it.case_id),
+        message_id: None,
+        exchange_id: None,
+        payment_id: None,
+        task_id: None,
+        title: title.to_owned(),
+        kind: kind.to_owned(),
+        requested_by: None,
+        assignee: None,
+        due: None,
+        overdue: None,
+        status: TaskStatus::Open,
+        result: None,
+    }
+}
