@@ -33,7 +33,7 @@ pub(super) fn list(books: &Books, call: &Call) -> Response {
     told(200, &json!({ "offset": offset, "count": page.len(), "totalCount": all.len(), "submissions": page }))
 }
 
-/// What a subscriber may see: nothing that is not there any more, unless it waits again. Else status and name of the problem.
+/// What a subscriber may see: nothing that is not there any more, unless it waits again.
 fn visible<'a>(books: &'a Books, call: &Call, id: Uuid) -> Result<&'a Submission, (u16, &'static str)> {
     if call.may_send {
         return Err((403, "forbidden"));
@@ -58,14 +58,14 @@ pub(super) fn submission(books: &Books, call: &Call, id: &str) -> Response {
             "encryptedMetadata": it.metadata,
             "encryptedData": it.data,
         })),
-        Err((status, name)) => problem(status, name),
+        Err((status, kind)) => problem(status, kind),
     }
 }
 
 pub(super) fn attachment(books: &Books, call: &Call, (id, attachment): (Uuid, Uuid)) -> Response {
     let found = match visible(books, call, id) {
         Ok(it) => it.attachments.get(&attachment).cloned(),
-        Err((status, name)) => return problem(status, name),
+        Err((status, kind)) => return problem(status, kind),
     };
     let Some(stored) = found else { return problem(404, "attachment-not-found") };
     let (file, length) = (Arc::clone(&stored.file), stored.bytes.to_string());
