@@ -36,7 +36,9 @@ impl Build<'_> {
     }
 
     fn fit_calls(&self, it: &FitConnectSender) -> Result<Option<Calls>, Error> {
-        let Some((url, secret)) = it.callback_url.as_ref().zip(it.callback_secret.as_ref()) else { return Ok(None) };
+        let Some((url, secret)) = it.callback_url.as_ref().zip(it.callback_secret.as_ref()) else {
+            return Ok(None);
+        };
         Ok(Some(Calls { url: url.clone(), secret: self.secret("callback_secret", secret)? }))
     }
 
@@ -64,7 +66,10 @@ impl Build<'_> {
     }
 
     fn fit_bridge(&self, it: &FitBridge) -> Result<Bridge, Error> {
-        let service = |identifier: &str, name: &str| Service { identifier: identifier.to_owned(), name: name.to_owned() };
+        let service = |identifier: &str, name: &str| Service {
+            identifier: identifier.to_owned(),
+            name: name.to_owned(),
+        };
         Ok(Bridge {
             destination: it.destination,
             identity: self.config.adapter_identity(self.entry, "bridge.author", &it.author)?,
