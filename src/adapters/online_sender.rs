@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use adapter_online::fit::{Access, Bridge, Hosts, Place, Route, Sending, Service, Target, sender};
+use adapter_online::fit::{Access, Bridge, Calls, Hosts, Place, Route, Sending, Service, Target, sender};
 use config::{FitBridge, FitConnectSender, FitTarget};
 use model::adapter::Adapter;
 use seal::jose::KeySet;
@@ -24,6 +24,7 @@ impl Build<'_> {
             subject: it.subject.clone(),
             text: it.text.clone(),
             most_bytes: it.max_mb << 20,
+            calls: self.fit_calls(it)?,
             pause: seconds(it.pause_seconds),
             followed: DAY * it.followed_days,
         };
@@ -32,6 +33,13 @@ impl Build<'_> {
         let times = (seconds(it.within_seconds), minutes(it.transfer_minutes));
         let access = Access::new(self.client(), self.clock(), hosts, credentials, times);
         Ok(sender(settings, access))
+    }
+
+    fn fit_calls(&self, it: &FitConnectSender) -> Result<Option<Calls>, Error> {
+        let Some((url, secret)) = it.callback_url.as_ref().zip(it.callback_secret.as_ref()) else {
+            return Ok(None);
+        };
+        Ok(Some(Calls { url: url.clone(), secret: self.secret("callback_secret", secret)? }))
     }
 
     fn fit_target(&self, it: &FitTarget) -> Result<Target, Error> {
@@ -58,7 +66,10 @@ impl Build<'_> {
     }
 
     fn fit_bridge(&self, it: &FitBridge) -> Result<Bridge, Error> {
-        let service = |identifier: &str, name: &str| Service { identifier: identifier.to_owned(), name: name.to_owned() };
+        let service = |identifier: &str, name: &str| Service {
+            identifier: identifier.to_owned(),
+            name: name.to_owned(),
+        };
         Ok(Bridge {
             destination: it.destination,
             identity: self.config.adapter_identity(self.entry, "bridge.author", &it.author)?,

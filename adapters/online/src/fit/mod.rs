@@ -41,7 +41,7 @@ mod zbp;
 
 pub use client::{Access, Hosts};
 pub use metadata::Metadata;
-pub use outgoing::Service;
+pub use outgoing::{Calls, Service};
 pub use problems::Names;
 pub use routing::Route;
 pub use sender::{Place, Sending, Target, sender};

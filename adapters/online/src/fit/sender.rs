@@ -19,20 +19,22 @@ use std::time::Duration;
 use async_trait::async_trait;
 use model::activity::{Dispatch, DispatchStatus, DispatchStep};
 use model::adapter::{
-    About, Adapter, Capability, Delivery, Descriptor, Health, Host, Interest, Receipt, Sources, Wanted,
+    About, Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest, Receipt,
+    Reply, Sources, Wanted,
 };
 use model::command::{Change, Command};
 use model::{EventKind, Failure, Id, Record, RecordKind, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::callback;
 use super::client::Access;
 use super::keys::Keys;
 use super::order::{
-    Order, WAY, announced, application_of, link, mailbox, order, own_data, pieces, reference, rejected, service_name,
-    take_data,
+    Order, WAY, announced, application_of, link, mailbox, order, own_data, pieces, reference, rejected,
+    service_name, take_data,
 };
-use super::outgoing::{self, Announced, Data, Piece, Service};
+use super::outgoing::{self, Announced, Calls, Data, Piece, Service};
 use super::routing::{self, Route};
 use super::set::{Author, Set};
 use super::zbp::{Attached, Bridge, Message, cut};
@@ -77,6 +79,8 @@ pub struct Sending {
     pub text: String,
     /// Most bytes of all documents of a dispatch.
     pub most_bytes: u64,
+    /// How the delivery service calls us; absent: it does not.
+    pub calls: Option<Calls>,
     /// Pause between two looks at event logs.
     pub pause: Duration,
     /// How long a submission is followed.
@@ -92,7 +96,10 @@ pub(super) struct Sender {
 
 /// The sender as an adapter.
 pub fn sender(settings: Sending, access: Access) -> Arc<dyn Adapter> {
-    let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Run];
+    let mut capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Run];
+    if settings.calls.is_some() {
+        capabilities.push(Capability::Callback);
+    }
     let mut descriptor = Descriptor::new(settings.id.clone(), "online", capabilities);
     let interest = |event, record| Interest { event, record };
     descriptor.follows = vec![interest(EventKind::RecordCreated, RecordKind::Dispatch)];
@@ -152,12 +159,21 @@ impl Adapter for Sender {
 
     async fn run(&self, host: Arc<dyn Host>) -> Result<Duration, Failure> {
         let since = Timestamp::from_micros(
-            host.now().micros().saturating_sub(i64::try_from(self.settings.followed.as_micros()).unwrap_or(i64::MAX)),
+            host.now()
+                .micros()
+                .saturating_sub(i64::try_from(self.settings.followed.as_micros()).unwrap_or(i64::MAX)),
         );
         for status in [DispatchStatus::Accepted, DispatchStatus::Provided] {
             self.follow_all(&*host, status, since).await?;
         }
         Ok(self.settings.pause)
+    }
+
+    async fn callback(&self, request: CallbackRequest, host: Arc<dyn Host>) -> Result<Reply, Failure> {
+        match &self.settings.calls {
+            Some(calls) => Ok(callback::answer(request, &calls.secret, host.now()).await),
+            None => Ok(Reply::text(404, "not found")),
+        }
     }
 
     async fn check(&self) -> Health {
@@ -191,7 +207,12 @@ impl Sender {
         Ok(())
     }
 
-    async fn send(&self, order: &Order<'_>, sources: Sources<'_>, host: &dyn Host) -> Result<Receipt, Failure> {
+    async fn send(
+        &self,
+        order: &Order<'_>,
+        sources: Sources<'_>,
+        host: &dyn Host,
+    ) -> Result<Receipt, Failure> {
         let mut known = order.known.clone();
         if let Some(at) = &known {
             match self.submitted(at).await? {
@@ -218,7 +239,8 @@ impl Sender {
         let mut at = match known.filter(|at| at.destination == destination) {
             Some(at) => at,
             None => {
-                let at = outgoing::announce(&self.access, open.id, service, &pieces).await?;
+                let calls = self.settings.calls.as_ref();
+                let at = outgoing::announce(&self.access, open.id, service, &pieces, calls).await?;
                 host.link(link(order.dispatch.meta.id, &at)).await?;
                 at
             }
@@ -255,7 +277,9 @@ impl Sender {
 
     /// Whether it was submitted. Another event of submission than ours cannot be believed: a human is asked.
     async fn submitted(&self, at: &Announced) -> Result<Stand, Failure> {
-        let Some(events) = outgoing::events(&self.access, &self.keys, at).await? else { return Ok(Stand::Unknown) };
+        let Some(events) = outgoing::events(&self.access, &self.keys, at).await? else {
+            return Ok(Stand::Unknown);
+        };
         let Some(set) = events.iter().find(|set| set.event == super::fetch::SUBMITTED) else {
             return Ok(Stand::Announced);
         };
@@ -266,7 +290,12 @@ impl Sender {
     }
 
     /// Follows the dispatches of our way that stand there.
-    async fn follow_all(&self, host: &dyn Host, status: DispatchStatus, since: Timestamp) -> Result<(), Failure> {
+    async fn follow_all(
+        &self,
+        host: &dyn Host,
+        status: DispatchStatus,
+        since: Timestamp,
+    ) -> Result<(), Failure> {
         let mut wanted = Wanted {
             status: Some(status.name().to_owned()),
             since: Some(since),
@@ -394,9 +423,12 @@ impl Sender {
 
 /// Which problems an event tells of: the last part of each type, and where; no text of the other side.
 fn problems(payload: &Value) -> Value {
-    let is_name = |text: &str| text.len() <= 80 && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-:".contains(&it));
+    let is_name = |text: &str| {
+        text.len() <= 80 && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-:".contains(&it))
+    };
     let told = payload["problems"].as_array().into_iter().flatten().take(20).map(|problem| {
-        let word = |name: &str| problem[name].as_str().and_then(|it| it.rsplit('/').next()).filter(|it| is_name(it));
+        let word =
+            |name: &str| problem[name].as_str().and_then(|it| it.rsplit('/').next()).filter(|it| is_name(it));
         json!({ "type": word("type"), "instance": word("instance") })
     });
     Value::from(told.collect::<Vec<_>>())
@@ -417,5 +449,8 @@ fn no_target() -> Failure {
 }
 
 fn wrong_tags() -> Failure {
-    Failure::permanent("fit.wrong-tags", "the delivery service says that something else was submitted than was sent")
+    Failure::permanent(
+        "fit.wrong-tags",
+        "the delivery service says that something else was submitted than was sent",
+    )
 }

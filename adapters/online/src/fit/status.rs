@@ -42,7 +42,7 @@ impl Sender {
         let bytes = bridge.envelope(&state, self.access.now())?;
         let data = Data { bytes, media_type: "application/json", schema: bridge.schema.clone() };
         let open = outgoing::open(&self.access, bridge.destination).await?;
-        let mut at = outgoing::announce(&self.access, open.id, &bridge.status, &[]).await?;
+        let mut at = outgoing::announce(&self.access, open.id, &bridge.status, &[], None).await?;
         let info = json!({ "idBundDeApplicationId": application });
         let more = Map::from_iter([("additionalReferenceInfo".to_owned(), info)]);
         let sealing = outgoing::seal_parts(&open.key, &data, &[], more)?;
@@ -56,7 +56,12 @@ impl Sender {
             state: json!({ "status": status, "submission": at.submission }),
         };
         let data: Value = json!({ "status": status });
-        Ok(Receipt { reference: Some(at.submission.to_string()), data, links: vec![link], ..Receipt::default() })
+        Ok(Receipt {
+            reference: Some(at.submission.to_string()),
+            data,
+            links: vec![link],
+            ..Receipt::default()
+        })
     }
 }
 

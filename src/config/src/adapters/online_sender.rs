@@ -21,6 +21,12 @@ pub struct FitConnectSender {
     /// What the delivery service calls itself in its events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
+    /// Where the delivery service calls when an event log has grown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_url: Option<String>,
+    /// Reference to the secret of these calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_secret: Option<String>,
     /// Where dispatches go that are for no mailbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<FitTarget>,
@@ -162,9 +168,11 @@ impl FitConnectSender {
     pub(super) fn refers(&mut self) -> Refers<'_> {
         let nothing = self.target.is_none() && self.bridge.is_none();
         let half = self.target.as_ref().is_some_and(|it| !it.is_whole());
+        let unpaired = self.callback_url.is_some() != self.callback_secret.is_some();
         let level = self.bridge.as_ref().map_or(1, |it| it.level);
         let mut refers = Refers::default()
             .secrets([("client_secret", &mut self.client_secret)])
+            .secrets(self.callback_secret.iter_mut().map(|it| ("callback_secret", it)))
             .url("token_url", &self.token_url)
             .url("submission_url", &self.submission_url)
             .texts([
@@ -180,12 +188,16 @@ impl FitConnectSender {
                 ("transfer_minutes", self.transfer_minutes.into(), 1, 300),
                 ("bridge.level", level.into(), 1, 4),
             ])
+            .wrong_if(unpaired, "callback_url", "expected `callback_secret` beside it, or neither")
             .wrong_if(nothing, "target", "expected this, or `bridge`, or both")
             .wrong_if(
                 half,
                 "target",
                 "expected `destination`, or `routing_url`, `routing_keys` and `ars` for a service with a LeiKa key",
             );
+        if let Some(url) = &self.callback_url {
+            refers = refers.url("callback_url", url);
+        }
         if let Some(target) = &mut self.target {
             refers = refers.texts([
                 ("target.service", target.service.as_str()),
