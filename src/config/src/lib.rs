@@ -1,8 +1,7 @@
 //! `amtsbote.toml`: read strictly, checked as a whole, and named by line and key where it is wrong.
 //!
-//! Unknown keys are refused, so that a slip of the pen never leaves a default in force unseen. Secrets
-//! are references (`file:PATH`, `env:NAME`); a literal one is refused without being shown. Relative
-//! paths are relative to the folder of the file. `amtsbote.example.toml` explains every key.
+//! Unknown keys are refused, so that a slip of the pen never leaves a default in force unseen. Secrets are references (`file:PATH`,
+//! `env:NAME`); a literal one is refused, unseen. Paths are relative to the folder of the file. `amtsbote.example.toml` explains every key.
 
 mod adapters;
 mod check;
