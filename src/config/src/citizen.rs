@@ -106,15 +106,7 @@ impl Citizen {
 
 impl Check<'_> {
     pub(crate) fn citizen(&self, config: &Config) -> Result<(), Error> {
-        let Some(citizen) = &config.citizen else {
-            let portal = config.adapters.iter().position(|it| it.kind.name() == "portal");
-            return match portal {
-                Some(at) => {
-                    Err(self.value(&format!("adapter[{at}].kind"), "portal needs a section [citizen]"))
-                }
-                None => Ok(()),
-            };
-        };
+        let Some(citizen) = &config.citizen else { return Ok(()) };
         if config.listen.public.is_none() {
             return Err(self.value(&format!("{KEY}.url"), "the citizens' pages need listen.public"));
         }

@@ -28,7 +28,7 @@ fn parsed(text: &str) -> Config {
 #[test]
 fn the_examples_of_all_kinds_are_valid() {
     let config = parsed(&whole());
-    assert_eq!(config.adapters.len(), 15);
+    assert_eq!(config.adapters.len(), 16);
     let AdapterKind::Remote(remote) = &config.adapters[0].kind else { panic!("the first is remote") };
     assert_eq!(remote.secret, "file:/srv/amtsbote/data/adapter-land.secret");
     assert_eq!(remote.follows[&RecordKind::Case], [EventKind::RecordCreated, EventKind::RecordChanged]);
@@ -37,7 +37,7 @@ fn the_examples_of_all_kinds_are_valid() {
     let channel = config.adapters[0].channel().unwrap();
     assert!(channel.scope.covers("musterkreis", "63", Some("baugenehmigung")));
     assert!(!channel.scope.covers("musterkreis", "63", Some("gewerbe")));
-    assert!(config.adapters[14].channel().is_none());
+    assert!(config.adapters[15].channel().is_none());
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn no_two_adapters_have_one_folder_mailbox_or_way() {
             "adapter[13].folder",
         ),
         (format!("{}{mailbox}", whole()), duplicate, "adapter[15].folder"),
-        (format!("{}{}", whole(), printer("")), "config.value", "adapter[15]"),
+        (format!("{}{}", whole(), printer("")), "config.value", "adapter[16]"),
         (
             swap(&whole(), "kind = \"print\"", "from_beginning = true\nkind = \"print\""),
             "config.value",
