@@ -3,7 +3,7 @@
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::header::{LOCATION, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use broker::{CitizenSession, CitizenView, Citizens, Error, OwedClaim, ProvidedDocument};
@@ -97,7 +97,9 @@ pub(super) async fn fetch(
     let Some(content) = &file.content else { return refusal(StatusCode::NOT_FOUND) };
     let media_type = file.media_type.as_deref().unwrap_or("application/octet-stream");
     let named = (content.size, content.sha256.as_str());
-    range::answer(&HeaderMap::new(), &payload, named, media_type, &file.name)
+    let mut response = range::answer(&HeaderMap::new(), &payload, named, media_type, &file.name);
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// `POST /citizen/case/claims/{claim}`.
