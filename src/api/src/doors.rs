@@ -1,6 +1,6 @@
 //! The only doors that anybody on the internet may knock at: notifications of payment providers, browsers of payers that come
-//! back from them, citizens, and systems that call adapters. They have no tokens of ours but the one in their address, belong on a listener of their own, and answer with
-//! a status and next to nothing else. What comes is a hint: nothing that it says is believed.
+//! back from them, citizens, and systems that call adapters. They have no tokens of ours but the one in their address, belong on a
+//! listener of their own, and answer with a status and next to nothing else. What comes is a hint: nothing that it says is believed.
 
 mod adapters;
 mod citizen;

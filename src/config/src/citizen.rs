@@ -106,15 +106,7 @@ impl Citizen {
 
 impl Check<'_> {
     pub(crate) fn citizen(&self, config: &Config) -> Result<(), Error> {
-        let Some(citizen) = &config.citizen else {
-            let portal = config.adapters.iter().position(|it| it.kind.name() == "portal");
-            return match portal {
-                Some(at) => {
-                    Err(self.value(&format!("adapter[{at}].kind"), "portal needs a section [citizen]"))
-                }
-                None => Ok(()),
-            };
-        };
+        let Some(citizen) = &config.citizen else { return Ok(()) };
         if config.listen.public.is_none() {
             return Err(self.value(&format!("{KEY}.url"), "the citizens' pages need listen.public"));
         }
@@ -131,7 +123,8 @@ impl Check<'_> {
             }
         }
         let email = &citizen.feedback_email;
-        let is_email = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
+        let is_email =
+            email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
         if !is_email || email.contains(|c: char| c.is_whitespace() || c == '?') {
             return Err(self.value(&format!("{KEY}.feedback_email"), "expected an address of e-mail"));
         }
@@ -158,6 +151,7 @@ impl Check<'_> {
 }
 
 fn is_day(text: &str) -> bool {
-    let is_digit = |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
+    let is_digit =
+        |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
     text.len() == 10 && text.bytes().enumerate().all(is_digit)
 }

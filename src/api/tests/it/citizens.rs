@@ -4,159 +4,10 @@ use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::http::Request;
-use broker::Workers;
 use serde_json::{Value, json};
 
-use crate::gateway::{ALL_ROLES, Answer, Call, Gateway};
-
-pub(crate) const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n<< >>\nendobj\ntrailer << >>\n%%EOF\n";
-
-/// A case with everything that a citizen may see of it.
-pub(crate) struct Applied {
-    pub(crate) gateway: Gateway,
-    pub(crate) token: String,
-    pub(crate) case: String,
-    pub(crate) number: String,
-    pub(crate) secret: String,
-    workers: Option<Workers>,
-}
-
-pub(crate) fn application() -> Value {
-    json!({
-        "publicService": "baugenehmigung",
-        "title": "Carport <b>Musterweg</b> 1",
-        "applicant": {
-            "person": { "givenName": "Erika", "familyName": "Mustermann" },
-            "authentication": { "source": "bundid", "level": "substantial" },
-            "contacts": [{ "channel": "email", "value": "erika@example.org" }],
-        },
-        "references": [{ "kind": "portal", "value": "A-1" }],
-        "data": { "antrag": { "flaeche": "18.5" } },
-        "schema": "urn:example:carport:1",
-        "attachments": [{ "title": "Lageplan" }],
-        "payment": { "transactionId": "t1", "transactionReference": "r1", "paymentMethod": "PAYPAL", "status": "BOOKED",
-            "grossAmountCents": 1_000 },
-    })
-}
-
-impl Applied {
-    pub(crate) async fn new() -> Self {
-        Applied::with(application()).await
-    }
-
-    pub(crate) async fn with(body: Value) -> Self {
-        let gateway = Gateway::start().await;
-        let token = gateway.token("soest", "63", "*", ALL_ROLES).await;
-        let answer = gateway.call(&token, apply("k1", body)).await.is(201).json();
-        let text = |name: &str| answer[name].as_str().unwrap().to_owned();
-        let (case, number, secret) = (text("case"), text("number"), text("secret"));
-        Applied { gateway, token, case, number, secret, workers: None }
-    }
-
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
-        self.gateway.call(&self.token, Call::post(path).json(body)).await.is(201).json()
-    }
-
-    /// A document that is dispatched to the portal; gives the dispatch and the document.
-    pub(crate) async fn provide(&mut self, title: &str) -> (String, String) {
-        if self.workers.is_none() {
-            self.workers = Some(self.gateway.work().await);
-        }
-        let document = self.post(&format!("/cases/{}/documents", self.case), json!({ "title": title })).await;
-        let id = document["id"].as_str().unwrap().to_owned();
-        let put = Call::new("PUT", &format!("/documents/{id}/content?fileName=bescheid.pdf"));
-        let put = put.with("content-type", "application/pdf").bytes(PDF.to_vec());
-        self.gateway.call(&self.token, put).await.is(201);
-        let new = json!({ "case": self.case, "kind": "disclosure", "documents": [id], "way": "portal" });
-        let dispatch = self.post("/dispatches", new).await["id"].as_str().unwrap().to_owned();
-        let path = format!("/dispatches/{dispatch}");
-        self.gateway.until(&self.token, &path, |it| it["status"] == "provided").await;
-        (dispatch, id)
-    }
-
-    pub(crate) async fn end(self) {
-        if let Some(workers) = self.workers {
-            workers.stop().await;
-        }
-    }
-
-    async fn enter(&self, number: &str, secret: &str) -> Answer {
-        self.form("/citizen/login", "", &[("number", number), ("secret", secret)]).await
-    }
-
-    /// The cookie of a session.
-    async fn session(&self) -> String {
-        let answer = self.enter(&self.number, &self.secret).await.is(303);
-        assert_eq!(answer.header("location"), "/citizen/case?lang=de");
-        let cookie = answer.header("set-cookie");
-        for part in ["__Host-", "; Path=/;", "; Secure", "; HttpOnly", "; SameSite=Strict"] {
-            assert!(cookie.contains(part), "{cookie}");
-        }
-        cookie.split(';').next().unwrap().to_owned()
-    }
-
-    async fn get(&self, path: &str, cookie: &str) -> Answer {
-        let request = Request::get(path).header("cookie", cookie).body(Body::empty()).unwrap();
-        self.gateway.knock(request).await
-    }
-
-    async fn form(&self, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Answer {
-        let body: Vec<String> =
-            fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        let request = Request::post(path)
-            .header("cookie", cookie)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(Body::from(body.join("&")))
-            .unwrap();
-        self.gateway.knock(request).await
-    }
-
-    async fn app(&self, path: &str, body: Value) -> Answer {
-        let request = Request::post(path).header("content-type", "application/json");
-        self.gateway.knock(request.body(Body::from(body.to_string())).unwrap()).await
-    }
-
-    fn known(&self) -> Value {
-        json!({ "number": self.number, "secret": self.secret })
-    }
-}
-
-fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
-}
-
-fn apply(key: &str, body: Value) -> Call {
-    Call::post("/applications").with("idempotency-key", key).json(body)
-}
-
-fn text(answer: &Answer) -> String {
-    String::from_utf8(answer.body.clone()).unwrap()
-}
-
-/// The value of the hidden field that forms of a session carry.
-fn form_token(html: &str) -> &str {
-    html.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap()
-}
-
-fn multipart(files: &[(&str, &[u8])]) -> (String, Vec<u8>) {
-    let mut body = vec![];
-    for (name, bytes) in files {
-        let head = format!(
-            "--grenze\r\nContent-Disposition: form-data; name=\"files\"; filename=\"{name}\"\r\nContent-Type: text/html\r\n\r\n"
-        );
-        body.extend_from_slice(head.as_bytes());
-        body.extend_from_slice(bytes);
-        body.extend_from_slice(b"\r\n");
-    }
-    body.extend_from_slice(b"--grenze--\r\n");
-    ("multipart/form-data; boundary=grenze".to_owned(), body)
-}
-
-async fn bring(applied: &Applied, link: &str, files: &[(&str, &[u8])]) -> Answer {
-    let (kind, body) = multipart(files);
-    let request = Request::post(link).header("content-type", kind).body(Body::from(body)).unwrap();
-    applied.gateway.knock(request).await
-}
+use crate::citizen_bed::{Applied, PDF, application, apply, bring, form_token, text};
+use crate::gateway::{ALL_ROLES, Call, Gateway};
 
 #[tokio::test]
 async fn an_application_opens_a_case_once_and_gives_the_same_answer_again() {
@@ -174,9 +25,11 @@ async fn an_application_opens_a_case_once_and_gives_the_same_answer_again() {
     assert_eq!(case["publicService"], "baugenehmigung");
     assert_eq!(case["parties"][0]["role"], "applicant");
     let document = json["documents"][0].as_str().unwrap();
-    let put = Call::new("PUT", &format!("/documents/{document}/content?fileName=plan.pdf")).bytes(PDF.to_vec());
+    let put =
+        Call::new("PUT", &format!("/documents/{document}/content?fileName=plan.pdf")).bytes(PDF.to_vec());
     gateway.call(token, put.with("content-type", "application/pdf")).await.is(201);
-    let all = gateway.call(token, Call::get(&format!("/cases/{}/documents", applied.case))).await.is(200).json();
+    let all =
+        gateway.call(token, Call::get(&format!("/cases/{}/documents", applied.case))).await.is(200).json();
     assert_eq!(all["items"].as_array().unwrap().len(), 2, "{all}");
     let without_key = Call::post("/applications").json(application());
     assert_eq!(gateway.call(token, without_key).await.is(400).code(), "api.invalid-header");
@@ -228,7 +81,16 @@ async fn number_and_secret_open_one_case_and_show_nothing_else_of_it() {
     for shown in ["Baugenehmigung", "Eingegangen", "Kreis Musterkreis"] {
         assert!(html.contains(shown), "{shown}: {html}");
     }
-    for hidden in ["Carport", "Musterweg", "Mustermann", "erika@", "Lageplan", "portal.", &applied.secret, &applied.case] {
+    for hidden in [
+        "Carport",
+        "Musterweg",
+        "Mustermann",
+        "erika@",
+        "Lageplan",
+        "portal.",
+        &applied.secret,
+        &applied.case,
+    ] {
         assert!(!html.contains(hidden), "{hidden}: {html}");
     }
     assert_eq!(page.header("cache-control"), "no-store");
@@ -244,8 +106,18 @@ async fn number_and_secret_open_one_case_and_show_nothing_else_of_it() {
     assert_eq!(seen["state"], "RECEIVED");
     let members: BTreeSet<&str> = seen.as_object().unwrap().keys().map(String::as_str).collect();
     let all = [
-        "changedAt", "claims", "documents", "missing", "number", "office", "prefers", "receivedAt", "service",
-        "serviceEn", "state", "ways",
+        "changedAt",
+        "claims",
+        "documents",
+        "missing",
+        "number",
+        "office",
+        "prefers",
+        "receivedAt",
+        "service",
+        "serviceEn",
+        "state",
+        "ways",
     ];
     assert_eq!(members, BTreeSet::from(all));
 }
@@ -369,7 +241,9 @@ async fn forms_of_other_sites_and_sessions_are_refused() {
     applied.form("/citizen/logout", "", &[("form", form)]).await.is(403);
     let gone = applied.form("/citizen/logout", &cookie, &[("form", form)]).await.is(303);
     assert!(gone.header("set-cookie").contains("Max-Age=0"));
-    for broken in ["__Host-amtsbote=x", "__Host-amtsbote=a.b", "__Host-amtsbote=", &cookie[..cookie.len() - 1]] {
+    for broken in
+        ["__Host-amtsbote=x", "__Host-amtsbote=a.b", "__Host-amtsbote=", &cookie[..cookie.len() - 1]]
+    {
         applied.get("/citizen/case", broken).await.is(403);
     }
 }
@@ -457,7 +331,9 @@ async fn a_claim_is_paid_by_link_or_in_the_session() {
     let path = format!("/citizen/case/claims/{id}");
     // The payment that is open goes on.
     let same = text(&applied.form(&path, &cookie, &[("form", &form)]).await.is(200));
-    let href = |html: &str| html.split("class=\"button main\" href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let href = |html: &str| {
+        html.split("class=\"button main\" href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
     assert_eq!(href(&same), href(&paying));
     let cancel = Call::post(&format!("/claims/{id}/cancellation"));
     applied.gateway.call(&applied.token, cancel).await;
@@ -478,7 +354,8 @@ async fn a_citizen_chooses_only_ways_that_somebody_carries() {
     body["prefers"] = json!("mail");
     assert_eq!(applied.app("/citizen/api/way", body).await.is(422).code(), "broker.unknown-way");
     let mut body = applied.known();
-    body["subscription"] = json!({ "endpoint": "https://push.example/x", "keys": { "p256dh": "x", "auth": "x" } });
+    body["subscription"] =
+        json!({ "endpoint": "https://push.example/x", "keys": { "p256dh": "x", "auth": "x" } });
     // Nobody pushes for this case.
     assert_eq!(applied.app("/citizen/api/push", body).await.is(422).code(), "broker.unknown-way");
 }

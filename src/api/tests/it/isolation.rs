@@ -137,6 +137,11 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("PUT", "/claims/{id}/cash-reference") => call.json(json!({ "cashReference": "4711" })),
         ("PUT", "/partners/{id}") => call.json(json!({ "name": "Plausibel" })),
         ("POST", "/case-files" | "/cases") => call.json(json!({ "unit": "63", "title": "Plausibel" })),
+        ("POST", "/applications") => call
+            .with("idempotency-key", "k")
+            .json(json!({ "publicService": "baugenehmigung", "title": "Plausibel", "applicant": {} })),
+        ("POST", "/cases/{id}/citizen-access") => call,
+        ("POST", "/cases/{id}/document-requests") => call.json(json!({ "what": "Lageplan", "dueDays": 7 })),
         ("POST", "/tasks") => call.json(json!({ "unit": "63", "title": "Plausibel", "kind": "hearing" })),
         ("POST", "/exchanges") => {
             call.json(json!({ "kind": "handover", "to": "bab:05974028", "objects": [Id::now_v7()] }))

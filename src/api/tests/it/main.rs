@@ -6,6 +6,7 @@ mod archive;
 mod back_office;
 mod bad_messages;
 mod bad_requests;
+mod citizen_bed;
 mod citizen_pages;
 mod citizens;
 mod clarifications;

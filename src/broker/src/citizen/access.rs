@@ -1,7 +1,7 @@
 //! Access of a citizen to one case: a clerk gives it, and takes it back; the citizen enters with number and secret.
 //!
-//! The number is a reference of the case, so it is found by the index of references. The generation stands beside the case, and is 1 as long
-//! as nobody has revoked anything. A number that is not known costs the same steps as one that is.
+//! The number is a reference of the case, so it is found by the index of references. The generation stands beside the case, and is 1
+//! as long as nobody has revoked anything. A number that is not known costs the same steps as one that is.
 
 use std::time::{Duration, Instant};
 
@@ -259,12 +259,7 @@ impl Broker {
     }
 
     /// An event on the time line of a case: identifiers and states, no content.
-    pub(super) fn about_case(
-        &self,
-        case: &Case,
-        actor: &model::Actor,
-        detail: serde_json::Value,
-    ) -> Event {
+    pub(super) fn about_case(&self, case: &Case, actor: &model::Actor, detail: serde_json::Value) -> Event {
         let meta = &case.meta;
         let subject = model::event::Subject { kind: RecordKind::Case, id: meta.id };
         Event {

@@ -1,6 +1,6 @@
-//! How often number and secret may be tried: for each number, and by all together. Counted in memory of a fixed size, so several numbers may
-//! share a counter; which ones nobody outside can know. A secret has 100 bits: the limit is there for what people choose badly (they
-//! choose nothing here) and to keep whoever tries from making work.
+//! How often number and secret may be tried: for each number, and by all together. Counted in memory of a fixed size, so several
+//! numbers may share a counter; which ones nobody outside can know. A secret has 100 bits: the limit is there for what people choose
+//! badly (they choose nothing here) and to keep whoever tries from making work.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;

@@ -1,5 +1,5 @@
-//! Missing documents: a clerk asks for one, which is a task and a link. Whoever has the link brings files; they come into the case as a letter,
-//! in the transaction that ends the task. With the task the link ends, so it is good for one use.
+//! Missing documents: a clerk asks for one, which is a task and a link. Whoever has the link brings files; they come into the case as
+//! a letter, in the transaction that ends the task. With the task the link ends, so it is good for one use.
 
 use std::path::Path;
 use std::time::Duration;

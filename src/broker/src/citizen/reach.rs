@@ -109,7 +109,8 @@ impl Broker {
     }
 }
 
-/// Whether the address is one of a push service, and the keys are as long as keys are. Where it really leads is looked at when it is called.
+/// Whether the address is one of a push service, and the keys are as long as keys are. Where it really leads is looked at when it is
+/// called.
 fn check(subscription: &PushSubscription) -> Result<(), Error> {
     let invalid = |field| Err(model::Error::Invalid { field }.into());
     let endpoint = &subscription.endpoint;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests.
 
 mod adapters;
+mod citizen;
 mod osci;
 mod payments;
 mod xta;

@@ -1,5 +1,5 @@
-//! The statement of accessibility (BITV 2.0 section 7, directive 2016/2102 annex of decision 2018/1523) with its feedback, the page that payers come
-//! back to, and what is said when something is wrong.
+//! The statement of accessibility (BITV 2.0 section 7, directive 2016/2102 annex of decision 2018/1523) with its feedback, the page
+//! that payers come back to, and what is said when something is wrong.
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;

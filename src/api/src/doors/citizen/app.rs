@@ -1,5 +1,5 @@
-//! The same for apps, as JSON: how a case stands, by which way its citizen wants to hear of it, and where the app is pushed to. Each request
-//! carries number and secret in its body, and counts as an attempt.
+//! The same for apps, as JSON: how a case stands, by which way its citizen wants to hear of it, and where the app is pushed to. Each
+//! request carries number and secret in its body, and counts as an attempt.
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;

@@ -3,7 +3,7 @@
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::header::{LOCATION, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use broker::{CitizenSession, CitizenView, Citizens, Error, OwedClaim, ProvidedDocument};
@@ -70,8 +70,7 @@ pub(super) async fn show(State(doors): State<Doors>, request: Request) -> Respon
         (Ok(view), Ok(citizens)) => {
             let words = asked.words;
             let title = words.of("Ihr Vorgang", "Your case");
-            let page =
-                Page { session: Some(&session), ..Page::new(words, citizens, title, "/citizen/case") };
+            let page = Page { session: Some(&session), ..Page::new(words, citizens, title, "/citizen/case") };
             page.answer(&case(words, &view, &session))
         }
         (Err(error), _) | (_, Err(error)) => failed(&doors, asked.words, &error),
@@ -98,7 +97,9 @@ pub(super) async fn fetch(
     let Some(content) = &file.content else { return refusal(StatusCode::NOT_FOUND) };
     let media_type = file.media_type.as_deref().unwrap_or("application/octet-stream");
     let named = (content.size, content.sha256.as_str());
-    range::answer(&HeaderMap::new(), &payload, named, media_type, &file.name)
+    let mut response = range::answer(&HeaderMap::new(), &payload, named, media_type, &file.name);
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 /// `POST /citizen/case/claims/{claim}`.
@@ -315,11 +316,17 @@ fn said(words: Words, state: PublicState) -> (&'static str, &'static str) {
         ),
         PublicState::Received => (
             words.of("Eingegangen", "Received"),
-            words.of("Ihr Antrag ist da. Wir kümmern uns darum.", "Your application has arrived. We will see to it."),
+            words.of(
+                "Ihr Antrag ist da. Wir kümmern uns darum.",
+                "Your application has arrived. We will see to it.",
+            ),
         ),
         PublicState::Processing => (
             words.of("In Bearbeitung", "In progress"),
-            words.of("Wir arbeiten daran. Sie müssen nichts tun.", "We are working on it. There is nothing you need to do."),
+            words.of(
+                "Wir arbeiten daran. Sie müssen nichts tun.",
+                "We are working on it. There is nothing you need to do.",
+            ),
         ),
         PublicState::ActionRequired => (
             words.of("Wir warten auf Sie", "We are waiting for you"),
@@ -413,12 +420,14 @@ fn grouped(number: &str) -> String {
 
 /// A size as people read it.
 pub(super) fn size(words: Words, bytes: u64) -> String {
-    let (unit, divisor) = if bytes >= 1 << 20 { ("MB", 1 << 20) } else { ("KB", 1 << 10) };
-    let tenths = (bytes * 10).div_ceil(divisor);
-    let point = words.of(",", ".");
+    const MEGABYTE: u64 = 1 << 20;
+    if bytes < MEGABYTE {
+        return format!("{} KB", bytes.div_ceil(1_024).max(1));
+    }
+    let tenths = (bytes * 10).div_ceil(MEGABYTE);
     match tenths % 10 {
-        0 => format!("{} {unit}", tenths / 10),
-        rest => format!("{}{point}{rest} {unit}", tenths / 10),
+        0 => format!("{} MB", tenths / 10),
+        rest => format!("{}{}{rest} MB", tenths / 10, words.of(",", ".")),
     }
 }
 

@@ -1,5 +1,5 @@
-//! The citizens' pages (`/citizen/…`): how a case stands, documents, payments, what is missing. No account, no script, nothing from elsewhere;
-//! German and English, by keyboard, from 320 pixels on (BITV 2.0, EN 301 549, WCAG 2.1 AA).
+//! The citizens' pages (`/citizen/…`): how a case stands, documents, payments, what is missing. No account, no script, nothing from
+//! elsewhere; German and English, by keyboard, from 320 pixels on (BITV 2.0, EN 301 549, WCAG 2.1 AA).
 //!
 //! * this file: the routes, and what a request must be before a page sees it;
 //! * `html`: what all pages have in common, and the words of both languages;
