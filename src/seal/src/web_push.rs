@@ -169,9 +169,9 @@ mod tests {
 
     fn private(scalar: &str) -> EcKey<Private> {
         let scalar = BigNum::from_slice(&LENIENT.decode(scalar).unwrap()).unwrap();
-        let (group, context) = (group().unwrap(), BigNumContext::new().unwrap());
+        let (group, mut context) = (group().unwrap(), BigNumContext::new().unwrap());
         let mut point = EcPoint::new(&group).unwrap();
-        point.mul_generator(&group, &scalar, &context).unwrap();
+        point.mul_generator2(&group, &scalar, &mut context).unwrap();
         EcKey::from_private_components(&group, &scalar, &point).unwrap()
     }
 
