@@ -224,15 +224,21 @@ impl Store {
         (kind, value): (&str, &str),
         limit: u32,
     ) -> Result<Vec<Record>, Error> {
-        let select = visible(SELECT, scope)
-            .sql(" AND record.id IN (SELECT record FROM record_alias WHERE tenant = ")
-            .bind(scope.tenant.as_str())
-            .and("kind =", kind)
-            .and("value =", value)
-            .sql(" ORDER BY record DESC LIMIT ")
-            .bind(NAMED)
-            .sql(") ORDER BY record.id DESC LIMIT ")
-            .bind(limit);
+        // First the names, then their records: SQLite takes a cross join in this order, whatever it guesses of the tables.
+        let select = Select::new(
+            "SELECT record.kind, record.body, record.id FROM (SELECT record_alias.record FROM record_alias \
+             WHERE record_alias.tenant = ",
+        )
+        .bind(scope.tenant.as_str())
+        .and("record_alias.kind =", kind)
+        .and("record_alias.value =", value)
+        .sql(" ORDER BY record_alias.record DESC LIMIT ")
+        .bind(NAMED)
+        .sql(") AS named CROSS JOIN record WHERE ")
+        .within(scope, Table::Record)
+        .sql(VISIBLE)
+        .sql(" AND record.id = named.record ORDER BY record.id DESC LIMIT ")
+        .bind(limit);
         self.db().read(select).await?.iter().map(record).collect()
     }
 
