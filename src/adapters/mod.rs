@@ -3,10 +3,10 @@
 mod archive;
 pub(crate) mod commands;
 mod dms;
-mod mobile;
-mod notify;
 mod online;
+mod mobile;
 mod online_sender;
+mod notify;
 mod post;
 mod remote;
 mod scan;

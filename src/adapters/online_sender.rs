@@ -58,10 +58,7 @@ impl Build<'_> {
     }
 
     fn fit_bridge(&self, it: &FitBridge) -> Result<Bridge, Error> {
-        let service = |identifier: &str, name: &str| Service {
-            identifier: identifier.to_owned(),
-            name: name.to_owned(),
-        };
+        let service = |identifier: &str, name: &str| Service { identifier: identifier.to_owned(), name: name.to_owned() };
         Ok(Bridge {
             destination: it.destination,
             identity: self.config.adapter_identity(self.entry, "bridge.author", &it.author)?,

@@ -45,7 +45,8 @@ impl Adapter for Portal {
         }
         let step = DispatchStep { kind: DispatchStatus::Provided, at: self.clock.now() };
         let change = Change::DispatchStep(step, None);
-        let command = Command { kind: RecordKind::Dispatch, id: dispatch.meta.id, expected: None, change };
+        let command =
+            Command { kind: RecordKind::Dispatch, id: dispatch.meta.id, expected: None, change };
         Ok(Receipt { commands: vec![command], ..Receipt::default() })
     }
 

@@ -235,7 +235,9 @@ fn form_of(data: Value, media_type: Option<String>) -> (String, Vec<u8>) {
         Value::String(text) => {
             (media_type.unwrap_or_else(|| "application/xml".to_owned()), text.into_bytes())
         }
-        data => (media_type.unwrap_or_else(|| "application/json".to_owned()), data.to_string().into_bytes()),
+        data => {
+            (media_type.unwrap_or_else(|| "application/json".to_owned()), data.to_string().into_bytes())
+        }
     }
 }
 

@@ -85,11 +85,11 @@ use store::Store;
 pub use access::{NewToken, TokenSecret, Wanted};
 pub use arrival::{Arrival, Sent};
 pub use carried::Carried;
-pub use channels::{Channel, Filing, KnownNumber};
 pub use citizen::{
-    Access, Application, Applied, Asked, Attachment, CitizenSession, CitizenView, Citizens, OwedClaim,
-    PayPage, ProvidedDocument, PublicService, PushSubscription, UploadPage, Uploaded, Wanting,
+    Access, Application, Applied, Asked, Attachment, Citizens, CitizenSession, CitizenView, OwedClaim, PayPage,
+    ProvidedDocument, PublicService, PushSubscription, Uploaded, UploadPage, Wanting,
 };
+pub use channels::{Channel, Filing, KnownNumber};
 pub use content::Upload;
 pub use erasure::Erasure;
 pub use error::Error;

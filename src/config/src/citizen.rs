@@ -131,8 +131,7 @@ impl Check<'_> {
             }
         }
         let email = &citizen.feedback_email;
-        let is_email =
-            email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
+        let is_email = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
         if !is_email || email.contains(|c: char| c.is_whitespace() || c == '?') {
             return Err(self.value(&format!("{KEY}.feedback_email"), "expected an address of e-mail"));
         }
@@ -159,7 +158,6 @@ impl Check<'_> {
 }
 
 fn is_day(text: &str) -> bool {
-    let is_digit =
-        |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
+    let is_digit = |(at, byte): (usize, u8)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() };
     text.len() == 10 && text.bytes().enumerate().all(is_digit)
 }

@@ -58,9 +58,7 @@ impl Online {
     }
 
     fn adapters(&self) -> String {
-        let serves = format!(
-            "tenant = \"{COUNTY}\"\nauthority = \"{COUNTY_KEY}\"\nunit = \"{UNIT}\"\npause_seconds = 5"
-        );
+        let serves = format!("tenant = \"{COUNTY}\"\nauthority = \"{COUNTY_KEY}\"\nunit = \"{UNIT}\"\npause_seconds = 5");
         let (token, submission) = (self.service.token_url(), self.service.submission_url());
         let (inbound, outbound) = (SUBSCRIBER.0, SENDER.0);
         let (county, applicant) = (self.county.id, self.applicant.id);
@@ -123,10 +121,7 @@ pub(crate) async fn arrive(scene: &Scene, story: &mut Story) -> Result<String, E
         Ok(events.iter().any(|(name, _)| name == "accept-submission").then_some(()))
     };
     until("the acceptance", accepted).await?;
-    verify(
-        text(&case, "title") == "Wohnsitz anmelden: Erika Beispiel (erfunden)",
-        "die Felder stehen im Vorgang",
-    )?;
+    verify(text(&case, "title") == "Wohnsitz anmelden: Erika Beispiel (erfunden)", "die Felder stehen im Vorgang")?;
     let told = "entschlüsselt nur beim Kreis, Vorgang eröffnet, danach mit signiertem Ereignis angenommen";
     story.done(step, size, told);
     Ok(text(&case, "id").to_owned())
@@ -146,11 +141,7 @@ pub(crate) async fn decide(scene: &Scene, case: &str, story: &mut Story) -> Resu
     let dispatch = dispatch.expect("POST /dispatches", &[201])?;
     let path = format!("/dispatches/{}", text(&dispatch, "id"));
     portal.client.wait_until(&path, |it| text(it, "status") == "provided").await?;
-    story.done(
-        step,
-        attachment.content.size,
-        "„provided“, sobald der Zustelldienst ihn mit signiertem Ereignis hat",
-    );
+    story.done(step, attachment.content.size, "„provided“, sobald der Zustelldienst ihn mit signiertem Ereignis hat");
     Ok(Decided { path })
 }
 

@@ -80,9 +80,9 @@ fn is_taken(task: &Task) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids;
     use crate::record::Record;
     use crate::testkit::{a_case, a_claim, a_task};
+    use crate::ids;
 
     fn case(status: RecordStatus) -> Case {
         let Record::Case(case) = a_case("Neubau") else { unreachable!() };

@@ -62,13 +62,8 @@ async fn fetching(service: &Service, destination: Id, keys: &Keys) -> Gateway {
 }
 
 async fn clerk(gateway: &Gateway) -> String {
-    let rights = Rights {
-        tenant: COUNTY,
-        roles: &["clerk", "system"],
-        unit: "*",
-        service: "*",
-        authority: Some(COUNTY_KEY),
-    };
+    let rights =
+        Rights { tenant: COUNTY, roles: &["clerk", "system"], unit: "*", service: "*", authority: Some(COUNTY_KEY) };
     gateway.token("Sachbearbeitung", rights).await.unwrap()
 }
 
@@ -211,8 +206,7 @@ async fn what_was_spoiled_is_rejected_in_the_standards_words_and_nothing_of_it_i
     receiver.start().await.unwrap();
     let last = |id: Id| service.events(id).pop();
     until("all are judged", || {
-        let ended =
-            |id| last(id).is_some_and(|(name, _)| name.starts_with("accept") || name.starts_with("reject"));
+        let ended = |id| last(id).is_some_and(|(name, _)| name.starts_with("accept") || name.starts_with("reject"));
         expected.iter().map(|(id, _)| *id).chain([good]).all(ended)
     })
     .await;

@@ -76,8 +76,7 @@ async fn an_applicant_sees_how_the_application_stands() {
     let authority = ["--authority", "bab:00000001", "--json", "--name", "Portal"];
     let created = installation.json(&[&["token", "create"], &rights[..], &authority[..]].concat());
     let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let application =
-        json!({ "publicService": "baugenehmigung", "title": "Carport Musterweg", "applicant": {} });
+    let application = json!({ "publicService": "baugenehmigung", "title": "Carport Musterweg", "applicant": {} });
     let answer: Value = client
         .post(format!("{internal}/api/v1/applications"))
         .bearer_auth(created["secret"].as_str().unwrap())

@@ -40,10 +40,7 @@ pub(super) fn order(delivery: &Delivery) -> Result<Option<Order<'_>>, Failure> {
     }
     // Half of it is none.
     if about.files.len() < dispatch.documents.len() || (about.files.is_empty() && dispatch.notice.is_none()) {
-        return Err(rejected(
-            "fit.no-document",
-            "the dispatch has a document without content, or nothing to say",
-        ));
+        return Err(rejected("fit.no-document", "the dispatch has a document without content, or nothing to say"));
     }
     let known = announced(&about.links, dispatch.meta.id);
     Ok(Some(Order { delivery: delivery.id, dispatch, to: dispatch.to.as_ref(), about, known }))
@@ -68,15 +65,10 @@ pub(super) fn link(dispatch: Id, at: &Announced) -> Link {
 pub(super) fn mailbox(order: &Order<'_>) -> Result<Option<Uuid>, Failure> {
     let Some(mailbox) = order.to.and_then(|to| to.mailbox.as_deref()) else { return Ok(None) };
     let id = uuid(mailbox);
-    id.map(Some)
-        .ok_or_else(|| rejected("fit.no-mailbox", "the addressee's mailbox is none of the federal mailboxes"))
+    id.map(Some).ok_or_else(|| rejected("fit.no-mailbox", "the addressee's mailbox is none of the federal mailboxes"))
 }
 
-pub(super) fn pieces<'a>(
-    order: &Order<'_>,
-    sources: Sources<'a>,
-    most: u64,
-) -> Result<Vec<Piece<'a>>, Failure> {
+pub(super) fn pieces<'a>(order: &Order<'_>, sources: Sources<'a>, most: u64) -> Result<Vec<Piece<'a>>, Failure> {
     let mut pieces = vec![];
     for (number, (file, source)) in order.about.files.iter().zip(sources).enumerate() {
         pieces.push(Piece {
@@ -89,10 +81,7 @@ pub(super) fn pieces<'a>(
         });
     }
     if pieces.len() > ATTACHMENTS || pieces.iter().map(|piece| piece.bytes).sum::<u64>() > most {
-        return Err(rejected(
-            "fit.too-much",
-            "the dispatch has more documents, or larger ones, than may be sent",
-        ));
+        return Err(rejected("fit.too-much", "the dispatch has more documents, or larger ones, than may be sent"));
     }
     Ok(pieces)
 }
@@ -115,9 +104,7 @@ pub(super) async fn own_data(piece: &Piece<'_>, schema: String) -> Result<Data, 
     let mut bytes = vec![];
     let content = piece.source.open().await?;
     let read = content.take(DATA + 1).read_to_end(&mut bytes).await;
-    read.map_err(|_| {
-        Failure::transient("fit.content", "the content of a document could not be read as a whole")
-    })?;
+    read.map_err(|_| Failure::transient("fit.content", "the content of a document could not be read as a whole"))?;
     if bytes.len() as u64 > DATA {
         return Err(rejected("fit.too-much", "the data of the dispatch are larger than may be sent"));
     }

@@ -70,8 +70,7 @@ pub(crate) struct Open {
 
 /// The id of the n-th attachment of a delivery: always the same, with the marks of a random UUID.
 pub(crate) fn attachment_id(delivery: Id, number: usize) -> Uuid {
-    let digest =
-        seal::sha256(&[b"fit-connect attachment", delivery.as_bytes(), &number.to_be_bytes()]).to_string();
+    let digest = seal::sha256(&[b"fit-connect attachment", delivery.as_bytes(), &number.to_be_bytes()]).to_string();
     let bytes = hex::decode(digest).unwrap_or_default();
     let mut id = [0; 16];
     id.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
@@ -99,15 +98,11 @@ pub(crate) async fn open(access: &Access, id: Uuid) -> Result<Open, Failure> {
     }
     let key = destination_key(access, id, &view.encryption_kid).await?;
     let key = key.filter(|key| key.algorithm() == Algorithm::RsaOaep256);
-    let unusable =
-        || Failure::transient("fit.destination-key", "the destination has no usable key to encrypt for");
+    let unusable = || Failure::transient("fit.destination-key", "the destination has no usable key to encrypt for");
     let key = key.ok_or_else(unusable)?;
     match key.chain().first().is_none_or(|leaf| leaf.is_valid_at(access.now().micros() / 1_000_000)) {
         true => Ok(Open { id, key }),
-        false => Err(Failure::transient(
-            "fit.destination-key",
-            "the certificate of the destination's key has run out",
-        )),
+        false => Err(Failure::transient("fit.destination-key", "the certificate of the destination's key has run out")),
     }
 }
 
@@ -257,17 +252,11 @@ struct Log {
 
 /// The verified events of a submission of ours, in the order of the log; whatever else stands there says nothing. `None` if the delivery
 /// service does not know it (any more).
-pub(crate) async fn events(
-    access: &Access,
-    keys: &Keys,
-    at: &Announced,
-) -> Result<Option<Vec<Set>>, Failure> {
+pub(crate) async fn events(access: &Access, keys: &Keys, at: &Announced) -> Result<Option<Vec<Set>>, Failure> {
     let path = format!("/v2/submissions/{}/events?offset=0&limit={EVENTS}", at.submission);
     let log: Log = match access.json(Call { most_answer: 16 << 20, ..Call::get(&path) }).await {
         Ok(log) => log,
-        Err(failure) if failure.code == "fit.refused" && failure.kind == FailureKind::Permanent => {
-            return Ok(None);
-        }
+        Err(failure) if failure.code == "fit.refused" && failure.kind == FailureKind::Permanent => return Ok(None),
         Err(failure) => return Err(failure),
     };
     let mut found = vec![];

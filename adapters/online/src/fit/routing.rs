@@ -58,8 +58,7 @@ struct Served {
 /// # Errors
 /// `fit.no-route` if there is none whose signature is right, or more than one.
 pub(crate) async fn destination(access: &Access, route: &Route) -> Result<Uuid, Failure> {
-    let url =
-        format!("{}/v1/routes?leikaKey={}&ars={}&offset=0&limit=100", route.url, route.leika, route.ars);
+    let url = format!("{}/v1/routes?leikaKey={}&ars={}&offset=0&limit=100", route.url, route.leika, route.ars);
     let answer = access.public(&url).await?;
     let found: Found = serde_json::from_slice(&answer.body).map_err(|_| not_understood())?;
     let right = found.routes.iter().filter(|it| is_signed(it, route, &access.hosts().submission));
@@ -67,10 +66,7 @@ pub(crate) async fn destination(access: &Access, route: &Route) -> Result<Uuid, 
     ids.dedup();
     match ids.as_slice() {
         [only] => Ok(*only),
-        _ => Err(Failure::permanent(
-            "fit.no-route",
-            "the routing service names no destination, or more than one",
-        )),
+        _ => Err(Failure::permanent("fit.no-route", "the routing service names no destination, or more than one")),
     }
 }
 
@@ -84,8 +80,7 @@ fn is_signed(it: &Listed, route: &Route, submission: &str) -> bool {
     };
     let Some(claims) = claims() else { return false };
     let host = submission.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    let (area, service) =
-        (format!("{AREA}{}", route.ars), format!("urn:de:fim:leika:leistung:{}", route.leika));
+    let (area, service) = (format!("{AREA}{}", route.ars), format!("urn:de:fim:leika:leistung:{}", route.leika));
     let serves = |served: &Served| served.areas.contains(&area) && served.services.contains(&service);
     claims.destination_id == it.destination_id
         && claims.submission_host.is_none_or(|it| it == host)

@@ -29,8 +29,8 @@ use uuid::Uuid;
 use super::client::Access;
 use super::keys::Keys;
 use super::order::{
-    Order, WAY, announced, application_of, link, mailbox, order, own_data, pieces, reference, rejected,
-    service_name, take_data,
+    Order, WAY, announced, application_of, link, mailbox, order, own_data, pieces, reference, rejected, service_name,
+    take_data,
 };
 use super::outgoing::{self, Announced, Data, Piece, Service};
 use super::routing::{self, Route};
@@ -152,9 +152,7 @@ impl Adapter for Sender {
 
     async fn run(&self, host: Arc<dyn Host>) -> Result<Duration, Failure> {
         let since = Timestamp::from_micros(
-            host.now()
-                .micros()
-                .saturating_sub(i64::try_from(self.settings.followed.as_micros()).unwrap_or(i64::MAX)),
+            host.now().micros().saturating_sub(i64::try_from(self.settings.followed.as_micros()).unwrap_or(i64::MAX)),
         );
         for status in [DispatchStatus::Accepted, DispatchStatus::Provided] {
             self.follow_all(&*host, status, since).await?;
@@ -193,12 +191,7 @@ impl Sender {
         Ok(())
     }
 
-    async fn send(
-        &self,
-        order: &Order<'_>,
-        sources: Sources<'_>,
-        host: &dyn Host,
-    ) -> Result<Receipt, Failure> {
+    async fn send(&self, order: &Order<'_>, sources: Sources<'_>, host: &dyn Host) -> Result<Receipt, Failure> {
         let mut known = order.known.clone();
         if let Some(at) = &known {
             match self.submitted(at).await? {
@@ -262,9 +255,7 @@ impl Sender {
 
     /// Whether it was submitted. Another event of submission than ours cannot be believed: a human is asked.
     async fn submitted(&self, at: &Announced) -> Result<Stand, Failure> {
-        let Some(events) = outgoing::events(&self.access, &self.keys, at).await? else {
-            return Ok(Stand::Unknown);
-        };
+        let Some(events) = outgoing::events(&self.access, &self.keys, at).await? else { return Ok(Stand::Unknown) };
         let Some(set) = events.iter().find(|set| set.event == super::fetch::SUBMITTED) else {
             return Ok(Stand::Announced);
         };
@@ -275,12 +266,7 @@ impl Sender {
     }
 
     /// Follows the dispatches of our way that stand there.
-    async fn follow_all(
-        &self,
-        host: &dyn Host,
-        status: DispatchStatus,
-        since: Timestamp,
-    ) -> Result<(), Failure> {
+    async fn follow_all(&self, host: &dyn Host, status: DispatchStatus, since: Timestamp) -> Result<(), Failure> {
         let mut wanted = Wanted {
             status: Some(status.name().to_owned()),
             since: Some(since),
@@ -408,12 +394,9 @@ impl Sender {
 
 /// Which problems an event tells of: the last part of each type, and where; no text of the other side.
 fn problems(payload: &Value) -> Value {
-    let is_name = |text: &str| {
-        text.len() <= 80 && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-:".contains(&it))
-    };
+    let is_name = |text: &str| text.len() <= 80 && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-:".contains(&it));
     let told = payload["problems"].as_array().into_iter().flatten().take(20).map(|problem| {
-        let word =
-            |name: &str| problem[name].as_str().and_then(|it| it.rsplit('/').next()).filter(|it| is_name(it));
+        let word = |name: &str| problem[name].as_str().and_then(|it| it.rsplit('/').next()).filter(|it| is_name(it));
         json!({ "type": word("type"), "instance": word("instance") })
     });
     Value::from(told.collect::<Vec<_>>())
@@ -434,8 +417,5 @@ fn no_target() -> Failure {
 }
 
 fn wrong_tags() -> Failure {
-    Failure::permanent(
-        "fit.wrong-tags",
-        "the delivery service says that something else was submitted than was sent",
-    )
+    Failure::permanent("fit.wrong-tags", "the delivery service says that something else was submitted than was sent")
 }

@@ -56,12 +56,7 @@ impl Sender {
             state: json!({ "status": status, "submission": at.submission }),
         };
         let data: Value = json!({ "status": status });
-        Ok(Receipt {
-            reference: Some(at.submission.to_string()),
-            data,
-            links: vec![link],
-            ..Receipt::default()
-        })
+        Ok(Receipt { reference: Some(at.submission.to_string()), data, links: vec![link], ..Receipt::default() })
     }
 }
 

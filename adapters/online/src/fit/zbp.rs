@@ -98,8 +98,7 @@ impl Bridge {
     fn token(&self, now: Timestamp) -> seal::Result<String> {
         let issued = now.micros() / 1_000_000;
         let signer = common_name(&self.identity.certificate().subject()?);
-        let claims =
-            json!({ "iat": issued, "exp": issued + TOKEN, "signer": signer, "roles": ["THIRD_PARTY"] });
+        let claims = json!({ "iat": issued, "exp": issued + TOKEN, "signer": signer, "roles": ["THIRD_PARTY"] });
         let header = json!({ "alg": "RS512", "typ": "JWT" }).to_string();
         let text = |it: String| BASE64_URL_SAFE_NO_PAD.encode(it);
         let signed = format!("{}.{}", text(header), text(claims.to_string()));
@@ -164,8 +163,7 @@ mod tests {
     use super::*;
 
     fn vector() -> Value {
-        let path =
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/samples/fit-connect/zbp-message.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/samples/fit-connect/zbp-message.json");
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     }
 

@@ -6,8 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use adapter_online::fit::{
-    Access, Bridge, Desk as Whose, Hosts, Names, Place, Sending, Service as Served, Settings, Target,
-    adapter, sender,
+    Access, Bridge, Desk as Whose, Hosts, Names, Place, Sending, Service as Served, Settings, Target, adapter, sender,
 };
 use adapter_online::mapping::{Mapping, Raw};
 use async_trait::async_trait;
@@ -92,8 +91,7 @@ impl Host for Outbox {
     async fn records(&self, wanted: &Wanted) -> Result<Vec<Record>, Failure> {
         let held = self.held.lock().unwrap();
         let is_it = |record: &&Record| {
-            record.kind() == wanted.kind
-                && wanted.status.as_deref().is_none_or(|status| record.status() == status)
+            record.kind() == wanted.kind && wanted.status.as_deref().is_none_or(|status| record.status() == status)
         };
         Ok(held.records.iter().filter(is_it).cloned().collect())
     }
@@ -178,18 +176,14 @@ impl Line {
     pub(crate) async fn with(place: impl FnOnce(&Service, Uuid) -> Place) -> Self {
         let service = Service::start().await.unwrap();
         let (destination, bridge) = (Uuid::now_v7(), Uuid::now_v7());
-        let keys =
-            ["destination_encryption_public", "destination_signature_public"].map(|name| KEYS[name].clone());
+        let keys = ["destination_encryption_public", "destination_signature_public"].map(|name| KEYS[name].clone());
         let make = |id, services: &[(&str, &str)]| Destination {
             id,
             name: "Simulator: Zustellpunkt".into(),
             status: "active".into(),
             encryption_kid: keys[0]["kid"].as_str().unwrap().to_owned(),
             keys: keys.to_vec(),
-            services: services
-                .iter()
-                .map(|(it, schema)| ((*it).to_owned(), vec![(*schema).to_owned()]))
-                .collect(),
+            services: services.iter().map(|(it, schema)| ((*it).to_owned(), vec![(*schema).to_owned()])).collect(),
             areas: vec!["055740000000".into()],
             callback: None,
         };

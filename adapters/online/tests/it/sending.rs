@@ -18,10 +18,7 @@ const DATA: &[u8] = br#"{"G1":{"F1":"Max"}}"#;
 
 async fn line() -> Line {
     let mut line = Line::new().await;
-    line.dispatch(
-        Value::Null,
-        &[("daten.json", "application/json", DATA), ("bescheid.pdf", "application/pdf", PDF)],
-    );
+    line.dispatch(Value::Null, &[("daten.json", "application/json", DATA), ("bescheid.pdf", "application/pdf", PDF)]);
     line
 }
 
@@ -85,11 +82,9 @@ async fn what_never_arrived_is_known_to_be_not_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_does_not_answer_as_it_should_is_asked_again_later() {
     let line = line().await;
-    for (fault, code) in [
-        (Fault::Down, "fit.unavailable"),
-        (Fault::Busy, "fit.unavailable"),
-        (Fault::Garbage, "fit.not-understood"),
-    ] {
+    for (fault, code) in
+        [(Fault::Down, "fit.unavailable"), (Fault::Busy, "fit.unavailable"), (Fault::Garbage, "fit.not-understood")]
+    {
         line.service.fault(fault);
         let failure = line.send().await.unwrap_err();
         assert_eq!((failure.kind, &*failure.code), (FailureKind::Transient, code), "{fault:?}");
@@ -237,8 +232,5 @@ async fn the_status_monitor_is_told_each_state_once() {
     let states: Vec<&str> = told.iter().map(|it| it["status"].as_str().unwrap()).collect();
     // Its Aktenzeichen says that somebody works on it.
     assert_eq!(states, ["PROCESSING", "COMPLETED"]);
-    assert_eq!(
-        (&told[0]["applicationId"], &told[0]["senderName"]),
-        (&json!(APPLICATION), &json!("Landkreis Test"))
-    );
+    assert_eq!((&told[0]["applicationId"], &told[0]["senderName"]), (&json!(APPLICATION), &json!("Landkreis Test")));
 }

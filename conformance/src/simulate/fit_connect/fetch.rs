@@ -26,7 +26,9 @@ pub(super) fn list(books: &Books, call: &Call) -> Response {
     };
     let all: Vec<&Submission> = books.submissions.iter().filter(waits).collect();
     let (offset, limit) = call.page();
-    let told_of = |it: &&Submission| json!({ "destinationId": it.destination, "submissionId": it.id, "caseId": it.case });
+    let told_of = |it: &&Submission| {
+        json!({ "destinationId": it.destination, "submissionId": it.id, "caseId": it.case })
+    };
     let page: Vec<Value> = all.iter().skip(offset).take(limit).map(told_of).collect();
     told(200, &json!({ "offset": offset, "count": page.len(), "totalCount": all.len(), "submissions": page }))
 }
@@ -47,18 +49,15 @@ fn visible<'a>(books: &'a Books, call: &Call, id: Uuid) -> Result<&'a Submission
 pub(super) fn submission(books: &Books, call: &Call, id: &str) -> Response {
     let Ok(id) = Uuid::try_parse(id) else { return problem(404, "submission-not-found") };
     match visible(books, call, id) {
-        Ok(it) => told(
-            200,
-            &json!({
-                "submissionId": it.id,
-                "caseId": it.case,
-                "destinationId": it.destination,
-                "attachments": it.announced,
-                "publicService": it.service,
-                "encryptedMetadata": it.metadata,
-                "encryptedData": it.data,
-            }),
-        ),
+        Ok(it) => told(200, &json!({
+            "submissionId": it.id,
+            "caseId": it.case,
+            "destinationId": it.destination,
+            "attachments": it.announced,
+            "publicService": it.service,
+            "encryptedMetadata": it.metadata,
+            "encryptedData": it.data,
+        })),
         Err(refused) => refused,
     }
 }

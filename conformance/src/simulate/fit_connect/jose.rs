@@ -194,8 +194,7 @@ pub fn encrypt(
     let header = BASE64.encode(header.to_string());
     let wrapped = wrap(&key, content_key).map_err(failed)?;
     write!(sink, "{header}.{}.{}.", BASE64.encode(wrapped), BASE64.encode(nonce))?;
-    let mut crypter =
-        Crypter::new(Cipher::aes_256_gcm(), Mode::Encrypt, content_key, Some(nonce)).map_err(failed)?;
+    let mut crypter = Crypter::new(Cipher::aes_256_gcm(), Mode::Encrypt, content_key, Some(nonce)).map_err(failed)?;
     crypter.aad_update(header.as_bytes()).map_err(failed)?;
     let mut hasher = Hasher::new(MessageDigest::sha512()).map_err(failed)?;
     let (mut piece, mut sealed) = (vec![0; PIECE], vec![0; PIECE + 32]);

@@ -97,8 +97,7 @@ pub(super) fn write(books: &mut Books, call: &Call, case: &str, body: &[u8]) -> 
     }
     let (callback, case) = (it.callback.clone(), it.case);
     books.log.push(Entry { subject: format!("submission:{id}"), case, token });
-    let told_of =
-        json!({ "type": "https://schema.fitko.de/fit-connect/submission-api/callbacks/new-events" });
+    let told_of = json!({ "type": "https://schema.fitko.de/fit-connect/submission-api/callbacks/new-events" });
     books.call(callback, told_of);
     if fault == Fault::Lost { problem(500, "internal") } else { StatusCode::NO_CONTENT.into_response() }
 }

@@ -38,8 +38,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use books::{Books, Client};
 pub use books::{Destination, State, Submission};
+use books::{Books, Client};
 use jose::{Key, Use};
 
 use crate::Error;
@@ -229,9 +229,7 @@ struct Call {
 
 impl Call {
     fn asked(&self, name: &str) -> Option<String> {
-        form_urlencoded::parse(self.query.as_bytes())
-            .find(|(key, _)| key == name)
-            .map(|(_, it)| it.into_owned())
+        form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, it)| it.into_owned())
     }
 
     /// `offset` and `limit`.
@@ -256,9 +254,7 @@ async fn answer(Shared(known): Shared<Known>, request: Request<Body>) -> Respons
         Fault::Down => return problem(500, "internal"),
         Fault::Busy => {
             let mut answer = problem(429, "too-many-requests");
-            for (name, value) in
-                [("ratelimit-limit", "1"), ("ratelimit-remaining", "0"), ("ratelimit-reset", "1")]
-            {
+            for (name, value) in [("ratelimit-limit", "1"), ("ratelimit-remaining", "0"), ("ratelimit-reset", "1")] {
                 answer.headers_mut().insert(name, axum::http::HeaderValue::from_static(value));
             }
             return answer;
@@ -298,9 +294,7 @@ async fn answer(Shared(known): Shared<Known>, request: Request<Body>) -> Respons
 async fn called(known: &Known, call: &Call, content_type: &str, body: Body) -> Response {
     let path = call.path.clone();
     let parts: Vec<&str> = path.split('/').skip(1).collect();
-    if let (&Method::PUT, [_, "submissions", id, "attachments", attachment]) =
-        (&call.method, parts.as_slice())
-    {
+    if let (&Method::PUT, [_, "submissions", id, "attachments", attachment]) = (&call.method, parts.as_slice()) {
         let Some(place) = ids(id, attachment) else { return problem(404, "submission-not-found") };
         if content_type != "application/jose" {
             return problem(415, "unsupported-media-type");
@@ -320,9 +314,7 @@ async fn called(known: &Known, call: &Call, content_type: &str, body: Body) -> R
                 Some(place) => fetch::attachment(&books, call, place),
                 None => problem(404, "submission-not-found"),
             },
-            (&Method::GET, [_, "submissions", id, "events"]) => {
-                log::read(&books, call, &format!("submission:{id}"))
-            }
+            (&Method::GET, [_, "submissions", id, "events"]) => log::read(&books, call, &format!("submission:{id}")),
             (&Method::GET, [_, "cases", id, "events"]) => log::read(&books, call, &format!("case:{id}")),
             (&Method::POST, [_, "cases", id, "events"]) if content_type == "application/jose" => {
                 log::write(&mut books, call, id, &body)
@@ -348,10 +340,7 @@ async fn called(known: &Known, call: &Call, content_type: &str, body: Body) -> R
 /// RFC 6749 section 4.4, with id and secret in the body alone.
 fn token(books: &mut Books, form: &[u8]) -> Response {
     let asked = |name: &str| {
-        form_urlencoded::parse(form)
-            .find(|(key, _)| key == name)
-            .map(|(_, it)| it.into_owned())
-            .unwrap_or_default()
+        form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, it)| it.into_owned()).unwrap_or_default()
     };
     let (id, secret) = (asked("client_id"), asked("client_secret"));
     let is_known = books.clients.get(&id).is_some_and(|client| client.secret == secret);
@@ -360,10 +349,7 @@ fn token(books: &mut Books, form: &[u8]) -> Response {
     }
     let token = new_id().simple().to_string();
     books.tokens.insert(token.clone(), id);
-    told(
-        200,
-        &json!({ "token_type": "Bearer", "expires_in": 1800, "access_token": token, "scope": "simulator" }),
-    )
+    told(200, &json!({ "token_type": "Bearer", "expires_in": 1800, "access_token": token, "scope": "simulator" }))
 }
 
 async fn whole(body: Body, most: usize) -> Option<Vec<u8>> {

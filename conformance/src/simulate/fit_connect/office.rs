@@ -85,11 +85,7 @@ pub struct Application {
 ///
 /// # Errors
 /// If the delivery service does not take it.
-pub async fn apply(
-    service: &Service,
-    destination: &Destination,
-    it: &Application,
-) -> Result<(Uuid, Uuid), Error> {
+pub async fn apply(service: &Service, destination: &Destination, it: &Application) -> Result<(Uuid, Uuid), Error> {
     let client = reqwest::Client::builder().user_agent("Simulator: Onlinedienst").build()?;
     let token = token(&client, service, SENDER).await?;
     let is_it = |key: &&Value| key["kid"] == destination.encryption_kid.as_str();
@@ -128,8 +124,7 @@ pub async fn apply(
         "announcedAttachments": attachments.iter().map(|(id, ..)| *id).collect::<Vec<_>>(),
         "publicService": { "name": "Simulator: Leistung", "identifier": it.service },
     });
-    let answer =
-        json_of(json_body(call(reqwest::Method::POST, base.clone()), &announced).send().await?).await?;
+    let answer = json_of(json_body(call(reqwest::Method::POST, base.clone()), &announced).send().await?).await?;
     let id = |name: &str| answer[name].as_str().and_then(|it| Uuid::try_parse(it).ok());
     let missing = || Error::Unverified("the delivery service gives no ids".into());
     let (submission, case) = (id("submissionId").ok_or_else(missing)?, id("caseId").ok_or_else(missing)?);
@@ -139,8 +134,7 @@ pub async fn apply(
         refused("an attachment", answer.status().as_u16())?;
     }
     let parts = json!({ "encryptedMetadata": metadata, "encryptedData": data });
-    json_of(json_body(call(reqwest::Method::PUT, format!("{base}/{submission}")), &parts).send().await?)
-        .await?;
+    json_of(json_body(call(reqwest::Method::PUT, format!("{base}/{submission}")), &parts).send().await?).await?;
     Ok((submission, case))
 }
 
@@ -149,8 +143,7 @@ pub async fn apply(
 /// # Errors
 /// If OpenSSL fails.
 pub fn sha512(bytes: &[u8]) -> Result<String, Error> {
-    let digest =
-        hash(MessageDigest::sha512(), bytes).map_err(|error| Error::Io(std::io::Error::other(error)))?;
+    let digest = hash(MessageDigest::sha512(), bytes).map_err(|error| Error::Io(std::io::Error::other(error)))?;
     Ok(hex::encode(digest))
 }
 
@@ -204,14 +197,11 @@ pub async fn accept(service: &Service, destination: Uuid, keys: &Keys) -> Result
     let client = reqwest::Client::builder().user_agent("Simulator: Verwaltungssystem").build()?;
     let token = token(&client, service, SUBSCRIBER).await?;
     let base = format!("{}/v2", service.submission_url());
-    let read = async |path: String| {
-        json_of(client.get(format!("{base}{path}")).bearer_auth(&token).send().await?).await
-    };
+    let read = async |path: String| json_of(client.get(format!("{base}{path}")).bearer_auth(&token).send().await?).await;
     let listed = read(format!("/submissions?destinationId={destination}")).await?;
     let mut opened = vec![];
     for at in listed["submissions"].as_array().into_iter().flatten() {
-        let (id, case) =
-            (at["submissionId"].as_str().unwrap_or_default(), at["caseId"].as_str().unwrap_or_default());
+        let (id, case) = (at["submissionId"].as_str().unwrap_or_default(), at["caseId"].as_str().unwrap_or_default());
         let submission = read(format!("/submissions/{id}")).await?;
         let data = keys.encryption.decrypt(submission["encryptedData"].as_str().unwrap_or_default());
         let data = data.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -219,8 +209,7 @@ pub async fn accept(service: &Service, destination: Uuid, keys: &Keys) -> Result
         let log = read(format!("/submissions/{id}/events")).await?;
         let tags = log["eventLog"].as_array().into_iter().flatten().find_map(|it| {
             let (_, claims) = unverified(it.as_str()?)?;
-            let payload =
-                claims["events"].as_object()?.iter().find(|(name, _)| name.ends_with("/submit-submission"));
+            let payload = claims["events"].as_object()?.iter().find(|(name, _)| name.ends_with("/submit-submission"));
             Some(payload?.1["authenticationTags"].clone())
         });
         let claims = json!({

@@ -114,12 +114,10 @@ pub(super) fn submit(books: &mut Books, call: &Call, id: &str, body: &[u8]) -> R
     let asked: Value = serde_json::from_slice(body).unwrap_or_default();
     let id = Uuid::try_parse(id).ok();
     let fault = books.fault;
-    let Some(submission) = id.and_then(|id| books.submission_mut(id)).filter(|it| it.sender == call.client)
-    else {
+    let Some(submission) = id.and_then(|id| books.submission_mut(id)).filter(|it| it.sender == call.client) else {
         return problem(404, "submission-not-found");
     };
-    let (Some(metadata), Some(data)) = (asked["encryptedMetadata"].as_str(), asked["encryptedData"].as_str())
-    else {
+    let (Some(metadata), Some(data)) = (asked["encryptedMetadata"].as_str(), asked["encryptedData"].as_str()) else {
         return problem(422, "missing-data");
     };
     if [metadata, data].into_iter().any(|it| !has_content_type(it)) {
@@ -177,8 +175,7 @@ fn has_content_type(compact: &str) -> bool {
 /// The last segment of each part.
 pub(super) fn tags(it: &Submission) -> Value {
     let tag = |compact: &str| compact.rsplit('.').next().unwrap_or_default().to_owned();
-    let attachments: BTreeMap<Uuid, &str> =
-        it.attachments.iter().map(|(id, it)| (*id, it.tag.as_str())).collect();
+    let attachments: BTreeMap<Uuid, &str> = it.attachments.iter().map(|(id, it)| (*id, it.tag.as_str())).collect();
     json!({ "metadata": tag(&it.metadata), "data": tag(&it.data), "attachments": attachments })
 }
 

@@ -20,8 +20,7 @@ async fn all_pages_work_in_a_browser() {
     };
     let mut applied = Applied::new().await;
     applied.provide("Eingangsbestätigung zum Bauantrag").await;
-    let owed =
-        json!({ "amountCents": 123_450, "purpose": "Gebühr für die Baugenehmigung", "due": "2027-01-15" });
+    let owed = json!({ "amountCents": 123_450, "purpose": "Gebühr für die Baugenehmigung", "due": "2027-01-15" });
     let claim = applied.post(&format!("/cases/{}/claims", applied.case), owed).await;
     let asked = json!({ "what": "Standsicherheitsnachweis mit Übersichtsplan", "dueDays": 14 });
     let request = applied.post(&format!("/cases/{}/document-requests", applied.case), asked).await;
@@ -49,8 +48,7 @@ async fn all_pages_work_in_a_browser() {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let outcome =
-        tokio::time::timeout(Duration::from_secs(120), run).await.expect("the browser hangs").unwrap();
+    let outcome = tokio::time::timeout(Duration::from_secs(120), run).await.expect("the browser hangs").unwrap();
     server.abort();
     let (out, err) = (String::from_utf8_lossy(&outcome.stdout), String::from_utf8_lossy(&outcome.stderr));
     assert!(outcome.status.success(), "{out}\n{err}");

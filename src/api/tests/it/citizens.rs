@@ -174,11 +174,9 @@ async fn an_application_opens_a_case_once_and_gives_the_same_answer_again() {
     assert_eq!(case["publicService"], "baugenehmigung");
     assert_eq!(case["parties"][0]["role"], "applicant");
     let document = json["documents"][0].as_str().unwrap();
-    let put =
-        Call::new("PUT", &format!("/documents/{document}/content?fileName=plan.pdf")).bytes(PDF.to_vec());
+    let put = Call::new("PUT", &format!("/documents/{document}/content?fileName=plan.pdf")).bytes(PDF.to_vec());
     gateway.call(token, put.with("content-type", "application/pdf")).await.is(201);
-    let all =
-        gateway.call(token, Call::get(&format!("/cases/{}/documents", applied.case))).await.is(200).json();
+    let all = gateway.call(token, Call::get(&format!("/cases/{}/documents", applied.case))).await.is(200).json();
     assert_eq!(all["items"].as_array().unwrap().len(), 2, "{all}");
     let without_key = Call::post("/applications").json(application());
     assert_eq!(gateway.call(token, without_key).await.is(400).code(), "api.invalid-header");
@@ -230,16 +228,7 @@ async fn number_and_secret_open_one_case_and_show_nothing_else_of_it() {
     for shown in ["Baugenehmigung", "Eingegangen", "Kreis Musterkreis"] {
         assert!(html.contains(shown), "{shown}: {html}");
     }
-    for hidden in [
-        "Carport",
-        "Musterweg",
-        "Mustermann",
-        "erika@",
-        "Lageplan",
-        "portal.",
-        &applied.secret,
-        &applied.case,
-    ] {
+    for hidden in ["Carport", "Musterweg", "Mustermann", "erika@", "Lageplan", "portal.", &applied.secret, &applied.case] {
         assert!(!html.contains(hidden), "{hidden}: {html}");
     }
     assert_eq!(page.header("cache-control"), "no-store");
@@ -255,18 +244,8 @@ async fn number_and_secret_open_one_case_and_show_nothing_else_of_it() {
     assert_eq!(seen["state"], "RECEIVED");
     let members: BTreeSet<&str> = seen.as_object().unwrap().keys().map(String::as_str).collect();
     let all = [
-        "changedAt",
-        "claims",
-        "documents",
-        "missing",
-        "number",
-        "office",
-        "prefers",
-        "receivedAt",
-        "service",
-        "serviceEn",
-        "state",
-        "ways",
+        "changedAt", "claims", "documents", "missing", "number", "office", "prefers", "receivedAt", "service",
+        "serviceEn", "state", "ways",
     ];
     assert_eq!(members, BTreeSet::from(all));
 }
@@ -390,9 +369,7 @@ async fn forms_of_other_sites_and_sessions_are_refused() {
     applied.form("/citizen/logout", "", &[("form", form)]).await.is(403);
     let gone = applied.form("/citizen/logout", &cookie, &[("form", form)]).await.is(303);
     assert!(gone.header("set-cookie").contains("Max-Age=0"));
-    for broken in
-        ["__Host-amtsbote=x", "__Host-amtsbote=a.b", "__Host-amtsbote=", &cookie[..cookie.len() - 1]]
-    {
+    for broken in ["__Host-amtsbote=x", "__Host-amtsbote=a.b", "__Host-amtsbote=", &cookie[..cookie.len() - 1]] {
         applied.get("/citizen/case", broken).await.is(403);
     }
 }
@@ -480,9 +457,7 @@ async fn a_claim_is_paid_by_link_or_in_the_session() {
     let path = format!("/citizen/case/claims/{id}");
     // The payment that is open goes on.
     let same = text(&applied.form(&path, &cookie, &[("form", &form)]).await.is(200));
-    let href = |html: &str| {
-        html.split("class=\"button main\" href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
-    };
+    let href = |html: &str| html.split("class=\"button main\" href=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     assert_eq!(href(&same), href(&paying));
     let cancel = Call::post(&format!("/claims/{id}/cancellation"));
     applied.gateway.call(&applied.token, cancel).await;
@@ -503,8 +478,7 @@ async fn a_citizen_chooses_only_ways_that_somebody_carries() {
     body["prefers"] = json!("mail");
     assert_eq!(applied.app("/citizen/api/way", body).await.is(422).code(), "broker.unknown-way");
     let mut body = applied.known();
-    body["subscription"] =
-        json!({ "endpoint": "https://push.example/x", "keys": { "p256dh": "x", "auth": "x" } });
+    body["subscription"] = json!({ "endpoint": "https://push.example/x", "keys": { "p256dh": "x", "auth": "x" } });
     // Nobody pushes for this case.
     assert_eq!(applied.app("/citizen/api/push", body).await.is(422).code(), "broker.unknown-way");
 }

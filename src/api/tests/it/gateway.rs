@@ -11,8 +11,8 @@ use broker::house::{AuthorityEntry, House, Route, Tenant, Unit};
 use broker::{Broker, Channel, Citizens, Limits, NewToken, Parts, PublicService, Quotas, Workers};
 use futures::StreamExt;
 use model::command::Rules;
-use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::party::TrustLevel;
+use model::outbound::{ChosenBy, Outbound, Post, Reply};
 use model::rights::Within;
 use model::standard::Standard;
 use model::{Actor, Authority, Failure, Role, Scope, SystemClock};
@@ -195,10 +195,7 @@ fn citizens() -> Citizens {
         privacy: "https://www.kreis.example/datenschutz".into(),
         feedback_email: "barrierefrei@kreis.example".into(),
         feedback_phone: Some("+49 2921 300".into()),
-        arbitration: (
-            "Ombudsstelle für barrierefreie Technik".into(),
-            "https://ombudsstelle.example/".into(),
-        ),
+        arbitration: ("Ombudsstelle für barrierefreie Technik".into(), "https://ombudsstelle.example/".into()),
         statement_made: "2026-11-30".into(),
         barriers: vec![],
         services: [("baugenehmigung".to_owned(), service)].into(),

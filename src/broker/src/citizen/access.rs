@@ -259,7 +259,12 @@ impl Broker {
     }
 
     /// An event on the time line of a case: identifiers and states, no content.
-    pub(super) fn about_case(&self, case: &Case, actor: &model::Actor, detail: serde_json::Value) -> Event {
+    pub(super) fn about_case(
+        &self,
+        case: &Case,
+        actor: &model::Actor,
+        detail: serde_json::Value,
+    ) -> Event {
         let meta = &case.meta;
         let subject = model::event::Subject { kind: RecordKind::Case, id: meta.id };
         Event {

@@ -76,12 +76,7 @@ impl Broker {
     ///
     /// # Errors
     /// `Invalid` by member; `Forbidden` and `UnknownUnit` by the caller's scope; `KeyReused`.
-    pub async fn take_application(
-        &self,
-        caller: &Caller,
-        application: Application,
-        once: &Once,
-    ) -> Result<Applied, Error> {
+    pub async fn take_application(&self, caller: &Caller, application: Application, once: &Once) -> Result<Applied, Error> {
         self.citizens()?;
         let scope = caller.may(Action::WriteCases)?;
         let authority = caller.authority.clone().ok_or(Error::NoAuthority)?;
@@ -143,9 +138,8 @@ impl Broker {
         received_at: Timestamp,
         once: &Once,
     ) -> Result<(Letter, Option<(File, Vec<u8>)>), Error> {
-        let Application {
-            service, mut description, locations, form, schema, attachments, payment, unit, ..
-        } = application;
+        let Application { service, mut description, locations, form, schema, attachments, payment, unit, .. } =
+            application;
         let minimum = self.service_of(service.as_deref()).and_then(|service| service.minimum_level);
         let authentication = description.parties.first().and_then(|party| party.authentication.as_ref());
         let level = authentication.map_or(TrustLevel::None, |it| it.level);

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use store::{Payload, Work};
 
 use super::access::CitizenSession;
-use super::view::{dispatch_of, provided_at};
 use super::{citizen, somebody};
+use super::view::{dispatch_of, provided_at};
 use crate::{Broker, Error, Once, notes};
 
 /// How often it is decided anew because the dispatch changed in between.

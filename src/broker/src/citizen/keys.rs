@@ -61,8 +61,7 @@ impl CitizenKey {
     /// The secret of a case in this generation: four groups of five characters.
     pub(super) fn secret(&self, case: Id, generation: u64) -> Result<String, Error> {
         let plain = self.plain_secret(case, generation)?;
-        let groups: Vec<String> =
-            plain.chunks(5).map(|it| String::from_utf8_lossy(it).into_owned()).collect();
+        let groups: Vec<String> = plain.chunks(5).map(|it| String::from_utf8_lossy(it).into_owned()).collect();
         Ok(groups.join("-"))
     }
 
@@ -218,10 +217,7 @@ mod tests {
     fn a_number_with_a_wrong_digit_is_none() {
         for _ in 0..50 {
             let number = new_number().unwrap();
-            assert_eq!(
-                read_number(&format!(" {} {}-{}", &number[..4], &number[4..8], &number[8..])),
-                Some(number.clone())
-            );
+            assert_eq!(read_number(&format!(" {} {}-{}", &number[..4], &number[4..8], &number[8..])), Some(number.clone()));
             for at in 0..DIGITS {
                 let mut wrong = number.clone().into_bytes();
                 wrong[at] = b'0' + (wrong[at] - b'0' + 1) % 10;

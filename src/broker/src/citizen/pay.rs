@@ -83,7 +83,8 @@ impl Broker {
     async fn page_for(&self, caller: &Caller, claim: Id) -> Result<String, Error> {
         // Where the payer goes on to has to be allowed for payers as for portals; else the payments' own page is the end.
         let back = format!("{}/citizen/back", self.citizens()?.url);
-        let mut started = self.start_payment(caller, claim, NewPayment { return_to: Some(back) }, None).await;
+        let mut started =
+            self.start_payment(caller, claim, NewPayment { return_to: Some(back) }, None).await;
         if matches!(started, Err(Error::ReturnHost)) {
             started = self.start_payment(caller, claim, NewPayment::default(), None).await;
         }

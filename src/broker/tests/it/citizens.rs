@@ -139,8 +139,10 @@ async fn what_was_not_provided_is_not_fetched() {
 
 impl Bed {
     async fn documents(&self, case: Id) -> Vec<Id> {
-        let filter =
-            broker::RecordFilter { parent: Some(case), ..broker::RecordFilter::of(RecordKind::Document) };
+        let filter = broker::RecordFilter {
+            parent: Some(case),
+            ..broker::RecordFilter::of(RecordKind::Document)
+        };
         let found = self.broker.records(&self.ours, &filter, &broker::Page::first(10)).await.unwrap();
         found.items.iter().map(|record| record.meta().id).collect()
     }

@@ -70,7 +70,8 @@ pub(super) async fn show(State(doors): State<Doors>, request: Request) -> Respon
         (Ok(view), Ok(citizens)) => {
             let words = asked.words;
             let title = words.of("Ihr Vorgang", "Your case");
-            let page = Page { session: Some(&session), ..Page::new(words, citizens, title, "/citizen/case") };
+            let page =
+                Page { session: Some(&session), ..Page::new(words, citizens, title, "/citizen/case") };
             page.answer(&case(words, &view, &session))
         }
         (Err(error), _) | (_, Err(error)) => failed(&doors, asked.words, &error),
@@ -314,17 +315,11 @@ fn said(words: Words, state: PublicState) -> (&'static str, &'static str) {
         ),
         PublicState::Received => (
             words.of("Eingegangen", "Received"),
-            words.of(
-                "Ihr Antrag ist da. Wir kümmern uns darum.",
-                "Your application has arrived. We will see to it.",
-            ),
+            words.of("Ihr Antrag ist da. Wir kümmern uns darum.", "Your application has arrived. We will see to it."),
         ),
         PublicState::Processing => (
             words.of("In Bearbeitung", "In progress"),
-            words.of(
-                "Wir arbeiten daran. Sie müssen nichts tun.",
-                "We are working on it. There is nothing you need to do.",
-            ),
+            words.of("Wir arbeiten daran. Sie müssen nichts tun.", "We are working on it. There is nothing you need to do."),
         ),
         PublicState::ActionRequired => (
             words.of("Wir warten auf Sie", "We are waiting for you"),

@@ -80,32 +80,12 @@ impl Words {
     /// A day, `YYYY-MM-DD`, as people write it.
     pub(super) fn day(self, day: &str) -> String {
         const GERMAN: [&str; 12] = [
-            "Januar",
-            "Februar",
-            "März",
-            "April",
-            "Mai",
-            "Juni",
-            "Juli",
-            "August",
-            "September",
-            "Oktober",
-            "November",
-            "Dezember",
+            "Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober",
+            "November", "Dezember",
         ];
         const ENGLISH: [&str; 12] = [
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
+            "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+            "November", "December",
         ];
         let mut parts = day.splitn(3, '-').map(|part| part.parse::<usize>().ok());
         let (Some(Some(year)), Some(Some(month)), Some(Some(day_of))) =

@@ -248,17 +248,15 @@ fn because(words: Words, wrong: &Wrong) -> &'static str {
             "Eine Datei ist weder PDF noch JPEG, PNG oder TIFF. Es wurde nichts übernommen.",
             "A file is neither PDF nor JPEG, PNG or TIFF. Nothing was taken over.",
         ),
-        Wrong::Broker(Error::TooLarge { .. }) => words.of(
-            "Eine Datei ist zu groß. Es wurde nichts übernommen.",
-            "A file is too large. Nothing was taken over.",
-        ),
+        Wrong::Broker(Error::TooLarge { .. }) => {
+            words.of("Eine Datei ist zu groß. Es wurde nichts übernommen.", "A file is too large. Nothing was taken over.")
+        }
         Wrong::Broker(Error::Harmful) => words.of(
             "In einer Datei wurde Schadsoftware gefunden. Es wurde nichts übernommen.",
             "Malware was found in a file. Nothing was taken over.",
         ),
-        Wrong::Form | Wrong::Broker(_) => words.of(
-            "Die Übertragung brach ab. Bitte versuchen Sie es noch einmal.",
-            "The transfer broke off. Please try again.",
-        ),
+        Wrong::Form | Wrong::Broker(_) => {
+            words.of("Die Übertragung brach ab. Bitte versuchen Sie es noch einmal.", "The transfer broke off. Please try again.")
+        }
     }
 }
