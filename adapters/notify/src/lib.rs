@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use model::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus};
 use model::adapter::{About, Adapter, Capability, Delivery, Descriptor, Health, Interest, Receipt, Sources};
-use model::case::{Case, RecordStatus};
+use model::case::Case;
 use model::command::{Change, Command};
 use model::payment::day::german_day;
+use model::public_state::PublicState;
 use model::record::Meta;
 use model::sending::Sending;
 use model::{EventKind, Failure, Id, Record, RecordKind, Timestamp, ids};
@@ -144,7 +145,7 @@ impl Notify {
         let template = rule.and_then(|rule| self.settings.templates.get(&rule.template).map(|it| (rule, it)));
         let Some((rule, template)) = template else { return Ok(Receipt::nothing()) };
         let at = delivery.detail["at"].as_str().and_then(Timestamp::parse).unwrap_or_default();
-        let notice = template.notice(self.settings.language, &self.filling(case, at));
+        let notice = template.notice(self.settings.language, &self.filling(case, &about.record, at));
         let (mut commands, mut unreached) = (vec![], 0);
         for (at_party, party) in chosen::parties(case, &self.settings.roles).take(MOST_PARTIES).enumerate() {
             let to = chosen::addressee(party, self.settings.area.as_deref());
@@ -170,13 +171,13 @@ impl Notify {
     }
 
     /// What a notice may say of a case: nothing of its content.
-    fn filling(&self, case: &Case, at: Timestamp) -> Filling {
+    fn filling(&self, case: &Case, record: &Record, at: Timestamp) -> Filling {
         let service = case.meta.public_service.clone().unwrap_or_default();
         let named = self.settings.services.get(&service).cloned();
         let day = german_day(at);
         Filling {
             number: number(case),
-            state: state(case.status).map(str::to_owned),
+            state: state(case, record).map(str::to_owned),
             service: named.unwrap_or_else(|| [service.clone(), service]),
             date: [template::german_date(&day), day],
             link: self.settings.link.clone(),
@@ -226,12 +227,20 @@ fn number(case: &Case) -> String {
     number.unwrap_or_else(|| case.meta.id.to_string())
 }
 
-/// German and English words for where a case stands.
-fn state(status: RecordStatus) -> [&'static str; 2] {
-    match status {
-        RecordStatus::Received => ["eingegangen", "received"],
-        RecordStatus::Open => ["in Bearbeitung", "being processed"],
-        _ => ["abgeschlossen", "completed"],
+/// German and English words for where a case stands, by what is known of it here: itself, and the record that something happened to.
+fn state(case: &Case, record: &Record) -> [&'static str; 2] {
+    let (mut tasks, mut claims) = (vec![], vec![]);
+    match record {
+        Record::Task(task) => tasks.push(task.clone()),
+        Record::Claim(claim) => claims.push(claim.clone()),
+        _ => {}
+    }
+    match PublicState::of(case, &tasks, &claims) {
+        PublicState::Initiated | PublicState::Submitted => ["abgesendet", "sent"],
+        PublicState::Received => ["eingegangen", "received"],
+        PublicState::Processing => ["in Bearbeitung", "being processed"],
+        PublicState::ActionRequired => ["Rückmeldung von Ihnen nötig", "waiting for you"],
+        PublicState::Completed => ["abgeschlossen", "completed"],
     }
 }
 

@@ -5,6 +5,8 @@
 //! * The way `call`: a task to call the citizen, whose end is the dispatch's.
 //! * When one may leave: not before its time.
 
+use std::time::Duration;
+
 use model::activity::{Dispatch, DispatchStatus, DispatchStep, Task, TaskStatus};
 use model::command::{Change, Command};
 use model::deemed::Deemed;
@@ -16,7 +18,7 @@ use store::{Page, RecordFilter, Work};
 use crate::{Broker, Error, notes};
 
 /// The way that people carry themselves, and the kind and title of the task that it becomes.
-const CALL: &str = "call";
+pub(crate) const CALL: &str = "call";
 const CALL_TITLE: &str = "Bürgerin oder Bürger zum Vorgang anrufen";
 
 /// The newest dispatches of a case, among which that of a task to call is looked for.
@@ -180,7 +182,8 @@ impl Broker {
     async fn ask_to_call(&self, work: &mut Work, it: &Dispatch) -> Result<(), Error> {
         let from = it.not_before.unwrap_or_default().max(self.now());
         let id = ids::derived_id(it.meta.id, CALL);
-        let due = Some(self.sending.call_due(from));
+        let within = Duration::from_secs(u64::from(self.sending.call_within_hours) * 3_600);
+        let due = self.house().hours().plus(from, within);
         let task = Task { due, ..a_task(it, id, self.now(), (CALL, CALL_TITLE)) };
         self.ask_for(work, task).await
     }

@@ -9,18 +9,21 @@ use time::{Date, Duration, PrimitiveDateTime, Time, Weekday};
 
 use crate::Timestamp;
 use crate::deemed::DeemedRule;
-use crate::holidays::{is_holiday, workday_from};
+use crate::holidays::is_holiday;
 use crate::payment::day::{german_clock, german_moment};
 
 /// Days that are looked at for the end of a quiet time.
 const DAYS: i64 = 31;
+/// Hours of service within which citizens are called if the house says nothing, and the most that it may say.
+const CALL_WITHIN: u32 = 8;
+const MOST_HOURS: u32 = 500;
 
 /// What a house has decided about dispatches.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sending {
-    /// Until which time of the next workday a citizen who wants to be called is called.
-    pub call_until: Clock,
+    /// Within how many hours of service a citizen who wants to be called is called.
+    pub call_within_hours: u32,
     /// Days besides the holidays of North Rhine-Westphalia on which nobody works.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub closed: BTreeSet<Day>,
@@ -35,8 +38,7 @@ pub struct Sending {
 impl Default for Sending {
     fn default() -> Self {
         let (quiet, closed) = (BTreeMap::new(), BTreeSet::new());
-        let four = Clock(Time::from_hms(16, 0, 0).unwrap_or(Time::MIDNIGHT));
-        Sending { quiet, call_until: four, closed, deemed: vec![] }
+        Sending { call_within_hours: CALL_WITHIN, closed, quiet, deemed: vec![] }
     }
 }
 
@@ -102,12 +104,6 @@ impl Sending {
         Some(german_moment(end))
     }
 
-    /// Until when a citizen is called who is to be called from `at` on.
-    pub fn call_due(&self, at: Timestamp) -> Timestamp {
-        let tomorrow = german_clock(at).date().saturating_add(Duration::DAY);
-        german_moment(PrimitiveDateTime::new(workday_from(tomorrow, &self.closed()), self.call_until.0))
-    }
-
     /// Days besides the holidays on which nobody works.
     pub fn closed(&self) -> BTreeSet<Date> {
         self.closed.iter().map(|day| day.0).collect()
@@ -115,6 +111,9 @@ impl Sending {
 
     /// What is wrong with it: key and rule.
     pub fn lack(&self) -> Option<(String, &'static str)> {
+        if !(1..=MOST_HOURS).contains(&self.call_within_hours) {
+            return Some(("call_within_hours".to_owned(), "expected 1 to 500"));
+        }
         let is_always = |quiet: &Quiet| quiet.from == quiet.until;
         if let Some((way, _)) = self.quiet.iter().find(|(_, quiet)| is_always(quiet)) {
             return Some((format!("quiet.{way}"), "begins when it ends: nothing would ever leave"));
@@ -199,16 +198,11 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_to_be_called_is_called_on_the_next_workday() {
-        let house = Sending::default();
-        assert_eq!(house.call_due(at("2026-11-30T09:00:00Z")), at("2026-12-01T15:00:00Z"));
-        assert_eq!(house.call_due(at("2026-12-23T23:30:00Z")), at("2026-12-28T15:00:00Z"));
-    }
-
-    #[test]
     fn what_would_never_leave_is_refused() {
         let lack = house("08:00", "08:00", false).lack();
         assert_eq!(lack.map(|(key, _)| key).as_deref(), Some("quiet.push"));
+        let never = Sending { call_within_hours: 0, ..Sending::default() };
+        assert_eq!(never.lack().map(|(key, _)| key).as_deref(), Some("call_within_hours"));
         assert!(Clock::try_from("24:00".to_owned()).is_err());
         assert!(Day::try_from("2026-02-30".to_owned()).is_err());
     }

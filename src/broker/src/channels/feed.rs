@@ -12,6 +12,7 @@ use store::{ChannelDelivery, NewJob, SealedEvent, Work};
 
 use super::tell::TELL;
 use super::{Channel, actor};
+use crate::dispatches::CALL;
 use crate::{Broker, Error};
 
 /// Events that are looked at together.
@@ -104,6 +105,9 @@ impl Broker {
 
     /// Whether an adapter is there that would carry a dispatch of this way from here.
     pub(crate) fn carries(&self, meta: &Meta, way: Option<&str>) -> bool {
+        if way == Some(CALL) {
+            return true;
+        }
         self.channels.iter().any(|(id, channel)| {
             let carries = |adapter: &Arc<dyn Adapter>| {
                 let descriptor = adapter.descriptor();
