@@ -154,7 +154,7 @@ async fn what_nobody_fetched_comes_back() {
 
 /// Data of a submission to the bridge: what is signed, and the claims of the token.
 fn opened(compact: &str) -> (Value, Value) {
-    let keys = [private("destination_encryption_private")];
+    let keys = std::sync::Arc::from([private("destination_encryption_private")]);
     let (_, bytes) = decrypt(&keys, compact.as_bytes(), 1 << 20).unwrap();
     let data: Value = serde_json::from_slice(&bytes).unwrap();
     let content = data["content"].as_str().unwrap();
