@@ -101,16 +101,14 @@ async fn a_link_is_used_once_though_several_use_it_at_the_same_time() {
         let asked = Asked { what: "Lageplan".into(), due_days: 14 };
         let wanting = bed.broker.ask_for_document(&bed.ours, case, asked, None).await.unwrap();
         let token = wanting.link.rsplit('/').next().unwrap();
-        let bring = async |bytes: &'static [u8]| {
-            let page = bed.broker.upload_page(token).await?;
-            let body = futures::stream::iter([Ok(Bytes::from_static(bytes))]);
-            let file = bed.broker.stage_upload(&page, (1, "plan.pdf"), body).await?;
-            bed.broker.take_upload(&page, vec![file]).await
-        };
-        let outcomes = tokio::join!(bring(PDF), bring(b"%PDF-2.0\n"), bring(b"%PDF-1.4\n"));
+        let outcomes = tokio::join!(
+            bed.brings(token, PDF),
+            bed.brings(token, b"%PDF-2.0\n"),
+            bed.brings(token, b"%PDF-1.4\n")
+        );
         let outcomes = [outcomes.0, outcomes.1, outcomes.2];
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
-        assert!(matches!(bring(PDF).await, Err(Error::LinkOver)));
+        assert!(matches!(bed.brings(token, PDF).await, Err(Error::LinkOver)));
         let task = bed.broker.record(&bed.ours, RecordKind::Task, wanting.task.meta.id).await.unwrap();
         assert_eq!(task.status(), "done");
     })
@@ -139,6 +137,13 @@ async fn what_was_not_provided_is_not_fetched() {
 }
 
 impl Bed {
+    async fn brings(&self, token: &str, bytes: &'static [u8]) -> Result<(), Error> {
+        let page = self.broker.upload_page(token).await?;
+        let body = futures::stream::iter([Ok(Bytes::from_static(bytes))]);
+        let file = self.broker.stage_upload(&page, (1, "plan.pdf"), body).await?;
+        self.broker.take_upload(&page, vec![file]).await
+    }
+
     async fn documents(&self, case: Id) -> Vec<Id> {
         let filter =
             broker::RecordFilter { parent: Some(case), ..broker::RecordFilter::of(RecordKind::Document) };
