@@ -116,6 +116,8 @@ fn dispatch(case: &Record) -> Dispatch {
         reference: None,
         status: DispatchStatus::Posted,
         steps: vec![],
+        instead_of: None,
+        proofs: vec![],
     };
     dispatch.reference = Some(ours(dispatch.meta.id));
     dispatch
