@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(Data::read(entities.as_bytes(), "application/xml"), Err(Malformed));
         let many = format!("[{}1]", "[],".repeat(VALUES));
         assert_eq!(Data::read(many.as_bytes(), "application/json"), Ok(Data::TooMany));
-        assert_eq!(Data::read(many[..many.len() - 1].as_bytes(), "application/json"), Err(Malformed));
+        assert_eq!(Data::read(&many.as_bytes()[..many.len() - 1], "application/json"), Err(Malformed));
         let many = format!("<a>{}</a>", "<b/>".repeat(VALUES));
         assert_eq!(Data::read(many.as_bytes(), "application/xml"), Ok(Data::TooMany));
     }
