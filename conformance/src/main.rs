@@ -254,17 +254,20 @@ async fn deliver(port: u16) -> Result<bool, Error> {
         "urn:de:fim:leika:leistung:99115005104000",
         "https://schema.fitko.de/fim/s00000096_1.0.schema.json",
     )?;
-    print(&json!({
-        "simulator": true,
-        "token_url": service.token_url(),
-        "submission_url": service.submission_url(),
-        "routing_url": service.routing_url(),
-        "sender": SENDER,
-        "subscriber": SUBSCRIBER,
-        "destination": destination.id,
-        "signing_key": keys.signing.private_jwk()?,
-        "decryption_key": keys.encryption.private_jwk()?,
-    }).to_string());
+    print(
+        &json!({
+            "simulator": true,
+            "token_url": service.token_url(),
+            "submission_url": service.submission_url(),
+            "routing_url": service.routing_url(),
+            "sender": SENDER,
+            "subscriber": SUBSCRIBER,
+            "destination": destination.id,
+            "signing_key": keys.signing.private_jwk()?,
+            "decryption_key": keys.encryption.private_jwk()?,
+        })
+        .to_string(),
+    );
     service.set_up(destination);
     std::future::pending().await
 }

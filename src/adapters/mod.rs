@@ -3,10 +3,10 @@
 mod archive;
 pub(crate) mod commands;
 mod dms;
-mod online;
 mod mobile;
-mod online_sender;
 mod notify;
+mod online;
+mod online_sender;
 mod post;
 mod remote;
 mod scan;

@@ -30,7 +30,6 @@ pub const USER: &str = "gateway";
 /// With which password.
 pub const PASSWORD: &str = "geheim";
 
-
 /// A session that was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Recorded {

@@ -37,7 +37,11 @@ fn the_example_is_valid_and_explains_every_key() {
 #[test]
 fn what_is_wrong_is_refused_by_key() {
     for (from, to, key) in [
-        ("url = \"https://buerger.kreis.example\"", "url = \"https://buerger.kreis.example/\"", "citizen.url"),
+        (
+            "url = \"https://buerger.kreis.example\"",
+            "url = \"https://buerger.kreis.example/\"",
+            "citizen.url",
+        ),
         ("https://www.kreis.example/impressum", "www.kreis.example", "citizen.imprint"),
         ("barrierefrei@kreis.example", "barrierefrei", "citizen.feedback_email"),
         ("statement_made = \"2026-11-30\"", "statement_made = \"30.11.2026\"", "citizen.statement_made"),
