@@ -8,9 +8,7 @@ mod directory_commands;
 mod error;
 mod evidence;
 mod gateway;
-mod mapping_check;
 mod messages;
-mod notice_commands;
 mod osci_commands;
 mod payments;
 mod registry;
@@ -50,7 +48,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Demo(options) => wait_for(async { Ok(demo::run(options, as_json).await) }),
         Command::Check { files, mapping: Some(mapping), metadata, .. } => {
-            mapping_check::check(&files, &cli.config, &mapping, metadata.as_deref(), as_json)
+            adapters::mapping_check::check(&files, &cli.config, &mapping, metadata.as_deref(), as_json)
         }
         Command::Check { files, schemas, .. } => check::check(
             &files,
@@ -70,7 +68,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Adapter(command) => on_store(load()?, as_json, async |store| store.adapter(command).await),
         Command::Scan(command) => scan_commands::scan(command, &cli.config),
-        Command::Notice(command) => notice_commands::notice(command, &cli.config, as_json),
+        Command::Notice(command) => adapters::notice_commands::notice(command, &cli.config, as_json),
         Command::Message(command) => {
             let language = cli.lang.unwrap_or_else(Language::of_environment);
             on_store(load()?, as_json, async |store| store.message(command, language).await)

@@ -3,7 +3,9 @@
 mod archive;
 pub(crate) mod commands;
 mod dms;
+pub(crate) mod mapping_check;
 mod mobile;
+pub(crate) mod notice_commands;
 mod notify;
 mod online;
 mod online_sender;

@@ -136,7 +136,7 @@ async fn a_report_goes_its_way(engine: &Engine) {
     let contact = added[0]["update_id"].as_str().unwrap();
     let contact = bed.clerk.read(&format!("/interactions/{contact}")).await.unwrap();
     assert_eq!((&contact["caseId"], &contact["concerns"]), (&json!(case), &json!(["mobile.update"])));
-    let close = bed.clerk.post(&format!("/cases/{case}/close"), "close", &Value::Null).await.unwrap();
+    let close = bed.clerk.post(&format!("/cases/{case}/close"), "close", &json!({})).await.unwrap();
     close.expect("close a case", &[200]).unwrap();
     let (_, closed) = bed.get("requests.json?status=closed").await;
     assert_eq!(closed[0]["service_request_id"], json!(case));

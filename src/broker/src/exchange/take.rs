@@ -201,8 +201,11 @@ impl Broker {
         };
         let from = partner(message, identity);
         let known = self.exchanges_of(message, process, Side::Receiver).await?;
-        // What came back is begun again as another one.
-        let before = known.iter().filter(|known| known.partner == from && known.kind == came.kind()).count();
+        // What came back is begun again as another one. One that has not come back was begun by another part meanwhile: this is that one.
+        let came_back = |known: &&Exchange| {
+            known.partner == from && known.kind == came.kind() && known.status == ExchangeStatus::Returned
+        };
+        let before = known.iter().filter(came_back).count();
         let (tenant, authority) = (&message.tenant, &message.authority);
         Ok(ids::derived_id(process, &format!("exchange {tenant} {authority} {from} {before}")))
     }
