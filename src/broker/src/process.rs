@@ -1,6 +1,7 @@
 //! Steps 2 to 4 for what came in: check, translate, route; and the second transaction, which commits
 //! state, events, mailbox and replies together.
 
+use futures::future::BoxFuture;
 use model::command::{Change, Command};
 use model::exchange::{Exchange, ExchangeStatus, Side, process_name};
 use model::message::{Direction, Door};
@@ -20,6 +21,15 @@ use crate::{Broker, Error, blocking, intake, notes};
 /// Exchanges of one process that are looked at.
 const MOST_OF_ONE_PROCESS: u32 = 200;
 
+/// What needs much room, on the heap. It is made in here: whoever made it would have room for it in a frame of its own for as long as it
+/// runs, and debug builds need one for each.
+fn on_heap<'a, F>(make: impl FnOnce() -> F) -> BoxFuture<'a, Result<(), Error>>
+where
+    F: Future<Output = Result<(), Error>> + Send + 'a,
+{
+    Box::pin(make())
+}
+
 impl Broker {
     /// Processes an accepted message. Doing it again after an interruption changes nothing.
     pub(crate) async fn process(&self, job: &Job) -> Result<(), Error> {
@@ -32,7 +42,7 @@ impl Broker {
         }
         let Some(payload) = message.payload.clone() else { return Err(Error::ContentUnavailable) };
         if self.is_boxed_container(&message).await? {
-            return self.put_into_box(job, message).await;
+            return on_heap(|| self.put_into_box(job, message)).await;
         }
         let content = self.store().open_payload(&job.tenant, payload.id).await?;
         let checked = self.check_content(content, message.file_name.clone()).await?;
@@ -40,17 +50,17 @@ impl Broker {
         message.report = Some(checked.report);
         self.check_recipient(&mut message).await?;
         if self.goes_into_box(&message).await? {
-            return self.put_into_box(job, message).await;
+            return on_heap(|| self.put_into_box(job, message)).await;
         }
         let acceptable = message.report.as_ref().is_some_and(Report::is_acceptable);
         let Some(identity) = message.identity.clone().filter(|_| acceptable) else {
-            return self.refuse(job, message).await;
+            return on_heap(|| self.refuse(job, message)).await;
         };
         // The house may have another route now than when the message came.
         (message.unit, message.public_service) = self.unit_for(&message, &identity)?;
         // Whoever brought it may not know what it says of itself.
         if message.test || identity.test {
-            return self.carry_on(job, message).await;
+            return on_heap(|| self.carry_on(job, message)).await;
         }
         let (meaning, translator) = self.translate(job, &message, &identity).await?;
         let came = match meaning {
@@ -59,11 +69,10 @@ impl Broker {
             Meaning::Circulation(route) => Came::Along(route),
             Meaning::FilePlan(plan) => Came::Plan(plan),
             Meaning::FilePlanToAppraise(plan) => Came::PlanToAppraise(plan),
-            Meaning::Facts => return Box::pin(self.take_facts(job, message, translator)).await,
-            other => return self.hear(job, message, identity, other).await,
+            Meaning::Facts => return on_heap(|| self.take_facts(job, message, translator)).await,
+            other => return on_heap(|| self.hear(job, message, identity, other)).await,
         };
-        // On the heap, as it needs much room.
-        Box::pin(self.take(job, message, identity, came, translator)).await
+        on_heap(|| self.take(job, message, identity, came, translator)).await
     }
 
     /// What answers something, or leads to nothing here.
@@ -78,9 +87,9 @@ impl Broker {
             Meaning::Receipt => Said::Receipt,
             Meaning::ImportResults(results) => Said::Outcome(results),
             Meaning::Appraisals(all) => Said::Appraisals(all),
-            _ => return self.carry_on(job, message).await,
+            _ => return on_heap(|| self.carry_on(job, message)).await,
         };
-        Box::pin(self.take_reply(job, message, identity, said)).await
+        on_heap(|| self.take_reply(job, message, identity, said)).await
     }
 
     async fn translate(

@@ -226,22 +226,24 @@ impl Broker {
     ///
     /// # Errors
     /// If the queue cannot be read.
-    pub async fn run_due_jobs(&self) -> Result<usize, Error> {
-        let mut done = 0;
-        loop {
-            let mut jobs = self.store().claim(Class::Work, &self.parts.node, LEASE, 1).await?;
-            jobs.extend(self.store().claim(Class::Network, &self.parts.node, LEASE, 1).await?);
-            if jobs.is_empty() {
-                self.seal_all().await;
-                if self.feed_hooks().await? + self.feed_channels().await == 0 {
-                    return Ok(done);
+    pub fn run_due_jobs(&self) -> BoxFuture<'_, Result<usize, Error>> {
+        Box::pin(async move {
+            let mut done = 0;
+            loop {
+                let mut jobs = self.store().claim(Class::Work, &self.parts.node, LEASE, 1).await?;
+                jobs.extend(self.store().claim(Class::Network, &self.parts.node, LEASE, 1).await?);
+                if jobs.is_empty() {
+                    self.seal_all().await;
+                    if self.feed_hooks().await? + self.feed_channels().await == 0 {
+                        return Ok(done);
+                    }
+                }
+                for job in jobs {
+                    self.clone().run(job).await;
+                    done += 1;
                 }
             }
-            for job in jobs {
-                self.clone().run(job).await;
-                done += 1;
-            }
-        }
+        })
     }
 
     async fn run(self, job: Job) {
