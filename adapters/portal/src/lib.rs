@@ -43,6 +43,10 @@ impl Adapter for Portal {
             let detail = "nobody was given access to the case";
             return Err(Failure::new(FailureKind::Rejected, "citizen.no-access", detail));
         }
+        if dispatch.documents.is_empty() {
+            let detail = "the pages show documents: a notice alone would lie nowhere";
+            return Err(Failure::new(FailureKind::Rejected, "citizen.no-document", detail));
+        }
         let step = DispatchStep { kind: DispatchStatus::Provided, at: self.clock.now() };
         let change = Change::DispatchStep(step, None);
         let command = Command { kind: RecordKind::Dispatch, id: dispatch.meta.id, expected: None, change };
@@ -86,11 +90,15 @@ mod tests {
 
     /// As the gateway reads it from the store, whatever else a dispatch has.
     fn delivery(way: &str, is_numbered: bool) -> Delivery {
+        delivery_of(way, is_numbered, &[ids::new_id()])
+    }
+
+    fn delivery_of(way: &str, is_numbered: bool, documents: &[model::Id]) -> Delivery {
         let Record::Case(mut case) = a_case("Neubau") else { unreachable!() };
         if is_numbered {
             case.description.references.push(Reference { kind: NUMBER.into(), value: "12345678903".into() });
         }
-        let mut json = serde_json_of(&case.meta.id.to_string(), way);
+        let mut json = serde_json_of(&case.meta.id.to_string(), way, documents);
         let meta = Record::Case(model::case::Case { meta: a_meta(), ..case.clone() }).to_json();
         for name in ["id", "tenant", "authority", "unit", "root", "version", "createdAt", "updatedAt"] {
             json[name] = meta[name].clone();
@@ -107,8 +115,8 @@ mod tests {
         }
     }
 
-    fn serde_json_of(case: &str, way: &str) -> serde_json::Value {
-        serde_json::json!({ "caseId": case, "kind": "disclosure", "way": way, "documents": [] })
+    fn serde_json_of(case: &str, way: &str, documents: &[model::Id]) -> serde_json::Value {
+        serde_json::json!({ "caseId": case, "kind": "disclosure", "way": way, "documents": documents })
     }
 
     #[tokio::test]
@@ -120,6 +128,13 @@ mod tests {
         };
         assert_eq!(step.kind, DispatchStatus::Provided);
         assert!(portal.deliver(&delivery("print", true), &[]).await.unwrap().nothing);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_could_see_is_not_provided() {
+        let portal = adapter("portal", Arc::new(SystemClock));
+        let failure = portal.deliver(&delivery_of(WAY, true, &[]), &[]).await.unwrap_err();
+        assert_eq!((failure.kind, &*failure.code), (FailureKind::Rejected, "citizen.no-document"));
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use model::deemed::Deemed;
 use model::record::Meta;
 use model::sending::Sending;
 use model::{Actor, Id, Record, RecordKind, Scope, Timestamp, decide, ids};
-use store::{Page, RecordFilter, Work};
+use store::{RecordFilter, Work};
 
 use crate::{Broker, Error, notes};
 
@@ -74,15 +74,14 @@ impl Broker {
         }
         let filter = RecordFilter { parent: after.case_id, ..RecordFilter::of(RecordKind::Dispatch) };
         let scope = Scope::tenant(&after.meta.tenant);
-        let found =
-            self.store().records(&scope, &filter, &Page { after: None, limit: MOST_LOOKED_AT }).await?;
+        let found = self.store().newest(&scope, &filter, None, MOST_LOOKED_AT).await?;
         let is_it = |record: &Record| match record {
             Record::Dispatch(it) => {
                 it.status == DispatchStatus::Open && ids::derived_id(it.meta.id, CALL) == after.meta.id
             }
             _ => false,
         };
-        let Some(called) = found.items.into_iter().find(is_it) else { return Ok(()) };
+        let Some(called) = found.into_iter().find(is_it) else { return Ok(()) };
         let kind = match after.status {
             TaskStatus::Done => DispatchStatus::Provided,
             _ => DispatchStatus::Failed,
@@ -103,8 +102,9 @@ impl Broker {
         if before.is_none() && after.way.as_deref() == Some(CALL) {
             return self.ask_to_call(work, after).await;
         }
-        let had_come_back = matches!(before, Some(Record::Dispatch(it)) if came_to_nothing(it.status));
-        if had_come_back || !came_to_nothing(after.status) {
+        // By its steps, not by where it stands: what came back may be told with an earlier time than what was known, and more than once.
+        let had_come_back = matches!(before, Some(Record::Dispatch(it)) if came_to_nothing(it));
+        if had_come_back || !came_to_nothing(after) {
             return Ok(());
         }
         self.go_on(work, after).await
@@ -209,8 +209,8 @@ impl Broker {
     }
 }
 
-fn came_to_nothing(status: DispatchStatus) -> bool {
-    matches!(status, DispatchStatus::Failed | DispatchStatus::Returned)
+fn came_to_nothing(it: &Dispatch) -> bool {
+    it.steps.iter().any(|step| matches!(step.kind, DispatchStatus::Failed | DispatchStatus::Returned))
 }
 
 /// Ownership of something new beside a dispatch.

@@ -216,7 +216,9 @@ impl Record {
             record => {
                 let Some(description) = record.description() else { return vec![] };
                 let references = description.references.iter().map(|r| (r.kind.clone(), r.value.clone()));
-                references.chain(numbers(description)).collect()
+                // Of documents, which often name the same party and are newer, nobody who calls is looked for.
+                let has_numbers = matches!(record, Record::CaseFile(_) | Record::Case(_));
+                references.chain(has_numbers.then(|| numbers(description)).into_iter().flatten()).collect()
             }
         }
     }

@@ -148,8 +148,11 @@ impl<'a> Shown<'a> {
             ("requested_datetime", Node::text(moment(self.case.meta.created_at))),
             ("updated_datetime", Node::text(moment(self.updated()))),
             ("expected_datetime", Node::Null),
-            ("address", Node::maybe(place.and_then(|place| place.description.clone()))),
-            ("address_id", Node::maybe(self.case.description.reference("address"))),
+            (
+                "address",
+                Node::maybe(place.and_then(|place| place.description.clone()).filter(|_| self.reveals)),
+            ),
+            ("address_id", Node::maybe(self.case.description.reference("address").filter(|_| self.reveals))),
             ("zipcode", Node::Null),
             ("lat", number(lat)),
             ("long", number(long)),

@@ -64,10 +64,11 @@ pub(super) fn link(dispatch: Id, at: &Announced) -> Link {
     }
 }
 
-/// The mailbox that it goes to, if it goes to one.
+/// The mailbox that it goes to; none if it names no addressee and goes to the destination of the house. What is for somebody never goes
+/// to somebody else.
 pub(super) fn mailbox(order: &Order<'_>) -> Result<Option<Uuid>, Failure> {
-    let Some(mailbox) = order.to.and_then(|to| to.mailbox.as_deref()) else { return Ok(None) };
-    let id = uuid(mailbox);
+    let Some(to) = order.to else { return Ok(None) };
+    let id = to.mailbox.as_deref().and_then(uuid);
     id.map(Some)
         .ok_or_else(|| rejected("fit.no-mailbox", "the addressee's mailbox is none of the federal mailboxes"))
 }

@@ -49,9 +49,10 @@ pub(crate) struct Announced {
     pub(crate) submission: Uuid,
     pub(crate) case: Uuid,
     pub(crate) destination: Uuid,
-    /// SHA-256 of the tags that we sent, once that is about to happen.
+    /// SHA-256 of the tags that we sent, of each try, once that is about to happen: of a try whose answer was lost nobody knows for a while
+    /// whether it counts, and whatever is encrypted anew has other tags.
     #[serde(default)]
-    pub(crate) tags: Option<String>,
+    pub(crate) tags: Vec<String>,
 }
 
 /// An attachment.
@@ -145,7 +146,7 @@ pub(crate) async fn announce(
     }
     let call = Call::with(Method::POST, "/v2/submissions", "application/json", body.to_string().into_bytes());
     let created: Created = access.json(call).await?;
-    Ok(Announced { submission: created.submission_id, case: created.case_id, destination, tags: None })
+    Ok(Announced { submission: created.submission_id, case: created.case_id, destination, tags: vec![] })
 }
 
 /// Encrypts and uploads an attachment as it is read.
@@ -298,8 +299,8 @@ pub(crate) async fn events(
     Ok(Some(found))
 }
 
-/// Whether an event names exactly the tags that we sent.
+/// Whether an event names exactly the tags that we sent in one of our tries.
 pub(crate) fn is_of_ours(set: &Set, at: &Announced) -> Result<bool, Failure> {
     let tags = set.tags().ok_or_else(not_understood)?;
-    Ok(at.tags.as_deref() == Some(digest(&tags).as_str()))
+    Ok(at.tags.contains(&digest(&tags)))
 }

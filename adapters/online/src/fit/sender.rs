@@ -23,7 +23,7 @@ use model::adapter::{
     Reply, Sources, Wanted,
 };
 use model::command::{Change, Command};
-use model::{EventKind, Failure, Id, Record, RecordKind, Timestamp};
+use model::{EventKind, Failure, FailureKind, Id, Record, RecordKind, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -153,6 +153,9 @@ impl Adapter for Sender {
         let Some(known) = &order.known else { return Ok(None) };
         match self.submitted(known).await? {
             Stand::Submitted(at) => Ok(Some(self.receipt(&order, known, at))),
+            Stand::Unknown if !known.tags.is_empty() => {
+                Err(unclear("the delivery service does not know the submission any more"))
+            }
             Stand::Announced | Stand::Unknown => Ok(None),
         }
     }
@@ -163,10 +166,13 @@ impl Adapter for Sender {
                 .micros()
                 .saturating_sub(i64::try_from(self.settings.followed.as_micros()).unwrap_or(i64::MAX)),
         );
+        let mut first_failure = None;
         for status in [DispatchStatus::Accepted, DispatchStatus::Provided] {
-            self.follow_all(&*host, status, since).await?;
+            if let Err(failure) = self.follow_all(&*host, status, since).await {
+                first_failure.get_or_insert(failure);
+            }
         }
-        Ok(self.settings.pause)
+        first_failure.map_or(Ok(self.settings.pause), Err)
     }
 
     async fn callback(&self, request: CallbackRequest, host: Arc<dyn Host>) -> Result<Reply, Failure> {
@@ -183,6 +189,9 @@ impl Adapter for Sender {
         }
     }
 }
+
+/// Tries of one submission whose tags are remembered.
+const TRIES: usize = 50;
 
 /// What became of a submission that was announced.
 enum Stand {
@@ -218,6 +227,10 @@ impl Sender {
             match self.submitted(at).await? {
                 Stand::Submitted(when) => return Ok(self.receipt(order, at, when)),
                 Stand::Announced => {}
+                // It may have been submitted, read and removed since: once more would be twice.
+                Stand::Unknown if !at.tags.is_empty() => {
+                    return Err(unclear("the delivery service does not know the submission any more"));
+                }
                 Stand::Unknown => known = None,
             }
         }
@@ -262,7 +275,10 @@ impl Sender {
             _ => self.data(order, data_piece).await?,
         };
         let sealing = outgoing::seal_parts(&open.key, &data, &attachments, self.references(order))?;
-        at.tags = Some(outgoing::digest(&sealing.tags));
+        if at.tags.len() == TRIES {
+            return Err(unclear("it was tried too often, and nobody knows which try counts"));
+        }
+        at.tags.push(outgoing::digest(&sealing.tags));
         host.link(link(order.dispatch.meta.id, &at)).await?;
         outgoing::submit(&self.access, &at, sealing).await?;
         Ok(self.receipt(order, &at, self.access.now()))
@@ -302,6 +318,7 @@ impl Sender {
             limit: PAGE,
             ..Wanted::of(RecordKind::Dispatch)
         };
+        let mut first_failure = None;
         for _ in 0..PAGES {
             let page = host.records(&wanted).await?;
             let is_last = page.len() < PAGE as usize;
@@ -309,15 +326,20 @@ impl Sender {
             for record in page {
                 if let Record::Dispatch(dispatch) = record
                     && dispatch.way.as_deref() == Some(WAY)
+                    && let Err(failure) = self.follow_up(host, &dispatch).await
                 {
-                    self.follow_up(host, &dispatch).await?;
+                    if failure.kind == FailureKind::Unauthorised {
+                        return Err(failure);
+                    }
+                    // What cannot be read of one keeps no other from being followed.
+                    first_failure.get_or_insert(failure);
                 }
             }
             if is_last {
                 break;
             }
         }
-        Ok(())
+        first_failure.map_or(Ok(()), Err)
     }
 
     /// Looks into the event log of a dispatch that is on its way.
@@ -328,6 +350,7 @@ impl Sender {
             return Ok(());
         }
         let Some(events) = outgoing::events(&self.access, &self.keys, &at).await? else { return Ok(()) };
+        let mut latest = dispatch.steps.iter().map(|step| step.at).max();
         for set in &events {
             let kind = match set.event.as_str() {
                 "accept-submission" if !outgoing::is_of_ours(set, &at)? => {
@@ -340,7 +363,11 @@ impl Sender {
                 _ => continue,
             };
             note(host, id, set, problems(&set.payload)).await?;
-            let step = DispatchStep { kind, at: set.at.min(host.now()) };
+            // What the other side says of a submission came after whatever we noted of it, however its clock goes: the last step says where
+            // a dispatch stands.
+            let at_least = latest.unwrap_or(set.at);
+            let step = DispatchStep { kind, at: set.at.min(host.now()).max(at_least) };
+            latest = Some(step.at);
             let change = Change::DispatchStep(step, Some(at.submission.to_string()));
             let command = Command { kind: RecordKind::Dispatch, id, expected: None, change };
             host.submit(&format!("fit:{}:{}", at.submission, kind.name()), command).await?;
@@ -438,6 +465,10 @@ async fn note(host: &dyn Host, dispatch: Id, set: &Set, problems: Value) -> Resu
     let by_service = matches!(set.author, Author::Service(_));
     let detail = json!({ "event": set.event, "set": set.id, "byService": by_service, "problems": problems });
     host.note(&format!("fit:{}", set.id), RecordKind::Dispatch, dispatch, detail).await
+}
+
+fn unclear(detail: &str) -> Failure {
+    Failure::permanent("fit.unclear", detail)
 }
 
 fn no_bridge() -> Failure {

@@ -27,6 +27,9 @@ use super::watch::{Desk, SERVICE, Watch};
 use super::{application, callback};
 use crate::mapping::{Mapping, for_service};
 
+/// Submissions that fail one after the other because of the line, until the session ends.
+const IN_A_ROW: u32 = 3;
+
 /// A session begins no further submission after this time.
 const SESSION: Duration = Duration::from_secs(90);
 /// Submissions that are listed at once, and pages of them.
@@ -145,12 +148,21 @@ impl Subscriber {
                 return Err(failure);
             }
         };
+        let destination =
+            if listed.is_empty() { Ok(Destination::default()) } else { self.destination().await };
+        let destination = match destination {
+            Ok(destination) => destination,
+            Err(failure) => {
+                watch.failed(SERVICE, &failure, now);
+                return Err(failure);
+            }
+        };
         watch.forget(SERVICE);
         let mut accepting = Accepting::load(host).await?;
         let names: BTreeSet<String> = listed.iter().map(|at| at.submission_id.to_string()).collect();
         watch.keep_only(|name| names.contains(name) || accepting.has(name));
         let mut first_failure = self.settle(host, watch, &mut accepting).await.err();
-        let destination = if listed.is_empty() { Destination::default() } else { self.destination().await? };
+        let mut in_a_row = 0;
         for at in listed {
             if begun.elapsed() > SESSION {
                 return Ok(Duration::ZERO);
@@ -159,10 +171,15 @@ impl Subscriber {
                 continue;
             }
             match self.take(host, at, &destination, &mut accepting).await {
-                Ok(()) => watch.forget(&at.submission_id.to_string()),
+                Ok(()) => {
+                    watch.forget(&at.submission_id.to_string());
+                    in_a_row = 0;
+                }
                 Err(failure) => {
                     watch.failed(&at.submission_id.to_string(), &failure, now);
-                    if is_of_line(&failure) {
+                    in_a_row = if is_of_line(&failure) { in_a_row + 1 } else { 0 };
+                    // One that cannot be served keeps no other waiting; several in a row mean the service itself.
+                    if failure.kind == FailureKind::Unauthorised || in_a_row == IN_A_ROW {
                         return Err(failure);
                     }
                     first_failure.get_or_insert(failure);
@@ -433,7 +450,7 @@ impl Accepting {
     }
 }
 
-/// Whether it says something of the delivery service, and not of one submission.
+/// Whether it may say something of the delivery service, and not of one submission.
 fn is_of_line(failure: &Failure) -> bool {
     failure.kind == FailureKind::Unauthorised
         || ["fit.unreachable", "fit.unavailable"].contains(&failure.code.as_ref())

@@ -59,8 +59,10 @@ impl Outbox {
                 && dispatch.meta.id == command.id
                 && !dispatch.steps.iter().any(|known| known.kind == step.kind)
             {
+                // As the model does.
                 dispatch.steps.push(*step);
-                dispatch.status = step.kind;
+                dispatch.steps.sort_by_key(|step| step.at);
+                dispatch.status = dispatch.steps.last().map(|step| step.kind).unwrap();
             }
         }
     }

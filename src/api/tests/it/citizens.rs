@@ -1,13 +1,29 @@
 //! Citizens: what they see of one case and nothing else, what they hold, and what becomes of those who try.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use axum::body::Body;
 use axum::http::Request;
+use bytes::Bytes;
+use futures::StreamExt;
 use serde_json::{Value, json};
 
 use crate::citizen_bed::{Applied, PDF, application, apply, bring, form_token, text};
 use crate::gateway::{ALL_ROLES, Call, Gateway};
+
+/// A body that never ends, in pieces of 64 KiB, and how many of them were taken.
+fn endless(begin: &'static [u8]) -> (Body, Arc<AtomicUsize>) {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&taken);
+    let rest = futures::stream::repeat_with(move || {
+        count.fetch_add(1, Relaxed);
+        Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 64 * 1024]))
+    });
+    (Body::from_stream(futures::stream::iter([Ok(Bytes::from_static(begin))]).chain(rest)), taken)
+}
 
 #[tokio::test]
 async fn an_application_opens_a_case_once_and_gives_the_same_answer_again() {
@@ -269,6 +285,13 @@ async fn a_link_for_a_missing_document_is_good_once() {
     ] {
         bring(&applied, &link, files).await.is(status);
     }
+    let (body, taken) = endless(b"");
+    let form = || Request::post(&link).header("content-type", "multipart/form-data; boundary=grenze");
+    applied.gateway.knock(form().body(body).unwrap()).await.is(400);
+    assert!(taken.load(Relaxed) < 40, "what stands before the form is not held: {taken:?}");
+    let (body, taken) = endless(b"--grenze\r\nContent-Disposition: form-data; name=\"files\"; filename=\"");
+    applied.gateway.knock(form().body(body).unwrap()).await.is(400);
+    assert!(taken.load(Relaxed) < 40, "the head of a part is not held: {taken:?}");
     let documents = async || {
         let call = Call::get(&format!("/cases/{}/documents", applied.case));
         applied.gateway.call(&applied.token, call).await.is(200).json()["items"].as_array().unwrap().clone()

@@ -175,8 +175,8 @@ impl Broker {
                 continue;
             }
             let is_promised = ANSWERS.contains(&open.kind.as_str());
-            // To know where it belongs is not to have answered.
-            if is_promised && matches!(filing, Filing::Into(_)) {
+            // To know where it belongs, or that it needs no case, is not to have answered.
+            if is_promised && matches!(filing, Filing::Into(_) | Filing::Dismissed) {
                 continue;
             }
             let change = if goes_on { Change::CancelTask } else { Change::CompleteTask(None) };

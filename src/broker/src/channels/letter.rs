@@ -94,13 +94,21 @@ impl Session {
         stored: Vec<StoredPayload>,
         brought: Brought,
     ) -> Result<TakenIn, Error> {
-        check(letter)?;
-        let outcome = match self.broker.answered(&self.caller, Some(once)).await? {
-            Some(first) => taken_before(&first),
-            None => self.try_letter(letter, once, &stored, brought).await,
-        };
+        let outcome = async {
+            check(letter)?;
+            match self.broker.answered(&self.caller, Some(once)).await? {
+                Some(first) => taken_before(&first),
+                None => self.try_letter(letter, once, &stored, brought).await,
+            }
+        }
+        .await;
         // What certainly names nothing is not kept.
-        if matches!(&outcome, Ok(TakenIn { again: true, .. }) | Err(Error::Model(_) | Error::LinkOver)) {
+        let is_kept = match &outcome {
+            Ok(taken) => !taken.again,
+            Err(Error::Model(_) | Error::LinkOver | Error::KeyReused | Error::UnknownUnit) => false,
+            Err(_) => true,
+        };
+        if !is_kept {
             for stored in stored {
                 self.broker.store().discard(stored).await;
             }

@@ -25,6 +25,9 @@ const CASES: u32 = 3;
 /// How often a new number is drawn.
 const DRAWS: usize = 10;
 
+/// Characters of what was written as a number that are looked at.
+const WRITTEN: usize = 64;
+
 /// How often it is decided anew because the case changed in between.
 const ATTEMPTS: usize = 5;
 
@@ -145,11 +148,14 @@ impl Broker {
     /// `CitizenRefused` whatever is wrong; `CitizenLater` if it was tried too often.
     pub async fn citizen_enters(&self, number: &str, secret: &str) -> Result<CitizenSession, Error> {
         self.citizens()?;
-        // What cannot be a number is looked up like one, and found by nobody.
-        let number = read_number(number).unwrap_or_else(|| "0".repeat(11));
-        if !self.citizen_doors.guard.lets_in(&number, Instant::now()) {
+        // Counted as it is written: whoever mistypes is not in the way of others who do.
+        let written = number.get(..WRITTEN).unwrap_or(number);
+        let read = read_number(number);
+        if !self.citizen_doors.guard.lets_in(read.as_deref().unwrap_or(written), Instant::now()) {
             return Err(Error::CitizenLater);
         }
+        // What cannot be a number is looked up like one, and found by nobody.
+        let number = read.unwrap_or_else(|| "0".repeat(11));
         let mut entered = None;
         let mut refused_at = None;
         for tenant in self.house().tenants().map(|tenant| tenant.id.clone()) {
@@ -161,7 +167,10 @@ impl Broker {
             entered = entered.or(case);
         }
         match entered {
-            Some((case, generation)) => self.begin_session(case, generation).await,
+            Some((case, generation)) => {
+                self.citizen_doors.guard.was_right(&number);
+                self.begin_session(case, generation).await
+            }
             None => Err(self.refused(refused_at).await?),
         }
     }

@@ -19,6 +19,8 @@ const FORM_BYTES: usize = 200 * 1024;
 const ATTACHMENTS: usize = 100;
 /// How far back the time may lie that a portal proves: half a year.
 const OLDEST_SECONDS: i64 = 183 * 24 * 3_600;
+/// How far a portal's clock may be ahead of ours.
+const AHEAD_SECONDS: i64 = 300;
 /// Titles of documents.
 const FORM_TITLE: &str = "Antragsdaten";
 /// Why a clerk looks at an application whose applicant is not known well enough.
@@ -124,11 +126,14 @@ impl Broker {
         })
     }
 
-    /// The time that counts: the portal's, unless it is later than now or too long ago to be believed.
+    /// The time that counts: the portal's, unless it is too long ago to be believed, or later than its clock may be ahead of ours.
     fn received_at(&self, proved: Option<Timestamp>) -> Result<Timestamp, Error> {
         let now = self.now();
         let Some(proved) = proved else { return Ok(now) };
         let age = now.micros() - proved.micros();
+        if (-AHEAD_SECONDS * 1_000_000..0).contains(&age) {
+            return Ok(now);
+        }
         if !(0..=OLDEST_SECONDS * 1_000_000).contains(&age) {
             return Err(model::Error::Invalid { field: "receivedAt" }.into());
         }

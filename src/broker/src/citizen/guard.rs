@@ -46,11 +46,24 @@ impl Guard {
             counted.all = 0;
             counted.numbers.fill(0);
         }
-        counted.all = counted.all.saturating_add(1);
-        let all = counted.all;
         let Some(attempts) = counted.numbers.get_mut(place) else { return false };
         *attempts = attempts.saturating_add(1);
-        *attempts <= FOR_NUMBER && all <= FOR_ALL
+        // Whoever tries one number again and again is in nobody else's way.
+        if *attempts > FOR_NUMBER {
+            return false;
+        }
+        counted.all = counted.all.saturating_add(1);
+        counted.all <= FOR_ALL
+    }
+
+    /// The secret was right: that was no guess.
+    pub(super) fn was_right(&self, number: &str) {
+        let place = usize::try_from(self.hasher.hash_one(number) % PLACES as u64).unwrap_or_default();
+        let Ok(mut counted) = self.counted.lock() else { return };
+        counted.all = counted.all.saturating_sub(1);
+        if let Some(attempts) = counted.numbers.get_mut(place) {
+            *attempts = attempts.saturating_sub(1);
+        }
     }
 }
 
@@ -64,6 +77,19 @@ mod tests {
         let let_in = (0..100).filter(|_| guard.lets_in("1", now)).count();
         assert_eq!(let_in, usize::from(FOR_NUMBER));
         assert!(guard.lets_in("2", now) && guard.lets_in("1", now + WINDOW));
+    }
+
+    #[test]
+    fn who_has_the_secret_is_never_too_often_there_and_one_number_locks_no_other_out() {
+        let (guard, now) = (Guard::default(), Instant::now());
+        for _ in 0..10_000 {
+            assert!(guard.lets_in("1", now));
+            guard.was_right("1");
+        }
+        let let_in = (0..10_000).filter(|_| guard.lets_in("2", now)).count();
+        assert_eq!(let_in, usize::from(FOR_NUMBER));
+        let others = (10..60).filter(|other| guard.lets_in(&other.to_string(), now)).count();
+        assert!(others > 45, "{others}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use model::payment::Claim;
 use model::public_state::{PublicState, is_owed, waits_for_citizen};
 use model::{Id, Record, RecordKind, Scope, Timestamp};
 use serde::Serialize;
-use store::{Page, RecordFilter};
+use store::RecordFilter;
 
 use super::access::CitizenSession;
 use super::keys::Use;
@@ -163,7 +163,8 @@ impl Broker {
     ) -> Result<Vec<T>, Error> {
         let filter = RecordFilter { parent: Some(case.meta.id), ..RecordFilter::of(kind) };
         let scope = Scope::tenant(&case.meta.tenant);
-        let found = self.store().records(&scope, &filter, &Page::first(MOST)).await?.items;
+        let mut found = self.store().newest(&scope, &filter, None, MOST).await?;
+        found.reverse();
         Ok(found.into_iter().filter_map(take).collect())
     }
 

@@ -1,15 +1,19 @@
 //! Links that are good for one thing: a document that is missing is brought, a claim is paid. Whoever has the link may do that, and sees
 //! nothing of the case but what it is for. Files are streamed; memory does not grow with them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use broker::{Citizens, Error, UploadPage, Uploaded};
-use futures::{StreamExt, TryStreamExt};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt};
 use maud::{Markup, html};
 use multer::{Constraints, Multipart, SizeLimit};
 
@@ -20,6 +24,8 @@ use super::{Asked, Doors, Form, is_from_here, refusal};
 
 /// Files of one form.
 const FILES: usize = 5;
+/// Bytes of a form that may be held before something is given out.
+const HELD_BYTES: usize = 1024 * 1024;
 /// What a form has beside the bytes of files.
 const FORM_BYTES: u64 = 64 * 1024;
 /// The types that are taken, for the browser's own choice of files.
@@ -144,11 +150,14 @@ async fn staged(doors: &Doors, page: &UploadPage, request: Request) -> Result<Ve
     let boundary = kind.and_then(|kind| multer::parse_boundary(kind).ok()).ok_or(Wrong::Form)?;
     let whole = most.saturating_mul(FILES as u64).saturating_add(FORM_BYTES);
     let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(whole));
-    let body = request.into_body().into_data_stream();
+    let held = Arc::new(AtomicUsize::new(0));
+    let body = bounded(request.into_body(), Arc::clone(&held));
     let mut form = Multipart::with_constraints(body, boundary, limits);
     let (mut files, mut wrong) = (vec![], None);
     loop {
-        let mut field = match form.next_field().await {
+        let next = form.next_field().await;
+        held.store(0, Ordering::Relaxed);
+        let mut field = match next {
             Ok(Some(field)) => field,
             Ok(None) => break,
             Err(_) => {
@@ -158,14 +167,18 @@ async fn staged(doors: &Doors, page: &UploadPage, request: Request) -> Result<Ve
         };
         let name = field.file_name().unwrap_or_default().to_owned();
         if field.name() != Some("files") || name.is_empty() || wrong.is_some() {
-            while let Ok(Some(_)) = field.chunk().await {}
+            while let Ok(Some(_)) = field.chunk().await {
+                held.store(0, Ordering::Relaxed);
+            }
             continue;
         }
         if files.len() == FILES {
             wrong = Some(Wrong::TooMany);
             continue;
         }
-        let bytes = field.map_err(|_| std::io::Error::from(std::io::ErrorKind::UnexpectedEof)).boxed();
+        let given = Arc::clone(&held);
+        let bytes = field.inspect(move |_| given.store(0, Ordering::Relaxed));
+        let bytes = bytes.map_err(|_| std::io::Error::from(std::io::ErrorKind::UnexpectedEof)).boxed();
         match doors.broker.stage_upload(page, (files.len() + 1, &name), bytes).await {
             Ok(uploaded) => files.push(uploaded),
             Err(error) => wrong = Some(Wrong::Broker(error)),
@@ -178,6 +191,25 @@ async fn staged(doors: &Doors, page: &UploadPage, request: Request) -> Result<Ve
             Err(wrong)
         }
     }
+}
+
+/// The body, piece by piece: the form's reader takes the next only after it has looked at the one before, and none after `HELD_BYTES`
+/// that it has given nothing out of, so that whatever stands before the first part or in the head of one is bounded.
+fn bounded(
+    body: Body,
+    held: Arc<AtomicUsize>,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
+    body.into_data_stream().then(move |piece| {
+        let held = Arc::clone(&held);
+        async move {
+            tokio::task::yield_now().await;
+            let piece = piece.map_err(|_| std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
+            match held.fetch_add(piece.len(), Ordering::Relaxed) > HELD_BYTES {
+                true => Err(std::io::Error::from(std::io::ErrorKind::FileTooLarge)),
+                false => Ok(piece),
+            }
+        }
+    })
 }
 
 fn upload_form(
