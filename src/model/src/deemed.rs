@@ -47,6 +47,7 @@ pub struct DeemedRule {
 #[serde(rename_all = "camelCase")]
 pub struct Deemed {
     /// The day, `YYYY-MM-DD`.
+    #[schemars(extend("format" = "date"))]
     pub date: String,
     /// The rule's law.
     pub rule: String,
@@ -61,11 +62,13 @@ pub struct DeemedBecause {
     /// The step.
     pub step: DispatchStep,
     /// The day of it in Germany.
+    #[schemars(extend("format" = "date"))]
     pub day: String,
     /// How many days were added.
     pub days: u32,
     /// The day that it would be if that were a workday.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date"))]
     pub moved_from: Option<String>,
 }
 
