@@ -46,7 +46,7 @@ impl Sender {
         let info = json!({ "idBundDeApplicationId": application });
         let more = Map::from_iter([("additionalReferenceInfo".to_owned(), info)]);
         let sealing = outgoing::seal_parts(&open.key, &data, &[], more)?;
-        at.tags = Some(outgoing::digest(&sealing.tags));
+        at.tags.push(outgoing::digest(&sealing.tags));
         outgoing::submit(&self.access, &at, sealing).await?;
         let link = Link {
             kind: RecordKind::Case,
