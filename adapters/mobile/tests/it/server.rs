@@ -35,7 +35,7 @@ async fn a_report_opens_a_case_that_says_what_was_said_and_shows_nobody() {
     let shown = &bed.get(&format!("requests/{id}.json")).await.json()[0];
     assert_eq!(shown["status"], "open");
     assert_eq!((&shown["lat"], &shown["long"]), (&51.571_388.into(), &8.106.into()));
-    assert_eq!(shown["address"], "Hoher Weg 1");
+    assert!(shown["address"].is_null(), "what somebody has written is not shown before it was looked at");
     assert_eq!(shown["requested_datetime"], "2026-11-30T08:00:00Z");
     assert!(shown["description"].is_null() && shown["media_url"].is_null());
 }
@@ -159,6 +159,7 @@ async fn whoever_reports_to_a_batch_service_is_given_a_token_first() {
     let token = answer[0]["token"].as_str().unwrap();
     assert!(answer[0].get("service_request_id").is_none());
     let id = bed.get(&format!("tokens/{token}.json")).await.id();
+    bed.host.refer(&id, "published", "yes");
     assert_eq!(bed.get(&format!("requests/{id}.json")).await.json()[0]["address_id"], "4");
     assert_eq!(bed.get(&format!("tokens/{id}.json")).await.status, 404);
 }

@@ -199,14 +199,18 @@ fn bounded(
     body: Body,
     held: Arc<AtomicUsize>,
 ) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
-    body.into_data_stream().then(move |piece| {
+    let pieces = body.into_data_stream();
+    futures::stream::try_unfold((pieces, true), move |(mut pieces, is_first)| {
         let held = Arc::clone(&held);
         async move {
-            tokio::task::yield_now().await;
+            if !is_first {
+                tokio::task::yield_now().await;
+            }
+            let Some(piece) = pieces.next().await else { return Ok(None) };
             let piece = piece.map_err(|_| std::io::Error::from(std::io::ErrorKind::UnexpectedEof))?;
             match held.fetch_add(piece.len(), Ordering::Relaxed) > HELD_BYTES {
                 true => Err(std::io::Error::from(std::io::ErrorKind::FileTooLarge)),
-                false => Ok(piece),
+                false => Ok(Some((piece, (pieces, false)))),
             }
         }
     })
