@@ -18,6 +18,7 @@ use crate::{Arrival, Broker, Error, Incoming};
 const LONGEST_CALL: Duration = Duration::from_secs(30);
 /// Longest key of a command or message, and longest name of a file, in bytes.
 const KEY_BYTES: usize = 200;
+
 impl Broker {
     /// The adapter `id` with whom it serves, if anybody may call it. Asked of memory alone, so that nobody learns from the time it takes
     /// which there are.

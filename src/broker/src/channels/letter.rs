@@ -297,8 +297,7 @@ impl Session {
         if hint.kind == HintKind::Phone {
             let all = store.newest_named(scope, (PHONE, &hint.value), MOST_FOUND).await?;
             found.extend(all.into_iter().map(|record| (record.meta().id, record)));
-            let is_case = |record: &Record| matches!(record.kind(), RecordKind::Case | RecordKind::CaseFile);
-            found.retain(|_, record| is_case(record) && record.status() != RecordStatus::Destroyed.name());
+            found.retain(|_, record| record.status() != RecordStatus::Destroyed.name());
             return Ok(found.into_values().collect());
         }
         for kind in [RecordKind::Case, RecordKind::CaseFile] {

@@ -3,15 +3,12 @@
 
 use model::record::{CALL, PHONE};
 use model::rights::Action;
-use model::{Caller, Record, RecordKind};
+use model::{Caller, Record};
 
 use crate::{Broker, Error};
 
 /// Cases and calls that are given, at most.
 const MOST: u32 = 10;
-
-/// Records with the number that are looked at: documents name parties, too.
-const LOOKED_AT: u32 = 50;
 
 /// What is known of a number within somebody's scope, the newest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +26,7 @@ impl Broker {
     /// If the caller may not read cases.
     pub async fn known_number(&self, caller: &Caller, number: &str) -> Result<KnownNumber, Error> {
         let scope = caller.may(Action::ReadCases)?;
-        let is_case = |record: &Record| matches!(record.kind(), RecordKind::Case | RecordKind::CaseFile);
-        let mut cases = self.store().newest_named(scope, (PHONE, number), LOOKED_AT).await?;
-        cases.retain(is_case);
-        cases.truncate(MOST as usize);
+        let cases = self.store().newest_named(scope, (PHONE, number), MOST).await?;
         let calls = self.store().newest_named(scope, (CALL, number), MOST).await?;
         Ok(KnownNumber { cases, calls })
     }
