@@ -11,7 +11,7 @@ pub mod template;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use model::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus};
+use model::activity::{Dispatch, DispatchKind};
 use model::adapter::{About, Adapter, Capability, Delivery, Descriptor, Health, Interest, Receipt, Sources};
 use model::case::Case;
 use model::command::{Change, Command};
@@ -246,23 +246,11 @@ fn state(case: &Case, record: &Record) -> [&'static str; 2] {
 
 fn notification(case: &Case, id: Id) -> Dispatch {
     let none = Timestamp::default();
-    Dispatch {
-        meta: Meta { id, version: 0, created_at: none, updated_at: none, ..case.meta.clone() },
-        case_id: case.meta.id,
-        kind: DispatchKind::Notification,
-        documents: vec![],
-        notice: None,
-        not_before: None,
-        otherwise: vec![],
-        way: None,
-        instead_of: None,
-        to: None,
-        options: DispatchOptions::default(),
-        reference: None,
-        status: DispatchStatus::Open,
-        steps: vec![],
-        proofs: vec![],
-    }
+    Dispatch::new(
+        Meta { id, version: 0, created_at: none, updated_at: none, ..case.meta.clone() },
+        case.meta.id,
+        DispatchKind::Notification,
+    )
 }
 
 fn created(dispatch: Dispatch) -> Command {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::activity::{Call, CallDirection, CallState, Task, TaskStatus};
+use model::activity::{Call, CallDirection, CallState, Task};
 use model::record::Meta;
 use model::{Id, Record, Timestamp, ids};
 use serde::{Deserialize, Serialize};
@@ -122,20 +122,13 @@ pub(crate) fn call_back(of: &Meta, due: Option<Timestamp>) -> Record {
     let id = ids::derived_id(of.id, CALL_BACK);
     let zero = Timestamp::default();
     Record::Task(Task {
-        meta: Meta { id, version: 0, created_at: zero, updated_at: zero, ..of.clone() },
         case_id: Some(of.id),
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: TITLE.to_owned(),
-        kind: CALL_BACK.to_owned(),
-        requested_by: None,
-        assignee: None,
         due,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
+        ..Task::new(
+            Meta { id, version: 0, created_at: zero, updated_at: zero, ..of.clone() },
+            CALL_BACK,
+            TITLE,
+        )
     })
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::adapter::Host;
 use model::command::{Change, Command};
 use model::record::Meta;
@@ -126,22 +126,7 @@ fn task(name: &str, entry: &Entry, settings: &Settings) -> Command {
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
     };
-    let task = Task {
-        meta,
-        case_id: None,
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title,
-        kind: KIND.to_owned(),
-        requested_by: None,
-        assignee: None,
-        due: Some(entry.since.plus(settings.deadline)),
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
-    };
+    let task = Task { due: Some(entry.since.plus(settings.deadline)), ..Task::new(meta, KIND, title) };
     let change = Change::Create(Box::new(Record::Task(task)));
     Command { kind: RecordKind::Task, id, expected: None, change }
 }

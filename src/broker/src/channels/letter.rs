@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::activity::{Interaction, InteractionStatus, Task, TaskStatus};
+use model::activity::{Interaction, InteractionStatus, Task};
 use model::case::{Case, Description, Document, DocumentDates, Priority, RecordStatus, Version};
 use model::command::{Change, Command, Place};
 use model::letter::{Enclosure, Hint, HintKind, Letter, NewCase, Proposal, SURE, TakenIn};
@@ -456,22 +456,7 @@ pub(super) fn lies_in_received(above: &[Record]) -> bool {
 
 /// A task on the desk where a letter lies.
 pub(super) fn letter_task(of: &Meta, about: Id, (title, kind): (&str, &str)) -> Task {
-    Task {
-        meta: Meta { id: ids::new_id(), ..of.clone() },
-        case_id: Some(about),
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: title.to_owned(),
-        kind: kind.to_owned(),
-        requested_by: None,
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
-    }
+    Task { case_id: Some(about), ..Task::new(Meta { id: ids::new_id(), ..of.clone() }, kind, title) }
 }
 
 /// The task of whoever has to say where a letter belongs.

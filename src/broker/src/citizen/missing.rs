@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::case::{Case, File};
 use model::command::{Change, Command};
 use model::letter::{Enclosure, Letter};
@@ -93,20 +93,9 @@ impl Broker {
         let case = case_of(self.owned(scope, RecordKind::Case, case).await?)?;
         let days = Duration::from_secs(u64::from(asked.due_days) * 24 * 3_600);
         let task = Task {
-            meta: Meta { id: ids::new_id(), version: 0, ..case.meta.clone() },
             case_id: Some(case.meta.id),
-            message_id: None,
-            exchange_id: None,
-            payment_id: None,
-            task_id: None,
-            title: what,
-            kind: MISSING_DOCUMENT.to_owned(),
-            requested_by: None,
-            assignee: None,
             due: Some(self.now().plus(days)),
-            overdue: None,
-            status: TaskStatus::Open,
-            result: None,
+            ..Task::new(Meta { id: ids::new_id(), version: 0, ..case.meta.clone() }, MISSING_DOCUMENT, what)
         };
         let (kind, id) = (RecordKind::Task, task.meta.id);
         let change = Change::Create(Box::new(Record::Task(task)));

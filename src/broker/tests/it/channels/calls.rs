@@ -124,20 +124,10 @@ async fn what_somebody_was_promised_is_promised_until_it_is_kept() {
         let due = Some(Timestamp::parse("2026-12-07T08:00:00Z").unwrap());
         let meta = Meta { id: ids::new_id(), ..contact.meta().clone() };
         bed.submit(Record::Task(Task {
-            meta,
             case_id: Some(id),
-            message_id: None,
-            exchange_id: None,
-            payment_id: None,
-            task_id: None,
-            title: "Rückruf".into(),
-            kind: "call-back".into(),
-            requested_by: None,
-            assignee: None,
             due,
-            overdue: None,
             status: model::activity::TaskStatus::Open,
-            result: None,
+            ..Task::new(meta, "call-back", "Rückruf")
         }))
         .await;
         bed.file(id, Filing::To("70".into())).await.unwrap();
