@@ -12,6 +12,7 @@
 //! | `fetch` | one submission: fetched, verified, decrypted |
 //! | `application` | what it becomes: a letter that opens a case |
 //! | `sender` | the adapter that sends dispatches, and follows them by the event log |
+//! | `follow` | dispatches on their way: steps, each with the event that proves it |
 //! | `order` | what is to be sent of a dispatch |
 //! | `outgoing` | one submission that is sent |
 //! | `routing` | where applications for a service in an area go |
@@ -24,6 +25,7 @@ mod application;
 mod callback;
 mod client;
 mod fetch;
+mod follow;
 mod keys;
 mod metadata;
 mod oauth;

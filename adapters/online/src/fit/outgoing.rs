@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use futures::stream;
 use model::adapter::{Content, Source};
-use model::{Failure, FailureKind, Id};
+use model::{Failure, Id};
 use net::{Method, Upload};
 use seal::jose::{Algorithm, Encryptor, PublicKey, Sealed, compact_bytes, encrypt};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::client::{Access, Call, not_understood};
+use super::client::{Access, Call};
 use super::keys::{Keys, destination_key};
 use super::set::{Author, Set, Subject, Tags};
 
@@ -53,6 +53,9 @@ pub(crate) struct Announced {
     /// whether it counts, and whatever is encrypted anew has other tags.
     #[serde(default)]
     pub(crate) tags: Vec<String>,
+    /// The delivery service has said that it was submitted: nothing is sent any more, and its event is waited for.
+    #[serde(default)]
+    pub(crate) submitted: bool,
 }
 
 /// An attachment.
@@ -146,7 +149,8 @@ pub(crate) async fn announce(
     }
     let call = Call::with(Method::POST, "/v2/submissions", "application/json", body.to_string().into_bytes());
     let created: Created = access.json(call).await?;
-    Ok(Announced { submission: created.submission_id, case: created.case_id, destination, tags: vec![] })
+    let (submission, case) = (created.submission_id, created.case_id);
+    Ok(Announced { submission, case, destination, tags: vec![], submitted: false })
 }
 
 /// Encrypts and uploads an attachment as it is read.
@@ -277,13 +281,8 @@ pub(crate) async fn events(
     at: &Announced,
 ) -> Result<Option<Vec<Set>>, Failure> {
     let path = format!("/v2/submissions/{}/events?offset=0&limit={EVENTS}", at.submission);
-    let log: Log = match access.json(Call { most_answer: 16 << 20, ..Call::get(&path) }).await {
-        Ok(log) => log,
-        Err(failure) if failure.code == "fit.refused" && failure.kind == FailureKind::Permanent => {
-            return Ok(None);
-        }
-        Err(failure) => return Err(failure),
-    };
+    let found = access.found::<Log>(Call { most_answer: 16 << 20, ..Call::get(&path) }).await?;
+    let Some(log) = found else { return Ok(None) };
     let mut found = vec![];
     for token in &log.event_log {
         let Ok(set) = keys.verify(token).await? else { continue };
@@ -300,7 +299,6 @@ pub(crate) async fn events(
 }
 
 /// Whether an event names exactly the tags that we sent in one of our tries.
-pub(crate) fn is_of_ours(set: &Set, at: &Announced) -> Result<bool, Failure> {
-    let tags = set.tags().ok_or_else(not_understood)?;
-    Ok(at.tags.contains(&digest(&tags)))
+pub(crate) fn is_of_ours(set: &Set, at: &Announced) -> bool {
+    set.tags().is_some_and(|tags| at.tags.contains(&digest(&tags)))
 }

@@ -6,6 +6,7 @@
 mod author;
 mod bed;
 mod desk;
+mod following;
 mod mapping;
 mod outbox;
 mod rejected;

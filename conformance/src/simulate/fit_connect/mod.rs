@@ -196,6 +196,31 @@ impl Service {
         self.with(|books| books.fault = fault);
     }
 
+    /// Calls whose method and path hold this are answered with this status, and nothing is done; `None`: no more.
+    pub fn refuse(&self, calls: Option<(&str, u16)>) {
+        self.with(|books| books.refused = calls.map(|(call, status)| (call.to_owned(), status)));
+    }
+
+    /// Whether event logs are shown empty, since the delivery service is slow.
+    pub fn lag(&self, lags: bool) {
+        self.with(|books| books.lags = lags);
+    }
+
+    /// From now on its events are dated so many seconds later than this machine would; fewer than none: earlier.
+    pub fn ahead(&self, seconds: i64) {
+        self.with(|books| books.ahead = seconds);
+    }
+
+    /// A token stands in the event log of a submission from now on, whatever it is.
+    pub fn put(&self, submission: Uuid, token: String) {
+        self.with(|books| log::put(books, submission, token));
+    }
+
+    /// The tokens of a submission's event log, in their order.
+    pub fn tokens(&self, submission: Uuid) -> Vec<String> {
+        self.with(|books| log::tokens(books, submission))
+    }
+
     /// Methods and paths of all calls so far.
     pub fn calls(&self) -> Vec<String> {
         self.with(|books| books.calls.clone())
@@ -244,11 +269,17 @@ impl Call {
 async fn answer(Shared(known): Shared<Known>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().unwrap_or_default().to_owned());
-    let fault = {
+    let (fault, refused) = {
         let mut books = locked(&known);
-        books.calls.push(format!("{} {path}", parts.method));
-        books.fault
+        let call = format!("{} {path}", parts.method);
+        let refused =
+            books.refused.as_ref().filter(|(held, _)| call.contains(held)).map(|(_, status)| *status);
+        books.calls.push(call);
+        (books.fault, refused)
     };
+    if let Some(status) = refused {
+        return problem(status, "refused");
+    }
     if header(&parts.headers, "user-agent").is_empty() {
         return problem(403, "forbidden");
     }

@@ -76,7 +76,10 @@ async fn what_happened_before_in_the_same_tree_comes_before() {
         let mut work = Work::new();
         work.park_channel_delivery(TENANT, first.id, "a.b", ids::new_id());
         bed.store.commit(work).await.unwrap();
-        assert!(!bed.store.waits_before(&last, None).await.unwrap(), "what waits for a human keeps nobody waiting");
+        assert!(
+            !bed.store.waits_before(&last, None).await.unwrap(),
+            "what waits for a human keeps nobody waiting"
+        );
     })
     .await;
 }
