@@ -13,3 +13,5 @@ mod routing;
 mod sending;
 mod service;
 mod subscriber;
+mod trust;
+mod waiting;
