@@ -150,13 +150,8 @@ impl Subscriber {
         let case = link.state["case"].as_str().and_then(uuid).ok_or_else(not_understood)?;
         let at = Waiting { destination_id: self.settings.destination, submission_id: id, case_id: case };
         pending.begin(host, id).await?;
-        let log = match self.events(at).await {
-            // The service knows nothing of it any more, so nobody can find out.
-            Err(failure) if failure.code == "fit.refused" => {
-                return self.ended(host, link, pending, None).await;
-            }
-            log => log?,
-        };
+        // If the service knows nothing of it any more, nobody can find out.
+        let Some(log) = self.events(at).await? else { return self.ended(host, link, pending, None).await };
         let (own, tags) = self.own(host, at, link, &log).await?;
         let event = event_of(link);
         let is_ours = |set: &&Set| set.event == event && (event == REJECT || set.tags() == tags);

@@ -208,7 +208,7 @@ impl Subscriber {
     /// be understood later: it waits, and only what a key that we know proves wrong is rejected.
     async fn submitted(&self, at: Waiting) -> Result<(Set, Tags), Stop> {
         let invalid = Problem { kind: Kind::EventLog, part: Part::Submission };
-        let mut log = self.events(at).await?;
+        let mut log = self.events(at).await?.unwrap_or_default();
         log.sets.retain(|set| set.event == SUBMITTED);
         let Some(set) = log.sets.pop() else {
             return match log.is_wrong && !log.is_unclear {
@@ -223,14 +223,14 @@ impl Subscriber {
         Ok((set, tags))
     }
 
-    /// The event log of a submission.
-    pub(crate) async fn events(&self, at: Waiting) -> Result<Log, Failure> {
+    /// The event log of a submission, if the delivery service knows it (any more).
+    pub(crate) async fn events(&self, at: Waiting) -> Result<Option<Log>, Failure> {
         let mut found = Log::default();
         for page in 0..PAGES {
             let offset = page * EVENTS;
             let path = format!("/v2/submissions/{}/events?offset={offset}&limit={EVENTS}", at.submission_id);
             let call = Call { most_answer: 16 << 20, ..Call::get(&path) };
-            let log: Page = self.access.json(call).await?;
+            let Some(log) = self.access.found::<Page>(call).await? else { return Ok(None) };
             for token in &log.event_log {
                 self.read(token, at, &mut found).await?;
             }
@@ -238,7 +238,7 @@ impl Subscriber {
                 break;
             }
         }
-        Ok(found)
+        Ok(Some(found))
     }
 
     /// One entry of an event log.

@@ -112,6 +112,7 @@ async fn what_was_spoiled_on_its_way_is_rejected_and_comes_back_with_the_reason(
         (Fault::TamperedAttachment, "encryption-issue"),
         (Fault::WrongTag, "incorrect-authentication-tag"),
         (Fault::ForgedSet, "invalid-event-log"),
+        (Fault::NoSet, "invalid-event-log"),
     ] {
         let line = line().await;
         line.service.fault(fault);
