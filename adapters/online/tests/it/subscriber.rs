@@ -262,3 +262,42 @@ async fn fragments_of_an_attachment_are_put_together() {
     let letter = bed.desk.letters().remove(0);
     assert_eq!(bed.desk.file(&letter, "plan_.pdf"), b"%PDF-1.7%PDF-1.7");
 }
+
+#[tokio::test]
+async fn a_reply_channel_that_is_unknown_or_too_long_is_left_to_a_clerk() {
+    let long = "A".repeat(40_000);
+    for (channel, payment, is_carried) in [
+        (json!({ "eMail": { "address": "max@example.org" } }), json!("TX-1"), true),
+        (json!({ "brieftaube": { "name": "Erna" } }), json!("TX-1"), false),
+        (json!({ "eMail": { "address": "max@example.org", "pgpPublicKey": long } }), json!("TX-1"), false),
+        (json!({ "eMail": { "address": "max@example.org" } }), json!(long), false),
+    ] {
+        let bed = Bed::new().await;
+        let mut draft = Draft::new();
+        draft.metadata["replyChannel"] = channel;
+        draft.metadata["paymentInformation"] = json!({ "transactionId": "1", "transactionReference": payment,
+            "paymentMethod": "OTHER", "status": "BOOKED" });
+        bed.put(draft.made());
+        bed.run().await.unwrap();
+        let letter = bed.desk.letters().remove(0);
+        let extension = letter.opens.unwrap().description.extensions["fit-connect"].clone();
+        let is_whole = !extension["replyChannel"].is_null() && !extension["paymentInformation"].is_null();
+        assert_eq!((is_whole, letter.concerns.is_empty()), (is_carried, is_carried));
+        assert!(extension.to_string().len() < 2_000);
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_is_that_of_whoever_applies_and_of_nobody_else() {
+    let bed = Bed::new().await;
+    let mut draft = Draft::new();
+    draft.data = br#"{"vertreter":"Muster"}"#.to_vec();
+    draft.metadata["contentStructure"]["data"]["hash"]["content"] = json!(sha512(&draft.data));
+    draft.metadata["replyChannel"] = json!({ "idBundDeMailbox": { "mailboxUuid": ATTACHMENT } });
+    bed.put(draft.made());
+    bed.run().await.unwrap();
+    let parties = bed.desk.letters().remove(0).opens.unwrap().description.parties;
+    let mailboxes: Vec<Option<&str>> = parties.iter().map(|party| party.mailbox.as_deref()).collect();
+    assert_eq!(mailboxes, [Some(ATTACHMENT), None]);
+    assert!(parties[0].person.is_none() && parties[1].person.is_some());
+}
