@@ -196,7 +196,6 @@ async fn what_was_spoiled_is_rejected_in_the_standards_words_and_nothing_of_it_i
         (Fault::TamperedAttachment, "encryption-issue"),
         (Fault::WrongTag, "incorrect-authentication-tag"),
         (Fault::ForgedSet, "invalid-event-log"),
-        (Fault::NoSet, "invalid-event-log"),
     ]
     .into_iter()
     .enumerate()

@@ -10,6 +10,7 @@
 //! | `problems` | why a submission is rejected, in the standard's words |
 //! | `subscriber` | the adapter that fetches submissions |
 //! | `fetch` | one submission: fetched, verified, decrypted |
+//! | `answer` | accepted or rejected: filed, then sent |
 //! | `application` | what it becomes: a letter that opens a case |
 //! | `sender` | the adapter that sends dispatches, and follows them by the event log |
 //! | `follow` | dispatches on their way: steps, each with the event that proves it |
@@ -21,6 +22,7 @@
 //! | `watch` | what could not be taken, and since when |
 //! | `callback` | calls of the delivery service |
 
+mod answer;
 mod application;
 mod callback;
 mod client;

@@ -14,3 +14,5 @@ mod routing;
 mod sending;
 mod service;
 mod subscriber;
+mod trust;
+mod waiting;

@@ -404,6 +404,7 @@ fn a_subscriber(service: &Service, destination: Uuid) -> Arc<dyn Adapter> {
         signing: private("destination_signature_private"),
         decryption: Arc::from([private("destination_encryption_private")]),
         issuer: None,
+        trust: None,
         set_schema: None,
         names: Names::default(),
         mappings: vec![Mapping::new(raw).unwrap()],
@@ -412,6 +413,7 @@ fn a_subscriber(service: &Service, destination: Uuid) -> Arc<dyn Adapter> {
         callback_secret: None,
         most_data: 1 << 20,
         most_attachment: 1 << 28,
+        most_submission: 1 << 30,
         told_after: Duration::from_secs(3 * 86_400),
         deadline: Duration::from_secs(14 * 86_400),
     };
