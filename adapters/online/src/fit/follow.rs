@@ -169,6 +169,7 @@ impl Sender {
             return Ok(false);
         }
         let Some(events) = outgoing::events(&self.access, &self.keys, &at).await? else { return Ok(true) };
+        let events = events.sets;
         for set in &events {
             if [SUBMITTED, ACCEPTED].contains(&set.event.as_str()) && !outgoing::is_of_ours(set, &at) {
                 note(host, (RecordKind::Dispatch, id), set, json!("wrong-tags")).await?;

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::client::{Access, Call};
 use super::keys::{Keys, destination_key};
-use super::set::{Author, Set, Subject, Tags};
+use super::set::{Author, Invalid, Set, Subject, Tags};
 
 /// Version of the metadata that we write.
 const METADATA: &str = "https://schema.fitko.de/fit-connect/metadata/2.1.0/metadata.schema.json";
@@ -103,24 +103,20 @@ struct View {
     encryption_kid: String,
 }
 
-/// Reads a destination: it must be active, and its key must keep the rules of JWKs.
-pub(crate) async fn open(access: &Access, id: Uuid) -> Result<Open, Failure> {
+/// Reads a destination: it must be active, and its key must keep the rules of JWKs and be trusted.
+pub(crate) async fn open(access: &Access, keys: &Keys, id: Uuid) -> Result<Open, Failure> {
     let view: View = access.json(Call::get(&format!("/v2/destinations/{id}"))).await?;
     if view.status != "active" {
         // It may be again tomorrow: the patience of the adapter says how long that is waited for.
         return Err(Failure::transient("fit.destination", "the destination that is sent to is not active"));
     }
     let key = destination_key(access, id, &view.encryption_kid).await?;
+    let unusable = |why| Failure::transient("fit.destination-key", why);
     let key = key.filter(|key| key.algorithm() == Algorithm::RsaOaep256);
-    let unusable =
-        || Failure::transient("fit.destination-key", "the destination has no usable key to encrypt for");
-    let key = key.ok_or_else(unusable)?;
-    match key.chain().first().is_none_or(|leaf| leaf.is_valid_at(access.now().micros() / 1_000_000)) {
+    let key = key.ok_or_else(|| unusable("the destination has no usable key to encrypt for"))?;
+    match keys.is_good(&key) {
         true => Ok(Open { id, key }),
-        false => Err(Failure::transient(
-            "fit.destination-key",
-            "the certificate of the destination's key has run out",
-        )),
+        false => Err(unusable("the certificates of the destination's key have run out, or are not trusted")),
     }
 }
 
@@ -273,26 +269,37 @@ struct Log {
     event_log: Vec<String>,
 }
 
-/// The verified events of a submission of ours, in the order of the log; whatever else stands there says nothing. `None` if the delivery
-/// service does not know it (any more).
-pub(crate) async fn events(
-    access: &Access,
-    keys: &Keys,
-    at: &Announced,
-) -> Result<Option<Vec<Set>>, Failure> {
+/// What stands in the event log of a submission of ours.
+#[derive(Default)]
+pub(crate) struct Events {
+    /// Verified ones, in the order of the log.
+    pub(crate) sets: Vec<Set>,
+    /// Whether there are some that cannot be judged yet, such as under a key that is not known here.
+    pub(crate) unclear: bool,
+}
+
+/// What the event log of a submission of ours says; whatever is no event about it says nothing. `None` if the delivery service does not
+/// know it (any more).
+pub(crate) async fn events(access: &Access, keys: &Keys, at: &Announced) -> Result<Option<Events>, Failure> {
     let path = format!("/v2/submissions/{}/events?offset=0&limit={EVENTS}", at.submission);
     let found = access.found::<Log>(Call { most_answer: 16 << 20, ..Call::get(&path) }).await?;
     let Some(log) = found else { return Ok(None) };
-    let mut found = vec![];
+    let mut found = Events::default();
     for token in &log.event_log {
-        let Ok(set) = keys.verify(token).await? else { continue };
+        let set = match keys.verify(token).await? {
+            Ok(set) => set,
+            Err(invalid) => {
+                found.unclear |= invalid == Invalid::Unclear;
+                continue;
+            }
+        };
         let is_ours = set.subject == Subject::Submission(at.submission) && set.case == at.case;
         let may_write = match &set.author {
             Author::Destination(id) => *id == at.destination,
             Author::Service(_) => true,
         };
         if is_ours && may_write {
-            found.push(set);
+            found.sets.push(set);
         }
     }
     Ok(Some(found))

@@ -25,6 +25,7 @@ use model::adapter::{
 };
 use model::command::{Change, Command};
 use model::{EventKind, Failure, RecordKind, Timestamp};
+use seal::x509::Trust;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -37,7 +38,7 @@ use super::order::{
     Order, WAY, application_of, link, mailbox, order, own_data, pieces, reference, rejected, service_name,
     take_data, unclear,
 };
-use super::outgoing::{self, Announced, Calls, Data, Piece, Service};
+use super::outgoing::{self, Announced, Calls, Data, Events, Piece, Service};
 use super::routing::{self, Route};
 use super::set::Set;
 use super::zbp::{Attached, Bridge, Message, cut};
@@ -73,6 +74,8 @@ pub struct Sending {
     pub bridge: Option<Bridge>,
     /// What the delivery service calls itself in its events; absent: anything at its own host.
     pub issuer: Option<String>,
+    /// Whom keys of destinations must go back to; absent: nobody is asked who issued them.
+    pub trust: Option<Trust>,
     /// Whether the status monitor is told where cases stand.
     pub tells_state: bool,
     /// Subject and text of what has none of its own.
@@ -97,7 +100,7 @@ pub(super) struct Sender {
 }
 
 /// The sender as an adapter.
-pub fn sender(settings: Sending, access: Access) -> Arc<dyn Adapter> {
+pub fn sender(mut settings: Sending, access: Access) -> Arc<dyn Adapter> {
     let mut capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Run];
     if settings.calls.is_some() {
         capabilities.push(Capability::Callback);
@@ -118,6 +121,7 @@ pub fn sender(settings: Sending, access: Access) -> Arc<dyn Adapter> {
     descriptor.way = Some(WAY.to_owned());
     let access = Arc::new(access);
     let keys = Keys::new(Arc::clone(&access), settings.issuer.clone(), vec![]);
+    let keys = keys.with_trust(settings.trust.take().map(Arc::new));
     Arc::new(Sender { descriptor, settings, access, keys })
 }
 
@@ -208,10 +212,10 @@ impl Sender {
     async fn looked_at(&self) -> Result<(), Failure> {
         if let Some(target) = &self.settings.target {
             let id = self.place(&target.place).await?;
-            outgoing::open(&self.access, id).await?;
+            outgoing::open(&self.access, &self.keys, id).await?;
         }
         if let Some(bridge) = &self.settings.bridge {
-            outgoing::open(&self.access, bridge.destination).await?;
+            outgoing::open(&self.access, &self.keys, bridge.destination).await?;
         }
         Ok(())
     }
@@ -234,7 +238,7 @@ impl Sender {
         let way = self.way(order).await?;
         let mut pieces = pieces(order, sources, self.settings.most_bytes)?;
         let own = if way.mailbox.is_none() { take_data(&mut pieces) } else { None };
-        let open = outgoing::open(&self.access, way.destination).await?;
+        let open = outgoing::open(&self.access, &self.keys, way.destination).await?;
         let mut at = match known {
             Some(at) if at.destination == way.destination => at,
             Some(at) if !at.tags.is_empty() => {
@@ -322,11 +326,16 @@ impl Sender {
                 false => Err(unclear("the delivery service does not know the submission any more")),
             };
         };
+        let Events { sets: events, unclear: is_unclear } = events;
         let submitted = || events.iter().filter(|set| set.event == SUBMITTED);
         if submitted().any(|set| outgoing::is_of_ours(set, at)) {
             return Ok(Stand::Submitted(events));
         }
-        if submitted().next().is_some() { Err(wrong_tags()) } else { Ok(Stand::Announced) }
+        match submitted().next() {
+            Some(_) => Err(wrong_tags()),
+            None if is_unclear && !at.tags.is_empty() => Err(unconfirmed()),
+            None => Ok(Stand::Announced),
+        }
     }
 
     pub(super) fn is_bridge(&self, at: &Announced) -> bool {

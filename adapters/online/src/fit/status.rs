@@ -59,7 +59,7 @@ impl Sender {
         };
         let bytes = bridge.envelope(&state, self.access.now())?;
         let data = Data { bytes, media_type: "application/json", schema: bridge.schema.clone() };
-        let open = outgoing::open(&self.access, bridge.destination).await?;
+        let open = outgoing::open(&self.access, &self.keys, bridge.destination).await?;
         let mut at = outgoing::announce(&self.access, open.id, &bridge.status, &[], None).await?;
         let info = json!({ "idBundDeApplicationId": application });
         let more = Map::from_iter([("additionalReferenceInfo".to_owned(), info)]);
@@ -126,11 +126,11 @@ impl Sender {
         let Some(events) = outgoing::events(&self.access, &self.keys, &followed.at).await? else {
             return Ok(true);
         };
-        if let Some(set) = events.iter().find(|set| set.event == "reject-submission") {
+        if let Some(set) = events.sets.iter().find(|set| set.event == "reject-submission") {
             return rejected(host, link, (set, &followed)).await.map(|()| true);
         }
         let is_taken =
-            events.iter().any(|set| set.event == ACCEPTED && outgoing::is_of_ours(set, &followed.at));
+            events.sets.iter().any(|set| set.event == ACCEPTED && outgoing::is_of_ours(set, &followed.at));
         Ok(is_taken || followed.since < since)
     }
 }

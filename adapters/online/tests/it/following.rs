@@ -2,16 +2,18 @@
 //! other from being followed.
 
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use conformance::simulate::fit_connect::{Fault, Submission};
 use model::activity::DispatchStatus::{Accepted, Open, Provided, Retrieved, Returned};
 use model::activity::{Dispatch, DispatchStatus, ProofKind};
 use model::{Clock as _, FailureKind, Id, Record, SystemClock, ids};
-use seal::jose::{Protected, sign};
+use seal::jose::{PrivateKey, Protected, sign};
+use seal::x509::Certificate;
 use serde_json::{Value, json};
 
 use crate::bed::private;
 use crate::outbox::Line;
+use crate::trust::{VECTORS, certificate};
 
 const MAILBOX: &str = "e0e02494-eca2-4a6b-9320-fc527747878c";
 const SET: &str = "https://schema.fitko.de/fit-connect/set-payload/1.2.2/set-payload.schema.json";
@@ -250,4 +252,54 @@ async fn only_what_the_service_does_not_know_is_announced_anew() {
     line.service.refuse(None);
     line.send().await.unwrap();
     assert_eq!((line.outbox.steps(), line.service.submissions().len()), (vec![Provided], 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_an_event_cannot_be_judged_nothing_is_sent_again() {
+    let line = line_to(Value::Null).await;
+    line.service.refuse(Some(("PUT ", 500)));
+    line.send().await.unwrap_err();
+    line.service.refuse(None);
+    // Signed by a key of the delivery service that is not known here yet.
+    let key = private("destination_signature_private");
+    let claims = json!({ "iss": line.service.submission_url(), "events": {} }).to_string();
+    let protected = Protected { typ: Some("secevent+jwt"), kid: Some("neuer-schluessel") };
+    let token = sign(&key, protected, claims.as_bytes()).unwrap();
+    line.service.put(line.service.submissions()[0].id, token);
+    let puts = || line.service.calls().iter().filter(|call| call.starts_with("PUT")).count();
+    let before = puts();
+    assert_eq!(line.send().await.unwrap_err().code, "fit.unconfirmed");
+    assert_eq!(puts(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_anchors_nothing_is_encrypted_for_a_key_that_does_not_go_back_to_one() {
+    let today = (SystemClock.now().micros() / 1_000_000 - VECTORS) / 86_400;
+    let (key, root) = (private("destination_encryption_private"), private("sender_reply_private"));
+    let other = private("delivery_service_private");
+    let valid = (today - 10, today + 10);
+    let anchor = certificate("Anker", root.key(), ("Anker", root.key()), valid);
+    let leaf = |by: &PrivateKey, days| certificate("Zustellpunkt", key.key(), ("Anker", by.key()), days);
+    for (number, (chain, expected)) in [
+        (vec![leaf(&root, valid), anchor.clone()], true),
+        (vec![leaf(&root, (today - 10, today - 1)), anchor.clone()], false),
+        (vec![leaf(&other, valid)], false),
+        (vec![], false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut line = line_to(Value::Null).await;
+        line.trust(&[Certificate::from_der(&anchor.to_der().unwrap()).unwrap()]);
+        let told: Vec<String> = chain.iter().map(|it| BASE64_STANDARD.encode(it.to_der().unwrap())).collect();
+        line.service.change(line.destination, |it| {
+            if !told.is_empty() {
+                it.keys[0]["x5c"] = json!(told);
+            }
+        });
+        let sent = line.send().await.map(drop).map_err(|failure| failure.code.into_owned());
+        let refused = Err("fit.destination-key".to_owned());
+        assert_eq!(sent, if expected { Ok(()) } else { refused }, "{number}");
+        assert_eq!(line.service.submissions().is_empty(), !expected, "{number}");
+    }
 }

@@ -11,6 +11,7 @@ use adapter_online::fit::{
 };
 use adapter_online::mapping::{Mapping, Raw};
 use async_trait::async_trait;
+use conformance::simulate::fit_connect::jose::{Key, Use};
 use conformance::simulate::fit_connect::{Destination, SENDER, SUBSCRIBER, Service};
 use model::activity::{Dispatch, DispatchStatus, ProofKind, Task};
 use model::adapter::{
@@ -23,6 +24,7 @@ use model::record::Meta;
 use model::testkit::a_case;
 use model::{Clock, Failure, Id, PayloadRef, Record, RecordKind, SystemClock, Timestamp, ids};
 use net::{Client, Egress};
+use seal::x509::{Certificate, Trust, WithoutRevocation};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 use uuid::Uuid;
@@ -223,7 +225,10 @@ impl Line {
     }
 
     pub(crate) async fn with(place: impl FnOnce(&Service, Uuid) -> Place) -> Self {
-        let service = Service::start().await.unwrap();
+        // Keys that are there need not be made.
+        let key = |name: &str| Key::read(&KEYS[name], Use::Signing).unwrap();
+        let keys = (key("delivery_service_private"), key("sender_reply_private"));
+        let service = Service::start_as(0, keys).await.unwrap();
         let (destination, bridge) = (Uuid::now_v7(), Uuid::now_v7());
         let keys =
             ["destination_encryption_public", "destination_signature_public"].map(|name| KEYS[name].clone());
@@ -246,10 +251,17 @@ impl Line {
         let outbox = Arc::new(Outbox::default());
         let desk = Arc::new(Desk::default());
         desk.held.lock().unwrap().now = SystemClock.now();
-        let sender = a_sender(&service, place, bridge);
+        let sender = a_sender(&service, place, bridge, None);
         let subscriber = a_subscriber(&service, destination);
         let delivery = ids::new_id();
         Line { service, destination, bridge, outbox, sender, desk, subscriber, delivery, files: vec![] }
+    }
+
+    /// The sender trusts these anchors alone.
+    pub(crate) fn trust(&mut self, anchors: &[Certificate]) {
+        let trust = Trust::new(anchors).unwrap().without_revocation(WithoutRevocation::Accept);
+        let place = Place::Destination(self.destination);
+        self.sender = a_sender(&self.service, place, self.bridge, Some(trust));
     }
 
     /// A dispatch to `to` with these documents: name, type, bytes.
@@ -370,7 +382,7 @@ fn access(service: &Service, (id, secret): (&str, &str)) -> Access {
     Access::new(client, clock, hosts, credentials, (Duration::from_secs(10), Duration::from_secs(60)))
 }
 
-fn a_sender(service: &Service, place: Place, bridge: Uuid) -> Arc<dyn Adapter> {
+fn a_sender(service: &Service, place: Place, bridge: Uuid, trust: Option<Trust>) -> Arc<dyn Adapter> {
     let served = |identifier: &str, name: &str| Served { identifier: identifier.into(), name: name.into() };
     let settings = Sending {
         id: "fit-out".into(),
@@ -385,6 +397,7 @@ fn a_sender(service: &Service, place: Place, bridge: Uuid) -> Arc<dyn Adapter> {
             schema: "zbp".into(),
         }),
         issuer: None,
+        trust,
         tells_state: true,
         subject: "Ihr Bescheid".into(),
         text: "Bitte öffnen Sie die Anlage.".into(),

@@ -16,19 +16,27 @@ use serde_json::{Value, json};
 
 use crate::bed::{Bed, CASE, DESTINATION, SUBMISSION, of_vectors, private, vector};
 
+/// The day of the vectors, in seconds.
+pub(crate) const VECTORS: i64 = 1_772_366_400;
+
 /// The destination's key of before, which is no more configured here.
 fn old() -> PrivateKey {
     private("delivery_service_private")
 }
 
 /// A certificate of these days, counted from that of the vectors.
-fn certificate(name: &str, key: &PKeyRef<Private>, by: (&str, &PKeyRef<Private>), days: (i64, i64)) -> X509 {
+pub(crate) fn certificate(
+    name: &str,
+    key: &PKeyRef<Private>,
+    by: (&str, &PKeyRef<Private>),
+    days: (i64, i64),
+) -> X509 {
     let named = |name: &str| {
         let mut builder = X509NameBuilder::new().unwrap();
         builder.append_entry_by_text("CN", name).unwrap();
         builder.build()
     };
-    let at = |day: i64| Asn1Time::from_unix(1_772_366_400 + day * 86_400).unwrap();
+    let at = |day: i64| Asn1Time::from_unix(VECTORS + day * 86_400).unwrap();
     let mut builder = X509::builder().unwrap();
     builder.set_version(2).unwrap();
     builder.set_serial_number(&BigNum::from_u32(7).unwrap().to_asn1_integer().unwrap()).unwrap();

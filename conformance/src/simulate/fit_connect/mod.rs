@@ -123,10 +123,17 @@ impl Service {
     /// # Errors
     /// If it is taken.
     pub async fn start_on(port: u16) -> Result<Self, Error> {
-        let (service, portal) = keys()?;
+        Self::start_as(port, keys()?.clone()).await
+    }
+
+    /// With keys of one's own: of the delivery service, and of the Self-Service-Portal.
+    ///
+    /// # Errors
+    /// If the port is taken.
+    pub async fn start_as(port: u16, (service, portal): (Key, Key)) -> Result<Self, Error> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let mut books = Books::new(&url, service.clone(), portal.clone());
+        let mut books = Books::new(&url, service, portal);
         for ((id, secret), may_send) in [(SENDER, true), (SUBSCRIBER, false)] {
             books.clients.insert(id.to_owned(), Client { secret: secret.to_owned(), may_send });
         }
@@ -159,7 +166,7 @@ impl Service {
     /// # Errors
     /// If OpenSSL fails.
     pub fn routing_key(&self) -> Result<Value, Error> {
-        keys()?.1.public_jwk()
+        self.with(|books| books.portal_key.public_jwk())
     }
 
     /// Sets a destination up, or another in its place.
