@@ -8,6 +8,7 @@ use adapter_online::mapping::{Mapping, Raw, Wrong};
 use config::{FitConnect, FormMapping};
 use model::adapter::Adapter;
 use seal::jose::{Algorithm, PrivateKey};
+use seal::x509::{Trust, WithoutRevocation};
 
 use super::{Build, minutes, seconds};
 use crate::error::Error;
@@ -31,6 +32,7 @@ impl Build<'_> {
             signing: self.jwk("signing_key", &it.signing_key, Algorithm::Ps512)?,
             decryption: decryption.collect::<Result<Vec<_>, _>>()?.into(),
             issuer: it.issuer.clone(),
+            trust: self.fit_trust(&it.trust)?,
             set_schema: it.set_schema.clone(),
             names: self.problem_names(it)?,
             mappings: mappings.collect::<Result<_, _>>()?,
@@ -39,6 +41,7 @@ impl Build<'_> {
             callback_secret: secret.map(|it| self.secret("callback_secret", it)).transpose()?,
             most_data: megabytes(it.max_data_mb),
             most_attachment: it.max_attachment_mb << 20,
+            most_submission: it.max_submission_mb << 20,
             told_after: DAY * it.told_after_days,
             deadline: DAY * it.deadline_days,
         };
@@ -47,6 +50,15 @@ impl Build<'_> {
         let times = (seconds(it.within_seconds), minutes(it.transfer_minutes));
         let access = Access::new(self.client(), self.clock(), hosts, credentials, times);
         Ok(adapter(settings, access)?)
+    }
+
+    /// By whom certificates of keys are judged. Revocation is not asked for.
+    pub(super) fn fit_trust(&self, references: &[String]) -> Result<Option<Trust>, Error> {
+        let anchors = self.config.adapter_certificates(self.entry, "trust", references)?;
+        if anchors.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Trust::new(&anchors)?.without_revocation(WithoutRevocation::Accept)))
     }
 
     fn problem_names(&self, it: &FitConnect) -> Result<Names, Error> {

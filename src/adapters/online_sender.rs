@@ -20,6 +20,7 @@ impl Build<'_> {
             target: it.target.as_ref().map(|target| self.fit_target(target)).transpose()?,
             bridge: it.bridge.as_ref().map(|bridge| self.fit_bridge(bridge)).transpose()?,
             issuer: it.issuer.clone(),
+            trust: self.fit_trust(&it.trust)?,
             tells_state: it.bridge.as_ref().is_some_and(|bridge| bridge.tells_state),
             subject: it.subject.clone(),
             text: it.text.clone(),

@@ -300,7 +300,7 @@ pub struct Dispatch {
     /// What is known of its way, oldest first.
     #[serde(default)]
     pub steps: Vec<DispatchStep>,
-    /// What proves steps that people told.
+    /// What proves steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proofs: Vec<StepProof>,
 }
@@ -426,6 +426,8 @@ pub enum ProofKind {
     Acknowledgement,
     /// Abholbestätigung of an electronic mailbox (§ 5a VwZG), or another record of a retrieval.
     RetrievalRecord,
+    /// An event that whoever carries it has signed (Security Event Token of FIT-Connect).
+    SignedEvent,
 }
 
 /// Where something sent stands.

@@ -70,10 +70,15 @@ impl Descriptor {
         }
     }
 
-    /// Whether what it is told of one tree is told in order. Of dispatches of a way each stands for itself: one that has to wait for its time
-    /// keeps none behind it waiting.
-    pub fn keeps_order(&self) -> bool {
-        self.in_order && self.way.is_none()
+    /// Whether what it is told of records of this kind is told in order within one tree. Of dispatches of a way each stands for itself: one
+    /// that has to wait for its time keeps nothing behind it waiting.
+    pub fn keeps_order(&self, record: RecordKind) -> bool {
+        self.in_order && (self.way.is_none() || record != RecordKind::Dispatch)
+    }
+
+    /// Whether a dispatch that waits keeps what happened to its tree later waiting.
+    pub fn waits_for_dispatches(&self) -> bool {
+        self.keeps_order(RecordKind::Dispatch)
     }
 
     /// Whether it is told when a record of this kind comes into being.

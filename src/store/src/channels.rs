@@ -131,17 +131,19 @@ impl Store {
         self.db().read_one(select.and("state =", "dropped")).await?.as_ref().map(delivery).transpose()
     }
 
-    /// Whether something waits for its turn that happened to the tree of this delivery before it.
+    /// Whether something waits for its turn that happened to the tree of this delivery before it; what happened to records of the kind
+    /// `apart` is not looked at.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn waits_before(&self, it: &ChannelDelivery) -> Result<bool, Error> {
+    pub async fn waits_before(&self, it: &ChannelDelivery, apart: Option<RecordKind>) -> Result<bool, Error> {
         let select = Select::new("SELECT id FROM channel_delivery WHERE tenant = ")
             .bind(it.tenant.as_str())
             .and("root =", it.root)
             .and("adapter =", it.adapter.as_str())
             .and("state =", "waiting")
-            .and("number <", it.number);
+            .and("number <", it.number)
+            .and_if("record_kind <>", apart.map(RecordKind::name));
         Ok(self.db().read_one(select.sql(" LIMIT 1")).await?.is_some())
     }
 

@@ -9,7 +9,13 @@ use model::{Failure, PayloadRef};
 use serde_json::{Value, json};
 
 use super::fetch::Fetched;
-use crate::mapping::{Applied, Mapping, Sources};
+use super::metadata::is_known_channel;
+use crate::mapping::{Applied, Mapping, STRANGE, Sources};
+
+/// How it comes in.
+pub(crate) const WAY: &str = "fit-connect";
+/// Name of the file with the event by which it is accepted.
+pub(crate) const ACCEPTANCE: &str = "annahme.jwt";
 
 /// There is no mapping for its service.
 pub(crate) const NO_MAPPING: &str = "online.no-mapping";
@@ -21,8 +27,13 @@ const SENDER: &str = "fit-connect-sender";
 const BUNDID: &str = "id-bund-application";
 /// Name of what the case carries for answers.
 const EXTENSION: &str = "fit-connect";
+/// Members of the metadata that it carries.
+const REPLY: &str = "replyChannel";
+const PAYMENT: &str = "paymentInformation";
 /// Longest name of a file, title of a document and reference, in characters.
 const NAME: usize = 200;
+/// Longest member of the metadata that the case carries, in bytes of JSON; the file of the metadata has all of them.
+const CARRIED: usize = 32 * 1024;
 const TITLE: usize = 500;
 
 /// The letter of a submission; `accepted` is the event by which it will be accepted.
@@ -33,13 +44,16 @@ pub(crate) async fn letter(
     accepted: &str,
 ) -> Result<Letter, Failure> {
     let applied = applied(fetched, mapping);
-    let Applied { description, locations, unit, public_service, concerns, .. } = applied;
+    let Applied { description, locations, unit, public_service, mut concerns, has_applicant, .. } = applied;
     let subject = Some(description.title.clone());
     let from = description.parties.first().and_then(name);
-    let description = with_references(description, fetched);
+    let description = with_references(description, fetched, has_applicant);
+    if is_cut(&fetched.metadata.json) && !concerns.contains(&STRANGE) {
+        concerns.push(STRANGE);
+    }
     Ok(Letter {
         key: format!("submission:{}", fetched.at.submission_id),
-        way: "fit-connect".to_owned(),
+        way: WAY.to_owned(),
         received_at: fetched.set.at,
         subject,
         from,
@@ -85,12 +99,25 @@ fn applied(fetched: &Fetched, mapping: Option<&Mapping>) -> Applied {
             unit: None,
             public_service: None,
             concerns: vec![NO_MAPPING],
+            has_applicant: false,
             rows: vec![],
         },
     }
 }
 
-fn with_references(mut description: Description, fetched: &Fetched) -> Description {
+/// A member of the metadata as the case carries it: not if it would make the record too large, and of reply channels only a known one.
+fn carried(json: &Value, name: &str) -> Value {
+    let member = &json[name];
+    let is_known = name != REPLY || is_known_channel(member);
+    if is_known && member.to_string().len() <= CARRIED { member.clone() } else { Value::Null }
+}
+
+/// Whether the case does not carry what answers need.
+fn is_cut(json: &Value) -> bool {
+    [REPLY, PAYMENT].iter().any(|name| !json[name].is_null() && carried(json, name).is_null())
+}
+
+fn with_references(mut description: Description, fetched: &Fetched, has_applicant: bool) -> Description {
     let json = &fetched.metadata.json;
     let mut add = |kind: &str, value: Option<&str>| {
         let value: String = value.unwrap_or_default().trim().chars().take(NAME).collect();
@@ -109,23 +136,24 @@ fn with_references(mut description: Description, fetched: &Fetched) -> Descripti
         "submissionId": fetched.at.submission_id,
         "caseId": fetched.at.case_id,
         "publicService": fetched.service.identifier,
-        "replyChannel": json["replyChannel"],
-        "paymentInformation": json["paymentInformation"],
+        REPLY: carried(json, REPLY),
+        PAYMENT: carried(json, PAYMENT),
     });
     description.extensions.insert(EXTENSION.to_owned(), extension);
-    reply_channel(&mut description.parties, &json["replyChannel"]);
+    reply_channel(&mut description.parties, &json[REPLY], has_applicant);
     description
 }
 
 /// Where whoever applies wants to hear of it, if the mapping does not say it.
-fn reply_channel(parties: &mut Vec<Party>, channel: &Value) {
+fn reply_channel(parties: &mut Vec<Party>, channel: &Value, has_applicant: bool) {
     let mailbox = channel["idBundDeMailbox"]["mailboxUuid"].as_str();
     let address = channel["eMail"]["address"].as_str().filter(|it| it.len() <= 320 && it.contains('@'));
     if mailbox.is_none() && address.is_none() {
         return;
     }
-    if parties.is_empty() {
-        parties.push(Party { role: Some("applicant".to_owned()), ..Party::default() });
+    if !has_applicant {
+        // It is of whoever applies, and of nobody else whom the form names.
+        parties.insert(0, Party { role: Some("applicant".to_owned()), ..Party::default() });
     }
     let Some(party) = parties.first_mut() else { return };
     if let Some(mailbox) = mailbox {
@@ -161,7 +189,7 @@ async fn documents(host: &dyn Host, fetched: &Fetched, accepted: &str) -> Result
         file(&format!("fachdaten.{ending}"), &fetched.metadata.data.media_type, fetched.data.clone()),
         file("metadaten.json", "application/json", metadata),
         file("einreichung.jwt", set, submitted),
-        file("annahme.jwt", set, accepting),
+        file(ACCEPTANCE, set, accepting),
     ];
     let kind = Some("Antrag".to_owned());
     let mut documents = vec![Enclosure { title: "Antragsdaten".to_owned(), kind, files }];

@@ -120,6 +120,19 @@ impl Access {
         serde_json::from_slice(&answer.body).map_err(|_| not_understood())
     }
 
+    /// The JSON of the answer to a call about one thing; none if that is not there (any more). That it may not be read says nothing of
+    /// others.
+    pub(crate) async fn found<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<Option<T>, Failure> {
+        let (request, was_fetched) = self.request(call).await?;
+        let answer = self.client.send(request).await.map_err(|error| unsent(&error))?;
+        match answer.status {
+            200..=299 => serde_json::from_slice(&answer.body).map(Some).map_err(|_| not_understood()),
+            404 | 410 => Ok(None),
+            403 => Err(Failure::permanent("fit.refused", "the delivery service answered with 403")),
+            _ => Err(self.refusal(&answer, was_fetched).await),
+        }
+    }
+
     /// Content as a stream.
     pub(crate) async fn open(&self, path: &str) -> Result<Opened, Failure> {
         let call = Call { most_answer: usize::MAX, is_transfer: true, ..Call::get(path) };

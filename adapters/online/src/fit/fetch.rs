@@ -18,7 +18,7 @@ use super::client::{Call, broken, not_understood, too_large};
 use super::metadata::{Attachment, Metadata, is_service};
 use super::plain::{self, Stream};
 use super::problems::{Kind, Part, Problem};
-use super::set::{Author, Set, Subject, Tags};
+use super::set::{Author, Set, Subject, Tags, Unverified};
 use super::subscriber::Subscriber;
 use crate::mapping::Data;
 
@@ -136,6 +136,17 @@ struct Page {
     event_log: Vec<String>,
 }
 
+/// What an event log says of a submission.
+#[derive(Default)]
+pub(crate) struct Log {
+    /// Verified events, in their order; whatever else stands there says nothing.
+    pub(crate) sets: Vec<Set>,
+    /// Something calls itself the event of its submission and is none: a key that we know proves it.
+    is_wrong: bool,
+    /// Something may be the event of its submission, and nobody knows yet.
+    is_unclear: bool,
+}
+
 impl Destination {
     fn takes(&self, service: &str, metadata: &Metadata) -> Result<(), Problem> {
         let Some(all) = &self.public_services else { return Ok(()) };
@@ -183,46 +194,67 @@ impl Subscriber {
             .map_err(|_| Problem { kind: Kind::Syntax, part: Part::Data })?;
         let data = host.keep(Box::new(std::io::Cursor::new(bytes))).await?;
         let mut attachments = vec![];
+        let mut left = self.settings.most_submission.saturating_sub(data.size);
         for attachment in &metadata.attachments {
-            let kept = self.attachment(host, at, attachment, &tags).await?;
+            let most = left.min(self.settings.most_attachment);
+            let kept = self.attachment(host, at, attachment, &tags, most).await?;
+            left = left.saturating_sub(kept.size);
             attachments.push((attachment.clone(), kept));
         }
         Ok(Fetched { at, service, set, tags, metadata, tree, data, attachments })
     }
 
-    /// The event that says that it was submitted, and the tags that it names.
+    /// The event that says that it was submitted, and the tags that it names. What is not there may still come, and what is not understood may
+    /// be understood later: it waits, and only what a key that we know proves wrong is rejected.
     async fn submitted(&self, at: Waiting) -> Result<(Set, Tags), Stop> {
         let invalid = Problem { kind: Kind::EventLog, part: Part::Submission };
-        let mut found = self.events(at).await?;
-        found.retain(|set| set.event == SUBMITTED);
-        let set = found.pop().filter(|_| found.is_empty()).ok_or(invalid)?;
+        let mut log = self.events(at).await?.unwrap_or_default();
+        log.sets.retain(|set| set.event == SUBMITTED);
+        let Some(set) = log.sets.pop() else {
+            return match log.is_wrong && !log.is_unclear {
+                true => Err(invalid.into()),
+                false => Err(no_event().into()),
+            };
+        };
+        if !log.sets.is_empty() {
+            return Err(invalid.into());
+        }
         let tags = set.tags().ok_or(invalid)?;
         Ok((set, tags))
     }
 
-    /// The verified events of a submission, in their order; whatever else stands in its log says nothing.
-    pub(crate) async fn events(&self, at: Waiting) -> Result<Vec<Set>, Failure> {
-        let mut found = vec![];
+    /// The event log of a submission, if the delivery service knows it (any more).
+    pub(crate) async fn events(&self, at: Waiting) -> Result<Option<Log>, Failure> {
+        let mut found = Log::default();
         for page in 0..PAGES {
             let offset = page * EVENTS;
             let path = format!("/v2/submissions/{}/events?offset={offset}&limit={EVENTS}", at.submission_id);
             let call = Call { most_answer: 16 << 20, ..Call::get(&path) };
-            let log: Page = self.access.json(call).await?;
+            let Some(log) = self.access.found::<Page>(call).await? else { return Ok(None) };
             for token in &log.event_log {
-                if let Ok(set) = self.keys.verify(token).await?
-                    && set.subject == Subject::Submission(at.submission_id)
-                    && set.case == at.case_id
-                    && (set.author == Author::Destination(at.destination_id)
-                        || matches!(set.author, Author::Service(_)))
-                {
-                    found.push(set);
-                }
+                self.read(token, at, &mut found).await?;
             }
             if log.event_log.len() < EVENTS || offset + EVENTS >= log.total_count {
                 break;
             }
         }
-        Ok(found)
+        Ok(Some(found))
+    }
+
+    /// One entry of an event log.
+    async fn read(&self, token: &str, at: Waiting, log: &mut Log) -> Result<(), Failure> {
+        let Ok(read) = Unverified::read(token, self.access.now()) else {
+            log.is_unclear = true;
+            return Ok(());
+        };
+        let is_submitted = read.says(SUBMITTED);
+        match self.keys.judge(read).await? {
+            Ok(set) => log.sets.extend(Some(set).filter(|set| is_about(set, at))),
+            Err(invalid) if is_submitted && invalid.is_proved() => log.is_wrong = true,
+            Err(_) if is_submitted => log.is_unclear = true,
+            Err(_) => {}
+        }
+        Ok(())
     }
 
     /// Short content, decrypted.
@@ -238,9 +270,10 @@ impl Subscriber {
         at: Waiting,
         attachment: &Attachment,
         tags: &Tags,
+        most: u64,
     ) -> Result<PayloadRef, Stop> {
         let part = Part::Attachment(attachment.id);
-        let (mut plain, mut left, mut sha512) = (vec![], self.settings.most_attachment, None);
+        let (mut plain, mut left, mut sha512) = (vec![], most, None);
         for id in &attachment.parts {
             let opened = self.download(at, *id, left, part).await?;
             if tags.attachments.get(id) != Some(&opened.tag) {
@@ -275,6 +308,15 @@ impl Subscriber {
             }
         }
     }
+}
+
+/// Whether an event is about this submission, by somebody who has to do with it.
+fn is_about(set: &Set, at: Waiting) -> bool {
+    let has_to_do = match &set.author {
+        Author::Destination(id) => *id == at.destination_id,
+        Author::Service(_) => true,
+    };
+    set.subject == Subject::Submission(at.submission_id) && set.case == at.case_id && has_to_do
 }
 
 /// Whether the tags of what came are those of the event.
@@ -314,6 +356,10 @@ fn check(body: &Body<'_>, metadata: &Metadata) -> Result<(), Problem> {
 /// The last segment.
 fn tag(compact: &str) -> &str {
     compact.rsplit('.').next().unwrap_or_default()
+}
+
+fn no_event() -> Failure {
+    Failure::transient("fit.no-event", "the event log does not say (yet) that it was submitted")
 }
 
 /// What it means that a part cannot be decrypted.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use model::{Failure, Timestamp};
 use seal::jose::{Algorithm, KeySet, PublicKey};
+use seal::x509::{Standing, Trust};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -14,10 +15,12 @@ use super::set::{Author, Invalid, Set, Unverified};
 
 /// Keys that are asked for again if one is unknown, at most so often.
 const AGAIN: Duration = Duration::from_secs(60);
-/// How long keys are used without asking again.
+/// How long keys are used without asking again: a key that was taken back is not taken any more after that.
 const FRESH: Duration = Duration::from_secs(3_600);
 /// Longest id of a key.
 const KID: usize = 64;
+/// Most keys of destinations that are kept.
+const MOST: usize = 1_000;
 
 /// Keys of the delivery service and of destinations.
 pub(crate) struct Keys {
@@ -26,13 +29,29 @@ pub(crate) struct Keys {
     issuer: Option<String>,
     /// Our own, by the destination that they sign for.
     own: Vec<(Uuid, PublicKey)>,
+    /// Whom certificates of keys must go back to; absent: nobody is asked who issued them.
+    trust: Option<Arc<Trust>>,
     service: Mutex<Option<(KeySet, Timestamp)>>,
-    destinations: Mutex<Vec<(Uuid, PublicKey)>>,
+    destinations: Mutex<Vec<Known>>,
+}
+
+/// A key of a destination, and when it was asked for.
+struct Known {
+    destination: Uuid,
+    key: PublicKey,
+    at: Timestamp,
 }
 
 impl Keys {
     pub(crate) fn new(access: Arc<Access>, issuer: Option<String>, own: Vec<(Uuid, PublicKey)>) -> Self {
-        Keys { access, issuer, own, service: Mutex::default(), destinations: Mutex::default() }
+        let (service, destinations) = (Mutex::default(), Mutex::default());
+        Keys { access, issuer, own, trust: None, service, destinations }
+    }
+
+    /// Keys of destinations must have certificates that go back to one of these anchors.
+    #[must_use]
+    pub(crate) fn with_trust(self, trust: Option<Arc<Trust>>) -> Self {
+        Keys { trust, ..self }
     }
 
     /// The event of a token, or why it is none.
@@ -40,21 +59,29 @@ impl Keys {
     /// # Errors
     /// If keys could not be asked for: then nobody knows yet.
     pub(crate) async fn verify(&self, token: &str) -> Result<Result<Set, Invalid>, Failure> {
-        let read = match Unverified::read(token, self.access.now()) {
-            Ok(read) => read,
-            Err(invalid) => return Ok(Err(invalid)),
-        };
+        match Unverified::read(token, self.access.now()) {
+            Ok(read) => self.judge(read).await,
+            Err(invalid) => Ok(Err(invalid)),
+        }
+    }
+
+    /// The same of one that was read.
+    ///
+    /// # Errors
+    /// As [`Keys::verify`].
+    pub(crate) async fn judge(&self, read: Unverified) -> Result<Result<Set, Invalid>, Failure> {
         let key = match read.author() {
             Author::Service(issuer) if self.is_service(issuer) => self.of_service(read.kid()).await?,
             Author::Service(_) => None,
             Author::Destination(destination) => self.of_destination(*destination, read.kid()).await?,
         };
-        Ok(key.ok_or(Invalid::Signature).and_then(|key| read.verify(&key)))
+        // A key that nobody has (yet) says nothing.
+        Ok(key.ok_or(Invalid::Unclear).and_then(|key| read.verify(&key)))
     }
 
     /// Whatever it calls itself, its keys are those of the address that is configured.
     fn is_service(&self, issuer: &str) -> bool {
-        self.issuer.as_ref().is_none_or(|known| issuer == known)
+        self.issuer.as_deref().is_none_or(|known| known == issuer)
     }
 
     async fn of_service(&self, kid: &str) -> Result<Option<PublicKey>, Failure> {
@@ -63,32 +90,48 @@ impl Keys {
         let found = kept.as_ref().and_then(|(set, _)| set.find(kid, Algorithm::Ps512).cloned());
         let pause = if found.is_some() { FRESH } else { AGAIN };
         if kept.as_ref().is_some_and(|(_, at)| now < at.plus(pause)) {
-            return Ok(found);
+            return Ok(found.filter(|key| self.is_good_for_service(key)));
         }
         let url = format!("{}/.well-known/jwks.json", self.access.hosts().submission);
         let answer = self.access.public(&url).await?;
         let set = KeySet::from_json(&answer.body).map_err(|_| not_understood())?;
         let found = set.find(kid, Algorithm::Ps512).cloned();
         *kept = Some((set, now));
-        Ok(found)
+        Ok(found.filter(|key| self.is_good_for_service(key)))
+    }
+
+    /// The delivery service's keys come from its own address, with certificates or without.
+    fn is_good_for_service(&self, key: &PublicKey) -> bool {
+        key.chain().is_empty() || self.is_good(key)
+    }
+
+    /// Whether a destination's key may be used: its certificates are of their time, and with anchors it has some, which go back to one.
+    pub(crate) fn is_good(&self, key: &PublicKey) -> bool {
+        let now = self.access.now().micros() / 1_000_000;
+        let Some(trust) = &self.trust else { return key.chain().iter().all(|it| it.is_valid_at(now)) };
+        let Some((own, others)) = key.chain().split_first() else { return false };
+        trust.inspect_with(own, others, now).is_ok_and(|found| found.standing() == Standing::Good)
     }
 
     async fn of_destination(&self, destination: Uuid, kid: &str) -> Result<Option<PublicKey>, Failure> {
-        let is_it = |(owner, key): &&(Uuid, PublicKey)| *owner == destination && key.kid() == kid;
-        if let Some((_, key)) = self.own.iter().find(is_it) {
+        let is_own = |(owner, key): &&(Uuid, PublicKey)| *owner == destination && key.kid() == kid;
+        if let Some((_, key)) = self.own.iter().find(is_own) {
             return Ok(Some(key.clone()));
         }
+        let now = self.access.now();
         let mut kept = self.destinations.lock().await;
-        if let Some((_, key)) = kept.iter().find(is_it) {
-            return Ok(Some(key.clone()));
+        kept.retain(|it| now < it.at.plus(FRESH));
+        let is_it = |it: &&Known| it.destination == destination && it.key.kid() == kid;
+        if let Some(known) = kept.iter().find(is_it) {
+            return Ok(Some(known.key.clone()));
         }
-        let Some(key) = destination_key(&self.access, destination, kid).await? else { return Ok(None) };
-        if key.algorithm() != Algorithm::Ps512 {
-            return Ok(None);
+        let key = destination_key(&self.access, destination, kid).await?;
+        let key = key.filter(|key| key.algorithm() == Algorithm::Ps512 && self.is_good(key));
+        if let Some(key) = &key {
+            kept.truncate(MOST - 1);
+            kept.push(Known { destination, key: key.clone(), at: now });
         }
-        kept.truncate(1_000);
-        kept.push((destination, key.clone()));
-        Ok(Some(key))
+        Ok(key)
     }
 }
 

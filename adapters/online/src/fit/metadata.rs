@@ -332,6 +332,14 @@ pub(crate) fn is_service(urn: &str) -> bool {
         })
 }
 
+/// Names of reply channels. Another name breaks no rule of the schema, and nobody can answer by it.
+const CHANNELS: [&str; 6] = ["eMail", "deMail", "fink", "elster", "idBundDeMailbox", "fitConnect"];
+
+/// Whether a reply channel is one that is known.
+pub(crate) fn is_known_channel(channel: &Value) -> bool {
+    CHANNELS.iter().any(|name| channel[name].is_object())
+}
+
 fn is_reply_channel(channel: &serde_json::Map<String, Value>) -> bool {
     let mut all = channel.iter();
     let Some((name, value)) = all.next() else { return false };

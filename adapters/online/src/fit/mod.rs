@@ -10,8 +10,10 @@
 //! | `problems` | why a submission is rejected, in the standard's words |
 //! | `subscriber` | the adapter that fetches submissions |
 //! | `fetch` | one submission: fetched, verified, decrypted |
+//! | `answer` | accepted or rejected: filed, then sent |
 //! | `application` | what it becomes: a letter that opens a case |
 //! | `sender` | the adapter that sends dispatches, and follows them by the event log |
+//! | `follow` | dispatches on their way: steps, each with the event that proves it |
 //! | `order` | what is to be sent of a dispatch |
 //! | `outgoing` | one submission that is sent |
 //! | `routing` | where applications for a service in an area go |
@@ -20,10 +22,12 @@
 //! | `watch` | what could not be taken, and since when |
 //! | `callback` | calls of the delivery service |
 
+mod answer;
 mod application;
 mod callback;
 mod client;
 mod fetch;
+mod follow;
 mod keys;
 mod metadata;
 mod oauth;

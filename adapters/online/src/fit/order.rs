@@ -45,13 +45,18 @@ pub(super) fn order(delivery: &Delivery) -> Result<Option<Order<'_>>, Failure> {
             "the dispatch has a document without content, or nothing to say",
         ));
     }
-    let known = announced(&about.links, dispatch.meta.id);
+    let known = announced(&about.links, dispatch.meta.id)?;
     Ok(Some(Order { delivery: delivery.id, dispatch, to: dispatch.to.as_ref(), about, known }))
 }
 
-pub(super) fn announced(links: &[Link], dispatch: Id) -> Option<Announced> {
-    let link = links.iter().find(|link| link.record == dispatch && link.part == PART)?;
-    serde_json::from_value(link.state.clone()).ok()
+/// The submission of a dispatch, if one was announced.
+pub(super) fn announced(links: &[Link], dispatch: Id) -> Result<Option<Announced>, Failure> {
+    let Some(link) = links.iter().find(|link| link.record == dispatch && link.part == PART) else {
+        return Ok(None);
+    };
+    // Whoever took it for none would send a second one.
+    let read = serde_json::from_value(link.state.clone()).map(Some);
+    read.map_err(|_| unclear("what is remembered of the submission cannot be read"))
 }
 
 pub(super) fn link(dispatch: Id, at: &Announced) -> Link {
@@ -147,6 +152,11 @@ pub(super) fn reference(about: &About) -> Option<&str> {
 
 pub(super) fn service_name(about: &About) -> Option<&str> {
     case_of(about)?.description.extensions.get("fit-connect")?.get("publicService")?.get("name")?.as_str()
+}
+
+/// Nobody knows whether it has arrived, and a human decides.
+pub(super) fn unclear(detail: &str) -> Failure {
+    Failure::permanent("fit.unclear", detail)
 }
 
 pub(super) fn rejected(code: &'static str, detail: &'static str) -> Failure {

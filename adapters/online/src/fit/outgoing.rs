@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use futures::stream;
 use model::adapter::{Content, Source};
-use model::{Failure, FailureKind, Id};
+use model::{Failure, Id};
 use net::{Method, Upload};
 use seal::jose::{Algorithm, Encryptor, PublicKey, Sealed, compact_bytes, encrypt};
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::client::{Access, Call, not_understood};
+use super::client::{Access, Call};
 use super::keys::{Keys, destination_key};
-use super::set::{Author, Set, Subject, Tags};
+use super::set::{Author, Invalid, Set, Subject, Tags};
 
 /// Version of the metadata that we write.
 const METADATA: &str = "https://schema.fitko.de/fit-connect/metadata/2.1.0/metadata.schema.json";
@@ -53,6 +53,9 @@ pub(crate) struct Announced {
     /// whether it counts, and whatever is encrypted anew has other tags.
     #[serde(default)]
     pub(crate) tags: Vec<String>,
+    /// The delivery service has said that it was submitted: nothing is sent any more, and its event is waited for.
+    #[serde(default)]
+    pub(crate) submitted: bool,
 }
 
 /// An attachment.
@@ -100,24 +103,20 @@ struct View {
     encryption_kid: String,
 }
 
-/// Reads a destination: it must be active, and its key must keep the rules of JWKs.
-pub(crate) async fn open(access: &Access, id: Uuid) -> Result<Open, Failure> {
+/// Reads a destination: it must be active, and its key must keep the rules of JWKs and be trusted.
+pub(crate) async fn open(access: &Access, keys: &Keys, id: Uuid) -> Result<Open, Failure> {
     let view: View = access.json(Call::get(&format!("/v2/destinations/{id}"))).await?;
     if view.status != "active" {
         // It may be again tomorrow: the patience of the adapter says how long that is waited for.
         return Err(Failure::transient("fit.destination", "the destination that is sent to is not active"));
     }
     let key = destination_key(access, id, &view.encryption_kid).await?;
+    let unusable = |why| Failure::transient("fit.destination-key", why);
     let key = key.filter(|key| key.algorithm() == Algorithm::RsaOaep256);
-    let unusable =
-        || Failure::transient("fit.destination-key", "the destination has no usable key to encrypt for");
-    let key = key.ok_or_else(unusable)?;
-    match key.chain().first().is_none_or(|leaf| leaf.is_valid_at(access.now().micros() / 1_000_000)) {
+    let key = key.ok_or_else(|| unusable("the destination has no usable key to encrypt for"))?;
+    match keys.is_good(&key) {
         true => Ok(Open { id, key }),
-        false => Err(Failure::transient(
-            "fit.destination-key",
-            "the certificate of the destination's key has run out",
-        )),
+        false => Err(unusable("the certificates of the destination's key have run out, or are not trusted")),
     }
 }
 
@@ -146,7 +145,8 @@ pub(crate) async fn announce(
     }
     let call = Call::with(Method::POST, "/v2/submissions", "application/json", body.to_string().into_bytes());
     let created: Created = access.json(call).await?;
-    Ok(Announced { submission: created.submission_id, case: created.case_id, destination, tags: vec![] })
+    let (submission, case) = (created.submission_id, created.case_id);
+    Ok(Announced { submission, case, destination, tags: vec![], submitted: false })
 }
 
 /// Encrypts and uploads an attachment as it is read.
@@ -269,38 +269,43 @@ struct Log {
     event_log: Vec<String>,
 }
 
-/// The verified events of a submission of ours, in the order of the log; whatever else stands there says nothing. `None` if the delivery
-/// service does not know it (any more).
-pub(crate) async fn events(
-    access: &Access,
-    keys: &Keys,
-    at: &Announced,
-) -> Result<Option<Vec<Set>>, Failure> {
+/// What stands in the event log of a submission of ours.
+#[derive(Default)]
+pub(crate) struct Events {
+    /// Verified ones, in the order of the log.
+    pub(crate) sets: Vec<Set>,
+    /// Whether there are some that cannot be judged yet, such as under a key that is not known here.
+    pub(crate) unclear: bool,
+}
+
+/// What the event log of a submission of ours says; whatever is no event about it says nothing. `None` if the delivery service does not
+/// know it (any more).
+pub(crate) async fn events(access: &Access, keys: &Keys, at: &Announced) -> Result<Option<Events>, Failure> {
     let path = format!("/v2/submissions/{}/events?offset=0&limit={EVENTS}", at.submission);
-    let log: Log = match access.json(Call { most_answer: 16 << 20, ..Call::get(&path) }).await {
-        Ok(log) => log,
-        Err(failure) if failure.code == "fit.refused" && failure.kind == FailureKind::Permanent => {
-            return Ok(None);
-        }
-        Err(failure) => return Err(failure),
-    };
-    let mut found = vec![];
+    let found = access.found::<Log>(Call { most_answer: 16 << 20, ..Call::get(&path) }).await?;
+    let Some(log) = found else { return Ok(None) };
+    let mut found = Events::default();
     for token in &log.event_log {
-        let Ok(set) = keys.verify(token).await? else { continue };
+        let set = match keys.verify(token).await? {
+            Ok(set) => set,
+            Err(invalid) => {
+                found.unclear |= invalid == Invalid::Unclear;
+                continue;
+            }
+        };
         let is_ours = set.subject == Subject::Submission(at.submission) && set.case == at.case;
         let may_write = match &set.author {
             Author::Destination(id) => *id == at.destination,
             Author::Service(_) => true,
         };
         if is_ours && may_write {
-            found.push(set);
+            found.sets.push(set);
         }
     }
     Ok(Some(found))
 }
 
 /// Whether an event names exactly the tags that we sent in one of our tries.
-pub(crate) fn is_of_ours(set: &Set, at: &Announced) -> Result<bool, Failure> {
-    let tags = set.tags().ok_or_else(not_understood)?;
-    Ok(at.tags.contains(&digest(&tags)))
+pub(crate) fn is_of_ours(set: &Set, at: &Announced) -> bool {
+    set.tags().is_some_and(|tags| at.tags.contains(&digest(&tags)))
 }

@@ -158,7 +158,8 @@ impl Kind {
 }
 
 impl Part {
-    fn instance(self) -> String {
+    /// As `instance` of a problem.
+    pub(crate) fn instance(self) -> String {
         match self {
             Part::Metadata => "metadata".to_owned(),
             Part::Data => "data".to_owned(),

@@ -5,6 +5,8 @@
 //! with it the digest of all authentication tags before the last word is said. Whoever tries again asks the event log of that
 //! submission first, and goes on with it: a dispatch is submitted once, however often something breaks off.
 //!
+//! What the delivery service answers is no step: steps follow from signed events alone.
+//!
 //! | the event log says | step |
 //! |---|---|
 //! | `submit-submission` with our tags, to a destination | `provided`: it waits there for its recipient |
@@ -17,31 +19,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use model::activity::{Dispatch, DispatchStatus, DispatchStep};
 use model::adapter::{
     About, Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest, Receipt,
-    Reply, Sources, Wanted,
+    Reply, Sources,
 };
 use model::command::{Change, Command};
-use model::{EventKind, Failure, FailureKind, Id, Record, RecordKind, Timestamp};
+use model::{EventKind, Failure, RecordKind, Timestamp};
+use seal::x509::Trust;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::callback;
 use super::client::Access;
+use super::fetch::SUBMITTED;
+use super::follow::{Line, steps};
 use super::keys::Keys;
 use super::order::{
-    Order, WAY, announced, application_of, link, mailbox, order, own_data, pieces, reference, rejected,
-    service_name, take_data,
+    Order, WAY, application_of, link, mailbox, order, own_data, pieces, reference, rejected, service_name,
+    take_data, unclear,
 };
-use super::outgoing::{self, Announced, Calls, Data, Piece, Service};
+use super::outgoing::{self, Announced, Calls, Data, Events, Piece, Service};
 use super::routing::{self, Route};
-use super::set::{Author, Set};
+use super::set::Set;
 use super::zbp::{Attached, Bridge, Message, cut};
 
-/// Dispatches that are followed at once, and how many pages of them.
-const PAGE: u32 = 200;
-const PAGES: usize = 25;
+/// After what time an event log is looked into again that does not have the event of a submission yet.
+const UNCONFIRMED: Duration = Duration::from_secs(10);
 
 /// Where dispatches go that are for no mailbox.
 pub struct Target {
@@ -71,6 +74,8 @@ pub struct Sending {
     pub bridge: Option<Bridge>,
     /// What the delivery service calls itself in its events; absent: anything at its own host.
     pub issuer: Option<String>,
+    /// Whom keys of destinations must go back to; absent: nobody is asked who issued them.
+    pub trust: Option<Trust>,
     /// Whether the status monitor is told where cases stand.
     pub tells_state: bool,
     /// Subject and text of what has none of its own.
@@ -95,7 +100,7 @@ pub(super) struct Sender {
 }
 
 /// The sender as an adapter.
-pub fn sender(settings: Sending, access: Access) -> Arc<dyn Adapter> {
+pub fn sender(mut settings: Sending, access: Access) -> Arc<dyn Adapter> {
     let mut capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Run];
     if settings.calls.is_some() {
         capabilities.push(Capability::Callback);
@@ -114,9 +119,9 @@ pub fn sender(settings: Sending, access: Access) -> Arc<dyn Adapter> {
         }
     }
     descriptor.way = Some(WAY.to_owned());
-    descriptor.in_order = false;
     let access = Arc::new(access);
     let keys = Keys::new(Arc::clone(&access), settings.issuer.clone(), vec![]);
+    let keys = keys.with_trust(settings.trust.take().map(Arc::new));
     Arc::new(Sender { descriptor, settings, access, keys })
 }
 
@@ -151,28 +156,20 @@ impl Adapter for Sender {
         }
         let Some(order) = order(delivery)? else { return Ok(Some(Receipt::nothing())) };
         let Some(known) = &order.known else { return Ok(None) };
-        match self.submitted(known).await? {
-            Stand::Submitted(at) => Ok(Some(self.receipt(&order, known, at))),
-            Stand::Unknown if !known.tags.is_empty() => {
-                Err(unclear("the delivery service does not know the submission any more"))
-            }
+        match self.stand(known).await? {
+            Stand::Submitted(events) => Ok(Some(self.receipt(&order, known, &events))),
+            Stand::Announced if known.submitted => Err(unconfirmed()),
             Stand::Announced | Stand::Unknown => Ok(None),
         }
     }
 
     async fn run(&self, host: Arc<dyn Host>) -> Result<Duration, Failure> {
-        let since = Timestamp::from_micros(
-            host.now()
-                .micros()
-                .saturating_sub(i64::try_from(self.settings.followed.as_micros()).unwrap_or(i64::MAX)),
-        );
-        let mut first_failure = None;
-        for status in [DispatchStatus::Accepted, DispatchStatus::Provided] {
-            if let Err(failure) = self.follow_all(&*host, status, since).await {
-                first_failure.get_or_insert(failure);
-            }
-        }
-        first_failure.map_or(Ok(self.settings.pause), Err)
+        let followed = i64::try_from(self.settings.followed.as_micros()).unwrap_or(i64::MAX);
+        let since = Timestamp::from_micros(host.now().micros().saturating_sub(followed));
+        let mut line = Line::default();
+        self.follow(&*host, since, &mut line).await?;
+        self.follow_states(&*host, since, &mut line).await?;
+        line.outcome().map(|()| self.settings.pause)
     }
 
     async fn callback(&self, request: CallbackRequest, host: Arc<dyn Host>) -> Result<Reply, Failure> {
@@ -195,12 +192,19 @@ const TRIES: usize = 50;
 
 /// What became of a submission that was announced.
 enum Stand {
-    /// It was submitted then, with our tags.
-    Submitted(Timestamp),
-    /// It was not submitted.
+    /// It was submitted then, with our tags: the events of its log.
+    Submitted(Vec<Set>),
+    /// It was not submitted, or the event of that is not in the log yet.
     Announced,
-    /// The delivery service does not know it (any more).
+    /// The delivery service does not know it (any more), and nothing was submitted.
     Unknown,
+}
+
+/// Where a dispatch goes.
+struct Way<'a> {
+    destination: Uuid,
+    service: &'a Service,
+    mailbox: Option<(Uuid, &'a Bridge)>,
 }
 
 impl Sender {
@@ -208,10 +212,10 @@ impl Sender {
     async fn looked_at(&self) -> Result<(), Failure> {
         if let Some(target) = &self.settings.target {
             let id = self.place(&target.place).await?;
-            outgoing::open(&self.access, id).await?;
+            outgoing::open(&self.access, &self.keys, id).await?;
         }
         if let Some(bridge) = &self.settings.bridge {
-            outgoing::open(&self.access, bridge.destination).await?;
+            outgoing::open(&self.access, &self.keys, bridge.destination).await?;
         }
         Ok(())
     }
@@ -222,49 +226,70 @@ impl Sender {
         sources: Sources<'_>,
         host: &dyn Host,
     ) -> Result<Receipt, Failure> {
-        let mut known = order.known.clone();
-        if let Some(at) = &known {
-            match self.submitted(at).await? {
-                Stand::Submitted(when) => return Ok(self.receipt(order, at, when)),
-                Stand::Announced => {}
-                // It may have been submitted, read and removed since: once more would be twice.
-                Stand::Unknown if !at.tags.is_empty() => {
-                    return Err(unclear("the delivery service does not know the submission any more"));
-                }
-                Stand::Unknown => known = None,
-            }
-        }
-        let mailbox = mailbox(order)?;
-        let bridge = match mailbox {
-            Some(_) => Some(self.settings.bridge.as_ref().ok_or_else(no_bridge)?),
+        let known = match &order.known {
+            Some(at) => match self.stand(at).await? {
+                Stand::Submitted(events) => return Ok(self.receipt(order, at, &events)),
+                Stand::Announced if at.submitted => return Err(unconfirmed()),
+                Stand::Announced => Some(at.clone()),
+                Stand::Unknown => None,
+            },
             None => None,
         };
-        let (destination, service) = match bridge {
-            Some(bridge) => (bridge.destination, &bridge.message),
-            None => {
-                let target = self.settings.target.as_ref().ok_or_else(no_target)?;
-                (self.place(&target.place).await?, &target.service)
-            }
-        };
+        let way = self.way(order).await?;
         let mut pieces = pieces(order, sources, self.settings.most_bytes)?;
-        let data_piece = if bridge.is_none() { take_data(&mut pieces) } else { None };
-        let open = outgoing::open(&self.access, destination).await?;
-        let mut at = match known.filter(|at| at.destination == destination) {
-            Some(at) => at,
-            None => {
+        let own = if way.mailbox.is_none() { take_data(&mut pieces) } else { None };
+        let open = outgoing::open(&self.access, &self.keys, way.destination).await?;
+        let mut at = match known {
+            Some(at) if at.destination == way.destination => at,
+            Some(at) if !at.tags.is_empty() => {
+                return Err(unclear("it may have been submitted to another destination before"));
+            }
+            _ => {
                 let calls = self.settings.calls.as_ref();
-                let at = outgoing::announce(&self.access, open.id, service, &pieces, calls).await?;
+                let at = outgoing::announce(&self.access, open.id, way.service, &pieces, calls).await?;
                 host.link(link(order.dispatch.meta.id, &at)).await?;
                 at
             }
         };
+        let was_tried = !at.tags.is_empty();
+        match self.hand_over(order, (&way, &open), (pieces, own), &mut at, host).await {
+            // Once a try counts whose answer was lost, no other is taken.
+            Err(failure) if was_tried && failure.code == "fit.refused" => {}
+            outcome => outcome?,
+        }
+        match self.stand(&at).await? {
+            Stand::Submitted(events) => Ok(self.receipt(order, &at, &events)),
+            Stand::Announced | Stand::Unknown => Err(unconfirmed()),
+        }
+    }
+
+    async fn way(&self, order: &Order<'_>) -> Result<Way<'_>, Failure> {
+        if let Some(mailbox) = mailbox(order)? {
+            let bridge = self.settings.bridge.as_ref().ok_or_else(no_bridge)?;
+            let (destination, service) = (bridge.destination, &bridge.message);
+            return Ok(Way { destination, service, mailbox: Some((mailbox, bridge)) });
+        }
+        let target = self.settings.target.as_ref().ok_or_else(no_target)?;
+        let destination = self.place(&target.place).await?;
+        Ok(Way { destination, service: &target.service, mailbox: None })
+    }
+
+    /// Uploads, and says the last word; what is remembered of it says so.
+    async fn hand_over(
+        &self,
+        order: &Order<'_>,
+        (way, open): (&Way<'_>, &outgoing::Open),
+        (pieces, own): (Vec<Piece<'_>>, Option<Piece<'_>>),
+        at: &mut Announced,
+        host: &dyn Host,
+    ) -> Result<(), Failure> {
         let mut attachments = vec![];
         for piece in pieces {
-            let sealed = outgoing::upload(&self.access, &at, &open.key, &piece).await?;
+            let sealed = outgoing::upload(&self.access, at, &open.key, &piece).await?;
             attachments.push((piece, sealed));
         }
-        let data = match (mailbox, bridge) {
-            (Some(mailbox), Some(bridge)) => {
+        let data = match way.mailbox {
+            Some((mailbox, bridge)) => {
                 let attached = attachments.iter().map(|(piece, sealed)| Attached {
                     filename: piece.name.clone(),
                     sha512sum: sealed.sha512.clone(),
@@ -272,16 +297,17 @@ impl Sender {
                 });
                 self.message(order, bridge, mailbox, attached.collect())?
             }
-            _ => self.data(order, data_piece).await?,
+            None => self.data(order, own).await?,
         };
         let sealing = outgoing::seal_parts(&open.key, &data, &attachments, self.references(order))?;
         if at.tags.len() == TRIES {
             return Err(unclear("it was tried too often, and nobody knows which try counts"));
         }
         at.tags.push(outgoing::digest(&sealing.tags));
-        host.link(link(order.dispatch.meta.id, &at)).await?;
-        outgoing::submit(&self.access, &at, sealing).await?;
-        Ok(self.receipt(order, &at, self.access.now()))
+        host.link(link(order.dispatch.meta.id, at)).await?;
+        outgoing::submit(&self.access, at, sealing).await?;
+        at.submitted = true;
+        host.link(link(order.dispatch.meta.id, at)).await
     }
 
     pub(super) async fn place(&self, place: &Place) -> Result<Uuid, Failure> {
@@ -291,102 +317,42 @@ impl Sender {
         }
     }
 
-    /// Whether it was submitted. Another event of submission than ours cannot be believed: a human is asked.
-    async fn submitted(&self, at: &Announced) -> Result<Stand, Failure> {
+    /// Whether it was submitted. Another event of submission than ours cannot be believed, and of one that the delivery service does not know
+    /// (any more) nobody knows whether it was read before: a human is asked.
+    async fn stand(&self, at: &Announced) -> Result<Stand, Failure> {
         let Some(events) = outgoing::events(&self.access, &self.keys, at).await? else {
-            return Ok(Stand::Unknown);
-        };
-        let Some(set) = events.iter().find(|set| set.event == super::fetch::SUBMITTED) else {
-            return Ok(Stand::Announced);
-        };
-        match outgoing::is_of_ours(set, at)? {
-            true => Ok(Stand::Submitted(set.at)),
-            false => Err(wrong_tags()),
-        }
-    }
-
-    /// Follows the dispatches of our way that stand there.
-    async fn follow_all(
-        &self,
-        host: &dyn Host,
-        status: DispatchStatus,
-        since: Timestamp,
-    ) -> Result<(), Failure> {
-        let mut wanted = Wanted {
-            status: Some(status.name().to_owned()),
-            since: Some(since),
-            limit: PAGE,
-            ..Wanted::of(RecordKind::Dispatch)
-        };
-        let mut first_failure = None;
-        for _ in 0..PAGES {
-            let page = host.records(&wanted).await?;
-            let is_last = page.len() < PAGE as usize;
-            wanted.after = page.last().map(|record| record.meta().id);
-            for record in page {
-                if let Record::Dispatch(dispatch) = record
-                    && dispatch.way.as_deref() == Some(WAY)
-                    && let Err(failure) = self.follow_up(host, &dispatch).await
-                {
-                    if failure.kind == FailureKind::Unauthorised {
-                        return Err(failure);
-                    }
-                    // What cannot be read of one keeps no other from being followed.
-                    first_failure.get_or_insert(failure);
-                }
-            }
-            if is_last {
-                break;
-            }
-        }
-        first_failure.map_or(Ok(()), Err)
-    }
-
-    /// Looks into the event log of a dispatch that is on its way.
-    async fn follow_up(&self, host: &dyn Host, dispatch: &Dispatch) -> Result<(), Failure> {
-        let id = dispatch.meta.id;
-        let Some(at) = announced(&host.links(id).await?, id) else { return Ok(()) };
-        if dispatch.status == DispatchStatus::Provided && self.is_bridge(&at) {
-            return Ok(());
-        }
-        let Some(events) = outgoing::events(&self.access, &self.keys, &at).await? else { return Ok(()) };
-        let mut latest = dispatch.steps.iter().map(|step| step.at).max();
-        for set in &events {
-            let kind = match set.event.as_str() {
-                "accept-submission" if !outgoing::is_of_ours(set, &at)? => {
-                    note(host, id, set, json!("wrong-tags")).await?;
-                    continue;
-                }
-                "accept-submission" if self.is_bridge(&at) => DispatchStatus::Provided,
-                "accept-submission" => DispatchStatus::Retrieved,
-                "reject-submission" => DispatchStatus::Returned,
-                _ => continue,
+            return match at.tags.is_empty() {
+                true => Ok(Stand::Unknown),
+                false => Err(unclear("the delivery service does not know the submission any more")),
             };
-            note(host, id, set, problems(&set.payload)).await?;
-            // What the other side says of a submission came after whatever we noted of it, however its clock goes: the last step says where
-            // a dispatch stands.
-            let at_least = latest.unwrap_or(set.at);
-            let step = DispatchStep { kind, at: set.at.min(host.now()).max(at_least) };
-            latest = Some(step.at);
-            let change = Change::DispatchStep(step, Some(at.submission.to_string()));
-            let command = Command { kind: RecordKind::Dispatch, id, expected: None, change };
-            host.submit(&format!("fit:{}:{}", at.submission, kind.name()), command).await?;
+        };
+        let Events { sets: events, unclear: is_unclear } = events;
+        let submitted = || events.iter().filter(|set| set.event == SUBMITTED);
+        if submitted().any(|set| outgoing::is_of_ours(set, at)) {
+            return Ok(Stand::Submitted(events));
         }
-        Ok(())
+        match submitted().next() {
+            Some(_) => Err(wrong_tags()),
+            None if is_unclear && !at.tags.is_empty() => Err(unconfirmed()),
+            None => Ok(Stand::Announced),
+        }
     }
 
-    fn is_bridge(&self, at: &Announced) -> bool {
+    pub(super) fn is_bridge(&self, at: &Announced) -> bool {
         self.settings.bridge.as_ref().is_some_and(|bridge| bridge.destination == at.destination)
     }
 
-    fn receipt(&self, order: &Order<'_>, at: &Announced, when: Timestamp) -> Receipt {
-        let reference = at.submission.to_string();
-        let kind = if self.is_bridge(at) { DispatchStatus::Accepted } else { DispatchStatus::Provided };
-        let change = Change::DispatchStep(DispatchStep { kind, at: when }, Some(reference.clone()));
-        let id = order.dispatch.meta.id;
-        let command = Command { kind: RecordKind::Dispatch, id, expected: None, change };
+    /// What the events of its log say.
+    fn receipt(&self, order: &Order<'_>, at: &Announced, events: &[Set]) -> Receipt {
+        let (id, reference) = (order.dispatch.meta.id, at.submission.to_string());
+        let told = steps(events, at, self.is_bridge(at), &order.dispatch.steps);
+        let command = |step| {
+            let change = Change::DispatchStep(step, Some(reference.clone()));
+            Command { kind: RecordKind::Dispatch, id, expected: None, change }
+        };
+        let commands = told.into_iter().map(|(step, _)| command(step)).collect();
         let data = json!({ "destination": at.destination, "case": at.case });
-        Receipt { reference: Some(reference), data, commands: vec![command], ..Receipt::default() }
+        Receipt { reference: Some(reference), data, commands, ..Receipt::default() }
     }
 
     fn message(
@@ -448,27 +414,10 @@ impl Sender {
     }
 }
 
-/// Which problems an event tells of: the last part of each type, and where; no text of the other side.
-fn problems(payload: &Value) -> Value {
-    let is_name = |text: &str| {
-        text.len() <= 80 && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"-:".contains(&it))
-    };
-    let told = payload["problems"].as_array().into_iter().flatten().take(20).map(|problem| {
-        let word =
-            |name: &str| problem[name].as_str().and_then(|it| it.rsplit('/').next()).filter(|it| is_name(it));
-        json!({ "type": word("type"), "instance": word("instance") })
-    });
-    Value::from(told.collect::<Vec<_>>())
-}
-
-async fn note(host: &dyn Host, dispatch: Id, set: &Set, problems: Value) -> Result<(), Failure> {
-    let by_service = matches!(set.author, Author::Service(_));
-    let detail = json!({ "event": set.event, "set": set.id, "byService": by_service, "problems": problems });
-    host.note(&format!("fit:{}", set.id), RecordKind::Dispatch, dispatch, detail).await
-}
-
-fn unclear(detail: &str) -> Failure {
-    Failure::permanent("fit.unclear", detail)
+/// The delivery service has taken it and has not written the event of that yet: a matter of moments, and of this submission alone.
+fn unconfirmed() -> Failure {
+    let told = "the event of submission is not in the event log yet";
+    Failure::transient("fit.unconfirmed", told).after(Some(UNCONFIRMED)).alone()
 }
 
 fn no_bridge() -> Failure {

@@ -68,20 +68,33 @@ pub(crate) struct Set {
 /// Why a token is no event; no text quotes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Invalid {
-    /// No compact JWS with PS512 of this type.
+    /// No compact JWS with PS512 of this type, or nobody who wrote it.
     Form,
-    /// The claims break their rules.
-    Claims,
-    /// Nobody has a key of this id who may write the event, or the signature is wrong.
+    /// It may be an event, and nobody knows (yet): of a key or an author that is not known here, of a schema that is not understood, or of a
+    /// time that is still to come by our clock.
+    Unclear,
+    /// A key that we know has not signed it.
     Signature,
-    /// This author may not write this event.
+    /// A key that we know has signed it, and the claims break their rules.
+    Claims,
+    /// A key that we know has signed it, and its owner may not write this event.
     Author,
+}
+
+impl Invalid {
+    /// Whether a key that we know proves it wrong. What is not proved may pass.
+    pub(crate) fn is_proved(self) -> bool {
+        matches!(self, Invalid::Signature | Invalid::Claims | Invalid::Author)
+    }
 }
 
 /// A token that was read and is not verified yet.
 pub(crate) struct Unverified {
     jws: Jws,
-    set: Set,
+    author: Author,
+    /// Names of its events.
+    names: Vec<String>,
+    set: Result<Set, Invalid>,
 }
 
 #[derive(Deserialize)]
@@ -89,7 +102,6 @@ struct Claims {
     #[serde(rename = "$schema")]
     schema: Option<String>,
     jti: Uuid,
-    iss: String,
     iat: i64,
     sub: String,
     txn: String,
@@ -97,24 +109,25 @@ struct Claims {
 }
 
 impl Unverified {
-    /// Reads a token and checks its form, its claims, and that its author may write such an event.
+    /// Reads a token. What is wrong with its claims is said only once it is known who signed them.
     pub(crate) fn read(token: &str, now: Timestamp) -> Result<Self, Invalid> {
         if token.len() > MOST {
             return Err(Invalid::Form);
         }
         let jws = Jws::read(token, Algorithm::Ps512, TYP).map_err(|_| Invalid::Form)?;
         jws.kid().ok_or(Invalid::Form)?;
-        let claims: Claims = serde_json::from_slice(jws.unverified()).map_err(|_| Invalid::Claims)?;
-        let set = claims.into_set(token, now).ok_or(Invalid::Claims)?;
-        if !may_write(&set.author, &set.event) {
-            return Err(Invalid::Author);
-        }
-        Ok(Unverified { jws, set })
+        let claims: Value = serde_json::from_slice(jws.unverified()).map_err(|_| Invalid::Form)?;
+        let author = claims["iss"].as_str().and_then(author).ok_or(Invalid::Form)?;
+        let events = claims["events"].as_object();
+        let names = events.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        let set = Claims::deserialize(claims).map_err(|_| Invalid::Claims);
+        let set = set.and_then(|claims| claims.into_set(&author, token, now));
+        Ok(Unverified { jws, author, names, set })
     }
 
     /// Who is said to have written it.
     pub(crate) fn author(&self) -> &Author {
-        &self.set.author
+        &self.author
     }
 
     /// The id of the key that is said to have signed.
@@ -122,25 +135,41 @@ impl Unverified {
         self.jws.kid().unwrap_or_default()
     }
 
-    /// The event, if this key signed it.
+    /// Whether it says this event, alone or among others.
+    pub(crate) fn says(&self, event: &str) -> bool {
+        self.names.iter().any(|name| name.strip_prefix(EVENTS) == Some(event))
+    }
+
+    /// The event, if this key signed it, its claims keep their rules, and its author may write it.
     pub(crate) fn verify(self, key: &PublicKey) -> Result<Set, Invalid> {
         self.jws.verify(key).map_err(|_| Invalid::Signature)?;
-        Ok(self.set)
+        self.set
+            .and_then(|set| if may_write(&set.author, &set.event) { Ok(set) } else { Err(Invalid::Author) })
+    }
+}
+
+/// Who is said to have written an event.
+fn author(iss: &str) -> Option<Author> {
+    match iss.starts_with("http") {
+        true => Some(Author::Service(iss.to_owned())),
+        false => uuid(iss).map(Author::Destination),
     }
 }
 
 impl Claims {
-    fn into_set(self, token: &str, now: Timestamp) -> Option<Set> {
+    fn into_set(self, author: &Author, token: &str, now: Timestamp) -> Result<Set, Invalid> {
         let latest = now.micros() / 1_000_000 + AHEAD;
-        if !(LEAST_IAT..=latest).contains(&self.iat) || !self.schema.as_deref().is_none_or(is_schema) {
-            return None;
+        if self.iat > latest || !self.schema.as_deref().is_none_or(is_schema) {
+            return Err(Invalid::Unclear);
         }
+        self.kept(author, token).ok_or(Invalid::Claims)
+    }
+
+    /// The event, if the claims keep their rules.
+    fn kept(self, author: &Author, token: &str) -> Option<Set> {
+        let at = Some(self.iat).filter(|iat| *iat >= LEAST_IAT)?.checked_mul(1_000_000)?;
         let mut events = self.events.into_iter();
         let (name, payload) = events.next().filter(|_| events.len() == 0)?;
-        let author = match self.iss.starts_with("http") {
-            true => Author::Service(self.iss),
-            false => Author::Destination(uuid(&self.iss)?),
-        };
         let subject = match self.sub.split_once(':')? {
             ("submission", id) => Subject::Submission(uuid(id)?),
             ("reply", id) => Subject::Reply(uuid(id)?),
@@ -153,8 +182,8 @@ impl Claims {
         };
         fits.then_some(Set {
             id: self.jti,
-            author,
-            at: Timestamp::from_micros(self.iat.checked_mul(1_000_000)?),
+            author: author.clone(),
+            at: Timestamp::from_micros(at),
             subject,
             case: uuid(self.txn.strip_prefix("case:")?)?,
             event,

@@ -2,12 +2,13 @@
 //! is over and it rejects what it keeps.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use model::activity::Task;
 use model::adapter::Host;
 use model::command::{Change, Command};
 use model::record::Meta;
-use model::{Authority, Failure, Record, RecordKind, Timestamp, ids};
+use model::{Authority, Failure, FailureKind, Id, Record, RecordKind, Timestamp, ids};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,6 +20,8 @@ const STATE: &str = "waiting";
 const MOST: usize = 5_000;
 /// What stands for the delivery service itself.
 pub(crate) const SERVICE: &str = "service";
+/// How long nothing is tried of what failed for good: somebody has to mend something first.
+const REST: Duration = Duration::from_secs(3_600);
 /// Kind of the task that tells a clerk.
 const KIND: &str = "fit.not-taken";
 
@@ -49,6 +52,9 @@ struct Entry {
     code: String,
     #[serde(default)]
     told: bool,
+    /// Not tried again before this time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    again: Option<Timestamp>,
 }
 
 impl Watch {
@@ -59,14 +65,26 @@ impl Watch {
 
     /// It could not be taken.
     pub(crate) fn failed(&mut self, name: &str, failure: &Failure, now: Timestamp) {
+        let again = (failure.kind == FailureKind::Permanent).then(|| now.plus(REST));
         if let Some(entry) = self.entries.get_mut(name) {
-            self.is_changed |= entry.code != failure.code;
+            self.is_changed |= entry.code != failure.code || entry.again != again;
             entry.code = failure.code.to_string();
+            entry.again = again;
         } else if self.entries.len() < MOST {
-            let entry = Entry { since: now, code: failure.code.to_string(), told: false };
+            let entry = Entry { since: now, code: failure.code.to_string(), told: false, again };
             self.entries.insert(name.to_owned(), entry);
             self.is_changed = true;
         }
+    }
+
+    /// Whether it could not be taken before.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
+    /// Whether it is not tried at present.
+    pub(crate) fn rests(&self, name: &str, now: Timestamp) -> bool {
+        self.entries.get(name).and_then(|entry| entry.again).is_some_and(|again| now < again)
     }
 
     /// It was taken, or waits no more.
@@ -90,7 +108,7 @@ impl Watch {
             }
             // The same waiting is told once, and another one again.
             let key = format!("waiting:{name}:{}", entry.since.micros());
-            host.submit(&key, task(name, entry, settings)).await?;
+            host.submit(&key, waiting(name, entry, settings)).await?;
             entry.told = true;
             self.is_changed = true;
         }
@@ -105,7 +123,8 @@ impl Watch {
     }
 }
 
-fn task(name: &str, entry: &Entry, settings: &Settings) -> Command {
+/// What a clerk is told of something that waits.
+fn waiting(name: &str, entry: &Entry, settings: &Settings) -> Command {
     let days = settings.told_after.as_secs() / 86_400;
     let title = match name {
         SERVICE => format!("FIT-Connect ist seit {days} Tagen nicht erreichbar ({})", entry.code),
@@ -114,19 +133,37 @@ fn task(name: &str, entry: &Entry, settings: &Settings) -> Command {
             entry.code
         ),
     };
+    task(about(&settings.desk), None, title, KIND, Some(entry.since.plus(settings.deadline)))
+}
+
+/// A new record on the adapter's desk.
+pub(crate) fn about(desk: &Desk) -> Meta {
     let id = ids::new_id();
-    let meta = Meta {
+    Meta {
         id,
-        tenant: settings.desk.tenant.clone(),
-        authority: settings.desk.authority.clone(),
-        unit: settings.desk.unit.clone(),
+        tenant: desk.tenant.clone(),
+        authority: desk.authority.clone(),
+        unit: desk.unit.clone(),
         public_service: None,
         root: id,
         version: 0,
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
-    };
-    let task = Task { due: Some(entry.since.plus(settings.deadline)), ..Task::new(meta, KIND, title) };
+    }
+}
+
+/// A task where something lies, about a case or a contact.
+pub(crate) fn task(
+    of: Meta,
+    subject: Option<Id>,
+    title: String,
+    kind: &str,
+    due: Option<Timestamp>,
+) -> Command {
+    let id = ids::new_id();
+    let root = if subject.is_some() { of.root } else { id };
+    let meta = Meta { id, root, version: 0, ..of };
+    let task = Task { case_id: subject, due, ..Task::new(meta, kind, title) };
     let change = Change::Create(Box::new(Record::Task(task)));
     Command { kind: RecordKind::Task, id, expected: None, change }
 }

@@ -33,6 +33,8 @@ pub struct Applied {
     pub public_service: Option<String>,
     /// Why a clerk has to look at it: stable codes.
     pub concerns: Vec<&'static str>,
+    /// Whether the first party is whoever applies: the form has something of them.
+    pub has_applicant: bool,
     /// What each template found.
     pub rows: Vec<Row>,
 }
@@ -71,14 +73,16 @@ impl Mapping {
             })
             .collect();
         let (location, is_place_strange) = location(&place);
-        let parties = self.parties(sources, &mut rows);
+        let (parties, has_applicant) = self.parties(sources, &mut rows);
         if is_place_strange {
             rows.iter_mut().filter(|row| row.field.ends_with("itude")).for_each(|row| {
                 row.wrong = Some("expected degrees such as 51.5711");
             });
         }
         self.miss(&mut rows);
-        let concerns = self.concerns(sources.data, &parties, &rows);
+        // The level of somebody else who is named proves nothing of them.
+        let applicant = parties.first().filter(|_| has_applicant);
+        let concerns = self.concerns(sources.data, applicant, &rows);
         let title = title.unwrap_or_else(|| untitled.to_owned());
         let title = title.chars().take(TITLE).collect();
         Applied {
@@ -87,12 +91,14 @@ impl Mapping {
             unit: self.unit.clone(),
             public_service: self.public_service.clone(),
             concerns,
+            has_applicant,
             rows,
         }
     }
 
-    fn parties(&self, sources: &Sources<'_>, rows: &mut Vec<Row>) -> Vec<Party> {
-        let mut parties = vec![];
+    /// Whoever is named, and whether the first of them is the first of the mapping.
+    fn parties(&self, sources: &Sources<'_>, rows: &mut Vec<Row>) -> (Vec<Party>, bool) {
+        let (mut parties, mut has_first) = (vec![], false);
         for (at, map) in self.parties.iter().enumerate() {
             let values = map.values(sources);
             let strange = values.strange(&self.levels);
@@ -103,8 +109,9 @@ impl Mapping {
                 wrong: strange.contains(name).then_some("not understood, so it is left out"),
             }));
             parties.extend(values.party(&self.levels));
+            has_first |= at == 0 && !parties.is_empty();
         }
-        parties
+        (parties, has_first)
     }
 
     /// Marks what must be there and is not.
@@ -113,8 +120,8 @@ impl Mapping {
         rows.iter_mut().filter(is_missing).for_each(|row| row.wrong = Some("it is missing"));
     }
 
-    fn concerns(&self, data: &Data, parties: &[Party], rows: &[Row]) -> Vec<&'static str> {
-        let level = parties.first().and_then(|party| party.authentication.as_ref()).map(|it| it.level);
+    fn concerns(&self, data: &Data, applicant: Option<&Party>, rows: &[Row]) -> Vec<&'static str> {
+        let level = applicant.and_then(|party| party.authentication.as_ref()).map(|it| it.level);
         let has = |value: bool| rows.iter().any(|row| row.wrong.is_some() && row.value.is_some() == value);
         let all = [
             (*data == Data::TooMany, TOO_MANY),

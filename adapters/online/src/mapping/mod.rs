@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use model::party::TrustLevel;
 
+pub(crate) use apply::STRANGE;
 pub use apply::{Applied, Row};
 pub use data::{Data, Malformed};
 pub use template::{Sources, Template};

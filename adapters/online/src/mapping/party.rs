@@ -164,11 +164,22 @@ fn level(text: &str, levels: &BTreeMap<String, TrustLevel>) -> Option<TrustLevel
     levels.get(text).copied().or_else(usual)
 }
 
-/// A calendar day, as programs write it or as Germans do.
+/// A calendar day, as programs write it (of `xs:date` also with a time zone, which a day of birth has none of) or as Germans do. A moment is
+/// none: which day it is depends on where.
 fn day(text: &str) -> Option<String> {
     let programs = time::macros::format_description!("[year]-[month]-[day]");
     let people = time::macros::format_description!("[day].[month].[year]");
-    let text = text.get(..10).unwrap_or(text);
-    let day = time::Date::parse(text, &programs).or_else(|_| time::Date::parse(text, &people)).ok()?;
+    let (day, zone) = text.split_at_checked(10)?;
+    let day = match zone.is_empty() || is_zone(zone) {
+        true => time::Date::parse(day, &programs),
+        false => return None,
+    };
+    let day = day.or_else(|_| time::Date::parse(text, &people)).ok()?;
     day.format(&programs).ok()
+}
+
+/// A time zone of XML Schema: `Z`, `+01:00`.
+fn is_zone(text: &str) -> bool {
+    let digits: String = text.chars().map(|it| if it.is_ascii_digit() { '9' } else { it }).collect();
+    ["Z", "+99:99", "-99:99"].contains(&digits.as_str())
 }

@@ -1,6 +1,7 @@
 //! A subscriber at the delivery service of the tests, and submissions for it: that of the vectors, which `jwcrypto` made, and others that
 //! are made here.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -9,10 +10,11 @@ use adapter_online::fit::{Access, Desk as Whose, Hosts, Names, Settings, adapter
 use adapter_online::mapping::{Mapping, Raw};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use model::adapter::Adapter;
-use model::{Clock, Failure, Timestamp};
+use model::{Clock, Failure, Record, Timestamp};
 use net::{Client, Egress};
 use seal::hash;
 use seal::jose::{Algorithm, Jws, PrivateKey, Protected, PublicKey, encrypt, sign};
+use seal::x509::{Certificate, Trust, WithoutRevocation};
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
@@ -74,7 +76,7 @@ impl Bed {
         let service = Service::start(KEYS["delivery_service_jwks"].clone(), destination).await;
         let time = Time(Arc::new(Mutex::new(Timestamp::parse("2026-03-01T12:00:00Z").unwrap())));
         let desk = Arc::new(Desk::default());
-        let subscriber = subscriber(&service, &time);
+        let subscriber = subscriber(&service, &time, None);
         let bed = Bed { service, desk, subscriber, time };
         bed.later(Duration::ZERO);
         bed
@@ -85,6 +87,30 @@ impl Bed {
         let now = self.time.now().plus(by);
         *self.time.0.lock().unwrap() = now;
         self.desk.held.lock().unwrap().now = now;
+    }
+
+    /// From now on certificates of keys must go back to these.
+    pub(crate) fn trust(&mut self, anchors: &[Certificate]) {
+        let trust = Trust::new(anchors).unwrap().without_revocation(WithoutRevocation::Accept);
+        self.subscriber = subscriber(&self.service, &self.time, Some(trust));
+    }
+
+    /// Sessions until that of so many days later.
+    pub(crate) async fn run_for_days(&self, days: u32) {
+        for _ in 0..=days {
+            self.run().await.unwrap_err();
+            self.later(Duration::from_secs(86_400));
+        }
+    }
+
+    /// The titles of all tasks.
+    pub(crate) fn tasks(&self) -> Vec<String> {
+        let held = self.desk.held.lock().unwrap();
+        let title = |record: &Record| match record {
+            Record::Task(task) => format!("{}: {}", task.kind, task.title),
+            _ => panic!("no task"),
+        };
+        held.tasks.iter().map(title).collect()
     }
 
     pub(crate) async fn run(&self) -> Result<Duration, Failure> {
@@ -102,6 +128,12 @@ impl Bed {
     }
 }
 
+/// What an event claims, whoever may have signed it.
+pub(crate) fn claims(token: &str) -> Value {
+    let payload = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice(&payload).unwrap()
+}
+
 /// An event of ours, verified.
 fn read(token: &str) -> (String, Value) {
     let jws = Jws::read(token, Algorithm::Ps512, "secevent+jwt").unwrap();
@@ -115,12 +147,17 @@ fn read(token: &str) -> (String, Value) {
     (name.strip_prefix(EVENTS).unwrap().to_owned(), payload.clone())
 }
 
-fn subscriber(service: &Service, time: &Time) -> Arc<dyn Adapter> {
+fn party(family_name: &str) -> BTreeMap<String, String> {
+    [("family_name".to_owned(), family_name.to_owned())].into()
+}
+
+fn subscriber(service: &Service, time: &Time, trust: Option<Trust>) -> Arc<dyn Adapter> {
     let raw = Raw {
         id: "wohnsitz".into(),
         service: Some(SERVICE.into()),
         title: "Wohnsitz anmelden: {/G1/F1|/F60000238}".into(),
         public_service: Some("wohnsitz".into()),
+        parties: vec![party("{/antragsteller}"), party("{/vertreter}")],
         ..Raw::default()
     };
     let settings = Settings {
@@ -129,6 +166,7 @@ fn subscriber(service: &Service, time: &Time) -> Arc<dyn Adapter> {
         signing: private("destination_signature_private"),
         decryption: Arc::from([private("destination_encryption_private")]),
         issuer: Some("https://submission-api-testing.fit-connect.fitko.dev".into()),
+        trust,
         set_schema: None,
         names: Names::default(),
         mappings: vec![Mapping::new(raw).unwrap()],
@@ -137,6 +175,7 @@ fn subscriber(service: &Service, time: &Time) -> Arc<dyn Adapter> {
         callback_secret: Some(zeroize::Zeroizing::new("geheim".into())),
         most_data: 1 << 20,
         most_attachment: 1 << 20,
+        most_submission: 1 << 20,
         told_after: Duration::from_secs(3 * 86_400),
         deadline: Duration::from_secs(14 * 86_400),
     };
@@ -166,6 +205,7 @@ pub(crate) fn of_vectors() -> Waits {
 
 /// A submission about to be made, which a test may spoil in any way.
 pub(crate) struct Draft {
+    pub(crate) id: String,
     pub(crate) data: Vec<u8>,
     pub(crate) attachment: Vec<u8>,
     pub(crate) metadata: Value,
@@ -207,6 +247,7 @@ impl Draft {
             },
         });
         Draft {
+            id: SUBMISSION.to_owned(),
             data,
             attachment,
             metadata,
@@ -232,7 +273,7 @@ impl Draft {
             "jti": "e12a18b1-a905-4fdd-8f78-74178a51a35d",
             "iss": "https://submission-api-testing.fit-connect.fitko.dev",
             "iat": 1_772_355_605,
-            "sub": format!("submission:{SUBMISSION}"),
+            "sub": format!("submission:{}", self.id),
             "txn": format!("case:{CASE}"),
             "events": { format!("{EVENTS}submit-submission"): { "authenticationTags": {
                 "metadata": of_metadata.tag, "data": of_data.tag,
@@ -244,7 +285,7 @@ impl Draft {
         let set = sign(&self.signer, protected, claims.to_string().as_bytes()).unwrap();
         let mut waits = Waits {
             body: json!({
-                "destinationId": DESTINATION, "submissionId": SUBMISSION, "caseId": CASE,
+                "destinationId": DESTINATION, "submissionId": self.id, "caseId": CASE,
                 "attachments": self.announced,
                 "publicService": { "name": "Wohnsitz anmelden", "identifier": self.service },
                 "encryptedMetadata": metadata, "encryptedData": data,

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use model::activity::{Interaction, InteractionStatus};
 use model::adapter::{Content, Handed, Host, Link};
+use model::case::{Description, Document, DocumentDates, RecordStatus, Version};
 use model::command::{Change, Command};
 use model::letter::{Letter, TakenIn};
+use model::testkit::a_meta;
 use model::{Failure, Id, PayloadRef, Record, RecordKind, Timestamp, ids};
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
@@ -21,6 +24,8 @@ pub(crate) struct Held {
     pub(crate) letters: Vec<Letter>,
     pub(crate) contents: BTreeMap<Id, Vec<u8>>,
     pub(crate) tasks: Vec<Record>,
+    /// Contacts of letters with their first document, and whatever else came into being.
+    pub(crate) records: BTreeMap<Id, Record>,
     pub(crate) notes: BTreeMap<String, Value>,
     pub(crate) state: BTreeMap<String, Value>,
     taken: BTreeMap<String, TakenIn>,
@@ -56,8 +61,9 @@ impl Desk {
 
 #[async_trait]
 impl Host for Desk {
-    async fn record(&self, _: RecordKind, _: Id) -> Result<Option<Record>, Failure> {
-        Ok(None)
+    async fn record(&self, kind: RecordKind, id: Id) -> Result<Option<Record>, Failure> {
+        let found = self.held.lock().unwrap().records.get(&id).cloned();
+        Ok(found.filter(|record| record.kind() == kind))
     }
 
     async fn find(&self, _: &str, _: &str) -> Result<Vec<Record>, Failure> {
@@ -65,13 +71,17 @@ impl Host for Desk {
     }
 
     async fn submit(&self, key: &str, command: Command) -> Result<Record, Failure> {
-        let Change::Create(record) = command.change else { panic!("only tasks are made") };
+        let Change::Create(record) = command.change else { panic!("nothing is changed") };
         self.write(|held| {
-            if !held.keys.contains_key(key) {
-                held.keys.insert(key.to_owned(), (*record).clone());
-                held.tasks.push((*record).clone());
+            if let Some(first) = held.keys.get(key) {
+                return first.clone();
             }
-            (*record).clone()
+            held.keys.insert(key.to_owned(), (*record).clone());
+            match record.kind() {
+                RecordKind::Task => held.tasks.push((*record).clone()),
+                _ => _ = held.records.insert(command.id, (*record).clone()),
+            }
+            *record
         })
     }
 
@@ -87,8 +97,9 @@ impl Host for Desk {
         })
     }
 
-    async fn open(&self, _: &PayloadRef) -> Result<Content, Failure> {
-        panic!("nothing is read")
+    async fn open(&self, content: &PayloadRef) -> Result<Content, Failure> {
+        let bytes = self.held.lock().unwrap().contents[&content.id].clone();
+        Ok(Box::new(std::io::Cursor::new(bytes)))
     }
 
     async fn take_in(&self, letter: Letter) -> Result<TakenIn, Failure> {
@@ -96,7 +107,11 @@ impl Host for Desk {
             if let Some(taken) = held.taken.get(&letter.key) {
                 return TakenIn { again: true, ..taken.clone() };
             }
-            let taken = TakenIn { interaction: ids::new_id(), case: Some(ids::new_id()), again: false };
+            let (document, contact) = records(&letter);
+            let taken = TakenIn { interaction: contact.meta().id, case: Some(ids::new_id()), again: false };
+            for record in [document, contact] {
+                held.records.insert(record.meta().id, record);
+            }
             held.taken.insert(letter.key.clone(), taken.clone());
             held.letters.push(letter);
             taken
@@ -138,4 +153,33 @@ impl Host for Desk {
     fn now(&self) -> Timestamp {
         self.held.lock().unwrap().now
     }
+}
+
+/// The first document of a letter, and the contact that it becomes.
+fn records(letter: &Letter) -> (Record, Record) {
+    let document = Document {
+        meta: a_meta(),
+        description: Description::default(),
+        parent: None,
+        kind: None,
+        dates: DocumentDates::default(),
+        versions: vec![Version { number: "1".into(), files: letter.documents[0].files.clone() }],
+        status: RecordStatus::Open,
+    };
+    let contact = Interaction {
+        meta: a_meta(),
+        case_id: None,
+        kind: letter.way.clone(),
+        at: letter.received_at,
+        subject: letter.subject.clone(),
+        from: letter.from.clone(),
+        documents: vec![document.meta.id],
+        hints: vec![],
+        proposals: vec![],
+        concerns: vec![],
+        call: None,
+        proof: letter.proof.clone(),
+        status: InteractionStatus::Filed,
+    };
+    (Record::Document(document), Record::Interaction(contact))
 }

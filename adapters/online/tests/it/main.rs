@@ -6,6 +6,7 @@
 mod author;
 mod bed;
 mod desk;
+mod following;
 mod mapping;
 mod outbox;
 mod rejected;
@@ -13,3 +14,5 @@ mod routing;
 mod sending;
 mod service;
 mod subscriber;
+mod trust;
+mod waiting;

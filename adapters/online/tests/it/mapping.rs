@@ -110,6 +110,49 @@ fn what_a_clerk_has_to_look_at_is_told_by_codes_and_by_rows() {
 }
 
 #[test]
+fn nobody_else_stands_in_for_whoever_applies() {
+    let mut raw = raw();
+    raw.parties.push(table(&[
+        ("role", "agent"),
+        ("family_name", "{/vertreter/name}"),
+        ("authentication_level", "{/vertreter/niveau}"),
+    ]));
+    raw.required.clear();
+    let mapping = Mapping::new(raw).unwrap();
+    let apply = |data: Value| {
+        let data = Data::read(data.to_string().as_bytes(), "application/json").unwrap();
+        let applied = mapping.apply(&Sources { data: &data, metadata: &Value::Null }, "Leistung");
+        (applied.concerns, applied.has_applicant, applied.description.parties.len())
+    };
+    // `bundid` alone, a fixed word of the mapping, is nobody.
+    let agent = json!({ "vertreter": { "name": "Muster", "niveau": "high" } });
+    assert_eq!(apply(agent.clone()), (vec!["online.level-too-low"], false, 1));
+    let mut both = data();
+    both["vertreter"] = agent["vertreter"].clone();
+    assert_eq!(apply(both), (vec![], true, 2));
+}
+
+#[test]
+fn a_day_is_a_whole_day_and_nothing_else() {
+    let born = |text: &str| {
+        let mut it = data();
+        it["G2"]["geboren"] = json!(text);
+        let applied = apply(&it);
+        let person = applied.description.parties[0].person.clone().unwrap();
+        assert_eq!(applied.concerns.contains(&"online.strange-value"), person.born.is_none(), "{text}");
+        person.born
+    };
+    for day in ["1980-02-01", "01.02.1980", "1980-02-01Z", "1980-02-01+01:00"] {
+        assert_eq!(born(day).as_deref(), Some("1980-02-01"), "{day}");
+    }
+    for none in
+        ["1980-02-01 nonsense", "1980-01-31T23:00:00Z", "1980-02-30", "1980", "01.02.1980Z", "ä980-02-01"]
+    {
+        assert_eq!(born(none), None, "{none}");
+    }
+}
+
+#[test]
 fn xfall_is_mapped_by_the_same_paths() {
     let xml = br#"<MainApplication xmlns="http://www.eu-dlr.org/x-eu-dlr.org/V2" Action="MAINAPPLICATION">
         <Partner><Name>Muster GmbH</Name></Partner><Partner><Name>Erika</Name></Partner></MainApplication>"#;

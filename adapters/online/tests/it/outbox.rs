@@ -11,18 +11,22 @@ use adapter_online::fit::{
 };
 use adapter_online::mapping::{Mapping, Raw};
 use async_trait::async_trait;
+use conformance::simulate::fit_connect::jose::{Key, Use};
 use conformance::simulate::fit_connect::{Destination, SENDER, SUBSCRIBER, Service};
-use model::activity::{Dispatch, DispatchStatus};
+use model::activity::{Dispatch, DispatchStatus, ProofKind, Task};
 use model::adapter::{
     About, AboutFile, Adapter, Content, Delivery, Handed, Host, Link, Receipt, Source, Wanted,
 };
 use model::case::{File, Reference};
-use model::command::{Change, Command};
+use model::command::{Command, Rules};
 use model::letter::{Letter, TakenIn};
-use model::testkit::{a_case, a_meta};
+use model::record::Meta;
+use model::testkit::a_case;
 use model::{Clock, Failure, Id, PayloadRef, Record, RecordKind, SystemClock, Timestamp, ids};
 use net::{Client, Egress};
+use seal::x509::{Certificate, Trust, WithoutRevocation};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 use uuid::Uuid;
 
 use crate::bed::{private, vector};
@@ -46,25 +50,49 @@ pub(crate) struct Held {
     pub(crate) records: Vec<Record>,
     pub(crate) links: BTreeMap<(Id, String), Link>,
     pub(crate) notes: BTreeMap<String, Value>,
+    pub(crate) state: BTreeMap<String, Value>,
+    pub(crate) contents: BTreeMap<Id, Vec<u8>>,
+    /// Answers of before, by their keys.
+    answers: BTreeMap<String, Record>,
     /// Links that are kept before it dies.
     pub(crate) dies_after: Option<usize>,
 }
 
 impl Outbox {
-    /// Does what a receipt or an adapter says.
-    pub(crate) fn apply(&self, command: &Command) {
-        let Change::DispatchStep(step, _) = &command.change else { panic!("only steps are submitted") };
-        for record in &mut self.held.lock().unwrap().records {
-            if let Record::Dispatch(dispatch) = record
-                && dispatch.meta.id == command.id
-                && !dispatch.steps.iter().any(|known| known.kind == step.kind)
-            {
-                // As the model does.
-                dispatch.steps.push(*step);
-                dispatch.steps.sort_by_key(|step| step.at);
-                dispatch.status = dispatch.steps.last().map(|step| step.kind).unwrap();
-            }
+    /// Does what a receipt or an adapter says, as the broker does.
+    pub(crate) fn apply(&self, command: &Command) -> Result<Record, Failure> {
+        let mut held = self.held.lock().unwrap();
+        let current = held.records.iter().find(|record| record.meta().id == command.id).cloned();
+        let decided = model::command::decide(current.as_ref(), command, Rules::default(), self.now());
+        let record = decided.map_err(|error| Failure::permanent(error.code(), error.to_string()))?.record;
+        match held.records.iter_mut().find(|record| record.meta().id == command.id) {
+            Some(there) => *there = record.clone(),
+            None => held.records.push(record.clone()),
         }
+        Ok(record)
+    }
+
+    /// What proves a step: its document's only file.
+    pub(crate) fn proof(&self, step: DispatchStatus) -> Option<(ProofKind, String)> {
+        let dispatch = self.dispatch();
+        let proof = dispatch.proofs.iter().find(|proof| proof.step.kind == step)?;
+        let held = self.held.lock().unwrap();
+        let document = held.records.iter().find_map(|record| match record {
+            Record::Document(document) if Some(document.meta.id) == proof.document => Some(document),
+            _ => None,
+        })?;
+        assert_eq!((document.parent, document.meta.root), (Some(dispatch.case_id), dispatch.meta.root));
+        let content = document.versions[0].files[0].content.as_ref()?;
+        Some((proof.kind, String::from_utf8(held.contents[&content.id].clone()).unwrap()))
+    }
+
+    pub(crate) fn tasks(&self) -> Vec<Task> {
+        let held = self.held.lock().unwrap();
+        let tasks = held.records.iter().filter_map(|record| match record {
+            Record::Task(task) => Some(task.clone()),
+            _ => None,
+        });
+        tasks.collect()
     }
 
     pub(crate) fn dispatch(&self) -> Dispatch {
@@ -96,17 +124,30 @@ impl Host for Outbox {
         let is_it = |record: &&Record| {
             record.kind() == wanted.kind
                 && wanted.status.as_deref().is_none_or(|status| record.status() == status)
+                && wanted.root.is_none_or(|root| record.meta().root == root)
         };
-        Ok(held.records.iter().filter(is_it).cloned().collect())
+        let mut found: Vec<Record> = held.records.iter().filter(is_it).cloned().collect();
+        found.sort_by_key(|record| std::cmp::Reverse(record.meta().id));
+        found.retain(|record| wanted.after.is_none_or(|after| record.meta().id < after));
+        found.truncate(wanted.limit as usize);
+        Ok(found)
     }
 
-    async fn submit(&self, _: &str, command: Command) -> Result<Record, Failure> {
-        self.apply(&command);
-        Ok(Record::Dispatch(self.dispatch()))
+    async fn submit(&self, key: &str, command: Command) -> Result<Record, Failure> {
+        if let Some(first) = self.held.lock().unwrap().answers.get(key) {
+            return Ok(first.clone());
+        }
+        let record = self.apply(&command)?;
+        self.held.lock().unwrap().answers.insert(key.to_owned(), record.clone());
+        Ok(record)
     }
 
-    async fn keep(&self, _: Content) -> Result<PayloadRef, Failure> {
-        panic!("nothing is kept")
+    async fn keep(&self, mut content: Content) -> Result<PayloadRef, Failure> {
+        let (id, mut bytes) = (ids::new_id(), vec![]);
+        content.read_to_end(&mut bytes).await.unwrap();
+        let size = bytes.len() as u64;
+        self.held.lock().unwrap().contents.insert(id, bytes);
+        Ok(PayloadRef { id, size, sha256: String::new(), chunk_root: String::new() })
     }
 
     async fn open(&self, _: &PayloadRef) -> Result<Content, Failure> {
@@ -126,8 +167,9 @@ impl Host for Outbox {
         Ok(held.links.values().filter(|link| link.record == record).cloned().collect())
     }
 
-    async fn linked(&self, _: &str) -> Result<Option<Link>, Failure> {
-        Ok(None)
+    async fn linked(&self, reference: &str) -> Result<Option<Link>, Failure> {
+        let held = self.held.lock().unwrap();
+        Ok(held.links.values().find(|link| link.reference == reference).cloned())
     }
 
     async fn link(&self, link: Link) -> Result<(), Failure> {
@@ -146,11 +188,16 @@ impl Host for Outbox {
         Ok(())
     }
 
-    async fn state(&self, _: &str) -> Result<Option<Value>, Failure> {
-        Ok(None)
+    async fn state(&self, key: &str) -> Result<Option<Value>, Failure> {
+        Ok(self.held.lock().unwrap().state.get(key).cloned())
     }
 
-    async fn set_state(&self, _: &str, _: Value) -> Result<(), Failure> {
+    async fn set_state(&self, key: &str, value: Value) -> Result<(), Failure> {
+        let mut held = self.held.lock().unwrap();
+        match value {
+            Value::Null => _ = held.state.remove(key),
+            value => _ = held.state.insert(key.to_owned(), value),
+        }
         Ok(())
     }
 
@@ -178,7 +225,10 @@ impl Line {
     }
 
     pub(crate) async fn with(place: impl FnOnce(&Service, Uuid) -> Place) -> Self {
-        let service = Service::start().await.unwrap();
+        // Keys that are there need not be made.
+        let key = |name: &str| Key::read(&KEYS[name], Use::Signing).unwrap();
+        let keys = (key("delivery_service_private"), key("sender_reply_private"));
+        let service = Service::start_as(0, keys).await.unwrap();
         let (destination, bridge) = (Uuid::now_v7(), Uuid::now_v7());
         let keys =
             ["destination_encryption_public", "destination_signature_public"].map(|name| KEYS[name].clone());
@@ -201,10 +251,17 @@ impl Line {
         let outbox = Arc::new(Outbox::default());
         let desk = Arc::new(Desk::default());
         desk.held.lock().unwrap().now = SystemClock.now();
-        let sender = a_sender(&service, place, bridge);
+        let sender = a_sender(&service, place, bridge, None);
         let subscriber = a_subscriber(&service, destination);
         let delivery = ids::new_id();
         Line { service, destination, bridge, outbox, sender, desk, subscriber, delivery, files: vec![] }
+    }
+
+    /// The sender trusts these anchors alone.
+    pub(crate) fn trust(&mut self, anchors: &[Certificate]) {
+        let trust = Trust::new(anchors).unwrap().without_revocation(WithoutRevocation::Accept);
+        let place = Place::Destination(self.destination);
+        self.sender = a_sender(&self.service, place, self.bridge, Some(trust));
     }
 
     /// A dispatch to `to` with these documents: name, type, bytes.
@@ -229,7 +286,8 @@ impl Line {
             let about = AboutFile { document: ids::new_id(), version: "1".into(), file };
             self.files.push((about, bytes.to_vec()));
         }
-        let mut json = serde_json::to_value(a_meta()).unwrap();
+        let meta = Meta { id: ids::new_id(), ..case.meta.clone() };
+        let mut json = serde_json::to_value(meta).unwrap();
         let more = json!({
             "caseId": case.meta.id,
             "kind": "disclosure",
@@ -242,6 +300,15 @@ impl Line {
         }
         let dispatch = Record::from_json(RecordKind::Dispatch, json).unwrap();
         self.outbox.held.lock().unwrap().records = vec![Record::Case(case), dispatch];
+    }
+
+    /// One more dispatch like the last one, which is the one that is told of from now on.
+    pub(crate) fn also(&mut self) {
+        let mut dispatch = self.outbox.dispatch();
+        let meta = Meta { id: ids::new_id(), ..dispatch.meta };
+        dispatch = Dispatch { meta, status: DispatchStatus::Open, steps: vec![], proofs: vec![], ..dispatch };
+        self.delivery = ids::new_id();
+        self.outbox.held.lock().unwrap().records.insert(1, Record::Dispatch(dispatch));
     }
 
     pub(crate) fn delivery(&self) -> Delivery {
@@ -267,8 +334,34 @@ impl Line {
         let sources: Vec<Box<dyn Source>> =
             self.files.iter().map(|(_, bytes)| Box::new(bytes.clone()) as Box<dyn Source>).collect();
         let receipt = self.sender.deliver_noting(&self.delivery(), &sources, self.outbox.clone()).await?;
-        receipt.commands.iter().for_each(|command| self.outbox.apply(command));
+        receipt.commands.iter().for_each(|command| _ = self.outbox.apply(command).unwrap());
         Ok(receipt)
+    }
+
+    /// Tells the sender of a case, and gives whether it told anybody.
+    pub(crate) async fn tell(&self, case: &Record) -> bool {
+        let links = self.outbox.held.lock().unwrap().links.values().cloned().collect();
+        let about = About { record: case.clone(), above: vec![], links, files: vec![] };
+        let delivery = Delivery {
+            id: ids::new_id(),
+            tenant: "soest".into(),
+            kind: "record.changed".into(),
+            record: Some((RecordKind::Case, case.meta().id)),
+            detail: Value::Null,
+            about: Some(Box::new(about)),
+        };
+        let receipt = self.sender.deliver_noting(&delivery, &[], self.outbox.clone()).await.unwrap();
+        let mut held = self.outbox.held.lock().unwrap();
+        for link in &receipt.links {
+            held.links.insert((link.record, link.part.clone()), link.clone());
+        }
+        !receipt.nothing
+    }
+
+    /// States that are followed.
+    pub(crate) fn followed(&self) -> Vec<Link> {
+        let held = self.outbox.held.lock().unwrap();
+        held.links.values().filter(|link| link.reference.starts_with("followed")).cloned().collect()
     }
 
     pub(crate) async fn fetch(&self) -> Result<Duration, Failure> {
@@ -289,7 +382,7 @@ fn access(service: &Service, (id, secret): (&str, &str)) -> Access {
     Access::new(client, clock, hosts, credentials, (Duration::from_secs(10), Duration::from_secs(60)))
 }
 
-fn a_sender(service: &Service, place: Place, bridge: Uuid) -> Arc<dyn Adapter> {
+fn a_sender(service: &Service, place: Place, bridge: Uuid, trust: Option<Trust>) -> Arc<dyn Adapter> {
     let served = |identifier: &str, name: &str| Served { identifier: identifier.into(), name: name.into() };
     let settings = Sending {
         id: "fit-out".into(),
@@ -304,6 +397,7 @@ fn a_sender(service: &Service, place: Place, bridge: Uuid) -> Arc<dyn Adapter> {
             schema: "zbp".into(),
         }),
         issuer: None,
+        trust,
         tells_state: true,
         subject: "Ihr Bescheid".into(),
         text: "Bitte öffnen Sie die Anlage.".into(),
@@ -323,6 +417,7 @@ fn a_subscriber(service: &Service, destination: Uuid) -> Arc<dyn Adapter> {
         signing: private("destination_signature_private"),
         decryption: Arc::from([private("destination_encryption_private")]),
         issuer: None,
+        trust: None,
         set_schema: None,
         names: Names::default(),
         mappings: vec![Mapping::new(raw).unwrap()],
@@ -331,6 +426,7 @@ fn a_subscriber(service: &Service, destination: Uuid) -> Arc<dyn Adapter> {
         callback_secret: None,
         most_data: 1 << 20,
         most_attachment: 1 << 28,
+        most_submission: 1 << 30,
         told_after: Duration::from_secs(3 * 86_400),
         deadline: Duration::from_secs(14 * 86_400),
     };

@@ -1,8 +1,10 @@
 //! What does not pass is rejected with the standard's problem, and nothing of it is taken in.
 
+use model::Record;
+use model::activity::InteractionStatus;
 use serde_json::{Value, json};
 
-use crate::bed::{ATTACHMENT, Bed, Draft, flip, private, public, sha512};
+use crate::bed::{ATTACHMENT, Bed, Draft, claims, flip, public, sha512};
 
 const METADATA: &str = "metadata";
 const SUBMISSION: &str = "submission";
@@ -70,25 +72,75 @@ fn tags(claims: &mut Value) -> &mut Value {
 }
 
 #[tokio::test]
-async fn an_event_that_the_delivery_service_did_not_write_so_proves_nothing() {
+async fn an_event_that_a_known_key_proves_wrong_is_no_event_of_submission() {
     let name = "invalid-event-log";
-    is(|it| it.signer = private("destination_signature_private"), name, SUBMISSION).await;
-    is(|it| it.typ = "JWT", name, SUBMISSION).await;
+    // Another's signature under the id of the delivery service's key.
+    let forged = |w: &mut crate::service::Waits| {
+        let mut parts: Vec<&str> = w.log[0].split('.').collect();
+        let other = "A".repeat(parts[2].len());
+        parts[2] = &other;
+        w.log[0] = parts.join(".");
+    };
+    is(|it| it.tamper = forged, name, SUBMISSION).await;
     for spoil in [
-        (|c: &mut Value| c["iss"] = json!(crate::bed::DESTINATION)) as fn(&mut Value),
-        |c| c["iss"] = json!("https://example.org"),
-        |c| c["txn"] = json!("case:00000000-0000-4000-8000-000000000000"),
-        |c| c["sub"] = json!("submission:00000000-0000-4000-8000-000000000000"),
-        |c| c["sub"] = json!("reply:ce75a6b8-d72f-4b94-b09e-af6be35bc2ae"),
-        |c| c["iat"] = json!(1_577_833_199),
-        |c| c["iat"] = json!(4_000_000_000_i64),
-        |c| c["$schema"] = json!("https://example.org/set.json"),
+        (|c: &mut Value| c["iat"] = json!(1_577_833_199)) as fn(&mut Value),
         |c| c["jti"] = json!("eins"),
+        |c| c["txn"] = json!("eins"),
         |c| c["events"]["https://schema.fitko.de/fit-connect/events/create-submission"] = json!({}),
-        |c| c["events"] = json!({}),
+        |c| tags(c)["metadata"] = Value::Null,
     ] {
         is(|it| it.spoil_claims = spoil, name, SUBMISSION).await;
     }
+    // Two of them.
+    is(|it| it.tamper = |w| w.log.push(w.log[0].clone()), name, SUBMISSION).await;
+}
+
+#[tokio::test]
+async fn a_rejection_is_filed_as_a_whole_and_the_one_that_is_sent_is_the_one_that_was_filed() {
+    let bed = Bed::new().await;
+    let mut draft = Draft::new();
+    draft.tamper = |w| w.body["encryptedData"] = flipped(w, "encryptedData");
+    let waits = draft.made();
+    let mut deaths = 0;
+    loop {
+        bed.put(waits.clone());
+        bed.desk.held.lock().unwrap().writes = Some(deaths);
+        if bed.run().await.is_ok() {
+            break;
+        }
+        deaths += 1;
+    }
+    bed.desk.held.lock().unwrap().writes = None;
+    bed.run().await.unwrap();
+    assert!(deaths > 3, "{deaths}");
+    let sent = bed.service.known().events.clone();
+    let held = bed.desk.held.lock().unwrap();
+    let [Record::Interaction(filed)] = held.records.values().collect::<Vec<_>>()[..] else {
+        panic!("one contact")
+    };
+    assert!(!sent.is_empty() && sent.iter().all(|token| filed.proof["token"] == **token));
+    assert_eq!(filed.status, InteractionStatus::Dismissed);
+    assert_eq!(
+        (&filed.proof["problem"], &filed.proof["instance"]),
+        (&json!("encryption-issue"), &json!("data"))
+    );
+    let told = &held.notes[&format!("rejected:{}", crate::bed::SUBMISSION)];
+    assert_eq!((held.notes.len(), &told["set"]), (1, &claims(&sent[0])["jti"]));
+    assert!(held.state.is_empty() && held.letters.is_empty() && held.tasks.is_empty());
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_a_rejection_is_asked_about_and_not_sent_again() {
+    let bed = Bed::new().await;
+    let mut draft = Draft::new();
+    draft.data = b"{}".to_vec();
+    bed.put(draft.made());
+    bed.service.known().lost_answers = 1;
+    assert_eq!(bed.run().await.unwrap_err().code, "fit.unavailable");
+    bed.run().await.unwrap();
+    bed.run().await.unwrap();
+    assert_eq!(bed.told().len(), 1);
+    assert_eq!(bed.service.known().downloads, 1);
 }
 
 #[tokio::test]

@@ -5,12 +5,12 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use conformance::simulate::fit_connect::{Fault, State};
 use model::activity::DispatchStatus::{Accepted, Provided, Retrieved, Returned};
-use model::adapter::{About, Delivery};
 use model::{FailureKind, Record, RecordKind};
 use seal::jose::decrypt;
 use serde_json::{Value, json};
 
 use crate::bed::private;
+use crate::following::accept;
 use crate::outbox::{APPLICATION, Line};
 
 const PDF: &[u8] = b"%PDF-1.7 Bescheid";
@@ -107,21 +107,22 @@ async fn a_service_that_does_not_answer_as_it_should_is_asked_again_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_spoiled_on_its_way_is_rejected_and_comes_back_with_the_reason() {
-    for (fault, problem) in [
-        (Fault::TamperedData, "encryption-issue"),
-        (Fault::TamperedAttachment, "encryption-issue"),
-        (Fault::WrongTag, "incorrect-authentication-tag"),
-        (Fault::ForgedSet, "invalid-event-log"),
-        (Fault::NoSet, "invalid-event-log"),
+    for (fault, sent, problem) in [
+        (Fault::TamperedData, Ok(()), "encryption-issue"),
+        (Fault::TamperedAttachment, Ok(()), "encryption-issue"),
+        (Fault::WrongTag, Err("fit.wrong-tags".to_owned()), "incorrect-authentication-tag"),
+        (Fault::ForgedSet, Err("fit.unconfirmed".to_owned()), "invalid-event-log"),
     ] {
         let line = line().await;
         line.service.fault(fault);
-        line.send().await.unwrap();
+        let outcome = line.send().await.map(drop).map_err(|failure| failure.code.into_owned());
+        assert_eq!(outcome, sent, "{fault:?}");
         line.service.fault(Fault::None);
         line.fetch().await.unwrap();
         assert!(line.desk.letters().is_empty(), "{fault:?}");
         line.look().await;
-        assert_eq!(line.outbox.steps(), [Provided, Returned], "{fault:?}");
+        let steps: &[_] = if sent.is_ok() { &[Provided, Returned] } else { &[Returned] };
+        assert_eq!(line.outbox.steps(), steps, "{fault:?}");
         let notes = line.outbox.held.lock().unwrap().notes.clone();
         let told: Vec<&str> =
             notes.values().filter_map(|note| note["problems"][0]["type"].as_str()).collect();
@@ -206,33 +207,70 @@ async fn an_address_that_is_no_federal_mailbox_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_for_somebody_without_a_mailbox_goes_to_nobody_else() {
+    let mut line = Line::new().await;
+    let to = json!({ "lines": ["Erika Mustermann", "Heidestraße 17"], "zip": "59494", "city": "Soest" });
+    line.dispatch(to, &[("bescheid.pdf", "application/pdf", PDF)]);
+    let failure = line.send().await.unwrap_err();
+    assert_eq!((failure.kind, &*failure.code), (FailureKind::Rejected, "fit.no-mailbox"));
+    assert!(line.service.calls().is_empty());
+}
+
+fn closed(case: Record) -> Record {
+    let Record::Case(mut case) = case else { panic!("a case") };
+    case.status = model::case::RecordStatus::Closed;
+    Record::Case(case)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn states_are_told_in_order_and_dispatches_each_for_itself() {
+    let line = Line::new().await;
+    let descriptor = line.sender.descriptor();
+    assert!(descriptor.keeps_order(RecordKind::Case) && descriptor.keeps_order(RecordKind::Task));
+    assert!(!descriptor.keeps_order(RecordKind::Dispatch) && !descriptor.waits_for_dispatches());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_is_followed_until_the_bridge_has_taken_it() {
+    let mut line = Line::new().await;
+    line.dispatch(Value::Null, &[]);
+    let case = line.outbox.held.lock().unwrap().records[0].clone();
+    line.tell(&case).await;
+    line.look().await;
+    line.look().await;
+    assert_eq!(line.followed().len(), 1, "nobody has answered");
+    accept(&line, &line.service.submissions()[0]);
+    line.look().await;
+    assert!(line.followed().is_empty() && line.outbox.tasks().is_empty());
+    assert!(!line.tell(&case).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_was_rejected_does_not_count_as_told() {
+    let mut line = Line::new().await;
+    line.dispatch(Value::Null, &[]);
+    let case = line.outbox.held.lock().unwrap().records[0].clone();
+    for _ in 0..2 {
+        assert!(line.tell(&case).await);
+        line.service.reject(line.service.submissions().last().unwrap().id).unwrap();
+        line.look().await;
+        assert!(line.followed().is_empty());
+    }
+    let tasks = line.outbox.tasks();
+    assert_eq!(tasks.len(), 1, "of each state a clerk is told once");
+    assert_eq!((&*tasks[0].kind, tasks[0].case_id), ("fit.state-rejected", Some(case.meta().id)));
+    let notes = line.outbox.held.lock().unwrap().notes.clone();
+    assert_eq!(notes.values().filter(|note| note["event"] == "reject-submission").count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_status_monitor_is_told_each_state_once() {
     let mut line = Line::new().await;
     line.dispatch(Value::Null, &[]);
     let case = line.outbox.held.lock().unwrap().records[0].clone();
-    let tell = async |case: &Record| {
-        let links = line.outbox.held.lock().unwrap().links.values().cloned().collect();
-        let about = About { record: case.clone(), above: vec![], links, files: vec![] };
-        let delivery = Delivery {
-            id: model::ids::new_id(),
-            tenant: "soest".into(),
-            kind: "record.changed".into(),
-            record: Some((RecordKind::Case, case.meta().id)),
-            detail: Value::Null,
-            about: Some(Box::new(about)),
-        };
-        let receipt = line.sender.deliver_noting(&delivery, &[], line.outbox.clone()).await.unwrap();
-        let mut held = line.outbox.held.lock().unwrap();
-        for link in &receipt.links {
-            held.links.insert((link.record, link.part.clone()), link.clone());
-        }
-        receipt.nothing
-    };
-    assert!(!tell(&case).await);
-    assert!(tell(&case).await, "the same state is told once");
-    let Record::Case(mut closed) = case else { panic!() };
-    closed.status = model::case::RecordStatus::Closed;
-    assert!(!tell(&Record::Case(closed)).await);
+    assert!(line.tell(&case).await);
+    assert!(!line.tell(&case).await, "the same state is told once");
+    assert!(line.tell(&closed(case)).await);
     let told: Vec<Value> = line.service.submissions().iter().map(|it| opened(&it.data).0).collect();
     let states: Vec<&str> = told.iter().map(|it| it["status"].as_str().unwrap()).collect();
     // Its Aktenzeichen says that somebody works on it.

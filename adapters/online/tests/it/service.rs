@@ -1,6 +1,6 @@
 //! A delivery service on the loopback, as far as a subscriber sees it. What it knows is what a test has put there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -38,6 +38,10 @@ pub(crate) struct Known {
     /// All answers are this.
     pub(crate) status: Option<u16>,
     pub(crate) downloads: usize,
+    /// These submissions cannot be served.
+    pub(crate) broken: BTreeSet<String>,
+    /// Keys of destinations, by their id.
+    pub(crate) destination_keys: BTreeMap<String, Value>,
 }
 
 #[derive(Clone)]
@@ -61,6 +65,7 @@ impl Service {
             .route("/v2/submissions/{id}/events", get(events))
             .route("/v2/cases/{id}/events", post(event))
             .route("/v2/destinations/{id}", get(destination_of))
+            .route("/v2/destinations/{id}/keys/{kid}", get(key_of_destination))
             .with_state(service.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         service
@@ -131,6 +136,9 @@ async fn submission(State(it): State<Service>, Path(id): Path<String>, headers: 
     }
     let mut known = it.known();
     known.downloads += 1;
+    if known.broken.contains(&id) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     json(&known.submissions[&id].body)
 }
 
@@ -181,4 +189,15 @@ async fn destination_of(State(it): State<Service>, headers: HeaderMap) -> Respon
         return refused;
     }
     json(&it.known().destination)
+}
+
+async fn key_of_destination(
+    State(it): State<Service>,
+    Path((_, kid)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(refused) = it.refused(&headers) {
+        return refused;
+    }
+    it.known().destination_keys.get(&kid).map_or_else(|| StatusCode::NOT_FOUND.into_response(), json)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{FailureKind, Record, Timestamp};
 use serde_json::json;
 
-use crate::bed::{ATTACHMENT, Bed, CASE, DESTINATION, Draft, SUBMISSION, of_vectors, sha512, vector};
+use crate::bed::{ATTACHMENT, Bed, CASE, DESTINATION, Draft, SUBMISSION, claims, of_vectors, sha512, vector};
 
 #[tokio::test]
 async fn the_submission_of_the_vectors_becomes_a_case_and_is_accepted() {
@@ -47,7 +47,9 @@ async fn the_submission_of_the_vectors_becomes_a_case_and_is_accepted() {
     let kept = bed.desk.file(letter, "annahme.jwt");
     assert_eq!(kept, bed.service.known().events[0].as_bytes());
     let notes = bed.desk.held.lock().unwrap().notes.clone();
-    assert_eq!(notes[&format!("accepted:{SUBMISSION}")]["event"], "accept-submission");
+    let note = &notes[&format!("accepted:{SUBMISSION}")];
+    assert_eq!(note["event"], "accept-submission");
+    assert_eq!(note["set"], claims(&bed.service.known().events[0])["jti"]);
 }
 
 #[tokio::test]
@@ -84,7 +86,10 @@ async fn it_is_accepted_only_after_it_is_durable_wherever_the_gateway_dies() {
     let told = bed.told();
     assert!(told.iter().all(|(name, _)| name == "accept-submission"));
     assert_eq!(bed.desk.held.lock().unwrap().notes.len(), 1);
-    assert!(!bed.desk.held.lock().unwrap().state.contains_key("accepting"));
+    assert!(!bed.desk.held.lock().unwrap().state.contains_key("answering"));
+    // The acceptance that was filed is the one that was sent, whatever broke off in between.
+    let filed = bed.desk.file(&bed.desk.letters()[0], "annahme.jwt");
+    assert!(bed.service.known().events.iter().all(|sent| sent.as_bytes() == filed));
 }
 
 #[tokio::test]
@@ -121,12 +126,17 @@ async fn while_keys_cannot_be_asked_for_nothing_is_rejected() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_taken_keeps_no_other_waiting_and_becomes_one_task() {
+async fn what_can_never_be_taken_becomes_one_task_and_is_not_tried_all_the_time() {
     let bed = Bed::new().await;
     let mut large = Draft::new();
     large.attachment = vec![0; (1 << 20) + 1];
     bed.put(large.made());
-    for days in 0..5 {
+    assert_eq!(bed.run().await.unwrap_err().code, "fit.too-large");
+    bed.later(Duration::from_secs(3_599));
+    bed.run().await.unwrap();
+    assert_eq!(bed.service.known().downloads, 1);
+    bed.later(Duration::from_secs(86_400 - 3_599));
+    for days in 1..5 {
         assert_eq!(bed.run().await.unwrap_err().code, "fit.too-large");
         let tasks = bed.desk.held.lock().unwrap().tasks.len();
         assert_eq!(tasks, usize::from(days >= 3), "day {days}");
@@ -170,7 +180,7 @@ async fn a_check_tells_what_is_wrong_with_the_destination() {
     let bed = Bed::new().await;
     assert!(bed.subscriber.check().await.ok);
     bed.service.known().destination["encryptionKid"] = json!(ATTACHMENT);
-    assert!(bed.subscriber.check().await.detail.starts_with("fit.destination"));
+    assert!(bed.subscriber.check().await.detail.starts_with("fit.no-key"));
     bed.service.known().destination["status"] = json!("inactive");
     assert!(!bed.subscriber.check().await.ok);
 }
@@ -200,7 +210,17 @@ async fn what_the_service_has_ended_is_not_accepted_any_more_but_told() {
     bed.run().await.unwrap();
     assert_eq!(bed.service.known().events.len(), 1);
     let notes = bed.desk.held.lock().unwrap().notes.clone();
-    assert_eq!(notes[&format!("ended:{SUBMISSION}")]["event"], "reject-submission");
+    let note = &notes[&format!("ended:{SUBMISSION}")];
+    assert_eq!(
+        (&note["event"], &note["token"]),
+        (&json!("reject-submission"), &vector("set-reject.json")["set"])
+    );
+    // An applicant reads that it is rejected, and the authority has a case: somebody has to say which holds.
+    let tasks = bed.tasks();
+    assert_eq!(tasks.len(), 1);
+    assert!(tasks[0].starts_with("fit.not-accepted: "));
+    bed.run().await.unwrap();
+    assert_eq!(bed.tasks().len(), 1);
 }
 
 #[tokio::test]
@@ -215,6 +235,7 @@ async fn what_the_service_has_forgotten_is_told_and_asked_about_no_more() {
     let held = bed.desk.held.lock().unwrap();
     assert_eq!(held.notes[&format!("ended:{SUBMISSION}")]["event"], serde_json::Value::Null);
     assert!(held.state.is_empty());
+    assert_eq!(held.tasks.len(), 1);
 }
 
 #[tokio::test]
@@ -240,4 +261,43 @@ async fn fragments_of_an_attachment_are_put_together() {
     bed.run().await.unwrap();
     let letter = bed.desk.letters().remove(0);
     assert_eq!(bed.desk.file(&letter, "plan_.pdf"), b"%PDF-1.7%PDF-1.7");
+}
+
+#[tokio::test]
+async fn a_reply_channel_that_is_unknown_or_too_long_is_left_to_a_clerk() {
+    let long = "A".repeat(40_000);
+    for (channel, payment, is_carried) in [
+        (json!({ "eMail": { "address": "max@example.org" } }), json!("TX-1"), true),
+        (json!({ "brieftaube": { "name": "Erna" } }), json!("TX-1"), false),
+        (json!({ "eMail": { "address": "max@example.org", "pgpPublicKey": long } }), json!("TX-1"), false),
+        (json!({ "eMail": { "address": "max@example.org" } }), json!(long), false),
+    ] {
+        let bed = Bed::new().await;
+        let mut draft = Draft::new();
+        draft.metadata["replyChannel"] = channel;
+        draft.metadata["paymentInformation"] = json!({ "transactionId": "1", "transactionReference": payment,
+            "paymentMethod": "OTHER", "status": "BOOKED" });
+        bed.put(draft.made());
+        bed.run().await.unwrap();
+        let letter = bed.desk.letters().remove(0);
+        let extension = letter.opens.unwrap().description.extensions["fit-connect"].clone();
+        let is_whole = !extension["replyChannel"].is_null() && !extension["paymentInformation"].is_null();
+        assert_eq!((is_whole, letter.concerns.is_empty()), (is_carried, is_carried));
+        assert!(extension.to_string().len() < 2_000);
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_is_that_of_whoever_applies_and_of_nobody_else() {
+    let bed = Bed::new().await;
+    let mut draft = Draft::new();
+    draft.data = br#"{"vertreter":"Muster"}"#.to_vec();
+    draft.metadata["contentStructure"]["data"]["hash"]["content"] = json!(sha512(&draft.data));
+    draft.metadata["replyChannel"] = json!({ "idBundDeMailbox": { "mailboxUuid": ATTACHMENT } });
+    bed.put(draft.made());
+    bed.run().await.unwrap();
+    let parties = bed.desk.letters().remove(0).opens.unwrap().description.parties;
+    let mailboxes: Vec<Option<&str>> = parties.iter().map(|party| party.mailbox.as_deref()).collect();
+    assert_eq!(mailboxes, [Some(ATTACHMENT), None]);
+    assert!(parties[0].person.is_none() && parties[1].person.is_some());
 }

@@ -119,6 +119,12 @@ pub(super) struct Books {
     pub(super) log: Vec<Entry>,
     pub(super) fault: Fault,
     pub(super) calls: Vec<String>,
+    /// Part of method and path of calls that are answered with this status.
+    pub(super) refused: Option<(String, u16)>,
+    /// Event logs are shown as if nothing had happened since then.
+    pub(super) lags: bool,
+    /// Seconds that its clock is ahead.
+    pub(super) ahead: i64,
     callbacks: Vec<(String, String, Value)>,
 }
 
@@ -141,6 +147,9 @@ impl Books {
             log: vec![],
             fault: Fault::None,
             calls: vec![],
+            refused: None,
+            lags: false,
+            ahead: 0,
             callbacks: vec![],
         }
     }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use openssl::bn::BigNumRef;
+use openssl::bn::{BigNum, BigNumRef};
 use openssl::encrypt::{Decrypter, Encrypter};
 use openssl::error::ErrorStack;
 use openssl::hash::{Hasher, MessageDigest};
@@ -63,6 +63,23 @@ impl Key {
     pub fn generate(kid: &str, usage: Use) -> Result<Self, Error> {
         let pair = Rsa::generate(4096).and_then(PKey::from_rsa).map_err(failed)?;
         Ok(Key { kid: kid.to_owned(), usage, pair })
+    }
+
+    /// One that was made before: a private JWK with all its parts.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn read(jwk: &Value, usage: Use) -> Result<Self, Error> {
+        let read = || -> Option<PKey<Private>> {
+            let part = |name: &str| {
+                BASE64.decode(jwk[name].as_str()?).ok().and_then(|it| BigNum::from_slice(&it).ok())
+            };
+            let (n, e, d, p, q) = (part("n")?, part("e")?, part("d")?, part("p")?, part("q")?);
+            let (dp, dq, qi) = (part("dp")?, part("dq")?, part("qi")?);
+            Rsa::from_private_components(n, e, d, p, q, dp, dq, qi).and_then(PKey::from_rsa).ok()
+        };
+        let pair = read().ok_or_else(|| Error::Unverified("the key is no private JWK".into()))?;
+        Ok(Key { kid: jwk["kid"].as_str().unwrap_or_default().to_owned(), usage, pair })
     }
 
     /// Its public half as a JWK.

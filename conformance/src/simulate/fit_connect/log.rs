@@ -19,10 +19,19 @@ const TYP: &str = "secevent+jwt";
 
 pub(super) fn read(books: &Books, call: &Call, subject: &str) -> Response {
     let is_it = |entry: &&Entry| entry.subject == subject || format!("case:{}", entry.case) == subject;
-    let all: Vec<&Entry> = books.log.iter().filter(is_it).collect();
+    let mut all: Vec<&Entry> = books.log.iter().filter(is_it).collect();
+    if books.lags {
+        all.clear();
+    }
     let (offset, limit) = call.page();
     let page: Vec<&str> = all.iter().skip(offset).take(limit).map(|it| it.token.as_str()).collect();
     told(200, &json!({ "offset": offset, "count": page.len(), "totalCount": all.len(), "eventLog": page }))
+}
+
+/// Tokens of a submission that hold an event, in their order.
+pub(super) fn tokens(books: &Books, id: Uuid) -> Vec<String> {
+    let subject = format!("submission:{id}");
+    books.log.iter().filter(|entry| entry.subject == subject).map(|entry| entry.token.clone()).collect()
 }
 
 /// Name and payload of events, in their order.
@@ -54,7 +63,7 @@ fn signed(books: &mut Books, it: &Submission, event: &str, payload: Value, key: 
         "$schema": SCHEMA,
         "jti": new_id(),
         "iss": books.issuer,
-        "iat": OffsetDateTime::now_utc().unix_timestamp(),
+        "iat": OffsetDateTime::now_utc().unix_timestamp() + books.ahead,
         "sub": subject,
         "txn": format!("case:{}", it.case),
         "events": { name: payload },
@@ -62,6 +71,12 @@ fn signed(books: &mut Books, it: &Submission, event: &str, payload: Value, key: 
     let token = key.sign(TYP, claims.to_string().as_bytes())?;
     books.log.push(Entry { subject, case: it.case, token });
     Ok(())
+}
+
+/// A token stands in the log that nobody has looked at.
+pub(super) fn put(books: &mut Books, id: Uuid, token: String) {
+    let Some(case) = books.submission(id).map(|it| it.case) else { return };
+    books.log.push(Entry { subject: format!("submission:{id}"), case, token });
 }
 
 /// The delivery service rejects what nobody has fetched.

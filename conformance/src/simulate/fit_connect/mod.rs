@@ -123,10 +123,17 @@ impl Service {
     /// # Errors
     /// If it is taken.
     pub async fn start_on(port: u16) -> Result<Self, Error> {
-        let (service, portal) = keys()?;
+        Self::start_as(port, keys()?.clone()).await
+    }
+
+    /// With keys of one's own: of the delivery service, and of the Self-Service-Portal.
+    ///
+    /// # Errors
+    /// If the port is taken.
+    pub async fn start_as(port: u16, (service, portal): (Key, Key)) -> Result<Self, Error> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let mut books = Books::new(&url, service.clone(), portal.clone());
+        let mut books = Books::new(&url, service, portal);
         for ((id, secret), may_send) in [(SENDER, true), (SUBSCRIBER, false)] {
             books.clients.insert(id.to_owned(), Client { secret: secret.to_owned(), may_send });
         }
@@ -159,7 +166,7 @@ impl Service {
     /// # Errors
     /// If OpenSSL fails.
     pub fn routing_key(&self) -> Result<Value, Error> {
-        keys()?.1.public_jwk()
+        self.with(|books| books.portal_key.public_jwk())
     }
 
     /// Sets a destination up, or another in its place.
@@ -194,6 +201,31 @@ impl Service {
     /// From now on it answers so.
     pub fn fault(&self, fault: Fault) {
         self.with(|books| books.fault = fault);
+    }
+
+    /// Calls whose method and path hold this are answered with this status, and nothing is done; `None`: no more.
+    pub fn refuse(&self, calls: Option<(&str, u16)>) {
+        self.with(|books| books.refused = calls.map(|(call, status)| (call.to_owned(), status)));
+    }
+
+    /// Whether event logs are shown empty, since the delivery service is slow.
+    pub fn lag(&self, lags: bool) {
+        self.with(|books| books.lags = lags);
+    }
+
+    /// From now on its events are dated so many seconds later than this machine would; fewer than none: earlier.
+    pub fn ahead(&self, seconds: i64) {
+        self.with(|books| books.ahead = seconds);
+    }
+
+    /// A token stands in the event log of a submission from now on, whatever it is.
+    pub fn put(&self, submission: Uuid, token: String) {
+        self.with(|books| log::put(books, submission, token));
+    }
+
+    /// The tokens of a submission's event log, in their order.
+    pub fn tokens(&self, submission: Uuid) -> Vec<String> {
+        self.with(|books| log::tokens(books, submission))
     }
 
     /// Methods and paths of all calls so far.
@@ -244,11 +276,17 @@ impl Call {
 async fn answer(Shared(known): Shared<Known>, request: Request<Body>) -> Response {
     let (parts, body) = request.into_parts();
     let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().unwrap_or_default().to_owned());
-    let fault = {
+    let (fault, refused) = {
         let mut books = locked(&known);
-        books.calls.push(format!("{} {path}", parts.method));
-        books.fault
+        let call = format!("{} {path}", parts.method);
+        let refused =
+            books.refused.as_ref().filter(|(held, _)| call.contains(held)).map(|(_, status)| *status);
+        books.calls.push(call);
+        (books.fault, refused)
     };
+    if let Some(status) = refused {
+        return problem(status, "refused");
+    }
     if header(&parts.headers, "user-agent").is_empty() {
         return problem(403, "forbidden");
     }

@@ -92,7 +92,7 @@ impl Broker {
     /// The key of what is told one after the other; none if the adapter does not care.
     pub(super) fn turn_of(&self, delivery: &ChannelDelivery) -> Option<String> {
         let adapter = self.adapters.get(&delivery.adapter);
-        let in_order = adapter.is_none_or(|adapter| adapter.descriptor().keeps_order());
+        let in_order = adapter.is_none_or(|adapter| adapter.descriptor().keeps_order(delivery.kind));
         in_order.then(|| format!("channel:{}:{}", delivery.adapter, delivery.root))
     }
 }

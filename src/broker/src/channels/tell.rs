@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use model::activity::Dispatch;
-use model::adapter::{About, AboutFile, Adapter, Content, Delivery, Receipt, Source};
+use model::adapter::{About, AboutFile, Adapter, Content, Delivery, Descriptor, Receipt, Source};
 use model::case::{Document, RecordStatus};
 use model::event::Subject;
 use model::{Event, EventKind, Failure, Id, PayloadRef, Record, RecordKind, Scope, Timestamp, ids};
@@ -41,7 +41,7 @@ impl Broker {
         let Some((adapter, channel)) = known else {
             return Err(Failure::permanent("broker.no-adapter", "the adapter is not configured").into());
         };
-        if adapter.descriptor().keeps_order() && !job.calling && self.store().waits_before(&row).await? {
+        if !job.calling && self.has_to_wait(&row, adapter.descriptor()).await? {
             return self.tell_later(job, &row).await;
         }
         let Some(about) = self.about(&row, channel, &**adapter).await? else {
@@ -74,6 +74,12 @@ impl Broker {
             return self.nothing_to_tell(job, &row, &**adapter).await;
         }
         self.told(job, &row, (channel, &**adapter), receipt).await
+    }
+
+    /// Whether something that its adapter has to be told before has not been told yet.
+    async fn has_to_wait(&self, row: &ChannelDelivery, adapter: &Descriptor) -> Result<bool, Error> {
+        let apart = (!adapter.waits_for_dispatches()).then_some(RecordKind::Dispatch);
+        Ok(adapter.keeps_order(row.kind) && self.store().waits_before(row, apart).await?)
     }
 
     /// Which event it is, when it was, and the state that it brought its record into, if it did.

@@ -32,6 +32,9 @@ pub struct FitConnect {
     /// What the delivery service calls itself in its events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
+    /// References to files of certificates that keys which sign events must go back to; empty: nobody is asked who issued them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trust: Vec<String>,
     /// Schema of our events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_schema: Option<String>,
@@ -59,6 +62,9 @@ pub struct FitConnect {
     /// Largest attachment (MiB).
     #[serde(default = "thousand")]
     pub max_attachment_mb: u64,
+    /// Largest submission with all that is in it (MiB).
+    #[serde(default = "four_thousand")]
+    pub max_submission_mb: u64,
     /// Days after which a clerk is told of what could not be taken.
     #[serde(default = "three")]
     pub told_after_days: u32,
@@ -131,6 +137,10 @@ fn thousand() -> u64 {
     1_024
 }
 
+fn four_thousand() -> u64 {
+    4_096
+}
+
 impl FitConnect {
     pub(super) fn refers(&mut self) -> Refers<'_> {
         let twice = |key: fn(&FormMapping) -> Option<&str>| {
@@ -139,6 +149,7 @@ impl FitConnect {
         };
         let same_id = twice(|mapping| Some(mapping.id.as_str()));
         let same_service = twice(|mapping| mapping.service.as_deref());
+        let small = self.max_submission_mb < self.max_attachment_mb;
         let late = self.told_after_days >= self.deadline_days;
         let no_key = self.decryption_keys.is_empty();
         let mut refers = Refers::default()
@@ -153,10 +164,13 @@ impl FitConnect {
                 ("transfer_minutes", self.transfer_minutes.into(), 1, 300),
                 ("max_data_mb", self.max_data_mb, 1, 64),
                 ("max_attachment_mb", self.max_attachment_mb, 1, 16_384),
+                ("max_submission_mb", self.max_submission_mb, 1, 65_536),
                 ("told_after_days", self.told_after_days.into(), 1, 30),
                 ("deadline_days", self.deadline_days.into(), 1, 60),
             ])
             .wrong_if(no_key, "decryption_keys", "expected at least one key")
+            .listed("trust", &mut self.trust)
+            .wrong_if(small, "max_submission_mb", "expected at least max_attachment_mb")
             .wrong_if(late, "told_after_days", "expected less than deadline_days")
             .wrong_if(same_id, "mapping", "another mapping has this id")
             .wrong_if(same_service, "mapping", "another mapping is for this service");

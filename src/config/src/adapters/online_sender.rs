@@ -21,6 +21,9 @@ pub struct FitConnectSender {
     /// What the delivery service calls itself in its events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,
+    /// References to files of certificates that keys of destinations must go back to; empty: nobody is asked who issued them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trust: Vec<String>,
     /// Where the delivery service calls when an event log has grown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback_url: Option<String>,
@@ -188,6 +191,7 @@ impl FitConnectSender {
                 ("transfer_minutes", self.transfer_minutes.into(), 1, 300),
                 ("bridge.level", level.into(), 1, 4),
             ])
+            .listed("trust", &mut self.trust)
             .wrong_if(unpaired, "callback_url", "expected `callback_secret` beside it, or neither")
             .wrong_if(nothing, "target", "expected this, or `bridge`, or both")
             .wrong_if(

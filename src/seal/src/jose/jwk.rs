@@ -69,6 +69,11 @@ impl Algorithm {
         if self == Algorithm::RsaOaep256 { ["wrapKey", "unwrapKey"] } else { ["verify", "sign"] }
     }
 
+    /// `use` of its keys.
+    fn word(self) -> &'static str {
+        if self == Algorithm::RsaOaep256 { "enc" } else { "sig" }
+    }
+
     fn key_type(self) -> &'static str {
         if self == Algorithm::Es256 { "EC" } else { "RSA" }
     }
@@ -127,7 +132,7 @@ impl PublicKey {
     /// # Errors
     /// [`Error::JoseKey`], [`Error::CertificateMalformed`].
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        Self::from_raw(serde_json::from_slice(json).map_err(|_| Error::JoseKey("no JWK"))?)
+        Self::from_raw(serde_json::from_slice(json).map_err(|_| Error::JoseKey("no JWK"))?, true)
     }
 
     /// The same from a value, such as `encryptionPublicKey` of a reply channel.
@@ -135,17 +140,21 @@ impl PublicKey {
     /// # Errors
     /// As [`PublicKey::from_json`].
     pub fn from_value(value: &Value) -> Result<Self> {
-        Self::from_raw(Raw::deserialize(value).map_err(|_| Error::JoseKey("no JWK"))?)
+        Self::from_raw(Raw::deserialize(value).map_err(|_| Error::JoseKey("no JWK"))?, true)
     }
 
-    fn from_raw(raw: Raw) -> Result<Self> {
+    /// Where `key_ops` need not be there, `alg` says what the key is for; `use` may say it, too (RFC 7517 sections 4.2 and 4.3).
+    fn from_raw(raw: Raw, needs_operations: bool) -> Result<Self> {
         if raw.more.contains_key("d") {
             return Err(Error::JoseKey("a private key"));
         }
         let (kid, algorithm) = raw.purpose()?;
         let [operation, _] = algorithm.operations();
-        if raw.key_ops.as_ref().is_none_or(|operations| *operations != [operation]) {
+        if raw.key_ops.as_ref().map_or(needs_operations, |operations| *operations != [operation]) {
             return Err(Error::JoseKey("key_ops"));
+        }
+        if raw.more.get("use").is_some_and(|word| word != algorithm.word()) {
+            return Err(Error::JoseKey("use"));
         }
         let key = public_key(&raw, algorithm)?;
         let chain = raw.chain()?;
@@ -275,7 +284,8 @@ impl PrivateKey {
 }
 
 impl KeySet {
-    /// Reads a JWK set. Keys that are not understood, or not for an algorithm that is used here, are left out.
+    /// Reads a JWK set. Keys that are not understood, or not for an algorithm that is used here, are left out; `key_ops` may be missing, as
+    /// RFC 7517 allows.
     ///
     /// # Errors
     /// [`Error::JoseKey`] if it is no set, or has more than 1,000 keys.
@@ -288,7 +298,8 @@ impl KeySet {
         if set.keys.len() > MAX_KEYS {
             return Err(Error::JoseKey("too many keys"));
         }
-        Ok(KeySet(set.keys.iter().filter_map(|value| PublicKey::from_value(value).ok()).collect()))
+        let read = |value: &Value| PublicKey::from_raw(Raw::deserialize(value).ok()?, false).ok();
+        Ok(KeySet(set.keys.iter().filter_map(read).collect()))
     }
 
     /// The key with this id for this algorithm.

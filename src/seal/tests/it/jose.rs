@@ -277,6 +277,17 @@ fn a_jwk_says_what_it_is_for_and_is_long_enough() {
     assert_eq!(code(KeySet::from_json(b"[]")), "jose.key");
     let set = json!({ "keys": [good, { "kty": "oct" }, 7] });
     assert_eq!(KeySet::from_json(set.to_string().as_bytes()).unwrap().keys().len(), 1);
+    let mut without = good.clone();
+    without.as_object_mut().unwrap().remove("key_ops");
+    for (purpose, taken) in [(None, 1), (Some("enc"), 1), (Some("sig"), 0), (Some("Enc"), 0)] {
+        if let Some(purpose) = purpose {
+            without["use"] = json!(purpose);
+        }
+        let set = json!({ "keys": [without] });
+        let found = KeySet::from_json(set.to_string().as_bytes()).unwrap();
+        assert_eq!(found.keys().len(), taken, "{purpose:?}");
+        assert_eq!(code(PublicKey::from_value(&without)), "jose.key", "alone it says what it is for");
+    }
     // RFC 7638 section 3.1.
     let vapid = json!({ "kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "v", "key_ops": ["verify"],
         "x": "DGRs-NNFx9Dc9sFRcaVrzSL4Fn7tpyNqCuqPQxDTzpg", "y": "AA" });

@@ -69,12 +69,17 @@ async fn what_happened_before_in_the_same_tree_comes_before() {
         work.add_channel_delivery(&ChannelDelivery { adapter: "other".into(), ..delivery(root, 1) });
         work.add_channel_delivery(&delivery(ids::new_id(), 1));
         bed.store.commit(work).await.unwrap();
-        assert!(bed.store.waits_before(&last).await.unwrap());
-        assert!(!bed.store.waits_before(&first).await.unwrap());
+        assert!(bed.store.waits_before(&last, None).await.unwrap());
+        assert!(!bed.store.waits_before(&first, None).await.unwrap());
+        assert!(bed.store.waits_before(&last, Some(RecordKind::Dispatch)).await.unwrap());
+        assert!(!bed.store.waits_before(&last, Some(RecordKind::Case)).await.unwrap(), "those stand apart");
         let mut work = Work::new();
         work.park_channel_delivery(TENANT, first.id, "a.b", ids::new_id());
         bed.store.commit(work).await.unwrap();
-        assert!(!bed.store.waits_before(&last).await.unwrap(), "what waits for a human keeps nobody waiting");
+        assert!(
+            !bed.store.waits_before(&last, None).await.unwrap(),
+            "what waits for a human keeps nobody waiting"
+        );
     })
     .await;
 }

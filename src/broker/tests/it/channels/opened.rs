@@ -63,6 +63,54 @@ async fn an_application_that_names_its_case_opens_none() {
 }
 
 #[tokio::test]
+async fn what_follows_an_application_under_its_reference_goes_into_its_case() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        bed.sessions().await;
+        let host = bed.post.host();
+        let first = host.take_in(an_application(a_letter(&host, "a-1", vec![]).await)).await.unwrap();
+        let named = hint(HintKind::RecordReference, "A-1", 100);
+        let mut second = an_application(a_letter(&host, "a-2", vec![named]).await);
+        second.opens.as_mut().unwrap().description.references[0].value = "A-2".into();
+        let second = host.take_in(second).await.unwrap();
+        assert_eq!((second.case, second.again), (first.case, false));
+        assert_ne!(second.interaction, first.interaction);
+        assert_eq!(bed.all(RecordKind::Case).await.len(), 1);
+        assert!(bed.open_tasks().await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_contact_that_needs_no_case_keeps_its_proof_and_the_first_one_stays() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        bed.sessions().await;
+        let host = bed.post.host();
+        let taken = host.take_in(an_application(a_letter(&host, "a-1", vec![]).await)).await.unwrap();
+        let Record::Interaction(like) = bed.record(RecordKind::Interaction, taken.interaction).await else {
+            panic!("a contact")
+        };
+        let filed = |token: &str| {
+            let mut it = like.clone();
+            let id = model::ids::new_id();
+            (it.meta.id, it.meta.root, it.meta.version) = (id, id, 0);
+            (it.case_id, it.documents) = (None, vec![]);
+            (it.proof, it.status) = (serde_json::json!({ "token": token }), InteractionStatus::Dismissed);
+            change(RecordKind::Interaction, id, Change::Create(Box::new(Record::Interaction(it))))
+        };
+        let first = host.submit("rejected:1", filed("eins")).await.unwrap();
+        let again = host.submit("rejected:1", filed("zwei")).await.unwrap();
+        assert_eq!(first, again);
+        let Record::Interaction(kept) = bed.record(RecordKind::Interaction, first.meta().id).await else {
+            panic!("a contact")
+        };
+        assert_eq!((&kept.proof["token"], kept.status), (&"eins".into(), InteractionStatus::Dismissed));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_case_is_opened_only_where_the_adapter_serves() {
     let bed = Bed::new(None).await;
     bed.sessions().await;

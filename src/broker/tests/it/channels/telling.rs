@@ -344,9 +344,10 @@ async fn two_nodes_tell_nothing_twice() {
 
 #[tokio::test]
 async fn who_does_not_care_for_the_order_waits_for_nobody() {
-    for in_order in [true, false] {
+    // Of whoever carries dispatches only these stand each for itself.
+    for (in_order, way) in [(true, None), (true, Some("fit-connect")), (false, None)] {
         let mut dms = Scripted::new(DMS, FOLLOWS);
-        dms.descriptor.in_order = in_order;
+        (dms.descriptor.in_order, dms.descriptor.way) = (in_order, way.map(str::to_owned));
         let bed = Bed::with(None, dms, Scope { units: Within::All, ..Scope::tenant("soest") }).await;
         let case = bed.case("Neubau").await;
         bed.dms.fails(&[Fault::Before(FailureKind::Transient)]);
