@@ -1,5 +1,5 @@
 //! By which way a party hears of its case: the one that it chose, if somebody carries that for the case and the party can be reached by it; then those of
-//! the house, in their order.
+//! the house, in their order. What is of the case and not of a party (the browsers that are pushed to) is the way of one party alone.
 
 use model::activity::Addressee;
 use model::case::Case;
@@ -9,8 +9,13 @@ use model::rights::Scope;
 
 use crate::Settings;
 
-/// Ways that carry documents alone.
+/// Ways that carry documents alone, and that by which whoever chose paper is written to.
 const PAPER: [&str; 2] = ["print", "hybrid"];
+const LETTER: &str = "letter";
+/// Lies on the citizens' pages, where there are documents alone.
+const PORTAL: &str = "portal";
+/// Goes to whoever has access to the case, whichever party that is.
+const OF_THE_CASE: [&str; 1] = ["push"];
 /// Ways of one notice.
 const MOST_WAYS: usize = 10;
 /// Longest value that a dispatch takes, in characters.
@@ -47,19 +52,30 @@ pub(crate) fn parties<'a>(case: &'a Case, roles: &'a [String]) -> impl Iterator<
 /// The ways that a notice to a party takes, one after the other.
 pub(crate) fn ways(party: &Party, to: &Addressee, case: &Case, settings: &Settings) -> Vec<String> {
     let mut ways: Vec<String> = vec![];
-    for way in party.prefers.iter().chain(&settings.ways) {
-        let is_new = !ways.contains(way) && ways.len() < MOST_WAYS;
-        if is_new && is_carried(way, case, settings) && to.is_reached_by(way) {
-            ways.push(way.clone());
+    let chosen = party.prefers.as_deref().map(|way| if PAPER.contains(&way) { LETTER } else { way });
+    for way in chosen.into_iter().chain(settings.ways.iter().map(String::as_str)) {
+        let is_new = ways.iter().all(|known| known != way) && ways.len() < MOST_WAYS;
+        let is_its = !OF_THE_CASE.contains(&way) || is_holder(party, way, case, settings);
+        if is_new && is_its && is_carried(way, case, settings) && to.is_reached_by(way) {
+            ways.push(way.to_owned());
         }
     }
     ways
+}
+
+/// Whether a way that is the case's is this party's: of the first that chose it, else of the first that is told at all. Anybody else would
+/// count as told by what another's browser took.
+fn is_holder(party: &Party, way: &str, case: &Case, settings: &Settings) -> bool {
+    let chose = case.description.parties.iter().find(|it| it.prefers.as_deref() == Some(way));
+    let holder = chose.or_else(|| parties(case, &settings.roles).next());
+    holder.is_some_and(|holder| std::ptr::eq(holder, party))
 }
 
 fn is_carried(way: &str, case: &Case, settings: &Settings) -> bool {
     let meta = &case.meta;
     let covers = |scope: &Scope| scope.covers(&meta.tenant, &meta.unit, meta.public_service.as_deref());
     !PAPER.contains(&way)
+        && way != PORTAL
         && settings.carried.iter().any(|it| it.carries(way) && it.scope.as_ref().is_none_or(covers))
 }
 

@@ -28,9 +28,7 @@ struct ByHand {
 
 const BY_HAND: [ByHand; 2] = [
     ByHand {
-        way: "call",
-        title: "Bürgerin oder Bürger zum Vorgang anrufen",
-        done: DispatchStatus::Provided,
+        way: "call", title: "Bürgerin oder Bürger zum Vorgang anrufen", done: DispatchStatus::Provided
     },
     ByHand {
         way: "letter",
@@ -255,20 +253,5 @@ fn begun(meta: &Meta, id: Id, now: Timestamp) -> Meta {
 }
 
 fn a_task(it: &Dispatch, id: Id, now: Timestamp, (kind, title): (&str, &str)) -> Task {
-    Task {
-        meta: begun(&it.meta, id, now),
-        case_id: Some(it.case_id),
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: title.to_owned(),
-        kind: kind.to_owned(),
-        requested_by: None,
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
-    }
+    Task { case_id: Some(it.case_id), ..Task::new(begun(&it.meta, id, now), kind, title) }
 }

@@ -188,8 +188,7 @@ async fn whom_only_a_letter_reaches_somebody_writes_to() {
         let bed = Bed::carrying(database, WAYS, Sending::default()).await;
         let case = bed.case("Neubau").await;
         let to = Addressee { lines: vec!["Erika Mustermann".into(), "Weg 1".into()], ..Addressee::default() };
-        let by_post =
-            Dispatch { to: Some(to), ..notice(&case, "push", &["mail", "call", "letter"]) };
+        let by_post = Dispatch { to: Some(to), ..notice(&case, "push", &["mail", "call", "letter"]) };
         let first = sent(&bed, by_post).await;
         told_step(&bed, first, DispatchStatus::Failed).await.unwrap();
         let [task] = <[_; 1]>::try_from(bed.open_tasks().await).unwrap();
