@@ -62,7 +62,7 @@ pub(crate) fn remembering(delivery: &Delivery) -> Arc<Memory> {
     host
 }
 
-fn links(host: &Memory) -> Vec<Link> {
+fn remembered(host: &Memory) -> Vec<Link> {
     host.0.lock().unwrap().links.clone()
 }
 
@@ -137,7 +137,7 @@ async fn every_browser_of_a_case_is_told_and_those_that_left_are_forgotten() {
     let host = remembering(&delivery);
     let receipt = told(&push, &delivery, &host).await.unwrap();
     assert_eq!(step(&receipt), DispatchStatus::Posted);
-    let kept = links(&host);
+    let kept = remembered(&host);
     let ended = kept.iter().filter(|link| link.state.get("ended").is_some());
     let paths: Vec<&str> = ended.clone().map(|it| it.reference.rsplit('/').next().unwrap()).collect();
     assert_eq!(paths, ["410", "404"]);
@@ -164,7 +164,7 @@ async fn a_push_service_that_wants_to_be_left_alone_is() {
     let host = remembering(&waiting);
     let failure = told(&push, &waiting, &host).await.unwrap_err();
     assert_eq!((failure.kind, failure.retry_after), (FailureKind::Transient, Some(Duration::from_secs(7))));
-    let ended: Vec<bool> = links(&host).iter().map(|link| link.state.get("ended").is_some()).collect();
+    let ended: Vec<bool> = remembered(&host).iter().map(|link| link.state.get("ended").is_some()).collect();
     assert_eq!(ended, [false, true], "what has ended is not called again");
 }
 
@@ -180,7 +180,7 @@ async fn a_browser_that_cannot_be_reached_is_tried_for_a_while_though_another_ha
         clock.later(minutes * 60);
         let failure = told(&push, &delivery, &host).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::Transient);
-        delivery.about.as_deref_mut().unwrap().links = links(&host);
+        delivery.about.as_deref_mut().unwrap().links = remembered(&host);
     }
     let calls = |path: &str| asked.lock().unwrap().iter().filter(|(it, _)| it == path).count();
     assert_eq!((calls("/a/201"), calls("/bb/503")), (1, 3), "whoever has it is left alone");
@@ -201,7 +201,7 @@ async fn a_subscription_that_was_renewed_meanwhile_stays() {
     let renewed = json!({ "p256dh": P256DH, "auth": "AAAAAAAAAAAAAAAAAAAAAA" });
     host.0.lock().unwrap().links[0].state = renewed.clone();
     assert_eq!(step(&told(&push, &delivery, &host).await.unwrap()), DispatchStatus::Failed);
-    assert_eq!(links(&host)[0].state, renewed);
+    assert_eq!(remembered(&host)[0].state, renewed);
 }
 
 #[tokio::test]
@@ -218,7 +218,7 @@ async fn if_no_browser_is_left_the_dispatch_has_failed() {
     let broken = delivery(vec![link(&base, "AAAA", AUTH)]);
     let host = remembering(&broken);
     assert_eq!(step(&told(&push, &broken, &host).await.unwrap()), DispatchStatus::Failed);
-    assert!(links(&host)[0].state.get("ended").is_some());
+    assert!(remembered(&host)[0].state.get("ended").is_some());
 }
 
 #[tokio::test]
