@@ -40,7 +40,7 @@ pub(crate) struct NewDispatch {
     /// The ways that are tried next if this one comes to nothing; of a notification without documents alone.
     #[serde(default)]
     otherwise: Vec<String>,
-    /// How it goes: `print`, `hybrid`, `mail`, `call` (a task to call) or what else the house has an adapter for; absent: not by the gateway.
+    /// How it goes: `print`, `hybrid`, `mail`, `call` or `letter` (tasks to call, to write) or what else the house has an adapter for; absent: not by the gateway.
     #[serde(default)]
     way: Option<String>,
     /// Whom it goes to.
