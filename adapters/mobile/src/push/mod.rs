@@ -44,8 +44,8 @@ const MOST: usize = 50;
 /// Most bytes of an answer that are read.
 const MOST_ANSWER: usize = 64 * 1024;
 
-/// How long those browsers are tried that could not be reached, once one has the notice, in microseconds. Less than the least patience of a channel, so
-/// that what has arrived never goes by another way as well.
+/// How long after a notice may leave those browsers are tried that could not be reached, once one has it, in microseconds. Less than the least patience
+/// of a channel, so that what has arrived never goes by another way as well.
 const TRIED: i64 = 15 * 60 * 1_000_000;
 
 /// How long a proof of who sends holds, in seconds; a day is the most.
@@ -138,17 +138,16 @@ impl WebPush {
         let digest = sha256(&[delivery.id.as_bytes()]);
         let topic = BASE64_URL_SAFE_NO_PAD.encode(digest.0.get(..24).unwrap_or_default());
         let (has_it, links): (Vec<&Link>, Vec<&Link>) =
-            subscriptions(delivery, case).partition(|link| told_at(link, delivery.id).is_some());
-        let first = has_it.into_iter().filter_map(|link| told_at(link, delivery.id)).min();
-        let (now, mut sent) = (self.clock.now(), Sent { first, wait: None });
+            subscriptions(delivery, case).partition(|link| link.state["told"] == json!(delivery.id));
+        let (now, mut sent) = (self.clock.now(), Sent { taken: !has_it.is_empty(), wait: None });
         let outcomes = join_all(links.iter().map(|link| self.push(link, &message, &topic))).await;
         let mut learnt = vec![];
         for (link, outcome) in links.into_iter().zip(outcomes) {
             match outcome {
                 Outcome::Taken => {
-                    sent.first.get_or_insert(now);
+                    sent.taken = true;
                     let mut state = link.state.clone();
-                    state["told"] = json!({ "delivery": delivery.id, "at": now });
+                    state["told"] = json!(delivery.id);
                     learnt.push(Link { state, ..link.clone() });
                 }
                 Outcome::Gone => learnt.push(Link { state: json!({ "ended": now }), ..link.clone() }),
@@ -173,26 +172,20 @@ impl WebPush {
 
 /// How far a notice came.
 struct Sent {
-    /// When the first browser had it.
-    first: Option<Timestamp>,
+    /// A browser has it.
+    taken: bool,
     /// Some could not be reached, and the longest pause that was asked for.
     wait: Option<Option<Duration>>,
 }
 
 impl Sent {
     /// After which pause it is tried again; `None`: no more.
-    fn again(&self, now: Timestamp) -> Option<Option<Duration>> {
+    fn again(&self, dispatch: &Dispatch, now: Timestamp) -> Option<Option<Duration>> {
         let pause = self.wait?;
-        let Some(first) = self.first else { return Some(pause) };
-        (now.plus(pause.unwrap_or_default()).micros() < first.micros() + TRIED).then_some(pause)
+        let left = dispatch.meta.created_at.max(dispatch.not_before.unwrap_or_default());
+        let is_late = now.plus(pause.unwrap_or_default()).micros() >= left.micros() + TRIED;
+        (!self.taken || !is_late).then_some(pause)
     }
-}
-
-/// When the browser of a subscription had this notice.
-fn told_at(link: &Link, delivery: Id) -> Option<Timestamp> {
-    let told = &link.state["told"];
-    let is_this = told["delivery"].as_str() == Some(delivery.to_string().as_str());
-    Timestamp::parse(told["at"].as_str().filter(|_| is_this)?)
 }
 
 /// Keeps what was learnt of subscriptions that are still what was looked at: a browser may have renewed its keys meanwhile.
@@ -262,11 +255,11 @@ impl Adapter for WebPush {
             return Err(Failure::permanent("web-push.documents", detail).alone());
         }
         let sent = self.push_all((delivery, dispatch), &*host).await?;
-        if let Some(pause) = sent.again(self.clock.now()) {
+        if let Some(pause) = sent.again(dispatch, self.clock.now()) {
             let waits = Failure::transient("web-push.waits", "a push service does not take the notice now");
             return Err(waits.after(pause).alone());
         }
-        let step = if sent.first.is_some() { DispatchStatus::Posted } else { DispatchStatus::Failed };
+        let step = if sent.taken { DispatchStatus::Posted } else { DispatchStatus::Failed };
         Ok(self.receipt(dispatch.meta.id, step, delivery))
     }
 
