@@ -14,6 +14,8 @@ const PAPER: [&str; 2] = ["print", "hybrid"];
 const LETTER: &str = "letter";
 /// Lies on the citizens' pages, where there are documents alone.
 const PORTAL: &str = "portal";
+/// Kind of the reference that a case has once somebody can enter there.
+pub(crate) const NUMBER: &str = "citizen";
 /// Goes to whoever has access to the case, whichever party that is.
 const OF_THE_CASE: [&str; 1] = ["push"];
 /// Ways of one notice.
@@ -61,6 +63,11 @@ pub(crate) fn ways(party: &Party, to: &Addressee, case: &Case, settings: &Settin
         }
     }
     ways
+}
+
+/// Whether a party wants to hear of its case on the citizens' pages alone: they show how it stands, so nothing is sent.
+pub(crate) fn looks_itself(party: &Party, case: &Case) -> bool {
+    party.prefers.as_deref() == Some(PORTAL) && case.description.reference(NUMBER).is_some()
 }
 
 /// Whether a way that is the case's is this party's: of the first that chose it, else of the first that is told at all. Anybody else would

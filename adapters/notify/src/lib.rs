@@ -154,6 +154,9 @@ impl Notify {
         let filling = self.filling(case, &about.record, at);
         let (mut commands, mut unreached) = (vec![], 0);
         for (at_party, party) in chosen::parties(case, &self.settings.roles).take(MOST_PARTIES).enumerate() {
+            if chosen::looks_itself(party, case) {
+                continue;
+            }
             let to = chosen::addressee(party, self.settings.area.as_deref());
             let mut ways = chosen::ways(party, &to, case, &self.settings).into_iter();
             let Some(way) = ways.next() else {
@@ -238,9 +241,8 @@ fn case_of(about: &About) -> Option<&Case> {
 
 /// What citizens know the case by: their own number of it, else the Aktenzeichen.
 fn number(case: &Case) -> String {
-    let own = case.description.references.iter().find(|it| it.kind == "citizen");
-    let number = own.map(|it| it.value.clone()).or_else(|| case.description.record_reference.clone());
-    number.unwrap_or_else(|| case.meta.id.to_string())
+    let known = case.description.reference(chosen::NUMBER).or(case.description.record_reference.as_deref());
+    known.map_or_else(|| case.meta.id.to_string(), str::to_owned)
 }
 
 /// German and English words for where a case stands, by what is known of it here: itself, and the record that something happened to.

@@ -9,7 +9,7 @@ use conformance::client::{Client as Clerk, items, text};
 use conformance::gateway::{COUNTY, COUNTY_KEY, Engine, Gateway, Rights, free_port};
 use model::payment::day::german_clock;
 use model::sending::Clock;
-use model::{Clock as _, SystemClock};
+use model::{Clock as _, SystemClock, Timestamp};
 use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -87,7 +87,7 @@ struct Counterpart {
 
 impl Counterpart {
     /// `None` if there is no Python with what it needs.
-    fn start(script: &str, arguments: &[&Path]) -> Option<Self> {
+    fn start(script: &str, arguments: &[PathBuf]) -> Option<Self> {
         let Some(python) = std::env::var_os("AMTSBOTE_TEST_ZEEP") else {
             eprintln!("SKIPPED: AMTSBOTE_TEST_ZEEP names no Python with http_ece and aiosmtpd");
             return None;
@@ -143,9 +143,9 @@ impl Bed {
         openssl(outside.path(), &format!("req -x509 {ec} {own} -keyout tls.key -out tls.pem")).await;
         openssl(outside.path(), "ecparam -name prime256v1 -genkey -noout -out vapid.pem").await;
         std::fs::create_dir(path("mails")).unwrap();
-        let arguments = [&path("tls.pem"), &path("tls.key"), outside.path()];
+        let arguments = [path("tls.pem"), path("tls.key"), outside.path().to_owned()];
         let mut browser = Counterpart::start("adapters/mobile/tests/it/browser.py", &arguments)?;
-        let arguments = [&*path("mails"), Path::new("plain")];
+        let arguments = [path("mails"), PathBuf::from("plain")];
         let mut smtp = Counterpart::start("adapters/post/tests/it/smtp_server.py", &arguments)?;
         let subscription = serde_json::from_str(&browser.says().await).unwrap();
         let public = free_port();
@@ -188,7 +188,8 @@ impl Bed {
         body[name] = value.clone();
         let call = Client::new().post(format!("{}/citizen/api/{path}", self.public)).json(&body);
         let answer = call.send().await.unwrap();
-        assert_eq!(answer.status(), 204, "{path}: {}", answer.text().await.unwrap());
+        let (status, said) = (answer.status(), answer.text().await.unwrap());
+        assert_eq!(status, 204, "{path}: {said}");
     }
 
     async fn act(&self, it: &Application, verb: &str, key: &str) {
@@ -205,7 +206,7 @@ impl Bed {
         };
         let page = self.clerk.wait_until(&format!("/dispatches?case={}", it.case), fits).await.unwrap();
         let mut all = items(&page, "items").to_vec();
-        all.sort_by_key(|it| (text(it, "createdAt").to_owned(), it.get("insteadOf").is_some()));
+        all.sort_by_key(|it| (Timestamp::parse(text(it, "createdAt")), it.get("insteadOf").is_some()));
         all
     }
 

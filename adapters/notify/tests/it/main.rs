@@ -8,7 +8,7 @@ use adapter_notify::template::{Language, Template};
 use adapter_notify::{Carried, Notify, Rule, Settings};
 use model::activity::{Dispatch, DispatchKind};
 use model::adapter::{About, Adapter, Delivery, Receipt};
-use model::case::Case;
+use model::case::{Case, Reference};
 use model::command::{Change, Command};
 use model::party::{Address, Contact, Party, Person};
 use model::rights::{Scope, Within};
@@ -144,7 +144,7 @@ async fn the_chosen_way_is_taken_and_the_house_has_the_next() {
         (Some("fit-connect"), "fit-connect", vec!["mail", "call"]),
         (Some("call"), "call", vec!["mail"]),
         (None, "mail", vec!["call"]),
-        // Nobody pushes for this unit; who chose paper is written to; the pages show documents alone.
+        // Nobody pushes for this unit; who chose paper is written to; nobody has access to the pages.
         (Some("push"), "mail", vec!["call"]),
         (Some("print"), "letter", vec!["mail", "call"]),
         (Some("portal"), "mail", vec!["call"]),
@@ -213,6 +213,16 @@ async fn what_is_pushed_to_the_case_counts_for_one_party_alone() {
             notices(&receipt).into_iter().map(|it| [it.way.into_iter().collect(), it.otherwise].concat());
         assert_eq!(ways.collect::<Vec<Vec<String>>>(), expected);
     }
+}
+
+#[tokio::test]
+async fn who_looks_at_the_pages_is_sent_nothing() {
+    let mut case = case(vec![erika(Some("portal")), erika(None)]);
+    let number = Reference { kind: "citizen".into(), value: "12345678903".into() };
+    case.description.references.push(number);
+    let closed = delivery("record.changed", Record::Case(case), vec![], Some("closed"));
+    let receipt = told(settings(), &closed).await;
+    assert_eq!((receipt.commands.len(), &receipt.data["unreached"]), (1, &json!(0)));
 }
 
 #[tokio::test]
