@@ -1,5 +1,6 @@
 //! By which way a party hears of its case: the one that it chose, if somebody carries that for the case and the party can be reached by it; then those of
-//! the house, in their order. What is of the case and not of a party (the browsers that are pushed to) is the way of one party alone.
+//! the house, in their order. What goes to whoever has access to the case (its pages, and the
+//! browsers that have subscribed) is the way of its citizen alone.
 
 use model::activity::Addressee;
 use model::case::Case;
@@ -12,12 +13,12 @@ use crate::Settings;
 /// Ways that carry documents alone, and that by which whoever chose paper is written to.
 const PAPER: [&str; 2] = ["print", "hybrid"];
 const LETTER: &str = "letter";
-/// Lies on the citizens' pages, where there are documents alone.
-const PORTAL: &str = "portal";
-/// Kind of the reference that a case has once somebody can enter there.
+/// Go to whoever has access to the case, which its citizen has (docs/citizens.md).
+const OF_THE_CITIZEN: [&str; 2] = ["push", "portal"];
+/// Role of the citizen of a case.
+const APPLICANT: &str = "applicant";
+/// Kind of the reference that a case has once somebody can enter.
 pub(crate) const NUMBER: &str = "citizen";
-/// Goes to whoever has access to the case, whichever party that is.
-const OF_THE_CASE: [&str; 1] = ["push"];
 /// Ways of one notice.
 const MOST_WAYS: usize = 10;
 /// Longest value that a dispatch takes, in characters.
@@ -57,7 +58,7 @@ pub(crate) fn ways(party: &Party, to: &Addressee, case: &Case, settings: &Settin
     let chosen = party.prefers.as_deref().map(|way| if PAPER.contains(&way) { LETTER } else { way });
     for way in chosen.into_iter().chain(settings.ways.iter().map(String::as_str)) {
         let is_new = ways.iter().all(|known| known != way) && ways.len() < MOST_WAYS;
-        let is_its = !OF_THE_CASE.contains(&way) || is_holder(party, way, case, settings);
+        let is_its = !OF_THE_CITIZEN.contains(&way) || is_citizen(party, case);
         if is_new && is_its && is_carried(way, case, settings) && to.is_reached_by(way) {
             ways.push(way.to_owned());
         }
@@ -65,24 +66,19 @@ pub(crate) fn ways(party: &Party, to: &Addressee, case: &Case, settings: &Settin
     ways
 }
 
-/// Whether a party wants to hear of its case on the citizens' pages alone: they show how it stands, so nothing is sent.
-pub(crate) fn looks_itself(party: &Party, case: &Case) -> bool {
-    party.prefers.as_deref() == Some(PORTAL) && case.description.reference(NUMBER).is_some()
-}
-
-/// Whether a way that is the case's is this party's: of the first that chose it, else of the first that is told at all. Anybody else would
-/// count as told by what another's browser took.
-fn is_holder(party: &Party, way: &str, case: &Case, settings: &Settings) -> bool {
-    let chose = case.description.parties.iter().find(|it| it.prefers.as_deref() == Some(way));
-    let holder = chose.or_else(|| parties(case, &settings.roles).next());
-    holder.is_some_and(|holder| std::ptr::eq(holder, party))
+/// Whether a party is the citizen of the case: the first applicant, else the first that is no authority. Anybody else would count as told by what the
+/// citizen's browser took.
+fn is_citizen(party: &Party, case: &Case) -> bool {
+    let all = &case.description.parties;
+    let applicant = all.iter().find(|it| it.role.as_deref() == Some(APPLICANT));
+    let citizen = applicant.or_else(|| all.iter().find(|it| it.authority.is_none()));
+    citizen.is_some_and(|citizen| std::ptr::eq(citizen, party))
 }
 
 fn is_carried(way: &str, case: &Case, settings: &Settings) -> bool {
     let meta = &case.meta;
     let covers = |scope: &Scope| scope.covers(&meta.tenant, &meta.unit, meta.public_service.as_deref());
     !PAPER.contains(&way)
-        && way != PORTAL
         && settings.carried.iter().any(|it| it.carries(way) && it.scope.as_ref().is_none_or(covers))
 }
 

@@ -154,9 +154,6 @@ impl Notify {
         let filling = self.filling(case, &about.record, at);
         let (mut commands, mut unreached) = (vec![], 0);
         for (at_party, party) in chosen::parties(case, &self.settings.roles).take(MOST_PARTIES).enumerate() {
-            if chosen::looks_itself(party, case) {
-                continue;
-            }
             let to = chosen::addressee(party, self.settings.area.as_deref());
             let mut ways = chosen::ways(party, &to, case, &self.settings).into_iter();
             let Some(way) = ways.next() else {

@@ -8,7 +8,7 @@ use adapter_notify::template::{Language, Template};
 use adapter_notify::{Carried, Notify, Rule, Settings};
 use model::activity::{Dispatch, DispatchKind};
 use model::adapter::{About, Adapter, Delivery, Receipt};
-use model::case::{Case, Reference};
+use model::case::Case;
 use model::command::{Change, Command};
 use model::party::{Address, Contact, Party, Person};
 use model::rights::{Scope, Within};
@@ -62,7 +62,6 @@ fn settings() -> Settings {
             way("push", scope(Within::one("32"))),
             way("fit-connect", scope(Within::one("63"))),
             way("print", scope(Within::All)),
-            way("portal", scope(Within::All)),
             way("call", None),
             way("letter", None),
         ],
@@ -144,7 +143,7 @@ async fn the_chosen_way_is_taken_and_the_house_has_the_next() {
         (Some("fit-connect"), "fit-connect", vec!["mail", "call"]),
         (Some("call"), "call", vec!["mail"]),
         (None, "mail", vec!["call"]),
-        // Nobody pushes for this unit; who chose paper is written to; nobody has access to the pages.
+        // Nobody pushes for this unit; who chose paper is written to; there are no pages.
         (Some("push"), "mail", vec!["call"]),
         (Some("print"), "letter", vec!["mail", "call"]),
         (Some("portal"), "mail", vec!["call"]),
@@ -190,39 +189,29 @@ async fn only_applicants_are_told_and_the_first_if_there_is_none() {
     assert_eq!((receipt.commands.len(), &receipt.data["unreached"]), (0, &json!(1)));
 }
 
-/// Browsers subscribe for a case, not for a party.
+/// Browsers subscribe for a case, not for a party, and so are its pages.
 #[tokio::test]
-async fn what_is_pushed_to_the_case_counts_for_one_party_alone() {
-    let push = Carried { way: Some("push".into()), scope: None };
+async fn what_goes_to_whoever_has_access_counts_for_the_citizen_alone() {
     let house = || {
-        let mut house = Settings { ways: vec!["push".into(), "mail".into()], ..settings() };
-        house.carried.push(push.clone());
+        let ways = ["push", "portal", "mail"].map(str::to_owned).to_vec();
+        let mut house = Settings { ways, ..settings() };
+        house.carried.extend(["push", "portal"].map(|way| Carried { way: Some(way.into()), scope: None }));
         house
     };
     let neighbour = Party { role: Some("neighbour".into()), ..erika(Some("push")) };
+    let all = vec!["push", "portal", "mail"];
     for (parties, expected) in [
-        (vec![erika(None), erika(None)], [vec!["push", "mail"], vec!["mail"]]),
-        (vec![erika(None), erika(Some("push"))], [vec!["mail"], vec!["push", "mail"]]),
-        (vec![erika(Some("mail")), erika(None)], [vec!["mail", "push"], vec!["mail"]]),
-        (vec![erika(Some("push")), erika(Some("push"))], [vec!["push", "mail"], vec!["mail"]]),
-        // Somebody else than who is told has the browser.
-        (vec![erika(None), erika(None), neighbour], [vec!["mail"], vec!["mail"]]),
+        (vec![erika(None), erika(None)], [all.clone(), vec!["mail"]]),
+        (vec![erika(None), erika(Some("push"))], [all.clone(), vec!["mail"]]),
+        (vec![erika(Some("mail")), erika(Some("portal"))], [vec!["mail", "push", "portal"], vec!["mail"]]),
+        (vec![erika(Some("portal")), erika(None)], [vec!["portal", "push", "mail"], vec!["mail"]]),
+        (vec![neighbour, erika(None), erika(None)], [all, vec!["mail"]]),
     ] {
         let receipt = told(house(), &closed(parties)).await;
         let ways =
             notices(&receipt).into_iter().map(|it| [it.way.into_iter().collect(), it.otherwise].concat());
         assert_eq!(ways.collect::<Vec<Vec<String>>>(), expected);
     }
-}
-
-#[tokio::test]
-async fn who_looks_at_the_pages_is_sent_nothing() {
-    let mut case = case(vec![erika(Some("portal")), erika(None)]);
-    let number = Reference { kind: "citizen".into(), value: "12345678903".into() };
-    case.description.references.push(number);
-    let closed = delivery("record.changed", Record::Case(case), vec![], Some("closed"));
-    let receipt = told(settings(), &closed).await;
-    assert_eq!((receipt.commands.len(), &receipt.data["unreached"]), (1, &json!(0)));
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ impl Notify {
     pub(super) fn refers(&mut self) -> Refers<'_> {
         let is_name = |text: &String| model::ids::is_name(text);
         let bad_name = self.notices.iter().any(|it| !is_name(&it.template));
-        let paper = |way: &String| matches!(way.as_str(), "print" | "hybrid" | "portal");
+        let paper = |way: &String| matches!(way.as_str(), "print" | "hybrid");
         let is_twice = self.ways.iter().enumerate().any(|(at, way)| self.ways[..at].contains(way));
         let bad_way = is_twice || self.ways.iter().any(|way| !is_name(way) || paper(way));
         let is_link = |link: &String| link.starts_with("https://") || link.starts_with("http://");
@@ -101,7 +101,7 @@ impl Notify {
             .wrong_if(
                 bad_way,
                 "ways",
-                "expected ways, each once, and none of print, hybrid and portal: they carry documents",
+                "expected ways, each once, and none of print and hybrid: they carry documents",
             )
             .wrong_if(bad_link, "link", "expected an address that begins with https://")
             .wrong_if(bad_area, "area", "expected digits")

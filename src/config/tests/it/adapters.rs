@@ -279,9 +279,8 @@ fn notices_need_templates_ways_that_carry_them_and_a_link_that_is_one() {
     assert_eq!(notify.templates, Path::new("/srv/amtsbote/notices"));
     assert_eq!((notify.notices.len(), notify.notices[1].of.as_deref()), (4, Some("missing-document")));
     for (from, to) in [
-        ("ways = [\"push\", \"mail\", \"call\"]", "ways = [\"push\", \"print\"]"),
-        ("ways = [\"push\", \"mail\", \"call\"]", "ways = [\"portal\"]"),
-        ("ways = [\"push\", \"mail\", \"call\"]", "ways = [\"mail\", \"mail\"]"),
+        ("ways = [\"portal\", \"mail\", \"call\"]", "ways = [\"portal\", \"print\"]"),
+        ("ways = [\"portal\", \"mail\", \"call\"]", "ways = [\"mail\", \"mail\"]"),
         ("https://buerger.kreis.example/citizen/", "javascript:alert(1)"),
         ("area = \"2921\"", "area = \"zwei\""),
         ("template = \"received\"", "template = \"../received\""),
