@@ -54,28 +54,6 @@ pub struct Task {
     pub result: Option<String>,
 }
 
-impl Task {
-    /// An open task about nothing yet, which nobody has taken and which has no time to be done by.
-    pub fn new(meta: Meta, kind: impl Into<String>, title: impl Into<String>) -> Self {
-        Self {
-            meta,
-            case_id: None,
-            message_id: None,
-            exchange_id: None,
-            payment_id: None,
-            task_id: None,
-            title: title.into(),
-            kind: kind.into(),
-            requested_by: None,
-            assignee: None,
-            due: None,
-            overdue: None,
-            status: TaskStatus::Open,
-            result: None,
-        }
-    }
-}
-
 /// What was told because a task was not done in time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -306,27 +284,6 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// A dispatch about a case that has no way, nobody whom it goes to and nothing in it yet.
-    pub fn new(meta: Meta, case_id: Id, kind: DispatchKind) -> Self {
-        Self {
-            meta,
-            case_id,
-            kind,
-            documents: vec![],
-            notice: None,
-            not_before: None,
-            otherwise: vec![],
-            way: None,
-            instead_of: None,
-            to: None,
-            options: DispatchOptions::default(),
-            reference: None,
-            status: DispatchStatus::default(),
-            steps: vec![],
-            proofs: vec![],
-        }
-    }
-
     /// Whether it is a notification that brings no document: only that may go by another way by itself.
     pub fn is_mere_notice(&self) -> bool {
         self.kind == DispatchKind::Notification && self.documents.is_empty()
@@ -380,7 +337,7 @@ impl Addressee {
             "mail" => self.email.is_some(),
             "call" => self.phone.is_some(),
             "fit-connect" => self.mailbox.is_some(),
-            "print" | "hybrid" => !self.lines.is_empty(),
+            "print" | "hybrid" | "letter" => !self.lines.is_empty(),
             _ => true,
         }
     }
