@@ -113,7 +113,7 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
         ("contexts = [\"inbound\"]", "contexts = []", value, "adapter[22].contexts"),
         ("area = \"381\"", "area = \"0381\"", value, "adapter[22].area"),
         ("service = [\"mo-fr 08:00-18:00\"]", "service = [\"mo 8-18\"]", value, "hours.service"),
-        ("\"2026-12-25\", ", "\"25.12.2026\", ", value, "hours.holidays"),
+        ("# holidays = [\"2026-12-25\", ", "holidays = [\"25.12.2026\", ", value, "hours.holidays"),
         (
             "document = { id = \"262144\", own_field = \"AMTSBOTE\"",
             "document = { id = \"262144\", own_field = \"\"",
