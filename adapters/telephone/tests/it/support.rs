@@ -42,6 +42,14 @@ pub(crate) fn settings(url: &str, hours: &str) -> Settings {
     }
 }
 
+/// Hours of which none are now, nor when the recordings were made.
+pub(crate) fn closed() -> Hours {
+    let today = time::OffsetDateTime::now_utc().date();
+    let mut days: Vec<String> = (-1..=1).map(|day| (today + time::Duration::days(day)).to_string()).collect();
+    days.push("2026-11-23".to_owned());
+    Hours::read(&[ALWAYS.to_owned()], Some(&days)).unwrap()
+}
+
 pub(crate) struct Bench {
     pub(crate) system: Simulator,
     pub(crate) asterisk: Asterisk,
