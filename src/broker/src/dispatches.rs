@@ -69,6 +69,7 @@ impl Broker {
     ) -> Result<(), Error> {
         match (before, after) {
             (_, Record::Dispatch(after)) => return self.follow_dispatch(work, before, after).await,
+            (None, Record::Interaction(contact)) => return self.follow_contact(work, contact).await,
             (Some(Record::Task(before)), Record::Task(after)) => {
                 self.follow_hand(work, before, after, actor).await?
             }

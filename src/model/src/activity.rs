@@ -201,6 +201,8 @@ pub enum CallState {
     CallBack,
     /// It could not be made.
     Failed,
+    /// It is over, and nobody saw how it ended: whether somebody took it is not known.
+    Unknown,
 }
 
 impl CallState {

@@ -1,4 +1,5 @@
-//! Tasks and dispatches as they begin: open, with what each must have. Whatever else there is to say of one stands beside it: `Task { due, ..Task::new(…) }`.
+//! Tasks and dispatches as they begin: open, with what each must have. Whatever else there is to say of one stands beside it:
+//! `Task { due, ..Task::new(…) }`.
 
 use crate::Id;
 use crate::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus, Task, TaskStatus};
@@ -6,7 +7,7 @@ use crate::record::Meta;
 
 impl Task {
     /// An open task, about nothing yet and for nobody in particular.
-    pub fn new(meta: Meta, kind: &str, title: &str) -> Self {
+    pub fn new(meta: Meta, kind: impl Into<String>, title: impl Into<String>) -> Self {
         Task {
             meta,
             case_id: None,
@@ -14,8 +15,8 @@ impl Task {
             exchange_id: None,
             payment_id: None,
             task_id: None,
-            title: title.to_owned(),
-            kind: kind.to_owned(),
+            title: title.into(),
+            kind: kind.into(),
             requested_by: None,
             assignee: None,
             due: None,
