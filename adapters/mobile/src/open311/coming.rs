@@ -77,10 +77,13 @@ impl Coming {
             }
         };
         let length = header("content-length").and_then(|length| length.parse::<u64>().ok());
+        if length.is_some_and(|length| length > FORM_BYTES) {
+            return Err(Refusal::bad("the form is too large"));
+        }
         let mut head = vec![];
         let read = (&mut rest).take(HEAD as u64).read_to_end(&mut head).await;
         read.map_err(|_| Refusal::bad("the form is not complete"))?;
-        Ok(Coming { form, written, head, rest, bytes: length.unwrap_or(FORM_BYTES).min(FORM_BYTES) })
+        Ok(Coming { form, written, head, rest, bytes: length.unwrap_or(FORM_BYTES) })
     }
 
     /// Whether the beginning is all.
@@ -89,34 +92,50 @@ impl Coming {
     }
 
     /// The `api_key`, if it has been said by now.
-    pub(crate) async fn key(&self) -> Option<String> {
-        if let Some(key) = self.form.get("api_key") {
-            return Some(key.to_owned());
-        }
-        let is_key = |value: &str| !value.trim().is_empty();
-        match &self.written {
-            Written::Encoded => {
-                // What comes last may be cut off.
-                let end = if self.is_whole() { None } else { self.head.iter().rposition(|it| *it == b'&') };
-                let head = self.head.get(..end.unwrap_or(self.head.len())).unwrap_or_default();
-                let mut named = form_urlencoded::parse(head).filter(|(name, _)| name == "api_key");
-                named.find(|(_, value)| is_key(value)).map(|(_, value)| value.trim().to_owned())
-            }
-            Written::Parts(boundary) => {
-                let head = ReaderStream::new(Cursor::new(self.head.clone()));
-                let mut parts = Multipart::new(head, boundary);
-                while let Ok(Some(part)) = parts.next_field().await {
-                    let is_named = part.name() == Some("api_key");
-                    // What comes last may be cut off.
-                    let text = part.text().await.ok()?;
-                    if is_named && is_key(&text) {
-                        return Some(text.trim().to_owned());
-                    }
-                }
-                None
+    pub(crate) fn key(&self) -> impl Future<Output = Option<String>> + Send + use<> {
+        let query = self.form.get("api_key").map(str::to_owned);
+        let (key, parts) = match &self.written {
+            Written::Encoded => (query.or_else(|| self.key_encoded()), None),
+            Written::Parts(boundary) => (query, Some((self.head.clone(), boundary.clone()))),
+        };
+        async move {
+            match (key, parts) {
+                (None, Some((head, boundary))) => key_in_parts(head, boundary).await,
+                (key, _) => key,
             }
         }
     }
+
+    fn key_encoded(&self) -> Option<String> {
+        // What comes last may be cut off.
+        let end = if self.is_whole() { None } else { self.head.iter().rposition(|it| *it == b'&') };
+        let head = self.head.get(..end.unwrap_or(self.head.len()))?;
+        let mut named = form_urlencoded::parse(head).filter(|(name, _)| name == "api_key");
+        named.find_map(|(_, value)| said(&value))
+    }
+}
+
+async fn key_in_parts(head: Vec<u8>, boundary: String) -> Option<String> {
+    let mut parts = Multipart::new(ReaderStream::new(Cursor::new(head)), boundary);
+    while let Ok(Some(part)) = parts.next_field().await {
+        let is_named = part.name() == Some("api_key");
+        // What comes last may be cut off.
+        let text = part.text().await.ok()?;
+        if let Some(key) = said(&text).filter(|_| is_named) {
+            return Some(key);
+        }
+    }
+    None
+}
+
+/// What is empty was not said.
+fn said(value: &str) -> Option<String> {
+    Some(value.trim()).filter(|value| !value.is_empty()).map(str::to_owned)
+}
+
+/// How long a form of so many bytes may take.
+fn within(bytes: u64, is_known: bool) -> Duration {
+    if is_known { WITHIN + Duration::from_secs(bytes / SLOWEST) } else { WITHIN }
 }
 
 /// Reads forms.
@@ -139,12 +158,8 @@ impl Forms {
     pub(crate) async fn read(&self, coming: Coming, is_known: bool) -> Result<Form, Refusal> {
         let is_whole = coming.is_whole();
         let Coming { mut form, written, head, rest, bytes } = coming;
-        let mut within = WITHIN;
         if !is_whole {
             form.place = Some(self.memory.take(bytes * written.times() / 1_024, is_known).await?);
-            if is_known {
-                within += Duration::from_secs(bytes / SLOWEST);
-            }
         }
         let body = Cursor::new(head).chain(rest).take(bytes + 1);
         let reading = async {
@@ -153,7 +168,7 @@ impl Forms {
                 Written::Parts(boundary) => self.parts(&mut form, boundary, body).await,
             }
         };
-        let read = tokio::time::timeout(within, reading).await;
+        let read = tokio::time::timeout(within(bytes, is_known), reading).await;
         read.unwrap_or_else(|_| {
             Err(Refusal::new(408, "the form came too slowly: say api_key first, then photographs"))
         })?;
@@ -251,6 +266,15 @@ mod tests {
             assert_eq!(attributes, [("A", "1"), ("B", "x"), ("B", "y")]);
             assert_eq!(form.photos, [b"hallo".to_vec()]);
         }
+    }
+
+    #[test]
+    fn a_large_photograph_has_the_time_that_a_slow_line_takes() {
+        // Ten megabytes at two megabits a second, and at 256 kilobits.
+        for seconds in [42, 328] {
+            assert!(within(10 * 1024 * 1024, true) > Duration::from_secs(seconds));
+        }
+        assert_eq!(within(FORM_BYTES, false), WITHIN);
     }
 
     #[tokio::test]

@@ -150,7 +150,6 @@ impl Open311 {
         body: model::adapter::Content,
     ) -> Result<Said, Trouble> {
         let parts: Vec<&str> = path.split('/').collect();
-        let now = call.host.now();
         match (call.method, parts.as_slice()) {
             ("GET", _) => {
                 let form = Form::query(call.query)?;

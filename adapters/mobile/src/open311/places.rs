@@ -48,6 +48,6 @@ mod tests {
         let known = places.take(2, true).await.unwrap();
         let also = places.take(1, true).await.unwrap();
         drop((taken, known, also));
-        places.take(3, false).await.unwrap();
+        assert!(places.take(3, false).await.is_ok());
     }
 }
