@@ -11,7 +11,7 @@ pub mod template;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use model::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus};
+use model::activity::{Addressee, Dispatch, DispatchKind, DispatchOptions, DispatchStatus};
 use model::adapter::{About, Adapter, Capability, Delivery, Descriptor, Health, Interest, Receipt, Sources};
 use model::case::Case;
 use model::command::{Change, Command};
@@ -148,7 +148,7 @@ impl Notify {
         let notice = template.notice(self.settings.language, &self.filling(case, &about.record, at));
         let (mut commands, mut unreached) = (vec![], 0);
         for (at_party, party) in chosen::parties(case, &self.settings.roles).take(MOST_PARTIES).enumerate() {
-            let to = chosen::addressee(party, self.settings.area.as_deref());
+            let to = Addressee::of(party, self.settings.area.as_deref());
             let mut ways = chosen::ways(party, &to, case, &self.settings).into_iter();
             let Some(way) = ways.next() else {
                 unreached += 1;
@@ -262,6 +262,7 @@ fn notification(case: &Case, id: Id) -> Dispatch {
         status: DispatchStatus::Open,
         steps: vec![],
         proofs: vec![],
+        provided: vec![],
     }
 }
 

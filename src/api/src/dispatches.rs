@@ -119,6 +119,7 @@ pub(crate) async fn create(
         status: DispatchStatus::Open,
         steps: vec![],
         proofs: vec![],
+        provided: vec![],
     });
     records::create(&api, &caller, record, posted.once).await
 }

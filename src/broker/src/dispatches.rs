@@ -21,7 +21,7 @@ use crate::{Broker, Error, notes};
 pub(crate) const CALL: &str = "call";
 const CALL_TITLE: &str = "Bürgerin oder Bürger zum Vorgang anrufen";
 
-/// The newest dispatches of a case, among which that of a task to call is looked for.
+/// The newest open dispatches of a case, among which that of a task to call is looked for.
 const MOST_LOOKED_AT: u32 = 200;
 
 /// Ways that carry documents alone: there is nothing that would make a letter of a notice.
@@ -72,7 +72,11 @@ impl Broker {
         if after.kind != CALL || !before.status.is_open() || after.status.is_open() {
             return Ok(());
         }
-        let filter = RecordFilter { parent: after.case_id, ..RecordFilter::of(RecordKind::Dispatch) };
+        let filter = RecordFilter {
+            parent: after.case_id,
+            status: Some(DispatchStatus::Open.name().to_owned()),
+            ..RecordFilter::of(RecordKind::Dispatch)
+        };
         let scope = Scope::tenant(&after.meta.tenant);
         let found = self.store().newest(&scope, &filter, None, MOST_LOOKED_AT).await?;
         let is_it = |record: &Record| match record {
@@ -135,6 +139,7 @@ impl Broker {
                 status: DispatchStatus::Open,
                 steps: vec![],
                 proofs: vec![],
+                provided: vec![],
                 ..it.clone()
             };
             let reaches = it.to.as_ref().is_none_or(|to| to.is_reached_by(way));

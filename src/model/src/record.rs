@@ -342,6 +342,7 @@ mod tests {
                 steps: vec![],
                 instead_of: None,
                 proofs: vec![],
+                provided: vec![],
             }),
             Record::Decision(Decision {
                 meta: a_meta(),

@@ -77,6 +77,7 @@ pub fn a_dispatch(kind: DispatchKind) -> Dispatch {
         status: DispatchStatus::Open,
         steps: vec![],
         proofs: vec![],
+        provided: vec![],
     }
 }
 

@@ -118,6 +118,7 @@ fn dispatch(case: &Record) -> Dispatch {
         steps: vec![],
         instead_of: None,
         proofs: vec![],
+        provided: vec![],
     };
     dispatch.reference = Some(ours(dispatch.meta.id));
     dispatch

@@ -60,6 +60,7 @@ pub(crate) fn parcel(way: &str, to: Addressee, documents: usize) -> Delivery {
         steps: vec![],
         instead_of: None,
         proofs: vec![],
+        provided: vec![],
     };
     let files = (0..documents).map(|at| AboutFile {
         document: dispatch.documents[at],

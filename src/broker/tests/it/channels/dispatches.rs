@@ -32,6 +32,7 @@ fn a_dispatch(case: &Case, way: Option<&str>, documents: Vec<Id>) -> Record {
         otherwise: vec![],
         instead_of: None,
         proofs: vec![],
+        provided: vec![],
         options: DispatchOptions::default(),
         reference: None,
         status: DispatchStatus::Open,
