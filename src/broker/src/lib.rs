@@ -254,6 +254,11 @@ impl Broker {
         Ok(self.parts.store.stats().await?)
     }
 
+    /// How often the database was asked so far: who is refused must not learn why by how much was asked.
+    pub fn times_asked(&self) -> u64 {
+        self.store().times_asked()
+    }
+
     fn store(&self) -> &Store {
         &self.parts.store
     }

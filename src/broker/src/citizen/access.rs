@@ -14,7 +14,7 @@ use store::{Page, RecordFilter, Work};
 
 use super::keys::{self, read_number};
 use super::session::CitizenSession;
-use super::{Citizens, NUMBER, PLACE, citizen, somebody};
+use super::{Citizens, NUMBER, citizen, somebody};
 use crate::{Broker, Error, Once};
 
 /// Cases of one number that are looked at. There are no two, unless somebody gave them the same by hand.

@@ -102,7 +102,7 @@ impl Broker {
         if self.generation(tenant, case.meta.id).await?.number == session.generation {
             return Ok(());
         }
-        self.unsubscribe(session, Some(&link.reference)).await?;
+        self.citizen_unsubscribes(session, Some(&link.reference)).await?;
         Err(Error::CitizenRefused)
     }
 
@@ -116,10 +116,6 @@ impl Broker {
         session: &CitizenSession,
         endpoint: Option<&str>,
     ) -> Result<(), Error> {
-        self.unsubscribe(session, endpoint).await
-    }
-
-    async fn unsubscribe(&self, session: &CitizenSession, endpoint: Option<&str>) -> Result<(), Error> {
         let case = &session.case;
         let tenant = &case.meta.tenant;
         let mut ended = self.apps_of(tenant, case.meta.id).await?;
