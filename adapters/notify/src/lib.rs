@@ -154,7 +154,7 @@ impl Notify {
         let filling = self.filling(case, &about.record, at);
         let (mut commands, mut unreached) = (vec![], 0);
         for (at_party, party) in chosen::parties(case, &self.settings.roles).take(MOST_PARTIES).enumerate() {
-            let to = chosen::addressee(party, self.settings.area.as_deref());
+            let to = Addressee::of(party, self.settings.area.as_deref());
             let mut ways = chosen::ways(party, &to, case, &self.settings).into_iter();
             let Some(way) = ways.next() else {
                 unreached += 1;

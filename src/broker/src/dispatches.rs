@@ -159,6 +159,7 @@ impl Broker {
                 status: DispatchStatus::Open,
                 steps: vec![],
                 proofs: vec![],
+                provided: vec![],
                 ..it.clone()
             };
             let reaches = it.to.as_ref().is_none_or(|to| to.is_reached_by(way));

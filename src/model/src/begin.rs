@@ -46,6 +46,7 @@ impl Dispatch {
             status: DispatchStatus::Open,
             steps: vec![],
             proofs: vec![],
+            provided: vec![],
         }
     }
 }

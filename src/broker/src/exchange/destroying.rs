@@ -159,6 +159,9 @@ impl Broker {
                 gone.extend(files.filter_map(|file| Some(payload(file.content.as_ref()?.id))));
             }
             self.apply(&mut work, &record, Change::Destroy, by, None)?;
+            if record.kind() == RecordKind::Case {
+                self.end_apps(&mut work, &scope.tenant, *id).await?;
+            }
             work.forget_answers(&scope.tenant, *id);
             work.forget_parked(&scope.tenant, *id);
         }
