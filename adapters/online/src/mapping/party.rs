@@ -166,8 +166,8 @@ fn level(text: &str, levels: &BTreeMap<String, TrustLevel>) -> Option<TrustLevel
     levels.get(text).copied().or_else(usual)
 }
 
-/// A calendar day, as programs write it (of `xs:date` also with a time zone, which a day of birth has none of) or as Germans do. A moment is
-/// none: which day it is depends on where.
+/// A calendar day, as programs write it (of `xs:date` also with a time zone, which a day of birth has none of) or as Germans do. A moment
+/// is none: which day it is depends on where.
 fn day(text: &str) -> Option<String> {
     let programs = time::macros::format_description!("[year]-[month]-[day]");
     let people = time::macros::format_description!("[day].[month].[year]");

@@ -65,6 +65,7 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
         ),
         ("told_after_days = 3", "told_after_days = 14", value, "adapter[17].told_after_days"),
         ("max_data_mb = 8", "max_data_mb = 0", value, "adapter[17].max_data_mb"),
+        ("max_submission_mb = 4_096", "max_submission_mb = 512", value, "adapter[17].max_submission_mb"),
         (
             "levels = { gold = \"high\" }",
             "levels = { gold = \"golden\" }",
