@@ -172,7 +172,14 @@ mod tests {
             reference: None,
             task: None,
         };
-        Live { interaction: None, from: None, call, since: Timestamp::from_micros(0), answered: None, rung: false }
+        Live {
+            interaction: None,
+            from: None,
+            call,
+            since: Timestamp::from_micros(0),
+            answered: None,
+            rung: false,
+        }
     }
 
     #[test]
