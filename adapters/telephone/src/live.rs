@@ -62,8 +62,8 @@ impl Live {
         true
     }
 
-    /// It is over, at this time and by this cause; both are unknown if it ended while nobody looked. Then nobody knows of a call that rang whether
-    /// somebody took it before; one that a clerk wanted has rung nobody outside.
+    /// It is over, at this time and by this cause; both are unknown if it ended while nobody looked. Then nobody knows of a call that rang
+    /// whether somebody took it before; one that a clerk wanted has rung nobody outside.
     pub(crate) fn over(&mut self, seen: Option<(Timestamp, u32)>) {
         let is_outgoing = self.call.direction == CallDirection::Outgoing;
         self.call.state = match (self.answered, seen) {
