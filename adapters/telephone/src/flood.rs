@@ -95,7 +95,11 @@ mod tests {
             (from..from + 5).filter(|call| flood.admits(&call.to_string(), at, (3, true))).count()
         };
         assert_eq!(noted(&mut flood, 0, MINUTE), 3);
-        assert_eq!(noted(&mut flood, 0, MINUTE), 0, "the same channels: those that are left are counted once");
+        assert_eq!(
+            noted(&mut flood, 0, MINUTE),
+            0,
+            "the same channels: those that are left are counted once"
+        );
         assert!(flood.untold(MINUTE + 1).is_empty(), "more may come");
         let [first] = flood.untold(2 * MINUTE)[..] else { panic!("one minute") };
         assert_eq!((first.began, first.calls), (MINUTE, 2 + 3));

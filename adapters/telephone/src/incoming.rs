@@ -76,8 +76,8 @@ impl Asterisk {
         self.contact(live, host, &channel.id).await.map(drop)
     }
 
-    /// A call came to our application: the dialplan wants to know something, and goes on, for the caller hears nothing until then. Nothing is
-    /// promised but what is written.
+    /// A call came to our application: the dialplan wants to know something, and goes on, for the caller hears nothing until then. Nothing
+    /// is promised but what is written.
     pub(crate) async fn enters(
         &self,
         line: &mut Listening,

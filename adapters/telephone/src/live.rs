@@ -62,8 +62,8 @@ impl Live {
         true
     }
 
-    /// It is over, at this time and by this cause; both are unknown if it ended while nobody looked. Then nobody knows of a call that rang whether
-    /// somebody took it before; one that a clerk wanted has rung nobody outside.
+    /// It is over, at this time and by this cause; both are unknown if it ended while nobody looked. Then nobody knows of a call that rang
+    /// whether somebody took it before; one that a clerk wanted has rung nobody outside.
     pub(crate) fn over(&mut self, seen: Option<(Timestamp, u32)>) {
         let is_outgoing = self.call.direction == CallDirection::Outgoing;
         self.call.state = match (self.answered, seen) {
@@ -158,7 +158,14 @@ mod tests {
             reference: None,
             task: None,
         };
-        Live { interaction: None, from: None, call, since: Timestamp::from_micros(0), answered: None, rung: false }
+        Live {
+            interaction: None,
+            from: None,
+            call,
+            since: Timestamp::from_micros(0),
+            answered: None,
+            rung: false,
+        }
     }
 
     #[test]

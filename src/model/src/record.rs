@@ -270,7 +270,7 @@ pub const PHONE: &str = "phone";
 /// those who are looked up.
 pub const CALL: &str = "call";
 
-/// Name of the calls that somebody wants, until they are begun: so that whoever makes them finds each of them, however many contacts there are.
+/// Name of the calls that somebody wants, until they are begun: so that whoever makes them finds each, however many contacts there are.
 pub fn wanted_call() -> (String, String) {
     ("callState".to_owned(), "wanted".to_owned())
 }

@@ -223,7 +223,11 @@ async fn of_a_call_that_rang_when_the_gateway_died_nobody_knows_how_it_ended() {
     assert_eq!((calls[0].state, calls[0].duration_seconds), (CallState::Unknown, None));
     let tasks = bench.desk.tasks();
     assert_eq!(tasks.len(), 1);
-    assert_eq!(tasks[0].kind, adapter_telephone::UNSEEN, "somebody has to look, and nobody was promised anything");
+    assert_eq!(
+        tasks[0].kind,
+        adapter_telephone::UNSEEN,
+        "somebody has to look, and nobody was promised anything"
+    );
 }
 
 #[tokio::test]

@@ -91,7 +91,10 @@ async fn a_citizen_who_could_not_be_rung_at_first_is_rung_by_the_next_line() {
     bench.session().await.unwrap();
     let to_citizen = rung(&bench).iter().filter(|call| call.contains("trunk")).count();
     assert_eq!(to_citizen, 2, "once in vain");
-    assert_eq!((bench.desk.calls()[0].state, bench.desk.calls()[0].duration_seconds), (CallState::Ended, Some(5)));
+    assert_eq!(
+        (bench.desk.calls()[0].state, bench.desk.calls()[0].duration_seconds),
+        (CallState::Ended, Some(5))
+    );
 }
 
 #[tokio::test]
@@ -127,7 +130,8 @@ async fn numbers_that_cost_more_and_those_abroad_are_not_called() {
         ("+43123456789", false),
         ("+881612345678", false),
     ] {
-        let contact = contact(SystemClock.now(), Some(Box::new(Call { number: Some(number.into()), ..call("1001") })));
+        let contact =
+            contact(SystemClock.now(), Some(Box::new(Call { number: Some(number.into()), ..call("1001") })));
         bench.desk.put(Record::Interaction(contact.clone()));
         let receipt = bench.asterisk.deliver(&told(&contact), &[]).await.unwrap();
         assert_eq!(receipt.commands.is_empty(), is_called, "{number}");
@@ -135,8 +139,14 @@ async fn numbers_that_cost_more_and_those_abroad_are_not_called() {
     }
     assert_eq!(rung(&bench).len(), 3, "nothing rings for the others, not even the clerk");
     let bench = bench_of(|settings| settings.may_call = vec!["+49".into(), "+49180".into()]).await;
-    let contact = contact(SystemClock.now(), Some(Box::new(Call { number: Some("+4918012345".into()), ..call("1001") })));
-    assert!(bench.asterisk.deliver(&told(&contact), &[]).await.unwrap().commands.is_empty(), "the house allows it");
+    let contact = contact(
+        SystemClock.now(),
+        Some(Box::new(Call { number: Some("+4918012345".into()), ..call("1001") })),
+    );
+    assert!(
+        bench.asterisk.deliver(&told(&contact), &[]).await.unwrap().commands.is_empty(),
+        "the house allows it"
+    );
     let bench = bench_of(|settings| settings.may_call = vec![]).await;
     assert_eq!(wants(&bench, SystemClock.now(), "1001").await.1.commands.len(), 1, "nobody is called");
 }

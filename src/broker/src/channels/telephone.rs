@@ -1,5 +1,5 @@
-//! Who is called back, and who calls, as far as whoever asks may know: looked up by the number alone. The number is what the caller shows, so it is a hint to a
-//! person, and nothing that anything is decided by.
+//! Who is called back, and who calls, as far as whoever asks may know: looked up by the number alone. The number is what the caller
+//! shows, so it is a hint to a person, and nothing that anything is decided by.
 
 use std::time::Duration;
 

@@ -120,13 +120,16 @@ impl Check<'_> {
         let Serves { tenant, units, services, .. } = &entry.serves;
         if !units.is_empty() || !services.is_empty() {
             let name = if units.is_empty() { "services" } else { "units" };
-            let rule = "a telephone system serves its whole tenant: calls are handed on while they are spoken";
+            let rule =
+                "a telephone system serves its whole tenant: calls are handed on while they are spoken";
             return Err(self.value(&format!("{key}.{name}"), rule));
         }
         match before.iter().find(|it| is_one(it) && it.serves.tenant == *tenant) {
             Some(other) => {
                 let id = &other.serves.id;
-                let rule = format!("the adapter {id} makes the calls of this tenant; another one would make them again");
+                let rule = format!(
+                    "the adapter {id} makes the calls of this tenant; another one would make them again"
+                );
                 Err(self.value(key, &rule))
             }
             None => Ok(()),

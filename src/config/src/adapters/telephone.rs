@@ -88,7 +88,7 @@ fn six_hundred() -> u32 {
 }
 
 /// What an international number may begin with: `+` and at most 15 digits.
-fn is_beginning(text: &String) -> bool {
+fn is_beginning(text: &str) -> bool {
     let digits = text.strip_prefix('+').unwrap_or_default();
     (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -113,7 +113,7 @@ impl Asterisk {
         let wrong_outside = !has_place(&self.outside);
         let wrong_country = !digits(&self.country) || self.country.starts_with('0');
         let may_call = self.may_call();
-        let are_beginnings = may_call.iter().chain(&self.may_not_call).all(is_beginning);
+        let are_beginnings = may_call.iter().chain(&self.may_not_call).all(|text| is_beginning(text));
         let wrong_both = may_call.iter().any(|it| self.may_not_call.contains(it));
         let wrong_application = !is_name(&self.application);
         let user_has_colon = self.user.contains(':');
@@ -131,7 +131,11 @@ impl Asterisk {
             .wrong_if(wrong_agents, "agents", "expected an endpoint with one {} for the extension")
             .wrong_if(wrong_outside, "outside", "expected an endpoint with one {} for the number")
             .wrong_if(!are_beginnings, "may_call", "expected what numbers begin with, such as +49 or +49180")
-            .wrong_if(wrong_both, "may_not_call", "expected none of may_call: the longest that fits a number decides")
+            .wrong_if(
+                wrong_both,
+                "may_not_call",
+                "expected none of may_call: the longest that fits a number decides",
+            )
             .wrong_if(wrong_country, "country", "expected a country code such as 49")
             .wrong_if(!is_area, "area", "expected an area code without its 0")
             .secrets([("password", &mut self.password)])
