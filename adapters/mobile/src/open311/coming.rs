@@ -1,6 +1,6 @@
-//! How a form comes: `application/x-www-form-urlencoded`, or in parts (`multipart/form-data`, RFC 7578). Its beginning is read without further ado;
-//! of what is larger only as much at once as there is memory for, and more of callers who have said their key by then: in the query, or ahead of
-//! the photographs.
+//! How a form comes: `application/x-www-form-urlencoded`, or in parts (`multipart/form-data`, RFC 7578). Its beginning is read without
+//! further ado; of what is larger only as much at once as there is memory for, and more of callers who have said their key by then: in
+//! the query, or ahead of the photographs.
 
 use std::io::Cursor;
 use std::time::Duration;

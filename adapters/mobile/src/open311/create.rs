@@ -32,6 +32,9 @@ pub(crate) const WAY: &str = "open311";
 /// Kind of the reference that names the cell that a report lies in.
 const CELL: &str = "geo-cell";
 
+/// Kind of the reference that names the area that a report lies in, by which lists find it.
+pub(super) const AREA: &str = "geo-area";
+
 /// Kind of the reference that names a report to the letters that complete it.
 pub(crate) const REPORT: &str = "open311";
 
@@ -272,10 +275,11 @@ fn letter(
 fn references(service: &Service, report: &Report) -> Vec<Reference> {
     let reference = |kind: &str, value: String| Reference { kind: kind.to_owned(), value };
     let cell = report.point.map(|point| reference(CELL, format!("{}/{}", service.code, point.cell())));
+    let area = report.point.map(|point| reference(AREA, point.area()));
     let device = report.device_id.as_ref().map(|id| reference(DEVICE, device_name(id)));
     let address = report.address_id.clone().map(|id| reference("address", id));
     let own = reference(REPORT, ids::new_id().to_string());
-    std::iter::once(own).chain(cell).chain(device).chain(address).collect()
+    std::iter::once(own).chain(cell).chain(area).chain(device).chain(address).collect()
 }
 
 /// What whoever reports is told.

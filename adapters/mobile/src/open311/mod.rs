@@ -13,6 +13,7 @@
 //! | `create` | a report becomes a case |
 //! | `photos` | photographs of a report, and those that are published |
 //! | `list` | reports as everybody may see them |
+//! | `pages` | the cases that a list looks at |
 //! | `updates` | `servicerequestupdates` of FixMyStreet |
 
 mod answer;
@@ -21,6 +22,7 @@ mod create;
 mod form;
 mod keys;
 mod list;
+mod pages;
 mod photos;
 mod places;
 mod report;

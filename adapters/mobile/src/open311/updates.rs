@@ -1,5 +1,5 @@
-//! `POST servicerequestupdates` of FixMyStreet: somebody adds something to a report. It is a letter to its case, with everything that was said and its
-//! photographs, and a clerk looks at it; nothing of it is published, and it changes no state.
+//! `POST servicerequestupdates` of FixMyStreet: somebody adds something to a report. It is a letter to its case, with everything that was
+//! said and its photographs, and a clerk looks at it; nothing of it is published, and it changes no state.
 
 use model::adapter::Host;
 use model::case::{Case, File, Location};
