@@ -175,18 +175,6 @@ impl Forms {
         Ok(form)
     }
 
-    /// Makes room for a photograph that is going to be fetched, for a form that was small itself.
-    ///
-    /// # Errors
-    /// 503 if there is none.
-    pub(crate) async fn make_room(&self, form: &mut Form) -> Result<(), Refusal> {
-        if form.place.is_none() {
-            let bytes = 2 * self.photo_bytes as u64;
-            form.place = Some(self.memory.take(bytes / 1_024, true).await?);
-        }
-        Ok(())
-    }
-
     async fn encoded(
         &self,
         form: &mut Form,
