@@ -67,11 +67,13 @@ impl Open311 {
         let took = match repeated(app, &report, &key, &digest, host).await? {
             Some(first) => first,
             None => {
-                let taken = self.photos_of(&mut form, &report.media_urls, host).await?;
+                let photos = std::mem::take(&mut form.photos);
+                let taken = self.photos_of(photos, &report.media_urls, host).await?;
                 let letter = letter(app, (service, &report), &digest, taken, &near, (key.text, host));
                 host.take_in(letter).await?
             }
         };
+        // Its memory is free for others.
         drop(form);
         let case = self.same(&took, &digest, host).await?;
         // Whoever repeats a report finds itself nearby.

@@ -77,7 +77,8 @@ impl Open311 {
         let is_shown = case.as_ref().is_some_and(|case| Shown::of(case, self.settings.publish).is_some());
         let case = case.filter(|_| is_shown).ok_or_else(|| Refusal::not_there("the service_request_id"))?;
         let digest = digest_of(&form);
-        let taken = self.photos_of(&mut form, &addition.media_urls, call.host).await?;
+        let photos = std::mem::take(&mut form.photos);
+        let taken = self.photos_of(photos, &addition.media_urls, call.host).await?;
         let document = told(call.host, &form, &taken).await?;
         let letter = letter(app, (&case, &form, &addition), document, taken, (&digest, call.host));
         drop(form);
