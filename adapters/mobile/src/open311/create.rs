@@ -60,7 +60,7 @@ impl Open311 {
         let code = form.get("service_code").ok_or_else(|| Refusal::bad("service_code is missing"))?;
         let service = self.service(code).ok_or_else(|| Refusal::not_there("the service_code"))?;
         let report = report::read(&form, service)?;
-        let digest = digest_of(&form);
+        let digest = digest_of(&form, ASIDE);
         let key = letter_key(app, &report, call, &digest)?;
         let host = call.host;
         let mut near = self.near(&report, service, host).await?;
@@ -171,9 +171,9 @@ fn place_of(case: &Case) -> Option<Point> {
     Some(Point { latitude: place.latitude_micro?, longitude: place.longitude_micro? })
 }
 
-/// Digest of everything that was said, in whatever order.
-pub(super) fn digest_of(form: &Form) -> Digest {
-    let mut said = form.said(ASIDE);
+/// Digest of everything that was said but these fields, in whatever order.
+pub(super) fn digest_of(form: &Form, aside: &[&str]) -> Digest {
+    let mut said = form.said(aside);
     said.sort_unstable();
     let mut digest = Sha256Writer::new();
     for (name, value) in said {

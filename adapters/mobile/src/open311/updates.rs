@@ -76,7 +76,8 @@ impl Open311 {
         let case = self.case(&addition.id, call.host).await?;
         let is_shown = case.as_ref().is_some_and(|case| Shown::of(case, self.settings.publish).is_some());
         let case = case.filter(|_| is_shown).ok_or_else(|| Refusal::not_there("the service_request_id"))?;
-        let digest = digest_of(&form);
+        // Which case it is, the key says, however it was spelt.
+        let digest = digest_of(&form, &[ASIDE, &["service_request_id"]].concat());
         let photos = std::mem::take(&mut form.photos);
         let taken = self.photos_of(photos, &addition.media_urls, call.host).await?;
         let document = told(call.host, &form, &taken).await?;
