@@ -1,6 +1,6 @@
-//! How a form comes: `application/x-www-form-urlencoded`, or in parts (`multipart/form-data`, RFC 7578). Its beginning is read without further ado;
-//! of what is larger only as much at once as there is memory for, and more of callers who have said their key by then: in the query, or ahead of
-//! the photographs.
+//! How a form comes: `application/x-www-form-urlencoded`, or in parts (`multipart/form-data`, RFC 7578). Its beginning is read without
+//! further ado; of what is larger only as much at once as there is memory for, and more of callers who have said their key by then: in
+//! the query, or ahead of the photographs.
 
 use std::io::Cursor;
 use std::time::Duration;
@@ -173,18 +173,6 @@ impl Forms {
             Err(Refusal::new(408, "the form came too slowly: say api_key first, then photographs"))
         })?;
         Ok(form)
-    }
-
-    /// Makes room for a photograph that is going to be fetched, for a form that was small itself.
-    ///
-    /// # Errors
-    /// 503 if there is none.
-    pub(crate) async fn make_room(&self, form: &mut Form) -> Result<(), Refusal> {
-        if form.place.is_none() {
-            let bytes = 2 * self.photo_bytes as u64;
-            form.place = Some(self.memory.take(bytes / 1_024, true).await?);
-        }
-        Ok(())
     }
 
     async fn encoded(

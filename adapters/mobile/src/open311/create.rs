@@ -32,6 +32,9 @@ pub(crate) const WAY: &str = "open311";
 /// Kind of the reference that names the cell that a report lies in.
 const CELL: &str = "geo-cell";
 
+/// Kind of the reference that names the area that a report lies in, by which lists find it.
+pub(super) const AREA: &str = "geo-area";
+
 /// Kind of the reference that names a report to the letters that complete it.
 pub(crate) const REPORT: &str = "open311";
 
@@ -57,18 +60,20 @@ impl Open311 {
         let code = form.get("service_code").ok_or_else(|| Refusal::bad("service_code is missing"))?;
         let service = self.service(code).ok_or_else(|| Refusal::not_there("the service_code"))?;
         let report = report::read(&form, service)?;
-        let digest = digest_of(&form);
+        let digest = digest_of(&form, ASIDE);
         let key = letter_key(app, &report, call, &digest)?;
         let host = call.host;
         let mut near = self.near(&report, service, host).await?;
         let took = match repeated(app, &report, &key, &digest, host).await? {
             Some(first) => first,
             None => {
-                let taken = self.photos_of(&mut form, &report.media_urls, host).await?;
+                let photos = std::mem::take(&mut form.photos);
+                let taken = self.photos_of(photos, &report.media_urls, host).await?;
                 let letter = letter(app, (service, &report), &digest, taken, &near, (key.text, host));
                 host.take_in(letter).await?
             }
         };
+        // Its memory is free for others.
         drop(form);
         let case = self.same(&took, &digest, host).await?;
         // Whoever repeats a report finds itself nearby.
@@ -166,9 +171,9 @@ fn place_of(case: &Case) -> Option<Point> {
     Some(Point { latitude: place.latitude_micro?, longitude: place.longitude_micro? })
 }
 
-/// Digest of everything that was said, in whatever order.
-pub(super) fn digest_of(form: &Form) -> Digest {
-    let mut said = form.said(ASIDE);
+/// Digest of everything that was said but these fields, in whatever order.
+pub(super) fn digest_of(form: &Form, aside: &[&str]) -> Digest {
+    let mut said = form.said(aside);
     said.sort_unstable();
     let mut digest = Sha256Writer::new();
     for (name, value) in said {
@@ -272,10 +277,11 @@ fn letter(
 fn references(service: &Service, report: &Report) -> Vec<Reference> {
     let reference = |kind: &str, value: String| Reference { kind: kind.to_owned(), value };
     let cell = report.point.map(|point| reference(CELL, format!("{}/{}", service.code, point.cell())));
+    let area = report.point.map(|point| reference(AREA, point.area()));
     let device = report.device_id.as_ref().map(|id| reference(DEVICE, device_name(id)));
     let address = report.address_id.clone().map(|id| reference("address", id));
     let own = reference(REPORT, ids::new_id().to_string());
-    std::iter::once(own).chain(cell).chain(device).chain(address).collect()
+    std::iter::once(own).chain(cell).chain(area).chain(device).chain(address).collect()
 }
 
 /// What whoever reports is told.

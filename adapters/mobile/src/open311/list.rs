@@ -4,15 +4,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use model::adapter::{Host, Wanted};
+use model::adapter::Host;
 use model::case::Case;
 use model::{Id, Record, RecordKind, Timestamp};
-
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::Node;
 use super::form::Form;
 use super::keys::Counter;
+use super::pages::{AT_ONCE, Pages};
 use super::shown::Shown;
 use super::{Open311, Refusal, Said, Trouble, said};
 use crate::geo::Point;
@@ -23,24 +22,17 @@ const PAGE: usize = 50;
 /// Most reports of a list, over all its pages, as the specification has it.
 const MOST: usize = 1_000;
 
-/// Cases that are looked at for a list, and how many at once.
-const LOOKED_AT: usize = 5_000;
-const AT_ONCE: u32 = 500;
-
-/// Cases that are looked at, which count as a call.
-const A_CALL: usize = 50;
-
 /// How far a list reaches back, unless the caller says otherwise, and at most.
 const DAYS: Duration = Duration::from_secs(90 * 24 * 3_600);
 
 /// What a caller wants to see.
-struct Filter {
-    services: Vec<String>,
-    statuses: Vec<String>,
-    since: Timestamp,
-    before: Option<Timestamp>,
+pub(super) struct Filter {
+    pub(super) services: Vec<String>,
+    pub(super) statuses: Vec<String>,
+    pub(super) since: Timestamp,
+    pub(super) before: Option<Timestamp>,
     updated: (Option<Timestamp>, Option<Timestamp>),
-    around: Option<(Point, f64)>,
+    pub(super) around: Option<(Point, f64)>,
 }
 
 impl Filter {
@@ -153,8 +145,8 @@ impl Open311 {
         }
     }
 
-    /// `GET servicerequestupdates`: reports that changed in that time, the oldest change first: whoever is given the most that there can be asks for
-    /// the next page, or from the last change on.
+    /// `GET servicerequestupdates`: reports that changed in that time, the oldest change first: whoever is given the most that there can
+    /// be asks for the next page, or from the last change on.
     pub(super) async fn updates(
         &self,
         form: &Form,
@@ -192,59 +184,4 @@ fn page(form: &Form, size: usize) -> Result<Range<usize>, Refusal> {
     let size = number("page_size", size)?.min(MOST);
     let first = (number("page", 1)? - 1).saturating_mul(size);
     Ok(first..first.saturating_add(size))
-}
-
-/// Goes through the cases of the services, the newest first. What lies beyond the first page of the store is looked at for few callers at once, and
-/// what is looked at counts as calls.
-struct Pages<'a> {
-    server: &'a Open311,
-    counter: Counter,
-    place: Option<OwnedSemaphorePermit>,
-    wanted: Wanted,
-    looked_at: usize,
-    is_over: bool,
-}
-
-impl<'a> Pages<'a> {
-    fn of(server: &'a Open311, filter: &Filter, counter: Counter) -> Self {
-        let services = &server.settings.services;
-        let meant =
-            services.iter().filter(|it| filter.services.is_empty() || filter.services.contains(&it.code));
-        let mut named: Vec<String> = meant.clone().filter_map(|it| it.public_service.clone()).collect();
-        named.sort();
-        named.dedup();
-        // Cases without a public service can only be found among all.
-        if meant.into_iter().any(|it| it.public_service.is_none()) {
-            named.clear();
-        }
-        let only_open = filter.statuses.iter().all(|status| status == "open") && !filter.statuses.is_empty();
-        let wanted = Wanted {
-            services: named,
-            status: only_open.then(|| "open".to_owned()),
-            since: Some(filter.since).filter(|since| *since > Timestamp::default()),
-            before: filter.before,
-            ..Wanted::of(RecordKind::Case)
-        };
-        Pages { server, counter, place: None, wanted, looked_at: 0, is_over: false }
-    }
-
-    /// The next cases; about so many are needed.
-    async fn next(&mut self, needed: usize, host: &dyn Host) -> Result<Option<Vec<Case>>, Trouble> {
-        if self.is_over || self.looked_at >= LOOKED_AT {
-            return Ok(None);
-        }
-        if self.looked_at > 0 && self.place.is_none() {
-            self.place = Some(self.server.long_lists.take(1, self.counter.is_known).await?);
-        }
-        // If the first page was not enough, most cases are not meant.
-        let needed = if self.looked_at == 0 { needed } else { AT_ONCE as usize };
-        self.wanted.limit = u32::try_from(needed).unwrap_or(AT_ONCE).clamp(10, AT_ONCE);
-        let found = host.records(&self.wanted).await?;
-        self.is_over = found.len() < self.wanted.limit as usize;
-        self.looked_at += found.len();
-        self.server.keys.cost(self.counter, found.len() / A_CALL);
-        self.wanted.after = found.last().map(|record| record.meta().id);
-        let case = |record| if let Record::Case(case) = record { Some(case) } else { None };
-        Ok(Some(found.into_iter().filter_map(case).collect()))
-    }
 }

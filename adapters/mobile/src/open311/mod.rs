@@ -13,6 +13,7 @@
 //! | `create` | a report becomes a case |
 //! | `photos` | photographs of a report, and those that are published |
 //! | `list` | reports as everybody may see them |
+//! | `pages` | the cases that a list looks at |
 //! | `updates` | `servicerequestupdates` of FixMyStreet |
 
 mod answer;
@@ -21,6 +22,7 @@ mod create;
 mod form;
 mod keys;
 mod list;
+mod pages;
 mod photos;
 mod places;
 mod report;
@@ -48,6 +50,9 @@ const DOOR: &str = "open311/v2";
 
 /// Lists that may look at more than a page of cases at the same time: of callers whose key is known, and of all others.
 const LONG_LISTS: u32 = 2;
+
+/// Calls for which photographs are fetched at the same time; each has one in memory.
+const FETCHING: u32 = 2;
 
 /// What a caller is told who asked for something wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +127,7 @@ pub struct Open311 {
     keys: Keys,
     forms: Forms,
     long_lists: Places,
+    fetching: Places,
     studio: Studio,
 }
 
@@ -134,8 +140,8 @@ impl Open311 {
         let keys = Keys::new(std::mem::take(&mut settings.keys), settings.reads_per_minute);
         let forms = Forms::new(settings.photo_bytes);
         let studio = Studio::new(settings.photo_bytes, settings.photo_pixels);
-        let long_lists = Places::new(LONG_LISTS);
-        Open311 { settings, descriptor, client, keys, forms, long_lists, studio }
+        let (long_lists, fetching) = (Places::new(LONG_LISTS), Places::new(FETCHING));
+        Open311 { settings, descriptor, client, keys, forms, long_lists, fetching, studio }
     }
 
     fn service(&self, code: &str) -> Option<&Service> {

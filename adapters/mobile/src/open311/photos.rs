@@ -12,7 +12,7 @@ use model::{Failure, FailureKind, Id, Record, RecordKind};
 use net::{Method, Request};
 
 use super::answer::Format;
-use super::form::{Form, PHOTOS};
+use super::form::PHOTOS;
 use super::shown::{Photo, Shown};
 use super::{Call, Open311, Refusal, Trouble};
 use crate::photo::{Kind, Proposal};
@@ -44,16 +44,20 @@ impl Open311 {
     /// Takes photographs that came, and fetches the others, one at a time: none is in memory before the one ahead of it is done with.
     pub(super) async fn photos_of(
         &self,
-        form: &mut Form,
+        photos: Vec<Vec<u8>>,
         urls: &[String],
         host: &dyn Host,
     ) -> Result<Taken, Trouble> {
-        let taken = tokio::time::timeout(WITHIN, self.taken_of(form, urls, host)).await;
+        let taken = tokio::time::timeout(WITHIN, self.taken_of(photos, urls, host)).await;
         taken.unwrap_or_else(|_| Err(Refusal::busy().into()))
     }
 
-    async fn taken_of(&self, form: &mut Form, urls: &[String], host: &dyn Host) -> Result<Taken, Trouble> {
-        let photos = std::mem::take(&mut form.photos);
+    async fn taken_of(
+        &self,
+        photos: Vec<Vec<u8>>,
+        urls: &[String],
+        host: &dyn Host,
+    ) -> Result<Taken, Trouble> {
         if photos.iter().any(|bytes| Kind::of(bytes).is_none()) {
             return Err(Refusal::bad("a photograph is neither JPEG, PNG, WebP nor HEIC").into());
         }
@@ -61,9 +65,11 @@ impl Open311 {
         for bytes in photos {
             self.photo(bytes, &mut taken, host).await?;
         }
-        if !urls.is_empty() {
-            self.forms.make_room(form).await?;
-        }
+        // A host that is slow is in the way of nobody who brings photographs.
+        let _place = match urls {
+            [] => None,
+            _ => Some(self.fetching.take(1, true).await?),
+        };
         let until = Instant::now() + FETCHED_WITHIN;
         for url in urls {
             let bytes = if taken.documents.len() < PHOTOS { self.fetched(url, until).await } else { None };

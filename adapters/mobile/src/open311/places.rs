@@ -1,5 +1,5 @@
-//! Places for what takes memory or time. Those for callers whose key is known stand apart from those for everybody else, so that nobody without a
-//! key is in the way of whoever has one.
+//! Places for what takes memory or time. Those for callers whose key is known stand apart from those for everybody else, so that nobody
+//! without a key is in the way of whoever has one.
 
 use std::sync::Arc;
 use std::time::Duration;

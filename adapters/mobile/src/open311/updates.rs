@@ -1,5 +1,5 @@
-//! `POST servicerequestupdates` of FixMyStreet: somebody adds something to a report. It is a letter to its case, with everything that was said and its
-//! photographs, and a clerk looks at it; nothing of it is published, and it changes no state.
+//! `POST servicerequestupdates` of FixMyStreet: somebody adds something to a report. It is a letter to its case, with everything that was
+//! said and its photographs, and a clerk looks at it; nothing of it is published, and it changes no state.
 
 use model::adapter::Host;
 use model::case::{Case, File, Location};
@@ -76,8 +76,10 @@ impl Open311 {
         let case = self.case(&addition.id, call.host).await?;
         let is_shown = case.as_ref().is_some_and(|case| Shown::of(case, self.settings.publish).is_some());
         let case = case.filter(|_| is_shown).ok_or_else(|| Refusal::not_there("the service_request_id"))?;
-        let digest = digest_of(&form);
-        let taken = self.photos_of(&mut form, &addition.media_urls, call.host).await?;
+        // Which case it is, the key says, however it was spelt.
+        let digest = digest_of(&form, &[ASIDE, &["service_request_id"]].concat());
+        let photos = std::mem::take(&mut form.photos);
+        let taken = self.photos_of(photos, &addition.media_urls, call.host).await?;
         let document = told(call.host, &form, &taken).await?;
         let letter = letter(app, (&case, &form, &addition), document, taken, (&digest, call.host));
         drop(form);

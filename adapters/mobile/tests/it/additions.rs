@@ -101,6 +101,7 @@ async fn an_addition_is_one_however_often_it_comes_and_other_words_are_another()
     let form = format!("service_request_id={id}&update_id=1&status=OPEN&description=Noch+da");
     let first = add(&bed, &form).await.json();
     assert_eq!(add(&bed, &form).await.json(), first);
+    assert_eq!(add(&bed, &form.replace(&id, &id.to_uppercase())).await.json(), first, "spelt otherwise");
     // Another device that counts from 1, too: it has to hear that its words are not taken.
     let other = add(&bed, &form.replace("Noch", "Nicht+mehr")).await;
     assert_eq!((other.status, &other.json()[0]["code"]), (422, &422.into()));

@@ -153,6 +153,33 @@ async fn lists_are_filtered_and_paged() {
 }
 
 #[tokio::test]
+async fn what_lies_around_a_place_is_found_wherever_it_lies() {
+    let bed = Bed::new();
+    let mut made = vec![];
+    for (lat, long) in
+        [("51.5", "8.1"), ("51.509", "8.1"), ("51.5", "8.115"), ("51.6", "8.1"), ("51.499", "8.0999")]
+    {
+        made.push(bed.post(&format!("service_code=001&lat={lat}&long={long}")).await.id());
+    }
+    let around = async |radius: &str| {
+        let list = bed.get(&format!("requests.json?lat=51.5&long=8.1&radius={radius}")).await.json();
+        let ids =
+            list.as_array().unwrap().iter().map(|it| it["service_request_id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    let of = |which: &[usize]| which.iter().map(|at| made[*at].clone()).collect::<Vec<_>>();
+    // The newest first, whichever area they lie in.
+    assert_eq!(around("200").await, of(&[4, 0]));
+    assert_eq!(around("2000").await, of(&[4, 2, 1, 0]));
+    assert_eq!(around("20000").await, of(&[4, 3, 2, 1, 0]));
+    // A clerk has seen that it is a little farther on.
+    bed.host.change(&made[2], |case| case.locations[0].longitude_micro = Some(8_100_500));
+    assert_eq!(around("200").await, of(&[4, 2, 0]));
+    let paged = bed.get("requests.json?lat=51.5&long=8.1&radius=2000&page_size=2&page=2").await.json();
+    assert_eq!(paged[1]["service_request_id"], made[0]);
+}
+
+#[tokio::test]
 async fn whoever_reports_to_a_batch_service_is_given_a_token_first() {
     let bed = Bed::new();
     let answer = bed.post("service_code=BIN&address_id=4").await.json();
