@@ -337,7 +337,7 @@ impl Addressee {
             "mail" => self.email.is_some(),
             "call" => self.phone.is_some(),
             "fit-connect" => self.mailbox.is_some(),
-            "print" | "hybrid" => !self.lines.is_empty(),
+            "print" | "hybrid" | "letter" => !self.lines.is_empty(),
             _ => true,
         }
     }

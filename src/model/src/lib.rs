@@ -16,6 +16,7 @@
 
 pub mod activity;
 pub mod adapter;
+mod begin;
 pub mod case;
 pub mod catalog;
 pub mod circulation;

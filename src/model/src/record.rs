@@ -327,21 +327,10 @@ mod tests {
                 status: crate::activity::InteractionStatus::Filed,
             }),
             Record::Dispatch(Dispatch {
-                meta: a_meta(),
-                case_id: id,
-                kind: crate::activity::DispatchKind::Disclosure,
                 documents: vec![id],
-                notice: None,
-                not_before: None,
-                otherwise: vec![],
                 way: Some("print".into()),
                 to: Some(crate::activity::Addressee::default()),
-                options: crate::activity::DispatchOptions::default(),
-                reference: None,
-                status: crate::activity::DispatchStatus::Open,
-                steps: vec![],
-                instead_of: None,
-                proofs: vec![],
+                ..Dispatch::new(a_meta(), id, crate::activity::DispatchKind::Disclosure)
             }),
             Record::Decision(Decision {
                 meta: a_meta(),
