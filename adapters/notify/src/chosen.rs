@@ -1,5 +1,6 @@
 //! By which way a party hears of its case: the one that it chose, if somebody carries that for the case and the party can be reached by it; then those of
-//! the house, in their order.
+//! the house, in their order. What goes to whoever has access to the case (its pages, and the
+//! browsers that have subscribed) is the way of its citizen alone.
 
 use model::activity::Addressee;
 use model::case::Case;
@@ -9,8 +10,15 @@ use model::rights::Scope;
 
 use crate::Settings;
 
-/// Ways that carry documents alone.
+/// Ways that carry documents alone, and that by which whoever chose paper is written to.
 const PAPER: [&str; 2] = ["print", "hybrid"];
+const LETTER: &str = "letter";
+/// Go to whoever has access to the case, which its citizen has (docs/citizens.md).
+const OF_THE_CITIZEN: [&str; 2] = ["push", "portal"];
+/// Role of the citizen of a case.
+const APPLICANT: &str = "applicant";
+/// Kind of the reference that a case has once somebody can enter.
+pub(crate) const NUMBER: &str = "citizen";
 /// Ways of one notice.
 const MOST_WAYS: usize = 10;
 /// Longest value that a dispatch takes, in characters.
@@ -47,13 +55,24 @@ pub(crate) fn parties<'a>(case: &'a Case, roles: &'a [String]) -> impl Iterator<
 /// The ways that a notice to a party takes, one after the other.
 pub(crate) fn ways(party: &Party, to: &Addressee, case: &Case, settings: &Settings) -> Vec<String> {
     let mut ways: Vec<String> = vec![];
-    for way in party.prefers.iter().chain(&settings.ways) {
-        let is_new = !ways.contains(way) && ways.len() < MOST_WAYS;
-        if is_new && is_carried(way, case, settings) && to.is_reached_by(way) {
-            ways.push(way.clone());
+    let chosen = party.prefers.as_deref().map(|way| if PAPER.contains(&way) { LETTER } else { way });
+    for way in chosen.into_iter().chain(settings.ways.iter().map(String::as_str)) {
+        let is_new = ways.iter().all(|known| known != way) && ways.len() < MOST_WAYS;
+        let is_its = !OF_THE_CITIZEN.contains(&way) || is_citizen(party, case);
+        if is_new && is_its && is_carried(way, case, settings) && to.is_reached_by(way) {
+            ways.push(way.to_owned());
         }
     }
     ways
+}
+
+/// Whether a party is the citizen of the case: the first applicant, else the first that is no authority. Anybody else would count as told by what the
+/// citizen's browser took.
+fn is_citizen(party: &Party, case: &Case) -> bool {
+    let all = &case.description.parties;
+    let applicant = all.iter().find(|it| it.role.as_deref() == Some(APPLICANT));
+    let citizen = applicant.or_else(|| all.iter().find(|it| it.authority.is_none()));
+    citizen.is_some_and(|citizen| std::ptr::eq(citizen, party))
 }
 
 fn is_carried(way: &str, case: &Case, settings: &Settings) -> bool {

@@ -8,7 +8,7 @@ use super::template::{Sources, Template};
 use super::{Wrong, template, wrong};
 
 /// Names of fields, in the order in which they are shown.
-const FIELDS: [&str; 25] = [
+const FIELDS: [&str; 26] = [
     "role",
     "salutation",
     "title",
@@ -33,6 +33,7 @@ const FIELDS: [&str; 25] = [
     "mandate",
     "mailbox",
     "prefers",
+    "language",
     "web",
 ];
 
@@ -140,6 +141,7 @@ impl Values {
         (party != Party::default()).then(|| Party {
             role: get("role").or_else(|| Some("applicant".to_owned())),
             prefers: get("prefers"),
+            language: get("language"),
             ..party
         })
     }
