@@ -29,6 +29,11 @@ impl Stopped {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Stopped(Mutex::new(Timestamp::parse(START).unwrap())))
     }
+
+    pub(crate) fn later(&self, seconds: u64) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.plus(Duration::from_secs(seconds));
+    }
 }
 
 impl Clock for Stopped {
@@ -231,8 +236,11 @@ impl Host for Memory {
 
     async fn link(&self, link: Link) -> Result<(), Failure> {
         let mut kept = self.0.lock().unwrap();
-        kept.links.retain(|known| (known.record, &known.part) != (link.record, &link.part));
-        kept.links.push(link);
+        let is_it = |known: &&mut Link| (known.record, &known.part) == (link.record, &link.part);
+        match kept.links.iter_mut().find(is_it) {
+            Some(known) => *known = link,
+            None => kept.links.push(link),
+        }
         Ok(())
     }
 
