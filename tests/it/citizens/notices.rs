@@ -296,8 +296,8 @@ async fn what_happens_reaches_the_citizen(engine: &Engine) {
     bed.gateway.reconfigure(&[("call_within_hours = 8", &quiet)]).unwrap();
     bed.gateway.start().await.unwrap();
     bed.clerk = clerk(&bed.gateway).await;
-    bed.app("push", &first, "subscription", &bed.subscription).await;
     bed.act(&first, "reopen", "reopen again").await;
+    bed.app("push", &first, "subscription", &bed.subscription).await;
     bed.act(&first, "close", "close at night").await;
     let all = bed.dispatches(&first, 6).await;
     assert_eq!(ways(&all)[5], ("push", "open"));
