@@ -88,7 +88,8 @@ pub use carried::Carried;
 pub use channels::{Channel, Filing, KnownNumber};
 pub use citizen::{
     Access, Application, Applied, Asked, Attachment, CitizenSession, CitizenView, Citizens, OwedClaim,
-    PayPage, ProvidedDocument, ProvidedNotice, PublicService, PushSubscription, UploadPage, Uploaded, Wanting,
+    PayPage, ProvidedDocument, ProvidedNotice, PublicService, PushSubscription, UploadPage, Uploaded,
+    Wanting,
 };
 pub use content::Upload;
 pub use erasure::Erasure;

@@ -107,7 +107,10 @@ mod tests {
         let (a, b, c) = (file("a.pdf", Some("aa")), file("b.pdf", Some("bb")), file("c.pdf", Some("cc")));
         let mut it = document(&[("1", &[file("x.pdf", None), a.clone(), b.clone()])]);
         let provided = it.to_provide().unwrap();
-        assert_eq!((provided.version.as_str(), provided.sha256.as_slice()), ("1", &["aa".into(), "bb".into()][..]));
+        assert_eq!(
+            (provided.version.as_str(), provided.sha256.as_slice()),
+            ("1", &["aa".into(), "bb".into()][..])
+        );
         it.versions[0].files.push(c.clone());
         it.versions.push(Version { number: "2".into(), files: vec![c] });
         assert_eq!(it.provided_files(&provided), [&a, &b]);

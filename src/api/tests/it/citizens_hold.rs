@@ -11,7 +11,8 @@ use crate::gateway::{Answer, Call};
 async fn a_notice_without_documents_lies_on_the_page_as_plain_text() {
     let mut applied = Applied::new().await;
     applied.provide("Bescheid").await;
-    let notice = json!({ "subject": "Neues <b>von uns</b>", "text": "Erste Zeile\n<script>alert(1)</script> & mehr" });
+    let notice =
+        json!({ "subject": "Neues <b>von uns</b>", "text": "Erste Zeile\n<script>alert(1)</script> & mehr" });
     let new = json!({ "case": applied.case, "kind": "notification", "documents": [], "way": "portal", "notice": notice });
     let dispatch = applied.post("/dispatches", new).await["id"].as_str().unwrap().to_owned();
     let path = format!("/dispatches/{dispatch}");
@@ -23,7 +24,10 @@ async fn a_notice_without_documents_lies_on_the_page_as_plain_text() {
     assert!(!html.contains("<script"), "{html}");
     let seen = applied.app("/citizen/api/status", applied.known()).await.is(200).json();
     assert_eq!(seen["notices"][0]["subject"], notice["subject"]);
-    assert_eq!((seen["notices"].as_array().unwrap().len(), seen["documents"].as_array().unwrap().len()), (1, 1));
+    assert_eq!(
+        (seen["notices"].as_array().unwrap().len(), seen["documents"].as_array().unwrap().len()),
+        (1, 1)
+    );
     applied.end().await;
 }
 
@@ -115,7 +119,8 @@ async fn a_portal_gives_no_number_of_its_own() {
     assert_eq!(refused.code(), "model.invalid");
     let amend = json!({ "references": [{ "kind": "dms", "value": "7" }] });
     let path = format!("/cases/{}", applied.case);
-    let version = applied.gateway.call(&applied.token, Call::get(&path)).await.is(200).json()["version"].clone();
+    let version =
+        applied.gateway.call(&applied.token, Call::get(&path)).await.is(200).json()["version"].clone();
     let patch = Call::new("PATCH", &path).with("if-match", format!("\"{version}\"")).json(amend);
     applied.gateway.call(&applied.token, patch).await.is(200);
     applied.session().await;

@@ -117,7 +117,8 @@ impl Broker {
         };
         let has_form = !stored.is_empty();
         let host = Session::of_caller(self.clone(), caller.clone(), channel);
-        let taken = host.bring_letter(&letter, once, stored, Brought { announced, ..Brought::default() }).await?;
+        let taken =
+            host.bring_letter(&letter, once, stored, Brought { announced, ..Brought::default() }).await?;
         let case = taken.case.ok_or(Error::Internal)?;
         let case = case_of(self.owned(scope, RecordKind::Case, case).await?)?;
         let found = self.owned(scope, RecordKind::Interaction, taken.interaction).await?;

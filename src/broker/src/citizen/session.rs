@@ -71,7 +71,16 @@ impl Broker {
         let SessionFacts { generation, begun, ends, .. } = facts;
         let left = (ends.micros() - self.now().micros()) / 1_000_000;
         let seconds = u64::try_from(left).unwrap_or_default();
-        Ok(CitizenSession { case, generation, begun, ends, latest: begun.plus(LONGEST), token, form, seconds })
+        Ok(CitizenSession {
+            case,
+            generation,
+            begun,
+            ends,
+            latest: begun.plus(LONGEST),
+            token,
+            form,
+            seconds,
+        })
     }
 
     /// The session of a token, as long as it lasts and its secret is not revoked.

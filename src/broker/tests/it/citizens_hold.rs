@@ -38,7 +38,7 @@ impl Bed {
         let record = self.broker.add_content(&self.ours, document, upload, body).await.unwrap();
         let Record::Document(document) = record else { panic!() };
         let files = document.versions.iter().flat_map(|version| &version.files);
-        files.filter(|file| file.name == name).last().unwrap().content.as_ref().unwrap().sha256.clone()
+        files.rev().find(|file| file.name == name).unwrap().content.as_ref().unwrap().sha256.clone()
     }
 
     async fn tasks(&self) -> Vec<String> {
@@ -61,7 +61,12 @@ impl Bed {
     }
 }
 
-async fn fetched(bed: &Bed, session: &broker::CitizenSession, ids: (Id, Id), sha256: &str) -> Option<Vec<u8>> {
+async fn fetched(
+    bed: &Bed,
+    session: &broker::CitizenSession,
+    ids: (Id, Id),
+    sha256: &str,
+) -> Option<Vec<u8>> {
     let (_, payload) = match bed.broker.citizen_fetches(session, ids, sha256).await {
         Ok(fetched) => fetched,
         Err(Error::Model(model::Error::NotFound { .. })) => return None,
@@ -92,7 +97,11 @@ async fn exactly_what_was_provided_is_shown_and_given_and_proved() {
         ];
         let dispatch = bed.dispatch(access.case, Some("portal"), &[document, document]).await;
         let session = bed.enters(&access.number, &access.secret).await.unwrap();
-        assert_eq!(fetched(&bed, &session, (dispatch, document), &old[0]).await, None, "it is not provided yet");
+        assert_eq!(
+            fetched(&bed, &session, (dispatch, document), &old[0]).await,
+            None,
+            "it is not provided yet"
+        );
         let provided = bed.provide(dispatch).await.provided;
         assert_eq!((provided.len(), &provided[0].sha256, &*provided[0].version), (1, &old.to_vec(), "1"));
         // What comes to the document later is no business of the citizen's.
@@ -301,10 +310,7 @@ async fn a_portal_whose_clock_is_ahead_loses_nothing_and_a_late_repetition_has_i
     let bed = Bed::new(None).await;
     let at = |seconds: i64| {
         let micros = bed.clock.now().micros() + seconds * 1_000_000;
-        broker::Application {
-            received_at: Some(model::Timestamp::from_micros(micros)),
-            ..application()
-        }
+        broker::Application { received_at: Some(model::Timestamp::from_micros(micros)), ..application() }
     };
     let now = bed.clock.now();
     let ahead = bed.applies("ahead", at(299)).await.unwrap();
@@ -344,7 +350,8 @@ async fn the_ways_are_those_that_reach_the_applicant_and_the_choice_is_the_appli
     let Record::Case(mut case) = new_case(&bed.ours, "63", "Vom Amt") else { panic!() };
     let party = |role: &str| Party { role: Some(role.into()), ..Party::default() };
     let email = Contact { channel: "email".into(), value: "architekt@post.example".into(), addition: None };
-    case.description.parties = vec![Party { contacts: vec![email], ..party("architect") }, party("applicant")];
+    case.description.parties =
+        vec![Party { contacts: vec![email], ..party("architect") }, party("applicant")];
     let id = bed.broker.submit(&bed.ours, create(Record::Case(case)), None).await.unwrap().meta().id;
     let access = bed.broker.give_access(&bed.ours, id).await.unwrap();
     let session = bed.enters(&access.number, &access.secret).await.unwrap();
@@ -352,7 +359,9 @@ async fn the_ways_are_those_that_reach_the_applicant_and_the_choice_is_the_appli
     assert_eq!(view.ways, ["push", "portal"], "the e-mail is the architect's");
     assert!(matches!(bed.broker.citizen_prefers(&session, Some("mail")).await, Err(Error::UnknownWay)));
     bed.broker.citizen_prefers(&session, Some("push")).await.unwrap();
-    let Record::Case(case) = bed.broker.record(&bed.ours, RecordKind::Case, id).await.unwrap() else { panic!() };
+    let Record::Case(case) = bed.broker.record(&bed.ours, RecordKind::Case, id).await.unwrap() else {
+        panic!()
+    };
     let prefers: Vec<Option<&str>> =
         case.description.parties.iter().map(|party| party.prefers.as_deref()).collect();
     assert_eq!(prefers, [None, Some("push")]);
@@ -362,7 +371,7 @@ async fn the_ways_are_those_that_reach_the_applicant_and_the_choice_is_the_appli
 
 #[tokio::test]
 async fn of_those_who_bring_at_the_same_time_only_one_leaves_files() {
-    const LARGE: [u8; 100 * 1024] = [b'x'; 100 * 1024];
+    static LARGE: [u8; 100 * 1024] = [b'x'; 100 * 1024];
     let bed = Bed::new(None).await;
     let case = bed.apply("k").await.access.case;
     let asked = Asked { what: "Lageplan".into(), due_days: 14 };

@@ -54,7 +54,8 @@ mod tests {
     fn run(record: &Record, change: Change) -> Result<Record, Error> {
         let (kind, id) = (RecordKind::Case, record.meta().id);
         let command = Command { kind, id, expected: None, change };
-        decide(Some(record), &command, Rules::default(), Timestamp::from_micros(1)).map(|decided| decided.record)
+        decide(Some(record), &command, Rules::default(), Timestamp::from_micros(1))
+            .map(|decided| decided.record)
     }
 
     fn amend(record: &Record, references: Value) -> Result<Record, Error> {
