@@ -14,8 +14,6 @@ const PAPER: [&str; 2] = ["print", "hybrid"];
 const LETTER: &str = "letter";
 /// Go to whoever has access to the case, which its citizen has (docs/citizens.md).
 const OF_THE_CITIZEN: [&str; 2] = ["push", "portal"];
-/// Role of the citizen of a case.
-const APPLICANT: &str = "applicant";
 /// Kind of the reference that a case has once somebody can enter.
 pub(crate) const NUMBER: &str = "citizen";
 /// Ways of one notice.
@@ -62,13 +60,9 @@ pub(crate) fn ways(party: &Party, to: &Addressee, case: &Case, settings: &Settin
     ways
 }
 
-/// Whether a party is the citizen of the case: the first applicant, else the first that is no authority. Anybody else would count as told by what the
-/// citizen's browser took.
+/// Whether a party is the citizen of the case. Anybody else would count as told by what the citizen's browser took.
 fn is_citizen(party: &Party, case: &Case) -> bool {
-    let all = &case.description.parties;
-    let applicant = all.iter().find(|it| it.role.as_deref() == Some(APPLICANT));
-    let citizen = applicant.or_else(|| all.iter().find(|it| it.authority.is_none()));
-    citizen.is_some_and(|citizen| std::ptr::eq(citizen, party))
+    case.description.citizen().is_some_and(|citizen| std::ptr::eq(citizen, party))
 }
 
 fn is_carried(way: &str, case: &Case, settings: &Settings) -> bool {

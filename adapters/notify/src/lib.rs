@@ -11,7 +11,7 @@ pub mod template;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use model::activity::{Dispatch, DispatchKind};
+use model::activity::{Addressee, Dispatch, DispatchKind};
 use model::adapter::{About, Adapter, Capability, Delivery, Descriptor, Health, Interest, Receipt, Sources};
 use model::case::Case;
 use model::command::{Change, Command};
