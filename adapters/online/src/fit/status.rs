@@ -110,10 +110,17 @@ impl Sender {
             let is_open = matches!(&outcome, Ok(false)) || outcome.as_ref().is_err_and(|it| !is_of_one(it));
             some_stay |= is_open;
             let reference = if is_open { to.to_owned() } else { link.part.clone() };
-            host.link(Link { reference, ..link }).await?;
+            host.link(Link { reference, ..link.clone() }).await?;
             match outcome {
                 Ok(_) => line.works(),
-                Err(failure) if is_of_one(&failure) => {}
+                Err(failure) if is_of_one(&failure) => {
+                    tracing::warn!(
+                        adapter = self.settings.id,
+                        link = link.part,
+                        code = %failure.code,
+                        "what became of a state that the status monitor was told cannot be read"
+                    );
+                }
                 Err(failure) => line.fails(failure)?,
             }
         }
