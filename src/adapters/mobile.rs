@@ -34,11 +34,7 @@ impl Build<'_> {
             agency: it.agency.clone(),
             services: it.reports.iter().map(service).collect(),
             keys,
-            publish: match it.publish {
-                OpenPublish::Never => Publish::Never,
-                OpenPublish::AfterCheck => Publish::AfterCheck,
-                OpenPublish::AtOnce => Publish::AtOnce,
-            },
+            publish: publish(it.publish),
             near_metres: it.near_metres,
             media_hosts: it.media_hosts.clone(),
             photo_bytes: usize::try_from(it.max_mb).unwrap_or(1) << 20,
@@ -57,6 +53,7 @@ impl Build<'_> {
             key,
             email: it.email.clone(),
             json: it.json,
+            text: publish(it.text),
             services: it.codes.clone().into_iter().collect(),
             closes: it.closes,
             within: seconds(it.within_seconds),
@@ -75,6 +72,14 @@ impl Build<'_> {
         };
         let made = WebPush::new(settings, self.client(), self.clock());
         Ok(Arc::new(made.map_err(|failure| self.refused("key", &failure.detail))?))
+    }
+}
+
+fn publish(it: OpenPublish) -> Publish {
+    match it {
+        OpenPublish::Never => Publish::Never,
+        OpenPublish::AfterCheck => Publish::AfterCheck,
+        OpenPublish::AtOnce => Publish::AtOnce,
     }
 }
 

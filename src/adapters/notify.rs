@@ -12,8 +12,8 @@ use model::adapter::Adapter;
 use super::Build;
 use crate::error::Error;
 
-/// The way that people carry themselves.
-const CALL: &str = "call";
+/// The ways that people carry themselves.
+const BY_HAND: [&str; 2] = ["call", "letter"];
 
 impl Build<'_> {
     /// Its ways are those of the others, so it is made last.
@@ -76,6 +76,7 @@ impl Build<'_> {
             let scope = scope(&descriptor.id).filter(|_| descriptor.is_told_of_new(RecordKind::Dispatch))?;
             Some(Carried { way: descriptor.way.clone(), scope: Some(scope) })
         });
-        ways.chain([Carried { way: Some(CALL.to_owned()), scope: None }]).collect()
+        let by_hand = BY_HAND.map(|way| Carried { way: Some(way.to_owned()), scope: None });
+        ways.chain(by_hand).collect()
     }
 }

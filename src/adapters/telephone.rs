@@ -27,6 +27,8 @@ impl Build<'_> {
             agents: it.agents.clone(),
             outside: it.outside.clone(),
             caller_id: it.caller_id.clone(),
+            may_call: it.may_call(),
+            may_not_call: it.may_not_call.clone(),
             country: it.country.clone(),
             area: it.area.clone(),
             hours,

@@ -128,14 +128,34 @@ async fn a_report_goes_its_way(engine: &Engine) {
     let ids: Vec<&str> =
         list.as_array().unwrap().iter().filter_map(|it| it["service_request_id"].as_str()).collect();
     assert_eq!(ids, [near, case.as_str()]);
+    let (_, around) = bed.get("requests.json?lat=51.5&long=8.1&radius=5").await;
+    assert_eq!((&around[0]["service_request_id"], &around[1]), (&json!(case), &Value::Null));
+    // Without a key of its own, the same words of a device are the same report.
+    let device = "api_key=schluessel&service_code=001&address_id=4&device_id=d&description=dunkel";
+    let mut made = vec![];
+    for _ in 0..2 {
+        let request = bed.app.post(format!("{}/requests.json", bed.base)).body(device);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        made.push(request.send().await.unwrap().json::<Value>().await.unwrap());
+    }
+    assert_eq!(made[0], made[1]);
+    assert!(made[0][0]["service_request_id"].is_string(), "{}", made[0]);
 
     // Somebody adds something; then it is done.
-    let update = format!("service_request_id={case}&update_id=1&status=OPEN&description=Noch+tiefer");
+    let update = format!(
+        "service_request_id={case}&update_id=1&status=OPEN&description=Noch+tiefer&first_name=Erika&{}",
+        photo()
+    );
     let (status, added) = bed.post("servicerequestupdates.json", "", &update).await;
     assert_eq!(status, 200, "{added}");
+    assert_eq!(bed.post("servicerequestupdates.json", "", &update).await, (200, added.clone()));
+    let other = update.replace("tiefer", "breiter");
+    assert_eq!(bed.post("servicerequestupdates.json", "", &other).await.0, 422);
     let contact = added[0]["update_id"].as_str().unwrap();
     let contact = bed.clerk.read(&format!("/interactions/{contact}")).await.unwrap();
     assert_eq!((&contact["caseId"], &contact["concerns"]), (&json!(case), &json!(["mobile.update"])));
+    assert_eq!(contact["from"], "Erika");
+    assert_eq!(contact["documents"].as_array().map(Vec::len), Some(2), "what was said, and the photograph");
     let close = bed.clerk.post(&format!("/cases/{case}/close"), "close", &json!({})).await.unwrap();
     close.expect("close a case", &[200]).unwrap();
     let (_, closed) = bed.get("requests.json?status=closed").await;

@@ -3,6 +3,9 @@
 /// Side of a cell, in millionths of a degree: 222 metres from south to north.
 const CELL: i64 = 2_000;
 
+/// Side of an area, likewise: 2.2 kilometres.
+const AREA: i64 = 20_000;
+
 /// Metres of a degree of latitude.
 const DEGREE: f64 = 111_320.0;
 
@@ -28,25 +31,39 @@ impl Point {
 
     /// The name of the cell that it lies in.
     pub(crate) fn cell(self) -> String {
-        let (north, east) = self.place();
-        format!("{north}/{east}")
+        self.square(CELL)
+    }
+
+    /// The name of the area that it lies in.
+    pub(crate) fn area(self) -> String {
+        self.square(AREA)
     }
 
     /// The cells that lie within so many metres, at most a hundred.
     pub(crate) fn cells_within(self, metres: u32) -> Vec<String> {
+        self.squares_within(CELL, metres)
+    }
+
+    /// The areas that lie within so many metres, at most a hundred.
+    pub(crate) fn areas_within(self, metres: u32) -> Vec<String> {
+        self.squares_within(AREA, metres)
+    }
+
+    fn square(self, side: i64) -> String {
+        let (north, east) = (i64::from(self.latitude), i64::from(self.longitude));
+        format!("{}/{}", north.div_euclid(side), east.div_euclid(side))
+    }
+
+    fn squares_within(self, side: i64, metres: u32) -> Vec<String> {
         let north = f64::from(metres) / DEGREE * 1e6;
         let east = north / self.shrink();
         let corner = |sign: f64| {
             let shifted = |value: i32, by: f64| (f64::from(value) + sign * by).floor() as i64;
-            (shifted(self.latitude, north).div_euclid(CELL), shifted(self.longitude, east).div_euclid(CELL))
+            (shifted(self.latitude, north).div_euclid(side), shifted(self.longitude, east).div_euclid(side))
         };
         let ((south, west), (north, east)) = (corner(-1.0), corner(1.0));
         let rows = (south..=north).flat_map(|row| (west..=east).map(move |column| format!("{row}/{column}")));
         rows.take(100).collect()
-    }
-
-    fn place(self) -> (i64, i64) {
-        (i64::from(self.latitude).div_euclid(CELL), i64::from(self.longitude).div_euclid(CELL))
     }
 
     /// How much shorter a degree of longitude is here than at the equator.

@@ -119,6 +119,8 @@ pub struct ClientSettings {
     pub email: Option<String>,
     /// Whether it is spoken to in JSON, not XML.
     pub json: bool,
+    /// Whether what citizens have written goes there.
+    pub text: Publish,
     /// Our public service, and its `service_code` there.
     pub services: Vec<(String, String)>,
     /// Whether a case is closed when its report is closed there.

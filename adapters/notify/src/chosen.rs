@@ -1,21 +1,25 @@
 //! By which way a party hears of its case: the one that it chose, if somebody carries that for the case and the party can be reached by it; then those of
-//! the house, in their order.
+//! the house, in their order. What goes to whoever has access to the case (its pages, and the
+//! browsers that have subscribed) is the way of its citizen alone.
 
 use model::activity::Addressee;
 use model::case::Case;
 use model::party::Party;
-use model::phone::e164;
 use model::rights::Scope;
 
 use crate::Settings;
 
-/// Ways that carry documents alone.
+/// Ways that carry documents alone, and that by which whoever chose paper is written to.
 const PAPER: [&str; 2] = ["print", "hybrid"];
+const LETTER: &str = "letter";
+/// Go to whoever has access to the case, which its citizen has (docs/citizens.md).
+const OF_THE_CITIZEN: [&str; 2] = ["push", "portal"];
+/// Role of the citizen of a case.
+const APPLICANT: &str = "applicant";
+/// Kind of the reference that a case has once somebody can enter.
+pub(crate) const NUMBER: &str = "citizen";
 /// Ways of one notice.
 const MOST_WAYS: usize = 10;
-/// Longest value that a dispatch takes, in characters.
-const LINE_CHARS: usize = 80;
-const EMAIL_CHARS: usize = 254;
 
 /// A way that somebody carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,13 +51,24 @@ pub(crate) fn parties<'a>(case: &'a Case, roles: &'a [String]) -> impl Iterator<
 /// The ways that a notice to a party takes, one after the other.
 pub(crate) fn ways(party: &Party, to: &Addressee, case: &Case, settings: &Settings) -> Vec<String> {
     let mut ways: Vec<String> = vec![];
-    for way in party.prefers.iter().chain(&settings.ways) {
-        let is_new = !ways.contains(way) && ways.len() < MOST_WAYS;
-        if is_new && is_carried(way, case, settings) && to.is_reached_by(way) {
-            ways.push(way.clone());
+    let chosen = party.prefers.as_deref().map(|way| if PAPER.contains(&way) { LETTER } else { way });
+    for way in chosen.into_iter().chain(settings.ways.iter().map(String::as_str)) {
+        let is_new = ways.iter().all(|known| known != way) && ways.len() < MOST_WAYS;
+        let is_its = !OF_THE_CITIZEN.contains(&way) || is_citizen(party, case);
+        if is_new && is_its && is_carried(way, case, settings) && to.is_reached_by(way) {
+            ways.push(way.to_owned());
         }
     }
     ways
+}
+
+/// Whether a party is the citizen of the case: the first applicant, else the first that is no authority. Anybody else would count as told by what the
+/// citizen's browser took.
+fn is_citizen(party: &Party, case: &Case) -> bool {
+    let all = &case.description.parties;
+    let applicant = all.iter().find(|it| it.role.as_deref() == Some(APPLICANT));
+    let citizen = applicant.or_else(|| all.iter().find(|it| it.authority.is_none()));
+    citizen.is_some_and(|citizen| std::ptr::eq(citizen, party))
 }
 
 fn is_carried(way: &str, case: &Case, settings: &Settings) -> bool {
@@ -61,50 +76,4 @@ fn is_carried(way: &str, case: &Case, settings: &Settings) -> bool {
     let covers = |scope: &Scope| scope.covers(&meta.tenant, &meta.unit, meta.public_service.as_deref());
     !PAPER.contains(&way)
         && settings.carried.iter().any(|it| it.carries(way) && it.scope.as_ref().is_none_or(covers))
-}
-
-/// Where a party is reached.
-pub(crate) fn addressee(party: &Party, area: Option<&str>) -> Addressee {
-    let contact = |channels: &[&str]| {
-        let mut found = party.contacts.iter().filter(|it| channels.contains(&it.channel.as_str()));
-        found.next().map(|it| it.value.trim())
-    };
-    let fits = |text: &&str, most: usize| {
-        !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
-    };
-    let email = contact(&["email"]).filter(|text| fits(text, EMAIL_CHARS));
-    let phone = contact(&["mobile"]).or_else(|| contact(&["phone"]));
-    let mailbox = party.mailbox.as_deref().filter(|text| fits(text, EMAIL_CHARS.min(200)));
-    let postal = party.addresses.first();
-    let plain = |text: Option<&String>| text.filter(|text| fits(&text.as_str(), LINE_CHARS)).cloned();
-    Addressee {
-        lines: lines(party).into_iter().filter(|line| fits(&line.as_str(), LINE_CHARS)).collect(),
-        zip: plain(postal.and_then(|it| it.postcode.as_ref())),
-        city: plain(postal.and_then(|it| it.town.as_ref())),
-        country: plain(postal.and_then(|it| it.country.as_ref())),
-        email: email.map(str::to_owned),
-        mailbox: mailbox.map(str::to_owned),
-        phone: phone.and_then(|text| e164(text, "49", area)),
-    }
-}
-
-/// Name and street; none without a street.
-fn lines(party: &Party) -> Vec<String> {
-    let Some(postal) = party.addresses.first() else { return vec![] };
-    let joined = |parts: &[Option<&String>]| {
-        let parts: Vec<&str> = parts.iter().filter_map(|it| it.map(String::as_str)).collect();
-        parts.join(" ")
-    };
-    let street = match &postal.post_box {
-        Some(post_box) if postal.street.is_none() => format!("Postfach {post_box}"),
-        _ => joined(&[postal.street.as_ref(), postal.house_number.as_ref()]),
-    };
-    if street.is_empty() {
-        return vec![];
-    }
-    let person = party.person.as_ref().map(|it| joined(&[it.given_name.as_ref(), it.family_name.as_ref()]));
-    let name = party.organisation.as_ref().and_then(|it| it.name.clone());
-    let mut lines: Vec<String> = name.into_iter().chain(person).filter(|line| !line.is_empty()).collect();
-    lines.push(street);
-    lines
 }

@@ -11,10 +11,11 @@ pub mod template;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use model::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus};
+use model::activity::{Dispatch, DispatchKind};
 use model::adapter::{About, Adapter, Capability, Delivery, Descriptor, Health, Interest, Receipt, Sources};
 use model::case::Case;
 use model::command::{Change, Command};
+use model::party::Party;
 use model::payment::day::german_day;
 use model::public_state::PublicState;
 use model::record::Meta;
@@ -55,7 +56,7 @@ impl Rule {
             {
                 Some("only tasks and dispatches have a `kind` here")
             }
-            RecordKind::Task if kind.is_none_or(|kind| kind == "call" || kind.starts_with("dispatch.")) => {
+            RecordKind::Task if kind.is_none_or(follows_from_dispatches) => {
                 Some("a task needs its `kind` here, and not one that follows from dispatches")
             }
             RecordKind::Dispatch if !matches!(kind, Some("disclosure" | "formalService")) => {
@@ -81,6 +82,11 @@ impl Rule {
     }
 }
 
+/// Whether tasks of this kind follow from dispatches.
+fn follows_from_dispatches(kind: &str) -> bool {
+    matches!(kind, "call" | "letter") || kind.starts_with("dispatch.")
+}
+
 fn kind_of(record: &Record) -> Option<String> {
     match record {
         Record::Task(task) => Some(task.kind.clone()),
@@ -98,7 +104,7 @@ pub struct Settings {
     pub rules: Vec<Rule>,
     /// The templates that they name.
     pub templates: BTreeMap<String, Template>,
-    /// In which language.
+    /// In which language parties are told that chose none.
     pub language: Language,
     /// What parties have to be in the case (`role`) to be told; if none is one of these, the first party is.
     pub roles: Vec<String>,
@@ -145,10 +151,10 @@ impl Notify {
         let template = rule.and_then(|rule| self.settings.templates.get(&rule.template).map(|it| (rule, it)));
         let Some((rule, template)) = template else { return Ok(Receipt::nothing()) };
         let at = delivery.detail["at"].as_str().and_then(Timestamp::parse).unwrap_or_default();
-        let notice = template.notice(self.settings.language, &self.filling(case, &about.record, at));
+        let filling = self.filling(case, &about.record, at);
         let (mut commands, mut unreached) = (vec![], 0);
         for (at_party, party) in chosen::parties(case, &self.settings.roles).take(MOST_PARTIES).enumerate() {
-            let to = chosen::addressee(party, self.settings.area.as_deref());
+            let to = Addressee::of(party, self.settings.area.as_deref());
             let mut ways = chosen::ways(party, &to, case, &self.settings).into_iter();
             let Some(way) = ways.next() else {
                 unreached += 1;
@@ -157,7 +163,7 @@ impl Notify {
             let id = ids::derived_id(delivery.id, &format!("notice:{at_party}"));
             let not_before = self.settings.sending.quiet_until(&way, at);
             let dispatch = Dispatch {
-                notice: Some(notice.clone()),
+                notice: Some(template.notice(self.language(party), &filling)),
                 not_before,
                 otherwise: ways.collect(),
                 way: Some(way),
@@ -168,6 +174,16 @@ impl Notify {
         }
         let data = json!({ "template": rule.template, "notices": commands.len(), "unreached": unreached });
         Ok(Receipt { data, commands, ..Receipt::default() })
+    }
+
+    /// The language that a party chose, if it is one of those that templates have; else that of the house.
+    fn language(&self, party: &Party) -> Language {
+        let primary = party.language.as_deref().and_then(|tag| tag.split('-').next());
+        match primary.unwrap_or_default().to_ascii_lowercase().as_str() {
+            "de" => Language::German,
+            "en" => Language::English,
+            _ => self.settings.language,
+        }
     }
 
     /// What a notice may say of a case: nothing of its content.
@@ -222,9 +238,8 @@ fn case_of(about: &About) -> Option<&Case> {
 
 /// What citizens know the case by: their own number of it, else the Aktenzeichen.
 fn number(case: &Case) -> String {
-    let own = case.description.references.iter().find(|it| it.kind == "citizen");
-    let number = own.map(|it| it.value.clone()).or_else(|| case.description.record_reference.clone());
-    number.unwrap_or_else(|| case.meta.id.to_string())
+    let known = case.description.reference(chosen::NUMBER).or(case.description.record_reference.as_deref());
+    known.map_or_else(|| case.meta.id.to_string(), str::to_owned)
 }
 
 /// German and English words for where a case stands, by what is known of it here: itself, and the record that something happened to.
@@ -246,23 +261,8 @@ fn state(case: &Case, record: &Record) -> [&'static str; 2] {
 
 fn notification(case: &Case, id: Id) -> Dispatch {
     let none = Timestamp::default();
-    Dispatch {
-        meta: Meta { id, version: 0, created_at: none, updated_at: none, ..case.meta.clone() },
-        case_id: case.meta.id,
-        kind: DispatchKind::Notification,
-        documents: vec![],
-        notice: None,
-        not_before: None,
-        otherwise: vec![],
-        way: None,
-        instead_of: None,
-        to: None,
-        options: DispatchOptions::default(),
-        reference: None,
-        status: DispatchStatus::Open,
-        steps: vec![],
-        proofs: vec![],
-    }
+    let meta = Meta { id, version: 0, created_at: none, updated_at: none, ..case.meta.clone() };
+    Dispatch::new(meta, case.meta.id, DispatchKind::Notification)
 }
 
 fn created(dispatch: Dispatch) -> Command {

@@ -1,25 +1,23 @@
-//! The way `portal`: what is dispatched by it lies on the citizens' pages of the gateway itself (`broker::citizen`), from the moment
-//! that this adapter says so. It calls nobody; whoever fetches a document makes the next step.
+//! The way `portal`: what is dispatched by it, documents and notices, lies on the citizens' pages of the gateway itself (`broker::citizen`),
+//! from the moment that this adapter says so; which files these are is fixed then. It calls nobody; whoever fetches a document makes the
+//! next step.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use model::activity::{Dispatch, DispatchStatus, DispatchStep};
 use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Interest, Receipt, Sources};
+use model::citizen::NUMBER;
 use model::command::{Change, Command};
-use model::{Clock, EventKind, Failure, FailureKind, Record, RecordKind};
+use model::{Clock, EventKind, Failure, FailureKind, Id, Record, RecordKind};
 
 /// The way of dispatches that it carries.
 pub const WAY: &str = "portal";
-
-/// Kind of the reference that a case has once somebody can enter.
-const NUMBER: &str = "citizen";
 
 /// An adapter that lays documents onto the citizens' pages.
 pub fn adapter(id: &str, clock: Arc<dyn Clock>) -> Arc<dyn Adapter> {
     let mut descriptor = Descriptor::new(id, WAY, vec![Capability::Deliver, Capability::Reconcile]);
     descriptor.follows = vec![Interest { event: EventKind::RecordCreated, record: RecordKind::Dispatch }];
-    descriptor.takes_bytes = false;
     descriptor.way = Some(WAY.to_owned());
     Arc::new(Portal { descriptor, clock })
 }
@@ -43,8 +41,8 @@ impl Adapter for Portal {
             let detail = "nobody was given access to the case";
             return Err(Failure::new(FailureKind::Rejected, "citizen.no-access", detail));
         }
-        if dispatch.documents.is_empty() {
-            let detail = "the pages show documents: a notice alone would lie nowhere";
+        if !is_something(delivery, dispatch) {
+            let detail = "there is neither a notice nor bytes of each document";
             return Err(Failure::new(FailureKind::Rejected, "citizen.no-document", detail));
         }
         let step = DispatchStep { kind: DispatchStatus::Provided, at: self.clock.now() };
@@ -71,6 +69,16 @@ fn dispatch_of(delivery: &Delivery) -> Option<&Dispatch> {
     }
 }
 
+/// Whether something would lie there: each document that is dispatched has bytes, or there is a notice alone. The bytes are not read.
+fn is_something(delivery: &Delivery, dispatch: &Dispatch) -> bool {
+    let has_bytes = |document: &Id| {
+        let files = delivery.about.as_deref().map(|about| about.files.as_slice()).unwrap_or_default();
+        files.iter().any(|file| file.document == *document)
+    };
+    let is_empty = dispatch.documents.is_empty() && dispatch.notice.is_none();
+    !is_empty && dispatch.documents.iter().all(has_bytes)
+}
+
 /// Whether the case of a dispatch has a number that somebody may enter with.
 fn is_open_to_citizen(delivery: &Delivery) -> bool {
     let Some((about, dispatch)) = delivery.about.as_deref().zip(dispatch_of(delivery)) else { return false };
@@ -81,8 +89,8 @@ fn is_open_to_citizen(delivery: &Delivery) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use model::adapter::About;
-    use model::case::Reference;
+    use model::adapter::{About, AboutFile};
+    use model::case::{File, Reference};
     use model::testkit::{a_case, a_meta};
     use model::{SystemClock, ids};
 
@@ -90,21 +98,37 @@ mod tests {
 
     /// As the gateway reads it from the store, whatever else a dispatch has.
     fn delivery(way: &str, is_numbered: bool) -> Delivery {
-        delivery_of(way, is_numbered, &[ids::new_id()])
+        let document = ids::new_id();
+        delivery_of((way, is_numbered), &[document], &[document], false)
     }
 
-    fn delivery_of(way: &str, is_numbered: bool, documents: &[model::Id]) -> Delivery {
+    /// The documents that it names, those of them that have bytes, and whether it has a notice.
+    fn delivery_of(
+        (way, is_numbered): (&str, bool),
+        documents: &[Id],
+        with_bytes: &[Id],
+        has_notice: bool,
+    ) -> Delivery {
         let Record::Case(mut case) = a_case("Neubau") else { unreachable!() };
         if is_numbered {
             case.description.references.push(Reference { kind: NUMBER.into(), value: "12345678903".into() });
         }
         let mut json = serde_json_of(&case.meta.id.to_string(), way, documents);
+        if has_notice {
+            json["kind"] = "notification".into();
+            json["notice"] = serde_json::json!({ "subject": "Neues", "text": "Es gibt Neues." });
+        }
         let meta = Record::Case(model::case::Case { meta: a_meta(), ..case.clone() }).to_json();
         for name in ["id", "tenant", "authority", "unit", "root", "version", "createdAt", "updatedAt"] {
             json[name] = meta[name].clone();
         }
         let dispatch = Record::from_json(RecordKind::Dispatch, json).unwrap();
-        let about = About { record: dispatch, above: vec![Record::Case(case)], links: vec![], files: vec![] };
+        let file = |document: &Id| {
+            let file = File { name: "a.pdf".into(), ..File::default() };
+            AboutFile { document: *document, version: "1".into(), file }
+        };
+        let files = with_bytes.iter().map(file).collect();
+        let about = About { record: dispatch, above: vec![Record::Case(case)], links: vec![], files };
         Delivery {
             id: ids::new_id(),
             tenant: "kreis".into(),
@@ -115,7 +139,7 @@ mod tests {
         }
     }
 
-    fn serde_json_of(case: &str, way: &str, documents: &[model::Id]) -> serde_json::Value {
+    fn serde_json_of(case: &str, way: &str, documents: &[Id]) -> serde_json::Value {
         serde_json::json!({ "caseId": case, "kind": "disclosure", "way": way, "documents": documents })
     }
 
@@ -131,10 +155,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_notice_without_documents_lies_there_too() {
+        let portal = adapter("portal", Arc::new(SystemClock));
+        let receipt = portal.deliver(&delivery_of((WAY, true), &[], &[], true), &[]).await.unwrap();
+        assert_eq!(receipt.commands.len(), 1);
+    }
+
+    #[tokio::test]
     async fn what_nobody_could_see_is_not_provided() {
         let portal = adapter("portal", Arc::new(SystemClock));
-        let failure = portal.deliver(&delivery_of(WAY, true, &[]), &[]).await.unwrap_err();
-        assert_eq!((failure.kind, &*failure.code), (FailureKind::Rejected, "citizen.no-document"));
+        let (a, b) = (ids::new_id(), ids::new_id());
+        for (documents, with_bytes, has_notice) in
+            [(&[][..], &[][..], false), (&[a], &[], false), (&[a, b], &[a], false), (&[a], &[], true)]
+        {
+            let delivery = delivery_of((WAY, true), documents, with_bytes, has_notice);
+            let failure = portal.deliver(&delivery, &[]).await.unwrap_err();
+            assert_eq!((failure.kind, &*failure.code), (FailureKind::Rejected, "citizen.no-document"));
+        }
     }
 
     #[tokio::test]

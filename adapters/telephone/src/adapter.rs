@@ -1,6 +1,6 @@
 //! The adapter of a telephone system.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,6 +10,7 @@ use net::Client;
 use tokio::sync::Mutex;
 
 use crate::ari::Ari;
+use crate::flood::Flood;
 use crate::session::Listening;
 use crate::settings::Settings;
 use crate::socket::Place;
@@ -25,7 +26,9 @@ pub struct Asterisk {
     pub(crate) clock: Arc<dyn Clock>,
     place: Option<Place>,
     /// The line, from one session to the next.
-    held: Mutex<Option<Listening>>,
+    pub(crate) held: Mutex<Option<Listening>>,
+    /// How many calls began lately: known whatever becomes of the line.
+    flood: Lock<Flood>,
 }
 
 impl Asterisk {
@@ -40,12 +43,16 @@ impl Asterisk {
             ..Descriptor::new(&settings.id, "telephone", capabilities)
         };
         let (ari, place) = (Ari::new(&settings, client), Place::of(&settings.url));
-        Asterisk { descriptor, settings, ari, clock, place, held: Mutex::new(None) }
+        Asterisk { descriptor, settings, ari, clock, place, held: Mutex::new(None), flood: Lock::default() }
     }
 
     pub(crate) fn place(&self) -> Result<&Place, Failure> {
         let none = || Failure::permanent("telephone.refused", "the address is none");
         self.place.as_ref().ok_or_else(none)
+    }
+
+    pub(crate) fn flood(&self) -> MutexGuard<'_, Flood> {
+        self.flood.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,16 +71,10 @@ impl Adapter for Asterisk {
     }
 
     async fn run(&self, host: Arc<dyn Host>) -> Result<Duration, Failure> {
-        let mut held = self.held.lock().await;
-        let mut line = match held.take() {
-            Some(line) => line,
-            None => self.begin(&*host).await?,
-        };
-        // Whatever breaks off, the line goes with it: the next session makes a new one, and looks at what is on.
-        if self.listen(&mut line, &*host).await? {
-            *held = Some(line);
-        }
-        Ok(PAUSE)
+        let outcome = self.session(&*host).await;
+        // Also after one that came to nothing: a flood may be why.
+        let told = self.tell_flood(&*host).await;
+        outcome.and(told).map(|()| PAUSE)
     }
 
     async fn check(&self) -> Health {

@@ -64,9 +64,11 @@ impl Ari {
         Ok(version.chars().filter(|c| c.is_ascii_graphic()).take(40).collect())
     }
 
-    /// All channels that are on.
+    /// All channels that are on, but those whose identifier could be something else in an address.
     pub(crate) async fn channels(&self) -> Result<Vec<Channel>, Failure> {
-        read(&sound(self.call(Method::GET, "/channels", &[]).await?)?)
+        let mut all: Vec<Channel> = read(&sound(self.call(Method::GET, "/channels", &[]).await?)?)?;
+        all.retain(Channel::is_sound);
+        Ok(all)
     }
 
     /// Whether a channel is on.
@@ -119,12 +121,12 @@ impl Ari {
         gone_or_done(self.call(Method::DELETE, &format!("/bridges/{id}"), &[]).await?)
     }
 
-    /// Tells the dialplan something, and lets it go on.
+    /// Tells the dialplan something, and lets it go on: in any case, for somebody waits. What it was not told is as if nobody had answered.
     pub(crate) async fn go_on(&self, channel: &str, (name, value): (&str, &str)) -> Result<(), Failure> {
         let path = format!("/channels/{channel}/variable");
-        let query = [("variable", name), ("value", value)];
-        gone_or_done(self.call(Method::POST, &path, &query).await?)?;
-        gone_or_done(self.call(Method::POST, &format!("/channels/{channel}/continue"), &[]).await?)
+        let told = self.call(Method::POST, &path, &[("variable", name), ("value", value)]).await;
+        gone_or_done(self.call(Method::POST, &format!("/channels/{channel}/continue"), &[]).await?)?;
+        gone_or_done(told?)
     }
 
     async fn call(&self, method: Method, path: &str, query: &[(&str, &str)]) -> Result<Answer, Failure> {

@@ -36,6 +36,7 @@ pub(crate) struct Dialplan {
     pub(crate) context: String,
     pub(crate) exten: String,
     pub(crate) app_name: String,
+    pub(crate) app_data: String,
 }
 
 impl Channel {
@@ -51,7 +52,14 @@ impl Channel {
         is_on && !is_made && contexts.contains(&self.dialplan.context)
     }
 
-    fn is_sound(&self) -> bool {
+    /// The words that it waits with in our application: nobody else lets it go on.
+    pub(crate) fn waits(&self, application: &str) -> Option<Vec<String>> {
+        let mut words = self.dialplan.app_data.split(',');
+        let is_ours = self.dialplan.app_name == "Stasis" && words.next() == Some(application);
+        is_ours.then(|| words.map(str::to_owned).collect())
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
         let is_mark = |byte: u8| matches!(byte, b'.' | b'-' | b'_');
         let is_name = self.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || is_mark(byte));
         (1..=LONGEST_ID).contains(&self.id.len()) && is_name

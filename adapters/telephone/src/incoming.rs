@@ -8,14 +8,12 @@ use serde_json::json;
 
 use crate::adapter::Asterisk;
 use crate::events::Channel;
+use crate::flood::Beyond;
 use crate::live::{Live, MOST};
 use crate::session::Listening;
 
 /// How sure it is that a number belongs to the party that has it: far from what files something by itself.
 const BY_NUMBER: u8 = 40;
-
-/// Channels of a minute that are remembered not to be noted.
-const MOST_LEFT: usize = 10_000;
 
 /// Longest name and extension that are taken, in characters.
 const LONGEST: usize = 80;
@@ -26,6 +24,15 @@ const ASKS_HOURS: &str = "inbound";
 const ASKS_CALL_BACK: &str = "callback";
 /// Variable that the dialplan is told by.
 const VARIABLE: &str = "AMTSBOTE";
+
+/// What the dialplan is told: somebody is there.
+const OPEN: &str = "open";
+/// Nobody is there; it is written that the caller is called back.
+const CLOSED: &str = "closed";
+/// It is written that the caller is called back.
+const CALL_BACK: &str = "callback";
+/// Nothing is written: the caller has to call again.
+const AGAIN: &str = "again";
 
 impl Asterisk {
     /// A call comes in.
@@ -39,20 +46,10 @@ impl Asterisk {
         if line.live.contains_key(&channel.id) || !channel.comes_in(&self.settings.contexts) {
             return Ok(());
         }
-        let minute = at.micros().div_euclid(60_000_000);
-        self.tell_flood(line, host, minute).await?;
-        let flood = &mut line.flood;
-        if flood.left.contains(&channel.id) {
+        let bounds = (self.settings.calls_a_minute, line.live.len() < MOST);
+        if !self.flood().admits(&channel.id, at.micros(), bounds) {
             return Ok(());
         }
-        if flood.noted >= self.settings.calls_a_minute || line.live.len() >= MOST {
-            flood.beyond = flood.beyond.saturating_add(1);
-            if flood.left.len() < MOST_LEFT {
-                flood.left.insert(channel.id.clone());
-            }
-            return Ok(());
-        }
-        flood.noted += 1;
         let number =
             phone::e164(&channel.caller.number, &self.settings.country, self.settings.area.as_deref());
         let live = Live {
@@ -70,6 +67,7 @@ impl Asterisk {
             },
             since: at,
             answered: None,
+            rung: false,
         };
         line.live.insert(channel.id.clone(), live);
         // First what is on, then the contact: whoever comes after a crash takes it in by the same key.
@@ -78,7 +76,8 @@ impl Asterisk {
         self.contact(live, host, &channel.id).await.map(drop)
     }
 
-    /// A call came to our application: the dialplan wants to know something, and goes on.
+    /// A call came to our application: the dialplan wants to know something, and goes on, for the caller hears nothing until then. Nothing
+    /// is promised but what is written.
     pub(crate) async fn enters(
         &self,
         line: &mut Listening,
@@ -87,24 +86,31 @@ impl Asterisk {
         words: &[String],
     ) -> Result<(), Failure> {
         let asked = words.first().map_or("", String::as_str);
-        if ![ASKS_HOURS, ASKS_CALL_BACK].contains(&asked) {
-            return Ok(());
-        }
-        self.begins(line, host, channel, at).await?;
-        let is_open = self.settings.hours.is_open(at);
-        let answer = match (asked, is_open) {
-            (ASKS_HOURS, true) => "open",
-            (ASKS_HOURS, false) => "closed",
-            _ => "callback",
+        let (promise, otherwise) = match (asked, self.settings.hours.is_open(at)) {
+            (ASKS_HOURS, true) => (None, OPEN),
+            (ASKS_HOURS, false) => (Some(CLOSED), AGAIN),
+            (ASKS_CALL_BACK, _) => (Some(CALL_BACK), AGAIN),
+            // What nobody knows here nobody waits for.
+            _ => (None, ""),
         };
-        let live = line.live.get_mut(&channel.id);
-        if let Some(live) = live.filter(|live| answer != "open" && live.call.number.is_some()) {
-            live.call.state = CallState::CallBack;
-            self.save(line, host).await?;
-            self.tell(line, host, &channel.id).await?;
-            self.ask_to_call_back(line, host, &channel.id).await?;
+        let mut written = self.begins(line, host, channel, at).await.map(|()| false);
+        if promise.is_some() && written.is_ok() {
+            written = self.promises(line, host, &channel.id).await;
         }
-        self.ari.go_on(&channel.id, (VARIABLE, answer)).await
+        let answer = promise.filter(|_| matches!(written, Ok(true))).unwrap_or(otherwise);
+        self.ari.go_on(&channel.id, (VARIABLE, answer)).await?;
+        written.map(drop)
+    }
+
+    /// Notes that a caller is to be called back; whether the task of it is there.
+    async fn promises(&self, line: &mut Listening, host: &dyn Host, key: &str) -> Result<bool, Failure> {
+        let Some(live) = line.live.get_mut(key).filter(|live| live.call.number.is_some()) else {
+            return Ok(false);
+        };
+        live.call.state = CallState::CallBack;
+        self.save(line, host).await?;
+        self.tell(line, host, key).await?;
+        self.follow_up(line, host, key).await
     }
 
     /// What is taken in of a call that came in.
@@ -134,48 +140,36 @@ impl Asterisk {
     }
 
     /// More calls came than are noted each by itself: how many they were, once their minute is over.
-    pub(crate) async fn tell_flood(
-        &self,
-        line: &mut Listening,
-        host: &dyn Host,
-        minute: i64,
-    ) -> Result<(), Failure> {
-        let flood = &mut line.flood;
-        if minute == flood.minute {
-            return Ok(());
-        }
-        if flood.beyond > 0 {
-            let at = Timestamp::from_micros(flood.minute.saturating_mul(60_000_000));
-            let call = Call {
-                direction: CallDirection::Incoming,
-                number: None,
-                extension: None,
-                state: CallState::Missed,
-                wait_seconds: None,
-                duration_seconds: None,
-                reference: None,
-                task: None,
-            };
-            host.take_in(Letter {
-                key: format!("flood:{}:{}:{}", flood.minute, flood.noted, flood.beyond),
-                way: "call".to_owned(),
-                received_at: at,
-                subject: Some(format!("{} weitere Anrufe in einer Minute", flood.beyond)),
-                call: Some(Box::new(call)),
-                proof: json!({ "calls": flood.beyond }),
-                concerns: vec!["telephone.flood"],
-                ..Letter::default()
-            })
-            .await?;
-        }
-        flood.beyond = 0;
-        // At the end of a session the minute goes on.
-        if minute != i64::MAX {
-            flood.noted = 0;
-            flood.left.clear();
-            flood.minute = minute;
+    pub(crate) async fn tell_flood(&self, host: &dyn Host) -> Result<(), Failure> {
+        let untold = self.flood().untold(self.clock.now().micros());
+        for beyond in untold {
+            host.take_in(flood_letter(beyond)).await?;
+            self.flood().told(beyond);
         }
         Ok(())
+    }
+}
+
+fn flood_letter(beyond: Beyond) -> Letter {
+    let call = Call {
+        direction: CallDirection::Incoming,
+        number: None,
+        extension: None,
+        state: CallState::Missed,
+        wait_seconds: None,
+        duration_seconds: None,
+        reference: None,
+        task: None,
+    };
+    Letter {
+        key: format!("flood:{}:{}", beyond.began, beyond.all),
+        way: "call".to_owned(),
+        received_at: Timestamp::from_micros(beyond.began),
+        subject: Some(format!("{} weitere Anrufe in einer Minute", beyond.calls)),
+        call: Some(Box::new(call)),
+        proof: json!({ "calls": beyond.calls }),
+        concerns: vec!["telephone.flood"],
+        ..Letter::default()
     }
 }
 

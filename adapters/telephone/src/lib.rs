@@ -10,11 +10,15 @@
 //! * `socket`: the line that events come by;
 //! * `events`: what they say;
 //! * `live`: calls that are on, and what an event makes of one;
+//! * `flood`: calls that are more than people make;
+//! * `dial`: which numbers may be called;
 //! * `adapter`, `session`, `incoming`, `outgoing`: what is done.
 
 mod adapter;
 mod ari;
+mod dial;
 mod events;
+mod flood;
 mod incoming;
 mod live;
 mod outgoing;
@@ -25,5 +29,5 @@ mod socket;
 pub use adapter::Asterisk;
 pub use settings::{Login, Settings};
 
-/// Kind of the task of calling back.
-pub use live::CALL_BACK;
+/// Kinds of tasks: of calling back, and of looking what became of a call whose end nobody saw.
+pub use live::{CALL_BACK, UNSEEN};

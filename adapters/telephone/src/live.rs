@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::activity::{Call, CallDirection, CallState, Task, TaskStatus};
+use model::activity::{Call, CallDirection, CallState, Task};
 use model::record::Meta;
 use model::{Id, Record, Timestamp, ids};
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,12 @@ use serde::{Deserialize, Serialize};
 /// Kind of the task of calling back.
 pub const CALL_BACK: &str = "call-back";
 
-/// Title of that task.
-const TITLE: &str = "Rückruf";
+/// Kind of the task of looking what became of a call whose end nobody saw.
+pub const UNSEEN: &str = "telephone.unseen";
+
+/// Titles of these tasks.
+const CALL_BACK_TITLE: &str = "Rückruf";
+const UNSEEN_TITLE: &str = "Anruf prüfen: ob ihn jemand annahm, ist nicht bekannt";
 
 /// Calls that are on at once, at most.
 pub(crate) const MOST: usize = 500;
@@ -41,6 +45,9 @@ pub(crate) struct Live {
     pub(crate) since: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) answered: Option<Timestamp>,
+    /// Whether the citizen was rung, of a call that the gateway makes.
+    #[serde(default)]
+    pub(crate) rung: bool,
 }
 
 impl Live {
@@ -55,16 +62,19 @@ impl Live {
         true
     }
 
-    /// It is over, by this cause; `at` is unknown if it ended while nobody looked.
-    pub(crate) fn over(&mut self, at: Option<Timestamp>, cause: u32) {
+    /// It is over, at this time and by this cause; both are unknown if it ended while nobody looked. Then nobody knows of a call that rang
+    /// whether somebody took it before; one that a clerk wanted has rung nobody outside.
+    pub(crate) fn over(&mut self, seen: Option<(Timestamp, u32)>) {
         let is_outgoing = self.call.direction == CallDirection::Outgoing;
-        self.call.state = match (self.answered, cause) {
+        self.call.state = match (self.answered, seen) {
             (Some(_), _) => CallState::Ended,
-            (None, BUSY) => CallState::Busy,
-            (None, cause) if is_outgoing && !MISSED.contains(&cause) => CallState::Failed,
-            (None, _) => CallState::Missed,
+            (None, None) if self.call.state == CallState::Wanted => CallState::Missed,
+            (None, None) => CallState::Unknown,
+            (None, Some((_, BUSY))) => CallState::Busy,
+            (None, Some((_, cause))) if is_outgoing && !MISSED.contains(&cause) => CallState::Failed,
+            (None, Some(_)) => CallState::Missed,
         };
-        self.call.duration_seconds = self.answered.zip(at).map(|(answered, at)| seconds(answered, at));
+        self.call.duration_seconds = self.answered.zip(seen).map(|(answered, (at, _))| seconds(answered, at));
     }
 }
 
@@ -117,26 +127,20 @@ pub(crate) fn is_ours(channel: &str) -> bool {
     channel.starts_with(OURS)
 }
 
-/// The task of calling back about a contact.
-pub(crate) fn call_back(of: &Meta, due: Option<Timestamp>) -> Record {
-    let id = ids::derived_id(of.id, CALL_BACK);
+/// The task about a contact that follows from how its call ended; `None` if none does. `is_missed_too`: not only from what was promised.
+pub(crate) fn task(of: &Meta, call: &Call, is_missed_too: bool, due: Option<Timestamp>) -> Option<Record> {
+    let is_reached = comes_in(call) && call.number.is_some();
+    let (kind, title) = match call.state {
+        _ if !is_reached => return None,
+        CallState::CallBack => (CALL_BACK, CALL_BACK_TITLE),
+        CallState::Missed if is_missed_too => (CALL_BACK, CALL_BACK_TITLE),
+        CallState::Unknown if is_missed_too => (UNSEEN, UNSEEN_TITLE),
+        _ => return None,
+    };
+    let id = ids::derived_id(of.id, kind);
     let zero = Timestamp::default();
-    Record::Task(Task {
-        meta: Meta { id, version: 0, created_at: zero, updated_at: zero, ..of.clone() },
-        case_id: Some(of.id),
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: TITLE.to_owned(),
-        kind: CALL_BACK.to_owned(),
-        requested_by: None,
-        assignee: None,
-        due,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
-    })
+    let meta = Meta { id, version: 0, created_at: zero, updated_at: zero, ..of.clone() };
+    Some(Record::Task(Task { case_id: Some(of.id), due, ..Task::new(meta, kind, title) }))
 }
 
 #[cfg(test)]
@@ -154,7 +158,14 @@ mod tests {
             reference: None,
             task: None,
         };
-        Live { interaction: None, from: None, call, since: Timestamp::from_micros(0), answered: None }
+        Live {
+            interaction: None,
+            from: None,
+            call,
+            since: Timestamp::from_micros(0),
+            answered: None,
+            rung: false,
+        }
     }
 
     #[test]
@@ -173,18 +184,33 @@ mod tests {
             (Outgoing, 38, Failed),
         ] {
             let mut it = live(direction);
-            it.over(Some(Timestamp::from_micros(9_000_000)), cause);
+            it.over(Some((Timestamp::from_micros(9_000_000), cause)));
             assert_eq!((it.call.state, it.call.duration_seconds), (state, None), "{direction:?} {cause}");
         }
         let mut it = live(Outgoing);
         assert!(it.taken(Timestamp::from_micros(4_200_000)));
         assert!(!it.taken(Timestamp::from_micros(5_000_000)), "told twice");
-        it.over(Some(Timestamp::from_micros(9_300_000)), 0);
+        it.over(Some((Timestamp::from_micros(9_300_000), 0)));
         let call = it.call;
         assert_eq!(
             (call.state, call.wait_seconds, call.duration_seconds),
             (CallState::Ended, Some(4), Some(5))
         );
+    }
+
+    #[test]
+    fn of_what_rang_when_nobody_looked_it_is_not_known_how_it_ended() {
+        let at = Timestamp::from_micros(0);
+        for (state, answered, then) in [
+            (CallState::Ringing, None, CallState::Unknown),
+            (CallState::Answered, Some(at), CallState::Ended),
+            (CallState::Wanted, None, CallState::Missed),
+        ] {
+            let mut it = live(CallDirection::Incoming);
+            (it.call.state, it.answered) = (state, answered);
+            it.over(None);
+            assert_eq!((it.call.state, it.call.duration_seconds), (then, None), "{state:?}");
+        }
     }
 
     #[test]

@@ -1,13 +1,17 @@
 //! Sessions. The application is registered while its line is there, so the line is kept from one session to the next, and what happens in
 //! between waits in it. Whenever a line is new, what is on is asked for and compared with what is known to be on: calls that ended while
-//! nobody looked are settled, those that began are taken in.
+//! nobody looked are settled, those that began are taken in, and those that wait in our application are let go on.
+//!
+//! The newest line is the one that counts, whichever node made it: what an older one knows may be settled long ago.
 
 use std::collections::BTreeSet;
 
 use model::activity::{Call, CallState};
 use model::adapter::Host;
 use model::command::{Change, Command};
+use model::ids::new_id;
 use model::{Failure, FailureKind, Id, Record, RecordKind, Timestamp};
+use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
 use crate::adapter::Asterisk;
@@ -18,72 +22,112 @@ use crate::socket::{Came, Socket};
 
 /// Key of the adapter's state that holds the calls that are on.
 const STATE: &str = "calls";
+/// Key of the state that says which line is the newest.
+const LINE: &str = "line";
 
 /// A line with what is known of the calls on it.
 pub(crate) struct Listening {
     socket: Socket,
+    id: Id,
     pub(crate) live: All,
-    pub(crate) flood: Flood,
-}
-
-/// How many calls began in a minute.
-#[derive(Debug, Default)]
-pub(crate) struct Flood {
-    pub(crate) minute: i64,
-    pub(crate) noted: u32,
-    /// Those that were not noted each by itself.
-    pub(crate) beyond: u32,
-    /// Their channels, as far as there is room: they come again when they come to the application.
-    pub(crate) left: BTreeSet<String>,
 }
 
 impl Asterisk {
+    /// Whatever breaks off, the line goes with it: the next session makes a new one, and looks at what is on.
+    pub(crate) async fn session(&self, host: &dyn Host) -> Result<(), Failure> {
+        let mut held = self.held.lock().await;
+        let kept = held.take();
+        let newest = match &kept {
+            Some(_) => host.state(LINE).await?,
+            None => None,
+        };
+        let mut line = match kept.filter(|line| newest == Some(json!(line.id))) {
+            Some(line) => line,
+            None => self.begin(host).await?,
+        };
+        if self.listen(&mut line, host).await? {
+            *held = Some(line);
+        }
+        Ok(())
+    }
+
     /// Makes a line, and looks at what is on.
-    pub(crate) async fn begin(&self, host: &dyn Host) -> Result<Listening, Failure> {
+    async fn begin(&self, host: &dyn Host) -> Result<Listening, Failure> {
         let login = (self.settings.application.as_str(), self.ari.authorization());
         // First the line, then the look: what happens after the look comes by the line.
         let socket = Socket::connect(self.place()?, login, self.settings.within).await?;
+        let id = new_id();
+        host.set_state(LINE, json!(id)).await?;
         let known = host.state(STATE).await?.and_then(|state| serde_json::from_value(state).ok());
-        let mut line = Listening { socket, live: known.unwrap_or_default(), flood: Flood::default() };
+        let mut line = Listening { socket, id, live: known.unwrap_or_default() };
         self.look(&mut line, host).await?;
         Ok(line)
     }
 
     async fn look(&self, line: &mut Listening, host: &dyn Host) -> Result<(), Failure> {
         let on = self.ari.channels().await?;
-        let ids = ids(&on);
-        self.add_wanted(line, host).await?;
-        let is_gone = |key: &str| match live::ours(key) {
-            Some((call, _)) => !ids.contains(key) && !ids.contains(live::citizen(call).as_str()),
-            None => !ids.contains(key),
-        };
-        let gone: Vec<String> = line.live.keys().filter(|key| is_gone(key)).cloned().collect();
-        for key in gone {
-            // What was spoken at last was spoken until some time that nobody knows.
-            self.ends(line, host, &key, (None, 0)).await?;
-        }
-        let known: BTreeSet<String> = line.live.keys().cloned().collect();
+        self.settle(line, host, &ids(&on)).await?;
+        self.settle_wanted(line, host, &ids(&on)).await?;
         for channel in on {
-            let at = channel.since().unwrap_or_else(|| self.clock.now());
-            if !known.contains(&channel.id) && !live::is_ours(&channel.id) {
-                self.begins(line, host, &channel, at).await?;
+            self.found(line, host, &channel).await?;
+        }
+        Ok(())
+    }
+
+    /// Calls that ended while nobody looked.
+    async fn settle(
+        &self,
+        line: &mut Listening,
+        host: &dyn Host,
+        on: &BTreeSet<&str>,
+    ) -> Result<(), Failure> {
+        let is_gone = |(key, live): &(&String, &Live)| match live::ours(key) {
+            Some((call, _)) => {
+                let has_lost = live.rung && !on.contains(live::citizen(call).as_str());
+                !on.contains(key.as_str()) || has_lost
             }
-            let now = self.clock.now();
-            match live::ours(&channel.id) {
-                _ if channel.state != "Up" => {}
-                Some((call, Leg::Clerk)) => self.joins(line, host, (call, Leg::Clerk), now).await?,
-                _ => self.is_up(line, host, &channel, now).await?,
+            None => !on.contains(key.as_str()),
+        };
+        let gone: Vec<String> = line.live.iter().filter(is_gone).map(|(key, _)| key.clone()).collect();
+        for key in gone {
+            self.ends(line, host, &key, None).await?;
+            // One of the two may be left alone with nobody to hear.
+            if let Some((call, _)) = live::ours(&key) {
+                self.clear(call).await?;
             }
         }
         Ok(())
     }
 
+    /// A channel is on.
+    async fn found(&self, line: &mut Listening, host: &dyn Host, channel: &Channel) -> Result<(), Failure> {
+        let now = self.clock.now();
+        match live::ours(&channel.id) {
+            Some(of) if channel.state == "Up" => self.joins(line, host, of, now).await?,
+            None if !live::is_ours(&channel.id) => {
+                let since = channel.since().unwrap_or(now);
+                self.begins(line, host, channel, since).await?;
+                // That it came was told once, perhaps when nobody could answer.
+                if let Some(words) = channel.waits(&self.settings.application) {
+                    self.enters(line, host, (channel, now), &words).await?;
+                }
+            }
+            _ => {}
+        }
+        match channel.state.as_str() {
+            "Up" => self.is_up(line, host, channel, now).await,
+            _ => Ok(()),
+        }
+    }
+
     /// Reads events until the session's time is over; whether the line is still good.
-    pub(crate) async fn listen(&self, line: &mut Listening, host: &dyn Host) -> Result<bool, Failure> {
+    async fn listen(&self, line: &mut Listening, host: &dyn Host) -> Result<bool, Failure> {
         line.socket.ping(self.settings.within).await?;
         let until = Instant::now() + self.settings.listens;
         let (mut is_alive, mut read_so_far) = (false, 0u32);
-        while let Ok(came) = timeout_at(until, line.socket.next()).await {
+        // Where events never end, the time does.
+        while Instant::now() < until {
+            let Ok(came) = timeout_at(until, line.socket.next()).await else { break };
             is_alive = true;
             let Came::Text(text) = came? else { continue };
             read_so_far += 1;
@@ -96,7 +140,6 @@ impl Asterisk {
                 Told::Nothing => {}
             }
         }
-        self.tell_flood(line, host, i64::MAX).await?;
         if !is_alive {
             return Err(Failure::transient(UNREACHABLE, "nothing came by the line, no sign of life either"));
         }
@@ -114,7 +157,7 @@ impl Asterisk {
             (_, Some(_)) => Ok(()),
             (What::Created, None) => self.begins(line, host, channel, event.at).await,
             (What::Entered(words), None) => self.enters(line, host, (channel, event.at), words).await,
-            (What::Over(cause), None) => self.ends(line, host, &channel.id, (Some(event.at), *cause)).await,
+            (What::Over(cause), None) => self.ends(line, host, &channel.id, Some((event.at, *cause))).await,
         }
     }
 
@@ -136,62 +179,70 @@ impl Asterisk {
             return Ok(());
         }
         self.save(line, host).await?;
-        self.tell(line, host, &key).await
+        self.tell(line, host, &key).await.map(drop)
     }
 
-    /// A call is over: told, with what follows from it, and only then forgotten.
+    /// A call is over, as `seen` (when, by which cause) or while nobody looked: told, with what follows from it, and only then forgotten.
     pub(crate) async fn ends(
         &self,
         line: &mut Listening,
         host: &dyn Host,
         key: &str,
-        (at, cause): (Option<Timestamp>, u32),
+        seen: Option<(Timestamp, u32)>,
     ) -> Result<(), Failure> {
         let Some(live) = line.live.get_mut(key) else { return Ok(()) };
-        if live.call.state == CallState::CallBack {
-            // It was over before, for whoever called was told that it is called back.
-            self.tell(line, host, key).await?;
-            self.ask_to_call_back(line, host, key).await?;
-        } else {
-            live.over(at, cause);
-            let is_missed = live.call.state == CallState::Missed && live::comes_in(&live.call);
-            let calls_back = is_missed && live.call.number.is_some() && self.settings.missed_calls_back;
-            count(&self.settings.id, &live.call);
-            self.tell(line, host, key).await?;
-            if calls_back {
-                self.ask_to_call_back(line, host, key).await?;
-            }
+        // For whoever was told to be called back it was over before.
+        if live.call.state != CallState::CallBack {
+            live.over(seen);
         }
+        let ended = live.call.clone();
+        if self.tell(line, host, key).await? {
+            count(&self.settings.id, &ended);
+        }
+        self.follow_up(line, host, key).await?;
         line.live.remove(key);
         self.save(line, host).await
     }
 
-    /// Tells the contact of a call how that stands.
-    pub(crate) async fn tell(&self, line: &mut Listening, host: &dyn Host, key: &str) -> Result<(), Failure> {
-        let Some(live) = line.live.get_mut(key) else { return Ok(()) };
+    /// Tells the contact of a call how that stands; whether it took that. It does not once it is over.
+    pub(crate) async fn tell(
+        &self,
+        line: &mut Listening,
+        host: &dyn Host,
+        key: &str,
+    ) -> Result<bool, Failure> {
+        let Some(live) = line.live.get_mut(key) else { return Ok(false) };
         let interaction = self.contact(live, host, key).await?;
         let change = Change::Call(Box::new(live.call.clone()));
         let command = Command { kind: RecordKind::Interaction, id: interaction, expected: None, change };
         let state = serde_json::to_value(live.call.state).unwrap_or_default();
         let once = format!("call:{interaction}:{}", state.as_str().unwrap_or_default());
-        settled(host.submit(&once, command).await.map(drop))
+        settled(host.submit(&once, command).await)
     }
 
-    /// A task of calling back about the call.
-    pub(crate) async fn ask_to_call_back(
+    /// The task that follows from how a call ended, as its contact says: whoever told that first is right. Whether there is one of calling
+    /// back.
+    pub(crate) async fn follow_up(
         &self,
         line: &mut Listening,
         host: &dyn Host,
         key: &str,
-    ) -> Result<(), Failure> {
-        let Some(live) = line.live.get_mut(key) else { return Ok(()) };
+    ) -> Result<bool, Failure> {
+        let Some(live) = line.live.get_mut(key) else { return Ok(false) };
         let interaction = self.contact(live, host, key).await?;
-        let Some(contact) = host.record(RecordKind::Interaction, interaction).await? else { return Ok(()) };
+        let Some(Record::Interaction(contact)) = host.record(RecordKind::Interaction, interaction).await?
+        else {
+            return Ok(false);
+        };
         let due = self.settings.hours.plus(live.since, self.settings.call_back_within);
-        let task = live::call_back(contact.meta(), due);
-        let change = Change::Create(Box::new(task.clone()));
-        let command = Command { kind: RecordKind::Task, id: task.meta().id, expected: None, change };
-        settled(host.submit(&format!("{CALL_BACK}:{interaction}"), command).await.map(drop))
+        let is_missed_too = self.settings.missed_calls_back;
+        let task = contact.call.and_then(|call| live::task(&contact.meta, &call, is_missed_too, due));
+        let Some(Record::Task(task)) = task else { return Ok(false) };
+        let (id, kind) = (task.meta.id, task.kind.clone());
+        let change = Change::Create(Box::new(Record::Task(task)));
+        let command = Command { kind: RecordKind::Task, id, expected: None, change };
+        let is_there = settled(host.submit(&format!("{kind}:{interaction}"), command).await)?;
+        Ok(is_there && kind == CALL_BACK)
     }
 
     /// The contact of a call, which is taken in unless it was.
@@ -221,6 +272,7 @@ impl Asterisk {
             call: *call,
             since,
             answered: None,
+            rung: false,
         }))
     }
 }
@@ -238,14 +290,14 @@ fn count(adapter: &str, call: &Call) {
     }
 }
 
-/// What passes is tried again; what is refused stays refused: somebody else has moved the call on, or it is not the adapter's any more.
-fn settled(outcome: Result<(), Failure>) -> Result<(), Failure> {
+/// What passes is tried again; what is refused stays refused: somebody else has moved the call on. Whether it was done.
+fn settled(outcome: Result<Record, Failure>) -> Result<bool, Failure> {
     match outcome {
         Err(failure) if failure.kind == FailureKind::Transient => Err(failure),
         Err(failure) => {
             tracing::warn!(code = %failure.code, "a call could not be moved on");
-            Ok(())
+            Ok(false)
         }
-        Ok(()) => Ok(()),
+        Ok(_) => Ok(true),
     }
 }

@@ -23,6 +23,10 @@ pub struct Settings {
     pub outside: String,
     /// The number that those outside see, as the trunk wants it.
     pub caller_id: String,
+    /// What numbers begin with (E.164) that may be called, such as `+49`; none: nobody is called.
+    pub may_call: Vec<String>,
+    /// The same of those that may not, beside what costs more than a call. The longest that fits a number decides.
+    pub may_not_call: Vec<String>,
     /// Country of numbers that name none, such as `49`.
     pub country: String,
     /// Area code of numbers that name none, without `0`; absent: such numbers are none.

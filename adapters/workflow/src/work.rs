@@ -136,20 +136,14 @@ impl Workflow {
             None => None,
         };
         let record = Record::Task(Task {
-            meta: Meta { id, unit, version: 0, ..case.meta.clone() },
             case_id: Some(case.meta.id),
-            message_id: None,
-            exchange_id: None,
-            payment_id: None,
-            task_id: None,
-            title: title.chars().take(MOST_TITLE).collect(),
-            kind: topic.name.clone(),
             requested_by: Some(case.meta.unit.clone()),
-            assignee: None,
             due,
-            overdue: None,
-            status: TaskStatus::Open,
-            result: None,
+            ..Task::new(
+                Meta { id, unit, version: 0, ..case.meta.clone() },
+                topic.name.clone(),
+                title.chars().take(MOST_TITLE).collect::<String>(),
+            )
         });
         let change = Change::Create(Box::new(record));
         let command = Command { kind: RecordKind::Task, id, expected: None, change };

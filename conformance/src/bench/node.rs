@@ -33,6 +33,11 @@ impl Node {
         let mut gateway = Gateway::prepare(binary, engine).await?;
         gateway.configure(config)?;
         gateway.wrapped(wrapper);
+        Node::of(gateway).await
+    }
+
+    /// Starts a gateway that is configured.
+    pub(super) async fn of(mut gateway: Gateway) -> Result<Self, Error> {
         let token = gateway.token("bench", sender()).await?;
         gateway.start().await?;
         Ok(Node { gateway, token, sent: 0 })

@@ -36,7 +36,12 @@ impl Run {
 
     /// The latency that 99 of 100 requests kept, in milliseconds.
     pub(super) fn p99_ms(&self) -> f64 {
-        let index = (self.latencies.len() * 99 / 100).min(self.latencies.len().saturating_sub(1));
+        self.percentile_ms(99)
+    }
+
+    /// The latency that so many of 100 requests kept, in milliseconds.
+    pub(super) fn percentile_ms(&self, of_100: usize) -> f64 {
+        let index = (self.latencies.len() * of_100 / 100).min(self.latencies.len().saturating_sub(1));
         self.latencies.get(index).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
     }
 }

@@ -42,13 +42,13 @@ pub(crate) struct NewApplication {
     /// Others whom it concerns.
     #[serde(default)]
     parties: Vec<Party>,
-    /// Identifiers of the application at the portal.
+    /// Identifiers of the application at the portal; none of the kind `citizen`, which is the gateway's own.
     #[serde(default)]
     references: Vec<Reference>,
     /// Places that it is about.
     #[serde(default)]
     locations: Vec<Location>,
-    /// When the portal had it, if it can prove that: not later than now, and at most half a year ago.
+    /// When the portal had it, if it can prove that: at most half a year ago; up to five minutes ahead of the gateway's clock is now.
     #[serde(default)]
     received_at: Option<Timestamp>,
     /// The form's data, at most 200 KiB: JSON, or any text such as XML as a string. Kept as a document.

@@ -40,7 +40,7 @@ pub(crate) struct NewDispatch {
     /// The ways that are tried next if this one comes to nothing; of a notification without documents alone.
     #[serde(default)]
     otherwise: Vec<String>,
-    /// How it goes: `print`, `hybrid`, `mail`, `call` (a task to call) or what else the house has an adapter for; absent: not by the gateway.
+    /// How it goes: `print`, `hybrid`, `mail`, `call` or `letter` (tasks to call, to write) or what else the house has an adapter for; absent: not by the gateway.
     #[serde(default)]
     way: Option<String>,
     /// Whom it goes to.
@@ -103,22 +103,16 @@ pub(crate) async fn create(
     caller.may(Action::WriteCases)?;
     let new = posted.body;
     let case = file_or_case(&api, &caller, new.case).await?;
+    let meta = records::new_meta(&caller, None, None, None, Some(&case))?;
     let record = Record::Dispatch(Dispatch {
-        meta: records::new_meta(&caller, None, None, None, Some(&case))?,
-        case_id: new.case,
-        kind: new.kind,
         documents: new.documents,
         notice: new.notice,
         not_before: new.not_before,
         otherwise: new.otherwise,
         way: new.way,
-        instead_of: None,
         to: new.to,
         options: new.options,
-        reference: None,
-        status: DispatchStatus::Open,
-        steps: vec![],
-        proofs: vec![],
+        ..Dispatch::new(meta, new.case, new.kind)
     });
     records::create(&api, &caller, record, posted.once).await
 }

@@ -92,20 +92,14 @@ pub(crate) async fn create(
         None => None,
     };
     let record = Record::Task(Task {
-        meta: records::new_meta(&caller, None, Some(new.unit), None, about.as_ref())?,
         case_id: new.case,
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: new.title,
-        kind: new.kind,
         requested_by: asking_unit(&caller, about.as_ref()),
-        assignee: None,
         due: new.due,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
+        ..Task::new(
+            records::new_meta(&caller, None, Some(new.unit), None, about.as_ref())?,
+            new.kind,
+            new.title,
+        )
     });
     records::create(&api, &caller, record, posted.once).await
 }

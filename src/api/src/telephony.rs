@@ -81,7 +81,8 @@ pub(crate) struct NotedCall {
     /// The extension (Nebenstelle) in the house, at most 80 characters.
     #[serde(default)]
     extension: Option<String>,
-    /// How it ended: `ended`, `missed`, `busy`, `failed` or `callBack`.
+    /// How it ended: `ended`, `missed`, `busy`, `failed`, `unknown`, or `callBack` (needs a number). Whoever called and was missed, or asks
+    /// to be called back, is called back: there is a task of it.
     state: CallState,
     /// When it began.
     at: Timestamp,
@@ -147,6 +148,15 @@ pub(crate) async fn note(
     if !is_short(&new.reference) || new.extension.as_deref().is_some_and(|text| !is_short(text)) {
         return invalid("reference");
     }
+    let number = new.number.as_deref().and_then(|number| phone::e164(number, HOME, None));
+    if new.state == CallState::CallBack {
+        if new.direction == CallDirection::Outgoing {
+            return invalid("direction");
+        }
+        if number.is_none() {
+            return invalid("number");
+        }
+    }
     // Telephone systems send no keys: their own identifier is one.
     let digest = serde_json::to_string(&new).map_err(|_| broker::Error::Internal)?;
     let once = posted.once.unwrap_or(Once { key: format!("call:{}", new.reference), digest });
@@ -156,7 +166,7 @@ pub(crate) async fn note(
     };
     let call = Call {
         direction: new.direction,
-        number: new.number.and_then(|number| phone::e164(&number, HOME, None)),
+        number,
         extension: new.extension,
         state: new.state,
         wait_seconds: new.wait_seconds,

@@ -93,6 +93,12 @@ for (const lang of ['de', 'en']) {
   assert.ok(page.url().includes('/citizen/case') && !page.url().includes(facts.secret) && !page.url().includes(facts.number));
   await shown('case');
 
+  // The session says until when it lasts, and is extended by keyboard.
+  await tabTo(page, 'main a[href*="/citizen/case"]');
+  await leads(page, () => page.keyboard.press('Enter'));
+  assert.ok(page.url().includes('/citizen/case'));
+  assert.equal(await page.locator('#notices').count(), 1);
+
   // Another choice of how to hear of it.
   await tabTo(page, 'input[type=radio]');
   await page.keyboard.press('Space');

@@ -2,7 +2,7 @@
 //!
 //! * A way that came to nothing: a notification without documents goes on by the next of its ways, as another dispatch that names it; of whatever
 //!   has to arrive as it was sent (documents, disclosure, formal service) a clerk decides, by a task.
-//! * The way `call`: a task to call the citizen, whose end is the dispatch's.
+//! * The ways `call` and `letter`: a task to call the citizen or to write a letter, whose end is the dispatch's.
 //! * When one may leave: not before its time.
 
 use std::time::Duration;
@@ -17,12 +17,28 @@ use store::{RecordFilter, Work};
 
 use crate::{Broker, Error, notes};
 
-/// The way that people carry themselves, and the kind and title of the task that it becomes.
-pub(crate) const CALL: &str = "call";
-const CALL_TITLE: &str = "Bürgerin oder Bürger zum Vorgang anrufen";
+/// A way that people carry themselves.
+struct ByHand {
+    /// The way, and the kind of the task that it becomes.
+    way: &'static str,
+    title: &'static str,
+    /// What the dispatch is once the task is done.
+    done: DispatchStatus,
+}
 
-/// The newest dispatches of a case, among which that of a task to call is looked for.
-const MOST_LOOKED_AT: u32 = 200;
+const BY_HAND: [ByHand; 2] = [
+    ByHand {
+        way: "call", title: "Bürgerin oder Bürger zum Vorgang anrufen", done: DispatchStatus::Provided
+    },
+    ByHand {
+        way: "letter",
+        title: "Bürgerin oder Bürger zum Vorgang einen Brief schreiben",
+        done: DispatchStatus::Posted,
+    },
+];
+
+/// Open dispatches of a case that are looked at together for that of a task.
+const LOOKED_AT: u32 = 200;
 
 /// Ways that carry documents alone: there is nothing that would make a letter of a notice.
 const PAPER: [&str; 2] = ["print", "hybrid"];
@@ -53,43 +69,52 @@ impl Broker {
     ) -> Result<(), Error> {
         match (before, after) {
             (_, Record::Dispatch(after)) => return self.follow_dispatch(work, before, after).await,
+            (None, Record::Interaction(contact)) => return self.follow_contact(work, contact).await,
             (Some(Record::Task(before)), Record::Task(after)) => {
-                self.follow_call(work, before, after, actor).await?
+                self.follow_hand(work, before, after, actor).await?
             }
             _ => {}
         }
         self.keep_due(work, before, after, actor).await
     }
 
-    /// Whoever ends a task to call says what became of the dispatch that it was: done, the citizen was told; cancelled, it comes to nothing.
-    async fn follow_call(
+    /// Whoever ends a task to call or to write says what became of the dispatch that it was: done, the citizen was told, or will be; cancelled, it
+    /// comes to nothing.
+    async fn follow_hand(
         &self,
         work: &mut Work,
         before: &Task,
         after: &Task,
         actor: &Actor,
     ) -> Result<(), Error> {
-        if after.kind != CALL || !before.status.is_open() || after.status.is_open() {
+        let Some(hand) = by_hand(Some(&after.kind)) else { return Ok(()) };
+        if !before.status.is_open() || after.status.is_open() {
             return Ok(());
         }
-        let filter = RecordFilter { parent: after.case_id, ..RecordFilter::of(RecordKind::Dispatch) };
-        let scope = Scope::tenant(&after.meta.tenant);
-        let found = self.store().newest(&scope, &filter, None, MOST_LOOKED_AT).await?;
-        let is_it = |record: &Record| match record {
-            Record::Dispatch(it) => {
-                it.status == DispatchStatus::Open && ids::derived_id(it.meta.id, CALL) == after.meta.id
-            }
-            _ => false,
-        };
-        let Some(called) = found.into_iter().find(is_it) else { return Ok(()) };
-        let kind = match after.status {
-            TaskStatus::Done => DispatchStatus::Provided,
-            _ => DispatchStatus::Failed,
-        };
+        let Some(carried) = self.dispatch_of(after).await? else { return Ok(()) };
+        let kind = if after.status == TaskStatus::Done { hand.done } else { DispatchStatus::Failed };
         let change = Change::DispatchStep(DispatchStep { kind, at: self.now() }, None);
-        match self.apply(work, &called, change, actor, None)? {
-            Record::Dispatch(after) => self.follow_dispatch(work, Some(&called), &after).await,
+        match self.apply(work, &carried, change, actor, None)? {
+            Record::Dispatch(after) => self.follow_dispatch(work, Some(&carried), &after).await,
             _ => Ok(()),
+        }
+    }
+
+    /// The open dispatch that became this task: the task's id follows from its.
+    async fn dispatch_of(&self, task: &Task) -> Result<Option<Record>, Error> {
+        let open = Some(DispatchStatus::Open.name().to_owned());
+        let filter =
+            RecordFilter { parent: task.case_id, status: open, ..RecordFilter::of(RecordKind::Dispatch) };
+        let scope = Scope::tenant(&task.meta.tenant);
+        let is_it = |record: &Record| ids::derived_id(record.meta().id, &task.kind) == task.meta.id;
+        let mut last = None;
+        loop {
+            let found = self.store().newest(&scope, &filter, last, LOOKED_AT).await?;
+            last = found.last().map(|record| record.meta().id);
+            match found.into_iter().find(is_it) {
+                None if last.is_some() => {}
+                found => return Ok(found),
+            }
         }
     }
 
@@ -99,8 +124,8 @@ impl Broker {
         before: Option<&Record>,
         after: &Dispatch,
     ) -> Result<(), Error> {
-        if before.is_none() && after.way.as_deref() == Some(CALL) {
-            return self.ask_to_call(work, after).await;
+        if before.is_none() {
+            self.ask_people(work, after).await?;
         }
         // By its steps, not by where it stands: what came back may be told with an earlier time than what was known, and more than once.
         let had_come_back = matches!(before, Some(Record::Dispatch(it)) if came_to_nothing(it));
@@ -116,9 +141,8 @@ impl Broker {
             return self.ask_clerk(work, it, CAME_BACK).await;
         }
         let Some(next) = self.next_way(it) else { return self.ask_clerk(work, it, NO_WAY_LEFT).await };
-        let is_call = next.way.as_deref() == Some(CALL);
         self.bring(work, Record::Dispatch(next.clone()))?;
-        if is_call { self.ask_to_call(work, &next).await } else { Ok(()) }
+        self.ask_people(work, &next).await
     }
 
     /// The dispatch that goes instead of one that came to nothing. Its id follows from that one: there is never a second.
@@ -135,6 +159,7 @@ impl Broker {
                 status: DispatchStatus::Open,
                 steps: vec![],
                 proofs: vec![],
+                provided: vec![],
                 ..it.clone()
             };
             let reaches = it.to.as_ref().is_none_or(|to| to.is_reached_by(way));
@@ -146,7 +171,7 @@ impl Broker {
     pub(crate) fn check_way(&self, dispatch: &Dispatch) -> Result<(), Error> {
         let is_carried = match dispatch.way.as_deref() {
             None => true,
-            Some(CALL) => dispatch.is_mere_notice(),
+            way if by_hand(way).is_some() => dispatch.is_mere_notice(),
             Some(way) if PAPER.contains(&way) && dispatch.is_mere_notice() && dispatch.notice.is_some() => {
                 return Err(Error::NoLetter);
             }
@@ -179,12 +204,14 @@ impl Broker {
         Ok(true)
     }
 
-    async fn ask_to_call(&self, work: &mut Work, it: &Dispatch) -> Result<(), Error> {
+    /// The task that a dispatch becomes whose way people carry themselves.
+    async fn ask_people(&self, work: &mut Work, it: &Dispatch) -> Result<(), Error> {
+        let Some(hand) = by_hand(it.way.as_deref()) else { return Ok(()) };
         let from = it.not_before.unwrap_or_default().max(self.now());
-        let id = ids::derived_id(it.meta.id, CALL);
+        let id = ids::derived_id(it.meta.id, hand.way);
         let within = Duration::from_secs(u64::from(self.sending.call_within_hours) * 3_600);
         let due = self.house().hours().plus(from, within);
-        let task = Task { due, ..a_task(it, id, self.now(), (CALL, CALL_TITLE)) };
+        let task = Task { due, ..a_task(it, id, self.now(), (hand.way, hand.title)) };
         self.ask_for(work, task).await
     }
 
@@ -209,6 +236,15 @@ impl Broker {
     }
 }
 
+/// Whether people carry a way themselves.
+pub(crate) fn is_by_hand(way: &str) -> bool {
+    by_hand(Some(way)).is_some()
+}
+
+fn by_hand(way: Option<&str>) -> Option<&'static ByHand> {
+    BY_HAND.iter().find(|hand| Some(hand.way) == way)
+}
+
 fn came_to_nothing(it: &Dispatch) -> bool {
     it.steps.iter().any(|step| matches!(step.kind, DispatchStatus::Failed | DispatchStatus::Returned))
 }
@@ -219,20 +255,5 @@ fn begun(meta: &Meta, id: Id, now: Timestamp) -> Meta {
 }
 
 fn a_task(it: &Dispatch, id: Id, now: Timestamp, (kind, title): (&str, &str)) -> Task {
-    Task {
-        meta: begun(&it.meta, id, now),
-        case_id: Some(it.case_id),
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: title.to_owned(),
-        kind: kind.to_owned(),
-        requested_by: None,
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
-    }
+    Task { case_id: Some(it.case_id), ..Task::new(begun(&it.meta, id, now), kind, title) }
 }

@@ -88,7 +88,8 @@ pub use carried::Carried;
 pub use channels::{Channel, Filing, KnownNumber};
 pub use citizen::{
     Access, Application, Applied, Asked, Attachment, CitizenSession, CitizenView, Citizens, OwedClaim,
-    PayPage, ProvidedDocument, PublicService, PushSubscription, UploadPage, Uploaded, Wanting,
+    PayPage, ProvidedDocument, ProvidedNotice, PublicService, PushSubscription, UploadPage, Uploaded,
+    Wanting,
 };
 pub use content::Upload;
 pub use erasure::Erasure;
@@ -252,6 +253,11 @@ impl Broker {
     /// If the store cannot be asked: the gateway is not ready then.
     pub async fn stats(&self) -> Result<store::Stats, Error> {
         Ok(self.parts.store.stats().await?)
+    }
+
+    /// How often the database was asked so far: who is refused must not learn why by how much was asked.
+    pub fn times_asked(&self) -> u64 {
+        self.store().times_asked()
     }
 
     fn store(&self) -> &Store {

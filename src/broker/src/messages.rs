@@ -1,7 +1,7 @@
 //! Messages as operators and systems see them, and what it takes to return or park one. What operators do
 //! about them stands in `repairs` and `forward`.
 
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::clarification::{self, Clarification, Side};
 use model::command::Change;
 use model::exchange::ExchangeObject;
@@ -242,20 +242,5 @@ fn clarification_task(message: &Message) -> Task {
         created_at: message.updated_at,
         updated_at: message.updated_at,
     };
-    Task {
-        meta,
-        case_id: None,
-        message_id: Some(message.id),
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: "Klärungsfall".to_owned(),
-        kind: "clarification".to_owned(),
-        requested_by: None,
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
-    }
+    Task { message_id: Some(message.id), ..Task::new(meta, "clarification", "Klärungsfall") }
 }

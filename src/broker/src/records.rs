@@ -1,7 +1,8 @@
 //! Records: what callers see and how their commands take effect.
 
 use model::activity::Dispatch;
-use model::case::RecordStatus;
+use model::case::{Description, RecordStatus};
+use model::citizen::NUMBER;
 use model::command::{Change, Command};
 use model::rights::Action;
 use model::{Actor, Caller, Id, PayloadRef, Record, RecordKind, Scope, decide};
@@ -131,7 +132,8 @@ impl Broker {
         for payload in payloads {
             work.insert_payload(&scope.tenant, payload);
         }
-        let decided = decide(current.as_ref(), command, self.parts.rules, now)?;
+        let command = self.as_provided(current.as_ref(), command).await?;
+        let decided = decide(current.as_ref(), &command, self.parts.rules, now)?;
         work.put_record(&decided.record, None);
         let mut event = notes::of_record(&decided, &caller.actor, now, None);
         event.payloads = named_by(&command.change);
@@ -225,6 +227,7 @@ impl Broker {
             return self.check_proof(scope, command.id, proof.document).await;
         }
         let Change::Create(record) = &command.change else { return Ok(()) };
+        refuse_number(record.description())?;
         let meta = record.meta();
         if meta.tenant != scope.tenant || !self.house().has_unit(&scope.tenant, &meta.unit) {
             return Err(Error::UnknownUnit);
@@ -385,10 +388,18 @@ fn is_by_itself(command: &Command) -> bool {
         Change::Close | Change::Reopen | Change::ConfirmReceived | Change::Lock => true,
         Change::AssignTask(_) | Change::CompleteTask(_) | Change::CancelTask => true,
         Change::Hold(_) | Change::LiftHold | Change::Call(_) => true,
-        Change::DispatchStep(..) | Change::ProvenStep(_) => true,
+        Change::DispatchStep(..) | Change::ProvenStep(_) | Change::CitizenNumber(_) => true,
         _ => false,
     };
     is_one && !matches!(command.kind, RecordKind::Claim | RecordKind::Payment)
+}
+
+/// The number by which a citizen knows a case is the gateway's to give: nothing comes into being with one.
+pub(crate) fn refuse_number(description: Option<&Description>) -> Result<(), Error> {
+    match description.is_some_and(|it| it.reference(NUMBER).is_some()) {
+        true => Err(model::Error::Invalid { field: "references" }.into()),
+        false => Ok(()),
+    }
 }
 
 /// The bytes that a change names for the first time.

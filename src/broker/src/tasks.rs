@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::command::{Change, Command};
 use model::record::Meta;
 use model::{Actor, Id, Record, RecordKind, Scope, Timestamp, decide, ids};
@@ -157,26 +157,20 @@ fn told_of(due: Timestamp) -> String {
 fn asking(task: &Task, unit: &str, due: Timestamp, now: Timestamp) -> Task {
     let id = asked_id(task, due);
     Task {
-        meta: Meta {
-            id,
-            unit: unit.to_owned(),
-            version: 0,
-            created_at: now,
-            updated_at: now,
-            ..task.meta.clone()
-        },
         case_id: task.case_id,
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
         task_id: Some(task.meta.id),
-        title: TITLE.to_owned(),
-        kind: KIND.to_owned(),
         requested_by: Some(task.meta.unit.clone()),
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
+        ..Task::new(
+            Meta {
+                id,
+                unit: unit.to_owned(),
+                version: 0,
+                created_at: now,
+                updated_at: now,
+                ..task.meta.clone()
+            },
+            KIND,
+            TITLE,
+        )
     }
 }

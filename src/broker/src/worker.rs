@@ -8,6 +8,7 @@ use store::{Class, Job, LANE_CAP, OperationState, Work};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::citizen::OUTSTANDING;
 use crate::payments::is_money;
 use crate::pressure::LOOK;
 use crate::retry::{self, Next};
@@ -287,6 +288,7 @@ impl Broker {
             exchange::REMIND => Box::pin(self.remind(job)),
             exchange::DESTROY => Box::pin(self.destroy_next(job)),
             tasks::JOB => Box::pin(self.task_due(job)),
+            OUTSTANDING => Box::pin(self.attachments_due(job)),
             channels::TELL => Box::pin(self.tell(job)),
             channels::RUN => Box::pin(self.run_session(job)),
             channels::IMPORT => Box::pin(self.report_import(job)),
@@ -320,7 +322,7 @@ impl Broker {
         let mut work = Work::new();
         let Next::Retry(at) = next else {
             match job.kind.as_str() {
-                channels::IMPORT | channels::BELOW => return self.begin_anew(job).await,
+                channels::IMPORT | channels::BELOW | OUTSTANDING => return self.begin_anew(job).await,
                 // Whatever was in the way: nobody may wait for ever without being told.
                 exchange::REMIND => self.remind_later(&mut work, job),
                 tasks::JOB => self.task_due_later(&mut work, job),

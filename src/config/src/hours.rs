@@ -13,9 +13,9 @@ pub struct ServiceHours {
     /// Such as `mo-fr 08:00-18:00`; Monday to Friday from 8 to 18 if absent.
     #[serde(default = "promised")]
     pub service: Vec<String>,
-    /// Days without service, `YYYY-MM-DD`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub holidays: Vec<String>,
+    /// Days without service, `YYYY-MM-DD`: these alone; absent: the holidays of North Rhine-Westphalia by calculation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holidays: Option<Vec<String>>,
 }
 
 fn promised() -> Vec<String> {
@@ -24,7 +24,7 @@ fn promised() -> Vec<String> {
 
 impl Default for ServiceHours {
     fn default() -> Self {
-        ServiceHours { service: promised(), holidays: vec![] }
+        ServiceHours { service: promised(), holidays: None }
     }
 }
 
@@ -34,7 +34,7 @@ impl Config {
     /// # Errors
     /// If they are none; what was read from a file was looked at before.
     pub fn service_hours(&self) -> Result<Hours, model::Error> {
-        Hours::read(&self.hours.service, &self.hours.holidays)
+        Hours::read(&self.hours.service, self.hours.holidays.as_deref())
     }
 }
 

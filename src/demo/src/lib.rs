@@ -9,6 +9,7 @@
 //! | `fee` | its fee is claimed and paid, whatever a forger says |
 //! | `backoffice` | the application in the DMS, its process, a letter that was scanned, a DMS that goes down |
 //! | `online` | an application arrives encrypted, its decision is provided and retrieved |
+//! | `telephone` | somebody calls at night, and is called back |
 //! | `handover` | the file goes to the town, waits there, is imported, and is locked |
 //! | `archive` | another case is closed and goes to the county's archive |
 //! | `proof` | who sees nothing, what the evidence proves |
@@ -22,6 +23,7 @@ mod office;
 mod online;
 mod proof;
 mod scene;
+mod telephone;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -66,6 +68,9 @@ async fn tell(options: &Options, story: &mut Story) -> Result<(), Error> {
 
     let moved_in = online::arrive(&scene, story).await?;
     let decided = online::decide(&scene, &moved_in, story).await?;
+
+    let promised = telephone::call_at_night(&scene, story).await?;
+    telephone::call_back(&scene, &promised, story).await?;
 
     let payment = fee::claim(&scene, &application, story).await?;
     fee::ignore_forger(&scene, &payment, story).await?;

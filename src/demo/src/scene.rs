@@ -15,6 +15,7 @@ use crate::Options;
 use crate::fee::Till;
 use crate::office::Office;
 use crate::online::Online;
+use crate::telephone::Telephone;
 
 pub(crate) const REAL: &str = "echtes Programm";
 pub(crate) const COUNTY_DMS: &str = "Simulator: DMS des Kreises";
@@ -35,6 +36,7 @@ pub(crate) struct Scene {
     pub(crate) till: Till,
     pub(crate) office: Office,
     pub(crate) online: Online,
+    pub(crate) telephone: Telephone,
     /// Works on the applications.
     pub(crate) clerk: Client,
     /// Runs the county's gateway.
@@ -95,6 +97,7 @@ pub(crate) async fn set_up(options: &Options, story: &mut Story) -> Result<Scene
     let till = Till::set_up(&county_gateway, &town_gateway).await?;
     let office = Office::set_up(&county_gateway).await?;
     let online = Online::set_up(&county_gateway).await?;
+    let telephone = Telephone::set_up(&county_gateway).await?;
     let accesses = Accesses::make(&county_gateway, &town_gateway).await?;
     town_gateway.start().await?;
     county_gateway.start().await?;
@@ -108,7 +111,7 @@ pub(crate) async fn set_up(options: &Options, story: &mut Story) -> Result<Scene
     );
     tell_of_way(&county_gateway, way, story).await?;
     story.note(
-        "Um das Gateway des Kreises: DMS (CMIS), Prozess-Engine (Camunda 7), Scan-Ordner, Archivordner",
+        "Um das Gateway des Kreises: DMS (CMIS), Prozess-Engine (Camunda 7), Scan-Ordner, Archivordner, Telefonanlage",
     );
     let county = RecordKeeping::new(&accesses.county_dms, "63.1");
     let town = RecordKeeping::new(&accesses.town_dms, "4-63");
@@ -123,6 +126,7 @@ pub(crate) async fn set_up(options: &Options, story: &mut Story) -> Result<Scene
         till,
         office,
         online,
+        telephone,
         clerk: accesses.clerk,
         cashier: accesses.cashier,
         operator: accesses.operator,
@@ -201,7 +205,7 @@ async fn tell_of_way(county: &Gateway, way: &str, story: &mut Story) -> Result<(
     Ok(())
 }
 
-async fn token(gateway: &Gateway, name: &str, rights: Rights<'_>) -> Result<Client, Error> {
+pub(crate) async fn token(gateway: &Gateway, name: &str, rights: Rights<'_>) -> Result<Client, Error> {
     let secret = gateway.token(name, rights).await?;
     gateway.write_token(name, &secret)?;
     gateway.client(&secret)

@@ -201,6 +201,8 @@ pub enum CallState {
     CallBack,
     /// It could not be made.
     Failed,
+    /// It is over, and nobody saw how it ended: whether somebody took it is not known.
+    Unknown,
 }
 
 impl CallState {
@@ -281,6 +283,9 @@ pub struct Dispatch {
     /// What proves steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proofs: Vec<StepProof>,
+    /// What of its documents lies on the citizens' pages, as it was when it was laid there: nothing that comes to a document later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provided: Vec<Provided>,
 }
 
 impl Dispatch {
@@ -288,6 +293,18 @@ impl Dispatch {
     pub fn is_mere_notice(&self) -> bool {
         self.kind == DispatchKind::Notification && self.documents.is_empty()
     }
+}
+
+/// What of a document was provided (Bereitstellung): the files of the version that was its newest then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Provided {
+    /// The document.
+    pub document: Id,
+    /// Number of the version.
+    pub version: String,
+    /// SHA-256 of each of its files, hex, in their order.
+    pub sha256: Vec<String>,
 }
 
 /// What a notification (Mitteilung) says.
@@ -337,7 +354,7 @@ impl Addressee {
             "mail" => self.email.is_some(),
             "call" => self.phone.is_some(),
             "fit-connect" => self.mailbox.is_some(),
-            "print" | "hybrid" => !self.lines.is_empty(),
+            "print" | "hybrid" | "letter" => !self.lines.is_empty(),
             _ => true,
         }
     }

@@ -456,7 +456,8 @@ pub trait Adapter: Send + Sync {
         Err(not_offered())
     }
 
-    /// Answers a call from outside. Who calls is for the adapter to find out.
+    /// Answers a call from outside. Who calls is for the adapter to find out. It has half a minute from when something of the body came last,
+    /// and reads the body as it can bear it: whoever calls may be slow.
     async fn callback(&self, request: CallbackRequest, host: Arc<dyn Host>) -> Result<Reply, Failure> {
         let _ = (request, host);
         Err(not_offered())

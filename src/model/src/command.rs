@@ -2,6 +2,7 @@
 //! the kind of event and the exact difference. Pure, so that every rule can be tested without a store.
 
 mod activity;
+mod citizen;
 mod dispatch;
 mod disposal;
 mod exchange;
@@ -11,7 +12,7 @@ mod task;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::activity::{DispatchStep, StepProof};
+use crate::activity::{DispatchStep, Provided, StepProof};
 use crate::case::{Confidentiality, Description, Disposition, File, RecordStatus, Reference, Version};
 use crate::circulation::Route;
 use crate::exchange::{
@@ -157,6 +158,10 @@ pub enum Change {
     /// Something is known of the way of what was sent, and perhaps what whoever carries it calls it. The same step again is
     /// [`Error::Exists`].
     DispatchStep(DispatchStep, Option<String>),
+    /// From this step on it lies on the citizens' pages, with exactly these files. The broker makes it of the step of whoever lays it there.
+    Provide(DispatchStep, Vec<Provided>),
+    /// The case gets the number by which its citizen knows it; it has one for ever.
+    CitizenNumber(String),
     /// Somebody says what became of what was sent, and what proves it.
     ProvenStep(StepProof),
     /// Nothing is left of the record but what proves it. The broker has checked that it may go.
@@ -267,6 +272,7 @@ fn worked_on(current: &Record, mut record: Record, change: &Change) -> Result<(R
         (Change::Amend(patch), _) => return amended(current, patch),
         (Change::AssignReference(reference), _) => return with_reference(record, reference),
         (Change::AddContent { version, file }, _) => return with_content(record, version, file),
+        (Change::CitizenNumber(number), _) => return citizen::numbered(record, number),
         // A document is closed with what it lies in.
         (Change::Close | Change::Reopen, _) if current.kind() == RecordKind::Document => return Err(wrong()),
         (Change::Close, Some(RecordStatus::Open)) => (RecordStatus::Closed, EventKind::RecordChanged),
@@ -314,7 +320,9 @@ fn amended(current: &Record, patch: &Value) -> Result<(Record, EventKind), Error
     }
     let mut json = current.to_json();
     patch::apply(&mut json, patch);
-    Ok((Record::from_json(current.kind(), json)?, EventKind::RecordChanged))
+    let mut record = Record::from_json(current.kind(), json)?;
+    citizen::keep_number(current, &mut record)?;
+    Ok((record, EventKind::RecordChanged))
 }
 
 fn with_reference(mut record: Record, reference: &str) -> Result<(Record, EventKind), Error> {

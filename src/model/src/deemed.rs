@@ -115,7 +115,7 @@ impl Sending {
 
     fn counted(&self, rule: &DeemedRule, step: DispatchStep, day: Date) -> Deemed {
         let plain = day.saturating_add(Duration::days(rule.days.into()));
-        let date = if rule.next_workday { workday_from(plain, &self.closed()) } else { plain };
+        let date = if rule.next_workday { workday_from(plain) } else { plain };
         let because = DeemedBecause {
             step,
             day: day.to_string(),
@@ -206,6 +206,9 @@ mod tests {
             (Disclosure, "hundesteuer", "2025-04-14T10:00:00Z", "2025-04-22", Some("2025-04-18")),
             (Disclosure, "hundesteuer", "2025-12-21T10:00:00Z", "2025-12-29", Some("2025-12-25")),
             (Disclosure, "hundesteuer", "2024-12-29T10:00:00Z", "2025-01-02", Some("2025-01-01")),
+            // 24 and 31 December are no holidays, whoever is closed then.
+            (Disclosure, "hundesteuer", "2026-12-20T10:00:00Z", "2026-12-24", None),
+            (Disclosure, "hundesteuer", "2026-12-27T10:00:00Z", "2026-12-31", None),
             (FormalService, none, "2025-02-26T10:00:00Z", "2025-03-02", None),
         ] {
             let it = sent(kind, "print", service, &[(DispatchStatus::Posted, posted)]);
@@ -232,11 +235,15 @@ mod tests {
 
     #[test]
     fn nothing_is_deemed_of_a_notification_or_of_what_came_back() {
+        use DispatchStatus::{Posted, Returned};
         let posted = (DispatchStatus::Posted, "2025-02-03T10:00:00Z");
         let notified = sent(DispatchKind::Notification, "print", "x", &[posted]);
         assert_eq!(house().deemed(&notified), None);
         let returned = (DispatchStatus::Returned, "2025-02-20T10:00:00Z");
         assert_eq!(house().deemed(&sent(DispatchKind::Disclosure, "print", "x", &[posted, returned])), None);
+        // Documents tell the day alone, so that it came back before it was posted.
+        let by_day = [(Returned, "2025-02-02T23:00:00Z"), (Posted, "2025-02-03T10:00:00Z")];
+        assert_eq!(house().deemed(&sent(DispatchKind::Disclosure, "print", "x", &by_day)), None);
         assert_eq!(house().deemed(&sent(DispatchKind::Disclosure, "fax", "x", &[posted])), None);
     }
 

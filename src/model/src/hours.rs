@@ -7,6 +7,7 @@ use std::time::Duration;
 use time::macros::format_description;
 use time::{Date, PrimitiveDateTime, Time, Weekday};
 
+use crate::holidays::is_holiday;
 use crate::payment::day::{german_clock, german_moment};
 use crate::{Error, Timestamp};
 
@@ -30,7 +31,8 @@ const WEEK: [(&str, Weekday); 7] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hours {
     spans: Vec<Span>,
-    closed: BTreeSet<Date>,
+    /// Days without service; `None`: the holidays by calculation.
+    closed: Option<BTreeSet<Date>>,
 }
 
 /// A time of service on a day of the week, in seconds since midnight; what begins at `until` is none of it.
@@ -43,19 +45,20 @@ struct Span {
 }
 
 impl Default for Hours {
-    /// Those that 115 promises: Monday to Friday from 8 to 18, holidays not known.
+    /// Those that 115 promises: Monday to Friday from 8 to 18, but not on holidays ([`is_holiday`]).
     fn default() -> Self {
         let span = |day| Span { day, from: 8 * 3_600, until: 18 * 3_600 };
-        Hours { spans: (0..5).map(span).collect(), closed: BTreeSet::new() }
+        Hours { spans: (0..5).map(span).collect(), closed: None }
     }
 }
 
 impl Hours {
-    /// Reads hours such as `mo-fr 08:00-18:00` or `sa 09:00-12:30`, and days without any such as `2026-12-25`.
+    /// Reads hours such as `mo-fr 08:00-18:00` or `sa 09:00-12:30`, and days without any such as `2026-12-25`: these alone, and the
+    /// holidays by calculation ([`is_holiday`]) if none are given.
     ///
     /// # Errors
     /// [`Error::Invalid`] with `hours` or `holidays` if something is none, ends before it begins, or lies in another one.
-    pub fn read(hours: &[impl AsRef<str>], holidays: &[impl AsRef<str>]) -> Result<Self, Error> {
+    pub fn read<T: AsRef<str>>(hours: &[T], holidays: Option<&[T]>) -> Result<Self, Error> {
         let wrong = || Error::Invalid { field: "hours" };
         let mut spans = vec![];
         for text in hours {
@@ -66,11 +69,12 @@ impl Hours {
         if spans.is_empty() || spans.len() > SPANS || spans.windows(2).any(meets) {
             return Err(wrong());
         }
+        let Some(holidays) = holidays else { return Ok(Hours { spans, closed: None }) };
         let day = format_description!("[year]-[month]-[day]");
         let closed = holidays.iter().map(|text| Date::parse(text.as_ref(), day));
         let closed = closed.collect::<Result<BTreeSet<_>, _>>();
         match closed {
-            Ok(closed) if closed.len() <= CLOSED => Ok(Hours { spans, closed }),
+            Ok(closed) if closed.len() <= CLOSED => Ok(Hours { spans, closed: Some(closed) }),
             _ => Err(Error::Invalid { field: "holidays" }),
         }
     }
@@ -116,7 +120,7 @@ impl Hours {
 
     fn of_day(&self, date: Date) -> impl Iterator<Item = Span> {
         let day = date.weekday().number_days_from_monday();
-        let is_closed = self.closed.contains(&date);
+        let is_closed = self.closed.as_ref().map_or_else(|| is_holiday(date), |days| days.contains(&date));
         self.spans.iter().copied().filter(move |span| span.day == day && !is_closed)
     }
 }
@@ -166,7 +170,8 @@ mod tests {
     }
 
     fn hours() -> Hours {
-        Hours::read(&["mo-we 08:00-12:00", "mo-we 13:00-16:00", "fr 08:00-12:30"], &["2026-12-25"]).unwrap()
+        let spans = ["mo-we 08:00-12:00", "mo-we 13:00-16:00", "fr 08:00-12:30"];
+        Hours::read(&spans, Some(&["2026-12-25"])).unwrap()
     }
 
     #[test]
@@ -202,6 +207,27 @@ mod tests {
     }
 
     #[test]
+    fn holidays_are_known_unless_the_house_lists_its_own() {
+        let none: [&str; 0] = [];
+        let all = ["mo-su 00:00-24:00"];
+        let computed = Hours::read(&all, None).unwrap();
+        let listed = Hours::read(&all, Some(&["2026-11-02"])).unwrap();
+        // Christmas Day, All Saints' Day, and a day of the house's own.
+        for (moment, by_calculation, by_list) in [
+            ("2026-12-25T09:00:00Z", false, true),
+            ("2026-11-01T09:00:00Z", false, true),
+            ("2026-11-02T09:00:00Z", true, false),
+        ] {
+            assert_eq!(computed.is_open(at(moment)), by_calculation, "{moment}");
+            assert_eq!(listed.is_open(at(moment)), by_list, "{moment}");
+        }
+        assert!(Hours::read(&all, Some(&none)).unwrap().is_open(at("2026-12-25T09:00:00Z")), "always");
+        // Eight hours after the Thursday before Easter at four are on the Tuesday after it.
+        let due = Hours::default().plus(at("2026-04-02T14:00:00Z"), Duration::from_secs(8 * 3_600));
+        assert_eq!(due, Some(at("2026-04-07T12:00:00Z")));
+    }
+
+    #[test]
     fn hours_of_service_pass_only_in_them() {
         let promise = Hours::default();
         for (moment, hours, then) in [
@@ -226,11 +252,11 @@ mod tests {
         for text in
             ["", "mo", "mo 8-12", "mo 12:00-08:00", "fr-mo 08:00-12:00", "mo 08:00-24:01", "xx 08:00-09:00"]
         {
-            assert!(Hours::read(&[text], &none).is_err(), "{text:?}");
+            assert!(Hours::read(&[text], Some(&none)).is_err(), "{text:?}");
         }
-        assert!(Hours::read(&none, &none).is_err());
-        assert!(Hours::read(&["mo 08:00-12:00", "mo-fr 11:00-13:00"], &none).is_err());
-        assert!(Hours::read(&["mo 08:00-24:00"], &["25.12.2026"]).is_err());
-        assert!(Hours::read(&["mo 08:00-24:00"], &["2026-12-25"]).is_ok());
+        assert!(Hours::read(&none, Some(&none)).is_err());
+        assert!(Hours::read(&["mo 08:00-12:00", "mo-fr 11:00-13:00"], Some(&none)).is_err());
+        assert!(Hours::read(&["mo 08:00-24:00"], Some(&["25.12.2026"])).is_err());
+        assert!(Hours::read(&["mo 08:00-24:00"], Some(&["2026-12-25"])).is_ok());
     }
 }

@@ -5,6 +5,7 @@
 //! * [`command`]: how records change. A command is decided against the current record and yields the
 //!   new record and an [`Event`] whose `changes` are exactly the difference;
 //! * [`message`]: the envelope of whatever comes in or goes out, its states and its findings;
+//! * [`citizen`]: who the citizen of a case is, and what of it was provided;
 //! * [`letter`]: a piece of post as it comes in; [`sending`], [`deemed`]: what a house has decided about what it sends;
 //! * [`clarification`]: what is told of a message that waits for a human;
 //! * [`rights`]: who may do what, and the [`Scope`] every query is confined to;
@@ -16,9 +17,12 @@
 
 pub mod activity;
 pub mod adapter;
+mod addressee;
+mod begin;
 pub mod case;
 pub mod catalog;
 pub mod circulation;
+pub mod citizen;
 pub mod clarification;
 pub mod command;
 pub mod deemed;

@@ -39,6 +39,9 @@ pub struct Party {
     /// The way by which the party wants to hear of the case: that of a dispatch, such as `mail`, `push`, `print` or `fit-connect`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefers: Option<String>,
+    /// The language in which the party wants to hear of the case, as in BCP 47, such as `de` or `en`; absent: that of the house.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
 }
 
 /// A natural person.

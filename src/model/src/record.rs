@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::activity::{Decision, Dispatch, Interaction, Task};
+use crate::activity::{CallState, Decision, Dispatch, Interaction, Task};
 use crate::case::{Case, CaseFile, Description, Document};
 use crate::exchange::Exchange;
 use crate::payment::{Claim, Payment};
@@ -210,8 +210,10 @@ impl Record {
             Record::Claim(claim) => cash_reference(claim.cash_reference.as_ref()),
             Record::Payment(payment) => cash_reference(payment.cash_reference.as_ref()),
             Record::Interaction(it) => {
-                let number = it.call.as_ref().and_then(|call| call.number.clone());
-                number.map(|number| (CALL.to_owned(), number)).into_iter().collect()
+                let Some(call) = &it.call else { return vec![] };
+                let number = call.number.clone().map(|number| (CALL.to_owned(), number));
+                let wanted = (call.state == CallState::Wanted).then(wanted_call);
+                number.into_iter().chain(wanted).collect()
             }
             record => {
                 let Some(description) = record.description() else { return vec![] };
@@ -267,6 +269,11 @@ pub const PHONE: &str = "phone";
 /// Kind of the name of a call: the number of the other side, by E.164. Not that of parties, so that whoever calls often is not in the way of
 /// those who are looked up.
 pub const CALL: &str = "call";
+
+/// Name of the calls that somebody wants, until they are begun: so that whoever makes them finds each, however many contacts there are.
+pub fn wanted_call() -> (String, String) {
+    ("callState".to_owned(), "wanted".to_owned())
+}
 
 /// Telephone numbers of the parties, each once.
 fn numbers(description: &Description) -> BTreeSet<(String, String)> {
@@ -327,21 +334,10 @@ mod tests {
                 status: crate::activity::InteractionStatus::Filed,
             }),
             Record::Dispatch(Dispatch {
-                meta: a_meta(),
-                case_id: id,
-                kind: crate::activity::DispatchKind::Disclosure,
                 documents: vec![id],
-                notice: None,
-                not_before: None,
-                otherwise: vec![],
                 way: Some("print".into()),
                 to: Some(crate::activity::Addressee::default()),
-                options: crate::activity::DispatchOptions::default(),
-                reference: None,
-                status: crate::activity::DispatchStatus::Open,
-                steps: vec![],
-                instead_of: None,
-                proofs: vec![],
+                ..Dispatch::new(a_meta(), id, crate::activity::DispatchKind::Disclosure)
             }),
             Record::Decision(Decision {
                 meta: a_meta(),

@@ -1,7 +1,7 @@
 //! What a house has decided about dispatches (`[dispatch]` of the configuration): when a way is quiet, when citizens are called, and by which rules it
 //! proposes when something counts as disclosed ([`deemed`](crate::deemed)).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use time::macros::format_description;
@@ -24,9 +24,6 @@ const MOST_HOURS: u32 = 500;
 pub struct Sending {
     /// Within how many hours of service a citizen who wants to be called is called.
     pub call_within_hours: u32,
-    /// Days besides the holidays of North Rhine-Westphalia on which nobody works.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub closed: BTreeSet<Day>,
     /// When notifications by a way do not leave, by the way.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub quiet: BTreeMap<String, Quiet>,
@@ -37,8 +34,7 @@ pub struct Sending {
 
 impl Default for Sending {
     fn default() -> Self {
-        let (quiet, closed) = (BTreeMap::new(), BTreeSet::new());
-        Sending { call_within_hours: CALL_WITHIN, closed, quiet, deemed: vec![] }
+        Sending { call_within_hours: CALL_WITHIN, quiet: BTreeMap::new(), deemed: vec![] }
     }
 }
 
@@ -102,11 +98,6 @@ impl Sending {
         let now = german_clock(at);
         let end = quiet.end(now)?;
         Some(german_moment(end))
-    }
-
-    /// Days besides the holidays on which nobody works.
-    pub fn closed(&self) -> BTreeSet<Date> {
-        self.closed.iter().map(|day| day.0).collect()
     }
 
     /// What is wrong with it: key and rule.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus, Task};
+use crate::activity::{Dispatch, DispatchKind, Task};
 use crate::adapter::{Adapter, Capability, Delivery, Source};
 use crate::case::{Case, Description, Priority, RecordStatus};
 use crate::exchange::{Exchange, ExchangeKind, ExchangeObject, ExchangeStatus, Side};
@@ -41,43 +41,12 @@ pub fn a_case(title: &str) -> Record {
 
 /// An open task.
 pub fn a_task(title: &str) -> Record {
-    Record::Task(Task {
-        meta: a_meta(),
-        case_id: None,
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: title.into(),
-        kind: "test".into(),
-        requested_by: None,
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: crate::activity::TaskStatus::Open,
-        result: None,
-    })
+    Record::Task(Task::new(a_meta(), "test", title))
 }
 
 /// A dispatch of this kind that goes nowhere yet.
 pub fn a_dispatch(kind: DispatchKind) -> Dispatch {
-    Dispatch {
-        meta: a_meta(),
-        case_id: ids::new_id(),
-        kind,
-        documents: vec![],
-        notice: None,
-        not_before: None,
-        otherwise: vec![],
-        way: None,
-        instead_of: None,
-        to: None,
-        options: DispatchOptions::default(),
-        reference: None,
-        status: DispatchStatus::Open,
-        steps: vec![],
-        proofs: vec![],
-    }
+    Dispatch::new(a_meta(), ids::new_id(), kind)
 }
 
 /// An open claim of so many cents.

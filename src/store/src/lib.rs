@@ -57,6 +57,7 @@ mod work;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::{Clock, Id};
 
@@ -120,6 +121,8 @@ struct Inner {
     uploads: payload::upload::Remembered,
     /// Rung when a job may have become due.
     bells: Arc<Bells>,
+    /// How often the database was asked.
+    asked: AtomicU64,
 }
 
 impl Store {
@@ -132,7 +135,8 @@ impl Store {
         let files = Files::open(payloads).await?;
         let bells = Arc::new(Bells::default());
         let db = Db::open(&database, Arc::clone(&clock), Arc::clone(&bells)).await?;
-        Ok(Store(Arc::new(Inner { db, files, keys, clock, uploads: Default::default(), bells })))
+        let (uploads, asked) = Default::default();
+        Ok(Store(Arc::new(Inner { db, files, keys, clock, uploads, bells, asked })))
     }
 
     /// Commits what waits and closes the database, for all clones. Calls after it fail with [`Error::Closed`].
@@ -151,7 +155,7 @@ impl Store {
         if steps.is_empty() {
             return Ok(());
         }
-        self.0.db.commit(Unit::Steps(steps)).await?;
+        self.db().commit(Unit::Steps(steps)).await?;
         for class in wakes.iter().copied() {
             self.0.bells.of(class).notify_one();
         }
@@ -162,7 +166,13 @@ impl Store {
     }
 
     fn db(&self) -> &Db {
+        self.0.asked.fetch_add(1, Ordering::Relaxed);
         &self.0.db
+    }
+
+    /// How often the database was asked since the store was opened: what must not be told apart has to ask as often.
+    pub fn times_asked(&self) -> u64 {
+        self.0.asked.load(Ordering::Relaxed)
     }
 
     fn bells(&self) -> &Bells {

@@ -1,4 +1,5 @@
 //! Citizens through the whole gateway.
 
 mod fit_connect;
+mod notices;
 mod pages;

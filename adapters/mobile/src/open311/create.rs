@@ -2,15 +2,17 @@
 //!
 //! * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the same key of the same app is the same report; with other words it is
 //!   refused (422).
-//! * Without one, the same words of the same `device_id` on the same day are the same report.
+//! * Without one, the same words of the same `device_id` within a day are the same report: also over midnight.
 //! * Another open report of the same service nearby is told to the reporter (`service_notice`) and to a clerk, who decides: the case links it,
 //!   and a task asks to look.
 
-use model::adapter::Host;
+use std::time::Duration;
+
+use model::adapter::{Host, Wanted};
 use model::case::{Case, Description, Location, Reference, Relation};
 use model::letter::{Letter, NewCase, TakenIn};
 use model::payment::day::german_day;
-use model::{Id, Record, RecordKind, ids};
+use model::{Id, Record, RecordKind, Timestamp, ids};
 use seal::{Digest, Sha256Writer, sha256};
 use serde::Deserialize;
 use serde_json::json;
@@ -30,8 +32,21 @@ pub(crate) const WAY: &str = "open311";
 /// Kind of the reference that names the cell that a report lies in.
 const CELL: &str = "geo-cell";
 
+/// Kind of the reference that names the area that a report lies in, by which lists find it.
+pub(super) const AREA: &str = "geo-area";
+
 /// Kind of the reference that names a report to the letters that complete it.
 pub(crate) const REPORT: &str = "open311";
+
+/// Kind of the reference that names the device that a report came from, by a digest of its id.
+const DEVICE: &str = "device";
+
+/// How long the same words of a device are the same report, and how many reports of a device are looked at for that.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+const OF_DEVICE: u32 = 100;
+
+/// Contacts of a case that are looked at for the one that opened it.
+const CONTACTS: u32 = 500;
 
 /// Reports nearby that are told of.
 const NEAR: usize = 5;
@@ -45,16 +60,21 @@ impl Open311 {
         let code = form.get("service_code").ok_or_else(|| Refusal::bad("service_code is missing"))?;
         let service = self.service(code).ok_or_else(|| Refusal::not_there("the service_code"))?;
         let report = report::read(&form, service)?;
-        let digest = digest_of(&form);
+        let digest = digest_of(&form, ASIDE);
         let key = letter_key(app, &report, call, &digest)?;
         let host = call.host;
-        let photos = std::mem::take(&mut form.photos);
-        let taken = self.photos_of(photos, &report.media_urls, host).await?;
-        // Large bytes are not needed any more.
-        drop(form);
         let mut near = self.near(&report, service, host).await?;
-        let letter = letter(app, (service, &report), &digest, taken, &near, (key, host));
-        let took = host.take_in(letter).await?;
+        let took = match repeated(app, &report, &key, &digest, host).await? {
+            Some(first) => first,
+            None => {
+                let photos = std::mem::take(&mut form.photos);
+                let taken = self.photos_of(photos, &report.media_urls, host).await?;
+                let letter = letter(app, (service, &report), &digest, taken, &near, (key.text, host));
+                host.take_in(letter).await?
+            }
+        };
+        // Its memory is free for others.
+        drop(form);
         let case = self.same(&took, &digest, host).await?;
         // Whoever repeats a report finds itself nearby.
         near.retain(|near| *near != case);
@@ -75,9 +95,7 @@ impl Open311 {
             return Ok(case);
         }
         let first = host.record(RecordKind::Case, case).await?;
-        let kept = first.as_ref().and_then(|first| first.description()?.extensions.get(EXTENSION));
-        let kept = kept.and_then(|kept| Kept::deserialize(kept).ok());
-        if kept.is_some_and(|kept| kept.digest != digest.to_string()) {
+        if first.as_ref().and_then(kept_of).is_some_and(|kept| kept.digest != digest.to_string()) {
             return Err(Refusal::new(422, "this Idempotency-Key belongs to another report").into());
         }
         Ok(case)
@@ -89,11 +107,11 @@ impl Open311 {
         let Some(point) = report.point.filter(|_| metres > 0) else { return Ok(vec![]) };
         let mut near = vec![];
         for cell in point.cells_within(metres) {
-            let wanted = model::adapter::Wanted {
+            let wanted = Wanted {
                 status: Some("open".to_owned()),
                 name: Some((CELL.to_owned(), format!("{}/{cell}", service.code))),
                 limit: 20,
-                ..model::adapter::Wanted::of(RecordKind::Case)
+                ..Wanted::of(RecordKind::Case)
             };
             let found = host.records(&wanted).await?;
             let lies_near = |record: &Record| {
@@ -107,14 +125,55 @@ impl Open311 {
     }
 }
 
+/// What a case keeps of its report.
+fn kept_of(case: &Record) -> Option<Kept> {
+    Kept::deserialize(case.description()?.extensions.get(EXTENSION)?).ok()
+}
+
+/// The report with the same words that came from the same device within a day, if nothing else says which report it is.
+async fn repeated(
+    app: &str,
+    report: &Report,
+    key: &Key,
+    digest: &Digest,
+    host: &dyn Host,
+) -> Result<Option<TakenIn>, Trouble> {
+    let Some(device) = report.device_id.as_deref().filter(|_| !key.is_given) else { return Ok(None) };
+    let day_ago = i64::try_from(DAY.as_micros()).unwrap_or(i64::MAX);
+    let wanted = Wanted {
+        name: Some((DEVICE.to_owned(), device_name(device))),
+        since: Some(Timestamp::from_micros(host.now().micros().saturating_sub(day_ago))),
+        limit: OF_DEVICE,
+        ..Wanted::of(RecordKind::Case)
+    };
+    let said = digest.to_string();
+    let is_same = |case: &Record| kept_of(case).is_some_and(|kept| kept.app == app && kept.digest == said);
+    let found = host.records(&wanted).await?;
+    let Some(case) = found.iter().find(|case| is_same(case)).map(Record::meta) else { return Ok(None) };
+    let wanted = Wanted { root: Some(case.root), limit: CONTACTS, ..Wanted::of(RecordKind::Interaction) };
+    let contacts = host.records(&wanted).await?;
+    let opened = |contact: &Record| match contact {
+        Record::Interaction(it) => {
+            it.case_id == Some(case.id) && it.kind == WAY && it.proof["digest"] == *said
+        }
+        _ => false,
+    };
+    let contact = contacts.iter().find(|contact| opened(contact)).map(|contact| contact.meta().id);
+    Ok(contact.map(|interaction| TakenIn { interaction, case: Some(case.id), again: true }))
+}
+
+fn device_name(id: &str) -> String {
+    sha256(&[b"device\0", id.as_bytes()]).to_string()
+}
+
 fn place_of(case: &Case) -> Option<Point> {
     let place = case.locations.first()?;
     Some(Point { latitude: place.latitude_micro?, longitude: place.longitude_micro? })
 }
 
-/// Digest of everything that was said, in whatever order.
-fn digest_of(form: &Form) -> Digest {
-    let mut said = form.said(ASIDE);
+/// Digest of everything that was said but these fields, in whatever order.
+pub(super) fn digest_of(form: &Form, aside: &[&str]) -> Digest {
+    let mut said = form.said(aside);
     said.sort_unstable();
     let mut digest = Sha256Writer::new();
     for (name, value) in said {
@@ -127,20 +186,31 @@ fn digest_of(form: &Form) -> Digest {
     digest.finish()
 }
 
-/// Under which key the letter is known.
-fn letter_key(app: &str, report: &Report, call: &Call<'_>, digest: &Digest) -> Result<String, Refusal> {
+/// Under which key a letter is known.
+struct Key {
+    text: String,
+    /// Whether the app said which report it is.
+    is_given: bool,
+}
+
+fn letter_key(app: &str, report: &Report, call: &Call<'_>, digest: &Digest) -> Result<Key, Refusal> {
     let named = call.headers.iter().find(|(name, _)| name == "idempotency-key").map(|(_, key)| key.trim());
+    let of_app = |text: &str| sha256(&[app.as_bytes(), b"\0", text.as_bytes()]);
     if let Some(key) = named {
         let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
         if key.is_empty() || key.len() > 255 {
             return Err(Refusal::bad("Idempotency-Key is empty, or longer than 255 characters"));
         }
-        return Ok(format!("key:{}", sha256(&[app.as_bytes(), b"\0", key.as_bytes()])));
+        return Ok(Key { text: format!("key:{}", of_app(key)), is_given: true });
     }
-    Ok(match report.device_id {
-        Some(_) => format!("device:{}:{digest}", german_day(call.host.now())),
+    // Of two that come at once, the day makes one.
+    let text = match report.device_id {
+        Some(_) => {
+            format!("device:{}:{}", german_day(call.host.now()), of_app(&digest.to_string()))
+        }
         None => format!("report:{}", ids::new_id()),
-    })
+    };
+    Ok(Key { text, is_given: false })
 }
 
 /// The letter that opens the case.
@@ -183,10 +253,9 @@ fn letter(
         address: None,
         description: report.address.clone(),
     };
-    let mut concerns = taken.concerns;
-    if !near.is_empty() {
-        concerns.push(PERHAPS_KNOWN);
-    }
+    // The first makes the task: a photograph that is missing is seen in the case, too.
+    let known = (!near.is_empty()).then_some(PERHAPS_KNOWN);
+    let concerns = known.into_iter().chain(taken.concerns).collect();
     Letter {
         key,
         way: WAY.to_owned(),
@@ -208,11 +277,11 @@ fn letter(
 fn references(service: &Service, report: &Report) -> Vec<Reference> {
     let reference = |kind: &str, value: String| Reference { kind: kind.to_owned(), value };
     let cell = report.point.map(|point| reference(CELL, format!("{}/{}", service.code, point.cell())));
-    let device = report.device_id.as_ref();
-    let device = device.map(|id| reference("device", sha256(&[b"device\0", id.as_bytes()]).to_string()));
+    let area = report.point.map(|point| reference(AREA, point.area()));
+    let device = report.device_id.as_ref().map(|id| reference(DEVICE, device_name(id)));
     let address = report.address_id.clone().map(|id| reference("address", id));
     let own = reference(REPORT, ids::new_id().to_string());
-    std::iter::once(own).chain(cell).chain(device).chain(address).collect()
+    std::iter::once(own).chain(cell).chain(area).chain(device).chain(address).collect()
 }
 
 /// What whoever reports is told.

@@ -1,5 +1,5 @@
 //! Who calls, by `api_key`, and how often. Keys are known by their digest alone; all are compared, each in the same time. Calls are counted in
-//! memory of a fixed size: one counter for each key, one for all who have none.
+//! memory of a fixed size: one counter for each key, one for all who have none. What a call makes the records' database do counts, too.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -20,6 +20,14 @@ pub(crate) struct Keys {
     counted: Mutex<Counted>,
 }
 
+/// Whose calls are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counter {
+    at: usize,
+    /// Whether that is an app whose key is known.
+    pub(crate) is_known: bool,
+}
+
 struct Counted {
     since: Timestamp,
     calls: Vec<u32>,
@@ -31,11 +39,11 @@ impl Keys {
         Keys { keys, reads_per_minute, counted: Mutex::new(counted) }
     }
 
-    /// The name of the app whose key that is.
+    /// The name of the app whose key that is, and its counter.
     ///
     /// # Errors
     /// 403 if it is nobody's, 429 if it calls too often.
-    pub(crate) fn known(&self, key: Option<&str>, now: Timestamp) -> Result<&str, Refusal> {
+    pub(crate) fn known(&self, key: Option<&str>, now: Timestamp) -> Result<(&str, Counter), Refusal> {
         let Some(key) = key else {
             self.count(self.keys.len(), self.reads_per_minute, now)?;
             return Err(Refusal::new(403, "api_key is missing"));
@@ -53,18 +61,27 @@ impl Keys {
             return Err(Refusal::new(403, "api_key is not known"));
         };
         self.count(at, known.per_minute, now)?;
-        Ok(&known.name)
+        Ok((&known.name, Counter { at, is_known: true }))
     }
 
     /// Lets somebody read who needs no key; a key that is known counts for itself.
     ///
     /// # Errors
     /// 429.
-    pub(crate) fn reads(&self, key: Option<&str>, now: Timestamp) -> Result<(), Refusal> {
-        match key {
-            Some(_) => self.known(key, now).map(drop),
-            None => self.count(self.keys.len(), self.reads_per_minute, now),
+    pub(crate) fn reads(&self, key: Option<&str>, now: Timestamp) -> Result<Counter, Refusal> {
+        if key.is_some() {
+            return self.known(key, now).map(|(_, counter)| counter);
         }
+        let at = self.keys.len();
+        self.count(at, self.reads_per_minute, now)?;
+        Ok(Counter { at, is_known: false })
+    }
+
+    /// Counts a call as so many more, for what it cost.
+    pub(crate) fn cost(&self, counter: Counter, calls: usize) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = counted.calls.get_mut(counter.at) else { return };
+        *known = known.saturating_add(u32::try_from(calls).unwrap_or(u32::MAX));
     }
 
     fn count(&self, place: usize, most: u32, now: Timestamp) -> Result<(), Refusal> {
@@ -92,15 +109,19 @@ mod tests {
         };
         let keys = Keys::new(vec![key("a"), key("b")], 3);
         let now = Timestamp::from_micros(WINDOW);
-        assert_eq!(keys.known(Some("b-key"), now).unwrap(), "b");
+        assert_eq!(keys.known(Some("b-key"), now).unwrap().0, "b");
         assert_eq!(keys.known(Some("wrong"), now).unwrap_err().status, 403);
         assert_eq!(keys.known(None, now).unwrap_err().status, 403);
-        assert_eq!(keys.known(Some("b-key"), now).unwrap(), "b");
+        assert_eq!(keys.known(Some("b-key"), now).unwrap().0, "b");
         assert_eq!(keys.known(Some("b-key"), now).unwrap_err().status, 429);
-        assert_eq!(keys.known(Some("a-key"), now).unwrap(), "a", "one does not count for another");
+        assert_eq!(keys.known(Some("a-key"), now).unwrap().0, "a", "one does not count for another");
         keys.reads(None, now).unwrap();
         assert_eq!(keys.reads(None, now).unwrap_err().status, 429);
         assert_eq!(keys.known(Some("wrong"), now).unwrap_err().status, 429);
-        keys.reads(None, Timestamp::from_micros(2 * WINDOW)).unwrap();
+        let later = Timestamp::from_micros(2 * WINDOW);
+        let nobody = keys.reads(None, later).unwrap();
+        assert!(!nobody.is_known);
+        keys.cost(nobody, 2);
+        assert_eq!(keys.reads(None, later).unwrap_err().status, 429, "what costs much counts for more");
     }
 }

@@ -1,14 +1,17 @@
 //! Reports as everybody may see them: `GET requests`, the newest first, with the filters of GeoReport v2, paging (`page`, `page_size`) and the
 //! extensions `updated_after`, `updated_before` and `lat`, `long`, `radius`.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use model::adapter::{Host, Wanted};
+use model::adapter::Host;
 use model::case::Case;
 use model::{Id, Record, RecordKind, Timestamp};
 
 use super::answer::Node;
 use super::form::Form;
+use super::keys::Counter;
+use super::pages::{AT_ONCE, Pages};
 use super::shown::Shown;
 use super::{Open311, Refusal, Said, Trouble, said};
 use crate::geo::Point;
@@ -19,21 +22,17 @@ const PAGE: usize = 50;
 /// Most reports of a list, over all its pages, as the specification has it.
 const MOST: usize = 1_000;
 
-/// Cases that are looked at for a list, and how many at once.
-const LOOKED_AT: usize = 5_000;
-const AT_ONCE: u32 = 500;
-
 /// How far a list reaches back, unless the caller says otherwise, and at most.
 const DAYS: Duration = Duration::from_secs(90 * 24 * 3_600);
 
 /// What a caller wants to see.
-struct Filter {
-    services: Vec<String>,
-    statuses: Vec<String>,
-    since: Timestamp,
-    before: Option<Timestamp>,
+pub(super) struct Filter {
+    pub(super) services: Vec<String>,
+    pub(super) statuses: Vec<String>,
+    pub(super) since: Timestamp,
+    pub(super) before: Option<Timestamp>,
     updated: (Option<Timestamp>, Option<Timestamp>),
-    around: Option<(Point, f64)>,
+    pub(super) around: Option<(Point, f64)>,
 }
 
 impl Filter {
@@ -83,18 +82,13 @@ impl Filter {
 
 impl Open311 {
     /// `GET requests`.
-    pub(super) async fn list(&self, form: &Form, host: &dyn Host) -> Result<Said, Trouble> {
+    pub(super) async fn list(&self, form: &Form, counter: Counter, host: &dyn Host) -> Result<Said, Trouble> {
         let ids = form.list("service_request_id");
         if !ids.is_empty() {
             return self.several(&ids, form, host).await;
         }
-        let number = |name: &str, default: usize| -> Result<usize, Refusal> {
-            let wrong = || Refusal { status: 400, wrong: vec![format!("{name} is no number from 1 on")] };
-            let number = form.get(name).map(|text| text.parse().map_err(|_| wrong())).transpose()?;
-            number.map_or(Ok(default), |number| if number == 0 { Err(wrong()) } else { Ok(number) })
-        };
-        let size = number("page_size", PAGE)?.min(MOST);
-        let first = (number("page", 1)? - 1).saturating_mul(size);
+        let page = page(form, PAGE)?;
+        let page = page.start.min(MOST)..page.end.min(MOST);
         let filter = Filter::of(form, host.now())?;
         if let Some(unknown) = filter.services.iter().find(|code| self.service(code).is_none()) {
             return Err(Refusal {
@@ -103,15 +97,15 @@ impl Open311 {
             }
             .into());
         }
-        let last = first.saturating_add(size).min(MOST);
         let mut requests = vec![];
         let mut seen = 0;
-        let mut pages = Pages::of(self, &filter);
-        while seen < last {
-            let Some(cases) = pages.next(last - seen, host).await? else { break };
+        let mut pages = Pages::of(self, &filter, counter);
+        // Of a page that there never is nothing is looked for.
+        while seen < page.end && !page.is_empty() {
+            let Some(cases) = pages.next(page.end - seen, host).await? else { break };
             let found = cases.iter().filter_map(|case| Shown::of(case, self.settings.publish));
             for shown in found.filter(|shown| filter.takes(shown)) {
-                if (first..last).contains(&seen) {
+                if page.contains(&seen) {
                     requests.push(shown.request(&self.settings, form));
                 }
                 seen += 1;
@@ -151,67 +145,43 @@ impl Open311 {
         }
     }
 
-    /// `GET servicerequestupdates`: reports that changed in that time, the newest report first.
-    pub(super) async fn updates(&self, form: &Form, host: &dyn Host) -> Result<Said, Trouble> {
+    /// `GET servicerequestupdates`: reports that changed in that time, the oldest change first: whoever is given the most that there can
+    /// be asks for the next page, or from the last change on.
+    pub(super) async fn updates(
+        &self,
+        form: &Form,
+        counter: Counter,
+        host: &dyn Host,
+    ) -> Result<Said, Trouble> {
+        let page = page(form, MOST)?;
         let mut filter = Filter::of(form, host.now())?;
         let (begin, end) = (filter.since, filter.before.take());
         // Reports of old may change now.
         filter.since = Timestamp::default();
         filter.updated = (Some(begin), end);
         let mut updates = vec![];
-        let mut pages = Pages::of(self, &filter);
+        let mut pages = Pages::of(self, &filter, counter);
         while let Some(cases) = pages.next(AT_ONCE as usize, host).await? {
             let found = cases.iter().filter_map(|case| Shown::of(case, self.settings.publish));
             // What was never changed is no update.
             let found = found.filter(|shown| shown.case.meta.version > 1 && filter.takes(shown));
-            updates.extend(found.map(|shown| shown.update()));
+            updates.extend(found.map(|shown| (shown.updated(), shown.case.meta.id, shown.update())));
         }
-        updates.truncate(MOST);
+        updates.sort_by_key(|(at, id, _)| (*at, *id));
+        let updates = updates.into_iter().map(|(_, _, update)| update);
+        let updates = updates.skip(page.start).take(page.len()).collect();
         said("service_request_updates", Node::List("request_update", updates))
     }
 }
 
-/// Goes through the cases of the services, the newest first.
-struct Pages {
-    wanted: Wanted,
-    looked_at: usize,
-    is_over: bool,
-}
-
-impl Pages {
-    fn of(server: &Open311, filter: &Filter) -> Self {
-        let services = &server.settings.services;
-        let meant =
-            services.iter().filter(|it| filter.services.is_empty() || filter.services.contains(&it.code));
-        let mut named: Vec<String> = meant.clone().filter_map(|it| it.public_service.clone()).collect();
-        named.sort();
-        named.dedup();
-        // Cases without a public service can only be found among all.
-        if meant.into_iter().any(|it| it.public_service.is_none()) {
-            named.clear();
-        }
-        let only_open = filter.statuses.iter().all(|status| status == "open") && !filter.statuses.is_empty();
-        let wanted = Wanted {
-            services: named,
-            status: only_open.then(|| "open".to_owned()),
-            since: Some(filter.since).filter(|since| *since > Timestamp::default()),
-            before: filter.before,
-            ..Wanted::of(RecordKind::Case)
-        };
-        Pages { wanted, looked_at: 0, is_over: false }
-    }
-
-    /// The next cases; about so many are needed.
-    async fn next(&mut self, needed: usize, host: &dyn Host) -> Result<Option<Vec<Case>>, Trouble> {
-        if self.is_over || self.looked_at >= LOOKED_AT {
-            return Ok(None);
-        }
-        self.wanted.limit = u32::try_from(needed).unwrap_or(AT_ONCE).clamp(10, AT_ONCE);
-        let found = host.records(&self.wanted).await?;
-        self.is_over = found.len() < self.wanted.limit as usize;
-        self.looked_at += found.len();
-        self.wanted.after = found.last().map(|record| record.meta().id);
-        let case = |record| if let Record::Case(case) = record { Some(case) } else { None };
-        Ok(Some(found.into_iter().filter_map(case).collect()))
-    }
+/// Which of all that there is `page` and `page_size` mean; a page has `size` unless the caller says otherwise.
+fn page(form: &Form, size: usize) -> Result<Range<usize>, Refusal> {
+    let number = |name: &str, default: usize| -> Result<usize, Refusal> {
+        let wrong = || Refusal { status: 400, wrong: vec![format!("{name} is no number from 1 on")] };
+        let number = form.get(name).map(|text| text.parse().map_err(|_| wrong())).transpose()?;
+        number.map_or(Ok(default), |number| if number == 0 { Err(wrong()) } else { Ok(number) })
+    };
+    let size = number("page_size", size)?.min(MOST);
+    let first = (number("page", 1)? - 1).saturating_mul(size);
+    Ok(first..first.saturating_add(size))
 }

@@ -4,21 +4,27 @@
 //! | module | holds |
 //! |---|---|
 //! | `answer` | XML and JSON |
+//! | `coming` | forms as they come, and the memory that there is for them |
 //! | `form` | what callers say, and their photographs |
 //! | `keys` | who calls, and how often |
+//! | `places` | places for what takes memory or time |
 //! | `services` | discovery, services, definitions |
 //! | `report` | a report as it is judged |
 //! | `create` | a report becomes a case |
 //! | `photos` | photographs of a report, and those that are published |
 //! | `list` | reports as everybody may see them |
+//! | `pages` | the cases that a list looks at |
 //! | `updates` | `servicerequestupdates` of FixMyStreet |
 
 mod answer;
+mod coming;
 mod create;
 mod form;
 mod keys;
 mod list;
+mod pages;
 mod photos;
+mod places;
 mod report;
 mod services;
 mod shown;
@@ -28,22 +34,30 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use model::adapter::{Adapter, CallbackRequest, Capability, Descriptor, Health, Host, Reply};
-use model::{Failure, Id, Record, RecordKind};
+use model::{Failure, FailureKind, Id, Record, RecordKind};
 use net::Client;
 
 use self::answer::{Format, Node};
-use self::form::{Form, Forms};
+use self::coming::{Coming, Forms};
+use self::form::Form;
 use self::keys::Keys;
+use self::places::Places;
 use crate::photo::Studio;
 use crate::settings::{Service, Settings};
 
 /// The door of the adapter.
 const DOOR: &str = "open311/v2";
 
+/// Lists that may look at more than a page of cases at the same time: of callers whose key is known, and of all others.
+const LONG_LISTS: u32 = 2;
+
+/// Calls for which photographs are fetched at the same time; each has one in memory.
+const FETCHING: u32 = 2;
+
 /// What a caller is told who asked for something wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// HTTP status: 400, 403, 404, 409, 422, 429 or 503.
+    /// HTTP status: 400, 403, 404, 408, 422, 429 or 503.
     pub(crate) status: u16,
     /// All that is wrong.
     pub(crate) wrong: Vec<String>,
@@ -112,6 +126,8 @@ pub struct Open311 {
     client: Client,
     keys: Keys,
     forms: Forms,
+    long_lists: Places,
+    fetching: Places,
     studio: Studio,
 }
 
@@ -124,7 +140,8 @@ impl Open311 {
         let keys = Keys::new(std::mem::take(&mut settings.keys), settings.reads_per_minute);
         let forms = Forms::new(settings.photo_bytes);
         let studio = Studio::new(settings.photo_bytes, settings.photo_pixels);
-        Open311 { settings, descriptor, client, keys, forms, studio }
+        let (long_lists, fetching) = (Places::new(LONG_LISTS), Places::new(FETCHING));
+        Open311 { settings, descriptor, client, keys, forms, long_lists, fetching, studio }
     }
 
     fn service(&self, code: &str) -> Option<&Service> {
@@ -139,7 +156,6 @@ impl Open311 {
         body: model::adapter::Content,
     ) -> Result<Said, Trouble> {
         let parts: Vec<&str> = path.split('/').collect();
-        let now = call.host.now();
         match (call.method, parts.as_slice()) {
             ("GET", _) => {
                 let form = Form::query(call.query)?;
@@ -147,25 +163,39 @@ impl Open311 {
                 self.read(&parts, &form, call).await
             }
             ("POST", ["requests" | "servicerequestupdates"]) => {
-                let form = self.forms.read(call.query, call.headers, body).await?;
+                let (app, form) = self.said_by(call, body).await?;
                 self.jurisdiction(&form)?;
-                let app = self.keys.known(form.get("api_key"), now)?;
                 match parts.first() {
                     Some(&"requests") => self.create(app, form, call).await,
-                    _ => self.update(app, &form, call).await,
+                    _ => self.update(app, form, call).await,
                 }
             }
             _ => Err(Refusal::not_there("the resource").into()),
         }
     }
 
+    /// The app that calls, and what it says. Whoever says the key first is known, or refused, before the rest is read.
+    async fn said_by(&self, call: &Call<'_>, body: model::adapter::Content) -> Result<(&str, Form), Refusal> {
+        let now = call.host.now();
+        let coming = Coming::begin(call.query, call.headers, body).await?;
+        let key = coming.key().await;
+        if key.is_some() || coming.is_whole() {
+            let (app, _) = self.keys.known(key.as_deref(), now)?;
+            return Ok((app, self.forms.read(coming, true).await?));
+        }
+        self.keys.reads(None, now)?;
+        let form = self.forms.read(coming, false).await?;
+        let (app, _) = self.keys.known(form.get("api_key"), now)?;
+        Ok((app, form))
+    }
+
     async fn read(&self, parts: &[&str], form: &Form, call: &Call<'_>) -> Result<Said, Trouble> {
         let (key, now) = (form.get("api_key"), call.host.now());
         if parts == ["servicerequestupdates"] {
-            self.keys.known(key, now)?;
-            return self.updates(form, call.host).await;
+            let (_, counter) = self.keys.known(key, now)?;
+            return self.updates(form, counter, call.host).await;
         }
-        self.keys.reads(key, now)?;
+        let counter = self.keys.reads(key, now)?;
         match parts {
             ["discovery"] => said("discovery", services::discovery(&self.settings)),
             ["services"] => said("services", services::services(&self.settings)),
@@ -174,7 +204,7 @@ impl Open311 {
                 let service = service.ok_or_else(|| Refusal::not_there("the service"))?;
                 said("service_definition", services::definition(service))
             }
-            ["requests"] => self.list(form, call.host).await,
+            ["requests"] => self.list(form, counter, call.host).await,
             ["requests", id] => self.one(id, form, call.host).await,
             ["tokens", token] => self.token(token, call.host).await,
             _ => Err(Refusal::not_there("the resource").into()),
@@ -235,7 +265,11 @@ impl Adapter for Open311 {
         match self.answer(path, &call, body).await {
             Ok(said) => Ok(format.reply(200, said.root, &said.node)),
             Err(Trouble::Refused(refusal)) => Ok(format.refused(refusal.status, &refusal.wrong)),
-            Err(Trouble::Failed(failure)) => Err(failure),
+            // What the rules of records refuse is the caller's; all else is ours, and may be well when it calls again.
+            Err(Trouble::Failed(failure)) if failure.code == "model.invalid" => {
+                Ok(format.refused(400, &["a value is not one that a case may have".to_owned()]))
+            }
+            Err(Trouble::Failed(failure)) => Err(Failure { kind: FailureKind::Transient, ..failure }),
         }
     }
 

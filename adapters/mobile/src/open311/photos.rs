@@ -2,7 +2,7 @@
 //! lie elsewhere (`media_url`) are fetched from hosts that the operator names, and from nobody else.
 
 use std::io::Cursor;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::adapter::{Host, Reply};
 use model::case::{Case, File, Location};
@@ -12,13 +12,16 @@ use model::{Failure, FailureKind, Id, Record, RecordKind};
 use net::{Method, Request};
 
 use super::answer::Format;
-use super::form::{PHOTOS, decoded};
+use super::form::PHOTOS;
 use super::shown::{Photo, Shown};
 use super::{Call, Open311, Refusal, Trouble};
 use crate::photo::{Kind, Proposal};
 
-/// Longest time for fetching a photograph.
-const WITHIN: Duration = Duration::from_secs(10);
+/// Longest time for all that is done with the photographs of a call; it leaves some of the time that the call has for keeping them.
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// Longest time for fetching the photographs of a call.
+const FETCHED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Concern of a photograph that could not be fetched.
 const MISSING: &str = "mobile.photo-missing";
@@ -38,29 +41,42 @@ pub(super) struct Taken {
 }
 
 impl Open311 {
-    /// Takes photographs that came, and fetches the others.
+    /// Takes photographs that came, and fetches the others, one at a time: none is in memory before the one ahead of it is done with.
     pub(super) async fn photos_of(
         &self,
-        mut photos: Vec<Vec<u8>>,
+        photos: Vec<Vec<u8>>,
         urls: &[String],
         host: &dyn Host,
     ) -> Result<Taken, Trouble> {
-        let mut taken = Taken::default();
+        let taken = tokio::time::timeout(WITHIN, self.taken_of(photos, urls, host)).await;
+        taken.unwrap_or_else(|_| Err(Refusal::busy().into()))
+    }
+
+    async fn taken_of(
+        &self,
+        photos: Vec<Vec<u8>>,
+        urls: &[String],
+        host: &dyn Host,
+    ) -> Result<Taken, Trouble> {
         if photos.iter().any(|bytes| Kind::of(bytes).is_none()) {
             return Err(Refusal::bad("a photograph is neither JPEG, PNG, WebP nor HEIC").into());
         }
-        for url in urls {
-            let bytes = match url.starts_with("data:") {
-                true => decoded(url).filter(|bytes| bytes.len() <= self.settings.photo_bytes),
-                false => self.fetched(url).await,
-            };
-            match bytes.filter(|bytes| Kind::of(bytes).is_some() && photos.len() < PHOTOS) {
-                Some(bytes) => photos.push(bytes),
-                None => taken.missing(url),
-            }
-        }
+        let mut taken = Taken::default();
         for bytes in photos {
             self.photo(bytes, &mut taken, host).await?;
+        }
+        // A host that is slow is in the way of nobody who brings photographs.
+        let _place = match urls {
+            [] => None,
+            _ => Some(self.fetching.take(1, true).await?),
+        };
+        let until = Instant::now() + FETCHED_WITHIN;
+        for url in urls {
+            let bytes = if taken.documents.len() < PHOTOS { self.fetched(url, until).await } else { None };
+            match bytes.filter(|bytes| Kind::of(bytes).is_some()) {
+                Some(bytes) => self.photo(bytes, &mut taken, host).await?,
+                None => taken.missing(url),
+            }
         }
         Ok(taken)
     }
@@ -95,19 +111,20 @@ impl Open311 {
     }
 
     /// A photograph of a host that the operator names. Where that leads is judged again by the rules for outgoing calls.
-    async fn fetched(&self, url: &str) -> Option<Vec<u8>> {
+    async fn fetched(&self, url: &str, until: Instant) -> Option<Vec<u8>> {
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
         let host = rest.split(['/', '?', '#']).next()?;
         if !self.settings.media_hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
             return None;
         }
+        let within = until.checked_duration_since(Instant::now())?;
         let request = Request {
             method: Method::GET,
             url: url.to_owned(),
             chosen_by: ChosenBy::System,
             headers: vec![("accept".to_owned(), "image/jpeg, image/png, image/webp".to_owned())],
             body: None,
-            within: WITHIN,
+            within,
             most_answer: self.settings.photo_bytes,
         };
         let answer = self.client.send(request).await.ok()?;
@@ -144,10 +161,7 @@ impl Open311 {
 
 impl Taken {
     fn missing(&mut self, url: &str) {
-        // What was sent as text and is no photograph is not kept.
-        if !url.starts_with("data:") {
-            self.not_fetched.push(url.to_owned());
-        }
+        self.not_fetched.push(url.to_owned());
         self.concern(MISSING);
     }
 

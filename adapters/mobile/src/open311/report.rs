@@ -57,6 +57,10 @@ pub(crate) fn read(form: &Form, service: &Service) -> Result<Report, Refusal> {
     };
     let mut text = |name: &str, most: usize| {
         let text = form.get(name)?;
+        // Lines are for whoever describes something; names and numbers are looked up.
+        if most <= TEXT && text.chars().any(char::is_control) {
+            wrong.push(format!("{name} has characters that nobody can see"));
+        }
         if text.chars().count() > most {
             wrong.push(format!("{name} is longer than {most} characters"));
         }
@@ -66,12 +70,9 @@ pub(crate) fn read(form: &Form, service: &Service) -> Result<Report, Refusal> {
     let (address, address_id) = (text("address_string", 500), text("address_id", TEXT));
     let (account_id, device_id) = (text("account_id", TEXT), text("device_id", TEXT));
     let named = ["first_name", "last_name", "email", "phone"].map(|name| text(name, TEXT));
-    let media_urls: Vec<String> = form.all("media_url").map(str::to_owned).collect();
+    let media_urls = media_urls(form, &mut wrong);
     if point.is_none() && address.is_none() && address_id.is_none() && wrong.is_empty() {
         wrong.push("expected lat and long, address_string or address_id".to_owned());
-    }
-    if media_urls.len() > super::form::PHOTOS || media_urls.iter().any(|url| url.len() > 2_000) {
-        wrong.push("media_url stands too often, or is too long".to_owned());
     }
     let attributes = answers(form, service, &mut wrong);
     if !wrong.is_empty() {
@@ -89,6 +90,15 @@ pub(crate) fn read(form: &Form, service: &Service) -> Result<Report, Refusal> {
         party,
         media_urls,
     })
+}
+
+/// Where photographs lie.
+pub(crate) fn media_urls(form: &Form, wrong: &mut Vec<String>) -> Vec<String> {
+    let urls: Vec<String> = form.all("media_url").map(str::to_owned).collect();
+    if urls.len() > super::form::PHOTOS || urls.iter().any(|url| url.len() > 2_000) {
+        wrong.push("media_url stands too often, or is too long".to_owned());
+    }
+    urls
 }
 
 /// Answers to the questions of the service; what was never asked is left out, as apps send it for others.

@@ -21,6 +21,9 @@ const SIDE: u32 = 2_048;
 /// Quality of what is published, in per cent.
 const QUALITY: u8 = 85;
 
+/// How many times fewer pixels a progressive JPEG may have: all of its coefficients are in memory beside the picture, up to six bytes for a pixel.
+const PROGRESSIVE: u64 = 3;
+
 /// What a file is, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -134,7 +137,9 @@ fn develop(bytes: &[u8], most_pixels: u64, orientation: u8) -> Option<Developed>
     let format = Kind::of(bytes)?.format()?;
     let (width, height) = ImageReader::with_format(Cursor::new(bytes), format).into_dimensions().ok()?;
     let pixels = u64::from(width) * u64::from(height);
-    if pixels == 0 || pixels > most_pixels {
+    let is_progressive = format == ImageFormat::Jpeg && is_progressive(bytes);
+    let most = if is_progressive { most_pixels / PROGRESSIVE } else { most_pixels };
+    if pixels == 0 || pixels > most {
         return None;
     }
     let mut limits = Limits::default();
@@ -154,6 +159,23 @@ fn develop(bytes: &[u8], most_pixels: u64, orientation: u8) -> Option<Developed>
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, QUALITY).encode_image(&picture).ok()?;
     Some(Developed { jpeg, width: picture.width(), height: picture.height() })
+}
+
+/// Whether a JPEG may be progressive (ITU-T T.81, B.1.1.3, table B.1): what cannot be followed to its first scan may be.
+fn is_progressive(jpeg: &[u8]) -> bool {
+    let mut rest = jpeg.get(2..).unwrap_or_default();
+    loop {
+        rest = match rest {
+            // Marker bytes may be repeated.
+            [0xff, 0xff, ..] => rest.get(1..).unwrap_or_default(),
+            [0xff, 0xc2 | 0xc6 | 0xca | 0xce, ..] => return true,
+            [0xff, 0xda, ..] => return false,
+            [0xff, _, high, low, ..] => {
+                rest.get(2 + usize::from(u16::from_be_bytes([*high, *low]))..).unwrap_or_default()
+            }
+            _ => return true,
+        };
+    }
 }
 
 /// Without transparency: what was not to be seen is not seen now.
@@ -242,6 +264,26 @@ mod tests {
         let too_many = written(&red_and_blue(100, 100), ImageFormat::Png);
         assert_eq!(Studio::new(1 << 20, 9_999).develop(too_many.clone()).await.1, None);
         assert_eq!(Studio::new(10, 1 << 20).develop(too_many).await.1, None);
+    }
+
+    #[test]
+    fn a_progressive_jpeg_is_known() {
+        let baseline = with_exif(&written(&red_and_blue(40, 30), ImageFormat::Jpeg), &turned(1));
+        assert!(!is_progressive(&baseline));
+        let mut progressive = baseline.clone();
+        let frame = progressive.windows(2).position(|it| it == b"\xff\xc0").unwrap();
+        progressive[frame + 1] = 0xc2;
+        assert!(is_progressive(&progressive));
+        for unclear in [&baseline[..30], b"\xff\xd8", b"", b"\xff\xd8\xff\xff\xff", b"\xff\xd8junk\xff\xc0"] {
+            assert!(is_progressive(unclear));
+        }
+        // 200 by 100 pixels are too many for one, and not for the other.
+        let picture = written(&red_and_blue(200, 100), ImageFormat::Jpeg);
+        assert!(develop(&picture, 20_000, 1).is_some());
+        let mut progressive = picture;
+        let frame = progressive.windows(2).position(|it| it == b"\xff\xc0").unwrap();
+        progressive[frame + 1] = 0xc2;
+        assert!(develop(&progressive, 20_000, 1).is_none());
     }
 
     #[test]

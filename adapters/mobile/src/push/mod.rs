@@ -5,10 +5,11 @@
 //! |---|---|
 //! | 201, 200, 202 | the browser will have it |
 //! | 404, 410 | the subscription has ended, and so has its link |
-//! | 429, 5xx, none | tried again, after `Retry-After` if that is said |
+//! | 429, 5xx, none | tried again, after `Retry-After` if that is said; for a quarter of an hour once another browser has it |
 //! | anything else, a redirect, an address that must not be called | not sent |
 //!
-//! If no browser is left, the dispatch has failed, and goes by its next way. A notice that is sent twice is one: the second has the same `Topic`.
+//! If no browser is left, the dispatch has failed, and goes by its next way. A notice that is sent twice is one: the second has the same `Topic`. What is
+//! learnt of a subscription stands in its link at once, unless the browser has renewed it meanwhile.
 //!
 //! `GET /adapters/{id}/key` gives the public key that browsers subscribe with.
 
@@ -26,7 +27,7 @@ use model::adapter::{
 };
 use model::command::{Change, Command};
 use model::outbound::ChosenBy;
-use model::{Clock, EventKind, Failure, FailureKind, Id, Record, RecordKind};
+use model::{Clock, EventKind, Failure, FailureKind, Id, Record, RecordKind, Timestamp};
 use net::{Client, Method, Request};
 use seal::sha256;
 use seal::web_push::{Sender, Subscriber};
@@ -42,6 +43,10 @@ const MOST: usize = 50;
 
 /// Most bytes of an answer that are read.
 const MOST_ANSWER: usize = 64 * 1024;
+
+/// How long after a notice may leave those browsers are tried that could not be reached, once one has it, in microseconds. Less than the least patience
+/// of a channel, so that what has arrived never goes by another way as well.
+const TRIED: i64 = 15 * 60 * 1_000_000;
 
 /// How long a proof of who sends holds, in seconds; a day is the most.
 const PROOF: i64 = 12 * 3_600;
@@ -123,16 +128,81 @@ impl WebPush {
         }
     }
 
-    fn receipt(&self, dispatch: Id, step: DispatchStatus, delivery: &Delivery, ended: Vec<Link>) -> Receipt {
+    /// Sends a notice to all browsers that have not got it yet, and keeps what is learnt of them.
+    async fn push_all(
+        &self,
+        (delivery, dispatch): (&Delivery, &Dispatch),
+        host: &dyn Host,
+    ) -> Result<Sent, Failure> {
+        let (case, message) = (dispatch.case_id, message(delivery, dispatch.case_id));
+        let digest = sha256(&[delivery.id.as_bytes()]);
+        let topic = BASE64_URL_SAFE_NO_PAD.encode(digest.0.get(..24).unwrap_or_default());
+        let (has_it, links): (Vec<&Link>, Vec<&Link>) =
+            subscriptions(delivery, case).partition(|link| link.state["told"] == json!(delivery.id));
+        let (now, mut sent) = (self.clock.now(), Sent { taken: !has_it.is_empty(), wait: None });
+        let outcomes = join_all(links.iter().map(|link| self.push(link, &message, &topic))).await;
+        let mut learnt = vec![];
+        for (link, outcome) in links.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Taken => {
+                    sent.taken = true;
+                    let mut state = link.state.clone();
+                    state["told"] = json!(delivery.id);
+                    learnt.push(Link { state, ..link.clone() });
+                }
+                Outcome::Gone => learnt.push(Link { state: json!({ "ended": now }), ..link.clone() }),
+                Outcome::Wait(pause) => sent.wait = Some(sent.wait.flatten().max(pause)),
+                Outcome::Refused => {}
+            }
+        }
+        keep(learnt, delivery, host).await?;
+        Ok(sent)
+    }
+
+    fn receipt(&self, dispatch: Id, step: DispatchStatus, delivery: &Delivery) -> Receipt {
         let step = DispatchStep { kind: step, at: self.clock.now() };
         let change = Change::DispatchStep(step, None);
         Receipt {
             reference: Some(delivery.id.to_string()),
-            links: ended,
             commands: vec![Command { kind: RecordKind::Dispatch, id: dispatch, expected: None, change }],
             ..Receipt::default()
         }
     }
+}
+
+/// How far a notice came.
+struct Sent {
+    /// A browser has it.
+    taken: bool,
+    /// Some could not be reached, and the longest pause that was asked for.
+    wait: Option<Option<Duration>>,
+}
+
+impl Sent {
+    /// After which pause it is tried again; `None`: no more.
+    fn again(&self, dispatch: &Dispatch, now: Timestamp) -> Option<Option<Duration>> {
+        let pause = self.wait?;
+        let left = dispatch.meta.created_at.max(dispatch.not_before.unwrap_or_default());
+        let is_late = now.plus(pause.unwrap_or_default()).micros() >= left.micros() + TRIED;
+        (!self.taken || !is_late).then_some(pause)
+    }
+}
+
+/// Keeps what was learnt of subscriptions that are still what was looked at: a browser may have renewed its keys meanwhile.
+async fn keep(learnt: Vec<Link>, delivery: &Delivery, host: &dyn Host) -> Result<(), Failure> {
+    let looked_at = delivery.about.as_deref().map(|about| about.links.as_slice()).unwrap_or_default();
+    let Some(case) = learnt.first().map(|link| link.record) else { return Ok(()) };
+    let known = host.links(case).await?;
+    let find = |links: &[Link], part: &str| links.iter().find(|it| it.part == part).cloned();
+    let keys =
+        |link: &Link| (link.reference.clone(), link.state["p256dh"].clone(), link.state["auth"].clone());
+    for link in learnt {
+        let (then, now) = (find(looked_at, &link.part), find(&known, &link.part));
+        if then.as_ref().map(keys) == now.as_ref().map(keys) {
+            host.link(link).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Scheme, host and port of an endpoint: the audience of the proof (RFC 8292, section 2).
@@ -172,39 +242,25 @@ impl Adapter for WebPush {
         &self.descriptor
     }
 
-    async fn deliver(&self, delivery: &Delivery, _: Sources<'_>) -> Result<Receipt, Failure> {
+    async fn deliver_noting(
+        &self,
+        delivery: &Delivery,
+        _: Sources<'_>,
+        host: Arc<dyn Host>,
+    ) -> Result<Receipt, Failure> {
         let open = |dispatch: &&Dispatch| dispatch.status == DispatchStatus::Open;
         let Some(dispatch) = dispatch_of(delivery).filter(open) else { return Ok(Receipt::nothing()) };
         if !dispatch.documents.is_empty() {
             let detail = "a notice to a browser carries no documents";
             return Err(Failure::permanent("web-push.documents", detail).alone());
         }
-        let (case, message) = (dispatch.case_id, message(delivery, dispatch.case_id));
-        let digest = sha256(&[delivery.id.as_bytes()]);
-        let topic = BASE64_URL_SAFE_NO_PAD.encode(digest.0.get(..24).unwrap_or_default());
-        let (mut taken, mut wait, mut ended) = (false, None, vec![]);
-        let links: Vec<&Link> = subscriptions(delivery, case).collect();
-        let told = join_all(links.iter().map(|link| self.push(link, &message, &topic))).await;
-        for (link, outcome) in links.into_iter().zip(told) {
-            match outcome {
-                Outcome::Taken => taken = true,
-                Outcome::Gone => {
-                    let state = json!({ "ended": self.clock.now() });
-                    ended.push(Link { state, ..link.clone() });
-                }
-                Outcome::Wait(pause) => wait = Some(wait.flatten().max(pause)),
-                Outcome::Refused => {}
-            }
+        let sent = self.push_all((delivery, dispatch), &*host).await?;
+        if let Some(pause) = sent.again(dispatch, self.clock.now()) {
+            let waits = Failure::transient("web-push.waits", "a push service does not take the notice now");
+            return Err(waits.after(pause).alone());
         }
-        match wait {
-            Some(pause) if !taken => {
-                Err(Failure::transient("web-push.waits", "no push service takes the notice now")
-                    .after(pause)
-                    .alone())
-            }
-            _ if taken => Ok(self.receipt(dispatch.meta.id, DispatchStatus::Posted, delivery, ended)),
-            _ => Ok(self.receipt(dispatch.meta.id, DispatchStatus::Failed, delivery, ended)),
-        }
+        let step = if sent.taken { DispatchStatus::Posted } else { DispatchStatus::Failed };
+        Ok(self.receipt(dispatch.meta.id, step, delivery))
     }
 
     /// Sending a notice again does no harm, so nobody has to be asked.

@@ -1,7 +1,12 @@
 //! Those who mean harm.
 
+use std::time::Duration;
+
 use adapter_mobile::settings::Publish;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use image::ImageFormat;
+use tokio::io::AsyncWriteExt;
 
 use crate::photos::photo;
 use crate::support::{Bed, settings};
@@ -21,7 +26,7 @@ async fn no_text_gets_out_of_its_element() {
     let evil = "]]></description></request><request><status>closed</status></request><!-- &#x3C; \u{1} \"'";
     let encoded: String = form_urlencoded::byte_serialize(evil.as_bytes()).collect();
     let form = format!(
-        "service_code=001&lat=1&long=2&description={encoded}&address_string={encoded}&account_id={encoded}"
+        "service_code=001&lat=1&long=2&description={encoded}&address_string={encoded}&account_id=%3Cb%3E"
     );
     let made = bed.call("POST", "requests.xml", &[], format!("api_key=testkey&{form}").as_bytes()).await;
     assert_eq!(made.text().matches("<request>").count(), 1);
@@ -97,7 +102,7 @@ async fn what_is_too_large_or_too_much_is_refused() {
     // A body that ends early, and one that is no form at all.
     let cut = b"--xyz\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";
     let kind = [("content-type", "multipart/form-data; boundary=xyz")];
-    assert_eq!(bed.call("POST", "requests.json", &kind, cut).await.status, 400);
+    assert_eq!(bed.call("POST", "requests.json?api_key=testkey", &kind, cut).await.status, 400);
     let json = [("content-type", "application/json")];
     assert_eq!(bed.call("POST", "requests.json", &json, b"{}").await.status, 400);
     assert_eq!(bed.host.letters(), 0);
@@ -116,4 +121,63 @@ async fn guessing_keys_ends_soon() {
     assert_eq!(statuses, [403, 403, 403, 403, 403, 429, 429]);
     // Who has a key is not kept out by that.
     assert_eq!(bed.post("service_code=001&lat=1&long=2").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_nobody_can_see_is_in_no_name_and_no_database_is_given_what_it_cannot_keep() {
+    let bed = Bed::new();
+    for wrong in ["description=a%00b", "address_id=a%00", "address_id=a%0Ab", "account_id=%01", "email=a%1B"]
+    {
+        let answer = bed.post(&format!("service_code=001&lat=1&long=2&{wrong}")).await;
+        assert_eq!(answer.status, 400, "{wrong}: {}", answer.text());
+    }
+    assert_eq!(bed.post("service_code=001&lat=1&long=2&description=a%0D%0A%09b").await.status, 200);
+}
+
+/// A large form that begins to come, and never ends.
+async fn endless(bed: &Bed, path: &str) -> u16 {
+    let (mut app, body) = tokio::io::duplex(64 * 1024);
+    app.write_all(&[b"media=", &[b'A'; 32 * 1024][..]].concat()).await.unwrap();
+    let length = [("content-length", "16777216")];
+    let answer = bed.call_with("POST", path, &length, Box::new(body)).await;
+    drop(app);
+    answer.status
+}
+
+#[tokio::test]
+async fn whoever_has_no_key_keeps_nobody_from_sending_photographs() {
+    let bed = Bed::new();
+    let key_first = "requests.json?api_key=testkey&service_code=001&lat=1&long=2";
+    let photo: String = form_urlencoded::byte_serialize(
+        BASE64_STANDARD.encode([&photo(ImageFormat::Jpeg)[..], &[0; 300_000]].concat()).as_bytes(),
+    )
+    .collect();
+    let honest = async {
+        // The others have begun.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        bed.call("POST", key_first, &[], format!("media={photo}").as_bytes()).await.status
+    };
+    let attack = futures::future::join_all((0..8).map(|_| endless(&bed, "requests.json")));
+    tokio::select! {
+        status = honest => assert_eq!(status, 200),
+        statuses = attack => panic!("{statuses:?}"),
+    }
+    // A key that is wrong is told so before the rest has come.
+    assert_eq!(endless(&bed, "requests.json?api_key=guessed").await, 403);
+}
+
+#[tokio::test]
+async fn whoever_makes_the_database_work_may_call_less_often() {
+    let mut settings = settings();
+    settings.reads_per_minute = 20;
+    let bed = Bed::with(settings, &[]);
+    for at in 0..600 {
+        let answer = bed.post(&format!("service_code=001&address_id={at}")).await;
+        assert_eq!(answer.status, 200);
+    }
+    let nothing = "requests.json?updated_after=2026-12-01T00:00:00Z";
+    assert_eq!(bed.get(nothing).await.json(), serde_json::json!([]));
+    assert_eq!(bed.get(nothing).await.status, 200);
+    assert_eq!(bed.get(nothing).await.status, 429);
+    assert_eq!(bed.get("services.json?api_key=testkey").await.status, 200);
 }

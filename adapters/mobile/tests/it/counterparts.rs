@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio_util::io::{ReaderStream, StreamReader};
 
-use crate::push::{delivery, link, push};
+use crate::push::{delivery, link, push, remembering, told};
 use crate::support::{Bed, shared};
 
 /// The server of a bed at a port of this machine.
@@ -78,7 +78,7 @@ async fn told_to(command: &mut Command) {
     let endpoint = text(&subscription["endpoint"]);
     let link = link(&endpoint, &text(&keys["p256dh"]), &text(&keys["auth"]));
     let delivery = delivery(vec![link]);
-    let receipt = push(&["127.0.0.0/8"]).deliver(&delivery, &[]).await.unwrap();
+    let receipt = told(&push(&["127.0.0.0/8"]), &delivery, &remembering(&delivery)).await.unwrap();
     assert_eq!(receipt.commands.len(), 1);
     let said = lines.next_line().await.unwrap().unwrap();
     let said: serde_json::Value = serde_json::from_str(&said).unwrap();

@@ -3,6 +3,7 @@
 // The lint's exception for tests does not reach their helper functions.
 #![allow(clippy::unwrap_used)]
 
+mod additions;
 mod attacks;
 mod client;
 mod counterparts;

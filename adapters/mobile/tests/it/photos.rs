@@ -62,6 +62,32 @@ async fn photographs_come_in_three_dialects() {
 }
 
 #[tokio::test]
+async fn a_real_photograph_comes_as_an_address_of_its_own() {
+    let bed = Bed::new();
+    let mut noise = 1_u32;
+    let mut noisy = || {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (noise >> 24) as u8
+    };
+    let picture = RgbImage::from_fn(400, 300, |_, _| image::Rgb([noisy(), noisy(), noisy()]));
+    let mut png = Cursor::new(vec![]);
+    DynamicImage::from(picture).write_to(&mut png, ImageFormat::Png).unwrap();
+    let png = png.into_inner();
+    assert!(png.len() > 300_000);
+    let encoded = BASE64_STANDARD.encode(&png);
+    let address: String =
+        form_urlencoded::byte_serialize(format!("data:image/png;base64,{encoded}").as_bytes()).collect();
+    let answer = bed.post(&format!("service_code=001&lat=51&long=8&media_url={address}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let kept = bed.host.case(&answer.id()).description.extensions["open311"].clone();
+    assert_eq!(kept["photos"][0]["width"], 400);
+    // It is no photograph, whatever it says.
+    let svg = BASE64_STANDARD.encode("<svg onload='1'/>");
+    let svg = format!("service_code=001&lat=51&long=8&media_url=data:image/jpeg;base64,{svg}");
+    assert_eq!(bed.post(&svg).await.status, 400);
+}
+
+#[tokio::test]
 async fn a_photograph_is_published_with_its_report_and_without_what_the_camera_wrote() {
     let bed = Bed::new();
     let bytes = located();

@@ -13,10 +13,10 @@ use model::activity::DispatchStatus;
 use model::adapter::{About, Adapter, Delivery, Link, Receipt};
 use model::command::Change;
 use model::testkit::{a_case, a_meta};
-use model::{FailureKind, Record, RecordKind, ids};
+use model::{Clock as _, Failure, FailureKind, Record, RecordKind, ids};
 use serde_json::json;
 
-use crate::support::{Stopped, client};
+use crate::support::{Memory, Stopped, client};
 
 const P256DH: &str =
     "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4";
@@ -41,15 +41,37 @@ async fn service() -> (String, Asked) {
     (format!("http://{address}"), asked)
 }
 
-pub(crate) fn push(allow: &[&str]) -> WebPush {
-    let settings = PushSettings {
+fn settings() -> PushSettings {
+    PushSettings {
         id: "push".into(),
         key: key().into(),
         contact: "mailto:it@kreis.example".into(),
         keeps: Duration::from_secs(3_600),
         within: Duration::from_secs(5),
-    };
-    WebPush::new(settings, client(allow), Stopped::new()).unwrap()
+    }
+}
+
+pub(crate) fn push(allow: &[&str]) -> WebPush {
+    WebPush::new(settings(), client(allow), Stopped::new()).unwrap()
+}
+
+/// A broker that keeps the subscriptions of a notice.
+pub(crate) fn remembering(delivery: &Delivery) -> Arc<Memory> {
+    let host = Arc::new(Memory::default());
+    host.0.lock().unwrap().links = delivery.about.as_deref().unwrap().links.clone();
+    host
+}
+
+fn remembered(host: &Memory) -> Vec<Link> {
+    host.0.lock().unwrap().links.clone()
+}
+
+pub(crate) async fn told(
+    push: &WebPush,
+    delivery: &Delivery,
+    host: &Arc<Memory>,
+) -> Result<Receipt, Failure> {
+    push.deliver_noting(delivery, &[], host.clone()).await
 }
 
 /// A key made for tests.
@@ -112,11 +134,14 @@ async fn every_browser_of_a_case_is_told_and_those_that_left_are_forgotten() {
     let links = ["/a/201", "/b/410", "/cc/404", "/ddd/413", "/eeee/307"];
     let links = links.map(|path| link(&format!("{base}{path}"), P256DH, AUTH)).to_vec();
     let delivery = delivery(links);
-    let receipt = push.deliver(&delivery, &[]).await.unwrap();
+    let host = remembering(&delivery);
+    let receipt = told(&push, &delivery, &host).await.unwrap();
     assert_eq!(step(&receipt), DispatchStatus::Posted);
-    let ended: Vec<&str> = receipt.links.iter().map(|it| it.reference.rsplit('/').next().unwrap()).collect();
-    assert_eq!(ended, ["410", "404"]);
-    assert!(receipt.links.iter().all(|link| link.state.get("auth").is_none()));
+    let kept = remembered(&host);
+    let ended = kept.iter().filter(|link| link.state.get("ended").is_some());
+    let paths: Vec<&str> = ended.clone().map(|it| it.reference.rsplit('/').next().unwrap()).collect();
+    assert_eq!(paths, ["410", "404"]);
+    assert!(ended.clone().all(|link| link.state.get("auth").is_none()));
     let asked = std::mem::take(&mut *asked.lock().unwrap());
     assert_eq!(asked.len(), 5, "a redirect is not followed");
     let headers = &asked[0].1;
@@ -124,8 +149,8 @@ async fn every_browser_of_a_case_is_told_and_those_that_left_are_forgotten() {
     assert_eq!((header("ttl"), header("content-encoding")), ("3600", "aes128gcm"));
     assert_eq!(header("topic").len(), 32);
     assert!(header("authorization").starts_with("vapid t=ey"));
-    // Told again, it takes the place of the first.
-    let again = push.deliver(&delivery, &[]).await.unwrap();
+    // Told again as if nothing were known of it, it takes the place of the first.
+    let again = told(&push, &delivery, &remembering(&delivery)).await.unwrap();
     assert_eq!(again, receipt);
 }
 
@@ -133,11 +158,53 @@ async fn every_browser_of_a_case_is_told_and_those_that_left_are_forgotten() {
 async fn a_push_service_that_wants_to_be_left_alone_is() {
     let (base, _) = service().await;
     let push = push(&["127.0.0.0/8"]);
-    let links = |paths: &[&str]| paths.iter().map(|it| link(&format!("{base}{it}"), P256DH, AUTH)).collect();
-    let failure = push.deliver(&delivery(links(&["/a/429", "/bb/410"])), &[]).await.unwrap_err();
+    let links_to =
+        |paths: &[&str]| paths.iter().map(|it| link(&format!("{base}{it}"), P256DH, AUTH)).collect();
+    let waiting = delivery(links_to(&["/a/429", "/bb/410"]));
+    let host = remembering(&waiting);
+    let failure = told(&push, &waiting, &host).await.unwrap_err();
     assert_eq!((failure.kind, failure.retry_after), (FailureKind::Transient, Some(Duration::from_secs(7))));
-    let taken = push.deliver(&delivery(links(&["/a/429", "/bb/201"])), &[]).await.unwrap();
-    assert_eq!(step(&taken), DispatchStatus::Posted);
+    let ended: Vec<bool> = remembered(&host).iter().map(|link| link.state.get("ended").is_some()).collect();
+    assert_eq!(ended, [false, true], "what has ended is not called again");
+}
+
+#[tokio::test]
+async fn a_browser_that_cannot_be_reached_is_tried_for_a_while_though_another_has_the_notice() {
+    let (base, asked) = service().await;
+    let (clock, allow) = (Stopped::new(), client(&["127.0.0.0/8"]));
+    let push = WebPush::new(settings(), allow, clock.clone()).unwrap();
+    let subscriptions = ["/a/201", "/bb/503"].map(|it| link(&format!("{base}{it}"), P256DH, AUTH)).to_vec();
+    let mut delivery = delivery(subscriptions);
+    if let Some(Record::Dispatch(it)) = delivery.about.as_deref_mut().map(|about| &mut about.record) {
+        it.not_before = Some(clock.now());
+    }
+    let host = remembering(&delivery);
+    for minutes in [0, 5, 5] {
+        clock.later(minutes * 60);
+        let failure = told(&push, &delivery, &host).await.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Transient);
+        delivery.about.as_deref_mut().unwrap().links = remembered(&host);
+    }
+    let calls = |path: &str| asked.lock().unwrap().iter().filter(|(it, _)| it == path).count();
+    assert_eq!((calls("/a/201"), calls("/bb/503")), (1, 3), "whoever has it is left alone");
+    clock.later(5 * 60);
+    assert_eq!(step(&told(&push, &delivery, &host).await.unwrap()), DispatchStatus::Posted);
+    // The next notice goes to both.
+    delivery.id = ids::new_id();
+    told(&push, &delivery, &host).await.unwrap();
+    assert_eq!((calls("/a/201"), calls("/bb/503")), (2, 5));
+}
+
+#[tokio::test]
+async fn a_subscription_that_was_renewed_meanwhile_stays() {
+    let (base, _) = service().await;
+    let push = push(&["127.0.0.0/8"]);
+    let delivery = delivery(vec![link(&format!("{base}/410"), P256DH, AUTH)]);
+    let host = remembering(&delivery);
+    let renewed = json!({ "p256dh": P256DH, "auth": "AAAAAAAAAAAAAAAAAAAAAA" });
+    host.0.lock().unwrap().links[0].state = renewed.clone();
+    assert_eq!(step(&told(&push, &delivery, &host).await.unwrap()), DispatchStatus::Failed);
+    assert_eq!(remembered(&host)[0].state, renewed);
 }
 
 #[tokio::test]
@@ -147,11 +214,14 @@ async fn if_no_browser_is_left_the_dispatch_has_failed() {
     let mut ended = link(&format!("{base}/201"), P256DH, AUTH);
     ended.state = json!({ "ended": "2026-11-30T08:00:00Z" });
     for links in [vec![], vec![ended], vec![link(&format!("{base}/410"), P256DH, AUTH)]] {
-        let receipt = push.deliver(&delivery(links), &[]).await.unwrap();
+        let delivery = delivery(links);
+        let receipt = told(&push, &delivery, &remembering(&delivery)).await.unwrap();
         assert_eq!(step(&receipt), DispatchStatus::Failed);
     }
-    let broken = push.deliver(&delivery(vec![link(&base, "AAAA", AUTH)]), &[]).await.unwrap();
-    assert_eq!((step(&broken), broken.links.len()), (DispatchStatus::Failed, 1));
+    let broken = delivery(vec![link(&base, "AAAA", AUTH)]);
+    let host = remembering(&broken);
+    assert_eq!(step(&told(&push, &broken, &host).await.unwrap()), DispatchStatus::Failed);
+    assert!(remembered(&host)[0].state.get("ended").is_some());
 }
 
 #[tokio::test]
@@ -172,7 +242,8 @@ async fn nobody_leads_us_into_the_house() {
         "file:///etc/passwd".into(),
         "gopher://127.0.0.1/".into(),
     ] {
-        let receipt = push.deliver(&delivery(vec![link(&endpoint, P256DH, AUTH)]), &[]).await.unwrap();
+        let delivery = delivery(vec![link(&endpoint, P256DH, AUTH)]);
+        let receipt = told(&push, &delivery, &remembering(&delivery)).await.unwrap();
         assert_eq!(step(&receipt), DispatchStatus::Failed, "{endpoint}");
     }
     assert!(asked.lock().unwrap().is_empty());
@@ -185,7 +256,7 @@ async fn what_is_another_way_s_is_left_to_it() {
     if let Some(Record::Dispatch(dispatch)) = other.about.as_deref_mut().map(|about| &mut about.record) {
         dispatch.way = Some("print".into());
     }
-    assert!(push.deliver(&other, &[]).await.unwrap().nothing);
+    assert!(told(&push, &other, &Arc::default()).await.unwrap().nothing);
 }
 
 #[tokio::test]
@@ -196,6 +267,6 @@ async fn documents_are_not_pushed() {
     {
         dispatch.documents = vec![ids::new_id()];
     }
-    let failure = push(&[]).deliver(&with_document, &[]).await.unwrap_err();
+    let failure = told(&push(&[]), &with_document, &Arc::default()).await.unwrap_err();
     assert_eq!((failure.kind, failure.code.as_ref()), (FailureKind::Permanent, "web-push.documents"));
 }

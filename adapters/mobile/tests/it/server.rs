@@ -79,12 +79,12 @@ async fn a_queue_may_send_a_report_as_often_as_it_likes() {
     // Another app has other keys.
     let foreign = call(form.replace("testkey", "xyz")).await.id();
     assert_ne!(foreign, first);
-    // Without a key, the same words of the same device on the same day.
+    // Without a key, the same words of the same device within a day.
     let device = format!("{HERE}&device_id=d1&description=b");
     let one = bed.post(&device).await.id();
     assert_eq!(bed.post(&device).await.id(), one);
     assert_ne!(bed.post(&device.replace("d1", "d2")).await.id(), one);
-    bed.host.later(24 * 3_600);
+    bed.host.later(25 * 3_600);
     assert_ne!(bed.post(&device).await.id(), one);
     // Without a device, nobody knows.
     assert_ne!(bed.post(HERE).await.id(), bed.post(HERE).await.id());
@@ -150,6 +150,33 @@ async fn lists_are_filtered_and_paged() {
         assert_eq!(bed.get(&format!("requests.json?{wrong}")).await.status, 400, "{wrong}");
     }
     assert_eq!(bed.get("requests.json?service_code=NONE").await.status, 404);
+}
+
+#[tokio::test]
+async fn what_lies_around_a_place_is_found_wherever_it_lies() {
+    let bed = Bed::new();
+    let mut made = vec![];
+    for (lat, long) in
+        [("51.5", "8.1"), ("51.509", "8.1"), ("51.5", "8.115"), ("51.6", "8.1"), ("51.499", "8.0999")]
+    {
+        made.push(bed.post(&format!("service_code=001&lat={lat}&long={long}")).await.id());
+    }
+    let around = async |radius: &str| {
+        let list = bed.get(&format!("requests.json?lat=51.5&long=8.1&radius={radius}")).await.json();
+        let ids =
+            list.as_array().unwrap().iter().map(|it| it["service_request_id"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    let of = |which: &[usize]| which.iter().map(|at| made[*at].clone()).collect::<Vec<_>>();
+    // The newest first, whichever area they lie in.
+    assert_eq!(around("200").await, of(&[4, 0]));
+    assert_eq!(around("2000").await, of(&[4, 2, 1, 0]));
+    assert_eq!(around("20000").await, of(&[4, 3, 2, 1, 0]));
+    // A clerk has seen that it is a little farther on.
+    bed.host.change(&made[2], |case| case.locations[0].longitude_micro = Some(8_100_500));
+    assert_eq!(around("200").await, of(&[4, 2, 0]));
+    let paged = bed.get("requests.json?lat=51.5&long=8.1&radius=2000&page_size=2&page=2").await.json();
+    assert_eq!(paged[1]["service_request_id"], made[0]);
 }
 
 #[tokio::test]
@@ -219,39 +246,23 @@ async fn the_request_of_the_specification_is_taken() {
 }
 
 #[tokio::test]
-async fn additions_of_fixmystreet_reach_the_case_and_changes_are_told() {
+async fn a_report_that_is_sent_again_over_midnight_is_the_same() {
     let bed = Bed::new();
-    let id = bed.post(HERE).await.id();
-    let form = format!(
-        "api_key=testkey&service_request_id={id}&update_id=7&status=FIXED&updated_datetime=2026-11-30T09:00:00Z&\
-         description=Geht+wieder&email=a%40b.example&media_url="
-    );
-    let update = |form: String| {
-        let bed = &bed;
-        async move { bed.call("POST", "servicerequestupdates.xml", &[], form.as_bytes()).await }
-    };
-    let first = update(form.clone()).await.text();
-    assert!(first.contains("<service_request_updates><request_update><update_id>"), "{first}");
-    assert_eq!(update(form.clone()).await.text(), first);
-    assert_eq!(update(form.replace("FIXED", "EATEN")).await.status, 400);
-    assert_eq!(update(form.replace(&id, "1")).await.status, 404);
-    {
-        let kept = bed.host.0.lock().unwrap();
-        let (letter, taken) = &kept.letters.iter().find(|(key, _)| key.starts_with("update:")).unwrap().1;
-        assert_eq!(letter.concerns, ["mobile.update"]);
-        assert_eq!(taken.case.unwrap().to_string(), id);
-        let content = letter.documents[0].files[0].content.as_ref().unwrap();
-        assert_eq!(kept.bytes[&content.id], b"Status: fixed\n\nGeht wieder\n");
+    // 23:59:50 in Germany.
+    bed.host.later(14 * 3_600 + 59 * 60 + 50);
+    for (service, name) in [("001", "service_request_id"), ("BIN", "token")] {
+        let form = format!("service_code={service}&lat=51.5&long=8.1&device_id=d1&description=Loch");
+        let first = bed.post(&form).await.json();
+        bed.host.later(30);
+        let again = bed.post(&form).await;
+        assert_eq!(again.json()[0][name], first[0][name]);
+        assert!(again.json()[0]["service_notice"].is_null(), "it is not near itself");
+        assert_ne!(bed.post(&form.replace("Loch", "Riss")).await.json()[0][name], first[0][name]);
+        let of_another = form.clone() + "&api_key=xyz";
+        let other = bed.call("POST", "requests.json", &[], of_another.as_bytes()).await.json();
+        assert_ne!(other[0][name], first[0][name]);
+        bed.host.later(24 * 3_600 - 40);
     }
-    let path = "servicerequestupdates.xml?api_key=testkey&start_date=2026-11-30T08:00:00Z";
-    assert!(bed.get(path).await.text().contains("<service_request_updates/>"));
-    bed.host.later(60);
-    bed.host.change(&id, |case| case.status = RecordStatus::Closed);
-    let told = bed.get(path).await.text();
-    assert!(
-        told.contains(&format!("<update_id>{id}-2</update_id>")) && told.contains("<status>closed</status>")
-    );
-    assert_eq!(bed.get("servicerequestupdates.xml").await.status, 403);
 }
 
 /// Names of the elements of a document.

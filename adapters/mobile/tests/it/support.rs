@@ -29,6 +29,11 @@ impl Stopped {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Stopped(Mutex::new(Timestamp::parse(START).unwrap())))
     }
+
+    pub(crate) fn later(&self, seconds: u64) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.plus(Duration::from_secs(seconds));
+    }
 }
 
 impl Clock for Stopped {
@@ -131,6 +136,7 @@ impl Host for Memory {
             record.kind() == wanted.kind
                 && (wanted.services.is_empty() || wanted.services.contains(&service))
                 && wanted.status.as_ref().is_none_or(|status| record.status() == *status)
+                && wanted.root.is_none_or(|root| meta.root == root)
                 && wanted.name.as_ref().is_none_or(|name| names(record, name))
                 && wanted.since.is_none_or(|since| meta.created_at >= since)
                 && wanted.before.is_none_or(|before| meta.created_at < before)
@@ -195,19 +201,21 @@ impl Host for Memory {
                 locations: new.locations.clone(),
             }));
         }
+        let mut meta = meta(now);
+        meta.root = case.unwrap_or(meta.root);
         let interaction = Interaction {
-            meta: meta(now),
+            meta,
             case_id: case,
             kind: letter.way.clone(),
             at: now,
             subject: None,
-            from: None,
+            from: letter.from.clone(),
             documents: vec![],
             hints: vec![],
             proposals: vec![],
             concerns: vec![],
             call: None,
-            proof: Value::Null,
+            proof: letter.proof.clone(),
             status: InteractionStatus::Filed,
         };
         let taken = TakenIn { interaction: interaction.meta.id, case, again: false };
@@ -231,8 +239,11 @@ impl Host for Memory {
 
     async fn link(&self, link: Link) -> Result<(), Failure> {
         let mut kept = self.0.lock().unwrap();
-        kept.links.retain(|known| (known.record, &known.part) != (link.record, &link.part));
-        kept.links.push(link);
+        let is_it = |known: &&mut Link| (known.record, &known.part) == (link.record, &link.part);
+        match kept.links.iter_mut().find(is_it) {
+            Some(known) => *known = link,
+            None => kept.links.push(link),
+        }
         Ok(())
     }
 
@@ -347,14 +358,21 @@ impl Bed {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
+        let length = ("content-length", &*body.len().to_string());
+        let headers = [headers, &[length]].concat();
+        self.call_with(method, path, &headers, Box::new(Cursor::new(body.to_vec()))).await
+    }
+
+    pub(crate) async fn call_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Content,
+    ) -> Answer {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let length = ("content-length".to_owned(), body.len().to_string());
-        let request = CallbackRequest {
-            method: method.into(),
-            path: path.into(),
-            headers: headers.chain([length]).collect(),
-            body: Box::new(Cursor::new(body.to_vec())),
-        };
+        let request =
+            CallbackRequest { method: method.into(), path: path.into(), headers: headers.collect(), body };
         let mut reply = self.server.callback(request, self.host.clone()).await.unwrap();
         let mut body = vec![];
         reply.body.read_to_end(&mut body).await.unwrap();
@@ -370,8 +388,12 @@ impl Bed {
         self.call("POST", "requests.json", &[], form.as_bytes()).await
     }
 
-    /// A form in parts: name, file name, type, bytes.
+    /// A report as a form in parts: name, file name, type, bytes.
     pub(crate) async fn post_parts(&self, parts: &[(&str, &str, &str, &[u8])]) -> Answer {
+        self.post_parts_to("requests.json", parts).await
+    }
+
+    pub(crate) async fn post_parts_to(&self, path: &str, parts: &[(&str, &str, &str, &[u8])]) -> Answer {
         let mut body = vec![];
         let api_key: (&str, &str, &str, &[u8]) = ("api_key", "", "", b"testkey");
         for (name, file, kind, bytes) in parts.iter().copied().chain([api_key]) {
@@ -383,7 +405,7 @@ impl Bed {
         }
         body.extend(b"--xyz--\r\n");
         let kind = ("content-type", "multipart/form-data; boundary=xyz");
-        self.call("POST", "requests.json", &[kind], &body).await
+        self.call("POST", path, &[kind], &body).await
     }
 }
 

@@ -63,6 +63,7 @@ fn settings() -> Settings {
             way("fit-connect", scope(Within::one("63"))),
             way("print", scope(Within::All)),
             way("call", None),
+            way("letter", None),
         ],
         sending: Sending::default(),
         link: Some("https://buerger.kreis.example/citizen/".into()),
@@ -142,9 +143,10 @@ async fn the_chosen_way_is_taken_and_the_house_has_the_next() {
         (Some("fit-connect"), "fit-connect", vec!["mail", "call"]),
         (Some("call"), "call", vec!["mail"]),
         (None, "mail", vec!["call"]),
-        // Nobody pushes for this unit, and a notice makes no letter.
+        // Nobody pushes for this unit; who chose paper is written to; there are no pages.
         (Some("push"), "mail", vec!["call"]),
-        (Some("print"), "mail", vec!["call"]),
+        (Some("print"), "letter", vec!["mail", "call"]),
+        (Some("portal"), "mail", vec!["call"]),
     ] {
         let receipt = told(settings(), &closed(vec![erika(prefers)])).await;
         let notices = notices(&receipt);
@@ -185,6 +187,41 @@ async fn only_applicants_are_told_and_the_first_if_there_is_none() {
     let nobody = Party { contacts: vec![], mailbox: None, ..erika(None) };
     let receipt = told(settings(), &closed(vec![nobody])).await;
     assert_eq!((receipt.commands.len(), &receipt.data["unreached"]), (0, &json!(1)));
+}
+
+/// Browsers subscribe for a case, not for a party, and so are its pages.
+#[tokio::test]
+async fn what_goes_to_whoever_has_access_counts_for_the_citizen_alone() {
+    let house = || {
+        let ways = ["push", "portal", "mail"].map(str::to_owned).to_vec();
+        let mut house = Settings { ways, ..settings() };
+        house.carried.extend(["push", "portal"].map(|way| Carried { way: Some(way.into()), scope: None }));
+        house
+    };
+    let neighbour = Party { role: Some("neighbour".into()), ..erika(Some("push")) };
+    let all = vec!["push", "portal", "mail"];
+    for (parties, expected) in [
+        (vec![erika(None), erika(None)], [all.clone(), vec!["mail"]]),
+        (vec![erika(None), erika(Some("push"))], [all.clone(), vec!["mail"]]),
+        (vec![erika(Some("mail")), erika(Some("portal"))], [vec!["mail", "push", "portal"], vec!["mail"]]),
+        (vec![erika(Some("portal")), erika(None)], [vec!["portal", "push", "mail"], vec!["mail"]]),
+        (vec![neighbour, erika(None), erika(None)], [all, vec!["mail"]]),
+    ] {
+        let receipt = told(house(), &closed(parties)).await;
+        let ways =
+            notices(&receipt).into_iter().map(|it| [it.way.into_iter().collect(), it.otherwise].concat());
+        assert_eq!(ways.collect::<Vec<Vec<String>>>(), expected);
+    }
+}
+
+#[tokio::test]
+async fn each_party_is_told_in_its_language() {
+    let speaking = |language: &str| Party { language: Some(language.into()), ..erika(None) };
+    let parties = ["en", "EN-gb", "de", "fr"].map(speaking);
+    let receipt = told(settings(), &closed([&parties[..], &[erika(None)]].concat())).await;
+    let subjects = notices(&receipt).into_iter().map(|it| it.notice.unwrap().subject);
+    let (german, english) = ("Ihr Vorgang 63-2026-0017", "Your case 63-2026-0017");
+    assert_eq!(subjects.collect::<Vec<_>>(), [english, english, german, german, german]);
 }
 
 #[tokio::test]
@@ -240,6 +277,7 @@ fn a_rule_by_which_notices_would_follow_from_notices_is_refused() {
         (RecordKind::Dispatch, Some("notification")),
         (RecordKind::Task, None),
         (RecordKind::Task, Some("call")),
+        (RecordKind::Task, Some("letter")),
         (RecordKind::Task, Some("dispatch.came-back")),
         (RecordKind::Case, Some("x")),
         (RecordKind::Payment, None),

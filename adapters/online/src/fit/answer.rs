@@ -1,7 +1,7 @@
-//! What a submission is answered: it is accepted once it was taken in, or rejected. Each answer is an event (SET, RFC 8417) that is filed before
-//! it is sent, and the one that is sent is the one that was filed: of an acceptance as a file of the first document, of a rejection in a
-//! contact of its own. While nobody knows whether an answer has arrived, its submission stands in the adapter's state, and the event log is
-//! asked before it is sent again.
+//! What a submission is answered: it is accepted once it was taken in, or rejected. Each answer is an event (SET, RFC 8417) that is filed
+//! before it is sent, and the one that is sent is the one that was filed: of an acceptance as a file of the first document, of a rejection
+//! in a contact of its own. While nobody knows whether an answer has arrived, its submission stands in the adapter's state, and the event
+//! log is asked before it is sent again.
 
 use model::activity::{Interaction, InteractionStatus};
 use model::adapter::{Host, Link};

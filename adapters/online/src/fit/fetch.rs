@@ -204,8 +204,8 @@ impl Subscriber {
         Ok(Fetched { at, service, set, tags, metadata, tree, data, attachments })
     }
 
-    /// The event that says that it was submitted, and the tags that it names. What is not there may still come, and what is not understood may
-    /// be understood later: it waits, and only what a key that we know proves wrong is rejected.
+    /// The event that says that it was submitted, and the tags that it names. What is not there may still come, and what is not understood
+    /// may be understood later: it waits, and only what a key that we know proves wrong is rejected.
     async fn submitted(&self, at: Waiting) -> Result<(Set, Tags), Stop> {
         let invalid = Problem { kind: Kind::EventLog, part: Part::Submission };
         let mut log = self.events(at).await?.unwrap_or_default();

@@ -70,8 +70,8 @@ pub(crate) struct Set {
 pub(crate) enum Invalid {
     /// No compact JWS with PS512 of this type, or nobody who wrote it.
     Form,
-    /// It may be an event, and nobody knows (yet): of a key or an author that is not known here, of a schema that is not understood, or of a
-    /// time that is still to come by our clock.
+    /// It may be an event, and nobody knows (yet): of a key or an author that is not known here, of a schema that is not understood, or of
+    /// a time that is still to come by our clock.
     Unclear,
     /// A key that we know has not signed it.
     Signature,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::adapter::Host;
 use model::command::{Change, Command};
 use model::record::Meta;
@@ -163,22 +163,7 @@ pub(crate) fn task(
     let id = ids::new_id();
     let root = if subject.is_some() { of.root } else { id };
     let meta = Meta { id, root, version: 0, ..of };
-    let task = Task {
-        meta,
-        case_id: subject,
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title,
-        kind: kind.to_owned(),
-        requested_by: None,
-        assignee: None,
-        due,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
-    };
+    let task = Task { case_id: subject, due, ..Task::new(meta, kind, title) };
     let change = Change::Create(Box::new(Record::Task(task)));
     Command { kind: RecordKind::Task, id, expected: None, change }
 }

@@ -8,7 +8,7 @@ use super::template::{Sources, Template};
 use super::{Wrong, template, wrong};
 
 /// Names of fields, in the order in which they are shown.
-const FIELDS: [&str; 25] = [
+const FIELDS: [&str; 26] = [
     "role",
     "salutation",
     "title",
@@ -33,6 +33,7 @@ const FIELDS: [&str; 25] = [
     "mandate",
     "mailbox",
     "prefers",
+    "language",
     "web",
 ];
 
@@ -140,6 +141,7 @@ impl Values {
         (party != Party::default()).then(|| Party {
             role: get("role").or_else(|| Some("applicant".to_owned())),
             prefers: get("prefers"),
+            language: get("language"),
             ..party
         })
     }
@@ -164,8 +166,8 @@ fn level(text: &str, levels: &BTreeMap<String, TrustLevel>) -> Option<TrustLevel
     levels.get(text).copied().or_else(usual)
 }
 
-/// A calendar day, as programs write it (of `xs:date` also with a time zone, which a day of birth has none of) or as Germans do. A moment is
-/// none: which day it is depends on where.
+/// A calendar day, as programs write it (of `xs:date` also with a time zone, which a day of birth has none of) or as Germans do. A moment
+/// is none: which day it is depends on where.
 fn day(text: &str) -> Option<String> {
     let programs = time::macros::format_description!("[year]-[month]-[day]");
     let people = time::macros::format_description!("[day].[month].[year]");

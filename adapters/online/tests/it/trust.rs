@@ -74,8 +74,9 @@ fn accepted() -> String {
         "txn": format!("case:{CASE}"),
         "events": { name: { "authenticationTags": vector("submission-json.json")["authenticationTags"] } },
     });
-    let protected = Protected { typ: Some("secevent+jwt"), kid: Some(old().kid()) };
-    sign(&old(), protected, claims.to_string().as_bytes()).unwrap()
+    let key = old();
+    let protected = Protected { typ: Some("secevent+jwt"), kid: Some(key.kid()) };
+    sign(&key, protected, claims.to_string().as_bytes()).unwrap()
 }
 
 /// Whether the subscriber believes the old key's event: then it does not send its own again.

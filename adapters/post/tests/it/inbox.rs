@@ -103,21 +103,10 @@ async fn what_is_too_large_or_refused_keeps_nobody_waiting() {
 
 fn dispatch(case: &Record) -> Dispatch {
     let mut dispatch = Dispatch {
-        meta: model::testkit::a_meta(),
-        case_id: case.meta().id,
-        kind: DispatchKind::Notification,
-        documents: vec![],
-        notice: None,
-        not_before: None,
-        otherwise: vec![],
         way: Some("mail".into()),
         to: Some(crate::parcel::addressee()),
-        options: Default::default(),
-        reference: None,
         status: DispatchStatus::Posted,
-        steps: vec![],
-        instead_of: None,
-        proofs: vec![],
+        ..Dispatch::new(model::testkit::a_meta(), case.meta().id, DispatchKind::Notification)
     };
     dispatch.reference = Some(ours(dispatch.meta.id));
     dispatch

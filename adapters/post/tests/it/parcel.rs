@@ -45,21 +45,11 @@ pub(crate) fn parcel(way: &str, to: Addressee, documents: usize) -> Delivery {
         case.description.record_reference = Some("63.01/2026".into());
     }
     let dispatch = Dispatch {
-        meta: model::testkit::a_meta(),
-        case_id: case.meta().id,
-        kind: DispatchKind::Disclosure,
         documents: vec![ids::new_id(); documents],
-        notice: None,
-        not_before: None,
-        otherwise: vec![],
         way: Some(way.into()),
         to: Some(to),
         options: DispatchOptions { colour: true, ..DispatchOptions::default() },
-        reference: None,
-        status: DispatchStatus::Open,
-        steps: vec![],
-        instead_of: None,
-        proofs: vec![],
+        ..Dispatch::new(model::testkit::a_meta(), case.meta().id, DispatchKind::Disclosure)
     };
     let files = (0..documents).map(|at| AboutFile {
         document: dispatch.documents[at],

@@ -116,8 +116,11 @@ impl Host for Desk {
             record.kind() == wanted.kind
                 && wanted.since.is_none_or(|since| at >= since)
                 && wanted.before.is_none_or(|before| at < before)
+                && wanted.name.as_ref().is_none_or(|name| record.names().contains(name))
+                && wanted.after.is_none_or(|after| record.meta().id < after)
         };
-        Ok(held.records.values().filter(fits).cloned().collect())
+        let all = held.records.values().rev().filter(fits).cloned();
+        Ok(all.take(wanted.limit as usize).collect())
     }
 
     async fn submit(&self, key: &str, command: Command) -> Result<Record, Failure> {

@@ -1,10 +1,12 @@
 //! Calls that come in.
 
+use adapter_telephone::CALL_BACK;
 use model::activity::{CallDirection, CallState};
+use model::adapter::Adapter;
 use model::letter::SURE;
 use serde_json::json;
 
-use crate::support::{bench, bench_of, call, inbound};
+use crate::support::{bench, bench_of, call, closed, inbound};
 
 #[tokio::test]
 async fn a_call_becomes_a_contact_with_how_long_it_rang_and_was_spoken() {
@@ -74,8 +76,59 @@ async fn out_of_hours_a_call_becomes_a_task_of_calling_back() {
     assert_eq!(tasks[0].due.unwrap().to_string(), "2026-11-23T11:00:00Z");
     let states: Vec<CallState> = bench.desk.calls().iter().map(|call| call.state).collect();
     assert!(states.contains(&CallState::CallBack) && states.contains(&CallState::Ended), "{states:?}");
-    assert!(bench.system.calls().iter().any(|call| call.contains("value=closed")));
+    assert_eq!(bench.answers(), ["closed", "again"], "who is withheld is promised nothing");
     assert_eq!(bench.desk.kept(), Some(json!({})));
+}
+
+#[tokio::test]
+async fn nothing_is_promised_that_is_not_written_and_nobody_waits_for_it() {
+    // The gateway's store fails while the caller waits, at each of its writes: before that the call was not known, and is looked for.
+    for (writes, answer) in
+        [(0, "closed"), (1, "closed"), (2, "again"), (3, "again"), (4, "again"), (5, "closed")]
+    {
+        let bench = bench_of(|settings| settings.hours = closed()).await;
+        bench.desk.dies_after(Some(writes));
+        inbound()[..6].iter().for_each(|event| bench.system.tell(event));
+        assert_eq!(bench.session().await.is_err(), writes < 5, "{writes}");
+        bench.desk.dies_after(None);
+        bench.session().await.unwrap();
+        assert_eq!((bench.answers(), bench.went_on()), (vec![answer.to_owned()], 1), "{writes}");
+        assert_eq!(bench.desk.tasks().len(), usize::from(answer == "closed"), "{writes}");
+        let rest = inbound().into_iter().skip(6).filter(|event| event["type"] != "ChannelStateChange");
+        rest.for_each(|event| bench.system.tell(&event));
+        bench.session().await.unwrap();
+        let kinds: Vec<String> = bench.desk.tasks().into_iter().map(|task| task.kind).collect();
+        assert_eq!(kinds, [CALL_BACK], "{writes}: in the end nobody spoke with whoever called");
+    }
+}
+
+#[tokio::test]
+async fn whoever_could_not_be_let_go_on_is_as_soon_as_somebody_looks() {
+    for failing in ["/continue", "/variable"] {
+        let bench = bench().await;
+        bench.system.fails(failing, 1);
+        inbound()[..6].iter().for_each(|event| bench.system.tell(event));
+        bench.session().await.unwrap_err();
+        let went_on = bench.went_on();
+        bench.session().await.unwrap();
+        match failing {
+            "/continue" => assert_eq!((went_on, bench.went_on()), (1, 2), "it was asked for again"),
+            _ => assert_eq!((went_on, bench.went_on()), (1, 1), "it went on without a word"),
+        }
+        bench.session().await.unwrap();
+        assert!(bench.went_on() <= 2, "once is enough");
+    }
+}
+
+#[tokio::test]
+async fn words_that_nobody_knows_keep_nobody_waiting() {
+    let bench = bench().await;
+    for event in &inbound()[..6] {
+        let text = event.to_string().replace(r#"["inbound","115"]"#, r#"["inbuond","115"]"#);
+        bench.system.say(&text);
+    }
+    bench.session().await.unwrap();
+    assert_eq!((bench.answers(), bench.went_on()), (vec![String::new()], 1));
 }
 
 #[tokio::test]
@@ -150,5 +203,89 @@ async fn wherever_the_gateway_dies_a_call_is_one_contact() {
         assert!(calls.len() <= 1 && calls.iter().all(|call| call.state.is_over()), "{writes}: {calls:?}");
         assert!(calls.len() == 1 || writes == 0, "only what was never noted is unknown: {writes}");
         assert_eq!(bench.desk.kept().unwrap_or(json!({})), json!({}), "{writes} {died}");
+        let false_ones = bench.desk.tasks().into_iter().filter(|task| task.kind == CALL_BACK).count();
+        assert_eq!(false_ones, 0, "{writes}: it was taken, whatever of that was noted");
     }
+}
+
+#[tokio::test]
+async fn of_a_call_that_rang_when_the_gateway_died_nobody_knows_how_it_ended() {
+    let bench = bench().await;
+    let events = inbound();
+    events[..6].iter().for_each(|event| bench.system.tell(event));
+    bench.session().await.unwrap();
+    bench.system.breaks();
+    bench.session().await.unwrap_err();
+    events[6..].iter().for_each(|event| bench.system.tell(event));
+    let bench = bench.restarted();
+    bench.session().await.unwrap();
+    let calls = bench.desk.calls();
+    assert_eq!((calls[0].state, calls[0].duration_seconds), (CallState::Unknown, None));
+    let tasks = bench.desk.tasks();
+    assert_eq!(tasks.len(), 1);
+    assert_eq!(
+        tasks[0].kind,
+        adapter_telephone::UNSEEN,
+        "somebody has to look, and nobody was promised anything"
+    );
+}
+
+#[tokio::test]
+async fn a_call_whose_end_was_told_before_the_gateway_died_stays_as_it_ended() {
+    let bench = bench().await;
+    let is_up = |event: &&serde_json::Value| event["type"] == "ChannelStateChange";
+    let mut events: Vec<_> = inbound().into_iter().filter(|event| !is_up(&event)).collect();
+    for event in &mut events {
+        if event["type"] == "ChannelDestroyed" {
+            event["cause"] = json!(17);
+        }
+    }
+    events.iter().for_each(|event| bench.system.tell(event));
+    // State, contact, end: and then it dies.
+    bench.desk.dies_after(Some(3));
+    bench.session().await.unwrap_err();
+    bench.desk.dies_after(None);
+    assert_eq!(bench.desk.calls()[0].state, CallState::Busy);
+    let bench = bench.restarted();
+    bench.session().await.unwrap();
+    assert_eq!(bench.desk.calls()[0].state, CallState::Busy);
+    assert!(bench.desk.tasks().is_empty(), "an engaged line is not called back");
+    assert_eq!(bench.desk.kept(), Some(json!({})));
+}
+
+#[tokio::test]
+async fn what_an_older_line_knows_is_forgotten_once_another_node_has_the_newest() {
+    let bench = bench().await;
+    inbound()[..6].iter().for_each(|event| bench.system.tell(event));
+    bench.session().await.unwrap();
+    // It waits in this node's line; then another node makes one, sees both taken and over, and has told so.
+    call("7.1", "+4938155599999")[..6].iter().for_each(|event| bench.system.tell(event));
+    let other = bench.another();
+    other.run(bench.desk.clone()).await.unwrap();
+    inbound()[6..].iter().for_each(|event| bench.system.tell(event));
+    call("7.1", "+4938155599999")[6..].iter().for_each(|event| bench.system.tell(event));
+    call("7.2", "+4938155588888")[..7].iter().for_each(|event| bench.system.tell(event));
+    other.run(bench.desk.clone()).await.unwrap();
+    bench.session().await.unwrap();
+    let kept = bench.desk.kept().unwrap();
+    assert_eq!(kept.as_object().unwrap().keys().collect::<Vec<_>>(), ["7.2"], "what is on, and nothing else");
+    call("7.2", "+4938155588888")[7..].iter().for_each(|event| bench.system.tell(event));
+    for node in [&bench.asterisk, &other] {
+        node.run(bench.desk.clone()).await.unwrap();
+    }
+    assert!(bench.desk.tasks().is_empty(), "all were answered");
+    let states: Vec<CallState> = bench.desk.calls().iter().map(|call| call.state).collect();
+    assert_eq!(states, [CallState::Ended; 3]);
+}
+
+#[tokio::test]
+async fn channels_with_names_that_are_none_are_let_go() {
+    let bench = bench().await;
+    bench.system.breaks();
+    bench.session().await.unwrap_err();
+    let mut event = call("7.1", "+4938155512345")[0].clone();
+    event["channel"]["id"] = json!("../applications");
+    bench.system.tell(&event);
+    bench.session().await.unwrap();
+    assert!(bench.desk.calls().is_empty());
 }

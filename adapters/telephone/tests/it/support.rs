@@ -27,9 +27,11 @@ pub(crate) fn settings(url: &str, hours: &str) -> Settings {
         agents: "PJSIP/{}".into(),
         outside: "PJSIP/{}@trunk".into(),
         caller_id: "\"Landkreis\" <+493815550>".into(),
+        may_call: vec!["+49".into()],
+        may_not_call: vec!["+4932".into()],
         country: "49".into(),
         area: Some("381".into()),
-        hours: Hours::read(&[hours], &none).unwrap(),
+        hours: Hours::read(&[hours], Some(&none)).unwrap(),
         call_back_within: Duration::from_secs(4 * 3_600),
         missed_calls_back: true,
         rings: Duration::from_secs(30),
@@ -38,6 +40,14 @@ pub(crate) fn settings(url: &str, hours: &str) -> Settings {
         calls_a_minute: 600,
         most_events: 10_000,
     }
+}
+
+/// Hours of which none are now, nor when the recordings were made.
+pub(crate) fn closed() -> Hours {
+    let today = time::OffsetDateTime::now_utc().date();
+    let mut days: Vec<String> = (-1..=1).map(|day| (today + time::Duration::days(day)).to_string()).collect();
+    days.push("2026-11-23".to_owned());
+    Hours::read(&[ALWAYS.to_owned()], Some(&days)).unwrap()
 }
 
 pub(crate) struct Bench {
@@ -72,8 +82,24 @@ impl Bench {
 
     /// The gateway dies and comes back: nothing in memory is left.
     pub(crate) fn restarted(self) -> Bench {
-        let asterisk = made(settings(&self.system.url, ALWAYS));
+        let asterisk = self.another();
         Bench { asterisk, ..self }
+    }
+
+    /// The same adapter on another node.
+    pub(crate) fn another(&self) -> Asterisk {
+        made(settings(&self.system.url, ALWAYS))
+    }
+
+    /// The words that the dialplan was told.
+    pub(crate) fn answers(&self) -> Vec<String> {
+        let told = self.system.calls().into_iter();
+        told.filter_map(|call| Some(call.split_once("value=")?.1.split(' ').next()?.to_owned())).collect()
+    }
+
+    /// How often a caller was let go on in the dialplan.
+    pub(crate) fn went_on(&self) -> usize {
+        self.system.calls().iter().filter(|call| call.contains("/continue")).count()
     }
 
     /// The call that was recorded comes in, all of it.

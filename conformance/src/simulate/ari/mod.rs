@@ -70,6 +70,10 @@ struct Known {
     calls: Vec<String>,
     answers: Recorded,
     refuses: bool,
+    /// Whether whoever is rung speaks for ever.
+    goes_on: bool,
+    /// Calls that fail: a part of what they are, and how often yet.
+    failing: Vec<(String, u32)>,
     /// What happens once the second leg is made.
     rest: Vec<Value>,
     number: u32,
@@ -123,9 +127,24 @@ impl Simulator {
         self.with(|known| known.answers = recorded);
     }
 
+    /// From now on, those who are rung answer, and speak until something ends it.
+    pub fn answers_without_end(&self) {
+        self.with(|known| (known.answers, known.goes_on) = (Recorded::Callback, true));
+    }
+
     /// From now on, no telephone can be rung: 500, as for an unknown technology.
     pub fn refuses(&self, refuses: bool) {
         self.with(|known| known.refuses = refuses);
+    }
+
+    /// The next so many calls that have this in their method, path or query are answered with 503, and do nothing.
+    pub fn fails(&self, what: &str, times: u32) {
+        self.with(|known| known.failing.push((what.to_owned(), times)));
+    }
+
+    /// Channels that are on.
+    pub fn channels(&self) -> Vec<String> {
+        self.with(|known| known.channels.keys().cloned().collect())
     }
 
     /// All lines break.
@@ -169,11 +188,36 @@ impl Known {
         self.lines.retain(|line| line.send(text.clone()).is_ok());
     }
 
+    /// Another line takes the application over: those before are told so, and end.
+    fn replace(&mut self, line: UnboundedSender<String>) {
+        let replaced = json!({ "type": "ApplicationReplaced", "application": "gateway" }).to_string();
+        for before in self.lines.drain(..) {
+            // It may have gone already.
+            let _ = before.send(replaced.clone());
+        }
+        self.lines.push(line);
+    }
+
+    /// Whether this call is one that fails now.
+    fn is_failing(&mut self, call: &str) -> bool {
+        let found = self.failing.iter_mut().find(|(what, left)| *left > 0 && call.contains(what.as_str()));
+        found.map(|(_, left)| *left -= 1).is_some()
+    }
+
+    /// A channel goes on in the dialplan; the application has it no more.
+    fn go_on(&mut self, id: &str) -> bool {
+        let Some(channel) = self.channels.get_mut(id) else { return false };
+        channel["dialplan"]["app_name"] = json!("NoOp");
+        true
+    }
+
     /// A telephone rings under `id`, as recorded.
     fn ring(&mut self, id: &str) -> Value {
         if id.ends_with("-c") {
             let [_, second] = self.answers.channels();
-            let events = std::mem::take(&mut self.rest);
+            let mut events = std::mem::take(&mut self.rest);
+            let hung_up = events.iter().position(|event| event["type"] == "ChannelHangupRequest");
+            events.truncate(hung_up.filter(|_| self.goes_on).unwrap_or(events.len()));
             events.iter().map(|event| renamed(event, second, id)).for_each(|event| self.tell(&event));
             return json!({ "id": id, "state": "Down" });
         }
@@ -234,9 +278,13 @@ async fn answer(Shared(known): Shared<Arc<Mutex<Known>>>, request: Request) -> R
 }
 
 fn replied(known: &mut Known, method: &Method, path: &str, query: &BTreeMap<String, String>) -> Response {
+    let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let call = format!("{method} {path} {}", pairs.join(" "));
     if *method != Method::GET {
-        let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        known.calls.push(format!("{method} {path} {}", pairs.join(" ")));
+        known.calls.push(call.clone());
+    }
+    if known.is_failing(&call) {
+        return said(503, &json!({ "message": "Service unavailable" }));
     }
     let parts: Vec<&str> = path.trim_start_matches("/ari/").split('/').collect();
     let not_found = || said(404, &json!({ "message": "Channel not found" }));
@@ -251,7 +299,11 @@ fn replied(known: &mut Known, method: &Method, path: &str, query: &BTreeMap<Stri
         ("DELETE", ["channels", id]) => {
             known.channels.remove(*id).map_or_else(not_found, |_| StatusCode::NO_CONTENT.into_response())
         }
-        ("POST", ["channels", id, "variable" | "continue" | "answer"]) => match known.channels.get(*id) {
+        ("POST", ["channels", id, "continue"]) => match known.go_on(id) {
+            true => StatusCode::NO_CONTENT.into_response(),
+            false => not_found(),
+        },
+        ("POST", ["channels", id, "variable" | "answer"]) => match known.channels.get(*id) {
             Some(_) => StatusCode::NO_CONTENT.into_response(),
             None => not_found(),
         },
@@ -277,7 +329,7 @@ fn made(known: &mut Known, query: &BTreeMap<String, String>) -> Response {
 /// A line: what happens is told by it until it breaks.
 async fn serve(mut socket: WebSocket, known: Arc<Mutex<Known>>) {
     let (sender, mut told) = unbounded_channel();
-    known.lock().unwrap_or_else(PoisonError::into_inner).lines.push(sender);
+    known.lock().unwrap_or_else(PoisonError::into_inner).replace(sender);
     loop {
         tokio::select! {
             text = told.recv() => {

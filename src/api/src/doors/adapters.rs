@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use model::FailureKind;
 use model::adapter::CallbackRequest;
 use tokio_util::io::{ReaderStream, StreamReader};
 
-use super::{Doors, KEPT_FIELDS, refusal};
+use super::{Doors, KEPT_FIELDS, RETRY_SECONDS, refusal};
 
 /// Largest body of a call, in bytes. What is larger is fetched by the adapter itself.
 const BODY_BYTES: u64 = 16 * 1024 * 1024;
@@ -60,7 +60,7 @@ async fn to(doors: &Doors, id: &str, path: &str, request: Request) -> Response {
             let kind = answer.content_type.as_deref().and_then(|kind| HeaderValue::from_str(kind).ok());
             let kind = kind.unwrap_or(HeaderValue::from_static("text/plain; charset=utf-8"));
             let body = Body::from_stream(ReaderStream::new(answer.body));
-            (
+            let mut response = (
                 status,
                 [
                     (CONTENT_TYPE, kind),
@@ -70,7 +70,11 @@ async fn to(doors: &Doors, id: &str, path: &str, request: Request) -> Response {
                 ],
                 body,
             )
-                .into_response()
+                .into_response();
+            if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+            }
+            response
         }
         Err(_) if too_large.load(Ordering::Relaxed) => refusal(StatusCode::PAYLOAD_TOO_LARGE),
         Err(error) => {

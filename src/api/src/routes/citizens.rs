@@ -13,11 +13,11 @@ pub(super) fn citizen_routes() -> Vec<Route> {
             .takes::<citizens::NewApplication>()
             .gives::<citizens::Applied>(201),
         Route::post("/cases/{id}/citizen-access", "giveCitizenAccess", citizens::give)
-            .says("Gives the citizen of a case number and secret of it; the same until it is revoked.")
+            .says("Gives the citizen of a case number and secret of it; the same until it is revoked. Each time leaves an event.")
             .needs(WriteCases)
             .gives::<citizens::CitizenAccess>(200),
         Route::delete("/cases/{id}/citizen-access", "revokeCitizenAccess", citizens::revoke)
-            .says("Ends the secret of a case and all sessions with it; the next one is another.")
+            .says("Ends the secret of a case, and all sessions, links and subscriptions of apps; the next one is another.")
             .needs(WriteCases)
             .gives_nothing(204),
         Route::post("/cases/{id}/document-requests", "createDocumentRequest", citizens::ask)

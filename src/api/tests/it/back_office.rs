@@ -186,4 +186,10 @@ async fn a_call_is_answered_after_what_it_led_to_and_by_what_was_in_the_way() {
         assert!(answer.body.is_empty(), "{answer:?}");
         assert_eq!(answer.header("cache-control"), "no-store");
     }
+    // What an adapter says itself is said with when to come again.
+    for status in [429, 503] {
+        outside.answers(Ok(Leads { to: None, status, body: "busy" }));
+        let answer = office.knock("/adapters/outside", "").await.is(status);
+        assert_eq!((answer.body.as_slice(), answer.header("retry-after")), (&b"busy"[..], "30"));
+    }
 }

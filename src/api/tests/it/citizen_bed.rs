@@ -136,6 +136,13 @@ pub(crate) fn form_token(html: &str) -> &str {
     html.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap()
 }
 
+/// Where the form goes whose address begins so, without the language.
+pub(crate) fn action(html: &str, begin: &str) -> String {
+    let at = html.find(&format!("action=\"{begin}")).unwrap_or_else(|| panic!("{begin}: {html}"));
+    let action = html[at..].split('"').nth(1).unwrap();
+    action.split('?').next().unwrap().to_owned()
+}
+
 fn multipart(files: &[(&str, &[u8])]) -> (String, Vec<u8>) {
     let mut body = vec![];
     for (name, bytes) in files {

@@ -20,6 +20,11 @@ async fn all_pages_work_in_a_browser() {
     };
     let mut applied = Applied::new().await;
     applied.provide("Eingangsbestätigung zum Bauantrag").await;
+    let notice = json!({ "subject": "Neues zu Ihrem Vorgang", "text": "Wir haben Ihren Antrag geprüft.\nBitte sehen Sie nach." });
+    let new = json!({ "case": applied.case, "kind": "notification", "documents": [], "way": "portal", "notice": notice });
+    let notice = applied.post("/dispatches", new).await["id"].as_str().unwrap().to_owned();
+    let path = format!("/dispatches/{notice}");
+    applied.gateway.until(&applied.token, &path, |it| it["status"] == "provided").await;
     let owed =
         json!({ "amountCents": 123_450, "purpose": "Gebühr für die Baugenehmigung", "due": "2027-01-15" });
     let claim = applied.post(&format!("/cases/{}/claims", applied.case), owed).await;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use crate::citizen_bed::{Applied, PDF, application, apply, bring, form_token, text};
+use crate::citizen_bed::{Applied, PDF, action, application, apply, bring, form_token, text};
 use crate::gateway::{ALL_ROLES, Call, Gateway};
 
 /// A body that never ends, in pieces of 64 KiB, and how many of them were taken.
@@ -110,7 +110,7 @@ async fn number_and_secret_open_one_case_and_show_nothing_else_of_it() {
         assert!(!html.contains(hidden), "{hidden}: {html}");
     }
     assert_eq!(page.header("cache-control"), "no-store");
-    assert_eq!(page.header("referrer-policy"), "no-referrer");
+    assert_eq!(page.header("referrer-policy"), "same-origin");
     assert_eq!(page.header("x-frame-options"), "DENY");
     let policy = page.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none'") && policy.contains("form-action 'self'"), "{policy}");
@@ -122,10 +122,12 @@ async fn number_and_secret_open_one_case_and_show_nothing_else_of_it() {
     assert_eq!(seen["state"], "RECEIVED");
     let members: BTreeSet<&str> = seen.as_object().unwrap().keys().map(String::as_str).collect();
     let all = [
+        "apps",
         "changedAt",
         "claims",
         "documents",
         "missing",
+        "notices",
         "number",
         "office",
         "prefers",
@@ -208,7 +210,9 @@ async fn a_provided_document_is_fetched_and_that_is_proved() {
     let cookie = applied.session().await;
     let html = text(&applied.get("/citizen/case", &cookie).await.is(200));
     assert!(html.contains("Bescheid &lt;i&gt;63&lt;/i&gt;"), "{html}");
-    let path = format!("/citizen/case/documents/{dispatch}/{document}");
+    let path = action(&html, &format!("/citizen/case/documents/{dispatch}/{document}/"));
+    let sha256 = path.rsplit('/').next().unwrap();
+    assert_eq!(sha256.len(), 64, "the file is named by its digest: {path}");
     let form = form_token(&html).to_owned();
     for token in ["", "x", &form[1..]] {
         applied.form(&path, &cookie, &[("form", token)]).await.is(403);
@@ -234,7 +238,11 @@ async fn a_provided_document_is_fetched_and_that_is_proved() {
     let others = Call::get(&format!("/cases/{}/documents", applied.case));
     let others = applied.gateway.call(&applied.token, others).await.is(200).json();
     for other in others["items"].as_array().unwrap().iter().filter(|it| it["id"] != document.as_str()) {
-        let path = format!("/citizen/case/documents/{dispatch}/{}", other["id"].as_str().unwrap());
+        let path = format!("/citizen/case/documents/{dispatch}/{}/{sha256}", other["id"].as_str().unwrap());
+        applied.form(&path, &cookie, &[("form", &form)]).await.is(404);
+    }
+    for none in [&"0".repeat(64), "x"] {
+        let path = format!("/citizen/case/documents/{dispatch}/{document}/{none}");
         applied.form(&path, &cookie, &[("form", &form)]).await.is(404);
     }
     applied.end().await;

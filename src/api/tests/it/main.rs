@@ -9,6 +9,7 @@ mod bad_requests;
 mod citizen_bed;
 mod citizen_pages;
 mod citizens;
+mod citizens_hold;
 mod clarifications;
 mod codes;
 mod content;

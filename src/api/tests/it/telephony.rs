@@ -79,6 +79,40 @@ async fn a_call_that_a_telephone_system_notes_twice_is_one_contact() {
 }
 
 #[tokio::test]
+async fn whoever_was_missed_or_asks_for_it_is_called_back() {
+    let gateway = Gateway::start().await;
+    let own = gateway.token("soest", "63", "*", ALL_ROLES).await;
+    let note = |reference: &str, changes: Value| {
+        let mut body = noted(reference);
+        body.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        Call::post("/telephony/calls").json(body)
+    };
+    let asked = gateway.call(&own, note("c-1", json!({ "state": "callBack" }))).await.is(201).json();
+    let again = gateway.call(&own, note("c-1", json!({ "state": "callBack" }))).await.is(201).json();
+    assert_eq!(asked, again);
+    let missed = gateway.call(&own, note("c-2", json!({ "state": "missed" }))).await.is(201).json();
+    for (reference, changes) in [
+        ("c-3", json!({ "state": "ended" })),
+        ("c-4", json!({ "state": "missed", "direction": "outgoing" })),
+        ("c-5", json!({ "state": "missed", "number": "anonymous" })),
+    ] {
+        gateway.call(&own, note(reference, changes)).await.is(201);
+    }
+    for wrong in [json!({ "number": "anonymous" }), json!({ "direction": "outgoing" })] {
+        let mut changes = json!({ "state": "callBack" });
+        changes.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        gateway.call(&own, note("c-6", changes)).await.is(400);
+    }
+    let tasks = gateway.call(&own, Call::get("/tasks?status=open")).await.is(200).json();
+    // Eight hours of service after Monday ten in Germany.
+    let told = |task: &Value| (task["kind"].clone(), task["caseId"].clone(), task["due"].clone());
+    let due = json!("2026-11-30T17:00:00Z");
+    let mut tasks: Vec<_> = tasks["items"].as_array().unwrap().iter().map(told).collect();
+    tasks.sort_by_key(|(_, about, _)| about.to_string());
+    assert_eq!(tasks, [&asked, &missed].map(|it| (json!("call-back"), it["id"].clone(), due.clone())));
+}
+
+#[tokio::test]
 async fn what_is_forwarded_is_a_task_of_the_unit_with_a_time() {
     let gateway = Gateway::start().await;
     let centre = gateway.token("soest", "63", "*", ALL_ROLES).await;

@@ -64,6 +64,7 @@ impl Broker {
             _ => None,
         });
         // Decided before anything is added: what is refused leaves nothing.
+        let command = &*self.as_provided(current.as_ref(), command).await?;
         let decided = model::decide(current.as_ref(), command, self.parts.rules, self.now())?;
         if let Some(place) = place.filter(|place| place.kind() != RecordKind::Task) {
             let mut above = self.above(place).await?;

@@ -1,6 +1,6 @@
 //! What an adapter could not be told waits for a human: seen, sent again, dropped.
 
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::adapter::Link;
 use model::command::{Change, Command};
 use model::record::Meta;
@@ -153,27 +153,19 @@ impl Broker {
         }
         let (id, now) = (ids::new_id(), self.now());
         let task = Task {
-            meta: Meta {
-                id,
-                root: row.root,
-                version: 0,
-                created_at: now,
-                updated_at: now,
-                ..root.meta().clone()
-            },
             case_id: Some(row.root),
-            message_id: None,
-            exchange_id: None,
-            payment_id: None,
-            task_id: None,
-            title: TITLE.to_owned(),
-            kind: code.to_owned(),
-            requested_by: None,
-            assignee: None,
-            due: None,
-            overdue: None,
-            status: TaskStatus::Open,
-            result: None,
+            ..Task::new(
+                Meta {
+                    id,
+                    root: row.root,
+                    version: 0,
+                    created_at: now,
+                    updated_at: now,
+                    ..root.meta().clone()
+                },
+                code,
+                TITLE,
+            )
         };
         let change = Change::Create(Box::new(Record::Task(task)));
         let command = Command { kind: RecordKind::Task, id, expected: None, change };

@@ -12,7 +12,7 @@ use store::{ChannelDelivery, NewJob, SealedEvent, Work};
 
 use super::tell::TELL;
 use super::{Channel, actor};
-use crate::dispatches::CALL;
+use crate::dispatches::is_by_hand;
 use crate::{Broker, Error};
 
 /// Events that are looked at together.
@@ -105,7 +105,7 @@ impl Broker {
 
     /// Whether an adapter is there that would carry a dispatch of this way from here.
     pub(crate) fn carries(&self, meta: &Meta, way: Option<&str>) -> bool {
-        if way == Some(CALL) {
+        if way.is_some_and(is_by_hand) {
             return true;
         }
         self.channels.iter().any(|(id, channel)| {

@@ -17,8 +17,10 @@ use crate::{Broker, Error, Once, notes};
 /// Kind and title of the task of whoever has to answer what was forwarded.
 const FORWARDED: &str = "forwarded";
 const FORWARDED_TITLE: &str = "Weitergeleitetes Anliegen beantworten";
+/// Kind of the task of calling back.
+pub(super) const CALL_BACK: &str = "call-back";
 /// Tasks that somebody outside was promised something by.
-const ANSWERS: [&str; 2] = [FORWARDED, "call-back"];
+const ANSWERS: [&str; 2] = [FORWARDED, CALL_BACK];
 
 /// Tasks about one letter that are looked at.
 const TASKS: u32 = 200;
@@ -168,6 +170,7 @@ impl Broker {
         let scope = Scope::tenant(&caller.scope.tenant);
         let filter = RecordFilter { parent: Some(after.meta.id), ..RecordFilter::of(RecordKind::Task) };
         let goes_on = matches!(filing, Filing::To(_) | Filing::On(..));
+        let mut promised = None;
         for task in self.store().records(&scope, &filter, &Page::first(TASKS)).await?.items {
             let Record::Task(open) = &task else { continue };
             // Whoever was asked because of another one is not any more when that ends.
@@ -182,6 +185,9 @@ impl Broker {
             let change = if goes_on { Change::CancelTask } else { Change::CompleteTask(None) };
             self.end_task(work, &task, change, &caller.actor, None).await?;
             // What was promised is promised by the next unit, at the same time.
+            if is_promised {
+                promised = promised.into_iter().chain(open.due).min();
+            }
             if is_promised && matches!(filing, Filing::To(_)) {
                 let next = Task { title: open.title.clone(), due: open.due, ..filing_task(&after.meta) };
                 self.begin_task(work, Task { kind: open.kind.clone(), ..next }, caller).await?;
@@ -190,7 +196,7 @@ impl Broker {
         match filing {
             Filing::To(_) => self.begin_task(work, filing_task(&after.meta), caller).await,
             Filing::On(_, within) => {
-                let due = self.house().hours().plus(after.at, *within);
+                let due = self.house().hours().plus(after.at, *within).into_iter().chain(promised).min();
                 let task = letter_task(&after.meta, after.meta.id, (FORWARDED_TITLE, FORWARDED));
                 self.begin_task(work, Task { due, ..task }, caller).await
             }

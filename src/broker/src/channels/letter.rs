@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::activity::{Interaction, InteractionStatus, Task, TaskStatus};
+use model::activity::{Interaction, InteractionStatus, Task};
 use model::case::{Case, Description, Document, DocumentDates, Priority, RecordStatus, Version};
 use model::command::{Change, Command, Place};
 use model::letter::{Enclosure, Hint, HintKind, Letter, NewCase, Proposal, SURE, TakenIn};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use store::{Page, RecordFilter, StoredPayload, Work};
 
 use super::host::Session;
-use crate::records::contents_of;
+use crate::records::{contents_of, refuse_number};
 use crate::{Broker, Error, Once, notes};
 
 /// How often it is decided anew because a record changed in between.
@@ -60,11 +60,14 @@ pub(crate) struct Brought {
     pub(crate) case: Option<Id>,
     /// The open task that waits for it, and ends with it.
     pub(crate) task: Option<Id>,
+    /// Whether documents without bytes are announced, which are brought afterwards.
+    pub(crate) announced: bool,
 }
 
 impl Session {
     pub(super) async fn take_letter(&self, letter: Letter) -> Result<TakenIn, Error> {
         check(&letter)?;
+        refuse_number(letter.opens.as_ref().map(|new| &new.description))?;
         let once = Once { key: format!("letter:{}", letter.key), digest: String::new() };
         let named = letter.documents.iter().flat_map(|document| &document.files);
         let named: Vec<PayloadRef> = named.filter_map(|file| file.content.clone()).collect();
@@ -136,6 +139,9 @@ impl Session {
                 work.insert_payload(&self.channel.scope.tenant, payload);
             }
             let (interaction, case) = self.letter_rows(&mut work, letter, &place)?;
+            if brought.announced {
+                self.broker.await_attachments(&mut work, &self.channel.scope.tenant, interaction);
+            }
             let answer = json!({ "interaction": interaction, "case": case });
             once.claim(&mut work, &self.caller, interaction, &answer);
             match self.broker.store().commit(work).await.map_err(Error::from) {
@@ -456,22 +462,7 @@ pub(super) fn lies_in_received(above: &[Record]) -> bool {
 
 /// A task on the desk where a letter lies.
 pub(super) fn letter_task(of: &Meta, about: Id, (title, kind): (&str, &str)) -> Task {
-    Task {
-        meta: Meta { id: ids::new_id(), ..of.clone() },
-        case_id: Some(about),
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: title.to_owned(),
-        kind: kind.to_owned(),
-        requested_by: None,
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
-    }
+    Task { case_id: Some(about), ..Task::new(Meta { id: ids::new_id(), ..of.clone() }, kind, title) }
 }
 
 /// The task of whoever has to say where a letter belongs.

@@ -3,21 +3,19 @@
 //! The number is a reference of the case, so it is found by the index of references. The generation stands beside the case, and is 1
 //! as long as nobody has revoked anything. A number that is not known costs the same steps as one that is.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use model::case::{Case, RecordStatus, Reference};
+use model::case::{Case, RecordStatus};
 use model::command::{Change, Command};
 use model::rights::Action;
-use model::{Caller, Event, EventKind, Id, Record, RecordKind, Scope, Timestamp};
+use model::{Caller, Event, EventKind, Id, Record, RecordKind, Scope};
 use serde_json::json;
 use store::{Page, RecordFilter, Work};
 
 use super::keys::{self, read_number};
-use super::{Citizens, NUMBER, PLACE, citizen, somebody};
+use super::session::CitizenSession;
+use super::{Citizens, NUMBER, citizen, somebody};
 use crate::{Broker, Error, Once};
-
-/// How long a session lasts.
-const SESSION: Duration = Duration::from_secs(30 * 60);
 
 /// Cases of one number that are looked at. There are no two, unless somebody gave them the same by hand.
 const CASES: u32 = 3;
@@ -54,19 +52,6 @@ impl std::fmt::Debug for Access {
     }
 }
 
-/// A citizen who has entered.
-#[derive(Debug, Clone)]
-pub struct CitizenSession {
-    /// The case, as it was when it was looked at.
-    pub(super) case: Case,
-    /// What proves it, for a cookie.
-    pub token: String,
-    /// What forms carry.
-    pub form: String,
-    /// Seconds that it lasts.
-    pub seconds: u64,
-}
-
 impl Citizens {
     /// Where number and secret are asked for.
     pub fn status_url(&self) -> String {
@@ -75,7 +60,7 @@ impl Citizens {
 }
 
 impl Broker {
-    /// Gives the citizen of a case access to it; the same again as long as it is not revoked.
+    /// Gives the citizen of a case access to it; the same again as long as it is not revoked. Each time leaves an event of who had it.
     ///
     /// # Errors
     /// `NotFound` if the case is outside of the caller's scope; what keeps a case from being changed.
@@ -85,26 +70,24 @@ impl Broker {
         for _ in 0..ATTEMPTS {
             let case = case_of(self.owned(scope, RecordKind::Case, case).await?)?;
             if case.description.reference(NUMBER).is_some() {
-                return self.access_to(&case).await;
+                let generation = self.generation(&scope.tenant, case.meta.id).await?;
+                return self.access_to(&case, generation.number, &caller.actor).await;
             }
-            let mut references = case.description.references.clone();
-            references.push(self.new_reference(&scope.tenant).await?);
             let command = Command {
                 kind: RecordKind::Case,
                 id: case.meta.id,
                 expected: Some(case.meta.version),
-                change: Change::Amend(json!({ "references": references })),
+                change: Change::CitizenNumber(self.new_number(&scope.tenant).await?),
             };
             match self.submit(caller, command, None).await {
-                Ok(record) => return self.access_to(&case_of(record)?).await,
-                Err(Error::Model(model::Error::VersionConflict)) => {}
+                Ok(_) | Err(Error::Model(model::Error::VersionConflict | model::Error::Exists)) => {}
                 Err(error) => return Err(error),
             }
         }
         Err(model::Error::VersionConflict.into())
     }
 
-    /// Ends whatever was given: secret and sessions. The number stays.
+    /// Ends whatever was given: secret, sessions, links and the subscriptions of apps. The number stays.
     ///
     /// # Errors
     /// `NotFound` if the case is outside of the caller's scope.
@@ -113,30 +96,39 @@ impl Broker {
         let scope = caller.may(Action::WriteCases)?;
         let case = case_of(self.owned(scope, RecordKind::Case, case).await?)?;
         let meta = &case.meta;
-        let next = self.generation(&meta.tenant, meta.id).await? + 1;
-        let detail = json!({ "citizenAccess": "revoked", "generation": next });
-        let event = self.about_case(&case, &caller.actor, detail);
+        let next = self.generation(&meta.tenant, meta.id).await?.next(self.now());
         let mut work = Work::new();
-        work.set_adapter_state(&meta.tenant, PLACE, &generation_key(meta.id), &json!(next));
-        work.insert_event(&event);
+        next.keep(&mut work, &meta.tenant, meta.id);
+        let apps = self.end_apps(&mut work, &meta.tenant, meta.id).await?;
+        let detail = json!({ "citizenAccess": "revoked", "generation": next.number, "apps": apps });
+        work.insert_event(&self.about_case(&case, &caller.actor, detail));
         Ok(self.store().commit(work).await?)
     }
 
-    /// What opens a case that has a number.
-    pub(super) async fn access_to(&self, case: &Case) -> Result<Access, Error> {
+    /// What opens a case that has a number, by the secret of this generation. That somebody was given it is on the time line of the case
+    /// before it is.
+    pub(super) async fn access_to(
+        &self,
+        case: &Case,
+        generation: u64,
+        to: &model::Actor,
+    ) -> Result<Access, Error> {
         let (tenant, id) = (&case.meta.tenant, case.meta.id);
         let number = case.description.reference(NUMBER).ok_or(Error::Internal)?.to_owned();
-        let generation = self.generation(tenant, id).await?;
         let secret = self.citizen_key(tenant).await?.secret(id, generation)?;
+        let mut work = Work::new();
+        let detail = json!({ "citizenAccess": "given", "generation": generation });
+        work.insert_event(&self.about_case(case, to, detail));
+        self.store().commit(work).await?;
         Ok(Access { case: id, number, secret, status_url: self.citizens()?.status_url() })
     }
 
     /// A number that no case of the tenant has.
-    pub(super) async fn new_reference(&self, tenant: &str) -> Result<Reference, Error> {
+    pub(super) async fn new_number(&self, tenant: &str) -> Result<String, Error> {
         for _ in 0..DRAWS {
-            let value = keys::new_number()?;
-            if self.numbered(tenant, &value).await?.is_empty() {
-                return Ok(Reference { kind: NUMBER.to_owned(), value });
+            let number = keys::new_number()?;
+            if self.numbered(tenant, &number).await?.is_empty() {
+                return Ok(number);
             }
         }
         Err(Error::Internal)
@@ -169,13 +161,17 @@ impl Broker {
         match entered {
             Some((case, generation)) => {
                 self.citizen_doors.guard.was_right(&number);
+                let mut work = Work::new();
+                let detail = json!({ "citizenAccess": "entered", "generation": generation });
+                work.insert_event(&self.about_case(&case, &somebody(), detail));
+                self.store().commit(work).await?;
                 self.begin_session(case, generation).await
             }
             None => Err(self.refused(refused_at).await?),
         }
     }
 
-    /// The case that the secret opens, and its generation. Of no case the same is asked as of one.
+    /// The case that the secret opens, and its generation.
     async fn opened_by(
         &self,
         tenant: &str,
@@ -183,16 +179,11 @@ impl Broker {
         secret: &str,
     ) -> Result<Option<(Case, u64)>, Error> {
         let key = self.citizen_key(tenant).await?;
-        if cases.is_empty() {
-            let generation = self.generation(tenant, Id::nil()).await?;
-            let _ = key.is_secret(Id::nil(), generation, secret)?;
-        }
         let mut opened = None;
-        for case in cases {
-            let generation = self.generation(tenant, case.meta.id).await?;
-            if key.is_secret(case.meta.id, generation, secret)? {
-                opened = Some((case, generation));
-            }
+        for (id, case) in as_cases(cases) {
+            let generation = self.generation(tenant, id).await?.number;
+            let is_open = key.is_secret(id, generation, secret)?;
+            opened = case.filter(|_| is_open).map(|case| (case, generation)).or(opened);
         }
         Ok(opened)
     }
@@ -209,50 +200,6 @@ impl Broker {
         Ok(Error::CitizenRefused)
     }
 
-    async fn begin_session(&self, case: Case, generation: u64) -> Result<CitizenSession, Error> {
-        let key = self.citizen_key(&case.meta.tenant).await?;
-        let ends = self.now().plus(SESSION);
-        let token = key.session(&case.meta.tenant, case.meta.id, generation, ends)?;
-        let form = key.form_token(&token)?;
-        Ok(CitizenSession { case, token, form, seconds: SESSION.as_secs() })
-    }
-
-    /// The session of a token, as long as it lasts and its secret is not revoked.
-    ///
-    /// # Errors
-    /// `CitizenRefused` whatever is wrong.
-    pub async fn citizen_session(&self, token: &str) -> Result<CitizenSession, Error> {
-        self.citizens()?;
-        self.try_session(token).await?.ok_or(Error::CitizenRefused)
-    }
-
-    async fn try_session(&self, token: &str) -> Result<Option<CitizenSession>, Error> {
-        let Some((facts, mac)) = keys::session_parts(token) else { return Ok(None) };
-        let mut parts = facts.splitn(4, '.');
-        let mut next = || parts.next().unwrap_or_default().to_owned();
-        let (case, generation, ends, tenant) = (next(), next(), next(), next());
-        if !self.house().tenants().any(|known| known.id == tenant) {
-            return Ok(None);
-        }
-        let key = self.citizen_key(&tenant).await?;
-        if !key.is_session(&facts, &mac)? {
-            return Ok(None);
-        }
-        let (Ok(case), Ok(generation), Ok(ends)) =
-            (case.parse::<Id>(), generation.parse::<u64>(), ends.parse::<i64>())
-        else {
-            return Ok(None);
-        };
-        let left = Timestamp::from_micros(ends.saturating_mul(1_000_000)).micros() - self.now().micros();
-        let seconds = u64::try_from(left / 1_000_000).unwrap_or_default();
-        if seconds == 0 || self.generation(&tenant, case).await? != generation {
-            return Ok(None);
-        }
-        let found = self.store().record(&Scope::tenant(&tenant), RecordKind::Case, case).await?;
-        let Some(Record::Case(case)) = found.filter(is_there) else { return Ok(None) };
-        Ok(Some(CitizenSession { case, form: key.form_token(token)?, token: token.to_owned(), seconds }))
-    }
-
     /// Cases of a tenant that have this number.
     async fn numbered(&self, tenant: &str, number: &str) -> Result<Vec<Case>, Error> {
         let reference = Some((NUMBER.to_owned(), number.to_owned()));
@@ -260,11 +207,6 @@ impl Broker {
         let found = self.store().records(&Scope::tenant(tenant), &filter, &Page::first(CASES)).await?.items;
         let cases = found.into_iter().filter(is_there).map(case_of);
         cases.collect()
-    }
-
-    async fn generation(&self, tenant: &str, case: Id) -> Result<u64, Error> {
-        let kept = self.store().adapter_state(tenant, PLACE, &generation_key(case)).await?;
-        Ok(kept.and_then(|kept| kept.as_u64()).unwrap_or(1))
     }
 
     /// An event on the time line of a case: identifiers and states, no content.
@@ -297,8 +239,12 @@ impl Broker {
     }
 }
 
-fn generation_key(case: Id) -> String {
-    format!("generation:{case}")
+/// What is looked at: of no case the same is asked as of one.
+fn as_cases(cases: Vec<Case>) -> Vec<(Id, Option<Case>)> {
+    match cases.is_empty() {
+        true => vec![(Id::nil(), None)],
+        false => cases.into_iter().map(|case| (case.meta.id, Some(case))).collect(),
+    }
 }
 
 pub(super) fn case_of(record: Record) -> Result<Case, Error> {
@@ -308,6 +254,18 @@ pub(super) fn case_of(record: Record) -> Result<Case, Error> {
     }
 }
 
-fn is_there(record: &Record) -> bool {
+pub(super) fn is_there(record: &Record) -> bool {
     record.status() != RecordStatus::Destroyed.name()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_no_case_as_much_is_asked_as_of_one() {
+        let Record::Case(case) = model::testkit::a_case("Carport") else { panic!() };
+        assert_eq!(as_cases(vec![]), [(Id::nil(), None)]);
+        assert_eq!(as_cases(vec![case.clone()]), [(case.meta.id, Some(case))]);
+    }
 }

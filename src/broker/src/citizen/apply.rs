@@ -2,7 +2,8 @@
 //! what comes with it announced. What it answers is derived from the case, so the same request again has the same answer, secret
 //! included, though nothing of the secret is kept.
 
-use model::case::{Description, File, Location};
+use model::case::{Description, File, Location, Reference};
+use model::citizen::NUMBER;
 use model::letter::{Enclosure, Letter, NewCase};
 use model::party::TrustLevel;
 use model::rights::Action;
@@ -10,6 +11,7 @@ use model::{Caller, Id, Record, RecordKind, Timestamp};
 use serde_json::{Value, json};
 
 use super::access::{Access, case_of};
+use super::generation::FIRST;
 use crate::channels::{Brought, Channel, Session};
 use crate::{Broker, Error, Once};
 
@@ -96,8 +98,11 @@ impl Broker {
             from_beginning: false,
             patience: std::time::Duration::ZERO,
         };
-        let received_at = self.received_at(application.received_at)?;
+        // What was taken in before was good then, however long ago.
+        let known = self.answered(caller, Some(once)).await?.is_some();
+        let received_at = if known { self.now() } else { self.received_at(application.received_at)? };
         check(&application)?;
+        let announced = !application.attachments.is_empty();
         let letter = self.letter_of(&scope.tenant, application, received_at, once).await?;
         let (letter, stored) = match letter {
             (letter, None) => (letter, vec![]),
@@ -112,13 +117,15 @@ impl Broker {
         };
         let has_form = !stored.is_empty();
         let host = Session::of_caller(self.clone(), caller.clone(), channel);
-        let taken = host.bring_letter(&letter, once, stored, Brought::default()).await?;
+        let taken =
+            host.bring_letter(&letter, once, stored, Brought { announced, ..Brought::default() }).await?;
         let case = taken.case.ok_or(Error::Internal)?;
         let case = case_of(self.owned(scope, RecordKind::Case, case).await?)?;
         let found = self.owned(scope, RecordKind::Interaction, taken.interaction).await?;
         let Record::Interaction(contact) = found else { return Err(Error::Internal) };
         Ok(Applied {
-            access: self.access_to(&case).await?,
+            // Whoever repeats the request has the secret of the first answer, also if that is over meanwhile.
+            access: self.access_to(&case, FIRST, &caller.actor).await?,
             interaction: taken.interaction,
             received_at: contact.at,
             documents: contact.documents.into_iter().skip(usize::from(has_form)).collect(),
@@ -159,7 +166,8 @@ impl Broker {
             "authentication": authentication,
         });
         let concerns = if minimum.is_some_and(|minimum| level < minimum) { vec![LEVEL] } else { vec![] };
-        description.references.push(self.new_reference(tenant).await?);
+        let number = Reference { kind: NUMBER.to_owned(), value: self.new_number(tenant).await? };
+        description.references.push(number);
         let announced = |it: Attachment| Enclosure { title: it.title, kind: it.kind, files: vec![] };
         let file = form.map(|(media_type, bytes)| {
             let ending = if media_type.contains("xml") { "xml" } else { "json" };
@@ -191,6 +199,10 @@ fn check(application: &Application) -> Result<(), Error> {
     }
     if application.description.title.trim().is_empty() {
         return invalid("title");
+    }
+    // The number is the gateway's to give.
+    if application.description.reference(NUMBER).is_some() {
+        return invalid("references");
     }
     Ok(())
 }

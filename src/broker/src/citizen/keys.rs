@@ -2,7 +2,7 @@
 //! Crockford's base 32, tokens of sessions and links. Everything is a MAC under the key of the tenant, each for one use.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use model::{Id, Timestamp};
+use model::{Id, RecordKind, Timestamp};
 use seal::door::DoorKey;
 use seal::mac::{MacDigest, hmac, is_same};
 use seal::random_bytes;
@@ -37,6 +37,14 @@ impl Use {
         match self {
             Use::Documents => b"documents",
             Use::Payment => b"payment",
+        }
+    }
+
+    /// Kind of what a link is made for.
+    pub(super) fn kind(self) -> RecordKind {
+        match self {
+            Use::Documents => RecordKind::Task,
+            Use::Payment => RecordKind::Claim,
         }
     }
 }
@@ -83,16 +91,9 @@ impl CitizenKey {
         Ok(is_same(&self.plain_secret(case, generation)?, &read))
     }
 
-    /// The token of a session with a case, which ends then.
-    pub(super) fn session(
-        &self,
-        tenant: &str,
-        case: Id,
-        generation: u64,
-        ends: Timestamp,
-    ) -> Result<String, Error> {
-        let seconds = ends.micros() / 1_000_000;
-        let facts = format!("{case}.{generation}.{seconds}.{tenant}");
+    /// The token of a session.
+    pub(super) fn session(&self, facts: &SessionFacts) -> Result<String, Error> {
+        let facts = facts.written();
         let mac = self.mac(b"session", &[facts.as_bytes()])?;
         let encoded = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
         Ok(format!("{}.{}", encoded(facts.as_bytes()), encoded(&mac)))
@@ -102,21 +103,52 @@ impl CitizenKey {
         Ok(is_same(&self.mac(b"session", &[facts.as_bytes()])?, mac))
     }
 
-    /// What forms of a session carry, so that no other site can send them.
-    pub(super) fn form_token(&self, session: &str) -> Result<String, Error> {
-        Ok(BASE64_URL_SAFE_NO_PAD.encode(self.mac(b"form", &[session.as_bytes()])?))
+    /// What forms of a session carry, so that no other site can send them. A renewed session has the same, so that what is open in another
+    /// window can still be sent.
+    pub(super) fn form_token(&self, facts: &SessionFacts) -> Result<String, Error> {
+        let SessionFacts { case, generation, begun, tenant, .. } = facts;
+        let (generation, begun) = (generation.to_be_bytes(), begun.micros().to_be_bytes());
+        let parts: [&[u8]; 4] = [case.as_bytes(), &generation, &begun, tenant.as_bytes()];
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(self.mac(b"form", &parts)?))
     }
 
-    /// The token of a link.
-    pub(super) fn link(&self, of: Use, id: Id) -> Result<String, Error> {
-        let mac = self.mac(of.label(), &[id.as_bytes()])?;
+    /// The token of a link, of the generation of its case.
+    pub(super) fn link(&self, of: Use, id: Id, generation: u64) -> Result<String, Error> {
+        let mac = self.mac(of.label(), &[id.as_bytes(), &generation.to_be_bytes()])?;
         let bytes: Vec<u8> = id.as_bytes().iter().chain(mac.iter().take(LINK_MAC)).copied().collect();
         Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
     }
 
     /// Whether a token is that of a link to this.
-    pub(super) fn is_link(&self, of: Use, id: Id, token: &str) -> Result<bool, Error> {
-        Ok(is_same(self.link(of, id)?.as_bytes(), token.as_bytes()))
+    pub(super) fn is_link(&self, of: Use, id: Id, generation: u64, token: &str) -> Result<bool, Error> {
+        Ok(is_same(self.link(of, id, generation)?.as_bytes(), token.as_bytes()))
+    }
+}
+
+/// What the token of a session says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SessionFacts {
+    pub(super) case: Id,
+    pub(super) generation: u64,
+    pub(super) begun: Timestamp,
+    pub(super) ends: Timestamp,
+    pub(super) tenant: String,
+}
+
+impl SessionFacts {
+    fn written(&self) -> String {
+        let SessionFacts { case, generation, begun, ends, tenant } = self;
+        format!("{case}.{generation}.{}.{}.{tenant}", begun.micros(), ends.micros())
+    }
+
+    /// What was signed, which may be anybody's.
+    pub(super) fn read(signed: &str) -> Option<Self> {
+        let mut parts = signed.splitn(5, '.');
+        let case = parts.next()?.parse().ok()?;
+        let generation = parts.next()?.parse().ok()?;
+        let begun = Timestamp::from_micros(parts.next()?.parse().ok()?);
+        let ends = Timestamp::from_micros(parts.next()?.parse().ok()?);
+        Some(SessionFacts { case, generation, begun, ends, tenant: parts.next()?.to_owned() })
     }
 }
 
@@ -240,16 +272,38 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_for_one_use() {
+    fn a_token_is_good_for_one_use_and_one_generation() {
         let (key, id) = (key(), Id::from_u128(11));
-        let token = key.link(Use::Documents, id).unwrap();
+        let token = key.link(Use::Documents, id, 1).unwrap();
         assert_eq!((token.len(), id_in_link(&token)), (43, Some(id)));
-        assert!(key.is_link(Use::Documents, id, &token).unwrap());
-        assert!(!key.is_link(Use::Payment, id, &token).unwrap());
-        assert!(!key.is_link(Use::Documents, Id::from_u128(12), &token).unwrap());
-        assert!(!key.is_link(Use::Documents, id, &format!("{token}A")).unwrap());
+        let is = |of, id, generation, token: &str| key.is_link(of, id, generation, token).unwrap();
+        assert!(is(Use::Documents, id, 1, &token));
+        assert!(!is(Use::Documents, id, 2, &token));
+        assert!(!is(Use::Payment, id, 1, &token));
+        assert!(!is(Use::Documents, Id::from_u128(12), 1, &token));
+        assert!(!is(Use::Documents, id, 1, &format!("{token}A")));
         for wrong in ["", "x", &"ä".repeat(43), &"A".repeat(42)] {
             assert_eq!(id_in_link(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_renewed_session_has_another_token_and_the_same_forms() {
+        let at = Timestamp::from_micros;
+        let case = Id::from_u128(7);
+        let first = SessionFacts { case, generation: 1, begun: at(5), ends: at(9), tenant: "a.b".into() };
+        let renewed = SessionFacts { ends: at(10), ..first.clone() };
+        let key = key();
+        assert_ne!(key.session(&first).unwrap(), key.session(&renewed).unwrap());
+        assert_eq!(key.form_token(&first).unwrap(), key.form_token(&renewed).unwrap());
+        let other = SessionFacts { begun: at(6), ..first.clone() };
+        assert_ne!(key.form_token(&first).unwrap(), key.form_token(&other).unwrap());
+        let token = key.session(&first).unwrap();
+        let (signed, mac) = session_parts(&token).unwrap();
+        assert_eq!(SessionFacts::read(&signed), Some(first));
+        assert!(key.is_session(&signed, &mac).unwrap() && !key.is_session(&signed, &mac[1..]).unwrap());
+        for wrong in ["", "x", "a.b.c.d.e", &signed[1..]] {
+            assert_eq!(SessionFacts::read(wrong), None, "{wrong}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::case::{Case, File};
 use model::command::{Change, Command};
 use model::letter::{Enclosure, Letter};
@@ -93,27 +93,18 @@ impl Broker {
         let case = case_of(self.owned(scope, RecordKind::Case, case).await?)?;
         let days = Duration::from_secs(u64::from(asked.due_days) * 24 * 3_600);
         let task = Task {
-            meta: Meta { id: ids::new_id(), version: 0, ..case.meta.clone() },
             case_id: Some(case.meta.id),
-            message_id: None,
-            exchange_id: None,
-            payment_id: None,
-            task_id: None,
-            title: what,
-            kind: MISSING_DOCUMENT.to_owned(),
-            requested_by: None,
-            assignee: None,
             due: Some(self.now().plus(days)),
-            overdue: None,
-            status: TaskStatus::Open,
-            result: None,
+            ..Task::new(Meta { id: ids::new_id(), version: 0, ..case.meta.clone() }, MISSING_DOCUMENT, what)
         };
         let (kind, id) = (RecordKind::Task, task.meta.id);
         let change = Change::Create(Box::new(Record::Task(task)));
         let made = self.submit(caller, Command { kind, id, expected: None, change }, once).await?;
         let Record::Task(task) = made else { return Err(Error::Internal) };
+        // Whoever repeats the request after access was revoked has the link that the first answer had, which is over.
+        let generation = self.generation(&task.meta.tenant, case.meta.id).await?.at(task.meta.created_at);
         let key = self.citizen_key(&task.meta.tenant).await?;
-        let token = key.link(Use::Documents, task.meta.id)?;
+        let token = key.link(Use::Documents, task.meta.id, generation)?;
         let link = format!("{}/citizen/documents/{token}", self.citizens()?.url);
         Ok(Wanting { task, link })
     }
@@ -123,10 +114,11 @@ impl Broker {
     /// # Errors
     /// `LinkOver` if there is no such link, or not any more: the two are not told apart.
     pub async fn upload_page(&self, token: &str) -> Result<UploadPage, Error> {
-        let (tenant, id) = self.linked_by(Use::Documents, token).await?;
+        let Record::Task(task) = self.linked_by(Use::Documents, token).await? else {
+            return Err(Error::LinkOver);
+        };
+        let (tenant, id) = (task.meta.tenant.clone(), task.meta.id);
         let scope = Scope::tenant(&tenant);
-        let found = self.store().record(&scope, RecordKind::Task, id).await?;
-        let Some(Record::Task(task)) = found else { return Err(Error::LinkOver) };
         let case = task.case_id.filter(|_| waits_for_citizen(&task)).ok_or(Error::LinkOver)?;
         let found = self.store().record(&scope, RecordKind::Case, case).await?;
         let Some(Record::Case(case)) = found else { return Err(Error::LinkOver) };
@@ -211,7 +203,7 @@ impl Broker {
         };
         let once = Once { key: format!("letter:{}", letter.key), digest: digests.join(",") };
         let stored = files.into_iter().map(|it| it.stored).collect();
-        let brought = Brought { case: Some(page.case.meta.id), task: Some(page.task) };
+        let brought = Brought { case: Some(page.case.meta.id), task: Some(page.task), announced: false };
         let taken = self.citizen_host(&page.case).bring_letter(&letter, &once, stored, brought).await;
         match taken {
             // Somebody has brought something else by the same link.
@@ -227,17 +219,25 @@ impl Broker {
         }
     }
 
-    /// Tenant and id of what a link was made for. Each tenant is asked, so that it takes as long for any token of the right form.
-    pub(super) async fn linked_by(&self, of: Use, token: &str) -> Result<(String, Id), Error> {
+    /// What a link was made for. Each tenant is asked, and of what is not there the same as of what is, so that it takes as long for any
+    /// token of the right form.
+    pub(super) async fn linked_by(&self, of: Use, token: &str) -> Result<Record, Error> {
         self.citizens()?;
         let id = id_in_link(token).ok_or(Error::LinkOver)?;
         let mut linked = None;
         for tenant in self.house().tenants() {
-            if self.citizen_key(&tenant.id).await?.is_link(of, id, token)? {
-                linked = Some(tenant.id.clone());
+            let found = self.store().record(&Scope::tenant(&tenant.id), of.kind(), id).await?;
+            let case = match &found {
+                Some(Record::Task(task)) => task.case_id,
+                Some(Record::Claim(claim)) => Some(claim.case_id),
+                _ => None,
+            };
+            let generation = self.generation(&tenant.id, case.unwrap_or_default()).await?.number;
+            if self.citizen_key(&tenant.id).await?.is_link(of, id, generation, token)? {
+                linked = found;
             }
         }
-        Ok((linked.ok_or(Error::LinkOver)?, id))
+        linked.ok_or(Error::LinkOver)
     }
 }
 

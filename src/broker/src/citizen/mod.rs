@@ -4,12 +4,16 @@
 //! keys     numbers, secrets, sessions and links: derived, never kept
 //! guard    how often may be tried
 //! access   clerks give and revoke access; citizens enter with number and secret
+//! generation which secret, sessions and links of a case are good
+//! session  what a browser holds of somebody who has entered
+//! provide  what is dispatched to the pages is fixed with the step by which it is provided
 //! view     what a citizen sees: the public state, dates, what was provided, what is owed and what is missing. Nothing else
 //! fetch    a provided document is fetched: proved first, then given
 //! missing  clerks ask for documents; whoever has the link brings them
 //! pay      whoever has the link, or the session, pays
 //! reach    how the citizen wants to hear of the case, and where apps are pushed to
 //! apply    portals bring applications
+//! outstanding  attachments that were announced and did not come
 //! ```
 //! Number and secret open one case. The secret is a MAC over the case and a generation, so the same request has the same answer though
 //! nothing of it is kept, and another generation ends whatever was held before. Whoever guesses meets the same work, the same answer and
@@ -18,17 +22,22 @@
 mod access;
 mod apply;
 mod fetch;
+mod generation;
 mod guard;
 mod keys;
 mod missing;
+mod outstanding;
 mod pay;
+mod provide;
 mod reach;
+mod session;
 mod view;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::case::Case;
+use model::citizen::NUMBER;
 use model::party::TrustLevel;
 use model::rights::{Role, Within};
 use model::{Actor, Authority, Caller, Id, Scope};
@@ -40,15 +49,14 @@ use crate::{Broker, Error};
 use guard::Guard;
 use keys::CitizenKey;
 
-pub use access::{Access, CitizenSession};
+pub use access::Access;
 pub use apply::{Application, Applied, Attachment};
 pub use missing::{Asked, UploadPage, Uploaded, Wanting};
+pub(crate) use outstanding::OUTSTANDING;
 pub use pay::PayPage;
 pub use reach::PushSubscription;
-pub use view::{CitizenView, OwedClaim, ProvidedDocument};
-
-/// Kind of the reference that a case has for its citizen.
-pub(crate) const NUMBER: &str = "citizen";
+pub use session::CitizenSession;
+pub use view::{CitizenView, OwedClaim, ProvidedDocument, ProvidedNotice};
 
 /// Where the key and the generations stand, under a name that no adapter can have.
 const PLACE: &str = "~citizen";

@@ -3,8 +3,8 @@
 use model::rights::Action;
 use model::{Caller, Id, Record, RecordKind, Scope};
 
-use super::access::CitizenSession;
 use super::keys::Use;
+use super::session::CitizenSession;
 use super::view::OwedClaim;
 use super::{citizen, view};
 use crate::{Broker, Error, NewPayment};
@@ -21,7 +21,7 @@ pub struct PayPage {
 }
 
 impl Broker {
-    /// The link by which a claim is paid, for whoever owes it. It ends when nothing is owed any more.
+    /// The link by which a claim is paid, for whoever owes it. It ends when nothing is owed any more, or access is revoked.
     ///
     /// # Errors
     /// `NotFound` if the claim is outside of the caller's scope; `WrongState` if nothing is owed.
@@ -34,7 +34,9 @@ impl Broker {
         if !model::public_state::is_owed(&claim) {
             return Err(model::Error::WrongState { state: claim.status.name() }.into());
         }
-        let token = self.citizen_key(&claim.meta.tenant).await?.link(Use::Payment, claim.meta.id)?;
+        let tenant = &claim.meta.tenant;
+        let generation = self.generation(tenant, claim.case_id).await?.number;
+        let token = self.citizen_key(tenant).await?.link(Use::Payment, claim.meta.id, generation)?;
         Ok(format!("{}/citizen/pay/{token}", citizens.url))
     }
 
@@ -43,9 +45,10 @@ impl Broker {
     /// # Errors
     /// `LinkOver` if there is no such link, or nothing is owed any more.
     pub async fn pay_page(&self, token: &str) -> Result<PayPage, Error> {
-        let (tenant, id) = self.linked_by(Use::Payment, token).await?;
-        let found = self.store().record(&Scope::tenant(&tenant), RecordKind::Claim, id).await?;
-        let Some(Record::Claim(claim)) = found else { return Err(Error::LinkOver) };
+        let Record::Claim(claim) = self.linked_by(Use::Payment, token).await? else {
+            return Err(Error::LinkOver);
+        };
+        let tenant = claim.meta.tenant.clone();
         if !model::public_state::is_owed(&claim) {
             return Err(Error::LinkOver);
         }

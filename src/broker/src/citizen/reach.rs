@@ -1,14 +1,15 @@
 //! How a citizen wants to hear of the case, and where the apps of it are pushed to (Web Push, RFC 8030).
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use model::RecordKind;
+use model::activity::Addressee;
 use model::adapter::Link;
 use model::case::Case;
 use model::rights::Scope;
+use model::{Id, RecordKind};
 use serde_json::json;
 use store::Work;
 
-use super::access::CitizenSession;
+use super::session::CitizenSession;
 use super::somebody;
 use crate::{Broker, Error};
 
@@ -34,10 +35,13 @@ pub struct PushSubscription {
 }
 
 impl Broker {
-    /// The ways by which the citizen of a case may want to hear of it: those of the configuration that somebody carries for it.
+    /// The ways by which the citizen of a case may want to hear of it: those of the configuration that somebody carries for it and that
+    /// reach the citizen.
     pub(super) fn ways_for(&self, case: &Case) -> Result<Vec<String>, Error> {
-        let carried = |way: &&String| self.carries(&case.meta, Some(way));
-        Ok(self.citizens()?.ways.iter().filter(carried).cloned().collect())
+        let Some(citizen) = case.description.citizen() else { return Ok(vec![]) };
+        let to = Addressee::of(citizen, None);
+        let fits = |way: &&String| to.is_reached_by(way) && self.carries(&case.meta, Some(way));
+        Ok(self.citizens()?.ways.iter().filter(fits).cloned().collect())
     }
 
     /// From now on the citizen wants to hear of the case by this way; `None`: by none that was chosen.
@@ -52,7 +56,8 @@ impl Broker {
             return Err(Error::UnknownWay);
         }
         let mut parties = case.description.parties.clone();
-        let Some(party) = parties.first_mut() else {
+        let at = case.description.citizen_at();
+        let Some(party) = at.and_then(|at| parties.get_mut(at)) else {
             return Err(model::Error::Invalid { field: "prefers" }.into());
         };
         if party.prefers.as_deref() == way {
@@ -77,9 +82,8 @@ impl Broker {
         let tenant = &case.meta.tenant;
         let PushSubscription { endpoint, p256dh, auth } = subscription;
         let part = seal::sha256(&[endpoint.as_bytes()]).to_string();
-        let known = self.store().links(tenant, adapter, case.meta.id).await?;
-        let live = known.iter().filter(|link| link.state["ended"].is_null()).count();
-        if live >= MOST_APPS && known.iter().all(|link| link.part != part) {
+        let known = self.apps_of(tenant, case.meta.id).await?;
+        if known.len() >= MOST_APPS && known.iter().all(|(_, link)| link.part != part) {
             return Err(Error::TooManySubscriptions);
         }
         let link = Link {
@@ -93,20 +97,74 @@ impl Broker {
         let mut work = Work::new();
         work.put_link(tenant, adapter, &link);
         work.insert_event(&event);
+        self.store().commit(work).await?;
+        // Access may have been revoked just now: what was written after that ends, too.
+        if self.generation(tenant, case.meta.id).await?.number == session.generation {
+            return Ok(());
+        }
+        self.citizen_unsubscribes(session, Some(&link.reference)).await?;
+        Err(Error::CitizenRefused)
+    }
+
+    /// An app does not want to be pushed to any more; without an address, none of the case does. One that never wanted to is as one that
+    /// does not any more.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn citizen_unsubscribes(
+        &self,
+        session: &CitizenSession,
+        endpoint: Option<&str>,
+    ) -> Result<(), Error> {
+        let case = &session.case;
+        let tenant = &case.meta.tenant;
+        let mut ended = self.apps_of(tenant, case.meta.id).await?;
+        ended.retain(|(_, link)| endpoint.is_none_or(|endpoint| link.reference == endpoint));
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let mut work = Work::new();
+        for (adapter, link) in &ended {
+            work.remove_link(tenant, adapter, link);
+        }
+        let detail = json!({ "push": "unsubscribed", "apps": ended.len() });
+        work.insert_event(&self.about_case(case, &somebody(), detail));
         Ok(self.store().commit(work).await?)
+    }
+
+    /// No app of a case is pushed to any more, and nothing is left of where they were; tells how many there were.
+    pub(crate) async fn end_apps(&self, work: &mut Work, tenant: &str, case: Id) -> Result<usize, Error> {
+        let links = self.store().links_of(tenant, case).await?;
+        let pushed = links.iter().filter(|(adapter, _)| self.pushes(adapter));
+        let live = pushed.clone().filter(|(_, link)| is_live(link)).count();
+        for (adapter, link) in pushed {
+            work.remove_link(tenant, adapter, link);
+        }
+        Ok(live)
+    }
+
+    /// The apps of a case that are pushed to, each with the adapter that does.
+    pub(super) async fn apps_of(&self, tenant: &str, case: Id) -> Result<Vec<(String, Link)>, Error> {
+        let mut all = self.store().links_of(tenant, case).await?;
+        all.retain(|(adapter, link)| self.pushes(adapter) && is_live(link));
+        Ok(all)
+    }
+
+    fn pushes(&self, adapter: &str) -> bool {
+        self.adapters.get(adapter).is_some_and(|it| it.descriptor().way.as_deref() == Some(PUSH))
     }
 
     /// The adapter that pushes for a case.
     fn pusher(&self, case: &Case) -> Option<&str> {
         let (tenant, unit) = (&case.meta.tenant, &case.meta.unit);
         let service = case.meta.public_service.as_deref();
-        let pushes = |id: &str, scope: &Scope| {
-            let adapter = self.adapters.get(id);
-            adapter.is_some_and(|it| it.descriptor().way.as_deref() == Some(PUSH))
-                && scope.covers(tenant, unit, service)
-        };
+        let pushes = |id: &str, scope: &Scope| self.pushes(id) && scope.covers(tenant, unit, service);
         self.channels.iter().find(|(id, channel)| pushes(id, &channel.scope)).map(|(id, _)| id.as_str())
     }
+}
+
+fn is_live(link: &Link) -> bool {
+    link.state["ended"].is_null()
 }
 
 /// Whether the address is one of a push service, and the keys are as long as keys are. Where it really leads is looked at when it is

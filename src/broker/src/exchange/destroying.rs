@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::command::Change;
 use model::exchange::{Exchange, ExchangeKind, ExchangeMessage, ExchangeObject, Side};
 use model::message::Direction;
@@ -159,6 +159,9 @@ impl Broker {
                 gone.extend(files.filter_map(|file| Some(payload(file.content.as_ref()?.id))));
             }
             self.apply(&mut work, &record, Change::Destroy, by, None)?;
+            if record.kind() == RecordKind::Case {
+                self.end_apps(&mut work, &scope.tenant, *id).await?;
+            }
             work.forget_answers(&scope.tenant, *id);
             work.forget_parked(&scope.tenant, *id);
         }
@@ -380,19 +383,11 @@ fn objects_of(job: &Job) -> Result<Vec<Id>, Error> {
 fn refusal_task(exchange: &Exchange, now: model::Timestamp) -> Task {
     let id = ids::new_id();
     Task {
-        meta: Meta { id, root: id, version: 0, created_at: now, updated_at: now, ..exchange.meta.clone() },
-        case_id: None,
-        message_id: None,
         exchange_id: Some(exchange.meta.id),
-        payment_id: None,
-        task_id: None,
-        title: "Vernichtung unterblieben".to_owned(),
-        kind: TASK.to_owned(),
-        requested_by: None,
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
+        ..Task::new(
+            Meta { id, root: id, version: 0, created_at: now, updated_at: now, ..exchange.meta.clone() },
+            TASK,
+            "Vernichtung unterblieben",
+        )
     }
 }

@@ -1,7 +1,7 @@
 //! Deadlines of exchanges: whoever waits too long is reminded, by an event and a task on the desk of the exchange's unit, again and
 //! again. The state of the exchange never changes because of that.
 
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::command::Change;
 use model::exchange::Exchange;
 use model::process::Waits;
@@ -105,19 +105,11 @@ fn enqueue(work: &mut Work, tenant: &str, exchange: Id, at: Timestamp) {
 fn overdue_task(exchange: &Exchange, now: Timestamp) -> Task {
     let id = ids::new_id();
     Task {
-        meta: Meta { id, root: id, version: 0, created_at: now, updated_at: now, ..exchange.meta.clone() },
-        case_id: None,
-        message_id: None,
         exchange_id: Some(exchange.meta.id),
-        payment_id: None,
-        task_id: None,
-        title: "Austausch überfällig".to_owned(),
-        kind: TASK.to_owned(),
-        requested_by: None,
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
+        ..Task::new(
+            Meta { id, root: id, version: 0, created_at: now, updated_at: now, ..exchange.meta.clone() },
+            TASK,
+            "Austausch überfällig",
+        )
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::command::{Change, PaymentChange};
 use model::payment::{Account, Booking, BookingState, ClaimStatus, ClearingReason, Registers};
 use model::record::Meta;
@@ -181,20 +181,8 @@ impl Broker {
         let now = books.now();
         let meta = Meta { id, root: id, unit, version: 0, created_at: now, updated_at: now, ..claim.meta };
         books.create(Record::Task(Task {
-            meta,
             case_id: Some(claim.case_id),
-            message_id: None,
-            exchange_id: None,
-            payment_id: None,
-            task_id: None,
-            title: "Abgelehnte Buchung klären".to_owned(),
-            kind: ClearingReason::BookingRefused.code().to_owned(),
-            requested_by: None,
-            assignee: None,
-            due: None,
-            overdue: None,
-            status: TaskStatus::Open,
-            result: None,
+            ..Task::new(meta, ClearingReason::BookingRefused.code(), "Abgelehnte Buchung klären")
         }))?;
         Ok(())
     }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::command::{Change, Command, PaymentChange};
 use model::payment::booking::{of_claim, of_payment};
 use model::payment::claim::SHORTEST_REFERENCE;
@@ -368,22 +368,7 @@ pub(super) fn task(
     let unit = unit.unwrap_or_else(|| claim.meta.unit.clone());
     let meta =
         Meta { id, root: id, unit, version: 0, created_at: now, updated_at: now, ..claim.meta.clone() };
-    Task {
-        meta,
-        case_id: Some(claim.case_id),
-        message_id: None,
-        exchange_id: None,
-        payment_id: Some(payment.meta.id),
-        task_id: None,
-        title: title.to_owned(),
-        kind: kind.to_owned(),
-        requested_by: None,
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
-    }
+    Task { case_id: Some(claim.case_id), payment_id: Some(payment.meta.id), ..Task::new(meta, kind, title) }
 }
 
 fn word(decision: Decision) -> &'static str {

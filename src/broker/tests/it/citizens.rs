@@ -4,55 +4,121 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Application, Asked, Broker, Citizens, Error, Once};
+use async_trait::async_trait;
+use broker::{Application, Asked, Broker, Channel, Citizens, Error, Once};
 use bytes::Bytes;
-use model::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus, DispatchStep};
+use model::activity::{Dispatch, DispatchKind, DispatchStatus, DispatchStep};
+use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Interest, Receipt, Sources};
 use model::case::Description;
 use model::command::Change;
 use model::party::Party;
 use model::public_state::PublicState;
-use model::{Caller, Clock, Id, Record, RecordKind};
+use model::record::Meta;
+use model::testkit::a_dispatch;
+use model::{Caller, Clock, EventKind, Failure, Id, Record, RecordKind, Scope, ids};
+use serde_json::Value;
 
 use crate::engines::on_every_engine;
 use crate::house::{Gateway, SetClock, caller, change};
 
-const PDF: &[u8] = b"%PDF-1.7\n%%EOF\n";
+pub(crate) const PDF: &[u8] = b"%PDF-1.7\n%%EOF\n";
 
-struct Bed {
-    broker: Broker,
-    clock: Arc<SetClock>,
-    ours: Caller,
-    _gateway: Gateway,
+/// A gateway with citizens' pages, and adapters of the ways `portal` and `push` that do nothing by themselves.
+pub(crate) struct Bed {
+    pub(crate) broker: Broker,
+    pub(crate) clock: Arc<SetClock>,
+    pub(crate) ours: Caller,
+    pub(crate) gateway: Gateway,
 }
 
 impl Bed {
-    async fn new(database: Option<String>) -> Self {
+    pub(crate) async fn new(database: Option<String>) -> Self {
         let clock = Arc::new(SetClock::default());
         let gateway = Gateway::on(database, clock.clone()).await;
-        let citizens =
-            Citizens { url: "https://buerger.example".into(), most_bytes: 1 << 16, ..Citizens::default() };
-        let broker = gateway.broker.clone().with_citizens(citizens);
-        Bed { broker, clock, ours: caller("soest", "63"), _gateway: gateway }
-    }
-
-    async fn apply(&self, key: &str) -> broker::Applied {
-        let parties = vec![Party { role: Some("applicant".into()), ..Party::default() }];
-        let application = Application {
-            service: Some("baugenehmigung".into()),
-            description: Description { title: "Carport".into(), parties, ..Description::default() },
-            form: Some(("application/json".into(), b"{}".to_vec())),
-            ..Application::default()
+        let citizens = Citizens {
+            url: "https://buerger.example".into(),
+            most_bytes: 1 << 18,
+            ways: ["mail", "push", "portal"].map(str::to_owned).to_vec(),
+            ..Citizens::default()
         };
-        let once = Once { key: key.into(), digest: "d".into() };
-        self.broker.take_application(&self.ours, application, &once).await.unwrap()
+        let ways = ["mail", "push", "portal"];
+        let ours = caller("soest", "63");
+        let broker = gateway.broker.clone().with_citizens(citizens);
+        let broker = broker.with_adapters(ways.map(Idle::of_way).to_vec());
+        let broker = broker.with_channels(ways.map(|way| (way.to_owned(), channel(&ours))));
+        Bed { broker, clock, ours, gateway }
     }
 
-    async fn enters(&self, number: &str, secret: &str) -> Result<broker::CitizenSession, Error> {
+    pub(crate) async fn apply(&self, key: &str) -> broker::Applied {
+        self.applies(key, application()).await.unwrap()
+    }
+
+    pub(crate) async fn applies(
+        &self,
+        key: &str,
+        application: Application,
+    ) -> Result<broker::Applied, Error> {
+        let once = Once { key: key.into(), digest: "d".into() };
+        self.broker.take_application(&self.ours, application, &once).await
+    }
+
+    pub(crate) async fn enters(&self, number: &str, secret: &str) -> Result<broker::CitizenSession, Error> {
         self.broker.citizen_enters(number, secret).await
     }
 }
 
-fn is_refused<T>(outcome: &Result<T, Error>) -> bool {
+/// An adapter of a way that nothing follows from.
+struct Idle(Descriptor);
+
+impl Idle {
+    fn of_way(way: &str) -> Arc<dyn Adapter> {
+        let mut descriptor = Descriptor::new(way, "idle", vec![Capability::Deliver, Capability::Reconcile]);
+        descriptor.follows = vec![Interest { event: EventKind::RecordCreated, record: RecordKind::Dispatch }];
+        descriptor.way = Some(way.to_owned());
+        Arc::new(Idle(descriptor))
+    }
+}
+
+#[async_trait]
+impl Adapter for Idle {
+    fn descriptor(&self) -> &Descriptor {
+        &self.0
+    }
+
+    async fn deliver(&self, _: &Delivery, _: Sources<'_>) -> Result<Receipt, Failure> {
+        Ok(Receipt::nothing())
+    }
+
+    async fn reconcile(&self, _: &Delivery) -> Result<Option<Receipt>, Failure> {
+        Ok(None)
+    }
+
+    async fn check(&self) -> Health {
+        Health { ok: true, detail: String::new() }
+    }
+}
+
+fn channel(caller: &Caller) -> Channel {
+    Channel {
+        scope: Scope::tenant("soest"),
+        authority: caller.authority.clone().unwrap(),
+        unit: "63".into(),
+        from_beginning: false,
+        patience: Duration::from_secs(3_600),
+    }
+}
+
+pub(crate) fn application() -> Application {
+    let parties = vec![Party { role: Some("applicant".into()), ..Party::default() }];
+    Application {
+        service: Some("baugenehmigung".into()),
+        description: Description { title: "Carport".into(), parties, ..Description::default() },
+        form: Some(("application/json".into(), b"{}".to_vec())),
+        ..Application::default()
+    }
+}
+
+pub(crate) fn is_refused<T>(outcome: &Result<T, Error>) -> bool {
     matches!(outcome, Err(Error::CitizenRefused))
 }
 
@@ -83,13 +149,23 @@ async fn an_application_comes_in_once_and_its_secret_opens_it_until_it_is_revoke
 }
 
 #[tokio::test]
-async fn a_session_ends_by_itself() {
+async fn a_session_ends_by_itself_unless_somebody_looks_and_then_too() {
     let bed = Bed::new(None).await;
     let access = bed.apply("k").await.access;
-    let session = bed.enters(&access.number, &access.secret).await.unwrap();
+    let first = bed.enters(&access.number, &access.secret).await.unwrap();
     bed.clock.advance(Duration::from_secs(29 * 60));
-    bed.broker.citizen_session(&session.token).await.unwrap();
-    bed.clock.advance(Duration::from_secs(2 * 60));
+    let mut session = bed.broker.citizen_session(&first.token).await.unwrap();
+    for _ in 0..17 {
+        session = bed.broker.citizen_goes_on(session).await.unwrap();
+        assert_eq!((&session.form, session.ends <= session.latest), (&first.form, true));
+        bed.clock.advance(Duration::from_secs(28 * 60));
+        if bed.clock.now() < session.ends {
+            session = bed.broker.citizen_session(&session.token).await.unwrap();
+        }
+    }
+    // The first one is over, though the session went on; after eight hours all of them are.
+    assert!(is_refused(&bed.broker.citizen_session(&first.token).await));
+    assert_eq!(session.ends, session.latest);
     assert!(is_refused(&bed.broker.citizen_session(&session.token).await));
 }
 
@@ -115,55 +191,42 @@ async fn a_link_is_used_once_though_several_use_it_at_the_same_time() {
     .await;
 }
 
-#[tokio::test]
-async fn what_was_not_provided_is_not_fetched() {
-    on_every_engine(|database| async move {
-        let bed = Bed::new(database).await;
-        let access = bed.apply("k").await.access;
-        let session = bed.enters(&access.number, &access.secret).await.unwrap();
-        let form = bed.documents(access.case).await[0];
-        let dispatch = bed.dispatch(access.case, form).await;
-        let not_found = |outcome: Result<_, Error>| {
-            matches!(outcome.map(drop), Err(Error::Model(model::Error::NotFound { .. })))
-        };
-        assert!(not_found(bed.broker.citizen_fetches(&session, dispatch, form).await));
-        let step = DispatchStep { kind: DispatchStatus::Provided, at: bed.clock.now() };
-        let step = Change::DispatchStep(step, None);
-        bed.broker.submit(&bed.ours, change(RecordKind::Dispatch, dispatch, step), None).await.unwrap();
-        // It goes by another way.
-        assert!(not_found(bed.broker.citizen_fetches(&session, dispatch, form).await));
-    })
-    .await;
-}
-
 impl Bed {
-    async fn brings(&self, token: &str, bytes: &'static [u8]) -> Result<(), Error> {
+    pub(crate) async fn brings(&self, token: &str, bytes: &'static [u8]) -> Result<(), Error> {
         let page = self.broker.upload_page(token).await?;
         let body = futures::stream::iter([Ok(Bytes::from_static(bytes))]);
         let file = self.broker.stage_upload(&page, (1, "plan.pdf"), body).await?;
         self.broker.take_upload(&page, vec![file]).await
     }
 
-    async fn documents(&self, case: Id) -> Vec<Id> {
-        let filter =
-            broker::RecordFilter { parent: Some(case), ..broker::RecordFilter::of(RecordKind::Document) };
-        let found = self.broker.records(&self.ours, &filter, &broker::Page::first(10)).await.unwrap();
-        found.items.iter().map(|record| record.meta().id).collect()
-    }
-
-    /// A dispatch that the gateway does not carry.
-    async fn dispatch(&self, case: Id, document: Id) -> Id {
+    /// A dispatch of the case by this way.
+    pub(crate) async fn dispatch(&self, case: Id, way: Option<&str>, documents: &[Id]) -> Id {
         let case = self.broker.record(&self.ours, RecordKind::Case, case).await.unwrap();
-        let meta = model::record::Meta { id: model::ids::new_id(), version: 0, ..case.meta().clone() };
-        let mut json = serde_json::json!({
-            "caseId": case.meta().id, "kind": DispatchKind::Disclosure, "documents": [document],
-            "options": DispatchOptions::default(),
-        });
-        for (name, value) in serde_json::to_value(&meta).unwrap().as_object().unwrap() {
-            json[name] = value.clone();
-        }
-        let dispatch: Dispatch = serde_json::from_value(json).unwrap();
+        let dispatch = Dispatch {
+            meta: Meta { id: ids::new_id(), version: 0, ..case.meta().clone() },
+            case_id: case.meta().id,
+            way: way.map(str::to_owned),
+            documents: documents.to_vec(),
+            ..a_dispatch(DispatchKind::Disclosure)
+        };
         let create = crate::house::create(Record::Dispatch(dispatch));
         self.broker.submit(&self.ours, create, None).await.unwrap().meta().id
+    }
+
+    /// It lies there from now on.
+    pub(crate) async fn provide(&self, dispatch: Id) -> Dispatch {
+        let step = DispatchStep { kind: DispatchStatus::Provided, at: self.clock.now() };
+        let step = change(RecordKind::Dispatch, dispatch, Change::DispatchStep(step, None));
+        match self.broker.submit(&self.ours, step, None).await.unwrap() {
+            Record::Dispatch(it) => it,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What events of a record say beside its changes, the oldest first.
+    pub(crate) async fn told_of(&self, record: Id) -> Vec<Value> {
+        let page = broker::Page::first(200);
+        let line = self.broker.record_timeline(&self.ours, record, &page).await.unwrap();
+        line.into_iter().filter_map(|(_, event)| event.detail).collect()
     }
 }

@@ -45,22 +45,8 @@ impl Desk {
             .meta()
             .clone();
         meta.id = model::ids::new_id();
-        let task = Record::Task(Task {
-            meta,
-            case_id: Some(self.case),
-            message_id: None,
-            exchange_id: None,
-            payment_id: None,
-            task_id: None,
-            title: "Prüfen".into(),
-            kind: "check".into(),
-            requested_by: None,
-            assignee: None,
-            due,
-            overdue: None,
-            status: TaskStatus::Open,
-            result: None,
-        });
+        let task =
+            Record::Task(Task { case_id: Some(self.case), due, ..Task::new(meta, "check", "Prüfen") });
         self.gateway.broker.submit(&self.building, create(task), None).await.unwrap().meta().id
     }
 

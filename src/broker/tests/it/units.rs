@@ -1,6 +1,6 @@
 //! Units of one authority: what each sees, and how they work together.
 
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::command::Change;
 use model::{Caller, Id, Record, RecordKind};
 use serde_json::json;
@@ -12,20 +12,9 @@ fn a_task(caller: &Caller, unit: &str, about: Id) -> Record {
     let mut meta = new_case(caller, unit, "").meta().clone();
     meta.root = meta.id;
     Record::Task(Task {
-        meta,
         case_id: Some(about),
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: "Stellungnahme".into(),
-        kind: "statement".into(),
         requested_by: Some("63".into()),
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
+        ..Task::new(meta, "statement", "Stellungnahme")
     })
 }
 

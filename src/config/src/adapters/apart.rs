@@ -82,6 +82,7 @@ impl Check<'_> {
         for (index, entry) in config.adapters.iter().enumerate() {
             let key = format!("adapter[{index}]");
             self.way(&key, entry, &config.adapters[..index])?;
+            self.telephone(&key, entry, &config.adapters[..index])?;
             self.partner_of_folder(&key, entry, config)?;
             for (name, place) in entry.kind.places() {
                 self.unique(&format!("{key}.{name}"), places.insert(place, index).is_none())?;
@@ -103,6 +104,31 @@ impl Check<'_> {
                 let id = &other.serves.id;
                 let rule = format!(
                     "the adapter {id} carries dispatches of this way for the same units and services"
+                );
+                Err(self.value(key, &rule))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A call that a clerk wants is made once; and whatever unit a call has gone to, who carried it says how it ended.
+    fn telephone(&self, key: &str, entry: &AdapterEntry, before: &[AdapterEntry]) -> Result<(), Error> {
+        let is_one = |it: &AdapterEntry| matches!(it.kind, AdapterKind::Asterisk(_));
+        if !is_one(entry) {
+            return Ok(());
+        }
+        let Serves { tenant, units, services, .. } = &entry.serves;
+        if !units.is_empty() || !services.is_empty() {
+            let name = if units.is_empty() { "services" } else { "units" };
+            let rule =
+                "a telephone system serves its whole tenant: calls are handed on while they are spoken";
+            return Err(self.value(&format!("{key}.{name}"), rule));
+        }
+        match before.iter().find(|it| is_one(it) && it.serves.tenant == *tenant) {
+            Some(other) => {
+                let id = &other.serves.id;
+                let rule = format!(
+                    "the adapter {id} makes the calls of this tenant; another one would make them again"
                 );
                 Err(self.value(key, &rule))
             }

@@ -202,6 +202,9 @@ pub struct OpenClient {
     /// Whether it is spoken to in JSON.
     #[serde(default)]
     pub json: bool,
+    /// Whether what citizens have written goes there.
+    #[serde(default = "never")]
+    pub text: OpenPublish,
     /// Our public services, and their `service_code` there.
     pub codes: BTreeMap<String, String>,
     /// Whether a case is closed when its report is.
@@ -229,6 +232,10 @@ pub struct WebPush {
     /// Longest time of a call, in seconds.
     #[serde(default = "thirty")]
     pub within_seconds: u32,
+}
+
+fn never() -> OpenPublish {
+    OpenPublish::Never
 }
 
 fn ten() -> u32 {

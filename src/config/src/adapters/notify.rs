@@ -16,7 +16,7 @@ pub struct Notify {
     pub notices: Vec<NoticeRule>,
     /// Folder of the templates.
     pub templates: PathBuf,
-    /// In which language.
+    /// In which language parties are told that chose none.
     #[serde(default)]
     pub language: NoticeLanguage,
     /// What parties have to be in the case to be told.
@@ -88,7 +88,7 @@ impl Notify {
     pub(super) fn refers(&mut self) -> Refers<'_> {
         let is_name = |text: &String| model::ids::is_name(text);
         let bad_name = self.notices.iter().any(|it| !is_name(&it.template));
-        let paper = |way: &String| way == "print" || way == "hybrid";
+        let paper = |way: &String| matches!(way.as_str(), "print" | "hybrid");
         let is_twice = self.ways.iter().enumerate().any(|(at, way)| self.ways[..at].contains(way));
         let bad_way = is_twice || self.ways.iter().any(|way| !is_name(way) || paper(way));
         let is_link = |link: &String| link.starts_with("https://") || link.starts_with("http://");

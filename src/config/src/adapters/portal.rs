@@ -1,4 +1,4 @@
-//! `kind = "portal"`: documents lie on the citizens' pages of the gateway itself (`[citizen]`) until they are fetched.
+//! `kind = "portal"`: documents and notices lie on the citizens' pages of the gateway itself (`[citizen]`) until they are fetched.
 
 use serde::{Deserialize, Serialize};
 

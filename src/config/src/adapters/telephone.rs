@@ -26,6 +26,12 @@ pub struct Asterisk {
     pub outside: String,
     /// The number that those outside see.
     pub caller_id: String,
+    /// What numbers begin with that may be called; absent: those of `country`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_call: Option<Vec<String>>,
+    /// What numbers begin with that may not, beside what costs more than a call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_not_call: Vec<String>,
     /// Country of numbers that name none.
     #[serde(default = "germany")]
     pub country: String,
@@ -81,7 +87,18 @@ fn six_hundred() -> u32 {
     600
 }
 
+/// What an international number may begin with: `+` and at most 15 digits.
+fn is_beginning(text: &str) -> bool {
+    let digits = text.strip_prefix('+').unwrap_or_default();
+    (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 impl Asterisk {
+    /// What numbers begin with that may be called.
+    pub fn may_call(&self) -> Vec<String> {
+        self.may_call.clone().unwrap_or_else(|| vec![format!("+{}", self.country)])
+    }
+
     pub(super) fn refers(&mut self) -> Refers<'_> {
         let has_place =
             |text: &String| text.matches("{}").count() == 1 && !text.contains(char::is_whitespace);
@@ -95,6 +112,9 @@ impl Asterisk {
         let wrong_agents = !has_place(&self.agents);
         let wrong_outside = !has_place(&self.outside);
         let wrong_country = !digits(&self.country) || self.country.starts_with('0');
+        let may_call = self.may_call();
+        let are_beginnings = may_call.iter().chain(&self.may_not_call).all(|text| is_beginning(text));
+        let wrong_both = may_call.iter().any(|it| self.may_not_call.contains(it));
         let wrong_application = !is_name(&self.application);
         let user_has_colon = self.user.contains(':');
         Refers::default()
@@ -110,6 +130,12 @@ impl Asterisk {
             .wrong_if(wrong_application, "application", "expected a name without spaces and commas")
             .wrong_if(wrong_agents, "agents", "expected an endpoint with one {} for the extension")
             .wrong_if(wrong_outside, "outside", "expected an endpoint with one {} for the number")
+            .wrong_if(!are_beginnings, "may_call", "expected what numbers begin with, such as +49 or +49180")
+            .wrong_if(
+                wrong_both,
+                "may_not_call",
+                "expected none of may_call: the longest that fits a number decides",
+            )
             .wrong_if(wrong_country, "country", "expected a country code such as 49")
             .wrong_if(!is_area, "area", "expected an area code without its 0")
             .secrets([("password", &mut self.password)])

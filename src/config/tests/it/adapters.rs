@@ -65,6 +65,7 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
         ),
         ("told_after_days = 3", "told_after_days = 14", value, "adapter[17].told_after_days"),
         ("max_data_mb = 8", "max_data_mb = 0", value, "adapter[17].max_data_mb"),
+        ("max_submission_mb = 4_096", "max_submission_mb = 512", value, "adapter[17].max_submission_mb"),
         (
             "levels = { gold = \"high\" }",
             "levels = { gold = \"golden\" }",
@@ -111,9 +112,13 @@ fn what_is_wrong_with_adapters_is_refused_by_line_and_key() {
         ("\"file:data/ari.secret\"", "\"geheim\"", "config.literal-secret", "adapter[22].password"),
         ("outside = \"PJSIP/{}@trunk\"", "outside = \"PJSIP/trunk\"", value, "adapter[22].outside"),
         ("contexts = [\"inbound\"]", "contexts = []", value, "adapter[22].contexts"),
+        ("may_call = [\"+49\"]", "may_call = [\"0049\"]", value, "adapter[22].may_call"),
+        ("may_not_call = [\"+4932\"]", "may_not_call = [\"+49\"]", value, "adapter[22].may_not_call"),
+        ("kind = \"asterisk\"", "units = [\"10\"]\nkind = \"asterisk\"", value, "adapter[22].units"),
+        ("kind = \"asterisk\"", "services = [\"x\"]\nkind = \"asterisk\"", value, "adapter[22].services"),
         ("area = \"381\"", "area = \"0381\"", value, "adapter[22].area"),
         ("service = [\"mo-fr 08:00-18:00\"]", "service = [\"mo 8-18\"]", value, "hours.service"),
-        ("\"2026-12-25\", ", "\"25.12.2026\", ", value, "hours.holidays"),
+        ("# holidays = [\"2026-12-25\", ", "holidays = [\"25.12.2026\", ", value, "hours.holidays"),
         (
             "document = { id = \"262144\", own_field = \"AMTSBOTE\"",
             "document = { id = \"262144\", own_field = \"\"",
@@ -214,7 +219,11 @@ fn no_two_adapters_have_one_folder_mailbox_or_way() {
              folder = \"print-2\"\n"
         )
     };
+    let telephone = "[[adapter]]\nid = \"telephone-2\"\ntenant = \"musterkreis\"\nauthority = \"bab:00000001\"\nunit = \"63\"\n\
+         kind = \"asterisk\"\nurl = \"https://pbx.example/ari\"\nuser = \"a\"\npassword = \"file:x\"\ncontexts = [\"in\"]\n\
+         outside = \"PJSIP/{}@trunk\"\ncaller_id = \"+493815550\"\n";
     for (text, code, key) in [
+        (format!("{}{telephone}", whole()), "config.value", "adapter[23]"),
         (swap(&whole(), "folder = \"bags\"", "folder = \"./scan/\""), duplicate, "adapter[16].folder"),
         (
             swap(&whole(), "folder = \"bags\"", "folder = \"/srv/amtsbote/print\""),

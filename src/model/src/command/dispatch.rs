@@ -39,6 +39,13 @@ pub(super) fn changed(it: &mut Dispatch, change: &Change, now: Timestamp) -> Res
                 it.reference.clone_from(reference);
             }
         }
+        Change::Provide(step, provided) => {
+            add_step(it, *step)?;
+            // What was provided stays what it was, however often that is told.
+            if it.provided.is_empty() {
+                it.provided.clone_from(provided);
+            }
+        }
         Change::ProvenStep(proof) => {
             if proof.step.at > now.plus(AHEAD) {
                 return Err(Error::Invalid { field: "at" });
@@ -75,6 +82,9 @@ pub(super) fn validate(it: &Dispatch) -> Result<(), Error> {
     let invalid = |field| Err(Error::Invalid { field });
     if it.documents.len() > DOCUMENTS {
         return invalid("documents");
+    }
+    if it.provided.len() > DOCUMENTS {
+        return invalid("provided");
     }
     if it.steps.len() > STEPS || it.proofs.len() > STEPS {
         return invalid("steps");

@@ -152,6 +152,14 @@ impl Work {
         )
     }
 
+    /// What an adapter calls a record is forgotten.
+    pub fn remove_link(&mut self, tenant: &str, adapter: &str, link: &Link) -> &mut Self {
+        self.any(
+            "DELETE FROM record_link WHERE tenant = $1 AND adapter = $2 AND record = $3 AND part = $4",
+            vec![tenant.into(), adapter.into(), link.record.into(), link.part.as_str().into()],
+        )
+    }
+
     fn name(&mut self, event: EventKind) -> Option<String> {
         self.json(&event).map(|name| name.trim_matches('"').to_owned())
     }

@@ -39,6 +39,13 @@ fn statement(words: Words, citizens: &Citizens) -> Markup {
                 li { (words.of("Telefon: ", "Telephone: ")) a href=(tel(phone)) { (phone) } }
             }
         }
+        h2 { (words.of("Zeit", "Time")) }
+        p { (words.of(
+            "Sie haben auf jeder Seite mindestens eine halbe Stunde. Auf der Seite Ihres Vorgangs steht, bis wann Sie angemeldet sind; \
+             dort verlängern Sie das mit einem Link, bis zu acht Stunden lang.",
+            "You have at least half an hour on each page. The page of your case says until when you are signed in; a link there \
+             extends that, for up to eight hours.",
+        )) }
         h2 { (words.of("Schlichtung", "Arbitration")) }
         p { (words.of(
             "Sind Sie mit unserer Antwort nicht zufrieden, können Sie sich kostenlos an die Schlichtungsstelle wenden: ",

@@ -1,4 +1,4 @@
-//! The same for apps, as JSON: how a case stands, by which way its citizen wants to hear of it, and where the app is pushed to. Each
+//! The same for apps, as JSON: how a case stands, by which way its citizen wants to hear of it, and where the app is pushed to, or not any more. Each
 //! request carries number and secret in its body, and counts as an attempt.
 
 use axum::extract::{Request, State};
@@ -9,7 +9,7 @@ use broker::{CitizenSession, Error, PushSubscription};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Doors, body_of, is_from_here};
+use super::{Doors, body_of, is_from_here, own_origin};
 use crate::problem::Problem;
 use crate::{answer, json};
 
@@ -42,6 +42,16 @@ struct NewSubscription {
     subscription: Subscription,
 }
 
+/// The same, and the address of the push service whose subscription ends; absent: those of all apps do.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Ended {
+    number: String,
+    secret: String,
+    #[serde(default)]
+    endpoint: Option<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Subscription {
@@ -57,14 +67,14 @@ struct Keys {
 
 /// `POST /citizen/api/status`.
 pub(super) async fn status(State(doors): State<Doors>, request: Request) -> Result<Response, Problem> {
-    let Access { number, secret } = read(request).await?;
+    let Access { number, secret } = read(&doors, request).await?;
     let session = enter(&doors, &number, &secret).await?;
     Ok(answer::json(&doors.broker.citizen_view(&session).await?))
 }
 
 /// `POST /citizen/api/way`.
 pub(super) async fn prefer(State(doors): State<Doors>, request: Request) -> Result<Response, Problem> {
-    let Preference { number, secret, prefers } = read(request).await?;
+    let Preference { number, secret, prefers } = read(&doors, request).await?;
     let session = enter(&doors, &number, &secret).await?;
     doors.broker.citizen_prefers(&session, prefers.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -72,10 +82,18 @@ pub(super) async fn prefer(State(doors): State<Doors>, request: Request) -> Resu
 
 /// `POST /citizen/api/push`.
 pub(super) async fn subscribe(State(doors): State<Doors>, request: Request) -> Result<Response, Problem> {
-    let NewSubscription { number, secret, subscription } = read(request).await?;
+    let NewSubscription { number, secret, subscription } = read(&doors, request).await?;
     let session = enter(&doors, &number, &secret).await?;
     let Subscription { endpoint, keys: Keys { p256dh, auth } } = subscription;
     doors.broker.citizen_subscribes(&session, PushSubscription { endpoint, p256dh, auth }).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `POST /citizen/api/push/end`.
+pub(super) async fn unsubscribe(State(doors): State<Doors>, request: Request) -> Result<Response, Problem> {
+    let Ended { number, secret, endpoint } = read(&doors, request).await?;
+    let session = enter(&doors, &number, &secret).await?;
+    doors.broker.citizen_unsubscribes(&session, endpoint.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -83,8 +101,8 @@ async fn enter(doors: &Doors, number: &str, secret: &str) -> Result<CitizenSessi
     doors.broker.citizen_enters(number, secret).await
 }
 
-async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
-    if !is_from_here(request.headers()) {
+async fn read<T: DeserializeOwned>(doors: &Doors, request: Request) -> Result<T, Problem> {
+    if !is_from_here(request.headers(), own_origin(doors)) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "citizen.refused"));
     }
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

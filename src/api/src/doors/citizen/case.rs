@@ -6,13 +6,13 @@ use axum::extract::{Path, Request, State};
 use axum::http::header::{LOCATION, SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use broker::{CitizenSession, CitizenView, Citizens, Error, OwedClaim, ProvidedDocument};
-use maud::{Markup, html};
+use broker::{CitizenSession, Citizens, Error};
+use maud::html;
 use model::Id;
-use model::public_state::PublicState;
 
 use super::about::failed;
-use super::html::{Page, Words, alert, form_token};
+use super::html::{Page, Words, alert};
+use super::seen::case;
 use super::{Asked, COOKIE_NAME, Doors, Form, refusal};
 use crate::range;
 
@@ -37,7 +37,7 @@ pub(super) async fn start(State(doors): State<Doors>, request: Request) -> Respo
 /// `POST /citizen/login`.
 pub(super) async fn enter(State(doors): State<Doors>, request: Request) -> Response {
     let words = Asked::of(&request).words;
-    let form = match Form::read(request).await {
+    let form = match Form::read(&doors, request).await {
         Ok(form) => form,
         Err(status) => return refusal(status),
     };
@@ -66,30 +66,35 @@ pub(super) async fn show(State(doors): State<Doors>, request: Request) -> Respon
         Err(Error::CitizenRefused) => return ask(&doors, asked.words, Why::Over),
         Err(error) => return failed(&doors, asked.words, &error),
     };
+    // Whoever looks at the case is there: the session lasts longer from now on.
+    let session = match doors.broker.citizen_goes_on(session).await {
+        Ok(session) => session,
+        Err(error) => return failed(&doors, asked.words, &error),
+    };
     match (doors.broker.citizen_view(&session).await, doors.broker.citizens()) {
         (Ok(view), Ok(citizens)) => {
             let words = asked.words;
             let title = words.of("Ihr Vorgang", "Your case");
             let page = Page { session: Some(&session), ..Page::new(words, citizens, title, "/citizen/case") };
-            page.answer(&case(words, &view, &session))
+            with_cookie(page.answer(&case(words, &view, &session)), &keep(&session))
         }
         (Err(error), _) | (_, Err(error)) => failed(&doors, asked.words, &error),
     }
 }
 
-/// `POST /citizen/case/documents/{dispatch}/{document}`.
+/// `POST /citizen/case/documents/{dispatch}/{document}/{sha256}`.
 pub(super) async fn fetch(
     State(doors): State<Doors>,
-    path: Result<Path<(Id, Id)>, PathRejection>,
+    path: Result<Path<(Id, Id, String)>, PathRejection>,
     request: Request,
 ) -> Response {
     let asked = Asked::of(&request);
-    let Ok(Path((dispatch, document))) = path else { return refusal(StatusCode::NOT_FOUND) };
+    let Ok(Path((dispatch, document, sha256))) = path else { return refusal(StatusCode::NOT_FOUND) };
     let session = match session_form(&doors, &asked, request).await {
         Ok((session, _)) => session,
         Err(instead) => return instead,
     };
-    let fetched = doors.broker.citizen_fetches(&session, dispatch, document).await;
+    let fetched = doors.broker.citizen_fetches(&session, (dispatch, document), &sha256).await;
     let (file, payload) = match fetched {
         Ok(fetched) => fetched,
         Err(error) => return failed(&doors, asked.words, &error),
@@ -136,6 +141,19 @@ pub(super) async fn prefer(State(doors): State<Doors>, request: Request) -> Resp
     }
 }
 
+/// `POST /citizen/case/apps/end`: no app is pushed to any more.
+pub(super) async fn end_apps(State(doors): State<Doors>, request: Request) -> Response {
+    let asked = Asked::of(&request);
+    let session = match session_form(&doors, &asked, request).await {
+        Ok((session, _)) => session,
+        Err(instead) => return instead,
+    };
+    match doors.broker.citizen_unsubscribes(&session, None).await {
+        Ok(()) => onward(&asked.words.to("/citizen/case"), None),
+        Err(error) => failed(&doors, asked.words, &error),
+    }
+}
+
 /// The provider's page is another's: whoever goes there is told so, and goes by a link. A redirect of a form is what browsers refuse here.
 pub(super) fn to_provider(
     words: Words,
@@ -161,7 +179,7 @@ async fn session_form(
     asked: &Asked,
     request: Request,
 ) -> Result<(CitizenSession, Form), Response> {
-    let form = Form::read(request).await.map_err(refusal)?;
+    let form = Form::read(doors, request).await.map_err(refusal)?;
     let session = match asked.session(doors).await {
         Ok(session) => session,
         Err(Error::CitizenRefused) => return Err(ask(doors, asked.words, Why::Over)),
@@ -185,6 +203,13 @@ fn onward(to: &str, cookie: Option<&str>) -> Response {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
             response.headers_mut().insert(name, value);
         }
+    }
+    response
+}
+
+fn with_cookie(mut response: Response, cookie: &str) -> Response {
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
     }
     response
 }
@@ -232,211 +257,5 @@ fn because(words: Words, why: Why) -> Option<&'static str> {
             "Ihre Sitzung ist beendet. Bitte geben Sie Nummer und Schlüssel noch einmal ein.",
             "Your session has ended. Please enter number and key again.",
         )),
-    }
-}
-
-/// What is seen of a case.
-fn case(words: Words, view: &CitizenView, session: &CitizenSession) -> Markup {
-    let service = view.service.as_deref().map(|german| words.named(german, view.service_en.as_deref()));
-    html! {
-        @if let Some(service) = service { p.lead { (service) } }
-        (standing(words, view))
-        @if !view.missing.is_empty() {
-            section.card.todo aria-labelledby="missing" {
-                h2 #missing { (words.of("Das brauchen wir noch von Ihnen", "We still need this from you")) }
-                ul.rows { @for missing in &view.missing { li {
-                    p { strong { (missing.what) } }
-                    @if let Some(due) = missing.due { p { (words.of("Bitte bis ", "Please by ")) (words.date(due)) } }
-                    p { a.button href=(words.to(&missing.link)) { (words.of("Unterlage hochladen", "Upload document"))
-                        span.unseen { ": " (missing.what) } } }
-                } } }
-            }
-        }
-        @if !view.claims.is_empty() {
-            section.card.todo aria-labelledby="owed" {
-                h2 #owed { (words.of("Zu bezahlen", "To pay")) }
-                ul.rows { @for claim in &view.claims { li { (owed(words, claim)) (pay_form(words, claim, session)) } } }
-            }
-        }
-        section.card aria-labelledby="documents" {
-            h2 #documents { (words.of("Dokumente für Sie", "Documents for you")) }
-            @if view.documents.is_empty() { p { (words.of(
-                "Es liegen keine Dokumente zum Abruf bereit.", "There are no documents for you yet.")) } }
-            @else { ul.rows { @for document in &view.documents { li { (provided(words, document, session)) } } } }
-        }
-        @if !view.ways.is_empty() { (way_form(words, view, session)) }
-        section.card aria-labelledby="facts" {
-            h2 #facts { (words.of("Angaben zum Vorgang", "About the case")) }
-            dl {
-                dt { (words.of("Nummer", "Number")) } dd.code { (grouped(&view.number)) }
-                @if let Some(office) = &view.office { dt { (words.of("Amt", "Office")) } dd { (office) } }
-                dt { (words.of("Eingegangen", "Received")) } dd { (words.date(view.received_at)) }
-                dt { (words.of("Zuletzt geändert", "Last changed")) } dd { (words.date(view.changed_at)) }
-            }
-        }
-    }
-}
-
-/// The public state as words, and as the steps that lead to the end.
-fn standing(words: Words, view: &CitizenView) -> Markup {
-    let (name, text) = said(words, view.state);
-    let steps = [
-        (PublicState::Received, words.of("Eingegangen", "Received")),
-        (PublicState::Processing, words.of("In Bearbeitung", "In progress")),
-        (PublicState::Completed, words.of("Abgeschlossen", "Completed")),
-    ];
-    let reached = match view.state {
-        PublicState::ActionRequired => PublicState::Processing,
-        PublicState::Initiated | PublicState::Submitted => PublicState::Received,
-        state => state,
-    };
-    html! {
-        section.card.standing aria-labelledby="standing" {
-            h2 #standing { (words.of("Stand: ", "Status: ")) (name) }
-            p { (text) }
-            ol.steps { @for (step, label) in steps {
-                li.done[step < reached].now[step == reached] aria-current=[(step == reached).then_some("step")] {
-                    span { (label) }
-                    @if step < reached { span.unseen { (words.of(" (erledigt)", " (done)")) } }
-                }
-            } }
-        }
-    }
-}
-
-fn said(words: Words, state: PublicState) -> (&'static str, &'static str) {
-    match state {
-        PublicState::Initiated => (
-            words.of("Begonnen", "Begun"),
-            words.of("Der Antrag ist noch nicht abgeschickt.", "The application has not been sent yet."),
-        ),
-        PublicState::Submitted => (
-            words.of("Abgeschickt", "Submitted"),
-            words.of("Der Antrag ist unterwegs zum Amt.", "The application is on its way to the office."),
-        ),
-        PublicState::Received => (
-            words.of("Eingegangen", "Received"),
-            words.of(
-                "Ihr Antrag ist da. Wir kümmern uns darum.",
-                "Your application has arrived. We will see to it.",
-            ),
-        ),
-        PublicState::Processing => (
-            words.of("In Bearbeitung", "In progress"),
-            words.of(
-                "Wir arbeiten daran. Sie müssen nichts tun.",
-                "We are working on it. There is nothing you need to do.",
-            ),
-        ),
-        PublicState::ActionRequired => (
-            words.of("Wir warten auf Sie", "We are waiting for you"),
-            words.of("Bitte sehen Sie nach, was noch fehlt.", "Please see below what is still missing."),
-        ),
-        PublicState::Completed => (
-            words.of("Abgeschlossen", "Completed"),
-            words.of("Der Vorgang ist abgeschlossen.", "The case is completed."),
-        ),
-    }
-}
-
-/// What is owed.
-pub(super) fn owed(words: Words, claim: &OwedClaim) -> Markup {
-    html! {
-        p { strong { (claim.purpose) } }
-        p.amount { (words.amount(claim.left_cents)) }
-        @if let Some(due) = &claim.due { p { (words.of("Fällig am ", "Due on ")) (words.day(due)) } }
-        @if let Some(reference) = &claim.cash_reference {
-            p { (words.of("Kassenzeichen: ", "Payment reference: ")) span.code { (reference) } }
-        }
-    }
-}
-
-fn pay_form(words: Words, claim: &OwedClaim, session: &CitizenSession) -> Markup {
-    html! {
-        form method="post" action=(words.to(&format!("/citizen/case/claims/{}", claim.claim))) {
-            (form_token(session))
-            button.button type="submit" { (words.of("Online bezahlen", "Pay online"))
-                span.unseen { ": " (claim.purpose) } }
-        }
-    }
-}
-
-fn provided(words: Words, it: &ProvidedDocument, session: &CitizenSession) -> Markup {
-    let path = format!("/citizen/case/documents/{}/{}", it.dispatch, it.document);
-    html! {
-        p { strong { (it.title) } }
-        p { (words.of("Bereit seit ", "Available since ")) (words.date(it.provided_at)) ", " (size(words, it.size))
-            @if let Some(at) = it.retrieved_at { ". " (words.of("Abgerufen am ", "Fetched on ")) (words.date(at)) } }
-        form method="post" action=(words.to(&path)) {
-            (form_token(session))
-            button.button type="submit" { (words.of("Herunterladen", "Download")) span.unseen { ": " (it.title) } }
-        }
-    }
-}
-
-fn way_form(words: Words, view: &CitizenView, session: &CitizenSession) -> Markup {
-    let is_set = |way: &str| view.prefers.as_deref() == Some(way);
-    html! {
-        section.card aria-labelledby="way" {
-            h2 #way { (words.of("So möchten Sie von uns hören", "How you want to hear from us")) }
-            form method="post" action=(words.to("/citizen/case/way")) {
-                (form_token(session))
-                fieldset {
-                    legend { (words.of("Nachrichten zu diesem Vorgang", "Messages about this case")) }
-                    @for way in &view.ways { div.choice {
-                        input type="radio" name="way" id={ "way-" (way) } value=(way) checked[is_set(way)] required;
-                        label for={ "way-" (way) } { (way_name(words, way)) }
-                    } }
-                }
-                button type="submit" { (words.of("Speichern", "Save")) }
-            }
-        }
-    }
-}
-
-fn way_name(words: Words, way: &str) -> &str {
-    match way {
-        "mail" => words.of("E-Mail", "E-mail"),
-        "push" => words.of("Nachricht in der App", "Message in the app"),
-        "print" | "hybrid" => words.of("Brief", "Letter"),
-        "fit-connect" => words.of("Postfach im Bürgerkonto (BundID)", "Mailbox of your BundID account"),
-        "portal" => words.of("Nur hier auf diesen Seiten", "Only here on these pages"),
-        "call" => words.of("Anruf", "Telephone call"),
-        way => way,
-    }
-}
-
-/// A number in the groups that it is written in.
-fn grouped(number: &str) -> String {
-    let mut grouped = String::new();
-    for (at, digit) in number.chars().enumerate() {
-        if at > 0 && at % 4 == 0 {
-            grouped.push(' ');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// A size as people read it.
-pub(super) fn size(words: Words, bytes: u64) -> String {
-    const MEGABYTE: u64 = 1 << 20;
-    if bytes < MEGABYTE {
-        return format!("{} KB", bytes.div_ceil(1_024).max(1));
-    }
-    let tenths = (bytes * 10).div_ceil(MEGABYTE);
-    match tenths % 10 {
-        0 => format!("{} MB", tenths / 10),
-        rest => format!("{}{}{rest} MB", tenths / 10, words.of(",", ".")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_number_is_shown_as_it_is_asked_for() {
-        assert_eq!(grouped("12345678903"), "1234 5678 903");
     }
 }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use axum::extract::Request;
 use axum::http::header::{
-    CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, VARY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use broker::{CitizenSession, Citizens};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use model::Timestamp;
-use model::payment::day::german_day;
+use model::payment::day::{german_clock, german_day};
 
 use crate::doors::page::Language;
 
@@ -121,6 +121,16 @@ impl Words {
         }
     }
 
+    /// What clocks in Germany show at a moment.
+    pub(super) fn clock(self, at: Timestamp) -> String {
+        let shown = german_clock(at);
+        let clock = format!("{:02}:{:02}", shown.hour(), shown.minute());
+        match self.0 {
+            Language::German => clock + " Uhr",
+            Language::English => clock,
+        }
+    }
+
     /// The day of a moment in Germany.
     pub(super) fn date(self, at: Timestamp) -> String {
         self.day(&german_day(at))
@@ -153,6 +163,7 @@ impl<'a> Page<'a> {
         headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(tag));
         headers.insert(VARY, HeaderValue::from_static("Accept-Language, Cookie"));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
         headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         if let Some(policy) = &*POLICY {
             headers.insert(CONTENT_SECURITY_POLICY, policy.clone());

@@ -18,9 +18,10 @@ use maud::{Markup, html};
 use multer::{Constraints, Multipart, SizeLimit};
 
 use super::about::failed;
-use super::case::{owed as owed_facts, size, to_provider};
+use super::case::to_provider;
 use super::html::{Page, Words, alert};
-use super::{Asked, Doors, Form, is_from_here, refusal};
+use super::seen::{owed as owed_facts, size};
+use super::{Asked, Doors, Form, is_from_here, own_origin, refusal};
 
 /// Files of one form.
 const FILES: usize = 5;
@@ -45,7 +46,7 @@ pub(super) async fn missing(State(doors): State<Doors>, token: Token, request: R
 /// `POST /citizen/documents/{token}`.
 pub(super) async fn bring(State(doors): State<Doors>, token: Token, request: Request) -> Response {
     let words = Asked::of(&request).words;
-    if !is_from_here(request.headers()) {
+    if !is_from_here(request.headers(), own_origin(&doors)) {
         return refusal(StatusCode::FORBIDDEN);
     }
     let Ok(_place) = doors.uploads.try_acquire() else {
@@ -94,7 +95,7 @@ pub(super) async fn owed(State(doors): State<Doors>, token: Token, request: Requ
 /// `POST /citizen/pay/{token}`.
 pub(super) async fn pay(State(doors): State<Doors>, token: Token, request: Request) -> Response {
     let words = Asked::of(&request).words;
-    if let Err(status) = Form::read(request).await {
+    if let Err(status) = Form::read(&doors, request).await {
         return refusal(status);
     }
     let token = match known(&doors, token) {

@@ -3,19 +3,23 @@
 //!
 //! * this file: the routes, and what a request must be before a page sees it;
 //! * `html`: what all pages have in common, and the words of both languages;
-//! * `case`: number and secret are entered, and what is seen then;
+//! * `case`: number and secret are entered, and what a session may do;
+//! * `seen`: what is seen of a case;
 //! * `links`: what whoever has a link brings or pays;
 //! * `about`: accessibility, and what is said when something is wrong;
 //! * `app`: the same for apps, as JSON.
 //!
-//! Number and secret are never in an address. A session is a signed cookie of half an hour; each form of it carries a token that no other
-//! site knows, and no form is taken that a browser says comes from elsewhere.
+//! Number and secret are never in an address. A session is a signed cookie of half an hour, which each look at the case renews; each form of
+//! it carries a token that no other site knows, and no form is taken that a browser says comes from elsewhere. So that also those browsers
+//! say so that only know `Origin`, the pages tell their address to their own site (`Referrer-Policy: same-origin`): with `no-referrer` these
+//! would name none (Fetch, "append a request Origin header").
 
 mod about;
 mod app;
 mod case;
 mod html;
 mod links;
+mod seen;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -44,9 +48,10 @@ pub(super) fn router(doors: &Doors) -> Router<Doors> {
         .route("/citizen/login", get(case::start).post(case::enter))
         .route("/citizen/logout", post(case::leave))
         .route("/citizen/case", get(case::show))
-        .route("/citizen/case/documents/{dispatch}/{document}", post(case::fetch))
+        .route("/citizen/case/documents/{dispatch}/{document}/{sha256}", post(case::fetch))
         .route("/citizen/case/claims/{claim}", post(case::pay))
         .route("/citizen/case/way", post(case::prefer))
+        .route("/citizen/case/apps/end", post(case::end_apps))
         .route("/citizen/documents/{token}", get(links::missing).post(links::bring))
         .route("/citizen/pay/{token}", get(links::owed).post(links::pay))
         .route("/citizen/back", get(about::back))
@@ -54,6 +59,7 @@ pub(super) fn router(doors: &Doors) -> Router<Doors> {
         .route("/citizen/api/status", post(app::status))
         .route("/citizen/api/way", post(app::prefer))
         .route("/citizen/api/push", post(app::subscribe))
+        .route("/citizen/api/push/end", post(app::unsubscribe))
         .route_layer(from_fn_with_state(doors.clone(), if_there_are))
 }
 
@@ -100,9 +106,9 @@ impl Form {
     ///
     /// # Errors
     /// What is answered instead: a form from elsewhere, too large, or none.
-    async fn read(request: Request) -> Result<Form, StatusCode> {
+    async fn read(doors: &Doors, request: Request) -> Result<Form, StatusCode> {
         let headers = request.headers();
-        if !is_from_here(headers) {
+        if !is_from_here(headers, own_origin(doors)) {
             return Err(StatusCode::FORBIDDEN);
         }
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -123,15 +129,21 @@ impl Form {
     }
 }
 
+/// The origin of the pages as the configuration knows it: a proxy in front may have changed the host.
+fn own_origin(doors: &Doors) -> &str {
+    doors.broker.citizens().map_or("", |citizens| citizens.url.as_str())
+}
+
 /// Whether a browser says that a form comes from this site. Those that say nothing send no cookie of ours either from elsewhere.
-fn is_from_here(headers: &HeaderMap) -> bool {
+fn is_from_here(headers: &HeaderMap, own: &str) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text("sec-fetch-site") {
         return matches!(site, "same-origin" | "none");
     }
     let Some(origin) = text(ORIGIN.as_str()) else { return true };
     let host = origin.split_once("://").map_or("", |(_, host)| host);
-    text(HOST.as_str()).is_some_and(|known| known.eq_ignore_ascii_case(host))
+    let is_host = text(HOST.as_str()).is_some_and(|known| known.eq_ignore_ascii_case(host));
+    is_host || (!host.is_empty() && origin.eq_ignore_ascii_case(own))
 }
 
 #[cfg(test)]
@@ -158,9 +170,12 @@ mod tests {
             (&[("origin", "https://boese.example"), ("host", "amt.example")], false),
             (&[("origin", "null"), ("host", "amt.example")], false),
             (&[("origin", "https://amt.example")], false),
+            (&[("origin", "https://buerger.example"), ("host", "10.0.0.7:8444")], true),
+            (&[("origin", "http://buerger.example"), ("host", "10.0.0.7:8444")], false),
+            (&[("origin", "https://buerger.example:8443"), ("host", "10.0.0.7:8444")], false),
             (&[], true),
         ] {
-            assert_eq!(is_from_here(&headers(fields)), here, "{fields:?}");
+            assert_eq!(is_from_here(&headers(fields), "https://buerger.example"), here, "{fields:?}");
         }
     }
 

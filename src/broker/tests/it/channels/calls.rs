@@ -13,7 +13,7 @@ use model::record::Meta;
 use model::{Clock, Record, RecordKind, Timestamp, ids};
 use serde_json::json;
 
-use super::bed::{Bed, hint};
+use super::bed::{Bed, a_document, hint};
 use crate::engines::on_every_engine;
 use crate::house::{caller, change};
 
@@ -106,6 +106,32 @@ async fn a_call_moves_on_until_it_is_over() {
     .await;
 }
 
+fn call_back(of: &Meta, due: Option<Timestamp>) -> Task {
+    Task {
+        meta: Meta { id: ids::new_id(), ..of.clone() },
+        case_id: Some(of.id),
+        message_id: None,
+        exchange_id: None,
+        payment_id: None,
+        task_id: None,
+        title: "Rückruf".into(),
+        kind: "call-back".into(),
+        requested_by: None,
+        assignee: None,
+        due,
+        overdue: None,
+        status: model::activity::TaskStatus::Open,
+        result: None,
+    }
+}
+
+async fn case_of(bed: &Bed, id: model::Id) -> Case {
+    match bed.record(RecordKind::Case, id).await {
+        Record::Case(case) => case,
+        _ => panic!("a case"),
+    }
+}
+
 async fn promised(bed: &Bed) -> Vec<(String, String, Option<Timestamp>)> {
     let open = bed.open_tasks().await.into_iter();
     open.map(|task| (task.meta.unit, task.kind, task.due)).collect()
@@ -122,24 +148,7 @@ async fn what_somebody_was_promised_is_promised_until_it_is_kept() {
         let id = host.take_in(a_call("1", at)).await.unwrap().interaction;
         let contact = bed.record(RecordKind::Interaction, id).await;
         let due = Some(Timestamp::parse("2026-12-07T08:00:00Z").unwrap());
-        let meta = Meta { id: ids::new_id(), ..contact.meta().clone() };
-        bed.submit(Record::Task(Task {
-            meta,
-            case_id: Some(id),
-            message_id: None,
-            exchange_id: None,
-            payment_id: None,
-            task_id: None,
-            title: "Rückruf".into(),
-            kind: "call-back".into(),
-            requested_by: None,
-            assignee: None,
-            due,
-            overdue: None,
-            status: model::activity::TaskStatus::Open,
-            result: None,
-        }))
-        .await;
+        bed.submit(Record::Task(call_back(contact.meta(), due))).await;
         bed.file(id, Filing::To("70".into())).await.unwrap();
         let mut tasks = promised(&bed).await;
         tasks.sort();
@@ -153,11 +162,47 @@ async fn what_somebody_was_promised_is_promised_until_it_is_kept() {
             answer_by: Some("mail".into()),
         };
         bed.file(id, Filing::On(Box::new(forward), Duration::from_secs(24 * 3_600))).await.unwrap();
-        // 24 hours of service after Friday 17:00: one on Friday, ten on Monday and Tuesday, three on Wednesday.
-        let until = Timestamp::parse("2026-12-09T10:00:00Z");
-        assert_eq!(promised(&bed).await, [("63".into(), "forwarded".into(), until)]);
+        // 24 hours of service after Friday 17:00 would be on Wednesday: who was told Monday is not called later.
+        assert_eq!(promised(&bed).await, [("63".into(), "forwarded".into(), due)]);
         bed.file(id, Filing::Into(case.meta.id)).await.unwrap();
         assert_eq!(promised(&bed).await.len(), 1, "to know where it belongs is not to have answered");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_needs_no_case_is_called_back_all_the_same() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        let host = host(&bed).await;
+        let id = host.take_in(a_call("1", bed.clock.now())).await.unwrap().interaction;
+        let contact = bed.record(RecordKind::Interaction, id).await;
+        bed.submit(Record::Task(call_back(contact.meta(), None))).await;
+        bed.file(id, Filing::Dismissed).await.unwrap();
+        assert_eq!(promised(&bed).await, [("63".into(), "call-back".into(), None)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_case_is_found_however_many_documents_name_its_party() {
+    on_every_engine(|database| async move {
+        let bed = Bed::new(database).await;
+        let case = of_caller(&bed, "Neubau").await;
+        for number in 0..12 {
+            let meta = Meta { id: ids::new_id(), ..case.meta.clone() };
+            let mut document = a_document(meta, Some(case.meta.id), &number.to_string());
+            document.description.parties.clone_from(&case_of(&bed, case.meta.id).await.description.parties);
+            bed.submit(Record::Document(document)).await;
+        }
+        let host = host(&bed).await;
+        let taken = host.take_in(a_call("1", bed.clock.now())).await.unwrap();
+        let Record::Interaction(it) = bed.record(RecordKind::Interaction, taken.interaction).await else {
+            panic!("a contact")
+        };
+        assert_eq!(it.proposals.iter().map(|it| it.record).collect::<Vec<_>>(), [case.meta.id]);
+        let known = bed.broker.known_number(&bed.ours, NUMBER).await.unwrap();
+        assert_eq!(known.cases.iter().map(|it| it.meta().id).collect::<Vec<_>>(), [case.meta.id]);
     })
     .await;
 }

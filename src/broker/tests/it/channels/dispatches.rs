@@ -1,7 +1,7 @@
 //! Dispatches are the business of the adapter of their way.
 
 use broker::Error;
-use model::activity::{Dispatch, DispatchKind, DispatchOptions, DispatchStatus};
+use model::activity::{Dispatch, DispatchKind};
 use model::adapter::Receipt;
 use model::case::Case;
 use model::record::Meta;
@@ -21,21 +21,13 @@ async fn printing(database: Option<String>) -> Bed {
 
 fn a_dispatch(case: &Case, way: Option<&str>, documents: Vec<Id>) -> Record {
     Record::Dispatch(Dispatch {
-        meta: Meta { id: ids::new_id(), ..case.meta.clone() },
-        case_id: case.meta.id,
-        kind: DispatchKind::Disclosure,
         documents,
         way: way.map(str::to_owned),
-        to: None,
-        notice: None,
-        not_before: None,
-        otherwise: vec![],
-        instead_of: None,
-        proofs: vec![],
-        options: DispatchOptions::default(),
-        reference: None,
-        status: DispatchStatus::Open,
-        steps: vec![],
+        ..Dispatch::new(
+            Meta { id: ids::new_id(), ..case.meta.clone() },
+            case.meta.id,
+            DispatchKind::Disclosure,
+        )
     })
 }
 

@@ -14,7 +14,7 @@ use model::payment::day::german_clock;
 use model::record::Meta;
 use model::sending::{Clock, Quiet, Sending};
 use model::testkit::a_dispatch;
-use model::{Clock as _, EventKind, FailureKind, Id, Record, RecordKind, Scope, ids};
+use model::{Clock as _, EventKind, FailureKind, Id, Record, RecordKind, Scope, Timestamp, ids};
 
 use super::bed::{Bed, DMS, FOLLOWS, Fault, Scripted};
 use crate::engines::on_every_engine;
@@ -72,7 +72,11 @@ async fn all(bed: &Bed) -> Vec<Dispatch> {
 }
 
 async fn told_step(bed: &Bed, id: Id, kind: DispatchStatus) -> Result<Record, Error> {
-    let step = DispatchStep { kind, at: bed.clock.now() };
+    told_at(bed, id, kind, bed.clock.now()).await
+}
+
+async fn told_at(bed: &Bed, id: Id, kind: DispatchStatus, at: Timestamp) -> Result<Record, Error> {
+    let step = DispatchStep { kind, at };
     let change = Change::DispatchStep(step, None);
     let command = Command { kind: RecordKind::Dispatch, id, expected: None, change };
     bed.broker.submit(&bed.ours, command, None).await
@@ -126,14 +130,74 @@ async fn a_way_that_is_told_to_have_failed_later_is_left_once() {
         bed.run().await;
         told_step(&bed, first, DispatchStatus::Posted).await.unwrap();
         bed.clock.advance(Duration::from_secs(60));
-        told_step(&bed, first, DispatchStatus::Failed).await.unwrap();
-        bed.clock.advance(Duration::from_secs(60));
-        told_step(&bed, first, DispatchStatus::Returned).await.unwrap();
+        // It failed, arrived after all, and came back: each is noted, and leads to one other way.
+        for kind in [DispatchStatus::Failed, DispatchStatus::Provided, DispatchStatus::Returned] {
+            told_step(&bed, first, kind).await.unwrap();
+            bed.clock.advance(Duration::from_secs(60));
+        }
         bed.run().await;
-        assert_eq!(all(&bed).await.len(), 2);
+        assert_eq!((all(&bed).await.len(), read(&bed, first).await.steps.len()), (2, 4));
         let tasks = bed.open_tasks().await;
         assert_eq!(tasks.iter().map(|task| task.kind.as_str()).collect::<Vec<_>>(), ["call"]);
         assert!(tasks[0].due.is_some() && tasks[0].case_id == Some(case.meta.id));
+    })
+    .await;
+}
+
+/// Documents tell days, and clocks of others go wrong.
+#[tokio::test]
+async fn what_came_back_is_seen_though_its_time_is_before_that_of_its_posting() {
+    on_every_engine(|database| async move {
+        let bed = Bed::carrying(database, WAYS, Sending::default()).await;
+        let case = bed.case("Neubau").await;
+        let now = bed.clock.now();
+        let before = Timestamp::from_micros(now.micros() - 8 * 3_600_000_000);
+        let formal = sent(&bed, dispatch(&case, DispatchKind::FormalService, "mail")).await;
+        told_at(&bed, formal, DispatchStatus::Posted, now).await.unwrap();
+        told_at(&bed, formal, DispatchStatus::Returned, before).await.unwrap();
+        assert_eq!(kinds_of_tasks(&bed).await, ["dispatch.came-back"]);
+        let bounced = sent(&bed, notice(&case, "mail", &["push"])).await;
+        told_at(&bed, bounced, DispatchStatus::Posted, now).await.unwrap();
+        told_at(&bed, bounced, DispatchStatus::Failed, before).await.unwrap();
+        let next = all(&bed).await.into_iter().find(|it| it.instead_of.is_some());
+        assert_eq!(next.map(|it| it.way), Some(Some("push".into())));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_task_to_call_ends_its_dispatch_however_many_are_open() {
+    on_every_engine(|database| async move {
+        let bed = Bed::carrying(database, WAYS, Sending::default()).await;
+        let case = bed.case("Neubau").await;
+        let called = sent(&bed, notice(&case, "call", &[])).await;
+        let more = (0..250).map(|_| Dispatch { way: None, ..dispatch(&case, DispatchKind::Disclosure, "x") });
+        futures::future::join_all(more.map(|it| sent(&bed, it))).await;
+        let task = bed.open_tasks().await.into_iter().find(|task| task.kind == "call").unwrap();
+        let change = Change::CompleteTask(None);
+        let command = Command { kind: RecordKind::Task, id: task.meta.id, expected: None, change };
+        bed.broker.submit(&bed.ours, command, None).await.unwrap();
+        assert_eq!(read(&bed, called).await.status, DispatchStatus::Provided);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whom_only_a_letter_reaches_somebody_writes_to() {
+    on_every_engine(|database| async move {
+        let bed = Bed::carrying(database, WAYS, Sending::default()).await;
+        let case = bed.case("Neubau").await;
+        let to = Addressee { lines: vec!["Erika Mustermann".into(), "Weg 1".into()], ..Addressee::default() };
+        let by_post = Dispatch { to: Some(to), ..notice(&case, "push", &["mail", "call", "letter"]) };
+        let first = sent(&bed, by_post).await;
+        told_step(&bed, first, DispatchStatus::Failed).await.unwrap();
+        let [task] = <[_; 1]>::try_from(bed.open_tasks().await).unwrap();
+        assert_eq!((task.kind.as_str(), task.due.is_some()), ("letter", true));
+        let change = Change::CompleteTask(None);
+        let command = Command { kind: RecordKind::Task, id: task.meta.id, expected: None, change };
+        bed.broker.submit(&bed.ours, command, None).await.unwrap();
+        let letter = all(&bed).await.into_iter().find(|it| it.instead_of.is_some()).unwrap();
+        assert_eq!((letter.way.as_deref(), letter.status), (Some("letter"), DispatchStatus::Posted));
     })
     .await;
 }
