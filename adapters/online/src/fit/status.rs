@@ -6,7 +6,7 @@
 //! told, and it does not count as told. Those that are followed have a link of their own, all under one of two names: a session
 //! looks at all of one name, and what stays open goes to the other.
 
-use model::activity::{Task, TaskStatus};
+use model::activity::Task;
 use model::adapter::{About, Host, Link, Receipt, Wanted};
 use model::case::Case;
 use model::command::{Change, Command};
@@ -110,10 +110,17 @@ impl Sender {
             let is_open = matches!(&outcome, Ok(false)) || outcome.as_ref().is_err_and(|it| !is_of_one(it));
             some_stay |= is_open;
             let reference = if is_open { to.to_owned() } else { link.part.clone() };
-            host.link(Link { reference, ..link }).await?;
+            host.link(Link { reference, ..link.clone() }).await?;
             match outcome {
                 Ok(_) => line.works(),
-                Err(failure) if is_of_one(&failure) => {}
+                Err(failure) if is_of_one(&failure) => {
+                    tracing::warn!(
+                        adapter = self.settings.id,
+                        link = link.part,
+                        code = %failure.code,
+                        "what became of a state that the status monitor was told cannot be read"
+                    );
+                }
                 Err(failure) => line.fails(failure)?,
             }
         }
@@ -154,22 +161,9 @@ async fn rejected(host: &dyn Host, link: &Link, (set, it): (&Set, &Followed)) ->
     // Of each state of a case a clerk is told once.
     let key = format!("state:{}:{}", case.meta.id, it.status);
     let id = ids::derived_id(case.meta.id, &key);
-    let task = Task {
-        meta: Meta { id, version: 0, ..case.meta.clone() },
-        case_id: Some(case.meta.id),
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: "Der Statusmonitor des Bundes hat den Stand des Vorgangs nicht angenommen".to_owned(),
-        kind: REJECTED.to_owned(),
-        requested_by: None,
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
-    };
+    let meta = Meta { id, version: 0, ..case.meta.clone() };
+    let title = "Der Statusmonitor des Bundes hat den Stand des Vorgangs nicht angenommen";
+    let task = Task { case_id: Some(case.meta.id), ..Task::new(meta, REJECTED, title) };
     let change = Change::Create(Box::new(Record::Task(task)));
     let command = Command { kind: RecordKind::Task, id, expected: None, change };
     host.submit(&key, command).await.map(drop)
