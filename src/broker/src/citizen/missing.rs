@@ -92,11 +92,9 @@ impl Broker {
         let scope = caller.may(Action::WriteCases)?;
         let case = case_of(self.owned(scope, RecordKind::Case, case).await?)?;
         let days = Duration::from_secs(u64::from(asked.due_days) * 24 * 3_600);
-        let task = Task {
-            case_id: Some(case.meta.id),
-            due: Some(self.now().plus(days)),
-            ..Task::new(Meta { id: ids::new_id(), version: 0, ..case.meta.clone() }, MISSING_DOCUMENT, what)
-        };
+        let meta = Meta { id: ids::new_id(), version: 0, ..case.meta.clone() };
+        let due = Some(self.now().plus(days));
+        let task = Task { case_id: Some(case.meta.id), due, ..Task::new(meta, MISSING_DOCUMENT, what) };
         let (kind, id) = (RecordKind::Task, task.meta.id);
         let change = Change::Create(Box::new(Record::Task(task)));
         let made = self.submit(caller, Command { kind, id, expected: None, change }, once).await?;

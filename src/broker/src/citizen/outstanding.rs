@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use model::activity::{Interaction, Task, TaskStatus};
+use model::activity::{Interaction, Task};
 use model::case::{Case, Document, RecordStatus};
 use model::command::{Change, Command};
 use model::record::Meta;
@@ -86,20 +86,6 @@ fn is_awaited(document: &Document) -> bool {
 
 fn task(contact: &Interaction, case: &Case, now: Timestamp) -> Task {
     let id = ids::derived_id(contact.meta.id, KIND);
-    Task {
-        meta: Meta { id, version: 0, created_at: now, updated_at: now, ..case.meta.clone() },
-        case_id: Some(case.meta.id),
-        message_id: None,
-        exchange_id: None,
-        payment_id: None,
-        task_id: None,
-        title: TITLE.to_owned(),
-        kind: KIND.to_owned(),
-        requested_by: None,
-        assignee: None,
-        due: None,
-        overdue: None,
-        status: TaskStatus::Open,
-        result: None,
-    }
+    let meta = Meta { id, version: 0, created_at: now, updated_at: now, ..case.meta.clone() };
+    Task { case_id: Some(case.meta.id), ..Task::new(meta, KIND, TITLE) }
 }
