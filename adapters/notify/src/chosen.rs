@@ -1,6 +1,6 @@
 //! By which way a party hears of its case: the one that it chose, if somebody carries that for the case and the party can be reached by it; then those of
-//! the house, in their order. What goes to whoever has access to the case (its pages, and the
-//! browsers that have subscribed) is the way of its citizen alone.
+//! the house, in their order. What goes to whoever has access to the case (its pages, and the browsers that have subscribed) is the way of its
+//! citizen alone.
 
 use model::activity::Addressee;
 use model::case::Case;
@@ -14,10 +14,6 @@ const PAPER: [&str; 2] = ["print", "hybrid"];
 const LETTER: &str = "letter";
 /// Go to whoever has access to the case, which its citizen has (docs/citizens.md).
 const OF_THE_CITIZEN: [&str; 2] = ["push", "portal"];
-/// Role of the citizen of a case.
-const APPLICANT: &str = "applicant";
-/// Kind of the reference that a case has once somebody can enter.
-pub(crate) const NUMBER: &str = "citizen";
 /// Ways of one notice.
 const MOST_WAYS: usize = 10;
 
@@ -62,13 +58,9 @@ pub(crate) fn ways(party: &Party, to: &Addressee, case: &Case, settings: &Settin
     ways
 }
 
-/// Whether a party is the citizen of the case: the first applicant, else the first that is no authority. Anybody else would count as told by what the
-/// citizen's browser took.
+/// Whether a party is the citizen of the case. Anybody else would count as told by what the citizen's browser took.
 fn is_citizen(party: &Party, case: &Case) -> bool {
-    let all = &case.description.parties;
-    let applicant = all.iter().find(|it| it.role.as_deref() == Some(APPLICANT));
-    let citizen = applicant.or_else(|| all.iter().find(|it| it.authority.is_none()));
-    citizen.is_some_and(|citizen| std::ptr::eq(citizen, party))
+    case.description.citizen().is_some_and(|citizen| std::ptr::eq(citizen, party))
 }
 
 fn is_carried(way: &str, case: &Case, settings: &Settings) -> bool {

@@ -11,7 +11,7 @@ use crate::{Config, Error};
 const KEY: &str = "citizen";
 
 /// Ways of dispatches that a citizen may choose.
-const WAYS: [&str; 7] = ["mail", "push", "print", "hybrid", "fit-connect", "portal", "call"];
+const WAYS: [&str; 8] = ["mail", "push", "print", "hybrid", "letter", "fit-connect", "portal", "call"];
 
 /// `[citizen]`. Without it there are no pages for citizens.
 #[derive(Debug, Deserialize, Serialize)]
