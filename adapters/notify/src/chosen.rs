@@ -1,6 +1,6 @@
 //! By which way a party hears of its case: the one that it chose, if somebody carries that for the case and the party can be reached by it; then those of
-//! the house, in their order. What goes to whoever has access to the case (its pages, and the
-//! browsers that have subscribed) is the way of its citizen alone.
+//! the house, in their order. What goes to whoever has access to the case (its pages, and the browsers that have subscribed) is the way of its
+//! citizen alone.
 
 use model::activity::Addressee;
 use model::case::Case;
@@ -14,8 +14,6 @@ const PAPER: [&str; 2] = ["print", "hybrid"];
 const LETTER: &str = "letter";
 /// Go to whoever has access to the case, which its citizen has (docs/citizens.md).
 const OF_THE_CITIZEN: [&str; 2] = ["push", "portal"];
-/// Kind of the reference that a case has once somebody can enter.
-pub(crate) const NUMBER: &str = "citizen";
 /// Ways of one notice.
 const MOST_WAYS: usize = 10;
 
