@@ -217,7 +217,7 @@ fn way_name(words: Words, way: &str) -> &str {
     match way {
         "mail" => words.of("E-Mail", "E-mail"),
         "push" => words.of("Nachricht in der App", "Message in the app"),
-        "print" | "hybrid" => words.of("Brief", "Letter"),
+        "print" | "hybrid" | "letter" => words.of("Brief", "Letter"),
         "fit-connect" => words.of("Postfach im Bürgerkonto (BundID)", "Mailbox of your BundID account"),
         "portal" => words.of("Nur hier auf diesen Seiten", "Only here on these pages"),
         "call" => words.of("Anruf", "Telephone call"),
