@@ -238,7 +238,8 @@ fn case_of(about: &About) -> Option<&Case> {
 
 /// What citizens know the case by: their own number of it, else the Aktenzeichen.
 fn number(case: &Case) -> String {
-    let known = case.description.reference(model::citizen::NUMBER).or(case.description.record_reference.as_deref());
+    let known =
+        case.description.reference(model::citizen::NUMBER).or(case.description.record_reference.as_deref());
     known.map_or_else(|| case.meta.id.to_string(), str::to_owned)
 }
 
