@@ -25,6 +25,9 @@ const STATE: &str = "calls";
 /// Key of the state that says which line is the newest.
 const LINE: &str = "line";
 
+/// How many times as long a session goes on while something waits in its line.
+const CATCHES_UP: u32 = 3;
+
 /// A line with what is known of the calls on it.
 pub(crate) struct Listening {
     socket: Socket,
@@ -125,8 +128,9 @@ impl Asterisk {
         line.socket.ping(self.settings.within).await?;
         let until = Instant::now() + self.settings.listens;
         let (mut is_alive, mut read_so_far) = (false, 0u32);
-        // Where events never end, the time does.
-        while Instant::now() < until {
+        // What waits may be read for some time longer, so that whoever is behind catches up; where events never end, the time does.
+        let last = until + CATCHES_UP * self.settings.listens;
+        while Instant::now() < last {
             let Ok(came) = timeout_at(until, line.socket.next()).await else { break };
             is_alive = true;
             let Came::Text(text) = came? else { continue };
