@@ -284,7 +284,7 @@ async fn what_happens_reaches_the_citizen(engine: &Engine) {
     // The subscription has ended: the next notice is tried there, and goes by e-mail.
     std::fs::write(bed.outside.path().join("status"), "410").unwrap();
     bed.act(&first, "reopen", "reopen").await;
-    bed.act(&first, "close", "close again").await;
+    bed.act(&first, "close", "close-again").await;
     assert_eq!(bed.pushed().await.1, 410);
     let all = bed.dispatches(&first, 5).await;
     assert_eq!(ways(&all)[3..], [("push", "failed"), ("mail", "posted")]);
@@ -301,9 +301,9 @@ async fn what_happens_reaches_the_citizen(engine: &Engine) {
     bed.gateway.reconfigure(&[("call_within_hours = 8", &quiet)]).unwrap();
     bed.gateway.start().await.unwrap();
     bed.clerk = clerk(&bed.gateway).await;
-    bed.act(&first, "reopen", "reopen again").await;
+    bed.act(&first, "reopen", "reopen-again").await;
     bed.app("push", &first, "subscription", &bed.subscription).await;
-    bed.act(&first, "close", "close at night").await;
+    bed.act(&first, "close", "close-at-night").await;
     let all = bed.dispatches(&first, 6).await;
     assert_eq!(ways(&all)[5], ("push", "open"));
     assert!(text(&all[5], "notBefore") > text(&all[5], "createdAt"));
