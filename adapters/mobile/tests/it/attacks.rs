@@ -181,3 +181,16 @@ async fn whoever_makes_the_database_work_may_call_less_often() {
     assert_eq!(bed.get(nothing).await.status, 429);
     assert_eq!(bed.get("services.json?api_key=testkey").await.status, 200);
 }
+
+#[tokio::test]
+async fn whoever_looks_around_a_place_keeps_nobody_from_doing_so() {
+    let mut settings = settings();
+    settings.reads_per_minute = 18;
+    let bed = Bed::with(settings, &[]);
+    let mut statuses = vec![];
+    // About 63 areas, which nothing was reported in.
+    for _ in 0..4 {
+        statuses.push(bed.get("requests.json?lat=51.5&long=8.1&radius=5000").await.status);
+    }
+    assert_eq!(statuses, [200, 200, 200, 429]);
+}
