@@ -1,7 +1,10 @@
 //! GeoReport v2, with the samples of the specification and of FixMyStreet's adapter.
 
+use std::sync::Arc;
+
 use model::case::RecordStatus;
 use model::{Record, ids};
+use tokio::sync::Notify;
 
 use crate::support::{Bed, settings, shared};
 
@@ -289,6 +292,27 @@ async fn a_report_that_is_sent_again_over_midnight_is_the_same() {
         assert_ne!(other[0][name], first[0][name]);
         bed.host.later(24 * 3_600 - 40);
     }
+}
+
+#[tokio::test]
+async fn a_report_that_was_cut_off_is_taken_in_and_sent_again_is_the_same() {
+    let bed = Bed::new();
+    let (has_come, may_go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    bed.host.0.lock().unwrap().gate = Some((Arc::clone(&has_come), Arc::clone(&may_go)));
+    tokio::select! {
+        answer = bed.post(HERE) => panic!("{}", answer.status),
+        () = has_come.notified() => {}
+    }
+    may_go.notify_one();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bed.host.letters(), 1, "nobody waits for it");
+    let again = bed.post(HERE).await;
+    assert_eq!(bed.host.letters(), 1);
+    assert!(again.json()[0]["service_notice"].is_null(), "it is not near itself");
+    // Now it is known that it was taken in.
+    assert_ne!(bed.post(HERE).await.id(), again.id());
 }
 
 /// Names of the elements of a document.
