@@ -6,6 +6,9 @@ const CELL: i64 = 2_000;
 /// Side of an area, likewise: 2.2 kilometres.
 const AREA: i64 = 20_000;
 
+/// Most cells or areas that are looked up.
+const SQUARES: usize = 100;
+
 /// Metres of a degree of latitude.
 const DEGREE: f64 = 111_320.0;
 
@@ -39,14 +42,15 @@ impl Point {
         self.square(AREA)
     }
 
-    /// The cells that lie within so many metres, at most a hundred.
+    /// The cells that lie within so many metres, at most [`SQUARES`].
     pub(crate) fn cells_within(self, metres: u32) -> Vec<String> {
         self.squares_within(CELL, metres)
     }
 
-    /// The areas that lie within so many metres, at most a hundred.
-    pub(crate) fn areas_within(self, metres: u32) -> Vec<String> {
-        self.squares_within(AREA, metres)
+    /// The areas that lie within so many metres, unless they are [`SQUARES`] or more.
+    pub(crate) fn areas_within(self, metres: u32) -> Option<Vec<String>> {
+        let areas = self.squares_within(AREA, metres);
+        (areas.len() < SQUARES).then_some(areas)
     }
 
     fn square(self, side: i64) -> String {
@@ -63,7 +67,7 @@ impl Point {
         };
         let ((south, west), (north, east)) = (corner(-1.0), corner(1.0));
         let rows = (south..=north).flat_map(|row| (west..=east).map(move |column| format!("{row}/{column}")));
-        rows.take(100).collect()
+        rows.take(SQUARES).collect()
     }
 
     /// How much shorter a degree of longitude is here than at the equator.
@@ -114,6 +118,16 @@ mod tests {
         let far = Point::parse("51.58", "8.106").unwrap();
         assert!((here.metres_to(far) - 890.0).abs() < 5.0);
         assert!(here.cells_within(50).len() <= 4);
+    }
+
+    #[test]
+    fn six_kilometres_around_any_place_of_germany_are_few_enough_areas() {
+        for latitude in ["47.27", "50.5", "51.579999", "53.5", "55.06"] {
+            let here = Point::parse(latitude, "8.1199999").unwrap();
+            let areas = here.areas_within(6_000).unwrap();
+            assert!(areas.contains(&here.area()) && areas.len() <= 80, "{latitude}: {}", areas.len());
+        }
+        assert_eq!(Point::parse("51.5", "8.1").unwrap().areas_within(20_000), None);
     }
 
     #[test]

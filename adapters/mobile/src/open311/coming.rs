@@ -1,13 +1,16 @@
 //! How a form comes: `application/x-www-form-urlencoded`, or in parts (`multipart/form-data`, RFC 7578). Its beginning is read without
-//! further ado; of what is larger only as much at once as there is memory for, and more of callers who have said their key by then: in
-//! the query, or ahead of the photographs.
+//! further ado; what is larger comes piece by piece, each with a place in memory of its own, and callers who have said their key by
+//! then, in the query or ahead of the photographs, have places that nobody else takes. So a form that is only announced takes none.
 
+use std::convert::Infallible;
 use std::io::Cursor;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::stream;
 use model::adapter::Content;
-use multer::{Constraints, Multipart, SizeLimit};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use multer::Multipart;
+use tokio::io::AsyncReadExt;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::io::ReaderStream;
 
 use super::Refusal;
@@ -20,12 +23,18 @@ const HEAD: usize = 16 * 1024;
 /// Largest form, in bytes.
 const FORM_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Memory for forms whose senders are known, and for all others, in KiB.
-const MEMORY: u32 = 48 * 1024;
+/// Memory for forms whose senders are known, and for all others, in KiB: no form takes more than a quarter.
+const MEMORY: u32 = 64 * 1024;
 
-/// Time for a form, and the slowest line for which one whose sender is known has more, in bytes a second.
-const WITHIN: Duration = Duration::from_secs(30);
-const SLOWEST: u64 = 16 * 1024;
+/// Bytes for which a place is taken at once: nobody waits until there is one for a whole form.
+const PIECE: u64 = 64 * 1024;
+
+/// Forms that are decoded at the same time, of each of the two: decoded, and decoded from base64, one takes up to twice its size more.
+const DECODED: u32 = 1;
+
+/// How long a form is waited for, and with how many bytes whoever is known earns another second.
+const PATIENCE: Duration = Duration::from_secs(30);
+const A_SECOND: u64 = 16 * 1024;
 
 /// How a form is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,14 +44,30 @@ enum Written {
     Parts(String),
 }
 
-impl Written {
-    /// How often its bytes lie in memory while it is read.
-    fn times(&self) -> u64 {
-        match self {
-            // As they came, decoded, and decoded from base64.
-            Written::Encoded => 3,
-            Written::Parts(_) => 2,
-        }
+/// What is left of the patience with a form. Waiting uses it up, and what has come gives some of it back, but never more than there was:
+/// whoever was fast may not linger for it.
+struct Patience {
+    left: Duration,
+    is_known: bool,
+}
+
+impl Patience {
+    fn new(is_known: bool) -> Self {
+        Patience { left: PATIENCE, is_known }
+    }
+
+    fn earned(&self, bytes: u64) -> Duration {
+        if self.is_known { Duration::from_secs(bytes / A_SECOND) } else { Duration::ZERO }
+    }
+
+    /// How long a piece of so many bytes may take.
+    fn within(&self, bytes: u64) -> Duration {
+        self.left + self.earned(bytes)
+    }
+
+    /// So many bytes have taken so long.
+    fn came(&mut self, bytes: u64, took: Duration) {
+        self.left = self.within(bytes).saturating_sub(took).min(PATIENCE);
     }
 }
 
@@ -133,71 +158,77 @@ fn said(value: &str) -> Option<String> {
     Some(value.trim()).filter(|value| !value.is_empty()).map(str::to_owned)
 }
 
-/// How long a form of so many bytes may take.
-fn within(bytes: u64, is_known: bool) -> Duration {
-    if is_known { WITHIN + Duration::from_secs(bytes / SLOWEST) } else { WITHIN }
-}
-
 /// Reads forms.
 pub(crate) struct Forms {
     /// Places for a KiB each.
     memory: Places,
+    decoded: Places,
     photo_bytes: usize,
 }
 
 impl Forms {
     /// For photographs of at most so many bytes.
     pub(crate) fn new(photo_bytes: usize) -> Self {
-        Forms { memory: Places::new(MEMORY), photo_bytes }
+        Forms { memory: Places::new(MEMORY), decoded: Places::new(DECODED), photo_bytes }
     }
 
     /// Reads what is still to come of a form.
     ///
     /// # Errors
     /// 400 if it is none, or too large; 408 if it comes too slowly; 503 if there is no memory for it.
-    pub(crate) async fn read(&self, coming: Coming, is_known: bool) -> Result<Form, Refusal> {
+    pub(crate) async fn read(&self, mut coming: Coming, is_known: bool) -> Result<Form, Refusal> {
         let is_whole = coming.is_whole();
-        let Coming { mut form, written, head, rest, bytes } = coming;
+        let mut pieces = vec![std::mem::take(&mut coming.head)];
+        let mut decoded = None;
         if !is_whole {
-            form.place = Some(self.memory.take(bytes * written.times() / 1_024, is_known).await?);
+            coming.form.places = self.rest(&mut pieces, &mut coming.rest, coming.bytes, is_known).await?;
+            decoded = Some(self.decoded.take(1, is_known).await?);
         }
-        let body = Cursor::new(head).chain(rest).take(bytes + 1);
-        let reading = async {
-            match written {
-                Written::Encoded => self.encoded(&mut form, body, bytes).await,
-                Written::Parts(boundary) => self.parts(&mut form, boundary, body).await,
-            }
-        };
-        let read = tokio::time::timeout(within(bytes, is_known), reading).await;
-        read.unwrap_or_else(|_| {
-            Err(Refusal::new(408, "the form came too slowly: say api_key first, then photographs"))
-        })?;
+        let mut form = coming.form;
+        match coming.written {
+            Written::Encoded => form.add(&joined(pieces), self.photo_bytes)?,
+            Written::Parts(boundary) => self.parts(&mut form, boundary, pieces).await?,
+        }
+        drop(decoded);
         Ok(form)
     }
 
-    async fn encoded(
+    /// Adds to the beginning of a form of at most so many bytes what is still to come of it.
+    async fn rest(
         &self,
-        form: &mut Form,
-        mut body: impl AsyncRead + Unpin,
-        most: u64,
-    ) -> Result<(), Refusal> {
-        let mut bytes = Vec::new();
-        let read = body.read_to_end(&mut bytes).await;
-        if read.is_err() || bytes.len() as u64 > most {
-            return Err(Refusal::bad("the form is not complete, or too large"));
+        pieces: &mut Vec<Vec<u8>>,
+        rest: &mut Content,
+        bytes: u64,
+        is_known: bool,
+    ) -> Result<Vec<OwnedSemaphorePermit>, Refusal> {
+        let begun: usize = pieces.iter().map(Vec::len).sum();
+        let (mut places, mut patience) = (vec![], Patience::new(is_known));
+        // The byte behind the last one shows that there is none.
+        let mut left = (bytes + 1).saturating_sub(begun as u64);
+        while left > 0 {
+            let most = left.min(PIECE);
+            places.push(self.memory.take(most.div_ceil(1_024), is_known).await?);
+            let mut piece = Vec::with_capacity(usize::try_from(most).unwrap_or_default());
+            let since = Instant::now();
+            let mut reader = (&mut *rest).take(most);
+            let read = tokio::time::timeout(patience.within(most), reader.read_to_end(&mut piece)).await;
+            let slow = |_| Refusal::new(408, "the form came too slowly: say api_key first, then photographs");
+            read.map_err(slow)?.map_err(|_| Refusal::bad("the form is not complete"))?;
+            let came = piece.len() as u64;
+            patience.came(came, since.elapsed());
+            pieces.push(piece);
+            if came < most {
+                return Ok(places);
+            }
+            left -= came;
         }
-        form.add(&bytes, self.photo_bytes)
+        Err(Refusal::bad("the form is too large"))
     }
 
-    async fn parts(
-        &self,
-        form: &mut Form,
-        boundary: String,
-        body: impl AsyncRead + Send + Unpin + 'static,
-    ) -> Result<(), Refusal> {
-        let sizes = SizeLimit::new().whole_stream(FORM_BYTES).per_field(FORM_BYTES);
-        let constraints = Constraints::new().size_limit(sizes);
-        let mut parts = Multipart::with_constraints(ReaderStream::new(body), boundary, constraints);
+    async fn parts(&self, form: &mut Form, boundary: String, pieces: Vec<Vec<u8>>) -> Result<(), Refusal> {
+        // Each is free again once it was read.
+        let pieces = stream::iter(pieces.into_iter().map(Ok::<_, Infallible>));
+        let mut parts = Multipart::new(pieces, boundary);
         let wrong = |_| Refusal::bad("the form is not complete, or a part of it is too large");
         while let Some(part) = parts.next_field().await.map_err(wrong)? {
             let name = part.name().unwrap_or_default().to_owned();
@@ -216,6 +247,15 @@ impl Forms {
         }
         Ok(())
     }
+}
+
+/// All pieces as one, without a second copy of them all.
+fn joined(pieces: Vec<Vec<u8>>) -> Vec<u8> {
+    let mut all = Vec::with_capacity(pieces.iter().map(Vec::len).sum());
+    for piece in pieces {
+        all.extend(piece);
+    }
+    all
 }
 
 #[cfg(test)]
@@ -257,12 +297,49 @@ mod tests {
     }
 
     #[test]
-    fn a_large_photograph_has_the_time_that_a_slow_line_takes() {
+    fn a_slow_line_is_borne_and_whoever_lingers_is_not() {
         // Ten megabytes at two megabits a second, and at 256 kilobits.
-        for seconds in [42, 328] {
-            assert!(within(10 * 1024 * 1024, true) > Duration::from_secs(seconds));
+        for a_second in [256 * 1024, 32 * 1024] {
+            let mut patience = Patience::new(true);
+            for _ in 0..160 {
+                let took = Duration::from_millis(1_000 * PIECE / a_second);
+                assert!(took < patience.within(PIECE));
+                patience.came(PIECE, took);
+            }
+            assert_eq!(patience.left, PATIENCE);
         }
-        assert_eq!(within(FORM_BYTES, false), WITHIN);
+        // However much has come, and in however little time.
+        let mut patience = Patience::new(true);
+        patience.came(FORM_BYTES, Duration::from_secs(1));
+        assert!(patience.within(PIECE) <= Duration::from_secs(34));
+        for _ in 0..4 {
+            // 500 bytes a second.
+            patience.came(5_000, Duration::from_secs(10));
+        }
+        assert_eq!(patience.left, Duration::ZERO);
+        // Nobody knows who this is: 30 seconds in all.
+        let mut patience = Patience::new(false);
+        patience.came(FORM_BYTES, Duration::from_secs(29));
+        assert_eq!(patience.within(PIECE), Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn a_form_that_comes_in_pieces_is_whole_or_none() {
+        let forms = Forms::new(1 << 20);
+        let photo = vec![b'x'; 700_000];
+        let head: &[u8] =
+            b"--b\r\nContent-Disposition: form-data; name=\"media\"; filename=\"a.jpg\"\r\n\r\n";
+        let body = [head, &photo, b"\r\n--b--\r\n"].concat();
+        let read = async |body: &[u8], length: usize| {
+            let headers = header("multipart/form-data; boundary=b", length);
+            let content: Content = Box::new(Cursor::new(body.to_vec()));
+            let coming = Coming::begin("api_key=k", &headers, content).await.unwrap();
+            forms.read(coming, true).await
+        };
+        assert_eq!(read(&body, body.len()).await.unwrap().photos, std::slice::from_ref(&photo));
+        assert_eq!(read(&body, FORM_BYTES as usize).await.unwrap().photos, [photo]);
+        assert_eq!(read(&body, body.len() - 1).await.unwrap_err().status, 400);
+        assert_eq!(read(&body[..600_000], body.len()).await.unwrap_err().status, 400);
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 //! * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the same key of the same app is the same report; with other words it is
 //!   refused (422).
 //! * Without one, the same words of the same `device_id` within a day are the same report: also over midnight.
+//! * Without either, the same words are the same report as long as nobody was told that it was taken in.
 //! * Another open report of the same service nearby is told to the reporter (`service_notice`) and to a clerk, who decides: the case links it,
 //!   and a task asks to look.
 
@@ -61,7 +62,7 @@ impl Open311 {
         let service = self.service(code).ok_or_else(|| Refusal::not_there("the service_code"))?;
         let report = report::read(&form, service)?;
         let digest = digest_of(&form, ASIDE);
-        let key = letter_key(app, &report, call, &digest)?;
+        let key = self.letter_key(app, &report, call, &digest)?;
         let host = call.host;
         let mut near = self.near(&report, service, host).await?;
         let took = match repeated(app, &report, &key, &digest, host).await? {
@@ -70,12 +71,13 @@ impl Open311 {
                 let photos = std::mem::take(&mut form.photos);
                 let taken = self.photos_of(photos, &report.media_urls, host).await?;
                 let letter = letter(app, (service, &report), &digest, taken, &near, (key.text, host));
-                host.take_in(letter).await?
+                call.take_in(letter).await?
             }
         };
         // Its memory is free for others.
         drop(form);
         let case = self.same(&took, &digest, host).await?;
+        self.unheard.heard(of_app(app, &digest.to_string()));
         // Whoever repeats a report finds itself nearby.
         near.retain(|near| *near != case);
         let mut parts = vec![];
@@ -86,6 +88,32 @@ impl Open311 {
         parts.push(("service_notice", notice(near.len())));
         parts.push(("account_id", Node::maybe(report.account_id)));
         said("service_requests", Node::List("request", vec![Node::Object(parts)]))
+    }
+
+    /// Under which key the letter of a report is known.
+    fn letter_key(
+        &self,
+        app: &str,
+        report: &Report,
+        call: &Call<'_>,
+        digest: &Digest,
+    ) -> Result<Key, Refusal> {
+        let named =
+            call.headers.iter().find(|(name, _)| name == "idempotency-key").map(|(_, key)| key.trim());
+        if let Some(key) = named {
+            let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
+            if key.is_empty() || key.len() > 255 {
+                return Err(Refusal::bad("Idempotency-Key is empty, or longer than 255 characters"));
+            }
+            return Ok(Key { text: format!("key:{}", of_app(app, key)), is_given: true });
+        }
+        let (says, now) = (of_app(app, &digest.to_string()), call.host.now());
+        // Of two that come at once, the day makes one.
+        let text = match report.device_id {
+            Some(_) => format!("device:{}:{says}", german_day(now)),
+            None => format!("report:{}", self.unheard.name(says, now)),
+        };
+        Ok(Key { text, is_given: false })
     }
 
     /// The case of a letter; if it had been taken in before, it must have said the same.
@@ -123,6 +151,10 @@ impl Open311 {
         near.truncate(NEAR);
         Ok(near)
     }
+}
+
+fn of_app(app: &str, text: &str) -> Digest {
+    sha256(&[app.as_bytes(), b"\0", text.as_bytes()])
 }
 
 /// What a case keeps of its report.
@@ -191,26 +223,6 @@ struct Key {
     text: String,
     /// Whether the app said which report it is.
     is_given: bool,
-}
-
-fn letter_key(app: &str, report: &Report, call: &Call<'_>, digest: &Digest) -> Result<Key, Refusal> {
-    let named = call.headers.iter().find(|(name, _)| name == "idempotency-key").map(|(_, key)| key.trim());
-    let of_app = |text: &str| sha256(&[app.as_bytes(), b"\0", text.as_bytes()]);
-    if let Some(key) = named {
-        let key = key.strip_prefix('"').and_then(|key| key.strip_suffix('"')).unwrap_or(key);
-        if key.is_empty() || key.len() > 255 {
-            return Err(Refusal::bad("Idempotency-Key is empty, or longer than 255 characters"));
-        }
-        return Ok(Key { text: format!("key:{}", of_app(key)), is_given: true });
-    }
-    // Of two that come at once, the day makes one.
-    let text = match report.device_id {
-        Some(_) => {
-            format!("device:{}:{}", german_day(call.host.now()), of_app(&digest.to_string()))
-        }
-        None => format!("report:{}", ids::new_id()),
-    };
-    Ok(Key { text, is_given: false })
 }
 
 /// The letter that opens the case.

@@ -20,8 +20,8 @@ pub(crate) struct Form {
     fields: Vec<(String, String)>,
     /// Photographs as they came.
     pub(crate) photos: Vec<Vec<u8>>,
-    /// Keeps memory for a large form until it is done with.
-    pub(super) place: Option<OwnedSemaphorePermit>,
+    /// Keep memory for a large form until it is done with.
+    pub(super) places: Vec<OwnedSemaphorePermit>,
 }
 
 impl Form {

@@ -1,5 +1,5 @@
 //! The server of Open311 GeoReport v2. A report opens a case; its `service_request_id` is the id of that case. Nothing is remembered here but how
-//! often somebody called: what is answered is made of the case.
+//! often somebody called, and for an hour what nobody was answered: what is answered is made of the case.
 //!
 //! | module | holds |
 //! |---|---|
@@ -12,6 +12,7 @@
 //! | `report` | a report as it is judged |
 //! | `create` | a report becomes a case |
 //! | `photos` | photographs of a report, and those that are published |
+//! | `unheard` | reports whose answer nobody may have heard |
 //! | `list` | reports as everybody may see them |
 //! | `pages` | the cases that a list looks at |
 //! | `updates` | `servicerequestupdates` of FixMyStreet |
@@ -28,12 +29,14 @@ mod places;
 mod report;
 mod services;
 mod shown;
+mod unheard;
 mod updates;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use model::adapter::{Adapter, CallbackRequest, Capability, Descriptor, Health, Host, Reply};
+use model::letter::{Letter, TakenIn};
 use model::{Failure, FailureKind, Id, Record, RecordKind};
 use net::Client;
 
@@ -42,6 +45,7 @@ use self::coming::{Coming, Forms};
 use self::form::Form;
 use self::keys::Keys;
 use self::places::Places;
+use self::unheard::Unheard;
 use crate::photo::Studio;
 use crate::settings::{Service, Settings};
 
@@ -117,6 +121,17 @@ struct Call<'a> {
     query: &'a str,
     headers: &'a [(String, String)],
     host: &'a dyn Host,
+    /// The same, for what outlives the call.
+    shared: &'a Arc<dyn Host>,
+}
+
+impl Call<'_> {
+    /// Takes a letter in, to the end, even if the caller does not wait for it.
+    async fn take_in(&self, letter: Letter) -> Result<TakenIn, Failure> {
+        let host = Arc::clone(self.shared);
+        let taking = tokio::spawn(async move { host.take_in(letter).await });
+        taking.await.unwrap_or_else(|_| Err(Failure::transient("adapter.unavailable", "a letter broke off")))
+    }
 }
 
 /// The server.
@@ -129,6 +144,7 @@ pub struct Open311 {
     long_lists: Places,
     fetching: Places,
     studio: Studio,
+    unheard: Unheard,
 }
 
 impl Open311 {
@@ -141,7 +157,8 @@ impl Open311 {
         let forms = Forms::new(settings.photo_bytes);
         let studio = Studio::new(settings.photo_bytes, settings.photo_pixels);
         let (long_lists, fetching) = (Places::new(LONG_LISTS), Places::new(FETCHING));
-        Open311 { settings, descriptor, client, keys, forms, long_lists, fetching, studio }
+        let unheard = Unheard::default();
+        Open311 { settings, descriptor, client, keys, forms, long_lists, fetching, studio, unheard }
     }
 
     fn service(&self, code: &str) -> Option<&Service> {
@@ -253,7 +270,7 @@ impl Adapter for Open311 {
         let CallbackRequest { method, path, headers, body } = request;
         let (path, query) = path.split_once('?').unwrap_or((&path, ""));
         let method = if method == "HEAD" { "GET" } else { method.as_str() };
-        let call = Call { method, query, headers: &headers, host: &*host };
+        let call = Call { method, query, headers: &headers, host: &*host, shared: &host };
         if let Some(name) = path.strip_prefix("media/") {
             return self.photograph(name, &call).await;
         }

@@ -15,17 +15,15 @@ use super::{Open311, Trouble};
 const LOOKED_AT: usize = 5_000;
 pub(super) const AT_ONCE: u32 = 500;
 
-/// Cases that are looked at, which count as a call; an area that is looked up counts as one.
+/// Cases that are looked at, and areas that are looked up, which count as a call.
 const A_CALL: usize = 50;
+const AREAS_A_CALL: usize = 10;
 
 /// The largest radius, in metres, for which areas are looked up.
 const AROUND: f64 = 5_000.0;
 
 /// How far a clerk may move a report, in metres, so that it is still found around its new place.
 const MOVED: f64 = 1_000.0;
-
-/// Areas that are looked up at most.
-const AREAS: usize = 50;
 
 /// Goes through the cases that a filter may take.
 pub(super) struct Pages<'a> {
@@ -100,11 +98,11 @@ impl<'a> Pages<'a> {
     /// All that were reported in these areas, the newest first.
     async fn around(&mut self, areas: Vec<String>, host: &dyn Host) -> Result<Vec<Record>, Trouble> {
         let mut all = vec![];
+        self.server.keys.cost(self.counter, areas.len() / AREAS_A_CALL);
         for area in areas {
             self.wanted.name = Some((AREA.to_owned(), area));
             self.wanted.after = None;
             self.is_over = false;
-            self.server.keys.cost(self.counter, 1);
             while !self.is_over && self.looked_at < LOOKED_AT {
                 all.extend(self.page(AT_ONCE as usize, host).await?);
             }
@@ -118,6 +116,5 @@ impl<'a> Pages<'a> {
 /// The areas around the place that is meant, unless they are too many.
 fn areas_of(filter: &Filter) -> Option<Vec<String>> {
     let (point, radius) = filter.around.filter(|(_, radius)| *radius <= AROUND)?;
-    let areas = point.areas_within((radius.max(0.0) + MOVED) as u32);
-    (areas.len() <= AREAS).then_some(areas)
+    point.areas_within((radius.max(0.0) + MOVED) as u32)
 }

@@ -83,7 +83,7 @@ impl Open311 {
         let document = told(call.host, &form, &taken).await?;
         let letter = letter(app, (&case, &form, &addition), document, taken, (&digest, call.host));
         drop(form);
-        let took = call.host.take_in(letter).await?;
+        let took = call.take_in(letter).await?;
         same(&took, &digest, call.host).await?;
         let parts = vec![("update_id", Node::text(took.interaction.to_string()))];
         said("service_request_updates", Node::List("request_update", vec![Node::Object(parts)]))

@@ -168,6 +168,10 @@ fn is_progressive(jpeg: &[u8]) -> bool {
         rest = match rest {
             // Marker bytes may be repeated.
             [0xff, 0xff, ..] => rest.get(1..).unwrap_or_default(),
+            // No marker (B.1.1.2). The decoder passes over it, so what is a length here would be a marker there.
+            [0xff, 0x00, ..] => return true,
+            // Of an APP0 of this length it reads a byte more than there is.
+            [0xff, 0xe0, 0x00, 0x06, ..] => return true,
             [0xff, 0xc2 | 0xc6 | 0xca | 0xce, ..] => return true,
             [0xff, 0xda, ..] => return false,
             [0xff, _, high, low, ..] => {
@@ -277,6 +281,12 @@ mod tests {
         for unclear in [&baseline[..30], b"\xff\xd8", b"", b"\xff\xd8\xff\xff\xff", b"\xff\xd8junk\xff\xc0"] {
             assert!(is_progressive(unclear));
         }
+        // What the decoder reads as the frame of a progressive picture, and a reader of lengths as a way around it.
+        let mut hidden = [b"\xff\xd8\xff\x00", &progressive[frame..frame + 2], &[0x11, 8]].concat();
+        hidden.resize(4 + 0xffc2, 0);
+        hidden.extend(b"\xff\xda\x00\x02");
+        assert!(is_progressive(&hidden));
+        assert!(is_progressive(b"\xff\xd8\xff\xe0\0\x061234\xff\xda\0\x02"));
         // 200 by 100 pixels are too many for one, and not for the other.
         let picture = written(&red_and_blue(200, 100), ImageFormat::Jpeg);
         assert!(develop(&picture, 20_000, 1).is_some());

@@ -48,6 +48,9 @@ const MOST_ANSWER: usize = 64 * 1024;
 /// of a channel, so that what has arrived never goes by another way as well.
 const TRIED: i64 = 15 * 60 * 1_000_000;
 
+/// Notices of which a link says that its browser has them, the newest ones: those of a case that are under way at the same time.
+const TOLD: usize = 16;
+
 /// How long a proof of who sends holds, in seconds; a day is the most.
 const PROOF: i64 = 12 * 3_600;
 
@@ -138,7 +141,7 @@ impl WebPush {
         let digest = sha256(&[delivery.id.as_bytes()]);
         let topic = BASE64_URL_SAFE_NO_PAD.encode(digest.0.get(..24).unwrap_or_default());
         let (has_it, links): (Vec<&Link>, Vec<&Link>) =
-            subscriptions(delivery, case).partition(|link| link.state["told"] == json!(delivery.id));
+            subscriptions(delivery, case).partition(|link| told(link).contains(&delivery.id));
         let (now, mut sent) = (self.clock.now(), Sent { taken: !has_it.is_empty(), wait: None });
         let outcomes = join_all(links.iter().map(|link| self.push(link, &message, &topic))).await;
         let mut learnt = vec![];
@@ -146,11 +149,9 @@ impl WebPush {
             match outcome {
                 Outcome::Taken => {
                     sent.taken = true;
-                    let mut state = link.state.clone();
-                    state["told"] = json!(delivery.id);
-                    learnt.push(Link { state, ..link.clone() });
+                    learnt.push((link, Learnt::Told));
                 }
-                Outcome::Gone => learnt.push(Link { state: json!({ "ended": now }), ..link.clone() }),
+                Outcome::Gone => learnt.push((link, Learnt::Ended(now))),
                 Outcome::Wait(pause) => sent.wait = Some(sent.wait.flatten().max(pause)),
                 Outcome::Refused => {}
             }
@@ -188,19 +189,41 @@ impl Sent {
     }
 }
 
-/// Keeps what was learnt of subscriptions that are still what was looked at: a browser may have renewed its keys meanwhile.
-async fn keep(learnt: Vec<Link>, delivery: &Delivery, host: &dyn Host) -> Result<(), Failure> {
-    let looked_at = delivery.about.as_deref().map(|about| about.links.as_slice()).unwrap_or_default();
-    let Some(case) = learnt.first().map(|link| link.record) else { return Ok(()) };
-    let known = host.links(case).await?;
-    let find = |links: &[Link], part: &str| links.iter().find(|it| it.part == part).cloned();
+/// What is learnt of a subscription.
+enum Learnt {
+    /// Its browser has the notice.
+    Told,
+    Ended(Timestamp),
+}
+
+/// The notices that a browser has.
+fn told(link: &Link) -> Vec<Id> {
+    let told = link.state["told"].as_array().map(Vec::as_slice).unwrap_or_default();
+    told.iter().filter_map(|id| id.as_str()?.parse().ok()).collect()
+}
+
+/// Keeps what was learnt of subscriptions that are still what was looked at: a browser may have renewed its keys meanwhile. It is added to what
+/// the link says now: another notice of the case may have been told meanwhile.
+async fn keep(learnt: Vec<(&Link, Learnt)>, delivery: &Delivery, host: &dyn Host) -> Result<(), Failure> {
+    let Some(case) = learnt.first().map(|(link, _)| link.record) else { return Ok(()) };
     let keys =
         |link: &Link| (link.reference.clone(), link.state["p256dh"].clone(), link.state["auth"].clone());
-    for link in learnt {
-        let (then, now) = (find(looked_at, &link.part), find(&known, &link.part));
-        if then.as_ref().map(keys) == now.as_ref().map(keys) {
-            host.link(link).await?;
-        }
+    let known = host.links(case).await?;
+    for (then, learnt) in learnt {
+        let is_it = |link: &&Link| link.part == then.part && keys(link) == keys(then);
+        let Some(now) = known.iter().find(is_it) else { continue };
+        let state = match learnt {
+            Learnt::Told => {
+                let mut told = told(now);
+                told.push(delivery.id);
+                told.drain(..told.len().saturating_sub(TOLD));
+                let mut state = now.state.clone();
+                state["told"] = json!(told);
+                state
+            }
+            Learnt::Ended(at) => json!({ "ended": at }),
+        };
+        host.link(Link { state, ..now.clone() }).await?;
     }
     Ok(())
 }

@@ -167,6 +167,24 @@ async fn whoever_has_no_key_keeps_nobody_from_sending_photographs() {
 }
 
 #[tokio::test]
+async fn large_forms_that_are_only_announced_keep_nobody_from_sending_photographs() {
+    let bed = Bed::new();
+    let known = "requests.json?api_key=testkey&service_code=001&lat=1&long=2";
+    let bytes = [&photo(ImageFormat::Jpeg)[..], &[0; 300_000]].concat();
+    let honest = async {
+        // The others have begun.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        bed.post_parts(&with_photo("image/jpeg", &bytes)).await.status
+    };
+    // Whoever has an app has its key.
+    let attack = futures::future::join_all((0..40).map(|_| endless(&bed, known)));
+    tokio::select! {
+        status = honest => assert_eq!(status, 200),
+        statuses = attack => panic!("{statuses:?}"),
+    }
+}
+
+#[tokio::test]
 async fn whoever_makes_the_database_work_may_call_less_often() {
     let mut settings = settings();
     settings.reads_per_minute = 20;
@@ -180,4 +198,17 @@ async fn whoever_makes_the_database_work_may_call_less_often() {
     assert_eq!(bed.get(nothing).await.status, 200);
     assert_eq!(bed.get(nothing).await.status, 429);
     assert_eq!(bed.get("services.json?api_key=testkey").await.status, 200);
+}
+
+#[tokio::test]
+async fn whoever_looks_around_a_place_keeps_nobody_from_doing_so() {
+    let mut settings = settings();
+    settings.reads_per_minute = 18;
+    let bed = Bed::with(settings, &[]);
+    let mut statuses = vec![];
+    // About 63 areas, which nothing was reported in.
+    for _ in 0..4 {
+        statuses.push(bed.get("requests.json?lat=51.5&long=8.1&radius=5000").await.status);
+    }
+    assert_eq!(statuses, [200, 200, 200, 429]);
 }

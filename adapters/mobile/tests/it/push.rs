@@ -196,6 +196,36 @@ async fn a_browser_that_cannot_be_reached_is_tried_for_a_while_though_another_ha
 }
 
 #[tokio::test]
+async fn two_notices_of_a_case_under_way_at_once_come_once_each() {
+    let (base, asked) = service().await;
+    let push = push(&["127.0.0.0/8"]);
+    let subscriptions = ["/a/201", "/bb/503"].map(|it| link(&format!("{base}{it}"), P256DH, AUTH)).to_vec();
+    let mut first = delivery(subscriptions);
+    if let Some(Record::Dispatch(it)) = first.about.as_deref_mut().map(|about| &mut about.record) {
+        it.not_before = Some(Stopped::new().now());
+    }
+    let mut second = Delivery { id: ids::new_id(), ..first.clone() };
+    let host = remembering(&first);
+    let calls = |path: &str| asked.lock().unwrap().iter().filter(|(it, _)| it == path).count();
+    // Both begin before anything is kept.
+    for delivery in [&first, &second, &first, &second] {
+        told(&push, delivery, &host).await.unwrap_err();
+    }
+    assert_eq!(calls("/a/201"), 4, "what was looked at had not been told");
+    for delivery in [&mut first, &mut second] {
+        delivery.about.as_deref_mut().unwrap().links = remembered(&host);
+        told(&push, delivery, &host).await.unwrap_err();
+    }
+    assert_eq!(calls("/a/201"), 4, "whoever has both is left alone");
+    // Of many the newest are remembered.
+    for _ in 0..30 {
+        second.id = ids::new_id();
+        told(&push, &second, &host).await.unwrap_err();
+    }
+    assert_eq!(remembered(&host)[0].state["told"].as_array().map(Vec::len), Some(16));
+}
+
+#[tokio::test]
 async fn a_subscription_that_was_renewed_meanwhile_stays() {
     let (base, _) = service().await;
     let push = push(&["127.0.0.0/8"]);

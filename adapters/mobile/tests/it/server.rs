@@ -1,6 +1,10 @@
 //! GeoReport v2, with the samples of the specification and of FixMyStreet's adapter.
 
+use std::sync::Arc;
+
 use model::case::RecordStatus;
+use model::{Record, ids};
+use tokio::sync::Notify;
 
 use crate::support::{Bed, settings, shared};
 
@@ -170,13 +174,38 @@ async fn what_lies_around_a_place_is_found_wherever_it_lies() {
     let of = |which: &[usize]| which.iter().map(|at| made[*at].clone()).collect::<Vec<_>>();
     // The newest first, whichever area they lie in.
     assert_eq!(around("200").await, of(&[4, 0]));
-    assert_eq!(around("2000").await, of(&[4, 2, 1, 0]));
+    for radius in ["2000", "5000"] {
+        assert_eq!(around(radius).await, of(&[4, 2, 1, 0]));
+    }
     assert_eq!(around("20000").await, of(&[4, 3, 2, 1, 0]));
     // A clerk has seen that it is a little farther on.
     bed.host.change(&made[2], |case| case.locations[0].longitude_micro = Some(8_100_500));
     assert_eq!(around("200").await, of(&[4, 2, 0]));
     let paged = bed.get("requests.json?lat=51.5&long=8.1&radius=2000&page_size=2&page=2").await.json();
     assert_eq!(paged[1]["service_request_id"], made[0]);
+}
+
+#[tokio::test]
+async fn what_lies_around_a_place_is_found_behind_more_than_a_list_looks_at() {
+    let bed = Bed::new();
+    let old = bed.post(HERE).await.id();
+    let far = bed.post("service_code=001&lat=52.5&long=8.106").await.id();
+    {
+        let far = Record::Case(bed.host.case(&far));
+        let mut kept = bed.host.0.lock().unwrap();
+        kept.records.extend((0..5_100).map(|_| {
+            let mut record = far.clone();
+            if let Record::Case(case) = &mut record {
+                case.meta.id = ids::new_id();
+                case.description.references.clear();
+            }
+            record
+        }));
+    }
+    let around = "requests.json?lat=51.57&long=8.106&radius=";
+    let near = bed.get(&format!("{around}5000")).await.json();
+    assert_eq!((near.as_array().unwrap().len(), near[0]["service_request_id"].as_str()), (1, Some(&*old)));
+    assert_eq!(bed.get(&format!("{around}5001")).await.json(), serde_json::json!([]));
 }
 
 #[tokio::test]
@@ -263,6 +292,27 @@ async fn a_report_that_is_sent_again_over_midnight_is_the_same() {
         assert_ne!(other[0][name], first[0][name]);
         bed.host.later(24 * 3_600 - 40);
     }
+}
+
+#[tokio::test]
+async fn a_report_that_was_cut_off_is_taken_in_and_sent_again_is_the_same() {
+    let bed = Bed::new();
+    let (has_come, may_go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    bed.host.0.lock().unwrap().gate = Some((Arc::clone(&has_come), Arc::clone(&may_go)));
+    tokio::select! {
+        answer = bed.post(HERE) => panic!("{}", answer.status),
+        () = has_come.notified() => {}
+    }
+    may_go.notify_one();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bed.host.letters(), 1, "nobody waits for it");
+    let again = bed.post(HERE).await;
+    assert_eq!(bed.host.letters(), 1);
+    assert!(again.json()[0]["service_notice"].is_null(), "it is not near itself");
+    // Now it is known that it was taken in.
+    assert_ne!(bed.post(HERE).await.id(), again.id());
 }
 
 /// Names of the elements of a document.

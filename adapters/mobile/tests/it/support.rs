@@ -19,6 +19,7 @@ use model::{Clock, Failure, Id, PayloadRef, Record, RecordKind, Timestamp, ids};
 use net::{Client, Egress};
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
+use tokio::sync::Notify;
 
 pub(crate) const START: &str = "2026-11-30T08:00:00Z";
 
@@ -56,6 +57,8 @@ pub(crate) struct Kept {
     pub(crate) links: Vec<Link>,
     pub(crate) notes: BTreeMap<String, Value>,
     pub(crate) submitted: Vec<Command>,
+    /// The next letter says that it has come, and waits.
+    pub(crate) gate: Option<(Arc<Notify>, Arc<Notify>)>,
 }
 
 /// A broker in memory.
@@ -176,6 +179,11 @@ impl Host for Memory {
     }
 
     async fn take_in(&self, letter: Letter) -> Result<TakenIn, Failure> {
+        let gate = self.0.lock().unwrap().gate.take();
+        if let Some((has_come, may_go)) = gate {
+            has_come.notify_one();
+            may_go.notified().await;
+        }
         let now = self.now();
         let mut kept = self.0.lock().unwrap();
         if let Some((_, first)) = kept.letters.get(&letter.key) {
