@@ -25,9 +25,9 @@ const PAGE: u32 = 200;
 const PAGES: usize = 25;
 /// Submissions that fail one after the other until a session ends.
 const IN_A_ROW: u32 = 3;
-/// What wants to be followed: also what nobody knows the outcome of.
-const STATES: [DispatchStatus; 3] =
-    [DispatchStatus::Open, DispatchStatus::Accepted, DispatchStatus::Provided];
+/// What wants to be followed: also what nobody knows the outcome of, and what somebody has given up and may have arrived after all.
+const STATES: [DispatchStatus; 4] =
+    [DispatchStatus::Open, DispatchStatus::Accepted, DispatchStatus::Provided, DispatchStatus::Failed];
 
 /// How the delivery service answers in one session.
 #[derive(Default)]

@@ -65,7 +65,7 @@ async fn whatever_breaks_off_it_is_submitted_once() {
     assert_eq!(line.service.submissions().len(), 1, "the announced one is gone on with");
     // The answer to the last word is lost.
     line.service.fault(Fault::Lost);
-    assert_eq!(line.send().await.unwrap_err().kind, FailureKind::Transient);
+    assert_eq!(line.send().await.unwrap_err().kind, FailureKind::Uncertain);
     line.service.fault(Fault::None);
     let asked = line.sender.reconcile(&line.delivery()).await.unwrap().unwrap();
     let again = line.send().await.unwrap();
