@@ -34,6 +34,8 @@ pub struct Desk {
     pub authority: Authority,
     /// Unit.
     pub unit: String,
+    /// A public service that the adapter serves; absent: it serves all, and what lies there is of none. Else it could file nothing there.
+    pub service: Option<String>,
 }
 
 /// What waits.
@@ -144,7 +146,7 @@ pub(crate) fn about(desk: &Desk) -> Meta {
         tenant: desk.tenant.clone(),
         authority: desk.authority.clone(),
         unit: desk.unit.clone(),
-        public_service: None,
+        public_service: desk.service.clone(),
         root: id,
         version: 0,
         created_at: Timestamp::default(),
