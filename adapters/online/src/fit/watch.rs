@@ -57,6 +57,9 @@ struct Entry {
     /// Not tried again before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     again: Option<Timestamp>,
+    /// When it was tried at last.
+    #[serde(default)]
+    tried: Timestamp,
 }
 
 impl Watch {
@@ -69,19 +72,19 @@ impl Watch {
     pub(crate) fn failed(&mut self, name: &str, failure: &Failure, now: Timestamp) {
         let again = (failure.kind == FailureKind::Permanent).then(|| now.plus(REST));
         if let Some(entry) = self.entries.get_mut(name) {
-            self.is_changed |= entry.code != failure.code || entry.again != again;
             entry.code = failure.code.to_string();
-            entry.again = again;
+            (entry.again, entry.tried) = (again, now);
+            self.is_changed = true;
         } else if self.entries.len() < MOST {
-            let entry = Entry { since: now, code: failure.code.to_string(), told: false, again };
+            let entry = Entry { since: now, code: failure.code.to_string(), told: false, again, tried: now };
             self.entries.insert(name.to_owned(), entry);
             self.is_changed = true;
         }
     }
 
-    /// Whether it could not be taken before.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.entries.contains_key(name)
+    /// When it was tried at last in vain; `None`, which is before all times, if it was not.
+    pub(crate) fn tried(&self, name: &str) -> Option<Timestamp> {
+        self.entries.get(name).map(|entry| entry.tried)
     }
 
     /// Whether it is not tried at present.
