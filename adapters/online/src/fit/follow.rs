@@ -190,13 +190,14 @@ impl Sender {
         (step, set): (DispatchStep, &Set),
         at: &Announced,
     ) -> Result<(), Failure> {
-        let document = ids::derived_id(dispatch.meta.id, &format!("set:{}", set.id));
+        let name = name(dispatch.meta.id, set);
+        let document = ids::derived_id(dispatch.meta.id, &format!("set:{name}"));
         if dispatch.proofs.iter().any(|proof| proof.document == Some(document)) {
             return Ok(());
         }
         let submit = async |what: &str, kind, id, change| {
             let command = Command { kind, id, expected: None, change };
-            host.submit(&format!("fit:{}:{what}", set.id), command).await
+            host.submit(&format!("fit:{name}:{what}"), command).await
         };
         let is_first = dispatch.reference.is_none() && dispatch.steps.is_empty();
         if is_first && step.kind != DispatchStatus::Returned {
@@ -271,7 +272,12 @@ pub(super) async fn note(
 ) -> Result<(), Failure> {
     let by_service = matches!(set.author, Author::Service(_));
     let detail = json!({ "event": set.event, "set": set.id, "byService": by_service, "problems": problems });
-    host.note(&format!("fit:{}", set.id), kind, record, detail).await
+    host.note(&format!("fit:{}", name(record, set)), kind, record, detail).await
+}
+
+/// What an event of a record is called here: its own id is chosen by whoever writes it, and may be that of another event.
+fn name(record: Id, set: &Set) -> String {
+    seal::sha256(&[record.as_bytes(), set.token.as_bytes()]).to_string()
 }
 
 /// That a dispatch cannot be followed is told on its time line, once for each reason.

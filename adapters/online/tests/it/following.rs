@@ -32,10 +32,15 @@ pub(crate) async fn line_to(to: Value) -> Line {
 
 /// An event that the destination of a submission signs.
 pub(crate) fn event(it: &Submission, name: &str, payload: &Value) -> String {
+    event_as(it, name, payload, &json!(ids::new_id()))
+}
+
+/// The same under an id of the destination's choice.
+fn event_as(it: &Submission, name: &str, payload: &Value, id: &Value) -> String {
     let key = private("destination_signature_private");
     let claims = json!({
         "$schema": SET,
-        "jti": ids::new_id(),
+        "jti": id,
         "iss": it.destination,
         "iat": SystemClock.now().micros() / 1_000_000,
         "sub": format!("submission:{}", it.id),
@@ -117,6 +122,20 @@ async fn no_step_follows_from_an_answer_without_an_event() {
     assert!(line.outbox.proof(Provided).is_some());
     assert_eq!(line.outbox.dispatch().reference, Some(line.service.submissions()[0].id.to_string()));
     assert!(line.send().await.unwrap().nothing);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_under_the_id_of_another_one_counts() {
+    let line = line_to(Value::Null).await;
+    line.send().await.unwrap();
+    line.look().await;
+    let it = line.service.submissions().remove(0);
+    let id = crate::bed::claims(&line.service.tokens(it.id)[1])["jti"].clone();
+    line.service.put(it.id, event_as(&it, "reject-submission", &json!({ "problems": [] }), &id));
+    line.look().await;
+    assert_eq!(line.outbox.steps(), [Provided, Returned]);
+    assert!(line.outbox.proof(Provided).is_some() && line.outbox.proof(Returned).is_some());
+    assert_eq!(line.outbox.held.lock().unwrap().notes.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
