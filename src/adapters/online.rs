@@ -51,7 +51,7 @@ impl Build<'_> {
             callback_secret: secret.map(|it| self.secret("callback_secret", it)).transpose()?,
             most_data: megabytes(it.max_data_mb),
             most_attachment: it.max_attachment_mb << 20,
-            most_submission: it.max_submission_mb << 20,
+            most_submission: it.most_submission_mb() << 20,
             told_after: DAY * it.told_after_days,
             deadline: DAY * it.deadline_days,
         };

@@ -36,8 +36,8 @@ use super::fetch::SUBMITTED;
 use super::follow::{Line, steps};
 use super::keys::Keys;
 use super::order::{
-    Order, WAY, announced, application_of, link, mailbox, order, own_data, pieces, reference, rejected, service_name,
-    take_data, unclear,
+    Order, WAY, announced, application_of, link, mailbox, order, own_data, pieces, reference, rejected,
+    service_name, take_data, unclear,
 };
 use super::outgoing::{self, Announced, Calls, Data, Events, Piece, Service};
 use super::routing::{self, Route};
