@@ -3,8 +3,10 @@
 use crate::settings::Settings;
 
 /// Numbers in Germany that cost more than a call does, or lead elsewhere: choice of a carrier, directory enquiries, innovative services,
-/// mass traffic, shared cost and closed groups, online services, personal numbers, premium rate. From memory of the numbering plan.
-const COSTLY: [&str; 8] = ["+4910", "+49118", "+4912", "+49137", "+4918", "+4919", "+49700", "+49900"];
+/// mass traffic, shared cost and closed groups, online services, personal numbers, premium rate; emergency calls, which no machine makes; and what
+/// has a zero behind the country, which no number has and some exchanges leave out. From memory of the numbering plan.
+const COSTLY: [&str; 11] =
+    ["+490", "+4910", "+49110", "+49112", "+49118", "+4912", "+49137", "+4918", "+4919", "+49700", "+49900"];
 
 /// Whether a number (E.164) may be dialled: the longest of the beginnings that fit it decides, and what may be called if two are the same.
 pub(crate) fn may_be_called(settings: &Settings, number: &str) -> bool {

@@ -1,8 +1,8 @@
 //! How many calls began in a minute, so that a flood of them is counted and not noted. No I/O; kept over lines that break.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Channels of a minute that are remembered not to be noted.
+/// Channels that are remembered not to be noted.
 const MOST_LEFT: usize = 10_000;
 
 /// Minutes that are remembered.
@@ -15,9 +15,9 @@ const MINUTE: i64 = 60_000_000;
 #[derive(Debug, Default)]
 pub(crate) struct Flood {
     minutes: BTreeMap<i64, Minute>,
-    newest: i64,
-    /// Channels that were not noted, as far as there is room: they come again when they come to the application.
+    /// Channels that were not noted, and in which order: they come again when they come to the application, and with each new line.
     left: BTreeSet<String>,
+    order: VecDeque<String>,
 }
 
 #[derive(Debug, Default)]
@@ -43,10 +43,6 @@ impl Flood {
     /// Whether a call that begins now is noted by itself: at most `most` of a minute are, and those only while there is room.
     pub(crate) fn admits(&mut self, channel: &str, at: i64, (most, has_room): (u32, bool)) -> bool {
         let minute = at.div_euclid(MINUTE);
-        if minute > self.newest {
-            self.newest = minute;
-            self.left.clear();
-        }
         if self.left.contains(channel) {
             return false;
         }
@@ -59,10 +55,19 @@ impl Flood {
             return true;
         }
         of.beyond = of.beyond.saturating_add(1);
-        if self.left.len() < MOST_LEFT {
-            self.left.insert(channel.to_owned());
-        }
+        self.leave(channel);
         false
+    }
+
+    /// Remembers a channel; the one that was remembered first makes room.
+    fn leave(&mut self, channel: &str) {
+        if self.order.len() >= MOST_LEFT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.left.remove(&oldest);
+        }
+        self.order.push_back(channel.to_owned());
+        self.left.insert(channel.to_owned());
     }
 
     /// What is to be told of minutes that are over.
@@ -110,5 +115,8 @@ mod tests {
         assert_eq!((more.calls, more.all), (5, 10));
         assert_eq!(noted(&mut flood, 20, 2 * MINUTE), 3, "the next minute");
         assert!(!flood.admits("x", 3 * MINUTE, (3, false)), "there is no room");
+        assert!(!flood.admits("4", 4 * MINUTE, (3, true)), "one that was left before comes again, and later");
+        assert!(!flood.admits("4", MINUTE, (3, true)));
+        assert!(flood.untold(5 * MINUTE).iter().all(|it| it.began == 3 * MINUTE), "and is counted once");
     }
 }

@@ -139,7 +139,8 @@ async fn measure(node: &mut Node, apps: Apps, engine: &Engine) -> Result<OpenFig
     }
     let cpu = median(cpu.into_iter());
     let paced = paced(node, &apps, &ids).await?;
-    let holds = paced.requests_beside.errors == 0 && paced.requests_beside.per_minute >= 0.99 * CALLS as f64;
+    let is_kept = |kept: &Kept, wanted: usize| kept.errors == 0 && kept.per_minute >= 0.99 * wanted as f64;
+    let holds = is_kept(&paced.requests_beside, CALLS) && is_kept(&paced.messages_beside, MESSAGES * 60);
     Ok(OpenFigures {
         engine: engine.name(),
         requests_per_minute: rounded(median(runs.iter().map(|run| run.rate() * 60.0))),

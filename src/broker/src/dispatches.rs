@@ -128,8 +128,12 @@ impl Broker {
             self.ask_people(work, after).await?;
         }
         // By its steps, not by where it stands: what came back may be told with an earlier time than what was known, and more than once.
-        let had_come_back = matches!(before, Some(Record::Dispatch(it)) if came_to_nothing(it));
-        if had_come_back || !came_to_nothing(after) {
+        let before = match before {
+            Some(Record::Dispatch(it)) => times_it_came_to_nothing(it),
+            _ => 0,
+        };
+        // A notice goes on once; of what is more a clerk is asked each time: it may have been posted again since.
+        if times_it_came_to_nothing(after) <= before || (after.is_mere_notice() && before > 0) {
             return Ok(());
         }
         self.go_on(work, after).await
@@ -245,8 +249,9 @@ fn by_hand(way: Option<&str>) -> Option<&'static ByHand> {
     BY_HAND.iter().find(|hand| Some(hand.way) == way)
 }
 
-fn came_to_nothing(it: &Dispatch) -> bool {
-    it.steps.iter().any(|step| matches!(step.kind, DispatchStatus::Failed | DispatchStatus::Returned))
+fn times_it_came_to_nothing(it: &Dispatch) -> usize {
+    let is_end = |kind| matches!(kind, DispatchStatus::Failed | DispatchStatus::Returned);
+    it.steps.iter().filter(|step| is_end(step.kind)).count()
 }
 
 /// Ownership of something new beside a dispatch.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use conformance::client::{Client as Clerk, items, text};
 use conformance::gateway::{COUNTY, COUNTY_KEY, Engine, Gateway, Rights, free_port};
 use model::payment::day::german_clock;
@@ -210,10 +211,14 @@ impl Bed {
         all
     }
 
-    /// Address and content of the mail with this number.
+    /// Whom the e-mail with this number went to, and its heads with its text.
     fn mail(&self, number: usize) -> (String, String) {
         let read = |ending| std::fs::read_to_string(self.mails().join(format!("{number}.{ending}"))).unwrap();
-        (read("to"), read("eml"))
+        let mail = read("eml").replace("\r\n", "\n");
+        let (heads, rest) = mail.split_once("Content-Transfer-Encoding: base64\n\n").unwrap();
+        let (text, _) = rest.split_once("\n--").unwrap();
+        let text = String::from_utf8(BASE64_STANDARD.decode(text.replace('\n', "")).unwrap()).unwrap();
+        (read("to"), format!("{heads}\n{text}"))
     }
 
     fn mails(&self) -> PathBuf {

@@ -190,6 +190,11 @@ async fn what_came_back_is_seen_though_its_time_is_before_that_of_its_posting() 
         told_at(&bed, formal, DispatchStatus::Posted, now).await.unwrap();
         told_at(&bed, formal, DispatchStatus::Returned, before).await.unwrap();
         assert_eq!(kinds_of_tasks(&bed).await, ["dispatch.came-back"]);
+        // Posted once more, to the right address, and back again.
+        let later = Timestamp::from_micros(now.micros() + 1_000_000);
+        told_at(&bed, formal, DispatchStatus::Posted, later).await.unwrap();
+        told_at(&bed, formal, DispatchStatus::Returned, later).await.unwrap();
+        assert_eq!(kinds_of_tasks(&bed).await, ["dispatch.came-back"; 2]);
         let bounced = sent(&bed, notice(&case, "mail", &["push"])).await;
         told_at(&bed, bounced, DispatchStatus::Posted, now).await.unwrap();
         told_at(&bed, bounced, DispatchStatus::Failed, before).await.unwrap();
