@@ -199,7 +199,8 @@ impl Sender {
             let command = Command { kind, id, expected: None, change };
             host.submit(&format!("fit:{name}:{what}"), command).await
         };
-        let is_first = dispatch.reference.is_none() && dispatch.steps.is_empty();
+        // Also of what was given up, which has a step and no reference.
+        let is_first = dispatch.reference.is_none() && !dispatch.steps.contains(&step);
         if is_first && step.kind != DispatchStatus::Returned {
             let change = Change::DispatchStep(step, Some(at.submission.to_string()));
             submit("first", RecordKind::Dispatch, dispatch.meta.id, change).await?;

@@ -294,6 +294,7 @@ async fn what_arrived_although_it_was_given_up_becomes_a_step() {
     line.look().await;
     assert!(line.outbox.steps().contains(&Provided));
     assert!(line.outbox.proof(Provided).is_some());
+    assert_eq!(line.outbox.dispatch().reference, Some(line.service.submissions()[0].id.to_string()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
