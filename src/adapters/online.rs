@@ -7,6 +7,7 @@ use adapter_online::fit::{Access, Desk, Hosts, Names, Settings, adapter};
 use adapter_online::mapping::{Mapping, Raw, Wrong};
 use config::{FitConnect, FormMapping};
 use model::adapter::Adapter;
+use model::rights::Within;
 use seal::jose::{Algorithm, PrivateKey};
 use seal::x509::{Trust, WithoutRevocation};
 
@@ -26,6 +27,10 @@ impl Build<'_> {
         let mappings = it.mapping.iter().enumerate().map(|(at, raw)| {
             mapping(raw).map_err(|wrong| self.refused(&format!("mapping[{at}].{}", wrong.key), &wrong.rule))
         });
+        let service = match &channel.scope.services {
+            Within::Only(names) => names.first().cloned(),
+            Within::All => None,
+        };
         let settings = Settings {
             id: self.id(),
             destination: it.destination,
@@ -36,12 +41,17 @@ impl Build<'_> {
             set_schema: it.set_schema.clone(),
             names: self.problem_names(it)?,
             mappings: mappings.collect::<Result<_, _>>()?,
-            desk: Desk { tenant: channel.scope.tenant, authority: channel.authority, unit: channel.unit },
+            desk: Desk {
+                tenant: channel.scope.tenant,
+                authority: channel.authority,
+                unit: channel.unit,
+                service,
+            },
             pause: seconds(it.pause_seconds),
             callback_secret: secret.map(|it| self.secret("callback_secret", it)).transpose()?,
             most_data: megabytes(it.max_data_mb),
             most_attachment: it.max_attachment_mb << 20,
-            most_submission: it.max_submission_mb << 20,
+            most_submission: it.most_submission_mb() << 20,
             told_after: DAY * it.told_after_days,
             deadline: DAY * it.deadline_days,
         };

@@ -51,8 +51,8 @@ async fn sending(service: &Service, destination: Id) -> Gateway {
 async fn fetching(service: &Service, destination: Id, keys: &Keys) -> Gateway {
     let gateway = Gateway::prepare(binary(), &Engine::Sqlite).await.unwrap();
     let more = format!(
-        "destination = \"{destination}\"\nsigning_key = \"file:sign.jwk\"\ndecryption_keys = [\"file:open.jwk\"]\n\
-         \n[[adapter.mapping]]\nid = \"alle\"\ntitle = \"Antrag\"\npublic_service = \"wohnsitz\"\n"
+        "services = [\"wohnsitz\"]\ndestination = \"{destination}\"\nsigning_key = \"file:sign.jwk\"\n\
+         decryption_keys = [\"file:open.jwk\"]\n\n[[adapter.mapping]]\nid = \"alle\"\ntitle = \"Antrag\"\npublic_service = \"wohnsitz\"\n"
     );
     gateway.write_secret("fit.secret", SUBSCRIBER.1).unwrap();
     gateway.write_secret("sign.jwk", &keys.signing.private_jwk().unwrap().to_string()).unwrap();

@@ -77,7 +77,9 @@ impl Subscriber {
         pending: &mut Pending,
         failures: &mut Failures,
     ) -> Result<(), Failure> {
-        for id in pending.0.clone() {
+        let mut all = pending.0.clone();
+        all.sort_by_key(|id| watch.tried(&id.to_string()));
+        for id in all {
             let name = id.to_string();
             if failures.are_of_the_line() || watch.rests(&name, host.now()) {
                 continue;

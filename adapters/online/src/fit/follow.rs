@@ -25,9 +25,9 @@ const PAGE: u32 = 200;
 const PAGES: usize = 25;
 /// Submissions that fail one after the other until a session ends.
 const IN_A_ROW: u32 = 3;
-/// What wants to be followed: also what nobody knows the outcome of.
-const STATES: [DispatchStatus; 3] =
-    [DispatchStatus::Open, DispatchStatus::Accepted, DispatchStatus::Provided];
+/// What wants to be followed: also what nobody knows the outcome of, and what somebody has given up and may have arrived after all.
+const STATES: [DispatchStatus; 4] =
+    [DispatchStatus::Open, DispatchStatus::Accepted, DispatchStatus::Provided, DispatchStatus::Failed];
 
 /// How the delivery service answers in one session.
 #[derive(Default)]
@@ -190,15 +190,17 @@ impl Sender {
         (step, set): (DispatchStep, &Set),
         at: &Announced,
     ) -> Result<(), Failure> {
-        let document = ids::derived_id(dispatch.meta.id, &format!("set:{}", set.id));
+        let name = name(dispatch.meta.id, set);
+        let document = ids::derived_id(dispatch.meta.id, &format!("set:{name}"));
         if dispatch.proofs.iter().any(|proof| proof.document == Some(document)) {
             return Ok(());
         }
         let submit = async |what: &str, kind, id, change| {
             let command = Command { kind, id, expected: None, change };
-            host.submit(&format!("fit:{}:{what}", set.id), command).await
+            host.submit(&format!("fit:{name}:{what}"), command).await
         };
-        let is_first = dispatch.reference.is_none() && dispatch.steps.is_empty();
+        // Also of what was given up, which has a step and no reference.
+        let is_first = dispatch.reference.is_none() && !dispatch.steps.contains(&step);
         if is_first && step.kind != DispatchStatus::Returned {
             let change = Change::DispatchStep(step, Some(at.submission.to_string()));
             submit("first", RecordKind::Dispatch, dispatch.meta.id, change).await?;
@@ -271,7 +273,12 @@ pub(super) async fn note(
 ) -> Result<(), Failure> {
     let by_service = matches!(set.author, Author::Service(_));
     let detail = json!({ "event": set.event, "set": set.id, "byService": by_service, "problems": problems });
-    host.note(&format!("fit:{}", set.id), kind, record, detail).await
+    host.note(&format!("fit:{}", name(record, set)), kind, record, detail).await
+}
+
+/// What an event of a record is called here: its own id is chosen by whoever writes it, and may be that of another event.
+fn name(record: Id, set: &Set) -> String {
+    seal::sha256(&[record.as_bytes(), set.token.as_bytes()]).to_string()
 }
 
 /// That a dispatch cannot be followed is told on its time line, once for each reason.

@@ -56,6 +56,16 @@ pub(crate) struct Announced {
     /// The delivery service has said that it was submitted: nothing is sent any more, and its event is waited for.
     #[serde(default)]
     pub(crate) submitted: bool,
+    /// A try was refused after one whose answer was lost: nothing is sent any more, and what the log says of that one is waited for.
+    #[serde(default)]
+    pub(crate) refused: bool,
+}
+
+impl Announced {
+    /// Whether nothing more is sent of it: only the event log knows what became of it.
+    pub(crate) fn is_done(&self) -> bool {
+        self.submitted || self.refused
+    }
 }
 
 /// An attachment.
@@ -146,7 +156,7 @@ pub(crate) async fn announce(
     let call = Call::with(Method::POST, "/v2/submissions", "application/json", body.to_string().into_bytes());
     let created: Created = access.json(call).await?;
     let (submission, case) = (created.submission_id, created.case_id);
-    Ok(Announced { submission, case, destination, tags: vec![], submitted: false })
+    Ok(Announced { submission, case, destination, tags: vec![], submitted: false, refused: false })
 }
 
 /// Encrypts and uploads an attachment as it is read.

@@ -5,7 +5,8 @@
 //! with it the digest of all authentication tags before the last word is said. Whoever tries again asks the event log of that
 //! submission first, and goes on with it: a dispatch is submitted once, however often something breaks off.
 //!
-//! What the delivery service answers is no step: steps follow from signed events alone.
+//! What the delivery service answers is no step: steps follow from signed events alone. Once the last word was said, nothing that fails
+//! says that it did not arrive: every failure is an uncertain one until the event log answers, or a human decides.
 //!
 //! | the event log says | step |
 //! |---|---|
@@ -24,7 +25,7 @@ use model::adapter::{
     Reply, Sources,
 };
 use model::command::{Change, Command};
-use model::{EventKind, Failure, RecordKind, Timestamp};
+use model::{EventKind, Failure, FailureKind, RecordKind, Timestamp};
 use seal::x509::Trust;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -35,8 +36,8 @@ use super::fetch::SUBMITTED;
 use super::follow::{Line, steps};
 use super::keys::Keys;
 use super::order::{
-    Order, WAY, application_of, link, mailbox, order, own_data, pieces, reference, rejected, service_name,
-    take_data, unclear,
+    Order, WAY, announced, application_of, link, mailbox, order, own_data, pieces, reference, rejected,
+    service_name, take_data, unclear,
 };
 use super::outgoing::{self, Announced, Calls, Data, Events, Piece, Service};
 use super::routing::{self, Route};
@@ -141,9 +142,14 @@ impl Adapter for Sender {
         if about.record.kind() != RecordKind::Dispatch {
             return self.tell_state(about, &*host).await;
         }
-        match order(delivery)? {
-            Some(order) => self.send(&order, sources, &*host).await,
-            None => Ok(Receipt::nothing()),
+        let sent = match order(delivery) {
+            Ok(Some(order)) => self.send(&order, sources, &*host).await,
+            Ok(None) => Ok(Receipt::nothing()),
+            Err(failure) => Err(failure),
+        };
+        match sent {
+            Err(failure) if may_be_there(about, &*host).await => Err(in_doubt(failure)),
+            sent => sent,
         }
     }
 
@@ -158,7 +164,7 @@ impl Adapter for Sender {
         let Some(known) = &order.known else { return Ok(None) };
         match self.stand(known).await? {
             Stand::Submitted(events) => Ok(Some(self.receipt(&order, known, &events))),
-            Stand::Announced if known.submitted => Err(unconfirmed()),
+            Stand::Announced if known.is_done() => Err(unconfirmed()),
             Stand::Announced | Stand::Unknown => Ok(None),
         }
     }
@@ -229,7 +235,7 @@ impl Sender {
         let known = match &order.known {
             Some(at) => match self.stand(at).await? {
                 Stand::Submitted(events) => return Ok(self.receipt(order, at, &events)),
-                Stand::Announced if at.submitted => return Err(unconfirmed()),
+                Stand::Announced if at.is_done() => return Err(unconfirmed()),
                 Stand::Announced => Some(at.clone()),
                 Stand::Unknown => None,
             },
@@ -251,11 +257,18 @@ impl Sender {
                 at
             }
         };
-        let was_tried = !at.tags.is_empty();
-        match self.hand_over(order, (&way, &open), (pieces, own), &mut at, host).await {
-            // Once a try counts whose answer was lost, no other is taken.
-            Err(failure) if was_tried && failure.code == "fit.refused" => {}
-            outcome => outcome?,
+        let tried = at.tags.len();
+        if let Err(failure) = self.hand_over(order, (&way, &open), (pieces, own), &mut at, host).await {
+            if !["fit.refused", "fit.unauthorised"].contains(&&*failure.code) {
+                return Err(failure);
+            }
+            // This try does not count. One before it may, whose answer was lost: then no other is taken, and none is made.
+            at.tags.truncate(tried);
+            at.refused = tried > 0 && failure.code == "fit.refused";
+            host.link(link(order.dispatch.meta.id, &at)).await?;
+            if !at.refused {
+                return Err(failure);
+            }
         }
         match self.stand(&at).await? {
             Stand::Submitted(events) => Ok(self.receipt(order, &at, &events)),
@@ -412,6 +425,20 @@ impl Sender {
         }
         Map::from_iter([("additionalReferenceInfo".to_owned(), Value::Object(told))])
     }
+}
+
+/// Whether the last word of a dispatch was said, by what is remembered for good: whoever cannot read that does not say that it was not.
+async fn may_be_there(about: &About, host: &dyn Host) -> bool {
+    let id = about.record.meta().id;
+    let known = host.links(id).await.and_then(|links| announced(&links, id));
+    known.map_or(true, |at| at.is_some_and(|at| !at.tags.is_empty()))
+}
+
+/// Whatever is in the way: the other side may have the dispatch, so that it is asked, and nothing goes by another way in the meantime.
+fn in_doubt(failure: Failure) -> Failure {
+    let says_of_line = matches!(failure.kind, FailureKind::Transient | FailureKind::Unauthorised);
+    let alone = failure.alone || !says_of_line;
+    Failure { kind: FailureKind::Uncertain, alone, ..failure }
 }
 
 /// The delivery service has taken it and has not written the event of that yet: a matter of moments, and of this submission alone.

@@ -96,19 +96,16 @@ impl Sender {
     ) -> Result<(), Failure> {
         let is_second = host.state(TURN).await?.is_some();
         let [from, to] = if is_second { [FOLLOWED[1], FOLLOWED[0]] } else { FOLLOWED };
-        let mut some_stay = false;
         for _ in 0..LOOKED_AT {
             let Some(link) = host.linked(from).await? else {
-                // What came meanwhile has the first name.
-                let next = if is_second || !some_stay { Value::Null } else { json!(true) };
-                return match is_second || some_stay {
-                    true => host.set_state(TURN, next).await,
+                // What came meanwhile has the first name; what stayed open has the other, also that of a session which broke off.
+                return match is_second || host.linked(to).await?.is_some() {
+                    true => host.set_state(TURN, if is_second { Value::Null } else { json!(true) }).await,
                     false => Ok(()),
                 };
             };
             let outcome = self.follow_state(host, &link, since).await;
             let is_open = matches!(&outcome, Ok(false)) || outcome.as_ref().is_err_and(|it| !is_of_one(it));
-            some_stay |= is_open;
             let reference = if is_open { to.to_owned() } else { link.part.clone() };
             host.link(Link { reference, ..link.clone() }).await?;
             match outcome {

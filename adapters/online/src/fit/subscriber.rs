@@ -1,7 +1,7 @@
 //! The subscriber: fetches what waits at the delivery service, takes it in, and only then accepts it. What does not pass is rejected.
 //!
 //! A submission is known by its id: it is one letter, however often it is fetched. One that cannot be taken keeps no other waiting: what
-//! failed before is tried after the others, and what failed for good is left alone for an hour.
+//! failed before is tried after the others, that of the longest time ago first, and what failed for good is left alone for an hour.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -158,8 +158,10 @@ impl Subscriber {
         watch.keep_only(|name| waits.contains(name) || uuid(name).is_some_and(|id| pending.has(id)));
         let mut failures = Failures::default();
         self.settle(host, watch, &mut pending, &mut failures).await?;
+        // Answers that are not taken say nothing of what waits.
+        failures.in_a_row = 0;
         listed.retain(|at| !pending.has(at.submission_id));
-        listed.sort_by_key(|at| watch.has(&at.submission_id.to_string()));
+        listed.sort_by_key(|at| watch.tried(&at.submission_id.to_string()));
         for at in listed {
             let name = at.submission_id.to_string();
             if failures.are_of_the_line() {

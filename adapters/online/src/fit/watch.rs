@@ -34,6 +34,8 @@ pub struct Desk {
     pub authority: Authority,
     /// Unit.
     pub unit: String,
+    /// A public service that the adapter serves; absent: it serves all, and what lies there is of none. Else it could file nothing there.
+    pub service: Option<String>,
 }
 
 /// What waits.
@@ -55,6 +57,9 @@ struct Entry {
     /// Not tried again before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     again: Option<Timestamp>,
+    /// When it was tried at last.
+    #[serde(default)]
+    tried: Timestamp,
 }
 
 impl Watch {
@@ -67,19 +72,19 @@ impl Watch {
     pub(crate) fn failed(&mut self, name: &str, failure: &Failure, now: Timestamp) {
         let again = (failure.kind == FailureKind::Permanent).then(|| now.plus(REST));
         if let Some(entry) = self.entries.get_mut(name) {
-            self.is_changed |= entry.code != failure.code || entry.again != again;
             entry.code = failure.code.to_string();
-            entry.again = again;
+            (entry.again, entry.tried) = (again, now);
+            self.is_changed = true;
         } else if self.entries.len() < MOST {
-            let entry = Entry { since: now, code: failure.code.to_string(), told: false, again };
+            let entry = Entry { since: now, code: failure.code.to_string(), told: false, again, tried: now };
             self.entries.insert(name.to_owned(), entry);
             self.is_changed = true;
         }
     }
 
-    /// Whether it could not be taken before.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.entries.contains_key(name)
+    /// When it was tried at last in vain; `None`, which is before all times, if it was not.
+    pub(crate) fn tried(&self, name: &str) -> Option<Timestamp> {
+        self.entries.get(name).map(|entry| entry.tried)
     }
 
     /// Whether it is not tried at present.
@@ -144,7 +149,7 @@ pub(crate) fn about(desk: &Desk) -> Meta {
         tenant: desk.tenant.clone(),
         authority: desk.authority.clone(),
         unit: desk.unit.clone(),
-        public_service: None,
+        public_service: desk.service.clone(),
         root: id,
         version: 0,
         created_at: Timestamp::default(),

@@ -170,7 +170,12 @@ fn subscriber(service: &Service, time: &Time, trust: Option<Trust>) -> Arc<dyn A
         set_schema: None,
         names: Names::default(),
         mappings: vec![Mapping::new(raw).unwrap()],
-        desk: Whose { tenant: "soest".into(), authority: "bab:05974000".parse().unwrap(), unit: "33".into() },
+        desk: Whose {
+            tenant: "soest".into(),
+            authority: "bab:05974000".parse().unwrap(),
+            unit: "33".into(),
+            service: Some("wohnsitz".into()),
+        },
         pause: Duration::from_secs(60),
         callback_secret: Some(zeroize::Zeroizing::new("geheim".into())),
         most_data: 1 << 20,

@@ -4,9 +4,10 @@
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use conformance::simulate::fit_connect::{Fault, Submission};
-use model::activity::DispatchStatus::{Accepted, Open, Provided, Retrieved, Returned};
-use model::activity::{Dispatch, DispatchStatus, ProofKind};
-use model::{Clock as _, FailureKind, Id, Record, SystemClock, ids};
+use model::activity::DispatchStatus::{Accepted, Failed, Open, Provided, Retrieved, Returned};
+use model::activity::{Dispatch, DispatchStatus, DispatchStep, ProofKind};
+use model::command::{Change, Command};
+use model::{Clock as _, FailureKind, Id, Record, RecordKind, SystemClock, ids};
 use seal::jose::{PrivateKey, Protected, sign};
 use seal::x509::Certificate;
 use serde_json::{Value, json};
@@ -31,10 +32,15 @@ pub(crate) async fn line_to(to: Value) -> Line {
 
 /// An event that the destination of a submission signs.
 pub(crate) fn event(it: &Submission, name: &str, payload: &Value) -> String {
+    event_as(it, name, payload, &json!(ids::new_id()))
+}
+
+/// The same under an id of the destination's choice.
+fn event_as(it: &Submission, name: &str, payload: &Value, id: &Value) -> String {
     let key = private("destination_signature_private");
     let claims = json!({
         "$schema": SET,
-        "jti": ids::new_id(),
+        "jti": id,
         "iss": it.destination,
         "iat": SystemClock.now().micros() / 1_000_000,
         "sub": format!("submission:{}", it.id),
@@ -101,9 +107,9 @@ async fn no_step_follows_from_an_answer_without_an_event() {
     for _ in 0..2 {
         let failure = line.send().await.unwrap_err();
         let told = (failure.kind, &*failure.code, failure.alone);
-        assert_eq!(told, (FailureKind::Transient, "fit.unconfirmed", true));
+        assert_eq!(told, (FailureKind::Uncertain, "fit.unconfirmed", true));
         let failure = line.sender.reconcile(&line.delivery()).await.unwrap_err();
-        assert_eq!(failure.code, "fit.unconfirmed");
+        assert_eq!((failure.kind, &*failure.code), (FailureKind::Transient, "fit.unconfirmed"));
         line.look().await;
     }
     assert_eq!(line.outbox.dispatch().status, Open);
@@ -116,6 +122,20 @@ async fn no_step_follows_from_an_answer_without_an_event() {
     assert!(line.outbox.proof(Provided).is_some());
     assert_eq!(line.outbox.dispatch().reference, Some(line.service.submissions()[0].id.to_string()));
     assert!(line.send().await.unwrap().nothing);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_under_the_id_of_another_one_counts() {
+    let line = line_to(Value::Null).await;
+    line.send().await.unwrap();
+    line.look().await;
+    let it = line.service.submissions().remove(0);
+    let id = crate::bed::claims(&line.service.tokens(it.id)[1])["jti"].clone();
+    line.service.put(it.id, event_as(&it, "reject-submission", &json!({ "problems": [] }), &id));
+    line.look().await;
+    assert_eq!(line.outbox.steps(), [Provided, Returned]);
+    assert!(line.outbox.proof(Provided).is_some() && line.outbox.proof(Returned).is_some());
+    assert_eq!(line.outbox.held.lock().unwrap().notes.len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,11 +225,17 @@ async fn a_try_whose_answer_was_lost_counts_when_its_event_comes_late() {
     let line = line_to(Value::Null).await;
     line.service.lag(true);
     line.service.fault(Fault::Lost);
-    assert_eq!(line.send().await.unwrap_err().kind, FailureKind::Transient);
+    assert_eq!(line.send().await.unwrap_err().kind, FailureKind::Uncertain);
     line.service.fault(Fault::None);
-    // Nobody knows of the first one yet: another is encrypted, with other tags, and refused.
-    let failure = line.send().await.unwrap_err();
-    assert_eq!((failure.kind, &*failure.code), (FailureKind::Transient, "fit.unconfirmed"));
+    // Nobody knows of the first one yet: another is encrypted, with other tags, and refused; then none any more.
+    for _ in 0..2 {
+        let failure = line.send().await.unwrap_err();
+        assert_eq!((failure.kind, &*failure.code), (FailureKind::Uncertain, "fit.unconfirmed"));
+        let failure = line.sender.reconcile(&line.delivery()).await.unwrap_err();
+        assert_eq!(failure.code, "fit.unconfirmed");
+    }
+    let puts = line.service.calls().iter().filter(|call| call.starts_with("PUT")).count();
+    assert_eq!(puts, 2, "what was refused is not sent again");
     line.service.lag(false);
     line.send().await.unwrap();
     assert_eq!((line.outbox.steps(), line.service.submissions().len()), (vec![Provided], 1));
@@ -227,11 +253,64 @@ async fn what_the_service_does_not_know_any_more_is_not_sent_again() {
     for status in [404, 410] {
         line.service.refuse(Some(("/events", status)));
         let failure = line.send().await.unwrap_err();
-        assert_eq!((failure.kind, &*failure.code), (FailureKind::Permanent, "fit.unclear"), "{status}");
+        let told = (failure.kind, &*failure.code, failure.alone);
+        assert_eq!(told, (FailureKind::Uncertain, "fit.unclear", true), "{status}");
+        // Whoever asks is told that nobody knows: a human is asked at once.
         let failure = line.sender.reconcile(&line.delivery()).await.unwrap_err();
-        assert_eq!(failure.code, "fit.unclear", "{status}");
+        assert_eq!((failure.kind, &*failure.code), (FailureKind::Permanent, "fit.unclear"), "{status}");
     }
     assert_eq!(line.service.submissions().len(), 1);
+}
+
+/// What fails after the last word says nothing of it, whatever fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn once_the_last_word_was_said_every_failure_is_in_doubt() {
+    let line = line_to(Value::Null).await;
+    line.service.fault(Fault::Lost);
+    assert_eq!(line.send().await.unwrap_err().kind, FailureKind::Uncertain);
+    line.service.fault(Fault::Down);
+    assert_eq!(line.send().await.unwrap_err().kind, FailureKind::Uncertain);
+    line.service.fault(Fault::None);
+    for status in [403, 422] {
+        line.service.refuse(Some(("/events", status)));
+        assert_eq!(line.send().await.unwrap_err().kind, FailureKind::Uncertain, "{status}");
+    }
+    line.service.refuse(None);
+    line.send().await.unwrap();
+    assert_eq!((line.outbox.steps(), line.service.submissions().len()), (vec![Provided], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrived_although_it_was_given_up_becomes_a_step() {
+    let line = line_to(Value::Null).await;
+    line.service.lag(true);
+    line.send().await.unwrap_err();
+    let step = DispatchStep { kind: Failed, at: SystemClock.now() };
+    let id = line.outbox.dispatch().meta.id;
+    let change = Change::DispatchStep(step, None);
+    let command = Command { kind: RecordKind::Dispatch, id, expected: None, change };
+    line.outbox.apply(&command).unwrap();
+    line.service.lag(false);
+    line.look().await;
+    assert!(line.outbox.steps().contains(&Provided));
+    assert!(line.outbox.proof(Provided).is_some());
+    assert_eq!(line.outbox.dispatch().reference, Some(line.service.submissions()[0].id.to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_try_with_none_unknown_before_it_does_not_count() {
+    let line = line_to(Value::Null).await;
+    for status in [422, 422, 403] {
+        line.service.refuse(Some(("PUT ", status)));
+        let failure = line.send().await.unwrap_err();
+        let code = if status == 403 { "fit.unauthorised" } else { "fit.refused" };
+        assert_eq!(failure.code, code, "told each time");
+        assert_ne!(failure.kind, FailureKind::Uncertain);
+        assert!(line.sender.reconcile(&line.delivery()).await.unwrap().is_none());
+    }
+    line.service.refuse(None);
+    line.send().await.unwrap();
+    assert_eq!((line.outbox.steps(), line.service.submissions().len()), (vec![Provided], 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -421,7 +421,12 @@ fn a_subscriber(service: &Service, destination: Uuid) -> Arc<dyn Adapter> {
         set_schema: None,
         names: Names::default(),
         mappings: vec![Mapping::new(raw).unwrap()],
-        desk: Whose { tenant: "soest".into(), authority: "bab:05974000".parse().unwrap(), unit: "33".into() },
+        desk: Whose {
+            tenant: "soest".into(),
+            authority: "bab:05974000".parse().unwrap(),
+            unit: "33".into(),
+            service: Some("wohnsitz".into()),
+        },
         pause: Duration::from_secs(60),
         callback_secret: None,
         most_data: 1 << 20,

@@ -121,6 +121,11 @@ async fn a_rejection_is_filed_as_a_whole_and_the_one_that_is_sent_is_the_one_tha
     assert!(!sent.is_empty() && sent.iter().all(|token| filed.proof["token"] == **token));
     assert_eq!(filed.status, InteractionStatus::Dismissed);
     assert_eq!(
+        filed.meta.public_service.as_deref(),
+        Some("wohnsitz"),
+        "an adapter of one service may file it"
+    );
+    assert_eq!(
         (&filed.proof["problem"], &filed.proof["instance"]),
         (&json!("encryption-issue"), &json!("data"))
     );

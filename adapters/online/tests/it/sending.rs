@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use conformance::simulate::fit_connect::{Fault, State};
 use model::activity::DispatchStatus::{Accepted, Provided, Retrieved, Returned};
-use model::{FailureKind, Record, RecordKind};
+use model::{FailureKind, Record, RecordKind, ids};
 use seal::jose::decrypt;
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ async fn whatever_breaks_off_it_is_submitted_once() {
     assert_eq!(line.service.submissions().len(), 1, "the announced one is gone on with");
     // The answer to the last word is lost.
     line.service.fault(Fault::Lost);
-    assert_eq!(line.send().await.unwrap_err().kind, FailureKind::Transient);
+    assert_eq!(line.send().await.unwrap_err().kind, FailureKind::Uncertain);
     line.service.fault(Fault::None);
     let asked = line.sender.reconcile(&line.delivery()).await.unwrap().unwrap();
     let again = line.send().await.unwrap();
@@ -243,6 +243,31 @@ async fn a_state_is_followed_until_the_bridge_has_taken_it() {
     line.look().await;
     assert!(line.followed().is_empty() && line.outbox.tasks().is_empty());
     assert!(!line.tell(&case).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_session_that_broke_off_has_looked_at_is_looked_at_again() {
+    let mut line = Line::new().await;
+    line.dispatch(Value::Null, &[]);
+    let Record::Case(case) = line.outbox.held.lock().unwrap().records[0].clone() else { panic!("a case") };
+    for _ in 0..4 {
+        let mut other = case.clone();
+        other.meta.id = ids::new_id();
+        let other = Record::Case(other);
+        line.outbox.held.lock().unwrap().records.push(other.clone());
+        line.tell(&other).await;
+    }
+    line.service.refuse(Some(("/events", 503)));
+    line.sender.run(line.outbox.clone()).await.unwrap_err();
+    line.service.refuse(None);
+    // All have an end: the one that was not looked at, and the three that went to the other name.
+    for submission in line.service.submissions() {
+        line.service.reject(submission.id).unwrap();
+    }
+    line.look().await;
+    line.look().await;
+    assert!(line.followed().is_empty());
+    assert_eq!(line.outbox.tasks().len(), 4, "each is told of");
 }
 
 #[tokio::test(flavor = "multi_thread")]

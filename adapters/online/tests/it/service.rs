@@ -38,6 +38,8 @@ pub(crate) struct Known {
     /// All answers are this.
     pub(crate) status: Option<u16>,
     pub(crate) downloads: usize,
+    /// Events of these submissions are refused with 500 and not kept.
+    pub(crate) deaf: BTreeSet<String>,
     /// These submissions cannot be served.
     pub(crate) broken: BTreeSet<String>,
     /// Keys of destinations, by their id.
@@ -174,6 +176,11 @@ async fn event(State(it): State<Service>, headers: HeaderMap, body: Bytes) -> Re
     }
     assert_eq!(headers[header::CONTENT_TYPE], "application/jose");
     let mut known = it.known();
+    let token = String::from_utf8(body.to_vec()).unwrap();
+    let subject = crate::bed::claims(&token)["sub"].clone();
+    if known.deaf.iter().any(|id| subject == format!("submission:{id}")) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     known.events.push(String::from_utf8(body.to_vec()).unwrap());
     match known.lost_answers {
         0 => StatusCode::NO_CONTENT.into_response(),

@@ -37,6 +37,57 @@ async fn those_that_the_service_cannot_serve_keep_no_other_waiting() {
 }
 
 #[tokio::test]
+async fn those_that_failed_before_are_tried_in_turn() {
+    let bed = Bed::new().await;
+    for number in 1..=4 {
+        let draft = numbered(number);
+        if number < 4 {
+            bed.service.known().broken.insert(draft.id.clone());
+        }
+        bed.put(draft.made());
+    }
+    // The last one failed once, since its event came late.
+    let mut late = numbered(4).made();
+    let log = std::mem::take(&mut late.log);
+    bed.put(late.clone());
+    for _ in 0..2 {
+        bed.run().await.unwrap_err();
+        bed.later(A_MINUTE);
+    }
+    late.log = log;
+    bed.put(late);
+    for _ in 0..2 {
+        bed.run().await.unwrap_err();
+        bed.later(A_MINUTE);
+    }
+    assert_eq!(bed.desk.letters().len(), 1);
+}
+
+#[tokio::test]
+async fn answers_that_are_not_taken_keep_nothing_waiting() {
+    let bed = Bed::new().await;
+    for number in 1..=5 {
+        if number < 5 {
+            bed.service.known().deaf.insert(numbered(number).id);
+        }
+        bed.put(numbered(number).made());
+    }
+    for _ in 0..3 {
+        bed.run().await.unwrap_err();
+        bed.later(A_MINUTE);
+    }
+    assert_eq!(bed.desk.letters().len(), 5);
+    assert_eq!(bed.service.known().events.len(), 1);
+    // One answer behind three others is not held up either.
+    bed.service.known().deaf.remove(&numbered(4).id);
+    for _ in 0..2 {
+        bed.run().await.unwrap_err();
+        bed.later(A_MINUTE);
+    }
+    assert_eq!(bed.service.known().events.len(), 2);
+}
+
+#[tokio::test]
 async fn a_destination_that_cannot_be_read_becomes_a_task() {
     let bed = Bed::new().await;
     bed.put(Draft::new().made());

@@ -186,11 +186,10 @@ impl Broker {
         row: &ChannelDelivery,
         failure: &Failure,
     ) -> Result<bool, Error> {
-        let may_have_arrived = match failure.kind {
-            FailureKind::Uncertain => true,
-            FailureKind::Transient => job.calling,
-            _ => false,
-        };
+        // As the store has it: the job is as it was before this attempt. Nothing that fails while somebody is asked about a call says
+        // that it did not arrive, and that it is too late to try again says nothing either.
+        let may_have_arrived = failure.kind == FailureKind::Uncertain
+            || self.store().is_calling(&job.tenant, job.subject).await?;
         let carries = self.adapters.get(&row.adapter).is_some_and(|it| it.descriptor().way.is_some());
         let is_new = row.kind == RecordKind::Dispatch && row.event == EventKind::RecordCreated;
         if may_have_arrived || !carries || !is_new {

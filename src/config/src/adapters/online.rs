@@ -62,9 +62,9 @@ pub struct FitConnect {
     /// Largest attachment (MiB).
     #[serde(default = "thousand")]
     pub max_attachment_mb: u64,
-    /// Largest submission with all that is in it (MiB).
-    #[serde(default = "four_thousand")]
-    pub max_submission_mb: u64,
+    /// Largest submission with all that is in it (MiB); [`FitConnect::most_submission_mb`] says what holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_submission_mb: Option<u64>,
     /// Days after which a clerk is told of what could not be taken.
     #[serde(default = "three")]
     pub told_after_days: u32,
@@ -137,11 +137,12 @@ fn thousand() -> u64 {
     1_024
 }
 
-fn four_thousand() -> u64 {
-    4_096
-}
-
 impl FitConnect {
+    /// Largest submission with all that is in it (MiB): 4,096 unless it is set, and never less than the largest attachment.
+    pub fn most_submission_mb(&self) -> u64 {
+        self.max_submission_mb.unwrap_or_else(|| self.max_attachment_mb.max(4_096))
+    }
+
     pub(super) fn refers(&mut self) -> Refers<'_> {
         let twice = |key: fn(&FormMapping) -> Option<&str>| {
             let all: Vec<Option<&str>> = self.mapping.iter().map(key).collect();
@@ -149,7 +150,7 @@ impl FitConnect {
         };
         let same_id = twice(|mapping| Some(mapping.id.as_str()));
         let same_service = twice(|mapping| mapping.service.as_deref());
-        let small = self.max_submission_mb < self.max_attachment_mb;
+        let small = self.most_submission_mb() < self.max_attachment_mb;
         let late = self.told_after_days >= self.deadline_days;
         let no_key = self.decryption_keys.is_empty();
         let mut refers = Refers::default()
@@ -164,7 +165,7 @@ impl FitConnect {
                 ("transfer_minutes", self.transfer_minutes.into(), 1, 300),
                 ("max_data_mb", self.max_data_mb, 1, 64),
                 ("max_attachment_mb", self.max_attachment_mb, 1, 16_384),
-                ("max_submission_mb", self.max_submission_mb, 1, 65_536),
+                ("max_submission_mb", self.most_submission_mb(), 1, 65_536),
                 ("told_after_days", self.told_after_days.into(), 1, 30),
                 ("deadline_days", self.deadline_days.into(), 1, 60),
             ])

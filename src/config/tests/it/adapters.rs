@@ -41,6 +41,16 @@ fn the_examples_of_all_kinds_are_valid() {
 }
 
 #[test]
+fn a_submission_may_be_as_large_as_its_largest_attachment_unless_that_is_set() {
+    let set = "max_attachment_mb = 1_024\nmax_submission_mb = 4_096\n";
+    for (given, expected) in [("max_attachment_mb = 8_192\n", 8_192), ("max_attachment_mb = 512\n", 4_096)] {
+        let config = parsed(&swap(&whole(), set, given));
+        let AdapterKind::FitConnect(it) = &config.adapters[17].kind else { panic!("FIT-Connect") };
+        assert_eq!(it.most_submission_mb(), expected);
+    }
+}
+
+#[test]
 fn what_is_shown_is_what_was_read() {
     let shown = toml::to_string(&parsed(&whole())).unwrap();
     assert_eq!(toml::to_string(&parsed(&shown)).unwrap(), shown);

@@ -67,6 +67,8 @@ pub struct State {
     pub told: Vec<Told>,
     pub answer: Option<Answer>,
     pub asked: u32,
+    /// What it answers if it is asked about a delivery, instead of what it knows.
+    pub unasked: Option<FailureKind>,
     /// What its sessions were given.
     pub hosts: Vec<Arc<dyn Host>>,
     /// How the next sessions end.
@@ -185,10 +187,13 @@ impl Adapter for Scripted {
     }
 
     async fn reconcile(&self, delivery: &Delivery) -> Result<Option<Receipt>, Failure> {
-        Ok(self.set(|state| {
+        self.set(|state| {
             state.asked += 1;
-            state.made.get(&delivery.id).cloned()
-        }))
+            match state.unasked {
+                Some(kind) => Err(Failure::new(kind, "adapter.failed", "nobody knows")),
+                None => Ok(state.made.get(&delivery.id).cloned()),
+            }
+        })
     }
 
     async fn callback(&self, mut request: CallbackRequest, host: Arc<dyn Host>) -> Result<Reply, Failure> {

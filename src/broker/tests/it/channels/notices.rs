@@ -121,6 +121,40 @@ async fn what_may_have_arrived_goes_by_no_other_way() {
     assert_eq!((all(&bed).await.len(), bed.post.told().len()), (1, 0));
 }
 
+/// However the answer to the question fails, it says nothing of the delivery.
+#[tokio::test]
+async fn what_nobody_knows_of_waits_for_a_human_and_goes_by_no_other_way() {
+    for answered in [FailureKind::Permanent, FailureKind::Unauthorised] {
+        on_every_engine(move |database| async move {
+            let bed = Bed::carrying(database, WAYS, Sending::default()).await;
+            let case = bed.case("Neubau").await;
+            bed.dms.fails(&[Fault::Lost]);
+            bed.dms.set(|state| state.unasked = Some(answered));
+            let first = sent(&bed, notice(&case, "push", &["mail"])).await;
+            bed.run().await;
+            bed.later(Duration::from_secs(60)).await;
+            let parked = bed.waiting().await.into_iter().filter(|row| row.parked.is_some()).count();
+            assert_eq!((parked, all(&bed).await.len(), bed.post.told().len()), (1, 1, 0), "{answered:?}");
+            assert_eq!(read(&bed, first).await.status, DispatchStatus::Open);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_may_have_arrived_when_its_time_is_over_goes_by_no_other_way() {
+    let bed = Bed::carrying(None, WAYS, Sending::default()).await;
+    let case = bed.case("Neubau").await;
+    bed.dms.fails(&[Fault::Before(FailureKind::Uncertain)]);
+    sent(&bed, notice(&case, "push", &["mail"])).await;
+    bed.run().await;
+    // Whoever is asked does not know of it (yet), and it is too late to tell it again.
+    bed.damage("UPDATE job SET expires_at = 1 WHERE expires_at IS NOT NULL").await;
+    bed.later(Duration::from_secs(60)).await;
+    let parked = bed.waiting().await.into_iter().filter(|row| row.parked.is_some()).count();
+    assert_eq!((parked, all(&bed).await.len(), bed.post.told().len()), (1, 1, 0));
+}
+
 #[tokio::test]
 async fn a_way_that_is_told_to_have_failed_later_is_left_once() {
     on_every_engine(|database| async move {
