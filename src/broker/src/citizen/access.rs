@@ -13,6 +13,7 @@ use serde_json::json;
 use store::{Page, RecordFilter, Work};
 
 use super::keys::{self, read_number};
+use super::reach::end_apps;
 use super::session::CitizenSession;
 use super::{Citizens, NUMBER, PLACE, citizen, somebody};
 use crate::{Broker, Error, Once};
@@ -100,9 +101,12 @@ impl Broker {
         let case = case_of(self.owned(scope, RecordKind::Case, case).await?)?;
         let meta = &case.meta;
         let next = self.generation(&meta.tenant, meta.id).await?.next(self.now());
+        let apps = self.apps_of(&meta.tenant, meta.id).await?.len();
         let mut work = Work::new();
+        // Who subscribes at the same time is either seen here, or sees the new generation.
+        work.hold_record(&meta.tenant, meta.id);
         next.keep(&mut work, &meta.tenant, meta.id);
-        let apps = self.end_apps(&mut work, &meta.tenant, meta.id).await?;
+        end_apps(&mut work, &meta.tenant, meta.id);
         let detail = json!({ "citizenAccess": "revoked", "generation": next.number, "apps": apps });
         work.insert_event(&self.about_case(&case, &caller.actor, detail));
         Ok(self.store().commit(work).await?)

@@ -55,6 +55,7 @@ pub use missing::{Asked, UploadPage, Uploaded, Wanting};
 pub(crate) use outstanding::OUTSTANDING;
 pub use pay::PayPage;
 pub use reach::PushSubscription;
+pub(crate) use reach::{end_apps, keep_link};
 pub use session::CitizenSession;
 pub use view::{CitizenView, OwedClaim, ProvidedDocument, ProvidedNotice};
 
