@@ -51,6 +51,7 @@ use keys::CitizenKey;
 
 pub use access::Access;
 pub use apply::{Application, Applied, Attachment};
+pub(crate) use missing::Request;
 pub use missing::{Asked, UploadPage, Uploaded, Wanting};
 pub(crate) use outstanding::OUTSTANDING;
 pub use pay::PayPage;
