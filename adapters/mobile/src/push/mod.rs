@@ -9,7 +9,7 @@
 //! | anything else, a redirect, an address that must not be called | not sent |
 //!
 //! If no browser is left, the dispatch has failed, and goes by its next way. A notice that is sent twice is one: the second has the same `Topic`. What is
-//! learnt of a subscription stands in its link at once, unless the browser has renewed it meanwhile.
+//! learnt of a subscription stands in its link at once, unless the browser has renewed it meanwhile; one that has ended is not brought back by it.
 //!
 //! `GET /adapters/{id}/key` gives the public key that browsers subscribe with.
 

@@ -143,7 +143,7 @@ pub(crate) fn action(html: &str, begin: &str) -> String {
     action.split('?').next().unwrap().to_owned()
 }
 
-fn multipart(files: &[(&str, &[u8])]) -> (String, Vec<u8>) {
+pub(crate) fn multipart(files: &[(&str, &[u8])]) -> (String, Vec<u8>) {
     let mut body = vec![];
     for (name, bytes) in files {
         let head = format!(

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use serde_json::{Value, json};
 
-use crate::citizen_bed::{Applied, PDF, action, application, apply, bring, form_token, text};
+use crate::citizen_bed::{Applied, PDF, action, application, apply, bring, form_token, multipart, text};
 use crate::gateway::{ALL_ROLES, Call, Gateway};
 
 /// A body that never ends, in pieces of 64 KiB, and how many of them were taken.
@@ -317,6 +317,44 @@ async fn a_link_for_a_missing_document_is_good_once() {
     assert_eq!(task["status"], "done");
     let tasks = applied.gateway.call(&applied.token, Call::get("/tasks?status=open")).await.is(200).json();
     assert_eq!(tasks["items"][0]["kind"], "citizen.documents-brought");
+}
+
+#[tokio::test]
+async fn a_form_with_a_wrong_file_is_read_to_its_end() {
+    let applied = Applied::new().await;
+    let asked = json!({ "what": "Statik", "dueDays": 14 });
+    let request = applied.post(&format!("/cases/{}/document-requests", applied.case), asked).await;
+    let link = request["link"].as_str().unwrap().strip_prefix("https://buerger.example").unwrap().to_owned();
+    let large = |head: &[u8]| [head, &vec![0; 3 << 20]].concat();
+    let (office, pdf) = (large(b"PK\x03\x04"), large(PDF));
+    for (files, status) in [
+        (vec![("brief.docx", &*office)], 415),
+        (vec![("scan.pdf", &*pdf)], 413),
+        (
+            vec![
+                ("a.pdf", PDF),
+                ("a.pdf", PDF),
+                ("a.pdf", PDF),
+                ("a.pdf", PDF),
+                ("a.pdf", PDF),
+                ("b.pdf", &pdf),
+            ],
+            400,
+        ),
+    ] {
+        let (kind, body) = multipart(&files);
+        let taken = Arc::new(AtomicUsize::new(0));
+        let (count, whole) = (Arc::clone(&taken), body.len());
+        let pieces: Vec<Bytes> = body.chunks(16 * 1024).map(Bytes::copy_from_slice).collect();
+        let body = Body::from_stream(futures::stream::iter(pieces).map(move |piece| {
+            count.fetch_add(piece.len(), Relaxed);
+            Ok::<_, std::io::Error>(piece)
+        }));
+        let form = Request::post(&link).header("content-type", kind).body(body).unwrap();
+        let answer = applied.gateway.knock(form).await.is(status);
+        assert_eq!(taken.load(Relaxed), whole, "browsers show nothing of an answer that comes before");
+        assert!(text(&answer).contains("role=\"alert\""), "the reason is said");
+    }
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use tokio_util::io::ReaderStream;
 
 use super::Channel;
 use super::commands::check_offered;
+use crate::citizen::keep_link;
 use crate::records::named_by;
 use crate::{Broker, Error, Once};
 
@@ -161,7 +162,7 @@ impl Session {
         let record = self.broker.store().record(&self.channel.scope, link.kind, link.record).await?;
         record.ok_or(model::Error::NotFound { kind: "record" })?;
         let mut work = Work::new();
-        work.put_link(self.tenant(), &self.adapter, &link);
+        keep_link(&mut work, self.tenant(), &self.adapter, &link);
         Ok(self.broker.store().commit(work).await?)
     }
 

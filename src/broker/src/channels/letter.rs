@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use store::{Page, RecordFilter, StoredPayload, Work};
 
 use super::host::Session;
+use crate::citizen::Request;
 use crate::records::{contents_of, refuse_number};
 use crate::{Broker, Error, Once, notes};
 
@@ -58,8 +59,8 @@ struct Where {
 pub(crate) struct Brought {
     /// The case that it belongs to for sure.
     pub(crate) case: Option<Id>,
-    /// The open task that waits for it, and ends with it.
-    pub(crate) task: Option<Id>,
+    /// The request that waits for it, and ends with it.
+    pub(crate) request: Option<Request>,
     /// Whether documents without bytes are announced, which are brought afterwards.
     pub(crate) announced: bool,
 }
@@ -132,8 +133,8 @@ impl Session {
                 Some(case) => self.place_into(&mut work, letter, case).await?,
                 None => self.place_of(&mut work, letter).await?,
             };
-            if let Some(task) = brought.task {
-                self.end_request(&mut work, task).await?;
+            if let Some(request) = brought.request {
+                self.broker.end_request(&mut work, &self.caller, request).await?;
             }
             for payload in stored {
                 work.insert_payload(&self.channel.scope.tenant, payload);
@@ -182,15 +183,6 @@ impl Session {
         let proposal = Proposal { record: id, confidence: 100, because: HintKind::RecordReference };
         let desk = || Where { case: None, opens: false, proposals: vec![proposal], unit, service: None };
         Ok(self.in_case(work, &case).await?.unwrap_or_else(desk))
-    }
-
-    /// The task that waits for the letter ends with it, and with it alone.
-    async fn end_request(&self, work: &mut Work, task: Id) -> Result<(), Error> {
-        let scope = &self.channel.scope;
-        let found = self.broker.store().record(scope, RecordKind::Task, task).await?;
-        let open = |it: &Record| matches!(it, Record::Task(task) if task.status.is_open());
-        let task = found.filter(open).ok_or(Error::LinkOver)?;
-        self.broker.end_task(work, &task, Change::CompleteTask(None), &self.caller.actor, None).await
     }
 
     /// A case as the place of a letter, unless it takes nothing now; `work` requires that it stays as it is.

@@ -15,6 +15,7 @@ use tokio_util::io::StreamReader;
 use super::feed::wants;
 use super::host::Session;
 use super::{Channel, actor};
+use crate::citizen::keep_link;
 use crate::send::Called;
 use crate::{Broker, Error};
 
@@ -198,7 +199,7 @@ impl Broker {
             let mut work = Work::new();
             let refused = self.follow_commands(&mut work, row, channel, &receipt.commands).await?;
             for link in &receipt.links {
-                work.put_link(&row.tenant, &row.adapter, link);
+                keep_link(&mut work, &row.tenant, &row.adapter, link);
             }
             work.end_channel_delivery(&row.tenant, row.id);
             self.when_told(&mut work, row, adapter);

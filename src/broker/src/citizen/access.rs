@@ -13,8 +13,9 @@ use serde_json::json;
 use store::{Page, RecordFilter, Work};
 
 use super::keys::{self, read_number};
+use super::reach::end_apps;
 use super::session::CitizenSession;
-use super::{Citizens, NUMBER, citizen, somebody};
+use super::{Citizens, NUMBER, PLACE, citizen, somebody};
 use crate::{Broker, Error, Once};
 
 /// Cases of one number that are looked at. There are no two, unless somebody gave them the same by hand.
@@ -28,6 +29,9 @@ const WRITTEN: usize = 64;
 
 /// How often it is decided anew because the case changed in between.
 const ATTEMPTS: usize = 5;
+
+/// A day, in microseconds.
+const DAY: i64 = 24 * 3_600 * 1_000_000;
 
 /// Rule by which an attempt is refused, as it stands in the audit event.
 const REFUSED: &str = "citizen.refused";
@@ -97,9 +101,12 @@ impl Broker {
         let case = case_of(self.owned(scope, RecordKind::Case, case).await?)?;
         let meta = &case.meta;
         let next = self.generation(&meta.tenant, meta.id).await?.next(self.now());
+        let apps = self.apps_of(&meta.tenant, meta.id).await?.len();
         let mut work = Work::new();
+        // Who subscribes at the same time is either seen here, or sees the new generation.
+        work.hold_record(&meta.tenant, meta.id);
         next.keep(&mut work, &meta.tenant, meta.id);
-        let apps = self.end_apps(&mut work, &meta.tenant, meta.id).await?;
+        end_apps(&mut work, &meta.tenant, meta.id);
         let detail = json!({ "citizenAccess": "revoked", "generation": next.number, "apps": apps });
         work.insert_event(&self.about_case(&case, &caller.actor, detail));
         Ok(self.store().commit(work).await?)
@@ -134,11 +141,39 @@ impl Broker {
         Err(Error::Internal)
     }
 
-    /// Somebody enters with number and secret.
+    /// Somebody enters with number and secret, which is told on the time line of the case.
     ///
     /// # Errors
-    /// `CitizenRefused` whatever is wrong; `CitizenLater` if it was tried too often.
+    /// `CitizenRefused` whatever is wrong; `CitizenLater` if it was tried too often, or the same was right too often.
     pub async fn citizen_enters(&self, number: &str, secret: &str) -> Result<CitizenSession, Error> {
+        let (case, generation) = self.let_in(number, secret).await?;
+        let mut work = Work::new();
+        let detail = json!({ "citizenAccess": "entered", "generation": generation });
+        work.insert_event(&self.about_case(&case, &somebody(), detail));
+        self.store().commit(work).await?;
+        self.begin_session(case, generation).await
+    }
+
+    /// The same for an app, which has no session and enters with each request: told once a day.
+    ///
+    /// # Errors
+    /// As [`Broker::citizen_enters`].
+    pub async fn citizen_app_enters(&self, number: &str, secret: &str) -> Result<CitizenSession, Error> {
+        let (case, generation) = self.let_in(number, secret).await?;
+        let (tenant, key) = (&case.meta.tenant, format!("app:{}", case.meta.id));
+        let told = json!({ "generation": generation, "day": self.now().micros().div_euclid(DAY) });
+        if self.store().adapter_state(tenant, PLACE, &key).await?.as_ref() != Some(&told) {
+            let mut work = Work::new();
+            work.set_adapter_state(tenant, PLACE, &key, &told);
+            let detail = json!({ "citizenAccess": "entered", "generation": generation, "by": "app" });
+            work.insert_event(&self.about_case(&case, &somebody(), detail));
+            self.store().commit(work).await?;
+        }
+        self.begin_session(case, generation).await
+    }
+
+    /// The case that number and secret open, and its generation.
+    async fn let_in(&self, number: &str, secret: &str) -> Result<(Case, u64), Error> {
         self.citizens()?;
         // Counted as it is written: whoever mistypes is not in the way of others who do.
         let written = number.get(..WRITTEN).unwrap_or(number);
@@ -146,6 +181,7 @@ impl Broker {
         if !self.citizen_doors.guard.lets_in(read.as_deref().unwrap_or(written), Instant::now()) {
             return Err(Error::CitizenLater);
         }
+        let _turn = self.citizen_doors.guard.turn().await;
         // What cannot be a number is looked up like one, and found by nobody.
         let number = read.unwrap_or_else(|| "0".repeat(11));
         let mut entered = None;
@@ -159,13 +195,9 @@ impl Broker {
             entered = entered.or(case);
         }
         match entered {
-            Some((case, generation)) => {
+            Some(entered) => {
                 self.citizen_doors.guard.was_right(&number);
-                let mut work = Work::new();
-                let detail = json!({ "citizenAccess": "entered", "generation": generation });
-                work.insert_event(&self.about_case(&case, &somebody(), detail));
-                self.store().commit(work).await?;
-                self.begin_session(case, generation).await
+                Ok(entered)
             }
             None => Err(self.refused(refused_at).await?),
         }
@@ -188,11 +220,17 @@ impl Broker {
         Ok(opened)
     }
 
-    /// The refusal, after it was audited: that somebody tried, not what.
+    /// The refusal, after it was audited: that somebody tried, not what. Of very many only the number is.
     async fn refused(&self, tenant: Option<String>) -> Result<Error, Error> {
+        let Some(others) = self.citizen_doors.guard.was_refused(Instant::now()) else {
+            return Ok(Error::CitizenRefused);
+        };
         let first = || self.house().tenants().next().map(|tenant| tenant.id.clone());
         let tenant = tenant.or_else(first).ok_or(Error::Internal)?;
-        let detail = json!({ "code": REFUSED, "number": 403 });
+        let mut detail = json!({ "code": REFUSED, "number": 403 });
+        if others > 0 {
+            detail["others"] = others.into();
+        }
         let event = self.audit(&tenant, EventKind::MessageRefused, &somebody(), detail);
         let mut work = Work::new();
         work.insert_event(&event);

@@ -1,17 +1,25 @@
-//! How often number and secret may be tried: for each number, and by all together. Counted in memory of a fixed size, so several
-//! numbers may share a counter; which ones nobody outside can know. A secret has 100 bits: the limit is there for what people choose
-//! badly (they choose nothing here) and to keep whoever tries from making work.
+//! How often number and secret may be tried: each number by itself, wrong or right, and how many are looked at at once. Counted in memory of
+//! a fixed size, so several numbers may share a counter; which ones nobody outside can know. A secret has 100 bits, so nobody has to be kept
+//! from guessing: the limits keep whoever tries from making work, and nobody who tries locks others out.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Counters of numbers.
-const PLACES: usize = 8_192;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Attempts at one number, and at all, within a window.
+/// Counters of numbers.
+const PLACES: usize = 65_536;
+
+/// Wrong attempts at one number, and right ones, within a window.
 pub(super) const FOR_NUMBER: u16 = 20;
-pub(super) const FOR_ALL: u32 = 3_000;
+pub(super) const FOR_RIGHT: u16 = 300;
+
+/// Refusals within a window that each leave an event; those beyond are told with the next one that does.
+pub(super) const TOLD: u32 = 3_000;
+
+/// Attempts that are looked at at once; others wait.
+const AT_ONCE: usize = 16;
 
 /// How long is counted.
 pub(super) const WINDOW: Duration = Duration::from_secs(600);
@@ -20,50 +28,83 @@ pub(super) const WINDOW: Duration = Duration::from_secs(600);
 pub(super) struct Guard {
     hasher: RandomState,
     counted: Mutex<Counted>,
+    places: Semaphore,
 }
 
 struct Counted {
     since: Option<Instant>,
-    all: u32,
-    numbers: Vec<u16>,
+    refused: u32,
+    /// Refusals that no event has told of yet.
+    untold: u32,
+    tried: Vec<u16>,
+    right: Vec<u16>,
+}
+
+impl Counted {
+    fn begin_window(&mut self, now: Instant) {
+        let since = *self.since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= WINDOW {
+            self.since = Some(now);
+            self.refused = 0;
+            self.tried.fill(0);
+            self.right.fill(0);
+        }
+    }
 }
 
 impl Default for Guard {
     fn default() -> Self {
-        let counted = Counted { since: None, all: 0, numbers: vec![0; PLACES] };
-        Guard { hasher: RandomState::new(), counted: Mutex::new(counted) }
+        let (tried, right) = (vec![0; PLACES], vec![0; PLACES]);
+        let counted = Counted { since: None, refused: 0, untold: 0, tried, right };
+        Guard { hasher: RandomState::new(), counted: Mutex::new(counted), places: Semaphore::new(AT_ONCE) }
     }
 }
 
 impl Guard {
     /// Whether one more attempt at `number` is let in. Counted before it is looked at, so that many at once gain nothing.
     pub(super) fn lets_in(&self, number: &str, now: Instant) -> bool {
-        let place = usize::try_from(self.hasher.hash_one(number) % PLACES as u64).unwrap_or_default();
+        let place = self.place(number);
         let Ok(mut counted) = self.counted.lock() else { return false };
-        let since = *counted.since.get_or_insert(now);
-        if now.saturating_duration_since(since) >= WINDOW {
-            counted.since = Some(now);
-            counted.all = 0;
-            counted.numbers.fill(0);
-        }
-        let Some(attempts) = counted.numbers.get_mut(place) else { return false };
-        *attempts = attempts.saturating_add(1);
-        // Whoever tries one number again and again is in nobody else's way.
-        if *attempts > FOR_NUMBER {
+        counted.begin_window(now);
+        if counted.right.get(place).is_none_or(|right| *right >= FOR_RIGHT) {
             return false;
         }
-        counted.all = counted.all.saturating_add(1);
-        counted.all <= FOR_ALL
+        let Some(tried) = counted.tried.get_mut(place) else { return false };
+        *tried = tried.saturating_add(1);
+        *tried <= FOR_NUMBER
     }
 
     /// The secret was right: that was no guess.
     pub(super) fn was_right(&self, number: &str) {
-        let place = usize::try_from(self.hasher.hash_one(number) % PLACES as u64).unwrap_or_default();
+        let place = self.place(number);
         let Ok(mut counted) = self.counted.lock() else { return };
-        counted.all = counted.all.saturating_sub(1);
-        if let Some(attempts) = counted.numbers.get_mut(place) {
-            *attempts = attempts.saturating_sub(1);
+        if let Some(tried) = counted.tried.get_mut(place) {
+            *tried = tried.saturating_sub(1);
         }
+        if let Some(right) = counted.right.get_mut(place) {
+            *right = right.saturating_add(1);
+        }
+    }
+
+    /// The attempt was refused: whether an event tells of it, and of how many others that none told of.
+    pub(super) fn was_refused(&self, now: Instant) -> Option<u32> {
+        let Ok(mut counted) = self.counted.lock() else { return Some(0) };
+        counted.begin_window(now);
+        counted.refused = counted.refused.saturating_add(1);
+        if counted.refused <= TOLD {
+            return Some(std::mem::take(&mut counted.untold));
+        }
+        counted.untold = counted.untold.saturating_add(1);
+        None
+    }
+
+    /// Waits until one more may be looked at, as long as what is given is held.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.places.acquire().await.ok()
+    }
+
+    fn place(&self, number: &str) -> usize {
+        usize::try_from(self.hasher.hash_one(number) % PLACES as u64).unwrap_or_default()
     }
 }
 
@@ -80,22 +121,43 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_secret_is_never_too_often_there_and_one_number_locks_no_other_out() {
+    fn who_has_the_secret_may_come_more_often_but_not_without_an_end() {
+        let (guard, now) = (Guard::default(), Instant::now());
+        let enters = |now| guard.lets_in("1", now).then(|| guard.was_right("1")).is_some();
+        assert_eq!((0..10_000).filter(|_| enters(now)).count(), usize::from(FOR_RIGHT));
+        assert!(enters(now + WINDOW));
+    }
+
+    #[test]
+    fn neither_one_number_nor_many_lock_others_out() {
         let (guard, now) = (Guard::default(), Instant::now());
         for _ in 0..10_000 {
-            assert!(guard.lets_in("1", now));
-            guard.was_right("1");
+            guard.lets_in("2", now);
         }
-        let let_in = (0..10_000).filter(|_| guard.lets_in("2", now)).count();
-        assert_eq!(let_in, usize::from(FOR_NUMBER));
+        for other in 0..20_000 {
+            guard.lets_in(&format!("x{other}"), now);
+        }
         let others = (10..60).filter(|other| guard.lets_in(&other.to_string(), now)).count();
         assert!(others > 45, "{others}");
     }
 
     #[test]
-    fn all_together_may_try_so_often() {
+    fn of_many_refusals_the_number_is_told_when_it_gets_quiet() {
         let (guard, now) = (Guard::default(), Instant::now());
-        let let_in = (0..10_000).filter(|number| guard.lets_in(&number.to_string(), now)).count();
-        assert!(let_in <= FOR_ALL as usize && let_in > FOR_ALL as usize - 200, "{let_in}");
+        let told = (0..TOLD + 7).filter_map(|_| guard.was_refused(now)).collect::<Vec<_>>();
+        assert_eq!((told.len(), told.iter().sum::<u32>()), (TOLD as usize, 0));
+        assert_eq!([1, 2].map(|_| guard.was_refused(now + WINDOW)), [Some(7), Some(0)]);
+    }
+
+    #[tokio::test]
+    async fn so_many_are_looked_at_at_once() {
+        let guard = Guard::default();
+        let mut held = vec![];
+        for _ in 0..AT_ONCE {
+            held.push(guard.turn().await.unwrap());
+        }
+        assert!(futures::FutureExt::now_or_never(guard.turn()).is_none());
+        held.pop();
+        assert!(futures::FutureExt::now_or_never(guard.turn()).is_some());
     }
 }

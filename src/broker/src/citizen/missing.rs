@@ -15,7 +15,7 @@ use model::record::Meta;
 use model::rights::Action;
 use model::{Caller, Id, Record, RecordKind, Scope, Timestamp, ids};
 use serde_json::json;
-use store::StoredPayload;
+use store::{StoredPayload, Work};
 
 use super::access::case_of;
 use super::citizen;
@@ -59,8 +59,16 @@ pub struct UploadPage {
     pub due: Option<Timestamp>,
     /// The authority that asks.
     pub office: Option<String>,
-    pub(super) task: Id,
+    pub(super) request: Request,
     pub(super) case: Box<Case>,
+}
+
+/// What a link was made for: an open task, as long as access is of the same generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Request {
+    task: Id,
+    case: Id,
+    generation: u64,
 }
 
 /// A file that was brought and staged.
@@ -112,7 +120,7 @@ impl Broker {
     /// # Errors
     /// `LinkOver` if there is no such link, or not any more: the two are not told apart.
     pub async fn upload_page(&self, token: &str) -> Result<UploadPage, Error> {
-        let Record::Task(task) = self.linked_by(Use::Documents, token).await? else {
+        let (Record::Task(task), generation) = self.linked_by(Use::Documents, token).await? else {
             return Err(Error::LinkOver);
         };
         let (tenant, id) = (task.meta.tenant.clone(), task.meta.id);
@@ -125,7 +133,7 @@ impl Broker {
             what: task.title,
             due: task.due,
             office: authority.map(|authority| authority.name.clone()),
-            task: id,
+            request: Request { task: id, case: case.meta.id, generation },
             case: Box::new(case),
         })
     }
@@ -174,7 +182,7 @@ impl Broker {
     /// Takes in what was brought. With the answer the link is over.
     ///
     /// # Errors
-    /// `LinkOver` if somebody was quicker, or the task is not open any more.
+    /// `LinkOver` if somebody was quicker, the task is not open any more, or access was revoked meanwhile.
     pub async fn take_upload(&self, page: &UploadPage, files: Vec<Uploaded>) -> Result<(), Error> {
         if files.is_empty() {
             return Err(Error::FileType);
@@ -190,24 +198,43 @@ impl Broker {
             files: vec![uploaded.file.clone()],
         };
         let letter = Letter {
-            key: format!("request:{}", page.task),
+            key: format!("request:{}", page.request.task),
             way: "upload".to_owned(),
             received_at: self.now(),
             subject: Some(page.what.clone()),
             documents: files.iter().map(enclosure).collect(),
-            proof: json!({ "request": page.task, "sha256": digests }),
+            proof: json!({ "request": page.request.task, "sha256": digests }),
             concerns: vec![BROUGHT],
             ..Letter::default()
         };
         let once = Once { key: format!("letter:{}", letter.key), digest: digests.join(",") };
         let stored = files.into_iter().map(|it| it.stored).collect();
-        let brought = Brought { case: Some(page.case.meta.id), task: Some(page.task), announced: false };
+        let brought =
+            Brought { case: Some(page.request.case), request: Some(page.request), announced: false };
         let taken = self.citizen_host(&page.case).bring_letter(&letter, &once, stored, brought).await;
         match taken {
             // Somebody has brought something else by the same link.
             Err(Error::KeyReused) => Err(Error::LinkOver),
             taken => taken.map(drop),
         }
+    }
+
+    /// The task that waits for what is brought ends with it, and with it alone. An upload may take long: what the link was good for when
+    /// it began is looked at again.
+    pub(crate) async fn end_request(
+        &self,
+        work: &mut Work,
+        caller: &Caller,
+        request: Request,
+    ) -> Result<(), Error> {
+        let scope = &caller.scope;
+        if self.generation(&scope.tenant, request.case).await?.number != request.generation {
+            return Err(Error::LinkOver);
+        }
+        let found = self.store().record(scope, RecordKind::Task, request.task).await?;
+        let open = |it: &Record| matches!(it, Record::Task(task) if task.status.is_open());
+        let task = found.filter(open).ok_or(Error::LinkOver)?;
+        self.end_task(work, &task, Change::CompleteTask(None), &caller.actor, None).await
     }
 
     /// Removes what was staged and is not taken in.
@@ -217,9 +244,9 @@ impl Broker {
         }
     }
 
-    /// What a link was made for. Each tenant is asked, and of what is not there the same as of what is, so that it takes as long for any
+    /// What a link was made for, and the generation that it is of. Each tenant is asked, and of what is not there the same as of what is, so that it takes as long for any
     /// token of the right form.
-    pub(super) async fn linked_by(&self, of: Use, token: &str) -> Result<Record, Error> {
+    pub(super) async fn linked_by(&self, of: Use, token: &str) -> Result<(Record, u64), Error> {
         self.citizens()?;
         let id = id_in_link(token).ok_or(Error::LinkOver)?;
         let mut linked = None;
@@ -232,7 +259,7 @@ impl Broker {
             };
             let generation = self.generation(&tenant.id, case.unwrap_or_default()).await?.number;
             if self.citizen_key(&tenant.id).await?.is_link(of, id, generation, token)? {
-                linked = found;
+                linked = found.map(|found| (found, generation));
             }
         }
         linked.ok_or(Error::LinkOver)

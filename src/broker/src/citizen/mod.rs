@@ -51,10 +51,12 @@ use keys::CitizenKey;
 
 pub use access::Access;
 pub use apply::{Application, Applied, Attachment};
+pub(crate) use missing::Request;
 pub use missing::{Asked, UploadPage, Uploaded, Wanting};
 pub(crate) use outstanding::OUTSTANDING;
 pub use pay::PayPage;
 pub use reach::PushSubscription;
+pub(crate) use reach::{end_apps, keep_link};
 pub use session::CitizenSession;
 pub use view::{CitizenView, OwedClaim, ProvidedDocument, ProvidedNotice};
 

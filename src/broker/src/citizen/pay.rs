@@ -45,7 +45,7 @@ impl Broker {
     /// # Errors
     /// `LinkOver` if there is no such link, or nothing is owed any more.
     pub async fn pay_page(&self, token: &str) -> Result<PayPage, Error> {
-        let Record::Claim(claim) = self.linked_by(Use::Payment, token).await? else {
+        let (Record::Claim(claim), _) = self.linked_by(Use::Payment, token).await? else {
             return Err(Error::LinkOver);
         };
         let tenant = claim.meta.tenant.clone();

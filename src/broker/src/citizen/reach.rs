@@ -15,6 +15,8 @@ use crate::{Broker, Error};
 
 /// The way of dispatches that are pushed to apps.
 const PUSH: &str = "push";
+/// How the parts of links begin that are subscriptions.
+const APP: &str = "app:";
 /// Apps of one case.
 const MOST_APPS: usize = 10;
 /// Longest address of a push service, in bytes.
@@ -81,7 +83,7 @@ impl Broker {
         check(&subscription)?;
         let tenant = &case.meta.tenant;
         let PushSubscription { endpoint, p256dh, auth } = subscription;
-        let part = seal::sha256(&[endpoint.as_bytes()]).to_string();
+        let part = format!("{APP}{}", seal::sha256(&[endpoint.as_bytes()]));
         let known = self.apps_of(tenant, case.meta.id).await?;
         if known.len() >= MOST_APPS && known.iter().all(|(_, link)| link.part != part) {
             return Err(Error::TooManySubscriptions);
@@ -95,11 +97,13 @@ impl Broker {
         };
         let event = self.about_case(case, &somebody(), json!({ "push": "subscribed" }));
         let mut work = Work::new();
+        work.hold_record(tenant, case.meta.id);
         work.put_link(tenant, adapter, &link);
         work.insert_event(&event);
         self.store().commit(work).await?;
-        // Access may have been revoked just now: what was written after that ends, too.
-        if self.generation(tenant, case.meta.id).await?.number == session.generation {
+        // Access may have been revoked just now, or the case destroyed: what was written after that ends, too.
+        let is_good = self.generation(tenant, case.meta.id).await?.number == session.generation;
+        if is_good && self.case_there(tenant, case.meta.id).await?.is_some() {
             return Ok(());
         }
         self.citizen_unsubscribes(session, Some(&link.reference)).await?;
@@ -132,21 +136,10 @@ impl Broker {
         Ok(self.store().commit(work).await?)
     }
 
-    /// No app of a case is pushed to any more, and nothing is left of where they were; tells how many there were.
-    pub(crate) async fn end_apps(&self, work: &mut Work, tenant: &str, case: Id) -> Result<usize, Error> {
-        let links = self.store().links_of(tenant, case).await?;
-        let pushed = links.iter().filter(|(adapter, _)| self.pushes(adapter));
-        let live = pushed.clone().filter(|(_, link)| is_live(link)).count();
-        for (adapter, link) in pushed {
-            work.remove_link(tenant, adapter, link);
-        }
-        Ok(live)
-    }
-
     /// The apps of a case that are pushed to, each with the adapter that does.
     pub(super) async fn apps_of(&self, tenant: &str, case: Id) -> Result<Vec<(String, Link)>, Error> {
         let mut all = self.store().links_of(tenant, case).await?;
-        all.retain(|(adapter, link)| self.pushes(adapter) && is_live(link));
+        all.retain(|(_, link)| link.part.starts_with(APP) && is_live(link));
         Ok(all)
     }
 
@@ -160,6 +153,20 @@ impl Broker {
         let service = case.meta.public_service.as_deref();
         let pushes = |id: &str, scope: &Scope| self.pushes(id) && scope.covers(tenant, unit, service);
         self.channels.iter().find(|(id, channel)| pushes(id, &channel.scope)).map(|(id, _)| id.as_str())
+    }
+}
+
+/// No app of a case is pushed to any more, and nothing is left of where they were, whichever adapter has pushed.
+pub(crate) fn end_apps(work: &mut Work, tenant: &str, case: Id) {
+    work.remove_links(tenant, case, APP);
+}
+
+/// Keeps a link of an adapter. Subscriptions are made and ended here alone: what an adapter has learnt of one that ended brings it not back.
+pub(crate) fn keep_link(work: &mut Work, tenant: &str, adapter: &str, link: &Link) {
+    if link.part.starts_with(APP) {
+        work.update_link(tenant, adapter, link);
+    } else {
+        work.put_link(tenant, adapter, link);
     }
 }
 

@@ -112,7 +112,7 @@ impl Broker {
     }
 
     /// A case that is not destroyed.
-    async fn case_there(&self, tenant: &str, case: Id) -> Result<Option<Case>, Error> {
+    pub(super) async fn case_there(&self, tenant: &str, case: Id) -> Result<Option<Case>, Error> {
         let found = self.store().record(&Scope::tenant(tenant), RecordKind::Case, case).await?;
         Ok(match found.filter(is_there) {
             Some(Record::Case(case)) => Some(case),

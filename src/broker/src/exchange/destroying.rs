@@ -14,6 +14,7 @@ use store::{Job, Page, RecordFilter, TimelineOf, Work};
 
 use super::destroy::{check_place, check_record, going, is_destroyed};
 use super::exchange;
+use crate::citizen::end_apps;
 use crate::evidence::PAGE;
 use crate::{Broker, Error};
 
@@ -160,7 +161,7 @@ impl Broker {
             }
             self.apply(&mut work, &record, Change::Destroy, by, None)?;
             if record.kind() == RecordKind::Case {
-                self.end_apps(&mut work, &scope.tenant, *id).await?;
+                end_apps(&mut work, &scope.tenant, *id);
             }
             work.forget_answers(&scope.tenant, *id);
             work.forget_parked(&scope.tenant, *id);

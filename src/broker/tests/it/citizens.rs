@@ -1,14 +1,17 @@
 //! Citizens, on both engines: applications come in once, secrets and sessions end, a link is used once though several use it at the
 //! same time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use broker::{Application, Asked, Broker, Channel, Citizens, Error, Once};
 use bytes::Bytes;
 use model::activity::{Dispatch, DispatchKind, DispatchStatus, DispatchStep};
-use model::adapter::{Adapter, Capability, Delivery, Descriptor, Health, Interest, Receipt, Sources};
+use model::adapter::{
+    Adapter, CallbackRequest, Capability, Delivery, Descriptor, Health, Host, Interest, Link, Receipt, Reply,
+    Sources,
+};
 use model::case::Description;
 use model::command::Change;
 use model::party::Party;
@@ -67,15 +70,16 @@ impl Bed {
     }
 }
 
-/// An adapter of a way that nothing follows from.
-struct Idle(Descriptor);
+/// An adapter of a way that nothing follows from. Called from outside it reads links of a record, or keeps those that it has read.
+struct Idle(Descriptor, Mutex<Vec<Link>>);
 
 impl Idle {
     fn of_way(way: &str) -> Arc<dyn Adapter> {
-        let mut descriptor = Descriptor::new(way, "idle", vec![Capability::Deliver, Capability::Reconcile]);
+        let capabilities = vec![Capability::Deliver, Capability::Reconcile, Capability::Callback];
+        let mut descriptor = Descriptor::new(way, "idle", capabilities);
         descriptor.follows = vec![Interest { event: EventKind::RecordCreated, record: RecordKind::Dispatch }];
         descriptor.way = Some(way.to_owned());
-        Arc::new(Idle(descriptor))
+        Arc::new(Idle(descriptor, Mutex::default()))
     }
 }
 
@@ -91,6 +95,21 @@ impl Adapter for Idle {
 
     async fn reconcile(&self, _: &Delivery) -> Result<Option<Receipt>, Failure> {
         Ok(None)
+    }
+
+    async fn callback(&self, request: CallbackRequest, host: Arc<dyn Host>) -> Result<Reply, Failure> {
+        let (what, record) = request.path.split_once('/').unwrap();
+        if what == "read" {
+            let read = host.links(record.parse().unwrap()).await?;
+            *self.1.lock().unwrap() = read;
+        } else {
+            let read = self.1.lock().unwrap().clone();
+            for mut link in read {
+                link.state["told"] = "now".into();
+                host.link(link).await?;
+            }
+        }
+        Ok(Reply::text(200, ""))
     }
 
     async fn check(&self) -> Health {

@@ -5,6 +5,7 @@ use broker::{Asked, Error, PushSubscription, Upload};
 use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::future::join_all;
+use model::activity::{DispatchStatus, DispatchStep, ProofKind, StepProof};
 use model::case::{Document, DocumentDates, RecordStatus, Version};
 use model::command::Change;
 use model::party::{Contact, Party};
@@ -52,7 +53,7 @@ impl Bed {
     }
 
     /// Payloads that lie on the disk: each has one file of digests.
-    fn kept_payloads(&self) -> usize {
+    pub(crate) fn kept_payloads(&self) -> usize {
         fn count(folder: &std::path::Path) -> usize {
             let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
             let one =
@@ -78,7 +79,7 @@ async fn fetched(
     Some(pieces.concat())
 }
 
-fn subscription(at: usize) -> PushSubscription {
+pub(crate) fn subscription(at: usize) -> PushSubscription {
     let encoded = |length: usize| {
         use base64::Engine;
         base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(vec![4_u8; length])
@@ -130,6 +131,40 @@ async fn exactly_what_was_provided_is_shown_and_given_and_proved() {
         assert!(proofs[0]["session"].is_string());
     })
     .await;
+}
+
+#[tokio::test]
+async fn nobody_tells_that_something_lies_there_or_was_fetched_but_the_gateway() {
+    let bed = Bed::new(None).await;
+    let access = bed.apply("k").await.access;
+    let document = bed.document(access.case).await;
+    let dispatch = bed.dispatch(access.case, Some("portal"), &[document]).await;
+    let step = |kind| DispatchStep { kind, at: bed.clock.now() };
+    let told = async |change_| {
+        let told = bed.broker.submit(&bed.ours, change(RecordKind::Dispatch, dispatch, change_), None).await;
+        match told {
+            Ok(_) => "told",
+            Err(Error::Model(model::Error::Invalid { field })) => field,
+            Err(error) => panic!("{error:?}"),
+        }
+    };
+    let proven =
+        |step| Change::ProvenStep(StepProof { step, kind: ProofKind::Acknowledgement, document: None });
+    let [provided, retrieved, failed] =
+        [DispatchStatus::Provided, DispatchStatus::Retrieved, DispatchStatus::Failed].map(step);
+    for change in [proven(provided), proven(retrieved), Change::DispatchStep(retrieved, None)] {
+        assert_eq!(told(change).await, "kind");
+    }
+    assert_eq!(told(Change::DispatchStep(provided, Some("A1".into()))).await, "documents", "it has no bytes");
+    let sha256 = bed.adds(document, ("1", "a.pdf"), PDF).await;
+    let both = bed.dispatch(access.case, Some("portal"), &[document, bed.document(access.case).await]).await;
+    let some = change(RecordKind::Dispatch, both, Change::DispatchStep(provided, None));
+    assert!(bed.broker.submit(&bed.ours, some, None).await.is_err(), "one of both has no bytes");
+    assert_eq!(told(Change::DispatchStep(provided, Some("A1".into()))).await, "told");
+    let session = bed.enters(&access.number, &access.secret).await.unwrap();
+    assert!(fetched(&bed, &session, (dispatch, document), &sha256).await.is_some());
+    assert_eq!(told(proven(provided)).await, "told", "that has its proof now");
+    assert_eq!(told(proven(failed)).await, "told", "anything else is for people to tell");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod arrival;
 mod channels;
 mod circulation;
 mod citizens;
+mod citizens_end;
 mod citizens_hold;
 mod clarify;
 mod content;

@@ -152,6 +152,30 @@ impl Work {
         )
     }
 
+    /// What is kept with a link that is there under the same reference. One that was removed meanwhile does not come back.
+    pub fn update_link(&mut self, tenant: &str, adapter: &str, link: &Link) -> &mut Self {
+        self.any(
+            "UPDATE record_link SET state = $6 \
+             WHERE tenant = $1 AND adapter = $2 AND record = $3 AND part = $4 AND reference = $5",
+            vec![
+                tenant.into(),
+                adapter.into(),
+                link.record.into(),
+                link.part.as_str().into(),
+                link.reference.as_str().into(),
+                link.state.to_string().into(),
+            ],
+        )
+    }
+
+    /// All links of a record are forgotten whose part begins so, whichever adapter's they are.
+    pub fn remove_links(&mut self, tenant: &str, record: Id, begin: &str) -> &mut Self {
+        self.any(
+            "DELETE FROM record_link WHERE tenant = $1 AND record = $2 AND substr(part, 1, length($3)) = $3",
+            vec![tenant.into(), record.into(), begin.into()],
+        )
+    }
+
     /// What an adapter calls a record is forgotten.
     pub fn remove_link(&mut self, tenant: &str, adapter: &str, link: &Link) -> &mut Self {
         self.any(

@@ -55,6 +55,16 @@ impl Work {
         )
     }
 
+    /// Whatever else holds or changes the record waits until the commit, or this waits for that. Precondition: it is there.
+    pub fn hold_record(&mut self, tenant: &str, record: Id) -> &mut Self {
+        // Written, not only read, as above.
+        self.one(
+            "UPDATE record SET version = version WHERE id = $1 AND tenant = $2",
+            vec![record.into(), tenant.into()],
+            "record",
+        )
+    }
+
     fn put_aliases(&mut self, record: &Record, new: bool) -> &mut Self {
         let meta = record.meta();
         if !new {

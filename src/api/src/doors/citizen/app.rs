@@ -1,5 +1,5 @@
 //! The same for apps, as JSON: how a case stands, by which way its citizen wants to hear of it, and where the app is pushed to, or not any more. Each
-//! request carries number and secret in its body, and counts as an attempt.
+//! request carries number and secret in its body: wrong ones count as attempts, right ones up to a limit of their own.
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -98,7 +98,7 @@ pub(super) async fn unsubscribe(State(doors): State<Doors>, request: Request) ->
 }
 
 async fn enter(doors: &Doors, number: &str, secret: &str) -> Result<CitizenSession, Error> {
-    doors.broker.citizen_enters(number, secret).await
+    doors.broker.citizen_app_enters(number, secret).await
 }
 
 async fn read<T: DeserializeOwned>(doors: &Doors, request: Request) -> Result<T, Problem> {

@@ -167,22 +167,21 @@ async fn staged(doors: &Doors, page: &UploadPage, request: Request) -> Result<Ve
             }
         };
         let name = field.file_name().unwrap_or_default().to_owned();
-        if field.name() != Some("files") || name.is_empty() || wrong.is_some() {
-            while let Ok(Some(_)) = field.chunk().await {
-                held.store(0, Ordering::Relaxed);
-            }
-            continue;
-        }
-        if files.len() == FILES {
+        let is_file = field.name() == Some("files") && !name.is_empty();
+        if is_file && wrong.is_none() && files.len() == FILES {
             wrong = Some(Wrong::TooMany);
-            continue;
         }
-        let given = Arc::clone(&held);
-        let bytes = field.inspect(move |_| given.store(0, Ordering::Relaxed));
-        let bytes = bytes.map_err(|_| std::io::Error::from(std::io::ErrorKind::UnexpectedEof)).boxed();
-        match doors.broker.stage_upload(page, (files.len() + 1, &name), bytes).await {
-            Ok(uploaded) => files.push(uploaded),
-            Err(error) => wrong = Some(Wrong::Broker(error)),
+        if is_file && wrong.is_none() {
+            let bytes = (&mut field).inspect(|_| held.store(0, Ordering::Relaxed));
+            let bytes = bytes.map_err(|_| std::io::Error::from(std::io::ErrorKind::UnexpectedEof)).boxed();
+            match doors.broker.stage_upload(page, (files.len() + 1, &name), bytes).await {
+                Ok(uploaded) => files.push(uploaded),
+                Err(error) => wrong = Some(Wrong::Broker(error)),
+            }
+        }
+        // Read here to its end, and thrown away: the reader of the form would hold what is left of it for the bound.
+        while let Ok(Some(_)) = field.chunk().await {
+            held.store(0, Ordering::Relaxed);
         }
     }
     match wrong {
