@@ -153,6 +153,7 @@ impl FitConnect {
         let small = self.most_submission_mb() < self.max_attachment_mb;
         let late = self.told_after_days >= self.deadline_days;
         let no_key = self.decryption_keys.is_empty();
+        let most = self.most_submission_mb();
         let mut refers = Refers::default()
             .secrets([("client_secret", &mut self.client_secret), ("signing_key", &mut self.signing_key)])
             .secrets(self.callback_secret.iter_mut().map(|it| ("callback_secret", it)))
@@ -165,7 +166,7 @@ impl FitConnect {
                 ("transfer_minutes", self.transfer_minutes.into(), 1, 300),
                 ("max_data_mb", self.max_data_mb, 1, 64),
                 ("max_attachment_mb", self.max_attachment_mb, 1, 16_384),
-                ("max_submission_mb", self.most_submission_mb(), 1, 65_536),
+                ("max_submission_mb", most, 1, 65_536),
                 ("told_after_days", self.told_after_days.into(), 1, 30),
                 ("deadline_days", self.deadline_days.into(), 1, 60),
             ])
