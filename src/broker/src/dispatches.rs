@@ -230,7 +230,7 @@ impl Broker {
     }
 
     /// A record that comes into being because of another.
-    fn bring(&self, work: &mut Work, record: Record) -> Result<Record, Error> {
+    pub(crate) fn bring(&self, work: &mut Work, record: Record) -> Result<Record, Error> {
         let (kind, id, now) = (record.kind(), record.meta().id, self.now());
         let command = Command { kind, id, expected: None, change: Change::Create(Box::new(record)) };
         let decided = decide(None, &command, self.parts.rules, now)?;

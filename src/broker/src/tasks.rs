@@ -7,13 +7,13 @@
 use std::time::Duration;
 
 use model::activity::Task;
-use model::command::{Change, Command};
+use model::command::Change;
 use model::record::Meta;
-use model::{Actor, Id, Record, RecordKind, Scope, Timestamp, decide, ids};
+use model::{Actor, Id, Record, RecordKind, Scope, Timestamp, ids};
 use serde_json::{Value, json};
 use store::{Job, NewJob, Work};
 
-use crate::{Broker, Error, notes};
+use crate::{Broker, Error};
 
 /// Kind of the job.
 pub(crate) const JOB: &str = "task-due";
@@ -98,11 +98,7 @@ impl Broker {
         let id = asked.meta().id;
         let escalated = Change::Escalate { to: rule.to.clone(), asked: id };
         self.apply(&mut work, &record, escalated, &Actor::gateway(), None)?;
-        let change = Change::Create(Box::new(asked));
-        let command = Command { kind: RecordKind::Task, id, expected: None, change };
-        let decided = decide(None, &command, self.parts.rules, self.now())?;
-        work.put_record(&decided.record, None);
-        work.insert_event(&notes::of_record(&decided, &Actor::gateway(), self.now(), None));
+        self.bring(&mut work, asked)?;
         self.finish(job, work).await
     }
 

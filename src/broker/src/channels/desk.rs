@@ -2,15 +2,15 @@
 
 use model::activity::Task;
 use model::adapter::Link;
-use model::command::{Change, Command};
+use model::command::Change;
 use model::record::Meta;
 use model::rights::Action;
-use model::{Actor, Caller, EventKind, Failure, FailureKind, Id, Record, RecordKind, Scope, decide, ids};
+use model::{Caller, EventKind, Failure, FailureKind, Id, Record, RecordKind, Scope, ids};
 use serde_json::json;
 use store::{ChannelDelivery, ChannelFilter, Job, Listed, Page, Work};
 
 use crate::retry::TOO_LATE;
-use crate::{Broker, Error, Once, notes};
+use crate::{Broker, Error, Once};
 
 /// Title of the task. Its kind is the code of what was in the way.
 const TITLE: &str = "Übergabe an ein Verfahren klären";
@@ -167,11 +167,7 @@ impl Broker {
                 TITLE,
             )
         };
-        let change = Change::Create(Box::new(Record::Task(task)));
-        let command = Command { kind: RecordKind::Task, id, expected: None, change };
-        let decided = decide(None, &command, self.parts.rules, now)?;
-        work.put_record(&decided.record, None);
-        work.insert_event(&notes::of_record(&decided, &Actor::gateway(), now, None));
+        self.bring(work, Record::Task(task))?;
         work.park_channel_delivery(&row.tenant, row.id, code, id);
         let detail = json!({ "adapter": row.adapter, "delivery": row.id, "code": code });
         work.insert_event(&self.channel_event(EventKind::ChannelParked, &row, detail));

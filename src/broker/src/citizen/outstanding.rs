@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use model::activity::{Interaction, Task};
 use model::case::{Case, Document, RecordStatus};
-use model::command::{Change, Command};
 use model::record::Meta;
-use model::{Actor, Id, Record, RecordKind, Scope, Timestamp, decide, ids};
+use model::{Id, Record, RecordKind, Scope, Timestamp, ids};
 use serde_json::json;
 use store::{Job, NewJob, Work};
 
-use crate::{Broker, Error, notes};
+use crate::{Broker, Error};
 
 /// Kind of the job.
 pub(crate) const OUTSTANDING: &str = "attachments-due";
@@ -49,12 +48,7 @@ impl Broker {
             && self.is_something_missing(&scope, &contact).await?
             && let Some(case) = self.open_case(&scope, contact.case_id).await?
         {
-            let task = Record::Task(task(&contact, &case, self.now()));
-            let (kind, id) = (RecordKind::Task, task.meta().id);
-            let command = Command { kind, id, expected: None, change: Change::Create(Box::new(task)) };
-            let decided = decide(None, &command, self.parts.rules, self.now())?;
-            work.put_record(&decided.record, None);
-            work.insert_event(&notes::of_record(&decided, &Actor::gateway(), self.now(), None));
+            self.bring(&mut work, Record::Task(task(&contact, &case, self.now())))?;
         }
         self.finish(job, work).await
     }
