@@ -60,7 +60,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let public_speech = tls.map_or(Speech::Plain, Speech::Public);
     let public_router = api::public_router(gateway.broker.clone());
     let listening = [
-        ("internal", Some(internal), Speech::Plain, api::router(interface.clone())),
+        ("internal", Some(internal), Speech::Plain, inside(&gateway, &interface)),
         ("operations", Some(operations), Speech::Plain, api::operations_router(interface)),
         ("machines", machines, machine_speech, osci.clone().merge(xta)),
         ("osci_plain", osci_plain, Speech::Plain, osci),
@@ -83,6 +83,14 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
         () = signals.first() => tracing::warn!("stopped at once"),
     }
     Ok(())
+}
+
+/// What stands on the internal address: the REST interface, and the pages of the house.
+fn inside(gateway: &Gateway, interface: &api::Api) -> Router {
+    let broker = gateway.broker.clone();
+    let visitors = Arc::new(console::Sessions(broker.clone()));
+    let pages = console::router(console::Console::new(broker, visitors, console::Settings::default()));
+    api::router(interface.clone()).merge(pages)
 }
 
 fn server_limits(config: &Config) -> api::ServerLimits {

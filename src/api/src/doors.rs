@@ -29,7 +29,8 @@ use net::pace::TooSlow;
 use tokio::sync::Semaphore;
 
 use crate::meter;
-use page::{Language, Shown};
+use page::Shown;
+use pages::Language;
 use throttle::Throttle;
 
 /// Largest notification that is read, in bytes; what its provider allows may be less.

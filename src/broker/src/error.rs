@@ -242,6 +242,21 @@ impl Error {
         }
     }
 
+    /// Whether it is nothing that the caller can mend: the store or something else of the gateway fails.
+    pub fn is_ours(&self) -> bool {
+        match self {
+            Error::Store(error) => !matches!(
+                error,
+                store::Error::NotFound { .. }
+                    | store::Error::Erased
+                    | store::Error::Nul
+                    | store::Error::Conflict { .. }
+            ),
+            Error::Internal | Error::TimeStampOverdue | Error::DiskFull => true,
+            _ => false,
+        }
+    }
+
     /// Whether a precondition named `what` did not hold, that is: somebody else was quicker.
     pub(crate) fn is_conflict(&self, what: &str) -> bool {
         matches!(self, Error::Store(store::Error::Conflict { what: lost }) if *lost == what)

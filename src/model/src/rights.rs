@@ -58,6 +58,16 @@ pub enum Action {
     ManageTokens,
     /// Have events sent by webhooks; see and end such subscriptions.
     Subscribe,
+    /// See how the gateway stands: adapters, schema packs, figures; test connections and alerts.
+    Operate,
+    /// Read the audit log: who did what.
+    ReadAudit,
+    /// Create, change and lock users.
+    ManageUsers,
+    /// Allow somebody else to see contents for a time, with a reason.
+    ReleaseContent,
+    /// Export what is known of a person (GDPR articles 15 and 20).
+    ExportPersons,
 }
 
 /// What somebody is in the house.
@@ -144,6 +154,8 @@ impl Role {
                 Appraise,
                 HoldRecords,
                 DestroyRecords,
+                ReleaseContent,
+                ExportPersons,
                 WorkTasks,
                 ReadMessages,
                 ReadEvents,
@@ -152,9 +164,19 @@ impl Role {
             Role::Cashier => {
                 &[ReadCases, WriteClaims, DecideMoney, KeepCash, WorkTasks, ReadEvents, Subscribe]
             }
-            Role::Operator => &[ReadMessages, RepairMessages, ReadEvents, ReadPartners],
-            Role::Auditor => &[ReadCases, ReadMessages, ReadEvents, ReadEvidence],
-            Role::Admin => &[Erase, ReadPartners, ManagePartners, ManageTokens, Subscribe],
+            Role::Operator => &[ReadMessages, RepairMessages, ReadEvents, ReadPartners, Operate, ReadAudit],
+            Role::Auditor => &[ReadCases, ReadMessages, ReadEvents, ReadEvidence, ReadAudit],
+            Role::Admin => &[
+                Erase,
+                ReadPartners,
+                ManagePartners,
+                ManageTokens,
+                Subscribe,
+                ReadAudit,
+                ManageUsers,
+                ReleaseContent,
+                ExportPersons,
+            ],
         }
     }
 }

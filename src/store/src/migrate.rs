@@ -83,6 +83,31 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0013_channels.sql"),
         postgres: include_str!("../migrations/postgres/0013_channels.sql"),
     },
+    Migration {
+        version: 14,
+        sqlite: include_str!("../migrations/sqlite/0014_people.sql"),
+        postgres: include_str!("../migrations/postgres/0014_people.sql"),
+    },
+    Migration {
+        version: 15,
+        sqlite: include_str!("../migrations/sqlite/0015_approvals.sql"),
+        postgres: include_str!("../migrations/postgres/0015_approvals.sql"),
+    },
+    Migration {
+        version: 16,
+        sqlite: include_str!("../migrations/sqlite/0016_figures.sql"),
+        postgres: include_str!("../migrations/postgres/0016_figures.sql"),
+    },
+    Migration {
+        version: 17,
+        sqlite: include_str!("../migrations/sqlite/0017_search.sql"),
+        postgres: include_str!("../migrations/postgres/0017_search.sql"),
+    },
+    Migration {
+        version: 18,
+        sqlite: include_str!("../migrations/sqlite/0018_retention.sql"),
+        postgres: include_str!("../migrations/postgres/0018_retention.sql"),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS amtsbote_schema (version BIGINT NOT NULL PRIMARY KEY)";

@@ -5,14 +5,13 @@
 use std::sync::LazyLock;
 
 use axum::http::header::{
-    ACCEPT_LANGUAGE, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, RETRY_AFTER, VARY,
+    CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, RETRY_AFTER, VARY,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use broker::PayerSees;
 use model::payment::{Payment, PaymentStatus};
+use pages::{Language, style_source};
 
 use super::RETRY_SECONDS;
 
@@ -20,10 +19,9 @@ const STYLE: &str = include_str!("page.css");
 
 /// Nothing may be loaded, run, framed or sent from the page; its style is known by its digest.
 static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
-    let digest = hex::decode(seal::sha256(&[STYLE.as_bytes()]).to_string()).unwrap_or_default();
-    let style = STANDARD.encode(digest);
+    let style = style_source(STYLE);
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; \
+        "default-src 'none'; style-src {style}; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'"
     );
     HeaderValue::from_str(&policy).ok()
@@ -177,60 +175,6 @@ impl Shown {
     }
 }
 
-/// Language of the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    German,
-    English,
-}
-
-impl Language {
-    /// English for whoever prefers it to German, German for everybody else (RFC 9110, 12.5.4).
-    pub(super) fn wanted(headers: &HeaderMap) -> Language {
-        let text = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let weight = |language: &str| {
-            let ranges = text.split(',').filter_map(|range| {
-                let (tag, weight) = range.split_once(";q=").unwrap_or((range, "1"));
-                let primary = tag.trim().split('-').next().unwrap_or_default();
-                primary.eq_ignore_ascii_case(language).then(|| weight.trim().parse().unwrap_or(0.0))
-            });
-            ranges.fold(0.0_f32, f32::max)
-        };
-        if weight("en") > weight("de") { Language::English } else { Language::German }
-    }
-
-    pub(super) fn tag(self) -> &'static str {
-        match self {
-            Language::German => "de",
-            Language::English => "en",
-        }
-    }
-
-    /// The one of two texts.
-    pub(super) fn of(self, german: &'static str, english: &'static str) -> &'static str {
-        match self {
-            Language::German => german,
-            Language::English => english,
-        }
-    }
-
-    pub(super) fn amount(self, cents: i64) -> String {
-        let (euros, cents) = (cents / 100, cents % 100);
-        let digits = euros.to_string();
-        let mut grouped = String::new();
-        for (place, digit) in digits.chars().enumerate() {
-            if place > 0 && (digits.len() - place).is_multiple_of(3) {
-                grouped.push(if self == Language::German { '.' } else { ',' });
-            }
-            grouped.push(digit);
-        }
-        match self {
-            Language::German => format!("{grouped},{cents:02}\u{a0}€"),
-            Language::English => format!("€{grouped}.{cents:02}"),
-        }
-    }
-}
-
 /// The page as an answer.
 pub(super) fn answer(shown: &Shown, seen: Option<&PayerSees>, language: Language) -> Response {
     let page = page(*shown, seen, language);
@@ -314,36 +258,6 @@ mod tests {
     use model::testkit::{a_claim, a_payment};
 
     use super::*;
-
-    fn wanted(text: &'static str) -> Language {
-        Language::wanted(&HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static(text))]))
-    }
-
-    #[test]
-    fn german_is_spoken_unless_english_is_preferred() {
-        assert_eq!(Language::wanted(&HeaderMap::new()), Language::German);
-        for german in
-            ["de", "de-AT, en;q=0.9", "fr, de;q=0.2, en;q=0.1", "tr", "*", "en;q=0", "en;q=x", "english"]
-        {
-            assert_eq!(wanted(german), Language::German, "{german}");
-        }
-        for english in ["en", "en-GB,en;q=0.9", "fr, en;q=0.5", "de;q=0.5, EN", "pl,en-US;q=0.7,de;q=0.3"] {
-            assert_eq!(wanted(english), Language::English, "{english}");
-        }
-    }
-
-    #[test]
-    fn amounts_read_as_people_write_them() {
-        for (cents, german, english) in [
-            (1, "0,01\u{a0}€", "€0.01"),
-            (12_345, "123,45\u{a0}€", "€123.45"),
-            (123_456, "1.234,56\u{a0}€", "€1,234.56"),
-            (99_999_999, "999.999,99\u{a0}€", "€999,999.99"),
-        ] {
-            assert_eq!(Language::German.amount(cents), german);
-            assert_eq!(Language::English.amount(cents), english);
-        }
-    }
 
     #[test]
     fn what_others_have_written_stays_text() {

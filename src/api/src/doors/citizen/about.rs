@@ -6,8 +6,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use broker::{Citizens, Error};
 use maud::{Markup, html};
+use pages::Words;
 
-use super::html::{Page, Words, alert};
+use super::html::{Page, alert};
 use super::{Asked, Doors, refusal};
 
 /// `GET /citizen/accessibility`.

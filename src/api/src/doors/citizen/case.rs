@@ -9,9 +9,10 @@ use axum::response::{IntoResponse, Response};
 use broker::{CitizenSession, Citizens, Error};
 use maud::html;
 use model::Id;
+use pages::Words;
 
 use super::about::failed;
-use super::html::{Page, Words, alert};
+use super::html::{Page, alert};
 use super::seen::case;
 use super::{Asked, COOKIE_NAME, Doors, Form, refusal};
 use crate::range;

@@ -3,21 +3,15 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::Request;
 use axum::http::header::{
     CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, VARY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use broker::{CitizenSession, Citizens};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use model::Timestamp;
-use model::payment::day::{german_clock, german_day};
-
-use crate::doors::page::Language;
+use pages::{Words, style_source};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -26,116 +20,12 @@ const LATER_SECONDS: u64 = 600;
 
 /// Nothing may be loaded, run or framed; forms go to this site alone. The style is known by its digest.
 static POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
-    let digest = hex::decode(seal::sha256(&[STYLE.as_bytes()]).to_string()).unwrap_or_default();
-    let style = STANDARD.encode(digest);
+    let style = style_source(STYLE);
     let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "default-src 'none'; style-src {style}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     );
     HeaderValue::from_str(&policy).ok()
 });
-
-/// The language of a page, and how things are said in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Words(Language);
-
-impl Words {
-    /// That of the address, else the one that the browser prefers.
-    pub(super) fn wanted(request: &Request) -> Words {
-        let query = request.uri().query().unwrap_or_default();
-        let named = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "lang");
-        Words(match named.as_ref().map(|(_, value)| value.as_ref()) {
-            Some("de") => Language::German,
-            Some("en") => Language::English,
-            _ => Language::wanted(request.headers()),
-        })
-    }
-
-    /// The one of two texts.
-    pub(super) fn of(self, german: &'static str, english: &'static str) -> &'static str {
-        self.0.of(german, english)
-    }
-
-    /// The one of two texts that may lack its English form.
-    pub(super) fn named<'a>(self, german: &'a str, english: Option<&'a str>) -> &'a str {
-        if self.0 == Language::English { english.unwrap_or(german) } else { german }
-    }
-
-    pub(super) fn tag(self) -> &'static str {
-        self.0.tag()
-    }
-
-    fn other(self) -> Words {
-        Words(if self.0 == Language::German { Language::English } else { Language::German })
-    }
-
-    /// An address of this site that stays in the language.
-    pub(super) fn to(self, path: &str) -> String {
-        format!("{path}?lang={}", self.tag())
-    }
-
-    pub(super) fn amount(self, cents: i64) -> String {
-        self.0.amount(cents)
-    }
-
-    /// A day, `YYYY-MM-DD`, as people write it.
-    pub(super) fn day(self, day: &str) -> String {
-        const GERMAN: [&str; 12] = [
-            "Januar",
-            "Februar",
-            "März",
-            "April",
-            "Mai",
-            "Juni",
-            "Juli",
-            "August",
-            "September",
-            "Oktober",
-            "November",
-            "Dezember",
-        ];
-        const ENGLISH: [&str; 12] = [
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
-        ];
-        let mut parts = day.splitn(3, '-').map(|part| part.parse::<usize>().ok());
-        let (Some(Some(year)), Some(Some(month)), Some(Some(day_of))) =
-            (parts.next(), parts.next(), parts.next())
-        else {
-            return day.to_owned();
-        };
-        let names = if self.0 == Language::German { GERMAN } else { ENGLISH };
-        let Some(name) = month.checked_sub(1).and_then(|at| names.get(at)) else { return day.to_owned() };
-        match self.0 {
-            Language::German => format!("{day_of}. {name} {year}"),
-            Language::English => format!("{day_of} {name} {year}"),
-        }
-    }
-
-    /// What clocks in Germany show at a moment.
-    pub(super) fn clock(self, at: Timestamp) -> String {
-        let shown = german_clock(at);
-        let clock = format!("{:02}:{:02}", shown.hour(), shown.minute());
-        match self.0 {
-            Language::German => clock + " Uhr",
-            Language::English => clock,
-        }
-    }
-
-    /// The day of a moment in Germany.
-    pub(super) fn date(self, at: Timestamp) -> String {
-        self.day(&german_day(at))
-    }
-}
 
 /// A page about to be answered.
 pub(super) struct Page<'a> {
@@ -249,19 +139,4 @@ pub(super) fn form_token(session: &CitizenSession) -> Markup {
 /// A message that something is wrong, at the top of what it is about.
 pub(super) fn alert(text: &str) -> Markup {
     html! { div.alert role="alert" { p { (text) } } }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_read_as_people_write_them() {
-        let (german, english) = (Words(Language::German), Words(Language::English));
-        assert_eq!(german.day("2026-03-09"), "9. März 2026");
-        assert_eq!(english.day("2026-03-09"), "9 March 2026");
-        for odd in ["", "2026", "2026-13-01", "bald"] {
-            assert_eq!(german.day(odd), odd);
-        }
-    }
 }

@@ -16,10 +16,11 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt};
 use maud::{Markup, html};
 use multer::{Constraints, Multipart, SizeLimit};
+use pages::Words;
 
 use super::about::failed;
 use super::case::to_provider;
-use super::html::{Page, Words, alert};
+use super::html::{Page, alert};
 use super::seen::{owed as owed_facts, size};
 use super::{Asked, Doors, Form, is_from_here, own_origin, refusal};
 

@@ -23,16 +23,16 @@ mod seen;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, ORIGIN};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
 use broker::{CitizenSession, Error};
+use pages::{Words, cookie, is_from_here};
 use seal::mac::is_same;
 
 use super::{Doors, body_of, refusal};
-use html::Words;
 
 /// Largest form without files, in bytes.
 const FORM_BYTES: usize = 8 * 1024;
@@ -79,23 +79,14 @@ struct Asked {
 
 impl Asked {
     fn of(request: &Request) -> Self {
-        Asked { words: Words::wanted(request), headers: request.headers().clone() }
+        Asked { words: Words::wanted(request.uri(), request.headers()), headers: request.headers().clone() }
     }
 
     /// The session of the cookie.
     async fn session(&self, doors: &Doors) -> Result<CitizenSession, Error> {
-        let token = cookie(&self.headers).ok_or(Error::CitizenRefused)?;
+        let token = cookie(&self.headers, COOKIE_NAME).ok_or(Error::CitizenRefused)?;
         doors.broker.citizen_session(token).await
     }
-}
-
-/// The value of the session's cookie.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let mut all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    all.find_map(|line| {
-        let mut pairs = line.split(';').filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)
-    })
 }
 
 /// The fields of a form, from this site.
@@ -132,57 +123,4 @@ impl Form {
 /// The origin of the pages as the configuration knows it: a proxy in front may have changed the host.
 fn own_origin(doors: &Doors) -> &str {
     doors.broker.citizens().map_or("", |citizens| citizens.url.as_str())
-}
-
-/// Whether a browser says that a form comes from this site. Those that say nothing send no cookie of ours either from elsewhere.
-fn is_from_here(headers: &HeaderMap, own: &str) -> bool {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(site) = text("sec-fetch-site") {
-        return matches!(site, "same-origin" | "none");
-    }
-    let Some(origin) = text(ORIGIN.as_str()) else { return true };
-    let host = origin.split_once("://").map_or("", |(_, host)| host);
-    let is_host = text(HOST.as_str()).is_some_and(|known| known.eq_ignore_ascii_case(host));
-    is_host || (!host.is_empty() && origin.eq_ignore_ascii_case(own))
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::{HeaderName, HeaderValue};
-
-    use super::*;
-
-    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let field = |(name, value): &(&'static str, &'static str)| {
-            (HeaderName::from_static(name), HeaderValue::from_static(value))
-        };
-        HeaderMap::from_iter(fields.iter().map(field))
-    }
-
-    #[test]
-    fn a_form_from_elsewhere_is_told_from_one_of_ours() {
-        for (fields, here) in [
-            (&[("sec-fetch-site", "same-origin")][..], true),
-            (&[("sec-fetch-site", "none")], true),
-            (&[("sec-fetch-site", "cross-site")], false),
-            (&[("sec-fetch-site", "same-site")], false),
-            (&[("origin", "https://amt.example"), ("host", "amt.example")], true),
-            (&[("origin", "https://boese.example"), ("host", "amt.example")], false),
-            (&[("origin", "null"), ("host", "amt.example")], false),
-            (&[("origin", "https://amt.example")], false),
-            (&[("origin", "https://buerger.example"), ("host", "10.0.0.7:8444")], true),
-            (&[("origin", "http://buerger.example"), ("host", "10.0.0.7:8444")], false),
-            (&[("origin", "https://buerger.example:8443"), ("host", "10.0.0.7:8444")], false),
-            (&[], true),
-        ] {
-            assert_eq!(is_from_here(&headers(fields), "https://buerger.example"), here, "{fields:?}");
-        }
-    }
-
-    #[test]
-    fn the_cookie_is_found_among_others() {
-        let all = headers(&[("cookie", "a=b; __Host-amtsbote=x.y; c=d")]);
-        assert_eq!(cookie(&all), Some("x.y"));
-        assert_eq!(cookie(&headers(&[("cookie", "x__Host-amtsbote=x")])), None);
-    }
 }

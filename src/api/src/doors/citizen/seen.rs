@@ -3,8 +3,9 @@
 use broker::{CitizenSession, CitizenView, OwedClaim, ProvidedDocument, ProvidedNotice};
 use maud::{Markup, html};
 use model::public_state::PublicState;
+use pages::Words;
 
-use super::html::{Words, form_token};
+use super::html::form_token;
 
 /// What is seen of a case.
 pub(super) fn case(words: Words, view: &CitizenView, session: &CitizenSession) -> Markup {

@@ -1,0 +1,60 @@
+//! The pages of the house (`/console/…`): the operators' console, the clerks' desk, users and rights. Rendered here, working without
+//! scripts, German and English; a script (htmx) only spares reloading.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `route`, `router` | every page and act, once, with the right that it needs: the router and the tests are made from this list |
+//! | `visit` | who calls: the session of a request, and what is refused before a page sees it |
+//! | `page`, `nav`, `form` | the frame of all pages, the way through them, and what is read of forms |
+//! | `operate` | operators: overview, messages, partners, packs, adapters, evidence, audit, figures |
+//! | `desk` | clerks: what waits for a human, cases and documents |
+//! | `people` | signing in, one's own account, users and their rights |
+//!
+//! Pages ask the broker with the visitor's own rights, as REST does; there is no other way to the data.
+
+#![allow(dead_code, reason = "the pages that use it come next")]
+
+mod desk;
+mod form;
+mod nav;
+mod operate;
+mod page;
+mod people;
+mod route;
+mod router;
+mod visit;
+
+use std::sync::Arc;
+
+use broker::Broker;
+
+pub use route::{Needs, Route};
+pub use router::{router, routes};
+pub use visit::{Recognise, Sessions, Visit};
+
+/// Path below which all pages lie.
+pub const BASE: &str = "/console";
+
+/// What the pages share. Cheap to clone.
+#[derive(Clone)]
+pub struct Console {
+    broker: Broker,
+    visitors: Arc<dyn Recognise>,
+    settings: Arc<Settings>,
+}
+
+/// What may be set for the pages.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Name of the house, shown at the top.
+    pub office: String,
+    /// Origin of the pages as browsers know it (`https://HOST`), if a proxy in front changes the host.
+    pub origin: Option<String>,
+}
+
+impl Console {
+    /// The pages of a broker, for whom `visitors` recognises.
+    pub fn new(broker: Broker, visitors: Arc<dyn Recognise>, settings: Settings) -> Self {
+        Console { broker, visitors, settings: Arc::new(settings) }
+    }
+}

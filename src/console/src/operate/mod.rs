@@ -1,0 +1,17 @@
+//! What operators see and do: how the gateway stands, messages, partners, packs, adapters, evidence. Metadata, never content.
+
+use axum::response::Response;
+use maud::html;
+
+use crate::page::{self, Look};
+use crate::route::{Needs, Route};
+
+/// The pages and acts of operators.
+pub(crate) fn routes() -> Vec<Route> {
+    vec![Route::page("/", Needs::Visit, start)]
+}
+
+/// `GET /console/`.
+async fn start(look: Look) -> Response {
+    page::page(&look, look.of_two("Willkommen", "Welcome"), &html! {})
+}

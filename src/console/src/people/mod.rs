@@ -1,0 +1,8 @@
+//! Signing in and out, one's own account, users and their rights, approvals.
+
+use crate::route::Route;
+
+/// The pages and acts around people.
+pub(crate) fn routes() -> Vec<Route> {
+    vec![]
+}

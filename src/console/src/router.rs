@@ -1,0 +1,69 @@
+//! The router made from the list of routes: who is let through to which page.
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{any, get};
+
+use crate::page::{self, Look};
+use crate::route::{Needs, Route};
+use crate::visit::{self, Visit};
+use crate::{BASE, Console, desk, operate, people};
+
+/// Every page and act, in the order of the navigation.
+pub fn routes() -> Vec<Route> {
+    [operate::routes(), desk::routes(), people::routes()].concat()
+}
+
+/// All pages as a router, with their whole paths.
+pub fn router(console: Console) -> Router {
+    let add = |all: Router<Console>, route: Route| {
+        let needs = route.needs;
+        let let_through = move |State(console): State<Console>, request: Request, next: Next| {
+            let_through(console, needs, request, next)
+        };
+        let handler = route.handler.route_layer(from_fn_with_state(console.clone(), let_through));
+        all.route(&format!("{BASE}{}", route.path), handler)
+    };
+    routes()
+        .into_iter()
+        .fold(Router::new(), add)
+        .route(BASE, get(async || Redirect::permanent("/console/")))
+        .route(&format!("{BASE}/{{*path}}"), any(no_page))
+        .merge(page::assets())
+        .with_state(console)
+}
+
+/// Lets a request through to its page, with its [`Visit`] and its [`Look`].
+async fn let_through(console: Console, needs: Needs, mut request: Request, next: Next) -> Response {
+    let look = Look::of(&console, &request);
+    let visit = match visit::of(&console, request.headers()).await {
+        Ok(visit) => visit,
+        Err(error) => return page::failed(&look, &error),
+    };
+    let refused = match (&visit, needs) {
+        (_, Needs::Nothing) | (Some(_), Needs::Visit) => false,
+        (None, _) => return visit::to_sign_in(&look, &request),
+        (Some(visit), Needs::Right(action)) => visit.caller.may(action).is_err(),
+        (Some(visit), Needs::AnyOf(actions)) => !actions.iter().any(|it| visit.caller.may(*it).is_ok()),
+    };
+    let look = Look { visit: visit.clone(), ..look };
+    if refused {
+        return page::forbidden(&look);
+    }
+    if let Some(visit) = visit {
+        request.extensions_mut().insert::<Visit>(visit);
+    }
+    request.extensions_mut().insert(look);
+    next.run(request).await
+}
+
+async fn no_page(State(console): State<Console>, request: Request) -> Response {
+    let look = Look::of(&console, &request);
+    match visit::of(&console, request.headers()).await {
+        Ok(visit) => page::missing(&Look { visit, ..look }),
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}

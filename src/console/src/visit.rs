@@ -1,0 +1,62 @@
+//! Who calls: whom a request's session stands for.
+
+use async_trait::async_trait;
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method};
+use axum::response::{IntoResponse, Redirect, Response};
+use broker::{Broker, Error};
+use model::Caller;
+
+use crate::page::Look;
+use crate::{BASE, Console};
+
+/// Name of the cookie: browsers take it over TLS alone (and from this machine), from this host, for all of its paths.
+pub(crate) const COOKIE: &str = "__Host-amtsbote-console";
+
+/// Somebody who has signed in.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// With which rights.
+    pub caller: Caller,
+    /// Name for people.
+    pub name: String,
+    /// What every form of this session carries, and no other site knows.
+    pub form: String,
+}
+
+/// Says whom a request's session stands for.
+#[async_trait]
+pub trait Recognise: Send + Sync {
+    /// The visitor; `None` if nobody has signed in.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    async fn visit(&self, headers: &HeaderMap) -> Result<Option<Visit>, Error>;
+}
+
+/// Those of the store: people who have signed in.
+pub struct Sessions(pub Broker);
+
+#[async_trait]
+impl Recognise for Sessions {
+    async fn visit(&self, headers: &HeaderMap) -> Result<Option<Visit>, Error> {
+        let Some(_token) = pages::cookie(headers, COOKIE) else { return Ok(None) };
+        Ok(None)
+    }
+}
+
+/// The visitor of a request with these header fields.
+pub(crate) async fn of(console: &Console, headers: &HeaderMap) -> Result<Option<Visit>, Error> {
+    console.visitors.visit(headers).await
+}
+
+/// Where whoever has to sign in first is sent; a page that was asked for comes after it.
+pub(crate) fn to_sign_in(look: &Look, request: &Request) -> Response {
+    let wanted = (request.method() == Method::GET).then(|| request.uri().path_and_query()).flatten();
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("lang", look.words.tag());
+    if let Some(wanted) = wanted {
+        query.append_pair("to", wanted.as_str());
+    }
+    Redirect::to(&format!("{BASE}/sign-in?{}", query.finish())).into_response()
+}

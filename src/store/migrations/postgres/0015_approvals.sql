@@ -1,0 +1,2 @@
+-- approvals: nothing yet
+SELECT 1;

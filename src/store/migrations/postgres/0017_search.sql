@@ -1,0 +1,2 @@
+-- search: nothing yet
+SELECT 1;

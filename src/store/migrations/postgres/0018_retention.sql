@@ -1,0 +1,2 @@
+-- retention: nothing yet
+SELECT 1;

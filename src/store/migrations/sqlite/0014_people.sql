@@ -1,0 +1,2 @@
+-- people: nothing yet
+SELECT 1;

@@ -1,0 +1,2 @@
+-- figures: nothing yet
+SELECT 1;
