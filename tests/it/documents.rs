@@ -37,6 +37,11 @@ const ACTIONS: &[(&str, &[Action])] = &[
     ("see partners", &[Action::ReadPartners]),
     ("change partners, manage tokens", &[Action::ManagePartners, Action::ManageTokens]),
     ("have subscriptions to webhooks, see and end them", &[Action::Subscribe]),
+    ("see how the gateway stands; test connections and alerts", &[Action::Operate]),
+    ("read the audit log", &[Action::ReadAudit]),
+    ("manage users", &[Action::ManageUsers]),
+    ("release contents to somebody else for a time", &[Action::ReleaseContent]),
+    ("export what is known of a person", &[Action::ExportPersons]),
 ];
 
 #[test]

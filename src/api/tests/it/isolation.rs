@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::gateway::{ALL_ROLES, Answer, Call, Gateway};
 
 /// Stands in every text that a foreign token must never see.
-const SECRET: &str = "Vertrauliches Vorhaben";
+pub(crate) const SECRET: &str = "Vertrauliches Vorhaben";
 
 /// One thing of every kind, owned by unit 63 of tenant soest.
 pub(crate) struct Things {
