@@ -14,7 +14,7 @@ use store::Store;
 use transport::dvdv::{self, Dvdv};
 use transport::osci::Parties;
 
-use crate::adapters::Tools;
+use crate::console_tools::Tools;
 use crate::error::Error;
 use crate::{adapters, payments, registry};
 use config::Config;
@@ -29,6 +29,7 @@ pub(crate) struct Gateway {
     store: Store,
     pub(crate) osci: Parties,
     pub(crate) xta: transport::xta::party::Parties,
+    schemas: Arc<Schemas>,
 }
 
 impl Gateway {
@@ -71,7 +72,8 @@ impl Gateway {
             None => house,
         };
         let house = Arc::new(house);
-        let tools = Tools { client: &outbound, clock: &clock, standards: &standards, schemas: &schemas };
+        let tools =
+            adapters::Tools { client: &outbound, clock: &clock, standards: &standards, schemas: &schemas };
         let mut adapters = adapters::adapters(config, &tools)?;
         let payments = payments::payments(config, &outbound, &clock)?;
         let broker = Broker::new(Parts {
@@ -115,7 +117,13 @@ impl Gateway {
         adapters.push(Arc::new(xta.courier()));
         let broker = broker.with_adapters(adapters).with_channels(adapters::channels(config));
         let broker = broker.with_sending(config.dispatch.clone());
-        Ok(Gateway { broker, store, osci, xta })
+        Ok(Gateway { broker, store, osci, xta, schemas })
+    }
+
+    /// What the console asks for that lies outside of the broker.
+    pub(crate) fn workshop(&self, config: &Config) -> Arc<dyn console::Workshop> {
+        let (broker, osci, xta) = (self.broker.clone(), self.osci.clone(), self.xta.clone());
+        Arc::new(Tools::new(broker, osci, xta, Arc::clone(&self.schemas), config))
     }
 
     /// Commits what waits and closes the store.

@@ -3,6 +3,7 @@
 mod adapters;
 mod check;
 mod commands;
+mod console_tools;
 mod convert;
 mod directory_commands;
 mod error;

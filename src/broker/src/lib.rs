@@ -19,6 +19,7 @@
 //! The broker knows standards, directories and adapters by their traits alone.
 
 mod access;
+mod acts;
 mod answers;
 mod arrival;
 mod carried;
@@ -65,9 +66,11 @@ mod screen;
 mod section;
 mod send;
 mod stamping;
+mod standing;
 mod tasks;
 mod translate;
 mod uploads;
+mod way;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -112,6 +115,8 @@ pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Tu
 pub use repairs::NOTE_CHARS;
 pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
+pub use standing::{AdapterState, CertificateEnd, Standing};
+pub use store::{ActFilter, ChannelDelivery, ChannelFilter};
 pub use store::{BookingFilter, LineFilter, LineState, PaymentNotice, StatementLine};
 pub use store::{
     BoxFilter, CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery,
@@ -122,9 +127,9 @@ pub use store::{
     InboxFilter, InboxState, Lane, Listed, MessageFilter, Page, Partner, Payload, RecordFilter, SealedEvent,
     Stats, Subscription, Terms, TokenRow,
 };
-pub use store::{ChannelDelivery, ChannelFilter};
 pub use store::{Upload as UploadState, UploadQuota};
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
+pub use way::MessageWay;
 pub use worker::{Places, Workers};
 
 use house::House;

@@ -17,9 +17,11 @@
 //! | `payments`, `bookings`, `statement_lines` | doors of payments, what the cash system is told, what the bank tells |
 //! | `channels` | what adapters are told of records, and what they call them |
 //! | `breaker` | when a lane that fails is left alone |
+//! | `acts` | who did what: the events that are acts |
 //! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |
 
+mod acts;
 mod audit;
 mod bookings;
 mod boxes;
@@ -67,6 +69,7 @@ use crate::queue::Bells;
 use crate::sql::Select;
 use crate::unit::Unit;
 
+pub use acts::ActFilter;
 pub use audit::{ChainFinding, ChainReport};
 pub use bookings::{BookingFileRow, BookingFilter, BookingMade, BookingPlace};
 pub use boxes::BoxFilter;
@@ -80,7 +83,7 @@ pub use events::{SealedEvent, TimelineOf};
 pub use hooks::{Delivery, Subscription, Terms};
 pub use inbox::{InboxEntry, InboxFilter, InboxState, Lease, LeaseKey};
 pub use lanes::Lane;
-pub use messages::{Dedup, MessageFilter};
+pub use messages::{Dedup, MessageFilter, Sought};
 pub use payload::upload::{NewUpload, Upload, UploadQuota, UploadWriter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};
 pub use payments::{CASH_REFERENCES, PaymentDoor, PaymentNotice};
