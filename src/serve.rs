@@ -60,7 +60,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let public_speech = tls.map_or(Speech::Plain, Speech::Public);
     let public_router = api::public_router(gateway.broker.clone());
     let listening = [
-        ("internal", Some(internal), Speech::Plain, inside(&gateway, &interface, config)),
+        ("internal", Some(internal), Speech::Plain, inside(&gateway, &interface, &config)),
         ("operations", Some(operations), Speech::Plain, api::operations_router(interface)),
         ("machines", machines, machine_speech, osci.clone().merge(xta)),
         ("osci_plain", osci_plain, Speech::Plain, osci),

@@ -93,7 +93,7 @@ impl Work {
                     digest.as_str().into(),
                     salt.into(),
                     body.into(),
-                    acts::act(event).into(),
+                    acts::act(event).as_deref().into(),
                 ];
                 self.one(
                     "INSERT INTO event (id, tenant, unit, public_service, case_id, message_id, subject_id, digest, \
