@@ -112,7 +112,7 @@ fn filtered(scope: &Scope, filter: &RecordFilter) -> Select {
 }
 
 /// The smallest identifier of a time: those of the gateway are in the order of time.
-fn first_id(at: Timestamp) -> Id {
+pub(crate) fn first_id(at: Timestamp) -> Id {
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&(at.micros().max(0) / 1_000).to_be_bytes()[2..]);
     Id::from_bytes(bytes)
@@ -304,6 +304,6 @@ fn kind(row: &Row, column: usize) -> Result<RecordKind, Error> {
     serde_json::from_value(row.text(column)?.into()).map_err(|_| Error::Corrupt { what: "record" })
 }
 
-fn record(row: &Row) -> Result<Record, Error> {
+pub(crate) fn record(row: &Row) -> Result<Record, Error> {
     Record::from_json(kind(row, 0)?, row.json(1)?).map_err(|_| Error::Corrupt { what: "record" })
 }
