@@ -182,6 +182,25 @@ impl Store {
         Ok(some && self.db().read_one(left).await?.is_none())
     }
 
+    /// Records of the scope, of whatever kind, in whose JSON a text stands, without regard to case: by id, behind `after`. Reads all
+    /// records: for people who ask, not for work.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn records_with(
+        &self,
+        scope: &Scope,
+        text: &str,
+        after: Option<Id>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        let pattern = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+        let select = visible(SELECT, scope).and_if("record.id >", after).sql(" AND lower(record.body) LIKE ");
+        let select = select.bind(format!("%{pattern}%")).sql(" ESCAPE '!' ORDER BY record.id LIMIT ");
+        let rows = self.db().read(select.bind(limit.min(Page::MOST))).await?;
+        rows.iter().map(record).collect()
+    }
+
     /// Records of a kind, by id.
     ///
     /// # Errors

@@ -9,6 +9,9 @@
 //! root. What has to stay is named with its reason.
 
 mod look;
+mod person;
+mod person_erase;
+mod person_zip;
 mod proof;
 mod run;
 
@@ -21,6 +24,8 @@ use store::{Page, RetentionKept, RetentionRun};
 
 use crate::{Broker, Error};
 
+pub use person::{PersonBy, PersonFound, PersonPlace};
+pub use person_erase::{PersonErased, PersonStays};
 pub use proof::{DeletionProof, verify_deletion};
 pub(crate) use run::{JOB, say};
 

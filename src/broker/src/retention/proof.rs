@@ -73,8 +73,17 @@ impl Broker {
         let (format, tenant) = (FORMAT.to_owned(), tenant.clone());
         let proof =
             DeletionProof { format, tenant, run: run.id, root, items, event, proof, batch, signature: None };
-        let signature = self.parts.evidence_key.sign(&canonical::serialize(&proof)?)?;
-        Ok(DeletionProof { signature: Some(signature), ..proof })
+        self.sign_deletion(proof)
+    }
+
+    /// The same, signed anew.
+    ///
+    /// # Errors
+    /// If the key cannot sign.
+    pub fn sign_deletion(&self, proof: DeletionProof) -> Result<DeletionProof, Error> {
+        let unsigned = DeletionProof { signature: None, ..proof };
+        let signature = self.parts.evidence_key.sign(&canonical::serialize(&unsigned)?)?;
+        Ok(DeletionProof { signature: Some(signature), ..unsigned })
     }
 }
 
