@@ -15,6 +15,7 @@
 //! | `conversations`, `relay`, `pieces` | what a relay remembers: dialogs, issued ids, deliveries that wait for pick-up or come in pieces |
 //! | `queue`, `lanes`, `sealer`, `stamps`, `desk`, `stats` | what workers claim, and what administrators keep |
 //! | `payments`, `bookings`, `statement_lines` | doors of payments, what the cash system is told, what the bank tells |
+//! | `figures`, `retention` | how figures went and which alerts hold; what is deleted, and the account of it |
 //! | `channels` | what adapters are told of records, and what they call them |
 //! | `breaker` | when a lane that fails is left alone |
 //! | `acts` | who did what: the events that are acts |
@@ -33,6 +34,7 @@ mod db;
 mod desk;
 mod error;
 mod events;
+mod figures;
 mod hooks;
 mod inbox;
 mod lanes;
@@ -47,6 +49,7 @@ mod pressure;
 mod queue;
 mod records;
 mod relay;
+mod retention;
 mod sealer;
 mod sql;
 mod sqlite;
@@ -80,6 +83,7 @@ pub use conversations::{Conversation, Ticket};
 pub use desk::{Partner, TokenRow};
 pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
+pub use figures::{AlertRow, FigureRow};
 pub use hooks::{Delivery, Subscription, Terms};
 pub use inbox::{InboxEntry, InboxFilter, InboxState, Lease, LeaseKey};
 pub use lanes::Lane;
@@ -91,6 +95,7 @@ pub use pieces::{RelayPiece, RelayWhole, WholeKey, WholeQuota};
 pub use queue::{Class, Job, LANE_CAP, NewJob};
 pub use records::RecordFilter;
 pub use relay::{CardFilter, CardRule, Cards, Pick, RelayDelivery, RelayQuota, RelayStage};
+pub use retention::{MessageCopy, RetentionKept, RetentionRun};
 pub use seal::bundle::EventRecord;
 pub use seal::chain::{Entry, SignedBatch};
 pub use seal::evidence_key::EvidenceKey;
