@@ -11,11 +11,13 @@
 //! | `ask`, `show`, `labels` | what an address asks for; how things look and what they are called |
 
 mod adapters;
+mod alerts;
 pub(crate) mod ask;
 mod audit;
 mod bulk;
 mod chart;
 mod evidence;
+mod figures;
 pub(crate) mod labels;
 mod message;
 mod messages;
@@ -74,6 +76,9 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::act("/evidence/export", EVIDENCE, evidence::export),
         Route::upload("/evidence/verify", EVIDENCE, evidence::verify),
         Route::act("/evidence/check", EVIDENCE, evidence::check),
+        Route::page("/figures", OPERATE, figures::figures),
+        Route::page("/alerts", OPERATE, alerts::list),
+        Route::act("/alerts/{id}/test", OPERATE, alerts::test),
         Route::page("/audit", Needs::Right(Action::ReadAudit), audit::list),
     ]
 }
