@@ -124,7 +124,7 @@ pub use repairs::NOTE_CHARS;
 pub use retention::{DeletionProof, Keeping, RetentionDue, RetentionPlan, verify_deletion};
 pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
-pub use standing::{AdapterState, CertificateEnd, Standing};
+pub use standing::{AdapterState, Standing, WayEnd};
 pub use store::{ActFilter, ChannelDelivery, ChannelFilter};
 pub use store::{BookingFilter, LineFilter, LineState, PaymentNotice, StatementLine};
 pub use store::{

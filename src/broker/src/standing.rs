@@ -40,7 +40,7 @@ impl Standing {
 
 /// When a certificate ends that messages need.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertificateEnd {
+pub struct WayEnd {
     /// Whose: an authority of the house, or a partner.
     pub authority: Authority,
     /// Name of the transport, such as `osci`.
@@ -88,7 +88,7 @@ impl Broker {
     ///
     /// # Errors
     /// If the caller may not see partners.
-    pub async fn certificate_ends(&self, caller: &Caller) -> Result<Vec<CertificateEnd>, Error> {
+    pub async fn certificate_ends(&self, caller: &Caller) -> Result<Vec<WayEnd>, Error> {
         let scope = caller.may(Action::ReadPartners)?;
         if !scope.is_whole() {
             return Ok(vec![]);
@@ -96,14 +96,14 @@ impl Broker {
         let house = self.house();
         let known = house.ends_of(&scope.tenant).into_iter().map(|(authority, transport, end)| {
             let ours = house.authority(&scope.tenant, &authority).is_some();
-            CertificateEnd { authority, transport, ours, end }
+            WayEnd { authority, transport, ours, end }
         });
-        let mut ends: Vec<CertificateEnd> = known.collect();
+        let mut ends: Vec<WayEnd> = known.collect();
         for entry in self.directory(caller).await? {
             for way in &entry.ways {
                 let Some(end) = way.until() else { continue };
                 let transport = if way.osci.is_some() { "osci" } else { "xta" };
-                ends.push(CertificateEnd { authority: entry.authority.clone(), transport, ours: false, end });
+                ends.push(WayEnd { authority: entry.authority.clone(), transport, ours: false, end });
             }
         }
         ends.sort_by(|one, other| (one.end, &one.authority).cmp(&(other.end, &other.authority)));

@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::{BreakerState, CertificateEnd, ClarificationFilter, Lane, Standing};
+use broker::{BreakerState, ClarificationFilter, Lane, Standing, WayEnd};
 use maud::{Markup, html};
 use model::rights::Action;
 use model::{MessageState, Timestamp};
@@ -58,7 +58,7 @@ async fn board(console: &Console, look: &Look, visit: &Visit) -> Result<Markup, 
     let lanes = broker.lanes(caller).await.unwrap_or_default();
     let outside: Vec<&Lane> = lanes.iter().filter(|lane| lane.lane.starts_with("to:")).collect();
     let ends = broker.certificate_ends(caller).await.unwrap_or_default();
-    let soon: Vec<&CertificateEnd> = ends.iter().filter(|it| days_left(now, it.end) < SOON_DAYS).collect();
+    let soon: Vec<&WayEnd> = ends.iter().filter(|it| days_left(now, it.end) < SOON_DAYS).collect();
     let weak = console.workshop.weaknesses(&caller.scope.tenant);
     let open = outside.iter().filter(|lane| lane.breaker.state != BreakerState::Closed).count();
     let urgent = soon.iter().any(|it| days_left(now, it.end) < URGENT_DAYS);
@@ -222,13 +222,7 @@ fn partners(console: &Console, look: &Look, visit: &Visit, now: Timestamp, lanes
     }
 }
 
-fn certificates(
-    console: &Console,
-    look: &Look,
-    visit: &Visit,
-    now: Timestamp,
-    soon: &[&CertificateEnd],
-) -> Markup {
+fn certificates(console: &Console, look: &Look, visit: &Visit, now: Timestamp, soon: &[&WayEnd]) -> Markup {
     let tenant = &visit.caller.scope.tenant;
     html! {
         @if soon.is_empty() {
