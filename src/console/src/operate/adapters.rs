@@ -36,7 +36,7 @@ pub(super) async fn list(
     let found = async {
         let descriptors = broker.adapter_descriptors(caller)?;
         let lanes = broker.lanes(caller).await?;
-        Ok((descriptors, lanes, broker.channel_deliveries(caller, &filter, &page).await?))
+        Ok::<_, broker::Error>((descriptors, lanes, broker.channel_deliveries(caller, &filter, &page).await?))
     };
     let (descriptors, lanes, parked) = match found.await {
         Ok(found) => found,

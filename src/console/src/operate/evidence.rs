@@ -1,6 +1,6 @@
 //! Evidence: choosing a case, exporting its bundle, verifying a bundle that somebody has, checking the whole chain.
 
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom};
 
 use axum::Extension;
 use axum::body::{Body, Bytes};
@@ -16,7 +16,7 @@ use model::rights::Action;
 use model::{Id, Record, RecordKind, Timestamp};
 use seal::bundle::{Report, Trust, verify_with};
 use seal::evidence_key::EvidencePublicKey;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
 use super::ask::Asked;
 use super::show;
@@ -203,6 +203,7 @@ pub(super) async fn verify(State(console): State<Console>, look: Look, upload: U
 /// The bytes in a file without a name; `None` if they are more than `most`.
 async fn keep(upload: Upload, most: u64) -> std::io::Result<Option<std::fs::File>> {
     let file = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(std::io::Error::other)??;
+    let mut file = tokio::fs::File::from_std(file);
     let (mut bytes, mut count) = (upload.bytes(), 0_u64);
     while let Some(piece) = bytes.next().await {
         let piece = piece?;
@@ -210,14 +211,11 @@ async fn keep(upload: Upload, most: u64) -> std::io::Result<Option<std::fs::File
         if count > most {
             return Ok(None);
         }
-        let mut writer = file.try_clone()?;
-        tokio::task::spawn_blocking(move || writer.write_all(&piece))
-            .await
-            .map_err(std::io::Error::other)??;
+        file.write_all(&piece).await?;
     }
-    let mut file = file;
-    file.rewind()?;
-    Ok(Some(file))
+    file.flush().await?;
+    file.rewind().await?;
+    Ok(Some(file.into_std().await))
 }
 
 fn verdict(look: &Look, report: &Report) -> Markup {

@@ -16,6 +16,16 @@ use crate::Console;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
+/// What is drawn.
+const SERIES: [&str; 7] = [
+    "messages.in",
+    "messages.out",
+    "delivery.p50",
+    "delivery.p95",
+    "messages.parked",
+    "messages.oldest",
+    "adapter.waiting",
+];
 const HOUR: i64 = 3_600_000_000;
 /// Spans that are offered: name, hours, German, English.
 const SPANS: [(&str, i64, &str, &str); 4] = [
@@ -66,22 +76,21 @@ async fn drawn(
     asked: &Asked,
     (from, to): (Timestamp, Timestamp),
 ) -> Result<Markup, broker::Error> {
-    let label = asked.get("label");
-    let of = async |series: &str| {
-        let figures = console.broker.figures(&visit.caller, series, from, to).await?;
-        Ok::<_, broker::Error>(
-            figures
-                .into_iter()
-                .filter(|it| label.is_none_or(|label| it.label.contains(label)))
-                .collect::<Vec<_>>(),
-        )
-    };
-    let (came, went) = (of("messages.in").await?, of("messages.out").await?);
+    let mut found: BTreeMap<&str, Vec<Figure>> = BTreeMap::new();
+    for series in SERIES {
+        let mut figures = console.broker.figures(&visit.caller, series, from, to).await?;
+        if let Some(label) = asked.get("label") {
+            figures.retain(|it| it.label.contains(label));
+        }
+        found.insert(series, figures);
+    }
+    let mut of = |series: &str| found.remove(series).unwrap_or_default();
+    let (came, went) = (of("messages.in"), of("messages.out"));
     let hourly = [
         Line { name: look.of_two("Eingang", "in").to_owned(), points: by_hour(&came) },
         Line { name: look.of_two("Ausgang", "out").to_owned(), points: by_hour(&went) },
     ];
-    let (half, most) = (of("delivery.p50").await?, of("delivery.p95").await?);
+    let (half, most) = (of("delivery.p50"), of("delivery.p95"));
     let took = [
         Line { name: look.of_two("Hälfte (p50)", "half (p50)").to_owned(), points: highest(&half) },
         Line { name: look.of_two("fast alle (p95)", "nearly all (p95)").to_owned(), points: highest(&most) },
@@ -90,10 +99,10 @@ async fn drawn(
     Ok(html! {
         (chart(look, "through", look.of_two("Nachrichten je Stunde", "Messages per hour"), look.of_two("Anzahl", "count"), &hourly))
         (chart(look, "took", look.of_two("Von der Annahme bis zur Zustellung", "From acceptance to delivery"), look.of_two("Sekunden", "seconds"), &took))
-        (chart(look, "parked", look.of_two("Klärungsfälle", "Need clarification"), look.of_two("Anzahl", "count"), &[one(look, &of("messages.parked").await?)]))
-        (chart(look, "oldest", look.of_two("Älteste unzugestellte Nachricht", "Oldest undelivered message"), look.of_two("Sekunden", "seconds"), &labelled(&of("messages.oldest").await?)))
+        (chart(look, "parked", look.of_two("Klärungsfälle", "Need clarification"), look.of_two("Anzahl", "count"), &[one(look, &of("messages.parked"))]))
+        (chart(look, "oldest", look.of_two("Älteste unzugestellte Nachricht", "Oldest undelivered message"), look.of_two("Sekunden", "seconds"), &labelled(&of("messages.oldest"))))
         (chart(look, "partners", look.of_two("Nachrichten je Stunde und Partner", "Messages per hour and partner"), look.of_two("Anzahl", "count"), &busiest))
-        (chart(look, "adapters", look.of_two("Adapter: wartende Meldungen", "Adapters: waiting deliveries"), look.of_two("Anzahl", "count"), &labelled(&of("adapter.waiting").await?)))
+        (chart(look, "adapters", look.of_two("Adapter: wartende Meldungen", "Adapters: waiting deliveries"), look.of_two("Anzahl", "count"), &labelled(&of("adapter.waiting"))))
     })
 }
 

@@ -85,7 +85,9 @@ pub(super) async fn list(
     look: Look,
     Extension(visit): Extension<Visit>,
 ) -> Response {
-    let asked = async { Ok((known(&console, &visit).await?, console.broker.lanes(&visit.caller).await?)) };
+    let asked = async {
+        Ok::<_, broker::Error>((known(&console, &visit).await?, console.broker.lanes(&visit.caller).await?))
+    };
     let (all, lanes) = match asked.await {
         Ok(found) => found,
         Err(error) => return page::failed(&look, &error),

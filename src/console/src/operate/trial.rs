@@ -166,10 +166,7 @@ fn judged(look: &Look, known: &Known, checked: &Checked, ways: &[Way], bytes: u6
             dt { (look.of_two("Weg", "Way")) }
             dd { @match way {
                 Some(way) => { (labels::transport(look, way.reach.transport.name())) ", " (look.of_two("höchstens ", "at most ")) (show::size(look, way.reach.most_bytes)) },
-                None => @match ways.first().and_then(|way| way.obstacle) {
-                    Some(code) => (show::code(look, code)),
-                    None => (look.of_two("keiner bekannt", "none known")),
-                },
+                None => { (no_way(look, ways)) },
             } }
             @if let Some(way) = way.filter(|_| checked.identity.is_some()) {
                 dt { (look.of_two("Empfänger liest diese Fassung", "Recipient reads this version")) } dd { (verdict(reads(&way))) }
@@ -179,6 +176,13 @@ fn judged(look: &Look, known: &Known, checked: &Checked, ways: &[Way], bytes: u6
         @if checked.report.findings.is_empty() { p.soft { (look.of_two("Keine.", "None.")) } }
         @else { (show::report(look, &checked.report)) }
         p { a href=(look.to(&format!("/partners/{}", known.id))) { (look.of_two("Zurück zum Partner", "Back to the partner")) } }
+    }
+}
+
+fn no_way(look: &Look, ways: &[Way]) -> Markup {
+    match ways.first().and_then(|way| way.obstacle) {
+        Some(code) => show::code(look, code),
+        None => html! { (look.of_two("keiner bekannt", "none known")) },
     }
 }
 
