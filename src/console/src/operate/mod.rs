@@ -1,5 +1,8 @@
 //! What operators see and do: how the gateway stands, messages, partners, packs, adapters, evidence. Metadata, never content.
 
+mod persons;
+mod retention;
+
 use axum::response::Response;
 use maud::html;
 
@@ -8,7 +11,7 @@ use crate::route::{Needs, Route};
 
 /// The pages and acts of operators.
 pub(crate) fn routes() -> Vec<Route> {
-    vec![Route::page("/", Needs::Visit, start)]
+    [vec![Route::page("/", Needs::Visit, start)], retention::routes(), persons::routes()].concat()
 }
 
 /// `GET /console/`.
