@@ -16,7 +16,7 @@ use transport::osci::Parties;
 
 use crate::console_tools::Tools;
 use crate::error::Error;
-use crate::{adapters, payments, registry};
+use crate::{adapters, payments, registry, watch};
 use config::Config;
 
 /// A clock before this stands on a value that no machine had when this program was written: whatever it
@@ -61,6 +61,7 @@ impl Gateway {
         parties.egress = egress.clone();
         xta.egress = egress.clone();
         xta.container = registry::container(&config.limits);
+        let certificates = watch::certificates(config, parties.ends().into_iter().chain(xta.ends()))?;
         let house = House::new(config.tenants.clone(), registry::reads(&standards), most_bytes)
             .with_partners(config.partners.clone())
             .with_contacts(&config.contacts)
@@ -76,6 +77,7 @@ impl Gateway {
             adapters::Tools { client: &outbound, clock: &clock, standards: &standards, schemas: &schemas };
         let mut adapters = adapters::adapters(config, &tools)?;
         let payments = payments::payments(config, &outbound, &clock)?;
+        let alerts = watch::alerts(config, adapters::teller(config, &tools)?)?;
         let broker = Broker::new(Parts {
             store: store.clone(),
             standards,
@@ -91,6 +93,11 @@ impl Gateway {
         })
         .with_quotas(config.limits.quotas())
         .with_upload_limits(config.limits.uploads())
+        .with_keeping(
+            config.retention.as_ref().map_or_else(Default::default, |retention| retention.keeping()),
+        )
+        .with_alerts(alerts)
+        .with_certificates(certificates)
         .with_relay_limits(config.osci.as_ref().map_or_else(Default::default, |osci| osci.relay()));
         let broker = match config.dvdv_settings()? {
             Some(settings) => {

@@ -42,6 +42,16 @@ pub struct DeletionProof {
     pub signature: Option<Signature>,
 }
 
+impl DeletionProof {
+    /// As a file.
+    ///
+    /// # Errors
+    /// None that is known of.
+    pub fn to_json(&self) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec_pretty(self).map_err(|_| Error::Internal)
+    }
+}
+
 impl Broker {
     /// The proof of a run that has ended.
     ///

@@ -7,6 +7,7 @@
 //! | `partners`, `partner`, `trial` | partners: list, one, trying a connection or a file |
 //! | `schemas`, `adapters` | schema packs; adapters and what they were to be told |
 //! | `evidence`, `audit` | bundles and the chain; who did what |
+//! | `retention`, `persons` | what is kept for how long; what is known of a person |
 //! | `figures`, `chart`, `alerts` | figures over time, alarms |
 //! | `ask`, `show`, `labels` | what an address asks for; how things look and what they are called |
 
@@ -24,6 +25,8 @@ mod messages;
 mod overview;
 mod partner;
 mod partners;
+mod persons;
+mod retention;
 mod schemas;
 pub(crate) mod show;
 mod trial;
@@ -45,6 +48,10 @@ const EVIDENCE: Needs = Needs::Right(Action::ReadEvidence);
 
 /// The pages and acts of operators.
 pub(crate) fn routes() -> Vec<Route> {
+    [places(), retention::routes(), persons::routes()].concat()
+}
+
+fn places() -> Vec<Route> {
     vec![
         Route::page("/", Needs::Visit, start),
         Route::page("/overview", OPERATE, overview::overview),
