@@ -39,6 +39,26 @@ async fn state(bed: &Bed, id: Id) -> String {
     message["state"].as_str().unwrap().to_owned()
 }
 
+/// A message that an operator has put aside.
+pub(crate) async fn facts_of_stuck(bed: &Bed) -> Value {
+    let id = unreadable(bed).await;
+    bed.send("operator", &format!("/messages/{id}/park"), &[("note", "wartet auf den Absender")])
+        .await
+        .is(303);
+    json!({ "message": id })
+}
+
+/// A case file, of which there is evidence.
+pub(crate) async fn facts_of_evidence(bed: &Bed) -> Value {
+    json!({ "case": case_file(bed, "Neubau Gartenstraße").await })
+}
+
+async fn case_file(bed: &Bed, title: &str) -> String {
+    let file = json!({ "title": title, "unit": "63" });
+    let made: Value = bed.gateway.call(&bed.token, Call::post("/case-files").json(file)).await.is(201).json();
+    made["id"].as_str().unwrap().to_owned()
+}
+
 #[tokio::test]
 async fn each_place_is_shown_in_both_languages_to_its_role_and_to_no_other() {
     let bed = Bed::start().await;
@@ -242,9 +262,7 @@ async fn a_dry_run_reports_on_a_file_and_keeps_nothing() {
 #[tokio::test]
 async fn evidence_is_exported_verified_and_a_changed_bundle_is_told_from_a_whole_one() {
     let bed = Bed::start().await;
-    let file = json!({ "title": "Akte <1>", "unit": "63" });
-    let made: Value = bed.gateway.call(&bed.token, Call::post("/case-files").json(file)).await.is(201).json();
-    let id = made["id"].as_str().unwrap().to_owned();
+    let id = case_file(&bed, "Akte <1>").await;
     let found = text(&bed.see("auditor", &format!("/evidence?q={id}")).await.is(200));
     assert!(found.contains("Akte &lt;1&gt;"), "{found}");
     bed.send("operator", "/evidence/export", &[("root", &id)]).await.is(403);
