@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use model::clarification::{Act, Side};
 use model::message::Direction;
 use model::rights::Action;
-use model::{Authority, Event, Message, MessageState};
+use model::{Authority, Event, EventKind, Message, MessageState};
 use serde_json::Value;
 
 use super::ask::{Asked, PathId};
@@ -17,6 +17,9 @@ use crate::Console;
 use crate::form::Form;
 use crate::page::{self, Look};
 use crate::visit::Visit;
+
+/// Codes of one event.
+const SHOWN_CODES: usize = 3;
 
 /// `GET /console/messages/{id}`.
 pub(super) async fn one(
@@ -274,12 +277,15 @@ fn hop(look: &Look, way: &MessageWay, event: &Event) -> Markup {
 fn details(look: &Look, event: &Event) -> Markup {
     let detail = event.detail.as_ref().unwrap_or(&Value::Null);
     let attempt = &detail["attempt"];
-    let code =
-        attempt["code"].as_str().or_else(|| detail["code"].as_str()).or_else(|| detail["rules"][0].as_str());
+    // Findings stay with a message; they are told where they have decided something.
+    let decided = matches!(event.kind, EventKind::MessageParked | EventKind::MessageReturned);
+    let rules = detail["rules"].as_array().filter(|_| decided).into_iter().flatten();
+    let codes = [attempt["code"].as_str(), detail["code"].as_str()].into_iter().flatten();
+    let codes: Vec<&str> = codes.chain(rules.filter_map(Value::as_str)).take(SHOWN_CODES).collect();
     let next = attempt["nextAt"].as_str().and_then(model::Timestamp::parse);
     let text = |name: &str| detail[name].as_str().filter(|it| !it.is_empty());
     html! {
-        @if let Some(code) = code { p { (show::code(look, code)) } }
+        @for code in codes { p { (show::code(look, code)) } }
         @if let Some(number) = attempt["number"].as_u64() {
             p.place {
                 (look.of_two("Versuch ", "attempt ")) (number)
