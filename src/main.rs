@@ -3,6 +3,7 @@
 mod adapters;
 mod check;
 mod commands;
+mod console_tools;
 mod convert;
 mod directory_commands;
 mod error;
@@ -15,12 +16,14 @@ mod registry;
 mod scan_commands;
 mod selftest;
 mod serve;
+mod watch;
+mod watch_commands;
 mod xta_commands;
 
 use std::future::Future;
 use std::process::ExitCode;
 
-use cli::{Cli, Command, EvidenceCommand, Language, OsciCommand};
+use cli::{Cli, Command, EvidenceCommand, Language, OsciCommand, RetentionCommand};
 use commands::OnStore;
 use config::{Config, LogFormat, LogLevel};
 use error::Error;
@@ -73,6 +76,14 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             let language = cli.lang.unwrap_or_else(Language::of_environment);
             on_store(load()?, as_json, async |store| store.message(command, language).await)
         }
+        Command::Retention(RetentionCommand::Verify { proof, key }) => {
+            watch_commands::verify(&proof, &key, as_json)
+        }
+        Command::Retention(command) => {
+            on_store(load()?, as_json, async |store| store.retention(command).await)
+        }
+        Command::Person(command) => on_store(load()?, as_json, async |store| store.person(command).await),
+        Command::Alert(command) => on_store(load()?, as_json, async |store| store.alert(command).await),
         Command::Token(command) => on_store(load()?, as_json, async |store| store.token(command).await),
         Command::Evidence(EvidenceCommand::Export { case, output, content, of }) => {
             on_store(load()?, as_json, async |store| store.export(case, &output, content, &of).await)

@@ -60,7 +60,7 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     let public_speech = tls.map_or(Speech::Plain, Speech::Public);
     let public_router = api::public_router(gateway.broker.clone());
     let listening = [
-        ("internal", Some(internal), Speech::Plain, inside(&gateway, &interface)),
+        ("internal", Some(internal), Speech::Plain, inside(&gateway, &interface, &config)),
         ("operations", Some(operations), Speech::Plain, api::operations_router(interface)),
         ("machines", machines, machine_speech, osci.clone().merge(xta)),
         ("osci_plain", osci_plain, Speech::Plain, osci),
@@ -86,10 +86,11 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
 }
 
 /// What stands on the internal address: the REST interface, and the pages of the house.
-fn inside(gateway: &Gateway, interface: &api::Api) -> Router {
+fn inside(gateway: &Gateway, interface: &api::Api, config: &Config) -> Router {
     let broker = gateway.broker.clone();
     let visitors = Arc::new(console::Sessions(broker.clone()));
-    let pages = console::router(console::Console::new(broker, visitors, console::Settings::default()));
+    let pages = console::Console::new(broker, visitors, console::Settings::default());
+    let pages = console::router(pages.with_workshop(gateway.workshop(config)));
     api::router(interface.clone()).merge(pages)
 }
 

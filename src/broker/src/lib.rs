@@ -11,6 +11,8 @@
 //! handed_in messages that systems of the house hand in as they are, for somebody else
 //! channels  adapters are told what happens to records, and bring in what happens elsewhere
 //! citizen   what citizens see of their case, bring to it and hold of it
+//! retention deletes copies whose time is over, with proof; tells and erases what is known of a person
+//! figures   notes how everything stands, and tells when a rule on it is passed
 //! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
 //! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
@@ -19,6 +21,7 @@
 //! The broker knows standards, directories and adapters by their traits alone.
 
 mod access;
+mod acts;
 mod answers;
 mod arrival;
 mod carried;
@@ -35,6 +38,7 @@ mod evidence;
 mod exchange;
 mod expire;
 mod facts;
+mod figures;
 mod follow;
 mod forward;
 mod handed_in;
@@ -60,14 +64,17 @@ mod redrive;
 mod rejection;
 mod relay;
 mod repairs;
+mod retention;
 mod retry;
 mod screen;
 mod section;
 mod send;
 mod stamping;
+mod standing;
 mod tasks;
 mod translate;
 mod uploads;
+mod way;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -95,6 +102,10 @@ pub use content::Upload;
 pub use erasure::Erasure;
 pub use error::Error;
 pub use exchange::{NewExchange, Opening, StepDone};
+pub use figures::{
+    AlertHook, AlertNow, AlertRule, AlertSent, AlertSeverity, Alerts, CertificateEnd, DELIVERY_SECONDS,
+    DeliveryTimes, Figure, Mailer, MessageCount, SERIES,
+};
 pub use hooks::{LONGEST_OVERLAP, NewSubscription, SubscriptionChange, SubscriptionSecret};
 pub use inbox::InboxItem;
 pub use intake::{Checked, Incoming, check};
@@ -110,8 +121,14 @@ pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};
 pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Turn};
 pub use repairs::NOTE_CHARS;
+pub use retention::{
+    DeletionProof, Keeping, PersonBy, PersonErased, PersonFound, PersonPlace, PersonStays, RetentionDue,
+    RetentionPlan, verify_deletion,
+};
 pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
+pub use standing::{AdapterState, Standing, WayEnd};
+pub use store::{ActFilter, ChannelDelivery, ChannelFilter};
 pub use store::{BookingFilter, LineFilter, LineState, PaymentNotice, StatementLine};
 pub use store::{
     BoxFilter, CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery,
@@ -122,9 +139,10 @@ pub use store::{
     InboxFilter, InboxState, Lane, Listed, MessageFilter, Page, Partner, Payload, RecordFilter, SealedEvent,
     Stats, Subscription, Terms, TokenRow,
 };
-pub use store::{ChannelDelivery, ChannelFilter};
+pub use store::{RetentionKept, RetentionRun};
 pub use store::{Upload as UploadState, UploadQuota};
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
+pub use way::MessageWay;
 pub use worker::{Places, Workers};
 
 use house::House;
@@ -191,6 +209,12 @@ pub struct Broker {
     sending: Arc<model::sending::Sending>,
     /// Whose turn it is to number a claim: counters of the store would have all but one of them decide anew.
     numbering: Arc<tokio::sync::Mutex<()>>,
+    /// How long copies are kept.
+    keeping: Arc<Keeping>,
+    /// Rules on figures.
+    alerts: Arc<Alerts>,
+    /// Certificates whose ends are watched.
+    certificates: Arc<Vec<CertificateEnd>>,
 }
 
 impl Broker {
@@ -213,6 +237,9 @@ impl Broker {
             payments: None,
             sending: Arc::default(),
             numbering: Arc::default(),
+            keeping: Arc::default(),
+            alerts: Arc::default(),
+            certificates: Arc::default(),
         }
     }
 

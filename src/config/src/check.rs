@@ -64,6 +64,7 @@ impl Check<'_> {
         self.dvdv(config)?;
         self.payments(config)?;
         self.citizen(config)?;
+        self.watch(config)?;
         if let Some((key, rule)) = config.dispatch.lack() {
             return Err(self.value(&format!("dispatch.{key}"), rule));
         }

@@ -16,6 +16,7 @@ mod payments;
 mod places;
 mod processes;
 mod virus;
+mod watch;
 mod xrechnung;
 mod xta;
 mod xta_party;
@@ -46,6 +47,7 @@ pub use crate::places::Place;
 use crate::places::Places;
 pub use crate::processes::Policy;
 pub use crate::virus::{OnFailure, Virus};
+pub use crate::watch::{Alert, Alerts, Retention};
 pub use crate::xrechnung::XRechnung;
 pub use crate::xta::{Tls, Xta, XtaAccount};
 
@@ -87,6 +89,15 @@ pub struct Config {
     /// Logging.
     #[serde(default)]
     pub log: Log,
+    /// How long copies are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+    /// By whom alerts are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<Alerts>,
+    /// Rules on figures.
+    #[serde(default, rename = "alert", skip_serializing_if = "Vec::is_empty")]
+    pub alert_rules: Vec<Alert>,
     /// Tenants (Mandanten).
     #[serde(rename = "tenant")]
     pub tenants: Vec<Tenant>,
@@ -429,6 +440,7 @@ impl Config {
         config.xrechnung.iter_mut().for_each(|xrechnung| xrechnung.resolve(folder));
         config.resolve_xta_parties(folder);
         config.resolve_payments(folder);
+        config.resolve_alerts(folder);
         Ok(config)
     }
 

@@ -206,6 +206,21 @@ pub enum EventKind {
     /// What an event said was erased; its digest stays.
     #[serde(rename = "event.erased")]
     EventErased,
+    /// A run of deletion began.
+    #[serde(rename = "retention.begun")]
+    RetentionBegun,
+    /// A run of deletion has ended: how much went, and the Merkle root over the list of it.
+    #[serde(rename = "retention.ended")]
+    RetentionEnded,
+    /// What is known of a person was exported.
+    #[serde(rename = "person.exported")]
+    PersonExported,
+    /// What is known of a person was erased from a record.
+    #[serde(rename = "person.erased")]
+    PersonErased,
+    /// An alert was tried out.
+    #[serde(rename = "alert.tested")]
+    AlertTested,
     /// The evidence of a case was exported.
     #[serde(rename = "evidence.exported")]
     EvidenceExported,

@@ -158,7 +158,7 @@ impl Store {
     }
 }
 
-fn record(row: &Row) -> Result<EventRecord, Error> {
+pub(crate) fn record(row: &Row) -> Result<EventRecord, Error> {
     let content = match row.opt_text(3)? {
         Some(salt) => {
             let mut bytes = [0; 16];

@@ -12,8 +12,11 @@ use tokio::process::Command;
 use crate::bed::Bed;
 
 /// What each job is about, by the name of its file. Made before the workers start: what is parked stays parked.
-async fn facts(_: &Bed) -> Value {
-    json!({})
+async fn facts(bed: &Bed) -> Value {
+    json!({
+        "operate-stuck": crate::operate::facts_of_stuck(bed).await,
+        "operate-evidence": crate::operate::facts_of_evidence(bed).await,
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

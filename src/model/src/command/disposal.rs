@@ -1,7 +1,8 @@
 //! What disposition (Aussonderung) does to records: appraisal, archive reference, bars to destruction, destruction.
 
-use crate::case::{Description, DocumentDates, Hold, RecordStatus, Reference};
+use crate::case::{Description, DocumentDates, Extensions, Hold, RecordStatus, Reference};
 use crate::command::Change;
+use crate::party::Party;
 use crate::{Error, EventKind, Record, Timestamp};
 
 /// What the rules of disposition do to a record, in whatever state it is; `None` if the change is another.
@@ -58,6 +59,18 @@ pub(super) fn changed(
             *status = RecordStatus::Open;
             description.circulates = None;
             EventKind::RecordReleased
+        }
+        Change::ErasePersons(_) if description.hold.is_some() => return Some(Err(Error::Held)),
+        Change::ErasePersons(_) if description.in_disposition.or(description.circulates).is_some() => {
+            return Some(Err(Error::WrongState { state: "offered" }));
+        }
+        Change::ErasePersons(gone) => {
+            for party in description.parties.iter_mut().filter(|party| gone.contains(party)) {
+                *party = Party::erased(party.role.take());
+            }
+            // What a standard says of them beyond the model.
+            description.extensions = Extensions::default();
+            EventKind::PersonErased
         }
         Change::Destroy if description.hold.is_some() => return Some(Err(Error::Held)),
         Change::Destroy => {

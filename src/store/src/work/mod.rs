@@ -12,6 +12,7 @@ mod pieces;
 mod queue;
 mod records;
 mod relay;
+mod retention;
 
 use std::collections::BTreeSet;
 
