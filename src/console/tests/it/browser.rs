@@ -12,8 +12,12 @@ use tokio::process::Command;
 use crate::bed::Bed;
 
 /// What each job is about, by the name of its file. Made before the workers start: what is parked stays parked.
-async fn facts(_: &Bed) -> Value {
-    json!({})
+async fn facts(bed: &Bed) -> Value {
+    json!({
+        "desk-mend": crate::desk::facts_of_mending(bed).await,
+        "desk-payment": crate::desk::facts_of_paying(bed).await,
+        "desk-post": crate::desk::facts_of_post(bed).await,
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
