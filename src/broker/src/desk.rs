@@ -157,7 +157,7 @@ impl Broker {
     ///
     /// # Errors
     /// `NotFound` unless the caller sees the claim.
-    pub async fn bookings_of(
+    pub async fn claim_bookings(
         &self,
         caller: &Caller,
         claim: Id,

@@ -1,6 +1,5 @@
 //! Bodies of forms with files (RFC 7578), so that whoever reads them holds a bounded part of them.
 
-use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +10,7 @@ use futures::{Stream, StreamExt};
 /// A body, piece by piece: the form's reader takes the next only after it has looked at the one before, and none after `most` bytes
 /// that it has given nothing out of, so that whatever stands before the first part or in the head of one is bounded. Whoever gets
 /// something out sets `held` to 0.
-pub fn bounded<E: Into<Box<dyn Error + Send + Sync>> + Send>(
+pub fn bounded<E: Send + 'static>(
     pieces: impl Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
     held: Arc<AtomicUsize>,
     most: usize,

@@ -157,7 +157,7 @@ fn party_line(look: &Look, party: &Party) -> Markup {
     let name = person.into_iter().chain(office).chain(party.authority.as_ref().map(ToString::to_string));
     let name = name.filter(|name| !name.is_empty()).collect::<Vec<_>>().join(", ");
     html! {
-        strong { (if name.is_empty() { look.of_two("ohne Namen", "without a name") } else { &name }) }
+        strong { (if name.is_empty() { look.of_two("ohne Namen", "without a name") } else { name.as_str() }) }
         @if let Some(role) = &party.role { " " span.hint { "(" (role) ")" } }
         @for address in &party.addresses {
             @let street = [&address.street, &address.house_number];

@@ -17,6 +17,9 @@ use crate::visit::Visit;
 /// Rows of one page of a list.
 pub(super) const ROWS: u32 = 50;
 
+/// What is said of one page alone.
+const BOUND: [&str; 5] = ["lang", "after", "from", "before", "done"];
+
 /// What the address of a page asks for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Asked(Vec<(String, String)>);
@@ -37,7 +40,7 @@ impl Asked {
     pub(super) fn with(&self, path: &str, name: &str, value: Option<&str>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         for (known, kept) in &self.0 {
-            if known != name && !matches!(known.as_str(), "lang" | "after" | "done") && !kept.is_empty() {
+            if known != name && !BOUND.contains(&known.as_str()) && !kept.is_empty() {
                 query.append_pair(known, kept);
             }
         }

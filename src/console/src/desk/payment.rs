@@ -60,7 +60,7 @@ async fn try_show(
     let mut bookings = vec![];
     if let Some(claim) = &claim {
         events.extend(console.broker.record_timeline(caller, claim.meta.id, &page).await?);
-        bookings = console.broker.bookings_of(caller, claim.meta.id).await?;
+        bookings = console.broker.claim_bookings(caller, claim.meta.id).await?;
         bookings.retain(|(it, _)| it.payment_id.is_none_or(|paid| paid == payment.meta.id));
     }
     let decides = caller.may(Action::DecideMoney).is_ok();

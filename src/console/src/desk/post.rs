@@ -181,7 +181,7 @@ async fn try_show(
         @if decides {
             section {
                 h2 { (look.of_two("Wohin gehört es?", "Where does it belong?")) }
-                (into_case(look, &it, &proposed, (asked, &found)))
+                (into_case(look, &it, &proposed, (asked, found.as_slice())))
                 (others(console, look, visit, &it))
             }
         }

@@ -195,7 +195,7 @@ async fn what_came_from_outside_never_runs_in_a_preview() {
         ("c.pdf", svg),
         ("d.html", b"<script>alert(1)</script>"),
         ("e.zip", b"PK\x03\x04\0\0"),
-        ("\u{202e}\"\r\n<img>.pdf", b"%PDF-1.4"),
+        ("\"><img src=x>.pdf", b"%PDF-1.4"),
     ];
     let letter = letter(&bed, "Anlagen", vec![], files.clone()).await;
     let it = bed.gateway.call(&bed.token, Call::get(&format!("/interactions/{letter}"))).await.json();
