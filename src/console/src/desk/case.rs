@@ -297,7 +297,13 @@ async fn messages(console: &Console, look: &Look, visit: &Visit, case: Id) -> Re
     }
     let mut exchanges: Vec<Id> = messages.iter().filter_map(|message| message.exchange).collect();
     exchanges.dedup();
+    let mut shown = vec![];
     for exchange in exchanges.into_iter().take(EACH as usize) {
+        match console.broker.record(&visit.caller, RecordKind::Exchange, exchange).await {
+            Ok(Record::Exchange(exchange)) => shown.push(exchange),
+            Ok(_) | Err(Error::Model(model::Error::NotFound { .. })) => {}
+            Err(error) => return Err(error),
+        }
         let filter = MessageFilter { exchange: Some(exchange), ..MessageFilter::default() };
         let others = console.broker.messages(&visit.caller, &filter, &Page::first(EACH)).await?;
         for other in others.items {
@@ -308,12 +314,17 @@ async fn messages(console: &Console, look: &Look, visit: &Visit, case: Id) -> Re
     }
     messages.sort_by_key(|message| message.received_at);
     Ok(html! { section {
-        h2 { (look.of_two("Nachrichten", "Messages")) }
+        h2 { (look.of_two("Austausch und Nachrichten", "Exchanges and messages")) }
+        @if !shown.is_empty() { ul { @for exchange in &shown {
+            @let kind = words::exchange_kind(exchange.kind);
+            li { strong { (look.of_two(kind.0, kind.1)) } " " span.code { (exchange.partner) } " "
+                (words::shown(look, words::exchange(exchange.status))) }
+        } } }
         @if messages.is_empty() { (page::empty(look.of_two("Keine Nachricht einer anderen Stelle.", "No message of another office."))) }
-        ul { @for message in &messages { li {
+        @else { ul { @for message in &messages { li {
             a href=(look.to(&format!("/clarifications/{}", message.id))) { (super::clarification::name(look, message)) }
             " " (words::shown(look, words::message(message))) " " (moment(look, message.received_at))
-        } } }
+        } } } }
     } })
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn of_tree(
         section #line {
             h2 { (look.of_two("Verlauf", "Time line")) }
             @if events.is_empty() { p.empty { (look.of_two("Hier ist nichts (weiter) geschehen.", "Nothing (more) happened here.")) } }
-            ul.line { @for event in &events { (entry(look, event)) } }
+            @else { ul.line { @for event in &events { (entry(look, event)) } } }
             @if let Some(last) = last {
                 p { a.button href={ (look.to(&format!("{path}?before={last}"))) "#line" } {
                     (look.of_two("Früheres anzeigen", "Show what was before"))

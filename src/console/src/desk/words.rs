@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use model::activity::{CallState, DispatchKind, DispatchStatus, InteractionStatus, ProofKind, TaskStatus};
+use model::exchange::{ExchangeKind, ExchangeStatus};
 use model::letter::HintKind;
 use model::payment::booking::{BookingKind, BookingState};
 use model::payment::{ClaimStatus, PaymentStatus, RefundStatus};
@@ -118,6 +119,33 @@ pub(super) fn message(message: &Message) -> State {
 /// Whether a message is on its way by itself.
 pub(super) fn is_moving(message: &Message) -> bool {
     matches!(message.state, MessageState::Accepted | MessageState::Preparing | MessageState::Ready)
+}
+
+pub(super) fn exchange_kind(kind: ExchangeKind) -> (&'static str, &'static str) {
+    match kind {
+        ExchangeKind::Handover => ("Abgabe", "Hand-over"),
+        ExchangeKind::Submission => ("Aktenvorlage", "Submission of files"),
+        ExchangeKind::Circulation => ("Geschäftsgang", "Circulation"),
+        ExchangeKind::Disposition => ("Aussonderung", "Disposition"),
+        ExchangeKind::FilePlan => ("Austausch eines Aktenplans", "Exchange of a file plan"),
+        ExchangeKind::Catalogue => ("Bewertung eines Aktenplans", "Appraisal of a file plan"),
+    }
+}
+
+pub(super) fn exchange(status: ExchangeStatus) -> State {
+    match status {
+        ExchangeStatus::Sending => ("warn", "wird gesendet", "being sent"),
+        ExchangeStatus::Sent => ("", "zugestellt", "delivered"),
+        ExchangeStatus::Received => ("", "beim Empfänger", "with the receiver"),
+        ExchangeStatus::Appraised => ("", "bewertet", "appraised"),
+        ExchangeStatus::Transferring => ("warn", "wird übergeben", "being transferred"),
+        ExchangeStatus::Transferred => ("", "übergeben", "transferred"),
+        ExchangeStatus::TransferReceived => ("", "im Archiv eingegangen", "taken in by the archive"),
+        ExchangeStatus::Confirmed => ("good", "importiert", "imported"),
+        ExchangeStatus::PartlyConfirmed => ("warn", "teilweise importiert", "partly imported"),
+        ExchangeStatus::Refused => ("bad", "abgelehnt", "refused"),
+        ExchangeStatus::Returned => ("bad", "zurückgegeben", "returned"),
+    }
 }
 
 pub(super) fn claim(status: ClaimStatus) -> State {
