@@ -148,7 +148,7 @@ pub(crate) async fn repair(
     headers: HeaderMap,
     raw: Raw,
 ) -> Answer {
-    caller.may(Action::RepairMessages)?;
+    caller.may(Action::ClearMessages)?;
     require_type(&headers, messages::MEDIA_TYPES)?;
     let incoming = Incoming {
         file_name: messages::file_name(query.file_name)?,

@@ -33,7 +33,7 @@ impl Broker {
         note: Option<&str>,
         once: Option<&Once>,
     ) -> Result<Message, Error> {
-        caller.may(Action::RepairMessages)?;
+        caller.may(Action::ClearMessages)?;
         check_note(note)?;
         self.once(caller, once, move || self.try_forward(caller, id, to, note, once)).await
     }

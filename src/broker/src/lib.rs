@@ -30,6 +30,7 @@ mod citizen;
 mod clarify;
 mod content;
 mod deliver;
+mod desk;
 pub mod directory;
 mod dispatches;
 mod erasure;
@@ -99,6 +100,7 @@ pub use citizen::{
     Wanting,
 };
 pub use content::Upload;
+pub use desk::{Desk, DeskFilter};
 pub use erasure::Erasure;
 pub use error::Error;
 pub use exchange::{NewExchange, Opening, StepDone};
@@ -120,7 +122,7 @@ pub use payments::{
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};
 pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Turn};
-pub use repairs::NOTE_CHARS;
+pub use repairs::{Mended, NOTE_CHARS};
 pub use retention::{
     DeletionProof, Keeping, PersonBy, PersonErased, PersonFound, PersonPlace, PersonStays, RetentionDue,
     RetentionPlan, verify_deletion,
