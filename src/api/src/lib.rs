@@ -15,6 +15,7 @@
 
 mod accounts;
 mod answer;
+mod approvals;
 mod auth;
 mod body;
 mod case_files;

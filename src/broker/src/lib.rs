@@ -20,6 +20,7 @@
 
 mod access;
 mod answers;
+mod approvals;
 mod arrival;
 mod carried;
 mod channels;
@@ -83,6 +84,7 @@ use seal::evidence_key::EvidenceKey;
 use store::Store;
 
 pub use access::{NewToken, TokenSecret, Wanted};
+pub use approvals::{Act, DoneOrAsked, LONGEST_RELEASE, NewApproval, Released};
 pub use arrival::{Arrival, Sent};
 pub use carried::Carried;
 pub use channels::{Channel, Filing, KnownNumber};
@@ -112,6 +114,7 @@ pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Tu
 pub use repairs::NOTE_CHARS;
 pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
+pub use store::{Approval, ApprovalFilter};
 pub use store::{BookingFilter, LineFilter, LineState, PaymentNotice, StatementLine};
 pub use store::{
     BoxFilter, CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery,

@@ -224,6 +224,21 @@ pub enum EventKind {
     /// A subscription was created, changed, stopped or deleted.
     #[serde(rename = "subscription.changed")]
     SubscriptionChanged,
+    /// Somebody asked for what a second person has to agree to.
+    #[serde(rename = "approval.asked")]
+    ApprovalAsked,
+    /// A second person has agreed, and it was carried out.
+    #[serde(rename = "approval.agreed")]
+    ApprovalAgreed,
+    /// A second person has refused.
+    #[serde(rename = "approval.refused")]
+    ApprovalRefused,
+    /// Whoever asked does not want it any more.
+    #[serde(rename = "approval.withdrawn")]
+    ApprovalWithdrawn,
+    /// Somebody has read what was released to them.
+    #[serde(rename = "content.disclosed")]
+    ContentDisclosed,
 }
 
 /// One thing that happened. The canonical JSON of this type is what the evidence chain digests.

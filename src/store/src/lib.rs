@@ -20,6 +20,7 @@
 //! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |
 
+mod approvals;
 mod audit;
 mod bookings;
 mod boxes;
@@ -67,6 +68,7 @@ use crate::queue::Bells;
 use crate::sql::Select;
 use crate::unit::Unit;
 
+pub use approvals::{Approval, ApprovalFilter};
 pub use audit::{ChainFinding, ChainReport};
 pub use bookings::{BookingFileRow, BookingFilter, BookingMade, BookingPlace};
 pub use boxes::BoxFilter;

@@ -1,5 +1,6 @@
 //! A unit of work: rows and preconditions as data, built without touching the database.
 
+mod approvals;
 mod cash;
 mod channels;
 mod clarifications;
