@@ -63,6 +63,8 @@ pub struct ApprovalFilter {
     pub kind: Option<ApprovalKind>,
     /// About this.
     pub subject: Option<String>,
+    /// Whether the newest come first.
+    pub newest: bool,
 }
 
 const APPROVAL: &str = "SELECT id, tenant, unit, public_service, kind, subject_kind, subject, detail, event, asked_by, asked_at, \
@@ -103,7 +105,11 @@ impl Store {
         let select = select
             .and_if("kind =", filter.kind.map(ApprovalKind::name))
             .and_if("subject =", filter.subject.as_deref());
-        let rows = self.db().read(page.apply(select, "id >", " ORDER BY id LIMIT ")).await?;
+        let select = match filter.newest {
+            true => page.apply(select, "id <", " ORDER BY id DESC LIMIT "),
+            false => page.apply(select, "id >", " ORDER BY id LIMIT "),
+        };
+        let rows = self.db().read(select).await?;
         page.listed(rows.iter().map(|row| Ok((row.id(0)?, approval(row)?))))
     }
 

@@ -26,7 +26,12 @@ impl Agreed<'_> {
 
 impl Broker {
     /// Carries out what was asked for, together with the decision.
-    pub(super) async fn carry_out(&self, caller: &Caller, scope: &Scope, agreed: &Approval) -> Result<(), Error> {
+    pub(super) async fn carry_out(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        agreed: &Approval,
+    ) -> Result<(), Error> {
         debug_assert_eq!(agreed.state, ApprovalState::Agreed);
         let act: Act = serde_json::from_value(agreed.detail.clone()).map_err(|_| Error::Internal)?;
         let mut work = Work::new();
@@ -43,7 +48,8 @@ impl Broker {
                 work.insert_event(&self.audit(&token.tenant, EventKind::TokenChanged, &caller.actor, detail));
             }
             Act::PutPartner { partner } => {
-                let partner = store::Partner { tenant: agreed.tenant.clone(), updated_at: self.now(), ..*partner };
+                let partner =
+                    store::Partner { tenant: agreed.tenant.clone(), updated_at: self.now(), ..*partner };
                 self.add_partner(&mut work, &partner, &caller.actor);
             }
             Act::User { user, change } => {
@@ -89,7 +95,13 @@ impl Broker {
         }
     }
 
-    async fn erase_agreed(&self, caller: &Caller, scope: &Scope, mut work: Work, act: &Act) -> Result<(), Error> {
+    async fn erase_agreed(
+        &self,
+        caller: &Caller,
+        scope: &Scope,
+        mut work: Work,
+        act: &Act,
+    ) -> Result<(), Error> {
         let (root, what) = erasure(act).ok_or(Error::Internal)?;
         self.erasable(scope, act).await?;
         self.add_erasure(&mut work, &scope.tenant, root, what, &caller.actor);

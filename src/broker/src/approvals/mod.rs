@@ -150,7 +150,8 @@ impl Broker {
     /// whatever keeps the act itself from being done.
     pub async fn agree(&self, caller: &Caller, id: Id) -> Result<Approval, Error> {
         let (approval, scope) = self.decidable(caller, id).await?;
-        let is_again = approval.state == ApprovalState::Agreed && approval.decided_by.as_ref() == Some(&caller.actor);
+        let is_again =
+            approval.state == ApprovalState::Agreed && approval.decided_by.as_ref() == Some(&caller.actor);
         if is_again {
             return Ok(approval);
         }

@@ -65,7 +65,8 @@ impl Broker {
             return Ok(false);
         }
         let before = self.store().partner(&caller.scope, &partner.id).await?;
-        let is_same = |before: Partner| before.settings == partner.settings && before.authority == partner.authority;
+        let is_same =
+            |before: Partner| before.settings == partner.settings && before.authority == partner.authority;
         Ok(!before.is_some_and(is_same))
     }
 

@@ -1,15 +1,17 @@
 //! Approvals (Freigaben, four eyes): what waits for a second person, what one has asked for oneself, and what became of it.
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::response::{IntoResponse, Response};
-use axum::Extension;
 use broker::{Act, Approval, ApprovalFilter, LONGEST_RELEASE, NewApproval, Page};
 use maud::{Markup, html};
 use model::approval::{ApprovalKind, ApprovalState};
-use model::{Action, Id};
+use model::{Action, Id, Timestamp};
 use serde::Deserialize;
 
 use crate::Console;
@@ -44,9 +46,18 @@ async fn list(State(console): State<Console>, look: Look, Extension(visit): Exte
     let lists = async {
         let of = async |mine: bool, open: bool| {
             let filter = ApprovalFilter { mine, open: Some(open), newest: true, ..ApprovalFilter::default() };
-            console.broker.approvals(&visit.caller, &filter, &Page::first(ROWS)).await.map(|listed| listed.items)
+            console
+                .broker
+                .approvals(&visit.caller, &filter, &Page::first(ROWS))
+                .await
+                .map(|listed| listed.items)
         };
-        Ok::<_, broker::Error>((of(false, true).await?, of(true, true).await?, of(true, false).await?, of(false, false).await?))
+        Ok::<_, broker::Error>((
+            of(false, true).await?,
+            of(true, true).await?,
+            of(true, false).await?,
+            of(false, false).await?,
+        ))
     };
     let (waiting, own, own_past, past) = match lists.await {
         Ok(lists) => lists,
@@ -96,8 +107,8 @@ fn table(look: &Look, rows: &[Approval], nothing: &str) -> Markup {
             tbody { @for row in rows {
                 tr {
                     td { a href=(look.to(&format!("/approvals/{}", row.id))) { (title(look, row)) } }
-                    td { (words.time(row.asked_at)) }
-                    td { (words.time(row.valid_until.unwrap_or(row.expires_at))) }
+                    td { (when(look, row.asked_at)) }
+                    td { (when(look, row.valid_until.unwrap_or(row.expires_at))) }
                     td { (state(look, row)) }
                 }
             } }
@@ -121,7 +132,8 @@ async fn show(
     let own = approval.asked_by == visit.caller.actor;
     let open = approval.state_at(now) == ApprovalState::Open;
     let decides = !own && visit.caller.may(approval.kind.decided_with()).is_ok();
-    let readable = own && approval.state == ApprovalState::Agreed && approval.valid_until.is_some_and(|end| now < end);
+    let readable =
+        own && approval.state == ApprovalState::Agreed && approval.valid_until.is_some_and(|end| now < end);
     let path = |act: &str| look.to(&format!("/approvals/{id}/{act}"));
     let body = html! {
         @if let Some(what) = asked.done.as_deref().and_then(|done| told(&look, done)) { (page::done(what)) }
@@ -131,13 +143,13 @@ async fn show(
             dt { (words.of("Begründung", "Reason")) }
             dd { (reason.as_deref().unwrap_or(words.of("gelöscht", "erased"))) }
             dt { (words.of("Folge", "Consequence")) } dd { (consequence(&look, &approval)) }
-            dt { (words.of("Beantragt von", "Asked by")) } dd { code { (approval.asked_by.id) } " " (words.time(approval.asked_at)) }
-            dt { (words.of("Zu entscheiden bis", "To be decided by")) } dd { (words.time(approval.expires_at)) }
+            dt { (words.of("Beantragt von", "Asked by")) } dd { code { (approval.asked_by.id) } " " (when(&look, approval.asked_at)) }
+            dt { (words.of("Zu entscheiden bis", "To be decided by")) } dd { (when(&look, approval.expires_at)) }
             @if let (Some(by), Some(at)) = (&approval.decided_by, approval.decided_at) {
-                dt { (words.of("Entschieden von", "Decided by")) } dd { code { (by.id) } " " (words.time(at)) }
+                dt { (words.of("Entschieden von", "Decided by")) } dd { code { (by.id) } " " (when(&look, at)) }
             }
             @if let Some(until) = approval.valid_until {
-                dt { (words.of("Einsehbar bis", "Readable until")) } dd { (words.time(until)) }
+                dt { (words.of("Einsehbar bis", "Readable until")) } dd { (when(&look, until)) }
             }
         }
         @if readable {
@@ -266,7 +278,8 @@ fn attachment(name: &str) -> String {
 fn told<'a>(look: &Look, done: &str) -> Option<&'a str> {
     let words = look.words;
     Some(match done {
-        "asked" => words.of("Beantragt. Eine andere Person muss zustimmen.", "Asked for. Another person has to agree."),
+        "asked" => words
+            .of("Beantragt. Eine andere Person muss zustimmen.", "Asked for. Another person has to agree."),
         "agreed" => words.of("Zugestimmt und ausgeführt.", "Agreed and carried out."),
         "refused" => words.of("Abgelehnt.", "Refused."),
         "withdrawn" => words.of("Zurückgezogen.", "Withdrawn."),
@@ -320,10 +333,13 @@ fn kind_of<'a>(look: &Look, kind: &'a str) -> &'a str {
 /// What happens when somebody agrees, in words.
 fn consequence(look: &Look, approval: &Approval) -> Markup {
     let words = look.words;
-    let member = |name: &str| approval.detail.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let member = |name: &str| {
+        approval.detail.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
     match approval.kind {
         ApprovalKind::ContentRelease => {
-            let minutes = approval.detail.get("minutes").and_then(serde_json::Value::as_u64).unwrap_or_default();
+            let minutes =
+                approval.detail.get("minutes").and_then(serde_json::Value::as_u64).unwrap_or_default();
             html! { (words.of(
                 "Wer es beantragt hat, darf genau diesen Inhalt lesen. Dauer in Minuten ab der Zustimmung: ",
                 "Whoever asked may read exactly this content. Minutes from when somebody agrees: ",
@@ -359,4 +375,8 @@ fn state(look: &Look, approval: &Approval) -> Markup {
         ApprovalState::Expired => ("state", words.of("verfallen", "expired")),
     };
     html! { span class=(class) { (text) } }
+}
+
+fn when(look: &Look, at: Timestamp) -> String {
+    format!("{}, {}", look.words.date(at), look.words.clock(at))
 }
