@@ -53,7 +53,9 @@ pub fn document(settings: &Settings) -> Value {
         "tags": tags(),
         "paths": paths,
         "components": {
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "bearerFormat": "amt_…" } },
+            "securitySchemes": { "token": {
+                "type": "http", "scheme": "bearer", "bearerFormat": "amt_… or an access token (RFC 9068)",
+            } },
             "schemas": schemas(&mut generator),
             "responses": { "Problem": problem() },
             "headers": { "ApiVersion": {
