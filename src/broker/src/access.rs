@@ -239,20 +239,31 @@ impl Broker {
     }
 
     fn check_token(&self, tenant: &str, new: &NewToken) -> Result<(), Error> {
+        self.check_rights(tenant, &new.units, &new.services, new.authority.as_ref())
+    }
+
+    /// Whether rights are within what the house has.
+    pub(crate) fn check_rights(
+        &self,
+        tenant: &str,
+        units: &Within,
+        services: &Within,
+        authority: Option<&Authority>,
+    ) -> Result<(), Error> {
         if !self.house().tenants().any(|known| known.id == tenant) {
             return Err(model::Error::NotFound { kind: "tenant" }.into());
         }
-        if let Within::Only(units) = &new.units
+        if let Within::Only(units) = units
             && !units.iter().all(|unit| self.house().has_unit(tenant, unit))
         {
             return Err(Error::UnknownUnit);
         }
-        if let Within::Only(services) = &new.services
+        if let Within::Only(services) = services
             && !services.iter().all(|service| ids::is_name(service))
         {
             return Err(model::Error::Invalid { field: "services" }.into());
         }
-        match &new.authority {
+        match authority {
             Some(key) if self.house().authority(tenant, key).is_none() => Err(Error::UnknownAuthority),
             _ => Ok(()),
         }

@@ -11,6 +11,7 @@
 //! handed_in messages that systems of the house hand in as they are, for somebody else
 //! channels  adapters are told what happens to records, and bring in what happens elsewhere
 //! citizen   what citizens see of their case, bring to it and hold of it
+//! people    users of the house: how they sign in, their sessions and rights
 //! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
 //! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
@@ -52,6 +53,7 @@ mod notes;
 mod once;
 mod onward;
 mod payments;
+mod people;
 mod prepare;
 mod pressure;
 mod process;
@@ -108,6 +110,10 @@ pub use payments::{
     Acknowledgement, BookingFile, LineDecision, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, PayerSees,
     Payments, Reconciliation, StatementReport,
 };
+pub use people::{
+    Invited, NewUser, Next, OwnSession, PeopleSettings, SetUp, SignIn, SignedIn, TotpOffer, TotpPolicy, User,
+    UserChange, UserFilter, UserList,
+};
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};
 pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Turn};
@@ -115,6 +121,7 @@ pub use repairs::NOTE_CHARS;
 pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
 pub use store::{Approval, ApprovalFilter};
+pub use store::UserState;
 pub use store::{BookingFilter, LineFilter, LineState, PaymentNotice, StatementLine};
 pub use store::{
     BoxFilter, CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery,
@@ -192,6 +199,10 @@ pub struct Broker {
     payments: Option<Arc<Payments>>,
     /// What the house has decided about dispatches.
     sending: Arc<model::sending::Sending>,
+    /// What may be set for people.
+    people_settings: PeopleSettings,
+    /// What is remembered of those who sign in.
+    people: Arc<people::Desk>,
     /// Whose turn it is to number a claim: counters of the store would have all but one of them decide anew.
     numbering: Arc<tokio::sync::Mutex<()>>,
 }
@@ -215,6 +226,8 @@ impl Broker {
             citizen_doors: Arc::default(),
             payments: None,
             sending: Arc::default(),
+            people_settings: PeopleSettings::default(),
+            people: Arc::default(),
             numbering: Arc::default(),
         }
     }

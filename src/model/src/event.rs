@@ -221,6 +221,18 @@ pub enum EventKind {
     /// A token was created or revoked.
     #[serde(rename = "token.changed")]
     TokenChanged,
+    /// A user was added or changed, or has changed something of the own account.
+    #[serde(rename = "user.changed")]
+    UserChanged,
+    /// A user has signed in.
+    #[serde(rename = "user.signed-in")]
+    UserSignedIn,
+    /// Somebody tried to sign in, and was refused.
+    #[serde(rename = "user.refused")]
+    UserRefused,
+    /// A user has signed out, or sessions were ended.
+    #[serde(rename = "user.signed-out")]
+    UserSignedOut,
     /// A subscription was created, changed, stopped or deleted.
     #[serde(rename = "subscription.changed")]
     SubscriptionChanged,

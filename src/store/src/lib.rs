@@ -16,6 +16,7 @@
 //! | `queue`, `lanes`, `sealer`, `stamps`, `desk`, `stats` | what workers claim, and what administrators keep |
 //! | `payments`, `bookings`, `statement_lines` | doors of payments, what the cash system is told, what the bank tells |
 //! | `channels` | what adapters are told of records, and what they call them |
+//! | `people` | users of the house, their sessions, and failed attempts to sign in |
 //! | `breaker` | when a lane that fails is left alone |
 //! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |
@@ -40,6 +41,7 @@ mod migrate;
 mod partition;
 pub mod payload;
 mod payments;
+mod people;
 mod pieces;
 mod postgres;
 mod pressure;
@@ -86,6 +88,7 @@ pub use messages::{Dedup, MessageFilter};
 pub use payload::upload::{NewUpload, Upload, UploadQuota, UploadWriter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};
 pub use payments::{CASH_REFERENCES, PaymentDoor, PaymentNotice};
+pub use people::{Person, PersonSession, PersonTerms, SessionStage, SignInTry, UserState};
 pub use pieces::{RelayPiece, RelayWhole, WholeKey, WholeQuota};
 pub use queue::{Class, Job, LANE_CAP, NewJob};
 pub use records::RecordFilter;

@@ -1,8 +1,8 @@
 //! What is written when somebody agrees: the decision and the act itself, in one transaction.
 
 use model::approval::ApprovalState;
-use model::{Actor, Caller, EventKind, Id, Scope};
-use serde_json::{Value, json};
+use model::{Caller, EventKind, Id, Scope};
+use serde_json::json;
 use store::{Approval, Work};
 
 use super::Act;
@@ -62,19 +62,6 @@ impl Broker {
         }
         self.known.forget();
         Ok(())
-    }
-
-    /// Rows of a change of a user that was agreed to.
-    #[allow(clippy::unused_async, reason = "users are looked up here")]
-    async fn carry_out_user(
-        &self,
-        _work: &mut Work,
-        _tenant: &str,
-        _user: Id,
-        _change: &Value,
-        _by: &Actor,
-    ) -> Result<(), Error> {
-        Err(model::Error::NotFound { kind: "user" }.into())
     }
 
     /// The message goes on with why it was asked for as its note.

@@ -9,6 +9,7 @@ mod evidence;
 mod hooks;
 mod messages;
 mod payments;
+mod people;
 mod pieces;
 mod queue;
 mod records;
