@@ -15,6 +15,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
+use crate::approvals::ShownApproval;
 use crate::problem::ProblemDocument;
 use crate::route::{Gives, IfMatch, Needs, Route, Takes};
 use crate::{Api, BASE, Settings, VERSION, paging, routes};
@@ -52,7 +53,9 @@ pub fn document(settings: &Settings) -> Value {
         "tags": tags(),
         "paths": paths,
         "components": {
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer", "bearerFormat": "amt_…" } },
+            "securitySchemes": { "token": {
+                "type": "http", "scheme": "bearer", "bearerFormat": "amt_… or an access token (RFC 9068)",
+            } },
             "schemas": schemas(&mut generator),
             "responses": { "Problem": problem() },
             "headers": { "ApiVersion": {
@@ -203,6 +206,12 @@ fn responses(route: &Route, generator: &mut SchemaGenerator) -> Value {
     } else if route.method == "PUT" {
         let other = if route.status == 201 { "200" } else { "201" };
         all.insert(other.to_owned(), good);
+    }
+    if route.may_ask {
+        let mut asked = outcome("The house wants four eyes: somebody else has to agree first.");
+        let schema = generator.subschema_for::<ShownApproval>();
+        asked["content"] = json!({ "application/json": { "schema": schema } });
+        all.insert("202".to_owned(), asked);
     }
     if route.or_nothing {
         all.insert("204".to_owned(), outcome("There is nothing to give."));

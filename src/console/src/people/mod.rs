@@ -1,8 +1,10 @@
 //! Signing in and out, one's own account, users and their rights, approvals.
 
+mod approvals;
+
 use crate::route::Route;
 
 /// The pages and acts around people.
 pub(crate) fn routes() -> Vec<Route> {
-    vec![]
+    approvals::routes()
 }
