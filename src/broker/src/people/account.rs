@@ -94,6 +94,8 @@ impl Broker {
         let mut next = self.next_of(&person);
         let mut work = Work::new();
         let recovery = self.take_draft(&session, &mut next, code, &mut work)?;
+        // What codes are made of now is shown to nobody again.
+        work.session_draft(&session.hash, None);
         self.change_own(who, &next, work, "codes").await?;
         Ok(recovery)
     }

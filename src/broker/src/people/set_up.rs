@@ -77,7 +77,7 @@ impl Broker {
             None => {
                 let draft = self.new_totp(&person.tenant, person.id)?;
                 let mut work = Work::new();
-                work.session_draft(&session.hash, &draft);
+                work.session_draft(&session.hash, Some(&draft));
                 self.store().commit(work).await?;
                 draft
             }
