@@ -36,20 +36,23 @@ async fn every_answer_is_one_that_is_described() {
 
     // The description as it is served, but for the address.
     let folder = tempfile::tempdir().unwrap();
-    let description = folder.path().join("openapi.json");
-    std::fs::write(&description, api::document(&api::Settings::default()).to_string()).unwrap();
+    std::fs::write(folder.path().join("openapi.json"), api::document(&api::Settings::default()).to_string())
+        .unwrap();
+    for name in ["schemathesis.toml", "hooks.py"] {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis").join(name);
+        std::fs::copy(own, folder.path().join(name)).unwrap();
+    }
     let ids: Map<_, _> = things.ids.iter().map(|(kind, id)| ((*kind).to_owned(), json!(id))).collect();
     let examples = std::env::var("AMTSBOTE_EXAMPLES").ok();
     let phases = if examples.is_some() { "coverage,fuzzing" } else { "fuzzing" };
     let run = Command::new(Path::new(&python).with_file_name("schemathesis"))
         .args(["run", "--no-color", "--no-shrink", "--phases", phases, "--max-examples"])
         .arg(examples.as_deref().unwrap_or(EXAMPLES))
-        .arg(&description)
+        .arg("openapi.json")
         .env("AMTSBOTE_BASE", &base)
         .env("AMTSBOTE_TOKEN", &token)
         .env("AMTSBOTE_THERE", json!(ids).to_string())
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemathesis"))
-        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .current_dir(folder.path())
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
