@@ -21,7 +21,7 @@ pub const NOTE_CHARS: usize = 500;
 #[derive(Debug, Clone)]
 pub enum Mended {
     /// They were checked, and nothing was changed.
-    Checked(Checked),
+    Checked(Box<Checked>),
     /// The message has them, and is processed again.
     Done(Box<Message>),
 }
@@ -196,7 +196,7 @@ impl Broker {
         };
         if only_check || !outcome.as_ref().is_ok_and(|checked| checked.report.is_acceptable()) {
             self.store().discard(stored).await;
-            return Ok(Mended::Checked(outcome?));
+            return Ok(Mended::Checked(Box::new(outcome?)));
         }
         let incoming = Incoming { file_name, ..Incoming::default() };
         let outcome = self.try_repair(caller, id, &incoming, note, &stored, None).await;

@@ -14,6 +14,7 @@ mod citizens_hold;
 mod clarify;
 mod content;
 mod delivery;
+mod desk;
 mod destruction;
 mod directory;
 mod disposition;
