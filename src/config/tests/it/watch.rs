@@ -8,10 +8,11 @@ use crate::EXAMPLE;
 
 const MAIL: &str = r#"
 [[adapter]]
-id = "post-out"
+id = "mail-out"
 kind = "smtp"
 tenant = "musterkreis"
-units = ["63"]
+authority = "bab:00000001"
+unit = "63"
 from = "gateway@musterkreis.example"
 domain = "musterkreis.example"
 subject = "Nachricht"
@@ -21,7 +22,7 @@ server = { host = "mail.musterkreis.example", port = 465 }
 
 const RULE: &str = r#"
 [alerts]
-mail = "post-out"
+mail = "mail-out"
 [[alert]]
 id = "certificates"
 series = "certificates.days"
@@ -61,8 +62,8 @@ fn what_could_tell_nobody_or_keeps_nothing_is_refused() {
         (swapped("leitstelle@", "leitstelle"), "alert[0].to"),
         (swapped("webhook_secret = \"file:pager\"\n", ""), "alert[0].webhook_secret"),
         (swapped("https://", "ftp://"), "alert[0].webhook"),
-        (swapped("mail = \"post-out\"\n", ""), "alert[0].to"),
-        (swapped("mail = \"post-out\"", "mail = \"nobody\""), "alerts.mail"),
+        (swapped("mail = \"mail-out\"\n", ""), "alert[0].to"),
+        (swapped("mail = \"mail-out\"", "mail = \"nobody\""), "alerts.mail"),
     ] {
         let error = read(&text).err().unwrap_or_else(|| panic!("accepted: {text}")).to_string();
         assert!(error.contains(key), "{key}: {error}");
