@@ -118,7 +118,10 @@ pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};
 pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Turn};
 pub use repairs::NOTE_CHARS;
-pub use retention::{DeletionProof, Keeping, RetentionDue, RetentionPlan, verify_deletion};
+pub use retention::{
+    DeletionProof, Keeping, PersonBy, PersonErased, PersonFound, PersonPlace, PersonStays, RetentionDue,
+    RetentionPlan, verify_deletion,
+};
 pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
 pub use store::{BookingFilter, LineFilter, LineState, PaymentNotice, StatementLine};
