@@ -58,7 +58,7 @@ pub(super) enum Occasion {
 
 impl Broker {
     /// Tells everybody whom a rule names, all at once; each has their time and no more.
-    pub(super) async fn tell(&self, rule: &AlertRule, row: &AlertRow, why: Occasion) -> Vec<AlertSent> {
+    pub(super) async fn tell_of(&self, rule: &AlertRule, row: &AlertRow, why: Occasion) -> Vec<AlertSent> {
         let mails = rule.to.iter().map(|to| self.tell_by_mail(rule, row, why, to));
         let mut sent = join_all(mails).await;
         if let Some(hook) = &rule.hook {
