@@ -181,7 +181,7 @@ impl Broker {
         // What is left does not pass its limit any more, or nobody asks for it.
         for row in kept.into_values() {
             match self.alerts.rules.iter().find(|rule| rule.id == row.rule) {
-                Some(rule) if row.firing => self.ends(rule, row).await?,
+                Some(rule) if row.firing => self.alert_ends(rule, row).await?,
                 _ => self.store().end_alert(&row).await?,
             }
         }
@@ -226,7 +226,7 @@ impl Broker {
         Ok(self.store().put_alert(&row).await?)
     }
 
-    async fn ends(&self, rule: &AlertRule, mut row: AlertRow) -> Result<(), Error> {
+    async fn alert_ends(&self, rule: &AlertRule, mut row: AlertRow) -> Result<(), Error> {
         // Nobody was told that it had begun.
         if row.told_at.is_some() {
             row.code = first_failure(&self.tell_of(rule, &row, Occasion::Resolved).await);
