@@ -62,6 +62,9 @@ pub struct Dedup {
 pub(crate) const UNFINISHED: &str =
     "state IN ('accepted', 'processed', 'preparing', 'ready', 'delivered', 'parked')";
 
+/// Ids that a search looks at: more than it shows, since not all of them need to be within the scope.
+const MOST_SOUGHT: u32 = 500;
+
 const SELECT: &str = "SELECT body, received_at, id FROM message WHERE ";
 
 impl Store {
@@ -103,34 +106,15 @@ impl Store {
         sought: &Sought,
         limit: u32,
     ) -> Result<Vec<Message>, Error> {
-        let select = Select::new(SELECT).within(scope, Table::Message);
-        let tenant = scope.tenant.as_str();
-        // Each part is answered by its own index; together they would be by none.
-        let select = match sought {
-            Sought::Id(id) => select
-                .sql(" AND id IN (SELECT id FROM message WHERE id = ")
-                .bind(*id)
-                .sql(" UNION SELECT id FROM message WHERE tenant = ")
-                .bind(tenant)
-                .and("process_id =", *id)
-                .sql(" UNION SELECT id FROM message WHERE tenant = ")
-                .bind(tenant)
-                .and("exchange =", *id)
-                .sql(" UNION SELECT message_id FROM event WHERE message_id IS NOT NULL AND case_id IS NOT NULL AND tenant = ")
-                .bind(tenant)
-                .and("case_id =", *id)
-                .sql(")"),
-            Sought::Reference(reference) => select
-                .sql(
-                    " AND id IN (SELECT event.message_id FROM record JOIN event ON event.tenant = record.tenant \
-                     AND event.case_id = record.root WHERE event.message_id IS NOT NULL \
-                     AND record.record_reference IS NOT NULL AND record.tenant = ",
-                )
-                .bind(tenant)
-                .and("record.record_reference =", reference.as_str())
-                .sql(")"),
-        };
-        let select = select.sql(" ORDER BY id DESC LIMIT ").bind(limit.min(Page::MOST));
+        let ids = self.db().read(sought_ids(&scope.tenant, sought)).await?;
+        if ids.is_empty() {
+            return Ok(vec![]);
+        }
+        let mut select = Select::new(SELECT).within(scope, Table::Message).sql(" AND id IN (");
+        for (at, row) in ids.iter().enumerate() {
+            select = select.sql(if at == 0 { "" } else { ", " }).bind(row.id(0)?);
+        }
+        let select = select.sql(") ORDER BY id DESC LIMIT ").bind(limit.min(Page::MOST));
         self.db().read(select).await?.iter().map(message).collect()
     }
 
@@ -164,6 +148,31 @@ impl Store {
         };
         Ok(Some(Dedup { subject: row.id(0)?, digest: row.text(1)?, answer }))
     }
+}
+
+/// The newest ids that have to do with what is sought. Each part is answered by its own index; in one statement with the messages, an engine
+/// may prefer to walk through all of these. `IS NOT NULL` would have SQLite take another index of the events.
+fn sought_ids(tenant: &str, sought: &Sought) -> Select {
+    let select = match sought {
+        Sought::Id(id) => Select::new("SELECT id FROM (SELECT id FROM message WHERE id = ")
+            .bind(*id)
+            .sql(" UNION SELECT id FROM message WHERE tenant = ")
+            .bind(tenant)
+            .and("process_id =", *id)
+            .sql(" UNION SELECT id FROM message WHERE tenant = ")
+            .bind(tenant)
+            .and("exchange =", *id)
+            .sql(" UNION SELECT message_id FROM event WHERE length(message_id) > 0 AND tenant = ")
+            .bind(tenant)
+            .and("case_id =", *id),
+        Sought::Reference(reference) => Select::new(
+            "SELECT id FROM (SELECT DISTINCT event.message_id AS id FROM record JOIN event ON event.tenant = record.tenant \
+             AND event.case_id = record.root WHERE length(event.message_id) > 0 AND record.tenant = ",
+        )
+        .bind(tenant)
+        .and("record.record_reference =", reference.as_str()),
+    };
+    select.sql(") AS found ORDER BY id DESC LIMIT ").bind(MOST_SOUGHT)
 }
 
 /// The filter, so that one index leads. A state in which few messages are leads before anything else: compared with an expression, the

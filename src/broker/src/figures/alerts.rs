@@ -155,7 +155,7 @@ impl Broker {
             told_at: None,
             code: None,
         };
-        let sent = self.tell_of_alert(rule, &row, Occasion::Test).await;
+        let sent = self.tell_of(rule, &row, Occasion::Test).await;
         let failed = sent.iter().filter(|sent| sent.code.is_some()).count();
         let detail = json!({ "alert": rule.id, "told": sent.len() - failed, "failed": failed });
         let mut work = Work::new();
@@ -181,7 +181,7 @@ impl Broker {
         // What is left does not pass its limit any more, or nobody asks for it.
         for row in kept.into_values() {
             match self.alerts.rules.iter().find(|rule| rule.id == row.rule) {
-                Some(rule) if row.firing => self.alert_is_over(rule, row).await?,
+                Some(rule) if row.firing => self.alert_ends(rule, row).await?,
                 _ => self.store().end_alert(&row).await?,
             }
         }
@@ -219,17 +219,17 @@ impl Broker {
         let before = row.told_at.replace(now);
         self.store().put_alert(&row).await?;
         tracing::warn!(alert = %rule.id, label = %row.label, "an alert fires");
-        row.code = first_failure(&self.tell_of_alert(rule, &row, Occasion::Firing).await);
+        row.code = first_failure(&self.tell_of(rule, &row, Occasion::Firing).await);
         if row.code.is_some() {
             row.told_at = before;
         }
         Ok(self.store().put_alert(&row).await?)
     }
 
-    async fn alert_is_over(&self, rule: &AlertRule, mut row: AlertRow) -> Result<(), Error> {
+    async fn alert_ends(&self, rule: &AlertRule, mut row: AlertRow) -> Result<(), Error> {
         // Nobody was told that it had begun.
         if row.told_at.is_some() {
-            row.code = first_failure(&self.tell_of_alert(rule, &row, Occasion::Resolved).await);
+            row.code = first_failure(&self.tell_of(rule, &row, Occasion::Resolved).await);
             if row.code.is_some() && row.since.plus(GIVE_UP) > self.now() {
                 return Ok(self.store().put_alert(&row).await?);
             }

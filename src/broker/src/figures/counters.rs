@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use model::message::Direction;
-use model::{EventKind, Message, Timestamp};
+use model::{Authority, EventKind, Message, Timestamp};
 use serde_json::json;
 
 /// Bounds of the times from acceptance to delivery, in seconds.
@@ -18,6 +18,9 @@ const PARTNERS: usize = 500;
 
 /// Stands for all others.
 const OTHERS: &str = "other";
+
+/// Stands for all systems of the house.
+const SYSTEM: &str = "system";
 
 static COUNTS: LazyLock<Mutex<Counts>> = LazyLock::new(Mutex::default);
 static IN: DeliveryBuckets = DeliveryBuckets::new();
@@ -42,7 +45,7 @@ pub struct MessageCount {
     pub door: String,
     /// `in` or `out`.
     pub direction: &'static str,
-    /// The other side, or `other`.
+    /// The authority at the other side; `system` for systems of the house, `other` for those beyond the number.
     pub partner: String,
     /// `accepted`, `processed`, `delivered`, `confirmed`, `returned` or `parked`.
     pub state: &'static str,
@@ -142,10 +145,12 @@ pub(crate) fn note(kind: EventKind, message: &Message, now: Timestamp) {
     }
     let door = json!(message.door).as_str().unwrap_or_default().to_owned();
     let mut all = COUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+    // Tokens of systems are of no interest here: figures tell no ids but those of authorities.
+    let name = if message.partner.parse::<Authority>().is_ok() { message.partner.as_str() } else { SYSTEM };
     if all.partners.len() < PARTNERS {
-        all.partners.insert(message.partner.clone());
+        all.partners.insert(name.to_owned());
     }
-    let partner = if all.partners.contains(&message.partner) { &message.partner } else { OTHERS };
+    let partner = if all.partners.contains(name) { name } else { OTHERS };
     let partner = partner.to_owned();
     *all.counts.entry((door, direction, partner, state)).or_default() += 1;
 }

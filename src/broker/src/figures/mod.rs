@@ -29,12 +29,12 @@ pub const SERIES: &[(&str, &str, &str)] = &[
     ),
     ("delivery.p50", "Annahme bis Zustellung, Median (s)", "Acceptance to delivery, median (s)"),
     ("delivery.p95", "Annahme bis Zustellung, 95 % (s)", "Acceptance to delivery, 95 % (s)"),
-    ("adapter.waiting", "Wartende Meldungen an Adapter", "Deliveries to adapters that wait"),
-    ("adapter.parked", "Geparkte Meldungen an Adapter", "Deliveries to adapters that are parked"),
+    ("adapters.waiting", "Wartende Meldungen an Adapter", "Deliveries to adapters that wait"),
+    ("adapters.parked", "Geparkte Meldungen an Adapter", "Deliveries to adapters that are parked"),
     ("breaker", "Unterbrecher (0 zu, 1 halb offen, 2 offen)", "Breakers (0 closed, 1 half open, 2 open)"),
     ("disk.free", "Freier Speicher (Bytes)", "Free disk (bytes)"),
     ("events.unsealed", "Ungesiegelte Ereignisse", "Events that are not sealed"),
-    ("certificate.days", "Restlaufzeit von Zertifikaten (Tage)", "Days that certificates still hold"),
+    ("certificates.days", "Restlaufzeit von Zertifikaten (Tage)", "Days that certificates still hold"),
 ];
 
 /// Pause between two samples.

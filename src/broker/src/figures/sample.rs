@@ -44,7 +44,7 @@ impl Broker {
         self.sample_messages(&mut sample).await?;
         self.sample_lanes(&mut sample).await?;
         for (tenant, adapter, state, count) in self.store().channel_counts().await? {
-            let series = if state == "parked" { "adapter.parked" } else { "adapter.waiting" };
+            let series = if state == "parked" { "adapters.parked" } else { "adapters.waiting" };
             sample.put(&tenant, series, &adapter, count as f64);
         }
         let before =
@@ -62,7 +62,7 @@ impl Broker {
         }
         for certificate in self.certificates() {
             let left = certificate.until.micros().saturating_sub(now.micros()) as f64 / 86_400e6;
-            sample.put("", "certificate.days", &certificate.name, left.floor());
+            sample.put("", "certificates.days", &certificate.name, left.floor());
         }
         Ok(sample.finish())
     }

@@ -58,12 +58,7 @@ pub(super) enum Occasion {
 
 impl Broker {
     /// Tells everybody whom a rule names, all at once; each has their time and no more.
-    pub(super) async fn tell_of_alert(
-        &self,
-        rule: &AlertRule,
-        row: &AlertRow,
-        why: Occasion,
-    ) -> Vec<AlertSent> {
+    pub(super) async fn tell_of(&self, rule: &AlertRule, row: &AlertRow, why: Occasion) -> Vec<AlertSent> {
         let mails = rule.to.iter().map(|to| self.tell_by_mail(rule, row, why, to));
         let mut sent = join_all(mails).await;
         if let Some(hook) = &rule.hook {
@@ -108,16 +103,18 @@ impl Broker {
         hook: &AlertHook,
     ) -> Result<(), Failure> {
         let kind = match why {
-            Occasion::Firing => "alert.firing",
-            Occasion::Resolved => "alert.resolved",
-            Occasion::Test => "alert.test",
+            Occasion::Firing => "firing",
+            Occasion::Resolved => "resolved",
+            Occasion::Test => "test",
         };
         let data = json!({
             "alert": rule.id, "severity": rule.severity, "series": rule.series, "tenant": row.tenant, "label": row.label,
             "value": whole(row.value), "rule": rule.shown(), "since": row.since, "node": self.parts.node,
         });
         let now = self.now();
-        let body = json!({ "type": kind, "timestamp": now, "data": data }).to_string().into_bytes();
+        let body = json!({ "type": format!("alert.{kind}"), "timestamp": now, "data": data })
+            .to_string()
+            .into_bytes();
         let (id, seconds) = (ids::new_id().to_string(), now.micros().div_euclid(1_000_000));
         let unsigned = |_| Failure::permanent("alert.refused", "the call could not be signed");
         let signature = hook.secret.sign(&id, seconds, &body).map_err(unsigned)?;

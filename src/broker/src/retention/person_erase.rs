@@ -128,7 +128,8 @@ impl Broker {
         self.store().commit(work).await?;
         self.silence_person(&scope, meta.id, &words).await?;
         outcome.erased.push(meta.id);
-        let text = decided.record.to_json().to_string().to_lowercase();
+        let description = decided.record.description().cloned().unwrap_or_default();
+        let text = format!("{} {}", description.title, description.note.unwrap_or_default()).to_lowercase();
         if words.iter().any(|word| text.contains(word)) {
             outcome.stays(&decided.record, IN_TEXT);
         }

@@ -150,7 +150,7 @@ impl Broker {
             work.erase_payload(tenant, payload.id);
         }
         self.note_erased(&mut work, run, due).await?;
-        let line = canonical::to_vec(&line(number, due)).map_err(Error::from)?;
+        let line = canonical::to_vec(&line(number, due))?;
         work.list_deleted(run.id, number, &String::from_utf8_lossy(&line));
         self.store().commit(work).await?;
         for payload in &due.payloads {

@@ -57,7 +57,7 @@ fn rule() -> AlertRule {
         AlertHook { url: "https://pager.example/in".into(), secret: SharedSecret::parse(SECRET).unwrap() };
     AlertRule {
         id: "zertifikat".into(),
-        series: "certificate.days".into(),
+        series: "certificates.days".into(),
         label: None,
         above: None,
         below: Some(30.0),
@@ -124,7 +124,7 @@ async fn an_alert_fires_once_on_two_nodes_repeats_and_resolves() {
 
         let from = clock.now();
         let from = model::Timestamp::from_micros(from.micros() - 7_200_000_000);
-        let figures = renewed[0].figures(&operator, "certificate.days", from, clock.now()).await.unwrap();
+        let figures = renewed[0].figures(&operator, "certificates.days", from, clock.now()).await.unwrap();
         let values: Vec<f64> = figures.iter().map(|figure| figure.value).collect();
         assert_eq!((figures.len(), values.first(), values.last()), (7, Some(&10.0), Some(&299.0)));
     })

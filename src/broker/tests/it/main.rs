@@ -32,6 +32,7 @@ mod other;
 mod payments;
 mod payments_model;
 mod people;
+mod persons;
 mod rejection;
 mod relay;
 mod replies;

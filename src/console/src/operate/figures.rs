@@ -24,7 +24,7 @@ const SERIES: [&str; 7] = [
     "delivery.p95",
     "messages.parked",
     "messages.oldest",
-    "adapter.waiting",
+    "adapters.waiting",
 ];
 const HOUR: i64 = 3_600_000_000;
 /// Spans that are offered: name, hours, German, English.
@@ -102,7 +102,7 @@ async fn drawn(
         (chart(look, "parked", look.of_two("Klärungsfälle", "Need clarification"), look.of_two("Anzahl", "count"), &[one(look, &of("messages.parked"))]))
         (chart(look, "oldest", look.of_two("Älteste unzugestellte Nachricht", "Oldest undelivered message"), look.of_two("Sekunden", "seconds"), &labelled(&of("messages.oldest"))))
         (chart(look, "partners", look.of_two("Nachrichten je Stunde und Partner", "Messages per hour and partner"), look.of_two("Anzahl", "count"), &busiest))
-        (chart(look, "adapters", look.of_two("Adapter: wartende Meldungen", "Adapters: waiting deliveries"), look.of_two("Anzahl", "count"), &labelled(&of("adapter.waiting"))))
+        (chart(look, "adapters", look.of_two("Adapter: wartende Meldungen", "Adapters: waiting deliveries"), look.of_two("Anzahl", "count"), &labelled(&of("adapters.waiting"))))
     })
 }
 

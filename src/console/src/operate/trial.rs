@@ -112,11 +112,11 @@ pub(super) async fn dry_run(
         Ok(checked) => checked,
         Err(error) => return page::failed(&look, &error),
     };
-    let bytes = Some(counted.load(std::sync::atomic::Ordering::Relaxed));
-    let wanted = Wanted { from: from.as_ref(), service: service.as_deref(), bytes };
+    let bytes = counted.load(std::sync::atomic::Ordering::Relaxed);
+    let wanted = Wanted { from: from.as_ref(), service: service.as_deref(), bytes: Some(bytes) };
     let ways = console.broker.capabilities(&visit.caller, &to, wanted).await.unwrap_or_default();
     let title = format!("{} {}", look.of_two("Probelauf an", "Dry run to"), known.name);
-    page::page(&look, &title, &judged(&look, &known, &checked, &ways, bytes.unwrap_or_default()))
+    page::page(&look, &title, &judged(&look, &known, &checked, &ways, bytes))
 }
 
 /// The same stream, and how many bytes have come.

@@ -69,7 +69,9 @@ pub(super) fn changed(
                 *party = Party::erased(party.role.take());
             }
             // What a standard says of them beyond the model.
-            description.extensions = Extensions::default();
+            if tells_of(&description.extensions, gone) {
+                description.extensions = Extensions::default();
+            }
             EventKind::PersonErased
         }
         Change::Destroy if description.hold.is_some() => return Some(Err(Error::Held)),
@@ -80,6 +82,20 @@ pub(super) fn changed(
         _ => return None,
     };
     Some(Ok((record, event)))
+}
+
+/// Whether what a standard says beyond the model names one of these.
+fn tells_of(extensions: &Extensions, parties: &[Party]) -> bool {
+    let Ok(said) = serde_json::to_string(extensions) else { return true };
+    let names = parties.iter().flat_map(|party| {
+        let person = party.person.as_ref().and_then(|person| person.family_name.as_deref());
+        let organisation = party.organisation.as_ref().and_then(|it| it.name.as_deref());
+        person
+            .into_iter()
+            .chain(organisation)
+            .chain(party.contacts.iter().map(|contact| contact.value.as_str()))
+    });
+    names.filter(|name| !name.is_empty()).any(|name| said.contains(name))
 }
 
 /// The record once it was worked on: what was offered is not what it is now.
