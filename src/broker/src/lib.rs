@@ -110,6 +110,7 @@ pub use payments::{
     Acknowledgement, BookingFile, LineDecision, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, PayerSees,
     Payments, Reconciliation, StatementReport,
 };
+pub use people::{GivenRights, LinkBy, Stranger};
 pub use people::{
     Invited, NewUser, Next, OwnSession, PeopleSettings, SetUp, SignIn, SignedIn, TotpOffer, TotpPolicy, User,
     UserChange, UserFilter, UserList,
@@ -120,8 +121,8 @@ pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Tu
 pub use repairs::NOTE_CHARS;
 pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
-pub use store::{Approval, ApprovalFilter};
 pub use store::UserState;
+pub use store::{Approval, ApprovalFilter};
 pub use store::{BookingFilter, LineFilter, LineState, PaymentNotice, StatementLine};
 pub use store::{
     BoxFilter, CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery,

@@ -28,6 +28,7 @@ use std::sync::Arc;
 
 use broker::Broker;
 
+pub use people::oidc::{Elsewhere, GroupRights};
 pub use route::{Needs, Route};
 pub use router::{router, routes};
 pub use visit::{Recognise, Sessions, Visit};
@@ -41,6 +42,8 @@ pub struct Console {
     broker: Broker,
     visitors: Arc<dyn Recognise>,
     settings: Arc<Settings>,
+    /// A provider by whom people sign in.
+    elsewhere: Option<Arc<Elsewhere>>,
 }
 
 /// What may be set for the pages.
@@ -55,6 +58,11 @@ pub struct Settings {
 impl Console {
     /// The pages of a broker, for whom `visitors` recognises.
     pub fn new(broker: Broker, visitors: Arc<dyn Recognise>, settings: Settings) -> Self {
-        Console { broker, visitors, settings: Arc::new(settings) }
+        Console { broker, visitors, settings: Arc::new(settings), elsewhere: None }
+    }
+
+    /// The same where people sign in by a provider, too.
+    pub fn with_provider(self, elsewhere: Elsewhere) -> Self {
+        Console { elsewhere: Some(Arc::new(elsewhere)), ..self }
     }
 }

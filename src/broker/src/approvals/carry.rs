@@ -61,6 +61,7 @@ impl Broker {
             outcome => outcome?,
         }
         self.known.forget();
+        self.people.forget();
         Ok(())
     }
 

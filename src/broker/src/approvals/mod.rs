@@ -155,6 +155,10 @@ impl Broker {
         if is_again {
             return Ok(approval);
         }
+        // Nobody agrees to more rights of their own.
+        if approval.subject_kind == "user" && approval.subject == caller.actor.id {
+            return Err(Error::OwnRights);
+        }
         let agreed = self.decided(approval, ApprovalState::Agreed, caller)?;
         self.carry_out(caller, &scope, &agreed).await?;
         Ok(agreed)
