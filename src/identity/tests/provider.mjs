@@ -38,14 +38,14 @@ server.listen(0, '127.0.0.1', () => {
     pkce: { required: () => true },
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'preferred_username'], groups: ['groups'] },
     scopes: ['openid', 'email', 'profile', 'groups', 'send', 'read'],
-    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: `id-of-${id}`, ...people[id] }) }),
+    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...people[id] }) }),
     features: {
       devInteractions: { enabled: true },
       clientCredentials: { enabled: true },
       rpInitiatedLogout: { enabled: true },
       mTLS: { enabled: true, certificateBoundAccessTokens: true,
         getCertificate: (ctx) => (ctx.get('x-cert') ? `-----BEGIN CERTIFICATE-----\n${ctx.get('x-cert')}\n-----END CERTIFICATE-----` : undefined) },
-      resourceIndicators: { enabled: true, defaultResource: () => audience, useGrantedResource: () => false,
+      resourceIndicators: { enabled: true, defaultResource: (ctx) => (ctx.oidc.params.grant_type === 'client_credentials' ? audience : undefined), useGrantedResource: () => false,
         getResourceServerInfo: () => ({ scope: 'send read', audience, accessTokenFormat: 'jwt', accessTokenTTL: 300, jwt: { sign: { alg: 'ES256' } } }) },
     },
   });

@@ -17,6 +17,7 @@
 //! | `payments`, `bookings`, `statement_lines` | doors of payments, what the cash system is told, what the bank tells |
 //! | `channels` | what adapters are told of records, and what they call them |
 //! | `people` | users of the house, their sessions, and failed attempts to sign in |
+//! | `approvals` | what one person asks for and another agrees to |
 //! | `breaker` | when a lane that fails is left alone |
 //! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |

@@ -56,7 +56,7 @@ async fn a_person_signs_in_at_a_provider_and_nobody_else_can_use_the_answer() {
     assert_eq!(provider.back(&started.pending, &failed).await.unwrap_err(), Error::Refused);
 
     let known = provider.back(&started.pending, &answer).await.unwrap();
-    assert_eq!((known.issuer.as_str(), known.subject.as_str()), (bed.issuer.as_str(), "id-of-erika"));
+    assert_eq!((known.issuer.as_str(), known.subject.as_str()), (bed.issuer.as_str(), "erika"));
     assert_eq!(known.email.as_deref(), Some("erika@kreis.example"));
     assert_eq!((known.login.as_deref(), known.name.as_deref()), (Some("erika"), Some("Erika M.")));
     assert_eq!(known.groups, ["bauamt"]);
