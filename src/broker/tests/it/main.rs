@@ -4,6 +4,7 @@
 
 mod answered;
 mod answers;
+mod approvals;
 mod archives;
 mod arrival;
 mod channels;
@@ -33,6 +34,7 @@ mod rejection;
 mod relay;
 mod replies;
 mod screen;
+mod strangers;
 mod tasks;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]
