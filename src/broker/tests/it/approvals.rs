@@ -54,15 +54,15 @@ async fn a_content_is_seen_by_whom_it_was_released_to_until_the_time_is_over() {
             (NewApproval { reason: "x".repeat(501), ..release(message.id, 30) }, "model.invalid"),
             (release(ids::new_id(), 30), "model.not-found"),
         ] {
-            assert_eq!(broker.ask(&operator, new, None).await.unwrap_err().code(), code);
+            assert_eq!(broker.ask_for(&operator, new, None).await.unwrap_err().code(), code);
         }
         let cashier = somebody("cashier", Role::Cashier, "63");
-        let refused = broker.ask(&cashier, release(message.id, 30), None).await.unwrap_err();
+        let refused = broker.ask_for(&cashier, release(message.id, 30), None).await.unwrap_err();
         assert_eq!(refused.code(), "model.forbidden");
 
         let once = Once { key: "k".into(), digest: "d".into() };
-        let asked = broker.ask(&operator, release(message.id, 30), Some(&once)).await.unwrap();
-        assert_eq!(broker.ask(&operator, release(message.id, 30), Some(&once)).await.unwrap().id, asked.id);
+        let asked = broker.ask_for(&operator, release(message.id, 30), Some(&once)).await.unwrap();
+        assert_eq!(broker.ask_for(&operator, release(message.id, 30), Some(&once)).await.unwrap().id, asked.id);
         assert_eq!((asked.kind, asked.state), (ApprovalKind::ContentRelease, ApprovalState::Open));
         let early = broker.released_content(&operator, asked.id).await.err().unwrap();
         assert_eq!(early.code(), "broker.not-released");
@@ -70,20 +70,20 @@ async fn a_content_is_seen_by_whom_it_was_released_to_until_the_time_is_over() {
         // Nobody for themselves, nobody without the right, nobody of another unit.
         let mut both = operator.clone();
         both.roles.push(Role::RecordsManager);
-        assert_eq!(broker.agree(&both, asked.id).await.unwrap_err().code(), "model.second-person");
+        assert_eq!(broker.agree_to(&both, asked.id).await.unwrap_err().code(), "model.second-person");
         let colleague = somebody("colleague", Role::Operator, "63");
-        assert_eq!(broker.agree(&colleague, asked.id).await.unwrap_err().code(), "model.forbidden");
+        assert_eq!(broker.agree_to(&colleague, asked.id).await.unwrap_err().code(), "model.forbidden");
         let elsewhere = somebody("elsewhere", Role::RecordsManager, "70");
-        assert_eq!(broker.agree(&elsewhere, asked.id).await.unwrap_err().code(), "model.not-found");
+        assert_eq!(broker.agree_to(&elsewhere, asked.id).await.unwrap_err().code(), "model.not-found");
         assert_eq!(broker.approval(&elsewhere, asked.id).await.unwrap_err().code(), "model.not-found");
 
         let waiting = ApprovalFilter { open: Some(true), ..ApprovalFilter::default() };
         let listed = broker.approvals(&manager, &waiting, &Page::first(9)).await.unwrap().items;
         assert_eq!(listed.iter().map(|it| it.id).collect::<Vec<_>>(), [asked.id]);
         assert_eq!(broker.approval(&manager, asked.id).await.unwrap().1.as_deref(), Some("Störung 4711"));
-        let agreed = broker.agree(&manager, asked.id).await.unwrap();
-        assert_eq!(broker.agree(&manager, asked.id).await.unwrap(), agreed, "again changes nothing");
-        assert_eq!(broker.refuse(&manager, asked.id).await.unwrap_err().code(), "broker.approval-over");
+        let agreed = broker.agree_to(&manager, asked.id).await.unwrap();
+        assert_eq!(broker.agree_to(&manager, asked.id).await.unwrap(), agreed, "again changes nothing");
+        assert_eq!(broker.turn_down(&manager, asked.id).await.unwrap_err().code(), "broker.approval-over");
 
         let released = broker.released_content(&operator, asked.id).await.unwrap();
         assert_eq!(Some(released.reference), message.payload);
@@ -112,14 +112,14 @@ async fn what_nobody_decides_expires_and_what_is_withdrawn_or_refused_is_over() 
     let message = a_message(&gateway).await;
     let operator = somebody("operator", Role::Operator, "63");
     let manager = somebody("manager", Role::RecordsManager, "63");
-    let ask = async || broker.ask(&operator, release(message.id, 5), None).await.unwrap().id;
+    let ask = async || broker.ask_for(&operator, release(message.id, 5), None).await.unwrap().id;
     let (withdrawn, refused, expired) = (ask().await, ask().await, ask().await);
-    assert_eq!(broker.withdraw(&manager, withdrawn).await.unwrap_err().code(), "model.not-found");
-    assert_eq!(broker.withdraw(&operator, withdrawn).await.unwrap().state, ApprovalState::Withdrawn);
-    assert_eq!(broker.refuse(&manager, refused).await.unwrap().state, ApprovalState::Refused);
+    assert_eq!(broker.withdraw_asked(&manager, withdrawn).await.unwrap_err().code(), "model.not-found");
+    assert_eq!(broker.withdraw_asked(&operator, withdrawn).await.unwrap().state, ApprovalState::Withdrawn);
+    assert_eq!(broker.turn_down(&manager, refused).await.unwrap().state, ApprovalState::Refused);
     clock.advance(Duration::from_secs(7 * 24 * 3600));
     for id in [withdrawn, refused, expired] {
-        assert_eq!(broker.agree(&manager, id).await.unwrap_err().code(), "broker.approval-over");
+        assert_eq!(broker.agree_to(&manager, id).await.unwrap_err().code(), "broker.approval-over");
         assert_eq!(broker.released_content(&operator, id).await.err().unwrap().code(), "broker.not-released");
     }
     let own = ApprovalFilter { mine: true, open: Some(false), newest: true, ..ApprovalFilter::default() };
@@ -142,10 +142,10 @@ async fn an_erasure_is_carried_out_with_the_decision() {
         let (one, other) = (somebody("one", Role::Admin, "63"), somebody("other", Role::Admin, "63"));
         let erase =
             |payload| NewApproval { act: Act::ErasePayload { root, payload }, reason: "Art. 17".into() };
-        assert_eq!(broker.ask(&one, erase(ids::new_id()), None).await.unwrap_err().code(), "model.not-found");
-        let asked = broker.ask(&one, erase(payload), None).await.unwrap();
+        assert_eq!(broker.ask_for(&one, erase(ids::new_id()), None).await.unwrap_err().code(), "model.not-found");
+        let asked = broker.ask_for(&one, erase(payload), None).await.unwrap();
         broker.message_content(&all, message.id).await.unwrap();
-        broker.agree(&other, asked.id).await.unwrap();
+        broker.agree_to(&other, asked.id).await.unwrap();
         assert!(broker.message_content(&all, message.id).await.is_err());
         // The reason goes like any content of an event.
         broker.erase(&all, root, Erasure::Event(asked.event)).await.unwrap();
@@ -175,8 +175,8 @@ async fn with_four_eyes_forwarding_tokens_and_ways_to_partners_wait_for_a_second
         let outcome =
             broker.forward_or_ask(&one, message.id, &lippstadt(), Some("falsch hier"), None).await.unwrap();
         let DoneOrAsked::Asked(asked) = outcome else { panic!("{outcome:?}") };
-        assert_eq!(broker.agree(&one, asked.id).await.unwrap_err().code(), "model.second-person");
-        broker.agree(&other, asked.id).await.unwrap();
+        assert_eq!(broker.agree_to(&one, asked.id).await.unwrap_err().code(), "model.second-person");
+        broker.agree_to(&other, asked.id).await.unwrap();
         let here = broker.message(&one, message.id).await.unwrap();
         assert_eq!(here.forwarding.unwrap().to, Some(lippstadt()));
         assert_eq!(broker.approval(&one, asked.id).await.unwrap().0.state, ApprovalState::Agreed);
@@ -199,7 +199,7 @@ async fn with_four_eyes_forwarding_tokens_and_ways_to_partners_wait_for_a_second
             "not valid before somebody agrees"
         );
         assert!(!Act::shown(&asked.detail).to_string().contains(&token.row.hash));
-        broker.agree(&other, asked.id).await.unwrap();
+        broker.agree_to(&other, asked.id).await.unwrap();
         assert!(broker.authenticate(&token.secret).await.unwrap().is_some());
 
         let partner = Partner {
@@ -217,7 +217,7 @@ async fn with_four_eyes_forwarding_tokens_and_ways_to_partners_wait_for_a_second
         );
         let outcome = broker.put_partner_or_ask(&one, partner.clone(), Some("neu")).await.unwrap();
         let DoneOrAsked::Asked(asked) = outcome else { panic!("{outcome:?}") };
-        broker.agree(&other, asked.id).await.unwrap();
+        broker.agree_to(&other, asked.id).await.unwrap();
         let renamed = Partner { name: "Kreisarchiv".into(), version: 2, ..partner };
         let outcome = broker.put_partner_or_ask(&one, renamed, None).await.unwrap();
         assert!(matches!(outcome, DoneOrAsked::Done(_)), "a name is nobody's key");
