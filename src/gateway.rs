@@ -89,6 +89,7 @@ impl Gateway {
         })
         .with_quotas(config.limits.quotas())
         .with_upload_limits(config.limits.uploads())
+        .with_people(config.people())
         .with_relay_limits(config.osci.as_ref().map_or_else(Default::default, |osci| osci.relay()));
         let broker = match config.dvdv_settings()? {
             Some(settings) => {

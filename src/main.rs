@@ -16,6 +16,7 @@ mod registry;
 mod scan_commands;
 mod selftest;
 mod serve;
+mod user_commands;
 mod xta_commands;
 
 use std::future::Future;
@@ -75,6 +76,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             on_store(load()?, as_json, async |store| store.message(command, language).await)
         }
         Command::Token(command) => on_store(load()?, as_json, async |store| store.token(command).await),
+        Command::User(command) => on_store(load()?, as_json, async |store| store.user(command).await),
         Command::Evidence(EvidenceCommand::Export { case, output, content, of }) => {
             on_store(load()?, as_json, async |store| store.export(case, &output, content, &of).await)
         }

@@ -4,6 +4,7 @@ mod adapters;
 mod messages;
 mod notices;
 mod scans;
+mod users;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ pub use adapters::AdapterCommand;
 pub use messages::{MessageCommand, NotedMessage, OneMessage, Resend};
 pub use notices::NoticeCommand;
 pub use scans::{ScanCommand, SeparatorSheet};
+pub use users::{OneUser, UserCommand};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 something was found or refused, 2 command line or file \
     not readable, 3 configuration, store, key or address not available.";
@@ -127,6 +129,9 @@ pub enum Command {
     /// Tokens of the county's systems.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Users of the console.
+    #[command(subcommand)]
+    User(UserCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -40,6 +40,7 @@ impl Check<'_> {
         self.limits(&config.limits)?;
         self.evidence(&config.evidence)?;
         self.hours(config)?;
+        self.people(config)?;
         if config.tenants.is_empty() {
             return Err(self.value("tenant", "at least one tenant is needed"));
         }

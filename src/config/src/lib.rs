@@ -14,6 +14,7 @@ mod log;
 mod osci;
 mod party;
 mod payments;
+mod people;
 mod places;
 mod processes;
 mod virus;
@@ -44,6 +45,7 @@ pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
 pub use crate::payments::*;
+pub use crate::people::{People, Totp};
 pub use crate::places::Place;
 use crate::places::Places;
 pub use crate::processes::Policy;
@@ -86,6 +88,9 @@ pub struct Config {
     /// What goes to citizens: quiet times, and rules of what is deemed.
     #[serde(default)]
     pub dispatch: Sending,
+    /// Users of the console.
+    #[serde(default)]
+    pub people: People,
     /// Logging.
     #[serde(default)]
     pub log: Log,

@@ -237,7 +237,12 @@ impl Broker {
         Ok((approval, scope.clone()))
     }
 
-    fn approval_decided(&self, approval: Approval, to: ApprovalState, caller: &Caller) -> Result<Approval, Error> {
+    fn approval_decided(
+        &self,
+        approval: Approval,
+        to: ApprovalState,
+        caller: &Caller,
+    ) -> Result<Approval, Error> {
         let now = self.now();
         if approval.state_at(now) != ApprovalState::Open {
             return Err(Error::ApprovalOver);

@@ -49,7 +49,7 @@ impl Broker {
     /// # Errors
     /// If the store cannot be written.
     pub async fn end_other_sessions(&self, who: &SignedIn) -> Result<(), Error> {
-        let person = self.own(who).await?;
+        let person = self.own_account(who).await?;
         let mut work = Work::new();
         self.ends_sessions(&mut work, &person, Some(&who.hash));
         self.store().commit(work).await?;
@@ -94,6 +94,8 @@ impl Broker {
         let mut next = self.next_of(&person);
         let mut work = Work::new();
         let recovery = self.take_draft(&session, &mut next, code, &mut work)?;
+        // What codes are made of now is shown to nobody again.
+        work.session_draft(&session.hash, None);
         self.change_own(who, &next, work, "codes").await?;
         Ok(recovery)
     }
@@ -128,7 +130,7 @@ impl Broker {
         self.change_own(who, &next, Work::new(), "codes-removed").await
     }
 
-    async fn own(&self, who: &SignedIn) -> Result<Person, Error> {
+    async fn own_account(&self, who: &SignedIn) -> Result<Person, Error> {
         let found = self.store().person(&who.user.tenant, who.user.id).await?;
         found.filter(|it| self.may_sign_in(it)).ok_or(Error::SignInRefused)
     }
@@ -139,7 +141,7 @@ impl Broker {
 
     /// The user, if the password is right. For whoever has a turn.
     async fn proven(&self, who: &SignedIn, password: &str) -> Result<Person, Error> {
-        let person = self.own(who).await?;
+        let person = self.own_account(who).await?;
         let places = Places::of(&person.login, None);
         let tries = self.not_waiting(places).await?;
         if self.is_password(Some(&person), password).await? {

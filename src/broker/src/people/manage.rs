@@ -390,8 +390,9 @@ fn sees(caller: &Caller, user: &User) -> bool {
     gives_own(caller, &user.units, &user.services, user.authority.as_ref())
 }
 
+/// One without an authority may name any in a record: that is a right too.
 fn gives_own(caller: &Caller, units: &Within, services: &Within, authority: Option<&Authority>) -> bool {
     let scope = &caller.scope;
-    let acts = scope.units == Within::All || authority.is_none() || caller.authority.as_ref() == authority;
+    let acts = scope.units == Within::All || caller.authority.as_ref() == authority;
     acts && scope.units.includes(units) && scope.services.includes(services)
 }

@@ -25,6 +25,7 @@ mod set_up;
 mod sign_in;
 mod totp;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::rights::Within;
@@ -200,7 +201,7 @@ fn caller(person: &Person) -> Caller {
 impl Broker {
     /// The same with other settings for people. Before it is cloned.
     pub fn with_people(self, people_settings: PeopleSettings) -> Self {
-        Broker { people_settings, ..self }
+        Broker { people_settings, people: Arc::default(), ..self }
     }
 
     /// Whether somebody with these roles needs codes to sign in.

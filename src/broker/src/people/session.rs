@@ -149,7 +149,7 @@ impl Broker {
     }
 
     /// A new session, whatever the browser had before: its token.
-    pub(super) fn begin(
+    pub(super) fn new_session(
         &self,
         person: &Person,
         stage: SessionStage,

@@ -47,7 +47,7 @@ impl Broker {
         let person = self.store().person_by_invite(&invite_digest(secret.trim())).await?;
         let holds = |it: &Person| it.invite.as_ref().is_some_and(|(_, until)| *until > self.now());
         match person.filter(|it| holds(it) && self.may_sign_in(it)) {
-            Some(person) => self.go_on(&person, Next::SetUp, "invite", Work::new()).await,
+            Some(person) => self.admits(&person, Next::SetUp, "invite", Work::new()).await,
             None => Err(Error::SetUpOver),
         }
     }
@@ -77,7 +77,7 @@ impl Broker {
             None => {
                 let draft = self.new_totp(&person.tenant, person.id)?;
                 let mut work = Work::new();
-                work.session_draft(&session.hash, &draft);
+                work.session_draft(&session.hash, Some(&draft));
                 self.store().commit(work).await?;
                 draft
             }
@@ -118,7 +118,7 @@ impl Broker {
         work.put_person(&next).end_session(&session.hash).end_sessions(person.id, None);
         let detail = json!({ "password": wants_password, "codes": wants_codes });
         work.insert_event(&self.user_changed(&person.tenant, person.id, &actor(person.id), detail));
-        let outcome = self.go_on(&next, Next::Open, "set-up", work).await;
+        let outcome = self.admits(&next, Next::Open, "set-up", work).await;
         self.people.seen.forget();
         match outcome {
             Err(error) if ["person", "session", "totp"].iter().any(|it| error.is_conflict(it)) => {

@@ -81,7 +81,7 @@ impl Broker {
             // What is still wanted is set up by whoever has the password.
             work.forget_sign_in_try(places.login);
         }
-        self.go_on(person, next, "password", work).await
+        self.admits(person, next, "password", work).await
     }
 
     /// What comes once password and code were right.
@@ -91,14 +91,14 @@ impl Broker {
     }
 
     /// Begins the session of what comes next.
-    pub(super) async fn go_on(
+    pub(super) async fn admits(
         &self,
         person: &Person,
         next: Next,
         by: &str,
         mut work: Work,
     ) -> Result<SignIn, Error> {
-        let token = self.begin(person, next.stage(), &mut work)?;
+        let token = self.new_session(person, next.stage(), &mut work)?;
         if next == Next::Open {
             let detail = json!({ "user": person.id, "by": by });
             work.insert_event(&self.audit(
@@ -127,7 +127,7 @@ impl Broker {
         let taken = self.take_code(&person, code, &mut work)?;
         if let Some(by) = taken {
             work.end_session(&session.hash).forget_sign_in_try(places.login);
-            match self.go_on(&person, self.after_code(&person), by, work).await {
+            match self.admits(&person, self.after_code(&person), by, work).await {
                 Err(error) if lost(&error) => {}
                 outcome => return outcome,
             }
@@ -165,7 +165,7 @@ impl Broker {
     pub async fn sign_in_by_identity(&self, issuer: &str, subject: &str) -> Result<Option<SignIn>, Error> {
         match self.store().person_by_identity(issuer, subject).await? {
             Some(person) if self.may_sign_in(&person) => {
-                self.go_on(&person, Next::Open, "identity", Work::new()).await.map(Some)
+                self.admits(&person, Next::Open, "identity", Work::new()).await.map(Some)
             }
             _ => Ok(None),
         }

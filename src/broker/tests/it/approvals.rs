@@ -62,7 +62,10 @@ async fn a_content_is_seen_by_whom_it_was_released_to_until_the_time_is_over() {
 
         let once = Once { key: "k".into(), digest: "d".into() };
         let asked = broker.ask_for(&operator, release(message.id, 30), Some(&once)).await.unwrap();
-        assert_eq!(broker.ask_for(&operator, release(message.id, 30), Some(&once)).await.unwrap().id, asked.id);
+        assert_eq!(
+            broker.ask_for(&operator, release(message.id, 30), Some(&once)).await.unwrap().id,
+            asked.id
+        );
         assert_eq!((asked.kind, asked.state), (ApprovalKind::ContentRelease, ApprovalState::Open));
         let early = broker.released_content(&operator, asked.id).await.err().unwrap();
         assert_eq!(early.code(), "broker.not-released");
@@ -142,7 +145,10 @@ async fn an_erasure_is_carried_out_with_the_decision() {
         let (one, other) = (somebody("one", Role::Admin, "63"), somebody("other", Role::Admin, "63"));
         let erase =
             |payload| NewApproval { act: Act::ErasePayload { root, payload }, reason: "Art. 17".into() };
-        assert_eq!(broker.ask_for(&one, erase(ids::new_id()), None).await.unwrap_err().code(), "model.not-found");
+        assert_eq!(
+            broker.ask_for(&one, erase(ids::new_id()), None).await.unwrap_err().code(),
+            "model.not-found"
+        );
         let asked = broker.ask_for(&one, erase(payload), None).await.unwrap();
         broker.message_content(&all, message.id).await.unwrap();
         broker.agree_to(&other, asked.id).await.unwrap();

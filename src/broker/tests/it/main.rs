@@ -30,6 +30,7 @@ mod once;
 mod other;
 mod payments;
 mod payments_model;
+mod people;
 mod rejection;
 mod relay;
 mod replies;

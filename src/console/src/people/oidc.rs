@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
-use axum::http::header::{HeaderName, LOCATION, SET_COOKIE};
+use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use broker::{GivenRights, LinkBy, Stranger};
@@ -13,17 +13,16 @@ use model::Role;
 use model::rights::Within;
 use serde::Deserialize;
 
+use super::cookie::with_session;
+use super::to;
 use crate::page::{self, Look};
 use crate::route::{Needs, Route};
-use crate::visit::COOKIE;
 use crate::{BASE, Console};
 
 /// What a sign-in was begun with. It has to come along from the provider's site, so it is not `Strict`.
 const PENDING: &str = "__Host-amtsbote-oidc";
 /// How the rest of a cookie is confined, for as long as a sign-in may take.
 const FENCE: &str = "; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=";
-/// Longest path that is gone to after signing in.
-const LONGEST_PATH: usize = 512;
 
 /// The provider by whom people sign in, and what that means here.
 pub struct Elsewhere {
@@ -91,10 +90,9 @@ struct Wanted {
 }
 
 /// The way to the provider, for the page on which people sign in; nothing if there is none.
-pub(crate) fn button(console: &Console, look: &Look, to: &str) -> Markup {
+pub(super) fn button(console: &Console, look: &Look, wanted: Option<&str>) -> Markup {
     let Some(elsewhere) = &console.elsewhere else { return html! {} };
-    let query = form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish();
-    html! { p { a.button href=(look.to(&format!("/oidc/start?{query}"))) { (elsewhere.label) } } }
+    html! { p { a.button href=(look.to(&to::with("/oidc/start", wanted))) { (elsewhere.label) } } }
 }
 
 async fn start(State(console): State<Console>, look: Look, Query(wanted): Query<Wanted>) -> Response {
@@ -103,8 +101,8 @@ async fn start(State(console): State<Console>, look: Look, Query(wanted): Query<
         Ok(started) => started,
         Err(error) => return failed(&look, error),
     };
-    let to = wanted.to.filter(|to| is_inside(to)).unwrap_or_else(|| look.to("/"));
-    let to: String = form_urlencoded::byte_serialize(to.as_bytes()).collect();
+    let wanted = to::own(wanted.to.as_deref()).map_or_else(|| look.to("/"), str::to_owned);
+    let to: String = form_urlencoded::byte_serialize(wanted.as_bytes()).collect();
     let cookie = format!("{PENDING}={}~{to}{FENCE}600", started.pending.to_cookie());
     match (HeaderValue::from_str(&cookie), HeaderValue::from_str(&started.url)) {
         (Ok(cookie), Ok(url)) => {
@@ -149,17 +147,7 @@ async fn signed_in(
         Err(broker::Error::SignInRefused) => return unknown(look),
         Err(error) => return page::failed(look, &error),
     };
-    // A cookie that is strictly of this site does not go along with what another site began, so this page goes on by itself.
-    let title = look.of_two("Angemeldet", "Signed in");
-    let body = html! { p { a href=(to) { (look.of_two("Weiter", "Continue")) } } };
-    let mut response = page::page(look, title, &body);
-    let session = format!("{COOKIE}={}; Path=/; Secure; HttpOnly; SameSite=Strict", sign_in.token);
-    let refresh = HeaderValue::from_str(&format!("0; url={to}"));
-    if let (Ok(session), Ok(refresh)) = (HeaderValue::from_str(&session), refresh) {
-        response.headers_mut().append(SET_COOKIE, session);
-        response.headers_mut().insert(HeaderName::from_static("refresh"), refresh);
-    }
-    response
+    with_session(Redirect::to(to).into_response(), &sign_in)
 }
 
 /// Signs out at the provider, too.
@@ -177,14 +165,7 @@ fn begun(headers: &HeaderMap) -> Option<(Pending, String)> {
     let (pending, to) = cookie.split_once('~')?;
     let pairs = format!("to={to}");
     let (_, to) = form_urlencoded::parse(pairs.as_bytes()).next()?;
-    Some((Pending::from_cookie(pending)?, to.into_owned())).filter(|(_, to)| is_inside(to))
-}
-
-/// A path of the console, and nothing that a browser takes for another site.
-fn is_inside(to: &str) -> bool {
-    let rest = to.strip_prefix(BASE).filter(|rest| rest.starts_with('/'));
-    let is_plain = |byte: u8| byte.is_ascii_graphic() && !br#"\"'<>;,"#.contains(&byte);
-    rest.is_some_and(|rest| !rest.starts_with("//")) && to.len() <= LONGEST_PATH && to.bytes().all(is_plain)
+    Some((Pending::from_cookie(pending)?, to::own(Some(&to))?.to_owned()))
 }
 
 fn failed(look: &Look, error: identity::Error) -> Response {
@@ -215,28 +196,4 @@ fn refused(look: &Look, status: StatusCode, text: &str) -> Response {
         p { a href=(look.to("/sign-in")) { (look.of_two("Noch einmal anmelden", "Sign in again")) } }
     };
     page::with_status(look, status, title, &body)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_paths_of_the_console_are_gone_to() {
-        for good in ["/console/", "/console/messages?lang=de", "/console/approvals/1?done=asked&lang=en"] {
-            assert!(is_inside(good), "{good}");
-        }
-        for wrong in [
-            "",
-            "/",
-            "//evil.example",
-            "/console//evil.example",
-            "/consoles/",
-            "https://x/console/",
-            "/console/ä",
-            "/console/a;b",
-        ] {
-            assert!(!is_inside(wrong), "{wrong}");
-        }
-    }
 }

@@ -67,11 +67,11 @@ impl Work {
         self.any("UPDATE person_session SET seen = $2 WHERE hash = $1", vec![hash.into(), at.into()])
     }
 
-    /// Keeps what codes will be made of. Precondition: the session has not ended.
-    pub fn session_draft(&mut self, hash: &str, draft: &[u8]) -> &mut Self {
+    /// Keeps what codes will be made of, or nothing any more. Precondition: the session has not ended.
+    pub fn session_draft(&mut self, hash: &str, draft: Option<&[u8]>) -> &mut Self {
         self.one(
             "UPDATE person_session SET draft = $2 WHERE hash = $1",
-            vec![hash.into(), Some(draft).into()],
+            vec![hash.into(), draft.into()],
             "session",
         )
     }
