@@ -11,7 +11,7 @@ use model::{Id, Message};
 use super::clarification::{at, found, note};
 use super::parts::id;
 use crate::Console;
-use crate::form::FileForm;
+use crate::file_form::FileForm;
 use crate::page::{self, Look};
 use crate::visit::Visit;
 
