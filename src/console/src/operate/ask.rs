@@ -22,7 +22,9 @@ impl Asked {
     /// A value that says something.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name)?;
-        Some(found.1.trim()).filter(|value| !value.is_empty() && value.len() <= LONGEST)
+        let says =
+            |value: &&str| (1..=LONGEST).contains(&value.len()) && !value.chars().any(char::is_control);
+        Some(found.1.trim()).filter(says)
     }
 
     /// The same, to be shown in a field.

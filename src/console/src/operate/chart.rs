@@ -42,7 +42,9 @@ pub(super) fn chart(look: &Look, id: &str, title: &str, unit: &str, lines: &[Lin
     html! {
         section.card aria-labelledby=(id) {
             h2 #(id) { (title) " " span.soft { "(" (unit) ")" } }
-            (drawing(look, title, &lines, (from, to), most))
+            div.drawing tabindex="0" role="region" aria-label=(format!("{title}: {}", look.of_two("Bild", "picture"))) {
+                (drawing(look, title, &lines, (from, to), most))
+            }
             @if lines.len() > 1 {
                 ul.legend { @for (at, line) in lines.iter().enumerate() { li { (sample(at)) (line.name) } } }
             }
@@ -100,7 +102,7 @@ fn sample(at: usize) -> Markup {
 
 fn table(look: &Look, title: &str, unit: &str, lines: &[Line]) -> Markup {
     html! {
-        div.wide tabindex="0" role="region" aria-label=(title) { table {
+        div.wide tabindex="0" role="region" aria-label=(format!("{title}: {}", look.of_two("Tabelle", "table"))) { table {
             caption { (title) " (" (unit) "), " (look.of_two("die neuesten zuerst", "the newest first")) }
             thead { tr {
                 @if lines.len() > 1 { th scope="col" { (look.of_two("Linie", "Line")) } }

@@ -61,7 +61,7 @@ pub(super) async fn search(
                 input type="hidden" name="lang" value=(look.words.tag());
                 label for="q" { (look.of_two("Vorgang oder Akte", "Case or case file")) }
                 p.hint #q-hint { (look.of_two("Kennung oder Aktenzeichen", "Id or file reference")) }
-                div.line {
+                div.beside-it {
                     input #q type="search" name="q" value=(asked.text("q")) maxlength="200" aria-describedby="q-hint" autocomplete="off";
                     button.main type="submit" { (look.of_two("Suchen", "Find")) }
                 }

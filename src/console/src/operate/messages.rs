@@ -104,7 +104,7 @@ fn search(look: &Look, asked: &Asked) -> Markup {
                 "Kennung einer Nachricht, eines Prozesses, Austauschs oder Vorgangs, Aktenzeichen, oder Kennung eines Partners",
                 "Id of a message, process, exchange or case, file reference, or key of a partner",
             )) }
-            div.line {
+            div.beside-it {
                 input #q type="search" name="q" value=(asked.text("q")) maxlength="200" aria-describedby="q-hint" autocomplete="off";
                 button.main type="submit" { (look.of_two("Suchen", "Find")) }
             }
