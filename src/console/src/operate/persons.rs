@@ -1,4 +1,5 @@
-//! What is known of a person, to be given to that person (GDPR articles 15 and 20), and its end where it need no longer be kept (article 17).
+//! What is known of a person, to be given to that person (GDPR articles 15 and 20), and its end where it need no longer be kept
+//! (article 17).
 
 use axum::Extension;
 use axum::body::Body;
