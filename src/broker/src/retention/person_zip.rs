@@ -116,7 +116,8 @@ impl Export {
         let mut ids = vec![];
         for kind in [Interaction, Dispatch, Decision, Claim, Payment] {
             let filter = store::RecordFilter { parent: Some(case), ..store::RecordFilter::of(kind) };
-            let listed = self.store.records(&self.scope, &filter, &Page::first(Page::MOST));
+            let page = Page::first(Page::MOST);
+            let listed = self.store.records(&self.scope, &filter, &page);
             ids.extend(self.runtime.block_on(listed)?.items.iter().map(|record| record.meta().id));
         }
         Ok(ids)
