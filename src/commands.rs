@@ -165,7 +165,7 @@ fn token(row: &TokenRow) -> Value {
 }
 
 /// `*` alone stands for all.
-fn within(names: Vec<String>) -> Result<Within, Error> {
+pub(crate) fn within(names: Vec<String>) -> Result<Within, Error> {
     if names == ["*"] {
         return Ok(Within::All);
     }

@@ -16,6 +16,7 @@ mod registry;
 mod scan_commands;
 mod selftest;
 mod serve;
+mod user_commands;
 mod watch;
 mod watch_commands;
 mod xta_commands;
@@ -85,6 +86,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Person(command) => on_store(load()?, as_json, async |store| store.person(command).await),
         Command::Alert(command) => on_store(load()?, as_json, async |store| store.alert(command).await),
         Command::Token(command) => on_store(load()?, as_json, async |store| store.token(command).await),
+        Command::User(command) => on_store(load()?, as_json, async |store| store.user(command).await),
         Command::Evidence(EvidenceCommand::Export { case, output, content, of }) => {
             on_store(load()?, as_json, async |store| store.export(case, &output, content, &of).await)
         }

@@ -28,7 +28,7 @@ fn the_self_test_passes() {
 fn every_command_has_help_and_a_wrong_one_ends_with_2() {
     for command in [
         "serve", "demo", "check", "convert", "schema", "partner", "adapter", "scan", "message", "evidence",
-        "token", "config",
+        "token", "user", "config",
     ] {
         let output = amtsbote(&[command, "--help"]);
         assert!(output.status.success() && !output.stdout.is_empty(), "{command}");
@@ -202,6 +202,32 @@ fn a_token_is_shown_once_and_can_be_ended() {
     assert!(said(&refused).contains("broker.unknown-unit"));
     let elsewhere = ["token", "revoke", id, "--tenant", "musterstadt"];
     assert_eq!(installation.run(&elsewhere).status.code(), Some(1), "another tenant's token");
+}
+
+#[test]
+fn the_first_administrator_is_made_here_and_locked_and_let_in_again() {
+    let installation = Installation::new();
+    let of = ["--tenant", "musterkreis", "--json"];
+    let add = |login: &str, tenant: &str| {
+        let names = ["user", "add", login, "--name", "Erika Beispiel", "--role", "admin", "--tenant", tenant];
+        installation.run(&[&names[..], &["--unit", "*", "--service", "*", "--json"]].concat())
+    };
+    let added = json(&add("E.Beispiel", "musterkreis"));
+    assert!(added["secret"].as_str().unwrap().starts_with("ami_"), "{added}");
+    assert_eq!((&added["login"], &added["roles"]), (&"e.beispiel".into(), &serde_json::json!(["admin"])));
+    assert!(said(&add("e.beispiel", "musterstadt")).contains("user.login-taken"));
+    for (act, state) in
+        [("lock", "locked"), ("unlock", "active"), ("disable", "disabled"), ("unlock", "active")]
+    {
+        let user = installation.json(&[&["user", act, "e.beispiel"], &of[..]].concat());
+        assert_eq!(user["state"], state);
+    }
+    let again = installation.json(&[&["user", "reset", "e.beispiel"], &of[..]].concat());
+    assert_ne!(again["secret"], added["secret"]);
+    let list = installation.json(&[&["user", "list", "--search", "ERIKA"], &of[..]].concat());
+    assert!(list["items"].as_array().unwrap().len() == 1 && list["items"][0]["secret"].is_null(), "{list}");
+    let elsewhere = ["user", "show", "e.beispiel", "--tenant", "musterstadt"];
+    assert_eq!(installation.run(&elsewhere).status.code(), Some(1), "another tenant's user");
 }
 
 #[test]

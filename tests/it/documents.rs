@@ -30,7 +30,8 @@ const ACTIONS: &[(&str, &[Action])] = &[
     ("keep the cash office's books: statements, files, reconciliation", &[Action::KeepCash]),
     ("bring in raw messages", &[Action::SendMessages]),
     ("see messages (metadata, findings)", &[Action::ReadMessages]),
-    ("resend, park, return, forward messages, one or many", &[Action::RepairMessages]),
+    ("resend, park, mend, return, forward a message", &[Action::ClearMessages]),
+    ("see to many messages at once, lanes, what adapters could not be told", &[Action::RepairMessages]),
     ("read the event feed", &[Action::ReadEvents]),
     ("export evidence", &[Action::ReadEvidence]),
     ("erase content and events", &[Action::Erase]),
@@ -39,6 +40,11 @@ const ACTIONS: &[(&str, &[Action])] = &[
     ("see partners", &[Action::ReadPartners]),
     ("change partners, manage tokens", &[Action::ManagePartners, Action::ManageTokens]),
     ("have subscriptions to webhooks, see and end them", &[Action::Subscribe]),
+    ("see how the gateway stands; test connections and alerts", &[Action::Operate]),
+    ("read the audit log", &[Action::ReadAudit]),
+    ("manage users", &[Action::ManageUsers]),
+    ("release contents to somebody else for a time", &[Action::ReleaseContent]),
+    ("export what is known of a person", &[Action::ExportPersons]),
 ];
 
 #[test]

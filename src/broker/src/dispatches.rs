@@ -136,11 +136,11 @@ impl Broker {
         if times_it_came_to_nothing(after) <= before || (after.is_mere_notice() && before > 0) {
             return Ok(());
         }
-        self.go_on(work, after).await
+        self.go_on_by(work, after).await
     }
 
     /// By another way, or by a clerk.
-    async fn go_on(&self, work: &mut Work, it: &Dispatch) -> Result<(), Error> {
+    async fn go_on_by(&self, work: &mut Work, it: &Dispatch) -> Result<(), Error> {
         if !it.is_mere_notice() {
             return self.ask_clerk(work, it, CAME_BACK).await;
         }

@@ -13,6 +13,7 @@
 //! citizen   what citizens see of their case, bring to it and hold of it
 //! retention deletes copies whose time is over, with proof; tells and erases what is known of a person
 //! figures   notes how everything stands, and tells when a rule on it is passed
+//! people    users of the house: how they sign in, their sessions and rights
 //! deliver   into the recipient's mailbox (deliver), or through an adapter (send)
 //! ```
 //! Between the transactions stand jobs of the store's queue. A job that was interrupted is done
@@ -23,6 +24,7 @@
 mod access;
 mod acts;
 mod answers;
+mod approvals;
 mod arrival;
 mod carried;
 mod channels;
@@ -30,6 +32,7 @@ mod citizen;
 mod clarify;
 mod content;
 mod deliver;
+mod desk;
 pub mod directory;
 mod dispatches;
 mod erasure;
@@ -55,6 +58,7 @@ mod notes;
 mod once;
 mod onward;
 mod payments;
+mod people;
 mod prepare;
 mod pressure;
 mod process;
@@ -90,6 +94,7 @@ use seal::evidence_key::EvidenceKey;
 use store::Store;
 
 pub use access::{NewToken, TokenSecret, Wanted};
+pub use approvals::{Act, DoneOrAsked, LONGEST_RELEASE, NewApproval, Released};
 pub use arrival::{Arrival, Sent};
 pub use carried::Carried;
 pub use channels::{Channel, Filing, KnownNumber};
@@ -99,6 +104,7 @@ pub use citizen::{
     Wanting,
 };
 pub use content::Upload;
+pub use desk::{Desk, DeskFilter};
 pub use erasure::Erasure;
 pub use error::Error;
 pub use exchange::{NewExchange, Opening, StepDone};
@@ -117,10 +123,14 @@ pub use payments::{
     Acknowledgement, BookingFile, LineDecision, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, PayerSees,
     Payments, Reconciliation, StatementReport,
 };
+pub use people::{
+    Invited, NewUser, Next, OwnSession, PeopleSettings, SetUp, SignIn, SignedIn, TotpOffer, TotpPolicy, User,
+    UserChange, UserFilter, UserList,
+};
 pub use pressure::{BodyPlace, PressureNow, Quotas, RequestPlace};
 pub use redrive::{Redrive, RedriveState};
 pub use relay::{BoxTerms, NewDelivery, NewPiece, Relay, RelayLimits, Relayed, Turn};
-pub use repairs::NOTE_CHARS;
+pub use repairs::{Mended, NOTE_CHARS};
 pub use retention::{
     DeletionProof, Keeping, PersonBy, PersonErased, PersonFound, PersonPlace, PersonStays, RetentionDue,
     RetentionPlan, verify_deletion,
@@ -128,7 +138,9 @@ pub use retention::{
 pub use section::Section;
 pub use stamping::{StampHealth, Stamping};
 pub use standing::{AdapterState, Standing, WayEnd};
+pub use store::UserState;
 pub use store::{ActFilter, ChannelDelivery, ChannelFilter};
+pub use store::{Approval, ApprovalFilter};
 pub use store::{BookingFilter, LineFilter, LineState, PaymentNotice, StatementLine};
 pub use store::{
     BoxFilter, CardFilter, CardRule, Cards, Conversation, PayloadWriterBlocking, Pick, RelayDelivery,
@@ -207,6 +219,10 @@ pub struct Broker {
     payments: Option<Arc<Payments>>,
     /// What the house has decided about dispatches.
     sending: Arc<model::sending::Sending>,
+    /// What may be set for people.
+    people_settings: PeopleSettings,
+    /// What is remembered of those who sign in.
+    people: Arc<people::Desk>,
     /// Whose turn it is to number a claim: counters of the store would have all but one of them decide anew.
     numbering: Arc<tokio::sync::Mutex<()>>,
     /// How long copies are kept.
@@ -236,6 +252,8 @@ impl Broker {
             citizen_doors: Arc::default(),
             payments: None,
             sending: Arc::default(),
+            people_settings: PeopleSettings::default(),
+            people: Arc::default(),
             numbering: Arc::default(),
             keeping: Arc::default(),
             alerts: Arc::default(),

@@ -4,6 +4,7 @@ mod adapters;
 mod messages;
 mod notices;
 mod scans;
+mod users;
 mod watch;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ pub use adapters::AdapterCommand;
 pub use messages::{MessageCommand, NotedMessage, OneMessage, Resend};
 pub use notices::NoticeCommand;
 pub use scans::{ScanCommand, SeparatorSheet};
+pub use users::{OneUser, UserCommand};
 pub use watch::{AlertCommand, Named, PersonCommand, RetentionCommand};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 something was found or refused, 2 command line or file \
@@ -138,6 +140,9 @@ pub enum Command {
     /// Tokens of the county's systems.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Users of the console.
+    #[command(subcommand)]
+    User(UserCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -8,11 +8,13 @@ mod check;
 mod citizen;
 mod dvdv;
 mod hours;
+mod identities;
 mod keys;
 mod log;
 mod osci;
 mod party;
 mod payments;
+mod people;
 mod places;
 mod processes;
 mod virus;
@@ -22,7 +24,7 @@ mod xta;
 mod xta_party;
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,10 +41,12 @@ use crate::check::Check;
 pub use crate::citizen::{Barrier, Citizen, CitizenService};
 pub use crate::dvdv::{Dvdv, DvdvService};
 pub use crate::hours::ServiceHours;
+pub use crate::identities::{OAuth, OAuthClient, Oidc, OidcLink, OidcRole, signing, within};
 pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
 pub use crate::payments::*;
+pub use crate::people::{People, Totp};
 pub use crate::places::Place;
 use crate::places::Places;
 pub use crate::processes::Policy;
@@ -86,6 +90,9 @@ pub struct Config {
     /// What goes to citizens: quiet times, and rules of what is deemed.
     #[serde(default)]
     pub dispatch: Sending,
+    /// Users of the console.
+    #[serde(default)]
+    pub people: People,
     /// Logging.
     #[serde(default)]
     pub log: Log,
@@ -137,6 +144,12 @@ pub struct Config {
     /// The citizens' pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub citizen: Option<Citizen>,
+    /// Issuers of access tokens for systems.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub oauth: Vec<OAuth>,
+    /// The provider by whom people sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<Oidc>,
     /// E-payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<PaymentSection>,
@@ -154,6 +167,12 @@ pub struct Config {
 pub struct Listen {
     /// REST.
     pub internal: SocketAddr,
+    /// Whether TLS is spoken there, with the key pair of `[tls]`.
+    pub internal_tls: bool,
+    /// Proxies in front of it that say which certificate was shown to them.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// In which header field they say so (RFC 9440).
+    pub client_cert_header: String,
     /// Health and metrics.
     pub operations: SocketAddr,
     /// Machines outside of the house.
@@ -171,6 +190,9 @@ impl Default for Listen {
     fn default() -> Self {
         Listen {
             internal: ([127, 0, 0, 1], 8080).into(),
+            internal_tls: false,
+            trusted_proxies: vec![],
+            client_cert_header: "client-cert".to_owned(),
             operations: ([127, 0, 0, 1], 8081).into(),
             machines: None,
             osci_plain: None,
@@ -441,6 +463,7 @@ impl Config {
         config.resolve_xta_parties(folder);
         config.resolve_payments(folder);
         config.resolve_alerts(folder);
+        config.resolve_identities(folder);
         Ok(config)
     }
 

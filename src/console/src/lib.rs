@@ -16,6 +16,7 @@
 #![allow(dead_code, reason = "the pages that use it come next")]
 
 mod desk;
+mod file_form;
 mod form;
 mod nav;
 mod operate;

@@ -38,6 +38,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             place("/cases", "Vorgänge", "Cases", &[Action::ReadCases]),
             place("/payments", "Zahlungen", "Payments", &[Action::WriteClaims, Action::DecideMoney]),
             place("/post", "Post", "Post", &[Action::WorkTasks]),
+            place("/dispatches", "Versand", "Dispatches", &[Action::ReadCases]),
         ],
     },
     Section {

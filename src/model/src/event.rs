@@ -236,9 +236,36 @@ pub enum EventKind {
     /// A token was created or revoked.
     #[serde(rename = "token.changed")]
     TokenChanged,
+    /// A user was added or changed, or has changed something of the own account.
+    #[serde(rename = "user.changed")]
+    UserChanged,
+    /// A user has signed in.
+    #[serde(rename = "user.signed-in")]
+    UserSignedIn,
+    /// Somebody tried to sign in, and was refused.
+    #[serde(rename = "user.refused")]
+    UserRefused,
+    /// A user has signed out, or sessions were ended.
+    #[serde(rename = "user.signed-out")]
+    UserSignedOut,
     /// A subscription was created, changed, stopped or deleted.
     #[serde(rename = "subscription.changed")]
     SubscriptionChanged,
+    /// Somebody asked for what a second person has to agree to.
+    #[serde(rename = "approval.asked")]
+    ApprovalAsked,
+    /// A second person has agreed, and it was carried out.
+    #[serde(rename = "approval.agreed")]
+    ApprovalAgreed,
+    /// A second person has refused.
+    #[serde(rename = "approval.refused")]
+    ApprovalRefused,
+    /// Whoever asked does not want it any more.
+    #[serde(rename = "approval.withdrawn")]
+    ApprovalWithdrawn,
+    /// Somebody has read what was released to them.
+    #[serde(rename = "content.disclosed")]
+    ContentDisclosed,
 }
 
 /// One thing that happened. The canonical JSON of this type is what the evidence chain digests.

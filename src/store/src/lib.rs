@@ -17,12 +17,14 @@
 //! | `payments`, `bookings`, `statement_lines` | doors of payments, what the cash system is told, what the bank tells |
 //! | `figures`, `retention` | how figures went and which alerts hold; what is deleted, and the account of it |
 //! | `channels` | what adapters are told of records, and what they call them |
+//! | `people` | users of the house, their sessions, and failed attempts to sign in |
 //! | `breaker` | when a lane that fails is left alone |
 //! | `acts` | who did what: the events that are acts |
 //! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |
 
 mod acts;
+mod approvals;
 mod audit;
 mod bookings;
 mod boxes;
@@ -43,6 +45,7 @@ mod migrate;
 mod partition;
 pub mod payload;
 mod payments;
+mod people;
 mod pieces;
 mod postgres;
 mod pressure;
@@ -73,6 +76,7 @@ use crate::sql::Select;
 use crate::unit::Unit;
 
 pub use acts::ActFilter;
+pub use approvals::{Approval, ApprovalFilter};
 pub use audit::{ChainFinding, ChainReport};
 pub use bookings::{BookingFileRow, BookingFilter, BookingMade, BookingPlace};
 pub use boxes::BoxFilter;
@@ -91,6 +95,7 @@ pub use messages::{Dedup, MessageFilter, Sought};
 pub use payload::upload::{NewUpload, Upload, UploadQuota, UploadWriter};
 pub use payload::{Payload, PayloadReader, PayloadWriter, PayloadWriterBlocking, StoredPayload, SweepReport};
 pub use payments::{CASH_REFERENCES, PaymentDoor, PaymentNotice};
+pub use people::{Person, PersonSession, PersonTerms, SessionStage, SignInTry, UserState};
 pub use pieces::{RelayPiece, RelayWhole, WholeKey, WholeQuota};
 pub use queue::{Class, Job, LANE_CAP, NewJob};
 pub use records::RecordFilter;

@@ -90,7 +90,7 @@ impl Bed {
     }
 }
 
-fn request(method: &str, visitor: &str, path: &str) -> axum::http::request::Builder {
+pub(crate) fn request(method: &str, visitor: &str, path: &str) -> axum::http::request::Builder {
     let request = Request::builder().method(method).uri(format!("{}{path}", console::BASE));
     request.header("cookie", format!("test={visitor}")).header("sec-fetch-site", "same-origin")
 }

@@ -4,9 +4,13 @@
 
 mod bed;
 mod browser;
+mod desk;
 #[allow(dead_code, reason = "made for the tests of REST")]
 #[path = "../../../api/tests/it/gateway.rs"]
 mod gateway;
+#[allow(dead_code, reason = "made for the tests of REST")]
+#[path = "../../../api/tests/it/inputs.rs"]
+mod inputs;
 #[allow(dead_code, reason = "made for the tests of REST")]
 #[path = "../../../api/tests/it/outside.rs"]
 mod outside;

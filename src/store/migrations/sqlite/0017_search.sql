@@ -12,3 +12,7 @@ ALTER TABLE event ADD COLUMN act TEXT;          -- its kind, if it is an act of 
 UPDATE event SET act = json_extract(body, '$.kind') WHERE message_id IS NULL AND subject_id IS NULL AND body IS NOT NULL
     AND json_extract(body, '$.kind') <> 'message.refused';
 CREATE INDEX event_act ON event (tenant, id) WHERE act IS NOT NULL;
+
+-- What lies open on a desk, and whatever has a name, of which kind ever.
+CREATE INDEX record_status ON record (tenant, kind, status, id);
+CREATE INDEX record_alias_value ON record_alias (tenant, value, record);
