@@ -53,9 +53,11 @@ impl FromRequest<Console> for FileForm {
         if !pages::is_from_here(request.headers(), own) {
             return Err(stale());
         }
-        let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let announced = header(CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
-        let boundary = header(CONTENT_TYPE).and_then(|kind| multer::parse_boundary(kind).ok());
+        let (boundary, announced) = {
+            let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+            let announced = header(CONTENT_LENGTH).and_then(|text| text.parse::<u64>().ok());
+            (header(CONTENT_TYPE).and_then(|kind| multer::parse_boundary(kind).ok()), announced)
+        };
         let boundary = boundary.ok_or_else(stale)?;
         let visit = look.visit.as_ref().ok_or_else(stale)?;
         let place = console.broker.body_place(&visit.caller, announced);

@@ -242,7 +242,7 @@ pub(super) fn what(look: &Look, task: &Task) -> String {
         "Übergabe an ein Verfahren klären" => "Clarify a hand-over to a system",
         "Versand klären: Sendung nicht angekommen" => "Clarify a dispatch that did not arrive",
         "Weitergeleitetes Anliegen beantworten" => "Answer a concern that was forwarded",
-        _ => &task.title,
+        own => own,
     };
     look.of_two(&task.title, english).to_owned()
 }

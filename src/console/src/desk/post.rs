@@ -164,7 +164,7 @@ async fn try_show(
         it.status == InteractionStatus::Open && visit.caller.may(Action::WriteCases).is_ok() && is_theirs;
     let mut proposed = vec![];
     for proposal in &it.proposals {
-        proposed.extend(seen(console, visit, proposal.record).await?.map(|case| (*proposal, case)));
+        proposed.extend(seen(console, visit, proposal.record).await?.map(|case| (proposal.clone(), case)));
     }
     let found = match asked.get("q") {
         Some(text) if decides => console.broker.find_cases(&visit.caller, text, FOUND).await?,
