@@ -118,6 +118,11 @@ impl Gateway {
         Ok(Gateway { broker, store, osci, xta })
     }
 
+    /// The store itself, for what is done to all of it.
+    pub(crate) fn whole_store(&self) -> &Store {
+        &self.store
+    }
+
     /// Commits what waits and closes the store.
     pub(crate) async fn close(self) {
         self.store.close().await;

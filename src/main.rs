@@ -1,6 +1,7 @@
 //! The gateway's binary: parse, wire, run.
 
 mod adapters;
+mod backup;
 mod check;
 mod commands;
 mod convert;
@@ -8,6 +9,7 @@ mod directory_commands;
 mod error;
 mod evidence;
 mod gateway;
+mod key_commands;
 mod messages;
 mod osci_commands;
 mod payments;
@@ -20,7 +22,7 @@ mod xta_commands;
 use std::future::Future;
 use std::process::ExitCode;
 
-use cli::{Cli, Command, EvidenceCommand, Language, OsciCommand};
+use cli::{Backup, BackupCommand, Cli, Command, EvidenceCommand, Language, OsciCommand};
 use commands::OnStore;
 use config::{Config, LogFormat, LogLevel};
 use error::Error;
@@ -88,6 +90,18 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             on_store(load()?, as_json, async |store| store.erase(case, &what, &of).await)
         }
         Command::Evidence(EvidenceCommand::Key) => evidence::public_key(&load()?, as_json),
+        Command::Backup(Backup { command: Some(BackupCommand::Verify { path, key, scratch }), .. }) => {
+            wait_for(backup::verify(&path, key.as_deref(), scratch.as_deref(), as_json))
+        }
+        Command::Backup(wanted) => {
+            let file = cli.config;
+            on_store(Config::load(&file)?, as_json, async |store| backup::make(store, &wanted, &file).await)
+        }
+        Command::Restore(wanted) => {
+            config::Log { format: LogFormat::Text, level: LogLevel::Warn }.start();
+            wait_for(backup::restore(&wanted, load()?, as_json))
+        }
+        Command::Key(command) => on_store(load()?, as_json, async |store| store.key(&command).await),
         Command::Config(command) => commands::config(&command, &load()?, as_json),
         Command::Osci(OsciCommand::Inspect { file, key, password }) => {
             osci_commands::inspect(&file, key.as_deref(), password.as_deref(), as_json)

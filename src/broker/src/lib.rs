@@ -67,6 +67,7 @@ mod send;
 mod stamping;
 mod tasks;
 mod translate;
+mod upkeep;
 mod uploads;
 mod worker;
 
@@ -124,6 +125,7 @@ pub use store::{
 };
 pub use store::{ChannelDelivery, ChannelFilter};
 pub use store::{Upload as UploadState, UploadQuota};
+pub use upkeep::KeysInUse;
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
 pub use worker::{Places, Workers};
 

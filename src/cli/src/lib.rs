@@ -4,6 +4,7 @@ mod adapters;
 mod messages;
 mod notices;
 mod scans;
+mod upkeep;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ pub use adapters::AdapterCommand;
 pub use messages::{MessageCommand, NotedMessage, OneMessage, Resend};
 pub use notices::NoticeCommand;
 pub use scans::{ScanCommand, SeparatorSheet};
+pub use upkeep::{Backup, BackupCommand, KeyCommand, Restore};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 something was found or refused, 2 command line or file \
     not readable, 3 configuration, store, key or address not available.";
@@ -127,6 +129,13 @@ pub enum Command {
     /// Tokens of the county's systems.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Back the whole store up, while the gateway works; or look at a backup.
+    Backup(Backup),
+    /// Restore a backup into an empty store.
+    Restore(Restore),
+    /// Master keys: which are needed, and a change of them.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -400,7 +409,7 @@ pub enum TokenCommand {
 /// The configuration.
 #[derive(Subcommand)]
 pub enum ConfigCommand {
-    /// Say whether it is valid, or line and key of what is not.
+    /// Say whether it is valid, or line, column and key of all that is not.
     Check,
     /// Show it as it holds: defaults filled in, paths absolute. It holds no secrets, only where they are.
     Show,

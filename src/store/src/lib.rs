@@ -17,10 +17,12 @@
 //! | `payments`, `bookings`, `statement_lines` | doors of payments, what the cash system is told, what the bank tells |
 //! | `channels` | what adapters are told of records, and what they call them |
 //! | `breaker` | when a lane that fails is left alone |
+//! | [`backup`], `keys` | all rows out and in again; what is wrapped is wrapped anew |
 //! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |
 
 mod audit;
+pub mod backup;
 mod bookings;
 mod boxes;
 mod breaker;
@@ -33,6 +35,7 @@ mod error;
 mod events;
 mod hooks;
 mod inbox;
+mod keys;
 mod lanes;
 mod messages;
 mod migrate;
@@ -79,6 +82,7 @@ pub use error::Error;
 pub use events::{SealedEvent, TimelineOf};
 pub use hooks::{Delivery, Subscription, Terms};
 pub use inbox::{InboxEntry, InboxFilter, InboxState, Lease, LeaseKey};
+pub use keys::{KeyUse, Rewrapped};
 pub use lanes::Lane;
 pub use messages::{Dedup, MessageFilter};
 pub use payload::upload::{NewUpload, Upload, UploadQuota, UploadWriter};
