@@ -4,6 +4,7 @@ mod adapters;
 mod backup;
 mod check;
 mod commands;
+mod config_commands;
 mod convert;
 mod directory_commands;
 mod error;
@@ -11,9 +12,11 @@ mod evidence;
 mod gateway;
 mod key_commands;
 mod messages;
+mod notify;
 mod osci_commands;
 mod payments;
 mod registry;
+mod reload;
 mod scan_commands;
 mod selftest;
 mod serve;
@@ -22,7 +25,7 @@ mod xta_commands;
 use std::future::Future;
 use std::process::ExitCode;
 
-use cli::{Backup, BackupCommand, Cli, Command, EvidenceCommand, Language, OsciCommand};
+use cli::{Backup, BackupCommand, Cli, Command, ConfigCommand, EvidenceCommand, Language, OsciCommand};
 use commands::OnStore;
 use config::{Config, LogFormat, LogLevel};
 use error::Error;
@@ -46,7 +49,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Serve => {
             let config = load()?;
             config.log.start();
-            wait_in(serve::threads(&config), serve::serve(config)).map(|()| ExitCode::SUCCESS)
+            wait_in(serve::threads(&config), serve::serve(config, &cli.config)).map(|()| ExitCode::SUCCESS)
         }
         Command::Demo(options) => wait_for(async { Ok(demo::run(options, as_json).await) }),
         Command::Check { files, mapping: Some(mapping), metadata, .. } => {
@@ -102,7 +105,8 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             wait_for(backup::restore(&wanted, load()?, as_json))
         }
         Command::Key(command) => on_store(load()?, as_json, async |store| store.key(&command).await),
-        Command::Config(command) => commands::config(&command, &load()?, as_json),
+        Command::Config(ConfigCommand::Check) => config_commands::check(&cli.config, as_json, cli.lang),
+        Command::Config(ConfigCommand::Show) => config_commands::show(&load()?, as_json),
         Command::Osci(OsciCommand::Inspect { file, key, password }) => {
             osci_commands::inspect(&file, key.as_deref(), password.as_deref(), as_json)
         }

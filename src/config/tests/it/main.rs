@@ -242,7 +242,7 @@ fn what_is_missing_is_named() {
     let error = refused(
         "node = \"gw1\"\ntenant = []\n[store]\ndatabase = \"sqlite:x\"\npayloads = \"p\"\nmaster_key = \"env:K\"\nevidence_key = \"e\"\nschemas = \"s\"\n",
     );
-    assert_eq!(error.to_string(), "line 2, tenant: at least one tenant is needed");
+    assert_eq!(error.to_string(), "line 2:1, tenant: at least one tenant is needed");
 }
 
 #[test]
