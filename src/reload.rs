@@ -24,18 +24,25 @@ impl Running {
     pub(crate) async fn reload(&mut self, file: &Path) -> Result<(), Error> {
         let (config, later) = match self.read(file) {
             Ok(read) => read,
-            Err(found) => return Ok(refuse(&found)),
+            Err(found) => {
+                refuse(&found);
+                return Ok(());
+            }
         };
         let made = Gateway::on(&config, self.gateway.whole_store().clone())
             .and_then(|gateway| Ok((Faces::of(&config, &gateway, &self.draining)?, gateway)));
         let (faces, gateway) = match made {
             Ok(made) => made,
-            Err(error) => return Ok(refuse(&[error])),
+            Err(error) => {
+                refuse(&[error]);
+                return Ok(());
+            }
         };
         let detail = json!({ "afterRestart": later });
         let event = EventKind::ConfigurationReloaded;
         if let Err(error) = gateway.broker.note_upkeep(event, &Actor::gateway(), &detail).await {
-            return Ok(refuse(&[error.into()]));
+            refuse(&[error.into()]);
+            return Ok(());
         }
         // Two that work under the name of one node would take each other's jobs.
         let idle = Work::none();

@@ -89,15 +89,10 @@ pub(crate) async fn serve(config: Config, file: &Path) -> Result<(), Error> {
     notify.ready();
 
     let mut running = Running { config, gateway, work, draining, doors: open };
-    loop {
-        tokio::select! {
-            () = signals.end() => break,
-            _ = signals.hangup.recv() => {
-                notify.reloading();
-                running.reload(file).await?;
-                notify.ready();
-            }
-        }
+    while signals.wants_reload().await {
+        notify.reloading();
+        running.reload(file).await?;
+        notify.ready();
     }
     tracing::info!("stopping");
     notify.stopping();
@@ -276,6 +271,15 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
         })
+    }
+
+    /// Waits for any of them: whether it is to read the configuration anew, and not to end.
+    async fn wants_reload(&mut self) -> bool {
+        tokio::select! {
+            _ = self.terminate.recv() => false,
+            _ = self.interrupt.recv() => false,
+            _ = self.hangup.recv() => true,
+        }
     }
 
     /// Somebody wants it to end.

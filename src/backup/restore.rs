@@ -20,6 +20,9 @@ use super::verify::{Findings, digests, public_key};
 use crate::commands::{OnStore, Outcome};
 use crate::error::Error;
 
+/// Where files lie until their rows are there.
+const RESTORING: &str = ".restoring";
+
 /// Restores a backup.
 pub(crate) async fn restore(wanted: &Restore, config: Config, as_json: bool) -> Outcome {
     let backup = &wanted.path;
@@ -57,18 +60,28 @@ async fn fill(
 ) -> Result<(), Error> {
     trial::fill(&mut rows, backup, manifest).await?;
     let unwritable = |reason| Error::File { file: to.to_owned(), reason };
-    match fs::remove_dir_all(to) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(unwritable(error)),
-        _ => {}
-    }
-    fs::rename(from, to).map_err(unwritable)?;
-    fs::File::open(files::folder_of(to)).and_then(|folder| folder.sync_all()).map_err(unwritable)?;
+    move_folders(from, to).map_err(unwritable)?;
     if let Err(error) = rows.finish().await {
         // Files without rows would be in the way of the next attempt.
-        let _ = fs::rename(to, from);
+        let _ = move_folders(to, from);
         return Err(error.into());
     }
-    Ok(())
+    fs::remove_dir(from).map_err(unwritable)
+}
+
+/// Moves the folders of payloads, which may stand there empty already.
+fn move_folders(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let name = entry?.file_name();
+        if name == RESTORING {
+            continue;
+        }
+        match fs::remove_dir(to.join(&name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => fs::rename(from.join(&name), to.join(&name))?,
+        }
+    }
+    fs::File::open(to)?.sync_all()
 }
 
 /// Opens the store, looks whether all is there, and leaves an event.
@@ -111,12 +124,13 @@ async fn look_at(
 fn refuse_if_there_is_something(config: &Config) -> Result<(), Error> {
     let folder = &config.store.payloads;
     let found = files::below(folder).map_err(|reason| Error::File { file: folder.clone(), reason })?;
-    if found.is_empty() { Ok(()) } else { Err(store::Error::NotEmpty.into()) }
+    let is_empty = found.iter().all(|path| path.starts_with(RESTORING));
+    if is_empty { Ok(()) } else { Err(store::Error::NotEmpty.into()) }
 }
 
-/// Copies the files of payloads into a folder beside the one that they are for.
+/// Copies the files of payloads into a folder within the one that they are for: it may be a disk of its own.
 fn payloads(backup: &Path, target: &Path, manifest: &Manifest) -> Result<PathBuf, Error> {
-    let folder = files::beside(target, ".restoring");
+    let folder = target.join(RESTORING);
     let unwritable = |reason| Error::File { file: folder.clone(), reason };
     match fs::remove_dir_all(&folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(unwritable(error)),

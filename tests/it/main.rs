@@ -13,6 +13,7 @@ mod edges;
 mod fairness;
 mod forms;
 mod installation;
+mod keeping;
 mod large;
 mod mobile;
 mod operating;
