@@ -169,7 +169,10 @@ fn take_out_of(items: &mut DeArray<'_>, key: &str) {
     let Ok(index) = index.parse::<usize>() else { return };
     match (rest.strip_prefix('.'), items.get_mut(index).map(|item| item.get_mut())) {
         (Some(rest), Some(DeValue::Table(inner))) => take_out(inner, rest),
-        (_, Some(_)) => drop(items.remove(index)),
+        (_, Some(_)) => {
+            let all = std::mem::replace(items, DeArray::new()).into_iter().enumerate();
+            *items = all.filter(|(at, _)| *at != index).map(|(_, item)| item).collect();
+        }
         (_, None) => {}
     }
 }
