@@ -60,7 +60,7 @@ impl Config {
         check.note(check.whole(&config));
         // Whatever is said of a key that was taken out is said of its default.
         let concerned = |error: &Error| {
-            error.place().is_some_and(|at| taken_out.iter().any(|key| at.key.starts_with(key)))
+            error.place().is_some_and(|at| taken_out.iter().any(|(_, key)| at.key.starts_with(key)))
         };
         found.extend(check.found().into_iter().filter(|error| !concerned(error)));
         config.resolve_all(folder, &places, &mut found);
@@ -131,19 +131,34 @@ impl Read {
                 }
                 Err(error) => error,
             };
-            let place = error.span().map(|span| places.at(span.start)).unwrap_or_default();
-            let is_missing = error.message().starts_with("missing field");
-            read.found.push(refused_at(place.clone(), &error));
+            let is_everywhere = error.span().is_none_or(|span| span == whole);
+            let place = match error.span().filter(|_| !is_everywhere) {
+                Some(span) => places.at(span.start),
+                None => Place::default(),
+            };
+            let missing =
+                error.message().strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+            let inside = if is_everywhere { String::new() } else { format!("{}.", place.key) };
+            let was_taken_out = |name: &str| read.is_out(&format!("{inside}{name}"));
+            // What was taken out before is not missing.
+            if !missing.is_some_and(was_taken_out) {
+                read.found.push(refused_at(place.clone(), &error));
+            }
             // What is missing in the whole file cannot be gone without.
-            let Some(span) = error.span().filter(|span| !is_missing || *span != whole) else { return read };
-            if place.key.is_empty() || read.taken_out.iter().any(|(_, key)| *key == place.key) {
+            let Some(span) = error.span().filter(|_| !is_everywhere) else { return read };
+            if place.key.is_empty() || read.is_out(&place.key) {
                 return read;
             }
+            let is_missing = missing.is_some();
             read.has_gaps |= is_missing || place.key.ends_with(']');
             read.taken_out.push((span.start, place.key));
             read.taken_out.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         }
         read
+    }
+
+    fn is_out(&self, key: &str) -> bool {
+        self.taken_out.iter().any(|(_, out)| out == key)
     }
 }
 
