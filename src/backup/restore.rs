@@ -14,7 +14,7 @@ use serde_json::json;
 use store::backup::NewRows;
 
 use super::files::{self, Hashed};
-use super::manifest::{Manifest, Parts};
+use super::manifest::{Manifest, Parts, Table};
 use super::trial;
 use super::verify::{Findings, digests, public_key};
 use crate::commands::{OnStore, Outcome};
@@ -42,23 +42,58 @@ pub(crate) async fn restore(wanted: &Restore, config: Config, as_json: bool) -> 
         put_keys(backup, &config)?;
     }
     let public = keys_at_hand(&config, &manifest)?;
+    let later = wanted.later.as_deref().map(|later| Later::open(later, &public)).transpose()?;
 
-    let rows = NewRows::create(&config.database()?, manifest.schema).await?;
+    let mut rows = NewRows::create(&config.database()?, manifest.schema).await?;
     let payloads = payloads(backup, &config.store.payloads, &manifest)?;
     put_schemas(backup, &config.store.schemas)?;
-    fill(rows, backup, &manifest, &payloads, &config.store.payloads).await?;
-    look_at(config, &manifest, &public, findings, as_json).await
+    trial::fill(&mut rows, backup, &manifest).await?;
+    let erased_later = match &later {
+        Some(later) => later.erase_in(&mut rows).await?,
+        None => 0,
+    };
+    finish(rows, &payloads, &config.store.payloads).await?;
+    look_at(config, &manifest, &public, findings, erased_later, as_json).await
 }
 
-/// Writes the rows; the files get their place right before the rows that name them are there.
-async fn fill(
-    mut rows: NewRows,
-    backup: &Path,
-    manifest: &Manifest,
-    from: &Path,
-    to: &Path,
-) -> Result<(), Error> {
-    trial::fill(&mut rows, backup, manifest).await?;
+/// A later backup, which knows what was erased since.
+struct Later<'a> {
+    backup: &'a Path,
+    tables: Vec<Table>,
+}
+
+impl<'a> Later<'a> {
+    fn open(backup: &'a Path, key: &EvidencePublicKey) -> Result<Self, Error> {
+        let tables = Manifest::read(backup, Some(key))?.tables;
+        let tables = tables.into_iter().filter(|it| ["payload", "event"].contains(&it.rows.name.as_str()));
+        let later = Later { backup, tables: tables.collect() };
+        for table in &later.tables {
+            let file = backup.join(table.path());
+            let found = files::sum(&file, &|_| ()).map_err(|reason| Error::File { file, reason })?;
+            if found != table.file {
+                return Err(Error::BackupDamaged(format!(
+                    "{} of the later backup was changed",
+                    table.path()
+                )));
+            }
+        }
+        Ok(later)
+    }
+
+    /// Erases what is erased here; returns how much.
+    async fn erase_in(&self, rows: &mut NewRows) -> Result<u64, Error> {
+        let mut erased = 0;
+        for table in &self.tables {
+            let file = self.backup.join(table.path());
+            let opened = fs::File::open(&file).map_err(|reason| Error::File { file, reason })?;
+            erased += rows.erase_as_in(&table.rows, &mut io::BufReader::new(opened)).await?;
+        }
+        Ok(erased)
+    }
+}
+
+/// Gives files and rows their places: the files right before the rows that name them.
+async fn finish(rows: NewRows, from: &Path, to: &Path) -> Result<(), Error> {
     let unwritable = |reason| Error::File { file: to.to_owned(), reason };
     move_folders(from, to).map_err(unwritable)?;
     if let Err(error) = rows.finish().await {
@@ -90,6 +125,7 @@ async fn look_at(
     manifest: &Manifest,
     key: &EvidencePublicKey,
     mut findings: Findings,
+    erased_later: u64,
     as_json: bool,
 ) -> Outcome {
     let on = OnStore::open(config, as_json).await?;
@@ -104,15 +140,16 @@ async fn look_at(
     let shown = json!({
         "ok": ok, "id": manifest.id, "takenAt": manifest.taken_at, "finishedAt": manifest.finished_at,
         "engine": manifest.engine, "rows": manifest.rows(), "payloadFiles": manifest.payload_files,
-        "erased": manifest.erased, "heads": manifest.heads, "findings": findings.items,
+        "erased": manifest.erased, "erasedLater": erased_later, "heads": manifest.heads, "findings": findings.items,
         "moreFindings": findings.more,
     });
     print(as_json, &shown, |_| {
         let verdict = if ok { "restored, whole" } else { "restored, but NOT whole" };
         let Manifest { erased, taken_at, payload_files, .. } = manifest;
         format!(
-            "{verdict}: {} rows, {payload_files} files of payloads, as of {taken_at}; {erased} payloads that were erased \
-             while the backup was made stay erased\n  what was erased later is there again: erase it again{}",
+            "{verdict}: {} rows, {payload_files} files of payloads, as of {taken_at}\n  {erased} payloads that were erased \
+             while the backup was made, and {erased_later} payloads and events that were erased in the later one stay \
+             erased\n  what else was erased since is there again: erase it again{}",
             manifest.rows(),
             findings.text()
         )

@@ -58,6 +58,9 @@ pub struct Restore {
     /// The public key that the gateway is known by (PEM), if it is another than that of the configuration.
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
+    /// A later backup of the same gateway: what is erased in it is erased here, too.
+    #[arg(long, value_name = "PATH")]
+    pub later: Option<PathBuf>,
 }
 
 /// Master keys.

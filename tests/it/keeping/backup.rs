@@ -144,6 +144,34 @@ async fn a_backup_that_was_changed_is_found_and_not_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_later_backup_knows_as_erased_is_erased_in_an_earlier_one() {
+    let gateway = started(&Engine::Sqlite).await;
+    let token = token(&gateway).await;
+    let documents = documents(&gateway, &token, &SIZES[..2]).await;
+    assert_eq!(run(&gateway, &["backup", "first", "--with-keys"]).await.0, Some(0));
+    let client = gateway.client(&token).unwrap();
+    let id = documents[1].0.split('/').nth(4).unwrap();
+    let document = client.read(&format!("/documents/{id}")).await.unwrap();
+    let (case, payload) = (document["root"].as_str().unwrap(), document["content"]["id"].as_str().unwrap());
+    let erase = ["evidence", "erase", case, "--payload", payload, "--tenant", COUNTY];
+    let (code, _, said) = run(&gateway, &erase).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(run(&gateway, &["backup", "second", "--since", "first"]).await.0, Some(0));
+    let mut other = prepared(&Engine::Sqlite).await;
+    let path = |name: &str| gateway.folder().join(name).display().to_string();
+    let (code, restored, said) =
+        run(&other, &["restore", &path("first"), "--later", &path("second"), "--json"]).await;
+    assert_eq!((code, &restored["erasedLater"]), (Some(0), &json!(1)), "{restored} {said}");
+    other.start().await.unwrap();
+    are_read(&other, &token, &documents[..1]).await;
+    let read =
+        reqwest::Client::new().get(format!("{}{}", other.internal(), documents[1].0)).bearer_auth(&token);
+    assert_eq!(read.send().await.unwrap().status(), 410);
+    gateway.remove().await.unwrap();
+    other.remove().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_backup_is_none_and_the_next_run_makes_it() {
     let gateway = started(&Engine::Sqlite).await;
     let token = token(&gateway).await;

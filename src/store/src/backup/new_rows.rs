@@ -107,14 +107,46 @@ impl NewRows {
         if seen == rows.rows { Ok(()) } else { Err(Error::Corrupt { what: "row of a backup" }) }
     }
 
-    /// Destroys the key of a payload that was erased while the backup was made.
+    /// Destroys the key of a payload that was erased while the backup was made, or later. Returns whether there was one.
     ///
     /// # Errors
     /// If the database fails.
-    pub async fn erase(&mut self, payload: Id) -> Result<(), Error> {
-        const ERASE: &str = "UPDATE payload SET wrapped_key = NULL, sealed = NULL WHERE id = $1";
-        self.place.conn().execute(ERASE, &[payload.into()]).await?;
-        Ok(())
+    pub async fn erase(&mut self, payload: Id) -> Result<bool, Error> {
+        const ERASE: &str =
+            "UPDATE payload SET wrapped_key = NULL, sealed = NULL WHERE id = $1 AND wrapped_key IS NOT NULL";
+        Ok(self.place.conn().execute(ERASE, &[payload.into()]).await? > 0)
+    }
+
+    /// Erases here what is erased among the rows of a later backup: payloads, or what events say. Returns how many.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if they are no rows of either.
+    pub async fn erase_as_in(
+        &mut self,
+        later: &TableRows,
+        from: &mut (dyn BufRead + Send),
+    ) -> Result<u64, Error> {
+        const ERASE: &str = "UPDATE event SET body = NULL, salt = NULL WHERE id = $1 AND body IS NOT NULL";
+        let wanted = if later.name == "payload" { "wrapped_key" } else { "body" };
+        let kinds = kinds(self.catalog.table(&later.name)?, &later.columns)?;
+        let at = |name: &str| later.columns.iter().position(|column| column == name);
+        let (Some(id), Some(kept)) = (at("id"), at(wanted)) else {
+            return Err(Error::Corrupt { what: "table of a backup" });
+        };
+        let mut erased = 0;
+        while let Some((row, _)) = lines::read(from, &kinds)? {
+            let (Some(Value::Text(Some(id))), Some(Value::Bytes(None) | Value::Text(None))) =
+                (row.get(id), row.get(kept))
+            else {
+                continue;
+            };
+            let id: Id = id.parse().map_err(|_| Error::Corrupt { what: "row of a backup" })?;
+            erased += match later.name == "payload" {
+                true => u64::from(self.erase(id).await?),
+                false => self.place.conn().execute(ERASE, &[id.into()]).await?,
+            };
+        }
+        Ok(erased)
     }
 
     /// As [`Snapshot::payload_files`](super::Snapshot::payload_files).
