@@ -152,7 +152,8 @@ async fn what_a_later_backup_knows_as_erased_is_erased_in_an_earlier_one() {
     let client = gateway.client(&token).unwrap();
     let id = documents[1].0.split('/').nth(4).unwrap();
     let document = client.read(&format!("/documents/{id}")).await.unwrap();
-    let (case, payload) = (document["root"].as_str().unwrap(), document["content"]["id"].as_str().unwrap());
+    let payload = document.pointer("/versions/0/files/0/content/id").unwrap().as_str().unwrap();
+    let case = document["root"].as_str().unwrap();
     let erase = ["evidence", "erase", case, "--payload", payload, "--tenant", COUNTY];
     let (code, _, said) = run(&gateway, &erase).await;
     assert_eq!(code, Some(0), "{said}");
