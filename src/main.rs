@@ -3,11 +3,13 @@
 mod adapters;
 mod check;
 mod commands;
+mod console_tools;
 mod convert;
 mod directory_commands;
 mod error;
 mod evidence;
 mod gateway;
+mod identities;
 mod messages;
 mod osci_commands;
 mod payments;
@@ -16,12 +18,14 @@ mod scan_commands;
 mod selftest;
 mod serve;
 mod user_commands;
+mod watch;
+mod watch_commands;
 mod xta_commands;
 
 use std::future::Future;
 use std::process::ExitCode;
 
-use cli::{Cli, Command, EvidenceCommand, Language, OsciCommand};
+use cli::{Cli, Command, EvidenceCommand, Language, OsciCommand, RetentionCommand};
 use commands::OnStore;
 use config::{Config, LogFormat, LogLevel};
 use error::Error;
@@ -74,6 +78,14 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
             let language = cli.lang.unwrap_or_else(Language::of_environment);
             on_store(load()?, as_json, async |store| store.message(command, language).await)
         }
+        Command::Retention(RetentionCommand::Verify { proof, key }) => {
+            watch_commands::verify(&proof, &key, as_json)
+        }
+        Command::Retention(command) => {
+            on_store(load()?, as_json, async |store| store.retention(command).await)
+        }
+        Command::Person(command) => on_store(load()?, as_json, async |store| store.person(command).await),
+        Command::Alert(command) => on_store(load()?, as_json, async |store| store.alert(command).await),
         Command::Token(command) => on_store(load()?, as_json, async |store| store.token(command).await),
         Command::User(command) => on_store(load()?, as_json, async |store| store.user(command).await),
         Command::Evidence(EvidenceCommand::Export { case, output, content, of }) => {

@@ -53,6 +53,8 @@ async fn ready(State(api): State<Api>) -> Response {
 
 async fn figures(State(api): State<Api>) -> Response {
     let stats = api.broker.stats().await.ok();
+    meter::note_messages(&api.broker);
+    meter::note_certificates(api.broker.certificates());
     meter::note_stamps(api.broker.stamp_health().await.ok().flatten());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], meter::render(stats.as_ref(), &api.broker.pressure()))
         .into_response()

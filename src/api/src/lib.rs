@@ -15,6 +15,7 @@
 
 mod accounts;
 mod answer;
+mod approvals;
 mod auth;
 mod body;
 mod case_files;
@@ -63,6 +64,7 @@ use std::sync::Arc;
 use broker::Broker;
 use tokio::sync::Semaphore;
 
+pub use auth::{Proxies, Recognise};
 pub use doors::public_router;
 pub use health::operations_router;
 pub use openapi::document;
@@ -85,6 +87,8 @@ const WAITING_POLLS: usize = 256;
 pub struct Settings {
     /// Whom the OpenAPI document names for questions.
     pub contact: Contact,
+    /// Proxies that say which certificate was shown to them.
+    pub proxies: Proxies,
 }
 
 /// Whom to ask about the interface: a desk, never a person.
@@ -106,6 +110,7 @@ impl Default for Settings {
                 url: "https://amtsbote.example".to_owned(),
                 email: "betrieb@amtsbote.example".to_owned(),
             },
+            proxies: Proxies::default(),
         }
     }
 }
@@ -116,11 +121,18 @@ pub struct Api {
     broker: Broker,
     settings: Arc<Settings>,
     polls: Arc<Semaphore>,
+    issuers: Option<Arc<dyn Recognise>>,
 }
 
 impl Api {
     /// The interface to a broker.
     pub fn new(broker: Broker, settings: Settings) -> Self {
-        Api { broker, settings: Arc::new(settings), polls: Arc::new(Semaphore::new(WAITING_POLLS)) }
+        let polls = Arc::new(Semaphore::new(WAITING_POLLS));
+        Api { broker, settings: Arc::new(settings), polls, issuers: None }
+    }
+
+    /// The same that takes access tokens of others, too.
+    pub fn with_issuers(self, issuers: Arc<dyn Recognise>) -> Self {
+        Api { issuers: Some(issuers), ..self }
     }
 }

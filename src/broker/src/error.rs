@@ -177,6 +177,15 @@ pub enum Error {
     /// A file is none of those that are taken.
     #[error("files of this type are not taken")]
     FileType,
+    /// The house wants a second person for this.
+    #[error("a second person has to agree")]
+    ApprovalNeeded,
+    /// It was decided before, or its time is over.
+    #[error("this was decided before, or its time is over")]
+    ApprovalOver,
+    /// Nobody has agreed that the content may be read, or the time is over.
+    #[error("the content is not released, or not any more")]
+    NotReleased,
     /// Login, password or code are not right, or signing in is barred for now: which of them nobody is told.
     #[error("login, password or code are not right, or signing in is barred for now")]
     SignInRefused,
@@ -271,6 +280,9 @@ impl Error {
             Error::CitizenLater => "citizen.later",
             Error::LinkOver => "citizen.link-over",
             Error::FileType => "citizen.file-type",
+            Error::ApprovalNeeded => "broker.approval-needed",
+            Error::ApprovalOver => "broker.approval-over",
+            Error::NotReleased => "broker.not-released",
             Error::SignInRefused => "user.refused",
             Error::SignInLater => "user.later",
             Error::SetUpOver => "user.set-up-over",

@@ -5,6 +5,7 @@ mod messages;
 mod notices;
 mod scans;
 mod users;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ pub use messages::{MessageCommand, NotedMessage, OneMessage, Resend};
 pub use notices::NoticeCommand;
 pub use scans::{ScanCommand, SeparatorSheet};
 pub use users::{OneUser, UserCommand};
+pub use watch::{AlertCommand, Named, PersonCommand, RetentionCommand};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 something was found or refused, 2 command line or file \
     not readable, 3 configuration, store, key or address not available.";
@@ -126,6 +128,15 @@ pub enum Command {
     /// Evidence: what happened to a case, provable without this gateway.
     #[command(subcommand)]
     Evidence(EvidenceCommand),
+    /// Retention and deletion, and the proof of it.
+    #[command(subcommand)]
+    Retention(RetentionCommand),
+    /// Persons: what is known of them, and its end (GDPR articles 15, 17, 20).
+    #[command(subcommand)]
+    Person(PersonCommand),
+    /// Alerts on figures.
+    #[command(subcommand)]
+    Alert(AlertCommand),
     /// Tokens of the county's systems.
     #[command(subcommand)]
     Token(TokenCommand),

@@ -26,7 +26,7 @@ impl Check<'_> {
         self.name("node", &config.node)?;
         let listen = &config.listen;
         for (key, address) in [
-            ("listen.internal", Some(listen.internal)),
+            ("listen.internal", Some(listen.internal).filter(|_| !listen.internal_tls)),
             ("listen.operations", Some(listen.operations)),
             ("listen.machines", listen.machines.filter(|_| config.tls.is_none())),
             ("listen.osci_plain", listen.osci_plain),
@@ -65,6 +65,8 @@ impl Check<'_> {
         self.dvdv(config)?;
         self.payments(config)?;
         self.citizen(config)?;
+        self.watch(config)?;
+        self.identities(config)?;
         if let Some((key, rule)) = config.dispatch.lack() {
             return Err(self.value(&format!("dispatch.{key}"), rule));
         }

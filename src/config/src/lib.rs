@@ -8,6 +8,7 @@ mod check;
 mod citizen;
 mod dvdv;
 mod hours;
+mod identities;
 mod keys;
 mod log;
 mod osci;
@@ -17,12 +18,13 @@ mod people;
 mod places;
 mod processes;
 mod virus;
+mod watch;
 mod xrechnung;
 mod xta;
 mod xta_party;
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,6 +41,7 @@ use crate::check::Check;
 pub use crate::citizen::{Barrier, Citizen, CitizenService};
 pub use crate::dvdv::{Dvdv, DvdvService};
 pub use crate::hours::ServiceHours;
+pub use crate::identities::{OAuth, OAuthClient, Oidc, OidcLink, OidcRole, signing, within};
 pub use crate::log::{Log, LogFormat, LogLevel};
 pub use crate::osci::{Osci, OsciKeys, Unlisted};
 pub use crate::party::{OsciRecipient, OsciTrust};
@@ -48,6 +51,7 @@ pub use crate::places::Place;
 use crate::places::Places;
 pub use crate::processes::Policy;
 pub use crate::virus::{OnFailure, Virus};
+pub use crate::watch::{Alert, Alerts, Retention};
 pub use crate::xrechnung::XRechnung;
 pub use crate::xta::{Tls, Xta, XtaAccount};
 
@@ -92,6 +96,15 @@ pub struct Config {
     /// Logging.
     #[serde(default)]
     pub log: Log,
+    /// How long copies are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
+    /// By whom alerts are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<Alerts>,
+    /// Rules on figures.
+    #[serde(default, rename = "alert", skip_serializing_if = "Vec::is_empty")]
+    pub alert_rules: Vec<Alert>,
     /// Tenants (Mandanten).
     #[serde(rename = "tenant")]
     pub tenants: Vec<Tenant>,
@@ -131,6 +144,12 @@ pub struct Config {
     /// The citizens' pages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub citizen: Option<Citizen>,
+    /// Issuers of access tokens for systems.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub oauth: Vec<OAuth>,
+    /// The provider by whom people sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<Oidc>,
     /// E-payment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<PaymentSection>,
@@ -148,6 +167,12 @@ pub struct Config {
 pub struct Listen {
     /// REST.
     pub internal: SocketAddr,
+    /// Whether TLS is spoken there, with the key pair of `[tls]`.
+    pub internal_tls: bool,
+    /// Proxies in front of it that say which certificate was shown to them.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// In which header field they say so (RFC 9440).
+    pub client_cert_header: String,
     /// Health and metrics.
     pub operations: SocketAddr,
     /// Machines outside of the house.
@@ -165,6 +190,9 @@ impl Default for Listen {
     fn default() -> Self {
         Listen {
             internal: ([127, 0, 0, 1], 8080).into(),
+            internal_tls: false,
+            trusted_proxies: vec![],
+            client_cert_header: "client-cert".to_owned(),
             operations: ([127, 0, 0, 1], 8081).into(),
             machines: None,
             osci_plain: None,
@@ -434,6 +462,8 @@ impl Config {
         config.xrechnung.iter_mut().for_each(|xrechnung| xrechnung.resolve(folder));
         config.resolve_xta_parties(folder);
         config.resolve_payments(folder);
+        config.resolve_alerts(folder);
+        config.resolve_identities(folder);
         Ok(config)
     }
 

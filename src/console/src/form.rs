@@ -39,6 +39,19 @@ impl Form {
     }
 }
 
+impl Form {
+    /// That of fields which were read otherwise.
+    pub(crate) fn of(fields: Vec<(String, String)>) -> Self {
+        Form(fields)
+    }
+
+    /// Whether it carries what every form of this visit does.
+    pub(crate) fn is_of(&self, look: &Look) -> bool {
+        let Some(visit) = &look.visit else { return true };
+        is_same(self.field("form").as_bytes(), visit.form.as_bytes())
+    }
+}
+
 impl FromRequest<Console> for Form {
     type Rejection = Response;
 
@@ -56,12 +69,7 @@ impl FromRequest<Console> for Form {
             return Err(page::stale(&look));
         };
         let form = Form(form_urlencoded::parse(&bytes).into_owned().collect());
-        match &look.visit {
-            Some(visit) if !is_same(form.field("form").as_bytes(), visit.form.as_bytes()) => {
-                Err(page::stale(&look))
-            }
-            _ => Ok(form),
-        }
+        if form.is_of(&look) { Ok(form) } else { Err(page::stale(&look)) }
     }
 }
 

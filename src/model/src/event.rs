@@ -206,6 +206,24 @@ pub enum EventKind {
     /// What an event said was erased; its digest stays.
     #[serde(rename = "event.erased")]
     EventErased,
+    /// A run of deletion began.
+    #[serde(rename = "retention.begun")]
+    RetentionBegun,
+    /// A run of deletion has ended: how much went, and the Merkle root over the list of it.
+    #[serde(rename = "retention.ended")]
+    RetentionEnded,
+    /// What is known of a person was exported.
+    #[serde(rename = "person.exported")]
+    PersonExported,
+    /// Somebody has asked that a person be erased, and a second one has to agree.
+    #[serde(rename = "person.erasure-asked")]
+    PersonErasureAsked,
+    /// What is known of a person was erased from a record.
+    #[serde(rename = "person.erased")]
+    PersonErased,
+    /// An alert was tried out.
+    #[serde(rename = "alert.tested")]
+    AlertTested,
     /// The evidence of a case was exported.
     #[serde(rename = "evidence.exported")]
     EvidenceExported,
@@ -236,6 +254,21 @@ pub enum EventKind {
     /// A subscription was created, changed, stopped or deleted.
     #[serde(rename = "subscription.changed")]
     SubscriptionChanged,
+    /// Somebody asked for what a second person has to agree to.
+    #[serde(rename = "approval.asked")]
+    ApprovalAsked,
+    /// A second person has agreed, and it was carried out.
+    #[serde(rename = "approval.agreed")]
+    ApprovalAgreed,
+    /// A second person has refused.
+    #[serde(rename = "approval.refused")]
+    ApprovalRefused,
+    /// Whoever asked does not want it any more.
+    #[serde(rename = "approval.withdrawn")]
+    ApprovalWithdrawn,
+    /// Somebody has read what was released to them.
+    #[serde(rename = "content.disclosed")]
+    ContentDisclosed,
 }
 
 /// One thing that happened. The canonical JSON of this type is what the evidence chain digests.

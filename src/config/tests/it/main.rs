@@ -6,6 +6,7 @@ mod adapters;
 mod citizen;
 mod osci;
 mod payments;
+mod watch;
 mod xta;
 
 use std::fs::Permissions;

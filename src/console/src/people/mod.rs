@@ -9,11 +9,14 @@
 //! | `tokens` | tokens of systems |
 //! | `cookie`, `to` | the cookie of a session, and where one goes after signing in |
 //! | `said` | roles and rights in words |
-//! | `other_ways` | other ways to sign in |
+//! | `other_ways`, `oidc` | other ways to sign in: by a provider of identities |
+//! | `approvals` | what a second person has to agree to |
 
 mod account;
+mod approvals;
 mod codes;
 mod cookie;
+pub(crate) mod oidc;
 mod other_ways;
 mod rights;
 mod said;
@@ -33,7 +36,7 @@ const TOKENS: Needs = Needs::Right(Action::ManageTokens);
 
 /// The pages and acts around people.
 pub(crate) fn routes() -> Vec<Route> {
-    vec![
+    let own = vec![
         Route::page("/sign-in", Needs::Nothing, sign_in::page),
         Route::act("/sign-in", Needs::Nothing, sign_in::act),
         Route::page("/sign-in/code", Needs::Nothing, sign_in::code_page),
@@ -63,5 +66,6 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::page("/tokens/new", TOKENS, tokens::new_page),
         Route::act("/tokens/new", TOKENS, tokens::add),
         Route::act("/tokens/{id}/end", TOKENS, tokens::end),
-    ]
+    ];
+    [own, approvals::routes(), oidc::routes()].concat()
 }

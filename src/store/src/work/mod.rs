@@ -1,5 +1,6 @@
 //! A unit of work: rows and preconditions as data, built without touching the database.
 
+mod approvals;
 mod cash;
 mod channels;
 mod clarifications;
@@ -13,6 +14,7 @@ mod pieces;
 mod queue;
 mod records;
 mod relay;
+mod retention;
 
 use std::collections::BTreeSet;
 
