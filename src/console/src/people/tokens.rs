@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use model::rights::{Action, Within};
 use model::{Authority, Caller, Timestamp};
 
+use super::asking;
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
@@ -142,6 +143,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: O
                 input #expires type="date" name="expires" value=(fields.field("expires"));
             }
             (rights.fields(console, look, caller))
+            (asking::reason_field(console, look, "reason"))
             button.main type="submit" { (look.of_two("Anlegen", "Create")) }
         }
     }
@@ -155,17 +157,26 @@ pub(super) async fn add(
     fields: Form,
 ) -> Response {
     let caller = &visit.caller;
-    let outcome = match wanted(caller, &fields) {
-        Ok(new) => console.broker.create_token_once(caller, new, None).await,
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(made) => page::page(&look, new_title(&look), &secret(&look, &made)),
+    match added(&console, caller, &fields).await {
+        Ok((made, is_asked)) => {
+            let above = html! { @if is_asked { (asking::asked(&look)) } };
+            page::page(&look, new_title(&look), &html! { (above) (secret(&look, &made)) })
+        }
         Err(error) => {
             let body = form(&console, &look, caller, &fields, Some(&error));
             refused(&look, &error, new_title(&look), &body)
         }
     }
+}
+
+/// The token, and whether it is valid only once somebody else has agreed.
+async fn added(console: &Console, caller: &Caller, fields: &Form) -> Result<(TokenSecret, bool), Error> {
+    let new = wanted(caller, fields)?;
+    if !console.broker.four_eyes() {
+        return Ok((console.broker.create_token_once(caller, new, None).await?, false));
+    }
+    let reason = asking::reason(fields)?;
+    Ok((console.broker.ask_for_token(caller, new, &reason, None).await?.0, true))
 }
 
 fn wanted(caller: &Caller, fields: &Form) -> Result<NewToken, Error> {

@@ -7,6 +7,7 @@ use broker::{Error, User, UserChange, UserState};
 use maud::{Markup, html};
 use model::{Caller, Id, Timestamp};
 
+use super::asking;
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
@@ -25,7 +26,11 @@ pub(super) async fn page(
     RawQuery(query): RawQuery,
 ) -> Response {
     let is_done = query.as_deref().is_some_and(|it| it.split('&').any(|pair| pair == "done=1"));
-    let above = html! { @if is_done { (page::done(look.of_two("Gespeichert.", "Saved."))) } };
+    let is_asked = query.as_deref().is_some_and(|it| it.split('&').any(|pair| pair == "done=asked"));
+    let above = html! {
+        @if is_done { (page::done(look.of_two("Gespeichert.", "Saved."))) }
+        @if is_asked { (asking::asked(&look)) }
+    };
     shown(&console, &look, &visit.caller, &id, None, above).await
 }
 
@@ -74,7 +79,7 @@ fn body(
             )) }
             p { a href=(look.to("/account")) { (look.of_two("Mein Konto", "My account")) } }
         } @else {
-            (acts(look, user, waits))
+            (acts(console, look, user, waits))
             (form(console, look, caller, user))
         }
         p { a href=(look.to("/users")) { (look.of_two("Alle Benutzer", "All users")) } }
@@ -106,7 +111,7 @@ fn facts(look: &Look, user: &User, waits: Option<Timestamp>) -> Markup {
     }
 }
 
-fn acts(look: &Look, user: &User, waits: Option<Timestamp>) -> Markup {
+fn acts(console: &Console, look: &Look, user: &User, waits: Option<Timestamp>) -> Markup {
     let act = |path: &str, fields: Markup, german: &'static str, english: &'static str, grave: bool| {
         html! {
             form method="post" action=(look.to(&format!("/users/{}/{path}", user.id))) {
@@ -118,7 +123,11 @@ fn acts(look: &Look, user: &User, waits: Option<Timestamp>) -> Markup {
         }
     };
     let state = |name: &str, german, english, grave| {
-        act("state", html! { input type="hidden" name="state" value=(name); }, german, english, grave)
+        let reason = html! {
+            @if user.state == UserState::Disabled { (asking::reason_field(console, look, "reason-back")) }
+        };
+        let fields = html! { input type="hidden" name="state" value=(name); (reason) };
+        act("state", fields, german, english, grave)
     };
     html! {
         div.acts {
@@ -128,7 +137,7 @@ fn acts(look: &Look, user: &User, waits: Option<Timestamp>) -> Markup {
             } @else { (state("active", "Entsperren", "Unlock", false)) }
             @if waits.is_some() { (act("waiting/lift", html! {}, "Wartezeit aufheben", "Lift waiting", false)) }
             (act("sessions/end", html! {}, "Anmeldungen beenden", "End sessions", false))
-            (act("reset", html! {}, "Neuer Einrichtungscode", "New initial secret", true))
+            (act("reset", asking::reason_field(console, look, "reason-reset"), "Neuer Einrichtungscode", "New initial secret", true))
         }
         p.hint { (look.of_two(
             "Ein neuer Einrichtungscode löscht Kennwort und zweiten Faktor. Jede Änderung der Rechte beendet die Anmeldungen sofort.",
@@ -151,6 +160,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, user: &User) -> Markup 
             input type="hidden" name="version" value=(user.version);
             div.card { (names(look, &user.name, user.email.as_deref().unwrap_or_default())) }
             (rights.fields(console, look, caller))
+            (asking::reason_field(console, look, "reason"))
             button.main type="submit" { (look.of_two("Speichern", "Save")) }
         }
     }
@@ -219,6 +229,7 @@ async fn changed(
     };
     match console.broker.change_user(caller, user, version, &change).await {
         Ok(_) => look.onward(&format!("/users/{id}?done=1")),
+        Err(Error::UserNeedsApproval) => asked(console, look, caller, user, &change, fields).await,
         Err(error) => shown(console, look, caller, id, Some(&error), html! {}).await,
     }
 }
@@ -229,12 +240,35 @@ pub(super) async fn reset(
     look: Look,
     Extension(visit): Extension<Visit>,
     Path(id): Path<String>,
-    _: Form,
+    fields: Form,
 ) -> Response {
     let Ok(user) = id.parse::<Id>() else { return page::missing(&look) };
     match console.broker.reset_user(&visit.caller, user).await {
         Ok(invited) => page::page(&look, &invited.user.name, &invitation(&look, &invited)),
+        Err(Error::UserNeedsApproval) => {
+            let change = UserChange { reset: true, ..UserChange::default() };
+            asked(&console, &look, &visit.caller, user, &change, &fields).await
+        }
         Err(error) => shown(&console, &look, &visit.caller, &id, Some(&error), html! {}).await,
+    }
+}
+
+/// Asks for a change that was looked at, instead of doing it.
+async fn asked(
+    console: &Console,
+    look: &Look,
+    caller: &Caller,
+    user: Id,
+    change: &UserChange,
+    fields: &Form,
+) -> Response {
+    let outcome = match asking::reason(fields) {
+        Ok(reason) => asking::ask(console, caller, user, change, reason).await,
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => look.onward(&format!("/users/{user}?done=asked")),
+        Err(error) => shown(console, look, caller, &user.to_string(), Some(&error), html! {}).await,
     }
 }
 
