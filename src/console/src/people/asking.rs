@@ -8,8 +8,8 @@ use crate::Console;
 use crate::form::Form;
 use crate::page::{self, Look};
 
-/// The field of the reason, where the house wants four eyes; `id` is its own on the page.
-pub(super) fn reason_field(console: &Console, look: &Look, id: &str) -> Markup {
+/// The field of the reason beside one button, where the house wants four eyes; `id` is its own on the page.
+pub(super) fn reason_input(console: &Console, look: &Look, id: &str) -> Markup {
     html! {
         @if console.broker.four_eyes() {
             label for=(id) { (look.of_two("Begründung für die Freigabe", "Reason, for who has to agree")) }

@@ -6,9 +6,9 @@ use axum::response::Response;
 use broker::{Error, NewToken, TokenRow, TokenSecret};
 use maud::{Markup, html};
 use model::rights::{Action, Within};
-use model::{Authority, Caller, Timestamp};
+use model::{Authority, Caller, Id, Timestamp};
 
-use super::asking;
+use super::approvals;
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
@@ -143,7 +143,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: O
                 input #expires type="date" name="expires" value=(fields.field("expires"));
             }
             (rights.fields(console, look, caller))
-            (asking::reason_field(console, look, "reason"))
+            (approvals::reason_field(console, look, fields.field("reason")))
             button.main type="submit" { (look.of_two("Anlegen", "Create")) }
         }
     }
@@ -157,26 +157,21 @@ pub(super) async fn add(
     fields: Form,
 ) -> Response {
     let caller = &visit.caller;
-    match added(&console, caller, &fields).await {
-        Ok((made, is_asked)) => {
-            let above = html! { @if is_asked { (asking::asked(&look)) } };
-            page::page(&look, new_title(&look), &html! { (above) (secret(&look, &made)) })
+    let outcome = match wanted(caller, &fields) {
+        Ok(new) if console.broker.four_eyes() => {
+            let asked = console.broker.ask_for_token(caller, new, fields.field("reason"), None).await;
+            asked.map(|(token, approval)| (token, Some(approval.id)))
         }
+        Ok(new) => console.broker.create_token_once(caller, new, None).await.map(|token| (token, None)),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok((made, approval)) => page::page(&look, new_title(&look), &secret(&look, &made, approval)),
         Err(error) => {
             let body = form(&console, &look, caller, &fields, Some(&error));
             refused(&look, &error, new_title(&look), &body)
         }
     }
-}
-
-/// The token, and whether it is valid only once somebody else has agreed.
-async fn added(console: &Console, caller: &Caller, fields: &Form) -> Result<(TokenSecret, bool), Error> {
-    let new = wanted(caller, fields)?;
-    if !console.broker.four_eyes() {
-        return Ok((console.broker.create_token_once(caller, new, None).await?, false));
-    }
-    let reason = asking::reason(fields)?;
-    Ok((console.broker.ask_for_token(caller, new, &reason, None).await?.0, true))
 }
 
 fn wanted(caller: &Caller, fields: &Form) -> Result<NewToken, Error> {
@@ -201,8 +196,11 @@ fn wanted(caller: &Caller, fields: &Form) -> Result<NewToken, Error> {
     Ok(NewToken { name, roles, units, services, authority, expires_at })
 }
 
-fn secret(look: &Look, made: &TokenSecret) -> Markup {
+fn secret(look: &Look, made: &TokenSecret, approval: Option<Id>) -> Markup {
     html! {
+        @if let Some(id) = approval { p { a href=(look.to(&format!("/approvals/{id}"))) { (look.of_two(
+            "Der Zugang gilt, sobald eine zweite Person zugestimmt hat.", "The token is valid once a second person has agreed.",
+        )) } } }
         (page::done(look.of_two(
             "Das Geheimnis steht nur jetzt hier. Tragen Sie es im System ein.",
             "The secret is shown only now. Enter it in the system.",
@@ -224,15 +222,17 @@ pub(super) async fn end(
     Path(id): Path<String>,
     _: Form,
 ) -> Response {
-    match ended(&console, &visit.caller, &id).await {
+    let caller = &visit.caller;
+    let outcome = async {
+        let seen = visible(&console, caller).await?;
+        let Some(row) = seen.iter().find(|row| row.id.to_string() == id) else {
+            return Err(model::Error::NotFound { kind: "token" }.into());
+        };
+        let id: Id = row.id;
+        console.broker.revoke_token(&caller.scope.tenant, id, &caller.actor).await
+    };
+    match outcome.await {
         Ok(()) => look.onward("/tokens?done=1"),
         Err(error) => page::failed(&look, &error),
     }
-}
-
-async fn ended(console: &Console, caller: &Caller, id: &str) -> Result<(), Error> {
-    let seen = visible(console, caller).await?;
-    let found = seen.iter().find(|row| row.id.to_string() == id);
-    let id = found.ok_or(model::Error::NotFound { kind: "token" })?.id;
-    console.broker.revoke_token(&caller.scope.tenant, id, &caller.actor).await
 }

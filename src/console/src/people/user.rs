@@ -3,15 +3,15 @@
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use broker::{Error, User, UserChange, UserState};
+use broker::{Act, Error, User, UserChange, UserState};
 use maud::{Markup, html};
 use model::{Caller, Id, Timestamp};
 
-use super::asking;
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
 use super::users::{invitation, names};
+use super::{approvals, asking};
 use crate::Console;
 use crate::form::Form;
 use crate::page::{self, Look};
@@ -26,11 +26,7 @@ pub(super) async fn page(
     RawQuery(query): RawQuery,
 ) -> Response {
     let is_done = query.as_deref().is_some_and(|it| it.split('&').any(|pair| pair == "done=1"));
-    let is_asked = query.as_deref().is_some_and(|it| it.split('&').any(|pair| pair == "done=asked"));
-    let above = html! {
-        @if is_done { (page::done(look.of_two("Gespeichert.", "Saved."))) }
-        @if is_asked { (asking::asked(&look)) }
-    };
+    let above = html! { @if is_done { (page::done(look.of_two("Gespeichert.", "Saved."))) } };
     shown(&console, &look, &visit.caller, &id, None, above).await
 }
 
@@ -123,10 +119,11 @@ fn acts(console: &Console, look: &Look, user: &User, waits: Option<Timestamp>) -
         }
     };
     let state = |name: &str, german, english, grave| {
-        let reason = html! {
-            @if user.state == UserState::Disabled { (asking::reason_field(console, look, "reason-back")) }
+        let is_back = name == "active" && user.state == UserState::Disabled;
+        let fields = html! {
+            input type="hidden" name="state" value=(name);
+            @if is_back { (asking::reason_input(console, look, "reason-back")) }
         };
-        let fields = html! { input type="hidden" name="state" value=(name); (reason) };
         act("state", fields, german, english, grave)
     };
     html! {
@@ -137,7 +134,7 @@ fn acts(console: &Console, look: &Look, user: &User, waits: Option<Timestamp>) -
             } @else { (state("active", "Entsperren", "Unlock", false)) }
             @if waits.is_some() { (act("waiting/lift", html! {}, "Wartezeit aufheben", "Lift waiting", false)) }
             (act("sessions/end", html! {}, "Anmeldungen beenden", "End sessions", false))
-            (act("reset", asking::reason_field(console, look, "reason-reset"), "Neuer Einrichtungscode", "New initial secret", true))
+            (act("reset", asking::reason_input(console, look, "reason-reset"), "Neuer Einrichtungscode", "New initial secret", true))
         }
         p.hint { (look.of_two(
             "Ein neuer Einrichtungscode löscht Kennwort und zweiten Faktor. Jede Änderung der Rechte beendet die Anmeldungen sofort.",
@@ -160,7 +157,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, user: &User) -> Markup 
             input type="hidden" name="version" value=(user.version);
             div.card { (names(look, &user.name, user.email.as_deref().unwrap_or_default())) }
             (rights.fields(console, look, caller))
-            (asking::reason_field(console, look, "reason"))
+            (approvals::reason_field(console, look, ""))
             button.main type="submit" { (look.of_two("Speichern", "Save")) }
         }
     }
@@ -229,9 +226,27 @@ async fn changed(
     };
     match console.broker.change_user(caller, user, version, &change).await {
         Ok(_) => look.onward(&format!("/users/{id}?done=1")),
-        Err(Error::UserNeedsApproval) => asked(console, look, caller, user, &change, fields).await,
+        Err(Error::UserNeedsApproval) if fields.given("reason").is_some() => {
+            ask(console, look, caller, (user, version), &change, fields.field("reason")).await
+        }
         Err(error) => shown(console, look, caller, id, Some(&error), html! {}).await,
     }
+}
+
+/// A second person has to agree to the change.
+async fn ask(
+    console: &Console,
+    look: &Look,
+    caller: &Caller,
+    (user, version): (Id, u64),
+    change: &UserChange,
+    reason: &str,
+) -> Response {
+    if let Err(error) = console.broker.check_user_change(caller, user, version, change).await {
+        return page::failed(look, &error);
+    }
+    let Ok(change) = serde_json::to_value(change) else { return page::stale(look) };
+    approvals::asked(console, look, caller, Act::User { user, change }, reason).await
 }
 
 /// `POST /users/{id}/reset`.
@@ -245,30 +260,12 @@ pub(super) async fn reset(
     let Ok(user) = id.parse::<Id>() else { return page::missing(&look) };
     match console.broker.reset_user(&visit.caller, user).await {
         Ok(invited) => page::page(&look, &invited.user.name, &invitation(&look, &invited)),
-        Err(Error::UserNeedsApproval) => {
+        Err(Error::UserNeedsApproval) if fields.given("reason").is_some() => {
+            let Ok(version) = fields.field("version").parse::<u64>() else { return page::stale(&look) };
             let change = UserChange { reset: true, ..UserChange::default() };
-            asked(&console, &look, &visit.caller, user, &change, &fields).await
+            ask(&console, &look, &visit.caller, (user, version), &change, fields.field("reason")).await
         }
         Err(error) => shown(&console, &look, &visit.caller, &id, Some(&error), html! {}).await,
-    }
-}
-
-/// Asks for a change that was looked at, instead of doing it.
-async fn asked(
-    console: &Console,
-    look: &Look,
-    caller: &Caller,
-    user: Id,
-    change: &UserChange,
-    fields: &Form,
-) -> Response {
-    let outcome = match asking::reason(fields) {
-        Ok(reason) => asking::ask(console, caller, user, change, reason).await,
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(()) => look.onward(&format!("/users/{user}?done=asked")),
-        Err(error) => shown(console, look, caller, &user.to_string(), Some(&error), html! {}).await,
     }
 }
 

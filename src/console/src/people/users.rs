@@ -7,10 +7,10 @@ use broker::{Error, Invited, NewUser, User, UserChange, UserFilter, UserList};
 use maud::{Markup, html};
 use model::Caller;
 
-use super::asking;
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
+use super::{approvals, asking};
 use crate::Console;
 use crate::form::Form;
 use crate::page::{self, Look};
@@ -132,7 +132,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: O
                     aria-describedby="login-hint" required maxlength="64" value=(fields.field("login"));
             }
             (rights.fields(console, look, caller))
-            (asking::reason_field(console, look, "reason"))
+            (approvals::reason_field(console, look, fields.field("reason")))
             button.main type="submit" { (look.of_two("Anlegen", "Add")) }
         }
     }
