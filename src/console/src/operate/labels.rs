@@ -157,6 +157,10 @@ pub(crate) fn event(look: &Look, kind: EventKind) -> String {
         EventKind::DirectoryChanged => ("Verzeichnis geändert", "directory changed"),
         EventKind::TokenChanged => ("Systemzugang geändert", "token changed"),
         EventKind::SubscriptionChanged => ("Abonnement geändert", "subscription changed"),
+        EventKind::UserChanged => ("Benutzer geändert", "user changed"),
+        EventKind::UserSignedIn => ("Angemeldet", "signed in"),
+        EventKind::UserRefused => ("Anmeldung abgewiesen", "sign-in refused"),
+        EventKind::UserSignedOut => ("Abgemeldet", "signed out"),
         other => return kind_name(other),
     };
     look.words.of(german, english).to_owned()
