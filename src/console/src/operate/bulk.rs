@@ -117,7 +117,7 @@ fn shown(look: &Look, state: &RedriveState) -> Markup {
     let done = state.resent + state.passed;
     let part = runs.then(|| look.to(&format!("{path}?part=yes")));
     html! {
-        div aria-live="polite" hx-get=[part] hx-trigger=[runs.then_some("every 2s")] hx-swap=[runs.then_some("outerHTML")] {
+        div aria-live="polite" hx-get=[part] hx-trigger=[runs.then_some("every 2s")] hx-headers=(show::POLLING) hx-swap=[runs.then_some("outerHTML")] {
             @if !runs { (page::done(look.of_two("Der Vorgang ist beendet.", "The work has ended."))) }
             progress max=(state.matched.max(1)) value=(done.min(state.matched.max(1))) aria-label=(look.of_two("Fortschritt", "Progress")) {}
             dl {

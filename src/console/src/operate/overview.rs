@@ -42,7 +42,7 @@ pub(super) async fn overview(
                 (look.of_two("Der Stand erneuert sich alle 30 Sekunden. ", "Refreshed every 30 seconds. "))
                 a href=(look.to("/overview")) { (look.of_two("Jetzt neu laden", "Reload now")) }
             }
-            div hx-get=(look.to("/overview?part=board")) hx-trigger="every 30s" hx-swap="innerHTML" { (body) }
+            div hx-get=(look.to("/overview?part=board")) hx-trigger="every 30s" hx-headers=(show::POLLING) hx-swap="innerHTML" { (body) }
         },
     )
 }

@@ -215,7 +215,7 @@ fn outcome(console: &Console, look: &Look, found: &Try) -> Markup {
     let path = format!("/tries/{}", found.id);
     match &found.found {
         Found::Running => html! {
-            div aria-live="polite" hx-get=(look.to(&format!("{path}?part=yes"))) hx-trigger="every 1s" hx-swap="outerHTML" {
+            div aria-live="polite" hx-get=(look.to(&format!("{path}?part=yes"))) hx-trigger="every 1s" hx-headers=(show::POLLING) hx-swap="outerHTML" {
                 p { (look.of_two("Es wird gearbeitet, seit ", "At work, for "))
                     (show::span(look, console.broker.now().micros() - found.since.micros())) " …" }
                 progress aria-label=(look.of_two("Arbeit geht voran", "Work goes on")) {}
