@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `route`, `router` | every page and act, once, with the right that it needs: the router and the tests are made from this list |
 //! | `visit` | who calls: the session of a request, and what is refused before a page sees it |
-//! | `page`, `nav`, `form`, `upload` | the frame of all pages, the way through them, and what is read of forms and files |
+//! | `page`, `nav`, `form`, `file_form` | the frame of all pages, the way through them, and what is read of forms and files |
 //! | `workshop` | what lies outside of the broker: partners that are tried, schemas; long work |
 //! | `operate` | operators: overview, messages, partners, packs, adapters, evidence, audit, figures |
 //! | `desk` | clerks: what waits for a human, cases and documents |
@@ -24,7 +24,6 @@ mod page;
 mod people;
 mod route;
 mod router;
-mod upload;
 mod visit;
 mod workshop;
 

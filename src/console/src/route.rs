@@ -1,6 +1,5 @@
 //! One page or act: method, path, the right that it needs, and its handler.
 
-use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -41,16 +40,6 @@ impl Route {
         handler: H,
     ) -> Self {
         Route { method: Method::GET, path, needs, handler: on(MethodFilter::GET, handler) }
-    }
-
-    /// An act with a file: a form of ours whose last field is one. How large it may be says [`Upload`](crate::upload::Upload).
-    pub(crate) fn upload<H: Handler<T, Console>, T: 'static>(
-        path: &'static str,
-        needs: Needs,
-        handler: H,
-    ) -> Self {
-        let handler = on(MethodFilter::POST, handler).layer(DefaultBodyLimit::disable());
-        Route { method: Method::POST, path, needs, handler }
     }
 
     /// An act: a form of ours that is sent.

@@ -13,7 +13,7 @@ pub enum DoneOrAsked<T> {
     /// It was done.
     Done(T),
     /// A second person has to agree.
-    Asked(Approval),
+    Asked(Box<Approval>),
 }
 
 impl Broker {
@@ -37,7 +37,7 @@ impl Broker {
         }
         let reason = note.ok_or(model::Error::Invalid { field: "note" })?.to_owned();
         let act = Act::Forward { message: id, to: to.clone() };
-        Ok(DoneOrAsked::Asked(self.ask_for(caller, NewApproval { act, reason }, once).await?))
+        Ok(DoneOrAsked::Asked(Box::new(self.ask_for(caller, NewApproval { act, reason }, once).await?)))
     }
 
     /// Creates or changes a partner; where the house wants four eyes, asks for it, unless how it is reached and known stays as it is.
@@ -56,7 +56,7 @@ impl Broker {
         let partner = self.checked_partner(caller, partner)?;
         let reason = reason.ok_or(model::Error::Invalid { field: "reason" })?.to_owned();
         let act = Act::PutPartner { partner: Box::new(partner) };
-        Ok(DoneOrAsked::Asked(self.ask_for(caller, NewApproval { act, reason }, None).await?))
+        Ok(DoneOrAsked::Asked(Box::new(self.ask_for(caller, NewApproval { act, reason }, None).await?)))
     }
 
     /// Whether a second person has to agree to this state of a partner.

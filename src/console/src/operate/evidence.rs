@@ -21,9 +21,9 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use super::ask::Asked;
 use super::show;
 use crate::Console;
+use crate::file_form::FileForm;
 use crate::form::Form;
 use crate::page::{self, Look};
-use crate::upload::Upload;
 use crate::visit::Visit;
 use crate::workshop::Found;
 
@@ -71,7 +71,7 @@ pub(super) async fn search(
             form method="post" enctype="multipart/form-data" action=(look.to("/evidence/verify")) {
                 (look.form_token())
                 label for="bundle" { (look.of_two("Beweispaket (ZIP)", "Bundle (ZIP)")) }
-                input #bundle name="bundle" type="file" accept=".zip,application/zip" required;
+                input #bundle name="file" type="file" accept=".zip,application/zip" required;
                 button type="submit" { (look.of_two("Prüfen", "Verify")) }
             }
             h2 { (look.of_two("Ganze Kette prüfen", "Check the whole chain")) }
@@ -175,13 +175,13 @@ async fn download(mut file: std::fs::File) -> std::io::Result<(u64, Body)> {
 }
 
 /// `POST /console/evidence/verify`: a bundle of whoever has one, against the key of this gateway.
-pub(super) async fn verify(State(console): State<Console>, look: Look, upload: Upload) -> Response {
+pub(super) async fn verify(State(console): State<Console>, look: Look, form: FileForm) -> Response {
     let key = match console.broker.evidence_public_key() {
         Ok(pem) => pem,
         Err(error) => return page::failed(&look, &error),
     };
     let limit = console.broker.most_bytes();
-    let kept = match keep(upload, limit).await {
+    let kept = match keep(form, limit).await {
         Ok(Some(file)) => file,
         Ok(None) => return page::failed(&look, &broker::Error::TooLarge { limit }),
         Err(_) => return page::failed(&look, &broker::Error::Interrupted),
@@ -201,10 +201,10 @@ pub(super) async fn verify(State(console): State<Console>, look: Look, upload: U
 }
 
 /// The bytes in a file without a name; `None` if they are more than `most`.
-async fn keep(upload: Upload, most: u64) -> std::io::Result<Option<std::fs::File>> {
+async fn keep(form: FileForm, most: u64) -> std::io::Result<Option<std::fs::File>> {
     let file = tokio::task::spawn_blocking(tempfile::tempfile).await.map_err(std::io::Error::other)??;
     let mut file = tokio::fs::File::from_std(file);
-    let (mut bytes, mut count) = (upload.bytes(), 0_u64);
+    let (mut bytes, mut count) = (form.bytes, 0_u64);
     while let Some(piece) = bytes.next().await {
         let piece = piece?;
         count += piece.len() as u64;

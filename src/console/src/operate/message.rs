@@ -3,7 +3,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use broker::{MessageWay, NOTE_CHARS};
+use broker::{DoneOrAsked, MessageWay, NOTE_CHARS};
 use maud::{Markup, html};
 use model::clarification::{Act, Side};
 use model::message::Direction;
@@ -203,6 +203,12 @@ fn receivers(console: &Console, look: &Look, message: &Message) -> Markup {
     let all = console.broker.house().tenants().flat_map(|tenant| &tenant.authorities);
     html! {
         label for="forward-to" { (look.of_two("Zuständige Behörde", "Competent authority")) }
+        @if console.broker.four_eyes() {
+            p.hint { (look.of_two(
+                "Eine zweite Person muss zustimmen; der Vermerk ist die Begründung und deshalb nötig.",
+                "A second person has to agree; the note is the reason and therefore needed.",
+            )) }
+        }
         select #forward-to name="to" required {
             option value="" { (look.of_two("bitte wählen", "please choose")) }
             @for entry in all.filter(|it| it.key != message.authority) {
@@ -371,8 +377,11 @@ pub(super) async fn forward(
     let Ok(to) = form.field("to").parse::<Authority>() else {
         return page::failed(&look, &broker::Error::UnknownAuthority);
     };
-    let done = console.broker.forward(&visit.caller, id, &to, form.given("note"), None).await;
-    after(&look, id, "forward", done)
+    match console.broker.forward_or_ask(&visit.caller, id, &to, form.given("note"), None).await {
+        Ok(DoneOrAsked::Done(_)) => look.onward(&format!("/messages/{id}?done=forward")),
+        Ok(DoneOrAsked::Asked(asked)) => look.onward(&format!("/approvals/{}", asked.id)),
+        Err(error) => page::failed(&look, &error),
+    }
 }
 
 fn after(look: &Look, id: model::Id, name: &str, done: Result<Message, broker::Error>) -> Response {

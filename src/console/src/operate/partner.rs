@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use broker::{Partner, Wanted};
+use broker::{DoneOrAsked, Partner, Wanted};
 use maud::{Markup, html};
 use model::directory::Way;
 use model::rights::Action;
@@ -86,7 +86,7 @@ pub(super) async fn one(
             h2 { (look.of_two("Wege", "Ways")) }
             (shown_ways(&look, now, &ways))
             @if visit.caller.may(Action::Operate).is_ok() && known.authority.is_some() { (trial::forms(&console, &look, &visit, &known)) }
-            (change(&look, &visit, &known))
+            (change(&console, &look, &visit, &known))
         },
     )
 }
@@ -126,12 +126,12 @@ fn shown_ways(look: &Look, now: Timestamp, ways: &[Way]) -> Markup {
     }
 }
 
-fn change(look: &Look, visit: &Visit, known: &Known) -> Markup {
+fn change(console: &Console, look: &Look, visit: &Visit, known: &Known) -> Markup {
     let manages = visit.caller.may(Action::ManagePartners).is_ok();
     html! {
         h2 { (look.of_two("Eintrag", "Entry")) }
         @match (&known.kept, known.source) {
-            (Some(kept), _) if manages => (form(look, Some(kept), &Fields::of(kept), None)),
+            (Some(kept), _) if manages => (form(look, Some(kept), &Fields::of(kept), None, console.broker.four_eyes())),
             (Some(_), _) => p.soft { (look.of_two("Ändern darf, wer die Rolle Administration hat.", "Whoever has the role of an administrator may change it.")) },
             (None, Source::Configuration) => p.soft { (look.of_two(
                 "Der Partner steht in der Konfigurationsdatei und wird nur dort geändert.",
@@ -194,7 +194,13 @@ impl Fields {
     }
 }
 
-fn form(look: &Look, kept: Option<&Partner>, fields: &Fields, wrong: Option<&str>) -> Markup {
+fn form(
+    look: &Look,
+    kept: Option<&Partner>,
+    fields: &Fields,
+    wrong: Option<&str>,
+    four_eyes: bool,
+) -> Markup {
     let action = kept.map_or("/partners/new".to_owned(), |kept| format!("/partners/{}", kept.id));
     let text = |name: &str, label: &str, hint: &str, value: &str, required: bool| {
         html! {
@@ -218,17 +224,26 @@ fn form(look: &Look, kept: Option<&Partner>, fields: &Fields, wrong: Option<&str
             p.hint #partner-settings-hint { (look.of_two("Zum Beispiel die größte Nachricht in Byte: ", "For instance the largest message in bytes: ")) span.code { "{\"mostBytes\": 50000000}" } }
             textarea #partner-settings.code name="settings" maxlength="20000" spellcheck="false" aria-describedby="partner-settings-hint"
                 aria-invalid=[(wrong == Some("settings")).then_some("true")] { (fields.settings) }
+            @if four_eyes {
+                label for="partner-reason" { (look.of_two("Begründung", "Reason")) }
+                p.hint #partner-reason-hint { (look.of_two(
+                    "Nötig, wenn sich Schlüssel oder Wege ändern: eine zweite Person muss dann zustimmen.",
+                    "Needed if keys or ways change: a second person then has to agree.",
+                )) }
+                input #partner-reason name="reason" type="text" maxlength="500" autocomplete="off" aria-describedby="partner-reason-hint"
+                    aria-invalid=[(wrong == Some("reason")).then_some("true")];
+            }
             button.main type="submit" { (look.of_two("Speichern", "Save")) }
         }
     }
 }
 
 /// `GET /console/partners/new`.
-pub(super) async fn new(look: Look) -> Response {
+pub(super) async fn new(State(console): State<Console>, look: Look) -> Response {
     let empty =
         Fields { id: String::new(), authority: String::new(), name: String::new(), settings: String::new() };
     let title = look.of_two("Partner anlegen", "Add a partner");
-    page::page(&look, title, &form(&look, None, &empty, None))
+    page::page(&look, title, &form(&look, None, &empty, None, console.broker.four_eyes()))
 }
 
 /// `POST /console/partners/new`.
@@ -268,11 +283,11 @@ async fn save(
 ) -> Response {
     let (authority, settings) = match fields.read() {
         Ok(read) => read,
-        Err(wrong) => return again(look, fields, kept, wrong),
+        Err(wrong) => return again(console, look, fields, kept, wrong),
     };
     // Who changes it says which version was seen, so that nobody overwrites what another has just written.
     let seen = kept.map_or(Some(0), |_| sent.field("version").parse::<u64>().ok());
-    let Some(seen) = seen else { return again(look, fields, kept, "version") };
+    let Some(seen) = seen else { return again(console, look, fields, kept, "version") };
     let partner = Partner {
         id: fields.id.clone(),
         tenant: visit.caller.scope.tenant.clone(),
@@ -282,20 +297,22 @@ async fn save(
         version: seen + 1,
         updated_at: Timestamp::default(),
     };
-    match console.broker.put_partner(&visit.caller, partner).await {
-        Ok(partner) => look.onward(&format!("/partners/{}?done=saved", partner.id)),
+    match console.broker.put_partner_or_ask(&visit.caller, partner, sent.given("reason")).await {
+        Ok(DoneOrAsked::Done(partner)) => look.onward(&format!("/partners/{}?done=saved", partner.id)),
+        Ok(DoneOrAsked::Asked(asked)) => look.onward(&format!("/approvals/{}", asked.id)),
         Err(broker::Error::Model(model::Error::Invalid { field })) => {
-            again(look, fields, kept, if field.starts_with("settings") { "settings" } else { field })
+            again(console, look, fields, kept, if field.starts_with("settings") { "settings" } else { field })
         }
         Err(error) => page::failed(look, &error),
     }
 }
 
-fn again(look: &Look, fields: &Fields, kept: Option<&Partner>, wrong: &str) -> Response {
+fn again(console: &Console, look: &Look, fields: &Fields, kept: Option<&Partner>, wrong: &str) -> Response {
     let field = match wrong {
         "id" => look.of_two("den Kurznamen", "the short name"),
         "authority" => look.of_two("die Behördenkennung", "the key of the authority"),
         "name" => look.of_two("den Namen", "the name"),
+        "reason" => look.of_two("die Begründung", "the reason"),
         _ => look.of_two("die Vereinbarungen", "the agreements"),
     };
     let title = look.of_two("Partner anlegen oder ändern", "Add or change a partner");
@@ -305,7 +322,7 @@ fn again(look: &Look, fields: &Fields, kept: Option<&Partner>, wrong: &str) -> R
         title,
         &html! {
             (page::alert(&format!("{}{field}.", look.of_two("Bitte prüfen Sie ", "Please look at "))))
-            (form(look, kept, fields, Some(wrong)))
+            (form(look, kept, fields, Some(wrong), console.broker.four_eyes()))
         },
     )
 }

@@ -12,9 +12,9 @@ use super::ask::{Asked, PathId, PathName};
 use super::partners::Known;
 use super::{adapters, evidence, labels, partner, schemas, show};
 use crate::Console;
+use crate::file_form::FileForm;
 use crate::form::Form;
 use crate::page::{self, Look};
-use crate::upload::Upload;
 use crate::visit::Visit;
 use crate::workshop::{Check, Found, Try};
 
@@ -95,7 +95,7 @@ pub(super) async fn dry_run(
     look: Look,
     Extension(visit): Extension<Visit>,
     PathName(id): PathName,
-    upload: Upload,
+    form: FileForm,
 ) -> Response {
     let known = match partner::find(&console, &visit, &id).await {
         Ok(known) => known,
@@ -104,10 +104,10 @@ pub(super) async fn dry_run(
     let Some((to, known)) = known.and_then(|it| Some((it.authority.clone()?, it))) else {
         return page::missing(&look);
     };
-    let from: Option<Authority> = upload.given("from").and_then(|key| key.parse().ok());
-    let service = upload.given("service").map(str::to_owned);
-    let name = upload.name.clone();
-    let (bytes, counted) = counting(upload.bytes());
+    let from: Option<Authority> = form.fields.given("from").and_then(|key| key.parse().ok());
+    let service = form.fields.given("service").map(str::to_owned);
+    let name = form.name;
+    let (bytes, counted) = counting(form.bytes);
     let checked = match console.broker.try_out(&visit.caller, name, bytes).await {
         Ok(checked) => checked,
         Err(error) => return page::failed(&look, &error),
