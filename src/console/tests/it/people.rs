@@ -231,7 +231,7 @@ async fn an_administrator_adds_a_user_who_then_may_do_what_the_role_allows_and_n
     let version = house.broker.user_by_login("soest", "max").await.unwrap().version.to_string();
     let fields = [
         ("form", form.as_str()),
-        ("version", &version),
+        ("version", version.as_str()),
         ("name", "Max Muster"),
         ("unit", "*"),
         ("services", "*"),
