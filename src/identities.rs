@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use broker::LinkBy;
 use identity::{Issuer, IssuerSettings, Issuers, Pauses, Provider, ProviderSettings, SystemClient};
 use model::{Caller, Clock, SystemClock};
 use net::{Client, Egress};
 
 use crate::error::Error;
-use config::{Config, signing};
+use config::{Config, OidcLink, signing, within};
 
 /// What the gateway is called at a provider, behind its address.
 const BACK: &str = "/console/oidc/back";
@@ -59,7 +60,7 @@ pub(crate) fn issuers(config: &Config) -> Result<Option<Arc<dyn api::Recognise>>
 }
 
 /// The provider by whom people sign in.
-pub(crate) fn provider(config: &Config) -> Result<Option<Arc<Provider>>, Error> {
+fn provider(config: &Config) -> Result<Option<Arc<Provider>>, Error> {
     let Some(oidc) = &config.oidc else { return Ok(None) };
     let settings = ProviderSettings {
         issuer: oidc.issuer.clone(),
@@ -73,6 +74,28 @@ pub(crate) fn provider(config: &Config) -> Result<Option<Arc<Provider>>, Error> 
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Ok(Some(Arc::new(Provider::new(settings, client(config)?, clock, Pauses::default()))))
+}
+
+/// How people sign in elsewhere.
+pub(crate) fn elsewhere(config: &Config) -> Result<Option<console::Elsewhere>, Error> {
+    let (Some(oidc), Some(provider)) = (&config.oidc, provider(config)?) else { return Ok(None) };
+    let group = |it: &config::OidcRole| console::GroupRights {
+        group: it.group.clone(),
+        roles: it.roles.clone(),
+        units: within(&it.units),
+        services: within(&it.services),
+    };
+    Ok(Some(console::Elsewhere {
+        provider,
+        label: oidc.label.clone(),
+        tenant: oidc.tenant.clone(),
+        link: match oidc.link {
+            OidcLink::Never => LinkBy::Nothing,
+            OidcLink::Email => LinkBy::Email,
+            OidcLink::Login => LinkBy::Login,
+        },
+        groups: oidc.roles.iter().map(group).collect(),
+    }))
 }
 
 /// Proxies in front of the internal address.

@@ -9,6 +9,7 @@ mod directory_commands;
 mod error;
 mod evidence;
 mod gateway;
+mod identities;
 mod messages;
 mod osci_commands;
 mod payments;

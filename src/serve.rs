@@ -21,7 +21,7 @@ use transport::{Fetch, Fetchers};
 
 use crate::error::Error;
 use crate::gateway::Gateway;
-use crate::registry;
+use crate::{identities, registry};
 use config::{Config, LogFormat};
 
 /// How long jobs in hand may go on after the signal. A job that is cut off is done again at the next start.
@@ -54,13 +54,24 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
 
     let (stop, stopped) = watch::channel(false);
     let limits = server_limits(&config);
-    let interface = api::Api::new(gateway.broker.clone(), api::Settings::default());
+    let settings = api::Settings { proxies: identities::proxies(&config), ..api::Settings::default() };
+    let mut interface = api::Api::new(gateway.broker.clone(), settings);
+    if let Some(issuers) = identities::issuers(&config)? {
+        interface = interface.with_issuers(issuers);
+    }
+    let pages = pages(&gateway, &config)?;
     let tls = tls.as_ref();
     let machine_speech = tls.map_or(Speech::Plain, |identity| Speech::Machines(identity, &known));
     let public_speech = tls.map_or(Speech::Plain, Speech::Public);
+    let internal_speech = match tls.filter(|_| config.listen.internal_tls) {
+        None => Speech::Plain,
+        // Who has no tokens that may be bound is asked for no certificate.
+        Some(identity) if config.oauth.is_empty() => Speech::Public(identity),
+        Some(identity) => Speech::Machines(identity, &[]),
+    };
     let public_router = api::public_router(gateway.broker.clone());
     let listening = [
-        ("internal", Some(internal), Speech::Plain, inside(&gateway, &interface, &config)),
+        ("internal", Some(internal), internal_speech, api::router(interface.clone()).merge(pages)),
         ("operations", Some(operations), Speech::Plain, api::operations_router(interface)),
         ("machines", machines, machine_speech, osci.clone().merge(xta)),
         ("osci_plain", osci_plain, Speech::Plain, osci),
@@ -85,13 +96,16 @@ pub(crate) async fn serve(config: Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// What stands on the internal address: the REST interface, and the pages of the house.
-fn inside(gateway: &Gateway, interface: &api::Api, config: &Config) -> Router {
+/// The pages of the house, which stand beside the REST interface.
+fn pages(gateway: &Gateway, config: &Config) -> Result<Router, Error> {
     let broker = gateway.broker.clone();
     let visitors = Arc::new(console::Sessions(broker.clone()));
     let pages = console::Console::new(broker, visitors, console::Settings::default());
-    let pages = console::router(pages.with_workshop(gateway.workshop(config)));
-    api::router(interface.clone()).merge(pages)
+    let pages = pages.with_workshop(gateway.workshop(config));
+    Ok(console::router(match identities::elsewhere(config)? {
+        Some(elsewhere) => pages.with_provider(elsewhere),
+        None => pages,
+    }))
 }
 
 fn server_limits(config: &Config) -> api::ServerLimits {

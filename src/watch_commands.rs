@@ -96,6 +96,9 @@ impl OnStore {
                 let caller = self.person_caller(&of)?;
                 let outcome = broker.erase_person(&caller, &by(who)?, withdrawn.as_deref()).await?;
                 print(self.as_json, &json!(outcome), |shown| {
+                    if outcome.asked {
+                        return "asked for: a second person has to ask for the same".to_owned();
+                    }
                     let stays = table(&shown["stays"], &["kind", "id", "reason"]);
                     format!("erased from {} records\nstays:\n{stays}", outcome.erased.len())
                 });

@@ -128,7 +128,7 @@ pub(crate) async fn ask(
     let once = posted.once.as_ref();
     let replayed = api.first_answer(&caller, once).await?.is_some();
     let new = broker::NewApproval { act: act.into(), reason };
-    let asked_for = api.broker.ask(&caller, new, once).await?;
+    let asked_for = api.broker.ask_for(&caller, new, once).await?;
     Ok(answer::replayed(asked(&api, asked_for), replayed))
 }
 
@@ -149,7 +149,7 @@ pub(crate) async fn agree(
     PathId(id): PathId,
     _: Plain,
 ) -> Answer {
-    let agreed = api.broker.agree(&caller, id).await?;
+    let agreed = api.broker.agree_to(&caller, id).await?;
     Ok(answer::json(&shown(&api, agreed, None)))
 }
 
@@ -160,7 +160,7 @@ pub(crate) async fn refuse(
     PathId(id): PathId,
     _: Plain,
 ) -> Answer {
-    let refused = api.broker.refuse(&caller, id).await?;
+    let refused = api.broker.turn_down(&caller, id).await?;
     Ok(answer::json(&shown(&api, refused, None)))
 }
 
@@ -171,7 +171,7 @@ pub(crate) async fn withdraw(
     PathId(id): PathId,
     _: Plain,
 ) -> Answer {
-    let withdrawn = api.broker.withdraw(&caller, id).await?;
+    let withdrawn = api.broker.withdraw_asked(&caller, id).await?;
     Ok(answer::json(&shown(&api, withdrawn, None)))
 }
 

@@ -183,7 +183,7 @@ pub(crate) async fn put(
     let put = api.broker.put_partner_or_ask(&caller, partner, stated.reason.as_deref()).await;
     let partner = match put.map_err(|error| Problem::from(error).if_expected(expected))? {
         DoneOrAsked::Done(partner) => partner,
-        DoneOrAsked::Asked(asked) => return Ok(approvals::asked(&api, asked)),
+        DoneOrAsked::Asked(asked) => return Ok(approvals::asked(&api, *asked)),
     };
     let path = format!("/partners/{}", partner.id);
     let response = tagged(partner);

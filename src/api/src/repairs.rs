@@ -180,7 +180,7 @@ pub(crate) async fn forward(
     let replayed = api.first_answer(&caller, once).await?.is_some();
     match api.broker.forward_or_ask(&caller, id, &to, note.as_deref(), once).await? {
         DoneOrAsked::Done(message) => done(Ok(message), replayed),
-        DoneOrAsked::Asked(asked) => Ok(answer::replayed(approvals::asked(&api, asked), replayed)),
+        DoneOrAsked::Asked(asked) => Ok(answer::replayed(approvals::asked(&api, *asked), replayed)),
     }
 }
 

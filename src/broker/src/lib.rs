@@ -123,6 +123,7 @@ pub use payments::{
     Acknowledgement, BookingFile, LineDecision, NewClaim, NewPayment, NoticeAnswer, NoticeDoor, PayerSees,
     Payments, Reconciliation, StatementReport,
 };
+pub use people::{GivenRights, LinkBy, Stranger};
 pub use people::{
     Invited, NewUser, Next, OwnSession, PeopleSettings, SetUp, SignIn, SignedIn, TotpOffer, TotpPolicy, User,
     UserChange, UserFilter, UserList,

@@ -1,4 +1,5 @@
-//! `[retention]`: how long copies are kept that only carried something; `[alerts]` and `[[alert]]`: who is told when a figure passes its limit.
+//! `[retention]`: how long copies are kept that only carried something; `[alerts]` and `[[alert]]`: who is told when a figure passes
+//! its limit.
 
 use std::collections::BTreeSet;
 use std::path::Path;

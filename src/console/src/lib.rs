@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use broker::Broker;
 
+pub use people::oidc::{Elsewhere, GroupRights};
 pub use route::{Needs, Route};
 pub use router::{router, routes};
 pub use visit::{Recognise, Sessions, Visit};
@@ -47,6 +48,8 @@ pub struct Console {
     settings: Arc<Settings>,
     workshop: Arc<dyn Workshop>,
     tries: workshop::Tries,
+    /// A provider by whom people sign in.
+    elsewhere: Option<Arc<Elsewhere>>,
 }
 
 /// What may be set for the pages.
@@ -62,11 +65,16 @@ impl Console {
     /// The pages of a broker, for whom `visitors` recognises.
     pub fn new(broker: Broker, visitors: Arc<dyn Recognise>, settings: Settings) -> Self {
         let (workshop, tries) = (Arc::new(workshop::NoWorkshop), workshop::Tries::default());
-        Console { broker, visitors, settings: Arc::new(settings), workshop, tries }
+        Console { broker, visitors, settings: Arc::new(settings), workshop, tries, elsewhere: None }
     }
 
     /// The same with what lies outside of the broker.
     pub fn with_workshop(self, workshop: Arc<dyn Workshop>) -> Self {
         Console { workshop, ..self }
+    }
+
+    /// The same where people sign in by a provider, too.
+    pub fn with_provider(self, elsewhere: Elsewhere) -> Self {
+        Console { elsewhere: Some(Arc::new(elsewhere)), ..self }
     }
 }

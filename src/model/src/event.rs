@@ -215,6 +215,9 @@ pub enum EventKind {
     /// What is known of a person was exported.
     #[serde(rename = "person.exported")]
     PersonExported,
+    /// Somebody has asked that a person be erased, and a second one has to agree.
+    #[serde(rename = "person.erasure-asked")]
+    PersonErasureAsked,
     /// What is known of a person was erased from a record.
     #[serde(rename = "person.erased")]
     PersonErased,

@@ -18,6 +18,7 @@
 //! | `figures`, `retention` | how figures went and which alerts hold; what is deleted, and the account of it |
 //! | `channels` | what adapters are told of records, and what they call them |
 //! | `people` | users of the house, their sessions, and failed attempts to sign in |
+//! | `approvals` | what one person asks for and another agrees to |
 //! | `breaker` | when a lane that fails is left alone |
 //! | `acts` | who did what: the events that are acts |
 //! | `audit` | whether what is kept is still what was sealed |

@@ -292,6 +292,21 @@ impl Store {
             .find(|signed| signed.batch.no == no))
     }
 
+    /// Who has asked since a time for the erasure of somebody from the records of this digest.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn erasure_asked(
+        &self,
+        tenant: &str,
+        digest: &str,
+        since: Timestamp,
+    ) -> Result<Option<String>, Error> {
+        let select = Select::new("SELECT asked_by FROM erasure_asked WHERE tenant = ").bind(tenant);
+        let select = select.and("digest =", digest).and("asked_at >=", since);
+        self.db().read_one(select).await?.map(|row| row.text(0)).transpose()
+    }
+
     /// How many of what was left there are, by reason.
     ///
     /// # Errors

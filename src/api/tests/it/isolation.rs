@@ -85,16 +85,12 @@ impl Things {
             made if made.status == 201 => id(&made.json()),
             _ => Id::now_v7().to_string(),
         };
-        let wish = json!({ "act": { "do": "release-message", "message": message, "minutes": 10 }, "reason": SECRET });
-        let wish = match gateway.call(owner, Call::post("/approvals").json(wish)).await {
-            made if made.status == 202 => id(&made.json()),
-            _ => Id::now_v7().to_string(),
-        };
+        let asked = json!({ "do": "release-message", "message": message, "minutes": 5 });
+        let asked = id(&create(owner, "/approvals", json!({ "act": asked, "reason": SECRET })).await);
         let linked = case.clone();
         Things {
             ids: vec![
                 ("subscriptions", hook),
-                ("approvals", wish),
                 ("case-files", file),
                 ("cases", case),
                 ("documents", document),
@@ -112,6 +108,7 @@ impl Things {
                 ("interactions", contact),
                 ("dispatches", sent_out),
                 ("links", linked),
+                ("approvals", asked),
                 ("channel-deliveries", untold),
             ],
         }
@@ -153,11 +150,6 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
             call.json(json!({ "kind": "handover", "to": "bab:05974028", "objects": [Id::now_v7()] }))
         }
         ("POST", "/interactions") => call.json(json!({ "unit": "63", "kind": "visit" })),
-        ("POST", "/approvals") => call.json(json!({
-            "act": { "do": "release-message", "message": Id::now_v7(), "minutes": 10 },
-            "reason": "Plausibel",
-        })),
-        ("POST", path) if path.starts_with("/approvals/") => call,
         ("POST", "/telephony/look-ups") => call.json(json!({ "number": "+492921300" })),
         ("POST", "/telephony/calls") => call
             .json(json!({ "unit": "63", "reference": "1", "direction": "incoming",
@@ -174,6 +166,9 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", "/messages" | "/checks" | "/messages/{id}/repair") => {
             call.with("content-type", "application/xml").bytes("<a/>")
         }
+        ("POST", "/approvals") => call.json(
+            json!({ "act": { "do": "release-message", "message": Id::now_v7(), "minutes": 5 }, "reason": "x" }),
+        ),
         ("POST", "/inbox/leases") => call.json(json!({ "seconds": 1 })),
         ("POST", "/tokens") => {
             let within = json!({ "only": [] });
@@ -227,7 +222,7 @@ pub(crate) fn plausible(route: &Route, id: &str) -> Call {
         ("POST", path)
             if [
                 "close", "reopen", "confirm", "resend", "park", "return", "cancel", "retry", "dismiss",
-                "drop",
+                "drop", "agree", "refuse", "withdraw",
             ]
             .iter()
             .any(|step| path.ends_with(&format!("/{step}"))) =>
@@ -321,6 +316,9 @@ async fn ids_in_bodies_and_queries_find_nothing_of_others() {
             Call::get(&format!("/dispatches?case={id}")),
             Call::post("/interactions").json(json!({ "kind": "visit", "unit": unit, "case": id })),
             Call::post("/dispatches").json(json!({ "kind": "notification", "documents": [], "case": id })),
+            Call::post("/approvals").json(
+                json!({ "act": { "do": "release-message", "message": id, "minutes": 5 }, "reason": "x" }),
+            ),
             Call::get(&format!("/messages?exchange={id}")),
             Call::get(&format!("/messages?processId={id}")),
         ]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "test helpers outside of test functions")]
 
+mod approvals;
 mod archive;
 mod back_office;
 mod bad_messages;

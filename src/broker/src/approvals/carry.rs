@@ -26,7 +26,7 @@ impl Agreed<'_> {
 
 impl Broker {
     /// Carries out what was asked for, together with the decision.
-    pub(super) async fn carry_out(
+    pub(super) async fn carry_out_act(
         &self,
         caller: &Caller,
         scope: &Scope,
@@ -61,6 +61,7 @@ impl Broker {
             outcome => outcome?,
         }
         self.known.forget();
+        self.people.forget();
         Ok(())
     }
 

@@ -55,7 +55,7 @@ impl Broker {
     ///
     /// # Errors
     /// `Forbidden` if the caller may not even ask; `NotFound` if what it is about is not there for the caller; `Invalid` reason or time.
-    pub async fn ask(
+    pub async fn ask_for(
         &self,
         caller: &Caller,
         new: NewApproval,
@@ -85,7 +85,7 @@ impl Broker {
         if act.minutes().is_some_and(|minutes| !(1..=LONGEST_RELEASE).contains(&minutes)) {
             return Err(model::Error::Invalid { field: "minutes" }.into());
         }
-        let place = self.place(scope, &act).await?;
+        let place = self.place_of_act(scope, &act).await?;
         let (subject_kind, subject) = act.subject();
         let now = self.now();
         let id = ids::new_id();
@@ -123,7 +123,7 @@ impl Broker {
     }
 
     /// Where what it is about belongs. It must be there for whoever asks.
-    async fn place(&self, scope: &Scope, act: &Act) -> Result<Place, Error> {
+    async fn place_of_act(&self, scope: &Scope, act: &Act) -> Result<Place, Error> {
         match act {
             Act::ReleaseMessage { message, .. } | Act::Forward { message, .. } => {
                 let found = self.store().message(scope, *message).await?;
@@ -148,38 +148,42 @@ impl Broker {
     /// # Errors
     /// `Forbidden`, `NotFound`; `SecondPerson` if it is the one who asked; `ApprovalOver` if it is decided or its time is over; and
     /// whatever keeps the act itself from being done.
-    pub async fn agree(&self, caller: &Caller, id: Id) -> Result<Approval, Error> {
+    pub async fn agree_to(&self, caller: &Caller, id: Id) -> Result<Approval, Error> {
         let (approval, scope) = self.decidable(caller, id).await?;
         let is_again =
             approval.state == ApprovalState::Agreed && approval.decided_by.as_ref() == Some(&caller.actor);
         if is_again {
             return Ok(approval);
         }
-        let agreed = self.decided(approval, ApprovalState::Agreed, caller)?;
-        self.carry_out(caller, &scope, &agreed).await?;
+        // Nobody agrees to more rights of their own.
+        if approval.subject_kind == "user" && approval.subject == caller.actor.id {
+            return Err(Error::OwnRights);
+        }
+        let agreed = self.approval_decided(approval, ApprovalState::Agreed, caller)?;
+        self.carry_out_act(caller, &scope, &agreed).await?;
         Ok(agreed)
     }
 
     /// Somebody else does not agree.
     ///
     /// # Errors
-    /// As [`Broker::agree`].
-    pub async fn refuse(&self, caller: &Caller, id: Id) -> Result<Approval, Error> {
+    /// As [`Broker::agree_to`].
+    pub async fn turn_down(&self, caller: &Caller, id: Id) -> Result<Approval, Error> {
         let (approval, _) = self.decidable(caller, id).await?;
-        let refused = self.decided(approval, ApprovalState::Refused, caller)?;
-        self.settle(&refused, caller).await
+        let refused = self.approval_decided(approval, ApprovalState::Refused, caller)?;
+        self.settle_approval(&refused, caller).await
     }
 
     /// Whoever asked does not want it any more.
     ///
     /// # Errors
     /// `NotFound` if it is somebody else's; `ApprovalOver`.
-    pub async fn withdraw(&self, caller: &Caller, id: Id) -> Result<Approval, Error> {
+    pub async fn withdraw_asked(&self, caller: &Caller, id: Id) -> Result<Approval, Error> {
         let found = self.store().approval(&caller.scope.tenant, id).await?;
         let own = found.filter(|approval| approval.asked_by == caller.actor);
         let approval = own.ok_or(model::Error::NotFound { kind: "approval" })?;
-        let withdrawn = self.decided(approval, ApprovalState::Withdrawn, caller)?;
-        self.settle(&withdrawn, caller).await
+        let withdrawn = self.approval_decided(approval, ApprovalState::Withdrawn, caller)?;
+        self.settle_approval(&withdrawn, caller).await
     }
 
     /// One that the caller asked for or may decide about, and why it was asked for, unless that is erased. Auditors see all.
@@ -222,17 +226,23 @@ impl Broker {
     async fn decidable(&self, caller: &Caller, id: Id) -> Result<(Approval, Scope), Error> {
         let found = self.store().approval(&caller.scope.tenant, id).await?;
         let approval = found.ok_or(model::Error::NotFound { kind: "approval" })?;
+        // Where the caller sees nothing, nothing is there, whatever the caller may do elsewhere.
+        if !lies_in(&approval, &caller.scope) {
+            return Err(model::Error::NotFound { kind: "approval" }.into());
+        }
         if approval.asked_by == caller.actor {
             return Err(model::Error::SecondPerson.into());
         }
         let scope = caller.may(approval.kind.decided_with())?;
-        if !lies_in(&approval, scope) {
-            return Err(model::Error::NotFound { kind: "approval" }.into());
-        }
         Ok((approval, scope.clone()))
     }
 
-    fn decided(&self, approval: Approval, to: ApprovalState, caller: &Caller) -> Result<Approval, Error> {
+    fn approval_decided(
+        &self,
+        approval: Approval,
+        to: ApprovalState,
+        caller: &Caller,
+    ) -> Result<Approval, Error> {
         let now = self.now();
         if approval.state_at(now) != ApprovalState::Open {
             return Err(Error::ApprovalOver);
@@ -245,7 +255,7 @@ impl Broker {
     }
 
     /// Writes a decision by which nothing else happens.
-    async fn settle(&self, approval: &Approval, caller: &Caller) -> Result<Approval, Error> {
+    async fn settle_approval(&self, approval: &Approval, caller: &Caller) -> Result<Approval, Error> {
         let mut work = Work::new();
         self.add_decision(&mut work, approval, caller);
         self.commit_decision(work).await?;

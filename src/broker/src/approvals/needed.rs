@@ -13,14 +13,14 @@ pub enum DoneOrAsked<T> {
     /// It was done.
     Done(T),
     /// A second person has to agree.
-    Asked(Approval),
+    Asked(Box<Approval>),
 }
 
 impl Broker {
     /// Hands a message to another authority, or asks for it; the note says why then.
     ///
     /// # Errors
-    /// As [`Broker::forward`] and [`Broker::ask`].
+    /// As [`Broker::forward`] and [`Broker::ask_for`].
     pub async fn forward_or_ask(
         &self,
         caller: &Caller,
@@ -37,13 +37,13 @@ impl Broker {
         }
         let reason = note.ok_or(model::Error::Invalid { field: "note" })?.to_owned();
         let act = Act::Forward { message: id, to: to.clone() };
-        Ok(DoneOrAsked::Asked(self.ask(caller, NewApproval { act, reason }, once).await?))
+        Ok(DoneOrAsked::Asked(Box::new(self.ask_for(caller, NewApproval { act, reason }, once).await?)))
     }
 
     /// Creates or changes a partner; where the house wants four eyes, asks for it, unless how it is reached and known stays as it is.
     ///
     /// # Errors
-    /// As [`Broker::put_partner`] and [`Broker::ask`].
+    /// As [`Broker::put_partner`] and [`Broker::ask_for`].
     pub async fn put_partner_or_ask(
         &self,
         caller: &Caller,
@@ -56,7 +56,7 @@ impl Broker {
         let partner = self.checked_partner(caller, partner)?;
         let reason = reason.ok_or(model::Error::Invalid { field: "reason" })?.to_owned();
         let act = Act::PutPartner { partner: Box::new(partner) };
-        Ok(DoneOrAsked::Asked(self.ask(caller, NewApproval { act, reason }, None).await?))
+        Ok(DoneOrAsked::Asked(Box::new(self.ask_for(caller, NewApproval { act, reason }, None).await?)))
     }
 
     /// Whether a second person has to agree to this state of a partner.
@@ -73,7 +73,7 @@ impl Broker {
     /// A token whose secret is shown now and that is valid once somebody else has agreed.
     ///
     /// # Errors
-    /// As [`Broker::create_token_once`] and [`Broker::ask`].
+    /// As [`Broker::create_token_once`] and [`Broker::ask_for`].
     pub async fn ask_for_token(
         &self,
         caller: &Caller,

@@ -1,5 +1,5 @@
-//! What this process counts of messages: how many came to which state, by door and partner, and how long they took. Bounded: of more partners
-//! than a house has, the rest is counted together.
+//! What this process counts of messages: how many came to which state, by door and partner, and how long they took. Bounded: of more
+//! partners than a house has, the rest is counted together.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,5 @@
-//! Who is told of an alert, and how: by e-mail, and by a webhook as of Standard Webhooks 1.0.0. Names of figures and numbers, no content and
-//! nothing of persons.
+//! Who is told of an alert, and how: by e-mail, and by a webhook as of Standard Webhooks 1.0.0. Names of figures and numbers, no
+//! content and nothing of persons.
 
 use std::time::Duration;
 

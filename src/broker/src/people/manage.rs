@@ -101,6 +101,17 @@ impl Broker {
     /// # Errors
     /// `LoginTaken`; if a name, the tenant, a unit or the authority is none.
     pub async fn add_user(&self, tenant: &str, new: NewUser, by: &Actor) -> Result<Invited, Error> {
+        self.add_person(tenant, new, None, by).await
+    }
+
+    /// The same for whom a provider of identities knows, by issuer and subject.
+    pub(super) async fn add_person(
+        &self,
+        tenant: &str,
+        new: NewUser,
+        identity: Option<(String, String)>,
+        by: &Actor,
+    ) -> Result<Invited, Error> {
         let NewUser { login, name, email, roles, units, services, authority } = new;
         let (login, name) = (folded(&login), name.trim().to_owned());
         check_names(&login, &name, email.as_deref())?;
@@ -124,7 +135,7 @@ impl Broker {
             login,
             version: 1,
             state: UserState::Active,
-            identity: None,
+            identity,
             password: None,
             totp: None,
             totp_step: 0,

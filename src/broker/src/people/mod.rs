@@ -6,6 +6,7 @@
 //! | `totp` | one-time codes (RFC 6238), and recovery codes |
 //! | `guard` | how often it may be tried, and how many passwords are checked at once |
 //! | `sign_in`, `set_up` | password, then code; and how a new user gets both |
+//! | `by_identity` | people whom a provider of identities knows |
 //! | `session` | who visits: a session's user with the rights of now |
 //! | `account` | what users change of their own |
 //! | `change`, `manage` | what administrators change |
@@ -14,6 +15,7 @@
 //! argon2, one commit.
 
 mod account;
+mod by_identity;
 mod change;
 mod guard;
 mod manage;
@@ -33,6 +35,7 @@ use serde::Serialize;
 use store::{Person, UserState};
 
 pub use account::OwnSession;
+pub use by_identity::{GivenRights, LinkBy, Stranger};
 pub use change::{NewUser, UserChange};
 pub use manage::{Invited, UserFilter, UserList};
 pub use session::SignedIn;
@@ -86,6 +89,13 @@ impl Default for PeopleSettings {
 pub(crate) struct Desk {
     guard: guard::Guard,
     seen: session::Seen,
+}
+
+impl Desk {
+    /// Rights of users have changed: whoever visits is looked up anew.
+    pub(crate) fn forget(&self) {
+        self.seen.forget();
+    }
 }
 
 /// A user as administrators and the user see it: without secrets.

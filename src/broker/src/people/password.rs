@@ -52,22 +52,27 @@ pub(super) fn check(password: &str, login: &str, name: &str) -> Result<(), Error
     if is_common(&folded) { Err(Error::PasswordCommon) } else { Ok(()) }
 }
 
-/// Whether it is a common password, or two or more of them, with nothing but digits and signs around and between.
+/// Whether it is a common password, with signs for letters or with others around.
 fn is_common(folded: &str) -> bool {
-    let letters: String = folded.chars().map(plain).filter(|it| it.is_alphanumeric()).collect();
-    let mut rest = letters.as_str();
+    let only = |text: String| text.chars().filter(|it| it.is_alphanumeric()).collect::<String>();
+    [folded.chars().map(plain).collect(), folded.to_owned()].map(only).iter().any(|it| is_of_common(it))
+}
+
+/// Whether it is put together from common passwords and digits alone.
+fn is_of_common(letters: &str) -> bool {
+    let mut rest = letters;
     let mut known = 0;
-    loop {
+    while !rest.is_empty() {
         let all = COMMON.iter().filter_map(|word| rest.strip_prefix(word));
         match all.min_by_key(|rest| rest.len()) {
             Some(shorter) => (rest, known) = (shorter, known + 1),
             None => match rest.strip_prefix(|c: char| c.is_ascii_digit()) {
                 Some(shorter) => rest = shorter,
-                None => break,
+                None => return false,
             },
         }
     }
-    rest.is_empty() && (known > 0 || letters.chars().all(|it| it.is_ascii_digit()))
+    known > 0 || letters.chars().all(|it| it.is_ascii_digit())
 }
 
 /// Signs that stand for letters.

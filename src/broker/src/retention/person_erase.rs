@@ -1,23 +1,26 @@
 //! Erasure of a person (GDPR article 17): personal data of parties is replaced by a mark, in records that need no longer be kept. What the
-//! events said of the person goes too; the event that says so holds the whole record as it is from then on, so the events from there on still
-//! give the record.
+//! events said of the person goes too; the event that says so holds the whole record as it is from then on, so the events from there
+//! on still give the record.
 
 use model::case::RecordStatus;
 use model::command::Change;
 use model::party::Party;
 use model::rights::Action;
-use model::{Caller, Command, EventKind, Id, Record, RecordKind, Scope, decide};
+use model::{Caller, Command, EventKind, Id, Record, RecordKind, Scope, Timestamp, decide};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{Page, TimelineOf, Work};
 
 use super::HELD;
-use super::person::{PersonBy, Who, parties};
+use super::person::{PersonBy, PersonFound, Who, parties};
 use crate::evidence::PAGE;
 use crate::{Broker, Error, notes};
 
 /// Longest reason, in characters.
 const REASON: usize = 500;
+
+/// How long what one person asked for waits for a second one: two weeks, in microseconds.
+const ASKED_FOR: i64 = 14 * 86_400_000_000;
 
 /// Its time of keeping is not over.
 const NOT_OVER: &str = "retention.not-over";
@@ -48,11 +51,14 @@ pub struct PersonErased {
     pub erased: Vec<Id>,
     /// What stays, and why.
     pub stays: Vec<PersonStays>,
+    /// Nothing was erased yet: a second person has to ask for the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
 }
 
 impl Broker {
     /// Erases a person from records within the caller's scope whose time of keeping is over, or, with the reason why consent is
-    /// withdrawn, from all that are not under a hold, offered or under way.
+    /// withdrawn, from all that are not under a hold, offered or under way. Where the house wants four eyes, the first call only asks.
     ///
     /// # Errors
     /// `Forbidden` unless the caller may export persons and erase; `NotFound` if nobody is known; `Invalid` for an empty or long reason.
@@ -72,6 +78,9 @@ impl Broker {
             return Err(model::Error::NotFound { kind: "person" }.into());
         }
         let who = self.who(scope, by).await?;
+        if self.parts.rules.four_eyes && !self.is_agreed(caller, &found).await? {
+            return Ok(PersonErased { asked: true, ..PersonErased::default() });
+        }
         self.seal_now(&scope.tenant).await?;
         let mut outcome = PersonErased::default();
         for place in &found.places {
@@ -82,6 +91,27 @@ impl Broker {
             }
         }
         Ok(outcome)
+    }
+
+    /// Whether another one has asked for exactly these records before; if not, this is what the caller asks. Of the person nothing is
+    /// kept for it but a digest over the ids of the records.
+    async fn is_agreed(&self, caller: &Caller, found: &PersonFound) -> Result<bool, Error> {
+        let tenant = &caller.scope.tenant;
+        let ids: Vec<String> = found.places.iter().map(|place| place.id.to_string()).collect();
+        let digest = seal::sha256(&[ids.join(",").as_bytes()]).to_string();
+        let since = Timestamp::from_micros(self.now().micros().saturating_sub(ASKED_FOR));
+        let mut work = Work::new();
+        let before = self.store().erasure_asked(tenant, &digest, since).await?;
+        let agrees = before.is_some_and(|by| by != caller.actor.id);
+        if agrees {
+            work.end_erasure(tenant, &digest);
+        } else {
+            work.ask_erasure(tenant, &digest, &caller.actor.id, self.now());
+            let detail = json!({ "records": ids.len() });
+            work.insert_event(&self.audit(tenant, EventKind::PersonErasureAsked, &caller.actor, detail));
+        }
+        self.store().commit(work).await?;
+        Ok(agrees)
     }
 
     async fn why_it_stays(&self, record: &Record, withdrawn: bool) -> Result<Option<&'static str>, Error> {

@@ -4,6 +4,7 @@
 
 mod answered;
 mod answers;
+mod approvals;
 mod archives;
 mod arrival;
 mod channels;
@@ -38,6 +39,7 @@ mod relay;
 mod replies;
 mod retention;
 mod screen;
+mod strangers;
 mod tasks;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use broker::PersonBy;
 use model::case::{Description, Retention};
-use model::command::Change;
+use model::command::{Change, Rules};
 use model::party::{Contact, ERASED, Party, Person};
 use model::{Caller, EventKind, Id, Record, RecordKind, Role, Scope, SystemClock, patch};
 use serde_json::{Value, json};
@@ -180,4 +180,22 @@ async fn who_is_erased_is_in_no_event_and_the_events_still_give_the_record() {
         assert_eq!(replayed(&gateway, &ours, open).await, record.to_json());
     })
     .await;
+}
+
+#[tokio::test]
+async fn where_four_eyes_are_wanted_a_second_person_asks_for_the_same() {
+    let rules = Rules { four_eyes: true, ..Rules::default() };
+    let gateway = Gateway::with_rules(rules, Arc::new(SystemClock)).await;
+    let ours = caller("soest", "63");
+    let case =
+        case_of(&gateway, &ours, "63", "63-1", vec![somebody("Muster", "1970-01-02", "m@mail.example")])
+            .await;
+    let withdrawn = Some("Einwilligung widerrufen");
+    for _ in 0..2 {
+        let asked = gateway.broker.erase_person(&ours, &born(), withdrawn).await.unwrap();
+        assert!(asked.asked && asked.erased.is_empty(), "the same person twice is one person");
+    }
+    let mut second = ours.clone();
+    second.actor.id = "another".into();
+    assert_eq!(gateway.broker.erase_person(&second, &born(), withdrawn).await.unwrap().erased, [case]);
 }

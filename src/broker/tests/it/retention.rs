@@ -1,5 +1,5 @@
-//! Deletion: what was handed over loses its bytes and keeps its evidence; what is not confirmed, barred or not offered stays, and it is said
-//! why. Each run proves what it deleted.
+//! Deletion: what was handed over loses its bytes and keeps its evidence; what is not confirmed, barred or not offered stays, and it
+//! is said why. Each run proves what it deleted.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! What is known of a person, to be given to that person (GDPR articles 15 and 20), and its end where it need no longer be kept (article 17).
+//! What is known of a person, to be given to that person (GDPR articles 15 and 20), and its end where it need no longer be kept
+//! (article 17).
 
 use axum::Extension;
 use axum::body::Body;
@@ -194,6 +195,12 @@ fn places(look: &Look, form: &Form, found: &PersonFound, may_erase: bool) -> Mar
 }
 
 fn erased(look: &Look, outcome: &PersonErased) -> Markup {
+    if outcome.asked {
+        return page::done(look.of_two(
+            "Die Löschung ist beantragt. Eine zweite Person muss innerhalb von zwei Wochen dasselbe beantragen.",
+            "The erasure is asked for. A second person has to ask for the same within two weeks.",
+        ));
+    }
     let count = outcome.erased.len();
     let said = format!(
         "{}: {count}",

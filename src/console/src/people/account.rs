@@ -32,16 +32,8 @@ pub(super) async fn page(
     RawQuery(query): RawQuery,
 ) -> Response {
     let done = query.as_deref().and_then(|it| done(&look, it));
-    let body = body(
-        &console,
-        &look,
-        &visit,
-        &headers,
-        &html! {
-            @if let Some(done) = done { (page::done(done)) }
-        },
-    );
-    match body.await {
+    let above = html! { @if let Some(done) = done { (page::done(done)) } };
+    match body(&console, &look, &visit, &headers, &above).await {
         Ok(body) => page::page(&look, look.of_two("Mein Konto", "My account"), &body),
         Err(error) => page::failed(&look, &error),
     }

@@ -194,7 +194,7 @@ async fn release(
     if reason.is_empty() || !(1..=LONGEST_RELEASE).contains(&minutes) {
         return incomplete(&look);
     }
-    match console.broker.ask(&visit.caller, NewApproval { act, reason }, None).await {
+    match console.broker.ask_for(&visit.caller, NewApproval { act, reason }, None).await {
         Ok(asked) => look.onward(&format!("/approvals/{}?done=asked", asked.id)),
         Err(error) => page::failed(&look, &error),
     }
@@ -216,7 +216,7 @@ async fn agree(
     Path(id): Path<Id>,
     _: Form,
 ) -> Response {
-    decided(&look, console.broker.agree(&visit.caller, id).await, "agreed")
+    decided(&look, console.broker.agree_to(&visit.caller, id).await, "agreed")
 }
 
 async fn refuse(
@@ -226,7 +226,7 @@ async fn refuse(
     Path(id): Path<Id>,
     _: Form,
 ) -> Response {
-    decided(&look, console.broker.refuse(&visit.caller, id).await, "refused")
+    decided(&look, console.broker.turn_down(&visit.caller, id).await, "refused")
 }
 
 async fn withdraw(
@@ -236,7 +236,7 @@ async fn withdraw(
     Path(id): Path<Id>,
     _: Form,
 ) -> Response {
-    decided(&look, console.broker.withdraw(&visit.caller, id).await, "withdrawn")
+    decided(&look, console.broker.withdraw_asked(&visit.caller, id).await, "withdrawn")
 }
 
 fn decided(look: &Look, outcome: Result<Approval, broker::Error>, done: &str) -> Response {

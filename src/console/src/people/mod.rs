@@ -9,12 +9,14 @@
 //! | `tokens` | tokens of systems |
 //! | `cookie`, `to` | the cookie of a session, and where one goes after signing in |
 //! | `said` | roles and rights in words |
-//! | `other_ways` | other ways to sign in |
+//! | `other_ways`, `oidc` | other ways to sign in: by a provider of identities |
+//! | `approvals` | what a second person has to agree to |
 
 mod account;
 mod approvals;
 mod codes;
 mod cookie;
+pub(crate) mod oidc;
 mod other_ways;
 mod rights;
 mod said;
@@ -65,5 +67,5 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::act("/tokens/new", TOKENS, tokens::add),
         Route::act("/tokens/{id}/end", TOKENS, tokens::end),
     ];
-    [own, approvals::routes()].concat()
+    [own, approvals::routes(), oidc::routes()].concat()
 }

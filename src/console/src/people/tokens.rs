@@ -6,7 +6,7 @@ use axum::response::Response;
 use broker::{Error, NewToken, TokenRow, TokenSecret};
 use maud::{Markup, html};
 use model::rights::{Action, Within};
-use model::{Authority, Caller, Id, Timestamp};
+use model::{Authority, Caller, Timestamp};
 
 use super::rights::Rights;
 use super::said;
@@ -213,17 +213,15 @@ pub(super) async fn end(
     Path(id): Path<String>,
     _: Form,
 ) -> Response {
-    let caller = &visit.caller;
-    let outcome = async {
-        let seen = visible(&console, caller).await?;
-        let Some(row) = seen.iter().find(|row| row.id.to_string() == id) else {
-            return Err(model::Error::NotFound { kind: "token" }.into());
-        };
-        let id: Id = row.id;
-        console.broker.revoke_token(&caller.scope.tenant, id, &caller.actor).await
-    };
-    match outcome.await {
+    match ended(&console, &visit.caller, &id).await {
         Ok(()) => look.onward("/tokens?done=1"),
         Err(error) => page::failed(&look, &error),
     }
+}
+
+async fn ended(console: &Console, caller: &Caller, id: &str) -> Result<(), Error> {
+    let seen = visible(console, caller).await?;
+    let found = seen.iter().find(|row| row.id.to_string() == id);
+    let id = found.ok_or(model::Error::NotFound { kind: "token" })?.id;
+    console.broker.revoke_token(&caller.scope.tenant, id, &caller.actor).await
 }

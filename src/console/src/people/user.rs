@@ -39,8 +39,10 @@ async fn shown(
     above: Markup,
 ) -> Response {
     let Ok(id) = id.parse::<Id>() else { return page::missing(look) };
-    let found =
-        async { Ok((console.broker.user(caller, id).await?, console.broker.user_waits(caller, id).await?)) };
+    let found = async {
+        let user = console.broker.user(caller, id).await?;
+        Ok::<_, Error>((user, console.broker.user_waits(caller, id).await?))
+    };
     let (user, waits) = match found.await {
         Ok(found) => found,
         Err(error) => return page::failed(look, &error),

@@ -42,3 +42,12 @@ CREATE TABLE retention_kept (
     since   BIGINT NOT NULL,
     PRIMARY KEY (tenant, kind, subject)
 ) WITHOUT ROWID;
+
+-- That one person has asked for the erasure of somebody from exactly these records, where a second one has to agree.
+CREATE TABLE erasure_asked (
+    tenant   TEXT   NOT NULL,
+    digest   TEXT   NOT NULL,           -- over the ids of the records
+    asked_by TEXT   NOT NULL,
+    asked_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, digest)
+) WITHOUT ROWID;

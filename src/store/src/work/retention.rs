@@ -1,6 +1,6 @@
 //! Runs of deletion: that something was deleted stands in the unit of work that deletes it.
 
-use model::Id;
+use model::{Id, Timestamp};
 
 use super::Work;
 use crate::{RetentionKept, RetentionRun};
@@ -88,6 +88,24 @@ impl Work {
         self.any(
             "UPDATE relay_delivery SET subject = NULL WHERE message = $1 AND tenant = $2",
             vec![message.into(), tenant.into()],
+        )
+    }
+
+    /// Notes that somebody has asked for an erasure. Who asked before for the same is forgotten.
+    pub fn ask_erasure(&mut self, tenant: &str, digest: &str, by: &str, at: Timestamp) -> &mut Self {
+        self.any(
+            "INSERT INTO erasure_asked (tenant, digest, asked_by, asked_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (tenant, digest) DO UPDATE SET asked_by = excluded.asked_by, asked_at = excluded.asked_at",
+            vec![tenant.into(), digest.into(), by.into(), at.into()],
+        )
+    }
+
+    /// What was asked for is done. Precondition: it was asked for.
+    pub fn end_erasure(&mut self, tenant: &str, digest: &str) -> &mut Self {
+        self.one(
+            "DELETE FROM erasure_asked WHERE tenant = $1 AND digest = $2",
+            vec![tenant.into(), digest.into()],
+            "erasure",
         )
     }
 }
