@@ -38,7 +38,7 @@ impl Broker {
         let mut names = BTreeMap::new();
         for id in ids {
             if let Some(person) = self.store().person(tenant, id).await? {
-                names.insert(id, person.name);
+                names.insert(id, person.terms.name);
             }
         }
         Ok(names)
