@@ -27,14 +27,12 @@ impl Broker {
     ///
     /// # Errors
     /// If the caller may not read the audit log.
-    pub async fn names_of_actors(
+    pub async fn names_of_people(
         &self,
         caller: &Caller,
-        events: impl Iterator<Item = &Event>,
+        ids: BTreeSet<Id>,
     ) -> Result<BTreeMap<Id, String>, Error> {
         let tenant = &caller.may(Action::ReadAudit)?.tenant;
-        let people = events.filter(|event| event.actor.kind == "person");
-        let ids: BTreeSet<Id> = people.filter_map(|event| event.actor.id.parse().ok()).collect();
         let mut names = BTreeMap::new();
         for id in ids {
             if let Some(person) = self.store().person(tenant, id).await? {

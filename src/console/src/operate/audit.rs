@@ -69,8 +69,9 @@ pub(super) async fn list(
         Ok(listed) => listed,
         Err(error) => return page::failed(&look, &error),
     };
-    let events = listed.items.iter().map(|(_, _, event)| event);
-    let names = match console.broker.names_of_actors(&visit.caller, events).await {
+    let people = listed.items.iter().filter(|(_, _, event)| event.actor.kind == "person");
+    let people = people.filter_map(|(_, _, event)| event.actor.id.parse().ok()).collect();
+    let names = match console.broker.names_of_people(&visit.caller, people).await {
         Ok(names) => names,
         Err(error) => return page::failed(&look, &error),
     };
@@ -82,10 +83,10 @@ pub(super) async fn list(
         look.of_two("Protokoll", "Audit log"),
         &html! {
             (page::help(&look, &html! { p { (look.of_two(
-                "Was Menschen und Systeme des Hauses getan haben, aus der versiegelten Ereigniskette. Personen erscheinen mit Namen, solange sie Benutzer sind. \
-                 Auswertungen über einzelne Personen gibt es nicht.",
-                "What people and systems of the house have done, from the sealed chain of events. People appear by name as long as they are users. There are no \
-                 statistics of individual people.",
+                "Was Menschen und Systeme des Hauses getan haben, aus der versiegelten Ereigniskette. Personen erscheinen mit Namen, \
+                 solange sie Benutzer sind. Auswertungen über einzelne Personen gibt es nicht.",
+                "What people and systems of the house have done, from the sealed chain of events. People appear by name as long as \
+                 they are users. There are no statistics of individual people.",
             )) } }))
             form.filter method="get" {
                 input type="hidden" name="lang" value=(look.words.tag());
