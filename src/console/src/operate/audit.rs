@@ -91,7 +91,10 @@ pub(super) async fn list(
             form.filter method="get" {
                 input type="hidden" name="lang" value=(look.words.tag());
                 (show::choice("kind", look.of_two("Was", "What"), look.of_two("alles", "all"), asked.text("kind"), kinds))
-                (show::field("subject", look.of_two("Nachricht, Vorgang oder Datensatz (Kennung)", "Message, case or record (id)"), "text", asked.text("subject")))
+                (show::field("subject", look.of_two(
+                    "Nachricht, Vorgang oder Datensatz (Kennung)",
+                    "Message, case or record (id)",
+                ), "text", asked.text("subject")))
                 (show::field("since", look.of_two("Seit", "Since"), "date", asked.text("since").get(..10).unwrap_or_default()))
                 (show::field("until", look.of_two("Bis", "Until"), "date", asked.text("until").get(..10).unwrap_or_default()))
                 div.end {
