@@ -12,6 +12,7 @@ mod documents;
 mod edges;
 mod fairness;
 mod forms;
+mod identities;
 mod installation;
 mod large;
 mod mobile;

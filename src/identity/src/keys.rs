@@ -8,6 +8,7 @@ use net::Client;
 use seal::jose::IssuerKeys;
 use tokio::sync::Mutex;
 
+use crate::person::discover;
 use crate::{Error, door};
 
 /// How long keys are kept, and how seldom they are fetched.
@@ -28,9 +29,18 @@ impl Default for Pauses {
     }
 }
 
+/// Where keys are.
+pub(crate) enum Source {
+    /// At this address.
+    Url(String),
+    /// Where this issuer says in its metadata.
+    Issuer(String),
+}
+
 /// The keys of one issuer.
 pub(crate) struct Keys {
     client: Client,
+    source: Source,
     pauses: Pauses,
     held: RwLock<Option<Held>>,
     /// When they were asked for last: whoever holds it asks, and everybody else waits for the answer.
@@ -44,12 +54,12 @@ struct Held {
 }
 
 impl Keys {
-    pub(crate) fn new(client: Client, pauses: Pauses) -> Self {
-        Keys { client, pauses, held: RwLock::default(), asked: Mutex::default() }
+    pub(crate) fn new(client: Client, source: Source, pauses: Pauses) -> Self {
+        Keys { client, source, pauses, held: RwLock::default(), asked: Mutex::default() }
     }
 
     /// Keys among which the one of this name is, or any if there is no name.
-    pub(crate) async fn with(&self, kid: Option<&str>, url: &str) -> Result<Arc<IssuerKeys>, Error> {
+    pub(crate) async fn with(&self, kid: Option<&str>) -> Result<Arc<IssuerKeys>, Error> {
         if let Some(keys) = self.known(kid, self.pauses.fresh) {
             return Ok(keys);
         }
@@ -59,7 +69,7 @@ impl Keys {
         }
         if asked.is_none_or(|at| at.elapsed() >= self.pauses.again) {
             *asked = Some(Instant::now());
-            match self.fetch(url).await {
+            match self.fetch().await {
                 Ok(keys) => self.hold(keys),
                 Err(error) => tracing::warn!(code = error.code(), "keys of an issuer could not be fetched"),
             }
@@ -83,7 +93,11 @@ impl Keys {
         }
     }
 
-    async fn fetch(&self, url: &str) -> Result<IssuerKeys, Error> {
-        IssuerKeys::from_json(&door::get(&self.client, url, None).await?).map_err(|_| Error::Unreachable)
+    async fn fetch(&self) -> Result<IssuerKeys, Error> {
+        let url = match &self.source {
+            Source::Url(url) => url.clone(),
+            Source::Issuer(issuer) => discover(&self.client, issuer).await?.jwks_uri,
+        };
+        IssuerKeys::from_json(&door::get(&self.client, &url, None).await?).map_err(|_| Error::Unreachable)
     }
 }

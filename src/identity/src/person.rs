@@ -19,11 +19,13 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::claims::Claims;
-use crate::keys::{Keys, Pauses};
+use crate::keys::{Keys, Pauses, Source};
 use crate::{Error, door};
 
 /// How long metadata are kept.
 const FRESH: Duration = Duration::from_secs(3600);
+/// Least time between two attempts to ask for them.
+const AGAIN: Duration = Duration::from_secs(5);
 /// How long a sign-in may take, in seconds.
 const SIGN_IN_SECONDS: i64 = 600;
 /// Longest part of an answer in the address.
@@ -64,6 +66,26 @@ pub(crate) struct Metadata {
     token_endpoint_auth_methods_supported: Vec<String>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
+}
+
+impl Metadata {
+    /// Whether people can sign in by it.
+    fn is_whole(&self) -> bool {
+        !self.authorization_endpoint.is_empty() && !self.token_endpoint.is_empty()
+    }
+}
+
+/// What the provider said of itself, and when it was asked.
+struct Held {
+    said: Result<Metadata, Error>,
+    asked: Option<Instant>,
+    failed: bool,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Held { said: Err(Error::Unreachable), asked: None, failed: false }
+    }
 }
 
 /// What a sign-in was begun with; it lies with the browser that began it.
@@ -137,13 +159,13 @@ pub struct Provider {
     client: Client,
     clock: Arc<dyn Clock>,
     keys: Keys,
-    metadata: Mutex<Option<(Metadata, Instant)>>,
+    metadata: Mutex<Held>,
 }
 
 impl Provider {
     /// A provider that is asked by this client.
     pub fn new(settings: ProviderSettings, client: Client, clock: Arc<dyn Clock>, pauses: Pauses) -> Self {
-        let keys = Keys::new(client.clone(), pauses);
+        let keys = Keys::new(client.clone(), Source::Issuer(settings.issuer.clone()), pauses);
         Provider { settings, client, clock, keys, metadata: Mutex::default() }
     }
 
@@ -194,7 +216,7 @@ impl Provider {
         let code = code.filter(|_| back.error.is_none()).ok_or(Error::Refused)?;
         let answer = self.redeem(&metadata, code, &pending.verifier).await?;
         let id_token = answer.get("id_token").and_then(Value::as_str).ok_or(Error::Unreachable)?;
-        let mut claims = self.id_token(&metadata, id_token, &pending.nonce).await?;
+        let mut claims = self.id_token(id_token, &pending.nonce).await?;
         if let (Some(url), Some(token)) =
             (&metadata.userinfo_endpoint, answer.get("access_token").and_then(Value::as_str))
         {
@@ -240,12 +262,12 @@ impl Provider {
     }
 
     /// The claims of an id token (section 3.1.3.7).
-    async fn id_token(&self, metadata: &Metadata, token: &str, nonce: &str) -> Result<Claims, Error> {
+    async fn id_token(&self, token: &str, nonce: &str) -> Result<Claims, Error> {
         let token = Bearer::read(token, &self.settings.algorithms)?;
         if token.typ().is_some_and(|typ| typ != "jwt") {
             return Err(Error::Kind);
         }
-        let keys: Arc<IssuerKeys> = self.keys.with(token.kid(), &metadata.jwks_uri).await?;
+        let keys: Arc<IssuerKeys> = self.keys.with(token.kid()).await?;
         let claims = Claims::read(&token.verify(&keys)?)?;
         claims.check(&self.settings.issuer, &self.settings.client_id, self.clock.now())?;
         let is_for_others = claims.text("azp").is_some_and(|party| party != self.settings.client_id);
@@ -277,24 +299,24 @@ impl Provider {
         Ok(Known { issuer, subject, email, login, name, groups })
     }
 
+    /// What the provider says of itself. What it said before is better than nobody being able to sign in; and while it says nothing, it is not
+    /// called for everybody who comes.
     async fn metadata(&self) -> Result<Metadata, Error> {
         let mut held = self.metadata.lock().await;
-        if let Some((metadata, at)) = &*held
-            && at.elapsed() < FRESH
-        {
-            return Ok(metadata.clone());
+        let is_due = held.asked.is_none_or(|at| at.elapsed() >= if held.failed { AGAIN } else { FRESH });
+        if is_due {
+            let found = discover(&self.client, &self.settings.issuer).await;
+            let found =
+                found.and_then(
+                    |metadata| if metadata.is_whole() { Ok(metadata) } else { Err(Error::Unreachable) },
+                );
+            (held.asked, held.failed) = (Some(Instant::now()), found.is_err());
+            held.said = match found {
+                Ok(metadata) => Ok(metadata),
+                Err(error) => held.said.clone().map_err(|_| error),
+            };
         }
-        match discover(&self.client, &self.settings.issuer).await {
-            Ok(metadata)
-                if !metadata.authorization_endpoint.is_empty() && !metadata.token_endpoint.is_empty() =>
-            {
-                *held = Some((metadata.clone(), Instant::now()));
-                Ok(metadata)
-            }
-            Ok(_) => Err(Error::Unreachable),
-            // What it said before is better than nobody being able to sign in.
-            Err(error) => held.as_ref().map(|(metadata, _)| metadata.clone()).ok_or(error),
-        }
+        held.said.clone()
     }
 
     fn seconds(&self) -> i64 {

@@ -7,12 +7,10 @@ use std::sync::Arc;
 use model::{Caller, Clock, Role};
 use net::Client;
 use seal::jose::{self, Bearer, Signing};
-use tokio::sync::OnceCell;
 
 use crate::Error;
 use crate::claims::Claims;
-use crate::keys::{Keys, Pauses};
-use crate::person::discover;
+use crate::keys::{Keys, Pauses, Source};
 
 /// Type of access tokens (RFC 9068 section 2.1): an id token is never one.
 const TYPE: &str = "at+jwt";
@@ -48,17 +46,17 @@ pub struct SystemClient {
 /// One issuer.
 pub struct Issuer {
     settings: IssuerSettings,
-    client: Client,
     keys: Keys,
-    jwks_url: OnceCell<String>,
 }
 
 impl Issuer {
     /// An issuer whose keys are fetched by this client.
     pub fn new(settings: IssuerSettings, client: Client, pauses: Pauses) -> Self {
-        let keys = Keys::new(client.clone(), pauses);
-        let jwks_url = OnceCell::new_with(settings.jwks_url.clone());
-        Issuer { settings, client, keys, jwks_url }
+        let source = match &settings.jwks_url {
+            Some(url) => Source::Url(url.clone()),
+            None => Source::Issuer(settings.issuer.clone()),
+        };
+        Issuer { settings, keys: Keys::new(client, source, pauses) }
     }
 
     async fn caller(
@@ -70,10 +68,7 @@ impl Issuer {
         if token.typ().as_deref() != Some(TYPE) {
             return Err(Error::Kind);
         }
-        let url = self.jwks_url.get_or_try_init(|| async {
-            Ok::<_, Error>(discover(&self.client, &self.settings.issuer).await?.jwks_uri)
-        });
-        let keys = self.keys.with(token.kid(), url.await?).await?;
+        let keys = self.keys.with(token.kid()).await?;
         let claims = Claims::read(&token.verify(&keys)?)?;
         claims.check(&self.settings.issuer, &self.settings.audience, clock.now())?;
         let named = claims.text(&self.settings.client_claim).ok_or(Error::Client)?;

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use broker::{Act, Approval, ApprovalFilter, LONGEST_RELEASE, NewApproval, Page};
 use maud::{Markup, html};
 use model::approval::{ApprovalKind, ApprovalState};
-use model::{Action, Id, Timestamp};
+use model::{Action, Caller, Id, Timestamp};
 use serde::Deserialize;
 
 use crate::Console;
@@ -194,10 +194,7 @@ async fn release(
     if reason.is_empty() || !(1..=LONGEST_RELEASE).contains(&minutes) {
         return incomplete(&look);
     }
-    match console.broker.ask_for(&visit.caller, NewApproval { act, reason }, None).await {
-        Ok(asked) => look.onward(&format!("/approvals/{}?done=asked", asked.id)),
-        Err(error) => page::failed(&look, &error),
-    }
+    asked(&console, &look, &visit.caller, act, &reason).await
 }
 
 fn incomplete(look: &Look) -> Response {
@@ -237,6 +234,38 @@ async fn withdraw(
     _: Form,
 ) -> Response {
     decided(&look, console.broker.withdraw_asked(&visit.caller, id).await, "withdrawn")
+}
+
+/// The field for why something is needed, where the house wants four eyes.
+pub(super) fn reason_field(console: &Console, look: &Look, value: &str) -> Markup {
+    if !console.broker.four_eyes() {
+        return html! {};
+    }
+    html! {
+        div.card {
+            label for="reason" { (look.of_two("Begründung", "Reason")) }
+            p.hint #reason-hint { (look.of_two(
+                "Mehr Rechte gelten erst, wenn eine zweite Person zugestimmt hat. Schreiben Sie ihr, wofür sie gebraucht werden.",
+                "More rights hold only once a second person has agreed. Tell that person what they are needed for.",
+            )) }
+            textarea #reason name="reason" maxlength="500" aria-describedby="reason-hint" { (value) }
+        }
+    }
+}
+
+/// Asks for an act, and goes on to what was asked for.
+pub(super) async fn asked(
+    console: &Console,
+    look: &Look,
+    visit: &Caller,
+    act: Act,
+    reason: &str,
+) -> Response {
+    let new = NewApproval { act, reason: reason.to_owned() };
+    match console.broker.ask_for(visit, new, None).await {
+        Ok(asked) => look.onward(&format!("/approvals/{}?done=asked", asked.id)),
+        Err(error) => page::failed(look, &error),
+    }
 }
 
 fn decided(look: &Look, outcome: Result<Approval, broker::Error>, done: &str) -> Response {

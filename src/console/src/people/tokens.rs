@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use model::rights::{Action, Within};
 use model::{Authority, Caller, Timestamp};
 
+use super::approvals;
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
@@ -142,6 +143,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, fields: &Form, error: O
                 input #expires type="date" name="expires" value=(fields.field("expires"));
             }
             (rights.fields(console, look, caller))
+            (approvals::reason_field(console, look, fields.field("reason")))
             button.main type="submit" { (look.of_two("Anlegen", "Create")) }
         }
     }
@@ -156,11 +158,15 @@ pub(super) async fn add(
 ) -> Response {
     let caller = &visit.caller;
     let outcome = match wanted(caller, &fields) {
-        Ok(new) => console.broker.create_token_once(caller, new, None).await,
+        Ok(new) if console.broker.four_eyes() => {
+            let asked = console.broker.ask_for_token(caller, new, fields.field("reason"), None).await;
+            asked.map(|(token, approval)| (token, Some(approval.id)))
+        }
+        Ok(new) => console.broker.create_token_once(caller, new, None).await.map(|token| (token, None)),
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(made) => page::page(&look, new_title(&look), &secret(&look, &made)),
+        Ok((made, approval)) => page::page(&look, new_title(&look), &secret(&look, &made, approval)),
         Err(error) => {
             let body = form(&console, &look, caller, &fields, Some(&error));
             refused(&look, &error, new_title(&look), &body)
@@ -190,8 +196,11 @@ fn wanted(caller: &Caller, fields: &Form) -> Result<NewToken, Error> {
     Ok(NewToken { name, roles, units, services, authority, expires_at })
 }
 
-fn secret(look: &Look, made: &TokenSecret) -> Markup {
+fn secret(look: &Look, made: &TokenSecret, approval: Option<Id>) -> Markup {
     html! {
+        @if let Some(id) = approval { p { a href=(look.to(&format!("/approvals/{id}"))) { (look.of_two(
+            "Der Zugang gilt, sobald eine zweite Person zugestimmt hat.", "The token is valid once a second person has agreed.",
+        )) } } }
         (page::done(look.of_two(
             "Das Geheimnis steht nur jetzt hier. Tragen Sie es im System ein.",
             "The secret is shown only now. Enter it in the system.",

@@ -3,10 +3,11 @@
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use broker::{Error, User, UserChange, UserState};
+use broker::{Act, Error, User, UserChange, UserState};
 use maud::{Markup, html};
 use model::{Caller, Id, Timestamp};
 
+use super::approvals;
 use super::rights::Rights;
 use super::said;
 use super::sign_in::refused;
@@ -151,6 +152,7 @@ fn form(console: &Console, look: &Look, caller: &Caller, user: &User) -> Markup 
             input type="hidden" name="version" value=(user.version);
             div.card { (names(look, &user.name, user.email.as_deref().unwrap_or_default())) }
             (rights.fields(console, look, caller))
+            (approvals::reason_field(console, look, ""))
             button.main type="submit" { (look.of_two("Speichern", "Save")) }
         }
     }
@@ -219,8 +221,27 @@ async fn changed(
     };
     match console.broker.change_user(caller, user, version, &change).await {
         Ok(_) => look.onward(&format!("/users/{id}?done=1")),
+        Err(Error::UserNeedsApproval) if fields.given("reason").is_some() => {
+            ask(console, look, caller, (user, version), &change, fields.field("reason")).await
+        }
         Err(error) => shown(console, look, caller, id, Some(&error), html! {}).await,
     }
+}
+
+/// A second person has to agree to the change.
+async fn ask(
+    console: &Console,
+    look: &Look,
+    caller: &Caller,
+    (user, version): (Id, u64),
+    change: &UserChange,
+    reason: &str,
+) -> Response {
+    if let Err(error) = console.broker.check_user_change(caller, user, version, change).await {
+        return page::failed(look, &error);
+    }
+    let Ok(change) = serde_json::to_value(change) else { return page::stale(look) };
+    approvals::asked(console, look, caller, Act::User { user, change }, reason).await
 }
 
 /// `POST /users/{id}/reset`.

@@ -57,7 +57,7 @@ async fn a_system_is_what_its_entry_says_and_scopes_only_narrow_it() {
     assert_eq!(issuers.caller(&unknown, None).await.unwrap_err(), Error::Client);
 
     let (der, other) = (b"ein Zertifikat".to_vec(), b"ein anderes".to_vec());
-    let certificate = certificate();
+    let certificate = b"das Zertifikat der Verbindung".to_vec();
     let bound = bed.token("bound", "send", Some(&BASE64_STANDARD.encode(&certificate))).await;
     let caller = issuers.caller(&bound, Some(&certificate)).await.unwrap();
     assert_eq!(caller.roles, [Role::System], "a scope never gives a role that the entry does not have");
@@ -72,23 +72,4 @@ async fn a_client_that_has_to_be_bound_is_nobody_without() {
     let issuers = issuers(&bed.issuer, None, vec![system("portal", true)], Pauses::default());
     let loose = bed.token("portal", "send", None).await;
     assert_eq!(issuers.caller(&loose, Some(b"x")).await.unwrap_err(), Error::Binding);
-}
-
-/// Any certificate (DER).
-fn certificate() -> Vec<u8> {
-    let key = openssl::pkey::PKey::from_ec_key(
-        openssl::ec::EcKey::generate(
-            &openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap(),
-        )
-        .unwrap(),
-    )
-    .unwrap();
-    let mut builder = openssl::x509::X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    builder.set_pubkey(&key).unwrap();
-    let days = |count| openssl::asn1::Asn1Time::days_from_now(count).unwrap();
-    builder.set_not_before(&days(0)).unwrap();
-    builder.set_not_after(&days(1)).unwrap();
-    builder.sign(&key, openssl::hash::MessageDigest::sha256()).unwrap();
-    builder.build().to_der().unwrap()
 }
