@@ -38,17 +38,26 @@ impl Gateway {
     /// # Errors
     /// If the clock is wrong, a key is missing, or the store cannot be used.
     pub(crate) async fn open(config: &Config) -> Result<Self, Error> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        check_clock(clock.now())?;
-        let egress = Egress::new(&config.egress.allow)?;
-        let outbound = net::Client::new(egress.clone(), net::Settings::default(), clock.clone());
+        check_clock(SystemClock.now())?;
+        // What is wrong with it must be known before the store is touched.
+        Egress::new(&config.egress.allow)?;
         let store = Store::open(store::Config {
             database: config.database()?,
             payloads: config.store.payloads.clone(),
             keys: Arc::new(config.store.master_keys()?),
-            clock: clock.clone(),
+            clock: Arc::new(SystemClock),
         });
-        let store = store.await?;
+        Gateway::on(config, store.await?)
+    }
+
+    /// The same on a store that is open: so a running gateway gets another configuration.
+    ///
+    /// # Errors
+    /// If something that the configuration names cannot be used; the store was not touched then.
+    pub(crate) fn on(config: &Config, store: Store) -> Result<Self, Error> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let egress = Egress::new(&config.egress.allow)?;
+        let outbound = net::Client::new(egress.clone(), net::Settings::default(), clock.clone());
         let schemas = Arc::new(Schemas::open(&config.store.schemas)?);
         let standards = registry::standards(
             &schemas,
@@ -132,6 +141,11 @@ impl Gateway {
     pub(crate) fn workshop(&self, config: &Config) -> Arc<dyn console::Workshop> {
         let (broker, osci, xta) = (self.broker.clone(), self.osci.clone(), self.xta.clone());
         Arc::new(Tools::new(broker, osci, xta, Arc::clone(&self.schemas), config))
+    }
+
+    /// The store itself, for what is done to all of it.
+    pub(crate) fn whole_store(&self) -> &Store {
+        &self.store
     }
 
     /// Commits what waits and closes the store.

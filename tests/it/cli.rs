@@ -169,12 +169,28 @@ fn a_configuration_is_checked_and_shown_and_a_wrong_one_ends_with_3() {
     let output = installation.run(&["config", "check"]);
     assert_eq!(output.status.code(), Some(3));
     let said = said(&output);
-    assert!(said.contains("line 10, nodes") && said.contains("[config.key]"), "{said}");
+    assert!(said.contains("line 10:1, nodes") && said.contains("[config.key]"), "{said}");
     assert!(
         said.contains("Ein Schlüssel der Konfiguration") && said.contains("A key of the configuration"),
         "{said}"
     );
     assert_eq!(installation.run(&["--config", "absent.toml", "config", "check"]).status.code(), Some(3));
+
+    installation.configure(|example| {
+        example
+            .replace("container_ratio = 200", "container_ratio = 0")
+            .replace("allow = []", "allow = [\"*.example\"]\nalow = []")
+    });
+    let output = installation.run(&["config", "check", "--json"]);
+    assert_eq!(output.status.code(), Some(3));
+    let found: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    let keys: Vec<_> =
+        found["errors"].as_array().unwrap().iter().map(|error| error["key"].as_str()).collect();
+    assert_eq!(keys, [Some("egress.alow"), Some("limits.container_ratio")], "{found}");
+    assert!(found["errors"][1]["line"].as_u64() > Some(1) && found["errors"][1]["column"] == 1, "{found}");
+    let output = installation.run(&["config", "check", "--lang", "de"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("Konfiguration") && !told.contains("of the configuration"), "{told}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod fairness;
 mod forms;
 mod identities;
 mod installation;
+mod keeping;
 mod large;
 mod mobile;
 mod operating;

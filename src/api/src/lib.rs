@@ -8,6 +8,7 @@
 //! | `problem`, `answer` | what an answer looks like |
 //! | `doors` | the public listener's: providers' notifications and payers' returns, without any token of ours |
 //! | one module per resource | the handlers: each asks the broker one thing |
+//! | `exchange` | a router that can be exchanged while requests come |
 //! | `server` | HTTP/1.1 with limits on headers, time and connections |
 //!
 //! Nothing of the interface is open without a token but the OpenAPI document. Whatever a client sends is limited and read
@@ -30,6 +31,7 @@ mod documents;
 mod doors;
 mod events;
 mod evidence;
+mod exchange;
 mod exchanges;
 mod health;
 mod inbox;
@@ -60,12 +62,14 @@ mod tokens;
 mod uploads;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use broker::Broker;
 use tokio::sync::Semaphore;
 
 pub use auth::{Proxies, Recognise};
 pub use doors::public_router;
+pub use exchange::Exchangeable;
 pub use health::operations_router;
 pub use openapi::document;
 pub use route::{Needs, Route};
@@ -122,17 +126,24 @@ pub struct Api {
     settings: Arc<Settings>,
     polls: Arc<Semaphore>,
     issuers: Option<Arc<dyn Recognise>>,
+    draining: Arc<AtomicBool>,
 }
 
 impl Api {
     /// The interface to a broker.
     pub fn new(broker: Broker, settings: Settings) -> Self {
         let polls = Arc::new(Semaphore::new(WAITING_POLLS));
-        Api { broker, settings: Arc::new(settings), polls, issuers: None }
+        Api { broker, settings: Arc::new(settings), polls, issuers: None, draining: Arc::default() }
     }
 
     /// The same that takes access tokens of others, too.
     pub fn with_issuers(self, issuers: Arc<dyn Recognise>) -> Self {
         Api { issuers: Some(issuers), ..self }
+    }
+
+    /// The same, which is not ready any more once this is set: whoever shares work out among nodes then leaves it out, while all
+    /// that comes is still answered.
+    pub fn with_draining(self, draining: Arc<AtomicBool>) -> Self {
+        Api { draining, ..self }
     }
 }

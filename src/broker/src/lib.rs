@@ -77,6 +77,7 @@ mod stamping;
 mod standing;
 mod tasks;
 mod translate;
+mod upkeep;
 mod uploads;
 mod way;
 mod worker;
@@ -154,6 +155,7 @@ pub use store::{
 };
 pub use store::{RetentionKept, RetentionRun};
 pub use store::{Upload as UploadState, UploadQuota};
+pub use upkeep::KeysInUse;
 pub use uploads::{Appended, Part, UploadAnswer, UploadLimits, UploadTarget};
 pub use way::MessageWay;
 pub use worker::{Places, Workers};

@@ -4,6 +4,7 @@ mod adapters;
 mod messages;
 mod notices;
 mod scans;
+mod upkeep;
 mod users;
 mod watch;
 
@@ -16,6 +17,7 @@ pub use adapters::AdapterCommand;
 pub use messages::{MessageCommand, NotedMessage, OneMessage, Resend};
 pub use notices::NoticeCommand;
 pub use scans::{ScanCommand, SeparatorSheet};
+pub use upkeep::{Backup, BackupCommand, KeyCommand, Restore};
 pub use users::{OneUser, UserCommand};
 pub use watch::{AlertCommand, Named, PersonCommand, RetentionCommand};
 
@@ -143,6 +145,13 @@ pub enum Command {
     /// Users of the console.
     #[command(subcommand)]
     User(UserCommand),
+    /// Back the whole store up, while the gateway works; or look at a backup.
+    Backup(Backup),
+    /// Restore a backup into an empty store.
+    Restore(Restore),
+    /// Master keys: which are needed, and a change of them.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -416,7 +425,7 @@ pub enum TokenCommand {
 /// The configuration.
 #[derive(Subcommand)]
 pub enum ConfigCommand {
-    /// Say whether it is valid, or line and key of what is not.
+    /// Say whether it is valid, or line, column and key of all that is not.
     Check,
     /// Show it as it holds: defaults filled in, paths absolute. It holds no secrets, only where they are.
     Show,

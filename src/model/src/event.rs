@@ -269,6 +269,18 @@ pub enum EventKind {
     /// Somebody has read what was released to them.
     #[serde(rename = "content.disclosed")]
     ContentDisclosed,
+    /// A backup of the whole store was made.
+    #[serde(rename = "store.backed-up")]
+    StoreBackedUp,
+    /// The store was restored from a backup: what happened between the two is not known here.
+    #[serde(rename = "store.restored")]
+    StoreRestored,
+    /// Keys and secrets were wrapped anew with the current master key.
+    #[serde(rename = "store.keys-rewrapped")]
+    KeysRewrapped,
+    /// The configuration was read anew by the running gateway.
+    #[serde(rename = "configuration.reloaded")]
+    ConfigurationReloaded,
 }
 
 /// One thing that happened. The canonical JSON of this type is what the evidence chain digests.

@@ -21,12 +21,14 @@
 //! | `approvals` | what one person asks for and another agrees to |
 //! | `breaker` | when a lane that fails is left alone |
 //! | `acts` | who did what: the events that are acts |
+//! | [`backup`], `keys` | all rows out and in again; what is wrapped is wrapped anew |
 //! | `audit` | whether what is kept is still what was sealed |
 //! | [`payload`] | bytes |
 
 mod acts;
 mod approvals;
 mod audit;
+pub mod backup;
 mod bookings;
 mod boxes;
 mod breaker;
@@ -40,6 +42,7 @@ mod events;
 mod figures;
 mod hooks;
 mod inbox;
+mod keys;
 mod lanes;
 mod messages;
 mod migrate;
@@ -91,6 +94,7 @@ pub use events::{SealedEvent, TimelineOf};
 pub use figures::{AlertRow, FigureRow};
 pub use hooks::{Delivery, Subscription, Terms};
 pub use inbox::{InboxEntry, InboxFilter, InboxState, Lease, LeaseKey};
+pub use keys::{KeyUse, Rewrapped};
 pub use lanes::Lane;
 pub use messages::{Dedup, MessageFilter, Sought};
 pub use payload::upload::{NewUpload, Upload, UploadQuota, UploadWriter};
