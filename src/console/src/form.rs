@@ -23,6 +23,11 @@ impl Form {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim())
     }
 
+    /// A field as it was written, such as a password.
+    pub(crate) fn exact(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
     /// A field that says something.
     pub(crate) fn given(&self, name: &str) -> Option<&str> {
         Some(self.field(name)).filter(|value| !value.is_empty())

@@ -61,6 +61,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             place("/evidence", "Beweise", "Evidence", &[Action::ReadEvidence]),
             place("/audit", "Protokoll", "Audit log", &[Action::ReadAudit]),
             place("/retention", "Aufbewahrung", "Retention", &[Action::HoldRecords, Action::Erase]),
+            place("/persons", "Personen", "Persons", &[Action::ExportPersons]),
         ],
     },
     Section {

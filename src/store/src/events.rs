@@ -183,7 +183,7 @@ fn column_of(of: TimelineOf) -> (&'static str, Id) {
     }
 }
 
-fn record(row: &Row) -> Result<EventRecord, Error> {
+pub(crate) fn record(row: &Row) -> Result<EventRecord, Error> {
     let content = match row.opt_text(3)? {
         Some(salt) => {
             let mut bytes = [0; 16];

@@ -102,7 +102,8 @@ pub(super) fn clarification_routes() -> Vec<Route> {
             .says("Hands an incoming message to the authority that is competent.")
             .needs(ClearMessages)
             .takes::<repairs::NewForward>()
-            .gives::<Message>(200),
+            .gives::<Message>(200)
+            .may_ask(),
         Route::post("/messages/resend", "resendMessages", repairs::resend_many)
             .says("Tries many parked messages again after an outage, or says how many there are.")
             .needs(RepairMessages)
@@ -201,7 +202,8 @@ pub(super) fn house_routes() -> Vec<Route> {
             .needs(ManagePartners)
             .may_match()
             .takes::<partners::Stated>()
-            .gives::<partners::ShownPartner>(200),
+            .gives::<partners::ShownPartner>(200)
+            .may_ask(),
         Route::get("/capabilities/{authority}", "readCapabilities", partners::capabilities)
             .says("Tells which standards and sizes an authority takes.")
             .needs(ReadPartners)

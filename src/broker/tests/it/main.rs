@@ -4,6 +4,7 @@
 
 mod answered;
 mod answers;
+mod approvals;
 mod archives;
 mod arrival;
 mod channels;
@@ -22,6 +23,7 @@ mod engines;
 mod erasure;
 mod evidence;
 mod exchange;
+mod figures;
 mod followed;
 mod hooks;
 mod house;
@@ -30,10 +32,14 @@ mod once;
 mod other;
 mod payments;
 mod payments_model;
+mod people;
+mod persons;
 mod rejection;
 mod relay;
 mod replies;
+mod retention;
 mod screen;
+mod strangers;
 mod tasks;
 mod toy;
 #[path = "../../../seal/tests/it/tsa.rs"]

@@ -14,6 +14,8 @@ use crate::bed::Bed;
 /// What each job is about, by the name of its file. Made before the workers start: what is parked stays parked.
 async fn facts(bed: &Bed) -> Value {
     json!({
+        "operate-stuck": crate::operate::facts_of_stuck(bed).await,
+        "operate-evidence": crate::operate::facts_of_evidence(bed).await,
         "desk-mend": crate::desk::facts_of_mending(bed).await,
         "desk-payment": crate::desk::facts_of_paying(bed).await,
         "desk-post": crate::desk::facts_of_post(bed).await,

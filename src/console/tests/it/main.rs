@@ -17,3 +17,5 @@ mod outside;
 #[allow(dead_code, reason = "made for the tests of REST")]
 #[path = "../../../api/tests/it/till.rs"]
 mod till;
+
+mod operate;
